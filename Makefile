@@ -1,0 +1,29 @@
+# make up    install what is missing, start the cluster, say how to go on
+# make test  install what is missing, run every check and every test on real parts
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+
+help:  ## Show the targets.
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+
+setup:  ## Install what is missing and start the Docker engine where none runs.
+	@scripts/setup
+
+up: setup  ## Start the cluster (ARGS="--nodes 5 --profile fast" for other than the defaults).
+	@.venv/bin/kubarium up $(ARGS)
+
+down:  ## Stop every cluster, and the Docker engine if make started it.
+	@[ ! -x .venv/bin/kubarium ] || .venv/bin/kubarium down --all
+	@scripts/engine stop
+
+check: setup  ## Lint, types, import contracts, freshness of what is generated.
+	@scripts/check
+
+test: setup  ## Every check and every test, on real etcd, Docker, CNI and kubectl.
+	@scripts/check
+	@.venv/bin/python -m pytest
+
+bench: setup  ## Measure; results go to benchmarks/results as JSON.
+	@.venv/bin/python -m benchmarks
+
+.PHONY: help setup up down check test bench

@@ -1,0 +1,124 @@
+"""`kubarium` on the command line: reads arguments, calls the library, prints for people."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from importlib.metadata import version
+
+from kubarium.cli import commands
+from kubarium.errors import KubariumError
+
+_DESCRIPTION = "Start, watch, take apart and break a real Kubernetes-shaped cluster."
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command; return its exit code: 0 done, 1 could not be done, 2 wrong usage."""
+    options = parser().parse_args(argv)
+    try:
+        code: int = options.run(options)
+    except KubariumError as error:
+        print(f"kubarium: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:
+        return 0
+    return code
+
+
+def parser() -> argparse.ArgumentParser:
+    """Describe the command line."""
+    top = argparse.ArgumentParser(prog="kubarium", description=_DESCRIPTION)
+    top.add_argument("--version", action="version", version=f"kubarium {version('kubarium')}")
+    subs = top.add_subparsers(metavar="COMMAND", required=True)
+    _up(_command(subs, "up", commands.up, "start a cluster and wait until its nodes are Ready"))
+    down = _command(subs, "down", commands.down, "stop a cluster and remove all that it made")
+    down.add_argument("--all", action="store_true", help="every cluster of this user")
+    ps = _command(subs, "ps", commands.ps, "list the processes: pid, uptime, restarts, cpu, memory")
+    ps.add_argument("--json", action="store_true", help="for programs")
+    logs = _command(subs, "logs", commands.logs, "print a component's log")
+    logs.add_argument("component", metavar="COMPONENT", help="a name from `kubarium ps`, or supervisor")
+    logs.add_argument("-f", "--follow", action="store_true", help="go on with what is added")
+    kill = _command(subs, "kill", commands.kill, "SIGKILL; stays down until `kubarium restart`")
+    kill.add_argument("--restart", action="store_true", help="let it be brought back, as after a crash")
+    _component(kill)
+    _component(_command(subs, "stop", commands.stop, "SIGTERM; stays down until `kubarium restart`"))
+    _component(_command(subs, "pause", commands.pause, "SIGSTOP: it holds its connections and says nothing"))
+    _component(_command(subs, "resume", commands.resume, "SIGCONT"))
+    _component(_command(subs, "restart", commands.restart, "stop it where it runs, and start it"))
+    _nodes(subs)
+    _command(subs, "kubeconfig", commands.kubeconfig, "print the path of the kubeconfig")
+    _command(subs, "ls", commands.clusters, "list the clusters")
+    return top
+
+
+def _command(
+    subs: argparse._SubParsersAction[argparse.ArgumentParser], name: str, run: commands.Run, text: str
+) -> argparse.ArgumentParser:
+    sub = subs.add_parser(name, help=text, description=text[0].upper() + text[1:] + ".")
+    sub.add_argument(
+        "--name", default="kubarium", metavar="CLUSTER", help="which cluster (default: kubarium)"
+    )
+    sub.set_defaults(run=run)
+    return sub
+
+
+def _component(sub: argparse.ArgumentParser) -> None:
+    sub.add_argument(
+        "component", metavar="COMPONENT", help="a name from `kubarium ps`, or a node for the whole machine"
+    )
+
+
+def _capacity(sub: argparse.ArgumentParser) -> None:
+    sub.add_argument("--cpu", default="", help="declared cpus of a node: 2, 500m (default: the machine's)")
+    sub.add_argument(
+        "--memory", default="", help="declared memory of a node: 4Gi, 512Mi (default: the machine's)"
+    )
+
+
+def _up(sub: argparse.ArgumentParser) -> None:
+    sub.add_argument("--nodes", type=_count, default=3, metavar="N", help="how many nodes (default: 3)")
+    sub.add_argument(
+        "--runtime",
+        choices=("auto", "docker", "hollow"),
+        default="auto",
+        help="real containers, or simulated ones (no root needed); auto: docker where it works",
+    )
+    sub.add_argument(
+        "--profile", choices=("default", "fast"), default="default", help="timings of failure handling"
+    )
+    sub.add_argument(
+        "--time-scale",
+        type=float,
+        default=1.0,
+        metavar="X",
+        help="how much faster every Kubernetes interval runs",
+    )
+    sub.add_argument(
+        "--api-port", type=int, default=0, metavar="PORT", help="first of four ports (default: 6443 and up)"
+    )
+    sub.add_argument(
+        "--timeout", type=float, default=60.0, metavar="SECONDS", help="how long to wait for the nodes"
+    )
+    sub.add_argument("--no-wait", action="store_true", help="return as soon as the processes start")
+    _capacity(sub)
+
+
+def _nodes(subs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    node = subs.add_parser("node", help="add, remove and list nodes of a live cluster")
+    inner = node.add_subparsers(metavar="ACTION", required=True)
+    add = _command(inner, "add", commands.node_add, "add a node")
+    add.add_argument("node", nargs="?", default="", metavar="NODE", help="its name (default: node-N)")
+    _capacity(add)
+    remove = _command(inner, "rm", commands.node_rm, "switch a node off and take it out of the cluster")
+    remove.add_argument("node", metavar="NODE")
+    _command(inner, "ls", commands.node_ls, "list the nodes: address, declared capacity, processes")
+
+
+def _count(text: str) -> int:
+    number = int(text)
+    if number < 0:
+        raise argparse.ArgumentTypeError("has to be 0 or more")
+    return number

@@ -1,0 +1,198 @@
+"""The commands: each takes the parsed arguments and returns an exit code."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import asdict
+
+from kubarium import homes
+from kubarium.cli.tables import ago, table
+from kubarium.cluster import Cluster, follow
+from kubarium.core.addresses import Addresses
+from kubarium.errors import KubariumError
+from kubarium.usage import usage
+
+Run = Callable[[argparse.Namespace], int]
+
+
+def up(options: argparse.Namespace) -> int:
+    """Start a cluster, or say that it runs."""
+    began = time.monotonic()
+    running = Cluster(options.name).is_up()
+    cluster = Cluster.up(
+        options.name,
+        nodes=options.nodes,
+        runtime=options.runtime,
+        profile=options.profile,
+        time_scale=options.time_scale,
+        api_port=options.api_port,
+        cpu=options.cpu,
+        memory=options.memory,
+        wait=not options.no_wait and not running,
+        timeout_s=options.timeout,
+        progress=_say,
+    )
+    if not running:
+        spec = cluster.spec
+        print(
+            f'Cluster "{options.name}" is up after {time.monotonic() - began:.1f} s: '
+            f"{len(spec.nodes)} nodes, {spec.runtime} runtime, {cluster.addresses.rest_url}"
+        )
+    name = "" if options.name == "kubarium" else f" --name {options.name}"
+    print(f"\n  export KUBECONFIG={cluster.kubeconfig}\n  kubectl get nodes")
+    print(f"  kubarium ps{name}\n  kubarium down{name}")
+    return 0
+
+
+def down(options: argparse.Namespace) -> int:
+    """Stop one cluster, or all."""
+    names = homes.cluster_names() if options.all else [options.name]
+    for name in names:
+        done = Cluster(name).down(progress=_say)
+        print(f'Cluster "{name}" is gone.' if done else f'There is no cluster "{name}".')
+    return 0
+
+
+def ps(options: argparse.Namespace) -> int:
+    """List the processes."""
+    processes = Cluster(options.name).ps()
+    used = usage([process.pid for process in processes if process.pid])
+    if options.json:
+        print(
+            json.dumps(
+                [asdict(row) | asdict(used[row.pid]) if row.pid in used else asdict(row) for row in processes]
+            )
+        )
+        return 0
+    rows = [
+        (
+            row.name,
+            row.state,
+            str(row.pid or "-"),
+            ago(row.uptime_s) if row.pid else "-",
+            str(row.restarts),
+            f"{used[row.pid].cpu_s:.1f}s" if row.pid in used else "-",
+            f"{used[row.pid].pss_bytes / 2**20:.1f}Mi" if row.pid in used else "-",
+            row.last_exit or "-",
+        )
+        for row in processes
+    ]
+    print(table(("COMPONENT", "STATE", "PID", "UPTIME", "RESTARTS", "CPU", "MEMORY", "LAST EXIT"), rows))
+    return 0
+
+
+def logs(options: argparse.Namespace) -> int:
+    """Print a log."""
+    path = Cluster(options.name).log_file(options.component)
+    if not path.exists():
+        raise KubariumError(f"{options.component} has written nothing yet")
+    if not options.follow:
+        sys.stdout.write(path.read_text(errors="replace"))
+        return 0
+    for line in follow(path):
+        sys.stdout.write(line)
+        sys.stdout.flush()
+    return 0
+
+
+def kill(options: argparse.Namespace) -> int:
+    """Kill a component or a machine."""
+    return _done("killed", Cluster(options.name).kill(options.component, restart=options.restart))
+
+
+def stop(options: argparse.Namespace) -> int:
+    """Stop a component."""
+    return _done("stopped", Cluster(options.name).stop(options.component))
+
+
+def pause(options: argparse.Namespace) -> int:
+    """Freeze a component."""
+    return _done("paused", Cluster(options.name).pause(options.component))
+
+
+def resume(options: argparse.Namespace) -> int:
+    """Let a component go on."""
+    return _done("resumed", Cluster(options.name).resume(options.component))
+
+
+def restart(options: argparse.Namespace) -> int:
+    """Restart a component."""
+    return _done("restarted", Cluster(options.name).restart(options.component))
+
+
+def node_add(options: argparse.Namespace) -> int:
+    """Add a node."""
+    cluster = Cluster(options.name)
+    name = cluster.add_node(options.node, cpu=options.cpu, memory=options.memory)
+    began = time.monotonic()
+    cluster.wait_ready()
+    print(f"{name} is Ready after {time.monotonic() - began:.1f} s")
+    return 0
+
+
+def node_rm(options: argparse.Namespace) -> int:
+    """Remove a node."""
+    Cluster(options.name).remove_node(options.node)
+    print(f"{options.node} is gone")
+    return 0
+
+
+def node_ls(options: argparse.Namespace) -> int:
+    """List the nodes."""
+    cluster = Cluster(options.name)
+    spec, states = cluster.spec, {process.name: process.state for process in cluster.ps()}
+    addresses = Addresses(spec)
+    rows = [
+        (
+            node.name,
+            addresses.node(node),
+            node.cpu or "machine's",
+            node.memory or "machine's",
+            ", ".join(
+                f"{name.split('@')[0]} {state}"
+                for name, state in states.items()
+                if name.endswith(f"@{node.name}")
+            ),
+        )
+        for node in spec.nodes
+    ]
+    print(table(("NODE", "ADDRESS", "CPU", "MEMORY", "PROCESSES"), rows))
+    return 0
+
+
+def kubeconfig(options: argparse.Namespace) -> int:
+    """Print the kubeconfig's path."""
+    cluster = Cluster(options.name)
+    if not cluster.kubeconfig.exists():
+        raise KubariumError(
+            f'there is no cluster "{options.name}": `kubarium up --name {options.name}` starts one'
+        )
+    print(cluster.kubeconfig)
+    return 0
+
+
+def clusters(_: argparse.Namespace) -> int:
+    """List the clusters."""
+    rows = []
+    for name in homes.cluster_names():
+        cluster = Cluster(name)
+        spec = homes.read_spec(cluster.layout)
+        if spec is not None:
+            state = "running" if cluster.is_up() else "not running"
+            rows.append((name, state, spec.runtime, str(len(spec.nodes)), Addresses(spec).rest_url))
+    print(table(("CLUSTER", "STATE", "RUNTIME", "NODES", "API"), rows))
+    return 0
+
+
+def _done(what: str, names: list[str]) -> int:
+    for name in names:
+        print(f"{name} {what}")
+    return 0
+
+
+def _say(text: str) -> None:
+    print(f"  {text}", flush=True)

@@ -1,0 +1,357 @@
+"""A cluster in the user's hand.
+
+    from kubarium import Cluster
+
+    with Cluster.up(nodes=3) as cluster:
+        cluster.kill("kubelet@node-1")
+        print(cluster.ps())
+
+Everything here is synchronous and raises KubariumError with words for people.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import msgspec
+import yaml
+
+from kubarium import homes, preflight
+from kubarium.core.addresses import Addresses
+from kubarium.core.components import ADMIN
+from kubarium.core.kubeconfig import kubeconfig
+from kubarium.core.layout import Layout
+from kubarium.core.spec import ClusterSpec, SpecError, checked
+from kubarium.errors import KubariumError
+from kubarium.pki import Pki
+from kubarium.supervisor.protocol import call
+
+Progress = Callable[[str], None]
+
+START_PATIENCE_S = 60.0
+_POLL_S = 0.02
+
+
+@dataclass(frozen=True, slots=True)
+class ProcessInfo:
+    """One component's process, as `kubarium ps` shows it."""
+
+    name: str
+    state: str  # waiting, starting, ready, paused, backoff, stopped
+    pid: int  # 0 where none runs
+    uptime_s: float
+    restarts: int
+    last_exit: str  # "" or how the last process ended
+
+
+class Cluster:
+    """A running cluster, by name."""
+
+    def __init__(self, name: str = "kubarium", *, home: Path | None = None) -> None:
+        self.name = name
+        self._home = home
+        self.layout: Layout = homes.layout_of(name, home)
+
+    @classmethod
+    def up(
+        cls,
+        name: str = "kubarium",
+        *,
+        nodes: int = 3,
+        runtime: str = "auto",
+        profile: str = "default",
+        time_scale: float = 1.0,
+        api_port: int = 0,
+        cpu: str = "",
+        memory: str = "",
+        home: Path | None = None,
+        wait: bool = True,
+        timeout_s: float = START_PATIENCE_S,
+        progress: Progress = lambda _: None,
+    ) -> Self:
+        """Start a cluster, or find it running, and (with `wait`) return when its nodes are Ready."""
+        cluster = cls(name, home=home)
+        if cluster.is_up():
+            progress(f'cluster "{name}" is already running')
+            return cluster
+        with homes.locked(home):
+            spec = cluster._prepare(
+                nodes=nodes,
+                runtime=runtime,
+                profile=profile,
+                time_scale=time_scale,
+                api_port=api_port,
+                cpu=cpu,
+                memory=memory,
+                progress=progress,
+            )
+            cluster._write(spec)
+        cluster._start_supervisor(progress)
+        if wait:
+            cluster.wait_ready(timeout_s=timeout_s, progress=progress)
+        return cluster
+
+    @property
+    def kubeconfig(self) -> Path:
+        """The administrator's kubeconfig file."""
+        return self.layout.kubeconfig
+
+    @property
+    def spec(self) -> ClusterSpec:
+        """What the cluster is made of now."""
+        return msgspec.convert(self._call("spec"), ClusterSpec)
+
+    @property
+    def addresses(self) -> Addresses:
+        """Where its parts listen."""
+        return Addresses(self.spec)
+
+    def is_up(self) -> bool:
+        """Tell whether its supervisor answers."""
+        try:
+            call(self.layout.control, "spec", timeout_s=5)
+        except (OSError, ValueError):
+            return False
+        return True
+
+    def ps(self) -> list[ProcessInfo]:
+        """List every component and its process."""
+        return [ProcessInfo(**row) for row in self._call("ps")]
+
+    def kill(self, component: str, *, restart: bool = False) -> list[str]:
+        """Kill a component with SIGKILL, or a whole node as a machine that lost power.
+
+        It stays down until `restart(component)`; with `restart` it comes back as after a crash.
+        """
+        return list(self._call("kill", component=component, restart=restart))
+
+    def stop(self, component: str) -> list[str]:
+        """Stop a component in good order (SIGTERM); it stays down."""
+        return list(self._call("stop", component=component))
+
+    def pause(self, component: str) -> list[str]:
+        """Freeze a component (SIGSTOP): it holds its connections and says nothing."""
+        return list(self._call("pause", component=component))
+
+    def resume(self, component: str) -> list[str]:
+        """Let a frozen component go on (SIGCONT)."""
+        return list(self._call("resume", component=component))
+
+    def restart(self, component: str) -> list[str]:
+        """Stop a component where it runs, and start it."""
+        return list(self._call("restart", component=component))
+
+    def add_node(self, name: str = "", *, cpu: str = "", memory: str = "") -> str:
+        """Add a node with that declared capacity to the live cluster; return its name."""
+        return str(self._call("node_add", name=name, cpu=cpu, memory=memory))
+
+    def remove_node(self, name: str) -> None:
+        """Switch a node off and take it out, with its Node object and its containers."""
+        runtime = self.spec.runtime
+        self._call("node_rm", name=name)
+        if runtime == "docker":
+            _purge(self.name, name)
+        from kubarium.waiting import wait_for_nodes  # gRPC, which most commands do without
+
+        wait_for_nodes(self, absent=name, timeout_s=START_PATIENCE_S)
+        shutil.rmtree(self.layout.node(name), ignore_errors=True)
+
+    def log_file(self, component: str) -> Path:
+        """Give a component's log file.
+
+        Raises:
+            KubariumError: there is no such component.
+        """
+        known = [process.name for process in self.ps()]
+        if component not in [*known, "supervisor"]:
+            raise KubariumError(
+                f'cluster "{self.name}" has no component "{component}" (it has: {", ".join(known)})'
+            )
+        return self.layout.log(component)
+
+    def wait_ready(self, *, timeout_s: float = START_PATIENCE_S, progress: Progress = lambda _: None) -> None:
+        """Return when the apiserver answers and every node is Ready.
+
+        Raises:
+            KubariumError: not in time; the message says what was still missing.
+        """
+        from kubarium.waiting import wait_for_nodes  # gRPC, which most commands do without
+
+        wait_for_nodes(self, timeout_s=timeout_s, progress=progress)
+
+    def down(self, *, progress: Progress = lambda _: None) -> bool:
+        """Stop every process, remove every container, namespace and file. False where nothing was there."""
+        spec = homes.read_spec(self.layout)
+        if spec is None:
+            return False
+        if self.is_up():
+            progress("stopping the components")
+            self._call("down", timeout_s=120)
+            self._wait_supervisor_gone()
+        if spec.runtime == "docker":
+            progress("removing the containers")
+            _purge(self.name)
+        shutil.rmtree(self.layout.home, ignore_errors=True)
+        shutil.rmtree(self.layout.run, ignore_errors=True)
+        return True
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.down()
+
+    def _call(self, op: str, *, timeout_s: float = 60.0, **arguments: Any) -> Any:
+        try:
+            return call(self.layout.control, op, timeout_s=timeout_s, **arguments)
+        except (FileNotFoundError, ConnectionError) as error:
+            known = ", ".join(homes.cluster_names(self._home)) or "none"
+            raise KubariumError(
+                f'cluster "{self.name}" is not running (known: {known}): '
+                f"`kubarium up --name {self.name}` starts it"
+            ) from error
+
+    def _prepare(
+        self,
+        *,
+        nodes: int,
+        runtime: str,
+        profile: str,
+        time_scale: float,
+        api_port: int,
+        cpu: str,
+        memory: str,
+        progress: Progress,
+    ) -> ClusterSpec:
+        known = homes.read_spec(self.layout)
+        if known is not None:
+            progress(f'starting cluster "{self.name}" as it was left')
+            preflight_left(known, self.layout)
+            return known
+        chosen, why = preflight.choose_runtime(runtime)
+        if why:
+            progress(f"going on with the hollow runtime: {why}. Containers are simulated")
+        try:
+            spec = checked(
+                msgspec.convert(
+                    {
+                        "name": self.name,
+                        "runtime": chosen,
+                        "profile": profile,
+                        "time_scale": time_scale,
+                        "api_port": api_port,
+                        "slot": homes.free_slot(homes.taken_slots(self._home)),
+                    },
+                    ClusterSpec,
+                )
+            )
+            for _ in range(nodes):
+                spec = spec.with_node(cpu=cpu, memory=memory)
+        except (SpecError, msgspec.ValidationError) as error:
+            raise KubariumError(str(error)) from error
+        preflight.check(spec)
+        return spec
+
+    def _write(self, spec: ClusterSpec) -> None:
+        layout = self.layout
+        layout.home.mkdir(parents=True, exist_ok=True, mode=0o700)
+        layout.logs.mkdir(exist_ok=True)
+        pki = Pki(layout.pki)
+        pki.ensure_authority()
+        pki.ensure_authority("etcd-ca")
+        pki.ensure_signing_key()
+        pki.ensure(ADMIN)
+        content = kubeconfig(
+            self.name,
+            Addresses(spec).rest_url,
+            authority=pki.certificate("ca").read_bytes(),
+            certificate=pki.certificate(ADMIN.name).read_bytes(),
+            key=pki.key(ADMIN.name).read_bytes(),
+        )
+        descriptor = os.open(layout.kubeconfig, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with os.fdopen(descriptor, "w") as file:
+            yaml.safe_dump(content, file, sort_keys=False)
+        layout.spec.write_bytes(msgspec.json.format(msgspec.json.encode(spec)))
+
+    def _start_supervisor(self, progress: Progress) -> None:
+        progress("starting etcd, apiserver, scheduler, controllers and the nodes")
+        log = self.layout.log("supervisor")
+        command = [
+            sys.executable,
+            "-m",
+            "kubarium.supervisor",
+            "--home",
+            str(self.layout.home),
+            "--run",
+            str(self.layout.run),
+        ]
+        with log.open("ab") as output:
+            process = subprocess.Popen(
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                start_new_session=True,
+                cwd="/",
+            )
+        deadline = time.monotonic() + START_PATIENCE_S
+        while not self.layout.control.exists() or not self.is_up():
+            if process.poll() is not None:
+                tail = log.read_text(errors="replace").strip().splitlines()[-5:]
+                raise KubariumError("the supervisor ended at once:\n  " + "\n  ".join(tail))
+            if time.monotonic() > deadline:
+                raise KubariumError(f"the supervisor does not answer; its log is {log}")
+            time.sleep(_POLL_S)
+
+    def _wait_supervisor_gone(self) -> None:
+        deadline = time.monotonic() + START_PATIENCE_S
+        while self.layout.control.exists() and time.monotonic() < deadline:
+            time.sleep(_POLL_S)
+
+
+def preflight_left(spec: ClusterSpec, layout: Layout) -> None:
+    """Check a cluster that was left, unless its processes still run and hold the ports themselves."""
+    if not layout.pids.exists() or layout.pids.read_text() in {"", "{}"}:
+        preflight.check(spec)
+
+
+def follow(path: Path, *, stop: Callable[[], bool] = lambda: False) -> Iterator[str]:
+    """Yield the lines of a log and go on with those that are added, until `stop` says so."""
+    with contextlib.ExitStack() as stack:
+        file = stack.enter_context(path.open(errors="replace"))
+        while not stop():
+            if line := file.readline():
+                yield line
+            else:
+                time.sleep(0.1)
+
+
+def _purge(cluster: str, node: str = "") -> None:
+    command = [
+        sys.executable,
+        "-m",
+        "dockershim",
+        "--purge",
+        f"--cluster={cluster}",
+        f"--docker-socket={preflight.DOCKER_SOCKET}",
+    ]
+    done = subprocess.run(
+        [*command, *([f"--node={node}"] if node else [])], capture_output=True, text=True, check=False
+    )
+    if done.returncode != 0:
+        raise KubariumError(f"the cluster's containers could not be removed: {done.stderr.strip()}")

@@ -1,0 +1,82 @@
+"""The network of a cluster with isolated nodes, as a list of commands.
+
+The backbone is a bridge in a namespace of its own (Docker filters what crosses a bridge in the machine's
+namespace). The machine and every node hang on it by a veth pair each. Commands are `ip` argument lists;
+they are run in order, and each is written so that the reverse plan undoes it.
+"""
+
+from __future__ import annotations
+
+from kubarium.core.addresses import Addresses
+from kubarium.core.spec import NodeSpec
+
+Command = list[str]  # the arguments of one `ip` command
+
+
+def backbone_namespace(cluster: str) -> str:
+    """Name the namespace that holds the bridge."""
+    return f"kubarium-{cluster}"
+
+
+def node_namespace(cluster: str, node: str) -> str:
+    """Name a node's namespace."""
+    return f"kubarium-{cluster}-{node}"
+
+
+def host_link(slot: int) -> str:
+    """Name the machine's end of its own cable (15 characters at most)."""
+    return f"kubarium{slot}"
+
+
+def plan_backbone(addresses: Addresses) -> list[Command]:
+    """Lay the backbone and the machine's own cable."""
+    spec = addresses.spec
+    space, link = backbone_namespace(spec.name), host_link(spec.slot)
+    return [
+        ["netns", "add", space],
+        ["-n", space, "link", "set", "lo", "up"],
+        ["-n", space, "link", "add", "backbone", "type", "bridge", "forward_delay", "0"],
+        ["-n", space, "link", "set", "backbone", "up"],
+        ["link", "add", link, "type", "veth", "peer", "name", "machine", "netns", space],
+        ["-n", space, "link", "set", "machine", "master", "backbone", "up"],
+        ["address", "add", f"{addresses.host}/24", "dev", link],
+        ["link", "set", link, "up"],
+    ]
+
+
+def plan_no_backbone(addresses: Addresses) -> list[Command]:
+    """Take the backbone away; the cables go with it."""
+    return [["netns", "delete", backbone_namespace(addresses.spec.name)]]
+
+
+def plan_node(addresses: Addresses, node: NodeSpec) -> list[Command]:
+    """Make a node's namespace and lay its cable."""
+    spec = addresses.spec
+    backbone, space, port = (
+        backbone_namespace(spec.name),
+        node_namespace(spec.name, node.name),
+        node_port(node),
+    )
+    return [
+        ["netns", "add", space],
+        ["-n", space, "link", "set", "lo", "up"],
+        ["-n", backbone, "link", "add", port, "type", "veth", "peer", "name", "eth0", "netns", space],
+        ["-n", backbone, "link", "set", port, "master", "backbone", "up"],
+        ["-n", space, "address", "add", f"{addresses.node(node)}/24", "dev", "eth0"],
+        ["-n", space, "link", "set", "eth0", "up"],
+        ["-n", space, "route", "add", "default", "via", addresses.host],
+    ]
+
+
+def plan_no_node(addresses: Addresses, node: NodeSpec) -> list[Command]:
+    """Take a node's namespace and cable away."""
+    spec = addresses.spec
+    return [
+        ["-n", backbone_namespace(spec.name), "link", "delete", node_port(node)],
+        ["netns", "delete", node_namespace(spec.name, node.name)],
+    ]
+
+
+def node_port(node: NodeSpec) -> str:
+    """Name the backbone's end of a node's cable."""
+    return f"node{node.index}"

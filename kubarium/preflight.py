@@ -1,0 +1,72 @@
+"""What has to be there before a cluster can start, checked before anything is started."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+from pathlib import Path
+
+from kubarium.core.addresses import Addresses
+from kubarium.core.spec import ClusterSpec, Runtime
+from kubarium.errors import KubariumError
+
+DOCKER_SOCKET = "/var/run/docker.sock"
+_PACKAGES = {"etcd": "etcd-server", "ip": "iproute2", "nft": "nftables"}
+_CNI_FOLDERS = ("/opt/cni/bin", "/usr/lib/cni")
+
+
+def choose_runtime(wanted: str) -> tuple[Runtime, str]:
+    """Choose the runtime; with "auto" the best that works here, and say why it is hollow (or "").
+
+    Raises:
+        KubariumError: Docker was asked for by name and cannot be had.
+    """
+    why = _why_not_docker()
+    if wanted == "hollow" or (wanted == "auto" and why):
+        return "hollow", why if wanted == "auto" else ""
+    if why:
+        raise KubariumError(f"--runtime docker: {why}. `--runtime hollow` needs none of it")
+    return "docker", ""
+
+
+def check(spec: ClusterSpec) -> None:
+    """Check programs and ports.
+
+    Raises:
+        KubariumError: something is missing or taken; the message says what to do.
+    """
+    programs = ("etcd", "ip", "nft") if spec.isolated else ("etcd",)
+    for program in programs:
+        if shutil.which(program) is None:
+            raise KubariumError(
+                f"`{program}` is not installed: apt-get install {_PACKAGES[program]}, or run `make setup`"
+            )
+    if spec.isolated and not any((Path(folder) / "bridge").exists() for folder in _CNI_FOLDERS):
+        raise KubariumError("the CNI plugins are not installed: apt-get install containernetworking-plugins")
+    for what, host, port in Addresses(spec).claimed():
+        _check_port(what, host, port)
+
+
+def _check_port(what: str, host: str, port: int) -> None:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            raise KubariumError(
+                f"port {port} on {host}, meant for {what}, cannot be had ({error.strerror}): "
+                f"end what uses it, or choose other ports with --api-port N (N to N+3 are used)"
+            ) from error
+
+
+def _why_not_docker() -> str:
+    if os.geteuid() != 0:
+        return "nodes with real containers need root (network namespaces, cgroups)"
+    try:
+        with socket.socket(socket.AF_UNIX) as probe:
+            probe.settimeout(2)
+            probe.connect(DOCKER_SOCKET)
+    except OSError:
+        return f"no Docker engine answers at {DOCKER_SOCKET}"
+    return ""

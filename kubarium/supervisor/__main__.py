@@ -1,0 +1,69 @@
+"""`python -m kubarium.supervisor`: run a cluster's processes until it goes down."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+import msgspec
+
+from kubarium import network
+from kubarium.core.components import components, local_places
+from kubarium.core.layout import Layout
+from kubarium.core.spec import ClusterSpec, checked
+from kubarium.errors import KubariumError
+from kubarium.pki import Pki
+from kubarium.supervisor.child import preload
+from kubarium.supervisor.daemon import Daemon
+from kubarium.supervisor.operations import Operations, ensure_certificates
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run the supervisor of the cluster whose folders are given."""
+    parser = argparse.ArgumentParser(prog="python -m kubarium.supervisor", description=__doc__)
+    parser.add_argument("--home", type=Path, required=True, help="the cluster's folder, with its spec.json")
+    parser.add_argument("--run", type=Path, required=True, help="the folder for its sockets")
+    options = parser.parse_args(argv)
+    layout = Layout(options.home, options.run)
+    try:
+        supervise(layout)
+    except (KubariumError, OSError, msgspec.ValidationError) as error:
+        print(f"kubarium: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def supervise(layout: Layout) -> None:
+    """Start what the spec describes, in the order that makes it answer soonest, and serve."""
+    spec = checked(msgspec.json.decode(layout.spec.read_bytes(), type=ClusterSpec))
+    daemon = Daemon(spec.name, layout)
+    operations = Operations(daemon, spec, layout, lambda now: local_places(now, layout))
+    daemon.on_terminate = lambda: operations.down({})
+    try:
+        start(daemon, spec, layout)
+        daemon.run()
+    finally:
+        daemon.close()
+
+
+def start(daemon: Daemon, spec: ClusterSpec, layout: Layout) -> None:
+    """Launch etcd, which needs no import, while the rest is imported; each program as soon as it can."""
+    places = local_places(spec, layout)
+    everything = components(spec, places)
+    ensure_certificates(everything, Pki(layout.pki))
+    if spec.isolated:
+        network.ensure_backbone(places.addresses)
+        for node in spec.nodes:
+            network.ensure_node(places.addresses, node)
+    daemon.processes.add(everything)
+    daemon.processes.adopt()
+    daemon.processes.start_due()
+    for program in dict.fromkeys(part.program for part in everything if not part.external):
+        preload([program])
+        daemon.processes.loaded.add(program)
+        daemon.processes.start_due()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,89 @@
+"""From a component's description to a running process: fork, move in, become it."""
+
+from __future__ import annotations
+
+import ctypes
+import gc
+import importlib
+import os
+import signal
+import sys
+import traceback
+from pathlib import Path
+
+from kubarium.core.components import Component
+from kubarium.core.network import node_namespace
+from kubarium.network import enter
+
+_PR_SET_NAME = 15  # prctl.h
+# In the order in which components need them: what is imported before a fork is shared by all later forks.
+SHARED_MODULES = (
+    "grpc.aio",
+    "aiohttp.web",
+    "uvloop",
+    "msgspec",
+    "machinery.process.run",
+    "machinery.client.grpc_transport",
+)
+
+
+def preload(programs: list[str]) -> None:
+    """Import what the programs need, once, before they are forked."""
+    for module in (*SHARED_MODULES, *(f"{program}.app" for program in programs)):
+        importlib.import_module(module)
+    gc.collect()
+    gc.freeze()
+
+
+def launch(component: Component, *, cluster: str, log: Path, inherited: list[int]) -> int:
+    """Start a component and return its pid.
+
+    Its output goes to the end of `log`. The descriptors in `inherited` are closed in it.
+    """
+    for folder in component.folders:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    log.parent.mkdir(parents=True, exist_ok=True)
+    sys.stdout.flush()
+    sys.stderr.flush()
+    pid = os.fork()
+    if pid:
+        return pid
+    code = 70  # EX_SOFTWARE of sysexits.h, where the launch itself fails
+    try:
+        _settle(component, cluster, log, inherited)
+        code = _become(component)
+    except SystemExit as leaving:
+        code = leaving.code if isinstance(leaving.code, int) else 1
+    except BaseException:  # noqa: BLE001 - the last frame of a process: nobody above could handle it
+        traceback.print_exc()
+    finally:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
+
+
+def _settle(component: Component, cluster: str, log: Path, inherited: list[int]) -> None:
+    os.setsid()
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGCHLD, signal.SIGHUP):
+        signal.signal(number, signal.SIG_DFL)
+    signal.set_wakeup_fd(-1)
+    for descriptor in inherited:
+        os.close(descriptor)
+    output = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    for source, target in ((nothing, 0), (output, 1), (output, 2)):
+        os.dup2(source, target)
+    os.close(output)
+    os.close(nothing)
+    ctypes.CDLL(None).prctl(_PR_SET_NAME, component.name.encode()[:15], 0, 0, 0)
+    if component.node:
+        enter(node_namespace(cluster, component.node))
+
+
+def _become(component: Component) -> int:
+    if component.external:
+        os.execvp(component.program, [component.program, *component.arguments])  # noqa: S606 - no shell is wanted
+    sys.argv = [component.program, *component.arguments]
+    module = importlib.import_module(f"{component.program}.__main__")
+    code: int = module.main(component.arguments)
+    return code

@@ -1,0 +1,59 @@
+"""Nodes as machines: switching one off takes every process on it along.
+
+A node's pods live under one cgroup (DESIGN.md, A node). Switching the machine off kills what is in it, by the
+pids that the kernel lists there, and pulls its cable. No container engine is asked.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from pathlib import Path
+
+CGROUPS = Path("/sys/fs/cgroup")
+_ROUNDS = 50  # a fork bomb is not waited for
+
+
+def kill_cgroup(path: str) -> int:
+    """Kill every process below a cgroup (as the kubelet names it, "/kubarium/c/node-1"); return how many."""
+    killed = 0
+    for _ in range(_ROUNDS):
+        pids = _pids(path)
+        if not pids:
+            break
+        for pid in pids:
+            killed += _kill(pid)
+        time.sleep(0.01)
+    return killed
+
+
+def _roots(path: str) -> list[Path]:
+    """List where a cgroup lives: one place on v2, one for each controller on v1, slices with systemd."""
+    relative = path.strip("/")
+    slices = "/".join(
+        "-".join(part.replace("-", "_") for part in relative.split("/")[: depth + 1]) + ".slice"
+        for depth in range(len(relative.split("/")))
+    )
+    tops = [CGROUPS, *(CGROUPS / name for name in ("memory", "cpu", "pids", "systemd"))]
+    return [found for top in tops for name in (relative, slices) if (found := top / name).is_dir()]
+
+
+def _pids(path: str) -> set[int]:
+    files = [file for root in _roots(path) for file in root.rglob("cgroup.procs")]
+    return {int(line) for file in files for line in _lines(file)} - {os.getpid()}
+
+
+def _lines(file: Path) -> list[str]:
+    try:
+        return file.read_text().split()
+    except OSError:  # the cgroup went away in between
+        return []
+
+
+def _kill(pid: int) -> int:
+    try:
+        os.kill(pid, signal.SIGKILL)
+    except ProcessLookupError:
+        return 0
+    return 1

@@ -1,0 +1,193 @@
+"""What the handle may ask of the supervisor, one method an operation."""
+
+from __future__ import annotations
+
+import signal
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import msgspec
+
+from kubarium import network
+from kubarium.core.components import Component, Places, node_parts
+from kubarium.core.layout import Layout
+from kubarium.core.spec import ClusterSpec, SpecError
+from kubarium.core.supervision import Phase, Supervised
+from kubarium.errors import KubariumError
+from kubarium.pki import Pki
+from kubarium.supervisor.daemon import Daemon
+from kubarium.supervisor.machines import kill_cgroup
+
+STOP_PATIENCE_S = 12.0  # a component drains for 10 s at most
+_KILL_PATIENCE_S = 5.0
+
+
+class Operations:
+    """Carries out requests on one cluster. Raises KubariumError with words for the user."""
+
+    def __init__(
+        self, daemon: Daemon, spec: ClusterSpec, layout: Layout, places: Callable[[ClusterSpec], Places]
+    ) -> None:
+        self._daemon = daemon
+        self._processes = daemon.processes
+        self._spec = spec
+        self._layout = layout
+        self._places = places
+        names = ("ps", "kill", "pause", "resume", "restart", "stop", "node_add", "node_rm", "down", "spec")
+        daemon.operations = {name: getattr(self, name) for name in names}
+
+    def spec(self, _: dict[str, Any]) -> Any:
+        """Give the cluster's spec."""
+        return msgspec.to_builtins(self._spec)
+
+    def ps(self, _: dict[str, Any]) -> list[dict[str, Any]]:
+        """List every component and its process."""
+        return [_row(process) for process in self._processes.table.values()]
+
+    def kill(self, request: dict[str, Any]) -> list[str]:
+        """SIGKILL; the component stays down unless `restart` is set. A node is switched off as a machine."""
+        names, node = self._resolve(request["component"])
+        if request.get("restart"):
+            for name in names:
+                self._processes.send(name, signal.SIGKILL)
+        else:
+            for name in names:
+                self._processes.stop(name, signal.SIGKILL, "killed by the user")
+        if node:
+            kill_cgroup(f"{self._places(self._spec).cgroup_root}/{node}")
+        if not request.get("restart"):
+            self._wait_gone(names, _KILL_PATIENCE_S)
+        return names
+
+    def stop(self, request: dict[str, Any]) -> list[str]:
+        """SIGTERM, and wait; the component stays down."""
+        names, _ = self._resolve(request["component"])
+        self._stop(names, "stopped by the user")
+        return names
+
+    def pause(self, request: dict[str, Any]) -> list[str]:
+        """SIGSTOP: the process is there and silent."""
+        return self._signal(request["component"], signal.SIGSTOP, paused=True)
+
+    def resume(self, request: dict[str, Any]) -> list[str]:
+        """SIGCONT."""
+        return self._signal(request["component"], signal.SIGCONT, paused=False)
+
+    def restart(self, request: dict[str, Any]) -> list[str]:
+        """Stop where it runs, then start."""
+        names, _ = self._resolve(request["component"])
+        self._stop(names, "restarted by the user")
+        for name in names:
+            self._processes.want(name)
+        return names
+
+    def node_add(self, request: dict[str, Any]) -> str:
+        """Add a node to the live cluster; return its name."""
+        try:
+            spec = self._spec.with_node(
+                request.get("name", ""), cpu=request.get("cpu", ""), memory=request.get("memory", "")
+            )
+        except SpecError as error:
+            raise KubariumError(str(error)) from error
+        node = spec.nodes[-1]
+        places = self._places(spec)
+        if spec.isolated:
+            network.ensure_node(places.addresses, node)
+        parts = node_parts(spec, node, places)
+        ensure_certificates(parts, Pki(self._layout.pki))
+        self._processes.add(parts)
+        self._keep(spec)
+        return node.name
+
+    def node_rm(self, request: dict[str, Any]) -> str:
+        """Switch a node off and take it out of the cluster; its Node object is the caller's."""
+        name = request["name"]
+        try:
+            spec = self._spec.without_node(name)
+        except SpecError as error:
+            raise KubariumError(str(error)) from error
+        parts, _ = self._resolve(name)
+        self._stop(parts, "its node was removed")
+        places = self._places(self._spec)
+        if self._spec.isolated:
+            kill_cgroup(f"{places.cgroup_root}/{name}")
+            network.remove_node(places.addresses, self._spec.node(name))
+        for part in parts:
+            self._processes.remove(part)
+        self._keep(spec)
+        return str(name)
+
+    def down(self, _: dict[str, Any]) -> bool:
+        """Stop everything in order, nodes first, etcd last; then the supervisor leaves."""
+        table = self._processes.table
+        nodes = [name for name in table if "@" in name]
+        control = [name for name in table if name not in nodes and name != "etcd"]
+        for names in (nodes, control, ["etcd"] if "etcd" in table else []):
+            self._stop(names, "the cluster went down")
+        if self._spec.isolated:
+            places = self._places(self._spec)
+            for node in self._spec.nodes:
+                kill_cgroup(f"{places.cgroup_root}/{node.name}")
+                network.remove_node(places.addresses, node)
+            network.remove_backbone(places.addresses)
+        self._daemon.leave()
+        return True
+
+    def _keep(self, spec: ClusterSpec) -> None:
+        self._spec = spec
+        fresh = self._layout.spec.with_suffix(".new")
+        fresh.write_bytes(msgspec.json.format(msgspec.json.encode(spec)))
+        fresh.replace(self._layout.spec)
+
+    def _resolve(self, name: str) -> tuple[list[str], str]:
+        """Find the components that a name means, and the node where it means a whole machine."""
+        table = self._processes.table
+        if name in table:
+            return [name], ""
+        if any(node.name == name for node in self._spec.nodes):
+            return [part for part in table if part.endswith(f"@{name}")], name
+        known = ", ".join([*table, *(node.name for node in self._spec.nodes)])
+        raise KubariumError(f'cluster "{self._spec.name}" has no component "{name}" (it has: {known})')
+
+    def _signal(self, name: str, number: signal.Signals, *, paused: bool) -> list[str]:
+        names, _ = self._resolve(name)
+        for part in names:
+            if not self._processes.send(part, number):
+                raise KubariumError(f'"{part}" is not running; `kubarium restart {part}` starts it')
+            self._processes.table[part] = replace(self._processes.table[part], paused=paused)
+        return names
+
+    def _stop(self, names: list[str], why: str) -> None:
+        for name in names:
+            self._processes.stop(name, signal.SIGTERM, why)
+        if late := self._wait_gone(names, STOP_PATIENCE_S):
+            for name in late:
+                self._processes.stop(name, signal.SIGKILL, f"{why}, by SIGKILL after {STOP_PATIENCE_S:g} s")
+            self._wait_gone(late, _KILL_PATIENCE_S)
+
+    def _wait_gone(self, names: list[str], patience_s: float) -> list[str]:
+        deadline = time.monotonic() + patience_s
+        while (left := self._processes.running(names)) and time.monotonic() < deadline:
+            self._daemon.step_exits(deadline - time.monotonic())
+        return left
+
+
+def ensure_certificates(components: list[Component], pki: Pki) -> None:
+    """Make what certificates the components lack."""
+    for component in components:
+        for certificate in component.certificates:
+            pki.ensure(certificate)
+
+
+def _row(process: Supervised) -> dict[str, Any]:
+    running = process.phase in {Phase.STARTING, Phase.READY} and process.pid
+    return {
+        "name": process.name,
+        "state": "paused" if process.paused else process.phase.value,
+        "pid": process.pid,
+        "uptime_s": time.monotonic() - process.started_s if running else 0.0,
+        "restarts": process.restarts,
+        "last_exit": process.last_exit,
+    }

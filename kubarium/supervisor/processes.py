@@ -1,0 +1,193 @@
+"""The table of a cluster's processes: launched, watched by pidfd, recorded on disk.
+
+The record (pids.json) lets a new supervisor adopt what a killed one left running: components never notice
+that their supervisor died.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import selectors
+import signal
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from pathlib import Path
+
+import psutil
+
+from kubarium.core.components import Component
+from kubarium.core.layout import Layout
+from kubarium.core.supervision import (
+    Supervised,
+    became_ready,
+    due,
+    exited,
+    started,
+    stopped_by_user,
+    wanted_by_user,
+)
+from kubarium.supervisor.child import launch
+
+
+class Processes:
+    """Every component of one cluster and the process that it is now."""
+
+    def __init__(
+        self,
+        cluster: str,
+        layout: Layout,
+        selector: selectors.BaseSelector,
+        *,
+        notify_socket: Path,
+        inherited: Callable[[], list[int]],
+    ) -> None:
+        self.table: dict[str, Supervised] = {}
+        self.loaded: set[str] = set()  # the programs that are imported, so that they can be forked
+        self._cluster = cluster
+        self._layout = layout
+        self._selector = selector
+        self._notify_socket = notify_socket
+        self._inherited = inherited  # our descriptors, to be closed in a child
+        self._pidfds: dict[str, int] = {}
+        self._asked: dict[str, str] = {}  # why the user ended it, by component
+
+    def add(self, components: Iterable[Component]) -> None:
+        """Take components into the table; one of a known name gets the new description at its next start."""
+        for component in components:
+            known = self.table.get(component.name)
+            self.table[component.name] = (
+                Supervised(component) if known is None else replace_component(known, component)
+            )
+
+    def remove(self, name: str) -> None:
+        """Forget a component, which has to be down."""
+        del self.table[name]
+        self._record()
+
+    def adopt(self) -> list[str]:
+        """Take over the processes of an earlier supervisor that still run; name them."""
+        adopted = []
+        for name, (pid, created) in self._recorded().items():
+            if name in self.table and _is_same(pid, created):
+                self._watch(name, pid)
+                self.table[name] = became_ready(started(self.table[name], pid, time.monotonic()))
+                adopted.append(name)
+        return adopted
+
+    def start_due(self) -> None:
+        """Start what is to be started now."""
+        for process in due(self.table, time.monotonic()):
+            if not (process.component.external or process.component.program in self.loaded):
+                continue
+            log = self._layout.log(process.name)
+            component = with_notify(process.component, self._notify_socket)
+            pid = launch(
+                component,
+                cluster=self._cluster,
+                log=log,
+                inherited=[*self._inherited(), *self._pidfds.values()],
+            )
+            self._watch(process.name, pid)
+            self.table[process.name] = started(process, pid, time.monotonic())
+            self._record()
+
+    def note_ready(self, pid: int) -> None:
+        """Note that the process of this pid is ready; anyone else's word is ignored."""
+        for name, process in self.table.items():
+            if process.pid == pid:
+                self.table[name] = became_ready(process)
+
+    def note_exit(self, name: str) -> None:
+        """Reap a process whose pidfd became readable."""
+        process = self.table[name]
+        descriptor = self._pidfds.pop(name)
+        self._selector.unregister(descriptor)
+        os.close(descriptor)
+        reaped = _reap(process.pid)
+        how = self._asked.pop(name, "") or reaped
+        self.table[name] = exited(process, how, time.monotonic())
+        self._record()
+
+    def send(self, name: str, number: signal.Signals) -> bool:
+        """Send a signal to a component's recorded pid; False where none runs."""
+        descriptor = self._pidfds.get(name)
+        if descriptor is None:
+            return False
+        signal.pidfd_send_signal(descriptor, number)
+        return True
+
+    def stop(self, name: str, number: signal.Signals, why: str) -> None:
+        """End a component because the user wants it down."""
+        process = self.table[name]
+        self.table[name] = stopped_by_user(process)
+        if process.pid:
+            self._asked[name] = why
+            self.send(name, number)
+            if process.paused or number is not signal.SIGKILL:
+                self.send(name, signal.SIGCONT)
+
+    def want(self, name: str) -> None:
+        """Start a component because the user wants it up."""
+        self.table[name] = wanted_by_user(self.table[name])
+
+    def running(self, names: Iterable[str]) -> list[str]:
+        """List those that have a process."""
+        return [name for name in names if self.table[name].pid]
+
+    def _watch(self, name: str, pid: int) -> None:
+        descriptor = os.pidfd_open(pid)
+        self._pidfds[name] = descriptor
+        self._selector.register(descriptor, selectors.EVENT_READ, ("exit", name))
+
+    def _record(self) -> None:
+        alive = {
+            process.name: (process.pid, _created(process.pid))
+            for process in self.table.values()
+            if process.pid
+        }
+        fresh = self._layout.pids.with_suffix(".new")
+        fresh.write_text(json.dumps(alive))
+        fresh.replace(self._layout.pids)
+
+    def _recorded(self) -> dict[str, tuple[int, float]]:
+        try:
+            found: dict[str, tuple[int, float]] = json.loads(self._layout.pids.read_text())
+        except (FileNotFoundError, ValueError):
+            return {}
+        return found
+
+
+def replace_component(process: Supervised, component: Component) -> Supervised:
+    """Give a process another description, which counts from its next start."""
+    return replace(process, component=component)
+
+
+def with_notify(component: Component, notify_socket: Path) -> Component:
+    """Tell a component of ours where to say that it is ready."""
+    if component.external:
+        return component
+    flags = {**component.flags, "notify-socket": str(notify_socket)}
+    return replace(component, flags=flags)
+
+
+def _reap(pid: int) -> str:
+    try:
+        _, status = os.waitpid(pid, 0)
+    except ChildProcessError:
+        return "ended (it was adopted, so its exit code is unknown)"
+    if os.WIFSIGNALED(status):
+        return f"killed by {signal.Signals(os.WTERMSIG(status)).name}"
+    return f"exited with code {os.waitstatus_to_exitcode(status)}"
+
+
+def _created(pid: int) -> float:
+    try:
+        return psutil.Process(pid).create_time()
+    except psutil.NoSuchProcess:
+        return 0.0
+
+
+def _is_same(pid: int, created: float) -> bool:
+    return created > 0 and abs(_created(pid) - created) < 0.05

@@ -1,0 +1,189 @@
+"""What a Pod asks for, and which state it is in: rules that the scheduler, the controllers and the kubelet share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from fractions import Fraction
+from math import ceil
+from typing import Final, Literal
+
+from machinery.model import quantity
+from machinery.model.k8s.core_v1 import Container, Pod, ResourceRequirements
+
+Amounts = dict[str, Fraction]
+
+GUARANTEED: Final = "Guaranteed"
+BURSTABLE: Final = "Burstable"
+BEST_EFFORT: Final = "BestEffort"
+_QOS_RESOURCES: Final = ("cpu", "memory")
+_POD_LEVEL_RESOURCES: Final = ("cpu", "memory")
+_NATIVE: Final = ("cpu", "memory", "ephemeral-storage")
+
+
+@dataclass(frozen=True, slots=True)
+class PodRequests:
+    """Amounts of a whole pod, in whole units."""
+
+    cpu_millicores: int = 0
+    memory_bytes: int = 0
+    ephemeral_bytes: int = 0
+    extended: dict[str, int] = field(default_factory=dict)  # by resource name; hugepages-* too
+
+
+def is_ready(pod: Pod) -> bool:
+    """Tell whether the Ready condition is True."""
+    return any(condition.type == "Ready" and condition.status == "True" for condition in pod.status.conditions)
+
+
+def is_terminal(pod: Pod) -> bool:
+    """Tell whether every container has ended for good."""
+    return pod.status.phase in {"Succeeded", "Failed"}
+
+
+def is_terminating(pod: Pod) -> bool:
+    """Tell whether its deletion has been asked for."""
+    return pod.metadata.deletionTimestamp is not None
+
+
+def is_active(pod: Pod) -> bool:
+    """Tell whether it counts as a replica: neither ended nor being deleted."""
+    return not is_terminal(pod) and not is_terminating(pod)
+
+
+def is_sidecar(container: Container) -> bool:
+    """Tell whether an init container keeps running beside the main ones (KEP-753)."""
+    return container.restartPolicy == "Always"
+
+
+def requests(pod: Pod) -> PodRequests:
+    """Give what a node has to have free for the pod (KEP-753: sidecars; KEP-2837: pod-level; overhead on top)."""
+    return _whole(_effective(pod, lambda resources: resources.requests, pod_level="requests"))
+
+
+def limits(pod: Pod) -> PodRequests:
+    """Give the sums of the limits that are set; a container without one adds nothing (see `limits_all`)."""
+    return _whole(_effective(pod, lambda resources: resources.limits, pod_level="limits"))
+
+
+def limits_all(pod: Pod, resource: str) -> bool:
+    """Tell whether every container, or the pod itself, has a limit for the resource: only then is the pod bounded."""
+    if pod.spec.resources and resource in pod.spec.resources.limits:
+        return True
+    return all(resource in _declared(container).limits for container in _lasting(pod))
+
+
+def container_requests(container: Container) -> PodRequests:
+    """Give what one container asks for."""
+    return _whole(_amounts(_declared(container).requests))
+
+
+def container_limits(container: Container) -> PodRequests:
+    """Give one container's limits, 0 where there is none."""
+    return _whole(_amounts(_declared(container).limits))
+
+
+def qos_class(pod: Pod) -> str:
+    """Give Guaranteed, Burstable or BestEffort.
+
+    https://kubernetes.io/docs/concepts/workloads/pods/pod-qos/
+    """
+    asked, limited = _qos_sums(pod)
+    if not asked and not limited:
+        return BEST_EFFORT
+    bounded = all(_limits_both(resources) for resources in _qos_parts(pod))
+    return GUARANTEED if bounded and asked == limited else BURSTABLE
+
+
+def _qos_parts(pod: Pod) -> list[ResourceRequirements]:
+    if pod.spec.resources and (pod.spec.resources.requests or pod.spec.resources.limits):
+        return [pod.spec.resources]
+    return [_declared(container) for container in (*pod.spec.containers, *pod.spec.initContainers)]
+
+
+def _qos_sums(pod: Pod) -> tuple[Amounts, Amounts]:
+    asked: Amounts = {}
+    limited: Amounts = {}
+    for resources in _qos_parts(pod):
+        asked = _plus(asked, _qos_amounts(resources.requests))
+        limited = _plus(limited, _qos_amounts(resources.limits))
+    return asked, limited
+
+
+def _qos_amounts(texts: Mapping[str, str]) -> Amounts:
+    amounts = _amounts({name: texts[name] for name in _QOS_RESOURCES if name in texts})
+    return {name: amount for name, amount in amounts.items() if amount > 0}
+
+
+def _limits_both(resources: ResourceRequirements) -> bool:
+    return len(_qos_amounts(resources.limits)) == len(_QOS_RESOURCES)
+
+
+def _effective(
+    pod: Pod, amounts_of: Callable[[ResourceRequirements], Mapping[str, str]],
+    *, pod_level: Literal["requests", "limits"],
+) -> Amounts:
+    def of(container: Container) -> Amounts:
+        return _amounts(amounts_of(_declared(container)))
+
+    total: Amounts = {}
+    for container in pod.spec.containers:
+        total = _plus(total, of(container))
+    total = _with_init_containers(pod, total, of)
+    if pod.spec.resources:
+        own = _amounts(getattr(pod.spec.resources, pod_level))
+        total |= {name: own[name] for name in own if _is_pod_level(name)}
+    overhead = _amounts(pod.spec.overhead)
+    if pod_level == "limits":  # overhead bounds only what is bounded already
+        overhead = {name: amount for name, amount in overhead.items() if name in total}
+    return _plus(total, overhead)
+
+
+def _with_init_containers(pod: Pod, total: Amounts, of: Callable[[Container], Amounts]) -> Amounts:
+    """Add the sidecars, and raise to what the start needs: each init container beside the sidecars before it."""
+    sidecars: Amounts = {}
+    peak: Amounts = {}
+    for container in pod.spec.initContainers:
+        own = of(container)
+        peak = _most(peak, _plus(sidecars, own))
+        if is_sidecar(container):
+            sidecars = _plus(sidecars, own)
+    return _most(_plus(total, sidecars), peak)
+
+
+def _lasting(pod: Pod) -> Iterator[Container]:
+    yield from pod.spec.containers
+    yield from (container for container in pod.spec.initContainers if is_sidecar(container))
+
+
+def _declared(container: Container) -> ResourceRequirements:
+    return container.resources or _NOTHING
+
+
+def _is_pod_level(name: str) -> bool:
+    return name in _POD_LEVEL_RESOURCES or name.startswith("hugepages-")
+
+
+def _amounts(texts: Mapping[str, str]) -> Amounts:
+    return {name: quantity.parse(text) for name, text in texts.items()}
+
+
+def _plus(left: Amounts, right: Amounts) -> Amounts:
+    return {name: left.get(name, _ZERO) + right.get(name, _ZERO) for name in left | right}
+
+
+def _most(left: Amounts, right: Amounts) -> Amounts:
+    return {name: max(left.get(name, _ZERO), right.get(name, _ZERO)) for name in left | right}
+
+
+def _whole(amounts: Amounts) -> PodRequests:
+    return PodRequests(
+        cpu_millicores=ceil(amounts.get("cpu", _ZERO) * 1000),
+        memory_bytes=ceil(amounts.get("memory", _ZERO)),
+        ephemeral_bytes=ceil(amounts.get("ephemeral-storage", _ZERO)),
+        extended={name: ceil(amount) for name, amount in amounts.items() if name not in _NATIVE},
+    )
+
+
+_ZERO: Final = Fraction(0)
+_NOTHING: Final = ResourceRequirements()

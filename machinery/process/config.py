@@ -1,0 +1,193 @@
+"""Configuration: one frozen dataclass per process, every field a command-line flag.
+
+    @dataclass(frozen=True, slots=True, kw_only=True)
+    class SchedulerConfig(ComponentConfig):
+        bind_timeout_s: float = setting(10.0, help="how long a binding may take", unit="cluster seconds")
+
+is set by `--bind-timeout-s 5`. Types: str, int, float, bool (`--flag`, `--flag=false`), Literal, and tuples of
+these (comma separated). A wrong value ends the process with exit code 2 and a line that names the flag, before
+the first socket opens. Nothing else is read: no environment, no files.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import os
+import types
+from collections.abc import Callable, Sequence
+from dataclasses import MISSING, dataclass
+from typing import Any, Final, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
+
+REQUIRED: Final[Any] = MISSING  # the default of a field that the user has to give
+
+
+class ConfigError(ValueError):
+    """A field has a value that does not work; `field` names it."""
+
+    def __init__(self, field: str, problem: str) -> None:
+        super().__init__(f"{flag(field)}: {problem}")
+        self.field = field
+
+
+def setting(default: Any, *, help: str, unit: str = "") -> Any:  # noqa: A002 - argparse's own word
+    """Declare a configuration field with its default, its meaning and its unit."""
+    text = f"{help} [{unit}]" if unit else help
+    return dataclasses.field(default=default, metadata={"help": text})
+
+
+def flag(field: str) -> str:
+    """Give the command-line flag of a field: renew_period_s → --renew-period-s."""
+    return "--" + field.rstrip("_").replace("_", "-")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ComponentConfig:
+    """What every process is told."""
+
+    name: str = setting("", help="name of this process in logs, causes and fault plans; default: the component")
+    server: str = setting("", help="the apiserver's gRPC address host:port; with --transport rest its https:// URL")
+    transport: Literal["grpc", "rest"] = setting("grpc", help="how to talk to the apiserver")
+    ca_file: str = setting("", help="PEM certificate of the cluster's CA")
+    cert_file: str = setting("", help="PEM client certificate; together with --key-file")
+    key_file: str = setting("", help="PEM key of --cert-file")
+    time_scale: float = setting(1.0, help="how many times faster than the wall the cluster's time runs")
+    profile: Literal["default", "fast"] = setting("default", help="table of intervals")
+    log_level: Literal["debug", "info", "warning", "error"] = setting("info", help="least level that is logged")
+    health_socket: str = setting("", help="unix socket for /livez, /readyz and /metrics; none if empty")
+    notify_socket: str = setting("", help="unix datagram socket that is told READY=1; none if empty")
+    faults_file: str = setting("", help="fault plan (JSON), read at the start and again at SIGHUP")
+
+    def validate(self) -> None:
+        """Check the fields against each other; subclasses call this first and raise ConfigError."""
+        if not self.time_scale > 0:
+            raise ConfigError("time_scale", f"has to be above 0, not {self.time_scale}")
+        if bool(self.cert_file) != bool(self.key_file):
+            raise ConfigError("cert_file", "goes together with --key-file")
+        for field in ("ca_file", "cert_file", "key_file"):
+            check_readable(field, getattr(self, field))
+        if self.transport == "rest" and self.server and "://" not in self.server:
+            raise ConfigError("server", f"is a URL with --transport rest, not {self.server!r}")
+
+
+C = TypeVar("C", bound=ComponentConfig)
+
+
+def check_readable(field: str, path: str) -> None:
+    """Raise ConfigError where a path is given and no file can be read there."""
+    if path and not os.access(path, os.R_OK):
+        state = "may not be read" if os.path.exists(path) else "does not exist"  # noqa: PTH110 - one import less
+        raise ConfigError(field, f"{path} {state}")
+
+
+def parse(config_class: type[C], argv: Sequence[str] | None) -> C:
+    """Read a command line.
+
+    Raises:
+        SystemExit: with code 2 for what does not fit (a line on stderr names the flag), 0 after --help.
+    """
+    parser = argparse.ArgumentParser(
+        prog=f"python -m {config_class.__module__.split('.', maxsplit=1)[0]}",
+        allow_abbrev=False,
+        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+    )
+    hints = get_type_hints(config_class)
+    for field in dataclasses.fields(config_class):
+        _add(parser, field, hints[field.name])
+    values = vars(parser.parse_args(argv))
+    config = config_class(**values)
+    try:
+        config.validate()
+    except ConfigError as error:
+        parser.error(str(error))
+    return config
+
+
+def to_argv(config: ComponentConfig) -> list[str]:
+    """Write a configuration as the command line that `parse` reads back; defaults are left out."""
+    argv: list[str] = []
+    for field in dataclasses.fields(config):
+        value = getattr(config, field.name)
+        if value != field.default:
+            argv.append(f"{flag(field.name)}={_text(value)}")
+    return argv
+
+
+def _text(value: object) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, tuple):
+        return ",".join(_text(item) for item in value)
+    return str(value)
+
+
+def _add(parser: argparse.ArgumentParser, field: dataclasses.Field[Any], hint: Any) -> None:
+    required = field.default is MISSING and field.default_factory is MISSING
+    options: dict[str, Any] = {"dest": field.name, "type": _reader(hint), "metavar": _placeholder(hint)}
+    options["help"] = field.metadata.get("help", "").replace("%", "%%") or None
+    if required:
+        options["required"] = True
+    elif field.default is not MISSING:
+        options["default"] = field.default
+    elif field.default_factory is not MISSING:
+        options["default"] = field.default_factory()
+    if hint is bool:
+        options |= {"nargs": "?", "const": True}
+    parser.add_argument(flag(field.name), **options)
+
+
+def _reader(hint: Any) -> Callable[[str], Any]:
+    """Give the function that reads a flag's text; its errors are argparse.ArgumentTypeError."""
+    origin = get_origin(hint)
+    if origin is Literal:
+        return _choice(get_args(hint))
+    if origin is tuple:
+        return _many(_reader(get_args(hint)[0]))
+    if origin in {Union, types.UnionType}:  # X | None: None is only ever the default
+        return _reader(next(arg for arg in get_args(hint) if arg is not type(None)))
+    return _SCALARS[hint]
+
+
+def _placeholder(hint: Any) -> str:
+    origin = get_origin(hint)
+    if origin is Literal:
+        return "|".join(get_args(hint))
+    if origin is tuple:
+        return _placeholder(get_args(hint)[0]) + ",..."
+    return getattr(hint, "__name__", "value").upper()
+
+
+def _choice(allowed: tuple[Any, ...]) -> Callable[[str], Any]:
+    def read(text: str) -> Any:
+        if text not in allowed:
+            raise argparse.ArgumentTypeError(f"has to be one of {', '.join(allowed)}, not {text!r}")
+        return text
+
+    return read
+
+
+def _many(read_one: Callable[[str], Any]) -> Callable[[str], tuple[Any, ...]]:
+    def read(text: str) -> tuple[Any, ...]:
+        return tuple(read_one(part.strip()) for part in text.split(",") if part.strip())
+
+    return read
+
+
+def _number(kind: type[int] | type[float]) -> Callable[[str], Any]:
+    def read(text: str) -> Any:
+        try:
+            return kind(text)
+        except ValueError:
+            word = "a whole number" if kind is int else "a number"
+            raise argparse.ArgumentTypeError(f"has to be {word}, not {text!r}") from None
+
+    return read
+
+
+def _truth(text: str) -> bool:
+    if text not in {"true", "false"}:
+        raise argparse.ArgumentTypeError(f"has to be true or false, not {text!r}")
+    return text == "true"
+
+
+_SCALARS: dict[Any, Callable[[str], Any]] = {str: str, int: _number(int), float: _number(float), bool: _truth}

@@ -1,0 +1,111 @@
+"""Logs are events with keys, one logfmt line each, on stderr.
+
+    time=2026-05-01T12:00:00.123Z level=info component=scheduler event=pod_bound pod=default/web-1 node=node-2
+
+Values with spaces, quotes or line breaks are quoted as JSON strings, so a line is always one line. What
+third-party libraries say through `logging` becomes an event `library_log` from WARNING on.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+import traceback
+from datetime import UTC, datetime
+from typing import Final, TextIO
+
+LEVELS: Final = ("debug", "info", "warning", "error")
+_PLAIN = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_./:@+,%#[](){}<>*!?|~^$&;")
+
+
+class Log:
+    """Writes events to one stream; `bind` gives a log that adds keys to each of them."""
+
+    __slots__ = ("_bound", "_component", "_stream", "_threshold")
+
+    def __init__(
+        self,
+        component: str,
+        level: str = "info",
+        stream: TextIO | None = None,
+        bound: dict[str, object] | None = None,
+    ) -> None:
+        self._component = component
+        self._threshold = LEVELS.index(level)
+        self._stream = stream
+        self._bound = bound or {}
+
+    def bind(self, **fields: object) -> Log:
+        """Give a log whose every event carries these keys too."""
+        level = LEVELS[self._threshold]
+        return Log(self._component, level, self._stream, {**self._bound, **fields})
+
+    def debug(self, event: str, /, **fields: object) -> None:
+        """Log what only the author of the component wants to know."""
+        self._write(0, event, fields)
+
+    def info(self, event: str, /, **fields: object) -> None:
+        """Log what happened as it should."""
+        self._write(1, event, fields)
+
+    def warning(self, event: str, /, **fields: object) -> None:
+        """Log what went wrong and will be tried again."""
+        self._write(2, event, fields)
+
+    def error(self, event: str, /, **fields: object) -> None:
+        """Log what went wrong and stays so; once, where it is handled."""
+        self._write(3, event, fields)
+
+    def _write(self, level: int, event: str, fields: dict[str, object]) -> None:
+        if level < self._threshold:
+            return
+        stamp = datetime.now(UTC).isoformat(timespec="milliseconds").removesuffix("+00:00")
+        head = {"time": stamp + "Z", "level": LEVELS[level], "component": self._component, "event": event}
+        line = format_fields({**head, **self._bound, **fields})
+        stream = self._stream or sys.stderr
+        stream.write(line + "\n")
+        stream.flush()
+
+
+def format_fields(fields: dict[str, object]) -> str:
+    """Write keys and values as logfmt; values are quoted where they need it."""
+    return " ".join(f"{key}={_value(value)}" for key, value in fields.items())
+
+
+def _value(value: object) -> str:
+    if isinstance(value, float):
+        return f"{value:.6g}"
+    if isinstance(value, BaseException):
+        value = f"{type(value).__name__}: {value}"
+    text = str(value)
+    return text if text and _PLAIN.issuperset(text) else json.dumps(text, ensure_ascii=False)
+
+
+def describe(error: BaseException) -> dict[str, object]:
+    """Give the keys of an error that ends something: what it is, and where it came from."""
+    trace = "".join(traceback.format_exception(error))
+    return {"error": error, "trace": trace}
+
+
+class LibraryHandler(logging.Handler):
+    """Turns the records of third-party libraries into events of our log."""
+
+    def __init__(self, log: Log) -> None:
+        super().__init__(logging.WARNING)
+        self._log = log
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write one record."""
+        fields: dict[str, object] = {"library": record.name, "message": record.getMessage()}
+        if record.exc_info and record.exc_info[1]:
+            fields |= describe(record.exc_info[1])
+        write = self._log.error if record.levelno >= logging.ERROR else self._log.warning
+        write("library_log", **fields)
+
+
+def capture_libraries(log: Log) -> None:
+    """Send what libraries log through `logging` to our log, and nowhere else."""
+    root = logging.getLogger()
+    root.handlers[:] = [LibraryHandler(log)]
+    root.setLevel(logging.WARNING)

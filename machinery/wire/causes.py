@@ -1,0 +1,115 @@
+"""Who wrote what because of what: the cause that travels with every request.
+
+The controller loop sets `acting_on` from the watch events that led to a reconcile; the transports send it as
+`kubarium-cause` beside W3C `traceparent`; the apiserver records it with the write. On the wire a cause reads
+
+    pods/default/web-1@4711+0b6e…, replicasets.apps/default/web@4700+99aa…
+
+(resource/namespace/name@revision+uid, percent-encoded where a name needs it).
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+from typing import Any, Final
+from urllib.parse import quote, unquote
+
+from machinery.model.resources import KubeObject, Resource
+
+CAUSE_KEY: Final = "kubarium-cause"
+TRACE_KEY: Final = "traceparent"
+CALLER_KEY: Final = "kubarium-caller"
+LIMIT: Final = 16  # causes in a header; a reconcile that waited longer acted on the newest ones
+
+
+@dataclass(frozen=True, slots=True)
+class CauseRef:
+    """An object at a revision, as somebody saw it when they acted."""
+
+    resource: str  # "pods", "deployments.apps"
+    namespace: str
+    name: str
+    uid: str
+    revision: int
+
+
+acting_on: ContextVar[tuple[CauseRef, ...]] = ContextVar("acting_on", default=())
+traceparent: ContextVar[str] = ContextVar("traceparent", default="")
+
+
+def cause_of(resource: Resource[Any], obj: KubeObject) -> CauseRef:
+    """Name an object at the revision that it carries."""
+    meta = obj.metadata
+    revision = int(meta.resourceVersion) if meta.resourceVersion.isdigit() else 0
+    return CauseRef(str(resource), meta.namespace, meta.name, meta.uid, revision)
+
+
+def header(causes: tuple[CauseRef, ...] | None = None) -> str:
+    """Write causes (those of the context, if none are given) as a header; the newest `LIMIT` of them."""
+    chosen = acting_on.get() if causes is None else causes
+    newest = sorted(chosen, key=lambda cause: cause.revision)[-LIMIT:]
+    return ",".join(_format(cause) for cause in newest)
+
+
+def parse_header(text: str) -> tuple[CauseRef, ...]:
+    """Read a header; what is no cause is left out, since a bad header never fails a request."""
+    parsed = (_parse(part.strip()) for part in text.split(",")[: 4 * LIMIT])
+    return tuple(cause for cause in parsed if cause)[:LIMIT]
+
+
+def new_traceparent(random_bytes: Callable[[int], bytes] = os.urandom) -> str:
+    """Start a trace (W3C Trace Context, version 00, sampled)."""
+    return f"00-{random_bytes(16).hex()}-{random_bytes(8).hex()}-01"
+
+
+def is_traceparent(text: str) -> bool:
+    """Tell whether a text is a traceparent that can be passed on."""
+    parts = text.split("-")
+    lengths_fit = [len(part) for part in parts] == [2, 32, 16, 2]
+    return lengths_fit and all(set(part) <= set("0123456789abcdef") for part in parts)
+
+
+def request_metadata(caller: str) -> tuple[tuple[str, str], ...]:
+    """Give what a transport sends with a request: the caller, the cause, the trace (a new one where none is)."""
+    trace = traceparent.get() or new_traceparent()
+    cause = header()
+    metadata = ((CALLER_KEY, caller), (TRACE_KEY, trace))
+    return (*metadata, (CAUSE_KEY, cause)) if cause else metadata
+
+
+def receive(metadata: Iterable[tuple[str, Any]] | None) -> None:
+    """Put the cause and the trace of an incoming request into the context of the task that serves it."""
+    found = {key: value for key, value in metadata or () if key in {CAUSE_KEY, TRACE_KEY}}
+    acting_on.set(parse_header(found.get(CAUSE_KEY, "")))
+    trace = found.get(TRACE_KEY, "")
+    traceparent.set(trace if is_traceparent(trace) else new_traceparent())
+
+
+@contextmanager
+def acting(causes: tuple[CauseRef, ...]) -> Iterator[None]:
+    """Set the causes of every request inside, and start one trace for all of them."""
+    cause_token = acting_on.set(causes)
+    trace_token = traceparent.set(new_traceparent())
+    try:
+        yield
+    finally:
+        traceparent.reset(trace_token)
+        acting_on.reset(cause_token)
+
+
+def _format(cause: CauseRef) -> str:
+    path = "/".join(quote(part, safe=":") for part in (cause.resource, cause.namespace, cause.name))
+    return f"{path}@{cause.revision}+{quote(cause.uid, safe='')}"
+
+
+def _parse(text: str) -> CauseRef | None:
+    path, _, version = text.partition("@")
+    parts = [unquote(part) for part in path.split("/")]
+    revision, _, uid = version.partition("+")
+    if len(parts) != 3 or not (revision.isascii() and revision.isdigit()) or len(revision) > 19:
+        return None
+    return CauseRef(parts[0], parts[1], parts[2], unquote(uid), int(revision))

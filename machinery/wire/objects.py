@@ -1,0 +1,54 @@
+"""Object bytes ↔ typed objects. The canonical form of an object is its Kubernetes JSON."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any, TypeVar
+
+import msgspec
+
+from machinery.model.errors import InternalError
+
+T = TypeVar("T")
+
+_encoder = msgspec.json.Encoder()
+
+
+def encode(obj: Any) -> bytes:
+    """Write a Struct, a dict or a list as JSON."""
+    return _encoder.encode(obj)
+
+
+@cache
+def decoder_for(type_: type[T]) -> msgspec.json.Decoder[T]:
+    """Give the one decoder of a type (making one compiles the type's description)."""
+    return msgspec.json.Decoder(type_)
+
+
+def decode(data: bytes, type_: type[T]) -> T:
+    """Read an object. Fields that the type does not have are dropped; null means absent, as in Kubernetes.
+
+    Raises:
+        InternalError: the bytes are no object of this type; a server that sends them is at fault.
+    """
+    try:
+        return decoder_for(type_).decode(data)
+    except msgspec.ValidationError:
+        return _decode_without_nulls(data, type_)
+    except msgspec.DecodeError as error:
+        raise InternalError(f"the server sent no JSON where {type_.__name__} was expected: {error}") from error
+
+
+def _decode_without_nulls(data: bytes, type_: type[T]) -> T:
+    try:
+        return msgspec.convert(_without_nulls(msgspec.json.decode(data)), type_)
+    except msgspec.ValidationError as error:
+        raise InternalError(f"the server sent a {type_.__name__} that does not fit: {error}") from error
+
+
+def _without_nulls(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _without_nulls(item) for key, item in value.items() if item is not None}
+    if isinstance(value, list):
+        return [_without_nulls(item) for item in value]
+    return value

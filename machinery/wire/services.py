@@ -1,0 +1,153 @@
+"""gRPC stubs and handlers, made from message descriptors: no generated service modules.
+
+A service's path on the wire ("runtime.v1.RuntimeService") may differ from its private proto package
+("kubarium.cri..."), so that two clients of one protocol never collide in a process.
+
+Errors: a handler turns an `ApiError` into the gRPC code that fits, with the Status as trailing metadata
+(`machinery.wire.status`). Any other exception is a bug: gRPC logs it and answers UNKNOWN.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any, Final
+
+import grpc
+import grpc.aio
+from google.protobuf.descriptor import MethodDescriptor, ServiceDescriptor
+from google.protobuf.message_factory import GetMessageClass
+
+from machinery.model.errors import ApiError, NotImplementedHere
+from machinery.wire import causes
+from machinery.wire.status import to_rpc
+
+_METADATA_LIMIT: Final = 256 * 1024  # a Status with many causes has to fit into the trailers
+
+_SHARED_OPTIONS: Final = (
+    ("grpc.max_receive_message_length", -1),
+    ("grpc.max_send_message_length", -1),
+    ("grpc.max_metadata_size", _METADATA_LIMIT),
+    ("grpc.absolute_max_metadata_size", 2 * _METADATA_LIMIT),
+    ("grpc.keepalive_time_ms", 10_000),
+    ("grpc.keepalive_timeout_ms", 5_000),
+    ("grpc.http2.ping_timeout_ms", 5_000),  # without it a frozen peer is noticed after 70 s only
+    ("grpc.keepalive_permit_without_calls", 1),
+    ("grpc.http2.max_pings_without_data", 0),
+)
+
+CHANNEL_OPTIONS: Final = (
+    *_SHARED_OPTIONS,
+    ("grpc.initial_reconnect_backoff_ms", 100),
+    ("grpc.max_reconnect_backoff_ms", 1_000),
+    ("grpc.min_reconnect_backoff_ms", 3_000),  # this one limits the handshake, not the wait between two
+    ("grpc.use_local_subchannel_pool", 1),  # a channel's connection is its own: closing it closes it
+    ("grpc.enable_http_proxy", 0),
+    ("grpc.enable_retries", 0),  # only the caller knows whether a write may be repeated
+)
+
+SERVER_OPTIONS: Final = (
+    *_SHARED_OPTIONS,
+    ("grpc.http2.min_ping_interval_without_data_ms", 5_000),
+    ("grpc.http2.min_recv_ping_interval_without_data_ms", 5_000),
+    ("grpc.http2.max_ping_strikes", 0),
+    ("grpc.so_reuseport", 0),  # a port in use is an error, not a second server behind it
+)
+
+
+def secure_channel(server: str, credentials: grpc.ChannelCredentials) -> grpc.aio.Channel:
+    """Open a TLS channel to host:port; it connects at the first call."""
+    return grpc.aio.secure_channel(server, credentials, options=CHANNEL_OPTIONS)
+
+
+def insecure_channel(server: str) -> grpc.aio.Channel:
+    """Open a channel without TLS: for unix sockets and tests."""
+    return grpc.aio.insecure_channel(server, options=CHANNEL_OPTIONS)
+
+
+def unix_channel(path: str) -> grpc.aio.Channel:
+    """Open a channel to a unix socket, which file modes guard."""
+    authority = ("grpc.default_authority", "localhost")  # servers in Go refuse the path as an authority
+    return grpc.aio.insecure_channel(f"unix:{path}", options=(*CHANNEL_OPTIONS, authority))
+
+
+class Stub:
+    """The client's side of a service: one attribute per method, a `grpc.aio` multicallable."""
+
+    def __init__(self, channel: grpc.aio.Channel, service: ServiceDescriptor, path: str) -> None:
+        for method in service.methods:
+            make = getattr(channel, _arity(method))
+            multicallable = make(
+                f"/{path}/{method.name}",
+                request_serializer=GetMessageClass(method.input_type).SerializeToString,
+                response_deserializer=GetMessageClass(method.output_type).FromString,
+            )
+            setattr(self, method.name, multicallable)
+
+    def __getattr__(self, name: str) -> Any:  # reached for unknown names only; tells mypy that the others exist
+        raise AttributeError(f"the service has no method {name!r}")
+
+
+def handler(service: ServiceDescriptor, path: str, implementation: object) -> grpc.GenericRpcHandler:
+    """Serve a service from an object with methods of the proto's own names.
+
+    A method is `async def X(self, request, context)`, an async generator where the response is a stream. A
+    method that the object does not have answers UNIMPLEMENTED and says so.
+    """
+    methods = {method.name: _method_handler(method, implementation) for method in service.methods}
+    return grpc.method_handlers_generic_handler(path, methods)
+
+
+def _arity(method: MethodDescriptor) -> str:
+    sides = (method.client_streaming, method.server_streaming)
+    return "_".join("stream" if streaming else "unary" for streaming in sides)
+
+
+def _method_handler(method: MethodDescriptor, implementation: object) -> grpc.RpcMethodHandler:
+    behaviour = getattr(implementation, method.name, None) or _unbuilt(method)
+    if inspect.isasyncgenfunction(behaviour):
+        guarded: Callable[..., Any] = _guard_stream(behaviour)
+    else:
+        guarded = _guard(behaviour)
+    make = getattr(grpc, f"{_arity(method)}_rpc_method_handler")
+    return make(
+        guarded,
+        request_deserializer=GetMessageClass(method.input_type).FromString,
+        response_serializer=GetMessageClass(method.output_type).SerializeToString,
+    )
+
+
+def _unbuilt(method: MethodDescriptor) -> Callable[[Any, Any], Awaitable[Any]]:
+    async def refuse(_request: Any, _context: Any) -> Any:
+        raise NotImplementedHere(f"{method.full_name} is not built")
+
+    return refuse
+
+
+def _guard(behaviour: Callable[[Any, Any], Awaitable[Any]]) -> Callable[[Any, Any], Awaitable[Any]]:
+    async def guarded(request: Any, context: Any) -> Any:
+        causes.receive(context.invocation_metadata())
+        try:
+            return await behaviour(request, context)
+        except ApiError as error:
+            return await abort(context, error)
+
+    return guarded
+
+
+def _guard_stream(behaviour: Callable[[Any, Any], AsyncIterator[Any]]) -> Callable[[Any, Any], AsyncIterator[Any]]:
+    async def guarded(request: Any, context: Any) -> AsyncIterator[Any]:
+        causes.receive(context.invocation_metadata())
+        try:
+            async for message in behaviour(request, context):
+                yield message
+        except ApiError as error:
+            await abort(context, error)
+
+    return guarded
+
+
+async def abort(context: Any, error: ApiError) -> Any:
+    """End an RPC with an error: its code, its text, its Status in the trailers. Does not return."""
+    code, text, metadata = to_rpc(error)
+    await context.abort(code, text, metadata)
