@@ -66,10 +66,10 @@ class Addresses:
         """What kubeconfig names."""
         return f"https://{LOOPBACK}:{self.rest_port}"
 
-    def listen(self, port: int) -> str:
-        """Write the listening addresses of a door: loopback, and the backbone where there is one."""
-        hosts = dict.fromkeys((LOOPBACK, self.host))
-        return ",".join(f"{host}:{port}" for host in hosts)
+    @property
+    def compose_apiserver(self) -> str:
+        """The apiserver's address where it is a compose service on the backbone."""
+        return f"10.77.{self.spec.slot}.2"
 
     def claimed(self) -> list[tuple[str, str, int]]:
         """List (what, host, port) that have to be free before the cluster starts."""

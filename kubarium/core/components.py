@@ -6,7 +6,6 @@ launches these as processes; `kubarium.compose` writes the same ones as compose 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -52,9 +51,6 @@ class Component:
         return [f"--{flag}={value}" for flag, value in self.flags.items() if value != ""]
 
 
-Placement = Callable[[ClusterSpec], Iterator[Component]]
-
-
 @dataclass(frozen=True, slots=True)
 class Places:
     """How the components of a cluster reach each other and their files, in one way of launching them."""
@@ -64,8 +60,12 @@ class Places:
     server: str  # the gRPC door, host:port, as the control plane dials it
     node_server: str  # the same as a node dials it
     etcd: str  # https://host:port
+    etcd_listen: str  # the address that etcd binds
+    doors_listen: tuple[str, ...]  # the addresses that the apiserver's doors bind
+    advertise: str  # the address of the `kubernetes` Service's endpoint
+    cgroup_root: str
     docker_socket: str = "/var/run/docker.sock"
-    cgroup_root: str = ""
+    own_namespaces: bool = True  # whether a node's processes have to enter their network namespace first
 
     def crt(self, certificate: Certificate) -> str:
         """Name a certificate's file."""
@@ -89,7 +89,28 @@ def local_places(spec: ClusterSpec, layout: Layout) -> Places:
         server=f"{LOOPBACK}:{addresses.grpc_port}",
         node_server=f"{addresses.host}:{addresses.grpc_port}",
         etcd=f"https://{LOOPBACK}:{addresses.etcd_port}",
+        etcd_listen=LOOPBACK,
+        doors_listen=tuple(dict.fromkeys((LOOPBACK, addresses.host))),
+        advertise=addresses.host,
         cgroup_root=f"/kubarium/{spec.name}",
+        own_namespaces=spec.isolated,
+    )
+
+
+def compose_places(spec: ClusterSpec, layout: Layout) -> Places:
+    """Place a cluster's processes in compose services that find each other by name."""
+    addresses = Addresses(spec)
+    return Places(
+        layout=layout,
+        addresses=addresses,
+        server=f"apiserver:{addresses.grpc_port}",
+        node_server=f"apiserver:{addresses.grpc_port}",
+        etcd=f"https://etcd:{addresses.etcd_port}",
+        etcd_listen="0.0.0.0",
+        doors_listen=("0.0.0.0",),
+        advertise=addresses.compose_apiserver,
+        cgroup_root=f"/kubarium/{spec.name}",
+        own_namespaces=False,
     )
 
 
@@ -123,6 +144,14 @@ def _common(spec: ClusterSpec, places: Places, name: str) -> dict[str, str]:
     }
 
 
+def _listen(places: Places, port: int) -> str:
+    return ",".join(f"{host}:{port}" for host in places.doors_listen)
+
+
+def _namespace(node: NodeSpec, places: Places) -> str:
+    return node.name if places.own_namespaces else ""
+
+
 def _client(places: Places, certificate: Certificate, server: str) -> dict[str, str]:
     return {
         "server": server,
@@ -139,7 +168,7 @@ def _etcd(places: Places) -> Component:
     flags = {
         "name": "etcd-0",
         "data-dir": str(places.layout.etcd),
-        "listen-client-urls": f"https://{LOOPBACK}:{addresses.etcd_port}",
+        "listen-client-urls": f"https://{places.etcd_listen}:{addresses.etcd_port}",
         "advertise-client-urls": places.etcd,
         "listen-peer-urls": peers,
         "initial-advertise-peer-urls": peers,
@@ -161,7 +190,7 @@ def _etcd(places: Places) -> Component:
 
 def _apiserver(spec: ClusterSpec, places: Places) -> Component:
     addresses = places.addresses
-    hosts = tuple(dict.fromkeys((*_APISERVER_NAMES, addresses.host)))
+    hosts = tuple(dict.fromkeys((*_APISERVER_NAMES, addresses.host, places.advertise)))
     serving = Certificate("apiserver", "kube-apiserver", hosts=hosts)
     flags = {
         **_common(spec, places, APISERVER),
@@ -169,9 +198,9 @@ def _apiserver(spec: ClusterSpec, places: Places) -> Component:
         "etcd-ca-file": places.authority("etcd-ca"),
         "etcd-cert-file": places.crt(ETCD_CLIENT),
         "etcd-key-file": places.key(ETCD_CLIENT),
-        "rest-listen": addresses.listen(addresses.rest_port),
-        "grpc-listen": addresses.listen(addresses.grpc_port),
-        "advertise-address": addresses.host,
+        "rest-listen": _listen(places, addresses.rest_port),
+        "grpc-listen": _listen(places, addresses.grpc_port),
+        "advertise-address": places.advertise,
         "ca-file": places.authority(),
         "cert-file": places.crt(serving),
         "key-file": places.key(serving),
@@ -211,7 +240,7 @@ def _dockershim(spec: ClusterSpec, node: NodeSpec, places: Places) -> Component:
         "node": node.name,
         "state-dir": str(state),
     }
-    return Component(name, "dockershim", flags, node=node.name, folders=(state,))
+    return Component(name, "dockershim", flags, node=_namespace(node, places), folders=(state,))
 
 
 def _hollow(spec: ClusterSpec, node: NodeSpec, places: Places) -> Component:
@@ -244,9 +273,7 @@ def _kubelet(spec: ClusterSpec, node: NodeSpec, places: Places) -> Component:
         "node-labels": ",".join(f"{key}={value}" for key, value in sorted(node.labels.items())),
         "cgroup-root": f"{places.cgroup_root}/{node.name}" if spec.isolated else "",
     }
-    return Component(
-        name, "kubelet", flags, (identity,), node=node.name if spec.isolated else "", folders=(root,)
-    )
+    return Component(name, "kubelet", flags, (identity,), node=_namespace(node, places), folders=(root,))
 
 
 def _proxy(spec: ClusterSpec, node: NodeSpec, places: Places) -> Component:
@@ -258,4 +285,4 @@ def _proxy(spec: ClusterSpec, node: NodeSpec, places: Places) -> Component:
         "node-name": node.name,
         "cluster-cidr": CLUSTER_CIDR,
     }
-    return Component(name, "proxy", flags, (identity,), node=node.name)
+    return Component(name, "proxy", flags, (identity,), node=_namespace(node, places))

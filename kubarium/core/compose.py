@@ -1,0 +1,94 @@
+"""The cluster as compose services: the same components, one service each, and one a node.
+
+Written for both readers of compose files in use: compose v2 and docker-compose 1.29.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from kubarium.core.addresses import Addresses
+from kubarium.core.components import APISERVER, CONTROLLERS, ETCD, SCHEDULER
+from kubarium.core.spec import ClusterSpec
+
+SLOT = 200  # of the backbone; far from the slots that local clusters take first
+STATE = "/var/lib/kubarium/compose"  # the same path inside and outside: Docker resolves mounts outside
+IMAGE = "kubarium:latest"
+_GIVEN_TO_ALL = {
+    "image": IMAGE,
+    "restart": "on-failure",
+    "environment": {
+        "KUBARIUM_PROFILE": "${KUBARIUM_PROFILE:-default}",
+        "KUBARIUM_TIME_SCALE": "${KUBARIUM_TIME_SCALE:-1}",
+    },
+}
+
+
+def compose_spec(*, nodes: int = 3, profile: str = "default", time_scale: float = 1.0) -> ClusterSpec:
+    """Give the cluster that docker-compose.yml describes."""
+    profiles = {"default", "fast"}
+    if profile not in profiles:
+        raise ValueError(f"KUBARIUM_PROFILE has to be one of {', '.join(sorted(profiles))}, not {profile!r}")
+    spec = ClusterSpec(
+        name="compose", slot=SLOT, profile="fast" if profile == "fast" else "default", time_scale=time_scale
+    )
+    for _ in range(nodes):
+        spec = spec.with_node()
+    return spec
+
+
+def compose_file(spec: ClusterSpec) -> dict[str, Any]:
+    """Describe the services."""
+    addresses = Addresses(spec)
+    ready = {"setup": {"condition": "service_completed_successfully"}}
+    services: dict[str, Any] = {
+        "setup": _setup(),
+        ETCD: _service(ETCD, ready, f"10.77.{SLOT}.3"),
+        APISERVER: _service(APISERVER, ready, addresses.compose_apiserver)
+        | {"ports": [f"127.0.0.1:{addresses.rest_port}:{addresses.rest_port}"]},
+        SCHEDULER: _service(SCHEDULER, ready, f"10.77.{SLOT}.4"),
+        CONTROLLERS: _service(CONTROLLERS, ready, f"10.77.{SLOT}.5"),
+    }
+    for node in spec.nodes:
+        services[node.name] = _machine(node.name, ready, addresses.node(node))
+    backbone = {"ipam": {"config": [{"subnet": addresses.backbone}]}}
+    return {"services": services, "networks": {"backbone": backbone}}
+
+
+def _setup() -> dict[str, Any]:
+    """Build the image and write keys, certificates and the kubeconfig, once."""
+    return {
+        "image": IMAGE,
+        "build": {"context": ".", "args": {"BASE": "${KUBARIUM_BASE:-debian:bookworm-slim}"}},
+        "command": ["setup"],
+        "environment": _GIVEN_TO_ALL["environment"],
+        "volumes": [f"{STATE}:{STATE}", "./.compose:/kubeconfig"],
+    }
+
+
+def _service(name: str, ready: dict[str, Any], address: str) -> dict[str, Any]:
+    return {
+        **_GIVEN_TO_ALL,
+        "command": [name],
+        "depends_on": ready,
+        "volumes": [f"{STATE}:{STATE}"],
+        "networks": {"backbone": {"ipv4_address": address}},
+    }
+
+
+def _machine(name: str, ready: dict[str, Any], address: str) -> dict[str, Any]:
+    """Describe a node: what it needs of the kernel, and not a privilege more."""
+    return {
+        **_service(name, ready, address),
+        "hostname": name,
+        "pid": "host",
+        "cap_add": ["NET_ADMIN", "SYS_ADMIN", "SYS_PTRACE"],
+        "security_opt": ["seccomp:unconfined", "apparmor:unconfined"],
+        "sysctls": {"net.ipv4.ip_forward": "1"},
+        "stop_grace_period": "30s",
+        "volumes": [
+            f"{STATE}:{STATE}",
+            "/var/run/docker.sock:/var/run/docker.sock",
+            "/sys/fs/cgroup:/sys/fs/cgroup",
+        ],
+    }

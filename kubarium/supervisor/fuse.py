@@ -1,0 +1,73 @@
+"""A fuse between a node in a container and the pods beside it.
+
+A node's pods are containers of the engine outside, so a SIGKILL of the node's container would leave them
+running on a machine that is dead. The fuse is one small process in a cgroup of its own, so that the engine
+does not count it to the container; when the machine's first process ends, it kills what is in the node's cgroup
+and ends too. It needs the machine's pid namespace and a writable /sys/fs/cgroup.
+"""
+
+from __future__ import annotations
+
+import os
+import select
+import signal
+from dataclasses import dataclass
+from pathlib import Path
+
+from kubarium.supervisor.machines import CGROUPS, kill_cgroup
+
+_CGROUP = "kubarium-fuses"
+
+
+@dataclass(frozen=True, slots=True)
+class Fuse:
+    """A fuse that is laid."""
+
+    pid: int
+
+    def remove(self) -> None:
+        """Take it out, so that nothing happens when this process ends."""
+        os.kill(self.pid, signal.SIGKILL)
+        os.waitpid(self.pid, 0)
+
+
+def lay_fuse(cgroup: str) -> Fuse:
+    """Fork a process that kills everything in `cgroup` when the caller ends, however it ends."""
+    machine = os.pidfd_open(os.getpid())
+    pid = os.fork()
+    if pid:
+        os.close(machine)
+        return Fuse(pid)
+    try:
+        _leave_container()
+        select.select([machine], [], [])
+        kill_cgroup(cgroup)
+    finally:
+        os._exit(0)
+
+
+def _leave_container() -> None:
+    os.setsid()
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)
+    nothing = os.open(os.devnull, os.O_RDWR)
+    for target in (0, 1, 2):  # the engine waits for whoever holds the container's output
+        os.dup2(nothing, target)
+    for hierarchy in _hierarchies():
+        group = hierarchy / _CGROUP
+        group.mkdir(exist_ok=True)
+        _initialise_cpuset(hierarchy, group)
+        (group / "cgroup.procs").write_text(str(os.getpid()))
+
+
+def _hierarchies() -> list[Path]:
+    if (CGROUPS / "cgroup.controllers").exists():
+        return [CGROUPS]
+    return [path for path in CGROUPS.iterdir() if path.is_dir() and not path.is_symlink()]
+
+
+def _initialise_cpuset(hierarchy: Path, group: Path) -> None:
+    """Give a fresh cgroup of the cpuset hierarchy its parent's cpus, without which nothing may enter it."""
+    for name in ("cpuset.cpus", "cpuset.mems"):
+        if (group / name).exists() and not (group / name).read_text().strip():
+            (group / name).write_text((hierarchy / name).read_text())

@@ -1,0 +1,75 @@
+"""Every process of a cluster, described once and launched two ways."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from kubarium.core.components import Component, components, compose_places, local_places
+from kubarium.core.layout import Layout
+from kubarium.core.spec import ClusterSpec
+
+LAYOUT = Layout(Path("/home"), Path("/run"))
+
+
+def described(spec: ClusterSpec) -> dict[str, Component]:
+    return {part.name: part for part in components(spec, local_places(spec, LAYOUT))}
+
+
+def test_a_node_is_three_processes_of_its_own():
+    """Kubelet, CRI server and proxy of a node are separate, and run in its network namespace."""
+    parts = described(ClusterSpec().with_node())
+    assert {name for name, part in parts.items() if part.node == "node-1"} == {
+        "dockershim@node-1",
+        "kubelet@node-1",
+        "proxy@node-1",
+    }
+
+
+def test_a_hollow_node_needs_no_namespace():
+    """Without root a node is a kubelet on a simulated runtime, in the machine's own namespace."""
+    parts = described(ClusterSpec(runtime="hollow").with_node())
+    assert {"hollow@node-1", "kubelet@node-1"} <= parts.keys()
+    assert {part.node for part in parts.values()} == {""}
+
+
+def test_the_doors_listen_where_the_nodes_can_reach():
+    """Loopback is for the user, the backbone for the nodes."""
+    flags = described(ClusterSpec().with_node())["apiserver"].flags
+    assert flags["rest-listen"] == "127.0.0.1:6443,10.77.0.1:6443"
+
+
+def test_no_component_but_the_apiserver_holds_a_certificate_for_etcd():
+    """Law 1: the store has one door, and one component has the key to it."""
+    parts = described(ClusterSpec().with_node())
+    holders = {
+        name for name, part in parts.items() if any(item.authority == "etcd-ca" for item in part.certificates)
+    }
+    assert holders == {"etcd", "apiserver"}
+
+
+def test_every_process_has_an_identity_of_its_own():
+    """No two components share a certificate, but for the proxies, which share a user in Kubernetes too."""
+    spec = ClusterSpec().with_node().with_node()
+    names = [
+        item.common_name
+        for part in described(spec).values()
+        if "@" not in part.name or part.program == "kubelet"
+        for item in part.certificates
+        if part.name != "apiserver"
+    ]
+    assert len(names) == len(set(names))
+
+
+def test_compose_and_processes_run_the_same_programs():
+    """Both ways of launching start the same components with the same flags, other addresses apart."""
+    spec = ClusterSpec(slot=200).with_node()
+    local = {part.name: part for part in components(spec, local_places(spec, LAYOUT))}
+    composed = {part.name: part for part in components(spec, compose_places(spec, LAYOUT))}
+    assert {name: part.flags.keys() for name, part in local.items()} == {
+        name: part.flags.keys() for name, part in composed.items()
+    }
+
+
+def test_an_empty_flag_is_left_out():
+    """A flag without a value is not written, so that the component's own default holds."""
+    assert Component("x", "x", {"cpu": "", "memory": "1Gi"}).arguments == ["--memory=1Gi"]
