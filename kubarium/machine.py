@@ -53,8 +53,7 @@ def run(service: str) -> None:
     layout = Layout(Path(STATE), Path(STATE) / "run" / service)
     places = compose_places(spec, layout)
     if service == "file":
-        print("# Written by `python -m kubarium.machine file`; `make check` tells when it is stale.")
-        print(yaml.safe_dump(compose_file(spec), sort_keys=False, width=110), end="")
+        print(file_text(spec), end="")
     elif service == "setup":
         write_keys(spec, places)
     elif any(node.name == service for node in spec.nodes):
@@ -63,18 +62,26 @@ def run(service: str) -> None:
         become(next_component(spec, places, service))
 
 
+def file_text(spec: ClusterSpec) -> str:
+    """Write docker-compose.yml."""
+    head = "# Written by `python -m kubarium.machine file`; `make check` tells when it is stale.\n"
+    return head + yaml.dump(compose_file(spec), Dumper=_Plain, sort_keys=False, width=110)
+
+
+class _Plain(yaml.SafeDumper):
+    """YAML without anchors: each service can be read by itself."""
+
+    def ignore_aliases(self, data: object) -> bool:  # noqa: ARG002 - the answer is the same for all
+        return True
+
+
 def spec_from_environment() -> ClusterSpec:
     """Read what the user sets for all services, in the environment that compose hands on."""
+    profile, scale = os.environ.get("KUBARIUM_PROFILE", "default"), os.environ.get("KUBARIUM_TIME_SCALE", "1")
     try:
-        nodes, scale = (
-            int(os.environ.get("KUBARIUM_NODES", "3")),
-            float(os.environ.get("KUBARIUM_TIME_SCALE", "1")),
-        )
+        return checked(compose_spec(profile=profile, time_scale=float(scale)))
     except ValueError as error:
-        raise KubariumError(f"KUBARIUM_NODES and KUBARIUM_TIME_SCALE have to be numbers: {error}") from error
-    return checked(
-        compose_spec(nodes=nodes, profile=os.environ.get("KUBARIUM_PROFILE", "default"), time_scale=scale)
-    )
+        raise KubariumError(f"KUBARIUM_PROFILE={profile} KUBARIUM_TIME_SCALE={scale}: {error}") from error
 
 
 def write_keys(spec: ClusterSpec, places: Places) -> None:

@@ -2,8 +2,8 @@
 
 A node's pods are containers of the engine outside, so a SIGKILL of the node's container would leave them
 running on a machine that is dead. The fuse is one small process in a cgroup of its own, so that the engine
-does not count it to the container; when the machine's first process ends, it kills what is in the node's cgroup
-and ends too. It needs the machine's pid namespace and a writable /sys/fs/cgroup.
+does not count it to the container; when the machine's first process ends, it kills what is in the
+node's cgroup and ends too. It needs the machine's pid namespace and a writable /sys/fs/cgroup.
 """
 
 from __future__ import annotations
