@@ -39,7 +39,7 @@ def supervise(layout: Layout) -> None:
     spec = checked(msgspec.json.decode(layout.spec.read_bytes(), type=ClusterSpec))
     daemon = Daemon(spec.name, layout)
     operations = Operations(daemon, spec, layout, lambda now: local_places(now, layout))
-    daemon.on_terminate = lambda: operations.down({})
+    daemon.on_terminate = operations.power_off
     try:
         start(daemon, spec, layout)
         daemon.run()

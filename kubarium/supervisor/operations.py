@@ -135,6 +135,10 @@ class Operations:
         self._daemon.leave()
         return True
 
+    def power_off(self) -> None:
+        """Go down without being asked over the socket."""
+        self.down({})
+
     def stop_parts(self) -> None:
         """Stop every process; then the supervisor leaves."""
         self._stop(list(self._processes.table), "the machine was switched off")

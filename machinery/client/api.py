@@ -11,7 +11,7 @@ Typed objects lose the fields that their Struct does not have: never `update` an
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any, Generic, Protocol, TypeVar
@@ -103,7 +103,7 @@ class Api(Protocol):
     def watch(
         self, resource: Resource[T], selection: Selection = EVERYTHING, *, resource_version: str,
         timeout_s: float = 0,
-    ) -> AsyncIterator[list[WatchEvent[T]]]:
+    ) -> AsyncIterator[Sequence[WatchEvent[T]]]:
         """Yield batches of events after `resource_version`, in order, bookmarks included.
 
         A batch may be empty: the first one always comes at once and says that the watch is established.

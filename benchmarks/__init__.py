@@ -1,0 +1,1 @@
+"""Measurements, each against a named peer in one run. `make bench` runs all; none asserts a time."""

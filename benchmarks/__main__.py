@@ -1,0 +1,39 @@
+"""`python -m benchmarks [NAME ...]`: run benchmarks, print figures, write benchmarks/results/*.json."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import json
+import platform
+import time
+from pathlib import Path
+
+NAMES = ("startup", "memory", "pods", "api", "scheduler_decisions")
+RESULTS = Path(__file__).parent / "results"
+
+
+def main() -> None:
+    """Run what was asked for."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"default: {' '.join(NAMES)}")
+    names = parser.parse_args().names or NAMES
+    for name in names:
+        if name not in NAMES:
+            parser.error(f"there is no benchmark {name!r}; there are: {', '.join(NAMES)}")
+    for name in names:
+        began = time.monotonic()
+        figures = importlib.import_module(f"benchmarks.{name}").measure()
+        record = {
+            "benchmark": name,
+            "figures": figures,
+            "took_s": round(time.monotonic() - began, 1),
+            "python": platform.python_version(),
+            "kernel": platform.release(),
+        }
+        (RESULTS / f"{name}.json").write_text(json.dumps(record, indent=2) + "\n")
+        print(json.dumps(record, indent=2), flush=True)
+
+
+if __name__ == "__main__":
+    main()

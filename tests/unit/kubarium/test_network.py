@@ -1,0 +1,52 @@
+"""The nodes' network, as a plan."""
+
+from __future__ import annotations
+
+from kubarium.core.addresses import Addresses
+from kubarium.core.network import (
+    backbone_namespace,
+    host_link,
+    node_namespace,
+    plan_backbone,
+    plan_no_backbone,
+    plan_no_node,
+    plan_node,
+)
+from kubarium.core.spec import MAX_SLOTS, ClusterSpec
+
+ADDRESSES = Addresses(ClusterSpec(name="c", slot=3).with_node())
+NODE = ADDRESSES.spec.nodes[0]
+LONGEST_INTERFACE_NAME = 15  # IFNAMSIZ of netdevice(7), without its final zero
+
+
+def test_the_bridge_lies_in_a_namespace_of_its_own():
+    """Docker filters what crosses a bridge in the machine's namespace, so ours is not there."""
+    bridges = [command for command in plan_backbone(ADDRESSES) if "bridge" in command]
+    assert [command[:2] for command in bridges] == [["-n", backbone_namespace("c")]]
+
+
+def test_a_node_reaches_the_machine_by_default():
+    """A node's default route leads to the machine, where the apiserver is."""
+    assert ["-n", "kubarium-c-node-1", "route", "add", "default", "via", "10.77.3.1"] in plan_node(
+        ADDRESSES, NODE
+    )
+
+
+def test_every_namespace_that_is_made_is_taken_away():
+    """The reverse plans delete what the plans added."""
+    made = [
+        command[2]
+        for command in plan_backbone(ADDRESSES) + plan_node(ADDRESSES, NODE)
+        if command[0] == "netns"
+    ]
+    gone = [
+        command[2]
+        for command in plan_no_backbone(ADDRESSES) + plan_no_node(ADDRESSES, NODE)
+        if command[0] == "netns"
+    ]
+    assert sorted(made) == sorted(gone) == sorted([backbone_namespace("c"), node_namespace("c", "node-1")])
+
+
+def test_interface_names_fit():
+    """The kernel's limit on interface names holds in the last slot too."""
+    assert len(host_link(MAX_SLOTS - 1)) <= LONGEST_INTERFACE_NAME
