@@ -1,0 +1,78 @@
+"""The handle: what `kubarium` does with live clusters."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+
+from kubarium import KubariumError
+from tests.support.kubectl import Kubectl, eventually
+from tests.system.conftest import StartCluster
+
+pytestmark = [pytest.mark.cluster, pytest.mark.docker]
+
+
+def test_two_clusters_side_by_side(start_cluster: StartCluster):
+    """Clusters share a machine without seeing each other."""
+    first, second = (start_cluster(name, nodes=1, runtime="docker") for name in ("one", "two"))
+    Kubectl(first.kubeconfig)("create", "namespace", "only-here")
+    assert Kubectl(second.kubeconfig).run("get", "namespace", "only-here").code != 0
+    first.down()
+    assert Kubectl(second.kubeconfig)("get", "nodes", "-o", "name").strip() == "node/node-1"
+
+
+def test_a_second_up_finds_the_cluster_running(start_cluster: StartCluster):
+    """`up` on a running cluster changes nothing."""
+    cluster = start_cluster("twice", nodes=1, runtime="hollow")
+    before = {process.name: process.pid for process in cluster.ps()}
+    start_cluster("twice", nodes=1, runtime="hollow")
+    assert {process.name: process.pid for process in cluster.ps()} == before
+
+
+def test_nodes_come_and_go_with_their_declared_capacity(start_cluster: StartCluster):
+    """A node is added to a live cluster with the capacity that it declares, and removed again."""
+    cluster = start_cluster("growing", nodes=1, runtime="docker")
+    name = cluster.add_node(cpu="500m", memory="256Mi")
+    cluster.wait_ready()
+    kubectl = Kubectl(cluster.kubeconfig)
+    capacity = kubectl.get("node", name)["status"]["capacity"]
+    assert (capacity["cpu"], capacity["memory"]) == ("500m", "256Mi")
+    cluster.remove_node(name)
+    assert kubectl.run("get", "node", name).code != 0
+
+
+def test_a_killed_component_stays_down_until_it_is_wanted(start_cluster: StartCluster):
+    """What the user killed is not brought back, what died on its own is."""
+    cluster = start_cluster("killing", nodes=1, runtime="hollow")
+    cluster.kill("scheduler")
+    time.sleep(1)
+    states = {process.name: process.state for process in cluster.ps()}
+    assert states["scheduler"] == "stopped"
+    cluster.restart("scheduler")
+    eventually(
+        lambda: {item.name: item.state for item in cluster.ps()}["scheduler"] == "ready",
+        what="scheduler ready",
+    )
+    cluster.kill("controllers", restart=True)
+    eventually(
+        lambda: {item.name: item.restarts for item in cluster.ps()}["controllers"] == 1, what="a restart"
+    )
+
+
+def test_an_unknown_component_is_named_with_the_known_ones(start_cluster: StartCluster):
+    """A wrong name is answered with the right ones."""
+    cluster = start_cluster("naming", nodes=1, runtime="hollow")
+    with pytest.raises(KubariumError, match=r'no component "schedular" \(it has: etcd, apiserver, scheduler'):
+        cluster.kill("schedular")
+
+
+def test_a_paused_node_agent_is_noticed(start_cluster: StartCluster):
+    """A frozen kubelet stops renewing its lease; the node turns NotReady and back."""
+    cluster = start_cluster("frozen", nodes=2, runtime="hollow", profile="fast")
+    kubectl = Kubectl(cluster.kubeconfig)
+    ready = '-o=jsonpath={.status.conditions[?(@.type=="Ready")].status}'
+    cluster.pause("kubelet@node-1")
+    eventually(lambda: kubectl("get", "node", "node-1", ready) == "Unknown", timeout_s=15, what="NotReady")
+    cluster.resume("kubelet@node-1")
+    eventually(lambda: kubectl("get", "node", "node-1", ready) == "True", timeout_s=15, what="Ready again")
