@@ -183,7 +183,8 @@ def _etcd(places: Places) -> Component:
         "peer-client-cert-auth": "true",
         "log-level": "warn",
         "logger": "zap",
-        "snapshot-count": "10000",
+        "heartbeat-interval": "50",  # ms; one member on one machine needs no patience, and starts 6 x as fast
+        "election-timeout": "500",
     }
     return Component(ETCD, "etcd", flags, (server, ETCD_CLIENT), external=True, folders=(places.layout.etcd,))
 
