@@ -45,8 +45,9 @@ def plan_backbone(addresses: Addresses) -> list[Command]:
 
 
 def plan_no_backbone(addresses: Addresses) -> list[Command]:
-    """Take the backbone away; the cables go with it."""
-    return [["netns", "delete", backbone_namespace(addresses.spec.name)]]
+    """Take the backbone and the machine's cable away."""
+    spec = addresses.spec
+    return [["link", "delete", host_link(spec.slot)], ["netns", "delete", backbone_namespace(spec.name)]]
 
 
 def plan_node(addresses: Addresses, node: NodeSpec) -> list[Command]:

@@ -1,0 +1,102 @@
+"""The sentences that a faulty field gets, in the words that users of kubectl know.
+
+Each function gives one `Cause`; `invalid_object` makes the 422 out of all of them.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Iterable
+from typing import Any
+
+from machinery.model.errors import Cause, Invalid
+
+_LONGEST_VALUE = 1000  # characters of a quoted value; a message is no place for a 1 MiB secret
+
+
+def required(path: str, detail: str = "") -> Cause:
+    """Miss a field that has to be there."""
+    return Cause(path, _with_detail("Required value", detail), "FieldValueRequired")
+
+
+def invalid(path: str, value: Any, detail: str) -> Cause:
+    """Refuse a value; `detail` says what it has to be."""
+    return Cause(path, _with_detail(f"Invalid value: {_quoted(value)}", detail), "FieldValueInvalid")
+
+
+def not_supported(path: str, value: Any, supported: Collection[str]) -> Cause:
+    """Refuse a value that is none of a few."""
+    names = ", ".join(_quoted(name) for name in sorted(supported))
+    return Cause(path, f"Unsupported value: {_quoted(value)}: supported values: {names}", "FieldValueNotSupported")
+
+
+def duplicate(path: str, value: Any) -> Cause:
+    """Refuse the second of two equal values."""
+    return Cause(path, f"Duplicate value: {_quoted(value)}", "FieldValueDuplicate")
+
+
+def forbidden(path: str, detail: str) -> Cause:
+    """Refuse a field that may not be set, or not be changed."""
+    return Cause(path, _with_detail("Forbidden", detail), "FieldValueForbidden")
+
+
+def not_found(path: str, value: Any) -> Cause:
+    """Refuse a reference to what the object does not have."""
+    return Cause(path, f"Not found: {_quoted(value)}", "FieldValueNotFound")
+
+
+def too_long(path: str, limit_bytes: int) -> Cause:
+    """Refuse a text or a map that is too large."""
+    return Cause(path, f"Too long: may not be more than {limit_bytes} bytes", "FieldValueTooLong")
+
+
+def too_many(path: str, count: int, limit: int) -> Cause:
+    """Refuse a list that is too long."""
+    return Cause(path, f"Too many: {count}: must have at most {limit} items", "FieldValueTooMany")
+
+
+def each_invalid(path: str, value: Any, details: Iterable[str]) -> list[Cause]:
+    """Refuse a value for every reason given; none gives an empty list."""
+    return [invalid(path, value, detail) for detail in details]
+
+
+def one_of(path: str, value: Any, supported: Collection[str]) -> list[Cause]:
+    """Check a value against the few that are supported."""
+    return [] if value in supported else [not_supported(path, value, supported)]
+
+
+def not_negative(path: str, value: int | None) -> list[Cause]:
+    """Check that a number, where it is there, is not below 0."""
+    if value is None or value >= 0:
+        return []
+    return [invalid(path, value, "must be greater than or equal to 0")]
+
+
+def within(path: str, value: int, low: int, high: int) -> list[Cause]:
+    """Check that a number lies between two others, both included."""
+    return [] if low <= value <= high else [invalid(path, value, f"must be between {low} and {high}, inclusive")]
+
+
+def unchanged(path: str, new: Any, old: Any) -> list[Cause]:
+    """Check that a field that is set once has not changed."""
+    return [] if new == old else [invalid(path, new, "field is immutable")]
+
+
+def invalid_object(group_kind: str, name: str, causes: Iterable[Cause]) -> Invalid:
+    """Make the 422 of an object: `Deployment.apps "web" is invalid: …`."""
+    found = tuple(dict.fromkeys(causes))
+    lines = [f"{cause.field}: {cause.message}" for cause in found]
+    text = lines[0] if len(lines) == 1 else f"[{', '.join(lines)}]"
+    kind, _, group = group_kind.partition(".")
+    return Invalid(
+        f'{group_kind} "{name}" is invalid: {text}', kind=kind, group=group, name=name, causes=found,
+    )
+
+
+def _with_detail(text: str, detail: str) -> str:
+    return f"{text}: {detail}" if detail else text
+
+
+def _quoted(value: Any) -> str:
+    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    return text if len(text) <= _LONGEST_VALUE else f"{text[:_LONGEST_VALUE]}…"

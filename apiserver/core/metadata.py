@@ -1,0 +1,161 @@
+"""ObjectMeta: what the server sets, what a client may not change, and what it has to look like."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+from apiserver.core import causes
+from apiserver.core.kinds.kind import Kind, WriteContext
+from apiserver.core.values import Json
+from machinery.model import names
+from machinery.model.errors import BadRequest, Cause
+
+ANNOTATIONS_LIMIT_BYTES: Final = 256 * 1024
+_SERVER_SET: Final = ("selfLink", "managedFields", "resourceVersion", "deletionTimestamp", "deletionGracePeriodSeconds")
+_KEPT: Final = ("uid", "creationTimestamp", "deletionTimestamp", "deletionGracePeriodSeconds", "generation")
+_STANDARD_FINALIZERS: Final = frozenset({"kubernetes", "orphan", "foregroundDeletion"})
+
+
+def stamp_created(kind: Kind, obj: Json, context: WriteContext) -> Json:
+    """Give a new object its identity: name, uid, time of creation, first generation.
+
+    Raises:
+        BadRequest: the object carries a resourceVersion.
+    """
+    meta = obj.get("metadata") or {}
+    if meta.get("resourceVersion"):
+        raise BadRequest("resourceVersion should not be set on objects to be created")
+    stamped = {key: value for key, value in meta.items() if key not in _SERVER_SET and key != "generation"}
+    if not stamped.get("name") and stamped.get("generateName"):
+        longest = names.LABEL_LENGTH - len(context.suffix)
+        stamped["name"] = stamped["generateName"][:longest] + context.suffix
+    if not kind.namespaced:
+        stamped.pop("namespace", None)
+    stamped["uid"] = context.uid
+    stamped["creationTimestamp"] = context.now
+    if kind.counts_generation:
+        stamped["generation"] = 1
+    return {**obj, "metadata": stamped}
+
+
+def stamp_updated(kind: Kind, new: Json, old: Json) -> Json:
+    """Carry over what only the server sets; a changed spec is the next generation."""
+    meta, before = new.get("metadata") or {}, old["metadata"]
+    stamped = {key: value for key, value in meta.items() if key not in {*_SERVER_SET, "generation"}}
+    for key in _KEPT:
+        if key in before and not (key in {"uid", "creationTimestamp"} and stamped.get(key)):
+            stamped[key] = before[key]
+    if kind.counts_generation and new.get("spec") != old.get("spec"):
+        stamped["generation"] = before.get("generation", 0) + 1
+    return {**new, "metadata": stamped}
+
+
+def validate_created(kind: Kind, obj: Json) -> list[Cause]:
+    """Find what is wrong with the metadata of a new object."""
+    meta = obj["metadata"]
+    return [*_name_causes(kind, meta), *_namespace_causes(kind, meta), *validate_common(meta, "metadata")]
+
+
+def validate_updated(new: Json, old: Json) -> list[Cause]:
+    """Find what is wrong with the metadata of a changed object."""
+    meta, before = new["metadata"], old["metadata"]
+    found = validate_common(meta, "metadata")
+    for name in ("name", "namespace", "uid", "creationTimestamp"):
+        found += causes.unchanged(f"metadata.{name}", meta.get(name, ""), before.get(name, ""))
+    return [*found, *_added_finalizers(meta, before)]
+
+
+def validate_common(meta: Mapping[str, Any], path: str) -> list[Cause]:
+    """Find what is wrong with labels, annotations, owners and finalizers."""
+    return [
+        *validate_labels(meta.get("labels") or {}, f"{path}.labels"),
+        *validate_annotations(meta.get("annotations") or {}, f"{path}.annotations"),
+        *_owner_causes(meta.get("ownerReferences") or [], f"{path}.ownerReferences"),
+        *_finalizer_causes(meta.get("finalizers") or [], f"{path}.finalizers"),
+    ]
+
+
+def validate_labels(labels: Mapping[str, str], path: str) -> list[Cause]:
+    """Find keys and values that are none of a label."""
+    found: list[Cause] = []
+    for key, value in labels.items():
+        found += causes.each_invalid(path, key, names.label_key_errors(key))
+        found += causes.each_invalid(path, value, names.label_value_errors(value))
+    return found
+
+
+def validate_annotations(annotations: Mapping[str, str], path: str) -> list[Cause]:
+    """Find keys that are none of an annotation, and annotations that are too large in all."""
+    found: list[Cause] = []
+    size = 0
+    for key, value in annotations.items():
+        found += causes.each_invalid(path, key, names.label_key_errors(key.lower()))
+        size += len(key.encode()) + len(value.encode())
+    if size > ANNOTATIONS_LIMIT_BYTES:
+        found.append(causes.too_long(path, ANNOTATIONS_LIMIT_BYTES))
+    return found
+
+
+def _name_causes(kind: Kind, meta: Json) -> list[Cause]:
+    found = []
+    if prefix := meta.get("generateName"):
+        # A prefix may end in what a name may not end in: what follows it is alphanumeric.
+        found += causes.each_invalid("metadata.generateName", prefix, kind.name_errors(_as_name(prefix, kind.name_errors)))
+    if name := meta.get("name"):
+        return [*found, *causes.each_invalid("metadata.name", name, kind.name_errors(name))]
+    return [*found, causes.required("metadata.name", "name or generateName is required")]
+
+
+def _as_name(prefix: str, name_errors: Callable[[str], list[str]]) -> str:
+    return f"{prefix[:-1]}a" if prefix.endswith("-") and name_errors(prefix) else prefix
+
+
+def _namespace_causes(kind: Kind, meta: Json) -> list[Cause]:
+    namespace = meta.get("namespace", "")
+    if not kind.namespaced:
+        return []
+    if not namespace:
+        return [causes.required("metadata.namespace")]
+    return causes.each_invalid("metadata.namespace", namespace, names.dns_label_errors(namespace))
+
+
+def _owner_causes(owners: list[Json], path: str) -> list[Cause]:
+    found: list[Cause] = []
+    controllers = [owner for owner in owners if owner.get("controller")]
+    for index, owner in enumerate(owners):
+        for name, text in (("apiVersion", "version must not be empty"), ("kind", "must not be empty"),
+                           ("name", "must not be empty"), ("uid", "must not be empty")):  # fmt: skip
+            if not owner.get(name):
+                found.append(causes.invalid(f"{path}[{index}].{name}", owner.get(name, ""), text))
+        if (owner.get("apiVersion"), owner.get("kind")) == ("v1", "Event"):
+            found.append(causes.invalid(f"{path}[{index}]", owner, "/v1, Kind=Event is disallowed from being an owner"))
+    if len(controllers) > 1:
+        first, second = (owner.get("name", "") for owner in controllers[:2])
+        text = f'Only one reference can have Controller set to true. Found "true" in references for {first} and {second}'
+        found.append(causes.invalid(path, owners, text))
+    return found
+
+
+def _finalizer_causes(finalizers: list[str], path: str) -> list[Cause]:
+    found: list[Cause] = []
+    for finalizer in finalizers:
+        errors = names.label_key_errors(finalizer)
+        if not errors and "/" not in finalizer and finalizer not in _STANDARD_FINALIZERS:
+            errors = ["name is neither a standard finalizer name nor is it fully qualified"]
+        found += causes.each_invalid(path, finalizer, errors)
+    if {"orphan", "foregroundDeletion"} <= set(finalizers):
+        text = "finalizer orphan and foregroundDeletion cannot be both set"
+        found.append(causes.invalid(path, finalizers, text))
+    return found
+
+
+def _added_finalizers(meta: Json, before: Json) -> list[Cause]:
+    if not before.get("deletionTimestamp"):
+        return []
+    known = before.get("finalizers") or []
+    added = sorted(name for name in meta.get("finalizers") or [] if name not in known)
+    if not added:
+        return []
+    text = "no new finalizers can be added if the object is being deleted, found new finalizers "
+    return [causes.forbidden("metadata.finalizers", text + "[]string{" + ", ".join(f'"{name}"' for name in added) + "}")]

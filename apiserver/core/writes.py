@@ -1,0 +1,180 @@
+"""The rules of the write path, in their order, for every kind: what the registry calls.
+
+    read            JSON of a client → normalized, defaulted object (400, 501)
+    create          → the object to store at first (422)
+    update          → the object to store instead of the old one (422)
+    update_status   → the same for the status subresource
+
+Admission (`apiserver.core.admission`) stands between `read` and the others. Nobody here knows revisions: the
+registry compares `metadata.resourceVersion` before it calls, and stores what it gets.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any
+
+from apiserver.core import causes, metadata
+from apiserver.core.kinds.kind import Kind, WriteContext
+from apiserver.core.normalize import WrongValue, normalize
+from apiserver.core.schema import Schemas
+from apiserver.core.values import Json
+from machinery.model.errors import BadRequest, NotImplementedHere
+
+
+class FieldValidation(Enum):
+    """What happens to unknown and repeated fields: the query parameter fieldValidation."""
+
+    STRICT = "Strict"  # refused
+    WARN = "Warn"  # dropped, with a warning: the default
+    IGNORE = "Ignore"  # dropped
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """A client's object in its stored form, and what to warn the client of."""
+
+    obj: Json
+    warnings: tuple[str, ...] = ()
+
+
+def field_validation(text: str) -> FieldValidation:
+    """Read the query parameter; "" is Warn.
+
+    Raises:
+        BadRequest: there is no such value.
+    """
+    try:
+        return FieldValidation(text or "Warn")
+    except ValueError as error:
+        raise BadRequest(
+            f'fieldValidation: Unsupported value: "{text}": supported values: "Ignore", "Strict", "Warn"',
+        ) from error
+
+
+def read(
+    schemas: Schemas,
+    kind: Kind,
+    raw: Any,
+    *,
+    namespace: str = "",
+    name: str = "",
+    validation: FieldValidation = FieldValidation.WARN,
+    duplicates: Sequence[str] = (),
+) -> Read:
+    """Bring a client's object into stored form, with its defaults.
+
+    `namespace` and `name` are the request's ("" for none: a create has no name); the object has to agree.
+
+    Raises:
+        BadRequest: it does not fit the schema, or not the request.
+        NotImplementedHere: it asks for what Kubarium has not built.
+    """
+    obj, warnings = read_as(
+        schemas, kind.definition, kind.api_version, kind.kind, raw, validation=validation, duplicates=duplicates,
+    )
+    obj["metadata"] = _placed(kind, obj.get("metadata") or {}, namespace, name)
+    if missing := kind.unbuilt(obj):
+        raise NotImplementedHere(missing, kind=kind.plural, group=kind.group, name=obj["metadata"].get("name", ""))
+    return Read(kind.default(obj), warnings)
+
+
+def read_as(
+    schemas: Schemas,
+    definition: str,
+    api_version: str,
+    kind: str,
+    raw: Any,
+    *,
+    validation: FieldValidation = FieldValidation.WARN,
+    duplicates: Sequence[str] = (),
+) -> tuple[Json, tuple[str, ...]]:
+    """Normalize an object of any schema, stored or not (Binding, Scale, DeleteOptions); with its warnings.
+
+    Raises:
+        BadRequest: it does not fit the schema.
+    """
+    if not isinstance(raw, dict):
+        raise BadRequest("the body of the request has to be a JSON object")
+    _check_type(raw, api_version, kind)
+    version = api_version.rpartition("/")[2]
+    prefix = f'{kind} in version "{version}" cannot be handled as a {kind}: '
+    try:
+        result = normalize(schemas, definition, raw)
+    except WrongValue as wrong:
+        raise BadRequest(prefix + wrong.describe()) from wrong
+    strict = [f'duplicate field "{path}"' for path in duplicates]
+    strict += [f'unknown field "{path}"' for path in result.unknown]
+    if strict and validation is FieldValidation.STRICT:
+        raise BadRequest(f"{prefix}strict decoding error: {', '.join(strict)}")
+    rest = {key: value for key, value in result.obj.items() if key not in {"apiVersion", "kind"}}
+    warnings = tuple(strict) if validation is FieldValidation.WARN else ()
+    return {"apiVersion": api_version, "kind": kind, **rest}, warnings
+
+
+def create(kind: Kind, obj: Json, context: WriteContext) -> Json:
+    """Give the object to store, from one that was read and admitted.
+
+    Raises:
+        BadRequest: it carries a resourceVersion.
+        Invalid: it breaks rules; all of them are named.
+    """
+    stamped = kind.prepare_create(metadata.stamp_created(kind, obj, context), context)
+    found = [*metadata.validate_created(kind, stamped), *kind.validate_create(stamped)]
+    if found:
+        raise causes.invalid_object(kind.group_kind, stamped["metadata"].get("name", ""), found)
+    return stamped
+
+
+def update(kind: Kind, new: Json, old: Json, context: WriteContext) -> Json:
+    """Give the object to store in place of `old`; equal to `old` where nothing changed.
+
+    Raises:
+        Invalid: the change breaks rules.
+    """
+    stamped = metadata.stamp_updated(kind, kind.prepare_update(new, old, context), old)
+    found = [*metadata.validate_updated(stamped, old), *kind.validate_update(stamped, old)]
+    if found:
+        raise causes.invalid_object(kind.group_kind, old["metadata"]["name"], found)
+    return stamped
+
+
+def update_status(kind: Kind, new: Json, old: Json, context: WriteContext) -> Json:
+    """Give the object to store for a write to the status subresource.
+
+    Raises:
+        Invalid: the status breaks rules.
+    """
+    stamped = metadata.stamp_updated(kind, kind.prepare_status(new, old, context), old)
+    found = [*metadata.validate_updated(stamped, old), *kind.validate_status(stamped, old)]
+    if found:
+        raise causes.invalid_object(kind.group_kind, old["metadata"]["name"], found)
+    return stamped
+
+
+def _check_type(raw: Json, api_version: str, kind: str) -> None:
+    given_version, given_kind = raw.get("apiVersion") or api_version, raw.get("kind") or kind
+    if given_version != api_version:
+        raise BadRequest(
+            f"the API version in the data ({given_version}) does not match the expected API version ({api_version})",
+        )
+    if given_kind != kind:
+        version = api_version.rpartition("/")[2]
+        raise BadRequest(f'{given_kind} in version "{version}" cannot be handled as a {kind}')
+
+
+def _placed(kind: Kind, meta: Json, namespace: str, name: str) -> Json:
+    given = meta.get("namespace", "")
+    if kind.namespaced and namespace and given and given != namespace:
+        raise BadRequest("the namespace of the provided object does not match the namespace sent on the request")
+    if name and meta.get("name", name) != name:
+        raise BadRequest(f"the name of the object ({meta['name']}) does not match the name on the URL ({name})")
+    placed = dict(meta)
+    placed.pop("managedFields", None)  # server-side apply is not built: nobody owns fields
+    if kind.namespaced and namespace:
+        placed["namespace"] = namespace
+    if name:
+        placed["name"] = name
+    return placed

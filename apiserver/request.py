@@ -1,0 +1,144 @@
+"""What the front doors hand to the registry, and what they get back: plain values, no door in them.
+
+A door authenticates the caller, builds one `Request`, lets the gate authorize it and passes it to the method of
+`apiserver.registry.Registry` that its verb names. What comes back is JSON bytes, ready to be written to the
+wire; a failed request raises one of `machinery.model.errors`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from machinery.client.api import EventType, PatchType
+
+INITIAL_EVENTS_END = "k8s.io/initial-events-end"  # annotation of the bookmark that ends the initial events
+
+
+@dataclass(frozen=True, slots=True)
+class UserInfo:
+    """Who asks."""
+
+    name: str
+    uid: str = ""
+    groups: tuple[str, ...] = ()
+    extra: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListOptions:
+    """Which objects, and how fresh (query of list, watch and deletecollection)."""
+
+    label_selector: str = ""
+    field_selector: str = ""
+    limit: int = 0  # 0: no pages
+    continue_: str = ""
+    resource_version: str = ""
+    resource_version_match: str = ""  # "", "Exact", "NotOlderThan"
+    allow_bookmarks: bool = False  # watch only, as are the two below
+    send_initial_events: bool | None = None
+    timeout_s: int | None = None  # wall seconds; None: the server's own limit
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WriteOptions:
+    """How to write (query of create, update and patch)."""
+
+    dry_run: bool = False
+    field_validation: str = ""  # "" (means Warn), "Ignore", "Warn", "Strict"
+    field_manager: str = ""
+    force: bool = False  # of an apply patch
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeleteOptions:
+    """How to delete (metav1.DeleteOptions)."""
+
+    grace_period_s: int | None = None  # None: the object's own
+    propagation_policy: str = ""  # "", "Orphan", "Background", "Foreground"
+    uid: str = ""  # precondition
+    resource_version: str = ""  # precondition
+    dry_run: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """One request, as both doors put it."""
+
+    user: UserInfo
+    verb: str  # get, list, watch, create, update, patch, delete, deletecollection
+    group: str = ""  # "" for the core group
+    version: str = "v1"
+    resource: str  # plural: "pods"
+    subresource: str = ""
+    namespace: str = ""  # "" for cluster-scoped resources, and for all namespaces in list and watch
+    name: str = ""
+    resource_version: str = ""  # get only: "" as of now, "0" as the cache has it, "n" not older than that
+    selection: ListOptions = ListOptions()  # list, watch, deletecollection
+    writing: WriteOptions = WriteOptions()  # create, update, patch
+    deleting: DeleteOptions = DeleteOptions()  # delete, deletecollection
+    body: bytes = b""  # create, update: the object as JSON; patch: the patch as JSON
+    patch_type: PatchType | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectReply:
+    """One object (or, after a delete, a Status), as JSON with its resourceVersion."""
+
+    json: bytes
+    uid: str = ""
+    revision: int = 0  # 0 for what is not stored: a Status, a review
+    created: bool = False  # HTTP 201 instead of 200
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ListReply:
+    """A page of a collection at one revision; the doors put the envelope around the items."""
+
+    api_version: str  # of the items; the list's kind is `kind` + "List"
+    kind: str
+    items: Sequence[ObjectReply]
+    revision: int
+    continue_: str = ""  # "" on the last page
+    remaining: int | None = None  # None where it is not known (a selector is at work)
+
+
+class SharedEvent:
+    """One watch event, shared by all watchers that get it: every door encodes it once.
+
+    `json` is the object with its resourceVersion: the last state for DELETED, the empty object of the kind with
+    nothing but a resourceVersion for BOOKMARK.
+    """
+
+    __slots__ = ("_frames", "json", "revision", "type", "uid")
+
+    def __init__(self, type_: EventType, json: bytes, uid: str, revision: int) -> None:
+        self.type = type_
+        self.json = json
+        self.uid = uid
+        self.revision = revision
+        self._frames: dict[str, Any] = {}
+
+    def frame(self, door: str, encode: Callable[[SharedEvent], bytes]) -> bytes:
+        """Give the event as a door writes it; `encode` runs once per door ("rest", "grpc", "rest-table"...)."""
+        frame: bytes | None = self._frames.get(door)
+        if frame is None:
+            frame = self._frames[door] = encode(self)
+        return frame
+
+
+class WatchReply(Protocol):
+    """A watch that is established: iterate over batches, then close it."""
+
+    def __aiter__(self) -> AsyncIterator[Sequence[SharedEvent]]:
+        """Yield batches of events in order; ends when the timeout is over or the server stops.
+
+        Raises Expired in the middle where the watcher was too slow to keep its place.
+        """
+        ...
+
+    async def aclose(self) -> None:
+        """End the watch. Idempotent."""
+        ...

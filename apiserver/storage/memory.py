@@ -1,0 +1,129 @@
+"""A store in this process' memory: for tests, and for scenarios under virtual time.
+
+It keeps all of its history until it is compacted, so it can read any revision and resume any watch. A ttl is
+kept, but nothing expires by itself: `expire` is called by the one who owns the time.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from bisect import bisect_left, bisect_right, insort
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+
+from apiserver.storage.interface import Differs, EventBatch, Outcome, Page, StorageEvent, Stored, Written
+from machinery.model.errors import BadRequest, Expired
+
+
+@dataclass(slots=True)
+class _Log:
+    """Every write since the last compaction, in order."""
+
+    events: list[StorageEvent]
+    compacted: int = 0
+
+    def after(self, revision: int) -> list[StorageEvent]:
+        return self.events[bisect_right(self.events, revision, key=lambda event: event.revision) :]
+
+
+class MemoryStorage:
+    """Implements `apiserver.storage.interface.Storage`."""
+
+    def __init__(self) -> None:
+        self._revision = 1  # as etcd's, which starts at 1
+        self._keys: list[str] = []
+        self._values: dict[str, Stored] = {}
+        self._log = _Log([])
+        self._written = asyncio.Event()
+
+    async def revision(self) -> int:
+        """Give the newest revision."""
+        return self._revision
+
+    async def get(self, key: str) -> Stored | None:
+        """Read one key."""
+        return self._values.get(key)
+
+    async def list(self, prefix: str, *, revision: int = 0, limit: int = 0, start: str = "") -> Page:
+        """Read the keys with a prefix."""
+        shown = revision or self._revision
+        keys, values = (self._keys, self._values) if shown == self._revision else self._at(shown)
+        first = bisect_left(keys, max(prefix, start))
+        last = bisect_left(keys, prefix + "\U0010ffff")
+        cut = min(last, first + limit) if limit else last
+        items = [values[key] for key in keys[first:cut]]
+        return Page(items, shown, more=cut < last, remaining=last - cut)
+
+    async def create(self, key: str, value: bytes, *, ttl_s: int = 0) -> Outcome:
+        """Write a key that is not there."""
+        del ttl_s
+        return self._write(key, value, None)
+
+    async def update(self, key: str, value: bytes, expected_revision: int) -> Outcome:
+        """Write a key that is at a revision."""
+        return self._write(key, value, expected_revision)
+
+    async def delete(self, key: str, expected_revision: int) -> Outcome:
+        """Delete a key that is at a revision."""
+        return self._write(key, None, expected_revision)
+
+    async def watch(self, prefix: str, after_revision: int) -> AsyncIterator[EventBatch]:
+        """Yield what is written after a revision."""
+        position = after_revision
+        yield EventBatch((), position)
+        while True:
+            if position < self._log.compacted:
+                raise Expired(f"the revision {position} is compacted; the oldest is {self._log.compacted}")
+            if position < self._revision:
+                found = [event for event in self._log.after(position) if event.key.startswith(prefix)]
+                position = self._revision
+                yield EventBatch(found, position)
+            else:
+                await self._written.wait()
+
+    async def compact(self, revision: int) -> None:
+        """Forget the history before a revision."""
+        if revision > self._revision:
+            raise BadRequest(f"the revision {revision} is still to come")
+        self._log.compacted = max(self._log.compacted, revision)
+
+    def expire(self, prefix: str) -> None:
+        """Delete every key with a prefix, as an ended lease would."""
+        for key in [key for key in self._keys if key.startswith(prefix)]:
+            self._write(key, None, self._values[key].revision)
+
+    async def aclose(self) -> None:
+        """Do nothing: there is no connection."""
+
+    def _write(self, key: str, value: bytes | None, expected: int | None) -> Outcome:
+        current = self._values.get(key)
+        if (current.revision if current else None) != expected:
+            return Differs(current)
+        self._revision += 1
+        if value is None:
+            del self._values[key]
+            self._keys.pop(bisect_left(self._keys, key))
+        else:
+            if current is None:
+                insort(self._keys, key)
+            self._values[key] = Stored(key, value, self._revision)
+        self._log.events.append(StorageEvent(key, value, self._revision))
+        self._written.set()
+        self._written = asyncio.Event()
+        return Written(self._revision)
+
+    def _at(self, revision: int) -> tuple[list[str], dict[str, Stored]]:
+        """Replay the log up to a revision."""
+        if revision > self._revision:
+            raise BadRequest(f"the revision {revision} is still to come")
+        if revision < self._log.compacted:
+            raise Expired(f"the revision {revision} is compacted; the oldest is {self._log.compacted}")
+        values: dict[str, Stored] = {}
+        for event in self._log.events:
+            if event.revision > revision:
+                break
+            if event.value is None:
+                values.pop(event.key, None)
+            else:
+                values[event.key] = Stored(event.key, event.value, event.revision)
+        return sorted(values), values

@@ -1,0 +1,60 @@
+"""The controller loop: keys from a queue, one reconcile at a time for each key, failures tried again later."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Hashable
+from typing import TypeVar
+
+from machinery.client.workqueue import WorkQueue
+from machinery.model.errors import ApiError, Conflict
+from machinery.model.log import SILENT, EventLog
+from machinery.wire.causes import acting
+
+K = TypeVar("K", bound=Hashable)
+
+
+async def run_controller(
+    name: str,
+    queue: WorkQueue[K],
+    reconcile: Callable[[K], Awaitable[float | None]],
+    *,
+    workers: int = 1,
+    log: EventLog = SILENT,
+) -> None:
+    """Work on the queue until cancelled.
+
+    `reconcile(key)` reads the world, makes it a little more like it should be, and returns the cluster seconds
+    after which it wants to look again, or None. An ApiError means "again, later" (the key's backoff); any other
+    exception is a bug and ends the loop with it. Requests made inside carry the causes of the key.
+    """
+    async with asyncio.TaskGroup() as group:
+        for number in range(workers):
+            group.create_task(_work(name, queue, reconcile, log), name=f"{name}-{number}")
+
+
+async def _work(
+    name: str, queue: WorkQueue[K], reconcile: Callable[[K], Awaitable[float | None]], log: EventLog
+) -> None:
+    while True:
+        key = await queue.get()
+        try:
+            with acting(queue.causes(key)):
+                await _reconcile(name, queue, key, reconcile, log)
+        finally:
+            queue.done(key)
+
+
+async def _reconcile(
+    name: str, queue: WorkQueue[K], key: K, reconcile: Callable[[K], Awaitable[float | None]], log: EventLog
+) -> None:
+    try:
+        again_s = await reconcile(key)
+    except ApiError as error:
+        queue.add_rate_limited(key)
+        write = log.debug if isinstance(error, Conflict) else log.warning
+        write("reconcile_failed", controller=name, key=key, error=error, failures=queue.failures(key))
+        return
+    queue.forget(key)
+    if again_s is not None:
+        queue.add_after(key, again_s)

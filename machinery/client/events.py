@@ -1,0 +1,184 @@
+"""Events for users (`kubectl get events`), written beside the work, never in its way.
+
+Equal events are one object with a count, as client-go does it: the same source, object, type, reason and message
+raise `count` and `lastTimestamp`. An object that floods its recorder is throttled: 25 at once, then one in five
+minutes. Not built: merging events that differ in their message only ("combined from similar events").
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import OrderedDict, deque
+from dataclasses import dataclass
+from typing import Final, TypeAlias
+
+from machinery.client.api import Api
+from machinery.model.backoff import Backoff
+from machinery.model.clock import Clock
+from machinery.model.errors import ApiError, NotFound, OutcomeUnknown, TooManyRequests
+from machinery.model.k8s.core_v1 import Event, EventSource, ObjectReference
+from machinery.model.k8s.meta_v1 import ObjectMeta
+from machinery.model.log import SILENT, EventLog
+from machinery.model.resources import EVENTS, KubeObject
+from machinery.wire.causes import CauseRef, acting, acting_on
+
+NORMAL: Final = "Normal"
+WARNING: Final = "Warning"
+_WAITING: Final = 1_000  # events that wait to be written; beyond it the oldest are dropped
+_REMEMBERED: Final = 4_096  # events whose count can still be raised, and objects whose budget is known
+_MESSAGE_LIMIT: Final = 1_024  # what the API takes
+_BURST: Final = 25.0
+_REFILL_S: Final = 300.0  # cluster seconds for one more event about the same object
+_RETRIES: Final = 5
+_RETRY: Final = Backoff(initial_s=0.2, cap_s=2.0)  # wall seconds
+
+_Identity: TypeAlias = tuple[str, str, str, str, str, str, str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class _Pending:
+    about: ObjectReference
+    type: str
+    reason: str
+    message: str
+    at_s: float
+    causes: tuple[CauseRef, ...]
+
+    @property
+    def identity(self) -> _Identity:
+        about = self.about
+        where = (about.kind, about.namespace, about.name, about.uid, about.fieldPath)
+        return (*where, self.type, self.reason, self.message)
+
+
+@dataclass(slots=True)
+class _Budget:
+    tokens: float
+    at_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class _Written:
+    name: str
+    count: int
+
+
+def reference(obj: KubeObject | ObjectReference) -> ObjectReference:
+    """Write what an event is about."""
+    if isinstance(obj, ObjectReference):
+        return obj
+    meta = obj.metadata
+    return ObjectReference(
+        apiVersion=obj.apiVersion, kind=obj.kind, namespace=meta.namespace, name=meta.name, uid=meta.uid,
+        resourceVersion=meta.resourceVersion,
+    )
+
+
+class EventRecorder:
+    """Records events of one component on one host."""
+
+    def __init__(self, api: Api, *, component: str, host: str, clock: Clock, log: EventLog = SILENT) -> None:
+        self._api = api
+        self._component = component
+        self._host = host
+        self._clock = clock
+        self._log = log
+        self._pending: deque[_Pending] = deque(maxlen=_WAITING)
+        self._arrived = asyncio.Event()
+        self._written: OrderedDict[_Identity, _Written] = OrderedDict()
+        self._budgets: OrderedDict[str, _Budget] = OrderedDict()
+
+    def record(self, obj: KubeObject | ObjectReference, type_: str, reason: str, message: str) -> None:
+        """Note an event; it is written by `run`, soon. Never waits, never fails."""
+        about = reference(obj)
+        now = self._clock.now()
+        if self._may_spend(about, now):
+            self._pending.append(_Pending(about, type_, reason, message[:_MESSAGE_LIMIT], now, acting_on.get()))
+            self._arrived.set()
+
+    async def run(self) -> None:
+        """Write what is recorded until cancelled."""
+        while True:
+            await self._arrived.wait()
+            self._arrived.clear()
+            await self.flush()
+
+    async def flush(self) -> None:
+        """Write everything that is recorded now."""
+        while self._pending:
+            pending = self._pending.popleft()
+            with acting(pending.causes):
+                await self._write_with_retries(pending)
+
+    async def _write_with_retries(self, pending: _Pending) -> None:
+        for attempt in range(1, _RETRIES + 1):
+            try:
+                await self._write(pending)
+            except (OutcomeUnknown, TooManyRequests) as error:
+                if attempt == _RETRIES:
+                    self._note_loss(pending, error)
+                    return
+                await self._clock.sleep(self._clock.timescale.cluster(_RETRY.delay(attempt)))
+            except ApiError as error:  # the server refuses it, for instance since the namespace is going
+                self._note_loss(pending, error)
+                return
+            else:
+                return
+
+    async def _write(self, pending: _Pending) -> None:
+        known = self._written.get(pending.identity)
+        if known and await self._raise_count(pending, known):
+            return
+        event = self._event(pending)
+        await self._api.create(EVENTS, event)
+        self._remember(pending, _Written(event.metadata.name, 1))
+
+    async def _raise_count(self, pending: _Pending, known: _Written) -> bool:
+        patch = {"count": known.count + 1, "lastTimestamp": self._clock.timescale.format(pending.at_s)}
+        try:
+            await self._api.patch(EVENTS, known.name, patch, namespace=_namespace(pending.about))
+        except NotFound:  # it has outlived its time to live
+            return False
+        self._remember(pending, _Written(known.name, known.count + 1))
+        return True
+
+    def _event(self, pending: _Pending) -> Event:
+        about, at_text = pending.about, self._clock.timescale.format(pending.at_s)
+        serial = f"{int(self._clock.timescale.wall(pending.at_s) * 1e9):x}"
+        name = f"{about.name[: 253 - len(serial) - 1]}.{serial}"
+        return Event(
+            metadata=ObjectMeta(name=name, namespace=_namespace(about)),
+            involvedObject=about, type=pending.type, reason=pending.reason, message=pending.message,
+            count=1, firstTimestamp=at_text, lastTimestamp=at_text,
+            source=EventSource(component=self._component, host=self._host),
+            reportingComponent=self._component, reportingInstance=self._host,
+        )
+
+    def _remember(self, pending: _Pending, written: _Written) -> None:
+        self._written[pending.identity] = written
+        self._written.move_to_end(pending.identity)
+        if len(self._written) > _REMEMBERED:
+            self._written.popitem(last=False)
+
+    def _may_spend(self, about: ObjectReference, now: float) -> bool:
+        key = about.uid or f"{about.kind}/{about.namespace}/{about.name}"
+        budget = self._budgets.setdefault(key, _Budget(_BURST, now))
+        self._budgets.move_to_end(key)
+        if len(self._budgets) > _REMEMBERED:
+            self._budgets.popitem(last=False)
+        budget.tokens = min(_BURST, budget.tokens + (now - budget.at_s) / _REFILL_S)
+        budget.at_s = now
+        if budget.tokens < 1:
+            return False
+        budget.tokens -= 1
+        return True
+
+    def _note_loss(self, pending: _Pending, error: ApiError) -> None:
+        self._log.warning(
+            "event_not_written", about=f"{pending.about.kind}/{pending.about.namespace}/{pending.about.name}",
+            reason=pending.reason, error=error,
+        )
+
+
+def _namespace(about: ObjectReference) -> str:
+    return about.namespace or "default"

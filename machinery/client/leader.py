@@ -1,0 +1,200 @@
+"""Leader election over a Lease, with client-go's semantics.
+
+Nobody compares timestamps: a candidate takes a lease over when it has *seen* no change of it for the whole lease
+duration, by its own monotonic clock. The leader stops by itself when it could not renew for `renew_deadline_s`,
+counted from before the request that last succeeded. As the deadline is shorter than the duration, the old leader
+has stopped before another one can begin, whatever the clocks show, as long as they run equally fast.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Final
+
+import msgspec
+
+from machinery.client.api import Api
+from machinery.model.clock import Clock
+from machinery.model.errors import ApiError, Conflict, NotFound
+from machinery.model.k8s.coordination_v1 import Lease, LeaseSpec
+from machinery.model.k8s.meta_v1 import ObjectMeta
+from machinery.model.log import SILENT, EventLog
+from machinery.model.resources import LEASES
+
+_JITTER_FACTOR: Final = 1.2  # of the retry period while waiting for the lease: candidates come one by one
+_RELEASE_TIMEOUT_S: Final = 2.0  # wall seconds; a lease that is not released expires
+
+
+class LeadershipLost(Exception):  # noqa: N818 - it says what happened
+    """The lease could not be renewed in time, or somebody else holds it. The process ends and starts afresh."""
+
+
+@dataclass(slots=True)
+class _Observed:
+    spec: LeaseSpec
+    at_s: float  # monotonic
+
+
+class LeaderElector:
+    """One candidate for one lease."""
+
+    def __init__(
+        self,
+        api: Api,
+        *,
+        namespace: str,
+        name: str,
+        identity: str,
+        clock: Clock,
+        lease_duration_s: float = 15,
+        renew_deadline_s: float = 10,
+        retry_period_s: float = 2,
+        jitter: Callable[[], float] = random.random,
+        log: EventLog = SILENT,
+    ) -> None:
+        if not lease_duration_s > renew_deadline_s > retry_period_s * _JITTER_FACTOR:
+            raise ValueError("a leader needs lease duration > renew deadline > 1.2 × retry period")
+        self._api = api
+        self._namespace = namespace
+        self._name = name
+        self.identity = identity
+        self._clock = clock
+        self._lease_duration_s = lease_duration_s
+        self._renew_deadline_s = renew_deadline_s
+        self._retry_period_s = retry_period_s
+        self._jitter = jitter
+        self._log = log
+        self._observed: _Observed | None = None
+        self._lease: Lease | None = None  # as last read or written
+        self._renewed_s = float("-inf")  # monotonic, before the request that last succeeded
+
+    @property
+    def is_leading(self) -> bool:
+        """Whether this candidate may act now: it holds the lease and renewed it in time."""
+        return self._clock.monotonic() < self._renewed_s + self._renew_deadline_s
+
+    async def run(self, lead: Callable[[], Awaitable[None]]) -> None:
+        """Wait for the lease, then run `lead()` while holding it; returns when `lead()` does.
+
+        On the way out, cancelled or not, `lead()` has ended before the lease is released.
+
+        Raises:
+            LeadershipLost: the lease was not renewed in time; `lead()` has been cancelled.
+        """
+        await self._acquire()
+        self._log.info("leading", lease=self._name, identity=self.identity)
+        try:
+            await self._lead(lead)
+        finally:
+            if self.is_leading:
+                await self._release()
+            self._renewed_s = float("-inf")
+
+    async def _acquire(self) -> None:
+        while not await self._try():
+            await self._clock.sleep(self._retry_period_s * (1 + self._jitter() * _JITTER_FACTOR))
+
+    async def _lead(self, lead: Callable[[], Awaitable[None]]) -> None:
+        leading = asyncio.ensure_future(lead())
+        keeping = [asyncio.ensure_future(self._keep_renewing()), asyncio.ensure_future(self._watch_deadline())]
+        try:
+            await asyncio.wait([leading, *keeping], return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for task in (leading, *keeping):
+                task.cancel()
+            await asyncio.gather(leading, *keeping, return_exceptions=True)
+        if not leading.cancelled():
+            leading.result()
+            return
+        self._log.error("leadership_lost", lease=self._name, identity=self.identity)
+        raise LeadershipLost(f"{self.identity} could not keep the lease {self._namespace}/{self._name}")
+
+    async def _keep_renewing(self) -> None:
+        """Renew again and again; returns when somebody else holds the lease."""
+        while True:
+            await self._clock.sleep(self._retry_period_s)
+            if not await self._try() and self._held_by_another():
+                return
+
+    async def _watch_deadline(self) -> None:
+        """Return when the deadline has passed without a renewal, also if a request hangs."""
+        while self.is_leading:
+            await self._clock.sleep(self._renewed_s + self._renew_deadline_s - self._clock.monotonic())
+
+    async def _try(self) -> bool:
+        """Acquire or renew once; tells whether we hold the lease now."""
+        begun_s = self._clock.monotonic()
+        try:
+            held = await self._acquire_or_renew()
+        except ApiError as error:
+            write = self._log.debug if isinstance(error, Conflict) else self._log.warning
+            write("lease_not_written", lease=self._name, identity=self.identity, error=error)
+            return False
+        if held:
+            self._renewed_s = begun_s
+        return held
+
+    async def _acquire_or_renew(self) -> bool:
+        try:
+            current = await self._api.get(
+                LEASES, self._name, namespace=self._namespace, timeout_s=self._timeout_s()
+            )
+        except NotFound:
+            meta = ObjectMeta(name=self._name, namespace=self._namespace)
+            fresh = Lease(metadata=meta, spec=self._spec(LeaseSpec()))
+            self._see(await self._api.create(LEASES, fresh, timeout_s=self._timeout_s()))
+            return True
+        self._see(current)
+        if self._held_by_another() and not self._has_expired():
+            return False
+        wanted = msgspec.structs.replace(current, spec=self._spec(current.spec))
+        self._see(await self._api.update(LEASES, wanted, timeout_s=self._timeout_s()))
+        return True
+
+    def _see(self, lease: Lease) -> None:
+        self._lease = lease
+        if self._observed is None or self._observed.spec != lease.spec:
+            self._observed = _Observed(lease.spec, self._clock.monotonic())
+
+    def _held_by_another(self) -> bool:
+        return self._observed is not None and self._observed.spec.holderIdentity not in {"", self.identity}
+
+    def _has_expired(self) -> bool:
+        if self._observed is None:
+            return True
+        duration_s = self._observed.spec.leaseDurationSeconds or self._lease_duration_s
+        return self._clock.monotonic() >= self._observed.at_s + duration_s
+
+    def _spec(self, old: LeaseSpec) -> LeaseSpec:
+        now = self._now()
+        ours = old.holderIdentity == self.identity
+        first = not old.renewTime
+        transitions = (old.leaseTransitions or 0) + (0 if ours or first else 1)
+        return msgspec.structs.replace(
+            old, holderIdentity=self.identity, leaseDurationSeconds=max(1, round(self._lease_duration_s)),
+            acquireTime=old.acquireTime if ours else now, renewTime=now, leaseTransitions=transitions,
+        )
+
+    async def _release(self) -> None:
+        """Let the next candidate begin at once; failing to is no harm, the lease expires."""
+        if self._lease is None:
+            return
+        now = self._now()
+        spec = msgspec.structs.replace(
+            self._lease.spec, holderIdentity="", leaseDurationSeconds=1, renewTime=now, acquireTime=now
+        )
+        try:
+            wanted = msgspec.structs.replace(self._lease, spec=spec)
+            await self._api.update(LEASES, wanted, timeout_s=_RELEASE_TIMEOUT_S)
+        except ApiError as error:
+            self._log.warning("lease_not_released", lease=self._name, error=error)
+
+    def _now(self) -> str:
+        return self._clock.timescale.format_micro(self._clock.now())
+
+    def _timeout_s(self) -> float:
+        """A request may take as long as the deadline leaves room for; at least a little, on a fast clock."""
+        return max(0.25, self._clock.timescale.wall(self._renew_deadline_s))

@@ -1,0 +1,117 @@
+"""Keeps a copy of a collection up to date: list once, then watch for ever.
+
+Guarantees to its sink: after `replace`, every change comes through `apply`, in order, none twice and none left
+out, until the next `replace`. A watch that ends is resumed from the last revision that was delivered (an event's
+or a bookmark's); only 410 Expired, or a server that does not know the revision, leads to a new list.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Callable, Sequence
+from contextlib import aclosing
+from dataclasses import dataclass
+from typing import Final, Generic, Protocol, TypeVar, cast
+
+from machinery.client.api import Api, EventType, Selection, WatchEvent
+from machinery.model.backoff import Backoff
+from machinery.model.clock import Clock
+from machinery.model.errors import ApiError, DeadlineExceeded, Expired
+from machinery.model.log import EventLog
+from machinery.model.resources import KubeObject, Resource
+
+T = TypeVar("T", bound=KubeObject)
+T_contra = TypeVar("T_contra", bound=KubeObject, contravariant=True)
+
+RETRY: Final = Backoff(initial_s=0.1, cap_s=1.0)  # wall seconds, like gRPC's own reconnection
+LIST_TIMEOUT_S: Final = 60.0  # wall seconds; a collection may be large
+_LATEST: Final = ""  # as resourceVersion of a list: as of now, not from a cache
+_ANY: Final = "0"  # ... : from the cache, however old
+
+
+class Sink(Protocol[T_contra]):
+    """Where the copy is kept. Both methods are synchronous and cheap."""
+
+    def replace(self, items: Sequence[T_contra]) -> None:
+        """Take a whole new list."""
+        ...
+
+    def apply(self, event: WatchEvent[T_contra]) -> None:
+        """Take one change (never a bookmark)."""
+        ...
+
+
+@dataclass(slots=True)
+class Reflector(Generic[T]):
+    """The loop for one collection."""
+
+    api: Api
+    resource: Resource[T]
+    selection: Selection
+    sink: Sink[T]
+    clock: Clock
+    jitter: Callable[[], float]
+    log: EventLog
+    _revision: int = 0  # the last one delivered; 0 before the first list
+    _list_from: str = _ANY
+    _failures: int = 0
+    _progressed: bool = False  # the watch at hand has delivered something
+
+    async def run(self) -> None:
+        """List and watch until cancelled."""
+        listed = False
+        while True:
+            try:
+                if not listed:
+                    await self._list()
+                    listed = True
+                await self._watch()
+                self._note_end()
+            except Expired:
+                listed, self._list_from = False, _LATEST
+                self._failures += 1
+            except ApiError as error:
+                self._note_error(error, listed=listed)
+            await self._pause()
+
+    async def _list(self) -> None:
+        listing = await self.api.list(
+            self.resource, self.selection, resource_version=self._list_from, timeout_s=LIST_TIMEOUT_S
+        )
+        self.sink.replace(listing.items)
+        self._revision = listing.revision
+        self._list_from = str(listing.revision)  # never go back behind what was seen
+        self._failures = 0
+
+    async def _watch(self) -> None:
+        self._progressed = False
+        watch = self.api.watch(self.resource, self.selection, resource_version=str(self._revision))
+        async with aclosing(cast("AsyncGenerator[list[WatchEvent[T]], None]", watch)) as batches:
+            async for batch in batches:
+                for event in batch:
+                    self._deliver(event)
+
+    def _deliver(self, event: WatchEvent[T]) -> None:
+        if event.type is not EventType.BOOKMARK:
+            self.sink.apply(event)
+        self._revision = event.revision
+        self._failures = 0
+        self._progressed = True
+
+    def _note_end(self) -> None:
+        """A watch that ended before it said anything counts as a failure: else this would be a busy loop."""
+        if not self._progressed:
+            self._failures += 1
+
+    def _note_error(self, error: ApiError, *, listed: bool) -> None:
+        self._failures += 1
+        if not listed and isinstance(error, DeadlineExceeded):
+            self._list_from = _LATEST  # this server has not seen our revision yet
+        if self._failures == 1 or self._failures % 10 == 0:
+            self.log.warning(
+                "watch_broken", resource=self.resource, revision=self._revision,
+                error=error, failures=self._failures,
+            )
+
+    async def _pause(self) -> None:
+        wall_s = RETRY.delay(self._failures, jitter=self.jitter())
+        await self.clock.sleep(self.clock.timescale.cluster(wall_s))

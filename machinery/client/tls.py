@@ -1,0 +1,38 @@
+"""The client's side of TLS: files in, credentials out."""
+
+from __future__ import annotations
+
+import ssl
+from dataclasses import dataclass
+from pathlib import Path
+
+import grpc
+
+
+@dataclass(frozen=True, slots=True)
+class ClientTls:
+    """Whom a client trusts, and as whom it comes (without a certificate: as nobody)."""
+
+    ca_file: str
+    cert_file: str = ""
+    key_file: str = ""
+
+    def grpc_credentials(self) -> grpc.ChannelCredentials:
+        """Read the files for gRPC. A renewed certificate is read when the process starts again."""
+        return grpc.ssl_channel_credentials(
+            root_certificates=Path(self.ca_file).read_bytes(),
+            private_key=_read(self.key_file),
+            certificate_chain=_read(self.cert_file),
+        )
+
+    def ssl_context(self) -> ssl.SSLContext:
+        """Read the files for HTTPS."""
+        context = ssl.create_default_context(cafile=self.ca_file)
+        context.minimum_version = ssl.TLSVersion.TLSv1_2
+        if self.cert_file:
+            context.load_cert_chain(self.cert_file, self.key_file)
+        return context
+
+
+def _read(path: str) -> bytes | None:
+    return Path(path).read_bytes() if path else None
