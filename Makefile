@@ -16,6 +16,9 @@ down:  ## Stop every cluster, and the Docker engine if make started it.
 	@[ ! -x .venv/bin/kubarium ] || .venv/bin/kubarium down --all
 	@scripts/engine stop
 
+image: setup  ## Build the image of docker-compose.yml, also where nothing can be pulled.
+	@scripts/image
+
 check: setup  ## Lint, types, import contracts, freshness of what is generated.
 	@scripts/check
 
@@ -26,4 +29,4 @@ test: setup  ## Every check and every test, on real etcd, Docker, CNI and kubect
 bench: setup  ## Measure; results go to benchmarks/results as JSON.
 	@.venv/bin/python -m benchmarks
 
-.PHONY: help setup up down check test bench
+.PHONY: help setup up down image check test bench

@@ -72,7 +72,7 @@ class MemoryStorage:
         position = after_revision
         yield EventBatch((), position)
         while True:
-            if position < self._log.compacted:
+            if position + 1 < self._log.compacted:
                 raise Expired(f"the revision {position} is compacted; the oldest is {self._log.compacted}")
             if position < self._revision:
                 found = [event for event in self._log.after(position) if event.key.startswith(prefix)]

@@ -20,7 +20,6 @@ from machinery.model.log import EventLog
 from machinery.model.resources import KubeObject, Resource
 
 T = TypeVar("T", bound=KubeObject)
-T_contra = TypeVar("T_contra", bound=KubeObject, contravariant=True)
 
 RETRY: Final = Backoff(initial_s=0.1, cap_s=1.0)  # wall seconds, like gRPC's own reconnection
 LIST_TIMEOUT_S: Final = 60.0  # wall seconds; a collection may be large
@@ -28,14 +27,14 @@ _LATEST: Final = ""  # as resourceVersion of a list: as of now, not from a cache
 _ANY: Final = "0"  # ... : from the cache, however old
 
 
-class Sink(Protocol[T_contra]):
+class Sink(Protocol[T]):
     """Where the copy is kept. Both methods are synchronous and cheap."""
 
-    def replace(self, items: Sequence[T_contra]) -> None:
+    def replace(self, items: Sequence[T]) -> None:
         """Take a whole new list."""
         ...
 
-    def apply(self, event: WatchEvent[T_contra]) -> None:
+    def apply(self, event: WatchEvent[T]) -> None:
         """Take one change (never a bookmark)."""
         ...
 

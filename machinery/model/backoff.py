@@ -29,7 +29,7 @@ class Backoff:
             return 0.0
         exponent = min(failures - 1.0, _LARGEST_EXPONENT)
         try:
-            full = min(self.cap_s, self.initial_s * self.factor**exponent)
+            full = min(self.cap_s, self.initial_s * float(self.factor**exponent))
         except OverflowError:
             full = self.cap_s
         return full * (1 - jitter / 2)

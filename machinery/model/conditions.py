@@ -41,7 +41,9 @@ def set_condition(conditions: Sequence[C], new: C, *, now_text: str) -> list[C]:
     old = find(conditions, new.type)
     dated = msgspec.structs.replace(new, lastTransitionTime=_transition_time(old, new, now_text))
     if old is None:
-        return [*conditions, dated]
+        result = list(conditions)
+        result.append(dated)
+        return result
     return [dated if condition.type == new.type else condition for condition in conditions]
 
 

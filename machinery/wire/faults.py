@@ -115,8 +115,10 @@ class FaultGate(Protocol):
 
 
 def decide(plan: FaultPlan, tallies: Mapping[int, Tally], call: Call) -> tuple[Rule | None, dict[int, Tally]]:
-    """Give the rule that applies to a call, if any, and the tallies after it. Equal calls in equal order give
-    equal answers for a plan."""
+    """Give the rule that applies to a call, if any, and the tallies after it.
+
+    Equal calls in equal order give equal answers for a plan.
+    """
     after = dict(tallies)
     for index, rule in enumerate(plan.rules):
         if not rule.covers(call):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import cache
 from typing import Any, TypeVar
 
 import msgspec
@@ -19,10 +18,15 @@ def encode(obj: Any) -> bytes:
     return _encoder.encode(obj)
 
 
-@cache
+_decoders: dict[Any, msgspec.json.Decoder[Any]] = {}
+
+
 def decoder_for(type_: type[T]) -> msgspec.json.Decoder[T]:
     """Give the one decoder of a type (making one compiles the type's description)."""
-    return msgspec.json.Decoder(type_)
+    decoder = _decoders.get(type_)
+    if decoder is None:
+        decoder = _decoders[type_] = msgspec.json.Decoder(type_)
+    return decoder
 
 
 def decode(data: bytes, type_: type[T]) -> T:
@@ -36,7 +40,7 @@ def decode(data: bytes, type_: type[T]) -> T:
     except msgspec.ValidationError:
         return _decode_without_nulls(data, type_)
     except msgspec.DecodeError as error:
-        raise InternalError(f"the server sent no JSON where {type_.__name__} was expected: {error}") from error
+        raise InternalError(f"the server sent no JSON for a {type_.__name__}: {error}") from error
 
 
 def _decode_without_nulls(data: bytes, type_: type[T]) -> T:

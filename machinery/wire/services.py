@@ -48,7 +48,6 @@ CHANNEL_OPTIONS: Final = (
 
 SERVER_OPTIONS: Final = (
     *_SHARED_OPTIONS,
-    ("grpc.http2.min_ping_interval_without_data_ms", 5_000),
     ("grpc.http2.min_recv_ping_interval_without_data_ms", 5_000),
     ("grpc.http2.max_ping_strikes", 0),
     ("grpc.so_reuseport", 0),  # a port in use is an error, not a second server behind it
@@ -84,7 +83,7 @@ class Stub:
             )
             setattr(self, method.name, multicallable)
 
-    def __getattr__(self, name: str) -> Any:  # reached for unknown names only; tells mypy that the others exist
+    def __getattr__(self, name: str) -> Any:  # for unknown names only; tells mypy that the others exist
         raise AttributeError(f"the service has no method {name!r}")
 
 
@@ -135,7 +134,9 @@ def _guard(behaviour: Callable[[Any, Any], Awaitable[Any]]) -> Callable[[Any, An
     return guarded
 
 
-def _guard_stream(behaviour: Callable[[Any, Any], AsyncIterator[Any]]) -> Callable[[Any, Any], AsyncIterator[Any]]:
+def _guard_stream(
+    behaviour: Callable[[Any, Any], AsyncIterator[Any]],
+) -> Callable[[Any, Any], AsyncIterator[Any]]:
     async def guarded(request: Any, context: Any) -> AsyncIterator[Any]:
         causes.receive(context.invocation_metadata())
         try:

@@ -1,0 +1,134 @@
+"""Channels to the members of an etcd cluster: one at a time is used, and another when it fails."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final, TypeVar
+
+import grpc
+import grpc.aio
+
+from machinery.model.errors import ApiError, BadRequest, DeadlineExceeded, InternalError, TooManyRequests, Unavailable
+from machinery.pb import etcd_pb2
+from machinery.wire.services import CHANNEL_OPTIONS, Stub
+
+R = TypeVar("R")
+
+_SERVICES: Final = etcd_pb2.DESCRIPTOR.services_by_name
+
+
+@dataclass(frozen=True, slots=True)
+class EtcdTls:
+    """PEM files for the connections to etcd."""
+
+    ca_file: str
+    cert_file: str
+    key_file: str
+
+    def credentials(self) -> grpc.ChannelCredentials:
+        """Read the files."""
+        ca, key, cert = (Path(path).read_bytes() for path in (self.ca_file, self.key_file, self.cert_file))
+        return grpc.ssl_channel_credentials(ca, key, cert)
+
+
+@dataclass(slots=True)
+class Member:
+    """One etcd server and the services that it offers."""
+
+    address: str  # host:port
+    channel: grpc.aio.Channel
+    kv: Stub = field(init=False)
+    watch: Stub = field(init=False)
+    lease: Stub = field(init=False)
+    maintenance: Stub = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.kv = Stub(self.channel, _SERVICES["KV"], "etcdserverpb.KV")
+        self.watch = Stub(self.channel, _SERVICES["Watch"], "etcdserverpb.Watch")
+        self.lease = Stub(self.channel, _SERVICES["Lease"], "etcdserverpb.Lease")
+        self.maintenance = Stub(self.channel, _SERVICES["Maintenance"], "etcdserverpb.Maintenance")
+
+
+class Endpoints:
+    """The members, and which of them is asked."""
+
+    def __init__(
+        self,
+        servers: Sequence[str],
+        tls: EtcdTls | None,
+        *,
+        attempt_timeout_s: float,
+        interceptors: Sequence[grpc.aio.ClientInterceptor] = (),
+    ) -> None:
+        credentials = tls.credentials() if tls else None
+        self._members = [_connect(_address(url), credentials, interceptors) for url in servers]
+        self._current = 0
+        self._attempt_timeout_s = attempt_timeout_s  # wall seconds for one member
+
+    @property
+    def current(self) -> Member:
+        """The member that is asked at present."""
+        return self._members[self._current]
+
+    def leave(self, member: Member) -> None:
+        """Ask the next member from now on, unless somebody has moved on already."""
+        if self.current is member:
+            self._current = (self._current + 1) % len(self._members)
+
+    async def call(self, ask: Callable[[Member, float], Awaitable[R]]) -> R:
+        """Make one call; where a member does not answer, ask each of the others once.
+
+        Only for calls that may be made twice: reads, and writes that compare a revision first.
+
+        Raises:
+            ApiError: the last member's error.
+        """
+        attempts = max(2, len(self._members))  # a single member gets a second chance: its restart breaks a channel
+        for attempt in range(1, attempts + 1):
+            member = self.current
+            try:
+                return await ask(member, self._attempt_timeout_s)
+            except grpc.aio.AioRpcError as exc:
+                error = to_error(exc, member.address)
+                if not isinstance(error, Unavailable | DeadlineExceeded):
+                    raise error from exc
+                self.leave(member)
+                if attempt == attempts:
+                    raise error from exc
+        raise AssertionError("unreachable: the last attempt returns or raises")
+
+    async def aclose(self) -> None:
+        """Close every channel."""
+        for member in self._members:
+            await member.channel.close()
+
+
+def to_error(exc: grpc.aio.AioRpcError, address: str) -> ApiError:
+    """Read what etcd or the connection to it reports; the text says which server it was."""
+    leaf = _ERRORS.get(exc.code(), InternalError)
+    return leaf(f"etcd at {address}: {exc.details() or exc.code().name}")
+
+
+_ERRORS: Final[dict[grpc.StatusCode, type[ApiError]]] = {
+    grpc.StatusCode.UNAVAILABLE: Unavailable,
+    grpc.StatusCode.CANCELLED: Unavailable,  # the server or a fault plan ended the call
+    grpc.StatusCode.UNKNOWN: Unavailable,  # a member that stops in the middle
+    grpc.StatusCode.DEADLINE_EXCEEDED: DeadlineExceeded,
+    grpc.StatusCode.OUT_OF_RANGE: BadRequest,  # a revision that is compacted, or still to come
+    grpc.StatusCode.RESOURCE_EXHAUSTED: TooManyRequests,
+}
+
+
+def _connect(
+    address: str, credentials: grpc.ChannelCredentials | None, interceptors: Sequence[grpc.aio.ClientInterceptor],
+) -> Member:
+    options: Any = CHANNEL_OPTIONS
+    if credentials is None:
+        return Member(address, grpc.aio.insecure_channel(address, options, interceptors=list(interceptors)))
+    return Member(address, grpc.aio.secure_channel(address, credentials, options, interceptors=list(interceptors)))
+
+
+def _address(url: str) -> str:
+    return url.removeprefix("https://").removeprefix("http://").rstrip("/")

@@ -1,0 +1,232 @@
+"""The store in etcd (v3 protocol, etcd 3.4 and later).
+
+Writes are transactions that compare the key's mod revision first. So a transaction may be sent again when no
+answer came: at most one of the two can find the revision that it expects. If the second one finds another
+revision, but our very bytes, the first one had happened. Whatever else it finds, the outcome stays unknown, and the
+caller is told so.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import suppress
+from typing import Any, Final
+
+import grpc
+import grpc.aio
+
+from apiserver.storage.endpoints import Endpoints, EtcdTls, Member, to_error
+from apiserver.storage.interface import Differs, EventBatch, Outcome, Page, StorageEvent, Stored, Written
+from machinery.model.errors import BadRequest, DeadlineExceeded, Expired, Unavailable
+from machinery.pb import etcd_pb2 as pb
+
+ATTEMPT_TIMEOUT_S: Final = 3.0  # wall seconds; a leader election of three members takes 1 to 2
+LEASE_SHARED_S: Final = 60  # keys that are written within so many seconds share a lease
+_PAGE: Final = 1_000  # keys a Range, so that a large collection stalls neither side
+_EVERY_KEY: Final = b"\x00"
+_REVISION_PROBE: Final = pb.RangeRequest(key=b"compact_rev_key", count_only=True)
+
+
+class EtcdStorage:
+    """Implements `apiserver.storage.interface.Storage`."""
+
+    def __init__(
+        self,
+        servers: Sequence[str],
+        tls: EtcdTls | None = None,
+        *,
+        interceptors: Sequence[grpc.aio.ClientInterceptor] = (),
+        attempt_timeout_s: float = ATTEMPT_TIMEOUT_S,
+    ) -> None:
+        self._endpoints = Endpoints(servers, tls, attempt_timeout_s=attempt_timeout_s, interceptors=interceptors)
+        self._leases = _SharedLeases(self._endpoints)
+
+    async def revision(self) -> int:
+        """Give the newest revision."""
+        return int((await self._range(_REVISION_PROBE)).header.revision)
+
+    async def get(self, key: str) -> Stored | None:
+        """Read one key."""
+        answer = await self._range(pb.RangeRequest(key=key.encode()))
+        return _stored(answer.kvs[0]) if answer.kvs else None
+
+    async def list(self, prefix: str, *, revision: int = 0, limit: int = 0, start: str = "") -> Page:
+        """Read the keys with a prefix, in pages that show one revision."""
+        items: list[Stored] = []
+        key = (start or prefix).encode()
+        end = prefix_end(prefix)
+        while True:
+            size = min(_PAGE, limit - len(items)) if limit else _PAGE
+            request = pb.RangeRequest(key=key, range_end=end, limit=size, revision=revision)
+            try:
+                answer = await self._range(request)
+            except BadRequest as error:
+                raise await self._wrong_revision(revision, error) from error
+            revision = revision or answer.header.revision
+            items += [_stored(kv) for kv in answer.kvs]
+            if not answer.more or len(items) == limit:
+                return Page(items, revision, answer.more, answer.count - len(answer.kvs))
+            key = answer.kvs[-1].key + b"\x00"
+
+    async def create(self, key: str, value: bytes, *, ttl_s: int = 0) -> Outcome:
+        """Write a key that is not there."""
+        lease = await self._leases.lease(ttl_s) if ttl_s else 0
+        put = pb.RequestOp(request_put=pb.PutRequest(key=key.encode(), value=value, lease=lease))
+        return await self._compare_and(put, key, 0, value)
+
+    async def update(self, key: str, value: bytes, expected_revision: int) -> Outcome:
+        """Write a key that is at a revision."""
+        request = pb.PutRequest(key=key.encode(), value=value, ignore_lease=True)
+        return await self._compare_and(pb.RequestOp(request_put=request), key, expected_revision, value)
+
+    async def delete(self, key: str, expected_revision: int) -> Outcome:
+        """Delete a key that is at a revision."""
+        request = pb.DeleteRangeRequest(key=key.encode())
+        return await self._compare_and(pb.RequestOp(request_delete_range=request), key, expected_revision, None)
+
+    async def watch(self, prefix: str, after_revision: int) -> AsyncIterator[EventBatch]:
+        """Yield what is written after a revision."""
+        member = self._endpoints.current
+        call = member.watch.Watch()
+        try:
+            await call.write(pb.WatchRequest(create_request=_watch_request(prefix, after_revision + 1)))
+            async for batch in _batches(call, after_revision):
+                yield batch
+            raise Unavailable(f"etcd at {member.address} ended the watch")
+        except grpc.aio.AioRpcError as exc:
+            self._endpoints.leave(member)
+            raise to_error(exc, member.address) from exc
+        except asyncio.InvalidStateError as exc:  # grpc.aio's word for a stream that is over
+            self._endpoints.leave(member)
+            raise Unavailable(f"etcd at {member.address} ended the watch") from exc
+        finally:
+            call.cancel()
+
+    async def compact(self, revision: int) -> None:
+        """Forget the history before a revision."""
+        request = pb.CompactionRequest(revision=revision)
+        try:
+            await self._endpoints.call(lambda member, timeout: member.kv.Compact(request, timeout=timeout))
+        except BadRequest as error:
+            wrong = await self._wrong_revision(revision, error)
+            if not isinstance(wrong, Expired):
+                raise wrong from error
+
+    async def aclose(self) -> None:
+        """Close the channels."""
+        await self._endpoints.aclose()
+
+    async def _range(self, request: pb.RangeRequest) -> pb.RangeResponse:
+        answer: pb.RangeResponse = await self._endpoints.call(
+            lambda member, timeout: member.kv.Range(request, timeout=timeout),
+        )
+        return answer
+
+    async def _wrong_revision(self, revision: int, error: BadRequest) -> BadRequest | Expired:
+        """Tell a compacted revision from one that is still to come: etcd has one code for both."""
+        if revision <= await self.revision():
+            return Expired(f"the revision {revision} is compacted")
+        return BadRequest(f"the revision {revision} is still to come: {error.message}")
+
+    async def _compare_and(self, write: pb.RequestOp, key: str, expected: int, value: bytes | None) -> Outcome:
+        raw = key.encode()
+        read = pb.RequestOp(request_range=pb.RangeRequest(key=raw))
+        compare = pb.Compare(target=pb.Compare.MOD, result=pb.Compare.EQUAL, key=raw, mod_revision=expected)
+        request = pb.TxnRequest(compare=[compare], success=[write], failure=[read])
+        attempts = 0
+
+        async def ask(member: Member, timeout: float) -> pb.TxnResponse:
+            nonlocal attempts
+            attempts += 1
+            answer: pb.TxnResponse = await member.kv.Txn(request, timeout=timeout)
+            return answer
+
+        answer = await self._endpoints.call(ask)
+        if answer.succeeded:
+            return Written(answer.header.revision)
+        kvs = answer.responses[0].response_range.kvs
+        current = _stored(kvs[0]) if kvs else None
+        return Differs(current) if attempts == 1 else _resolve(current, value, expected)
+
+
+def prefix_end(prefix: str) -> bytes:
+    """Give the end of the range of all keys with a prefix; "" is every key."""
+    raw = prefix.encode()
+    return raw[:-1] + bytes((raw[-1] + 1,)) if raw else _EVERY_KEY
+
+
+def _resolve(current: Stored | None, value: bytes | None, expected: int) -> Outcome:
+    """Say what a repeated transaction's refusal means for the first one, whose answer was lost."""
+    if current is not None and current.value == value:
+        return Written(current.revision)
+    if current is not None and current.revision < expected:
+        return Differs(current)  # the key never came as far as the revision that was expected
+    raise DeadlineExceeded(
+        "the connection to etcd broke during the write, and the key has changed since: it may have happened",
+    )
+
+
+def _stored(kv: pb.KeyValue) -> Stored:
+    return Stored(kv.key.decode(), kv.value, kv.mod_revision)
+
+
+def _watch_request(prefix: str, start_revision: int) -> pb.WatchCreateRequest:
+    return pb.WatchCreateRequest(
+        key=prefix.encode() or _EVERY_KEY,
+        range_end=prefix_end(prefix),
+        start_revision=start_revision,
+        progress_notify=True,
+        fragment=True,
+    )
+
+
+async def _batches(call: Any, position: int) -> AsyncIterator[EventBatch]:
+    """Read a watch stream. A revision is told in one batch, even if etcd sends it in fragments."""
+    gathered: list[StorageEvent] = []
+    async for answer in call:
+        if answer.canceled:
+            raise _ended(answer, position)
+        if answer.created:
+            yield EventBatch((), position)
+            continue
+        gathered += [_event(event) for event in answer.events]
+        if answer.fragment:
+            continue
+        position = gathered[-1].revision if gathered else max(position, answer.header.revision)
+        yield EventBatch(gathered, position)
+        gathered = []
+
+
+def _ended(answer: pb.WatchResponse, position: int) -> Expired | Unavailable:
+    if answer.compact_revision:
+        return Expired(f"the revision {position} is compacted; the oldest is {answer.compact_revision}")
+    return Unavailable(f"etcd cancelled the watch: {answer.cancel_reason or 'no reason given'}")
+
+
+def _event(event: pb.Event) -> StorageEvent:
+    value = None if event.type == pb.Event.DELETE else event.kv.value
+    return StorageEvent(event.kv.key.decode(), value, event.kv.mod_revision)
+
+
+class _SharedLeases:
+    """Leases for keys with a ttl: one for all keys of a ttl that are written within a minute."""
+
+    def __init__(self, endpoints: Endpoints) -> None:
+        self._endpoints = endpoints
+        self._open: dict[int, tuple[int, float]] = {}  # ttl → lease, end of sharing (loop time)
+
+    async def lease(self, ttl_s: int) -> int:
+        """Give a lease that ends `ttl_s` to `ttl_s` + LEASE_SHARED_S from now."""
+        now = asyncio.get_running_loop().time()
+        lease, shared_until = self._open.get(ttl_s, (0, 0.0))
+        if now >= shared_until:
+            request = pb.LeaseGrantRequest(TTL=ttl_s + min(LEASE_SHARED_S, ttl_s))
+            with suppress(KeyError):
+                del self._open[ttl_s]
+            answer = await self._endpoints.call(
+                lambda member, timeout: member.lease.LeaseGrant(request, timeout=timeout),
+            )
+            lease = answer.ID
+            self._open[ttl_s] = (lease, now + min(LEASE_SHARED_S, ttl_s))
+        return int(lease)

@@ -1,0 +1,351 @@
+"""An apiserver in a dictionary, for tests of what speaks to one. Its contract suite also runs on real doors.
+
+It keeps objects as JSON-like dicts with revisions, conflicts, selectors (labels, metadata.* and any other path),
+watches with history, finalizers and merge patches; it has no schema, no defaults and no authorization. A test may
+`compact()` the history, `break_watches()` and make calls fail or hang through `before_call`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from typing import Any, TypeAlias, TypeVar
+
+import msgspec
+
+from machinery.client.api import (
+    CALL_TIMEOUT_S,
+    EVERYTHING,
+    DeleteOptions,
+    EventType,
+    Listing,
+    PatchType,
+    Selection,
+    WatchEvent,
+)
+from machinery.model.errors import (
+    AlreadyExists,
+    ApiError,
+    Conflict,
+    Expired,
+    NotFound,
+    NotImplementedHere,
+    Unavailable,
+)
+from machinery.model.resources import KubeObject, Resource
+from machinery.model.selectors import parse_fields, parse_labels
+
+T = TypeVar("T", bound=KubeObject)
+R = TypeVar("R")
+Json: TypeAlias = dict[str, Any]
+Batch: TypeAlias = list[WatchEvent[T]]
+_Key: TypeAlias = tuple[str, str, str]  # resource, namespace, name
+
+
+class _Event(msgspec.Struct, frozen=True):
+    revision: int
+    key: _Key
+    before: Json | None
+    after: Json | None
+
+
+class MemoryServer:
+    """The state and its history, shared by any number of `MemoryApi`s."""
+
+    def __init__(self) -> None:
+        self.revision = 1
+        self.objects: dict[_Key, Json] = {}
+        self.log: list[_Event] = []
+        self.compacted = 0  # revisions up to here are not in the log any more
+        self._changed: set[asyncio.Event] = set()
+        self._broken: Unavailable | None = None
+        self._break_number = 0
+        self._uids = 0
+        self.open_watches = 0
+
+    def api(self, name: str = "test") -> MemoryApi:
+        """Give a client."""
+        return MemoryApi(self, name)
+
+    def compact(self) -> None:
+        """Forget the history: watches from before now end with Expired."""
+        self.compacted = self.revision
+        self.log.clear()
+
+    def break_watches(self) -> None:
+        """Break every watch, as when the connection breaks."""
+        self._break_number += 1
+        self._wake()
+
+    def write(self, key: _Key, before: Json | None, after: Json | None) -> None:
+        """Make one change, at one new revision."""
+        self.revision += 1
+        if after is None:
+            del self.objects[key]
+        else:
+            after["metadata"]["resourceVersion"] = str(self.revision)
+            self.objects[key] = after
+        self.log.append(_Event(self.revision, key, before, after))
+        self._wake()
+
+    def new_uid(self) -> str:
+        """Give a uid."""
+        self._uids += 1
+        return f"00000000-0000-4000-8000-{self._uids:012x}"
+
+    async def follow(self, from_revision: int) -> AsyncIterator[list[_Event]]:
+        """Yield the changes after a revision, for ever; an empty list first."""
+        if from_revision < self.compacted:
+            raise Expired(f"too old resource version: {from_revision} ({self.compacted})")
+        woken = asyncio.Event()
+        breaks = self._break_number
+        self._changed.add(woken)
+        self.open_watches += 1
+        try:
+            yield []
+            while True:
+                if self._break_number != breaks:
+                    raise Unavailable("the watch was broken by the test")
+                if from_revision < self.compacted:
+                    raise Expired(f"too old resource version: {from_revision} ({self.compacted})")
+                events = [event for event in self.log if event.revision > from_revision]
+                if events:
+                    from_revision = events[-1].revision
+                    yield events
+                woken.clear()
+                if self.revision == from_revision or not self._has_news(from_revision, breaks):
+                    await woken.wait()
+        finally:
+            self.open_watches -= 1
+            self._changed.discard(woken)
+
+    def _has_news(self, revision: int, breaks: int) -> bool:
+        behind = any(event.revision > revision for event in self.log)
+        return behind or self._break_number != breaks or revision < self.compacted
+
+    def _wake(self) -> None:
+        for woken in self._changed:
+            woken.set()
+
+
+class MemoryApi:
+    """One client. `before_call(verb, resource, name)` may raise, wait or count; `calls` remembers all of them."""
+
+    def __init__(self, server: MemoryServer, name: str) -> None:
+        self.server = server
+        self.name = name
+        self.calls: list[tuple[str, str, str]] = []
+        self.before_call: Callable[[str, str, str], Awaitable[None]] | None = None
+        self.before_reply: Callable[[str, str, str], Awaitable[None]] | None = None
+        self._closed = False
+
+    async def get(
+        self, resource: Resource[T], name: str, *, namespace: str = "", timeout_s: float = CALL_TIMEOUT_S
+    ) -> T:
+        """Read one object."""
+        await self._call("get", resource, name)
+        return _typed(self._found(resource, namespace, name), resource)
+
+    async def list(
+        self, resource: Resource[T], selection: Selection = EVERYTHING, *, limit: int = 0, continue_: str = "",
+        resource_version: str = "", timeout_s: float = CALL_TIMEOUT_S,
+    ) -> Listing[T]:
+        """Read a collection, or a page of it."""
+        await self._call("list", resource, "")
+        found = [obj for key, obj in sorted(self.server.objects.items()) if _selected(key, obj, resource, selection)]
+        start = int(continue_ or 0)
+        page = found[start : start + limit] if limit else found[start:]
+        more = str(start + limit) if limit and start + limit < len(found) else ""
+        return Listing([_typed(obj, resource) for obj in page], self.server.revision, more)
+
+    async def watch(
+        self, resource: Resource[T], selection: Selection = EVERYTHING, *, resource_version: str,
+        timeout_s: float = 0,
+    ) -> AsyncIterator[Batch[T]]:
+        """Yield batches of events after `resource_version`."""
+        await self._call("watch", resource, "")
+        stream = self.server.follow(int(resource_version or 0) or self.server.revision)
+        try:
+            async for events in stream:
+                told = [_watch_event(event, resource, selection) for event in events]
+                yield [event for event in told if event is not None]
+        finally:
+            await stream.aclose()  # type: ignore[attr-defined]  # it is an async generator
+
+    async def create(self, resource: Resource[T], obj: T, *, timeout_s: float = CALL_TIMEOUT_S) -> T:
+        """Write a new object."""
+        body: Json = msgspec.to_builtins(obj)
+        body |= {"apiVersion": resource.api_version, "kind": resource.kind}
+        meta = body.setdefault("metadata", {})
+        if not meta.get("name") and meta.get("generateName"):
+            meta["name"] = f"{meta['generateName']}{self.server.revision:05d}"
+        await self._call("create", resource, meta["name"])
+        key = _key(resource, meta.get("namespace", ""), meta["name"])
+        if key in self.server.objects:
+            raise AlreadyExists(f'{resource} "{meta["name"]}" already exists', kind=str(resource), name=meta["name"])
+        meta |= {"uid": self.server.new_uid(), "creationTimestamp": "2026-01-01T00:00:00Z"}
+        self.server.write(key, None, body)
+        return await self._reply("create", resource, body)
+
+    async def update(
+        self, resource: Resource[T], obj: T, *, subresource: str = "", timeout_s: float = CALL_TIMEOUT_S
+    ) -> T:
+        """Replace an object, or with subresource "status" its status."""
+        meta = obj.metadata
+        await self._call("update", resource, meta.name)
+        before = self._found(resource, meta.namespace, meta.name)
+        body: Json = msgspec.to_builtins(obj)
+        body |= {"apiVersion": resource.api_version, "kind": resource.kind}
+        _check_version(meta.resourceVersion, before, resource, meta.name)
+        after = {**before, "status": body.get("status", {})} if subresource == "status" else body
+        kept = {field: before["metadata"][field] for field in ("uid", "creationTimestamp")}
+        after = {**after, "metadata": {**after["metadata"], **kept}}
+        return await self._reply("update", resource, self._store(resource, before, after))
+
+    async def patch(
+        self, resource: Resource[T], name: str, patch: Any, *, namespace: str = "", subresource: str = "",
+        kind: PatchType = PatchType.MERGE, timeout_s: float = CALL_TIMEOUT_S,
+    ) -> T:
+        """Merge a patch into an object; other kinds of patch are not built here."""
+        await self._call("patch", resource, name)
+        if kind is PatchType.JSON or kind is PatchType.APPLY:
+            raise NotImplementedHere(f"{kind} is not built in MemoryApi")
+        before = self._found(resource, namespace, name)
+        wanted = msgspec.to_builtins(patch)
+        _check_version(wanted.get("metadata", {}).get("resourceVersion", ""), before, resource, name)
+        after = _merged(before, {"status": wanted.get("status", {})} if subresource == "status" else wanted)
+        return await self._reply("patch", resource, self._store(resource, before, after))
+
+    async def delete(
+        self, resource: Resource[T], name: str, *, namespace: str = "", options: DeleteOptions | None = None,
+        timeout_s: float = CALL_TIMEOUT_S,
+    ) -> None:
+        """Delete, or mark as being deleted while finalizers hold it."""
+        await self._call("delete", resource, name)
+        before = self._found(resource, namespace, name)
+        meta = before["metadata"]
+        if options and options.uid not in {"", meta["uid"]}:
+            raise Conflict(f"the uid of {resource} {name} is {meta['uid']}, not {options.uid}")
+        _check_version(options.resource_version if options else "", before, resource, name)
+        key = _key(resource, namespace, name)
+        if not meta.get("finalizers"):
+            self.server.write(key, before, None)
+        elif not meta.get("deletionTimestamp"):
+            marked = {**before, "metadata": {**meta, "deletionTimestamp": "2026-01-01T00:00:00Z"}}
+            self.server.write(key, before, marked)
+
+    async def delete_collection(
+        self, resource: Resource[T], selection: Selection, *, options: DeleteOptions | None = None,
+        timeout_s: float = CALL_TIMEOUT_S,
+    ) -> None:
+        """Delete every object that is selected."""
+        await self._call("deletecollection", resource, "")
+        for key, obj in list(self.server.objects.items()):
+            if _selected(key, obj, resource, selection):
+                await self.delete(resource, key[2], namespace=key[1], options=options)
+
+    async def post(
+        self, resource: Resource[Any], name: str, subresource: str, body: msgspec.Struct, reply: type[R], *,
+        namespace: str = "", timeout_s: float = CALL_TIMEOUT_S,
+    ) -> R:
+        """Bind a pod; other subresources are not built here."""
+        await self._call(f"post {subresource}", resource, name)
+        if subresource != "binding":
+            raise NotImplementedHere(f"{subresource} is not built in MemoryApi")
+        before = self._found(resource, namespace, name)
+        if before["spec"].get("nodeName"):
+            raise Conflict(f"pod {name} is already assigned to node {before['spec']['nodeName']!r}")
+        target = msgspec.to_builtins(body)["target"]["name"]
+        self._store(resource, before, _merged(before, {"spec": {"nodeName": target}}))
+        return msgspec.convert({"status": "Success"}, reply)
+
+    async def aclose(self) -> None:
+        """Close; later calls fail."""
+        self._closed = True
+
+    def _store(self, resource: Resource[Any], before: Json, after: Json) -> Json:
+        meta = after["metadata"]
+        key = _key(resource, meta.get("namespace", ""), meta["name"])
+        if meta.get("deletionTimestamp") and not meta.get("finalizers"):
+            self.server.write(key, before, None)
+            return after
+        same = {**after, "metadata": {**meta, "resourceVersion": before["metadata"]["resourceVersion"]}} == before
+        if not same:
+            self.server.write(key, before, after)
+        return after
+
+    def _found(self, resource: Resource[Any], namespace: str, name: str) -> Json:
+        try:
+            return self.server.objects[_key(resource, namespace, name)]
+        except KeyError:
+            raise NotFound(f'{resource} "{name}" not found', kind=str(resource), name=name) from None
+
+    async def _call(self, verb: str, resource: Resource[Any], name: str) -> None:
+        if self._closed:
+            raise Unavailable("the client is closed")
+        self.calls.append((verb, resource.plural, name))
+        if self.before_call is not None:
+            await self.before_call(verb, resource.plural, name)
+
+    async def _reply(self, verb: str, resource: Resource[T], body: Json) -> T:
+        if self.before_reply is not None:
+            await self.before_reply(verb, resource.plural, body["metadata"]["name"])
+        return _typed(body, resource)
+
+
+def _key(resource: Resource[Any], namespace: str, name: str) -> _Key:
+    return str(resource), namespace if resource.namespaced else "", name
+
+
+def _typed(obj: Json, resource: Resource[T]) -> T:
+    return msgspec.convert(obj, resource.type)
+
+
+def _check_version(wanted: str, before: Json, resource: Resource[Any], name: str) -> None:
+    if wanted not in {"", before["metadata"]["resourceVersion"]}:
+        raise Conflict(
+            f'Operation cannot be fulfilled on {resource} "{name}": the object has been modified; please apply '
+            "your changes to the latest version and try again", kind=str(resource), name=name,
+        )
+
+
+def _merged(target: Any, patch: Any) -> Any:
+    """Apply a merge patch (RFC 7386)."""
+    if not isinstance(patch, Mapping):
+        return patch
+    base = target if isinstance(target, Mapping) else {}
+    result = {key: value for key, value in base.items() if key not in patch}
+    return result | {key: _merged(base.get(key), value) for key, value in patch.items() if value is not None}
+
+
+def _selected(key: _Key, obj: Json | None, resource: Resource[Any], selection: Selection) -> bool:
+    if obj is None or key[0] != str(resource) or selection.namespace not in {"", key[1]}:
+        return False
+    labels = obj["metadata"].get("labels") or {}
+    if not parse_labels(selection.label_selector).matches(labels):
+        return False
+    fields = parse_fields(selection.field_selector)
+    return fields.matches({path: _at(obj, path) for path in fields.keys})
+
+
+def _at(obj: Any, path: str) -> str:
+    for part in path.split("."):
+        obj = obj.get(part) if isinstance(obj, Mapping) else None
+    return "" if obj is None else str(obj)
+
+
+def _watch_event(event: _Event, resource: Resource[T], selection: Selection) -> WatchEvent[T] | None:
+    """Give the event as one selection sees it: entering and leaving the selection are ADDED and DELETED."""
+    was = _selected(event.key, event.before, resource, selection)
+    now = _selected(event.key, event.after, resource, selection)
+    if now and event.after is not None:
+        return WatchEvent(EventType.MODIFIED if was else EventType.ADDED, event.revision, _typed(event.after, resource))
+    if was and event.before is not None:
+        meta = {**event.before["metadata"], "resourceVersion": str(event.revision)}
+        return WatchEvent(EventType.DELETED, event.revision, _typed({**event.before, "metadata": meta}, resource))
+    return None
+
+
+async def always_failing(error: ApiError) -> None:
+    """Fail: for `before_call`."""
+    raise error
