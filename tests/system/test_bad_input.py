@@ -106,7 +106,7 @@ def test_a_port_in_use_at_up(start_cluster: StartCluster):
 
 
 def test_an_etcd_that_is_away(start_cluster: StartCluster):
-    """Without etcd the apiserver answers 5xx with a Status and stays up; what was acknowledged is there later."""
+    """Without etcd the apiserver answers errors and stays up; what was acknowledged is there later."""
     cluster = start_cluster("away", nodes=1, runtime="docker")
     kubectl = Kubectl(cluster.kubeconfig)
     kubectl("create", "configmap", "kept", "--from-literal=a=1")

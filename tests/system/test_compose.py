@@ -1,4 +1,4 @@
-"""The same cluster from docker-compose.yml, with docker-compose 1.29 and, where it is installed, compose v2."""
+"""The same cluster from docker-compose.yml: with docker-compose 1.29 and, where installed, compose v2."""
 
 from __future__ import annotations
 

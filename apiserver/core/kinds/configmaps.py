@@ -1,8 +1,57 @@
-"""ConfigMap"""
+"""ConfigMaps. https://kubernetes.io/docs/concepts/configuration/configmap/"""
 
 from __future__ import annotations
 
+import binascii
+from typing import Final
+
+from apiserver.core import causes
 from apiserver.core.kinds.kind import Kind
+from apiserver.core.values import Json
+from machinery.model import names
+from machinery.model.errors import Cause
+
+SIZE_LIMIT_BYTES: Final = 1024 * 1024
+IMMUTABLE: Final = "field is immutable when `immutable` is set"
+
+
+def decoded_size(encoded: str) -> int:
+    """Give the bytes in a base64 text that is known to be one."""
+    return len(binascii.a2b_base64(encoded))
+
+
+def key_causes(path: str, keys: Json) -> list[Cause]:
+    """Find keys that could be no file's name."""
+    return [
+        cause for key in keys for cause in causes.each_invalid(f"{path}[{key}]", key, names.config_key_errors(key))
+    ]
+
+
+def frozen_causes(new: Json, old: Json, *fields: str) -> list[Cause]:
+    """Find changes of an object that calls itself immutable."""
+    if not old.get("immutable"):
+        return []
+    changed = [] if new.get("immutable") else ["immutable"]
+    changed += [name for name in fields if (new.get(name) or {}) != (old.get(name) or {})]
+    return [causes.forbidden(name, IMMUTABLE) for name in changed]
+
+
+def _validate(obj: Json) -> list[Cause]:
+    data, binary = obj.get("data") or {}, obj.get("binaryData") or {}
+    found = key_causes("data", data)
+    for key in data:
+        if key in binary:
+            found.append(causes.invalid(f"data[{key}]", key, "duplicate of key present in binaryData"))
+    found += key_causes("binaryData", binary)
+    size = sum(len(value.encode()) for value in data.values()) + sum(map(decoded_size, binary.values()))
+    if size > SIZE_LIMIT_BYTES:
+        found.append(causes.too_long("", SIZE_LIMIT_BYTES))
+    return found
+
+
+def _validate_update(new: Json, old: Json) -> list[Cause]:
+    return [*frozen_causes(new, old, "data", "binaryData"), *_validate(new)]
+
 
 CONFIG_MAPS = Kind(
     group="",
@@ -14,4 +63,7 @@ CONFIG_MAPS = Kind(
     namespaced=True,
     storage_prefix="/registry/configmaps",
     short_names=("cm",),
+    name_errors=names.dns_subdomain_errors,
+    validate_create=_validate,
+    validate_update=_validate_update,
 )

@@ -1,8 +1,43 @@
-"""Event"""
+"""Events of the core group. https://kubernetes.io/docs/reference/kubernetes-api/cluster-resources/event-v1/"""
 
 from __future__ import annotations
 
-from apiserver.core.kinds.kind import Kind
+from typing import Final
+
+from apiserver.core import causes
+from apiserver.core.kinds.kind import Kind, metadata_fields
+from apiserver.core.values import Json, metadata
+from machinery.model import names
+from machinery.model.errors import Cause
+
+_INVOLVED: Final = ("kind", "namespace", "name", "uid", "apiVersion", "resourceVersion", "fieldPath")
+
+
+def _default(obj: Json) -> Json:
+    for name, empty in (("involvedObject", {}), ("source", {})):
+        obj.setdefault(name, dict(empty))
+    return obj
+
+
+def _validate(obj: Json) -> list[Cause]:
+    """Check that an event stands where its object does; one about the cluster stands in `default`."""
+    namespace, involved = metadata(obj).get("namespace", ""), obj["involvedObject"].get("namespace", "")
+    if involved == namespace or (not involved and namespace == "default"):
+        return []
+    return [causes.invalid("involvedObject.namespace", involved, "does not match event.namespace")]
+
+
+def _fields(obj: Json) -> dict[str, str]:
+    involved, source = obj.get("involvedObject") or {}, obj.get("source") or {}
+    return {
+        **metadata_fields(obj),
+        **{f"involvedObject.{name}": involved.get(name, "") for name in _INVOLVED},
+        "reason": obj.get("reason", ""),
+        "reportingComponent": obj.get("reportingComponent", ""),
+        "source": source.get("component", "") or obj.get("reportingComponent", ""),
+        "type": obj.get("type", ""),
+    }
+
 
 EVENTS = Kind(
     group="",
@@ -14,4 +49,11 @@ EVENTS = Kind(
     namespaced=True,
     storage_prefix="/registry/events",
     short_names=("ev",),
+    name_errors=names.dns_subdomain_errors,
+    default=_default,
+    validate_create=_validate,
+    validate_update=lambda new, _old: _validate(new),
+    fields=_fields,
+    field_labels=frozenset(_fields({})),
+    create_on_update=True,
 )

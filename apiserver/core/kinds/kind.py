@@ -125,6 +125,7 @@ class Kind:
     field_labels: frozenset[str] = frozenset({"metadata.name", "metadata.namespace"})
     counts_generation: bool = False  # metadata.generation follows the spec
     create_on_update: bool = False  # a PUT to a free name creates
+    unconditional_update: bool = True  # a PUT without resourceVersion overwrites
     graceful: bool = False  # deleting takes a grace period (pods)
     scale: ScaleMapping | None = None
 
@@ -152,7 +153,6 @@ class Kind:
         """Give the storage key of an object."""
         parts = (self.storage_prefix, namespace, name) if self.namespaced else (self.storage_prefix, name)
         return "/".join(parts)
-
 
 
 def own_status(kind: str, group: str, version: str = "v1") -> Subresource:

@@ -1,8 +1,27 @@
-"""Lease"""
+"""Leases. https://kubernetes.io/docs/concepts/architecture/leases/"""
 
 from __future__ import annotations
 
+from apiserver.core import causes
 from apiserver.core.kinds.kind import Kind
+from apiserver.core.values import Json, spec
+from machinery.model import names
+from machinery.model.errors import Cause
+
+
+def _validate(obj: Json) -> list[Cause]:
+    duration, transitions = spec(obj).get("leaseDurationSeconds"), spec(obj).get("leaseTransitions")
+    found: list[Cause] = []
+    if duration is not None and duration <= 0:
+        found.append(causes.invalid("spec.leaseDurationSeconds", duration, "must be greater than 0"))
+    return found + causes.not_negative("spec.leaseTransitions", transitions)
+
+
+def _unbuilt(obj: Json) -> str:
+    if spec(obj).get("strategy") or spec(obj).get("preferredHolder"):
+        return "coordinated leader election (spec.strategy, spec.preferredHolder) is not built"
+    return ""
+
 
 LEASES = Kind(
     group="coordination.k8s.io",
@@ -13,4 +32,10 @@ LEASES = Kind(
     definition="io.k8s.api.coordination.v1.Lease",
     namespaced=True,
     storage_prefix="/registry/leases",
+    name_errors=names.dns_subdomain_errors,
+    unbuilt=_unbuilt,
+    validate_create=_validate,
+    validate_update=lambda new, _old: _validate(new),
+    create_on_update=True,
+    unconditional_update=False,
 )

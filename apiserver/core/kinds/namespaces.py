@@ -1,8 +1,76 @@
-"""Namespace"""
+"""Namespaces. https://kubernetes.io/docs/concepts/overview/working-with-objects/namespaces/"""
 
 from __future__ import annotations
 
-from apiserver.core.kinds.kind import Kind, Subresource, own_status
+from typing import Final
+
+from apiserver.core import causes
+from apiserver.core.kinds.kind import Kind, Subresource, WriteContext, metadata_fields, own_status
+from apiserver.core.values import Json, kept, spec
+from machinery.model import names
+from machinery.model.errors import Cause
+
+NAME_LABEL: Final = "kubernetes.io/metadata.name"
+FINALIZER: Final = "kubernetes"
+
+
+def _default(obj: Json) -> Json:
+    """Carry the name as a label, as far as it is known yet."""
+    meta = obj["metadata"]
+    if name := meta.get("name"):
+        meta["labels"] = {**(meta.get("labels") or {}), NAME_LABEL: name}
+    obj.setdefault("spec", {})
+    obj.setdefault("status", {})
+    return obj
+
+
+def _prepare_create(obj: Json, _context: WriteContext) -> Json:
+    meta = obj["metadata"]
+    labels = {**(meta.get("labels") or {}), NAME_LABEL: meta.get("name", "")}
+    finalizers = [*(spec(obj).get("finalizers") or [])]
+    if FINALIZER not in finalizers:
+        finalizers.append(FINALIZER)
+    return {
+        **obj,
+        "metadata": {**meta, "labels": labels},
+        "spec": {**spec(obj), "finalizers": finalizers},
+        "status": {"phase": "Active"},
+    }
+
+
+def _prepare_update(new: Json, old: Json, _context: WriteContext) -> Json:
+    """Keep spec.finalizers and status: they have doors of their own."""
+    return kept(new, old, "spec", "status")
+
+
+def finalized(new: Json, old: Json) -> Json:
+    """Take spec.finalizers of a write to the finalize subresource, and nothing else."""
+    finalizers = spec(new).get("finalizers") or []
+    rest = {key: value for key, value in spec(old).items() if key != "finalizers"}
+    return {**old, "spec": {**rest, "finalizers": finalizers} if finalizers else rest}
+
+
+def _label_causes(obj: Json) -> list[Cause]:
+    name, labels = obj["metadata"].get("name", ""), obj["metadata"].get("labels") or {}
+    if labels.get(NAME_LABEL) == name:
+        return []
+    return [causes.invalid(f"metadata.labels[{NAME_LABEL}]", labels.get(NAME_LABEL, ""), f"must be {name}")]
+
+
+def _validate_status(new: Json, _old: Json) -> list[Cause]:
+    phase, deleted = (new.get("status") or {}).get("phase", ""), new["metadata"].get("deletionTimestamp")
+    if deleted and phase != "Terminating":
+        return [causes.invalid("status.phase", phase, "may only be 'Terminating' if `deletionTimestamp` is not empty")]
+    if not deleted and phase not in {"", "Active"}:
+        return [causes.invalid("status.phase", phase, "may only be 'Active' if `deletionTimestamp` is empty")]
+    return []
+
+
+def _fields(obj: Json) -> dict[str, str]:
+    common = metadata_fields(obj)
+    phase = (obj.get("status") or {}).get("phase", "")
+    return {**common, "name": common["metadata.name"], "status.phase": phase}
+
 
 NAMESPACES = Kind(
     group="",
@@ -19,4 +87,12 @@ NAMESPACES = Kind(
         "status": own_status("Namespace", ""),
         "finalize": Subresource("Namespace", "", "v1", ("update",)),
     },
+    name_errors=names.dns_label_errors,
+    default=_default,
+    prepare_create=_prepare_create,
+    prepare_update=_prepare_update,
+    validate_update=lambda new, _old: _label_causes(new),
+    validate_status=_validate_status,
+    fields=_fields,
+    field_labels=frozenset(_fields({})),
 )

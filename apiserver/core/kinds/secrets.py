@@ -1,8 +1,88 @@
-"""Secret"""
+"""Secrets. https://kubernetes.io/docs/concepts/configuration/secret/"""
 
 from __future__ import annotations
 
-from apiserver.core.kinds.kind import Kind
+import binascii
+import json
+from typing import Final
+
+from apiserver.core import causes
+from apiserver.core.kinds.configmaps import SIZE_LIMIT_BYTES, decoded_size, frozen_causes, key_causes
+from apiserver.core.kinds.kind import Kind, metadata_fields
+from apiserver.core.values import Json
+from machinery.model import names
+from machinery.model.errors import Cause
+
+_LEGACY_TOKEN: Final = "kubernetes.io/service-account-token"  # noqa: S105 - a type's name
+_REQUIRED_KEYS: Final[dict[str, tuple[str, ...]]] = {
+    "kubernetes.io/dockercfg": (".dockercfg",),
+    "kubernetes.io/dockerconfigjson": (".dockerconfigjson",),
+    "kubernetes.io/ssh-auth": ("ssh-privatekey",),
+    "kubernetes.io/tls": ("tls.crt", "tls.key"),
+}
+
+
+def _default(obj: Json) -> Json:
+    """Write stringData over data, and name the type."""
+    if texts := obj.pop("stringData", None):
+        data = dict(obj.get("data") or {})
+        data.update((key, _encoded(text)) for key, text in texts.items())
+        obj["data"] = data
+    obj.setdefault("type", "Opaque")
+    return obj
+
+
+def _encoded(text: str) -> str:
+    return binascii.b2a_base64(text.encode(), newline=False).decode()
+
+
+def _unbuilt(obj: Json) -> str:
+    if obj.get("type") == _LEGACY_TOKEN:
+        return (
+            f"a Secret of type {_LEGACY_TOKEN} needs the legacy token controller, which Kubarium has not built: "
+            "ask for a token with `kubectl create token`"
+        )
+    return ""
+
+
+def _validate(obj: Json) -> list[Cause]:
+    data = obj.get("data") or {}
+    found = key_causes("data", data)
+    if sum(map(decoded_size, data.values())) > SIZE_LIMIT_BYTES:
+        found.append(causes.too_long("data", SIZE_LIMIT_BYTES))
+    return [*found, *_type_causes(obj["type"], data)]
+
+
+def _type_causes(type_: str, data: Json) -> list[Cause]:
+    if type_ == "kubernetes.io/basic-auth" and not {"username", "password"} & set(data):
+        return [causes.required("data[username]"), causes.required("data[password]")]
+    required = _REQUIRED_KEYS.get(type_, ())
+    found = [causes.required(f"data[{key}]") for key in required if key not in data]
+    if type_.startswith("kubernetes.io/docker") and not found and not _is_json(data[required[0]]):
+        found.append(causes.invalid(f"data[{required[0]}]", "<secret contents redacted>", "it has to be JSON"))
+    return found
+
+
+def _is_json(encoded: str) -> bool:
+    try:
+        json.loads(binascii.a2b_base64(encoded))
+    except (ValueError, RecursionError):
+        return False
+    return True
+
+
+def _prepare_update(new: Json, old: Json, _context: object) -> Json:
+    """Keep the type where the update does not name one: it cannot change."""
+    return new if new.get("type") else {**new, "type": old.get("type", "Opaque")}
+
+
+def _validate_update(new: Json, old: Json) -> list[Cause]:
+    return [*causes.unchanged("type", new["type"], old.get("type")), *frozen_causes(new, old, "data"), *_validate(new)]
+
+
+def _fields(obj: Json) -> dict[str, str]:
+    return {**metadata_fields(obj), "type": obj.get("type", "")}
+
 
 SECRETS = Kind(
     group="",
@@ -13,4 +93,12 @@ SECRETS = Kind(
     definition="io.k8s.api.core.v1.Secret",
     namespaced=True,
     storage_prefix="/registry/secrets",
+    name_errors=names.dns_subdomain_errors,
+    default=_default,
+    unbuilt=_unbuilt,
+    prepare_update=_prepare_update,
+    validate_create=_validate,
+    validate_update=_validate_update,
+    fields=_fields,
+    field_labels=frozenset({"metadata.name", "metadata.namespace", "type"}),
 )

@@ -1,8 +1,9 @@
-"""ServiceAccount"""
+"""ServiceAccounts. https://kubernetes.io/docs/concepts/security/service-accounts/"""
 
 from __future__ import annotations
 
 from apiserver.core.kinds.kind import Kind, Subresource
+from machinery.model import names
 
 SERVICE_ACCOUNTS = Kind(
     group="",
@@ -15,4 +16,5 @@ SERVICE_ACCOUNTS = Kind(
     storage_prefix="/registry/serviceaccounts",
     short_names=("sa",),
     subresources={"token": Subresource("TokenRequest", "authentication.k8s.io", "v1", ("create",))},
+    name_errors=names.dns_subdomain_errors,
 )

@@ -1,0 +1,1 @@
+"""What a simulated container does, as pure functions of its records and the time."""
