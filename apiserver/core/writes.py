@@ -1,8 +1,8 @@
 """The rules of the write path, in their order, for every kind: what the registry calls.
 
     read            JSON of a client → normalized, defaulted object (400, 501)
-    create          → the object to store at first (422)
-    update          → the object to store instead of the old one (422)
+    create          → the object to store at first (422)          = prepare_create, check_create
+    update          → the object to store instead of the old one  = prepare_update, check_update
     update_status   → the same for the status subresource
 
 Admission (`apiserver.core.admission`) stands between `read` and the others. Nobody here knows revisions: the
@@ -115,17 +115,35 @@ def read_as(
 
 
 def create(kind: Kind, obj: Json, context: WriteContext) -> Json:
-    """Give the object to store, from one that was read and admitted.
+    """Give the object to store, from one that was read and admitted: `prepare_create`, then `check_create`.
 
     Raises:
         BadRequest: it carries a resourceVersion.
         Invalid: it breaks rules; all of them are named.
     """
-    stamped = kind.prepare_create(metadata.stamp_created(kind, obj, context), context)
+    stamped = prepare_create(kind, obj, context)
+    check_create(kind, stamped)
+    return stamped
+
+
+def prepare_create(kind: Kind, obj: Json, context: WriteContext) -> Json:
+    """Give a new object its identity and what the server sets in it (an allocator may add to the result).
+
+    Raises:
+        BadRequest: it carries a resourceVersion.
+    """
+    return kind.prepare_create(metadata.stamp_created(kind, obj, context), context)
+
+
+def check_create(kind: Kind, stamped: Json) -> None:
+    """Check a new object that was prepared.
+
+    Raises:
+        Invalid: it breaks rules; all of them are named.
+    """
     found = [*metadata.validate_created(kind, stamped), *kind.validate_create(stamped)]
     if found:
         raise causes.invalid_object(kind.group_kind, stamped["metadata"].get("name", ""), found)
-    return stamped
 
 
 def update(kind: Kind, new: Json, old: Json, context: WriteContext) -> Json:
@@ -134,11 +152,25 @@ def update(kind: Kind, new: Json, old: Json, context: WriteContext) -> Json:
     Raises:
         Invalid: the change breaks rules.
     """
-    stamped = metadata.stamp_updated(kind, kind.prepare_update(new, old, context), old)
+    stamped = prepare_update(kind, new, old, context)
+    check_update(kind, stamped, old)
+    return stamped
+
+
+def prepare_update(kind: Kind, new: Json, old: Json, context: WriteContext) -> Json:
+    """Carry over what an update cannot change in silence (an allocator may add to the result)."""
+    return metadata.stamp_updated(kind, kind.prepare_update(new, old, context), old)
+
+
+def check_update(kind: Kind, stamped: Json, old: Json) -> None:
+    """Check a change that was prepared.
+
+    Raises:
+        Invalid: the change breaks rules.
+    """
     found = [*metadata.validate_updated(stamped, old), *kind.validate_update(stamped, old)]
     if found:
         raise causes.invalid_object(kind.group_kind, old["metadata"]["name"], found)
-    return stamped
 
 
 def update_status(kind: Kind, new: Json, old: Json, context: WriteContext) -> Json:

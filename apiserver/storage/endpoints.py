@@ -77,17 +77,19 @@ class Endpoints:
         if self.current is member:
             self._current = (self._current + 1) % len(self._members)
 
-    async def call(self, ask: Callable[[Member, float], Awaitable[R]]) -> R:
-        """Make one call; where a member does not answer, ask each of the others once.
+    async def call(self, ask: Callable[[Member, float], Awaitable[R]], *, attempts: int = 0) -> R:
+        """Make one call; where a member does not answer, ask another, up to `attempts` in all (0: every one).
 
-        Only for calls that may be made twice: reads, and writes that compare a revision first.
+        More than one attempt is only for calls that may be made twice: reads, and writes that compare a
+        revision first.
 
         Raises:
             ApiError: the last member's error.
         """
-        attempts = max(2, len(self._members))  # a single member gets a second chance: its restart breaks a channel
-        for attempt in range(1, attempts + 1):
-            member = self.current
+        left = attempts or max(2, len(self._members))  # a restart breaks the channel of a single member once
+        while True:
+            member = self._reachable()
+            left -= 1
             try:
                 return await ask(member, self._attempt_timeout_s)
             except grpc.aio.AioRpcError as exc:
@@ -95,9 +97,17 @@ class Endpoints:
                 if not isinstance(error, Unavailable | DeadlineExceeded):
                     raise error from exc
                 self.leave(member)
-                if attempt == attempts:
+                if not left:
                     raise error from exc
-        raise AssertionError("unreachable: the last attempt returns or raises")
+
+    def _reachable(self) -> Member:
+        """Pass by the members that are known not to be there: what is not sent needs no second attempt."""
+        for _ in self._members:
+            member = self.current
+            if member.channel.get_state(try_to_connect=True) is not grpc.ChannelConnectivity.TRANSIENT_FAILURE:
+                return member
+            self.leave(member)
+        return self.current
 
     async def aclose(self) -> None:
         """Close every channel."""

@@ -1,30 +1,41 @@
 """The store in etcd (v3 protocol, etcd 3.4 and later).
 
-Writes are transactions that compare the key's mod revision first. So a transaction may be sent again when no
-answer came: at most one of the two can find the revision that it expects. If the second one finds another
-revision, but our very bytes, the first one had happened. Whatever else it finds, the outcome stays unknown, and the
-caller is told so.
+Writes are transactions that compare the key's mod revision first. When no answer came:
+- an update or delete is sent again: no key comes back to a revision that it has left, so at most one of the
+  two can happen;
+- a create is not, since "no such key" may come true again: the key is read instead.
+If the key then holds our very bytes, the write had happened. Whatever else is found, the outcome stays unknown,
+and the caller is told so.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import suppress
 from typing import Any, Final
 
-import grpc
 import grpc.aio
 
 from apiserver.storage.endpoints import Endpoints, EtcdTls, Member, to_error
-from apiserver.storage.interface import Differs, EventBatch, Outcome, Page, StorageEvent, Stored, Written
-from machinery.model.errors import BadRequest, DeadlineExceeded, Expired, Unavailable
+from apiserver.storage.interface import (
+    Differs,
+    EventBatch,
+    Outcome,
+    Page,
+    StorageEvent,
+    Stored,
+    Written,
+    check_size,
+)
+from machinery.model.errors import BadRequest, DeadlineExceeded, Expired, OutcomeUnknown, Unavailable
 from machinery.pb import etcd_pb2 as pb
 
 ATTEMPT_TIMEOUT_S: Final = 3.0  # wall seconds; a leader election of three members takes 1 to 2
 LEASE_SHARED_S: Final = 60  # keys that are written within so many seconds share a lease
 _PAGE: Final = 1_000  # keys a Range, so that a large collection stalls neither side
 _EVERY_KEY: Final = b"\x00"
+_NEEDS_LEADER: Final = (("hasleader", "true"),)  # a member that lost its quorum ends the watch
 _REVISION_PROBE: Final = pb.RangeRequest(key=b"compact_rev_key", count_only=True)
 
 
@@ -71,24 +82,33 @@ class EtcdStorage:
 
     async def create(self, key: str, value: bytes, *, ttl_s: int = 0) -> Outcome:
         """Write a key that is not there."""
+        check_size(key, value)
         lease = await self._leases.lease(ttl_s) if ttl_s else 0
         put = pb.RequestOp(request_put=pb.PutRequest(key=key.encode(), value=value, lease=lease))
-        return await self._compare_and(put, key, 0, value)
+        request = _compare_and(put, key, 0)
+        try:
+            return _outcome(await self._endpoints.call(_txn(request), attempts=1))
+        except OutcomeUnknown as error:
+            current = await self.get(key)
+            if current is not None and current.value == value:
+                return Written(current.revision)
+            raise error from None
 
     async def update(self, key: str, value: bytes, expected_revision: int) -> Outcome:
         """Write a key that is at a revision."""
-        request = pb.PutRequest(key=key.encode(), value=value, ignore_lease=True)
-        return await self._compare_and(pb.RequestOp(request_put=request), key, expected_revision, value)
+        check_size(key, value)
+        put = pb.RequestOp(request_put=pb.PutRequest(key=key.encode(), value=value, ignore_lease=True))
+        return await self._write(_compare_and(put, key, expected_revision), value)
 
     async def delete(self, key: str, expected_revision: int) -> Outcome:
         """Delete a key that is at a revision."""
-        request = pb.DeleteRangeRequest(key=key.encode())
-        return await self._compare_and(pb.RequestOp(request_delete_range=request), key, expected_revision, None)
+        delete = pb.RequestOp(request_delete_range=pb.DeleteRangeRequest(key=key.encode()))
+        return await self._write(_compare_and(delete, key, expected_revision), None)
 
-    async def watch(self, prefix: str, after_revision: int) -> AsyncIterator[EventBatch]:
+    async def watch(self, prefix: str, after_revision: int) -> AsyncGenerator[EventBatch, None]:
         """Yield what is written after a revision."""
         member = self._endpoints.current
-        call = member.watch.Watch()
+        call = member.watch.Watch(metadata=_NEEDS_LEADER)
         try:
             await call.write(pb.WatchRequest(create_request=_watch_request(prefix, after_revision + 1)))
             async for batch in _batches(call, after_revision):
@@ -129,25 +149,16 @@ class EtcdStorage:
             return Expired(f"the revision {revision} is compacted")
         return BadRequest(f"the revision {revision} is still to come: {error.message}")
 
-    async def _compare_and(self, write: pb.RequestOp, key: str, expected: int, value: bytes | None) -> Outcome:
-        raw = key.encode()
-        read = pb.RequestOp(request_range=pb.RangeRequest(key=raw))
-        compare = pb.Compare(target=pb.Compare.MOD, result=pb.Compare.EQUAL, key=raw, mod_revision=expected)
-        request = pb.TxnRequest(compare=[compare], success=[write], failure=[read])
-        attempts = 0
+    async def _write(self, request: pb.TxnRequest, value: bytes | None) -> Outcome:
+        sent = 0
 
-        async def ask(member: Member, timeout: float) -> pb.TxnResponse:
-            nonlocal attempts
-            attempts += 1
-            answer: pb.TxnResponse = await member.kv.Txn(request, timeout=timeout)
-            return answer
+        async def send(member: Member, timeout: float) -> pb.TxnResponse:
+            nonlocal sent
+            sent += 1
+            return await _txn(request)(member, timeout)
 
-        answer = await self._endpoints.call(ask)
-        if answer.succeeded:
-            return Written(answer.header.revision)
-        kvs = answer.responses[0].response_range.kvs
-        current = _stored(kvs[0]) if kvs else None
-        return Differs(current) if attempts == 1 else _resolve(current, value, expected)
+        outcome = _outcome(await self._endpoints.call(send))
+        return outcome if sent == 1 or isinstance(outcome, Written) else _resolve(outcome.current, value)
 
 
 def prefix_end(prefix: str) -> bytes:
@@ -156,12 +167,32 @@ def prefix_end(prefix: str) -> bytes:
     return raw[:-1] + bytes((raw[-1] + 1,)) if raw else _EVERY_KEY
 
 
-def _resolve(current: Stored | None, value: bytes | None, expected: int) -> Outcome:
+def _compare_and(write: pb.RequestOp, key: str, expected: int) -> pb.TxnRequest:
+    raw = key.encode()
+    compare = pb.Compare(target=pb.Compare.MOD, result=pb.Compare.EQUAL, key=raw, mod_revision=expected)
+    read = pb.RequestOp(request_range=pb.RangeRequest(key=raw))
+    return pb.TxnRequest(compare=[compare], success=[write], failure=[read])
+
+
+def _txn(request: pb.TxnRequest) -> Callable[[Member, float], Awaitable[pb.TxnResponse]]:
+    async def send(member: Member, timeout: float) -> pb.TxnResponse:
+        answer: pb.TxnResponse = await member.kv.Txn(request, timeout=timeout)
+        return answer
+
+    return send
+
+
+def _outcome(answer: pb.TxnResponse) -> Outcome:
+    if answer.succeeded:
+        return Written(answer.header.revision)
+    kvs = answer.responses[0].response_range.kvs
+    return Differs(_stored(kvs[0]) if kvs else None)
+
+
+def _resolve(current: Stored | None, value: bytes | None) -> Outcome:
     """Say what a repeated transaction's refusal means for the first one, whose answer was lost."""
     if current is not None and current.value == value:
         return Written(current.revision)
-    if current is not None and current.revision < expected:
-        return Differs(current)  # the key never came as far as the revision that was expected
     raise DeadlineExceeded(
         "the connection to etcd broke during the write, and the key has changed since: it may have happened",
     )

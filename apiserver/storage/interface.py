@@ -12,9 +12,13 @@ are still to come.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass
-from typing import Protocol, TypeAlias
+from typing import Final, Protocol, TypeAlias
+
+from machinery.model.errors import TooLarge
+
+LARGEST: Final = 1_500_000  # bytes of key and value; etcd's own limit is 1.5 MiB for a request
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +74,16 @@ class EventBatch:
     revision: int
 
 
+def check_size(key: str, value: bytes) -> None:
+    """Refuse what no store takes.
+
+    Raises:
+        TooLarge: nothing was written.
+    """
+    if len(key) + len(value) > LARGEST:
+        raise TooLarge(f"the object takes {len(value)} bytes; the store takes at most {LARGEST}")
+
+
 class Storage(Protocol):
     """A store with revisions."""
 
@@ -93,7 +107,10 @@ class Storage(Protocol):
         ...
 
     async def create(self, key: str, value: bytes, *, ttl_s: int = 0) -> Outcome:
-        """Write a key that is not there; `Differs` if it is. With `ttl_s` (wall seconds) it goes by itself."""
+        """Write a key that is not there; `Differs` if it is.
+
+        With `ttl_s` (wall seconds, 0 for never) it goes by itself.
+        """
         ...
 
     async def update(self, key: str, value: bytes, expected_revision: int) -> Outcome:
@@ -104,7 +121,7 @@ class Storage(Protocol):
         """Delete a key that is at a revision."""
         ...
 
-    def watch(self, prefix: str, after_revision: int) -> AsyncIterator[EventBatch]:
+    def watch(self, prefix: str, after_revision: int) -> AsyncGenerator[EventBatch, None]:
         """Yield what is written to the keys with a prefix ("" for all keys), after a revision.
 
         The first batch comes at once and is empty: the watch is established. Empty batches may follow: they

@@ -8,11 +8,24 @@ from __future__ import annotations
 
 import asyncio
 from bisect import bisect_left, bisect_right, insort
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from dataclasses import dataclass
+from typing import TypeAlias
 
-from apiserver.storage.interface import Differs, EventBatch, Outcome, Page, StorageEvent, Stored, Written
+from apiserver.storage.interface import (
+    Differs,
+    EventBatch,
+    Outcome,
+    Page,
+    StorageEvent,
+    Stored,
+    Written,
+    check_size,
+)
 from machinery.model.errors import BadRequest, Expired
+
+
+_Snapshot: TypeAlias = tuple[list[str], dict[str, Stored]]  # the keys in order, and what each holds
 
 
 @dataclass(slots=True)
@@ -67,7 +80,7 @@ class MemoryStorage:
         """Delete a key that is at a revision."""
         return self._write(key, None, expected_revision)
 
-    async def watch(self, prefix: str, after_revision: int) -> AsyncIterator[EventBatch]:
+    async def watch(self, prefix: str, after_revision: int) -> AsyncGenerator[EventBatch, None]:
         """Yield what is written after a revision."""
         position = after_revision
         yield EventBatch((), position)
@@ -96,6 +109,7 @@ class MemoryStorage:
         """Do nothing: there is no connection."""
 
     def _write(self, key: str, value: bytes | None, expected: int | None) -> Outcome:
+        check_size(key, value or b"")
         current = self._values.get(key)
         if (current.revision if current else None) != expected:
             return Differs(current)
@@ -112,7 +126,7 @@ class MemoryStorage:
         self._written = asyncio.Event()
         return Written(self._revision)
 
-    def _at(self, revision: int) -> tuple[list[str], dict[str, Stored]]:
+    def _at(self, revision: int) -> _Snapshot:
         """Replay the log up to a revision."""
         if revision > self._revision:
             raise BadRequest(f"the revision {revision} is still to come")

@@ -93,14 +93,16 @@ def _parse_truth(text: str) -> bool:
     return text == "true"
 
 
-_READERS |= {
-    "exit-after": ("exit_after_s", parse_duration_s),
-    "exit-code": ("exit_code", _parse_code),
-    "oom-after": ("oom_after_s", parse_duration_s),
-    "start-error": ("start_error", str),
-    "ignore-term": ("ignore_term", _parse_truth),
-    "term-after": ("term_after_s", parse_duration_s),
-    "term-exit-code": ("term_exit_code", _parse_code),
-    "cpu": ("cpu_millicores", cpu_millicores),
-    "memory": ("memory_bytes", memory_bytes),
-}
+_READERS.update(
+    {
+        "exit-after": ("exit_after_s", parse_duration_s),
+        "exit-code": ("exit_code", _parse_code),
+        "oom-after": ("oom_after_s", parse_duration_s),
+        "start-error": ("start_error", str),
+        "ignore-term": ("ignore_term", _parse_truth),
+        "term-after": ("term_after_s", parse_duration_s),
+        "term-exit-code": ("term_exit_code", _parse_code),
+        "cpu": ("cpu_millicores", cpu_millicores),
+        "memory": ("memory_bytes", memory_bytes),
+    }
+)

@@ -68,15 +68,20 @@ class _Marked(msgspec.Struct):
     metadata: ObjectMeta
 
 
-def connect_rest(server_url: str, credentials: ClientTls | Token | None, *, caller: str) -> Api:
+def connect_rest(
+    server_url: str, credentials: ClientTls | Token | None, *, caller: str, faults: FaultGate | None = None
+) -> Api:
     """Open the door at https://host:port. Connections are made as needed and kept."""
-    return RestApi(server_url, credentials, caller=caller)
+    return RestApi(server_url, credentials, caller=caller, faults=faults)
 
 
 class RestApi:
     """Requests to one server, for one identity."""
 
-    def __init__(self, server_url: str, credentials: ClientTls | Token | None, *, caller: str) -> None:
+    def __init__(
+        self, server_url: str, credentials: ClientTls | Token | None, *, caller: str,
+        faults: FaultGate | None = None,
+    ) -> None:
         self._url = server_url.rstrip("/")
         self._credentials = credentials
         self._caller = caller

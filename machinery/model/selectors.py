@@ -150,9 +150,9 @@ def parse_fields(text: str) -> FieldMatcher:
     Raises:
         ValueError: the text names the part that does not fit.
     """
-    terms = [term for term in re.split(r"(?<!\\)(?:\\\\)*,", text) if term] if "\\" not in text else _split_terms(text)
-    if "\\" not in text:
-        terms = [term for term in text.split(",") if term]
+    terms = re.findall(r"(?:\\.|[^,\\])+", text, re.DOTALL)  # split at the commas that no backslash escapes
+    if "".join(terms).count("\\") != text.count("\\"):
+        raise ValueError(f"invalid field selector: {text!r} ends with a backslash")
     return FieldMatcher(tuple(_field_term(term, text) for term in terms))
 
 
@@ -237,11 +237,6 @@ def _check_count(requirement: Requirement) -> None:
         raise ValueError(f"values[{key}]: values set must be empty for exists and does not exist")
     if requirement.operator in {GREATER, LESS} and not re.fullmatch(r"-?\d+", requirement.values[0]):
         raise ValueError(f"values[{key}]: for 'Gt', 'Lt' operators, the value must be an integer")
-
-
-def _split_terms(text: str) -> list[str]:
-    """Split at the commas that no backslash escapes."""
-    return [term for term in re.findall(r"(?:\\.|[^,\\])+", text, re.DOTALL) if term]
 
 
 def _field_term(term: str, text: str) -> tuple[str, bool, str]:

@@ -1,77 +1,167 @@
-"""Counters, gauges and histograms of one process, written as Prometheus text."""
+"""Numbers about a process, in Prometheus' text format.
+
+    bindings = process.metrics.counter("scheduler_bindings_total", "Pods bound", ("result",))
+    bindings.add(1, "ok")
+"""
 
 from __future__ import annotations
 
+import os
+import resource
 from bisect import bisect_left
-from collections.abc import Callable
-from typing import Final
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Final, TypeVar
 
-Labels = tuple[tuple[str, str], ...]
+BUCKETS_S: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 
-SECONDS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+Values = tuple[str, ...]
+_M = TypeVar("_M", "Counter", "Gauge", "Histogram")
+
+
+@dataclass(slots=True)
+class Counter:
+    """A number that only grows."""
+
+    name: str
+    text: str
+    labels: Sequence[str] = ()
+    _values: dict[Values, float] = field(default_factory=dict)
+
+    def add(self, amount: float = 1, *values: str) -> None:
+        """Count; the values belong to the labels, in their order."""
+        self._values[values] = self._values.get(values, 0) + amount
+
+    def value(self, *values: str) -> float:
+        """Give the count."""
+        return self._values.get(values, 0)
+
+    def lines(self) -> Iterator[str]:
+        """Write it."""
+        yield from _head(self.name, self.text, "counter")
+        for values, number in self._values.items():
+            yield f"{self.name}{_labels(self.labels, values)} {_number(number)}"
+
+
+@dataclass(slots=True)
+class Gauge:
+    """A number that goes up and down."""
+
+    name: str
+    text: str
+    labels: Sequence[str] = ()
+    _values: dict[Values, float] = field(default_factory=dict)
+
+    def set(self, number: float, *values: str) -> None:
+        """Set it."""
+        self._values[values] = number
+
+    def value(self, *values: str) -> float:
+        """Give it."""
+        return self._values.get(values, 0)
+
+    def lines(self) -> Iterator[str]:
+        """Write it."""
+        yield from _head(self.name, self.text, "gauge")
+        for values, number in self._values.items():
+            yield f"{self.name}{_labels(self.labels, values)} {_number(number)}"
+
+
+@dataclass(slots=True)
+class _Series:
+    counts: list[int]
+    total: float = 0.0
+
+
+@dataclass(slots=True)
+class Histogram:
+    """How often a measure fell into which range."""
+
+    name: str
+    text: str
+    labels: Sequence[str] = ()
+    buckets: Sequence[float] = BUCKETS_S
+    _series: dict[Values, _Series] = field(default_factory=dict)
+
+    def observe(self, measure: float, *values: str) -> None:
+        """Take one measure."""
+        series = self._series.setdefault(values, _Series([0] * (len(self.buckets) + 1)))
+        series.counts[bisect_left(self.buckets, measure)] += 1
+        series.total += measure
+
+    def lines(self) -> Iterator[str]:
+        """Write it."""
+        yield from _head(self.name, self.text, "histogram")
+        for values, series in self._series.items():
+            yield from self._series_lines(values, series)
+
+    def _series_lines(self, values: Values, series: _Series) -> Iterator[str]:
+        running = 0
+        for bound, number in zip((*map(_number, self.buckets), "+Inf"), series.counts, strict=True):
+            running += number
+            yield f"{self.name}_bucket{_labels((*self.labels, 'le'), (*values, bound))} {running}"
+        yield f"{self.name}_sum{_labels(self.labels, values)} {_number(series.total)}"
+        yield f"{self.name}_count{_labels(self.labels, values)} {running}"
 
 
 class Metrics:
-    """Every figure of a process. Names follow Prometheus: snake_case, the unit last, _total for counters."""
+    """All the numbers of one process. Asking again for a name gives the same metric."""
 
     def __init__(self) -> None:
-        self._help: dict[str, tuple[str, str]] = {}
-        self._values: dict[str, dict[Labels, float]] = {}
-        self._histograms: dict[str, dict[Labels, list[int]]] = {}
-        self._sums: dict[str, dict[Labels, float]] = {}
-        self._read: dict[str, Callable[[], float]] = {}
+        self._metrics: dict[str, Counter | Gauge | Histogram] = {}
 
-    def counter(self, name: str, text: str) -> Callable[..., None]:
-        """Declare a counter; the result counts: `count(1, verb="get")`."""
-        self._help[name] = ("counter", text)
-        values = self._values.setdefault(name, {})
+    def counter(self, name: str, text: str, labels: Sequence[str] = ()) -> Counter:
+        """Give the counter of this name."""
+        return _same(self._metrics.setdefault(name, Counter(name, text, labels)), Counter)
 
-        def count(amount: float = 1, /, **labels: str) -> None:
-            key = tuple(sorted(labels.items()))
-            values[key] = values.get(key, 0) + amount
+    def gauge(self, name: str, text: str, labels: Sequence[str] = ()) -> Gauge:
+        """Give the gauge of this name."""
+        return _same(self._metrics.setdefault(name, Gauge(name, text, labels)), Gauge)
 
-        return count
+    def histogram(
+        self, name: str, text: str, labels: Sequence[str] = (), buckets: Sequence[float] = BUCKETS_S
+    ) -> Histogram:
+        """Give the histogram of this name."""
+        return _same(self._metrics.setdefault(name, Histogram(name, text, labels, buckets)), Histogram)
 
-    def gauge(self, name: str, text: str, read: Callable[[], float]) -> None:
-        """Declare a gauge that is read when somebody asks."""
-        self._help[name] = ("gauge", text)
-        self._read[name] = read
-
-    def histogram(self, name: str, text: str) -> Callable[..., None]:
-        """Declare a histogram of seconds; the result observes: `observe(0.02, verb="get")`."""
-        self._help[name] = ("histogram", text)
-        counts, sums = self._histograms.setdefault(name, {}), self._sums.setdefault(name, {})
-
-        def observe(seconds: float, /, **labels: str) -> None:
-            key = tuple(sorted(labels.items()))
-            buckets = counts.setdefault(key, [0] * (len(SECONDS) + 1))
-            buckets[bisect_left(SECONDS, seconds)] += 1
-            sums[key] = sums.get(key, 0.0) + seconds
-
-        return observe
-
-    def text(self) -> str:
-        """Write everything in Prometheus' text format."""
-        lines: list[str] = []
-        for name, (kind, text) in sorted(self._help.items()):
-            lines += [f"# HELP {name} {text}", f"# TYPE {name} {kind}", *self._lines(name)]
+    def render(self) -> str:
+        """Write all of them, and what the system knows about the process."""
+        self._measure_process()
+        lines = [line for metric in self._metrics.values() for line in metric.lines()]
         return "\n".join(lines) + "\n"
 
-    def _lines(self, name: str) -> list[str]:
-        if name in self._read:
-            return [f"{name} {self._read[name]():g}"]
-        if name in self._histograms:
-            return [line for key, counts in self._histograms[name].items() for line in self._buckets(name, key, counts)]
-        return [f"{name}{_labels(key)} {value:g}" for key, value in self._values[name].items()]
-
-    def _buckets(self, name: str, key: Labels, counts: list[int]) -> list[str]:
-        lines, total = [], 0
-        for bound, count in zip((*(f"{bound:g}" for bound in SECONDS), "+Inf"), counts, strict=True):
-            total += count
-            lines.append(f"{name}_bucket{_labels((*key, ('le', bound)))} {total}")
-        return [*lines, f"{name}_sum{_labels(key)} {self._sums[name][key]:g}", f"{name}_count{_labels(key)} {total}"]
+    def _measure_process(self) -> None:
+        usage = resource.getrusage(resource.RUSAGE_SELF)
+        cpu = self.gauge("process_cpu_seconds_total", "User and system CPU time, in seconds")
+        cpu.set(usage.ru_utime + usage.ru_stime)
+        memory = self.gauge("process_resident_memory_bytes", "Resident memory")
+        memory.set(_resident_pages() * os.sysconf("SC_PAGE_SIZE"))
 
 
-def _labels(key: Labels) -> str:
-    inner = ",".join(f'{name}="{value}"' for name, value in key)
-    return f"{{{inner}}}" if inner else ""
+def _resident_pages() -> int:
+    with open("/proc/self/statm", encoding="ascii") as statm:  # noqa: PTH123 - one line of /proc
+        return int(statm.read().split()[1])
+
+
+def _same(metric: Counter | Gauge | Histogram, kind: type[_M]) -> _M:
+    if not isinstance(metric, kind):
+        raise TypeError(f"the metric {metric.name} is a {type(metric).__name__} already")
+    return metric
+
+
+def _head(name: str, text: str, kind: str) -> Iterator[str]:
+    yield f"# HELP {name} {text}"
+    yield f"# TYPE {name} {kind}"
+
+
+def _labels(names: Sequence[str], values: Sequence[str]) -> str:
+    pairs = ",".join(f'{name}="{_escaped(value)}"' for name, value in zip(names, values, strict=True))
+    return f"{{{pairs}}}" if pairs else ""
+
+
+def _escaped(value: str) -> str:
+    return value.replace("\\", r"\\").replace('"', r"\"").replace("\n", r"\n")
+
+
+def _number(number: float) -> str:
+    return str(int(number)) if number == int(number) else repr(number)

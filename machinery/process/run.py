@@ -1,132 +1,198 @@
-"""The life of a process: configuration, loop, signals, drain.
+"""How every component process runs: one TaskGroup, one clock, one log, one way to stop.
 
-SIGTERM and SIGINT cancel the component's `serve`, which drains in its `finally` blocks within `DRAIN_S` wall
-seconds; a second signal, or the limit, ends the process at once. A crash in any task ends the process with exit
-code 1 and one logged error: whoever started it decides whether it comes back.
+    def main(argv: Sequence[str] | None = None) -> int:
+        return run("scheduler", SchedulerConfig, serve, argv)
+
+- SIGTERM and SIGINT cancel `serve`, which drains in its `finally` blocks while the process's other tasks still
+  run; then these are cancelled; exit code 0. Whoever drains longer than 10 s is cut short with exit code 1.
+- SIGHUP reads the fault plan again.
+- An exception in `serve` or in any task ends the process with exit code 1 and one logged error.
+
+Nothing here, nor in what it imports, makes a thread, a channel or a loop at import: components are forked from a
+process that has imported everything.
 """
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
+import gc
 import os
 import signal
 import socket
-from collections.abc import Awaitable, Callable, Sequence
-from typing import Final, TypeVar
+import sys
+from collections.abc import Callable, Coroutine, Sequence
+from typing import Any, Final, TypeVar
 
 from machinery.client.api import Api
 from machinery.client.tls import ClientTls
-from machinery.model.clock import Clock
 from machinery.process.clock import SystemClock
 from machinery.process.config import ComponentConfig, parse
 from machinery.process.faults import PlannedFaults
-from machinery.process.health import Health, serving
+from machinery.process.health import Health, served
 from machinery.process.logging import Log, capture_libraries, describe
 from machinery.process.metrics import Metrics
 
-DRAIN_S: Final = 10.0  # wall seconds
-
 C = TypeVar("C", bound=ComponentConfig)
+
+DRAIN_LIMIT_S: Final = 10.0  # wall seconds
+_LOOK_S: Final = 0.25  # wall seconds between two looks at the loop's punctuality
+_LATE_S: Final = 0.02
+
+
+class Stopped(Exception):  # noqa: N818 - no error: how the TaskGroup is told to end
+    """The component has drained."""
 
 
 class Process:
     """What a component gets from the process that it runs in."""
 
-    def __init__(self, component: str, config: ComponentConfig) -> None:
+    def __init__(self, component: str, config: ComponentConfig, log: Log, tasks: asyncio.TaskGroup) -> None:
         self.name = config.name or component
         self.config = config
-        self.clock: Clock = SystemClock(config.time_scale)
-        self.log = Log(self.name, config.log_level)
+        self.log = log
+        self.tasks = tasks
+        self.clock = SystemClock(config.time_scale)
         self.metrics = Metrics()
-        self.health = Health()
-        self.faults = PlannedFaults(config.faults_file, self.log)
-        self.faults.load()
-        self.tasks: asyncio.TaskGroup = asyncio.TaskGroup()
+        self.health = Health(self.metrics)
+        self.faults = PlannedFaults(config.faults_file, log)
 
     def connect(self) -> Api:
-        """Connect to the apiserver as this component, by the transport of its configuration."""
+        """Open the door to the apiserver with the configured transport and identity; the caller closes it."""
         config = self.config
         tls = ClientTls(config.ca_file, config.cert_file, config.key_file) if config.ca_file else None
         if config.transport == "rest":
-            from machinery.client.rest_transport import connect_rest
+            from machinery.client.rest_transport import connect_rest  # noqa: PLC0415 - aiohttp is heavy
 
-            return connect_rest(config.server, tls, caller=self.name)
-        from machinery.client.grpc_transport import connect_grpc
+            return connect_rest(config.server, tls, caller=self.name, faults=self.faults)
+        from machinery.client.grpc_transport import connect_grpc  # noqa: PLC0415 - only for those who connect
 
         return connect_grpc(config.server, tls, caller=self.name, faults=self.faults)
 
     def ready(self) -> None:
-        """Say that the component serves: /readyz turns well, and the notify socket hears READY=1."""
-        self.health.ready = True
-        if not self.config.notify_socket:
+        """Say, once, that the component does its work: /readyz and the supervisor learn it."""
+        if self.health.is_ready:
             return
-        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as notify:
-            try:
-                notify.sendto(b"READY=1", self.config.notify_socket)
-            except OSError as error:
-                self.log.warning("notify_failed", socket=self.config.notify_socket, error=error)
+        self.health.is_ready = True
+        self.log.info("ready", pid=os.getpid())
+        notify(self.config.notify_socket, "READY=1", self.log)
 
 
-Serve = Callable[[C, Process], Awaitable[None]]
-
-
-def run(component: str, config_class: type[C], serve: Serve[C], argv: Sequence[str] | None) -> int:
-    """Run a component until it is told to stop; return the process's exit code."""
+def run(
+    component: str,
+    config_class: type[C],
+    serve: Callable[[C, Process], Coroutine[Any, Any, None]],
+    argv: Sequence[str] | None,
+) -> int:
+    """Read the command line and run `serve(config, process)` to its end; gives the exit code."""
     config = parse(config_class, argv)
-    process = Process(component, config)
-    capture_libraries(process.log)
-    import uvloop
+    os.environ.setdefault("GRPC_VERBOSITY", "NONE")  # our own log says what matters
+    os.environ.setdefault("GRPC_DNS_RESOLVER", "native")
+    import uvloop  # noqa: PLC0415 - tests of this module's parts do without
 
+    log = Log(config.name or component, config.log_level)
+    capture_libraries(log)
+    gc.freeze()  # what is imported stays; the collector need not look at it again
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        try:
-            runner.run(_main(config, process, serve))
-        except asyncio.CancelledError:
-            return 0
-        except Exception as error:  # noqa: BLE001 - the last frame: whatever it is, it ends the process
-            process.log.error("process_failed", **describe(_only(error)))
-            return 1
-    return 0
+        return runner.run(_main(component, config, serve, log))
 
 
-def _only(error: BaseException) -> BaseException:
-    """Unwrap groups of one."""
-    inner: BaseException = error
-    while isinstance(inner, BaseExceptionGroup) and len(inner.exceptions) == 1:
-        inner = inner.exceptions[0]
-    return inner
+def notify(socket_path: str, state: str, log: Log) -> None:
+    """Send the supervisor a datagram, in the manner of sd_notify(3); without a socket, do nothing."""
+    if not socket_path:
+        return
+    try:
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as sender:
+            sender.sendto(state.encode(), socket_path)
+    except OSError as error:
+        log.warning("notify_failed", socket=socket_path, error=error)
 
 
-async def _main(config: C, process: Process, serve: Serve[C]) -> None:
-    main = asyncio.current_task()
-    assert main is not None  # noqa: S101 - a coroutine that runs is in a task
-    _handle_signals(main, process)
-    process.log.info("process_started", pid=os.getpid())
-    async with serving(config.health_socket, process.health, process.metrics):
-        try:
-            async with process.tasks:
-                await serve(config, process)
-                for task in list(getattr(process.tasks, "_tasks", ())):
-                    task.cancel()
-        finally:
-            process.health.ready = False
-            process.log.info("process_stopped")
+async def _main(
+    component: str, config: C, serve: Callable[[C, Process], Coroutine[Any, Any, None]], log: Log
+) -> int:
+    try:
+        async with asyncio.TaskGroup() as tasks:
+            process = Process(component, config, log, tasks)
+            process.faults.load()
+            tasks.create_task(_watch_loop(process), name="loop-watch")
+            async with served(process.health, config.health_socket):
+                await _serve(process, serve(config, process))
+            raise Stopped
+    except BaseExceptionGroup as group:
+        return _exit_code(group, log)
 
 
-def _handle_signals(main: asyncio.Task[None], process: Process) -> None:
+async def _serve(process: Process, serving: Coroutine[Any, Any, None]) -> None:
+    """Run the component until it ends, fails, or is told to stop by a signal."""
+    work = asyncio.ensure_future(serving)
+    stopping = asyncio.Event()
+    _install_signals(process, work, stopping)
+    try:
+        await asyncio.wait([work])
+    except asyncio.CancelledError:  # another task has failed: drain all the same
+        _begin_drain(process.log)
+        work.cancel()
+        await asyncio.wait([work])
+        if not work.cancelled() and (error := work.exception()):
+            process.log.warning("drain_failed", error=error)
+        raise
+    if work.cancelled() and stopping.is_set():
+        return
+    if work.cancelled():
+        raise RuntimeError("the component cancelled itself")
+    work.result()
+
+
+def _install_signals(process: Process, work: asyncio.Future[None], stopping: asyncio.Event) -> None:
+    def stop(name: str) -> None:
+        if stopping.is_set():
+            return
+        stopping.set()
+        process.log.info("stopping", signal=name)
+        _begin_drain(process.log)
+        work.cancel()
+
     loop = asyncio.get_running_loop()
-    stopping = False
+    loop.add_signal_handler(signal.SIGTERM, stop, "SIGTERM")
+    loop.add_signal_handler(signal.SIGINT, stop, "SIGINT")
+    loop.add_signal_handler(signal.SIGHUP, process.faults.load)
 
-    def stop(number: signal.Signals) -> None:
-        nonlocal stopping
-        if stopping:
-            os._exit(128 + number)
-        stopping = True
-        process.log.info("process_stopping", signal=number.name)
-        loop.call_later(DRAIN_S, os._exit, 128 + number)
-        main.cancel()
 
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop, number)
-    with contextlib.suppress(ValueError):
-        loop.add_signal_handler(signal.SIGHUP, process.faults.load)
+def _begin_drain(log: Log) -> None:
+    def give_up() -> None:
+        log.error("drain_timed_out", limit_s=DRAIN_LIMIT_S)
+        sys.stderr.flush()
+        os._exit(1)
+
+    asyncio.get_running_loop().call_later(DRAIN_LIMIT_S, give_up)
+
+
+async def _watch_loop(process: Process) -> None:
+    """Measure how late the loop wakes us: the time that it was kept busy, or that the process was stopped."""
+    loop = asyncio.get_running_loop()
+    stalls = process.metrics.counter("event_loop_stall_seconds_total", "Wall time that the event loop was late")
+    worst = process.metrics.gauge("event_loop_stall_seconds_max", "Longest stall of the event loop")
+    while True:
+        begun = loop.time()
+        await asyncio.sleep(_LOOK_S)
+        late_s = loop.time() - begun - _LOOK_S
+        if late_s > _LATE_S:
+            stalls.add(late_s)
+            worst.set(max(worst.value(), late_s))
+
+
+def _exit_code(group: BaseExceptionGroup[BaseException], log: Log) -> int:
+    """Give 0 where all that happened is that the component stopped; log what else it was, once."""
+    failures = [error for error in _leaves(group) if not isinstance(error, Stopped)]
+    if not failures:
+        log.info("stopped")
+        return 0
+    others = [f"{type(error).__name__}: {error}" for error in failures[1:]]
+    log.error("crashed", **describe(failures[0]), **({"also": "; ".join(others)} if others else {}))
+    return 1
+
+
+def _leaves(error: BaseException) -> list[BaseException]:
+    if isinstance(error, BaseExceptionGroup):
+        return [leaf for inner in error.exceptions for leaf in _leaves(inner)]
+    return [error]

@@ -3,63 +3,72 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
+from typing import Any
 
 import grpc
 import grpc.aio
 
 from machinery.process.faults import FaultInterceptor
-from machinery.process.tls import Peer, ServerTls
-from machinery.process.tls import peer_of_rpc as peer
+from machinery.process.health import PrivateFiles
+from machinery.process.tls import Peer, ServerTls, peer_of_rpc
 from machinery.wire.faults import FaultGate
 from machinery.wire.services import SERVER_OPTIONS
 
 __all__ = ["ListenError", "Peer", "bound_ports", "grpc_server", "peer"]
 
-_PORTS: dict[int, tuple[int, ...]] = {}
-
 
 class ListenError(Exception):
-    """An address cannot be listened on; the message names it."""
+    """An address cannot be listened on; the text names it."""
 
 
-async def grpc_server(
+def grpc_server(
     listen: Sequence[str],
     tls: ServerTls | None,
     handlers: Sequence[grpc.GenericRpcHandler],
     faults: FaultGate | None = None,
     *,
-    callee: str = "",
+    name: str = "",
 ) -> grpc.aio.Server:
-    """Start a server on host:port addresses, which need `tls`, and unix:/paths, which get mode 0600.
+    """Make a server that listens on "host:port" (TLS needed) and "unix:/path" (mode 0600) addresses.
+
+    The caller starts it (`await server.start()`) and ends it (`await server.stop(grace_s)`). `name` is the
+    component's name in fault plans.
 
     Raises:
-        ListenError: an address is taken or not this machine's.
+        ListenError: an address is taken or cannot be used.
     """
-    interceptors = [FaultInterceptor(faults, callee)] if faults else []
+    interceptors = [FaultInterceptor(faults, name)] if faults is not None else None
     server = grpc.aio.server(options=SERVER_OPTIONS, interceptors=interceptors)
     server.add_generic_rpc_handlers(tuple(handlers))
-    ports = tuple(_bind(server, address, tls) for address in listen)
-    await server.start()
-    for address in listen:
-        if address.startswith("unix:"):
-            Path(address.removeprefix("unix:")).chmod(0o600)
-    _PORTS[id(server)] = ports
+    server.kubarium_ports = tuple(_bind(server, address, tls) for address in listen)
     return server
 
 
 def bound_ports(server: grpc.aio.Server) -> tuple[int, ...]:
-    """Give the ports that a server got, in the order of its addresses."""
-    return _PORTS[id(server)]
+    """Give the ports that a server got, in the order of its addresses (for port 0, the one that was free)."""
+    ports: tuple[int, ...] = server.kubarium_ports
+    return ports
+
+
+def peer(context: Any) -> Peer:
+    """Tell who calls: the client certificate's common name and organizations, empty on a unix socket."""
+    return peer_of_rpc(context)
 
 
 def _bind(server: grpc.aio.Server, address: str, tls: ServerTls | None) -> int:
-    if address.startswith("unix:"):
-        Path(address.removeprefix("unix:")).unlink(missing_ok=True)
-        return int(server.add_insecure_port(address))
-    if tls is None:
-        raise ListenError(f"{address}: a network listener needs a certificate")
+    if not address.startswith("unix:") and tls is None:
+        raise ListenError(f"{address}: every network listener speaks TLS, and there is no certificate for it")
     try:
-        return int(server.add_secure_port(address, tls.grpc_credentials()))
-    except RuntimeError as error:
+        with PrivateFiles():
+            port = _add(server, address, tls)
+    except (RuntimeError, OSError) as error:
         raise ListenError(f"cannot listen on {address}: {error}") from error
+    if not port:
+        raise ListenError(f"cannot listen on {address}: is it in use?")
+    return port
+
+
+def _add(server: grpc.aio.Server, address: str, tls: ServerTls | None) -> int:
+    if tls is None or address.startswith("unix:"):
+        return int(server.add_insecure_port(address))
+    return int(server.add_secure_port(address, tls.grpc_credentials()))

@@ -1,8 +1,103 @@
-"""Deployment"""
+"""Deployments. https://kubernetes.io/docs/concepts/workloads/controllers/deployment/"""
 
 from __future__ import annotations
 
+import re
+from typing import Any
+
+from apiserver.core import causes, workloads
 from apiserver.core.kinds.kind import Kind, Subresource, own_status
+from apiserver.core.values import Json, spec
+from machinery.model import names
+from machinery.model.errors import Cause
+
+_PERCENT_TEXT = (
+    "a valid percent string must be a numeric string followed by an ending '%' (e.g. '1%',  or '93%', regex used "
+    "for validation is '[0-9]+%')"
+)
+
+
+def _default(obj: Json) -> Json:
+    own = workloads.default_workload(obj)
+    strategy = own.setdefault("strategy", {})
+    strategy.setdefault("type", "RollingUpdate")
+    if strategy["type"] == "RollingUpdate":
+        rolling = strategy.setdefault("rollingUpdate", {})
+        rolling.setdefault("maxUnavailable", "25%")
+        rolling.setdefault("maxSurge", "25%")
+    own.setdefault("revisionHistoryLimit", 10)
+    own.setdefault("progressDeadlineSeconds", 600)
+    return obj
+
+
+def _validate(obj: Json) -> list[Cause]:
+    own = spec(obj)
+    ready_s, deadline_s = own.get("minReadySeconds", 0), own["progressDeadlineSeconds"]
+    found = causes.not_negative("spec.replicas", own["replicas"])
+    found += workloads.selector_causes(own)
+    found += workloads.template_causes(own)
+    found += _strategy_causes(own["strategy"])
+    found += causes.not_negative("spec.minReadySeconds", ready_s)
+    found += causes.not_negative("spec.revisionHistoryLimit", own["revisionHistoryLimit"])
+    found += causes.not_negative("spec.progressDeadlineSeconds", deadline_s)
+    if deadline_s <= ready_s:
+        text = "must be greater than minReadySeconds"
+        found.append(causes.invalid("spec.progressDeadlineSeconds", deadline_s, text))
+    return found
+
+
+def _strategy_causes(strategy: Json) -> list[Cause]:
+    type_, rolling = strategy.get("type", ""), strategy.get("rollingUpdate")
+    if type_ == "Recreate" and rolling is not None:
+        text = "may not be specified when strategy `type` is 'Recreate'"
+        return [causes.forbidden("spec.strategy.rollingUpdate", text)]
+    if type_ == "RollingUpdate":
+        return _rolling_causes(rolling or {}, "spec.strategy.rollingUpdate")
+    return causes.one_of("spec.strategy.type", type_, {"Recreate", "RollingUpdate"})
+
+
+def _rolling_causes(rolling: Json, path: str) -> list[Cause]:
+    unavailable, surge = rolling.get("maxUnavailable", 0), rolling.get("maxSurge", 0)
+    found = _amount_causes(f"{path}.maxUnavailable", unavailable)
+    found += _amount_causes(f"{path}.maxSurge", surge)
+    if found:
+        return found
+    if _amount(unavailable) == 0 and _amount(surge) == 0:
+        found.append(causes.invalid(f"{path}.maxUnavailable", unavailable, "may not be 0 when `maxSurge` is 0"))
+    if isinstance(unavailable, str) and _amount(unavailable) > 100:
+        found.append(causes.invalid(f"{path}.maxUnavailable", unavailable, "must not be greater than 100%"))
+    return found
+
+
+def _amount_causes(path: str, value: Any) -> list[Cause]:
+    if isinstance(value, int):
+        return causes.not_negative(path, value)
+    if len(value) <= 10 and re.fullmatch("[0-9]+%", value, re.ASCII):
+        return []
+    return [causes.invalid(path, value, _PERCENT_TEXT)]
+
+
+def _amount(value: int | str) -> int:
+    return value if isinstance(value, int) else int(value.removesuffix("%"))
+
+
+def _validate_update(new: Json, old: Json) -> list[Cause]:
+    return [*_validate(new), *causes.unchanged("spec.selector", spec(new).get("selector"), spec(old).get("selector"))]
+
+
+def _validate_status(new: Json, _old: Json) -> list[Cause]:
+    counters = ("observedGeneration", "replicas", "updatedReplicas", "readyReplicas", "availableReplicas", "unavailableReplicas")
+    status = new.get("status") or {}
+    found = workloads.status_causes(status, *counters)
+    total, ready = status.get("replicas", 0), status.get("readyReplicas", 0)
+    for name in ("updatedReplicas", "readyReplicas", "availableReplicas"):
+        if status.get(name, 0) > total:
+            found.append(causes.invalid(f"status.{name}", status[name], "cannot be greater than status.replicas"))
+    if status.get("availableReplicas", 0) > ready:
+        text = "cannot be greater than readyReplicas"
+        found.append(causes.invalid("status.availableReplicas", status["availableReplicas"], text))
+    return found
+
 
 DEPLOYMENTS = Kind(
     group="apps",
@@ -19,5 +114,15 @@ DEPLOYMENTS = Kind(
         "status": own_status("Deployment", "apps"),
         "scale": Subresource("Scale", "autoscaling", "v1", ("get", "patch", "update")),
     },
+    name_errors=names.dns_subdomain_errors,
+    default=_default,
+    unbuilt=workloads.unbuilt,
+    prepare_create=workloads.as_created,
+    prepare_update=workloads.as_updated,
+    prepare_status=workloads.status_only,
+    validate_create=_validate,
+    validate_update=_validate_update,
+    validate_status=_validate_status,
     counts_generation=True,
+    scale=workloads.SCALE,
 )

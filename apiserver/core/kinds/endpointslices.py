@@ -1,8 +1,116 @@
-"""EndpointSlice"""
+"""EndpointSlices. https://kubernetes.io/docs/concepts/services-networking/endpoint-slices/"""
 
 from __future__ import annotations
 
-from apiserver.core.kinds.kind import Kind
+import ipaddress
+from typing import Final
+
+from apiserver.core import causes, ports
+from apiserver.core.kinds.kind import Kind, WriteContext
+from apiserver.core.values import Json
+from machinery.model import names
+from machinery.model.errors import Cause
+
+_TYPES: Final = frozenset({"FQDN", "IPv4", "IPv6"})
+_MOST_ENDPOINTS: Final = 1000
+_MOST_ADDRESSES: Final = 100
+_MOST_PORTS: Final = 20_000
+
+
+def _default(obj: Json) -> Json:
+    obj.setdefault("endpoints", [])
+    for port in obj.get("ports") or []:
+        port.setdefault("name", "")
+        port.setdefault("protocol", "TCP")
+    return obj
+
+
+def _unbuilt(obj: Json) -> str:
+    if obj.get("addressType") == "IPv6":
+        return "IPv6 is not built: addressType has to be IPv4"
+    return ""
+
+
+def _validate(obj: Json) -> list[Cause]:
+    type_ = obj.get("addressType", "")
+    if not type_:
+        return [causes.required("addressType")]
+    found = causes.one_of("addressType", type_, _TYPES)
+    endpoints, own_ports = obj["endpoints"], obj.get("ports") or []
+    if len(endpoints) > _MOST_ENDPOINTS:
+        found.append(causes.too_many("endpoints", len(endpoints), _MOST_ENDPOINTS))
+    for index, endpoint in enumerate(endpoints):
+        found += _endpoint_causes(endpoint, f"endpoints[{index}]", type_)
+    if len(own_ports) > _MOST_PORTS:
+        return [*found, causes.too_many("ports", len(own_ports), _MOST_PORTS)]
+    return found + _port_causes(own_ports)
+
+
+def _endpoint_causes(endpoint: Json, path: str, type_: str) -> list[Cause]:
+    addresses = endpoint.get("addresses") or []
+    found: list[Cause] = []
+    if not addresses:
+        found.append(causes.required(f"{path}.addresses", "must contain at least 1 address"))
+    if len(addresses) > _MOST_ADDRESSES:
+        found.append(causes.too_many(f"{path}.addresses", len(addresses), _MOST_ADDRESSES))
+    for index, address in enumerate(addresses):
+        found += _address_causes(address, f"{path}.addresses[{index}]", type_)
+    if "nodeName" in endpoint:
+        name = endpoint["nodeName"]
+        found += causes.each_invalid(f"{path}.nodeName", name, names.dns_subdomain_errors(name))
+    if "hostname" in endpoint:
+        name = endpoint["hostname"]
+        found += causes.each_invalid(f"{path}.hostname", name, names.dns_label_errors(name))
+    return found
+
+
+def _address_causes(address: str, path: str, type_: str) -> list[Cause]:
+    if type_ == "FQDN":
+        return causes.each_invalid(path, address, names.dns_subdomain_errors(address))
+    if not ports.is_address(address, type_):
+        return [causes.invalid(path, address, f"must be an {type_} address")]
+    parsed = ipaddress.ip_address(address)
+    for what, applies in (
+        ("unspecified (0.0.0.0 or ::)", parsed.is_unspecified),
+        ("in the loopback range (127.0.0.0/8, ::1/128)", parsed.is_loopback),
+        ("in the link-local range (169.254.0.0/16, fe80::/10)", parsed.is_link_local),
+        ("in the link-local multicast range (224.0.0.0/24, ff02::/10)", parsed.is_multicast),
+    ):
+        if applies:
+            return [causes.invalid(path, address, f"may not be {what}")]
+    return []
+
+
+def _port_causes(own_ports: list[Json]) -> list[Cause]:
+    found: list[Cause] = []
+    seen: set[str] = set()
+    for index, port in enumerate(own_ports):
+        path, name = f"ports[{index}]", port["name"]
+        if name:
+            found += causes.each_invalid(f"{path}.name", name, names.dns_label_errors(name))
+        if name in seen:
+            found.append(causes.duplicate(f"{path}.name", name))
+        seen.add(name)
+        found += ports.protocol_causes(f"{path}.protocol", port["protocol"])
+        if "port" in port:
+            found += ports.port_causes(f"{path}.port", port["port"])
+        if app := port.get("appProtocol"):
+            found += causes.each_invalid(f"{path}.appProtocol", app, names.label_key_errors(app))
+    return found
+
+
+def _prepare_create(obj: Json, _context: WriteContext) -> Json:
+    return {**obj, "metadata": {**obj["metadata"], "generation": 1}}
+
+
+def _prepare_update(new: Json, old: Json, _context: WriteContext) -> Json:
+    """Keep the type where the update does not name one: it cannot change."""
+    return new if new.get("addressType") else {**new, "addressType": old.get("addressType", "")}
+
+
+def _validate_update(new: Json, old: Json) -> list[Cause]:
+    return [*_validate(new), *causes.unchanged("addressType", new.get("addressType"), old.get("addressType"))]
+
 
 ENDPOINT_SLICES = Kind(
     group="discovery.k8s.io",
@@ -13,4 +121,12 @@ ENDPOINT_SLICES = Kind(
     definition="io.k8s.api.discovery.v1.EndpointSlice",
     namespaced=True,
     storage_prefix="/registry/endpointslices",
+    name_errors=names.dns_subdomain_errors,
+    default=_default,
+    unbuilt=_unbuilt,
+    prepare_create=_prepare_create,
+    prepare_update=_prepare_update,
+    validate_create=_validate,
+    validate_update=_validate_update,
+    counts_generation=True,
 )

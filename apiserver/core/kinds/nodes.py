@@ -1,8 +1,113 @@
-"""Node"""
+"""Nodes. https://kubernetes.io/docs/concepts/architecture/nodes/"""
 
 from __future__ import annotations
 
-from apiserver.core.kinds.kind import Kind, own_status
+from typing import Final
+
+from apiserver.core import causes, ports
+from apiserver.core.kinds.kind import Kind, WriteContext, metadata_fields, own_status
+from apiserver.core.values import Json, kept, spec
+from machinery.model import names, quantity
+from machinery.model.errors import Cause
+
+_EFFECTS: Final = frozenset({"NoExecute", "NoSchedule", "PreferNoSchedule"})
+_CHANGEABLE: Final = frozenset({"podCIDR", "podCIDRs", "providerID", "taints", "unschedulable"})
+
+
+def _default(obj: Json) -> Json:
+    status = obj.setdefault("status", {})
+    if status.get("capacity") and not status.get("allocatable"):
+        status["allocatable"] = dict(status["capacity"])
+    _pair_ranges(obj.setdefault("spec", {}))
+    return obj
+
+
+def _pair_ranges(node: Json) -> None:
+    """Let podCIDR and podCIDRs say the same, whichever was given."""
+    if node.get("podCIDR") and not node.get("podCIDRs"):
+        node["podCIDRs"] = [node["podCIDR"]]
+    elif node.get("podCIDRs") and not node.get("podCIDR"):
+        node["podCIDR"] = node["podCIDRs"][0]
+
+
+def _unbuilt(obj: Json) -> str:
+    if spec(obj).get("configSource"):
+        return "spec.configSource (dynamic kubelet configuration) was removed from Kubernetes"
+    return ""
+
+
+def taint_causes(taints: list[Json], path: str) -> list[Cause]:
+    """Find taints that are malformed or there twice."""
+    found: list[Cause] = []
+    seen: set[tuple[str, str]] = set()
+    for index, taint in enumerate(taints):
+        here = f"{path}[{index}]"
+        key, value, effect = taint.get("key", ""), taint.get("value", ""), taint.get("effect", "")
+        found += causes.each_invalid(f"{here}.key", key, names.label_key_errors(key))
+        found += causes.each_invalid(f"{here}.value", value, names.label_value_errors(value))
+        if effect:
+            found += causes.one_of(f"{here}.effect", effect, _EFFECTS)
+        else:
+            found.append(causes.required(f"{here}.effect"))
+        if (key, effect) in seen:
+            found.append(causes.duplicate(here, taint))
+        seen.add((key, effect))
+    return found
+
+
+def _validate(obj: Json) -> list[Cause]:
+    node = spec(obj)
+    found = taint_causes(node.get("taints") or [], "spec.taints")
+    for index, text in enumerate(node.get("podCIDRs") or []):
+        found += ports.range_causes(f"spec.podCIDRs[{index}]", text)
+    if len(node.get("podCIDRs") or []) > 1:
+        found.append(causes.invalid("spec.podCIDRs", node["podCIDRs"], "may specify no more than one CIDR for each IP family"))
+    return found + _status_causes(obj.get("status") or {})
+
+
+def _status_causes(status: Json) -> list[Cause]:
+    found: list[Cause] = []
+    seen: set[tuple[str, str]] = set()
+    for index, address in enumerate(status.get("addresses") or []):
+        both = (address.get("type", ""), address.get("address", ""))
+        if both in seen:
+            found.append(causes.duplicate(f"status.addresses[{index}]", address))
+        seen.add(both)
+    for field in ("capacity", "allocatable"):
+        for name, amount in (status.get(field) or {}).items():
+            if quantity.parse(amount) < 0:
+                text = "must be greater than or equal to 0"
+                found.append(causes.invalid(f"status.{field}.{name}", amount, text))
+    return found
+
+
+def _prepare_update(new: Json, old: Json, _context: WriteContext) -> Json:
+    return kept(new, old, "status")
+
+
+def _validate_update(new: Json, old: Json) -> list[Cause]:
+    after, before = spec(new), spec(old)
+    found = _validate(new)
+    if before.get("podCIDRs") and after.get("podCIDRs") != before["podCIDRs"]:
+        text = 'node updates may not change podCIDR except from "" to valid'
+        found.append(causes.forbidden("spec.podCIDRs", text))
+    if before.get("providerID") and after.get("providerID") != before["providerID"]:
+        text = 'node updates may not change providerID except from "" to valid'
+        found.append(causes.forbidden("spec.providerID", text))
+    if any(after.get(name) != before.get(name) for name in {*after, *before} - _CHANGEABLE):
+        text = "node updates may only change labels, taints, or capacity"
+        found.append(causes.forbidden("spec", text))
+    return found
+
+
+def _validate_status(new: Json, _old: Json) -> list[Cause]:
+    return _status_causes(new.get("status") or {})
+
+
+def _fields(obj: Json) -> dict[str, str]:
+    unschedulable = bool(spec(obj).get("unschedulable"))
+    return {**metadata_fields(obj), "spec.unschedulable": str(unschedulable).lower()}
+
 
 NODES = Kind(
     group="",
@@ -15,5 +120,13 @@ NODES = Kind(
     storage_prefix="/registry/minions",
     short_names=("no",),
     subresources={"status": own_status("Node", "")},
-    field_labels=frozenset({"metadata.name", "metadata.namespace", "spec.unschedulable"}),
+    name_errors=names.dns_subdomain_errors,
+    default=_default,
+    unbuilt=_unbuilt,
+    prepare_update=_prepare_update,
+    validate_create=_validate,
+    validate_update=_validate_update,
+    validate_status=_validate_status,
+    fields=_fields,
+    field_labels=frozenset(_fields({})),
 )

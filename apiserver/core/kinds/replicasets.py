@@ -1,8 +1,48 @@
-"""ReplicaSet"""
+"""ReplicaSets. https://kubernetes.io/docs/concepts/workloads/controllers/replicaset/"""
 
 from __future__ import annotations
 
-from apiserver.core.kinds.kind import Kind, Subresource, own_status
+from apiserver.core import causes, workloads
+from apiserver.core.kinds.kind import Kind, Subresource, metadata_fields, own_status
+from apiserver.core.values import Json, spec
+from machinery.model import names
+from machinery.model.errors import Cause
+
+
+def _default(obj: Json) -> Json:
+    workloads.default_workload(obj)
+    obj["status"].setdefault("replicas", 0)
+    return obj
+
+
+def _validate(obj: Json) -> list[Cause]:
+    own = spec(obj)
+    found = causes.not_negative("spec.replicas", own["replicas"])
+    found += causes.not_negative("spec.minReadySeconds", own.get("minReadySeconds"))
+    return [*found, *workloads.selector_causes(own), *workloads.template_causes(own)]
+
+
+def _validate_update(new: Json, old: Json) -> list[Cause]:
+    return [*_validate(new), *causes.unchanged("spec.selector", spec(new).get("selector"), spec(old).get("selector"))]
+
+
+def _validate_status(new: Json, _old: Json) -> list[Cause]:
+    status = new.get("status") or {}
+    counters = ("replicas", "fullyLabeledReplicas", "readyReplicas", "availableReplicas", "observedGeneration")
+    found = workloads.status_causes(status, *counters)
+    total = status.get("replicas", 0)
+    for name in ("fullyLabeledReplicas", "readyReplicas", "availableReplicas"):
+        if status.get(name, 0) > total:
+            found.append(causes.invalid(f"status.{name}", status[name], "cannot be greater than status.replicas"))
+    if status.get("availableReplicas", 0) > status.get("readyReplicas", 0):
+        text = "cannot be greater than readyReplicas"
+        found.append(causes.invalid("status.availableReplicas", status["availableReplicas"], text))
+    return found
+
+
+def _fields(obj: Json) -> dict[str, str]:
+    return {**metadata_fields(obj), "status.replicas": str((obj.get("status") or {}).get("replicas", 0))}
+
 
 REPLICA_SETS = Kind(
     group="apps",
@@ -19,5 +59,17 @@ REPLICA_SETS = Kind(
         "status": own_status("ReplicaSet", "apps"),
         "scale": Subresource("Scale", "autoscaling", "v1", ("get", "patch", "update")),
     },
+    name_errors=names.dns_subdomain_errors,
+    default=_default,
+    unbuilt=workloads.unbuilt,
+    prepare_create=lambda obj, _context: {**obj, "status": {"replicas": 0}},
+    prepare_update=workloads.as_updated,
+    prepare_status=workloads.status_only,
+    validate_create=_validate,
+    validate_update=_validate_update,
+    validate_status=_validate_status,
+    fields=_fields,
+    field_labels=frozenset(_fields({})),
     counts_generation=True,
+    scale=workloads.SCALE,
 )

@@ -1,8 +1,113 @@
-"""Service"""
+"""Services: defaults and what an update keeps. The rules are in apiserver.core.service_rules.
+
+https://kubernetes.io/docs/concepts/services-networking/service/
+Cluster IPs and node ports are the allocator's (the registry), between prepare and check.
+"""
 
 from __future__ import annotations
 
-from apiserver.core.kinds.kind import Kind, own_status
+from apiserver.core.kinds.kind import Kind, WriteContext, metadata_fields, own_status
+from apiserver.core.service_rules import EXTERNAL, unbuilt, validate, validate_update
+from apiserver.core.values import Json, kept, spec
+from machinery.model import names
+
+
+def _default(obj: Json) -> Json:
+    service = obj.setdefault("spec", {})
+    obj.setdefault("status", {}).setdefault("loadBalancer", {})
+    service.setdefault("sessionAffinity", "None")
+    if service["sessionAffinity"] == "None":
+        service.pop("sessionAffinityConfig", None)
+    if service["sessionAffinity"] == "ClientIP":
+        config = service.setdefault("sessionAffinityConfig", {}).setdefault("clientIP", {})
+        config.setdefault("timeoutSeconds", 10800)
+    type_ = service.setdefault("type", "ClusterIP")
+    for port in service.get("ports") or []:
+        port.setdefault("protocol", "TCP")
+        if not port.get("targetPort") and "port" in port:
+            port["targetPort"] = port["port"]
+    if type_ in EXTERNAL:
+        service.setdefault("externalTrafficPolicy", "Cluster")
+    if type_ in {"ClusterIP", *EXTERNAL}:
+        service.setdefault("internalTrafficPolicy", "Cluster")
+    if type_ == "LoadBalancer":
+        service.setdefault("allocateLoadBalancerNodePorts", True)
+    return obj
+
+
+def with_families(obj: Json) -> Json:
+    """Say which address family the service has: the cluster has one, IPv4; and let clusterIP(s) agree."""
+    service = spec(obj)
+    if service.get("type") == "ExternalName":
+        return obj
+    filled = {"ipFamilyPolicy": "SingleStack", "ipFamilies": ["IPv4"], **service}
+    if filled.get("clusterIP") and not filled.get("clusterIPs"):
+        filled["clusterIPs"] = [filled["clusterIP"]]
+    elif filled.get("clusterIPs") and not filled.get("clusterIP"):
+        filled["clusterIP"] = filled["clusterIPs"][0]
+    return {**obj, "spec": filled}
+
+
+def _prepare_create(obj: Json, _context: WriteContext) -> Json:
+    return with_families({**obj, "status": {"loadBalancer": {}}})
+
+
+def _prepare_update(new: Json, old: Json, _context: WriteContext) -> Json:
+    """Keep what was allocated where the update is silent about it and its type still has it."""
+    after, before = dict(spec(new)), spec(old)
+    type_ = after.get("type")
+    if type_ == "ExternalName" and before.get("type") != "ExternalName":
+        for name in ("clusterIP", "clusterIPs", "ipFamilies", "ipFamilyPolicy"):
+            if after.get(name) == before.get(name):
+                after.pop(name, None)
+    elif type_ != "ExternalName":
+        _keep_addresses(after, before)
+    _drop_type_leftovers(after, before)
+    after["ports"] = [_with_node_port(port, before.get("ports") or [], type_) for port in after.get("ports") or []]
+    if not after["ports"]:
+        del after["ports"]
+    return with_families(kept({**new, "spec": after}, old, "status"))
+
+
+def _drop_type_leftovers(after: Json, before: Json) -> None:
+    """Drop what only the old type had, unless the update speaks of it."""
+    if after.get("type") not in EXTERNAL and after.get("externalTrafficPolicy") == before.get("externalTrafficPolicy"):
+        after.pop("externalTrafficPolicy", None)
+    if after.get("type") != "LoadBalancer":
+        after.pop("allocateLoadBalancerNodePorts", None)
+
+
+def _keep_addresses(after: Json, before: Json) -> None:
+    if not after.get("clusterIP") and not after.get("clusterIPs") and before.get("clusterIP"):
+        after["clusterIP"] = before["clusterIP"]
+        after["clusterIPs"] = before.get("clusterIPs") or [before["clusterIP"]]
+    for name in ("ipFamilies", "ipFamilyPolicy"):
+        if not after.get(name) and before.get(name):
+            after[name] = before[name]
+
+
+def _with_node_port(port: Json, before: list[Json], type_: str | None) -> Json:
+    """Carry a port's node port over, or drop it with the type that had it."""
+    same = next((old for old in before if _number(old) == _number(port)), {})
+    if type_ in EXTERNAL:
+        return {**port, "nodePort": same["nodePort"]} if not port.get("nodePort") and same.get("nodePort") else port
+    if port.get("nodePort") and port.get("nodePort") == same.get("nodePort"):
+        return {key: value for key, value in port.items() if key != "nodePort"}
+    return port
+
+
+def _number(port: Json) -> tuple[object, object]:
+    return port.get("port"), port.get("protocol")
+
+
+def _fields(obj: Json) -> dict[str, str]:
+    service = spec(obj)
+    return {
+        **metadata_fields(obj),
+        "spec.clusterIP": service.get("clusterIP", ""),
+        "spec.type": service.get("type", ""),
+    }
+
 
 SERVICES = Kind(
     group="",
@@ -16,4 +121,14 @@ SERVICES = Kind(
     short_names=("svc",),
     categories=("all",),
     subresources={"status": own_status("Service", "")},
+    name_errors=names.dns_1035_label_errors,
+    default=_default,
+    unbuilt=unbuilt,
+    prepare_create=_prepare_create,
+    prepare_update=_prepare_update,
+    validate_create=validate,
+    validate_update=validate_update,
+    fields=_fields,
+    field_labels=frozenset(_fields({})),
+    create_on_update=True,
 )

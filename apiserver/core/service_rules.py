@@ -1,0 +1,187 @@
+"""What a Service has to look like. https://kubernetes.io/docs/concepts/services-networking/service/"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from apiserver.core import causes, metadata, ports
+from apiserver.core.values import Json, spec
+from machinery.model import names
+from machinery.model.errors import Cause
+
+EXTERNAL: Final = frozenset({"LoadBalancer", "NodePort"})
+_TYPES: Final = frozenset({"ClusterIP", "ExternalName", *EXTERNAL})
+_POLICIES: Final = frozenset({"Cluster", "Local"})
+_LONGEST_AFFINITY_S: Final = 86400
+
+
+def unbuilt(obj: Json) -> str:
+    """Name what a Service may ask for in Kubernetes and not here."""
+    service = spec(obj)
+    for name, text in (
+        ("externalIPs", "spec.externalIPs is not built: no proxy would answer on those addresses"),
+        ("trafficDistribution", "spec.trafficDistribution is not built: traffic goes to every ready endpoint alike"),
+        ("loadBalancerSourceRanges", "spec.loadBalancerSourceRanges is not built: there is no load balancer"),
+        ("loadBalancerIP", "spec.loadBalancerIP is not built: there is no load balancer"),
+        ("healthCheckNodePort", "spec.healthCheckNodePort is not built"),
+    ):
+        if service.get(name):
+            return text
+    for name in ("externalTrafficPolicy", "internalTrafficPolicy"):
+        if service.get(name) == "Local":
+            return f"spec.{name}: Local is not built: traffic goes to every ready endpoint alike"
+    if service.get("ipFamilyPolicy") == "RequireDualStack" or "IPv6" in (service.get("ipFamilies") or []):
+        return "IPv6 and dual-stack services are not built: the cluster has IPv4 addresses only"
+    return ""
+
+
+def validate(obj: Json) -> list[Cause]:
+    """Find what is wrong with a service."""
+    service = spec(obj)
+    return [
+        *_port_list_causes(service),
+        *metadata.validate_labels(service.get("selector") or {}, "spec.selector"),
+        *_type_causes(service),
+        *_affinity_causes(service),
+        *_cluster_ip_causes(service),
+        *_policy_causes(service),
+    ]
+
+
+def validate_update(new: Json, old: Json) -> list[Cause]:
+    """Find what is wrong with a changed service: its address, once given, stays."""
+    after, before = spec(new), spec(old)
+    found: list[Cause] = []
+    held = "ExternalName" not in {after.get("type"), before.get("type")} and before.get("clusterIP")
+    if held and after.get("clusterIP") != before["clusterIP"]:
+        text = "may not change once set"
+        found.append(causes.invalid("spec.clusterIPs[0]", after.get("clusterIPs") or [], text))
+    return [*found, *validate(new)]
+
+
+def is_headless(service: Json) -> bool:
+    """Tell whether the spec of a service asks for no address."""
+    return service.get("clusterIP") == "None"
+
+
+def _port_list_causes(service: Json) -> list[Cause]:
+    own = service.get("ports") or []
+    found: list[Cause] = []
+    if not own and not is_headless(service) and service.get("type") != "ExternalName":
+        found.append(causes.required("spec.ports"))
+    names_seen: set[str] = set()
+    numbers: set[tuple[int, str]] = set()
+    node_ports: set[tuple[int, str]] = set()
+    for index, port in enumerate(own):
+        path = f"spec.ports[{index}]"
+        found += _port_causes(port, path, named=len(own) > 1)
+        if name := port.get("name"):
+            found += [causes.duplicate(f"{path}.name", name)] if name in names_seen else []
+            names_seen.add(name)
+        number = (port.get("port", 0), port.get("protocol", ""))
+        found += [causes.duplicate(path, _key(port))] if number in numbers else []
+        numbers.add(number)
+        found += _node_port_causes(port, path, service, node_ports)
+    return found
+
+
+def _key(port: Json) -> Json:
+    return {name: port[name] for name in ("name", "protocol", "port", "targetPort") if name in port}
+
+
+def _port_causes(port: Json, path: str, *, named: bool) -> list[Cause]:
+    found: list[Cause] = []
+    name = port.get("name", "")
+    if not name and named:
+        found.append(causes.required(f"{path}.name"))
+    elif name:
+        found += causes.each_invalid(f"{path}.name", name, names.dns_label_errors(name))
+    number, target = port.get("port", 0), port.get("targetPort")
+    found += ports.port_causes(f"{path}.port", number)
+    found += ports.protocol_causes(f"{path}.protocol", port.get("protocol"))
+    if target is not None:
+        found += ports.target_causes(f"{path}.targetPort", target)
+    if app := port.get("appProtocol"):
+        found += causes.each_invalid(f"{path}.appProtocol", app, names.label_key_errors(app))
+    return found
+
+
+def _node_port_causes(port: Json, path: str, service: Json, seen: set[tuple[int, str]]) -> list[Cause]:
+    number = port.get("nodePort")
+    if not number:
+        return []
+    if service.get("type") not in EXTERNAL:
+        text = f"may not be used when `type` is '{service.get('type')}'"
+        return [causes.forbidden(f"{path}.nodePort", text)]
+    both = (number, port.get("protocol", ""))
+    found = [causes.duplicate(f"{path}.nodePort", number)] if both in seen else []
+    seen.add(both)
+    return found
+
+
+def _type_causes(service: Json) -> list[Cause]:
+    type_ = service.get("type", "")
+    found = causes.one_of("spec.type", type_, _TYPES)
+    if type_ in EXTERNAL and is_headless(service):
+        text = f"may not be set to 'None' for {type_} services"
+        found.append(causes.invalid("spec.clusterIPs[0]", "None", text))
+    if type_ != "ExternalName":
+        return found
+    if service.get("clusterIPs") or service.get("clusterIP"):
+        found.append(causes.forbidden("spec.clusterIPs", "may not be set for ExternalName services"))
+    # A name may end in a dot, as fully qualified ones do.
+    name = service.get("externalName", "").removesuffix(".")
+    if not name:
+        return [*found, causes.required("spec.externalName")]
+    return found + causes.each_invalid("spec.externalName", name, names.dns_subdomain_errors(name))
+
+
+def _affinity_causes(service: Json) -> list[Cause]:
+    affinity, config = service.get("sessionAffinity", ""), service.get("sessionAffinityConfig")
+    found = causes.one_of("spec.sessionAffinity", affinity, {"ClientIP", "None"})
+    if affinity == "ClientIP" and config:
+        timeout = (config.get("clientIP") or {}).get("timeoutSeconds", 0)
+        if not 0 < timeout <= _LONGEST_AFFINITY_S:
+            text = f"must be greater than 0 and less than {_LONGEST_AFFINITY_S}"
+            found.append(causes.invalid("spec.sessionAffinityConfig.clientIP.timeoutSeconds", timeout, text))
+    elif affinity == "None" and config:
+        text = "must not be set when session affinity is None"
+        found.append(causes.forbidden("spec.sessionAffinityConfig", text))
+    return found
+
+
+def _cluster_ip_causes(service: Json) -> list[Cause]:
+    addresses = service.get("clusterIPs") or []
+    if service.get("type") == "ExternalName" or not addresses:
+        return []
+    found: list[Cause] = []
+    if service.get("clusterIP") != addresses[0]:
+        text = "first value must match `clusterIP`"
+        found.append(causes.invalid("spec.clusterIPs", addresses, text))
+    if len(addresses) > 1:
+        text = "may only hold up to 2 values" if len(addresses) > 2 else "only one address is built: the cluster is IPv4"
+        found.append(causes.invalid("spec.clusterIPs", addresses, text))
+    for index, address in enumerate(addresses):
+        if address == "None":
+            continue
+        found += ports.address_causes(f"spec.clusterIPs[{index}]", address)
+    return found
+
+
+def _policy_causes(service: Json) -> list[Cause]:
+    found: list[Cause] = []
+    external, internal = service.get("externalTrafficPolicy"), service.get("internalTrafficPolicy")
+    if external and service.get("type") not in EXTERNAL:
+        text = "may only be set for externally-accessible services"
+        found.append(causes.invalid("spec.externalTrafficPolicy", external, text))
+    elif external:
+        found += causes.one_of("spec.externalTrafficPolicy", external, _POLICIES)
+    if internal:
+        found += causes.one_of("spec.internalTrafficPolicy", internal, _POLICIES)
+    for index, family in enumerate(service.get("ipFamilies") or []):
+        found += causes.one_of(f"spec.ipFamilies[{index}]", family, {"IPv4", "IPv6"})
+    policy = service.get("ipFamilyPolicy")
+    if policy:
+        supported = {"PreferDualStack", "RequireDualStack", "SingleStack"}
+        found += causes.one_of("spec.ipFamilyPolicy", policy, supported)
+    return found

@@ -1,0 +1,83 @@
+"""What Deployments and ReplicaSets have in common: a selector, a template, replicas."""
+
+from __future__ import annotations
+
+from apiserver.core import causes, labelselector
+from apiserver.core.kinds.kind import ScaleMapping, WriteContext
+from apiserver.core.podspec.defaults import default_template
+from apiserver.core.podspec.template import validate_template
+from apiserver.core.podspec.unbuilt import unbuilt_in_spec
+from apiserver.core.values import Json, kept, spec
+from machinery.model.errors import Cause
+
+
+def default_workload(obj: Json) -> Json:
+    """Fill the spec that every workload has; owns `obj`. Gives the spec."""
+    own: Json = obj.setdefault("spec", {})
+    obj.setdefault("status", {})
+    own.setdefault("replicas", 1)
+    default_template(own.setdefault("template", {}))
+    return own
+
+
+def unbuilt(obj: Json) -> str:
+    """Name what the template asks for and Kubarium has not built."""
+    return unbuilt_in_spec(spec(spec(obj).get("template") or {}), "spec.template.spec")
+
+
+def as_created(obj: Json, _context: WriteContext) -> Json:
+    """Drop the status of a new workload: nothing has happened yet."""
+    return {**obj, "status": {}}
+
+
+def as_updated(new: Json, old: Json, _context: WriteContext) -> Json:
+    """Keep the status: it has a door of its own."""
+    return kept(new, old, "status")
+
+
+def status_only(new: Json, old: Json, _context: WriteContext) -> Json:
+    """Take the status, and of metadata all but the labels."""
+    labels = old["metadata"].get("labels")
+    meta = {key: value for key, value in new["metadata"].items() if key != "labels"}
+    if labels:
+        meta["labels"] = labels
+    return {**old, "metadata": meta, "status": new.get("status") or {}}
+
+
+def selector_causes(own: Json) -> list[Cause]:
+    """Check that the selector is there, says something, and matches the template."""
+    selector = own.get("selector")
+    if selector is None:
+        return [causes.required("spec.selector")]
+    found = labelselector.validate(selector, "spec.selector")
+    if labelselector.is_empty(selector):
+        return [*found, causes.invalid("spec.selector", selector, "empty selector is invalid for deployment")]
+    labels = (own["template"].get("metadata") or {}).get("labels") or {}
+    if not found and not labelselector.matches(selector, labels):
+        text = "`selector` does not match template `labels`"
+        found.append(causes.invalid("spec.template.metadata.labels", labels, text))
+    return found
+
+
+def template_causes(own: Json) -> list[Cause]:
+    """Check the template: a pod that is always restarted."""
+    found = validate_template(own["template"], "spec.template")
+    pod = spec(own["template"])
+    if pod.get("restartPolicy") != "Always" and pod.get("restartPolicy") in {"Never", "OnFailure"}:
+        found.append(causes.not_supported("spec.template.spec.restartPolicy", pod["restartPolicy"], {"Always"}))
+    if "activeDeadlineSeconds" in pod:
+        text = "activeDeadlineSeconds in ReplicaSet is not Supported"
+        found.append(causes.forbidden("spec.template.spec.activeDeadlineSeconds", text))
+    return found
+
+
+def status_causes(status: Json, *names: str) -> list[Cause]:
+    """Check that counters are none below 0."""
+    return [cause for name in names for cause in causes.not_negative(f"status.{name}", status.get(name))]
+
+
+SCALE = ScaleMapping(
+    replicas=lambda obj: int(spec(obj).get("replicas", 0)),
+    current_replicas=lambda obj: int((obj.get("status") or {}).get("replicas", 0)),
+    selector=lambda obj: labelselector.text(spec(obj).get("selector")),
+)

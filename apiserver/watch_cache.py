@@ -1,0 +1,225 @@
+"""The watch cache of one resource: its objects as bytes, its latest changes, its watchers.
+
+The feed (`apiserver.watch_cache_feed`) brings every write in order of revision; lists read the objects, watches
+start from the window of latest changes and are then told each change as it comes. All of it happens in the event
+loop between two awaits, so a list and the watch that follows it never miss a write.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right, insort
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+from apiserver import objects
+from apiserver.core.kinds import Kind
+from apiserver.objects import CachedObject
+from apiserver.request import INITIAL_EVENTS_END, SharedEvent
+from apiserver.storage.interface import StorageEvent, Stored
+from apiserver.watch_cache_selection import Selected
+from apiserver.watch_cache_watcher import Watcher
+from machinery.client.api import EventType
+from machinery.model.errors import Expired
+from machinery.model.log import SILENT, EventLog
+
+WINDOW: Final = 2_000  # changes; a client that is further behind lists again
+
+
+@dataclass(slots=True)
+class Change:
+    """One write to the resource, and the events that it is for watchers, made when the first one needs them."""
+
+    revision: int
+    old: CachedObject | None
+    new: CachedObject | None
+    _events: dict[EventType, SharedEvent] = field(default_factory=dict)
+
+    def event(self, kind: Kind, selected: Selected) -> SharedEvent | None:
+        """Give what the change is for a watcher: an object that leaves the selection is deleted for it."""
+        was = self.old is not None and selected.matches(self.old)
+        if self.new is not None and selected.matches(self.new):
+            return self._shared(kind, EventType.MODIFIED if was else EventType.ADDED, self.new)
+        return self._shared(kind, EventType.DELETED, self.old) if was and self.old else None
+
+    def _shared(self, kind: Kind, type_: EventType, obj: CachedObject) -> SharedEvent:
+        if type_ not in self._events:
+            json = obj.json
+            if type_ is EventType.DELETED:  # the last state, with the revision of the write that ended it
+                json = objects.with_revision(kind, objects.without_revision(kind, json), self.revision)
+            self._events[type_] = SharedEvent(type_, json, obj.uid, self.revision)
+        return self._events[type_]
+
+
+class WatchCache:
+    """The objects of one resource at one revision."""
+
+    def __init__(self, kind: Kind, *, window: int = WINDOW, log: EventLog = SILENT) -> None:
+        self.kind = kind
+        self._log = log
+        self.revision = 0  # of the store: everything up to it is in here
+        self._places: list[str] = []
+        self._objects: dict[str, CachedObject] = {}
+        self._window: deque[Change] = deque(maxlen=window)
+        self._window_start = 0  # a watch may start after this revision
+        self._groups: dict[Selected, set[Watcher]] = {}
+        self._triggers: dict[str, dict[str, set[Selected]]] = {}  # field → value → selections that need it
+        self._untriggered: set[Selected] = set()
+        self._subscribers: list[Callable[[], None]] = []
+
+    def get(self, place: str) -> CachedObject | None:
+        """Give one object."""
+        return self._objects.get(place)
+
+    def list(self, selected: Selected) -> Sequence[CachedObject]:
+        """Give the selected objects in order of namespace and name."""
+        found = [self._objects[place] for place in self._in(selected.namespace)]
+        return [obj for obj in found if selected.matches(obj)] if selected.by_selectors else found
+
+    def replace(self, items: Sequence[Stored], revision: int) -> None:
+        """Start from a whole list. Who watches has to list again, since nobody knows what happened between."""
+        prefix = len(self.kind.storage_prefix) + 1
+        made = (self._read(item.key[prefix:], item.value, item.revision) for item in items)
+        self._objects = {obj.place: obj for obj in made if obj}
+        self._places = sorted(self._objects)
+        self._window.clear()
+        self.revision = self._window_start = revision
+        self.end_watches(Expired(f"too old resource version: the history before {revision} is gone"))
+        self._tell_subscribers()
+
+    def apply(self, event: StorageEvent) -> None:
+        """Take a write of the store and tell the watchers."""
+        place = event.key[len(self.kind.storage_prefix) + 1 :]
+        old = self._objects.get(place)
+        new = self._read(place, event.value, event.revision) if event.value is not None else None
+        self.revision = event.revision
+        if old is None and new is None:
+            return
+        self._keep(place, old, new)
+        self._remember(Change(event.revision, old, new))
+        self._tell_subscribers()
+
+    def advance(self, revision: int) -> None:
+        """Learn that nothing else was written up to a revision."""
+        self.revision = max(self.revision, revision)
+
+    def watch(self, selected: Selected, after: int, *, bookmarks: bool) -> Watcher:
+        """Tell what happens after a revision, which is not newer than the cache's.
+
+        Raises:
+            Expired: the window does not reach back so far.
+        """
+        if after < self._window_start:
+            raise Expired(f"too old resource version: {after} ({self._window_start})")
+        missed = [event for change in self._after(after) if (event := change.event(self.kind, selected))]
+        return self._join(selected, missed, bookmarks=bookmarks)
+
+    def watch_state(self, selected: Selected, *, bookmarks: bool, mark_end: bool) -> Watcher:
+        """Tell every object as ADDED, then what happens; with `mark_end` a bookmark stands between."""
+        events = [SharedEvent(EventType.ADDED, obj.json, obj.uid, obj.revision) for obj in self.list(selected)]
+        if mark_end:
+            events.append(self.bookmark(INITIAL_EVENTS_END))
+        return self._join(selected, events, bookmarks=bookmarks)
+
+    def bookmark(self, annotation: str = "") -> SharedEvent:
+        """Make the event that says how far the cache is."""
+        json = objects.bookmark(self.kind, self.revision, annotation)
+        return SharedEvent(EventType.BOOKMARK, json, "", self.revision)
+
+    def send_bookmarks(self) -> None:
+        """Tell every watcher that wants it how far the cache is."""
+        shared = self.bookmark()
+        for watcher in list(self._watchers()):
+            if watcher.bookmarks:
+                watcher.offer(shared)
+
+    def end_watches(self, error: Expired | None = None) -> None:
+        """End every watch."""
+        for watcher in list(self._watchers()):
+            watcher.end(error)
+
+    def subscribe(self, changed: Callable[[], None]) -> None:
+        """Call back after every change; the callback does not wait."""
+        self._subscribers.append(changed)
+
+    def _read(self, place: str, value: bytes, revision: int) -> CachedObject | None:
+        try:
+            return objects.cached(self.kind, place, value, revision)
+        except objects.Unreadable as error:  # another program wrote it: for readers it is not there
+            self._log.error("stored_object_unreadable", resource=self.kind.plural, place=place, error=error)
+            return None
+
+    def _in(self, namespace: str) -> Sequence[str]:
+        if not namespace:
+            return self._places
+        first = bisect_left(self._places, namespace + "/")
+        return self._places[first : bisect_left(self._places, namespace + "0", first)]  # "0" is what follows "/"
+
+    def _watchers(self) -> Iterator[Watcher]:
+        return (watcher for group in self._groups.values() for watcher in group)
+
+    def _keep(self, place: str, old: CachedObject | None, new: CachedObject | None) -> None:
+        if new is None:
+            del self._objects[place]
+            del self._places[bisect_left(self._places, place)]
+            return
+        self._objects[place] = new
+        if old is None:
+            insort(self._places, place)
+
+    def _remember(self, change: Change) -> None:
+        if len(self._window) == self._window.maxlen:
+            self._window_start = self._window[0].revision
+        self._window.append(change)
+        for selected in self._concerned(change):
+            event = change.event(self.kind, selected)
+            if event:
+                for watcher in list(self._groups.get(selected, ())):
+                    watcher.offer(event)
+
+    def _concerned(self, change: Change) -> Sequence[Selected]:
+        """Find the selections that a change may be about, by the fields that they pin to a value."""
+        found = list(self._untriggered)
+        for name, by_value in self._triggers.items():
+            values = {obj.fields.get(name, "") for obj in (change.old, change.new) if obj}
+            found += [selected for value in values for selected in by_value.get(value, ())]
+        return found
+
+    def _after(self, revision: int) -> Iterator[Change]:
+        changes = list(self._window)
+        return iter(changes[bisect_right(changes, revision, key=lambda change: change.revision) :])
+
+    def _join(self, selected: Selected, first: Sequence[SharedEvent], *, bookmarks: bool) -> Watcher:
+        watcher = Watcher(first, bookmarks=bookmarks, leave=lambda gone: self._leave(selected, gone))
+        group = self._groups.get(selected)
+        if group is None:
+            group = self._groups[selected] = set()
+            self._sort_in(selected)
+        group.add(watcher)
+        return watcher
+
+    def _sort_in(self, selected: Selected) -> None:
+        if trigger := selected.trigger:
+            self._triggers.setdefault(trigger[0], {}).setdefault(trigger[1], set()).add(selected)
+        else:
+            self._untriggered.add(selected)
+
+    def _leave(self, selected: Selected, watcher: Watcher) -> None:
+        group = self._groups.get(selected, set())
+        group.discard(watcher)
+        if group:
+            return
+        self._groups.pop(selected, None)
+        self._untriggered.discard(selected)
+        if trigger := selected.trigger:
+            by_value = self._triggers.get(trigger[0], {})
+            by_value.get(trigger[1], set()).discard(selected)
+            if not by_value.get(trigger[1]):
+                by_value.pop(trigger[1], None)
+            if not by_value:
+                self._triggers.pop(trigger[0], None)
+
+    def _tell_subscribers(self) -> None:
+        for changed in self._subscribers:
+            changed()

@@ -1,0 +1,189 @@
+"""One watch of the whole store feeds the caches of all resources.
+
+Every revision of the store is an event of this watch. So the caches are known to show revision R as soon as the
+watch has told R, without asking each of them, and a read that has to be up to date costs one small quorum read
+(`fresh`), which all reads that wait at the same time share. (etcd's own progress requests are not reliable before
+3.4.25 and 3.5.8, and cost a message per watch.)
+
+At the start the caches read a revision a little before the newest and are told the rest by the watch. So clients
+that were watching another apiserver, or this one before it was killed, take up their watches without a new list.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import heapq
+from collections.abc import Iterable
+from contextlib import aclosing
+from itertools import count
+from typing import Final
+
+from apiserver.core.kinds import Kind
+from apiserver.storage.interface import EventBatch, Storage
+from apiserver.watch_cache import WatchCache
+from machinery.model.backoff import Backoff
+from machinery.model.errors import ApiError, Expired, OutcomeUnknown, Unavailable
+from machinery.model.log import SILENT, EventLog
+
+REPLAY: Final = 500  # revisions before the start that the caches can tell about
+CATCH_UP_S: Final = 3.0  # wall seconds that a read waits for the watch
+BOOKMARK_PERIOD_S: Final = 30.0  # wall seconds
+_RETRY: Final = Backoff(0.1, 1.0)  # wall seconds
+
+
+class Feed:
+    """Keeps the caches up to date. `run` it in one task and `probe` in another."""
+
+    def __init__(self, storage: Storage, kinds: Iterable[Kind], *, log: EventLog = SILENT) -> None:
+        self._storage = storage
+        self._caches = {(kind.group, kind.plural): WatchCache(kind, log=log) for kind in kinds}
+        self._by_prefix = {cache.kind.storage_prefix: cache for cache in self._caches.values()}
+        self._log = log
+        self.revision = 0  # everything up to it was told
+        self._loaded = False
+        self._caught_up = asyncio.Event()
+        self._waiting: list[tuple[int, int, asyncio.Future[None]]] = []
+        self._numbers = count()
+        self._asking: list[asyncio.Future[int]] = []
+        self._asked = asyncio.Event()
+
+    def cache(self, kind: Kind) -> WatchCache:
+        """Give the cache of a resource."""
+        return self._caches[kind.group, kind.plural]
+
+    @property
+    def ready(self) -> bool:
+        """Whether the caches have been filled once, up to what was the newest revision then."""
+        return self._caught_up.is_set()
+
+    async def wait_ready(self) -> None:
+        """Return when the caches are filled."""
+        await self._caught_up.wait()
+
+    async def run(self) -> None:
+        """Follow the store for ever; what breaks is logged once and tried again."""
+        failures = 0
+        while True:
+            try:
+                if not self._loaded:
+                    await self._load()
+                async with aclosing(self._storage.watch("", self.revision)) as batches:
+                    async for batch in batches:
+                        failures = self._told_again(failures)
+                        self._take(batch)
+            except Expired as error:
+                self._log.warning("watch_cache_reload", error=error)
+                self._loaded = False
+            except ApiError as error:
+                if not failures:
+                    self._log.error("etcd_unavailable", error=error)
+                failures += 1
+                await asyncio.sleep(_RETRY.delay(failures))
+
+    async def probe(self) -> None:
+        """Ask for the newest revision, once for all who wait for it at the time."""
+        while True:
+            await self._asked.wait()
+            self._asked.clear()
+            asking, self._asking = self._asking, []
+            try:
+                revision = await self._storage.revision()
+            except ApiError as error:
+                _fail(asking, error)
+                continue
+            for future in asking:
+                if not future.done():
+                    future.set_result(revision)
+
+    async def bookmarks(self, period_s: float = BOOKMARK_PERIOD_S) -> None:
+        """Tell watchers every so often how far they are."""
+        while True:
+            await asyncio.sleep(period_s)
+            for cache in self._caches.values():
+                cache.send_bookmarks()
+
+    async def fresh(self) -> None:
+        """Return when the caches show every write that was acknowledged before the call.
+
+        Raises:
+            Unavailable: etcd does not answer, or its watch is behind.
+        """
+        future: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+        self._asking.append(future)
+        self._asked.set()
+        revision = await future
+        if self.revision < revision and not await self.reached(revision):
+            raise Unavailable(f"the watch cache is at revision {self.revision}, etcd at {revision}", retry_after_s=1)
+
+    async def reached(self, revision: int, within_s: float = CATCH_UP_S) -> bool:
+        """Wait until the caches are at a revision; False if that takes longer than `within_s`."""
+        if self._loaded and self.revision >= revision:
+            return True
+        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        heapq.heappush(self._waiting, (revision, next(self._numbers), future))
+        try:
+            async with asyncio.timeout(within_s):
+                await future
+        except TimeoutError:
+            return False
+        return True
+
+    def end_watches(self) -> None:
+        """End every watch, as a timeout does: its client goes on elsewhere."""
+        for cache in self._caches.values():
+            cache.end_watches()
+
+    async def _load(self) -> None:
+        newest = await self._storage.revision()
+        try:
+            await self._load_at(max(1, newest - REPLAY))
+        except Expired:
+            await self._load_at(newest)
+        self._loaded = True
+        await self._follow_until(newest)
+
+    async def _load_at(self, revision: int) -> None:
+        caches = list(self._caches.values())
+        reads = (self._storage.list(cache.kind.storage_prefix + "/", revision=revision) for cache in caches)
+        pages = await asyncio.gather(*reads)
+        for cache, page in zip(caches, pages, strict=True):
+            cache.replace(page.items, revision)
+        self.revision = revision
+
+    async def _follow_until(self, newest: int) -> None:
+        async with aclosing(self._storage.watch("", self.revision)) as batches:
+            async for batch in batches:
+                self._take(batch)
+                if self.revision >= newest:
+                    break
+        self._caught_up.set()
+
+    def _told_again(self, failures: int) -> int:
+        if failures:
+            self._log.info("etcd_available", failures=failures)
+        return 0
+
+    def _take(self, batch: EventBatch) -> None:
+        for event in batch.events:
+            cache = self._by_prefix.get(event.key.rpartition("/")[0]) or self._by_prefix.get(_prefix(event.key))
+            if cache:
+                cache.apply(event)
+        self.revision = max(self.revision, batch.revision)
+        for cache in self._caches.values():
+            cache.advance(self.revision)
+        while self._waiting and self._waiting[0][0] <= self.revision:
+            future = heapq.heappop(self._waiting)[2]
+            if not future.done():
+                future.set_result(None)
+
+
+def _prefix(key: str) -> str:
+    """Cut namespace and name off a key."""
+    return key.rsplit("/", 2)[0]
+
+
+def _fail(asking: list[asyncio.Future[int]], error: ApiError) -> None:
+    """Tell each of those who wait, with an error of its own: they add their own tracebacks."""
+    for future in asking:
+        if not future.done():
+            future.set_exception(type(error)(error.message) if isinstance(error, OutcomeUnknown) else error)

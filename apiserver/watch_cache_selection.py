@@ -1,0 +1,54 @@
+"""Which objects of a collection a list or a watch is about."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from apiserver.core.fields import check_field_labels
+from apiserver.core.kinds import Kind
+from apiserver.objects import CachedObject
+from machinery.model import selectors
+from machinery.model.errors import BadRequest
+from machinery.model.selectors import FieldMatcher, LabelMatcher
+
+NAMESPACE_FIELD = "metadata.namespace"
+
+
+@dataclass(frozen=True, slots=True)
+class Selected:
+    """A namespace ("" for all), a name ("" for all), and two matchers. Equal ones select the same objects."""
+
+    namespace: str = ""
+    labels: LabelMatcher = selectors.EVERYTHING
+    fields: FieldMatcher = FieldMatcher()
+
+    @property
+    def by_selectors(self) -> bool:
+        """Whether more than the place of an object decides."""
+        return bool(self.labels.requirements or self.fields.requirements)
+
+    @property
+    def trigger(self) -> tuple[str, str] | None:
+        """A field and the value that it has in every selected object; None where there is no such field."""
+        wanted = ((key, value) for key, equal, value in self.fields.requirements if equal)
+        return next(wanted, (NAMESPACE_FIELD, self.namespace) if self.namespace else None)
+
+    def matches(self, obj: CachedObject) -> bool:
+        """Tell whether an object is selected."""
+        if self.namespace and not obj.place.startswith(self.namespace + "/"):
+            return False
+        return self.labels.matches(obj.labels) and self.fields.matches(obj.fields)
+
+
+def select(kind: Kind, namespace: str, label_selector: str, field_selector: str) -> Selected:
+    """Read the selectors of a request.
+
+    Raises:
+        BadRequest: a selector cannot be read, or names a field that the kind has not.
+    """
+    try:
+        labels, fields = selectors.parse_labels(label_selector), selectors.parse_fields(field_selector)
+    except ValueError as error:
+        raise BadRequest(str(error)) from error
+    check_field_labels(kind, sorted(fields.keys))
+    return Selected(namespace, labels, fields)

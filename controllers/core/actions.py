@@ -1,0 +1,188 @@
+"""What a plan consists of: writes as data, and the questions that only the apiserver itself can answer.
+
+A controller's `plan` reads the informers' stores, which may lag behind. Where that is not enough (adopting a
+pod, collecting garbage), it returns a plan with `needs` and no actions; the shell looks them up live and calls
+`plan` again with the answers in `Facts`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final, Literal
+
+from machinery.client.api import PatchType
+from machinery.model.k8s.core_v1 import ObjectReference
+from machinery.model.k8s.meta_v1 import ObjectMeta
+from machinery.model.resources import KubeObject, Resource
+
+NORMAL: Final = "Normal"
+WARNING: Final = "Warning"
+
+
+@dataclass(frozen=True, slots=True)
+class RecordEvent:
+    """Tell the user what was done to an object. `{name}` and `{error}` are filled in from the outcome."""
+
+    regarding: ObjectReference
+    type: Literal["Normal", "Warning"]
+    reason: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Create:
+    """Write a new object."""
+
+    resource: Resource[Any]
+    object: KubeObject
+    on_success: RecordEvent | None = None
+    on_failure: RecordEvent | None = None
+    already_exists_is_fine: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Patch:
+    """Change some fields. A `metadata.resourceVersion` or `metadata.uid` inside is a precondition."""
+
+    resource: Resource[Any]
+    namespace: str
+    name: str
+    patch: Any
+    subresource: str = ""
+    kind: PatchType = PatchType.MERGE
+    on_success: RecordEvent | None = None
+    absent_is_fine: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Finalize:
+    """Write a namespace's finalizers through its `finalize` subresource."""
+
+    resource: Resource[Any]
+    object: KubeObject
+
+
+@dataclass(frozen=True, slots=True)
+class Delete:
+    """Delete this very object (by uid); one that is gone already is fine."""
+
+    resource: Resource[Any]
+    namespace: str
+    name: str
+    uid: str
+    resource_version: str = ""
+    grace_period_s: int | None = None
+    propagation_policy: str = ""
+    on_success: RecordEvent | None = None
+    on_failure: RecordEvent | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class DeleteCollection:
+    """Delete every object of a kind in a namespace."""
+
+    resource: Resource[Any]
+    namespace: str
+
+
+Write = Create | Patch | Finalize | Delete | DeleteCollection
+
+
+@dataclass(frozen=True, slots=True)
+class SlowStart:
+    """Writes that will likely fail together: 1, then 2, then 4… at once; after a failure the rest is left out."""
+
+    writes: tuple[Write, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Together:
+    """Writes that do not depend on each other: all at once, and each is tried."""
+
+    writes: tuple[Write, ...]
+
+
+Action = Write | SlowStart | Together | RecordEvent
+
+
+@dataclass(frozen=True, slots=True)
+class Lookup:
+    """One object, asked for live."""
+
+    resource: Resource[Any]
+    namespace: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Census:
+    """All objects of a kind in a namespace, asked for live (metadata only)."""
+
+    resource: Resource[Any]
+    namespace: str
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """How the previous execution of a plan for the same key ended, if it failed."""
+
+    reason: str  # of the Status: "Forbidden"
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """Live answers, and the previous failure. An absent key means: not asked yet; None: it is not there."""
+
+    objects: Mapping[Lookup, ObjectMeta | None] = field(default_factory=dict)
+    collections: Mapping[Census, tuple[ObjectMeta, ...]] = field(default_factory=dict)
+    failure: Failure | None = None
+
+
+NO_FACTS: Final = Facts()
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What to do now, in this order, and when to look again (cluster seconds; None: at the next change).
+
+    A failing action ends the execution: the plan is made anew from what is then true. With `needs`, nothing is
+    done, and `plan` is called again with the answers.
+    """
+
+    actions: tuple[Action, ...] = ()
+    requeue_after_s: float | None = None
+    needs: tuple[Lookup | Census, ...] = ()
+
+
+NOTHING_TO_DO: Final = Plan()
+
+
+def reference(obj: KubeObject) -> ObjectReference:
+    """Point to an object, for an event or an endpoint."""
+    meta = obj.metadata
+    return ObjectReference(
+        apiVersion=obj.apiVersion,
+        kind=obj.kind,
+        namespace=meta.namespace,
+        name=meta.name,
+        uid=meta.uid,
+        resourceVersion=meta.resourceVersion,
+    )
+
+
+def event(obj: KubeObject, type_: Literal["Normal", "Warning"], reason: str, message: str) -> RecordEvent:
+    """Say something about an object."""
+    return RecordEvent(reference(obj), type_, reason, message)
+
+
+def delete(resource: Resource[Any], obj: KubeObject, **options: Any) -> Delete:
+    """Delete exactly this object."""
+    meta = obj.metadata
+    return Delete(resource, meta.namespace, meta.name, meta.uid, **options)
+
+
+def soonest(*delays_s: float | None) -> float | None:
+    """Give the shortest of some delays, None where there is none."""
+    return min((delay for delay in delays_s if delay is not None), default=None)

@@ -1,0 +1,28 @@
+"""The time of a decision: cluster seconds, and how timestamps are read and written (see machinery.model.clock)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from machinery.model.clock import Timescale
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """Now, as an argument."""
+
+    now_s: float
+    timescale: Timescale = field(default_factory=Timescale)
+
+    @property
+    def text(self) -> str:
+        """The moment as metav1.Time."""
+        return self.timescale.format(self.now_s)
+
+    def since(self, timestamp: str | None) -> float:
+        """Give the cluster seconds since a timestamp; 0 where there is none or it lies ahead."""
+        return max(0.0, self.now_s - self.timescale.parse(timestamp)) if timestamp else 0.0
+
+    def at(self, timestamp: str | None) -> float | None:
+        """Read a timestamp as cluster seconds."""
+        return self.timescale.parse(timestamp) if timestamp else None

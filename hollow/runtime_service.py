@@ -1,0 +1,239 @@
+# ruff: noqa: N802 - methods are named as the protocol names its RPCs
+"""runtime.v1.RuntimeService over the simulated machine."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import AsyncIterator, Mapping
+from typing import Any, Final
+
+from hollow.records import Container, Sandbox
+from hollow.statistics import container_stats, sandbox_stats
+from hollow.views import view_container, view_sandbox, view_sandbox_status
+from hollow.world import World
+from machinery.model.errors import BadRequest, NotFound, NotImplementedHere
+from machinery.pb import cri_pb2 as cri
+
+VERSION: Final = "0.1.0"
+SIMULATED: Final = "the container is simulated by the hollow runtime: no process runs in it"
+
+
+class RuntimeService:
+    """One method per RPC; what is not here answers UNIMPLEMENTED and says so."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+
+    async def Version(self, _request: Any, _context: Any) -> Any:
+        """Name the runtime."""
+        return cri.VersionResponse(
+            version="0.1.0", runtime_name="hollow", runtime_version=VERSION, runtime_api_version="v1"
+        )
+
+    async def Status(self, _request: Any, _context: Any) -> Any:
+        """Tell whether containers can run, and whether pods get addresses."""
+        network = cri.RuntimeCondition(type="NetworkReady", status=bool(self._world.node.pod_cidr))
+        if not network.status:
+            network.reason = "NetworkPluginNotReady"
+            network.message = "no pod range is known yet (UpdateRuntimeConfig gives it)"
+        ready = cri.RuntimeCondition(type="RuntimeReady", status=True)
+        return cri.StatusResponse(
+            status=cri.RuntimeStatus(conditions=[ready, network]), runtime_handlers=[cri.RuntimeHandler()]
+        )
+
+    async def RuntimeConfig(self, _request: Any, _context: Any) -> Any:
+        """Name a cgroup driver; none is used."""
+        return cri.RuntimeConfigResponse(linux=cri.LinuxRuntimeConfiguration(cgroup_driver=cri.CGROUPFS))
+
+    async def UpdateRuntimeConfig(self, request: Any, _context: Any) -> Any:
+        """Take the node's pod range."""
+        pod_cidr = request.runtime_config.network_config.pod_cidr
+        for part in filter(None, pod_cidr.split(",")):
+            try:
+                ipaddress.ip_network(part)
+            except ValueError as error:
+                raise BadRequest(f"pod_cidr {pod_cidr!r}: {error}") from error
+        if pod_cidr:
+            self._world.configure(pod_cidr=pod_cidr.split(",")[0])
+        return cri.UpdateRuntimeConfigResponse()
+
+    # --- sandboxes
+
+    async def RunPodSandbox(self, request: Any, _context: Any) -> Any:
+        """Make and start a sandbox."""
+        sandbox = self._world.run_sandbox(request.config, request.runtime_handler)
+        return cri.RunPodSandboxResponse(pod_sandbox_id=sandbox.id)
+
+    async def StopPodSandbox(self, request: Any, _context: Any) -> Any:
+        """Stop a sandbox and all in it; one that is gone is fine."""
+        if sandbox := self._sandbox_or_none(request.pod_sandbox_id):
+            self._world.stop_sandbox(sandbox)
+        return cri.StopPodSandboxResponse()
+
+    async def RemovePodSandbox(self, request: Any, _context: Any) -> Any:
+        """Remove a sandbox and all in it; one that is gone is fine."""
+        if sandbox := self._sandbox_or_none(request.pod_sandbox_id):
+            self._world.remove_sandbox(sandbox)
+        return cri.RemovePodSandboxResponse()
+
+    async def PodSandboxStatus(self, request: Any, _context: Any) -> Any:
+        """Describe a sandbox."""
+        sandbox = self._world.sandbox(request.pod_sandbox_id)
+        response = cri.PodSandboxStatusResponse(
+            status=view_sandbox_status(sandbox, self._world.clock.timescale)
+        )
+        if request.verbose:
+            response.info["runtime"] = SIMULATED
+        return response
+
+    async def ListPodSandbox(self, request: Any, _context: Any) -> Any:
+        """List sandboxes."""
+        chosen = request.filter
+        views = [
+            view_sandbox(sandbox, self._world.clock.timescale) for sandbox in self._world.sandboxes.values()
+        ]
+        items = [view for view in views if _fits(view, chosen)]
+        return cri.ListPodSandboxResponse(items=items)
+
+    # --- containers
+
+    async def CreateContainer(self, request: Any, _context: Any) -> Any:
+        """Make a container in a sandbox."""
+        sandbox = self._world.sandbox(request.pod_sandbox_id)
+        return cri.CreateContainerResponse(container_id=self._world.create(sandbox, request.config).id)
+
+    async def StartContainer(self, request: Any, _context: Any) -> Any:
+        """Start a container."""
+        self._world.start(self._world.container(request.container_id))
+        return cri.StartContainerResponse()
+
+    async def StopContainer(self, request: Any, _context: Any) -> Any:
+        """Stop a container: SIGTERM, `timeout` cluster seconds, SIGKILL. Answers when it has ended."""
+        if container := self._container_or_none(request.container_id):
+            self._world.stop(container, request.timeout)
+            await self._world.ended(container)
+        return cri.StopContainerResponse()
+
+    async def RemoveContainer(self, request: Any, _context: Any) -> Any:
+        """Remove a container, running or not; one that is gone is fine."""
+        if container := self._container_or_none(request.container_id):
+            self._world.remove(container)
+        return cri.RemoveContainerResponse()
+
+    async def ListContainers(self, request: Any, _context: Any) -> Any:
+        """List containers."""
+        world, now_s = self._world, self._world.clock.now()
+        views = [view_container(found, world.clock.timescale, now_s) for found in world.containers.values()]
+        items = [
+            view
+            for view in views
+            if _fits(view, request.filter) and request.filter.pod_sandbox_id in {"", view.pod_sandbox_id}
+        ]
+        return cri.ListContainersResponse(containers=items)
+
+    async def ContainerStatus(self, request: Any, _context: Any) -> Any:
+        """Describe a container."""
+        container = self._world.container(request.container_id)
+        response = cri.ContainerStatusResponse(status=self._world.status_of(container))
+        if request.verbose:
+            response.info["runtime"] = SIMULATED
+        return response
+
+    async def UpdateContainerResources(self, request: Any, _context: Any) -> Any:
+        """Note new resources."""
+        container = self._world.container(request.container_id)
+        config = cri.ContainerConfig()
+        config.CopyFrom(container.config)
+        config.linux.resources.MergeFrom(request.linux)
+        self._world.reconfigure(container, config)
+        return cri.UpdateContainerResourcesResponse()
+
+    async def ReopenContainerLog(self, request: Any, _context: Any) -> Any:
+        """Do nothing: a log is opened for each line."""
+        self._world.container(request.container_id)
+        return cri.ReopenContainerLogResponse()
+
+    async def ExecSync(self, request: Any, _context: Any) -> Any:
+        """Refuse."""
+        self._world.container(request.container_id)
+        raise NotImplementedHere(f"exec: {SIMULATED}")
+
+    async def Exec(self, request: Any, context: Any) -> Any:
+        """Refuse."""
+        return await self.ExecSync(request, context)
+
+    async def Attach(self, request: Any, _context: Any) -> Any:
+        """Refuse."""
+        self._world.container(request.container_id)
+        raise NotImplementedHere(f"attach: {SIMULATED}")
+
+    async def PortForward(self, request: Any, _context: Any) -> Any:
+        """Refuse."""
+        self._world.sandbox(request.pod_sandbox_id)
+        raise NotImplementedHere(f"port-forward: {SIMULATED}")
+
+    # --- statistics and events
+
+    async def ContainerStats(self, request: Any, _context: Any) -> Any:
+        """Give what a container seems to use."""
+        container = self._world.container(request.container_id)
+        return cri.ContainerStatsResponse(stats=container_stats(container, self._world.clock))
+
+    async def ListContainerStats(self, request: Any, _context: Any) -> Any:
+        """Give what the containers seem to use."""
+        chosen = request.filter
+        found = [
+            container_stats(container, self._world.clock)
+            for container in self._world.containers.values()
+            if _is_chosen(container.id, container.config.labels, chosen)
+            and chosen.pod_sandbox_id in {"", container.record.sandbox_id}
+        ]
+        return cri.ListContainerStatsResponse(stats=found)
+
+    async def PodSandboxStats(self, request: Any, _context: Any) -> Any:
+        """Give what a pod seems to use."""
+        sandbox = self._world.sandbox(request.pod_sandbox_id)
+        return cri.PodSandboxStatsResponse(stats=self._sandbox_stats(sandbox))
+
+    async def ListPodSandboxStats(self, request: Any, _context: Any) -> Any:
+        """Give what the pods seem to use."""
+        found = [
+            self._sandbox_stats(sandbox)
+            for sandbox in self._world.sandboxes.values()
+            if _is_chosen(sandbox.id, sandbox.config.labels, request.filter)
+        ]
+        return cri.ListPodSandboxStatsResponse(stats=found)
+
+    async def GetContainerEvents(self, _request: Any, _context: Any) -> AsyncIterator[Any]:
+        """Tell every change from now on; ends when the subscriber is too slow, who then lists again."""
+        queue = self._world.subscribe()
+        try:
+            while (event := await queue.get()) is not None:
+                yield event
+        finally:
+            self._world.unsubscribe(queue)
+
+    def _sandbox_stats(self, sandbox: Sandbox) -> Any:
+        return sandbox_stats(sandbox, self._world.containers_of(sandbox), self._world.clock)
+
+    def _sandbox_or_none(self, sandbox_id: str) -> Sandbox | None:
+        try:
+            return self._world.sandbox(sandbox_id)
+        except NotFound:
+            return None
+
+    def _container_or_none(self, container_id: str) -> Container | None:
+        try:
+            return self._world.container(container_id)
+        except NotFound:
+            return None
+
+
+def _fits(view: Any, chosen: Any) -> bool:
+    in_state = not chosen.HasField("state") or chosen.state.state == view.state
+    return in_state and _is_chosen(view.id, view.labels, chosen)
+
+
+def _is_chosen(id_: str, labels: Mapping[str, str], chosen: Any) -> bool:
+    wanted: Mapping[str, str] = chosen.label_selector
+    return id_.startswith(chosen.id) and all(labels.get(key) == value for key, value in wanted.items())

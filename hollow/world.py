@@ -1,0 +1,270 @@
+"""The simulated machine: the one place where sandboxes and containers change.
+
+Every change is written to the state folder before the caller hears of it, then announced to the subscribers.
+Between two awaits nothing else runs, so the methods without `await` are atomic.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from pathlib import Path
+from typing import Any, TypeVar
+
+import msgspec
+
+from hollow.core.addresses import allocate
+from hollow.core.life import State
+from hollow.records import Container, ContainerRecord, NodeRecord, RecordFolder, Sandbox, SandboxRecord
+from hollow.views import image_id, log_path, view_container_status, view_sandbox_status, wall_ns, with_tag
+from machinery.model.clock import Clock
+from machinery.model.errors import BadRequest, Conflict, NotFound, Unavailable
+from machinery.pb import cri_pb2 as cri
+
+T = TypeVar("T")
+EVENT_BACKLOG = 1_000  # events that a slow subscriber may lag behind; then its stream ends and it lists again
+
+
+class World:
+    """Sandboxes, containers and images of one hollow node."""
+
+    def __init__(self, clock: Clock, tasks: asyncio.TaskGroup, state_dir: str) -> None:
+        self.clock = clock
+        self._tasks = tasks
+        self._folders = {kind: RecordFolder(state_dir, kind) for kind in ("sandboxes", "containers", "node")}
+        self._subscribers: set[asyncio.Queue[Any | None]] = set()
+        self.node = next(iter(self._folders["node"].load(NodeRecord)), NodeRecord())
+        self.sandboxes = {r.id: Sandbox(r) for r in self._folders["sandboxes"].load(SandboxRecord)}
+        self.containers = {r.id: Container(r) for r in self._folders["containers"].load(ContainerRecord)}
+        for container in self.containers.values():
+            container.end_announced = container.state(clock.now()) is State.EXITED
+            self._expect_end(container)
+
+    # --- the node
+
+    def configure(self, **changes: Any) -> None:
+        """Change what the runtime was told."""
+        self.node = msgspec.structs.replace(self.node, **changes)
+        self._folders["node"].save("node", self.node)
+
+    def image(self, wanted: str) -> str:
+        """Give the pulled image that a name, with or without its tag, or an id stands for; "" if none."""
+        name = with_tag(wanted)
+        if name in self.node.images:
+            return name
+        return next((known for known in self.node.images if image_id(known) == wanted), "")
+
+    # --- sandboxes
+
+    def sandbox(self, sandbox_id: str) -> Sandbox:
+        """Give a sandbox by its id or an unambiguous beginning of it; NotFound if there is none."""
+        return _find("pod sandbox", self.sandboxes, sandbox_id)
+
+    def run_sandbox(self, config: Any, runtime_handler: str) -> Sandbox:
+        """Make a sandbox; the same metadata once more gives the same sandbox."""
+        if not config.metadata.uid or not config.metadata.name:
+            raise BadRequest("the sandbox's metadata has to have a name and a uid")
+        for sandbox in self.sandboxes.values():
+            if sandbox.is_ready and sandbox.config.metadata == config.metadata:
+                return sandbox
+        record = SandboxRecord(
+            secrets.token_hex(32),
+            config.SerializeToString(),
+            runtime_handler,
+            self.clock.now(),
+            self._address(config),
+        )
+        sandbox = self.sandboxes[record.id] = Sandbox(record)
+        self._folders["sandboxes"].save(record.id, record)
+        self._announce(record.id, cri.CONTAINER_CREATED_EVENT, sandbox)
+        self._announce(record.id, cri.CONTAINER_STARTED_EVENT, sandbox)
+        return sandbox
+
+    def _address(self, config: Any) -> str:
+        if config.linux.security_context.namespace_options.network == cri.NODE:
+            return ""
+        if not self.node.pod_cidr:
+            raise Unavailable("the network is not ready: UpdateRuntimeConfig has not given a pod range yet")
+        taken = {sandbox.record.ip for sandbox in self.sandboxes.values() if sandbox.is_ready}
+        if (address := allocate(self.node.pod_cidr, taken)) is None:
+            raise Unavailable(f"no address of {self.node.pod_cidr} is free")
+        return address
+
+    def stop_sandbox(self, sandbox: Sandbox) -> None:
+        """Kill what runs in a sandbox and give its address back. Idempotent."""
+        for container in self.containers_of(sandbox):
+            self.stop(container, 0)
+        if sandbox.is_ready:
+            sandbox.record = msgspec.structs.replace(sandbox.record, stopped_s=self.clock.now())
+            self._folders["sandboxes"].save(sandbox.id, sandbox.record)
+            self._announce(sandbox.id, cri.CONTAINER_STOPPED_EVENT, sandbox)
+
+    def remove_sandbox(self, sandbox: Sandbox) -> None:
+        """Forget a sandbox and its containers."""
+        self.stop_sandbox(sandbox)
+        for container in self.containers_of(sandbox):
+            self.remove(container)
+        del self.sandboxes[sandbox.id]
+        self._folders["sandboxes"].remove(sandbox.id)
+        self._announce(sandbox.id, cri.CONTAINER_DELETED_EVENT, sandbox)
+
+    # --- containers
+
+    def container(self, container_id: str) -> Container:
+        """Give a container by its id or an unambiguous beginning of it; NotFound if there is none."""
+        return _find("container", self.containers, container_id)
+
+    def containers_of(self, sandbox: Sandbox) -> list[Container]:
+        """List the containers of a sandbox."""
+        return [found for found in self.containers.values() if found.record.sandbox_id == sandbox.id]
+
+    def create(self, sandbox: Sandbox, config: Any) -> Container:
+        """Make a container; the same name and attempt once more gives the same container."""
+        if not sandbox.is_ready:
+            raise Conflict(f"pod sandbox {sandbox.id} is not ready")
+        if not self.image(config.image.image):
+            raise NotFound(f"no such image: {config.image.image}")
+        for container in self.containers_of(sandbox):
+            if container.config.metadata == config.metadata:
+                return container
+        record = ContainerRecord(
+            id=secrets.token_hex(32),
+            sandbox_id=sandbox.id,
+            config=config.SerializeToString(),
+            annotations=dict(sandbox.config.annotations),
+            created_s=self.clock.now(),
+        )
+        try:
+            container = Container(record)
+        except ValueError as error:
+            raise BadRequest(str(error)) from error
+        self.containers[record.id] = container
+        self._folders["containers"].save(record.id, record)
+        self._announce(record.id, cri.CONTAINER_CREATED_EVENT, sandbox)
+        return container
+
+    def start(self, container: Container) -> None:
+        """Start a container; one that runs already is left alone.
+
+        Raises:
+            Conflict: it has exited.
+            BadRequest: it cannot be started, as its annotation says.
+        """
+        match container.state(self.clock.now()):
+            case State.RUNNING:
+                return
+            case State.EXITED:
+                raise Conflict(f"container {container.id} has exited and cannot be started again")
+        self._update(container, started_s=self.clock.now())
+        if container.behaviour.start_error:
+            raise BadRequest(f"failed to start container {container.id}: {container.behaviour.start_error}")
+        self._log(container, f"hollow container {container.config.metadata.name} started; nothing runs in it")
+        self._announce(container.id, cri.CONTAINER_STARTED_EVENT, self._sandbox_of(container))
+
+    def stop(self, container: Container, grace_s: float) -> None:
+        """Send SIGTERM now and SIGKILL after a grace period; without grace SIGKILL now. Idempotent."""
+        now_s = self.clock.now()
+        if container.state(now_s) is not State.RUNNING:
+            return
+        kill_s = min(now_s + grace_s, container.record.kill_s or float("inf"))
+        term_s = container.record.term_s if container.record.term_s is not None or grace_s <= 0 else now_s
+        self._update(container, term_s=term_s, kill_s=kill_s)
+
+    async def ended(self, container: Container) -> None:
+        """Wait until a container that is being stopped does not run any more."""
+        while container.state(self.clock.now()) is State.RUNNING and container.id in self.containers:
+            end = container.end
+            await self.clock.sleep(min(end.at_s - self.clock.now(), 0.5) if end else 0.5)
+
+    def remove(self, container: Container) -> None:
+        """Forget a container, running or not."""
+        self.stop(container, 0)
+        self._notice_end(container)
+        del self.containers[container.id]
+        self._folders["containers"].remove(container.id)
+        self._announce(container.id, cri.CONTAINER_DELETED_EVENT, self._sandbox_of(container))
+
+    def reconfigure(self, container: Container, config: Any) -> None:
+        """Change a container's configuration (its resources)."""
+        container.config.CopyFrom(config)
+        self._update(container, config=config.SerializeToString())
+
+    # --- events
+
+    def subscribe(self) -> asyncio.Queue[Any | None]:
+        """Give a queue of ContainerEventResponse from now on; None in it says that events were lost."""
+        queue: asyncio.Queue[Any | None] = asyncio.Queue(EVENT_BACKLOG)
+        self._subscribers.add(queue)
+        return queue
+
+    def unsubscribe(self, queue: asyncio.Queue[Any | None]) -> None:
+        """Give no more events to a queue."""
+        self._subscribers.discard(queue)
+
+    def status_of(self, container: Container) -> Any:
+        """Write the status of a container."""
+        sandbox = self._sandbox_of(container)
+        directory = sandbox.config.log_directory if sandbox else ""
+        return view_container_status(container, directory, self.clock.timescale, self.clock.now())
+
+    def _announce(self, about: str, kind: Any, sandbox: Sandbox | None) -> None:
+        if sandbox is None or not self._subscribers:
+            return
+        event = cri.ContainerEventResponse(
+            container_id=about,
+            container_event_type=kind,
+            created_at=wall_ns(self.clock.timescale, self.clock.now()),
+            pod_sandbox_status=view_sandbox_status(sandbox, self.clock.timescale),
+            containers_statuses=[self.status_of(container) for container in self.containers_of(sandbox)],
+        )
+        for queue in list(self._subscribers):
+            if queue.full():
+                self.unsubscribe(queue)
+                queue.get_nowait()
+                queue.put_nowait(None)
+            else:
+                queue.put_nowait(event)
+
+    # --- within
+
+    def _sandbox_of(self, container: Container) -> Sandbox | None:
+        return self.sandboxes.get(container.record.sandbox_id)
+
+    def _update(self, container: Container, **changes: Any) -> None:
+        container.record = msgspec.structs.replace(container.record, **changes)
+        self._folders["containers"].save(container.id, container.record)
+        self._expect_end(container)
+
+    def _expect_end(self, container: Container) -> None:
+        if container.end and not container.end_announced:
+            self._tasks.create_task(self._watch_end(container))
+
+    async def _watch_end(self, container: Container) -> None:
+        end = container.end
+        while end and end.at_s > self.clock.now() and container.id in self.containers:
+            await self.clock.sleep(end.at_s - self.clock.now())
+        self._notice_end(container)
+
+    def _notice_end(self, container: Container) -> None:
+        if container.end_announced or container.state(self.clock.now()) is not State.EXITED:
+            return
+        container.end_announced = True
+        self._announce(container.id, cri.CONTAINER_STOPPED_EVENT, self._sandbox_of(container))
+
+    def _log(self, container: Container, text: str) -> None:
+        sandbox = self._sandbox_of(container)
+        path = log_path(sandbox.config.log_directory, container.config.log_path) if sandbox else ""
+        if path:
+            Path(path).parent.mkdir(parents=True, exist_ok=True)
+            stamp = self.clock.timescale.format_micro(self.clock.now())
+            with Path(path).open("a", encoding="utf-8") as log:
+                log.write(f"{stamp} stdout F {text}\n")
+
+
+def _find(what: str, table: dict[str, T], beginning: str) -> T:
+    if exact := table.get(beginning):
+        return exact
+    matches = [item for key, item in table.items() if beginning and key.startswith(beginning)]
+    if len(matches) == 1:
+        return matches[0]
+    raise NotFound(f"{what} {beginning!r} {'is ambiguous' if matches else 'is not there'}")

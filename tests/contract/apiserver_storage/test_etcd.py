@@ -1,0 +1,165 @@
+"""What only a real etcd shows: servers that die, freeze, come back."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+
+import grpc
+import grpc.aio
+import pytest
+
+from apiserver.storage.etcd import EtcdStorage
+from apiserver.storage.interface import Written
+from machinery.model.errors import DeadlineExceeded, OutcomeUnknown, Unavailable
+from tests.support.etcd_server import EtcdServer, etcd_server, free_ports
+from tests.support.requirements import need
+
+pytestmark = pytest.mark.etcd
+
+
+@pytest.fixture
+def server() -> Iterator[EtcdServer]:
+    """An etcd of this test's own."""
+    need("etcd")
+    with etcd_server() as server:
+        yield server
+
+
+@pytest.fixture
+async def storage(server: EtcdServer) -> AsyncIterator[EtcdStorage]:
+    """A store on it, with little patience."""
+    store = EtcdStorage([server.address], attempt_timeout_s=1)
+    yield store
+    await store.aclose()
+
+
+async def test_acknowledged_writes_survive_a_crash(server: EtcdServer, storage: EtcdStorage) -> None:
+    """What was acknowledged before kill -9 is there after the restart; in between there is Unavailable."""
+    await storage.create("/a", b"one")
+    server.kill()
+
+    with pytest.raises(Unavailable):
+        await storage.get("/a")
+    server.start()
+    stored = await eventually(storage.get, "/a")
+
+    assert stored.value == b"one"
+
+
+async def test_a_frozen_server_ends_a_write_with_its_outcome_unknown(
+    server: EtcdServer, storage: EtcdStorage,
+) -> None:
+    """A write to a frozen etcd ends within its deadline, as OutcomeUnknown, and is not written twice."""
+    outcome = await storage.create("/a", b"one")
+    assert isinstance(outcome, Written)
+    server.pause()
+    try:
+        with pytest.raises(OutcomeUnknown) as raised:
+            await storage.update("/a", b"two", outcome.revision)
+    finally:
+        server.resume()
+
+    stored = await eventually(storage.get, "/a")
+    assert isinstance(raised.value, DeadlineExceeded | Unavailable)
+    assert (stored.value, stored.revision - outcome.revision) in {(b"one", 0), (b"two", 1)}
+
+
+class LoseAnswers(grpc.aio.UnaryUnaryClientInterceptor):
+    """Lets the next transactions happen, and loses their answers."""
+
+    def __init__(self) -> None:
+        self.left = 0
+
+    async def intercept_unary_unary(self, continuation, client_call_details, request):  # type: ignore[no-untyped-def]
+        call = await continuation(client_call_details, request)
+        if self.left and client_call_details.method.endswith(b"Txn"):
+            self.left -= 1
+            await call
+            raise grpc.aio.AioRpcError(grpc.StatusCode.UNAVAILABLE, grpc.aio.Metadata(), grpc.aio.Metadata())
+        return call
+
+
+async def test_a_write_whose_answer_was_lost_is_recognized(server: EtcdServer) -> None:
+    """A create and an update that happened though no answer came are found out, and acknowledged."""
+    wire = LoseAnswers()
+    storage = EtcdStorage([server.address], interceptors=[wire])
+
+    wire.left = 1
+    created = await storage.create("/a", b"one")
+    assert isinstance(created, Written)
+    wire.left = 1
+    updated = await storage.update("/a", b"two", created.revision)
+    stored = await storage.get("/a")
+    await storage.aclose()
+
+    assert stored
+    assert updated == Written(stored.revision)
+    assert stored.revision == created.revision + 1
+
+
+async def test_a_write_that_cannot_be_proven_is_of_unknown_outcome(server: EtcdServer) -> None:
+    """A delete that happened though no answer came leaves nothing that proves it: OutcomeUnknown."""
+    wire = LoseAnswers()
+    storage = EtcdStorage([server.address], interceptors=[wire])
+    created = await storage.create("/a", b"one")
+    assert isinstance(created, Written)
+
+    wire.left = 1
+    with pytest.raises(OutcomeUnknown):
+        await storage.delete("/a", created.revision)
+    await storage.aclose()
+
+
+async def test_another_member_is_asked_when_one_is_not_there(server: EtcdServer) -> None:
+    """With a dead endpoint first in the list reads, writes and watches go to the living one."""
+    (dead,) = free_ports(1)
+    storage = EtcdStorage([f"http://127.0.0.1:{dead}", f"http://{server.address}"], attempt_timeout_s=2)
+
+    assert isinstance(await eventually(storage.create, "/a", b"one"), Written)
+    watch = storage.watch("/", 0)
+    batches = [await anext(watch), await anext(watch)]
+    await watch.aclose()
+    await storage.aclose()
+
+    assert [event.value for event in batches[1].events] == [b"one"]
+
+
+async def test_a_watch_says_when_its_server_dies(server: EtcdServer, storage: EtcdStorage) -> None:
+    """A watch whose server is killed ends with Unavailable, and tells the rest when it is taken up again."""
+    first = await storage.create("/a", b"one")
+    assert isinstance(first, Written)
+    watch = storage.watch("/", 0)
+    told = [await anext(watch), await anext(watch)]
+    server.kill()
+    with pytest.raises(Unavailable):
+        await anext(watch)
+    server.start()
+    await eventually(storage.create, "/b", b"two")
+
+    resumed = storage.watch("/", told[-1].revision)
+    rest = [await anext(resumed), await anext(resumed)]
+    await resumed.aclose()
+
+    assert [event.key for event in rest[1].events] == ["/b"]
+
+
+async def test_a_key_with_a_ttl_goes_by_itself(storage: EtcdStorage) -> None:
+    """A key with a ttl is deleted by etcd after it, also when it was updated meanwhile."""
+    outcome = await storage.create("/event", b"one", ttl_s=1)
+    assert isinstance(outcome, Written)
+    await storage.update("/event", b"two", outcome.revision)
+
+    async with asyncio.timeout(10):
+        while await storage.get("/event"):  # noqa: ASYNC110 - nobody tells us
+            await asyncio.sleep(0.2)
+
+
+async def eventually(call, *arguments):  # type: ignore[no-untyped-def]
+    """Repeat a call while nobody answers."""
+    async with asyncio.timeout(10):
+        while True:
+            try:
+                return await call(*arguments)
+            except OutcomeUnknown:
+                await asyncio.sleep(0.05)

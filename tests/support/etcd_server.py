@@ -1,0 +1,100 @@
+"""A real etcd for tests: its own folder, free ports, ended by its own process handle."""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+
+class EtcdServer:
+    """One member that can be killed, paused and started again on the same data."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self.port, self._peer_port = free_ports(2)
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def address(self) -> str:
+        return f"127.0.0.1:{self.port}"
+
+    def start(self, timeout_s: float = 10) -> None:
+        """Start it and wait until it answers."""
+        client, peer = f"http://{self.address}", f"http://127.0.0.1:{self._peer_port}"
+        flags = {
+            "name": "test", "data-dir": str(self._folder / "data"), "log-level": "error", "logger": "zap",
+            "listen-client-urls": client, "advertise-client-urls": client, "listen-peer-urls": peer,
+            "initial-advertise-peer-urls": peer, "initial-cluster": f"test={peer}",
+        }  # fmt: skip
+        log = (self._folder / "etcd.log").open("ab")
+        with log:
+            arguments = [f"--{name}={value}" for name, value in flags.items()]
+            self._process = subprocess.Popen(["etcd", *arguments], stdout=log, stderr=log)
+        self._wait(client, time.monotonic() + timeout_s)
+
+    def kill(self) -> None:
+        """Kill it as a power cut does."""
+        self._end(signal.SIGKILL)
+
+    def stop(self) -> None:
+        """End it. Idempotent."""
+        if self._process and self._process.poll() is None:
+            self._end(signal.SIGTERM)
+
+    def pause(self) -> None:
+        """Freeze it: it answers nobody, and its connections stay open."""
+        self._signal(signal.SIGSTOP)
+
+    def resume(self) -> None:
+        """Let it go on."""
+        self._signal(signal.SIGCONT)
+
+    def _end(self, sign: signal.Signals) -> None:
+        self._signal(sign)
+        assert self._process
+        self._process.wait(10)
+
+    def _signal(self, sign: signal.Signals) -> None:
+        assert self._process
+        self._process.send_signal(sign)
+
+    def _wait(self, url: str, deadline: float) -> None:
+        assert self._process
+        while time.monotonic() < deadline:
+            if self._process.poll() is not None:
+                raise RuntimeError(f"etcd ended: {(self._folder / 'etcd.log').read_text()[-2000:]}")
+            with contextlib.suppress(OSError), urllib.request.urlopen(f"{url}/health", timeout=1) as answer:
+                if b"true" in answer.read():
+                    return
+            time.sleep(0.02)
+        raise TimeoutError("etcd does not answer")
+
+
+def free_ports(count: int) -> list[int]:
+    """Find ports that nobody listens on."""
+    with contextlib.ExitStack() as held:
+        sockets = [held.enter_context(socket.socket()) for _ in range(count)]
+        for each in sockets:
+            each.bind(("127.0.0.1", 0))
+        return [each.getsockname()[1] for each in sockets]
+
+
+@contextlib.contextmanager
+def etcd_server() -> Iterator[EtcdServer]:
+    """Run one etcd until the end of the block."""
+    folder = Path(tempfile.mkdtemp(prefix="kubarium-etcd-"))
+    server = EtcdServer(folder)
+    try:
+        server.start()
+        yield server
+    finally:
+        server.stop()
+        shutil.rmtree(folder, ignore_errors=True)
