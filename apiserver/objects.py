@@ -90,7 +90,9 @@ def cached(kind: Kind, place: str, value: bytes, revision: int) -> CachedObject:
         obj = _decode(value)
         meta = obj["metadata"]
         shown = with_revision(kind, value, revision)
-        return CachedObject(place, shown, revision, meta.get("uid", ""), meta.get("labels") or {}, kind.fields(obj))
+        return CachedObject(
+            place, shown, revision, meta.get("uid", ""), meta.get("labels") or {}, kind.fields(obj)
+        )
     except (msgspec.MsgspecError, KeyError, TypeError, AttributeError, ValueError) as error:
         raise Unreadable(f"not an object of kind {kind.kind}: {error}") from error
 

@@ -19,7 +19,9 @@ def document() -> bytes:
     """
     spec = find_spec("kubernetes_validate")
     if spec is None or spec.origin is None:
-        raise FileNotFoundError("the package kubernetes-validate, which carries the schemas, is not installed")
+        raise FileNotFoundError(
+            "the package kubernetes-validate, which carries the schemas, is not installed"
+        )
     folder = Path(spec.origin).parent / "kubernetes-json-schema" / f"{VERSION}-local"
     return (folder / "_definitions.json").read_bytes()
 

@@ -117,7 +117,9 @@ class WatchCache:
 
     def watch_state(self, selected: Selected, *, bookmarks: bool, mark_end: bool) -> Watcher:
         """Tell every object as ADDED, then what happens; with `mark_end` a bookmark stands between."""
-        events = [SharedEvent(EventType.ADDED, obj.json, obj.uid, obj.revision) for obj in self.list(selected)]
+        events = [
+            SharedEvent(EventType.ADDED, obj.json, obj.uid, obj.revision) for obj in self.list(selected)
+        ]
         if mark_end:
             events.append(self.bookmark(INITIAL_EVENTS_END))
         return self._join(selected, events, bookmarks=bookmarks)
@@ -154,7 +156,9 @@ class WatchCache:
         if not namespace:
             return self._places
         first = bisect_left(self._places, namespace + "/")
-        return self._places[first : bisect_left(self._places, namespace + "0", first)]  # "0" is what follows "/"
+        return self._places[
+            first : bisect_left(self._places, namespace + "0", first)
+        ]  # "0" is what follows "/"
 
     def _watchers(self) -> Iterator[Watcher]:
         return (watcher for group in self._groups.values() for watcher in group)

@@ -113,7 +113,9 @@ class Feed:
         self._asked.set()
         revision = await future
         if self.revision < revision and not await self.reached(revision):
-            raise Unavailable(f"the watch cache is at revision {self.revision}, etcd at {revision}", retry_after_s=1)
+            raise Unavailable(
+                f"the watch cache is at revision {self.revision}, etcd at {revision}", retry_after_s=1
+            )
 
     async def reached(self, revision: int, within_s: float = CATCH_UP_S) -> bool:
         """Wait until the caches are at a revision; False if that takes longer than `within_s`."""
@@ -165,7 +167,9 @@ class Feed:
 
     def _take(self, batch: EventBatch) -> None:
         for event in batch.events:
-            cache = self._by_prefix.get(event.key.rpartition("/")[0]) or self._by_prefix.get(_prefix(event.key))
+            cache = self._by_prefix.get(event.key.rpartition("/")[0]) or self._by_prefix.get(
+                _prefix(event.key)
+            )
             if cache:
                 cache.apply(event)
         self.revision = max(self.revision, batch.revision)

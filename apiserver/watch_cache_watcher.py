@@ -20,7 +20,9 @@ class Watcher:
     its queue, without a gap, and its client watches again from there.
     """
 
-    def __init__(self, initial: Sequence[SharedEvent], *, bookmarks: bool, leave: Callable[[Watcher], None]) -> None:
+    def __init__(
+        self, initial: Sequence[SharedEvent], *, bookmarks: bool, leave: Callable[[Watcher], None]
+    ) -> None:
         self.bookmarks = bookmarks
         self._initial = initial
         self._queue: list[SharedEvent] = []

@@ -27,7 +27,9 @@ def invalid(path: str, value: Any, detail: str) -> Cause:
 def not_supported(path: str, value: Any, supported: Collection[str]) -> Cause:
     """Refuse a value that is none of a few."""
     names = ", ".join(_quoted(name) for name in sorted(supported))
-    return Cause(path, f"Unsupported value: {_quoted(value)}: supported values: {names}", "FieldValueNotSupported")
+    return Cause(
+        path, f"Unsupported value: {_quoted(value)}: supported values: {names}", "FieldValueNotSupported"
+    )
 
 
 def duplicate(path: str, value: Any) -> Cause:
@@ -74,7 +76,9 @@ def not_negative(path: str, value: int | None) -> list[Cause]:
 
 def within(path: str, value: int, low: int, high: int) -> list[Cause]:
     """Check that a number lies between two others, both included."""
-    return [] if low <= value <= high else [invalid(path, value, f"must be between {low} and {high}, inclusive")]
+    return (
+        [] if low <= value <= high else [invalid(path, value, f"must be between {low} and {high}, inclusive")]
+    )
 
 
 def unchanged(path: str, new: Any, old: Any) -> list[Cause]:
@@ -89,7 +93,11 @@ def invalid_object(group_kind: str, name: str, causes: Iterable[Cause]) -> Inval
     text = lines[0] if len(lines) == 1 else f"[{', '.join(lines)}]"
     kind, _, group = group_kind.partition(".")
     return Invalid(
-        f'{group_kind} "{name}" is invalid: {text}', kind=kind, group=group, name=name, causes=found,
+        f'{group_kind} "{name}" is invalid: {text}',
+        kind=kind,
+        group=group,
+        name=name,
+        causes=found,
     )
 
 

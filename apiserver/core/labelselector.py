@@ -73,14 +73,18 @@ def _expression_causes(expression: Json, path: str) -> list[Cause]:
     found: list[Cause] = []
     if operator in {"In", "NotIn"}:
         if not values:
-            found.append(causes.required(f"{path}.values", "must be specified when `operator` is 'In' or 'NotIn'"))
+            found.append(
+                causes.required(f"{path}.values", "must be specified when `operator` is 'In' or 'NotIn'")
+            )
     elif operator in {"Exists", "DoesNotExist"}:
         if values:
             text_ = "may not be specified when `operator` is 'Exists' or 'DoesNotExist'"
             found.append(causes.forbidden(f"{path}.values", text_))
     else:
         found.append(causes.invalid(f"{path}.operator", operator, "not a valid selector operator"))
-    found += causes.each_invalid(f"{path}.key", expression.get("key", ""), names.label_key_errors(expression.get("key", "")))
+    found += causes.each_invalid(
+        f"{path}.key", expression.get("key", ""), names.label_key_errors(expression.get("key", ""))
+    )
     for index, value in enumerate(values):
         found += causes.each_invalid(f"{path}.values[{index}]", value, names.label_value_errors(value))
     return found

@@ -12,7 +12,13 @@ from machinery.model import names
 from machinery.model.errors import BadRequest, Cause
 
 ANNOTATIONS_LIMIT_BYTES: Final = 256 * 1024
-_SERVER_SET: Final = ("selfLink", "managedFields", "resourceVersion", "deletionTimestamp", "deletionGracePeriodSeconds")
+_SERVER_SET: Final = (
+    "selfLink",
+    "managedFields",
+    "resourceVersion",
+    "deletionTimestamp",
+    "deletionGracePeriodSeconds",
+)
 _KEPT: Final = ("uid", "creationTimestamp", "deletionTimestamp", "deletionGracePeriodSeconds", "generation")
 _STANDARD_FINALIZERS: Final = frozenset({"kubernetes", "orphan", "foregroundDeletion"})
 
@@ -101,7 +107,9 @@ def _name_causes(kind: Kind, meta: Json) -> list[Cause]:
     found = []
     if prefix := meta.get("generateName"):
         # A prefix may end in what a name may not end in: what follows it is alphanumeric.
-        found += causes.each_invalid("metadata.generateName", prefix, kind.name_errors(_as_name(prefix, kind.name_errors)))
+        found += causes.each_invalid(
+            "metadata.generateName", prefix, kind.name_errors(_as_name(prefix, kind.name_errors))
+        )
     if name := meta.get("name"):
         return [*found, *causes.each_invalid("metadata.name", name, kind.name_errors(name))]
     return [*found, causes.required("metadata.name", "name or generateName is required")]
@@ -129,7 +137,9 @@ def _owner_causes(owners: list[Json], path: str) -> list[Cause]:
             if not owner.get(name):
                 found.append(causes.invalid(f"{path}[{index}].{name}", owner.get(name, ""), text))
         if (owner.get("apiVersion"), owner.get("kind")) == ("v1", "Event"):
-            found.append(causes.invalid(f"{path}[{index}]", owner, "/v1, Kind=Event is disallowed from being an owner"))
+            found.append(
+                causes.invalid(f"{path}[{index}]", owner, "/v1, Kind=Event is disallowed from being an owner")
+            )
     if len(controllers) > 1:
         first, second = (owner.get("name", "") for owner in controllers[:2])
         text = f'Only one reference can have Controller set to true. Found "true" in references for {first} and {second}'
@@ -158,4 +168,8 @@ def _added_finalizers(meta: Json, before: Json) -> list[Cause]:
     if not added:
         return []
     text = "no new finalizers can be added if the object is being deleted, found new finalizers "
-    return [causes.forbidden("metadata.finalizers", text + "[]string{" + ", ".join(f'"{name}"' for name in added) + "}")]
+    return [
+        causes.forbidden(
+            "metadata.finalizers", text + "[]string{" + ", ".join(f'"{name}"' for name in added) + "}"
+        )
+    ]

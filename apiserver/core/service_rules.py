@@ -20,7 +20,10 @@ def unbuilt(obj: Json) -> str:
     service = spec(obj)
     for name, text in (
         ("externalIPs", "spec.externalIPs is not built: no proxy would answer on those addresses"),
-        ("trafficDistribution", "spec.trafficDistribution is not built: traffic goes to every ready endpoint alike"),
+        (
+            "trafficDistribution",
+            "spec.trafficDistribution is not built: traffic goes to every ready endpoint alike",
+        ),
         ("loadBalancerSourceRanges", "spec.loadBalancerSourceRanges is not built: there is no load balancer"),
         ("loadBalancerIP", "spec.loadBalancerIP is not built: there is no load balancer"),
         ("healthCheckNodePort", "spec.healthCheckNodePort is not built"),
@@ -159,7 +162,11 @@ def _cluster_ip_causes(service: Json) -> list[Cause]:
         text = "first value must match `clusterIP`"
         found.append(causes.invalid("spec.clusterIPs", addresses, text))
     if len(addresses) > 1:
-        text = "may only hold up to 2 values" if len(addresses) > 2 else "only one address is built: the cluster is IPv4"
+        text = (
+            "may only hold up to 2 values"
+            if len(addresses) > 2
+            else "only one address is built: the cluster is IPv4"
+        )
         found.append(causes.invalid("spec.clusterIPs", addresses, text))
     for index, address in enumerate(addresses):
         if address == "None":

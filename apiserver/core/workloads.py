@@ -64,7 +64,9 @@ def template_causes(own: Json) -> list[Cause]:
     found = validate_template(own["template"], "spec.template")
     pod = spec(own["template"])
     if pod.get("restartPolicy") != "Always" and pod.get("restartPolicy") in {"Never", "OnFailure"}:
-        found.append(causes.not_supported("spec.template.spec.restartPolicy", pod["restartPolicy"], {"Always"}))
+        found.append(
+            causes.not_supported("spec.template.spec.restartPolicy", pod["restartPolicy"], {"Always"})
+        )
     if "activeDeadlineSeconds" in pod:
         text = "activeDeadlineSeconds in ReplicaSet is not Supported"
         found.append(causes.forbidden("spec.template.spec.activeDeadlineSeconds", text))

@@ -73,11 +73,19 @@ def read(
         NotImplementedHere: it asks for what Kubarium has not built.
     """
     obj, warnings = read_as(
-        schemas, kind.definition, kind.api_version, kind.kind, raw, validation=validation, duplicates=duplicates,
+        schemas,
+        kind.definition,
+        kind.api_version,
+        kind.kind,
+        raw,
+        validation=validation,
+        duplicates=duplicates,
     )
     obj["metadata"] = _placed(kind, obj.get("metadata") or {}, namespace, name)
     if missing := kind.unbuilt(obj):
-        raise NotImplementedHere(missing, kind=kind.plural, group=kind.group, name=obj["metadata"].get("name", ""))
+        raise NotImplementedHere(
+            missing, kind=kind.plural, group=kind.group, name=obj["metadata"].get("name", "")
+        )
     return Read(kind.default(obj), warnings)
 
 
@@ -200,9 +208,13 @@ def _check_type(raw: Json, api_version: str, kind: str) -> None:
 def _placed(kind: Kind, meta: Json, namespace: str, name: str) -> Json:
     given = meta.get("namespace", "")
     if kind.namespaced and namespace and given and given != namespace:
-        raise BadRequest("the namespace of the provided object does not match the namespace sent on the request")
+        raise BadRequest(
+            "the namespace of the provided object does not match the namespace sent on the request"
+        )
     if name and meta.get("name", name) != name:
-        raise BadRequest(f"the name of the object ({meta['name']}) does not match the name on the URL ({name})")
+        raise BadRequest(
+            f"the name of the object ({meta['name']}) does not match the name on the URL ({name})"
+        )
     placed = dict(meta)
     placed.pop("managedFields", None)  # server-side apply is not built: nobody owns fields
     if kind.namespaced and namespace:

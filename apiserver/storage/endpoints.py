@@ -10,7 +10,14 @@ from typing import Any, Final, TypeVar
 import grpc
 import grpc.aio
 
-from machinery.model.errors import ApiError, BadRequest, DeadlineExceeded, InternalError, TooManyRequests, Unavailable
+from machinery.model.errors import (
+    ApiError,
+    BadRequest,
+    DeadlineExceeded,
+    InternalError,
+    TooManyRequests,
+    Unavailable,
+)
 from machinery.pb import etcd_pb2
 from machinery.wire.services import CHANNEL_OPTIONS, Stub
 
@@ -104,7 +111,10 @@ class Endpoints:
         """Pass by the members that are known not to be there: what is not sent needs no second attempt."""
         for _ in self._members:
             member = self.current
-            if member.channel.get_state(try_to_connect=True) is not grpc.ChannelConnectivity.TRANSIENT_FAILURE:
+            if (
+                member.channel.get_state(try_to_connect=True)
+                is not grpc.ChannelConnectivity.TRANSIENT_FAILURE
+            ):
                 return member
             self.leave(member)
         return self.current
@@ -132,12 +142,16 @@ _ERRORS: Final[dict[grpc.StatusCode, type[ApiError]]] = {
 
 
 def _connect(
-    address: str, credentials: grpc.ChannelCredentials | None, interceptors: Sequence[grpc.aio.ClientInterceptor],
+    address: str,
+    credentials: grpc.ChannelCredentials | None,
+    interceptors: Sequence[grpc.aio.ClientInterceptor],
 ) -> Member:
     options: Any = CHANNEL_OPTIONS
     if credentials is None:
         return Member(address, grpc.aio.insecure_channel(address, options, interceptors=list(interceptors)))
-    return Member(address, grpc.aio.secure_channel(address, credentials, options, interceptors=list(interceptors)))
+    return Member(
+        address, grpc.aio.secure_channel(address, credentials, options, interceptors=list(interceptors))
+    )
 
 
 def _address(url: str) -> str:

@@ -50,7 +50,9 @@ class EtcdStorage:
         interceptors: Sequence[grpc.aio.ClientInterceptor] = (),
         attempt_timeout_s: float = ATTEMPT_TIMEOUT_S,
     ) -> None:
-        self._endpoints = Endpoints(servers, tls, attempt_timeout_s=attempt_timeout_s, interceptors=interceptors)
+        self._endpoints = Endpoints(
+            servers, tls, attempt_timeout_s=attempt_timeout_s, interceptors=interceptors
+        )
         self._leases = _SharedLeases(self._endpoints)
 
     async def revision(self) -> int:

@@ -50,7 +50,11 @@ def siblings_of(rs: ReplicaSet, replica_sets: list[ReplicaSet]) -> frozenset[str
 
 
 def plan(
-    rs: ReplicaSet, pods: list[Pod], siblings: frozenset[str], moment: Moment, facts: Facts = NO_FACTS,
+    rs: ReplicaSet,
+    pods: list[Pod],
+    siblings: frozenset[str],
+    moment: Moment,
+    facts: Facts = NO_FACTS,
 ) -> Plan:
     """Plan for a ReplicaSet, given the pods of its namespace (see `siblings_of`: their pods share the nodes).
 
@@ -64,7 +68,11 @@ def plan(
     terminating = len(claims.owned) - len(active)
     adoptions: tuple[Action, ...] = (Together(claims.patches),) if claims.patches else ()
     told = _status(rs, active, terminating, moment, facts.failure)
-    manage = () if rs.metadata.deletionTimestamp else _manage(rs, active, _related(pods, siblings), moment, claims.patches)
+    manage = (
+        ()
+        if rs.metadata.deletionTimestamp
+        else _manage(rs, active, _related(pods, siblings), moment, claims.patches)
+    )
     return Plan(
         (*patch_status(REPLICA_SETS, rs, told), *adoptions, *manage),
         requeue_after_s=_next_availability(rs, active, moment),
@@ -142,14 +150,19 @@ def _status(
     )
 
 
-def _conditions(rs: ReplicaSet, surplus: int, moment: Moment, failure: Failure | None) -> list[ReplicaSetCondition]:
+def _conditions(
+    rs: ReplicaSet, surplus: int, moment: Moment, failure: Failure | None
+) -> list[ReplicaSetCondition]:
     if failure is None or surplus == 0:
         return remove(rs.status.conditions, REPLICA_FAILURE)
     if find(rs.status.conditions, REPLICA_FAILURE):
         return rs.status.conditions
     condition = ReplicaSetCondition(
-        type=REPLICA_FAILURE, status="True", reason="FailedCreate" if surplus < 0 else "FailedDelete",
-        message=failure.message, lastTransitionTime=moment.text,
+        type=REPLICA_FAILURE,
+        status="True",
+        reason="FailedCreate" if surplus < 0 else "FailedDelete",
+        message=failure.message,
+        lastTransitionTime=moment.text,
     )
     return [*rs.status.conditions, condition]
 
@@ -169,4 +182,3 @@ def available_in(pod: Pod, min_ready_s: int, moment: Moment) -> float | None:
 def _next_availability(rs: ReplicaSet, active: list[Pod], moment: Moment) -> float | None:
     waits = (available_in(pod, rs.spec.minReadySeconds, moment) for pod in active)
     return soonest(*(wait for wait in waits if wait))
-

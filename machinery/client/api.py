@@ -88,20 +88,35 @@ class Api(Protocol):
     """Requests to the apiserver, for one identity."""
 
     async def get(
-        self, resource: Resource[T], name: str, *, namespace: str = "", timeout_s: float = CALL_TIMEOUT_S,
+        self,
+        resource: Resource[T],
+        name: str,
+        *,
+        namespace: str = "",
+        timeout_s: float = CALL_TIMEOUT_S,
     ) -> T:
         """Read one object, as of now."""
         ...
 
     async def list(
-        self, resource: Resource[T], selection: Selection = EVERYTHING, *, limit: int = 0, continue_: str = "",
-        resource_version: str = "", timeout_s: float = CALL_TIMEOUT_S,
+        self,
+        resource: Resource[T],
+        selection: Selection = EVERYTHING,
+        *,
+        limit: int = 0,
+        continue_: str = "",
+        resource_version: str = "",
+        timeout_s: float = CALL_TIMEOUT_S,
     ) -> Listing[T]:
         """Read a collection, or a page of it. resource_version "0" allows the server's cache."""
         ...
 
     def watch(
-        self, resource: Resource[T], selection: Selection = EVERYTHING, *, resource_version: str,
+        self,
+        resource: Resource[T],
+        selection: Selection = EVERYTHING,
+        *,
+        resource_version: str,
         timeout_s: float = 0,
     ) -> AsyncIterator[Sequence[WatchEvent[T]]]:
         """Yield batches of events after `resource_version`, in order, bookmarks included.
@@ -114,41 +129,73 @@ class Api(Protocol):
         ...
 
     async def create(
-        self, resource: Resource[T], obj: T, *, timeout_s: float = CALL_TIMEOUT_S,
+        self,
+        resource: Resource[T],
+        obj: T,
+        *,
+        timeout_s: float = CALL_TIMEOUT_S,
     ) -> T:
         """Write a new object, into the namespace that its metadata names."""
         ...
 
     async def update(
-        self, resource: Resource[T], obj: T, *, subresource: str = "", timeout_s: float = CALL_TIMEOUT_S,
+        self,
+        resource: Resource[T],
+        obj: T,
+        *,
+        subresource: str = "",
+        timeout_s: float = CALL_TIMEOUT_S,
     ) -> T:
         """Replace an object; with a resourceVersion in its metadata only that version."""
         ...
 
     async def patch(
-        self, resource: Resource[T], name: str, patch: Any, *, namespace: str = "", subresource: str = "",
-        kind: PatchType = PatchType.MERGE, timeout_s: float = CALL_TIMEOUT_S,
+        self,
+        resource: Resource[T],
+        name: str,
+        patch: Any,
+        *,
+        namespace: str = "",
+        subresource: str = "",
+        kind: PatchType = PatchType.MERGE,
+        timeout_s: float = CALL_TIMEOUT_S,
     ) -> T:
         """Change some fields. `patch` is anything that msgspec encodes: dicts, lists, Structs."""
         ...
 
     async def delete(
-        self, resource: Resource[T], name: str, *, namespace: str = "", options: DeleteOptions | None = None,
+        self,
+        resource: Resource[T],
+        name: str,
+        *,
+        namespace: str = "",
+        options: DeleteOptions | None = None,
         timeout_s: float = CALL_TIMEOUT_S,
     ) -> None:
         """Delete, or ask to: graceful deletion and finalizers may keep the object for a while."""
         ...
 
     async def delete_collection(
-        self, resource: Resource[T], selection: Selection, *, options: DeleteOptions | None = None,
+        self,
+        resource: Resource[T],
+        selection: Selection,
+        *,
+        options: DeleteOptions | None = None,
         timeout_s: float = CALL_TIMEOUT_S,
     ) -> None:
         """Delete every object that is selected."""
         ...
 
     async def post(
-        self, resource: Resource[Any], name: str, subresource: str, body: msgspec.Struct, reply: type[R], *,
-        namespace: str = "", timeout_s: float = CALL_TIMEOUT_S,
+        self,
+        resource: Resource[Any],
+        name: str,
+        subresource: str,
+        body: msgspec.Struct,
+        reply: type[R],
+        *,
+        namespace: str = "",
+        timeout_s: float = CALL_TIMEOUT_S,
     ) -> R:
         """Create a subresource: "binding" and "eviction" of a pod, "token" of a ServiceAccount."""
         ...

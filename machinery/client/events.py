@@ -69,7 +69,11 @@ def reference(obj: KubeObject | ObjectReference) -> ObjectReference:
         return obj
     meta = obj.metadata
     return ObjectReference(
-        apiVersion=obj.apiVersion, kind=obj.kind, namespace=meta.namespace, name=meta.name, uid=meta.uid,
+        apiVersion=obj.apiVersion,
+        kind=obj.kind,
+        namespace=meta.namespace,
+        name=meta.name,
+        uid=meta.uid,
         resourceVersion=meta.resourceVersion,
     )
 
@@ -93,7 +97,9 @@ class EventRecorder:
         about = reference(obj)
         now = self._clock.now()
         if self._may_spend(about, now):
-            self._pending.append(_Pending(about, type_, reason, message[:_MESSAGE_LIMIT], now, acting_on.get()))
+            self._pending.append(
+                _Pending(about, type_, reason, message[:_MESSAGE_LIMIT], now, acting_on.get())
+            )
             self._arrived.set()
 
     async def run(self) -> None:
@@ -148,10 +154,16 @@ class EventRecorder:
         name = f"{about.name[: 253 - len(serial) - 1]}.{serial}"
         return Event(
             metadata=ObjectMeta(name=name, namespace=_namespace(about)),
-            involvedObject=about, type=pending.type, reason=pending.reason, message=pending.message,
-            count=1, firstTimestamp=at_text, lastTimestamp=at_text,
+            involvedObject=about,
+            type=pending.type,
+            reason=pending.reason,
+            message=pending.message,
+            count=1,
+            firstTimestamp=at_text,
+            lastTimestamp=at_text,
             source=EventSource(component=self._component, host=self._host),
-            reportingComponent=self._component, reportingInstance=self._host,
+            reportingComponent=self._component,
+            reportingInstance=self._host,
         )
 
     def _remember(self, pending: _Pending, written: _Written) -> None:
@@ -175,8 +187,10 @@ class EventRecorder:
 
     def _note_loss(self, pending: _Pending, error: ApiError) -> None:
         self._log.warning(
-            "event_not_written", about=f"{pending.about.kind}/{pending.about.namespace}/{pending.about.name}",
-            reason=pending.reason, error=error,
+            "event_not_written",
+            about=f"{pending.about.kind}/{pending.about.namespace}/{pending.about.name}",
+            reason=pending.reason,
+            error=error,
         )
 
 

@@ -51,7 +51,9 @@ class FaultyChannel:
         return Call(self._caller, self._callee, path.rsplit("/", 1)[-1], "client")
 
 
-def through(channel: grpc.aio.Channel, gate: FaultGate | None, *, caller: str, callee: str) -> grpc.aio.Channel:
+def through(
+    channel: grpc.aio.Channel, gate: FaultGate | None, *, caller: str, callee: str
+) -> grpc.aio.Channel:
     """Put the seam into a channel; without a gate, give the channel itself."""
     return channel if gate is None else FaultyChannel(channel, gate, caller=caller, callee=callee)
 

@@ -75,28 +75,44 @@ class GrpcApi:
         return objects.decode((await self._unary(self._stub.Get, request, timeout_s)).json, resource.type)
 
     async def list(
-        self, resource: Resource[T], selection: Selection = EVERYTHING, *, limit: int = 0, continue_: str = "",
-        resource_version: str = "", timeout_s: float = CALL_TIMEOUT_S,
+        self,
+        resource: Resource[T],
+        selection: Selection = EVERYTHING,
+        *,
+        limit: int = 0,
+        continue_: str = "",
+        resource_version: str = "",
+        timeout_s: float = CALL_TIMEOUT_S,
     ) -> Listing[T]:
         """Read a collection, or a page of it."""
         request = pb.ListRequest(
             target=_target(resource, selection.namespace),
-            label_selector=selection.label_selector, field_selector=selection.field_selector,
-            limit=limit, resource_version=resource_version, **{"continue": continue_},
+            label_selector=selection.label_selector,
+            field_selector=selection.field_selector,
+            limit=limit,
+            resource_version=resource_version,
+            **{"continue": continue_},
         )
         reply = await self._unary(self._stub.List, request, timeout_s)
         items = [objects.decode(item.json, resource.type) for item in reply.items]
         return Listing(items, reply.revision, getattr(reply, "continue"))
 
     async def watch(
-        self, resource: Resource[T], selection: Selection = EVERYTHING, *, resource_version: str,
+        self,
+        resource: Resource[T],
+        selection: Selection = EVERYTHING,
+        *,
+        resource_version: str,
         timeout_s: float = 0,
     ) -> AsyncIterator[Batch[T]]:
         """Yield batches of events after `resource_version`; the stream is cancelled when this is closed."""
         request = pb.WatchRequest(
             target=_target(resource, selection.namespace),
-            label_selector=selection.label_selector, field_selector=selection.field_selector,
-            resource_version=resource_version, allow_bookmarks=True, timeout_seconds=int(timeout_s),
+            label_selector=selection.label_selector,
+            field_selector=selection.field_selector,
+            resource_version=resource_version,
+            allow_bookmarks=True,
+            timeout_seconds=int(timeout_s),
         )
         call = self._stub.Watch(request, metadata=request_metadata(self._caller))
         try:
@@ -110,7 +126,9 @@ class GrpcApi:
     async def create(self, resource: Resource[T], obj: T, *, timeout_s: float = CALL_TIMEOUT_S) -> T:
         """Write a new object, into the namespace that its metadata names."""
         target = _target(resource, obj.metadata.namespace)
-        reply = await self._unary(self._stub.Create, pb.CreateRequest(target=target, json=objects.encode(obj)), timeout_s)
+        reply = await self._unary(
+            self._stub.Create, pb.CreateRequest(target=target, json=objects.encode(obj)), timeout_s
+        )
         return objects.decode(reply.json, resource.type)
 
     async def update(
@@ -118,46 +136,79 @@ class GrpcApi:
     ) -> T:
         """Replace an object; with a resourceVersion in its metadata only that version."""
         target = _target(resource, obj.metadata.namespace, obj.metadata.name, subresource)
-        reply = await self._unary(self._stub.Update, pb.UpdateRequest(target=target, json=objects.encode(obj)), timeout_s)
+        reply = await self._unary(
+            self._stub.Update, pb.UpdateRequest(target=target, json=objects.encode(obj)), timeout_s
+        )
         return objects.decode(reply.json, resource.type)
 
     async def patch(
-        self, resource: Resource[T], name: str, patch: Any, *, namespace: str = "", subresource: str = "",
-        kind: PatchType = PatchType.MERGE, timeout_s: float = CALL_TIMEOUT_S,
+        self,
+        resource: Resource[T],
+        name: str,
+        patch: Any,
+        *,
+        namespace: str = "",
+        subresource: str = "",
+        kind: PatchType = PatchType.MERGE,
+        timeout_s: float = CALL_TIMEOUT_S,
     ) -> T:
         """Change some fields."""
         request = pb.PatchRequest(
             target=_target(resource, namespace, name, subresource),
-            type=_PATCHES[kind], patch=objects.encode(patch), field_manager=self._caller,
+            type=_PATCHES[kind],
+            patch=objects.encode(patch),
+            field_manager=self._caller,
         )
         return objects.decode((await self._unary(self._stub.Patch, request, timeout_s)).json, resource.type)
 
     async def delete(
-        self, resource: Resource[T], name: str, *, namespace: str = "", options: DeleteOptions | None = None,
+        self,
+        resource: Resource[T],
+        name: str,
+        *,
+        namespace: str = "",
+        options: DeleteOptions | None = None,
         timeout_s: float = CALL_TIMEOUT_S,
     ) -> None:
         """Delete, or ask to."""
         target = _target(resource, namespace, name)
-        await self._unary(self._stub.Delete, pb.DeleteRequest(target=target, options=_options(options)), timeout_s)
+        await self._unary(
+            self._stub.Delete, pb.DeleteRequest(target=target, options=_options(options)), timeout_s
+        )
 
     async def delete_collection(
-        self, resource: Resource[T], selection: Selection, *, options: DeleteOptions | None = None,
+        self,
+        resource: Resource[T],
+        selection: Selection,
+        *,
+        options: DeleteOptions | None = None,
         timeout_s: float = CALL_TIMEOUT_S,
     ) -> None:
         """Delete every object that is selected."""
         request = pb.DeleteCollectionRequest(
-            target=_target(resource, selection.namespace), options=_options(options),
-            label_selector=selection.label_selector, field_selector=selection.field_selector,
+            target=_target(resource, selection.namespace),
+            options=_options(options),
+            label_selector=selection.label_selector,
+            field_selector=selection.field_selector,
         )
         await self._unary(self._stub.DeleteCollection, request, timeout_s)
 
     async def post(
-        self, resource: Resource[Any], name: str, subresource: str, body: msgspec.Struct, reply: type[R], *,
-        namespace: str = "", timeout_s: float = CALL_TIMEOUT_S,
+        self,
+        resource: Resource[Any],
+        name: str,
+        subresource: str,
+        body: msgspec.Struct,
+        reply: type[R],
+        *,
+        namespace: str = "",
+        timeout_s: float = CALL_TIMEOUT_S,
     ) -> R:
         """Create a subresource of an object."""
         target = _target(resource, namespace, name, subresource)
-        answer = await self._unary(self._stub.Create, pb.CreateRequest(target=target, json=objects.encode(body)), timeout_s)
+        answer = await self._unary(
+            self._stub.Create, pb.CreateRequest(target=target, json=objects.encode(body)), timeout_s
+        )
         return objects.decode(answer.json, reply)
 
     async def aclose(self) -> None:
@@ -176,8 +227,12 @@ class GrpcApi:
 
 def _target(resource: Resource[Any], namespace: str, name: str = "", subresource: str = "") -> pb.Target:
     return pb.Target(
-        group=resource.group, version=resource.version, resource=resource.plural,
-        namespace=namespace, name=name, subresource=subresource,
+        group=resource.group,
+        version=resource.version,
+        resource=resource.plural,
+        namespace=namespace,
+        name=name,
+        subresource=subresource,
     )
 
 
@@ -185,8 +240,10 @@ def _options(options: DeleteOptions | None) -> pb.DeleteOptions | None:
     if options is None:
         return None
     return pb.DeleteOptions(
-        grace_period_seconds=options.grace_period_s, propagation_policy=options.propagation_policy,
-        uid=options.uid, resource_version=options.resource_version,
+        grace_period_seconds=options.grace_period_s,
+        propagation_policy=options.propagation_policy,
+        uid=options.uid,
+        resource_version=options.resource_version,
     )
 
 

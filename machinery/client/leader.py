@@ -99,7 +99,10 @@ class LeaderElector:
 
     async def _lead(self, lead: Callable[[], Awaitable[None]]) -> None:
         leading = asyncio.ensure_future(lead())
-        keeping = [asyncio.ensure_future(self._keep_renewing()), asyncio.ensure_future(self._watch_deadline())]
+        keeping = [
+            asyncio.ensure_future(self._keep_renewing()),
+            asyncio.ensure_future(self._watch_deadline()),
+        ]
         try:
             await asyncio.wait([leading, *keeping], return_when=asyncio.FIRST_COMPLETED)
         finally:
@@ -174,8 +177,12 @@ class LeaderElector:
         first = not old.renewTime
         transitions = (old.leaseTransitions or 0) + (0 if ours or first else 1)
         return msgspec.structs.replace(
-            old, holderIdentity=self.identity, leaseDurationSeconds=max(1, round(self._lease_duration_s)),
-            acquireTime=old.acquireTime if ours else now, renewTime=now, leaseTransitions=transitions,
+            old,
+            holderIdentity=self.identity,
+            leaseDurationSeconds=max(1, round(self._lease_duration_s)),
+            acquireTime=old.acquireTime if ours else now,
+            renewTime=now,
+            leaseTransitions=transitions,
         )
 
     async def _release(self) -> None:

@@ -107,8 +107,11 @@ class Reflector(Generic[T]):
             self._list_from = _LATEST  # this server has not seen our revision yet
         if self._failures == 1 or self._failures % 10 == 0:
             self.log.warning(
-                "watch_broken", resource=self.resource, revision=self._revision,
-                error=error, failures=self._failures,
+                "watch_broken",
+                resource=self.resource,
+                revision=self._revision,
+                error=error,
+                failures=self._failures,
             )
 
     async def _pause(self) -> None:

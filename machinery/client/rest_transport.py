@@ -79,7 +79,11 @@ class RestApi:
     """Requests to one server, for one identity."""
 
     def __init__(
-        self, server_url: str, credentials: ClientTls | Token | None, *, caller: str,
+        self,
+        server_url: str,
+        credentials: ClientTls | Token | None,
+        *,
+        caller: str,
         faults: FaultGate | None = None,
     ) -> None:
         self._url = server_url.rstrip("/")
@@ -96,25 +100,40 @@ class RestApi:
         return objects.decode(await self._request("GET", path, timeout_s=timeout_s), resource.type)
 
     async def list(
-        self, resource: Resource[T], selection: Selection = EVERYTHING, *, limit: int = 0, continue_: str = "",
-        resource_version: str = "", timeout_s: float = CALL_TIMEOUT_S,
+        self,
+        resource: Resource[T],
+        selection: Selection = EVERYTHING,
+        *,
+        limit: int = 0,
+        continue_: str = "",
+        resource_version: str = "",
+        timeout_s: float = CALL_TIMEOUT_S,
     ) -> Listing[T]:
         """Read a collection, or a page of it."""
         query = rest_paths.query(
             selection, limit=str(limit or ""), resourceVersion=resource_version, **{"continue": continue_}
         )
-        body = await self._request("GET", rest_paths.path(resource, selection.namespace), query=query, timeout_s=timeout_s)
+        body = await self._request(
+            "GET", rest_paths.path(resource, selection.namespace), query=query, timeout_s=timeout_s
+        )
         page = objects.decode(body, _Page)
         items = [objects.decode(bytes(item), resource.type) for item in page.items or ()]
         return Listing(items, rest_paths.revision(page.metadata.resourceVersion), page.metadata.continue_)
 
     async def watch(
-        self, resource: Resource[T], selection: Selection = EVERYTHING, *, resource_version: str,
+        self,
+        resource: Resource[T],
+        selection: Selection = EVERYTHING,
+        *,
+        resource_version: str,
         timeout_s: float = 0,
     ) -> AsyncIterator[Batch[T]]:
         """Yield batches of events after `resource_version`; the response is closed when this is."""
         query = rest_paths.query(
-            selection, watch="true", allowWatchBookmarks="true", resourceVersion=resource_version,
+            selection,
+            watch="true",
+            allowWatchBookmarks="true",
+            resourceVersion=resource_version,
             timeoutSeconds=str(int(timeout_s) or ""),
         )
         path = rest_paths.path(resource, selection.namespace)
@@ -139,8 +158,15 @@ class RestApi:
         return objects.decode(await self._request("PUT", path, obj, timeout_s=timeout_s), resource.type)
 
     async def patch(
-        self, resource: Resource[T], name: str, patch: Any, *, namespace: str = "", subresource: str = "",
-        kind: PatchType = PatchType.MERGE, timeout_s: float = CALL_TIMEOUT_S,
+        self,
+        resource: Resource[T],
+        name: str,
+        patch: Any,
+        *,
+        namespace: str = "",
+        subresource: str = "",
+        kind: PatchType = PatchType.MERGE,
+        timeout_s: float = CALL_TIMEOUT_S,
     ) -> T:
         """Change some fields."""
         path = rest_paths.path(resource, namespace, name, subresource)
@@ -149,7 +175,12 @@ class RestApi:
         return objects.decode(body, resource.type)
 
     async def delete(
-        self, resource: Resource[T], name: str, *, namespace: str = "", options: DeleteOptions | None = None,
+        self,
+        resource: Resource[T],
+        name: str,
+        *,
+        namespace: str = "",
+        options: DeleteOptions | None = None,
         timeout_s: float = CALL_TIMEOUT_S,
     ) -> None:
         """Delete, or ask to."""
@@ -157,16 +188,29 @@ class RestApi:
         await self._request("DELETE", path, rest_paths.delete_options(options), timeout_s=timeout_s)
 
     async def delete_collection(
-        self, resource: Resource[T], selection: Selection, *, options: DeleteOptions | None = None,
+        self,
+        resource: Resource[T],
+        selection: Selection,
+        *,
+        options: DeleteOptions | None = None,
         timeout_s: float = CALL_TIMEOUT_S,
     ) -> None:
         """Delete every object that is selected."""
         path, query = rest_paths.path(resource, selection.namespace), rest_paths.query(selection)
-        await self._request("DELETE", path, rest_paths.delete_options(options), query=query, timeout_s=timeout_s)
+        await self._request(
+            "DELETE", path, rest_paths.delete_options(options), query=query, timeout_s=timeout_s
+        )
 
     async def post(
-        self, resource: Resource[Any], name: str, subresource: str, body: msgspec.Struct, reply: type[R], *,
-        namespace: str = "", timeout_s: float = CALL_TIMEOUT_S,
+        self,
+        resource: Resource[Any],
+        name: str,
+        subresource: str,
+        body: msgspec.Struct,
+        reply: type[R],
+        *,
+        namespace: str = "",
+        timeout_s: float = CALL_TIMEOUT_S,
     ) -> R:
         """Create a subresource of an object."""
         path = rest_paths.path(resource, namespace, name, subresource)
@@ -179,24 +223,44 @@ class RestApi:
             await self._session.close()
 
     async def _request(
-        self, method: str, path: str, body: Any = None, *, timeout_s: float,
-        query: Mapping[str, str] | None = None, media: str = "application/json",
+        self,
+        method: str,
+        path: str,
+        body: Any = None,
+        *,
+        timeout_s: float,
+        query: Mapping[str, str] | None = None,
+        media: str = "application/json",
     ) -> bytes:
-        async with self._response(method, path, body, query=query, media=media, timeout_s=timeout_s) as response:
+        async with self._response(
+            method, path, body, query=query, media=media, timeout_s=timeout_s
+        ) as response:
             return await response.read()
 
     @asynccontextmanager
     async def _response(
-        self, method: str, path: str, body: Any = None, *, query: Mapping[str, str] | None = None,
-        media: str = "application/json", timeout_s: float | None = None,
+        self,
+        method: str,
+        path: str,
+        body: Any = None,
+        *,
+        query: Mapping[str, str] | None = None,
+        media: str = "application/json",
+        timeout_s: float | None = None,
     ) -> AsyncIterator[aiohttp.ClientResponse]:
         """Send a request and hand its answer over while the connection is open; errors become ApiErrors."""
         import aiohttp  # noqa: PLC0415 - 15 MB that only users of this transport pay for
 
-        limits = aiohttp.ClientTimeout(total=timeout_s, sock_connect=5, sock_read=timeout_s or SILENCE_LIMIT_S)
+        limits = aiohttp.ClientTimeout(
+            total=timeout_s, sock_connect=5, sock_read=timeout_s or SILENCE_LIMIT_S
+        )
         try:
             async with self._opened().request(
-                method, self._url + path, params=query, headers=self._headers(media), timeout=limits,
+                method,
+                self._url + path,
+                params=query,
+                headers=self._headers(media),
+                timeout=limits,
                 data=None if body is None else objects.encode(body),
             ) as response:
                 if response.status >= 400:
@@ -213,7 +277,9 @@ class RestApi:
         if self._closed:
             raise Unavailable("the connection to the apiserver is closed")
         if self._session is None:
-            connector = aiohttp.TCPConnector(limit=0, ssl=self._ssl(), socket_factory=rest_paths.kept_alive_socket)
+            connector = aiohttp.TCPConnector(
+                limit=0, ssl=self._ssl(), socket_factory=rest_paths.kept_alive_socket
+            )
             self._session = aiohttp.ClientSession(connector=connector, trust_env=False, auto_decompress=True)
         return self._session
 
@@ -227,7 +293,11 @@ class RestApi:
                 return True  # the system's own authorities
 
     def _headers(self, media: str) -> dict[str, str]:
-        headers = {"Content-Type": media, "Accept": "application/json", "User-Agent": f"kubarium-{self._caller}"}
+        headers = {
+            "Content-Type": media,
+            "Accept": "application/json",
+            "User-Agent": f"kubarium-{self._caller}",
+        }
         if isinstance(self._credentials, Token):
             headers["Authorization"] = f"Bearer {Path(self._credentials.token_file).read_text().strip()}"
         return headers | dict(request_metadata(self._caller))

@@ -73,8 +73,13 @@ class ApiError(Exception):
     def to_status(self) -> dict[str, Any]:
         """Write it as a metav1.Status."""
         status: dict[str, Any] = {
-            "kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Failure",
-            "message": self.message, "reason": self.reason, "code": self.code,
+            "kind": "Status",
+            "apiVersion": "v1",
+            "metadata": {},
+            "status": "Failure",
+            "message": self.message,
+            "reason": self.reason,
+            "code": self.code,
         }
         if details := self._details():
             status["details"] = details
@@ -82,8 +87,12 @@ class ApiError(Exception):
 
     def _details(self) -> dict[str, Any]:
         details: dict[str, Any] = {
-            "name": self.name, "group": self.group, "kind": self.kind, "uid": self.uid,
-            "causes": [cause.to_dict() for cause in self.causes], "retryAfterSeconds": self.retry_after_s,
+            "name": self.name,
+            "group": self.group,
+            "kind": self.kind,
+            "uid": self.uid,
+            "causes": [cause.to_dict() for cause in self.causes],
+            "retryAfterSeconds": self.retry_after_s,
         }
         return {key: value for key, value in details.items() if value}
 
@@ -199,11 +208,17 @@ class DeadlineExceeded(OutcomeUnknown):
 
 
 def _leaves(root: type[ApiError]) -> list[type[ApiError]]:
-    return [leaf for child in root.__subclasses__() for leaf in ([child] if not child.__subclasses__() else _leaves(child))]
+    return [
+        leaf
+        for child in root.__subclasses__()
+        for leaf in ([child] if not child.__subclasses__() else _leaves(child))
+    ]
 
 
 BY_REASON: dict[str, type[ApiError]] = {leaf.reason: leaf for leaf in _leaves(ApiError)}
-BY_CODE: dict[int, type[ApiError]] = {leaf.code: leaf for leaf in reversed(_leaves(ApiError))} | {409: Conflict}
+BY_CODE: dict[int, type[ApiError]] = {leaf.code: leaf for leaf in reversed(_leaves(ApiError))} | {
+    409: Conflict
+}
 
 
 def from_status(status: dict[str, Any]) -> ApiError:
@@ -212,8 +227,10 @@ def from_status(status: dict[str, Any]) -> ApiError:
     leaf = BY_REASON.get(status.get("reason", "")) or BY_CODE.get(status.get("code", 500), InternalError)
     return leaf(
         status.get("message", ""),
-        kind=details.get("kind", ""), group=details.get("group", ""),
-        name=details.get("name", ""), uid=details.get("uid", ""),
+        kind=details.get("kind", ""),
+        group=details.get("group", ""),
+        name=details.get("name", ""),
+        uid=details.get("uid", ""),
         causes=tuple(
             Cause(item.get("field", ""), item.get("message", ""), item.get("reason", ""))
             for item in details.get("causes") or ()

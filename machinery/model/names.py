@@ -102,7 +102,9 @@ def env_name_errors(text: str) -> list[str]:
     if not text:
         return ["environment variable name must be non-empty"]
     if any(not " " <= sign <= "~" or sign == "=" for sign in text):
-        return ["a valid environment variable name must consist only of printable ASCII characters other than '='"]
+        return [
+            "a valid environment variable name must consist only of printable ASCII characters other than '='"
+        ]
     return []
 
 

@@ -33,7 +33,9 @@ class PodRequests:
 
 def is_ready(pod: Pod) -> bool:
     """Tell whether the Ready condition is True."""
-    return any(condition.type == "Ready" and condition.status == "True" for condition in pod.status.conditions)
+    return any(
+        condition.type == "Ready" and condition.status == "True" for condition in pod.status.conditions
+    )
 
 
 def is_terminal(pod: Pod) -> bool:
@@ -120,8 +122,10 @@ def _limits_both(resources: ResourceRequirements) -> bool:
 
 
 def _effective(
-    pod: Pod, amounts_of: Callable[[ResourceRequirements], Mapping[str, str]],
-    *, pod_level: Literal["requests", "limits"],
+    pod: Pod,
+    amounts_of: Callable[[ResourceRequirements], Mapping[str, str]],
+    *,
+    pod_level: Literal["requests", "limits"],
 ) -> Amounts:
     def of(container: Container) -> Amounts:
         return _amounts(amounts_of(_declared(container)))

@@ -38,10 +38,7 @@ _FACTORS: Final[dict[str, tuple[Fraction, Family]]] = {
     **{sign: (Fraction(1024) ** step, Family.BINARY) for step, sign in enumerate(_BINARY) if sign},
 }
 
-_RULE = (
-    "quantities must match the regular expression "
-    "'^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'"
-)
+_RULE = "quantities must match the regular expression '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'"
 
 
 def parse(quantity: str | float) -> Fraction:

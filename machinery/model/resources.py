@@ -56,23 +56,53 @@ PODS = Resource("", "v1", "pods", "Pod", namespaced=True, type=core_v1.Pod)
 SERVICES = Resource("", "v1", "services", "Service", namespaced=True, type=core_v1.Service)
 CONFIG_MAPS = Resource("", "v1", "configmaps", "ConfigMap", namespaced=True, type=core_v1.ConfigMap)
 SECRETS = Resource("", "v1", "secrets", "Secret", namespaced=True, type=core_v1.Secret)
-SERVICE_ACCOUNTS = Resource("", "v1", "serviceaccounts", "ServiceAccount", namespaced=True, type=core_v1.ServiceAccount)
+SERVICE_ACCOUNTS = Resource(
+    "", "v1", "serviceaccounts", "ServiceAccount", namespaced=True, type=core_v1.ServiceAccount
+)
 EVENTS = Resource("", "v1", "events", "Event", namespaced=True, type=core_v1.Event)
 DEPLOYMENTS = Resource("apps", "v1", "deployments", "Deployment", namespaced=True, type=apps_v1.Deployment)
 REPLICA_SETS = Resource("apps", "v1", "replicasets", "ReplicaSet", namespaced=True, type=apps_v1.ReplicaSet)
 LEASES = Resource("coordination.k8s.io", "v1", "leases", "Lease", namespaced=True, type=coordination_v1.Lease)
 ENDPOINT_SLICES = Resource(
-    "discovery.k8s.io", "v1", "endpointslices", "EndpointSlice", namespaced=True, type=discovery_v1.EndpointSlice,
+    "discovery.k8s.io",
+    "v1",
+    "endpointslices",
+    "EndpointSlice",
+    namespaced=True,
+    type=discovery_v1.EndpointSlice,
 )
 _RBAC = "rbac.authorization.k8s.io"
 ROLES = Resource(_RBAC, "v1", "roles", "Role", namespaced=True, type=rbac_v1.Role)
-ROLE_BINDINGS = Resource(_RBAC, "v1", "rolebindings", "RoleBinding", namespaced=True, type=rbac_v1.RoleBinding)
-CLUSTER_ROLES = Resource(_RBAC, "v1", "clusterroles", "ClusterRole", namespaced=False, type=rbac_v1.ClusterRole)
+ROLE_BINDINGS = Resource(
+    _RBAC, "v1", "rolebindings", "RoleBinding", namespaced=True, type=rbac_v1.RoleBinding
+)
+CLUSTER_ROLES = Resource(
+    _RBAC, "v1", "clusterroles", "ClusterRole", namespaced=False, type=rbac_v1.ClusterRole
+)
 CLUSTER_ROLE_BINDINGS = Resource(
-    _RBAC, "v1", "clusterrolebindings", "ClusterRoleBinding", namespaced=False, type=rbac_v1.ClusterRoleBinding,
+    _RBAC,
+    "v1",
+    "clusterrolebindings",
+    "ClusterRoleBinding",
+    namespaced=False,
+    type=rbac_v1.ClusterRoleBinding,
 )
 
 ALL: tuple[Resource[Any], ...] = (
-    NAMESPACES, NODES, PODS, SERVICES, CONFIG_MAPS, SECRETS, SERVICE_ACCOUNTS, EVENTS, DEPLOYMENTS, REPLICA_SETS,
-    LEASES, ENDPOINT_SLICES, ROLES, ROLE_BINDINGS, CLUSTER_ROLES, CLUSTER_ROLE_BINDINGS,
+    NAMESPACES,
+    NODES,
+    PODS,
+    SERVICES,
+    CONFIG_MAPS,
+    SECRETS,
+    SERVICE_ACCOUNTS,
+    EVENTS,
+    DEPLOYMENTS,
+    REPLICA_SETS,
+    LEASES,
+    ENDPOINT_SLICES,
+    ROLES,
+    ROLE_BINDINGS,
+    CLUSTER_ROLES,
+    CLUSTER_ROLE_BINDINGS,
 )

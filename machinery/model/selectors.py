@@ -187,7 +187,9 @@ def _requirement(tokens: list[str], text: str) -> Requirement:
     if operator in {"=", "==", "!="}:
         value = tokens.pop(0) if tokens and tokens[0] not in _SIGNS else ""
         return _checked(Requirement(key, NOT_IN if operator == "!=" else IN, (value,)))
-    raise ValueError(f"unable to parse requirement: found {operator!r}, expected: in, notin, =, ==, !=, > or <")
+    raise ValueError(
+        f"unable to parse requirement: found {operator!r}, expected: in, notin, =, ==, !=, > or <"
+    )
 
 
 def _word(tokens: list[str], text: str, what: str) -> str:
@@ -209,7 +211,9 @@ def _values(tokens: list[str], text: str) -> tuple[str, ...]:
                 values.append("")
             wanting = True
         elif token in _SIGNS or not wanting:
-            raise ValueError(f"unable to parse requirement: found {token!r}, expected: ',' or ')' in {text!r}")
+            raise ValueError(
+                f"unable to parse requirement: found {token!r}, expected: ',' or ')' in {text!r}"
+            )
         else:
             values.append(token)
             wanting = False

@@ -45,15 +45,21 @@ def flag(field: str) -> str:
 class ComponentConfig:
     """What every process is told."""
 
-    name: str = setting("", help="name of this process in logs, causes and fault plans; default: the component")
-    server: str = setting("", help="the apiserver's gRPC address host:port; with --transport rest its https:// URL")
+    name: str = setting(
+        "", help="name of this process in logs, causes and fault plans; default: the component"
+    )
+    server: str = setting(
+        "", help="the apiserver's gRPC address host:port; with --transport rest its https:// URL"
+    )
     transport: Literal["grpc", "rest"] = setting("grpc", help="how to talk to the apiserver")
     ca_file: str = setting("", help="PEM certificate of the cluster's CA")
     cert_file: str = setting("", help="PEM client certificate; together with --key-file")
     key_file: str = setting("", help="PEM key of --cert-file")
     time_scale: float = setting(1.0, help="how many times faster than the wall the cluster's time runs")
     profile: Literal["default", "fast"] = setting("default", help="table of intervals")
-    log_level: Literal["debug", "info", "warning", "error"] = setting("info", help="least level that is logged")
+    log_level: Literal["debug", "info", "warning", "error"] = setting(
+        "info", help="least level that is logged"
+    )
     health_socket: str = setting("", help="unix socket for /livez, /readyz and /metrics; none if empty")
     notify_socket: str = setting("", help="unix datagram socket that is told READY=1; none if empty")
     faults_file: str = setting("", help="fault plan (JSON), read at the start and again at SIGHUP")

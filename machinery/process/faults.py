@@ -18,7 +18,17 @@ from machinery.model.errors import ApiError, Expired, Unavailable
 from machinery.model.log import SILENT, EventLog
 from machinery.wire import faults
 from machinery.wire.causes import CALLER_KEY
-from machinery.wire.faults import NO_PLAN, Call, Fault, FaultGate, FaultPlan, PlanError, Rule, Tally, parse_plan
+from machinery.wire.faults import (
+    NO_PLAN,
+    Call,
+    Fault,
+    FaultGate,
+    FaultPlan,
+    PlanError,
+    Rule,
+    Tally,
+    parse_plan,
+)
 from machinery.wire.services import abort
 
 
@@ -57,8 +67,12 @@ class PlannedFaults:
         rule, self._tallies = faults.decide(self._plan, self._tallies, call)
         if rule is not None:
             self._log.info(
-                "fault_injected", fault=rule.fault.value, caller=call.caller, callee=call.callee,
-                method=call.method, at=call.side,
+                "fault_injected",
+                fault=rule.fault.value,
+                caller=call.caller,
+                callee=call.callee,
+                method=call.method,
+                at=call.side,
             )
         return rule
 
@@ -97,7 +111,9 @@ def _rewrapped(inner: Any, behaviour: Callable[[Any, Any], Any]) -> Any:
     arity = "_".join("stream" if streaming else "unary" for streaming in sides)
     make = getattr(grpc, f"{arity}_rpc_method_handler")
     return make(
-        behaviour, request_deserializer=inner.request_deserializer, response_serializer=inner.response_serializer
+        behaviour,
+        request_deserializer=inner.request_deserializer,
+        response_serializer=inner.response_serializer,
     )
 
 

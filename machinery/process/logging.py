@@ -16,7 +16,9 @@ from datetime import UTC, datetime
 from typing import Final, TextIO
 
 LEVELS: Final = ("debug", "info", "warning", "error")
-_PLAIN = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_./:@+,%#[](){}<>*!?|~^$&;")
+_PLAIN = frozenset(
+    "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_./:@+,%#[](){}<>*!?|~^$&;"
+)
 
 
 class Log:

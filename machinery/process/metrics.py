@@ -1,7 +1,7 @@
 """Numbers about a process, in Prometheus' text format.
 
-    bindings = process.metrics.counter("scheduler_bindings_total", "Pods bound", ("result",))
-    bindings.add(1, "ok")
+bindings = process.metrics.counter("scheduler_bindings_total", "Pods bound", ("result",))
+bindings.add(1, "ok")
 """
 
 from __future__ import annotations

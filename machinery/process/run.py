@@ -170,7 +170,9 @@ def _begin_drain(log: Log) -> None:
 async def _watch_loop(process: Process) -> None:
     """Measure how late the loop wakes us: the time that it was kept busy, or that the process was stopped."""
     loop = asyncio.get_running_loop()
-    stalls = process.metrics.counter("event_loop_stall_seconds_total", "Wall time that the event loop was late")
+    stalls = process.metrics.counter(
+        "event_loop_stall_seconds_total", "Wall time that the event loop was late"
+    )
     worst = process.metrics.gauge("event_loop_stall_seconds_max", "Longest stall of the event loop")
     while True:
         begun = loop.time()

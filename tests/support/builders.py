@@ -51,13 +51,18 @@ def meta(name: str, namespace: str = "", **fields: Any) -> ObjectMeta:
     return ObjectMeta(name=name, namespace=namespace, **{**defaults, **fields})
 
 
-def resources(requests: Mapping[str, str] | None = None, limits: Mapping[str, str] | None = None) -> ResourceRequirements:
+def resources(
+    requests: Mapping[str, str] | None = None, limits: Mapping[str, str] | None = None
+) -> ResourceRequirements:
     """Give a container's requests and limits."""
     return ResourceRequirements(requests=dict(requests or {}), limits=dict(limits or {}))
 
 
 def container(
-    name: str = "main", *, requests: Mapping[str, str] | None = None, limits: Mapping[str, str] | None = None,
+    name: str = "main",
+    *,
+    requests: Mapping[str, str] | None = None,
+    limits: Mapping[str, str] | None = None,
     **fields: Any,
 ) -> Container:
     """Give a container."""
@@ -66,29 +71,50 @@ def container(
 
 
 def pod(
-    name: str = "web", namespace: str = "default", *, node: str = "", phase: str = "", ready: bool | None = None,
-    labels: Mapping[str, str] | None = None, containers: Iterable[Container] | None = None,
-    requests: Mapping[str, str] | None = None, limits: Mapping[str, str] | None = None,
-    owners: Iterable[OwnerReference] = (), conditions: Iterable[PodCondition] = (),
-    meta_fields: Mapping[str, Any] | None = None, **spec: Any,
+    name: str = "web",
+    namespace: str = "default",
+    *,
+    node: str = "",
+    phase: str = "",
+    ready: bool | None = None,
+    labels: Mapping[str, str] | None = None,
+    containers: Iterable[Container] | None = None,
+    requests: Mapping[str, str] | None = None,
+    limits: Mapping[str, str] | None = None,
+    owners: Iterable[OwnerReference] = (),
+    conditions: Iterable[PodCondition] = (),
+    meta_fields: Mapping[str, Any] | None = None,
+    **spec: Any,
 ) -> Pod:
     """Give a pod, with one container unless told otherwise."""
     known = list(conditions)
     if ready is not None:
         known.append(PodCondition(type="Ready", status="True" if ready else "False"))
     return Pod(
-        metadata=meta(name, namespace, labels=dict(labels or {}), ownerReferences=list(owners), **(meta_fields or {})),
+        metadata=meta(
+            name, namespace, labels=dict(labels or {}), ownerReferences=list(owners), **(meta_fields or {})
+        ),
         spec=PodSpec(
-            containers=list(containers) if containers is not None else [container(requests=requests, limits=limits)],
-            nodeName=node, **spec,
+            containers=list(containers)
+            if containers is not None
+            else [container(requests=requests, limits=limits)],
+            nodeName=node,
+            **spec,
         ),
         status=PodStatus(phase=phase, conditions=known),
     )
 
 
 def node(
-    name: str = "node-1", *, cpu: str = "4", memory: str = "8Gi", pods: str = "110", ready: bool | None = True,
-    labels: Mapping[str, str] | None = None, taints: Iterable[Taint] = (), unschedulable: bool | None = None,
+    name: str = "node-1",
+    *,
+    cpu: str = "4",
+    memory: str = "8Gi",
+    pods: str = "110",
+    ready: bool | None = True,
+    labels: Mapping[str, str] | None = None,
+    taints: Iterable[Taint] = (),
+    unschedulable: bool | None = None,
     **spec: Any,
 ) -> Node:
     """Give a node with room, Ready unless told otherwise."""
@@ -127,7 +153,11 @@ def template(labels: Mapping[str, str] | None = None, **container_fields: Any) -
 
 
 def replica_set(
-    name: str = "web-1", namespace: str = "default", *, replicas: int = 1, labels: Mapping[str, str] | None = None,
+    name: str = "web-1",
+    namespace: str = "default",
+    *,
+    replicas: int = 1,
+    labels: Mapping[str, str] | None = None,
     **fields: Any,
 ) -> ReplicaSet:
     """Give a ReplicaSet that selects `labels` (app=web)."""
@@ -141,7 +171,11 @@ def replica_set(
 
 
 def deployment(
-    name: str = "web", namespace: str = "default", *, replicas: int = 1, labels: Mapping[str, str] | None = None,
+    name: str = "web",
+    namespace: str = "default",
+    *,
+    replicas: int = 1,
+    labels: Mapping[str, str] | None = None,
     **fields: Any,
 ) -> Deployment:
     """Give a Deployment that selects `labels` (app=web)."""

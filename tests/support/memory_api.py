@@ -147,19 +147,33 @@ class MemoryApi:
         return _typed(self._found(resource, namespace, name), resource)
 
     async def list(
-        self, resource: Resource[T], selection: Selection = EVERYTHING, *, limit: int = 0, continue_: str = "",
-        resource_version: str = "", timeout_s: float = CALL_TIMEOUT_S,
+        self,
+        resource: Resource[T],
+        selection: Selection = EVERYTHING,
+        *,
+        limit: int = 0,
+        continue_: str = "",
+        resource_version: str = "",
+        timeout_s: float = CALL_TIMEOUT_S,
     ) -> Listing[T]:
         """Read a collection, or a page of it."""
         await self._call("list", resource, "")
-        found = [obj for key, obj in sorted(self.server.objects.items()) if _selected(key, obj, resource, selection)]
+        found = [
+            obj
+            for key, obj in sorted(self.server.objects.items())
+            if _selected(key, obj, resource, selection)
+        ]
         start = int(continue_ or 0)
         page = found[start : start + limit] if limit else found[start:]
         more = str(start + limit) if limit and start + limit < len(found) else ""
         return Listing([_typed(obj, resource) for obj in page], self.server.revision, more)
 
     async def watch(
-        self, resource: Resource[T], selection: Selection = EVERYTHING, *, resource_version: str,
+        self,
+        resource: Resource[T],
+        selection: Selection = EVERYTHING,
+        *,
+        resource_version: str,
         timeout_s: float = 0,
     ) -> AsyncIterator[Batch[T]]:
         """Yield batches of events after `resource_version`."""
@@ -182,7 +196,9 @@ class MemoryApi:
         await self._call("create", resource, meta["name"])
         key = _key(resource, meta.get("namespace", ""), meta["name"])
         if key in self.server.objects:
-            raise AlreadyExists(f'{resource} "{meta["name"]}" already exists', kind=str(resource), name=meta["name"])
+            raise AlreadyExists(
+                f'{resource} "{meta["name"]}" already exists', kind=str(resource), name=meta["name"]
+            )
         meta |= {"uid": self.server.new_uid(), "creationTimestamp": "2026-01-01T00:00:00Z"}
         self.server.write(key, None, body)
         return await self._reply("create", resource, body)
@@ -203,8 +219,15 @@ class MemoryApi:
         return await self._reply("update", resource, self._store(resource, before, after))
 
     async def patch(
-        self, resource: Resource[T], name: str, patch: Any, *, namespace: str = "", subresource: str = "",
-        kind: PatchType = PatchType.MERGE, timeout_s: float = CALL_TIMEOUT_S,
+        self,
+        resource: Resource[T],
+        name: str,
+        patch: Any,
+        *,
+        namespace: str = "",
+        subresource: str = "",
+        kind: PatchType = PatchType.MERGE,
+        timeout_s: float = CALL_TIMEOUT_S,
     ) -> T:
         """Merge a patch into an object; other kinds of patch are not built here."""
         await self._call("patch", resource, name)
@@ -217,7 +240,12 @@ class MemoryApi:
         return await self._reply("patch", resource, self._store(resource, before, after))
 
     async def delete(
-        self, resource: Resource[T], name: str, *, namespace: str = "", options: DeleteOptions | None = None,
+        self,
+        resource: Resource[T],
+        name: str,
+        *,
+        namespace: str = "",
+        options: DeleteOptions | None = None,
         timeout_s: float = CALL_TIMEOUT_S,
     ) -> None:
         """Delete, or mark as being deleted while finalizers hold it."""
@@ -235,7 +263,11 @@ class MemoryApi:
             self.server.write(key, before, marked)
 
     async def delete_collection(
-        self, resource: Resource[T], selection: Selection, *, options: DeleteOptions | None = None,
+        self,
+        resource: Resource[T],
+        selection: Selection,
+        *,
+        options: DeleteOptions | None = None,
         timeout_s: float = CALL_TIMEOUT_S,
     ) -> None:
         """Delete every object that is selected."""
@@ -245,8 +277,15 @@ class MemoryApi:
                 await self.delete(resource, key[2], namespace=key[1], options=options)
 
     async def post(
-        self, resource: Resource[Any], name: str, subresource: str, body: msgspec.Struct, reply: type[R], *,
-        namespace: str = "", timeout_s: float = CALL_TIMEOUT_S,
+        self,
+        resource: Resource[Any],
+        name: str,
+        subresource: str,
+        body: msgspec.Struct,
+        reply: type[R],
+        *,
+        namespace: str = "",
+        timeout_s: float = CALL_TIMEOUT_S,
     ) -> R:
         """Bind a pod; other subresources are not built here."""
         await self._call(f"post {subresource}", resource, name)
@@ -269,7 +308,10 @@ class MemoryApi:
         if meta.get("deletionTimestamp") and not meta.get("finalizers"):
             self.server.write(key, before, None)
             return after
-        same = {**after, "metadata": {**meta, "resourceVersion": before["metadata"]["resourceVersion"]}} == before
+        same = {
+            **after,
+            "metadata": {**meta, "resourceVersion": before["metadata"]["resourceVersion"]},
+        } == before
         if not same:
             self.server.write(key, before, after)
         return after
@@ -305,7 +347,9 @@ def _check_version(wanted: str, before: Json, resource: Resource[Any], name: str
     if wanted not in {"", before["metadata"]["resourceVersion"]}:
         raise Conflict(
             f'Operation cannot be fulfilled on {resource} "{name}": the object has been modified; please apply '
-            "your changes to the latest version and try again", kind=str(resource), name=name,
+            "your changes to the latest version and try again",
+            kind=str(resource),
+            name=name,
         )
 
 
@@ -339,10 +383,14 @@ def _watch_event(event: _Event, resource: Resource[T], selection: Selection) -> 
     was = _selected(event.key, event.before, resource, selection)
     now = _selected(event.key, event.after, resource, selection)
     if now and event.after is not None:
-        return WatchEvent(EventType.MODIFIED if was else EventType.ADDED, event.revision, _typed(event.after, resource))
+        return WatchEvent(
+            EventType.MODIFIED if was else EventType.ADDED, event.revision, _typed(event.after, resource)
+        )
     if was and event.before is not None:
         meta = {**event.before["metadata"], "resourceVersion": str(event.revision)}
-        return WatchEvent(EventType.DELETED, event.revision, _typed({**event.before, "metadata": meta}, resource))
+        return WatchEvent(
+            EventType.DELETED, event.revision, _typed({**event.before, "metadata": meta}, resource)
+        )
     return None
 
 

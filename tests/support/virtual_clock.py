@@ -83,7 +83,9 @@ class VirtualClock:
     def _wake_next(self) -> None:
         due_s, _, woken = heapq.heappop(self._sleepers)
         if due_s > self._end:
-            raise AssertionError(f"the virtual clock ran to its end, {self._end}: what does the test wait for?")
+            raise AssertionError(
+                f"the virtual clock ran to its end, {self._end}: what does the test wait for?"
+            )
         self._now = max(self._now, due_s)
         woken.set_result(None)
 

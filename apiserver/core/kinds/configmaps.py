@@ -23,7 +23,9 @@ def decoded_size(encoded: str) -> int:
 def key_causes(path: str, keys: Json) -> list[Cause]:
     """Find keys that could be no file's name."""
     return [
-        cause for key in keys for cause in causes.each_invalid(f"{path}[{key}]", key, names.config_key_errors(key))
+        cause
+        for key in keys
+        for cause in causes.each_invalid(f"{path}[{key}]", key, names.config_key_errors(key))
     ]
 
 

@@ -63,7 +63,9 @@ def _rolling_causes(rolling: Json, path: str) -> list[Cause]:
     if found:
         return found
     if _amount(unavailable) == 0 and _amount(surge) == 0:
-        found.append(causes.invalid(f"{path}.maxUnavailable", unavailable, "may not be 0 when `maxSurge` is 0"))
+        found.append(
+            causes.invalid(f"{path}.maxUnavailable", unavailable, "may not be 0 when `maxSurge` is 0")
+        )
     if isinstance(unavailable, str) and _amount(unavailable) > 100:
         found.append(causes.invalid(f"{path}.maxUnavailable", unavailable, "must not be greater than 100%"))
     return found
@@ -82,17 +84,29 @@ def _amount(value: int | str) -> int:
 
 
 def _validate_update(new: Json, old: Json) -> list[Cause]:
-    return [*_validate(new), *causes.unchanged("spec.selector", spec(new).get("selector"), spec(old).get("selector"))]
+    return [
+        *_validate(new),
+        *causes.unchanged("spec.selector", spec(new).get("selector"), spec(old).get("selector")),
+    ]
 
 
 def _validate_status(new: Json, _old: Json) -> list[Cause]:
-    counters = ("observedGeneration", "replicas", "updatedReplicas", "readyReplicas", "availableReplicas", "unavailableReplicas")
+    counters = (
+        "observedGeneration",
+        "replicas",
+        "updatedReplicas",
+        "readyReplicas",
+        "availableReplicas",
+        "unavailableReplicas",
+    )
     status = new.get("status") or {}
     found = workloads.status_causes(status, *counters)
     total, ready = status.get("replicas", 0), status.get("readyReplicas", 0)
     for name in ("updatedReplicas", "readyReplicas", "availableReplicas"):
         if status.get(name, 0) > total:
-            found.append(causes.invalid(f"status.{name}", status[name], "cannot be greater than status.replicas"))
+            found.append(
+                causes.invalid(f"status.{name}", status[name], "cannot be greater than status.replicas")
+            )
     if status.get("availableReplicas", 0) > ready:
         text = "cannot be greater than readyReplicas"
         found.append(causes.invalid("status.availableReplicas", status["availableReplicas"], text))

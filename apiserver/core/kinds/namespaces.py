@@ -60,7 +60,11 @@ def _label_causes(obj: Json) -> list[Cause]:
 def _validate_status(new: Json, _old: Json) -> list[Cause]:
     phase, deleted = (new.get("status") or {}).get("phase", ""), new["metadata"].get("deletionTimestamp")
     if deleted and phase != "Terminating":
-        return [causes.invalid("status.phase", phase, "may only be 'Terminating' if `deletionTimestamp` is not empty")]
+        return [
+            causes.invalid(
+                "status.phase", phase, "may only be 'Terminating' if `deletionTimestamp` is not empty"
+            )
+        ]
     if not deleted and phase not in {"", "Active"}:
         return [causes.invalid("status.phase", phase, "may only be 'Active' if `deletionTimestamp` is empty")]
     return []

@@ -61,7 +61,11 @@ def _validate(obj: Json) -> list[Cause]:
     for index, text in enumerate(node.get("podCIDRs") or []):
         found += ports.range_causes(f"spec.podCIDRs[{index}]", text)
     if len(node.get("podCIDRs") or []) > 1:
-        found.append(causes.invalid("spec.podCIDRs", node["podCIDRs"], "may specify no more than one CIDR for each IP family"))
+        found.append(
+            causes.invalid(
+                "spec.podCIDRs", node["podCIDRs"], "may specify no more than one CIDR for each IP family"
+            )
+        )
     return found + _status_causes(obj.get("status") or {})
 
 

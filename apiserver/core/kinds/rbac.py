@@ -43,7 +43,9 @@ def _rule_causes(rule: Json, path: str, *, namespaced: bool) -> list[Cause]:
             found.append(causes.invalid(f"{path}.nonResourceURLs", urls, text))
         return found
     if not rule.get("apiGroups"):
-        found.append(causes.required(f"{path}.apiGroups", "resource rules must supply at least one api group"))
+        found.append(
+            causes.required(f"{path}.apiGroups", "resource rules must supply at least one api group")
+        )
     if not rule.get("resources"):
         found.append(causes.required(f"{path}.resources", "resource rules must supply at least one resource"))
     return found

@@ -23,17 +23,28 @@ def _validate(obj: Json) -> list[Cause]:
 
 
 def _validate_update(new: Json, old: Json) -> list[Cause]:
-    return [*_validate(new), *causes.unchanged("spec.selector", spec(new).get("selector"), spec(old).get("selector"))]
+    return [
+        *_validate(new),
+        *causes.unchanged("spec.selector", spec(new).get("selector"), spec(old).get("selector")),
+    ]
 
 
 def _validate_status(new: Json, _old: Json) -> list[Cause]:
     status = new.get("status") or {}
-    counters = ("replicas", "fullyLabeledReplicas", "readyReplicas", "availableReplicas", "observedGeneration")
+    counters = (
+        "replicas",
+        "fullyLabeledReplicas",
+        "readyReplicas",
+        "availableReplicas",
+        "observedGeneration",
+    )
     found = workloads.status_causes(status, *counters)
     total = status.get("replicas", 0)
     for name in ("fullyLabeledReplicas", "readyReplicas", "availableReplicas"):
         if status.get(name, 0) > total:
-            found.append(causes.invalid(f"status.{name}", status[name], "cannot be greater than status.replicas"))
+            found.append(
+                causes.invalid(f"status.{name}", status[name], "cannot be greater than status.replicas")
+            )
     if status.get("availableReplicas", 0) > status.get("readyReplicas", 0):
         text = "cannot be greater than readyReplicas"
         found.append(causes.invalid("status.availableReplicas", status["availableReplicas"], text))

@@ -59,7 +59,9 @@ def _type_causes(type_: str, data: Json) -> list[Cause]:
     required = _REQUIRED_KEYS.get(type_, ())
     found = [causes.required(f"data[{key}]") for key in required if key not in data]
     if type_.startswith("kubernetes.io/docker") and not found and not _is_json(data[required[0]]):
-        found.append(causes.invalid(f"data[{required[0]}]", "<secret contents redacted>", "it has to be JSON"))
+        found.append(
+            causes.invalid(f"data[{required[0]}]", "<secret contents redacted>", "it has to be JSON")
+        )
     return found
 
 
@@ -77,7 +79,11 @@ def _prepare_update(new: Json, old: Json, _context: object) -> Json:
 
 
 def _validate_update(new: Json, old: Json) -> list[Cause]:
-    return [*causes.unchanged("type", new["type"], old.get("type")), *frozen_causes(new, old, "data"), *_validate(new)]
+    return [
+        *causes.unchanged("type", new["type"], old.get("type")),
+        *frozen_causes(new, old, "data"),
+        *_validate(new),
+    ]
 
 
 def _fields(obj: Json) -> dict[str, str]:

@@ -63,7 +63,9 @@ def _prepare_update(new: Json, old: Json, _context: WriteContext) -> Json:
     elif type_ != "ExternalName":
         _keep_addresses(after, before)
     _drop_type_leftovers(after, before)
-    after["ports"] = [_with_node_port(port, before.get("ports") or [], type_) for port in after.get("ports") or []]
+    after["ports"] = [
+        _with_node_port(port, before.get("ports") or [], type_) for port in after.get("ports") or []
+    ]
     if not after["ports"]:
         del after["ports"]
     return with_families(kept({**new, "spec": after}, old, "status"))
@@ -71,7 +73,9 @@ def _prepare_update(new: Json, old: Json, _context: WriteContext) -> Json:
 
 def _drop_type_leftovers(after: Json, before: Json) -> None:
     """Drop what only the old type had, unless the update speaks of it."""
-    if after.get("type") not in EXTERNAL and after.get("externalTrafficPolicy") == before.get("externalTrafficPolicy"):
+    if after.get("type") not in EXTERNAL and after.get("externalTrafficPolicy") == before.get(
+        "externalTrafficPolicy"
+    ):
         after.pop("externalTrafficPolicy", None)
     if after.get("type") != "LoadBalancer":
         after.pop("allocateLoadBalancerNodePorts", None)
@@ -90,7 +94,11 @@ def _with_node_port(port: Json, before: list[Json], type_: str | None) -> Json:
     """Carry a port's node port over, or drop it with the type that had it."""
     same = next((old for old in before if _number(old) == _number(port)), {})
     if type_ in EXTERNAL:
-        return {**port, "nodePort": same["nodePort"]} if not port.get("nodePort") and same.get("nodePort") else port
+        return (
+            {**port, "nodePort": same["nodePort"]}
+            if not port.get("nodePort") and same.get("nodePort")
+            else port
+        )
     if port.get("nodePort") and port.get("nodePort") == same.get("nodePort"):
         return {key: value for key, value in port.items() if key != "nodePort"}
     return port

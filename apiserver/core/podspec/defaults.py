@@ -107,7 +107,12 @@ def _default_source(source: Json) -> None:
 
 
 def _default_probe(probe: Json) -> None:
-    for name, value in (("timeoutSeconds", 1), ("periodSeconds", 10), ("successThreshold", 1), ("failureThreshold", 3)):
+    for name, value in (
+        ("timeoutSeconds", 1),
+        ("periodSeconds", 10),
+        ("successThreshold", 1),
+        ("failureThreshold", 3),
+    ):
         probe.setdefault(name, value)
     _default_http(probe.get("httpGet"))
     if "grpc" in probe:

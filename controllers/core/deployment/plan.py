@@ -45,7 +45,10 @@ _SELECTS_ALL = "This deployment is selecting all pods. A non-empty selector is r
 
 
 def plan(
-    deployment: Deployment, replica_sets: list[ReplicaSet], pods: list[Pod], moment: Moment,
+    deployment: Deployment,
+    replica_sets: list[ReplicaSet],
+    pods: list[Pod],
+    moment: Moment,
     facts: Facts = NO_FACTS,
 ) -> Plan:
     """Plan for a deployment, given the ReplicaSets and pods of its namespace.
@@ -103,7 +106,12 @@ def _roll_out(view: View, pods: Iterable[Pod]) -> Step:
 
 
 def _create(
-    view: View, replicas: int, replica_sets: list[ReplicaSet], told: DeploymentStatus, moment: Moment, facts: Facts
+    view: View,
+    replicas: int,
+    replica_sets: list[ReplicaSet],
+    told: DeploymentStatus,
+    moment: Moment,
+    facts: Facts,
 ) -> Plan:
     deployment = view.deployment
     new = _new_replica_set(view, replicas)
@@ -116,17 +124,21 @@ def _create(
         noted = patch_status(DEPLOYMENTS, deployment, failed)
         return Plan((*noted, Create(REPLICA_SETS, new, on_success=_created(deployment, name, replicas))))
     told = status.with_creation(name, deployment, told, moment)
-    return Plan((
-        Create(REPLICA_SETS, new, on_success=_created(deployment, name, replicas)),
-        *patch_status(DEPLOYMENTS, deployment, told),
-        *_mark_revision(deployment, revisions.revision(new), view),
-    ))
+    return Plan(
+        (
+            Create(REPLICA_SETS, new, on_success=_created(deployment, name, replicas)),
+            *patch_status(DEPLOYMENTS, deployment, told),
+            *_mark_revision(deployment, revisions.revision(new), view),
+        )
+    )
 
 
 def _created(deployment: Deployment, name: str, replicas: int) -> RecordEvent | None:
     if not replicas:
         return None
-    return event(deployment, "Normal", "ScalingReplicaSet", f"Scaled up replica set {name} from 0 to {replicas}")
+    return event(
+        deployment, "Normal", "ScalingReplicaSet", f"Scaled up replica set {name} from 0 to {replicas}"
+    )
 
 
 def _new_replica_set(view: View, replicas: int) -> ReplicaSet:

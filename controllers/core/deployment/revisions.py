@@ -11,10 +11,16 @@ REVISION: Final = "deployment.kubernetes.io/revision"
 HISTORY: Final = "deployment.kubernetes.io/revision-history"
 DESIRED: Final = "deployment.kubernetes.io/desired-replicas"
 MAXIMUM: Final = "deployment.kubernetes.io/max-replicas"
-_NOT_COPIED: Final = frozenset({
-    "kubectl.kubernetes.io/last-applied-configuration", "deprecated.deployment.rollback.to",
-    REVISION, HISTORY, DESIRED, MAXIMUM,
-})
+_NOT_COPIED: Final = frozenset(
+    {
+        "kubectl.kubernetes.io/last-applied-configuration",
+        "deprecated.deployment.rollback.to",
+        REVISION,
+        HISTORY,
+        DESIRED,
+        MAXIMUM,
+    }
+)
 _HISTORY_LENGTH: Final = 2_000  # characters; older revisions fall out
 
 

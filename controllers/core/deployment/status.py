@@ -36,7 +36,8 @@ def compute(view: View, moment: Moment) -> DeploymentStatus:
     ready_enough = available(every) >= deployment.spec.replicas - max_unavailable(deployment)
     word = "has" if ready_enough else "does not have"
     condition = DeploymentCondition(
-        type=AVAILABLE, status="True" if ready_enough else "False",
+        type=AVAILABLE,
+        status="True" if ready_enough else "False",
         reason="MinimumReplicasAvailable" if ready_enough else "MinimumReplicasUnavailable",
         message=f"Deployment {word} minimum availability.",
     )
@@ -76,7 +77,9 @@ def with_progress(view: View, status: DeploymentStatus, moment: Moment) -> Deplo
     return _with_replica_failure(view, status, moment)
 
 
-def with_creation(name: str, deployment: Deployment, status: DeploymentStatus, moment: Moment) -> DeploymentStatus:
+def with_creation(
+    name: str, deployment: Deployment, status: DeploymentStatus, moment: Moment
+) -> DeploymentStatus:
     """Note that a new ReplicaSet has been made."""
     if not has_deadline(deployment):
         return status
@@ -129,7 +132,9 @@ def _stays_complete(status: DeploymentStatus) -> bool:
 
 def _judged(view: View, status: DeploymentStatus, moment: Moment) -> DeploymentStatus:
     deployment = view.deployment
-    what = f'ReplicaSet "{view.new.metadata.name}"' if view.new else f'Deployment "{deployment.metadata.name}"'
+    what = (
+        f'ReplicaSet "{view.new.metadata.name}"' if view.new else f'Deployment "{deployment.metadata.name}"'
+    )
     if is_complete(deployment, status):
         return _progressing(status, "True", COMPLETE, f"{what} has successfully progressed.", moment)
     if _has_moved(deployment.status, status):
@@ -167,7 +172,8 @@ def _has_timed_out(deployment: Deployment, status: DeploymentStatus, moment: Mom
 def _forget_update_time(status: DeploymentStatus) -> DeploymentStatus:
     """Make room for a condition that is renewed with the same reason; its transition time stays."""
     conditions = [
-        msgspec.structs.replace(item, reason="") if item.type == PROGRESSING else item for item in status.conditions
+        msgspec.structs.replace(item, reason="") if item.type == PROGRESSING else item
+        for item in status.conditions
     ]
     return _replace(status, conditions)
 

@@ -48,7 +48,8 @@ async def test_acknowledged_writes_survive_a_crash(server: EtcdServer, storage: 
 
 
 async def test_a_frozen_server_ends_a_write_with_its_outcome_unknown(
-    server: EtcdServer, storage: EtcdStorage,
+    server: EtcdServer,
+    storage: EtcdStorage,
 ) -> None:
     """A write to a frozen etcd ends within its deadline, as OutcomeUnknown, and is not written twice."""
     outcome = await storage.create("/a", b"one")
