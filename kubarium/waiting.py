@@ -7,17 +7,16 @@ import time
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
-from machinery.client.grpc_transport import connect_grpc
-from machinery.process.tls import ClientTls
-
 from kubarium.core.components import ADMIN
 from kubarium.errors import KubariumError
 from kubarium.pki import Pki
 from machinery.client.api import Api, EventType
+from machinery.client.grpc_transport import connect_grpc
 from machinery.model.conditions import find
 from machinery.model.errors import ApiError, Expired, NotFound
 from machinery.model.k8s import core_v1
 from machinery.model.resources import NODES
+from machinery.process.tls import ClientTls
 
 if TYPE_CHECKING:
     from kubarium.cluster import Cluster

@@ -56,7 +56,7 @@ class LeaderElector:
         log: EventLog = SILENT,
     ) -> None:
         if not lease_duration_s > renew_deadline_s > retry_period_s * _JITTER_FACTOR:
-            raise ValueError("a leader needs lease duration > renew deadline > 1.2 × retry period")
+            raise ValueError("a leader needs lease duration > renew deadline > 1.2 x retry period")
         self._api = api
         self._namespace = namespace
         self._name = name

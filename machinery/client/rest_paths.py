@@ -22,7 +22,9 @@ def query(selection: Selection, **options: str) -> dict[str, str]:
     """Write selectors and options as a query; what is empty is left out."""
     texts = {"labelSelector": selection.label_selector, "fieldSelector": selection.field_selector, **options}
     return {
-        key: text for key, text in texts.items() if text not in {"", "0"} or key == "resourceVersion" and text
+        key: text
+        for key, text in texts.items()
+        if text not in {"", "0"} or (key == "resourceVersion" and text)
     }
 
 

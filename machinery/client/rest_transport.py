@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeVar
@@ -22,6 +22,7 @@ from machinery.client.api import (
     Selection,
     WatchEvent,
 )
+from machinery.client.rest_faults import RestFaults
 from machinery.client.tls import ClientTls
 from machinery.model.errors import (
     BY_CODE,
@@ -35,6 +36,7 @@ from machinery.model.k8s.meta_v1 import ListMeta, ObjectMeta
 from machinery.model.resources import KubeObject, Resource
 from machinery.wire import objects
 from machinery.wire.causes import request_metadata
+from machinery.wire.faults import Fault, FaultGate
 
 if TYPE_CHECKING:
     import aiohttp
@@ -43,6 +45,16 @@ T = TypeVar("T", bound=KubeObject)
 R = TypeVar("R")
 Batch: TypeAlias = list[WatchEvent[T]]
 
+_METHODS: Final = {  # calls as the gRPC door and fault plans name them → HTTP
+    "Get": "GET",
+    "List": "GET",
+    "Watch": "GET",
+    "Create": "POST",
+    "Update": "PUT",
+    "Patch": "PATCH",
+    "Delete": "DELETE",
+    "DeleteCollection": "DELETE",
+}
 SILENCE_LIMIT_S: Final = 120.0  # wall seconds; servers send a bookmark about every minute
 
 
@@ -89,6 +101,7 @@ class RestApi:
         self._url = server_url.rstrip("/")
         self._credentials = credentials
         self._caller = caller
+        self._faults = RestFaults(faults, caller)
         self._session: aiohttp.ClientSession | None = None
         self._closed = False
 
@@ -97,7 +110,7 @@ class RestApi:
     ) -> T:
         """Read one object, as of now."""
         path = rest_paths.path(resource, namespace, name)
-        return objects.decode(await self._request("GET", path, timeout_s=timeout_s), resource.type)
+        return objects.decode(await self._request("Get", path, timeout_s=timeout_s), resource.type)
 
     async def list(
         self,
@@ -114,7 +127,7 @@ class RestApi:
             selection, limit=str(limit or ""), resourceVersion=resource_version, **{"continue": continue_}
         )
         body = await self._request(
-            "GET", rest_paths.path(resource, selection.namespace), query=query, timeout_s=timeout_s
+            "List", rest_paths.path(resource, selection.namespace), query=query, timeout_s=timeout_s
         )
         page = objects.decode(body, _Page)
         items = [objects.decode(bytes(item), resource.type) for item in page.items or ()]
@@ -137,10 +150,12 @@ class RestApi:
             timeoutSeconds=str(int(timeout_s) or ""),
         )
         path = rest_paths.path(resource, selection.namespace)
-        async with self._response("GET", path, query=query) as response:
+        await self._faults.before(self._faults.decide("Watch"), None)
+        async with self._response("Watch", path, query=query) as response:
             yield []
             rest = b""
             async for chunk in response.content.iter_any():
+                await self._faults.streaming("Watch")
                 *lines, rest = (rest + chunk).split(b"\n")
                 if lines:
                     yield [_event(line, resource) for line in lines if line.strip()]
@@ -148,14 +163,14 @@ class RestApi:
     async def create(self, resource: Resource[T], obj: T, *, timeout_s: float = CALL_TIMEOUT_S) -> T:
         """Write a new object, into the namespace that its metadata names."""
         path = rest_paths.path(resource, obj.metadata.namespace)
-        return objects.decode(await self._request("POST", path, obj, timeout_s=timeout_s), resource.type)
+        return objects.decode(await self._request("Create", path, obj, timeout_s=timeout_s), resource.type)
 
     async def update(
         self, resource: Resource[T], obj: T, *, subresource: str = "", timeout_s: float = CALL_TIMEOUT_S
     ) -> T:
         """Replace an object; with a resourceVersion in its metadata only that version."""
         path = rest_paths.path(resource, obj.metadata.namespace, obj.metadata.name, subresource)
-        return objects.decode(await self._request("PUT", path, obj, timeout_s=timeout_s), resource.type)
+        return objects.decode(await self._request("Update", path, obj, timeout_s=timeout_s), resource.type)
 
     async def patch(
         self,
@@ -171,7 +186,7 @@ class RestApi:
         """Change some fields."""
         path = rest_paths.path(resource, namespace, name, subresource)
         query = {"fieldManager": self._caller}
-        body = await self._request("PATCH", path, patch, query=query, media=kind.value, timeout_s=timeout_s)
+        body = await self._request("Patch", path, patch, query=query, media=kind.value, timeout_s=timeout_s)
         return objects.decode(body, resource.type)
 
     async def delete(
@@ -185,7 +200,7 @@ class RestApi:
     ) -> None:
         """Delete, or ask to."""
         path = rest_paths.path(resource, namespace, name)
-        await self._request("DELETE", path, rest_paths.delete_options(options), timeout_s=timeout_s)
+        await self._request("Delete", path, rest_paths.delete_options(options), timeout_s=timeout_s)
 
     async def delete_collection(
         self,
@@ -198,7 +213,7 @@ class RestApi:
         """Delete every object that is selected."""
         path, query = rest_paths.path(resource, selection.namespace), rest_paths.query(selection)
         await self._request(
-            "DELETE", path, rest_paths.delete_options(options), query=query, timeout_s=timeout_s
+            "DeleteCollection", path, rest_paths.delete_options(options), query=query, timeout_s=timeout_s
         )
 
     async def post(
@@ -214,7 +229,7 @@ class RestApi:
     ) -> R:
         """Create a subresource of an object."""
         path = rest_paths.path(resource, namespace, name, subresource)
-        return objects.decode(await self._request("POST", path, body, timeout_s=timeout_s), reply)
+        return objects.decode(await self._request("Create", path, body, timeout_s=timeout_s), reply)
 
     async def aclose(self) -> None:
         """End every call and the connections."""
@@ -224,7 +239,7 @@ class RestApi:
 
     async def _request(
         self,
-        method: str,
+        call: str,
         path: str,
         body: Any = None,
         *,
@@ -232,15 +247,23 @@ class RestApi:
         query: Mapping[str, str] | None = None,
         media: str = "application/json",
     ) -> bytes:
-        async with self._response(
-            method, path, body, query=query, media=media, timeout_s=timeout_s
-        ) as response:
+        rule = self._faults.decide(call)
+        await self._faults.before(rule, timeout_s)
+        answer = await self._send(call, path, body, query=query, media=media, timeout_s=timeout_s)
+        await self._faults.after(rule, timeout_s)
+        if rule and rule.fault is Fault.DUPLICATE:
+            with suppress(ApiError):  # nobody waits for the answer to a message that the network doubled
+                await self._send(call, path, body, query=query, media=media, timeout_s=timeout_s)
+        return answer
+
+    async def _send(self, call: str, path: str, body: Any, **options: Any) -> bytes:
+        async with self._response(call, path, body, **options) as response:
             return await response.read()
 
     @asynccontextmanager
     async def _response(
         self,
-        method: str,
+        call: str,
         path: str,
         body: Any = None,
         *,
@@ -249,8 +272,9 @@ class RestApi:
         timeout_s: float | None = None,
     ) -> AsyncIterator[aiohttp.ClientResponse]:
         """Send a request and hand its answer over while the connection is open; errors become ApiErrors."""
-        import aiohttp  # noqa: PLC0415 - 15 MB that only users of this transport pay for
+        import aiohttp
 
+        method = _METHODS[call]
         limits = aiohttp.ClientTimeout(
             total=timeout_s, sock_connect=5, sock_read=timeout_s or SILENCE_LIMIT_S
         )
@@ -272,7 +296,7 @@ class RestApi:
             raise Unavailable(f"{method} {path}: {error}") from error
 
     def _opened(self) -> aiohttp.ClientSession:
-        import aiohttp  # noqa: PLC0415 - see above
+        import aiohttp
 
         if self._closed:
             raise Unavailable("the connection to the apiserver is closed")

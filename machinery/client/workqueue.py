@@ -1,4 +1,6 @@
-"""The queue between watch events and workers. For every key:
+"""The queue between watch events and workers.
+
+For every key:
 
 - it stands in the queue at most once, however often it is added;
 - no two workers have it at the same time;

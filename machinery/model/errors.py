@@ -97,7 +97,7 @@ class ApiError(Exception):
         return {key: value for key, value in details.items() if value}
 
 
-class Definite(ApiError):
+class Definite(ApiError):  # noqa: N818 - it names an outcome
     """The server decided: nothing was written."""
 
 
@@ -185,7 +185,7 @@ class NotImplementedHere(Definite):
     code, reason = 501, "NotImplemented"
 
 
-class OutcomeUnknown(ApiError):
+class OutcomeUnknown(ApiError):  # noqa: N818 - it names an outcome
     """It may have happened, or not: read again before you retry."""
 
 

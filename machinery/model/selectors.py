@@ -139,7 +139,7 @@ def parse_labels(text: str) -> LabelMatcher:
         requirements.append(_requirement(tokens, text))
         if tokens and (sign := tokens.pop(0)) != ",":
             raise ValueError(f"unable to parse requirement: found {sign!r}, expected: ',' or end of {text!r}")
-        elif tokens == [] and text.rstrip().endswith(","):
+        if tokens == [] and text.rstrip().endswith(","):
             raise ValueError(f"unable to parse requirement: {text!r} ends with ','")
     return LabelMatcher(tuple(requirements))
 
@@ -205,17 +205,15 @@ def _values(tokens: list[str], text: str) -> tuple[str, ...]:
     values: list[str] = []
     wanting = True  # a value, or the empty one between two commas
     while tokens and tokens[0] != ")":
-        token = tokens.pop(0)
-        if token == ",":
+        word = tokens.pop(0)
+        if word == ",":
             if wanting:
                 values.append("")
             wanting = True
-        elif token in _SIGNS or not wanting:
-            raise ValueError(
-                f"unable to parse requirement: found {token!r}, expected: ',' or ')' in {text!r}"
-            )
+        elif word in _SIGNS or not wanting:
+            raise ValueError(f"unable to parse requirement: found {word!r}, expected: ',' or ')' in {text!r}")
         else:
-            values.append(token)
+            values.append(word)
             wanting = False
     if not tokens:
         raise ValueError(f"unable to parse requirement: no ')' in {text!r}")

@@ -179,7 +179,7 @@ def _many(read_one: Callable[[str], Any]) -> Callable[[str], tuple[Any, ...]]:
     return read
 
 
-def _number(kind: type[int] | type[float]) -> Callable[[str], Any]:
+def _number(kind: type[int | float]) -> Callable[[str], Any]:
     def read(text: str) -> Any:
         try:
             return kind(text)

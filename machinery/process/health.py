@@ -75,7 +75,7 @@ def private_socket(path: str, kind: socket.SocketKind = socket.SOCK_STREAM) -> s
     bound = socket.socket(socket.AF_UNIX, kind)
     with PrivateFiles():
         bound.bind(path)
-    bound.setblocking(False)
+    bound.settimeout(0)
     return bound
 
 

@@ -61,10 +61,10 @@ class Process:
         config = self.config
         tls = ClientTls(config.ca_file, config.cert_file, config.key_file) if config.ca_file else None
         if config.transport == "rest":
-            from machinery.client.rest_transport import connect_rest  # noqa: PLC0415 - aiohttp is heavy
+            from machinery.client.rest_transport import connect_rest
 
             return connect_rest(config.server, tls, caller=self.name, faults=self.faults)
-        from machinery.client.grpc_transport import connect_grpc  # noqa: PLC0415 - only for those who connect
+        from machinery.client.grpc_transport import connect_grpc
 
         return connect_grpc(config.server, tls, caller=self.name, faults=self.faults)
 
@@ -87,7 +87,7 @@ def run(
     config = parse(config_class, argv)
     os.environ.setdefault("GRPC_VERBOSITY", "NONE")  # our own log says what matters
     os.environ.setdefault("GRPC_DNS_RESOLVER", "native")
-    import uvloop  # noqa: PLC0415 - tests of this module's parts do without
+    import uvloop
 
     log = Log(config.name or component, config.log_level)
     capture_libraries(log)

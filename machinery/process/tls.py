@@ -60,8 +60,8 @@ def peer_of_rpc(context: Any) -> Peer:
 @lru_cache(maxsize=1024)
 def peer_of_certificate(certificate: bytes) -> Peer:
     """Read a certificate, PEM or DER, that TLS has verified already."""
-    from cryptography import x509  # noqa: PLC0415 - several MB, for servers only
-    from cryptography.x509.oid import NameOID  # noqa: PLC0415
+    from cryptography import x509
+    from cryptography.x509.oid import NameOID
 
     pem = certificate.startswith(b"-----")
     subject = (x509.load_pem_x509_certificate if pem else x509.load_der_x509_certificate)(certificate).subject
