@@ -91,6 +91,7 @@ class EventRecorder:
         self._arrived = asyncio.Event()
         self._written: OrderedDict[_Identity, _Written] = OrderedDict()
         self._budgets: OrderedDict[str, _Budget] = OrderedDict()
+        self._serial = 0  # the last one used: wall nanoseconds, or one more where two events share theirs
 
     def record(self, obj: KubeObject | ObjectReference, type_: str, reason: str, message: str) -> None:
         """Note an event; it is written by `run`, soon. Never waits, never fails."""
@@ -150,7 +151,8 @@ class EventRecorder:
 
     def _event(self, pending: _Pending) -> Event:
         about, at_text = pending.about, self._clock.timescale.format(pending.at_s)
-        serial = f"{int(self._clock.timescale.wall(pending.at_s) * 1e9):x}"
+        self._serial = max(self._serial + 1, int(self._clock.timescale.wall(pending.at_s) * 1e9))
+        serial = f"{self._serial:x}"
         name = f"{about.name[: 253 - len(serial) - 1]}.{serial}"
         return Event(
             metadata=ObjectMeta(name=name, namespace=_namespace(about)),

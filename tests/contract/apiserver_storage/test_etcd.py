@@ -152,7 +152,7 @@ async def test_a_key_with_a_ttl_goes_by_itself(storage: EtcdStorage) -> None:
     await storage.update("/event", b"two", outcome.revision)
 
     async with asyncio.timeout(10):
-        while await storage.get("/event"):  # noqa: ASYNC110 - nobody tells us
+        while await storage.get("/event"):
             await asyncio.sleep(0.2)
 
 

@@ -1,0 +1,61 @@
+import asyncio
+
+import pytest
+
+from machinery.client.events import NORMAL, WARNING, EventRecorder
+from machinery.model.resources import EVENTS
+from tests.support import builders
+from tests.support.memory_api import MemoryServer
+from tests.support.virtual_clock import VirtualClock
+
+
+@pytest.fixture
+def clock() -> VirtualClock:
+    return VirtualClock()
+
+
+@pytest.fixture
+def server() -> MemoryServer:
+    return MemoryServer()
+
+
+@pytest.fixture
+def recorder(server, clock) -> EventRecorder:
+    return EventRecorder(server.api(), component="kubelet", host="node-1", clock=clock)
+
+
+async def events(server: MemoryServer) -> list:
+    return (await server.api().list(EVENTS)).items
+
+
+async def test_equal_events_are_one_with_a_count(server, recorder, clock):
+    """Count and lastTimestamp grow, firstTimestamp stays."""
+    for _ in range(3):
+        recorder.record(builders.pod("web"), WARNING, "BackOff", "again")
+        await recorder.flush()
+        await clock.sleep(10)
+    (event,) = await events(server)
+    assert (event.count, event.reason, event.source.component) == (3, "BackOff", "kubelet")
+    assert event.firstTimestamp < event.lastTimestamp
+
+
+async def test_an_object_that_floods_is_throttled(server, recorder):
+    """25 at once, the others are dropped."""
+    for number in range(60):
+        recorder.record(builders.pod("web"), NORMAL, "Noise", f"number {number}")
+    recorder.record(builders.pod("other"), NORMAL, "Noise", "its own budget")
+    await recorder.flush()
+    names = [event.involvedObject.name for event in await events(server)]
+    assert (names.count("web"), names.count("other")) == (25, 1)
+
+
+async def test_recording_never_waits_for_the_server(server, recorder):
+    """`run` writes beside the work."""
+    task = asyncio.ensure_future(recorder.run())
+    recorder.record(builders.pod("web"), NORMAL, "Started", "x")
+    assert await events(server) == []
+    for _ in range(20):
+        await asyncio.sleep(0)
+    assert len(await events(server)) == 1
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)

@@ -1,0 +1,99 @@
+import io
+from dataclasses import dataclass
+from typing import Literal
+
+import pytest
+
+from machinery.process.config import ComponentConfig, ConfigError, parse, setting, to_argv
+from machinery.process.health import Health
+from machinery.process.logging import Log
+from machinery.process.metrics import Metrics
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SampleConfig(ComponentConfig):
+    listen: tuple[str, ...] = setting((), help="addresses")
+    pace: Literal["slow", "quick"] = setting("slow", help="how fast")
+    count: int = setting(1, help="how many")
+    dry: bool = setting(default=False, help="do nothing")
+
+    def validate(self) -> None:
+        ComponentConfig.validate(self)
+        if self.count < 1:
+            raise ConfigError("count", f"has to be at least 1, not {self.count}")
+
+
+def test_a_configuration_survives_its_command_line():
+    """What `to_argv` writes, `parse` reads back."""
+    config = SampleConfig(listen=("a:1", "b:2"), pace="quick", count=3, dry=True, time_scale=2.5)
+    assert parse(SampleConfig, to_argv(config)) == config
+
+
+@pytest.mark.parametrize(
+    ("argv", "said"),
+    [
+        (["--count=0"], "--count: has to be at least 1"),
+        (["--count=many"], "--count"),
+        (["--pace=fast"], "has to be one of slow, quick"),
+        (["--time-scale=0"], "--time-scale: has to be above 0"),
+        (["--ca-file=/does/not/exist"], "--ca-file: /does/not/exist does not exist"),
+        (["--unknown=1"], "--unknown"),
+        (["--cert-file=/dev/null"], "--cert-file: goes together with --key-file"),
+    ],
+)
+def test_a_wrong_flag_ends_the_process_and_is_named(argv, said, capsys):
+    """Exit code 2, and a line that names the flag."""
+    with pytest.raises(SystemExit) as leaving:
+        parse(SampleConfig, argv)
+    assert leaving.value.code == 2
+    assert said in capsys.readouterr().err
+
+
+def test_a_log_line_is_one_line_whatever_is_in_it():
+    """Quotes and line breaks are escaped."""
+    stream = io.StringIO()
+    Log("scheduler", stream=stream).bind(node="node-1").info("pod_bound", pod="a b", note='x"\ny', took=0.5)
+    line = stream.getvalue()
+    assert line.count("\n") == 1
+    assert ' component=scheduler event=pod_bound node=node-1 pod="a b" note="x\\"\\ny" took=0.5' in line
+
+
+def test_a_level_below_the_threshold_is_not_written():
+    """`debug` is silent at `info`."""
+    stream = io.StringIO()
+    Log("x", "info", stream).debug("noise")
+    assert stream.getvalue() == ""
+
+
+def test_metrics_are_rendered_for_prometheus():
+    """Counters, gauges and cumulative buckets with labels."""
+    metrics = Metrics()
+    metrics.counter("done_total", "Done", ("result",)).add(2, 'o"k')
+    metrics.histogram("took_seconds", "Took", buckets=(0.1, 1.0)).observe(0.5)
+    text = metrics.render()
+    assert 'done_total{result="o\\"k"} 2' in text
+    assert 'took_seconds_bucket{le="0.1"} 0' in text
+    assert 'took_seconds_bucket{le="+Inf"} 1' in text
+    assert "process_resident_memory_bytes" in text
+
+
+def test_a_name_is_one_kind_of_metric():
+    """Asking for another kind is a bug that shows at once."""
+    metrics = Metrics()
+    metrics.counter("a", "A")
+    with pytest.raises(TypeError):
+        metrics.gauge("a", "A")
+
+
+def test_ready_is_who_said_so_and_passes_every_check():
+    """Each failing check is named."""
+    health = Health(Metrics())
+    assert health.answer("/readyz") == (503, "starting")
+    health.is_ready = True
+    problems = ["etcd is away"]
+    health.add_check("etcd", lambda: problems[0] if problems else "")
+    assert health.answer("/readyz") == (503, "etcd: etcd is away")
+    problems.clear()
+    assert health.answer("/readyz") == (200, "ok")
+    assert health.answer("/livez") == (200, "ok")
+    assert health.answer("/nothing")[0] == 404
