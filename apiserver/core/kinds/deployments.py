@@ -1,4 +1,7 @@
-"""Deployments. https://kubernetes.io/docs/concepts/workloads/controllers/deployment/"""
+"""Deployments.
+
+https://kubernetes.io/docs/concepts/workloads/controllers/deployment/
+"""
 
 from __future__ import annotations
 
@@ -90,7 +93,7 @@ def _validate_update(new: Json, old: Json) -> list[Cause]:
     ]
 
 
-def _validate_status(new: Json, _old: Json) -> list[Cause]:
+def _validate_status(new: Json, old: Json) -> list[Cause]:
     counters = (
         "observedGeneration",
         "replicas",
@@ -98,6 +101,8 @@ def _validate_status(new: Json, _old: Json) -> list[Cause]:
         "readyReplicas",
         "availableReplicas",
         "unavailableReplicas",
+        "terminatingReplicas",
+        "collisionCount",
     )
     status = new.get("status") or {}
     found = workloads.status_causes(status, *counters)
@@ -110,6 +115,9 @@ def _validate_status(new: Json, _old: Json) -> list[Cause]:
     if status.get("availableReplicas", 0) > ready:
         text = "cannot be greater than readyReplicas"
         found.append(causes.invalid("status.availableReplicas", status["availableReplicas"], text))
+    collisions, before = status.get("collisionCount", 0), (old.get("status") or {}).get("collisionCount", 0)
+    if collisions < before:
+        found.append(causes.invalid("status.collisionCount", collisions, "cannot be decremented"))
     return found
 
 

@@ -1,8 +1,133 @@
-"""Pod"""
+"""Pods.
+
+https://kubernetes.io/docs/concepts/workloads/pods/
+The rules of the spec are in apiserver.core.podspec, shared with pod templates; `bind` and `deletion_grace_s`,
+which only the registry's special paths need, are there too and named here.
+"""
 
 from __future__ import annotations
 
-from apiserver.core.kinds.kind import Kind, Subresource, own_status
+import msgspec
+
+from apiserver.core import causes
+from apiserver.core.kinds.kind import Kind, Subresource, WriteContext, metadata_fields, own_status
+from apiserver.core.podspec.binding import bind, deletion_grace_s
+from apiserver.core.podspec.containers import image_causes
+from apiserver.core.podspec.defaults import default_pod
+from apiserver.core.podspec.labelkeys import merged_label_keys
+from apiserver.core.podspec.spec import validate_spec
+from apiserver.core.podspec.status import status_causes, status_to_store, with_both_addresses
+from apiserver.core.podspec.unbuilt import unbuilt_in_spec
+from apiserver.core.podspec.update import update_causes
+from apiserver.core.values import Json, kept, spec
+from machinery.model import names
+from machinery.model.errors import Cause
+from machinery.model.k8s.core_v1 import Pod
+from machinery.model.pods import qos_class
+
+__all__ = ["PODS", "bind", "deletion_grace_s"]
+
+
+def _default(obj: Json) -> Json:
+    default_pod(obj)
+    with_both_addresses(obj["status"])
+    return obj
+
+
+def _unbuilt(obj: Json) -> str:
+    return unbuilt_in_spec(spec(obj), "spec")
+
+
+def _prepare_create(obj: Json, context: WriteContext) -> Json:
+    """Give a new pod its first status: it waits for a node."""
+    status: Json = {"phase": "Pending"}
+    if spec(obj).get("schedulingGates"):
+        status["conditions"] = [_gated(context.now)]
+    status["qosClass"] = qos_class(msgspec.convert({"spec": _only_resources(spec(obj))}, Pod))
+    return {**merged_label_keys(obj), "status": status}
+
+
+def _only_resources(pod_spec: Json) -> Json:
+    """Give what the QoS class depends on, so that nothing else can be in its way."""
+    return {
+        field: [{"name": "", "resources": each.get("resources") or {}} for each in pod_spec.get(field) or []]
+        for field in ("containers", "initContainers")
+    }
+
+
+def _gated(now: str) -> Json:
+    return {
+        "type": "PodScheduled",
+        "status": "False",
+        "reason": "SchedulingGated",
+        "message": "Scheduling is blocked due to non-empty scheduling gates",
+        "lastTransitionTime": now,
+        "observedGeneration": 1,
+    }
+
+
+def _prepare_update(new: Json, old: Json, _context: WriteContext) -> Json:
+    return kept(new, old, "status")
+
+
+def _prepare_status(new: Json, old: Json, _context: WriteContext) -> Json:
+    """Take the status, and of metadata all but the owners."""
+    meta = {name: value for name, value in new["metadata"].items() if name != "ownerReferences"}
+    if owners := old["metadata"].get("ownerReferences"):
+        meta["ownerReferences"] = owners
+    status = status_to_store(new.get("status") or {}, old.get("status") or {})
+    return {**old, "metadata": meta, "status": status}
+
+
+def _common(obj: Json) -> list[Cause]:
+    own = spec(obj)
+    return [*validate_spec(own, "spec"), *_token_causes(own), *image_causes(own, "spec")]
+
+
+def _token_causes(own: Json) -> list[Cause]:
+    if own.get("serviceAccountName"):
+        return []
+    text = "must not be specified when serviceAccountName is not set"
+    return [
+        causes.forbidden(
+            f"spec.volumes[{index}].projected.sources[{number}].serviceAccountToken",
+            text,
+        )
+        for index, volume in enumerate(own.get("volumes") or [])
+        for number, source in enumerate((volume.get("projected") or {}).get("sources") or [])
+        if "serviceAccountToken" in source
+    ]
+
+
+def _validate(obj: Json) -> list[Cause]:
+    own = spec(obj)
+    found = _common(obj)
+    if own.get("ephemeralContainers"):
+        found.append(causes.forbidden("spec.ephemeralContainers", "cannot be set on create"))
+    if own.get("nodeName") and own.get("schedulingGates"):
+        text = "cannot be set until all schedulingGates have been cleared"
+        found.append(causes.forbidden("spec.nodeName", text))
+    return found
+
+
+def _validate_update(new: Json, old: Json) -> list[Cause]:
+    return [*_common(new), *update_causes(spec(new), spec(old))]
+
+
+def _fields(obj: Json) -> dict[str, str]:
+    own, status = spec(obj), obj.get("status") or {}
+    return {
+        **metadata_fields(obj),
+        "spec.hostNetwork": str(bool(own.get("hostNetwork"))).lower(),
+        "spec.nodeName": own.get("nodeName", ""),
+        "spec.restartPolicy": own.get("restartPolicy", ""),
+        "spec.schedulerName": own.get("schedulerName", ""),
+        "spec.serviceAccountName": own.get("serviceAccountName", ""),
+        "status.nominatedNodeName": status.get("nominatedNodeName", ""),
+        "status.phase": status.get("phase", ""),
+        "status.podIP": status.get("podIP", ""),
+    }
+
 
 PODS = Kind(
     group="",
@@ -24,5 +149,17 @@ PODS = Kind(
         "attach": Subresource("PodAttachOptions", "", "v1", ("create", "get")),
         "portforward": Subresource("PodPortForwardOptions", "", "v1", ("create", "get")),
     },
+    name_errors=names.dns_subdomain_errors,
+    default=_default,
+    unbuilt=_unbuilt,
+    prepare_create=_prepare_create,
+    prepare_update=_prepare_update,
+    prepare_status=_prepare_status,
+    validate_create=_validate,
+    validate_update=_validate_update,
+    validate_status=status_causes,
+    fields=_fields,
+    field_labels=frozenset(_fields({})),
+    counts_generation=True,
     graceful=True,
 )

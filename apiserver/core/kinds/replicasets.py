@@ -1,4 +1,7 @@
-"""ReplicaSets. https://kubernetes.io/docs/concepts/workloads/controllers/replicaset/"""
+"""ReplicaSets.
+
+https://kubernetes.io/docs/concepts/workloads/controllers/replicaset/
+"""
 
 from __future__ import annotations
 
@@ -37,6 +40,7 @@ def _validate_status(new: Json, _old: Json) -> list[Cause]:
         "readyReplicas",
         "availableReplicas",
         "observedGeneration",
+        "terminatingReplicas",
     )
     found = workloads.status_causes(status, *counters)
     total = status.get("replicas", 0)

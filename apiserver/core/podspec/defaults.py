@@ -8,9 +8,12 @@ defaults of its pods but for those that depend on the pod alone (`default_pod`).
 from __future__ import annotations
 
 from collections.abc import Iterator
+from fractions import Fraction
+from math import ceil
 from typing import Final
 
 from apiserver.core.values import Json
+from machinery.model import quantity
 
 _FILE_MODE: Final = 0o644
 _PROBES: Final = ("livenessProbe", "readinessProbe", "startupProbe")
@@ -74,8 +77,17 @@ def _request_what_is_limited(container: Json) -> None:
             requests.setdefault(name, amount)
 
 
+def _round_to_thousandths(resources: Json) -> None:
+    """Round amounts up: who asks for some gets some."""
+    for field in ("limits", "requests"):
+        for name, amount in (resources.get(field) or {}).items():
+            thousandths = quantity.parse(amount) * 1000
+            if thousandths.denominator != 1:
+                resources[field][name] = quantity.format_amount(Fraction(ceil(thousandths), 1000))
+
+
 def _default_container(container: Json) -> None:
-    container.setdefault("resources", {})
+    _round_to_thousandths(container.setdefault("resources", {}))
     container.setdefault("terminationMessagePath", "/dev/termination-log")
     container.setdefault("terminationMessagePolicy", "File")
     container.setdefault("imagePullPolicy", pull_policy(container.get("image", "")))

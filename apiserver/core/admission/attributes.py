@@ -1,0 +1,115 @@
+"""What an admission plugin gets to know of a request, and how it says no."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from enum import Enum
+from typing import Protocol, TypeAlias
+
+from apiserver.core.kinds.kind import Kind
+from apiserver.core.values import Json, metadata
+from machinery.model.errors import Cause, Forbidden
+
+FactKey: TypeAlias = tuple[str, str, str, str]
+"""(group, plural, namespace, name); namespace is "" for cluster-scoped objects."""
+
+Facts: TypeAlias = Mapping[FactKey, Json | None]
+"""The objects that `needs` asked for; None where there is none."""
+
+
+class Operation(Enum):
+    """What a request does to an object, in the words of messages."""
+
+    CREATE = "CREATE"
+    UPDATE = "UPDATE"
+    DELETE = "DELETE"
+
+
+class User(Protocol):
+    """Who asks (apiserver.request.UserInfo fits)."""
+
+    @property
+    def name(self) -> str:
+        """The user's name."""
+        ...
+
+    @property
+    def groups(self) -> tuple[str, ...]:
+        """The user's groups."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Attributes:
+    """One request. `kind` is the stored kind, also where `subresource` takes an object of another one."""
+
+    user: User
+    verb: str  # create, update, patch, delete, deletecollection
+    kind: Kind
+    subresource: str = ""
+    namespace: str = ""  # "" for cluster-scoped objects
+    name: str = ""  # may be "" where a create leaves it to the server
+    dry_run: bool = False
+    suffix: str = ""  # five fresh letters of machinery.model.names.suffix, for the name of a volume
+
+    @property
+    def operation(self) -> Operation:
+        """Tell what the verb does; a patch or a PUT that creates is told by its object having no old one."""
+        return _OPERATIONS.get(self.verb, Operation.UPDATE)
+
+    def is_about(self, plural: str, group: str = "") -> bool:
+        """Tell whether the request is about a resource."""
+        return (self.kind.group, self.kind.plural) == (group, plural)
+
+    def creates(self, old: Json | None) -> bool:
+        """Tell whether an object comes into being."""
+        return self.operation is Operation.CREATE or (self.operation is Operation.UPDATE and old is None)
+
+
+_OPERATIONS = {
+    "create": Operation.CREATE,
+    "delete": Operation.DELETE,
+    "deletecollection": Operation.DELETE,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """How the cluster is configured, as far as admission is concerned."""
+
+    default_toleration_s: int = 300  # cluster seconds; `default_toleration_s` of machinery.model.profile
+
+
+def no_needs(_attributes: Attributes, _obj: Json | None, _old: Json | None) -> tuple[FactKey, ...]:
+    """Look nothing up."""
+    return ()
+
+
+def as_it_is(_a: Attributes, obj: Json, _old: Json | None, _facts: Facts, _settings: Settings) -> Json:
+    """Let an object pass."""
+    return obj
+
+
+def let_go(_attributes: Attributes, _old: Json, _facts: Facts) -> None:
+    """Let an object be deleted."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plugin:
+    """One admission controller. `admit` never changes what it is given: it returns a changed copy, or raises."""
+
+    name: str
+    needs: Callable[[Attributes, Json | None, Json | None], tuple[FactKey, ...]] = no_needs
+    admit: Callable[[Attributes, Json, Json | None, Facts, Settings], Json] = as_it_is
+    admit_delete: Callable[[Attributes, Json, Facts], None] = let_go
+
+
+def forbidden(
+    attributes: Attributes, obj: Json | None, text: str, causes: tuple[Cause, ...] = ()
+) -> Forbidden:
+    """Make the 403 of a plugin: `pods "web" is forbidden: …`."""
+    name = attributes.name or metadata(obj or {}).get("name") or metadata(obj or {}).get("generateName", "")
+    kind = attributes.kind
+    message = f'{kind.group_resource} "{name}" is forbidden: {text}'
+    return Forbidden(message, kind=kind.plural, group=kind.group, name=name, causes=causes)

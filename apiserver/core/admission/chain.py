@@ -1,0 +1,57 @@
+"""The plugins in their order. Each sees what those before it have made of the object."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from apiserver.core.admission.attributes import Attributes, FactKey, Facts, Plugin, Settings
+from apiserver.core.admission.default_tolerations import DEFAULT_TOLERATIONS
+from apiserver.core.admission.namespace_lifecycle import NAMESPACE_LIFECYCLE
+from apiserver.core.admission.node_restriction import NODE_RESTRICTION
+from apiserver.core.admission.node_taints import TAINT_NODES_BY_CONDITION
+from apiserver.core.admission.priority import PRIORITY
+from apiserver.core.admission.service_account import SERVICE_ACCOUNT
+from apiserver.core.values import Json
+
+CHAIN: Final[tuple[Plugin, ...]] = (
+    NAMESPACE_LIFECYCLE,
+    SERVICE_ACCOUNT,
+    NODE_RESTRICTION,
+    TAINT_NODES_BY_CONDITION,
+    PRIORITY,
+    DEFAULT_TOLERATIONS,
+)
+
+
+def needs(attributes: Attributes, obj: Json | None, old: Json | None) -> tuple[FactKey, ...]:
+    """Name what `admit` and `admit_delete` will look up: no key twice.
+
+    `obj` is the object of the request (None for a delete), `old` the stored one (None where there is none).
+    """
+    asked = (key for plugin in CHAIN for key in plugin.needs(attributes, obj, old))
+    return tuple(dict.fromkeys(asked))
+
+
+def admit(attributes: Attributes, obj: Json, old: Json | None, facts: Facts, settings: Settings) -> Json:
+    """Give the object as the cluster wants it; `obj` itself is left alone.
+
+    `facts` has every key that `needs` named. The result is defaulted as far as `obj` was. Settings and facts
+    aside it depends on nothing, so a write that lost a race runs it again from the request's object.
+
+    Raises:
+        Forbidden: the cluster does not want it.
+        NotFound: its namespace, or the pod that it speaks of, is not there.
+    """
+    for plugin in CHAIN:
+        obj = plugin.admit(attributes, obj, old, facts, settings)
+    return obj
+
+
+def admit_delete(attributes: Attributes, old: Json, facts: Facts) -> None:
+    """Let an object be deleted.
+
+    Raises:
+        Forbidden: it has to stay, or the caller may not.
+    """
+    for plugin in CHAIN:
+        plugin.admit_delete(attributes, old, facts)

@@ -1,0 +1,49 @@
+"""NamespaceLifecycle: nothing is created where there is no namespace, or where one is being emptied."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from apiserver.core.admission.attributes import Attributes, FactKey, Facts, Plugin, Settings, forbidden
+from apiserver.core.values import Json
+from machinery.model.errors import Cause, Forbidden, NotFound
+
+IMMORTAL: Final = frozenset({"default", "kube-public", "kube-system"})
+
+
+def _key(namespace: str) -> FactKey:
+    return ("", "namespaces", "", namespace)
+
+
+def _needs(attributes: Attributes, obj: Json | None, _old: Json | None) -> tuple[FactKey, ...]:
+    inside = attributes.namespace and not attributes.is_about("namespaces") and obj is not None
+    return (_key(attributes.namespace),) if inside else ()
+
+
+def _admit(attributes: Attributes, obj: Json, old: Json | None, facts: Facts, _settings: Settings) -> Json:
+    if not attributes.namespace or attributes.is_about("namespaces"):
+        return obj
+    namespace = facts[_key(attributes.namespace)]
+    if namespace is None:
+        name = attributes.namespace
+        raise NotFound(f'namespaces "{name}" not found', kind="namespaces", name=name)
+    if attributes.creates(old) and (namespace.get("status") or {}).get("phase") == "Terminating":
+        raise _terminating(attributes, obj)
+    return obj
+
+
+def _terminating(attributes: Attributes, obj: Json) -> Forbidden:
+    name = attributes.namespace
+    cause = Cause("metadata.namespace", f"namespace {name} is being terminated", "NamespaceTerminating")
+    text = f"unable to create new content in namespace {name} because it is being terminated"
+    return forbidden(attributes, obj, text, (cause,))
+
+
+def _admit_delete(attributes: Attributes, old: Json, _facts: Facts) -> None:
+    if attributes.is_about("namespaces") and old["metadata"]["name"] in IMMORTAL:
+        raise forbidden(attributes, old, "this namespace may not be deleted")
+
+
+NAMESPACE_LIFECYCLE: Final = Plugin(
+    "NamespaceLifecycle", needs=_needs, admit=_admit, admit_delete=_admit_delete
+)

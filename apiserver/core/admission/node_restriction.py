@@ -1,0 +1,141 @@
+"""NodeRestriction: a kubelet touches its own node, its own lease, and the pods that are bound to it.
+
+https://kubernetes.io/docs/reference/access-authn-authz/admission-controllers/#noderestriction
+What it may do with pods and tokens is in `node_pods`. Which resources it may touch at all is authorization's.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from apiserver.core.admission import node_pods
+from apiserver.core.admission.attributes import (
+    Attributes,
+    FactKey,
+    Facts,
+    Operation,
+    Plugin,
+    Settings,
+    forbidden,
+)
+from apiserver.core.values import Json, metadata, spec
+
+USER_PREFIX: Final = "system:node:"
+GROUP: Final = "system:nodes"
+LEASE_NAMESPACE: Final = "kube-node-lease"
+_RESERVED: Final = "node-restriction.kubernetes.io"
+_OWN_DOMAINS: Final = ("kubernetes.io", "k8s.io")
+_OWN_LABELS: Final = frozenset(
+    {
+        "beta.kubernetes.io/arch",
+        "beta.kubernetes.io/instance-type",
+        "beta.kubernetes.io/os",
+        "failure-domain.beta.kubernetes.io/region",
+        "failure-domain.beta.kubernetes.io/zone",
+        "kubernetes.io/arch",
+        "kubernetes.io/hostname",
+        "kubernetes.io/os",
+        "node.kubernetes.io/instance-type",
+        "topology.kubernetes.io/region",
+        "topology.kubernetes.io/zone",
+    },
+)
+_KUBELET_DOMAINS: Final = ("kubelet.kubernetes.io", "node.kubernetes.io")
+
+
+def node_of(attributes: Attributes) -> str | None:
+    """Give the node that a kubelet asks for; None where no kubelet asks."""
+    user = attributes.user
+    if not user.name.startswith(USER_PREFIX) or GROUP not in user.groups:
+        return None
+    return user.name.removeprefix(USER_PREFIX)
+
+
+def _needs(attributes: Attributes, obj: Json | None, old: Json | None) -> tuple[FactKey, ...]:
+    if node_of(attributes) is None:
+        return ()
+    return node_pods.needs(attributes, obj, old)
+
+
+def _admit(attributes: Attributes, obj: Json, old: Json | None, facts: Facts, _settings: Settings) -> Json:
+    node = node_of(attributes)
+    if node is not None:
+        _check(node, attributes, obj, old, facts)
+    return obj
+
+
+def _check(node: str, attributes: Attributes, obj: Json, old: Json | None, facts: Facts) -> None:
+    if not node:
+        raise forbidden(attributes, obj, f'could not determine node from user "{attributes.user.name}"')
+    if attributes.is_about("pods"):
+        node_pods.check(node, attributes, obj, old, facts)
+    elif attributes.is_about("nodes"):
+        _check_node(node, attributes, obj, old)
+    elif attributes.is_about("leases", "coordination.k8s.io"):
+        _check_lease(node, attributes, obj)
+    elif attributes.is_about("serviceaccounts") and attributes.subresource == "token":
+        node_pods.check_token(node, attributes, obj, facts)
+
+
+def _admit_delete(attributes: Attributes, old: Json, _facts: Facts) -> None:
+    node = node_of(attributes)
+    if node is None:
+        return
+    if not node:
+        raise forbidden(attributes, old, f'could not determine node from user "{attributes.user.name}"')
+    if attributes.is_about("pods"):
+        node_pods.check_delete(node, attributes, old)
+    elif attributes.is_about("nodes"):
+        _check_is_own(node, attributes, old)
+    elif attributes.is_about("leases", "coordination.k8s.io"):
+        _check_lease(node, attributes, old)
+
+
+def _check_is_own(node: str, attributes: Attributes, obj: Json) -> None:
+    name = attributes.name or metadata(obj).get("name", "")
+    if name != node:
+        raise forbidden(attributes, obj, f'node "{node}" is not allowed to modify node "{name}"')
+
+
+def _check_node(node: str, attributes: Attributes, obj: Json, old: Json | None) -> None:
+    _check_is_own(node, attributes, obj)
+    labels = metadata(obj).get("labels") or {}
+    if attributes.operation is Operation.CREATE or old is None:
+        if wrong := sorted(filter(is_forbidden_label, labels)):
+            text = f"is not allowed to set the following labels: {', '.join(wrong)}"
+            raise forbidden(attributes, obj, text)
+        return
+    if (spec(obj).get("taints") or []) != (spec(old).get("taints") or []):
+        raise forbidden(attributes, obj, f'node "{node}" is not allowed to modify taints')
+    if (metadata(obj).get("ownerReferences") or []) != (metadata(old).get("ownerReferences") or []):
+        raise forbidden(attributes, obj, f'node "{node}" is not allowed to modify ownerReferences')
+    before = metadata(old).get("labels") or {}
+    changed = (key for key in {*labels, *before} if labels.get(key) != before.get(key))
+    if wrong := sorted(filter(is_forbidden_label, changed)):
+        raise forbidden(attributes, obj, f"is not allowed to modify labels: {', '.join(wrong)}")
+
+
+def is_forbidden_label(key: str) -> bool:
+    """Tell whether a label of a node is not the kubelet's to set: it could draw pods that are not for it."""
+    domain = key.rpartition("/")[0]
+    if _within(domain, _RESERVED):
+        return True
+    ours = any(_within(domain, own) for own in _OWN_DOMAINS)
+    return ours and key not in _OWN_LABELS and not any(_within(domain, own) for own in _KUBELET_DOMAINS)
+
+
+def _within(domain: str, parent: str) -> bool:
+    return domain == parent or domain.endswith(f".{parent}")
+
+
+def _check_lease(node: str, attributes: Attributes, obj: Json) -> None:
+    if attributes.namespace != LEASE_NAMESPACE:
+        raise forbidden(
+            attributes, obj, f'can only access leases in the "{LEASE_NAMESPACE}" system namespace'
+        )
+    if (attributes.name or metadata(obj).get("name", "")) != node:
+        text = "can only access node lease with the same name as the requesting node"
+        raise forbidden(attributes, obj, text)
+
+
+NODE_RESTRICTION: Final = Plugin("NodeRestriction", needs=_needs, admit=_admit, admit_delete=_admit_delete)

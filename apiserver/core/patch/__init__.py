@@ -1,0 +1,12 @@
+"""Patches: how a client changes a part of an object. Pure; the registry reads, patches, admits, validates, stores.
+
+json_patch   RFC 6902: a list of operations
+merge_patch  RFC 7386: the parts that change, null removes
+strategic    Kubernetes' own: a merge patch that knows by the schema how lists merge
+"""
+
+from __future__ import annotations
+
+from apiserver.core.patch.apply import apply_patch
+
+__all__ = ["apply_patch"]

@@ -1,0 +1,39 @@
+"""The door to the three kinds of patch."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from apiserver.core.patch.json_patch import json_patch
+from apiserver.core.patch.merge_patch import merge_patch
+from apiserver.core.patch.strategic import strategic_merge
+from apiserver.core.schema import Schemas
+from apiserver.core.values import Json
+from machinery.client.api import PatchType
+from machinery.model.errors import BadRequest, NotImplementedHere
+
+
+def apply_patch(schemas: Schemas, definition: str, patch_type: PatchType, current: Json, patch: Any) -> Json:
+    """Give `current` with the patch applied; neither is changed, though the result may share parts with both.
+
+    `definition` is the schema of `current` (io.k8s.api.apps.v1.Deployment). The result is not normalized: it may
+    have unknown fields and values of the wrong type, as the patch has them; `writes.read` finds them.
+
+    Raises:
+        BadRequest: the patch is malformed; the message names the place.
+        Invalid: it is well-formed and cannot be applied: a path that is not there, a test that fails.
+        TooLarge: it has too many operations.
+        NotImplementedHere: it is a server-side apply.
+    """
+    if patch_type is PatchType.APPLY:
+        raise NotImplementedHere(
+            "server-side apply (application/apply-patch+yaml) is not built: use `kubectl apply` without "
+            "--server-side, or a merge patch"
+        )
+    if patch_type is PatchType.JSON:
+        return json_patch(current, patch)
+    if not isinstance(patch, dict):
+        raise BadRequest("the patch has to be a JSON object")
+    if patch_type is PatchType.MERGE:
+        return merge_patch(current, patch)
+    return strategic_merge(schemas.struct(definition), current, patch)

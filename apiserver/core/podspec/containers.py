@@ -1,0 +1,120 @@
+"""The rules of containers: those of the start, sidecars among them, and those that the pod is for."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from apiserver.core import causes
+from apiserver.core.podspec.env import env_causes, env_from_causes
+from apiserver.core.podspec.lifecycle import lifecycle_causes
+from apiserver.core.podspec.mounts import mount_causes
+from apiserver.core.podspec.ports import host_port_conflicts, port_list_causes
+from apiserver.core.podspec.probes import probe_causes
+from apiserver.core.podspec.resources import resource_causes
+from apiserver.core.podspec.security import container_security_causes
+from apiserver.core.values import Json
+from machinery.model import names
+from machinery.model.errors import Cause
+
+_MESSAGE_POLICIES: Final = frozenset({"FallbackToLogsOnError", "File"})
+_PULL_POLICIES: Final = frozenset({"Always", "IfNotPresent", "Never"})
+_ONLY_LASTING: Final = ("lifecycle", "livenessProbe", "readinessProbe", "startupProbe")
+
+
+def container_list_causes(spec: Json, path: str) -> list[Cause]:
+    """Check both lists of containers, and that no name is there twice."""
+    return [*_main_causes(spec, f"{path}.containers"), *_init_causes(spec, f"{path}.initContainers")]
+
+
+def _main_causes(spec: Json, path: str) -> list[Cause]:
+    containers = spec.get("containers") or []
+    if not containers:
+        return [causes.required(path)]
+    found: list[Cause] = []
+    seen: set[str] = set()
+    for index, container in enumerate(containers):
+        where = f"{path}[{index}]"
+        found += _common_causes(container, spec, where)
+        found += _name_once(container, where, seen)
+        found += _lasting_causes(container, spec, where)
+        if "restartPolicy" in container:
+            text = "may not be set for non-init containers"
+            found.append(causes.forbidden(f"{where}.restartPolicy", text))
+    return found + host_port_conflicts(containers, path)
+
+
+def _init_causes(spec: Json, path: str) -> list[Cause]:
+    found: list[Cause] = []
+    seen = {container.get("name", "") for container in spec.get("containers") or []}
+    for index, container in enumerate(spec.get("initContainers") or []):
+        where = f"{path}[{index}]"
+        found += _common_causes(container, spec, where)
+        policy = container.get("restartPolicy")
+        if policy is not None:
+            found += causes.one_of(f"{where}.restartPolicy", policy, {"Always"})
+        found += _name_once(container, where, seen)
+        found += host_port_conflicts([container], path, first=index)
+        if policy == "Always":
+            found += _lasting_causes(container, spec, where)
+        else:
+            text = "may not be set for init containers without restartPolicy=Always"
+            found += [
+                causes.forbidden(f"{where}.{name}", text) for name in _ONLY_LASTING if name in container
+            ]
+    return found
+
+
+def _name_once(container: Json, path: str, seen: set[str]) -> list[Cause]:
+    name = container.get("name", "")
+    found = [causes.duplicate(f"{path}.name", name)] if name and name in seen else []
+    seen.add(name)
+    return found
+
+
+def _lasting_causes(container: Json, spec: Json, path: str) -> list[Cause]:
+    """Check what only a container has that keeps running."""
+    grace_s = spec.get("terminationGracePeriodSeconds")
+    found = lifecycle_causes(container.get("lifecycle") or {}, f"{path}.lifecycle", grace_s)
+    for name in ("livenessProbe", "readinessProbe", "startupProbe"):
+        if name in container:
+            found += probe_causes(container[name], f"{path}.{name}", name)
+    return found
+
+
+def _common_causes(container: Json, spec: Json, path: str) -> list[Cause]:
+    return [
+        *_identity_causes(container, path),
+        *port_list_causes(container.get("ports") or [], f"{path}.ports"),
+        *env_causes(container.get("env") or [], f"{path}.env"),
+        *env_from_causes(container.get("envFrom") or [], f"{path}.envFrom"),
+        *mount_causes(container, spec.get("volumes") or [], f"{path}.volumeMounts"),
+        *_required_one_of(f"{path}.imagePullPolicy", container.get("imagePullPolicy", ""), _PULL_POLICIES),
+        *resource_causes(container.get("resources") or {}, f"{path}.resources"),
+        *container_security_causes(container.get("securityContext") or {}, f"{path}.securityContext"),
+    ]
+
+
+def _identity_causes(container: Json, path: str) -> list[Cause]:
+    name, policy = container.get("name", ""), container.get("terminationMessagePolicy", "")
+    if name:
+        found = causes.each_invalid(f"{path}.name", name, names.dns_label_errors(name))
+    else:
+        found = [causes.required(f"{path}.name")]
+    if not container.get("image"):
+        found.append(causes.required(f"{path}.image"))
+    return found + _required_one_of(f"{path}.terminationMessagePolicy", policy, _MESSAGE_POLICIES)
+
+
+def _required_one_of(path: str, value: str, supported: frozenset[str]) -> list[Cause]:
+    return causes.one_of(path, value, supported) if value else [causes.required(path)]
+
+
+def image_causes(spec: Json, path: str) -> list[Cause]:
+    """Check what pods, other than templates, may not have: blanks around an image's name."""
+    text = "must not have leading or trailing whitespace"
+    return [
+        causes.invalid(f"{path}.{field}[{index}].image", container["image"], text)
+        for field in ("containers", "initContainers")
+        for index, container in enumerate(spec.get(field) or [])
+        if container.get("image", "") != container.get("image", "").strip()
+    ]

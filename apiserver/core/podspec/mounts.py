@@ -1,0 +1,54 @@
+"""The rules of volume mounts."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from apiserver.core import causes
+from apiserver.core.podspec.paths import descending_causes
+from apiserver.core.values import Json
+from machinery.model.errors import Cause
+
+_PROPAGATIONS: Final = frozenset({"Bidirectional", "HostToContainer", "None"})
+
+
+def mount_causes(container: Json, volumes: list[Json], path: str) -> list[Cause]:
+    """Check that what is mounted is there, each in a place of its own."""
+    known = {volume.get("name", "") for volume in volumes}
+    found: list[Cause] = []
+    seen: set[str] = set()
+    for index, mount in enumerate(container.get("volumeMounts") or []):
+        where, name, place = f"{path}[{index}]", mount.get("name", ""), mount.get("mountPath", "")
+        if not name:
+            found.append(causes.required(f"{where}.name"))
+        if name not in known:
+            found.append(causes.not_found(f"{where}.name", name))
+        if not place:
+            found.append(causes.required(f"{where}.mountPath"))
+        if place in seen:
+            found.append(causes.invalid(f"{where}.mountPath", place, "must be unique"))
+        seen.add(place)
+        found += _part_causes(mount, where)
+        found += _propagation_causes(mount, container, f"{where}.mountPropagation")
+    return found
+
+
+def _part_causes(mount: Json, path: str) -> list[Cause]:
+    part, expression = mount.get("subPath", ""), mount.get("subPathExpr", "")
+    found = descending_causes(f"{path}.subPath", part) if part else []
+    if expression:
+        if part:
+            text = "subPathExpr and subPath are mutually exclusive"
+            found.append(causes.invalid(f"{path}.subPathExpr", expression, text))
+        found += descending_causes(f"{path}.subPathExpr", expression)
+    return found
+
+
+def _propagation_causes(mount: Json, container: Json, path: str) -> list[Cause]:
+    propagation = mount.get("mountPropagation")
+    if propagation is None:
+        return []
+    if propagation == "Bidirectional" and not (container.get("securityContext") or {}).get("privileged"):
+        text = "Bidirectional mount propagation is available only to privileged containers"
+        return [causes.forbidden(path, text)]
+    return causes.one_of(path, propagation, _PROPAGATIONS)

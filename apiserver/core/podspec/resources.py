@@ -1,0 +1,76 @@
+"""The rules of requests and limits.
+
+https://kubernetes.io/docs/concepts/configuration/manage-resources-containers/
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from apiserver.core import causes
+from apiserver.core.values import Json
+from machinery.model import names, quantity
+from machinery.model.errors import Cause
+
+_STANDARD: Final = frozenset({"cpu", "ephemeral-storage", "memory"})
+_HUGE_PAGES: Final = "hugepages-"
+
+
+def resource_causes(resources: Json, path: str) -> list[Cause]:
+    """Check names and amounts, and that no request exceeds its limit."""
+    limits, requests = resources.get("limits") or {}, resources.get("requests") or {}
+    found: list[Cause] = []
+    for name, amount in limits.items():
+        found += _amount_causes(name, amount, f"{path}.limits[{name}]")
+    for name, amount in requests.items():
+        found += _amount_causes(name, amount, f"{path}.requests[{name}]")
+        found += _against_limit(name, amount, limits, path)
+    return found + _huge_page_causes({*limits, *requests}, path)
+
+
+def _amount_causes(name: str, amount: str, path: str) -> list[Cause]:
+    found = _name_causes(name, path)
+    value = quantity.parse(amount)
+    if value < 0:
+        found.append(causes.invalid(path, amount, "must be greater than or equal to 0"))
+    if not _is_native(name) and value.denominator != 1:
+        found.append(causes.invalid(path, amount, "must be an integer"))
+    return found
+
+
+def _name_causes(name: str, path: str) -> list[Cause]:
+    if errors := names.label_key_errors(name):
+        return causes.each_invalid(path, name, errors)
+    if "/" not in name:
+        if name in _STANDARD or name.startswith(_HUGE_PAGES):
+            return []
+        return [causes.invalid(path, name, "must be a standard resource for containers")]
+    if not _is_native(name) and name.startswith("requests."):
+        return [causes.invalid(path, name, "doesn't follow extended resource name standard")]
+    return []
+
+
+def _against_limit(name: str, amount: str, limits: Json, path: str) -> list[Cause]:
+    overcommits = _is_native(name) and not name.startswith(_HUGE_PAGES)
+    if name not in limits:
+        text = "Limit must be set for non overcommitable resources"
+        return [] if overcommits else [causes.required(f"{path}.limits", text)]
+    asked, limit = quantity.parse(amount), quantity.parse(limits[name])
+    if asked != limit and not overcommits:
+        text = f"must be equal to {name} limit of {limits[name]}"
+        return [causes.invalid(f"{path}.requests", amount, text)]
+    if asked > limit:
+        text = f"must be less than or equal to {name} limit of {limits[name]}"
+        return [causes.invalid(f"{path}.requests", amount, text)]
+    return []
+
+
+def _huge_page_causes(names_: set[str], path: str) -> list[Cause]:
+    if any(name.startswith(_HUGE_PAGES) for name in names_) and not {"cpu", "memory"} & names_:
+        return [causes.forbidden(path, "HugePages require cpu or memory")]
+    return []
+
+
+def _is_native(name: str) -> bool:
+    """Tell whether a resource is Kubernetes' own, not one that somebody extended nodes by."""
+    return "/" not in name or "kubernetes.io/" in name

@@ -1,0 +1,117 @@
+"""The rules of a pod's spec, alone or in a template: its own fields here, each other subject in its file.
+
+The spec has its defaults. The result is in the order of the subjects, not of the fields.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from apiserver.core import causes, metadata
+from apiserver.core.podspec.affinity import affinity_causes
+from apiserver.core.podspec.containers import container_list_causes
+from apiserver.core.podspec.dns import dns_causes
+from apiserver.core.podspec.security import pod_security_causes
+from apiserver.core.podspec.spread import spread_causes
+from apiserver.core.podspec.tolerations import toleration_causes
+from apiserver.core.podspec.volumes import volume_causes
+from apiserver.core.values import Json
+from machinery.model import names
+from machinery.model.errors import Cause
+
+_RESTART_POLICIES: Final = frozenset({"Always", "Never", "OnFailure"})
+_LARGEST: Final = 2**31 - 1
+
+
+def validate_spec(spec: Json, path: str) -> list[Cause]:
+    """Find what is wrong with the spec of a pod or of a pod template."""
+    return [
+        *volume_causes(spec.get("volumes") or [], f"{path}.volumes"),
+        *container_list_causes(spec, path),
+        *_host_network_causes(spec, path),
+        *_restart_causes(spec, path),
+        *dns_causes(spec, path),
+        *metadata.validate_labels(spec.get("nodeSelector") or {}, f"{path}.nodeSelector"),
+        *pod_security_causes(spec.get("securityContext") or {}, f"{path}.securityContext"),
+        *affinity_causes(spec.get("affinity") or {}, f"{path}.affinity"),
+        *_gate_causes(spec, path),
+        *spread_causes(spec.get("topologySpreadConstraints") or [], f"{path}.topologySpreadConstraints"),
+        *_name_causes(spec, path),
+        *_deadline_causes(spec, path),
+        *toleration_causes(spec.get("tolerations") or [], f"{path}.tolerations"),
+        *_preemption_causes(spec, path),
+        *_os_causes(spec, path),
+    ]
+
+
+def _restart_causes(spec: Json, path: str) -> list[Cause]:
+    policy = spec.get("restartPolicy", "")
+    if not policy:
+        return [causes.required(f"{path}.restartPolicy")]
+    return causes.one_of(f"{path}.restartPolicy", policy, _RESTART_POLICIES)
+
+
+def _host_network_causes(spec: Json, path: str) -> list[Cause]:
+    """Check that a pod in its node's network says no other port than it has there."""
+    if not spec.get("hostNetwork"):
+        return []
+    text = "must match `containerPort` when `hostNetwork` is true"
+    return [
+        causes.invalid(f"{path}.containers[{index}].ports[{number}].hostPort", port["hostPort"], text)
+        for index, container in enumerate(spec.get("containers") or [])
+        for number, port in enumerate(container.get("ports") or [])
+        if port.get("hostPort") and port["hostPort"] != port.get("containerPort")
+    ]
+
+
+def _gate_causes(spec: Json, path: str) -> list[Cause]:
+    found: list[Cause] = []
+    for index, gate in enumerate(spec.get("readinessGates") or []):
+        type_ = gate.get("conditionType", "")
+        where = f"{path}.readinessGates[{index}].conditionType"
+        found += causes.each_invalid(where, type_, names.label_key_errors(type_))
+    seen: set[str] = set()
+    for index, gate in enumerate(spec.get("schedulingGates") or []):
+        where, name = f"{path}.schedulingGates[{index}]", gate.get("name", "")
+        found += causes.each_invalid(where, name, names.label_key_errors(name))
+        found += [causes.duplicate(where, name)] if name in seen else []
+        seen.add(name)
+    return found
+
+
+def _name_causes(spec: Json, path: str) -> list[Cause]:
+    found: list[Cause] = []
+    for field in ("serviceAccountName", "nodeName", "priorityClassName"):
+        if name := spec.get(field):
+            found += causes.each_invalid(f"{path}.{field}", name, names.dns_subdomain_errors(name))
+    for field in ("hostname", "subdomain"):
+        if name := spec.get(field):
+            found += causes.each_invalid(f"{path}.{field}", name, names.dns_label_errors(name))
+    for index, secret in enumerate(spec.get("imagePullSecrets") or []):
+        if name := secret.get("name"):
+            where = f"{path}.imagePullSecrets[{index}].name"
+            found += causes.each_invalid(where, name, names.dns_subdomain_errors(name))
+    return found
+
+
+def _deadline_causes(spec: Json, path: str) -> list[Cause]:
+    deadline_s = spec.get("activeDeadlineSeconds")
+    return (
+        [] if deadline_s is None else causes.within(f"{path}.activeDeadlineSeconds", deadline_s, 1, _LARGEST)
+    )
+
+
+def _preemption_causes(spec: Json, path: str) -> list[Cause]:
+    if "preemptionPolicy" not in spec:
+        return []
+    supported = {"Never", "PreemptLowerPriority"}
+    return causes.one_of(f"{path}.preemptionPolicy", spec["preemptionPolicy"], supported)
+
+
+def _os_causes(spec: Json, path: str) -> list[Cause]:
+    if "os" not in spec:
+        return []
+    name = spec["os"].get("name", "")
+    if not name:
+        return [causes.required(f"{path}.os.name", "cannot be empty")]
+    return causes.one_of(f"{path}.os", name, {"linux", "windows"})

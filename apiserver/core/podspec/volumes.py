@@ -1,0 +1,88 @@
+"""The rules of volumes, of the kinds that are built.
+
+https://kubernetes.io/docs/concepts/storage/volumes/
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from apiserver.core import causes
+from apiserver.core.podspec.paths import no_backsteps_causes
+from apiserver.core.podspec.projections import projected_causes
+from apiserver.core.podspec.volume_files import downward_file_causes, key_file_causes, mode_causes
+from apiserver.core.values import Json
+from machinery.model import names, quantity
+from machinery.model.errors import Cause
+
+_HOST_PATH_TYPES: Final = frozenset(
+    {"", "BlockDevice", "CharDevice", "Directory", "DirectoryOrCreate", "File", "FileOrCreate", "Socket"}
+)
+
+
+def volume_causes(volumes: list[Json], path: str) -> list[Cause]:
+    """Check volumes: each has a name of its own and one source."""
+    found: list[Cause] = []
+    seen: set[str] = set()
+    for index, volume in enumerate(volumes):
+        where, name = f"{path}[{index}]", volume.get("name", "")
+        found += _source_causes(volume, where)
+        if not name:
+            found.append(causes.required(f"{where}.name"))
+        else:
+            found += causes.each_invalid(f"{where}.name", name, names.dns_label_errors(name))
+        if name in seen:
+            found.append(causes.duplicate(f"{where}.name", name))
+        seen.add(name)
+    return found
+
+
+def _source_causes(volume: Json, path: str) -> list[Cause]:
+    given = [name for name in _SOURCES if name in volume]
+    if not given:
+        return [causes.required(path, "must specify a volume type")]
+    found = _SOURCES[given[0]](volume[given[0]], f"{path}.{given[0]}")
+    text = "may not specify more than 1 volume type"
+    return found + [causes.forbidden(f"{path}.{name}", text) for name in given[1:]]
+
+
+def _empty_dir_causes(source: Json, path: str) -> list[Cause]:
+    if quantity.parse(source.get("sizeLimit", "0")) >= 0:
+        return []
+    text = "SizeLimit field must be a valid resource quantity"
+    return [causes.forbidden(f"{path}.sizeLimit", text)]
+
+
+def _host_path_causes(source: Json, path: str) -> list[Cause]:
+    place = source.get("path", "")
+    if not place:
+        return [causes.required(f"{path}.path")]
+    found = no_backsteps_causes(f"{path}.path", place)
+    return found + causes.one_of(f"{path}.type", source.get("type", ""), _HOST_PATH_TYPES)
+
+
+def _config_map_causes(source: Json, path: str) -> list[Cause]:
+    found = [] if source.get("name") else [causes.required(f"{path}.name")]
+    return [*found, *mode_causes(source, "defaultMode", path), *key_file_causes(source, path)]
+
+
+def _secret_causes(source: Json, path: str) -> list[Cause]:
+    found = [] if source.get("secretName") else [causes.required(f"{path}.secretName")]
+    return [*found, *mode_causes(source, "defaultMode", path), *key_file_causes(source, path)]
+
+
+def _downward_causes(source: Json, path: str) -> list[Cause]:
+    found = mode_causes(source, "defaultMode", path)
+    for item in source.get("items") or []:
+        found += downward_file_causes(item, path)
+    return found
+
+
+_SOURCES: Final = {
+    "emptyDir": _empty_dir_causes,
+    "hostPath": _host_path_causes,
+    "secret": _secret_causes,
+    "configMap": _config_map_causes,
+    "downwardAPI": _downward_causes,
+    "projected": projected_causes,
+}

@@ -1,0 +1,1 @@
+"""The node agent: makes containers be what the pods that are bound to its node say."""

@@ -1,0 +1,1 @@
+"""What a kubelet decides, without I/O."""

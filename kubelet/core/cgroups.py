@@ -1,0 +1,149 @@
+"""How resources become cgroup settings, and how the groups are named.
+
+https://kubernetes.io/docs/concepts/workloads/pods/pod-qos/ and the kernel's documents on both versions of cgroups.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from machinery.model.k8s.core_v1 import Container, Pod
+from machinery.model.pods import (
+    BEST_EFFORT,
+    BURSTABLE,
+    GUARANTEED,
+    container_limits,
+    container_requests,
+    is_sidecar,
+    limits,
+    limits_all,
+    qos_class,
+    requests,
+)
+
+PERIOD_US: Final = 100_000
+MIN_QUOTA_US: Final = 1_000
+MIN_SHARES: Final = 2
+MAX_SHARES: Final = 262_144
+_GUARANTEED_OOM: Final = -997
+_SYSTEM_CRITICAL: Final = 2_000_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What a cgroup is held to; 0 leaves a thing as it is made (shares) or unbounded."""
+
+    cpu_shares: int = 0
+    cpu_quota_us: int = 0  # in a period of PERIOD_US
+    memory_bytes: int = 0
+
+
+def shares(cpu_millicores: int) -> int:
+    """Give cpu.shares for a request."""
+    return min(MAX_SHARES, max(MIN_SHARES, cpu_millicores * 1024 // 1000))
+
+
+def quota(cpu_millicores: int) -> int:
+    """Give cpu.cfs_quota_us for a limit, 0 for none."""
+    return max(MIN_QUOTA_US, cpu_millicores * PERIOD_US // 1000) if cpu_millicores else 0
+
+
+def weight(cpu_shares: int) -> int:
+    """Give cgroup v2's cpu.weight for shares, the linear mapping of KEP-2254."""
+    return 1 + (cpu_shares - 2) * 9999 // 262142 if cpu_shares else 0
+
+
+def pod_limits(pod: Pod) -> Limits:
+    """Give what the group of a whole pod is held to: bounded only where each of its containers is."""
+    asked, bound = requests(pod), limits(pod)
+    if qos_class(pod) == BEST_EFFORT:
+        return Limits(cpu_shares=MIN_SHARES)
+    return Limits(
+        cpu_shares=shares(asked.cpu_millicores or (bound.cpu_millicores if limits_all(pod, "cpu") else 0)),
+        cpu_quota_us=quota(bound.cpu_millicores) if limits_all(pod, "cpu") else 0,
+        memory_bytes=bound.memory_bytes if limits_all(pod, "memory") else 0,
+    )
+
+
+def node_limits(cpu_millicores: int, memory_bytes: int) -> Limits:
+    """Give what a node's group is held to: its declared capacity."""
+    return Limits(shares(cpu_millicores), quota(cpu_millicores), memory_bytes)
+
+
+def burstable_shares(pods: list[Pod]) -> int:
+    """Give the shares of the group of burstable pods: the sum of what they ask for."""
+    return shares(sum(requests(pod).cpu_millicores for pod in pods if qos_class(pod) == BURSTABLE))
+
+
+def oom_score_adj(pod: Pod, container: Container, node_memory_bytes: int) -> int:
+    """Give who is killed first where memory runs out: best effort, then who uses more than it asked for."""
+    if _is_critical(pod) or qos_class(pod) == GUARANTEED:
+        return _GUARANTEED_OOM
+    if qos_class(pod) == BEST_EFFORT:
+        return 1000
+    score = _burstable_oom(container, node_memory_bytes)
+    if is_sidecar(container):
+        score = min([score, *(_burstable_oom(main, node_memory_bytes) for main in pod.spec.containers)])
+    return score
+
+
+def pod_group(root: str, pod: Pod) -> str:
+    """Name a pod's group below a node's: guaranteed pods directly below it, others in their class's group."""
+    qos = qos_class(pod)
+    return "/".join(
+        [root.rstrip("/"), *([] if qos == GUARANTEED else [qos.lower()]), f"pod{pod.metadata.uid}"]
+    )
+
+
+def qos_groups(root: str) -> tuple[str, str]:
+    """Name the groups of the two lower classes."""
+    base = root.rstrip("/")
+    return f"{base}/{BURSTABLE.lower()}", f"{base}/{BEST_EFFORT.lower()}"
+
+
+def systemd_slice(group: str) -> str:
+    """Name a group's slice for systemd's driver: /kubarium/c/node-1 is kubarium-c-node_1.slice, in its parents.
+
+    A dash separates levels in the names of slices, so a dash inside a level is written as an underscore.
+    """
+    levels = [level.replace("-", "_") for level in group.strip("/").split("/") if level]
+    return f"{'-'.join(levels)}.slice" if levels else "-.slice"
+
+
+def systemd_path(group: str) -> str:
+    """Give the place of a group's slice in the tree: each slice lies in the slices that its name starts with."""
+    levels = [level.replace("-", "_") for level in group.strip("/").split("/") if level]
+    return "".join(f"/{'-'.join(levels[: depth + 1])}.slice" for depth in range(len(levels))) or "/"
+
+
+def container_cpu_limit(pod: Pod, container: Container) -> int:
+    """Give the millicores that bound a container: its own, else its pod's, else 0."""
+    own = container_limits(container).cpu_millicores
+    return own or (limits(pod).cpu_millicores if _has_pod_limit(pod, "cpu") else 0)
+
+
+def container_memory_limit(pod: Pod, container: Container) -> int:
+    """Give the bytes that bound a container: its own, else its pod's, else 0."""
+    own = container_limits(container).memory_bytes
+    return own or (limits(pod).memory_bytes if _has_pod_limit(pod, "memory") else 0)
+
+
+def container_shares(container: Container) -> int:
+    """Give the shares of a container: by its request, else by its limit."""
+    asked = container_requests(container).cpu_millicores or container_limits(container).cpu_millicores
+    return shares(asked)
+
+
+def _has_pod_limit(pod: Pod, resource: str) -> bool:
+    return bool(pod.spec.resources and resource in pod.spec.resources.limits)
+
+
+def _burstable_oom(container: Container, node_memory_bytes: int) -> int:
+    asked = container_requests(container).memory_bytes
+    score = 1000 - 1000 * asked // max(1, node_memory_bytes)
+    return min(999, max(1000 + _GUARANTEED_OOM, score))
+
+
+def _is_critical(pod: Pod) -> bool:
+    return (pod.spec.priority or 0) >= _SYSTEM_CRITICAL

@@ -1,0 +1,131 @@
+"""Names and addresses inside a pod: its host name, resolv.conf and /etc/hosts.
+
+https://kubernetes.io/docs/concepts/services-networking/dns-pod-service/
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from machinery.model.k8s.core_v1 import HostAlias, Pod, PodDNSConfig, PodDNSConfigOption
+
+MAX_SERVERS: Final = 3
+MAX_SEARCHES: Final = 32
+MAX_SEARCH_LENGTH: Final = 2048
+_HOSTNAME_LENGTH: Final = 63
+_ALIASES_TITLE: Final = "\n# Entries added by HostAliases."
+_LOCAL_LINES: Final = (
+    "# Kubernetes-managed hosts file.",
+    "127.0.0.1\tlocalhost",
+    "::1\tlocalhost ip6-localhost ip6-loopback",
+    "fe00::0\tip6-localnet",
+    "fe00::0\tip6-mcastprefix",
+    "fe00::1\tip6-allnodes",
+    "fe00::2\tip6-allrouters",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Dns:
+    """What stands in a resolv.conf."""
+
+    servers: tuple[str, ...] = ()
+    searches: tuple[str, ...] = ()
+    options: tuple[str, ...] = ()
+
+
+def read_resolv_conf(text: str) -> Dns:
+    """Read a resolv.conf; the last `search` or `domain` line counts."""
+    servers: list[str] = []
+    searches: tuple[str, ...] = ()
+    options: list[str] = []
+    for line in text.splitlines():
+        word, *values = line.split("#")[0].split(";")[0].split() or [""]
+        if word == "nameserver" and values:
+            servers.append(values[0])
+        elif word in {"search", "domain"}:
+            searches = tuple(value.rstrip(".") or "." for value in values)
+        elif word == "options":
+            options += values
+    return Dns(tuple(servers), searches, tuple(dict.fromkeys(options)))
+
+
+def dns_config(pod: Pod, host: Dns) -> tuple[Dns, bool]:
+    """Give a pod's resolver settings, and whether it wanted a cluster DNS, which does not exist (yet)."""
+    policy = pod.spec.dnsPolicy or "ClusterFirst"
+    wants_cluster = policy == "ClusterFirstWithHostNet" or (
+        policy == "ClusterFirst" and not pod.spec.hostNetwork
+    )
+    base = Dns() if policy == "None" else host
+    return _limited(_merged(base, pod.spec.dnsConfig)), wants_cluster
+
+
+def missing_cluster_dns(pod: Pod) -> str:
+    """Write the event for a pod that wanted a cluster DNS."""
+    meta = pod.metadata
+    return (
+        f'pod: "{meta.name}_{meta.namespace}({meta.uid})". kubelet does not have ClusterDNS IP configured and cannot '
+        f'create Pod using "{pod.spec.dnsPolicy or "ClusterFirst"}" policy. Falling back to "Default" policy.'
+    )
+
+
+def pod_hostname(pod: Pod) -> str:
+    """Give the host name inside a pod, at most 63 characters."""
+    name = pod.spec.hostnameOverride or pod.spec.hostname or pod.metadata.name
+    return name[:_HOSTNAME_LENGTH].rstrip("-.")
+
+
+def pod_domain(pod: Pod, cluster_domain: str) -> str:
+    """Give the domain of a pod with a subdomain, "" for others."""
+    if not pod.spec.subdomain or pod.spec.hostnameOverride:
+        return ""
+    return f"{pod.spec.subdomain}.{pod.metadata.namespace}.svc.{cluster_domain}"
+
+
+def hosts_file(pod_ips: Sequence[str], hostname: str, domain: str, aliases: Iterable[HostAlias]) -> str:
+    """Write the /etc/hosts of a pod with a network of its own."""
+    names = f"{hostname}.{domain}\t{hostname}" if domain else hostname
+    lines = [*_LOCAL_LINES, *(f"{ip}\t{names}" for ip in pod_ips), *_alias_lines(aliases)]
+    return "\n".join(lines) + "\n"
+
+
+def host_network_hosts_file(host_text: str, aliases: Iterable[HostAlias]) -> str:
+    """Write the /etc/hosts of a pod on the node's network: the node's own, and the aliases."""
+    lines = [
+        "# Kubernetes-managed hosts file (host network).",
+        host_text.rstrip("\n"),
+        *_alias_lines(aliases),
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _alias_lines(aliases: Iterable[HostAlias]) -> list[str]:
+    lines = ["\t".join((alias.ip, *alias.hostnames)) for alias in aliases]
+    return [_ALIASES_TITLE, *lines] if lines else []
+
+
+def _merged(base: Dns, own: PodDNSConfig | None) -> Dns:
+    if own is None:
+        return base
+    return Dns(
+        tuple(dict.fromkeys((*base.servers, *own.nameservers))),
+        tuple(dict.fromkeys((*base.searches, *own.searches))),
+        _merged_options(base.options, own.options),
+    )
+
+
+def _merged_options(base: Iterable[str], own: Iterable[PodDNSConfigOption]) -> tuple[str, ...]:
+    options = {text.partition(":")[0]: text for text in base}
+    options |= {item.name: f"{item.name}:{item.value}" if item.value else item.name for item in own}
+    return tuple(options.values())
+
+
+def _limited(dns: Dns) -> Dns:
+    searches: list[str] = []
+    for search in dns.searches[:MAX_SEARCHES]:
+        if len(" ".join([*searches, search])) > MAX_SEARCH_LENGTH:
+            break
+        searches.append(search)
+    return Dns(dns.servers[:MAX_SERVERS], tuple(searches), dns.options)

@@ -1,0 +1,30 @@
+"""What events of a pod's container are about."""
+
+from __future__ import annotations
+
+from machinery.model.k8s.core_v1 import ObjectReference, Pod
+
+
+def container_reference(pod: Pod, container: str) -> ObjectReference:
+    """Write a reference to one container: the pod, and `spec.containers{name}` as the field."""
+    return ObjectReference(
+        apiVersion="v1",
+        kind="Pod",
+        namespace=pod.metadata.namespace,
+        name=pod.metadata.name,
+        uid=pod.metadata.uid,
+        resourceVersion=pod.metadata.resourceVersion,
+        fieldPath=_field_path(pod, container),
+    )
+
+
+def _field_path(pod: Pod, container: str) -> str:
+    lists = {
+        "initContainers": pod.spec.initContainers,
+        "containers": pod.spec.containers,
+        "ephemeralContainers": pod.spec.ephemeralContainers,
+    }
+    for field, members in lists.items():
+        if any(member.name == container for member in members):
+            return f"spec.{field}{{{container}}}"
+    return ""

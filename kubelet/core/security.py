@@ -1,0 +1,171 @@
+"""Security contexts: what a pod and its containers say, as the runtime is told it.
+
+https://kubernetes.io/docs/tasks/configure-pod-container/security-context/: a container's own field wins.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final, TypeVar
+
+from machinery.model.k8s.core_v1 import (
+    AppArmorProfile,
+    Container,
+    Pod,
+    PodSecurityContext,
+    SeccompProfile,
+    SecurityContext,
+    SELinuxOptions,
+)
+from machinery.pb import cri_pb2 as cri
+
+MASKED_PATHS: Final = (
+    "/proc/asound",
+    "/proc/acpi",
+    "/proc/interrupts",
+    "/proc/kcore",
+    "/proc/keys",
+    "/proc/latency_stats",
+    "/proc/timer_list",
+    "/proc/timer_stats",
+    "/proc/sched_debug",
+    "/proc/scsi",
+    "/sys/firmware",
+    "/sys/devices/virtual/powercap",
+)
+READONLY_PATHS: Final = ("/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger")
+
+_NO_POD_CONTEXT: Final = PodSecurityContext()
+_NO_CONTEXT: Final = SecurityContext()
+_PROFILES: Final = {
+    "RuntimeDefault": cri.SecurityProfile.RuntimeDefault,
+    "Unconfined": cri.SecurityProfile.Unconfined,
+    "Localhost": cri.SecurityProfile.Localhost,
+}
+
+V = TypeVar("V")
+
+
+def sandbox_security(pod: Pod) -> Any:
+    """Write the sandbox's security context."""
+    context = pod.spec.securityContext or _NO_POD_CONTEXT
+    return cri.LinuxSandboxSecurityContext(
+        namespace_options=namespace_options(pod),
+        selinux_options=_selinux(context.seLinuxOptions),
+        run_as_user=_int64(context.runAsUser),
+        run_as_group=_int64(context.runAsGroup),
+        supplemental_groups=_supplemental_groups(pod),
+        supplemental_groups_policy=_groups_policy(pod),
+        privileged=any(is_privileged(container) for container in _all(pod)),
+        seccomp=cri.SecurityProfile(profile_type=cri.SecurityProfile.RuntimeDefault),
+    )
+
+
+def container_security(pod: Pod, container: Container) -> Any:
+    """Write a container's security context."""
+    own = container.securityContext or _NO_CONTEXT
+    context = pod.spec.securityContext or _NO_POD_CONTEXT
+    open_proc = is_privileged(container) or own.procMount == "Unmasked"
+    return cri.LinuxContainerSecurityContext(
+        capabilities=_capabilities(own),
+        privileged=is_privileged(container),
+        namespace_options=namespace_options(pod),
+        selinux_options=_selinux(own.seLinuxOptions or context.seLinuxOptions),
+        run_as_user=_int64(run_as_user(pod, container)),
+        run_as_group=_int64(_first(own.runAsGroup, context.runAsGroup)),
+        readonly_rootfs=bool(own.readOnlyRootFilesystem),
+        supplemental_groups=_supplemental_groups(pod),
+        supplemental_groups_policy=_groups_policy(pod),
+        no_new_privs=own.allowPrivilegeEscalation is False,
+        masked_paths=() if open_proc else MASKED_PATHS,
+        readonly_paths=() if open_proc else READONLY_PATHS,
+        seccomp=_profile(own.seccompProfile or context.seccompProfile, cri.SecurityProfile.Unconfined),
+        apparmor=_profile(own.appArmorProfile or context.appArmorProfile, cri.SecurityProfile.RuntimeDefault),
+    )
+
+
+def namespace_options(pod: Pod) -> Any:
+    """Write which namespaces a pod shares with its node, and its containers with each other."""
+    spec = pod.spec
+    shared_pid = cri.POD if spec.shareProcessNamespace else cri.CONTAINER
+    return cri.NamespaceOption(
+        network=cri.NODE if spec.hostNetwork else cri.POD,
+        pid=cri.NODE if spec.hostPID else shared_pid,
+        ipc=cri.NODE if spec.hostIPC else cri.POD,
+    )
+
+
+def run_as_user(pod: Pod, container: Container) -> int | None:
+    """Give the user that a container runs as, None for its image's."""
+    own = container.securityContext or _NO_CONTEXT
+    return _first(own.runAsUser, (pod.spec.securityContext or _NO_POD_CONTEXT).runAsUser)
+
+
+def security_problem(pod: Pod, container: Container, image: Any) -> str:
+    """Say why a container that must not run as root would, or could; "" where all is well.
+
+    `image` is the CRI image (uid or username of its user), None where nobody knows.
+    """
+    own = container.securityContext or _NO_CONTEXT
+    context = pod.spec.securityContext or _NO_POD_CONTEXT
+    if not _first(own.runAsNonRoot, context.runAsNonRoot):
+        return ""
+    where = f'(pod: "{pod.metadata.name}_{pod.metadata.namespace}({pod.metadata.uid})", container: {container.name})'
+    user = run_as_user(pod, container)
+    if user is not None:
+        return "" if user else f"container's runAsUser breaks non-root policy {where}"
+    if image is not None and image.username:
+        return (
+            f"container has runAsNonRoot and image has non-numeric user ({image.username}), cannot verify user is"
+            f" non-root {where}"
+        )
+    if image is None or not image.HasField("uid") or image.uid.value == 0:
+        return f"container has runAsNonRoot and image will run as root {where}"
+    return ""
+
+
+def is_privileged(container: Container) -> bool:
+    """Tell whether a container asks for all that the node has."""
+    return bool(container.securityContext and container.securityContext.privileged)
+
+
+def _all(pod: Pod) -> list[Container]:
+    return [*pod.spec.initContainers, *pod.spec.containers]
+
+
+def _first(own: V | None, inherited: V | None) -> V | None:
+    return inherited if own is None else own
+
+
+def _int64(value: int | None) -> Any:
+    return None if value is None else cri.Int64Value(value=value)
+
+
+def _capabilities(context: SecurityContext) -> Any:
+    if context.capabilities is None:
+        return None
+    return cri.Capability(
+        add_capabilities=context.capabilities.add, drop_capabilities=context.capabilities.drop
+    )
+
+
+def _selinux(options: SELinuxOptions | None) -> Any:
+    if options is None:
+        return None
+    return cri.SELinuxOption(user=options.user, role=options.role, type=options.type, level=options.level)
+
+
+def _supplemental_groups(pod: Pod) -> list[int]:
+    context = pod.spec.securityContext or _NO_POD_CONTEXT
+    groups = [*context.supplementalGroups, *([context.fsGroup] if context.fsGroup is not None else [])]
+    return list(dict.fromkeys(groups))
+
+
+def _groups_policy(pod: Pod) -> Any:
+    context = pod.spec.securityContext or _NO_POD_CONTEXT
+    return cri.Strict if context.supplementalGroupsPolicy == "Strict" else cri.Merge
+
+
+def _profile(profile: SeccompProfile | AppArmorProfile | None, default: Any) -> Any:
+    if profile is None:
+        return cri.SecurityProfile(profile_type=default)
+    return cri.SecurityProfile(profile_type=_PROFILES[profile.type], localhost_ref=profile.localhostProfile)

@@ -1,0 +1,188 @@
+"""What stands in the files of configMap, secret, downwardAPI and projected volumes.
+
+https://kubernetes.io/docs/concepts/storage/volumes/ and .../projected-volumes/
+"""
+
+from __future__ import annotations
+
+import binascii
+import posixpath
+from base64 import b64decode
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Final, TypeAlias
+
+from kubelet.core.field_values import Addresses, field_value, resource_value
+from machinery.model import quantity
+from machinery.model.k8s.core_v1 import (
+    ConfigMap,
+    DownwardAPIVolumeFile,
+    KeyToPath,
+    Pod,
+    Secret,
+    Volume,
+)
+from machinery.model.pods import limits, limits_all
+
+DEFAULT_MODE: Final = 0o644
+TOKEN_MODE: Final = 0o600  # where somebody is named to whom the token belongs
+TOKEN_MAX_AGE_S: Final = 24 * 3600.0
+_LONGEST_PATH: Final = 4096
+_LONGEST_NAME: Final = 255
+BUILT: Final = ("emptyDir", "configMap", "secret", "downwardAPI", "projected", "hostPath")
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """A file of a volume."""
+
+    data: bytes
+    mode: int
+    uid: int | None = None  # who owns it; None: the kubelet's own user
+
+
+Payload: TypeAlias = dict[str, File]  # by path, relative to the volume
+
+
+def kind_of(volume: Volume) -> str:
+    """Give the name of the field that says what a volume is ("" for none)."""
+    fields = (name for name in volume.__struct_fields__ if name != "name")
+    return next((name for name in fields if getattr(volume, name) is not None), "")
+
+
+def config_map_data(config_map: ConfigMap) -> dict[str, bytes]:
+    """Give a ConfigMap's keys as bytes."""
+    binary = {key: _decoded(key, text) for key, text in config_map.binaryData.items()}
+    return {**{key: text.encode() for key, text in config_map.data.items()}, **binary}
+
+
+def secret_data(secret: Secret) -> dict[str, bytes]:
+    """Give a Secret's keys as bytes."""
+    return {key: _decoded(key, text) for key, text in secret.data.items()}
+
+
+def keyed_files(
+    data: Mapping[str, bytes],
+    items: Iterable[KeyToPath],
+    *,
+    mode: int | None,
+    optional: bool,
+    missing: str,
+) -> Payload:
+    """Give a file for every key, or for the chosen ones.
+
+    Raises:
+        ValueError: a chosen key is not there, and not optional; the text starts with `missing`.
+    """
+    default = DEFAULT_MODE if mode is None else mode
+    chosen = list(items)
+    if not chosen:
+        return {key: File(content, default) for key, content in data.items()}
+    files: Payload = {}
+    for item in chosen:
+        if item.key in data:
+            files[item.path] = File(data[item.key], default if item.mode is None else item.mode)
+        elif not optional:
+            raise ValueError(f"{missing}: {item.key}")
+    return files
+
+
+def downward_files(
+    pod: Pod,
+    items: Iterable[DownwardAPIVolumeFile],
+    *,
+    mode: int | None,
+    addresses: Addresses,
+    allocatable: Mapping[str, str],
+) -> Payload:
+    """Give the files of a downwardAPI volume.
+
+    Raises:
+        ValueError: there is no such field.
+    """
+    default = DEFAULT_MODE if mode is None else mode
+    files: Payload = {}
+    for item in items:
+        if item.fieldRef:
+            text = field_value(pod, item.fieldRef.fieldPath, addresses)
+        elif item.resourceFieldRef:
+            text = resource_value(pod, pod.spec.containers[0], item.resourceFieldRef, allocatable)
+        else:
+            continue
+        files[item.path] = File(text.encode(), default if item.mode is None else item.mode)
+    return files
+
+
+def checked(payload: Payload) -> Payload:
+    """Give the payload with clean paths.
+
+    Raises:
+        ValueError: a path would leave the volume, or lies where the writer keeps its own files.
+    """
+    return {_clean(path): file for path, file in payload.items()}
+
+
+def owner_of_files(pod: Pod) -> int | None:
+    """Give the user that all containers of a pod run as, None where they differ or do not say."""
+    context = pod.spec.securityContext
+    inherited = context.runAsUser if context else None
+    users = {
+        inherited
+        if container.securityContext is None or container.securityContext.runAsUser is None
+        else container.securityContext.runAsUser
+        for container in (*pod.spec.initContainers, *pod.spec.containers)
+    }
+    return users.pop() if len(users) == 1 else None
+
+
+def fs_group(pod: Pod) -> int | None:
+    """Give the group that the pod's volumes belong to."""
+    return pod.spec.securityContext.fsGroup if pod.spec.securityContext else None
+
+
+def memory_volume_bytes(pod: Pod, size_limit: str, allocatable: Mapping[str, str]) -> int:
+    """Give the size of an emptyDir in memory: the least of its limit, its pod's and the node's; 0 for no bound."""
+    bounds = [
+        quantity.memory_bytes(size_limit) if size_limit else 0,
+        limits(pod).memory_bytes if limits_all(pod, "memory") else 0,
+        quantity.memory_bytes(allocatable.get("memory", "0")),
+    ]
+    return min((bound for bound in bounds if bound > 0), default=0)
+
+
+def token_refresh_s(fetched_s: float, expires_s: float) -> float:
+    """Give when a token is asked for anew: after 80 % of its life, at the latest after a day."""
+    return fetched_s + min(0.8 * (expires_s - fetched_s), TOKEN_MAX_AGE_S)
+
+
+def ownership_mode(mode: int, *, directory: bool, read_only: bool) -> int:
+    """Give the mode that lets a volume's group in (fsGroup): read, write where it may, enter folders."""
+    wanted = mode | (0o440 if read_only else 0o660)
+    return wanted | 0o2110 if directory else wanted
+
+
+def _decoded(key: str, text: str) -> bytes:
+    try:
+        return b64decode(text, validate=True)
+    except binascii.Error as error:
+        raise ValueError(f"key {key} is not base64: {error}") from error
+
+
+def _clean(path: str) -> str:
+    if not path:
+        raise ValueError("invalid path: must not be empty")
+    if path.startswith("/"):
+        raise ValueError(f'invalid path: must be relative path: "{path}"')
+    if len(path) > _LONGEST_PATH:
+        raise ValueError(f"invalid path: must be less than or equal to {_LONGEST_PATH} characters")
+    parts = path.split("/")
+    if ".." in parts:
+        raise ValueError(f'invalid path: must not contain "..": "{path}"')
+    if parts[0].startswith(".."):
+        raise ValueError(f'invalid path: must not start with "..": "{path}"')
+    if any(len(part) > _LONGEST_NAME for part in parts):
+        raise ValueError(f"invalid path: filenames must be less than or equal to {_LONGEST_NAME} characters")
+    clean = posixpath.normpath(path)
+    if clean == ".":
+        raise ValueError(f'invalid path: names no file: "{path}"')
+    return clean

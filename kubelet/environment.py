@@ -1,0 +1,235 @@
+"""Gathers the environment variables of a container.
+
+Fed by the pod workers, before a container is created. ConfigMaps and Secrets are read from the apiserver with the
+node's own identity; Services come from a watch that starts with the first container.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import binascii
+from base64 import b64decode
+from collections.abc import Callable, Mapping, Sequence
+from typing import Final
+
+import msgspec
+
+from kubelet.core.environment import (
+    expand,
+    service_variables,
+    split_names,
+    visible_services,
+)
+from kubelet.core.field_values import Addresses, field_value, resource_value
+from machinery.client.api import Api
+from machinery.client.events import WARNING, EventRecorder
+from machinery.client.informer import Informer
+from machinery.client.waiting import event_within
+from machinery.model.clock import Clock
+from machinery.model.errors import ApiError, NotFound
+from machinery.model.k8s.core_v1 import (
+    ConfigMap,
+    Container,
+    EnvFromSource,
+    EnvVar,
+    EnvVarSource,
+    Pod,
+    Secret,
+    Service,
+    ServiceSpec,
+)
+from machinery.model.k8s.meta_v1 import ObjectMeta
+from machinery.model.log import SILENT, EventLog
+from machinery.model.resources import CONFIG_MAPS, SECRETS, SERVICES
+
+_SYNC_LIMIT_S: Final = 5.0  # wall seconds that a container waits for the first list of Services
+
+
+class ConfigProblem(Exception):  # noqa: N818 - it is what a waiting container shows
+    """A container cannot be configured now (CreateContainerConfigError); the message is for its status."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message)
+        self.message = message
+
+
+class Environment:
+    """The environment of the node's containers."""
+
+    def __init__(
+        self,
+        api: Api,
+        clock: Clock,
+        events: EventRecorder,
+        log: EventLog = SILENT,
+        *,
+        allocatable: Callable[[], Mapping[str, str]],
+        host_ip: str,
+    ) -> None:
+        self._api = api
+        self._clock = clock
+        self._events = events
+        self._allocatable = allocatable
+        self._host_ip = host_ip
+        self._wanted = asyncio.Event()
+        self._synced = asyncio.Event()
+        self._services = Informer(api, SERVICES, clock=clock, keep=_worth_keeping, log=log)
+
+    async def run(self) -> None:
+        """Follow the Services from the first container on, until cancelled."""
+        await self._wanted.wait()
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._services.run(), name="services")
+            group.create_task(self._note_sync(), name="services-synced")
+
+    async def make(
+        self, pod: Pod, container: Container, pod_ip: str, pod_ips: Sequence[str] = ()
+    ) -> list[tuple[str, str]]:
+        """Give the names and values, in the order of their declaration, Services last.
+
+        Raises:
+            ConfigProblem: something that is not optional is missing.
+        """
+        addresses = Addresses(tuple(pod_ips) or ((pod_ip,) if pod_ip else ()), (self._host_ip,))
+        services = await self._service_variables(pod)
+        sources = _Sources(self._api, pod.metadata.namespace)
+        own: dict[str, str] = {}
+        for source in container.envFrom:
+            own |= await self._from_source(pod, source, sources)
+        for variable in container.env:
+            value = await self._value(pod, container, variable, {**services, **own}, addresses, sources)
+            if value is not None:
+                own[variable.name] = value
+        rest = {name: value for name, value in services.items() if name not in own}
+        return [*own.items(), *rest.items()]
+
+    async def _note_sync(self) -> None:
+        await self._services.synced()
+        self._synced.set()
+
+    async def _service_variables(self, pod: Pod) -> dict[str, str]:
+        self._wanted.set()
+        limit_s = self._clock.timescale.cluster(_SYNC_LIMIT_S)
+        if not await event_within(self._synced, self._clock, limit_s):
+            raise ConfigProblem("services have not yet been read at least once, cannot construct envvars")
+        links = pod.spec.enableServiceLinks is not False
+        return service_variables(visible_services(self._services.store, pod.metadata.namespace, links=links))
+
+    async def _from_source(self, pod: Pod, source: EnvFromSource, sources: _Sources) -> dict[str, str]:
+        if reference := source.configMapRef:
+            kind = "configMap"
+            data = await sources.config_map(reference.name, optional=bool(reference.optional))
+        elif secret := source.secretRef:
+            kind, reference = "secret", secret
+            data = await sources.secret(reference.name, optional=bool(reference.optional))
+        else:
+            return {}
+        good, bad = split_names(data or {}, source.prefix)
+        if bad:
+            self._events.record(
+                pod,
+                WARNING,
+                "InvalidEnvironmentVariableNames",
+                f"Keys [{', '.join(bad)}] from the EnvFrom {kind} {pod.metadata.namespace}/{reference.name} were"
+                " skipped since they are considered invalid environment variable names.",
+            )
+        return good
+
+    async def _value(
+        self,
+        pod: Pod,
+        container: Container,
+        variable: EnvVar,
+        known: Mapping[str, str],
+        addresses: Addresses,
+        sources: _Sources,
+    ) -> str | None:
+        """Give a variable's value, None for an optional one that is not there."""
+        if variable.value or variable.valueFrom is None:
+            return expand(variable.value, known)
+        source = variable.valueFrom
+        try:
+            if source.fieldRef:
+                return field_value(pod, source.fieldRef.fieldPath, addresses)
+            if source.resourceFieldRef:
+                return resource_value(pod, container, source.resourceFieldRef, self._allocatable())
+        except ValueError as error:
+            raise ConfigProblem(str(error)) from error
+        return await sources.key(source)
+
+
+class _Sources:
+    """ConfigMaps and Secrets of one namespace, each read once for one container."""
+
+    def __init__(self, api: Api, namespace: str) -> None:
+        self._api = api
+        self._namespace = namespace
+        self._config_maps: dict[str, ConfigMap | None] = {}
+        self._secrets: dict[str, Secret | None] = {}
+
+    async def config_map(self, name: str, *, optional: bool) -> dict[str, str] | None:
+        if name not in self._config_maps:
+            self._config_maps[name] = await self._read_config_map(name)
+        found = self._config_maps[name]
+        if found is None and not optional:
+            raise ConfigProblem(f'configmap "{name}" not found')
+        return found.data if found else None
+
+    async def secret(self, name: str, *, optional: bool) -> dict[str, str] | None:
+        if name not in self._secrets:
+            self._secrets[name] = await self._read_secret(name)
+        found = self._secrets[name]
+        if found is None and not optional:
+            raise ConfigProblem(f'secret "{name}" not found')
+        return {key: _text(key, value) for key, value in found.data.items()} if found else None
+
+    async def key(self, source: EnvVarSource) -> str | None:
+        if reference := source.configMapKeyRef:
+            kind, optional = "ConfigMap", bool(reference.optional)
+            data = await self.config_map(reference.name, optional=optional)
+        elif secret := source.secretKeyRef:
+            kind, optional, reference = "Secret", bool(secret.optional), secret  # type: ignore[assignment]
+            data = await self.secret(secret.name, optional=optional)
+        else:
+            raise ConfigProblem("valueFrom.fileKeyRef is not built: use a ConfigMap, a Secret or a field")
+        value = (data or {}).get(reference.key)
+        if value is None and not optional:
+            raise ConfigProblem(
+                f"couldn't find key {reference.key} in {kind} {self._namespace}/{reference.name}"
+            )
+        return value
+
+    async def _read_config_map(self, name: str) -> ConfigMap | None:
+        try:
+            return await self._api.get(CONFIG_MAPS, name, namespace=self._namespace)
+        except NotFound:
+            return None
+        except ApiError as error:
+            raise ConfigProblem(f'configmap "{name}": {error.message}') from error
+
+    async def _read_secret(self, name: str) -> Secret | None:
+        try:
+            return await self._api.get(SECRETS, name, namespace=self._namespace)
+        except NotFound:
+            return None
+        except ApiError as error:
+            raise ConfigProblem(f'secret "{name}": {error.message}') from error
+
+
+def _text(key: str, encoded: str) -> str:
+    try:
+        return b64decode(encoded).decode()
+    except (binascii.Error, UnicodeDecodeError) as error:
+        raise ConfigProblem(f"key {key} of a Secret holds no text, which a variable has to be") from error
+
+
+def _worth_keeping(service: Service) -> Service:
+    """Keep name, address and ports: all that variables are made of."""
+    meta, spec = service.metadata, service.spec
+    return msgspec.structs.replace(
+        service,
+        metadata=ObjectMeta(
+            name=meta.name, namespace=meta.namespace, uid=meta.uid, resourceVersion=meta.resourceVersion
+        ),
+        spec=ServiceSpec(clusterIP=spec.clusterIP, ports=spec.ports),
+    )

@@ -1,0 +1,260 @@
+"""Gets the images of containers onto the node, by their pull policies.
+
+Fed by the pod workers; asks the runtime's ImageService. Pulls of one image with the same credentials at the same
+time are one pull. A failed pull is tried again after 10 s, doubled up to 300 s, for each pod and image.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final, Protocol, TypeAlias
+
+from kubelet.core.images import (
+    Credential,
+    PullStep,
+    matching,
+    plan_pull,
+    read_credentials,
+    with_default_tag,
+)
+from kubelet.core.references import container_reference
+from machinery.client.api import Api
+from machinery.client.events import NORMAL, WARNING, EventRecorder
+from machinery.model.backoff import Backoff
+from machinery.model.clock import Clock
+from machinery.model.errors import ApiError, Unavailable
+from machinery.model.k8s.core_v1 import Container, Pod
+from machinery.model.log import SILENT, EventLog
+from machinery.model.resources import SECRETS
+from machinery.pb import cri_pb2 as cri
+
+_BACKOFF: Final = Backoff(initial_s=10.0, cap_s=300.0)
+_FORGIVEN_S: Final = 600.0  # without a failure for so long, the next one is the first again
+
+_PullKey: TypeAlias = tuple[str, tuple[Credential, ...]]
+_BackoffKey: TypeAlias = tuple[str, str]  # pod uid, image
+
+
+class ImageRuntime(Protocol):
+    """What this needs of the CRI client."""
+
+    async def image_status(self, image: str) -> cri.Image | None:
+        """Describe an image, None where it is not on the node."""
+        ...
+
+    async def pull_image(
+        self, image: str, auth: cri.AuthConfig | None, sandbox: cri.PodSandboxConfig | None
+    ) -> str:
+        """Pull an image; give its reference."""
+        ...
+
+
+class ImageProblem(Exception):  # noqa: N818 - it is what a waiting container shows
+    """A container cannot have its image now: `reason` and `message` as its waiting state shows them."""
+
+    def __init__(self, reason: str, message: str, *, retry_after_s: float = 0.0) -> None:
+        super().__init__(f"{reason}: {message}")
+        self.reason = reason
+        self.message = message
+        self.retry_after_s = (
+            retry_after_s  # cluster seconds until asking again can help; 0 where nobody knows
+        )
+
+
+@dataclass(slots=True)
+class _Failures:
+    count: int
+    at_s: float  # monotonic
+    message: str
+
+
+class Images:
+    """The images of the node's containers."""
+
+    def __init__(
+        self, api: Api, runtime: ImageRuntime, events: EventRecorder, clock: Clock, log: EventLog = SILENT
+    ) -> None:
+        self._api = api
+        self._runtime = runtime
+        self._events = events
+        self._clock = clock
+        self._log = log
+        self._pulls: dict[_PullKey, asyncio.Future[str]] = {}
+        self._failures: dict[_BackoffKey, _Failures] = {}
+
+    async def ensure(
+        self, pod: Pod, container: Container, sandbox: cri.PodSandboxConfig | None = None
+    ) -> str:
+        """Have a container's image on the node; give the reference for CreateContainer.
+
+        Raises:
+            ImageProblem: it is not there; the events that users expect are recorded.
+        """
+        tell = _Teller(self._events, pod, container)
+        try:
+            name = with_default_tag(container.image)
+        except ValueError as error:
+            message = f'Failed to apply default image tag "{container.image}": {error}'
+            tell(WARNING, "InspectFailed", message)
+            raise tell.problem("InvalidImageName", message) from error
+        try:
+            found = await self._runtime.image_status(name)
+        except ApiError as error:
+            message = f'Failed to inspect image "{container.image}": {error.message}'
+            tell(WARNING, "InspectFailed", message)
+            raise tell.problem("ImageInspectError", message) from error
+        match plan_pull(container.imagePullPolicy, present=found is not None):
+            case PullStep.REFUSE:
+                message = f'Container image "{container.image}" is not present with pull policy of Never'
+                tell(WARNING, "ErrImageNeverPull", message)
+                raise tell.problem("ErrImageNeverPull", message)
+            case PullStep.USE if found is not None:
+                tell(
+                    NORMAL,
+                    "Pulled",
+                    f'Container image "{container.image}" already present on machine and can be accessed by the pod',
+                )
+                return str(found.id)
+        return await self._pull_with_backoff(pod, container, name, sandbox, tell)
+
+    def forget(self, pod_uid: str) -> None:
+        """Drop the backoffs of a pod that is gone."""
+        for key in [key for key in self._failures if key[0] == pod_uid]:
+            del self._failures[key]
+
+    async def _pull_with_backoff(
+        self, pod: Pod, container: Container, name: str, sandbox: cri.PodSandboxConfig | None, tell: _Teller
+    ) -> str:
+        key = (pod.metadata.uid, name)
+        self._refuse_in_backoff(key, container, tell)
+        tell(NORMAL, "Pulling", f'Pulling image "{container.image}"')
+        begun_s = self._clock.monotonic()
+        credentials = await self._credentials(pod, name)
+        try:
+            reference = await self._pull_once((name, credentials), sandbox)
+        except ApiError as error:
+            self._note_failure(key, error.message)
+            tell(WARNING, "Failed", f'Failed to pull image "{container.image}": {error.message}')
+            raise tell.problem("ErrImagePull", error.message, self._backoff_left(key)) from error
+        self._failures.pop(key, None)
+        took_s = self._clock.timescale.wall(self._clock.monotonic() - begun_s)
+        tell(NORMAL, "Pulled", await self._pulled_text(container, name, took_s))
+        return reference
+
+    def _refuse_in_backoff(self, key: _BackoffKey, container: Container, tell: _Teller) -> None:
+        left_s = self._backoff_left(key)
+        if left_s <= 0:
+            return
+        message = f'Back-off pulling image "{container.image}"'
+        tell(NORMAL, "BackOff", message)
+        raise tell.problem(
+            "ImagePullBackOff", f"{message}: ErrImagePull: {self._failures[key].message}", left_s
+        )
+
+    def _backoff_left(self, key: _BackoffKey) -> float:
+        if (failures := self._failures.get(key)) is None:
+            return 0.0
+        return _BACKOFF.delay(failures.count) - (self._clock.monotonic() - failures.at_s)
+
+    def _note_failure(self, key: _BackoffKey, message: str) -> None:
+        now_s, last = self._clock.monotonic(), self._failures.get(key)
+        count = last.count + 1 if last and now_s - last.at_s < _FORGIVEN_S else 1
+        self._failures[key] = _Failures(count, now_s, message)
+
+    async def _pull_once(self, key: _PullKey, sandbox: cri.PodSandboxConfig | None) -> str:
+        """Pull, or share a pull that is under way; where its leader is cancelled, one of the others leads on."""
+        while (running := self._pulls.get(key)) is not None:
+            await asyncio.wait([running])
+            if not running.cancelled():
+                return running.result()
+        outcome: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+        self._pulls[key] = outcome
+        try:
+            outcome.set_result(await self._pull(key, sandbox))
+        except ApiError as error:
+            outcome.set_exception(error)
+        finally:
+            del self._pulls[key]
+            if not outcome.done():
+                outcome.cancel()
+        return outcome.result()
+
+    async def _pull(self, key: _PullKey, sandbox: cri.PodSandboxConfig | None) -> str:
+        name, credentials = key
+        if not credentials:
+            return await self._runtime.pull_image(name, None, sandbox)
+        failures: list[ApiError] = []
+        for credential in credentials:
+            try:
+                return await self._runtime.pull_image(name, _auth(credential), sandbox)
+            except ApiError as error:
+                failures.append(error)
+        if len(failures) == 1:
+            raise failures[0]
+        texts = ", ".join(dict.fromkeys(error.message for error in failures))
+        raise Unavailable(f"[{texts}]")
+
+    async def _credentials(self, pod: Pod, name: str) -> tuple[Credential, ...]:
+        found: list[Credential] = []
+        missing: list[str] = []
+        for reference in pod.spec.imagePullSecrets:
+            if not reference.name:
+                continue
+            try:
+                secret = await self._api.get(SECRETS, reference.name, namespace=pod.metadata.namespace)
+                found += read_credentials(secret)
+            except (ApiError, ValueError) as error:
+                self._log.warning(
+                    "pull_secret_skipped", secret=reference.name, pod=pod.metadata.name, error=error
+                )
+                missing.append(reference.name)
+        if missing:
+            self._events.record(pod, WARNING, "FailedToRetrieveImagePullSecret", _missing_text(missing))
+        return tuple(matching(found, name))
+
+    async def _pulled_text(self, container: Container, name: str, took_s: float) -> str:
+        took = _duration(took_s)
+        text = f'Successfully pulled image "{container.image}" in {took} ({took} including waiting).'
+        try:
+            image = await self._runtime.image_status(name)
+        except ApiError:  # the size is only for people
+            image = None
+        return f"{text} Image size: {image.size if image else 0} bytes."
+
+
+class _Teller:
+    """Records events about one container."""
+
+    def __init__(self, events: EventRecorder, pod: Pod, container: Container) -> None:
+        self._events = events
+        self._about = container_reference(pod, container.name)
+
+    def __call__(self, type_: str, reason: str, message: str) -> None:
+        self._events.record(self._about, type_, reason, message)
+
+    def problem(self, reason: str, message: str, retry_after_s: float = 0.0) -> ImageProblem:
+        """Record what the user is shown last, and give the error."""
+        self(WARNING, "Failed", f"Error: {reason}")
+        return ImageProblem(reason, message, retry_after_s=max(0.0, retry_after_s))
+
+
+def _auth(credential: Credential) -> Any:
+    return cri.AuthConfig(
+        username=credential.username,
+        password=credential.password,
+        identity_token=credential.identity_token,
+        server_address=credential.registry.partition("/")[0],
+    )
+
+
+def _missing_text(names: Sequence[str]) -> str:
+    return (
+        f"Unable to retrieve some image pull secrets ({', '.join(names)}); "
+        "attempting to pull the image may not succeed."
+    )
+
+
+def _duration(wall_s: float) -> str:
+    return f"{wall_s * 1000:.0f}ms" if wall_s < 1 else f"{wall_s:.3f}".rstrip("0").rstrip(".") + "s"

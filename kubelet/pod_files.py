@@ -1,0 +1,101 @@
+"""The other files of a pod on its node: logs, /etc/hosts, termination messages."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Collection, Sequence
+from pathlib import Path
+from typing import Final
+
+from kubelet.core.network_files import host_network_hosts_file, hosts_file, pod_domain, pod_hostname
+from machinery.model.k8s.core_v1 import Container, Pod
+from machinery.pb import cri_pb2 as cri
+
+CLUSTER_DOMAIN: Final = "cluster.local"
+MESSAGE_LIMIT: Final = 4096  # bytes of a termination message that are shown
+
+
+class PodFiles:
+    """Where the files of pods lie, and what the kubelet itself writes into them."""
+
+    def __init__(self, root_dir: Path) -> None:
+        self._pods = root_dir / "pods"
+        self._logs = root_dir / "logs"
+
+    def pod_dir(self, pod_uid: str) -> Path:
+        """Give the folder that `Volumes.unmount` takes away."""
+        return self._pods / pod_uid
+
+    def log_directory(self, pod: Pod) -> str:
+        """Give the folder of a pod's logs, for its sandbox; it is made."""
+        meta = pod.metadata
+        folder = self._logs / f"{meta.namespace}_{meta.name}_{meta.uid}"
+        folder.mkdir(parents=True, exist_ok=True)
+        return str(folder)
+
+    def log_path(self, pod: Pod, container: str, attempt: int) -> str:
+        """Give a container's log file, relative to the pod's; its folder is made."""
+        (Path(self.log_directory(pod)) / container).mkdir(exist_ok=True)
+        return f"{container}/{attempt}.log"
+
+    def remove_logs(self, pod: Pod) -> None:
+        """Take a pod's logs away. Idempotent."""
+        meta = pod.metadata
+        shutil.rmtree(self._logs / f"{meta.namespace}_{meta.name}_{meta.uid}", ignore_errors=True)
+
+    def sweep_logs(self, active_uids: Collection[str]) -> None:
+        """Take away the logs of pods that are no more."""
+        for folder in self._logs.glob("*_*_*"):
+            if folder.name.rsplit("_", 1)[-1] not in active_uids:
+                shutil.rmtree(folder, ignore_errors=True)
+
+    def hosts_mount(self, pod: Pod, container: Container, pod_ips: Sequence[str]) -> cri.Mount | None:
+        """Write a pod's /etc/hosts; None where the container mounts its own, or nothing is known to write."""
+        if any(mount.mountPath == "/etc/hosts" for mount in container.volumeMounts):
+            return None
+        if not pod.spec.hostNetwork and not pod_ips:
+            return None
+        path = self.pod_dir(pod.metadata.uid) / "etc-hosts"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        text = _hosts(pod, pod_ips)
+        if not path.exists() or path.read_text() != text:  # written in place: it may be mounted already
+            path.write_text(text)
+            path.chmod(0o644)
+        read_only = bool(container.securityContext and container.securityContext.readOnlyRootFilesystem)
+        return cri.Mount(container_path="/etc/hosts", host_path=str(path), readonly=read_only)
+
+    def termination_log(self, pod: Pod, container: Container, attempt: int) -> cri.Mount | None:
+        """Make the file for a container's termination message; None where the container has no path for it."""
+        if not container.terminationMessagePath:
+            return None
+        path = self._message_file(pod.metadata.uid, container.name, attempt)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+        path.chmod(0o666)  # whoever the container runs as
+        return cri.Mount(container_path=container.terminationMessagePath, host_path=str(path))
+
+    def read_termination_log(self, pod_uid: str, container: str, attempt: int) -> str:
+        """Give what a container left as its message, at most the last 4096 bytes; "" for nothing."""
+        try:
+            with self._message_file(pod_uid, container, attempt).open("rb") as file:
+                size = file.seek(0, 2)
+                file.seek(max(0, size - MESSAGE_LIMIT))
+                return file.read(MESSAGE_LIMIT).decode(errors="replace")
+        except OSError:
+            return ""
+
+    def _message_file(self, pod_uid: str, container: str, attempt: int) -> Path:
+        return self.pod_dir(pod_uid) / "containers" / container / str(attempt)
+
+
+def _hosts(pod: Pod, pod_ips: Sequence[str]) -> str:
+    if pod.spec.hostNetwork:
+        return host_network_hosts_file(_read("/etc/hosts"), pod.spec.hostAliases)
+    return hosts_file(pod_ips, pod_hostname(pod), pod_domain(pod, CLUSTER_DOMAIN), pod.spec.hostAliases)
+
+
+def _read(path: str) -> str:
+    try:
+        return Path(path).read_text()
+    except OSError:
+        return ""

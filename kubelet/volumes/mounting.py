@@ -1,0 +1,105 @@
+"""Mounts: tmpfs for what must not touch a disk, bind mounts for paths that must not move.
+
+A mount only helps where the container runtime sees it: in the machine's own mount namespace, or below a mount that
+propagates to it.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any, Final
+
+_MS_BIND: Final = 4096
+_MS_NOSUID_NODEV: Final = 2 | 4
+_MNT_DETACH: Final = 2
+
+
+def mounts_are_seen(folder: Path) -> bool:
+    """Tell whether a mount below a folder reaches the container runtime, as far as one can know; needs root."""
+    if os.geteuid() != 0:
+        return False
+    try:
+        if os.readlink("/proc/self/ns/mnt") == os.readlink("/proc/1/ns/mnt") and os.getpid() != 1:  # noqa: PTH115
+            return True
+        return _is_shared(folder)
+    except OSError:
+        return False
+
+
+def mount_tmpfs(folder: Path, *, size_bytes: int = 0, mode: int = 0o755) -> None:
+    """Mount a tmpfs; idempotent.
+
+    Raises:
+        OSError: the kernel refuses.
+    """
+    if not folder.is_mount():
+        options = f"mode={mode:o}" + (f",size={size_bytes}" if size_bytes else "")
+        _mount("tmpfs", str(folder), "tmpfs", _MS_NOSUID_NODEV, options)
+
+
+def bind(descriptor: int, target: Path) -> None:
+    """Mount what an open descriptor stands for at an existing path.
+
+    Raises:
+        OSError: the kernel refuses.
+    """
+    _mount(f"/proc/self/fd/{descriptor}", str(target), "", _MS_BIND, "")
+
+
+def unmount_below(folder: Path) -> None:
+    """Detach every mount at or below a folder, the innermost first. Idempotent."""
+    for point in sorted(_mount_points(folder), key=len, reverse=True):
+        _unmount(point)
+
+
+def _mount_points(folder: Path) -> list[str]:
+    base = os.path.realpath(folder)
+    points = [
+        _unescaped(line.split(" ")[4]) for line in Path("/proc/self/mountinfo").read_text().splitlines()
+    ]
+    return [point for point in points if point == base or point.startswith(base + "/")]
+
+
+def _is_shared(folder: Path) -> bool:
+    """Tell whether the mount that a folder lies on propagates to its peers."""
+    base, best, shared = os.path.realpath(folder), "", False
+    for line in Path("/proc/self/mountinfo").read_text().splitlines():
+        fields = line.split(" ")
+        point = _unescaped(fields[4])
+        if (base + "/").startswith(point.rstrip("/") + "/") and len(point) >= len(best):
+            best, shared = point, any(tag.startswith("shared:") for tag in fields[6 : fields.index("-")])
+    return shared
+
+
+def _unescaped(text: str) -> str:
+    for code, sign in (("\\040", " "), ("\\011", "\t"), ("\\012", "\n"), ("\\134", "\\")):
+        text = text.replace(code, sign)
+    return text
+
+
+def _mount(source: str, target: str, kind: str, flags: int, options: str) -> None:
+    libc = _libc()
+    done = libc.mount(
+        source.encode(), target.encode(), kind.encode() or None, flags, options.encode() or None
+    )
+    if done != 0:
+        _fail(target)
+
+
+def _unmount(target: str) -> None:
+    if _libc().umount2(target.encode(), _MNT_DETACH) != 0:
+        _fail(target)
+
+
+def _libc() -> Any:
+    import ctypes
+
+    return ctypes.CDLL(None, use_errno=True)
+
+
+def _fail(target: str) -> None:
+    import ctypes
+
+    number = ctypes.get_errno()
+    raise OSError(number, os.strerror(number), target)

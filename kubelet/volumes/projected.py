@@ -1,0 +1,80 @@
+"""projected: several sources in one folder; among them the token of the pod's ServiceAccount."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from kubelet.core.field_values import Addresses
+from kubelet.core.volumes import (
+    DEFAULT_MODE,
+    TOKEN_MODE,
+    File,
+    Payload,
+    downward_files,
+    fs_group,
+    owner_of_files,
+)
+from kubelet.volumes import config_map, secret
+from kubelet.volumes.problem import VolumeProblem
+from kubelet.volumes.sources import Sources
+from machinery.model.k8s.core_v1 import (
+    Pod,
+    ProjectedVolumeSource,
+    ServiceAccountTokenProjection,
+    VolumeProjection,
+)
+
+
+async def files(
+    sources: Sources,
+    pod: Pod,
+    volume: ProjectedVolumeSource,
+    *,
+    addresses: Addresses,
+    allocatable: Mapping[str, str],
+) -> Payload:
+    """Give the files of all sources; of two with one path, the later source's.
+
+    Raises:
+        VolumeProblem: a source cannot be had, or is of a kind that is not built.
+        ValueError: a chosen key or field is not there.
+    """
+    payload: Payload = {}
+    for source in volume.sources:
+        payload |= await _source_files(sources, pod, source, volume.defaultMode, addresses, allocatable)
+    return payload
+
+
+async def _source_files(
+    sources: Sources,
+    pod: Pod,
+    source: VolumeProjection,
+    mode: int | None,
+    addresses: Addresses,
+    allocatable: Mapping[str, str],
+) -> Payload:
+    if chosen := source.configMap:
+        return await config_map.files(
+            sources, pod, chosen.name, chosen.items, mode=mode, optional=bool(chosen.optional)
+        )
+    if hidden := source.secret:
+        return await secret.files(
+            sources, pod, hidden.name, hidden.items, mode=mode, optional=bool(hidden.optional)
+        )
+    if source.downwardAPI:
+        return downward_files(
+            pod, source.downwardAPI.items, mode=mode, addresses=addresses, allocatable=allocatable
+        )
+    if source.serviceAccountToken:
+        return await _token_file(sources, pod, source.serviceAccountToken, mode)
+    raise VolumeProblem("projected volumes with a clusterTrustBundle or podCertificate are not built")
+
+
+async def _token_file(
+    sources: Sources, pod: Pod, source: ServiceAccountTokenProjection, mode: int | None
+) -> Payload:
+    token = await sources.token(pod, source)
+    owner = owner_of_files(pod)
+    private = owner is not None or fs_group(pod) is not None
+    default = DEFAULT_MODE if mode is None else mode
+    return {source.path: File(token.encode(), TOKEN_MODE if private else default, owner)}

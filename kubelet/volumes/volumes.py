@@ -1,0 +1,254 @@
+"""Sets up, keeps up to date and takes away the volumes of the node's pods.
+
+Fed by the pod workers. Everything lies below the pod's own folder, in the layout that node tools know
+(`pods/<uid>/volumes/kubernetes.io~<kind>/<name>`), so that a kubelet which starts again finds what it made.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+from collections.abc import Callable, Collection, Mapping
+from pathlib import Path
+from typing import Final
+
+from kubelet.core.environment import expand, unknown_names
+from kubelet.core.field_values import Addresses
+from kubelet.core.volumes import (
+    BUILT,
+    Payload,
+    checked,
+    downward_files,
+    fs_group,
+    kind_of,
+    memory_volume_bytes,
+)
+from kubelet.volumes import config_map, empty_dir, host_path, projected, secret
+from kubelet.volumes.atomic_writer import write_atomically
+from kubelet.volumes.mounting import mount_tmpfs, mounts_are_seen, unmount_below
+from kubelet.volumes.problem import VolumeProblem
+from kubelet.volumes.sources import Sources
+from kubelet.volumes.sub_path import resolve
+from machinery.client.api import Api
+from machinery.client.events import WARNING, EventRecorder
+from machinery.model.clock import Clock
+from machinery.model.k8s.core_v1 import Container, Pod, Volume, VolumeMount
+from machinery.model.log import SILENT, EventLog
+from machinery.pb import cri_pb2 as cri
+
+_FOLDERS: Final = {
+    "emptyDir": "kubernetes.io~empty-dir",
+    "configMap": "kubernetes.io~configmap",
+    "secret": "kubernetes.io~secret",
+    "downwardAPI": "kubernetes.io~downward-api",
+    "projected": "kubernetes.io~projected",
+}
+_WRITTEN: Final = ("configMap", "secret", "downwardAPI", "projected")
+_IN_MEMORY: Final = ("secret", "projected")
+_PROPAGATION: Final = {
+    "": cri.PROPAGATION_PRIVATE,
+    "None": cri.PROPAGATION_PRIVATE,
+    "HostToContainer": cri.PROPAGATION_HOST_TO_CONTAINER,
+    "Bidirectional": cri.PROPAGATION_BIDIRECTIONAL,
+}
+
+
+class Volumes:
+    """The volumes of the node's pods."""
+
+    def __init__(
+        self,
+        api: Api,
+        root_dir: Path,
+        clock: Clock,
+        events: EventRecorder,
+        log: EventLog = SILENT,
+        *,
+        allocatable: Callable[[], Mapping[str, str]],
+        host_ip: str = "",
+    ) -> None:
+        self._pods = root_dir / "pods"
+        self._pods.mkdir(parents=True, exist_ok=True)
+        self._clock = clock
+        self._events = events
+        self._log = log
+        self._allocatable = allocatable
+        self._host_ips = (host_ip,) if host_ip else ()
+        self._sources = Sources(api, clock)
+        self._can_mount = mounts_are_seen(self._pods)
+        if not self._can_mount:
+            log.warning("volumes_on_disk", why="mounts made here do not reach the container runtime")
+
+    async def mount(self, pod: Pod) -> Mapping[str, str]:
+        """Have every volume of a pod; give the host path of each by its name. Idempotent.
+
+        Raises:
+            VolumeProblem: one of them cannot be had; a FailedMount event says which and why.
+        """
+        outcomes = await asyncio.gather(
+            *(self._set_up(pod, volume) for volume in pod.spec.volumes), return_exceptions=True
+        )
+        paths: dict[str, str] = {}
+        for volume, outcome in zip(pod.spec.volumes, outcomes, strict=True):
+            if isinstance(outcome, BaseException):
+                self._tell(pod, volume, outcome)
+                raise outcome
+            paths[volume.name] = outcome
+        return paths
+
+    async def refresh(self, pod: Pod) -> None:
+        """Bring files up to date with what they come from; what cannot be read now stays as it is."""
+        for volume in pod.spec.volumes:
+            if kind_of(volume) in _WRITTEN and self._folder(pod, volume).is_dir():
+                try:
+                    await self._set_up(pod, volume)
+                except VolumeProblem as problem:
+                    self._tell(pod, volume, problem)
+
+    def mounts(
+        self, pod: Pod, container: Container, volumes: Mapping[str, str], env: Mapping[str, str]
+    ) -> list[cri.Mount]:
+        """Give a container's volume mounts.
+
+        Raises:
+            VolumeProblem: a subPath leads out of its volume, or names a variable that nobody knows.
+        """
+        return [
+            self._mount(pod, container, index, mount, volumes, env)
+            for index, mount in enumerate(container.volumeMounts)
+        ]
+
+    async def unmount(self, pod_uid: str) -> None:
+        """Take away everything of a pod: its volumes and its other files. Idempotent."""
+        self._sources.forget(pod_uid)
+        folder = self._pods / pod_uid
+        if folder.is_dir():
+            await asyncio.to_thread(self._remove, folder)
+
+    async def sweep(self, active_uids: Collection[str]) -> None:
+        """Take away what belongs to no pod any more."""
+        for entry in os.scandir(self._pods):
+            if entry.name not in active_uids:
+                self._log.info("orphaned_volumes_removed", pod_uid=entry.name)
+                await self.unmount(entry.name)
+
+    def _folder(self, pod: Pod, volume: Volume) -> Path:
+        return self._pods / pod.metadata.uid / "volumes" / _FOLDERS[kind_of(volume)] / volume.name
+
+    async def _set_up(self, pod: Pod, volume: Volume) -> str:
+        kind = kind_of(volume) or "emptyDir"
+        if kind not in BUILT:
+            raise VolumeProblem(f"volumes of kind {kind} are not built")
+        try:
+            return await self._set_up_kind(pod, volume, kind)
+        except (ValueError, OSError) as error:
+            raise VolumeProblem(str(error)) from error
+
+    async def _set_up_kind(self, pod: Pod, volume: Volume, kind: str) -> str:
+        if volume.hostPath:
+            return host_path.set_up(volume.hostPath)
+        folder = self._folder(pod, volume)
+        if kind == "emptyDir":
+            empty_dir.set_up(folder, pod, memory_bytes=self._memory_bytes(pod, volume))
+        else:
+            payload = checked(await self._payload(pod, volume))
+            self._prepare(folder, kind)
+            stamp = self._clock.timescale.format(self._clock.now()).replace("-", "_").replace(":", "_")
+            write_atomically(folder, payload, stamp=stamp, group=fs_group(pod))
+        return str(folder)
+
+    def _prepare(self, folder: Path, kind: str) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        if kind in _IN_MEMORY and self._can_mount and not folder.is_mount():
+            mount_tmpfs(folder)
+        folder.chmod(0o755)
+
+    def _memory_bytes(self, pod: Pod, volume: Volume) -> int | None:
+        source = volume.emptyDir
+        if source is None or source.medium != "Memory" or not self._can_mount:
+            return None
+        return memory_volume_bytes(pod, source.sizeLimit, self._allocatable())
+
+    async def _payload(self, pod: Pod, volume: Volume) -> Payload:
+        addresses = Addresses([item.ip for item in pod.status.podIPs], self._host_ips)
+        if chosen := volume.configMap:
+            return await config_map.files(
+                self._sources,
+                pod,
+                chosen.name,
+                chosen.items,
+                mode=chosen.defaultMode,
+                optional=bool(chosen.optional),
+            )
+        if hidden := volume.secret:
+            return await secret.files(
+                self._sources,
+                pod,
+                hidden.secretName,
+                hidden.items,
+                mode=hidden.defaultMode,
+                optional=bool(hidden.optional),
+            )
+        if downward := volume.downwardAPI:
+            return downward_files(
+                pod,
+                downward.items,
+                mode=downward.defaultMode,
+                addresses=addresses,
+                allocatable=self._allocatable(),
+            )
+        assert volume.projected is not None  # noqa: S101 - the kinds that are written are these four
+        return await projected.files(
+            self._sources, pod, volume.projected, addresses=addresses, allocatable=self._allocatable()
+        )
+
+    def _mount(
+        self,
+        pod: Pod,
+        container: Container,
+        index: int,
+        mount: VolumeMount,
+        volumes: Mapping[str, str],
+        env: Mapping[str, str],
+    ) -> cri.Mount:
+        if mount.name not in volumes:
+            raise VolumeProblem(
+                f'cannot find volume "{mount.name}" to mount into container "{container.name}"'
+            )
+        path = volumes[mount.name]
+        if sub_path := _sub_path(mount, env):
+            place = (
+                self._pods / pod.metadata.uid / "volume-subpaths" / mount.name / container.name / str(index)
+            )
+            path = resolve(path, sub_path, place=place if self._can_mount else None)
+        return cri.Mount(
+            container_path=mount.mountPath if mount.mountPath.startswith("/") else f"/{mount.mountPath}",
+            host_path=path,
+            readonly=bool(mount.readOnly),
+            propagation=_PROPAGATION[mount.mountPropagation],
+        )
+
+    def _remove(self, folder: Path) -> None:
+        try:
+            if self._can_mount:
+                unmount_below(folder)
+            shutil.rmtree(folder)
+        except FileNotFoundError:
+            pass
+        except OSError as error:  # the sweep comes back to it
+            self._log.warning("volumes_not_removed", folder=folder, error=error)
+
+    def _tell(self, pod: Pod, volume: Volume, problem: BaseException) -> None:
+        message = f'MountVolume.SetUp failed for volume "{volume.name}" : {problem}'
+        self._events.record(pod, WARNING, "FailedMount", message)
+
+
+def _sub_path(mount: VolumeMount, env: Mapping[str, str]) -> str:
+    if not mount.subPathExpr:
+        return mount.subPath
+    if unknown := unknown_names(mount.subPathExpr, env):
+        raise VolumeProblem(
+            f'failed to expand subPath "{mount.subPathExpr}": missing value for "{unknown[0]}"'
+        )
+    return expand(mount.subPathExpr, env)

@@ -1,0 +1,103 @@
+"""No pod that fits the schema can make the rules stumble: it is stored, or it is refused with reasons."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from typing import Any
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from apiserver import schemas
+from apiserver.core.kinds import KINDS
+from apiserver.core.schema import ListOf, MapOf, Scalar, Shape, Struct
+from apiserver.core.values import Json
+from apiserver.core.writes import check_create, prepare_create, read, update
+from machinery.model.errors import ApiError, Invalid, NotImplementedHere
+from tests.support.pod_specs import CONTEXT
+
+_TEXTS = ["", "a", "A b", "Always", "Never", "In", "Exists", "metadata.name", "v1", "10.0.0.1", "..", "/x"]
+_SCALARS: dict[Scalar, list[Any]] = {
+    Scalar.STRING: _TEXTS,
+    Scalar.INT32: [-1, 0, 1, 80],
+    Scalar.INT64: [-1, 0, 1, 700],
+    Scalar.BOOLEAN: [True, False],
+    Scalar.QUANTITY: ["0", "-1", "1500u", "1Gi", "500m"],
+    Scalar.INT_OR_STRING: [0, 80, "http", ""],
+    Scalar.TIME: ["2026-01-01T00:00:00Z"],
+}
+_LEFT_OUT = {"managedFields", "resourceVersion", "deletionTimestamp", "ownerReferences"}
+
+
+def _value(shape: Shape, random: Any, depth: int) -> Any:
+    if isinstance(shape, Struct):
+        return _struct(shape, random, depth)
+    if isinstance(shape, ListOf):
+        return [_value(shape.item, random, depth + 1) for _ in range(random.randint(0, 2))]
+    if isinstance(shape, MapOf):
+        keys = ["a", "cpu", "memory", "example.com/gpu", "B c"]
+        return {
+            random.choice(keys): _value(shape.item, random, depth + 1) for _ in range(random.randint(0, 2))
+        }
+    return random.choice(_SCALARS.get(shape, [None]))
+
+
+def _struct(shape: Struct, random: Any, depth: int) -> Json:
+    names = [name for name in shape.fields if name not in _LEFT_OUT]
+    chosen = [name for name in names if random.random() < (0.5 if depth < 4 else 0.25)]
+    return {name: _value(shape.fields[name], random, depth + 1) for name in chosen}
+
+
+def _pod(random: Any) -> Json:
+    built = {"containers", "initContainers", "affinity", "tolerations", "topologySpreadConstraints", "dnsConfig",
+             "hostAliases", "nodeSelector", "readinessGates", "schedulingGates", "restartPolicy", "hostname",
+             "terminationGracePeriodSeconds", "imagePullSecrets", "activeDeadlineSeconds", "volumes"}  # fmt: skip
+    spec = schemas.load().struct("io.k8s.api.core.v1.PodSpec")
+    own = {name: _value(spec.fields[name], random, 1) for name in built if random.random() < 0.6}
+    for volume in own.get("volumes") or []:
+        for name in set(volume) - {
+            "name",
+            "emptyDir",
+            "configMap",
+            "secret",
+            "hostPath",
+            "downwardAPI",
+            "projected",
+        }:
+            del volume[name]
+    for container in (*own.get("containers", ()), *own.get("initContainers", ())):
+        for name in ("resizePolicy", "volumeDevices", "restartPolicyRules", "securityContext"):
+            container.pop(name, None)
+    return {"metadata": {"name": "web", "namespace": "default"}, "spec": own}
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.randoms(use_true_random=False))
+def test_a_pod_is_stored_or_refused_with_reasons(random: Any) -> None:
+    """Nothing but the errors of the API comes out, and what is stored may be stored again."""
+    kind = KINDS["", "pods"]
+    try:
+        obj = read(schemas.load(), kind, _pod(random), namespace="default").obj
+        stamped = prepare_create(kind, obj, CONTEXT)
+        check_create(kind, stamped)
+    except (Invalid, NotImplementedHere):
+        return
+    assert update(kind, stamped, stamped, CONTEXT) == stamped
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.randoms(use_true_random=False))
+def test_a_status_is_stored_or_refused_with_reasons(random: Any) -> None:
+    """So it is with what a kubelet reports."""
+    kind = KINDS["", "pods"]
+    plain = {
+        "metadata": {"name": "web", "namespace": "default"},
+        "spec": {"containers": [{"name": "a", "image": "b"}]},
+    }
+    old = prepare_create(kind, read(schemas.load(), kind, plain, namespace="default").obj, CONTEXT)
+    status = _value(schemas.load().struct("io.k8s.api.core.v1.PodStatus"), random, 1)
+    with suppress(ApiError):
+        new = read(schemas.load(), kind, {**old, "status": status}, namespace="default").obj
+        stored = kind.prepare_status(new, old, CONTEXT)
+        assert isinstance(kind.validate_status(stored, old), list)
+        assert stored["spec"] == old["spec"]

@@ -1,0 +1,133 @@
+"""Deployments and ReplicaSets: a template that is a pod's, a selector that matches it and stays."""
+
+from __future__ import annotations
+
+from copy import deepcopy
+
+import pytest
+
+from apiserver.core.kinds.deployments import DEPLOYMENTS
+from apiserver.core.kinds.replicasets import REPLICA_SETS
+from apiserver.core.values import Json
+from machinery.model.errors import Invalid
+from tests.support.pod_specs import (
+    complaints,
+    created,
+    deployment,
+    replica_set,
+    update_complaints,
+    updated,
+    with_status,
+)
+
+DEPLOYMENT = ("deployments", "apps")
+REPLICA_SET = ("replicasets", "apps")
+
+
+def test_a_deployment_gets_its_defaults() -> None:
+    """One replica, a rolling update by a quarter, ten old ReplicaSets, ten minutes."""
+    own = created(deployment(), *DEPLOYMENT)["spec"]
+    assert own["replicas"] == 1
+    assert own["strategy"] == {
+        "type": "RollingUpdate",
+        "rollingUpdate": {"maxUnavailable": "25%", "maxSurge": "25%"},
+    }
+    assert (own["revisionHistoryLimit"], own["progressDeadlineSeconds"]) == (10, 600)
+    assert own["template"]["spec"]["containers"][0]["imagePullPolicy"] == "IfNotPresent"
+
+
+@pytest.mark.parametrize(("build", "where"), [(deployment, DEPLOYMENT), (replica_set, REPLICA_SET)])
+def test_a_faulty_template_is_named_with_its_path(build: object, where: tuple[str, str]) -> None:
+    """A template's rules are a pod's, below spec.template.spec."""
+    obj = build(template={"containers": [{"name": "main"}], "restartPolicy": "Never"})  # type: ignore[operator]
+    assert complaints(obj, *where) == [
+        "spec.template.spec.containers[0].image: Required value",
+        'spec.template.spec.restartPolicy: Unsupported value: "Never": supported values: "Always"',
+    ]
+
+
+@pytest.mark.parametrize(
+    ("spec", "expected"),
+    [
+        ({"selector": None}, "spec.selector: Required value"),
+        ({"selector": {}}, "spec.selector: Invalid value: {}: empty selector is invalid for deployment"),
+        ({"selector": {"matchLabels": {"app": "x"}}}, 'spec.template.metadata.labels: Invalid value: {"app":"web"}: `selector` does not match template `labels`'),
+        ({"replicas": -1}, "spec.replicas: Invalid value: -1: must be greater than or equal to 0"),
+        ({"strategy": {"type": "Recreate", "rollingUpdate": {"maxSurge": 1}}}, "spec.strategy.rollingUpdate: Forbidden: may not be specified when strategy `type` is 'Recreate'"),
+        ({"strategy": {"rollingUpdate": {"maxSurge": 0, "maxUnavailable": "0%"}}}, 'spec.strategy.rollingUpdate.maxUnavailable: Invalid value: "0%": may not be 0 when `maxSurge` is 0'),
+        ({"minReadySeconds": 600}, "spec.progressDeadlineSeconds: Invalid value: 600: must be greater than minReadySeconds"),
+    ],
+)  # fmt: skip
+def test_fields_of_a_deployment(spec: Json, expected: str) -> None:
+    """A faulty field is named with its path."""
+    assert complaints(deployment(**spec), *DEPLOYMENT) == [expected]
+
+
+@pytest.mark.parametrize(("build", "where"), [(deployment, DEPLOYMENT), (replica_set, REPLICA_SET)])
+def test_the_selector_stays(build: object, where: tuple[str, str]) -> None:
+    """A selector that changed would orphan what it selected."""
+    old = created(build(), *where)  # type: ignore[operator]
+    new = deepcopy(old)
+    new["spec"]["selector"]["matchLabels"]["x"] = "y"
+    new["spec"]["template"]["metadata"]["labels"]["x"] = "y"
+    (found,) = update_complaints(new, old, *where)
+    assert found.startswith("spec.selector: Invalid value:")
+    assert found.endswith("field is immutable")
+
+
+def test_a_changed_spec_is_the_next_generation_and_leaves_the_status() -> None:
+    """An update has no say in the status."""
+    old = created(deployment(), *DEPLOYMENT)
+    new = deepcopy(old)
+    new["spec"]["replicas"] = 3
+    new["status"] = {"replicas": 9}
+    stored = updated(new, old, *DEPLOYMENT)
+    assert stored["metadata"]["generation"] == 2
+    assert stored["status"] == old["status"]
+
+
+def test_a_status_write_leaves_the_spec_and_the_generation() -> None:
+    """A controller's report is no change of what was asked for."""
+    old = created(replica_set(), *REPLICA_SET)
+    new = deepcopy(old)
+    new["spec"]["replicas"] = 7
+    new["status"] = {"replicas": 1, "observedGeneration": 1}
+    stored = with_status(new, old, *REPLICA_SET)
+    assert stored["spec"] == old["spec"]
+    assert stored["status"]["replicas"] == 1
+    assert stored["metadata"]["generation"] == 1
+
+
+def test_counters_of_a_status_agree() -> None:
+    """No more pods are ready than there are."""
+    old = created(deployment(), *DEPLOYMENT)
+    with pytest.raises(Invalid, match=r"status\.readyReplicas: .*cannot be greater than status\.replicas"):
+        with_status({**old, "status": {"replicas": 1, "readyReplicas": 2}}, old, *DEPLOYMENT)
+
+
+def test_collisions_are_only_added() -> None:
+    """The count of hash collisions never goes back."""
+    old = created(deployment(), *DEPLOYMENT)
+    old["status"] = {"collisionCount": 2}
+    with pytest.raises(Invalid, match=r"status\.collisionCount: Invalid value: 1: cannot be decremented"):
+        with_status({**old, "status": {"collisionCount": 1}}, old, *DEPLOYMENT)
+
+
+@pytest.mark.parametrize("kind", [DEPLOYMENTS, REPLICA_SETS])
+def test_scale(kind: object) -> None:
+    """A Scale reads what is wanted, what is there, and the selector as text."""
+    obj = deployment(replicas=3, selector={"matchLabels": {"b": "2", "a": "1"}})
+    obj["status"] = {"replicas": 2}
+    scale = kind.scale  # type: ignore[attr-defined]
+    assert (scale.replicas(obj), scale.current_replicas(obj), scale.selector(obj)) == (3, 2, "a=1,b=2")
+
+
+def test_an_account_names_secrets_of_its_own_namespace() -> None:
+    """Of a reference to a secret the name is kept."""
+    sent = {
+        "apiVersion": "v1",
+        "kind": "ServiceAccount",
+        "metadata": {"name": "robot", "namespace": "default"},
+        "secrets": [{"name": "s", "namespace": "kube-system", "kind": "Secret"}],
+    }
+    assert created(sent, "serviceaccounts")["secrets"] == [{"name": "s"}]
