@@ -53,7 +53,7 @@
 # kubelet/core/cri_config.py   (pure)
 #   sandbox_config(pod, *, attempt, log_directory, cgroup_parent, dns, hostname, labels, annotations) -> cri.PodSandboxConfig
 #   container_config(pod, container, *, image_ref, env, mounts, attempt, labels, annotations, log_path,
-#                    node_memory_bytes) -> cri.ContainerConfig      # oom_score_adj computed inside; expands command/args
+#                    node_memory_bytes, node_cpu_millicores=machine.cpu_millicores if cgroup_root else 0) -> cri.ContainerConfig      # oom_score_adj computed inside; expands command/args
 #
 # kubelet/probes.py
 #   @dataclass RunningContainer(name, id, started_s: cluster seconds)
@@ -69,13 +69,13 @@
 #       async setup_node(cpu_millicores, memory_bytes) ; pod_parent(pod) -> str ("" for root "")
 #       async ensure_pod(pod) ; async remove_pod(uid) ; async sweep(active_uids)
 #
-# kubelet/machine_info.py: read_machine(root_dir, cpu: str, memory: str) -> Machine(capacity, allocatable, system: …)
+# kubelet/machine_info.py: read_machine(root_dir: Path, *, cpu: str, memory: str) -> Machine(capacity, allocatable, system, cpu_millicores, memory_bytes, declared)
 # kubelet/node.py
-#   class Node(api, runtime, clock, events, log, settings: NodeSettings, machine: Machine, *, port: Callable[[], int])
-#       async run() -> None ; allocatable() -> Mapping[str, str] ; is_ready: bool
-#       set_pod_cidr_listener… internal
+#   @dataclass NodeSettings(name, ip, labels: Mapping[str, str], intervals: Intervals, root_dir: Path)
+#   class Node(api, runtime, clock, events, log, settings: NodeSettings, machine: Machine, cgroups: Cgroups, *, port: Callable[[], int])
+#       async run() -> None ; allocatable() -> Mapping[str, str] ; registered: asyncio.Event ; ready: asyncio.Event
 #       def pulse() -> None      # "the CRI came back / went away": look at once
-#
+#     Node asks the CRI for its cgroup driver and sets the node's cgroups up, before it registers.
 # kubelet/server.py
 #   @dataclass(frozen) LoggedContainer(id, attempt, running: bool, log_path: str)
 #   class PodLookup(Protocol):

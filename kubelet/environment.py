@@ -116,12 +116,12 @@ class Environment:
         return service_variables(visible_services(self._services.store, pod.metadata.namespace, links=links))
 
     async def _from_source(self, pod: Pod, source: EnvFromSource, sources: _Sources) -> dict[str, str]:
-        if reference := source.configMapRef:
-            kind = "configMap"
-            data = await sources.config_map(reference.name, optional=bool(reference.optional))
+        if config_map := source.configMapRef:
+            kind, name = "configMap", config_map.name
+            data = await sources.config_map(name, optional=bool(config_map.optional))
         elif secret := source.secretRef:
-            kind, reference = "secret", secret
-            data = await sources.secret(reference.name, optional=bool(reference.optional))
+            kind, name = "secret", secret.name
+            data = await sources.secret(name, optional=bool(secret.optional))
         else:
             return {}
         good, bad = split_names(data or {}, source.prefix)
@@ -130,7 +130,7 @@ class Environment:
                 pod,
                 WARNING,
                 "InvalidEnvironmentVariableNames",
-                f"Keys [{', '.join(bad)}] from the EnvFrom {kind} {pod.metadata.namespace}/{reference.name} were"
+                f"Keys [{', '.join(bad)}] from the EnvFrom {kind} {pod.metadata.namespace}/{name} were"
                 " skipped since they are considered invalid environment variable names.",
             )
         return good
@@ -184,19 +184,22 @@ class _Sources:
         return {key: _text(key, value) for key, value in found.data.items()} if found else None
 
     async def key(self, source: EnvVarSource) -> str | None:
-        if reference := source.configMapKeyRef:
-            kind, optional = "ConfigMap", bool(reference.optional)
-            data = await self.config_map(reference.name, optional=optional)
+        if config_map := source.configMapKeyRef:
+            kind, name, key, optional = (
+                "ConfigMap",
+                config_map.name,
+                config_map.key,
+                bool(config_map.optional),
+            )
+            data = await self.config_map(name, optional=optional)
         elif secret := source.secretKeyRef:
-            kind, optional, reference = "Secret", bool(secret.optional), secret  # type: ignore[assignment]
-            data = await self.secret(secret.name, optional=optional)
+            kind, name, key, optional = "Secret", secret.name, secret.key, bool(secret.optional)
+            data = await self.secret(name, optional=optional)
         else:
             raise ConfigProblem("valueFrom.fileKeyRef is not built: use a ConfigMap, a Secret or a field")
-        value = (data or {}).get(reference.key)
+        value = (data or {}).get(key)
         if value is None and not optional:
-            raise ConfigProblem(
-                f"couldn't find key {reference.key} in {kind} {self._namespace}/{reference.name}"
-            )
+            raise ConfigProblem(f"couldn't find key {key} in {kind} {self._namespace}/{name}")
         return value
 
     async def _read_config_map(self, name: str) -> ConfigMap | None:

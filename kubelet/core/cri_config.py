@@ -65,8 +65,13 @@ def container_config(
     annotations: Mapping[str, str],
     log_path: str,
     node_memory_bytes: int,
+    node_cpu_millicores: int = 0,
 ) -> cri.ContainerConfig:
-    """Write a container; its command and arguments are expanded with its environment."""
+    """Write a container; its command and arguments are expanded with its environment.
+
+    `node_cpu_millicores`: the capacity that the node's cgroup enforces, 0 where none does. No container is given
+    more than that: the kernel refuses a cgroup v1 quota above that of the group around it.
+    """
     variables = dict(env)
     return cri.ContainerConfig(
         metadata=cri.ContainerMetadata(name=container.name, attempt=attempt),
@@ -83,16 +88,24 @@ def container_config(
         stdin_once=bool(container.stdinOnce),
         tty=bool(container.tty),
         linux=cri.LinuxContainerConfig(
-            resources=container_resources(pod, container, node_memory_bytes=node_memory_bytes),
+            resources=container_resources(
+                pod,
+                container,
+                node_memory_bytes=node_memory_bytes,
+                node_cpu_millicores=node_cpu_millicores,
+            ),
             security_context=container_security(pod, container),
         ),
         stop_signal=_stop_signal(container),
     )
 
 
-def container_resources(pod: Pod, container: Container, *, node_memory_bytes: int) -> Any:
+def container_resources(
+    pod: Pod, container: Container, *, node_memory_bytes: int, node_cpu_millicores: int = 0
+) -> Any:
     """Write what a container is held to. Swap must not extend memory: both limits are the same."""
-    quota_us = cgroups.quota(cgroups.container_cpu_limit(pod, container))
+    limit = cgroups.container_cpu_limit(pod, container)
+    quota_us = cgroups.quota(min(limit, node_cpu_millicores) if node_cpu_millicores else limit)
     memory_bytes = cgroups.container_memory_limit(pod, container)
     return cri.LinuxContainerResources(
         cpu_period=cgroups.PERIOD_US if quota_us else 0,

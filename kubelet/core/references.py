@@ -19,12 +19,10 @@ def container_reference(pod: Pod, container: str) -> ObjectReference:
 
 
 def _field_path(pod: Pod, container: str) -> str:
-    lists = {
-        "initContainers": pod.spec.initContainers,
-        "containers": pod.spec.containers,
-        "ephemeralContainers": pod.spec.ephemeralContainers,
+    spec = pod.spec
+    names = {
+        "initContainers": [item.name for item in spec.initContainers],
+        "containers": [item.name for item in spec.containers],
+        "ephemeralContainers": [item.name for item in spec.ephemeralContainers],
     }
-    for field, members in lists.items():
-        if any(member.name == container for member in members):
-            return f"spec.{field}{{{container}}}"
-    return ""
+    return next((f"spec.{field}{{{container}}}" for field in names if container in names[field]), "")

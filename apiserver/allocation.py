@@ -1,0 +1,203 @@
+"""Gives Services their addresses and node ports: claims in the store, made before the Service is written.
+
+A claim is created before the Service that holds it, and deleted after it. So a process that dies in between, or a
+write whose outcome nobody knows, leaves a claim without a Service and never a Service without a claim. `repair`
+deletes such claims when it has seen them twice, unchanged, and says so.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from ipaddress import IPv4Network
+from typing import Final
+
+from apiserver import objects
+from apiserver.core import service_claims as rules
+from apiserver.core.kinds.services import SERVICES
+from apiserver.core.service_claims import NODE_PORTS, Range
+from apiserver.core.values import Json, metadata
+from apiserver.storage.interface import Storage, Stored, Written
+from machinery.model.clock import Clock
+from machinery.model.errors import ApiError
+from machinery.model.log import SILENT, EventLog
+
+TRIES: Final = 16  # random ones, before the whole range is looked through
+REPAIR_PERIOD_S: Final = 180.0  # wall seconds
+FIRST_REPAIR_S: Final = 20.0  # wall seconds after the start; longer than any write of another apiserver takes
+
+
+@dataclass(frozen=True, slots=True)
+class Claims:
+    """What a write of a Service took, and what it no longer needs."""
+
+    obj: Json
+    taken: tuple[str, ...] = ()
+    left: tuple[str, ...] = ()
+    allocator: Allocator | None = None
+
+    async def keep(self) -> None:
+        """The write happened: let go of what the Service held before and does not hold now."""
+        if self.allocator:
+            await self.allocator.release(self.left, self.obj)
+
+    async def drop(self) -> None:
+        """The write did not happen: give back what was taken for it."""
+        if self.allocator:
+            await self.allocator.release(self.taken, self.obj)
+
+
+NOTHING_CLAIMED: Final = Claims({})
+
+
+class Allocator:
+    """Makes, releases and repairs the claims."""
+
+    def __init__(
+        self, storage: Storage, cidr: str, clock: Clock, *, rng: random.Random | None = None, log: EventLog = SILENT
+    ) -> None:  # fmt: skip
+        self.range = Range(IPv4Network(cidr))
+        self._storage = storage
+        self._clock = clock
+        self._random = rng or random.Random()  # noqa: S311 - an address is no secret
+        self._log = log
+
+    async def claim(self, new: Json, old: Json | None, *, dry_run: bool = False) -> Claims:
+        """Give the Service with everything that it needs; `new` is prepared, and not checked yet.
+
+        Raises:
+            Invalid: what it asks for by name is taken or out of range, or nothing is left.
+        """
+        before = rules.held(old)
+        taken: list[str] = []
+        try:
+            obj = await self._claim_named(new, before, taken, dry_run=dry_run)
+            obj = await self._claim_missing(obj, taken, dry_run=dry_run)
+        except ApiError:
+            await self.release(taken, new)
+            raise
+        left = () if dry_run else tuple(before - rules.held(obj))
+        return Claims(obj, tuple(taken), left, self)
+
+    def released(self, obj: Json) -> Claims:
+        """Give what a Service that goes no longer needs."""
+        return Claims(obj, (), tuple(rules.held(obj)), self)
+
+    async def release(self, keys: Iterable[str], obj: Json) -> None:
+        """Let go of claims, if they are this Service's; what fails now is repaired later."""
+        uid = metadata(obj).get("uid", "")
+        for key in keys:
+            try:
+                stored = await self._storage.get(key)
+                if stored and rules.holder(stored.value) == uid:
+                    await self._storage.delete(key, stored.revision)
+            except ApiError as error:
+                self._log.warning("claim_not_released", claim=key, error=error)
+
+    async def repair_forever(self) -> None:
+        """Repair soon after the start, and every few minutes."""
+        suspects: dict[str, int] = {}
+        pause_s = FIRST_REPAIR_S
+        while True:
+            try:
+                suspects = await self.repair(suspects)
+            except ApiError as error:
+                self._log.warning("claims_not_repaired", error=error)
+            await asyncio.sleep(pause_s)
+            pause_s = REPAIR_PERIOD_S if not suspects else FIRST_REPAIR_S
+
+    async def repair(self, suspects: dict[str, int]) -> dict[str, int]:
+        """Give every Service its claims, and delete those that had no Service last time and have none now.
+
+        `suspects` is what the last call gave: claims without a Service, by their revision.
+        """
+        claims = [
+            *(await self._storage.list(rules.ADDRESS_PREFIX)).items,
+            *(await self._storage.list(rules.PORT_PREFIX)).items,
+        ]
+        services = (await self._storage.list(f"{SERVICES.storage_prefix}/")).items
+        holding = {key: obj for obj in map(_read, services) for key in rules.held(obj)}
+        for key in holding.keys() - {claim.key for claim in claims}:
+            self._log.warning("claim_restored", claim=key)
+            await self._try(key, holding[key])
+        orphans = {claim.key: claim.revision for claim in claims if claim.key not in holding}
+        for key, revision in orphans.items():
+            if suspects.get(key) == revision and isinstance(await self._storage.delete(key, revision), Written):
+                self._log.warning("claim_without_service_deleted", claim=key)
+        return {key: revision for key, revision in orphans.items() if suspects.get(key) != revision}
+
+    async def _claim_named(self, new: Json, before: set[str], taken: list[str], *, dry_run: bool) -> Json:
+        """Claim what the Service names."""
+        owner = (metadata(new).get("namespace", ""), metadata(new).get("name", ""))
+        for key in sorted(rules.held(new) - before):
+            text = key.rpartition("/")[2]
+            if key.startswith(rules.ADDRESS_PREFIX):
+                problem = self.range.problem(text, owner)
+                if problem or not await self._take(key, new, taken, dry_run=dry_run):
+                    raise rules.refuse_address(new, text, problem or "provided IP is already allocated")
+            else:
+                problem = rules.port_problem(int(text))
+                if problem or not await self._take(key, new, taken, dry_run=dry_run):
+                    raise rules.refuse_port(new, int(text), problem or "provided port is already allocated")
+        return new
+
+    async def _claim_missing(self, obj: Json, taken: list[str], *, dry_run: bool) -> Json:
+        """Claim what the Service leaves to the cluster."""
+        if rules.needs_address(obj):
+            free = lambda: self.range.draw(self._random.randrange)  # noqa: E731
+            key = await self._any(free, self.range.every, rules.address_key, obj, taken, dry_run=dry_run)
+            if not key:
+                raise rules.is_full(obj, "spec.clusterIPs", "serviceIP")
+            obj = rules.with_address(obj, key.rpartition("/")[2])
+        for index in rules.ports_without(obj):
+            draw = lambda: str(self._random.choice(NODE_PORTS))  # noqa: E731
+            every = lambda: [str(port) for port in NODE_PORTS]  # noqa: E731
+            key = await self._any(draw, every, _port_key, obj, taken, dry_run=dry_run)
+            if not key:
+                raise rules.is_full(obj, f"spec.ports[{index}].nodePort", "nodePort")
+            obj = rules.with_node_port(obj, index, int(key.rpartition("/")[2]))
+        return obj
+
+    async def _any(
+        self,
+        draw: Callable[[], str],
+        every: Callable[[], list[str]],
+        key_of: Callable[[str], str],
+        obj: Json,
+        taken: list[str],
+        *,
+        dry_run: bool,
+    ) -> str:
+        """Claim any one: some at random, then, in a crowded range, every one that looks free. Gives its key."""
+        for _ in range(TRIES):
+            key = key_of(draw())
+            if await self._take(key, obj, taken, dry_run=dry_run):
+                return key
+        prefix = key_of("")
+        known = {claim.key for claim in (await self._storage.list(prefix)).items}
+        for key in (key_of(each) for each in every()):
+            if key not in known and await self._take(key, obj, taken, dry_run=dry_run):
+                return key
+        return ""
+
+    async def _take(self, key: str, obj: Json, taken: list[str], *, dry_run: bool) -> bool:
+        if dry_run:
+            return await self._storage.get(key) is None
+        if not await self._try(key, obj):
+            return False
+        taken.append(key)
+        return True
+
+    async def _try(self, key: str, obj: Json) -> bool:
+        now = self._clock.timescale.format(self._clock.now())
+        return isinstance(await self._storage.create(key, rules.claim_of(key, obj, now)), Written)
+
+
+def _port_key(text: str) -> str:
+    return rules.PORT_PREFIX + text
+
+
+def _read(stored: Stored) -> Json:
+    return objects.decode(stored.value)

@@ -1,0 +1,117 @@
+"""Who asks: by client certificate, by ServiceAccount token, or nobody."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from typing import Any, Final
+
+import msgspec
+
+from apiserver.core.authn import ISSUER, BadToken, Ref, TokenSubject, audiences_of, subject_of
+from apiserver.core.authz.attributes import ANONYMOUS, AUTHENTICATED, UNAUTHENTICATED
+from apiserver.registry import Registry
+from apiserver.request import Request, UserInfo
+from apiserver.tokens import TokenKey
+from machinery.model.clock import Clock
+from machinery.model.errors import NotFound, Unauthorized
+from machinery.process.tls import Peer
+
+API_AUDIENCES: Final = (ISSUER,)
+NOBODY: Final = UserInfo(ANONYMOUS, groups=(UNAUTHENTICATED,))
+SELF: Final = UserInfo("system:apiserver", groups=("system:masters",))
+_KEPT: Final = 1_000  # tokens whose signatures are not verified again
+_AFTERLIFE_S: Final = 60.0  # cluster seconds for which a token outlives its object's deletionTimestamp
+
+
+class Authenticator:
+    """Proves who a caller is."""
+
+    def __init__(self, registry: Registry, key: TokenKey, clock: Clock) -> None:
+        self._registry = registry
+        self._key = key
+        self._clock = clock
+        self._verified: OrderedDict[str, dict[str, Any]] = OrderedDict()
+
+    def of_peer(self, peer: Peer) -> UserInfo:
+        """Name the user of a certificate that TLS has verified.
+
+        Raises:
+            Unauthorized: there is none, or it names nobody.
+        """
+        if not peer.common_name:
+            raise Unauthorized("Unauthorized")
+        return UserInfo(peer.common_name, groups=_with(peer.organizations, AUTHENTICATED))
+
+    async def of_bearer(self, token: str) -> UserInfo:
+        """Name the ServiceAccount of a token for the apiserver.
+
+        Raises:
+            Unauthorized: the token proves nothing (any more).
+        """
+        try:
+            user, _ = await self.review(token, API_AUDIENCES)
+        except BadToken as error:
+            raise Unauthorized("Unauthorized") from error
+        return user
+
+    async def review(self, token: str, accepted: tuple[str, ...]) -> tuple[UserInfo, tuple[str, ...]]:
+        """Name the ServiceAccount of a token, and which of the accepted audiences it is for.
+
+        Raises:
+            BadToken: the token proves nothing; the text says why.
+        """
+        claims = self._claims(token)
+        wall_s = self._clock.timescale.wall(self._clock.now())
+        subject = subject_of(claims, accepted, wall_s)
+        await self._check_alive(subject)
+        audiences = tuple(audience for audience in accepted if audience in audiences_of(claims))
+        user = UserInfo(subject.user_name, subject.account.uid, subject.groups, subject.extra)
+        return user, audiences
+
+    def _claims(self, token: str) -> dict[str, Any]:
+        claims = self._verified.get(token)
+        if claims is not None:
+            self._verified.move_to_end(token)
+            return claims
+        claims = self._verified[token] = self._key.verify(token)
+        if len(self._verified) > _KEPT:
+            self._verified.popitem(last=False)
+        return claims
+
+    async def _check_alive(self, subject: TokenSubject) -> None:
+        """Check that what the token is bound to has not gone, or been replaced by another of its name."""
+        namespace = subject.namespace
+        await self._check("serviceaccounts", namespace, subject.account)
+        for resource, ref in (("pods", subject.pod), ("secrets", subject.secret)):
+            if ref is not None:
+                await self._check(resource, namespace, ref)
+        if subject.node is not None and subject.pod is None:
+            await self._check("nodes", "", subject.node)
+
+    async def _check(self, resource: str, namespace: str, ref: Ref) -> None:
+        request = Request(
+            user=SELF, verb="get", resource=resource, namespace=namespace, name=ref.name, resource_version="0"
+        )
+        try:
+            reply = await self._registry.get(request)
+        except NotFound as error:
+            raise BadToken(f"{resource} {ref.name}, which the token is bound to, does not exist") from error
+        meta = msgspec.json.decode(reply.json, type=_Marked).metadata
+        if ref.uid and meta.uid != ref.uid:
+            raise BadToken(f"{resource} {ref.name} is not the one that the token is bound to")
+        ends = meta.deletionTimestamp
+        if ends and self._clock.now() > self._clock.timescale.parse(ends) + _AFTERLIFE_S:
+            raise BadToken(f"{resource} {ref.name}, which the token is bound to, is deleted")
+
+
+class _Meta(msgspec.Struct):
+    uid: str = ""
+    deletionTimestamp: str | None = None
+
+
+class _Marked(msgspec.Struct):
+    metadata: _Meta
+
+
+def _with(groups: tuple[str, ...], group: str) -> tuple[str, ...]:
+    return groups if group in groups else (*groups, group)

@@ -1,0 +1,80 @@
+"""The sentences of the registry's own errors and successes, in the words that users of kubectl know."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from apiserver.core.kinds.kind import Kind
+from apiserver.core.values import Json
+from machinery.model.errors import (
+    AlreadyExists,
+    Cause,
+    Conflict,
+    DeadlineExceeded,
+    MethodNotSupported,
+    NotFound,
+)
+
+MODIFIED: Final = (
+    "the object has been modified; please apply your changes to the latest version and try again"
+)
+
+
+def not_found(kind: Kind, name: str) -> NotFound:
+    """Say that there is no such object."""
+    return NotFound(
+        f'{kind.group_resource} "{name}" not found', kind=kind.plural, group=kind.group, name=name
+    )
+
+
+def already_exists(
+    kind: Kind, name: str, *, being_deleted: bool = False, generated: bool = False
+) -> AlreadyExists:
+    """Say that the name is taken; `generated` when the server made it up, and found none that was free."""
+    text = f'{kind.group_resource} "{name}" already exists'
+    if generated:
+        text += ", the server was not able to generate a unique name for the object"
+    if being_deleted:
+        text = f"object is being deleted: {text}"
+    return AlreadyExists(
+        text, kind=kind.plural, group=kind.group, name=name, retry_after_s=1 if generated else 0
+    )
+
+
+def conflict(kind: Kind, name: str, problem: str = MODIFIED) -> Conflict:
+    """Say that the object is not as the caller believes."""
+    text = f'Operation cannot be fulfilled on {kind.group_resource} "{name}": {problem}'
+    return Conflict(text, kind=kind.plural, group=kind.group, name=name)
+
+
+def no_such_resource(group: str, resource: str) -> NotFound:
+    """Say that there is no such resource, or no such subresource."""
+    return NotFound("the server could not find the requested resource", kind=resource, group=group)
+
+
+def not_allowed(group: str, resource: str) -> MethodNotSupported:
+    """Say that the resource has no such verb."""
+    return MethodNotSupported(
+        "the server does not allow this method on the requested resource", kind=resource, group=group
+    )
+
+
+def revision_too_large(wanted: int, current: int) -> DeadlineExceeded:
+    """Say that a revision is still to come (clients know it by its cause, and list anew)."""
+    return DeadlineExceeded(
+        f"Too large resource version: {wanted}, current: {current}",
+        causes=(Cause("", "Too large resource version", "ResourceVersionTooLarge"),),
+        retry_after_s=1,
+    )
+
+
+def success(code: int = 0) -> Json:
+    """Give the Status of a request that has nothing else to answer."""
+    status: Json = {"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success"}
+    return {**status, "code": code} if code else status
+
+
+def deleted(kind: Kind, name: str, uid: str) -> Json:
+    """Give the Status of an object that is gone, or that waits for its finalizers."""
+    details = {"name": name, "group": kind.group, "kind": kind.plural, "uid": uid}
+    return {**success(), "details": {key: value for key, value in details.items() if value}}

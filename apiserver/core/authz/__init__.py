@@ -1,0 +1,1 @@
+"""Who may do what: RBAC and the Node authorizer as pure functions."""

@@ -1,0 +1,178 @@
+"""The Node authorizer: a kubelet reads what its own pods need, and nothing else.
+
+https://kubernetes.io/docs/reference/access-authn-authz/node/
+It stands before RBAC and only ever says yes; a no goes on to RBAC with its reason. What a kubelet may write, field
+by field, is the NodeRestriction admission plugin's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any, Final, TypeAlias
+
+from apiserver.core.authz.attributes import YES, Attributes, Decision, User
+from apiserver.core.authz.rules import Rule
+
+Json: TypeAlias = Mapping[str, Any]
+References: TypeAlias = frozenset[tuple[str, str, str]]
+"""(resource, namespace, name) of a node's pods and of everything that they refer to."""
+
+GROUP: Final = "system:nodes"
+USER_PREFIX: Final = "system:node:"
+LEASE_NAMESPACE: Final = "kube-node-lease"
+_COORDINATION: Final = "coordination.k8s.io"
+_READ: Final = ("get", "list", "watch")
+
+
+def _rule(verbs: tuple[str, ...], group: str, *resources: str) -> Rule:
+    return Rule(frozenset(verbs), frozenset({group}), frozenset(resources))
+
+
+NODE_RULES: Final = (
+    _rule(("create",), "authentication.k8s.io", "tokenreviews", "selfsubjectreviews"),
+    _rule(("create",), "authorization.k8s.io", "subjectaccessreviews", "localsubjectaccessreviews"),
+    _rule(("create",), "authorization.k8s.io", "selfsubjectaccessreviews", "selfsubjectrulesreviews"),
+    _rule(_READ, "", "services"),
+    _rule(("create", "patch", "update"), "", "nodes"),
+    _rule(("patch", "update"), "", "nodes/status", "pods/status"),
+    _rule(("create", "patch", "update"), "", "events"),
+    _rule(("create", "patch", "update"), "events.k8s.io", "events"),
+    _rule(("create", "delete"), "", "pods"),
+    _rule(("create",), "", "pods/eviction"),
+    _rule(_READ, "node.k8s.io", "runtimeclasses"),
+    _rule(_READ, "storage.k8s.io", "csidrivers"),
+)
+"""What every kubelet may do, whatever its node."""
+
+
+def node_of(user: User) -> str:
+    """Give the node that a kubelet asks for; "" where no kubelet asks."""
+    if GROUP not in user.groups or not user.name.startswith(USER_PREFIX):
+        return ""
+    return user.name.removeprefix(USER_PREFIX)
+
+
+def needs_references(attributes: Attributes) -> bool:
+    """Tell whether the answer depends on the pods of the node."""
+    if attributes.path or attributes.group:
+        return False
+    return attributes.combined in {
+        "secrets",
+        "configmaps",
+        "serviceaccounts",
+        "serviceaccounts/token",
+        "pods",
+    } and not (attributes.resource == "pods" and attributes.verb != "get")
+
+
+def decide(node: str, attributes: Attributes, references: References = frozenset()) -> Decision:
+    """Answer for a node; `references` is needed where `needs_references` says so."""
+    if attributes.path:
+        return Decision(allowed=False)
+    if any(rule.matches(attributes) for rule in NODE_RULES):
+        return YES
+    match attributes.group, attributes.combined:
+        case "", "secrets" | "configmaps":
+            return _related(node, attributes, references, _READ)
+        case "", "serviceaccounts":
+            return _related(node, attributes, references, ("get",))
+        case "", "serviceaccounts/token":
+            return _related(node, attributes, references, ("create",))
+        case "", "pods":
+            return _pods(node, attributes, references)
+        case "", "nodes":
+            return _own_node(node, attributes)
+        case group, "leases" if group == _COORDINATION:
+            return _own_lease(node, attributes)
+        case _:
+            return Decision(allowed=False)
+
+
+def references_of(pod: Json) -> Iterator[tuple[str, str, str]]:
+    """Name a pod, and what the kubelet has to read to run it."""
+    meta, spec = pod.get("metadata") or {}, pod.get("spec") or {}
+    namespace = meta.get("namespace", "")
+    yield "pods", namespace, meta.get("name", "")
+    yield "serviceaccounts", namespace, spec.get("serviceAccountName") or "default"
+    for secret in spec.get("imagePullSecrets") or ():
+        yield "secrets", namespace, secret.get("name", "")
+    for field in ("initContainers", "containers", "ephemeralContainers"):
+        for container in spec.get(field) or ():
+            for resource, name in _of_container(container):
+                yield resource, namespace, name
+    for volume in spec.get("volumes") or ():
+        for resource, name in _of_volume(volume):
+            yield resource, namespace, name
+
+
+def _of_container(container: Json) -> Iterator[tuple[str, str]]:
+    for source in container.get("envFrom") or ():
+        yield from _refs(source, secrets="secretRef", configmaps="configMapRef")
+    for variable in container.get("env") or ():
+        yield from _refs(
+            variable.get("valueFrom") or {}, secrets="secretKeyRef", configmaps="configMapKeyRef"
+        )
+
+
+def _of_volume(volume: Json) -> Iterator[tuple[str, str]]:
+    if secret := (volume.get("secret") or {}).get("secretName"):
+        yield "secrets", secret
+    yield from _refs(volume, configmaps="configMap")
+    yield from _refs(volume.get("csi") or {}, secrets="nodePublishSecretRef")
+    for source in (volume.get("projected") or {}).get("sources") or ():
+        yield from _refs(source, secrets="secret", configmaps="configMap")
+
+
+def _refs(source: Json, **fields: str) -> Iterator[tuple[str, str]]:
+    for resource, field in fields.items():
+        if name := (source.get(field) or {}).get("name"):
+            yield resource, name
+
+
+def _related(node: str, attributes: Attributes, references: References, verbs: tuple[str, ...]) -> Decision:
+    if attributes.verb not in verbs:
+        return Decision(allowed=False, reason=f"can only {'/'.join(verbs)} this type of resource")
+    if not attributes.name:
+        return Decision(
+            allowed=False, reason=f"can only {attributes.verb} a single object of this type by name"
+        )
+    if (attributes.resource, attributes.namespace, attributes.name) in references:
+        return YES
+    return Decision(allowed=False, reason=_no_relation(node))
+
+
+def _pods(node: str, attributes: Attributes, references: References) -> Decision:
+    if attributes.verb == "get":
+        return _related(node, attributes, references, ("get",))
+    if attributes.verb not in _READ:
+        return Decision(allowed=False)
+    if (attributes.fields or {}).get("spec.nodeName") == node:
+        return YES
+    return Decision(allowed=False, reason="can only list/watch pods with spec.nodeName field selector")
+
+
+def _own_node(node: str, attributes: Attributes) -> Decision:
+    if attributes.verb not in _READ:
+        return Decision(allowed=False)
+    asked = attributes.name or (attributes.fields or {}).get("metadata.name")
+    if asked == node:
+        return YES
+    return Decision(
+        allowed=False, reason=f"node '{node}' cannot read '{asked or ''}', only its own Node object"
+    )
+
+
+def _own_lease(node: str, attributes: Attributes) -> Decision:
+    if attributes.verb not in {"get", "create", "update", "patch", "delete"}:
+        return Decision(allowed=False, reason="can only get, create, update, patch, or delete a node lease")
+    if attributes.namespace != LEASE_NAMESPACE:
+        text = f'can only access leases in the "{LEASE_NAMESPACE}" system namespace'
+        return Decision(allowed=False, reason=text)
+    if attributes.verb == "create" or attributes.name == node:  # the name of a create: NodeRestriction's
+        return YES
+    text = "can only access node lease with the same name as the requesting node"
+    return Decision(allowed=False, reason=text)
+
+
+def _no_relation(node: str) -> str:
+    return f"no relationship found between node '{node}' and this object"

@@ -1,0 +1,208 @@
+"""The roles that a cluster has from the beginning, and who has them: each component what it needs, no more.
+
+Names and meanings are Kubernetes' (https://kubernetes.io/docs/reference/access-authn-authz/rbac/#default-roles-and-role-bindings);
+`admin`, `edit` and `view` are written out instead of aggregated. Kubelets need no role: the Node authorizer knows
+them. The controllers run as one identity, so its role is the union of what they do.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final, TypeAlias
+
+from apiserver.core.authz.attributes import AUTHENTICATED, MASTERS, UNAUTHENTICATED
+
+Json: TypeAlias = dict[str, Any]
+
+_RBAC: Final = "rbac.authorization.k8s.io"
+_READ: Final = ("get", "list", "watch")
+_WRITE: Final = ("create", "delete", "deletecollection", "patch", "update")
+_REPORT: Final = ("create", "patch", "update")
+_APPS: Final = ("deployments", "replicasets")
+_PUBLIC_URLS: Final = ("/healthz", "/livez", "/readyz", "/version", "/version/")
+
+
+def _rule(verbs: tuple[str, ...], group: str, *resources: str, names: tuple[str, ...] = ()) -> Json:
+    rule: Json = {"verbs": list(verbs), "apiGroups": [group], "resources": list(resources)}
+    if names:
+        rule["resourceNames"] = list(names)
+    return rule
+
+
+def _urls(*urls: str) -> Json:
+    return {"verbs": ["get"], "nonResourceURLs": list(urls)}
+
+
+def _meta(name: str, namespace: str = "") -> Json:
+    meta: Json = {
+        "name": name,
+        "labels": {"kubernetes.io/bootstrapping": "rbac-defaults"},
+        "annotations": {"rbac.authorization.kubernetes.io/autoupdate": "true"},
+    }
+    return {**meta, "namespace": namespace} if namespace else meta
+
+
+def _role(name: str, *rules: Json) -> Json:
+    return {
+        "apiVersion": f"{_RBAC}/v1",
+        "kind": "ClusterRole",
+        "metadata": _meta(name),
+        "rules": list(rules),
+    }
+
+
+def _binding(name: str, role: str, *subjects: Json) -> Json:
+    return {
+        "apiVersion": f"{_RBAC}/v1",
+        "kind": "ClusterRoleBinding",
+        "metadata": _meta(name),
+        "roleRef": {"apiGroup": _RBAC, "kind": "ClusterRole", "name": role},
+        "subjects": list(subjects),
+    }
+
+
+def _user(name: str) -> Json:
+    return {"apiGroup": _RBAC, "kind": "User", "name": name}
+
+
+def _group(name: str) -> Json:
+    return {"apiGroup": _RBAC, "kind": "Group", "name": name}
+
+
+_EVENTS: Final = _rule(_REPORT, "", "events")
+
+_VIEW: Final = (
+    _rule(_READ, "", "configmaps", "events", "namespaces", "namespaces/status", "pods", "pods/log"),
+    _rule(_READ, "", "pods/status", "serviceaccounts", "services", "services/status"),
+    _rule(_READ, "apps", *_APPS, *(f"{each}/{sub}" for each in _APPS for sub in ("scale", "status"))),
+    _rule(_READ, "discovery.k8s.io", "endpointslices"),
+)
+_EDIT: Final = (
+    _rule(_READ, "", "pods/attach", "pods/exec", "pods/portforward", "secrets"),
+    _rule(("impersonate",), "", "serviceaccounts"),
+    _rule(_WRITE, "", "pods", "pods/attach", "pods/exec", "pods/portforward"),
+    _rule(("create",), "", "pods/eviction", "serviceaccounts/token"),
+    _rule(_WRITE, "", "configmaps", "events", "secrets", "serviceaccounts", "services"),
+    _rule(_WRITE, "apps", *_APPS, *(f"{each}/scale" for each in _APPS)),
+    _rule((*_READ, *_WRITE), "coordination.k8s.io", "leases"),
+    *_VIEW,
+)
+_ADMIN: Final = (
+    _rule(("create",), "authorization.k8s.io", "localsubjectaccessreviews"),
+    _rule((*_READ, *_WRITE), _RBAC, "roles", "rolebindings"),
+    *_EDIT,
+)
+
+
+def _leader(lease: str) -> tuple[Json, ...]:
+    """Let a component take part in the election that its lease decides."""
+    group = "coordination.k8s.io"
+    return (
+        _rule(("create",), group, "leases"),
+        _rule(("get", "patch", "update"), group, "leases", names=(lease,)),
+    )
+
+
+_SCHEDULER: Final = (
+    *_leader("kube-scheduler"),
+    _EVENTS,
+    _rule(_READ, "", "namespaces", "nodes", "services"),
+    _rule(("delete", *_READ), "", "pods"),
+    _rule(("create",), "", "bindings", "pods/binding"),
+    _rule(("patch", "update"), "", "pods/status"),
+    _rule(_READ, "apps", "replicasets"),
+)
+_CONTROLLERS: Final = (
+    *_leader("kube-controller-manager"),
+    _EVENTS,
+    # The garbage collector and the deletion of namespaces look at every kind, and take objects away; the
+    # collector also takes owners and finalizers out of them.
+    _rule(("delete", "deletecollection", "patch", *_READ), "*", "*"),
+    _rule(("create", "update"), "", "configmaps", "pods", "serviceaccounts"),
+    _rule(
+        ("update",), "", "namespaces/finalize", "namespaces/status", "nodes", "nodes/status", "pods/status"
+    ),
+    _rule(("create", "update"), "apps", "replicasets"),
+    _rule(("update",), "apps", "deployments", *(f"{each}/status" for each in _APPS)),
+    _rule(("create", "update"), "discovery.k8s.io", "endpointslices"),
+)
+_PROXY: Final = (
+    _EVENTS,
+    _rule(_READ, "", "nodes", "services"),
+    _rule(_READ, "discovery.k8s.io", "endpointslices"),
+)
+_KUBELET_API: Final = (
+    _rule(_READ, "", "nodes"),
+    _rule(("proxy",), "", "nodes"),
+    _rule(("*",), "", "nodes/log", "nodes/metrics", "nodes/proxy", "nodes/stats"),
+)
+_DISCOVERY_URLS: Final = ("/api", "/api/*", "/apis", "/apis/*", "/openapi", "/openapi/*", *_PUBLIC_URLS)
+_ISSUER_URLS: Final = (
+    "/.well-known/openid-configuration",
+    "/.well-known/openid-configuration/",
+    "/openid/v1/jwks",
+    "/openid/v1/jwks/",
+)
+_MONITORING_URLS: Final = (
+    *(f"{url}{tail}" for url in ("/healthz", "/livez", "/readyz") for tail in ("", "/*")),
+    "/metrics",
+    "/metrics/*",
+)
+
+_ROLES: Final = (
+    _role("admin", *_ADMIN),
+    _role(
+        "cluster-admin",
+        {"verbs": ["*"], "apiGroups": ["*"], "resources": ["*"]},
+        {"verbs": ["*"], "nonResourceURLs": ["*"]},
+    ),
+    _role("edit", *_EDIT),
+    _role(
+        "system:basic-user",
+        _rule(("create",), "authentication.k8s.io", "selfsubjectreviews"),
+        _rule(("create",), "authorization.k8s.io", "selfsubjectaccessreviews", "selfsubjectrulesreviews"),
+    ),
+    _role("system:discovery", _urls(*_DISCOVERY_URLS)),
+    _role("system:kube-controller-manager", *_CONTROLLERS),
+    _role("system:kube-scheduler", *_SCHEDULER),
+    _role("system:kubelet-api-admin", *_KUBELET_API),
+    _role("system:monitoring", _urls(*_MONITORING_URLS)),
+    _role("system:node-proxier", *_PROXY),
+    _role("system:public-info-viewer", _urls(*_PUBLIC_URLS)),
+    _role("system:service-account-issuer-discovery", _urls(*_ISSUER_URLS)),
+    _role("view", *_VIEW),
+)
+
+_BINDINGS: Final = (
+    _binding("cluster-admin", "cluster-admin", _group(MASTERS)),
+    _binding(
+        "kubarium:apiserver-kubelet-client",
+        "system:kubelet-api-admin",
+        _user("kube-apiserver-kubelet-client"),
+    ),
+    _binding("system:basic-user", "system:basic-user", _group(AUTHENTICATED)),
+    _binding("system:discovery", "system:discovery", _group(AUTHENTICATED)),
+    _binding(
+        "system:kube-controller-manager",
+        "system:kube-controller-manager",
+        _user("system:kube-controller-manager"),
+    ),
+    _binding("system:kube-scheduler", "system:kube-scheduler", _user("system:kube-scheduler")),
+    _binding("system:monitoring", "system:monitoring", _group("system:monitoring")),
+    _binding("system:node-proxier", "system:node-proxier", _user("system:kube-proxy")),
+    _binding(
+        "system:public-info-viewer",
+        "system:public-info-viewer",
+        _group(AUTHENTICATED),
+        _group(UNAUTHENTICATED),
+    ),
+    _binding(
+        "system:service-account-issuer-discovery",
+        "system:service-account-issuer-discovery",
+        _group("system:serviceaccounts"),
+    ),
+)
+
+BOOTSTRAP_OBJECTS: Final[tuple[Json, ...]] = tuple(
+    sorted((*_ROLES, *_BINDINGS), key=lambda obj: (obj["metadata"]["name"], obj["kind"]))
+)
+"""Sorted by name; at a start the apiserver writes those that are missing, or that lack something."""

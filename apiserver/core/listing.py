@@ -1,0 +1,152 @@
+"""Which revision a list or a watch is about, and where the next page of a list begins. Pure.
+
+https://kubernetes.io/docs/reference/using-api/api-concepts/#resource-versions
+A continue token is what Kubernetes' own is: base64url of {"v": "meta.k8s.io/v1", "rv": revision, "start": key},
+the key below the resource's prefix. It is no secret and no proof: whoever presents it gets what the request's own
+namespace and selectors allow.
+"""
+
+from __future__ import annotations
+
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from dataclasses import dataclass
+from typing import Any, Final
+
+import msgspec
+
+from apiserver.core import causes
+from machinery.model.errors import BadRequest, Cause, Expired, Invalid
+
+TOKEN_VERSION: Final = "meta.k8s.io/v1"
+EXACT: Final = "Exact"
+NOT_OLDER_THAN: Final = "NotOlderThan"
+_MATCH: Final = "resourceVersionMatch"
+
+
+@dataclass(frozen=True, slots=True)
+class Continue:
+    """Where a page begins: at the first key from `start` on, as of a revision."""
+
+    revision: int
+    start: str  # below the resource's prefix: "namespace/name\0"
+
+    def encode(self) -> str:
+        """Write it as a token."""
+        token = msgspec.json.encode({"v": TOKEN_VERSION, "rv": self.revision, "start": self.start})
+        return urlsafe_b64encode(token).rstrip(b"=").decode()
+
+
+def after(place: str, revision: int) -> Continue:
+    """Give the page after an object."""
+    return Continue(revision, place + "\0")
+
+
+def decode_continue(token: str, namespace: str) -> Continue:
+    """Read a token; the page has to lie in the request's namespace ("" for all).
+
+    Raises:
+        BadRequest: it is none of ours.
+    """
+    try:
+        raw = msgspec.json.decode(urlsafe_b64decode(token + "=" * (-len(token) % 4)))
+    except (ValueError, msgspec.MsgspecError) as error:
+        raise _not_valid(str(error)) from error
+    if not isinstance(raw, dict) or raw.get("v") != TOKEN_VERSION:
+        raise _not_valid("the server does not recognize this encoded version")
+    revision, start = raw.get("rv"), raw.get("start")
+    if not isinstance(revision, int) or revision <= 0:
+        raise _not_valid(f"incorrect encoded start resourceVersion (version {TOKEN_VERSION})")
+    if not isinstance(start, str) or not start:
+        raise _not_valid(f"encoded start key empty (version {TOKEN_VERSION})")
+    if namespace and not start.startswith(f"{namespace}/"):
+        raise _not_valid(f"it begins outside of the namespace {namespace}")
+    return Continue(revision, start)
+
+
+def _not_valid(problem: str) -> BadRequest:
+    return BadRequest(f"continue key is not valid: {problem}")
+
+
+def continue_expired() -> Expired:
+    """Say that the revision of a page is compacted."""
+    return Expired(
+        "The provided continue parameter is too old to display a consistent list result. "
+        "You must start a new list without the continue parameter."
+    )
+
+
+def revision_expired() -> Expired:
+    """Say that the revision of a list is compacted."""
+    return Expired("The resourceVersion for the provided list is too old.")
+
+
+def parse_revision(text: str) -> int | None:
+    """Read a resourceVersion; None for "".
+
+    Raises:
+        BadRequest: it is no number.
+    """
+    if not text:
+        return None
+    if not (text.isascii() and text.isdigit()) or len(text) > 19:
+        raise BadRequest(f'resourceVersion: Invalid value: "{text[:40]}": has to be a decimal number')
+    return int(text)
+
+
+def check_list(match: str, resource_version: str, continue_: str, *, initial_events: bool | None) -> None:
+    """Check the options of a list against each other.
+
+    Raises:
+        Invalid: they do not go together.
+        BadRequest: a page has its own revision already.
+    """
+    found: list[Cause] = []
+    if initial_events is not None:
+        found.append(causes.forbidden("sendInitialEvents", "sendInitialEvents is forbidden for list"))
+    if match:
+        found += _match_causes(match, resource_version, continue_)
+    _raise(found)
+    if continue_ and resource_version not in {"", "0"}:
+        raise BadRequest("specifying resource version is not allowed when using continue")
+
+
+def _match_causes(match: str, resource_version: str, continue_: str) -> list[Cause]:
+    found: list[Cause] = []
+    if not resource_version:
+        text = "resourceVersionMatch is forbidden unless resourceVersion is provided"
+        found.append(causes.forbidden(_MATCH, text))
+    if continue_:
+        text = "resourceVersionMatch is forbidden when continue is provided"
+        found.append(causes.forbidden(_MATCH, text))
+    found += causes.one_of(_MATCH, match, {EXACT, NOT_OLDER_THAN})
+    if match == EXACT and resource_version == "0":
+        text = 'resourceVersionMatch "exact" is forbidden for resourceVersion "0"'
+        found.append(causes.forbidden(_MATCH, text))
+    return found
+
+
+def check_watch(match: str, continue_: str, *, initial_events: bool | None) -> None:
+    """Check the options of a watch against each other.
+
+    Raises:
+        Invalid: they do not go together.
+    """
+    found: list[Cause] = []
+    if initial_events is not None and match != NOT_OLDER_THAN:
+        text = f"sendInitialEvents requires setting resourceVersionMatch to {NOT_OLDER_THAN}"
+        found.append(causes.forbidden(_MATCH, text))
+    if match and initial_events is None:
+        text = "resourceVersionMatch is forbidden for watch unless sendInitialEvents is provided"
+        found.append(causes.forbidden(_MATCH, text))
+    if match:
+        found += causes.one_of(_MATCH, match, {NOT_OLDER_THAN})
+    if match and continue_:
+        text = "resourceVersionMatch is forbidden when continue is provided"
+        found.append(causes.forbidden(_MATCH, text))
+    _raise(found)
+
+
+def _raise(found: list[Any]) -> None:
+    if found:
+        error: Invalid = causes.invalid_object("ListOptions.meta.k8s.io", "", found)
+        raise error

@@ -1,0 +1,179 @@
+"""Which addresses and node ports a Service holds, which it still needs, and where they are taken from. Pure.
+
+https://kubernetes.io/docs/concepts/services-networking/cluster-ip-allocation/
+A claim is a key of the store, which exists once: so no two Services, and no two apiservers, get the same one. For
+an address it is Kubernetes' own IPAddress object under its own key.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from ipaddress import IPv4Address, IPv4Network
+from typing import Final
+
+import msgspec
+
+from apiserver.core import causes
+from apiserver.core.service_rules import EXTERNAL, is_headless
+from apiserver.core.values import Json, metadata, spec
+from machinery.model.errors import Cause, Invalid
+
+ADDRESS_PREFIX: Final = "/registry/ipaddresses/"
+PORT_PREFIX: Final = "/registry/ranges/servicenodeports/"
+NODE_PORTS: Final = range(30000, 32768)
+KUBERNETES: Final = ("default", "kubernetes")  # the Service that has the first address of the range
+
+Draw = Callable[[int], int]
+"""Draws from [0, n)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Range:
+    """The addresses of Services."""
+
+    network: IPv4Network
+
+    @property
+    def first(self) -> str:
+        """The address of the Service `kubernetes`."""
+        return str(self.network[1])
+
+    def draw(self, draw: Draw) -> str:
+        """Give a random address; the low ones are left to those who ask for one by name."""
+        last = self.network.num_addresses - 2
+        band = min(max(16, self.network.num_addresses // 16), 256)
+        low = band if last > band else 2
+        return str(self.network[low + draw(last - low + 1)])
+
+    def every(self) -> list[str]:
+        """Give every address that may be drawn."""
+        return [str(self.network[index]) for index in range(2, self.network.num_addresses - 1)]
+
+    def problem(self, address: str, owner: tuple[str, str]) -> str:
+        """Say why a Service (namespace, name) may not ask for this address."""
+        own = IPv4Address(address)
+        if own not in self.network or own in {self.network[0], self.network[-1]}:
+            return (
+                f"the provided IP ({address}) is not in the valid range. "
+                f"The range of valid IPs is {self.network}"
+            )
+        return "provided IP is already allocated" if address == self.first and owner != KUBERNETES else ""
+
+
+def address_key(address: str) -> str:
+    """Give the key of an address' claim."""
+    return ADDRESS_PREFIX + address
+
+
+def port_key(port: int) -> str:
+    """Give the key of a node port's claim."""
+    return f"{PORT_PREFIX}{port}"
+
+
+def held(obj: Json | None) -> set[str]:
+    """Give the keys of everything that a Service holds."""
+    service = spec(obj or {})
+    addresses = {address_key(each) for each in service.get("clusterIPs") or [] if is_address(each)}
+    ports = {port_key(port["nodePort"]) for port in service.get("ports") or [] if port.get("nodePort")}
+    return addresses | ports
+
+
+def is_address(text: str) -> bool:
+    """Tell whether a text is an IPv4 address ("None" is none)."""
+    try:
+        IPv4Address(text)
+    except ValueError:
+        return False
+    return True
+
+
+def needs_address(obj: Json) -> bool:
+    """Tell whether a Service is to get an address."""
+    service = spec(obj)
+    return (
+        service.get("type") != "ExternalName" and not service.get("clusterIP") and not is_headless(service)
+    )
+
+
+def with_address(obj: Json, address: str) -> Json:
+    """Give the Service with the address."""
+    return {**obj, "spec": {**spec(obj), "clusterIP": address, "clusterIPs": [address]}}
+
+
+def ports_without(obj: Json) -> list[int]:
+    """Give the indexes of the ports that are to get a node port."""
+    service = spec(obj)
+    if service.get("type") not in EXTERNAL or service.get("allocateLoadBalancerNodePorts") is False:
+        return []
+    return [index for index, port in enumerate(service.get("ports") or []) if not port.get("nodePort")]
+
+
+def with_node_port(obj: Json, index: int, number: int) -> Json:
+    """Give the Service with a node port."""
+    ports = list(spec(obj)["ports"])
+    ports[index] = {**ports[index], "nodePort": number}
+    return {**obj, "spec": {**spec(obj), "ports": ports}}
+
+
+def claim_of(key: str, obj: Json, now: str) -> bytes:
+    """Write a claim: which Service holds it."""
+    meta = metadata(obj)
+    parent = {
+        "group": "", "resource": "services", "namespace": meta.get("namespace", ""), "name": meta.get("name", ""),
+    }  # fmt: skip
+    labels = {
+        "ipaddress.kubernetes.io/ip-family": "IPv4",
+        "ipaddress.kubernetes.io/managed-by": "ipallocator.k8s.io",
+    }
+    is_ip = key.startswith(ADDRESS_PREFIX)
+    claim = {
+        "apiVersion": "networking.k8s.io/v1" if is_ip else "kubarium/v1",
+        "kind": "IPAddress" if is_ip else "NodePort",
+        "metadata": {
+            "name": key.rpartition("/")[2],
+            "creationTimestamp": now,
+            "uid": meta.get("uid", ""),  # of the Service: one of the same name that comes later is another one
+            **({"labels": labels} if is_ip else {}),
+        },
+        "spec": {"parentRef": parent},
+    }
+    return msgspec.json.encode(claim)
+
+
+def holder(claim: bytes) -> str:
+    """Read the uid of the Service that holds a claim."""
+    return str(msgspec.json.decode(claim)["metadata"]["uid"])
+
+
+def refuse_address(obj: Json, address: str, problem: str) -> Invalid:
+    """Refuse the address that a Service asks for."""
+    text = f"failed to allocate IP {address}: {problem}"
+    return _refuse(obj, causes.invalid("spec.clusterIPs", [address], text))
+
+
+def refuse_port(obj: Json, number: int, problem: str) -> Invalid:
+    """Refuse the node port that a Service asks for."""
+    ports = spec(obj).get("ports") or []
+    index = next((at for at, port in enumerate(ports) if port.get("nodePort") == number), 0)
+    return _refuse(obj, causes.invalid(f"spec.ports[{index}].nodePort", number, problem))
+
+
+def is_full(obj: Json, path: str, what: str) -> Invalid:
+    """Say that nothing is left to give."""
+    text = f"Internal error: failed to allocate a {what}: range is full"
+    return _refuse(obj, Cause(path, text, "InternalError"))
+
+
+def port_problem(number: int) -> str:
+    """Say why nobody may ask for this node port."""
+    if number in NODE_PORTS:
+        return ""
+    return (
+        "provided port is not in the valid range. The range of valid ports is "
+        f"{NODE_PORTS.start}-{NODE_PORTS.stop - 1}"
+    )
+
+
+def _refuse(obj: Json, cause: Cause) -> Invalid:
+    return causes.invalid_object("Service", metadata(obj).get("name", ""), [cause])

@@ -1,0 +1,225 @@
+"""The gate between the doors and the registry: may this caller do this?
+
+The order of authorizers is upstream's: the group system:masters may do everything, then the Node authorizer, then
+RBAC. The RBAC index is built again at the first question after a change; what a node's pods refer to is read from
+the registry's cache, pod by pod, as they change.
+
+    gate.admit(request)             before every method of the registry
+    gate.admit_grant(user, …)       the registry calls it with the object that a write of a role or binding would
+                                    store, before it stores it: nobody gives away what they do not have
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, Final
+
+import msgspec
+
+from apiserver.authentication import SELF
+from apiserver.core.authn_impersonation import BadImpersonation, impersonation_of
+from apiserver.core.authz import escalation, node
+from apiserver.core.authz.attributes import MASTERS, YES, Attributes, Decision, required_fields
+from apiserver.core.authz.messages import forbidden
+from apiserver.core.authz.rbac import RbacIndex
+from apiserver.core.authz.rules import Rule, rules_of
+from apiserver.core.kinds import Kind
+from apiserver.core.kinds.rbac import GROUP as RBAC
+from apiserver.registry import Registry
+from apiserver.request import ListOptions, Request, UserInfo
+from machinery.model.errors import BadRequest, Forbidden, NotFound
+
+_TABLES: Final = {
+    "roles": "roles",
+    "cluster_roles": "clusterroles",
+    "role_bindings": "rolebindings",
+    "cluster_role_bindings": "clusterrolebindings",
+}
+_EVERYTHING: Final = (
+    Rule(frozenset("*"), frozenset("*"), frozenset("*")),
+    Rule(verbs=frozenset("*"), urls=frozenset("*")),
+)
+
+
+class Gate:
+    """Authorizes requests."""
+
+    def __init__(self, registry: Registry) -> None:
+        self._registry = registry
+        self._index: RbacIndex | None = None
+        self._nodes: dict[str, _NodePods] = {}
+        for resource in _TABLES.values():
+            registry.subscribe(RBAC, resource, self._forget)
+
+    async def admit(self, request: Request) -> None:
+        """Let a request pass.
+
+        Raises:
+            Forbidden: the user may not do this.
+        """
+        await self.check(request.user, attributes_of(request))
+
+    async def admit_path(self, user: UserInfo, verb: str, path: str) -> None:
+        """Let a request of a URL that is no resource pass; `verb` is the HTTP method in lower case.
+
+        Raises:
+            Forbidden: the user may not do this.
+        """
+        await self.check(user, Attributes(verb=verb, path=path))
+
+    async def check(self, user: UserInfo, attributes: Attributes) -> None:
+        """Let pass what is allowed.
+
+        Raises:
+            Forbidden: the user may not do this.
+        """
+        decision = await self.authorize(user, attributes)
+        if not decision.allowed:
+            raise forbidden(user, attributes, decision)
+
+    async def authorize(self, user: UserInfo, attributes: Attributes) -> Decision:
+        """Ask every authorizer in turn."""
+        if MASTERS in user.groups:
+            return YES
+        reasons = []
+        if name := node.node_of(user):
+            decision = await self._ask_node(name, attributes)
+            if decision.allowed:
+                return decision
+            reasons.append(decision.reason)
+        decision = self._rbac().authorize(user, attributes)
+        reasons.append(decision.reason)
+        return decision if decision.allowed else Decision(False, ", ".join(filter(None, reasons)))
+
+    async def impersonated(self, user: UserInfo, headers: Iterable[tuple[str, str]]) -> UserInfo:
+        """Give the user that a request wants to be taken for; the same one where it says nothing.
+
+        Raises:
+            BadRequest: the headers make no sense.
+            Forbidden: the user may not be somebody else.
+        """
+        try:
+            wanted = impersonation_of(headers)
+        except BadImpersonation as error:
+            raise BadRequest(str(error)) from error
+        if wanted is None:
+            return user
+        for attributes in wanted.needs():
+            await self.check(user, attributes)
+        return UserInfo(wanted.user, wanted.uid, wanted.all_groups, dict(wanted.extra))
+
+    def rules_for(self, user: UserInfo, namespace: str) -> list[Rule]:
+        """Give the rules that hold for a user in a namespace (those of the Node authorizer are no rules)."""
+        everything = _EVERYTHING if MASTERS in user.groups else ()
+        return [*everything, *self._rbac().rules_for(user, namespace)]
+
+    async def admit_grant(
+        self, user: UserInfo, kind: Kind, new: dict[str, Any], old: dict[str, Any] | None
+    ) -> None:
+        """Let a write of a role or binding pass; other kinds always do.
+
+        Raises:
+            Forbidden: the user would give away more than they have.
+        """
+        if kind.group != RBAC or MASTERS in user.groups or not escalation.changes_meaning(new, old):
+            return
+        if kind.plural.endswith("bindings"):
+            await self._check_binding(user, kind, new)
+        elif old is None or new.get("rules") != old.get("rules"):
+            await self._check_role(user, kind, new)
+
+    async def _check_role(self, user: UserInfo, kind: Kind, role: dict[str, Any]) -> None:
+        meta = role["metadata"]
+        escalate = _on_role("escalate", kind.plural, meta.get("namespace", ""), meta.get("name", ""))
+        if not (await self.authorize(user, escalate)).allowed:
+            self._check_held(user, kind, role, rules_of(role))
+
+    async def _check_binding(self, user: UserInfo, kind: Kind, binding: dict[str, Any]) -> None:
+        role_ref, namespace = binding["roleRef"], binding["metadata"].get("namespace", "")
+        plural = f"{role_ref['kind'].lower()}s"
+        bind = _on_role("bind", plural, namespace, role_ref["name"])
+        if (await self.authorize(user, bind)).allowed:
+            return
+        rules = self._rbac().role_rules(role_ref, namespace)
+        if rules is None:
+            text = f'{plural}.{RBAC} "{role_ref["name"]}" not found'
+            raise NotFound(text, kind=plural, group=RBAC, name=role_ref["name"])
+        self._check_held(user, kind, binding, rules)
+
+    def _check_held(self, user: UserInfo, kind: Kind, obj: dict[str, Any], rules: tuple[Rule, ...]) -> None:
+        meta = obj["metadata"]
+        held = self._rbac().rules_for(user, meta.get("namespace", ""))
+        try:
+            lacking = escalation.uncovered(held, rules)
+        except escalation.TooManyParts as error:
+            raise _not_granted(kind, meta, str(error)) from error
+        if lacking:
+            groups = ", ".join(f'"{group}"' for group in user.groups)
+            listed = "\n".join(rule.describe() for rule in lacking)
+            raise _not_granted(
+                kind,
+                meta,
+                f'user "{user.name}" (groups=[{groups}]) is attempting to grant RBAC permissions '
+                f"not currently held:\n{listed}",
+            )
+
+    async def _ask_node(self, name: str, attributes: Attributes) -> Decision:
+        if not node.needs_references(attributes):
+            return node.decide(name, attributes)
+        pods = self._nodes.setdefault(name, _NodePods())
+        return node.decide(name, attributes, await pods.references(name, self._registry))
+
+    def _rbac(self) -> RbacIndex:
+        if self._index is None:
+            tables = {name: self._registry.snapshot(RBAC, plural) for name, plural in _TABLES.items()}
+            self._index = RbacIndex(**tables)
+        return self._index
+
+    def _forget(self) -> None:
+        self._index = None
+
+
+class _NodePods:
+    """What the pods of a node refer to, read again only where a pod has changed."""
+
+    def __init__(self) -> None:
+        self._known: dict[tuple[str, int], node.References] = {}
+
+    async def references(self, name: str, registry: Registry) -> node.References:
+        selection = ListOptions(field_selector=f"spec.nodeName={name}", resource_version="0")
+        request = Request(user=SELF, verb="list", resource="pods", selection=selection)
+        listed = await registry.list(request)
+        known: dict[tuple[str, int], node.References] = {}
+        for item in listed.items:
+            key = (item.uid, item.revision)
+            known[key] = self._known.get(key) or frozenset(node.references_of(msgspec.json.decode(item.json)))
+        self._known = known
+        return frozenset().union(*known.values())
+
+
+def attributes_of(request: Request) -> Attributes:
+    """Give what authorizers have to know of a request.
+
+    A list or watch of one object by its name (field selector metadata.name) counts as a request of that object.
+    """
+    fields = required_fields(request.selection.field_selector)
+    reads_many = request.verb in {"list", "watch", "deletecollection"}
+    return Attributes(
+        verb=request.verb,
+        group=request.group,
+        resource=request.resource,
+        subresource=request.subresource,
+        namespace=request.namespace,
+        name=request.name or (fields.get("metadata.name", "") if reads_many else ""),
+        fields=fields,
+    )
+
+
+def _on_role(verb: str, plural: str, namespace: str, name: str) -> Attributes:
+    return Attributes(verb=verb, group=RBAC, resource=plural, namespace=namespace, name=name)
+
+
+def _not_granted(kind: Kind, meta: dict[str, Any], text: str) -> Forbidden:
+    name = meta.get("name", "")
+    message = f'{kind.group_resource} "{name}" is forbidden: {text}'
+    return Forbidden(message, kind=kind.plural, group=kind.group, name=name)

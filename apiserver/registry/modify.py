@@ -1,0 +1,215 @@
+"""How the registry stores: compare and set on the revision that the decision was made on.
+
+A decision is first made on what the watch cache has, which costs no read. Where the store says that the object has
+moved on, or the decision is an error, it is made again on the live object: nobody is refused on stale grounds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Final, TypeAlias
+
+from apiserver import objects
+from apiserver.allocation import NOTHING_CLAIMED, Claims
+from apiserver.core import answers
+from apiserver.core.kinds import Kind
+from apiserver.core.values import Json
+from apiserver.registry.parts import Parts
+from apiserver.request import ObjectReply, Request
+from apiserver.storage.interface import Outcome, Stored, Written
+from machinery.model.errors import Definite
+
+ATTEMPTS: Final = 12  # of one write, against others that write the same object
+_EVENT_TTL_S: Final = 3600.0  # cluster seconds: how long an Event is kept
+
+
+@dataclass(frozen=True, slots=True)
+class Put:
+    """Store this object; `claims` are kept with it, or dropped where it is not stored."""
+
+    obj: Json
+    claims: Claims = NOTHING_CLAIMED
+
+
+@dataclass(frozen=True, slots=True)
+class Gone:
+    """Remove the object; the answer shows it as `obj`."""
+
+    obj: Json
+    claims: Claims = NOTHING_CLAIMED
+
+
+@dataclass(frozen=True, slots=True)
+class Same:
+    """Write nothing."""
+
+    obj: Json
+
+
+Step: TypeAlias = Put | Gone | Same
+Decide: TypeAlias = Callable[[Json | None], Awaitable[Step]]
+"""Decides on an object as it is stored, with its resourceVersion; None where there is none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """An object's place, and the request that writes there."""
+
+    kind: Kind
+    namespace: str
+    name: str
+    request: Request
+    dry_run: bool = False
+
+    @property
+    def key(self) -> str:
+        """The storage key."""
+        return self.kind.key(self.namespace, self.name)
+
+    @property
+    def cached(self) -> str:
+        """The place in the watch cache."""
+        return f"{self.namespace}/{self.name}" if self.kind.namespaced else self.name
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """What came of it."""
+
+    step: Step
+    reply: ObjectReply
+
+
+@dataclass(frozen=True, slots=True)
+class _Current:
+    obj: Json | None
+    revision: int  # 0: there is no object
+    is_live: bool
+
+
+class Modifier:
+    """Stores what others decide."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+
+    async def create(self, place: Place, put: Put) -> Stored | ObjectReply | None:
+        """Store a new object; gives the reply, or what is there already."""
+        value = objects.encode(put.obj)
+        outcome: Outcome | Stored | None
+        if place.dry_run:
+            existing = await self._parts.storage.get(place.key)
+            return existing or ObjectReply(value, uid=_uid(put.obj), created=True)
+        outcome = await self._parts.storage.create(place.key, value, ttl_s=self._ttl_s(place.kind))
+        if not isinstance(outcome, Written):
+            return outcome.current or await self._parts.storage.get(place.key)
+        self._record(place, "create", put.obj, outcome.revision)
+        shown = objects.with_revision(place.kind, value, outcome.revision)
+        return ObjectReply(shown, _uid(put.obj), outcome.revision, created=True)
+
+    async def modify(self, place: Place, decide: Decide) -> Done:
+        """Decide on the object and store the decision, again and again until nobody has come between.
+
+        Raises:
+            ApiError: of `decide`, made on the live object.
+            Conflict: others wrote all the time.
+        """
+        current = self._cached(place) or await self._live(place)
+        for _ in range(ATTEMPTS):
+            try:
+                step = await decide(current.obj)
+            except Definite:
+                if current.is_live or (live := await self._live(place)).revision == current.revision:
+                    raise
+                current = live
+                continue
+            done = await self._attempt(place, current, step)
+            if isinstance(done, Done):
+                return done
+            current = done
+        raise answers.conflict(place.kind, place.name)
+
+    async def _attempt(self, place: Place, current: _Current, step: Step) -> Done | _Current:
+        if isinstance(step, Same):
+            return await self._unchanged(place, current, step)
+        try:
+            done = await self._store(place, current, step)
+        except Definite:
+            await step.claims.drop()
+            raise
+        stored = isinstance(done, Done) and not place.dry_run
+        await (step.claims.keep() if stored else step.claims.drop())
+        return done
+
+    async def _unchanged(self, place: Place, current: _Current, step: Same) -> Done | _Current:
+        """Answer with what is there, if it is there: an acknowledged no-op must not rest on a stale cache."""
+        if not current.is_live:
+            live = await self._live(place)
+            if live.revision != current.revision:
+                return live
+        return Done(step, _shown(place, objects.encode(step.obj), step.obj, current.revision))
+
+    async def _store(self, place: Place, current: _Current, step: Put | Gone) -> Done | _Current:
+        value = objects.encode(step.obj)
+        created = not current.revision
+        if place.dry_run:
+            return Done(step, _shown(place, value, step.obj, current.revision, created=created))
+        outcome = await self._write(place, current, step, value)
+        if not isinstance(outcome, Written):
+            return _live(outcome.current)
+        self._record(place, _verb(step, current), step.obj, outcome.revision)
+        return Done(step, _shown(place, value, step.obj, outcome.revision, created=created))
+
+    async def _write(self, place: Place, current: _Current, step: Put | Gone, value: bytes) -> Outcome:
+        storage = self._parts.storage
+        if isinstance(step, Gone):
+            return await storage.delete(place.key, current.revision)
+        if current.revision:
+            return await storage.update(place.key, value, current.revision)
+        return await storage.create(place.key, value, ttl_s=self._ttl_s(place.kind))
+
+    def _cached(self, place: Place) -> _Current | None:
+        found = self._parts.feed.cache(place.kind).get(place.cached)
+        return _Current(objects.decode(found.json), found.revision, is_live=False) if found else None
+
+    async def _live(self, place: Place) -> _Current:
+        return _live(await self._parts.storage.get(place.key))
+
+    def _ttl_s(self, kind: Kind) -> int:
+        """Give the wall seconds that an object of the kind is kept; 0 for ever."""
+        if kind.group_resource != "events":
+            return 0
+        return max(1, round(self._parts.clock.timescale.wall(_EVENT_TTL_S)))
+
+    def _record(self, place: Place, verb: str, obj: Json, revision: int) -> None:
+        self._parts.causes.record(
+            user=place.request.user.name,
+            verb=verb,
+            resource=place.kind.group_resource,
+            namespace=place.namespace,
+            name=place.name,
+            uid=_uid(obj),
+            revision=revision,
+        )
+
+
+def _live(stored: Stored | None) -> _Current:
+    if stored is None:
+        return _Current(None, 0, is_live=True)
+    return _Current(objects.decode_at(stored.value, stored.revision), stored.revision, is_live=True)
+
+
+def _shown(place: Place, value: bytes, obj: Json, revision: int, *, created: bool = False) -> ObjectReply:
+    shown = objects.with_revision(place.kind, value, revision) if revision else value
+    return ObjectReply(shown, _uid(obj), revision, created)
+
+
+def _verb(step: Put | Gone, current: _Current) -> str:
+    if isinstance(step, Gone):
+        return "delete"
+    return "update" if current.revision else "create"
+
+
+def _uid(obj: Json) -> str:
+    return str(obj["metadata"].get("uid", ""))

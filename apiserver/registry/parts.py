@@ -1,0 +1,73 @@
+"""What all parts of the registry work with."""
+
+from __future__ import annotations
+
+import random
+import uuid
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import Final
+
+from apiserver.allocation import Allocator
+from apiserver.causes import Causes
+from apiserver.core.admission import Settings
+from apiserver.core.kinds import Kind, WriteContext
+from apiserver.core.schema import Schemas
+from apiserver.request import Request
+from apiserver.storage.interface import Storage
+from apiserver.watch_cache import WatchCache
+from apiserver.watch_cache_feed import Feed
+from machinery.model import names
+from machinery.model.clock import Clock
+from machinery.model.errors import Unavailable
+
+PATIENCE_S: Final = 5.0  # wall seconds that a request waits for a cache that is still being filled
+
+Guard = Callable[[Request], Awaitable[None]]
+
+
+async def no_guard(_request: Request) -> None:
+    """Let everybody (bootstrap, and tests without a gate)."""
+
+
+@dataclass(slots=True)
+class Parts:
+    """The store, its caches, and everything else that comes from outside."""
+
+    storage: Storage
+    feed: Feed
+    schemas: Schemas
+    clock: Clock
+    causes: Causes
+    allocator: Allocator
+    settings: Settings = Settings()
+    guard: Guard = no_guard  # authorizes the create that a PUT or a patch turns out to be
+    random: random.Random = field(default_factory=random.Random)
+
+    def now(self) -> str:
+        """Give the time as objects carry it."""
+        return self.clock.timescale.format(self.clock.now())
+
+    def context(self) -> WriteContext:
+        """Give the facts of a write."""
+        return WriteContext(self.now(), str(uuid.UUID(int=self.random.getrandbits(128), version=4)), self.suffix())
+
+    def suffix(self) -> str:
+        """Give five random letters."""
+        return names.suffix(self.random.randrange)
+
+    async def ready(self) -> None:
+        """Wait until the caches are filled.
+
+        Raises:
+            Unavailable: etcd does not answer.
+        """
+        if not await self.feed.filled(PATIENCE_S):
+            raise Unavailable(f"the apiserver has no state yet: {self.feed.problem or 'reading it from etcd'}",
+                              retry_after_s=1)  # fmt: skip
+
+    async def fresh_cache(self, kind: Kind) -> WatchCache:
+        """Give a cache that shows every write that was acknowledged before the call."""
+        await self.ready()
+        await self.feed.fresh()
+        return self.feed.cache(kind)

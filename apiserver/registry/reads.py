@@ -1,0 +1,195 @@
+"""get, list and watch.
+
+https://kubernetes.io/docs/reference/using-api/api-concepts/#resource-versions
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from apiserver import objects
+from apiserver.core import answers, listing
+from apiserver.core.kinds import Kind
+from apiserver.core.values import Json
+from apiserver.objects import CachedObject
+from apiserver.registry.parts import Parts
+from apiserver.request import ListReply, ObjectReply, Request
+from apiserver.storage.interface import Stored
+from apiserver.watch_cache import WatchCache
+from apiserver.watch_cache_selection import Selected, select
+from apiserver.watch_cache_watcher import Watcher
+from machinery.model.errors import BadRequest, Expired
+
+WATCH_TIMEOUT_S: Final = 1800  # wall seconds that a watch lasts at least; at most twice as long
+_CHUNK: Final = 500  # keys that are read at once where selectors pick from them
+
+
+class Reads:
+    """Reads objects and collections."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+
+    async def get(self, kind: Kind, request: Request) -> ObjectReply:
+        """Read one object: as it is now, or not older than a revision.
+
+        Raises:
+            NotFound: there is none.
+        """
+        revision = listing.parse_revision(request.resource_version)
+        place = f"{request.namespace}/{request.name}" if kind.namespaced else request.name
+        if revision is not None:
+            found = (await self._cache(kind, revision)).get(place)
+            if found is None:
+                raise answers.not_found(kind, request.name)
+            return _reply(found)
+        return await self._get_live(kind, request, place)
+
+    async def current(self, kind: Kind, request: Request) -> Json:
+        """Give one object, decoded, as it is now; the caller owns it.
+
+        Raises:
+            NotFound: there is none.
+        """
+        return objects.decode((await self.get(kind, request)).json)
+
+    async def list(self, kind: Kind, request: Request) -> ListReply:
+        """Read a collection, or a page of it.
+
+        Raises:
+            BadRequest: a selector or the continue token is malformed.
+            Expired: the revision is gone.
+            DeadlineExceeded: the revision is still to come.
+        """
+        options = request.selection
+        listing.check_list(
+            options.resource_version_match,
+            options.resource_version,
+            options.continue_,
+            initial_events=options.send_initial_events,
+        )
+        selected = selection(kind, request)
+        if options.continue_:
+            page = listing.decode_continue(options.continue_, selected.namespace)
+            return await self._page(kind, selected, page, options.limit)
+        revision = listing.parse_revision(options.resource_version)
+        if revision is not None and options.resource_version_match == listing.EXACT:
+            return await self._page(kind, selected, listing.Continue(revision, ""), options.limit)
+        cache = await self._cache(kind, revision)
+        return _first_page(cache, selected, 0 if revision == 0 else options.limit)
+
+    async def watch(self, kind: Kind, request: Request) -> Watcher:
+        """Follow a collection from a revision, or from its state.
+
+        Raises:
+            Expired: the revision is gone.
+            DeadlineExceeded: the revision is still to come.
+        """
+        options = request.selection
+        wants_state = options.send_initial_events
+        listing.check_watch(options.resource_version_match, options.continue_, initial_events=wants_state)
+        selected, bookmarks = selection(kind, request), options.allow_bookmarks
+        revision = listing.parse_revision(options.resource_version)
+        cache = await self._cache(kind, revision)
+        if wants_state or (wants_state is None and not revision):
+            mark = bool(wants_state) and bookmarks
+            watcher = cache.watch_state(selected, bookmarks=bookmarks, mark_end=mark)
+        else:
+            watcher = cache.watch(selected, revision or cache.revision, bookmarks=bookmarks)
+        timeout_s = options.timeout_s or WATCH_TIMEOUT_S * (1 + self._parts.random.random())
+        watcher.end_after(timeout_s, cache.bookmark)
+        return watcher
+
+    async def _cache(self, kind: Kind, revision: int | None) -> WatchCache:
+        """Give the cache of a kind: up to date (None), as it is (0), or not older than a revision."""
+        if revision is None:
+            return await self._parts.fresh_cache(kind)
+        await self._parts.ready()
+        if revision and not await self._parts.feed.reached(revision):
+            raise answers.revision_too_large(revision, self._parts.feed.revision)
+        return self._parts.feed.cache(kind)
+
+    async def _get_live(self, kind: Kind, request: Request, place: str) -> ObjectReply:
+        stored = await self._parts.storage.get(kind.key(request.namespace, request.name))
+        if stored is None:
+            raise answers.not_found(kind, request.name)
+        known = self._parts.feed.cache(kind).get(place)
+        if known and known.revision == stored.revision:
+            return _reply(known)
+        return _reply(objects.cached(kind, place, stored.value, stored.revision))
+
+    async def _page(self, kind: Kind, selected: Selected, page: listing.Continue, limit: int) -> ListReply:
+        """Read from the store, at the page's revision: its history is there, not in the cache."""
+        try:
+            found, remaining = await self._read_page(kind, selected, page, limit)
+        except Expired as error:
+            raise listing.continue_expired() if page.start else listing.revision_expired() from error
+        except BadRequest as error:
+            raise answers.revision_too_large(page.revision, self._parts.feed.revision) from error
+        if remaining == 0:
+            return _list(kind, found, page.revision)
+        more = listing.after(found[-1].place, page.revision).encode()
+        return _list(kind, found, page.revision, more, None if selected.by_selectors else remaining)
+
+    async def _read_page(
+        self, kind: Kind, selected: Selected, page: listing.Continue, limit: int
+    ) -> tuple[list[CachedObject], int]:
+        """Give the selected objects of a page, and how many may follow."""
+        head = f"{kind.storage_prefix}/"
+        prefix = f"{head}{selected.namespace}/" if selected.namespace else head
+        start = head + page.start if page.start else ""
+        size = _CHUNK if limit and selected.by_selectors else limit
+        found: list[CachedObject] = []
+        while True:
+            chunk = await self._parts.storage.list(prefix, revision=page.revision, limit=size, start=start)
+            for index, item in enumerate(chunk.items):
+                obj = _cached(kind, item, head)
+                if obj and (not selected.by_selectors or selected.matches(obj)):
+                    found.append(obj)
+                if limit and len(found) == limit:
+                    return found, len(chunk.items) - index - 1 + chunk.remaining
+            if not chunk.more:
+                return found, 0
+            start = chunk.items[-1].key + "\0"
+
+
+def selection(kind: Kind, request: Request) -> Selected:
+    """Read what a request selects.
+
+    Raises:
+        BadRequest: a selector is malformed, or names a field that the kind does not have.
+    """
+    fields = request.selection.field_selector
+    if request.name:
+        by_name = f"metadata.name={request.name}"
+        fields = f"{fields},{by_name}" if fields else by_name
+    namespace = request.namespace if kind.namespaced else ""
+    return select(kind, namespace, request.selection.label_selector, fields)
+
+
+def _first_page(cache: WatchCache, selected: Selected, limit: int) -> ListReply:
+    found = cache.list(selected)
+    if not limit or len(found) <= limit:
+        return _list(cache.kind, found, cache.revision)
+    shown = found[:limit]
+    more = listing.after(shown[-1].place, cache.revision).encode()
+    remaining = None if selected.by_selectors else len(found) - limit
+    return _list(cache.kind, shown, cache.revision, more, remaining)
+
+
+def _list(
+    kind: Kind, found: Sequence[CachedObject], revision: int, more: str = "", remaining: int | None = None
+) -> ListReply:
+    return ListReply(kind.api_version, kind.kind, [_reply(obj) for obj in found], revision, more, remaining)
+
+
+def _reply(obj: CachedObject) -> ObjectReply:
+    return ObjectReply(obj.json, obj.uid, obj.revision)
+
+
+def _cached(kind: Kind, item: Stored, head: str) -> CachedObject | None:
+    try:
+        return objects.cached(kind, item.key[len(head) :], item.value, item.revision)
+    except objects.Unreadable:  # the cache has logged it
+        return None

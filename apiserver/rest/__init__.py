@@ -1,0 +1,1 @@
+"""The REST front door: HTTPS and JSON, for kubectl and every Kubernetes client."""

@@ -1,0 +1,35 @@
+"""What the REST door works with."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from apiserver.authentication import Authenticator
+from apiserver.gate import Gate
+from apiserver.kubelets import Kubelets
+from apiserver.registry import Registry
+from apiserver.schemas import document
+from apiserver.tokens import TokenKey
+from machinery.model.clock import Clock
+from machinery.model.log import EventLog
+from machinery.process.health import Health
+from machinery.process.metrics import Metrics
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RestServices:
+    """The parts of the apiserver that the door hands requests to."""
+
+    registry: Registry
+    gate: Gate
+    authenticator: Authenticator
+    token_key: TokenKey
+    kubelets: Kubelets
+    clock: Clock
+    log: EventLog
+    metrics: Metrics
+    health: Health
+    definitions: Callable[[], bytes] = field(
+        default=document
+    )  # the published schemas, read when first asked for

@@ -1,0 +1,143 @@
+"""The reviews: may somebody do something, who am I, whose token is this.
+
+`serve_reviews` hangs them into the registry, so that both doors have them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Final
+
+import msgspec
+
+from apiserver.authentication import API_AUDIENCES, Authenticator
+from apiserver.core import access_reviews, causes, unstored, writes
+from apiserver.core.authn import BadToken
+from apiserver.core.authz import node
+from apiserver.core.decode import read_json
+from apiserver.core.schema import Schemas
+from apiserver.core.unstored import Unstored
+from apiserver.core.values import Json, metadata, spec
+from apiserver.gate import Gate
+from apiserver.registry import Handler, Registry
+from apiserver.request import ObjectReply, Request, UserInfo
+from machinery.model.errors import BadRequest
+
+_NODES_HAVE_MORE: Final = "node authorizer does not support user rule resolution"
+
+
+def serve_reviews(
+    registry: Registry, gate: Gate, authenticator: Authenticator, schemas: Callable[[], Schemas]
+) -> None:
+    """Serve every review; `schemas` gives the published schemas when the first one comes."""
+    reviews = _Reviews(gate, authenticator, schemas)
+    handlers: dict[Unstored, Handler] = {
+        unstored.TOKEN_REVIEW: reviews.token,
+        unstored.SELF_SUBJECT_REVIEW: reviews.self_subject,
+        unstored.SUBJECT_ACCESS_REVIEW: reviews.subject_access,
+        unstored.LOCAL_SUBJECT_ACCESS_REVIEW: reviews.local_access,
+        unstored.SELF_SUBJECT_ACCESS_REVIEW: reviews.self_access,
+        unstored.SELF_SUBJECT_RULES_REVIEW: reviews.self_rules,
+    }
+    for resource, handler in handlers.items():
+        registry.extend(resource.group, resource.plural, "", "create", handler)
+
+
+class _Reviews:
+    def __init__(self, gate: Gate, authenticator: Authenticator, schemas: Callable[[], Schemas]) -> None:
+        self._gate = gate
+        self._authenticator = authenticator
+        self._schemas = schemas
+
+    async def subject_access(self, request: Request) -> ObjectReply:
+        review, warnings = self._read(request, unstored.SUBJECT_ACCESS_REVIEW)
+        _check(review, access_reviews.access_causes(review, of_subject=True))
+        return await self._answer(review, _asked(review), warnings)
+
+    async def local_access(self, request: Request) -> ObjectReply:
+        review, warnings = self._read(request, unstored.LOCAL_SUBJECT_ACCESS_REVIEW)
+        namespace = metadata(review).get("namespace") or request.namespace
+        if namespace != request.namespace:
+            raise BadRequest(
+                "the namespace of the provided object does not match the namespace sent on the request"
+            )
+        _check(review, access_reviews.access_causes(review, of_subject=True, namespace=namespace))
+        return await self._answer(review, _asked(review), warnings)
+
+    async def self_access(self, request: Request) -> ObjectReply:
+        review, warnings = self._read(request, unstored.SELF_SUBJECT_ACCESS_REVIEW)
+        _check(review, access_reviews.access_causes(review, of_subject=False))
+        return await self._answer(review, request.user, warnings)
+
+    async def self_rules(self, request: Request) -> ObjectReply:
+        review, warnings = self._read(request, unstored.SELF_SUBJECT_RULES_REVIEW)
+        namespace = spec(review).get("namespace", "")
+        if not namespace:
+            raise BadRequest("no namespace on request")
+        rules = self._gate.rules_for(request.user, namespace)
+        problem = _NODES_HAVE_MORE if node.node_of(request.user) else ""
+        return _reply(access_reviews.rules_answered(review, rules, problem), warnings)
+
+    async def self_subject(self, request: Request) -> ObjectReply:
+        review, warnings = self._read(request, unstored.SELF_SUBJECT_REVIEW)
+        meta = {"creationTimestamp": None, **metadata(review)}
+        return _reply({**review, "metadata": meta, "status": {"userInfo": _written(request.user)}}, warnings)
+
+    async def token(self, request: Request) -> ObjectReply:
+        review, warnings = self._read(request, unstored.TOKEN_REVIEW)
+        token = spec(review).get("token", "")
+        if not token:
+            raise BadRequest("token is required for TokenReview in authentication")
+        audiences = tuple(spec(review).get("audiences") or API_AUDIENCES)
+        meta = {"creationTimestamp": None, **metadata(review)}
+        status = await self._token_status(token, audiences)
+        return _reply({**review, "metadata": meta, "status": status}, warnings)
+
+    async def _token_status(self, token: str, accepted: tuple[str, ...]) -> Json:
+        try:
+            user, audiences = await self._authenticator.review(token, accepted)
+        except BadToken as error:
+            return {"user": {}, "error": str(error)}
+        return {"authenticated": True, "user": _written(user), "audiences": list(audiences)}
+
+    def _read(self, request: Request, kind: Unstored) -> tuple[Json, tuple[str, ...]]:
+        raw, duplicates = read_json(request.body)
+        return writes.read_as(
+            self._schemas(),
+            kind.definition,
+            kind.api_version,
+            kind.kind,
+            raw,
+            validation=writes.field_validation(request.writing.field_validation),
+            duplicates=duplicates,
+        )
+
+    async def _answer(self, review: Json, user: UserInfo, warnings: tuple[str, ...]) -> ObjectReply:
+        decision = await self._gate.authorize(user, access_reviews.attributes_of(review))
+        return _reply(access_reviews.answered(review, decision), warnings)
+
+
+def _asked(review: Json) -> UserInfo:
+    asked = access_reviews.asked_user(review)
+    return UserInfo(asked.name, asked.uid, asked.groups, asked.extra)
+
+
+def _check(review: Json, found: list[Any]) -> None:
+    if found:
+        group = review["apiVersion"].partition("/")[0]
+        raise causes.invalid_object(f"{review['kind']}.{group}", "", found)
+
+
+def _written(user: UserInfo) -> Json:
+    written: Json = {"username": user.name}
+    if user.uid:
+        written["uid"] = user.uid
+    if user.groups:
+        written["groups"] = list(user.groups)
+    if user.extra:
+        written["extra"] = {key: list(values) for key, values in user.extra.items()}
+    return written
+
+
+def _reply(review: Json, warnings: tuple[str, ...]) -> ObjectReply:
+    return ObjectReply(msgspec.json.encode(review), created=True, warnings=warnings)

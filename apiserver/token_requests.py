@@ -1,0 +1,125 @@
+"""The subresource `token` of ServiceAccounts: hands out tokens that live as long as a pod, at most."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+from uuid import uuid4
+
+import msgspec
+
+from apiserver.authentication import SELF
+from apiserver.core import causes, token_requests, writes
+from apiserver.core.admission.attributes import Attributes, Settings
+from apiserver.core.admission.node_restriction import NODE_RESTRICTION
+from apiserver.core.authn import claims_of
+from apiserver.core.decode import read_json
+from apiserver.core.kinds.serviceaccounts import SERVICE_ACCOUNTS
+from apiserver.core.schema import Schemas
+from apiserver.core.token_requests import BoundTo
+from apiserver.core.values import Json, metadata, spec
+from apiserver.registry import Registry
+from apiserver.request import ObjectReply, Request
+from apiserver.tokens import TokenKey
+from machinery.model.clock import Clock
+from machinery.model.errors import BadRequest, NotFound
+
+_DEFINITION: Final = "io.k8s.api.authentication.v1.TokenRequest"
+_API_VERSION: Final = "authentication.k8s.io/v1"
+
+
+def serve_token_requests(
+    registry: Registry, key: TokenKey, clock: Clock, schemas: Callable[[], Schemas]
+) -> None:
+    """Serve the subresource through the registry, for both doors."""
+    handler = _TokenRequests(registry, key, clock, schemas)
+    registry.extend("", "serviceaccounts", "token", "create", handler.create)
+
+
+class _TokenRequests:
+    def __init__(
+        self, registry: Registry, key: TokenKey, clock: Clock, schemas: Callable[[], Schemas]
+    ) -> None:
+        self._registry = registry
+        self._key = key
+        self._clock = clock
+        self._schemas = schemas
+
+    async def create(self, request: Request) -> ObjectReply:
+        asked, warnings = self._read(request)
+        account = await self._get("serviceaccounts", request.namespace, request.name)
+        await self._admit(request, asked)
+        if found := token_requests.request_causes(asked):
+            raise causes.invalid_object("TokenRequest.authentication.k8s.io", "", found)
+        bound = token_requests.bound_to(asked)
+        obj = await self._bound_object(bound, request.namespace)
+        node = await self._node_of(bound, obj)
+        subject = token_requests.subject_of(account, bound, obj, node, str(uuid4()))
+        now_s, lifetime_s = self._clock.now(), token_requests.lifetime_s(asked)
+        scale = self._clock.timescale
+        claims = claims_of(
+            subject, token_requests.audiences(asked), int(scale.wall(now_s)), scale.wall(lifetime_s)
+        )
+        expires = scale.format(now_s + lifetime_s)
+        token = self._key.sign(claims)
+        answer = token_requests.answered(asked, account, bound, token, expires)
+        return ObjectReply(msgspec.json.encode(answer), created=True, warnings=warnings)
+
+    def _read(self, request: Request) -> tuple[Json, tuple[str, ...]]:
+        raw, duplicates = read_json(request.body)
+        asked, warnings = writes.read_as(
+            self._schemas(),
+            _DEFINITION,
+            _API_VERSION,
+            "TokenRequest",
+            raw,
+            validation=writes.field_validation(request.writing.field_validation),
+            duplicates=duplicates,
+        )
+        meta = metadata(asked)
+        if meta.get("name", request.name) not in {"", request.name}:
+            raise BadRequest(
+                f"the name of the object ({meta['name']}) is not the one on the URL ({request.name})"
+            )
+        if meta.get("namespace", request.namespace) not in {"", request.namespace}:
+            raise BadRequest(
+                "the namespace of the provided object does not match the namespace sent on the request"
+            )
+        return asked, warnings
+
+    async def _admit(self, request: Request, asked: Json) -> None:
+        """Let a kubelet have tokens of its own pods only; nobody else is restricted here."""
+        attributes = Attributes(
+            user=request.user,
+            verb="create",
+            kind=SERVICE_ACCOUNTS,
+            subresource="token",
+            namespace=request.namespace,
+            name=request.name,
+        )
+        needed = NODE_RESTRICTION.needs(attributes, asked, None)
+        facts = {key: await self._find(*key[1:]) for key in needed}
+        NODE_RESTRICTION.admit(attributes, asked, None, facts, Settings())
+
+    async def _bound_object(self, bound: BoundTo | None, namespace: str) -> Json | None:
+        if bound is None:
+            return None
+        return await self._get(bound.resource, namespace if bound.namespaced else "", bound.name)
+
+    async def _node_of(self, bound: BoundTo | None, obj: Json | None) -> Json | None:
+        if bound is None or bound.kind != "Pod" or not spec(obj or {}).get("nodeName"):
+            return None
+        return await self._find("nodes", "", spec(obj or {})["nodeName"])
+
+    async def _find(self, resource: str, namespace: str, name: str) -> Json | None:
+        try:
+            return await self._get(resource, namespace, name)
+        except NotFound:
+            return None
+
+    async def _get(self, resource: str, namespace: str, name: str) -> Json:
+        reply = await self._registry.get(
+            Request(user=SELF, verb="get", resource=resource, namespace=namespace, name=name)
+        )
+        found: Json = msgspec.json.decode(reply.json)
+        return found

@@ -1,0 +1,118 @@
+"""From a Service and its pods to endpoints: who is in, at which ports, in which state.
+
+https://kubernetes.io/docs/concepts/services-networking/endpoint-slices/
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Final, TypeAlias
+
+from machinery.model.k8s.core_v1 import Container, ObjectReference, Pod, Service, ServicePort
+from machinery.model.k8s.discovery_v1 import Endpoint, EndpointConditions, EndpointPort
+from machinery.model.pods import is_ready, is_sidecar, is_terminal, is_terminating
+
+Ports: TypeAlias = tuple[tuple[str, str, int, str], ...]  # name, protocol, port, appProtocol
+Grouped: TypeAlias = dict[Ports, list[Endpoint]]
+
+IPV4: Final = "IPv4"
+IPV6: Final = "IPv6"
+HEADLESS: Final = "None"
+
+
+def address_types(service: Service) -> list[str]:
+    """Give the IP families that a Service has slices for."""
+    if service.spec.ipFamilies:
+        return list(service.spec.ipFamilies)
+    return [IPV6 if ":" in service.spec.clusterIP else IPV4]
+
+
+def group(service: Service, pods: Iterable[Pod], zones: Mapping[str, str], address_type: str) -> Grouped:
+    """Give the endpoints of one address type by their ports: where a named port differs, pods part company.
+
+    `zones` gives every node's zone ("" for none). A pod on a node that is not there is left out until the node is
+    known, unless the Service publishes what is not ready.
+    """
+    result: Grouped = {}
+    for pod in sorted(pods, key=lambda pod: pod.metadata.name):
+        addresses = addresses_of(pod, address_type)
+        if not addresses or is_terminal(pod):
+            continue
+        if pod.spec.nodeName not in zones and not service.spec.publishNotReadyAddresses:
+            continue
+        endpoint = endpoint_of(service, pod, addresses, zones.get(pod.spec.nodeName, ""))
+        result.setdefault(ports_of(service, pod), []).append(endpoint)
+    return result
+
+
+def addresses_of(pod: Pod, address_type: str) -> list[str]:
+    """Give the pod's addresses of a family."""
+    known = [item.ip for item in pod.status.podIPs] or [pod.status.podIP]
+    return [ip for ip in known if ip and (":" in ip) == (address_type == IPV6)]
+
+
+def endpoint_of(service: Service, pod: Pod, addresses: list[str], zone: str) -> Endpoint:
+    """Describe a pod: ready to be used, serving at all, about to end."""
+    serving, terminating = is_ready(pod), is_terminating(pod)
+    published = bool(service.spec.publishNotReadyAddresses)
+    named = pod.spec.hostname and pod.spec.subdomain == service.metadata.name
+    meta = pod.metadata
+    return Endpoint(
+        addresses=addresses,
+        conditions=EndpointConditions(
+            ready=published or (serving and not terminating), serving=serving, terminating=terminating
+        ),
+        hostname=pod.spec.hostname if named else "",
+        nodeName=pod.spec.nodeName,
+        targetRef=ObjectReference(kind="Pod", namespace=meta.namespace, name=meta.name, uid=meta.uid),
+        zone=zone,
+    )
+
+
+def ports_of(service: Service, pod: Pod) -> Ports:
+    """Give the ports at which a pod serves; one whose name the pod does not have is left out."""
+    found = ((port, target_port(port, pod)) for port in service.spec.ports)
+    return tuple(
+        sorted(
+            (port.name, port.protocol or "TCP", number, port.appProtocol)
+            for port, number in found
+            if number is not None
+        )
+    )
+
+
+def target_port(port: ServicePort, pod: Pod) -> int | None:
+    """Find the number of a Service's port in a pod: its own, or that of the container port with its name."""
+    target = port.targetPort
+    if target in {None, 0, ""}:
+        return port.port
+    if isinstance(target, int):
+        return target
+    protocol = port.protocol or "TCP"
+    candidates = (found for container in _lasting(pod) for found in container.ports if found.name == target)
+    return next((found.containerPort for found in candidates if (found.protocol or "TCP") == protocol), None)
+
+
+def _lasting(pod: Pod) -> Iterator[Container]:
+    yield from pod.spec.containers
+    yield from (container for container in pod.spec.initContainers if is_sidecar(container))
+
+
+def endpoint_ports(ports: Ports) -> list[EndpointPort]:
+    """Write ports as a slice has them."""
+    return [
+        EndpointPort(name=name, protocol=protocol, port=number, appProtocol=application)
+        for name, protocol, number, application in ports
+    ]
+
+
+def ports_key(ports: Iterable[EndpointPort]) -> Ports:
+    """Read a slice's ports."""
+    return tuple(
+        sorted((port.name, port.protocol or "TCP", port.port or 0, port.appProtocol) for port in ports)
+    )
+
+
+def identity(endpoint: Endpoint) -> tuple[str, tuple[str, ...]]:
+    """Tell endpoints apart: the same pod at the same addresses is the same endpoint, whatever its state."""
+    return (endpoint.targetRef.uid if endpoint.targetRef else ""), tuple(endpoint.addresses)

@@ -1,0 +1,126 @@
+"""What a controller has written and not yet seen: until it does, its caches are too old to decide from.
+
+A ReplicaSet's plan that does not see the pod it made a moment ago would make another one. So every write is
+noted under the key that it was made for, and the key waits until the informer shows it: an object at the written
+revision or later, a deletion as a deletionTimestamp or as absence. A create whose outcome is unknown is looked up
+live before anything else. What is not seen within five minutes is given up (as upstream does): the informer may
+have been unable to show it.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable, Hashable, Iterable
+from dataclasses import dataclass
+from typing import Any, Final, Generic, TypeAlias, TypeVar
+
+from machinery.model.k8s.meta_v1 import ObjectMeta
+from machinery.model.resources import Resource
+
+K = TypeVar("K", bound=Hashable)
+Place: TypeAlias = tuple[str, str, str]  # resource, namespace, name
+Look: TypeAlias = Callable[[Place], ObjectMeta | None]  # into an informer's store
+
+TIMEOUT_S: Final = 300.0
+_REMEMBERED: Final = 4_096  # uids of deleted objects: a deletion may be seen before the create's answer
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """An object that was created or changed."""
+
+    place: Place
+    uid: str
+    revision: int
+
+
+@dataclass(frozen=True, slots=True)
+class Removed:
+    """An object whose deletion was asked for."""
+
+    place: Place
+    uid: str
+
+
+@dataclass(frozen=True, slots=True)
+class Unclear:
+    """A create that may have happened; the name was chosen by us, so a live look tells."""
+
+    resource: Resource[Any]
+    namespace: str
+    name: str
+
+    @property
+    def place(self) -> Place:
+        """Where it would be."""
+        return str(self.resource), self.namespace, self.name
+
+
+Expectation: TypeAlias = Written | Removed | Unclear
+
+
+class Expectations(Generic[K]):
+    """The writes of one controller that it has not seen yet, by key."""
+
+    def __init__(self) -> None:
+        self._open: dict[K, dict[Expectation, float]] = {}  # → when it was noted, monotonic seconds
+        self._waiting: dict[Place, set[K]] = {}
+        self._gone: OrderedDict[str, None] = OrderedDict()
+
+    def expect(self, key: K, expectation: Expectation, now_s: float) -> None:
+        """Note a write."""
+        self._open.setdefault(key, {})[expectation] = now_s
+        self._waiting.setdefault(expectation.place, set()).add(key)
+
+    def unclear(self, key: K) -> list[Unclear]:
+        """Give the creates that have to be looked up live."""
+        return [open_ for open_ in self._open.get(key, ()) if isinstance(open_, Unclear)]
+
+    def settle(self, key: K, unclear: Unclear, found: ObjectMeta | None, now_s: float) -> None:
+        """Take the answer of a live look: it was created (then the cache has to show it), or it was not."""
+        self._close(key, unclear)
+        if found is not None:
+            self.expect(key, Written(unclear.place, found.uid, revision(found)), now_s)
+
+    def wait_s(self, key: K, now_s: float, look: Look) -> float | None:
+        """Give how long the key may have to wait for what it wrote; None where it has seen everything."""
+        for open_, noted_s in list(self._open.get(key, {}).items()):
+            if now_s - noted_s >= TIMEOUT_S or self._is_met(open_, look(open_.place)):
+                self._close(key, open_)
+        still = self._open.get(key)
+        return TIMEOUT_S - (now_s - min(still.values())) if still else None
+
+    def saw(self, place: Place, gone_uid: str = "") -> Iterable[K]:
+        """Give the keys that wait for a place where something has changed; `gone_uid`: what was deleted there."""
+        if gone_uid:
+            self._gone[gone_uid] = None
+            if len(self._gone) > _REMEMBERED:
+                self._gone.popitem(last=False)
+        return tuple(self._waiting.get(place, ()))
+
+    def _is_met(self, open_: Expectation, current: ObjectMeta | None) -> bool:
+        match open_:
+            case Written(uid=uid, revision=written):
+                if current is None:
+                    return uid in self._gone
+                return revision(current) >= written
+            case Removed(uid=uid):
+                return current is None or current.uid != uid or current.deletionTimestamp is not None
+            case Unclear():
+                return False
+
+    def _close(self, key: K, open_: Expectation) -> None:
+        of_key = self._open.get(key, {})
+        of_key.pop(open_, None)
+        if not of_key:
+            self._open.pop(key, None)
+        if not any(other.place == open_.place for other in of_key):
+            waiting = self._waiting.get(open_.place, set())
+            waiting.discard(key)
+            if not waiting:
+                self._waiting.pop(open_.place, None)
+
+
+def revision(meta: ObjectMeta) -> int:
+    """Read a resourceVersion; Kubernetes promises since v1.35 that it is a number that grows."""
+    return int(meta.resourceVersion) if meta.resourceVersion.isdigit() else 0

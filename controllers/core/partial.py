@@ -1,0 +1,43 @@
+"""Objects of which only the metadata matters: garbage collection and namespace deletion look at nothing else."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from machinery.model.k8s.core_v1 import ObjectReference
+from machinery.model.k8s.meta_v1 import ObjectMeta
+from machinery.model.resources import Resource
+
+
+class Partial(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
+    """Any object, read without its spec and status. Never written."""
+
+    apiVersion: str = ""
+    kind: str = ""
+    metadata: ObjectMeta = ObjectMeta()
+
+
+def partial(resource: Resource[Any]) -> Resource[Partial]:
+    """Give the same collection, read as metadata only."""
+    return Resource(
+        resource.group,
+        resource.version,
+        resource.plural,
+        resource.kind,
+        namespaced=resource.namespaced,
+        type=Partial,
+    )
+
+
+def reference_to(resource: Resource[Any], meta: ObjectMeta) -> ObjectReference:
+    """Point to an object whose kind is known from where it was found."""
+    return ObjectReference(
+        apiVersion=resource.api_version,
+        kind=resource.kind,
+        namespace=meta.namespace,
+        name=meta.name,
+        uid=meta.uid,
+        resourceVersion=meta.resourceVersion,
+    )

@@ -1,0 +1,256 @@
+"""The status of each container of a pod, as the API shows it.
+
+What the runtime has decides. Where it has nothing (a container that is lost, or whose traces were cleared away),
+the last status that the API knows goes on: history is never forgotten, and an end is final.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence, Set as AbstractSet
+from dataclasses import dataclass, field
+from typing import Final
+
+from kubelet.core.containers import UNPROBED, ProbeStates, probe_state
+from kubelet.core.observed import ContainerState as State
+from kubelet.core.observed import ObservedContainer, ObservedPod
+from machinery.model.clock import Timescale
+from machinery.model.k8s.core_v1 import (
+    Container,
+    ContainerState,
+    ContainerStateRunning,
+    ContainerStateTerminated,
+    ContainerStateWaiting,
+    ContainerStatus,
+    Pod,
+    ResourceRequirements,
+    VolumeMountStatus,
+)
+from machinery.model.pods import is_sidecar
+
+CREATING: Final = "ContainerCreating"
+INITIALIZING: Final = "PodInitializing"
+UNKNOWN: Final = "ContainerStatusUnknown"
+_LOST_CODE: Final = 137
+_START_FAILED: Final = "RunContainerError"
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """Why a container does not run now."""
+
+    reason: str
+    message: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """All that a pod's status is made of."""
+
+    pod: Pod  # with the status that the API knows
+    observed: ObservedPod
+    now_s: float
+    timescale: Timescale
+    runtime: str = "docker"  # its name, as in docker://…
+    probes: ProbeStates = UNPROBED
+    waiting: Mapping[str, Waiting] = field(default_factory=dict)  # by container name
+    starting: Mapping[str, int] = field(default_factory=dict)  # name → attempt whose start is not over yet
+    failed_starts: AbstractSet[str] = frozenset()
+    is_ending: bool = False  # nothing is started any more
+
+
+def container_statuses(facts: Facts, containers: Sequence[Container]) -> list[ContainerStatus]:
+    """Give the statuses of some containers of the pod, in the order of the spec."""
+    status = facts.pod.status
+    told = {each.name: each for each in (*status.initContainerStatuses, *status.containerStatuses)}
+    return [_status(facts, container, told.get(container.name)) for container in containers]
+
+
+def _status(facts: Facts, container: Container, told: ContainerStatus | None) -> ContainerStatus:
+    runs = [run for run in facts.observed.named(container.name) if not _is_unseen(facts, run)]
+    if not runs:
+        return _unseen_status(facts, container, told)
+    newest, *older = runs
+    if newest.is_running:
+        return _running_status(facts, container, newest, older, told)
+    return _ended_status(facts, container, newest, older, told)
+
+
+def _is_unseen(facts: Facts, run: ObservedContainer) -> bool:
+    """Tell whether a run does not count yet: its start, postStart included, is not over."""
+    if run.state is State.CREATED:
+        return run.id not in facts.failed_starts
+    return facts.starting.get(run.name, run.attempt + 1) <= run.attempt
+
+
+def _running_status(
+    facts: Facts,
+    container: Container,
+    run: ObservedContainer,
+    older: Sequence[ObservedContainer],
+    told: ContainerStatus | None,
+) -> ContainerStatus:
+    probed = probe_state(container, run.id, facts.probes)
+    running = ContainerStateRunning(startedAt=facts.timescale.format(run.started_s))
+    return ContainerStatus(
+        **_common(container, run, facts),
+        state=ContainerState(running=running),
+        lastState=_last_state(facts, older, told, run),
+        started=probed.started,
+        ready=probed.started and probed.ready,
+        **_declared(container),
+    )
+
+
+def _ended_status(
+    facts: Facts,
+    container: Container,
+    run: ObservedContainer,
+    older: Sequence[ObservedContainer],
+    told: ContainerStatus | None,
+) -> ContainerStatus:
+    end = ContainerState(terminated=_terminated(facts, run, told))
+    waiting = facts.waiting.get(container.name)
+    if run.state is State.CREATED:
+        waiting = waiting or Waiting(_START_FAILED)
+    if waiting is not None and not facts.is_ending:
+        state, last = _waiting(waiting), end if run.state is State.EXITED else None
+    else:
+        state, last = end, _last_state(facts, older, told, run)
+    is_done = state is end and run.exit_code == 0 and _is_plain_init(facts, container)
+    return ContainerStatus(
+        **_common(container, run, facts),
+        state=state,
+        lastState=last or ContainerState(),
+        started=False,
+        ready=is_done,
+        **_declared(container),
+    )
+
+
+def _unseen_status(facts: Facts, container: Container, told: ContainerStatus | None) -> ContainerStatus:
+    """Give the status of a container of which the runtime has nothing."""
+    if told is None or not told.containerID:
+        return _fresh_status(facts, container, told)
+    if told.state and told.state.terminated and (facts.is_ending or container.name not in facts.starting):
+        return told
+    end = _lost(facts, told)
+    state, last = (end, told.lastState) if facts.is_ending else (_default_waiting(facts, container), end)
+    return ContainerStatus(
+        name=container.name,
+        image=told.image,
+        imageID=told.imageID,
+        containerID=told.containerID,
+        restartCount=told.restartCount,
+        state=state,
+        lastState=last or ContainerState(),
+        started=False,
+    )
+
+
+def _fresh_status(facts: Facts, container: Container, told: ContainerStatus | None) -> ContainerStatus:
+    waiting = _default_waiting(facts, container)
+    if facts.is_ending and told and told.state and told.state.waiting:
+        waiting = told.state
+    return ContainerStatus(
+        name=container.name,
+        image=container.image,
+        restartCount=told.restartCount if told else 0,
+        state=waiting,
+        lastState=ContainerState(),
+        started=False,
+    )
+
+
+def _default_waiting(facts: Facts, container: Container) -> ContainerState:
+    reason = INITIALIZING if facts.pod.spec.initContainers else CREATING
+    return _waiting(facts.waiting.get(container.name) or Waiting(reason))
+
+
+def _waiting(waiting: Waiting) -> ContainerState:
+    return ContainerState(waiting=ContainerStateWaiting(reason=waiting.reason, message=waiting.message))
+
+
+def _common(container: Container, run: ObservedContainer, facts: Facts) -> dict[str, str | int]:
+    return {
+        "name": container.name,
+        "image": run.image or container.image,
+        "imageID": run.image_id,
+        "containerID": f"{facts.runtime}://{run.id}",
+        "restartCount": run.restart_count,
+    }
+
+
+def _declared(container: Container) -> dict[str, object]:
+    """Give what of the spec is in force: containers are made with it and not resized afterwards."""
+    resources = container.resources or ResourceRequirements()
+    return {
+        "resources": ResourceRequirements(limits=resources.limits, requests=resources.requests),
+        "allocatedResources": dict(resources.requests),
+        "volumeMounts": [
+            VolumeMountStatus(
+                name=mount.name,
+                mountPath=mount.mountPath,
+                readOnly=mount.readOnly,
+                recursiveReadOnly="Disabled" if mount.readOnly else "",
+            )
+            for mount in container.volumeMounts
+        ],
+    }
+
+
+def _last_state(
+    facts: Facts, older: Sequence[ObservedContainer], told: ContainerStatus | None, run: ObservedContainer
+) -> ContainerState:
+    """Give the end of the run before: the runtime's, else the one that the API was told of."""
+    before = next((each for each in older if each.state is State.EXITED), None)
+    if before is not None:
+        return ContainerState(terminated=_terminated(facts, before, told))
+    if told is None:
+        return ContainerState()
+    if told.containerID == f"{facts.runtime}://{run.id}":
+        return told.lastState or ContainerState()
+    if told.state and told.state.terminated:
+        return told.state
+    return told.lastState or ContainerState()
+
+
+def _terminated(
+    facts: Facts, run: ObservedContainer, told: ContainerStatus | None
+) -> ContainerStateTerminated:
+    container_id = f"{facts.runtime}://{run.id}"
+    reason = run.reason or ("Completed" if run.exit_code == 0 else "Error")
+    return ContainerStateTerminated(
+        containerID=container_id,
+        exitCode=run.exit_code,
+        reason=reason,
+        message=run.message or _told_message(told, container_id),
+        startedAt=facts.timescale.format(run.started_s) if run.started_s else None,
+        finishedAt=facts.timescale.format(run.finished_s) if run.finished_s else None,
+    )
+
+
+def _told_message(told: ContainerStatus | None, container_id: str) -> str:
+    """Give the message that the API was told already: its file goes away with the pod's volumes."""
+    states = (told.state, told.lastState) if told else ()
+    ends = (state.terminated for state in states if state and state.terminated)
+    return next((end.message for end in ends if end.containerID == container_id), "")
+
+
+def _lost(facts: Facts, told: ContainerStatus) -> ContainerState:
+    if told.state and told.state.terminated:
+        return told.state
+    if told.state and told.state.waiting and told.lastState and told.lastState.terminated:
+        return told.lastState
+    when = "terminated" if facts.is_ending else "deleted.  The container used to be Running"
+    return ContainerState(
+        terminated=ContainerStateTerminated(
+            exitCode=_LOST_CODE,
+            reason=UNKNOWN,
+            message=f"The container could not be located when the pod was {when}",
+        )
+    )
+
+
+def _is_plain_init(facts: Facts, container: Container) -> bool:
+    names = {each.name for each in facts.pod.spec.initContainers if not is_sidecar(each)}
+    return container.name in names

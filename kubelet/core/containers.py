@@ -1,0 +1,49 @@
+"""The containers of a pod's spec, by the part that they play."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from machinery.model.k8s.core_v1 import Container, Pod
+from machinery.model.pods import is_sidecar
+
+
+@dataclass(frozen=True, slots=True)
+class ProbeState:
+    """What the probes say about one running container."""
+
+    started: bool
+    ready: bool
+    failed: str = ""  # "Liveness" or "Startup": it has to be killed
+    message: str = ""
+    grace_s: float | None = None  # the failed probe's own grace period
+
+
+ProbeStates = Mapping[str, ProbeState]  # by container id
+UNPROBED: Final[ProbeStates] = {}
+
+
+def probe_state(container: Container, container_id: str, probes: ProbeStates) -> ProbeState:
+    """Give a running container's state; one without a probe passes it, one not probed yet does not."""
+    if found := probes.get(container_id):
+        return found
+    started = container.startupProbe is None
+    return ProbeState(started=started, ready=started and container.readinessProbe is None)
+
+
+def find(pod: Pod, name: str) -> Container | None:
+    """Give a container of the spec by its name."""
+    members = (*pod.spec.initContainers, *pod.spec.containers)
+    return next((container for container in members if container.name == name), None)
+
+
+def sidecars(pod: Pod) -> list[Container]:
+    """Give the sidecars, in the order of their start."""
+    return [container for container in pod.spec.initContainers if is_sidecar(container)]
+
+
+def is_init(pod: Pod, name: str) -> bool:
+    """Tell whether a name is an init container's (a sidecar's too)."""
+    return any(container.name == name for container in pod.spec.initContainers)

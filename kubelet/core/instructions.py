@@ -1,0 +1,246 @@
+"""What goes into the life of a pod (stimuli) and what comes out of it (instructions): plain values.
+
+The shell (kubelet/pod_worker.py) turns what happens into stimuli, one at a time, and carries out instructions.
+An action takes time and ends with one `ActionEnded` under its key; all other instructions are done at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from kubelet.core.admission import Rejection
+from kubelet.core.containers import ProbeStates
+from kubelet.core.observed import ObservedContainer, ObservedPod
+from kubelet.core.pod_actions import Kill, Start
+from kubelet.core.termination import Deadline
+from machinery.model.k8s.core_v1 import ContainerPort, LifecycleHandler, Pod, PodStatus
+
+# --- stimuli
+
+
+@dataclass(frozen=True, slots=True)
+class PodSeen:
+    """The API has this version of the pod."""
+
+    pod: Pod
+
+
+@dataclass(frozen=True, slots=True)
+class PodGone:
+    """The API does not have the pod any more."""
+
+    last: Pod | None = None  # its last version, where it is known
+
+
+@dataclass(frozen=True, slots=True)
+class PodRejected:
+    """The node does not take the pod."""
+
+    rejection: Rejection
+
+
+@dataclass(frozen=True, slots=True)
+class RuntimeSeen:
+    """The runtime has this of the pod."""
+
+    observed: ObservedPod
+
+
+@dataclass(frozen=True, slots=True)
+class ProbesSeen:
+    """The probes of the running containers say this."""
+
+    states: ProbeStates
+
+
+@dataclass(frozen=True, slots=True)
+class TimePassed:
+    """The time that the life wanted to be woken at has come."""
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """Why an action did not do what it should."""
+
+    reason: str  # as a waiting container shows it, ErrImagePull
+    message: str
+    retry_after_s: float | None = None  # cluster seconds; None: the life decides
+    unstarted_id: str = ""  # the container that was made and could not be started
+    cancelled: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ActionEnded:
+    """An action is over; what the runtime has of the pod was read after its end."""
+
+    key: str
+    observed: ObservedPod | None
+    problem: Problem | None = None
+
+
+Stimulus: TypeAlias = PodSeen | PodGone | PodRejected | RuntimeSeen | ProbesSeen | TimePassed | ActionEnded
+
+# --- actions
+
+
+@dataclass(frozen=True, slots=True)
+class RunSandbox:
+    """Mount the volumes, then make the sandbox."""
+
+    attempt: int
+
+    @property
+    def key(self) -> str:
+        """One at a time."""
+        return "sandbox"
+
+
+@dataclass(frozen=True, slots=True)
+class StopSandbox:
+    """Stop a sandbox in which nothing runs any more."""
+
+    id: str
+
+    @property
+    def key(self) -> str:
+        """One for each sandbox."""
+        return f"stop/{self.id}"
+
+
+@dataclass(frozen=True, slots=True)
+class StartContainer:
+    """Have the image, make the container, start it, run its postStart hook."""
+
+    start: Start
+    sandbox_id: str
+    sandbox_attempt: int
+    ips: tuple[str, ...]
+
+    @property
+    def key(self) -> str:
+        """One for each name."""
+        return f"start/{self.start.name}"
+
+
+@dataclass(frozen=True, slots=True)
+class KillContainer:
+    """Run the preStop hook, send the stop signal, and kill at the end of the grace period."""
+
+    kill: Kill
+    deadline: Deadline
+    pre_stop: LifecycleHandler | None
+    ports: tuple[ContainerPort, ...]
+    pod_ip: str
+
+    @property
+    def key(self) -> str:
+        """One for each container."""
+        return f"kill/{self.kill.id}"
+
+
+@dataclass(frozen=True, slots=True)
+class RemoveContainer:
+    """Forget a container that does not run; its log goes, too."""
+
+    id: str
+    log_path: str = ""
+
+    @property
+    def key(self) -> str:
+        """One for each container."""
+        return f"remove/{self.id}"
+
+
+@dataclass(frozen=True, slots=True)
+class RemoveSandbox:
+    """Forget a sandbox that is stopped and empty."""
+
+    id: str
+
+    @property
+    def key(self) -> str:
+        """One for each sandbox."""
+        return f"remove/{self.id}"
+
+
+@dataclass(frozen=True, slots=True)
+class CleanUp:
+    """Take the pod's volumes and its cgroup away."""
+
+    @property
+    def key(self) -> str:
+        """One at a time."""
+        return "clean-up"
+
+
+Action: TypeAlias = (
+    RunSandbox | StopSandbox | StartContainer | KillContainer | RemoveContainer | RemoveSandbox | CleanUp
+)
+
+# --- instructions
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """Begin an action."""
+
+    action: Action
+
+
+@dataclass(frozen=True, slots=True)
+class Cancel:
+    """Give an action up; it still ends with `ActionEnded`."""
+
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
+class Shorten:
+    """Let a kill that is on its way be over earlier."""
+
+    key: str
+    deadline: Deadline
+
+
+@dataclass(frozen=True, slots=True)
+class WriteStatus:
+    """Tell the API."""
+
+    pod: Pod
+    status: PodStatus
+
+
+@dataclass(frozen=True, slots=True)
+class DeletePod:
+    """Take the pod's object away, once its last status is written."""
+
+    pod: Pod
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """Record an event, about one container where `container` names it."""
+
+    type: str
+    reason: str
+    message: str
+    container: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class WatchProbes:
+    """Probe these containers of the pod, and no others."""
+
+    pod: Pod
+    running: Sequence[ObservedContainer]
+    pod_ip: str
+
+
+@dataclass(frozen=True, slots=True)
+class Forget:
+    """Nothing of the pod is left: drop what is known of it."""
+
+
+Instruction: TypeAlias = Run | Cancel | Shorten | WriteStatus | DeletePod | Record | WatchProbes | Forget

@@ -1,0 +1,153 @@
+"""All that a kubelet knows of one pod, as one immutable value, and questions about it.
+
+`kubelet/core/pod_lifecycle.py` makes the next value from it; nothing else does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Final
+
+from kubelet.core.container_status import Facts, Waiting
+from kubelet.core.containers import UNPROBED, ProbeStates
+from kubelet.core.instructions import Action, KillContainer, StartContainer
+from kubelet.core.observed import ContainerState, ObservedContainer, ObservedPod
+from kubelet.core.pod_actions import Situation, Wait
+from kubelet.core.pod_status import Verdict
+from kubelet.core.restart import CrashBackoff
+from kubelet.core.termination import Deadline
+from machinery.model.clock import Timescale
+from machinery.model.k8s.core_v1 import Pod, PodStatus
+
+
+class Stage(Enum):
+    """How far a pod has come on its node."""
+
+    SYNCING = "syncing"  # what is declared is to run
+    TERMINATING = "terminating"  # nothing is to run any more
+    TERMINATED = "terminated"  # nothing runs any more
+    FINISHED = "finished"  # nothing is left
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What a life needs to know of its node."""
+
+    timescale: Timescale = Timescale()
+    runtime: str = "docker"
+    host_ips: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Retry:
+    """An action that failed, and when it may be tried again."""
+
+    failures: int
+    at_s: float
+    waiting: Waiting
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """Why and until when a pod is being stopped."""
+
+    deadline: Deadline
+    verdict: Verdict | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Life:
+    """One pod on this node."""
+
+    pod: Pod  # as the API has, or had it
+    observed: ObservedPod
+    born_s: float  # when this kubelet saw it first
+    stage: Stage = Stage.SYNCING
+    is_known: bool = True  # to the API
+    actions: Mapping[str, Action] = field(default_factory=dict)  # on their way, by key
+    retries: Mapping[str, Retry] = field(default_factory=dict)  # by key of the action that failed
+    backoffs: Mapping[str, CrashBackoff] = field(default_factory=dict)  # by container name
+    waits: Mapping[str, Wait] = field(default_factory=dict)  # by container name
+    probes: ProbeStates = UNPROBED
+    failed_starts: frozenset[str] = frozenset()
+    verdict: Verdict | None = None  # decided before the ending begins
+    ending: Ending | None = None
+    is_over: bool = False  # the last plan found nothing more to run
+    is_clean: bool = False  # volumes and cgroup are gone
+    is_deletion_sent: bool = False
+    watched: tuple[tuple[str, ...], str, str] = ((), "", "")  # what the probes were told last
+    told: PodStatus | None = None  # the last status that was handed on
+
+    @property
+    def uid(self) -> str:
+        """The pod's uid."""
+        return self.pod.metadata.uid
+
+    @property
+    def busy(self) -> frozenset[str]:
+        """The names of containers that are being started or killed."""
+        names = [
+            action.start.name if isinstance(action, StartContainer) else action.kill.name
+            for action in self.actions.values()
+            if isinstance(action, StartContainer | KillContainer)
+        ]
+        return frozenset(names)
+
+    @property
+    def starting(self) -> dict[str, int]:
+        """The attempts of the containers that are being started, by name."""
+        starts = [action.start for action in self.actions.values() if isinstance(action, StartContainer)]
+        return {start.name: start.attempt for start in starts}
+
+    def is_blocked(self, key: str, now_s: float) -> bool:
+        """Tell whether an action is on its way, or has failed too short ago to be tried again."""
+        retry = self.retries.get(key)
+        return key in self.actions or (retry is not None and retry.at_s > now_s)
+
+    def situation(self, now_s: float) -> Situation:
+        """Give what the plan of a syncing pod depends on."""
+        return Situation(
+            pod=self.pod,
+            observed=self.observed,
+            now_s=now_s,
+            backoffs=self.backoffs,
+            probes=self.probes,
+            busy=self.busy,
+            failed_starts=self.failed_starts,
+        )
+
+    def facts(self, now_s: float, around: Surroundings) -> Facts:
+        """Give what its status is made of."""
+        waiting = {
+            key.partition("/")[2]: retry.waiting
+            for key, retry in self.retries.items()
+            if key.startswith("start/")
+        }
+        if self.stage is Stage.SYNCING:
+            waiting |= {name: Waiting(wait.reason, wait.message) for name, wait in self.waits.items()}
+        return Facts(
+            pod=self.pod,
+            observed=self.observed,
+            now_s=now_s,
+            timescale=around.timescale,
+            runtime=around.runtime,
+            probes=self.probes,
+            waiting=waiting,
+            starting=self.starting,
+            failed_starts=self.failed_starts,
+            is_ending=self.stage in _ENDED,
+        )
+
+    def visible(self) -> list[ObservedContainer]:
+        """Give the containers that run and whose start, postStart included, is over."""
+        starting = self.starting
+        return [
+            run
+            for run in self.observed.containers
+            if run.state is ContainerState.RUNNING and starting.get(run.name, run.attempt + 1) > run.attempt
+        ]
+
+
+_ENDED: Final = frozenset({Stage.TERMINATED, Stage.FINISHED})

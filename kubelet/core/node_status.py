@@ -1,0 +1,263 @@
+"""What a kubelet says of its node: the Node object, its status and conditions, and the lease that keeps it alive.
+
+https://kubernetes.io/docs/reference/node/node-status/
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import msgspec
+
+from machinery.model import conditions as condition_list
+from machinery.model.k8s.coordination_v1 import Lease, LeaseSpec
+from machinery.model.k8s.core_v1 import (
+    ContainerImage,
+    DaemonEndpoint,
+    Node,
+    NodeAddress,
+    NodeCondition,
+    NodeDaemonEndpoints,
+    NodeStatus,
+    NodeSystemInfo,
+)
+from machinery.model.k8s.meta_v1 import ObjectMeta, OwnerReference
+from machinery.pb import cri_pb2 as cri
+
+KUBELET_VERSION: Final = "v1.36.0"
+LEASE_NAMESPACE: Final = "kube-node-lease"
+MAX_PODS: Final = 110
+MAX_IMAGES: Final = 50
+RUNTIME_GRACE_S: Final = 30.0  # so long may the runtime be silent before the node is not ready
+PRESSURE_HOLD_S: Final = 300.0  # so long does a pressure count after it was seen last
+MEMORY_THRESHOLD_BYTES: Final = 100 * 2**20
+DISK_THRESHOLD: Final = 0.10
+INODES_THRESHOLD: Final = 0.05
+_OURS: Final = ("MemoryPressure", "DiskPressure", "PIDPressure", "Ready")
+_PRESSURES: Final = {  # by type: (reason, message) without the pressure, then with it
+    "MemoryPressure": (
+        ("KubeletHasSufficientMemory", "kubelet has sufficient memory available"),
+        ("KubeletHasInsufficientMemory", "kubelet has insufficient memory available"),
+    ),
+    "DiskPressure": (
+        ("KubeletHasNoDiskPressure", "kubelet has no disk pressure"),
+        ("KubeletHasDiskPressure", "kubelet has disk pressure"),
+    ),
+    "PIDPressure": (
+        ("KubeletHasSufficientPID", "kubelet has sufficient PID available"),
+        ("KubeletHasInsufficientPID", "kubelet has insufficient PID available"),
+    ),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class System:
+    """What the machine is."""
+
+    architecture: str
+    boot_id: str
+    machine_id: str
+    system_uuid: str
+    kernel_version: str
+    os_image: str
+
+
+@dataclass(frozen=True, slots=True)
+class Machine:
+    """What a node has to give."""
+
+    capacity: Mapping[str, str]
+    allocatable: Mapping[str, str]
+    system: System
+    cpu_millicores: int
+    memory_bytes: int
+    declared: bool  # its memory is what the user said, not what the machine has
+
+
+@dataclass(frozen=True, slots=True)
+class RuntimeState:
+    """What the container runtime said last, and whether it can still be relied on."""
+
+    version: str = ""  # "docker://20.10.24"
+    problems: tuple[str, ...] = ("container runtime status check may not have completed yet",)
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether containers can run here, with a network."""
+        return not self.problems
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """What is left on the node; None where nobody can tell."""
+
+    memory_available_bytes: int | None = None
+    disk_available: float | None = None  # a share of the whole
+    inodes_available: float | None = None
+    pids_available: int | None = None
+
+
+def runtime_problems(status: cri.RuntimeStatus) -> tuple[str, ...]:
+    """Say what keeps the runtime from running pods."""
+    problems = []
+    found = {condition.type: condition for condition in status.conditions}
+    for type_, words in (
+        ("RuntimeReady", "container runtime not ready"),
+        ("NetworkReady", "container runtime network not ready"),
+    ):
+        condition = found.get(type_)
+        if condition is None:
+            problems.append(f"{words}: the runtime does not report {type_}")
+        elif not condition.status:
+            problems.append(f"{words}: {type_}=false reason:{condition.reason} message:{condition.message}")
+    return tuple(problems)
+
+
+def network_is_ready(status: cri.RuntimeStatus) -> bool:
+    """Tell whether pods get addresses."""
+    return any(condition.type == "NetworkReady" and condition.status for condition in status.conditions)
+
+
+def pressures(usage: Usage) -> dict[str, bool]:
+    """Tell what the node is short of, by the default thresholds of eviction."""
+    memory, disk, inodes = usage.memory_available_bytes, usage.disk_available, usage.inodes_available
+    return {
+        "MemoryPressure": memory is not None and memory < MEMORY_THRESHOLD_BYTES,
+        "DiskPressure": (disk is not None and disk < DISK_THRESHOLD)
+        or (inodes is not None and inodes < INODES_THRESHOLD),
+        "PIDPressure": usage.pids_available is not None and usage.pids_available <= 0,
+    }
+
+
+def compute_conditions(
+    old: Sequence[NodeCondition],
+    pressed: Mapping[str, bool],
+    runtime: RuntimeState,
+    *,
+    now_text: str,
+) -> list[NodeCondition]:
+    """Give all conditions: ours as they are now, those of others as they were."""
+    result = list(old)
+    for type_, (without, with_) in _PRESSURES.items():
+        reason, message = with_ if pressed[type_] else without
+        result = _set(result, type_, "True" if pressed[type_] else "False", reason, message, now_text)
+    if runtime.is_ready:
+        return _set(result, "Ready", "True", "KubeletReady", "kubelet is posting ready status", now_text)
+    problems = runtime.problems
+    message = problems[0] if len(problems) == 1 else f"[{', '.join(problems)}]"
+    return _set(result, "Ready", "False", "KubeletNotReady", message, now_text)
+
+
+def compute_status(
+    machine: Machine,
+    runtime: RuntimeState,
+    conditions: Sequence[NodeCondition],
+    *,
+    name: str,
+    ip: str,
+    port: int,
+    images: Iterable[cri.Image],
+) -> NodeStatus:
+    """Give the whole status of a node."""
+    system = machine.system
+    return NodeStatus(
+        addresses=[NodeAddress(type="InternalIP", address=ip), NodeAddress(type="Hostname", address=name)],
+        allocatable=dict(machine.allocatable),
+        capacity=dict(machine.capacity),
+        conditions=list(conditions),
+        daemonEndpoints=NodeDaemonEndpoints(kubeletEndpoint=DaemonEndpoint(Port=port)),
+        images=view_images(images),
+        nodeInfo=NodeSystemInfo(
+            architecture=system.architecture,
+            bootID=system.boot_id,
+            containerRuntimeVersion=runtime.version,
+            kernelVersion=system.kernel_version,
+            kubeProxyVersion="",
+            kubeletVersion=KUBELET_VERSION,
+            machineID=system.machine_id,
+            operatingSystem="linux",
+            osImage=system.os_image,
+            systemUUID=system.system_uuid,
+        ),
+    )
+
+
+def view_images(images: Iterable[cri.Image]) -> list[ContainerImage]:
+    """List the largest images, as a node's status does."""
+    largest = sorted(images, key=lambda image: image.size, reverse=True)[:MAX_IMAGES]
+    return [
+        ContainerImage(names=[*image.repo_digests, *image.repo_tags], sizeBytes=int(image.size))
+        for image in largest
+    ]
+
+
+def differs(old: NodeStatus, new: NodeStatus) -> bool:
+    """Tell whether a status says anything new; heartbeats do not count."""
+    return _without_heartbeats(old) != _without_heartbeats(new)
+
+
+def new_node(name: str, labels: Mapping[str, str], system: System) -> Node:
+    """Give the Node object that a kubelet registers."""
+    return Node(metadata=ObjectMeta(name=name, labels=node_labels(name, labels, system)))
+
+
+def node_labels(name: str, labels: Mapping[str, str], system: System) -> dict[str, str]:
+    """Give the labels that a kubelet puts on its Node: what it is, and what it was told to."""
+    return {
+        "beta.kubernetes.io/arch": system.architecture,
+        "beta.kubernetes.io/os": "linux",
+        "kubernetes.io/arch": system.architecture,
+        "kubernetes.io/hostname": name,
+        "kubernetes.io/os": "linux",
+        **labels,
+    }
+
+
+def read_labels(pairs: Iterable[str]) -> dict[str, str]:
+    """Read "key=value" pairs.
+
+    Raises:
+        ValueError: one has no "=".
+    """
+    labels: dict[str, str] = {}
+    for pair in pairs:
+        key, sign, value = pair.partition("=")
+        if not sign or not key:
+            raise ValueError(f"a label is key=value, not {pair!r}")
+        labels[key] = value
+    return labels
+
+
+def new_lease(name: str, node_uid: str, *, duration_s: int, renew_text: str) -> Lease:
+    """Give the lease of a node, which goes away with it."""
+    owner = OwnerReference(apiVersion="v1", kind="Node", name=name, uid=node_uid)
+    return Lease(
+        metadata=ObjectMeta(name=name, namespace=LEASE_NAMESPACE, ownerReferences=[owner]),
+        spec=LeaseSpec(holderIdentity=name, leaseDurationSeconds=duration_s, renewTime=renew_text),
+    )
+
+
+def renewed(lease: Lease, fresh: Lease) -> Lease:
+    """Give the stored lease with what a fresh one says."""
+    metadata = msgspec.structs.replace(
+        lease.metadata, ownerReferences=fresh.metadata.ownerReferences or lease.metadata.ownerReferences
+    )
+    return msgspec.structs.replace(lease, metadata=metadata, spec=fresh.spec)
+
+
+def _set(
+    conditions: list[NodeCondition], type_: str, status: str, reason: str, message: str, now_text: str
+) -> list[NodeCondition]:
+    new = NodeCondition(type=type_, status=status, reason=reason, message=message, lastHeartbeatTime=now_text)
+    return condition_list.set_condition(conditions, new, now_text=now_text)
+
+
+def _without_heartbeats(status: NodeStatus) -> NodeStatus:
+    conditions = [
+        msgspec.structs.replace(condition, lastHeartbeatTime=None)
+        for condition in status.conditions
+        if condition.type in _OURS
+    ]
+    return msgspec.structs.replace(status, conditions=sorted(conditions, key=lambda item: item.type))

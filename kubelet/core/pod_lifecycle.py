@@ -1,0 +1,344 @@
+"""The life of a pod on its node. Everything that changes its state is in this file.
+
+    SYNCING ──► TERMINATING ──► TERMINATED ──► FINISHED
+                     ▲───────────────┘ (something runs again, whoever started it)
+
+The table below says when; `handle` takes one stimulus, follows the table as far as it leads, and gives the
+instructions of the stage that it has arrived at. No I/O, no clock: the same stimuli give the same instructions.
+
+Guarantees, for any order of stimuli:
+- never two running containers of one name, nor a start while anything of that name is under way;
+- once a pod is on its way out nothing of it is started any more; a terminal phase stays;
+- the pod's object is deleted only after its containers are over, its last status is out and its volumes are gone;
+- a pod is taken for gone only on the API's own word: silence changes nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from typing import Final, TypeAlias, assert_never
+
+from kubelet.core.container_status import Waiting
+from kubelet.core.instructions import (
+    Action,
+    ActionEnded,
+    Cancel,
+    CleanUp,
+    DeletePod,
+    Forget,
+    Instruction,
+    PodGone,
+    PodRejected,
+    PodSeen,
+    Problem,
+    ProbesSeen,
+    Record,
+    Run,
+    RunSandbox,
+    RuntimeSeen,
+    StartContainer,
+    Stimulus,
+    TimePassed,
+    WatchProbes,
+    WriteStatus,
+)
+from kubelet.core.life import Ending, Life, Retry, Stage, Surroundings
+from kubelet.core.observed import ContainerState
+from kubelet.core.pod_actions import Plan, Wait, compute_pod_actions
+from kubelet.core.pod_garbage import dead_to_remove
+from kubelet.core.pod_status import Verdict, compute_status
+from kubelet.core.pod_stop import plan_removal, plan_stop, shorten, sync_kill
+from kubelet.core.restart import next_backoff
+from kubelet.core.termination import Deadline, grace_s
+from machinery.model.backoff import Backoff
+from machinery.model.k8s.core_v1 import Pod
+from machinery.model.pods import is_terminal
+
+NORMAL: Final = "Normal"
+WARNING: Final = "Warning"
+_RETRY: Final = Backoff(initial_s=1.0, cap_s=10.0)
+_SANDBOX_RETRY: Final = Backoff(initial_s=0.5, cap_s=10.0)
+
+# --- the table: in this stage, when this holds, go there
+
+_Condition: TypeAlias = Callable[[Life, float], bool]
+
+
+def _is_unwanted(life: Life, _now_s: float) -> bool:
+    return not life.is_known or life.pod.metadata.deletionTimestamp is not None
+
+
+def _has_ended(life: Life, _now_s: float) -> bool:
+    return life.is_over or is_terminal(life.pod)
+
+
+def _is_condemned(life: Life, _now_s: float) -> bool:
+    return life.verdict is not None
+
+
+def _is_quiet(life: Life, _now_s: float) -> bool:
+    ready = any(sandbox.is_ready for sandbox in life.observed.sandboxes)
+    return not life.actions and not life.observed.running() and not ready
+
+
+def _runs_again(life: Life, _now_s: float) -> bool:
+    return bool(life.observed.running())
+
+
+def _is_nothing_left(life: Life, _now_s: float) -> bool:
+    return not life.is_known and life.is_clean and not life.actions and life.observed.is_empty
+
+
+TRANSITIONS: Final[tuple[tuple[Stage, _Condition, Stage], ...]] = (
+    (Stage.SYNCING, _is_unwanted, Stage.TERMINATING),
+    (Stage.SYNCING, _has_ended, Stage.TERMINATING),
+    (Stage.SYNCING, _is_condemned, Stage.TERMINATING),
+    (Stage.TERMINATING, _is_quiet, Stage.TERMINATED),
+    (Stage.TERMINATED, _runs_again, Stage.TERMINATING),
+    (Stage.TERMINATED, _is_nothing_left, Stage.FINISHED),
+)
+
+# --- one step
+
+
+def handle(
+    life: Life, stimulus: Stimulus | None, now_s: float, around: Surroundings
+) -> tuple[Life, list[Instruction]]:
+    """Take one stimulus (None to begin with); give the next life and what to do, in this order."""
+    out: list[Instruction] = []
+    if stimulus is not None:
+        life = _absorb(life, stimulus, now_s)
+    life = _check_deadline(life, now_s, around, out)
+    life = _advance(life, now_s, out)
+    life = _STAGES[life.stage](life, now_s, out)
+    after = _advance(life, now_s, out)
+    if after.stage is not life.stage:  # the plan has found out that it is over
+        life = _STAGES[after.stage](after, now_s, out)
+        life = _advance(life, now_s, out)
+    else:
+        life = after
+    life = _settle(life, now_s, out)
+    return _tell(life, now_s, around, out), out
+
+
+def wake_at(life: Life, now_s: float, around: Surroundings) -> float | None:
+    """Give when time alone changes something; None for never."""
+    times = [retry.at_s for retry in life.retries.values()]
+    if life.stage is Stage.SYNCING:
+        times += [wait.until_s for wait in life.waits.values()]
+        if (deadline_s := _active_deadline(life, around)) is not None:
+            times.append(deadline_s)
+    return min((at_s for at_s in times if at_s > now_s), default=None)
+
+
+def _advance(life: Life, now_s: float, out: list[Instruction]) -> Life:
+    """Follow the table as far as it leads."""
+    for stage, holds, target in TRANSITIONS:
+        if life.stage is stage and holds(life, now_s):
+            life = _enter(life, target, now_s, out)
+    return life
+
+
+def _enter(life: Life, stage: Stage, now_s: float, out: list[Instruction]) -> Life:
+    life = replace(life, stage=stage)
+    if stage is not Stage.TERMINATING:
+        return life
+    for key, action in life.actions.items():
+        if isinstance(action, RunSandbox | StartContainer):
+            out.append(Cancel(key))
+    return replace(life, waits={}, ending=Ending(Deadline(now_s, grace_s(life.pod)), life.verdict))
+
+
+# --- what a stimulus changes
+
+
+def _absorb(life: Life, stimulus: Stimulus, now_s: float) -> Life:
+    match stimulus:
+        case PodSeen(pod):
+            return _with_pod(replace(life, is_known=True, pod=pod), now_s)
+        case PodGone(last):
+            return _with_pod(replace(life, is_known=False, pod=last or life.pod), now_s)
+        case PodRejected(rejection):
+            message = f"Pod was rejected: {rejection.message}"
+            return replace(life, verdict=Verdict(rejection.reason, message))
+        case RuntimeSeen(observed):
+            return replace(life, observed=observed)
+        case ProbesSeen(states):
+            return replace(life, probes=states)
+        case ActionEnded():
+            return _with_end(life, stimulus, now_s)
+        case TimePassed():
+            return life
+        case _:
+            assert_never(stimulus)
+
+
+def _with_pod(life: Life, now_s: float) -> Life:
+    """A deletion may shorten the grace period of a pod that is being stopped; it never makes it longer."""
+    if life.ending is None or life.pod.metadata.deletionGracePeriodSeconds is None:
+        return life
+    deadline = life.ending.deadline.shortened(grace_s(life.pod), now_s)
+    return replace(life, ending=replace(life.ending, deadline=deadline))
+
+
+def _with_end(life: Life, end: ActionEnded, now_s: float) -> Life:
+    action = life.actions.get(end.key)
+    actions = {key: value for key, value in life.actions.items() if key != end.key}
+    retries = {key: value for key, value in life.retries.items() if key != end.key}
+    life = replace(life, actions=actions, observed=end.observed or life.observed)
+    if isinstance(action, StartContainer):
+        life = _with_start(life, action, end, now_s)
+    if end.problem is None:
+        return replace(life, retries=retries, is_clean=life.is_clean or isinstance(action, CleanUp))
+    if end.problem.cancelled or _is_run(life, action):
+        return replace(life, retries=retries)
+    before = life.retries.get(end.key)
+    return replace(life, retries={**retries, end.key: _retry(end.key, before, end.problem, now_s)})
+
+
+def _with_start(life: Life, action: StartContainer, end: ActionEnded, now_s: float) -> Life:
+    """Note a failed start, and count a restart that came as far as a container."""
+    start = action.start
+    if end.problem is not None and end.problem.unstarted_id:
+        life = replace(life, failed_starts=life.failed_starts | {end.problem.unstarted_id})
+    if start.after is None or not _is_run(life, action):
+        return life
+    ended_s = start.after.finished_s or start.after.created_s
+    backoff = next_backoff(life.backoffs.get(start.name), ended_s, now_s)
+    return replace(life, backoffs={**life.backoffs, start.name: backoff})
+
+
+def _is_run(life: Life, action: Action | None) -> bool:
+    """Tell whether a start came as far as a container that was started: its own end is what counts then."""
+    if not isinstance(action, StartContainer):
+        return False
+    newest = life.observed.newest(action.start.name)
+    if newest is None or newest.attempt < action.start.attempt:
+        return False
+    return newest.state is not ContainerState.CREATED or newest.id in life.failed_starts
+
+
+def _retry(key: str, before: Retry | None, problem: Problem, now_s: float) -> Retry:
+    failures = before.failures + 1 if before else 1
+    backoff = _SANDBOX_RETRY if key == "sandbox" else _RETRY
+    delay_s = backoff.delay(failures) if problem.retry_after_s is None else problem.retry_after_s
+    return Retry(failures, now_s + delay_s, Waiting(problem.reason, problem.message))
+
+
+def _check_deadline(life: Life, now_s: float, around: Surroundings, out: list[Instruction]) -> Life:
+    at_s = _active_deadline(life, around)
+    if life.stage is not Stage.SYNCING or life.verdict or at_s is None or now_s < at_s:
+        return life
+    message = "Pod was active on the node longer than the specified deadline"
+    out.append(Record(NORMAL, "DeadlineExceeded", message))
+    return replace(life, verdict=Verdict("DeadlineExceeded", message))
+
+
+def _active_deadline(life: Life, around: Surroundings) -> float | None:
+    limit_s, started = life.pod.spec.activeDeadlineSeconds, life.pod.status.startTime
+    if limit_s is None:
+        return None
+    return (around.timescale.parse(started) if started else life.born_s) + limit_s
+
+
+# --- what each stage does
+
+
+def _sync(life: Life, now_s: float, out: list[Instruction]) -> Life:
+    plan = compute_pod_actions(life.situation(now_s))
+    life = _with_waits(life, plan, out)
+    if life.observed.sandbox is not None and plan.create_sandbox and not life.is_blocked("sandbox", now_s):
+        message = "Pod sandbox changed, it will be killed and re-created."
+        out.append(Record(NORMAL, "SandboxChanged", message))
+    return _issue(life, _sync_actions(life, plan, now_s), now_s, out)
+
+
+def _sync_actions(life: Life, plan: Plan, now_s: float) -> list[Action]:
+    actions: list[Action] = [sync_kill(life, kill, now_s) for kill in plan.kill]
+    if not plan.kill and not life.busy:
+        actions += plan_stop(life, now_s, only_sandboxes=plan.stop_sandboxes)
+    if plan.create_sandbox is not None and not life.busy:
+        actions.append(RunSandbox(plan.create_sandbox))
+    if (sandbox := life.observed.sandbox) is not None:
+        actions += [StartContainer(start, sandbox.id, sandbox.attempt, sandbox.ips) for start in plan.start]
+    return [*actions, *dead_to_remove(life.observed, life.busy)]
+
+
+def _with_waits(life: Life, plan: Plan, out: list[Instruction]) -> Life:
+    """Note who has to wait for a restart; whoever begins to wait is told about as an event."""
+    for name in plan.waits.keys() - life.waits.keys():
+        out.append(Record(WARNING, "BackOff", _back_off_text(life.pod, name), container=name))
+    waits: dict[str, Wait] = dict(plan.waits)
+    return replace(life, waits=waits, is_over=plan.is_over)
+
+
+def _terminate(life: Life, now_s: float, out: list[Instruction]) -> Life:
+    return _issue(life, plan_stop(life, now_s), now_s, out)
+
+
+def _end(life: Life, now_s: float, out: list[Instruction]) -> Life:
+    if not life.is_clean:
+        return _issue(life, [CleanUp()], now_s, out)
+    if not life.is_known:
+        return _issue(life, plan_removal(life.observed), now_s, out)
+    return life
+
+
+def _finish(life: Life, _now_s: float, out: list[Instruction]) -> Life:
+    out.append(Forget())
+    return life
+
+
+_STAGES: Final[dict[Stage, Callable[[Life, float, list[Instruction]], Life]]] = {
+    Stage.SYNCING: _sync,
+    Stage.TERMINATING: _terminate,
+    Stage.TERMINATED: _end,
+    Stage.FINISHED: _finish,
+}
+
+
+def _issue(life: Life, actions: Iterable[Action], now_s: float, out: list[Instruction]) -> Life:
+    """Begin the actions that are not under way."""
+    running = dict(life.actions)
+    for action in actions:
+        if action.key not in running and not life.is_blocked(action.key, now_s):
+            running[action.key] = action
+            out.append(Run(action))
+    return replace(life, actions=running)
+
+
+# --- what the outside is told
+
+
+def _settle(life: Life, now_s: float, out: list[Instruction]) -> Life:
+    """Bring kills that are on their way under the ending's deadline, and the probes up to date."""
+    life = shorten(life, now_s, out)
+    running, sandbox = life.visible(), life.observed.sandbox
+    pod_ip = sandbox.ips[0] if sandbox and sandbox.ips else ""
+    watched = (tuple(run.id for run in running), pod_ip, life.pod.metadata.resourceVersion)
+    if watched[:2] == life.watched[:2] and (not running or watched == life.watched):
+        return life
+    out.append(WatchProbes(life.pod, running, pod_ip))
+    return replace(life, watched=watched)
+
+
+def _tell(life: Life, now_s: float, around: Surroundings, out: list[Instruction]) -> Life:
+    """Hand the status on when it has changed, and the object's deletion when all is done."""
+    if not life.is_known:
+        return life
+    verdict = life.ending.verdict if life.ending else None
+    status = compute_status(life.facts(now_s, around), around.host_ips, verdict)
+    if status != life.told or status != life.pod.status:
+        out.append(WriteStatus(life.pod, status))
+        life = replace(life, told=status)
+    may_go = life.stage is Stage.TERMINATED and life.is_clean and _is_unwanted(life, now_s)
+    if may_go and not life.is_deletion_sent:
+        out.append(DeletePod(life.pod))
+        life = replace(life, is_deletion_sent=True)
+    return life
+
+
+def _back_off_text(pod: Pod, container: str) -> str:
+    meta = pod.metadata
+    return f"Back-off restarting failed container {container} in pod {meta.name}_{meta.namespace}({meta.uid})"

@@ -1,0 +1,156 @@
+"""The status of a pod, as the API shows it: phase, conditions, addresses.
+
+https://kubernetes.io/docs/concepts/workloads/pods/pod-lifecycle/#pod-phase
+A terminal phase is final. Conditions that are not the kubelet's stay as they are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import msgspec
+
+from kubelet.core.container_status import Facts, container_statuses
+from kubelet.core.pod_conditions import pod_conditions
+from kubelet.core.restart import should_restart
+from machinery.model.k8s.core_v1 import Container, ContainerStatus, HostIP, Pod, PodIP, PodStatus
+from machinery.model.pods import is_sidecar, is_terminal, qos_class
+
+PENDING: Final = "Pending"
+RUNNING: Final = "Running"
+SUCCEEDED: Final = "Succeeded"
+FAILED: Final = "Failed"
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What the kubelet has decided about a pod as a whole: its phase is Failed, whatever its containers say."""
+
+    reason: str
+    message: str
+
+
+def compute_status(facts: Facts, host_ips: Sequence[str], verdict: Verdict | None = None) -> PodStatus:
+    """Give the status of a pod."""
+    pod = facts.pod
+    inits = container_statuses(facts, pod.spec.initContainers)
+    mains = container_statuses(facts, pod.spec.containers)
+    phase = _final_phase(facts, verdict) or compute_phase(pod, inits, mains, is_ending=facts.is_ending)
+    terminal = phase in {SUCCEEDED, FAILED}
+    ips = _pod_ips(facts, host_ips)
+    status = msgspec.structs.replace(
+        pod.status,
+        phase=phase,
+        reason=verdict.reason if verdict else pod.status.reason,
+        message=verdict.message if verdict else pod.status.message,
+        startTime=pod.status.startTime or facts.timescale.format(facts.now_s),
+        qosClass=pod.status.qosClass or qos_class(pod),
+        hostIP=host_ips[0] if host_ips else "",
+        hostIPs=[HostIP(ip=ip) for ip in host_ips],
+        podIP=ips[0] if ips else "",
+        podIPs=[PodIP(ip=ip) for ip in ips],
+        initContainerStatuses=_settled(inits) if terminal else inits,
+        containerStatuses=_settled(mains) if terminal else mains,
+        observedGeneration=pod.metadata.generation,
+    )
+    conditions = pod_conditions(facts, status, terminal=terminal)
+    return msgspec.structs.replace(status, conditions=conditions)
+
+
+def compute_phase(
+    pod: Pod,
+    inits: Sequence[ContainerStatus],
+    mains: Sequence[ContainerStatus],
+    *,
+    is_ending: bool = False,
+) -> str:
+    """Give a pod's phase from its containers' states."""
+    if _init_failed(pod, inits):
+        return FAILED
+    if not _is_initialized(pod, inits, mains):
+        return FAILED if is_ending and _all_stopped(inits, mains) and _any_ran(inits, mains) else PENDING
+    specs = {container.name: container for container in pod.spec.containers}
+    return _main_phase(pod, specs, mains, is_ending=is_ending)
+
+
+def _main_phase(
+    pod: Pod, specs: dict[str, Container], mains: Sequence[ContainerStatus], *, is_ending: bool
+) -> str:
+    ends = {status.name: _end_code(status) for status in mains}
+    running = {status.name for status in mains if status.state and status.state.running}
+    if any(code is None for name, code in ends.items() if name not in running):
+        return PENDING  # one of them has not run yet
+    if running:
+        return RUNNING
+    codes = {name: code for name, code in ends.items() if code is not None}
+    if not is_ending and any(should_restart(pod, specs[name], code) for name, code in codes.items()):
+        return RUNNING
+    return FAILED if any(codes.values()) else SUCCEEDED
+
+
+def _end_code(status: ContainerStatus) -> int | None:
+    """Give how a container ended last; None for one that has not ended yet."""
+    for state in (status.state, status.lastState):
+        if state and state.terminated:
+            return state.terminated.exitCode
+    return None
+
+
+def _final_phase(facts: Facts, verdict: Verdict | None) -> str:
+    """Give the phase that containers have no say in: one that is final already, or the kubelet's verdict."""
+    if is_terminal(facts.pod):
+        return facts.pod.status.phase
+    if verdict is not None and not facts.observed.running():
+        return FAILED
+    return ""
+
+
+def _init_failed(pod: Pod, inits: Sequence[ContainerStatus]) -> bool:
+    for container, status in zip(pod.spec.initContainers, inits, strict=True):
+        end = status.state.terminated if status.state else None
+        if end is None or is_sidecar(container) or end.exitCode == 0:
+            continue
+        if not should_restart(pod, container, end.exitCode, is_init=True):
+            return True
+    return False
+
+
+def _is_initialized(pod: Pod, inits: Sequence[ContainerStatus], mains: Sequence[ContainerStatus]) -> bool:
+    if any(status.containerID for status in mains):
+        return True
+    for container, status in zip(pod.spec.initContainers, inits, strict=True):
+        end = status.state.terminated if status.state else None
+        over = bool(status.started) if is_sidecar(container) else end is not None and end.exitCode == 0
+        if not over:
+            return False
+    return True
+
+
+def _all_stopped(inits: Sequence[ContainerStatus], mains: Sequence[ContainerStatus]) -> bool:
+    return not any(status.state and status.state.running for status in (*inits, *mains))
+
+
+def _any_ran(inits: Sequence[ContainerStatus], mains: Sequence[ContainerStatus]) -> bool:
+    return any(status.containerID for status in (*inits, *mains))
+
+
+def _pod_ips(facts: Facts, host_ips: Sequence[str]) -> Sequence[str]:
+    """Give a pod's addresses: its sandbox's, the node's for one on the node's network, else the last known ones."""
+    sandbox = facts.observed.sandbox
+    if facts.pod.spec.hostNetwork:
+        return host_ips if sandbox else ()
+    if sandbox is not None and sandbox.ips:
+        return sandbox.ips
+    return [item.ip for item in facts.pod.status.podIPs]
+
+
+def _settled(statuses: Sequence[ContainerStatus]) -> list[ContainerStatus]:
+    """Nothing is ready in a pod that has ended, but for the init containers that did their work."""
+    return [
+        status
+        if status.state and status.state.terminated
+        else msgspec.structs.replace(status, ready=False, started=False)
+        for status in statuses
+    ]

@@ -1,0 +1,219 @@
+# ruff: noqa: N802 - methods are named as the protocol names its RPCs
+"""The kubelet's own door: logs, exec and attach, for the apiserver and nobody else."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from pathlib import Path
+from typing import Any, Final, Protocol
+
+import grpc
+
+from kubelet.core.log_lines import LoggedContainer, LogWishes, choose_log, nanoseconds
+from kubelet.exec_streams import Channel, StreamConnection, connect, read_outcome
+from kubelet.logs import LogRange, read_log
+from machinery.model.clock import Clock
+from machinery.model.errors import BadRequest, Forbidden, NotFound, NotImplementedHere
+from machinery.model.k8s.core_v1 import Pod
+from machinery.model.log import SILENT, EventLog
+from machinery.pb import cri_pb2 as cri
+from machinery.pb import node_pb2 as pb
+from machinery.process.server import peer
+from machinery.wire.services import handler
+
+__all__ = ["APISERVER", "SERVICE", "LoggedContainer", "NodeServer", "PodLookup", "StreamRuntime"]
+
+SERVICE: Final = "kubarium.node.v1.Node"
+APISERVER: Final = "kube-apiserver-kubelet-client"  # the common name of the only client that is let in
+_STREAMS: Final = {"": "", "All": "", "Stdout": "stdout", "Stderr": "stderr"}
+
+
+class StreamRuntime(Protocol):
+    """What this needs of the CRI client."""
+
+    async def exec(self, request: cri.ExecRequest) -> str:
+        """Prepare a command in a container; give the URL of its streams."""
+        ...
+
+    async def attach(self, request: cri.AttachRequest) -> str:
+        """Prepare an attachment to a container's main process; give the URL of its streams."""
+        ...
+
+
+class PodLookup(Protocol):
+    """What the pod workers know."""
+
+    def pod(self, namespace: str, name: str, uid: str) -> Pod | None:
+        """Give a pod of this node, with the status that the kubelet knows; uid "" for whichever has the name."""
+        ...
+
+    def containers(self, pod_uid: str, container: str) -> Sequence[LoggedContainer]:
+        """Give the attempts at a container that still exist, the newest first."""
+        ...
+
+
+class NodeServer:
+    """One method per RPC; what is not here answers UNIMPLEMENTED and says so."""
+
+    def __init__(self, pods: PodLookup, runtime: StreamRuntime, clock: Clock, log: EventLog = SILENT) -> None:
+        self._pods = pods
+        self._runtime = runtime
+        self._clock = clock
+        self._log = log
+
+    def handler(self) -> grpc.GenericRpcHandler:
+        """Give what a gRPC server serves."""
+        return handler(pb.DESCRIPTOR.services_by_name["Node"], SERVICE, self)
+
+    async def Logs(self, request: Any, context: Any) -> AsyncIterator[Any]:
+        """Send a container's log, following it if asked to."""
+        _admit(context)
+        pod = self._pod(request.container)
+        name = _container_name(pod, request.container)
+        known = self._pods.containers(pod.metadata.uid, name)
+        chosen = choose_log(pod, name, known, previous=request.previous)
+        wishes = self._wishes(request)
+        part = LogRange(
+            tail_lines=request.tail_lines if request.HasField("tail_lines") else None,
+            limit_bytes=request.limit_bytes if request.HasField("limit_bytes") else None,
+            follow=request.follow,
+        )
+
+        def is_running() -> bool:
+            attempts = self._pods.containers(pod.metadata.uid, name)
+            return any(attempt.id == chosen.id and attempt.running for attempt in attempts)
+
+        async for chunk in read_log(Path(chosen.log_path), wishes, part, is_running):
+            yield pb.LogChunk(data=chunk)
+
+    async def Exec(self, requests: AsyncIterator[Any], context: Any) -> AsyncIterator[Any]:
+        """Run a command in a container and pass its streams through; the last message is how it ended."""
+        _admit(context)
+        start, container = await self._begin(requests)
+        if not start.command:
+            raise BadRequest("exec needs a command")
+        url = await self._runtime.exec(
+            cri.ExecRequest(
+                container_id=container.id,
+                cmd=start.command,
+                tty=start.tty,
+                stdin=start.stdin,
+                stdout=start.stdout,
+                stderr=start.stderr and not start.tty,
+            )
+        )
+        async for message in _pass_through(url, requests, has_stdin=start.stdin):
+            yield message
+
+    async def Attach(self, requests: AsyncIterator[Any], context: Any) -> AsyncIterator[Any]:
+        """Pass the streams of a container's main process through."""
+        _admit(context)
+        start, container = await self._begin(requests)
+        url = await self._runtime.attach(
+            cri.AttachRequest(
+                container_id=container.id,
+                stdin=start.stdin,
+                tty=start.tty,
+                stdout=start.stdout,
+                stderr=start.stderr and not start.tty,
+            )
+        )
+        async for message in _pass_through(url, requests, has_stdin=start.stdin):
+            yield message
+
+    async def PortForward(self, _requests: AsyncIterator[Any], context: Any) -> AsyncIterator[Any]:
+        """Refuse."""
+        _admit(context)
+        raise NotImplementedHere("port-forward is not built")
+        yield  # what makes it a stream
+
+    async def _begin(self, requests: AsyncIterator[Any]) -> tuple[Any, LoggedContainer]:
+        """Read the first message; give it and the running container that it is for."""
+        first = await anext(aiter(requests), None)
+        if first is None or first.WhichOneof("input") != "start":
+            raise BadRequest("the first message of a stream has to be its start")
+        pod = self._pod(first.start.container)
+        name = _container_name(pod, first.start.container)
+        for container in self._pods.containers(pod.metadata.uid, name):
+            if container.running:
+                return first.start, container
+        raise NotFound(f'container not found ("{name}")')
+
+    def _pod(self, wanted: Any) -> Pod:
+        pod = self._pods.pod(wanted.namespace, wanted.pod, wanted.pod_uid)
+        if pod is None:
+            raise NotFound(
+                f'pod "{wanted.namespace}/{wanted.pod}" does not exist on this node',
+                kind="pods",
+                name=wanted.pod,
+            )
+        return pod
+
+    def _wishes(self, request: Any) -> LogWishes:
+        if request.stream not in _STREAMS:
+            raise BadRequest(f'stream has to be "All", "Stdout" or "Stderr", not "{request.stream}"')
+        since_ns = 0
+        if request.since_time:
+            try:
+                since_ns = nanoseconds(request.since_time)
+            except ValueError as error:
+                raise BadRequest(f"sinceTime: {error}") from error
+        elif request.HasField("since_seconds"):  # of the wall, as the timestamps in the log
+            now_s = self._clock.timescale.wall(self._clock.now())
+            since_ns = int((now_s - request.since_seconds) * 1e9)
+        return LogWishes(_STREAMS[request.stream], since_ns, request.timestamps)
+
+
+async def _pass_through(url: str, requests: AsyncIterator[Any], *, has_stdin: bool) -> AsyncIterator[Any]:
+    """Copy both ways until the runtime tells how it ended, or closes.
+
+    The input is copied by a task of its own, which lives exactly as long as this generator: a TaskGroup cannot
+    span its yields.
+    """
+    connection = await connect(url)
+    pump = asyncio.ensure_future(_pump_input(connection, requests, has_stdin=has_stdin))
+    try:
+        while (message := await connection.receive()) is not None:
+            channel, data = message
+            if channel is Channel.ERROR:
+                end = read_outcome(data)
+                yield pb.StreamOutput(exit=pb.ExitStatus(code=end.code, error=end.error))
+                return
+            yield pb.StreamOutput(stdout=data) if channel is Channel.STDOUT else pb.StreamOutput(stderr=data)
+        yield pb.StreamOutput(exit=pb.ExitStatus(code=0))  # an attachment ends so
+    finally:
+        pump.cancel()
+        await asyncio.gather(pump, return_exceptions=True)
+        await connection.aclose()
+
+
+async def _pump_input(connection: StreamConnection, requests: AsyncIterator[Any], *, has_stdin: bool) -> None:
+    async for message in requests:
+        match message.WhichOneof("input"):
+            case "stdin" if has_stdin:
+                await connection.send_stdin(message.stdin)
+            case "close_stdin" if has_stdin:
+                await connection.close_stdin()
+            case "resize":
+                await connection.resize(message.resize.width, message.resize.height)
+    if has_stdin:
+        await connection.close_stdin()
+
+
+def _container_name(pod: Pod, wanted: Any) -> str:
+    """Give the container's name, the pod's first one where none is given."""
+    spec = pod.spec
+    names = [item.name for item in spec.containers]
+    names += [item.name for item in spec.initContainers]
+    names += [item.name for item in spec.ephemeralContainers]
+    name = str(wanted.container) or names[0]
+    if name not in names:
+        raise BadRequest(f"container {name} is not valid for pod {pod.metadata.name}")
+    return name
+
+
+def _admit(context: Any) -> None:
+    name = peer(context).common_name
+    if name != APISERVER:
+        raise Forbidden(f'only the apiserver may ask a kubelet, and "{name}" is not it')

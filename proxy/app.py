@@ -1,0 +1,121 @@
+"""The proxy, put together: informers of Services, EndpointSlices and Nodes, and the loop that writes to the kernel.
+
+Run in the node's network namespace, as root of it (CAP_NET_ADMIN). At the end nothing is taken away: pods go on
+reaching Services while the proxy is being restarted.
+"""
+
+from __future__ import annotations
+
+import asyncio
+
+import msgspec
+
+from machinery.client.api import Api
+from machinery.client.informer import Change, Informer
+from machinery.model.k8s.core_v1 import Node, NodeStatus, Service
+from machinery.model.k8s.discovery_v1 import EndpointSlice
+from machinery.model.k8s.meta_v1 import ObjectMeta
+from machinery.model.resources import ENDPOINT_SLICES, NODES, SERVICES
+from machinery.process.run import Process
+from proxy.config import ProxyConfig
+from proxy.conntrack import Conntrack
+from proxy.nft import Nft
+from proxy.routes import Routes, enable_forwarding, sees_bridged
+from proxy.sync import Kernel, Syncer, World
+
+_MIN_PERIOD_S = 5.0  # wall seconds: a fast cluster clock is no reason to rewrite rules all the time
+
+
+async def serve(config: ProxyConfig, process: Process) -> None:
+    """Run until cancelled; the rules stay."""
+    enable_forwarding()
+    api = process.connect()
+    try:
+        await Proxy(config, process, api).run()
+    finally:
+        await api.aclose()
+
+
+class Proxy:
+    """The informers and the loop of one node."""
+
+    def __init__(self, config: ProxyConfig, process: Process, api: Api) -> None:
+        self._process = process
+        clock, log = process.clock, process.log
+        self._services: Informer[Service] = Informer(api, SERVICES, clock=clock, keep=trim_service, log=log)
+        self._slices: Informer[EndpointSlice] = Informer(
+            api, ENDPOINT_SLICES, clock=clock, keep=trim_slice, log=log
+        )
+        self._nodes: Informer[Node] = Informer(api, NODES, clock=clock, keep=trim_node, log=log)
+        self._elapsed = process.metrics.histogram("proxy_sync_seconds", "Wall time of a successful sync")
+        self._syncer = self._make_syncer(config)
+        process.health.add_check("sync", lambda: self._syncer.problem)
+
+    async def run(self) -> None:
+        """Watch and write until cancelled."""
+        async with asyncio.TaskGroup() as tasks:
+            for informer in (self._services, self._slices, self._nodes):
+                tasks.create_task(informer.run(), name=f"informer-{informer.resource.plural}")
+            for informer in (self._services, self._slices, self._nodes):
+                await informer.synced()
+            self._services.subscribe(lambda _change: self._syncer.changed())
+            self._slices.subscribe(lambda _change: self._syncer.changed())
+            self._nodes.subscribe(self._on_node)
+            await self._syncer.run()
+
+    def _make_syncer(self, config: ProxyConfig) -> Syncer:
+        process, timeout_s = self._process, config.command_timeout_s
+        world = World(
+            services=self._services.store,
+            slices=self._slices.store,
+            nodes=self._nodes.store,
+            node_name=config.node_name,
+            cluster_cidr=config.cluster_cidr,
+            sees_bridged=sees_bridged(),
+        )
+        return Syncer(
+            world,
+            Kernel(Nft(timeout_s, process.log), Routes(timeout_s), Conntrack(timeout_s)),
+            clock=process.clock,
+            log=process.log,
+            period_s=max(config.sync_period_s, process.clock.timescale.cluster(_MIN_PERIOD_S)),
+            min_gap_s=config.min_sync_gap_s,
+            on_success=self._on_success,
+        )
+
+    def _on_success(self, elapsed_s: float) -> None:
+        self._elapsed.observe(elapsed_s)
+        self._process.ready()
+
+    def _on_node(self, change: Change[Node]) -> None:
+        """Wake the loop, but not for a heartbeat."""
+        old, new = change.old, change.new
+        if old is None or new is None or (old.spec, old.status) != (new.spec, new.status):
+            self._syncer.changed()
+
+
+def trim_node(node: Node) -> Node:
+    """Keep a node's pod range and addresses."""
+    return msgspec.structs.replace(
+        node, metadata=_trim_meta(node.metadata), status=NodeStatus(addresses=node.status.addresses)
+    )
+
+
+def trim_service(service: Service) -> Service:
+    """Keep a Service's spec."""
+    return msgspec.structs.replace(service, metadata=_trim_meta(service.metadata))
+
+
+def trim_slice(piece: EndpointSlice) -> EndpointSlice:
+    """Keep a slice's endpoints and ports."""
+    return msgspec.structs.replace(piece, metadata=_trim_meta(piece.metadata))
+
+
+def _trim_meta(meta: ObjectMeta) -> ObjectMeta:
+    return ObjectMeta(
+        name=meta.name,
+        namespace=meta.namespace,
+        uid=meta.uid,
+        resourceVersion=meta.resourceVersion,
+        labels=meta.labels,
+    )

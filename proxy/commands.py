@@ -1,0 +1,55 @@
+"""Running nft, ip and conntrack: with a deadline, and killed with whoever waits for them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+
+class CommandError(Exception):
+    """A command could not be run, or said that it failed; what it said is the message."""
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """What a command left behind."""
+
+    code: int
+    text: str
+    errors: str
+
+
+async def run_command(argv: Sequence[str], text: str = "", *, timeout_s: float) -> Output:
+    """Run a command with a text on its standard input; the exit code is the caller's to judge.
+
+    Raises:
+        CommandError: it is not installed, or takes longer than `timeout_s` wall seconds.
+    """
+    pipe = asyncio.subprocess.PIPE
+    try:
+        process = await asyncio.create_subprocess_exec(*argv, stdin=pipe, stdout=pipe, stderr=pipe)
+    except OSError as error:
+        raise CommandError(f"{argv[0]} cannot be started: {error}; install it on the node") from error
+    try:
+        async with asyncio.timeout(timeout_s):
+            out, err = await process.communicate(text.encode())
+    except TimeoutError:
+        raise CommandError(f"{' '.join(argv)} has not ended within {timeout_s:g} s") from None
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+    return Output(process.returncode or 0, out.decode(errors="replace"), err.decode(errors="replace"))
+
+
+async def succeed(argv: Sequence[str], text: str = "", *, timeout_s: float) -> str:
+    """Run a command that has to end with 0, and give what it printed.
+
+    Raises:
+        CommandError: it did not.
+    """
+    output = await run_command(argv, text, timeout_s=timeout_s)
+    if output.code:
+        raise CommandError(f"{' '.join(argv)} ended with {output.code}: {output.errors.strip()}")
+    return output.text

@@ -1,0 +1,36 @@
+"""What the proxy is told."""
+
+from __future__ import annotations
+
+import ipaddress
+from dataclasses import dataclass
+
+from machinery.process.config import REQUIRED, ComponentConfig, ConfigError, setting
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProxyConfig(ComponentConfig):
+    """Flags of the proxy."""
+
+    node_name: str = setting(REQUIRED, help="the node whose packet filter this is, as the API names it")
+    cluster_cidr: str = setting("10.244.0.0/16", help="network that every pod's address lies in (IPv4)")
+    sync_period_s: float = setting(
+        30.0, help="rewrite rules and routes that often, changed or not", unit="cluster seconds"
+    )
+    min_sync_gap_s: float = setting(0.05, help="least time between two writes", unit="wall seconds")
+    command_timeout_s: float = setting(
+        10.0, help="how long nft, ip and conntrack may take; well above --min-sync-gap-s", unit="wall seconds"
+    )
+
+    def validate(self) -> None:
+        """Check the fields against each other."""
+        ComponentConfig.validate(self)
+        if not self.server:
+            raise ConfigError("server", "is needed: the proxy gets Services from the apiserver")
+        try:
+            ipaddress.IPv4Network(self.cluster_cidr)
+        except ValueError as error:
+            raise ConfigError("cluster_cidr", f"has to be an IPv4 network: {error}") from None
+        for field in ("sync_period_s", "min_sync_gap_s", "command_timeout_s"):
+            if not getattr(self, field) > 0:
+                raise ConfigError(field, f"has to be above 0, not {getattr(self, field)}")

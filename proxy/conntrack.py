@@ -1,0 +1,32 @@
+"""The kernel's table of connections, of which we touch UDP only."""
+
+from __future__ import annotations
+
+from proxy.commands import CommandError, run_command, succeed
+from proxy.core.flows import Flow, parse_flows
+
+
+class Conntrack:
+    """Lists UDP flows and forgets some."""
+
+    def __init__(self, timeout_s: float) -> None:
+        self._timeout_s = timeout_s
+
+    async def flows(self) -> tuple[Flow, ...]:
+        """List the UDP flows of this network namespace.
+
+        Raises:
+            CommandError: conntrack cannot be run here.
+        """
+        return parse_flows(await succeed(["conntrack", "-L", "-p", "udp"], timeout_s=self._timeout_s))
+
+    async def forget(self, flow: Flow) -> None:
+        """Delete the entries of a flow, from whatever client; none being there is fine.
+
+        Raises:
+            CommandError: conntrack cannot be run here.
+        """
+        where = ["--orig-dst", flow.destination, "--dport", str(flow.port), "--reply-src", flow.answered_by]
+        output = await run_command(["conntrack", "-D", "-p", "udp", *where], timeout_s=self._timeout_s)
+        if output.code and "0 flow entries" not in output.errors:
+            raise CommandError(f"conntrack cannot delete {flow}: {output.errors.strip()}")

@@ -1,0 +1,78 @@
+"""Which UDP flows the kernel has to forget.
+
+A flow's first packet decides where all others go, and UDP has no end: a client that keeps its source port would
+talk to an endpoint that has gone for as long as it keeps talking. TCP needs none of this, and is left alone:
+connections to a pod that terminates have to come to their own end.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Final
+
+from proxy.core.endpoints import PortPlan
+
+_FIELD: Final = re.compile(r"(src|dst|sport|dport)=(\S+)")
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Flow:
+    """A UDP flow by where its client sent it and who answers."""
+
+    destination: str
+    port: int
+    answered_by: str
+
+
+@dataclass(frozen=True, slots=True)
+class UdpTable:
+    """Where UDP may go: endpoints' addresses by the address and port that clients use, "" for any own address."""
+
+    allowed: dict[tuple[str, int], frozenset[str]]
+
+
+def plan_udp(plans: Iterable[PortPlan]) -> UdpTable:
+    """Collect the endpoints that may have flows, by every address of their Services."""
+    allowed: dict[tuple[str, int], frozenset[str]] = {}
+    for plan in plans:
+        if plan.protocol != "udp":
+            continue
+        endpoints = frozenset(target.ip for target in plan.serving)
+        for address in (plan.cluster_ip, *plan.external_ips):
+            allowed.setdefault((address, plan.port), endpoints)
+        if plan.node_port:
+            allowed.setdefault(("", plan.node_port), endpoints)
+    return UdpTable(allowed)
+
+
+def parse_flows(listing: str) -> tuple[Flow, ...]:
+    """Read what `conntrack -L -p udp` prints; lines that are no flows are left out."""
+    flows: set[Flow] = set()
+    for line in listing.splitlines():
+        values: dict[str, list[str]] = defaultdict(list)
+        for key, value in _FIELD.findall(line):
+            values[key].append(value)
+        if len(values["src"]) == 2 and values["dport"]:
+            flows.add(Flow(values["dst"][0], int(values["dport"][0]), values["src"][1]))
+    return tuple(sorted(flows))
+
+
+def plan_forgetting(
+    flows: Iterable[Flow], table: UdpTable, before: UdpTable, own_addresses: Iterable[str]
+) -> tuple[Flow, ...]:
+    """Give the flows to a Service's address, now or before, whose other end is no endpoint of it (any more)."""
+    own = frozenset(own_addresses)
+    return tuple(flow for flow in flows if _is_stale(flow, table, before, own))
+
+
+def _is_stale(flow: Flow, table: UdpTable, before: UdpTable, own: frozenset[str]) -> bool:
+    keys = [(flow.destination, flow.port)]
+    if flow.destination in own:
+        keys.append(("", flow.port))
+    for key in keys:
+        if key in table.allowed:
+            return flow.answered_by not in table.allowed[key]
+    return any(flow.answered_by in before.allowed.get(key, ()) for key in keys)

@@ -1,0 +1,80 @@
+"""The node's routes to other nodes' pods, and the kernel's switches that packets depend on."""
+
+from __future__ import annotations
+
+import ipaddress
+import json
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Final
+
+from proxy.commands import CommandError, succeed
+from proxy.core.routes import PROTOCOL, Route, diff_routes
+
+_FORWARDING: Final = Path("/proc/sys/net/ipv4/ip_forward")
+_BRIDGE_FILTER: Final = Path("/proc/sys/net/bridge/bridge-nf-call-iptables")
+
+
+class Routes:
+    """Routes with our protocol number in the main table."""
+
+    def __init__(self, timeout_s: float) -> None:
+        self._timeout_s = timeout_s
+        self._written: tuple[Route, ...] | None = None
+
+    async def apply(self, wanted: tuple[Route, ...], *, anyway: bool = False) -> bool:
+        """Make our routes the wanted ones; tells whether any was changed. Idempotent.
+
+        Raises:
+            CommandError: some could not be set or removed; all others are.
+        """
+        if wanted == self._written and not anyway:
+            return False
+        self._written = None
+        commands = diff_routes(wanted, await self.present())
+        if commands:
+            await self._batch(commands)
+        self._written = wanted
+        return bool(commands)
+
+    async def present(self) -> tuple[Route, ...]:
+        """Read the routes that carry our protocol number.
+
+        Raises:
+            CommandError: ip cannot be run here.
+        """
+        argv = ["ip", "-4", "-j", "route", "show", "proto", str(PROTOCOL)]
+        listed = json.loads(await succeed(argv, timeout_s=self._timeout_s) or "[]")
+        return tuple(
+            Route(str(ipaddress.IPv4Network(item["dst"])), item.get("gateway", "")) for item in listed
+        )
+
+    async def _batch(self, commands: Iterable[str]) -> None:
+        text = "".join(f"{command}\n" for command in commands)
+        await succeed(["ip", "-4", "-force", "-batch", "-"], text, timeout_s=self._timeout_s)
+
+
+def enable_forwarding() -> None:
+    """Let the node forward packets.
+
+    Raises:
+        CommandError: it does not, and may not be told to.
+    """
+    if not _switch_on(_FORWARDING):
+        raise CommandError(
+            f"{_FORWARDING} is 0 and cannot be written: set net.ipv4.ip_forward=1 for the node"
+        )
+
+
+def sees_bridged() -> bool:
+    """Tell whether the packet filter sees what a bridge carries between two pods, after an attempt to make it so."""
+    return _switch_on(_BRIDGE_FILTER)
+
+
+def _switch_on(switch: Path) -> bool:
+    try:
+        if switch.read_text().strip() != "1":
+            switch.write_text("1")
+    except OSError:
+        return False
+    return True

@@ -1,0 +1,44 @@
+"""What a pod that fits nowhere is told, in the words that kubectl's users know.
+
+    0/3 nodes are available: 1 Insufficient cpu, 2 node(s) had untolerated taint(s). preemption: 0/3 nodes are
+    available: 1 No preemption victims found for incoming pod, 2 Preemption is not helpful for scheduling.
+
+Preempting pods of lower priority is not built; where Kubernetes would, the message says so.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+from scheduler.core.rejection import Rejection
+
+NO_NODES: Final = "no nodes available to schedule pods"
+NOT_HELPFUL: Final = "Preemption is not helpful for scheduling"
+NO_VICTIMS: Final = "No preemption victims found for incoming pod"
+NOT_BUILT: Final = "Preemption of pods with lower priority is not built in Kubarium"
+NEVER: Final = "preemption: not eligible due to preemptionPolicy=Never."
+
+
+def unschedulable(nodes: int, rejections: Mapping[Rejection, int], preemption: str) -> str:
+    """Count the reasons: a node with several of them counts for each."""
+    reasons: Counter[str] = Counter()
+    for rejection, number in rejections.items():
+        for reason in rejection.reasons:
+            reasons[reason] += number
+    return f"0/{nodes} nodes are available: {_histogram(reasons)}. {preemption}"
+
+
+def unbuilt(nodes: int, constraints: Sequence[str]) -> str:
+    """Say that no node was looked at, since the pod has constraints that are not understood."""
+    return f"0/{nodes} nodes are available: {', '.join(constraints)}. {preemption(nodes, {NOT_HELPFUL: nodes})}"
+
+
+def preemption(nodes: int, reasons: Mapping[str, int]) -> str:
+    """Say why taking pods away does not help."""
+    return f"preemption: 0/{nodes} nodes are available: {_histogram(reasons)}."
+
+
+def _histogram(reasons: Mapping[str, int]) -> str:
+    return ", ".join(sorted(f"{number} {reason}" for reason, number in reasons.items() if number))

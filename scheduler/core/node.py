@@ -1,0 +1,124 @@
+"""A node and the sums of what its pods request, kept up to date pod by pod."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Final, TypeVar
+
+from machinery.model import quantity
+from machinery.model.k8s.core_v1 import Node, Taint
+from scheduler.core.needs import HostPort, normalized_image
+from scheduler.core.plugins.node_ports import conflicts
+from scheduler.core.pod import LabelSet, PodInfo
+
+K = TypeVar("K")
+
+_NATIVE: Final = frozenset({"cpu", "memory", "ephemeral-storage", "pods"})
+
+
+class NodeInfo:
+    """One node. Only its Snapshot changes it; everybody else reads.
+
+    A node that pods name and nobody has described yet is there with `exists` False: it counts nowhere.
+    """
+
+    __slots__ = (
+        "allocatable_cpu",
+        "allocatable_ephemeral",
+        "allocatable_extended",
+        "allocatable_memory",
+        "allocatable_pods",
+        "cpu",
+        "ephemeral",
+        "exists",
+        "extended",
+        "images",
+        "index",
+        "label_counts",
+        "labels",
+        "memory",
+        "name",
+        "nonzero_cpu",
+        "nonzero_memory",
+        "pod_count",
+        "ports",
+        "priorities",
+        "taints",
+        "unschedulable",
+        "version",
+    )
+
+    def __init__(self, name: str, index: int) -> None:
+        self.name = name
+        self.index = index
+        self.version = 0  # raised when the node itself changes, not its pods
+        self.exists = False
+        self.labels: dict[str, str] = {}
+        self.taints: list[Taint] = []
+        self.unschedulable = False
+        self.images: dict[str, int] = {}  # bytes, by normalized name
+        self.allocatable_cpu = self.allocatable_memory = self.allocatable_ephemeral = self.allocatable_pods = 0
+        self.allocatable_extended: dict[str, int] = {}
+        self.cpu = self.memory = self.ephemeral = self.pod_count = self.nonzero_cpu = self.nonzero_memory = 0
+        self.extended: dict[str, int] = {}
+        self.ports: dict[tuple[str, int], dict[str, int]] = {}  # (protocol, port) → address → users
+        self.label_counts: dict[LabelSet, int] = {}  # of pods that are not being deleted
+        self.priorities: dict[int, int] = {}  # pods by priority
+
+    def describe(self, node: Node) -> None:
+        """Take what a Node object says."""
+        amounts = node.status.allocatable
+        self.version += 1
+        self.exists = True
+        self.labels = node.metadata.labels
+        self.taints = node.spec.taints
+        self.unschedulable = bool(node.spec.unschedulable)
+        self.images = _images(node)
+        self.allocatable_cpu = quantity.cpu_millicores(amounts.get("cpu", "0"))
+        self.allocatable_memory = quantity.memory_bytes(amounts.get("memory", "0"))
+        self.allocatable_ephemeral = quantity.memory_bytes(amounts.get("ephemeral-storage", "0"))
+        self.allocatable_pods = quantity.memory_bytes(amounts.get("pods", "0"))
+        self.allocatable_extended = {
+            name: quantity.memory_bytes(amount) for name, amount in amounts.items() if name not in _NATIVE
+        }
+
+    def vanish(self) -> None:
+        """Take that the Node object is gone; its pods may still be there for a while."""
+        self.version += 1
+        self.exists = False
+        self.images = {}
+
+    def add(self, pod: PodInfo, sign: int = 1) -> None:
+        """Count a pod; with sign -1, stop counting it."""
+        needs = pod.needs
+        self.pod_count += sign
+        self.cpu += sign * needs.cpu
+        self.memory += sign * needs.memory
+        self.ephemeral += sign * needs.ephemeral
+        self.nonzero_cpu += sign * needs.nonzero_cpu
+        self.nonzero_memory += sign * needs.nonzero_memory
+        _count(self.priorities, pod.priority, sign)
+        if not pod.is_terminating:
+            _count(self.label_counts, pod.labels, sign)
+        for name, amount in needs.extended:
+            _count(self.extended, name, sign * amount)
+        for port in needs.ports:
+            _count(self.ports.setdefault((port.protocol, port.port), {}), port.ip, sign)
+
+    def has_free(self, ports: Iterable[HostPort]) -> bool:
+        """Tell whether nobody uses these host ports."""
+        return not any(conflicts(port.ip, self.ports.get((port.protocol, port.port), ())) for port in ports)
+
+
+def _count(counts: dict[K, int], key: K, change: int) -> None:
+    now = counts.get(key, 0) + change
+    if now:
+        counts[key] = now
+    else:
+        counts.pop(key, None)
+
+
+def _images(node: Node) -> dict[str, int]:
+    return {
+        normalized_image(name): image.sizeBytes or 0 for image in node.status.images for name in image.names
+    }

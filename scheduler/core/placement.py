@@ -1,0 +1,53 @@
+"""Nodes that all scores but the absolute one see alike, and in them the nodes by that score.
+
+Scores that are normalized over all candidates (taints, preferences, spreading) depend on few facts of a node; nodes
+that share these facts form a Class. Inside it the absolute score decides, so the best nodes of a cluster are the
+best nodes of one or more classes: nobody has to look at each node again for that.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from scheduler.core.spreading import Place
+
+NOWHERE: Final = -1
+
+
+class Class:
+    """Candidates with the same facts. `place` holds, for each constraint, the domain that they are in."""
+
+    __slots__ = ("_buckets", "avoided", "place", "preference", "size", "top")
+
+    def __init__(self, avoided: int, preference: int, place: Place) -> None:
+        self.avoided = avoided
+        self.preference = preference
+        self.place = place
+        self.size = 0
+        self.top = NOWHERE  # the highest absolute score
+        self._buckets: dict[int, list[int]] = {}
+
+    def best(self) -> list[int]:
+        """Give the indexes of the nodes with the highest score."""
+        return self._buckets[self.top]
+
+    def add(self, index: int, score: int) -> int:
+        """Put a node in; gives its position among those with its score."""
+        bucket = self._buckets.setdefault(score, [])
+        bucket.append(index)
+        self.size += 1
+        self.top = max(self.top, score)
+        return len(bucket) - 1
+
+    def remove(self, score: int, position: int) -> tuple[int, int]:
+        """Take a node out; gives the node that now has its position (itself, if it was the last), and that."""
+        bucket = self._buckets[score]
+        last = bucket.pop()
+        if position < len(bucket):
+            bucket[position] = last
+        self.size -= 1
+        if not bucket:
+            del self._buckets[score]
+            if score == self.top:
+                self.top = max(self._buckets, default=NOWHERE)
+        return last, position

@@ -1,0 +1,22 @@
+"""NodeResourcesBalancedAllocation: a node whose cpu and memory are used alike is the better one."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from scheduler.core.needs import Needs
+    from scheduler.core.node import NodeInfo
+
+NAME: Final = "NodeResourcesBalancedAllocation"
+
+
+def balance(needs: Needs, node: NodeInfo) -> int:
+    """Give 50 to 100: 1 minus the deviation of the two used shares; 0 for a pod that requests nothing."""
+    if needs.is_best_effort:
+        return 0
+    if not node.allocatable_cpu or not node.allocatable_memory:
+        return 100
+    cpu = min(1.0, (node.cpu + needs.cpu) / node.allocatable_cpu)
+    memory = min(1.0, (node.memory + needs.memory) / node.allocatable_memory)
+    return int((1 - abs(cpu - memory) / 2) * 100)

@@ -1,0 +1,15 @@
+"""NodeName: a pod that names a node runs there or nowhere."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from scheduler.core.rejection import Rejection
+
+NAME: Final = "NodeName"
+REJECTION: Final = Rejection(NAME, ("node(s) didn't match the requested node name",), resolvable=False)
+
+
+def fits(wanted: str, node: str) -> bool:
+    """Tell whether the node is the one that the pod names, if it names one."""
+    return wanted in {"", node}

@@ -1,0 +1,74 @@
+"""NodeResourcesFit: what the pod requests has to be free; the more is left, the better (least allocated).
+
+https://kubernetes.io/docs/concepts/configuration/manage-resources-containers/#how-pods-with-resource-requests-are-scheduled
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import TYPE_CHECKING, Final
+
+from scheduler.core.rejection import Rejection
+
+if TYPE_CHECKING:
+    from scheduler.core.needs import Needs
+    from scheduler.core.node import NodeInfo
+
+NAME: Final = "NodeResourcesFit"
+TOO_MANY_PODS: Final = "Too many pods"
+
+
+def fits(needs: Needs, node: NodeInfo) -> bool:
+    """Tell whether all that is requested is free, and a place among the node's pods."""
+    return (
+        node.pod_count < node.allocatable_pods
+        and (not needs.cpu or needs.cpu <= node.allocatable_cpu - node.cpu)
+        and (not needs.memory or needs.memory <= node.allocatable_memory - node.memory)
+        and (not needs.ephemeral or needs.ephemeral <= node.allocatable_ephemeral - node.ephemeral)
+        and all(
+            amount <= node.allocatable_extended.get(name, 0) - node.extended.get(name, 0)
+            for name, amount in needs.extended
+        )
+    )
+
+
+def explain(needs: Needs, node: NodeInfo) -> Rejection:
+    """Name everything that is short; what the whole node has not got cannot be freed either."""
+    lacking = [TOO_MANY_PODS] if node.pod_count >= node.allocatable_pods else []
+    resolvable = True
+    for name, amount, whole, used in _amounts(needs, node):
+        if amount > whole - used:
+            lacking.append(f"Insufficient {name}")
+            resolvable = resolvable and amount <= whole
+    return _rejection(tuple(lacking), resolvable=resolvable)
+
+
+def least_allocated(needs: Needs, node: NodeInfo) -> int:
+    """Give 0 to 100: the mean free share of cpu and memory once the pod is there."""
+    total = kinds = 0
+    for wanted, whole in (
+        (node.nonzero_cpu + needs.nonzero_cpu, node.allocatable_cpu),
+        (node.nonzero_memory + needs.nonzero_memory, node.allocatable_memory),
+    ):
+        if whole:
+            kinds += 1
+            total += (whole - wanted) * 100 // whole if wanted <= whole else 0
+    return total // kinds if kinds else 0
+
+
+def _amounts(needs: Needs, node: NodeInfo) -> list[tuple[str, int, int, int]]:
+    native = [
+        ("cpu", needs.cpu, node.allocatable_cpu, node.cpu),
+        ("memory", needs.memory, node.allocatable_memory, node.memory),
+        ("ephemeral-storage", needs.ephemeral, node.allocatable_ephemeral, node.ephemeral),
+    ]
+    extended = [
+        (name, amount, node.allocatable_extended.get(name, 0), node.extended.get(name, 0))
+        for name, amount in needs.extended
+    ]
+    return [each for each in (*native, *extended) if each[1]]
+
+
+@lru_cache(maxsize=256)
+def _rejection(reasons: tuple[str, ...], *, resolvable: bool) -> Rejection:
+    return Rejection(NAME, reasons, resolvable)

@@ -1,0 +1,17 @@
+"""How raw scores become 0 to 100."""
+
+from __future__ import annotations
+
+from typing import Final
+
+MAX_SCORE: Final = 100
+
+
+def more_is_better(raw: int, highest: int) -> int:
+    """Give the share of the highest raw score among the candidates."""
+    return MAX_SCORE * raw // highest if highest else 0
+
+
+def less_is_better(raw: int, highest: int) -> int:
+    """Give what is missing to the highest raw score."""
+    return MAX_SCORE - MAX_SCORE * raw // highest if highest else MAX_SCORE

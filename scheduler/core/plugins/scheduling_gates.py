@@ -1,0 +1,21 @@
+"""SchedulingGates: a pod waits until its gates are gone (KEP-3521).
+
+The apiserver has written the condition SchedulingGated by then; nothing but an update of the pod itself helps.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+NAME: Final = "SchedulingGates"
+
+
+def is_open(gates: Sequence[str]) -> bool:
+    """Tell whether the pod may be scheduled."""
+    return not gates
+
+
+def message(gates: Sequence[str]) -> str:
+    """Say what the pod waits for."""
+    return f"waiting for scheduling gates: [{' '.join(gates)}]"

@@ -1,0 +1,135 @@
+"""The decision: which node a pod goes to, or why to none.
+
+    pod ─▶ constraints that are not understood? ─▶ Unschedulable
+        ─▶ Evaluation of the pod's kind, refreshed ─▶ no candidate? ─▶ Unschedulable, reasons counted
+        ─▶ the nodes with the highest score ─▶ one of them, by the random number that the caller drew ─▶ Bind
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from dataclasses import dataclass
+from typing import Final, TypeAlias
+
+from scheduler.core import messages
+from scheduler.core.evaluation import Evaluation
+from scheduler.core.needs import Needs
+from scheduler.core.owners import Owners
+from scheduler.core.placement import Class
+from scheduler.core.plugins import unbuilt
+from scheduler.core.plugins.topology_spread import Spread, read_spread
+from scheduler.core.pod import PodInfo
+from scheduler.core.snapshot import Snapshot
+
+NO_NODES_PLUGIN: Final = "NoNodes"  # stands for plugins where there was no node to filter
+REPELLED: Final = (
+    "a running pod's spec.affinity.podAntiAffinity may exclude this pod, and checking it is not built in Kubarium"
+)
+_KINDS_LIMIT: Final = 64  # of pods whose evaluation is kept; 5,000 nodes take about 1 MB in each
+
+_Kind: TypeAlias = tuple[Needs, str, Spread]
+
+
+@dataclass(frozen=True, slots=True)
+class Bind:
+    """The pod goes to this node."""
+
+    node: str
+    score: int
+    ties: int  # nodes with the same score, this one included
+
+
+@dataclass(frozen=True, slots=True)
+class Unschedulable:
+    """No node can take the pod now."""
+
+    message: str
+    plugins: frozenset[str]  # that rejected a node: what helps one of them may help the pod
+
+
+Decision: TypeAlias = Bind | Unschedulable
+
+
+class Evaluations:
+    """The evaluations of the kinds of pods that came by lately."""
+
+    def __init__(self, snapshot: Snapshot, limit: int = _KINDS_LIMIT) -> None:
+        self._snapshot = snapshot
+        self._limit = limit
+        self._kinds: OrderedDict[_Kind, Evaluation] = OrderedDict()
+
+    def of(self, pod: PodInfo, owners: Owners) -> Evaluation:
+        """Give the evaluation of the pod's kind, as of now."""
+        spread = _spread(pod, owners)
+        namespace = pod.namespace if spread.hard or spread.soft else ""
+        kind = (pod.needs, namespace, spread)
+        found = self._kinds.get(kind)
+        if found is None:
+            found = self._kinds[kind] = Evaluation(pod.needs, namespace, spread, self._snapshot)
+            if len(self._kinds) > self._limit:
+                self._kinds.popitem(last=False)
+        self._kinds.move_to_end(kind)
+        found.refresh()
+        return found
+
+
+def schedule(
+    pod: PodInfo, snapshot: Snapshot, owners: Owners, evaluations: Evaluations, *, tie_break: float
+) -> Decision:
+    """Choose a node. `tie_break`, in [0, 1), chooses among those with the highest score."""
+    if not snapshot.node_count:
+        return Unschedulable(messages.NO_NODES, frozenset({NO_NODES_PLUGIN}))
+    if constraints := _not_understood(pod, snapshot):
+        text = messages.unbuilt(snapshot.node_count, constraints)
+        return Unschedulable(text, frozenset({unbuilt.NAME}))
+    evaluation = evaluations.of(pod, owners)
+    candidates = evaluation.candidates()
+    if not candidates:
+        return _unschedulable(pod, snapshot, evaluation)
+    return _choose(candidates, snapshot, tie_break)
+
+
+def _choose(candidates: list[tuple[int, Class]], snapshot: Snapshot, tie_break: float) -> Bind:
+    highest = max(points + class_.top for points, class_ in candidates)
+    best = [class_.best() for points, class_ in candidates if points + class_.top == highest]
+    ties = sum(len(indexes) for indexes in best)
+    chosen = int(tie_break * ties)
+    for indexes in best:
+        if chosen < len(indexes):
+            return Bind(snapshot.nodes[indexes[chosen]].name, highest, ties)
+        chosen -= len(indexes)
+    raise ValueError(f"a tie is broken by a number in [0, 1), not {tie_break}")
+
+
+def _spread(pod: PodInfo, owners: Owners) -> Spread:
+    own = pod.needs.constraints
+    return read_spread(own, pod.labels.labels, None if own else owners.selector_of(pod))
+
+
+def _not_understood(pod: PodInfo, snapshot: Snapshot) -> tuple[str, ...]:
+    if pod.needs.unbuilt:
+        return pod.needs.unbuilt
+    if unbuilt.repelled(pod.namespace, pod.labels.labels, snapshot.repelling_terms()):
+        return (REPELLED,)
+    return ()
+
+
+def _unschedulable(pod: PodInfo, snapshot: Snapshot, evaluation: Evaluation) -> Unschedulable:
+    rejections = evaluation.rejections()
+    text = messages.unschedulable(snapshot.node_count, rejections, _preemption(pod, snapshot, evaluation))
+    return Unschedulable(text, frozenset(rejection.plugin for rejection in rejections))
+
+
+def _preemption(pod: PodInfo, snapshot: Snapshot, evaluation: Evaluation) -> str:
+    if not pod.preempts:
+        return messages.NEVER
+    reasons = {messages.NOT_HELPFUL: 0, messages.NO_VICTIMS: 0, messages.NOT_BUILT: 0}
+    for node in snapshot.existing_nodes():
+        rejection = evaluation.rejection_of(node.index)
+        if rejection is not None and not rejection.resolvable:
+            reasons[messages.NOT_HELPFUL] += 1
+        elif min(node.priorities, default=pod.priority) < pod.priority:
+            reasons[messages.NOT_BUILT] += 1
+        else:
+            reasons[messages.NO_VICTIMS] += 1
+    return messages.preemption(snapshot.node_count, reasons)

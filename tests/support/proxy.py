@@ -1,0 +1,85 @@
+"""Services, EndpointSlices and nodes for tests of the proxy."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from machinery.model.k8s.core_v1 import Node, NodeAddress, NodeSpec, NodeStatus, Service, ServicePort, ServiceSpec
+from machinery.model.k8s.discovery_v1 import Endpoint, EndpointConditions, EndpointPort, EndpointSlice
+from tests.support.builders import meta
+
+SERVICE_IP = "10.96.7.7"
+PORT = 8123
+
+
+def service(
+    name: str = "web",
+    namespace: str = "default",
+    *,
+    ip: str = SERVICE_IP,
+    ports: Iterable[ServicePort] | None = None,
+    labels: dict[str, str] | None = None,
+    **spec: Any,
+) -> Service:
+    """Give a ClusterIP Service with one TCP port."""
+    found = list(ports) if ports is not None else [service_port()]
+    return Service(
+        metadata=meta(name, namespace, labels=labels or {}),
+        spec=ServiceSpec(type=spec.pop("type", "ClusterIP"), clusterIP=ip, ports=found, **spec),
+    )
+
+
+def service_port(port: int = PORT, protocol: str = "TCP", **fields: Any) -> ServicePort:
+    """Give a port of a Service."""
+    return ServicePort(port=port, protocol=protocol, **fields)
+
+
+def endpoint(
+    ip: str,
+    *,
+    node: str = "node-1",
+    ready: bool | None = True,
+    serving: bool | None = None,
+    terminating: bool | None = None,
+) -> Endpoint:
+    """Give an endpoint, ready unless told otherwise."""
+    return Endpoint(
+        addresses=[ip],
+        conditions=EndpointConditions(ready=ready, serving=serving, terminating=terminating),
+        nodeName=node,
+    )
+
+
+def leaving(ip: str, node: str = "node-1") -> Endpoint:
+    """Give an endpoint that terminates and still serves."""
+    return endpoint(ip, node=node, ready=False, serving=True, terminating=True)
+
+
+def endpoint_slice(
+    *endpoints: Endpoint,
+    of: str = "web",
+    name: str = "",
+    namespace: str = "default",
+    port: int = 9123,
+    protocol: str = "TCP",
+    port_name: str = "",
+    address_type: str = "IPv4",
+) -> EndpointSlice:
+    """Give a slice of a Service."""
+    return EndpointSlice(
+        metadata=meta(name or f"{of}-abcde", namespace, labels={"kubernetes.io/service-name": of}),
+        addressType=address_type,
+        endpoints=list(endpoints),
+        ports=[EndpointPort(name=port_name, port=port, protocol=protocol)],
+    )
+
+
+def routed_node(name: str, pod_cidr: str, address: str) -> Node:
+    """Give a node with a pod range and an InternalIP."""
+    addresses = [NodeAddress(type="Hostname", address=name)]
+    if address:
+        addresses.append(NodeAddress(type="InternalIP", address=address))
+    return Node(
+        metadata=meta(name), spec=NodeSpec(podCIDR=pod_cidr), status=NodeStatus(addresses=addresses)
+    )

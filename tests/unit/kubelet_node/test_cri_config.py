@@ -1,0 +1,260 @@
+"""Pods and containers as the CRI is told of them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from kubelet.core.cri_config import container_config, container_resources, sandbox_config
+from kubelet.core.network_files import (
+    Dns,
+    dns_config,
+    host_network_hosts_file,
+    hosts_file,
+    missing_cluster_dns,
+    pod_hostname,
+    read_resolv_conf,
+)
+from kubelet.core.security import container_security, security_problem
+from machinery.model.k8s.core_v1 import (
+    Capabilities,
+    Container,
+    ContainerPort,
+    EnvVar,
+    HostAlias,
+    Lifecycle,
+    Pod,
+    PodDNSConfig,
+    PodDNSConfigOption,
+    PodSecurityContext,
+    SeccompProfile,
+    SecurityContext,
+    Sysctl,
+)
+from machinery.pb import cri_pb2 as cri
+from tests.support.builders import container, pod
+
+GIB = 2**30
+
+
+def _sandbox(one: Pod) -> cri.PodSandboxConfig:
+    return sandbox_config(
+        one,
+        attempt=2,
+        log_directory="/logs",
+        cgroup_parent="/n/pod1",
+        dns=Dns(("10.0.0.10",), ("a.b",), ("ndots:5",)),
+        hostname="web",
+        labels={"l": "1"},
+        annotations={"a": "2"},
+    )
+
+
+def _config(box: Container, **fields: Any) -> cri.ContainerConfig:
+    return container_config(
+        pod(containers=[box]),
+        box,
+        image_ref="sha256:1",
+        env=[("A", "1")],
+        mounts=[cri.Mount(container_path="/x")],
+        attempt=3,
+        labels={},
+        annotations={},
+        log_path="main/3.log",
+        node_memory_bytes=8 * GIB,
+        **fields,
+    )
+
+
+def test_a_sandbox_has_the_names_ports_and_settings_of_its_pod():
+    """Only host ports are mapped."""
+    ports = [ContainerPort(containerPort=80, hostPort=8080, protocol="UDP"), ContainerPort(containerPort=81)]
+    context = PodSecurityContext(sysctls=[Sysctl(name="net/ipv4/ip_forward", value="1")], fsGroup=7)
+    config = _sandbox(pod(containers=[container(ports=ports)], securityContext=context))
+    assert (config.metadata.name, config.metadata.attempt, config.hostname) == ("web", 2, "web")
+    assert list(config.dns_config.servers) == ["10.0.0.10"]
+    [mapping] = config.port_mappings
+    assert (mapping.protocol, mapping.container_port, mapping.host_port) == (cri.UDP, 80, 8080)
+    assert config.linux.cgroup_parent == "/n/pod1"
+    assert dict(config.linux.sysctls) == {"net.ipv4.ip_forward": "1"}
+    assert list(config.linux.security_context.supplemental_groups) == [7]
+
+
+def test_on_the_nodes_network_names_and_ports_are_the_nodes():
+    """No host name, no port mappings, the node's namespaces."""
+    box = container(ports=[ContainerPort(containerPort=80, hostPort=80)])
+    config = _sandbox(pod(containers=[box], hostNetwork=True, hostPID=True))
+    assert (config.hostname, list(config.port_mappings)) == ("", [])
+    options = config.linux.security_context.namespace_options
+    assert (options.network, options.pid, options.ipc) == (cri.NODE, cri.NODE, cri.POD)
+
+
+def test_a_container_is_expanded_and_limited():
+    """Command and arguments see the environment; limits become quota and bytes, with swap at the same bound."""
+    box = container(
+        command=["run", "$(A)"],
+        args=["$(B)"],
+        env=[EnvVar(name="A", value="1")],
+        limits={"cpu": "500m", "memory": "64Mi"},
+        requests={"cpu": "250m", "memory": "32Mi"},
+        lifecycle=Lifecycle(stopSignal="SIGRTMIN+3"),
+        tty=True,
+    )
+    config = _config(box)
+    assert (list(config.command), list(config.args)) == (["run", "1"], ["$(B)"])
+    resources = config.linux.resources
+    assert (resources.cpu_shares, resources.cpu_quota, resources.cpu_period) == (256, 50_000, 100_000)
+    assert resources.memory_limit_in_bytes == resources.memory_swap_limit_in_bytes == 64 * 2**20
+    assert (config.metadata.attempt, config.log_path, config.tty) == (3, "main/3.log", True)
+    assert (config.image.image, config.image.user_specified_image) == ("sha256:1", "app:1")
+    assert config.stop_signal == cri.SIGRTMINPLUS3
+    assert config.envs[0].key == "A"
+
+
+def test_no_container_is_given_more_than_its_node():
+    """A quota above the one of the group around it would be refused by the kernel."""
+    box = container(limits={"cpu": "4"})
+    one = pod(containers=[box])
+    assert container_resources(one, box, node_memory_bytes=GIB, node_cpu_millicores=500).cpu_quota == 50_000
+    assert container_resources(one, box, node_memory_bytes=GIB).cpu_quota == 400_000
+
+
+@pytest.mark.parametrize(
+    ("requests", "limits", "score"),
+    [
+        ({}, {}, 1000),
+        ({"memory": "2Gi"}, {}, 750),
+        ({"memory": "1Mi"}, {}, 999),
+        ({"memory": "8Gi"}, {}, 3),
+        ({"cpu": "1", "memory": "1Gi"}, {"cpu": "1", "memory": "1Gi"}, -997),
+    ],
+)
+def test_who_is_killed_first_when_memory_runs_out(requests: Any, limits: Any, score: int):
+    """Best effort before burstable before guaranteed; who asked for more is safer."""
+    assert _config(container(requests=requests, limits=limits)).linux.resources.oom_score_adj == score
+
+
+def test_a_containers_security_context_wins_over_its_pods():
+    """Field by field."""
+    own = SecurityContext(
+        runAsUser=5,
+        capabilities=Capabilities(add=["NET_ADMIN"], drop=["ALL"]),
+        readOnlyRootFilesystem=True,
+        allowPrivilegeEscalation=False,
+        seccompProfile=SeccompProfile(type="Localhost", localhostProfile="p.json"),
+    )
+    box = container(securityContext=own)
+    context = PodSecurityContext(runAsUser=1, runAsGroup=2, supplementalGroups=[3], fsGroup=4)
+    told = container_security(pod(containers=[box], securityContext=context), box)
+    assert (told.run_as_user.value, told.run_as_group.value) == (5, 2)
+    assert list(told.supplemental_groups) == [3, 4]
+    assert list(told.capabilities.drop_capabilities) == ["ALL"]
+    assert told.readonly_rootfs and told.no_new_privs and not told.privileged
+    assert (told.seccomp.profile_type, told.seccomp.localhost_ref) == (
+        cri.SecurityProfile.Localhost,
+        "p.json",
+    )
+    assert "/proc/kcore" in told.masked_paths
+
+
+def test_defaults_leave_the_user_to_the_image():
+    """No user is root by decree; no profile is unconfined."""
+    box = container()
+    told = container_security(pod(containers=[box]), box)
+    assert not told.HasField("run_as_user")
+    assert told.seccomp.profile_type == cri.SecurityProfile.Unconfined
+
+
+def test_a_privileged_container_sees_everything():
+    """Nothing is masked."""
+    box = container(securityContext=SecurityContext(privileged=True))
+    told = container_security(pod(containers=[box]), box)
+    assert told.privileged
+    assert (list(told.masked_paths), list(told.readonly_paths)) == ([], [])
+
+
+@pytest.mark.parametrize(
+    ("user", "image", "problem"),
+    [
+        (1, None, ""),
+        (0, None, "container's runAsUser breaks non-root policy"),
+        (None, cri.Image(uid=cri.Int64Value(value=7)), ""),
+        (
+            None,
+            cri.Image(uid=cri.Int64Value(value=0)),
+            "container has runAsNonRoot and image will run as root",
+        ),
+        (None, cri.Image(), "container has runAsNonRoot and image will run as root"),
+        (None, cri.Image(username="app"), "container has runAsNonRoot and image has non-numeric user (app)"),
+    ],
+)
+def test_who_must_not_be_root_is_not(user: int | None, image: Any, problem: str):
+    """The image's own user counts, where nobody names another."""
+    box = container(securityContext=SecurityContext(runAsNonRoot=True, runAsUser=user))
+    found = security_problem(pod(containers=[box]), box, image)
+    assert found.startswith(problem)
+    assert bool(found) is bool(problem)
+
+
+HOST = Dns(("1.1.1.1",), ("lan",), ("ndots:1", "rotate"))
+
+
+@pytest.mark.parametrize(
+    ("policy", "host_network", "servers", "wants_cluster"),
+    [
+        ("", False, ("1.1.1.1",), True),
+        ("ClusterFirst", True, ("1.1.1.1",), False),
+        ("ClusterFirstWithHostNet", True, ("1.1.1.1",), True),
+        ("Default", False, ("1.1.1.1",), False),
+        ("None", False, (), False),
+    ],
+)
+def test_dns_policies(policy: str, servers: tuple[str, ...], *, host_network: bool, wants_cluster: bool):
+    """Without a cluster DNS the node's own is taken, and who wanted the cluster's is told."""
+    dns, wants = dns_config(pod(dnsPolicy=policy, hostNetwork=host_network), HOST)
+    assert (dns.servers, wants) == (servers, wants_cluster)
+
+
+def test_a_pods_own_dns_settings_are_added():
+    """Options by name, the pod's last; at most three servers."""
+    own = PodDNSConfig(
+        nameservers=["1.1.1.1", "2.2.2.2", "3.3.3.3", "4.4.4.4"],
+        searches=["x.y"],
+        options=[PodDNSConfigOption(name="ndots", value="2"), PodDNSConfigOption(name="edns0")],
+    )
+    dns, _ = dns_config(pod(dnsPolicy="Default", dnsConfig=own), HOST)
+    assert dns == Dns(("1.1.1.1", "2.2.2.2", "3.3.3.3"), ("lan", "x.y"), ("ndots:2", "rotate", "edns0"))
+
+
+def test_the_missing_cluster_dns_is_explained():
+    """In the words that users know."""
+    assert missing_cluster_dns(pod()) == (
+        'pod: "web_default(uid-default-web)". kubelet does not have ClusterDNS IP configured and cannot create Pod'
+        ' using "ClusterFirst" policy. Falling back to "Default" policy.'
+    )
+
+
+def test_resolv_conf_is_read_as_resolvers_do():
+    """Comments are skipped, the last search counts."""
+    text = "# x\nnameserver 9.9.9.9 # y\ndomain old\nsearch a.b c.d.\noptions ndots:2 rotate\n"
+    assert read_resolv_conf(text) == Dns(("9.9.9.9",), ("a.b", "c.d"), ("ndots:2", "rotate"))
+
+
+def test_host_names_are_cut_to_what_linux_takes():
+    """63 characters, and no dash at the end."""
+    assert pod_hostname(pod("x" * 62 + "-y")) == "x" * 62
+    assert pod_hostname(pod(hostname="db-0")) == "db-0"
+
+
+def test_the_hosts_file():
+    """The pod's own name, its domain, and the aliases."""
+    text = hosts_file(
+        ["10.1.0.5"], "web", "svc.ns.svc.cluster.local", [HostAlias(ip="1.2.3.4", hostnames=["a", "b"])]
+    )
+    assert text.startswith("# Kubernetes-managed hosts file.\n127.0.0.1\tlocalhost\n")
+    assert "10.1.0.5\tweb.svc.ns.svc.cluster.local\tweb\n" in text
+    assert text.endswith("\n# Entries added by HostAliases.\n1.2.3.4\ta\tb\n")
+    assert host_network_hosts_file("127.0.0.1 me\n", []) == (
+        "# Kubernetes-managed hosts file (host network).\n127.0.0.1 me\n"
+    )

@@ -1,0 +1,227 @@
+"""Image names, pull policies and credentials, and the pulls themselves."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from base64 import b64encode
+
+import pytest
+
+from kubelet.core.images import (
+    Credential,
+    PullStep,
+    matching,
+    parse_name,
+    plan_pull,
+    read_credentials,
+    with_default_tag,
+)
+from kubelet.images import ImageProblem, Images
+from machinery.model.errors import NotFound
+from machinery.model.k8s.core_v1 import LocalObjectReference, Secret
+from machinery.model.resources import SECRETS
+from machinery.pb import cri_pb2 as cri
+from tests.support.builders import container, meta, pod
+from tests.support.kubelet_node import KeptEvents, ScriptedRuntime
+from tests.support.memory_api import MemoryServer
+from tests.support.virtual_clock import VirtualClock
+
+DIGEST = "sha256:" + "a" * 64
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("busybox", ("docker.io/library/busybox", "", "")),
+        ("busybox:1.36", ("docker.io/library/busybox", "1.36", "")),
+        ("team/app:1", ("docker.io/team/app", "1", "")),
+        ("localhost/app", ("localhost/app", "", "")),
+        ("registry.example.com:5000/team/app:v1", ("registry.example.com:5000/team/app", "v1", "")),
+        (f"ghcr.io/app@{DIGEST}", ("ghcr.io/app", "", DIGEST)),
+        (f"ghcr.io/app:v1@{DIGEST}", ("ghcr.io/app", "v1", DIGEST)),
+    ],
+)
+def test_names_are_read_as_registries_read_them(text: str, expected: tuple[str, str, str]):
+    """A name without a host is the hub's, one without a folder is in its library."""
+    assert parse_name(text) == expected
+
+
+@pytest.mark.parametrize(
+    "text", ["", "UPPER", "a b", "app:", "app@sha256:12", "-app", "a" * 64, "a//b", "b" * 300]
+)
+def test_wrong_names_are_refused(text: str):
+    """A name that no registry takes is refused with its text in the message."""
+    if text == "a" * 64:
+        text = "abcdef0123456789" * 4
+    with pytest.raises(ValueError, match="couldn't parse image name"):
+        parse_name(text)
+
+
+def test_upper_case_is_named_as_the_reason():
+    """The most frequent mistake has a message of its own."""
+    with pytest.raises(ValueError, match="repository name must be lowercase"):
+        parse_name("MyApp:1")
+
+
+def test_the_default_tag_is_added_only_where_nothing_says_which():
+    """Neither a tag nor a digest means latest."""
+    assert with_default_tag("localhost:5000/app") == "localhost:5000/app:latest"
+    assert with_default_tag("app:2") == "app:2"
+    assert with_default_tag(f"app@{DIGEST}") == f"app@{DIGEST}"
+
+
+@pytest.mark.parametrize(
+    ("policy", "present", "step"),
+    [
+        ("Always", True, PullStep.PULL),
+        ("Always", False, PullStep.PULL),
+        ("IfNotPresent", True, PullStep.USE),
+        ("IfNotPresent", False, PullStep.PULL),
+        ("Never", True, PullStep.USE),
+        ("Never", False, PullStep.REFUSE),
+    ],
+)
+def test_the_policy_decides(policy: str, *, present: bool, step: PullStep):
+    """The three policies, with the image here or not."""
+    assert plan_pull(policy, present=present) is step
+
+
+@pytest.mark.parametrize(
+    ("registry", "image", "fits"),
+    [
+        ("registry.example.com", "registry.example.com/team/app", True),
+        ("registry.example.com/team", "registry.example.com/team/app", True),
+        ("registry.example.com/te", "registry.example.com/team/app", False),
+        ("*.example.com", "registry.example.com/app", True),
+        ("*.example.com", "example.com/app", False),
+        ("*.example.com", "a.b.example.com/app", False),
+        ("registry.example.com", "registry.example.com:5000/app", False),
+        ("docker.io", "busybox", True),
+    ],
+)
+def test_credentials_fit_hosts_part_by_part(registry: str, image: str, *, fits: bool):
+    """A star stands for a part of one level; a path for whole folders."""
+    assert bool(matching([Credential(registry)], image)) is fits
+
+
+def test_the_most_specific_credentials_come_first():
+    """A folder's credentials are tried before its host's."""
+    general, special = Credential("r.example.com"), Credential("r.example.com/team")
+    assert matching([general, special], "r.example.com/team/app") == [special, general]
+
+
+def _secret(content: object, type_: str = "kubernetes.io/dockerconfigjson") -> Secret:
+    key = ".dockerconfigjson" if type_.endswith("json") else ".dockercfg"
+    encoded = b64encode(json.dumps(content).encode()).decode()
+    return Secret(metadata=meta("pull", "default"), type=type_, data={key: encoded})
+
+
+def test_docker_configs_are_read_in_both_forms():
+    """`auth` holds user and password; the hub's old URL is the hub."""
+    auth = b64encode(b"me:se:cret").decode()
+    new = _secret({"auths": {"https://index.docker.io/v1/": {"auth": auth}}})
+    old = _secret({"r.example.com": {"username": "u", "password": "p"}}, "kubernetes.io/dockercfg")
+    assert read_credentials(new) == [Credential("docker.io", "me", "se:cret")]
+    assert read_credentials(old) == [Credential("r.example.com", "u", "p")]
+    assert read_credentials(Secret(type="Opaque", data={"a": "b"})) == []
+
+
+class _World:
+    def __init__(self) -> None:
+        self.clock, self.runtime, self.events = VirtualClock(), ScriptedRuntime(), KeptEvents()
+        self.server = MemoryServer()
+        self.images = Images(self.server.api(), self.runtime, self.events, self.clock)
+
+    async def ensure(self, image: str = "app:1", policy: str = "IfNotPresent", **spec: object) -> str:
+        box = container(image=image, imagePullPolicy=policy)
+        return await self.images.ensure(pod(containers=[box], **spec), box)
+
+    async def problem(self, *args: str) -> ImageProblem:
+        with pytest.raises(ImageProblem) as caught:
+            await self.ensure(*args)
+        return caught.value
+
+
+async def test_a_missing_image_is_pulled_once_and_then_found():
+    """The first container pulls, the second says that the image is there."""
+    world = _World()
+    assert await world.ensure() == "sha256:app:1"
+    assert await world.ensure() == "sha256:app:1"
+    assert [name for name, _ in world.runtime.pulls] == ["app:1"]
+    assert world.events.reasons == ["Pulling", "Pulled", "Pulled"]
+    assert world.events.messages[0] == 'Pulling image "app:1"'
+    assert world.events.messages[1].startswith('Successfully pulled image "app:1" in ')
+    assert world.events.messages[1].endswith("Image size: 7 bytes.")
+    assert world.events.messages[2] == (
+        'Container image "app:1" already present on machine and can be accessed by the pod'
+    )
+    assert world.events.all[0][0].fieldPath == "spec.containers{main}"
+
+
+async def test_a_failed_pull_backs_off_and_is_tried_again():
+    """ErrImagePull, then ImagePullBackOff for 10 s, then the next try, then 20 s."""
+    world = _World()
+    world.runtime.pull_error = NotFound("app:1: not found")
+    first = await world.problem()
+    assert (first.reason, first.message, first.retry_after_s) == ("ErrImagePull", "app:1: not found", 10)
+    waiting = await world.problem()
+    assert waiting.reason == "ImagePullBackOff"
+    assert waiting.message == 'Back-off pulling image "app:1": ErrImagePull: app:1: not found'
+    assert world.events.messages[-2:] == ['Back-off pulling image "app:1"', "Error: ImagePullBackOff"]
+    await world.clock.advance(10)
+    assert (await world.problem()).retry_after_s == 20
+    assert len(world.runtime.pulls) == 2
+    await world.clock.advance(20)
+    world.runtime.pull_error = None
+    assert await world.ensure() == "sha256:app:1"
+
+
+async def test_pulls_of_one_image_at_once_are_one_pull():
+    """Twenty pods that want an image at once cost one download."""
+    world = _World()
+    world.runtime.during_pull = lambda: world.clock.sleep(5)
+    assert set(await asyncio.gather(*(world.ensure() for _ in range(20)))) == {"sha256:app:1"}
+    assert len(world.runtime.pulls) == 1
+
+
+async def test_a_cancelled_pull_is_taken_over():
+    """Where the pod that pulls is deleted, another one that waits goes on."""
+    world = _World()
+    world.runtime.during_pull = lambda: world.clock.sleep(5)
+    leader = asyncio.ensure_future(world.ensure())
+    follower = asyncio.ensure_future(world.ensure())
+    await world.clock.advance(1)
+    leader.cancel()
+    assert await follower == "sha256:app:1"
+    assert len(world.runtime.pulls) == 2
+    assert leader.cancelled()
+
+
+async def test_never_and_wrong_names_have_reasons_of_their_own():
+    """ErrImageNeverPull and InvalidImageName are what users look for."""
+    world = _World()
+    never = await world.problem("app:1", "Never")
+    assert (never.reason, never.message) == (
+        "ErrImageNeverPull",
+        'Container image "app:1" is not present with pull policy of Never',
+    )
+    assert (await world.problem("App:1")).reason == "InvalidImageName"
+    assert "InspectFailed" in world.events.reasons
+
+
+async def test_pull_secrets_are_used_and_missing_ones_are_told():
+    """Each fitting credential is tried; a secret that is not there is an event, not an error."""
+    world = _World()
+    auths = {"r.example.com": {"username": "u", "password": "p"}, "other.example.com": {"username": "x"}}
+    await world.server.api().create(SECRETS, _secret({"auths": auths}))
+    await world.ensure(
+        "r.example.com/app:1",
+        imagePullSecrets=[LocalObjectReference(name="pull"), LocalObjectReference(name="gone")],
+    )
+    [(_, auth)] = world.runtime.pulls
+    assert auth == cri.AuthConfig(username="u", password="p", server_address="r.example.com")
+    assert (
+        "Unable to retrieve some image pull secrets (gone); attempting to pull the image may not succeed."
+        in world.events.messages
+    )
