@@ -124,7 +124,9 @@ class Allocator:
             await self._try(key, holding[key])
         orphans = {claim.key: claim.revision for claim in claims if claim.key not in holding}
         for key, revision in orphans.items():
-            if suspects.get(key) == revision and isinstance(await self._storage.delete(key, revision), Written):
+            if suspects.get(key) == revision and isinstance(
+                await self._storage.delete(key, revision), Written
+            ):
                 self._log.warning("claim_without_service_deleted", claim=key)
         return {key: revision for key, revision in orphans.items() if suspects.get(key) != revision}
 

@@ -1,41 +1,127 @@
 """The kubelets, as the apiserver dials them: logs, exec and attach of the containers on a node.
 
-A kubelet's address is what its Node object says: the InternalIP (else the Hostname) and the port of its daemon
-endpoint. Channels are kept while somebody uses them, and for a while after.
+A kubelet's address is what its Node object says: the InternalIP (else another one) and the port of its daemon
+endpoint. A few channels are kept open after their use, since whoever reads one log reads another.
 """
 
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
+
+import msgspec
 
 from apiserver.authentication import SELF
 from apiserver.registry import Registry
 from apiserver.request import Request
 from machinery.client.tls import ClientTls
-from machinery.model.errors import ApiError, NotFound, Unavailable
+from machinery.model.errors import ApiError, BadRequest, NotFound, Unavailable
 
 if TYPE_CHECKING:
     import grpc.aio
 
+    Seam = Callable[[grpc.aio.Channel, str], Any]
+
+NODE_SERVICE: Final = "kubarium.node.v1.Node"
 _ADDRESS_TYPES: Final = ("InternalIP", "Hostname", "ExternalIP")
 _DEFAULT_PORT: Final = 10250
-_MOST: Final = 64  # channels that are kept open
-NODE_SERVICE: Final = "kubarium.node.v1.Node"
+_KEPT: Final = 32  # channels that stay open while nobody uses them
+
+
+@dataclass(slots=True)
+class _Line:
+    channel: Any
+    stub: Any
+    users: int = 0
 
 
 class Kubelets:
-    """Channels to the kubelets of the cluster."""
+    """Channels to the kubelets of the cluster.
 
-    def __init__(self, registry: Registry, tls: ClientTls) -> None:
+    `seam(channel, node)` is where a fault plan takes hold of a channel; without it, nothing does.
+    """
+
+    def __init__(self, registry: Registry, tls: ClientTls, *, seam: Seam | None = None) -> None:
         self._registry = registry
         self._tls = tls
-        self._channels: OrderedDict[str, tuple[grpc.aio.Channel, Any]] = OrderedDict()
-        self._users: dict[str, int] = {}
+        self._seam = seam
+        self._lines: OrderedDict[str, _Line] = OrderedDict()
+
+    @asynccontextmanager
+    async def node(self, name: str) -> AsyncIterator[Any]:
+        """Give the stub of a node's `Node` service while inside; errors of its calls become ApiErrors.
+
+        Raises:
+            Unavailable: the kubelet cannot be reached.
+        """
+        import grpc.aio
+
+        from machinery.wire.status import from_rpc
+
+        address = await self._address(name)
+        line = self._line(address, name)
+        line.users += 1
+        try:
+            yield line.stub
+        except grpc.aio.AioRpcError as error:
+            raise _named(from_rpc(error), name, address) from error
+        finally:
+            line.users -= 1
+            await self._trim()
 
     async def aclose(self) -> None:
         """Close every channel."""
-        channels, self._channels = self._channels, OrderedDict()
-        for channel, _ in channels.values():
-            await channel.close()
+        lines, self._lines = self._lines, OrderedDict()
+        for line in lines.values():
+            await line.channel.close()
+
+    def _line(self, address: str, node: str) -> _Line:
+        from machinery.pb import node_pb2
+        from machinery.wire.services import Stub, secure_channel
+
+        line = self._lines.get(address)
+        if line is None:
+            channel = secure_channel(address, self._tls.grpc_credentials())
+            seamed = self._seam(channel, node) if self._seam else channel
+            stub = Stub(seamed, node_pb2.DESCRIPTOR.services_by_name["Node"], NODE_SERVICE)
+            line = self._lines[address] = _Line(channel, stub)
+        self._lines.move_to_end(address)
+        return line
+
+    async def _trim(self) -> None:
+        idle = [address for address, line in self._lines.items() if not line.users]
+        for address in idle[: max(0, len(idle) - _KEPT)]:
+            await self._lines.pop(address).channel.close()
+
+    async def _address(self, name: str) -> str:
+        request = Request(user=SELF, verb="get", resource="nodes", name=name, resource_version="0")
+        try:
+            reply = await self._registry.get(request)
+        except NotFound as error:
+            raise BadRequest(f'the node "{name}" of the pod does not exist') from error
+        return address_of(name, msgspec.json.decode(reply.json))
+
+
+def address_of(name: str, node: dict[str, Any]) -> str:
+    """Give host:port of a node's kubelet.
+
+    Raises:
+        Unavailable: the node has not said yet where it is.
+    """
+    status = node.get("status") or {}
+    known = {each.get("type"): each.get("address", "") for each in status.get("addresses") or ()}
+    host = next((known[kind] for kind in _ADDRESS_TYPES if known.get(kind)), "")
+    if not host:
+        raise Unavailable(f'the node "{name}" has no address yet')
+    port = ((status.get("daemonEndpoints") or {}).get("kubeletEndpoint") or {}).get("Port") or _DEFAULT_PORT
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+def _named(error: ApiError, node: str, address: str) -> ApiError:
+    """Say which kubelet it was, where the kubelet did not speak itself."""
+    if isinstance(error, Unavailable):
+        return Unavailable(f'the kubelet of node "{node}" at {address} cannot be reached: {error.message}')
+    return error

@@ -21,7 +21,7 @@ _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder(dict[str, Any]).decode
 
 
-class Unreadable(ValueError):
+class Unreadable(ValueError):  # noqa: N818 - it says what the value is
     """A stored value is no object."""
 
 
@@ -44,6 +44,11 @@ def encode(obj: Json) -> bytes:
         meta = {key: value for key, value in meta.items() if key != "resourceVersion"}
     rest = {key: value for key, value in obj.items() if key not in _FIRST}
     return _encode({"apiVersion": obj["apiVersion"], "kind": obj["kind"], "metadata": meta, **rest})
+
+
+def to_json(value: Json) -> bytes:
+    """Write what is not stored: a Status, a Scale."""
+    return _encode(value)
 
 
 def decode(data: bytes) -> Json:

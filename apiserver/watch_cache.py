@@ -72,6 +72,10 @@ class WatchCache:
         """Give one object."""
         return self._objects.get(place)
 
+    def every(self) -> list[CachedObject]:
+        """Give all objects in order of namespace and name."""
+        return [self._objects[place] for place in self._places]
+
     def list(self, selected: Selected) -> Sequence[CachedObject]:
         """Give the selected objects in order of namespace and name."""
         found = [self._objects[place] for place in self._in(selected.namespace)]

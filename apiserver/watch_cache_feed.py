@@ -40,6 +40,7 @@ class Feed:
         self._by_prefix = {cache.kind.storage_prefix: cache for cache in self._caches.values()}
         self._log = log
         self.revision = 0  # everything up to it was told
+        self.problem = "reading the state from etcd"  # "" while the store's watch is up
         self._loaded = False
         self._caught_up = asyncio.Event()
         self._waiting: list[tuple[int, int, asyncio.Future[None]]] = []
@@ -60,6 +61,17 @@ class Feed:
         """Return when the caches are filled."""
         await self._caught_up.wait()
 
+    async def filled(self, within_s: float) -> bool:
+        """Wait until the caches are filled; False if that takes longer than `within_s` wall seconds."""
+        if self._caught_up.is_set():
+            return True
+        try:
+            async with asyncio.timeout(within_s):
+                await self._caught_up.wait()
+        except TimeoutError:
+            return False
+        return True
+
     async def run(self) -> None:
         """Follow the store for ever; what breaks is logged once and tried again."""
         failures = 0
@@ -70,6 +82,7 @@ class Feed:
                 async with aclosing(self._storage.watch("", self.revision)) as batches:
                     async for batch in batches:
                         failures = self._told_again(failures)
+                        self.problem = ""
                         self._take(batch)
             except Expired as error:
                 self._log.warning("watch_cache_reload", error=error)
@@ -78,6 +91,7 @@ class Feed:
                 if not failures:
                     self._log.error("etcd_unavailable", error=error)
                 failures += 1
+                self.problem = error.message
                 await asyncio.sleep(_RETRY.delay(failures))
 
     async def probe(self) -> None:

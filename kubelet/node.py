@@ -41,7 +41,7 @@ from machinery.client.waiting import event_within
 from machinery.model.backoff import Backoff
 from machinery.model.clock import Clock
 from machinery.model.conditions import is_true
-from machinery.model.errors import AlreadyExists, ApiError, NotFound
+from machinery.model.errors import AlreadyExists, ApiError, NotFound, NotImplementedHere
 from machinery.model.k8s.core_v1 import Node as NodeObject
 from machinery.model.k8s.core_v1 import NodeStatus
 from machinery.model.log import SILENT, EventLog
@@ -265,7 +265,7 @@ class Node:
     async def _learn_driver(self) -> None:
         try:
             config = await self._runtime.runtime_config()
-        except ApiError:  # older runtimes do not tell
+        except NotImplementedHere:  # older runtimes do not tell
             return
         if config.HasField("linux") and config.linux.cgroup_driver == cri.SYSTEMD and self._cgroups.root:
             self._cgroups.driver = "systemd"

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Final
+
+SYSTEM_PATH: Final = "/usr/sbin:/sbin"  # where these programs are on systems whose PATH is for users
 
 
 class CommandError(Exception):
@@ -27,10 +31,13 @@ async def run_command(argv: Sequence[str], text: str = "", *, timeout_s: float) 
         CommandError: it is not installed, or takes longer than `timeout_s` wall seconds.
     """
     pipe = asyncio.subprocess.PIPE
+    program = _find(argv[0])
     try:
-        process = await asyncio.create_subprocess_exec(*argv, stdin=pipe, stdout=pipe, stderr=pipe)
+        process = await asyncio.create_subprocess_exec(
+            program, *argv[1:], stdin=pipe, stdout=pipe, stderr=pipe
+        )
     except OSError as error:
-        raise CommandError(f"{argv[0]} cannot be started: {error}; install it on the node") from error
+        raise CommandError(f"{program} cannot be started: {error}") from error
     try:
         async with asyncio.timeout(timeout_s):
             out, err = await process.communicate(text.encode())
@@ -53,3 +60,10 @@ async def succeed(argv: Sequence[str], text: str = "", *, timeout_s: float) -> s
     if output.code:
         raise CommandError(f"{' '.join(argv)} ended with {output.code}: {output.errors.strip()}")
     return output.text
+
+
+def _find(program: str) -> str:
+    found = shutil.which(program) or shutil.which(program, path=SYSTEM_PATH)
+    if not found:
+        raise CommandError(f"there is no {program} on this node: install it")
+    return found

@@ -17,7 +17,7 @@ import msgspec
 from apiserver.core import causes
 from machinery.model.errors import BadRequest, Cause, Expired, Invalid
 
-TOKEN_VERSION: Final = "meta.k8s.io/v1"
+_VERSION: Final = "meta.k8s.io/v1"
 EXACT: Final = "Exact"
 NOT_OLDER_THAN: Final = "NotOlderThan"
 _MATCH: Final = "resourceVersionMatch"
@@ -32,7 +32,7 @@ class Continue:
 
     def encode(self) -> str:
         """Write it as a token."""
-        token = msgspec.json.encode({"v": TOKEN_VERSION, "rv": self.revision, "start": self.start})
+        token = msgspec.json.encode({"v": _VERSION, "rv": self.revision, "start": self.start})
         return urlsafe_b64encode(token).rstrip(b"=").decode()
 
 
@@ -51,13 +51,13 @@ def decode_continue(token: str, namespace: str) -> Continue:
         raw = msgspec.json.decode(urlsafe_b64decode(token + "=" * (-len(token) % 4)))
     except (ValueError, msgspec.MsgspecError) as error:
         raise _not_valid(str(error)) from error
-    if not isinstance(raw, dict) or raw.get("v") != TOKEN_VERSION:
+    if not isinstance(raw, dict) or raw.get("v") != _VERSION:
         raise _not_valid("the server does not recognize this encoded version")
     revision, start = raw.get("rv"), raw.get("start")
     if not isinstance(revision, int) or revision <= 0:
-        raise _not_valid(f"incorrect encoded start resourceVersion (version {TOKEN_VERSION})")
+        raise _not_valid(f"incorrect encoded start resourceVersion (version {_VERSION})")
     if not isinstance(start, str) or not start:
-        raise _not_valid(f"encoded start key empty (version {TOKEN_VERSION})")
+        raise _not_valid(f"encoded start key empty (version {_VERSION})")
     if namespace and not start.startswith(f"{namespace}/"):
         raise _not_valid(f"it begins outside of the namespace {namespace}")
     return Continue(revision, start)

@@ -91,9 +91,7 @@ def is_address(text: str) -> bool:
 def needs_address(obj: Json) -> bool:
     """Tell whether a Service is to get an address."""
     service = spec(obj)
-    return (
-        service.get("type") != "ExternalName" and not service.get("clusterIP") and not is_headless(service)
-    )
+    return service.get("type") != "ExternalName" and not service.get("clusterIP") and not is_headless(service)
 
 
 def with_address(obj: Json, address: str) -> Json:
@@ -133,7 +131,9 @@ def claim_of(key: str, obj: Json, now: str) -> bytes:
         "metadata": {
             "name": key.rpartition("/")[2],
             "creationTimestamp": now,
-            "uid": meta.get("uid", ""),  # of the Service: one of the same name that comes later is another one
+            "uid": meta.get(
+                "uid", ""
+            ),  # of the Service: one of the same name that comes later is another one
             **({"labels": labels} if is_ip else {}),
         },
         "spec": {"parentRef": parent},

@@ -1,12 +1,12 @@
 """The registry: the one path of every read and every write, whichever door it came through.
 
-    facade        what a door calls; finds the kind and the part that serves the request
-    reads         get, list, watch: from the watch cache, or from the store where a revision asks for it
-    writes        create, update, patch: read → admit → prepare → allocate → check → store
-    deletion      delete and deletecollection
-    subresources  status, scale, binding, eviction, finalize
-    modify        how all of them store: compare and set, again from the live object where the cache was behind
-    admitting     looks up what admission asks about
+facade        what a door calls; finds the kind and the part that serves the request
+reads         get, list, watch: from the watch cache, or from the store where a revision asks for it
+writes        create, update, patch: read → admit → prepare → allocate → check → store
+deletion      delete and deletecollection
+subresources  status, scale, binding, eviction, finalize
+modify        how all of them store: compare and set, again from the live object where the cache was behind
+admitting     looks up what admission asks about
 """
 
 from __future__ import annotations

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import random
 import uuid
-from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, Protocol
 
 from apiserver.allocation import Allocator
 from apiserver.causes import Causes
 from apiserver.core.admission import Settings
 from apiserver.core.kinds import Kind, WriteContext
 from apiserver.core.schema import Schemas
-from apiserver.request import Request
+from apiserver.core.values import Json
+from apiserver.request import Request, UserInfo
 from apiserver.storage.interface import Storage
 from apiserver.watch_cache import WatchCache
 from apiserver.watch_cache_feed import Feed
@@ -23,11 +23,27 @@ from machinery.model.errors import Unavailable
 
 PATIENCE_S: Final = 5.0  # wall seconds that a request waits for a cache that is still being filled
 
-Guard = Callable[[Request], Awaitable[None]]
+
+class Guard(Protocol):
+    """What the registry asks about a write that turns out to be more than its verb says (`apiserver.gate.Gate`)."""
+
+    async def admit(self, request: Request) -> None:
+        """Let the create that a PUT turns out to be pass, or raise Forbidden."""
+        ...
+
+    async def admit_grant(self, user: UserInfo, kind: Kind, new: Json, old: Json | None) -> None:
+        """Let a write of a role or binding pass, or raise Forbidden."""
+        ...
 
 
-async def no_guard(_request: Request) -> None:
-    """Let everybody (bootstrap, and tests without a gate)."""
+class NoGuard:
+    """Lets everybody do everything: for a registry without a gate."""
+
+    async def admit(self, request: Request) -> None:
+        """Let it pass."""
+
+    async def admit_grant(self, user: UserInfo, kind: Kind, new: Json, old: Json | None) -> None:
+        """Let it pass."""
 
 
 @dataclass(slots=True)
@@ -40,8 +56,8 @@ class Parts:
     clock: Clock
     causes: Causes
     allocator: Allocator
-    settings: Settings = Settings()
-    guard: Guard = no_guard  # authorizes the create that a PUT or a patch turns out to be
+    settings: Settings = field(default_factory=Settings)
+    guard: Guard = field(default_factory=NoGuard)
     random: random.Random = field(default_factory=random.Random)
 
     def now(self) -> str:
@@ -50,7 +66,9 @@ class Parts:
 
     def context(self) -> WriteContext:
         """Give the facts of a write."""
-        return WriteContext(self.now(), str(uuid.UUID(int=self.random.getrandbits(128), version=4)), self.suffix())
+        return WriteContext(
+            self.now(), str(uuid.UUID(int=self.random.getrandbits(128), version=4)), self.suffix()
+        )
 
     def suffix(self) -> str:
         """Give five random letters."""

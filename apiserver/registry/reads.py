@@ -5,7 +5,7 @@ https://kubernetes.io/docs/reference/using-api/api-concepts/#resource-versions
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import MutableSequence, Sequence
 from typing import Final
 
 from apiserver import objects
@@ -134,13 +134,13 @@ class Reads:
 
     async def _read_page(
         self, kind: Kind, selected: Selected, page: listing.Continue, limit: int
-    ) -> tuple[list[CachedObject], int]:
+    ) -> tuple[Sequence[CachedObject], int]:
         """Give the selected objects of a page, and how many may follow."""
         head = f"{kind.storage_prefix}/"
         prefix = f"{head}{selected.namespace}/" if selected.namespace else head
         start = head + page.start if page.start else ""
         size = _CHUNK if limit and selected.by_selectors else limit
-        found: list[CachedObject] = []
+        found: MutableSequence[CachedObject] = []
         while True:
             chunk = await self._parts.storage.list(prefix, revision=page.revision, limit=size, start=start)
             for index, item in enumerate(chunk.items):

@@ -88,9 +88,7 @@ class Writes:
     def read_body(self, kind: Kind, request: Request, *, name: str = "") -> writes.Read:
         """Read the object of a request."""
         validation = writes.field_validation(request.writing.field_validation)
-        raw, duplicates = read_json(
-            request.body, find_duplicates=validation is not FieldValidation.IGNORE
-        )
+        raw, duplicates = read_json(request.body, find_duplicates=validation is not FieldValidation.IGNORE)
         return writes.read(
             self._parts.schemas,
             kind,
@@ -120,15 +118,14 @@ class Writes:
         admitted = await self._admitting.admit(attributes, obj, None)
         stamped = writes.prepare_create(kind, admitted, self._parts.context())
         claims = await self._claims(kind, stamped, None, dry_run=request.writing.dry_run)
-        return await _checked(claims, lambda: writes.check_create(kind, claims.obj))
+        return await self._checked(kind, request, claims, None)
 
     async def replacement(self, kind: Kind, request: Request, new: Json, old: Json) -> Step:
         """Admit and prepare what is to stand in an object's place; removes it where nothing keeps it any more."""
         admitted = await self._admitting.admit(self.attributes(kind, request, request.name), new, old)
         stamped = writes.prepare_update(kind, admitted, old, self._parts.context())
         claims = await self._claims(kind, stamped, old, dry_run=request.writing.dry_run)
-        put = await _checked(claims, lambda: writes.check_update(kind, claims.obj, old))
-        return self.settled(kind, put, old)
+        return self.settled(kind, await self._checked(kind, request, claims, old), old)
 
     async def new_status(self, kind: Kind, request: Request, new: Json, old: Json) -> Step:
         """The same for a write to the status subresource."""
@@ -141,7 +138,7 @@ class Writes:
         if deletion.is_over(kind, put.obj, old):
             claims = self._parts.allocator.released(old) if kind.group_resource == "services" else put.claims
             return Gone(put.obj, claims)
-        return Same(old) if put.obj == _without_version(old) else put
+        return Same(old) if put.obj == without_version(old) else put
 
     def attributes(self, kind: Kind, request: Request, name: str) -> Attributes:
         """Describe a request to admission."""
@@ -172,8 +169,21 @@ class Writes:
         version = metadata(obj).get("resourceVersion", "")
         if not kind.create_on_update or version not in {"", "0"}:
             raise answers.not_found(kind, request.name)
-        await self._parts.guard(replace(request, verb="create"))
-        return await self.new_object(kind, request, _without_version(obj))
+        await self._parts.guard.admit(replace(request, verb="create"))
+        return await self.new_object(kind, request, without_version(obj))
+
+    async def _checked(self, kind: Kind, request: Request, claims: Claims, old: Json | None) -> Put:
+        """Check what is to be stored; what was claimed for it is dropped where it is refused."""
+        try:
+            if old is None:
+                writes.check_create(kind, claims.obj)
+            else:
+                writes.check_update(kind, claims.obj, old)
+            await self._parts.guard.admit_grant(request.user, kind, claims.obj, old)
+        except ApiError:
+            await claims.drop()
+            raise
+        return Put(claims.obj, claims)
 
     async def _claims(self, kind: Kind, new: Json, old: Json | None, *, dry_run: bool) -> Claims:
         if kind.group_resource != "services":
@@ -213,21 +223,13 @@ def patch_of(request: Request) -> Any:
     return read_any(request.body)
 
 
-async def _checked(claims: Claims, check: Any) -> Put:
-    try:
-        check()
-    except ApiError:
-        await claims.drop()
-        raise
-    return Put(claims.obj, claims)
-
-
 def _warned(reply: ObjectReply, warnings: tuple[str, ...]) -> ObjectReply:
     if not warnings:
         return reply
     return ObjectReply(reply.json, reply.uid, reply.revision, reply.created, warnings)
 
 
-def _without_version(obj: Json) -> Json:
+def without_version(obj: Json) -> Json:
+    """Give the object as it is stored."""
     meta = {key: value for key, value in obj["metadata"].items() if key != "resourceVersion"}
     return {**obj, "metadata": meta}

@@ -22,6 +22,8 @@ from machinery.pb import etcd_pb2
 from machinery.wire.services import CHANNEL_OPTIONS, Stub
 
 R = TypeVar("R")
+Seam = Callable[[grpc.aio.Channel], grpc.aio.Channel]
+"""Puts something between the client and a channel: a fault plan."""
 
 _SERVICES: Final = etcd_pb2.DESCRIPTOR.services_by_name
 
@@ -68,9 +70,10 @@ class Endpoints:
         *,
         attempt_timeout_s: float,
         interceptors: Sequence[grpc.aio.ClientInterceptor] = (),
+        seam: Seam = lambda channel: channel,
     ) -> None:
         credentials = tls.credentials() if tls else None
-        self._members = [_connect(_address(url), credentials, interceptors) for url in servers]
+        self._members = [_connect(_address(url), credentials, interceptors, seam) for url in servers]
         self._current = 0
         self._attempt_timeout_s = attempt_timeout_s  # wall seconds for one member
 
@@ -145,13 +148,14 @@ def _connect(
     address: str,
     credentials: grpc.ChannelCredentials | None,
     interceptors: Sequence[grpc.aio.ClientInterceptor],
+    seam: Seam,
 ) -> Member:
     options: Any = CHANNEL_OPTIONS
     if credentials is None:
-        return Member(address, grpc.aio.insecure_channel(address, options, interceptors=list(interceptors)))
-    return Member(
-        address, grpc.aio.secure_channel(address, credentials, options, interceptors=list(interceptors))
-    )
+        channel = grpc.aio.insecure_channel(address, options, interceptors=list(interceptors))
+    else:
+        channel = grpc.aio.secure_channel(address, credentials, options, interceptors=list(interceptors))
+    return Member(address, seam(channel))
 
 
 def _address(url: str) -> str:

@@ -17,7 +17,7 @@ from typing import Any, Final
 
 import grpc.aio
 
-from apiserver.storage.endpoints import Endpoints, EtcdTls, Member, to_error
+from apiserver.storage.endpoints import Endpoints, EtcdTls, Member, Seam, to_error
 from apiserver.storage.interface import (
     Differs,
     EventBatch,
@@ -48,10 +48,11 @@ class EtcdStorage:
         tls: EtcdTls | None = None,
         *,
         interceptors: Sequence[grpc.aio.ClientInterceptor] = (),
+        seam: Seam = lambda channel: channel,
         attempt_timeout_s: float = ATTEMPT_TIMEOUT_S,
     ) -> None:
         self._endpoints = Endpoints(
-            servers, tls, attempt_timeout_s=attempt_timeout_s, interceptors=interceptors
+            servers, tls, attempt_timeout_s=attempt_timeout_s, interceptors=interceptors, seam=seam
         )
         self._leases = _SharedLeases(self._endpoints)
 

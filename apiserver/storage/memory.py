@@ -24,7 +24,6 @@ from apiserver.storage.interface import (
 )
 from machinery.model.errors import BadRequest, Expired
 
-
 _Snapshot: TypeAlias = tuple[list[str], dict[str, Stored]]  # the keys in order, and what each holds
 
 

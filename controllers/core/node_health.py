@@ -117,7 +117,7 @@ class Zones:
         return self._change(name, None)
 
     def disruption(self, zone: str) -> Disruption:
-        """Judge a zone. (Zones that are wholly down beside others that are not keep the normal rate.)"""
+        """Judge a zone. A zone that is wholly down beside others keeps the normal rate."""
         if self._total and not any(self._ready.values()):
             return Disruption(everything=True, evictions_per_s=0.0)
         total, ready = self._total[zone], self._ready[zone]

@@ -6,11 +6,12 @@ the last status that the API knows goes on: history is never forgotten, and an e
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence, Set as AbstractSet
+from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Any, Final
 
-from kubelet.core.containers import UNPROBED, ProbeStates, probe_state
+from kubelet.core.containers import ProbeStates, probe_state
 from kubelet.core.observed import ContainerState as State
 from kubelet.core.observed import ObservedContainer, ObservedPod
 from machinery.model.clock import Timescale
@@ -51,7 +52,7 @@ class Facts:
     now_s: float
     timescale: Timescale
     runtime: str = "docker"  # its name, as in docker://…
-    probes: ProbeStates = UNPROBED
+    probes: ProbeStates = field(default_factory=dict)
     waiting: Mapping[str, Waiting] = field(default_factory=dict)  # by container name
     starting: Mapping[str, int] = field(default_factory=dict)  # name → attempt whose start is not over yet
     failed_starts: AbstractSet[str] = frozenset()
@@ -144,6 +145,7 @@ def _unseen_status(facts: Facts, container: Container, told: ContainerStatus | N
         state=state,
         lastState=last or ContainerState(),
         started=False,
+        ready=False,
     )
 
 
@@ -154,10 +156,12 @@ def _fresh_status(facts: Facts, container: Container, told: ContainerStatus | No
     return ContainerStatus(
         name=container.name,
         image=container.image,
+        imageID="",
         restartCount=told.restartCount if told else 0,
         state=waiting,
         lastState=ContainerState(),
         started=False,
+        ready=False,
     )
 
 
@@ -170,7 +174,7 @@ def _waiting(waiting: Waiting) -> ContainerState:
     return ContainerState(waiting=ContainerStateWaiting(reason=waiting.reason, message=waiting.message))
 
 
-def _common(container: Container, run: ObservedContainer, facts: Facts) -> dict[str, str | int]:
+def _common(container: Container, run: ObservedContainer, facts: Facts) -> dict[str, Any]:
     return {
         "name": container.name,
         "image": run.image or container.image,
@@ -180,7 +184,7 @@ def _common(container: Container, run: ObservedContainer, facts: Facts) -> dict[
     }
 
 
-def _declared(container: Container) -> dict[str, object]:
+def _declared(container: Container) -> dict[str, Any]:
     """Give what of the spec is in force: containers are made with it and not resized afterwards."""
     resources = container.resources or ResourceRequirements()
     return {

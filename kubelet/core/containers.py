@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final
 
 from machinery.model.k8s.core_v1 import Container, Pod
 from machinery.model.pods import is_sidecar
@@ -22,7 +21,6 @@ class ProbeState:
 
 
 ProbeStates = Mapping[str, ProbeState]  # by container id
-UNPROBED: Final[ProbeStates] = {}
 
 
 def probe_state(container: Container, container_id: str, probes: ProbeStates) -> ProbeState:

@@ -10,16 +10,20 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Final
 
+import msgspec
+
 from kubelet.core.container_status import Facts, Waiting
-from kubelet.core.containers import UNPROBED, ProbeStates
+from kubelet.core.containers import ProbeStates
 from kubelet.core.instructions import Action, KillContainer, StartContainer
 from kubelet.core.observed import ContainerState, ObservedContainer, ObservedPod
 from kubelet.core.pod_actions import Situation, Wait
+from kubelet.core.pod_conditions import OWNED
 from kubelet.core.pod_status import Verdict
 from kubelet.core.restart import CrashBackoff
 from kubelet.core.termination import Deadline
 from machinery.model.clock import Timescale
 from machinery.model.k8s.core_v1 import Pod, PodStatus
+from machinery.model.pods import is_terminal
 
 
 class Stage(Enum):
@@ -35,7 +39,7 @@ class Stage(Enum):
 class Surroundings:
     """What a life needs to know of its node."""
 
-    timescale: Timescale = Timescale()
+    timescale: Timescale = field(default_factory=Timescale)
     runtime: str = "docker"
     host_ips: tuple[str, ...] = ()
 
@@ -70,7 +74,7 @@ class Life:
     retries: Mapping[str, Retry] = field(default_factory=dict)  # by key of the action that failed
     backoffs: Mapping[str, CrashBackoff] = field(default_factory=dict)  # by container name
     waits: Mapping[str, Wait] = field(default_factory=dict)  # by container name
-    probes: ProbeStates = UNPROBED
+    probes: ProbeStates = field(default_factory=dict)
     failed_starts: frozenset[str] = frozenset()
     verdict: Verdict | None = None  # decided before the ending begins
     ending: Ending | None = None
@@ -128,7 +132,7 @@ class Life:
         if self.stage is Stage.SYNCING:
             waiting |= {name: Waiting(wait.reason, wait.message) for name, wait in self.waits.items()}
         return Facts(
-            pod=self.pod,
+            pod=msgspec.structs.replace(self.pod, status=self._latest_status()),
             observed=self.observed,
             now_s=now_s,
             timescale=around.timescale,
@@ -139,6 +143,18 @@ class Life:
             failed_starts=self.failed_starts,
             is_ending=self.stage in _ENDED,
         )
+
+    def _latest_status(self) -> PodStatus:
+        """Give the status to go on from: the one handed on last, which the API may not show yet.
+
+        Conditions of others, and a terminal phase that somebody else has set, are the API's.
+        """
+        known, told = self.pod.status, self.told
+        if told is None or is_terminal(self.pod):
+            return known
+        conditions = [each for each in known.conditions if each.type not in OWNED]
+        conditions += [each for each in told.conditions if each.type in OWNED]
+        return msgspec.structs.replace(told, conditions=conditions)
 
     def visible(self) -> list[ObservedContainer]:
         """Give the containers that run and whose start, postStart included, is over."""

@@ -11,11 +11,12 @@ does not start twice what is on its way (`busy`).
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Set as AbstractSet
+from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from typing import Final
 
-from kubelet.core.containers import UNPROBED, ProbeState, ProbeStates, probe_state
+from kubelet.core.containers import ProbeState, ProbeStates, probe_state
 from kubelet.core.labels import container_hash
 from kubelet.core.observed import ContainerState, ObservedContainer, ObservedPod, ObservedSandbox
 from kubelet.core.restart import CrashBackoff, back_off_message, backoff_left, should_restart
@@ -76,7 +77,7 @@ class Situation:
     observed: ObservedPod
     now_s: float
     backoffs: Mapping[str, CrashBackoff] = field(default_factory=dict)  # by container name
-    probes: ProbeStates = UNPROBED
+    probes: ProbeStates = field(default_factory=dict)
     busy: AbstractSet[str] = frozenset()  # names of containers that are being started or killed
     failed_starts: AbstractSet[str] = frozenset()  # ids of created containers that could not be started
 
@@ -158,10 +159,7 @@ class _Steps:
     def plan(self) -> None:
         init_over = self._is_initialized()
         for container in self._pod.spec.initContainers:
-            if is_sidecar(container):
-                passed = self._sidecar(container)
-            else:
-                passed = init_over or self._init(container)
+            passed = self._sidecar(container) if is_sidecar(container) else init_over or self._init(container)
             if not passed and not init_over:
                 return
         self._main()

@@ -31,8 +31,8 @@ from kubelet.core.instructions import (
     PodGone,
     PodRejected,
     PodSeen,
-    Problem,
     ProbesSeen,
+    Problem,
     Record,
     Run,
     RunSandbox,
@@ -153,7 +153,7 @@ def _enter(life: Life, stage: Stage, now_s: float, out: list[Instruction]) -> Li
 # --- what a stimulus changes
 
 
-def _absorb(life: Life, stimulus: Stimulus, now_s: float) -> Life:
+def _absorb(life: Life, stimulus: Stimulus, now_s: float) -> Life:  # noqa: PLR0911 - one for each stimulus
     match stimulus:
         case PodSeen(pod):
             return _with_pod(replace(life, is_known=True, pod=pod), now_s)
@@ -267,8 +267,10 @@ def _sync_actions(life: Life, plan: Plan, now_s: float) -> list[Action]:
 
 def _with_waits(life: Life, plan: Plan, out: list[Instruction]) -> Life:
     """Note who has to wait for a restart; whoever begins to wait is told about as an event."""
-    for name in plan.waits.keys() - life.waits.keys():
-        out.append(Record(WARNING, "BackOff", _back_off_text(life.pod, name), container=name))
+    out += [
+        Record(WARNING, "BackOff", _back_off_text(life.pod, name), container=name)
+        for name in sorted(plan.waits.keys() - life.waits.keys())
+    ]
     waits: dict[str, Wait] = dict(plan.waits)
     return replace(life, waits=waits, is_over=plan.is_over)
 

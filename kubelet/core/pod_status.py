@@ -37,14 +37,15 @@ def compute_status(facts: Facts, host_ips: Sequence[str], verdict: Verdict | Non
     pod = facts.pod
     inits = container_statuses(facts, pod.spec.initContainers)
     mains = container_statuses(facts, pod.spec.containers)
-    phase = _final_phase(facts, verdict) or compute_phase(pod, inits, mains, is_ending=facts.is_ending)
+    phase = _phase(facts, inits, mains, verdict)
     terminal = phase in {SUCCEEDED, FAILED}
+    judged = verdict if terminal and not is_terminal(pod) else None
     ips = _pod_ips(facts, host_ips)
     status = msgspec.structs.replace(
         pod.status,
         phase=phase,
-        reason=verdict.reason if verdict else pod.status.reason,
-        message=verdict.message if verdict else pod.status.message,
+        reason=judged.reason if judged else pod.status.reason,
+        message=judged.message if judged else pod.status.message,
         startTime=pod.status.startTime or facts.timescale.format(facts.now_s),
         qosClass=pod.status.qosClass or qos_class(pod),
         hostIP=host_ips[0] if host_ips else "",
@@ -98,13 +99,22 @@ def _end_code(status: ContainerStatus) -> int | None:
     return None
 
 
-def _final_phase(facts: Facts, verdict: Verdict | None) -> str:
-    """Give the phase that containers have no say in: one that is final already, or the kubelet's verdict."""
+def _phase(
+    facts: Facts,
+    inits: Sequence[ContainerStatus],
+    mains: Sequence[ContainerStatus],
+    verdict: Verdict | None,
+) -> str:
+    """Give the phase: final if it is so already, and terminal only once nothing runs any more."""
+    known = facts.pod.status.phase
     if is_terminal(facts.pod):
-        return facts.pod.status.phase
-    if verdict is not None and not facts.observed.running():
+        return known
+    if facts.observed.running():
+        phase = compute_phase(facts.pod, inits, mains)
+        return (known or RUNNING) if phase in {SUCCEEDED, FAILED} else phase
+    if verdict is not None:
         return FAILED
-    return ""
+    return compute_phase(facts.pod, inits, mains, is_ending=facts.is_ending)
 
 
 def _init_failed(pod: Pod, inits: Sequence[ContainerStatus]) -> bool:

@@ -20,9 +20,7 @@ def mounts_are_seen(folder: Path) -> bool:
     if os.geteuid() != 0:
         return False
     try:
-        if os.readlink("/proc/self/ns/mnt") == os.readlink("/proc/1/ns/mnt") and os.getpid() != 1:  # noqa: PTH115
-            return True
-        return _is_shared(folder)
+        return _is_machines_namespace() or _is_shared(folder)
     except OSError:
         return False
 
@@ -51,6 +49,16 @@ def unmount_below(folder: Path) -> None:
     """Detach every mount at or below a folder, the innermost first. Idempotent."""
     for point in sorted(_mount_points(folder), key=len, reverse=True):
         _unmount(point)
+
+
+def _is_machines_namespace() -> bool:
+    """Tell whether our mounts are the machine's: a mount's number is unique, so equal ones are the same mount.
+
+    (Comparing /proc/*/ns/mnt would need the right to trace process 1.)
+    """
+    own, first = (Path(f"/proc/{pid}/mountinfo").read_text().splitlines() for pid in ("self", "1"))
+    numbers = {line.split(" ", 1)[0] for line in own}
+    return os.getpid() != 1 and any(line.split(" ", 1)[0] in numbers for line in first)
 
 
 def _mount_points(folder: Path) -> list[str]:

@@ -128,10 +128,10 @@ class Volumes:
 
     async def sweep(self, active_uids: Collection[str]) -> None:
         """Take away what belongs to no pod any more."""
-        for entry in os.scandir(self._pods):
-            if entry.name not in active_uids:
-                self._log.info("orphaned_volumes_removed", pod_uid=entry.name)
-                await self.unmount(entry.name)
+        for pod_uid in os.listdir(self._pods):  # noqa: PTH208 - names are all that is needed
+            if pod_uid not in active_uids:
+                self._log.info("orphaned_volumes_removed", pod_uid=pod_uid)
+                await self.unmount(pod_uid)
 
     def _folder(self, pod: Pod, volume: Volume) -> Path:
         return self._pods / pod.metadata.uid / "volumes" / _FOLDERS[kind_of(volume)] / volume.name

@@ -10,7 +10,7 @@ Errors: a handler turns an `ApiError` into the gRPC code that fits, with the Sta
 from __future__ import annotations
 
 import inspect
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection
 from typing import Any, Final
 
 import grpc
@@ -87,13 +87,19 @@ class Stub:
         raise AttributeError(f"the service has no method {name!r}")
 
 
-def handler(service: ServiceDescriptor, path: str, implementation: object) -> grpc.GenericRpcHandler:
+def handler(
+    service: ServiceDescriptor, path: str, implementation: object, *, serialized: Collection[str] = ()
+) -> grpc.GenericRpcHandler:
     """Serve a service from an object with methods of the proto's own names.
 
     A method is `async def X(self, request, context)`, an async generator where the response is a stream. A
-    method that the object does not have answers UNIMPLEMENTED and says so.
+    method that the object does not have answers UNIMPLEMENTED and says so. `serialized` names the methods whose
+    answers are the message's bytes already.
     """
-    methods = {method.name: _method_handler(method, implementation) for method in service.methods}
+    methods = {
+        method.name: _method_handler(method, implementation, serialized=method.name in serialized)
+        for method in service.methods
+    }
     return grpc.method_handlers_generic_handler(path, methods)
 
 
@@ -102,7 +108,9 @@ def _arity(method: MethodDescriptor) -> str:
     return "_".join("stream" if streaming else "unary" for streaming in sides)
 
 
-def _method_handler(method: MethodDescriptor, implementation: object) -> grpc.RpcMethodHandler:
+def _method_handler(
+    method: MethodDescriptor, implementation: object, *, serialized: bool
+) -> grpc.RpcMethodHandler:
     behaviour = getattr(implementation, method.name, None) or _unbuilt(method)
     if inspect.isasyncgenfunction(behaviour):
         guarded: Callable[..., Any] = _guard_stream(behaviour)
@@ -112,7 +120,7 @@ def _method_handler(method: MethodDescriptor, implementation: object) -> grpc.Rp
     return make(
         guarded,
         request_deserializer=GetMessageClass(method.input_type).FromString,
-        response_serializer=GetMessageClass(method.output_type).SerializeToString,
+        response_serializer=None if serialized else GetMessageClass(method.output_type).SerializeToString,
     )
 
 

@@ -132,7 +132,7 @@ def _write_base(rules: Ruleset, around: Surroundings) -> None:
         "meta l4proto tcp reject with tcp reset",
         "reject with icmp type port-unreachable",
     )
-    rules.chains["masquerade"] = (
+    rules.chains["disguise"] = (
         f"meta mark set meta mark and {0xFFFFFFFF ^ MARK:#x}",
         "masquerade fully-random",
     )
@@ -143,11 +143,11 @@ def _write_base(rules: Ruleset, around: Surroundings) -> None:
 
 def _postrouting(around: Surroundings) -> tuple[str, ...]:
     lines = ["type nat hook postrouting priority 100; policy accept;"]
-    lines.append(f"meta mark and {MARK:#x} == {MARK:#x} goto masquerade")
+    lines.append(f"meta mark and {MARK:#x} == {MARK:#x} goto disguise")
     if pods := around.bridged_pods:
-        lines.append(f"ct status dnat ip saddr {pods} ip daddr {pods} goto masquerade")
+        lines.append(f"ct status dnat ip saddr {pods} ip daddr {pods} goto disguise")
     pods = around.cluster_cidr
-    lines.append(f"ip saddr {pods} ip daddr != {pods} ip daddr != @nodes goto masquerade")
+    lines.append(f"ip saddr {pods} ip daddr != {pods} ip daddr != @nodes goto disguise")
     return tuple(lines)
 
 

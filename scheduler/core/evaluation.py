@@ -70,6 +70,7 @@ class Evaluation:
         self._position = -1
         self._images_version = -1
         self._shares: dict[str, float] = {}
+        self._least: list[int] = []  # for each hard constraint, what the emptiest domain has
 
     def refresh(self) -> None:
         """Judge the nodes that have changed since the last time."""
@@ -82,6 +83,7 @@ class Evaluation:
                 standing.version = -1
         for index in range(len(snapshot.nodes)) if changed is None else changed:
             self._judge(snapshot.nodes[index])
+        self._least = [tally.least() for tally in self._hard]
 
     def candidates(self) -> list[tuple[int, Class]]:
         """Give the classes of nodes that can take the pod, with the points that all of their nodes get.
@@ -237,11 +239,11 @@ class Evaluation:
                 self._enter(index, standing, standing.verdict, standing.score)
 
     def _spread_rejection(self, place: Place) -> Rejection | None:
-        for tally, fact in zip(self._hard, place, strict=False):
+        for tally, fact, least in zip(self._hard, place, self._least, strict=False):
             if fact is None:
                 return topology_spread.UNLABELED
             matching = fact if isinstance(fact, int) else fact.matching
-            if topology_spread.is_skewed(tally.constraint, matching, tally.least()):
+            if topology_spread.is_skewed(tally.constraint, matching, least):
                 return topology_spread.SKEWED
         return None
 

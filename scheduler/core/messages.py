@@ -32,7 +32,9 @@ def unschedulable(nodes: int, rejections: Mapping[Rejection, int], preemption: s
 
 def unbuilt(nodes: int, constraints: Sequence[str]) -> str:
     """Say that no node was looked at, since the pod has constraints that are not understood."""
-    return f"0/{nodes} nodes are available: {', '.join(constraints)}. {preemption(nodes, {NOT_HELPFUL: nodes})}"
+    return (
+        f"0/{nodes} nodes are available: {', '.join(constraints)}. {preemption(nodes, {NOT_HELPFUL: nodes})}"
+    )
 
 
 def preemption(nodes: int, reasons: Mapping[str, int]) -> str:

@@ -57,7 +57,9 @@ class NodeInfo:
         self.taints: list[Taint] = []
         self.unschedulable = False
         self.images: dict[str, int] = {}  # bytes, by normalized name
-        self.allocatable_cpu = self.allocatable_memory = self.allocatable_ephemeral = self.allocatable_pods = 0
+        self.allocatable_cpu = self.allocatable_memory = self.allocatable_ephemeral = (
+            self.allocatable_pods
+        ) = 0
         self.allocatable_extended: dict[str, int] = {}
         self.cpu = self.memory = self.ephemeral = self.pod_count = self.nonzero_cpu = self.nonzero_memory = 0
         self.extended: dict[str, int] = {}

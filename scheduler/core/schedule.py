@@ -1,8 +1,8 @@
 """The decision: which node a pod goes to, or why to none.
 
-    pod ─▶ constraints that are not understood? ─▶ Unschedulable
-        ─▶ Evaluation of the pod's kind, refreshed ─▶ no candidate? ─▶ Unschedulable, reasons counted
-        ─▶ the nodes with the highest score ─▶ one of them, by the random number that the caller drew ─▶ Bind
+pod ─▶ constraints that are not understood? ─▶ Unschedulable
+    ─▶ Evaluation of the pod's kind, refreshed ─▶ no candidate? ─▶ Unschedulable, reasons counted
+    ─▶ the nodes with the highest score ─▶ one of them, by the random number that the caller drew ─▶ Bind
 """
 
 from __future__ import annotations
@@ -22,9 +22,7 @@ from scheduler.core.pod import PodInfo
 from scheduler.core.snapshot import Snapshot
 
 NO_NODES_PLUGIN: Final = "NoNodes"  # stands for plugins where there was no node to filter
-REPELLED: Final = (
-    "a running pod's spec.affinity.podAntiAffinity may exclude this pod, and checking it is not built in Kubarium"
-)
+REPELLED: Final = "a running pod's spec.affinity.podAntiAffinity may exclude this pod, and checking it is not built in Kubarium"
 _KINDS_LIMIT: Final = 64  # of pods whose evaluation is kept; 5,000 nodes take about 1 MB in each
 
 _Kind: TypeAlias = tuple[Needs, str, Spread]

@@ -167,7 +167,8 @@ class Snapshot:
         return pod
 
     def _drop_if_empty(self, info: NodeInfo) -> None:
-        if not info.exists and not info.pod_count and self._by_name.pop(info.name, None):
+        if not info.exists and not info.pod_count and info.name in self._by_name:
+            del self._by_name[info.name]
             self._free.append(info.index)
 
     def _count_images(self, before: dict[str, int], after: dict[str, int], *, nodes_changed: bool) -> None:

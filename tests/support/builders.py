@@ -12,6 +12,7 @@ from machinery.model.k8s.apps_v1 import (
     DeploymentSpec,
     ReplicaSet,
     ReplicaSetSpec,
+    ReplicaSetStatus,
 )
 from machinery.model.k8s.coordination_v1 import Lease, LeaseSpec
 from machinery.model.k8s.core_v1 import (
@@ -167,6 +168,7 @@ def replica_set(
         spec=ReplicaSetSpec(
             replicas=replicas, selector=LabelSelector(matchLabels=chosen), template=template(chosen), **fields
         ),
+        status=ReplicaSetStatus(replicas=0),
     )
 
 

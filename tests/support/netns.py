@@ -16,6 +16,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, TypeVar
 
 T = TypeVar("T")
@@ -52,9 +53,7 @@ def inside(space: str, action: Callable[[], T]) -> T:
 
     def work() -> None:
         try:
-            with open(f"/run/netns/{space}", "rb") as door:
-                if _LIBC.setns(door.fileno(), _CLONE_NEWNET):
-                    raise OSError(ctypes.get_errno(), f"cannot enter {space}")
+            _enter(space)
             results.append(action())
         except BaseException as error:  # noqa: BLE001 - carried over to the caller's thread
             errors.append(error)
@@ -65,6 +64,12 @@ def inside(space: str, action: Callable[[], T]) -> T:
     if errors:
         raise errors[0]
     return results[0]
+
+
+def _enter(space: str) -> None:
+    with Path("/run/netns", space).open("rb") as door:
+        if _LIBC.setns(door.fileno(), _CLONE_NEWNET):
+            raise OSError(ctypes.get_errno(), f"cannot enter {space}")
 
 
 @dataclass(frozen=True)
@@ -112,7 +117,7 @@ POD_IPS = {"pod-1a": "10.244.1.2", "pod-1b": "10.244.1.3", "pod-2a": "10.244.2.2
 
 @contextmanager
 def lab() -> Iterator[Lab]:
-    """Lay the cables, and take everything away at the end."""
+    """Lay the cables as the CNI bridge plugin with hairpinMode does, and take everything away at the end."""
     made = Lab(f"kubarium-lab{os.getpid()}-{next(_NUMBERS)}")
     names = ["machine", *NODE_IPS, *POD_IPS]
     try:
@@ -138,6 +143,7 @@ def _lay(made: Lab) -> None:
         node = f"node-{pod[4]}"
         gateway = POD_CIDRS[node].replace(".0/24", ".1")
         _cable(made.space(node), "cni0", made.space(pod), f"{address}/24", gateway, port=pod)
+        _ip("-n", made.space(node), "link", "set", pod, "type", "bridge_slave", "hairpin", "on")
 
 
 def _bridge(space: str, name: str, address: str) -> None:

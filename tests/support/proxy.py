@@ -5,7 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from machinery.model.k8s.core_v1 import Node, NodeAddress, NodeSpec, NodeStatus, Service, ServicePort, ServiceSpec
+from machinery.model.k8s.core_v1 import (
+    Node,
+    NodeAddress,
+    NodeSpec,
+    NodeStatus,
+    Service,
+    ServicePort,
+    ServiceSpec,
+)
 from machinery.model.k8s.discovery_v1 import Endpoint, EndpointConditions, EndpointPort, EndpointSlice
 from tests.support.builders import meta
 
@@ -80,6 +88,4 @@ def routed_node(name: str, pod_cidr: str, address: str) -> Node:
     addresses = [NodeAddress(type="Hostname", address=name)]
     if address:
         addresses.append(NodeAddress(type="InternalIP", address=address))
-    return Node(
-        metadata=meta(name), spec=NodeSpec(podCIDR=pod_cidr), status=NodeStatus(addresses=addresses)
-    )
+    return Node(metadata=meta(name), spec=NodeSpec(podCIDR=pod_cidr), status=NodeStatus(addresses=addresses))

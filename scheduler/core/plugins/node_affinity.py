@@ -14,9 +14,7 @@ from scheduler.core.rejection import Rejection
 
 NAME: Final = "NodeAffinity"
 WEIGHT: Final = 2
-REJECTION: Final = Rejection(
-    NAME, ("node(s) didn't match Pod's node affinity/selector",), resolvable=False
-)
+REJECTION: Final = Rejection(NAME, ("node(s) didn't match Pod's node affinity/selector",), resolvable=False)
 _WHOLE: Final = re.compile(r"[+-]?\d+", re.ASCII)
 
 

@@ -150,7 +150,9 @@ def test_a_containers_security_context_wins_over_its_pods():
     assert (told.run_as_user.value, told.run_as_group.value) == (5, 2)
     assert list(told.supplemental_groups) == [3, 4]
     assert list(told.capabilities.drop_capabilities) == ["ALL"]
-    assert told.readonly_rootfs and told.no_new_privs and not told.privileged
+    assert told.readonly_rootfs
+    assert told.no_new_privs
+    assert not told.privileged
     assert (told.seccomp.profile_type, told.seccomp.localhost_ref) == (
         cri.SecurityProfile.Localhost,
         "p.json",

@@ -181,8 +181,10 @@ async def test_sources_in_their_order_of_precedence():
     assert (found["SIZE"], found["DB_PORT"], found["IP"]) == ("big", "mine", "10.1.0.5")
     assert found["DB_SERVICE_PORT"] == "5432"
     assert world.events.messages == [
-        "Keys [a=b] from the EnvFrom configMap default/settings were skipped since they are considered invalid"
-        " environment variable names."
+        (
+            "Keys [a=b] from the EnvFrom configMap default/settings were skipped since they are considered invalid"
+            " environment variable names."
+        )
     ]
 
 

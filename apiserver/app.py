@@ -1,0 +1,191 @@
+"""The apiserver, put together: store → caches → registry → gate → doors.
+
+It opens its doors at once and is ready when etcd has answered and the cluster's own objects are there. Until then,
+and whenever etcd is away later, requests end with 503. SIGTERM: not ready → watches end → requests finish → store.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from typing import Any, Final
+
+from apiserver import schemas
+from apiserver.allocation import Allocator
+from apiserver.authentication import Authenticator
+from apiserver.bootstrap import Bootstrap
+from apiserver.causes import Causes
+from apiserver.compaction import Compaction
+from apiserver.config import ApiserverConfig
+from apiserver.core.admission import Settings
+from apiserver.core.kinds import ALL
+from apiserver.gate import Gate
+from apiserver.kubelets import Kubelets
+from apiserver.presence import Presence
+from apiserver.registry import Parts, Registry
+from apiserver.rest.server import serving_rest
+from apiserver.rest.services import RestServices
+from apiserver.reviews import serve_reviews
+from apiserver.services.resources import resources_handler
+from apiserver.storage.endpoints import EtcdTls
+from apiserver.storage.etcd import EtcdStorage
+from apiserver.storage.interface import Storage
+from apiserver.token_requests import serve_token_requests
+from apiserver.tokens import TokenKey
+from apiserver.watch_cache_feed import Feed
+from machinery.client.faults import through
+from machinery.client.tls import ClientTls
+from machinery.model.profile import intervals
+from machinery.process.run import Process
+from machinery.process.server import grpc_server
+from machinery.process.tls import ServerTls
+
+GRACE_S: Final = 2.0  # wall seconds that running requests have when the server stops
+
+
+@dataclass(frozen=True, slots=True)
+class Core:
+    """Everything behind the doors."""
+
+    storage: Storage
+    feed: Feed
+    registry: Registry
+    gate: Gate
+    authenticator: Authenticator
+    token_key: TokenKey
+    kubelets: Kubelets
+    bootstrap: Bootstrap
+    presence: Presence
+    allocator: Allocator
+
+
+async def serve(config: ApiserverConfig, process: Process) -> None:
+    """Serve both doors until cancelled."""
+    async with AsyncExitStack() as stack:
+        storage = _etcd(config, process)
+        stack.push_async_callback(storage.aclose)
+        core = build(config, process, storage)
+        stack.push_async_callback(core.kubelets.aclose)
+        await stack.enter_async_context(running(core, process))
+        await stack.enter_async_context(doors(core, config, process))
+        await core.bootstrap.run_until_done()
+        core.registry.open()
+        process.ready()
+        await asyncio.get_running_loop().create_future()
+
+
+def build(config: ApiserverConfig, process: Process, storage: Storage) -> Core:
+    """Put the parts behind the doors together; nothing runs yet."""
+    clock, log = process.clock, process.log
+    feed = Feed(storage, ALL, log=log)
+    allocator = Allocator(storage, config.service_cidr, clock, log=log)
+    settings = Settings(default_toleration_s=intervals(config.profile).default_toleration_s)
+    parts = Parts(
+        storage,
+        feed,
+        schemas.load(),
+        clock,
+        Causes(clock, log),
+        allocator,
+        settings,
+        random=random.SystemRandom(),
+    )
+    registry = Registry(parts, process.metrics, is_open=False)
+    gate = Gate(registry)
+    registry.guard(gate)
+    key = TokenKey.load(config.sa_key_file)
+    authenticator = Authenticator(registry, key, clock)
+    serve_reviews(registry, gate, authenticator, schemas.load)
+    serve_token_requests(registry, key, clock, schemas.load)
+    kubelets = Kubelets(
+        registry, ClientTls(config.ca_file, config.kubelet_cert_file, config.kubelet_key_file)
+    )
+    bootstrap = Bootstrap(registry, feed, log)
+    presence = Presence(
+        storage,
+        feed,
+        bootstrap,
+        service_ip=allocator.range.first,
+        address=config.advertise_address,
+        port=config.rest_port,
+        log=log,
+    )
+    process.health.add_check("etcd", lambda: feed.problem)
+    return Core(storage, feed, registry, gate, authenticator, key, kubelets, bootstrap, presence, allocator)
+
+
+@asynccontextmanager
+async def running(core: Core, process: Process) -> AsyncIterator[None]:
+    """Run the loops behind the doors; inside, the caches follow the store."""
+
+    async def later(work: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        await core.registry.wait_open(within_s=None)
+        await work()
+
+    compaction = Compaction(core.storage, process.log)
+    loops: dict[str, Coroutine[Any, Any, None]] = {
+        "feed": core.feed.run(),
+        "probe": core.feed.probe(),
+        "bookmarks": core.feed.bookmarks(),
+        "presence": later(core.presence.keep),
+        "compaction": later(compaction.run),
+        "allocation": later(core.allocator.repair_forever),
+    }
+    tasks = [process.tasks.create_task(work, name=name) for name, work in loops.items()]
+    try:
+        yield
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+@asynccontextmanager
+async def doors(core: Core, config: ApiserverConfig, process: Process) -> AsyncIterator[None]:
+    """Serve both doors while inside.
+
+    Raises:
+        ListenError: an address is taken.
+    """
+    services = RestServices(
+        registry=core.registry,
+        gate=core.gate,
+        authenticator=core.authenticator,
+        token_key=core.token_key,
+        kubelets=core.kubelets,
+        clock=process.clock,
+        log=process.log,
+        metrics=process.metrics,
+        health=process.health,
+    )
+    handler = resources_handler(core.registry, core.gate, core.authenticator)
+    server = grpc_server(config.grpc_listen, _tls(config), [handler], process.faults, name=process.name)
+    async with serving_rest(services, config.rest_listen, _tls(config, require_client=False)):
+        await server.start()
+        process.log.info("serving", rest=",".join(config.rest_listen), grpc=",".join(config.grpc_listen))
+        try:
+            yield
+        finally:
+            process.health.is_ready = False
+            core.feed.end_watches()
+            await server.stop(GRACE_S)
+
+
+def _etcd(config: ApiserverConfig, process: Process) -> EtcdStorage:
+    tls = (
+        EtcdTls(config.etcd_ca_file, config.etcd_cert_file, config.etcd_key_file)
+        if config.etcd_ca_file
+        else None
+    )
+    return EtcdStorage(
+        config.etcd_servers,
+        tls,
+        seam=lambda channel: through(channel, process.faults, caller=process.name, callee="etcd"),
+    )
+
+
+def _tls(config: ApiserverConfig, *, require_client: bool = True) -> ServerTls:
+    return ServerTls(config.cert_file, config.key_file, config.ca_file, require_client=require_client)

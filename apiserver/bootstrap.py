@@ -1,0 +1,112 @@
+"""Writes what every cluster has from the beginning: idempotent, and at every start.
+
+It compares with the watch cache first, so a start that finds everything in its place writes nothing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import suppress
+from typing import Any
+
+from apiserver import objects
+from apiserver.authentication import SELF
+from apiserver.core import bootstrap
+from apiserver.core.bootstrap import Key, Lacking, Misdirected, Missing, Repair
+from apiserver.core.bootstrap_rbac import BOOTSTRAP_OBJECTS
+from apiserver.core.kinds import ALL, Kind
+from apiserver.core.kinds.namespaces import NAMESPACES
+from apiserver.core.kinds.rbac import GROUP as RBAC
+from apiserver.core.values import Json, metadata
+from apiserver.registry import Registry
+from apiserver.request import Request
+from apiserver.watch_cache_feed import Feed
+from machinery.model.errors import AlreadyExists, ApiError, Conflict, NotFound
+from machinery.model.log import EventLog
+
+_KINDS = {(kind.api_version, kind.kind): kind for kind in ALL}
+
+
+class Bootstrap:
+    """Brings the cluster's own objects about."""
+
+    def __init__(self, registry: Registry, feed: Feed, log: EventLog) -> None:
+        self._registry = registry
+        self._feed = feed
+        self._log = log
+
+    async def run(self) -> None:
+        """Write what is missing. The caches have to be filled.
+
+        Raises:
+            ApiError: the store does not answer, or refuses an object.
+        """
+        known = {obj.place for obj in self._feed.cache(NAMESPACES).every()}
+        namespaces = [bootstrap.namespace(name) for name in bootstrap.NAMESPACES if name not in known]
+        repairs = bootstrap.plan_rbac(BOOTSTRAP_OBJECTS, self._existing())
+        await _all(self.create(obj) for obj in namespaces)
+        await _all(self._execute(repair) for repair in repairs)
+        if namespaces or repairs:
+            self._log.info("bootstrapped", namespaces=len(namespaces), rbac_objects=len(repairs))
+
+    async def run_until_done(self, clock_pause_s: float = 0.5) -> None:
+        """The same, again and again until the store lets it."""
+        while True:
+            await self._feed.wait_ready()
+            try:
+                return await self.run()
+            except ApiError as error:
+                self._log.warning("bootstrap_failed", error=error)
+                await asyncio.sleep(clock_pause_s)
+
+    async def create(self, obj: Json) -> None:
+        """Create an object; that another apiserver was faster is as good."""
+        with suppress(AlreadyExists):
+            await self._registry.create(_request("create", obj, body=objects.to_json(obj)))
+
+    async def update(self, obj: Json) -> None:
+        """Replace an object; that another apiserver was faster is as good."""
+        with suppress(Conflict, NotFound):
+            await self._registry.update(
+                _request("update", obj, name=metadata(obj)["name"], body=objects.to_json(obj))
+            )
+
+    async def _execute(self, repair: Repair) -> None:
+        match repair:
+            case Missing(obj):
+                await self.create(obj)
+            case Lacking(obj):
+                await self.update(obj)
+            case Misdirected(obj):
+                with suppress(NotFound):
+                    await self._registry.delete(_request("delete", obj, name=metadata(obj)["name"]))
+                await self.create(obj)
+
+    def _existing(self) -> dict[Key, Json]:
+        caches = (self._feed.cache(kind) for kind in ALL if kind.group == RBAC)
+        decoded = (objects.decode(obj.json) for cache in caches for obj in cache.every())
+        return {bootstrap.key_of(obj): obj for obj in decoded}
+
+
+def kind_of(obj: Json) -> Kind:
+    """Find an object's kind."""
+    return _KINDS[obj["apiVersion"], obj["kind"]]
+
+
+def _request(verb: str, obj: Json, **fields: Any) -> Request:
+    kind = kind_of(obj)
+    return Request(
+        user=SELF,
+        verb=verb,
+        group=kind.group,
+        version=kind.version,
+        resource=kind.plural,
+        namespace=metadata(obj).get("namespace", ""),
+        **fields,
+    )
+
+
+async def _all(writes: Any) -> None:
+    async with asyncio.TaskGroup() as tasks:
+        for write in writes:
+            tasks.create_task(write)

@@ -1,0 +1,72 @@
+"""What the apiserver is told."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from ipaddress import ip_network
+
+from machinery.process.config import ComponentConfig, ConfigError, check_readable, flag, setting
+
+_PAIRS = (
+    ("cert_file", "key_file"),
+    ("etcd_cert_file", "etcd_key_file"),
+    ("kubelet_cert_file", "kubelet_key_file"),
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApiserverConfig(ComponentConfig):
+    """Every field is a flag. `--cert-file` and `--key-file` are what both doors show."""
+
+    etcd_servers: tuple[str, ...] = setting((), help="etcd's client URLs")
+    etcd_ca_file: str = setting(
+        "", help="PEM certificate of etcd's CA; without it, etcd is spoken to in the clear"
+    )
+    etcd_cert_file: str = setting("", help="PEM client certificate for etcd")
+    etcd_key_file: str = setting("", help="PEM key of --etcd-cert-file")
+    rest_listen: tuple[str, ...] = setting(("127.0.0.1:6443",), help="addresses host:port of the REST door")
+    grpc_listen: tuple[str, ...] = setting(("127.0.0.1:6444",), help="addresses host:port of the gRPC door")
+    advertise_address: str = setting("", help="IPv4 address at which pods reach the REST door; none if empty")
+    kubelet_cert_file: str = setting("", help="PEM client certificate for the kubelets")
+    kubelet_key_file: str = setting("", help="PEM key of --kubelet-cert-file")
+    sa_key_file: str = setting("", help="PEM private key that signs ServiceAccount tokens")
+    service_cidr: str = setting("10.96.0.0/16", help="range of the Services' cluster IPs")
+
+    def validate(self) -> None:
+        """Check what has no default, and that files and addresses can be read."""
+        ComponentConfig.validate(self)
+        for field in ("etcd_servers", "ca_file", "cert_file", "sa_key_file", "kubelet_cert_file"):
+            if not getattr(self, field):
+                raise ConfigError(field, "is needed")
+        for cert, key in _PAIRS:
+            if bool(getattr(self, cert)) != bool(getattr(self, key)):
+                raise ConfigError(cert, f"goes together with {flag(key)}")
+        for field in (
+            "etcd_ca_file",
+            "etcd_cert_file",
+            "etcd_key_file",
+            "kubelet_cert_file",
+            "kubelet_key_file",
+        ):
+            check_readable(field, getattr(self, field))
+        check_readable("sa_key_file", self.sa_key_file)
+        self._check_addresses()
+
+    def _check_addresses(self) -> None:
+        for field in ("rest_listen", "grpc_listen"):
+            for address in getattr(self, field):
+                if not address.rpartition(":")[2].isdigit():
+                    raise ConfigError(field, f"has to be host:port, not {address!r}")
+        try:
+            size = ip_network(self.service_cidr).num_addresses
+        except ValueError as error:
+            raise ConfigError("service_cidr", str(error)) from error
+        if ":" in self.service_cidr or size < 8:
+            raise ConfigError(
+                "service_cidr", f"has to be an IPv4 range of 8 addresses or more, not {self.service_cidr}"
+            )
+
+    @property
+    def rest_port(self) -> int:
+        """The port of the REST door."""
+        return int(self.rest_listen[0].rpartition(":")[2])

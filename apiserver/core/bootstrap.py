@@ -1,0 +1,128 @@
+"""What every cluster has from the beginning, and how it is kept so. Pure; `apiserver.bootstrap` writes it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from ipaddress import ip_address
+from typing import Final, TypeAlias
+
+from apiserver.core.values import Json, metadata
+
+NAMESPACES: Final = ("default", "kube-node-lease", "kube-public", "kube-system")
+AUTOUPDATE: Final = "rbac.authorization.kubernetes.io/autoupdate"
+
+Key: TypeAlias = tuple[str, str, str]
+"""(kind, namespace, name)"""
+
+
+@dataclass(frozen=True, slots=True)
+class Missing:
+    """An object that has to be created."""
+
+    obj: Json
+
+
+@dataclass(frozen=True, slots=True)
+class Lacking:
+    """An object that has to be replaced by this one, since it lacks rules or subjects."""
+
+    obj: Json
+
+
+@dataclass(frozen=True, slots=True)
+class Misdirected:
+    """A binding that has to be deleted and created anew: its role cannot be changed."""
+
+    obj: Json
+
+
+Repair: TypeAlias = Missing | Lacking | Misdirected
+
+
+def key_of(obj: Json) -> Key:
+    """Name an object."""
+    return obj["kind"], metadata(obj).get("namespace", ""), metadata(obj)["name"]
+
+
+def namespace(name: str) -> Json:
+    """Give a namespace."""
+    return {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}
+
+
+def plan_rbac(wanted: Sequence[Json], existing: Mapping[Key, Json]) -> list[Repair]:
+    """Compare the default roles and bindings with what is there.
+
+    Permissions that somebody added stay, those that are missing come back, unless the object's annotation
+    `rbac.authorization.kubernetes.io/autoupdate` is "false".
+    """
+    repairs = (_repair(obj, existing.get(key_of(obj))) for obj in wanted)
+    return [repair for repair in repairs if repair]
+
+
+def _repair(wanted: Json, existing: Json | None) -> Repair | None:
+    if existing is None:
+        return Missing(wanted)
+    if (metadata(existing).get("annotations") or {}).get(AUTOUPDATE) == "false":
+        return None
+    if wanted.get("roleRef") != existing.get("roleRef"):
+        return Misdirected(wanted)
+    merged = dict(existing)
+    for field in ("rules", "subjects"):
+        there = existing.get(field) or []
+        missing = [item for item in wanted.get(field) or [] if item not in there]
+        if missing:
+            merged[field] = [*there, *missing]
+    return None if merged == existing else Lacking(merged)
+
+
+def kubernetes_service(address: str, port: int) -> Json:
+    """Give the Service by which pods find the apiserver."""
+    return {
+        "apiVersion": "v1",
+        "kind": "Service",
+        "metadata": {
+            "name": "kubernetes",
+            "namespace": "default",
+            "labels": {"component": "apiserver", "provider": "kubernetes"},
+        },
+        "spec": {
+            "clusterIP": address,
+            "clusterIPs": [address],
+            "type": "ClusterIP",
+            "ports": [{"name": "https", "port": 443, "protocol": "TCP", "targetPort": port}],
+        },
+    }
+
+
+def kubernetes_endpoints(addresses: Sequence[str], port: int) -> Json:
+    """Give its endpoints: the apiservers that are alive."""
+    return {
+        "apiVersion": "discovery.k8s.io/v1",
+        "kind": "EndpointSlice",
+        "metadata": {
+            "name": "kubernetes",
+            "namespace": "default",
+            "labels": {"kubernetes.io/service-name": "kubernetes"},
+        },
+        "addressType": "IPv4",
+        "endpoints": [{"addresses": [each], "conditions": {"ready": True}} for each in sorted(addresses)],
+        "ports": [{"name": "https", "port": port, "protocol": "TCP"}],
+    }
+
+
+def shows(slice_: Json, addresses: Sequence[str], port: int) -> bool:
+    """Tell whether an EndpointSlice has just these addresses, and this port."""
+    shown = sorted(
+        address for each in slice_.get("endpoints") or [] for address in each.get("addresses") or []
+    )
+    return shown == sorted(addresses) and [each.get("port") for each in slice_.get("ports") or []] == [port]
+
+
+def can_be_endpoint(address: str) -> bool:
+    """Tell whether pods could reach an apiserver at this address."""
+    try:
+        parsed = ip_address(address)
+    except ValueError:
+        return False
+    return parsed.version == 4 and not (parsed.is_loopback or parsed.is_unspecified or parsed.is_link_local)

@@ -1,0 +1,108 @@
+"""Services and EndpointSlices."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, Final
+
+from apiserver.core.table.table import (
+    AGE,
+    NAME,
+    NONE,
+    Cells,
+    Column,
+    Moment,
+    Table,
+    age,
+    labels_text,
+    name,
+    wide,
+)
+from apiserver.core.values import Json, spec
+
+_SHOWN: Final = 3  # ports or addresses of a slice; those behind them are counted
+
+
+def _service(obj: Json, moment: Moment) -> Cells:
+    own = spec(obj)
+    ports = ",".join(_port(each) for each in own.get("ports") or ())
+    return [
+        name(obj),
+        own.get("type", ""),
+        _cluster_ip(own),
+        _external(obj),
+        ports or NONE,
+        age(obj, moment),
+        labels_text(own.get("selector")),
+    ]
+
+
+def _cluster_ip(own: Json) -> str:
+    if own.get("type") == "ExternalName":
+        return NONE
+    return (own.get("clusterIPs") or [own.get("clusterIP", "")])[0] or NONE
+
+
+def _external(obj: Json) -> str:
+    own = spec(obj)
+    given = own.get("externalIPs") or []
+    match own.get("type"):
+        case "ExternalName":
+            return str(own.get("externalName") or NONE)
+        case "LoadBalancer":
+            ingress = ((obj.get("status") or {}).get("loadBalancer") or {}).get("ingress") or ()
+            found = [each.get("ip") or each.get("hostname", "") for each in ingress] + given
+            return ",".join(found) or "<pending>"
+        case _:
+            return ",".join(given) or NONE
+
+
+def _port(port: Json) -> str:
+    node_port = f":{port['nodePort']}" if port.get("nodePort") else ""
+    return f"{port.get('port')}{node_port}/{port.get('protocol', 'TCP')}"
+
+
+def _slice(obj: Json, moment: Moment) -> Cells:
+    ports = obj.get("ports")
+    addresses = [each for endpoint in obj.get("endpoints") or () for each in endpoint.get("addresses") or ()]
+    return [
+        name(obj),
+        obj.get("addressType", ""),
+        _shortened(_slice_port(each) for each in ports) if ports else "<unset>",
+        _shortened(addresses) if addresses else "<unset>",
+        age(obj, moment),
+    ]
+
+
+def _slice_port(port: Json) -> Any:
+    return port.get("port") or port.get("name") or "*"
+
+
+def _shortened(values: Iterable[Any]) -> str:
+    texts = [str(value) for value in values]
+    more = f" + {len(texts) - _SHOWN} more..." if len(texts) > _SHOWN else ""
+    return ",".join(texts[:_SHOWN]) + more
+
+
+SERVICES: Final = Table(
+    (
+        NAME,
+        Column("Type", description="How the service is reached."),
+        Column("Cluster-IP", description="Its address inside the cluster."),
+        Column("External-IP", description="Its addresses outside."),
+        Column("Port(s)", description="Its ports."),
+        AGE,
+        wide("Selector"),
+    ),
+    _service,
+)
+ENDPOINT_SLICES: Final = Table(
+    (
+        NAME,
+        Column("AddressType", description="IPv4, IPv6 or FQDN."),
+        Column("Ports", description="Its ports."),
+        Column("Endpoints", description="Its addresses."),
+        AGE,
+    ),
+    _slice,
+)

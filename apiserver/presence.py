@@ -1,0 +1,91 @@
+"""The Service `kubernetes` and its endpoints: the apiservers that are alive.
+
+Each apiserver keeps a key with a ttl in the store, and now and then writes the addresses of all that have one into
+the EndpointSlice. One that dies is gone from it when its keys are. There are two keys, renewed in turn, since a ttl
+cannot be prolonged: one of them is always there.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from itertools import cycle
+from typing import Final
+
+from apiserver import objects
+from apiserver.bootstrap import Bootstrap
+from apiserver.core import bootstrap
+from apiserver.core.kinds.endpointslices import ENDPOINT_SLICES
+from apiserver.core.kinds.services import SERVICES
+from apiserver.storage.interface import Differs, Storage
+from apiserver.watch_cache_feed import Feed
+from machinery.model.errors import ApiError
+from machinery.model.log import EventLog
+
+PERIOD_S: Final = 10.0  # wall seconds
+_TTL_S: Final = 15  # wall seconds, more than a period; the store may double it
+_PREFIX: Final = "/registry/masterleases/"
+_PLACE: Final = "default/kubernetes"
+
+
+class Presence:
+    """Keeps this apiserver among the endpoints of the Service `kubernetes`."""
+
+    def __init__(
+        self,
+        storage: Storage,
+        feed: Feed,
+        bootstrap_: Bootstrap,
+        *,
+        service_ip: str,
+        address: str,
+        port: int,
+        log: EventLog,
+    ) -> None:
+        self._storage = storage
+        self._feed = feed
+        self._bootstrap = bootstrap_
+        self._service = bootstrap.kubernetes_service(service_ip, port)
+        self._address = address
+        self._port = port
+        self._log = log
+        self._keys = cycle(f"{_PREFIX}{address}/{number}" for number in (0, 1))
+
+    async def keep(self) -> None:
+        """Look after it for ever."""
+        failures = 0
+        while True:
+            try:
+                await self.ensure()
+                failures = 0
+            except ApiError as error:
+                if not failures:
+                    self._log.warning("kubernetes_service_not_kept", error=error)
+                failures += 1
+            await asyncio.sleep(PERIOD_S)
+
+    async def ensure(self) -> None:
+        """Write what is missing: Service, own key, endpoints."""
+        if self._feed.cache(SERVICES).get(_PLACE) is None:
+            await self._bootstrap.create(self._service)
+        if bootstrap.can_be_endpoint(self._address):
+            await self._renew(next(self._keys))
+            await self._show(await self._alive())
+
+    async def _renew(self, key: str) -> None:
+        outcome = await self._storage.create(key, self._address.encode(), ttl_s=_TTL_S)
+        if isinstance(outcome, Differs) and outcome.current:
+            await self._storage.delete(key, outcome.current.revision)
+            await self._storage.create(key, self._address.encode(), ttl_s=_TTL_S)
+
+    async def _alive(self) -> list[str]:
+        page = await self._storage.list(_PREFIX)
+        return sorted({item.value.decode() for item in page.items} | {self._address})
+
+    async def _show(self, addresses: list[str]) -> None:
+        wanted = bootstrap.kubernetes_endpoints(addresses, self._port)
+        found = self._feed.cache(ENDPOINT_SLICES).get(_PLACE)
+        if found is None:
+            await self._bootstrap.create(wanted)
+        elif not bootstrap.shows(current := objects.decode(found.json), addresses, self._port):
+            changed = {"endpoints": wanted["endpoints"], "ports": wanted["ports"]}
+            await self._bootstrap.update({**current, **changed})

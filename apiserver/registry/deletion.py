@@ -1,0 +1,110 @@
+"""delete and deletecollection."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+from typing import Final
+
+from apiserver import objects
+from apiserver.core import answers, deletion
+from apiserver.core.deletion import Mark, Pending, Remove, Wanted
+from apiserver.core.kinds import Kind
+from apiserver.core.values import Json
+from apiserver.registry.admitting import Admitting
+from apiserver.registry.modify import Gone, Modifier, Place, Put, Same, Step
+from apiserver.registry.parts import Parts
+from apiserver.registry.reads import Reads
+from apiserver.registry.writes import Writes
+from apiserver.request import ListOptions, ListReply, ObjectReply, Request
+from machinery.model.errors import NotFound
+
+AT_ONCE: Final = 16  # deletes of a deletecollection that are on their way
+
+
+class Deletes:
+    """Deletes objects, or marks them as being deleted."""
+
+    def __init__(
+        self, parts: Parts, admitting: Admitting, modifier: Modifier, reads: Reads, writes: Writes
+    ) -> None:
+        self._parts = parts
+        self._admitting = admitting
+        self._modifier = modifier
+        self._reads = reads
+        self._writes = writes
+
+    async def delete(self, kind: Kind, request: Request) -> ObjectReply:
+        """Delete one object, or ask to: finalizers and grace periods keep it for a while.
+
+        Raises:
+            NotFound: there is none.
+            Conflict: it is not the one that the preconditions mean.
+        """
+        wanted = _wanted(request)
+        deletion.check_options(wanted)
+        place = Place(kind, request.namespace, request.name, request, request.deleting.dry_run)
+
+        async def decide(old: Json | None) -> Step:
+            if old is None:
+                raise answers.not_found(kind, request.name)
+            return await self._step(kind, request, wanted, old)
+
+        done = await self._modifier.modify(place, decide)
+        if isinstance(done.step, Put) or (kind.group, kind.plural) in deletion.RETURNS_OBJECT:
+            return done.reply
+        if isinstance(done.step, Same) and kind.group_resource == "namespaces":
+            return done.reply
+        return ObjectReply(objects.to_json(answers.deleted(kind, request.name, done.reply.uid)))
+
+    async def delete_collection(self, kind: Kind, request: Request) -> ListReply:
+        """Delete every selected object; answers with them as they were."""
+        deletion.check_options(_wanted(request))
+        found = await self._reads.list(kind, _everything(request))
+        gate = asyncio.Semaphore(AT_ONCE)
+
+        async def delete(place: str) -> None:
+            namespace, _, name = place.rpartition("/")
+            async with gate:
+                try:
+                    await self.delete(kind, replace(request, namespace=namespace, name=name))
+                except NotFound:  # somebody else was faster
+                    return
+
+        results = await asyncio.gather(
+            *(delete(_place(item)) for item in found.items), return_exceptions=True
+        )
+        for result in results:
+            if isinstance(result, BaseException):
+                raise result
+        return found
+
+    async def _step(self, kind: Kind, request: Request, wanted: Wanted, old: Json) -> Step:
+        await self._admitting.admit_delete(self._writes.attributes(kind, request, request.name), old)
+        clock = self._parts.clock
+        match deletion.plan_deletion(kind, old, wanted, clock.now(), clock.timescale):
+            case Remove():
+                if kind.group_resource == "services":
+                    return Gone(old, self._parts.allocator.released(old))
+                return Gone(old)
+            case Mark(obj):
+                return Put(obj)
+            case Pending():
+                return Same(old)
+
+
+def _wanted(request: Request) -> Wanted:
+    options = request.deleting
+    return Wanted(options.grace_period_s, options.propagation_policy, options.uid, options.resource_version)
+
+
+def _everything(request: Request) -> Request:
+    """Turn a deletecollection into the list of what it is about."""
+    options = request.selection
+    chosen = ListOptions(label_selector=options.label_selector, field_selector=options.field_selector)
+    return replace(request, verb="list", selection=chosen)
+
+
+def _place(item: ObjectReply) -> str:
+    meta = objects.decode(item.json)["metadata"]
+    return f"{meta['namespace']}/{meta['name']}" if meta.get("namespace") else str(meta["name"])

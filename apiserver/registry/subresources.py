@@ -1,0 +1,202 @@
+"""The subresources that are stored with their object: status, scale, binding, eviction, finalize."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from typing import Any, Final
+
+from apiserver import objects
+from apiserver.core import answers, scaling, writes
+from apiserver.core.decode import read_json
+from apiserver.core.kinds import Kind
+from apiserver.core.kinds.namespaces import finalized
+from apiserver.core.kinds.pods import PODS, bind
+from apiserver.core.patch import apply_patch
+from apiserver.core.values import Json, metadata
+from apiserver.core.writes import FieldValidation
+from apiserver.registry.admitting import Admitting
+from apiserver.registry.deletion import Deletes
+from apiserver.registry.modify import Put, Step
+from apiserver.registry.parts import Parts
+from apiserver.registry.reads import Reads
+from apiserver.registry.writes import Writes, check_version, patch_of, without_version
+from apiserver.request import DeleteOptions, ObjectReply, Request
+from machinery.model.errors import BadRequest, NotImplementedHere
+
+_BINDING: Final = "io.k8s.api.core.v1.Binding"
+_EVICTION: Final = "io.k8s.api.policy.v1.Eviction"
+
+Serve = Callable[[Kind, Request], Awaitable[ObjectReply]]
+
+
+class Subresources:
+    """Serves (subresource, verb)."""
+
+    def __init__(
+        self, parts: Parts, admitting: Admitting, reads: Reads, writes_: Writes, deletes: Deletes
+    ) -> None:
+        self._parts = parts
+        self._admitting = admitting
+        self._reads = reads
+        self._writes = writes_
+        self._deletes = deletes
+        self._table: dict[tuple[str, str], Serve] = {
+            ("status", "get"): reads.get,
+            ("status", "update"): self._update_status,
+            ("status", "patch"): self._patch_status,
+            ("scale", "get"): self._get_scale,
+            ("scale", "update"): self._update_scale,
+            ("scale", "patch"): self._patch_scale,
+            ("binding", "create"): self._bind,
+            ("eviction", "create"): self._evict,
+            ("finalize", "update"): self._finalize,
+        }
+
+    async def serve(self, kind: Kind, request: Request) -> ObjectReply:
+        """Serve a request to a subresource.
+
+        Raises:
+            NotFound: the kind has no such subresource.
+            MethodNotSupported: it has no such verb.
+            NotImplementedHere: the registry does not serve it.
+        """
+        known = kind.subresources.get(request.subresource)
+        if known is None:
+            raise answers.no_such_resource(kind.group, kind.plural)
+        if request.verb not in known.verbs:
+            raise answers.not_allowed(kind.group, kind.plural)
+        serve = self._table.get((request.subresource, request.verb))
+        if serve is None:
+            text = (
+                f"{kind.group_resource}/{request.subresource} is not served by this door: use the REST door"
+            )
+            raise NotImplementedHere(text, kind=kind.plural, group=kind.group, name=request.name)
+        return await serve(kind, request)
+
+    async def _update_status(self, kind: Kind, request: Request) -> ObjectReply:
+        read = self._writes.read_body(kind, request, name=request.name)
+
+        async def decide(old: Json | None) -> Step:
+            found = _found(kind, request, old)
+            check_version(kind, read.obj, found)
+            return await self._writes.new_status(kind, request, read.obj, found)
+
+        return (await self._writes.modify(kind, request, decide)).reply
+
+    async def _patch_status(self, kind: Kind, request: Request) -> ObjectReply:
+        patch = patch_of(request)
+
+        async def decide(old: Json | None) -> Step:
+            found = _found(kind, request, old)
+            read = self._writes.patched(kind, request, patch, found)
+            check_version(kind, read.obj, found)
+            return await self._writes.new_status(kind, request, read.obj, found)
+
+        return (await self._writes.modify(kind, request, decide)).reply
+
+    async def _get_scale(self, kind: Kind, request: Request) -> ObjectReply:
+        reply = await self._reads.get(kind, request)
+        return _scale_reply(kind, objects.decode(reply.json), reply.revision)
+
+    async def _update_scale(self, kind: Kind, request: Request) -> ObjectReply:
+        raw, _ = read_json(request.body, find_duplicates=False)
+        return await self._scale(kind, request, lambda _old: raw)
+
+    async def _patch_scale(self, kind: Kind, request: Request) -> ObjectReply:
+        patch, patch_type = patch_of(request), request.patch_type
+        assert kind.scale  # noqa: S101 - its table of subresources says so
+        assert patch_type  # noqa: S101 - patch_of has seen it
+        mapping = kind.scale
+
+        def patched(old: Json) -> Any:
+            current = scaling.scale_of(mapping, old)
+            return apply_patch(self._parts.schemas, scaling.DEFINITION, patch_type, current, patch)
+
+        return await self._scale(kind, request, patched)
+
+    async def _scale(self, kind: Kind, request: Request, wanted: Callable[[Json], Any]) -> ObjectReply:
+        validation = writes.field_validation(request.writing.field_validation)
+
+        async def decide(old: Json | None) -> Step:
+            found = _found(kind, request, old)
+            raw = wanted(found)
+            scale, _ = scaling.read_scale(self._parts.schemas, raw, request.name, validation)
+            return await self._writes.replacement(kind, request, scaling.scaled(kind, found, scale), found)
+
+        reply = (await self._writes.modify(kind, request, decide)).reply
+        return _scale_reply(kind, objects.decode(reply.json), reply.revision)
+
+    async def _bind(self, kind: Kind, request: Request) -> ObjectReply:
+        binding = self._read(_BINDING, "v1", "Binding", request)
+
+        async def decide(old: Json | None) -> Step:
+            found = _found(kind, request, old)
+            await self._admitting.admit(self._writes.attributes(kind, request, request.name), binding, None)
+            return Put(bind(found, binding, self._parts.now()))
+
+        await self._writes.modify(kind, request, decide)
+        return _created()
+
+    async def _evict(self, kind: Kind, request: Request) -> ObjectReply:
+        """Evict a pod. There are no PodDisruptionBudgets yet, so nothing stands in the way of a delete."""
+        eviction = self._read(_EVICTION, "policy/v1", "Eviction", request)
+        attributes = self._writes.attributes(kind, request, request.name)
+        await self._admitting.admit(attributes, eviction, None)
+        options = eviction.get("deleteOptions") or {}
+        preconditions = options.get("preconditions") or {}
+        deleting = DeleteOptions(
+            grace_period_s=options.get("gracePeriodSeconds"),
+            propagation_policy=options.get("propagationPolicy", ""),
+            uid=preconditions.get("uid", ""),
+            resource_version=preconditions.get("resourceVersion", ""),
+            dry_run=request.writing.dry_run or bool(options.get("dryRun")),
+        )
+        await self._deletes.delete(PODS, replace(request, verb="delete", subresource="", deleting=deleting))
+        return _created()
+
+    async def _finalize(self, kind: Kind, request: Request) -> ObjectReply:
+        read = self._writes.read_body(kind, request, name=request.name)
+
+        async def decide(old: Json | None) -> Step:
+            found = _found(kind, request, old)
+            check_version(kind, read.obj, found)
+            return self._writes.settled(kind, Put(without_version(finalized(read.obj, found))), found)
+
+        return (await self._writes.modify(kind, request, decide)).reply
+
+    def _read(self, definition: str, api_version: str, kind: str, request: Request) -> Json:
+        """Read the body of a request that posts an object of a kind that is not stored."""
+        validation = writes.field_validation(request.writing.field_validation)
+        raw, duplicates = read_json(request.body, find_duplicates=validation is not FieldValidation.IGNORE)
+        obj, _ = writes.read_as(
+            self._parts.schemas,
+            definition,
+            api_version,
+            kind,
+            raw,
+            validation=validation,
+            duplicates=duplicates,
+        )
+        meta = metadata(obj)
+        if meta.get("name", request.name) != request.name:
+            raise BadRequest(f"name in URL does not match name in {kind} object")
+        if meta.get("namespace", request.namespace) != request.namespace:
+            raise BadRequest(f"the namespace of the {kind} does not match the namespace sent on the request")
+        return {**obj, "metadata": {**meta, "name": request.name, "namespace": request.namespace}}
+
+
+def _found(kind: Kind, request: Request, old: Json | None) -> Json:
+    if old is None:
+        raise answers.not_found(kind, request.name)
+    return old
+
+
+def _scale_reply(kind: Kind, obj: Json, revision: int) -> ObjectReply:
+    assert kind.scale  # noqa: S101 - its table of subresources says so
+    scale = scaling.scale_of(kind.scale, obj)
+    return ObjectReply(objects.to_json(scale), obj["metadata"].get("uid", ""), revision)
+
+
+def _created() -> ObjectReply:
+    return ObjectReply(objects.to_json(answers.success(201)), created=True)

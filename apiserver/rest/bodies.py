@@ -1,0 +1,84 @@
+"""Bodies of requests: read up to a limit, and brought into JSON."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from apiserver.rest.yaml_body import yaml_to_json
+from machinery.client.api import PatchType
+from machinery.model.errors import BadRequest, TooLarge, UnsupportedMediaType
+
+if TYPE_CHECKING:
+    from aiohttp import web
+
+LIMIT: Final = 3 * 1024 * 1024  # bytes, as in Kubernetes
+_JSON: Final = frozenset({"application/json", ""})
+_YAML: Final = frozenset({"application/yaml", "text/yaml"})
+
+
+async def read_body(request: web.BaseRequest) -> bytes:
+    """Read the body as it is.
+
+    Raises:
+        TooLarge: it is over the limit.
+        BadRequest: it broke off.
+    """
+    if not request.can_read_body:
+        return b""
+    if (request.content_length or 0) > LIMIT:
+        raise _too_large()
+    parts, size = [], 0
+    try:
+        async for part in request.content.iter_any():
+            size += len(part)
+            if size > LIMIT:
+                raise _too_large()
+            parts.append(part)
+    except OSError as error:
+        raise BadRequest("the body of the request broke off") from error
+    return b"".join(parts)
+
+
+def object_json(content_type: str, body: bytes) -> bytes:
+    """Give an object as JSON, whatever the body is written in.
+
+    Raises:
+        UnsupportedMediaType: it is in a form that is not built.
+        BadRequest: it is not what it says it is.
+    """
+    media_type = media_type_of(content_type)
+    if media_type in _JSON:
+        return body
+    if media_type in _YAML:
+        return yaml_to_json(body)
+    raise _unknown(("application/json", "application/yaml"))
+
+
+def patch_json(content_type: str, body: bytes) -> tuple[PatchType, bytes]:
+    """Tell which sort of patch this is, and give it as JSON.
+
+    Raises:
+        UnsupportedMediaType: it is none of the four.
+        BadRequest: it is not what it says it is.
+    """
+    try:
+        kind = PatchType(media_type_of(content_type))
+    except ValueError as error:
+        raise _unknown(tuple(each.value for each in PatchType)) from error
+    return kind, yaml_to_json(body) if kind is PatchType.APPLY else body
+
+
+def media_type_of(content_type: str) -> str:
+    """Give a media type without its parameters."""
+    return content_type.partition(";")[0].strip().lower()
+
+
+def _too_large() -> TooLarge:
+    return TooLarge(f"Request entity too large: limit is {LIMIT}")
+
+
+def _unknown(accepted: tuple[str, ...]) -> UnsupportedMediaType:
+    return UnsupportedMediaType(
+        "the body of the request was in an unknown format - accepted media types include: "
+        + ", ".join(accepted)
+    )

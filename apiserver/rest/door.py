@@ -1,0 +1,136 @@
+"""The one handler of the REST door: authenticate, find out where it goes, answer; an error is always a Status.
+
+door      who asks, which path, how long it may take, what went wrong
+resources requests of resources, as calls of the registry
+watches   watches as streams of JSON lines
+pages     paths that are no resource: discovery, OpenAPI, version, health, metrics, keys of the token issuer
+pod_log, pod_exec   what the kubelets answer
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Final
+from uuid import uuid4
+
+from apiserver.authentication import NOBODY
+from apiserver.request import UserInfo
+from apiserver.rest.pages import Pages
+from apiserver.rest.paths import Target, parse
+from apiserver.rest.replies import error_reply, text_reply
+from apiserver.rest.resources import Resources
+from apiserver.rest.services import RestServices
+from machinery.model.errors import (
+    ApiError,
+    DeadlineExceeded,
+    InternalError,
+    MethodNotSupported,
+    TooManyRequests,
+    Unauthorized,
+)
+from machinery.process.tls import ANONYMOUS, Peer, peer_of_certificate
+from machinery.wire import causes
+
+if TYPE_CHECKING:
+    from aiohttp import web
+
+_ANSWER_LIMIT_S: Final = 60.0  # wall seconds for everything that is no stream
+_MOST_AT_ONCE: Final = 600  # requests that are no streams; those above are asked to come back
+_METHODS: Final = frozenset({"GET", "POST", "PUT", "PATCH", "DELETE"})
+
+
+class Door:
+    """Answers every request."""
+
+    def __init__(self, services: RestServices) -> None:
+        self._services = services
+        self._resources = Resources(services)
+        self._pages = Pages(services)
+        self._busy = 0
+        metrics = services.metrics
+        self._requests = metrics.counter("apiserver_rest_requests_total", "REST requests", ("method", "code"))
+        self._durations = metrics.histogram(
+            "apiserver_rest_duration_seconds", "Wall time of REST requests that are no streams", ("method",)
+        )
+
+    async def end_streams(self) -> None:
+        """End every watch, log and exec, so that connections can be closed."""
+        await self._resources.end_streams()
+
+    async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
+        """Answer a request; never raises but for a caller who has gone."""
+        begun = self._services.clock.monotonic()
+        causes.receive((name.lower(), value) for name, value in request.headers.items())
+        response = await self._guarded(request)
+        self._requests.add(1, request.method, str(response.status))
+        if not response.prepared:
+            response.headers["Audit-Id"] = request.headers.get("Audit-Id", "")[:64] or str(uuid4())
+            took = self._services.clock.timescale.wall(self._services.clock.monotonic() - begun)
+            self._durations.observe(took, request.method)
+        return response
+
+    async def _guarded(self, request: web.BaseRequest) -> web.StreamResponse:
+        try:
+            return await self._answer(request)
+        except ApiError as error:
+            return await error_reply(request, error)
+        except ConnectionError:
+            raise asyncio.CancelledError from None  # the caller has gone: there is nobody to answer
+        except Exception as error:  # noqa: BLE001 - a bug in one request must not take the connection with it
+            self._services.log.error(
+                "request_failed", method=request.method, path=request.path, error=repr(error)
+            )
+            return await error_reply(request, InternalError(f"Internal error occurred: {error}"))
+
+    async def _answer(self, request: web.BaseRequest) -> web.StreamResponse:
+        if request.method not in _METHODS:
+            raise MethodNotSupported("the server does not allow this method on the requested resource")
+        raw_path = request.rel_url.raw_path
+        target = parse(raw_path)
+        if target is not None:
+            await self._services.registry.wait_open()
+        user = await self._user(request)
+        if isinstance(target, Target) and self._resources.streams(request, target):
+            return await self._resources.stream(request, user, target)
+        return await self._answer_in_time(request, user, target, raw_path)
+
+    async def _answer_in_time(
+        self, request: web.BaseRequest, user: UserInfo, target: object, raw_path: str
+    ) -> web.StreamResponse:
+        if self._busy >= _MOST_AT_ONCE:
+            raise TooManyRequests("too many requests, please try again later", retry_after_s=1)
+        self._busy += 1
+        try:
+            async with asyncio.timeout(_ANSWER_LIMIT_S):
+                if isinstance(target, Target):
+                    return await self._resources.answer(request, user, target)
+                page = await self._pages.answer(request, user, target, raw_path)
+                return page or await text_reply(request, "404 page not found\n", status=404)
+        except TimeoutError as error:
+            text = "request did not complete within the allotted timeout"
+            raise DeadlineExceeded(f"Timeout: {text}") from error
+        finally:
+            self._busy -= 1
+
+    async def _user(self, request: web.BaseRequest) -> UserInfo:
+        user = await self._authenticated(request)
+        return await self._services.gate.impersonated(user, request.headers.items())
+
+    async def _authenticated(self, request: web.BaseRequest) -> UserInfo:
+        """A client certificate comes first, then a token; who shows neither is nobody, a wrong token is an error."""
+        authenticator = self._services.authenticator
+        peer = _peer(request)
+        if peer != ANONYMOUS:
+            return authenticator.of_peer(peer)
+        scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+        if scheme.lower() != "bearer":
+            return NOBODY
+        if not token.strip():
+            raise Unauthorized("Unauthorized")
+        return await authenticator.of_bearer(token.strip())
+
+
+def _peer(request: web.BaseRequest) -> Peer:
+    tls = request.get_extra_info("ssl_object")
+    certificate = tls.getpeercert(binary_form=True) if tls is not None else None
+    return peer_of_certificate(certificate) if certificate else ANONYMOUS

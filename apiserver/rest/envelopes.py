@@ -1,0 +1,74 @@
+"""How answers are written: lists around items that nobody decodes, frames of watches, pages of metadata."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, Final
+
+import msgspec
+
+from apiserver.request import ListReply, SharedEvent
+from machinery.client.api import EventType
+from machinery.model.errors import ApiError
+
+_PARTIAL: Final = b'{"kind":"PartialObjectMetadata","apiVersion":"meta.k8s.io/v1","metadata":%b}'
+
+
+class _Marked(msgspec.Struct):
+    metadata: msgspec.Raw
+
+
+def list_json(reply: ListReply) -> bytes:
+    """Write a list of objects."""
+    return _list(f"{reply.kind}List", reply.api_version, reply, (item.json for item in reply.items))
+
+
+def metadata_list_json(reply: ListReply) -> bytes:
+    """Write a list of what objects have in common."""
+    items = (metadata_json(item.json) for item in reply.items)
+    return _list("PartialObjectMetadataList", "meta.k8s.io/v1", reply, items)
+
+
+def metadata_json(obj: bytes) -> bytes:
+    """Write what an object has in common with others."""
+    return _PARTIAL % bytes(msgspec.json.decode(obj, type=_Marked).metadata)
+
+
+def list_meta(reply: ListReply) -> dict[str, Any]:
+    """Give the metadata of a list."""
+    meta: dict[str, Any] = {"resourceVersion": str(reply.revision)}
+    if reply.continue_:
+        meta["continue"] = reply.continue_
+    if reply.remaining:
+        meta["remainingItemCount"] = reply.remaining
+    return meta
+
+
+def frame(type_: EventType | str, obj: bytes) -> bytes:
+    """Write an event of a watch."""
+    name = type_.value if isinstance(type_, EventType) else type_
+    return b'{"type":"%b","object":%b}\n' % (name.encode(), obj)
+
+
+def event_frame(event: SharedEvent) -> bytes:
+    """Write an event with the whole object."""
+    return frame(event.type, event.json)
+
+
+def metadata_frame(event: SharedEvent) -> bytes:
+    """Write an event with what objects have in common."""
+    return frame(event.type, metadata_json(event.json))
+
+
+def error_frame(error: ApiError) -> bytes:
+    """Write the event that ends a watch which failed."""
+    return frame("ERROR", msgspec.json.encode(error.to_status()))
+
+
+def _list(kind: str, api_version: str, reply: ListReply, items: Iterable[bytes]) -> bytes:
+    head = b'{"kind":"%b","apiVersion":"%b","metadata":%b,"items":[' % (
+        kind.encode(),
+        api_version.encode(),
+        msgspec.json.encode(list_meta(reply)),
+    )
+    return b"".join((head, b",".join(items), b"]}"))

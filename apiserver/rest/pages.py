@@ -1,0 +1,191 @@
+"""Paths that are no resource: discovery, OpenAPI, version, health, metrics, and the keys of the token issuer."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from functools import cache
+from hashlib import sha256
+from platform import machine, python_version
+from typing import TYPE_CHECKING, Final
+
+import msgspec
+
+from apiserver.core import discovery
+from apiserver.request import UserInfo
+from apiserver.rest.negotiation import DISCOVERIES, DOCUMENTS, Form, negotiate
+from apiserver.rest.openapi import OpenApi
+from apiserver.rest.paths import Discovery
+from apiserver.rest.replies import JSON, pretty, reply, text_reply
+from apiserver.rest.services import RestServices
+from apiserver.schemas import VERSION
+from machinery.model.errors import MethodNotSupported
+
+if TYPE_CHECKING:
+    from aiohttp import web
+
+_HEALTH: Final = {"livez": "/livez", "healthz": "/livez", "readyz": "/readyz"}
+_MACHINES: Final = {"x86_64": "amd64", "aarch64": "arm64"}
+_ROOTS: Final = (
+    "/.well-known/openid-configuration",
+    "/api",
+    "/apis",
+    "/healthz",
+    "/livez",
+    "/metrics",
+    "/openapi/v2",
+    "/openapi/v3",
+    "/openid/v1/jwks",
+    "/readyz",
+    "/version",
+)
+Page = Callable[["web.BaseRequest"], Awaitable["web.Response | None"]]
+
+
+class Pages:
+    """Answers what is the same for everybody, once it is known that they may read it."""
+
+    def __init__(self, services: RestServices) -> None:
+        self._services = services
+        self._openapi = OpenApi(services.definitions)
+        self._pages: dict[str, Page] = {
+            "": self._roots,
+            "version": self._version,
+            "metrics": self._metrics,
+            "openapi/v2": self._openapi_v2,
+            "openapi/v3": self._openapi_index,
+            ".well-known/openid-configuration": self._issuer,
+            "openid/v1/jwks": self._keys,
+        }
+
+    async def answer(
+        self, request: web.BaseRequest, user: UserInfo, target: object, raw_path: str
+    ) -> web.Response | None:
+        """Answer a path; None where there is nothing."""
+        await self._services.gate.admit_path(user, request.method.lower(), raw_path)
+        if isinstance(target, Discovery):
+            _check_get(request)
+            return await _discovered(request, target)
+        path = raw_path.strip("/")
+        root, _, rest = path.partition("/")
+        page = self._pages.get(path)
+        if page is None and path.startswith("openapi/v3/"):
+            page = self._openapi_document
+        if page is None and root in _HEALTH:
+            return await self._health(request, root, rest)
+        if page is None:
+            return None
+        _check_get(request)
+        return await page(request)
+
+    async def _roots(self, request: web.BaseRequest) -> web.Response:
+        versions = [
+            f"/apis/{group}/{each}" for group in discovery.groups() for each in discovery.versions(group)
+        ]
+        paths = sorted({*_ROOTS, "/api/v1", *versions, *(f"/apis/{group}" for group in discovery.groups())})
+        return await reply(request, pretty(msgspec.json.encode({"paths": paths})))
+
+    async def _version(self, request: web.BaseRequest) -> web.Response:
+        return await reply(request, pretty(_version_info()))
+
+    async def _metrics(self, request: web.BaseRequest) -> web.Response:
+        return await text_reply(request, self._services.metrics.render())
+
+    async def _health(self, request: web.BaseRequest, root: str, check: str) -> web.Response | None:
+        _check_get(request)
+        status, text = self._services.health.answer(_HEALTH[root])
+        if check:
+            return await self._one_check(request, check)
+        if "verbose" not in request.query and status == 200:
+            return await text_reply(request, "ok")
+        lines = ["[+]ping ok"]
+        if status != 200:
+            lines += [f"[-]{line} failed" for line in text.splitlines()]
+        verdict = "passed" if status == 200 else "failed"
+        return await text_reply(
+            request, "\n".join((*lines, f"{root} check {verdict}", "")), status=200 if status == 200 else 500
+        )
+
+    async def _one_check(self, request: web.BaseRequest, check: str) -> web.Response | None:
+        if check == "ping":
+            return await text_reply(request, "ok")
+        found = [line for line in self._services.health.problems() if line.partition(":")[0] == check]
+        if found:
+            return await text_reply(request, f"internal server error: {found[0]}", status=500)
+        return None
+
+    async def _issuer(self, request: web.BaseRequest) -> web.Response:
+        return await reply(request, self._services.token_key.discovery())
+
+    async def _keys(self, request: web.BaseRequest) -> web.Response:
+        body = self._services.token_key.jwks()
+        return await reply(request, body, content_type="application/jwk-set+json")
+
+    async def _openapi_v2(self, request: web.BaseRequest) -> web.Response:
+        negotiate(request.headers.get("Accept", ""), DOCUMENTS)
+        return await _cached(request, self._openapi.v2(), JSON)
+
+    async def _openapi_index(self, request: web.BaseRequest) -> web.Response:
+        negotiate(request.headers.get("Accept", ""), DOCUMENTS)
+        return await _cached(request, self._openapi.index(), JSON)
+
+    async def _openapi_document(self, request: web.BaseRequest) -> web.Response | None:
+        negotiate(request.headers.get("Accept", ""), DOCUMENTS)
+        document = self._openapi.document(request.path.strip("/").removeprefix("openapi/v3/"))
+        return None if document is None else await _cached(request, document, JSON)
+
+
+async def _discovered(request: web.BaseRequest, target: Discovery) -> web.Response | None:
+    form = negotiate(request.headers.get("Accept", ""), DISCOVERIES)
+    if form is Form.DISCOVERY and not target.group and not target.version:
+        return await _cached(request, _aggregated(target.legacy), discovery.AGGREGATED_TYPE)
+    body = _discovery_json(target, request.host)
+    return None if body is None else await _cached(request, body, JSON)
+
+
+@cache
+def _aggregated(legacy: bool) -> bytes:  # noqa: FBT001 - the key of a cache
+    return msgspec.json.encode(discovery.aggregated(legacy=legacy))
+
+
+def _discovery_json(target: Discovery, host: str) -> bytes | None:
+    known = discovery.versions("" if target.legacy else target.group)
+    if target.version:
+        if target.version not in known:
+            return None
+        return msgspec.json.encode(discovery.resource_list(target.group, target.version))
+    if target.legacy:
+        return msgspec.json.encode(discovery.api_versions(host))
+    if not target.group:
+        return msgspec.json.encode(discovery.api_group_list())
+    return msgspec.json.encode(discovery.api_group(target.group)) if known else None
+
+
+async def _cached(request: web.BaseRequest, body: bytes, content_type: str) -> web.Response:
+    """Answer with a document that clients keep: they need not get twice what they have."""
+    tag = f'"{sha256(body).hexdigest().upper()}"'
+    headers = {"ETag": tag, "Vary": "Accept"}
+    if request.headers.get("If-None-Match") == tag:
+        return await reply(request, b"", status=304, content_type=content_type, headers=headers)
+    return await reply(request, body, content_type=content_type, headers=headers)
+
+
+@cache
+def _version_info() -> bytes:
+    major, minor, _ = VERSION.removeprefix("v").split(".")
+    info = {
+        "major": major,
+        "minor": minor,
+        "gitVersion": f"{VERSION}+kubarium",
+        "gitCommit": "",
+        "gitTreeState": "clean",
+        "buildDate": "",
+        "goVersion": "",
+        "compiler": f"CPython {python_version()}",
+        "platform": f"linux/{_MACHINES.get(machine(), machine())}",
+    }
+    return msgspec.json.encode(info)
+
+
+def _check_get(request: web.BaseRequest) -> None:
+    if request.method != "GET":
+        raise MethodNotSupported("the server does not allow this method on the requested resource")

@@ -1,0 +1,164 @@
+"""Logs of containers, as the kubelet gives them: GET /api/v1/namespaces/…/pods/…/log."""
+
+from __future__ import annotations
+
+import asyncio
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final
+
+import msgspec
+
+from apiserver.core import causes, pod_access
+from apiserver.core.values import Json, metadata, spec
+from apiserver.request import Request, UserInfo
+from apiserver.rest import query
+from apiserver.rest.paths import Target
+from apiserver.rest.replies import text_reply
+from apiserver.rest.services import RestServices
+from apiserver.rest.streams import Streams
+from machinery.model.errors import BadRequest, MethodNotSupported
+
+if TYPE_CHECKING:
+    from aiohttp import web
+
+_DEADLINE_S: Final = 300.0  # wall seconds for a log that is not followed
+_FOLLOWED_S: Final = 4 * 3600.0  # and for one that is, as in Kubernetes
+_STALLED_S: Final = 60.0  # wall seconds after which a caller who takes nothing is given up
+
+
+class PodLog:
+    """Serves the subresource `log`."""
+
+    def __init__(self, services: RestServices, streams: Streams) -> None:
+        self._services = services
+        self._streams = streams
+
+    async def answer(self, request: web.BaseRequest, user: UserInfo, target: Target) -> web.StreamResponse:
+        """Stream a log; what is wrong before its first byte is raised."""
+        if request.method != "GET":
+            raise MethodNotSupported("the server does not allow this method on the requested resource")
+        pod = await read_pod(self._services, user, target, "get")
+        options = _options(request)
+        container = pod_access.container_of(pod, options.container)
+        node = spec(pod).get("nodeName", "")
+        if not node:  # nothing runs yet, so nothing has been logged
+            return await text_reply(request, "")
+        call = _call(pod, container, options)
+        deadline_s = _FOLLOWED_S if options.follow else _DEADLINE_S
+        async with self._services.kubelets.node(node) as stub:
+            chunks = stub.Logs(call, timeout=deadline_s)
+            try:
+                return await self._stream(request, chunks)
+            finally:
+                chunks.cancel()
+
+    async def _stream(self, request: web.BaseRequest, chunks: Any) -> web.StreamResponse:
+        from aiohttp import web
+
+        task = asyncio.current_task()
+
+        async def end() -> None:
+            chunks.cancel()
+            if task is not None:
+                task.cancel()
+
+        with self._streams.opened(end):
+            data = await _next(chunks)
+            response = web.StreamResponse()
+            response.headers["Content-Type"] = "text/plain"
+            response.headers["Cache-Control"] = "no-cache, private"
+            response.enable_chunked_encoding()
+            await response.prepare(request)
+            while data is not None:
+                await _write(response, data)
+                data = await _next(chunks)
+            return response
+
+
+async def read_pod(services: RestServices, user: UserInfo, target: Target, *verbs: str) -> Json:
+    """Read the pod of a request, once every verb on its subresource is admitted.
+
+    Raises:
+        Forbidden: the user may not do this.
+        NotFound: there is no such pod.
+    """
+    for verb in verbs:
+        await services.gate.admit(_request(user, target, verb, target.subresource))
+    reply = await services.registry.get(_request(user, target, "get", ""))
+    pod: Json = msgspec.json.decode(reply.json)
+    return pod
+
+
+def container_ref(pod: Json, container: str) -> dict[str, str]:
+    """Name a container as the kubelet's service does."""
+    meta = metadata(pod)
+    return {
+        "namespace": meta["namespace"],
+        "pod": meta["name"],
+        "container": container,
+        "pod_uid": meta["uid"],
+    }
+
+
+def _request(user: UserInfo, target: Target, verb: str, subresource: str) -> Request:
+    return Request(
+        user=user,
+        verb=verb,
+        resource="pods",
+        subresource=subresource,
+        namespace=target.namespace,
+        name=target.name,
+    )
+
+
+def _options(request: web.BaseRequest) -> pod_access.LogOptions:
+    asked = request.query
+    options = pod_access.log_options(asked, partial(query.boolean, asked), partial(query.integer, asked))
+    if found := pod_access.log_causes(options):
+        raise causes.invalid_object("PodLogOptions", "", found)
+    if options.since_time and not _is_time(options.since_time):
+        raise BadRequest(f"sinceTime: {options.since_time!r} is no RFC 3339 time")
+    return options
+
+
+def _is_time(text: str) -> bool:
+    from datetime import datetime
+
+    try:
+        return datetime.fromisoformat(text).tzinfo is not None
+    except ValueError:
+        return False
+
+
+def _call(pod: Json, container: str, options: pod_access.LogOptions) -> Any:
+    from machinery.pb import node_pb2
+
+    return node_pb2.LogsRequest(
+        container=node_pb2.ContainerRef(**container_ref(pod, container)),
+        follow=options.follow,
+        previous=options.previous,
+        timestamps=options.timestamps,
+        tail_lines=options.tail_lines,
+        since_seconds=options.since_seconds,
+        since_time=options.since_time,
+        limit_bytes=options.limit_bytes,
+        stream=options.stream,
+    )
+
+
+async def _next(chunks: Any) -> bytes | None:
+    """Give the next piece of the log; None at its end."""
+    from grpc.aio import EOF
+
+    chunk = await chunks.read()
+    return None if chunk is EOF else bytes(chunk.data)
+
+
+async def _write(response: web.StreamResponse, data: bytes) -> None:
+    if not data:
+        return
+    try:
+        async with asyncio.timeout(_STALLED_S):
+            await response.write(data)
+    except TimeoutError as error:
+        raise ConnectionError("the caller takes nothing") from error

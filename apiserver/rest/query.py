@@ -1,0 +1,153 @@
+"""The options of a request: its query, and of a delete its body."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from apiserver.core import causes
+from apiserver.core.decode import read_json
+from apiserver.request import DeleteOptions, ListOptions, WriteOptions
+from machinery.model.errors import BadRequest, Cause, Invalid
+
+Query = Mapping[str, str]
+_TRUE: Final = frozenset({"1", "t", "T", "TRUE", "true", "True"})
+_FALSE: Final = frozenset({"0", "f", "F", "FALSE", "false", "False"})
+_POLICIES: Final = ("Background", "Foreground", "Orphan")
+_LARGEST: Final = (1 << 63) - 1
+
+
+def boolean(query: Query, name: str) -> bool | None:
+    """Read a boolean; None where the query does not have it. As in Kubernetes, `?watch` alone means true.
+
+    Raises:
+        BadRequest: it is none.
+    """
+    text = query.get(name)
+    if text is None:
+        return None
+    if text in _FALSE:
+        return False
+    if text in _TRUE or not text:
+        return True
+    raise BadRequest(f"{name}: {text!r} is no boolean")
+
+
+def integer(query: Query, name: str) -> int | None:
+    """Read an integer; None where the query does not have it.
+
+    Raises:
+        BadRequest: it is none.
+    """
+    text = query.get(name, "")
+    if not text:
+        return None
+    digits = text.removeprefix("-")
+    if not (digits.isascii() and digits.isdigit()) or len(digits) > 19 or int(digits) > _LARGEST:
+        raise BadRequest(f'{name}: strconv.ParseInt: parsing "{text[:40]}": invalid syntax')
+    return int(text)
+
+
+def list_options(query: Query, *, name: str = "") -> ListOptions:
+    """Read what is selected; with a `name` only the object of this name."""
+    fields = query.get("fieldSelector", "")
+    if name:
+        own = f"metadata.name={name}"
+        fields = f"{fields},{own}" if fields else own
+    limit = integer(query, "limit") or 0
+    if limit < 0:
+        raise BadRequest(f"limit: {limit} is below 0")
+    return ListOptions(
+        label_selector=query.get("labelSelector", ""),
+        field_selector=fields,
+        limit=limit,
+        continue_=query.get("continue", ""),
+        resource_version=query.get("resourceVersion", ""),
+        resource_version_match=query.get("resourceVersionMatch", ""),
+        allow_bookmarks=bool(boolean(query, "allowWatchBookmarks")),
+        send_initial_events=boolean(query, "sendInitialEvents"),
+        timeout_s=integer(query, "timeoutSeconds") or None,
+    )
+
+
+def write_options(query: Query, user_agent: str, dry_run: list[str], options_kind: str) -> WriteOptions:
+    """Read how to write; `dry_run` has every value of dryRun."""
+    return WriteOptions(
+        dry_run=_dry_run(dry_run, options_kind),
+        field_validation=query.get("fieldValidation", ""),
+        field_manager=query.get("fieldManager", "") or user_agent.partition("/")[0],
+        force=bool(boolean(query, "force")),
+    )
+
+
+def delete_options(query: Query, body: bytes, dry_run: list[str]) -> DeleteOptions:
+    """Read how to delete: the body decides where there is one, as in Kubernetes."""
+    given = _given(body) if body else _queried(query, dry_run)
+    preconditions = given.get("preconditions") or {}
+    grace_s = _grace(given)
+    return DeleteOptions(
+        grace_period_s=grace_s,
+        propagation_policy=_policy(given),
+        uid=_text(preconditions, "uid"),
+        resource_version=_text(preconditions, "resourceVersion"),
+        dry_run=_dry_run(given.get("dryRun") or [], "DeleteOptions"),
+    )
+
+
+def _given(body: bytes) -> dict[str, Any]:
+    given, _ = read_json(body, find_duplicates=False)
+    if given.get("kind", "DeleteOptions") not in {"DeleteOptions", ""}:
+        raise BadRequest(f"the body of a delete has to be DeleteOptions, not {given['kind']}")
+    if not isinstance(given.get("preconditions") or {}, dict):
+        raise BadRequest("preconditions has to be an object")
+    return given
+
+
+def _queried(query: Query, dry_run: list[str]) -> dict[str, Any]:
+    return {
+        "gracePeriodSeconds": integer(query, "gracePeriodSeconds"),
+        "propagationPolicy": query.get("propagationPolicy"),
+        "orphanDependents": boolean(query, "orphanDependents"),
+        "dryRun": dry_run,
+    }
+
+
+def _grace(given: Mapping[str, Any]) -> int | None:
+    grace_s = given.get("gracePeriodSeconds")
+    if grace_s is None:
+        return None
+    if not isinstance(grace_s, int) or isinstance(grace_s, bool):
+        raise BadRequest(f"gracePeriodSeconds has to be an integer, not {grace_s!r}")
+    return grace_s if grace_s >= 0 else 1  # Kubernetes takes a negative one for "as soon as possible"
+
+
+def _policy(given: Mapping[str, Any]) -> str:
+    policy, orphan = given.get("propagationPolicy"), given.get("orphanDependents")
+    if policy is not None and orphan is not None:
+        text = "orphanDependents and deletionPropagation cannot be both set"
+        raise _invalid("DeleteOptions", causes.invalid("propagationPolicy", policy, text))
+    if policy is not None and policy not in {"", *_POLICIES}:
+        raise _invalid("DeleteOptions", causes.not_supported("propagationPolicy", policy, _POLICIES))
+    if orphan is not None:
+        return "Orphan" if orphan else "Background"
+    return policy or ""
+
+
+def _dry_run(values: Any, options_kind: str) -> bool:
+    if not isinstance(values, list):
+        raise BadRequest("dryRun has to be a list")
+    for value in values:
+        if value != "All":
+            raise _invalid(options_kind, causes.not_supported("dryRun", value, ("All",)))
+    return bool(values)
+
+
+def _text(given: Mapping[str, Any], name: str) -> str:
+    value = given.get(name) or ""
+    if not isinstance(value, str):
+        raise BadRequest(f"preconditions.{name} has to be a string")
+    return value
+
+
+def _invalid(options_kind: str, cause: Cause) -> Invalid:
+    return causes.invalid_object(f"{options_kind}.meta.k8s.io", "", [cause])

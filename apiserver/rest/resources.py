@@ -1,0 +1,247 @@
+"""Requests of resources, as calls of the registry."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Final
+
+from apiserver.core.kinds import KINDS, Kind
+from apiserver.core.unstored import BY_RESOURCE, Unstored
+from apiserver.request import ListReply, ObjectReply, Request, UserInfo
+from apiserver.rest import envelopes, query
+from apiserver.rest.bodies import object_json, patch_json, read_body
+from apiserver.rest.negotiation import OBJECTS, Form, negotiate
+from apiserver.rest.paths import Target
+from apiserver.rest.pod_exec import PodExec
+from apiserver.rest.pod_log import PodLog
+from apiserver.rest.replies import JSON, pretty, reply, text_reply, to_yaml
+from apiserver.rest.services import RestServices
+from apiserver.rest.streams import Streams
+from apiserver.rest.tables import Tables
+from apiserver.rest.watches import Watches
+from machinery.model.errors import BadRequest, MethodNotSupported, NotFound
+
+if TYPE_CHECKING:
+    from aiohttp import web
+
+_NOT_FOUND: Final = "the server could not find the requested resource"
+_NOT_ALLOWED: Final = "the server does not allow this method on the requested resource"
+_STREAMED: Final = frozenset({"log", "exec", "attach", "portforward"})
+_OPTIONS: Final = {"create": "CreateOptions", "update": "UpdateOptions", "patch": "PatchOptions"}
+
+
+class Resources:
+    """Serves /api/v1/… and /apis/<group>/<version>/…."""
+
+    def __init__(self, services: RestServices) -> None:
+        self._gate = services.gate
+        self._registry = registry = services.registry
+        self._streams = Streams()
+        self._tables = Tables(services.clock)
+        self._watches = Watches(services, self._tables, self._streams)
+        self._log = PodLog(services, self._streams)
+        self._exec = PodExec(services, self._streams)
+        self._object_calls: dict[str, Callable[[Request], Awaitable[ObjectReply]]] = {
+            "get": registry.get,
+            "create": registry.create,
+            "update": registry.update,
+            "patch": registry.patch,
+            "delete": registry.delete,
+        }
+        self._list_calls: dict[str, Callable[[Request], Awaitable[ListReply]]] = {
+            "list": registry.list,
+            "deletecollection": registry.delete_collection,
+        }
+
+    async def end_streams(self) -> None:
+        """End everything that lasts."""
+        await self._streams.end()
+
+    def streams(self, request: web.BaseRequest, target: Target) -> bool:
+        """Tell whether the answer is a stream, which may last."""
+        if target.resource == "pods" and target.subresource in _STREAMED:
+            return True
+        asked = request.method == "GET" and query.boolean(request.query, "watch")
+        return bool(asked or (target.watch and request.method == "GET"))
+
+    async def stream(self, request: web.BaseRequest, user: UserInfo, target: Target) -> web.StreamResponse:
+        """Answer with a stream."""
+        if target.subresource not in _STREAMED:
+            return await self._watch(request, user, target)
+        if _kind(target) is None or target.rest:
+            return await text_reply(request, "404 page not found\n", status=404)
+        if target.subresource == "log":
+            return await self._log.answer(request, user, target)
+        return await self._exec.answer(request, user, target)
+
+    async def answer(self, request: web.BaseRequest, user: UserInfo, target: Target) -> web.StreamResponse:
+        """Answer once."""
+        verb = _verb(request.method, target)
+        asked = _request(request, user, verb, target)
+        await self._gate.admit(asked)
+        found = _served(target)
+        if found is None:
+            return await text_reply(request, "404 page not found\n", status=404)
+        _check_allowed(found, target, verb)
+        form = negotiate(request.headers.get("Accept", ""), OBJECTS)
+        complete = await _with_body(request, asked)
+        if verb in self._list_calls:
+            return await self._list_reply(request, form, found, await self._list_calls[verb](complete))
+        return await self._object_reply(request, form, target, await self._object_calls[verb](complete))
+
+    async def _watch(self, request: web.BaseRequest, user: UserInfo, target: Target) -> web.StreamResponse:
+        if target.subresource or target.rest:
+            raise NotFound(_NOT_FOUND)
+        selection = query.list_options(request.query, name=target.name)
+        asked = Request(
+            user=user,
+            verb="watch",
+            group=target.group,
+            version=target.version,
+            resource=target.resource,
+            namespace=target.namespace,
+            selection=selection,
+        )
+        await self._gate.admit(asked)
+        found = _served(target)
+        if found is None:
+            return await text_reply(request, "404 page not found\n", status=404)
+        _check_allowed(found, target, "watch")
+        return await self._watches.answer(request, asked)
+
+    async def _object_reply(
+        self, request: web.BaseRequest, form: Form, target: Target, answer: ObjectReply
+    ) -> web.Response:
+        match form:
+            case Form.TABLE if not target.subresource:
+                body = self._tables.of_object(answer.json, request.query)
+            case Form.METADATA:
+                body = envelopes.metadata_json(answer.json)
+            case _:
+                body = answer.json
+        status = 201 if answer.created else 200
+        return await _written(request, form, body, status=status, warnings=answer.warnings)
+
+    async def _list_reply(
+        self, request: web.BaseRequest, form: Form, found: Kind | Unstored, answer: ListReply
+    ) -> web.Response:
+        match form:
+            case Form.TABLE:
+                body = self._tables.of_list(found.group, answer, request.query)
+            case Form.METADATA:
+                body = envelopes.metadata_list_json(answer)
+            case _:
+                body = envelopes.list_json(answer)
+        return await _written(request, form, body)
+
+
+def _verb(method: str, target: Target) -> str:
+    """Give the verb that authorization knows; the path decides between one and many."""
+    one = bool(target.name)
+    match method:
+        case "GET":
+            return "get" if one else "list"
+        case "POST":
+            return "create"
+        case "PUT":
+            return "update"
+        case "PATCH":
+            return "patch"
+        case _:
+            return "delete" if one else "deletecollection"
+
+
+def _kind(target: Target) -> Kind | None:
+    kind = KINDS.get((target.group, target.resource))
+    if kind is None or kind.version != target.version or (target.namespace and not kind.namespaced):
+        return None
+    if kind.namespaced and target.name and not target.namespace:
+        return None
+    return kind
+
+
+def _served(target: Target) -> Kind | Unstored | None:
+    if target.rest:
+        return None
+    if kind := _kind(target):
+        return kind if not target.subresource or target.subresource in kind.subresources else None
+    review = BY_RESOURCE.get((target.group, target.resource))
+    if review is None or review.version != target.version or target.subresource:
+        return None
+    return review if bool(target.namespace) == review.namespaced else None
+
+
+def _check_allowed(found: Kind | Unstored, target: Target, verb: str) -> None:
+    if isinstance(found, Unstored):
+        allowed: tuple[str, ...] = ("create",)
+    elif target.subresource:
+        allowed = found.subresources[target.subresource].verbs
+    else:
+        allowed = found.verbs
+    misplaced = verb in {"update", "patch"} and not target.name
+    misplaced |= verb == "create" and bool(target.name) and not target.subresource
+    misplaced |= verb == "create" and not target.name and found.namespaced and not target.namespace
+    if verb not in allowed or misplaced:
+        raise MethodNotSupported(_NOT_ALLOWED, kind=found.plural, group=found.group)
+
+
+def _request(request: web.BaseRequest, user: UserInfo, verb: str, target: Target) -> Request:
+    """Build the request, without its body."""
+    fields: dict[str, Any] = {}
+    asked = request.query
+    if verb in {"list", "deletecollection"}:
+        fields["selection"] = query.list_options(asked)
+    elif verb == "get":
+        fields["resource_version"] = asked.get("resourceVersion", "")
+    elif verb in _OPTIONS:
+        agent = request.headers.get("User-Agent", "")
+        dry_run = [value for value in asked.getall("dryRun", []) if value]
+        fields["writing"] = query.write_options(asked, agent, dry_run, _OPTIONS[verb])
+    return Request(
+        user=user,
+        verb=verb,
+        group=target.group,
+        version=target.version,
+        resource=target.resource,
+        subresource=target.subresource,
+        namespace=target.namespace,
+        name=target.name,
+        **fields,
+    )
+
+
+async def _with_body(request: web.BaseRequest, asked: Request) -> Request:
+    content_type = request.headers.get("Content-Type", "")
+    match asked.verb:
+        case "create" | "update":
+            body = object_json(content_type, await read_body(request))
+            if not body:
+                raise BadRequest("the request needs a body: the object as JSON or YAML")
+            return replace(asked, body=body)
+        case "patch":
+            kind, body = patch_json(content_type, await read_body(request))
+            return replace(asked, body=body, patch_type=kind)
+        case "delete" | "deletecollection":
+            body = await read_body(request)
+            body = object_json(content_type, body) if body else b""
+            dry_run = [value for value in request.query.getall("dryRun", []) if value]
+            return replace(asked, deleting=query.delete_options(request.query, body, dry_run))
+    return asked
+
+
+async def _written(
+    request: web.BaseRequest,
+    form: Form,
+    body: bytes,
+    *,
+    status: int = 200,
+    warnings: tuple[str, ...] = (),
+) -> web.Response:
+    if form is Form.YAML:
+        return await reply(
+            request, to_yaml(body), status=status, content_type="application/yaml", warnings=warnings
+        )
+    if "pretty" in request.query and query.boolean(request.query, "pretty"):
+        body = pretty(body)
+    return await reply(request, body, status=status, content_type=JSON, warnings=warnings)

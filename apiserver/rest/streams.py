@@ -1,0 +1,57 @@
+"""What lasts: watches, followed logs, execs. When the door closes they end first."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from typing import Final
+
+from machinery.model.errors import TooManyRequests, Unavailable
+
+_MOST: Final = 20_000  # streams at once: every kubelet of a large cluster watches a few kinds
+_LINGER_S: Final = 2.0  # wall seconds that streams have to end in
+
+
+class Streams:
+    """All streams that are open."""
+
+    def __init__(self) -> None:
+        self._open: dict[object, Callable[[], Awaitable[None]]] = {}
+        self._all_ended = asyncio.Event()
+        self._ending = False
+
+    @contextmanager
+    def opened(self, end: Callable[[], Awaitable[None]]) -> Iterator[None]:
+        """Count a stream as open while inside; `end` is called when the door closes.
+
+        Raises:
+            TooManyRequests: there are too many of them.
+            Unavailable: the door is closing.
+        """
+        if self._ending:
+            raise Unavailable("the apiserver is shutting down")
+        if len(self._open) >= _MOST:
+            raise TooManyRequests("too many streams are open, please try again later", retry_after_s=1)
+        key = object()
+        self._open[key] = end
+        try:
+            yield
+        finally:
+            del self._open[key]
+            if not self._open:
+                self._all_ended.set()
+
+    async def end(self) -> None:
+        """End every stream, and wait a moment until their last bytes are written."""
+        self._ending = True
+        self._all_ended.clear()
+        if not self._open:
+            return
+        for end in list(self._open.values()):
+            await end()
+        try:
+            async with asyncio.timeout(_LINGER_S):
+                await self._all_ended.wait()
+        except TimeoutError:
+            return  # the runner's cleanup cuts the rest

@@ -1,0 +1,99 @@
+"""Answers as tables: what `kubectl get` prints."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+import msgspec
+
+from apiserver.core.table import Moment, Table, table_of
+from apiserver.core.values import Json
+from apiserver.request import ListReply, SharedEvent
+from apiserver.rest import envelopes
+from machinery.model.clock import Clock
+from machinery.model.errors import BadRequest
+
+Query = Mapping[str, str]
+_INCLUDES: Final = ("", "Metadata", "None", "Object")
+
+
+class Tables:
+    """Writes tables of objects."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+
+    def of_object(self, obj: bytes, query: Query) -> bytes:
+        """Write a table of one object; what is no object of a kind (a Status) is written as it is."""
+        decoded = msgspec.json.decode(obj)
+        if decoded.get("kind") == "Status":
+            return obj
+        group, _, _ = decoded["apiVersion"].rpartition("/")
+        meta = {"resourceVersion": decoded["metadata"].get("resourceVersion", "")}
+        table = table_of(group, decoded["kind"])
+        return self._written(table, meta, [(decoded, obj)], _include(query))
+
+    def of_list(self, group: str, reply: ListReply, query: Query) -> bytes:
+        """Write a table of a list."""
+        pairs = [(msgspec.json.decode(item.json), item.json) for item in reply.items]
+        table = table_of(group, reply.kind)
+        return self._written(table, envelopes.list_meta(reply), pairs, _include(query))
+
+    def framing(self, group: str, query: Query) -> Callable[[SharedEvent], bytes]:
+        """Give what writes the events of a watch: the columns stand in its first one only."""
+        include = _include(query)
+        door = f"rest-table-{include}"
+        begun = False
+
+        def encode(event: SharedEvent, *, columns: bool = False) -> bytes:
+            return envelopes.frame(event.type, self._event_table(group, event.json, include, columns=columns))
+
+        def frame(event: SharedEvent) -> bytes:
+            nonlocal begun
+            if begun:
+                return event.frame(door, encode)
+            begun = True
+            return encode(event, columns=True)
+
+        return frame
+
+    def _event_table(self, group: str, obj: bytes, include: str, *, columns: bool) -> bytes:
+        decoded = msgspec.json.decode(obj)
+        meta = {"resourceVersion": decoded["metadata"].get("resourceVersion", "")}
+        return self._written(
+            table_of(group, decoded["kind"]), meta, [(decoded, obj)], include, columns=columns
+        )
+
+    def _written(
+        self, table: Table, meta: Json, pairs: list[tuple[Json, bytes]], include: str, *, columns: bool = True
+    ) -> bytes:
+        moment = self._moment()
+        written: dict[str, Any] = {
+            "kind": "Table",
+            "apiVersion": "meta.k8s.io/v1",
+            "metadata": meta,
+            "columnDefinitions": [column.to_dict() for column in table.columns] if columns else [],
+            "rows": [_row(table, moment, obj, raw, include) for obj, raw in pairs],
+        }
+        return msgspec.json.encode(written)
+
+    def _moment(self) -> Moment:
+        return Moment(self._clock.timescale.wall(self._clock.now()))
+
+
+def _row(table: Table, moment: Moment, obj: Json, raw: bytes, include: str) -> Json:
+    row: Json = {"cells": table.row(obj, moment)}
+    match include:
+        case "Object":
+            row["object"] = msgspec.Raw(raw)
+        case "Metadata":
+            row["object"] = msgspec.Raw(envelopes.metadata_json(raw))
+    return row
+
+
+def _include(query: Query) -> str:
+    include = query.get("includeObject", "")
+    if include not in _INCLUDES:
+        raise BadRequest(f'includeObject: unrecognized value "{include}": must be None, Metadata or Object')
+    return include or "Metadata"

@@ -1,0 +1,160 @@
+"""The gRPC front door: kubarium.api.v1.Resources, for the cluster's own components.
+
+It only translates. Who asks is in the client certificate; the gate authorizes; the registry does the rest, on the
+same path as for the REST door, and errors travel as the same Status.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import Any, Final
+
+import grpc
+
+from apiserver.authentication import Authenticator
+from apiserver.gate import Gate
+from apiserver.registry import Registry
+from apiserver.request import DeleteOptions, ListOptions, Request, WriteOptions
+from apiserver.services import frames
+from machinery.client.api import PatchType
+from machinery.model.errors import BadRequest
+from machinery.pb import resources_pb2 as pb
+from machinery.process.server import peer
+from machinery.wire.services import handler
+
+PATH: Final = "kubarium.api.v1.Resources"
+_PATCHES: Final = {
+    pb.PatchRequest.JSON: PatchType.JSON,
+    pb.PatchRequest.MERGE: PatchType.MERGE,
+    pb.PatchRequest.STRATEGIC_MERGE: PatchType.STRATEGIC_MERGE,
+    pb.PatchRequest.APPLY: PatchType.APPLY,
+}
+_QUIET: Final = "Ignore"  # this door has no place for warnings, so nobody has to look for what they are about
+
+
+def resources_handler(registry: Registry, gate: Gate, authenticator: Authenticator) -> grpc.GenericRpcHandler:
+    """Make the door's handler for a gRPC server."""
+    service = pb.DESCRIPTOR.services_by_name["Resources"]
+    door = Resources(registry, gate, authenticator)
+    return handler(service, PATH, door, serialized=tuple(method.name for method in service.methods))
+
+
+class Resources:
+    """One method for each of the proto's; answers are bytes, written by `frames`."""
+
+    def __init__(self, registry: Registry, gate: Gate, authenticator: Authenticator) -> None:
+        self._registry = registry
+        self._gate = gate
+        self._authenticator = authenticator
+
+    async def Get(self, call: pb.GetRequest, context: Any) -> bytes:  # noqa: N802 - the proto's name
+        """Read one object."""
+        request = await self._admitted("get", call, context, resource_version=call.resource_version)
+        return frames.object_reply(await self._registry.get(request))
+
+    async def List(self, call: pb.ListRequest, context: Any) -> bytes:  # noqa: N802 - the proto's name
+        """Read a collection, or a page of it."""
+        selection = ListOptions(
+            label_selector=call.label_selector,
+            field_selector=call.field_selector,
+            limit=call.limit,
+            continue_=getattr(call, "continue"),
+            resource_version=call.resource_version,
+            resource_version_match=call.resource_version_match,
+        )
+        request = await self._admitted("list", call, context, selection=selection)
+        return frames.object_list(await self._registry.list(request))
+
+    async def Watch(self, call: pb.WatchRequest, context: Any) -> AsyncIterator[bytes]:  # noqa: N802 - the proto's name
+        """Follow a collection; the first message, maybe empty, says that the watch is established."""
+        selection = ListOptions(
+            label_selector=call.label_selector,
+            field_selector=call.field_selector,
+            resource_version=call.resource_version,
+            allow_bookmarks=call.allow_bookmarks,
+            timeout_s=call.timeout_seconds or None,
+        )
+        request = await self._admitted("watch", call, context, selection=selection)
+        watch = await self._registry.watch(request)
+        try:
+            async for events in watch:
+                yield frames.batch(events)
+        finally:
+            await watch.aclose()
+
+    async def Create(self, call: pb.CreateRequest, context: Any) -> bytes:  # noqa: N802 - the proto's name
+        """Store a new object, or create a subresource."""
+        request = await self._admitted("create", call, context, writing=_writing(call), body=call.json)
+        return frames.object_reply(await self._registry.create(request))
+
+    async def Update(self, call: pb.UpdateRequest, context: Any) -> bytes:  # noqa: N802 - the proto's name
+        """Replace an object or a subresource."""
+        request = await self._admitted("update", call, context, writing=_writing(call), body=call.json)
+        return frames.object_reply(await self._registry.update(request))
+
+    async def Patch(self, call: pb.PatchRequest, context: Any) -> bytes:  # noqa: N802 - the proto's name
+        """Change a part of an object or of a subresource."""
+        patch_type = _PATCHES.get(call.type)
+        if patch_type is None:
+            raise BadRequest(f"the patch type {call.type} is none of {', '.join(p.name for p in PatchType)}")
+        request = await self._admitted(
+            "patch",
+            call,
+            context,
+            writing=_writing(call, force=call.force),
+            body=call.patch,
+            patch_type=patch_type,
+        )
+        return frames.object_reply(await self._registry.patch(request))
+
+    async def Delete(self, call: pb.DeleteRequest, context: Any) -> bytes:  # noqa: N802 - the proto's name
+        """Delete an object, or ask to."""
+        request = await self._admitted("delete", call, context, deleting=_deleting(call.options))
+        return frames.object_reply(await self._registry.delete(request))
+
+    async def DeleteCollection(self, call: pb.DeleteCollectionRequest, context: Any) -> bytes:  # noqa: N802 - the proto's name
+        """Delete every object that is selected."""
+        selection = ListOptions(label_selector=call.label_selector, field_selector=call.field_selector)
+        request = await self._admitted(
+            "deletecollection", call, context, selection=selection, deleting=_deleting(call.options)
+        )
+        return frames.object_list(await self._registry.delete_collection(request))
+
+    async def _admitted(self, verb: str, call: Any, context: Any, **fields: Any) -> Request:
+        """Build the request, once it is known who asks, and that they may."""
+        user = self._authenticator.of_peer(peer(context))
+        await self._registry.wait_open()
+        target = call.target
+        request = Request(
+            user=user,
+            verb=verb,
+            group=target.group,
+            version=target.version,
+            resource=target.resource,
+            subresource=target.subresource,
+            namespace=target.namespace,
+            name=target.name,
+            **fields,
+        )
+        await self._gate.admit(request)
+        return request
+
+
+def _writing(call: Any, *, force: bool = False) -> WriteOptions:
+    return WriteOptions(
+        dry_run=call.dry_run,
+        field_validation=call.field_validation or _QUIET,
+        field_manager=call.field_manager,
+        force=force,
+    )
+
+
+def _deleting(options: pb.DeleteOptions) -> DeleteOptions:
+    grace_s = options.grace_period_seconds if options.HasField("grace_period_seconds") else None
+    return DeleteOptions(
+        grace_period_s=grace_s,
+        propagation_policy=options.propagation_policy,
+        uid=options.uid,
+        resource_version=options.resource_version,
+        dry_run=options.dry_run,
+    )

@@ -1,0 +1,34 @@
+"""What the controllers process is told."""
+
+from __future__ import annotations
+
+import ipaddress
+from dataclasses import dataclass
+
+from machinery.process.config import ComponentConfig, ConfigError, check_readable, setting
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ControllersConfig(ComponentConfig):
+    """Every field is a flag."""
+
+    cluster_cidr: str = setting("", help="range that nodes get their pod addresses from; none if empty")
+    root_ca_file: str = setting("", help="PEM file published as kube-root-ca.crt; none if empty")
+
+    def validate(self) -> None:
+        """Check what has no default, the file and the range."""
+        ComponentConfig.validate(self)
+        if not self.server:
+            raise ConfigError("server", "is needed")
+        check_readable("root_ca_file", self.root_ca_file)
+        if self.cluster_cidr:
+            _check_range(self.cluster_cidr)
+
+
+def _check_range(text: str) -> None:
+    try:
+        network = ipaddress.IPv4Network(text)
+    except ValueError as error:
+        raise ConfigError("cluster_cidr", f"has to be an IPv4 range: {error}") from error
+    if network.prefixlen > 24:
+        raise ConfigError("cluster_cidr", f"has to hold a /24 for each node, {text} is too small")

@@ -1,0 +1,281 @@
+"""The only one who acts: carries a plan out, action by action, and answers the questions that it has.
+
+No write is repeated here. What was written is noted as an expectation under the plan's key, so that the next plan
+for it waits until the caches show it. New objects get their names here and not from the server: after a create of
+unknown outcome the name tells whether it happened.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Collection, Coroutine, Hashable, Sequence
+from dataclasses import replace
+from typing import Any, Final, Generic, TypeVar, assert_never, cast
+
+import msgspec
+
+from controllers.core.actions import (
+    Action,
+    Census,
+    Create,
+    Delete,
+    DeleteCollection,
+    Facts,
+    Failure,
+    Finalize,
+    Lookup,
+    Patch,
+    Plan,
+    RecordEvent,
+    SlowStart,
+    Together,
+    Write,
+)
+from controllers.core.expectations import Expectations, Removed, Unclear, Written, revision
+from controllers.core.partial import partial
+from machinery.client.api import Api, DeleteOptions, Selection
+from machinery.client.events import EventRecorder
+from machinery.model.clock import Clock
+from machinery.model.errors import AlreadyExists, ApiError, Conflict, DeadlineExceeded, NotFound, OutcomeUnknown, Unavailable
+from machinery.model.k8s.meta_v1 import ObjectMeta
+from machinery.model.names import generated
+from machinery.model.resources import KubeObject, Resource
+
+K = TypeVar("K", bound=Hashable)
+T = TypeVar("T")
+
+_AT_ONCE: Final = 64  # requests of one controller in flight
+_PAGE: Final = 500
+_ROUNDS: Final = 4
+_NO_NEWS: Final = (Conflict, AlreadyExists, Unavailable, DeadlineExceeded)
+
+
+class Executor(Generic[K]):
+    """Carries out the plans of one controller."""
+
+    def __init__(
+        self,
+        api: Api,
+        recorder: EventRecorder,
+        expectations: Expectations[K],
+        observed: Collection[str],
+        *,
+        clock: Clock,
+        random_ints: Callable[[int], int],
+    ) -> None:
+        self._api = api
+        self._recorder = recorder
+        self._expectations = expectations
+        self._observed = observed  # resources that an informer shows: others cannot be waited for
+        self._clock = clock
+        self._random_ints = random_ints
+        self._slots = asyncio.Semaphore(_AT_ONCE)
+        self._failures: dict[K, Failure] = {}
+
+    async def decide(self, key: K, plan: Callable[[Facts], Plan]) -> Plan:
+        """Make a plan; where it needs live answers, get them and make it anew."""
+        facts = Facts(failure=self._failures.get(key))
+        made = plan(facts)
+        for _ in range(_ROUNDS):
+            if not made.needs:
+                return made
+            facts = await self._answer(made.needs, facts)
+            made = plan(facts)
+        if made.needs:
+            raise RuntimeError(f"the plan for {key} asks again and again: {made.needs}")
+        return made
+
+    async def settle(self, key: K) -> None:
+        """Look up live what became of the key's creates whose outcome is unknown."""
+        for unclear in self._expectations.unclear(key):
+            found = await self._look_up(Lookup(unclear.resource, unclear.namespace, unclear.name))
+            self._expectations.settle(key, unclear, found, self._clock.monotonic())
+
+    async def execute(self, key: K, plan: Plan) -> None:
+        """Carry a plan out, in order, to its end or to the first action that fails.
+
+        Raises:
+            ApiError: how it failed; what was written before stays.
+        """
+        self._failures.pop(key, None)
+        for action in plan.actions:
+            await self._act(key, action)
+
+    async def _act(self, key: K, action: Action) -> None:
+        match action:
+            case RecordEvent():
+                self._record(action)
+            case SlowStart(writes=writes):
+                await self._slowly(key, writes)
+            case Together(writes=writes):
+                await self._together(key, writes)
+            case _:
+                await self._together(key, (action,))
+
+    async def _slowly(self, key: K, writes: Sequence[Write]) -> None:
+        size = 1
+        while writes:
+            await self._together(key, writes[:size])
+            writes = writes[size:]
+            size *= 2
+
+    async def _together(self, key: K, writes: Sequence[Write]) -> None:
+        await _all([self._try(key, write) for write in writes])
+
+    async def _try(self, key: K, write: Write) -> None:
+        async with self._slots:
+            try:
+                await self._write(key, write)
+            except ApiError as error:
+                self._note_failure(key, write, error)
+                raise
+
+    def _note_failure(self, key: K, write: Write, error: ApiError) -> None:
+        """Tell of a create or delete that was refused; neither a stale cache nor a broken connection is news."""
+        if isinstance(write, Patch | Finalize) or isinstance(error, _NO_NEWS):
+            return
+        self._failures.setdefault(key, Failure(error.reason, error.message))
+        if not isinstance(write, DeleteCollection):
+            self._record(write.on_failure, error=error.message)
+
+    async def _write(self, key: K, write: Write) -> None:
+        match write:
+            case Create():
+                await self._create(key, write)
+            case Patch():
+                await self._patch(key, write)
+            case Delete():
+                await self._delete(key, write)
+            case Finalize(resource=resource, object=obj):
+                await self._api.update(resource, obj, subresource="finalize")
+            case DeleteCollection(resource=resource, namespace=namespace):
+                await self._api.delete_collection(resource, Selection(namespace=namespace))
+            case _:
+                assert_never(write)
+
+    async def _create(self, key: K, write: Create) -> None:
+        wanted = self._named(write.object)
+        meta = wanted.metadata
+        try:
+            made = await self._api.create(write.resource, wanted)
+        except AlreadyExists:
+            if not write.already_exists_is_fine:
+                raise
+        except OutcomeUnknown:
+            if str(write.resource) in self._observed:
+                unclear = Unclear(write.resource, meta.namespace, meta.name)
+                self._expectations.expect(key, unclear, self._clock.monotonic())
+            raise
+        else:
+            self._expect_written(key, write.resource, made.metadata)
+            self._record(write.on_success, name=meta.name)
+
+    def _named(self, obj: KubeObject) -> KubeObject:
+        if obj.metadata.name:
+            return obj
+        name = generated(obj.metadata.generateName, self._random_ints)
+        named: Any = msgspec.structs.replace(
+            obj,  # type: ignore[type-var]  # every object is a Struct
+            metadata=msgspec.structs.replace(obj.metadata, name=name),
+        )
+        return named  # type: ignore[no-any-return]
+
+    async def _patch(self, key: K, write: Patch) -> None:
+        try:
+            after = await self._api.patch(
+                write.resource,
+                write.name,
+                write.patch,
+                namespace=write.namespace,
+                subresource=write.subresource,
+                kind=write.kind,
+            )
+        except NotFound:
+            if not write.absent_is_fine:
+                raise
+            return
+        self._expect_written(key, write.resource, after.metadata)
+        self._record(write.on_success, name=write.name)
+
+    async def _delete(self, key: K, write: Delete) -> None:
+        options = DeleteOptions(
+            write.grace_period_s, write.propagation_policy, write.uid, write.resource_version
+        )
+        try:
+            await self._api.delete(write.resource, write.name, namespace=write.namespace, options=options)
+        except NotFound:
+            return
+        except Conflict:
+            if write.resource_version:
+                raise
+            return  # another object has the name now: this one is gone
+        if str(write.resource) in self._observed:
+            place = (str(write.resource), write.namespace, write.name)
+            self._expectations.expect(key, Removed(place, write.uid), self._clock.monotonic())
+        self._record(write.on_success, name=write.name)
+
+    def _expect_written(self, key: K, resource: Resource[Any], meta: ObjectMeta) -> None:
+        if str(resource) in self._observed:
+            place = (str(resource), meta.namespace, meta.name)
+            written = Written(place, meta.uid, revision(meta))
+            self._expectations.expect(key, written, self._clock.monotonic())
+
+    def _record(self, event: RecordEvent | None, **filled: str) -> None:
+        if event is None:
+            return
+        message = event.message
+        for word, text in filled.items():
+            message = message.replace(f"{{{word}}}", text)
+        self._recorder.record(event.regarding, event.type, event.reason, message)
+
+    async def _answer(self, needs: Sequence[Lookup | Census], facts: Facts) -> Facts:
+        lookups = [need for need in needs if isinstance(need, Lookup)]
+        censuses = [need for need in needs if isinstance(need, Census)]
+        objects = await _all([self._look_up(lookup) for lookup in lookups])
+        collections = await _all([self._count(census) for census in censuses])
+        return replace(
+            facts,
+            objects={**facts.objects, **dict(zip(lookups, objects, strict=True))},
+            collections={**facts.collections, **dict(zip(censuses, collections, strict=True))},
+        )
+
+    async def _look_up(self, lookup: Lookup) -> ObjectMeta | None:
+        async with self._slots:
+            try:
+                found = await self._api.get(partial(lookup.resource), lookup.name, namespace=lookup.namespace)
+            except NotFound:
+                return None
+        return found.metadata
+
+    async def _count(self, census: Census) -> tuple[ObjectMeta, ...]:
+        found: list[ObjectMeta] = []
+        selection, rest = Selection(namespace=census.namespace), ""
+        async with self._slots:
+            while True:
+                page = await self._api.list(partial(census.resource), selection, limit=_PAGE, continue_=rest)
+                found += [item.metadata for item in page.items]
+                rest = page.continue_
+                if not rest:
+                    return tuple(found)
+
+
+async def _all(attempts: Sequence[Coroutine[Any, Any, T]]) -> list[T]:
+    """Run all to their ends, at once; then raise the first one's error, if there is any."""
+    if len(attempts) == 1:
+        return [await attempts[0]]
+    async with asyncio.TaskGroup() as group:
+        tasks = [group.create_task(_caught(attempt)) for attempt in attempts]
+    results: list[T] = []
+    for task in tasks:
+        result, error = task.result()
+        if error is not None:
+            raise error
+        results.append(cast("T", result))
+    return results
+
+
+async def _caught(attempt: Coroutine[Any, Any, T]) -> tuple[T | None, ApiError | None]:
+    try:
+        return await attempt, None
+    except ApiError as error:
+        return None, error

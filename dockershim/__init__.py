@@ -1,0 +1,1 @@
+"""CRI v1 as published, over the Docker Engine API."""

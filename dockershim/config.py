@@ -1,0 +1,43 @@
+"""What dockershim is told."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from machinery.process.config import ComponentConfig, ConfigError, setting
+
+_LONGEST_SOCKET = 107  # sun_path
+_LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DockershimConfig(ComponentConfig):
+    """Every field is a flag."""
+
+    socket: str = setting("", help="unix socket to serve CRI v1 on; exec and attach are on <socket>.streaming")
+    docker_socket: str = setting("/var/run/docker.sock", help="the Docker engine's unix socket")
+    cluster: str = setting("", help="label of the containers that are ours")
+    node: str = setting("", help="label of the containers that are ours, and the host name on the node's network")
+    state_dir: str = setting("", help="folder for what the engine does not keep: addresses, the pod range")
+    cni_bin_dirs: tuple[str, ...] = setting(("/opt/cni/bin", "/usr/lib/cni"), help="folders of the CNI plugins")
+    streaming_listen: str = setting(
+        "", help="serve exec and attach on this loopback address host:port, for clients that dial no unix socket"
+    )
+    purge: bool = setting(
+        False, help="remove every container of the cluster (and node) with its cgroups, and end"
+    )
+
+    def validate(self) -> None:
+        """Check what has no default, and the ranges."""
+        ComponentConfig.validate(self)
+        needed = ("cluster",) if self.purge else ("cluster", "node", "socket", "state_dir")
+        for field in needed:
+            if not getattr(self, field):
+                raise ConfigError(field, "is needed")
+        if len(f"{self.socket}.streaming") > _LONGEST_SOCKET:
+            raise ConfigError("socket", f"is too long for a unix socket: {self.socket}.streaming")
+        host, _, port = self.streaming_listen.rpartition(":")
+        if self.streaming_listen and (host not in _LOOPBACK or not port.isdecimal()):
+            raise ConfigError(
+                "streaming_listen", f"has to be a loopback address with a port, not {self.streaming_listen!r}"
+            )

@@ -1,0 +1,1 @@
+"""What dockershim decides: names, engine requests, states, log lines. No I/O."""

@@ -1,0 +1,73 @@
+"""Image names, credentials and views."""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Mapping
+from typing import Any, Final
+
+from machinery.pb import cri_pb2 as cri
+
+NO_TAG: Final = "<none>:<none>"
+HUB: Final = "https://index.docker.io/v1/"
+
+
+def split_reference(name: str) -> tuple[str, str]:
+    """Split a name into repository and tag or digest, as the engine wants them for a pull; no tag means latest."""
+    repository, at, digest = name.partition("@")
+    if at:
+        return repository, digest
+    path, colon, tag = name.rpartition(":")
+    return (path, tag) if colon and "/" not in tag else (name, "latest")
+
+
+def registry_auth(auth: Any, image: str) -> str:
+    """Write credentials as the engine's X-Registry-Auth header; "" if there are none.
+
+    Raises:
+        ValueError: `auth` is not the base64 of user:password.
+    """
+    username, password = auth.username, auth.password
+    if auth.auth and not username:
+        username, _, password = base64.b64decode(auth.auth, validate=True).decode().partition(":")
+    fields = {
+        "username": username,
+        "password": password,
+        "identitytoken": auth.identity_token,
+        "registrytoken": auth.registry_token,
+    }
+    given = {key: value for key, value in fields.items() if value}
+    if not given:
+        return ""
+    given["serveraddress"] = auth.server_address or registry(image)
+    return base64.urlsafe_b64encode(json.dumps(given).encode()).decode()
+
+
+def registry(image: str) -> str:
+    """Give the registry that a name means."""
+    first, slash, _ = image.partition("/")
+    return first if slash and ("." in first or ":" in first or first == "localhost") else HUB
+
+
+def view_image(raw: Mapping[str, Any], *, wanted: str = "") -> Any:
+    """Write an image from the engine's list or inspect."""
+    image = cri.Image(
+        id=raw.get("Id", ""),
+        repo_tags=[tag for tag in raw.get("RepoTags") or () if tag != NO_TAG],
+        repo_digests=[digest for digest in raw.get("RepoDigests") or () if not digest.startswith("<none>")],
+        size=max(0, int(raw.get("Size") or 0)),
+        spec=cri.ImageSpec(image=wanted or raw.get("Id", "")),
+    )
+    user = str((raw.get("Config") or {}).get("User") or "").partition(":")[0]
+    if user.isdecimal() or not user:
+        image.uid.value = int(user or 0)
+    else:
+        image.username = user
+    return image
+
+
+def image_reference(raw: Mapping[str, Any]) -> str:
+    """Give what identifies an image for good: its digest in a repository, else its id."""
+    digests = [digest for digest in raw.get("RepoDigests") or () if not digest.startswith("<none>")]
+    return str(digests[0] if digests else raw.get("Id", ""))

@@ -1,0 +1,94 @@
+"""Security contexts as the engine's options.
+
+Kubernetes: https://kubernetes.io/docs/tasks/configure-pod-container/security-context/
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from machinery.model.errors import BadRequest, NotImplementedHere
+from machinery.pb import cri_pb2 as cri
+
+Profiles = Mapping[str, str]  # the text of each localhost seccomp profile, by its reference
+
+
+def localhost_profile(security: Any) -> str:
+    """Give the path of the seccomp profile that has to be read first; "" if none."""
+    if security.HasField("seccomp") and security.seccomp.profile_type == cri.SecurityProfile.Localhost:
+        return str(security.seccomp.localhost_ref).removeprefix("localhost/")
+    return ""
+
+
+def security_options(security: Any, profile: str = "") -> list[str]:
+    """Write SecurityOpt. `profile` is the text of the localhost seccomp profile, where there is one.
+
+    Without a seccomp profile a container is unconfined, as CRI has it; the engine's own default is another.
+    """
+    options = [*_seccomp(security, profile), *_apparmor(security), *_selinux(security.selinux_options)]
+    if getattr(security, "no_new_privs", False):
+        options.append("no-new-privileges")
+    return options
+
+
+def user(security: Any) -> str:
+    """Write the user (and group) that a container runs as; "" for its image's.
+
+    Raises:
+        BadRequest: a group without a user.
+    """
+    named = security.run_as_username
+    if security.HasField("run_as_user"):
+        named = str(security.run_as_user.value)
+    if security.HasField("run_as_group"):
+        if not named:
+            raise BadRequest("run_as_group needs run_as_user or run_as_username beside it")
+        return f"{named}:{security.run_as_group.value}"
+    return str(named)
+
+
+def groups(security: Any) -> list[str]:
+    """Write the supplemental groups.
+
+    Raises:
+        NotImplementedHere: the Strict policy, which the engine cannot keep.
+    """
+    if security.supplemental_groups_policy == cri.Strict:
+        raise NotImplementedHere("supplementalGroupsPolicy Strict: the Docker engine always adds the image's groups")
+    return [str(group) for group in security.supplemental_groups]
+
+
+def capabilities(security: Any) -> dict[str, list[str]]:
+    """Write CapAdd and CapDrop.
+
+    Raises:
+        NotImplementedHere: ambient capabilities, which the engine cannot give.
+    """
+    wanted = security.capabilities
+    if wanted.add_ambient_capabilities:
+        raise NotImplementedHere("ambient capabilities: the Docker engine cannot give them")
+    return {"CapAdd": list(wanted.add_capabilities), "CapDrop": list(wanted.drop_capabilities)}
+
+
+def _seccomp(security: Any, profile: str) -> list[str]:
+    if not security.HasField("seccomp") or security.seccomp.profile_type == cri.SecurityProfile.Unconfined:
+        return ["seccomp=unconfined"]
+    return [f"seccomp={profile}"] if profile else []
+
+
+def _apparmor(security: Any) -> list[str]:
+    if not security.HasField("apparmor"):
+        return []
+    match security.apparmor.profile_type:
+        case cri.SecurityProfile.Unconfined:
+            return ["apparmor=unconfined"]
+        case cri.SecurityProfile.Localhost:
+            return [f"apparmor={security.apparmor.localhost_ref.removeprefix('localhost/')}"]
+        case _:
+            return []
+
+
+def _selinux(options: Any) -> list[str]:
+    parts = (("user", options.user), ("role", options.role), ("type", options.type), ("level", options.level))
+    return [f"label={name}:{value}" for name, value in parts if value]

@@ -1,0 +1,39 @@
+"""The sandbox's image, made here at first need: one program of a few hundred bytes, nothing to pull."""
+
+from __future__ import annotations
+
+import io
+import tarfile
+from typing import Final
+
+from dockershim.core.pause_program import pause_program
+from dockershim.docker import Engine
+from machinery.model.errors import NotImplementedHere
+
+REPOSITORY: Final = "kubarium/pause"
+TAG: Final = "1"
+IMAGE: Final = f"{REPOSITORY}:{TAG}"
+
+
+async def make_pause_image(engine: Engine) -> None:
+    """Put the image on the engine, under `IMAGE`.
+
+    Raises:
+        NotImplementedHere: the engine's machine is of a kind that the program is not written for.
+    """
+    architecture = str((await engine.version())["Arch"])
+    try:
+        program = pause_program(architecture)
+    except KeyError:
+        raise NotImplementedHere(f"there is no sandbox program for {architecture} machines") from None
+    await engine.import_image(REPOSITORY, TAG, _archive(program), ['ENTRYPOINT ["/pause"]'])
+
+
+def _archive(program: bytes) -> bytes:
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w") as archive:
+        for name, content, mode in (("pause", program, 0o755), ("netns", b"", 0o444)):
+            member = tarfile.TarInfo(name)
+            member.size, member.mode = len(content), mode
+            archive.addfile(member, io.BytesIO(content))
+    return buffer.getvalue()

@@ -1,0 +1,82 @@
+"""`python -m dockershim --purge --cluster=c [--node=n]`: remove what was made for a cluster or one of its nodes."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+from dockershim.config import DockershimConfig
+from dockershim.core.naming import Scope
+from dockershim.docker import Engine
+from machinery.model.errors import ApiError, Conflict, NotFound
+from machinery.process.config import parse
+
+_CGROUPS: Final = Path("/sys/fs/cgroup")
+_ROUNDS: Final = 5
+_PAUSE_S: Final = 0.2
+
+
+def purge_command(argv: Sequence[str]) -> int:
+    """Remove the containers and the empty cgroups; gives the exit code."""
+    config = parse(DockershimConfig, argv)
+    try:
+        asyncio.run(purge(config.docker_socket, Scope(config.cluster, config.node)))
+    except ApiError as error:
+        print(f"dockershim: {error.message}", file=sys.stderr)  # noqa: T201 - a command speaks on stderr
+        return 1
+    return 0
+
+
+async def purge(docker_socket: str, scope: Scope) -> None:
+    """Remove every container of a cluster or node, running or not, then its cgroup folders."""
+    engine = Engine(docker_socket)
+    try:
+        for _ in range(_ROUNDS):
+            found = await engine.list(scope.selectors)
+            if not found:
+                break
+            await asyncio.gather(*(_remove(engine, item["Id"]) for item in found))
+    finally:
+        await engine.aclose()
+    await _remove_cgroups(scope)
+
+
+async def _remove(engine: Engine, container_id: str) -> None:
+    try:
+        await engine.remove(container_id)
+    except NotFound:
+        return
+    except Conflict:  # somebody else is removing it
+        await asyncio.sleep(_PAUSE_S)
+
+
+async def _remove_cgroups(scope: Scope) -> None:
+    """Remove the folders bottom-up; the kernel refuses those that still hold a process."""
+    for _ in range(_ROUNDS):
+        left = [root for root in _roots(scope) if not _remove_tree(root)]
+        if not left:
+            return
+        await asyncio.sleep(_PAUSE_S)
+
+
+def _roots(scope: Scope) -> list[Path]:
+    parts = ["kubarium", scope.cluster, *([scope.node] if scope.node else [])]
+    slices = ["-".join(part.replace("-", "_") for part in parts[: end + 1]) + ".slice" for end in range(len(parts))]
+    tops = [_CGROUPS, *(path for path in _CGROUPS.glob("*") if path.is_dir() and not path.is_symlink())]
+    return [root for top in tops for names in (parts, slices) if (root := top.joinpath(*names)).is_dir()]
+
+
+def _remove_tree(root: Path) -> bool:
+    """Remove a cgroup and those below it; tells whether all are gone."""
+    try:
+        for child in [path for path in root.iterdir() if path.is_dir()]:
+            _remove_tree(child)
+        root.rmdir()
+    except FileNotFoundError:
+        return True
+    except OSError:
+        return False
+    return True

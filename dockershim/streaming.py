@@ -1,0 +1,179 @@
+"""exec and attach: a WebSocket server whose URLs work once.
+
+Subprotocols v5.channel.k8s.io and v4.channel.k8s.io: binary messages whose first byte is the channel. Who has the
+URL may use it, so it is given only over CRI's own socket, holds 128 random bits, and is good for a minute. It is
+served on a unix socket of mode 0600 beside CRI's; on request also on a loopback port, for clients that know no other.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import secrets
+import socket as sockets
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import Any, Final
+from urllib.parse import quote
+
+from aiohttp import WSMsgType, web
+
+from dockershim.core.log_lines import Frames
+from dockershim.docker import Engine, Hijacked
+from dockershim.exec_process import exec_body, exit_code
+from machinery.model.errors import ApiError, Unavailable
+from machinery.model.log import EventLog
+from machinery.process.health import private_socket
+
+PROTOCOLS: Final = ("v5.channel.k8s.io", "v4.channel.k8s.io")
+TOKEN_S: Final = 60.0  # wall seconds that a URL waits to be used
+_WAITING: Final = 1_000  # URLs that may wait at once
+_MESSAGE_BYTES: Final = 32 * 1024 * 1024
+_STDIN, _STDOUT, _STDERR, _ERROR, _RESIZE, _CLOSE = 0, 1, 2, 3, 4, 255
+
+Session = Callable[[web.WebSocketResponse], Awaitable[None]]
+
+
+class Streaming:
+    """Sessions that wait for their client, and those that run."""
+
+    def __init__(self, engine: Engine, log: EventLog) -> None:
+        self._engine = engine
+        self._log = log
+        self._base = ""
+        self._waiting: dict[str, Session] = {}
+
+    def exec_url(self, container_id: str, request: Any) -> str:
+        """Prepare an exec, as CRI's ExecRequest has it, and give its URL."""
+        body = exec_body(
+            request.cmd, stdin=request.stdin, stdout=request.stdout, stderr=request.stderr, tty=request.tty
+        )
+
+        async def run(client: web.WebSocketResponse) -> None:
+            exec_id = await self._engine.exec_create(container_id, body)
+            streams = await self._engine.exec_start(exec_id, tty=request.tty)
+            said = await self._bridge(client, streams, f"exec/{exec_id}", tty=request.tty)
+            await _finish(client, await exit_code(self._engine, exec_id, said))
+
+        return self._url("exec", run)
+
+    def attach_url(self, container_id: str, request: Any) -> str:
+        """Prepare an attach, as CRI's AttachRequest has it, and give its URL."""
+
+        async def run(client: web.WebSocketResponse) -> None:
+            streams = await self._engine.attach(container_id, stdin=request.stdin)
+            await self._bridge(client, streams, f"containers/{container_id}", tty=request.tty)
+            await _finish(client, 0)
+
+        return self._url("attach", run)
+
+    def _url(self, verb: str, session: Session) -> str:
+        if len(self._waiting) >= _WAITING:
+            raise Unavailable("too many exec and attach requests wait for their client")
+        token = secrets.token_urlsafe(16)
+        self._waiting[token] = session
+        asyncio.get_running_loop().call_later(TOKEN_S, self._waiting.pop, token, None)
+        return f"{self._base}/{verb}/{token}"
+
+    @asynccontextmanager
+    async def served(self, socket_path: str, listen: str) -> AsyncIterator[None]:
+        """Serve while inside."""
+        application = web.Application()
+        application.router.add_route("*", "/{verb}/{token}", self._answer)
+        runner = web.AppRunner(application, access_log=None, shutdown_timeout=1.0)
+        await runner.setup()
+        try:
+            bound = _bind(listen) if listen else private_socket(socket_path, sockets.SOCK_STREAM)
+            await web.SockSite(runner, bound).start()
+            host, port = bound.getsockname()[:2] if listen else ("", 0)
+            self._base = f"http://{host}:{port}" if listen else f"http+unix://{quote(socket_path, safe='')}"
+            yield
+        finally:
+            await runner.cleanup()
+
+    async def _answer(self, request: web.Request) -> web.StreamResponse:
+        client = web.WebSocketResponse(protocols=PROTOCOLS, max_msg_size=_MESSAGE_BYTES, compress=False)
+        if not client.can_prepare(request):
+            text = f"this server speaks WebSocket ({', '.join(PROTOCOLS)}) only; SPDY is not built\n"
+            return web.Response(status=501, text=text)
+        session = self._waiting.pop(request.match_info["token"], None)
+        if session is None:
+            return web.Response(status=404, text="this URL was used already, or has expired: ask for another one\n")
+        await client.prepare(request)
+        try:
+            await session(client)
+        except ApiError as error:
+            with contextlib.suppress(ConnectionError):
+                await client.send_bytes(bytes((_ERROR,)) + json.dumps(error.to_status()).encode())
+        except ConnectionError as error:
+            self._log.debug("stream_client_left", error=error)
+        finally:
+            await client.close()
+        return client
+
+    async def _bridge(
+        self, client: web.WebSocketResponse, streams: Hijacked, resize_path: str, *, tty: bool
+    ) -> bytes:
+        """Carry the streams until the process has closed its output; gives the beginning of it."""
+        feeding = asyncio.ensure_future(self._feed(client, streams, resize_path))
+        try:
+            return await _deliver(client, streams, tty=tty)
+        finally:
+            feeding.cancel()
+            await asyncio.wait([feeding])
+            streams.close()
+
+    async def _feed(self, client: web.WebSocketResponse, streams: Hijacked, resize_path: str) -> None:
+        """Carry what the client sends; when it leaves, the process gets an end of input."""
+        async for message in client:
+            if message.type is not WSMsgType.BINARY or not message.data:
+                continue
+            channel, data = message.data[0], message.data[1:]
+            if channel == _STDIN:
+                await streams.write(data)
+            elif channel == _CLOSE and data[:1] == bytes((_STDIN,)):
+                streams.end_input()
+            elif channel == _RESIZE:
+                await self._resize(resize_path, data)
+        streams.end_input()
+        streams.close()
+
+    async def _resize(self, path: str, data: bytes) -> None:
+        try:
+            size = json.loads(data)
+            await self._engine.resize(path, int(size["Width"]), int(size["Height"]))
+        except (ValueError, KeyError, TypeError, ApiError) as error:
+            self._log.debug("resize_failed", path=path, error=error)
+
+
+async def _deliver(client: web.WebSocketResponse, streams: Hijacked, *, tty: bool) -> bytes:
+    frames, beginning = Frames(), b""
+    while data := await streams.read():
+        for stream, payload in [(_STDOUT, data)] if tty else frames.feed(data):
+            await client.send_bytes(bytes((stream if stream == _STDERR else _STDOUT,)) + payload)
+            if len(beginning) < 1024:
+                beginning += payload[:1024]
+    return beginning
+
+
+async def _finish(client: web.WebSocketResponse, code: int) -> None:
+    status: dict[str, Any] = {"metadata": {}, "status": "Success"}
+    if code:
+        status = {
+            "metadata": {},
+            "status": "Failure",
+            "message": f"command terminated with non-zero exit code: exit status {code}",
+            "reason": "NonZeroExitCode",
+            "details": {"causes": [{"reason": "ExitCode", "message": str(code)}]},
+        }
+    await client.send_bytes(bytes((_ERROR,)) + json.dumps(status).encode())
+
+
+def _bind(listen: str) -> sockets.socket:
+    host, _, port = listen.rpartition(":")
+    family = sockets.AF_INET6 if host.startswith("[") else sockets.AF_INET
+    bound = sockets.socket(family, sockets.SOCK_STREAM)
+    bound.bind((host.strip("[]"), int(port)))
+    bound.setblocking(False)
+    return bound

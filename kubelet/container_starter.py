@@ -1,0 +1,207 @@
+"""Starts containers: image, environment, mounts, create, start, postStart.
+
+Everything before `create` can be given up at any time; create and start are brought to their end. A container that
+is made already (a kubelet died before it could start it) is only started.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from kubelet.container_stopper import ContainerStopper
+from kubelet.core import labels
+from kubelet.core.containers import find
+from kubelet.core.cri_config import container_config
+from kubelet.core.instructions import KillContainer, Problem, StartContainer
+from kubelet.core.node_status import Machine
+from kubelet.core.pod_actions import Kill
+from kubelet.core.references import container_reference
+from kubelet.core.security import security_problem
+from kubelet.core.termination import Deadline, probe_grace_s
+from kubelet.environment import ConfigProblem, Environment
+from kubelet.finishing import finish
+from kubelet.hooks import HookProblem, Hooks
+from kubelet.images import ImageProblem, Images
+from kubelet.pod_files import PodFiles
+from kubelet.relist import Relist
+from kubelet.runtime import Runtime
+from kubelet.sandboxes import Sandboxes
+from kubelet.volumes import VolumeProblem, Volumes
+from machinery.client.events import NORMAL, WARNING, EventRecorder
+from machinery.model.clock import Clock
+from machinery.model.errors import ApiError
+from machinery.model.k8s.core_v1 import Container, Pod
+from machinery.model.log import EventLog
+from machinery.pb import cri_pb2 as cri
+
+_CONFIG_ERROR = "CreateContainerConfigError"
+_FIRST_LOOK_S = 5.0  # so soon after a failed pull its backoff is shown
+
+
+class StartProblem(Exception):  # noqa: N818 - what a waiting container shows
+    """A container could not be started now."""
+
+    def __init__(self, problem: Problem) -> None:
+        super().__init__(f"{problem.reason}: {problem.message}")
+        self.problem = problem
+
+
+@dataclass(frozen=True, slots=True)
+class Providers:
+    """Where the parts of a container come from."""
+
+    images: Images
+    environment: Environment
+    volumes: Volumes
+    sandboxes: Sandboxes
+    files: PodFiles
+    machine: Machine
+    enforces_cpu: bool = False  # whether the node's cpu is bounded by a cgroup
+
+
+class ContainerStarter:
+    """Starts the containers of the node's pods."""
+
+    def __init__(
+        self,
+        runtime: Runtime,
+        relist: Relist,
+        providers: Providers,
+        hooks: Hooks,
+        stopper: ContainerStopper,
+        events: EventRecorder,
+        clock: Clock,
+        log: EventLog,
+        *,
+        is_draining: Callable[[], bool],
+    ) -> None:
+        self._runtime = runtime
+        self._relist = relist
+        self._from = providers
+        self._hooks = hooks
+        self._stopper = stopper
+        self._events = events
+        self._clock = clock
+        self._log = log
+        self._is_draining = is_draining
+
+    async def start(self, pod: Pod, action: StartContainer) -> Problem | None:
+        """Start a container; the runtime's picture is up to date afterwards."""
+        container = find(pod, action.start.name)
+        if container is None:
+            return Problem(_CONFIG_ERROR, f"the pod has no container {action.start.name!r}")
+        try:
+            container_id = action.start.resume_id or await self._create(pod, container, action)
+            await self._start(pod, container, container_id, action)
+            await self._post_start(pod, container, container_id, action)
+        except StartProblem as failure:
+            return failure.problem
+        return None
+
+    async def _create(self, pod: Pod, container: Container, action: StartContainer) -> str:
+        sandbox = self._from.sandboxes.config(pod, action.sandbox_attempt)
+        image_ref = await self._image(pod, container, sandbox)
+        config = await self._config(pod, container, action, image_ref)
+        create = self._runtime.create_container(action.sandbox_id, config, sandbox)
+        try:
+            container_id = await finish(create, self._is_draining)
+        except ApiError as error:
+            self._tell(pod, container, WARNING, "Failed", f"Error: {error.message}")
+            raise StartProblem(Problem("CreateContainerError", error.message)) from error
+        self._tell(pod, container, NORMAL, "Created", "Container created")
+        return container_id
+
+    async def _image(self, pod: Pod, container: Container, sandbox: cri.PodSandboxConfig) -> str:
+        try:
+            return await self._from.images.ensure(pod, container, sandbox)
+        except ImageProblem as problem:
+            wait_s = problem.retry_after_s or None
+            if problem.reason == "ErrImagePull":
+                wait_s = min(problem.retry_after_s or _FIRST_LOOK_S, _FIRST_LOOK_S)
+            raise StartProblem(Problem(problem.reason, problem.message, wait_s)) from problem
+
+    async def _config(
+        self, pod: Pod, container: Container, action: StartContainer, image_ref: str
+    ) -> cri.ContainerConfig:
+        """Gather what a container is made of."""
+        attempt, ips = action.start.attempt, action.ips
+        try:
+            await self._check_user(pod, container, image_ref)
+            env = await self._from.environment.make(pod, container, ips[0] if ips else "", ips)
+            volumes = await self._from.sandboxes.volumes(pod)
+            mounts = self._from.volumes.mounts(pod, container, volumes, dict(env))
+        except (ConfigProblem, VolumeProblem) as problem:
+            self._tell(pod, container, WARNING, "Failed", f"Error: {problem}")
+            raise StartProblem(Problem(_CONFIG_ERROR, str(problem))) from problem
+        files = self._from.files
+        own = (files.hosts_mount(pod, container, ips), files.termination_log(pod, container, attempt))
+        machine = self._from.machine
+        return container_config(
+            pod,
+            container,
+            image_ref=image_ref,
+            env=env,
+            mounts=[*mounts, *(mount for mount in own if mount is not None)],
+            attempt=attempt,
+            labels=labels.container_labels(pod, container),
+            annotations=labels.container_annotations(pod, container, restart_count=attempt),
+            log_path=files.log_path(pod, container.name, attempt),
+            node_memory_bytes=machine.memory_bytes,
+            node_cpu_millicores=machine.cpu_millicores if self._from.enforces_cpu else 0,
+        )
+
+    async def _check_user(self, pod: Pod, container: Container, image_ref: str) -> None:
+        """Refuse a container that would run as root where it must not; only then the image is looked at."""
+        contexts = (pod.spec.securityContext, container.securityContext)
+        if not any(context and context.runAsNonRoot for context in contexts):
+            return
+        try:
+            image = await self._runtime.image_status(image_ref)
+        except ApiError as error:
+            raise ConfigProblem(f"the image's user cannot be read: {error.message}") from error
+        if text := security_problem(pod, container, image):
+            raise ConfigProblem(text)
+
+    async def _start(self, pod: Pod, container: Container, container_id: str, action: StartContainer) -> None:
+        try:
+            await finish(self._runtime.start_container(container_id), self._is_draining)
+        except ApiError as error:
+            self._tell(pod, container, WARNING, "Failed", f"Error: {error.message}")
+            await self._relist.refresh(pod.metadata.uid)
+            problem = Problem("RunContainerError", error.message, unstarted_id=container_id)
+            raise StartProblem(problem) from error
+        self._tell(pod, container, NORMAL, "Started", "Container started")
+        await self._relist.note_container(pod.metadata.uid, container_id, action.sandbox_id)
+
+    async def _post_start(
+        self, pod: Pod, container: Container, container_id: str, action: StartContainer
+    ) -> None:
+        """Run the postStart hook; a container whose hook fails is killed."""
+        handler = container.lifecycle.postStart if container.lifecycle else None
+        if handler is None:
+            return
+        pod_ip = action.ips[0] if action.ips else ""
+        try:
+            await self._hooks.run(handler, container_id=container_id, ports=container.ports, pod_ip=pod_ip)
+        except HookProblem as problem:
+            self._log.info("post_start_failed", pod=pod.metadata.name, container=container.name, problem=problem)
+            self._tell(pod, container, WARNING, "FailedPostStartHook", "PostStartHook failed")
+            await self._kill(pod, container, container_id, pod_ip)
+            raise StartProblem(Problem("PostStartHookError", str(problem))) from problem
+
+    async def _kill(self, pod: Pod, container: Container, container_id: str, pod_ip: str) -> None:
+        grace_s = probe_grace_s(pod, None)
+        kill = Kill(container_id, container.name, "FailedPostStartHook", grace_s)
+        pre_stop = container.lifecycle.preStop if container.lifecycle else None
+        deadline = Deadline(self._clock.now(), grace_s)
+        try:
+            await self._stopper.stop(
+                pod, KillContainer(kill, deadline, pre_stop, tuple(container.ports), pod_ip)
+            )
+        except ApiError as error:
+            self._log.warning("container_not_killed", container=container_id, error=error)
+        await self._relist.refresh(pod.metadata.uid)
+
+    def _tell(self, pod: Pod, container: Container, type_: str, reason: str, message: str) -> None:
+        self._events.record(container_reference(pod, container.name), type_, reason, message)

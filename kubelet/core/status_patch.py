@@ -1,0 +1,42 @@
+"""What of a pod's status has to be written: a strategic merge patch from what the API has to what is so now.
+
+Conditions that are not the kubelet's are never sent, so that nobody's readiness gate is overwritten with an old
+value. A terminal phase is never taken back.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import msgspec
+
+from kubelet.core.pod_conditions import OWNED
+from machinery.model.k8s.core_v1 import PodStatus
+
+_TERMINAL: Final = frozenset({"Succeeded", "Failed"})
+_BY_ADDRESS: Final = ("podIPs", "hostIPs")  # lists that the API merges by `ip`
+
+
+def status_patch(known: PodStatus, wanted: PodStatus) -> dict[str, Any]:
+    """Give the fields to patch; empty where the API has them all."""
+    old: dict[str, Any] = msgspec.to_builtins(known)
+    new: dict[str, Any] = msgspec.to_builtins(wanted)
+    if known.phase in _TERMINAL:
+        new["phase"] = known.phase
+    patch = {field: new.get(field) for field in sorted(old.keys() | new.keys()) if old.get(field) != new.get(field)}
+    patch.pop("conditions", None)
+    if _owned(old) != _owned(new):
+        patch["conditions"] = list(_owned(new).values())
+    for field in _BY_ADDRESS:
+        if patch.get(field) is not None:
+            patch[field] = _addresses(old.get(field, []), new[field])
+    return patch
+
+
+def _owned(status: dict[str, Any]) -> dict[str, Any]:
+    return {each["type"]: each for each in status.get("conditions", []) if each["type"] in OWNED}
+
+
+def _addresses(old: list[dict[str, str]], new: list[dict[str, str]]) -> list[dict[str, str]]:
+    gone = [{"$patch": "delete", "ip": each["ip"]} for each in old if each not in new]
+    return [*new, *gone]

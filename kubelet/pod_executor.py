@@ -1,0 +1,110 @@
+"""Carries out the actions of pods' lives. No decisions: each action is one way through the tools."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import assert_never
+
+from kubelet.container_starter import ContainerStarter
+from kubelet.container_stopper import ContainerStopper
+from kubelet.core.instructions import (
+    Action,
+    CleanUp,
+    KillContainer,
+    Problem,
+    RemoveContainer,
+    RemoveSandbox,
+    RunSandbox,
+    StartContainer,
+    StopSandbox,
+)
+from kubelet.core.termination import Deadline
+from kubelet.relist import Relist
+from kubelet.runtime import Runtime
+from kubelet.sandboxes import Sandboxes
+from machinery.client.events import WARNING, EventRecorder
+from machinery.model.errors import ApiError
+from machinery.model.k8s.core_v1 import Pod
+from machinery.model.log import EventLog
+
+
+class PodExecutor:
+    """Runs actions. When one is over, `relist` has seen what the runtime has of the pod since."""
+
+    def __init__(
+        self,
+        runtime: Runtime,
+        relist: Relist,
+        sandboxes: Sandboxes,
+        starter: ContainerStarter,
+        stopper: ContainerStopper,
+        events: EventRecorder,
+        log: EventLog,
+    ) -> None:
+        self._runtime = runtime
+        self._relist = relist
+        self._sandboxes = sandboxes
+        self._starter = starter
+        self._stopper = stopper
+        self._events = events
+        self._log = log
+
+    async def perform(self, pod: Pod, action: Action) -> Problem | None:
+        """Carry out an action; gives what went wrong, None where nothing did."""
+        match action:
+            case StartContainer():
+                return await self._starter.start(pod, action)
+            case RunSandbox(attempt):
+                return await self._sandboxes.run(pod, attempt)
+            case KillContainer():
+                return await self._kill(pod, action)
+            case StopSandbox() | RemoveContainer() | RemoveSandbox() | CleanUp():
+                return await self._tidy(pod, action)
+            case _:
+                assert_never(action)
+
+    def shorten(self, key: str, deadline: Deadline) -> None:
+        """Let a kill that is on its way be over earlier."""
+        self._stopper.shorten(key, deadline)
+
+    async def refresh(self, pod_uid: str) -> None:
+        """See what the runtime has of a pod, after an action was given up."""
+        await self._relist.refresh(pod_uid)
+
+    async def _kill(self, pod: Pod, action: KillContainer) -> Problem | None:
+        problem: Problem | None = None
+        try:
+            await self._stopper.stop(pod, action)
+        except ApiError as error:
+            self._log.warning("container_not_stopped", container=action.kill.id, error=error)
+            self._events.record(pod, WARNING, "FailedKillPod", f"error killing pod: {error.message}")
+            problem = Problem("KillContainerError", error.message)
+        await self._relist.refresh(pod.metadata.uid)
+        return problem
+
+    async def _tidy(
+        self, pod: Pod, action: StopSandbox | RemoveContainer | RemoveSandbox | CleanUp
+    ) -> Problem | None:
+        try:
+            await self._tidy_once(pod, action)
+        except (ApiError, OSError) as error:
+            self._log.warning("not_tidied", pod=pod.metadata.name, action=action.key, error=error)
+            return Problem("KillPodSandboxError", str(error))
+        if not isinstance(action, CleanUp):
+            await self._relist.refresh(pod.metadata.uid)
+        return None
+
+    async def _tidy_once(
+        self, pod: Pod, action: StopSandbox | RemoveContainer | RemoveSandbox | CleanUp
+    ) -> None:
+        match action:
+            case StopSandbox(id_):
+                await self._runtime.stop_sandbox(id_)
+            case RemoveContainer(id_, log_path):
+                await self._runtime.remove_container(id_)
+                if log_path:
+                    Path(log_path).unlink(missing_ok=True)
+            case RemoveSandbox(id_):
+                await self._runtime.remove_sandbox(id_)
+            case CleanUp():
+                await self._sandboxes.clean_up(pod.metadata.uid)

@@ -1,0 +1,266 @@
+"""The worker of one pod: feeds what happens into its life, one stimulus at a time, and does what comes out.
+
+A thin shell around kubelet/core/pod_lifecycle.py. Its mailbox is bounded: of each kind of news only the newest is
+kept, and what the runtime and the probes say is read when its turn comes, so it is never old.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Protocol, assert_never
+
+from kubelet.core.admission import Rejection
+from kubelet.core.containers import ProbeStates
+from kubelet.core.instructions import (
+    Action,
+    ActionEnded,
+    Cancel,
+    DeletePod,
+    Forget,
+    Instruction,
+    PodGone,
+    PodRejected,
+    PodSeen,
+    Problem,
+    ProbesSeen,
+    Record,
+    Run,
+    RuntimeSeen,
+    Shorten,
+    Stimulus,
+    TimePassed,
+    WatchProbes,
+    WriteStatus,
+)
+from kubelet.core.life import Life, Stage, Surroundings
+from kubelet.core.observed import ObservedContainer, ObservedPod
+from kubelet.core.pod_lifecycle import handle, wake_at
+from kubelet.core.references import container_reference
+from kubelet.core.termination import Deadline
+from machinery.client.events import EventRecorder
+from machinery.client.waiting import event_within
+from machinery.model.clock import Clock
+from machinery.model.k8s.core_v1 import Pod, PodStatus
+from machinery.model.log import EventLog
+from machinery.model.resources import PODS
+from machinery.wire.causes import acting, cause_of
+
+
+class Executor(Protocol):
+    """Carries out actions (kubelet/pod_executor.py)."""
+
+    async def perform(self, pod: Pod, action: Action) -> Problem | None:
+        """Carry out an action; the runtime's picture is up to date afterwards."""
+        ...
+
+    async def refresh(self, pod_uid: str) -> None:
+        """Bring the runtime's picture up to date."""
+        ...
+
+    def shorten(self, key: str, deadline: Deadline) -> None:
+        """Let a kill be over earlier."""
+        ...
+
+
+class Pictures(Protocol):
+    """What the runtime has (kubelet/relist.py)."""
+
+    def observed(self, uid: str) -> ObservedPod:
+        """Give the newest picture of a pod."""
+        ...
+
+
+class ProbeWatch(Protocol):
+    """What the probes say (kubelet/probe_states.py)."""
+
+    def watch(self, pod: Pod, running: Sequence[ObservedContainer], pod_ip: str) -> None:
+        """Probe these containers of a pod, and no others."""
+        ...
+
+    def states(self, pod: Pod, observed: ObservedPod) -> ProbeStates:
+        """Give what they say now."""
+        ...
+
+
+class Writer(Protocol):
+    """Tells the apiserver (kubelet/status_writer.py)."""
+
+    def write(self, pod: Pod, status: PodStatus) -> None:
+        """Write a status, soon."""
+        ...
+
+    def delete(self, pod: Pod) -> None:
+        """Delete the object, after its last status."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Tools:
+    """What all workers share."""
+
+    executor: Executor
+    pictures: Pictures
+    probes: ProbeWatch
+    writer: Writer
+    events: EventRecorder
+    clock: Clock
+    log: EventLog
+    surroundings: Callable[[], Surroundings]
+    is_draining: Callable[[], bool]
+
+
+@dataclass(slots=True)
+class _Mailbox:
+    api: PodSeen | PodGone | None = None
+    rejection: Rejection | None = None
+    runtime: bool = False
+    probes: bool = False
+    ended: list[tuple[str, Problem | None]] = field(default_factory=list)
+    news: asyncio.Event = field(default_factory=asyncio.Event)
+
+
+class PodWorker:
+    """One pod on this node, until nothing is left of it."""
+
+    def __init__(self, life: Life, tools: Tools) -> None:
+        self.life = life
+        self._tools = tools
+        self._mail = _Mailbox()
+        self._actions: dict[str, asyncio.Task[Problem | None]] = {}
+
+    # --- news; all of these are synchronous and cheap
+
+    def pod_seen(self, pod: Pod) -> None:
+        """The API has this version."""
+        self._mail.api = PodSeen(pod)
+        self._mail.news.set()
+
+    def pod_gone(self, last: Pod) -> None:
+        """The API has it no more."""
+        self._mail.api = PodGone(last)
+        self._mail.news.set()
+
+    def rejected(self, rejection: Rejection) -> None:
+        """The node does not take it."""
+        self._mail.rejection = rejection
+        self._mail.news.set()
+
+    def runtime_changed(self) -> None:
+        """The runtime's picture is another one."""
+        self._mail.runtime = True
+        self._mail.news.set()
+
+    def probes_changed(self) -> None:
+        """A probe says something else."""
+        self._mail.probes = True
+        self._mail.news.set()
+
+    # --- work
+
+    async def run(self) -> None:
+        """Live until nothing is left, or cancelled; then containers go on running."""
+        async with asyncio.TaskGroup() as group:
+            self._step(None, group)
+            while self.life.stage is not Stage.FINISHED:
+                if not await event_within(self._mail.news, self._tools.clock, self._patience_s()):
+                    self._step(TimePassed(), group)
+                self._mail.news.clear()
+                for stimulus in self._stimuli():
+                    self._step(stimulus, group)
+
+    def _patience_s(self) -> float | None:
+        now_s = self._tools.clock.now()
+        at_s = wake_at(self.life, now_s, self._tools.surroundings())
+        return None if at_s is None else at_s - now_s
+
+    def _stimuli(self) -> Iterator[Stimulus]:
+        """Empty the mailbox: first what was done, then what is seen."""
+        mail, uid = self._mail, self.life.uid
+        while mail.ended:
+            key, problem = mail.ended.pop(0)
+            yield ActionEnded(key, self._tools.pictures.observed(uid), problem)
+        if mail.runtime:
+            mail.runtime = False
+            yield RuntimeSeen(self._tools.pictures.observed(uid))
+        if mail.probes:
+            mail.probes = False
+            yield ProbesSeen(self._tools.probes.states(self.life.pod, self.life.observed))
+        if mail.rejection is not None:
+            rejection, mail.rejection = mail.rejection, None
+            yield PodRejected(rejection)
+        if mail.api is not None:
+            news, mail.api = mail.api, None
+            yield news
+
+    def _step(self, stimulus: Stimulus | None, group: asyncio.TaskGroup) -> None:
+        if self.life.stage is Stage.FINISHED:
+            return
+        tools, before = self._tools, self.life.stage
+        self.life, instructions = handle(self.life, stimulus, tools.clock.now(), tools.surroundings())
+        if self.life.stage is not before:
+            self._log_stage()
+        with acting((cause_of(PODS, self.life.pod),)):
+            for instruction in instructions:
+                self._execute(instruction, group)
+
+    def _execute(self, instruction: Instruction, group: asyncio.TaskGroup) -> None:  # noqa: C901 - one arm for each
+        tools = self._tools
+        match instruction:
+            case Run(action):
+                self._begin(action, group)
+            case Cancel(key):
+                if task := self._actions.get(key):
+                    task.cancel()
+            case Shorten(key, deadline):
+                tools.executor.shorten(key, deadline)
+            case WriteStatus(pod, status):
+                tools.writer.write(pod, status)
+            case DeletePod(pod):
+                tools.writer.delete(pod)
+            case Record():
+                self._record(instruction)
+            case WatchProbes(pod, running, pod_ip):
+                tools.probes.watch(pod, running, pod_ip)
+                self.probes_changed()
+            case Forget():
+                tools.log.info("pod_finished", pod=self._name(), uid=self.life.uid)
+            case _:
+                assert_never(instruction)
+
+    def _begin(self, action: Action, group: asyncio.TaskGroup) -> None:
+        task = group.create_task(self._perform(action), name=f"{action.key}-{self.life.pod.metadata.name}")
+        self._actions[action.key] = task
+        task.add_done_callback(partial(self._ended, action.key))
+
+    async def _perform(self, action: Action) -> Problem | None:
+        try:
+            return await self._tools.executor.perform(self.life.pod, action)
+        except asyncio.CancelledError:
+            if not self._tools.is_draining():  # it was given up: what has come of it?
+                await self._tools.executor.refresh(self.life.uid)
+            raise
+
+    def _ended(self, key: str, task: asyncio.Task[Problem | None]) -> None:
+        self._actions.pop(key, None)
+        if task.cancelled():
+            self._mail.ended.append((key, Problem("Cancelled", "given up", cancelled=True)))
+        elif task.exception() is None:  # else the TaskGroup ends the process
+            self._mail.ended.append((key, task.result()))
+        self._mail.news.set()
+
+    def _record(self, record: Record) -> None:
+        pod = self.life.pod
+        about = container_reference(pod, record.container) if record.container else pod
+        self._tools.events.record(about, record.type, record.reason, record.message)
+
+    def _log_stage(self) -> None:
+        life = self.life
+        why = life.ending.verdict.reason if life.ending and life.ending.verdict else ""
+        self._tools.log.info("pod_stage", pod=self._name(), stage=life.stage.value, uid=life.uid, reason=why)
+
+    def _name(self) -> str:
+        meta = self.life.pod.metadata
+        return f"{meta.namespace}/{meta.name}"

@@ -1,0 +1,172 @@
+"""All pods of the node: one worker for each, started when the API or the runtime shows a pod that has none.
+
+Nothing begins before both have been seen whole: the list of the node's pods in the API, and everything that the
+runtime has. So a kubelet that starts again takes nothing for gone that it has not asked about, and a pod that left
+the API while the kubelet was away is stopped with the grace that its containers were promised.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+
+import msgspec
+
+from kubelet.core.admission import admit
+from kubelet.core.life import Life, Stage
+from kubelet.core.log_lines import LoggedContainer
+from kubelet.core.observed import ObservedContainer, pod_of
+from kubelet.pod_worker import PodWorker, Tools
+from kubelet.relist import Relist
+from machinery.client.api import EventType
+from machinery.client.events import WARNING
+from machinery.client.informer import Change
+from machinery.model.k8s.core_v1 import Pod
+from machinery.model.pods import is_terminal
+
+
+class PodWorkers:
+    """The workers, by pod uid. Also what the node's gRPC service asks about pods (`PodLookup`)."""
+
+    def __init__(
+        self,
+        tools: Tools,
+        relist: Relist,
+        *,
+        allocatable: Callable[[], Mapping[str, str]],
+        labels: Callable[[], Mapping[str, str] | None],
+        on_gone: Callable[[Pod], None],
+    ) -> None:
+        self._tools = tools
+        self._relist = relist
+        self._allocatable = allocatable
+        self._labels = labels
+        self._on_gone = on_gone
+        self._workers: dict[str, PodWorker] = {}
+        self._known: dict[str, Pod] = {}  # what the API has
+        self._group: asyncio.TaskGroup | None = None
+
+    async def run(self) -> None:
+        """Work until cancelled. Called when the API's list and the runtime's are both there."""
+        async with asyncio.TaskGroup() as group:
+            self._group = group
+            for pod in sorted(self._known.values(), key=_seniority):
+                self._adopt(pod)
+            for uid in self._relist.uids:
+                self.runtime_changed(uid)
+            await asyncio.get_running_loop().create_future()
+
+    # --- news
+
+    def pod_changed(self, change: Change[Pod]) -> None:
+        """Take what the API says about one pod."""
+        pod = change.object
+        uid, is_gone = pod.metadata.uid, change.kind is EventType.DELETED
+        if is_gone:
+            self._known.pop(uid, None)
+        else:
+            self._known[uid] = pod
+        if self._group is None:
+            return
+        worker = self._workers.get(uid)
+        if is_gone and worker is not None:
+            worker.pod_gone(pod)
+        elif worker is not None:
+            worker.pod_seen(pod)
+        elif not is_gone:
+            self._adopt(pod)
+
+    def runtime_changed(self, uid: str) -> None:
+        """Take the runtime's news about one pod."""
+        if self._group is None:
+            return
+        if worker := self._workers.get(uid):
+            worker.runtime_changed()
+        elif uid not in self._known:
+            self._dismiss(uid)
+
+    def probes_changed(self, uid: str) -> None:
+        """Take the probes' news about one pod."""
+        if worker := self._workers.get(uid):
+            worker.probes_changed()
+
+    # --- what others ask
+
+    @property
+    def active_uids(self) -> set[str]:
+        """The pods that something may still be kept for."""
+        return {*self._known, *self._workers, *self._relist.uids}
+
+    def lives(self) -> Iterable[Life]:
+        """Give the lives of all pods."""
+        return [worker.life for worker in self._workers.values()]
+
+    def pod(self, namespace: str, name: str, uid: str) -> Pod | None:
+        """Give a pod of this node, with the status that the kubelet knows; uid "" for whichever has the name."""
+        for life in self.lives():
+            meta = life.pod.metadata
+            if (meta.namespace, meta.name) == (namespace, name) and uid in {"", meta.uid}:
+                return msgspec.structs.replace(life.pod, status=life.told or life.pod.status)
+        return None
+
+    def containers(self, pod_uid: str, container: str) -> Sequence[LoggedContainer]:
+        """Give the attempts at a container that still exist, the newest first."""
+        return [_logged(run) for run in self._relist.observed(pod_uid).named(container)]
+
+    def running(self) -> Iterator[LoggedContainer]:
+        """Give every running container of the node."""
+        for uid in self._relist.uids:
+            yield from (_logged(run) for run in self._relist.observed(uid).running())
+
+    # --- within
+
+    def _adopt(self, pod: Pod) -> None:
+        """Begin the life of a pod that the API has."""
+        uid = pod.metadata.uid
+        observed = self._relist.observed(uid)
+        life = Life(pod=pod, observed=observed, born_s=self._tools.clock.now())
+        rejection = None
+        if observed.is_empty and _is_new(pod):
+            rejection = admit(pod, self._taken(), self._allocatable(), self._labels())
+        worker = self._start(life)
+        if rejection is not None:
+            self._tools.log.info("pod_rejected", pod=pod.metadata.name, uid=uid, reason=rejection.reason)
+            self._tools.events.record(pod, WARNING, rejection.reason, rejection.message)
+            worker.rejected(rejection)
+
+    def _taken(self) -> list[Pod]:
+        going = {Stage.TERMINATED, Stage.FINISHED}
+        return [life.pod for life in self.lives() if life.stage not in going and life.verdict is None]
+
+    def _dismiss(self, uid: str) -> None:
+        """Begin the end of a pod that only the runtime still has."""
+        observed = self._relist.observed(uid)
+        if observed.is_empty:
+            return
+        self._tools.log.info("pod_unknown_to_api", pod=f"{observed.namespace}/{observed.name}", uid=uid)
+        born_s = self._tools.clock.now()
+        self._start(Life(pod=pod_of(observed), observed=observed, born_s=born_s, is_known=False))
+
+    def _start(self, life: Life) -> PodWorker:
+        worker = self._workers[life.uid] = PodWorker(life, self._tools)
+        if self._group is not None:
+            self._group.create_task(self._work(worker), name=f"pod-{life.pod.metadata.name}")
+        return worker
+
+    async def _work(self, worker: PodWorker) -> None:
+        await worker.run()
+        del self._workers[worker.life.uid]
+        self._relist.forget(worker.life.uid)
+        self._on_gone(worker.life.pod)
+
+
+def _is_new(pod: Pod) -> bool:
+    return not is_terminal(pod) and pod.metadata.deletionTimestamp is None and not pod.status.startTime
+
+
+def _seniority(pod: Pod) -> tuple[str, str]:
+    return pod.metadata.creationTimestamp or "", pod.metadata.name
+
+
+def _logged(run: ObservedContainer) -> LoggedContainer:
+    return LoggedContainer(id=run.id, attempt=run.attempt, running=run.is_running, log_path=run.log_path)

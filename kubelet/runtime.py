@@ -1,0 +1,212 @@
+"""The conversation with the container runtime: CRI v1 over a unix socket.
+
+Every call has a deadline (wall seconds) and ends with a message or an error of `machinery.model.errors`. All calls
+but ExecSync may be repeated (CRI asks that of its servers), so a runtime that is being restarted is waited for a
+few seconds. Containers do not notice any of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from math import ceil
+from typing import Any, Final
+
+import grpc
+import grpc.aio
+
+from machinery.model.backoff import Backoff
+from machinery.model.clock import Clock
+from machinery.model.errors import ApiError, Unavailable
+from machinery.pb import cri_pb2 as cri
+from machinery.wire.services import Stub
+from machinery.wire.status import STATUS_KEY, from_rpc
+
+_SERVICES: Final = cri.DESCRIPTOR.services_by_name
+_QUERY_S: Final = 10.0
+_ACTION_S: Final = 120.0  # making, starting, removing: the machine may be busy
+_PULL_S: Final = 1800.0
+_EXEC_MARGIN_S: Final = 1
+_PATIENCE_S: Final = 5.0  # with a runtime that does not answer
+_RETRY: Final = Backoff(initial_s=0.05, cap_s=0.5)
+
+
+class Runtime:
+    """A typed client of RuntimeService and ImageService."""
+
+    def __init__(self, channel: grpc.aio.Channel, clock: Clock, metadata: Sequence[tuple[str, str]] = ()) -> None:
+        self._runtime = Stub(channel, _SERVICES["RuntimeService"], "runtime.v1.RuntimeService")
+        self._images = Stub(channel, _SERVICES["ImageService"], "runtime.v1.ImageService")
+        self._clock = clock
+        self._metadata = tuple(metadata)
+
+    # --- the runtime itself
+
+    async def version(self) -> cri.VersionResponse:
+        """Name the runtime."""
+        return await self._ask(self._runtime.Version, cri.VersionRequest(version="v1"), patience_s=0)
+
+    async def status(self) -> cri.StatusResponse:
+        """Tell whether containers can run and pods get addresses."""
+        return await self._ask(self._runtime.Status, cri.StatusRequest(), patience_s=0)
+
+    async def runtime_config(self) -> cri.RuntimeConfigResponse:
+        """Tell which cgroup driver the runtime uses."""
+        return await self._ask(self._runtime.RuntimeConfig, cri.RuntimeConfigRequest())
+
+    async def update_runtime_config(self, pod_cidr: str) -> None:
+        """Give the runtime the node's pod range."""
+        network = cri.NetworkConfig(pod_cidr=pod_cidr)
+        request = cri.UpdateRuntimeConfigRequest(runtime_config=cri.RuntimeConfig(network_config=network))
+        await self._ask(self._runtime.UpdateRuntimeConfig, request)
+
+    # --- sandboxes
+
+    async def run_sandbox(self, config: cri.PodSandboxConfig) -> str:
+        """Make and start a sandbox; gives its id. The same metadata again gives the same sandbox."""
+        request = cri.RunPodSandboxRequest(config=config)
+        return str((await self._ask(self._runtime.RunPodSandbox, request, _ACTION_S)).pod_sandbox_id)
+
+    async def stop_sandbox(self, sandbox_id: str) -> None:
+        """Stop a sandbox and what runs in it. Idempotent."""
+        request = cri.StopPodSandboxRequest(pod_sandbox_id=sandbox_id)
+        await self._ask(self._runtime.StopPodSandbox, request, _ACTION_S)
+
+    async def remove_sandbox(self, sandbox_id: str) -> None:
+        """Forget a sandbox and its containers. Idempotent."""
+        request = cri.RemovePodSandboxRequest(pod_sandbox_id=sandbox_id)
+        await self._ask(self._runtime.RemovePodSandbox, request, _ACTION_S)
+
+    async def sandbox_status(self, sandbox_id: str) -> cri.PodSandboxStatus:
+        """Describe a sandbox; NotFound where it is gone."""
+        request = cri.PodSandboxStatusRequest(pod_sandbox_id=sandbox_id)
+        return (await self._ask(self._runtime.PodSandboxStatus, request)).status
+
+    async def list_sandboxes(self, labels: Mapping[str, str] | None = None) -> Sequence[cri.PodSandbox]:
+        """List the sandboxes with these labels, or all."""
+        chosen = cri.PodSandboxFilter(label_selector=dict(labels or {}))
+        request = cri.ListPodSandboxRequest(filter=chosen)
+        items: Sequence[cri.PodSandbox] = (await self._ask(self._runtime.ListPodSandbox, request)).items
+        return items
+
+    # --- containers
+
+    async def create_container(
+        self, sandbox_id: str, config: cri.ContainerConfig, sandbox: cri.PodSandboxConfig
+    ) -> str:
+        """Make a container; gives its id. The same name and attempt again gives the same container."""
+        request = cri.CreateContainerRequest(pod_sandbox_id=sandbox_id, config=config, sandbox_config=sandbox)
+        return str((await self._ask(self._runtime.CreateContainer, request, _ACTION_S)).container_id)
+
+    async def start_container(self, container_id: str) -> None:
+        """Start a container."""
+        request = cri.StartContainerRequest(container_id=container_id)
+        await self._ask(self._runtime.StartContainer, request, _ACTION_S)
+
+    async def stop_container(self, container_id: str, timeout_s: int) -> None:
+        """Send the stop signal, and SIGKILL after `timeout_s`; answers when it is over. Idempotent."""
+        request = cri.StopContainerRequest(container_id=container_id, timeout=timeout_s)
+        await self._ask(self._runtime.StopContainer, request, _ACTION_S + timeout_s)
+
+    async def remove_container(self, container_id: str) -> None:
+        """Forget a container. Idempotent."""
+        request = cri.RemoveContainerRequest(container_id=container_id)
+        await self._ask(self._runtime.RemoveContainer, request, _ACTION_S)
+
+    async def container_status(self, container_id: str) -> cri.ContainerStatus:
+        """Describe a container; NotFound where it is gone."""
+        request = cri.ContainerStatusRequest(container_id=container_id)
+        return (await self._ask(self._runtime.ContainerStatus, request)).status
+
+    async def list_containers(self, labels: Mapping[str, str] | None = None) -> Sequence[cri.Container]:
+        """List the containers with these labels, or all."""
+        chosen = cri.ContainerFilter(label_selector=dict(labels or {}))
+        request = cri.ListContainersRequest(filter=chosen)
+        items: Sequence[cri.Container] = (await self._ask(self._runtime.ListContainers, request)).containers
+        return items
+
+    async def reopen_container_log(self, container_id: str) -> None:
+        """Let the runtime open a container's log file again, after it was renamed."""
+        request = cri.ReopenContainerLogRequest(container_id=container_id)
+        await self._ask(self._runtime.ReopenContainerLog, request)
+
+    async def container_events(self) -> AsyncIterator[cri.ContainerEventResponse]:
+        """Yield what happens to containers from now on, until the connection ends.
+
+        Raises:
+            NotImplementedHere: the runtime tells no events.
+            Unavailable: the connection has broken.
+        """
+        call = self._runtime.GetContainerEvents(cri.GetEventsRequest(), metadata=self._metadata)
+        try:
+            async for event in call:
+                yield event
+        except grpc.aio.AioRpcError as error:
+            raise from_rpc(error) from error
+        finally:
+            call.cancel()
+
+    # --- commands in containers
+
+    async def exec_sync(
+        self, container_id: str, command: Sequence[str], timeout_s: float
+    ) -> cri.ExecSyncResponse:
+        """Run a command; DeadlineExceeded when it has not ended after so many wall seconds. Never repeated."""
+        limit_s = ceil(timeout_s) + _EXEC_MARGIN_S
+        request = cri.ExecSyncRequest(container_id=container_id, cmd=command, timeout=limit_s)
+        return await self._ask(self._runtime.ExecSync, request, timeout_s, patience_s=0)
+
+    async def exec(self, request: cri.ExecRequest) -> str:
+        """Prepare a command whose streams a client attaches to; gives their URL."""
+        return str((await self._ask(self._runtime.Exec, request)).url)
+
+    async def attach(self, request: cri.AttachRequest) -> str:
+        """Prepare an attachment to a container's main process; gives the URL of its streams."""
+        return str((await self._ask(self._runtime.Attach, request)).url)
+
+    # --- images
+
+    async def image_status(self, image: str) -> cri.Image | None:
+        """Describe an image; None where it is not on the node."""
+        request = cri.ImageStatusRequest(image=cri.ImageSpec(image=image))
+        response = await self._ask(self._images.ImageStatus, request)
+        return response.image if response.HasField("image") else None
+
+    async def pull_image(
+        self, image: str, auth: cri.AuthConfig | None, sandbox: cri.PodSandboxConfig | None
+    ) -> str:
+        """Pull an image; gives its reference."""
+        request = cri.PullImageRequest(image=cri.ImageSpec(image=image), auth=auth, sandbox_config=sandbox)
+        return str((await self._ask(self._images.PullImage, request, _PULL_S)).image_ref)
+
+    async def list_images(self) -> Sequence[cri.Image]:
+        """List the images on the node."""
+        images: Sequence[cri.Image] = (await self._ask(self._images.ListImages, cri.ListImagesRequest())).images
+        return images
+
+    async def _ask(
+        self, method: Any, request: Any, timeout_s: float = _QUERY_S, *, patience_s: float = _PATIENCE_S
+    ) -> Any:
+        """Call once, and again while nobody answers and patience lasts."""
+        give_up_s = self._clock.monotonic() + self._clock.timescale.cluster(patience_s)
+        failures = 0
+        while True:
+            try:
+                return await method(request, timeout=timeout_s, metadata=self._metadata)
+            except grpc.aio.AioRpcError as error:
+                if not _is_absent(error) or self._clock.monotonic() >= give_up_s:
+                    raise from_rpc(error) from error
+            except grpc.aio.UsageError as error:
+                raise _closed(error) from error
+            failures += 1
+            await self._clock.sleep(self._clock.timescale.cluster(_RETRY.delay(failures)))
+
+
+def _is_absent(error: grpc.aio.AioRpcError) -> bool:
+    """Tell whether nobody answered, rather than a runtime that says it cannot."""
+    if error.code() is not grpc.StatusCode.UNAVAILABLE:
+        return False
+    return all(key != STATUS_KEY for key, _ in error.trailing_metadata() or ())
+
+
+def _closed(error: Exception) -> ApiError:
+    return Unavailable(f"the connection to the container runtime is closed: {error}")

@@ -1,0 +1,134 @@
+"""From watch events to the snapshot and the queue.
+
+Runs before this process leads, too, so that it can decide at once when it does. Callbacks are synchronous: what the
+informers have told is in the snapshot before the next decision.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Final
+
+from machinery.client.api import Api, EventType, Selection
+from machinery.client.informer import Change, Informer
+from machinery.model.clock import Clock
+from machinery.model.k8s.apps_v1 import ReplicaSet
+from machinery.model.k8s.core_v1 import Node, Pod, Service
+from machinery.model.log import EventLog
+from machinery.model.pods import is_terminal
+from machinery.model.resources import NODES, PODS, REPLICA_SETS, SERVICES
+from scheduler.core.hints import ClusterEvent, node_events
+from scheduler.core.owners import Owners
+from scheduler.core.pod import PodInfo, PodReader, essential
+from scheduler.core.queue import SchedulingQueue
+from scheduler.core.snapshot import Snapshot
+
+_LIVE_PODS: Final = Selection(field_selector="status.phase!=Succeeded,status.phase!=Failed")
+
+
+class ClusterWatch:
+    """The informers, and what they feed. `on_change` is called when a pod may have become due."""
+
+    def __init__(
+        self, api: Api, *, scheduler_name: str, clock: Clock, log: EventLog, on_change: Callable[[], None]
+    ) -> None:
+        self.snapshot = Snapshot()
+        self.owners = Owners()
+        self.queue = SchedulingQueue()
+        self.pods: Informer[Pod] = Informer(api, PODS, _LIVE_PODS, clock=clock, keep=essential, log=log)
+        self._nodes: Informer[Node] = Informer(api, NODES, clock=clock, log=log)
+        self._services: Informer[Service] = Informer(api, SERVICES, clock=clock, log=log)
+        self._replica_sets: Informer[ReplicaSet] = Informer(api, REPLICA_SETS, clock=clock, log=log)
+        self._scheduler_name = scheduler_name
+        self._clock = clock
+        self._reader = PodReader()
+        self._on_change = on_change
+        self._nodes.subscribe(self._node_changed)
+        self._services.subscribe(self._service_changed)
+        self._replica_sets.subscribe(self._replica_set_changed)
+        self.pods.subscribe(self._pod_changed)
+
+    async def run(self) -> None:
+        """Watch until cancelled."""
+        async with asyncio.TaskGroup() as group:
+            for informer in (self._nodes, self._services, self._replica_sets, self.pods):
+                group.create_task(informer.run(), name=f"informer-{informer.resource}")
+
+    async def synced(self) -> None:
+        """Wait until everything that is there has been told."""
+        for informer in (self._nodes, self._services, self._replica_sets, self.pods):
+            await informer.synced()
+
+    def happened(self, event: ClusterEvent) -> None:
+        """Wake the pods that an event may help."""
+        self.queue.happened(event, self._clock.monotonic())
+        self._on_change()
+
+    # -- callbacks --
+
+    def _node_changed(self, change: Change[Node]) -> None:
+        if change.new is None:
+            self.snapshot.remove_node(change.object.metadata.name)
+        else:
+            self.snapshot.set_node(change.new)
+        for event in node_events(change.old, change.new):
+            self.happened(event)
+
+    def _service_changed(self, change: Change[Service]) -> None:
+        meta = change.object.metadata
+        if change.kind is EventType.DELETED:
+            self.owners.remove_service(meta.namespace, meta.name)
+        elif change.old is None or change.old.spec.selector != change.object.spec.selector:
+            self.owners.set_service(change.object)
+
+    def _replica_set_changed(self, change: Change[ReplicaSet]) -> None:
+        meta = change.object.metadata
+        if change.kind is EventType.DELETED:
+            self.owners.remove_replica_set(meta.namespace, meta.name)
+        else:
+            self.owners.set_replica_set(change.object)
+
+    def _pod_changed(self, change: Change[Pod]) -> None:
+        pod = change.object
+        if change.kind is EventType.DELETED or is_terminal(pod):
+            self._pod_gone(pod)
+        elif pod.spec.nodeName:
+            self._pod_on_node(self._reader.read(pod))
+        else:
+            self._pod_waits(pod)
+
+    def _pod_gone(self, pod: Pod) -> None:
+        self.queue.remove(pod.metadata.uid)
+        if self.snapshot.remove_pod(pod.metadata.uid) is not None:
+            self.happened(ClusterEvent.POD_GONE)
+
+    def _pod_on_node(self, pod: PodInfo) -> None:
+        self.queue.remove(pod.uid)
+        before = self.snapshot.pod(pod.uid)
+        if before is not None and before.node == pod.node and before.asks_as(pod):
+            if self.snapshot.is_assumed(pod.uid) or before.is_terminating != pod.is_terminating:
+                self.snapshot.set_pod(pod)
+            if pod.is_terminating and not before.is_terminating:
+                self.happened(ClusterEvent.POD_RELABELED)  # spreading does not count it any more
+            return
+        self.snapshot.set_pod(pod)
+        self.happened(ClusterEvent.POD_ARRIVED if before is None else ClusterEvent.POD_RELABELED)
+        if before is not None and before.node != pod.node:
+            self.happened(ClusterEvent.POD_GONE)
+        elif before is not None and before.needs != pod.needs:
+            self.happened(ClusterEvent.POD_GONE)  # it may have been resized
+
+    def _pod_waits(self, pod: Pod) -> None:
+        uid = pod.metadata.uid
+        ours = pod.spec.schedulerName in {"", self._scheduler_name}
+        if not ours or pod.metadata.deletionTimestamp is not None:
+            self.queue.remove(uid)
+            if self.snapshot.forget(uid) is not None:
+                self.happened(ClusterEvent.POD_GONE)
+            return
+        if not self.snapshot.is_assumed(uid):
+            self.queue.put(self._reader.read(pod), self._clock.monotonic())
+            self._on_change()
+        elif uid in self.queue:
+            self.queue.put(self._reader.read(pod), self._clock.monotonic())

@@ -1,0 +1,38 @@
+"""What the scheduler is told."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from machinery.process.config import ComponentConfig, ConfigError, setting
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SchedulerConfig(ComponentConfig):
+    """Every field is a flag."""
+
+    scheduler_name: str = setting(
+        "default-scheduler", help="pods with another spec.schedulerName are somebody else's"
+    )
+    leader_elect: bool = setting(
+        default=True, help="work only while holding the lease kube-system/kube-scheduler"
+    )
+    bind_timeout_s: float = setting(10.0, help="deadline of a binding request", unit="wall seconds")
+    bindings: int = setting(100, help="bindings under way at once")
+    confirm_s: float = setting(
+        30.0,
+        help="how long after its binding a pod may stay unseen on its node before it is read",
+        unit="cluster seconds",
+    )
+
+    def validate(self) -> None:
+        """Check what has no default, and the ranges."""
+        ComponentConfig.validate(self)
+        if not self.server:
+            raise ConfigError("server", "is needed")
+        if self.bind_timeout_s <= 0:
+            raise ConfigError("bind_timeout_s", f"has to be above 0, not {self.bind_timeout_s}")
+        if self.bindings < 1:
+            raise ConfigError("bindings", f"has to be 1 or more, not {self.bindings}")
+        if self.confirm_s <= 0:
+            raise ConfigError("confirm_s", f"has to be above 0, not {self.confirm_s}")

@@ -1,0 +1,24 @@
+"""The PodScheduled condition of a pod that fits nowhere."""
+
+from __future__ import annotations
+
+from machinery.model.conditions import find, set_condition
+from machinery.model.k8s.core_v1 import Pod, PodCondition
+
+TYPE = "PodScheduled"
+UNSCHEDULABLE = "Unschedulable"
+
+
+def plan_condition(pod: Pod, message: str, *, now_text: str) -> PodCondition | None:
+    """Give the condition to write; None where the pod says so already."""
+    old = find(pod.status.conditions, TYPE)
+    if old is not None and (old.status, old.reason, old.message) == ("False", UNSCHEDULABLE, message):
+        return None
+    new = PodCondition(
+        type=TYPE,
+        status="False",
+        reason=UNSCHEDULABLE,
+        message=message,
+        observedGeneration=pod.metadata.generation,
+    )
+    return find(set_condition(pod.status.conditions, new, now_text=now_text), TYPE)

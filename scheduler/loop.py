@@ -1,0 +1,170 @@
+"""The scheduling loop: one decision at a time, any number of bindings under way.
+
+queue ─▶ decide ─▶ assume ─▶ bind (in the background) ─▶ bound: the watch confirms it
+             │                         └───────────────▶ failed: forget, back off
+             └─▶ unschedulable: event, condition, wait for a change that helps
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Final
+
+from machinery.client.events import NORMAL, WARNING, EventRecorder
+from machinery.client.waiting import event_within
+from machinery.model.clock import Clock
+from machinery.model.k8s.core_v1 import ObjectReference
+from machinery.model.log import EventLog
+from machinery.model.resources import PODS
+from machinery.process.metrics import Metrics
+from machinery.wire.causes import CauseRef, acting
+from scheduler.binder import Binder, Outcome, Result, outcome_of
+from scheduler.cluster_watch import ClusterWatch
+from scheduler.core.hints import ClusterEvent
+from scheduler.core.pod import PodInfo
+from scheduler.core.queue import QueuedPod
+from scheduler.core.schedule import Bind, Evaluations, Unschedulable, schedule
+from scheduler.status_writer import StatusWriter
+
+_LOOK_S: Final = 1.0  # cluster seconds between two looks for pods that nothing confirms
+
+
+class SchedulingLoop:
+    """Decides and has bound what it decided, while this process leads."""
+
+    def __init__(
+        self,
+        watch: ClusterWatch,
+        binder: Binder,
+        conditions: StatusWriter,
+        events: EventRecorder,
+        *,
+        clock: Clock,
+        woken: asyncio.Event,
+        bindings: int,
+        confirm_s: float,
+        random: Callable[[], float],
+        metrics: Metrics,
+        log: EventLog,
+    ) -> None:
+        self._watch = watch
+        self._binder = binder
+        self._conditions = conditions
+        self._events = events
+        self._clock = clock
+        self._woken = woken
+        self._slots = asyncio.Semaphore(bindings)
+        self._confirm_s = confirm_s
+        self._random = random
+        self._log = log
+        self._evaluations = Evaluations(watch.snapshot)
+        self._attempts = metrics.counter(
+            "scheduler_schedule_attempts_total", "Attempts to schedule a pod", ("result",)
+        )
+        self._waiting = metrics.gauge("scheduler_pending_pods", "Pods that wait for a node", ("queue",))
+
+    async def run(self) -> None:
+        """Schedule until cancelled; bindings under way are given up then, and found out by the next leader."""
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._confirm(), name="confirm")
+            while True:
+                await self._slots.acquire()
+                item = await self._next()
+                self._try(item, tasks)
+                await asyncio.sleep(0)  # let bindings and watch events have their turn
+
+    async def _next(self) -> QueuedPod:
+        queue = self._watch.queue
+        while True:
+            now_s = self._clock.monotonic()
+            if (item := queue.pop(now_s)) is not None:
+                return item
+            for where, number in queue.counts().items():
+                self._waiting.set(number, where.name.lower())
+            self._woken.clear()
+            due_s = queue.next_due_s()
+            await event_within(self._woken, self._clock, None if due_s is None else max(0.0, due_s - now_s))
+
+    def _try(self, item: QueuedPod, tasks: asyncio.TaskGroup) -> None:
+        """Decide on one pod. The slot for its binding is held already."""
+        watch, pod = self._watch, item.pod
+        decision = schedule(pod, watch.snapshot, watch.owners, self._evaluations, tie_break=self._random())
+        match decision:
+            case Bind():
+                self._conditions.drop(pod)
+                watch.snapshot.assume(pod, decision.node)
+                tasks.create_task(self._bind(item, decision), name=f"bind-{pod.key}")
+            case Unschedulable():
+                self._slots.release()
+                self._attempts.add(1, "unschedulable")
+                watch.queue.set_unschedulable(item, decision.plugins)
+                self._tell(pod, decision.message)
+
+    def _tell(self, pod: PodInfo, message: str) -> None:
+        self._log.info("pod_unschedulable", pod=pod.key, message=message)
+        with acting((_cause(pod),)):
+            self._events.record(_reference(pod), WARNING, "FailedScheduling", message)
+        self._conditions.set_unschedulable(pod, message, _cause(pod))
+
+    async def _bind(self, item: QueuedPod, decision: Bind) -> None:
+        begun_s = self._clock.monotonic()
+        try:
+            with acting((_cause(item.pod),)):
+                result = await self._binder.bind(item.pod, decision.node)
+                self._take(item, decision, result, begun_s)
+        finally:
+            self._slots.release()
+
+    def _take(self, item: QueuedPod, decision: Bind, result: Result, begun_s: float) -> None:
+        watch, pod, now_s = self._watch, item.pod, self._clock.monotonic()
+        if result.outcome is Outcome.BOUND:
+            self._attempts.add(1, "scheduled")
+            watch.queue.remove(pod.uid)
+            watch.snapshot.finish_binding(pod.uid, now_s)
+            text = f"Successfully assigned {pod.key} to {decision.node}"
+            self._events.record(_reference(pod), NORMAL, "Scheduled", text)
+            elapsed_ms = round(self._clock.timescale.wall(now_s - begun_s) * 1000, 1)
+            self._log.info("pod_bound", pod=pod.key, node=decision.node, elapsed_ms=elapsed_ms)
+            return
+        self._attempts.add(1, "error")
+        self._log.warning(
+            "pod_not_bound",
+            pod=pod.key,
+            node=decision.node,
+            outcome=result.outcome.name.lower(),
+            error=result.error,
+        )
+        if watch.snapshot.forget(pod.uid) is not None:
+            watch.happened(ClusterEvent.POD_GONE)
+        watch.queue.set_failed(
+            item
+        )  # if it is gone or somewhere else, the watch takes it out before it is due
+        self._woken.set()
+
+    async def _confirm(self) -> None:
+        """Ask about pods that were bound and that the watch has not shown on their node since."""
+        while True:
+            await self._clock.sleep(_LOOK_S)
+            for pod in self._watch.snapshot.unconfirmed(self._clock.monotonic() - self._confirm_s):
+                result = outcome_of(await self._binder.look(pod), pod, pod.node)
+                if result is not None and result.outcome is Outcome.BOUND:
+                    self._watch.snapshot.finish_binding(pod.uid, self._clock.monotonic())
+                elif self._watch.snapshot.forget(pod.uid) is not None:
+                    self._log.warning("binding_not_confirmed", pod=pod.key, node=pod.node)
+                    self._watch.happened(ClusterEvent.POD_GONE)
+
+
+def _cause(pod: PodInfo) -> CauseRef:
+    return CauseRef(str(PODS), pod.namespace, pod.name, pod.uid, pod.revision)
+
+
+def _reference(pod: PodInfo) -> ObjectReference:
+    return ObjectReference(
+        apiVersion="v1",
+        kind="Pod",
+        namespace=pod.namespace,
+        name=pod.name,
+        uid=pod.uid,
+        resourceVersion=str(pod.revision),
+    )

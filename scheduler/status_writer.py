@@ -1,0 +1,67 @@
+"""Tells a pod that fits nowhere, in its PodScheduled condition; the newest message only, and only if it is news."""
+
+from __future__ import annotations
+
+from machinery.client.api import Api, PatchType
+from machinery.client.controller import run_controller
+from machinery.client.informer import Key, Store
+from machinery.client.workqueue import WorkQueue
+from machinery.model.clock import Clock
+from machinery.model.errors import NotFound
+from machinery.model.k8s.core_v1 import Pod
+from machinery.model.log import EventLog
+from machinery.model.resources import PODS
+from machinery.wire.causes import CauseRef
+from scheduler.core.condition import plan_condition
+from scheduler.core.pod import PodInfo
+
+_WORKERS = 4
+
+
+class StatusWriter:
+    """Writes conditions. A pod has one message at most that is not written yet."""
+
+    def __init__(self, api: Api, pods: Store[Pod], *, clock: Clock, log: EventLog) -> None:
+        self._api = api
+        self._pods = pods
+        self._clock = clock
+        self._log = log
+        self._queue: WorkQueue[Key] = WorkQueue(clock)
+        self._messages: dict[Key, tuple[str, str]] = {}  # uid and message
+
+    def set_unschedulable(self, pod: PodInfo, message: str, cause: CauseRef) -> None:
+        """Let a pod know why it waits, soon."""
+        key = (pod.namespace, pod.name)
+        self._messages[key] = (pod.uid, message)
+        self._queue.add(key, cause)
+
+    def drop(self, pod: PodInfo) -> None:
+        """Do not tell it any more: it has a node."""
+        self._messages.pop((pod.namespace, pod.name), None)
+
+    async def run(self) -> None:
+        """Write until cancelled."""
+        await run_controller("pod-conditions", self._queue, self._write, workers=_WORKERS, log=self._log)
+
+    async def _write(self, key: Key) -> float | None:
+        uid, message = self._messages.get(key, ("", ""))
+        pod = self._pods.get(*key)
+        if pod is None or pod.metadata.uid != uid or pod.spec.nodeName:
+            self._messages.pop(key, None)
+            return None
+        now_text = self._clock.timescale.format(self._clock.now())
+        condition = plan_condition(pod, message, now_text=now_text)
+        if condition is not None:
+            await self._patch(key, {"metadata": {"uid": uid}, "status": {"conditions": [condition]}})
+        if self._messages.get(key) == (uid, message):
+            del self._messages[key]
+        return None
+
+    async def _patch(self, key: Key, patch: dict[str, object]) -> None:
+        namespace, name = key
+        try:
+            await self._api.patch(
+                PODS, name, patch, namespace=namespace, subresource="status", kind=PatchType.STRATEGIC_MERGE
+            )
+        except NotFound:
+            self._log.debug("pod_gone", pod=f"{namespace}/{name}")

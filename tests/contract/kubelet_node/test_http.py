@@ -1,0 +1,190 @@
+"""The small HTTP client against a real server, and against things that are none."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import ssl
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+from aiohttp import web
+
+from kubarium.pki import Certificate, Pki
+from kubelet.core.probing import PROBE_OUTPUT_LIMIT, Outcome
+from kubelet.http_probe import HttpProblem, http_get
+from tests.support.etcd_server import free_ports
+
+_Answer = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+@asynccontextmanager
+async def _serving(answer: _Answer, context: ssl.SSLContext | None = None) -> AsyncIterator[int]:
+    server = web.Server(answer)
+    runner = web.ServerRunner(server)
+    await runner.setup()
+    site = web.TCPSite(runner, "127.0.0.1", 0, ssl_context=context)
+    await site.start()
+    try:
+        yield runner.addresses[0][1]
+    finally:
+        await runner.cleanup()
+
+
+@asynccontextmanager
+async def _raw(reply: bytes) -> AsyncIterator[int]:
+    over: list[asyncio.Event] = []
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        over.append(asyncio.Event())
+        with contextlib.suppress(OSError, EOFError):  # some ask nothing
+            await reader.readuntil(b"\r\n\r\n")
+            writer.write(reply)
+        writer.close()
+        with contextlib.suppress(OSError):
+            await writer.wait_closed()
+        over[-1].set()
+
+    server = await asyncio.start_server(answer, "127.0.0.1", 0)
+    async with server:
+        yield server.sockets[0].getsockname()[1]
+        await asyncio.sleep(0.01)  # the server may not have heard of the connection yet
+        for event in over:
+            await event.wait()
+
+
+async def _get(
+    port: int, path: str = "/x?y=1", headers: tuple[tuple[str, str], ...] = (), scheme: str = "HTTP"
+):
+    return await http_get("127.0.0.1", port, path, headers, scheme, 2.0)
+
+
+async def test_what_is_asked_and_what_comes_back():
+    """Path and query as they are, a user agent of its own, and headers that replace the defaults."""
+    seen: list[web.Request] = []
+
+    async def answer(request: web.Request) -> web.Response:
+        seen.append(request)
+        return web.Response(text="fine", status=203)
+
+    async with _serving(answer) as port:
+        assert await _get(port, headers=(("Host", "other"), ("X-A", "1"))) == (203, b"fine")
+    [request] = seen
+    assert request.path_qs == "/x?y=1"
+    assert (request.headers["Host"], request.headers["X-A"]) == ("other", "1")
+    assert request.headers["User-Agent"].startswith("kube-probe/")
+
+
+async def test_bodies_are_cut():
+    """10 KiB are enough for an event; parts of unknown length too."""
+
+    async def answer(request: web.Request) -> web.StreamResponse:
+        if request.path == "/whole":
+            return web.Response(body=b"x" * 100_000)
+        response = web.StreamResponse()
+        response.enable_chunked_encoding()
+        await response.prepare(request)
+        await response.write(b"ab")
+        await response.write(b"c")
+        await response.write_eof()
+        return response
+
+    async with _serving(answer) as port:
+        assert len((await _get(port, "/whole"))[1]) == PROBE_OUTPUT_LIMIT
+        assert (await _get(port, "/chunks"))[1] == b"abc"
+
+
+async def test_redirects_are_followed_at_home_only():
+    """To the same host yes, elsewhere the answer is the redirect itself, and no circle lasts."""
+
+    async def answer(request: web.Request) -> web.Response:
+        targets = {"/a": "/b", "/far": "http://example.invalid/", "/circle": "/circle"}
+        if request.path in targets:
+            return web.Response(status=302, headers={"Location": targets[request.path]})
+        return web.Response(text="end")
+
+    async with _serving(answer) as port:
+        assert await _get(port, "/a") == (200, b"end")
+        assert (await _get(port, "/far"))[0] == 302
+        with pytest.raises(HttpProblem, match="stopped after 10 redirects"):
+            await _get(port, "/circle")
+
+
+async def test_https_is_asked_without_looking_at_the_certificate(tmp_path: Path):
+    """A probe wants to know whether somebody answers."""
+    pki = Pki(tmp_path)
+    pki.ensure_authority()
+    pki.ensure(Certificate("web", "web", hosts=("elsewhere",)))
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(pki.certificate("web"), pki.key("web"))
+
+    async def answer(_request: web.Request) -> web.Response:
+        return web.Response(text="secret")
+
+    async with _serving(answer, context) as port:
+        assert await _get(port, scheme="HTTPS") == (200, b"secret")
+
+
+async def test_nobody_there():
+    """In the words that users of probes know."""
+    [port] = free_ports(1)
+    with pytest.raises(HttpProblem) as caught:
+        await _get(port, "/healthz")
+    assert str(caught.value) == (
+        f'Get "http://127.0.0.1:{port}/healthz": dial tcp 127.0.0.1:{port}: connect: connection refused'
+    )
+
+
+@pytest.mark.parametrize(
+    ("reply", "text"),
+    [(b"", "EOF"), (b"garbage\r\n\r\n", "malformed HTTP response"), (b"HTTP/1.1 ???\r\n\r\n", "malformed")],
+)
+async def test_no_http(reply: bytes, text: str):
+    """Whoever hangs up or speaks something else has failed."""
+    async with _raw(reply) as port:
+        with pytest.raises(HttpProblem, match=text):
+            await _get(port)
+
+
+async def test_a_server_that_does_not_answer_in_time():
+    """The limit covers everything."""
+
+    async def answer(_request: web.Request) -> web.Response:
+        await asyncio.sleep(5)
+        return web.Response()
+
+    async with _serving(answer) as port:
+        with pytest.raises(HttpProblem, match="context deadline exceeded"):
+            await http_get("127.0.0.1", port, "/", (), "HTTP", 0.1)
+
+
+async def test_line_breaks_make_no_second_request():
+    """A header from a manifest cannot smuggle another request in."""
+    async with _raw(b"HTTP/1.1 200 OK\r\n\r\n") as port:
+        with pytest.raises(HttpProblem, match="line break"):
+            await _get(port, headers=(("X", "a\r\nGET / HTTP/1.1"),))
+
+
+async def test_grpc_health():
+    """Serving is good; a server without the health service says so."""
+    import grpc.aio
+
+    from kubelet.grpc_probe import grpc_check
+
+    async def check(request: bytes, _context: object) -> bytes:
+        return b"\x08\x01" if request in {b"", b"\x0a\x02ok"} else b"\x08\x02"
+
+    server = grpc.aio.server()
+    method = {"Check": grpc.unary_unary_rpc_method_handler(check)}
+    server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler("grpc.health.v1.Health", method),))
+    port = server.add_insecure_port("127.0.0.1:0")
+    await server.start()
+    try:
+        assert await grpc_check("127.0.0.1", port, "", 2) == (Outcome.SUCCESS, "service healthy")
+        assert (await grpc_check("127.0.0.1", port, "ok", 2))[0] is Outcome.SUCCESS
+        outcome, text = await grpc_check("127.0.0.1", port, "bad", 2)
+        assert (outcome, text) == (Outcome.FAILURE, 'service unhealthy (responded with "NOT_SERVING")')
+    finally:
+        await server.stop(0)

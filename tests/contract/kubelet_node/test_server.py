@@ -1,0 +1,308 @@
+"""The kubelet's door on real TLS, with exec through a real WebSocket server on a unix socket."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import grpc.aio
+import pytest
+from aiohttp import WSMsgType, web
+
+from kubarium.pki import Certificate, Pki
+from kubelet.core.log_lines import LoggedContainer
+from kubelet.exec_streams import Exit, connect, read_outcome
+from kubelet.server import APISERVER, SERVICE, NodeServer
+from machinery.client.tls import ClientTls
+from machinery.model.errors import BadRequest, Forbidden, NotFound, NotImplementedHere, Unavailable
+from machinery.model.k8s.core_v1 import Pod
+from machinery.pb import cri_pb2 as cri
+from machinery.pb import node_pb2 as pb
+from machinery.process.faults import PlannedFaults
+from machinery.process.server import bound_ports, grpc_server
+from machinery.process.tls import ServerTls
+from machinery.wire.services import Stub, secure_channel
+from machinery.wire.status import from_rpc
+from tests.support.builders import pod
+from tests.support.virtual_clock import VirtualClock
+
+PROTOCOL = "v5.channel.k8s.io"
+SUCCESS = b'{"status":"Success"}'
+
+
+def _failure(code: int) -> bytes:
+    causes = [{"reason": "ExitCode", "message": str(code)}]
+    return json.dumps(
+        {"status": "Failure", "reason": "NonZeroExitCode", "details": {"causes": causes}}
+    ).encode()
+
+
+class _Streaming:
+    """A runtime's streaming server: `cat` until stdin closes, then an exit code."""
+
+    def __init__(self, socket: Path) -> None:
+        self._socket = socket
+        self.sizes: list[dict[str, int]] = []
+        self.outcome = SUCCESS
+
+    def url(self, path: str = "/exec/token") -> str:
+        return f"http+unix://{quote(str(self._socket), safe='')}{path}"
+
+    @asynccontextmanager
+    async def serving(self) -> AsyncIterator[_Streaming]:
+        app = web.Application()
+        app.router.add_get("/exec/token", self._exec)
+        runner = web.AppRunner(app)
+        await runner.setup()
+        await web.UnixSite(runner, str(self._socket)).start()
+        try:
+            yield self
+        finally:
+            await runner.cleanup()
+
+    async def _exec(self, request: web.Request) -> web.WebSocketResponse:
+        channel = web.WebSocketResponse(protocols=(PROTOCOL,), max_msg_size=0)
+        await channel.prepare(request)
+        await channel.ping(b"are you there")
+        await channel.send_bytes(b"\x02ready")
+        async for message in channel:
+            assert message.type is WSMsgType.BINARY
+            kind, data = message.data[0], message.data[1:]
+            if kind == 0:
+                await channel.send_bytes(b"\x01" + data)
+            elif kind == 4:
+                self.sizes.append(json.loads(data))
+            elif (kind, data) == (255, b"\x00"):
+                break
+        await channel.send_bytes(b"\x03" + self.outcome)
+        await channel.close()
+        return channel
+
+
+class _Runtime:
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self.asked: list[Any] = []
+
+    async def exec(self, request: cri.ExecRequest) -> str:
+        self.asked.append(request)
+        return self.url
+
+    async def attach(self, request: cri.AttachRequest) -> str:
+        self.asked.append(request)
+        return self.url
+
+
+class _Pods:
+    def __init__(self, log: Path) -> None:
+        self.known = [LoggedContainer("c1", 0, running=True, log_path=str(log))]
+
+    def pod(self, namespace: str, name: str, uid: str) -> Pod | None:
+        one = pod("web", "default")
+        wanted = (namespace, name, uid or one.metadata.uid)
+        return one if wanted == ("default", "web", one.metadata.uid) else None
+
+    def containers(self, _uid: str, _container: str) -> Sequence[LoggedContainer]:
+        return self.known
+
+
+@pytest.fixture
+def streaming(tmp_path: Path) -> Iterator[_Streaming]:
+    return _Streaming(tmp_path / "s.sock")
+
+
+async def test_streams_pass_both_ways(streaming: _Streaming):
+    """Large input comes back whole, pings are answered, closing stdin ends `cat`."""
+    data = bytes(range(256)) * 2000
+    async with streaming.serving():
+        connection = await connect(streaming.url())
+        await connection.resize(80, 24)
+        await connection.send_stdin(data)
+        await connection.close_stdin()
+        received: dict[int, bytes] = {}
+        while message := await connection.receive():
+            received[message[0]] = received.get(message[0], b"") + message[1]
+        await connection.aclose()
+    assert received == {2: b"ready", 1: data, 3: SUCCESS}
+    assert streaming.sizes == [{"Width": 80, "Height": 24}]
+
+
+async def test_who_does_not_answer_as_a_streaming_server(streaming: _Streaming):
+    """A wrong path, nobody there, an address of another kind."""
+    async with streaming.serving():
+        with pytest.raises(Unavailable, match="404"):
+            await connect(streaming.url("/other"))
+    for url in ("http+unix://%2Fnowhere/x", "ftp://x/y"):
+        with pytest.raises(Unavailable):
+            await connect(url)
+
+
+@pytest.mark.parametrize(
+    ("status", "expected"),
+    [
+        (SUCCESS, Exit(0)),
+        (_failure(137), Exit(137)),
+        (b'{"status":"Failure","message":"no such file","reason":"InternalError"}', Exit(1, "no such file")),
+    ],
+)
+def test_outcomes(status: bytes, expected: Exit):
+    """An exit code is no error; a command that could not be run is."""
+    assert read_outcome(status) == expected
+
+
+def test_an_outcome_that_is_no_status():
+    """It is an error with its reason."""
+    assert read_outcome(b"nonsense").error.startswith("the runtime's streaming server sent no Status")
+
+
+class _Door:
+    def __init__(self, folder: Path, runtime: _Runtime) -> None:
+        self._pki = Pki(folder)
+        self._pki.ensure_authority()
+        self._pki.ensure(Certificate("kubelet", "system:node:n", hosts=("127.0.0.1",)))
+        self.pods = _Pods(folder / "0.log")
+        self._server = NodeServer(self.pods, runtime, VirtualClock())
+        self.port = 0
+
+    @asynccontextmanager
+    async def open(self) -> AsyncIterator[_Door]:
+        files = (
+            str(self._pki.certificate("kubelet")),
+            str(self._pki.key("kubelet")),
+            str(self._pki.certificate("ca")),
+        )
+        server = grpc_server(
+            ["127.0.0.1:0"], ServerTls(*files), [self._server.handler()], PlannedFaults(), name="kubelet"
+        )
+        await server.start()
+        [self.port] = bound_ports(server)
+        try:
+            yield self
+        finally:
+            await server.stop(0)
+
+    @asynccontextmanager
+    async def client(self, name: str = APISERVER) -> AsyncIterator[Any]:
+        self._pki.ensure(Certificate(name, name))
+        tls = ClientTls(
+            str(self._pki.certificate("ca")), str(self._pki.certificate(name)), str(self._pki.key(name))
+        )
+        channel = secure_channel(f"127.0.0.1:{self.port}", tls.grpc_credentials())
+        try:
+            yield Stub(channel, pb.DESCRIPTOR.services_by_name["Node"], SERVICE)
+        finally:
+            await channel.close()
+
+
+async def _logs(stub: Any, container: pb.ContainerRef, **wishes: Any) -> bytes:
+    try:
+        call = stub.Logs(pb.LogsRequest(container=container, **wishes), timeout=5)
+        return b"".join([chunk.data async for chunk in call])
+    except grpc.aio.AioRpcError as error:
+        raise from_rpc(error) from error
+
+
+WEB = pb.ContainerRef(namespace="default", pod="web", container="main")
+
+
+async def test_only_the_apiserver_is_let_in(tmp_path: Path):
+    """Another certificate of the same authority is not enough."""
+    async with _Door(tmp_path, _Runtime("")).open() as door, door.client("kubernetes-admin") as stub:
+        with pytest.raises(
+            Forbidden, match='only the apiserver may ask a kubelet, and "kubernetes-admin" is not it'
+        ):
+            await _logs(stub, WEB)
+
+
+async def test_logs(tmp_path: Path):
+    """By the pod's name, or by its uid too; what is not here is named."""
+    (tmp_path / "0.log").write_text(
+        "2026-01-01T00:00:00Z stdout F hello\n2026-01-01T00:00:09Z stderr F bye\n"
+    )
+    async with _Door(tmp_path, _Runtime("")).open() as door, door.client() as stub:
+        assert await _logs(stub, WEB) == b"hello\nbye\n"
+        assert await _logs(stub, WEB, stream="Stderr") == b"bye\n"
+        assert await _logs(stub, WEB, since_time="2026-01-01T00:00:05Z", tail_lines=5) == b"bye\n"
+        with pytest.raises(NotFound):
+            await _logs(stub, pb.ContainerRef(namespace="default", pod="web", pod_uid="other"))
+        with pytest.raises(BadRequest, match="container x is not valid for pod web"):
+            await _logs(stub, pb.ContainerRef(namespace="default", pod="web", container="x"))
+        with pytest.raises(BadRequest, match="sinceTime"):
+            await _logs(stub, WEB, since_time="yesterday")
+        with pytest.raises(BadRequest, match="previous terminated container"):
+            await _logs(stub, WEB, previous=True)
+
+
+def _inputs(*inputs: pb.StreamInput, stdin: bool = True, **start: Any) -> list[pb.StreamInput]:
+    begin = pb.StreamStart(container=WEB, command=["cat"], stdin=stdin, stdout=True, **start)
+    return [pb.StreamInput(start=begin), *inputs]
+
+
+async def _exec(stub: Any, inputs: list[pb.StreamInput]) -> list[pb.StreamOutput]:
+    try:
+        return [message async for message in stub.Exec(iter(inputs), timeout=5)]
+    except grpc.aio.AioRpcError as error:
+        raise from_rpc(error) from error
+
+
+async def test_exec_passes_streams_and_the_exit_code(tmp_path: Path, streaming: _Streaming):
+    """Half-closing stdin lets the command end; its code is the last message."""
+    streaming.outcome = _failure(3)
+    runtime = _Runtime(streaming.url())
+    async with streaming.serving(), _Door(tmp_path, runtime).open() as door, door.client() as stub:
+        sent = _inputs(
+            pb.StreamInput(stdin=b"abc"),
+            pb.StreamInput(resize=pb.TerminalSize(width=9, height=8)),
+            pb.StreamInput(close_stdin=True),
+            tty=True,
+            stderr=True,
+        )
+        *outputs, last = await _exec(stub, sent)
+    assert b"".join(message.stdout for message in outputs) == b"abc"
+    assert (last.exit.code, last.exit.error) == (3, "")
+    assert streaming.sizes == [{"Width": 9, "Height": 8}]
+    [asked] = runtime.asked
+    assert (asked.container_id, list(asked.cmd), asked.tty, asked.stderr) == ("c1", ["cat"], True, False)
+
+
+async def test_a_client_that_goes_away_ends_the_streams(tmp_path: Path, streaming: _Streaming):
+    """Nothing is left open at the runtime."""
+    async with (
+        streaming.serving(),
+        _Door(tmp_path, _Runtime(streaming.url())).open() as door,
+        door.client() as stub,
+    ):
+        call = stub.Exec(timeout=5)
+        await call.write(_inputs()[0])
+        assert (await call.read()).stderr == b"ready"
+        call.cancel()
+        async with asyncio.timeout(3):
+            while len([task for task in asyncio.all_tasks() if "_pump_input" in repr(task)]) > 0:
+                await asyncio.sleep(0.01)
+
+
+async def test_what_cannot_be_run(tmp_path: Path, streaming: _Streaming):
+    """No command, no container that runs, a stream that does not begin with its start."""
+    async with _Door(tmp_path, _Runtime(streaming.url())).open() as door, door.client() as stub:
+        with pytest.raises(Unavailable, match="streaming server does not answer"):
+            await _exec(stub, _inputs())
+        with pytest.raises(BadRequest, match="has to be its start"):
+            await _exec(stub, [pb.StreamInput(stdin=b"x")])
+        with pytest.raises(BadRequest, match="exec needs a command"):
+            await _exec(stub, [pb.StreamInput(start=pb.StreamStart(container=WEB))])
+        door.pods.known = []
+        with pytest.raises(NotFound, match='container not found \\("main"\\)'):
+            await _exec(stub, _inputs())
+
+
+async def test_port_forward_is_not_built(tmp_path: Path):
+    """And says so."""
+    async with _Door(tmp_path, _Runtime("")).open() as door, door.client() as stub:
+        with pytest.raises(grpc.aio.AioRpcError) as caught:
+            [_ async for _ in stub.PortForward(iter([]), timeout=5)]
+        assert isinstance(from_rpc(caught.value), NotImplementedHere)

@@ -1,0 +1,345 @@
+"""The proxy's rules and routes, proved with packets."""
+
+from __future__ import annotations
+
+import asyncio
+import selectors
+import socket
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
+
+import pytest
+
+from machinery.model.k8s.core_v1 import Node, Service
+from machinery.model.k8s.discovery_v1 import EndpointSlice
+from machinery.model.log import SILENT
+from machinery.process.clock import SystemClock
+from proxy.conntrack import Conntrack
+from proxy.nft import Nft
+from proxy.routes import Routes, enable_forwarding, sees_bridged
+from proxy.sync import Kernel, Syncer, World
+from tests.support.netns import MACHINE_IP, NODE_IPS, POD_CIDRS, POD_IPS, Lab, inside
+from tests.support.proxy import (
+    PORT,
+    SERVICE_IP,
+    endpoint,
+    endpoint_slice,
+    leaving,
+    routed_node,
+    service,
+    service_port,
+)
+
+TARGET = 9123
+NODE_PORT = 31234
+NODES = tuple(routed_node(name, POD_CIDRS[name], NODE_IPS[name]) for name in NODE_IPS)
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """What both nodes' proxies see; a copy with other objects is another moment."""
+
+    lab: Lab
+    services: Sequence[Service] = ()
+    slices: Sequence[EndpointSlice] = ()
+    nodes: Sequence[Node] = NODES
+    bridged: bool | None = None  # what to believe of the bridge; None: look
+
+    def sync(self, *names: str) -> None:
+        """Let new proxies write once, as after a restart, on both nodes or some."""
+        for name in names or tuple(NODE_IPS):
+            inside(self.lab.space(name), lambda name=name: asyncio.run(self._sync(name)))
+
+    async def _sync(self, name: str) -> None:
+        enable_forwarding()
+        world = World(
+            services=self.services,
+            slices=self.slices,
+            nodes=self.nodes,
+            node_name=name,
+            cluster_cidr="10.244.0.0/16",
+            sees_bridged=sees_bridged() if self.bridged is None else self.bridged,
+        )
+        kernel = Kernel(Nft(10), Routes(10), Conntrack(10))
+        syncer = Syncer(world, kernel, clock=SystemClock(), log=SILENT, period_s=30, min_gap_s=0.05)
+        await syncer.sync(anyway=True)
+
+
+@pytest.fixture
+def cluster(lab: Lab) -> Iterator[Cluster]:
+    """A cluster without Services; afterwards none has any."""
+    empty = Cluster(lab)
+    empty.sync()
+    yield empty
+    empty.sync()
+
+
+@contextmanager
+def serving(lab: Lab, *pods: str, port: int = TARGET) -> Iterator[None]:
+    """Let pods answer TCP connections with their name and the client's address, then echo."""
+    with ExitStack() as stack:
+        for pod in pods:
+            door = stack.enter_context(lab.listen(pod, port))
+            door.listen(64)
+            done = threading.Event()
+            thread = threading.Thread(target=_serve, args=(door, pod, done))
+            thread.start()
+            stack.callback(thread.join)
+            stack.callback(done.set)
+        yield
+
+
+def _serve(door: socket.socket, name: str, done: threading.Event) -> None:
+    with selectors.DefaultSelector() as ready, ExitStack() as clients:
+        ready.register(door, selectors.EVENT_READ)
+        while not done.is_set():
+            for key, _ in ready.select(0.02):
+                if key.fileobj is not door:
+                    _echo(key.fileobj, ready)  # type: ignore[arg-type]
+                    continue
+                client, address = door.accept()
+                clients.enter_context(client).sendall(f"{name} {address[0]}".encode())
+                ready.register(client, selectors.EVENT_READ)
+
+
+def _echo(client: socket.socket, ready: selectors.BaseSelector) -> None:
+    try:
+        text = client.recv(64)
+    except ConnectionError:
+        text = b""
+    if text:
+        client.sendall(text)
+    else:
+        ready.unregister(client)
+        client.close()
+
+
+def ask(lab: Lab, where: str, address: str = SERVICE_IP, port: int = PORT) -> tuple[str, str]:
+    """Connect from a namespace; gives who answered and which address it saw."""
+    with lab.client(where) as client:
+        client.connect((address, port))
+        pod, _, seen = client.recv(64).decode().partition(" ")
+    return pod, seen
+
+
+def answers(lab: Lab, where: str, times: int = 40, **to: object) -> Counter[str]:
+    """Connect many times; gives who answered how often."""
+    return Counter(ask(lab, where, **to)[0] for _ in range(times))  # type: ignore[arg-type]
+
+
+def web(*pods: str, **fields: object) -> dict[str, object]:
+    """Give a Service with these pods behind it."""
+    ends = [endpoint(POD_IPS[pod], node=f"node-{pod[4]}") for pod in pods]
+    return {"services": [service(**fields)], "slices": [endpoint_slice(*ends)]}  # type: ignore[arg-type]
+
+
+def node_port(**fields: object) -> dict[str, object]:
+    """Give the fields of a Service with a node port."""
+    return {"type": "NodePort", "ports": [service_port(nodePort=NODE_PORT)], **fields}
+
+
+def test_cluster_ip_balances(cluster: Cluster) -> None:
+    """A pod reaches both endpoints of a Service, one of them on the other node, and they see its own address."""
+    replace(cluster, **web("pod-1b", "pod-2a")).sync()
+    with serving(cluster.lab, "pod-1b", "pod-2a"):
+        assert set(answers(cluster.lab, "pod-1a")) == {"pod-1b", "pod-2a"}
+        assert {ask(cluster.lab, "pod-1a")[1] for _ in range(20)} == {POD_IPS["pod-1a"]}
+
+
+def test_bridge_hides_replies(cluster: Cluster) -> None:
+    """Where the filter does not see the bridge, pods of one node still reach each other through a Service."""
+    cluster.lab.run("node-1", "sysctl", "-qw", "net.bridge.bridge-nf-call-iptables=0")
+    replace(cluster, **web("pod-1b", "pod-2a"), bridged=False).sync("node-1")
+    with serving(cluster.lab, "pod-1b", "pod-2a"):
+        assert set(answers(cluster.lab, "pod-1a")) == {"pod-1b", "pod-2a"}
+
+
+def test_removed_endpoint(cluster: Cluster) -> None:
+    """An endpoint that is not ready gets no new connection; the others get all."""
+    replace(cluster, **web("pod-1b", "pod-2a")).sync()
+    with serving(cluster.lab, "pod-1b", "pod-2a"):
+        replace(cluster, **web("pod-2a")).sync()
+        assert answers(cluster.lab, "pod-1a") == {"pod-2a": 40}
+
+
+def test_established_connection_survives(cluster: Cluster) -> None:
+    """A TCP connection goes on while its endpoint terminates, and while it is no endpoint any more."""
+    replace(cluster, **web("pod-2a")).sync()
+    with serving(cluster.lab, "pod-2a", "pod-2b"), cluster.lab.client("pod-1a") as client:
+        client.connect((SERVICE_IP, PORT))
+        client.recv(64)
+        for moment in (web("pod-2b"), web()):
+            replace(cluster, **moment).sync()
+            client.sendall(b"still there?")
+            assert client.recv(64) == b"still there?"
+
+
+def test_terminating_endpoint_is_the_last_resort(cluster: Cluster) -> None:
+    """Endpoints that terminate but serve take connections when none is ready."""
+    ends = endpoint_slice(leaving(POD_IPS["pod-2a"], "node-2"))
+    replace(cluster, services=[service()], slices=[ends]).sync()
+    with serving(cluster.lab, "pod-2a"):
+        assert ask(cluster.lab, "pod-1a")[0] == "pod-2a"
+
+
+@pytest.mark.parametrize("where", ["pod-1a", "node-1"])
+def test_no_endpoints(cluster: Cluster, where: str) -> None:
+    """A Service without endpoints refuses at once, pods and the node alike."""
+    replace(cluster, **web()).sync()
+    begun = time.monotonic()
+    with pytest.raises(ConnectionRefusedError):
+        ask(cluster.lab, where)
+    assert time.monotonic() - begun < 0.5
+
+
+def test_no_endpoints_udp(cluster: Cluster) -> None:
+    """A UDP Service without endpoints answers port-unreachable."""
+    replace(cluster, services=[service(ports=[service_port(protocol="UDP")])]).sync()
+    with cluster.lab.client("pod-1a", socket.SOCK_DGRAM) as client:
+        client.connect((SERVICE_IP, PORT))
+        client.send(b"?")
+        with pytest.raises(ConnectionRefusedError):
+            client.recv(64)
+
+
+def test_from_the_node(cluster: Cluster) -> None:
+    """The node itself reaches endpoints here and there, and is seen by an address that replies come back to."""
+    replace(cluster, **web("pod-1b", "pod-2a")).sync()
+    with serving(cluster.lab, "pod-1b", "pod-2a"):
+        seen = dict(ask(cluster.lab, "node-1") for _ in range(40))
+    assert seen == {"pod-1b": "10.244.1.1", "pod-2a": NODE_IPS["node-1"]}
+
+
+@pytest.mark.parametrize("sees_bridged", ["0", "1"])
+def test_hairpin(cluster: Cluster, sees_bridged: str) -> None:
+    """A pod reaches itself through its Service, whether or not the filter sees the bridge."""
+    cluster.lab.run("node-1", "sysctl", "-qw", f"net.bridge.bridge-nf-call-iptables={sees_bridged}")
+    replace(cluster, **web("pod-1a"), bridged=sees_bridged == "1").sync()
+    with serving(cluster.lab, "pod-1a"):
+        assert ask(cluster.lab, "pod-1a")[0] == "pod-1a"
+
+
+@pytest.mark.parametrize("where", ["machine", "pod-2b", "node-1", "node-2"])
+def test_node_port(cluster: Cluster, where: str) -> None:
+    """A node port leads to every endpoint, from outside, from pods, and from nodes."""
+    replace(cluster, **web("pod-1b", "pod-2a", **node_port())).sync()
+    with serving(cluster.lab, "pod-1b", "pod-2a"):
+        got = answers(cluster.lab, where, address=NODE_IPS["node-1"], port=NODE_PORT)
+    assert set(got) == {"pod-1b", "pod-2a"}
+
+
+def test_node_port_local(cluster: Cluster) -> None:
+    """Under externalTrafficPolicy Local a node serves with its own endpoints, which see the client's address."""
+    replace(cluster, **web("pod-1b", "pod-2a", **node_port(externalTrafficPolicy="Local"))).sync()
+    with serving(cluster.lab, "pod-1b", "pod-2a"):
+        got = {ask(cluster.lab, "machine", NODE_IPS["node-1"], NODE_PORT) for _ in range(20)}
+    assert got == {("pod-1b", MACHINE_IP)}
+
+
+def test_node_port_local_elsewhere(cluster: Cluster) -> None:
+    """Under externalTrafficPolicy Local a node without endpoints drops strangers, and serves its own pods."""
+    replace(cluster, **web("pod-2a", **node_port(externalTrafficPolicy="Local"))).sync()
+    with serving(cluster.lab, "pod-2a"), cluster.lab.client("machine") as stranger:
+        stranger.settimeout(0.3)
+        with pytest.raises(TimeoutError):
+            stranger.connect((NODE_IPS["node-1"], NODE_PORT))
+        assert ask(cluster.lab, "pod-1a", NODE_IPS["node-1"], NODE_PORT)[0] == "pod-2a"
+
+
+def test_internal_local(cluster: Cluster) -> None:
+    """Under internalTrafficPolicy Local a pod is served on its node, or not at all."""
+    replace(cluster, **web("pod-1b", "pod-2a", internalTrafficPolicy="Local")).sync()
+    with serving(cluster.lab, "pod-1b", "pod-2a"):
+        assert answers(cluster.lab, "pod-1a", 20) == {"pod-1b": 20}
+        replace(cluster, **web("pod-2a", internalTrafficPolicy="Local")).sync("node-1")
+        with cluster.lab.client("pod-1a") as client:
+            client.settimeout(0.3)
+            with pytest.raises(TimeoutError):
+                client.connect((SERVICE_IP, PORT))
+
+
+def test_affinity(cluster: Cluster) -> None:
+    """Under sessionAffinity ClientIP a client stays where it was, also after the rules are written anew."""
+    sticky = {"sessionAffinity": "ClientIP"}
+    replace(cluster, **web("pod-1b", "pod-2a", "pod-2b", **sticky)).sync()
+    with serving(cluster.lab, "pod-1b", "pod-2a", "pod-2b"):
+        first = ask(cluster.lab, "pod-1a")[0]
+        assert answers(cluster.lab, "pod-1a", 20) == {first: 20}
+        rest = [pod for pod in ("pod-1b", "pod-2a", "pod-2b") if pod != first]
+        replace(cluster, **web(first, rest[0], **sticky)).sync()
+        assert answers(cluster.lab, "pod-1a", 20) == {first: 20}
+
+
+def test_udp_flow_is_forgotten(cluster: Cluster) -> None:
+    """A client that keeps its UDP port reaches the endpoint that is left when the one it used goes."""
+    ports = [service_port(protocol="UDP")]
+    both = {"pod-1b": endpoint(POD_IPS["pod-1b"]), "pod-2a": endpoint(POD_IPS["pod-2a"], node="node-2")}
+
+    def moment(*pods: str) -> Cluster:
+        ends = endpoint_slice(*(both[pod] for pod in pods), protocol="UDP")
+        return replace(cluster, services=[service(ports=ports)], slices=[ends])
+
+    moment("pod-1b", "pod-2a").sync()
+    with ExitStack() as stack:
+        client = stack.enter_context(cluster.lab.client("pod-1a", socket.SOCK_DGRAM))
+        doors = {pod: stack.enter_context(cluster.lab.listen(pod, TARGET, socket.SOCK_DGRAM)) for pod in both}
+        for door in doors.values():
+            door.settimeout(0.3)
+        client.sendto(b"1", (SERVICE_IP, PORT))
+        used = next(pod for pod, door in doors.items() if _hears(door, b"1"))
+        left = next(pod for pod in both if pod != used)
+        moment(left).sync()
+        client.sendto(b"2", (SERVICE_IP, PORT))
+        assert _hears(doors[left], b"2")
+
+
+def _hears(door: socket.socket, text: bytes) -> bool:
+    try:
+        return door.recv(64) == text
+    except TimeoutError:
+        return False
+
+
+def test_leaving_the_cluster(cluster: Cluster) -> None:
+    """Outside of the cluster a pod is seen as its node; by pods and nodes it is seen as itself."""
+    cluster.sync()
+    with serving(cluster.lab, "machine", "node-2", "pod-2a"):
+        assert ask(cluster.lab, "pod-1a", MACHINE_IP, TARGET)[1] == NODE_IPS["node-1"]
+        assert ask(cluster.lab, "pod-1a", NODE_IPS["node-2"], TARGET)[1] == POD_IPS["pod-1a"]
+        assert ask(cluster.lab, "pod-1a", POD_IPS["pod-2a"], TARGET)[1] == POD_IPS["pod-1a"]
+
+
+def test_routes_follow_nodes(cluster: Cluster) -> None:
+    """A node that goes takes its route with it; routes that are not ours stay."""
+    cluster.lab.run("node-1", "ip", "route", "add", "10.99.0.0/24", "via", NODE_IPS["node-2"])
+    replace(cluster, nodes=NODES[:1]).sync("node-1")
+    routes = cluster.lab.run("node-1", "ip", "route")
+    cluster.lab.run("node-1", "ip", "route", "delete", "10.99.0.0/24")
+    assert "10.244.2.0/24" not in routes
+    assert "10.99.0.0/24" in routes
+
+
+def test_foreign_hands(cluster: Cluster) -> None:
+    """A table that another hand has filled or emptied is as it should be after the next full write."""
+    moment = replace(cluster, **web("pod-2a"))
+    moment.sync()
+    cluster.lab.run("node-1", "nft", "flush", "table", "ip", "kubarium-proxy")
+    cluster.lab.run("node-1", "nft", "add", "chain", "ip", "kubarium-proxy", "stranger")
+    moment.sync()
+    with serving(cluster.lab, "pod-2a"):
+        assert ask(cluster.lab, "pod-1a")[0] == "pod-2a"
+    assert "stranger" not in cluster.lab.run("node-1", "nft", "list", "table", "ip", "kubarium-proxy")
+
+
+def test_incompatible_table(cluster: Cluster) -> None:
+    """A table that cannot be changed into ours is replaced as a whole."""
+    cluster.lab.run("node-1", "nft", "delete", "table", "ip", "kubarium-proxy")
+    strange = "table ip kubarium-proxy { set nodes { type inet_service; }; }"
+    cluster.lab.run("node-1", "nft", strange)
+    replace(cluster, **web("pod-2a")).sync()
+    with serving(cluster.lab, "pod-2a"):
+        assert ask(cluster.lab, "pod-1a")[0] == "pod-2a"

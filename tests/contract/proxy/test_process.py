@@ -1,0 +1,139 @@
+"""The whole proxy in a node's namespace, fed by an apiserver in memory."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+import pytest
+
+from machinery.client.api import Api
+from machinery.model.resources import ENDPOINT_SLICES, NODES, SERVICES
+from machinery.process.logging import Log
+from machinery.process.run import Process
+from proxy.app import Proxy
+from proxy.config import ProxyConfig
+from tests.support.memory_api import MemoryApi, MemoryServer
+from tests.support.netns import POD_IPS, Lab, inside
+from tests.support.proxy import endpoint, endpoint_slice, routed_node, service
+
+NODE = "node-1"
+CONFIG = ProxyConfig(node_name=NODE, server="memory:0")
+
+
+@dataclass
+class Running:
+    """A proxy at work."""
+
+    api: Api
+    process: Process
+    log: io.StringIO
+
+    async def rules(self) -> str:
+        """Read the kernel's table."""
+        argv = ["nft", "list", "table", "ip", "kubarium-proxy"]
+        pipe = asyncio.subprocess.PIPE
+        listing = await asyncio.create_subprocess_exec(*argv, stdout=pipe, stderr=pipe)
+        return (await listing.communicate())[0].decode()
+
+    async def until(self, is_so: Callable[[str], bool], limit_s: float = 5.0) -> float:
+        """Wait for the kernel's table to be so; gives the seconds that it took."""
+        begun = time.monotonic()
+        while not is_so(await self.rules()):
+            assert time.monotonic() - begun < limit_s, self.log.getvalue()
+        return time.monotonic() - begun
+
+
+@asynccontextmanager
+async def running(server: MemoryServer, config: ProxyConfig = CONFIG) -> AsyncIterator[Running]:
+    """Run a proxy in the namespace of this thread."""
+    api, log = MemoryApi(server, "proxy"), io.StringIO()
+    async with asyncio.TaskGroup() as tasks:
+        process = Process("proxy", config, Log("proxy", stream=log), tasks)
+        work = tasks.create_task(Proxy(config, process, api).run())
+        yield Running(api, process, log)
+        work.cancel()
+
+
+def in_node(lab: Lab, scenario: Callable[[], Awaitable[None]]) -> None:
+    """Run a scenario in the node's namespace."""
+
+    async def run() -> None:
+        async with asyncio.timeout(30):
+            await scenario()
+
+    inside(lab.space(NODE), lambda: asyncio.run(run()))
+
+
+async def furnish(server: MemoryServer) -> None:
+    """Put a node and a Service with one ready endpoint into the apiserver."""
+    api = MemoryApi(server, "proxy")
+    await api.create(NODES, routed_node(NODE, "10.244.1.0/24", "10.77.250.11"))
+    await api.create(SERVICES, service())
+    await api.create(ENDPOINT_SLICES, endpoint_slice(endpoint(POD_IPS["pod-1b"])))
+
+
+async def _set_ready(here: Running, *, ready: bool) -> None:
+    ends = endpoint_slice(endpoint(POD_IPS["pod-1b"], ready=ready))
+    await here.api.patch(
+        ENDPOINT_SLICES, ends.metadata.name, {"endpoints": ends.endpoints}, namespace="default"
+    )
+
+
+def test_readiness_is_followed(lab: Lab) -> None:
+    """An endpoint that becomes unready or ready is in the rules within a fraction of a second."""
+
+    async def scenario() -> None:
+        server = MemoryServer()
+        await furnish(server)
+        async with running(server) as here:
+            await here.until(lambda _rules: not here.process.health.problems())
+            assert "dnat to 10.244.1.3:9123" in await here.rules()
+            for ready in (False, True):
+                await _set_ready(here, ready=ready)
+                assert await here.until(lambda rules, ready=ready: ("dnat" in rules) is ready) < 0.5
+
+    in_node(lab, scenario)
+
+
+def test_rules_outlive_the_proxy(lab: Lab) -> None:
+    """The rules stay when the proxy goes; the next one makes good what has changed in between."""
+
+    async def scenario() -> None:
+        server = MemoryServer()
+        await furnish(server)
+        async with running(server) as here:
+            await here.until(lambda rules: "dnat to 10.244.1.3:9123" in rules)
+        assert "dnat to 10.244.1.3:9123" in await here.rules()
+        await here.api.delete(SERVICES, "web", namespace="default")
+        async with running(server) as here:
+            await here.until(lambda rules: "dnat" not in rules)
+
+    in_node(lab, scenario)
+
+
+def test_a_missing_nft_is_told(lab: Lab, monkeypatch: pytest.MonkeyPatch, tmp_path: object) -> None:
+    """Without nft the proxy is not ready and says why, once; when it comes the proxy goes on by itself."""
+
+    async def scenario() -> None:
+        server = MemoryServer()
+        await furnish(server)
+        with monkeypatch.context() as patched:
+            patched.setenv("PATH", str(tmp_path))
+            patched.setattr("proxy.commands.SYSTEM_PATH", str(tmp_path))
+            async with running(server) as here:
+                while "sync_failed" not in here.log.getvalue():
+                    await asyncio.sleep(0.01)
+                await asyncio.sleep(0.5)
+                problems = here.process.health.problems()
+                assert problems[0] == "starting"
+                assert "there is no nft" in problems[1]
+                assert here.log.getvalue().count("sync_failed") == 1
+                patched.undo()
+                await here.until(lambda _rules: not here.process.health.problems())
+
+    in_node(lab, scenario)

@@ -1,0 +1,272 @@
+"""An apiserver in the test's own process: its registry alone, or whole, with both doors on real TLS."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from apiserver import app, schemas
+from apiserver.allocation import Allocator
+from apiserver.causes import Causes
+from apiserver.config import ApiserverConfig
+from apiserver.core.kinds import ALL
+from apiserver.registry import Parts, Registry
+from apiserver.request import (
+    DeleteOptions,
+    ListOptions,
+    ListReply,
+    ObjectReply,
+    Request,
+    SharedEvent,
+    UserInfo,
+    WatchReply,
+    WriteOptions,
+)
+from apiserver.storage.interface import Storage
+from apiserver.storage.memory import MemoryStorage
+from apiserver.watch_cache_feed import Feed
+from kubarium.pki import Certificate, Pki
+from machinery.client.api import Api, PatchType
+from machinery.client.grpc_transport import connect_grpc
+from machinery.client.rest_transport import connect_rest
+from machinery.client.tls import ClientTls
+from machinery.model.clock import Clock
+from machinery.process.logging import Log
+from machinery.process.run import Process
+from tests.support.etcd_server import free_ports
+from tests.support.virtual_clock import VirtualClock
+
+ADMIN = UserInfo("kubernetes-admin", groups=("system:masters", "system:authenticated"))
+GROUPS = {
+    "deployments": "apps",
+    "replicasets": "apps",
+    "leases": "coordination.k8s.io",
+    "endpointslices": "discovery.k8s.io",
+    "clusterroles": "rbac.authorization.k8s.io",
+}
+
+
+@dataclass
+class RegistryBench:
+    """A registry, and short ways to ask it as the admin."""
+
+    registry: Registry
+    storage: Storage
+    feed: Feed
+    allocator: Allocator
+    causes: Causes
+    clock: Clock
+
+    def request(
+        self, verb: str, resource: str, name: str = "", namespace: str = "default", **fields: Any
+    ) -> Request:
+        cluster_scoped = resource in {"namespaces", "nodes", "clusterroles"}
+        plural, _, subresource = resource.partition("/")
+        return Request(
+            user=ADMIN,
+            verb=verb,
+            group=GROUPS.get(plural, ""),
+            resource=plural,
+            subresource=subresource,
+            namespace="" if cluster_scoped or plural in {"namespaces", "nodes"} else namespace,
+            name=name,
+            **fields,
+        )
+
+    async def create(
+        self,
+        resource: str,
+        obj: dict[str, Any],
+        *,
+        name: str = "",
+        namespace: str = "default",
+        **options: Any,
+    ) -> dict[str, Any]:
+        request = self.request(
+            "create",
+            resource,
+            name,
+            namespace,
+            body=msgspec.json.encode(obj),
+            writing=WriteOptions(**options),
+        )
+        return read(await self.registry.create(request))
+
+    async def get(self, resource: str, name: str, **fields: Any) -> dict[str, Any]:
+        return read(await self.registry.get(self.request("get", resource, name, **fields)))
+
+    async def update(self, resource: str, obj: dict[str, Any], **options: Any) -> dict[str, Any]:
+        request = self.request(
+            "update",
+            resource,
+            obj["metadata"]["name"],
+            body=msgspec.json.encode(obj),
+            writing=WriteOptions(**options),
+        )
+        return read(await self.registry.update(request))
+
+    async def patch(
+        self, resource: str, name: str, patch: Any, patch_type: PatchType = PatchType.MERGE, **options: Any
+    ) -> dict[str, Any]:
+        request = self.request(
+            "patch",
+            resource,
+            name,
+            body=msgspec.json.encode(patch),
+            patch_type=patch_type,
+            writing=WriteOptions(**options),
+        )
+        return read(await self.registry.patch(request))
+
+    async def delete(self, resource: str, name: str, **options: Any) -> dict[str, Any]:
+        request = self.request("delete", resource, name, deleting=DeleteOptions(**options))
+        return read(await self.registry.delete(request))
+
+    async def list(self, resource: str, namespace: str = "", **options: Any) -> ListReply:
+        request = self.request("list", resource, namespace=namespace, selection=ListOptions(**options))
+        return await self.registry.list(request)
+
+    async def watch(self, resource: str, namespace: str = "", **options: Any) -> WatchReply:
+        request = self.request("watch", resource, namespace=namespace, selection=ListOptions(**options))
+        return await self.registry.watch(request)
+
+
+def read(reply: ObjectReply) -> dict[str, Any]:
+    """Decode a reply."""
+    return dict(msgspec.json.decode(reply.json))
+
+
+def names(reply: ListReply) -> list[str]:
+    """Give the names in a list."""
+    return [read(item)["metadata"]["name"] for item in reply.items]
+
+
+async def take(watch: WatchReply, count: int, within_s: float = 5.0) -> list[SharedEvent]:
+    """Read so many events of a watch, then close it."""
+    events: list[SharedEvent] = []
+    async with asyncio.timeout(within_s):
+        async for batch in watch:
+            events += batch
+            if len(events) >= count:
+                break
+    await watch.aclose()
+    return events
+
+
+def config_map(name: str, **data: str) -> dict[str, Any]:
+    """Give a ConfigMap to create."""
+    return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name}, "data": data}
+
+
+def pod(name: str = "web", *, node: str = "", **meta: Any) -> dict[str, Any]:
+    """Give a Pod to create."""
+    spec: dict[str, Any] = {"containers": [{"name": "main", "image": "nginx:1.27"}]}
+    if node:
+        spec["nodeName"] = node
+    return {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name, **meta}, "spec": spec}
+
+
+def service(name: str = "web", **spec: Any) -> dict[str, Any]:
+    """Give a Service to create."""
+    return {
+        "apiVersion": "v1",
+        "kind": "Service",
+        "metadata": {"name": name},
+        "spec": {"ports": [{"port": 80}], **spec},
+    }
+
+
+@asynccontextmanager
+async def running_registry(
+    storage: Storage | None = None, *, cidr: str = "10.96.0.0/16", clock: Clock | None = None, seed: int = 7
+) -> AsyncIterator[RegistryBench]:
+    """Run a registry on a store, with the namespace `default` and its ServiceAccount."""
+    storage, clock = storage or MemoryStorage(), clock or VirtualClock()
+    feed = Feed(storage, ALL)
+    allocator = Allocator(storage, cidr, clock, rng=random.Random(seed))
+    causes = Causes(clock)
+    parts = Parts(storage, feed, schemas.load(), clock, causes, allocator, random=random.Random(seed))
+    bench = RegistryBench(Registry(parts), storage, feed, allocator, causes, clock)
+    async with asyncio.TaskGroup() as tasks:
+        loops = [tasks.create_task(feed.run()), tasks.create_task(feed.probe())]
+        try:
+            await feed.wait_ready()
+            if await storage.get("/registry/namespaces/default") is None:
+                await bench.create("namespaces", {"metadata": {"name": "default"}})
+                await bench.create("serviceaccounts", {"metadata": {"name": "default"}})
+            yield bench
+        finally:
+            feed.end_watches()
+            for loop in loops:
+                loop.cancel()
+
+
+@dataclass(frozen=True)
+class Served:
+    """A whole apiserver, and connections to it."""
+
+    core: app.Core
+    config: ApiserverConfig
+    pki: Pki
+
+    def tls(self, identity: str = "admin") -> ClientTls:
+        """Give the client's side of TLS for a certificate of the test's CA."""
+        return ClientTls(
+            str(self.pki.certificate("ca")), str(self.pki.certificate(identity)), str(self.pki.key(identity))
+        )
+
+    def connect(self, transport: str, identity: str = "admin") -> Api:
+        """Connect over "grpc" or "rest"."""
+        if transport == "grpc":
+            return connect_grpc(self.config.grpc_listen[0], self.tls(identity), caller="test")
+        return connect_rest(f"https://{self.config.rest_listen[0]}", self.tls(identity), caller="test")
+
+
+def certificates(folder: Path) -> Pki:
+    """Make the certificates of a small cluster."""
+    pki = Pki(folder)
+    pki.ensure(Certificate("apiserver", "kube-apiserver", hosts=("localhost", "127.0.0.1")))
+    pki.ensure(Certificate("apiserver-kubelet-client", "kube-apiserver-kubelet-client"))
+    pki.ensure(Certificate("admin", "kubernetes-admin", ("system:masters",)))
+    pki.ensure(Certificate("scheduler", "system:kube-scheduler"))
+    pki.ensure(Certificate("nobody", "nobody"))
+    pki.ensure_signing_key()
+    return pki
+
+
+def configuration(pki: Pki, etcd: str = "127.0.0.1:1", **fields: Any) -> ApiserverConfig:
+    """Give the configuration of an apiserver on free ports."""
+    rest, grpc = free_ports(2)
+    config = ApiserverConfig(
+        etcd_servers=(f"http://{etcd}",),
+        rest_listen=(f"127.0.0.1:{rest}",),
+        grpc_listen=(f"127.0.0.1:{grpc}",),
+        ca_file=str(pki.certificate("ca")),
+        cert_file=str(pki.certificate("apiserver")),
+        key_file=str(pki.key("apiserver")),
+        kubelet_cert_file=str(pki.certificate("apiserver-kubelet-client")),
+        kubelet_key_file=str(pki.key("apiserver-kubelet-client")),
+        sa_key_file=str(pki.key("sa")),
+    )
+    return replace(config, **fields)
+
+
+@asynccontextmanager
+async def serving(pki: Pki, storage: Storage | None = None, **fields: Any) -> AsyncIterator[Served]:
+    """Serve both doors of a whole apiserver on a store, bootstrapped."""
+    config = configuration(pki, **fields)
+    async with asyncio.TaskGroup() as tasks:
+        process = Process("apiserver", config, Log("apiserver", "error"), tasks)
+        core = app.build(config, process, storage or MemoryStorage())
+        async with app.running(core, process), app.doors(core, config, process):
+            await core.bootstrap.run_until_done()
+            core.registry.open()
+            process.health.is_ready = True
+            yield Served(core, config, pki)

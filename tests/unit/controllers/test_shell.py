@@ -1,0 +1,376 @@
+"""The controllers' process against an apiserver in memory, in virtual time."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import msgspec
+import pytest
+
+from controllers.app import LEASE, LEASE_NAMESPACE, stand
+from controllers.core.workloads import DEPLOYMENTS, REPLICA_SETS
+from controllers.informers import World
+from machinery.client.api import Selection
+from machinery.client.leader import LeadershipLost
+from machinery.model.errors import Forbidden, NotFound, Unavailable
+from machinery.model.log import SILENT
+from machinery.model.pods import is_ready
+from machinery.model.profile import intervals
+from machinery.model.resources import (
+    CONFIG_MAPS,
+    ENDPOINT_SLICES,
+    EVENTS,
+    LEASES,
+    NAMESPACES,
+    NODES,
+    PODS,
+    SERVICE_ACCOUNTS,
+    SERVICES,
+)
+from tests.support import builders
+from tests.support.controllers import deployment, replica_set
+from tests.support.memory_api import MemoryApi, MemoryServer
+from tests.support.virtual_clock import VirtualClock
+
+TABLE = intervals("default")
+LOOK_S = 0.2
+
+
+class Cluster:
+    """A server, a client for the test, and controllers processes that can be killed."""
+
+    def __init__(self) -> None:
+        self.clock = VirtualClock()
+        self.server = MemoryServer()
+        self.user = self.server.api("user")
+        self.apis: dict[str, MemoryApi] = {}
+        self._processes: dict[str, list[asyncio.Task[None]]] = {}
+
+    def start(self, name: str) -> MemoryApi:
+        """Start a controllers process."""
+        api = self.apis[name] = self.server.api(name)
+        world = World(api, self.clock, SILENT, cluster_cidr="10.244.0.0/16", root_ca="PEM")
+        tasks = [asyncio.ensure_future(informer.run()) for informer in world.informers]
+        standing = stand(world, api, self.clock, TABLE, SILENT, identity=name)
+        self._processes[name] = [asyncio.ensure_future(standing), *tasks]
+        return api
+
+    async def stop(self, name: str, *, kill: bool = False) -> None:
+        """End a process; killed, it can do nothing on its way out."""
+        if kill:
+            await self.apis[name].aclose()
+        for task in self._processes[name]:
+            task.cancel()
+        results = await asyncio.gather(*self._processes.pop(name), return_exceptions=True)
+        unexpected = [result for result in results if isinstance(result, Exception)]
+        assert not unexpected, unexpected
+
+    async def stop_all(self) -> None:
+        """End what still runs."""
+        for name in list(self._processes):
+            await self.stop(name)
+
+    async def lead(self, name: str) -> None:
+        """Wait for a process to end by itself."""
+        await self._processes[name][0]
+
+    async def kubelet(self, node: str = "") -> None:
+        """Make every pod that is not Ready so, on a node if one is given."""
+        for pod in (await self.user.list(PODS)).items:
+            if not is_ready(pod):
+                ready = {"type": "Ready", "status": "True"}
+                status = {"phase": "Running", "podIP": f"10.244.0.{len(pod.metadata.name)}"}
+                patch = {"spec": {"nodeName": node}, "status": {**status, "conditions": [ready]}}
+                await self.user.patch(PODS, pod.metadata.name, patch, namespace=pod.metadata.namespace)
+
+    async def pods(self) -> list[str]:
+        """Name the pods."""
+        return [pod.metadata.name for pod in (await self.user.list(PODS)).items]
+
+
+@asynccontextmanager
+async def cluster_with(*names: str) -> AsyncIterator[Cluster]:
+    cluster = Cluster()
+    for name in names:
+        cluster.start(name)
+    try:
+        yield cluster
+    finally:
+        await cluster.stop_all()
+
+
+@pytest.fixture
+async def cluster() -> AsyncIterator[Cluster]:
+    async with cluster_with("a") as running:
+        yield running
+
+
+async def test_a_deployment_gets_its_pods(cluster: Cluster):
+    """Deployment to ReplicaSet to pods, with owners, and with the events that users know."""
+    await cluster.user.create(DEPLOYMENTS, deployment(3))
+    await cluster.clock.advance(LOOK_S)
+    assert len(await cluster.pods()) == 3
+    [rs] = (await cluster.user.list(REPLICA_SETS)).items
+    pods = (await cluster.user.list(PODS)).items
+    assert {pod.metadata.ownerReferences[0].uid for pod in pods} == {rs.metadata.uid}
+    assert all(name.startswith(f"{rs.metadata.name}-") for name in await cluster.pods())
+    events = (await cluster.user.list(EVENTS)).items
+    told = {(event.reason, event.source.component) for event in events if event.source}
+    assert ("ScalingReplicaSet", "deployment-controller") in told
+    assert ("SuccessfulCreate", "replicaset-controller") in told
+
+
+async def test_a_rolling_update_runs_through(cluster: Cluster):
+    """With a kubelet that makes pods Ready the new template replaces the old one."""
+    await cluster.user.create(DEPLOYMENTS, deployment(3))
+    for _ in range(3):
+        await cluster.clock.advance(LOOK_S)
+        await cluster.kubelet()
+    template = {"spec": {"template": {"spec": {"containers": [{"name": "main", "image": "app:2"}]}}}}
+    await cluster.user.patch(DEPLOYMENTS, "web", template, namespace="default")
+    for _ in range(10):
+        await cluster.clock.advance(LOOK_S)
+        await cluster.kubelet()
+    pods = (await cluster.user.list(PODS)).items
+    assert [pod.spec.containers[0].image for pod in pods] == ["app:2"] * 3
+    after = await cluster.user.get(DEPLOYMENTS, "web", namespace="default")
+    assert after.status.availableReplicas == 3
+
+
+async def test_a_lost_answer_to_a_create_makes_no_pod_too_many(cluster: Cluster):
+    """What may have happened is looked up before anything else is done."""
+    lost: list[str] = []
+    most = 0
+
+    async def lose(verb: str, plural: str, name: str) -> None:
+        if (verb, plural) == ("create", "pods") and len(lost) < 2:
+            lost.append(name)
+            raise Unavailable("the connection broke")
+
+    cluster.apis["a"].before_reply = lose
+    await cluster.user.create(REPLICA_SETS, replica_set(replicas=3))
+    for _ in range(60):
+        await cluster.clock.advance(0.05)
+        most = max(most, len(await cluster.pods()))
+    assert len(lost) == 2
+    assert len(await cluster.pods()) == most == 3
+
+
+async def test_a_create_that_did_not_happen_is_made_up_for(cluster: Cluster):
+    """A request that was lost on its way is found missing, and another one is made."""
+    failures = 2
+
+    async def fail(verb: str, plural: str, _name: str) -> None:
+        nonlocal failures
+        if (verb, plural) == ("create", "pods") and failures:
+            failures -= 1
+            raise Unavailable("nobody there")
+
+    cluster.apis["a"].before_call = fail
+    await cluster.user.create(REPLICA_SETS, replica_set(replicas=3))
+    await cluster.clock.advance(5)
+    assert len(await cluster.pods()) == 3
+
+
+async def test_a_cache_that_stands_still_makes_no_pod_too_many(cluster: Cluster):
+    """Without news of its own pods the controller makes no more, whatever else changes."""
+    await cluster.user.create(REPLICA_SETS, replica_set(replicas=2))
+    await cluster.clock.advance(LOOK_S)
+
+    async def hang(verb: str, plural: str, _name: str) -> None:
+        if (verb, plural) in {("watch", "pods"), ("list", "pods")}:
+            await asyncio.Event().wait()
+
+    cluster.apis["a"].before_call = hang
+    cluster.server.break_watches()
+    await cluster.clock.advance(5)
+    await cluster.user.patch(REPLICA_SETS, "web-1", {"spec": {"replicas": 4}}, namespace="default")
+    for label in "xyz":
+        await cluster.clock.advance(1)
+        await cluster.user.patch(
+            REPLICA_SETS, "web-1", {"metadata": {"labels": {"touched": label}}}, namespace="default"
+        )
+    await cluster.clock.advance(1)
+    assert len(await cluster.pods()) == 4
+
+
+async def test_a_refused_pod_is_told_and_tried_again(cluster: Cluster):
+    """Few attempts while it is refused, an event, and a condition; then all of them."""
+    refusing = True
+
+    async def refuse(verb: str, plural: str, _name: str) -> None:
+        if (verb, plural) == ("create", "pods") and refusing:
+            raise Forbidden("exceeded quota: compute")
+
+    cluster.apis["a"].before_call = refuse
+    await cluster.user.create(REPLICA_SETS, replica_set(replicas=8))
+    await cluster.clock.advance(0.001)
+    tries = [call for call in cluster.apis["a"].calls if call[:2] == ("create", "pods")]
+    assert 1 <= len(tries) < 8
+    await cluster.clock.advance(2)
+    rs = await cluster.user.get(REPLICA_SETS, "web-1", namespace="default")
+    [condition] = rs.status.conditions
+    assert (condition.type, condition.reason) == ("ReplicaFailure", "FailedCreate")
+    assert "FailedCreate" in {event.reason for event in (await cluster.user.list(EVENTS)).items}
+    refusing = False
+    await cluster.clock.advance(10)
+    assert len(await cluster.pods()) == 8
+    rs = await cluster.user.get(REPLICA_SETS, "web-1", namespace="default")
+    assert not rs.status.conditions
+
+
+async def test_an_owner_takes_its_dependents_along(cluster: Cluster):
+    """Deployment gone: ReplicaSets, then pods."""
+    await cluster.user.create(DEPLOYMENTS, deployment(2))
+    await cluster.clock.advance(LOOK_S)
+    await cluster.user.delete(DEPLOYMENTS, "web", namespace="default")
+    await cluster.clock.advance(LOOK_S)
+    assert await cluster.pods() == []
+    assert (await cluster.user.list(REPLICA_SETS)).items == []
+
+
+async def test_a_namespace_has_its_account_and_the_ca_at_once(cluster: Cluster):
+    """Within milliseconds; and again, when somebody deletes them."""
+    await cluster.user.create(NAMESPACES, builders.namespace("fresh"))
+    await cluster.clock.advance(0.001)
+    await cluster.user.get(SERVICE_ACCOUNTS, "default", namespace="fresh")
+    root_ca = await cluster.user.get(CONFIG_MAPS, "kube-root-ca.crt", namespace="fresh")
+    assert root_ca.data == {"ca.crt": "PEM"}
+    await cluster.user.delete(SERVICE_ACCOUNTS, "default", namespace="fresh")
+    await cluster.clock.advance(LOOK_S)
+    await cluster.user.get(SERVICE_ACCOUNTS, "default", namespace="fresh")
+
+
+async def test_a_service_gets_its_endpoints(cluster: Cluster):
+    """A Ready pod is in, a deleted one out."""
+    await cluster.user.create(NODES, builders.node("node-1"))
+    service = {"selector": {"app": "web"}, "ports": [{"port": 80, "targetPort": 8080}]}
+    await cluster.user.create(
+        SERVICES, msgspec.convert({"metadata": {"name": "web", "namespace": "default"}, "spec": service}, SERVICES.type)
+    )
+    await cluster.user.create(REPLICA_SETS, replica_set(replicas=1))
+    await cluster.clock.advance(LOOK_S)
+    await cluster.kubelet("node-1")
+    await cluster.clock.advance(LOOK_S)
+    [slice_] = (await cluster.user.list(ENDPOINT_SLICES)).items
+    [endpoint] = slice_.endpoints
+    assert endpoint.conditions.ready
+    assert [port.port for port in slice_.ports] == [8080]
+    await cluster.user.patch(REPLICA_SETS, "web-1", {"spec": {"replicas": 0}}, namespace="default")
+    await cluster.clock.advance(LOOK_S)
+    [slice_] = (await cluster.user.list(ENDPOINT_SLICES)).items
+    assert slice_.endpoints == []
+
+
+async def heartbeat(cluster: Cluster, *names: str) -> None:
+    """Renew the leases of nodes every 10 s, as kubelets do, until cancelled."""
+    beats = 0
+    while True:
+        beats += 1
+        for name in names:
+            patch = {"spec": {"renewTime": f"2026-01-01T00:00:00.{beats:06d}Z"}}
+            try:
+                await cluster.user.patch(LEASES, name, patch, namespace="kube-node-lease")
+            except NotFound:
+                await cluster.user.create(LEASES, builders.lease(name))
+        await cluster.clock.advance(10)
+
+
+async def test_a_dead_nodes_pods_are_evicted_after_their_toleration(cluster: Cluster):
+    """Silence, Unknown after the grace period, taints at once, eviction 300 s later; the live node is left alone."""
+    for name in ("node-1", "node-2"):
+        await cluster.user.create(NODES, builders.node(name))
+    dead, alive = (asyncio.ensure_future(heartbeat(cluster, name)) for name in ("node-1", "node-2"))
+    patient = [
+        builders.toleration(f"node.kubernetes.io/{key}", "NoExecute", tolerationSeconds=300)
+        for key in ("not-ready", "unreachable")
+    ]
+    for node in ("node-1", "node-2"):
+        await cluster.user.create(PODS, builders.pod(f"on-{node}", node=node, ready=True, tolerations=patient))
+    await cluster.clock.advance(61)
+    dead.cancel()
+    await cluster.clock.advance(38)
+    before = await cluster.user.get(NODES, "node-1")
+    assert [taint.key for taint in before.spec.taints] == []
+    await cluster.clock.advance(14)
+    after = await cluster.user.get(NODES, "node-1")
+    assert {condition.status for condition in after.status.conditions} == {"Unknown"}
+    assert {taint.effect for taint in after.spec.taints} == {"NoSchedule", "NoExecute"}
+    assert not is_ready(await cluster.user.get(PODS, "on-node-1", namespace="default"))
+    assert is_ready(await cluster.user.get(PODS, "on-node-2", namespace="default"))
+    await cluster.clock.advance(295)
+    assert len(await cluster.pods()) == 2
+    await cluster.clock.advance(10)
+    assert await cluster.pods() == ["on-node-2"]
+    alive.cancel()
+    await asyncio.gather(dead, alive, return_exceptions=True)
+
+
+async def test_nodes_get_ranges_of_their_own(cluster: Cluster):
+    """Whatever arrives at once."""
+    for number in range(5):
+        await cluster.user.create(NODES, builders.node(f"node-{number}"))
+    await cluster.clock.advance(LOOK_S)
+    nodes = (await cluster.user.list(NODES)).items
+    assert sorted(node.spec.podCIDR for node in nodes) == [f"10.244.{index}.0/24" for index in range(5)]
+
+
+async def test_a_standby_takes_over_when_the_leader_is_killed():
+    """The lease expires, and the warm standby finishes what was begun."""
+    async with cluster_with("a") as cluster:
+        await cluster.clock.advance(1)
+        cluster.start("b")
+        await cluster.clock.advance(1)
+        await cluster.stop("a", kill=True)
+        await cluster.user.create(DEPLOYMENTS, deployment(2))
+        await cluster.clock.advance(5)
+        assert await cluster.pods() == []
+        await cluster.clock.advance(30)
+        assert len(await cluster.pods()) == 2
+
+
+async def test_a_clean_exit_releases_the_lease():
+    """The next one begins at its next try."""
+    async with cluster_with("a") as cluster:
+        await cluster.clock.advance(1)
+        await cluster.stop("a")
+        lease = await cluster.user.get(LEASES, LEASE, namespace=LEASE_NAMESPACE)
+        assert lease.spec.holderIdentity == ""
+
+
+async def test_lost_leadership_ends_the_process():
+    """It does not go on with what another one does now."""
+    cluster = Cluster()
+    api = cluster.start("a")
+    await cluster.clock.advance(1)
+
+    async def cut(verb: str, plural: str, _name: str) -> None:
+        if plural == "leases" and verb in {"get", "update"}:
+            raise Unavailable("cut off")
+
+    api.before_call = cut
+    with pytest.raises(LeadershipLost):
+        await cluster.lead("a")
+    for task in cluster._processes["a"][1:]:
+        task.cancel()
+    await asyncio.gather(*cluster._processes["a"][1:], return_exceptions=True)
+
+
+async def test_a_terminating_namespace_is_emptied_and_goes(cluster: Cluster):
+    """Pods first, then everything else, then the namespace itself."""
+    await cluster.user.create(NAMESPACES, builders.namespace("gone"))
+    await cluster.user.create(PODS, builders.pod("one", "gone"))
+    await cluster.user.create(CONFIG_MAPS, builders.config_map("two", "gone"))
+    await cluster.clock.advance(LOOK_S)
+    marks = {"finalizers": ["test/kubernetes"]}
+    await cluster.user.patch(NAMESPACES, "gone", {"metadata": marks, "spec": {"finalizers": ["kubernetes"]}})
+    await cluster.user.delete(NAMESPACES, "gone")
+    await cluster.clock.advance(1)
+    everything = Selection(namespace="gone")
+    assert (await cluster.user.list(PODS, everything)).items == []
+    assert (await cluster.user.list(CONFIG_MAPS, everything)).items == []
+    deletions = [call[1] for call in cluster.apis["a"].calls if call[0] == "deletecollection"]
+    assert deletions[0] == "pods"
+    namespace = await cluster.user.get(NAMESPACES, "gone")
+    assert namespace.status.phase == "Terminating"
+    assert namespace.spec.finalizers == []

@@ -1,0 +1,62 @@
+"""Which UDP flows are forgotten."""
+
+from __future__ import annotations
+
+from proxy.core.endpoints import plan_ports
+from proxy.core.flows import Flow, UdpTable, parse_flows, plan_forgetting, plan_udp
+from tests.support.proxy import SERVICE_IP, endpoint, endpoint_slice, leaving, service, service_port
+
+LISTING = """\
+udp      17 29 src=10.1.0.2 dst=10.96.7.7 sport=4000 dport=8123 [UNREPLIED] src=10.1.0.3 dst=10.1.0.2 sport=53 dport=4000 mark=0 use=1
+udp      17 29 src=10.1.0.4 dst=10.96.7.7 sport=4001 dport=8123 src=10.1.0.3 dst=10.1.0.4 sport=53 dport=4001 [ASSURED] mark=0 use=1
+conntrack v1.4.7 (conntrack-tools): 2 flow entries have been shown.
+"""
+NOTHING = UdpTable({})
+
+
+def table(*ends: object, **fields: object) -> UdpTable:
+    """Give the table of one UDP Service."""
+    ports = [service_port(protocol="UDP", nodePort=30_053)]
+    svc = service(ports=ports, type="NodePort", **fields)  # type: ignore[arg-type]
+    return plan_udp(plan_ports([svc], [endpoint_slice(*ends, protocol="UDP")], "node-1"))  # type: ignore[arg-type]
+
+
+def flow(answered_by: str, to: str = SERVICE_IP, port: int = 8123) -> Flow:
+    """Give a flow to the Service."""
+    return Flow(to, port, answered_by)
+
+
+def test_a_listing_is_read() -> None:
+    """Flows of many clients to one endpoint are one; other lines are none."""
+    assert parse_flows(LISTING) == (flow("10.1.0.3"),)
+
+
+def test_flows_to_endpoints_stay() -> None:
+    """Who is answered by a ready endpoint, or by one that still serves, is left alone."""
+    now = table(endpoint("10.1.0.1"), leaving("10.1.0.2"))
+    assert plan_forgetting([flow("10.1.0.1"), flow("10.1.0.2")], now, NOTHING, ()) == ()
+
+
+def test_flows_to_what_is_gone_are_forgotten() -> None:
+    """Also one that never got to an endpoint, because the Service had no rules then, and one through a node port."""
+    now = table(endpoint("10.1.0.1"))
+    stale = (flow("10.1.0.9"), flow(SERVICE_IP), flow("10.1.0.9", "10.77.0.11", 30_053))
+    assert plan_forgetting(stale, now, NOTHING, ["10.77.0.11"]) == stale
+
+
+def test_flows_of_a_deleted_service_are_forgotten() -> None:
+    """When the whole Service goes, so do its flows; those of others with the same address do not."""
+    before = table(endpoint("10.1.0.1"))
+    flows = [flow("10.1.0.1"), flow("10.1.0.1", port=9)]
+    assert plan_forgetting(flows, NOTHING, before, ()) == (flow("10.1.0.1"),)
+
+
+def test_flows_that_are_no_services_stay() -> None:
+    """The node's own business, and pods' among each other, are not ours."""
+    flows = [flow("8.8.8.8", "8.8.8.8", 53), flow("10.77.0.9", "10.77.0.9", 30_053)]
+    assert plan_forgetting(flows, table(endpoint("10.1.0.1")), NOTHING, ["10.77.0.11"]) == ()
+
+
+def test_tcp_has_no_table() -> None:
+    """TCP connections are never forgotten."""
+    assert plan_udp(plan_ports([service()], [endpoint_slice(endpoint("10.1.0.1"))], "node-1")) == NOTHING
