@@ -89,7 +89,9 @@ class Gate:
             reasons.append(decision.reason)
         decision = self._rbac().authorize(user, attributes)
         reasons.append(decision.reason)
-        return decision if decision.allowed else Decision(False, ", ".join(filter(None, reasons)))
+        return (
+            decision if decision.allowed else Decision(allowed=False, reason=", ".join(filter(None, reasons)))
+        )
 
     async def impersonated(self, user: UserInfo, headers: Iterable[tuple[str, str]]) -> UserInfo:
         """Give the user that a request wants to be taken for; the same one where it says nothing.

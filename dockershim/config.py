@@ -14,14 +14,21 @@ _LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
 class DockershimConfig(ComponentConfig):
     """Every field is a flag."""
 
-    socket: str = setting("", help="unix socket to serve CRI v1 on; exec and attach are on <socket>.streaming")
+    socket: str = setting(
+        "", help="unix socket to serve CRI v1 on; exec and attach are on <socket>.streaming"
+    )
     docker_socket: str = setting("/var/run/docker.sock", help="the Docker engine's unix socket")
     cluster: str = setting("", help="label of the containers that are ours")
-    node: str = setting("", help="label of the containers that are ours, and the host name on the node's network")
+    node: str = setting(
+        "", help="label of the containers that are ours, and the host name on the node's network"
+    )
     state_dir: str = setting("", help="folder for what the engine does not keep: addresses, the pod range")
-    cni_bin_dirs: tuple[str, ...] = setting(("/opt/cni/bin", "/usr/lib/cni"), help="folders of the CNI plugins")
+    cni_bin_dirs: tuple[str, ...] = setting(
+        ("/opt/cni/bin", "/usr/lib/cni"), help="folders of the CNI plugins"
+    )
     streaming_listen: str = setting(
-        "", help="serve exec and attach on this loopback address host:port, for clients that dial no unix socket"
+        "",
+        help="serve exec and attach on this loopback address host:port, for clients that dial no unix socket",
     )
     purge: bool = setting(
         False, help="remove every container of the cluster (and node) with its cgroups, and end"

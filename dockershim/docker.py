@@ -127,13 +127,19 @@ class Engine:
     @asynccontextmanager
     async def events(self, labels: list[str], since: str) -> AsyncIterator[AsyncIterator[Json]]:
         """Open the stream of what happens to containers with these labels; those since then come first."""
-        chosen = {"type": ["container"], "label": labels, "event": ["create", "start", "die", "destroy", "oom"]}
+        chosen = {
+            "type": ["container"],
+            "label": labels,
+            "event": ["create", "start", "die", "destroy", "oom"],
+        }
         params = {"filters": json.dumps(chosen), "since": since}
         async with self._answer("events", params=params, timeout_s=None) as answer:
             yield _json_lines(answer)
 
     @asynccontextmanager
-    async def logs(self, container_id: str, since: str, *, follow: bool) -> AsyncIterator[AsyncIterator[bytes]]:
+    async def logs(
+        self, container_id: str, since: str, *, follow: bool
+    ) -> AsyncIterator[AsyncIterator[bytes]]:
         """Open what a container writes, with timestamps, as pieces of the engine's stream."""
         params = {"stdout": "1", "stderr": "1", "timestamps": "1", "follow": "1" if follow else "0"}
         if since:
@@ -186,7 +192,12 @@ class Engine:
         """Make an image from a tar of its files."""
         params: Any = {"fromSrc": "-", "repo": repository, "tag": tag, "changes": changes[0]}
         async with self._answer(
-            "images/create", "POST", params=params, data=archive, timeout_s=WRITE_S, content="application/x-tar"
+            "images/create",
+            "POST",
+            params=params,
+            data=archive,
+            timeout_s=WRITE_S,
+            content="application/x-tar",
         ) as answer:
             await _raise_reported(answer)
 
@@ -201,7 +212,9 @@ class Engine:
         params = {"fromImage": repository, "tag": tag}
         headers = {"X-Registry-Auth": auth} if auth else {}
         try:
-            async with self._answer("images/create", "POST", params=params, headers=headers, timeout_s=None) as answer:
+            async with self._answer(
+                "images/create", "POST", params=params, headers=headers, timeout_s=None
+            ) as answer:
                 await _raise_reported(answer)
         except InternalError as error:
             raise Unavailable(error.message) from error

@@ -20,7 +20,9 @@ from machinery.model.errors import ApiError, NotFound
 from machinery.model.log import EventLog
 from machinery.pb import cri_pb2 as cri
 
-BACKLOG: Final = 1_000  # events that a slow subscriber may lag behind; then its stream ends and it lists again
+BACKLOG: Final = (
+    1_000  # events that a slow subscriber may lag behind; then its stream ends and it lists again
+)
 _RETRY_S: Final = (0.1, 0.2, 0.5, 1.0)  # wall seconds between attempts to reach the engine
 _KINDS: Final = {
     "create": cri.CONTAINER_CREATED_EVENT,
@@ -28,15 +30,23 @@ _KINDS: Final = {
     "die": cri.CONTAINER_STOPPED_EVENT,
     "destroy": cri.CONTAINER_DELETED_EVENT,
 }
-_STATES: Final = {"create": cri.CONTAINER_CREATED, "start": cri.CONTAINER_RUNNING, "die": cri.CONTAINER_EXITED}
+_STATES: Final = {
+    "create": cri.CONTAINER_CREATED,
+    "start": cri.CONTAINER_RUNNING,
+    "die": cri.CONTAINER_EXITED,
+}
 
-Describe = Callable[[str], Awaitable[tuple[Any, list[Any]]]]  # sandbox id → its status, its containers' statuses
+Describe = Callable[
+    [str], Awaitable[tuple[Any, list[Any]]]
+]  # sandbox id → its status, its containers' statuses
 
 
 class Events:
     """Follows the engine and tells the subscribers."""
 
-    def __init__(self, engine: Engine, catalogue: Catalogue, logs: Logs, describe: Describe, log: EventLog) -> None:
+    def __init__(
+        self, engine: Engine, catalogue: Catalogue, logs: Logs, describe: Describe, log: EventLog
+    ) -> None:
         self._engine = engine
         self._catalogue = catalogue
         self._logs = logs
@@ -108,7 +118,9 @@ class Events:
         actor, action = event["Actor"], str(event["Action"])
         self._last_ns = int(event.get("timeNano") or self._last_ns)
         if action in _KINDS:
-            self._change(actor["ID"], action, _sandbox_of(actor["ID"], actor.get("Attributes") or {}), self._last_ns)
+            self._change(
+                actor["ID"], action, _sandbox_of(actor["ID"], actor.get("Attributes") or {}), self._last_ns
+            )
         else:
             self._catalogue.forget(actor["ID"])
 

@@ -19,7 +19,9 @@ _LOOKS: Final = 200
 _LOOK_S: Final = 0.01
 
 
-def exec_body(command: Sequence[str], *, stdin: bool, stdout: bool, stderr: bool, tty: bool) -> dict[str, Any]:
+def exec_body(
+    command: Sequence[str], *, stdin: bool, stdout: bool, stderr: bool, tty: bool
+) -> dict[str, Any]:
     """Write the engine's request for a command.
 
     Raises:
@@ -53,7 +55,9 @@ async def run_command(engine: Engine, container_id: str, command: Sequence[str],
             code = await exit_code(engine, exec_id, output[1])
     except TimeoutError as error:
         await kill_command(engine, exec_id, container_id)
-        raise DeadlineExceeded(f"command {' '.join(command)!r} timed out: timeout {timeout_s:g}s exceeded") from error
+        raise DeadlineExceeded(
+            f"command {' '.join(command)!r} timed out: timeout {timeout_s:g}s exceeded"
+        ) from error
     except asyncio.CancelledError:
         await asyncio.shield(kill_command(engine, exec_id, container_id))
         raise

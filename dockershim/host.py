@@ -39,7 +39,9 @@ class HostFacts:
                     least=floor,
                     reason="the Docker engine lacks CAP_SYS_RESOURCE and cannot protect a container from the OOM killer",
                 )
-            self._known = Host(floor, info.get("CgroupDriver") == "systemd", tuple(info.get("Runtimes") or {}))
+            self._known = Host(
+                floor, info.get("CgroupDriver") == "systemd", tuple(info.get("Runtimes") or {})
+            )
         return self._known
 
 

@@ -20,7 +20,13 @@ from typing import Any, Final
 
 from dockershim.core import cni
 from dockershim.notes import Notes
-from machinery.model.errors import BadRequest, DeadlineExceeded, InternalError, NotImplementedHere, Unavailable
+from machinery.model.errors import (
+    BadRequest,
+    DeadlineExceeded,
+    InternalError,
+    NotImplementedHere,
+    Unavailable,
+)
 
 _PLUGIN_S: Final = 30.0  # wall seconds
 _JOIN_S: Final = 5.0
@@ -133,11 +139,15 @@ class Network:
     def _find(self, plugin: str) -> str:
         return shutil.which(plugin, path=os.pathsep.join(self._folders)) or ""
 
-    async def _plugin(self, command: str, config: dict[str, Any], sandbox_id: str, netns: str) -> dict[str, Any]:
+    async def _plugin(
+        self, command: str, config: dict[str, Any], sandbox_id: str, netns: str
+    ) -> dict[str, Any]:
         name = str(config["type"])
         program = self._find(name)
         if not program:
-            raise NotImplementedHere(f"the CNI plugin {name} is not installed (package containernetworking-plugins)")
+            raise NotImplementedHere(
+                f"the CNI plugin {name} is not installed (package containernetworking-plugins)"
+            )
         environment = {
             "PATH": os.environ.get("PATH", "/usr/sbin:/usr/bin:/sbin:/bin"),  # portmap calls iptables
             "CNI_COMMAND": command,
@@ -152,7 +162,9 @@ class Network:
         except ValueError:
             answer = {"msg": output.decode(errors="replace").strip()}
         if code:
-            raise InternalError(f"CNI plugin {name}: {command} for {sandbox_id[:12]}: {cni.error_text(answer)}")
+            raise InternalError(
+                f"CNI plugin {name}: {command} for {sandbox_id[:12]}: {cni.error_text(answer)}"
+            )
         return answer
 
 

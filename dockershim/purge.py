@@ -64,7 +64,9 @@ async def _remove_cgroups(scope: Scope) -> None:
 
 def _roots(scope: Scope) -> list[Path]:
     parts = ["kubarium", scope.cluster, *([scope.node] if scope.node else [])]
-    slices = ["-".join(part.replace("-", "_") for part in parts[: end + 1]) + ".slice" for end in range(len(parts))]
+    slices = [
+        "-".join(part.replace("-", "_") for part in parts[: end + 1]) + ".slice" for end in range(len(parts))
+    ]
     tops = [_CGROUPS, *(path for path in _CGROUPS.glob("*") if path.is_dir() and not path.is_symlink())]
     return [root for top in tops for names in (parts, slices) if (root := top.joinpath(*names)).is_dir()]
 

@@ -49,7 +49,9 @@ class Statistics:
             attributes=cri.PodSandboxAttributes(
                 id=details.id, metadata=config.metadata, labels=config.labels, annotations=config.annotations
             ),
-            linux=cri.LinuxPodSandboxStats(containers=[self.container(item) for item in containers if item.pid]),
+            linux=cri.LinuxPodSandboxStats(
+                containers=[self.container(item) for item in containers if item.pid]
+            ),
         )
         if usages:
             cpu, memory = self._write(details.id, _total(usages))

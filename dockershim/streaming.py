@@ -99,7 +99,9 @@ class Streaming:
             return web.Response(status=501, text=text)
         session = self._waiting.pop(request.match_info["token"], None)
         if session is None:
-            return web.Response(status=404, text="this URL was used already, or has expired: ask for another one\n")
+            return web.Response(
+                status=404, text="this URL was used already, or has expired: ask for another one\n"
+            )
         await client.prepare(request)
         try:
             await session(client)

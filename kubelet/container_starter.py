@@ -185,7 +185,9 @@ class ContainerStarter:
         try:
             await self._hooks.run(handler, container_id=container_id, ports=container.ports, pod_ip=pod_ip)
         except HookProblem as problem:
-            self._log.info("post_start_failed", pod=pod.metadata.name, container=container.name, problem=problem)
+            self._log.info(
+                "post_start_failed", pod=pod.metadata.name, container=container.name, problem=problem
+            )
             self._tell(pod, container, WARNING, "FailedPostStartHook", "PostStartHook failed")
             await self._kill(pod, container, container_id, pod_ip)
             raise StartProblem(Problem("PostStartHookError", str(problem))) from problem

@@ -48,7 +48,9 @@ class ContainerStopper:
         Raises:
             ApiError: the runtime could not stop it.
         """
-        self._events.record(container_reference(pod, action.kill.name), NORMAL, "Killing", action.kill.message)
+        self._events.record(
+            container_reference(pod, action.kill.name), NORMAL, "Killing", action.kill.message
+        )
         stopping = self._stopping[action.key] = _Stopping(action.deadline)
         try:
             if action.pre_stop is not None:

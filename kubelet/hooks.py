@@ -9,10 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from kubelet.runtime import Runtime
 from machinery.model.clock import Clock
 from machinery.model.errors import ApiError
 from machinery.model.k8s.core_v1 import ContainerPort, HTTPGetAction, LifecycleHandler
-from kubelet.runtime import Runtime
 
 _LONGEST_S = 3600.0  # wall seconds: of a hook without any other limit
 

@@ -137,6 +137,10 @@ class Node:
         """Give what pods may use."""
         return self._machine.allocatable
 
+    def labels(self) -> Mapping[str, str] | None:
+        """Give the node's labels as the API has them; None before they are known."""
+        return self._own.metadata.labels if self._own else None
+
     def pulse(self) -> None:
         """Look at once: the runtime has come back, or gone."""
         self._pulse.set()

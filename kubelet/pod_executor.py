@@ -102,9 +102,13 @@ class PodExecutor:
                 await self._runtime.stop_sandbox(id_)
             case RemoveContainer(id_, log_path):
                 await self._runtime.remove_container(id_)
-                if log_path:
-                    Path(log_path).unlink(missing_ok=True)
+                _remove_log(log_path)
             case RemoveSandbox(id_):
                 await self._runtime.remove_sandbox(id_)
             case CleanUp():
                 await self._sandboxes.clean_up(pod.metadata.uid)
+
+
+def _remove_log(path: str) -> None:
+    if path:
+        Path(path).unlink(missing_ok=True)

@@ -12,7 +12,6 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Protocol, assert_never
 
-from kubelet.core.admission import Rejection
 from kubelet.core.containers import ProbeStates
 from kubelet.core.instructions import (
     Action,
@@ -22,10 +21,9 @@ from kubelet.core.instructions import (
     Forget,
     Instruction,
     PodGone,
-    PodRejected,
     PodSeen,
-    Problem,
     ProbesSeen,
+    Problem,
     Record,
     Run,
     RuntimeSeen,
@@ -115,7 +113,6 @@ class Tools:
 @dataclass(slots=True)
 class _Mailbox:
     api: PodSeen | PodGone | None = None
-    rejection: Rejection | None = None
     runtime: bool = False
     probes: bool = False
     ended: list[tuple[str, Problem | None]] = field(default_factory=list)
@@ -141,11 +138,6 @@ class PodWorker:
     def pod_gone(self, last: Pod) -> None:
         """The API has it no more."""
         self._mail.api = PodGone(last)
-        self._mail.news.set()
-
-    def rejected(self, rejection: Rejection) -> None:
-        """The node does not take it."""
-        self._mail.rejection = rejection
         self._mail.news.set()
 
     def runtime_changed(self) -> None:
@@ -188,9 +180,6 @@ class PodWorker:
         if mail.probes:
             mail.probes = False
             yield ProbesSeen(self._tools.probes.states(self.life.pod, self.life.observed))
-        if mail.rejection is not None:
-            rejection, mail.rejection = mail.rejection, None
-            yield PodRejected(rejection)
         if mail.api is not None:
             news, mail.api = mail.api, None
             yield news
@@ -206,7 +195,7 @@ class PodWorker:
             for instruction in instructions:
                 self._execute(instruction, group)
 
-    def _execute(self, instruction: Instruction, group: asyncio.TaskGroup) -> None:  # noqa: C901 - one arm for each
+    def _execute(self, instruction: Instruction, group: asyncio.TaskGroup) -> None:
         tools = self._tools
         match instruction:
             case Run(action):

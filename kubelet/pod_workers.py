@@ -15,7 +15,8 @@ import msgspec
 from kubelet.core.admission import admit
 from kubelet.core.life import Life, Stage
 from kubelet.core.log_lines import LoggedContainer
-from kubelet.core.observed import ObservedContainer, pod_of
+from kubelet.core.observed import ObservedContainer
+from kubelet.core.pod_lifecycle import begin, begin_unknown
 from kubelet.pod_worker import PodWorker, Tools
 from kubelet.relist import Relist
 from machinery.client.api import EventType
@@ -124,15 +125,13 @@ class PodWorkers:
         """Begin the life of a pod that the API has."""
         uid = pod.metadata.uid
         observed = self._relist.observed(uid)
-        life = Life(pod=pod, observed=observed, born_s=self._tools.clock.now())
         rejection = None
         if observed.is_empty and _is_new(pod):
             rejection = admit(pod, self._taken(), self._allocatable(), self._labels())
-        worker = self._start(life)
         if rejection is not None:
             self._tools.log.info("pod_rejected", pod=pod.metadata.name, uid=uid, reason=rejection.reason)
             self._tools.events.record(pod, WARNING, rejection.reason, rejection.message)
-            worker.rejected(rejection)
+        self._start(begin(pod, observed, self._tools.clock.now(), rejection))
 
     def _taken(self) -> list[Pod]:
         going = {Stage.TERMINATED, Stage.FINISHED}
@@ -144,14 +143,12 @@ class PodWorkers:
         if observed.is_empty:
             return
         self._tools.log.info("pod_unknown_to_api", pod=f"{observed.namespace}/{observed.name}", uid=uid)
-        born_s = self._tools.clock.now()
-        self._start(Life(pod=pod_of(observed), observed=observed, born_s=born_s, is_known=False))
+        self._start(begin_unknown(observed, self._tools.clock.now()))
 
-    def _start(self, life: Life) -> PodWorker:
+    def _start(self, life: Life) -> None:
         worker = self._workers[life.uid] = PodWorker(life, self._tools)
         if self._group is not None:
             self._group.create_task(self._work(worker), name=f"pod-{life.pod.metadata.name}")
-        return worker
 
     async def _work(self, worker: PodWorker) -> None:
         await worker.run()

@@ -44,12 +44,19 @@ class Relist:
     """The node's pods as the runtime shows them."""
 
     def __init__(
-        self, runtime: Runtime, clock: Clock, log: EventLog = SILENT, *, read_message: ReadMessage = lambda _: ""
+        self,
+        runtime: Runtime,
+        clock: Clock,
+        log: EventLog = SILENT,
+        *,
+        read_message: ReadMessage = lambda _: "",
+        on_health: Callable[[], None] = lambda: None,
     ) -> None:
         self._runtime = runtime
         self._clock = clock
         self._log = log
         self._read_message = read_message
+        self._on_health = on_health
         self._pods: dict[str, ObservedPod] = {}
         self._touched: dict[str, int] = {}
         self._locks: dict[str, asyncio.Lock] = {}
@@ -167,11 +174,13 @@ class Relist:
     def _note_silence(self, error: ApiError, failures: int) -> None:
         if self.is_answering or failures == 1:
             self._log.warning("runtime_silent", error=error)
+            self._on_health()
         self.is_answering = False
 
     def _note_answer(self, failures: int) -> None:
         if failures:
             self._log.info("runtime_answers_again", failures=failures)
+            self._on_health()
         self.is_answering = True
         self.listed.set()
 
@@ -272,7 +281,9 @@ class Relist:
                         self._take(event)
             except NotImplementedHere:
                 self._streaming = False
-                self._log.info("no_container_events", why="the runtime does not tell them; it is asked instead")
+                self._log.info(
+                    "no_container_events", why="the runtime does not tell them; it is asked instead"
+                )
                 return
             except ApiError:
                 self._streaming = False
@@ -293,7 +304,7 @@ class Relist:
                 self._put(self._with_container(uid, self._read(status, known.sandbox_id)))
                 return
             self._kick.set()
-        elif event.container_event_type == cri.CONTAINER_STOPPED_EVENT:
-            self._kick.set()
-        elif event.container_event_type == cri.CONTAINER_DELETED_EVENT and known is not None:
+        elif event.container_event_type == cri.CONTAINER_STOPPED_EVENT or (
+            event.container_event_type == cri.CONTAINER_DELETED_EVENT and known is not None
+        ):
             self._kick.set()

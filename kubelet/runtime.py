@@ -18,6 +18,7 @@ from machinery.model.backoff import Backoff
 from machinery.model.clock import Clock
 from machinery.model.errors import ApiError, Unavailable
 from machinery.pb import cri_pb2 as cri
+from machinery.wire.causes import request_metadata
 from machinery.wire.services import Stub
 from machinery.wire.status import STATUS_KEY, from_rpc
 
@@ -33,25 +34,34 @@ _RETRY: Final = Backoff(initial_s=0.05, cap_s=0.5)
 class Runtime:
     """A typed client of RuntimeService and ImageService."""
 
-    def __init__(self, channel: grpc.aio.Channel, clock: Clock, metadata: Sequence[tuple[str, str]] = ()) -> None:
+    def __init__(self, channel: grpc.aio.Channel, clock: Clock, *, caller: str = "kubelet") -> None:
         self._runtime = Stub(channel, _SERVICES["RuntimeService"], "runtime.v1.RuntimeService")
         self._images = Stub(channel, _SERVICES["ImageService"], "runtime.v1.ImageService")
         self._clock = clock
-        self._metadata = tuple(metadata)
+        self._caller = caller
 
     # --- the runtime itself
 
     async def version(self) -> cri.VersionResponse:
         """Name the runtime."""
-        return await self._ask(self._runtime.Version, cri.VersionRequest(version="v1"), patience_s=0)
+        response: cri.VersionResponse = await self._ask(
+            self._runtime.Version, cri.VersionRequest(version="v1"), patience_s=0
+        )
+        return response
 
     async def status(self) -> cri.StatusResponse:
         """Tell whether containers can run and pods get addresses."""
-        return await self._ask(self._runtime.Status, cri.StatusRequest(), patience_s=0)
+        response: cri.StatusResponse = await self._ask(
+            self._runtime.Status, cri.StatusRequest(), patience_s=0
+        )
+        return response
 
     async def runtime_config(self) -> cri.RuntimeConfigResponse:
         """Tell which cgroup driver the runtime uses."""
-        return await self._ask(self._runtime.RuntimeConfig, cri.RuntimeConfigRequest())
+        response: cri.RuntimeConfigResponse = await self._ask(
+            self._runtime.RuntimeConfig, cri.RuntimeConfigRequest()
+        )
+        return response
 
     async def update_runtime_config(self, pod_cidr: str) -> None:
         """Give the runtime the node's pod range."""
@@ -79,7 +89,8 @@ class Runtime:
     async def sandbox_status(self, sandbox_id: str) -> cri.PodSandboxStatus:
         """Describe a sandbox; NotFound where it is gone."""
         request = cri.PodSandboxStatusRequest(pod_sandbox_id=sandbox_id)
-        return (await self._ask(self._runtime.PodSandboxStatus, request)).status
+        status: cri.PodSandboxStatus = (await self._ask(self._runtime.PodSandboxStatus, request)).status
+        return status
 
     async def list_sandboxes(self, labels: Mapping[str, str] | None = None) -> Sequence[cri.PodSandbox]:
         """List the sandboxes with these labels, or all."""
@@ -115,7 +126,8 @@ class Runtime:
     async def container_status(self, container_id: str) -> cri.ContainerStatus:
         """Describe a container; NotFound where it is gone."""
         request = cri.ContainerStatusRequest(container_id=container_id)
-        return (await self._ask(self._runtime.ContainerStatus, request)).status
+        status: cri.ContainerStatus = (await self._ask(self._runtime.ContainerStatus, request)).status
+        return status
 
     async def list_containers(self, labels: Mapping[str, str] | None = None) -> Sequence[cri.Container]:
         """List the containers with these labels, or all."""
@@ -136,7 +148,9 @@ class Runtime:
             NotImplementedHere: the runtime tells no events.
             Unavailable: the connection has broken.
         """
-        call = self._runtime.GetContainerEvents(cri.GetEventsRequest(), metadata=self._metadata)
+        call = self._runtime.GetContainerEvents(
+            cri.GetEventsRequest(), metadata=request_metadata(self._caller)
+        )
         try:
             async for event in call:
                 yield event
@@ -153,7 +167,10 @@ class Runtime:
         """Run a command; DeadlineExceeded when it has not ended after so many wall seconds. Never repeated."""
         limit_s = ceil(timeout_s) + _EXEC_MARGIN_S
         request = cri.ExecSyncRequest(container_id=container_id, cmd=command, timeout=limit_s)
-        return await self._ask(self._runtime.ExecSync, request, timeout_s, patience_s=0)
+        response: cri.ExecSyncResponse = await self._ask(
+            self._runtime.ExecSync, request, timeout_s, patience_s=0
+        )
+        return response
 
     async def exec(self, request: cri.ExecRequest) -> str:
         """Prepare a command whose streams a client attaches to; gives their URL."""
@@ -180,7 +197,9 @@ class Runtime:
 
     async def list_images(self) -> Sequence[cri.Image]:
         """List the images on the node."""
-        images: Sequence[cri.Image] = (await self._ask(self._images.ListImages, cri.ListImagesRequest())).images
+        images: Sequence[cri.Image] = (
+            await self._ask(self._images.ListImages, cri.ListImagesRequest())
+        ).images
         return images
 
     async def _ask(
@@ -191,7 +210,7 @@ class Runtime:
         failures = 0
         while True:
             try:
-                return await method(request, timeout=timeout_s, metadata=self._metadata)
+                return await method(request, timeout=timeout_s, metadata=request_metadata(self._caller))
             except grpc.aio.AioRpcError as error:
                 if not _is_absent(error) or self._clock.monotonic() >= give_up_s:
                     raise from_rpc(error) from error

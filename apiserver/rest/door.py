@@ -20,6 +20,7 @@ from apiserver.rest.paths import Target, parse
 from apiserver.rest.replies import error_reply, text_reply
 from apiserver.rest.resources import Resources
 from apiserver.rest.services import RestServices
+from apiserver.rest.streams import has_begun
 from machinery.model.errors import (
     ApiError,
     DeadlineExceeded,
@@ -28,6 +29,7 @@ from machinery.model.errors import (
     TooManyRequests,
     Unauthorized,
 )
+from machinery.process.logging import describe
 from machinery.process.tls import ANONYMOUS, Peer, peer_of_certificate
 from machinery.wire import causes
 
@@ -73,14 +75,22 @@ class Door:
         try:
             return await self._answer(request)
         except ApiError as error:
-            return await error_reply(request, error)
+            return await self._failed(request, error)
         except ConnectionError:
             raise asyncio.CancelledError from None  # the caller has gone: there is nobody to answer
-        except Exception as error:  # noqa: BLE001 - a bug in one request must not take the connection with it
-            self._services.log.error(
-                "request_failed", method=request.method, path=request.path, error=repr(error)
-            )
-            return await error_reply(request, InternalError(f"Internal error occurred: {error}"))
+        except Exception as error:  # noqa: BLE001 - a bug in one request must not take the others with it
+            self._log_bug(request, error)
+            return await self._failed(request, InternalError(f"Internal error occurred: {error}"))
+
+    async def _failed(self, request: web.BaseRequest, error: ApiError) -> web.Response:
+        if has_begun(request):
+            raise asyncio.CancelledError from error  # break off: there is no place for a second answer
+        return await error_reply(request, error)
+
+    def _log_bug(self, request: web.BaseRequest, error: Exception) -> None:
+        self._services.log.error(
+            "request_failed", method=request.method, path=request.path, **describe(error)
+        )
 
     async def _answer(self, request: web.BaseRequest) -> web.StreamResponse:
         if request.method not in _METHODS:

@@ -10,9 +10,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Final
 from urllib.parse import unquote
 
-_OF_NAMESPACES = frozenset({"status", "finalize"})
+_OF_NAMESPACES: Final = frozenset({"status", "finalize"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,52 +42,44 @@ class Discovery:
 @lru_cache(maxsize=4096)
 def parse(raw_path: str) -> Target | Discovery | None:
     """Take a percent-encoded path apart."""
-    match [unquote(segment) for segment in raw_path.strip("/").split("/")]:
-        case ["api"]:
-            return Discovery(legacy=True)
-        case ["api", version]:
-            return Discovery(legacy=True, version=version)
-        case ["api", version, *segments]:
-            return _target("", version, segments)
-        case ["apis"]:
-            return Discovery(legacy=False)
-        case ["apis", group]:
-            return Discovery(legacy=False, group=group)
-        case ["apis", group, version]:
-            return Discovery(legacy=False, group=group, version=version)
-        case ["apis", group, version, *segments]:
-            return _target(group, version, segments)
+    root, *segments = (unquote(segment) for segment in raw_path.strip("/").split("/"))
+    if root == "api":
+        return _below("", segments, legacy=True)
+    if root == "apis":
+        return _below(segments[0], segments[1:], legacy=False) if segments else Discovery(legacy=False)
     return None
+
+
+def _below(group: str, segments: list[str], *, legacy: bool) -> Target | Discovery | None:
+    if len(segments) < 2:
+        return Discovery(legacy=legacy, group=group, version=segments[0] if segments else "")
+    version, *rest = segments
+    return _target(group, version, rest)
 
 
 def _target(group: str, version: str, segments: list[str]) -> Target | None:
     watch = segments[0] == "watch"
-    match segments[1:] if watch else segments:
-        case ["namespaces", name, subresource] if not group and subresource in _OF_NAMESPACES:
-            found = Target(resource="namespaces", name=name, subresource=subresource)
-        case ["namespaces", namespace, resource, *tail] if namespace:
-            name, subresource, *rest = [*tail, "", ""]
-            found = Target(
-                namespace=namespace,
-                resource=resource,
-                name=name,
-                subresource=subresource,
-                rest=tuple(rest[:-2] if len(tail) > 2 else ()),
-                group=group,
-                version=version,
-                watch=watch,
-            )
-        case [resource, *tail] if resource:
-            name, subresource, *rest = [*tail, "", ""]
-            found = Target(
-                resource=resource,
-                name=name,
-                subresource=subresource,
-                rest=tuple(tail[2:]),
-                group=group,
-                version=version,
-                watch=watch,
-            )
-        case _:
-            return None
-    return found
+    namespace, parts = _scoped(group, segments[1:] if watch else segments)
+    if not parts or not parts[0]:
+        return None
+    resource, name, subresource, *rest = [*parts, "", "", ""]
+    return Target(
+        group=group,
+        version=version,
+        namespace=namespace,
+        resource=resource,
+        name=name,
+        subresource=subresource,
+        rest=tuple(rest[:-3]) if len(parts) > 3 else (),
+        watch=watch,
+    )
+
+
+def _scoped(group: str, segments: list[str]) -> tuple[str, list[str]]:
+    """Part the namespace from what is in it; /namespaces/x and its own subresources are no such scope."""
+    match segments:
+        case ["namespaces", _, subresource] if not group and subresource in _OF_NAMESPACES:
+            return "", segments
+        case ["namespaces", namespace, *parts] if namespace and parts:
+            return namespace, parts
+    return "", segments

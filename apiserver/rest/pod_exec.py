@@ -22,8 +22,8 @@ from apiserver.rest import query
 from apiserver.rest.paths import Target
 from apiserver.rest.pod_log import container_ref, read_pod
 from apiserver.rest.services import RestServices
-from apiserver.rest.streams import Streams
-from machinery.model.errors import ApiError, BadRequest, MethodNotSupported, NotImplementedHere
+from apiserver.rest.streams import Streams, begin
+from machinery.model.errors import BadRequest, MethodNotSupported, NotImplementedHere
 
 if TYPE_CHECKING:
     from aiohttp import web
@@ -64,9 +64,11 @@ class PodExec:
                 call.cancel()
 
     async def _connected(self, request: web.BaseRequest, call: Any, start: Any) -> web.StreamResponse:
+        import grpc.aio
         from aiohttp import web
 
         from machinery.pb import node_pb2
+        from machinery.wire.status import from_rpc
 
         socket = web.WebSocketResponse(
             protocols=(V5, V4), heartbeat=_HEARTBEAT_S, max_msg_size=_LARGEST, compress=False
@@ -76,13 +78,13 @@ class PodExec:
             call.cancel()
 
         with self._streams.opened(end):
-            await socket.prepare(request)
+            await begin(request, socket)
             await socket.send_bytes(_STDOUT if start.stdout else _STDERR if start.stderr else _ERROR)
             try:
                 await call.write(node_pb2.StreamInput(start=start))
                 status = await _converse(socket, call)
-            except ApiError as error:
-                status = error.to_status()
+            except grpc.aio.AioRpcError as error:
+                status = from_rpc(error).to_status()
             if not socket.closed and status is not None:
                 await socket.send_bytes(_ERROR + msgspec.json.encode(status))
             await socket.close()
@@ -95,31 +97,13 @@ async def _converse(socket: web.WebSocketResponse, call: Any) -> Json | None:
     coming_out = asyncio.ensure_future(_carry_out(socket, call))
     try:
         await asyncio.wait((going_in, coming_out), return_when=asyncio.FIRST_COMPLETED)
-        if going_in.done() and not coming_out.done():
-            call.cancel()
-            await asyncio.wait((coming_out,))
-        if going_in.done() and not going_in.cancelled() and going_in.exception() is None:
-            return coming_out.result() if _ended_well(coming_out) else None
-        return await _result(coming_out)
+        if socket.closed and not coming_out.done():
+            return None
+        return await coming_out
     finally:
         for task in (going_in, coming_out):
             task.cancel()
         await asyncio.gather(going_in, coming_out, return_exceptions=True)
-
-
-def _ended_well(task: asyncio.Future[Json]) -> bool:
-    return not task.cancelled() and task.exception() is None
-
-
-async def _result(coming_out: asyncio.Future[Json]) -> Json:
-    import grpc.aio
-
-    from machinery.wire.status import from_rpc
-
-    try:
-        return await coming_out
-    except grpc.aio.AioRpcError as error:
-        raise from_rpc(error) from error
 
 
 async def _carry_in(socket: web.WebSocketResponse, call: Any) -> None:

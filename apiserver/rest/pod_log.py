@@ -15,7 +15,7 @@ from apiserver.rest import query
 from apiserver.rest.paths import Target
 from apiserver.rest.replies import text_reply
 from apiserver.rest.services import RestServices
-from apiserver.rest.streams import Streams
+from apiserver.rest.streams import Streams, begin, send
 from machinery.model.errors import BadRequest, MethodNotSupported
 
 if TYPE_CHECKING:
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 
 _DEADLINE_S: Final = 300.0  # wall seconds for a log that is not followed
 _FOLLOWED_S: Final = 4 * 3600.0  # and for one that is, as in Kubernetes
-_STALLED_S: Final = 60.0  # wall seconds after which a caller who takes nothing is given up
 
 
 class PodLog:
@@ -53,6 +52,7 @@ class PodLog:
                 chunks.cancel()
 
     async def _stream(self, request: web.BaseRequest, chunks: Any) -> web.StreamResponse:
+        import grpc.aio
         from aiohttp import web
 
         task = asyncio.current_task()
@@ -68,10 +68,13 @@ class PodLog:
             response.headers["Content-Type"] = "text/plain"
             response.headers["Cache-Control"] = "no-cache, private"
             response.enable_chunked_encoding()
-            await response.prepare(request)
-            while data is not None:
-                await _write(response, data)
-                data = await _next(chunks)
+            await begin(request, response)
+            try:
+                while data is not None:
+                    await send(response, data)
+                    data = await _next(chunks)
+            except grpc.aio.AioRpcError as error:
+                raise ConnectionError(f"the log broke off: {error.details()}") from error
             return response
 
 
@@ -152,13 +155,3 @@ async def _next(chunks: Any) -> bytes | None:
 
     chunk = await chunks.read()
     return None if chunk is EOF else bytes(chunk.data)
-
-
-async def _write(response: web.StreamResponse, data: bytes) -> None:
-    if not data:
-        return
-    try:
-        async with asyncio.timeout(_STALLED_S):
-            await response.write(data)
-    except TimeoutError as error:
-        raise ConnectionError("the caller takes nothing") from error

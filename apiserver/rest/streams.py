@@ -5,11 +5,16 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from machinery.model.errors import TooManyRequests, Unavailable
 
+if TYPE_CHECKING:
+    from aiohttp import web
+
 _MOST: Final = 20_000  # streams at once: every kubelet of a large cluster watches a few kinds
+_BEGUN: Final = "kubarium.begun"
+_STALLED_S: Final = 60.0  # wall seconds after which a caller who takes nothing is given up
 _LINGER_S: Final = 2.0  # wall seconds that streams have to end in
 
 
@@ -55,3 +60,29 @@ class Streams:
                 await self._all_ended.wait()
         except TimeoutError:
             return  # the runner's cleanup cuts the rest
+
+
+async def begin(request: web.BaseRequest, response: web.StreamResponse) -> None:
+    """Send the head of a stream; from here on there is no other way to tell of an error than to break off."""
+    await response.prepare(request)
+    request[_BEGUN] = True
+
+
+def has_begun(request: web.BaseRequest) -> bool:
+    """Tell whether the head of a stream has been sent."""
+    return _BEGUN in request
+
+
+async def send(response: web.StreamResponse, data: bytes) -> None:
+    """Send a piece of a stream.
+
+    Raises:
+        ConnectionError: the caller has gone, or takes nothing.
+    """
+    if not data:
+        return
+    try:
+        async with asyncio.timeout(_STALLED_S):
+            await response.write(data)
+    except TimeoutError as error:
+        raise ConnectionError("the caller takes nothing") from error

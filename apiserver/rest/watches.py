@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from apiserver.request import Request, SharedEvent, WatchReply
 from apiserver.rest import envelopes
 from apiserver.rest.negotiation import STREAMS, Form, negotiate
 from apiserver.rest.services import RestServices
-from apiserver.rest.streams import Streams
+from apiserver.rest.streams import Streams, begin, send
 from apiserver.rest.tables import Tables
 from machinery.model.errors import ApiError
 
 if TYPE_CHECKING:
     from aiohttp import web
 
-_STALLED_S: Final = 60.0  # wall seconds after which a caller who takes nothing is given up
 Frame = Callable[[SharedEvent], bytes]
 
 
@@ -44,7 +42,7 @@ class Watches:
                     response.headers["Content-Type"] = "application/json"
                     response.headers["Cache-Control"] = "no-cache, private"
                     response.enable_chunked_encoding()
-                    await response.prepare(request)
+                    await begin(request, response)
                     await _pump(response, watch, frame)
                     return response
                 finally:
@@ -65,15 +63,6 @@ class Watches:
 async def _pump(response: web.StreamResponse, watch: WatchReply, frame: Frame) -> None:
     try:
         async for batch in watch:
-            if data := b"".join(map(frame, batch)):
-                await _write(response, data)
+            await send(response, b"".join(map(frame, batch)))
     except ApiError as error:
-        await _write(response, envelopes.error_frame(error))
-
-
-async def _write(response: web.StreamResponse, data: bytes) -> None:
-    try:
-        async with asyncio.timeout(_STALLED_S):
-            await response.write(data)
-    except TimeoutError as error:
-        raise ConnectionError("the caller takes nothing") from error
+        await send(response, envelopes.error_frame(error))

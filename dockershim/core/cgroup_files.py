@@ -43,14 +43,22 @@ def usage_v1(cpu_ns: str, memory: str, statistics: str, processes: str) -> Usage
     """Read cpuacct.usage, memory.usage_in_bytes, memory.stat and pids.current."""
     table = read_table(statistics)
     return _usage(
-        int(cpu_ns or 0), int(memory or 0), table, "total_inactive_file", "total_rss", "total_", int(processes or 0)
+        int(cpu_ns or 0),
+        int(memory or 0),
+        table,
+        "total_inactive_file",
+        "total_rss",
+        "total_",
+        int(processes or 0),
     )
 
 
 def usage_v2(cpu: str, memory: str, statistics: str, processes: str) -> Usage:
     """Read cpu.stat, memory.current, memory.stat and pids.current."""
     cpu_ns = read_table(cpu).get("usage_usec", 0) * 1000
-    return _usage(cpu_ns, int(memory or 0), read_table(statistics), "inactive_file", "anon", "", int(processes or 0))
+    return _usage(
+        cpu_ns, int(memory or 0), read_table(statistics), "inactive_file", "anon", "", int(processes or 0)
+    )
 
 
 def _usage(

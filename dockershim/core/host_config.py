@@ -61,7 +61,9 @@ def sandbox_body(
         "Dns": list(config.dns_config.servers),
         "DnsSearch": list(config.dns_config.searches),
         "DnsOptions": list(config.dns_config.options),
-        "Mounts": [{"Type": "bind", "Source": netns, "Target": NETNS_MOUNT, "ReadOnly": True}] if on_node else [],
+        "Mounts": [{"Type": "bind", "Source": netns, "Target": NETNS_MOUNT, "ReadOnly": True}]
+        if on_node
+        else [],
     }
     return {
         "Image": image,
@@ -74,7 +76,14 @@ def sandbox_body(
 
 
 def container_body(
-    config: Any, sandbox: Any, sandbox_id: str, *, scope: Scope, runtime_handler: str, host: Host, profile: str = ""
+    config: Any,
+    sandbox: Any,
+    sandbox_id: str,
+    *,
+    scope: Scope,
+    runtime_handler: str,
+    host: Host,
+    profile: str = "",
 ) -> dict[str, Any]:
     """Write the body for a container of a sandbox.
 
@@ -193,7 +202,9 @@ def _mount(mount: Any) -> dict[str, Any]:
     if mount.recursive_read_only:
         raise NotImplementedHere(f"{mount.container_path}: recursive read-only mounts are not built")
     if not mount.host_path or not mount.container_path:
-        raise BadRequest(f"a mount needs host_path and container_path: {mount.host_path!r} → {mount.container_path!r}")
+        raise BadRequest(
+            f"a mount needs host_path and container_path: {mount.host_path!r} → {mount.container_path!r}"
+        )
     return {
         "Type": "bind",
         "Source": mount.host_path,
@@ -222,4 +233,6 @@ def _runtime(handler: str, host: Host) -> dict[str, str]:
 
 def _refuse_user_namespaces(options: Any) -> None:
     if options.HasField("userns_options") and options.userns_options.mode == cri.POD:
-        raise NotImplementedHere("user namespaces of pods: the Docker engine has one setting for all containers")
+        raise NotImplementedHere(
+            "user namespaces of pods: the Docker engine has one setting for all containers"
+        )

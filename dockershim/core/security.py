@@ -55,7 +55,9 @@ def groups(security: Any) -> list[str]:
         NotImplementedHere: the Strict policy, which the engine cannot keep.
     """
     if security.supplemental_groups_policy == cri.Strict:
-        raise NotImplementedHere("supplementalGroupsPolicy Strict: the Docker engine always adds the image's groups")
+        raise NotImplementedHere(
+            "supplementalGroupsPolicy Strict: the Docker engine always adds the image's groups"
+        )
     return [str(group) for group in security.supplemental_groups]
 
 

@@ -10,7 +10,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from kubelet.core.admission import Rejection
 from kubelet.core.containers import ProbeStates
 from kubelet.core.observed import ObservedContainer, ObservedPod
 from kubelet.core.pod_actions import Kill, Start
@@ -32,13 +31,6 @@ class PodGone:
     """The API does not have the pod any more."""
 
     last: Pod | None = None  # its last version, where it is known
-
-
-@dataclass(frozen=True, slots=True)
-class PodRejected:
-    """The node does not take the pod."""
-
-    rejection: Rejection
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +72,7 @@ class ActionEnded:
     problem: Problem | None = None
 
 
-Stimulus: TypeAlias = PodSeen | PodGone | PodRejected | RuntimeSeen | ProbesSeen | TimePassed | ActionEnded
+Stimulus: TypeAlias = PodSeen | PodGone | RuntimeSeen | ProbesSeen | TimePassed | ActionEnded
 
 # --- actions
 

@@ -19,6 +19,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import Final, TypeAlias, assert_never
 
+from kubelet.core.admission import Rejection
 from kubelet.core.container_status import Waiting
 from kubelet.core.instructions import (
     Action,
@@ -29,7 +30,6 @@ from kubelet.core.instructions import (
     Forget,
     Instruction,
     PodGone,
-    PodRejected,
     PodSeen,
     ProbesSeen,
     Problem,
@@ -44,7 +44,7 @@ from kubelet.core.instructions import (
     WriteStatus,
 )
 from kubelet.core.life import Ending, Life, Retry, Stage, Surroundings
-from kubelet.core.observed import ContainerState
+from kubelet.core.observed import ContainerState, ObservedPod, pod_of
 from kubelet.core.pod_actions import Plan, Wait, compute_pod_actions
 from kubelet.core.pod_garbage import dead_to_remove
 from kubelet.core.pod_status import Verdict, compute_status
@@ -102,6 +102,17 @@ TRANSITIONS: Final[tuple[tuple[Stage, _Condition, Stage], ...]] = (
 # --- one step
 
 
+def begin(pod: Pod, observed: ObservedPod, now_s: float, rejection: Rejection | None = None) -> Life:
+    """Give the life of a pod that the API has; one that the node does not take is condemned from the start."""
+    verdict = Verdict(rejection.reason, f"Pod was rejected: {rejection.message}") if rejection else None
+    return Life(pod=pod, observed=observed, born_s=now_s, verdict=verdict)
+
+
+def begin_unknown(observed: ObservedPod, now_s: float) -> Life:
+    """Give the life of a pod that only the runtime has: its end is all that is left."""
+    return Life(pod=pod_of(observed), observed=observed, born_s=now_s, is_known=False)
+
+
 def handle(
     life: Life, stimulus: Stimulus | None, now_s: float, around: Surroundings
 ) -> tuple[Life, list[Instruction]]:
@@ -153,15 +164,12 @@ def _enter(life: Life, stage: Stage, now_s: float, out: list[Instruction]) -> Li
 # --- what a stimulus changes
 
 
-def _absorb(life: Life, stimulus: Stimulus, now_s: float) -> Life:  # noqa: PLR0911 - one for each stimulus
+def _absorb(life: Life, stimulus: Stimulus, now_s: float) -> Life:
     match stimulus:
         case PodSeen(pod):
             return _with_pod(replace(life, is_known=True, pod=pod), now_s)
         case PodGone(last):
             return _with_pod(replace(life, is_known=False, pod=last or life.pod), now_s)
-        case PodRejected(rejection):
-            message = f"Pod was rejected: {rejection.message}"
-            return replace(life, verdict=Verdict(rejection.reason, message))
         case RuntimeSeen(observed):
             return replace(life, observed=observed)
         case ProbesSeen(states):

@@ -23,7 +23,9 @@ def status_patch(known: PodStatus, wanted: PodStatus) -> dict[str, Any]:
     new: dict[str, Any] = msgspec.to_builtins(wanted)
     if known.phase in _TERMINAL:
         new["phase"] = known.phase
-    patch = {field: new.get(field) for field in sorted(old.keys() | new.keys()) if old.get(field) != new.get(field)}
+    patch = {
+        field: new.get(field) for field in sorted(old.keys() | new.keys()) if old.get(field) != new.get(field)
+    }
     patch.pop("conditions", None)
     if _owned(old) != _owned(new):
         patch["conditions"] = list(_owned(new).values())

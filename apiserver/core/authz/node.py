@@ -7,7 +7,7 @@ by field, is the NodeRestriction admission plugin's.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final, TypeAlias
 
 from apiserver.core.authz.attributes import YES, Attributes, Decision, User
@@ -71,21 +71,8 @@ def decide(node: str, attributes: Attributes, references: References = frozenset
         return Decision(allowed=False)
     if any(rule.matches(attributes) for rule in NODE_RULES):
         return YES
-    match attributes.group, attributes.combined:
-        case "", "secrets" | "configmaps":
-            return _related(node, attributes, references, _READ)
-        case "", "serviceaccounts":
-            return _related(node, attributes, references, ("get",))
-        case "", "serviceaccounts/token":
-            return _related(node, attributes, references, ("create",))
-        case "", "pods":
-            return _pods(node, attributes, references)
-        case "", "nodes":
-            return _own_node(node, attributes)
-        case group, "leases" if group == _COORDINATION:
-            return _own_lease(node, attributes)
-        case _:
-            return Decision(allowed=False)
+    decider = _DECIDERS.get((attributes.group, attributes.combined))
+    return decider(node, attributes, references) if decider else Decision(allowed=False)
 
 
 def references_of(pod: Json) -> Iterator[tuple[str, str, str]]:
@@ -151,7 +138,7 @@ def _pods(node: str, attributes: Attributes, references: References) -> Decision
     return Decision(allowed=False, reason="can only list/watch pods with spec.nodeName field selector")
 
 
-def _own_node(node: str, attributes: Attributes) -> Decision:
+def _own_node(node: str, attributes: Attributes, _references: References) -> Decision:
     if attributes.verb not in _READ:
         return Decision(allowed=False)
     asked = attributes.name or (attributes.fields or {}).get("metadata.name")
@@ -162,7 +149,7 @@ def _own_node(node: str, attributes: Attributes) -> Decision:
     )
 
 
-def _own_lease(node: str, attributes: Attributes) -> Decision:
+def _own_lease(node: str, attributes: Attributes, _references: References) -> Decision:
     if attributes.verb not in {"get", "create", "update", "patch", "delete"}:
         return Decision(allowed=False, reason="can only get, create, update, patch, or delete a node lease")
     if attributes.namespace != LEASE_NAMESPACE:
@@ -176,3 +163,14 @@ def _own_lease(node: str, attributes: Attributes) -> Decision:
 
 def _no_relation(node: str) -> str:
     return f"no relationship found between node '{node}' and this object"
+
+
+_DECIDERS: Final[dict[tuple[str, str], Callable[[str, Attributes, References], Decision]]] = {
+    ("", "secrets"): _reads_related,
+    ("", "configmaps"): _reads_related,
+    ("", "serviceaccounts"): _gets_related,
+    ("", "serviceaccounts/token"): _creates_related,
+    ("", "pods"): _pods,
+    ("", "nodes"): _own_node,
+    (_COORDINATION, "leases"): _own_lease,
+}

@@ -3,8 +3,19 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Final
 
 _MINUTE, _HOUR, _DAY, _YEAR = 60, 3600, 86_400, 365 * 86_400
+_FORMS: Final = (  # below so many seconds: in this unit, and the rest in that one
+    (2 * _MINUTE, 1, "s", 0, ""),
+    (10 * _MINUTE, _MINUTE, "m", 1, "s"),
+    (3 * _HOUR, _MINUTE, "m", 0, ""),
+    (8 * _HOUR, _HOUR, "h", _MINUTE, "m"),
+    (2 * _DAY, _HOUR, "h", 0, ""),
+    (8 * _DAY, _DAY, "d", _HOUR, "h"),
+    (2 * _YEAR, _DAY, "d", 0, ""),
+    (8 * _YEAR, _YEAR, "y", _DAY, "d"),
+)
 
 
 def human_age(now_s: float, timestamp: str) -> str:
@@ -21,26 +32,13 @@ def human_duration(duration_s: float) -> str:
     seconds = int(duration_s)
     if seconds < -1:
         return "<invalid>"
-    if seconds < 2 * _MINUTE:
-        return f"{max(seconds, 0)}s"
-    if seconds < 10 * _MINUTE:
-        return _two(seconds, _MINUTE, "m", 1, "s")
-    if seconds < 3 * _HOUR:
-        return f"{seconds // _MINUTE}m"
-    if seconds < 8 * _HOUR:
-        return _two(seconds, _HOUR, "h", _MINUTE, "m")
-    if seconds < 2 * _DAY:
-        return f"{seconds // _HOUR}h"
-    if seconds < 8 * _DAY:
-        return _two(seconds, _DAY, "d", _HOUR, "h")
-    if seconds < 2 * _YEAR:
-        return f"{seconds // _DAY}d"
-    if seconds < 8 * _YEAR:
-        return _two(seconds, _YEAR, "y", _DAY, "d")
+    for below, unit, name, small, small_name in _FORMS:
+        if seconds < below:
+            return _written(max(seconds, 0), unit, name, small, small_name)
     return f"{seconds // _YEAR}y"
 
 
-def _two(seconds: int, large: int, large_name: str, small: int, small_name: str) -> str:
-    whole, rest = divmod(seconds, large)
-    tail = f"{rest // small}{small_name}" if rest // small else ""
-    return f"{whole}{large_name}{tail}"
+def _written(seconds: int, unit: int, name: str, small: int, small_name: str) -> str:
+    whole, rest = divmod(seconds, unit)
+    tail = f"{rest // small}{small_name}" if small and rest // small else ""
+    return f"{whole}{name}{tail}"

@@ -32,10 +32,7 @@ def _node(obj: Json, moment: Moment) -> Cells:
 def _status(obj: Json) -> str:
     conditions = (obj.get("status") or {}).get("conditions") or ()
     ready = next((each for each in conditions if each.get("type") == "Ready"), None)
-    if ready is None:
-        words = ["Unknown"]
-    else:
-        words = ["Ready" if ready.get("status") == "True" else "NotReady"]
+    words = ["Unknown" if ready is None else "Ready" if ready.get("status") == "True" else "NotReady"]
     if spec(obj).get("unschedulable"):
         words.append("SchedulingDisabled")
     return ",".join(words)

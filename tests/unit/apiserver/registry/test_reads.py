@@ -213,6 +213,7 @@ async def test_a_watch_from_too_long_ago_is_expired(bench: RegistryBench) -> Non
     await bench.create("configmaps", config_map("hot"))
     for number in range(2_050):
         await bench.patch("configmaps", "hot", {"data": {"n": str(number)}})
+    await bench.list("configmaps")
     with pytest.raises(Expired, match="too old resource version: 2 "):
         await bench.watch("configmaps", resource_version="2")
 

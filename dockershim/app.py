@@ -1,0 +1,92 @@
+"""dockershim, put together."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+from dockershim.catalogue import Catalogue
+from dockershim.config import DockershimConfig
+from dockershim.core.naming import KIND_SANDBOX, Scope
+from dockershim.docker import Engine
+from dockershim.events import Events
+from dockershim.host import HostFacts
+from dockershim.locks import Locks
+from dockershim.logs import Logs
+from dockershim.network import Network
+from dockershim.notes import Notes
+from dockershim.rpc import image_service, runtime_service
+from dockershim.rpc.sandbox_status import describe_sandbox
+from dockershim.shim import Shim
+from dockershim.statistics import Statistics
+from dockershim.streaming import Streaming
+from machinery.model.errors import ApiError
+from machinery.pb import cri_pb2 as cri
+from machinery.process.run import Process
+from machinery.process.server import grpc_server
+from machinery.wire.services import handler
+
+_SERVICES = cri.DESCRIPTOR.services_by_name
+
+
+async def serve(config: DockershimConfig, process: Process) -> None:
+    """Serve CRI on the socket until cancelled; the containers go on running."""
+    engine = Engine(config.docker_socket)
+    shim = assemble(config, process, engine)
+    handlers = [
+        handler(_SERVICES["RuntimeService"], "runtime.v1.RuntimeService", runtime_service(shim)),
+        handler(_SERVICES["ImageService"], "runtime.v1.ImageService", image_service(shim)),
+    ]
+    server = grpc_server([f"unix:{config.socket}"], None, handlers, process.faults, name=process.name)
+    process.tasks.create_task(shim.events.run(), name="engine-events")
+    process.tasks.create_task(shim.events.announce(), name="announcements")
+    process.tasks.create_task(_sweep(shim), name="sweep")
+    try:
+        async with shim.streaming.served(f"{config.socket}.streaming", config.streaming_listen):
+            await server.start()
+            process.ready()
+            process.log.info("serving", socket=config.socket, pod_cidr=shim.network.pod_cidr)
+            try:
+                await asyncio.get_running_loop().create_future()
+            finally:
+                await server.stop(None)
+    finally:
+        await engine.aclose()
+
+
+def assemble(config: DockershimConfig, process: Process, engine: Engine) -> Shim:
+    """Make the parts; nothing is asked of the engine yet."""
+    state, log = Path(config.state_dir), process.log
+    notes = Notes(state / "containers")
+    catalogue = Catalogue(engine, Scope(config.cluster, config.node))
+    logs = Logs(engine, catalogue, process.tasks, notes, log)
+
+    async def describe(sandbox_id: str) -> tuple[Any, list[Any]]:
+        return await describe_sandbox(shim, sandbox_id)
+
+    shim = Shim(
+        engine=engine,
+        catalogue=catalogue,
+        host=HostFacts(engine, config.docker_socket, log),
+        network=Network(config.state_dir, config.cni_bin_dirs),
+        logs=logs,
+        notes=notes,
+        events=Events(engine, catalogue, logs, describe, log),
+        streaming=Streaming(engine, log),
+        statistics=Statistics(),
+        image_references={},
+        locks=Locks(),
+        log=log,
+    )
+    return shim
+
+
+async def _sweep(shim: Shim) -> None:
+    """Give back, once, what sandboxes have left that somebody removed while nobody was here."""
+    try:
+        here = {item["Id"] for item in await shim.catalogue.list(KIND_SANDBOX)}
+        if gone := await shim.network.sweep(here):
+            shim.log.info("addresses_given_back", sandboxes=len(gone))
+    except ApiError as error:
+        shim.log.warning("sweep_failed", error=error)

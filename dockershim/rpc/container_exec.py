@@ -1,0 +1,56 @@
+"""ExecSync, Exec, Attach, PortForward."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from dockershim.core.states import Details
+from dockershim.exec_process import run_command
+from dockershim.shim import Shim
+from machinery.model.errors import BadRequest, Conflict, NotImplementedHere
+from machinery.pb import cri_pb2 as cri
+
+
+async def exec_sync(shim: Shim, request: Any) -> Any:
+    """Run a command and give its output and exit code; `timeout` is in wall seconds, 0 is none."""
+    details = await _running(shim, request.container_id)
+    stdout, stderr, code = await run_command(shim.engine, details.id, request.cmd, float(request.timeout))
+    return cri.ExecSyncResponse(stdout=bytes(stdout), stderr=bytes(stderr), exit_code=code)
+
+
+async def exec_(shim: Shim, request: Any) -> Any:
+    """Give a URL behind which a command runs with its streams."""
+    _check_streams(request)
+    details = await _running(shim, request.container_id)
+    return cri.ExecResponse(url=shim.streaming.exec_url(details.id, request))
+
+
+async def attach(shim: Shim, request: Any) -> Any:
+    """Give a URL behind which the streams of a container's own process are."""
+    _check_streams(request)
+    details = await _running(shim, request.container_id)
+    if request.tty != details.has_tty:
+        raise BadRequest(
+            f"container {details.id} was made {'with' if details.has_tty else 'without'} a terminal"
+        )
+    return cri.AttachResponse(url=shim.streaming.attach_url(details.id, request))
+
+
+async def port_forward(shim: Shim, request: Any) -> Any:
+    """Refuse."""
+    await shim.catalogue.sandbox(request.pod_sandbox_id)
+    raise NotImplementedHere("port-forward is not built")
+
+
+async def _running(shim: Shim, container_id: str) -> Details:
+    details = await shim.catalogue.container(container_id)
+    if not details.is_running:
+        raise Conflict(f"container {details.id} does not run")
+    return details
+
+
+def _check_streams(request: Any) -> None:
+    if not (request.stdin or request.stdout or request.stderr):
+        raise BadRequest("one of stdin, stdout and stderr has to be asked for")
+    if request.tty and request.stderr:
+        raise BadRequest("a terminal has no stderr of its own")

@@ -1,0 +1,34 @@
+"""StartContainer. A container is started once in its life.
+
+One that cannot be started has ended: the caller gets the error, and ContainerStatus says StartError, 128.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from dockershim.shim import Shim
+from machinery.model.errors import ApiError, BadRequest, Conflict, InternalError, NotFound, Unavailable
+from machinery.pb import cri_pb2 as cri
+
+
+async def start_container(shim: Shim, request: Any) -> Any:
+    """Start a container; one that runs already is left alone."""
+    details = await shim.catalogue.container(request.container_id)
+    if details.is_running:
+        return cri.StartContainerResponse()
+    if details.state != cri.CONTAINER_CREATED:
+        raise Conflict(f"container {details.id} has exited and cannot be started again")
+    try:
+        await shim.engine.start(details.id)
+    except (Unavailable, NotFound):
+        raise
+    except ApiError as error:
+        shim.notes.put(details.id, {**shim.notes.get(details.id), "failed_ns": time.time_ns()})
+        kind = BadRequest if isinstance(error, BadRequest) else InternalError
+        raise kind(f"failed to start container {details.id}: {error.message}") from error
+    finally:
+        shim.catalogue.forget(details.id)
+    shim.logs.follow(details.id)
+    return cri.StartContainerResponse()

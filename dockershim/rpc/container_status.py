@@ -1,0 +1,51 @@
+"""ContainerStatus."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from dockershim.core.images import image_reference
+from dockershim.core.states import view_container_status
+from dockershim.shim import Shim
+from machinery.model.errors import ApiError
+from machinery.pb import cri_pb2 as cri
+
+
+async def container_status(shim: Shim, request: Any) -> Any:
+    """Describe a container."""
+    response = cri.ContainerStatusResponse(status=await describe_container(shim, request.container_id))
+    if request.verbose:
+        details = await shim.catalogue.container(request.container_id)
+        response.info["info"] = json.dumps({"pid": details.pid, "name": details.name})
+    return response
+
+
+async def describe_container(shim: Shim, container_id: str) -> Any:
+    """Write a container's status; one that has ended is told of when its log is complete."""
+    details = await shim.catalogue.container(container_id)
+    if details.state == cri.CONTAINER_EXITED:
+        await shim.logs.drained(details.id)
+    return view_container_status(
+        details,
+        log_path=await _log_path(shim, details),
+        image_ref=await image_ref(shim, details.raw["Image"]),
+        failed_ns=int(shim.notes.get(details.id).get("failed_ns", 0)),
+    )
+
+
+async def image_ref(shim: Shim, image_id: str) -> str:
+    """Give an image's digest in a repository, or its id; asked once for each image."""
+    if image_id not in shim.image_references:
+        try:
+            shim.image_references[image_id] = image_reference(await shim.engine.image(image_id))
+        except ApiError:  # the image was removed under its container: the id is still right
+            return image_id
+    return shim.image_references[image_id]
+
+
+async def _log_path(shim: Shim, details: Any) -> str:
+    try:
+        return await shim.logs.path_of(details)
+    except ApiError:  # its sandbox is gone
+        return ""

@@ -1,0 +1,58 @@
+"""ListImages, ImageStatus, ImageFsInfo."""
+
+from __future__ import annotations
+
+import json
+import time
+from typing import Any
+
+from dockershim.core.images import view_image
+from dockershim.shim import Shim
+from machinery.model.errors import BadRequest, NotFound
+from machinery.pb import cri_pb2 as cri
+
+
+async def list_images(shim: Shim, request: Any) -> Any:
+    """List the engine's images, or the one of the filter."""
+    if wanted := request.filter.image.image:
+        found = await _find(shim, wanted)
+        return cri.ListImagesResponse(images=[view_image(found)] if found else [])
+    return cri.ListImagesResponse(images=[view_image(raw) for raw in await shim.engine.images()])
+
+
+async def image_status(shim: Shim, request: Any) -> Any:
+    """Describe an image; an empty answer says that it is not here."""
+    wanted = request.image.image
+    if not wanted:
+        raise BadRequest("the image has no name")
+    found = await _find(shim, wanted)
+    if found is None:
+        return cri.ImageStatusResponse()
+    response = cri.ImageStatusResponse(image=view_image(found, wanted=wanted))
+    if request.verbose:
+        response.info["config"] = json.dumps(found.get("Config") or {})
+    return response
+
+
+async def image_fs_info(shim: Shim, _request: Any) -> Any:
+    """Tell what the images and the containers' own layers take; the engine does not count inodes."""
+    usage, info, now_ns = await shim.engine.disk_usage(), await shim.engine.info(), time.time_ns()
+    root = cri.FilesystemIdentifier(mountpoint=str(info["DockerRootDir"]))
+    layers = sum(int(item.get("SizeRw") or 0) for item in usage.get("Containers") or ())
+    images = _filesystem(now_ns, root, int(usage.get("LayersSize") or 0))
+    return cri.ImageFsInfoResponse(
+        image_filesystems=[images], container_filesystems=[_filesystem(now_ns, root, layers)]
+    )
+
+
+def _filesystem(now_ns: int, root: Any, used: int) -> Any:
+    return cri.FilesystemUsage(timestamp=now_ns, fs_id=root, used_bytes=cri.UInt64Value(value=used))
+
+
+async def _find(shim: Shim, name: str) -> dict[str, Any] | None:
+    try:
+        return await shim.engine.image(name)
+    except NotFound:
+        return None
+    except BadRequest as error:  # the engine cannot read the name
+        raise BadRequest(f"image {name!r}: {error.message}") from error

@@ -1,0 +1,26 @@
+"""PullImage."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from dockershim.core.images import registry_auth, split_reference
+from dockershim.shim import Shim
+from machinery.model.errors import BadRequest, NotFound, Unauthorized, Unavailable
+from machinery.pb import cri_pb2 as cri
+
+
+async def pull_image(shim: Shim, request: Any) -> Any:
+    """Pull an image and give its id."""
+    name = request.image.image
+    if not name:
+        raise BadRequest("the image has no name")
+    try:
+        auth = registry_auth(request.auth, name)
+    except ValueError as error:
+        raise BadRequest(f"the credentials for {name} cannot be read: {error}") from error
+    try:
+        await shim.engine.pull(*split_reference(name), auth)
+        return cri.PullImageResponse(image_ref=str((await shim.engine.image(name))["Id"]))
+    except (NotFound, Unauthorized, Unavailable, BadRequest) as error:
+        raise type(error)(f"failed to pull image {name!r}: {error.message}") from error

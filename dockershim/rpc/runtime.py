@@ -1,0 +1,67 @@
+"""Version, Status, RuntimeConfig, UpdateRuntimeConfig."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from dockershim.shim import Shim
+from machinery.model.errors import ApiError
+from machinery.pb import cri_pb2 as cri
+
+
+async def version(shim: Shim, _request: Any) -> Any:
+    """Name the engine and its versions."""
+    engine = await shim.engine.version()
+    return cri.VersionResponse(
+        version="0.1.0",
+        runtime_name="docker",
+        runtime_version=engine["Version"],
+        runtime_api_version=f"{engine['ApiVersion']}.0",
+    )
+
+
+async def status(shim: Shim, request: Any) -> Any:
+    """Tell whether containers can run, and whether pods get addresses."""
+    engine_problem, network_problem = await _engine_problem(shim), shim.network.problem()
+    conditions = [
+        _condition("RuntimeReady", "DockerDaemonNotReady", engine_problem),
+        _condition("NetworkReady", "NetworkPluginNotReady", network_problem),
+    ]
+    response = cri.StatusResponse(status=cri.RuntimeStatus(conditions=conditions))
+    if not engine_problem:
+        host = await shim.host.get()
+        names = ("", *host.runtimes)
+        response.runtime_handlers.extend(
+            cri.RuntimeHandler(name=name, features=cri.RuntimeHandlerFeatures()) for name in names
+        )
+    if request.verbose:
+        response.info["config"] = json.dumps({"podCIDR": shim.network.pod_cidr})
+    return response
+
+
+async def runtime_config(shim: Shim, _request: Any) -> Any:
+    """Name the engine's cgroup driver."""
+    driver = cri.SYSTEMD if (await shim.host.get()).systemd_cgroups else cri.CGROUPFS
+    return cri.RuntimeConfigResponse(linux=cri.LinuxRuntimeConfiguration(cgroup_driver=driver))
+
+
+async def update_runtime_config(shim: Shim, request: Any) -> Any:
+    """Take the node's pod range."""
+    if pod_cidr := request.runtime_config.network_config.pod_cidr:
+        shim.network.configure(pod_cidr)
+    return cri.UpdateRuntimeConfigResponse()
+
+
+async def _engine_problem(shim: Shim) -> str:
+    try:
+        await shim.engine.ping()
+    except ApiError as error:
+        return error.message
+    return ""
+
+
+def _condition(name: str, reason: str, problem: str) -> Any:
+    return cri.RuntimeCondition(
+        type=name, status=not problem, reason=reason if problem else "", message=problem
+    )

@@ -1,0 +1,34 @@
+"""StopPodSandbox: kill what runs in it, give its addresses back, kill it."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from dockershim.core.states import Details
+from dockershim.rpc.container_stop import kill
+from dockershim.shim import Shim
+from machinery.model.errors import NotFound
+from machinery.pb import cri_pb2 as cri
+
+
+async def stop_pod_sandbox(shim: Shim, request: Any) -> Any:
+    """Stop a sandbox and all in it; one that is gone is fine."""
+    try:
+        details = await shim.catalogue.sandbox(request.pod_sandbox_id)
+    except NotFound:
+        return cri.StopPodSandboxResponse()
+    async with shim.locks.held(details.name):
+        await stop_sandbox(shim, details)
+    return cri.StopPodSandboxResponse()
+
+
+async def stop_sandbox(shim: Shim, details: Details) -> None:
+    """Stop a sandbox; who calls holds its lock. Idempotent."""
+    containers = await shim.catalogue.containers_of(details.id)
+    running = [item["Id"] for item in containers if item["State"] in {"running", "paused", "restarting"}]
+    await asyncio.gather(*(kill(shim, container_id) for container_id in running))
+    details = await shim.catalogue.fresh(details.id)
+    await shim.network.disconnect(details.id, details.pid)
+    if details.is_running:
+        await kill(shim, details.id)

@@ -1,0 +1,61 @@
+"""ContainerStats, ListContainerStats, PodSandboxStats, ListPodSandboxStats."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable
+from typing import Any
+
+from dockershim.core import naming
+from dockershim.core.states import Details, is_chosen
+from dockershim.docker import Json
+from dockershim.shim import Shim
+from machinery.model.errors import NotFound
+from machinery.pb import cri_pb2 as cri
+
+
+async def container_stats(shim: Shim, request: Any) -> Any:
+    """Give what a container uses."""
+    details = await shim.catalogue.container(request.container_id)
+    return cri.ContainerStatsResponse(stats=shim.statistics.container(details))
+
+
+async def list_container_stats(shim: Shim, request: Any) -> Any:
+    """Give what the running containers use."""
+    found = await _details(shim, await shim.catalogue.list(naming.KIND_CONTAINER), naming.KIND_CONTAINER)
+    wanted = request.filter.pod_sandbox_id
+    stats = [shim.statistics.container(item) for item in found if item.sandbox_id.startswith(wanted)]
+    return cri.ListContainerStatsResponse(stats=_chosen(stats, request.filter))
+
+
+async def pod_sandbox_stats(shim: Shim, request: Any) -> Any:
+    """Give what a pod uses."""
+    details = await shim.catalogue.sandbox(request.pod_sandbox_id)
+    containers = await _details(shim, await shim.catalogue.containers_of(details.id), naming.KIND_CONTAINER)
+    return cri.PodSandboxStatsResponse(stats=shim.statistics.sandbox(details, containers))
+
+
+async def list_pod_sandbox_stats(shim: Shim, request: Any) -> Any:
+    """Give what the running pods use."""
+    sandboxes = await _details(shim, await shim.catalogue.list(naming.KIND_SANDBOX), naming.KIND_SANDBOX)
+    containers = await _details(shim, await shim.catalogue.list(naming.KIND_CONTAINER), naming.KIND_CONTAINER)
+    stats = [
+        shim.statistics.sandbox(sandbox, [item for item in containers if item.sandbox_id == sandbox.id])
+        for sandbox in sandboxes
+    ]
+    return cri.ListPodSandboxStatsResponse(stats=_chosen(stats, request.filter))
+
+
+async def _details(shim: Shim, items: Iterable[Json], kind: str) -> list[Details]:
+    """Describe those that run; one that went meanwhile is left out."""
+    find = shim.catalogue.sandbox if kind == naming.KIND_SANDBOX else shim.catalogue.container
+    running = [item["Id"] for item in items if item["State"] == "running"]
+    found = await asyncio.gather(*(find(id_) for id_ in running), return_exceptions=True)
+    for error in found:
+        if isinstance(error, BaseException) and not isinstance(error, NotFound):
+            raise error
+    return [item for item in found if isinstance(item, Details)]
+
+
+def _chosen(stats: list[Any], chosen: Any) -> list[Any]:
+    return [item for item in stats if is_chosen(item.attributes.id, item.attributes.labels, chosen)]

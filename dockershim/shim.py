@@ -1,0 +1,35 @@
+"""What every RPC works with."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from dockershim.catalogue import Catalogue
+from dockershim.docker import Engine
+from dockershim.events import Events
+from dockershim.host import HostFacts
+from dockershim.locks import Locks
+from dockershim.logs import Logs
+from dockershim.network import Network
+from dockershim.notes import Notes
+from dockershim.statistics import Statistics
+from dockershim.streaming import Streaming
+from machinery.model.log import EventLog
+
+
+@dataclass(frozen=True, slots=True)
+class Shim:
+    """The parts of a running dockershim."""
+
+    engine: Engine
+    catalogue: Catalogue
+    host: HostFacts
+    network: Network
+    logs: Logs
+    notes: Notes  # per container: whether its log is complete, when its start failed
+    events: Events
+    streaming: Streaming
+    statistics: Statistics
+    image_references: dict[str, str]  # by image id: its digest in a repository, or the id
+    locks: Locks
+    log: EventLog

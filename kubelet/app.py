@@ -1,0 +1,250 @@
+"""The kubelet, put together.
+
+    PodSource (API) ─┐                         ┌─► StatusWriter (API)
+    Relist (CRI) ────┼─► PodWorkers ─► life ───┼─► PodExecutor (CRI, volumes, images, hooks)
+    Probes ──────────┘    (one each)           └─► Probes, events
+
+SIGTERM: the workers stop where they are, containers go on running, and the next kubelet takes them over.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import grpc.aio
+
+from kubelet.cgroups import Cgroups
+from kubelet.config import KubeletConfig
+from kubelet.container_starter import ContainerStarter, Providers
+from kubelet.container_stopper import ContainerStopper
+from kubelet.core.life import Surroundings
+from kubelet.environment import Environment
+from kubelet.hooks import Hooks
+from kubelet.housekeeping import Housekeeping
+from kubelet.images import Images
+from kubelet.logs import LogRotation
+from kubelet.machine_info import read_machine
+from kubelet.node import Node, NodeSettings
+from kubelet.pod_executor import PodExecutor
+from kubelet.pod_files import PodFiles
+from kubelet.pod_source import PodSource
+from kubelet.pod_worker import Tools
+from kubelet.pod_workers import PodWorkers
+from kubelet.probe_states import ProbeStateView
+from kubelet.probes import Probes
+from kubelet.relist import Relist
+from kubelet.runtime import Runtime
+from kubelet.sandboxes import Sandboxes
+from kubelet.server import NodeServer
+from kubelet.status_writer import StatusWriter
+from kubelet.termination_messages import TerminationMessages
+from kubelet.volumes import Volumes
+from machinery.client.api import Api
+from machinery.client.events import EventRecorder
+from machinery.model.errors import ApiError
+from machinery.model.k8s.core_v1 import Pod
+from machinery.model.profile import intervals
+from machinery.process.run import Process
+from machinery.process.server import bound_ports, grpc_server
+from machinery.process.tls import ServerTls
+from machinery.wire.services import unix_channel
+
+_ASK_AGAIN_S = 0.2  # wall seconds: a runtime that does not answer yet
+
+
+async def serve(config: KubeletConfig, process: Process) -> None:
+    """Be the node until cancelled."""
+    config.root.mkdir(parents=True, exist_ok=True)
+    api = process.connect()
+    channel = unix_channel(config.cri_socket)
+    try:
+        await Kubelet(config, process, api, channel).run()
+    finally:
+        await channel.close()
+        await api.aclose()
+
+
+class Kubelet:
+    """All parts of one kubelet."""
+
+    def __init__(self, config: KubeletConfig, process: Process, api: Api, channel: grpc.aio.Channel) -> None:
+        self._config = config
+        self._process = process
+        self._draining = False
+        self._runtime_name = ""
+        self._ports: tuple[int, ...] = ()
+        clock, log = process.clock, process.log
+        self.machine = read_machine(config.root, cpu=config.cpu, memory=config.memory)
+        self.runtime = Runtime(channel, clock, caller=process.name)
+        self.events = EventRecorder(api, component="kubelet", host=config.node_name, clock=clock, log=log)
+        self.cgroups = Cgroups(config.cgroup_root, log=log)
+        self.files = PodFiles(config.root)
+        self.node = Node(
+            api,
+            self.runtime,
+            clock,
+            self.events,
+            log,
+            settings=NodeSettings(
+                config.node_name, config.node_ip, config.labels, intervals(config.profile), config.root
+            ),
+            machine=self.machine,
+            cgroups=self.cgroups,
+            port=lambda: self._ports[0] if self._ports else 0,
+        )
+        messages = TerminationMessages(self.files)
+        self.relist = Relist(self.runtime, clock, log, read_message=messages.read, on_health=self.node.pulse)
+        self.probes = Probes(self.runtime, self.events, clock, log, on_change=self._probes_changed)
+        self.images = Images(api, self.runtime, self.events, clock, log)
+        self.environment = Environment(
+            api, clock, self.events, log, allocatable=self.node.allocatable, host_ip=config.node_ip
+        )
+        self.volumes = Volumes(
+            api,
+            config.root,
+            clock,
+            self.events,
+            log,
+            allocatable=self.node.allocatable,
+            host_ip=config.node_ip,
+        )
+        self.writer = StatusWriter(api, clock, log)
+        self.source = PodSource(api, config.node_name, clock, log)
+        self.workers = PodWorkers(
+            self._tools(),
+            self.relist,
+            allocatable=self.node.allocatable,
+            labels=self.node.labels,
+            on_gone=self._forget,
+        )
+        self.source.subscribe(self.workers.pod_changed)
+        self.relist.subscribe(self.workers.runtime_changed)
+
+    async def run(self) -> None:
+        """Run every part until cancelled."""
+        async with self._node_service(), asyncio.TaskGroup() as tasks:
+            for name, part in (
+                ("events", self.events.run()),
+                ("node", self.node.run()),
+                ("pod-source", self.source.run()),
+                ("relist", self.relist.run()),
+                ("probes", self.probes.run()),
+                ("environment", self.environment.run()),
+                ("status-writer", self.writer.run()),
+                ("pods", self._run_pods()),
+            ):
+                tasks.create_task(part, name=name)
+            try:
+                await asyncio.get_running_loop().create_future()
+            finally:
+                self._draining = True
+
+    async def _run_pods(self) -> None:
+        """Begin with the pods once the node is registered and both sides have been seen whole."""
+        await self.node.registered.wait()
+        self._process.ready()
+        self._runtime_name = await self._ask_runtime_name()
+        await self.relist.listed.wait()
+        await self.source.synced()
+        clock, log = self._process.clock, self._process.log
+        log.info("pods_begin", runtime=self._runtime_name, known=len(self.workers.active_uids))
+        housekeeping = Housekeeping(self.workers, self.volumes, self.cgroups, self.files, clock, log)
+        rotation = LogRotation(self.runtime, clock, log, running=self.workers.running)
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self.workers.run(), name="pod-workers")
+            tasks.create_task(housekeeping.run(), name="housekeeping")
+            tasks.create_task(rotation.run(), name="log-rotation")
+
+    async def _ask_runtime_name(self) -> str:
+        clock = self._process.clock
+        while True:
+            try:
+                return (await self.runtime.version()).runtime_name
+            except ApiError:  # the node's status says so
+                await clock.sleep(clock.timescale.cluster(_ASK_AGAIN_S))
+
+    @asynccontextmanager
+    async def _node_service(self) -> AsyncIterator[None]:
+        """Serve logs, exec and attach while inside."""
+        config, process = self._config, self._process
+        if not config.listen:
+            yield
+            return
+        service = NodeServer(self.workers, self.runtime, process.clock, process.log)
+        tls = ServerTls(config.cert_file, config.key_file, config.ca_file)
+        server = grpc_server(config.listen, tls, [service.handler()], process.faults, name=process.name)
+        await server.start()
+        self._ports = bound_ports(server)
+        try:
+            yield
+        finally:
+            await server.stop(0.5)
+
+    def _tools(self) -> Tools:
+        clock, log = self._process.clock, self._process.log
+        hooks = Hooks(self.runtime, clock)
+        stopper = ContainerStopper(self.runtime, hooks, self.events, clock, log)
+        sandboxes = Sandboxes(
+            self.runtime,
+            self.relist,
+            self.volumes,
+            self.cgroups,
+            self.files,
+            self.events,
+            clock,
+            is_draining=self._is_draining,
+        )
+        providers = Providers(
+            images=self.images,
+            environment=self.environment,
+            volumes=self.volumes,
+            sandboxes=sandboxes,
+            files=self.files,
+            machine=self.machine,
+            enforces_cpu=bool(self._config.cgroup_root),
+        )
+        starter = ContainerStarter(
+            self.runtime,
+            self.relist,
+            providers,
+            hooks,
+            stopper,
+            self.events,
+            clock,
+            log,
+            is_draining=self._is_draining,
+        )
+        executor = PodExecutor(self.runtime, self.relist, sandboxes, starter, stopper, self.events, log)
+        return Tools(
+            executor=executor,
+            pictures=self.relist,
+            probes=ProbeStateView(self.probes),
+            writer=self.writer,
+            events=self.events,
+            clock=clock,
+            log=log,
+            surroundings=self._surroundings,
+            is_draining=self._is_draining,
+        )
+
+    def _surroundings(self) -> Surroundings:
+        return Surroundings(
+            timescale=self._process.clock.timescale,
+            runtime=self._runtime_name,
+            host_ips=(self._config.node_ip,),
+        )
+
+    def _is_draining(self) -> bool:
+        return self._draining
+
+    def _probes_changed(self, pod_uid: str) -> None:
+        self.workers.probes_changed(pod_uid)
+
+    def _forget(self, pod: Pod) -> None:
+        uid = pod.metadata.uid
+        self.probes.forget(uid)
+        self.images.forget(uid)
+        self.writer.forget(uid)
+        self.files.remove_logs(pod)

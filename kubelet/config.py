@@ -1,0 +1,59 @@
+"""What a kubelet is told."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from machinery.model import quantity
+from machinery.process.config import ComponentConfig, ConfigError, setting
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KubeletConfig(ComponentConfig):
+    """Every field is a flag."""
+
+    node_name: str = setting("", help="name of the node that this kubelet is")
+    node_ip: str = setting("127.0.0.1", help="address by which the cluster reaches the node")
+    listen: tuple[str, ...] = setting((), help="addresses host:port of the Node service (TLS); none if empty")
+    cri_socket: str = setting("", help="unix socket of the container runtime (CRI v1)")
+    root_dir: str = setting("/var/lib/kubelet", help="folder for volumes, logs and other files of pods")
+    cpu: str = setting("", help="declared cpu capacity (2, 500m); empty: the machine's")
+    memory: str = setting("", help="declared memory capacity (4Gi); empty: the machine's")
+    node_labels: tuple[str, ...] = setting((), help="labels key=value of the node")
+    cgroup_root: str = setting("", help="cgroup under which the node's pods live; empty: none is made")
+
+    @property
+    def labels(self) -> dict[str, str]:
+        """The node's labels."""
+        return dict(label.split("=", 1) for label in self.node_labels)
+
+    @property
+    def root(self) -> Path:
+        """The folder for the files of pods."""
+        return Path(self.root_dir)
+
+    def validate(self) -> None:
+        """Check what has no default, and what can be read as something."""
+        ComponentConfig.validate(self)
+        for field in ("server", "node_name", "node_ip", "cri_socket"):
+            if not getattr(self, field):
+                raise ConfigError(field, "is needed")
+        if self.listen and not self.cert_file:
+            raise ConfigError("listen", "needs --cert-file and --key-file: the Node service speaks TLS")
+        for field in ("cpu", "memory"):
+            _check_quantity(field, getattr(self, field))
+        for label in self.node_labels:
+            if "=" not in label:
+                raise ConfigError("node_labels", f"{label!r} is not key=value")
+
+
+def _check_quantity(field: str, text: str) -> None:
+    if not text:
+        return
+    try:
+        amount = quantity.parse(text)
+    except ValueError as error:
+        raise ConfigError(field, str(error)) from error
+    if amount <= 0:
+        raise ConfigError(field, f"has to be above 0, not {text}")

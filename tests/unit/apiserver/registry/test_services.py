@@ -1,0 +1,121 @@
+"""Services get their addresses and node ports, each of them once."""
+
+from __future__ import annotations
+
+import asyncio
+from ipaddress import ip_address, ip_network
+
+import pytest
+
+from apiserver.core.service_claims import NODE_PORTS
+from apiserver.storage.memory import MemoryStorage
+from machinery.model.errors import AlreadyExists, Invalid
+from tests.support.apiserver import RegistryBench, running_registry, service
+
+ADDRESSES = "/registry/ipaddresses/"
+PORTS = "/registry/ranges/servicenodeports/"
+
+
+async def _claims(bench: RegistryBench, prefix: str) -> list[str]:
+    return [item.key.removeprefix(prefix) for item in (await bench.storage.list(prefix)).items]
+
+
+async def test_a_service_gets_an_address_and_gives_it_back(bench: RegistryBench) -> None:
+    """The claim lives as long as the Service."""
+    created = await bench.create("services", service())
+    address = created["spec"]["clusterIP"]
+    assert ip_address(address) in ip_network("10.96.0.0/16")
+    assert created["spec"]["clusterIPs"] == [address]
+    assert await _claims(bench, ADDRESSES) == [address]
+    await bench.delete("services", "web")
+    assert await _claims(bench, ADDRESSES) == []
+
+
+async def test_an_address_is_given_once(bench: RegistryBench) -> None:
+    """Who asks for a taken one by name is refused in Kubernetes' words, and so is one out of range."""
+    await bench.create("services", service("a", clusterIP="10.96.0.77"))
+    with pytest.raises(Invalid, match="failed to allocate IP 10.96.0.77: provided IP is already allocated"):
+        await bench.create("services", service("b", clusterIP="10.96.0.77"))
+    with pytest.raises(Invalid, match="not in the valid range"):
+        await bench.create("services", service("b", clusterIP="10.97.0.1"))
+    with pytest.raises(Invalid, match="already allocated"):
+        await bench.create("services", service("b", clusterIP="10.96.0.1"))
+    assert await _claims(bench, ADDRESSES) == ["10.96.0.77"]
+
+
+async def test_a_headless_service_has_no_address(bench: RegistryBench) -> None:
+    """`None` is a wish, too."""
+    assert (await bench.create("services", service(clusterIP="None")))["spec"]["clusterIP"] == "None"
+    assert await _claims(bench, ADDRESSES) == []
+
+
+async def test_a_refused_service_keeps_nothing(bench: RegistryBench) -> None:
+    """What was claimed for a write that did not happen is free again."""
+    with pytest.raises(Invalid):
+        await bench.create("services", service(ports=[{"port": 0}]))
+    await bench.create("services", service())
+    with pytest.raises(AlreadyExists):
+        await bench.create("services", service())
+    assert len(await _claims(bench, ADDRESSES)) == 1
+
+
+async def test_a_dry_run_claims_nothing(bench: RegistryBench) -> None:
+    """It shows an address that could be had."""
+    assert (await bench.create("services", service(), dry_run=True))["spec"]["clusterIP"]
+    assert await _claims(bench, ADDRESSES) == []
+
+
+async def test_a_small_range_is_used_up_to_the_last_address() -> None:
+    """Services at once get different addresses, until none is left."""
+    async with running_registry(cidr="10.96.0.0/28") as bench:
+        created = await asyncio.gather(*(bench.create("services", service(f"s{n}")) for n in range(13)))
+        assert len({each["spec"]["clusterIP"] for each in created}) == 13
+        with pytest.raises(Invalid, match="range is full"):
+            await bench.create("services", service("late"))
+        await bench.delete("services", "s3")
+        await bench.create("services", service("late"))
+
+
+async def test_two_apiservers_never_give_one_address_twice() -> None:
+    """The store decides, not a process' memory."""
+    store = MemoryStorage()
+    async with (
+        running_registry(store, cidr="10.96.0.0/27", seed=1) as one,
+        running_registry(store, cidr="10.96.0.0/27", seed=1) as two,
+    ):
+        created = await asyncio.gather(
+            *(
+                bench.create("services", service(f"{name}{n}"))
+                for n in range(10)
+                for name, bench in (("a", one), ("b", two))
+            )
+        )
+        assert len({each["spec"]["clusterIP"] for each in created}) == 20
+
+
+async def test_node_ports_follow_the_type(bench: RegistryBench) -> None:
+    """A NodePort Service gets them, and loses them when it becomes a ClusterIP Service."""
+    created = await bench.create("services", service(type="NodePort"))
+    port = created["spec"]["ports"][0]["nodePort"]
+    assert port in NODE_PORTS
+    with pytest.raises(Invalid, match="provided port is already allocated"):
+        await bench.create("services", service("b", type="NodePort", ports=[{"port": 80, "nodePort": port}]))
+    with pytest.raises(Invalid, match="provided port is not in the valid range"):
+        await bench.create("services", service("b", type="NodePort", ports=[{"port": 80, "nodePort": 80}]))
+    await bench.patch("services", "web", {"spec": {"type": "ClusterIP"}})
+    assert await _claims(bench, PORTS) == []
+    assert len(await _claims(bench, ADDRESSES)) == 1
+
+
+async def test_claims_that_a_crash_left_are_repaired(bench: RegistryBench) -> None:
+    """A claim without a Service goes when it is seen twice; a Service without its claim gets it."""
+    created = await bench.create("services", service())
+    address = created["spec"]["clusterIP"]
+    stored = await bench.storage.get(ADDRESSES + address)
+    assert stored
+    await bench.storage.delete(stored.key, stored.revision)
+    await bench.storage.create(ADDRESSES + "10.96.9.9", stored.value)
+    suspects = await bench.allocator.repair({})
+    assert await _claims(bench, ADDRESSES) == sorted([address, "10.96.9.9"])
+    assert await bench.allocator.repair(suspects) == {}
+    assert await _claims(bench, ADDRESSES) == [address]

@@ -1,0 +1,98 @@
+"""binding, scale, and what other parts serve through the registry."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+import pytest
+
+from apiserver.request import ObjectReply, Request
+from machinery.client.api import PatchType
+from machinery.model.errors import Conflict, Invalid, MethodNotSupported, NotFound, NotImplementedHere
+from tests.support.apiserver import RegistryBench, pod
+
+
+def _deployment(replicas: int = 2) -> dict[str, Any]:
+    labels = {"app": "web"}
+    template = {"metadata": {"labels": labels}, "spec": pod()["spec"]}
+    return {
+        "apiVersion": "apps/v1",
+        "kind": "Deployment",
+        "metadata": {"name": "web"},
+        "spec": {"replicas": replicas, "selector": {"matchLabels": labels}, "template": template},
+    }
+
+
+def _binding(node: str) -> dict[str, Any]:
+    return {
+        "apiVersion": "v1",
+        "kind": "Binding",
+        "metadata": {"name": "p"},
+        "target": {"kind": "Node", "name": node},
+    }
+
+
+async def test_a_pod_is_bound_once(bench: RegistryBench) -> None:
+    """The second binding is a conflict, whatever node it names."""
+    await bench.create("pods", pod("p"))
+    assert (await bench.create("pods/binding", _binding("node-1"), name="p"))["status"] == "Success"
+    with pytest.raises(Conflict, match='pod p is already assigned to node "node-1"'):
+        await bench.create("pods/binding", _binding("node-2"), name="p")
+    bound = await bench.get("pods", "p")
+    assert bound["spec"]["nodeName"] == "node-1"
+    assert bound["status"]["conditions"][0]["type"] == "PodScheduled"
+
+
+async def test_a_scale_is_the_number_of_replicas(bench: RegistryBench) -> None:
+    """Read, replace and patch it; the object's generation follows."""
+    await bench.create("deployments", _deployment())
+    scale = await bench.get("deployments/scale", "web")
+    assert (scale["kind"], scale["spec"], scale["status"]["selector"]) == (
+        "Scale",
+        {"replicas": 2},
+        "app=web",
+    )
+    assert (await bench.update("deployments/scale", {**scale, "spec": {"replicas": 5}}))["spec"] == {
+        "replicas": 5
+    }
+    await bench.patch("deployments/scale", "web", {"spec": {"replicas": 7}}, PatchType.MERGE)
+    found = await bench.get("deployments", "web")
+    assert (found["spec"]["replicas"], found["metadata"]["generation"]) == (7, 3)
+
+
+async def test_a_scale_is_checked(bench: RegistryBench) -> None:
+    """A negative number is a 422, an old version a 409."""
+    await bench.create("deployments", _deployment())
+    scale = await bench.get("deployments/scale", "web")
+    with pytest.raises(
+        Invalid, match=r"spec.replicas: Invalid value: -1: must be greater than or equal to 0"
+    ):
+        await bench.update("deployments/scale", {**scale, "spec": {"replicas": -1}})
+    await bench.update("deployments/scale", {**scale, "spec": {"replicas": 3}})
+    with pytest.raises(Conflict):
+        await bench.update("deployments/scale", {**scale, "spec": {"replicas": 4}})
+
+
+async def test_what_is_not_served_says_so(bench: RegistryBench) -> None:
+    """An unknown subresource is a 404, a verb that it does not have a 405, one of the other door a 501."""
+    await bench.create("pods", pod("p"))
+    with pytest.raises(NotFound):
+        await bench.get("pods/soul", "p")
+    with pytest.raises(MethodNotSupported):
+        await bench.get("pods/binding", "p")
+    with pytest.raises(NotImplementedHere):
+        await bench.get("pods/log", "p")
+
+
+async def test_other_parts_serve_through_the_registry(bench: RegistryBench) -> None:
+    """What is not stored is answered by whoever said so, with the request as it came."""
+    seen: list[Request] = []
+
+    async def answer(request: Request) -> ObjectReply:
+        seen.append(request)
+        return ObjectReply(msgspec.json.encode({"status": {"token": "t"}}), created=True)
+
+    bench.registry.extend("", "serviceaccounts", "token", "create", answer)
+    assert await bench.create("serviceaccounts/token", {}, name="default") == {"status": {"token": "t"}}
+    assert seen[0].name == "default"
