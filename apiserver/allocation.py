@@ -120,8 +120,8 @@ class Allocator:
         services = (await self._storage.list(f"{SERVICES.storage_prefix}/")).items
         holding = {key: obj for obj in map(_read, services) for key in rules.held(obj)}
         for key in holding.keys() - {claim.key for claim in claims}:
-            self._log.warning("claim_restored", claim=key)
-            await self._try(key, holding[key])
+            if await self._try(key, holding[key]):  # else it was made after we looked
+                self._log.warning("claim_restored", claim=key)
         orphans = {claim.key: claim.revision for claim in claims if claim.key not in holding}
         for key, revision in orphans.items():
             if suspects.get(key) == revision and isinstance(

@@ -13,6 +13,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, Final
 
+import apiserver.rest.door  # noqa: F401 - imported once, before processes are forked, not in each of them
 from apiserver import schemas
 from apiserver.allocation import Allocator
 from apiserver.authentication import Authenticator
@@ -52,6 +53,7 @@ class Core:
 
     storage: Storage
     feed: Feed
+    causes: Causes
     registry: Registry
     gate: Gate
     authenticator: Authenticator
@@ -72,26 +74,31 @@ async def serve(config: ApiserverConfig, process: Process) -> None:
         await stack.enter_async_context(running(core, process))
         await stack.enter_async_context(doors(core, config, process))
         await core.bootstrap.run_until_done()
+        await core.presence.ensure()
         core.registry.open()
         process.ready()
         await asyncio.get_running_loop().create_future()
 
 
-def build(config: ApiserverConfig, process: Process, storage: Storage) -> Core:
-    """Put the parts behind the doors together; nothing runs yet."""
+def build(
+    config: ApiserverConfig, process: Process, storage: Storage, *, rng: random.Random | None = None
+) -> Core:
+    """Put the parts behind the doors together; nothing runs yet. `rng` makes names, uids and addresses."""
+    rng = rng or random.Random()  # noqa: S311 - a uid is no secret
     clock, log = process.clock, process.log
     feed = Feed(storage, ALL, log=log)
-    allocator = Allocator(storage, config.service_cidr, clock, log=log)
+    allocator = Allocator(storage, config.service_cidr, clock, rng=rng, log=log)
     settings = Settings(default_toleration_s=intervals(config.profile).default_toleration_s)
+    causes = Causes(clock, log)
     parts = Parts(
         storage,
         feed,
         schemas.load(),
         clock,
-        Causes(clock, log),
+        causes,
         allocator,
         settings,
-        random=random.SystemRandom(),
+        random=rng,
     )
     registry = Registry(parts, process.metrics, is_open=False)
     gate = Gate(registry)
@@ -114,7 +121,9 @@ def build(config: ApiserverConfig, process: Process, storage: Storage) -> Core:
         log=log,
     )
     process.health.add_check("etcd", lambda: feed.problem)
-    return Core(storage, feed, registry, gate, authenticator, key, kubelets, bootstrap, presence, allocator)
+    return Core(
+        storage, feed, causes, registry, gate, authenticator, key, kubelets, bootstrap, presence, allocator
+    )
 
 
 @asynccontextmanager

@@ -18,7 +18,7 @@ from apiserver.core.kinds.endpointslices import ENDPOINT_SLICES
 from apiserver.core.kinds.services import SERVICES
 from apiserver.storage.interface import Differs, Storage
 from apiserver.watch_cache_feed import Feed
-from machinery.model.errors import ApiError
+from machinery.model.errors import ApiError, Invalid
 from machinery.model.log import EventLog
 
 PERIOD_S: Final = 10.0  # wall seconds
@@ -48,28 +48,40 @@ class Presence:
         self._address = address
         self._port = port
         self._log = log
+        self._failures = 0
         self._keys = cycle(f"{_PREFIX}{address}/{number}" for number in (0, 1))
 
     async def keep(self) -> None:
         """Look after it for ever."""
-        failures = 0
         while True:
-            try:
-                await self.ensure()
-                failures = 0
-            except ApiError as error:
-                if not failures:
-                    self._log.warning("kubernetes_service_not_kept", error=error)
-                failures += 1
             await asyncio.sleep(PERIOD_S)
+            await self.ensure()
 
     async def ensure(self) -> None:
-        """Write what is missing: Service, own key, endpoints."""
+        """Write what is missing: Service, own key, endpoints. What does not work now is tried again later."""
+        try:
+            await self._ensure()
+            self._failures = 0
+        except ApiError as error:
+            if not self._failures:
+                self._log.warning("kubernetes_service_not_kept", error=error)
+            self._failures += 1
+
+    async def _ensure(self) -> None:
+        await self._feed.fresh()
         if self._feed.cache(SERVICES).get(_PLACE) is None:
-            await self._bootstrap.create(self._service)
+            await self._create_service()
         if bootstrap.can_be_endpoint(self._address):
             await self._renew(next(self._keys))
             await self._show(await self._alive())
+
+    async def _create_service(self) -> None:
+        try:
+            await self._bootstrap.create(self._service)
+        except Invalid:  # its address is taken: by the same Service, if another apiserver was faster
+            await self._feed.fresh()
+            if self._feed.cache(SERVICES).get(_PLACE) is None:
+                raise
 
     async def _renew(self, key: str) -> None:
         outcome = await self._storage.create(key, self._address.encode(), ttl_s=_TTL_S)

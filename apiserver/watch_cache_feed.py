@@ -28,7 +28,7 @@ from machinery.model.log import SILENT, EventLog
 REPLAY: Final = 500  # revisions before the start that the caches can tell about
 CATCH_UP_S: Final = 3.0  # wall seconds that a read waits for the watch
 BOOKMARK_PERIOD_S: Final = 30.0  # wall seconds
-_RETRY: Final = Backoff(0.1, 1.0)  # wall seconds
+_RETRY: Final = Backoff(0.05, 0.25)  # wall seconds; asking an etcd that is away costs next to nothing
 
 
 class Feed:

@@ -13,6 +13,8 @@ from machinery.model.selectors import FieldMatcher, LabelMatcher
 
 NAMESPACE_FIELD = "metadata.namespace"
 
+_NO_FIELDS = FieldMatcher()
+
 
 @dataclass(frozen=True, slots=True)
 class Selected:
@@ -20,7 +22,7 @@ class Selected:
 
     namespace: str = ""
     labels: LabelMatcher = selectors.EVERYTHING
-    fields: FieldMatcher = FieldMatcher()
+    fields: FieldMatcher = _NO_FIELDS
 
     @property
     def by_selectors(self) -> bool:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import secrets
 import socket
 import uuid
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
@@ -23,7 +25,9 @@ LEASE_NAMESPACE = "kube-system"
 LEASE = "kube-controller-manager"
 
 
-async def serve(config: ControllersConfig, process: Process) -> None:
+async def serve(
+    config: ControllersConfig, process: Process, *, random_ints: Callable[[int], int] = secrets.randbelow
+) -> None:
     """Follow the cluster, and control it while we hold the lease, until cancelled.
 
     On the way out the controllers end first, then the lease is released, then the informers end.
@@ -39,7 +43,15 @@ async def serve(config: ControllersConfig, process: Process) -> None:
         async with asyncio.TaskGroup() as tasks:
             following = [tasks.create_task(informer.run()) for informer in world.informers]
             tasks.create_task(_say_ready(world, process))
-            await stand(world, api, process.clock, table, process.log, identity=_identity())
+            await stand(
+                world,
+                api,
+                process.clock,
+                table,
+                process.log,
+                identity=_identity(),
+                random_ints=random_ints,
+            )
             for task in following:
                 task.cancel()
     finally:
@@ -47,7 +59,14 @@ async def serve(config: ControllersConfig, process: Process) -> None:
 
 
 async def stand(
-    world: World, api: Api, clock: Clock, table: Intervals, log: EventLog, *, identity: str
+    world: World,
+    api: Api,
+    clock: Clock,
+    table: Intervals,
+    log: EventLog,
+    *,
+    identity: str,
+    random_ints: Callable[[int], int] = secrets.randbelow,
 ) -> None:
     """Be a candidate for the lease, and control the cluster while holding it, until cancelled.
 
@@ -65,15 +84,23 @@ async def stand(
         retry_period_s=table.leader_retry_s,
         log=log,
     )
-    await elector.run(partial(control, world, api, clock, table, log))
+    await elector.run(partial(control, world, api, clock, table, log, random_ints=random_ints))
 
 
-async def control(world: World, api: Api, clock: Clock, table: Intervals, log: EventLog) -> None:
-    """Run every controller until cancelled, from caches that are in sync."""
+async def control(
+    world: World,
+    api: Api,
+    clock: Clock,
+    table: Intervals,
+    log: EventLog,
+    *,
+    random_ints: Callable[[int], int] = secrets.randbelow,
+) -> None:
+    """Run every controller until cancelled, from caches that are in sync; `random_ints` makes new names."""
     await world.synced()
     async with asyncio.TaskGroup() as tasks:
         for row in CONTROLLERS:
-            manager = Manager(row, world, api, clock, table, log)
+            manager = Manager(row, world, api, clock, table, log, random_ints)
             tasks.create_task(manager.run(), name=row.name)
 
 

@@ -8,15 +8,13 @@ unknown outcome the name tells whether it happened.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Collection, Coroutine, Hashable, Sequence
-from dataclasses import replace
-from typing import Any, Final, Generic, TypeVar, assert_never, cast
+from collections.abc import Callable, Collection, Hashable, Sequence
+from typing import Any, Final, Generic, TypeVar, assert_never
 
 import msgspec
 
 from controllers.core.actions import (
     Action,
-    Census,
     Create,
     Delete,
     DeleteCollection,
@@ -32,11 +30,20 @@ from controllers.core.actions import (
     Write,
 )
 from controllers.core.expectations import Expectations, Removed, Unclear, Written, revision
-from controllers.core.partial import partial
+from controllers.live import answer, look_up
+from controllers.together import all_of
 from machinery.client.api import Api, DeleteOptions, Selection
 from machinery.client.events import EventRecorder
 from machinery.model.clock import Clock
-from machinery.model.errors import AlreadyExists, ApiError, Conflict, DeadlineExceeded, NotFound, OutcomeUnknown, Unavailable
+from machinery.model.errors import (
+    AlreadyExists,
+    ApiError,
+    Conflict,
+    DeadlineExceeded,
+    NotFound,
+    OutcomeUnknown,
+    Unavailable,
+)
 from machinery.model.k8s.meta_v1 import ObjectMeta
 from machinery.model.names import generated
 from machinery.model.resources import KubeObject, Resource
@@ -45,7 +52,6 @@ K = TypeVar("K", bound=Hashable)
 T = TypeVar("T")
 
 _AT_ONCE: Final = 64  # requests of one controller in flight
-_PAGE: Final = 500
 _ROUNDS: Final = 4
 _NO_NEWS: Final = (Conflict, AlreadyExists, Unavailable, DeadlineExceeded)
 
@@ -79,7 +85,7 @@ class Executor(Generic[K]):
         for _ in range(_ROUNDS):
             if not made.needs:
                 return made
-            facts = await self._answer(made.needs, facts)
+            facts = await answer(self._api, made.needs, facts)
             made = plan(facts)
         if made.needs:
             raise RuntimeError(f"the plan for {key} asks again and again: {made.needs}")
@@ -88,7 +94,7 @@ class Executor(Generic[K]):
     async def settle(self, key: K) -> None:
         """Look up live what became of the key's creates whose outcome is unknown."""
         for unclear in self._expectations.unclear(key):
-            found = await self._look_up(Lookup(unclear.resource, unclear.namespace, unclear.name))
+            found = await look_up(self._api, Lookup(unclear.resource, unclear.namespace, unclear.name))
             self._expectations.settle(key, unclear, found, self._clock.monotonic())
 
     async def execute(self, key: K, plan: Plan) -> None:
@@ -120,13 +126,15 @@ class Executor(Generic[K]):
             size *= 2
 
     async def _together(self, key: K, writes: Sequence[Write]) -> None:
-        await _all([self._try(key, write) for write in writes])
+        await all_of([self._try(key, write) for write in writes])
 
     async def _try(self, key: K, write: Write) -> None:
         async with self._slots:
             try:
                 await self._write(key, write)
             except ApiError as error:
+                if _is_too_late(write, error):
+                    return
                 self._note_failure(key, write, error)
                 raise
 
@@ -228,54 +236,8 @@ class Executor(Generic[K]):
             message = message.replace(f"{{{word}}}", text)
         self._recorder.record(event.regarding, event.type, event.reason, message)
 
-    async def _answer(self, needs: Sequence[Lookup | Census], facts: Facts) -> Facts:
-        lookups = [need for need in needs if isinstance(need, Lookup)]
-        censuses = [need for need in needs if isinstance(need, Census)]
-        objects = await _all([self._look_up(lookup) for lookup in lookups])
-        collections = await _all([self._count(census) for census in censuses])
-        return replace(
-            facts,
-            objects={**facts.objects, **dict(zip(lookups, objects, strict=True))},
-            collections={**facts.collections, **dict(zip(censuses, collections, strict=True))},
-        )
 
-    async def _look_up(self, lookup: Lookup) -> ObjectMeta | None:
-        async with self._slots:
-            try:
-                found = await self._api.get(partial(lookup.resource), lookup.name, namespace=lookup.namespace)
-            except NotFound:
-                return None
-        return found.metadata
-
-    async def _count(self, census: Census) -> tuple[ObjectMeta, ...]:
-        found: list[ObjectMeta] = []
-        selection, rest = Selection(namespace=census.namespace), ""
-        async with self._slots:
-            while True:
-                page = await self._api.list(partial(census.resource), selection, limit=_PAGE, continue_=rest)
-                found += [item.metadata for item in page.items]
-                rest = page.continue_
-                if not rest:
-                    return tuple(found)
-
-
-async def _all(attempts: Sequence[Coroutine[Any, Any, T]]) -> list[T]:
-    """Run all to their ends, at once; then raise the first one's error, if there is any."""
-    if len(attempts) == 1:
-        return [await attempts[0]]
-    async with asyncio.TaskGroup() as group:
-        tasks = [group.create_task(_caught(attempt)) for attempt in attempts]
-    results: list[T] = []
-    for task in tasks:
-        result, error = task.result()
-        if error is not None:
-            raise error
-        results.append(cast("T", result))
-    return results
-
-
-async def _caught(attempt: Coroutine[Any, Any, T]) -> tuple[T | None, ApiError | None]:
-    try:
-        return await attempt, None
-    except ApiError as error:
-        return None, error
+def _is_too_late(write: Write, error: ApiError) -> bool:
+    """Tell whether a new object was refused since its namespace goes: so does its owner, there is no more to do."""
+    terminating = any(cause.reason == "NamespaceTerminating" for cause in error.causes)
+    return isinstance(write, Create) and terminating

@@ -108,7 +108,7 @@ class Manager:
             plan = await self._executor.decide(key, bind(self._plan, key))
         except OutcomeUnknown:
             if self._controller.counts_silence:
-                self._world.heartbeats.restart(self._clock.monotonic())
+                self._world.heartbeats.lose_sight()
             raise
         await self._executor.execute(key, plan)
         return plan.requeue_after_s

@@ -77,6 +77,8 @@ def node_lifecycle_plan(world: World, key: Key, moment: Moment, intervals: Inter
     node = world.nodes.store.get("", key[1])
     if node is None:
         return NOTHING_TO_DO
+    if facts.objects:  # the apiserver has just answered
+        world.heartbeats.regain_sight(world.clock.monotonic())
     pods = world.pods.store.by_index(BY_NODE, key[1])
     plan = node_lifecycle.plan(node, pods, _sight(world, node), world.throttle, moment, intervals, facts)
     if plan.needs or node.metadata.uid in world.announced:

@@ -38,7 +38,7 @@ class Controller:
     watched: tuple[Watched, ...]
     workers: int = 1
     always: tuple[Key, ...] = ()  # keys that exist from the start
-    counts_silence: bool = False  # start counting anew when the apiserver was out of reach
+    counts_silence: bool = False  # it has to know when the apiserver is out of reach
 
 
 def _on(kind: str, keys: Keys) -> Watched:

@@ -85,7 +85,7 @@ def assemble(config: DockershimConfig, process: Process, engine: Engine) -> Shim
 async def _sweep(shim: Shim) -> None:
     """Give back, once, what sandboxes have left that somebody removed while nobody was here."""
     try:
-        here = {item["Id"] for item in await shim.catalogue.list(KIND_SANDBOX)}
+        here = {item["Id"] for item in await shim.catalogue.summaries(KIND_SANDBOX)}
         if gone := await shim.network.sweep(here):
             shim.log.info("addresses_given_back", sandboxes=len(gone))
     except ApiError as error:

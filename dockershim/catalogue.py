@@ -71,15 +71,15 @@ class Catalogue:
             raise NotFound(f"the name {name} is taken by a container that is not ours: {details.id}")
         return details
 
-    async def list(self, kind: str, **labels: str) -> list[Json]:
+    async def summaries(self, kind: str, **labels: str) -> list[Json]:
         """List containers or sandboxes as the engine's list has them, in one call."""
         extra = [f"{key}={value}" for key, value in labels.items()]
-        return await self._engine.list([*self.scope.selectors, f"{naming.KIND}={kind}", *extra])
+        return await self._engine.containers([*self.scope.selectors, f"{naming.KIND}={kind}", *extra])
 
     async def containers_of(self, sandbox_id: str) -> list[Json]:
         """List the containers of a sandbox."""
         selectors = [*self.scope.selectors, f"{naming.SANDBOX}={sandbox_id}"]
-        return await self._engine.list(selectors)
+        return await self._engine.containers(selectors)
 
     async def _find(self, what: str, kind: str, wanted: str) -> Details:
         if not wanted:

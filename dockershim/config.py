@@ -31,7 +31,7 @@ class DockershimConfig(ComponentConfig):
         help="serve exec and attach on this loopback address host:port, for clients that dial no unix socket",
     )
     purge: bool = setting(
-        False, help="remove every container of the cluster (and node) with its cgroups, and end"
+        default=False, help="remove every container of the cluster (and node) with its cgroups, and end"
     )
 
     def validate(self) -> None:

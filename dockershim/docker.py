@@ -51,7 +51,9 @@ class Engine:
     def __init__(self, socket: str) -> None:
         self._socket = socket
         self._connector = aiohttp.UnixConnector(socket, limit=0)
-        self._client = Docker(url=f"unix://{socket}", connector=self._connector)
+        self._client = Docker(
+            url="unix://localhost", connector=self._connector
+        )  # the connector knows the socket
 
     async def aclose(self) -> None:
         """Close every connection."""
@@ -68,15 +70,15 @@ class Engine:
 
     async def version(self) -> Json:
         """Tell its version."""
-        return await self._json("version")
+        return await self._object("version")
 
     async def info(self) -> Json:
         """Tell how it is set up."""
-        return await self._json("info")
+        return await self._object("info")
 
     async def disk_usage(self) -> Json:
         """Tell what its images and containers take."""
-        return await self._json("system/df", timeout_s=WRITE_S)
+        return await self._object("system/df", timeout_s=WRITE_S)
 
     # --- containers
 
@@ -96,9 +98,9 @@ class Engine:
 
     async def inspect(self, container: str) -> Json:
         """Describe a container by its name, its id or the beginning of its id."""
-        return await self._json(f"containers/{container}/json")
+        return await self._object(f"containers/{container}/json")
 
-    async def list(self, labels: list[str], **filters: list[str]) -> list[Json]:
+    async def containers(self, labels: list[str], **filters: list[str]) -> list[Json]:
         """List containers in any state that have all these labels ("key=value")."""
         chosen = json.dumps({"label": labels, **filters})
         found: list[Json] = await self._json("containers/json", params={"all": "1", "filters": chosen})
@@ -170,7 +172,7 @@ class Engine:
 
     async def exec_inspect(self, exec_id: str) -> Json:
         """Tell how a command goes on or ended."""
-        return await self._json(f"exec/{exec_id}/json")
+        return await self._object(f"exec/{exec_id}/json")
 
     # --- images
 
@@ -181,7 +183,7 @@ class Engine:
 
     async def image(self, name: str) -> Json:
         """Describe an image."""
-        return await self._json(f"images/{name}/json")
+        return await self._object(f"images/{name}/json")
 
     async def remove_image(self, name: str) -> None:
         """Take a name (or an image without one) away."""
@@ -226,6 +228,10 @@ class Engine:
     ) -> None:
         async with self._answer(path, "POST", params=params, timeout_s=timeout_s) as answer:
             await _translated(answer.read())
+
+    async def _object(self, path: str, timeout_s: float = READ_S) -> Json:
+        found: Json = await self._json(path, timeout_s=timeout_s)
+        return found
 
     async def _json(
         self,

@@ -99,7 +99,7 @@ class Events:
         found = {
             item["Id"]: item
             for kind in (naming.KIND_SANDBOX, naming.KIND_CONTAINER)
-            for item in await self._catalogue.list(kind)
+            for item in await self._catalogue.summaries(kind)
         }
         for id_ in [known for known in self._states if known not in found]:
             self._change(id_, "destroy", self._states[id_][1])

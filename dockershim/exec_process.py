@@ -52,7 +52,7 @@ async def run_command(engine: Engine, container_id: str, command: Sequence[str],
     try:
         async with asyncio.timeout(timeout_s or None):
             output = await _collect(streams)
-            code = await exit_code(engine, exec_id, output[1])
+            code = await exit_code(engine, exec_id, bytes(output[1][:1024]))
     except TimeoutError as error:
         await kill_command(engine, exec_id, container_id)
         raise DeadlineExceeded(
@@ -87,10 +87,14 @@ async def kill_command(engine: Engine, exec_id: str, container_id: str) -> None:
     """Kill a command, if it still runs as a process of that container."""
     pid = int((await engine.exec_inspect(exec_id)).get("Pid") or 0)
     try:
-        if pid and container_id in Path(f"/proc/{pid}/cgroup").read_text():
+        if pid and container_id in _cgroup(pid):
             os.kill(pid, signal.SIGKILL)
     except OSError:  # it has ended
         return
+
+
+def _cgroup(pid: int) -> str:
+    return Path(f"/proc/{pid}/cgroup").read_text()
 
 
 async def _collect(streams: Hijacked) -> dict[int, bytearray]:

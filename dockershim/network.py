@@ -30,6 +30,7 @@ from machinery.model.errors import (
 
 _PLUGIN_S: Final = 30.0  # wall seconds
 _JOIN_S: Final = 5.0
+_PIPE_BYTES: Final = 64 * 1024
 _SIOCGIFMTU: Final = 0x8921
 _PLUGINS: Final = ("bridge", "host-local")
 
@@ -112,7 +113,7 @@ class Network:
 
     async def sweep(self, sandbox_ids: set[str]) -> list[str]:
         """Give back what sandboxes that are no more have left; tells which they were."""
-        gone = [known for known in self._connected.keys() if known not in sandbox_ids]
+        gone = [known for known in self._connected.names() if known not in sandbox_ids]
         for sandbox_id in gone:
             await self.disconnect(sandbox_id, 0)
         return gone
@@ -123,13 +124,14 @@ class Network:
         Raises:
             InternalError: it has not, in time.
         """
-        own, deadline = os.stat("/proc/self/ns/net").st_ino, asyncio.get_running_loop().time() + _JOIN_S
-        while asyncio.get_running_loop().time() < deadline:
-            try:
-                if os.stat(f"/proc/{pid}/ns/net").st_ino == own:
+        own, loop = _namespace("self"), asyncio.get_running_loop()
+        deadline = loop.time() + _JOIN_S
+        while loop.time() < deadline:
+            match _namespace(str(pid)):
+                case inode if inode == own:
                     return
-            except OSError as error:
-                raise InternalError("the sandbox ended while it entered the node's network") from error
+                case 0:
+                    raise InternalError("the sandbox ended while it entered the node's network")
             await asyncio.sleep(0.002)
         raise InternalError("the sandbox did not enter the node's network namespace")
 
@@ -163,9 +165,17 @@ class Network:
             answer = {"msg": output.decode(errors="replace").strip()}
         if code:
             raise InternalError(
-                f"CNI plugin {name}: {command} for {sandbox_id[:12]}: {cni.error_text(answer)}"
+                f"CNI plugin {name}: {command} for {sandbox_id[:12]}: {cni.error_text(answer)} code={code} out={output!r}"
             )
         return answer
+
+
+def _namespace(process: str) -> int:
+    """Give the number of a process's network namespace; 0 if there is no such process."""
+    try:
+        return Path(f"/proc/{process}/ns/net").stat().st_ino
+    except OSError:
+        return 0
 
 
 def interface_mtu(name: str) -> int:
@@ -179,12 +189,20 @@ def interface_mtu(name: str) -> int:
 
 
 async def _run(program: str, stdin: bytes, environment: dict[str, str]) -> tuple[int, bytes]:
-    """Run a plugin to its end; it does not outlive the caller's cancellation."""
-    pipe = asyncio.subprocess.PIPE
-    process = await asyncio.create_subprocess_exec(program, stdin=pipe, stdout=pipe, env=environment)
+    """Run a plugin to its end; it does not outlive the caller's cancellation.
+
+    The configuration fits into a pipe's buffer, so it is there before the plugin starts.
+    """
+    source = _filled_pipe(stdin)
+    try:
+        process = await asyncio.create_subprocess_exec(
+            program, stdin=source, stdout=asyncio.subprocess.PIPE, env=environment
+        )
+    finally:
+        os.close(source)
     try:
         async with asyncio.timeout(_PLUGIN_S):
-            output, _ = await process.communicate(stdin)
+            output, _ = await process.communicate()
     except TimeoutError as error:
         raise DeadlineExceeded(f"CNI plugin {program} did not end in {_PLUGIN_S:g} s") from error
     finally:
@@ -192,3 +210,13 @@ async def _run(program: str, stdin: bytes, environment: dict[str, str]) -> tuple
             process.kill()
             await process.wait()
     return process.returncode or 0, output
+
+
+def _filled_pipe(content: bytes) -> int:
+    """Give the reading end of a pipe that holds this."""
+    if len(content) > _PIPE_BYTES:
+        raise InternalError(f"a CNI configuration of {len(content)} bytes is too long")
+    reading, writing = os.pipe2(os.O_CLOEXEC)
+    os.write(writing, content)
+    os.close(writing)
+    return reading

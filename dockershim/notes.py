@@ -21,7 +21,7 @@ class Notes:
     def __contains__(self, key: str) -> bool:
         return key in self._known
 
-    def keys(self) -> list[str]:
+    def names(self) -> list[str]:
         """List what there are notes about."""
         return list(self._known)
 

@@ -35,7 +35,7 @@ async def purge(docker_socket: str, scope: Scope) -> None:
     engine = Engine(docker_socket)
     try:
         for _ in range(_ROUNDS):
-            found = await engine.list(scope.selectors)
+            found = await engine.containers(scope.selectors)
             if not found:
                 break
             await asyncio.gather(*(_remove(engine, item["Id"]) for item in found))

@@ -177,5 +177,5 @@ def _bind(listen: str) -> sockets.socket:
     family = sockets.AF_INET6 if host.startswith("[") else sockets.AF_INET
     bound = sockets.socket(family, sockets.SOCK_STREAM)
     bound.bind((host.strip("[]"), int(port)))
-    bound.setblocking(False)
+    bound.settimeout(0)
     return bound

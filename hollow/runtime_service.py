@@ -7,11 +7,12 @@ import ipaddress
 from collections.abc import AsyncIterator, Mapping
 from typing import Any, Final
 
+from hollow.core.life import State
 from hollow.records import Container, Sandbox
 from hollow.statistics import container_stats, sandbox_stats
 from hollow.views import view_container, view_sandbox, view_sandbox_status
 from hollow.world import World
-from machinery.model.errors import BadRequest, NotFound, NotImplementedHere
+from machinery.model.errors import BadRequest, Conflict, NotFound, NotImplementedHere
 from machinery.pb import cri_pb2 as cri
 
 VERSION: Final = "0.1.0"
@@ -149,8 +150,11 @@ class RuntimeService:
         return cri.UpdateContainerResourcesResponse()
 
     async def ReopenContainerLog(self, request: Any, _context: Any) -> Any:
-        """Do nothing: a log is opened for each line."""
-        self._world.container(request.container_id)
+        """Make the new file: the kubelet has renamed the old one. A log is opened for each line anyway."""
+        container = self._world.container(request.container_id)
+        if container.state(self._world.clock.now()) is not State.RUNNING:
+            raise Conflict(f"container {container.id} does not run: there is nothing to reopen")
+        self._world.reopen_log(container)
         return cri.ReopenContainerLogResponse()
 
     async def ExecSync(self, request: Any, _context: Any) -> Any:
@@ -204,10 +208,11 @@ class RuntimeService:
         ]
         return cri.ListPodSandboxStatsResponse(stats=found)
 
-    async def GetContainerEvents(self, _request: Any, _context: Any) -> AsyncIterator[Any]:
+    async def GetContainerEvents(self, _request: Any, context: Any) -> AsyncIterator[Any]:
         """Tell every change from now on; ends when the subscriber is too slow, who then lists again."""
         queue = self._world.subscribe()
         try:
+            await context.send_initial_metadata(())  # tells the client that from now on nothing is missed
             while (event := await queue.get()) is not None:
                 yield event
         finally:

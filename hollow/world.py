@@ -189,6 +189,10 @@ class World:
         container.config.CopyFrom(config)
         self._update(container, config=config.SerializeToString())
 
+    def reopen_log(self, container: Container) -> None:
+        """Make a container's log file if it is not there."""
+        self._append(container, "")
+
     # --- events
 
     def subscribe(self) -> asyncio.Queue[Any | None]:
@@ -252,13 +256,16 @@ class World:
         self._announce(container.id, cri.CONTAINER_STOPPED_EVENT, self._sandbox_of(container))
 
     def _log(self, container: Container, text: str) -> None:
+        stamp = self.clock.timescale.format_micro(self.clock.now())
+        self._append(container, f"{stamp} stdout F {text}\n")
+
+    def _append(self, container: Container, lines: str) -> None:
         sandbox = self._sandbox_of(container)
         path = log_path(sandbox.config.log_directory, container.config.log_path) if sandbox else ""
         if path:
             Path(path).parent.mkdir(parents=True, exist_ok=True)
-            stamp = self.clock.timescale.format_micro(self.clock.now())
             with Path(path).open("a", encoding="utf-8") as log:
-                log.write(f"{stamp} stdout F {text}\n")
+                log.write(lines)
 
 
 def _find(what: str, table: dict[str, T], beginning: str) -> T:

@@ -30,6 +30,7 @@ class _Entry:
     status: PodStatus | None = None  # to be written
     delete: bool = False
     is_busy: bool = False
+    is_forgotten: bool = False
 
 
 class StatusWriter:
@@ -65,7 +66,7 @@ class StatusWriter:
     def forget(self, pod_uid: str) -> None:
         """Drop what waits for a pod that is gone."""
         if (entry := self._entries.get(pod_uid)) is not None:
-            entry.status, entry.delete = None, False
+            entry.status, entry.delete, entry.is_forgotten = None, False, True
             if not entry.is_busy:
                 del self._entries[pod_uid]
 
@@ -92,8 +93,8 @@ class StatusWriter:
                 self._note(entry, error, failures)
                 await self._clock.sleep(self._clock.timescale.cluster(_RETRY.delay(failures)))
         entry.is_busy = False
-        if self._entries.get(uid) is entry and entry.pod.metadata.deletionTimestamp is not None:
-            del self._entries[uid]
+        if entry.is_forgotten:
+            self._entries.pop(uid, None)
 
     async def _step(self, entry: _Entry, *, reread: bool) -> None:
         """Make one write; what is written is taken off the entry only when it is known to be done."""

@@ -116,7 +116,8 @@ def audiences_of(claims: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def _check_times(claims: Mapping[str, Any], now_s: float) -> None:
-    expires, begins = claims.get("exp"), claims.get("nbf", 0)
+    expires: Any = claims.get("exp")
+    begins: Any = claims.get("nbf", 0)
     if not _is_number(expires) or not _is_number(begins):
         raise BadToken("the token does not say how long it lasts")
     if now_s >= expires:

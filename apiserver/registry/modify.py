@@ -97,13 +97,12 @@ class Modifier:
     async def create(self, place: Place, put: Put) -> Stored | ObjectReply | None:
         """Store a new object; gives the reply, or what is there already."""
         value = objects.encode(put.obj)
-        outcome: Outcome | Stored | None
         if place.dry_run:
             existing = await self._parts.storage.get(place.key)
             return existing or ObjectReply(value, uid=_uid(put.obj), created=True)
         outcome = await self._parts.storage.create(place.key, value, ttl_s=self._ttl_s(place.kind))
         if not isinstance(outcome, Written):
-            return outcome.current or await self._parts.storage.get(place.key)
+            return outcome.current
         self._record(place, "create", put.obj, outcome.revision)
         shown = objects.with_revision(place.kind, value, outcome.revision)
         return ObjectReply(shown, _uid(put.obj), outcome.revision, created=True)

@@ -65,10 +65,14 @@ class Parts:
         return self.clock.timescale.format(self.clock.now())
 
     def context(self) -> WriteContext:
-        """Give the facts of a write."""
+        """Give the facts of a create."""
         return WriteContext(
             self.now(), str(uuid.UUID(int=self.random.getrandbits(128), version=4)), self.suffix()
         )
+
+    def update_context(self) -> WriteContext:
+        """Give the facts of an update: nobody needs a name or an identity."""
+        return WriteContext(self.now())
 
     def suffix(self) -> str:
         """Give five random letters."""

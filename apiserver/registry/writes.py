@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any, Final
 
+from apiserver import objects
 from apiserver.allocation import Claims
 from apiserver.core import answers, causes, deletion, writes
 from apiserver.core.admission import Attributes
@@ -17,6 +18,7 @@ from apiserver.registry.admitting import Admitting
 from apiserver.registry.modify import Decide, Done, Gone, Modifier, Place, Put, Same, Step
 from apiserver.registry.parts import Parts
 from apiserver.request import ObjectReply, Request
+from apiserver.storage.interface import Stored
 from machinery.model.errors import ApiError, BadRequest, Definite
 
 GENERATED_NAMES: Final = 8  # names that are tried for a generateName
@@ -45,7 +47,7 @@ class Writes:
             if isinstance(found, ObjectReply):
                 return _warned(found, read.warnings)
             if attempt == GENERATED_NAMES or not generated:
-                being_deleted = found is not None and b'"deletionTimestamp"' in found.value
+                being_deleted = found is not None and is_marked(found)
                 raise answers.already_exists(kind, name, being_deleted=being_deleted, generated=generated)
         raise AssertionError("unreachable")
 
@@ -123,14 +125,14 @@ class Writes:
     async def replacement(self, kind: Kind, request: Request, new: Json, old: Json) -> Step:
         """Admit and prepare what is to stand in an object's place; removes it where nothing keeps it any more."""
         admitted = await self._admitting.admit(self.attributes(kind, request, request.name), new, old)
-        stamped = writes.prepare_update(kind, admitted, old, self._parts.context())
+        stamped = writes.prepare_update(kind, admitted, old, self._parts.update_context())
         claims = await self._claims(kind, stamped, old, dry_run=request.writing.dry_run)
         return self.settled(kind, await self._checked(kind, request, claims, old), old)
 
     async def new_status(self, kind: Kind, request: Request, new: Json, old: Json) -> Step:
         """The same for a write to the status subresource."""
         admitted = await self._admitting.admit(self.attributes(kind, request, request.name), new, old)
-        stamped = writes.update_status(kind, admitted, old, self._parts.context())
+        stamped = writes.update_status(kind, admitted, old, self._parts.update_context())
         return self.settled(kind, Put(stamped), old)
 
     def settled(self, kind: Kind, put: Put, old: Json) -> Step:
@@ -150,10 +152,12 @@ class Writes:
             namespace=request.namespace if kind.namespaced else "",
             name=name,
             dry_run=request.writing.dry_run or request.deleting.dry_run,
-            suffix=self._parts.suffix(),
+            suffix=self._parts.suffix() if kind.group_resource == "pods" else "",
         )
 
-    async def _store_new(self, kind: Kind, request: Request, name: str, put: Put) -> Any:
+    async def _store_new(
+        self, kind: Kind, request: Request, name: str, put: Put
+    ) -> ObjectReply | Stored | None:
         namespace = put.obj["metadata"].get("namespace", "")
         place = Place(kind, namespace, name, request, request.writing.dry_run)
         try:
@@ -227,6 +231,11 @@ def _warned(reply: ObjectReply, warnings: tuple[str, ...]) -> ObjectReply:
     if not warnings:
         return reply
     return ObjectReply(reply.json, reply.uid, reply.revision, reply.created, warnings)
+
+
+def is_marked(stored: Stored) -> bool:
+    """Tell whether an object is being deleted."""
+    return "deletionTimestamp" in objects.decode(stored.value)["metadata"]
 
 
 def without_version(obj: Json) -> Json:

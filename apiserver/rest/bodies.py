@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from apiserver.rest.protobuf_body import MEDIA_TYPE, protobuf_to_json
 from apiserver.rest.yaml_body import yaml_to_json
 from machinery.client.api import PatchType
 from machinery.model.errors import BadRequest, TooLarge, UnsupportedMediaType
@@ -51,7 +52,9 @@ def object_json(content_type: str, body: bytes) -> bytes:
         return body
     if media_type in _YAML:
         return yaml_to_json(body)
-    raise _unknown(("application/json", "application/yaml"))
+    if media_type == MEDIA_TYPE:
+        return protobuf_to_json(body)
+    raise _unknown(("application/json", "application/yaml", MEDIA_TYPE))
 
 
 def patch_json(content_type: str, body: bytes) -> tuple[PatchType, bytes]:

@@ -47,7 +47,7 @@ class _Writer:
     def __init__(self) -> None:
         from yaml.constructor import SafeConstructor
 
-        self._scalars = SafeConstructor()  # type: ignore[no-untyped-call]
+        self._scalars = SafeConstructor()
         self._parts: list[str] = []
         self._size = 0
 

@@ -29,7 +29,7 @@ def batch(events: Iterable[SharedEvent]) -> bytes:
 def object_list(reply: ListReply) -> bytes:
     """Write an ObjectList."""
     parts = [_number(1, reply.revision)]
-    parts += [_bytes(2, written_object(item.uid, item.revision, item.json)) for item in reply.items]
+    parts += [_message(2, written_object(item.uid, item.revision, item.json)) for item in reply.items]
     parts += [_bytes(3, reply.continue_.encode()), _number(4, reply.remaining or 0)]
     return b"".join(parts)
 
@@ -46,7 +46,9 @@ def written_object(uid: str, revision: int, json: bytes) -> bytes:
 
 def _event(event: SharedEvent) -> bytes:
     """Write a WatchEvent as a field of its batch."""
-    return _bytes(1, _TYPES[event.type] + _bytes(2, written_object(event.uid, event.revision, event.json)))
+    return _message(
+        1, _TYPES[event.type] + _message(2, written_object(event.uid, event.revision, event.json))
+    )
 
 
 def _number(field: int, value: int) -> bytes:
@@ -54,7 +56,11 @@ def _number(field: int, value: int) -> bytes:
 
 
 def _bytes(field: int, value: bytes) -> bytes:
-    return b"".join((bytes((field << 3 | 2,)), _varint(len(value)), value)) if value else b""
+    return _message(field, value) if value else b""
+
+
+def _message(field: int, value: bytes) -> bytes:
+    return b"".join((bytes((field << 3 | 2,)), _varint(len(value)), value))
 
 
 def _varint(value: int) -> bytes:

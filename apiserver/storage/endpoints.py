@@ -25,6 +25,10 @@ R = TypeVar("R")
 Seam = Callable[[grpc.aio.Channel], grpc.aio.Channel]
 """Puts something between the client and a channel: a fault plan."""
 
+_RECONNECT: Final = "grpc.max_reconnect_backoff_ms"
+_OPTIONS: Final = tuple(({**dict(CHANNEL_OPTIONS), _RECONNECT: 250}).items())
+"""etcd is near, and everything waits for it: when it comes back, that is noticed soon."""
+
 _SERVICES: Final = etcd_pb2.DESCRIPTOR.services_by_name
 
 
@@ -150,7 +154,7 @@ def _connect(
     interceptors: Sequence[grpc.aio.ClientInterceptor],
     seam: Seam,
 ) -> Member:
-    options: Any = CHANNEL_OPTIONS
+    options: Any = _OPTIONS
     if credentials is None:
         channel = grpc.aio.insecure_channel(address, options, interceptors=list(interceptors))
     else:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from bisect import bisect_left, bisect_right, insort
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -47,6 +47,11 @@ class MemoryStorage:
         self._values: dict[str, Stored] = {}
         self._log = _Log([])
         self._written = asyncio.Event()
+
+    @property
+    def history(self) -> Sequence[StorageEvent]:
+        """Every write, in order: for tests that compare it with what watches told."""
+        return tuple(self._log.events)
 
     async def revision(self) -> int:
         """Give the newest revision."""

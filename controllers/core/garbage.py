@@ -111,13 +111,40 @@ def _orphan(item: Item, graph: Graph) -> Plan:
 
 
 def _foreground(item: Item, graph: Graph) -> Plan:
-    """Let an owner go when nobody is left that blocks it; its dependents are told of it by the shell."""
-    blocking = any(
-        owner.uid == item.meta.uid and owner.blockOwnerDeletion
-        for dependent in graph.dependents(item.meta.uid)
-        for owner in dependent.meta.ownerReferences
+    """Let an owner go when nobody is left that blocks it; the shell has its dependents looked at, too."""
+    blocking = _blockers(item.meta.uid, graph)
+    if blocking and not _is_circle(item, graph):
+        return NOTHING_TO_DO
+    return Plan((_without_finalizer(item, FOREGROUND),))
+
+
+def _blockers(uid: str, graph: Graph) -> list[Item]:
+    return [
+        dependent
+        for dependent in graph.dependents(uid)
+        if any(owner.uid == uid and owner.blockOwnerDeletion for owner in dependent.meta.ownerReferences)
+    ]
+
+
+def _is_circle(item: Item, graph: Graph) -> bool:
+    """Tell whether all that an owner waits for, near and far, waits for this owner in turn: it would be for ever."""
+    awaited = _awaited(item.meta.uid, graph)
+    return all(
+        is_going(other.meta, FOREGROUND) and item.meta.uid in _awaited(uid, graph)
+        for uid, other in awaited.items()
     )
-    return NOTHING_TO_DO if blocking else Plan((_without_finalizer(item, FOREGROUND),))
+
+
+def _awaited(uid: str, graph: Graph) -> dict[str, Item]:
+    """Give all that has to go before an object may: its blockers, theirs, and so on."""
+    found: dict[str, Item] = {}
+    to_visit = [uid]
+    while to_visit:
+        for blocker in _blockers(to_visit.pop(), graph):
+            if blocker.meta.uid not in found:
+                found[blocker.meta.uid] = blocker
+                to_visit.append(blocker.meta.uid)
+    return found
 
 
 def _is_sound(item: Item, graph: Graph) -> bool:

@@ -50,6 +50,7 @@ class Heartbeats:
         self._lease_beats: dict[str, _Beat] = {}
         self._unready_since: dict[str, float] = {}
         self._earliest_s = float("-inf")
+        self._blind = False
 
     def saw_node(self, node: Node, now_s: float) -> None:
         """Take a node as it was listed or watched."""
@@ -72,9 +73,15 @@ class Heartbeats:
             known.pop(name, None)
         self._unready_since.pop(name, None)
 
-    def restart(self, now_s: float) -> None:
-        """Count from now on for every node: until now nobody could have seen a heartbeat (apiserver gone)."""
-        self._earliest_s = now_s
+    def lose_sight(self) -> None:
+        """Note that the apiserver does not answer: a node may beat, and nobody can see it."""
+        self._blind = True
+
+    def regain_sight(self, now_s: float) -> None:
+        """Note that it answers; after a loss of sight every node's silence is counted from now on."""
+        if self._blind:
+            self._earliest_s = now_s
+        self._blind = False
 
     def age_s(self, name: str, now_s: float) -> float:
         """Give the seconds since a node's last sign of life."""

@@ -26,7 +26,7 @@ Message = tuple[bytes, bytes, bytes]  # stream, timestamp, content (with its lin
 
 
 class Frames:
-    """Takes apart the engine's multiplexed stream: [stream, 0, 0, 0, length × 4] and so many bytes."""
+    """Takes apart the engine's multiplexed stream: [stream, 0, 0, 0, length (4 bytes)] and so many bytes."""
 
     def __init__(self) -> None:
         self._rest = b""

@@ -70,7 +70,7 @@ class Details:
         return str(self.raw["State"].get("Error") or "") if self.status == "created" else ""
 
     @property
-    def state(self) -> int:
+    def state(self) -> Any:
         """Its state as CRI has it."""
         return cri.CONTAINER_EXITED if self.start_error else container_state(self.status)
 
@@ -93,16 +93,16 @@ class Details:
         return naming.read_container_config(self.labels)
 
 
-def container_state(word: str) -> int:
+def container_state(word: str) -> Any:
     """Give the CRI state for the engine's word."""
     if word == "created":
-        return int(cri.CONTAINER_CREATED)
-    return int(cri.CONTAINER_RUNNING if word in _RUNNING else cri.CONTAINER_EXITED)
+        return cri.CONTAINER_CREATED
+    return cri.CONTAINER_RUNNING if word in _RUNNING else cri.CONTAINER_EXITED
 
 
-def sandbox_state(*, running: bool, connected: bool) -> int:
+def sandbox_state(*, running: bool, connected: bool) -> Any:
     """Give the CRI state of a sandbox: ready is one that runs and has its network."""
-    return int(cri.SANDBOX_READY if running and connected else cri.SANDBOX_NOTREADY)
+    return cri.SANDBOX_READY if running and connected else cri.SANDBOX_NOTREADY
 
 
 def view_sandbox(summary: Mapping[str, Any], *, connected: bool) -> Any:
@@ -140,7 +140,7 @@ def view_sandbox_status(details: Details, *, connected: bool, addresses: tuple[s
     )
 
 
-def view_container(summary: Mapping[str, Any], state: int, image_ref: str) -> Any:
+def view_container(summary: Mapping[str, Any], state: Any, image_ref: str) -> Any:
     """Write a container from the engine's list."""
     labels = summary["Labels"]
     config = naming.read_container_config(labels)
@@ -182,7 +182,8 @@ def view_container_status(details: Details, *, log_path: str, image_ref: str, fa
         status.exit_code, status.reason = START_ERROR_CODE, "StartError"
         status.message = f"failed to start container {details.id}: {details.start_error}"
     elif details.state == cri.CONTAINER_EXITED:
-        status.finished_at = parse_ns(state.get("FinishedAt", ""))
+        # The engine notes the start of a short-lived container a little after its end.
+        status.finished_at = max(parse_ns(state.get("FinishedAt", "")), status.started_at)
         status.exit_code = int(state.get("ExitCode") or 0)
         status.reason = end_reason(status.exit_code, oom=bool(state.get("OOMKilled")))
         status.message = str(state.get("Error") or "")

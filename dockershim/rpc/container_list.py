@@ -17,7 +17,7 @@ from machinery.pb import cri_pb2 as cri
 async def list_containers(shim: Shim, request: Any) -> Any:
     """List containers, in one call to the engine."""
     wanted = request.filter.pod_sandbox_id
-    found = await shim.catalogue.list(naming.KIND_CONTAINER)
+    found = await shim.catalogue.summaries(naming.KIND_CONTAINER)
     items = [item for item in found if item["Labels"].get(naming.SANDBOX, "").startswith(wanted)]
     views = await asyncio.gather(*(_view(shim, item) for item in items))
     return cri.ListContainersResponse(containers=[view for view in views if fits(view, request.filter)])
@@ -32,9 +32,9 @@ async def _view(shim: Shim, item: Json) -> Any:
     return view_container(item, state, await image_ref(shim, item["ImageID"]))
 
 
-async def _state_of_created(shim: Shim, container_id: str) -> int:
+async def _state_of_created(shim: Shim, container_id: str) -> Any:
     """Tell a container whose start failed, which the engine's list does not show, from one not started yet."""
     try:
         return (await shim.catalogue.container(container_id)).state
     except NotFound:
-        return int(cri.CONTAINER_EXITED)
+        return cri.CONTAINER_EXITED

@@ -12,6 +12,6 @@ from machinery.pb import cri_pb2 as cri
 
 async def list_pod_sandbox(shim: Shim, request: Any) -> Any:
     """List sandboxes, in one call to the engine."""
-    found = await shim.catalogue.list(KIND_SANDBOX)
+    found = await shim.catalogue.summaries(KIND_SANDBOX)
     views = (view_sandbox(item, connected=shim.network.is_connected(item["Id"])) for item in found)
     return cri.ListPodSandboxResponse(items=[view for view in views if fits(view, request.filter)])

@@ -22,7 +22,7 @@ async def container_stats(shim: Shim, request: Any) -> Any:
 
 async def list_container_stats(shim: Shim, request: Any) -> Any:
     """Give what the running containers use."""
-    found = await _details(shim, await shim.catalogue.list(naming.KIND_CONTAINER), naming.KIND_CONTAINER)
+    found = await _details(shim, await shim.catalogue.summaries(naming.KIND_CONTAINER), naming.KIND_CONTAINER)
     wanted = request.filter.pod_sandbox_id
     stats = [shim.statistics.container(item) for item in found if item.sandbox_id.startswith(wanted)]
     return cri.ListContainerStatsResponse(stats=_chosen(stats, request.filter))
@@ -37,8 +37,10 @@ async def pod_sandbox_stats(shim: Shim, request: Any) -> Any:
 
 async def list_pod_sandbox_stats(shim: Shim, request: Any) -> Any:
     """Give what the running pods use."""
-    sandboxes = await _details(shim, await shim.catalogue.list(naming.KIND_SANDBOX), naming.KIND_SANDBOX)
-    containers = await _details(shim, await shim.catalogue.list(naming.KIND_CONTAINER), naming.KIND_CONTAINER)
+    sandboxes = await _details(shim, await shim.catalogue.summaries(naming.KIND_SANDBOX), naming.KIND_SANDBOX)
+    containers = await _details(
+        shim, await shim.catalogue.summaries(naming.KIND_CONTAINER), naming.KIND_CONTAINER
+    )
     stats = [
         shim.statistics.sandbox(sandbox, [item for item in containers if item.sandbox_id == sandbox.id])
         for sandbox in sandboxes

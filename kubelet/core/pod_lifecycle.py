@@ -244,10 +244,14 @@ def _check_deadline(life: Life, now_s: float, around: Surroundings, out: list[In
 
 
 def _active_deadline(life: Life, around: Surroundings) -> float | None:
+    """Give when an active pod has to be over. Its startTime has whole wall seconds: our own sight is finer."""
     limit_s, started = life.pod.spec.activeDeadlineSeconds, life.pod.status.startTime
     if limit_s is None:
         return None
-    return (around.timescale.parse(started) if started else life.born_s) + limit_s
+    if not started:
+        return life.born_s + limit_s
+    start_s = around.timescale.parse(started)
+    return max(start_s, min(life.born_s, start_s + around.timescale.cluster(1.0))) + limit_s
 
 
 # --- what each stage does

@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict, deque
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final, TypeAlias
 
 from machinery.client.api import Api
 from machinery.model.backoff import Backoff
 from machinery.model.clock import Clock
-from machinery.model.errors import ApiError, NotFound, OutcomeUnknown, TooManyRequests
+from machinery.model.errors import AlreadyExists, ApiError, NotFound, OutcomeUnknown, TooManyRequests
 from machinery.model.k8s.core_v1 import Event, EventSource, ObjectReference
 from machinery.model.k8s.meta_v1 import ObjectMeta
 from machinery.model.log import SILENT, EventLog
@@ -29,6 +30,7 @@ _REMEMBERED: Final = 4_096  # events whose count can still be raised, and object
 _MESSAGE_LIMIT: Final = 1_024  # what the API takes
 _BURST: Final = 25.0
 _REFILL_S: Final = 300.0  # cluster seconds for one more event about the same object
+_NAMES: Final = 16  # that are tried for one event
 _RETRIES: Final = 5
 _RETRY: Final = Backoff(initial_s=0.2, cap_s=2.0)  # wall seconds
 
@@ -136,9 +138,15 @@ class EventRecorder:
         known = self._written.get(pending.identity)
         if known and await self._raise_count(pending, known):
             return
-        event = self._event(pending)
-        await self._api.create(EVENTS, event)
-        self._remember(pending, _Written(event.metadata.name, 1))
+        name = await self._create(pending)
+        self._remember(pending, _Written(name, 1))
+
+    async def _create(self, pending: _Pending) -> str:
+        """Write a new event; gives the name that it got: another recorder may have taken the first choice."""
+        for _ in range(_NAMES - 1):
+            with suppress(AlreadyExists):
+                return (await self._api.create(EVENTS, self._event(pending))).metadata.name
+        return (await self._api.create(EVENTS, self._event(pending))).metadata.name
 
     async def _raise_count(self, pending: _Pending, known: _Written) -> bool:
         patch = {"count": known.count + 1, "lastTimestamp": self._clock.timescale.format(pending.at_s)}

@@ -267,6 +267,7 @@ async def serving(pki: Pki, storage: Storage | None = None, **fields: Any) -> As
         core = app.build(config, process, storage or MemoryStorage())
         async with app.running(core, process), app.doors(core, config, process):
             await core.bootstrap.run_until_done()
+            await core.presence.ensure()
             core.registry.open()
             process.health.is_ready = True
             yield Served(core, config, pki)

@@ -138,11 +138,11 @@ def status_of(plan: Plan) -> dict[str, Any]:
     return patches[0].patch["status"] if patches else {}
 
 
-class Crashed(Exception):
+class Crashed(Exception):  # noqa: N818 - it says what happened
     """The process was killed."""
 
 
-class Refused(Exception):
+class Refused(Exception):  # noqa: N818 - it says what happened
     """The server said no: a conflict, or nothing there."""
 
 

@@ -84,7 +84,12 @@ class Rollout:
                 (rs.metadata.name, rs.spec.replicas, rs.metadata.annotations) for rs in self.replica_sets
             ),
             "pods": sorted(pod.spec.containers[0].image for pod in pods_of(self.world)),
-            "counts": (status.replicas, status.updatedReplicas, status.readyReplicas, status.availableReplicas),
+            "counts": (
+                status.replicas,
+                status.updatedReplicas,
+                status.readyReplicas,
+                status.availableReplicas,
+            ),
             "conditions": sorted((item.type, item.status, item.reason) for item in status.conditions),
             "revision": self.deployment.metadata.annotations,
         }

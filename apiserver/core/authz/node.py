@@ -116,6 +116,18 @@ def _refs(source: Json, **fields: str) -> Iterator[tuple[str, str]]:
             yield resource, name
 
 
+def _reads_related(node: str, attributes: Attributes, references: References) -> Decision:
+    return _related(node, attributes, references, _READ)
+
+
+def _gets_related(node: str, attributes: Attributes, references: References) -> Decision:
+    return _related(node, attributes, references, ("get",))
+
+
+def _creates_related(node: str, attributes: Attributes, references: References) -> Decision:
+    return _related(node, attributes, references, ("create",))
+
+
 def _related(node: str, attributes: Attributes, references: References, verbs: tuple[str, ...]) -> Decision:
     if attributes.verb not in verbs:
         return Decision(allowed=False, reason=f"can only {'/'.join(verbs)} this type of resource")

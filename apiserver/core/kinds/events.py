@@ -14,8 +14,8 @@ _INVOLVED: Final = ("kind", "namespace", "name", "uid", "apiVersion", "resourceV
 
 
 def _default(obj: Json) -> Json:
-    for name, empty in (("involvedObject", {}), ("source", {})):
-        obj.setdefault(name, dict(empty))
+    for name in ("involvedObject", "source"):
+        obj.setdefault(name, {})
     return obj
 
 

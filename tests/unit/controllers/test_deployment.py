@@ -61,7 +61,7 @@ def progressing(rollout: Rollout):
 def test_surge_rounds_up_and_unavailable_down_and_one_of_them_is_above_zero(
     replicas, surge, unavailable, expected
 ):
-    """https://kubernetes.io/docs/concepts/workloads/controllers/deployment/#max-unavailable"""
+    """https://kubernetes.io/docs/concepts/workloads/controllers/deployment/#max-unavailable."""
     assert sizes.limits(deployment(replicas, strategy=rolling(surge, unavailable))) == expected
 
 
@@ -133,7 +133,7 @@ def test_an_undo_uses_the_old_replica_set_again_with_a_new_revision(rollout):
 
 
 def test_the_change_cause_goes_to_the_newest_replica_set(rollout):
-    """kubectl rollout history reads it there; kubectl's own last-applied configuration stays where it is."""
+    """Kubectl rollout history reads it there; kubectl's own last-applied configuration stays where it is."""
     notes = {"kubernetes.io/change-cause": "first", "kubectl.kubernetes.io/last-applied-configuration": "{}"}
     rolled_out(rollout, metadata={"annotations": notes})
     annotations = rollout.replica_sets[0].metadata.annotations
@@ -168,7 +168,7 @@ def test_a_paused_deployment_does_not_roll_on_but_scales(rollout):
 
 
 def test_scaling_in_the_middle_of_a_rollout_shares_the_difference(rollout):
-    """https://kubernetes.io/docs/concepts/workloads/controllers/deployment/#proportional-scaling"""
+    """https://kubernetes.io/docs/concepts/workloads/controllers/deployment/#proportional-scaling."""
     rolled_out(rollout, replicas=10, strategy=rolling(3, 2))
     set_image(rollout, "app:2")
     for _ in range(3):

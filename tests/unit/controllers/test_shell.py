@@ -12,7 +12,7 @@ from controllers.core.workloads import DEPLOYMENTS, REPLICA_SETS
 from controllers.informers import World
 from machinery.client.api import Selection
 from machinery.client.leader import LeadershipLost
-from machinery.model.errors import Forbidden, NotFound, Unavailable
+from machinery.model.errors import Cause, Forbidden, NotFound, Unavailable
 from machinery.model.log import SILENT
 from machinery.model.pods import is_ready
 from machinery.model.profile import intervals
@@ -219,6 +219,23 @@ async def test_a_refused_pod_is_told_and_tried_again(cluster: Cluster):
     assert not rs.status.conditions
 
 
+async def test_what_a_leaving_namespace_refuses_is_no_failure(cluster: Cluster):
+    """The owner goes, too: nothing is told, nothing is tried again."""
+
+    async def refuse(verb: str, plural: str, _name: str) -> None:
+        if (verb, plural) == ("create", "pods"):
+            raise Forbidden(
+                "no", causes=(Cause("metadata.namespace", "terminating", "NamespaceTerminating"),)
+            )
+
+    cluster.apis["a"].before_call = refuse
+    await cluster.user.create(REPLICA_SETS, replica_set(replicas=1))
+    await cluster.clock.advance(60)
+    tries = [call for call in cluster.apis["a"].calls if call[:2] == ("create", "pods")]
+    assert len(tries) < 5
+    assert (await cluster.user.list(EVENTS)).items == []
+
+
 async def test_an_owner_takes_its_dependents_along(cluster: Cluster):
     """Deployment gone: ReplicaSets, then pods."""
     await cluster.user.create(DEPLOYMENTS, deployment(2))
@@ -227,6 +244,99 @@ async def test_an_owner_takes_its_dependents_along(cluster: Cluster):
     await cluster.clock.advance(LOOK_S)
     assert await cluster.pods() == []
     assert (await cluster.user.list(REPLICA_SETS)).items == []
+
+
+async def test_an_owner_in_the_foreground_goes_last(cluster: Cluster):
+    """It waits for its ReplicaSets, and they for their pods."""
+    hold = {"finalizers": ["foregroundDeletion"]}
+    await cluster.user.create(DEPLOYMENTS, deployment(2, metadata=hold))
+    await cluster.clock.advance(LOOK_S)
+    for name in await cluster.pods():
+        held = {"metadata": {"finalizers": ["test/hold"]}}
+        await cluster.user.patch(PODS, name, held, namespace="default")
+    [rs] = (await cluster.user.list(REPLICA_SETS)).items
+    name = rs.metadata.name
+    await cluster.user.patch(REPLICA_SETS, name, {"metadata": hold}, namespace="default")
+    await cluster.user.delete(DEPLOYMENTS, "web", namespace="default")
+    await cluster.clock.advance(LOOK_S)
+    assert len((await cluster.user.list(DEPLOYMENTS)).items) == 1
+    assert (await cluster.user.get(REPLICA_SETS, name, namespace="default")).metadata.deletionTimestamp
+    for pod in (await cluster.user.list(PODS)).items:
+        assert pod.metadata.deletionTimestamp
+        free = {"metadata": {"finalizers": None}}
+        await cluster.user.patch(PODS, pod.metadata.name, free, namespace="default")
+    await cluster.clock.advance(LOOK_S)
+    assert (await cluster.user.list(DEPLOYMENTS)).items == []
+    assert (await cluster.user.list(REPLICA_SETS)).items == []
+
+
+async def test_an_orphaning_owner_leaves_its_dependents(cluster: Cluster):
+    """They go on without it, and a new owner of the same selector takes them over."""
+    await cluster.user.create(REPLICA_SETS, replica_set(replicas=2, metadata={"finalizers": ["orphan"]}))
+    await cluster.clock.advance(LOOK_S)
+    before = await cluster.pods()
+    await cluster.user.delete(REPLICA_SETS, "web-1", namespace="default")
+    await cluster.clock.advance(LOOK_S)
+    assert (await cluster.user.list(REPLICA_SETS)).items == []
+    pods = (await cluster.user.list(PODS)).items
+    assert [pod.metadata.ownerReferences for pod in pods] == [[], []]
+    await cluster.user.create(REPLICA_SETS, replica_set("web-2", replicas=2))
+    await cluster.clock.advance(LOOK_S)
+    assert await cluster.pods() == before
+    pods = (await cluster.user.list(PODS)).items
+    assert {pod.metadata.ownerReferences[0].name for pod in pods} == {"web-2"}
+
+
+async def test_pods_of_a_node_that_was_deleted_are_collected(cluster: Cluster):
+    """After the quarantine, with a live look at the node."""
+    await cluster.user.create(NODES, builders.node("node-1"))
+    await cluster.user.create(PODS, builders.pod("lost", node="node-1", phase="Running"))
+    await cluster.clock.advance(5)
+    await cluster.user.delete(NODES, "node-1")
+    await cluster.clock.advance(39)
+    assert await cluster.pods() == ["lost"]
+    await cluster.clock.advance(2)
+    assert await cluster.pods() == []
+
+
+async def test_a_controllers_process_that_was_stopped_takes_nobody_for_dead(cluster: Cluster):
+    """Its caches stand still while the nodes beat: the live look tells."""
+    await cluster.user.create(NODES, builders.node("node-1"))
+    beating = asyncio.ensure_future(heartbeat(cluster, "node-1"))
+    await cluster.clock.advance(30)
+
+    async def hang(verb: str, plural: str, _name: str) -> None:
+        if verb in {"watch", "list"} and plural in {"leases", "nodes"}:
+            await asyncio.Event().wait()
+
+    cluster.apis["a"].before_call = hang
+    cluster.server.break_watches()
+    await cluster.clock.advance(300)
+    node = await cluster.user.get(NODES, "node-1")
+    assert [condition.status for condition in node.status.conditions] == ["True"]
+    beating.cancel()
+    await asyncio.gather(beating, return_exceptions=True)
+
+
+async def test_an_apiserver_that_was_away_makes_nobody_dead(cluster: Cluster):
+    """Nobody could have beaten: when it is back, every node has its whole grace period again."""
+    await cluster.user.create(NODES, builders.node("node-1"))
+    await cluster.clock.advance(45)
+    away = True
+
+    async def fail(_verb: str, plural: str, name: str) -> None:
+        if away and (plural, name) != ("leases", LEASE):
+            raise Unavailable("the apiserver is away")
+
+    cluster.apis["a"].before_call = fail
+    await cluster.clock.advance(30)
+    away = False
+    await cluster.clock.advance(TABLE.node_monitor_grace_s - 1)
+    node = await cluster.user.get(NODES, "node-1")
+    assert [condition.status for condition in node.status.conditions] == ["True"]
+    await cluster.clock.advance(30)
+    node = await cluster.user.get(NODES, "node-1")
+    assert {condition.status for condition in node.status.conditions} == {"Unknown"}
 
 
 async def test_a_namespace_has_its_account_and_the_ca_at_once(cluster: Cluster):
@@ -246,7 +356,10 @@ async def test_a_service_gets_its_endpoints(cluster: Cluster):
     await cluster.user.create(NODES, builders.node("node-1"))
     service = {"selector": {"app": "web"}, "ports": [{"port": 80, "targetPort": 8080}]}
     await cluster.user.create(
-        SERVICES, msgspec.convert({"metadata": {"name": "web", "namespace": "default"}, "spec": service}, SERVICES.type)
+        SERVICES,
+        msgspec.convert(
+            {"metadata": {"name": "web", "namespace": "default"}, "spec": service}, SERVICES.type
+        ),
     )
     await cluster.user.create(REPLICA_SETS, replica_set(replicas=1))
     await cluster.clock.advance(LOOK_S)
@@ -286,7 +399,9 @@ async def test_a_dead_nodes_pods_are_evicted_after_their_toleration(cluster: Clu
         for key in ("not-ready", "unreachable")
     ]
     for node in ("node-1", "node-2"):
-        await cluster.user.create(PODS, builders.pod(f"on-{node}", node=node, ready=True, tolerations=patient))
+        await cluster.user.create(
+            PODS, builders.pod(f"on-{node}", node=node, ready=True, tolerations=patient)
+        )
     await cluster.clock.advance(61)
     dead.cancel()
     await cluster.clock.advance(38)

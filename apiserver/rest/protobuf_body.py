@@ -1,0 +1,172 @@
+"""Bodies in Kubernetes' protobuf form, as JSON: what kubectl's typed commands and most Go clients send.
+
+https://kubernetes.io/docs/reference/using-api/api-concepts/#protobuf-encoding
+The messages are described by `kubernetes_messages.binpb`, which `tools/extract_kubernetes_messages.py` wrote. A
+field that is set and not described there is an error, never dropped: it belongs to a newer Kubernetes.
+"""
+
+from __future__ import annotations
+
+from base64 import b64encode
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from functools import cache
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+
+from machinery.model.errors import BadRequest
+
+MEDIA_TYPE: Final = "application/vnd.kubernetes.protobuf"
+MESSAGES: Final = Path(__file__).with_name("kubernetes_messages.binpb")
+_MAGIC: Final = b"k8s\x00"
+_META: Final = "k8s.io.apimachinery.pkg.apis.meta.v1"
+_UNKNOWN: Final = "k8s.io.apimachinery.pkg.runtime.Unknown"
+_OF_META: Final = frozenset({"DeleteOptions", "Status"})
+INLINED: Final = frozenset(
+    {
+        "ephemeralContainerCommon",
+        "handler",
+        "localObjectReference",
+        "persistentVolumeSource",
+        "volumeSource",
+    }
+)
+"""Fields whose own fields stand in their place in JSON."""
+RENAMED: Final = {"uID": "uid"}
+"""Fields that have another name in JSON."""
+
+
+def protobuf_to_json(data: bytes) -> bytes:
+    """Write an object as JSON.
+
+    Raises:
+        BadRequest: this is no such object, or it has fields that are not known here.
+    """
+    from google.protobuf.message import DecodeError
+
+    if not data.startswith(_MAGIC):
+        raise BadRequest("the body does not begin as Kubernetes' protobuf does")
+    try:
+        envelope = _parsed(_UNKNOWN, data[len(_MAGIC) :])
+        api_version, kind = envelope.typeMeta.apiVersion, envelope.typeMeta.kind
+        obj = _object(_parsed(_message_of(api_version, kind), envelope.raw))
+    except DecodeError as error:
+        raise BadRequest(f"couldn't read the body as protobuf: {error}") from error
+    except (UnicodeDecodeError, OverflowError, RecursionError) as error:
+        raise BadRequest(f"couldn't read the body: {error}") from error
+    return msgspec.json.encode({"apiVersion": api_version, "kind": kind, **obj})
+
+
+@cache
+def message_pool() -> Any:
+    """Give the descriptions of all messages: a pool of its own, since other programs describe the same ones."""
+    from google.protobuf.descriptor_pb2 import FileDescriptorSet
+    from google.protobuf.descriptor_pool import DescriptorPool
+
+    pool = DescriptorPool()
+    for file in FileDescriptorSet.FromString(MESSAGES.read_bytes()).file:
+        pool.Add(file)
+    return pool
+
+
+def _message_of(api_version: str, kind: str) -> str:
+    if kind in _OF_META:
+        return f"{_META}.{kind}"
+    group, _, version = api_version.rpartition("/")
+    return f"k8s.io.api.{group.partition('.')[0] or 'core'}.{version}.{kind}"
+
+
+def _parsed(name: str, data: bytes) -> Any:
+    from google.protobuf.message_factory import GetMessageClass
+
+    try:
+        descriptor = message_pool().FindMessageTypeByName(name)
+    except KeyError as error:
+        raise BadRequest(f"there is no protobuf form of {name}") from error
+    return GetMessageClass(descriptor).FromString(data)
+
+
+def _object(message: Any) -> Any:
+    special = _SPECIAL.get(message.DESCRIPTOR.full_name)
+    if special is not None:
+        return special(message)
+    _check_known(message)
+    obj: dict[str, Any] = {}
+    for field, value in message.ListFields():
+        if field.name in INLINED:
+            obj |= _object(value)
+        else:
+            obj[RENAMED.get(field.name, field.name)] = _field(field, value)
+    return obj
+
+
+def _field(field: Any, value: Any) -> Any:
+    if field.message_type is not None and field.message_type.GetOptions().map_entry:
+        of_values = field.message_type.fields_by_name["value"]
+        return {key: _single(of_values, each) for key, each in value.items()}
+    if field.is_repeated:
+        return [_single(field, each) for each in value]
+    return _single(field, value)
+
+
+def _single(field: Any, value: Any) -> Any:
+    if field.message_type is not None:
+        return _object(value)
+    return b64encode(value).decode() if isinstance(value, bytes) else value
+
+
+def _check_known(message: Any) -> None:
+    """Refuse a field that is not described, unless it is empty: Go writes empty fields, too."""
+    from google.protobuf.unknown_fields import UnknownFieldSet
+
+    for field in UnknownFieldSet(message):
+        if field.data not in {0, b""}:
+            raise BadRequest(
+                f"field {field.field_number} of {message.DESCRIPTOR.full_name} is newer than this apiserver's "
+                "protobuf messages: send the object as JSON"
+            )
+
+
+def _time(message: Any) -> str | None:
+    moment = _moment(message)
+    return moment and moment.strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _micro_time(message: Any) -> str | None:
+    moment = _moment(message)
+    return moment and moment.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+def _moment(message: Any) -> Any:
+    if not message.HasField("seconds"):
+        return None
+    return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(
+        seconds=message.seconds, microseconds=message.nanos // 1000
+    )
+
+
+def _int_or_string(message: Any) -> int | str:
+    return str(message.strVal) if message.type else int(message.intVal)
+
+
+def _raw(message: Any) -> Any:
+    data = message.ListFields()[0][1] if message.ListFields() else b""
+    try:
+        return msgspec.Raw(data) if data and msgspec.json.decode(data) is not None else None
+    except (msgspec.DecodeError, RecursionError) as error:
+        raise BadRequest(f"an embedded object is no JSON: {error}") from error
+
+
+_SPECIAL: Final[dict[str, Callable[[Any], Any]]] = {
+    f"{_META}.Time": _time,
+    f"{_META}.MicroTime": _micro_time,
+    f"{_META}.FieldsV1": _raw,
+    f"{_META}.Duration": lambda message: f"{message.duration}ns",
+    "k8s.io.apimachinery.pkg.runtime.RawExtension": _raw,
+    "k8s.io.apimachinery.pkg.api.resource.Quantity": lambda message: message.string,
+    "k8s.io.apimachinery.pkg.util.intstr.IntOrString": _int_or_string,
+    "k8s.io.api.authentication.v1.ExtraValue": lambda message: list(message.items),
+    "k8s.io.api.authorization.v1.ExtraValue": lambda message: list(message.items),
+}

@@ -1,0 +1,54 @@
+"""Live answers to what a plan asks: the apiserver itself, where a cache is not enough."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Final
+
+from controllers.core.actions import Census, Facts, Lookup
+from controllers.core.partial import partial
+from controllers.together import all_of
+from machinery.client.api import Api, Selection
+from machinery.model.errors import NotFound
+from machinery.model.k8s.meta_v1 import ObjectMeta
+
+_PAGE: Final = 500
+
+
+async def answer(api: Api, needs: Sequence[Lookup | Census], facts: Facts) -> Facts:
+    """Add the answers to what is needed to the facts.
+
+    Raises:
+        ApiError: a question could not be answered.
+    """
+    lookups = [need for need in needs if isinstance(need, Lookup)]
+    censuses = [need for need in needs if isinstance(need, Census)]
+    objects = await all_of([look_up(api, lookup) for lookup in lookups])
+    collections = await all_of([count(api, census) for census in censuses])
+    return replace(
+        facts,
+        objects={**facts.objects, **dict(zip(lookups, objects, strict=True))},
+        collections={**facts.collections, **dict(zip(censuses, collections, strict=True))},
+    )
+
+
+async def look_up(api: Api, lookup: Lookup) -> ObjectMeta | None:
+    """Read an object's metadata as of now; None where it is not there."""
+    try:
+        found = await api.get(partial(lookup.resource), lookup.name, namespace=lookup.namespace)
+    except NotFound:
+        return None
+    return found.metadata
+
+
+async def count(api: Api, census: Census) -> tuple[ObjectMeta, ...]:
+    """Read the metadata of a whole collection as of now, page by page."""
+    found: list[ObjectMeta] = []
+    selection, rest = Selection(namespace=census.namespace), ""
+    while True:
+        page = await api.list(partial(census.resource), selection, limit=_PAGE, continue_=rest)
+        found += [item.metadata for item in page.items]
+        rest = page.continue_
+        if not rest:
+            return tuple(found)

@@ -1,0 +1,132 @@
+"""Whole apiservers on a real etcd: one that dies and comes back, and two that share it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+
+import pytest
+
+from apiserver.storage.etcd import EtcdStorage
+from kubarium.pki import Pki
+from machinery.client.api import Api
+from machinery.model import resources as kinds
+from machinery.model.errors import ApiError, Unavailable
+from machinery.model.k8s.core_v1 import ConfigMap, Service, ServicePort, ServiceSpec
+from machinery.model.k8s.meta_v1 import ObjectMeta
+from tests.support.apiserver import Served, serving
+from tests.support.etcd_server import EtcdServer, etcd_server
+from tests.support.requirements import need
+
+pytestmark = pytest.mark.etcd
+
+
+@pytest.fixture
+def etcd() -> Iterator[EtcdServer]:
+    """An etcd of the test's own, to be killed."""
+    need("etcd")
+    with etcd_server() as server:
+        yield server
+
+
+@asynccontextmanager
+async def _serving(pki: Pki, etcd: EtcdServer, address: str = "10.77.0.1") -> AsyncIterator[Served]:
+    storage = EtcdStorage([etcd.address])
+    try:
+        async with serving(pki, storage, advertise_address=address) as served:
+            yield served
+    finally:
+        await storage.aclose()
+
+
+async def _create(api: Api, name: str) -> ConfigMap:
+    obj = ConfigMap(metadata=ObjectMeta(name=name, namespace="default"))
+    return await api.create(kinds.CONFIG_MAPS, obj)
+
+
+async def _create_when_possible(api: Api, name: str) -> None:
+    async with asyncio.timeout(20):
+        while True:
+            try:
+                await _create(api, name)
+            except ApiError:
+                await asyncio.sleep(0.05)
+            else:
+                return
+
+
+async def test_an_apiserver_outlives_its_etcd(pki: Pki, etcd: EtcdServer) -> None:
+    """Requests fail while etcd is away, watches go on when it is back, and nothing acknowledged is lost."""
+    async with _serving(pki, etcd) as served:
+        api = served.connect("grpc")
+        await _create(api, "before")
+        start = (await api.list(kinds.CONFIG_MAPS)).revision
+        told: list[str] = []
+
+        async def follow() -> None:
+            async for batch in api.watch(kinds.CONFIG_MAPS, resource_version=str(start)):
+                told.extend(event.object.metadata.name for event in batch if event.object)
+                if "after" in told:
+                    return
+
+        following = asyncio.ensure_future(follow())
+        await _create(api, "between")
+        etcd.kill()
+        with pytest.raises(Unavailable):
+            await _create(api, "lost")
+        assert served.core.feed.problem
+        assert (await api.list(kinds.CONFIG_MAPS, resource_version="0")).items
+        etcd.start()
+        await _create_when_possible(api, "after")
+        await asyncio.wait_for(following, 10)
+        assert told[0] == "between"
+        assert told[-1] == "after"
+        assert not served.core.feed.problem
+        shown = [each.metadata.name for each in (await api.list(kinds.CONFIG_MAPS)).items]
+        assert {"after", "before", "between"} <= set(shown)
+        await api.aclose()
+
+
+async def test_two_apiservers_are_one_cluster(pki: Pki, etcd: EtcdServer) -> None:
+    """Each sees at once what the other has acknowledged; addresses are given once; both are endpoints."""
+    async with _serving(pki, etcd) as first, _serving(pki, etcd, "10.77.0.2") as second:
+        one, two = first.connect("grpc"), second.connect("rest")
+        for number in range(10):
+            await _create(one, f"m{number}")
+            assert f"m{number}" in [each.metadata.name for each in (await two.list(kinds.CONFIG_MAPS)).items]
+        ports = [ServicePort(port=80)]
+        wanted = [
+            (
+                api,
+                Service(
+                    metadata=ObjectMeta(name=f"{name}{n}", namespace="default"), spec=ServiceSpec(ports=ports)
+                ),
+            )
+            for n in range(10)
+            for name, api in (("a", one), ("b", two))
+        ]
+        created = await asyncio.gather(*(api.create(kinds.SERVICES, obj) for api, obj in wanted))
+        assert len({each.spec.clusterIP for each in created}) == 20
+        slice_ = await one.get(kinds.ENDPOINT_SLICES, "kubernetes", namespace="default")
+        assert [each.addresses for each in slice_.endpoints] == [["10.77.0.1"], ["10.77.0.2"]]
+        await one.aclose()
+        await two.aclose()
+
+
+async def test_a_restarted_apiserver_takes_watches_up_where_they_were(pki: Pki, etcd: EtcdServer) -> None:
+    """Its caches begin a little before the newest revision, so clients need no new list."""
+    async with _serving(pki, etcd) as served:
+        api = served.connect("grpc")
+        start = (await api.list(kinds.CONFIG_MAPS)).revision
+        await _create(api, "missed")
+        await api.aclose()
+    async with _serving(pki, etcd) as served:
+        api = served.connect("grpc")
+        async with asyncio.timeout(10):
+            async for batch in api.watch(kinds.CONFIG_MAPS, resource_version=str(start)):
+                if batch:
+                    assert batch[0].object
+                    assert batch[0].object.metadata.name == "missed"
+                    break
+        await api.aclose()

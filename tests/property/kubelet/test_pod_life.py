@@ -1,0 +1,140 @@
+"""Whatever happens to a pod, in whatever order: what always holds."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from kubelet.core.life import Stage
+from tests.support.builders import container, pod
+from tests.support.pod_life import PodRun
+
+POLICIES = st.sampled_from(["Always", "OnFailure", "Never"])
+INITS = st.sampled_from([(), ("init",), ("side",), ("init", "side"), ("side", "init", "other")])
+STEPS = st.lists(
+    st.tuples(
+        st.sampled_from(
+            [
+                "finish",
+                "finish",
+                "finish",
+                "fail",
+                "lose",
+                "exit",
+                "crash",
+                "sandbox",
+                "time",
+                "sync",
+                "restart",
+                "delete",
+                "vanish",
+            ]
+        ),
+        st.integers(0, 7),
+    ),
+    max_size=40,
+)
+_NAMES = ("main", "more", "init", "side", "other")
+
+
+def make(policy: str, inits: tuple[str, ...]) -> PodRun:
+    spec = [container(name, restartPolicy="Always" if name == "side" else "") for name in inits]
+    return PodRun(
+        pod(
+            containers=[container("main"), container("more")],
+            initContainers=spec,
+            restartPolicy=policy,
+            meta_fields={"generation": 1},
+        ),
+        check=holds,
+    )
+
+
+def holds(it: PodRun) -> None:
+    """Check what must hold after every single step."""
+    counts = Counter(it.running())
+    assert all(count == 1 for count in counts.values()), f"two of one name run: {counts}"
+    if it.life.stage is not Stage.SYNCING:
+        starts = [key for key in it.pending if key.startswith("start/") and key not in it.cancelled]
+        assert not starts, "something is started in a pod that is on its way out"
+    if it.deleted:
+        assert not it.running() or it.life.stage is Stage.TERMINATING, "the object went before its containers"
+        assert it.clean, "the object went before its volumes"
+    phases = [status.phase for status in it.statuses]
+    terminal = next(
+        (index for index, phase in enumerate(phases) if phase in {"Succeeded", "Failed"}), len(phases)
+    )
+    assert len(set(phases[terminal:])) <= 1, f"a terminal phase was left: {phases}"
+    mains = {name for name in it.running() if name in {"main", "more"}}
+    init_runs = {name for name in it.running() if name in {"init", "other"}}
+    assert not (mains and init_runs), "main containers run beside an init container"
+
+
+def step(it: PodRun, what: str, number: int) -> None:
+    keys = list(it.pending)
+    key = keys[number % len(keys)] if keys else ""
+    match what:
+        case "finish" if key:
+            it.finish(key)
+        case "fail" if key:
+            it.finish(key, fail=True)
+        case "lose" if key and key in it.cancelled:
+            it.finish(key, effect=False)
+        case "exit":
+            it.exit(_NAMES[number % len(_NAMES)])
+        case "crash":
+            it.exit(_NAMES[number % len(_NAMES)], code=1)
+        case "sandbox":
+            it.kill_sandbox()
+        case "time":
+            it.pass_time(10.0 ** (number % 4))
+        case "sync":
+            it.sync()
+        case "restart":
+            it.start()
+        case "delete" if it.in_api:
+            it.delete(number)
+        case "vanish" if it.in_api and number == 7:
+            it.vanish()
+
+
+@settings(max_examples=300, deadline=None)
+@given(POLICIES, INITS, STEPS)
+def test_invariants_hold_and_a_deleted_pod_leaves_nothing(policy, inits, steps):
+    """No sequence breaks a rule, and a deletion always ends with nothing left, in the runtime and in the API."""
+    it = make(policy, inits)
+    for what, number in steps:
+        step(it, what, number)
+    if it.in_api:
+        it.delete()
+    it.settle()
+    assert it.life.stage is Stage.FINISHED
+    assert not it.containers
+    assert not it.sandboxes
+    assert not it.in_api
+
+
+@settings(max_examples=200, deadline=None)
+@given(POLICIES, INITS, STEPS)
+def test_a_pod_that_may_run_runs_in_the_end(policy, inits, steps):
+    """Once everything works again, a pod that has not ended has all its containers running."""
+    it = make(policy, inits)
+    for what, number in steps:
+        if what not in {"delete", "vanish"}:
+            step(it, what, number)
+    for _ in range(4):
+        it.settle()
+        for name in ("init", "other"):
+            if name in it.running():
+                it.exit(name)
+    if it.life.stage is Stage.SYNCING:
+        wanted = {"main", "more"} | {name for name in inits if name == "side"}
+        over = {name for name in ("main", "more") if policy != "Always" and name not in it.running()}
+        assert set(it.running()) == wanted - over
+        if policy == "Always":
+            assert not over
+    else:
+        assert it.pod.status.phase in {"Succeeded", "Failed"}
+        assert not it.running()

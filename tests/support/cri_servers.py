@@ -1,0 +1,261 @@
+"""CRI servers as real processes, and what tests ask of them.
+
+The hollow runtime is told by annotations how a container behaves, dockershim by a command: `Behaviour` has both.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import grpc
+import grpc.aio
+
+from machinery.pb import cri_pb2 as cri
+from machinery.wire.services import Stub, unix_channel
+
+POD_CIDR = "10.88.5.0/24"
+IMAGE = "busybox:1.36"
+START_S = 20.0
+CALL_S = 40.0
+_numbers = itertools.count(1)
+
+
+@dataclass(frozen=True, slots=True)
+class Behaviour:
+    """What a container does, for both kinds of runtime."""
+
+    script: str  # sh -c, in a real container
+    hollow: dict[str, str] = field(default_factory=dict)  # what the simulated one is told
+    memory_bytes: int = 0
+
+
+SLEEPS = Behaviour("trap 'exit 0' TERM; while :; do sleep 0.05; done")
+DEAF = Behaviour("trap '' TERM; while :; do sleep 0.05; done", {"ignore-term": "true"})
+DONE = Behaviour("echo done", {"exit-after": "100ms"})
+FAILS = Behaviour("exit 3", {"exit-after": "100ms", "exit-code": "3"})
+GREEDY = Behaviour("tail /dev/zero", {"oom-after": "100ms"}, memory_bytes=16 * 2**20)
+NO_SUCH_COMMAND = Behaviour("", {"start-error": 'exec: "/no/such/command": no such file or directory'})
+SHORT = Behaviour("sleep 1.5", {"exit-after": "1500ms"})
+
+
+class CriServer:
+    """One server process with a folder of its own; it can be killed and started again on the same state."""
+
+    def __init__(self, kind: str, folder: Path, namespace: str = "") -> None:
+        self.kind = kind
+        self.folder = folder
+        self.namespace = namespace
+        self.cluster = f"test-{folder.name}"
+        self.socket = folder / "cri.sock"
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def log(self) -> Path:
+        """What the process says."""
+        return self.folder / "server.log"
+
+    @property
+    def pid(self) -> int:
+        """The process."""
+        assert self._process is not None
+        return self._process.pid
+
+    def start(self) -> None:
+        """Start the process and return when it listens."""
+        flags = [f"--socket={self.socket}", f"--state-dir={self.folder / 'state'}"]
+        command = [sys.executable, "-m", self.kind, *flags]
+        if self.kind == "dockershim":
+            command += [f"--cluster={self.cluster}", "--node=node-1"]
+            command = [
+                "nsenter",
+                f"--net=/run/netns/{self.namespace}",
+                *command,
+            ]  # keeps /sys, unlike ip netns exec
+        self.socket.unlink(missing_ok=True)
+        with self.log.open("ab") as log:
+            self._process = subprocess.Popen(command, stdout=log, stderr=log)
+        self._wait_listening()
+
+    def kill(self) -> None:
+        """End the process with SIGKILL."""
+        assert self._process is not None
+        self._process.kill()
+        self._process.wait(10)
+
+    def stop(self) -> int:
+        """End the process in good order and give its exit code."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGTERM)
+        return self._process.wait(15)
+
+    def _wait_listening(self) -> None:
+        assert self._process is not None
+        deadline = time.monotonic() + START_S
+        while not self.socket.exists():
+            if self._process.poll() is not None or time.monotonic() > deadline:
+                raise AssertionError(f"{self.kind} did not start:\n{self.log.read_text()}")
+            time.sleep(0.01)
+
+
+@contextlib.contextmanager
+def cri_server(kind: str) -> Iterator[CriServer]:
+    """Run a server; in the end nothing of it is left."""
+    folder = Path(tempfile.mkdtemp(prefix="cri-", dir="/tmp"))
+    server = CriServer(kind, folder, f"kb-{folder.name}")
+    try:
+        if kind == "dockershim":
+            subprocess.run(["ip", "netns", "add", server.namespace], check=True)
+            subprocess.run(["ip", "-n", server.namespace, "link", "set", "lo", "up"], check=True)
+        server.start()
+        yield server
+    finally:
+        with contextlib.suppress(ProcessLookupError, AssertionError):
+            server.stop()
+        if kind == "dockershim":
+            purge(server)
+            subprocess.run(["ip", "netns", "del", server.namespace], check=True)
+        print(server.log.read_text())
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def purge(server: CriServer) -> None:
+    """Remove every container of a dockershim, as `kubarium down` does."""
+    command = [sys.executable, "-m", "dockershim", "--purge", f"--cluster={server.cluster}"]
+    subprocess.run(command, check=True)
+
+
+class Cri:
+    """A client of a server, with the few steps that most tests share."""
+
+    def __init__(self, server: CriServer, channel: grpc.aio.Channel) -> None:
+        services = cri.DESCRIPTOR.services_by_name
+        self.server = server
+        self.runtime: Any = Stub(channel, services["RuntimeService"], "runtime.v1.RuntimeService")
+        self.images: Any = Stub(channel, services["ImageService"], "runtime.v1.ImageService")
+
+    @property
+    def is_real(self) -> bool:
+        """Whether containers are real ones."""
+        return self.server.kind == "dockershim"
+
+    async def call(self, method: str, **fields: Any) -> Any:
+        """Call an RPC of RuntimeService by its name."""
+        rpc = getattr(self.runtime, method)
+        return await rpc(getattr(cri, f"{method}Request")(**fields), timeout=CALL_S, wait_for_ready=True)
+
+    async def use_pod_range(self, pod_cidr: str = POD_CIDR) -> None:
+        """Tell the node's pod range."""
+        config = cri.RuntimeConfig(network_config=cri.NetworkConfig(pod_cidr=pod_cidr))
+        await self.call("UpdateRuntimeConfig", runtime_config=config)
+
+    async def have_image(self, name: str = IMAGE) -> None:
+        """Make sure that an image is here."""
+        spec = cri.ImageSpec(image=name)
+        status = await self.images.ImageStatus(
+            cri.ImageStatusRequest(image=spec), timeout=CALL_S, wait_for_ready=True
+        )
+        if not status.image.id:
+            await self.images.PullImage(cri.PullImageRequest(image=spec), timeout=CALL_S)
+
+    def sandbox_config(self, behaviour: Behaviour = SLEEPS, **fields: Any) -> Any:
+        """Describe a sandbox that nobody else has, whose container `main` behaves so."""
+        number = f"{os.getpid()}-{next(_numbers)}"
+        prefix = "hollow.kubarium.dev/main."
+        meta = cri.PodSandboxMetadata(name=f"pod-{number}", namespace="default", uid=f"uid-{number}")
+        base = {
+            "metadata": meta,
+            "hostname": meta.name,
+            "log_directory": str(self.server.folder / "logs" / meta.uid),
+            "labels": {"app": "test", "io.kubernetes.pod.uid": meta.uid},
+            "annotations": {f"{prefix}{key}": value for key, value in behaviour.hollow.items()},
+        }
+        return cri.PodSandboxConfig(**{**base, **fields})
+
+    def container_config(self, behaviour: Behaviour = SLEEPS, name: str = "main", **fields: Any) -> Any:
+        """Describe a container."""
+        command = ["sh", "-c", behaviour.script] if behaviour.script else ["/no/such/command"]
+        limits = cri.LinuxContainerResources(memory_limit_in_bytes=behaviour.memory_bytes)
+        base = {
+            "metadata": cri.ContainerMetadata(name=name),
+            "image": cri.ImageSpec(image=IMAGE),
+            "command": command,
+            "labels": {"io.kubernetes.container.name": name},
+            "annotations": {"note": "kept"},
+            "log_path": f"{name}/0.log",
+            "linux": cri.LinuxContainerConfig(resources=limits),
+        }
+        return cri.ContainerConfig(**{**base, **fields})
+
+    async def run_sandbox(self, behaviour: Behaviour = SLEEPS, **fields: Any) -> tuple[str, Any]:
+        """Run a sandbox; gives its id and its configuration."""
+        config = self.sandbox_config(behaviour, **fields)
+        return (await self.call("RunPodSandbox", config=config)).pod_sandbox_id, config
+
+    async def create(self, sandbox: tuple[str, Any], behaviour: Behaviour = SLEEPS, **fields: Any) -> str:
+        """Create a container and give its id."""
+        config = self.container_config(behaviour, **fields)
+        made = await self.call(
+            "CreateContainer", pod_sandbox_id=sandbox[0], config=config, sandbox_config=sandbox[1]
+        )
+        return str(made.container_id)
+
+    async def run(self, behaviour: Behaviour = SLEEPS, **fields: Any) -> tuple[str, str]:
+        """Run a container in a sandbox of its own; gives the ids of both."""
+        sandbox = await self.run_sandbox(behaviour)
+        container = await self.create(sandbox, behaviour, **fields)
+        await self.call("StartContainer", container_id=container)
+        return sandbox[0], container
+
+    async def status(self, container_id: str) -> Any:
+        """Give a container's status."""
+        return (await self.call("ContainerStatus", container_id=container_id)).status
+
+    async def sandbox_status(self, sandbox_id: str) -> Any:
+        """Give a sandbox's status."""
+        return (await self.call("PodSandboxStatus", pod_sandbox_id=sandbox_id)).status
+
+    async def ended(self, container_id: str, limit_s: float = 15.0) -> Any:
+        """Wait until a container has exited, and give its status."""
+        import asyncio
+
+        async with asyncio.timeout(limit_s):
+            while (status := await self.status(container_id)).state != cri.CONTAINER_EXITED:
+                await asyncio.sleep(0.02)
+        return status
+
+    async def log_lines(self, container_id: str) -> list[str]:
+        """Read a container's log, as it is right now."""
+        return read_lines((await self.status(container_id)).log_path)
+
+
+@contextlib.asynccontextmanager
+async def connected(server: CriServer) -> AsyncIterator[Cri]:
+    """Open a client; what it leaves behind is removed in the end."""
+    async with unix_channel(str(server.socket)) as channel:
+        client = Cri(server, channel)
+        try:
+            yield client
+        finally:
+            await _remove_all(client)
+
+
+def read_lines(path: str) -> list[str]:
+    """Read a file's lines; none if it is not there yet."""
+    return Path(path).read_text().splitlines() if Path(path).exists() else []
+
+
+async def _remove_all(client: Cri) -> None:
+    for sandbox in (await client.call("ListPodSandbox")).items:
+        await client.call("RemovePodSandbox", pod_sandbox_id=sandbox.id)

@@ -1,0 +1,169 @@
+"""A whole kubelet in the test's own process, over a hollow runtime on a unix socket and an API in memory."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, cast
+
+import msgspec
+
+from hollow.image_service import ImageService
+from hollow.runtime_service import RuntimeService
+from hollow.world import World
+from kubelet.app import Kubelet
+from kubelet.config import KubeletConfig
+from machinery.model.k8s.core_v1 import Event, Node, NodeSpec, Pod
+from machinery.model.k8s.meta_v1 import ObjectMeta
+from machinery.model.resources import EVENTS, NODES, PODS, Resource
+from machinery.pb import cri_pb2 as cri
+from machinery.process.logging import Log
+from machinery.process.run import Process
+from machinery.process.server import grpc_server
+from machinery.wire.services import handler, unix_channel
+from tests.support.builders import changed
+from tests.support.memory_api import MemoryServer
+
+NODE = "node-1"
+SCALE = 20.0
+HELD = "tests.kubarium.dev/held"  # the API in memory removes what is being deleted at once, unless held
+
+
+@dataclass(slots=True)
+class Rig:
+    """What a test works with."""
+
+    server: MemoryServer
+    world: World
+    kubelet: Kubelet
+    api: Any
+    stop: Callable[[], Any] = field(default=lambda: None)
+
+    async def create(self, pod: Pod) -> Pod:
+        """Create a pod that is bound to the node."""
+        pod = changed(pod, spec__nodeName=NODE, metadata__finalizers=[HELD])
+        return await self.api.create(PODS, pod)
+
+    async def delete(self, name: str, *, grace_s: int = 30) -> None:
+        """Ask for a pod's deletion, as the apiserver does."""
+        key = (str(PODS), "default", name)
+        before = self.server.objects[key]
+        meta = {
+            **before["metadata"],
+            "deletionTimestamp": "2026-01-01T00:00:00Z",
+            "deletionGracePeriodSeconds": grace_s,
+        }
+        self.server.write(key, before, {**before, "metadata": meta})
+
+    def remove(self, name: str) -> None:
+        """Take a pod out of the API."""
+        key = (str(PODS), "default", name)
+        self.server.write(key, self.server.objects[key], None)
+
+    async def pod(self, name: str) -> Pod:
+        """Read a pod."""
+        return cast("Pod", await self.api.get(PODS, name, namespace="default"))
+
+    async def until(self, name: str, holds: Callable[[Pod], Any], *, limit_s: float = 10.0) -> Pod:
+        """Wait (wall seconds) until a pod is as it should be."""
+        try:
+            async with asyncio.timeout(limit_s):
+                while not holds(pod := await self.pod(name)):
+                    await asyncio.sleep(0.01)
+                return pod
+        except TimeoutError:
+            raise AssertionError(msgspec.json.encode((await self.pod(name)).status).decode()) from None
+
+    async def until_true(self, holds: Callable[[], Any], *, limit_s: float = 10.0) -> None:
+        """Wait (wall seconds) until something holds."""
+        async with asyncio.timeout(limit_s):
+            while not holds():
+                await asyncio.sleep(0.01)
+
+    async def events(self, name: str) -> list[tuple[str, str]]:
+        """Give reason and message of the events about a pod."""
+        listing = await self.api.list(cast("Resource[Event]", EVENTS))
+        found = [event for event in listing.items if event.involvedObject.name == name]
+        return [(event.reason, event.message) for event in found]
+
+    def containers(self, name: str = "") -> list[Any]:
+        """Give the containers in the runtime, by name, the oldest first."""
+        return [
+            container
+            for container in self.world.containers.values()
+            if name in {"", container.config.metadata.name}
+        ]
+
+
+@asynccontextmanager
+async def hollow_runtime(folder: Path, process: Process) -> AsyncIterator[World]:
+    """Serve CRI on a unix socket while inside."""
+    services = cri.DESCRIPTOR.services_by_name
+    world = World(process.clock, process.tasks, "")
+    world.configure(pod_cidr="10.77.0.0/24")
+    handlers = [
+        handler(services["RuntimeService"], "runtime.v1.RuntimeService", RuntimeService(world)),
+        handler(services["ImageService"], "runtime.v1.ImageService", ImageService(world, 0)),
+    ]
+    server = grpc_server([f"unix:{folder}/cri.sock"], None, handlers)
+    await server.start()
+    try:
+        yield world
+    finally:
+        await server.stop(None)
+
+
+@asynccontextmanager
+async def running_kubelet(folder: Path, server: MemoryServer, process: Process) -> AsyncIterator[Kubelet]:
+    """Run a kubelet while inside; leaving is what SIGTERM does."""
+    config = cast("KubeletConfig", process.config)
+    channel = unix_channel(f"{folder}/cri.sock")
+    kubelet = Kubelet(config, process, server.api("kubelet"), channel)
+    running = asyncio.ensure_future(kubelet.run())
+    try:
+        yield kubelet
+    finally:
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+        await channel.close()
+    if not running.cancelled() and (error := running.exception()):
+        raise error
+
+
+@asynccontextmanager
+async def process_for(folder: Path, **flags: Any) -> AsyncIterator[Process]:
+    """Give a process for a kubelet, with its TaskGroup."""
+    config = KubeletConfig(
+        server="memory",
+        node_name=NODE,
+        node_ip="192.0.2.7",
+        cri_socket=f"{folder}/cri.sock",
+        root_dir=f"{folder}/kubelet",
+        cpu="2",
+        memory="4Gi",
+        time_scale=flags.pop("time_scale", SCALE),
+        profile="fast",
+        **flags,
+    )
+    async with asyncio.TaskGroup() as tasks:
+        yield Process("kubelet", config, Log("kubelet", "error"), tasks)
+        for task in list(tasks._tasks):
+            task.cancel()
+
+
+@asynccontextmanager
+async def rig(folder: Path, **flags: Any) -> AsyncIterator[Rig]:
+    """Give a kubelet whose node is registered."""
+    server = MemoryServer()
+    api = server.api()
+    (folder / "kubelet").mkdir()
+    await api.create(NODES, Node(metadata=ObjectMeta(name=NODE), spec=NodeSpec(podCIDR="10.77.0.0/24")))
+    async with (
+        process_for(folder, **flags) as process,
+        hollow_runtime(folder, process) as world,
+        running_kubelet(folder, server, process) as kubelet,
+    ):
+        yield Rig(server, world, kubelet, api)

@@ -1,0 +1,46 @@
+"""The gRPC door's bytes are those of the protobuf library."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from apiserver.request import ListReply, ObjectReply, SharedEvent
+from apiserver.services import frames
+from machinery.client.api import EventType
+from machinery.pb import resources_pb2 as pb
+
+_REPLIES = st.builds(
+    ObjectReply, json=st.binary(max_size=300), uid=st.text(max_size=40), revision=st.integers(0, 2**63 - 1)
+)
+
+
+def _object(reply: ObjectReply) -> pb.Object:
+    return pb.Object(uid=reply.uid, revision=reply.revision, json=reply.json)
+
+
+@given(reply=_REPLIES)
+def test_an_object_is_written_as_the_library_writes_it(reply: ObjectReply) -> None:
+    """Byte for byte."""
+    assert frames.object_reply(reply) == _object(reply).SerializeToString()
+
+
+@given(items=st.lists(_REPLIES, max_size=4), revision=st.integers(0, 2**63 - 1), more=st.text(max_size=20))
+def test_a_list_is_read_as_it_was_meant(items: list[ObjectReply], revision: int, more: str) -> None:
+    """Every item, the revision, the token and the rest."""
+    read = pb.ObjectList.FromString(frames.object_list(ListReply("v1", "Pod", items, revision, more, 3)))
+    wanted = pb.ObjectList(
+        revision=revision, items=map(_object, items), remaining_item_count=3, **{"continue": more}
+    )
+    assert read == wanted
+
+
+@given(reply=_REPLIES, kind=st.sampled_from(list(EventType)))
+def test_a_batch_is_read_as_it_was_meant(reply: ObjectReply, kind: EventType) -> None:
+    """Events keep their order and type; each is encoded once, however many watchers get it."""
+    event = SharedEvent(kind, reply.json, reply.uid, reply.revision)
+    read = pb.WatchBatch.FromString(frames.batch([event, event]))
+    assert [(pb.WatchEvent.Type.Name(each.type), each.object) for each in read.events] == [
+        (kind.name, _object(reply))
+    ] * 2
+    assert event.frame(frames.DOOR, lambda _event: b"never") == frames.batch([event])

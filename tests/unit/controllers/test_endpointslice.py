@@ -1,0 +1,230 @@
+"""EndpointSlices: https://kubernetes.io/docs/concepts/services-networking/endpoint-slices/."""
+
+import msgspec
+import pytest
+from msgspec.structs import replace
+
+from controllers.core.actions import Create, Delete, Patch
+from controllers.core.endpointslice import MANAGED_BY, MANAGER, MOST, SERVICE_NAME, TRIGGER_TIME, plan
+from machinery.model.k8s.core_v1 import (
+    ContainerPort,
+    PodCondition,
+    PodIP,
+    Service,
+    ServicePort,
+    ServiceSpec,
+)
+from tests.support import builders
+from tests.support.builders import changed, meta
+from tests.support.controllers import CREATED, at, merged, moment, of_type, owner
+
+ZONES = {"node-1": "zone-a", "node-2": ""}
+
+
+def service(*ports, **spec):
+    ports = ports or (ServicePort(name="http", port=80, protocol="TCP", targetPort=8080),)
+    fields = {"selector": {"app": "web"}, "clusterIP": "10.96.0.10", "ipFamilies": ["IPv4"]} | spec
+    metadata = meta("web", "default", labels={"tier": "front"}, creationTimestamp=CREATED)
+    return Service(metadata=metadata, spec=ServiceSpec(ports=list(ports), **fields))
+
+
+def pod(number=1, *, ready=True, node="node-1", ip=None, **fields):
+    condition = PodCondition(type="Ready", status=str(ready), lastTransitionTime=fields.pop("since", at(-60)))
+    made = builders.pod(f"web-{number}", node=node, phase="Running", conditions=[condition], **fields)
+    address = f"10.244.{number // 250}.{number % 250 + 1}" if ip is None else ip
+    ips = [PodIP(ip=address)] if address else []
+    return changed(made, status__podIP=address, status__podIPs=ips)
+
+
+def plan_for(svc, pods, slices=()):
+    return plan(svc, pods, slices, ZONES, moment())
+
+
+def applied(made, slices=()):
+    """Give the slices after a plan."""
+    by_name = {slice_.metadata.name: slice_ for slice_ in slices}
+    for number, create in enumerate(of_type(made, Create)):
+        name = f"{create.object.metadata.generateName}{len(by_name):03d}{number}"
+        by_name[name] = changed(create.object, metadata__name=name, metadata__uid=f"uid-{name}")
+    for patch in of_type(made, Patch):
+        old = msgspec.to_builtins(by_name[patch.name])
+        by_name[patch.name] = msgspec.convert(merged(old, patch.patch), type(by_name[patch.name]))
+    for delete in of_type(made, Delete):
+        del by_name[delete.name]
+    return list(by_name.values())
+
+
+def addresses(slices):
+    return sorted(endpoint.addresses[0] for slice_ in slices for endpoint in slice_.endpoints)
+
+
+def test_a_slice_tells_everything_about_its_endpoints():
+    """Labels, owner, ports, conditions, node, zone and the pod itself."""
+    svc = service()
+    [create] = of_type(plan_for(svc, [pod()]), Create)
+    slice_ = create.object
+    assert slice_.metadata.generateName == "web-"
+    assert slice_.metadata.labels == {"tier": "front", SERVICE_NAME: "web", MANAGED_BY: MANAGER}
+    assert slice_.metadata.ownerReferences == [owner(svc)]
+    assert slice_.addressType == "IPv4"
+    assert [(port.name, port.protocol, port.port) for port in slice_.ports] == [("http", "TCP", 8080)]
+    [endpoint] = slice_.endpoints
+    assert endpoint.addresses == ["10.244.0.2"]
+    assert (endpoint.nodeName, endpoint.zone) == ("node-1", "zone-a")
+    reference = endpoint.targetRef
+    assert (reference.kind, reference.namespace, reference.name) == ("Pod", "default", "web-1")
+
+
+@pytest.mark.parametrize(
+    ("ready", "terminating", "publish", "expected"),
+    [
+        (True, False, False, (True, True, False)),
+        (False, False, False, (False, False, False)),
+        (True, True, False, (False, True, True)),
+        (False, True, False, (False, False, True)),
+        (False, False, True, (True, False, False)),
+        (True, True, True, (True, True, True)),
+    ],
+)
+def test_ready_serving_and_terminating(ready, terminating, publish, expected):
+    """https://kubernetes.io/docs/concepts/services-networking/endpoint-slices/#conditions."""
+    marks = {"deletionTimestamp": CREATED} if terminating else {}
+    made = plan_for(service(publishNotReadyAddresses=publish), [pod(ready=ready, meta_fields=marks)])
+    conditions = of_type(made, Create)[0].object.endpoints[0].conditions
+    assert (conditions.ready, conditions.serving, conditions.terminating) == expected
+
+
+@pytest.mark.parametrize(
+    "left_out",
+    [
+        pod(ip=""),
+        changed(pod(), status__phase="Succeeded"),
+        changed(pod(), status__phase="Failed"),
+        pod(node="gone"),
+    ],
+)
+def test_who_is_no_endpoint(left_out):
+    """No address, ended, or on a node that is not there (yet)."""
+    [create] = of_type(plan_for(service(), [left_out]), Create)
+    assert create.object.endpoints == []
+
+
+def test_a_named_port_is_looked_up_in_each_pod():
+    """Pods that name different numbers go into different slices; a pod without it has no port."""
+    svc = service(ServicePort(name="http", port=80, targetPort="web"))
+    one = pod(1, containers=[builders.container(ports=[ContainerPort(containerPort=81, name="web")])])
+    other = pod(2, containers=[builders.container(ports=[ContainerPort(containerPort=82, name="web")])])
+    sidecar = builders.container(restartPolicy="Always", ports=[ContainerPort(containerPort=83, name="web")])
+    third = pod(3, initContainers=[sidecar])
+    wrong = [ContainerPort(containerPort=84, name="web", protocol="UDP")]
+    fourth = pod(4, containers=[builders.container(ports=wrong)])
+    created = of_type(plan_for(svc, [one, other, third, fourth]), Create)
+    numbers = sorted(tuple(port.port for port in create.object.ports) for create in created)
+    assert numbers == [(), (81,), (82,), (83,)]
+
+
+def test_a_service_without_a_selector_is_not_ours():
+    """Neither is an ExternalName."""
+    assert plan_for(service(selector={}), [pod()]).actions == ()
+    assert plan_for(service(type="ExternalName"), [pod()]).actions == ()
+
+
+def test_a_headless_service_is_marked_and_may_have_no_ports():
+    """Names of pods go along where the subdomain is the Service's."""
+    svc = changed(service(clusterIP="None"), spec__ports=[])
+    named = pod(hostname="web-0", subdomain="web")
+    [create] = of_type(plan_for(svc, [named]), Create)
+    assert create.object.metadata.labels["service.kubernetes.io/headless"] == ""
+    assert create.object.ports == []
+    assert create.object.endpoints[0].hostname == "web-0"
+
+
+def test_a_service_without_pods_has_one_empty_slice():
+    """And keeps it; its first pod goes into it."""
+    slices = applied(plan_for(service(), []))
+    assert [slice_.endpoints for slice_ in slices] == [[]]
+    assert plan_for(service(), [], slices).actions == ()
+    made = plan_for(service(), [pod()], slices)
+    assert [type(write) for write in of_type(made, object)] == [Patch]
+    [after] = applied(made, slices)
+    assert addresses([after]) == ["10.244.0.2"]
+    assert [port.port for port in after.ports] == [8080]
+
+
+def test_a_hundred_endpoints_fill_a_slice():
+    """The rest goes into another."""
+    slices = applied(plan_for(service(), [pod(number) for number in range(230)]))
+    assert sorted(len(slice_.endpoints) for slice_ in slices) == [30, MOST, MOST]
+
+
+def test_a_new_pod_goes_where_it_fits():
+    """One patch, no new slice, and full ones are not touched."""
+    pods = [pod(number) for number in range(130)]
+    slices = applied(plan_for(service(), pods))
+    made = plan_for(service(), [*pods, pod(200)], slices)
+    [patch] = of_type(made, object)
+    assert isinstance(patch, Patch)
+    assert len(patch.patch["endpoints"]) == 31
+
+
+def test_a_change_stays_in_its_slice():
+    """Only the slice with the pod is written."""
+    pods = [pod(number) for number in range(150)]
+    slices = applied(plan_for(service(), pods))
+    pods[3] = pod(3, ready=False)
+    [patch] = of_type(plan_for(service(), pods, slices), object)
+    assert sum(not item["conditions"]["ready"] for item in patch.patch["endpoints"]) == 1
+
+
+def test_what_is_written_anyway_takes_the_new_ones():
+    """A pod replaced by another is one write."""
+    pods = [pod(number) for number in range(100)]
+    slices = applied(plan_for(service(), pods))
+    made = plan_for(service(), [*pods[1:], pod(150)], slices)
+    assert [type(write) for write in of_type(made, object)] == [Patch]
+
+
+def test_a_second_copy_of_an_endpoint_is_taken_out():
+    """As after a create whose outcome was unknown."""
+    [one] = applied(plan_for(service(), [pod()]))
+    twin = changed(one, metadata__name="twin", metadata__uid="uid-twin")
+    after = applied(plan_for(service(), [pod()], [one, twin]), [one, twin])
+    assert addresses(after) == ["10.244.0.2"]
+
+
+def test_slices_of_others_are_left_alone():
+    """A user's own slice of the Service stays as it is."""
+    [ours] = applied(plan_for(service(), [pod()]))
+    theirs = changed(ours, metadata__name="own", metadata__labels={SERVICE_NAME: "web"})
+    assert plan_for(service(), [pod()], [ours, theirs]).actions == ()
+
+
+def test_labels_follow_the_service():
+    """A label that it has no more goes, reserved ones stay."""
+    [slice_] = applied(plan_for(service(), [pod()]))
+    relabelled = changed(service(), metadata__labels={"tier": "back"})
+    [patch] = of_type(plan_for(relabelled, [pod()], [slice_]), Patch)
+    assert patch.patch["metadata"]["labels"] == {"tier": "back"}
+    assert "endpoints" not in patch.patch
+
+
+def test_the_trigger_time_is_that_of_the_first_change_not_yet_told():
+    """https://kubernetes.io/docs/reference/labels-annotations-taints/#endpoints-kubernetes-io-last-change-trigger-time."""
+    slices = applied(plan_for(service(), [pod(1, since=at(-60))]))
+    assert slices[0].metadata.annotations[TRIGGER_TIME] == CREATED
+    pods = [pod(1, since=at(-60)), pod(2, since=at(-30)), pod(3, since=at(-20))]
+    [slice_] = applied(plan_for(service(), pods, slices), slices)
+    assert slice_.metadata.annotations[TRIGGER_TIME] == at(-60)
+
+
+def test_a_service_that_is_being_deleted_gets_no_new_slices():
+    """Those that it has go with it."""
+    going = replace(service(), metadata=replace(service().metadata, deletionTimestamp=CREATED))
+    assert plan_for(going, [pod()]).actions == ()
+
+
+def test_only_addresses_of_the_services_family_count():
+    """A dual-stack pod of a single-stack Service has one address there."""
+    dual = changed(pod(), status__podIPs=[PodIP(ip="fd00::2"), PodIP(ip="10.244.0.9")])
+    [create] = of_type(plan_for(service(), [dual]), Create)
+    assert create.object.endpoints[0].addresses == ["10.244.0.9"]

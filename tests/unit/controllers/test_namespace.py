@@ -1,0 +1,86 @@
+"""The deletion of namespaces."""
+
+from controllers.core.actions import DeleteCollection, Facts, Failure, Finalize
+from controllers.core.namespace import plan
+from machinery.model.resources import CONFIG_MAPS, PODS, SECRETS
+from tests.support import builders
+from tests.support.builders import changed, meta
+from tests.support.controllers import CREATED, moment, of_type, status_of
+
+KINDS = (PODS, CONFIG_MAPS, SECRETS)
+
+
+def namespace(*, going=True, phase="Terminating", finalizers=("kubernetes",)):
+    made = changed(builders.namespace("gone"), spec__finalizers=list(finalizers), status__phase=phase)
+    return changed(made, metadata__deletionTimestamp=CREATED) if going else made
+
+
+def plan_for(subject, failure=None, **contents):
+    needs = plan(subject, KINDS, moment()).needs
+    found = {need: tuple(contents.get(need.resource.plural, ())) for need in needs}
+    return plan(subject, KINDS, moment(), Facts(collections=found, failure=failure))
+
+
+def deleted(made):
+    return [write.resource.plural for write in of_type(made, DeleteCollection)]
+
+
+def conditions(made):
+    return {item["type"]: (item["status"], item["message"]) for item in status_of(made)["conditions"]}
+
+
+def test_an_active_namespace_is_left_alone():
+    """So is one that somebody else has to finish."""
+    assert plan(namespace(going=False, phase="Active"), KINDS, moment()).actions == ()
+    assert plan(namespace(finalizers=["other"]), KINDS, moment()).actions == ()
+
+
+def test_first_it_says_terminating():
+    """Then the rest follows."""
+    assert status_of(plan(namespace(phase="Active"), KINDS, moment())) == {"phase": "Terminating"}
+
+
+def test_every_kind_is_counted_live():
+    """Before anything is decided."""
+    assert {need.resource for need in plan(namespace(), KINDS, moment()).needs} == set(KINDS)
+
+
+def test_pods_go_before_everything_else():
+    """They may need their Secrets and ConfigMaps until they end."""
+    full = {"pods": [meta("a")], "configmaps": [meta("b")], "secrets": [meta("c")]}
+    made = plan_for(namespace(), **full)
+    assert deleted(made) == ["pods"]
+    assert made.requeue_after_s == 0
+    assert deleted(plan_for(namespace(), **{**full, "pods": []})) == ["configmaps", "secrets"]
+
+
+def test_what_is_asked_for_already_is_waited_for():
+    """With conditions that say what is left, and what holds it."""
+    held = meta("a", deletionTimestamp=CREATED, finalizers=["example.com/hold"])
+    made = plan_for(namespace(), pods=[held])
+    assert deleted(made) == []
+    assert made.requeue_after_s > 0
+    told = conditions(made)
+    assert told["NamespaceContentRemaining"] == (
+        "True",
+        "Some resources are remaining: pods. has 1 resource instances",
+    )
+    assert told["NamespaceFinalizersRemaining"] == (
+        "True",
+        "Some content in the namespace has finalizers remaining: example.com/hold in 1 resource instances",
+    )
+    assert told["NamespaceDeletionContentFailure"][0] == "False"
+
+
+def test_a_deletion_that_is_refused_is_told():
+    """The server's message stands in the condition."""
+    made = plan_for(namespace(), failure=Failure("Forbidden", "not allowed"), pods=[meta("a")])
+    status, message = conditions(made)["NamespaceDeletionContentFailure"]
+    assert status == "True"
+    assert "not allowed" in message
+
+
+def test_an_empty_namespace_is_finalized():
+    """Our finalizer goes, another one stays."""
+    [finalize] = of_type(plan_for(namespace(finalizers=["kubernetes", "other"])), Finalize)
+    assert finalize.object.spec.finalizers == ["other"]

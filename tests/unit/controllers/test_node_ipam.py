@@ -1,0 +1,60 @@
+"""Pod ranges of nodes."""
+
+from controllers.core.actions import Patch
+from controllers.core.node_ipam import plan
+from tests.support import builders
+from tests.support.builders import changed
+from tests.support.controllers import events, of_type
+
+CLUSTER = "10.244.0.0/16"
+
+
+def node(name, cidr="", created="2026-01-01T00:00:00Z"):
+    made = builders.node(name, podCIDR=cidr, podCIDRs=[cidr] if cidr else [])
+    return changed(made, metadata__creationTimestamp=created)
+
+
+def ranges(nodes, cluster=CLUSTER):
+    made = plan(nodes, cluster)
+    return {write.name: write.patch["spec"]["podCIDR"] for write in of_type(made, Patch)}
+
+
+def test_each_node_gets_the_lowest_free_range():
+    """The oldest first, then by name; those that have one keep it."""
+    nodes = [node("c"), node("b", created="2025-01-01T00:00:00Z"), node("a", "10.244.1.0/24"), node("d")]
+    assert ranges(nodes) == {"b": "10.244.0.0/24", "c": "10.244.2.0/24", "d": "10.244.3.0/24"}
+
+
+def test_both_fields_are_written_at_the_revision_that_was_read():
+    """PodCIDR is the first of podCIDRs."""
+    [patch] = of_type(plan([node("a")], CLUSTER), Patch)
+    assert patch.patch["spec"] == {"podCIDR": "10.244.0.0/24", "podCIDRs": ["10.244.0.0/24"]}
+    assert patch.patch["metadata"]["resourceVersion"] == "1"
+
+
+def test_ranges_of_other_sizes_are_not_overlapped():
+    """A user may have given a node a wider or a narrower one."""
+    nodes = [node("wide", "10.244.0.0/23"), node("narrow", "10.244.2.128/25"), node("new")]
+    assert ranges(nodes) == {"new": "10.244.3.0/24"}
+
+
+def test_a_range_outside_of_the_clusters_takes_nothing():
+    """It is the user's business."""
+    assert ranges([node("own", "192.168.0.0/24"), node("new")]) == {"new": "10.244.0.0/24"}
+
+
+def test_without_a_range_left_an_event_says_so():
+    """And a node that goes makes room."""
+    nodes = [node("a", "10.244.0.0/24"), node("b", "10.244.1.0/24"), node("new")]
+    assert ranges(nodes, "10.244.0.0/23") == {}
+    assert events_of(nodes) == [("Normal", "CIDRNotAvailable", "Node new status is now: CIDRNotAvailable")]
+    assert ranges(nodes[1:], "10.244.0.0/23") == {"new": "10.244.0.0/24"}
+
+
+def events_of(nodes):
+    return events(plan(nodes, "10.244.0.0/23"))
+
+
+def test_nothing_is_written_where_everybody_has_one():
+    """A second look writes nothing."""
+    assert plan([node("a", "10.244.0.0/24")], CLUSTER).actions == ()

@@ -1,0 +1,289 @@
+"""The life of a pod, stimulus by stimulus."""
+
+from __future__ import annotations
+
+from kubelet.core.admission import Rejection
+from kubelet.core.instructions import (
+    ActionEnded,
+    Cancel,
+    KillContainer,
+    PodGone,
+    PodSeen,
+    Problem,
+    Run,
+    RuntimeSeen,
+    Shorten,
+    WriteStatus,
+)
+from kubelet.core.life import Stage
+from kubelet.core.observed import ObservedPod
+from kubelet.core.pod_lifecycle import begin, begin_unknown, handle
+from machinery.model.k8s.core_v1 import ExecAction, Lifecycle, LifecycleHandler
+from tests.support.builders import changed, container, pod
+from tests.support.pod_life import AROUND, START_S, PodRun, ended, run, sandbox, seen
+
+SIDECARS = [container(name, restartPolicy="Always") for name in ("a", "b")]
+
+
+def running(spec=None) -> PodRun:
+    it = PodRun(spec or pod())
+    it.settle()
+    assert "main" in it.running()
+    it.log.clear()
+    return it
+
+
+def test_from_nothing_to_running():
+    """A sandbox, then the container, and the status says so."""
+    it = PodRun(pod())
+    it.settle()
+    assert it.log == ["sandbox", "start/main"]
+    assert it.pod.status.phase == "Running"
+
+
+def test_a_deletion_goes_step_by_step_to_nothing():
+    """Kill, stop the sandbox, clean up, delete the object, remove what is left, forget."""
+    it = running()
+    it.delete()
+    it.settle()
+    assert it.log == [
+        "kill/main-0",
+        "stop/sandbox-0",
+        "clean-up",
+        "delete",
+        "remove/main-0",
+        "remove/sandbox-0",
+        "forget",
+    ]
+
+
+def test_a_kill_carries_the_hook_and_the_deadline():
+    """PreStop is in the same action as the stop: it cannot come later."""
+    hook = LifecycleHandler(exec=ExecAction(command=["bye"]))
+    it = running(pod(containers=[container(lifecycle=Lifecycle(preStop=hook))]))
+    it.delete(grace_s=7)
+    kill = it.killed[-1]
+    assert kill.pre_stop == hook
+    assert (kill.deadline.since_s, kill.deadline.grace_s) == (it.now_s, 7)
+    assert kill.kill.message == "Stopping container main"
+
+
+def test_sidecars_end_after_the_main_container_backwards():
+    """One after the other, within the one grace period."""
+    it = running(pod(initContainers=SIDECARS))
+    it.delete()
+    it.settle()
+    assert [key for key in it.log if key.startswith("kill/")] == ["kill/main-0", "kill/b-0", "kill/a-0"]
+    assert len({action.deadline for action in it.killed}) == 1
+
+
+def test_starts_are_given_up_when_the_pod_is_deleted():
+    """What is being started is cancelled; the pod waits for its end before it goes on."""
+    it = PodRun(pod())
+    it.finish("sandbox")
+    it.delete()
+    assert it.cancelled == {"start/main"}
+    assert it.life.stage is Stage.TERMINATING
+    it.finish("start/main")  # it was too late: the container runs
+    assert "kill/main-0" in it.pending
+
+
+def test_less_grace_shortens_a_kill_on_its_way():
+    """A second deletion with a shorter grace period reaches the kill; a longer one does not."""
+    it = running()
+    it.delete(grace_s=60)
+    it.delete(grace_s=600)
+    assert it.pending["kill/main-0"].deadline.grace_s == 60
+    it.delete(grace_s=2)
+    assert it.pending["kill/main-0"].deadline.grace_s == 2
+
+
+def test_a_liveness_kill_comes_under_the_deletion_s_deadline():
+    """A kill that began for another reason is over no later than the pod's."""
+    it = running(pod(terminationGracePeriodSeconds=600))
+    it.containers["main-0"] = run(hash="0")
+    it.sync()
+    assert it.pending["kill/main-0"].deadline.grace_s == 600
+    it.delete(grace_s=5)
+    assert it.pending["kill/main-0"].deadline.grace_s == 5
+
+
+def test_silence_is_no_deletion():
+    """However much time passes without news of the API, the pod goes on."""
+    it = running()
+    it.pass_time(1e6)
+    assert it.life.stage is Stage.SYNCING
+    assert it.running() == ["main"]
+
+
+def test_a_pod_that_left_the_api_is_stopped_with_its_own_grace():
+    """No status and no deletion are sent for it."""
+    it = running(pod(terminationGracePeriodSeconds=44))
+    written = len(it.statuses)
+    it.vanish()
+    assert it.killed[-1].deadline.grace_s == 44
+    it.settle()
+    assert it.life.stage is Stage.FINISHED
+    assert len(it.statuses) == written
+    assert not it.deleted
+
+
+def test_a_pod_that_only_the_runtime_knows_is_stopped_as_its_containers_remember():
+    """Grace period and preStop come from the containers' annotations."""
+    hook = LifecycleHandler(exec=ExecAction(command=["bye"]))
+    spec = pod()
+    observed = seen(spec, run(grace_s=17, pre_stop=hook))
+    _, out = handle(begin_unknown(observed, START_S), None, START_S, AROUND)
+    kill = next(each.action for each in out if isinstance(each, Run))
+    assert isinstance(kill, KillContainer)
+    assert (kill.pre_stop, kill.deadline.grace_s) == (hook, 17)
+
+
+def test_a_refused_pod_is_failed_and_never_started():
+    """The verdict is there from the start."""
+    spec = pod()
+    observed = ObservedPod(spec.metadata.uid)
+    life, out = handle(
+        begin(spec, observed, START_S, Rejection("OutOfcpu", "no room")), None, START_S, AROUND
+    )
+    assert life.stage is Stage.TERMINATED
+    status = next(each.status for each in out if isinstance(each, WriteStatus))
+    assert (status.phase, status.reason, status.message) == (
+        "Failed",
+        "OutOfcpu",
+        "Pod was rejected: no room",
+    )
+    assert [each.action.key for each in out if isinstance(each, Run)] == ["clean-up"]
+
+
+def test_a_finished_pod_of_an_earlier_kubelet_is_left_as_it_is():
+    """Nothing is started, and its status is not rewritten."""
+    it = running(pod(restartPolicy="Never"))
+    it.exit("main")
+    it.settle()
+    before = it.pod.status
+    it.statuses.clear()
+    it.log.clear()
+    it.start()
+    it.settle()
+    assert it.log == ["clean-up"]
+    assert it.pod.status == before
+
+
+def test_a_kubelet_that_starts_again_goes_on_without_a_word():
+    """Running containers are adopted: no action, no other status."""
+    it = running()
+    before = it.pod.status
+    it.start()
+    it.settle()
+    assert it.log == []
+    assert it.pod.status == before
+
+
+def test_a_failed_action_is_tried_again_later():
+    """Not at once, and its problem shows meanwhile."""
+    it = PodRun(pod())
+    it.finish("sandbox")
+    it.life, _ = handle(
+        it.life,
+        ActionEnded("start/main", it.observed(), Problem("CreateContainerConfigError", "no configmap")),
+        it.now_s,
+        AROUND,
+    )
+    it.pending.clear()
+    it.sync()
+    assert not it.pending
+    waiting = it.pod.status.containerStatuses[0].state.waiting
+    assert (waiting.reason, waiting.message) == ("CreateContainerConfigError", "no configmap")
+    assert it.pass_until_wake()
+    assert "start/main" in it.pending
+
+
+def test_a_problem_s_own_delay_counts():
+    """An image pull says itself when it makes sense to ask again."""
+    it = PodRun(pod())
+    it.finish("sandbox")
+    problem = Problem("ImagePullBackOff", "back-off", retry_after_s=80)
+    it.life, _ = handle(it.life, ActionEnded("start/main", it.observed(), problem), it.now_s, AROUND)
+    begun_s = it.now_s
+    it.pending.clear()
+    it.pass_until_wake()
+    assert 80 <= it.now_s - begun_s < 81
+
+
+def test_crash_loops_count_and_are_told_once_each():
+    """Every restart doubles the wait; each wait is one event."""
+    it = running()
+    waits = []
+    for _ in range(4):
+        it.exit("main", code=1)
+        begun_s = it.now_s
+        if "start/main" not in it.pending:
+            it.pass_until_wake()
+        waits.append(round(it.now_s - begun_s))
+        it.finish("start/main")
+    assert waits == [0, 10, 20, 40]
+    assert [record.reason for record in it.records] == ["BackOff"] * 3
+    assert it.life.observed.newest("main").restart_count == 4
+
+
+def test_one_dead_container_is_kept_beside_the_running_one():
+    """For the logs of the previous run; older ones are removed."""
+    it = running()
+    for _ in range(3):
+        it.exit("main", code=1)
+        it.settle()
+    assert sorted(it.containers) == ["main-2", "main-3"]
+
+
+def test_something_that_runs_again_is_stopped_again():
+    """A container that somebody started by hand in a finished pod is stopped."""
+    it = running(pod(restartPolicy="Never"))
+    it.exit("main")
+    it.settle()
+    assert it.life.stage is Stage.TERMINATED
+    it.feed(RuntimeSeen(seen(it.pod, run(), sandboxes=(sandbox(is_ready=False),))))
+    assert it.life.stage is Stage.TERMINATING
+    assert "kill/main-0" in it.pending
+
+
+def test_a_deadline_is_kept_by_time_alone():
+    """ActiveDeadlineSeconds wakes the life, which ends the pod."""
+    it = running(pod(activeDeadlineSeconds=100))
+    assert it.pass_until_wake()
+    it.settle()
+    assert it.now_s >= START_S + 100
+    assert (it.pod.status.phase, it.pod.status.reason) == ("Failed", "DeadlineExceeded")
+
+
+def test_a_phase_that_somebody_else_ended_ends_the_pod():
+    """An eviction by the API (phase Failed) stops the containers, and stays."""
+    it = running()
+    it.pod = changed(it.pod, status__phase="Failed", status__reason="Evicted")
+    it.feed(PodSeen(it.pod))
+    it.settle()
+    assert it.running() == []
+    assert (it.pod.status.phase, it.pod.status.reason) == ("Failed", "Evicted")
+
+
+def test_a_forced_deletion_shortens_what_is_left():
+    """The last version of the object carries the grace period of 0."""
+    it = running()
+    it.delete(grace_s=60)
+    last = changed(it.pod, metadata__deletionGracePeriodSeconds=0)
+    life, out = handle(it.life, PodGone(last), it.now_s, AROUND)
+    shortened = next(each for each in out if isinstance(each, Shorten))
+    assert shortened.deadline.grace_s == 1
+    assert not [each for each in out if isinstance(each, Cancel)]
+    assert life.stage is Stage.TERMINATING
+
+
+def test_ended_containers_do_not_hold_up_a_deletion():
+    """Where nothing runs the sandbox is stopped at once."""
+    it = running(pod(restartPolicy="Always"))
+    it.exit("main", code=1)
+    it.finish("start/main")
+    it.exit("main", code=1)  # now it waits in CrashLoopBackOff
+    it.delete()
+    assert list(it.pending) == ["stop/sandbox-0"]
+    assert ended().name == "main"

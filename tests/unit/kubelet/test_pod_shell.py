@@ -1,0 +1,273 @@
+"""The pod workers over a real hollow runtime (CRI on a unix socket) and an API in memory, 20 times as fast."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from hollow.core.life import State
+from machinery.model.k8s.core_v1 import Lifecycle, LifecycleHandler, Pod, SleepAction
+from tests.support.builders import container, pod
+from tests.support.kubelet import Rig, hollow_runtime, process_for, rig, running_kubelet
+from tests.support.memory_api import MemoryServer
+
+
+def is_ready(found: Pod) -> bool:
+    return any(each.type == "Ready" and each.status == "True" for each in found.status.conditions)
+
+
+def behaving(name: str = "web", /, containers: Any = None, **annotations: str) -> Pod:
+    """Give a pod whose simulated containers behave so: main__exit_after="1s"."""
+    texts = {
+        f"hollow.kubarium.dev/{key.replace('__', '.', 1).replace('_', '-')}": value
+        for key, value in annotations.items()
+        if "__" in key
+    }
+    spec = {key: value for key, value in annotations.items() if "__" not in key}
+    return pod(name, containers=containers, meta_fields={"annotations": texts}, **spec)
+
+
+def state_of(found: Pod, index: int = 0) -> Any:
+    statuses = found.status.containerStatuses
+    return statuses[index].state if len(statuses) > index else None
+
+
+@pytest.fixture
+async def node(tmp_path: Path) -> Any:
+    async with rig(tmp_path) as made:
+        yield made
+
+
+async def test_a_pod_becomes_ready(node: Rig):
+    """A new pod gets a sandbox, an address and a running container, and says so in the API."""
+    await node.create(pod("web"))
+    found = await node.until("web", is_ready)
+    assert found.status.phase == "Running"
+    assert found.status.podIP.startswith("10.77.0.")
+    assert found.status.containerStatuses[0].containerID.startswith("hollow://")
+    assert [reason for reason, _ in await node.events("web")][-2:] == ["Created", "Started"]
+
+
+async def test_a_deleted_pod_is_stopped_then_its_object_goes_then_all_traces(node: Rig):
+    """The object is deleted when nothing runs any more; containers and sandbox are removed after it."""
+    await node.create(pod("web"))
+    await node.until("web", is_ready)
+    await node.delete("web")
+    calls = node.kubelet.writer._api.calls
+    await node.until_true(lambda: ("delete", "pods", "web") in calls)
+    assert state_of(await node.pod("web")).terminated.reason == "Completed"
+    assert all(each.state(node.world.clock.now()) is State.EXITED for each in node.containers())
+    assert [each for each in calls if each[2] == "web"][-1] == ("delete", "pods", "web")
+    node.remove("web")
+    await node.until_true(lambda: not node.world.containers and not node.world.sandboxes)
+
+
+async def test_a_deaf_container_is_killed_at_its_grace_period(node: Rig):
+    """A container that ignores SIGTERM runs for the grace period, no shorter, and is killed then."""
+    await node.create(behaving("web", main__ignore_term="true"))
+    await node.until("web", is_ready)
+    await node.delete("web", grace_s=10)
+    found = await node.until("web", lambda p: state_of(p) and state_of(p).terminated)
+    life = node.containers()[0].record
+    assert state_of(found).terminated.exitCode == 137
+    assert 9.9 <= life.kill_s - life.term_s < 16
+
+
+async def test_a_shorter_grace_period_takes_effect_on_the_way(node: Rig):
+    """A second deletion with less grace ends the wait of the first."""
+    await node.create(behaving("web", main__ignore_term="true"))
+    await node.until("web", is_ready)
+    await node.delete("web", grace_s=600)
+    await node.until_true(lambda: node.containers()[0].record.term_s)
+    await node.delete("web", grace_s=1)
+    await node.until("web", lambda p: state_of(p) and state_of(p).terminated, limit_s=5)
+
+
+async def test_pre_stop_comes_before_the_stop_signal(node: Rig):
+    """SIGTERM is sent when preStop is over, not before."""
+    hook = Lifecycle(preStop=LifecycleHandler(sleep=SleepAction(seconds=8)))
+    await node.create(pod("web", containers=[container(lifecycle=hook)]))
+    await node.until("web", is_ready)
+    begun_s = node.world.clock.now()
+    await node.delete("web")
+    await node.until_true(lambda: node.containers()[0].record.term_s)
+    assert node.containers()[0].record.term_s - begun_s >= 8
+
+
+async def test_a_crashing_container_is_restarted_then_waits(node: Rig):
+    """The first restart is at once; then CrashLoopBackOff, with the end of the last run as lastState."""
+    await node.create(behaving("web", main__exit_after="1s", main__exit_code="3"))
+    found = await node.until(
+        "web", lambda p: state_of(p) and state_of(p).waiting and p.status.containerStatuses[0].restartCount
+    )
+    status = found.status.containerStatuses[0]
+    assert status.state.waiting.reason == "CrashLoopBackOff"
+    assert status.state.waiting.message.startswith(
+        "back-off 10s restarting failed container=main pod=web_default("
+    )
+    assert (status.restartCount, status.lastState.terminated.exitCode) == (1, 3)
+    assert found.status.phase == "Running"
+    await node.until("web", lambda p: p.status.containerStatuses[0].restartCount == 2)
+    assert ("BackOff") in [reason for reason, _ in await node.events("web")]
+    await node.until_true(lambda: len(node.containers()) <= 2)
+
+
+async def test_a_job_like_pod_succeeds_and_stays(node: Rig):
+    """RestartPolicy Never: exit 0 is Succeeded, the sandbox is stopped, the container stays for its logs."""
+    await node.create(behaving("job", main__exit_after="1s", restartPolicy="Never"))
+    await node.until("job", lambda p: p.status.phase == "Succeeded")
+    await node.until_true(lambda: not any(each.is_ready for each in node.world.sandboxes.values()))
+    assert len(node.containers()) == 1
+    assert not is_ready(await node.pod("job"))
+
+
+async def test_init_containers_come_one_after_the_other(node: Rig):
+    """The second init container starts after the first has ended, the main one after both."""
+    inits = [container("first"), container("second")]
+    await node.create(behaving("web", initContainers=inits, first__exit_after="2s", second__exit_after="2s"))
+    found = await node.until("web", is_ready)
+    first, second, main = (node.containers(name)[0] for name in ("first", "second", "main"))
+    assert second.record.started_s >= first.end.at_s
+    assert main.record.started_s >= second.end.at_s
+    assert [each.state.terminated.reason for each in found.status.initContainerStatuses] == ["Completed"] * 2
+
+
+async def test_sidecars_start_first_and_stop_last_backwards(node: Rig):
+    """Sidecars run before the main container; when it has been stopped they are stopped in reverse order."""
+    sidecars = [container(name, restartPolicy="Always") for name in ("a", "b")]
+    await node.create(behaving("web", initContainers=sidecars, main__term_after="2s", b__term_after="2s"))
+    await node.until("web", is_ready)
+    await node.delete("web")
+    await node.until_true(lambda: ("delete", "pods", "web") in node.kubelet.writer._api.calls)
+    main, a, b = (node.containers(name)[0] for name in ("main", "a", "b"))
+    assert b.record.term_s >= main.end.at_s
+    assert a.record.term_s >= b.end.at_s
+
+
+async def test_a_finished_main_container_takes_its_sidecars_along(node: Rig):
+    """A pod whose main containers have ended for good succeeds although its sidecar was running."""
+    sidecar = container("proxy", restartPolicy="Always")
+    await node.create(behaving("job", initContainers=[sidecar], restartPolicy="Never", main__exit_after="1s"))
+    found = await node.until("job", lambda p: p.status.phase == "Succeeded")
+    assert found.status.initContainerStatuses[0].state.terminated is not None
+
+
+async def test_a_command_that_does_not_start_is_an_error_of_the_container(node: Rig):
+    """A failed start shows in the status and in an event, and is tried again."""
+    await node.create(behaving("web", main__start_error="no such command"))
+    await node.until(
+        "web", lambda p: p.status.containerStatuses and p.status.containerStatuses[0].restartCount
+    )
+    found = [message for reason, message in await node.events("web") if reason == "Failed"]
+    assert "no such command" in found[0]
+
+
+async def test_a_pod_that_does_not_fit_is_refused(node: Rig):
+    """Too big for the node: Failed with OutOfcpu, and nothing is started."""
+    await node.create(pod("big", requests={"cpu": "64"}))
+    found = await node.until("big", lambda p: p.status.phase == "Failed")
+    assert found.status.reason == "OutOfcpu"
+    assert "requested: 64000" in found.status.message
+    assert not node.world.sandboxes
+
+
+async def test_the_active_deadline_ends_a_pod(node: Rig):
+    """ActiveDeadlineSeconds: the containers are stopped, the phase is Failed with DeadlineExceeded."""
+    await node.create(pod("slow", activeDeadlineSeconds=5))
+    found = await node.until("slow", lambda p: p.status.phase == "Failed")
+    assert found.status.reason == "DeadlineExceeded"
+    assert state_of(found).terminated is not None
+
+
+async def test_a_dead_sandbox_is_replaced(node: Rig):
+    """A sandbox that has died is made anew, and its containers with it."""
+    await node.create(pod("web"))
+    await node.until("web", is_ready)
+    sandbox = next(iter(node.world.sandboxes.values()))
+    node.world.stop_sandbox(sandbox)
+    found = await node.until("web", lambda p: is_ready(p) and p.status.containerStatuses[0].restartCount == 1)
+    assert found.status.phase == "Running"
+    assert "SandboxChanged" in [reason for reason, _ in await node.events("web")]
+
+
+async def test_a_deletion_during_the_start_leaves_nothing(node: Rig):
+    """A pod that is deleted while it is being started is cleaned up like any other."""
+    await node.create(pod("web"))
+    await node.until_true(lambda: node.world.sandboxes)
+    await node.delete("web", grace_s=1)
+    await node.until_true(lambda: ("delete", "pods", "web") in node.kubelet.writer._api.calls)
+    node.remove("web")
+    await node.until_true(lambda: not node.world.sandboxes and not node.world.containers)
+
+
+async def test_the_status_survives_a_lost_answer(node: Rig):
+    """A status whose write ends with an unknown outcome is read again and written if need be."""
+    failed: list[str] = []
+
+    async def lose(verb: str, resource: str, name: str) -> None:
+        if verb == "patch" and resource == "pods" and len(failed) < 2:
+            failed.append(name)
+            from machinery.model.errors import Unavailable
+
+            raise Unavailable("lost")
+
+    node.kubelet.writer._api.before_reply = lose
+    await node.create(pod("web"))
+    await node.until("web", is_ready)
+    assert len(failed) == 2
+
+
+async def test_a_kubelet_that_starts_again_finds_its_pods(tmp_path: Path):
+    """Containers keep ids and start times; statuses go on; what left the API meanwhile is stopped."""
+    server = MemoryServer()
+    (tmp_path / "kubelet").mkdir()
+    async with process_for(tmp_path) as process, hollow_runtime(tmp_path, process) as world:
+        made = Rig(server, world, None, server.api())  # type: ignore[arg-type]
+        async with running_kubelet(tmp_path, server, process):
+            await made.create(pod("stays"))
+            await made.create(pod("goes"))
+            before = await made.until("stays", is_ready)
+            await made.until("goes", is_ready)
+        assert (
+            len(
+                [each for each in world.containers.values() if each.state(world.clock.now()) is State.RUNNING]
+            )
+            == 2
+        )
+        made.remove("goes")
+        async with running_kubelet(tmp_path, server, process) as kubelet:
+            await made.until_true(lambda: len(world.containers) == 1)
+            await asyncio.sleep(0.2)
+            after = await made.pod("stays")
+            assert not [
+                call for call in kubelet.writer._api.calls if call[0] == "patch" and call[2] == "stays"
+            ]
+    assert after.status == before.status
+
+
+async def test_a_kubelet_that_cannot_reach_the_api_touches_nothing(tmp_path: Path):
+    """Without a first list of pods nobody is stopped, however long it takes."""
+    from machinery.model.errors import Unavailable
+
+    server = MemoryServer()
+    (tmp_path / "kubelet").mkdir()
+    async with process_for(tmp_path) as process, hollow_runtime(tmp_path, process) as world:
+        made = Rig(server, world, None, server.api())  # type: ignore[arg-type]
+        async with running_kubelet(tmp_path, server, process):
+            await made.create(pod("web"))
+            await made.until("web", is_ready)
+        async with running_kubelet(tmp_path, server, process) as kubelet:
+
+            async def refuse(verb: str, resource: str, _name: str) -> None:
+                if resource == "pods":
+                    raise Unavailable("cut off")
+
+            kubelet.source._informer._reflector.api.before_call = refuse
+            await asyncio.sleep(1.0)  # 20 cluster seconds
+            running = [
+                each for each in world.containers.values() if each.state(world.clock.now()) is State.RUNNING
+            ]
+            assert len(running) == 1

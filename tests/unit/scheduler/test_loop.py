@@ -1,0 +1,219 @@
+"""The whole loop against an apiserver in memory, in virtual time."""
+
+import asyncio
+from contextlib import asynccontextmanager
+
+from machinery.client.events import EventRecorder
+from machinery.model.errors import Conflict, Unavailable
+from machinery.model.log import SILENT
+from machinery.model.resources import EVENTS, NODES, PODS
+from machinery.process.metrics import Metrics
+from scheduler.binder import Binder
+from scheduler.cluster_watch import ClusterWatch
+from scheduler.loop import SchedulingLoop
+from scheduler.status_writer import StatusWriter
+from tests.support.builders import changed, node, pod
+from tests.support.memory_api import MemoryServer
+from tests.support.virtual_clock import VirtualClock
+
+
+class World:
+    def __init__(self):
+        self.clock = VirtualClock()
+        self.server = MemoryServer()
+        self.user = self.server.api("user")
+        self.api = self.server.api("scheduler")
+
+    @asynccontextmanager
+    async def scheduling(self, api=None, **fields):
+        api, clock, woken = api or self.api, self.clock, asyncio.Event()
+        watch = ClusterWatch(
+            api, scheduler_name="default-scheduler", clock=clock, log=SILENT, on_change=woken.set
+        )
+        conditions = StatusWriter(api, watch.pods.store, clock=clock, log=SILENT)
+        events = EventRecorder(api, component="default-scheduler", host="host", clock=clock)
+        loop = SchedulingLoop(
+            watch,
+            Binder(api, timeout_s=1.0, clock=clock, log=SILENT),
+            conditions,
+            events,
+            clock=clock,
+            woken=woken,
+            random=lambda: 0.0,
+            metrics=Metrics(),
+            log=SILENT,
+            **{"bindings": 10, "confirm_s": 30.0, **fields},
+        )
+        self.watch = watch
+        tasks = [asyncio.ensure_future(each.run()) for each in (watch, conditions, events)]
+        await watch.synced()
+        tasks.append(asyncio.ensure_future(loop.run()))
+        try:
+            yield loop
+        finally:
+            for task in tasks:
+                task.cancel()
+            results = await asyncio.gather(*tasks, return_exceptions=True)
+            assert all(isinstance(each, asyncio.CancelledError) for each in results), results
+
+    async def node_of(self, name="web"):
+        return (await self.user.get(PODS, name, namespace="default")).spec.nodeName
+
+    async def condition_of(self, name="web"):
+        found = (await self.user.get(PODS, name, namespace="default")).status.conditions
+        return found[0] if found else None
+
+    async def event_reasons(self):
+        return [event.reason for event in (await self.user.list(EVENTS)).items]
+
+    def binding_calls(self, api=None):
+        return [call for call in (api or self.api).calls if call[0] == "post binding"]
+
+
+async def test_a_pod_is_bound_and_told_so():
+    """Also one that was there before the scheduler."""
+    world = World()
+    await world.user.create(NODES, node())
+    await world.user.create(PODS, pod())
+    async with world.scheduling():
+        await world.user.create(PODS, pod("late"))
+        await world.clock.advance(1)
+        assert await world.node_of() == "node-1"
+        assert await world.node_of("late") == "node-1"
+        assert await world.event_reasons() == ["Scheduled", "Scheduled"]
+        assert not world.watch.snapshot.is_assumed("uid")
+        assert len(world.watch.queue) == 0
+
+
+async def test_pods_of_another_scheduler_are_left_alone():
+    """So are gated ones and those that are being deleted."""
+    world = World()
+    await world.user.create(NODES, node())
+    await world.user.create(PODS, pod(schedulerName="mine"))
+    gone = pod("gone", meta_fields={"finalizers": ["a/b"], "deletionTimestamp": "2026-01-01T00:00:00Z"})
+    await world.user.create(PODS, gone)
+    async with world.scheduling():
+        await world.clock.advance(60)
+        assert world.binding_calls() == []
+
+
+async def test_a_pod_that_fits_nowhere_is_told_and_bound_when_it_fits():
+    """The condition once, the event; then the node comes."""
+    world = World()
+    await world.user.create(NODES, node(cpu="1"))
+    await world.user.create(PODS, pod(requests={"cpu": "2"}))
+    async with world.scheduling():
+        await world.clock.advance(5)
+        condition = await world.condition_of()
+        assert (condition.status, condition.reason) == ("False", "Unschedulable")
+        assert condition.message.startswith("0/1 nodes are available: 1 Insufficient cpu. preemption: ")
+        assert await world.event_reasons() == ["FailedScheduling"]
+        await world.user.create(NODES, node("node-2"))
+        await world.clock.advance(1)
+        assert await world.node_of() == "node-2"
+        patches = [call for call in world.api.calls if call[0] == "patch" and call[1] == "pods"]
+        assert len(patches) == 1
+
+
+async def test_an_answer_that_got_lost_is_looked_up():
+    """The binding came through; it is not asked for again."""
+    world = World()
+    await world.user.create(NODES, node())
+    await world.user.create(PODS, pod())
+
+    async def lose(verb, _resource, name):
+        if verb == "post binding" and len(world.binding_calls()) == 1:
+            await world.user.patch(PODS, name, {"spec": {"nodeName": "node-1"}}, namespace="default")
+            raise Unavailable("the connection broke")
+
+    world.api.before_call = lose
+    async with world.scheduling():
+        await world.clock.advance(5)
+        assert await world.node_of() == "node-1"
+        assert len(world.binding_calls()) == 1
+        assert await world.event_reasons() == ["Scheduled"]
+
+
+async def test_a_request_that_got_lost_is_made_again():
+    """The pod was not bound, so nothing happens twice."""
+    world = World()
+    await world.user.create(NODES, node())
+    await world.user.create(PODS, pod())
+
+    async def lose(verb, _resource, _name):
+        if verb == "post binding" and len(world.binding_calls()) < 3:
+            raise Unavailable("nobody answers")
+
+    world.api.before_call = lose
+    async with world.scheduling():
+        await world.clock.advance(10)
+        assert await world.node_of() == "node-1"
+        assert len(world.binding_calls()) == 3
+
+
+async def test_a_refused_binding_frees_the_node_and_is_tried_later():
+    """After the backoff."""
+    world = World()
+    await world.user.create(NODES, node(cpu="1"))
+    await world.user.create(PODS, pod(requests={"cpu": "1"}))
+
+    async def refuse(verb, _resource, _name):
+        if verb == "post binding" and len(world.binding_calls()) == 1:
+            raise Conflict("not now")
+
+    world.api.before_call = refuse
+    async with world.scheduling():
+        await world.clock.advance(0.5)
+        assert world.watch.snapshot.node("node-1").cpu == 0
+        await world.clock.advance(1)
+        assert await world.node_of() == "node-1"
+
+
+async def test_two_schedulers_at_once_bind_every_pod_once():
+    """The apiserver lets one of them win, and both learn who."""
+    world = World()
+    for name in ("node-1", "node-2"):
+        await world.user.create(NODES, node(name, cpu="2"))
+    for number in range(4):
+        await world.user.create(PODS, pod(f"web-{number}", requests={"cpu": "1"}))
+    other = world.server.api("other")
+    async with world.scheduling():
+        first = world.watch
+        async with world.scheduling(other):
+            await world.clock.advance(30)
+            nodes = sorted([await world.node_of(f"web-{number}") for number in range(4)])
+            assert nodes == ["node-1", "node-1", "node-2", "node-2"]
+            for watch in (first, world.watch):
+                assert [watch.snapshot.node(name).cpu for name in ("node-1", "node-2")] == [2000, 2000]
+
+
+async def test_a_pod_that_ends_makes_room():
+    """A pod that has succeeded counts no more."""
+    world = World()
+    await world.user.create(NODES, node(cpu="1"))
+    await world.user.create(PODS, pod("job", node="node-1", requests={"cpu": "1"}))
+    await world.user.create(PODS, pod(requests={"cpu": "1"}))
+    async with world.scheduling():
+        await world.clock.advance(5)
+        assert await world.node_of() == ""
+        await world.user.patch(
+            PODS, "job", {"status": {"phase": "Succeeded"}}, namespace="default", subresource="status"
+        )
+        await world.clock.advance(2)
+        assert await world.node_of() == "node-1"
+
+
+async def test_what_the_watch_never_shows_is_asked_for():
+    """A binding that is undone behind the watch's back does not hold the node for ever."""
+    world = World()
+    await world.user.create(NODES, node(cpu="1"))
+    async with world.scheduling():
+        ghost = changed(pod("ghost", requests={"cpu": "1"}), metadata__uid="ghost")
+        info = world.watch._reader.read(ghost)
+        world.watch.snapshot.assume(info, "node-1")
+        world.watch.snapshot.finish_binding("ghost", world.clock.monotonic())
+        await world.user.create(PODS, pod(requests={"cpu": "1"}))
+        await world.clock.advance(20)
+        assert await world.node_of() == ""
+        await world.clock.advance(20)
+        assert await world.node_of() == "node-1"
