@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from dockershim.core import cni
+from dockershim.cni_plugin import run_plugin
 from dockershim.notes import Notes
 from machinery.model.errors import (
     BadRequest,
@@ -28,9 +29,7 @@ from machinery.model.errors import (
     Unavailable,
 )
 
-_PLUGIN_S: Final = 30.0  # wall seconds
 _JOIN_S: Final = 5.0
-_PIPE_BYTES: Final = 64 * 1024
 _SIOCGIFMTU: Final = 0x8921
 _PLUGINS: Final = ("bridge", "host-local")
 
@@ -158,14 +157,14 @@ class Network:
             "CNI_IFNAME": cni.INTERFACE,
             "CNI_PATH": os.pathsep.join(self._folders),
         }
-        code, output = await _run(program, json.dumps(config).encode(), environment)
+        code, output = await run_plugin(program, json.dumps(config).encode(), environment)
         try:
             answer: dict[str, Any] = json.loads(output) if output.strip() else {}
         except ValueError:
             answer = {"msg": output.decode(errors="replace").strip()}
         if code:
             raise InternalError(
-                f"CNI plugin {name}: {command} for {sandbox_id[:12]}: {cni.error_text(answer)} code={code} out={output!r}"
+                f"CNI plugin {name}: {command} for {sandbox_id[:12]}: {cni.error_text(answer) or f'it ended with {code}'}"
             )
         return answer
 
@@ -186,37 +185,3 @@ def interface_mtu(name: str) -> int:
         except OSError:
             return 0
     return int(struct.unpack("16si", answer[:20])[1])
-
-
-async def _run(program: str, stdin: bytes, environment: dict[str, str]) -> tuple[int, bytes]:
-    """Run a plugin to its end; it does not outlive the caller's cancellation.
-
-    The configuration fits into a pipe's buffer, so it is there before the plugin starts.
-    """
-    source = _filled_pipe(stdin)
-    try:
-        process = await asyncio.create_subprocess_exec(
-            program, stdin=source, stdout=asyncio.subprocess.PIPE, env=environment
-        )
-    finally:
-        os.close(source)
-    try:
-        async with asyncio.timeout(_PLUGIN_S):
-            output, _ = await process.communicate()
-    except TimeoutError as error:
-        raise DeadlineExceeded(f"CNI plugin {program} did not end in {_PLUGIN_S:g} s") from error
-    finally:
-        if process.returncode is None:
-            process.kill()
-            await process.wait()
-    return process.returncode or 0, output
-
-
-def _filled_pipe(content: bytes) -> int:
-    """Give the reading end of a pipe that holds this."""
-    if len(content) > _PIPE_BYTES:
-        raise InternalError(f"a CNI configuration of {len(content)} bytes is too long")
-    reading, writing = os.pipe2(os.O_CLOEXEC)
-    os.write(writing, content)
-    os.close(writing)
-    return reading

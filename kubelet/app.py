@@ -117,14 +117,15 @@ class Kubelet:
             self.relist,
             allocatable=self.node.allocatable,
             labels=self.node.labels,
+            is_gone=self.source.is_gone,
             on_gone=self._forget,
         )
         self.source.subscribe(self.workers.pod_changed)
         self.relist.subscribe(self.workers.runtime_changed)
 
     async def run(self) -> None:
-        """Run every part until cancelled."""
-        async with self._node_service(), asyncio.TaskGroup() as tasks:
+        """Run every part until cancelled: then the workers end first, and what they call after them."""
+        async with self._node_service(), asyncio.TaskGroup() as services:
             for name, part in (
                 ("events", self.events.run()),
                 ("node", self.node.run()),
@@ -133,13 +134,9 @@ class Kubelet:
                 ("probes", self.probes.run()),
                 ("environment", self.environment.run()),
                 ("status-writer", self.writer.run()),
-                ("pods", self._run_pods()),
             ):
-                tasks.create_task(part, name=name)
-            try:
-                await asyncio.get_running_loop().create_future()
-            finally:
-                self._draining = True
+                services.create_task(part, name=name)
+            await self._run_pods()
 
     async def _run_pods(self) -> None:
         """Begin with the pods once the node is registered and both sides have been seen whole."""
@@ -156,6 +153,10 @@ class Kubelet:
             tasks.create_task(self.workers.run(), name="pod-workers")
             tasks.create_task(housekeeping.run(), name="housekeeping")
             tasks.create_task(rotation.run(), name="log-rotation")
+            try:
+                await asyncio.get_running_loop().create_future()
+            finally:
+                self._draining = True
 
     async def _ask_runtime_name(self) -> str:
         clock = self._process.clock

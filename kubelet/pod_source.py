@@ -3,19 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Final
 
 from machinery.client.api import Api, Selection
 from machinery.client.informer import Change, Informer
+from machinery.model.backoff import Backoff
 from machinery.model.clock import Clock
+from machinery.model.errors import ApiError, NotFound
 from machinery.model.k8s.core_v1 import Pod
 from machinery.model.log import SILENT, EventLog
 from machinery.model.resources import PODS
+
+_RETRY: Final = Backoff(initial_s=0.1, cap_s=5.0)  # wall seconds
 
 
 class PodSource:
     """Follows the node's pods. A pod is gone only when the API says so: a broken watch says nothing."""
 
     def __init__(self, api: Api, node: str, clock: Clock, log: EventLog = SILENT) -> None:
+        self._api = api
+        self._clock = clock
+        self._log = log
         selection = Selection(field_selector=f"spec.nodeName={node}")
         self._informer: Informer[Pod] = Informer(api, PODS, selection, clock=clock, log=log)
 
@@ -30,3 +38,20 @@ class PodSource:
     async def synced(self) -> None:
         """Wait until the first list is there."""
         await self._informer.synced()
+
+    async def is_gone(self, namespace: str, name: str, uid: str) -> bool:
+        """Ask the API itself whether a pod is not there any more; asks until it answers.
+
+        The first list may come from a cache that is older than the pod: nobody is stopped on its word alone.
+        """
+        failures = 0
+        while True:
+            try:
+                return (await self._api.get(PODS, name, namespace=namespace)).metadata.uid != uid
+            except NotFound:
+                return True
+            except ApiError as error:
+                failures += 1
+                if failures == 1:
+                    self._log.warning("pod_not_confirmed", pod=f"{namespace}/{name}", uid=uid, error=error)
+                await self._clock.sleep(self._clock.timescale.cluster(_RETRY.delay(failures)))

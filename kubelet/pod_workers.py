@@ -8,7 +8,7 @@ the API while the kubelet was away is stopped with the grace that its containers
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 
 import msgspec
 
@@ -36,14 +36,17 @@ class PodWorkers:
         *,
         allocatable: Callable[[], Mapping[str, str]],
         labels: Callable[[], Mapping[str, str] | None],
+        is_gone: Callable[[str, str, str], Awaitable[bool]],
         on_gone: Callable[[Pod], None],
     ) -> None:
         self._tools = tools
         self._relist = relist
         self._allocatable = allocatable
         self._labels = labels
+        self._is_gone = is_gone
         self._on_gone = on_gone
         self._workers: dict[str, PodWorker] = {}
+        self._doubted: set[str] = set()  # the runtime has them, the API's list does not
         self._known: dict[str, Pod] = {}  # what the API has
         self._group: asyncio.TaskGroup | None = None
 
@@ -83,8 +86,9 @@ class PodWorkers:
             return
         if worker := self._workers.get(uid):
             worker.runtime_changed()
-        elif uid not in self._known:
-            self._dismiss(uid)
+        elif uid not in self._known and uid not in self._doubted:
+            self._doubted.add(uid)
+            self._group.create_task(self._dismiss(uid), name=f"doubt-{uid}")
 
     def probes_changed(self, uid: str) -> None:
         """Take the probes' news about one pod."""
@@ -137,10 +141,13 @@ class PodWorkers:
         going = {Stage.TERMINATED, Stage.FINISHED}
         return [life.pod for life in self.lives() if life.stage not in going and life.verdict is None]
 
-    def _dismiss(self, uid: str) -> None:
-        """Begin the end of a pod that only the runtime still has."""
+    async def _dismiss(self, uid: str) -> None:
+        """Begin the end of a pod that only the runtime still has, once the API has confirmed it."""
         observed = self._relist.observed(uid)
-        if observed.is_empty:
+        is_gone = await self._is_gone(observed.namespace, observed.name, uid)
+        self._doubted.discard(uid)
+        observed = self._relist.observed(uid)
+        if not is_gone or observed.is_empty or uid in self._workers or uid in self._known:
             return
         self._tools.log.info("pod_unknown_to_api", pod=f"{observed.namespace}/{observed.name}", uid=uid)
         self._start(begin_unknown(observed, self._tools.clock.now()))

@@ -96,7 +96,9 @@ class Runtime:
         """List the sandboxes with these labels, or all."""
         chosen = cri.PodSandboxFilter(label_selector=dict(labels or {}))
         request = cri.ListPodSandboxRequest(filter=chosen)
-        items: Sequence[cri.PodSandbox] = (await self._ask(self._runtime.ListPodSandbox, request)).items
+        items: Sequence[cri.PodSandbox] = (
+            await self._ask(self._runtime.ListPodSandbox, request, patience_s=0)
+        ).items
         return items
 
     # --- containers
@@ -133,7 +135,9 @@ class Runtime:
         """List the containers with these labels, or all."""
         chosen = cri.ContainerFilter(label_selector=dict(labels or {}))
         request = cri.ListContainersRequest(filter=chosen)
-        items: Sequence[cri.Container] = (await self._ask(self._runtime.ListContainers, request)).containers
+        items: Sequence[cri.Container] = (
+            await self._ask(self._runtime.ListContainers, request, patience_s=0)
+        ).containers
         return items
 
     async def reopen_container_log(self, container_id: str) -> None:

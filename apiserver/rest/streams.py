@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
+from functools import cache
 from typing import TYPE_CHECKING, Final
 
 from machinery.model.errors import TooManyRequests, Unavailable
@@ -13,7 +14,6 @@ if TYPE_CHECKING:
     from aiohttp import web
 
 _MOST: Final = 20_000  # streams at once: every kubelet of a large cluster watches a few kinds
-_BEGUN: Final = "kubarium.begun"
 _STALLED_S: Final = 60.0  # wall seconds after which a caller who takes nothing is given up
 _LINGER_S: Final = 2.0  # wall seconds that streams have to end in
 
@@ -65,12 +65,20 @@ class Streams:
 async def begin(request: web.BaseRequest, response: web.StreamResponse) -> None:
     """Send the head of a stream; from here on there is no other way to tell of an error than to break off."""
     await response.prepare(request)
-    request[_BEGUN] = True
+    request[_begun()] = True
 
 
 def has_begun(request: web.BaseRequest) -> bool:
     """Tell whether the head of a stream has been sent."""
-    return _BEGUN in request
+    return _begun() in request
+
+
+@cache
+def _begun() -> web.RequestKey[bool]:
+    """Give the key under which a request says so; aiohttp is imported when the first one comes."""
+    from aiohttp import web
+
+    return web.RequestKey("kubarium.begun", bool)
 
 
 async def send(response: web.StreamResponse, data: bytes) -> None:

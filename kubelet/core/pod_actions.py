@@ -119,7 +119,7 @@ def _plan_sandbox(situation: Situation, plan: Plan) -> None:
     plan.stop_sandboxes = [sandbox.id for sandbox in observed.sandboxes if sandbox.is_ready]
     for container in observed.running():
         if container.name not in situation.busy:
-            message = "Pod sandbox changed, it will be killed and re-created."
+            message = f"Stopping container {container.name}"
             plan.kill.append(Kill(container.id, container.name, message, probe_grace_s(pod, None)))
     if not plan.stop_sandboxes and not observed.running():
         plan.create_sandbox = observed.sandbox.attempt + 1 if observed.sandbox else 0

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import msgspec
@@ -13,7 +13,6 @@ from controllers.core.actions import (
     Create,
     Delete,
     Facts,
-    Finalize,
     Lookup,
     Patch,
     Plan,
@@ -24,8 +23,6 @@ from controllers.core.actions import (
 )
 from controllers.core.moment import Moment
 from controllers.core.workloads import (
-    DEPLOYMENTS,
-    REPLICA_SETS,
     Deployment,
     DeploymentSpec,
     ReplicaSet,
@@ -212,8 +209,6 @@ class SmallWorld:
                 self._patch(write)
             case Delete():
                 self._delete(write)
-            case Finalize():
-                self._finalize(write)
             case _:
                 raise AssertionError(f"the small world has no {write}")
         self.writes += 1
@@ -261,10 +256,6 @@ class SmallWorld:
         marks = {"finalizers": finalizers, "deletionTimestamp": self.moment.text}
         self._store(write.resource, old | {"metadata": old["metadata"] | marks})
 
-    def _finalize(self, write: Finalize) -> None:
-        old = self._found(write.resource, "", write.object.metadata.name)
-        self._drop(write.resource, old)
-
     def _found(self, resource: Resource[Any], namespace: str, name: str) -> dict[str, Any]:
         found = self.objects.get((str(resource), namespace, name))
         if found is None:
@@ -302,10 +293,3 @@ def set_ready(world: SmallWorld, pod: Pod, *, ready: bool = True) -> None:
 def pods_of(world: SmallWorld) -> list[Pod]:
     """Give all pods."""
     return world.list(PODS)
-
-
-def deployments_and_replica_sets(world: SmallWorld) -> Iterator[tuple[Resource[Any], str]]:
-    """Give what there is to plan for."""
-    for resource in (DEPLOYMENTS, REPLICA_SETS):
-        for obj in world.list(resource):
-            yield resource, obj.metadata.name

@@ -46,6 +46,9 @@ class _Context:
     def auth_context(self) -> dict[str, list[bytes]]:
         return {"x509_pem_cert": [self.certificate]} if self.certificate else {}
 
+    async def send_initial_metadata(self, _metadata: Any) -> None:
+        """Do nothing: a local stream is established when its call is."""
+
     async def abort(self, code: grpc.StatusCode, text: str, trailers: Iterable[tuple[str, Any]] = ()) -> None:
         raise _Aborted(code, text, trailers)
 

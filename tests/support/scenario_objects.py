@@ -13,7 +13,7 @@ def pod_template(image: str = "app:1", *, annotations: Json | None = None, cpu: 
     container = {"name": "main", "image": image, "resources": {"requests": {"cpu": cpu, "memory": "64Mi"}}}
     return {
         "metadata": {"labels": LABELS, "annotations": dict(annotations or {})},
-        "spec": {"containers": [container], "automountServiceAccountToken": False, **spec},
+        "spec": {"containers": [container], "automountServiceAccountToken": False, "dnsPolicy": "Default", **spec},
     }
 
 

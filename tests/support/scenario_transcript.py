@@ -32,6 +32,8 @@ Json = dict[str, Any]
 Key = tuple[str, str, str]  # resource, namespace, name
 
 GOLDEN = Path(__file__).parents[1] / "scenarios" / "golden"
+_SEPARATORS = re.compile(r"([^A-Za-z0-9.-]+)")
+_UID = re.compile(r"\([0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\)")
 _WRITE = os.environ.get("KUBARIUM_GOLDEN") == "write"
 
 
@@ -132,7 +134,7 @@ class Transcript:
         meta = seen.obj["metadata"]
         owner = next((ref for ref in meta.get("ownerReferences", ()) if ref.get("controller")), None)
         if seen.kind.kind == "ReplicaSet" and owner:
-            turn = self._turn(owner["name"])
+            turn = self._turn(f"replicasets of {owner['name']}")
             self.names[meta["name"]] = f"{owner['name']}-{chr(ord('A') + turn)}"
         elif owner:
             known = self.names.get(owner["name"], owner["name"])
@@ -140,7 +142,7 @@ class Transcript:
 
     def name(self, text: str) -> str:
         """Put the names into a text."""
-        words = re.split(r"([^\w.-]+)", text)
+        words = _SEPARATORS.split(_UID.sub("(uid)", text))
         return "".join(self.names.get(word, word) for word in words)
 
     def lines(self, seen: list[Seen]) -> list[str]:
@@ -282,7 +284,7 @@ def _slice(obj: Json) -> dict[str, str]:
         conditions = each.get("conditions", {})
         states = [name for name in ("ready", "serving", "terminating") if conditions.get(name)]
         words.append(f"{each['targetRef']['name']} {'+'.join(states) or 'not ready'}" if "targetRef" in each else "")
-    return {"endpoints": f"leads to {', '.join(words) or 'nobody'}"}
+    return {"endpoints": f"leads to {', '.join(sorted(words)) or 'nobody'}"}
 
 
 def _namespace(obj: Json) -> dict[str, str]:

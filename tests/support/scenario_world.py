@@ -40,6 +40,7 @@ from tests.support.scenario_transcript import Observer, Transcript
 from tests.support.virtual_clock import VirtualClock
 
 _LIMIT_S = 3_600.0  # virtual; what has not happened by then does not
+_PULL_S = 2.0
 _CRI = cri.DESCRIPTOR.services_by_name
 Serve = Callable[[Any, Process], Coroutine[Any, Any, None]]
 
@@ -176,7 +177,7 @@ class Cluster:
         hollow = await born
         services = [
             handler(_CRI["RuntimeService"], "runtime.v1.RuntimeService", RuntimeService(hollow)),
-            handler(_CRI["ImageService"], "runtime.v1.ImageService", ImageService(hollow, 0.0)),
+            handler(_CRI["ImageService"], "runtime.v1.ImageService", ImageService(hollow, _PULL_S)),
         ]
         runtime = LocalChannel(services, self.api.server)
         kubelet = self._start_kubelet(name, runtime, cpu, memory)

@@ -1,4 +1,7 @@
-"""Events of the core group. https://kubernetes.io/docs/reference/kubernetes-api/cluster-resources/event-v1/"""
+"""Events of the core group.
+
+https://kubernetes.io/docs/reference/kubernetes-api/cluster-resources/event-v1/
+"""
 
 from __future__ import annotations
 

@@ -249,7 +249,9 @@ def test_something_that_runs_again_is_stopped_again():
 
 def test_a_deadline_is_kept_by_time_alone():
     """ActiveDeadlineSeconds wakes the life, which ends the pod."""
-    it = running(pod(activeDeadlineSeconds=100))
+    it = PodRun(pod(activeDeadlineSeconds=100))
+    it.finish("sandbox")
+    it.finish("start/main")
     assert it.pass_until_wake()
     it.settle()
     assert it.now_s >= START_S + 100

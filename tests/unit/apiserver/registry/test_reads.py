@@ -182,7 +182,11 @@ async def test_a_watch_from_a_list_tells_what_follows(bench: RegistryBench) -> N
 async def test_a_watch_can_begin_with_the_state(bench: RegistryBench) -> None:
     """Initial events end with a bookmark that says so; without the wish for them, they just come."""
     await _fill(bench, 2)
-    options = {"resource_version_match": "NotOlderThan", "send_initial_events": True, "allow_bookmarks": True}
+    options: dict[str, Any] = {
+        "resource_version_match": "NotOlderThan",
+        "send_initial_events": True,
+        "allow_bookmarks": True,
+    }
     events = await take(await bench.watch("configmaps", **options), 3)
     assert _told(events) == [("ADDED", "m0"), ("ADDED", "m1"), ("BOOKMARK", "")]
     assert msgspec.json.decode(events[2].json)["metadata"]["annotations"] == {INITIAL_EVENTS_END: "true"}
@@ -192,7 +196,7 @@ async def test_a_watch_can_begin_with_the_state(bench: RegistryBench) -> None:
 async def test_a_watch_without_initial_events_begins_now(bench: RegistryBench) -> None:
     """Nothing that was there before is told."""
     await _fill(bench, 2)
-    options = {"resource_version_match": "NotOlderThan", "send_initial_events": False}
+    options: dict[str, Any] = {"resource_version_match": "NotOlderThan", "send_initial_events": False}
     watch = await bench.watch("configmaps", **options)
     await bench.create("configmaps", config_map("new"))
     assert _told(await take(watch, 1)) == [("ADDED", "new")]
