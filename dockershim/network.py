@@ -18,12 +18,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from dockershim.core import cni
 from dockershim.cni_plugin import run_plugin
+from dockershim.core import cni
 from dockershim.notes import Notes
 from machinery.model.errors import (
     BadRequest,
-    DeadlineExceeded,
     InternalError,
     NotImplementedHere,
     Unavailable,

@@ -299,24 +299,24 @@ class Cluster:
             str(self.layout.home),
             "--run",
             str(self.layout.run),
+            "--detach",
         ]
         with log.open("ab") as output:
-            process = subprocess.Popen(
-                command,
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=output,
-                start_new_session=True,
-                cwd="/",
-            )
-        deadline = time.monotonic() + START_PATIENCE_S
-        while not self.layout.control.exists() or not self.is_up():
-            if process.poll() is not None:
-                tail = log.read_text(errors="replace").strip().splitlines()[-5:]
-                raise KubariumError("the supervisor ended at once:\n  " + "\n  ".join(tail))
-            if time.monotonic() > deadline:
-                raise KubariumError(f"the supervisor does not answer; its log is {log}")
-            time.sleep(_POLL_S)
+            try:
+                code = subprocess.run(
+                    command,
+                    stdin=subprocess.DEVNULL,
+                    stdout=output,
+                    stderr=output,
+                    cwd="/",
+                    timeout=START_PATIENCE_S,
+                    check=False,
+                ).returncode
+            except subprocess.TimeoutExpired as error:
+                raise KubariumError(f"the supervisor does not answer; its log is {log}") from error
+        if code:
+            tail = log.read_text(errors="replace").strip().splitlines()[-5:]
+            raise KubariumError("the supervisor ended at once:\n  " + "\n  ".join(tail))
 
     def _wait_supervisor_gone(self) -> None:
         deadline = time.monotonic() + START_PATIENCE_S

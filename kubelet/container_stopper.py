@@ -59,7 +59,8 @@ class ContainerStopper:
         except NotFound:
             self._log.debug("container_gone", container=action.kill.id)
         finally:
-            del self._stopping[action.key]
+            if self._stopping.get(action.key) is stopping:
+                del self._stopping[action.key]
 
     def shorten(self, key: str, deadline: Deadline) -> None:
         """Let a kill be over earlier."""

@@ -11,11 +11,10 @@ from apiserver.core import answers, deletion
 from apiserver.core.deletion import Mark, Pending, Remove, Wanted
 from apiserver.core.kinds import Kind
 from apiserver.core.values import Json
-from apiserver.registry.admitting import Admitting
 from apiserver.registry.modify import Gone, Modifier, Place, Put, Same, Step
 from apiserver.registry.parts import Parts
+from apiserver.registry.preparing import Preparing
 from apiserver.registry.reads import Reads
-from apiserver.registry.writes import Writes
 from apiserver.request import ListOptions, ListReply, ObjectReply, Request
 from machinery.model.errors import NotFound
 
@@ -25,14 +24,11 @@ AT_ONCE: Final = 16  # deletes of a deletecollection that are on their way
 class Deletes:
     """Deletes objects, or marks them as being deleted."""
 
-    def __init__(
-        self, parts: Parts, admitting: Admitting, modifier: Modifier, reads: Reads, writes: Writes
-    ) -> None:
+    def __init__(self, parts: Parts, preparing: Preparing, modifier: Modifier, reads: Reads) -> None:
         self._parts = parts
-        self._admitting = admitting
+        self._preparing = preparing
         self._modifier = modifier
         self._reads = reads
-        self._writes = writes
 
     async def delete(self, kind: Kind, request: Request) -> ObjectReply:
         """Delete one object, or ask to: finalizers and grace periods keep it for a while.
@@ -80,7 +76,7 @@ class Deletes:
         return found
 
     async def _step(self, kind: Kind, request: Request, wanted: Wanted, old: Json) -> Step:
-        await self._admitting.admit_delete(self._writes.attributes(kind, request, request.name), old)
+        await self._preparing.admit_delete(kind, request, old)
         clock = self._parts.clock
         match deletion.plan_deletion(kind, old, wanted, clock.now(), clock.timescale):
             case Remove():

@@ -14,6 +14,7 @@ from apiserver.registry.admitting import Admitting
 from apiserver.registry.deletion import Deletes
 from apiserver.registry.modify import Modifier
 from apiserver.registry.parts import Guard, Parts
+from apiserver.registry.preparing import Preparing
 from apiserver.registry.reads import Reads
 from apiserver.registry.subresources import Subresources
 from apiserver.registry.writes import Writes
@@ -30,11 +31,11 @@ class Registry:
     def __init__(self, parts: Parts, metrics: Metrics | None = None, *, is_open: bool = True) -> None:
         self._parts = parts
         self._handlers: dict[tuple[str, str, str, str], Handler] = {}
-        admitting, modifier = Admitting(parts), Modifier(parts)
+        preparing, modifier = Preparing(parts, Admitting(parts)), Modifier(parts)
         self._reads = Reads(parts)
-        self._writes = Writes(parts, admitting, modifier)
-        self._deletes = Deletes(parts, admitting, modifier, self._reads, self._writes)
-        self._subresources = Subresources(parts, admitting, self._reads, self._writes, self._deletes)
+        self._writes = Writes(parts, preparing, modifier)
+        self._deletes = Deletes(parts, preparing, modifier, self._reads)
+        self._subresources = Subresources(parts, preparing, self._reads, self._writes, self._deletes)
         self._open = asyncio.Event()
         if is_open:
             self._open.set()

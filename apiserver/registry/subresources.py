@@ -15,12 +15,12 @@ from apiserver.core.kinds.pods import PODS, bind
 from apiserver.core.patch import apply_patch
 from apiserver.core.values import Json, metadata
 from apiserver.core.writes import FieldValidation
-from apiserver.registry.admitting import Admitting
 from apiserver.registry.deletion import Deletes
 from apiserver.registry.modify import Put, Step
 from apiserver.registry.parts import Parts
+from apiserver.registry.preparing import Preparing, check_version, without_version
 from apiserver.registry.reads import Reads
-from apiserver.registry.writes import Writes, check_version, patch_of, without_version
+from apiserver.registry.writes import Writes, patch_of
 from apiserver.request import DeleteOptions, ObjectReply, Request
 from machinery.model.errors import BadRequest, NotImplementedHere
 
@@ -34,10 +34,10 @@ class Subresources:
     """Serves (subresource, verb)."""
 
     def __init__(
-        self, parts: Parts, admitting: Admitting, reads: Reads, writes_: Writes, deletes: Deletes
+        self, parts: Parts, preparing: Preparing, reads: Reads, writes_: Writes, deletes: Deletes
     ) -> None:
         self._parts = parts
-        self._admitting = admitting
+        self._preparing = preparing
         self._reads = reads
         self._writes = writes_
         self._deletes = deletes
@@ -80,7 +80,7 @@ class Subresources:
         async def decide(old: Json | None) -> Step:
             found = _found(kind, request, old)
             check_version(kind, read.obj, found)
-            return await self._writes.new_status(kind, request, read.obj, found)
+            return await self._preparing.new_status(kind, request, read.obj, found)
 
         return (await self._writes.modify(kind, request, decide)).reply
 
@@ -91,7 +91,7 @@ class Subresources:
             found = _found(kind, request, old)
             read = self._writes.patched(kind, request, patch, found)
             check_version(kind, read.obj, found)
-            return await self._writes.new_status(kind, request, read.obj, found)
+            return await self._preparing.new_status(kind, request, read.obj, found)
 
         return (await self._writes.modify(kind, request, decide)).reply
 
@@ -122,7 +122,7 @@ class Subresources:
             found = _found(kind, request, old)
             raw = wanted(found)
             scale, _ = scaling.read_scale(self._parts.schemas, raw, request.name, validation)
-            return await self._writes.replacement(kind, request, scaling.scaled(kind, found, scale), found)
+            return await self._preparing.replacement(kind, request, scaling.scaled(kind, found, scale), found)
 
         reply = (await self._writes.modify(kind, request, decide)).reply
         return _scale_reply(kind, objects.decode(reply.json), reply.revision)
@@ -132,7 +132,7 @@ class Subresources:
 
         async def decide(old: Json | None) -> Step:
             found = _found(kind, request, old)
-            await self._admitting.admit(self._writes.attributes(kind, request, request.name), binding, None)
+            await self._preparing.admit(kind, request, binding)
             return Put(bind(found, binding, self._parts.now()))
 
         await self._writes.modify(kind, request, decide)
@@ -141,8 +141,7 @@ class Subresources:
     async def _evict(self, kind: Kind, request: Request) -> ObjectReply:
         """Evict a pod. There are no PodDisruptionBudgets yet, so nothing stands in the way of a delete."""
         eviction = self._read(_EVICTION, "policy/v1", "Eviction", request)
-        attributes = self._writes.attributes(kind, request, request.name)
-        await self._admitting.admit(attributes, eviction, None)
+        await self._preparing.admit(kind, request, eviction)
         options = eviction.get("deleteOptions") or {}
         preconditions = options.get("preconditions") or {}
         deleting = DeleteOptions(
@@ -161,7 +160,7 @@ class Subresources:
         async def decide(old: Json | None) -> Step:
             found = _found(kind, request, old)
             check_version(kind, read.obj, found)
-            return self._writes.settled(kind, Put(without_version(finalized(read.obj, found))), found)
+            return self._preparing.settled(kind, Put(without_version(finalized(read.obj, found))), found)
 
         return (await self._writes.modify(kind, request, decide)).reply
 

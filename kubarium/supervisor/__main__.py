@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
+import time
 from pathlib import Path
 
 import msgspec
@@ -17,6 +19,9 @@ from kubarium.pki import Pki
 from kubarium.supervisor.child import preload
 from kubarium.supervisor.daemon import Daemon
 from kubarium.supervisor.operations import Operations, ensure_certificates
+from kubarium.supervisor.protocol import call
+
+_POLL_S = 0.02
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -24,14 +29,35 @@ def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m kubarium.supervisor", description=__doc__)
     parser.add_argument("--home", type=Path, required=True, help="the cluster's folder, with its spec.json")
     parser.add_argument("--run", type=Path, required=True, help="the folder for its sockets")
+    parser.add_argument(
+        "--detach", action="store_true", help="go on in the background; return when it answers, or has failed"
+    )
     options = parser.parse_args(argv)
     layout = Layout(options.home, options.run)
+    if options.detach and (child := os.fork()):
+        return until_answering(layout, child)
+    if options.detach:
+        os.setsid()
     try:
         supervise(layout)
     except (KubariumError, OSError, msgspec.ValidationError) as error:
         print(f"kubarium: {error}", file=sys.stderr)
         return 1
     return 0
+
+
+def until_answering(layout: Layout, child: int) -> int:
+    """Wait for the supervisor in process `child`; give 0 when it answers, its exit code where it ended."""
+    while True:
+        ended, status = os.waitpid(child, os.WNOHANG)
+        if ended:
+            return os.waitstatus_to_exitcode(status) or 1
+        try:
+            call(layout.control, "ps", timeout_s=5)
+        except (OSError, ValueError):
+            time.sleep(_POLL_S)
+        else:
+            return 0
 
 
 def supervise(layout: Layout) -> None:

@@ -67,13 +67,14 @@ def _whose_turn(life: Life) -> list[ObservedContainer]:
     """Give the containers that are to be stopped next."""
     running = life.observed.running()
     order = [container.name for container in sidecars(life.pod)]
-    first = [run for run in running if run.name not in order]
+    starting = life.starting  # given up already: its end comes first
+    first = [run for run in running if run.name not in order and run.name not in starting]
     if first or not running:
         return first
     if life.busy - set(order):  # a main container is still being started or killed
         return []
-    last = max(order.index(run.name) for run in running)
-    return [run for run in running if run.name == order[last]]
+    last = order[max(order.index(run.name) for run in running)]
+    return [run for run in running if run.name == last and last not in starting]
 
 
 def _stopping(run: ObservedContainer, deadline: Deadline) -> Kill:

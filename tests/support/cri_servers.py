@@ -126,7 +126,6 @@ def cri_server(kind: str) -> Iterator[CriServer]:
         if kind == "dockershim":
             purge(server)
             subprocess.run(["ip", "netns", "del", server.namespace], check=True)
-        print(server.log.read_text())
         shutil.rmtree(folder, ignore_errors=True)
 
 
@@ -249,6 +248,16 @@ async def connected(server: CriServer) -> AsyncIterator[Cri]:
             yield client
         finally:
             await _remove_all(client)
+
+
+def exists(path: str) -> bool:
+    """Tell whether there is a file."""
+    return Path(path).exists()
+
+
+def rotate(path: str) -> str:
+    """Rename a log as the kubelet does, and give the new name."""
+    return str(Path(path).rename(f"{path}.20260101-000000"))
 
 
 def read_lines(path: str) -> list[str]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import ipaddress
-import os
 import time
 from typing import Any
 
@@ -24,6 +23,8 @@ from tests.support.cri_servers import (
     SLEEPS,
     Cri,
     cri_server,
+    exists,
+    rotate,
 )
 from tests.support.requirements import need
 
@@ -311,11 +312,11 @@ async def test_a_log_goes_on_in_a_new_file_when_it_is_reopened(runtime: Cri):
     _, container = await runtime.run(SLEEPS)
     path = (await runtime.status(container)).log_path
     async with asyncio.timeout(5):
-        while not os.path.exists(path):
+        while not exists(path):
             await asyncio.sleep(0.02)
-    os.rename(path, f"{path}.20260101-000000")
+    rotate(path)
     await runtime.call("ReopenContainerLog", container_id=container)
-    assert os.path.exists(path)
+    assert exists(path)
 
 
 async def test_statistics_name_their_container(runtime: Cri):

@@ -1,0 +1,124 @@
+"""From a client's object to the one that is stored: admit, prepare, claim, check. Nothing is stored here."""
+
+from __future__ import annotations
+
+from apiserver.allocation import Claims
+from apiserver.core import answers, causes, deletion, writes
+from apiserver.core.admission import Attributes
+from apiserver.core.kinds import Kind
+from apiserver.core.values import Json, metadata
+from apiserver.registry.admitting import Admitting
+from apiserver.registry.modify import Gone, Put, Same, Step
+from apiserver.registry.parts import Parts
+from apiserver.request import Request
+from machinery.model.errors import ApiError
+
+
+class Preparing:
+    """Runs the rules of `apiserver.core.writes` with what they need from outside."""
+
+    def __init__(self, parts: Parts, admitting: Admitting) -> None:
+        self._parts = parts
+        self._admitting = admitting
+
+    async def admit(self, kind: Kind, request: Request, obj: Json) -> None:
+        """Let an object of another kind, posted to a subresource, pass.
+
+        Raises:
+            Forbidden: the cluster does not want it.
+        """
+        await self._admitting.admit(self._attributes(kind, request, request.name), obj, None)
+
+    async def admit_delete(self, kind: Kind, request: Request, old: Json) -> None:
+        """Let an object be deleted.
+
+        Raises:
+            Forbidden: it has to stay.
+        """
+        await self._admitting.admit_delete(self._attributes(kind, request, request.name), old)
+
+    async def new_object(self, kind: Kind, request: Request, obj: Json) -> Put:
+        """Admit and prepare a new object, with what it needs to claim."""
+        attributes = self._attributes(kind, request, metadata(obj).get("name", ""))
+        admitted = await self._admitting.admit(attributes, obj, None)
+        stamped = writes.prepare_create(kind, admitted, self._parts.context())
+        claims = await self._claims(kind, stamped, None, dry_run=request.writing.dry_run)
+        return await self._checked(kind, request, claims, None)
+
+    async def replacement(self, kind: Kind, request: Request, new: Json, old: Json) -> Step:
+        """Admit and prepare what is to stand in an object's place; removes it where nothing keeps it any more."""
+        admitted = await self._admitting.admit(self._attributes(kind, request, request.name), new, old)
+        stamped = writes.prepare_update(kind, admitted, old, self._parts.update_context())
+        claims = await self._claims(kind, stamped, old, dry_run=request.writing.dry_run)
+        return self.settled(kind, await self._checked(kind, request, claims, old), old)
+
+    async def new_status(self, kind: Kind, request: Request, new: Json, old: Json) -> Step:
+        """The same for a write to the status subresource."""
+        admitted = await self._admitting.admit(self._attributes(kind, request, request.name), new, old)
+        stamped = writes.update_status(kind, admitted, old, self._parts.update_context())
+        return self.settled(kind, Put(stamped), old)
+
+    def settled(self, kind: Kind, put: Put, old: Json) -> Step:
+        """Turn a write into no write, or into the object's end, where it is that."""
+        if deletion.is_over(kind, put.obj, old):
+            claims = self._parts.allocator.released(old) if kind.group_resource == "services" else put.claims
+            return Gone(put.obj, claims)
+        return Same(old) if put.obj == without_version(old) else put
+
+    def _attributes(self, kind: Kind, request: Request, name: str) -> Attributes:
+        """Describe a request to admission."""
+        return Attributes(
+            user=request.user,
+            verb=request.verb,
+            kind=kind,
+            subresource=request.subresource,
+            namespace=request.namespace if kind.namespaced else "",
+            name=name,
+            dry_run=request.writing.dry_run or request.deleting.dry_run,
+            suffix=self._parts.suffix() if kind.group_resource == "pods" else "",
+        )
+
+    async def _checked(self, kind: Kind, request: Request, claims: Claims, old: Json | None) -> Put:
+        """Check what is to be stored; what was claimed for it is dropped where it is refused."""
+        try:
+            if old is None:
+                writes.check_create(kind, claims.obj)
+            else:
+                writes.check_update(kind, claims.obj, old)
+            await self._parts.guard.admit_grant(request.user, kind, claims.obj, old)
+        except ApiError:
+            await claims.drop()
+            raise
+        return Put(claims.obj, claims)
+
+    async def _claims(self, kind: Kind, new: Json, old: Json | None, *, dry_run: bool) -> Claims:
+        if kind.group_resource != "services":
+            return Claims(new)
+        return await self._parts.allocator.claim(new, old, dry_run=dry_run)
+
+
+def check_version(kind: Kind, new: Json, old: Json) -> None:
+    """Check that a write is about the version of the object that is there.
+
+    Raises:
+        Conflict: it is about another one.
+        Invalid: it does not say which one, and this kind does not take that.
+    """
+    meta, before = metadata(new), metadata(old)
+    name = before["name"]
+    if meta.get("uid") and meta["uid"] != before.get("uid"):
+        text = f"Precondition failed: UID in precondition: {meta['uid']}, UID in object meta: {before.get('uid', '')}"
+        raise answers.conflict(kind, name, text)
+    version = meta.get("resourceVersion", "")
+    if version in {"", "0"}:
+        if not kind.unconditional_update:
+            cause = causes.invalid("metadata.resourceVersion", 0, "must be specified for an update")
+            raise causes.invalid_object(kind.group_kind, name, [cause])
+    elif version != before["resourceVersion"]:
+        raise answers.conflict(kind, name)
+
+
+def without_version(obj: Json) -> Json:
+    """Give the object as it is stored."""
+    meta = {key: value for key, value in obj["metadata"].items() if key != "resourceVersion"}
+    return {**obj, "metadata": meta}
