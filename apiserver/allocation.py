@@ -7,7 +7,6 @@ deletes such claims when it has seen them twice, unchanged, and says so.
 
 from __future__ import annotations
 
-import asyncio
 import random
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -105,7 +104,7 @@ class Allocator:
                 suspects = await self.repair(suspects)
             except ApiError as error:
                 self._log.warning("claims_not_repaired", error=error)
-            await asyncio.sleep(pause_s)
+            await self._clock.sleep(self._clock.timescale.cluster(pause_s))
             pause_s = REPAIR_PERIOD_S if not suspects else FIRST_REPAIR_S
 
     async def repair(self, suspects: dict[str, int]) -> dict[str, int]:

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Final
 
 import apiserver.rest.door  # noqa: F401 - imported once, before processes are forked, not in each of them
@@ -134,13 +135,16 @@ async def running(core: Core, process: Process) -> AsyncIterator[None]:
         await core.registry.wait_open(within_s=None)
         await work()
 
+    def sleep(wall_s: float) -> Awaitable[None]:
+        return process.clock.sleep(process.clock.timescale.cluster(wall_s))
+
     compaction = Compaction(core.storage, process.log)
     loops: dict[str, Coroutine[Any, Any, None]] = {
         "feed": core.feed.run(),
         "probe": core.feed.probe(),
-        "bookmarks": core.feed.bookmarks(),
-        "presence": later(core.presence.keep),
-        "compaction": later(compaction.run),
+        "bookmarks": core.feed.bookmarks(sleep=sleep),
+        "presence": later(partial(core.presence.keep, sleep)),
+        "compaction": later(partial(compaction.run, sleep=sleep)),
         "allocation": later(core.allocator.repair_forever),
     }
     tasks = [process.tasks.create_task(work, name=name) for name, work in loops.items()]

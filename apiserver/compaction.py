@@ -7,6 +7,7 @@ others see that it has changed and wait for the next round.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from typing import Final
 
 from apiserver.storage.interface import Storage, Stored, Written
@@ -26,14 +27,16 @@ class Compaction:
         self._seen: Stored | None = None  # the key, as this apiserver knows it
         self._previous = 0  # the newest revision of a round ago
 
-    async def run(self, period_s: float = PERIOD_S) -> None:
-        """Compact for ever."""
+    async def run(
+        self, period_s: float = PERIOD_S, *, sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
+    ) -> None:
+        """Compact for ever; `sleep` takes wall seconds."""
         while True:
             try:
                 await self.round()
             except ApiError as error:
                 self._log.warning("compaction_failed", error=error)
-            await asyncio.sleep(period_s)
+            await sleep(period_s)
 
     async def round(self) -> None:
         """Forget what is older than the last round, if no other apiserver does."""

@@ -8,6 +8,7 @@ cannot be prolonged: one of them is always there.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from itertools import cycle
 from typing import Final
 
@@ -51,10 +52,10 @@ class Presence:
         self._failures = 0
         self._keys = cycle(f"{_PREFIX}{address}/{number}" for number in (0, 1))
 
-    async def keep(self) -> None:
-        """Look after it for ever."""
+    async def keep(self, sleep: Callable[[float], Awaitable[None]] = asyncio.sleep) -> None:
+        """Look after it for ever; `sleep` takes wall seconds."""
         while True:
-            await asyncio.sleep(PERIOD_S)
+            await sleep(PERIOD_S)
             await self.ensure()
 
     async def ensure(self) -> None:

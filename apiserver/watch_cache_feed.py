@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import asyncio
 import heapq
-from collections.abc import Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from contextlib import aclosing
 from itertools import count
 from typing import Final
@@ -109,10 +109,15 @@ class Feed:
                 if not future.done():
                     future.set_result(revision)
 
-    async def bookmarks(self, period_s: float = BOOKMARK_PERIOD_S) -> None:
-        """Tell watchers every so often how far they are."""
+    async def bookmarks(
+        self,
+        period_s: float = BOOKMARK_PERIOD_S,
+        *,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
+        """Tell watchers every so often how far they are; `sleep` takes wall seconds."""
         while True:
-            await asyncio.sleep(period_s)
+            await sleep(period_s)
             for cache in self._caches.values():
                 cache.send_bookmarks()
 

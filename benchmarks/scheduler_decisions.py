@@ -1,4 +1,4 @@
-"""Decisions of the scheduler's core per second of CPU time, at 5,000 nodes, with every node's verdict up to date each time."""
+"""Decisions of the scheduler's core per CPU second at 5,000 nodes, every node's verdict up to date each time."""
 
 from __future__ import annotations
 

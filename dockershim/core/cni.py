@@ -28,6 +28,7 @@ def bridge_config(pod_cidr: str, data_dir: str, mtu: int) -> dict[str, Any]:
         "type": "bridge",
         "bridge": BRIDGE,
         "isGateway": True,
+        "forceAddress": True,  # a node that comes back with another pod range
         "ipMasq": False,
         "hairpinMode": True,  # a pod reaches itself through its Service
         "ipam": {

@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, Self, cast
 
 import msgspec
 
@@ -32,15 +32,57 @@ SCALE = 20.0
 HELD = "tests.kubarium.dev/held"  # the API in memory removes what is being deleted at once, unless held
 
 
+class HollowRuntime:
+    """CRI on a unix socket while inside; it may be stopped and started, its containers live on."""
+
+    def __init__(self, folder: Path, process: Process) -> None:
+        self.world = World(process.clock, process.tasks, "")
+        self.world.configure(pod_cidr="10.77.0.0/24")
+        self._address = f"unix:{folder}/cri.sock"
+        self._server: Any = None
+
+    async def __aenter__(self) -> Self:
+        await self.start()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.stop()
+
+    async def start(self) -> None:
+        """Serve."""
+        services = cri.DESCRIPTOR.services_by_name
+        runtime, images = RuntimeService(self.world), ImageService(self.world, 0)
+        handlers = [
+            handler(services["RuntimeService"], "runtime.v1.RuntimeService", runtime),
+            handler(services["ImageService"], "runtime.v1.ImageService", images),
+        ]
+        self._server = grpc_server([self._address], None, handlers)
+        await self._server.start()
+
+    async def stop(self) -> None:
+        """Serve no more."""
+        await self._server.stop(None)
+
+
 @dataclass(slots=True)
 class Rig:
     """What a test works with."""
 
     server: MemoryServer
-    world: World
-    kubelet: Kubelet
+    runtime: HollowRuntime
     api: Any
-    stop: Callable[[], Any] = field(default=lambda: None)
+    kubelet: Kubelet | None = None
+
+    @property
+    def world(self) -> World:
+        """The simulated machine."""
+        return self.runtime.world
+
+    @property
+    def running(self) -> Kubelet:
+        """The kubelet, where there is only one."""
+        assert self.kubelet is not None
+        return self.kubelet
 
     async def create(self, pod: Pod) -> Pod:
         """Create a pod that is bound to the node."""
@@ -99,24 +141,6 @@ class Rig:
 
 
 @asynccontextmanager
-async def hollow_runtime(folder: Path, process: Process) -> AsyncIterator[World]:
-    """Serve CRI on a unix socket while inside."""
-    services = cri.DESCRIPTOR.services_by_name
-    world = World(process.clock, process.tasks, "")
-    world.configure(pod_cidr="10.77.0.0/24")
-    handlers = [
-        handler(services["RuntimeService"], "runtime.v1.RuntimeService", RuntimeService(world)),
-        handler(services["ImageService"], "runtime.v1.ImageService", ImageService(world, 0)),
-    ]
-    server = grpc_server([f"unix:{folder}/cri.sock"], None, handlers)
-    await server.start()
-    try:
-        yield world
-    finally:
-        await server.stop(None)
-
-
-@asynccontextmanager
 async def running_kubelet(folder: Path, server: MemoryServer, process: Process) -> AsyncIterator[Kubelet]:
     """Run a kubelet while inside; leaving is what SIGTERM does."""
     config = cast("KubeletConfig", process.config)
@@ -163,7 +187,7 @@ async def rig(folder: Path, **flags: Any) -> AsyncIterator[Rig]:
     await api.create(NODES, Node(metadata=ObjectMeta(name=NODE), spec=NodeSpec(podCIDR="10.77.0.0/24")))
     async with (
         process_for(folder, **flags) as process,
-        hollow_runtime(folder, process) as world,
+        HollowRuntime(folder, process) as hollow,
         running_kubelet(folder, server, process) as kubelet,
     ):
-        yield Rig(server, world, kubelet, api)
+        yield Rig(server, hollow, api, kubelet)

@@ -14,7 +14,6 @@ from pathlib import Path
 from random import Random
 
 from apiserver import app
-from apiserver.causes import Causes
 from apiserver.config import ApiserverConfig
 from apiserver.services.resources import resources_handler
 from apiserver.storage.memory import MemoryStorage
@@ -77,7 +76,7 @@ async def local_apiserver(
     )
     storage = MemoryStorage()
     core = app.build(config, process, storage, rng=rng)
-    admin = RegistryBench(core.registry, storage, core.feed, core.allocator, Causes(process.clock), process.clock)
+    admin = RegistryBench(core.registry, storage, core.feed, core.allocator, core.causes, process.clock)
     server = ServerTasks()
     async with app.running(core, process):
         try:

@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 
 from hollow.core.life import State
-from machinery.model.k8s.core_v1 import Lifecycle, LifecycleHandler, Pod, SleepAction
+from machinery.client.api import Selection
+from machinery.model.k8s.core_v1 import ExecAction, Lifecycle, LifecycleHandler, Pod, SleepAction
 from tests.support.builders import container, pod
-from tests.support.kubelet import Rig, hollow_runtime, process_for, rig, running_kubelet
+from tests.support.kubelet import HollowRuntime, Rig, process_for, rig, running_kubelet
 from tests.support.memory_api import MemoryServer
 
 
@@ -56,7 +57,7 @@ async def test_a_deleted_pod_is_stopped_then_its_object_goes_then_all_traces(nod
     await node.create(pod("web"))
     await node.until("web", is_ready)
     await node.delete("web")
-    calls = node.kubelet.writer._api.calls
+    calls = node.running.writer._api.calls
     await node.until_true(lambda: ("delete", "pods", "web") in calls)
     assert state_of(await node.pod("web")).terminated.reason == "Completed"
     assert all(each.state(node.world.clock.now()) is State.EXITED for each in node.containers())
@@ -141,7 +142,7 @@ async def test_sidecars_start_first_and_stop_last_backwards(node: Rig):
     await node.create(behaving("web", initContainers=sidecars, main__term_after="2s", b__term_after="2s"))
     await node.until("web", is_ready)
     await node.delete("web")
-    await node.until_true(lambda: ("delete", "pods", "web") in node.kubelet.writer._api.calls)
+    await node.until_true(lambda: ("delete", "pods", "web") in node.running.writer._api.calls)
     main, a, b = (node.containers(name)[0] for name in ("main", "a", "b"))
     assert b.record.term_s >= main.end.at_s
     assert a.record.term_s >= b.end.at_s
@@ -198,7 +199,7 @@ async def test_a_deletion_during_the_start_leaves_nothing(node: Rig):
     await node.create(pod("web"))
     await node.until_true(lambda: node.world.sandboxes)
     await node.delete("web", grace_s=1)
-    await node.until_true(lambda: ("delete", "pods", "web") in node.kubelet.writer._api.calls)
+    await node.until_true(lambda: ("delete", "pods", "web") in node.running.writer._api.calls)
     node.remove("web")
     await node.until_true(lambda: not node.world.sandboxes and not node.world.containers)
 
@@ -214,18 +215,75 @@ async def test_the_status_survives_a_lost_answer(node: Rig):
 
             raise Unavailable("lost")
 
-    node.kubelet.writer._api.before_reply = lose
+    node.running.writer._api.before_reply = lose
     await node.create(pod("web"))
     await node.until("web", is_ready)
     assert len(failed) == 2
+
+
+async def test_a_post_start_hook_is_given_up_when_its_pod_is_deleted(node: Rig):
+    """The container counts as waiting while its hook runs; a deletion does not wait for the hook."""
+    hook = Lifecycle(postStart=LifecycleHandler(sleep=SleepAction(seconds=10_000)))
+    await node.create(pod("web", containers=[container(lifecycle=hook)]))
+    await node.until_true(lambda: node.containers() and node.containers()[0].record.started_s)
+    await asyncio.sleep(0.2)
+    assert state_of(await node.pod("web")).waiting.reason == "ContainerCreating"
+    await node.delete("web")
+    await node.until("web", lambda p: state_of(p) and state_of(p).terminated)
+
+
+async def test_a_post_start_hook_that_fails_kills_the_container(node: Rig):
+    """The hollow runtime runs no commands: FailedPostStartHook, and the container is restarted."""
+    hook = Lifecycle(postStart=LifecycleHandler(exec=ExecAction(command=["true"])))
+    await node.create(pod("web", containers=[container(lifecycle=hook)]))
+    await node.until("web", lambda p: p.status.containerStatuses[0].restartCount if state_of(p) else False)
+    assert ("FailedPostStartHook", "PostStartHook failed") in await node.events("web")
+
+
+async def test_a_runtime_that_is_started_again_keeps_its_containers(tmp_path: Path):
+    """While it is away nothing is taken for dead; afterwards everything goes on, restarts not."""
+    server = MemoryServer()
+    (tmp_path / "kubelet").mkdir()
+    async with process_for(tmp_path) as process, HollowRuntime(tmp_path, process) as hollow:
+        made, world = Rig(server, hollow, server.api()), hollow.world
+        async with running_kubelet(tmp_path, server, process) as kubelet:
+            await made.create(pod("web"))
+            before = await made.until("web", is_ready)
+            await hollow.stop()
+            await made.until_true(lambda: not kubelet.relist.is_answering)
+            await made.create(pod("new"))
+            await asyncio.sleep(0.3)
+            await hollow.start()
+            await made.until("new", is_ready)
+            assert (await made.pod("web")).status.containerStatuses == before.status.containerStatuses
+            await made.delete("web")
+            await made.until("web", lambda p: state_of(p).terminated)
+
+
+async def test_a_list_from_an_old_cache_stops_nobody(tmp_path: Path):
+    """A pod that the first list lacks is asked for by name before it is taken for gone."""
+    server = MemoryServer()
+    (tmp_path / "kubelet").mkdir()
+    async with process_for(tmp_path) as process, HollowRuntime(tmp_path, process) as hollow:
+        made, world = Rig(server, hollow, server.api()), hollow.world
+        async with running_kubelet(tmp_path, server, process):
+            await made.create(pod("web"))
+            await made.until("web", is_ready)
+        blind = Selection(field_selector="spec.nodeName=nobody")
+        async with running_kubelet(tmp_path, server, process) as kubelet:
+            kubelet.source._informer._reflector.selection = blind
+            await made.until_true(lambda: kubelet.workers._group)
+            await asyncio.sleep(0.3)
+            assert world.containers
+            assert all(each.state(world.clock.now()) is State.RUNNING for each in world.containers.values())
 
 
 async def test_a_kubelet_that_starts_again_finds_its_pods(tmp_path: Path):
     """Containers keep ids and start times; statuses go on; what left the API meanwhile is stopped."""
     server = MemoryServer()
     (tmp_path / "kubelet").mkdir()
-    async with process_for(tmp_path) as process, hollow_runtime(tmp_path, process) as world:
-        made = Rig(server, world, None, server.api())  # type: ignore[arg-type]
+    async with process_for(tmp_path) as process, HollowRuntime(tmp_path, process) as hollow:
+        made, world = Rig(server, hollow, server.api()), hollow.world
         async with running_kubelet(tmp_path, server, process):
             await made.create(pod("stays"))
             await made.create(pod("goes"))
@@ -254,8 +312,8 @@ async def test_a_kubelet_that_cannot_reach_the_api_touches_nothing(tmp_path: Pat
 
     server = MemoryServer()
     (tmp_path / "kubelet").mkdir()
-    async with process_for(tmp_path) as process, hollow_runtime(tmp_path, process) as world:
-        made = Rig(server, world, None, server.api())  # type: ignore[arg-type]
+    async with process_for(tmp_path) as process, HollowRuntime(tmp_path, process) as hollow:
+        made, world = Rig(server, hollow, server.api()), hollow.world
         async with running_kubelet(tmp_path, server, process):
             await made.create(pod("web"))
             await made.until("web", is_ready)

@@ -6,6 +6,7 @@ import asyncio
 
 import pytest
 
+from apiserver.storage.interface import Outcome
 from machinery.client.api import PatchType
 from machinery.model.errors import AlreadyExists, BadRequest, Conflict, Invalid, NotFound
 from tests.support.apiserver import RegistryBench, config_map, names, pod
@@ -185,3 +186,19 @@ async def test_what_does_not_exist_is_said_so(bench: RegistryBench) -> None:
     with pytest.raises(NotFound, match='configmaps "none" not found'):
         await bench.get("configmaps", "none")
     assert names(await bench.list("configmaps")) == []
+
+
+async def test_events_go_by_themselves(bench: RegistryBench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An Event is kept for an hour of cluster time, everything else for ever."""
+    ttls: dict[str, int] = {}
+    create = bench.storage.create
+
+    async def spied(key: str, value: bytes, *, ttl_s: int = 0) -> Outcome:
+        ttls[key] = ttl_s
+        return await create(key, value, ttl_s=ttl_s)
+
+    monkeypatch.setattr(bench.storage, "create", spied)
+    event = {"metadata": {"name": "e"}, "involvedObject": {"namespace": "default"}, "reason": "Because"}
+    await bench.create("events", event)
+    await bench.create("configmaps", config_map("c"))
+    assert ttls == {"/registry/events/default/e": 3600, "/registry/configmaps/default/c": 0}
