@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -58,17 +59,25 @@ async def _remove_cgroups(scope: Scope) -> None:
     for _ in range(_ROUNDS):
         left = [root for root in _roots(scope) if not _remove_tree(root)]
         if not left:
-            return
+            break
         await asyncio.sleep(_PAUSE_S)
+    for top in () if scope.node else {root.parent for root in _roots(scope, must_exist=False)}:
+        with contextlib.suppress(OSError):  # other clusters are in it, or it is not there
+            top.rmdir()
 
 
-def _roots(scope: Scope) -> list[Path]:
+def _roots(scope: Scope, *, must_exist: bool = True) -> list[Path]:
     parts = ["kubarium", scope.cluster, *([scope.node] if scope.node else [])]
     slices = [
         "-".join(part.replace("-", "_") for part in parts[: end + 1]) + ".slice" for end in range(len(parts))
     ]
     tops = [_CGROUPS, *(path for path in _CGROUPS.glob("*") if path.is_dir() and not path.is_symlink())]
-    return [root for top in tops for names in (parts, slices) if (root := top.joinpath(*names)).is_dir()]
+    return [
+        root
+        for top in tops
+        for names in (parts, slices)
+        if (root := top.joinpath(*names)).is_dir() or not must_exist
+    ]
 
 
 def _remove_tree(root: Path) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from typing import Any
 
-from hollow.core.life import State
+from hollow.core.life import START_FAILED, State
 from hollow.records import Container, Sandbox
 from machinery.model.clock import Timescale
 from machinery.pb import cri_pb2 as cri
@@ -99,6 +99,8 @@ def view_container_status(
     if end and end.at_s <= now_s:
         status.finished_at = wall_ns(timescale, end.at_s)
         status.exit_code, status.reason, status.message = end.exit_code, end.reason, end.message
+        if end.exit_code == START_FAILED and end.reason == "StartError":
+            status.started_at = 0  # it never ran
     return status
 
 

@@ -101,5 +101,6 @@ class NodeLease:
         )
 
     def _note(self, error: ApiError, failures: int) -> None:
-        write = self._log.debug if isinstance(error, Conflict) else self._log.warning
+        is_news = (failures == 1 or failures % 20 == 0) and not isinstance(error, Conflict)
+        write = self._log.warning if is_news else self._log.debug
         write("lease_not_renewed", node=self._name, error=error, attempts=failures)

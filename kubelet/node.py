@@ -216,7 +216,8 @@ class Node:
                 failures = 0
             except ApiError as error:
                 failures += 1
-                self._log.warning("node_status_not_written", error=error, attempts=failures)
+                write = self._log.warning if failures == 1 or failures % 20 == 0 else self._log.debug
+                write("node_status_not_written", error=error, attempts=failures)
             await event_within(self._pulse, self._clock, self._pause_s(failures))
 
     def _pause_s(self, failures: int) -> float:

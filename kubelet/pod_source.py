@@ -9,7 +9,7 @@ from machinery.client.api import Api, Selection
 from machinery.client.informer import Change, Informer
 from machinery.model.backoff import Backoff
 from machinery.model.clock import Clock
-from machinery.model.errors import ApiError, NotFound
+from machinery.model.errors import ApiError
 from machinery.model.k8s.core_v1 import Pod
 from machinery.model.log import SILENT, EventLog
 from machinery.model.resources import PODS
@@ -24,8 +24,8 @@ class PodSource:
         self._api = api
         self._clock = clock
         self._log = log
-        selection = Selection(field_selector=f"spec.nodeName={node}")
-        self._informer: Informer[Pod] = Informer(api, PODS, selection, clock=clock, log=log)
+        self._selection = Selection(field_selector=f"spec.nodeName={node}")
+        self._informer: Informer[Pod] = Informer(api, PODS, self._selection, clock=clock, log=log)
 
     def subscribe(self, on_change: Callable[[Change[Pod]], None]) -> None:
         """Tell every change."""
@@ -39,19 +39,20 @@ class PodSource:
         """Wait until the first list is there."""
         await self._informer.synced()
 
-    async def is_gone(self, namespace: str, name: str, uid: str) -> bool:
-        """Ask the API itself whether a pod is not there any more; asks until it answers.
+    async def is_gone(self, uid: str) -> bool:
+        """Ask the API itself whether a pod of this node is not there any more; asks until it answers.
 
-        The first list may come from a cache that is older than the pod: nobody is stopped on its word alone.
+        The first list may come from a cache that is older than the pod: nobody is stopped on its word alone. This
+        list is read from the store. (A node may not ask for a pod by name that it does not have.)
         """
         failures = 0
         while True:
             try:
-                return (await self._api.get(PODS, name, namespace=namespace)).metadata.uid != uid
-            except NotFound:
-                return True
+                listing = await self._api.list(PODS, self._selection)
             except ApiError as error:
                 failures += 1
                 if failures == 1:
-                    self._log.warning("pod_not_confirmed", pod=f"{namespace}/{name}", uid=uid, error=error)
+                    self._log.warning("pod_not_confirmed", uid=uid, error=error)
                 await self._clock.sleep(self._clock.timescale.cluster(_RETRY.delay(failures)))
+            else:
+                return all(pod.metadata.uid != uid for pod in listing.items)

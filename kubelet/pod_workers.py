@@ -36,7 +36,7 @@ class PodWorkers:
         *,
         allocatable: Callable[[], Mapping[str, str]],
         labels: Callable[[], Mapping[str, str] | None],
-        is_gone: Callable[[str, str, str], Awaitable[bool]],
+        is_gone: Callable[[str], Awaitable[bool]],
         on_gone: Callable[[Pod], None],
     ) -> None:
         self._tools = tools
@@ -143,8 +143,7 @@ class PodWorkers:
 
     async def _dismiss(self, uid: str) -> None:
         """Begin the end of a pod that only the runtime still has, once the API has confirmed it."""
-        observed = self._relist.observed(uid)
-        is_gone = await self._is_gone(observed.namespace, observed.name, uid)
+        is_gone = await self._is_gone(uid)
         self._doubted.discard(uid)
         observed = self._relist.observed(uid)
         if not is_gone or observed.is_empty or uid in self._workers or uid in self._known:

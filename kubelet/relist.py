@@ -128,7 +128,6 @@ class Relist:
         """Drop what is kept beside the picture of a pod that is gone."""
         if uid not in self._pods:
             self._locks.pop(uid, None)
-            self._touched.pop(uid, None)
 
     # --- looking at everything
 
@@ -170,6 +169,8 @@ class Relist:
                 picture = await self._picture(uid, own_sandboxes, own_containers)
                 if self._touched.get(uid, 0) <= serial:
                     self._put(picture)
+        kept = self._touched.items()  # of pods that are gone, too, until no older look can bring them back
+        self._touched = {uid: at for uid, at in kept if uid in self._pods or at > serial}
 
     def _note_silence(self, error: ApiError, failures: int) -> None:
         if self.is_answering or failures == 1:

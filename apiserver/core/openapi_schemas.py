@@ -49,6 +49,8 @@ def published(definition: Json, prefix: str, served: GroupVersions) -> Json:
 
 def _written(schema: Json, prefix: str) -> Json:
     written = {key: _value(key, value, prefix) for key, value in schema.items() if key != "$ref"}
+    if prefix == V2 and "oneOf" in written:
+        return _string_v2(written)
     reference = schema.get("$ref")
     if reference is None:
         return written
@@ -56,6 +58,13 @@ def _written(schema: Json, prefix: str) -> Json:
     if not written:
         return target
     return {**written, "allOf": [target]} if prefix == V3 else {**target, **written}
+
+
+def _string_v2(written: Json) -> Json:
+    """Write "a string or a number", which version 2 has no words for, as Kubernetes does: as a string."""
+    integer = any("integer" in each.get("type", ()) for each in written["oneOf"])
+    rest = {key: value for key, value in written.items() if key != "oneOf"}
+    return {**rest, "type": "string", **({"format": "int-or-string"} if integer else {})}
 
 
 def _value(key: str, value: Any, prefix: str) -> Any:

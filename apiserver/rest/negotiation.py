@@ -20,6 +20,7 @@ class Form(Enum):
     TABLE = "table"
     METADATA = "metadata"  # PartialObjectMetadata, or a list of them
     DISCOVERY = "discovery"  # apidiscovery.k8s.io/v2
+    OPENAPI_V2 = "openapi-v2"  # openapi.v2.Document in protobuf
 
 
 _ANY = frozenset({"*/*", "application/*", "application/json"})
@@ -33,6 +34,9 @@ OBJECTS = frozenset({Form.JSON, Form.YAML, Form.TABLE, Form.METADATA})
 STREAMS = frozenset({Form.JSON, Form.TABLE, Form.METADATA})
 DISCOVERIES = frozenset({Form.JSON, Form.DISCOVERY})
 DOCUMENTS = frozenset({Form.JSON})
+DOCUMENTS_V2 = frozenset({Form.JSON, Form.OPENAPI_V2})
+OPENAPI_V2_TYPE = "application/com.github.proto-openapi.spec.v2.v1.0+protobuf"
+_OPENAPI_V2_TYPES = frozenset({OPENAPI_V2_TYPE, OPENAPI_V2_TYPE.replace(".v1.0", "@v1.0")})
 
 
 @lru_cache(maxsize=512)
@@ -51,6 +55,7 @@ def negotiate(accept: str, offered: frozenset[Form]) -> Form:
     raise NotAcceptable(
         "only the following media types are accepted: application/json"
         + (", application/yaml" if Form.YAML in offered else "")
+        + (f", {OPENAPI_V2_TYPE}" if Form.OPENAPI_V2 in offered else "")
     )
 
 
@@ -76,4 +81,6 @@ def _form(media_type: str, parameters: dict[str, str]) -> Form | None:
         return _AS.get(key) if media_type in _ANY else None
     if media_type in _ANY:
         return Form.JSON
+    if media_type in _OPENAPI_V2_TYPES:
+        return Form.OPENAPI_V2
     return Form.YAML if media_type == "application/yaml" else None

@@ -7,6 +7,7 @@ from hashlib import sha256
 
 import msgspec
 
+from apiserver.core import openapi_v2_binary
 from apiserver.core.openapi import document_v2, document_v3, served_paths
 from apiserver.core.values import Json
 from apiserver.schemas import VERSION
@@ -24,12 +25,19 @@ class OpenApi:
         self._documents: dict[str, bytes] = {}
         self._index = b""
         self._v2 = b""
+        self._v2_binary = b""
 
     def v2(self) -> bytes:
         """Give the document of version 2."""
         if not self._v2:
             self._v2 = msgspec.json.encode(document_v2(VERSION, self._lookup()))
         return self._v2
+
+    def v2_binary(self) -> bytes:
+        """Give the document of version 2 in protobuf."""
+        if not self._v2_binary:
+            self._v2_binary = openapi_v2_binary.encode(document_v2(VERSION, self._lookup()))
+        return self._v2_binary
 
     def document(self, path: str) -> bytes | None:
         """Give the document of a group's version (api/v1, apis/apps/v1); None where there is none."""

@@ -12,7 +12,7 @@ import msgspec
 
 from apiserver.core import discovery
 from apiserver.request import UserInfo
-from apiserver.rest.negotiation import DISCOVERIES, DOCUMENTS, Form, negotiate
+from apiserver.rest.negotiation import DISCOVERIES, DOCUMENTS, DOCUMENTS_V2, OPENAPI_V2_TYPE, Form, negotiate
 from apiserver.rest.openapi import OpenApi
 from apiserver.rest.paths import Discovery
 from apiserver.rest.replies import JSON, pretty, reply, text_reply
@@ -121,7 +121,8 @@ class Pages:
         return await reply(request, body, content_type="application/jwk-set+json")
 
     async def _openapi_v2(self, request: web.BaseRequest) -> web.Response:
-        negotiate(request.headers.get("Accept", ""), DOCUMENTS)
+        if negotiate(request.headers.get("Accept", ""), DOCUMENTS_V2) is Form.OPENAPI_V2:
+            return await _cached(request, self._openapi.v2_binary(), OPENAPI_V2_TYPE)
         return await _cached(request, self._openapi.v2(), JSON)
 
     async def _openapi_index(self, request: web.BaseRequest) -> web.Response:

@@ -11,6 +11,7 @@ from apiserver.core.unstored import BY_RESOURCE, Unstored
 from apiserver.request import ListReply, ObjectReply, Request, UserInfo
 from apiserver.rest import envelopes, query
 from apiserver.rest.bodies import object_json, patch_json, read_body
+from apiserver.rest.custom_resources import lists_definitions, no_definitions
 from apiserver.rest.negotiation import OBJECTS, Form, negotiate
 from apiserver.rest.paths import Target
 from apiserver.rest.pod_exec import PodExec
@@ -80,6 +81,8 @@ class Resources:
         verb = _verb(request.method, target)
         asked = _request(request, user, verb, target)
         await self._gate.admit(asked)
+        if lists_definitions(target, verb):
+            return await no_definitions(request)
         found = _served(target)
         if found is None:
             return await text_reply(request, "404 page not found\n", status=404)

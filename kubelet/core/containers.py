@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from kubelet.core.observed import ObservedPod
 from machinery.model.k8s.core_v1 import Container, Pod
 from machinery.model.pods import is_sidecar
 
@@ -29,6 +30,17 @@ def probe_state(container: Container, container_id: str, probes: ProbeStates) ->
         return found
     started = container.startupProbe is None
     return ProbeState(started=started, ready=started and container.readinessProbe is None)
+
+
+def told_states(pod: Pod, observed: ObservedPod) -> dict[str, ProbeState]:
+    """Give what the API was told of containers that still run: it holds until they are probed again."""
+    told = (*pod.status.initContainerStatuses, *pod.status.containerStatuses)
+    by_id = {status.containerID.partition("://")[2]: status for status in told if status.containerID}
+    return {
+        run.id: ProbeState(started=bool(by_id[run.id].started), ready=by_id[run.id].ready)
+        for run in observed.running()
+        if run.id in by_id
+    }
 
 
 def find(pod: Pod, name: str) -> Container | None:

@@ -21,6 +21,7 @@ from typing import Final, TypeAlias, assert_never
 
 from kubelet.core.admission import Rejection
 from kubelet.core.container_status import Waiting
+from kubelet.core.containers import told_states
 from kubelet.core.instructions import (
     Action,
     ActionEnded,
@@ -105,7 +106,7 @@ TRANSITIONS: Final[tuple[tuple[Stage, _Condition, Stage], ...]] = (
 def begin(pod: Pod, observed: ObservedPod, now_s: float, rejection: Rejection | None = None) -> Life:
     """Give the life of a pod that the API has; one that the node does not take is condemned from the start."""
     verdict = Verdict(rejection.reason, f"Pod was rejected: {rejection.message}") if rejection else None
-    return Life(pod=pod, observed=observed, born_s=now_s, verdict=verdict)
+    return Life(pod=pod, observed=observed, born_s=now_s, verdict=verdict, probes=told_states(pod, observed))
 
 
 def begin_unknown(observed: ObservedPod, now_s: float) -> Life:

@@ -1,6 +1,6 @@
 """What of a pod's status has to be written: a strategic merge patch from what the API has to what is so now.
 
-Conditions that are not the kubelet's are never sent, so that nobody's readiness gate is overwritten with an old
+Only conditions that are the kubelet's and have changed are sent, so that nobody's readiness gate is overwritten with an old
 value. A terminal phase is never taken back.
 """
 
@@ -27,12 +27,18 @@ def status_patch(known: PodStatus, wanted: PodStatus) -> dict[str, Any]:
         field: new.get(field) for field in sorted(old.keys() | new.keys()) if old.get(field) != new.get(field)
     }
     patch.pop("conditions", None)
-    if _owned(old) != _owned(new):
-        patch["conditions"] = list(_owned(new).values())
+    if conditions := _conditions(_owned(old), _owned(new)):
+        patch["conditions"] = conditions
     for field in _BY_ADDRESS:
         if patch.get(field) is not None:
             patch[field] = _addresses(old.get(field, []), new[field])
     return patch
+
+
+def _conditions(old: dict[str, Any], new: dict[str, Any]) -> list[dict[str, Any]]:
+    """Give the conditions that are different; what one does not say any more is null, since they are merged."""
+    changed = [(old.get(type_, {}), each) for type_, each in new.items() if old.get(type_) != each]
+    return [{**dict.fromkeys(before.keys() - each.keys()), **each} for before, each in changed]
 
 
 def _owned(status: dict[str, Any]) -> dict[str, Any]:

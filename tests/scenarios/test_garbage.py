@@ -17,8 +17,8 @@ def ready(cluster: Cluster) -> int:
     return sum(map(is_pod_ready, cluster.objects("pods")))
 
 
-def gone_s(cluster: Cluster, kind: str) -> float:
-    """When the last object of a kind went."""
+def gone_at(cluster: Cluster, kind: str) -> int:
+    """At which revision the last object of a kind went."""
     return max(
         each.revision for each in cluster.observer.seen if each.kind.kind == kind and each.type == "DELETED"
     )
@@ -35,7 +35,7 @@ async def test_what_a_deployment_owns_goes_with_it(policy: str, tmp_path: Path, 
         kinds = ("deployments", "replicasets", "pods")
         await cluster.until(lambda: not any(map(cluster.objects, kinds)), limit_s=120, why="all gone")
         await cluster.rest(10.0)
-        order = [gone_s(cluster, kind) for kind in ("Deployment", "ReplicaSet", "Pod")]
+        order = [gone_at(cluster, kind) for kind in ("Deployment", "ReplicaSet", "Pod")]
         assert order == sorted(order, reverse=policy == "Foreground")
         assert not cluster.nodes["node-1"].hollow.containers
         await check_invariants(cluster)

@@ -23,8 +23,7 @@ def ready(cluster: Cluster, *, but: str = "") -> int:
 
 def at(cluster: Cluster, what: str) -> float:
     """When a line was told first, in seconds of the transcript."""
-    lines = cluster.transcript.lines(cluster.observer.seen)
-    line = next(line for line in lines if what in line)
+    line = next(line for line in cluster.transcript.lines(cluster.observer.seen) if what in line)
     return float(line.partition("s ")[0].removeprefix("t=+"))
 
 
@@ -51,14 +50,15 @@ async def test_the_pods_of_a_silent_node_run_elsewhere_in_time(how: str, tmp_pat
 
         await cluster.until(lambda: condition(cluster.object("nodes", "node-2", ""), "Ready") == "Unknown")
         unknown_s = cluster.elapsed_s
-        assert TIMES.node_monitor_grace_s <= unknown_s - renewed_s
-        assert unknown_s - renewed_s <= TIMES.node_monitor_grace_s + TIMES.node_monitor_period_s
-        assert silent_s < unknown_s
+        assert unknown_s - renewed_s == pytest.approx(TIMES.node_monitor_grace_s, abs=0.1)
+        assert renewed_s <= silent_s < unknown_s
         await cluster.rest(1.0)
         assert ready(cluster) == 4, "the pods of a node that nobody hears from count no longer"
 
         await cluster.until(lambda: ready(cluster, but="node-2") == 6, limit_s=600)
-        assert cluster.elapsed_s == pytest.approx(unknown_s + TIMES.default_toleration_s, abs=0.2)
+        assert cluster.elapsed_s == pytest.approx(unknown_s + TIMES.default_toleration_s, abs=0.1)
+        assert at(cluster, "node-2: tainted node.kubernetes.io/unreachable:NoExecute") == unknown_s
+        assert at(cluster, "is being deleted") == cluster.elapsed_s
         leftover = {
             pod["metadata"]["uid"] for pod in cluster.objects("pods") if pod["spec"]["nodeName"] == "node-2"
         }

@@ -57,7 +57,7 @@ async def test_a_rolling_update_and_its_undo_never_lack_a_ready_pod(tmp_path: Pa
         await cluster.rest()
         assert history(cluster) == {"3": "app:1", "2": "app:2"}
 
-        counts = ready_pods(cluster.observer.seen, lambda pod: pod["metadata"].get("labels") != {})
+        counts = ready_pods(cluster.observer.seen, lambda _: True)
         assert min(number for at_s, number in counts if at_s > begun_s) >= REPLICAS
         assert max(number for at_s, number in counts if at_s > begun_s) <= REPLICAS + 1
         assert not cluster.journal

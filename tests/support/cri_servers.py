@@ -25,6 +25,7 @@ import grpc.aio
 from machinery.pb import cri_pb2 as cri
 from machinery.wire.services import Stub, unix_channel
 
+DOCKER = "/var/run/docker.sock"
 POD_CIDR = "10.88.5.0/24"
 IMAGE = "busybox:1.36"
 START_S = 20.0
@@ -53,10 +54,11 @@ SHORT = Behaviour("sleep 1.5", {"exit-after": "1500ms"})
 class CriServer:
     """One server process with a folder of its own; it can be killed and started again on the same state."""
 
-    def __init__(self, kind: str, folder: Path, namespace: str = "") -> None:
+    def __init__(self, kind: str, folder: Path, namespace: str = "", docker_socket: str = DOCKER) -> None:
         self.kind = kind
         self.folder = folder
         self.namespace = namespace
+        self.docker_socket = docker_socket
         self.cluster = f"test-{folder.name}"
         self.socket = folder / "cri.sock"
         self._process: subprocess.Popen[bytes] | None = None
@@ -77,7 +79,7 @@ class CriServer:
         flags = [f"--socket={self.socket}", f"--state-dir={self.folder / 'state'}"]
         command = [sys.executable, "-m", self.kind, *flags]
         if self.kind == "dockershim":
-            command += [f"--cluster={self.cluster}", "--node=node-1"]
+            command += [f"--cluster={self.cluster}", "--node=node-1", f"--docker-socket={self.docker_socket}"]
             command = [
                 "nsenter",
                 f"--net=/run/netns/{self.namespace}",
@@ -110,10 +112,10 @@ class CriServer:
 
 
 @contextlib.contextmanager
-def cri_server(kind: str) -> Iterator[CriServer]:
+def cri_server(kind: str, docker_socket: str = DOCKER) -> Iterator[CriServer]:
     """Run a server; in the end nothing of it is left."""
     folder = Path(tempfile.mkdtemp(prefix="cri-", dir="/tmp"))
-    server = CriServer(kind, folder, f"kb-{folder.name}")
+    server = CriServer(kind, folder, f"kb-{folder.name}", docker_socket)
     try:
         if kind == "dockershim":
             subprocess.run(["ip", "netns", "add", server.namespace], check=True)

@@ -229,14 +229,15 @@ class MemoryApi:
         kind: PatchType = PatchType.MERGE,
         timeout_s: float = CALL_TIMEOUT_S,
     ) -> T:
-        """Merge a patch into an object; other kinds of patch are not built here."""
+        """Merge a patch into an object; JSON patches and apply are not built here."""
         await self._call("patch", resource, name)
         if kind is PatchType.JSON or kind is PatchType.APPLY:
             raise NotImplementedHere(f"{kind} is not built in MemoryApi")
         before = self._found(resource, namespace, name)
         wanted = msgspec.to_builtins(patch)
         _check_version(wanted.get("metadata", {}).get("resourceVersion", ""), before, resource, name)
-        after = _merged(before, {"status": wanted.get("status", {})} if subresource == "status" else wanted)
+        merge = _strategic if kind is PatchType.STRATEGIC_MERGE else _merged
+        after = merge(before, {"status": wanted.get("status", {})} if subresource == "status" else wanted)
         return await self._reply("patch", resource, self._store(resource, before, after))
 
     async def delete(
@@ -360,6 +361,23 @@ def _merged(target: Any, patch: Any) -> Any:
     base = target if isinstance(target, Mapping) else {}
     result = {key: value for key, value in base.items() if key not in patch}
     return result | {key: _merged(base.get(key), value) for key, value in patch.items() if value is not None}
+
+
+def _strategic(target: Any, patch: Any, field: str = "") -> Any:
+    """Apply a strategic merge patch, as far as it is known here: conditions merge by type, other lists are replaced."""
+    if field == "conditions" and isinstance(patch, list):
+        known = {each["type"]: each for each in target or []}
+        return list(
+            (known | {each["type"]: _merged(known.get(each["type"]), each) for each in patch}).values()
+        )
+    if not isinstance(patch, Mapping):
+        return patch
+    base = target if isinstance(target, Mapping) else {}
+    result = {key: value for key, value in base.items() if key not in patch}
+    changed = {
+        key: _strategic(base.get(key), value, key) for key, value in patch.items() if value is not None
+    }
+    return result | changed
 
 
 def _selected(key: _Key, obj: Json | None, resource: Resource[Any], selection: Selection) -> bool:

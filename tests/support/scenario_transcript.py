@@ -237,6 +237,7 @@ def _replica_set(obj: Json) -> dict[str, str]:
     status = obj.get("status", {})
     return {
         "replicas": f"wants {obj['spec'].get('replicas')}",
+        "owner": _owner(obj),
         "status": f"has {status.get('replicas', 0)}, {status.get('readyReplicas', 0)} ready" if status.get("observedGeneration") else "",
         "revision": _prefixed("revision ", _annotation(obj, "deployment.kubernetes.io/revision")),
         **_going(obj),
@@ -254,7 +255,7 @@ def _pod(obj: Json) -> dict[str, str]:
         "reason": status.get("reason", ""),
         "disrupted": _joined("disrupted by", disrupted),
         "containers": "; ".join(_container(each) for each in status.get("containerStatuses", [])),
-        "owners": "" if obj["metadata"].get("ownerReferences") else "owned by nobody",
+        "owner": _owner(obj),
         **_going(obj),
     }
 
@@ -308,6 +309,11 @@ _FACETS: dict[str, Callable[[Json], dict[str, str]]] = {
     "Namespace": _namespace,
     "Lease": _lease,
 }
+
+
+def _owner(obj: Json) -> str:
+    owners = [ref["name"] for ref in obj["metadata"].get("ownerReferences", ())]
+    return f"owned by {' '.join(owners) or 'nobody'}"
 
 
 def _annotation(obj: Json, key: str) -> str:

@@ -268,7 +268,7 @@ class Cluster:
 
 @asynccontextmanager
 async def running_cluster(
-    folder: Path, pki: Pki, *, nodes: int = 3, seed: int = 1, components: bool = True
+    folder: Path, pki: Pki, *, nodes: int = 3, cpu: str = "2", seed: int = 1
 ) -> AsyncIterator[Cluster]:
     """Run a cluster until its nodes are Ready; the transcript begins then."""
     rng = random.Random(seed)
@@ -287,9 +287,8 @@ async def running_cluster(
                 await api.core.presence.ensure()
                 api.core.registry.open()
                 cluster = Cluster(clock, tasks, api, observer, folder, rng, journal)
-                if components:
-                    await _bring_up(cluster, nodes)
                 try:
+                    await _bring_up(cluster, nodes, cpu)
                     observer.begin()
                     yield cluster
                 finally:
@@ -297,12 +296,12 @@ async def running_cluster(
                     running.cancel()
 
 
-async def _bring_up(cluster: Cluster, nodes: int) -> None:
+async def _bring_up(cluster: Cluster, nodes: int, cpu: str) -> None:
     for name in ("controllers", "scheduler"):
         cluster.start(name)
     for number in range(1, nodes + 1):
         name = f"node-{number}"
-        await cluster.boot(name)
+        await cluster.boot(name, cpu=cpu)
         await cluster.until(lambda name=name: is_node_ready(cluster.object("nodes", name, "")), limit_s=60)
     await cluster.until(lambda: cluster.object("serviceaccounts", "default"), limit_s=60)
 

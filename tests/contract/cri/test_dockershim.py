@@ -8,6 +8,7 @@ import json
 import subprocess
 import time
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
@@ -17,7 +18,19 @@ import grpc
 import pytest
 
 from machinery.pb import cri_pb2 as cri
-from tests.support.cri_servers import IMAGE, SLEEPS, Behaviour, Cri, purge, read_lines, rotate
+from tests.support.cri_servers import (
+    DOCKER,
+    IMAGE,
+    SLEEPS,
+    Behaviour,
+    Cri,
+    CriServer,
+    connected,
+    cri_server,
+    purge,
+    read_lines,
+    rotate,
+)
 
 pytestmark = pytest.mark.docker
 
@@ -374,6 +387,70 @@ async def test_purge_removes_everything_of_a_cluster(shim: Cri):
         assert client.containers.list(all=True, filters=filters) == []
     assert not output("find", "/sys/fs/cgroup", "-maxdepth", "3", "-name", shim.server.cluster)
     assert not (await shim.call("ListPodSandbox")).items
+
+
+async def test_the_engine_may_go_away_and_come_back(tmp_path: Path, dockershim: CriServer):
+    """Meanwhile everything is UNAVAILABLE and the condition says why; afterwards nothing is stale."""
+    path = str(tmp_path / "engine.sock")
+    relay = await asyncio.start_unix_server(_relay, path)
+    with cri_server("dockershim", path) as server:
+        async with connected(server) as client:
+            await client.use_pod_range()
+            sandbox_id, container = await client.run()
+            await client.status(container)
+            await _cut(relay, path)
+            with pytest.raises(grpc.aio.AioRpcError) as caught:
+                await client.call("ListContainers")
+            assert caught.value.code() is Code.UNAVAILABLE
+            conditions = {item.type: item.status for item in (await client.call("Status")).status.conditions}
+            assert conditions["RuntimeReady"] is False
+            with engine() as second:
+                second.containers.get(container).kill()
+            relay = await asyncio.start_unix_server(_relay, path)
+            assert (await client.status(container)).exit_code == 137
+            assert (await client.sandbox_status(sandbox_id)).state == cri.SANDBOX_READY
+            stream = client.runtime.GetContainerEvents(cri.GetEventsRequest())
+            await stream.initial_metadata()
+            await client.call("RemoveContainer", container_id=container)
+            async with asyncio.timeout(10):
+                while (await stream.read()).container_event_type != cri.CONTAINER_DELETED_EVENT:
+                    pass
+            stream.cancel()
+        await asyncio.sleep(0)
+    await _cut(relay, path)
+
+
+_relayed: set[asyncio.StreamWriter] = set()
+
+
+async def _relay(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    other_reader, other_writer = await asyncio.open_unix_connection(DOCKER)
+    _relayed.update({writer, other_writer})
+
+    async def carry(source: asyncio.StreamReader, target: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(OSError):
+            while data := await source.read(65536):
+                target.write(data)
+                await target.drain()
+            target.write_eof()
+
+    await asyncio.gather(carry(reader, other_writer), carry(other_reader, writer))
+    for end in (writer, other_writer):
+        _relayed.discard(end)
+        end.close()
+
+
+async def _cut(relay: asyncio.Server, path: str) -> None:
+    relay.close()
+    unlink(path)
+    for writer in list(_relayed):
+        writer.transport.abort()
+    await asyncio.sleep(0.3)
+
+
+def unlink(path: str) -> None:
+    """Take a socket away."""
+    Path(path).unlink(missing_ok=True)
 
 
 def output(*command: str) -> bytes:

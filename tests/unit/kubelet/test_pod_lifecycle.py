@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from kubelet.core.admission import Rejection
+from kubelet.core.containers import ProbeState
 from kubelet.core.instructions import (
     ActionEnded,
     Cancel,
     KillContainer,
     PodGone,
     PodSeen,
+    ProbesSeen,
     Problem,
     Run,
     RuntimeSeen,
@@ -18,7 +20,7 @@ from kubelet.core.instructions import (
 from kubelet.core.life import Stage
 from kubelet.core.observed import ObservedPod
 from kubelet.core.pod_lifecycle import begin, begin_unknown, handle
-from machinery.model.k8s.core_v1 import ExecAction, Lifecycle, LifecycleHandler
+from machinery.model.k8s.core_v1 import ExecAction, Lifecycle, LifecycleHandler, Probe
 from tests.support.builders import changed, container, pod
 from tests.support.pod_life import AROUND, START_S, PodRun, ended, run, sandbox, seen
 
@@ -178,6 +180,18 @@ def test_a_kubelet_that_starts_again_goes_on_without_a_word():
     it.settle()
     assert it.log == []
     assert it.pod.status == before
+
+
+def test_a_pod_that_was_ready_stays_ready_when_the_kubelet_starts_again():
+    """Probes that have not run yet take nothing back: the API's last word holds."""
+    probed = container(readinessProbe=Probe(), startupProbe=Probe())
+    it = PodRun(pod(containers=[probed]))
+    it.settle()
+    it.feed(ProbesSeen({"main-0": ProbeState(started=True, ready=True)}))
+    assert it.pod.status.containerStatuses[0].ready
+    it.statuses.clear()
+    it.start()
+    assert it.statuses == []
 
 
 def test_a_failed_action_is_tried_again_later():

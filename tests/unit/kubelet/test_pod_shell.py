@@ -245,7 +245,7 @@ async def test_a_runtime_that_is_started_again_keeps_its_containers(tmp_path: Pa
     server = MemoryServer()
     (tmp_path / "kubelet").mkdir()
     async with process_for(tmp_path) as process, HollowRuntime(tmp_path, process) as hollow:
-        made, world = Rig(server, hollow, server.api()), hollow.world
+        made = Rig(server, hollow, server.api())
         async with running_kubelet(tmp_path, server, process) as kubelet:
             await made.create(pod("web"))
             before = await made.until("web", is_ready)

@@ -262,3 +262,17 @@ def test_a_patch_has_what_has_changed_and_nobody_else_s_conditions():
     sent = status_patch(changed(PodStatus(), conditions=[gate]), known)["conditions"]
     assert "example.com/lb" not in [each["type"] for each in sent]
     assert status_patch(known, known) == {}
+
+
+def test_a_patch_takes_back_what_a_condition_does_not_say_any_more():
+    """Reasons and messages of the past become null; conditions that are the same are left out."""
+    before, after = status(pod()), status(pod(), run())
+    patch = {each["type"]: each for each in status_patch(before, after)["conditions"]}
+    assert patch["Ready"] == {
+        "type": "Ready",
+        "status": "True",
+        "lastTransitionTime": "2026-01-01T00:01:00Z",
+        "reason": None,
+        "message": None,
+    }
+    assert "PodScheduled" not in patch

@@ -1,0 +1,180 @@
+"""CRI configurations as the engine's requests."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from dockershim.core.host_config import Host, container_body, resources, sandbox_body, stop_signal
+from machinery.model.errors import BadRequest, NotImplementedHere
+from machinery.pb import cri_pb2 as cri
+from tests.support.dockershim import SCOPE, container_config, sandbox_config, secured
+
+HOST = Host(least_oom_score=0, runtimes=("runc",))
+
+
+def container(config: Any, sandbox: Any = None, handler: str = "") -> dict[str, Any]:
+    return container_body(
+        config, sandbox or sandbox_config(), "sand", scope=SCOPE, runtime_handler=handler, host=HOST
+    )
+
+
+def sandbox(config: Any, handler: str = "", host: Host = HOST) -> dict[str, Any]:
+    return sandbox_body(
+        config, scope=SCOPE, image="pause", runtime_handler=handler, netns="/proc/7/ns/net", host=host
+    )
+
+
+def test_a_container_joins_its_sandbox():
+    """Network and IPC are the pod's, processes are its own."""
+    host_config = container(container_config())["HostConfig"]
+    joined = (host_config["NetworkMode"], host_config["IpcMode"])
+    assert joined == ("container:sand", "container:sand")
+
+
+@pytest.mark.parametrize(
+    ("mode", "wanted"),
+    [(cri.POD, "container:sand"), (cri.CONTAINER, ""), (cri.NODE, "host"), (cri.TARGET, "container:other")],
+)
+def test_process_namespaces(mode: int, wanted: str):
+    """The pod's, its own, the machine's, another container's."""
+    options = cri.NamespaceOption(pid=mode, target_id="other")
+    assert container(secured(namespace_options=options))["HostConfig"]["PidMode"] == wanted
+
+
+def test_command_and_args_replace_entrypoint_and_cmd():
+    """Each alone leaves the other to the image."""
+    body = container(container_config(command=["a"], args=["b"]))
+    assert (body["Entrypoint"], body["Cmd"]) == (["a"], ["b"])
+    assert "Cmd" not in container(container_config(command=["a"]))
+    assert "Entrypoint" not in container(container_config(args=["b"]))
+
+
+def test_memory_never_extends_into_swap():
+    """Both limits are the same."""
+    limits = resources(cri.LinuxContainerResources(memory_limit_in_bytes=7), HOST)
+    assert limits == {"Memory": 7, "MemorySwap": 7}
+
+
+def test_what_is_not_limited_is_not_sent():
+    """The engine's zero is not always "no limit"."""
+    assert resources(cri.LinuxContainerResources(), HOST) == {}
+
+
+def test_an_oom_score_below_what_the_machine_allows_is_clamped():
+    """Otherwise the container would not start."""
+    wanted = cri.LinuxContainerResources(oom_score_adj=-997)
+    assert resources(wanted, HOST) == {}
+    assert resources(wanted, Host()) == {"OomScoreAdj": -997}
+
+
+def test_a_sandbox_on_the_nodes_network_enters_its_namespace():
+    """By a mount of the namespace, which its program is told of; it has the node's name."""
+    options = cri.NamespaceOption(network=cri.NODE)
+    security = cri.LinuxSandboxSecurityContext(namespace_options=options)
+    body = sandbox(sandbox_config(linux=cri.LinuxPodSandboxConfig(security_context=security)))
+    assert body["Cmd"] == ["/netns"]
+    assert body["Hostname"] == "node-1"
+    assert body["HostConfig"]["Mounts"][0]["Source"] == "/proc/7/ns/net"
+    assert body["HostConfig"]["CapAdd"] == ["SYS_ADMIN"]
+
+
+def test_any_other_sandbox_has_no_capability_and_no_mount():
+    """It only sleeps."""
+    body = sandbox(sandbox_config(hostname="web-1"))
+    assert (body["HostConfig"]["CapAdd"], body["HostConfig"]["Mounts"]) == ([], [])
+    assert body["Hostname"] == "web-1"
+
+
+def test_the_cgroup_parent_is_a_slice_with_systemd():
+    """The other driver takes the path."""
+    config = sandbox_config(linux=cri.LinuxPodSandboxConfig(cgroup_parent="/a.slice/a-b.slice"))
+    assert sandbox(config)["HostConfig"]["CgroupParent"] == "/a.slice/a-b.slice"
+    systemd = Host(systemd_cgroups=True)
+    assert sandbox(config, host=systemd)["HostConfig"]["CgroupParent"] == "a-b.slice"
+
+
+@pytest.mark.parametrize(
+    ("profile", "wanted"),
+    [
+        (None, ["seccomp=unconfined"]),
+        (cri.SecurityProfile(profile_type=cri.SecurityProfile.RuntimeDefault), []),
+        (cri.SecurityProfile(profile_type=cri.SecurityProfile.Unconfined), ["seccomp=unconfined"]),
+    ],
+)
+def test_seccomp(profile: Any, wanted: list[str]):
+    """Without a profile a container is unconfined, as CRI has it."""
+    assert container(secured(seccomp=profile))["HostConfig"]["SecurityOpt"] == wanted
+
+
+def test_users_and_groups():
+    """By number or name; a group needs a user."""
+    assert container(secured(run_as_user=cri.Int64Value(value=0)))["User"] == "0"
+    assert container(secured(run_as_username="me", run_as_group=cri.Int64Value(value=5)))["User"] == "me:5"
+    with pytest.raises(BadRequest, match="run_as_group"):
+        container(secured(run_as_group=cri.Int64Value(value=5)))
+
+
+def test_no_log_path_is_no_log():
+    """The engine keeps none, either."""
+    assert container(container_config(log_path=""))["HostConfig"]["LogConfig"]["Type"] == "none"
+    assert container(container_config())["HostConfig"]["LogConfig"]["Type"] == "json-file"
+
+
+@pytest.mark.parametrize(
+    ("propagation", "wanted"),
+    [
+        (cri.PROPAGATION_PRIVATE, "rprivate"),
+        (cri.PROPAGATION_HOST_TO_CONTAINER, "rslave"),
+        (cri.PROPAGATION_BIDIRECTIONAL, "rshared"),
+    ],
+)
+def test_mounts(propagation: int, wanted: str):
+    """Bound with the propagation that was asked for."""
+    mount = cri.Mount(container_path="/c", host_path="/h", readonly=True, propagation=propagation)
+    assert container(container_config(mounts=[mount]))["HostConfig"]["Mounts"] == [
+        {
+            "Type": "bind",
+            "Source": "/h",
+            "Target": "/c",
+            "ReadOnly": True,
+            "BindOptions": {"Propagation": wanted},
+        }
+    ]
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        container_config(mounts=[cri.Mount(container_path="/c", image=cri.ImageSpec(image="x"))]),
+        container_config(mounts=[cri.Mount(container_path="/c", host_path="/h", recursive_read_only=True)]),
+        secured(supplemental_groups_policy=cri.Strict),
+        secured(capabilities=cri.Capability(add_ambient_capabilities=["NET_RAW"])),
+    ],
+)
+def test_what_the_engine_cannot_do_is_refused(config: Any):
+    """And nothing else is done instead."""
+    with pytest.raises(NotImplementedHere):
+        container(config)
+
+
+def test_an_unknown_runtime_handler_is_refused():
+    """The text names those that there are."""
+    assert sandbox(sandbox_config(), "runc")["HostConfig"]["Runtime"] == "runc"
+    with pytest.raises(BadRequest, match="runc"):
+        sandbox(sandbox_config(), "gvisor")
+
+
+@pytest.mark.parametrize(
+    ("signal", "name"),
+    [
+        (cri.RUNTIME_DEFAULT, ""),
+        (cri.SIGUSR1, "SIGUSR1"),
+        (cri.SIGRTMINPLUS3, "SIGRTMIN+3"),
+        (cri.SIGRTMAXMINUS2, "SIGRTMAX-2"),
+    ],
+)
+def test_stop_signals_have_the_engines_names(signal: int, name: str):
+    """Also the real-time ones."""
+    assert stop_signal(signal) == name
