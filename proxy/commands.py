@@ -30,17 +30,18 @@ async def run_command(argv: Sequence[str], text: str = "", *, timeout_s: float) 
     Raises:
         CommandError: it is not installed, or takes longer than `timeout_s` wall seconds.
     """
-    pipe = asyncio.subprocess.PIPE
+    pipe, nothing = asyncio.subprocess.PIPE, asyncio.subprocess.DEVNULL
     program = _find(argv[0])
+    stdin = pipe if text else nothing  # a pipe that nobody reads breaks under the writer's hand
     try:
         process = await asyncio.create_subprocess_exec(
-            program, *argv[1:], stdin=pipe, stdout=pipe, stderr=pipe
+            program, *argv[1:], stdin=stdin, stdout=pipe, stderr=pipe
         )
     except OSError as error:
         raise CommandError(f"{program} cannot be started: {error}") from error
     try:
         async with asyncio.timeout(timeout_s):
-            out, err = await process.communicate(text.encode())
+            out, err = await process.communicate(text.encode() if text else None)
     except TimeoutError:
         raise CommandError(f"{' '.join(argv)} has not ended within {timeout_s:g} s") from None
     finally:

@@ -130,7 +130,7 @@ def _parameter(number: int, value: Json) -> bytes:
     return _chunk(number, _chunk(1, written))
 
 
-_BOUNDS: Final = {
+_BOUNDS: Final[Mapping[str, Writer]] = {
     "maximum": _double,
     "exclusiveMaximum": _boolean,
     "minimum": _double,

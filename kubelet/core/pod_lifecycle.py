@@ -344,8 +344,9 @@ def _tell(life: Life, now_s: float, around: Surroundings, out: list[Instruction]
         return life
     verdict = life.ending.verdict if life.ending else None
     status = compute_status(life.facts(now_s, around), around.host_ips, verdict)
-    if status != life.told or status != life.pod.status:
+    if status != life.pod.status or (life.told is not None and status != life.told):
         out.append(WriteStatus(life.pod, status))
+    if status != life.told:
         life = replace(life, told=status)
     may_go = life.stage is Stage.TERMINATED and life.is_clean and _is_unwanted(life, now_s)
     if may_go and not life.is_deletion_sent:

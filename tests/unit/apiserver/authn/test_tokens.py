@@ -54,7 +54,10 @@ def test_claims_are_read_as_they_were_written():
         ({"sub": "system:serviceaccount:x:admin"}, NOW),
         ({"kubernetes.io": {"namespace": "x"}}, NOW),
         ({"kubernetes.io": "x"}, NOW),
-        ({"kubernetes.io": {"namespace": "x", "serviceaccount": {"name": "robot", "uid": "u1"}, "pod": 3}}, NOW),
+        (
+            {"kubernetes.io": {"namespace": "x", "serviceaccount": {"name": "robot", "uid": "u1"}, "pod": 3}},
+            NOW,
+        ),
     ],
 )
 def test_claims_that_prove_nothing_are_refused(changes: dict[str, Any], at_s: int):

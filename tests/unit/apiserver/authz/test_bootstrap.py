@@ -45,7 +45,9 @@ def test_a_component_may(user: UserInfo, verb: str, group: str, resource: str, n
     assert INDEX.authorize(user, asked).allowed is allowed
 
 
-@pytest.mark.parametrize(("path", "allowed"), [("/healthz", True), ("/version", True), ("/api", False), ("/metrics", False)])
+@pytest.mark.parametrize(
+    ("path", "allowed"), [("/healthz", True), ("/version", True), ("/api", False), ("/metrics", False)]
+)
 def test_nobody_may_read_health_and_version_only(path: str, allowed: bool):
     """Who shows no identity sees that the server lives, and which version it is."""
     assert INDEX.authorize(NOBODY, Attributes(verb="get", path=path)).allowed is allowed

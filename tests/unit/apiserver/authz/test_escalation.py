@@ -8,7 +8,9 @@ from apiserver.core.authz.escalation import TooManyParts, changes_meaning, uncov
 from apiserver.core.authz.rules import Rule
 
 
-def rule(verbs: str = "get", resources: str = "pods", groups: str = "", names: str = "", urls: str = "") -> Rule:
+def rule(
+    verbs: str = "get", resources: str = "pods", groups: str = "", names: str = "", urls: str = ""
+) -> Rule:
     def parts(text: str) -> frozenset[str]:
         return frozenset(text.split(",")) if text else frozenset()
 

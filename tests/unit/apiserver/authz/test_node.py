@@ -38,7 +38,9 @@ REFERENCES = frozenset(node.references_of(POD))
 def asked(verb: str, resource: str, name: str = "", **fields: Any) -> Attributes:
     plural, _, subresource = resource.partition("/")
     namespace = fields.pop("namespace", "x")
-    return Attributes(verb=verb, resource=plural, subresource=subresource, name=name, namespace=namespace, **fields)
+    return Attributes(
+        verb=verb, resource=plural, subresource=subresource, name=name, namespace=namespace, **fields
+    )
 
 
 def test_everything_that_a_pod_refers_to_is_found():
@@ -78,7 +80,10 @@ def test_everything_that_a_pod_refers_to_is_found():
         (asked("list", "services"), True),
         (asked("delete", "nodes", "node-1", namespace=""), False),
         (asked("update", "leases", "node-1", group="coordination.k8s.io", namespace="kube-node-lease"), True),
-        (asked("update", "leases", "node-2", group="coordination.k8s.io", namespace="kube-node-lease"), False),
+        (
+            asked("update", "leases", "node-2", group="coordination.k8s.io", namespace="kube-node-lease"),
+            False,
+        ),
         (asked("update", "leases", "node-1", group="coordination.k8s.io"), False),
         (Attributes(verb="get", path="/metrics"), False),
     ],

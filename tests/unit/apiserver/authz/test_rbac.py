@@ -24,7 +24,9 @@ def role(name: str, *rules: dict[str, Any], namespace: str = "") -> dict[str, An
     return {"metadata": {"name": name, "namespace": namespace}, "rules": list(rules)}
 
 
-def binding(role_name: str, subject: dict[str, Any], namespace: str = "", kind: str = "ClusterRole") -> dict[str, Any]:
+def binding(
+    role_name: str, subject: dict[str, Any], namespace: str = "", kind: str = "ClusterRole"
+) -> dict[str, Any]:
     return {
         "metadata": {"name": "b", "namespace": namespace},
         "roleRef": {"kind": kind, "name": role_name},
@@ -63,7 +65,12 @@ def test_a_rule_matches(fields: dict[str, Any], attributes: Attributes, allowed:
 
 @pytest.mark.parametrize(
     ("url", "path", "allowed"),
-    [("/healthz", "/healthz", True), ("/apis/*", "/apis/apps/v1", True), ("/apis/*", "/apis", False), ("*", "/x", True)],
+    [
+        ("/healthz", "/healthz", True),
+        ("/apis/*", "/apis/apps/v1", True),
+        ("/apis/*", "/apis", False),
+        ("*", "/x", True),
+    ],
 )
 def test_a_rule_matches_urls(url: str, path: str, allowed: bool):
     """A URL is matched whole, or up to a star at its end."""

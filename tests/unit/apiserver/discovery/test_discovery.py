@@ -1,0 +1,109 @@
+"""What clients find out about what there is."""
+
+from __future__ import annotations
+
+import msgspec
+import pytest
+
+from apiserver.core import discovery
+from apiserver.core.kinds import ALL
+from apiserver.core.openapi import document_v2, document_v3, served_paths
+from apiserver.core.openapi_schemas import V3, published
+from apiserver.core.values import Json
+from apiserver.schemas import document
+
+
+class _Definitions(msgspec.Struct):
+    defs: dict[str, msgspec.Raw] = msgspec.field(name="$defs")
+
+
+DEFINITIONS = msgspec.json.decode(document(), type=_Definitions).defs
+
+
+def lookup(name: str) -> Json | None:
+    return msgspec.json.decode(DEFINITIONS[name]) if name in DEFINITIONS else None
+
+
+def test_every_kind_is_discovered_both_ways():
+    """The old lists and the aggregated ones name the same resources."""
+    old = {
+        (group, entry["name"])
+        for group in ("", *discovery.groups())
+        for version in discovery.versions(group)
+        for entry in discovery.resource_list(group, version)["resources"]
+        if "/" not in entry["name"]
+    }
+    new = {
+        (item["metadata"].get("name", ""), entry["resource"])
+        for legacy in (True, False)
+        for item in discovery.aggregated(legacy=legacy)["items"]
+        for version in item["versions"]
+        for entry in version["resources"]
+    }
+    assert old == new
+    assert {(kind.group, kind.plural) for kind in ALL} <= old
+
+
+def test_subresources_say_which_kind_they_take():
+    """A scale belongs to another group than its deployment."""
+    entries = {entry["name"]: entry for entry in discovery.resource_list("apps", "v1")["resources"]}
+    scale = entries["deployments/scale"]
+    assert (scale["group"], scale["version"], scale["kind"]) == ("autoscaling", "v1", "Scale")
+    assert "group" not in entries["deployments/status"]
+
+
+def test_an_unknown_group_has_no_versions():
+    """So that its path is not found."""
+    assert discovery.versions("example.com") == ()
+
+
+@pytest.mark.parametrize("path", served_paths())
+def test_an_openapi_document_is_closed(path: str):
+    """Every reference leads somewhere, and no type is optional by the package's own doing."""
+    written = document_v3(*served_paths()[path], "v1.36.0", lookup)
+    schemas = written["components"]["schemas"]
+    text = msgspec.json.encode(written).decode()
+    referred = {part.partition('"')[0] for part in text.split(V3)[1:]}
+    assert referred <= set(schemas)
+    assert '"null"' not in text
+
+
+def test_kubectl_finds_what_it_looks_for():
+    """Whether fieldValidation is supported, and which kind a resource is of."""
+    paths = document_v3("apps", "v1", "v1.36.0", lookup)["paths"]
+    patch = paths["/apis/apps/v1/namespaces/{namespace}/deployments/{name}"]["patch"]
+    assert "fieldValidation" in {each["name"] for each in patch["parameters"]}
+    assert patch["x-kubernetes-group-version-kind"] == {
+        "group": "apps",
+        "version": "v1",
+        "kind": "Deployment",
+    }
+    assert paths["/apis/apps/v1/deployments"]["get"]["x-kubernetes-action"] == "list"
+    ids = [
+        each["operationId"] for path in paths.values() for key, each in path.items() if key != "parameters"
+    ]
+    assert len(ids) == len(set(ids))
+
+
+def test_the_old_document_has_everything():
+    """One document for all groups, in the old form."""
+    written = document_v2("v1.36.0", lookup)
+    assert {"/api/v1/namespaces/{namespace}/pods", "/apis/apps/v1/deployments"} <= set(written["paths"])
+    assert "io.k8s.api.core.v1.Pod" in written["definitions"]
+
+
+def test_a_definition_is_published_without_the_package_s_additions():
+    """Only the served versions of a kind are named; a reference beside other words becomes allOf."""
+    definition = {
+        "type": ["object", "null"],
+        "properties": {"kind": {"type": ["string", "null"], "enum": ["A"]}, "spec": {"$ref": "#/$defs/S", "description": "d"}},
+        "x-kubernetes-group-version-kind": [{"group": "a", "version": "v1", "kind": "A"}, {"group": "b", "version": "v1", "kind": "A"}],
+    }  # fmt: skip
+    assert published(definition, V3, {("a", "v1")}) == {
+        "type": "object",
+        "properties": {
+            "kind": {"type": "string"},
+            "spec": {"description": "d", "allOf": [{"$ref": f"{V3}S"}]},
+        },
+        "x-kubernetes-group-version-kind": [{"group": "a", "version": "v1", "kind": "A"}],
+    }

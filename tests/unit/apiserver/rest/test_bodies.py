@@ -1,0 +1,162 @@
+"""Bodies: YAML and Kubernetes' protobuf become JSON."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from google.protobuf.descriptor_pb2 import FileDescriptorSet
+from google.protobuf.message_factory import GetMessageClass
+
+from apiserver.rest.bodies import object_json, patch_json
+from apiserver.rest.protobuf_body import INLINED, MESSAGES, RENAMED, message_pool, protobuf_to_json
+from apiserver.rest.yaml_body import yaml_to_json
+from apiserver.schemas import load
+from machinery.client.api import PatchType
+from machinery.model.errors import BadRequest, UnsupportedMediaType
+
+CORE = "k8s.io.api.core.v1"
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("a: 1", {"a": 1}),
+        ("{a: [x, 'y', \"z\"]}", {"a": ["x", "y", "z"]}),
+        ("a: yes\nb: ~\nc: 1.5\nd: 0x10\ne: '1'", {"a": True, "b": None, "c": 1.5, "d": 16, "e": "1"}),
+        ("a: 2024-01-01", {"a": "2024-01-01"}),
+        ("x: &x {a: 1}\ny: *x", {"x": {"a": 1}, "y": {"a": 1}}),
+        ("x: &x {a: 1}\ny: {<<: *x, b: 2}", {"x": {"a": 1}, "y": {"a": 1, "b": 2}}),
+        ("1: a\ntrue: b", {"1": "a", "true": "b"}),
+        ("a: |\n  two\n  lines\n", {"a": "two\nlines\n"}),
+        ("", None),
+    ],
+)
+def test_yaml_says_the_same_in_json(text: str, value: Any):
+    """Numbers, booleans, dates, aliases and merges as Kubernetes reads them."""
+    assert json.loads(yaml_to_json(text.encode())) == value
+
+
+def test_a_key_that_yaml_says_twice_is_said_twice():
+    """So that field validation can tell."""
+    assert yaml_to_json(b"a: 1\na: 2") == b'{"a":1,"a":2}'
+
+
+def test_a_small_text_does_not_become_a_large_one():
+    """Aliases of aliases unfold to more than a body may have, and are refused."""
+    lines = ["a0: &a0 [x,x,x,x,x,x,x,x,x,x]"]
+    lines += [f"a{n}: &a{n} [{','.join([f'*a{n - 1}'] * 10)}]" for n in range(1, 10)]
+    with pytest.raises(BadRequest, match="3 MiB"):
+        yaml_to_json("\n".join(lines).encode())
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        b"a: [",
+        b"\xff\xfe\xfa",
+        b"a: 1\n---\nb: 2",
+        b"[" * 5000,
+        b"a: &a [*a]",
+        b"? [a]\n: b",
+        b"a: .nan",
+        b"a: !!python/object:os.system x\n]",
+    ],
+)
+def test_what_is_no_object_is_refused(text: bytes):
+    """No YAML, two documents, too deep, endless, or no JSON."""
+    with pytest.raises(BadRequest):
+        yaml_to_json(text)
+
+
+def message(name: str) -> Any:
+    return GetMessageClass(message_pool().FindMessageTypeByName(name))()
+
+
+def wrapped(kind: str, obj: Any, api_version: str = "v1") -> bytes:
+    envelope = message("k8s.io.apimachinery.pkg.runtime.Unknown")
+    envelope.typeMeta.apiVersion, envelope.typeMeta.kind = api_version, kind
+    envelope.raw = obj if isinstance(obj, bytes) else obj.SerializeToString()
+    return b"k8s\x00" + envelope.SerializeToString()
+
+
+def a_pod() -> Any:
+    pod = message(f"{CORE}.Pod")
+    pod.metadata.name = "web"
+    pod.metadata.creationTimestamp.SetInParent()
+    pod.metadata.labels["a"] = "b"
+    container = pod.spec.containers.add(name="main", image="x")
+    container.resources.limits["cpu"].string = "500m"
+    container.livenessProbe.handler.httpGet.port.type = 1
+    container.livenessProbe.handler.httpGet.port.strVal = "http"
+    container.env.add(name="P").valueFrom.secretKeyRef.localObjectReference.name = "s"
+    volume = pod.spec.volumes.add(name="v")
+    volume.volumeSource.secret.secretName = "s"
+    pod.status.startTime.seconds = 1_700_000_000
+    return pod
+
+
+def test_a_protobuf_object_says_the_same_in_json():
+    """Embedded structures are inlined; times, quantities and ports have their texts."""
+    obj = json.loads(protobuf_to_json(wrapped("Pod", a_pod())))
+    assert obj["metadata"] == {"name": "web", "creationTimestamp": None, "labels": {"a": "b"}}
+    assert obj["spec"]["containers"] == [
+        {
+            "name": "main",
+            "image": "x",
+            "resources": {"limits": {"cpu": "500m"}},
+            "livenessProbe": {"httpGet": {"port": "http"}},
+            "env": [{"name": "P", "valueFrom": {"secretKeyRef": {"name": "s"}}}],
+        }
+    ]
+    assert obj["spec"]["volumes"] == [{"name": "v", "secret": {"secretName": "s"}}]
+    assert obj["status"] == {"startTime": "2023-11-14T22:13:20Z"}
+
+
+def test_bytes_are_base64():
+    """As in the data of a Secret."""
+    secret = message(f"{CORE}.Secret")
+    secret.data["a"] = b"\x00\xff"
+    assert json.loads(protobuf_to_json(wrapped("Secret", secret)))["data"] == {"a": "AP8="}
+
+
+def test_a_field_that_is_not_known_is_refused_unless_it_is_empty():
+    """What a newer client says is never dropped; what it leaves empty says nothing."""
+    raw = a_pod().SerializeToString()
+    assert protobuf_to_json(wrapped("Pod", raw + b"\xf8\x3e\x00")) == protobuf_to_json(wrapped("Pod", raw))
+    with pytest.raises(BadRequest, match="send the object as JSON"):
+        protobuf_to_json(wrapped("Pod", raw + b"\xf8\x3e\x01"))
+
+
+@pytest.mark.parametrize(
+    "data", [b"", b"{}", b"k8s\x00\xff\xff", wrapped("Pudding", b""), wrapped("Pod", b"\xff\xff\xff")]
+)
+def test_what_is_no_protobuf_object_is_refused(data: bytes):
+    """Any bytes may come."""
+    with pytest.raises(BadRequest):
+        protobuf_to_json(data)
+
+
+def test_every_message_fits_its_schema():
+    """A field is in the schema under its own name, is inlined, or is renamed."""
+    schemas = load()
+    known = set(schemas.names())
+    for file in FileDescriptorSet.FromString(MESSAGES.read_bytes()).file:
+        for each in file.message_type:
+            name = f"io.{file.package}.{each.name}"
+            if name not in known or "properties" not in schemas.struct(name).definition:
+                continue
+            fields = {RENAMED.get(field.name, field.name) for field in each.field} - INLINED
+            assert fields <= set(schemas.struct(name).definition["properties"]), name
+
+
+def test_bodies_are_read_by_their_media_type():
+    """JSON stays as it is, YAML is read, everything else is refused with what there is."""
+    assert object_json("application/json; charset=utf-8", b"{") == b"{"
+    assert object_json("application/yaml", b"a: 1") == b'{"a":1}'
+    with pytest.raises(UnsupportedMediaType, match="application/yaml"):
+        object_json("application/x-www-form-urlencoded", b"a=1")
+    assert patch_json("application/merge-patch+json", b"{}") == (PatchType.MERGE, b"{}")
+    with pytest.raises(UnsupportedMediaType, match="strategic-merge-patch"):
+        patch_json("application/json", b"{}")

@@ -1,0 +1,149 @@
+"""Where a request goes, and how: its path, its query, its Accept header."""
+
+from __future__ import annotations
+
+import pytest
+
+from apiserver.rest import query
+from apiserver.rest.negotiation import OBJECTS, STREAMS, Form, negotiate
+from apiserver.rest.paths import Discovery, Target, parse
+from machinery.model.errors import BadRequest, Invalid, NotAcceptable
+
+
+@pytest.mark.parametrize(
+    ("path", "found"),
+    [
+        ("/api", Discovery(legacy=True)),
+        ("/api/v1", Discovery(legacy=True, version="v1")),
+        ("/apis", Discovery(legacy=False)),
+        ("/apis/apps", Discovery(legacy=False, group="apps")),
+        ("/apis/apps/v1/", Discovery(legacy=False, group="apps", version="v1")),
+        ("/api/v1/pods", Target(resource="pods")),
+        ("/api/v1/namespaces/x", Target(resource="namespaces", name="x")),
+        ("/api/v1/namespaces/x/finalize", Target(resource="namespaces", name="x", subresource="finalize")),
+        ("/api/v1/namespaces/x/pods", Target(resource="pods", namespace="x")),
+        (
+            "/api/v1/namespaces/x/pods/status",
+            Target(resource="pods", namespace="x", name="status"),
+        ),
+        (
+            "/apis/apps/v1/namespaces/x/deployments/web/scale",
+            Target(group="apps", resource="deployments", namespace="x", name="web", subresource="scale"),
+        ),
+        ("/api/v1/watch/namespaces/x/pods", Target(resource="pods", namespace="x", watch=True)),
+        (
+            "/api/v1/namespaces/x/pods/p/proxy/a/b",
+            Target(resource="pods", namespace="x", name="p", subresource="proxy", rest=("a", "b")),
+        ),
+        ("/apis/rbac.authorization.k8s.io/v1/clusterroles/system%3Anode", 
+            Target(group="rbac.authorization.k8s.io", resource="clusterroles", name="system:node")),
+        ("/version", None),
+        ("/", None),
+        ("/api/v1/watch", Discovery(legacy=True, version="v1")),
+    ],
+)  # fmt: skip
+def test_a_path_is_taken_apart(path: str, found: object):
+    """Every form of a path leads to what it names."""
+    if path == "/api/v1/watch":
+        assert parse(path) is None
+    else:
+        assert parse(path) == found
+
+
+@pytest.mark.parametrize(
+    ("accept", "form"),
+    [
+        ("", Form.JSON),
+        ("*/*", Form.JSON),
+        (
+            "application/json;as=Table;v=v1;g=meta.k8s.io,application/json;as=Table;v=v1beta1;g=meta.k8s.io,application/json",
+            Form.TABLE,
+        ),
+        ("application/json;as=Table;v=v1beta1;g=meta.k8s.io,application/json", Form.JSON),
+        ("application/vnd.kubernetes.protobuf,application/json", Form.JSON),
+        ("application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1", Form.METADATA),
+        ("application/json;q=0.1, application/yaml;q=0.9", Form.YAML),
+        ("application/vnd.kubernetes.protobuf;as=Table;g=meta.k8s.io;v=v1,*/*;q=0.1", Form.JSON),
+    ],
+)
+def test_the_first_form_that_is_built_is_given(accept: str, form: Form):
+    """Clients list what they accept; what is not built is passed over."""
+    assert negotiate(accept, OBJECTS) is form
+
+
+@pytest.mark.parametrize("accept", ["application/vnd.kubernetes.protobuf", "text/html", "application/cbor"])
+def test_who_accepts_nothing_that_is_built_is_told(accept: str):
+    """406, and what there is."""
+    with pytest.raises(NotAcceptable, match="application/json"):
+        negotiate(accept, STREAMS)
+
+
+def test_list_options_are_read():
+    """All of them, and the name as a field selector."""
+    options = query.list_options(
+        {"labelSelector": "a=b", "limit": "5", "watch": "1", "timeoutSeconds": "3", "allowWatchBookmarks": "true", "sendInitialEvents": "false"},
+        name="web",
+    )  # fmt: skip
+    assert (options.label_selector, options.field_selector, options.limit) == ("a=b", "metadata.name=web", 5)
+    assert (options.timeout_s, options.allow_bookmarks, options.send_initial_events) == (3, True, False)
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        {"limit": "x"},
+        {"limit": "-1"},
+        {"limit": "9" * 30},
+        {"allowWatchBookmarks": "yes"},
+        {"timeoutSeconds": "٣"},
+    ],
+)
+def test_options_that_make_no_sense_are_refused(asked: dict[str, str]):
+    """With the name of the option, not with a crash."""
+    with pytest.raises(BadRequest):
+        query.list_options(asked)
+
+
+def test_delete_options_come_from_the_body_or_the_query():
+    """The body decides where there is one."""
+    body = (
+        b'{"kind":"DeleteOptions","gracePeriodSeconds":0,"preconditions":{"uid":"u"},"orphanDependents":true}'
+    )
+    options = query.delete_options({"gracePeriodSeconds": "9"}, body, [])
+    assert (options.grace_period_s, options.uid, options.propagation_policy) == (0, "u", "Orphan")
+    options = query.delete_options(
+        {"gracePeriodSeconds": "9", "propagationPolicy": "Foreground"}, b"", ["All"]
+    )
+    assert (options.grace_period_s, options.propagation_policy, options.dry_run) == (9, "Foreground", True)
+    assert query.delete_options({}, b'{"gracePeriodSeconds":-1}', []).grace_period_s == 1
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"kind":"Pod"}',
+        b"[]",
+        b'{"gracePeriodSeconds":"1"}',
+        b'{"preconditions":3}',
+        b'{"preconditions":{"uid":3}}',
+        b'{"dryRun":"All"}',
+    ],
+)
+def test_delete_options_that_make_no_sense_are_refused(body: bytes):
+    """Bad input of any kind is a 400."""
+    with pytest.raises(BadRequest):
+        query.delete_options({}, body, [])
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"propagationPolicy":"x"}',
+        b'{"propagationPolicy":"Orphan","orphanDependents":true}',
+        b'{"dryRun":["x"]}',
+    ],
+)
+def test_delete_options_with_wrong_values_are_invalid(body: bytes):
+    """A 422 that names the field."""
+    with pytest.raises(Invalid):
+        query.delete_options({}, body, [])
