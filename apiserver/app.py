@@ -109,7 +109,11 @@ def build(
     serve_reviews(registry, gate, authenticator, schemas.load)
     serve_token_requests(registry, key, clock, schemas.load)
     kubelets = Kubelets(
-        registry, ClientTls(config.ca_file, config.kubelet_cert_file, config.kubelet_key_file)
+        registry,
+        ClientTls(config.ca_file, config.kubelet_cert_file, config.kubelet_key_file),
+        seam=lambda channel, node: through(
+            channel, process.faults, caller=process.name, callee=f"kubelet@{node}"
+        ),
     )
     bootstrap = Bootstrap(registry, feed, log)
     presence = Presence(

@@ -63,9 +63,10 @@ class WatchCache:
         self._objects: dict[str, CachedObject] = {}
         self._window: deque[Change] = deque(maxlen=window)
         self._window_start = 0  # a watch may start after this revision
-        self._groups: dict[Selected, set[Watcher]] = {}
-        self._triggers: dict[str, dict[str, set[Selected]]] = {}  # field → value → selections that need it
-        self._untriggered: set[Selected] = set()
+        # Dicts without values are sets in order: who came first is told first, in every run.
+        self._groups: dict[Selected, dict[Watcher, None]] = {}
+        self._triggers: dict[str, dict[str, dict[Selected, None]]] = {}  # field → value → who needs it
+        self._untriggered: dict[Selected, None] = {}
         self._subscribers: list[Callable[[], None]] = []
 
     def get(self, place: str) -> CachedObject | None:
@@ -190,7 +191,7 @@ class WatchCache:
         """Find the selections that a change may be about, by the fields that they pin to a value."""
         found = list(self._untriggered)
         for name, by_value in self._triggers.items():
-            values = {obj.fields.get(name, "") for obj in (change.old, change.new) if obj}
+            values = dict.fromkeys(obj.fields.get(name, "") for obj in (change.old, change.new) if obj)
             found += [selected for value in values for selected in by_value.get(value, ())]
         return found
 
@@ -202,27 +203,27 @@ class WatchCache:
         watcher = Watcher(first, bookmarks=bookmarks, leave=lambda gone: self._leave(selected, gone))
         group = self._groups.get(selected)
         if group is None:
-            group = self._groups[selected] = set()
+            group = self._groups[selected] = {}
             self._sort_in(selected)
-        group.add(watcher)
+        group[watcher] = None
         return watcher
 
     def _sort_in(self, selected: Selected) -> None:
         if trigger := selected.trigger:
-            self._triggers.setdefault(trigger[0], {}).setdefault(trigger[1], set()).add(selected)
+            self._triggers.setdefault(trigger[0], {}).setdefault(trigger[1], {})[selected] = None
         else:
-            self._untriggered.add(selected)
+            self._untriggered[selected] = None
 
     def _leave(self, selected: Selected, watcher: Watcher) -> None:
-        group = self._groups.get(selected, set())
-        group.discard(watcher)
+        group = self._groups.get(selected, {})
+        group.pop(watcher, None)
         if group:
             return
         self._groups.pop(selected, None)
-        self._untriggered.discard(selected)
+        self._untriggered.pop(selected, None)
         if trigger := selected.trigger:
             by_value = self._triggers.get(trigger[0], {})
-            by_value.get(trigger[1], set()).discard(selected)
+            by_value.get(trigger[1], {}).pop(selected, None)
             if not by_value.get(trigger[1]):
                 by_value.pop(trigger[1], None)
             if not by_value:

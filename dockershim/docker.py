@@ -11,10 +11,12 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, Final
+from urllib.parse import quote
 
 import aiohttp
 from aiodocker import Docker
@@ -42,6 +44,7 @@ _BY_STATUS: Final[dict[int, type[ApiError]]] = {
     409: Conflict,
     900: Unavailable,  # aiodocker's own number for "cannot connect"
 }
+_ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
 Json = dict[str, Any]
 
 
@@ -98,6 +101,8 @@ class Engine:
 
     async def inspect(self, container: str) -> Json:
         """Describe a container by its name, its id or the beginning of its id."""
+        if not _ID.fullmatch(container):
+            raise NotFound(f"no such container: {container!r}")
         return await self._object(f"containers/{container}/json")
 
     async def containers(self, labels: list[str], **filters: list[str]) -> list[Json]:
@@ -182,12 +187,12 @@ class Engine:
         return found
 
     async def image(self, name: str) -> Json:
-        """Describe an image."""
-        return await self._object(f"images/{name}/json")
+        """Describe an image; BadRequest if the name cannot be one."""
+        return await self._object(f"images/{_image_path(name)}/json")
 
     async def remove_image(self, name: str) -> None:
         """Take a name (or an image without one) away."""
-        async with self._answer(f"images/{name}", "DELETE", timeout_s=WRITE_S):
+        async with self._answer(f"images/{_image_path(name)}", "DELETE", timeout_s=WRITE_S):
             return
 
     async def import_image(self, repository: str, tag: str, archive: bytes, changes: list[str]) -> None:
@@ -340,6 +345,13 @@ class Hijacked:
     def close(self) -> None:
         """Close at once."""
         self.writer.transport.abort()
+
+
+def _image_path(name: str) -> str:
+    """Write an image's name as a part of a path that leads nowhere else."""
+    if any(part in {"", ".", ".."} for part in name.split("/")):
+        raise BadRequest("invalid reference format")
+    return quote(name, safe="/:@")
 
 
 async def _translated(work: Any) -> Any:

@@ -11,12 +11,12 @@ from typing import Any, Final
 
 from dockershim.core.log_lines import Frames
 from dockershim.docker import Engine, Hijacked
-from machinery.model.errors import BadRequest, Conflict, DeadlineExceeded, InternalError
+from machinery.model.errors import BadRequest, DeadlineExceeded, InternalError
 
 OUTPUT_LIMIT: Final = 16 * 1024 * 1024  # bytes of each stream; what comes after is dropped
 _NOT_STARTED: Final = (126, 127)
-_LOOKS: Final = 200
-_LOOK_S: Final = 0.01
+_LOOK_S: Final = 0.005
+_LONGEST_LOOK_S: Final = 0.25
 
 
 def exec_body(
@@ -72,15 +72,18 @@ async def exit_code(engine: Engine, exec_id: str, said: bytes = b"") -> int:
     Raises:
         InternalError: it was never started.
     """
-    for _ in range(_LOOKS):
+    pause_s = _LOOK_S
+    while True:
         state = await engine.exec_inspect(exec_id)
         if not state.get("Running") and state.get("ExitCode") is not None:
             code = int(state["ExitCode"])
             if code in _NOT_STARTED and not state.get("Pid"):
                 raise InternalError(f"failed to start the command: {said.decode(errors='replace').strip()}")
             return code
-        await asyncio.sleep(_LOOK_S)
-    raise Conflict("the command has closed its streams and goes on running")
+        await asyncio.sleep(
+            pause_s
+        )  # it has closed its streams and goes on running, or the engine lags behind
+        pause_s = min(2 * pause_s, _LONGEST_LOOK_S)
 
 
 async def kill_command(engine: Engine, exec_id: str, container_id: str) -> None:

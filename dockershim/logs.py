@@ -8,6 +8,7 @@ that it wrote is in its file; only then it is reported as exited, so that its lo
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -106,6 +107,7 @@ class Logs:
         try:
             if details.is_running:
                 await self._stream(details, file, follow=True)
+                await self._settle(container_id)
                 details = await self._catalogue.fresh(container_id)
             if details.is_running or details.status == "created":
                 return False
@@ -114,6 +116,12 @@ class Logs:
         finally:
             self._files.pop(container_id, None)
             file.close()
+
+    async def _settle(self, container_id: str) -> None:
+        """Give the engine a moment to say that a container has ended: it closes the log a little earlier."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(RETRY_S):
+                await self._engine.wait(container_id)
 
     async def _stream(self, details: Details, file: LogFile, *, follow: bool) -> None:
         position = file.position()

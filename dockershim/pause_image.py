@@ -4,19 +4,15 @@ from __future__ import annotations
 
 import io
 import tarfile
-from typing import Final
 
+from dockershim.core.images import PAUSE_IMAGE, split_reference
 from dockershim.core.pause_program import pause_program
 from dockershim.docker import Engine
 from machinery.model.errors import NotImplementedHere
 
-REPOSITORY: Final = "kubarium/pause"
-TAG: Final = "1"
-IMAGE: Final = f"{REPOSITORY}:{TAG}"
-
 
 async def make_pause_image(engine: Engine) -> None:
-    """Put the image on the engine, under `IMAGE`.
+    """Put the image on the engine, under `PAUSE_IMAGE`.
 
     Raises:
         NotImplementedHere: the engine's machine is of a kind that the program is not written for.
@@ -26,7 +22,7 @@ async def make_pause_image(engine: Engine) -> None:
         program = pause_program(architecture)
     except KeyError:
         raise NotImplementedHere(f"there is no sandbox program for {architecture} machines") from None
-    await engine.import_image(REPOSITORY, TAG, _archive(program), ['ENTRYPOINT ["/pause"]'])
+    await engine.import_image(*split_reference(PAUSE_IMAGE), _archive(program), ['ENTRYPOINT ["/pause"]'])
 
 
 def _archive(program: bytes) -> bytes:

@@ -33,6 +33,7 @@ from kubarium.core.kubeconfig import kubeconfig
 from kubarium.core.layout import Layout
 from kubarium.core.spec import ClusterSpec, SpecError, checked
 from kubarium.errors import KubariumError
+from kubarium.mounts import unmount_below
 from kubarium.pki import Pki
 from kubarium.supervisor.protocol import call
 
@@ -164,6 +165,7 @@ class Cluster:
         from kubarium.waiting import wait_for_nodes  # gRPC, which most commands do without
 
         wait_for_nodes(self, absent=name, timeout_s=START_PATIENCE_S)
+        unmount_below(self.layout.node(name))
         shutil.rmtree(self.layout.node(name), ignore_errors=True)
 
     def log_file(self, component: str) -> Path:
@@ -201,6 +203,7 @@ class Cluster:
         if spec.runtime == "docker":
             progress("removing the containers")
             _purge(self.name)
+        unmount_below(self.layout.home)
         shutil.rmtree(self.layout.home, ignore_errors=True)
         shutil.rmtree(self.layout.run, ignore_errors=True)
         return True
@@ -255,7 +258,7 @@ class Cluster:
                         "profile": profile,
                         "time_scale": time_scale,
                         "api_port": api_port,
-                        "slot": homes.free_slot(homes.taken_slots(self._home)),
+                        "slot": homes.free_slot(homes.taken_slots(self._home), preflight.ports_are_free),
                     },
                     ClusterSpec,
                 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -60,14 +60,14 @@ def locked(home: Path | None = None) -> Iterator[None]:
         yield
 
 
-def free_slot(taken: set[int]) -> int:
-    """Choose the lowest free slot.
+def free_slot(taken: set[int], ports_are_free: Callable[[int], bool] = lambda _slot: True) -> int:
+    """Choose the lowest slot that no cluster has and whose own ports nobody else listens on.
 
     Raises:
         KubariumError: there is none.
     """
     for slot in range(MAX_SLOTS):
-        if slot not in taken:
+        if slot not in taken and ports_are_free(slot):
             return slot
     raise KubariumError(f"all {MAX_SLOTS} slots are taken: `kubarium down` a cluster first")
 

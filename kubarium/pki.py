@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import ipaddress
 import os
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -18,19 +17,10 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
+from kubarium.core.certificates import Certificate
+
 _LIFETIME = timedelta(days=3650)
 _SKEW = timedelta(minutes=5)  # a clock that is a little behind still accepts a fresh certificate
-
-
-@dataclass(frozen=True, slots=True)
-class Certificate:
-    """A certificate that some component needs: file stem, who it names, where it is valid."""
-
-    name: str  # pki/<name>.crt and .key
-    common_name: str
-    organizations: tuple[str, ...] = ()
-    hosts: tuple[str, ...] = ()  # DNS names and addresses; empty for pure clients
-    authority: str = "ca"  # "ca" or "etcd-ca"
 
 
 class Pki:

@@ -48,16 +48,29 @@ def check(spec: ClusterSpec) -> None:
         _check_port(what, host, port)
 
 
-def _check_port(what: str, host: str, port: int) -> None:
+def ports_are_free(slot: int) -> bool:
+    """Tell whether a slot's own ports can be had: clusters of other users and folders are not known otherwise."""
+    return all(
+        _port_problem(host, port) is None for _, host, port in Addresses(ClusterSpec(slot=slot)).claimed()
+    )
+
+
+def _port_problem(host: str, port: int) -> str | None:
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((host, port))
         except OSError as error:
-            raise KubariumError(
-                f"port {port} on {host}, meant for {what}, cannot be had ({error.strerror}): "
-                f"end what uses it, or choose other ports with --api-port N (N to N+3 are used)"
-            ) from error
+            return error.strerror
+    return None
+
+
+def _check_port(what: str, host: str, port: int) -> None:
+    if problem := _port_problem(host, port):
+        raise KubariumError(
+            f"port {port} on {host}, meant for {what}, cannot be had ({problem}): "
+            f"end what uses it, or choose other ports with --api-port N (N to N+3 are used)"
+        )
 
 
 def _why_not_docker() -> str:

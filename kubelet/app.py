@@ -51,6 +51,7 @@ from machinery.process.server import bound_ports, grpc_server
 from machinery.process.tls import ServerTls
 from machinery.wire.services import unix_channel
 
+HOLLOW = "hollow"  # the runtime that simulates containers
 _ASK_AGAIN_S = 0.2  # wall seconds: a runtime that does not answer yet
 
 
@@ -143,6 +144,8 @@ class Kubelet:
         await self.node.registered.wait()
         self._process.ready()
         self._runtime_name = await self._ask_runtime_name()
+        if self._runtime_name == HOLLOW:
+            self.probes.simulate()
         await self.relist.listed.wait()
         await self.source.synced()
         clock, log = self._process.clock, self._process.log

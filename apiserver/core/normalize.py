@@ -22,7 +22,7 @@ _INT32: Final = 2**31
 _INT64: Final = 2**63
 
 
-class WrongValue(Exception):
+class WrongValue(Exception):  # noqa: N818 - it names what is wrong
     """A value does not fit its field. It gathers the path while the walk unwinds."""
 
     def __init__(self, problem: str, go_type: str = "") -> None:

@@ -36,6 +36,8 @@ def needed(roots: Iterable[str], lookup: Lookup) -> dict[str, Json]:
 def published(definition: Json, prefix: str, served: GroupVersions) -> Json:
     """Write a definition for a document; `prefix` (V2 or V3) is where its references point."""
     written: Json = _written(definition, prefix)
+    if prefix == V2 and written.pop("oneOf", None):  # which the old form does not have: it says "string"
+        written["type"] = "string"
     for name in ("apiVersion", "kind"):
         (written.get("properties") or {}).get(name, {}).pop("enum", None)
     kinds = [
@@ -73,6 +75,8 @@ def _value(key: str, value: Any, prefix: str) -> Any:
             return next((name for name in value if name != "null"), "object")
         case "properties":
             return {name: _written(schema, prefix) for name, schema in value.items()}
+        case "oneOf":
+            return [_written(each, prefix) for each in value]
         case "items" | "additionalProperties" if isinstance(value, dict):
             return _written(value, prefix)
         case "enum" if isinstance(value, list):

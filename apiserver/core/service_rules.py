@@ -1,4 +1,7 @@
-"""What a Service has to look like. https://kubernetes.io/docs/concepts/services-networking/service/"""
+"""What a Service has to look like.
+
+https://kubernetes.io/docs/concepts/services-networking/service/
+"""
 
 from __future__ import annotations
 

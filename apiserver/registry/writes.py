@@ -9,7 +9,7 @@ from apiserver import objects
 from apiserver.core import answers, writes
 from apiserver.core.decode import read_any, read_json
 from apiserver.core.kinds import Kind
-from apiserver.core.patch import apply_patch
+from apiserver.core.patch import apply_patch, check_built
 from apiserver.core.values import Json, metadata
 from apiserver.core.writes import FieldValidation
 from apiserver.registry.modify import Decide, Done, Modifier, Place, Put, Step
@@ -138,9 +138,11 @@ def patch_of(request: Request) -> Any:
 
     Raises:
         BadRequest: it is no JSON, or its type is missing.
+        NotImplementedHere: it is of a type that is not built.
     """
     if request.patch_type is None:
         raise BadRequest("a patch needs a type")
+    check_built(request.patch_type)
     return read_any(request.body)
 
 

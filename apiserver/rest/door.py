@@ -62,10 +62,11 @@ class Door:
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
         """Answer a request; never raises but for a caller who has gone."""
         begun = self._services.clock.monotonic()
-        causes.receive((name.lower(), value) for name, value in request.headers.items())
+        causes.receive((key, request.headers.get(key, "")) for key in (causes.CAUSE_KEY, causes.TRACE_KEY))
         response = await self._guarded(request)
         self._requests.add(1, request.method, str(response.status))
         if not response.prepared:
+            response.headers["Server"] = "kubarium"
             response.headers["Audit-Id"] = request.headers.get("Audit-Id", "")[:64] or str(uuid4())
             took = self._services.clock.timescale.wall(self._services.clock.monotonic() - begun)
             self._durations.observe(took, request.method)

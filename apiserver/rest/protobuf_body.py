@@ -121,7 +121,8 @@ def _check_known(message: Any) -> None:
     """Refuse a field that is not described, unless it is empty: Go writes empty fields, too."""
     from google.protobuf.unknown_fields import UnknownFieldSet
 
-    for field in UnknownFieldSet(message):
+    unknown: Any = UnknownFieldSet(message)  # its stub does not know that it is a sequence
+    for field in unknown:
         if field.data not in {0, b""}:
             raise BadRequest(
                 f"field {field.field_number} of {message.DESCRIPTOR.full_name} is newer than this apiserver's "
@@ -130,21 +131,18 @@ def _check_known(message: Any) -> None:
 
 
 def _time(message: Any) -> str | None:
-    moment = _moment(message)
-    return moment and moment.strftime("%Y-%m-%dT%H:%M:%SZ")
+    return _moment(message, "%Y-%m-%dT%H:%M:%SZ")
 
 
 def _micro_time(message: Any) -> str | None:
-    moment = _moment(message)
-    return moment and moment.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    return _moment(message, "%Y-%m-%dT%H:%M:%S.%fZ")
 
 
-def _moment(message: Any) -> Any:
+def _moment(message: Any, form: str) -> str | None:
     if not message.HasField("seconds"):
         return None
-    return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(
-        seconds=message.seconds, microseconds=message.nanos // 1000
-    )
+    since = timedelta(seconds=message.seconds, microseconds=message.nanos // 1000)
+    return (datetime(1970, 1, 1, tzinfo=UTC) + since).strftime(form)
 
 
 def _int_or_string(message: Any) -> int | str:

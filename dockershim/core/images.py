@@ -10,6 +10,7 @@ from typing import Any, Final
 from machinery.pb import cri_pb2 as cri
 
 NO_TAG: Final = "<none>:<none>"
+PAUSE_IMAGE: Final = "kubarium/pause:1"
 HUB: Final = "https://index.docker.io/v1/"
 
 
@@ -58,6 +59,7 @@ def view_image(raw: Mapping[str, Any], *, wanted: str = "") -> Any:
         repo_digests=[digest for digest in raw.get("RepoDigests") or () if not digest.startswith("<none>")],
         size=max(0, int(raw.get("Size") or 0)),
         spec=cri.ImageSpec(image=wanted or raw.get("Id", "")),
+        pinned=PAUSE_IMAGE in (raw.get("RepoTags") or ()),  # every sandbox needs it
     )
     user = str((raw.get("Config") or {}).get("User") or "").partition(":")[0]
     if user.isdecimal() or not user:

@@ -34,5 +34,7 @@ async def remove(shim: Shim, container_id: str) -> None:
             break
         except Conflict:  # somebody else is removing it: wait until it is gone
             await asyncio.sleep(_LOOK_S)
+    else:
+        raise Conflict(f"container {container_id} is being removed by somebody else, who does not get done")
     shim.catalogue.drop(container_id)
     shim.statistics.forget(container_id)

@@ -12,9 +12,10 @@ from typing import Any
 
 from dockershim.core import security
 from dockershim.core.host_config import is_host_network, sandbox_body
+from dockershim.core.images import PAUSE_IMAGE
 from dockershim.core.naming import sandbox_name
 from dockershim.core.states import Details
-from dockershim.pause_image import IMAGE, make_pause_image
+from dockershim.pause_image import make_pause_image
 from dockershim.rpc.sandbox_remove import remove_sandbox
 from dockershim.shim import Shim
 from machinery.model.errors import AlreadyExists, ApiError, BadRequest, Conflict, NotFound
@@ -41,7 +42,7 @@ async def _body(shim: Shim, config: Any, runtime_handler: str) -> dict[str, Any]
     return sandbox_body(
         config,
         scope=shim.catalogue.scope,
-        image=IMAGE,
+        image=PAUSE_IMAGE,
         runtime_handler=runtime_handler,
         netns=f"/proc/{os.getpid()}/ns/net",
         host=await shim.host.get(),

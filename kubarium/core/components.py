@@ -10,9 +10,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from kubarium.core.addresses import CLUSTER_CIDR, FIRST_SERVICE_IP, LOOPBACK, SERVICE_CIDR, Addresses
+from kubarium.core.certificates import Certificate
 from kubarium.core.layout import Layout
 from kubarium.core.spec import ClusterSpec, NodeSpec
-from kubarium.pki import Certificate
 
 ETCD, APISERVER, SCHEDULER, CONTROLLERS = "etcd", "apiserver", "scheduler", "controllers"
 NODE_PARTS = ("dockershim", "hollow", "kubelet", "proxy")

@@ -57,7 +57,8 @@ def compute_status(facts: Facts, host_ips: Sequence[str], verdict: Verdict | Non
         observedGeneration=pod.metadata.generation,
     )
     conditions = pod_conditions(facts, status, terminal=terminal)
-    return msgspec.structs.replace(status, conditions=conditions)
+    status = msgspec.structs.replace(status, conditions=conditions)
+    return _without_containers(status) if terminal and not _any_ran(inits, mains) else status
 
 
 def compute_phase(
@@ -154,6 +155,11 @@ def _pod_ips(facts: Facts, host_ips: Sequence[str]) -> Sequence[str]:
     if sandbox is not None and sandbox.ips:
         return sandbox.ips
     return [item.ip for item in facts.pod.status.podIPs]
+
+
+def _without_containers(status: PodStatus) -> PodStatus:
+    """Say nothing of containers in a pod that failed before any was made: they wait for nothing."""
+    return msgspec.structs.replace(status, initContainerStatuses=[], containerStatuses=[])
 
 
 def _settled(statuses: Sequence[ContainerStatus]) -> list[ContainerStatus]:

@@ -33,14 +33,18 @@ def is_scaled(cluster: Cluster) -> bool:
     """Tell whether the Deployment says that it is done, and whether it is true."""
     deployment = cluster.object("deployments", "web")
     status = (deployment or {}).get("status", {})
-    counts = [status.get(field) for field in ("replicas", "updatedReplicas", "readyReplicas", "availableReplicas")]
+    counts = [
+        status.get(field) for field in ("replicas", "updatedReplicas", "readyReplicas", "availableReplicas")
+    ]
     pods = cluster.objects("pods")
     return counts == [WANTED] * 4 and len(pods) == WANTED and all(map(is_pod_ready, pods))
 
 
 def outcome(cluster: Cluster) -> dict[str, object]:
     """Describe what has to be the same however it was reached."""
-    (slice_,) = [each for each in cluster.objects("endpointslices") if each["metadata"]["name"] != "kubernetes"]
+    (slice_,) = [
+        each for each in cluster.objects("endpointslices") if each["metadata"]["name"] != "kubernetes"
+    ]
     return {
         "sets": sorted(
             (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from pathlib import Path
 
 from kubarium.pki import Pki
@@ -38,7 +39,7 @@ async def test_a_crashing_container_is_restarted_later_and_later(tmp_path: Path,
             assert status["lastState"]["terminated"]["exitCode"] == 3
             assert status["lastState"]["terminated"]["reason"] == "Error"
             messages.append(status["state"]["waiting"]["message"])
-        gaps = [round(after - before) for before, after in zip(starts, starts[1:], strict=False)]
+        gaps = [round(after - before) for before, after in pairwise(starts)]
         assert gaps == [10, 20, 40, 80, 160, 300, 300, 300]
         uid = cluster.object("pods", "crash")["metadata"]["uid"]  # type: ignore[index]
         waits = ["10s", "20s", "40s", "1m20s", "2m40s", "5m0s", "5m0s", "5m0s", "5m0s"]

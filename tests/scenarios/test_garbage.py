@@ -71,8 +71,12 @@ async def test_a_namespace_goes_with_everything_in_it(tmp_path: Path, pki: Pki):
         await cluster.until(lambda: cluster.object("serviceaccounts", "default", "shop"), limit_s=60)
         await admin.create("deployments", web(2), namespace="shop")
         await admin.create("services", web_service(), namespace="shop")
-        await admin.create("configmaps", {"metadata": {"name": "settings"}, "data": {"a": "b"}}, namespace="shop")
-        await admin.create("secrets", {"metadata": {"name": "hidden"}, "stringData": {"a": "b"}}, namespace="shop")
+        await admin.create(
+            "configmaps", {"metadata": {"name": "settings"}, "data": {"a": "b"}}, namespace="shop"
+        )
+        await admin.create(
+            "secrets", {"metadata": {"name": "hidden"}, "stringData": {"a": "b"}}, namespace="shop"
+        )
         await admin.create("configmaps", {"metadata": {"name": "settings"}, "data": {"a": "b"}})
         await cluster.until(lambda: ready(cluster) == 2, limit_s=60)
         await cluster.rest()

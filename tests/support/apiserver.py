@@ -32,7 +32,8 @@ from apiserver.request import (
 from apiserver.storage.interface import Storage
 from apiserver.storage.memory import MemoryStorage
 from apiserver.watch_cache_feed import Feed
-from kubarium.pki import Certificate, Pki
+from kubarium.core.certificates import Certificate
+from kubarium.pki import Pki
 from machinery.client.api import Api, PatchType
 from machinery.client.grpc_transport import connect_grpc
 from machinery.client.rest_transport import connect_rest

@@ -19,7 +19,7 @@ import grpc.aio
 _BACKLOG = 64  # messages of a stream that may wait for the client: as good as flow control
 
 
-class _Aborted(Exception):
+class _Aborted(Exception):  # noqa: N818 - it says what happened
     """A handler has ended its call with an error."""
 
     def __init__(self, code: grpc.StatusCode, text: str, trailers: Iterable[tuple[str, Any]]) -> None:
@@ -94,7 +94,7 @@ class LocalChannel:
         self._certificate = certificate
         self._is_cut = False
         self._is_closed = False
-        self._streams: set[_Stream] = set()
+        self._streams: dict[_Stream, None] = {}  # in order: a run is the same every time
 
     def unary_unary(self, path: str, request_serializer: Any, response_deserializer: Any) -> Any:
         """Make the multicallable of a method with one answer."""
@@ -115,14 +115,14 @@ class LocalChannel:
         """Make the multicallable of a method with a stream of answers."""
 
         def call(request: Any, *, timeout: float | None = None, metadata: Any = ()) -> _Stream:
-            stream = _Stream(response_deserializer, self._streams.discard)
+            stream = _Stream(response_deserializer, self._left)
             try:
                 self._check()
             except grpc.aio.AioRpcError as error:
                 stream.fail(error)
                 return stream
             handler, context = self._handler(path, metadata)
-            self._streams.add(stream)
+            self._streams[stream] = None
             stream.pump = self._spawn(stream.take_from(handler, request_serializer(request), context))
             return stream
 
@@ -155,6 +155,9 @@ class LocalChannel:
     async def close(self) -> None:
         """Close, as a client does."""
         self.kill()
+
+    def _left(self, stream: _Stream) -> None:
+        self._streams.pop(stream, None)
 
     def _check(self) -> None:
         if self._is_closed:

@@ -17,7 +17,8 @@ from apiserver import app
 from apiserver.config import ApiserverConfig
 from apiserver.services.resources import resources_handler
 from apiserver.storage.memory import MemoryStorage
-from kubarium.pki import Certificate, Pki
+from kubarium.core.certificates import Certificate
+from kubarium.pki import Pki
 from machinery.client.grpc_transport import GrpcApi
 from machinery.process.run import Process
 from tests.support.apiserver import RegistryBench
@@ -64,9 +65,7 @@ class LocalApiserver:
 
 
 @asynccontextmanager
-async def local_apiserver(
-    pki: Pki, process: Process, *, rng: Random
-) -> AsyncIterator[LocalApiserver]:
+async def local_apiserver(pki: Pki, process: Process, *, rng: Random) -> AsyncIterator[LocalApiserver]:
     """Run an apiserver on an empty store until its objects are there."""
     config = ApiserverConfig(
         sa_key_file=str(pki.key("sa")),

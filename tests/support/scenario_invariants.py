@@ -30,7 +30,11 @@ async def check_invariants(cluster: Cluster) -> None:
 def check_bindings(seen: list[Seen]) -> None:
     """No pod changes its node once it has one."""
     for each in seen:
-        if each.kind.kind == "Pod" and each.old and each.old["metadata"]["uid"] == each.obj["metadata"]["uid"]:
+        if (
+            each.kind.kind == "Pod"
+            and each.old
+            and each.old["metadata"]["uid"] == each.obj["metadata"]["uid"]
+        ):
             before, after = (obj["spec"].get("nodeName", "") for obj in (each.old, each.obj))
             assert before in {"", after}, f"{each.key} was bound to {before}, then to {after}"
 
@@ -44,7 +48,10 @@ def check_room(seen: list[Seen]) -> None:
         if each.kind.kind == "Node" and each.type != "DELETED":
             nodes[meta["name"]] = each.obj.get("status", {}).get("allocatable", {})
         if each.kind.kind == "Pod" and (node := each.obj["spec"].get("nodeName", "")):
-            over = each.type == "DELETED" or each.obj.get("status", {}).get("phase") in {"Failed", "Succeeded"}
+            over = each.type == "DELETED" or each.obj.get("status", {}).get("phase") in {
+                "Failed",
+                "Succeeded",
+            }
             if over:
                 pods[node].pop(meta["uid"], None)
             elif meta["uid"] not in pods[node]:

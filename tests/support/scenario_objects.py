@@ -8,12 +8,19 @@ Json = dict[str, Any]
 LABELS = {"app": "web"}
 
 
-def pod_template(image: str = "app:1", *, annotations: Json | None = None, cpu: str = "100m", **spec: Any) -> Json:
+def pod_template(
+    image: str = "app:1", *, annotations: Json | None = None, cpu: str = "100m", **spec: Any
+) -> Json:
     """Give the template of the pods of `web`; their containers are simulated as the annotations say."""
     container = {"name": "main", "image": image, "resources": {"requests": {"cpu": cpu, "memory": "64Mi"}}}
     return {
         "metadata": {"labels": LABELS, "annotations": dict(annotations or {})},
-        "spec": {"containers": [container], "automountServiceAccountToken": False, "dnsPolicy": "Default", **spec},
+        "spec": {
+            "containers": [container],
+            "automountServiceAccountToken": False,
+            "dnsPolicy": "Default",
+            **spec,
+        },
     }
 
 

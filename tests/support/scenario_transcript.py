@@ -97,9 +97,7 @@ class Observer:
 
     async def _follow(self, kind: Kind) -> None:
         options = ListOptions(resource_version="1")
-        request = Request(
-            user=ADMIN, verb="watch", group=kind.group, resource=kind.plural, selection=options
-        )
+        request = Request(user=ADMIN, verb="watch", group=kind.group, resource=kind.plural, selection=options)
         async for batch in await self._registry.watch(request):
             for event in batch:
                 self._take(kind, event.type.value, event.revision, event.json)
@@ -223,7 +221,10 @@ def _deployment(obj: Json) -> dict[str, str]:
     spec, status = obj["spec"], obj.get("status", {})
     counts = [("total", "replicas"), ("updated", "updatedReplicas"), ("ready", "readyReplicas")]
     told = ", ".join(f"{status.get(field, 0)} {word}" for word, field in counts)
-    conditions = {each["type"]: f"{each['type']} {each['status']} ({each['reason']})" for each in status.get("conditions", [])}
+    conditions = {
+        each["type"]: f"{each['type']} {each['status']} ({each['reason']})"
+        for each in status.get("conditions", [])
+    }
     return {
         "replicas": f"wants {spec.get('replicas')} of {spec['template']['spec']['containers'][0]['image']}",
         "status": f"has {told}" if status.get("observedGeneration") else "",
@@ -238,7 +239,9 @@ def _replica_set(obj: Json) -> dict[str, str]:
     return {
         "replicas": f"wants {obj['spec'].get('replicas')}",
         "owner": _owner(obj),
-        "status": f"has {status.get('replicas', 0)}, {status.get('readyReplicas', 0)} ready" if status.get("observedGeneration") else "",
+        "status": f"has {status.get('replicas', 0)}, {status.get('readyReplicas', 0)} ready"
+        if status.get("observedGeneration")
+        else "",
         "revision": _prefixed("revision ", _annotation(obj, "deployment.kubernetes.io/revision")),
         **_going(obj),
     }
@@ -247,7 +250,9 @@ def _replica_set(obj: Json) -> dict[str, str]:
 def _pod(obj: Json) -> dict[str, str]:
     status = obj.get("status", {})
     ready = next((each for each in status.get("conditions", []) if each["type"] == "Ready"), {})
-    disrupted = [each["reason"] for each in status.get("conditions", []) if each["type"] == "DisruptionTarget"]
+    disrupted = [
+        each["reason"] for each in status.get("conditions", []) if each["type"] == "DisruptionTarget"
+    ]
     return {
         "node": _prefixed("on ", obj["spec"].get("nodeName", "")),
         "phase": status.get("phase", ""),
@@ -261,7 +266,7 @@ def _pod(obj: Json) -> dict[str, str]:
 
 
 def _container(status: Json) -> str:
-    (state, details), = (status.get("state") or {"unknown": {}}).items()
+    ((state, details),) = (status.get("state") or {"unknown": {}}).items()
     reason = _prefixed(" ", details.get("reason", ""))
     code = f" {details['exitCode']}" if "exitCode" in details else ""
     again = f", restarts {status['restartCount']}" if status.get("restartCount") else ""
@@ -284,7 +289,9 @@ def _slice(obj: Json) -> dict[str, str]:
     for each in obj.get("endpoints") or []:
         conditions = each.get("conditions", {})
         states = [name for name in ("ready", "serving", "terminating") if conditions.get(name)]
-        words.append(f"{each['targetRef']['name']} {'+'.join(states) or 'not ready'}" if "targetRef" in each else "")
+        words.append(
+            f"{each['targetRef']['name']} {'+'.join(states) or 'not ready'}" if "targetRef" in each else ""
+        )
     return {"endpoints": f"leads to {', '.join(sorted(words)) or 'nobody'}"}
 
 
@@ -297,7 +304,11 @@ def _namespace(obj: Json) -> dict[str, str]:
 def _lease(obj: Json) -> dict[str, str]:
     if obj["metadata"]["namespace"] != "kube-system":
         return {}
-    return {"holder": f"changes hands ({obj['spec'].get('leaseTransitions', 0)})" if obj["spec"].get("holderIdentity") else "free"}
+    return {
+        "holder": f"changes hands ({obj['spec'].get('leaseTransitions', 0)})"
+        if obj["spec"].get("holderIdentity")
+        else "free"
+    }
 
 
 _FACETS: dict[str, Callable[[Json], dict[str, str]]] = {

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import random
 import secrets
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -307,10 +307,10 @@ async def _bring_up(cluster: Cluster, nodes: int, cpu: str) -> None:
 
 
 async def _tear_down(cluster: Cluster) -> None:
-    ending: list[Awaitable[Any]] = [component.kill() for component in cluster.components.values()]
+    for name in list(cluster.components):
+        await cluster.kill(name)
     for name in list(cluster.nodes):
-        ending.append(cluster.power_off(name))
-    await asyncio.gather(*ending)
+        await cluster.power_off(name)
 
 
 def is_node_ready(node: dict[str, Any] | None) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
@@ -10,13 +11,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.support.images import build_all
 
 from kubarium import Cluster
+from tests.support.images import build_all
 from tests.support.kubectl import Kubectl, eventually
 from tests.support.requirements import need
 
 StartCluster = Callable[..., Cluster]
+_NUMBERS = itertools.count(1)
 
 
 @pytest.fixture(scope="session")
@@ -65,7 +67,8 @@ def start_cluster(images: None) -> Iterator[StartCluster]:
 @pytest.fixture
 def kubectl(cluster: Cluster, request: pytest.FixtureRequest) -> Iterator[Kubectl]:
     """Kubectl in a namespace of this test's own."""
-    name = request.node.name.split("[")[0].removeprefix("test_").replace("_", "-")[:50].strip("-")
+    words = request.node.name.split("[")[0].removeprefix("test_").replace("_", "-")[:50].strip("-")
+    name = f"{words}-{next(_NUMBERS)}"  # the one before may still be terminating
     admin = Kubectl(cluster.kubeconfig, name)
     admin("create", "namespace", name)
     eventually(

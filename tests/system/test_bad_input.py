@@ -2,12 +2,24 @@
 
 from __future__ import annotations
 
+import json
 import socket
+import ssl
+from base64 import b64decode
 from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import replace
+from http.client import HTTPSConnection
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
+import yaml
 
 from kubarium import Cluster, KubariumError
+from kubarium.core.certificates import Certificate
+from kubarium.pki import Pki
 from tests.support.kubectl import Kubectl, eventually
 from tests.system.conftest import StartCluster
 
@@ -41,7 +53,10 @@ def steady(cluster: Cluster) -> Iterator[None]:
         (pod(), "spec.containers[0].image: Required value"),
         (pod(image="busybox", ports="[{containerPort: 99999}]"), "spec.containers[0].ports[0].containerPort"),
         ("apiVersion: v1\nkind: Pod\nmetadata: [", "yaml"),
-        ("apiVersion: v1\nkind: Pudding\nmetadata: {name: x}", "Pudding"),
+        (
+            "apiVersion: v1\nkind: Pudding\nmetadata: {name: x}",
+            'no matches for kind "Pudding" in version "v1"',
+        ),
     ],
 )
 def test_a_bad_manifest_names_what_is_wrong(kubectl: Kubectl, manifest: str, words: str):
@@ -83,14 +98,61 @@ def test_a_command_that_does_not_exist(kubectl: Kubectl):
     assert "no-such-command" in state["message"]
 
 
+def somebody(kubectl: Kubectl, folder: Path, **user: str) -> Kubectl:
+    """Give a kubectl for the same cluster whose kubeconfig shows these credentials, and no others."""
+    config = yaml.safe_load(kubectl.kubeconfig.read_text())
+    config["users"][0]["user"] = user
+    path = folder / "kubeconfig"
+    path.write_text(yaml.safe_dump(config))
+    return replace(kubectl, kubeconfig=path)
+
+
 @pytest.mark.usefixtures("steady")
-def test_a_wrong_certificate_is_refused(cluster: Cluster, kubectl: Kubectl):
-    """Somebody without a certificate of the cluster's authority is nobody, and may do nothing."""
-    outcome = kubectl.run("--token=forged", "get", "pods", "--client-certificate=", "--client-key=")
+def test_a_forged_token_is_refused(kubectl: Kubectl, tmp_path: Path):
+    """A token that the cluster did not sign is an error: its bearer is not even nobody."""
+    outcome = somebody(kubectl, tmp_path, token="forged").run("get", "pods")
     assert outcome.code != 0
-    outcome = kubectl.run("get", "pods", "--as=mallory")
-    assert 'User "mallory" cannot list resource "pods"' in outcome.err
-    assert cluster.is_up()
+    assert "must be logged in to the server (Unauthorized)" in outcome.err
+
+
+@pytest.mark.usefixtures("steady")
+def test_a_certificate_of_another_authority_is_refused(kubectl: Kubectl, tmp_path: Path):
+    """A certificate is worth what its signer is: the right names under a foreign authority open no door."""
+    pki = Pki(tmp_path / "pki")
+    pki.ensure(Certificate("admin", "kubernetes-admin", organizations=("system:masters",)))
+    foreign = somebody(
+        kubectl,
+        tmp_path,
+        **{"client-certificate": str(pki.certificate("admin")), "client-key": str(pki.key("admin"))},
+    )
+    outcome = foreign.run("get", "pods")
+    assert outcome.code != 0
+    assert "Unable to connect to the server" in outcome.err  # the handshake fails: nothing is asked, or said
+    assert outcome.out == ""
+
+
+@pytest.mark.usefixtures("steady")
+def test_strangers_may_not_read(kubectl: Kubectl):
+    """A user without a role may not list pods, nor may somebody who shows nothing; the answer names them."""
+    stranger = kubectl.run("get", "pods", "--as=mallory")
+    assert 'User "mallory" cannot list resource "pods"' in stranger.err
+    status, said = anonymous_get(kubectl, f"/api/v1/namespaces/{kubectl.namespace}/pods")
+    assert status == 403
+    assert 'User "system:anonymous" cannot list resource "pods"' in said["message"]
+
+
+def anonymous_get(kubectl: Kubectl, path: str) -> tuple[int, Any]:
+    """Ask as nobody, which kubectl cannot: it wants a user name first."""
+    cluster = yaml.safe_load(kubectl.kubeconfig.read_text())["clusters"][0]["cluster"]
+    authority = b64decode(cluster["certificate-authority-data"]).decode()
+    trust = ssl.create_default_context(cadata=authority)
+    server = urlsplit(cluster["server"])
+    with closing(
+        HTTPSConnection(server.hostname or "", server.port, context=trust, timeout=10)
+    ) as connection:
+        connection.request("GET", path)
+        response = connection.getresponse()
+        return response.status, json.load(response)
 
 
 def test_a_port_in_use_at_up(start_cluster: StartCluster):

@@ -1,4 +1,7 @@
-"""ConfigMaps. https://kubernetes.io/docs/concepts/configuration/configmap/"""
+"""ConfigMaps.
+
+https://kubernetes.io/docs/concepts/configuration/configmap/
+"""
 
 from __future__ import annotations
 

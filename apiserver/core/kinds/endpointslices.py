@@ -1,4 +1,7 @@
-"""EndpointSlices. https://kubernetes.io/docs/concepts/services-networking/endpoint-slices/"""
+"""EndpointSlices.
+
+https://kubernetes.io/docs/concepts/services-networking/endpoint-slices/
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Leases. https://kubernetes.io/docs/concepts/architecture/leases/"""
+"""Leases.
+
+https://kubernetes.io/docs/concepts/architecture/leases/
+"""
 
 from __future__ import annotations
 

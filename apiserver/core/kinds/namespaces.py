@@ -1,4 +1,7 @@
-"""Namespaces. https://kubernetes.io/docs/concepts/overview/working-with-objects/namespaces/"""
+"""Namespaces.
+
+https://kubernetes.io/docs/concepts/overview/working-with-objects/namespaces/
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Nodes. https://kubernetes.io/docs/concepts/architecture/nodes/"""
+"""Nodes.
+
+https://kubernetes.io/docs/concepts/architecture/nodes/
+"""
 
 from __future__ import annotations
 

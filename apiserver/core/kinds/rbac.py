@@ -1,4 +1,7 @@
-"""Roles and bindings. https://kubernetes.io/docs/reference/access-authn-authz/rbac/"""
+"""Roles and bindings.
+
+https://kubernetes.io/docs/reference/access-authn-authz/rbac/
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Secrets. https://kubernetes.io/docs/concepts/configuration/secret/"""
+"""Secrets.
+
+https://kubernetes.io/docs/concepts/configuration/secret/
+"""
 
 from __future__ import annotations
 

@@ -25,11 +25,7 @@ def apply_patch(schemas: Schemas, definition: str, patch_type: PatchType, curren
         TooLarge: it has too many operations.
         NotImplementedHere: it is a server-side apply.
     """
-    if patch_type is PatchType.APPLY:
-        raise NotImplementedHere(
-            "server-side apply (application/apply-patch+yaml) is not built: use `kubectl apply` without "
-            "--server-side, or a merge patch"
-        )
+    check_built(patch_type)
     if patch_type is PatchType.JSON:
         return json_patch(current, patch)
     if not isinstance(patch, dict):
@@ -37,3 +33,16 @@ def apply_patch(schemas: Schemas, definition: str, patch_type: PatchType, curren
     if patch_type is PatchType.MERGE:
         return merge_patch(current, patch)
     return strategic_merge(schemas.struct(definition), current, patch)
+
+
+def check_built(patch_type: PatchType) -> None:
+    """Refuse a sort of patch that Kubarium does not have, whether its object is there or not.
+
+    Raises:
+        NotImplementedHere: it is a server-side apply.
+    """
+    if patch_type is PatchType.APPLY:
+        raise NotImplementedHere(
+            "server-side apply (application/apply-patch+yaml) is not built: use `kubectl apply` without "
+            "--server-side, or a merge patch"
+        )

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import random
+import shutil
 import subprocess
 import time
 from collections.abc import AsyncIterator
@@ -213,6 +215,21 @@ async def test_pods_reach_each_other_and_containers_of_a_pod_share_localhost(shi
         assert said.stdout == b"here\n", said
 
 
+async def test_a_host_port_leads_to_the_pod(shim: Cri):
+    """On the node's own addresses, until the pod is stopped."""
+    if shutil.which("iptables") is None:
+        pytest.skip("no iptables, which the portmap plugin calls")
+    mapping = cri.PortMapping(container_port=8080, host_port=18080)
+    sandbox = await shim.run_sandbox(port_mappings=[mapping])
+    container = await shim.create(sandbox, Behaviour("echo here >/tmp/index.html; httpd -f -p 8080 -h /tmp"))
+    await shim.call("StartContainer", container_id=container)
+    await asyncio.sleep(0.5)
+    fetch = ["wget", "-qO-", "http://10.88.5.1:18080/"]
+    assert output("nsenter", "-t", str(shim.server.pid), "--net", "busybox", *fetch) == b"here\n"
+    await shim.call("StopPodSandbox", pod_sandbox_id=sandbox[0])
+    assert b"18080" not in output("nsenter", "-t", str(shim.server.pid), "--net", "iptables-save")
+
+
 async def test_a_pod_on_the_nodes_network_is_in_the_nodes_namespace(shim: Cri):
     """It is the namespace of dockershim itself, not that of the engine's machine."""
     options = cri.NamespaceOption(network=cri.NODE, pid=cri.CONTAINER)
@@ -348,6 +365,25 @@ async def test_a_sandbox_that_was_made_half_is_made_whole(shim: Cri):
     assert made.pod_sandbox_id != left.id
     assert (await shim.sandbox_status(made.pod_sandbox_id)).state == cri.SANDBOX_READY
     assert len((await shim.call("ListPodSandbox")).items) == 1
+
+
+async def test_a_server_that_is_killed_at_any_moment_converges(shim: Cri):
+    """Whenever it is killed while it makes pods, asking again gives whole pods, and only them."""
+    chance = random.Random(4711)
+    configs = [shim.sandbox_config() for _ in range(3)]
+    await shim.use_pod_range("10.88.7.0/29")  # five addresses: a leak shows
+    for _ in range(6):
+        attempts = [asyncio.ensure_future(shim.call("RunPodSandbox", config=config)) for config in configs]
+        await asyncio.sleep(chance.uniform(0.02, 0.9))
+        shim.server.kill()
+        await asyncio.gather(*attempts, return_exceptions=True)
+        shim.server.start()
+        made = await asyncio.gather(*(shim.call("RunPodSandbox", config=config) for config in configs))
+        ids = {answer.pod_sandbox_id for answer in made}
+        listed = (await shim.call("ListPodSandbox")).items
+        assert {item.id: item.state for item in listed} == dict.fromkeys(ids, cri.SANDBOX_READY)
+        assert len({(await shim.sandbox_status(id_)).network.ip for id_ in ids}) == 3
+        await asyncio.gather(*(shim.call("RemovePodSandbox", pod_sandbox_id=id_) for id_ in ids))
 
 
 async def test_a_name_that_somebody_else_has_taken_is_left_alone(shim: Cri):

@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 from aiohttp import web
 
-from kubarium.pki import Certificate, Pki
+from kubarium.core.certificates import Certificate
+from kubarium.pki import Pki
 from kubelet.core.probing import PROBE_OUTPUT_LIMIT, Outcome
 from kubelet.http_probe import HttpProblem, http_get
 from tests.support.etcd_server import free_ports

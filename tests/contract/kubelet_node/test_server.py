@@ -14,7 +14,8 @@ import grpc.aio
 import pytest
 from aiohttp import WSMsgType, web
 
-from kubarium.pki import Certificate, Pki
+from kubarium.core.certificates import Certificate
+from kubarium.pki import Pki
 from kubelet.core.log_lines import LoggedContainer
 from kubelet.exec_streams import Exit, connect, read_outcome
 from kubelet.server import APISERVER, SERVICE, NodeServer

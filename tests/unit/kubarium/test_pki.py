@@ -7,7 +7,8 @@ import stat
 from cryptography import x509
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-from kubarium.pki import Certificate, Pki
+from kubarium.core.certificates import Certificate
+from kubarium.pki import Pki
 
 
 def load(pki: Pki, name: str) -> x509.Certificate:

@@ -260,6 +260,20 @@ async def test_a_runtime_that_is_started_again_keeps_its_containers(tmp_path: Pa
             await made.until("web", lambda p: state_of(p).terminated)
 
 
+async def test_a_runtime_without_events_is_looked_at_instead(tmp_path: Path):
+    """An end is seen all the same, at the next look."""
+    server = MemoryServer()
+    (tmp_path / "kubelet").mkdir()
+    async with (
+        process_for(tmp_path) as process,
+        HollowRuntime(tmp_path, process, tells_events=False) as hollow,
+    ):
+        made = Rig(server, hollow, server.api())
+        async with running_kubelet(tmp_path, server, process):
+            await made.create(behaving("job", main__exit_after="1s", restartPolicy="Never"))
+            await made.until("job", lambda p: p.status.phase == "Succeeded", limit_s=5)
+
+
 async def test_a_list_from_an_old_cache_stops_nobody(tmp_path: Path):
     """A pod that the first list lacks is asked for by name before it is taken for gone."""
     server = MemoryServer()

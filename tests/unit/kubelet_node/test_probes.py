@@ -25,6 +25,7 @@ from machinery.model.k8s.core_v1 import (
     ContainerPort,
     ContainerStatus,
     ExecAction,
+    HTTPGetAction,
     Pod,
     PodStatus,
     Probe,
@@ -153,6 +154,17 @@ async def test_readiness_is_probed_promptly_and_then_each_period():
     assert [at_s for at_s, _ in world.changes] == [0, 15, 20]
     assert world.events.messages == ["Readiness probe failed: said"] * 3
     assert world.events.all[0][2] == "Unhealthy"
+
+
+async def test_on_a_simulated_runtime_every_probe_is_taken_for_answered():
+    """No process listens there, and no packet may leave for an address that is somebody else's."""
+    world = _World()
+    world.probes.simulate()
+    probe = Probe(httpGet=HTTPGetAction(port=8080), periodSeconds=5)
+    async with world.watching(container(startupProbe=probe, readinessProbe=probe, livenessProbe=probe)):
+        await world.clock.advance(11)
+        assert world.state() == (True, True, True)
+    assert world.events.messages == []
 
 
 async def test_startup_holds_the_others_back():

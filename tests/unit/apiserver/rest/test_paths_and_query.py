@@ -35,7 +35,7 @@ from machinery.model.errors import BadRequest, Invalid, NotAcceptable
             "/api/v1/namespaces/x/pods/p/proxy/a/b",
             Target(resource="pods", namespace="x", name="p", subresource="proxy", rest=("a", "b")),
         ),
-        ("/apis/rbac.authorization.k8s.io/v1/clusterroles/system%3Anode", 
+        ("/apis/rbac.authorization.k8s.io/v1/clusterroles/system%3Anode",
             Target(group="rbac.authorization.k8s.io", resource="clusterroles", name="system:node")),
         ("/version", None),
         ("/", None),

@@ -68,7 +68,7 @@ def test_nobody_goes_into_a_pod_that_does_not_run(fields: dict[str, str]):
 
 
 def test_how_a_command_ended():
-    """kubectl takes the exit code out of the causes."""
+    """The exit code is among the causes, where kubectl looks for it."""
     assert exit_status(0, "")["status"] == "Success"
     failed = exit_status(7, "")
     assert (failed["reason"], failed["details"]["causes"]) == (

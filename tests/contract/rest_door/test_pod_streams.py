@@ -1,0 +1,176 @@
+"""Logs and exec: what a caller gets of what a kubelet says."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator
+from typing import Any
+
+import aiohttp
+import pytest
+
+from kubarium.pki import Pki
+from machinery.model.errors import BadRequest
+from machinery.pb import node_pb2 as pb
+from machinery.process.server import bound_ports, grpc_server, peer
+from machinery.process.tls import ServerTls
+from machinery.wire.services import handler
+from tests.contract.rest_door.conftest import Client
+
+POD = "/api/v1/namespaces/default/pods/web"
+
+
+class Kubelet:
+    """A kubelet whose containers say `line 1`, `line 2`, and whose commands are `cat`, `fail` and `refuse`."""
+
+    def __init__(self) -> None:
+        self.callers: list[str] = []
+        self.asked: list[Any] = []
+
+    async def Logs(self, request: Any, context: Any) -> AsyncIterator[Any]:  # noqa: N802 - the proto's name
+        self.callers.append(peer(context).common_name)
+        self.asked.append(request)
+        if request.previous:
+            raise BadRequest('previous terminated container "main" in pod "web" not found')
+        yield pb.LogChunk(data=b"line 1\n")
+        yield pb.LogChunk(data=b"line 2\n")
+
+    async def Exec(self, inputs: AsyncIterator[Any], _context: Any) -> AsyncIterator[Any]:  # noqa: N802 - the proto's name
+        stream = inputs.__aiter__()
+        start = (await anext(stream)).start
+        match start.command[0]:
+            case "cat":
+                async for event in stream:
+                    if event.close_stdin:
+                        break
+                    yield pb.StreamOutput(stdout=event.stdin)
+                yield pb.StreamOutput(exit=pb.ExitStatus())
+            case "fail":
+                yield pb.StreamOutput(stderr=b"oh\n")
+                yield pb.StreamOutput(exit=pb.ExitStatus(code=7))
+            case _:
+                raise BadRequest("the container does not run")
+
+
+@pytest.fixture
+async def kubelet(pki: Pki, admin: aiohttp.ClientSession) -> AsyncIterator[Kubelet]:
+    """A kubelet with one pod, `web` with the containers `main` and `side`."""
+    node = Kubelet()
+    files = (str(pki.certificate("node-1")), str(pki.key("node-1")), str(pki.certificate("ca")))
+    service = handler(pb.DESCRIPTOR.services_by_name["Node"], "kubarium.node.v1.Node", node)
+    server = grpc_server(["127.0.0.1:0"], ServerTls(*files), [service])
+    await server.start()
+    status = {
+        "addresses": [{"type": "InternalIP", "address": "127.0.0.1"}],
+        "daemonEndpoints": {"kubeletEndpoint": {"Port": bound_ports(server)[0]}},
+    }
+    await _post(admin, "/api/v1/nodes", {"metadata": {"name": "node-1"}})
+    await _merge(admin, "/api/v1/nodes/node-1/status", {"status": status})
+    await _post(admin, "/api/v1/namespaces/default/serviceaccounts", {"metadata": {"name": "default"}})
+    containers = [{"name": "main", "image": "x"}, {"name": "side", "image": "x"}]
+    await _post(
+        admin,
+        "/api/v1/namespaces/default/pods",
+        {"metadata": {"name": "web"}, "spec": {"nodeName": "node-1", "containers": containers}},
+    )
+    yield node
+    await server.stop(0)
+
+
+async def _post(session: aiohttp.ClientSession, path: str, obj: dict[str, Any]) -> None:
+    async with session.post(path, json=obj) as response:
+        assert response.status in {201, 409}, await response.text()
+
+
+async def _merge(session: aiohttp.ClientSession, path: str, patch: dict[str, Any]) -> None:
+    headers = {"Content-Type": "application/merge-patch+json"}
+    async with session.patch(path, data=json.dumps(patch), headers=headers) as response:
+        assert response.status == 200, await response.text()
+
+
+async def test_a_log_is_passed_on(admin: aiohttp.ClientSession, kubelet: Kubelet):
+    """The apiserver comes with its own certificate, and says exactly what is asked for."""
+    async with admin.get(f"{POD}/log?container=main&tailLines=2&timestamps=true") as response:
+        assert (response.status, await response.text()) == (200, "line 1\nline 2\n")
+    asked = kubelet.asked[0]
+    assert kubelet.callers == ["kube-apiserver-kubelet-client"]
+    assert (asked.container.pod, asked.tail_lines, asked.timestamps, asked.HasField("limit_bytes")) == (
+        "web",
+        2,
+        True,
+        False,
+    )
+
+
+@pytest.mark.parametrize(
+    ("query", "status", "words"),
+    [
+        ("", 400, "a container name must be specified for pod web, choose one of: [main side]"),
+        ("container=x", 400, "container x is not valid for pod web"),
+        ("container=main&previous=1", 400, "previous terminated container"),
+        ("container=main&tailLines=-1", 422, "tailLines"),
+        ("container=main&sinceTime=yesterday", 400, "sinceTime"),
+    ],
+)
+@pytest.mark.usefixtures("kubelet")
+async def test_a_log_that_cannot_be_had(admin: aiohttp.ClientSession, query: str, status: int, words: str):
+    """The reason is a Status, whether the apiserver or the kubelet knows it."""
+    async with admin.get(f"{POD}/log?{query}") as response:
+        assert response.status == status
+        assert words in (await response.json())["message"]
+
+
+@pytest.mark.usefixtures("kubelet")
+@pytest.mark.parametrize("protocol", ["v5.channel.k8s.io", "v4.channel.k8s.io"])
+async def test_a_command_gets_its_input_and_its_output_comes_back(
+    admin: aiohttp.ClientSession, protocol: str
+):
+    """Channel 0 goes in, 1 comes out, 3 tells the end; with v5 the input can be closed."""
+    path = f"{POD}/exec?command=cat&container=main&stdin=1&stdout=1"
+    async with admin.ws_connect(path, protocols=(protocol,)) as socket:
+        assert socket.protocol == protocol
+        assert await socket.receive_bytes() == b"\x01"
+        await socket.send_bytes(b"\x00hello")
+        assert await socket.receive_bytes() == b"\x01hello"
+        if protocol.startswith("v5"):
+            await socket.send_bytes(b"\xff\x00")
+            end = await socket.receive_bytes()
+            assert (end[:1], json.loads(end[1:])["status"]) == (b"\x03", "Success")
+
+
+@pytest.mark.usefixtures("kubelet")
+@pytest.mark.parametrize(("command", "reason"), [("fail", "NonZeroExitCode"), ("refuse", "BadRequest")])
+async def test_how_a_command_failed_is_told(admin: aiohttp.ClientSession, command: str, reason: str):
+    """The exit code, or why there is none, comes on channel 3."""
+    path = f"{POD}/exec?command={command}&container=main&stdout=1&stderr=1"
+    async with admin.ws_connect(path, protocols=("v5.channel.k8s.io",)) as socket:
+        messages = [message.data async for message in socket]
+    assert json.loads(messages[-1][1:])["reason"] == reason
+    assert (b"\x02oh\n" in messages) == (command == "fail")
+
+
+@pytest.mark.usefixtures("kubelet")
+async def test_other_ways_into_a_pod_are_refused(admin: aiohttp.ClientSession, client: Client):
+    """SPDY and port-forward are not built and say so; a plain request needs an upgrade; not everybody may."""
+    path = f"{POD}/exec?command=cat&container=main&stdout=1"
+    async with admin.post(path, headers={"Upgrade": "SPDY/3.1", "Connection": "Upgrade"}) as response:
+        assert response.status == 501
+    async with admin.get(path) as response:
+        assert response.status == 400
+    async with admin.post(f"{POD}/portforward") as response:
+        assert response.status == 501
+    async with client("nobody").get(path) as response:
+        assert response.status == 403
+
+
+async def test_a_kubelet_that_is_away_is_named(admin: aiohttp.ClientSession, kubelet: Kubelet):
+    """The message says which node's, and where."""
+    del kubelet
+    endpoint = {"status": {"daemonEndpoints": {"kubeletEndpoint": {"Port": 1}}}}
+    await _merge(admin, "/api/v1/nodes/node-1/status", endpoint)
+    async with admin.get(f"{POD}/log?container=main") as response:
+        assert response.status == 503
+        assert (
+            'the kubelet of node "node-1" at 127.0.0.1:1 cannot be reached'
+            in (await response.json())["message"]
+        )

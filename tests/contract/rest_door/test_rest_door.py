@@ -1,0 +1,279 @@
+"""The REST door on real TLS: forms of bodies and answers, errors, watches, identities."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from io import BytesIO
+from typing import Any
+
+import aiohttp
+import pytest
+
+from tests.contract.rest_door.conftest import KUBECTL_TABLE, Client, config_map
+
+MAPS = "/api/v1/namespaces/default/configmaps"
+
+
+async def call(session: aiohttp.ClientSession, method: str, path: str, **options: Any) -> tuple[int, Any]:
+    """Send a request; give the status and the JSON, or the text."""
+    async with session.request(method, path, **options) as response:
+        body = await response.read()
+        is_json = response.content_type == "application/json"
+        return response.status, json.loads(body) if is_json and body else body.decode()
+
+
+async def test_an_object_is_created_listed_and_printed(admin: aiohttp.ClientSession):
+    """JSON and YAML go in; objects, lists, tables, metadata and YAML come out."""
+    assert (await call(admin, "POST", MAPS, json=config_map("a", x="1")))[0] == 201
+    text = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: b}\ndata: {y: '2'}\n"
+    headers = {"Content-Type": "application/yaml"}
+    assert (await call(admin, "POST", MAPS, data=text, headers=headers))[0] == 201
+    _, listed = await call(admin, "GET", MAPS)
+    assert (listed["kind"], [item["metadata"]["name"] for item in listed["items"]]) == (
+        "ConfigMapList",
+        ["a", "b"],
+    )
+    _, table = await call(admin, "GET", MAPS, headers={"Accept": KUBECTL_TABLE})
+    assert [row["cells"][:2] for row in table["rows"]] == [["a", 1], ["b", 1]]
+    assert table["rows"][0]["object"]["kind"] == "PartialObjectMetadata"
+    _, table = await call(admin, "GET", f"{MAPS}/a?includeObject=Object", headers={"Accept": KUBECTL_TABLE})
+    assert table["rows"][0]["object"]["data"] == {"x": "1"}
+    partial = {"Accept": "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"}
+    _, found = await call(admin, "GET", MAPS, headers=partial)
+    assert "data" not in found["items"][0]
+    _, text = await call(admin, "GET", f"{MAPS}/b", headers={"Accept": "application/yaml"})
+    assert "kind: ConfigMap" in text
+
+
+async def test_a_list_comes_in_pages(admin: aiohttp.ClientSession):
+    """The token of a page leads to the next one."""
+    for name in ("a", "b", "c"):
+        await call(admin, "POST", MAPS, json=config_map(name))
+    _, first = await call(admin, "GET", f"{MAPS}?limit=2")
+    assert (len(first["items"]), first["metadata"]["remainingItemCount"]) == (2, 1)
+    _, rest = await call(admin, "GET", MAPS, params={"limit": "2", "continue": first["metadata"]["continue"]})
+    assert [item["metadata"]["name"] for item in rest["items"]] == ["c"]
+
+
+async def test_unknown_fields_are_warned_of_or_refused(admin: aiohttp.ClientSession):
+    """A warning is a header; Strict is a 400."""
+    odd = {**config_map("odd"), "pudding": 1}
+    async with admin.post(MAPS, json=odd) as response:
+        assert response.status == 201
+        assert response.headers["Warning"] == '299 - "unknown field \\"pudding\\""'
+        assert response.headers["Audit-Id"]
+    status, error = await call(
+        admin, "POST", f"{MAPS}?fieldValidation=Strict", json={**odd, "metadata": {"name": "x"}}
+    )
+    assert (status, error["reason"]) == (400, "BadRequest")
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "options", "status", "words"),
+    [
+        ("GET", f"{MAPS}/none", {}, 404, 'configmaps "none" not found'),
+        ("GET", "/api/v1/puddings", {}, 404, "404 page not found"),
+        ("GET", "/nowhere", {}, 404, "404 page not found"),
+        ("PUT", MAPS, {"json": {}}, 405, "does not allow this method"),
+        ("POST", "/api/v1/configmaps", {"json": {}}, 405, "does not allow this method"),
+        ("GET", f"{MAPS}?limit=x", {}, 400, "limit"),
+        ("GET", f"{MAPS}?labelSelector=a+b+c", {}, 400, "unable to parse"),
+        (
+            "GET",
+            MAPS,
+            {"headers": {"Accept": "application/vnd.kubernetes.protobuf"}},
+            406,
+            "application/json",
+        ),
+        ("POST", MAPS, {"data": b"{", "headers": {"Content-Type": "application/json"}}, 400, "JSON"),
+        ("POST", MAPS, {"data": b"a=b", "headers": {"Content-Type": "text/plain"}}, 415, "application/yaml"),
+        ("PATCH", f"{MAPS}/x", {"json": {}}, 415, "strategic-merge-patch"),
+        (
+            "PATCH",
+            f"{MAPS}/x?fieldManager=f",
+            {"data": "a: 1", "headers": {"Content-Type": "application/apply-patch+yaml"}},
+            501,
+            "server-side apply",
+        ),
+        ("POST", MAPS, {"json": config_map("Not_A_Name")}, 422, "RFC 1123"),
+        ("GET", f"{MAPS}?watch=true&resourceVersion=abc", {}, 400, "resourceVersion"),
+        ("GET", "/api/v1/namespaces/default/pods/x/exec?command=a", {}, 404, 'pods "x" not found'),
+        ("DELETE", f"{MAPS}/x?propagationPolicy=x", {}, 422, "propagationPolicy"),
+    ],
+)
+async def test_an_error_is_a_status_that_says_what_is_wrong(
+    admin: aiohttp.ClientSession, method: str, path: str, options: dict, status: int, words: str
+):
+    """Bad input gets a 4xx, and the door goes on."""
+    got, body = await call(admin, method, path, **options)
+    assert got == status
+    message = body["message"] if isinstance(body, dict) else body
+    assert words.lower() in message.lower()
+    assert (await call(admin, "GET", MAPS))[0] == 200
+
+
+async def test_a_body_has_a_limit(admin: aiohttp.ClientSession):
+    """With a length that is announced, and without."""
+
+    async def pieces() -> AsyncIterator[bytes]:
+        for _ in range(33):
+            yield b"x" * 100_000
+
+    headers = {"Content-Type": "application/json"}
+    for body in (BytesIO(b"x" * 3_300_000), pieces()):
+        status, error = await call(admin, "POST", MAPS, data=body, headers=headers)
+        assert (status, error["reason"]) == (413, "RequestEntityTooLarge")
+
+
+async def test_a_watch_tells_what_happens(admin: aiohttp.ClientSession):
+    """One line an event, as objects and as tables; the columns stand in the first table only."""
+    _, listed = await call(admin, "GET", MAPS)
+    query = {"watch": "1", "resourceVersion": listed["metadata"]["resourceVersion"], "timeoutSeconds": "5"}
+    async with (
+        admin.get(MAPS, params=query) as objects,
+        admin.get(MAPS, params=query, headers={"Accept": KUBECTL_TABLE}) as tables,
+    ):
+        await call(admin, "POST", MAPS, json=config_map("w", x="1"))
+        await call(admin, "DELETE", f"{MAPS}/w")
+        events = [json.loads(await objects.content.readline()) for _ in range(2)]
+        printed = [json.loads(await tables.content.readline())["object"] for _ in range(2)]
+    assert [event["type"] for event in events] == ["ADDED", "DELETED"]
+    assert [bool(table["columnDefinitions"]) for table in printed] == [True, False]
+    assert printed[1]["rows"][0]["cells"][0] == "w"
+
+
+async def test_a_watch_of_one_object_and_its_end(admin: aiohttp.ClientSession):
+    """A name watches one object; the stream ends after its timeout."""
+    await call(admin, "POST", MAPS, json=config_map("one"))
+    await call(admin, "POST", MAPS, json=config_map("two"))
+    async with admin.get(f"{MAPS}/one?watch=1&timeoutSeconds=1") as response:
+        lines = (await response.read()).splitlines()
+    assert [json.loads(line)["object"]["metadata"]["name"] for line in lines] == ["one"]
+
+
+async def test_a_caller_who_goes_leaves_no_watch_behind(admin: aiohttp.ClientSession):
+    """The watch ends with the connection."""
+    response = await admin.get(f"{MAPS}?watch=1")
+    assert "apiserver_rest_watches 1" in (await call(admin, "GET", "/metrics"))[1]
+    response.close()
+    async with asyncio.timeout(5):
+        while "apiserver_rest_watches 0" not in (await call(admin, "GET", "/metrics"))[1]:
+            await asyncio.sleep(0.01)
+
+
+async def test_large_answers_are_compressed(admin: aiohttp.ClientSession):
+    """For those who accept it."""
+    await call(admin, "POST", MAPS, json=config_map("large", x="a" * 300_000))
+    async with admin.get(f"{MAPS}/large") as response:
+        assert response.headers["Content-Encoding"] == "gzip"
+        assert len((await response.json())["data"]["x"]) == 300_000
+    async with admin.get(f"{MAPS}/large", headers={"Accept-Encoding": "identity"}) as response:
+        assert "Content-Encoding" not in response.headers
+
+
+async def test_nobody_sees_health_and_version_only(client: Client):
+    """Without an identity nothing else is shown; a wrong token is an error."""
+    nobody = client("")
+    assert [
+        (await call(nobody, "GET", path))[0] for path in ("/livez", "/readyz", "/healthz", "/version")
+    ] == [200] * 4
+    assert (await call(nobody, "GET", "/api"))[0] == 403
+    status, error = await call(nobody, "GET", MAPS)
+    assert status == 403
+    assert error["message"] == (
+        'configmaps is forbidden: User "system:anonymous" cannot list resource "configmaps" in API group "" '
+        'in the namespace "default"'
+    )
+    for token in ("forged", "a.b.c", "e30.e30."):
+        assert (await call(nobody, "GET", "/version", headers={"Authorization": f"Bearer {token}"}))[0] == 401
+
+
+async def test_a_token_lives_as_long_as_its_account(admin: aiohttp.ClientSession, client: Client):
+    """It names the account; when the account goes, it proves nothing any more."""
+    accounts = "/api/v1/namespaces/default/serviceaccounts"
+    await call(admin, "POST", accounts, json={"metadata": {"name": "robot"}})
+    status, answer = await call(
+        admin, "POST", f"{accounts}/robot/token", json={"spec": {"expirationSeconds": 600}}
+    )
+    assert status == 201
+    headers = {"Authorization": f"Bearer {answer['status']['token']}"}
+    review = "/apis/authentication.k8s.io/v1/selfsubjectreviews"
+    _, me = await call(client(""), "POST", review, json={}, headers=headers)
+    assert me["status"]["userInfo"]["username"] == "system:serviceaccount:default:robot"
+    await call(admin, "DELETE", f"{accounts}/robot")
+    await call(admin, "POST", accounts, json={"metadata": {"name": "robot"}})
+    assert (await call(client(""), "POST", review, json={}, headers=headers))[0] == 401
+
+
+async def test_a_token_request_is_checked(admin: aiohttp.ClientSession, client: Client):
+    """Too short a life, an unknown pod, and a node that asks for what is not its own."""
+    accounts = "/api/v1/namespaces/default/serviceaccounts"
+    await call(admin, "POST", accounts, json={"metadata": {"name": "robot"}})
+    path = f"{accounts}/robot/token"
+    status, error = await call(admin, "POST", path, json={"spec": {"expirationSeconds": 30}})
+    assert (status, error["details"]["causes"][0]["field"]) == (422, "spec.expirationSeconds")
+    bound = {"spec": {"boundObjectRef": {"apiVersion": "v1", "kind": "Pod", "name": "none"}}}
+    assert (await call(admin, "POST", path, json=bound))[0] == 404
+    assert (await call(client("node-1"), "POST", path, json=bound))[0] == 403
+
+
+async def test_who_may_be_somebody_else(admin: aiohttp.ClientSession, client: Client):
+    """The admin may; what somebody else may not do is then refused."""
+    status, error = await call(admin, "GET", MAPS, headers={"Impersonate-User": "mallory"})
+    assert (status, 'User "mallory" cannot list' in error["message"]) == (403, True)
+    assert (await call(admin, "GET", "/api", headers={"Impersonate-Group": "x"}))[0] == 400
+    status, error = await call(
+        client("nobody"), "GET", "/api", headers={"Impersonate-User": "kubernetes-admin"}
+    )
+    assert (status, "cannot impersonate resource" in error["message"]) == (403, True)
+
+
+async def test_nobody_grants_what_they_do_not_have(admin: aiohttp.ClientSession):
+    """Who may write roles may write those only whose rules they have themselves."""
+    rbac = "/apis/rbac.authorization.k8s.io/v1"
+    role = {"metadata": {"name": "writer"}, "rules": [{"verbs": ["create", "update"], "apiGroups": ["rbac.authorization.k8s.io"], "resources": ["roles", "rolebindings"]}]}  # fmt: skip
+    await call(admin, "POST", f"{rbac}/clusterroles", json=role)
+    binding = {"metadata": {"name": "eve"}, "roleRef": {"kind": "ClusterRole", "name": "writer"}, "subjects": [{"kind": "User", "name": "eve"}]}  # fmt: skip
+    await call(admin, "POST", f"{rbac}/clusterrolebindings", json=binding)
+    await asyncio.sleep(0.1)
+    eve = {"Impersonate-User": "eve"}
+    mine = {
+        "metadata": {"name": "mine"},
+        "rules": [{"verbs": ["get"], "apiGroups": [""], "resources": ["secrets"]}],
+    }
+    status, error = await call(admin, "POST", f"{rbac}/namespaces/default/roles", json=mine, headers=eve)
+    assert (status, "attempting to grant RBAC permissions not currently held" in error["message"]) == (
+        403,
+        True,
+    )
+    up = {"metadata": {"name": "up"}, "roleRef": {"kind": "ClusterRole", "name": "cluster-admin"}, "subjects": [{"kind": "User", "name": "eve"}]}  # fmt: skip
+    assert (await call(admin, "POST", f"{rbac}/namespaces/default/rolebindings", json=up, headers=eve))[
+        0
+    ] == 403
+
+
+async def test_what_may_i_do(admin: aiohttp.ClientSession):
+    """Reviews answer what the gate would."""
+    review = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
+    asked = {"spec": {"resourceAttributes": {"verb": "list", "resource": "pods"}}}
+    _, answer = await call(admin, "POST", review, json=asked)
+    assert answer["status"] == {"allowed": True}
+    _, answer = await call(admin, "POST", review, json=asked, headers={"Impersonate-User": "mallory"})
+    assert answer["status"] == {"allowed": False}
+    assert (await call(admin, "POST", review, json={"spec": {}}))[0] == 422
+
+
+async def test_documents_are_not_sent_twice(admin: aiohttp.ClientSession):
+    """Discovery and OpenAPI have a tag that clients come back with."""
+    for path in ("/apis", "/openapi/v2", "/openapi/v3/apis/apps/v1"):
+        async with admin.get(path) as response:
+            tag = response.headers["ETag"]
+        assert (await call(admin, "GET", path, headers={"If-None-Match": tag}))[0] == 304
+    headers = {
+        "Accept": "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList,application/json"
+    }
+    async with admin.get("/apis", headers=headers) as response:
+        assert response.headers["Content-Type"].endswith("as=APIGroupDiscoveryList")
+        assert (await response.json(content_type=None))["kind"] == "APIGroupDiscoveryList"
