@@ -1,6 +1,7 @@
-"""The apiserver's CPU per request over REST with TLS, on real etcd, with nodes out of the way.
+"""The apiserver's CPU per request, on real etcd, with nodes out of the way.
 
-GET, LIST of 500 pods, POST, and the fan-out of a watch to 100 watchers. CPU is the server process's own.
+Over REST with TLS: GET, LIST of 500 pods, POST, PATCH, PUT, and the fan-out of a watch to 100 watchers. Over gRPC:
+updates of leases, as kubelets make them. CPU is the server process's own.
 """
 
 from __future__ import annotations
@@ -17,9 +18,16 @@ import aiohttp
 from benchmarks.clusters import cluster
 from kubarium import Cluster
 from kubarium.usage import usage
+from kubarium.waiting import connect
+from machinery.model import resources
+from machinery.model.k8s.coordination_v1 import Lease, LeaseSpec
+from machinery.model.k8s.meta_v1 import ObjectMeta
 
 CONNECTIONS = 16
 PODS = 500
+MAPS = 500
+LEASES = 100
+RENEWALS = 20  # of each lease
 WATCHERS = 100
 PATH = "/api/v1/namespaces/default/pods"
 
@@ -41,7 +49,10 @@ async def _measure(handle: Cluster) -> dict[str, Any]:
         figures = {"post": await _load(pid, PODS, lambda index: _post(session, f"pod-{index}"))}
         figures["get"] = await _load(pid, 5000, lambda index: _get(session, f"{PATH}/pod-{index % PODS}"))
         figures["list_500"] = await _load(pid, 200, lambda _: _get(session, PATH))
+        figures["patch"] = await _load(pid, PODS, lambda index: _patch(session, f"pod-{index}"))
+        figures["put"] = await _load(pid, MAPS, lambda index: _put(session, index))
         figures["watch_delivery"] = await _fan_out(session, pid)
+    figures["grpc_lease_update"] = await _leases(handle, pid)
     return figures
 
 
@@ -93,6 +104,54 @@ def _pod(name: str) -> dict[str, Any]:
         "metadata": {"name": name},
         "spec": {"containers": [container]},
     }
+
+
+async def _patch(session: aiohttp.ClientSession, name: str) -> None:
+    """Write a status as a kubelet does."""
+    condition = {"type": "Ready", "status": "True", "lastTransitionTime": "2026-01-01T00:00:00Z"}
+    body = json.dumps({"status": {"phase": "Running", "conditions": [condition]}})
+    headers = {"Content-Type": "application/strategic-merge-patch+json"}
+    async with session.patch(f"{PATH}/{name}/status", data=body, headers=headers) as answer:
+        answer.raise_for_status()
+        await answer.read()
+
+
+async def _put(session: aiohttp.ClientSession, index: int) -> None:
+    """Replace one of a few ConfigMaps; each of the connections has its own."""
+    name = f"put-{index % CONNECTIONS}"
+    body = {
+        "apiVersion": "v1",
+        "kind": "ConfigMap",
+        "metadata": {"name": name},
+        "data": {"key": str(index)},
+    }
+    if index < CONNECTIONS:
+        async with session.post("/api/v1/namespaces/default/configmaps", json=body) as answer:
+            answer.raise_for_status()
+    async with session.put(f"/api/v1/namespaces/default/configmaps/{name}", json=body) as answer:
+        answer.raise_for_status()
+        await answer.read()
+
+
+async def _leases(handle: Cluster, pid: int) -> dict[str, float]:
+    """Renew leases over the components' own door, each by one writer at a time."""
+    api = connect(handle)
+    try:
+        held = [await api.create(resources.LEASES, _lease(index)) for index in range(LEASES)]
+
+        async def renew(index: int) -> None:
+            place = index % LEASES
+            held[place] = await api.update(resources.LEASES, held[place])
+
+        return await _load(pid, LEASES * RENEWALS, renew)
+    finally:
+        await api.aclose()
+
+
+def _lease(index: int) -> Lease:
+    name = f"bench-{index}"
+    spec = LeaseSpec(holderIdentity=name, leaseDurationSeconds=40)
+    return Lease(metadata=ObjectMeta(name=name, namespace="default"), spec=spec)
 
 
 async def _fan_out(session: aiohttp.ClientSession, pid: int) -> dict[str, float]:

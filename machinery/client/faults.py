@@ -75,8 +75,8 @@ class _Unary:
             raise rpc_error(grpc.StatusCode.OUT_OF_RANGE, "too old resource version (fault plan)")
         if rule.fault in {Fault.DROP, Fault.CUT}:
             await lose(rule, options.get("timeout"))
-        if rule.fault is Fault.DELAY:
-            await asyncio.sleep(rule.delay_s)
+        if gone_s := await delay(rule, options.get("timeout")):
+            options |= {"timeout": options["timeout"] - gone_s} if options.get("timeout") else {}
         answer = await self._multicallable(request, **options)
         if rule.fault is Fault.DROP_REPLY:
             await lose(rule, options.get("timeout"))
@@ -142,13 +142,23 @@ class FaultyStream:
             raise rpc_error(grpc.StatusCode.OUT_OF_RANGE, "too old resource version (fault plan)")
         if rule.fault in {Fault.DROP, Fault.DROP_REPLY}:
             await lose(rule, None)
-        if rule.fault is Fault.DELAY:
-            await asyncio.sleep(rule.delay_s)
+        await delay(rule, None)
 
     async def _wait_for_the_end_of_the_cut(self) -> None:
         while self._gate.is_cut(self._about):
             await asyncio.sleep(_LOOK_AGAIN_S)
         raise rpc_error(grpc.StatusCode.UNAVAILABLE, "the connection was cut (fault plan)")
+
+
+async def delay(rule: Rule, timeout_s: float | None) -> float:
+    """Hold a message up, if the rule says so; give the seconds that passed. Beyond the deadline it is lost."""
+    if rule.fault is not Fault.DELAY:
+        return 0
+    if timeout_s is not None and rule.delay_s >= timeout_s:
+        await asyncio.sleep(timeout_s)
+        raise rpc_error(grpc.StatusCode.DEADLINE_EXCEEDED, "no answer in time (fault plan)")
+    await asyncio.sleep(rule.delay_s)
+    return rule.delay_s
 
 
 async def lose(rule: Rule, timeout_s: float | None) -> None:

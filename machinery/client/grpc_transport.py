@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
 from typing import Any, Final, TypeAlias, TypeVar
 
 import grpc
@@ -114,12 +116,12 @@ class GrpcApi:
             allow_bookmarks=True,
             timeout_seconds=int(timeout_s),
         )
-        call = self._stub.Watch(request, metadata=request_metadata(self._caller))
+        with _errors():
+            call = self._stub.Watch(request, metadata=request_metadata(self._caller))
         try:
-            async for batch in call:
-                yield [_event(event, resource) for event in batch.events]
-        except grpc.aio.AioRpcError as error:
-            raise from_rpc(error) from error
+            with _errors():
+                async for batch in call:
+                    yield [_event(event, resource) for event in batch.events]
         finally:
             call.cancel()
 
@@ -216,13 +218,24 @@ class GrpcApi:
         await self._channel.close()
 
     async def _unary(self, method: Any, request: Any, timeout_s: float) -> Any:
-        call: Awaitable[Any] = method(request, timeout=timeout_s, metadata=request_metadata(self._caller))
-        try:
-            return await call
-        except grpc.aio.AioRpcError as error:
-            raise from_rpc(error) from error
-        except grpc.aio.UsageError as error:
-            raise Unavailable(f"the connection to the apiserver is closed: {error}") from error
+        with _errors():
+            return await method(request, timeout=timeout_s, metadata=request_metadata(self._caller))
+
+
+@contextmanager
+def _errors() -> Iterator[None]:
+    """Raise what gRPC says as ApiErrors, the closing of the channel under a call included."""
+    try:
+        yield
+    except grpc.aio.AioRpcError as error:
+        raise from_rpc(error) from error
+    except grpc.aio.UsageError as error:
+        raise Unavailable(f"the connection to the apiserver is closed: {error}") from error
+    except asyncio.CancelledError as error:
+        task = asyncio.current_task()
+        if task is not None and task.cancelling():
+            raise
+        raise Unavailable("the connection to the apiserver was closed") from error  # it cancels its calls
 
 
 def _target(resource: Resource[Any], namespace: str, name: str = "", subresource: str = "") -> pb.Target:

@@ -10,7 +10,7 @@ from typing import Final
 
 import grpc.aio
 
-from machinery.client.faults import lose
+from machinery.client.faults import delay, lose
 from machinery.model.errors import Expired, Unavailable
 from machinery.wire.faults import Call, Fault, FaultGate, Rule
 from machinery.wire.status import from_rpc
@@ -30,16 +30,15 @@ class RestFaults:
         """Give the rule that this request falls under, and count it."""
         return self._gate.decide(self._call(method)) if self._gate else None
 
-    async def before(self, rule: Rule | None, timeout_s: float | None) -> None:
-        """Suffer what happens before the request is sent."""
+    async def before(self, rule: Rule | None, timeout_s: float | None) -> float:
+        """Suffer what happens before the request is sent; give the seconds that are gone of its time."""
         if rule is None:
-            return
+            return 0
         if rule.fault is Fault.EXPIRED:
             raise Expired("too old resource version (fault plan)")
         if rule.fault in {Fault.DROP, Fault.CUT}:
             await _lose(rule, timeout_s)
-        if rule.fault is Fault.DELAY:
-            await asyncio.sleep(rule.delay_s)
+        return await _delayed(rule, timeout_s)
 
     async def after(self, rule: Rule | None, timeout_s: float | None) -> None:
         """Suffer what happens to the answer."""
@@ -56,6 +55,13 @@ class RestFaults:
 
     def _call(self, method: str) -> Call:
         return Call(self._caller, CALLEE, method, "client")
+
+
+async def _delayed(rule: Rule, timeout_s: float | None) -> float:
+    try:
+        return await delay(rule, timeout_s)
+    except grpc.aio.AioRpcError as error:
+        raise from_rpc(error) from error
 
 
 async def _lose(rule: Rule, timeout_s: float | None) -> None:

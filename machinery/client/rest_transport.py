@@ -150,8 +150,11 @@ class RestApi:
             timeoutSeconds=str(int(timeout_s) or ""),
         )
         path = rest_paths.path(resource, selection.namespace)
-        await self._faults.before(self._faults.decide("Watch"), None)
+        rule = self._faults.decide("Watch")
+        await self._faults.streaming("Watch")
+        await self._faults.before(rule, None)
         async with self._response("Watch", path, query=query) as response:
+            await self._faults.after(rule, None)
             yield []
             rest = b""
             async for chunk in response.content.iter_any():
@@ -248,7 +251,7 @@ class RestApi:
         media: str = "application/json",
     ) -> bytes:
         rule = self._faults.decide(call)
-        await self._faults.before(rule, timeout_s)
+        timeout_s -= await self._faults.before(rule, timeout_s)
         answer = await self._send(call, path, body, query=query, media=media, timeout_s=timeout_s)
         await self._faults.after(rule, timeout_s)
         if rule and rule.fault is Fault.DUPLICATE:
@@ -291,6 +294,8 @@ class RestApi:
                     raise error_of(response.status, await response.read())
                 yield response
         except TimeoutError as error:
+            if timeout_s is None:
+                raise Unavailable(f"{method} {path}: the server has gone silent") from error
             raise DeadlineExceeded(f"no answer to {method} {path} in time") from error
         except aiohttp.ClientError as error:
             raise Unavailable(f"{method} {path}: {error}") from error

@@ -41,6 +41,7 @@ from machinery.client.tls import ClientTls
 from machinery.model.clock import Clock
 from machinery.process.logging import Log
 from machinery.process.run import Process
+from machinery.wire.faults import FaultGate
 from tests.support.etcd_server import free_ports
 from tests.support.virtual_clock import VirtualClock
 
@@ -223,11 +224,21 @@ class Served:
             str(self.pki.certificate("ca")), str(self.pki.certificate(identity)), str(self.pki.key(identity))
         )
 
-    def connect(self, transport: str, identity: str = "admin") -> Api:
-        """Connect over "grpc" or "rest"."""
+    def connect(
+        self,
+        transport: str,
+        identity: str = "admin",
+        *,
+        address: str = "",
+        caller: str = "test",
+        faults: FaultGate | None = None,
+    ) -> Api:
+        """Connect over "grpc" or "rest"; to another address than the apiserver's, if one is given."""
+        tls = self.tls(identity)
         if transport == "grpc":
-            return connect_grpc(self.config.grpc_listen[0], self.tls(identity), caller="test")
-        return connect_rest(f"https://{self.config.rest_listen[0]}", self.tls(identity), caller="test")
+            return connect_grpc(address or self.config.grpc_listen[0], tls, caller=caller, faults=faults)
+        url = f"https://{address or self.config.rest_listen[0]}"
+        return connect_rest(url, tls, caller=caller, faults=faults)
 
 
 def certificates(folder: Path) -> Pki:

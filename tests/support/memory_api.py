@@ -1,8 +1,9 @@
 """An apiserver in a dictionary, for tests of what speaks to one. Its contract suite also runs on real doors.
 
 It keeps objects as JSON-like dicts with revisions, conflicts, selectors (labels, metadata.* and any other path),
-watches with history, finalizers and merge patches; it has no schema, no defaults and no authorization. A test may
-`compact()` the history, `break_watches()` and make calls fail or hang through `before_call`.
+pages, watches with history, finalizers, grace of pods, merge patches and the status subresource; it has no schema, no
+defaults, no authorization and no clock. A test may `compact()` the history, `break_watches()` and make calls fail or
+hang through `before_call`. What it does not build raises NotImplementedHere.
 """
 
 from __future__ import annotations
@@ -27,18 +28,25 @@ from machinery.model.errors import (
     AlreadyExists,
     ApiError,
     Conflict,
+    DeadlineExceeded,
     Expired,
     NotFound,
     NotImplementedHere,
     Unavailable,
 )
-from machinery.model.resources import KubeObject, Resource
+from machinery.model.resources import PODS, KubeObject, Resource
 from machinery.model.selectors import parse_fields, parse_labels
 
 T = TypeVar("T", bound=KubeObject)
 R = TypeVar("R")
 Json: TypeAlias = dict[str, Any]
 Batch: TypeAlias = list[WatchEvent[T]]
+_KEPT = (
+    "uid",
+    "creationTimestamp",
+    "deletionTimestamp",
+    "deletionGracePeriodSeconds",
+)  # whatever an update says
 _Key: TypeAlias = tuple[str, str, str]  # resource, namespace, name
 
 
@@ -58,8 +66,8 @@ class MemoryServer:
         self.log: list[_Event] = []
         self.compacted = 0  # revisions up to here are not in the log any more
         self._changed: set[asyncio.Event] = set()
-        self._broken: Unavailable | None = None
         self._break_number = 0
+        self._bookmarks = 0
         self._uids = 0
         self.open_watches = 0
 
@@ -75,7 +83,24 @@ class MemoryServer:
     def break_watches(self) -> None:
         """Break every watch, as when the connection breaks."""
         self._break_number += 1
-        self._wake()
+        self.wake()
+
+    def send_bookmarks(self) -> None:
+        """Tell every running watch how far it is."""
+        self._bookmarks += 1
+        self.wake()
+
+    def at(self, revision: int) -> dict[_Key, Json]:
+        """Give the objects as they were at a revision."""
+        if revision < self.compacted:
+            raise Expired(f"too old resource version: {revision} ({self.compacted})")
+        objects = dict(self.objects)
+        for event in reversed([each for each in self.log if each.revision > revision]):
+            if event.before is None:
+                del objects[event.key]
+            else:
+                objects[event.key] = event.before
+        return objects
 
     def write(self, key: _Key, before: Json | None, after: Json | None) -> None:
         """Make one change, at one new revision."""
@@ -86,44 +111,50 @@ class MemoryServer:
             after["metadata"]["resourceVersion"] = str(self.revision)
             self.objects[key] = after
         self.log.append(_Event(self.revision, key, before, after))
-        self._wake()
+        self.wake()
 
     def new_uid(self) -> str:
         """Give a uid."""
         self._uids += 1
         return f"00000000-0000-4000-8000-{self._uids:012x}"
 
-    async def follow(self, from_revision: int) -> AsyncIterator[list[_Event]]:
-        """Yield the changes after a revision, for ever; an empty list first."""
-        if from_revision < self.compacted:
-            raise Expired(f"too old resource version: {from_revision} ({self.compacted})")
+    async def follow(
+        self, from_revision: int, *, closed: Callable[[], bool], timeout_s: float = 0
+    ) -> AsyncIterator[list[_Event] | int]:
+        """Yield the changes after a revision, and the revision itself as a bookmark; an empty list first."""
+        deadline = asyncio.get_running_loop().time() + timeout_s if timeout_s else None
         woken = asyncio.Event()
-        breaks = self._break_number
+        breaks, bookmarks = self._break_number, self._bookmarks
         self._changed.add(woken)
         self.open_watches += 1
         try:
-            yield []
+            yield self._after(from_revision)[:0]
             while True:
-                if self._break_number != breaks:
+                if self._break_number != breaks or closed():
                     raise Unavailable("the watch was broken by the test")
-                if from_revision < self.compacted:
-                    raise Expired(f"too old resource version: {from_revision} ({self.compacted})")
-                events = [event for event in self.log if event.revision > from_revision]
-                if events:
+                if events := self._after(from_revision):
                     from_revision = events[-1].revision
                     yield events
-                woken.clear()
-                if self.revision == from_revision or not self._has_news(from_revision, breaks):
-                    await woken.wait()
+                elif self._bookmarks != bookmarks:
+                    bookmarks = self._bookmarks
+                    yield self.revision
+                else:
+                    woken.clear()
+                    async with asyncio.timeout_at(deadline):
+                        await woken.wait()
+        except TimeoutError:
+            return
         finally:
             self.open_watches -= 1
             self._changed.discard(woken)
 
-    def _has_news(self, revision: int, breaks: int) -> bool:
-        behind = any(event.revision > revision for event in self.log)
-        return behind or self._break_number != breaks or revision < self.compacted
+    def _after(self, revision: int) -> list[_Event]:
+        if revision < self.compacted:
+            raise Expired(f"too old resource version: {revision} ({self.compacted})")
+        return [event for event in self.log if event.revision > revision]
 
-    def _wake(self) -> None:
+    def wake(self) -> None:
+        """Let every running watch look again."""
         for woken in self._changed:
             woken.set()
 
@@ -143,7 +174,7 @@ class MemoryApi:
         self, resource: Resource[T], name: str, *, namespace: str = "", timeout_s: float = CALL_TIMEOUT_S
     ) -> T:
         """Read one object."""
-        await self._call("get", resource, name)
+        await self._call("get", resource, name, timeout_s)
         return _typed(self._found(resource, namespace, name), resource)
 
     async def list(
@@ -157,16 +188,13 @@ class MemoryApi:
         timeout_s: float = CALL_TIMEOUT_S,
     ) -> Listing[T]:
         """Read a collection, or a page of it."""
-        await self._call("list", resource, "")
-        found = [
-            obj
-            for key, obj in sorted(self.server.objects.items())
-            if _selected(key, obj, resource, selection)
-        ]
-        start = int(continue_ or 0)
+        await self._call("list", resource, "", timeout_s)
+        revision, start = map(int, (continue_ or f"{self.server.revision}/0").split("/"))
+        objects = sorted(self.server.at(revision).items())
+        found = [obj for key, obj in objects if _selected(key, obj, resource, selection)]
         page = found[start : start + limit] if limit else found[start:]
-        more = str(start + limit) if limit and start + limit < len(found) else ""
-        return Listing([_typed(obj, resource) for obj in page], self.server.revision, more)
+        more = f"{revision}/{start + limit}" if limit and start + limit < len(found) else ""
+        return Listing([_typed(obj, resource) for obj in page], revision, more)
 
     async def watch(
         self,
@@ -178,11 +206,19 @@ class MemoryApi:
     ) -> AsyncIterator[Batch[T]]:
         """Yield batches of events after `resource_version`."""
         await self._call("watch", resource, "")
-        stream = self.server.follow(int(resource_version or 0) or self.server.revision)
+        start = int(resource_version or 0)
+        stream = self.server.follow(
+            start or self.server.revision, closed=lambda: self._closed, timeout_s=timeout_s
+        )
+        present = () if start else sorted(self.server.objects.items())
         try:
-            async for events in stream:
-                told = [_watch_event(event, resource, selection) for event in events]
-                yield [event for event in told if event is not None]
+            await anext(stream)
+            yield []
+            events = [_Event(int(obj["metadata"]["resourceVersion"]), key, None, obj) for key, obj in present]
+            if told := _batch(events, resource, selection):
+                yield told
+            async for news in stream:
+                yield _batch(news, resource, selection)
         finally:
             await stream.aclose()  # type: ignore[attr-defined]  # it is an async generator
 
@@ -193,7 +229,7 @@ class MemoryApi:
         meta = body.setdefault("metadata", {})
         if not meta.get("name") and meta.get("generateName"):
             meta["name"] = f"{meta['generateName']}{self.server.revision:05d}"
-        await self._call("create", resource, meta["name"])
+        await self._call("create", resource, meta["name"], timeout_s)
         key = _key(resource, meta.get("namespace", ""), meta["name"])
         if key in self.server.objects:
             raise AlreadyExists(
@@ -201,22 +237,24 @@ class MemoryApi:
             )
         meta |= {"uid": self.server.new_uid(), "creationTimestamp": "2026-01-01T00:00:00Z"}
         self.server.write(key, None, body)
-        return await self._reply("create", resource, body)
+        return await self._reply("create", resource, body, timeout_s)
 
     async def update(
         self, resource: Resource[T], obj: T, *, subresource: str = "", timeout_s: float = CALL_TIMEOUT_S
     ) -> T:
         """Replace an object, or with subresource "status" its status."""
         meta = obj.metadata
-        await self._call("update", resource, meta.name)
+        await self._call("update", resource, meta.name, timeout_s)
         before = self._found(resource, meta.namespace, meta.name)
         body: Json = msgspec.to_builtins(obj)
         body |= {"apiVersion": resource.api_version, "kind": resource.kind}
+        _check_subresource(subresource)
+        _check_uid(meta.uid, before, resource, meta.name)
         _check_version(meta.resourceVersion, before, resource, meta.name)
-        after = {**before, "status": body.get("status", {})} if subresource == "status" else body
-        kept = {field: before["metadata"][field] for field in ("uid", "creationTimestamp")}
+        after = _keep_apart(before, body, resource, subresource)
+        kept = {field: before["metadata"][field] for field in _KEPT if field in before["metadata"]}
         after = {**after, "metadata": {**after["metadata"], **kept}}
-        return await self._reply("update", resource, self._store(resource, before, after))
+        return await self._reply("update", resource, self._store(resource, before, after), timeout_s)
 
     async def patch(
         self,
@@ -230,15 +268,17 @@ class MemoryApi:
         timeout_s: float = CALL_TIMEOUT_S,
     ) -> T:
         """Merge a patch into an object; JSON patches and apply are not built here."""
-        await self._call("patch", resource, name)
+        await self._call("patch", resource, name, timeout_s)
         if kind is PatchType.JSON or kind is PatchType.APPLY:
             raise NotImplementedHere(f"{kind} is not built in MemoryApi")
+        _check_subresource(subresource)
         before = self._found(resource, namespace, name)
         wanted = msgspec.to_builtins(patch)
+        _check_uid(wanted.get("metadata", {}).get("uid", ""), before, resource, name)
         _check_version(wanted.get("metadata", {}).get("resourceVersion", ""), before, resource, name)
         merge = _strategic if kind is PatchType.STRATEGIC_MERGE else _merged
-        after = merge(before, {"status": wanted.get("status", {})} if subresource == "status" else wanted)
-        return await self._reply("patch", resource, self._store(resource, before, after))
+        after = _keep_apart(before, merge(before, wanted), resource, subresource)
+        return await self._reply("patch", resource, self._store(resource, before, after), timeout_s)
 
     async def delete(
         self,
@@ -250,18 +290,19 @@ class MemoryApi:
         timeout_s: float = CALL_TIMEOUT_S,
     ) -> None:
         """Delete, or mark as being deleted while finalizers hold it."""
-        await self._call("delete", resource, name)
+        await self._call("delete", resource, name, timeout_s)
         before = self._found(resource, namespace, name)
         meta = before["metadata"]
-        if options and options.uid not in {"", meta["uid"]}:
-            raise Conflict(f"the uid of {resource} {name} is {meta['uid']}, not {options.uid}")
-        _check_version(options.resource_version if options else "", before, resource, name)
-        key = _key(resource, namespace, name)
-        if not meta.get("finalizers"):
-            self.server.write(key, before, None)
-        elif not meta.get("deletionTimestamp"):
-            marked = {**before, "metadata": {**meta, "deletionTimestamp": "2026-01-01T00:00:00Z"}}
-            self.server.write(key, before, marked)
+        options = options or DeleteOptions()
+        if options.propagation_policy not in {"", "Background"}:
+            raise NotImplementedHere(f"{options.propagation_policy} deletion is not built in MemoryApi")
+        _check_uid(options.uid, before, resource, name)
+        _check_version(options.resource_version, before, resource, name)
+        grace_s = _grace_s(before, resource, options.grace_period_s)
+        marks: Json = {"deletionTimestamp": meta.get("deletionTimestamp") or "2026-01-01T00:00:00Z"}
+        if resource is PODS:
+            marks["deletionGracePeriodSeconds"] = grace_s
+        self._store(resource, before, {**before, "metadata": {**meta, **marks}})
 
     async def delete_collection(
         self,
@@ -272,7 +313,7 @@ class MemoryApi:
         timeout_s: float = CALL_TIMEOUT_S,
     ) -> None:
         """Delete every object that is selected."""
-        await self._call("deletecollection", resource, "")
+        await self._call("deletecollection", resource, "", timeout_s)
         for key, obj in list(self.server.objects.items()):
             if _selected(key, obj, resource, selection):
                 await self.delete(resource, key[2], namespace=key[1], options=options)
@@ -289,7 +330,7 @@ class MemoryApi:
         timeout_s: float = CALL_TIMEOUT_S,
     ) -> R:
         """Bind a pod; other subresources are not built here."""
-        await self._call(f"post {subresource}", resource, name)
+        await self._call(f"post {subresource}", resource, name, timeout_s)
         if subresource != "binding":
             raise NotImplementedHere(f"{subresource} is not built in MemoryApi")
         before = self._found(resource, namespace, name)
@@ -300,13 +341,15 @@ class MemoryApi:
         return msgspec.convert({"status": "Success"}, reply)
 
     async def aclose(self) -> None:
-        """Close; later calls fail."""
+        """Close; running watches break, later calls fail."""
         self._closed = True
+        self.server.wake()
 
     def _store(self, resource: Resource[Any], before: Json, after: Json) -> Json:
         meta = after["metadata"]
         key = _key(resource, meta.get("namespace", ""), meta["name"])
-        if meta.get("deletionTimestamp") and not meta.get("finalizers"):
+        after = {**after, "metadata": dict(meta)}
+        if _is_over(meta):
             self.server.write(key, before, None)
             return after
         same = {
@@ -323,16 +366,18 @@ class MemoryApi:
         except KeyError:
             raise NotFound(f'{resource} "{name}" not found', kind=str(resource), name=name) from None
 
-    async def _call(self, verb: str, resource: Resource[Any], name: str) -> None:
+    async def _call(
+        self, verb: str, resource: Resource[Any], name: str, timeout_s: float | None = None
+    ) -> None:
         if self._closed:
             raise Unavailable("the client is closed")
         self.calls.append((verb, resource.plural, name))
         if self.before_call is not None:
-            await self.before_call(verb, resource.plural, name)
+            await _in_time(self.before_call(verb, resource.plural, name), timeout_s)
 
-    async def _reply(self, verb: str, resource: Resource[T], body: Json) -> T:
+    async def _reply(self, verb: str, resource: Resource[T], body: Json, timeout_s: float) -> T:
         if self.before_reply is not None:
-            await self.before_reply(verb, resource.plural, body["metadata"]["name"])
+            await _in_time(self.before_reply(verb, resource.plural, body["metadata"]["name"]), timeout_s)
         return _typed(body, resource)
 
 
@@ -352,6 +397,56 @@ def _check_version(wanted: str, before: Json, resource: Resource[Any], name: str
             kind=str(resource),
             name=name,
         )
+
+
+def _check_uid(wanted: str, before: Json, resource: Resource[Any], name: str) -> None:
+    if wanted not in {"", None, before["metadata"]["uid"]}:
+        raise Conflict(
+            f"the uid of {resource} {name} is {before['metadata']['uid']}, not {wanted}",
+            kind=str(resource),
+            name=name,
+        )
+
+
+def _check_subresource(subresource: str) -> None:
+    if subresource not in {"", "status"}:
+        raise NotImplementedHere(f"{subresource} is not built in MemoryApi")
+
+
+def _keep_apart(before: Json, after: Json, resource: Resource[Any], subresource: str) -> Json:
+    """Take the status, or all but the status, of what a write asks for."""
+    if subresource == "status":
+        return {**before, "status": after.get("status", {})}
+    if "status" not in resource.type.__struct_fields__:
+        return after
+    kept = {"status": before["status"]} if "status" in before else {}
+    return {key: value for key, value in after.items() if key != "status"} | kept
+
+
+def _grace_s(before: Json, resource: Resource[Any], wanted: int | None) -> int:
+    """Tell how long the object may stay: pods that a kubelet runs, as long as they say or the caller does."""
+    if resource is not PODS or not before["spec"].get("nodeName"):
+        return 0
+    if before.get("status", {}).get("phase") in {"Succeeded", "Failed"}:
+        return 0
+    own = before["metadata"].get("deletionGracePeriodSeconds")
+    asked = wanted if wanted is not None else before["spec"].get("terminationGracePeriodSeconds", 30)
+    return asked if own is None else min(own, asked)
+
+
+def _is_over(meta: Json) -> bool:
+    marked = bool(meta.get("deletionTimestamp")) and not meta.get("deletionGracePeriodSeconds")
+    return marked and not meta.get("finalizers")
+
+
+async def _in_time(work: Awaitable[None], timeout_s: float | None) -> None:
+    try:
+        async with asyncio.timeout(timeout_s) as limit:
+            await work
+    except TimeoutError:
+        if limit.expired():
+            raise DeadlineExceeded("no answer in time") from None
+        raise
 
 
 def _merged(target: Any, patch: Any) -> Any:
@@ -394,6 +489,13 @@ def _at(obj: Any, path: str) -> str:
     for part in path.split("."):
         obj = obj.get(part) if isinstance(obj, Mapping) else None
     return "" if obj is None else str(obj)
+
+
+def _batch(news: list[_Event] | int, resource: Resource[T], selection: Selection) -> Batch[T]:
+    if isinstance(news, int):
+        return [WatchEvent(EventType.BOOKMARK, news, None)]
+    told = [_watch_event(event, resource, selection) for event in news]
+    return [event for event in told if event is not None]
 
 
 def _watch_event(event: _Event, resource: Resource[T], selection: Selection) -> WatchEvent[T] | None:

@@ -81,7 +81,7 @@ async def test_a_command_that_takes_too_long_is_killed(shim: Cri):
     with pytest.raises(grpc.aio.AioRpcError) as caught:
         await shim.call("ExecSync", container_id=container, cmd=["sleep", "4711"], timeout=1)
     assert caught.value.code() is Code.DEADLINE_EXCEEDED
-    assert time.monotonic() - began < 3
+    assert time.monotonic() - began < 10
     assert b"4711" not in (await sh(shim, container, "ps | grep -v grep")).stdout
 
 

@@ -1,0 +1,101 @@
+"""The component's view of the apiserver, over every transport that claims to be one."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from random import Random
+
+import pytest
+
+from apiserver import app
+from apiserver.core.kinds import KINDS
+from kubarium.pki import Pki
+from machinery.client.api import Api
+from machinery.process.config import ComponentConfig
+from machinery.process.faults import PlannedFaults
+from machinery.process.logging import Log
+from machinery.process.run import Process
+from tests.support.apiserver import Served, certificates, serving
+from tests.support.memory_api import MemoryServer
+from tests.support.registry_api import identities, local_apiserver
+
+DOORS = ["grpc", "rest"]
+EVERYWHERE = [*DOORS, "registry", "memory"]
+
+
+@dataclass(frozen=True)
+class Door:
+    """A way to an apiserver, and what a test may do to what is behind it."""
+
+    transport: str
+    api: Api
+    forget: Callable[[], None]  # as a compaction: watches from before now cannot go on
+    bookmark: Callable[[], None]  # send running watches a bookmark now
+
+
+@pytest.fixture(scope="session")
+def pki(tmp_path_factory: pytest.TempPathFactory) -> Pki:
+    """The certificates of a small cluster."""
+    folder: Path = tmp_path_factory.mktemp("pki")
+    identities(folder)
+    return certificates(folder)
+
+
+@pytest.fixture
+async def served(pki: Pki) -> AsyncIterator[Served]:
+    """A whole apiserver with both doors, on a store in memory."""
+    async with serving(pki) as running:
+        yield running
+
+
+@pytest.fixture(params=EVERYWHERE)
+async def door(request: pytest.FixtureRequest, pki: Pki) -> AsyncIterator[Door]:
+    """The admin's way in."""
+    async with opened(request.param, pki) as found:
+        yield found
+        await found.api.aclose()
+
+
+@asynccontextmanager
+async def opened(transport: str, pki: Pki) -> AsyncIterator[Door]:
+    """Open a way to an apiserver of its own."""
+    if transport == "memory":
+        server = MemoryServer()
+        yield Door(transport, server.api(), server.compact, server.send_bookmarks)
+    elif transport == "registry":
+        async with asyncio.TaskGroup() as tasks:
+            process = Process("apiserver", ComponentConfig(), Log("apiserver", "error"), tasks)
+            async with local_apiserver(pki, process, rng=Random(7)) as local:
+                yield _door(transport, local.connect("admin"), local.core)
+    else:
+        async with serving(pki) as served:
+            yield _door(transport, served.connect(transport), served.core)
+
+
+def _door(transport: str, api: Api, core: app.Core) -> Door:
+    cache = core.feed.cache(KINDS["", "configmaps"])
+    return Door(transport, api, lambda: cache.replace([], cache.revision), cache.send_bookmarks)
+
+
+@dataclass(frozen=True)
+class FaultyDoor:
+    """A connection whose client follows a fault plan, and one to the same apiserver that works."""
+
+    api: Api
+    healthy: Api
+    plan: PlannedFaults
+
+
+@pytest.fixture(params=DOORS)
+async def faulty(request: pytest.FixtureRequest, served: Served) -> AsyncIterator[FaultyDoor]:
+    """The scheduler's connection, by name, with the admin's rights."""
+    plan = PlannedFaults()
+    api = served.connect(request.param, caller="scheduler", faults=plan)
+    healthy = served.connect(request.param)
+    yield FaultyDoor(api, healthy, plan)
+    await api.aclose()
+    await healthy.aclose()

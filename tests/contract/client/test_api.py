@@ -1,0 +1,454 @@
+"""What `machinery.client.api.Api` promises: over gRPC, over REST, in the process, and in the tests' own dictionary."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import msgspec
+import pytest
+
+from machinery.client.api import Api, DeleteOptions, EventType, PatchType, Selection, WatchEvent
+from machinery.client.tls import ClientTls
+from machinery.model import resources as kinds
+from machinery.model.errors import (
+    AlreadyExists,
+    Conflict,
+    DeadlineExceeded,
+    Expired,
+    NotFound,
+    NotImplementedHere,
+    Unavailable,
+)
+from machinery.model.k8s.core_v1 import Binding, ConfigMap, ObjectReference, Pod
+from machinery.model.k8s.meta_v1 import ObjectMeta, Status
+from tests.contract.client.conftest import Door
+from tests.support.apiserver import Served
+from tests.support.builders import changed
+from tests.support.memory_api import MemoryServer
+
+HOLD = "tests.kubarium.dev/hold"
+
+
+def config_map(name: str = "a", *, data: dict[str, str] | None = None, **meta: Any) -> ConfigMap:
+    """Build a ConfigMap to create."""
+    return ConfigMap(metadata=ObjectMeta(name=name, namespace="default", **meta), data=data or {})
+
+
+def pod(name: str, node: str = "") -> Pod:
+    """Build a Pod to create."""
+    spec: dict[str, Any] = {"containers": [{"name": "c", "image": "i"}], "terminationGracePeriodSeconds": 7}
+    if node:
+        spec["nodeName"] = node
+    return msgspec.convert({"metadata": {"name": name, "namespace": "default"}, "spec": spec}, Pod)
+
+
+async def ready(api: Api) -> None:
+    """Make what pods need in their namespace."""
+    account = {"metadata": {"name": "default", "namespace": "default"}}
+    with contextlib.suppress(AlreadyExists):
+        await api.create(kinds.SERVICE_ACCOUNTS, msgspec.convert(account, kinds.SERVICE_ACCOUNTS.type))
+
+
+async def revision(api: Api) -> str:
+    """Tell the revision from which a watch sees what comes now."""
+    return str((await api.list(kinds.CONFIG_MAPS, Selection("default"))).revision)
+
+
+@dataclass
+class Watched:
+    """A running watch, read as the test needs it."""
+
+    batches: AsyncIterator[Any]
+    seen: list[WatchEvent[Any]] = field(default_factory=list)
+
+    async def batch(self) -> list[WatchEvent[Any]]:
+        async with asyncio.timeout(5):
+            return list(await anext(self.batches))
+
+    async def take(self, count: int) -> list[WatchEvent[Any]]:
+        """Give the next events, bookmarks left out."""
+        while len(self.seen) < count:
+            self.seen += [each for each in await self.batch() if each.type is not EventType.BOOKMARK]
+        taken, self.seen = self.seen[:count], self.seen[count:]
+        return taken
+
+
+@contextlib.asynccontextmanager
+async def watching(api: Api, start: str, selection: Selection | None = None) -> AsyncIterator[Watched]:
+    """Watch ConfigMaps, established before the block begins."""
+    stream = api.watch(kinds.CONFIG_MAPS, selection or Selection("default"), resource_version=start)
+    async with contextlib.aclosing(stream):  # type: ignore[type-var]
+        watched = Watched(stream)
+        watched.seen += await watched.batch()
+        yield watched
+
+
+def told(events: list[WatchEvent[Any]]) -> list[tuple[str, str]]:
+    """Say what happened to whom."""
+    return [(each.type.value, each.object.metadata.name if each.object else "") for each in events]
+
+
+async def test_what_is_created_can_be_read(door: Door) -> None:
+    """With an identity, a time and a revision; what is not there is NotFound, by its name."""
+    created = await door.api.create(kinds.CONFIG_MAPS, config_map(data={"k": "v"}))
+    assert created.metadata.uid
+    assert created.metadata.creationTimestamp
+    assert int(created.metadata.resourceVersion) > 0
+    assert await door.api.get(kinds.CONFIG_MAPS, "a", namespace="default") == created
+    with pytest.raises(NotFound, match='configmaps "b" not found') as error:
+        await door.api.get(kinds.CONFIG_MAPS, "b", namespace="default")
+    assert error.value.name == "b"
+
+
+async def test_a_name_is_given_once(door: Door) -> None:
+    """A second object of a name is AlreadyExists; generateName makes names that are free."""
+    await door.api.create(kinds.CONFIG_MAPS, config_map())
+    with pytest.raises(AlreadyExists, match='configmaps "a" already exists'):
+        await door.api.create(kinds.CONFIG_MAPS, config_map())
+    generated = [
+        await door.api.create(kinds.CONFIG_MAPS, config_map("", generateName="gen-")) for _ in range(2)
+    ]
+    names = {each.metadata.name for each in generated}
+    assert len(names) == 2
+    assert all(name.startswith("gen-") for name in names)
+
+
+async def test_lists_select_by_labels_and_fields(door: Door) -> None:
+    """In the order of their names, within their namespace."""
+    for number in range(4):
+        await door.api.create(kinds.CONFIG_MAPS, config_map(f"m{number}", labels={"n": str(number % 2)}))
+    for labels, fields, names in (
+        ("", "metadata.namespace=default", ["m0", "m1", "m2", "m3"]),
+        ("n=1", "", ["m1", "m3"]),
+        ("n!=1", "", ["m0", "m2"]),
+        ("n in (0,5),n", "metadata.name!=m0", ["m2"]),
+        ("!n", "", []),
+        ("", "metadata.name=m3", ["m3"]),
+    ):
+        found = await door.api.list(kinds.CONFIG_MAPS, Selection("default", labels, fields))
+        assert [each.metadata.name for each in found.items if each.metadata.name[0] == "m"] == names
+    assert (await door.api.list(kinds.CONFIG_MAPS, Selection("kube-public", "n"))).items == []
+
+
+async def test_pages_are_of_one_revision(door: Door) -> None:
+    """What is written between two pages is in neither: a watch from the list's revision tells it."""
+    for name in "abcd":
+        await door.api.create(kinds.CONFIG_MAPS, config_map(name, labels={"page": ""}))
+    selection = Selection("default", "page")
+    first = await door.api.list(kinds.CONFIG_MAPS, selection, limit=2)
+    await door.api.create(kinds.CONFIG_MAPS, config_map("bb", labels={"page": ""}))
+    await door.api.delete(kinds.CONFIG_MAPS, "c", namespace="default")
+    second = await door.api.list(kinds.CONFIG_MAPS, selection, limit=2, continue_=first.continue_)
+    assert [each.metadata.name for each in (*first.items, *second.items)] == ["a", "b", "c", "d"]
+    assert first.continue_
+    assert (second.continue_, second.revision) == ("", first.revision)
+    async with watching(door.api, str(first.revision), selection) as watch:
+        assert told(await watch.take(2)) == [("ADDED", "bb"), ("DELETED", "c")]
+
+
+async def test_an_update_replaces_what_its_writer_has_seen(door: Door) -> None:
+    """With an old revision it is a Conflict, without one it is forced; identity stays; nothing new is no write."""
+    created = await door.api.create(kinds.CONFIG_MAPS, config_map(data={"k": "1"}))
+    second = await door.api.update(kinds.CONFIG_MAPS, changed(created, data={"k": "2"}))
+    assert (second.data, second.metadata.uid) == ({"k": "2"}, created.metadata.uid)
+    assert int(second.metadata.resourceVersion) > int(created.metadata.resourceVersion)
+    with pytest.raises(Conflict, match="the object has been modified"):
+        await door.api.update(kinds.CONFIG_MAPS, changed(created, data={"k": "3"}))
+    same = await door.api.update(kinds.CONFIG_MAPS, second)
+    assert same.metadata.resourceVersion == second.metadata.resourceVersion
+    forced = await door.api.update(kinds.CONFIG_MAPS, config_map(data={"k": "4"}))
+    assert (forced.data, forced.metadata.uid) == ({"k": "4"}, created.metadata.uid)
+    with pytest.raises(NotFound):
+        await door.api.update(kinds.CONFIG_MAPS, config_map("b"))
+
+
+async def test_a_merge_patch_changes_what_it_names(door: Door) -> None:
+    """None takes a field away; revision and uid in it are preconditions; nothing new is no write."""
+    created = await door.api.create(kinds.CONFIG_MAPS, config_map(data={"a": "1", "b": "2"}))
+
+    async def patch(body: Any) -> ConfigMap:
+        return await door.api.patch(kinds.CONFIG_MAPS, "a", body, namespace="default")
+
+    patched = await patch({"data": {"a": None, "c": "3"}, "metadata": {"labels": {"x": "y"}}})
+    assert (patched.data, patched.metadata.labels) == ({"b": "2", "c": "3"}, {"x": "y"})
+    assert (await patch({"data": {"b": "2"}})).metadata.resourceVersion == patched.metadata.resourceVersion
+    with pytest.raises(Conflict):
+        await patch({"metadata": {"resourceVersion": created.metadata.resourceVersion}, "data": {"a": "9"}})
+    with pytest.raises(Conflict):
+        await patch({"metadata": {"uid": "00000000-0000-0000-0000-000000000000"}, "data": {"a": "9"}})
+    with pytest.raises(NotFound):
+        await door.api.patch(kinds.CONFIG_MAPS, "b", {}, namespace="default")
+
+
+async def test_status_and_the_rest_are_written_apart(door: Door) -> None:
+    """The status subresource changes nothing else, and nothing else changes the status."""
+    await ready(door.api)
+    await door.api.create(kinds.PODS, pod("p", "n"))
+
+    async def patch(body: Any, subresource: str = "") -> Pod:
+        return await door.api.patch(kinds.PODS, "p", body, namespace="default", subresource=subresource)
+
+    status = {"status": {"message": "by the kubelet"}}
+    found = await patch({**status, "spec": {"activeDeadlineSeconds": 5}}, "status")
+    assert (found.status.message, found.spec.activeDeadlineSeconds) == ("by the kubelet", None)
+    found = await patch({"status": {"message": "by a user"}, "metadata": {"labels": {"x": "y"}}})
+    assert (found.status.message, found.metadata.labels) == ("by the kubelet", {"x": "y"})
+    mine = changed(found, status=changed(found.status, message="by update"))
+    assert (await door.api.update(kinds.PODS, mine)).status.message == "by the kubelet"
+    found = await door.api.update(kinds.PODS, mine, subresource="status")
+    assert found.status.message == "by update"
+
+
+async def test_conditions_merge_by_type(door: Door) -> None:
+    """A strategic merge patch of one condition keeps the others."""
+    await ready(door.api)
+    await door.api.create(kinds.PODS, pod("p", "n"))
+    for type_ in ("Initialized", "Ready", "Initialized"):
+        patch = {"status": {"conditions": [{"type": type_, "status": "True"}]}}
+        found = await door.api.patch(
+            kinds.PODS,
+            "p",
+            patch,
+            namespace="default",
+            subresource="status",
+            kind=PatchType.STRATEGIC_MERGE,
+        )
+    assert sorted(each.type for each in found.status.conditions) == ["Initialized", "Ready"]
+
+
+async def test_a_delete_may_have_preconditions(door: Door) -> None:
+    """Another uid or revision is a Conflict and nothing is deleted; the right ones are no hindrance."""
+    created = await door.api.create(kinds.CONFIG_MAPS, config_map())
+    meta = created.metadata
+    for options in (DeleteOptions(uid="another"), DeleteOptions(resource_version="1")):
+        with pytest.raises(Conflict):
+            await door.api.delete(kinds.CONFIG_MAPS, "a", namespace="default", options=options)
+    right = DeleteOptions(uid=meta.uid, resource_version=meta.resourceVersion)
+    await door.api.delete(kinds.CONFIG_MAPS, "a", namespace="default", options=right)
+    with pytest.raises(NotFound):
+        await door.api.delete(kinds.CONFIG_MAPS, "a", namespace="default")
+
+
+async def test_finalizers_hold_what_is_deleted(door: Door) -> None:
+    """It is marked, and gone with the last of them; the watch tells both."""
+    await door.api.create(kinds.CONFIG_MAPS, config_map(finalizers=[HOLD]))
+    async with watching(door.api, await revision(door.api)) as watch:
+        await door.api.delete(kinds.CONFIG_MAPS, "a", namespace="default")
+        marked = await door.api.get(kinds.CONFIG_MAPS, "a", namespace="default")
+        assert marked.metadata.deletionTimestamp
+        await door.api.delete(kinds.CONFIG_MAPS, "a", namespace="default")  # once more changes nothing
+        await door.api.patch(kinds.CONFIG_MAPS, "a", {"metadata": {"finalizers": None}}, namespace="default")
+        assert told(await watch.take(2)) == [("MODIFIED", "a"), ("DELETED", "a")]
+    with pytest.raises(NotFound):
+        await door.api.get(kinds.CONFIG_MAPS, "a", namespace="default")
+
+
+async def test_a_running_pod_is_deleted_in_grace(door: Door) -> None:
+    """Its own period or the one asked for, and 0 ends it; one that is bound to no node has nothing to wait for."""
+    await ready(door.api)
+    await door.api.create(kinds.PODS, pod("p", "n"))
+    await door.api.create(kinds.PODS, pod("unbound"))
+    await door.api.delete(kinds.PODS, "p", namespace="default")
+    assert (await door.api.get(kinds.PODS, "p", namespace="default")).metadata.deletionGracePeriodSeconds == 7
+    shorter = DeleteOptions(grace_period_s=3)
+    await door.api.delete(kinds.PODS, "p", namespace="default", options=shorter)
+    meta = (await door.api.get(kinds.PODS, "p", namespace="default")).metadata
+    assert (meta.deletionGracePeriodSeconds, bool(meta.deletionTimestamp)) == (3, True)
+    await door.api.delete(kinds.PODS, "p", namespace="default", options=DeleteOptions(grace_period_s=0))
+    await door.api.delete(kinds.PODS, "unbound", namespace="default")
+    assert (await door.api.list(kinds.PODS, Selection("default"))).items == []
+
+
+async def test_a_collection_is_deleted_as_far_as_it_is_selected(door: Door) -> None:
+    """By label, within its namespace."""
+    for name in "ab":
+        await door.api.create(kinds.CONFIG_MAPS, config_map(name, labels={"name": name}))
+    await door.api.delete_collection(kinds.CONFIG_MAPS, Selection("default", "name=a"))
+    left = await door.api.list(kinds.CONFIG_MAPS, Selection("default", "name"))
+    assert [each.metadata.name for each in left.items] == ["b"]
+
+
+async def test_a_pod_is_bound_once(door: Door) -> None:
+    """A second binding is a Conflict."""
+    await ready(door.api)
+    await door.api.create(kinds.PODS, pod("p"))
+    bodies = [
+        Binding(metadata=ObjectMeta(name="p"), target=ObjectReference(kind="Node", name=n)) for n in "xy"
+    ]
+    first = await door.api.post(kinds.PODS, "p", "binding", bodies[0], Status, namespace="default")
+    assert first.status == "Success"
+    with pytest.raises(Conflict):
+        await door.api.post(kinds.PODS, "p", "binding", bodies[1], Status, namespace="default")
+    assert (await door.api.get(kinds.PODS, "p", namespace="default")).spec.nodeName == "x"
+
+
+async def test_a_watch_says_at_once_that_it_is_established(door: Door) -> None:
+    """The first batch is empty and waits for nothing; each change follows once, in order."""
+    start = await revision(door.api)
+    stream = door.api.watch(kinds.CONFIG_MAPS, Selection("default"), resource_version=start)
+    async with contextlib.aclosing(stream), asyncio.timeout(5):  # type: ignore[type-var]
+        assert list(await anext(stream)) == []
+    async with watching(door.api, start) as watch:
+        for number in range(3):
+            await door.api.create(kinds.CONFIG_MAPS, config_map(f"m{number}"))
+            await door.api.patch(kinds.CONFIG_MAPS, f"m{number}", {"data": {"k": "v"}}, namespace="default")
+        await door.api.delete(kinds.CONFIG_MAPS, "m1", namespace="default")
+        events = await watch.take(7)
+    expected = [(what, f"m{number}") for number in range(3) for what in ("ADDED", "MODIFIED")]
+    assert told(events) == [*expected, ("DELETED", "m1")]
+    assert [each.revision for each in events] == sorted({each.revision for each in events})
+    assert all(str(each.revision) == each.object.metadata.resourceVersion for each in events if each.object)
+    assert events[1].object
+    assert events[1].object.data == {"k": "v"}
+
+
+async def test_a_watch_is_resumed_where_it_ended(door: Door) -> None:
+    """From the revision of an event: what was told is not told again, what was missed is."""
+    start = await revision(door.api)
+    for name in "abc":
+        await door.api.create(kinds.CONFIG_MAPS, config_map(name))
+    async with watching(door.api, start) as watch:
+        (first,) = await watch.take(1)
+    async with watching(door.api, str(first.revision)) as watch:
+        assert told(await watch.take(2)) == [("ADDED", "b"), ("ADDED", "c")]
+
+
+async def test_entering_and_leaving_a_selection_is_coming_and_going(door: Door) -> None:
+    """What does not fit any more is DELETED for this watch, in its last state that did."""
+    start = await revision(door.api)
+    async with watching(door.api, start, Selection("default", "in=yes")) as watch:
+        await door.api.create(kinds.CONFIG_MAPS, config_map(labels={"in": "no"}))
+        for value in ("yes", "yes", "no"):
+            patch = {"metadata": {"labels": {"in": value, "n": await revision(door.api)}}}
+            last = await door.api.patch(kinds.CONFIG_MAPS, "a", patch, namespace="default")
+        events = await watch.take(3)
+    assert [each.type for each in events] == [EventType.ADDED, EventType.MODIFIED, EventType.DELETED]
+    gone = events[2].object
+    assert gone
+    assert gone.metadata.labels["in"] == "yes"
+    assert gone.metadata.resourceVersion == last.metadata.resourceVersion == str(events[2].revision)
+
+
+async def test_a_watch_from_nowhere_begins_with_what_is_there(door: Door) -> None:
+    """Revision "0" tells every object as ADDED, then what follows."""
+    await door.api.create(kinds.CONFIG_MAPS, config_map("there", labels={"mine": ""}))
+    async with watching(door.api, "0", Selection("default", "mine")) as watch:
+        await door.api.create(kinds.CONFIG_MAPS, config_map("later", labels={"mine": ""}))
+        assert told(await watch.take(2)) == [("ADDED", "there"), ("ADDED", "later")]
+
+
+async def test_a_watch_from_before_a_compaction_is_expired(door: Door) -> None:
+    """Its client lists again, and watches from there."""
+    start = await revision(door.api)
+    await door.api.create(kinds.CONFIG_MAPS, config_map())
+    await revision(door.api)
+    door.forget()
+    with pytest.raises(Expired):
+        async with watching(door.api, start) as watch:
+            await watch.take(1)
+    async with watching(door.api, await revision(door.api)):
+        pass
+
+
+async def test_a_bookmark_has_a_revision_and_nothing_else(door: Door) -> None:
+    """A quiet watch is kept young by it: resumed from there, it tells what follows."""
+    start = await revision(door.api)
+    async with watching(door.api, start, Selection("default", "nothing=has-this")) as watch:
+        await door.api.create(kinds.CONFIG_MAPS, config_map())
+        now = int(await revision(door.api))
+        door.bookmark()
+        batch: list[WatchEvent[Any]] = []
+        while not batch:
+            batch = await watch.batch()
+    assert [(each.type, each.object) for each in batch] == [(EventType.BOOKMARK, None)]
+    assert batch[0].revision >= now
+    await door.api.create(kinds.CONFIG_MAPS, config_map("b"))
+    async with watching(door.api, str(batch[0].revision)) as watch:
+        assert told(await watch.take(1)) == [("ADDED", "b")]
+
+
+async def test_a_watch_ends_after_the_time_it_asked_for(door: Door) -> None:
+    """Normally, not with an error: its client resumes it."""
+    stream = door.api.watch(kinds.CONFIG_MAPS, resource_version=await revision(door.api), timeout_s=1)
+    async with asyncio.timeout(5):
+        async for _ in stream:
+            pass
+
+
+async def test_a_closed_connection_is_unavailable(door: Door) -> None:
+    """For calls and for watches, running ones too; closing twice is as good as once."""
+    start = await revision(door.api)
+    async with watching(door.api, start) as running:
+        await door.api.aclose()
+        await door.api.aclose()
+        with pytest.raises(Unavailable):
+            await running.take(1)
+    with pytest.raises(Unavailable):
+        await door.api.list(kinds.CONFIG_MAPS)
+    with pytest.raises(Unavailable):
+        async with watching(door.api, start):
+            pass
+
+
+@contextlib.asynccontextmanager
+async def silent_server() -> AsyncIterator[str]:
+    """Accept connections and say nothing."""
+
+    async def say_nothing(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with contextlib.closing(writer):
+            await asyncio.sleep(3600)
+
+    server = await asyncio.start_server(say_nothing, "127.0.0.1", 0)
+    async with server:
+        yield "{}:{}".format(*server.sockets[0].getsockname())
+
+
+@pytest.mark.parametrize("transport", ["grpc", "rest"])
+async def test_every_call_has_a_deadline(served: Served, transport: str) -> None:
+    """A server that takes the connection and says nothing costs no more than the caller allows."""
+    async with silent_server() as address:
+        api = served.connect(transport, address=address)
+        began = asyncio.get_running_loop().time()
+        with pytest.raises(DeadlineExceeded):
+            await api.list(kinds.CONFIG_MAPS, timeout_s=0.3)
+        assert 0.25 <= asyncio.get_running_loop().time() - began < 2
+        await api.aclose()
+
+
+async def test_calls_that_a_test_lets_hang_have_their_deadline() -> None:
+    """The fake's calls end as those of a server that does not answer."""
+    api = MemoryServer().api()
+
+    async def hang(*_: str) -> None:
+        await asyncio.Event().wait()
+
+    api.before_call = hang
+    with pytest.raises(DeadlineExceeded):
+        await api.list(kinds.CONFIG_MAPS, timeout_s=0.05)
+    api.before_call, api.before_reply = None, hang
+    with pytest.raises(DeadlineExceeded):
+        await api.create(kinds.CONFIG_MAPS, config_map(), timeout_s=0.05)
+
+
+async def test_the_fake_says_what_it_does_not_build() -> None:
+    """Rather than do it a little differently."""
+    api = MemoryServer().api()
+    await api.create(kinds.CONFIG_MAPS, config_map())
+    patch: Any
+    for kind, patch in ((PatchType.JSON, []), (PatchType.APPLY, {})):
+        with pytest.raises(NotImplementedHere):
+            await api.patch(kinds.CONFIG_MAPS, "a", patch, namespace="default", kind=kind)
+    with pytest.raises(NotImplementedHere):
+        await api.patch(kinds.CONFIG_MAPS, "a", {}, namespace="default", subresource="scale")
+    with pytest.raises(NotImplementedHere):
+        await api.update(kinds.CONFIG_MAPS, config_map(), subresource="ephemeralcontainers")
+    for policy in ("Orphan", "Foreground"):
+        options = DeleteOptions(propagation_policy=policy)
+        with pytest.raises(NotImplementedHere):
+            await api.delete(kinds.CONFIG_MAPS, "a", namespace="default", options=options)
+    with pytest.raises(NotImplementedHere):
+        await api.post(kinds.PODS, "a", "eviction", Binding(), Status, namespace="default")
