@@ -18,6 +18,7 @@ from kubarium.network import enter
 _PR_SET_NAME = 15  # prctl.h
 # In the order in which components need them: what is imported before a fork is shared by all later forks.
 SHARED_MODULES = (
+    "machinery",  # before gRPC: it says how gRPC is to be imported
     "grpc.aio",
     "aiohttp.web",
     "uvloop",

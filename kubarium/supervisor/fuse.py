@@ -11,6 +11,7 @@ from __future__ import annotations
 import os
 import select
 import signal
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -29,6 +30,7 @@ class Fuse:
         """Take it out, so that nothing happens when this process ends."""
         os.kill(self.pid, signal.SIGKILL)
         os.waitpid(self.pid, 0)
+        _remove_cgroups()
 
 
 def lay_fuse(cgroup: str) -> Fuse:
@@ -42,6 +44,9 @@ def lay_fuse(cgroup: str) -> Fuse:
         _leave_container()
         select.select([machine], [], [])
         kill_cgroup(cgroup)
+        for hierarchy in _hierarchies():
+            (hierarchy / "cgroup.procs").write_text(str(os.getpid()))
+        _remove_cgroups()
     finally:
         os._exit(0)
 
@@ -58,6 +63,13 @@ def _leave_container() -> None:
         group.mkdir(exist_ok=True)
         _initialise_cpuset(hierarchy, group)
         (group / "cgroup.procs").write_text(str(os.getpid()))
+
+
+def _remove_cgroups() -> None:
+    """Remove the fuses' cgroups where this was the last fuse of the machine."""
+    for hierarchy in _hierarchies():
+        with suppress(OSError):  # another node's fuse is in it
+            (hierarchy / _CGROUP).rmdir()
 
 
 def _hierarchies() -> list[Path]:
