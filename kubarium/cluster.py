@@ -24,17 +24,17 @@ from types import TracebackType
 from typing import Any, Self
 
 import msgspec
-import yaml
 
 from kubarium import homes, preflight
 from kubarium.core.addresses import Addresses
-from kubarium.core.components import ADMIN
+from kubarium.core.components import ADMIN, components, local_places
 from kubarium.core.kubeconfig import kubeconfig
 from kubarium.core.layout import Layout
 from kubarium.core.spec import ClusterSpec, SpecError, checked
 from kubarium.errors import KubariumError
 from kubarium.mounts import unmount_below
-from kubarium.pki import Pki
+from kubarium.pki import Pki, ensure_certificates
+from kubarium.starter import Starter
 from kubarium.supervisor.protocol import call
 
 Progress = Callable[[str], None]
@@ -85,7 +85,7 @@ class Cluster:
         if cluster.is_up():
             progress(f'cluster "{name}" is already running')
             return cluster
-        with homes.locked(home):
+        with homes.locked(home), Starter(cluster.layout) as starter:
             spec = cluster._prepare(
                 nodes=nodes,
                 runtime=runtime,
@@ -97,7 +97,11 @@ class Cluster:
                 progress=progress,
             )
             cluster._write(spec)
-        cluster._start_supervisor(progress)
+            progress("starting etcd, apiserver, scheduler, controllers and the nodes")
+            starter.begin()
+            if wait:
+                import kubarium.waiting  # noqa: F401 - while the supervisor starts
+            starter.wait(START_PATIENCE_S)
         if wait:
             cluster.wait_ready(timeout_s=timeout_s, progress=progress)
         return cluster
@@ -279,6 +283,7 @@ class Cluster:
         pki.ensure_authority("etcd-ca")
         pki.ensure_signing_key()
         pki.ensure(ADMIN)
+        ensure_certificates(components(spec, local_places(spec, layout)), pki)
         content = kubeconfig(
             self.name,
             Addresses(spec).rest_url,
@@ -286,40 +291,12 @@ class Cluster:
             certificate=pki.certificate(ADMIN.name).read_bytes(),
             key=pki.key(ADMIN.name).read_bytes(),
         )
+        import yaml
+
         descriptor = os.open(layout.kubeconfig, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         with os.fdopen(descriptor, "w") as file:
             yaml.safe_dump(content, file, sort_keys=False)
         layout.spec.write_bytes(msgspec.json.format(msgspec.json.encode(spec)))
-
-    def _start_supervisor(self, progress: Progress) -> None:
-        progress("starting etcd, apiserver, scheduler, controllers and the nodes")
-        log = self.layout.log("supervisor")
-        command = [
-            sys.executable,
-            "-m",
-            "kubarium.supervisor",
-            "--home",
-            str(self.layout.home),
-            "--run",
-            str(self.layout.run),
-            "--detach",
-        ]
-        with log.open("ab") as output:
-            try:
-                code = subprocess.run(
-                    command,
-                    stdin=subprocess.DEVNULL,
-                    stdout=output,
-                    stderr=output,
-                    cwd="/",
-                    timeout=START_PATIENCE_S,
-                    check=False,
-                ).returncode
-            except subprocess.TimeoutExpired as error:
-                raise KubariumError(f"the supervisor does not answer; its log is {log}") from error
-        if code:
-            tail = log.read_text(errors="replace").strip().splitlines()[-5:]
-            raise KubariumError("the supervisor ended at once:\n  " + "\n  ".join(tail))
 
     def _wait_supervisor_gone(self) -> None:
         deadline = time.monotonic() + START_PATIENCE_S

@@ -22,12 +22,12 @@ from kubarium.core.kubeconfig import kubeconfig
 from kubarium.core.layout import Layout
 from kubarium.core.spec import ClusterSpec, SpecError, checked
 from kubarium.errors import KubariumError
-from kubarium.pki import Pki
-from kubarium.supervisor.child import preload
+from kubarium.pki import Pki, ensure_certificates
+from kubarium.supervisor.__main__ import load_and_start
 from kubarium.supervisor.daemon import Daemon
 from kubarium.supervisor.fuse import lay_fuse
 from kubarium.supervisor.machines import kill_cgroup
-from kubarium.supervisor.operations import Operations, ensure_certificates
+from kubarium.supervisor.operations import Operations
 
 _KUBECONFIGS = Path("/kubeconfig")
 
@@ -133,11 +133,8 @@ def run_node(spec: ClusterSpec, name: str, places: Places) -> None:
     daemon.on_terminate = operations.stop_parts
     parts = node_parts(spec, node, places)
     daemon.processes.add(parts)
-    for program in dict.fromkeys(part.program for part in parts):
-        preload([program])
-        daemon.processes.loaded.add(program)
-        daemon.processes.start_due()
     try:
+        load_and_start(daemon, parts)
         daemon.run()
     finally:
         daemon.close()

@@ -5,17 +5,19 @@ from __future__ import annotations
 import ctypes
 import os
 import subprocess
+from collections.abc import Iterable
 from pathlib import Path
 
 from kubarium.core.addresses import Addresses
 from kubarium.core.network import (
     Command,
     backbone_namespace,
+    batches,
     node_namespace,
     plan_backbone,
     plan_no_backbone,
     plan_no_node,
-    plan_node,
+    plan_nodes,
 )
 from kubarium.core.spec import NodeSpec
 from kubarium.errors import KubariumError
@@ -31,24 +33,24 @@ def ensure_backbone(addresses: Addresses) -> None:
         _run_all(plan_backbone(addresses), undo=plan_no_backbone(addresses))
 
 
-def ensure_node(addresses: Addresses, node: NodeSpec) -> None:
-    """Make a node's namespace, unless it is there, and let it route."""
-    space = node_namespace(addresses.spec.name, node.name)
-    if not (_NAMESPACES / space).exists():
-        _run_all(plan_node(addresses, node), undo=plan_no_node(addresses, node))
-        _run(["netns", "exec", space, "sysctl", "-q", "-w", "net.ipv4.ip_forward=1"])
+def ensure_nodes(addresses: Addresses, nodes: Iterable[NodeSpec]) -> None:
+    """Make the namespaces that are not there, and let them route."""
+    cluster = addresses.spec.name
+    missing = [node for node in nodes if not (_NAMESPACES / node_namespace(cluster, node.name)).exists()]
+    undo = [command for node in missing for command in plan_no_node(addresses, node)]
+    _run_all(plan_nodes(addresses, missing), undo=undo)
 
 
 def remove_node(addresses: Addresses, node: NodeSpec) -> None:
     """Take a node off the network; nothing happens where it is off already."""
     for command in plan_no_node(addresses, node):
-        _run(command, check=False)
+        _ip(command)
 
 
 def remove_backbone(addresses: Addresses) -> None:
     """Take the backbone away; nothing happens where there is none."""
     for command in plan_no_backbone(addresses):
-        _run(command, check=False)
+        _ip(command)
 
 
 def enter(namespace: str) -> None:
@@ -69,18 +71,30 @@ def enter(namespace: str) -> None:
 
 def _run_all(commands: list[Command], *, undo: list[Command]) -> None:
     try:
-        for command in commands:
-            _run(command)
+        for namespace, batch in batches(commands):
+            _run_batch(namespace, batch)
     except KubariumError:
         for command in undo:
-            _run(command, check=False)
+            _ip(command)
         raise
 
 
-def _run(command: Command, *, check: bool = True) -> None:
+def _run_batch(namespace: str, commands: list[Command]) -> None:
+    """Run commands in one namespace with one `ip` process, which ends at the first that fails."""
+    where = ["-n", namespace] if namespace else []
+    lines = "".join(f"{' '.join(command)}\n" for command in commands)
+    done = _ip([*where, "-batch", "-"], lines)
+    if done.returncode != 0:
+        raise KubariumError(
+            f"`ip {' '.join(where)} -batch` failed: {done.stderr.strip()} in:\n{lines.strip()}"
+        )
+
+
+def _ip(arguments: list[str], text: str = "") -> subprocess.CompletedProcess[str]:
     try:
-        done = subprocess.run(
-            ["ip", *command],
+        return subprocess.run(
+            ["ip", *arguments],
+            input=text,
             capture_output=True,
             text=True,
             timeout=_TIMEOUT_S,
@@ -88,5 +102,3 @@ def _run(command: Command, *, check: bool = True) -> None:
         )
     except FileNotFoundError as error:
         raise KubariumError("the `ip` command is not installed: apt-get install iproute2") from error
-    if check and done.returncode != 0:
-        raise KubariumError(f"`ip {' '.join(command)}` failed: {done.stderr.strip() or done.stdout.strip()}")

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
+from kubarium.core.addresses import LOOPBACK
 from kubarium.core.components import ADMIN
 from kubarium.errors import KubariumError
 from kubarium.pki import Pki
@@ -21,7 +22,7 @@ from machinery.process.tls import ClientTls
 if TYPE_CHECKING:
     from kubarium.cluster import Cluster
 
-_RETRY_S = 0.03
+_RETRY_S = 0.02
 
 
 def connect(cluster: Cluster) -> Api:
@@ -32,7 +33,7 @@ def connect(cluster: Cluster) -> Api:
         cert_file=str(pki.certificate(ADMIN.name)),
         key_file=str(pki.key(ADMIN.name)),
     )
-    return connect_grpc(f"127.0.0.1:{cluster.addresses.grpc_port}", tls, caller="kubarium")
+    return connect_grpc(f"{LOOPBACK}:{cluster.addresses.grpc_port}", tls, caller="kubarium")
 
 
 def wait_for_nodes(
@@ -82,6 +83,7 @@ async def _wait(
     began = time.monotonic()
     api = connect(cluster)
     try:
+        await _until_listening(cluster.addresses.grpc_port, state)
         await _until_answering(api, state)
         progress(f"the apiserver answers after {time.monotonic() - began:.1f} s")
         if absent:
@@ -95,6 +97,19 @@ async def _wait(
         )
     finally:
         await api.aclose()
+
+
+async def _until_listening(port: int, state: _State) -> None:
+    """Knock until somebody opens: a gRPC channel that was refused would wait longer and longer."""
+    while True:
+        try:
+            _, writer = await asyncio.open_connection(LOOPBACK, port)
+        except OSError as error:
+            state.error = str(error)
+            await asyncio.sleep(_RETRY_S)
+        else:
+            writer.close()
+            return
 
 
 async def _until_answering(api: Api, state: _State) -> None:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, cast
 
+from apiserver.rest.asked import Asked, PlainRequest
 from apiserver.rest.protobuf_body import MEDIA_TYPE, protobuf_to_json
 from apiserver.rest.yaml_body import yaml_to_json
 from machinery.client.api import PatchType
@@ -17,13 +18,16 @@ _JSON: Final = frozenset({"application/json", ""})
 _YAML: Final = frozenset({"application/yaml", "text/yaml"})
 
 
-async def read_body(request: web.BaseRequest) -> bytes:
+async def read_body(asked: Asked) -> bytes:
     """Read the body as it is.
 
     Raises:
         TooLarge: it is over the limit.
         BadRequest: it broke off.
     """
+    if isinstance(asked, PlainRequest):
+        return asked.body
+    request = cast("web.BaseRequest", asked)
     if not request.can_read_body:
         return b""
     if (request.content_length or 0) > LIMIT:

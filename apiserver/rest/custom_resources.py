@@ -6,14 +6,12 @@ so. The list is therefore answered, empty as it is. Discovery does not have it: 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
+from apiserver.rest.asked import Asked
 from apiserver.rest.negotiation import DOCUMENTS, negotiate
 from apiserver.rest.paths import Target
-from apiserver.rest.replies import reply
-
-if TYPE_CHECKING:
-    from aiohttp import web
+from apiserver.rest.replies import Reply, reply
 
 _DEFINITIONS: Final = Target(group="apiextensions.k8s.io", resource="customresourcedefinitions")
 _NONE: Final = (
@@ -26,7 +24,7 @@ def lists_definitions(target: Target, verb: str) -> bool:
     return verb == "list" and target == _DEFINITIONS
 
 
-async def no_definitions(request: web.BaseRequest) -> web.Response:
+async def no_definitions(request: Asked) -> Reply:
     """Answer that there is none."""
     negotiate(request.headers.get("Accept", ""), DOCUMENTS)
     return await reply(request, _NONE)

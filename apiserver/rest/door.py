@@ -1,5 +1,6 @@
 """The one handler of the REST door: authenticate, find out where it goes, answer; an error is always a Status.
 
+connection the bytes of plain requests; aiohttp has the others
 door      who asks, which path, how long it may take, what went wrong
 resources requests of resources, as calls of the registry
 watches   watches as streams of JSON lines
@@ -10,14 +11,16 @@ pod_log, pod_exec   what the kubelets answer
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Final
-from uuid import uuid4
+import random
+from collections.abc import Awaitable
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from apiserver.authentication import NOBODY
 from apiserver.request import UserInfo
+from apiserver.rest.asked import Asked, PlainRequest
 from apiserver.rest.pages import Pages
 from apiserver.rest.paths import Target, parse
-from apiserver.rest.replies import error_reply, text_reply
+from apiserver.rest.replies import Reply, error_reply, text_reply
 from apiserver.rest.resources import Resources
 from apiserver.rest.services import RestServices
 from apiserver.rest.streams import has_begun
@@ -35,6 +38,8 @@ from machinery.wire import causes
 
 if TYPE_CHECKING:
     from aiohttp import web
+
+_R = TypeVar("_R")
 
 _ANSWER_LIMIT_S: Final = 60.0  # wall seconds for everything that is no stream
 _MOST_AT_ONCE: Final = 600  # requests that are no streams; those above are asked to come back
@@ -60,21 +65,43 @@ class Door:
         await self._resources.end_streams()
 
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
-        """Answer a request; never raises but for a caller who has gone."""
+        """Answer a request that aiohttp has read; never raises but for a caller who has gone."""
         begun = self._services.clock.monotonic()
-        causes.receive((key, request.headers.get(key, "")) for key in (causes.CAUSE_KEY, causes.TRACE_KEY))
-        response = await self._guarded(request)
+        peer = peer_of_tls(request.get_extra_info("ssl_object"))
+        response = await self._guarded(request, self._answer_or_stream(request, peer))
+        if isinstance(response, Reply):
+            return self._finished(request, response, begun).to_response()
         self._requests.add(1, request.method, str(response.status))
-        if not response.prepared:
-            response.headers["Server"] = "kubarium"
-            response.headers["Audit-Id"] = request.headers.get("Audit-Id", "")[:64] or str(uuid4())
-            took = self._services.clock.timescale.wall(self._services.clock.monotonic() - begun)
-            self._durations.observe(took, request.method)
         return response
 
-    async def _guarded(self, request: web.BaseRequest) -> web.StreamResponse:
+    def lasts(self, request: PlainRequest) -> bool:
+        """Tell whether the answer is a stream, or nothing for `answer` at all."""
+        target = parse(request.raw_path.partition("?")[0])
+        if not isinstance(target, Target):
+            return False
         try:
-            return await self._answer(request)
+            return self._resources.streams(request, target)
+        except ApiError:
+            return False  # `answer` says what is wrong
+
+    async def answer(self, request: PlainRequest) -> Reply:
+        """Answer a request that is no stream; never raises."""
+        begun = self._services.clock.monotonic()
+        raw_path = request.raw_path.partition("?")[0]
+        reply = await self._guarded(request, self._answer(request, request.peer, raw_path))
+        return self._finished(request, reply, begun)
+
+    def _finished(self, request: Asked, reply: Reply, begun: float) -> Reply:
+        """Add what every answer has, and count it."""
+        reply.headers.append(("Audit-Id", request.headers.get("Audit-Id", "")[:64] or _audit_id()))
+        self._requests.add(1, request.method, str(reply.status))
+        took = self._services.clock.timescale.wall(self._services.clock.monotonic() - begun)
+        self._durations.observe(took, request.method)
+        return reply
+
+    async def _guarded(self, request: Asked, answer: Awaitable[_R]) -> _R | Reply:
+        try:
+            return await answer
         except ApiError as error:
             return await self._failed(request, error)
         except ConnectionError:
@@ -83,34 +110,47 @@ class Door:
             self._log_bug(request, error)
             return await self._failed(request, InternalError(f"Internal error occurred: {error}"))
 
-    async def _failed(self, request: web.BaseRequest, error: ApiError) -> web.Response:
-        if has_begun(request):
+    async def _failed(self, request: Asked, error: ApiError) -> Reply:
+        if not isinstance(request, PlainRequest) and has_begun(request):
             raise asyncio.CancelledError from error  # break off: there is no place for a second answer
         return await error_reply(request, error)
 
-    def _log_bug(self, request: web.BaseRequest, error: Exception) -> None:
+    def _log_bug(self, request: Asked, error: Exception) -> None:
         self._services.log.error(
             "request_failed", method=request.method, path=request.path, **describe(error)
         )
 
-    async def _answer(self, request: web.BaseRequest) -> web.StreamResponse:
+    async def _answer_or_stream(self, request: web.BaseRequest, peer: Peer) -> web.StreamResponse | Reply:
+        raw_path = request.rel_url.raw_path
+        target = parse(raw_path) if request.method in _METHODS else None
+        if not isinstance(target, Target) or not self._resources.streams(request, target):
+            return await self._answer(request, peer, raw_path)
+        _receive_causes(request)
+        await self._services.registry.wait_open()
+        user = await self._user(request, peer)
+        return await self._resources.stream(request, user, target)
+
+    async def _answer(self, request: Asked, peer: Peer, raw_path: str) -> Reply:
         if request.method not in _METHODS:
             raise MethodNotSupported("the server does not allow this method on the requested resource")
-        raw_path = request.rel_url.raw_path
         target = parse(raw_path)
         if target is not None:
             await self._services.registry.wait_open()
-        user = await self._user(request)
-        if isinstance(target, Target) and self._resources.streams(request, target):
-            return await self._resources.stream(request, user, target)
-        return await self._answer_in_time(request, user, target, raw_path)
-
-    async def _answer_in_time(
-        self, request: web.BaseRequest, user: UserInfo, target: object, raw_path: str
-    ) -> web.StreamResponse:
+        user = await self._user(request, peer)
         if self._busy >= _MOST_AT_ONCE:
             raise TooManyRequests("too many requests, please try again later", retry_after_s=1)
         self._busy += 1
+        try:
+            return await self._answer_in_time(request, user, target, raw_path)
+        finally:
+            self._busy -= 1
+
+    async def _answer_in_time(self, request: Asked, user: UserInfo, target: Any, raw_path: str) -> Reply:
+        if request.method == "GET" and isinstance(target, Target):
+            return await self._resources.answer(
+                request, user, target
+            )  # waits for etcd only, which has its limit
+        _receive_causes(request)
         try:
             async with asyncio.timeout(_ANSWER_LIMIT_S):
                 if isinstance(target, Target):
@@ -120,17 +160,16 @@ class Door:
         except TimeoutError as error:
             text = "request did not complete within the allotted timeout"
             raise DeadlineExceeded(f"Timeout: {text}") from error
-        finally:
-            self._busy -= 1
 
-    async def _user(self, request: web.BaseRequest) -> UserInfo:
-        user = await self._authenticated(request)
+    async def _user(self, request: Asked, peer: Peer) -> UserInfo:
+        user = await self._authenticated(request, peer)
+        if isinstance(request, PlainRequest) and not request.impersonates:
+            return user
         return await self._services.gate.impersonated(user, request.headers.items())
 
-    async def _authenticated(self, request: web.BaseRequest) -> UserInfo:
+    async def _authenticated(self, request: Asked, peer: Peer) -> UserInfo:
         """A client certificate comes first, then a token; who shows neither is nobody, a wrong token is an error."""
         authenticator = self._services.authenticator
-        peer = _peer(request)
         if peer != ANONYMOUS:
             return authenticator.of_peer(peer)
         scheme, _, token = request.headers.get("Authorization", "").partition(" ")
@@ -141,7 +180,16 @@ class Door:
         return await authenticator.of_bearer(token.strip())
 
 
-def _peer(request: web.BaseRequest) -> Peer:
-    tls = request.get_extra_info("ssl_object")
+def peer_of_tls(tls: Any) -> Peer:
+    """Tell who is at the other end of a TLS connection (an `ssl.SSLObject`; None where there is no TLS)."""
     certificate = tls.getpeercert(binary_form=True) if tls is not None else None
     return peer_of_certificate(certificate) if certificate else ANONYMOUS
+
+
+def _receive_causes(request: Asked) -> None:
+    causes.receive([(key, request.headers.get(key, "")) for key in (causes.CAUSE_KEY, causes.TRACE_KEY)])
+
+
+def _audit_id() -> str:
+    digits = f"{random.getrandbits(128):032x}"  # noqa: S311 - a name, not a secret
+    return f"{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-8{digits[17:20]}-{digits[20:]}"

@@ -6,22 +6,20 @@ from collections.abc import Awaitable, Callable
 from functools import cache
 from hashlib import sha256
 from platform import machine, python_version
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import msgspec
 
 from apiserver.core import discovery
 from apiserver.request import UserInfo
+from apiserver.rest.asked import Asked
 from apiserver.rest.negotiation import DISCOVERIES, DOCUMENTS, DOCUMENTS_V2, OPENAPI_V2_TYPE, Form, negotiate
 from apiserver.rest.openapi import OpenApi
 from apiserver.rest.paths import Discovery
-from apiserver.rest.replies import JSON, pretty, reply, text_reply
+from apiserver.rest.replies import JSON, Reply, pretty, reply, text_reply
 from apiserver.rest.services import RestServices
 from apiserver.schemas import VERSION
 from machinery.model.errors import MethodNotSupported
-
-if TYPE_CHECKING:
-    from aiohttp import web
 
 _HEALTH: Final = {"livez": "/livez", "healthz": "/livez", "readyz": "/readyz"}
 _MACHINES: Final = {"x86_64": "amd64", "aarch64": "arm64"}
@@ -38,7 +36,7 @@ _ROOTS: Final = (
     "/readyz",
     "/version",
 )
-Page = Callable[["web.BaseRequest"], Awaitable["web.Response | None"]]
+Page = Callable[[Asked], Awaitable[Reply | None]]
 
 
 class Pages:
@@ -57,9 +55,7 @@ class Pages:
             "openid/v1/jwks": self._keys,
         }
 
-    async def answer(
-        self, request: web.BaseRequest, user: UserInfo, target: object, raw_path: str
-    ) -> web.Response | None:
+    async def answer(self, request: Asked, user: UserInfo, target: object, raw_path: str) -> Reply | None:
         """Answer a path; None where there is nothing."""
         await self._services.gate.admit_path(user, request.method.lower(), raw_path)
         if isinstance(target, Discovery):
@@ -77,20 +73,20 @@ class Pages:
         _check_get(request)
         return await page(request)
 
-    async def _roots(self, request: web.BaseRequest) -> web.Response:
+    async def _roots(self, request: Asked) -> Reply:
         versions = [
             f"/apis/{group}/{each}" for group in discovery.groups() for each in discovery.versions(group)
         ]
         paths = sorted({*_ROOTS, "/api/v1", *versions, *(f"/apis/{group}" for group in discovery.groups())})
         return await reply(request, pretty(msgspec.json.encode({"paths": paths})))
 
-    async def _version(self, request: web.BaseRequest) -> web.Response:
+    async def _version(self, request: Asked) -> Reply:
         return await reply(request, pretty(_version_info()))
 
-    async def _metrics(self, request: web.BaseRequest) -> web.Response:
+    async def _metrics(self, request: Asked) -> Reply:
         return await text_reply(request, self._services.metrics.render())
 
-    async def _health(self, request: web.BaseRequest, root: str, check: str) -> web.Response | None:
+    async def _health(self, request: Asked, root: str, check: str) -> Reply | None:
         _check_get(request)
         status, text = self._services.health.answer(_HEALTH[root])
         if check:
@@ -105,7 +101,7 @@ class Pages:
             request, "\n".join((*lines, f"{root} check {verdict}", "")), status=200 if status == 200 else 500
         )
 
-    async def _one_check(self, request: web.BaseRequest, check: str) -> web.Response | None:
+    async def _one_check(self, request: Asked, check: str) -> Reply | None:
         if check == "ping":
             return await text_reply(request, "ok")
         found = [line for line in self._services.health.problems() if line.partition(":")[0] == check]
@@ -113,29 +109,29 @@ class Pages:
             return await text_reply(request, f"internal server error: {found[0]}", status=500)
         return None
 
-    async def _issuer(self, request: web.BaseRequest) -> web.Response:
+    async def _issuer(self, request: Asked) -> Reply:
         return await reply(request, self._services.token_key.discovery())
 
-    async def _keys(self, request: web.BaseRequest) -> web.Response:
+    async def _keys(self, request: Asked) -> Reply:
         body = self._services.token_key.jwks()
         return await reply(request, body, content_type="application/jwk-set+json")
 
-    async def _openapi_v2(self, request: web.BaseRequest) -> web.Response:
+    async def _openapi_v2(self, request: Asked) -> Reply:
         if negotiate(request.headers.get("Accept", ""), DOCUMENTS_V2) is Form.OPENAPI_V2:
             return await _cached(request, self._openapi.v2_binary(), OPENAPI_V2_TYPE)
         return await _cached(request, self._openapi.v2(), JSON)
 
-    async def _openapi_index(self, request: web.BaseRequest) -> web.Response:
+    async def _openapi_index(self, request: Asked) -> Reply:
         negotiate(request.headers.get("Accept", ""), DOCUMENTS)
         return await _cached(request, self._openapi.index(), JSON)
 
-    async def _openapi_document(self, request: web.BaseRequest) -> web.Response | None:
+    async def _openapi_document(self, request: Asked) -> Reply | None:
         negotiate(request.headers.get("Accept", ""), DOCUMENTS)
         document = self._openapi.document(request.path.strip("/").removeprefix("openapi/v3/"))
         return None if document is None else await _cached(request, document, JSON)
 
 
-async def _discovered(request: web.BaseRequest, target: Discovery) -> web.Response | None:
+async def _discovered(request: Asked, target: Discovery) -> Reply | None:
     form = negotiate(request.headers.get("Accept", ""), DISCOVERIES)
     if form is Form.DISCOVERY and not target.group and not target.version:
         return await _cached(request, _aggregated(target.legacy), discovery.AGGREGATED_TYPE)
@@ -161,7 +157,7 @@ def _discovery_json(target: Discovery, host: str) -> bytes | None:
     return msgspec.json.encode(discovery.api_group(target.group)) if known else None
 
 
-async def _cached(request: web.BaseRequest, body: bytes, content_type: str) -> web.Response:
+async def _cached(request: Asked, body: bytes, content_type: str) -> Reply:
     """Answer with a document that clients keep: they need not get twice what they have."""
     tag = f'"{sha256(body).hexdigest().upper()}"'
     headers = {"ETag": tag, "Vary": "Accept"}
@@ -187,6 +183,6 @@ def _version_info() -> bytes:
     return msgspec.json.encode(info)
 
 
-def _check_get(request: web.BaseRequest) -> None:
+def _check_get(request: Asked) -> None:
     if request.method != "GET":
         raise MethodNotSupported("the server does not allow this method on the requested resource")

@@ -13,7 +13,7 @@ from apiserver.core.values import Json, metadata, spec
 from apiserver.request import Request, UserInfo
 from apiserver.rest import query
 from apiserver.rest.paths import Target
-from apiserver.rest.replies import text_reply
+from apiserver.rest.replies import Reply, text_reply
 from apiserver.rest.services import RestServices
 from apiserver.rest.streams import Streams, begin, send
 from machinery.model.errors import BadRequest, MethodNotSupported
@@ -32,7 +32,9 @@ class PodLog:
         self._services = services
         self._streams = streams
 
-    async def answer(self, request: web.BaseRequest, user: UserInfo, target: Target) -> web.StreamResponse:
+    async def answer(
+        self, request: web.BaseRequest, user: UserInfo, target: Target
+    ) -> web.StreamResponse | Reply:
         """Stream a log; what is wrong before its first byte is raised."""
         if request.method != "GET":
             raise MethodNotSupported("the server does not allow this method on the requested resource")

@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 import zlib
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
+from apiserver.rest.asked import Asked
 from machinery.model.errors import ApiError
 
 if TYPE_CHECKING:
@@ -20,43 +22,60 @@ _ASIDE_FROM: Final = 1024 * 1024  # bytes: compressing these takes longer than t
 _GZIP: Final = 16 + zlib.MAX_WBITS
 
 
+@dataclass(slots=True)
+class Reply:
+    """A response that is complete. The connection adds what all responses have."""
+
+    status: int
+    body: bytes
+    headers: list[tuple[str, str]]
+
+    def to_response(self) -> web.Response:
+        """Give it as aiohttp's."""
+        from aiohttp import web
+
+        response = web.Response(status=self.status, body=self.body, headers=self.headers)
+        response.headers["Server"] = "kubarium"
+        return response
+
+
 async def reply(
-    request: web.BaseRequest,
+    request: Asked,
     body: bytes,
     *,
     status: int = 200,
     content_type: str = JSON,
     warnings: Sequence[str] = (),
     headers: Mapping[str, str] | None = None,
-) -> web.Response:
+) -> Reply:
     """Give a response; large ones are compressed for those who accept it."""
-    from aiohttp import web
-
-    response = web.Response(status=status, headers=headers)
-    response.headers["Content-Type"] = content_type
-    response.headers["Cache-Control"] = "no-cache, private"
-    for warning in warnings:
-        response.headers.add("Warning", f"299 - {_quoted(warning)}")
-    if len(body) > _COMPRESSED_FROM and "gzip" in request.headers.get("Accept-Encoding", ""):
+    fields = [("Content-Type", content_type), ("Cache-Control", "no-cache, private")]
+    fields += [("Warning", f"299 - {_quoted(warning)}") for warning in warnings]
+    if headers:
+        fields += headers.items()
+    if compresses(request, body):
         body = await _compressed(body)
-        response.headers["Content-Encoding"] = "gzip"
-        response.headers["Vary"] = ", ".join(filter(None, (response.headers.get("Vary"), "Accept-Encoding")))
-    response.body = body
-    return response
+        fields += (("Content-Encoding", "gzip"), ("Vary", "Accept-Encoding"))
+    return Reply(status, body, fields)
 
 
-async def error_reply(request: web.BaseRequest, error: ApiError) -> web.Response:
+def compresses(request: Asked, body: bytes) -> bool:
+    """Tell whether a body is large enough to be compressed, and the caller takes that."""
+    return len(body) > _COMPRESSED_FROM and "gzip" in request.headers.get("Accept-Encoding", "")
+
+
+async def error_reply(request: Asked, error: ApiError) -> Reply:
     """Give the response of a request that failed: its Status."""
     headers = {"Retry-After": str(error.retry_after_s)} if error.retry_after_s else None
     return await reply(request, msgspec.json.encode(error.to_status()), status=error.code, headers=headers)
 
 
-async def text_reply(request: web.BaseRequest, text: str, *, status: int = 200) -> web.Response:
+async def text_reply(request: Asked, text: str, *, status: int = 200) -> Reply:
     """Give a response for people."""
     return await reply(request, text.encode(), status=status, content_type="text/plain; charset=utf-8")
 
 
-async def json_reply(request: web.BaseRequest, value: Any) -> web.Response:
+async def json_reply(request: Asked, value: Any) -> Reply:
     """Give a response of plain values."""
     return await reply(request, msgspec.json.encode(value))
 

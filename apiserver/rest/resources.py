@@ -10,13 +10,14 @@ from apiserver.core.kinds import KINDS, Kind
 from apiserver.core.unstored import BY_RESOURCE, Unstored
 from apiserver.request import ListReply, ObjectReply, Request, UserInfo
 from apiserver.rest import envelopes, query
+from apiserver.rest.asked import Asked
 from apiserver.rest.bodies import object_json, patch_json, read_body
 from apiserver.rest.custom_resources import lists_definitions, no_definitions
 from apiserver.rest.negotiation import OBJECTS, Form, negotiate
 from apiserver.rest.paths import Target
 from apiserver.rest.pod_exec import PodExec
 from apiserver.rest.pod_log import PodLog
-from apiserver.rest.replies import JSON, pretty, reply, text_reply, to_yaml
+from apiserver.rest.replies import JSON, Reply, pretty, reply, text_reply, to_yaml
 from apiserver.rest.services import RestServices
 from apiserver.rest.streams import Streams
 from apiserver.rest.tables import Tables
@@ -59,14 +60,16 @@ class Resources:
         """End everything that lasts."""
         await self._streams.end()
 
-    def streams(self, request: web.BaseRequest, target: Target) -> bool:
+    def streams(self, request: Asked, target: Target) -> bool:
         """Tell whether the answer is a stream, which may last."""
         if target.resource == "pods" and target.subresource in _STREAMED:
             return True
         asked = request.method == "GET" and query.boolean(request.query, "watch")
         return bool(asked or (target.watch and request.method == "GET"))
 
-    async def stream(self, request: web.BaseRequest, user: UserInfo, target: Target) -> web.StreamResponse:
+    async def stream(
+        self, request: web.BaseRequest, user: UserInfo, target: Target
+    ) -> web.StreamResponse | Reply:
         """Answer with a stream."""
         if target.subresource not in _STREAMED:
             return await self._watch(request, user, target)
@@ -76,7 +79,7 @@ class Resources:
             return await self._log.answer(request, user, target)
         return await self._exec.answer(request, user, target)
 
-    async def answer(self, request: web.BaseRequest, user: UserInfo, target: Target) -> web.StreamResponse:
+    async def answer(self, request: Asked, user: UserInfo, target: Target) -> Reply:
         """Answer once."""
         verb = _verb(request.method, target)
         asked = _request(request, user, verb, target)
@@ -93,7 +96,9 @@ class Resources:
             return await self._list_reply(request, form, found, await self._list_calls[verb](complete))
         return await self._object_reply(request, form, target, await self._object_calls[verb](complete))
 
-    async def _watch(self, request: web.BaseRequest, user: UserInfo, target: Target) -> web.StreamResponse:
+    async def _watch(
+        self, request: web.BaseRequest, user: UserInfo, target: Target
+    ) -> web.StreamResponse | Reply:
         if target.subresource or target.rest:
             raise NotFound(_NOT_FOUND)
         selection = query.list_options(request.query, name=target.name)
@@ -113,9 +118,7 @@ class Resources:
         _check_allowed(found, target, "watch")
         return await self._watches.answer(request, asked)
 
-    async def _object_reply(
-        self, request: web.BaseRequest, form: Form, target: Target, answer: ObjectReply
-    ) -> web.Response:
+    async def _object_reply(self, request: Asked, form: Form, target: Target, answer: ObjectReply) -> Reply:
         match form:
             case Form.TABLE if not target.subresource:
                 body = self._tables.of_object(answer.json, request.query)
@@ -127,8 +130,8 @@ class Resources:
         return await _written(request, form, body, status=status, warnings=answer.warnings)
 
     async def _list_reply(
-        self, request: web.BaseRequest, form: Form, found: Kind | Unstored, answer: ListReply
-    ) -> web.Response:
+        self, request: Asked, form: Form, found: Kind | Unstored, answer: ListReply
+    ) -> Reply:
         match form:
             case Form.TABLE:
                 body = self._tables.of_list(found.group, answer, request.query)
@@ -189,7 +192,7 @@ def _check_allowed(found: Kind | Unstored, target: Target, verb: str) -> None:
         raise MethodNotSupported(_NOT_ALLOWED, kind=found.plural, group=found.group)
 
 
-def _request(request: web.BaseRequest, user: UserInfo, verb: str, target: Target) -> Request:
+def _request(request: Asked, user: UserInfo, verb: str, target: Target) -> Request:
     """Build the request, without its body."""
     fields: dict[str, Any] = {}
     asked = request.query
@@ -214,7 +217,7 @@ def _request(request: web.BaseRequest, user: UserInfo, verb: str, target: Target
     )
 
 
-async def _with_body(request: web.BaseRequest, asked: Request) -> Request:
+async def _with_body(request: Asked, asked: Request) -> Request:
     content_type = request.headers.get("Content-Type", "")
     match asked.verb:
         case "create" | "update":
@@ -234,13 +237,13 @@ async def _with_body(request: web.BaseRequest, asked: Request) -> Request:
 
 
 async def _written(
-    request: web.BaseRequest,
+    request: Asked,
     form: Form,
     body: bytes,
     *,
     status: int = 200,
     warnings: tuple[str, ...] = (),
-) -> web.Response:
+) -> Reply:
     if form is Form.YAML:
         return await reply(
             request, to_yaml(body), status=status, content_type="application/yaml", warnings=warnings

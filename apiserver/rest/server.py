@@ -29,12 +29,12 @@ async def serving_rest(services: RestServices, listen: Sequence[str], tls: Serve
     """
     from aiohttp import web
 
+    from apiserver.rest.connection import Listener
     from apiserver.rest.door import Door
 
     door = Door(services)
-    server = web.Server(
-        door.handle,
-        handler_cancellation=True,
+    server = Listener(
+        door,
         keepalive_timeout=_KEEPALIVE_S,
         access_log=None,
         max_line_size=_LONGEST_LINE,

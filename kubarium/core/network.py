@@ -7,6 +7,9 @@ they are run in order, and each is written so that the reverse plan undoes it.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from itertools import groupby
+
 from kubarium.core.addresses import Addresses
 from kubarium.core.spec import NodeSpec
 
@@ -60,6 +63,7 @@ def plan_node(addresses: Addresses, node: NodeSpec) -> list[Command]:
     )
     return [
         ["netns", "add", space],
+        ["netns", "exec", space, "sysctl", "-q", "-w", "net.ipv4.ip_forward=1"],
         ["-n", space, "link", "set", "lo", "up"],
         ["-n", backbone, "link", "add", port, "type", "veth", "peer", "name", "eth0", "netns", space],
         ["-n", backbone, "link", "set", port, "master", "backbone", "up"],
@@ -67,6 +71,27 @@ def plan_node(addresses: Addresses, node: NodeSpec) -> list[Command]:
         ["-n", space, "link", "set", "eth0", "up"],
         ["-n", space, "route", "add", "default", "via", addresses.host],
     ]
+
+
+def plan_nodes(addresses: Addresses, nodes: Iterable[NodeSpec]) -> list[Command]:
+    """Make several nodes' namespaces, ordered so that what happens in one namespace stands together."""
+    commands = [command for node in nodes for command in plan_node(addresses, node)]
+    backbone = backbone_namespace(addresses.spec.name)
+    ranks = {"": 0, backbone: 1}
+    return sorted(commands, key=lambda command: ranks.get(namespace_of(command), len(ranks)))
+
+
+def batches(commands: list[Command]) -> list[tuple[str, list[Command]]]:
+    """Group what follows each other in one namespace, each for one call of `ip -batch`."""
+    return [
+        (space, [command[2:] if space else command for command in group])
+        for space, group in groupby(commands, key=namespace_of)
+    ]
+
+
+def namespace_of(command: Command) -> str:
+    """Tell in which namespace a command runs; "" is the machine's own."""
+    return command[1] if command[0] == "-n" else ""
 
 
 def plan_no_node(addresses: Addresses, node: NodeSpec) -> list[Command]:

@@ -1,9 +1,15 @@
-"""`python -m kubarium.supervisor`: run a cluster's processes until it goes down."""
+"""`python -m kubarium.supervisor`: run a cluster's processes until it goes down.
+
+The handle starts this while it still prepares the cluster's folder, so that the imports are done by then: with
+`--detach` a line on standard input gives the word to begin, and its end without one means that there is
+nothing to do.
+"""
 
 from __future__ import annotations
 
 import argparse
 import os
+import select
 import sys
 import time
 from pathlib import Path
@@ -11,17 +17,19 @@ from pathlib import Path
 import msgspec
 
 from kubarium import network
-from kubarium.core.components import components, local_places
+from kubarium.core.components import Component, components, local_places
 from kubarium.core.layout import Layout
 from kubarium.core.spec import ClusterSpec, checked
 from kubarium.errors import KubariumError
-from kubarium.pki import Pki
-from kubarium.supervisor.child import preload
+from kubarium.pki import Pki, ensure_certificates
+from kubarium.supervisor.child import import_shared, preload
 from kubarium.supervisor.daemon import Daemon
-from kubarium.supervisor.operations import Operations, ensure_certificates
+from kubarium.supervisor.operations import Operations
 from kubarium.supervisor.protocol import call
 
 _POLL_S = 0.02
+# Who is forked first: what the nodes' readiness waits for, then what the first pod needs.
+_ORDER = ("apiserver", "kubelet", "dockershim", "hollow", "controllers", "proxy", "scheduler")
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -36,8 +44,8 @@ def main(argv: list[str] | None = None) -> int:
     layout = Layout(options.home, options.run)
     if options.detach and (child := os.fork()):
         return until_answering(layout, child)
-    if options.detach:
-        os.setsid()
+    if options.detach and not told_to_begin(layout):
+        return 0
     try:
         supervise(layout)
     except (KubariumError, OSError, msgspec.ValidationError) as error:
@@ -60,6 +68,21 @@ def until_answering(layout: Layout, child: int) -> int:
             return 0
 
 
+def told_to_begin(layout: Layout) -> bool:
+    """Import what all components share until the handle gives the word; then leave its terminal and pipes."""
+    os.setsid()
+    import_shared(until=lambda: bool(select.select([0], [], [], 0)[0]))
+    if not os.read(0, 1):
+        return False
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    output = os.open(layout.log("supervisor"), os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    for source, target in ((nothing, 0), (output, 1), (output, 2)):
+        os.dup2(source, target)
+    os.close(nothing)
+    os.close(output)
+    return True
+
+
 def supervise(layout: Layout) -> None:
     """Start what the spec describes, in the order that makes it answer soonest, and serve."""
     spec = checked(msgspec.json.decode(layout.spec.read_bytes(), type=ClusterSpec))
@@ -78,17 +101,25 @@ def start(daemon: Daemon, spec: ClusterSpec, layout: Layout) -> None:
     places = local_places(spec, layout)
     everything = components(spec, places)
     ensure_certificates(everything, Pki(layout.pki))
-    if spec.isolated:
-        network.ensure_backbone(places.addresses)
-        for node in spec.nodes:
-            network.ensure_node(places.addresses, node)
     daemon.processes.add(everything)
     daemon.processes.adopt()
     daemon.processes.start_due()
-    for program in dict.fromkeys(part.program for part in everything if not part.external):
-        preload([program])
+    if spec.isolated:
+        network.ensure_backbone(places.addresses)
+        network.ensure_nodes(places.addresses, spec.nodes)
+    load_and_start(daemon, everything)
+
+
+def load_and_start(daemon: Daemon, parts: list[Component]) -> None:
+    """Import the programs one after the other, and start what can be started after each."""
+    programs = {part.program for part in parts if not part.external}
+    for program in (name for name in _ORDER if name in programs):
+        preload(program)
         daemon.processes.loaded.add(program)
         daemon.processes.start_due()
+        daemon.step(0)
+        if daemon.stopping:
+            return
 
 
 if __name__ == "__main__":

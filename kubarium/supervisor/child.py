@@ -9,6 +9,7 @@ import os
 import signal
 import sys
 import traceback
+from collections.abc import Callable
 from pathlib import Path
 
 from kubarium.core.components import Component
@@ -28,10 +29,19 @@ SHARED_MODULES = (
 )
 
 
-def preload(programs: list[str]) -> None:
-    """Import what the programs need, once, before they are forked."""
-    for module in (*SHARED_MODULES, *(f"{program}.app" for program in programs)):
+def import_shared(until: Callable[[], bool] = lambda: False) -> None:
+    """Import what all components share, or so much of it as there is time for."""
+    for module in SHARED_MODULES:
+        if until():
+            return
         importlib.import_module(module)
+
+
+def preload(program: str) -> None:
+    """Import what a program needs, once, before it is forked."""
+    import_shared()
+    importlib.import_module(f"{program}.app")
+    importlib.import_module(f"{program}.__main__")
     gc.collect()
     gc.freeze()
 

@@ -16,7 +16,7 @@ from kubarium.core.layout import Layout
 from kubarium.core.spec import ClusterSpec, SpecError
 from kubarium.core.supervision import Phase, Supervised
 from kubarium.errors import KubariumError
-from kubarium.pki import Pki
+from kubarium.pki import Pki, ensure_certificates
 from kubarium.supervisor.daemon import Daemon
 from kubarium.supervisor.machines import kill_cgroup
 
@@ -94,7 +94,7 @@ class Operations:
         node = spec.nodes[-1]
         places = self._places(spec)
         if spec.isolated:
-            network.ensure_node(places.addresses, node)
+            network.ensure_nodes(places.addresses, [node])
         parts = node_parts(spec, node, places)
         ensure_certificates(parts, Pki(self._layout.pki))
         self._processes.add(parts)
@@ -181,13 +181,6 @@ class Operations:
         while (left := self._processes.running(names)) and time.monotonic() < deadline:
             self._daemon.step_exits(deadline - time.monotonic())
         return left
-
-
-def ensure_certificates(components: list[Component], pki: Pki) -> None:
-    """Make what certificates the components lack."""
-    for component in components:
-        for certificate in component.certificates:
-            pki.ensure(certificate)
 
 
 def _row(process: Supervised) -> dict[str, Any]:

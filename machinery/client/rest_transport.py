@@ -299,6 +299,10 @@ class RestApi:
             raise DeadlineExceeded(f"no answer to {method} {path} in time") from error
         except aiohttp.ClientError as error:
             raise Unavailable(f"{method} {path}: {error}") from error
+        except RuntimeError as error:  # what aiohttp says to a reader whose session was closed
+            if not self._closed:
+                raise
+            raise Unavailable(f"{method} {path}: the connection to the apiserver was closed") from error
 
     def _opened(self) -> aiohttp.ClientSession:
         import aiohttp

@@ -153,8 +153,10 @@ class LocalChannel:
             stream.cancel()
 
     async def close(self) -> None:
-        """Close, as a client does."""
-        self.kill()
+        """Close, as a client does: its running streams end with an error."""
+        self._is_closed = True
+        for stream in list(self._streams):
+            stream.fail(_error(grpc.StatusCode.CANCELLED, "the channel was closed"))
 
     def _left(self, stream: _Stream) -> None:
         self._streams.pop(stream, None)
@@ -231,5 +233,8 @@ def _bytes(handler: grpc.RpcMethodHandler, answer: Any) -> bytes:
 
 
 def _unavailable() -> grpc.aio.AioRpcError:
-    nothing = grpc.aio.Metadata()
-    return grpc.aio.AioRpcError(grpc.StatusCode.UNAVAILABLE, nothing, nothing, "the connection is cut")
+    return _error(grpc.StatusCode.UNAVAILABLE, "the connection is cut")
+
+
+def _error(code: grpc.StatusCode, text: str) -> grpc.aio.AioRpcError:
+    return grpc.aio.AioRpcError(code, grpc.aio.Metadata(), grpc.aio.Metadata(), text)

@@ -294,12 +294,11 @@ class MemoryApi:
         before = self._found(resource, namespace, name)
         meta = before["metadata"]
         options = options or DeleteOptions()
-        if options.propagation_policy not in {"", "Background"}:
-            raise NotImplementedHere(f"{options.propagation_policy} deletion is not built in MemoryApi")
         _check_uid(options.uid, before, resource, name)
         _check_version(options.resource_version, before, resource, name)
         grace_s = _grace_s(before, resource, options.grace_period_s)
-        marks: Json = {"deletionTimestamp": meta.get("deletionTimestamp") or "2026-01-01T00:00:00Z"}
+        marks: Json = _finalizers(meta, options.propagation_policy)
+        marks |= {"deletionTimestamp": meta.get("deletionTimestamp") or "2026-01-01T00:00:00Z"}
         if resource is PODS:
             marks["deletionGracePeriodSeconds"] = grace_s
         self._store(resource, before, {**before, "metadata": {**meta, **marks}})
@@ -409,12 +408,14 @@ def _check_uid(wanted: str, before: Json, resource: Resource[Any], name: str) ->
 
 
 def _check_subresource(subresource: str) -> None:
-    if subresource not in {"", "status"}:
+    if subresource not in {"", "status", "finalize"}:
         raise NotImplementedHere(f"{subresource} is not built in MemoryApi")
 
 
 def _keep_apart(before: Json, after: Json, resource: Resource[Any], subresource: str) -> Json:
-    """Take the status, or all but the status, of what a write asks for."""
+    """Take the part of what a write asks for that its subresource is about."""
+    if subresource == "finalize":
+        return {**before, "spec": after.get("spec", {})}
     if subresource == "status":
         return {**before, "status": after.get("status", {})}
     if "status" not in resource.type.__struct_fields__:
@@ -432,6 +433,15 @@ def _grace_s(before: Json, resource: Resource[Any], wanted: int | None) -> int:
     own = before["metadata"].get("deletionGracePeriodSeconds")
     asked = wanted if wanted is not None else before["spec"].get("terminationGracePeriodSeconds", 30)
     return asked if own is None else min(own, asked)
+
+
+def _finalizers(meta: Json, policy: str) -> Json:
+    """Let the garbage collector see what is to become of the dependents."""
+    wanted = {"Foreground": ["foregroundDeletion"], "Orphan": ["orphan"], "Background": []}
+    if policy not in wanted:
+        return {}
+    others = [each for each in meta.get("finalizers") or () if [each] not in wanted.values()]
+    return {"finalizers": [*others, *wanted[policy]]}
 
 
 def _is_over(meta: Json) -> bool:

@@ -12,7 +12,6 @@ import msgspec
 import pytest
 
 from machinery.client.api import Api, DeleteOptions, EventType, PatchType, Selection, WatchEvent
-from machinery.client.tls import ClientTls
 from machinery.model import resources as kinds
 from machinery.model.errors import (
     AlreadyExists,
@@ -25,6 +24,7 @@ from machinery.model.errors import (
 )
 from machinery.model.k8s.core_v1 import Binding, ConfigMap, ObjectReference, Pod
 from machinery.model.k8s.meta_v1 import ObjectMeta, Status
+from machinery.model.k8s.policy_v1 import Eviction
 from tests.contract.client.conftest import Door
 from tests.support.apiserver import Served
 from tests.support.builders import changed
@@ -247,6 +247,23 @@ async def test_finalizers_hold_what_is_deleted(door: Door) -> None:
         await door.api.get(kinds.CONFIG_MAPS, "a", namespace="default")
 
 
+@pytest.mark.parametrize(
+    ("policy", "finalizer"), [("Orphan", "orphan"), ("Foreground", "foregroundDeletion")]
+)
+async def test_what_becomes_of_dependents_is_a_finalizer(door: Door, policy: str, finalizer: str) -> None:
+    """The garbage collector takes it away; asked again for the background, the object goes at once."""
+    await door.api.create(kinds.CONFIG_MAPS, config_map())
+    options = DeleteOptions(propagation_policy=policy)
+    await door.api.delete(kinds.CONFIG_MAPS, "a", namespace="default", options=options)
+    found = await door.api.get(kinds.CONFIG_MAPS, "a", namespace="default")
+    assert found.metadata.finalizers == [finalizer]
+    assert found.metadata.deletionTimestamp
+    options = DeleteOptions(propagation_policy="Background")
+    await door.api.delete(kinds.CONFIG_MAPS, "a", namespace="default", options=options)
+    with pytest.raises(NotFound):
+        await door.api.get(kinds.CONFIG_MAPS, "a", namespace="default")
+
+
 async def test_a_running_pod_is_deleted_in_grace(door: Door) -> None:
     """Its own period or the one asked for, and 0 ends it; one that is bound to no node has nothing to wait for."""
     await ready(door.api)
@@ -446,9 +463,5 @@ async def test_the_fake_says_what_it_does_not_build() -> None:
         await api.patch(kinds.CONFIG_MAPS, "a", {}, namespace="default", subresource="scale")
     with pytest.raises(NotImplementedHere):
         await api.update(kinds.CONFIG_MAPS, config_map(), subresource="ephemeralcontainers")
-    for policy in ("Orphan", "Foreground"):
-        options = DeleteOptions(propagation_policy=policy)
-        with pytest.raises(NotImplementedHere):
-            await api.delete(kinds.CONFIG_MAPS, "a", namespace="default", options=options)
     with pytest.raises(NotImplementedHere):
-        await api.post(kinds.PODS, "a", "eviction", Binding(), Status, namespace="default")
+        await api.post(kinds.PODS, "a", "eviction", Eviction(), Status, namespace="default")

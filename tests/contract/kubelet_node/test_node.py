@@ -203,7 +203,7 @@ async def test_what_others_say_of_the_node_is_kept_or_put_right(world: _World):
         await kubelet.ready.wait()
         await world.clock.advance(20)
         conditions = [{"type": "Ready", "status": "Unknown"}, {"type": "Disk", "status": "True"}]
-        await world.api.patch(NODES, "node-1", {"status": {"conditions": conditions}})
+        await world.api.patch(NODES, "node-1", {"status": {"conditions": conditions}}, subresource="status")
         await world.clock.settle()
         assert (await world.condition()).status == "True"
         assert (await world.condition("Disk")).status == "True"

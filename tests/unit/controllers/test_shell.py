@@ -10,7 +10,7 @@ import pytest
 from controllers.app import LEASE, LEASE_NAMESPACE, stand
 from controllers.core.workloads import DEPLOYMENTS, REPLICA_SETS
 from controllers.informers import World
-from machinery.client.api import Selection
+from machinery.client.api import DeleteOptions, Selection
 from machinery.client.leader import LeadershipLost
 from machinery.model.errors import Cause, Forbidden, NotFound, Unavailable
 from machinery.model.log import SILENT
@@ -80,8 +80,20 @@ class Cluster:
             if not is_ready(pod):
                 ready = {"type": "Ready", "status": "True"}
                 status = {"phase": "Running", "podIP": f"10.244.0.{len(pod.metadata.name)}"}
-                patch = {"spec": {"nodeName": node}, "status": {**status, "conditions": [ready]}}
-                await self.user.patch(PODS, pod.metadata.name, patch, namespace=pod.metadata.namespace)
+                name, namespace = pod.metadata.name, pod.metadata.namespace
+                if node:
+                    await self.user.patch(PODS, name, {"spec": {"nodeName": node}}, namespace=namespace)
+                patch = {"status": {**status, "conditions": [ready]}}
+                await self.user.patch(PODS, name, patch, namespace=namespace, subresource="status")
+
+    async def end_pods(self) -> list[str]:
+        """End the pods that are being deleted, as their kubelets do, and name them."""
+        ending = [pod for pod in (await self.user.list(PODS)).items if pod.metadata.deletionTimestamp]
+        for pod in ending:
+            meta = pod.metadata
+            at_once = DeleteOptions(grace_period_s=0)
+            await self.user.delete(PODS, meta.name, namespace=meta.namespace, options=at_once)
+        return [pod.metadata.name for pod in ending]
 
     async def pods(self) -> list[str]:
         """Name the pods."""
@@ -372,6 +384,11 @@ async def test_a_service_gets_its_endpoints(cluster: Cluster):
     await cluster.user.patch(REPLICA_SETS, "web-1", {"spec": {"replicas": 0}}, namespace="default")
     await cluster.clock.advance(LOOK_S)
     [slice_] = (await cluster.user.list(ENDPOINT_SLICES)).items
+    [endpoint] = slice_.endpoints
+    assert (endpoint.conditions.ready, endpoint.conditions.terminating) == (False, True)
+    assert len(await cluster.end_pods()) == 1
+    await cluster.clock.advance(LOOK_S)
+    [slice_] = (await cluster.user.list(ENDPOINT_SLICES)).items
     assert slice_.endpoints == []
 
 
@@ -414,9 +431,9 @@ async def test_a_dead_nodes_pods_are_evicted_after_their_toleration(cluster: Clu
     assert not is_ready(await cluster.user.get(PODS, "on-node-1", namespace="default"))
     assert is_ready(await cluster.user.get(PODS, "on-node-2", namespace="default"))
     await cluster.clock.advance(295)
-    assert len(await cluster.pods()) == 2
+    assert await cluster.end_pods() == []
     await cluster.clock.advance(10)
-    assert await cluster.pods() == ["on-node-2"]
+    assert await cluster.end_pods() == ["on-node-1"]
     alive.cancel()
     await asyncio.gather(dead, alive, return_exceptions=True)
 
