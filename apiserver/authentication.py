@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from functools import lru_cache
 from typing import Any, Final
 
 import msgspec
@@ -40,7 +41,7 @@ class Authenticator:
         """
         if not peer.common_name:
             raise Unauthorized("Unauthorized")
-        return UserInfo(peer.common_name, groups=_with(peer.organizations, AUTHENTICATED))
+        return _user_of(peer)
 
     async def of_bearer(self, token: str) -> UserInfo:
         """Name the ServiceAccount of a token for the apiserver.
@@ -111,6 +112,11 @@ class _Meta(msgspec.Struct):
 
 class _Marked(msgspec.Struct):
     metadata: _Meta
+
+
+@lru_cache(maxsize=1024)
+def _user_of(peer: Peer) -> UserInfo:
+    return UserInfo(peer.common_name, groups=_with(peer.organizations, AUTHENTICATED))
 
 
 def _with(groups: tuple[str, ...], group: str) -> tuple[str, ...]:

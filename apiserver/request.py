@@ -7,9 +7,11 @@ wire; a failed request raises one of `machinery.model.errors`.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
+
+import msgspec
 
 from machinery.client.api import EventType, PatchType
 
@@ -62,8 +64,7 @@ class DeleteOptions:
     dry_run: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Request:
+class Request(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One request, as both doors put it."""
 
     user: UserInfo
@@ -82,8 +83,7 @@ class Request:
     patch_type: PatchType | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class ObjectReply:
+class ObjectReply(msgspec.Struct, frozen=True, gc=False):
     """One object (or, after a delete, a Status), as JSON with its resourceVersion."""
 
     json: bytes
@@ -93,13 +93,82 @@ class ObjectReply:
     warnings: tuple[str, ...] = ()
 
 
+class Item(Protocol):
+    """One object of a list."""
+
+    @property
+    def json(self) -> bytes:
+        """The object, with its resourceVersion."""
+        ...
+
+    @property
+    def uid(self) -> str:
+        """Its uid."""
+        ...
+
+    @property
+    def revision(self) -> int:
+        """Its resourceVersion."""
+        ...
+
+
+class SharedItems(Sequence[Item]):
+    """The items of a page; as long as a collection does not change, all who list it get the same.
+
+    So what a door has made of them for the second time is kept, as it is with events, unless it is large.
+    """
+
+    __slots__ = ("_asked", "_frames", "_items")
+
+    LARGEST: ClassVar = 2 * 1024 * 1024  # bytes of a frame that is kept
+
+    def __init__(self, items: Sequence[Item]) -> None:
+        self._items = items
+        self._asked: set[str] = set()
+        self._frames: dict[str, Any] = {}
+
+    def __len__(self) -> int:
+        return len(self._items)
+
+    def __getitem__(self, index: Any) -> Any:
+        return self._items[index]
+
+    def __iter__(self) -> Iterator[Item]:
+        return iter(self._items)
+
+    def frame(self, door: str, encode: Callable[[SharedItems], bytes]) -> bytes:
+        """Give the items as a door writes them."""
+        frame: bytes | None = self._frames.get(door)
+        if frame is None:
+            frame = encode(self)
+            if self.repeats(door):
+                self.keep(door, frame, len(frame))
+        return frame
+
+    def repeats(self, form: str) -> bool:
+        """Tell whether this was asked before: what is needed once only is not worth its memory."""
+        if form in self._asked:
+            return True
+        self._asked.add(form)
+        return False
+
+    def kept(self, form: str) -> Any:
+        """Give what is kept of a form, None where there is nothing."""
+        return self._frames.get(form)
+
+    def keep(self, form: str, value: Any, size_bytes: int) -> None:
+        """Keep what was made, unless it is large."""
+        if size_bytes <= self.LARGEST:
+            self._frames[form] = value
+
+
 @dataclass(frozen=True, slots=True)
 class ListReply:
     """A page of a collection at one revision; the doors put the envelope around the items."""
 
     api_version: str  # of the items; the list's kind is `kind` + "List"
     kind: str
-    items: Sequence[ObjectReply]
+    items: SharedItems
     revision: int
     continue_: str = ""  # "" on the last page
     remaining: int | None = None  # None where it is not known (a selector is at work)
@@ -129,14 +198,34 @@ class SharedEvent:
         return frame
 
 
+class Sink(Protocol):
+    """Where a door writes the events of a watch."""
+
+    def write(self, batch: Sequence[SharedEvent]) -> bool:
+        """Write a batch, whatever comes; False where the caller has to take some before there is more."""
+        ...
+
+    async def drained(self) -> None:
+        """Wait until there is room.
+
+        Raises:
+            ConnectionError: the caller has gone, or takes nothing.
+        """
+        ...
+
+
 class WatchReply(Protocol):
-    """A watch that is established: iterate over batches, then close it."""
+    """A watch that is established: iterate over batches, or have them delivered, then close it."""
 
     def __aiter__(self) -> AsyncIterator[Sequence[SharedEvent]]:
         """Yield batches of events in order; ends when the timeout is over or the server stops.
 
         Raises Expired in the middle where the watcher was too slow to keep its place.
         """
+        ...
+
+    async def deliver(self, sink: Sink) -> None:
+        """Write batches into a sink, in order, as they come; returns and raises where iterating would end."""
         ...
 
     async def aclose(self) -> None:

@@ -16,7 +16,7 @@ from typing import Final
 from apiserver import objects
 from apiserver.core.kinds import Kind
 from apiserver.objects import CachedObject
-from apiserver.request import INITIAL_EVENTS_END, SharedEvent
+from apiserver.request import INITIAL_EVENTS_END, SharedEvent, SharedItems
 from apiserver.storage.interface import StorageEvent, Stored
 from apiserver.watch_cache_selection import Selected
 from apiserver.watch_cache_watcher import Watcher
@@ -24,6 +24,7 @@ from machinery.client.api import EventType
 from machinery.model.errors import Expired
 from machinery.model.log import SILENT, EventLog
 
+LISTS: Final = 4  # lists of a resource that are kept until it changes
 WINDOW: Final = 2_000  # changes; a client that is further behind lists again
 
 
@@ -61,6 +62,7 @@ class WatchCache:
         self.revision = 0  # of the store: everything up to it is in here
         self._places: list[str] = []
         self._objects: dict[str, CachedObject] = {}
+        self._lists: dict[Selected, SharedItems] = {}  # what was listed since the last change
         self._window: deque[Change] = deque(maxlen=window)
         self._window_start = 0  # a watch may start after this revision
         # Dicts without values are sets in order: who came first is told first, in every run.
@@ -77,8 +79,16 @@ class WatchCache:
         """Give all objects in order of namespace and name."""
         return [self._objects[place] for place in self._places]
 
-    def list(self, selected: Selected) -> Sequence[CachedObject]:
-        """Give the selected objects in order of namespace and name."""
+    def list(self, selected: Selected) -> SharedItems:
+        """Give the selected objects in order of namespace and name; the same ones until something changes."""
+        items = self._lists.get(selected)
+        if items is None:
+            if len(self._lists) >= LISTS:
+                self._lists.clear()
+            items = self._lists[selected] = SharedItems(self._selected(selected))
+        return items
+
+    def _selected(self, selected: Selected) -> Sequence[CachedObject]:
         found = [self._objects[place] for place in self._in(selected.namespace)]
         return [obj for obj in found if selected.matches(obj)] if selected.by_selectors else found
 
@@ -88,6 +98,7 @@ class WatchCache:
         made = (self._read(item.key[prefix:], item.value, item.revision) for item in items)
         self._objects = {obj.place: obj for obj in made if obj}
         self._places = sorted(self._objects)
+        self._lists.clear()
         self._window.clear()
         self.revision = self._window_start = revision
         self.end_watches(Expired(f"too old resource version: the history before {revision} is gone"))
@@ -101,6 +112,7 @@ class WatchCache:
         self.revision = event.revision
         if old is None and new is None:
             return
+        self._lists.clear()
         self._keep(place, old, new)
         self._remember(Change(event.revision, old, new))
         self._tell_subscribers()

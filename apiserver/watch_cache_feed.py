@@ -31,6 +31,10 @@ BOOKMARK_PERIOD_S: Final = 30.0  # wall seconds
 _RETRY: Final = Backoff(0.05, 0.25)  # wall seconds; asking an etcd that is away costs next to nothing
 
 
+class Behind(Unavailable):
+    """The store answers, but its watch does not keep up: nothing is wrong with reading the store itself."""
+
+
 class Feed:
     """Keeps the caches up to date. `run` it in one task and `probe` in another."""
 
@@ -132,7 +136,7 @@ class Feed:
         self._asked.set()
         revision = await future
         if self.revision < revision and not await self.reached(revision):
-            raise Unavailable(
+            raise Behind(
                 f"the watch cache is at revision {self.revision}, etcd at {revision}", retry_after_s=1
             )
 

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Final
 
-from apiserver.request import SharedEvent
+from apiserver.request import SharedEvent, Sink
 from machinery.model.errors import ApiError
 
 QUEUE_LIMIT: Final = 1_000  # events that a watcher may be behind, beside its initial ones
@@ -26,6 +26,8 @@ class Watcher:
         self.bookmarks = bookmarks
         self._initial = initial
         self._queue: list[SharedEvent] = []
+        self._sink: Sink | None = None  # takes events as they come; None while somebody iterates, or it is full
+        self._flush_is_due = False
         self._wake = asyncio.Event()
         self._ended = False
         self._error: ApiError | None = None
@@ -37,7 +39,11 @@ class Watcher:
         if self._ended:
             return
         self._queue.append(event)
-        self._wake.set()
+        if self._sink is None:
+            self._wake.set()
+        elif not self._flush_is_due:  # in one go with the events that come in the same turn of the loop
+            self._flush_is_due = True
+            asyncio.get_running_loop().call_soon(self._flush)
         if len(self._queue) > QUEUE_LIMIT:
             self.end()
 
@@ -61,20 +67,57 @@ class Watcher:
 
     async def __aiter__(self) -> AsyncIterator[Sequence[SharedEvent]]:
         """Yield batches; the first one at once, even if it is empty."""
-        first, self._initial = self._initial, ()
-        for start in range(0, max(1, len(first)), BATCH_LIMIT):
-            yield first[start : start + BATCH_LIMIT]
-        del first
+        async for batch in self._first():
+            yield batch
         while True:
             while self._queue:
-                batch, self._queue = self._queue[:BATCH_LIMIT], self._queue[BATCH_LIMIT:]
-                yield batch
+                yield self._take()
             if self._ended:
                 break
             self._wake.clear()
             await self._wake.wait()
         if self._error:
             raise self._error
+
+    async def _first(self) -> AsyncIterator[Sequence[SharedEvent]]:
+        first, self._initial = self._initial, ()
+        for start in range(0, max(1, len(first)), BATCH_LIMIT):
+            yield first[start : start + BATCH_LIMIT]
+
+    async def deliver(self, sink: Sink) -> None:
+        """Give every batch to a sink, as iterating would, but without a turn of this task for each of them."""
+        async for batch in self._first():
+            sink.write(batch)
+            await sink.drained()
+        while True:
+            while self._queue:
+                sink.write(self._take())
+                await sink.drained()
+            if self._ended:
+                break
+            self._wake.clear()
+            self._sink = sink
+            try:
+                await self._wake.wait()
+            finally:
+                self._sink = None
+            await sink.drained()
+        if self._error:
+            raise self._error
+
+    def _flush(self) -> None:
+        self._flush_is_due = False
+        while self._sink is not None and self._queue:
+            if not self._sink.write(self._take()):
+                self._sink = None
+                self._wake.set()
+
+    def _take(self) -> Sequence[SharedEvent]:
+        if len(self._queue) <= BATCH_LIMIT:
+            batch, self._queue = self._queue, []
+        else:
+            batch, self._queue = self._queue[:BATCH_LIMIT], self._queue[BATCH_LIMIT:]
+        return batch
 
     async def aclose(self) -> None:
         """End the watch and forget what is queued. Idempotent."""

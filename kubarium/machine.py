@@ -23,9 +23,9 @@ from kubarium.core.layout import Layout
 from kubarium.core.spec import ClusterSpec, SpecError, checked
 from kubarium.errors import KubariumError
 from kubarium.pki import Pki, ensure_certificates
-from kubarium.supervisor.__main__ import load_and_start
 from kubarium.supervisor.daemon import Daemon
 from kubarium.supervisor.fuse import lay_fuse
+from kubarium.supervisor.loading import load_and_start
 from kubarium.supervisor.machines import kill_cgroup
 from kubarium.supervisor.operations import Operations
 

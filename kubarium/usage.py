@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-import psutil
-
 
 @dataclass(frozen=True, slots=True)
 class Usage:
@@ -18,6 +16,8 @@ class Usage:
 
 def usage(pids: Iterable[int]) -> dict[int, Usage]:
     """Measure processes; one that is gone, or another user's, is left out."""
+    import psutil
+
     found: dict[int, Usage] = {}
     for pid in pids:
         try:

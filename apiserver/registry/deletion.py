@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import replace
 from typing import Final
+
+from msgspec.structs import replace
 
 from apiserver import objects
 from apiserver.core import answers, deletion
@@ -15,7 +16,7 @@ from apiserver.registry.modify import Gone, Modifier, Place, Put, Same, Step
 from apiserver.registry.parts import Parts
 from apiserver.registry.preparing import Preparing
 from apiserver.registry.reads import Reads
-from apiserver.request import ListOptions, ListReply, ObjectReply, Request
+from apiserver.request import Item, ListOptions, ListReply, ObjectReply, Request
 from machinery.model.errors import NotFound
 
 AT_ONCE: Final = 16  # deletes of a deletecollection that are on their way
@@ -101,6 +102,6 @@ def _everything(request: Request) -> Request:
     return replace(request, verb="list", selection=chosen)
 
 
-def _place(item: ObjectReply) -> str:
+def _place(item: Item) -> str:
     meta = objects.decode(item.json)["metadata"]
     return f"{meta['namespace']}/{meta['name']}" if meta.get("namespace") else str(meta["name"])

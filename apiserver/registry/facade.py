@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable, Sequence
+from typing import TypeVar
 
 from apiserver import objects
 from apiserver.core import answers
@@ -22,6 +22,7 @@ from apiserver.request import ListReply, ObjectReply, Request, WatchReply
 from machinery.model.errors import ApiError, Unavailable
 from machinery.process.metrics import Metrics
 
+_R = TypeVar("_R")
 Handler = Callable[[Request], Awaitable[ObjectReply]]
 
 
@@ -89,13 +90,11 @@ class Registry:
 
     async def list(self, request: Request) -> ListReply:
         """Read a collection."""
-        async with self._measured(request):
-            return await self._reads.list(self._kind(request), request)
+        return await self._measured(request, self._in_kind(request, self._reads.list))
 
     async def watch(self, request: Request) -> WatchReply:
         """Follow a collection; returns when the watch is established."""
-        async with self._measured(request):
-            return await self._reads.watch(self._kind(request), request)
+        return await self._measured(request, self._in_kind(request, self._reads.watch))
 
     async def create(self, request: Request) -> ObjectReply:
         """Store a new object, or create a subresource."""
@@ -115,8 +114,7 @@ class Registry:
 
     async def delete_collection(self, request: Request) -> ListReply:
         """Delete all selected objects; answers with them as they were."""
-        async with self._measured(request):
-            return await self._deletes.delete_collection(self._kind(request), request)
+        return await self._measured(request, self._in_kind(request, self._deletes.delete_collection))
 
     def snapshot(self, group: str, resource: str) -> Sequence[Json]:
         """Give all objects of a resource from the cache, decoded; no I/O, maybe a moment old (for authorizers).
@@ -136,14 +134,15 @@ class Registry:
     async def _one(
         self, request: Request, serve: Callable[[Kind, Request], Awaitable[ObjectReply]]
     ) -> ObjectReply:
-        async with self._measured(request):
-            place = (request.group, request.resource, request.subresource, request.verb)
-            if handler := self._handlers.get(place):
-                return await handler(request)
-            kind = self._kind(request)
-            if request.subresource:
-                return await self._subresources.serve(kind, request)
-            return await serve(kind, request)
+        place = (request.group, request.resource, request.subresource, request.verb)
+        if handler := self._handlers.get(place):
+            return await self._measured(request, handler(request))
+        if request.subresource:
+            serve = self._subresources.serve
+        return await self._measured(request, self._in_kind(request, serve))
+
+    async def _in_kind(self, request: Request, serve: Callable[[Kind, Request], Awaitable[_R]]) -> _R:
+        return await serve(self._kind(request), request)
 
     def _kind(self, request: Request) -> Kind:
         kind = KINDS.get((request.group, request.resource))
@@ -159,13 +158,12 @@ class Registry:
             return answers.not_allowed(request.group, request.resource)
         return answers.no_such_resource(request.group, request.resource)
 
-    @asynccontextmanager
-    async def _measured(self, request: Request) -> AsyncIterator[None]:
+    async def _measured(self, request: Request, serving: Awaitable[_R]) -> _R:
         """Count the request and measure it."""
         loop = asyncio.get_running_loop()
         begun, code = loop.time(), "200"
         try:
-            yield
+            return await serving
         except ApiError as error:
             code = str(error.code)
             raise

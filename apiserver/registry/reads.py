@@ -14,9 +14,10 @@ from apiserver.core.kinds import Kind
 from apiserver.core.values import Json
 from apiserver.objects import CachedObject
 from apiserver.registry.parts import Parts
-from apiserver.request import ListReply, ObjectReply, Request
+from apiserver.request import ListReply, ObjectReply, Request, SharedItems
 from apiserver.storage.interface import Stored
 from apiserver.watch_cache import WatchCache
+from apiserver.watch_cache_feed import Behind
 from apiserver.watch_cache_selection import Selected, select
 from apiserver.watch_cache_watcher import Watcher
 from machinery.model.errors import BadRequest, Expired
@@ -39,12 +40,16 @@ class Reads:
         """
         revision = listing.parse_revision(request.resource_version)
         place = f"{request.namespace}/{request.name}" if kind.namespaced else request.name
-        if revision is not None:
-            found = (await self._cache(kind, revision)).get(place)
-            if found is None:
-                raise answers.not_found(kind, request.name)
-            return _reply(found)
-        return await self._get_live(kind, request, place)
+        if revision is None and self._parts.feed.problem:
+            return await self._get_live(kind, request, place)
+        try:
+            cache = await self._cache(kind, revision)
+        except Behind:
+            return await self._get_live(kind, request, place)
+        found = cache.get(place)
+        if found is None:
+            raise answers.not_found(kind, request.name)
+        return _reply(found)
 
     async def current(self, kind: Kind, request: Request) -> Json:
         """Give one object, decoded, as it is now; the caller owns it.
@@ -181,7 +186,8 @@ def _first_page(cache: WatchCache, selected: Selected, limit: int) -> ListReply:
 def _list(
     kind: Kind, found: Sequence[CachedObject], revision: int, more: str = "", remaining: int | None = None
 ) -> ListReply:
-    return ListReply(kind.api_version, kind.kind, [_reply(obj) for obj in found], revision, more, remaining)
+    items = found if isinstance(found, SharedItems) else SharedItems(found)
+    return ListReply(kind.api_version, kind.kind, items, revision, more, remaining)
 
 
 def _reply(obj: CachedObject) -> ObjectReply:

@@ -77,7 +77,7 @@ class Connection(web.RequestHandler):
         self._inbox = b""
         super().connection_lost(exc)
 
-    async def shutdown(self, timeout: float | None = 15.0) -> None:  # noqa: ASYNC109 - aiohttp's signature
+    async def shutdown(self, timeout: float | None = 15.0) -> None:
         """Finish the request that is being served, then close."""
         if self._serving is not None:
             await asyncio.wait({self._serving}, timeout=timeout)

@@ -191,5 +191,5 @@ def _receive_causes(request: Asked) -> None:
 
 
 def _audit_id() -> str:
-    digits = f"{random.getrandbits(128):032x}"  # noqa: S311 - a name, not a secret
+    digits = f"{random.getrandbits(128):032x}"
     return f"{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-8{digits[17:20]}-{digits[20:]}"

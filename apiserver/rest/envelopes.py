@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Any, Final
 
 import msgspec
@@ -11,6 +10,7 @@ from apiserver.request import ListReply, SharedEvent
 from machinery.client.api import EventType
 from machinery.model.errors import ApiError
 
+LIST_TAIL: Final = b"]}"
 _PARTIAL: Final = b'{"kind":"PartialObjectMetadata","apiVersion":"meta.k8s.io/v1","metadata":%b}'
 
 
@@ -20,13 +20,23 @@ class _Marked(msgspec.Struct):
 
 def list_json(reply: ListReply) -> bytes:
     """Write a list of objects."""
-    return _list(f"{reply.kind}List", reply.api_version, reply, (item.json for item in reply.items))
+    return b"".join((list_head(reply), list_items(reply), LIST_TAIL))
+
+
+def list_head(reply: ListReply) -> bytes:
+    """Write what stands before the items of a list."""
+    return _head(f"{reply.kind}List", reply.api_version, reply)
+
+
+def list_items(reply: ListReply) -> bytes:
+    """Write the items of a list."""
+    return reply.items.frame("rest", lambda items: b",".join([item.json for item in items]))
 
 
 def metadata_list_json(reply: ListReply) -> bytes:
     """Write a list of what objects have in common."""
-    items = (metadata_json(item.json) for item in reply.items)
-    return _list("PartialObjectMetadataList", "meta.k8s.io/v1", reply, items)
+    items = b",".join([metadata_json(item.json) for item in reply.items])
+    return b"".join((_head("PartialObjectMetadataList", "meta.k8s.io/v1", reply), items, LIST_TAIL))
 
 
 def metadata_json(obj: bytes) -> bytes:
@@ -65,10 +75,9 @@ def error_frame(error: ApiError) -> bytes:
     return frame("ERROR", msgspec.json.encode(error.to_status()))
 
 
-def _list(kind: str, api_version: str, reply: ListReply, items: Iterable[bytes]) -> bytes:
-    head = b'{"kind":"%b","apiVersion":"%b","metadata":%b,"items":[' % (
+def _head(kind: str, api_version: str, reply: ListReply) -> bytes:
+    return b'{"kind":"%b","apiVersion":"%b","metadata":%b,"items":[' % (
         kind.encode(),
         api_version.encode(),
         msgspec.json.encode(list_meta(reply)),
     )
-    return b"".join((head, b",".join(items), b"]}"))

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 JSON: Final = "application/json"
 _COMPRESSED_FROM: Final = 128 * 1024  # bytes, as in Kubernetes
-_ASIDE_FROM: Final = 1024 * 1024  # bytes: compressing these takes longer than the loop can be kept waiting
+ASIDE_FROM: Final = 1024 * 1024  # bytes: compressing these takes longer than the loop can be kept waiting
 _GZIP: Final = 16 + zlib.MAX_WBITS
 
 
@@ -47,21 +47,23 @@ async def reply(
     content_type: str = JSON,
     warnings: Sequence[str] = (),
     headers: Mapping[str, str] | None = None,
+    encoding: str = "",
 ) -> Reply:
-    """Give a response; large ones are compressed for those who accept it."""
+    """Give a response; large ones are compressed for those who accept it, unless they have an encoding already."""
     fields = [("Content-Type", content_type), ("Cache-Control", "no-cache, private")]
     fields += [("Warning", f"299 - {_quoted(warning)}") for warning in warnings]
     if headers:
         fields += headers.items()
-    if compresses(request, body):
-        body = await _compressed(body)
-        fields += (("Content-Encoding", "gzip"), ("Vary", "Accept-Encoding"))
+    if not encoding and compresses(request, len(body)):
+        body, encoding = await _compressed(body), "gzip"
+    if encoding:
+        fields += (("Content-Encoding", encoding), ("Vary", "Accept-Encoding"))
     return Reply(status, body, fields)
 
 
-def compresses(request: Asked, body: bytes) -> bool:
+def compresses(request: Asked, size_bytes: int) -> bool:
     """Tell whether a body is large enough to be compressed, and the caller takes that."""
-    return len(body) > _COMPRESSED_FROM and "gzip" in request.headers.get("Accept-Encoding", "")
+    return size_bytes > _COMPRESSED_FROM and "gzip" in request.headers.get("Accept-Encoding", "")
 
 
 async def error_reply(request: Asked, error: ApiError) -> Reply:
@@ -97,7 +99,7 @@ def to_yaml(body: bytes) -> bytes:
 
 
 async def _compressed(body: bytes) -> bytes:
-    if len(body) > _ASIDE_FROM:
+    if len(body) > ASIDE_FROM:
         return await asyncio.to_thread(_compress, body)
     return _compress(body)
 

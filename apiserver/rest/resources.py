@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
+
+from msgspec.structs import replace
 
 from apiserver.core.kinds import KINDS, Kind
 from apiserver.core.unstored import BY_RESOURCE, Unstored
@@ -13,6 +14,7 @@ from apiserver.rest import envelopes, query
 from apiserver.rest.asked import Asked
 from apiserver.rest.bodies import object_json, patch_json, read_body
 from apiserver.rest.custom_resources import lists_definitions, no_definitions
+from apiserver.rest.lists import list_reply
 from apiserver.rest.negotiation import OBJECTS, Form, negotiate
 from apiserver.rest.paths import Target
 from apiserver.rest.pod_exec import PodExec
@@ -137,6 +139,8 @@ class Resources:
                 body = self._tables.of_list(found.group, answer, request.query)
             case Form.METADATA:
                 body = envelopes.metadata_list_json(answer)
+            case Form.JSON if "pretty" not in request.query:
+                return await list_reply(request, answer)
             case _:
                 body = envelopes.list_json(answer)
         return await _written(request, form, body)

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from aiohttp import web
 
 _MOST: Final = 20_000  # streams at once: every kubelet of a large cluster watches a few kinds
-_STALLED_S: Final = 60.0  # wall seconds after which a caller who takes nothing is given up
+STALLED_S: Final = 60.0  # wall seconds after which a caller who takes nothing is given up
 _LINGER_S: Final = 2.0  # wall seconds that streams have to end in
 
 
@@ -90,7 +90,7 @@ async def send(response: web.StreamResponse, data: bytes) -> None:
     if not data:
         return
     try:
-        async with asyncio.timeout(_STALLED_S):
+        async with asyncio.timeout(STALLED_S):
             await response.write(data)
     except TimeoutError as error:
         raise ConnectionError("the caller takes nothing") from error

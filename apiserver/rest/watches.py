@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING
+import asyncio
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, cast
 
 from apiserver.request import Request, SharedEvent, WatchReply
 from apiserver.rest import envelopes
 from apiserver.rest.negotiation import STREAMS, Form, negotiate
 from apiserver.rest.services import RestServices
-from apiserver.rest.streams import Streams, begin, send
+from apiserver.rest.streams import STALLED_S, Streams, begin, send
 from apiserver.rest.tables import Tables
 from machinery.model.errors import ApiError
 
 if TYPE_CHECKING:
     from aiohttp import web
 
-Frame = Callable[[SharedEvent], bytes]
+    from apiserver.rest.connection import Connection
+
+Frame = Callable[[SharedEvent], bytes]  # gives a chunk of the response
 
 
 class Watches:
@@ -43,7 +46,7 @@ class Watches:
                     response.headers["Cache-Control"] = "no-cache, private"
                     response.enable_chunked_encoding()
                     await begin(request, response)
-                    await _pump(response, watch, frame)
+                    await _pump(request, response, watch, frame)
                     return response
                 finally:
                     self._open.set(self._open.value() - 1)
@@ -53,16 +56,57 @@ class Watches:
     def _framing(self, request: web.BaseRequest, asked: Request) -> Frame:
         match negotiate(request.headers.get("Accept", ""), STREAMS):
             case Form.TABLE:
-                return self._tables.framing(asked.group, request.query)
+                framed = self._tables.framing(asked.group, request.query)
+                return lambda event: _chunk(framed(event))
             case Form.METADATA:
-                return lambda event: event.frame("rest-metadata", envelopes.metadata_frame)
+                return lambda event: event.frame("rest-metadata", _metadata_chunk)
             case _:
-                return lambda event: event.frame("rest", envelopes.event_frame)
+                return lambda event: event.frame("rest", _event_chunk)
 
 
-async def _pump(response: web.StreamResponse, watch: WatchReply, frame: Frame) -> None:
+class _ChunkSink:
+    """Writes chunks to the connection itself: each is made once, whoever gets it, and aiohttp would copy it."""
+
+    def __init__(self, connection: Connection, frame: Frame) -> None:
+        self._connection = connection
+        self._frame = frame
+
+    def write(self, batch: Sequence[SharedEvent]) -> bool:
+        connection = self._connection
+        if connection.transport is None:
+            return False
+        if len(batch) == 1:
+            connection.transport.write(self._frame(batch[0]))
+        elif batch:
+            connection.transport.write(b"".join(map(self._frame, batch)))
+        return not connection.writing_paused
+
+    async def drained(self) -> None:
+        if self._connection.transport is not None and not self._connection.writing_paused:
+            return
+        try:
+            async with asyncio.timeout(STALLED_S):
+                await self._connection.drained()
+        except TimeoutError:
+            raise ConnectionError("the caller takes nothing") from None
+
+
+def _chunk(data: bytes) -> bytes:
+    return b"%x\r\n%b\r\n" % (len(data), data)
+
+
+def _event_chunk(event: SharedEvent) -> bytes:
+    return _chunk(envelopes.event_frame(event))
+
+
+def _metadata_chunk(event: SharedEvent) -> bytes:
+    return _chunk(envelopes.metadata_frame(event))
+
+
+async def _pump(
+    request: web.BaseRequest, response: web.StreamResponse, watch: WatchReply, frame: Frame
+) -> None:
     try:
-        async for batch in watch:
-            await send(response, b"".join(map(frame, batch)))
+        await watch.deliver(_ChunkSink(cast("Connection", request.protocol), frame))
     except ApiError as error:
         await send(response, envelopes.error_frame(error))

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final
 
-from apiserver.request import ListReply, ObjectReply, SharedEvent
+from apiserver.request import ListReply, ObjectReply, SharedEvent, SharedItems
 from machinery.client.api import EventType
 
 DOOR: Final = "grpc"
@@ -28,10 +28,13 @@ def batch(events: Iterable[SharedEvent]) -> bytes:
 
 def object_list(reply: ListReply) -> bytes:
     """Write an ObjectList."""
-    parts = [_number(1, reply.revision)]
-    parts += [_message(2, written_object(item.uid, item.revision, item.json)) for item in reply.items]
+    parts = [_number(1, reply.revision), reply.items.frame(DOOR, _items)]
     parts += [_bytes(3, reply.continue_.encode()), _number(4, reply.remaining or 0)]
     return b"".join(parts)
+
+
+def _items(items: SharedItems) -> bytes:
+    return b"".join([_message(2, written_object(item.uid, item.revision, item.json)) for item in items])
 
 
 def object_reply(reply: ObjectReply) -> bytes:

@@ -16,13 +16,14 @@ from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol, TypeAlias
 
+import msgspec
+
 from machinery.model.errors import TooLarge
 
 LARGEST: Final = 1_500_000  # bytes of key and value; etcd's own limit is 1.5 MiB for a request
 
 
-@dataclass(frozen=True, slots=True)
-class Stored:
+class Stored(msgspec.Struct, frozen=True, gc=False):
     """A key's value, and the revision of the write that put it there."""
 
     key: str
@@ -57,8 +58,7 @@ class Differs:
 Outcome: TypeAlias = Written | Differs
 
 
-@dataclass(frozen=True, slots=True)
-class StorageEvent:
+class StorageEvent(msgspec.Struct, frozen=True, gc=False):
     """One write, as a watch tells it."""
 
     key: str

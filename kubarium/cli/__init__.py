@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
-from importlib.metadata import version
 
 from kubarium.cli import commands
 from kubarium.errors import KubariumError
@@ -28,10 +27,20 @@ def main(argv: Sequence[str] | None = None) -> int:
     return code
 
 
+class _Version(argparse.Action):
+    """Look the version up when it is asked for."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
+        from importlib.metadata import version
+
+        print(f"kubarium {version('kubarium')}")
+        parser.exit()
+
+
 def parser() -> argparse.ArgumentParser:
     """Describe the command line."""
     top = argparse.ArgumentParser(prog="kubarium", description=_DESCRIPTION)
-    top.add_argument("--version", action="version", version=f"kubarium {version('kubarium')}")
+    top.add_argument("--version", action=_Version, nargs=0, help="show the version and exit")
     subs = top.add_subparsers(metavar="COMMAND", required=True)
     _up(_command(subs, "up", commands.up, "start a cluster and wait until its nodes are Ready"))
     down = _command(subs, "down", commands.down, "stop a cluster and remove all that it made")

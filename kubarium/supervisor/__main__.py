@@ -17,19 +17,17 @@ from pathlib import Path
 import msgspec
 
 from kubarium import network
-from kubarium.core.components import Component, components, local_places
+from kubarium.core.components import components, local_places
 from kubarium.core.layout import Layout
 from kubarium.core.spec import ClusterSpec, checked
 from kubarium.errors import KubariumError
 from kubarium.pki import Pki, ensure_certificates
-from kubarium.supervisor.child import import_shared, preload
 from kubarium.supervisor.daemon import Daemon
+from kubarium.supervisor.loading import import_shared, load_and_start
 from kubarium.supervisor.operations import Operations
 from kubarium.supervisor.protocol import call
 
 _POLL_S = 0.02
-# Who is forked first: what the nodes' readiness waits for, then what the first pod needs.
-_ORDER = ("apiserver", "kubelet", "dockershim", "hollow", "controllers", "proxy", "scheduler")
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -108,18 +106,6 @@ def start(daemon: Daemon, spec: ClusterSpec, layout: Layout) -> None:
         network.ensure_backbone(places.addresses)
         network.ensure_nodes(places.addresses, spec.nodes)
     load_and_start(daemon, everything)
-
-
-def load_and_start(daemon: Daemon, parts: list[Component]) -> None:
-    """Import the programs one after the other, and start what can be started after each."""
-    programs = {part.program for part in parts if not part.external}
-    for program in (name for name in _ORDER if name in programs):
-        preload(program)
-        daemon.processes.loaded.add(program)
-        daemon.processes.start_due()
-        daemon.step(0)
-        if daemon.stopping:
-            return
 
 
 if __name__ == "__main__":

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import ctypes
-import gc
 import importlib
 import os
 import signal
 import sys
 import traceback
-from collections.abc import Callable
 from pathlib import Path
 
 from kubarium.core.components import Component
@@ -17,33 +15,6 @@ from kubarium.core.network import node_namespace
 from kubarium.network import enter
 
 _PR_SET_NAME = 15  # prctl.h
-# In the order in which components need them: what is imported before a fork is shared by all later forks.
-SHARED_MODULES = (
-    "machinery",  # before gRPC: it says how gRPC is to be imported
-    "grpc.aio",
-    "aiohttp.web",
-    "uvloop",
-    "msgspec",
-    "machinery.process.run",
-    "machinery.client.grpc_transport",
-)
-
-
-def import_shared(until: Callable[[], bool] = lambda: False) -> None:
-    """Import what all components share, or so much of it as there is time for."""
-    for module in SHARED_MODULES:
-        if until():
-            return
-        importlib.import_module(module)
-
-
-def preload(program: str) -> None:
-    """Import what a program needs, once, before it is forked."""
-    import_shared()
-    importlib.import_module(f"{program}.app")
-    importlib.import_module(f"{program}.__main__")
-    gc.collect()
-    gc.freeze()
 
 
 def launch(component: Component, *, cluster: str, log: Path, inherited: list[int]) -> int:

@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 
 from kubarium import network
-from kubarium.core.components import Component, Places, node_parts
+from kubarium.core.components import Places, node_parts
 from kubarium.core.layout import Layout
 from kubarium.core.spec import ClusterSpec, SpecError
 from kubarium.core.supervision import Phase, Supervised

@@ -1,0 +1,31 @@
+"""Lists as JSON: around items that are joined, and compressed, once for all who ask until the collection changes."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Final
+
+from apiserver.request import ListReply
+from apiserver.rest import envelopes, gzip_parts
+from apiserver.rest.asked import Asked
+from apiserver.rest.replies import ASIDE_FROM, Reply, compresses, reply
+
+_FORM: Final = "rest-gzip"
+
+
+async def list_reply(request: Asked, answer: ListReply) -> Reply:
+    """Answer with a list."""
+    items = envelopes.list_items(answer)
+    if not compresses(request, len(items)):
+        return await reply(request, b"".join((envelopes.list_head(answer), items, envelopes.LIST_TAIL)))
+    part = answer.items.kept(_FORM) or await _compressed(items)
+    if answer.items.repeats(_FORM):
+        answer.items.keep(_FORM, part, len(part.deflated))
+    body = gzip_parts.join(envelopes.list_head(answer), part, envelopes.LIST_TAIL)
+    return await reply(request, body, encoding="gzip")
+
+
+async def _compressed(items: bytes) -> gzip_parts.Part:
+    if len(items) > ASIDE_FROM:
+        return await asyncio.to_thread(gzip_parts.part, items)
+    return gzip_parts.part(items)
