@@ -26,7 +26,9 @@ class Watcher:
         self.bookmarks = bookmarks
         self._initial = initial
         self._queue: list[SharedEvent] = []
-        self._sink: Sink | None = None  # takes events as they come; None while somebody iterates, or it is full
+        self._sink: Sink | None = (
+            None  # takes events as they come; None while somebody iterates, or it is full
+        )
         self._flush_is_due = False
         self._wake = asyncio.Event()
         self._ended = False

@@ -226,6 +226,10 @@ class Cluster:
     def _call(self, op: str, *, timeout_s: float = 60.0, **arguments: Any) -> Any:
         try:
             return call(self.layout.control, op, timeout_s=timeout_s, **arguments)
+        except TimeoutError as error:
+            raise KubariumError(
+                f'the supervisor of cluster "{self.name}" does not answer; its log is {self.layout.log("supervisor")}'
+            ) from error
         except (FileNotFoundError, ConnectionError) as error:
             known = ", ".join(homes.cluster_names(self._home)) or "none"
             raise KubariumError(

@@ -34,7 +34,9 @@ from machinery.pb import cri_pb2 as cri
 
 _PERIOD_S: Final = 1.0  # cluster seconds between two looks, but not more often than the wall allows:
 _LEAST_WALL_S: Final = 0.25
-_LEAST_STREAMING_WALL_S: Final = 1.0  # where events tell what matters
+_LEAST_STREAMING_WALL_S: Final = (
+    3.0  # where events tell what matters; a stream that ends is a reason to look at once
+)
 _RETRY: Final = Backoff(initial_s=0.1, cap_s=1.0)  # wall seconds
 
 ReadMessage: TypeAlias = Callable[[Any], str]  # a CRI ContainerStatus → the termination message

@@ -40,7 +40,9 @@ def join(head: bytes, middle: Part, tail: bytes) -> bytes:
     crc = zlib.crc32(tail, crc)
     size = len(head) + middle.size + len(tail)
     ending = crc.to_bytes(4, "little") + (size % _SIZE).to_bytes(4, "little")
-    return b"".join((_HEADER, _deflated(head, zlib.Z_SYNC_FLUSH), middle.deflated, _deflated(tail, zlib.Z_FINISH), ending))
+    return b"".join(
+        (_HEADER, _deflated(head, zlib.Z_SYNC_FLUSH), middle.deflated, _deflated(tail, zlib.Z_FINISH), ending)
+    )
 
 
 def _deflated(content: bytes, flush: int) -> bytes:

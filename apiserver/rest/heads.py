@@ -99,7 +99,7 @@ def _fields(block: bytes) -> Fields:
 
 
 def _check(headers: CIMultiDict[str]) -> None:
-    names = [name.lower() for name in headers]
+    names = [name.lower() for name, _ in headers.items()]  # iterating over the keys gives each once
     repeated = any(names.count(name) > 1 for name in _ONCE)
     stays = headers.get("Connection", "keep-alive").lower() == "keep-alive"
     if repeated or not stays or len(names) > _MOST_FIELDS or "host" not in names or _NOT_PLAIN & set(names):

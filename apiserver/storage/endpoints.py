@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import ssl
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
 import grpc
 import grpc.aio
 
+from apiserver.storage.channel import Channel
 from machinery.model.errors import (
     ApiError,
     BadRequest,
@@ -40,8 +43,16 @@ class EtcdTls:
     cert_file: str
     key_file: str
 
-    def credentials(self) -> grpc.ChannelCredentials:
+    def ssl_context(self) -> ssl.SSLContext:
         """Read the files."""
+        context = ssl.create_default_context(cafile=self.ca_file)
+        context.minimum_version = ssl.TLSVersion.TLSv1_2
+        context.load_cert_chain(self.cert_file, self.key_file)
+        context.set_alpn_protocols(["h2"])
+        return context
+
+    def credentials(self) -> grpc.ChannelCredentials:
+        """Read the files for gRPC."""
         ca, key, cert = (Path(path).read_bytes() for path in (self.ca_file, self.key_file, self.cert_file))
         return grpc.ssl_channel_credentials(ca, key, cert)
 
@@ -76,8 +87,8 @@ class Endpoints:
         interceptors: Sequence[grpc.aio.ClientInterceptor] = (),
         seam: Seam = lambda channel: channel,
     ) -> None:
-        credentials = tls.credentials() if tls else None
-        self._members = [_connect(_address(url), credentials, interceptors, seam) for url in servers]
+        connect = partial(_through_grpc, tls, interceptors) if interceptors else partial(_connect, tls)
+        self._members = [Member(_address(url), seam(connect(_address(url)))) for url in servers]
         self._current = 0
         self._attempt_timeout_s = attempt_timeout_s  # wall seconds for one member
 
@@ -148,18 +159,18 @@ _ERRORS: Final[dict[grpc.StatusCode, type[ApiError]]] = {
 }
 
 
-def _connect(
-    address: str,
-    credentials: grpc.ChannelCredentials | None,
-    interceptors: Sequence[grpc.aio.ClientInterceptor],
-    seam: Seam,
-) -> Member:
+def _connect(tls: EtcdTls | None, address: str) -> Any:
+    return Channel(address, tls.ssl_context() if tls else None)
+
+
+def _through_grpc(
+    tls: EtcdTls | None, interceptors: Sequence[grpc.aio.ClientInterceptor], address: str
+) -> grpc.aio.Channel:
+    """Use gRPC's own channel, where somebody wants to be between."""
     options: Any = _OPTIONS
-    if credentials is None:
-        channel = grpc.aio.insecure_channel(address, options, interceptors=list(interceptors))
-    else:
-        channel = grpc.aio.secure_channel(address, credentials, options, interceptors=list(interceptors))
-    return Member(address, seam(channel))
+    if tls is None:
+        return grpc.aio.insecure_channel(address, options, interceptors=list(interceptors))
+    return grpc.aio.secure_channel(address, tls.credentials(), options, interceptors=list(interceptors))
 
 
 def _address(url: str) -> str:

@@ -52,8 +52,9 @@ def down(options: argparse.Namespace) -> int:
     """Stop one cluster, or all."""
     names = homes.cluster_names() if options.all else [options.name]
     for name in names:
-        done = Cluster(name).down(progress=_say)
-        print(f'Cluster "{name}" is gone.' if done else f'There is no cluster "{name}".')
+        if not Cluster(name).down(progress=_say):
+            raise KubariumError(f'there is no cluster "{name}": `kubarium ls` lists those that are')
+        print(f'Cluster "{name}" is gone.')
     return 0
 
 

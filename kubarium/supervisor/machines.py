@@ -40,7 +40,8 @@ def _roots(path: str) -> list[Path]:
 
 
 def _pids(path: str) -> set[int]:
-    files = [file for root in _roots(path) for file in root.rglob("cgroup.procs")]
+    walked = (os.walk(root) for root in _roots(path))  # it passes over what goes away in between
+    files = [Path(folder, "cgroup.procs") for tree in walked for folder, _, _ in tree]
     return {int(line) for file in files for line in _lines(file)} - {os.getpid()}
 
 

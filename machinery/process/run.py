@@ -35,7 +35,7 @@ from machinery.process.metrics import Metrics
 C = TypeVar("C", bound=ComponentConfig)
 
 DRAIN_LIMIT_S: Final = 10.0  # wall seconds
-_LOOK_S: Final = 0.25  # wall seconds between two looks at the loop's punctuality
+_LOOK_S: Final = 0.5  # wall seconds between two looks at the loop's punctuality
 _LATE_S: Final = 0.02
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from apiserver.request import ListReply, ObjectReply, SharedEvent
+from apiserver.request import ListReply, ObjectReply, SharedEvent, SharedItems
 from apiserver.services import frames
 from machinery.client.api import EventType
 from machinery.pb import resources_pb2 as pb
@@ -28,7 +28,9 @@ def test_an_object_is_written_as_the_library_writes_it(reply: ObjectReply) -> No
 @given(items=st.lists(_REPLIES, max_size=4), revision=st.integers(0, 2**63 - 1), more=st.text(max_size=20))
 def test_a_list_is_read_as_it_was_meant(items: list[ObjectReply], revision: int, more: str) -> None:
     """Every item, the revision, the token and the rest."""
-    read = pb.ObjectList.FromString(frames.object_list(ListReply("v1", "Pod", SharedItems(items), revision, more, 3)))
+    read = pb.ObjectList.FromString(
+        frames.object_list(ListReply("v1", "Pod", SharedItems(items), revision, more, 3))
+    )
     wanted = pb.ObjectList(
         revision=revision, items=map(_object, items), remaining_item_count=3, **{"continue": more}
     )

@@ -5,12 +5,15 @@ from __future__ import annotations
 from kubarium.core.addresses import Addresses
 from kubarium.core.network import (
     backbone_namespace,
+    batches,
     host_link,
+    namespace_of,
     node_namespace,
     plan_backbone,
     plan_no_backbone,
     plan_no_node,
     plan_node,
+    plan_nodes,
 )
 from kubarium.core.spec import MAX_SLOTS, ClusterSpec
 
@@ -37,7 +40,7 @@ def test_every_namespace_that_is_made_is_taken_away():
     made = [
         command[2]
         for command in plan_backbone(ADDRESSES) + plan_node(ADDRESSES, NODE)
-        if command[0] == "netns"
+        if command[:2] == ["netns", "add"]
     ]
     gone = [
         command[2]
@@ -50,3 +53,24 @@ def test_every_namespace_that_is_made_is_taken_away():
 def test_interface_names_fit():
     """The kernel's limit on interface names holds in the last slot too."""
     assert len(host_link(MAX_SLOTS - 1)) <= LONGEST_INTERFACE_NAME
+
+
+def test_three_nodes_need_five_calls():
+    """Commands of one namespace stand together: the machine's, the backbone's, then each node's."""
+    three = Addresses(ClusterSpec(name="c").with_node().with_node().with_node())
+    grouped = batches(plan_nodes(three, three.spec.nodes))
+    spaces = [space for space, _ in grouped]
+    assert spaces == ["", "kubarium-c", "kubarium-c-node-1", "kubarium-c-node-2", "kubarium-c-node-3"]
+    assert all(command[0] != "-n" for _, commands in grouped for command in commands)
+
+
+def test_ordering_by_namespace_loses_nothing():
+    """The plan of several nodes has what the plans of each have, in the same order within a namespace."""
+    two = Addresses(ClusterSpec(name="c").with_node().with_node())
+    plan = plan_nodes(two, two.spec.nodes)
+    for node in two.spec.nodes:
+        space = node_namespace("c", node.name)
+        assert [each for each in plan if namespace_of(each) == space] == [
+            each for each in plan_node(two, node) if namespace_of(each) == space
+        ]
+    assert len(plan) == sum(len(plan_node(two, node)) for node in two.spec.nodes)

@@ -1,0 +1,320 @@
+"""A channel to one etcd server, in the shape of `grpc.aio.Channel` as far as the store needs it.
+
+It connects at the first call. A call made while the server cannot be reached fails at once (UNAVAILABLE) until the
+wait before the next attempt is over. Errors are `grpc.aio.AioRpcError`, as from gRPC's own channel.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from collections import deque
+from collections.abc import AsyncIterator, Callable, Iterable
+from typing import Any, Final, TypeAlias
+
+import grpc
+import grpc.aio
+
+from apiserver.storage.hpack import write_block
+from apiserver.storage.http2 import Http2Connection, Stream
+from machinery.client.faults import rpc_error
+from machinery.model.backoff import Backoff
+
+Metadata: TypeAlias = Iterable[tuple[str, str]]
+
+CONNECT_TIMEOUT_S: Final = 3.0  # wall seconds
+_RETRY: Final = Backoff(0.1, 0.25)  # wall seconds between two attempts to connect
+
+
+class Channel:
+    """Makes calls to one server, all on one connection."""
+
+    def __init__(self, address: str, tls: ssl.SSLContext | None) -> None:
+        self._host, _, port = address.rpartition(":")
+        self._port = int(port)
+        self._tls = tls
+        self._connection: Http2Connection | None = None
+        self._connecting: asyncio.Task[Http2Connection] | None = None  # held here, cancelled by `close`
+        self._failures = 0
+        self._retry_at = 0.0
+        self._problem = ""
+
+    def get_state(self, try_to_connect: bool = False) -> grpc.ChannelConnectivity:  # noqa: ARG002, FBT001, FBT002 - gRPC's
+        """Tell how it stands: TRANSIENT_FAILURE as long as a call would fail at once."""
+        if self._connection is not None and self._connection.is_open:
+            return grpc.ChannelConnectivity.READY
+        if self._failures and asyncio.get_running_loop().time() < self._retry_at:
+            return grpc.ChannelConnectivity.TRANSIENT_FAILURE
+        return grpc.ChannelConnectivity.IDLE
+
+    def unary_unary(self, path: str, **codecs: Any) -> UnaryMethod:
+        """Make the multicallable of a method with one request and one answer."""
+        return UnaryMethod(self, path, **codecs)
+
+    def stream_stream(self, path: str, **codecs: Any) -> StreamMethod:
+        """Make the multicallable of a method with streams both ways."""
+        return StreamMethod(self, path, **codecs)
+
+    def unary_stream(self, path: str, **_codecs: Any) -> Any:
+        """Know of a method that the store does not call."""
+        return _unused(path)
+
+    stream_unary = unary_stream
+
+    async def close(self) -> None:
+        """End the connection and what is under way."""
+        if self._connecting is not None:
+            self._connecting.cancel()
+        if self._connection is not None:
+            self._connection.close()
+
+    def headers(self, path: str, metadata: Metadata = ()) -> bytes:
+        """Write the headers of a call."""
+        host = f"{self._host}:{self._port}"
+        scheme = "https" if self._tls else "http"
+        fields = [(":method", "POST"), (":scheme", scheme), (":path", path), (":authority", host)]
+        fields += [("te", "trailers"), ("content-type", "application/grpc"), ("user-agent", "kubarium")]
+        return write_block((*fields, *metadata))
+
+    @property
+    def ready(self) -> Http2Connection | None:
+        """Give the connection if a call can begin on it at once."""
+        connection = self._connection
+        return connection if connection is not None and connection.has_room else None
+
+    async def connection(self) -> Http2Connection:
+        """Give the connection with room for a call; connect where there is none.
+
+        Raises:
+            AioRpcError: the server cannot be reached, or could not a moment ago (UNAVAILABLE).
+        """
+        connection = self._connection
+        if connection is None or not connection.is_open:
+            connection = await self._connected()
+        await connection.slot()
+        return connection
+
+    async def _connected(self) -> Http2Connection:
+        loop = asyncio.get_running_loop()
+        if self._connecting is None:
+            if self._failures and loop.time() < self._retry_at:
+                raise rpc_error(grpc.StatusCode.UNAVAILABLE, self._problem)
+            self._connecting = loop.create_task(self._connect())
+        return await asyncio.shield(self._connecting)
+
+    async def _connect(self) -> Http2Connection:
+        try:
+            self._connection = await self._opened()
+        except (OSError, TimeoutError) as error:
+            self._failures += 1
+            self._retry_at = asyncio.get_running_loop().time() + _RETRY.delay(self._failures)
+            self._problem = f"cannot connect: {error or 'no answer in time'}"
+            raise rpc_error(grpc.StatusCode.UNAVAILABLE, self._problem) from error
+        finally:
+            self._connecting = None
+        self._failures = 0
+        return self._connection
+
+    async def _opened(self) -> Http2Connection:
+        loop = asyncio.get_running_loop()
+        host = self._host.strip("[]")
+        async with asyncio.timeout(CONNECT_TIMEOUT_S):
+            transport, connection = await loop.create_connection(
+                Http2Connection, host, self._port, ssl=self._tls, server_hostname=host if self._tls else None
+            )
+            try:
+                await asyncio.shield(connection.settled)
+            except BaseException:
+                transport.abort()
+                raise
+        if not connection.is_open:
+            raise ConnectionError("the server closed the connection at once; does it speak HTTP/2?")
+        return connection
+
+
+class UnaryMethod:
+    """Calls a method with one request and one answer."""
+
+    def __init__(
+        self,
+        channel: Channel,
+        path: str,
+        *,
+        request_serializer: Callable[[Any], bytes],
+        response_deserializer: Callable[[bytes], Any],
+    ) -> None:
+        self._channel = channel
+        self._path = path
+        self._encode = request_serializer
+        self._decode = response_deserializer
+        self._headers: dict[float | None, bytes] = {}
+
+    async def __call__(self, request: Any, *, timeout: float | None = None) -> Any:
+        """Call it.
+
+        Raises:
+            AioRpcError: the server says so, or the connection broke, or the deadline passed (wall seconds).
+        """
+        loop = asyncio.get_running_loop()
+        answer: asyncio.Future[Any] = loop.create_future()
+        timer = loop.call_later(timeout, _expire, answer) if timeout is not None else None
+        try:
+            connection = await self._ready(answer)
+            if connection is None:
+                return await answer
+            return await self._exchange(connection, request, timeout, answer)
+        finally:
+            if timer is not None:
+                timer.cancel()
+            if answer.done() and not answer.cancelled():
+                answer.exception()  # seen, whether somebody waits for it or not
+
+    async def _ready(self, answer: asyncio.Future[Any]) -> Http2Connection | None:
+        """Give the connection; None where the deadline is over before there is one."""
+        connection = self._channel.ready
+        if connection is not None:
+            return connection
+        opening = asyncio.ensure_future(self._channel.connection())
+        try:
+            await asyncio.wait({opening, answer}, return_when=asyncio.FIRST_COMPLETED)
+            return opening.result() if opening.done() else None
+        finally:
+            if not opening.done():
+                opening.cancel()
+
+    async def _exchange(
+        self,
+        connection: Http2Connection,
+        request: Any,
+        timeout: float | None,
+        answer: asyncio.Future[Any],
+    ) -> Any:
+        messages: list[bytes] = []
+
+        def end(error: Exception | None) -> None:
+            if answer.done():
+                return
+            if error is None and messages:
+                answer.set_result(messages[0])
+            else:
+                answer.set_exception(
+                    error or rpc_error(grpc.StatusCode.INTERNAL, "an answer without a message")
+                )
+
+        stream = connection.begin(self._head(timeout), self._encode(request), messages.append, end)
+        try:
+            return self._decode(await answer)
+        finally:
+            connection.cancel(stream)  # nothing, where it is over
+
+    def _head(self, timeout: float | None) -> bytes:
+        head = self._headers.get(timeout)
+        if head is None:
+            limit = () if timeout is None else (("grpc-timeout", f"{max(1, round(timeout * 1000))}m"),)
+            head = self._headers[timeout] = self._channel.headers(self._path, limit)
+        return head
+
+
+class StreamMethod:
+    """Opens streams of a method."""
+
+    def __init__(
+        self,
+        channel: Channel,
+        path: str,
+        *,
+        request_serializer: Callable[[Any], bytes],
+        response_deserializer: Callable[[bytes], Any],
+    ) -> None:
+        self._channel = channel
+        self._path = path
+        self._encode = request_serializer
+        self._decode = response_deserializer
+
+    def __call__(self, *, metadata: Metadata = ()) -> StreamCall:
+        """Open one; it connects when the first message is written."""
+        return StreamCall(
+            self._channel, self._channel.headers(self._path, metadata), self._encode, self._decode
+        )
+
+
+class StreamCall:
+    """One stream, without a deadline."""
+
+    def __init__(
+        self, channel: Channel, headers: bytes, encode: Callable[[Any], bytes], decode: Callable[[bytes], Any]
+    ) -> None:
+        self._channel = channel
+        self._headers = headers
+        self._encode = encode
+        self._decode = decode
+        self._connection: Http2Connection | None = None
+        self._stream: Stream | None = None
+        self._arrived: deque[bytes] = deque()  # bounded by the window that the connection grants
+        self._wake = asyncio.Event()
+        self._is_over = False
+        self._error: Exception | None = None
+
+    async def write(self, request: Any) -> None:
+        """Send a message.
+
+        Raises:
+            AioRpcError: the server cannot be reached.
+        """
+        if self._stream is None:
+            self._connection = await self._channel.connection()
+            self._stream = self._connection.begin(self._headers, None, self._take, self._end)
+        assert self._connection is not None  # noqa: S101 - they come together
+        self._connection.send(self._stream, self._encode(request))
+
+    async def read(self) -> Any:
+        """Give the next message, `grpc.aio.EOF` after the last one.
+
+        Raises:
+            AioRpcError: the stream ended with an error.
+        """
+        while not self._arrived:
+            if self._error is not None:
+                raise self._error
+            if self._is_over:
+                return grpc.aio.EOF
+            self._wake.clear()
+            await self._wake.wait()
+        message = self._arrived.popleft()
+        if self._connection is not None and self._stream is not None:
+            self._connection.credit(self._stream, len(message) + 5)
+        return self._decode(message)
+
+    async def __aiter__(self) -> AsyncIterator[Any]:
+        """Give every message."""
+        while (message := await self.read()) is not grpc.aio.EOF:
+            yield message
+
+    def cancel(self) -> bool:
+        """End the stream; False where it has ended already."""
+        if self._is_over:
+            return False
+        self._end(None)
+        if self._connection is not None and self._stream is not None:
+            self._connection.cancel(self._stream)
+        return True
+
+    def _take(self, message: bytes) -> None:
+        self._arrived.append(message)
+        self._wake.set()
+
+    def _end(self, error: Exception | None) -> None:
+        self._is_over, self._error = True, error
+        self._wake.set()
+
+
+def _expire(answer: asyncio.Future[Any]) -> None:
+    if not answer.done():
+        answer.set_exception(rpc_error(grpc.StatusCode.DEADLINE_EXCEEDED, "no answer in time"))
+
+
+def _unused(path: str) -> Callable[..., Any]:
+    def refuse(*_arguments: Any, **_options: Any) -> Any:
+        raise rpc_error(grpc.StatusCode.UNIMPLEMENTED, f"{path} is not called through this channel")
+
+    return refuse

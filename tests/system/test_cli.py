@@ -1,0 +1,423 @@
+"""The `kubarium` command as a user types it, and what each component's own command line says."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+
+import pytest
+
+from machinery.process.config import ComponentConfig, flag
+from tests.support.kubectl import Kubectl, Outcome, eventually
+from tests.support.requirements import need
+
+pytestmark = pytest.mark.cluster
+
+PROGRAM = str(Path(sys.executable).parent / "kubarium")
+CONFIGS = {
+    "apiserver": "ApiserverConfig",
+    "scheduler": "SchedulerConfig",
+    "controllers": "ControllersConfig",
+    "kubelet": "KubeletConfig",
+    "dockershim": "DockershimConfig",
+    "hollow": "HollowConfig",
+    "proxy": "ProxyConfig",
+}
+COMMANDS = [
+    [],
+    *(
+        [name]
+        for name in [
+            "up",
+            "down",
+            "ps",
+            "logs",
+            "kill",
+            "stop",
+            "pause",
+            "resume",
+            "restart",
+            "node",
+            "kubeconfig",
+            "ls",
+        ]
+    ),
+    *(["node", action] for action in ("add", "rm", "ls")),
+]
+
+
+@dataclass(frozen=True)
+class Shell:
+    """A shell whose clusters live in a folder of their own."""
+
+    home: Path
+
+    def run(self, *arguments: str, **environment: str) -> Outcome:
+        """Type a command."""
+        done = subprocess.run(
+            [PROGRAM, *arguments],
+            env=self.environment | environment,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=100,
+            check=False,
+        )
+        return Outcome(done.returncode, done.stdout, done.stderr)
+
+    def __call__(self, *arguments: str) -> str:
+        """Type a command that has to work; give what it prints."""
+        outcome = self.run(*arguments)
+        assert (outcome.code, outcome.err) == (0, ""), outcome
+        return outcome.out
+
+    def fails(self, *arguments: str, **environment: str) -> str:
+        """Type a command that cannot be carried out: one line says why, without a traceback."""
+        outcome = self.run(*arguments, **environment)
+        assert outcome.code == 1, outcome
+        assert len(outcome.err.splitlines()) == 1, outcome.err
+        assert outcome.err.startswith("kubarium: ")
+        assert "Traceback" not in outcome.err + outcome.out
+        return outcome.err
+
+    @property
+    def environment(self) -> dict[str, str]:
+        return {**os.environ, "KUBARIUM_HOME": str(self.home)}
+
+    def states(self) -> dict[str, str]:
+        """Tell each component's state."""
+        return {row["name"]: row["state"] for row in json.loads(self("ps", "--json"))}
+
+
+@pytest.fixture(scope="module")
+def bare() -> Iterator[Shell]:
+    """No cluster, and no need of one."""
+    home = Path(tempfile.mkdtemp(prefix="kb-", dir="/tmp"))
+    yield Shell(home)
+    shutil.rmtree(home, ignore_errors=True)
+
+
+@pytest.fixture(scope="module")
+def running() -> Iterator[tuple[Shell, str]]:
+    """A running cluster of one node, and what `up` said of it."""
+    need("etcd")
+    shell = Shell(Path(tempfile.mkdtemp(prefix="kb-", dir="/tmp")))
+    try:
+        yield shell, shell("up", "--nodes", "1", "--runtime", "hollow", "--profile", "fast")
+    finally:
+        shell.run("down", "--all")
+        shutil.rmtree(shell.home, ignore_errors=True)
+
+
+@pytest.fixture(scope="module")
+def shell(running: tuple[Shell, str]) -> Shell:
+    """Where the cluster runs."""
+    return running[0]
+
+
+def test_up_says_how_to_go_on(running: tuple[Shell, str]):
+    """Where the kubeconfig is, how to look, how to end it."""
+    shell, said = running
+    assert re.search(r'Cluster "kubarium" is up after [0-9.]+ s: 1 nodes, hollow runtime, https://', said)
+    lines = [line.strip() for line in said.splitlines()]
+    kubeconfig = f"{shell.home}/kubarium/kubeconfig"
+    commands = [f"export KUBECONFIG={kubeconfig}", "kubectl get nodes", "kubarium ps", "kubarium down"]
+    assert lines[-4:] == commands
+    assert shell("kubeconfig").strip() == kubeconfig
+    assert Path(kubeconfig).stat().st_mode & 0o777 == 0o600
+
+
+def test_what_up_says_works(running: tuple[Shell, str]):
+    """The node is there for kubectl."""
+    need("kubectl")
+    kubectl = Kubectl(Path(running[0]("kubeconfig").strip()))
+    assert kubectl("get", "nodes", "-o", "name").split() == ["node/node-1"]
+
+
+def test_a_second_up_says_that_it_runs(shell: Shell):
+    """And how to go on, and leaves every process as it is."""
+    before = [(row["name"], row["pid"]) for row in json.loads(shell("ps", "--json"))]
+    said = shell("up")
+    assert 'cluster "kubarium" is already running' in said
+    assert "export KUBECONFIG=" in said
+    assert [(row["name"], row["pid"]) for row in json.loads(shell("ps", "--json"))] == before
+
+
+def test_ps_lists_what_a_user_wants_to_know(shell: Shell):
+    """One line a process, with live numbers."""
+    head, *rows = shell("ps").splitlines()
+    assert re.split(r"\s{2,}", head) == [
+        "COMPONENT",
+        "STATE",
+        "PID",
+        "UPTIME",
+        "RESTARTS",
+        "CPU",
+        "MEMORY",
+        "LAST EXIT",
+    ]
+    cells = {row.split()[0]: row.split() for row in rows}
+    expected = {"etcd", "apiserver", "scheduler", "controllers", "hollow@node-1", "kubelet@node-1"}
+    assert set(cells) >= expected
+    _, state, pid, uptime, restarts, cpu, memory, last_exit = cells["apiserver"]
+    assert (state, restarts, last_exit) == ("ready", "0", "-")
+    assert Path(f"/proc/{pid}").exists()
+    assert re.fullmatch(r"\d+[smhd]", uptime)
+    assert re.fullmatch(r"\d+\.\d+s", cpu)
+    assert re.fullmatch(r"\d+\.\d+Mi", memory)
+
+
+def test_clusters_are_listed(shell: Shell):
+    """Name, state, runtime, nodes and address."""
+    head, row = shell("ls").splitlines()
+    assert head.split() == ["CLUSTER", "STATE", "RUNTIME", "NODES", "API"]
+    assert row.split()[:3] == ["kubarium", "running", "hollow"]
+    assert row.split()[-1].startswith("https://127.0.0.1:")
+
+
+@pytest.mark.parametrize("component", ["apiserver", "kubelet@node-1"])
+def test_logs_are_printed(shell: Shell, component: str):
+    """A component's events."""
+    assert shell("logs", component).strip()
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, -signal.SIGTERM)])
+def test_logs_are_followed_until_it_is_ended(shell: Shell, number: signal.Signals, code: int):
+    """What a component says appears as it says it; Ctrl-C ends it without a word."""
+    following = subprocess.Popen(
+        [PROGRAM, "logs", "-f", "scheduler"],
+        env=shell.environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        assert following.stdout is not None
+        known = len(shell("logs", "scheduler").splitlines())
+        for _ in range(known):
+            following.stdout.readline()
+        pid = next(row["pid"] for row in json.loads(shell("ps", "--json")) if row["name"] == "scheduler")
+        shell("restart", "scheduler")
+        new = "".join(following.stdout.readline() for _ in range(3))
+        assert new.strip()
+        assert pid
+    finally:
+        following.send_signal(number)
+        _, errors = following.communicate(timeout=10)
+    assert (following.returncode, errors) == (code, "")
+
+
+def test_nodes_are_added_listed_and_removed(shell: Shell):
+    """A node declares what it is told to, and is gone when it is taken out."""
+    assert re.search(
+        r"^two is Ready after [0-9.]+ s$",
+        shell("node", "add", "two", "--cpu", "500m", "--memory", "256Mi"),
+        re.MULTILINE,
+    )
+    head, *rows = shell("node", "ls").splitlines()
+    assert head.split() == ["NODE", "ADDRESS", "CPU", "MEMORY", "PROCESSES"]
+    two = next(row for row in rows if row.startswith("two"))
+    assert re.split(r"\s{2,}", two)[2:4] == ["500m", "256Mi"]
+    assert "kubelet ready" in two
+    assert "already has a node" in shell.fails("node", "add", "two")
+    assert shell("node", "rm", "two").strip() == "two is gone"
+    assert "two" not in shell("node", "ls")
+
+
+def test_a_component_is_killed_and_brought_back(shell: Shell):
+    """It stays down until `restart`; with --restart it is back by itself."""
+    assert shell("kill", "controllers").strip() == "controllers killed"
+    assert shell.states()["controllers"] == "stopped"
+    assert "kubarium restart controllers" in shell.fails("pause", "controllers")
+    assert shell("restart", "controllers").strip() == "controllers restarted"
+    eventually(lambda: shell.states()["controllers"] == "ready", timeout_s=20)
+    before = json.loads(shell("ps", "--json"))
+    shell("kill", "--restart", "controllers")
+
+    def back() -> bool:
+        row = next(row for row in json.loads(shell("ps", "--json")) if row["name"] == "controllers")
+        old = next(row for row in before if row["name"] == "controllers")
+        return row["state"] == "ready" and row["restarts"] == old["restarts"] + 1
+
+    eventually(back, timeout_s=20, what="controllers back")
+    assert shell("stop", "scheduler").strip() == "scheduler stopped"
+    shell("restart", "scheduler")
+    eventually(lambda: shell.states()["scheduler"] == "ready", timeout_s=20)
+
+
+def test_a_component_is_paused_and_resumed(shell: Shell):
+    """Frozen, it is there and paused; then it goes on with the same pid."""
+    assert shell("pause", "scheduler").strip() == "scheduler paused"
+    assert shell.states()["scheduler"] == "paused"
+    pid = next(row["pid"] for row in json.loads(shell("ps", "--json")) if row["name"] == "scheduler")
+    assert "\nState:\tT" in Path(f"/proc/{pid}/status").read_text()
+    assert shell("resume", "scheduler").strip() == "scheduler resumed"
+    assert shell.states()["scheduler"] == "ready"
+    assert "\nState:\tT" not in Path(f"/proc/{pid}/status").read_text()
+
+
+@pytest.mark.parametrize(
+    ("command", "words"),
+    [
+        ("kill nobody", 'no component "nobody" (it has: etcd, '),
+        ("stop nobody", 'no component "nobody"'),
+        ("restart nobody", 'no component "nobody"'),
+        ("logs nobody", 'no component "nobody"'),
+        ("logs ../../etc/passwd", "no component"),
+        ("node rm nowhere", 'no node "nowhere" (it has: node-1)'),
+        ("node add Not_A_Name", "node name"),
+        ("node add --cpu lots", "--cpu: "),
+        ("node add --memory 12Q", "--memory: "),
+    ],
+)
+def test_what_is_not_there_or_makes_no_sense_is_named(shell: Shell, command: str, words: str):
+    """One line says what, and what there is instead; nothing is changed."""
+    before = shell("node", "ls")
+    assert words in shell.fails(*command.split())
+    assert shell("node", "ls") == before
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ("--name Not_A_Name", "--name: "),
+        ("--name ../outside", "--name: "),
+        ("--cpu lots", "--cpu: "),
+        ("--memory 1Zi", "--memory: "),
+        ("--time-scale 0", "--time-scale: "),
+        ("--time-scale -1", "--time-scale: "),
+        ("--time-scale nan", "--time-scale: "),
+        ("--time-scale 1e9", "--time-scale: "),
+        ("--nodes 1000", "--nodes: "),
+        ("--api-port 70000", "--api-port: "),
+    ],
+)
+def test_a_cluster_that_cannot_be_is_not_begun(bare: Shell, arguments: str, words: str):
+    """The flag is named, and no file is left."""
+    assert words in bare.fails("up", "--runtime", "hollow", *arguments.split())
+    assert [path.name for path in bare.home.iterdir() if path.name != ".lock"] == []
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        "up --nodes many",
+        "up --nodes -1",
+        "up --time-scale fast",
+        "up --runtime rkt",
+        "up --profile slow",
+        "fly",
+        "kill",
+        "",
+    ],
+)
+def test_wrong_usage_is_told_with_the_usage(bare: Shell, arguments: str):
+    """Exit code 2; the flag is named."""
+    outcome = bare.run(*arguments.split())
+    assert outcome.code == 2
+    assert outcome.err.startswith("usage: kubarium")
+    assert "Traceback" not in outcome.err
+    for word in arguments.split():
+        if word.startswith("--"):
+            assert word in outcome.err.splitlines()[-1]
+
+
+def test_a_port_that_is_taken_is_named(bare: Shell):
+    """With what it was meant for, and what to do."""
+    need("etcd")
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = str(taken.getsockname()[1])
+        said = bare.fails("up", "--runtime", "hollow", "--api-port", port)
+    assert f"port {port} on 127.0.0.1, meant for the apiserver's REST door" in said
+    assert "--api-port N" in said
+
+
+def test_without_etcd_it_says_what_to_install(bare: Shell, tmp_path: Path):
+    """Before anything is started."""
+    said = bare.fails("up", "--runtime", "hollow", PATH=str(tmp_path))
+    assert "`etcd` is not installed: apt-get install etcd-server" in said
+
+
+@pytest.mark.parametrize(
+    "command", ["ps", "down", "kubeconfig", "node ls", "kill scheduler", "logs scheduler"]
+)
+def test_a_cluster_that_is_not_there_is_named(bare: Shell, command: str):
+    """Whatever is asked of it."""
+    assert '"away"' in bare.fails(*command.split(), "--name", "away")
+
+
+def test_no_clusters_are_an_empty_list(bare: Shell):
+    """`ls` and `down --all` have nothing to do, which is no error."""
+    assert bare("ls").split() == ["CLUSTER", "STATE", "RUNTIME", "NODES", "API"]
+    assert bare("down", "--all") == ""
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
+def test_every_command_has_help(bare: Shell, command: list[str]):
+    """Each flag and argument with a word on what it means."""
+    said = bare(*command, "--help")
+    assert said.startswith(" ".join(["usage: kubarium", *command]))
+    _, *parts = re.split(r"\n(?=  \S)", said)
+    assert all(re.search(r"\S(\s{2,}|\n\s+)\S", part.strip()) for part in parts), said
+
+
+@pytest.mark.parametrize("component", CONFIGS)
+def test_components_explain_their_flags(component: str):
+    """All of them, with meaning and, where it is a measure, unit."""
+    done = _component(component, "--help")
+    assert done.code == 0
+    said = " ".join(done.out.split())
+    for field in _fields(component):
+        meaning = field.metadata["help"]
+        assert flag(field.name) in said
+        assert meaning.split(" [")[0].split("-")[0] in said.replace("- ", "-"), field.name
+        if field.name.endswith("_s"):
+            assert re.search(r"\[(wall|cluster) seconds\]", meaning), field.name
+
+
+@pytest.mark.parametrize("component", CONFIGS)
+@pytest.mark.parametrize(
+    "argument", ["--time-scale=fast", "--profile=slow", "--cert-file=/nowhere", "--no-such-flag=1"]
+)
+def test_components_refuse_a_bad_flag_by_name(component: str, argument: str):
+    """Exit code 2 before anything is opened, and one line that names the flag."""
+    needed = ["--node-name=n"] if component == "proxy" else []
+    done = _component(component, *needed, argument)
+    assert done.code == 2
+    assert argument.split("=", maxsplit=1)[0] in done.err.splitlines()[-1]
+    assert "Traceback" not in done.err
+
+
+def _component(component: str, *arguments: str) -> Outcome:
+    command = [sys.executable, "-m", component, *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
+    return Outcome(done.returncode, done.stdout, done.stderr)
+
+
+def _fields(component: str) -> list[dataclasses.Field]:
+    config: type[ComponentConfig] = getattr(import_module(f"{component}.config"), CONFIGS[component])
+    return list(dataclasses.fields(config))
+
+
+def test_down_leaves_nothing(shell: Shell):
+    """No process, no file; what was printed says so. Runs last: it ends the module's cluster."""
+    pids = [row["pid"] for row in json.loads(shell("ps", "--json")) if row["pid"]]
+    assert 'Cluster "kubarium" is gone.' in shell("down")
+    assert not [pid for pid in pids if Path(f"/proc/{pid}").exists()]
+    assert not (shell.home / "kubarium").exists()
+    assert len(shell("ls").splitlines()) == 1
+    assert '"kubarium"' in shell.fails("down")
