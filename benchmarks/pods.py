@@ -11,6 +11,7 @@ import asyncio
 import statistics
 import subprocess
 import time
+from functools import partial
 from typing import Any
 
 from benchmarks.clusters import IMAGE, cluster, run_pods, with_api
@@ -29,7 +30,7 @@ def _compare(handle: Any, count: int) -> dict[str, Any]:
     pods, raw, flat = [], [], []
     for turn in range(ROUNDS):
         names = [f"pod-{turn}-{index}" for index in range(count)]
-        pods.append(with_api(handle, lambda api, names=names: run_pods(api, names)))
+        pods.append(with_api(handle, partial(run_pods, names=names)))
         raw.append(asyncio.run(_docker_runs(count, in_sequence=2)))
         flat.append(asyncio.run(_docker_runs(2 * count)))
     ours, theirs, at_once = (statistics.median(times) for times in (pods, raw, flat))

@@ -22,6 +22,7 @@ class Starter:
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
             cwd="/",
+            start_new_session=True,  # a Ctrl-C is the handle's: it decides what becomes of this
         )
 
     def begin(self) -> None:

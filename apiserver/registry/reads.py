@@ -14,7 +14,7 @@ from apiserver.core.kinds import Kind
 from apiserver.core.values import Json
 from apiserver.objects import CachedObject
 from apiserver.registry.parts import Parts
-from apiserver.request import ListReply, ObjectReply, Request, SharedItems
+from apiserver.request import Item, ListReply, ObjectReply, Request, SharedItems
 from apiserver.storage.interface import Stored
 from apiserver.watch_cache import WatchCache
 from apiserver.watch_cache_feed import Behind
@@ -184,7 +184,7 @@ def _first_page(cache: WatchCache, selected: Selected, limit: int) -> ListReply:
 
 
 def _list(
-    kind: Kind, found: Sequence[CachedObject], revision: int, more: str = "", remaining: int | None = None
+    kind: Kind, found: Sequence[Item], revision: int, more: str = "", remaining: int | None = None
 ) -> ListReply:
     items = found if isinstance(found, SharedItems) else SharedItems(found)
     return ListReply(kind.api_version, kind.kind, items, revision, more, remaining)

@@ -13,7 +13,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Awaitable
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 
 from apiserver.authentication import NOBODY
 from apiserver.request import UserInfo
@@ -111,7 +111,7 @@ class Door:
             return await self._failed(request, InternalError(f"Internal error occurred: {error}"))
 
     async def _failed(self, request: Asked, error: ApiError) -> Reply:
-        if not isinstance(request, PlainRequest) and has_begun(request):
+        if not isinstance(request, PlainRequest) and has_begun(cast("web.BaseRequest", request)):
             raise asyncio.CancelledError from error  # break off: there is no place for a second answer
         return await error_reply(request, error)
 

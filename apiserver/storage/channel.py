@@ -100,6 +100,7 @@ class Channel:
             if self._failures and loop.time() < self._retry_at:
                 raise rpc_error(grpc.StatusCode.UNAVAILABLE, self._problem)
             self._connecting = loop.create_task(self._connect())
+            self._connecting.add_done_callback(_seen)  # maybe nobody waits any more
         return await asyncio.shield(self._connecting)
 
     async def _connect(self) -> Http2Connection:
@@ -311,6 +312,11 @@ class StreamCall:
 def _expire(answer: asyncio.Future[Any]) -> None:
     if not answer.done():
         answer.set_exception(rpc_error(grpc.StatusCode.DEADLINE_EXCEEDED, "no answer in time"))
+
+
+def _seen(connecting: asyncio.Task[Http2Connection]) -> None:
+    if not connecting.cancelled():
+        connecting.exception()
 
 
 def _unused(path: str) -> Callable[..., Any]:

@@ -176,9 +176,8 @@ class Http2Connection(asyncio.Protocol):
             while size - place >= 9:
                 first, flags, stream_id = _HEAD.unpack_from(buffer, place)
                 end = place + 9 + (first >> 8)
-                if first >> 8 > _LARGEST_FRAME:
-                    raise Undecodable("a frame is larger than was agreed on")
                 if end > size:
+                    _check_length(first >> 8)
                     break
                 self._frame(first & 0xFF, flags, stream_id & 0x7FFFFFFF, buffer[place + 9 : end])
                 place = end
@@ -203,7 +202,7 @@ class Http2Connection(asyncio.Protocol):
         elif kind == _RST_STREAM and (stream := self._streams.get(stream_id)):
             code = int.from_bytes(payload)
             text = f"the server reset the call (HTTP/2 error {code})"
-            self._end(stream, rpc_error(_RESETS.get(code, grpc.StatusCode.UNAVAILABLE), text))
+            self._end(stream, _error(_RESETS.get(code, grpc.StatusCode.UNAVAILABLE), text))
         elif kind == _GOAWAY:
             self._go_away(int.from_bytes(payload[:4]) & 0x7FFFFFFF)
 
@@ -228,7 +227,7 @@ class Http2Connection(asyncio.Protocol):
             received = received[5 + length :]
         stream.received = received
         if flags & _END_STREAM:
-            self._end(stream, rpc_error(grpc.StatusCode.UNKNOWN, "the call ended without a status"))
+            self._end(stream, _error(grpc.StatusCode.UNKNOWN, "the call ended without a status"))
 
     def _headers(self, kind: int, flags: int, stream_id: int, payload: bytes) -> None:
         if kind == _HEADERS:
@@ -251,7 +250,7 @@ class Http2Connection(asyncio.Protocol):
         if flags & _END_STREAM:
             self._end(stream, _status(fields))
         elif fields.get(":status", "200") != "200":
-            self._end(stream, rpc_error(grpc.StatusCode.UNAVAILABLE, f"HTTP status {fields[':status']}"))
+            self._end(stream, _error(grpc.StatusCode.UNAVAILABLE, f"HTTP status {fields[':status']}"))
 
     def _settings(self, payload: bytes) -> None:
         for key, value in _SETTING.iter_unpack(payload):
@@ -287,7 +286,7 @@ class Http2Connection(asyncio.Protocol):
 
     def _sendable(self, stream: Stream) -> bytes:
         """Give the frames that may be sent of a stream; what is left waits for the peer to take more."""
-        frames = []
+        frames: list[bytes] = []
         while stream.to_send:
             size = min(len(stream.to_send), self._largest_frame, self._window, stream.window)
             if size <= 0:
@@ -345,16 +344,26 @@ def _frame(kind: int, flags: int, stream_id: int, payload: bytes) -> bytes:
     return _HEAD.pack(len(payload) << 8 | kind, flags, stream_id) + payload
 
 
+def _check_length(length: int) -> None:
+    if length > _LARGEST_FRAME:
+        raise Undecodable("a frame is larger than was agreed on")
+
+
 def _status(fields: Mapping[str, str]) -> Exception | None:
     code = fields.get("grpc-status", "")
     if code == "0":
         return None
     if not code:
         status = fields.get(":status", "none")
-        return rpc_error(grpc.StatusCode.UNAVAILABLE, f"an answer that is none of gRPC, HTTP status {status}")
+        return _error(grpc.StatusCode.UNAVAILABLE, f"an answer that is none of gRPC, HTTP status {status}")
     known = _CODES.get(int(code) if code.isdigit() else -1, grpc.StatusCode.UNKNOWN)
-    return rpc_error(known, unquote(fields.get("grpc-message", "")))
+    return _error(known, unquote(fields.get("grpc-message", "")))
+
+
+def _error(code: grpc.StatusCode, text: str) -> Exception:
+    error: Exception = rpc_error(code, text)
+    return error
 
 
 def _gone(problem: str) -> Exception:
-    return rpc_error(grpc.StatusCode.UNAVAILABLE, problem)
+    return _error(grpc.StatusCode.UNAVAILABLE, problem)

@@ -34,6 +34,7 @@ Key = tuple[str, str, str]  # resource, namespace, name
 GOLDEN = Path(__file__).parents[1] / "scenarios" / "golden"
 _SEPARATORS = re.compile(r"([^A-Za-z0-9.-]+)")
 _UID = re.compile(r"\([0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\)")
+_LEADS = "leads to "
 _WRITE = os.environ.get("KUBARIUM_GOLDEN") == "write"
 
 
@@ -177,7 +178,13 @@ class Transcript:
         if (namespace := meta.get("namespace", "default")) != "default":
             place = f"{namespace}/{place}"
         about = f"{seen.kind.kind.lower()} {place}: " if seen.kind.kind != "Event" else ""
-        yield f"t=+{seen.at_s - self.begun_s:.1f}s {about}{self.name(what)}"
+        yield f"t=+{seen.at_s - self.begun_s:.1f}s {about}{_in_order(self.name(what))}"
+
+
+def _in_order(text: str) -> str:
+    """Sort the endpoints of a slice by the names that the transcript has given them."""
+    head, verb, endpoints = text.partition(_LEADS)
+    return head + verb + ", ".join(sorted(endpoints.split(", "))) if verb else text
 
 
 def _tell(seen: Seen) -> Iterator[str]:
@@ -292,7 +299,7 @@ def _slice(obj: Json) -> dict[str, str]:
         words.append(
             f"{each['targetRef']['name']} {'+'.join(states) or 'not ready'}" if "targetRef" in each else ""
         )
-    return {"endpoints": f"leads to {', '.join(sorted(words)) or 'nobody'}"}
+    return {"endpoints": f"{_LEADS}{', '.join(words) or 'nobody'}"}
 
 
 def _namespace(obj: Json) -> dict[str, str]:

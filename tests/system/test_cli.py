@@ -115,7 +115,7 @@ def running() -> Iterator[tuple[Shell, str]]:
     need("etcd")
     shell = Shell(Path(tempfile.mkdtemp(prefix="kb-", dir="/tmp")))
     try:
-        yield shell, shell("up", "--nodes", "1", "--runtime", "hollow", "--profile", "fast")
+        yield shell, shell("up", "--nodes", "1", "--runtime", "hollow")
     finally:
         shell.run("down", "--all")
         shutil.rmtree(shell.home, ignore_errors=True)
@@ -259,12 +259,12 @@ def test_a_component_is_killed_and_brought_back(shell: Shell):
 
 def test_a_component_is_paused_and_resumed(shell: Shell):
     """Frozen, it is there and paused; then it goes on with the same pid."""
-    assert shell("pause", "scheduler").strip() == "scheduler paused"
-    assert shell.states()["scheduler"] == "paused"
-    pid = next(row["pid"] for row in json.loads(shell("ps", "--json")) if row["name"] == "scheduler")
+    assert shell("pause", "hollow@node-1").strip() == "hollow@node-1 paused"
+    assert shell.states()["hollow@node-1"] == "paused"
+    pid = next(row["pid"] for row in json.loads(shell("ps", "--json")) if row["name"] == "hollow@node-1")
     assert "\nState:\tT" in Path(f"/proc/{pid}/status").read_text()
-    assert shell("resume", "scheduler").strip() == "scheduler resumed"
-    assert shell.states()["scheduler"] == "ready"
+    assert shell("resume", "hollow@node-1").strip() == "hollow@node-1 resumed"
+    assert shell.states()["hollow@node-1"] == "ready"
     assert "\nState:\tT" not in Path(f"/proc/{pid}/status").read_text()
 
 

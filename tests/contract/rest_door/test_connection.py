@@ -1,0 +1,134 @@
+"""The REST door as bytes on a connection: however they are cut, whatever follows whatever."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import ssl
+from collections.abc import AsyncIterator
+
+import pytest
+
+from tests.contract.rest_door.conftest import config_map
+from tests.support.apiserver import Served
+
+MAPS = "/api/v1/namespaces/default/configmaps"
+
+
+class Wire:
+    """A TLS connection."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.reader = reader
+        self.writer = writer
+
+    async def send(self, *pieces: bytes) -> None:
+        for piece in pieces:
+            self.writer.write(piece)
+            await self.writer.drain()
+            await asyncio.sleep(0.02)
+
+    async def answer(self) -> tuple[int, dict[str, str], bytes]:
+        """Read one response with a length."""
+        async with asyncio.timeout(10):
+            head = (await self.reader.readuntil(b"\r\n\r\n")).decode().split("\r\n")
+            headers = {name.lower(): value for name, _, value in (line.partition(": ") for line in head[1:])}
+            body = await self.reader.readexactly(int(headers.get("content-length", "0")))
+        return int(head[0].split()[1]), headers, body
+
+
+@pytest.fixture
+async def wire(served: Served) -> AsyncIterator[Wire]:
+    """A connection of the admin."""
+    context = ssl.create_default_context(cafile=str(served.pki.certificate("ca")))
+    context.load_cert_chain(served.pki.certificate("admin"), served.pki.key("admin"))
+    host, _, port = served.config.rest_listen[0].rpartition(":")
+    reader, writer = await asyncio.open_connection(host, int(port), ssl=context)
+    yield Wire(reader, writer)
+    writer.transport.abort()
+
+
+def request(method: str, path: str, *headers: str, body: bytes = b"") -> bytes:
+    lines = [f"{method} {path} HTTP/1.1", "Host: kube", *headers]
+    if body:
+        lines.append(f"Content-Length: {len(body)}")
+    return "\r\n".join((*lines, "", "")).encode() + body
+
+
+def creation(name: str, *headers: str) -> bytes:
+    return request("POST", MAPS, *headers, body=json.dumps(config_map(name, key="value")).encode())
+
+
+async def test_requests_may_follow_each_other_without_waiting(wire: Wire) -> None:
+    """Answers come in the order of the requests, plain ones and others."""
+    chunked = request("GET", f"{MAPS}/a", "Transfer-Encoding: chunked") + b"0\r\n\r\n"
+    await wire.send(
+        creation("a") + request("GET", f"{MAPS}/a") + request("GET", f"{MAPS}/x") + chunked + creation("b")
+    )
+    assert [(await wire.answer())[0] for _ in range(5)] == [201, 200, 404, 200, 201]
+
+
+async def test_a_request_may_come_in_pieces(wire: Wire) -> None:
+    """A head or a body that is cut is waited for."""
+    whole = creation("a")
+    await wire.send(whole[:10], whole[10:60], whole[60:-5], whole[-5:] + request("GET", MAPS)[:8])
+    assert (await wire.answer())[0] == 201
+    await wire.send(request("GET", MAPS)[8:])
+    status, headers, body = await wire.answer()
+    assert (status, headers["server"], len(json.loads(body)["items"])) == (200, "kubarium", 1)
+    assert headers["audit-id"]
+    assert headers["date"]
+
+
+async def test_both_ways_of_serving_say_the_same(wire: Wire) -> None:
+    """What is plain and what is left to the HTTP library get equal answers, but for their time and id."""
+    for path in (MAPS, f"{MAPS}/none", "/version", "/nowhere", "/readyz?verbose", f"{MAPS}?limit=x"):
+        await wire.send(request("GET", path))
+    plain = [await wire.answer() for _ in range(6)]
+    for path in (MAPS, f"{MAPS}/none", "/version", "/nowhere", "/readyz?verbose", f"{MAPS}?limit=x"):
+        await wire.send(request("GET", path, "TE: trailers"))
+    others = [await wire.answer() for _ in range(6)]
+    for left, right in zip(plain, others, strict=True):
+        assert (left[0], left[2]) == (right[0], right[2])
+        assert left[1].keys() == right[1].keys()
+        assert left[1]["content-type"] == right[1]["content-type"]
+
+
+async def test_a_body_over_the_limit_is_refused(wire: Wire) -> None:
+    """Its length says so before it has come."""
+    await wire.send(request("POST", MAPS, f"Content-Length: {4 * 1024 * 1024}"))
+    assert (await wire.answer())[0] == 413
+
+
+@pytest.mark.parametrize(
+    "nonsense",
+    [
+        b"GET / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n",
+        b"GET / HTTP/1.1\r\nHost: a\r\nName : value\r\n\r\n",
+        b"\x16\x03\x01\x00\x00\r\n\r\n",
+    ],
+)
+async def test_nonsense_is_a_bad_request(wire: Wire, nonsense: bytes) -> None:
+    """And the connection ends."""
+    await wire.send(nonsense)
+    assert (await wire.answer())[0] == 400
+    async with asyncio.timeout(10):
+        assert await wire.reader.read() == b""
+
+
+async def test_a_watch_takes_the_connection_and_ends_properly(wire: Wire) -> None:
+    """Events come as chunks, and the last chunk is empty."""
+    await wire.send(creation("a"))
+    await wire.answer()
+    await wire.send(request("GET", f"{MAPS}?watch=true&timeoutSeconds=1"))
+    async with asyncio.timeout(10):
+        head = await wire.reader.readuntil(b"\r\n\r\n")
+        assert b"Transfer-Encoding: chunked" in head
+        events = []
+        while size := int(await wire.reader.readline(), 16):
+            chunk = await wire.reader.readexactly(size + 2)
+            events.append(json.loads(chunk))
+        assert await wire.reader.readline() == b"\r\n"
+    assert [(event["type"], event["object"]["metadata"]["name"]) for event in events] == [("ADDED", "a")]
+    await wire.send(request("GET", f"{MAPS}/a"))
+    assert (await wire.answer())[0] == 200
