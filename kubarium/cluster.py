@@ -85,7 +85,7 @@ class Cluster:
         if cluster.is_up():
             progress(f'cluster "{name}" is already running')
             return cluster
-        with homes.locked(home), Starter(cluster.layout) as starter:
+        with homes.locked(home), homes.machine_locked(), Starter(cluster.layout) as starter:
             spec = cluster._prepare(
                 nodes=nodes,
                 runtime=runtime,
@@ -102,6 +102,7 @@ class Cluster:
             if wait:
                 import kubarium.waiting  # noqa: F401 - while the supervisor starts
             starter.wait(START_PATIENCE_S)
+            preflight.wait_until_claimed(spec)
         if wait:
             cluster.wait_ready(timeout_s=timeout_s, progress=progress)
         return cluster

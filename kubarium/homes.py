@@ -60,6 +60,19 @@ def locked(home: Path | None = None) -> Iterator[None]:
         yield
 
 
+@contextmanager
+def machine_locked() -> Iterator[None]:
+    """Keep clusters of other users and folders from choosing a slot at the same time."""
+    folder = os.open(
+        "/run", os.O_RDONLY | os.O_DIRECTORY
+    )  # a folder that everybody may open can be locked by all
+    try:
+        fcntl.flock(folder, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(folder)
+
+
 def free_slot(taken: set[int], ports_are_free: Callable[[int], bool] = lambda _slot: True) -> int:
     """Choose the lowest slot that no cluster has and whose own ports nobody else listens on.
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import socket
+import time
 from pathlib import Path
 
 from kubarium.core.addresses import Addresses
@@ -13,6 +14,7 @@ from kubarium.errors import KubariumError
 
 DOCKER_SOCKET = "/var/run/docker.sock"
 _PACKAGES = {"etcd": "etcd-server", "ip": "iproute2", "nft": "nftables"}
+_CLAIM_S = 5.0  # nobody waits longer for what may never come; `up` itself then says what is wrong
 _CNI_FOLDERS = ("/opt/cni/bin", "/usr/lib/cni")
 
 
@@ -53,6 +55,14 @@ def ports_are_free(slot: int) -> bool:
     return all(
         _port_problem(host, port) is None for _, host, port in Addresses(ClusterSpec(slot=slot)).claimed()
     )
+
+
+def wait_until_claimed(spec: ClusterSpec) -> None:
+    """Return when the cluster listens on its first port: from then on others see that its slot is taken."""
+    _, host, port = min(Addresses(spec).claimed(), key=lambda claim: "etcd" not in claim[0])
+    deadline = time.monotonic() + _CLAIM_S
+    while _port_problem(host, port) is None and time.monotonic() < deadline:
+        time.sleep(0.01)
 
 
 def _port_problem(host: str, port: int) -> str | None:
