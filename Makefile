@@ -11,6 +11,8 @@ setup:  ## Install what is missing and start the Docker engine where none runs.
 
 up: setup  ## Start the cluster (ARGS="--nodes 5 --profile fast" for other than the defaults).
 	@.venv/bin/kubarium up $(ARGS)
+	@command -v kubectl >/dev/null || echo '  export PATH=$(CURDIR)/.tools/bin:$$PATH  # kubectl and helm are there'
+	@echo '  make down'
 
 down:  ## Stop every cluster, and the Docker engine if make started it.
 	@[ ! -x .venv/bin/kubarium ] || .venv/bin/kubarium down --all

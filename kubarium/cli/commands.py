@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import argparse
 import json
+import shutil
 import sys
 import time
 from collections.abc import Callable
 from dataclasses import asdict
+from pathlib import Path
 
 from kubarium import homes
 from kubarium.cli.tables import ago, table
@@ -43,7 +45,10 @@ def up(options: argparse.Namespace) -> int:
             f"{len(spec.nodes)} nodes, {spec.runtime} runtime, {cluster.addresses.rest_url}"
         )
     name = "" if options.name == "kubarium" else f" --name {options.name}"
-    print(f"\n  export KUBECONFIG={cluster.kubeconfig}\n  kubectl get nodes")
+    print(f"\n  export KUBECONFIG={cluster.kubeconfig}")
+    if shutil.which("kubarium") is None:
+        print(f"  export PATH={Path(sys.argv[0]).resolve().parent}:$PATH")
+    print("  kubectl get nodes")
     print(f"  kubarium ps{name}\n  kubarium down{name}")
     return 0
 
