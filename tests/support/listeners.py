@@ -25,7 +25,7 @@ def tcp_listeners(pid: int) -> list[TcpListener]:
     inodes = _socket_inodes(pid)
     found = []
     for table, family in (("tcp", socket.AF_INET), ("tcp6", socket.AF_INET6)):
-        for line in Path(f"/proc/{pid}/net/{table}").read_text().splitlines()[1:]:
+        for line in _table(pid, table):
             fields = line.split()
             if fields[3] == _LISTEN and fields[9] in inodes:
                 address, port = fields[1].split(":")
@@ -37,16 +37,27 @@ def unix_listeners(pid: int) -> list[str]:
     """List the paths of the unix sockets that a process listens on; "@" is an abstract one, without a path."""
     inodes = _socket_inodes(pid)
     found = []
-    for line in Path(f"/proc/{pid}/net/unix").read_text().splitlines()[1:]:
+    for line in _table(pid, "unix"):
         fields = line.split(maxsplit=7)
         if fields[6] in inodes and int(fields[3], 16) & _ACCEPTS:
             found.append(fields[7] if len(fields) == 8 else "@")
     return found
 
 
+def _table(pid: int, name: str) -> list[str]:
+    try:
+        return Path(f"/proc/{pid}/net/{name}").read_text().splitlines()[1:]
+    except OSError:  # the process has ended meanwhile
+        return []
+
+
 def _socket_inodes(pid: int) -> set[str]:
     links = []
-    for entry in Path(f"/proc/{pid}/fd").iterdir():
+    try:
+        entries = list(Path(f"/proc/{pid}/fd").iterdir())
+    except FileNotFoundError:  # a program that was started, and has ended meanwhile
+        return set()
+    for entry in entries:
         try:
             links.append(str(entry.readlink()))
         except FileNotFoundError:  # closed meanwhile

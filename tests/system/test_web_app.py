@@ -11,10 +11,20 @@ from kubarium import Cluster
 from kubarium.core.network import node_namespace
 from tests.support.kubectl import Kubectl, eventually, is_ready
 from tests.support.load import Load
+from tests.support.requirements import need
+from tests.system.conftest import clusters
 
 pytestmark = [pytest.mark.cluster, pytest.mark.docker]
 
 MANIFEST = Path(__file__).resolve().parents[2] / "examples" / "web-app.yaml"
+
+
+@pytest.fixture(scope="module")
+def cluster(images: None) -> Iterator[Cluster]:
+    """A cluster of this file's own: where pods go depends on what else runs."""
+    need("etcd", "docker", "cni", "kubectl")
+    with clusters() as start:
+        yield start("web", nodes=3, runtime="docker")
 
 
 @pytest.fixture(scope="module")
