@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -18,18 +19,25 @@ from tests.system.test_node_failure import deployment, recovery_s
 pytestmark = [pytest.mark.cluster, pytest.mark.docker, pytest.mark.timeout(600)]
 
 ROOT = Path(__file__).resolve().parents[2]
+COMPOSE_V2 = ROOT / ".tools" / "bin" / "docker-compose-v2"
 STATE = Path("/var/lib/kubarium/compose")
 ENVIRONMENT = {**os.environ, "KUBARIUM_PROFILE": "fast"}
 
 
 def compose_commands() -> list[list[str]]:
-    """List the compose programs of this machine."""
+    """List the compose programs of this machine: 1.29, and v2 as a plugin or as `make setup` has brought it."""
     found = [["docker-compose"]] if shutil.which("docker-compose") else []
-    v2 = subprocess.run(["docker", "compose", "version"], capture_output=True, check=False)
-    return [*found, ["docker", "compose"]] if v2.returncode == 0 else found
+    plugin = subprocess.run(["docker", "compose", "version"], capture_output=True, check=False)
+    if plugin.returncode == 0:
+        return [*found, ["docker", "compose"]]
+    return [*found, [str(COMPOSE_V2)]] if COMPOSE_V2.exists() else found
 
 
-@pytest.fixture(scope="module", params=compose_commands() or [[]], ids=" ".join)
+@pytest.fixture(
+    scope="module",
+    params=compose_commands() or [[]],
+    ids=lambda words: Path(words[-1]).name if words else "none",
+)
 def composed(request: pytest.FixtureRequest, images: None) -> Iterator[tuple[list[str], Kubectl]]:
     """The cluster, up by compose."""
     need("docker", "cni", "kubectl")
@@ -45,6 +53,14 @@ def composed(request: pytest.FixtureRequest, images: None) -> Iterator[tuple[lis
         yield request.param, kubectl
     finally:
         run(request.param, "down", "--timeout", "30")
+        purge = [
+            sys.executable,
+            "-m",
+            "dockershim",
+            "--purge",
+            "--cluster=compose",
+        ]  # a dead node keeps its disk
+        subprocess.run([*purge, "--docker-socket=/var/run/docker.sock"], cwd=ROOT, check=True, timeout=60)
         shutil.rmtree(STATE, ignore_errors=True)
 
 
