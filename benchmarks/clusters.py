@@ -17,6 +17,7 @@ from machinery.client.api import Api, EventType, Selection
 from machinery.model.k8s import core_v1, meta_v1
 from machinery.model.pods import is_ready
 from machinery.model.resources import PODS
+from tests.support.images import build_all
 
 T = TypeVar("T")
 IMAGE = "busybox:1.36"
@@ -25,6 +26,8 @@ IMAGE = "busybox:1.36"
 @contextlib.contextmanager
 def cluster(**options: Any) -> Iterator[Cluster]:
     """Start a cluster and take it down."""
+    if options.get("runtime") == "docker":
+        build_all()  # stand-ins for the images, where they are not there
     home = Path(tempfile.mkdtemp(prefix="kb-", dir="/tmp"))
     handle = Cluster("bench", home=home)
     try:

@@ -276,6 +276,7 @@ class Cluster:
                 spec = spec.with_node(cpu=cpu, memory=memory)
         except (SpecError, msgspec.ValidationError) as error:
             raise KubariumError(str(error)) from error
+        preflight.check_name(spec)
         preflight.check(spec)
         return spec
 

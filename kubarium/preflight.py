@@ -9,10 +9,12 @@ import time
 from pathlib import Path
 
 from kubarium.core.addresses import Addresses
+from kubarium.core.network import backbone_namespace
 from kubarium.core.spec import ClusterSpec, Runtime
 from kubarium.errors import KubariumError
 
 DOCKER_SOCKET = "/var/run/docker.sock"
+_NAMESPACES = Path("/run/netns")
 _PACKAGES = {"etcd": "etcd-server", "ip": "iproute2", "nft": "nftables"}
 _CLAIM_S = 5.0  # nobody waits longer for what may never come; `up` itself then says what is wrong
 _CNI_FOLDERS = ("/opt/cni/bin", "/usr/lib/cni")
@@ -48,6 +50,20 @@ def check(spec: ClusterSpec) -> None:
         raise KubariumError("the CNI plugins are not installed: apt-get install containernetworking-plugins")
     for what, host, port in Addresses(spec).claimed():
         _check_port(what, host, port)
+
+
+def check_name(spec: ClusterSpec) -> None:
+    """Check that no cluster of another folder has the name: its namespaces and containers carry it.
+
+    Raises:
+        KubariumError: there is one; the message says what to do.
+    """
+    space = backbone_namespace(spec.name)
+    if spec.isolated and (_NAMESPACES / space).exists():
+        raise KubariumError(
+            f'a cluster "{spec.name}" of another folder is on this machine (network namespace {space}): choose '
+            f"another --name, or take that one down with its KUBARIUM_HOME"
+        )
 
 
 def ports_are_free(slot: int) -> bool:

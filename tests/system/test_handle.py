@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import time
+from pathlib import Path
 
 import pytest
 
-from kubarium import KubariumError
+from kubarium import Cluster, KubariumError
 from tests.support.kubectl import Kubectl, eventually
 from tests.system.conftest import StartCluster
 
@@ -20,6 +21,14 @@ def test_two_clusters_side_by_side(start_cluster: StartCluster):
     assert Kubectl(second.kubeconfig).run("get", "namespace", "only-here").code != 0
     first.down()
     assert Kubectl(second.kubeconfig)("get", "nodes", "-o", "name").strip() == "node/node-1"
+
+
+def test_a_name_that_another_folder_has_taken_is_refused(start_cluster: StartCluster, tmp_path: Path):
+    """Namespaces and containers carry the cluster's name; nothing of the first one is touched."""
+    first = start_cluster("same", nodes=1, runtime="docker")
+    with pytest.raises(KubariumError, match='a cluster "same" of another folder is on this machine'):
+        Cluster.up("same", home=tmp_path, nodes=1, runtime="docker")
+    assert {process.state for process in first.ps()} == {"ready"}
 
 
 def test_a_second_up_finds_the_cluster_running(start_cluster: StartCluster):
