@@ -10,6 +10,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import partial
 from ipaddress import IPv4Network
 from typing import Final
 
@@ -147,19 +148,20 @@ class Allocator:
     async def _claim_missing(self, obj: Json, taken: list[str], *, dry_run: bool) -> Json:
         """Claim what the Service leaves to the cluster."""
         if rules.needs_address(obj):
-            free = lambda: self.range.draw(self._random.randrange)  # noqa: E731
+            free = partial(self.range.draw, self._random.randrange)
             key = await self._any(free, self.range.every, rules.address_key, obj, taken, dry_run=dry_run)
             if not key:
                 raise rules.is_full(obj, "spec.clusterIPs", "serviceIP")
             obj = rules.with_address(obj, key.rpartition("/")[2])
         for index in rules.ports_without(obj):
-            draw = lambda: str(self._random.choice(NODE_PORTS))  # noqa: E731
-            every = lambda: [str(port) for port in NODE_PORTS]  # noqa: E731
-            key = await self._any(draw, every, _port_key, obj, taken, dry_run=dry_run)
+            key = await self._any(self._draw_port, _every_port, _port_key, obj, taken, dry_run=dry_run)
             if not key:
                 raise rules.is_full(obj, f"spec.ports[{index}].nodePort", "nodePort")
             obj = rules.with_node_port(obj, index, int(key.rpartition("/")[2]))
         return obj
+
+    def _draw_port(self) -> str:
+        return str(self._random.choice(NODE_PORTS))
 
     async def _any(
         self,
@@ -194,6 +196,10 @@ class Allocator:
     async def _try(self, key: str, obj: Json) -> bool:
         now = self._clock.timescale.format(self._clock.now())
         return isinstance(await self._storage.create(key, rules.claim_of(key, obj, now)), Written)
+
+
+def _every_port() -> list[str]:
+    return [str(port) for port in NODE_PORTS]
 
 
 def _port_key(text: str) -> str:

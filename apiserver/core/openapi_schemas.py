@@ -36,8 +36,6 @@ def needed(roots: Iterable[str], lookup: Lookup) -> dict[str, Json]:
 def published(definition: Json, prefix: str, served: GroupVersions) -> Json:
     """Write a definition for a document; `prefix` (V2 or V3) is where its references point."""
     written: Json = _written(definition, prefix)
-    if prefix == V2 and written.pop("oneOf", None):  # which the old form does not have: it says "string"
-        written["type"] = "string"
     for name in ("apiVersion", "kind"):
         (written.get("properties") or {}).get(name, {}).pop("enum", None)
     kinds = [

@@ -111,15 +111,6 @@ class Struct:
         return {name: self._schemas.shape(schema) for name, schema in properties.items()}
 
     @cached_property
-    def retain_keys(self) -> frozenset[str]:
-        """Name the fields whose strategic merge may clear what the patch does not name."""
-        return frozenset(
-            name
-            for name, schema in (self.definition.get("properties") or {}).items()
-            if "retainKeys" in schema.get("x-kubernetes-patch-strategy", "")
-        )
-
-    @cached_property
     def left_out_when_empty(self) -> frozenset[str]:
         """Name the fields that are not stored when they are "", [], {}, 0 or false (Go's omitempty)."""
         required = self.definition.get("required") or ()

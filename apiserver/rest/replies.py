@@ -6,7 +6,7 @@ import asyncio
 import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import msgspec
 
@@ -75,11 +75,6 @@ async def error_reply(request: Asked, error: ApiError) -> Reply:
 async def text_reply(request: Asked, text: str, *, status: int = 200) -> Reply:
     """Give a response for people."""
     return await reply(request, text.encode(), status=status, content_type="text/plain; charset=utf-8")
-
-
-async def json_reply(request: Asked, value: Any) -> Reply:
-    """Give a response of plain values."""
-    return await reply(request, msgspec.json.encode(value))
 
 
 def pretty(body: bytes) -> bytes:

@@ -139,11 +139,6 @@ class Informer(Generic[T]):
         self._synced = asyncio.Event()
         self._reflector = Reflector(api, resource, selection, self, clock, jitter, log)
 
-    @property
-    def has_synced(self) -> bool:
-        """Whether the first list is in the store."""
-        return self._synced.is_set()
-
     async def synced(self) -> None:
         """Wait until the first list is in the store and its callbacks have run."""
         await self._synced.wait()

@@ -72,11 +72,6 @@ class LabelMatcher:
     requirements: tuple[Requirement, ...] = ()
     nothing: bool = False
 
-    @property
-    def is_everything(self) -> bool:
-        """Whether every object matches."""
-        return not self.nothing and not self.requirements
-
     def matches(self, labels: Mapping[str, str]) -> bool:
         """Tell whether an object with these labels is selected."""
         return not self.nothing and all(requirement.matches(labels) for requirement in self.requirements)
@@ -90,11 +85,6 @@ class FieldMatcher:
     """Conditions (field, wanted or not, value) that all have to hold."""
 
     requirements: tuple[tuple[str, bool, str], ...] = ()
-
-    @property
-    def is_everything(self) -> bool:
-        """Whether every object matches."""
-        return not self.requirements
 
     @property
     def keys(self) -> frozenset[str]:

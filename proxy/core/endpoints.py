@@ -62,11 +62,6 @@ class PortPlan:
         """Whether it is reached by other addresses than its ClusterIP."""
         return bool(self.node_port or self.external_ips)
 
-    @property
-    def needs_local(self) -> bool:
-        """Whether a traffic policy asks for the node's own endpoints."""
-        return self.internal_local or (self.external_local and self.has_external)
-
 
 @dataclass(frozen=True, slots=True)
 class _State:

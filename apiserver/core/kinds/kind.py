@@ -144,11 +144,6 @@ class Kind:
         """Name the kind as messages do: Deployment.apps, Pod."""
         return f"{self.kind}.{self.group}" if self.group else self.kind
 
-    @property
-    def has_status(self) -> bool:
-        """Tell whether there is a status subresource."""
-        return "status" in self.subresources
-
     def key(self, namespace: str, name: str) -> str:
         """Give the storage key of an object."""
         parts = (self.storage_prefix, namespace, name) if self.namespaced else (self.storage_prefix, name)
