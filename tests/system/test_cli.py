@@ -94,7 +94,8 @@ class Shell:
 
     @property
     def environment(self) -> dict[str, str]:
-        return {**os.environ, "KUBARIUM_HOME": str(self.home)}
+        path = f"{Path(PROGRAM).parent}{os.pathsep}{os.environ['PATH']}"
+        return {**os.environ, "KUBARIUM_HOME": str(self.home), "PATH": path}
 
     def states(self) -> dict[str, str]:
         """Tell each component's state."""
@@ -153,6 +154,18 @@ def test_a_second_up_says_that_it_runs(shell: Shell):
     assert 'cluster "kubarium" is already running' in said
     assert "export KUBECONFIG=" in said
     assert [(row["name"], row["pid"]) for row in json.loads(shell("ps", "--json"))] == before
+
+
+def test_where_kubarium_is_not_on_the_path_up_says_where_it_is(shell: Shell):
+    """Else the commands that it names would not be found."""
+    folder = str(Path(PROGRAM).parent)
+    others = (
+        entry for entry in os.environ["PATH"].split(os.pathsep) if not (Path(entry) / "kubarium").exists()
+    )
+    outcome = shell.run("up", PATH=os.pathsep.join(others))
+    assert outcome.code == 0, outcome
+    assert f"  export PATH={folder}:$PATH\n  kubectl get nodes\n" in outcome.out
+    assert "export PATH=" not in shell("up")
 
 
 def test_ps_lists_what_a_user_wants_to_know(shell: Shell):

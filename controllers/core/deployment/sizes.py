@@ -59,6 +59,14 @@ def available(replica_sets: Iterable[ReplicaSet]) -> int:
     return sum(rs.status.availableReplicas or 0 for rs in replica_sets)
 
 
+def staying(rs: ReplicaSet) -> int:
+    """Give how many available pods a ReplicaSet keeps at its present size.
+
+    Its status may still count pods that this size takes from it: it tells of the pods as they were before.
+    """
+    return min(rs.status.availableReplicas or 0, rs.spec.replicas)
+
+
 def grow_new(deployment: Deployment, others: Iterable[ReplicaSet], current: int) -> int:
     """Give the size that the newest ReplicaSet, now of `current`, may have beside the others."""
     target = deployment.spec.replicas

@@ -7,11 +7,11 @@ from dataclasses import dataclass, field
 
 from controllers.core.deployment import revisions
 from controllers.core.deployment.sizes import (
-    available,
     grow_new,
     in_proportion,
     is_rolling,
     max_unavailable,
+    staying,
     wanted,
 )
 from controllers.core.deployment.template import age_key, find_new, find_old
@@ -122,12 +122,12 @@ def _shrink_old(view: View, new: ReplicaSet) -> dict[str, int]:
     if not wanted(view.old):
         return {}
     floor = deployment.spec.replicas - max_unavailable(deployment)
-    new_missing = new.spec.replicas - (new.status.availableReplicas or 0)
+    new_missing = new.spec.replicas - staying(new)
     spare = wanted(view.all) - floor - new_missing
     if spare <= 0:
         return {}
     sizes = _without_unhealthy(view.old, spare)
-    left = available(view.all) - floor
+    left = sum(map(staying, view.all)) - floor
     for rs in view.old:
         size = sizes.get(rs.metadata.name, rs.spec.replicas)
         if size and left > 0:
@@ -140,8 +140,7 @@ def _shrink_old(view: View, new: ReplicaSet) -> dict[str, int]:
 def _without_unhealthy(old: Iterable[ReplicaSet], most: int) -> dict[str, int]:
     sizes: dict[str, int] = {}
     for rs in old:
-        unhealthy = rs.spec.replicas - (rs.status.availableReplicas or 0)
-        down = min(most, rs.spec.replicas, unhealthy)
+        down = min(most, rs.spec.replicas - staying(rs))
         if down > 0:
             sizes[rs.metadata.name] = rs.spec.replicas - down
             most -= down

@@ -7,7 +7,7 @@ from controllers.core.actions import Create, Delete, Facts, Failure, Patch
 from controllers.core.deployment import sizes
 from controllers.core.deployment.plan import plan
 from controllers.core.deployment.template import HASH_LABEL
-from controllers.core.workloads import DEPLOYMENTS, REPLICA_SETS
+from controllers.core.workloads import DEPLOYMENTS, REPLICA_SETS, ReplicaSet
 from machinery.model.conditions import find
 from machinery.model.k8s.apps_v1 import DeploymentStrategy
 from machinery.model.k8s.meta_v1 import LabelSelector
@@ -40,6 +40,10 @@ def rolled_out(rollout: Rollout, **fields) -> Rollout:
 
 def set_image(rollout: Rollout, image: str) -> None:
     rollout.world.change(DEPLOYMENTS, "web", {"spec": {"template": template(image)}})
+
+
+def by_image(rollout: Rollout) -> list[ReplicaSet]:
+    return sorted(rollout.replica_sets, key=lambda rs: rs.spec.template["spec"]["containers"][0]["image"])
 
 
 def progressing(rollout: Rollout):
@@ -115,6 +119,20 @@ def test_an_update_first_grows_the_new_replica_set_and_then_shrinks_the_old_one(
     assert sorted(rs.spec.replicas for rs in rollout.replica_sets) == [1, 1]
     rollout.settle()
     assert {pod.spec.containers[0].image for pod in pods_of(rollout.world)} == {"app:2"}
+
+
+def test_pods_that_a_replica_set_has_yet_to_delete_are_not_spent_twice(rollout):
+    """Its status still counts them as available; a second cut on that count would leave too few."""
+    rolled_out(rollout, replicas=3, strategy=rolling(1, 1))
+    set_image(rollout, "app:2")
+    for _ in range(3):
+        rollout.step_deployment()
+    old, new = by_image(rollout)
+    assert (old.spec.replicas, old.status.availableReplicas) == (2, 3)
+    available = {"replicas": 1, "readyReplicas": 1, "availableReplicas": 1}
+    rollout.world.change(REPLICA_SETS, new.metadata.name, {"status": available})
+    rollout.step_deployment()
+    assert [rs.spec.replicas for rs in by_image(rollout)] == [1, 2]
 
 
 def test_an_undo_uses_the_old_replica_set_again_with_a_new_revision(rollout):
