@@ -96,7 +96,14 @@ class Kubelet:
             port=lambda: self._ports[0] if self._ports else 0,
         )
         messages = TerminationMessages(self.files)
-        self.relist = Relist(self.runtime, clock, log, read_message=messages.read, on_health=self.node.pulse)
+        self.relist = Relist(
+            self.runtime,
+            clock,
+            log,
+            host_ips=(config.node_ip,),
+            read_message=messages.read,
+            on_health=self.node.pulse,
+        )
         self.probes = Probes(self.runtime, self.events, clock, log, on_change=self._probes_changed)
         self.images = Images(api, self.runtime, self.events, clock, log)
         self.environment = Environment(

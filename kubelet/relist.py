@@ -51,12 +51,14 @@ class Relist:
         clock: Clock,
         log: EventLog = SILENT,
         *,
+        host_ips: tuple[str, ...] = (),
         read_message: ReadMessage = lambda _: "",
         on_health: Callable[[], None] = lambda: None,
     ) -> None:
         self._runtime = runtime
         self._clock = clock
         self._log = log
+        self._host_ips = host_ips
         self._read_message = read_message
         self._on_health = on_health
         self._pods: dict[str, ObservedPod] = {}
@@ -228,7 +230,7 @@ class Relist:
         if known is not None and not is_ready:  # it has stopped: what else is to be known is known
             return replace(known, is_ready=False)
         try:
-            return read_sandbox(await self._runtime.sandbox_status(listed.id), self._clock.timescale)
+            return self._read_sandbox(await self._runtime.sandbox_status(listed.id))
         except NotFound:
             return ObservedSandbox(listed.id, listed.metadata.attempt, is_ready=False)
 
@@ -240,12 +242,15 @@ class Relist:
         except NotFound:
             return None
 
+    def _read_sandbox(self, status: Any) -> ObservedSandbox:
+        return read_sandbox(status, self._clock.timescale, self._host_ips)
+
     def _read(self, status: Any, sandbox_id: str) -> ObservedContainer:
         message = self._read_message(status) if status.state == cri.CONTAINER_EXITED else ""
         return read_container(status, sandbox_id, self._clock.timescale, message=message)
 
     def _with_sandbox(self, uid: str, status: Any) -> ObservedPod:
-        known, new = self.observed(uid), read_sandbox(status, self._clock.timescale)
+        known, new = self.observed(uid), self._read_sandbox(status)
         others = [each for each in known.sandboxes if each.id != new.id]
         meta = status.metadata
         return observe_pod(uid, meta.namespace, meta.name, [new, *others], known.containers)

@@ -35,7 +35,7 @@ class ObservedSandbox:
     attempt: int = 0
     is_ready: bool = True
     created_s: float = 0.0
-    ips: tuple[str, ...] = ()  # the first is the pod's
+    ips: tuple[str, ...] = ()  # the first is the pod's; the node's where the pod is on its network
     on_host_network: bool = False
 
 
@@ -122,16 +122,17 @@ def observe_pod(
     )
 
 
-def read_sandbox(status: Any, timescale: Timescale) -> ObservedSandbox:
-    """Read a CRI PodSandboxStatus."""
+def read_sandbox(status: Any, timescale: Timescale, host_ips: tuple[str, ...]) -> ObservedSandbox:
+    """Read a CRI PodSandboxStatus. A runtime gives no address to a sandbox on the node's network: `host_ips` are."""
+    on_host_network = status.linux.namespaces.options.network == cri.NODE
     ips = (status.network.ip, *(item.ip for item in status.network.additional_ips))
     return ObservedSandbox(
         id=status.id,
         attempt=status.metadata.attempt,
         is_ready=status.state == cri.SANDBOX_READY,
         created_s=_cluster_s(status.created_at, timescale),
-        ips=tuple(ip for ip in ips if ip),
-        on_host_network=status.linux.namespaces.options.network == cri.NODE,
+        ips=host_ips if on_host_network else tuple(ip for ip in ips if ip),
+        on_host_network=on_host_network,
     )
 
 

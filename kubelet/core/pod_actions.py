@@ -98,7 +98,7 @@ def is_usable(pod: Pod, observed: ObservedPod) -> bool:
     newest = observed.sandbox
     if newest is None or ready != [newest] or newest.on_host_network != bool(pod.spec.hostNetwork):
         return False
-    return newest.on_host_network or bool(newest.ips)
+    return bool(newest.ips)
 
 
 def next_attempt(pod: Pod, observed: ObservedPod, name: str) -> int:

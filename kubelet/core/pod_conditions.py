@@ -50,9 +50,7 @@ def pod_conditions(facts: Facts, status: PodStatus, *, terminal: bool) -> list[P
 
 def _has_sandbox(facts: Facts) -> bool:
     sandbox = facts.observed.sandbox
-    if sandbox is None or not sandbox.is_ready:
-        return False
-    return bool(sandbox.ips) or sandbox.on_host_network
+    return sandbox is not None and sandbox.is_ready and bool(sandbox.ips)
 
 
 def _initialized(pod: Pod, status: PodStatus) -> PodCondition:

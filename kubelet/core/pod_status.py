@@ -40,7 +40,7 @@ def compute_status(facts: Facts, host_ips: Sequence[str], verdict: Verdict | Non
     phase = _phase(facts, inits, mains, verdict)
     terminal = phase in {SUCCEEDED, FAILED}
     judged = verdict if terminal and not is_terminal(pod) else None
-    ips = _pod_ips(facts, host_ips)
+    ips = _pod_ips(facts)
     status = msgspec.structs.replace(
         pod.status,
         phase=phase,
@@ -147,11 +147,9 @@ def _any_ran(inits: Sequence[ContainerStatus], mains: Sequence[ContainerStatus])
     return any(status.containerID for status in (*inits, *mains))
 
 
-def _pod_ips(facts: Facts, host_ips: Sequence[str]) -> Sequence[str]:
-    """Give a pod's addresses: its sandbox's, the node's for one on the node's network, else the last known ones."""
+def _pod_ips(facts: Facts) -> Sequence[str]:
+    """Give a pod's addresses: its sandbox's, else the last known ones."""
     sandbox = facts.observed.sandbox
-    if facts.pod.spec.hostNetwork:
-        return host_ips if sandbox else ()
     if sandbox is not None and sandbox.ips:
         return sandbox.ips
     return [item.ip for item in facts.pod.status.podIPs]

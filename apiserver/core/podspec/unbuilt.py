@@ -95,7 +95,7 @@ def _in_container(container: Json, path: str, *, sidecar: bool) -> Iterator[str]
     for index, variable in enumerate(container.get("env") or []):
         if "fileKeyRef" in (variable.get("valueFrom") or {}):
             yield f"{path}.env[{index}].valueFrom.fileKeyRef is not built"
-    yield from _in_probes(container, path)
+    yield from _in_lifecycle(container.get("lifecycle") or {}, f"{path}.lifecycle")
     yield from _in_mounts(container, path)
 
 
@@ -105,16 +105,12 @@ def _in_container_security(context: Json, path: str) -> Iterator[str]:
         yield f"{path}.procMount: {context['procMount']} is not built"
 
 
-def _in_probes(container: Json, path: str) -> Iterator[str]:
-    for name in ("livenessProbe", "readinessProbe", "startupProbe"):
-        if "grpc" in (container.get(name) or {}):
-            yield f"{path}.{name}.grpc is not built: use exec, httpGet or tcpSocket"
-    lifecycle = container.get("lifecycle") or {}
+def _in_lifecycle(lifecycle: Json, path: str) -> Iterator[str]:
     for name in ("postStart", "preStop"):
         if "tcpSocket" in (lifecycle.get(name) or {}):
-            yield f"{path}.lifecycle.{name}.tcpSocket is not built (Kubernetes has deprecated it)"
+            yield f"{path}.{name}.tcpSocket is not built (Kubernetes has deprecated it)"
     if "stopSignal" in lifecycle:
-        yield f"{path}.lifecycle.stopSignal is not built: containers are stopped with their image's signal"
+        yield f"{path}.stopSignal is not built: containers are stopped with their image's signal"
 
 
 def _in_mounts(container: Json, path: str) -> Iterator[str]:

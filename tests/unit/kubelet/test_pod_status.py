@@ -6,6 +6,7 @@ import pytest
 
 from kubelet.core.container_status import Facts, Waiting
 from kubelet.core.containers import ProbeState
+from kubelet.core.observed import read_sandbox
 from kubelet.core.pod_status import Verdict, compute_status
 from kubelet.core.status_patch import status_patch
 from machinery.model.clock import Timescale
@@ -22,8 +23,9 @@ from machinery.model.k8s.core_v1 import (
     Probe,
     VolumeMount,
 )
+from machinery.pb import cri_pb2 as cri
 from tests.support.builders import changed, container, pod
-from tests.support.pod_life import START_S, ended, run, sandbox, seen
+from tests.support.pod_life import START_S, ended, run, seen
 
 HOST = ("192.0.2.7",)
 NOW_S = START_S + 60
@@ -205,12 +207,20 @@ def test_a_transition_time_moves_with_the_status_only():
 
 
 def test_addresses():
-    """The sandbox's, the node's on the host's network, the last known ones when the sandbox is gone."""
-    assert status(pod(), run()).podIP == "10.0.0.9"
-    host = status(pod(hostNetwork=True), run(), sandboxes=(sandbox(ips=(), on_host_network=True),))
-    assert (host.podIP, host.hostIP) == ("192.0.2.7", "192.0.2.7")
+    """The sandbox's, the last known ones when the sandbox is gone; the host's beside them."""
+    found = status(pod(), run())
+    assert (found.podIP, found.hostIP) == ("10.0.0.9", "192.0.2.7")
     spec = changed(pod(), status__podIPs=[PodIP(ip="10.0.0.3")])
     assert status(spec, sandboxes=()).podIP == "10.0.0.3"
+
+
+def test_a_sandbox_on_the_hosts_network_has_the_hosts_addresses():
+    """The runtime gives it none; status, probes, hooks and environment need one."""
+    shown = cri.PodSandboxStatus(id="s", linux={"namespaces": {"options": {"network": cri.NODE}}})
+    found = read_sandbox(shown, Timescale(), HOST)
+    assert (found.ips, found.on_host_network) == (HOST, True)
+    own = cri.PodSandboxStatus(id="s", network={"ip": "10.0.0.9"})
+    assert read_sandbox(own, Timescale(), HOST).ips == ("10.0.0.9",)
 
 
 def told(state, restarts=2):

@@ -15,7 +15,6 @@ from tests.support.pod_specs import created, deployment, pod
         (pod(volumes=[{"name": "a", "persistentVolumeClaim": {"claimName": "c"}}]), "spec.volumes[0].persistentVolumeClaim"),
         (pod(volumes=[{"name": "a", "emptyDir": {"medium": "HugePages"}}]), "spec.volumes[0].emptyDir.medium"),
         (pod(volumes=[{"name": "a", "projected": {"sources": [{"clusterTrustBundle": {"path": "p"}}]}}]), "spec.volumes[0].projected.sources[0].clusterTrustBundle"),
-        (pod(container={"livenessProbe": {"grpc": {"port": 1}}}), "spec.containers[0].livenessProbe.grpc"),
         (pod(container={"volumeDevices": [{"name": "a", "devicePath": "/dev/x"}]}), "spec.containers[0].volumeDevices"),
         (pod(container={"resizePolicy": [{"resourceName": "cpu", "restartPolicy": "NotRequired"}]}), "spec.containers[0].resizePolicy"),
         (pod(runtimeClassName="gvisor"), "spec.runtimeClassName"),
