@@ -17,6 +17,7 @@ _NOT_SERVING = b"\x08\x02"
 
 async def serve(port: int, good: Path) -> None:
     """Answer until the process is ended."""
+
     async def check(_request: bytes, _context: object) -> bytes:
         return _SERVING if await asyncio.to_thread(good.exists) else _NOT_SERVING
 
