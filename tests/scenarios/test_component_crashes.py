@@ -63,6 +63,8 @@ def outcome(cluster: Cluster) -> dict[str, object]:
     (slice_,) = [
         each for each in cluster.objects("endpointslices") if each["metadata"]["name"] != "kubernetes"
     ]
+    deployment = cluster.object("deployments", "web")
+    assert deployment
     return {
         "sets": sorted(
             (
@@ -75,8 +77,7 @@ def outcome(cluster: Cluster) -> dict[str, object]:
         "images": Counter(pod["spec"]["containers"][0]["image"] for pod in cluster.objects("pods")),
         "ready endpoints": sum(each["conditions"]["ready"] for each in slice_["endpoints"]),
         "conditions": sorted(
-            (each["type"], each["status"], each["reason"])
-            for each in cluster.object("deployments", "web")["status"]["conditions"]  # type: ignore[index]
+            (each["type"], each["status"], each["reason"]) for each in deployment["status"]["conditions"]
         ),
     }
 

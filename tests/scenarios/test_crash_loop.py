@@ -41,7 +41,9 @@ async def test_a_crashing_container_is_restarted_later_and_later(tmp_path: Path,
             messages.append(status["state"]["waiting"]["message"])
         gaps = [round(after - before) for before, after in pairwise(starts)]
         assert gaps == [10, 20, 40, 80, 160, 300, 300, 300]
-        uid = cluster.object("pods", "crash")["metadata"]["uid"]  # type: ignore[index]
+        crashed = cluster.object("pods", "crash")
+        assert crashed
+        uid = crashed["metadata"]["uid"]
         waits = ["10s", "20s", "40s", "1m20s", "2m40s", "5m0s", "5m0s", "5m0s", "5m0s"]
         assert messages == [
             f"back-off {wait} restarting failed container=main pod=crash_default({uid})" for wait in waits

@@ -131,7 +131,7 @@ def events(plan: Plan) -> list[tuple[str, str, str]]:
 
 def status_of(plan: Plan) -> dict[str, Any]:
     """Give the status patch of a plan; {} where there is none."""
-    patches = [write for write in of_type(plan, Patch) if write.subresource == "status"]
+    patches = [write for write in of_type(plan, Patch) if "status" in write.patch]
     return patches[0].patch["status"] if patches else {}
 
 
@@ -232,8 +232,8 @@ class SmallWorld:
         for field in ("uid", "resourceVersion"):
             if wanted.get(field, old["metadata"].get(field)) != old["metadata"].get(field):
                 raise Refused
-        patch = {"status": write.patch["status"]} if write.subresource == "status" else write.patch
-        new = merged(old, patch)
+        spec = {"spec"} if write.subresource == "status" else set()
+        new = merged(old, {key: value for key, value in write.patch.items() if key not in spec})
         if new.get("spec") != old.get("spec"):
             new["metadata"]["generation"] = old["metadata"].get("generation", 1) + 1
         same = new | {"metadata": new["metadata"] | {"resourceVersion": old["metadata"]["resourceVersion"]}}

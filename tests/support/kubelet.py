@@ -1,4 +1,4 @@
-"""A whole kubelet in the test's own process, over a hollow runtime on a unix socket and an API in memory."""
+"""A whole kubelet in the test's own process, over a hollow runtime on a unix socket and a registry in memory."""
 
 from __future__ import annotations
 
@@ -16,20 +16,21 @@ from hollow.runtime_service import RuntimeService
 from hollow.world import World
 from kubelet.app import Kubelet
 from kubelet.config import KubeletConfig
-from machinery.model.k8s.core_v1 import Event, Node, NodeSpec, Pod
+from machinery.client.api import DeleteOptions
+from machinery.model.k8s.core_v1 import Node, NodeSpec, Pod
 from machinery.model.k8s.meta_v1 import ObjectMeta
-from machinery.model.resources import EVENTS, NODES, PODS, Resource
+from machinery.model.resources import EVENTS, NODES, PODS
 from machinery.pb import cri_pb2 as cri
 from machinery.process.logging import Log
 from machinery.process.run import Process
 from machinery.process.server import grpc_server
 from machinery.wire.services import handler, unix_channel
 from tests.support.builders import changed
-from tests.support.memory_api import MemoryServer
+from tests.support.scripted_api import LocalRegistry, ScriptedApi, local_registry
 
 NODE = "node-1"
 SCALE = 20.0
-HELD = "tests.kubarium.dev/held"  # the API in memory removes what is being deleted at once, unless held
+HELD = "tests.kubarium.dev/held"  # so that a test can look at what its kubelet has deleted
 
 
 class SilentRuntimeService(RuntimeService):
@@ -75,10 +76,16 @@ class HollowRuntime:
 class Rig:
     """What a test works with."""
 
-    server: MemoryServer
+    folder: Path
+    process: Process
+    server: LocalRegistry
     runtime: HollowRuntime
-    api: Any
     kubelet: Kubelet | None = None
+
+    @property
+    def api(self) -> ScriptedApi:
+        """The user's client."""
+        return self.server.user
 
     @property
     def world(self) -> World:
@@ -93,28 +100,22 @@ class Rig:
 
     async def create(self, pod: Pod) -> Pod:
         """Create a pod that is bound to the node."""
-        pod = changed(pod, spec__nodeName=NODE, metadata__finalizers=[HELD])
-        return await self.api.create(PODS, pod)
+        return await self.server.given(PODS, changed(pod, spec__nodeName=NODE, metadata__finalizers=[HELD]))
 
     async def delete(self, name: str, *, grace_s: int = 30) -> None:
-        """Ask for a pod's deletion, as the apiserver does."""
-        key = (str(PODS), "default", name)
-        before = self.server.objects[key]
-        meta = {
-            **before["metadata"],
-            "deletionTimestamp": "2026-01-01T00:00:00Z",
-            "deletionGracePeriodSeconds": grace_s,
-        }
-        self.server.write(key, before, {**before, "metadata": meta})
+        """Ask for a pod's deletion."""
+        options = DeleteOptions(grace_period_s=grace_s)
+        await self.api.delete(PODS, name, namespace="default", options=options)
 
-    def remove(self, name: str) -> None:
-        """Take a pod out of the API."""
-        key = (str(PODS), "default", name)
-        self.server.write(key, self.server.objects[key], None)
+    async def remove(self, name: str) -> None:
+        """Take a pod out of the API, whatever its kubelet does."""
+        await self.delete(name, grace_s=0)
+        free = {"metadata": {"finalizers": None}}
+        await self.api.patch(PODS, name, free, namespace="default")
 
     async def pod(self, name: str) -> Pod:
         """Read a pod."""
-        return cast("Pod", await self.api.get(PODS, name, namespace="default"))
+        return await self.api.get(PODS, name, namespace="default")
 
     async def until(self, name: str, holds: Callable[[Pod], Any], *, limit_s: float = 10.0) -> Pod:
         """Wait (wall seconds) until a pod is as it should be."""
@@ -134,7 +135,7 @@ class Rig:
 
     async def events(self, name: str) -> list[tuple[str, str]]:
         """Give reason and message of the events about a pod."""
-        listing = await self.api.list(cast("Resource[Event]", EVENTS))
+        listing = await self.api.list(EVENTS)
         found = [event for event in listing.items if event.involvedObject.name == name]
         return [(event.reason, event.message) for event in found]
 
@@ -145,23 +146,6 @@ class Rig:
             for container in self.world.containers.values()
             if name in {"", container.config.metadata.name}
         ]
-
-
-@asynccontextmanager
-async def running_kubelet(folder: Path, server: MemoryServer, process: Process) -> AsyncIterator[Kubelet]:
-    """Run a kubelet while inside; leaving is what SIGTERM does."""
-    config = cast("KubeletConfig", process.config)
-    channel = unix_channel(f"{folder}/cri.sock")
-    kubelet = Kubelet(config, process, server.api("kubelet"), channel)
-    running = asyncio.ensure_future(kubelet.run())
-    try:
-        yield kubelet
-    finally:
-        running.cancel()
-        await asyncio.gather(running, return_exceptions=True)
-        await channel.close()
-    if not running.cancelled() and (error := running.exception()):
-        raise error
 
 
 @asynccontextmanager
@@ -186,15 +170,39 @@ async def process_for(folder: Path, **flags: Any) -> AsyncIterator[Process]:
 
 
 @asynccontextmanager
-async def rig(folder: Path, **flags: Any) -> AsyncIterator[Rig]:
-    """Give a kubelet whose node is registered."""
-    server = MemoryServer()
-    api = server.api()
+async def machine(folder: Path, *, tells_events: bool = True, **flags: Any) -> AsyncIterator[Rig]:
+    """Give a node without a kubelet, and an apiserver that does not know it yet."""
     (folder / "kubelet").mkdir()
-    await api.create(NODES, Node(metadata=ObjectMeta(name=NODE), spec=NodeSpec(podCIDR="10.77.0.0/24")))
     async with (
         process_for(folder, **flags) as process,
-        HollowRuntime(folder, process) as hollow,
-        running_kubelet(folder, server, process) as kubelet,
+        local_registry(process.clock) as server,
+        HollowRuntime(folder, process, tells_events=tells_events) as hollow,
     ):
-        yield Rig(server, hollow, api, kubelet)
+        yield Rig(folder, process, server, hollow)
+
+
+@asynccontextmanager
+async def running_kubelet(made: Rig) -> AsyncIterator[Kubelet]:
+    """Run a kubelet while inside; leaving is what SIGTERM does."""
+    config = cast("KubeletConfig", made.process.config)
+    channel = unix_channel(f"{made.folder}/cri.sock")
+    kubelet = Kubelet(config, made.process, made.server.api("kubelet"), channel)
+    running = asyncio.ensure_future(kubelet.run())
+    try:
+        yield kubelet
+    finally:
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+        await channel.close()
+    if not running.cancelled() and (error := running.exception()):
+        raise error
+
+
+@asynccontextmanager
+async def rig(folder: Path, **flags: Any) -> AsyncIterator[Rig]:
+    """Give a kubelet whose node is registered."""
+    async with machine(folder, **flags) as made:
+        node = Node(metadata=ObjectMeta(name=NODE), spec=NodeSpec(podCIDR="10.77.0.0/24"))
+        await made.server.given(NODES, node)
+        async with running_kubelet(made) as made.kubelet:
+            yield made

@@ -91,8 +91,8 @@ class LocalProcess(Process):
         log: Journal,
         connect: Callable[[], GrpcApi] | None = None,
     ) -> None:
-        super().__init__(config.name, config, log, tasks)  # type: ignore[arg-type]
-        self.clock = clock  # type: ignore[assignment]
+        super().__init__(config.name, config, log, tasks)  # type: ignore[arg-type]  # it is written to as a Log is
+        self.clock = clock  # type: ignore[assignment]  # a Clock is what all of them ask for
         self._connect = connect
 
     def connect(self) -> GrpcApi:
@@ -217,7 +217,7 @@ class Cluster:
         )
 
         async def run(process: Process) -> None:
-            await Kubelet(config, process, process.connect(), runtime).run()  # type: ignore[arg-type]
+            await Kubelet(config, process, process.connect(), runtime).run()
 
         return self._launch(name, config, run)
 
@@ -228,7 +228,7 @@ class Cluster:
 
         def connect() -> GrpcApi:
             channels.append(self.api.channel(identity))
-            return GrpcApi(channels[-1], caller=config.name)  # type: ignore[arg-type]
+            return GrpcApi(channels[-1], caller=config.name)
 
         async def live() -> None:
             async with asyncio.TaskGroup() as tasks:

@@ -39,6 +39,7 @@ from tests.support.kubectl import Kubectl, eventually
 from tests.support.listeners import TcpListener, tcp_listeners, unix_listeners
 from tests.support.netns import inside
 from tests.support.requirements import need
+from tests.support.streams import closing
 from tests.system.conftest import clusters
 
 pytestmark = [pytest.mark.cluster, pytest.mark.docker]
@@ -407,8 +408,8 @@ class Bindings:
 
     async def watch(self, api: Api, start: int, stop: asyncio.Event) -> None:
         """Follow the pods until told to stop."""
-        stream = api.watch(kinds.PODS, Selection("default"), resource_version=str(start))
-        async with contextlib.aclosing(stream):  # type: ignore[type-var]
+        watch = api.watch(kinds.PODS, Selection("default"), resource_version=str(start))
+        async with closing(watch) as stream:
             async for batch in stream:
                 for event in batch:
                     if event.object and event.object.spec.nodeName:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from typing import Any
 
 import grpc
 import grpc.aio
@@ -72,7 +73,7 @@ class LoseAnswers(grpc.aio.UnaryUnaryClientInterceptor):
     def __init__(self) -> None:
         self.left = 0
 
-    async def intercept_unary_unary(self, continuation, client_call_details, request):  # type: ignore[no-untyped-def]
+    async def intercept_unary_unary(self, continuation: Any, client_call_details: Any, request: Any) -> Any:
         call = await continuation(client_call_details, request)
         if self.left and client_call_details.method.endswith(b"Txn"):
             self.left -= 1
@@ -156,7 +157,7 @@ async def test_a_key_with_a_ttl_goes_by_itself(storage: EtcdStorage) -> None:
             await asyncio.sleep(0.2)
 
 
-async def eventually(call, *arguments):  # type: ignore[no-untyped-def]
+async def eventually(call: Callable[..., Awaitable[Any]], *arguments: Any) -> Any:
     """Repeat a call while nobody answers."""
     async with asyncio.timeout(10):
         while True:

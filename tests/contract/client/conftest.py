@@ -11,8 +11,8 @@ from random import Random
 
 import pytest
 
-from apiserver import app
 from apiserver.core.kinds import KINDS
+from apiserver.watch_cache_feed import Feed
 from kubarium.pki import Pki
 from machinery.client.api import Api
 from machinery.process.config import ComponentConfig
@@ -20,11 +20,11 @@ from machinery.process.faults import PlannedFaults
 from machinery.process.logging import Log
 from machinery.process.run import Process
 from tests.support.apiserver import Served, certificates, serving
-from tests.support.memory_api import MemoryServer
 from tests.support.registry_api import identities, local_apiserver
+from tests.support.scripted_api import local_registry
 
 DOORS = ["grpc", "rest"]
-EVERYWHERE = [*DOORS, "registry", "memory"]
+EVERYWHERE = [*DOORS, "registry", "scripted"]
 
 
 @dataclass(frozen=True)
@@ -63,23 +63,23 @@ async def door(request: pytest.FixtureRequest, pki: Pki) -> AsyncIterator[Door]:
 @asynccontextmanager
 async def opened(transport: str, pki: Pki) -> AsyncIterator[Door]:
     """Open a way to an apiserver of its own."""
-    if transport == "memory":
-        server = MemoryServer()
-        yield Door(transport, server.api(), server.compact, server.send_bookmarks)
+    if transport == "scripted":
+        async with local_registry() as local:
+            yield _door(transport, local.api(), local.feed)
     elif transport == "registry":
         async with asyncio.TaskGroup() as tasks:
             process = Process("apiserver", ComponentConfig(), Log("apiserver", "error"), tasks)
             async with local_apiserver(pki, process, rng=Random(7)) as local:
                 await local.core.bootstrap.run_until_done()
                 local.core.registry.open()
-                yield _door(transport, local.connect("admin"), local.core)
+                yield _door(transport, local.connect("admin"), local.core.feed)
     else:
         async with serving(pki) as served:
-            yield _door(transport, served.connect(transport), served.core)
+            yield _door(transport, served.connect(transport), served.core.feed)
 
 
-def _door(transport: str, api: Api, core: app.Core) -> Door:
-    cache = core.feed.cache(KINDS["", "configmaps"])
+def _door(transport: str, api: Api, feed: Feed) -> Door:
+    cache = feed.cache(KINDS["", "configmaps"])
     return Door(transport, api, lambda: cache.replace([], cache.revision), cache.send_bookmarks)
 
 

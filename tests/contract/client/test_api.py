@@ -1,4 +1,4 @@
-"""What `machinery.client.api.Api` promises: over gRPC, over REST, in the process, and in the tests' own dictionary."""
+"""What `machinery.client.api.Api` promises: over gRPC, over REST, in the process, and through the tests' script."""
 
 from __future__ import annotations
 
@@ -19,16 +19,15 @@ from machinery.model.errors import (
     DeadlineExceeded,
     Expired,
     NotFound,
-    NotImplementedHere,
     Unavailable,
 )
 from machinery.model.k8s.core_v1 import Binding, ConfigMap, ObjectReference, Pod
 from machinery.model.k8s.meta_v1 import ObjectMeta, Status
-from machinery.model.k8s.policy_v1 import Eviction
 from tests.contract.client.conftest import Door
 from tests.support.apiserver import Served
 from tests.support.builders import changed
-from tests.support.memory_api import MemoryServer
+from tests.support.scripted_api import local_registry
+from tests.support.streams import closing
 
 HOLD = "tests.kubarium.dev/hold"
 
@@ -80,8 +79,8 @@ class Watched:
 @contextlib.asynccontextmanager
 async def watching(api: Api, start: str, selection: Selection | None = None) -> AsyncIterator[Watched]:
     """Watch ConfigMaps, established before the block begins."""
-    stream = api.watch(kinds.CONFIG_MAPS, selection or Selection("default"), resource_version=start)
-    async with contextlib.aclosing(stream):  # type: ignore[type-var]
+    watch = api.watch(kinds.CONFIG_MAPS, selection or Selection("default"), resource_version=start)
+    async with closing(watch) as stream:
         watched = Watched(stream)
         watched.seen += await watched.batch()
         yield watched
@@ -307,8 +306,8 @@ async def test_a_watch_says_at_once_that_it_is_established(door: Door) -> None:
     """The first batch is empty and waits for nothing; each change follows once, in order."""
     start = await revision(door.api)
     stream = door.api.watch(kinds.CONFIG_MAPS, Selection("default"), resource_version=start)
-    async with contextlib.aclosing(stream), asyncio.timeout(5):  # type: ignore[type-var]
-        assert list(await anext(stream)) == []
+    async with closing(stream) as batches, asyncio.timeout(5):
+        assert list(await anext(batches)) == []
     async with watching(door.api, start) as watch:
         for number in range(3):
             await door.api.create(kinds.CONFIG_MAPS, config_map(f"m{number}"))
@@ -436,32 +435,50 @@ async def test_every_call_has_a_deadline(served: Served, transport: str) -> None
         await api.aclose()
 
 
-async def test_calls_that_a_test_lets_hang_have_their_deadline() -> None:
-    """The fake's calls end as those of a server that does not answer."""
-    api = MemoryServer().api()
+async def test_what_a_test_lets_hang_has_its_deadline() -> None:
+    """The call before it arrives, the answer after the write: its client cannot tell them apart."""
 
     async def hang(*_: str) -> None:
         await asyncio.Event().wait()
 
-    api.before_call = hang
-    with pytest.raises(DeadlineExceeded):
-        await api.list(kinds.CONFIG_MAPS, timeout_s=0.05)
-    api.before_call, api.before_reply = None, hang
-    with pytest.raises(DeadlineExceeded):
-        await api.create(kinds.CONFIG_MAPS, config_map(), timeout_s=0.05)
+    async with local_registry() as local:
+        api = local.api()
+        api.before_call = hang
+        with pytest.raises(DeadlineExceeded):
+            await api.create(kinds.CONFIG_MAPS, config_map("a"), timeout_s=0.05)
+        api.before_call, api.before_reply = None, hang
+        with pytest.raises(DeadlineExceeded):
+            await api.create(kinds.CONFIG_MAPS, config_map("b"), timeout_s=0.05)
+        listing = await api.list(kinds.CONFIG_MAPS, Selection("default"))
+    assert [each.metadata.name for each in listing.items] == ["b"]
+    assert api.calls == [
+        ("create", "configmaps", "a"),
+        ("create", "configmaps", "b"),
+        ("list", "configmaps", ""),
+    ]
 
 
-async def test_the_fake_says_what_it_does_not_build() -> None:
-    """Rather than do it a little differently."""
-    api = MemoryServer().api()
-    await api.create(kinds.CONFIG_MAPS, config_map())
-    patch: Any
-    for kind, patch in ((PatchType.JSON, []), (PatchType.APPLY, {})):
-        with pytest.raises(NotImplementedHere):
-            await api.patch(kinds.CONFIG_MAPS, "a", patch, namespace="default", kind=kind)
-    with pytest.raises(NotImplementedHere):
-        await api.patch(kinds.CONFIG_MAPS, "a", {}, namespace="default", subresource="scale")
-    with pytest.raises(NotImplementedHere):
-        await api.update(kinds.CONFIG_MAPS, config_map(), subresource="ephemeralcontainers")
-    with pytest.raises(NotImplementedHere):
-        await api.post(kinds.PODS, "a", "eviction", Eviction(), Status, namespace="default")
+async def test_broken_connections_end_watches_and_nothing_else() -> None:
+    """Every watch ends with Unavailable; calls go on, and so does a new watch."""
+    async with local_registry() as local:
+        start = await revision(local.user)
+        async with watching(local.user, start) as watch:
+            local.break_watches()
+            with pytest.raises(Unavailable):
+                await watch.take(1)
+        await local.user.create(kinds.CONFIG_MAPS, config_map())
+        async with watching(local.user, start) as watch:
+            assert told(await watch.take(1)) == [("ADDED", "a")]
+
+
+async def test_a_history_that_is_forgotten_takes_no_object_along() -> None:
+    """The lists stay whole; only the way from an old revision is gone."""
+    async with local_registry() as local:
+        start = await revision(local.user)
+        await local.user.create(kinds.CONFIG_MAPS, config_map())
+        await local.forget_history()
+        with pytest.raises(Expired):
+            async with watching(local.user, start) as watch:
+                await watch.take(1)
+        listing = await local.user.list(kinds.CONFIG_MAPS, Selection("default"))
+    assert [each.metadata.name for each in listing.items] == ["a"]

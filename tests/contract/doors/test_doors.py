@@ -28,6 +28,7 @@ from machinery.model.k8s.meta_v1 import ObjectMeta, Status
 from tests.support.apiserver import Served
 from tests.support.builders import changed
 from tests.support.etcd_server import free_ports
+from tests.support.streams import closing
 
 
 def _config_map(name: str, labels: dict[str, str] | None = None, **data: str) -> ConfigMap:
@@ -36,13 +37,12 @@ def _config_map(name: str, labels: dict[str, str] | None = None, **data: str) ->
 
 async def _events(api: Api, start: int, count: int, **options: Any) -> list[WatchEvent[ConfigMap]]:
     found: list[WatchEvent[ConfigMap]] = []
-    stream = api.watch(kinds.CONFIG_MAPS, resource_version=str(start), **options)
-    async with asyncio.timeout(10):
+    watch = api.watch(kinds.CONFIG_MAPS, resource_version=str(start), **options)
+    async with asyncio.timeout(10), closing(watch) as stream:
         async for batch in stream:
             found += batch
             if len([event for event in found if event.object]) >= count:
                 break
-    await stream.aclose()  # type: ignore[attr-defined]
     return found
 
 

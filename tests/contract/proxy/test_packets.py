@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
+from typing import Any
 
 import pytest
 
@@ -98,12 +99,12 @@ def _serve(door: socket.socket, name: str, done: threading.Event) -> None:
         ready.register(door, selectors.EVENT_READ)
         while not done.is_set():
             for key, _ in ready.select(0.02):
-                if key.fileobj is not door:
-                    _echo(key.fileobj, ready)  # type: ignore[arg-type]
+                if key.data is not None:
+                    _echo(key.data, ready)
                     continue
                 client, address = door.accept()
                 clients.enter_context(client).sendall(f"{name} {address[0]}".encode())
-                ready.register(client, selectors.EVENT_READ)
+                ready.register(client, selectors.EVENT_READ, data=client)
 
 
 def _echo(client: socket.socket, ready: selectors.BaseSelector) -> None:
@@ -126,18 +127,18 @@ def ask(lab: Lab, where: str, address: str = SERVICE_IP, port: int = PORT) -> tu
     return pod, seen
 
 
-def answers(lab: Lab, where: str, times: int = 40, **to: object) -> Counter[str]:
+def answers(lab: Lab, where: str, times: int = 40, **to: Any) -> Counter[str]:
     """Connect many times; gives who answered how often."""
-    return Counter(ask(lab, where, **to)[0] for _ in range(times))  # type: ignore[arg-type]
+    return Counter(ask(lab, where, **to)[0] for _ in range(times))
 
 
-def web(*pods: str, **fields: object) -> dict[str, object]:
+def web(*pods: str, **fields: Any) -> dict[str, Any]:
     """Give a Service with these pods behind it."""
     ends = [endpoint(POD_IPS[pod], node=f"node-{pod[4]}") for pod in pods]
-    return {"services": [service(**fields)], "slices": [endpoint_slice(*ends)]}  # type: ignore[arg-type]
+    return {"services": [service(**fields)], "slices": [endpoint_slice(*ends)]}
 
 
-def node_port(**fields: object) -> dict[str, object]:
+def node_port(**fields: Any) -> dict[str, Any]:
     """Give the fields of a Service with a node port."""
     return {"type": "NodePort", "ports": [service_port(nodePort=NODE_PORT)], **fields}
 

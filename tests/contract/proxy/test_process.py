@@ -1,4 +1,4 @@
-"""The whole proxy in a node's namespace, fed by an apiserver in memory."""
+"""The whole proxy in a node's namespace, fed by a registry in memory."""
 
 from __future__ import annotations
 
@@ -13,13 +13,14 @@ import pytest
 
 from machinery.client.api import Api
 from machinery.model.resources import ENDPOINT_SLICES, NODES, SERVICES
+from machinery.process.clock import SystemClock
 from machinery.process.logging import Log
 from machinery.process.run import Process
 from proxy.app import Proxy
 from proxy.config import ProxyConfig
-from tests.support.memory_api import MemoryApi, MemoryServer
 from tests.support.netns import POD_IPS, Lab, inside
 from tests.support.proxy import endpoint, endpoint_slice, routed_node, service
+from tests.support.scripted_api import LocalRegistry, local_registry
 
 NODE = "node-1"
 CONFIG = ProxyConfig(node_name=NODE, server="memory:0")
@@ -49,9 +50,9 @@ class Running:
 
 
 @asynccontextmanager
-async def running(server: MemoryServer, config: ProxyConfig = CONFIG) -> AsyncIterator[Running]:
+async def running(server: LocalRegistry, config: ProxyConfig = CONFIG) -> AsyncIterator[Running]:
     """Run a proxy in the namespace of this thread."""
-    api, log = MemoryApi(server, "proxy"), io.StringIO()
+    api, log = server.api("proxy"), io.StringIO()
     async with asyncio.TaskGroup() as tasks:
         process = Process("proxy", config, Log("proxy", stream=log), tasks)
         work = tasks.create_task(Proxy(config, process, api).run())
@@ -69,12 +70,14 @@ def in_node(lab: Lab, scenario: Callable[[], Awaitable[None]]) -> None:
     inside(lab.space(NODE), lambda: asyncio.run(run()))
 
 
-async def furnish(server: MemoryServer) -> None:
-    """Put a node and a Service with one ready endpoint into the apiserver."""
-    api = MemoryApi(server, "proxy")
-    await api.create(NODES, routed_node(NODE, "10.244.1.0/24", "10.77.250.11"))
-    await api.create(SERVICES, service())
-    await api.create(ENDPOINT_SLICES, endpoint_slice(endpoint(POD_IPS["pod-1b"])))
+@asynccontextmanager
+async def furnished() -> AsyncIterator[LocalRegistry]:
+    """Give an apiserver with a node, and a Service with one ready endpoint."""
+    async with local_registry(SystemClock()) as server:
+        await server.given(NODES, routed_node(NODE, "10.244.1.0/24", "10.77.250.11"))
+        await server.given(SERVICES, service())
+        await server.given(ENDPOINT_SLICES, endpoint_slice(endpoint(POD_IPS["pod-1b"])))
+        yield server
 
 
 async def _set_ready(here: Running, *, ready: bool) -> None:
@@ -88,9 +91,7 @@ def test_readiness_is_followed(lab: Lab) -> None:
     """An endpoint that becomes unready or ready is in the rules within a fraction of a second."""
 
     async def scenario() -> None:
-        server = MemoryServer()
-        await furnish(server)
-        async with running(server) as here:
+        async with furnished() as server, running(server) as here:
             await here.until(lambda _rules: not here.process.health.problems())
             assert "dnat to 10.244.1.3:9123" in await here.rules()
             for ready in (False, True):
@@ -104,14 +105,13 @@ def test_rules_outlive_the_proxy(lab: Lab) -> None:
     """The rules stay when the proxy goes; the next one makes good what has changed in between."""
 
     async def scenario() -> None:
-        server = MemoryServer()
-        await furnish(server)
-        async with running(server) as here:
-            await here.until(lambda rules: "dnat to 10.244.1.3:9123" in rules)
-        assert "dnat to 10.244.1.3:9123" in await here.rules()
-        await here.api.delete(SERVICES, "web", namespace="default")
-        async with running(server) as here:
-            await here.until(lambda rules: "dnat" not in rules)
+        async with furnished() as server:
+            async with running(server) as here:
+                await here.until(lambda rules: "dnat to 10.244.1.3:9123" in rules)
+            assert "dnat to 10.244.1.3:9123" in await here.rules()
+            await server.user.delete(SERVICES, "web", namespace="default")
+            async with running(server) as here:
+                await here.until(lambda rules: "dnat" not in rules)
 
     in_node(lab, scenario)
 
@@ -120,12 +120,10 @@ def test_a_missing_nft_is_told(lab: Lab, monkeypatch: pytest.MonkeyPatch, tmp_pa
     """Without nft the proxy is not ready and says why, once; when it comes the proxy goes on by itself."""
 
     async def scenario() -> None:
-        server = MemoryServer()
-        await furnish(server)
         with monkeypatch.context() as patched:
             patched.setenv("PATH", str(tmp_path))
             patched.setattr("proxy.commands.SYSTEM_PATH", str(tmp_path))
-            async with running(server) as here:
+            async with furnished() as server, running(server) as here:
                 while "sync_failed" not in here.log.getvalue():
                     await asyncio.sleep(0.01)
                 await asyncio.sleep(0.5)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -101,12 +102,12 @@ async def test_the_kubernetes_service_comes_back() -> None:
         assert (await bench.get("services", "kubernetes"))["spec"]["ports"][0]["targetPort"] == 6443
 
 
-def _config(tmp_path: Path, **fields: object) -> ApiserverConfig:
+def _config(tmp_path: Path, **fields: Any) -> ApiserverConfig:
     file = tmp_path / "file.pem"
     file.write_text("pem")
     names = ("ca_file", "cert_file", "key_file", "kubelet_cert_file", "kubelet_key_file", "sa_key_file")
-    defaults: dict[str, object] = {"etcd_servers": ("http://127.0.0.1:1",), **dict.fromkeys(names, str(file))}
-    return ApiserverConfig(**{**defaults, **fields})  # type: ignore[arg-type]
+    defaults: dict[str, Any] = {"etcd_servers": ("http://127.0.0.1:1",), **dict.fromkeys(names, str(file))}
+    return ApiserverConfig(**{**defaults, **fields})
 
 
 @pytest.mark.parametrize(

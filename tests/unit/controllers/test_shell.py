@@ -1,4 +1,4 @@
-"""The controllers' process against an apiserver in memory, in virtual time."""
+"""The controllers' process against a registry in memory, in virtual time."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -29,7 +29,7 @@ from machinery.model.resources import (
 )
 from tests.support import builders
 from tests.support.controllers import deployment, replica_set
-from tests.support.memory_api import MemoryApi, MemoryServer
+from tests.support.scripted_api import LocalRegistry, ScriptedApi, local_registry
 from tests.support.virtual_clock import VirtualClock
 
 TABLE = intervals("default")
@@ -39,14 +39,12 @@ LOOK_S = 0.2
 class Cluster:
     """A server, a client for the test, and controllers processes that can be killed."""
 
-    def __init__(self) -> None:
-        self.clock = VirtualClock()
-        self.server = MemoryServer()
-        self.user = self.server.api("user")
-        self.apis: dict[str, MemoryApi] = {}
+    def __init__(self, clock: VirtualClock, server: LocalRegistry) -> None:
+        self.clock, self.server, self.user = clock, server, server.user
+        self.apis: dict[str, ScriptedApi] = {}
         self._processes: dict[str, list[asyncio.Task[None]]] = {}
 
-    def start(self, name: str) -> MemoryApi:
+    def start(self, name: str) -> ScriptedApi:
         """Start a controllers process."""
         api = self.apis[name] = self.server.api(name)
         world = World(api, self.clock, SILENT, cluster_cidr="10.244.0.0/16", root_ca="PEM")
@@ -72,7 +70,7 @@ class Cluster:
 
     async def lead(self, name: str) -> None:
         """Wait for a process to end by itself."""
-        await self._processes[name][0]
+        await self._processes[name].pop(0)
 
     async def kubelet(self, node: str = "") -> None:
         """Make every pod that is not Ready so, on a node if one is given."""
@@ -82,7 +80,7 @@ class Cluster:
                 status = {"phase": "Running", "podIP": f"10.244.0.{len(pod.metadata.name)}"}
                 name, namespace = pod.metadata.name, pod.metadata.namespace
                 if node:
-                    await self.user.patch(PODS, name, {"spec": {"nodeName": node}}, namespace=namespace)
+                    await self.server.bind(name, node)
                 patch = {"status": {**status, "conditions": [ready]}}
                 await self.user.patch(PODS, name, patch, namespace=namespace, subresource="status")
 
@@ -102,13 +100,15 @@ class Cluster:
 
 @asynccontextmanager
 async def cluster_with(*names: str) -> AsyncIterator[Cluster]:
-    cluster = Cluster()
-    for name in names:
-        cluster.start(name)
-    try:
-        yield cluster
-    finally:
-        await cluster.stop_all()
+    clock = VirtualClock()
+    async with local_registry(clock) as server:
+        cluster = Cluster(clock, server)
+        for name in names:
+            cluster.start(name)
+        try:
+            yield cluster
+        finally:
+            await cluster.stop_all()
 
 
 @pytest.fixture
@@ -119,7 +119,7 @@ async def cluster() -> AsyncIterator[Cluster]:
 
 async def test_a_deployment_gets_its_pods(cluster: Cluster):
     """Deployment to ReplicaSet to pods, with owners, and with the events that users know."""
-    await cluster.user.create(DEPLOYMENTS, deployment(3))
+    await cluster.server.given(DEPLOYMENTS, deployment(3))
     await cluster.clock.advance(LOOK_S)
     assert len(await cluster.pods()) == 3
     [rs] = (await cluster.user.list(REPLICA_SETS)).items
@@ -134,7 +134,7 @@ async def test_a_deployment_gets_its_pods(cluster: Cluster):
 
 async def test_a_rolling_update_runs_through(cluster: Cluster):
     """With a kubelet that makes pods Ready the new template replaces the old one."""
-    await cluster.user.create(DEPLOYMENTS, deployment(3))
+    await cluster.server.given(DEPLOYMENTS, deployment(3))
     for _ in range(3):
         await cluster.clock.advance(LOOK_S)
         await cluster.kubelet()
@@ -160,7 +160,7 @@ async def test_a_lost_answer_to_a_create_makes_no_pod_too_many(cluster: Cluster)
             raise Unavailable("the connection broke")
 
     cluster.apis["a"].before_reply = lose
-    await cluster.user.create(REPLICA_SETS, replica_set(replicas=3))
+    await cluster.server.given(REPLICA_SETS, replica_set(replicas=3))
     for _ in range(60):
         await cluster.clock.advance(0.05)
         most = max(most, len(await cluster.pods()))
@@ -179,14 +179,14 @@ async def test_a_create_that_did_not_happen_is_made_up_for(cluster: Cluster):
             raise Unavailable("nobody there")
 
     cluster.apis["a"].before_call = fail
-    await cluster.user.create(REPLICA_SETS, replica_set(replicas=3))
+    await cluster.server.given(REPLICA_SETS, replica_set(replicas=3))
     await cluster.clock.advance(5)
     assert len(await cluster.pods()) == 3
 
 
 async def test_a_cache_that_stands_still_makes_no_pod_too_many(cluster: Cluster):
     """Without news of its own pods the controller makes no more, whatever else changes."""
-    await cluster.user.create(REPLICA_SETS, replica_set(replicas=2))
+    await cluster.server.given(REPLICA_SETS, replica_set(replicas=2))
     await cluster.clock.advance(LOOK_S)
 
     async def hang(verb: str, plural: str, _name: str) -> None:
@@ -215,7 +215,7 @@ async def test_a_refused_pod_is_told_and_tried_again(cluster: Cluster):
             raise Forbidden("exceeded quota: compute")
 
     cluster.apis["a"].before_call = refuse
-    await cluster.user.create(REPLICA_SETS, replica_set(replicas=8))
+    await cluster.server.given(REPLICA_SETS, replica_set(replicas=8))
     await cluster.clock.advance(0.001)
     tries = [call for call in cluster.apis["a"].calls if call[:2] == ("create", "pods")]
     assert 1 <= len(tries) < 8
@@ -241,7 +241,7 @@ async def test_what_a_leaving_namespace_refuses_is_no_failure(cluster: Cluster):
             )
 
     cluster.apis["a"].before_call = refuse
-    await cluster.user.create(REPLICA_SETS, replica_set(replicas=1))
+    await cluster.server.given(REPLICA_SETS, replica_set(replicas=1))
     await cluster.clock.advance(60)
     tries = [call for call in cluster.apis["a"].calls if call[:2] == ("create", "pods")]
     assert len(tries) < 5
@@ -250,7 +250,7 @@ async def test_what_a_leaving_namespace_refuses_is_no_failure(cluster: Cluster):
 
 async def test_an_owner_takes_its_dependents_along(cluster: Cluster):
     """Deployment gone: ReplicaSets, then pods."""
-    await cluster.user.create(DEPLOYMENTS, deployment(2))
+    await cluster.server.given(DEPLOYMENTS, deployment(2))
     await cluster.clock.advance(LOOK_S)
     await cluster.user.delete(DEPLOYMENTS, "web", namespace="default")
     await cluster.clock.advance(LOOK_S)
@@ -261,7 +261,7 @@ async def test_an_owner_takes_its_dependents_along(cluster: Cluster):
 async def test_an_owner_in_the_foreground_goes_last(cluster: Cluster):
     """It waits for its ReplicaSets, and they for their pods."""
     hold = {"finalizers": ["foregroundDeletion"]}
-    await cluster.user.create(DEPLOYMENTS, deployment(2, metadata=hold))
+    await cluster.server.given(DEPLOYMENTS, deployment(2, metadata=hold))
     await cluster.clock.advance(LOOK_S)
     for name in await cluster.pods():
         held = {"metadata": {"finalizers": ["test/hold"]}}
@@ -284,7 +284,7 @@ async def test_an_owner_in_the_foreground_goes_last(cluster: Cluster):
 
 async def test_an_orphaning_owner_leaves_its_dependents(cluster: Cluster):
     """They go on without it, and a new owner of the same selector takes them over."""
-    await cluster.user.create(REPLICA_SETS, replica_set(replicas=2, metadata={"finalizers": ["orphan"]}))
+    await cluster.server.given(REPLICA_SETS, replica_set(replicas=2, metadata={"finalizers": ["orphan"]}))
     await cluster.clock.advance(LOOK_S)
     before = await cluster.pods()
     await cluster.user.delete(REPLICA_SETS, "web-1", namespace="default")
@@ -292,7 +292,7 @@ async def test_an_orphaning_owner_leaves_its_dependents(cluster: Cluster):
     assert (await cluster.user.list(REPLICA_SETS)).items == []
     pods = (await cluster.user.list(PODS)).items
     assert [pod.metadata.ownerReferences for pod in pods] == [[], []]
-    await cluster.user.create(REPLICA_SETS, replica_set("web-2", replicas=2))
+    await cluster.server.given(REPLICA_SETS, replica_set("web-2", replicas=2))
     await cluster.clock.advance(LOOK_S)
     assert await cluster.pods() == before
     pods = (await cluster.user.list(PODS)).items
@@ -301,8 +301,8 @@ async def test_an_orphaning_owner_leaves_its_dependents(cluster: Cluster):
 
 async def test_pods_of_a_node_that_was_deleted_are_collected(cluster: Cluster):
     """After the quarantine, with a live look at the node."""
-    await cluster.user.create(NODES, builders.node("node-1"))
-    await cluster.user.create(PODS, builders.pod("lost", node="node-1", phase="Running"))
+    await cluster.server.given(NODES, builders.node("node-1"))
+    await cluster.server.given(PODS, builders.pod("lost", node="node-1", phase="Running"))
     await cluster.clock.advance(5)
     await cluster.user.delete(NODES, "node-1")
     await cluster.clock.advance(39)
@@ -313,7 +313,7 @@ async def test_pods_of_a_node_that_was_deleted_are_collected(cluster: Cluster):
 
 async def test_a_controllers_process_that_was_stopped_takes_nobody_for_dead(cluster: Cluster):
     """Its caches stand still while the nodes beat: the live look tells."""
-    await cluster.user.create(NODES, builders.node("node-1"))
+    await cluster.server.given(NODES, builders.node("node-1"))
     beating = asyncio.ensure_future(heartbeat(cluster, "node-1"))
     await cluster.clock.advance(30)
 
@@ -332,7 +332,7 @@ async def test_a_controllers_process_that_was_stopped_takes_nobody_for_dead(clus
 
 async def test_an_apiserver_that_was_away_makes_nobody_dead(cluster: Cluster):
     """Nobody could have beaten: when it is back, every node has its whole grace period again."""
-    await cluster.user.create(NODES, builders.node("node-1"))
+    await cluster.server.given(NODES, builders.node("node-1"))
     await cluster.clock.advance(45)
     away = True
 
@@ -353,7 +353,7 @@ async def test_an_apiserver_that_was_away_makes_nobody_dead(cluster: Cluster):
 
 async def test_a_namespace_has_its_account_and_the_ca_at_once(cluster: Cluster):
     """Within milliseconds; and again, when somebody deletes them."""
-    await cluster.user.create(NAMESPACES, builders.namespace("fresh"))
+    await cluster.server.given(NAMESPACES, builders.namespace("fresh"))
     await cluster.clock.advance(0.001)
     await cluster.user.get(SERVICE_ACCOUNTS, "default", namespace="fresh")
     root_ca = await cluster.user.get(CONFIG_MAPS, "kube-root-ca.crt", namespace="fresh")
@@ -365,15 +365,15 @@ async def test_a_namespace_has_its_account_and_the_ca_at_once(cluster: Cluster):
 
 async def test_a_service_gets_its_endpoints(cluster: Cluster):
     """A Ready pod is in, a deleted one out."""
-    await cluster.user.create(NODES, builders.node("node-1"))
+    await cluster.server.given(NODES, builders.node("node-1"))
     service = {"selector": {"app": "web"}, "ports": [{"port": 80, "targetPort": 8080}]}
-    await cluster.user.create(
+    await cluster.server.given(
         SERVICES,
         msgspec.convert(
             {"metadata": {"name": "web", "namespace": "default"}, "spec": service}, SERVICES.type
         ),
     )
-    await cluster.user.create(REPLICA_SETS, replica_set(replicas=1))
+    await cluster.server.given(REPLICA_SETS, replica_set(replicas=1))
     await cluster.clock.advance(LOOK_S)
     await cluster.kubelet("node-1")
     await cluster.clock.advance(LOOK_S)
@@ -402,21 +402,21 @@ async def heartbeat(cluster: Cluster, *names: str) -> None:
             try:
                 await cluster.user.patch(LEASES, name, patch, namespace="kube-node-lease")
             except NotFound:
-                await cluster.user.create(LEASES, builders.lease(name))
+                await cluster.server.given(LEASES, builders.lease(name))
         await cluster.clock.advance(10)
 
 
 async def test_a_dead_nodes_pods_are_evicted_after_their_toleration(cluster: Cluster):
     """Silence, Unknown after the grace period, taints at once, eviction 300 s later; the live node is left alone."""
     for name in ("node-1", "node-2"):
-        await cluster.user.create(NODES, builders.node(name))
+        await cluster.server.given(NODES, builders.node(name))
     dead, alive = (asyncio.ensure_future(heartbeat(cluster, name)) for name in ("node-1", "node-2"))
     patient = [
         builders.toleration(f"node.kubernetes.io/{key}", "NoExecute", tolerationSeconds=300)
         for key in ("not-ready", "unreachable")
     ]
     for node in ("node-1", "node-2"):
-        await cluster.user.create(
+        await cluster.server.given(
             PODS, builders.pod(f"on-{node}", node=node, ready=True, tolerations=patient)
         )
     await cluster.clock.advance(61)
@@ -441,7 +441,7 @@ async def test_a_dead_nodes_pods_are_evicted_after_their_toleration(cluster: Clu
 async def test_nodes_get_ranges_of_their_own(cluster: Cluster):
     """Whatever arrives at once."""
     for number in range(5):
-        await cluster.user.create(NODES, builders.node(f"node-{number}"))
+        await cluster.server.given(NODES, builders.node(f"node-{number}"))
     await cluster.clock.advance(LOOK_S)
     nodes = (await cluster.user.list(NODES)).items
     assert sorted(node.spec.podCIDR for node in nodes) == [f"10.244.{index}.0/24" for index in range(5)]
@@ -454,7 +454,7 @@ async def test_a_standby_takes_over_when_the_leader_is_killed():
         cluster.start("b")
         await cluster.clock.advance(1)
         await cluster.stop("a", kill=True)
-        await cluster.user.create(DEPLOYMENTS, deployment(2))
+        await cluster.server.given(DEPLOYMENTS, deployment(2))
         await cluster.clock.advance(5)
         assert await cluster.pods() == []
         await cluster.clock.advance(30)
@@ -472,37 +472,31 @@ async def test_a_clean_exit_releases_the_lease():
 
 async def test_lost_leadership_ends_the_process():
     """It does not go on with what another one does now."""
-    cluster = Cluster()
-    api = cluster.start("a")
-    await cluster.clock.advance(1)
+    async with cluster_with("a") as cluster:
+        await cluster.clock.advance(1)
 
-    async def cut(verb: str, plural: str, _name: str) -> None:
-        if plural == "leases" and verb in {"get", "update"}:
-            raise Unavailable("cut off")
+        async def cut(verb: str, plural: str, _name: str) -> None:
+            if plural == "leases" and verb in {"get", "update"}:
+                raise Unavailable("cut off")
 
-    api.before_call = cut
-    with pytest.raises(LeadershipLost):
-        await cluster.lead("a")
-    for task in cluster._processes["a"][1:]:
-        task.cancel()
-    await asyncio.gather(*cluster._processes["a"][1:], return_exceptions=True)
+        cluster.apis["a"].before_call = cut
+        with pytest.raises(LeadershipLost):
+            await cluster.lead("a")
 
 
 async def test_a_terminating_namespace_is_emptied_and_goes(cluster: Cluster):
     """Pods first, then everything else, then the namespace itself."""
-    await cluster.user.create(NAMESPACES, builders.namespace("gone"))
-    await cluster.user.create(PODS, builders.pod("one", "gone"))
-    await cluster.user.create(CONFIG_MAPS, builders.config_map("two", "gone"))
+    await cluster.server.given(NAMESPACES, builders.namespace("gone"))
     await cluster.clock.advance(LOOK_S)
-    marks = {"finalizers": ["test/kubernetes"]}
-    await cluster.user.patch(NAMESPACES, "gone", {"metadata": marks, "spec": {"finalizers": ["kubernetes"]}})
+    await cluster.server.given(PODS, builders.pod("one", "gone"))
+    await cluster.server.given(CONFIG_MAPS, builders.config_map("two", "gone"))
     await cluster.user.delete(NAMESPACES, "gone")
+    assert (await cluster.user.get(NAMESPACES, "gone")).status.phase == "Terminating"
     await cluster.clock.advance(1)
     everything = Selection(namespace="gone")
     assert (await cluster.user.list(PODS, everything)).items == []
     assert (await cluster.user.list(CONFIG_MAPS, everything)).items == []
     deletions = [call[1] for call in cluster.apis["a"].calls if call[0] == "deletecollection"]
     assert deletions[0] == "pods"
-    namespace = await cluster.user.get(NAMESPACES, "gone")
-    assert namespace.status.phase == "Terminating"
-    assert namespace.spec.finalizers == []
+    with pytest.raises(NotFound):
+        await cluster.user.get(NAMESPACES, "gone")

@@ -12,13 +12,12 @@ from kubelet.core.instructions import KillContainer
 from kubelet.core.pod_actions import Kill
 from kubelet.core.termination import Deadline
 from kubelet.hooks import Hooks
-from machinery.client.events import EventRecorder
 from machinery.model.errors import Unavailable
 from machinery.model.k8s.core_v1 import ExecAction, LifecycleHandler, SleepAction
 from machinery.model.log import SILENT
 from machinery.pb import cri_pb2 as cri
 from tests.support.builders import pod
-from tests.support.memory_api import MemoryServer
+from tests.support.kubelet_node import KeptEvents
 from tests.support.virtual_clock import START_S, VirtualClock
 
 EXEC = LifecycleHandler(exec=ExecAction(command=["bye"]))
@@ -58,7 +57,7 @@ class World:
     def __init__(self, ends_after_s: float | None = 0.0, hook_s: float = 0.0) -> None:
         self.clock = VirtualClock()
         self.runtime: Any = FakeRuntime(self.clock, ends_after_s, hook_s)
-        self.events = EventRecorder(MemoryServer().api(), component="kubelet", host="n", clock=self.clock)
+        self.events: Any = KeptEvents()
         hooks = Hooks(self.runtime, self.clock)
         self.stopper = ContainerStopper(self.runtime, hooks, self.events, self.clock, SILENT)
 
@@ -68,17 +67,13 @@ class World:
         await self.stopper.stop(pod(), action)
         return self.clock.now() - START_S
 
-    @property
-    def reasons(self) -> list[str]:
-        return [pending.reason for pending in self.events._pending]
-
 
 async def test_a_container_that_listens_ends_at_once():
     """One stop, with a timeout that is longer than the grace period; no second one."""
     world = World()
     assert await world.stop(30) == 0
     assert world.runtime.calls == [(0, 31)]
-    assert world.reasons == ["Killing"]
+    assert world.events.reasons == ["Killing"]
 
 
 async def test_a_deaf_container_is_killed_at_the_end_of_its_grace_period():
@@ -109,7 +104,7 @@ async def test_a_hook_that_fails_does_not_hold_up_the_stop():
     world.runtime.exit_code = 1
     await world.stop(30, EXEC)
     assert [call for _, call in world.runtime.calls][-1] == 31
-    assert world.reasons == ["Killing", "FailedPreStopHook"]
+    assert world.events.reasons == ["Killing", "FailedPreStopHook"]
 
 
 @pytest.mark.parametrize("hook", [None, sleeping(100)])

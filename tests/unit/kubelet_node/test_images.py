@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from base64 import b64encode
+from collections.abc import AsyncIterator
 
 import pytest
 
@@ -24,7 +25,7 @@ from machinery.model.resources import SECRETS
 from machinery.pb import cri_pb2 as cri
 from tests.support.builders import container, meta, pod
 from tests.support.kubelet_node import KeptEvents, ScriptedRuntime
-from tests.support.memory_api import MemoryServer
+from tests.support.scripted_api import LocalRegistry, local_registry
 from tests.support.virtual_clock import VirtualClock
 
 DIGEST = "sha256:" + "a" * 64
@@ -128,10 +129,10 @@ def test_docker_configs_are_read_in_both_forms():
 
 
 class _World:
-    def __init__(self) -> None:
-        self.clock, self.runtime, self.events = VirtualClock(), ScriptedRuntime(), KeptEvents()
-        self.server = MemoryServer()
-        self.images = Images(self.server.api(), self.runtime, self.events, self.clock)
+    def __init__(self, clock: VirtualClock, server: LocalRegistry) -> None:
+        self.clock, self.server = clock, server
+        self.runtime, self.events = ScriptedRuntime(), KeptEvents()
+        self.images = Images(server.api("kubelet"), self.runtime, self.events, clock)
 
     async def ensure(self, image: str = "app:1", policy: str = "IfNotPresent", **spec: object) -> str:
         box = container(image=image, imagePullPolicy=policy)
@@ -143,9 +144,15 @@ class _World:
         return caught.value
 
 
-async def test_a_missing_image_is_pulled_once_and_then_found():
+@pytest.fixture
+async def world() -> AsyncIterator[_World]:
+    clock = VirtualClock()
+    async with local_registry(clock) as server:
+        yield _World(clock, server)
+
+
+async def test_a_missing_image_is_pulled_once_and_then_found(world: _World):
     """The first container pulls, the second says that the image is there."""
-    world = _World()
     assert await world.ensure() == "sha256:app:1"
     assert await world.ensure() == "sha256:app:1"
     assert [name for name, _ in world.runtime.pulls] == ["app:1"]
@@ -159,9 +166,8 @@ async def test_a_missing_image_is_pulled_once_and_then_found():
     assert world.events.all[0][0].fieldPath == "spec.containers{main}"
 
 
-async def test_a_failed_pull_backs_off_and_is_tried_again():
+async def test_a_failed_pull_backs_off_and_is_tried_again(world: _World):
     """ErrImagePull, then ImagePullBackOff for 10 s, then the next try, then 20 s."""
-    world = _World()
     world.runtime.pull_error = NotFound("app:1: not found")
     first = await world.problem()
     assert (first.reason, first.message, first.retry_after_s) == ("ErrImagePull", "app:1: not found", 10)
@@ -177,17 +183,15 @@ async def test_a_failed_pull_backs_off_and_is_tried_again():
     assert await world.ensure() == "sha256:app:1"
 
 
-async def test_pulls_of_one_image_at_once_are_one_pull():
+async def test_pulls_of_one_image_at_once_are_one_pull(world: _World):
     """Twenty pods that want an image at once cost one download."""
-    world = _World()
     world.runtime.during_pull = lambda: world.clock.sleep(5)
     assert set(await asyncio.gather(*(world.ensure() for _ in range(20)))) == {"sha256:app:1"}
     assert len(world.runtime.pulls) == 1
 
 
-async def test_a_cancelled_pull_is_taken_over():
+async def test_a_cancelled_pull_is_taken_over(world: _World):
     """Where the pod that pulls is deleted, another one that waits goes on."""
-    world = _World()
     world.runtime.during_pull = lambda: world.clock.sleep(5)
     leader = asyncio.ensure_future(world.ensure())
     follower = asyncio.ensure_future(world.ensure())
@@ -198,9 +202,8 @@ async def test_a_cancelled_pull_is_taken_over():
     assert leader.cancelled()
 
 
-async def test_never_and_wrong_names_have_reasons_of_their_own():
+async def test_never_and_wrong_names_have_reasons_of_their_own(world: _World):
     """ErrImageNeverPull and InvalidImageName are what users look for."""
-    world = _World()
     never = await world.problem("app:1", "Never")
     assert (never.reason, never.message) == (
         "ErrImageNeverPull",
@@ -210,11 +213,10 @@ async def test_never_and_wrong_names_have_reasons_of_their_own():
     assert "InspectFailed" in world.events.reasons
 
 
-async def test_pull_secrets_are_used_and_missing_ones_are_told():
+async def test_pull_secrets_are_used_and_missing_ones_are_told(world: _World):
     """Each fitting credential is tried; a secret that is not there is an event, not an error."""
-    world = _World()
     auths = {"r.example.com": {"username": "u", "password": "p"}, "other.example.com": {"username": "x"}}
-    await world.server.api().create(SECRETS, _secret({"auths": auths}))
+    await world.server.given(SECRETS, _secret({"auths": auths}))
     await world.ensure(
         "r.example.com/app:1",
         imagePullSecrets=[LocalObjectReference(name="pull"), LocalObjectReference(name="gone")],

@@ -1,4 +1,5 @@
 import asyncio
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import pytest
@@ -7,14 +8,14 @@ from machinery.client.api import EVERYTHING, DeleteOptions, EventType, Selection
 from machinery.client.informer import Informer
 from machinery.model.resources import PODS
 from tests.support import builders
-from tests.support.memory_api import MemoryServer
+from tests.support.scripted_api import LocalRegistry, local_registry
 from tests.support.virtual_clock import VirtualClock
 
 
 class World:
-    def __init__(self) -> None:
-        self.clock = VirtualClock()
-        self.server = MemoryServer()
+    def __init__(self, clock: VirtualClock, server: LocalRegistry) -> None:
+        self.clock = clock
+        self.server = server
         self.api = self.server.api()
         self.told: list[tuple[EventType, str]] = []
 
@@ -35,12 +36,14 @@ class World:
 
 
 @pytest.fixture
-def world() -> World:
-    return World()
+async def world() -> AsyncIterator[World]:
+    clock = VirtualClock()
+    async with local_registry(clock) as server:
+        yield World(clock, server)
 
 
 async def create(world: World, name: str, **fields) -> None:
-    await world.api.create(PODS, builders.changed(builders.pod(name, **fields), metadata__resourceVersion=""))
+    await world.server.given(PODS, builders.pod(name, **fields))
 
 
 async def test_the_copy_follows_the_collection(world):
@@ -60,11 +63,13 @@ async def test_a_broken_watch_is_resumed_without_loss_or_repetition(world):
     """Nothing is told twice, nothing left out."""
     async with world.running(world.informer()):
         await create(world, "a")
+        await create(world, "gone")
+        await world.api.delete(PODS, "gone", namespace="default")
         await world.clock.settle()
         world.server.break_watches()
         await create(world, "b")
         await world.clock.advance(5)
-        assert [name for _, name in world.told] == ["a", "b"]
+        assert [name for _, name in world.told] == ["a", "gone", "gone", "b"]
 
 
 async def test_an_expired_watch_lists_again_and_tells_what_disappeared(world):
@@ -76,7 +81,7 @@ async def test_an_expired_watch_lists_again_and_tells_what_disappeared(world):
         world.server.break_watches()
         await world.api.delete(PODS, "gone", namespace="default", options=DeleteOptions(grace_period_s=0))
         await create(world, "new")
-        world.server.compact()
+        await world.server.forget_history()
         await world.clock.advance(10)
         assert sorted(pod.metadata.name for pod in informer.store) == ["new", "stays"]
     assert sorted(world.told, key=lambda item: item[1]) == [
@@ -99,14 +104,14 @@ async def test_an_object_made_anew_under_its_name_is_told_as_deleted_and_added(w
 
 async def test_indexes_find_objects_by_what_they_refer_to(world):
     """An object moves in the index when it changes."""
-    informer = world.informer(indexers={"node": lambda pod: [pod.spec.nodeName] if pod.spec.nodeName else []})
-    await create(world, "web", node="node-1")
+    informer = world.informer(indexers={"app": lambda pod: [pod.metadata.labels["app"]]})
+    await create(world, "web", labels={"app": "old"})
     async with world.running(informer):
-        assert [pod.metadata.name for pod in informer.store.by_index("node", "node-1")] == ["web"]
-        await world.api.patch(PODS, "web", {"spec": {"nodeName": "node-2"}}, namespace="default")
+        assert [pod.metadata.name for pod in informer.store.by_index("app", "old")] == ["web"]
+        await world.api.patch(PODS, "web", {"metadata": {"labels": {"app": "new"}}}, namespace="default")
         await world.clock.settle()
-        assert informer.store.by_index("node", "node-1") == []
-        assert informer.store.index_keys("node") == ["node-2"]
+        assert informer.store.by_index("app", "old") == []
+        assert informer.store.index_keys("app") == ["new"]
 
 
 async def test_a_selection_shows_only_its_part(world):

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import pytest
 
-from machinery.model.k8s.core_v1 import ClientIPConfig, SessionAffinityConfig
+from machinery.model.k8s.core_v1 import ClientIPConfig, Service, SessionAffinityConfig
+from machinery.model.k8s.discovery_v1 import EndpointSlice
 from proxy.core.endpoints import PortPlan, Target, plan_ports
 from tests.support.proxy import endpoint, endpoint_slice, leaving, service, service_port
 
 
-def only(*arguments: object, node: str = "node-1") -> PortPlan:
+def only(svc: Service, *slices: EndpointSlice, node: str = "node-1") -> PortPlan:
     """Plan one Service with one port."""
-    svc, *slices = arguments
-    (plan,) = plan_ports([svc], slices, node)  # type: ignore[list-item]
+    (plan,) = plan_ports([svc], slices, node)
     return plan
 
 
@@ -83,7 +83,7 @@ def test_ports_are_matched_by_name() -> None:
     ],
     ids=["of another Service", "in another namespace", "of another protocol", "IPv6", "malformed"],
 )
-def test_what_is_no_endpoint_of_the_port(piece: object) -> None:
+def test_what_is_no_endpoint_of_the_port(piece: EndpointSlice) -> None:
     """What does not belong to the Service's port never gets into its rules."""
     assert only(service(), piece).cluster == ()
 
@@ -100,9 +100,9 @@ def test_what_is_no_endpoint_of_the_port(piece: object) -> None:
     ],
     ids=["headless", "no address yet", "IPv6", "ExternalName", "another proxy's", "strange protocol"],
 )
-def test_services_without_rules(svc: object) -> None:
+def test_services_without_rules(svc: Service) -> None:
     """A Service without a virtual address of ours has no rules."""
-    assert plan_ports([svc], [], "node-1") == ()  # type: ignore[list-item]
+    assert plan_ports([svc], [], "node-1") == ()
 
 
 def test_affinity() -> None:

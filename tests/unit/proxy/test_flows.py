@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+from machinery.model.k8s.discovery_v1 import Endpoint
 from proxy.core.endpoints import plan_ports
 from proxy.core.flows import Flow, UdpTable, parse_flows, plan_forgetting, plan_udp
 from tests.support.proxy import SERVICE_IP, endpoint, endpoint_slice, leaving, service, service_port
@@ -14,11 +17,11 @@ conntrack v1.4.7 (conntrack-tools): 2 flow entries have been shown.
 NOTHING = UdpTable({})
 
 
-def table(*ends: object, **fields: object) -> UdpTable:
+def table(*ends: Endpoint, **fields: Any) -> UdpTable:
     """Give the table of one UDP Service."""
     ports = [service_port(protocol="UDP", nodePort=30_053)]
-    svc = service(ports=ports, type="NodePort", **fields)  # type: ignore[arg-type]
-    return plan_udp(plan_ports([svc], [endpoint_slice(*ends, protocol="UDP")], "node-1"))  # type: ignore[arg-type]
+    svc = service(ports=ports, type="NodePort", **fields)
+    return plan_udp(plan_ports([svc], [endpoint_slice(*ends, protocol="UDP")], "node-1"))
 
 
 def flow(answered_by: str, to: str = SERVICE_IP, port: int = 8123) -> Flow:

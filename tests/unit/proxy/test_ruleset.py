@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
+from machinery.model.k8s.core_v1 import Service
+from machinery.model.k8s.discovery_v1 import EndpointSlice
 from proxy.core.endpoints import plan_ports
 from proxy.core.ruleset import Present, Ruleset, Surroundings, plan_ruleset
 from tests.support.proxy import SERVICE_IP, endpoint, endpoint_slice, service, service_port
@@ -10,9 +14,11 @@ AROUND = Surroundings("10.244.0.0/16", ("10.77.0.11",))
 ENDS = endpoint_slice(endpoint("10.244.1.2"), endpoint("10.244.2.2", node="node-2"))
 
 
-def rules(*services: object, slices: object = (ENDS,), around: Surroundings = AROUND) -> Ruleset:
+def rules(
+    *services: Service, slices: Iterable[EndpointSlice] = (ENDS,), around: Surroundings = AROUND
+) -> Ruleset:
     """Write the rules of some Services."""
-    return plan_ruleset(plan_ports(services, slices, "node-1"), around)  # type: ignore[arg-type]
+    return plan_ruleset(plan_ports(services, slices, "node-1"), around)
 
 
 def test_order_of_input_does_not_matter() -> None:

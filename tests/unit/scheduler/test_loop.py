@@ -1,10 +1,14 @@
-"""The whole loop against an apiserver in memory, in virtual time."""
+"""The whole loop against a registry in memory, in virtual time."""
 
 import asyncio
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+
+import pytest
 
 from machinery.client.events import EventRecorder
 from machinery.model.errors import Conflict, Unavailable
+from machinery.model.k8s.core_v1 import PodSchedulingGate
 from machinery.model.log import SILENT
 from machinery.model.resources import EVENTS, NODES, PODS
 from machinery.process.metrics import Metrics
@@ -13,15 +17,13 @@ from scheduler.cluster_watch import ClusterWatch
 from scheduler.loop import SchedulingLoop
 from scheduler.status_writer import StatusWriter
 from tests.support.builders import changed, node, pod
-from tests.support.memory_api import MemoryServer
+from tests.support.scripted_api import LocalRegistry, local_registry
 from tests.support.virtual_clock import VirtualClock
 
 
 class World:
-    def __init__(self):
-        self.clock = VirtualClock()
-        self.server = MemoryServer()
-        self.user = self.server.api("user")
+    def __init__(self, clock: VirtualClock, server: LocalRegistry) -> None:
+        self.clock, self.server, self.user = clock, server, server.user
         self.api = self.server.api("scheduler")
 
     @asynccontextmanager
@@ -70,13 +72,19 @@ class World:
         return [call for call in (api or self.api).calls if call[0] == "post binding"]
 
 
-async def test_a_pod_is_bound_and_told_so():
+@pytest.fixture
+async def world() -> AsyncIterator[World]:
+    clock = VirtualClock()
+    async with local_registry(clock) as server:
+        yield World(clock, server)
+
+
+async def test_a_pod_is_bound_and_told_so(world: World):
     """Also one that was there before the scheduler."""
-    world = World()
-    await world.user.create(NODES, node())
-    await world.user.create(PODS, pod())
+    await world.server.given(NODES, node())
+    await world.server.given(PODS, pod())
     async with world.scheduling():
-        await world.user.create(PODS, pod("late"))
+        await world.server.given(PODS, pod("late"))
         await world.clock.advance(1)
         assert await world.node_of() == "node-1"
         assert await world.node_of("late") == "node-1"
@@ -85,48 +93,45 @@ async def test_a_pod_is_bound_and_told_so():
         assert len(world.watch.queue) == 0
 
 
-async def test_pods_of_another_scheduler_are_left_alone():
+async def test_pods_of_another_scheduler_are_left_alone(world: World):
     """So are gated ones and those that are being deleted."""
-    world = World()
-    await world.user.create(NODES, node())
-    await world.user.create(PODS, pod(schedulerName="mine"))
-    gone = pod("gone", meta_fields={"finalizers": ["a/b"], "deletionTimestamp": "2026-01-01T00:00:00Z"})
-    await world.user.create(PODS, gone)
+    await world.server.given(NODES, node())
+    await world.server.given(PODS, pod(schedulerName="mine"))
+    await world.server.given(PODS, pod("gated", schedulingGates=[PodSchedulingGate(name="a/b")]))
+    await world.server.given(PODS, pod("gone", meta_fields={"finalizers": ["a/b"]}))
+    await world.user.delete(PODS, "gone", namespace="default")
     async with world.scheduling():
         await world.clock.advance(60)
         assert world.binding_calls() == []
 
 
-async def test_a_pod_that_fits_nowhere_is_told_and_bound_when_it_fits():
+async def test_a_pod_that_fits_nowhere_is_told_and_bound_when_it_fits(world: World):
     """The condition once, the event; then the node comes."""
-    world = World()
-    await world.user.create(NODES, node(cpu="1"))
-    await world.user.create(PODS, pod(requests={"cpu": "2"}))
+    await world.server.given(NODES, node(cpu="1"))
+    await world.server.given(PODS, pod(requests={"cpu": "2"}))
     async with world.scheduling():
         await world.clock.advance(5)
         condition = await world.condition_of()
         assert (condition.status, condition.reason) == ("False", "Unschedulable")
         assert condition.message.startswith("0/1 nodes are available: 1 Insufficient cpu. preemption: ")
         assert await world.event_reasons() == ["FailedScheduling"]
-        await world.user.create(NODES, node("node-2"))
+        await world.server.given(NODES, node("node-2"))
         await world.clock.advance(1)
         assert await world.node_of() == "node-2"
         patches = [call for call in world.api.calls if call[0] == "patch" and call[1] == "pods"]
         assert len(patches) == 1
 
 
-async def test_an_answer_that_got_lost_is_looked_up():
+async def test_an_answer_that_got_lost_is_looked_up(world: World):
     """The binding came through; it is not asked for again."""
-    world = World()
-    await world.user.create(NODES, node())
-    await world.user.create(PODS, pod())
+    await world.server.given(NODES, node())
+    await world.server.given(PODS, pod())
 
-    async def lose(verb, _resource, name):
-        if verb == "post binding" and len(world.binding_calls()) == 1:
-            await world.user.patch(PODS, name, {"spec": {"nodeName": "node-1"}}, namespace="default")
+    async def lose(verb, _resource, _name):
+        if verb == "post binding":
             raise Unavailable("the connection broke")
 
-    world.api.before_call = lose
+    world.api.before_reply = lose
     async with world.scheduling():
         await world.clock.advance(5)
         assert await world.node_of() == "node-1"
@@ -134,11 +139,10 @@ async def test_an_answer_that_got_lost_is_looked_up():
         assert await world.event_reasons() == ["Scheduled"]
 
 
-async def test_a_request_that_got_lost_is_made_again():
+async def test_a_request_that_got_lost_is_made_again(world: World):
     """The pod was not bound, so nothing happens twice."""
-    world = World()
-    await world.user.create(NODES, node())
-    await world.user.create(PODS, pod())
+    await world.server.given(NODES, node())
+    await world.server.given(PODS, pod())
 
     async def lose(verb, _resource, _name):
         if verb == "post binding" and len(world.binding_calls()) < 3:
@@ -151,11 +155,10 @@ async def test_a_request_that_got_lost_is_made_again():
         assert len(world.binding_calls()) == 3
 
 
-async def test_a_refused_binding_frees_the_node_and_is_tried_later():
+async def test_a_refused_binding_frees_the_node_and_is_tried_later(world: World):
     """After the backoff."""
-    world = World()
-    await world.user.create(NODES, node(cpu="1"))
-    await world.user.create(PODS, pod(requests={"cpu": "1"}))
+    await world.server.given(NODES, node(cpu="1"))
+    await world.server.given(PODS, pod(requests={"cpu": "1"}))
 
     async def refuse(verb, _resource, _name):
         if verb == "post binding" and len(world.binding_calls()) == 1:
@@ -169,13 +172,12 @@ async def test_a_refused_binding_frees_the_node_and_is_tried_later():
         assert await world.node_of() == "node-1"
 
 
-async def test_two_schedulers_at_once_bind_every_pod_once():
+async def test_two_schedulers_at_once_bind_every_pod_once(world: World):
     """The apiserver lets one of them win, and both learn who."""
-    world = World()
     for name in ("node-1", "node-2"):
-        await world.user.create(NODES, node(name, cpu="2"))
+        await world.server.given(NODES, node(name, cpu="2"))
     for number in range(4):
-        await world.user.create(PODS, pod(f"web-{number}", requests={"cpu": "1"}))
+        await world.server.given(PODS, pod(f"web-{number}", requests={"cpu": "1"}))
     other = world.server.api("other")
     async with world.scheduling():
         first = world.watch
@@ -187,12 +189,11 @@ async def test_two_schedulers_at_once_bind_every_pod_once():
                 assert [watch.snapshot.node(name).cpu for name in ("node-1", "node-2")] == [2000, 2000]
 
 
-async def test_a_pod_that_ends_makes_room():
+async def test_a_pod_that_ends_makes_room(world: World):
     """A pod that has succeeded counts no more."""
-    world = World()
-    await world.user.create(NODES, node(cpu="1"))
-    await world.user.create(PODS, pod("job", node="node-1", requests={"cpu": "1"}))
-    await world.user.create(PODS, pod(requests={"cpu": "1"}))
+    await world.server.given(NODES, node(cpu="1"))
+    await world.server.given(PODS, pod("job", node="node-1", requests={"cpu": "1"}))
+    await world.server.given(PODS, pod(requests={"cpu": "1"}))
     async with world.scheduling():
         await world.clock.advance(5)
         assert await world.node_of() == ""
@@ -203,16 +204,15 @@ async def test_a_pod_that_ends_makes_room():
         assert await world.node_of() == "node-1"
 
 
-async def test_what_the_watch_never_shows_is_asked_for():
+async def test_what_the_watch_never_shows_is_asked_for(world: World):
     """A binding that is undone behind the watch's back does not hold the node for ever."""
-    world = World()
-    await world.user.create(NODES, node(cpu="1"))
+    await world.server.given(NODES, node(cpu="1"))
     async with world.scheduling():
         ghost = changed(pod("ghost", requests={"cpu": "1"}), metadata__uid="ghost")
         info = world.watch._reader.read(ghost)
         world.watch.snapshot.assume(info, "node-1")
         world.watch.snapshot.finish_binding("ghost", world.clock.monotonic())
-        await world.user.create(PODS, pod(requests={"cpu": "1"}))
+        await world.server.given(PODS, pod(requests={"cpu": "1"}))
         await world.clock.advance(20)
         assert await world.node_of() == ""
         await world.clock.advance(20)
