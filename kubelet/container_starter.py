@@ -17,7 +17,7 @@ from kubelet.core.instructions import KillContainer, Problem, StartContainer
 from kubelet.core.node_status import Machine
 from kubelet.core.pod_actions import Kill
 from kubelet.core.references import container_reference
-from kubelet.core.security import security_problem
+from kubelet.core.security import needs_image_user, security_problem
 from kubelet.core.termination import Deadline, probe_grace_s
 from kubelet.environment import ConfigProblem, Environment
 from kubelet.finishing import finish
@@ -127,7 +127,7 @@ class ContainerStarter:
         """Gather what a container is made of."""
         attempt, ips = action.start.attempt, action.ips
         try:
-            await self._check_user(pod, container, image_ref)
+            image = await self._image_user(pod, container, image_ref)
             env = await self._from.environment.make(pod, container, ips[0] if ips else "", ips)
             volumes = await self._from.sandboxes.volumes(pod)
             mounts = self._from.volumes.mounts(pod, container, volumes, dict(env))
@@ -149,19 +149,20 @@ class ContainerStarter:
             log_path=files.log_path(pod, container.name, attempt),
             node_memory_bytes=machine.memory_bytes,
             node_cpu_millicores=machine.cpu_millicores if self._from.enforces_cpu else 0,
+            image=image,
         )
 
-    async def _check_user(self, pod: Pod, container: Container, image_ref: str) -> None:
-        """Refuse a container that would run as root where it must not; only then the image is looked at."""
-        contexts = (pod.spec.securityContext, container.securityContext)
-        if not any(context and context.runAsNonRoot for context in contexts):
-            return
+    async def _image_user(self, pod: Pod, container: Container, image_ref: str) -> cri.Image | None:
+        """Look at the image where its user matters; refuse a container that would run as root where it must not."""
+        if not needs_image_user(pod, container):
+            return None
         try:
             image = await self._runtime.image_status(image_ref)
         except ApiError as error:
             raise ConfigProblem(f"the image's user cannot be read: {error.message}") from error
         if text := security_problem(pod, container, image):
             raise ConfigProblem(text)
+        return image
 
     async def _start(self, pod: Pod, container: Container, container_id: str, action: StartContainer) -> None:
         try:

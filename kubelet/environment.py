@@ -121,7 +121,8 @@ class Environment:
             data = await sources.config_map(name, optional=bool(config_map.optional))
         elif secret := source.secretRef:
             kind, name = "secret", secret.name
-            data = await sources.secret(name, optional=bool(secret.optional))
+            hidden = await sources.secret(name, optional=bool(secret.optional)) or {}
+            data = {key: _text(key, value) for key, value in hidden.items()}
         else:
             return {}
         good, bad = split_names(data or {}, source.prefix)
@@ -176,12 +177,13 @@ class _Sources:
         return found.data if found else None
 
     async def secret(self, name: str, *, optional: bool) -> dict[str, str] | None:
+        """Give a Secret's data as it is stored, in base64: not every key of it has to be text."""
         if name not in self._secrets:
             self._secrets[name] = await self._read_secret(name)
         found = self._secrets[name]
         if found is None and not optional:
             raise ConfigProblem(f'secret "{name}" not found')
-        return {key: _text(key, value) for key, value in found.data.items()} if found else None
+        return found.data if found else None
 
     async def key(self, source: EnvVarSource) -> str | None:
         if config_map := source.configMapKeyRef:
@@ -200,7 +202,7 @@ class _Sources:
         value = (data or {}).get(key)
         if value is None and not optional:
             raise ConfigProblem(f"couldn't find key {key} in {kind} {self._namespace}/{name}")
-        return value
+        return _text(key, value) if kind == "Secret" and value is not None else value
 
     async def _read_config_map(self, name: str) -> ConfigMap | None:
         try:

@@ -9,11 +9,13 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import AsyncIterator, Callable, Iterable
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Final, Protocol
 
 from kubelet.core.log_lines import LoggedContainer, LogSelector, LogWishes
+from kubelet.log_news import LogNews
 from machinery.model.clock import Clock
 from machinery.model.errors import ApiError
 from machinery.model.log import SILENT, EventLog
@@ -21,7 +23,6 @@ from machinery.model.log import SILENT, EventLog
 CHUNK_BYTES: Final = 32 * 1024
 MAX_BYTES: Final = 10 * 2**20
 MAX_FILES: Final = 5
-_POLL_S: Final = 0.05  # wall seconds between two looks at a file that is followed
 _ROTATION_PERIOD_S: Final = 10.0
 _BLOCK: Final = 64 * 1024
 _NO_SIGNS: Final = str.maketrans("", "", "-:TZ.")
@@ -62,41 +63,43 @@ async def read_log(
 async def _chunks(
     path: Path, selector: LogSelector, part: LogRange, is_running: Callable[[], bool]
 ) -> AsyncIterator[bytes]:
-    file = await _open(path, part, is_running)
-    if file is None:
-        return
-    try:
-        if part.tail_lines is not None:
-            file.seek(tail_offset(file, part.tail_lines))
-        while True:
-            was_running = is_running()  # asked before reading: what was written before the end is read then
-            for chunk in _shown(file, selector):
-                yield chunk
-                await asyncio.sleep(0)
-            if not part.follow:
-                return
-            if (newer := _newer(path, file)) is not None:
+    with LogNews(path.parent) if part.follow else nullcontext() as news:
+        file = await _open(path, news, is_running)
+        if file is None:
+            return
+        try:
+            if part.tail_lines is not None:
+                file.seek(tail_offset(file, part.tail_lines))
+            while True:
+                was_running = is_running()  # asked first: what was written before the end is read then
                 for chunk in _shown(file, selector):
                     yield chunk
-                file.close()
-                file = newer
-            elif was_running:
-                await asyncio.sleep(_POLL_S)
-            else:
-                return
-    finally:
-        file.close()
+                    await asyncio.sleep(0)
+                if news is None:
+                    return
+                if (newer := _newer(path, file)) is not None:
+                    for chunk in _shown(file, selector):
+                        yield chunk
+                    file.close()
+                    file = newer
+                elif was_running:
+                    await news.wait()
+                else:
+                    return
+        finally:
+            file.close()
 
 
-async def _open(path: Path, part: LogRange, is_running: Callable[[], bool]) -> BinaryIO | None:
+async def _open(path: Path, news: LogNews | None, is_running: Callable[[], bool]) -> BinaryIO | None:
     """Open the file; a follower waits for it as long as the container runs."""
     while True:
+        was_running = is_running()  # asked first, as before reading
         try:
             return path.open("rb")
         except FileNotFoundError:
-            if not (part.follow and is_running()):
+            if news is None or not was_running:
                 return None
-        await asyncio.sleep(_POLL_S)
+        await news.wait()
 
 
 def _shown(file: BinaryIO, selector: LogSelector) -> Iterable[bytes]:

@@ -127,6 +127,7 @@ class PodWorker:
         self._tools = tools
         self._mail = _Mailbox()
         self._actions: dict[str, asyncio.Task[Problem | None]] = {}
+        self._stepped_s = 0.0  # the time that the life was told last
 
     # --- news; all of these are synchronous and cheap
 
@@ -164,9 +165,9 @@ class PodWorker:
                     self._step(stimulus, group)
 
     def _patience_s(self) -> float | None:
-        now_s = self._tools.clock.now()
-        at_s = wake_at(self.life, now_s, self._tools.surroundings())
-        return None if at_s is None else at_s - now_s
+        """Give how long to wait for news. What has come due since the last step is due now, not past."""
+        at_s = wake_at(self.life, self._stepped_s, self._tools.surroundings())
+        return None if at_s is None else max(0.0, at_s - self._tools.clock.now())
 
     def _stimuli(self) -> Iterator[Stimulus]:
         """Empty the mailbox: first what was done, then what is seen."""
@@ -188,7 +189,8 @@ class PodWorker:
         if self.life.stage is Stage.FINISHED:
             return
         tools, before = self._tools, self.life.stage
-        self.life, instructions = handle(self.life, stimulus, tools.clock.now(), tools.surroundings())
+        self._stepped_s = tools.clock.now()
+        self.life, instructions = handle(self.life, stimulus, self._stepped_s, tools.surroundings())
         if self.life.stage is not before:
             self._log_stage()
         with acting((cause_of(PODS, self.life.pod),)):

@@ -9,10 +9,15 @@ from pathlib import Path
 from typing import Any, Final
 
 from kubelet.core import labels
+from kubelet.core.log_lines import LogSelector, LogWishes
 from kubelet.pod_files import PodFiles
 
 _LOG_BYTES: Final = 2048
 _LOG_LINES: Final = 80
+_LINE_BYTES: Final = 16 * 1024 + 64  # the runtime cuts longer lines; time and stream come before
+_WINDOW_BYTES: Final = (
+    _LOG_BYTES + _LOG_LINES * 64 + _LINE_BYTES
+)  # enough for what is shown, and one line more
 _FALLBACK: Final = "FallbackToLogsOnError"
 
 
@@ -32,14 +37,17 @@ class TerminationMessages:
 
 
 def _log_end(path: Path) -> str:
-    """Give the last lines of a CRI log, without times and streams."""
+    """Give the end of what a container wrote: at most its last 80 lines, and of those 2048 bytes."""
     try:
         with path.open("rb") as file:
             size = file.seek(0, 2)
-            file.seek(max(0, size - 2 * _LOG_BYTES - _LOG_LINES * 48))
-            lines = file.read().splitlines()[-_LOG_LINES:]
+            begin = max(0, size - _WINDOW_BYTES)
+            file.seek(begin)
+            lines = file.read().splitlines(keepends=True)
     except OSError:
         return ""
-    parts = (line.split(b" ", 3) for line in lines)
-    text = b"\n".join(part[3] for part in parts if len(part) == 4)
+    if begin:
+        del lines[0]  # the window may begin in the middle of it
+    selector = LogSelector(LogWishes())
+    text = b"".join(selector.show(line) for line in lines[-_LOG_LINES:])
     return text[-_LOG_BYTES:].decode(errors="replace")

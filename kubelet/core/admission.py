@@ -11,10 +11,17 @@ from dataclasses import dataclass
 from typing import Final
 
 from machinery.model import quantity
-from machinery.model.k8s.core_v1 import NodeSelector, NodeSelectorRequirement, NodeSelectorTerm, Pod
-from machinery.model.pods import PodRequests, is_terminal, requests
+from machinery.model.k8s.core_v1 import (
+    ContainerPort,
+    NodeSelector,
+    NodeSelectorRequirement,
+    NodeSelectorTerm,
+    Pod,
+)
+from machinery.model.pods import PodRequests, is_sidecar, is_terminal, requests
 from machinery.model.selectors import Requirement
 
+_ANY_ADDRESS: Final = "0.0.0.0"
 _OPERATORS: Final = {
     "In": "in",
     "NotIn": "notin",
@@ -52,6 +59,7 @@ def admit(
         _out_of_pods(taken, allocatable)
         or _out_of_resources(pod, taken, allocatable)
         or _misplaced(pod, labels)
+        or _out_of_ports(pod, taken)
     )
 
 
@@ -104,6 +112,29 @@ def _misplaced(pod: Pod, labels: Mapping[str, str] | None) -> Rejection | None:
     return Rejection(
         "NodeAffinity", "Predicate NodeAffinity failed: node(s) didn't match Pod's node affinity/selector"
     )
+
+
+def _out_of_ports(pod: Pod, taken: list[Pod]) -> Rejection | None:
+    """A port of the node leads to one pod; on different addresses the same number is two ports."""
+    used = [port for other in taken for port in _host_ports(other)]
+    if not any(_collide(own, port) for own in _host_ports(pod) for port in used):
+        return None
+    return Rejection(
+        "NodePorts", "Predicate NodePorts failed: node(s) didn't have free ports for the requested pod ports"
+    )
+
+
+def _host_ports(pod: Pod) -> list[ContainerPort]:
+    """Give the ports of the node that a pod holds as long as it runs (the apiserver sets those of hostNetwork)."""
+    lasting = [*filter(is_sidecar, pod.spec.initContainers), *pod.spec.containers]
+    return [port for container in lasting for port in container.ports if port.hostPort]
+
+
+def _collide(left: ContainerPort, right: ContainerPort) -> bool:
+    if (left.hostPort, left.protocol or "TCP") != (right.hostPort, right.protocol or "TCP"):
+        return False
+    addresses = {left.hostIP or _ANY_ADDRESS, right.hostIP or _ANY_ADDRESS}
+    return len(addresses) == 1 or _ANY_ADDRESS in addresses
 
 
 def _selects(pod: Pod, labels: Mapping[str, str]) -> bool:

@@ -31,6 +31,7 @@ from machinery.model.pods import is_sidecar
 CREATING: Final = "ContainerCreating"
 INITIALIZING: Final = "PodInitializing"
 UNKNOWN: Final = "ContainerStatusUnknown"
+POD_MESSAGE_BYTES: Final = 12 * 1024
 _LOST_CODE: Final = 137
 _START_FAILED: Final = "RunContainerError"
 
@@ -227,10 +228,16 @@ def _terminated(
         containerID=container_id,
         exitCode=run.exit_code,
         reason=reason,
-        message=run.message or _told_message(told, container_id),
+        message=_limited(facts.pod, run.message or _told_message(told, container_id)),
         startedAt=facts.timescale.format(run.started_s) if run.started_s else None,
         finishedAt=facts.timescale.format(run.finished_s) if run.finished_s else None,
     )
+
+
+def _limited(pod: Pod, message: str) -> str:
+    """Cut a termination message to its share of what all containers of a pod may say together."""
+    members = len(pod.spec.initContainers) + len(pod.spec.containers)
+    return message.encode()[: POD_MESSAGE_BYTES // max(1, members)].decode(errors="ignore")
 
 
 def _told_message(told: ContainerStatus | None, container_id: str) -> str:

@@ -110,6 +110,11 @@ def next_attempt(pod: Pod, observed: ObservedPod, name: str) -> int:
     return max(seen, *reported, 0)
 
 
+def has_changed(container: Container, run: ObservedContainer) -> bool:
+    """Tell whether a container was made of what is not declared any more: it is replaced, and owes no backoff."""
+    return bool(run.hash) and run.hash != container_hash(container)
+
+
 def _plan_sandbox(situation: Situation, plan: Plan) -> None:
     """Replace the sandbox: first everything in the old ones has to be over."""
     pod, observed = situation.pod, situation.observed
@@ -249,7 +254,7 @@ class _Steps:
     def _restart(self, container: Container, run: ObservedContainer) -> None:
         if container.name in self._now.busy:
             return
-        backoff = self._now.backoffs.get(container.name)
+        backoff = None if has_changed(container, run) else self._now.backoffs.get(container.name)
         ended_s = run.finished_s or run.created_s
         left_s = backoff_left(backoff, ended_s, self._now.now_s)
         if backoff is not None and left_s > 0:
@@ -268,7 +273,7 @@ class _Steps:
         if run.state is ContainerState.UNKNOWN:
             message = f"Container {container.name} is in unknown state, try killing it before restart"
             self._kill(run, message, probe_grace_s(self._pod, None))
-        elif run.hash and run.hash != container_hash(container):
+        elif has_changed(container, run):
             message = f"Container {container.name} definition changed, will be restarted"
             self._kill(run, message, probe_grace_s(self._pod, None))
         elif probed.failed:

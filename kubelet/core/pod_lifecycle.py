@@ -15,7 +15,7 @@ Guarantees, for any order of stimuli:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from typing import Final, TypeAlias, assert_never
 
@@ -44,6 +44,7 @@ from kubelet.core.instructions import (
     WatchProbes,
     WriteStatus,
 )
+from kubelet.core.labels import container_hash
 from kubelet.core.life import Ending, Life, Retry, Stage, Surroundings
 from kubelet.core.observed import ContainerState, ObservedPod, pod_of
 from kubelet.core.pod_actions import Plan, Wait, compute_pod_actions
@@ -53,7 +54,7 @@ from kubelet.core.pod_stop import plan_removal, plan_stop, shorten, sync_kill
 from kubelet.core.restart import next_backoff
 from kubelet.core.termination import Deadline, grace_s
 from machinery.model.backoff import Backoff
-from machinery.model.k8s.core_v1 import Pod
+from machinery.model.k8s.core_v1 import Container, Pod
 from machinery.model.pods import is_terminal
 
 NORMAL: Final = "Normal"
@@ -168,7 +169,8 @@ def _enter(life: Life, stage: Stage, now_s: float, out: list[Instruction]) -> Li
 def _absorb(life: Life, stimulus: Stimulus, now_s: float) -> Life:
     match stimulus:
         case PodSeen(pod):
-            return _with_pod(replace(life, is_known=True, pod=pod), now_s)
+            retries = _still_failing(life, pod)
+            return _with_pod(replace(life, is_known=True, pod=pod, retries=retries), now_s)
         case PodGone(last):
             return _with_pod(replace(life, is_known=False, pod=last or life.pod), now_s)
         case RuntimeSeen(observed):
@@ -181,6 +183,21 @@ def _absorb(life: Life, stimulus: Stimulus, now_s: float) -> Life:
             return life
         case _:
             assert_never(stimulus)
+
+
+def _still_failing(life: Life, pod: Pod) -> Mapping[str, Retry]:
+    """Give the retries that hold for a new version of the pod: with another image a start is tried at once."""
+    if pod.metadata.generation == life.pod.metadata.generation:
+        return life.retries
+    before = {each.name: container_hash(each) for each in _containers(life.pod)}
+    changed = {
+        f"start/{each.name}" for each in _containers(pod) if before.get(each.name) != container_hash(each)
+    }
+    return {key: retry for key, retry in life.retries.items() if key not in changed}
+
+
+def _containers(pod: Pod) -> Iterable[Container]:
+    return (*pod.spec.initContainers, *pod.spec.containers)
 
 
 def _with_pod(life: Life, now_s: float) -> Life:
@@ -214,7 +231,10 @@ def _with_start(life: Life, action: StartContainer, end: ActionEnded, now_s: flo
     if start.after is None or not _is_run(life, action):
         return life
     ended_s = start.after.finished_s or start.after.created_s
-    backoff = next_backoff(life.backoffs.get(start.name), ended_s, now_s)
+    newest = life.observed.newest(start.name)
+    is_same = newest is None or newest.hash == start.after.hash
+    before = life.backoffs.get(start.name) if is_same else None
+    backoff = next_backoff(before, ended_s, now_s)
     return replace(life, backoffs={**life.backoffs, start.name: backoff})
 
 

@@ -60,18 +60,20 @@ def sandbox_security(pod: Pod) -> Any:
     )
 
 
-def container_security(pod: Pod, container: Container) -> Any:
-    """Write a container's security context."""
+def container_security(pod: Pod, container: Container, image: Any = None) -> Any:
+    """Write a container's security context. `image` is asked for its user where `needs_image_user`."""
     own = container.securityContext or _NO_CONTEXT
     context = pod.spec.securityContext or _NO_POD_CONTEXT
     open_proc = is_privileged(container) or own.procMount == "Unmasked"
+    user, username = _user(pod, container, image)
     return cri.LinuxContainerSecurityContext(
         capabilities=_capabilities(own),
         privileged=is_privileged(container),
         namespace_options=namespace_options(pod),
         selinux_options=_selinux(own.seLinuxOptions or context.seLinuxOptions),
-        run_as_user=_int64(run_as_user(pod, container)),
-        run_as_group=_int64(_first(own.runAsGroup, context.runAsGroup)),
+        run_as_user=_int64(user),
+        run_as_username=username,
+        run_as_group=_int64(run_as_group(pod, container)),
         readonly_rootfs=bool(own.readOnlyRootFilesystem),
         supplemental_groups=_supplemental_groups(pod),
         supplemental_groups_policy=_groups_policy(pod),
@@ -100,6 +102,20 @@ def run_as_user(pod: Pod, container: Container) -> int | None:
     return _first(own.runAsUser, (pod.spec.securityContext or _NO_POD_CONTEXT).runAsUser)
 
 
+def run_as_group(pod: Pod, container: Container) -> int | None:
+    """Give the group that a container runs as, None for its user's."""
+    own = container.securityContext or _NO_CONTEXT
+    return _first(own.runAsGroup, (pod.spec.securityContext or _NO_POD_CONTEXT).runAsGroup)
+
+
+def needs_image_user(pod: Pod, container: Container) -> bool:
+    """Tell whether only the image knows the user: for a group without one, or where nobody may be root."""
+    if run_as_user(pod, container) is None and run_as_group(pod, container) is not None:
+        return True
+    contexts = (pod.spec.securityContext, container.securityContext)
+    return any(context and context.runAsNonRoot for context in contexts)
+
+
 def security_problem(pod: Pod, container: Container, image: Any) -> str:
     """Say why a container that must not run as root would, or could; "" where all is well.
 
@@ -126,6 +142,14 @@ def security_problem(pod: Pod, container: Container, image: Any) -> str:
 def is_privileged(container: Container) -> bool:
     """Tell whether a container asks for all that the node has."""
     return bool(container.securityContext and container.securityContext.privileged)
+
+
+def _user(pod: Pod, container: Container, image: Any) -> tuple[int | None, str]:
+    """Give a container's user as an id or a name. The image's own is named only beside a group, which needs one."""
+    user = run_as_user(pod, container)
+    if user is not None or image is None or run_as_group(pod, container) is None:
+        return user, ""
+    return (None, image.username) if image.username else (image.uid.value, "")
 
 
 def _all(pod: Pod) -> list[Container]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Final
@@ -28,6 +29,7 @@ def set_up(source: HostPathVolumeSource) -> str:
     """
     path = Path(source.path)
     if not source.type:
+        _create_unchecked(path)
         return source.path
     if source.type not in _CHECKS:
         raise VolumeProblem(f"hostPath type check failed: {source.type} is an invalid volume type")
@@ -39,6 +41,15 @@ def set_up(source: HostPathVolumeSource) -> str:
     if not is_right(path):
         raise VolumeProblem(f"hostPath type check failed: {source.path} is not a {word}")
     return source.path
+
+
+def _create_unchecked(path: Path) -> None:
+    """Make a missing folder, as containerd and the Docker engine do with what a manifest gives no type.
+
+    CRI lets a runtime refuse a source that is missing, and ours does; so the kubelet makes it, if it can.
+    """
+    with contextlib.suppress(OSError):
+        path.mkdir(mode=0o755, parents=True, exist_ok=True)
 
 
 def _create(path: Path, type_: str) -> None:

@@ -14,7 +14,7 @@ from kubelet.core.volumes import (
     fs_group,
     owner_of_files,
 )
-from kubelet.volumes import config_map, secret
+from kubelet.volumes.keyed import config_map_files, secret_files
 from kubelet.volumes.problem import VolumeProblem
 from kubelet.volumes.sources import Sources
 from machinery.model.k8s.core_v1 import (
@@ -53,14 +53,10 @@ async def _source_files(
     addresses: Addresses,
     allocatable: Mapping[str, str],
 ) -> Payload:
-    if chosen := source.configMap:
-        return await config_map.files(
-            sources, pod, chosen.name, chosen.items, mode=mode, optional=bool(chosen.optional)
-        )
-    if hidden := source.secret:
-        return await secret.files(
-            sources, pod, hidden.name, hidden.items, mode=mode, optional=bool(hidden.optional)
-        )
+    if source.configMap:
+        return await config_map_files(sources, pod, source.configMap, mode=mode)
+    if source.secret:
+        return await secret_files(sources, pod, source.secret, mode=mode)
     if source.downwardAPI:
         return downward_files(
             pod, source.downwardAPI.items, mode=mode, addresses=addresses, allocatable=allocatable

@@ -24,8 +24,9 @@ from kubelet.core.volumes import (
     kind_of,
     memory_volume_bytes,
 )
-from kubelet.volumes import config_map, empty_dir, host_path, projected, secret
+from kubelet.volumes import empty_dir, host_path, projected
 from kubelet.volumes.atomic_writer import write_atomically
+from kubelet.volumes.keyed import config_map_files, secret_files
 from kubelet.volumes.mounting import mount_tmpfs, mounts_are_seen, unmount_below
 from kubelet.volumes.problem import VolumeProblem
 from kubelet.volumes.sources import Sources
@@ -173,23 +174,9 @@ class Volumes:
     async def _payload(self, pod: Pod, volume: Volume) -> Payload:
         addresses = Addresses([item.ip for item in pod.status.podIPs], self._host_ips)
         if chosen := volume.configMap:
-            return await config_map.files(
-                self._sources,
-                pod,
-                chosen.name,
-                chosen.items,
-                mode=chosen.defaultMode,
-                optional=bool(chosen.optional),
-            )
+            return await config_map_files(self._sources, pod, chosen, mode=chosen.defaultMode)
         if hidden := volume.secret:
-            return await secret.files(
-                self._sources,
-                pod,
-                hidden.secretName,
-                hidden.items,
-                mode=hidden.defaultMode,
-                optional=bool(hidden.optional),
-            )
+            return await secret_files(self._sources, pod, hidden, mode=hidden.defaultMode)
         if downward := volume.downwardAPI:
             return downward_files(
                 pod,
@@ -225,7 +212,7 @@ class Volumes:
         return cri.Mount(
             container_path=mount.mountPath if mount.mountPath.startswith("/") else f"/{mount.mountPath}",
             host_path=path,
-            readonly=bool(mount.readOnly),
+            readonly=bool(mount.readOnly) or _is_written(pod, mount.name),
             propagation=_PROPAGATION[mount.mountPropagation],
         )
 
@@ -242,6 +229,11 @@ class Volumes:
     def _tell(self, pod: Pod, volume: Volume, problem: BaseException) -> None:
         message = f'MountVolume.SetUp failed for volume "{volume.name}" : {problem}'
         self._events.record(pod, WARNING, "FailedMount", message)
+
+
+def _is_written(pod: Pod, name: str) -> bool:
+    """Tell whether the kubelet writes a volume: containers only read it, whatever their mount says."""
+    return any(volume.name == name and kind_of(volume) in _WRITTEN for volume in pod.spec.volumes)
 
 
 def _sub_path(mount: VolumeMount, env: Mapping[str, str]) -> str:

@@ -131,7 +131,7 @@ async def test_missing_files_are_told_once(tmp_path: Path):
     blocked = tmp_path / "file"
     blocked.touch()
     log = _KeptLog()
-    cgroups = Cgroups("/n", mount=blocked, log=log)  # type: ignore[arg-type]
+    cgroups = Cgroups("/n", mount=blocked, log=log)
     await cgroups.setup_node(500, 1)
     await cgroups.ensure_pod(pod())
     assert cgroups.problem

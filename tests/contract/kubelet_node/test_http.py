@@ -8,6 +8,7 @@ import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING, cast
 
 import pytest
 from aiohttp import web
@@ -15,8 +16,14 @@ from aiohttp import web
 from kubarium.core.certificates import Certificate
 from kubarium.pki import Pki
 from kubelet.core.probing import PROBE_OUTPUT_LIMIT, Outcome
+from kubelet.hooks import HookProblem, Hooks
 from kubelet.http_probe import HttpProblem, http_get
+from machinery.model.k8s.core_v1 import HTTPGetAction, LifecycleHandler
+from machinery.process.clock import SystemClock
 from tests.support.etcd_server import free_ports
+
+if TYPE_CHECKING:
+    from kubelet.runtime import Runtime
 
 _Answer = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -159,6 +166,20 @@ async def test_a_server_that_does_not_answer_in_time():
     async with _serving(answer) as port:
         with pytest.raises(HttpProblem, match="context deadline exceeded"):
             await http_get("127.0.0.1", port, "/", (), "HTTP", 0.1)
+
+
+async def test_a_hook_asks_for_an_answer_not_for_a_good_one():
+    """Any status will do for a lifecycle hook; nobody there will not."""
+
+    async def refuse(_request: web.Request) -> web.StreamResponse:
+        return web.Response(status=503)
+
+    hooks = Hooks(cast("Runtime", None), SystemClock())
+    async with _serving(refuse) as port:
+        hook = LifecycleHandler(httpGet=HTTPGetAction(port=port))
+        await hooks.run(hook, container_id="c", ports=(), pod_ip="127.0.0.1")
+    with pytest.raises(HookProblem, match="connection refused"):
+        await hooks.run(hook, container_id="c", ports=(), pod_ip="127.0.0.1")
 
 
 async def test_line_breaks_make_no_second_request():

@@ -8,9 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from kubelet import log_news
 from kubelet.core.log_lines import LoggedContainer, LogWishes
 from kubelet.logs import LogRange, LogRotation, read_log, tail_offset
 from machinery.model.errors import Unavailable
+from machinery.process.file_watch import FileWatch
 from tests.support.kubelet_node import ScriptedRuntime
 from tests.support.virtual_clock import VirtualClock
 
@@ -50,53 +52,148 @@ def test_the_tail_of_a_large_file_is_found_from_its_end(tmp_path: Path, lines: i
         assert file.read().decode() == "".join(content[len(content) - min(lines, 1000) :])
 
 
+def _no_watch_left(_folder: Path) -> FileWatch:
+    raise OSError(24, "Too many open files")
+
+
+@pytest.fixture(params=["told by the kernel", "a silent file system", "no watch left"])
+def _news(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever tells a follower that there is something new: each way alone, the others too slow to help."""
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    look_s, watch = {
+        "told by the kernel": (60.0, FileWatch),
+        "a silent file system": (0.05, lambda _: FileWatch(elsewhere)),
+        "no watch left": (60.0, _no_watch_left),
+    }[request.param]
+    monkeypatch.setattr(log_news, "_LOOK_S", look_s)
+    monkeypatch.setattr(log_news, "FileWatch", watch)
+
+
+class _Follower:
+    """Follows a log; the container runs until the test says otherwise."""
+
+    def __init__(self, path: Path) -> None:
+        self.running = True
+        self.got = b""
+        self.task = asyncio.ensure_future(self._follow(path))
+
+    async def _follow(self, path: Path) -> None:
+        async for chunk in read_log(path, LogWishes(), LogRange(follow=True), lambda: self.running):
+            self.got += chunk
+
+    async def shows(self, expected: bytes) -> None:
+        """Wait until this is what was shown, but not long; nothing else comes after it."""
+        async with asyncio.timeout(2):
+            while len(self.got) < len(expected):
+                await asyncio.sleep(0.01)
+        await asyncio.sleep(0.15)
+        assert self.got == expected
+
+    async def ends_with(self, expected: bytes) -> None:
+        """End the container; wait until the follower has seen it."""
+        self.running = False
+        await asyncio.wait_for(self.task, 2)
+        assert self.got == expected
+
+
+@pytest.mark.usefixtures("_news")
 async def test_following_ends_when_the_container_has_ended(tmp_path: Path):
     """What was written before the end is read; a line in the middle of being written waits."""
-    path, running = tmp_path / "0.log", True
-    got: list[bytes] = []
-
-    async def follow() -> None:
-        async for chunk in read_log(path, LogWishes(), LogRange(follow=True), lambda: running):
-            got.append(chunk)  # noqa: PERF401 - each at once
-
-    task = asyncio.ensure_future(follow())
+    path = tmp_path / "0.log"
+    follower = _Follower(path)
     await asyncio.sleep(0.1)  # there is no file yet
     with path.open("a") as file:
         file.write(_line("a") + _line("b")[:-5])
         file.flush()
-        await asyncio.sleep(0.15)
-        assert b"".join(got) == b"a\n"
+        await follower.shows(b"a\n")
         file.write(_line("b")[-5:])
         file.flush()
-        await asyncio.sleep(0.15)
-        assert b"".join(got) == b"a\nb\n"
+        await follower.shows(b"a\nb\n")
         file.write(_line("last"))
-    running = False
-    await asyncio.wait_for(task, 2)
-    assert b"".join(got) == b"a\nb\nlast\n"
+    await follower.ends_with(b"a\nb\nlast\n")
 
 
-async def test_a_follower_loses_nothing_when_the_log_is_rotated(tmp_path: Path):
-    """It reads the old file to its end, then the new one from its beginning."""
-    path, running = tmp_path / "0.log", True
-    path.write_text(_line("old"))
-    got: list[bytes] = []
+@pytest.mark.usefixtures("_news")
+async def test_the_end_of_a_container_may_be_known_long_after_its_log_was_closed(tmp_path: Path):
+    """The runtime closes the file, then it tells of the end; nothing happens to the file in between."""
+    path = tmp_path / "0.log"
+    path.write_text(_line("a"))
+    follower = _Follower(path)
+    await follower.shows(b"a\n")
+    with path.open("a") as file:
+        file.write(_line("last"))
+    await asyncio.sleep(0.5)
+    await follower.ends_with(b"a\nlast\n")
 
-    async def follow() -> None:
-        async for chunk in read_log(path, LogWishes(), LogRange(follow=True), lambda: running):
-            got.append(chunk)  # noqa: PERF401 - each at once
 
-    task = asyncio.ensure_future(follow())
+@pytest.mark.usefixtures("_news")
+async def test_a_log_that_never_comes_is_followed_to_the_end_of_its_container(tmp_path: Path):
+    """Its next attempt writes to a file of its own, which is not shown."""
+    follower = _Follower(tmp_path / "0.log")
     await asyncio.sleep(0.1)
-    with path.open("a") as writer:
-        path.rename(tmp_path / "0.log.1")
-        writer.write(_line("late"))  # the runtime still writes to the renamed file
+    (tmp_path / "1.log").write_text(_line("another"))
+    await follower.ends_with(b"")
+
+
+@pytest.mark.usefixtures("_news")
+async def test_a_follower_loses_nothing_when_the_log_is_rotated(tmp_path: Path):
+    """It reads the old file to its end, then the new one from its beginning, each time."""
+    path = tmp_path / "0.log"
+    path.write_text(_line("old"))
+    follower = _Follower(path)
+    await follower.shows(b"old\n")
+    writer = path.open("a")
+    for number in range(3):
+        path.rename(tmp_path / f"0.log.{number}")
+        writer.write(_line(f"late {number}"))  # the runtime still writes to the renamed file
         writer.flush()
-        path.write_text(_line("new"))
-    await asyncio.sleep(0.15)
-    running = False
-    await asyncio.wait_for(task, 2)
-    assert b"".join(got) == b"old\nlate\nnew\n"
+        newer = path.open("a")
+        newer.write(_line(f"new {number}"))
+        newer.flush()
+        writer.close()
+        writer = newer
+        expected = "old\n" + "".join(f"late {each}\nnew {each}\n" for each in range(number + 1))
+        await follower.shows(expected.encode())
+    writer.close()
+    await follower.ends_with(expected.encode())
+
+
+@pytest.mark.usefixtures("_news")
+async def test_a_torn_line_that_its_next_writer_drops_is_not_shown(tmp_path: Path):
+    """A runtime that was killed in the middle of a line cuts it off when it is back (dockershim does)."""
+    path = tmp_path / "0.log"
+    path.write_text(_line("a") + _line("torn by a kill")[:-6])
+    follower = _Follower(path)
+    await follower.shows(b"a\n")
+    with path.open("r+") as file:
+        file.truncate(len(_line("a")))
+    with path.open("a") as file:
+        file.write(_line("b") + _line("c"))
+    await follower.shows(b"a\nb\nc\n")
+    await follower.ends_with(b"a\nb\nc\n")
+
+
+async def test_a_quiet_log_is_looked_at_once_a_second_and_a_new_line_shown_at_once(tmp_path: Path):
+    """Neither costs what looking for it all the time would."""
+    path, looks = tmp_path / "0.log", 0
+    path.touch()
+
+    def is_running() -> bool:
+        nonlocal looks
+        looks += 1
+        return True
+
+    chunks = read_log(path, LogWishes(), LogRange(follow=True), is_running)
+    waiting = asyncio.ensure_future(anext(chunks))
+    await asyncio.sleep(2.3)
+    assert looks <= 4  # to open it, to read it, and two more
+    begun = asyncio.get_running_loop().time()
+    with path.open("a") as file:
+        file.write(_line("a"))
+    assert await waiting == b"a\n"
+    assert asyncio.get_running_loop().time() - begun < 0.5  # the next look is later
+    await chunks.aclose()  # type: ignore[attr-defined]
 
 
 async def test_full_logs_are_rotated_and_few_are_kept(tmp_path: Path):

@@ -1,4 +1,4 @@
-"""Registration, status and lease, against an apiserver in memory, in virtual time."""
+"""Registration, status and lease, against a registry in memory, in virtual time."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ from machinery.model.profile import intervals
 from machinery.model.resources import LEASES, NODES
 from machinery.pb import cri_pb2 as cri
 from tests.support.kubelet_node import KeptEvents, ScriptedRuntime
-from tests.support.memory_api import MemoryServer
+from tests.support.scripted_api import LocalRegistry, local_registry
 from tests.support.virtual_clock import VirtualClock
 
 SYSTEM = System("amd64", "boot", "machine", "uuid", "6.1", "Debian")
@@ -43,17 +43,16 @@ CALM = {"MemoryPressure": False, "DiskPressure": False, "PIDPressure": False}
 
 
 class _World:
-    def __init__(self, root: Path) -> None:
-        self.server, self.clock = MemoryServer(), VirtualClock()
-        self.runtime, self.events = ScriptedRuntime(), KeptEvents()
-        self.api = self.server.api()
-        self.root = root
+    def __init__(self, root: Path, clock: VirtualClock, server: LocalRegistry) -> None:
+        self.root, self.clock, self.server, self.api = root, clock, server, server.user
+        self.runtime = ScriptedRuntime()
+        self.events: Any = KeptEvents()
 
     @asynccontextmanager
     async def kubelet(self, **labels: str) -> AsyncIterator[Node]:
         settings = NodeSettings("node-1", "10.0.0.5", labels, intervals("default"), self.root)
         node = Node(
-            self.server.api(), self.runtime, self.clock, self.events,  # type: ignore[arg-type]
+            self.server.api(), self.runtime, self.clock, self.events,
             settings=settings, machine=MACHINE, cgroups=Cgroups(""), port=lambda: 10251,
         )  # fmt: skip
         running = asyncio.ensure_future(node.run())
@@ -80,8 +79,10 @@ class _World:
 
 
 @pytest.fixture
-def world(tmp_path: Path) -> _World:
-    return _World(tmp_path)
+async def world(tmp_path: Path) -> AsyncIterator[_World]:
+    clock = VirtualClock()
+    async with local_registry(clock) as server:
+        yield _World(tmp_path, clock, server)
 
 
 async def test_a_node_registers_with_what_it_is_and_has(world: _World):
@@ -223,7 +224,7 @@ async def test_an_apiserver_that_is_away_is_waited_for(world: _World):
     api = world.server.api()
     api.before_call = fail
     node = Node(
-        api, world.runtime, world.clock, world.events,  # type: ignore[arg-type]
+        api, world.runtime, world.clock, world.events,
         settings=settings, machine=MACHINE, cgroups=Cgroups(""), port=lambda: 1,
     )  # fmt: skip
     running = asyncio.ensure_future(node.run())

@@ -1,12 +1,12 @@
 # ruff: noqa: ASYNC240 - looking at the files is what these tests do
-"""Volumes on a real file system, with an apiserver in memory."""
+"""Volumes on a real file system, with a registry in memory; ConfigMaps and Secrets: test_keyed_volumes.py."""
 
 from __future__ import annotations
 
+import json
 import os
 import stat
-from base64 import b64encode
-from collections.abc import Iterator
+from base64 import b64encode, urlsafe_b64decode
 from pathlib import Path
 from typing import Any
 
@@ -14,49 +14,46 @@ import pytest
 
 from kubelet.core.volumes import File
 from kubelet.pod_files import PodFiles
-from kubelet.volumes import VolumeProblem, Volumes
+from kubelet.volumes import VolumeProblem
 from kubelet.volumes.atomic_writer import write_atomically
-from kubelet.volumes.mounting import mounts_are_seen, unmount_below
-from machinery.model.k8s.authentication_v1 import TokenRequest, TokenRequestStatus
+from kubelet.volumes.mounting import mounts_are_seen
 from machinery.model.k8s.core_v1 import (
-    ConfigMap,
     ConfigMapProjection,
     ConfigMapVolumeSource,
     Container,
     EmptyDirVolumeSource,
     HostPathVolumeSource,
     PersistentVolumeClaimVolumeSource,
-    Pod,
     PodSecurityContext,
     ProjectedVolumeSource,
     Secret,
     SecretVolumeSource,
+    ServiceAccount,
     ServiceAccountTokenProjection,
     Volume,
     VolumeMount,
     VolumeProjection,
 )
-from machinery.model.resources import CONFIG_MAPS, SECRETS
+from machinery.model.resources import CONFIG_MAPS, PODS, SECRETS, SERVICE_ACCOUNTS
 from tests.support.builders import config_map, container, meta, pod
-from tests.support.kubelet_node import KeptEvents
-from tests.support.memory_api import MemoryApi, MemoryServer
-from tests.support.virtual_clock import VirtualClock
+from tests.support.volumes import VolumeWorld, pod_with, visible
 
 FILES = {"a": File(b"1", 0o644), "d/b": File(b"2", 0o600)}
-
-
-def _visible(folder: Path) -> list[str]:
-    return sorted(entry.name for entry in folder.iterdir() if not entry.name.startswith(".."))
 
 
 def _hidden(folder: Path) -> list[str]:
     return sorted(entry.name for entry in folder.iterdir() if entry.name.startswith(".."))
 
 
+def _claims(token: str) -> Any:
+    body = token.split(".")[1]
+    return json.loads(urlsafe_b64decode(body + "=" * (-len(body) % 4)))
+
+
 def test_files_are_written_and_seen_through_one_link(tmp_path: Path):
     """Contents and modes are as they were wanted; nothing else is there."""
     assert write_atomically(tmp_path, FILES, stamp="t")
-    assert (_visible(tmp_path), (tmp_path / "d/b").read_bytes()) == (["a", "d"], b"2")
+    assert (visible(tmp_path), (tmp_path / "d/b").read_bytes()) == (["a", "d"], b"2")
     assert stat.S_IMODE((tmp_path / "d/b").stat().st_mode) == 0o600
     assert len(_hidden(tmp_path)) == 2  # the folder and ..data
 
@@ -79,7 +76,7 @@ def test_a_new_version_replaces_the_old_one_whole(tmp_path: Path, new: dict[str,
     with (tmp_path / "a").open("rb") as held:
         assert write_atomically(tmp_path, new, stamp="t")
         assert held.read() == b"1"
-    assert _visible(tmp_path) == sorted({path.split("/")[0] for path in new})
+    assert visible(tmp_path) == sorted({path.split("/")[0] for path in new})
     for path, file in new.items():
         assert (tmp_path / path).read_bytes() == file.data
     assert len(_hidden(tmp_path)) == 2
@@ -95,133 +92,42 @@ def test_what_a_killed_writer_left_is_taken_away(tmp_path: Path):
     assert len(_hidden(tmp_path)) == 2
 
 
-class _TokenApi(MemoryApi):
-    """The in-memory apiserver, with tokens."""
-
-    asked: list[tuple[str, str, Any]]
-    clock: VirtualClock
-
-    async def post(
-        self, _resource: Any, name: str, subresource: str, body: Any, _reply: Any, **_: Any
-    ) -> Any:
-        self.asked.append((name, subresource, body))
-        expires = self.clock.timescale.format(self.clock.now() + body.spec.expirationSeconds)
-        token = f"token-{len(self.asked)}"
-        return TokenRequest(status=TokenRequestStatus(token=token, expirationTimestamp=expires))
-
-
-class _World:
-    def __init__(self, root: Path) -> None:
-        self.clock, self.events = VirtualClock(), KeptEvents()
-        self.api = _TokenApi(MemoryServer(), "kubelet")
-        self.api.asked, self.api.clock = [], self.clock
-        self.root = root
-        self.volumes = self.restarted()
-
-    def restarted(self) -> Volumes:
-        return Volumes(
-            self.api,
-            self.root,
-            self.clock,
-            self.events,
-            allocatable=lambda: {"memory": "8Gi"},  # type: ignore[arg-type]
-        )
-
-    async def problem(self, one: Pod) -> str:
-        with pytest.raises(VolumeProblem) as caught:
-            await self.volumes.mount(one)
-        return caught.value.message
-
-
-@pytest.fixture
-def world(tmp_path: Path) -> Iterator[_World]:
-    yield _World(tmp_path)
-    if os.geteuid() == 0:
-        unmount_below(tmp_path)
-
-
-def _pod(*volumes: Volume, boxes: list[Container] | None = None, **spec: Any) -> Pod:
-    return pod(volumes=list(volumes), containers=boxes, **spec)
-
-
-def _config(name: str = "settings", **fields: Any) -> Volume:
-    return Volume(name="config", configMap=ConfigMapVolumeSource(name=name, **fields))
-
-
-async def test_a_config_map_reaches_its_files_and_so_do_its_changes(world: _World):
-    """`refresh` brings the new version."""
-    await world.api.create(CONFIG_MAPS, config_map(a="1"))
-    one = _pod(_config(defaultMode=0o440))
-    folder = Path((await world.volumes.mount(one))["config"])
-    assert (folder / "a").read_text() == "1"
-    assert stat.S_IMODE((folder / "a").stat().st_mode) == 0o440
-    assert folder.relative_to(world.root).parts == (
-        "pods", "uid-default-web", "volumes", "kubernetes.io~configmap", "config",
-    )  # fmt: skip
-    await world.api.patch(CONFIG_MAPS, "settings", {"data": {"a": "2"}}, namespace="default")
-    await world.volumes.refresh(one)
-    assert (folder / "a").read_text() == "2"
-
-
-async def test_an_immutable_one_is_read_once(world: _World):
-    """Nobody asks for it again."""
-    await world.api.create(
-        CONFIG_MAPS, ConfigMap(metadata=meta("settings", "default"), data={"a": "1"}, immutable=True)
-    )
-    one = _pod(_config())
-    folder = Path((await world.volumes.mount(one))["config"])
-    await world.api.delete(CONFIG_MAPS, "settings", namespace="default")
-    await world.volumes.refresh(one)
-    assert (folder / "a").read_text() == "1"
-    assert world.events.all == []
-
-
-async def test_a_missing_source_is_told_and_an_optional_one_is_empty(world: _World):
-    """FailedMount says which volume and why; what was mounted already stays as it was."""
-    assert await world.problem(_pod(_config())) == 'configmap "settings" not found'
-    assert world.events.all[0][2:] == (
-        "FailedMount",
-        'MountVolume.SetUp failed for volume "config" : configmap "settings" not found',
-    )
-    optional = Path((await world.volumes.mount(_pod(_config(optional=True))))["config"])
-    assert _visible(optional) == []
-
-
-async def test_a_kind_that_is_not_built_says_so(world: _World):
+async def test_a_kind_that_is_not_built_says_so(world: VolumeWorld):
     """Nothing is approximated."""
     claim = Volume(name="disk", persistentVolumeClaim=PersistentVolumeClaimVolumeSource(claimName="c"))
-    assert await world.problem(_pod(claim)) == "volumes of kind persistentVolumeClaim are not built"
+    assert await world.problem(pod_with(claim)) == "volumes of kind persistentVolumeClaim are not built"
 
 
-async def test_the_token_is_bound_to_the_pod_and_renewed(world: _World):
+async def test_the_token_is_bound_to_the_pod_and_renewed(world: VolumeWorld):
     """Asked for once, and again after 80 % of its life."""
-    await world.api.create(CONFIG_MAPS, config_map("kube-root-ca.crt", **{"ca.crt": "CA"}))
+    await world.server.given(CONFIG_MAPS, config_map("kube-root-ca.crt", **{"ca.crt": "CA"}))
     sources = [
         VolumeProjection(
             serviceAccountToken=ServiceAccountTokenProjection(path="token", expirationSeconds=3607)
         ),
         VolumeProjection(configMap=ConfigMapProjection(name="kube-root-ca.crt")),
     ]
-    one = _pod(
-        Volume(name="access", projected=ProjectedVolumeSource(sources=sources)), serviceAccountName="robot"
-    )
+    robot = ServiceAccount(metadata=meta("robot", "default"), automountServiceAccountToken=False)
+    await world.server.given(SERVICE_ACCOUNTS, robot)
+    access = Volume(name="access", projected=ProjectedVolumeSource(sources=sources))
+    bound = pod_with(access, node="node-1", serviceAccountName="robot")
+    one = await world.server.given(PODS, bound)
     folder = Path((await world.volumes.mount(one))["access"])
-    assert (folder / "token").read_text() == "token-1"
-    assert _visible(folder) == ["ca.crt", "token"]
-    [(account, subresource, request)] = world.api.asked
-    assert (account, subresource) == ("robot", "token")
-    assert (request.spec.boundObjectRef.name, request.spec.boundObjectRef.uid) == ("web", "uid-default-web")
+    first = (folder / "token").read_text()
+    assert visible(folder) == ["ca.crt", "token"]
+    told = _claims(first)["kubernetes.io"]
+    assert (told["pod"]["uid"], told["serviceaccount"]["name"]) == (one.metadata.uid, "robot")
     await world.clock.advance(2000)
     await world.volumes.refresh(one)
-    assert (folder / "token").read_text() == "token-1"
+    assert (folder / "token").read_text() == first
     await world.clock.advance(1000)
     await world.volumes.refresh(one)
-    assert (folder / "token").read_text() == "token-2"
+    assert _claims((folder / "token").read_text())["exp"] == _claims(first)["exp"] + 3000
 
 
-async def test_an_empty_dir_outlives_the_kubelet_but_not_the_pod(world: _World):
+async def test_an_empty_dir_outlives_the_kubelet_but_not_the_pod(world: VolumeWorld):
     """Its content is the containers'."""
-    one = _pod(Volume(name="scratch", emptyDir=EmptyDirVolumeSource()))
+    one = pod_with(Volume(name="scratch", emptyDir=EmptyDirVolumeSource()))
     folder = Path((await world.volumes.mount(one))["scratch"])
     assert stat.S_IMODE(folder.stat().st_mode) == 0o777
     (folder / "x").write_text("kept")
@@ -234,18 +140,18 @@ async def test_an_empty_dir_outlives_the_kubelet_but_not_the_pod(world: _World):
     await again.unmount("uid-default-web")
 
 
-async def test_secrets_and_memory_volumes_touch_no_disk(world: _World):
+async def test_secrets_and_memory_volumes_touch_no_disk(world: VolumeWorld):
     """They are tmpfs mounts, where mounts reach the runtime; they go with the pod."""
     if not mounts_are_seen(world.root):
         pytest.skip("mounts made here reach nobody (needs root in the machine's mount namespace)")
-    await world.api.create(
+    await world.server.given(
         SECRETS, Secret(metadata=meta("s", "default"), data={"k": b64encode(b"v").decode()})
     )
     volumes = (
         Volume(name="secret", secret=SecretVolumeSource(secretName="s")),
         Volume(name="memory", emptyDir=EmptyDirVolumeSource(medium="Memory", sizeLimit="1Mi")),
     )
-    one = _pod(*volumes)
+    one = pod_with(*volumes)
     paths = await world.volumes.mount(one)
     await world.restarted().mount(one)
     assert all(Path(path).is_mount() for path in paths.values())
@@ -258,13 +164,13 @@ async def test_secrets_and_memory_volumes_touch_no_disk(world: _World):
     assert str(world.root) not in Path("/proc/self/mountinfo").read_text()
 
 
-async def test_fs_group_owns_the_files(world: _World):
+async def test_fs_group_owns_the_files(world: VolumeWorld):
     """The group may read files that only the owner could, and write where it may."""
     if os.geteuid() != 0:
         pytest.skip("only root can give files away")
-    await world.api.create(CONFIG_MAPS, config_map(a="1"))
+    await world.server.given(CONFIG_MAPS, config_map(a="1"))
     scratch = Volume(name="scratch", emptyDir=EmptyDirVolumeSource())
-    one = _pod(_config(defaultMode=0o400), scratch, securityContext=PodSecurityContext(fsGroup=4321))
+    one = pod_with(_config(defaultMode=0o400), scratch, securityContext=PodSecurityContext(fsGroup=4321))
     paths = await world.volumes.mount(one)
     status = Path(paths["config"], "a").stat()
     assert (status.st_gid, stat.S_IMODE(status.st_mode)) == (4321, 0o440)
@@ -287,18 +193,24 @@ async def test_fs_group_owns_the_files(world: _World):
         ("Socket", "file", "is not a socket file"),
     ],
 )
-async def test_host_paths_are_checked_by_their_type(world: _World, type_: str, existing: str, problem: str):
+async def test_host_paths_are_checked_by_their_type(
+    world: VolumeWorld, type_: str, existing: str, problem: str
+):
     """And made, where the type allows."""
     path = world.root / "host" / "thing"
     path.parent.mkdir()
     if existing:
         path.touch()
-    one = _pod(Volume(name="host", hostPath=HostPathVolumeSource(path=str(path), type=type_)))
+    one = pod_with(Volume(name="host", hostPath=HostPathVolumeSource(path=str(path), type=type_)))
     if problem:
         assert problem in await world.problem(one)
     else:
         assert await world.volumes.mount(one) == {"host": str(path)}
-        assert path.exists() is (type_ != "")
+        assert path.is_file() if existing == "file" or type_ == "FileOrCreate" else path.is_dir()
+
+
+def _config(name: str = "settings", **fields: Any) -> Volume:
+    return Volume(name="config", configMap=ConfigMapVolumeSource(name=name, **fields))
 
 
 def _mount(sub_path: str = "", **fields: Any) -> Container:
@@ -307,10 +219,10 @@ def _mount(sub_path: str = "", **fields: Any) -> Container:
     )
 
 
-async def test_mounts_of_a_container(world: _World):
+async def test_mounts_of_a_container(world: VolumeWorld):
     """A part of a volume is made where it is missing, and named by variables too."""
     box = _mount("a/b", readOnly=True)
-    one = _pod(Volume(name="scratch", emptyDir=EmptyDirVolumeSource()), boxes=[box])
+    one = pod_with(Volume(name="scratch", emptyDir=EmptyDirVolumeSource()), boxes=[box])
     paths = await world.volumes.mount(one)
     [mount] = world.volumes.mounts(one, box, paths, {})
     assert (mount.container_path, mount.readonly) == ("/data", True)
@@ -326,28 +238,39 @@ async def test_mounts_of_a_container(world: _World):
         world.volumes.mounts(one, named, paths, {})
 
 
+@pytest.mark.parametrize(("sub_path", "own"), [("", False), ("a", False), ("", True)])
+async def test_what_the_kubelet_writes_is_only_read(world: VolumeWorld, sub_path: str, own: bool):
+    """A mount of a ConfigMap is read-only even where it says otherwise; an emptyDir is not."""
+    await world.server.given(CONFIG_MAPS, config_map(a="1"))
+    name = "scratch" if own else "config"
+    box = container(volumeMounts=[VolumeMount(name=name, mountPath="/a", subPath=sub_path, readOnly=False)])
+    one = pod_with(_config(), Volume(name="scratch", emptyDir=EmptyDirVolumeSource()), boxes=[box])
+    [mount] = world.volumes.mounts(one, box, await world.volumes.mount(one), {})
+    assert mount.readonly is not own
+
+
 @pytest.mark.parametrize("sub_path", ["../other", "/etc", "out", "out/passwd", "in/../../x"])
-async def test_no_sub_path_leads_out(world: _World, sub_path: str):
+async def test_no_sub_path_leads_out(world: VolumeWorld, sub_path: str):
     """Not by dots, not by links that a container has left."""
     box = _mount(sub_path)
-    one = _pod(Volume(name="scratch", emptyDir=EmptyDirVolumeSource()), boxes=[box])
+    one = pod_with(Volume(name="scratch", emptyDir=EmptyDirVolumeSource()), boxes=[box])
     paths = await world.volumes.mount(one)
     Path(paths["scratch"], "out").symlink_to("/etc")
     with pytest.raises(VolumeProblem, match="is not within the volume"):
         world.volumes.mounts(one, box, paths, {})
 
 
-async def test_a_sub_path_may_be_one_key_of_a_config_map(world: _World):
+async def test_a_sub_path_may_be_one_key_of_a_config_map(world: VolumeWorld):
     """The links of the atomic writer stay within the volume."""
-    await world.api.create(CONFIG_MAPS, config_map(a="1"))
+    await world.server.given(CONFIG_MAPS, config_map(a="1"))
     box = container(volumeMounts=[VolumeMount(name="config", mountPath="/a", subPath="a")])
-    one = _pod(_config(), boxes=[box])
+    one = pod_with(_config(), boxes=[box])
     paths = await world.volumes.mount(one)
     [mount] = world.volumes.mounts(one, box, paths, {})
     assert Path(mount.host_path).read_text() == "1"
 
 
-def test_other_files_of_a_pod(tmp_path: Path):
+def test_other_files_of_apod_with(tmp_path: Path):
     """Logs, /etc/hosts, and the last words of a container."""
     files, one = PodFiles(tmp_path), pod()
     box = container(terminationMessagePath="/dev/termination-log")

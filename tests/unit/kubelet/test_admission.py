@@ -3,12 +3,14 @@ import pytest
 from kubelet.core.admission import admit
 from machinery.model.k8s.core_v1 import (
     Affinity,
+    ContainerPort,
     NodeAffinity,
     NodeSelector,
     NodeSelectorRequirement,
     NodeSelectorTerm,
+    Pod,
 )
-from tests.support.builders import pod
+from tests.support.builders import changed, container, pod
 
 NODE = {"cpu": "2", "memory": "1Gi", "pods": "3"}
 
@@ -62,3 +64,30 @@ def test_a_pod_that_belongs_elsewhere_is_refused(spec, labels, admitted):
     """NodeSelector and required node affinity; labels that are not known yet are not checked."""
     found = admit(pod("new", node="node-1", **spec), [], NODE, labels)
     assert found is None if admitted else found.reason == "NodeAffinity"
+
+
+def holding(name: str, port: int, **fields) -> Pod:
+    return pod(name, containers=[container(ports=[ContainerPort(containerPort=80, hostPort=port, **fields)])])
+
+
+@pytest.mark.parametrize(
+    ("other", "reason"),
+    [
+        (holding("old", 8080), "NodePorts"),
+        (holding("old", 8080, protocol="TCP", hostIP="10.0.0.1"), "NodePorts"),
+        (holding("old", 8080, protocol="UDP"), None),
+        (holding("old", 8081), None),
+        (changed(holding("old", 8080), status__phase="Failed"), None),
+    ],
+)
+def test_a_port_of_the_node_is_given_once(other, reason):
+    """Whoever bound the second pod past the scheduler is told."""
+    found = admit(holding("new", 8080), [other], NODE, {})
+    assert (found.reason if found else None) == reason
+
+
+def test_the_same_port_on_another_address_is_another_port():
+    """Only the unspecified address stands for all."""
+    others = [holding("old", 8080, hostIP="10.0.0.1")]
+    assert admit(holding("new", 8080, hostIP="10.0.0.2"), others, NODE, {}) is None
+    assert admit(holding("new", 8080, hostIP="10.0.0.1"), others, NODE, {}).reason == "NodePorts"

@@ -241,6 +241,35 @@ def test_crash_loops_count_and_are_told_once_each():
     assert it.life.observed.newest("main").restart_count == 4
 
 
+def test_another_image_owes_no_backoff():
+    """A container that crashed, or could not start, is tried at once when it gets another image."""
+    it = running()
+    it.exit("main", code=1)
+    it.finish("start/main")
+    it.exit("main", code=1)
+    assert it.life.waits["main"].reason == "CrashLoopBackOff"
+    it.pod = changed(it.pod, spec__containers=[container("main", image="fixed:2")], metadata__generation=2)
+    it.feed(PodSeen(it.pod))
+    assert not it.life.waits
+    it.finish("start/main")
+    it.exit("main", code=1)
+    assert it.life.waits["main"].until_s == it.now_s + 10
+
+
+def test_another_image_is_pulled_without_waiting_for_the_last_one():
+    """A wait for an image that is not wanted any more is over."""
+    it = PodRun(pod())
+    it.finish("sandbox")
+    problem = Problem("ImagePullBackOff", "back-off", retry_after_s=80)
+    it.life, _ = handle(it.life, ActionEnded("start/main", it.observed(), problem), it.now_s, AROUND)
+    it.pending.clear()
+    it.sync()
+    assert not it.pending
+    it.pod = changed(it.pod, spec__containers=[container("main", image="fixed:2")], metadata__generation=2)
+    it.feed(PodSeen(it.pod))
+    assert "start/main" in it.pending
+
+
 def test_one_dead_container_is_kept_beside_the_running_one():
     """For the logs of the previous run; older ones are removed."""
     it = running()

@@ -286,3 +286,11 @@ def test_a_patch_takes_back_what_a_condition_does_not_say_any_more():
         "message": None,
     }
     assert "PodScheduled" not in patch
+
+
+def test_the_containers_of_a_pod_share_what_their_messages_may_take():
+    """12 KiB for all of them: with six containers 2 KiB each, and no letter is cut in two."""
+    names = [f"c{number}" for number in range(6)]
+    spec = pod(containers=[container(name) for name in names], restartPolicy="Never")
+    found = status(spec, *(ended(name, message="€" * 1000) for name in names))
+    assert [each.state.terminated.message for each in found.containerStatuses] == ["€" * 682] * 6

@@ -16,7 +16,7 @@ from kubelet.core.network_files import (
     pod_hostname,
     read_resolv_conf,
 )
-from kubelet.core.security import container_security, security_problem
+from kubelet.core.security import container_security, needs_image_user, security_problem
 from machinery.model.k8s.core_v1 import (
     Capabilities,
     Container,
@@ -166,6 +166,26 @@ def test_defaults_leave_the_user_to_the_image():
     told = container_security(pod(containers=[box]), box)
     assert not told.HasField("run_as_user")
     assert told.seccomp.profile_type == cri.SecurityProfile.Unconfined
+
+
+@pytest.mark.parametrize(
+    ("user", "image", "told"),
+    [
+        (None, cri.Image(uid=cri.Int64Value(value=0)), (0, "")),
+        (None, cri.Image(uid=cri.Int64Value(value=7)), (7, "")),
+        (None, cri.Image(username="app"), (0, "app")),
+        (5, cri.Image(username="app"), (5, "")),
+    ],
+)
+def test_a_group_comes_with_a_user(user: int | None, image: Any, told: tuple[int, str]):
+    """The runtime takes no group alone: where nobody names a user, it is the image's."""
+    box = container(securityContext=SecurityContext(runAsUser=user))
+    one = pod(containers=[box], securityContext=PodSecurityContext(runAsGroup=3000))
+    assert needs_image_user(one, box) is (user is None)
+    found = container_security(one, box, image)
+    assert (found.run_as_user.value, found.run_as_username) == told
+    assert found.run_as_group.value == 3000
+    assert found.HasField("run_as_user") is (not told[1])
 
 
 def test_a_privileged_container_sees_everything():

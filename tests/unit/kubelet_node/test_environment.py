@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from base64 import b64encode
+from collections.abc import AsyncIterator
 from typing import Any
 
+import msgspec
 import pytest
 
 from kubelet.core.environment import expand, service_variables, split_names, visible_services
@@ -28,7 +30,7 @@ from machinery.model.k8s.core_v1 import (
 from machinery.model.resources import CONFIG_MAPS, SECRETS, SERVICES
 from tests.support.builders import config_map, container, meta, pod
 from tests.support.kubelet_node import KeptEvents
-from tests.support.memory_api import MemoryServer
+from tests.support.scripted_api import LocalRegistry, local_registry
 from tests.support.virtual_clock import VirtualClock
 
 
@@ -131,12 +133,11 @@ def test_resources_are_counted_in_divisors(resource: str, divisor: str, value: s
 
 
 class _World:
-    def __init__(self) -> None:
-        self.events = KeptEvents()
-        self.api = MemoryServer().api()
+    def __init__(self, clock: VirtualClock, server: LocalRegistry) -> None:
+        self.events, self.server = KeptEvents(), server
         self.environment = Environment(
-            self.api,
-            VirtualClock(),
+            server.api("kubelet"),
+            clock,
             self.events,
             allocatable=lambda: {"cpu": "4", "memory": "8Gi"},
             host_ip="192.168.0.1",
@@ -158,15 +159,21 @@ class _World:
         return caught.value.message
 
 
+@pytest.fixture
+async def world() -> AsyncIterator[_World]:
+    clock = VirtualClock()
+    async with local_registry(clock) as server:
+        yield _World(clock, server)
+
+
 def _from(name: str, **source: Any) -> EnvVar:
     return EnvVar(name=name, valueFrom=EnvVarSource(**source))
 
 
-async def test_sources_in_their_order_of_precedence():
+async def test_sources_in_their_order_of_precedence(world: _World):
     """`env` wins over `envFrom`, both over Services; later ones may refer to all before."""
-    world = _World()
-    await world.api.create(CONFIG_MAPS, config_map(COLOR="red", SIZE="big", **{"a=b": "x"}))
-    await world.api.create(SERVICES, _service("db", ip="10.0.0.7", sql=5432))
+    await world.server.given(CONFIG_MAPS, config_map(COLOR="red", SIZE="big"))
+    await world.server.given(SERVICES, _service("db", ip="10.96.0.7", sql=5432))
     found = await world.make(
         links=True,
         envFrom=[EnvFromSource(configMapRef=ConfigMapEnvSource(name="settings"))],
@@ -177,9 +184,17 @@ async def test_sources_in_their_order_of_precedence():
             _from("IP", fieldRef=ObjectFieldSelector(fieldPath="status.podIP")),
         ],
     )
-    assert found["URL"] == "10.0.0.7/blue/big/$(NONE)"
+    assert found["URL"] == "10.96.0.7/blue/big/$(NONE)"
     assert (found["SIZE"], found["DB_PORT"], found["IP"]) == ("big", "mine", "10.1.0.5")
     assert found["DB_SERVICE_PORT"] == "5432"
+
+
+async def test_keys_that_cannot_be_names_are_skipped_and_told(world: _World):
+    """No apiserver takes such a key; what stands in a store that somebody else has written does no harm."""
+    stored = config_map(**{"a=b": "x", "GOOD": "y"})
+    await world.server.storage.create("/registry/configmaps/default/settings", msgspec.json.encode(stored))
+    found = await world.make(envFrom=[EnvFromSource(configMapRef=ConfigMapEnvSource(name="settings"))])
+    assert found == {"GOOD": "y"}
     assert world.events.messages == [
         (
             "Keys [a=b] from the EnvFrom configMap default/settings were skipped since they are considered invalid"
@@ -188,19 +203,27 @@ async def test_sources_in_their_order_of_precedence():
     ]
 
 
-async def test_secrets_are_decoded():
+async def test_secrets_are_decoded(world: _World):
     """A Secret's value is its text."""
-    world = _World()
     secret = Secret(metadata=meta("db", "default"), data={"password": b64encode(b"pa$$").decode()})
-    await world.api.create(SECRETS, secret)
+    await world.server.given(SECRETS, secret)
     found = await world.make(env=[_from("P", secretKeyRef=SecretKeySelector(name="db", key="password"))])
     assert found == {"P": "pa$$"}
 
 
-async def test_what_is_missing_is_named():
+async def test_a_key_that_is_no_text_harms_nobody_who_does_not_ask_for_it(world: _World):
+    """A Secret may hold a keystore beside its password; only the keystore cannot be a variable."""
+    data = {"password": b64encode(b"pa$$").decode(), "keystore": b64encode(b"\xfe\xed\xfe\xed").decode()}
+    await world.server.given(SECRETS, Secret(metadata=meta("db", "default"), data=data))
+    found = await world.make(env=[_from("P", secretKeyRef=SecretKeySelector(name="db", key="password"))])
+    assert found == {"P": "pa$$"}
+    asked = await world.problem(_from("K", secretKeyRef=SecretKeySelector(name="db", key="keystore")))
+    assert asked.startswith("key keystore of a Secret holds no text")
+
+
+async def test_what_is_missing_is_named(world: _World):
     """The messages are those that kubectl users search for."""
-    world = _World()
-    await world.api.create(CONFIG_MAPS, config_map(there="1"))
+    await world.server.given(CONFIG_MAPS, config_map(there="1"))
     key = ConfigMapKeySelector(name="settings", key="gone")
     assert await world.problem(_from("A", configMapKeyRef=key)) == (
         "couldn't find key gone in ConfigMap default/settings"
@@ -211,9 +234,8 @@ async def test_what_is_missing_is_named():
     assert await world.problem(_from("A", secretKeyRef=hidden)) == 'secret "nowhere" not found'
 
 
-async def test_optional_sources_may_be_missing():
+async def test_optional_sources_may_be_missing(world: _World):
     """Then the variable is not there at all."""
-    world = _World()
     found = await world.make(
         env=[_from("A", secretKeyRef=SecretKeySelector(name="nowhere", key="k", optional=True))],
         envFrom=[EnvFromSource(configMapRef=ConfigMapEnvSource(name="nowhere", optional=True))],
@@ -221,9 +243,8 @@ async def test_optional_sources_may_be_missing():
     assert found == {}
 
 
-async def test_without_the_services_no_container_starts():
+async def test_without_the_services_no_container_starts(world: _World):
     """A container that was made before the Services are known would miss its variables for ever."""
-    world = _World()
     box = container()
     with pytest.raises(ConfigProblem, match="services have not yet been read"):  # nobody runs the watch
         await world.environment.make(pod(containers=[box]), box, "")

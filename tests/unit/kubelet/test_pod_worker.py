@@ -1,0 +1,112 @@
+"""The shell of one pod's life: news, time, and what comes of them. The life itself is tested as a pure function."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from typing import Any
+
+from kubelet.core.containers import ProbeStates
+from kubelet.core.instructions import Action, Problem, RunSandbox
+from kubelet.core.life import Surroundings
+from kubelet.core.observed import NOTHING, ObservedContainer, ObservedPod
+from kubelet.core.pod_lifecycle import begin
+from kubelet.core.termination import Deadline
+from kubelet.pod_worker import PodWorker, Tools
+from machinery.model.clock import Timescale
+from machinery.model.k8s.core_v1 import Pod, PodStatus
+from machinery.model.log import SILENT
+from tests.support.builders import pod
+
+TICK_S = 0.001
+
+
+class TickingClock:
+    """A clock that moves with every look at it, and whose sleepers wake half a tick early."""
+
+    timescale = Timescale()
+
+    def __init__(self) -> None:
+        self._now_s = 1_767_225_600.0
+
+    def now(self) -> float:
+        """Give the time; the next look gives a later one."""
+        seen_s, self._now_s = self._now_s, self._now_s + TICK_S
+        return seen_s
+
+    monotonic = now
+
+    async def sleep(self, duration_s: float) -> None:
+        """Let the time pass at once, counted from the last look at it, but for half a tick."""
+        self._now_s += max(0.0, duration_s - 1.5 * TICK_S)
+        await asyncio.sleep(0)
+
+
+class Surface:
+    """All that a worker talks to: no sandbox can be made, and nothing runs."""
+
+    def __init__(self) -> None:
+        self.attempts = 0
+        self.enough = asyncio.Event()
+
+    async def perform(self, _pod: Pod, action: Action) -> Problem | None:
+        """Fail every sandbox."""
+        self.attempts += isinstance(action, RunSandbox)
+        if self.attempts >= 4:
+            self.enough.set()
+        return Problem("ContainerCreating", 'configmap "late" not found')
+
+    async def refresh(self, _pod_uid: str) -> None:
+        """Nothing to see."""
+
+    def shorten(self, _key: str, _deadline: Deadline) -> None:
+        """Nothing is being killed."""
+
+    def observed(self, _uid: str) -> ObservedPod:
+        """Nothing is there."""
+        return NOTHING
+
+    def watch(self, _pod: Pod, _running: Sequence[ObservedContainer], _pod_ip: str) -> None:
+        """Nothing is probed."""
+
+    def states(self, _pod: Pod, _observed: ObservedPod) -> ProbeStates:
+        """Nothing is probed."""
+        return {}
+
+    def write(self, _pod: Pod, _status: PodStatus) -> None:
+        """Nobody reads it."""
+
+    def delete(self, _pod: Pod) -> None:
+        """Nobody deletes it."""
+
+    def record(self, *_: Any) -> None:
+        """Nobody reads it."""
+
+
+def worker_of(surface: Any, clock: TickingClock) -> PodWorker:
+    """Give the worker of a new pod."""
+    tools = Tools(
+        executor=surface,
+        pictures=surface,
+        probes=surface,
+        writer=surface,
+        events=surface,
+        clock=clock,
+        log=SILENT,
+        surroundings=Surroundings,
+        is_draining=lambda: False,
+    )
+    return PodWorker(begin(pod("web"), NOTHING, clock.now()), tools)
+
+
+async def test_a_retry_that_comes_due_between_two_looks_at_the_clock_is_not_slept_through() -> None:
+    """Timers may fire a little early: what is not due in the step and due a moment after it is tried again."""
+    surface = Surface()
+    task = asyncio.create_task(worker_of(surface, TickingClock()).run())
+    try:
+        async with asyncio.timeout(5):
+            await surface.enough.wait()
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+    assert surface.attempts >= 4
