@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import select
 import shutil
 import subprocess
 import sys
@@ -40,7 +41,8 @@ from kubarium.supervisor.protocol import call
 Progress = Callable[[str], None]
 
 START_PATIENCE_S = 60.0
-_POLL_S = 0.02
+_REST_S = 0.1  # between two looks at a log at least, so that one that grows fast is read in large pieces
+_LOOK_S = 1.0  # between two looks at most: not every file system tells what others write
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,7 +206,6 @@ class Cluster:
         if self.is_up():
             progress("stopping the components")
             self._call("down", timeout_s=120)
-            self._wait_supervisor_gone()
         if spec.runtime == "docker":
             progress("removing the containers")
             _purge(self.name)
@@ -304,11 +305,6 @@ class Cluster:
             yaml.safe_dump(content, file, sort_keys=False)
         layout.spec.write_bytes(msgspec.json.format(msgspec.json.encode(spec)))
 
-    def _wait_supervisor_gone(self) -> None:
-        deadline = time.monotonic() + START_PATIENCE_S
-        while self.layout.control.exists() and time.monotonic() < deadline:
-            time.sleep(_POLL_S)
-
 
 def preflight_left(spec: ClusterSpec, layout: Layout) -> None:
     """Check a cluster that was left, unless its processes still run and hold the ports themselves."""
@@ -316,15 +312,22 @@ def preflight_left(spec: ClusterSpec, layout: Layout) -> None:
         preflight.check(spec)
 
 
-def follow(path: Path, *, stop: Callable[[], bool] = lambda: False) -> Iterator[str]:
-    """Yield the lines of a log and go on with those that are added, until `stop` says so."""
-    with contextlib.ExitStack() as stack:
-        file = stack.enter_context(path.open(errors="replace"))
-        while not stop():
-            if line := file.readline():
+def follow(path: Path) -> Iterator[str]:
+    """Yield the lines of a log and go on with those that are added, as long as somebody asks."""
+    from machinery.process.file_watch import FileWatch  # ctypes, which most commands do without
+
+    try:
+        watch: FileWatch | None = FileWatch(path)
+    except OSError:  # the user has no watch left
+        watch = None
+    with path.open(errors="replace") as file, watch or contextlib.nullcontext():
+        while True:
+            while line := file.readline():
                 yield line
-            else:
-                time.sleep(0.1)
+            time.sleep(_REST_S)
+            if watch is not None:
+                select.select([watch], [], [], _LOOK_S)
+                watch.take()
 
 
 def _purge(cluster: str, node: str = "") -> None:

@@ -2,7 +2,8 @@
 
 `setup` writes keys, certificates and the kubeconfig. A control-plane service becomes its component. A node
 runs its three parts under a supervisor, with a fuse outside the container that takes the node's pods along
-when the machine loses power.
+when the machine loses power. What such a machine leaves on the engine (stopped containers) is taken over by its next
+start, or removed when the last machine of the cluster is switched off.
 """
 
 from __future__ import annotations
@@ -20,9 +21,10 @@ from kubarium.core.components import ADMIN, Component, Places, components, compo
 from kubarium.core.compose import STATE, compose_file, compose_spec
 from kubarium.core.kubeconfig import kubeconfig
 from kubarium.core.layout import Layout
-from kubarium.core.spec import ClusterSpec, SpecError, checked
+from kubarium.core.spec import ClusterSpec, NodeSpec, SpecError, checked
 from kubarium.errors import KubariumError
 from kubarium.pki import Pki, ensure_certificates
+from kubarium.roll_call import RollCall
 from kubarium.supervisor.daemon import Daemon
 from kubarium.supervisor.fuse import lay_fuse
 from kubarium.supervisor.loading import load_and_start
@@ -128,6 +130,19 @@ def run_node(spec: ClusterSpec, name: str, places: Places) -> None:
     """Run a node's parts until the machine is switched off."""
     node, cgroup = spec.node(name), f"{places.cgroup_root}/{name}"
     fuse = lay_fuse(cgroup)
+    with RollCall(places.layout.home / "machines") as present:
+        try:
+            run_parts(spec, node, places)
+        finally:
+            kill_cgroup(cgroup)
+            _purge(spec.name, name, places.docker_socket)
+            fuse.remove()
+        if present.leave():
+            _purge(spec.name, "", places.docker_socket)
+
+
+def run_parts(spec: ClusterSpec, node: NodeSpec, places: Places) -> None:
+    """Run a node's processes until the machine is switched off."""
     daemon = Daemon(spec.name, places.layout)
     operations = Operations(daemon, spec, places.layout, lambda _: places)
     daemon.on_terminate = operations.stop_parts
@@ -138,12 +153,10 @@ def run_node(spec: ClusterSpec, name: str, places: Places) -> None:
         daemon.run()
     finally:
         daemon.close()
-        kill_cgroup(cgroup)
-        _purge(spec.name, name, places.docker_socket)
-        fuse.remove()
 
 
 def _purge(cluster: str, node: str, docker_socket: str) -> None:
+    """Remove the containers of a node, or of all nodes where none is named."""
     command = [sys.executable, "-m", "dockershim", "--purge", f"--cluster={cluster}", f"--node={node}"]
     subprocess.run([*command, f"--docker-socket={docker_socket}"], check=False)
 

@@ -17,6 +17,7 @@ DOCKER_SOCKET = "/var/run/docker.sock"
 _NAMESPACES = Path("/run/netns")
 _PACKAGES = {"etcd": "etcd-server", "ip": "iproute2", "nft": "nftables"}
 _CLAIM_S = 5.0  # nobody waits longer for what may never come; `up` itself then says what is wrong
+_LOOK_S = 0.01  # etcd has bound its port long before the first look, as a rule
 _CNI_FOLDERS = ("/opt/cni/bin", "/usr/lib/cni")
 
 
@@ -78,7 +79,7 @@ def wait_until_claimed(spec: ClusterSpec) -> None:
     _, host, port = min(Addresses(spec).claimed(), key=lambda claim: "etcd" not in claim[0])
     deadline = time.monotonic() + _CLAIM_S
     while _port_problem(host, port) is None and time.monotonic() < deadline:
-        time.sleep(0.01)
+        time.sleep(_LOOK_S)  # the kernel tells nobody that a port was bound
 
 
 def _port_problem(host: str, port: int) -> str | None:

@@ -8,6 +8,7 @@ from types import TracebackType
 from typing import Self
 
 from kubarium.core.layout import Layout
+from kubarium.endings import wait_ended
 from kubarium.errors import KubariumError
 
 
@@ -42,11 +43,9 @@ class Starter:
             KubariumError: it ended, or does not answer in time.
         """
         log = self._layout.log("supervisor")
-        try:
-            code = self._process.wait(patience_s)
-        except subprocess.TimeoutExpired as error:
-            raise KubariumError(f"the supervisor does not answer; its log is {log}") from error
-        if code:
+        if not wait_ended(self._process.pid, patience_s):  # Popen's own wait with a timeout looks every 50 ms
+            raise KubariumError(f"the supervisor does not answer; its log is {log}")
+        if self._process.wait():
             tail = log.read_text(errors="replace").strip().splitlines()[-5:] if log.exists() else []
             raise KubariumError("the supervisor ended at once:\n  " + "\n  ".join(tail))
 

@@ -22,6 +22,8 @@ from machinery.process.tls import ClientTls
 if TYPE_CHECKING:
     from kubarium.cluster import Cluster
 
+# What failed is tried again. The supervisor knows when the apiserver listens, but while it imports the other programs
+# it answers later than the door does: one knock is what an `up` takes as a rule.
 _RETRY_S = 0.02
 
 

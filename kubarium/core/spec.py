@@ -103,6 +103,8 @@ def _check_node(node: NodeSpec) -> None:
     for flag, value in (("--cpu", node.cpu), ("--memory", node.memory)):
         if value and not _CAPACITY.fullmatch(value):
             raise SpecError(f'{flag}: "{value}" is no quantity; write it as 2, 500m, 512Mi or 4Gi')
+        if value and not re.search("[1-9]", value):
+            raise SpecError(f"{flag}: has to be above 0, not {value}")
 
 
 def _check_label(what: str, value: str, *, longest: int) -> None:

@@ -11,7 +11,8 @@ import argparse
 import os
 import select
 import sys
-import time
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import msgspec
@@ -27,8 +28,6 @@ from kubarium.supervisor.loading import import_shared, load_and_start
 from kubarium.supervisor.operations import Operations
 from kubarium.supervisor.protocol import call
 
-_POLL_S = 0.02
-
 
 def main(argv: list[str] | None = None) -> int:
     """Run the supervisor of the cluster whose folders are given."""
@@ -40,30 +39,47 @@ def main(argv: list[str] | None = None) -> int:
     )
     options = parser.parse_args(argv)
     layout = Layout(options.home, options.run)
-    if options.detach and (child := os.fork()):
-        return until_answering(layout, child)
-    if options.detach and not told_to_begin(layout):
-        return 0
+    return detached(layout) if options.detach else supervising(layout)
+
+
+def detached(layout: Layout) -> int:
+    """Go on in the background; return when the supervisor answers, or has failed."""
+    listening, telling = os.pipe()
+    if child := os.fork():
+        os.close(telling)
+        return until_answering(layout, child, listening)
+    os.close(listening)
+    return supervising(layout, lambda: _tell(telling)) if told_to_begin(layout) else 0
+
+
+def supervising(layout: Layout, tell_listening: Callable[[], None] = lambda: None) -> int:
+    """Run the supervisor to its end; give its exit code."""
     try:
-        supervise(layout)
+        supervise(layout, tell_listening)
     except (KubariumError, OSError, msgspec.ValidationError) as error:
         print(f"kubarium: {error}", file=sys.stderr)
         return 1
     return 0
 
 
-def until_answering(layout: Layout, child: int) -> int:
-    """Wait for the supervisor in process `child`; give 0 when it answers, its exit code where it ended."""
-    while True:
-        ended, status = os.waitpid(child, os.WNOHANG)
-        if ended:
-            return os.waitstatus_to_exitcode(status) or 1
-        try:
-            call(layout.control, "ps", timeout_s=5)
-        except (OSError, ValueError):
-            time.sleep(_POLL_S)
-        else:
+def until_answering(layout: Layout, child: int, listening: int) -> int:
+    """Wait for the supervisor in process `child`; give 0 when it answers, its exit code where it ended.
+
+    It writes to the pipe `listening` when it listens, and closes it by its end.
+    """
+    if os.read(listening, 1):
+        with suppress(OSError, ValueError):
+            call(layout.control, "ps")
             return 0
+    _, status = os.waitpid(child, 0)
+    return os.waitstatus_to_exitcode(status) or 1
+
+
+def _tell(descriptor: int) -> None:
+    """Write a byte to a pipe, and close it: what is forked from here on does not have it."""
+    with suppress(BrokenPipeError):  # whoever waited was told to give up; the cluster goes on
+        os.write(descriptor, b"\n")
+    os.close(descriptor)
 
 
 def told_to_begin(layout: Layout) -> bool:
@@ -81,20 +97,20 @@ def told_to_begin(layout: Layout) -> bool:
     return True
 
 
-def supervise(layout: Layout) -> None:
+def supervise(layout: Layout, tell_listening: Callable[[], None]) -> None:
     """Start what the spec describes, in the order that makes it answer soonest, and serve."""
     spec = checked(msgspec.json.decode(layout.spec.read_bytes(), type=ClusterSpec))
     daemon = Daemon(spec.name, layout)
     operations = Operations(daemon, spec, layout, lambda now: local_places(now, layout))
     daemon.on_terminate = operations.power_off
     try:
-        start(daemon, spec, layout)
+        start(daemon, spec, layout, tell_listening)
         daemon.run()
     finally:
         daemon.close()
 
 
-def start(daemon: Daemon, spec: ClusterSpec, layout: Layout) -> None:
+def start(daemon: Daemon, spec: ClusterSpec, layout: Layout, tell_listening: Callable[[], None]) -> None:
     """Launch etcd, which needs no import, while the rest is imported; each program as soon as it can."""
     places = local_places(spec, layout)
     everything = components(spec, places)
@@ -105,6 +121,7 @@ def start(daemon: Daemon, spec: ClusterSpec, layout: Layout) -> None:
     if spec.isolated:
         network.ensure_backbone(places.addresses)
         network.ensure_nodes(places.addresses, spec.nodes)
+    tell_listening()
     load_and_start(daemon, everything)
 
 

@@ -47,6 +47,7 @@ class Daemon:
         self.operations: dict[str, Operation] = {}
         self.on_terminate: Callable[[], None] = self.leave
         self.stopping = False
+        self._last_answer: socket.socket | None = None
         for source, event in ((self._notify, "notify"), (self._control, "control"), (self._woken, "signal")):
             source.settimeout(0)
             self._selector.register(source, selectors.EVENT_READ, (event, ""))
@@ -84,10 +85,12 @@ class Daemon:
         self.stopping = True
 
     def close(self) -> None:
-        """Close the sockets and take their names away."""
+        """Close the sockets and take their names away; then tell whoever is waiting that we have left."""
         for listener in (self._notify, self._control):
             Path(listener.getsockname()).unlink(missing_ok=True)
             listener.close()
+        if self._last_answer is not None:
+            self._last_answer.close()
 
     def _exits(self, timeout_s: float) -> list[tuple[selectors.SelectorKey, int]]:
         others = [key for key in self._selector.get_map().values() if key.data[0] != "exit"]
@@ -136,6 +139,8 @@ class Daemon:
                 connection.sendall(json.dumps(answer).encode() + b"\n")
             except OSError as error:  # the handle did not wait for the answer
                 print(f"supervisor_answer_lost error={error}", file=sys.stderr)
+            if self.stopping:
+                self._last_answer = connection.dup()  # whoever told us to leave waits for its end
 
 
 def _bound(kind: socket.SocketKind, path: Path) -> socket.socket:

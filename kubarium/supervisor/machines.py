@@ -11,20 +11,23 @@ import signal
 import time
 from pathlib import Path
 
+from kubarium.endings import wait_ended
+
 CGROUPS = Path("/sys/fs/cgroup")
-_ROUNDS = 50  # a fork bomb is not waited for
+_ROUNDS = 50  # a fork bomb is not waited for,
+_PATIENCE_S = 0.5  # nor is a process that the kernel cannot end now
 
 
 def kill_cgroup(path: str) -> int:
     """Kill every process below a cgroup (as the kubelet names it, "/kubarium/c/node-1"); return how many."""
-    killed = 0
+    killed, deadline = 0, time.monotonic() + _PATIENCE_S
     for _ in range(_ROUNDS):
         pids = _pids(path)
         if not pids:
             break
-        for pid in pids:
-            killed += _kill(pid)
-        time.sleep(0.01)
+        killed += sum(_kill(pid) for pid in pids)
+        for pid in pids:  # each has the signal already; what they forked before is seen in the next round
+            wait_ended(pid, deadline - time.monotonic())
     return killed
 
 

@@ -1,7 +1,7 @@
 """How the handle speaks with the supervisor: one JSON object a line over a unix socket, mode 0600.
 
 The handle sends one request, {"op": ..., ...}; the supervisor answers with one line: {"ok": ...} or
-{"error": "..."}; then it closes.
+{"error": "..."}; then it closes. After `down` it closes when it has left the cluster's folders.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ LINE_LIMIT = 1 << 20
 
 
 def call(control: Path, op: str, *, timeout_s: float = 60.0, **arguments: Any) -> Any:
-    """Ask the supervisor and return its answer.
+    """Ask the supervisor and return its answer; to `down`, when it has left the cluster's folders.
 
     Raises:
         KubariumError: the supervisor refused, and says why.
@@ -29,7 +29,7 @@ def call(control: Path, op: str, *, timeout_s: float = 60.0, **arguments: Any) -
         connection.connect(str(control))
         connection.sendall(json.dumps({"op": op, **arguments}).encode() + b"\n")
         with connection.makefile("rb") as reader:
-            line = reader.readline()
+            line = reader.read()
     if not line:
         raise ConnectionResetError(f"the supervisor at {control} closed the connection without an answer")
     answer = json.loads(line)

@@ -53,15 +53,11 @@ def composed(request: pytest.FixtureRequest, images: None) -> Iterator[tuple[lis
         yield request.param, kubectl
     finally:
         run(request.param, "down", "--timeout", "30")
-        purge = [
-            sys.executable,
-            "-m",
-            "dockershim",
-            "--purge",
-            "--cluster=compose",
-        ]  # a dead node keeps its disk
+        left = containers("kubarium.cluster=compose", stopped=True)
+        purge = [sys.executable, "-m", "dockershim", "--purge", "--cluster=compose"]
         subprocess.run([*purge, "--docker-socket=/var/run/docker.sock"], cwd=ROOT, check=True, timeout=60)
         shutil.rmtree(STATE, ignore_errors=True)
+        assert left == []  # although a node was killed: the last machine clears up
 
 
 def run(command: list[str], *arguments: str) -> None:
@@ -83,9 +79,14 @@ def test_a_killed_node_service_is_a_dead_machine(composed: tuple[list[str], Kube
 
 def running_on(node: str) -> list[str]:
     """Ask the engine which of a node's pods' containers run."""
+    return containers("kubarium.cluster=compose", f"kubarium.node={node}")
+
+
+def containers(*labels: str, stopped: bool = False) -> list[str]:
+    """Name the containers with these labels that run, and those that do not where they are asked for."""
     client = docker.from_env()
     try:
-        labels = ["kubarium.cluster=compose", f"kubarium.node={node}"]
-        return [container.name for container in client.containers.list(filters={"label": labels})]
+        found = client.containers.list(all=stopped, filters={"label": list(labels)})
+        return [container.name for container in found]
     finally:
         client.close()

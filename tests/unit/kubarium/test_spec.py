@@ -54,9 +54,18 @@ def test_a_bad_value_names_its_flag(change, flag):
         checked(msgspec.structs.replace(ClusterSpec(), **change))
 
 
-@pytest.mark.parametrize(("cpu", "memory", "flag"), [("two", "", "--cpu"), ("", "4 GB", "--memory")])
+@pytest.mark.parametrize(
+    ("cpu", "memory", "flag"),
+    [
+        ("two", "", "--cpu"),
+        ("", "4 GB", "--memory"),
+        ("0", "", "--cpu"),
+        ("0m", "", "--cpu"),
+        ("", "0.0Gi", "--memory"),
+    ],
+)
 def test_a_bad_capacity_names_its_flag(cpu, memory, flag):
-    """A capacity that is no quantity is refused."""
+    """A capacity that is no quantity, or nothing, is refused."""
     with pytest.raises(SpecError, match=f"^{flag}"):
         ClusterSpec().with_node(cpu=cpu, memory=memory)
 

@@ -1,0 +1,148 @@
+"""Machines in compose: who clears up after those that were killed, with real locks of real processes."""
+
+from __future__ import annotations
+
+import select
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from kubarium import machine
+from kubarium.core.components import compose_places
+from kubarium.core.compose import compose_spec
+from kubarium.core.layout import Layout
+from kubarium.roll_call import RollCall
+
+OTHER = """
+import os, sys
+from pathlib import Path
+from kubarium.roll_call import RollCall
+print("coming", flush=True)
+call = RollCall(Path(sys.argv[1]))
+print("present", flush=True)
+sys.stdin.readline()
+print(call.leave(), flush=True)
+sys.stdin.readline()
+"""
+
+
+class _Other:
+    """Another machine, in a process of its own."""
+
+    def __init__(self, process: subprocess.Popen[bytes]) -> None:
+        self._process = process
+        assert self.says() == "coming"
+
+    def says(self) -> str:
+        assert self._process.stdout is not None
+        return self._process.stdout.readline().decode().strip()
+
+    def speaks_within(self, patience_s: float) -> bool:
+        return bool(select.select([self._process.stdout], [], [], patience_s)[0])
+
+    def leaves(self) -> bool:
+        """Switch it off in good order; tell whether it was the last one. It has not gone yet."""
+        assert self._process.stdin is not None
+        self._process.stdin.write(b"\n")
+        return self.says() == "True"
+
+    def kill(self) -> None:
+        self._process.kill()
+        self._process.wait()
+
+
+@contextmanager
+def other(file: Path) -> Iterator[_Other]:
+    """Start another machine."""
+    command = [sys.executable, "-c", OTHER, str(file)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0) as process:
+        try:
+            yield _Other(process)
+        finally:
+            process.kill()
+
+
+def test_the_last_one_that_leaves_is_told(tmp_path: Path):
+    """Nobody before it."""
+    file = tmp_path / "machines"
+    with RollCall(file) as present, other(file) as one:
+        assert one.says() == "present"
+        assert not present.leave()
+        assert one.leaves()
+
+
+def test_one_that_was_killed_is_not_waited_for(tmp_path: Path):
+    """The kernel takes its place away."""
+    file = tmp_path / "machines"
+    with RollCall(file) as present, other(file) as one:
+        assert one.says() == "present"
+        one.kill()
+        assert present.leave()
+
+
+def test_whoever_comes_while_the_last_one_clears_up_waits(tmp_path: Path):
+    """Else what it just made would be cleared up, too."""
+    file = tmp_path / "machines"
+    with other(file) as last:
+        assert last.says() == "present"
+        assert last.leaves()
+        with other(file) as next_one:
+            assert not next_one.speaks_within(0.3)
+            last.kill()
+            assert next_one.says() == "present"
+
+
+@pytest.fixture
+def switched_off(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[str]]:
+    """Run a node's service until it is switched off; give whose containers it removed, "" for all nodes'."""
+    spec = compose_spec()
+    places = compose_places(spec, Layout(tmp_path, tmp_path / "run"))
+    fuse = SimpleNamespace(remove=lambda: None)
+
+    def run(error: Exception | None = None) -> list[str]:
+        purged: list[str] = []
+
+        def parts(*_: object) -> None:
+            if error:
+                raise error
+
+        monkeypatch.setattr(machine, "lay_fuse", lambda _cgroup: fuse)
+        monkeypatch.setattr(machine, "kill_cgroup", lambda _cgroup: 0)
+        monkeypatch.setattr(machine, "run_parts", parts)
+        monkeypatch.setattr(machine, "_purge", lambda _cluster, node, _socket: purged.append(node))
+        try:
+            machine.run_node(spec, "node-1", places)
+        except RuntimeError:
+            purged.append("failed")
+        return purged
+
+    return run
+
+
+def test_the_last_machine_removes_what_dead_ones_have_left(
+    tmp_path: Path, switched_off: Callable[..., list[str]]
+):
+    """node-2 was killed, and nobody else is on."""
+    with other(tmp_path / "machines") as node_2:
+        assert node_2.says() == "present"
+        node_2.kill()
+        assert switched_off() == ["node-1", ""]
+
+
+def test_a_machine_that_is_not_the_last_one_removes_its_own(
+    tmp_path: Path, switched_off: Callable[..., list[str]]
+):
+    """What a dead one has left is taken over by its next start."""
+    with other(tmp_path / "machines") as node_3:
+        assert node_3.says() == "present"
+        assert switched_off() == ["node-1"]
+
+
+def test_a_machine_that_failed_removes_nothing_of_others(switched_off: Callable[..., list[str]]):
+    """The others may be about to start."""
+    assert switched_off(RuntimeError("no image")) == ["node-1", "failed"]
