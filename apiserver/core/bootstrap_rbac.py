@@ -98,7 +98,7 @@ def _leader(lease: str) -> tuple[Json, ...]:
     group = "coordination.k8s.io"
     return (
         _rule(("create",), group, "leases"),
-        _rule(("get", "patch", "update"), group, "leases", names=(lease,)),
+        _rule(("get", "patch", "update", "watch"), group, "leases", names=(lease,)),
     )
 
 

@@ -24,9 +24,9 @@ class Intervals:
     node_monitor_grace_s: float = 50.0  # without a heartbeat for so long a node is Unknown
     node_startup_grace_s: float = 60.0  # the same for a node that has never reported
     default_toleration_s: int = 300  # of not-ready and unreachable, for pods that name none
-    leader_lease_s: float = 15.0
-    leader_renew_deadline_s: float = 10.0
-    leader_retry_s: float = 2.0
+    leader_lease_s: float = 15.0  # a standby that has seen no renewal for so long takes over
+    leader_renew_deadline_s: float = 10.0  # a leader that could not renew for so long has stopped
+    leader_retry_s: float = 2.0  # how often a leader renews; a standby that cannot watch asks about so often
 
 
 INTERVALS: Final[dict[ProfileName, Intervals]] = {

@@ -1,52 +1,16 @@
-import asyncio
+import re
 
 import pytest
 
-from machinery.client.leader import LeaderElector, LeadershipLost
-from machinery.model.errors import Unavailable
+from machinery.client.leader import LeadershipLost
+from machinery.model.errors import Forbidden, Unavailable
+from machinery.model.k8s.coordination_v1 import Lease, LeaseSpec
+from machinery.model.k8s.meta_v1 import ObjectMeta
 from machinery.model.resources import LEASES
-from tests.support.memory_api import MemoryServer
-from tests.support.virtual_clock import VirtualClock
+from tests.support.election import AT_ONCE_S, failing, finish
 
-
-class Election:
-    def __init__(self) -> None:
-        self.clock = VirtualClock()
-        self.server = MemoryServer()
-        self.leading: set[str] = set()
-        self.most = 0
-        self.apis = {}
-
-    def candidate(self, name: str) -> asyncio.Task[None]:
-        self.apis[name] = self.server.api(name)
-        elector = LeaderElector(
-            self.apis[name],
-            namespace="kube-system",
-            name="lock",
-            identity=name,
-            clock=self.clock,
-            jitter=lambda: 0.0,
-        )
-        return asyncio.ensure_future(elector.run(lambda: self.lead(name)))
-
-    async def lead(self, name: str) -> None:
-        self.leading.add(name)
-        self.most = max(self.most, len(self.leading))
-        try:
-            await asyncio.Event().wait()
-        finally:
-            self.leading.discard(name)
-
-
-@pytest.fixture
-def election() -> Election:
-    return Election()
-
-
-async def finish(*tasks: asyncio.Task[None]) -> None:
-    for task in tasks:
-        task.cancel()
-    await asyncio.gather(*tasks, return_exceptions=True)
+HOUR_S = 3600.0
+MICRO_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z")  # as client-go's metav1.MicroTime is
 
 
 async def test_one_of_two_candidates_leads_as_long_as_it_lives(election):
@@ -58,33 +22,68 @@ async def test_one_of_two_candidates_leads_as_long_as_it_lives(election):
     await finish(*tasks)
 
 
-async def test_a_clean_exit_hands_the_lease_over_at_the_next_try(election):
-    """Released, it is not waited out."""
-    first = election.candidate("a")
-    await election.clock.advance(5)
-    second = election.candidate("b")
-    await election.clock.advance(5)
-    await finish(first)
-    await election.clock.advance(5)
-    assert election.leading == {"b"}
+@pytest.mark.parametrize("skew_s", [-3 * HOUR_S, 3 * HOUR_S])
+async def test_what_the_holders_clock_shows_does_not_matter(either, skew_s):
+    """A live leader whose clock is hours late keeps its lease; a dead one's whose is early does not keep it for hours."""
+    first = either.candidate("a", skew_s=skew_s)
+    await either.clock.advance(5)
+    second = either.candidate("b")
+    await either.clock.advance(60)
+    assert either.leading == {"a"}
+    renewed_s = await either.renewed_s() - skew_s
+    await either.crash("a", first)
+    waited_s = await either.waited_s("b", renewed_s)
+    assert either.lease_s <= waited_s < either.lease_s + AT_ONCE_S
     await finish(second)
 
 
-async def test_a_leader_that_cannot_renew_stops_before_another_begins(election):
+@pytest.mark.parametrize("watching", [True, False])
+async def test_a_deleted_lease_is_still_its_holders(either, watching):
+    """Deleting it stops nobody: the leader makes it anew, and a standby waits until it has seen it so long."""
+    first = either.candidate("a")
+    await either.clock.advance(5)
+    second = either.candidate("b")
+    if not watching:
+        either.apis["b"].before_call = failing(Forbidden("no role"), "watch")
+    for _ in range(20):
+        await either.clock.advance(0.37 * either.lease_s)
+        await either.server.user.delete(LEASES, "lock", namespace="kube-system")
+    await either.clock.advance(either.lease_s)
+    assert either.leading == {"a"}
+    assert either.most == 1
+    await finish(first, second)
+
+
+async def test_a_leader_that_cannot_renew_stops_before_another_begins(either):
     """Cut off, it gives up after the renew deadline; the other one waits for the whole lease."""
-    first = election.candidate("a")
-    await election.clock.advance(5)
-    second = election.candidate("b")
-
-    async def cut(*_what: str) -> None:
-        raise Unavailable("cut off")
-
-    election.apis["a"].before_call = cut
-    await election.clock.advance(40)
-    assert election.leading == {"b"}
-    assert election.most == 1
+    first = either.candidate("a")
+    await either.clock.advance(5)
+    second = either.candidate("b")
+    await either.clock.advance(1)
+    either.apis["a"].before_call = failing(Unavailable("cut off"))
+    await either.clock.advance(3 * either.lease_s)
+    assert either.leading == {"b"}
+    assert either.most == 1
     with pytest.raises(LeadershipLost):
         await first
+    await finish(second)
+
+
+async def test_a_leader_that_was_frozen_knows_that_it_leads_no_more(either):
+    """Woken after its lease was taken, it may not act, leaves the lease to its new holder, and ends."""
+    first = either.candidate("a")
+    await either.clock.advance(5)
+    second = either.candidate("b")
+    await either.clock.advance(1)
+    either.clocks["a"].thawed.clear()
+    await either.clock.advance(3 * either.lease_s)
+    assert "b" in either.leading
+    assert not either.electors["a"].is_leading
+    either.clocks["a"].thawed.set()
+    with pytest.raises(LeadershipLost):
+        await first
+    assert either.leading == {"b"}
+    assert (await either.lease()).spec.holderIdentity == "b"
     await finish(second)
 
 
@@ -95,7 +94,35 @@ async def test_a_takeover_is_counted(election):
     await finish(first)
     second = election.candidate("b")
     await election.clock.advance(30)
-    lease = await election.server.api().get(LEASES, "lock", namespace="kube-system")
+    lease = await election.lease()
     assert lease.spec.holderIdentity == "b"
     assert lease.spec.leaseTransitions == 1
     await finish(second)
+
+
+async def test_a_candidate_of_another_make_takes_part(election):
+    """Its renewals count though it writes nothing else; what we write, it can read: whole seconds and MicroTimes."""
+    spec = LeaseSpec(
+        holderIdentity="kube-scheduler-7f_5c9e",
+        leaseDurationSeconds=15,
+        acquireTime="2026-01-01T00:00:00.000001Z",
+        renewTime="2026-01-01T00:00:00.000001Z",
+        leaseTransitions=4,
+    )
+    meta = ObjectMeta(name="lock", namespace="kube-system")
+    await election.server.user.create(LEASES, Lease(metadata=meta, spec=spec))
+    ours = election.candidate("a")
+    for second in range(1, 40):
+        await election.clock.advance(2)
+        renewal = {"spec": {"renewTime": f"2026-01-01T00:00:{second:02d}.000001Z"}}
+        await election.server.user.patch(LEASES, "lock", renewal, namespace="kube-system")
+    assert election.leading == set()
+    await election.clock.advance(15 + AT_ONCE_S)
+    assert election.leading == {"a"}
+    taken = (await election.lease()).spec
+    assert (taken.holderIdentity, taken.leaseDurationSeconds, taken.leaseTransitions) == ("a", 15, 5)
+    await finish(ours)
+    released = (await election.lease()).spec
+    assert (released.holderIdentity, released.leaseDurationSeconds, released.leaseTransitions) == ("", 1, 5)
+    for written in (taken.acquireTime, taken.renewTime, released.acquireTime, released.renewTime):
+        assert MICRO_TIME.fullmatch(written)

@@ -27,6 +27,8 @@ NOBODY = UserInfo("system:anonymous", groups=("system:unauthenticated",))
         (SCHEDULER, "get", "", "secrets", "s", False),
         (SCHEDULER, "update", "coordination.k8s.io", "leases", "kube-scheduler", True),
         (SCHEDULER, "update", "coordination.k8s.io", "leases", "kube-controller-manager", False),
+        (SCHEDULER, "watch", "coordination.k8s.io", "leases", "kube-scheduler", True),
+        (SCHEDULER, "watch", "coordination.k8s.io", "leases", "", False),
         (CONTROLLERS, "create", "", "pods", "", True),
         (CONTROLLERS, "watch", "rbac.authorization.k8s.io", "roles", "", True),
         (CONTROLLERS, "create", "rbac.authorization.k8s.io", "roles", "", False),
