@@ -203,7 +203,8 @@ class _NodePods:
 def attributes_of(request: Request) -> Attributes:
     """Give what authorizers have to know of a request.
 
-    A list or watch of one object by its name (field selector metadata.name) counts as a request of that object.
+    A list or watch of one object by its name (field selector metadata.name) counts as a request of that object. A
+    Namespace lies in itself: who may read all of a namespace by a Role there may read the object, too.
     """
     fields = required_fields(request.selection.field_selector)
     reads_many = request.verb in {"list", "watch", "deletecollection"}
@@ -212,10 +213,14 @@ def attributes_of(request: Request) -> Attributes:
         group=request.group,
         resource=request.resource,
         subresource=request.subresource,
-        namespace=request.namespace,
+        namespace=request.name if _is_namespace(request) else request.namespace,
         name=request.name or (fields.get("metadata.name", "") if reads_many else ""),
         fields=fields,
     )
+
+
+def _is_namespace(request: Request) -> bool:
+    return (request.group, request.resource) == ("", "namespaces")
 
 
 def _on_role(verb: str, plural: str, namespace: str, name: str) -> Attributes:

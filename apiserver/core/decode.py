@@ -7,12 +7,17 @@ msgspec is four times as fast and takes the last of two equal keys in silence, s
 from __future__ import annotations
 
 import json
-from typing import Any, NoReturn
+import re
+from typing import Any, Final, NoReturn
 
 import msgspec
 
 from apiserver.core.values import Json
 from machinery.model.errors import BadRequest
+
+_ESCAPE: Final = re.compile(
+    rb"\\[^u]|\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|(?P<lone>\\u[dD][89a-fA-F][0-9a-fA-F]{2})"
+)
 
 
 class _Repeated(dict[str, Any]):
@@ -44,7 +49,7 @@ def read_any(data: bytes) -> Any:
 
 def _read(data: bytes) -> Any:
     try:
-        return msgspec.json.decode(data)
+        return msgspec.json.decode(_without_lone_surrogates(data))
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise BadRequest(f"couldn't read the body as JSON: {error}") from error
 
@@ -62,10 +67,21 @@ def _read_carefully(data: bytes) -> tuple[Any, tuple[str, ...]]:
         return marked
 
     try:
-        obj = json.loads(data, object_pairs_hook=gather, parse_constant=_no_constant)
+        text = _without_lone_surrogates(data)
+        obj = json.loads(text, object_pairs_hook=gather, parse_constant=_no_constant)
     except (ValueError, RecursionError) as error:
         raise BadRequest(f"couldn't read the body as JSON: {error}") from error
     return obj, tuple(_paths(obj, "")) if found else ()
+
+
+def _without_lone_surrogates(data: bytes) -> bytes:
+    r"""Put U+FFFD in the place of escapes of half a character, as Go does: no string could hold them.
+
+    Few bodies have a `\u` at all.
+    """
+    if b"\\u" not in data:
+        return data
+    return _ESCAPE.sub(lambda found: rb"\ufffd" if found["lone"] else found[0], data)
 
 
 def _no_constant(name: str) -> NoReturn:

@@ -73,7 +73,7 @@ def plan_deletion(kind: Kind, obj: Json, wanted: Wanted, now_s: float, timescale
     Raises:
         Conflict: the object is not the one that the preconditions mean.
     """
-    _check_preconditions(kind, obj, wanted)
+    check_preconditions(kind, obj, wanted)
     if kind.group_resource == "namespaces":
         return _plan_namespace(obj, wanted, timescale.format(now_s))
     if kind.graceful:
@@ -91,7 +91,12 @@ def is_over(kind: Kind, obj: Json, before: Json) -> bool:
     return not marked.get("deletionGracePeriodSeconds")
 
 
-def _check_preconditions(kind: Kind, obj: Json, wanted: Wanted) -> None:
+def check_preconditions(kind: Kind, obj: Json, wanted: Wanted) -> None:
+    """Check that the object is the one that the preconditions mean.
+
+    Raises:
+        Conflict: it is not.
+    """
     meta = metadata(obj)
     uid, version = meta.get("uid", ""), meta.get("resourceVersion", "")
     if wanted.uid and wanted.uid != uid:

@@ -21,6 +21,7 @@ _VERSION: Final = "meta.k8s.io/v1"
 EXACT: Final = "Exact"
 NOT_OLDER_THAN: Final = "NotOlderThan"
 _MATCH: Final = "resourceVersionMatch"
+_LARGEST: Final = (1 << 63) - 1  # revisions are int64
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +55,7 @@ def decode_continue(token: str, namespace: str) -> Continue:
     if not isinstance(raw, dict) or raw.get("v") != _VERSION:
         raise _not_valid("the server does not recognize this encoded version")
     revision, start = raw.get("rv"), raw.get("start")
-    if not isinstance(revision, int) or revision <= 0:
+    if type(revision) is not int or not 0 < revision <= _LARGEST:
         raise _not_valid(f"incorrect encoded start resourceVersion (version {_VERSION})")
     if not isinstance(start, str) or not start:
         raise _not_valid(f"encoded start key empty (version {_VERSION})")
@@ -88,7 +89,7 @@ def parse_revision(text: str) -> int | None:
     """
     if not text:
         return None
-    if not (text.isascii() and text.isdigit()) or len(text) > 19:
+    if not (text.isascii() and text.isdigit()) or len(text) > 19 or int(text) > _LARGEST:
         raise BadRequest(f'resourceVersion: Invalid value: "{text[:40]}": has to be a decimal number')
     return int(text)
 

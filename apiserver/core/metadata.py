@@ -46,14 +46,20 @@ def stamp_created(kind: Kind, obj: Json, context: WriteContext) -> Json:
 
 
 def stamp_updated(kind: Kind, new: Json, old: Json) -> Json:
-    """Carry over what only the server sets; a changed spec is the next generation."""
+    """Carry over what only the server sets; a change that the kind counts is the next generation."""
+    stamped = carry_over(new, old)
+    if kind.counts_generation and kind.is_next_generation(new, old):
+        stamped["metadata"]["generation"] = old["metadata"].get("generation", 0) + 1
+    return stamped
+
+
+def carry_over(new: Json, old: Json) -> Json:
+    """Carry over what only the server sets."""
     meta, before = new.get("metadata") or {}, old["metadata"]
     stamped = {key: value for key, value in meta.items() if key not in {*_SERVER_SET, "generation"}}
     for key in _KEPT:
         if key in before and not (key in {"uid", "creationTimestamp"} and stamped.get(key)):
             stamped[key] = before[key]
-    if kind.counts_generation and new.get("spec") != old.get("spec"):
-        stamped["generation"] = before.get("generation", 0) + 1
     return {**new, "metadata": stamped}
 
 

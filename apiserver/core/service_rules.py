@@ -15,6 +15,7 @@ from machinery.model.errors import Cause
 EXTERNAL: Final = frozenset({"LoadBalancer", "NodePort"})
 _TYPES: Final = frozenset({"ClusterIP", "ExternalName", *EXTERNAL})
 _POLICIES: Final = frozenset({"Cluster", "Local"})
+_IP_MODES: Final = frozenset({"Proxy", "VIP"})
 _LONGEST_AFFINITY_S: Final = 86400
 
 
@@ -63,6 +64,17 @@ def validate_update(new: Json, old: Json) -> list[Cause]:
         text = "may not change once set"
         found.append(causes.invalid("spec.clusterIPs[0]", after.get("clusterIPs") or [], text))
     return [*found, *validate(new)]
+
+
+def validate_status(new: Json, old: Json) -> list[Cause]:
+    """Find what is wrong with the status that is written to a service."""
+    ingress = ((new.get("status") or {}).get("loadBalancer") or {}).get("ingress") or []
+    path = "status.loadBalancer.ingress"
+    if ingress and spec(old).get("type") != "LoadBalancer":
+        return [causes.forbidden(path, 'may only be used when `spec.type` is "LoadBalancer"')]
+    return [
+        cause for index, each in enumerate(ingress) for cause in _ingress_causes(each, f"{path}[{index}]")
+    ]
 
 
 def is_headless(service: Json) -> bool:
@@ -174,7 +186,24 @@ def _cluster_ip_causes(service: Json) -> list[Cause]:
     for index, address in enumerate(addresses):
         if address == "None":
             continue
-        found += ports.address_causes(f"spec.clusterIPs[{index}]", address)
+        path = f"spec.clusterIPs[{index}]"
+        found += ports.address_causes(path, address)
+        if ports.is_address(address, "IPv6"):
+            found.append(causes.invalid(path, addresses, "IPv6 is not configured on this cluster"))
+    return found
+
+
+def _ingress_causes(ingress: Json, path: str) -> list[Cause]:
+    address, name, mode = ingress.get("ip"), ingress.get("hostname"), ingress.get("ipMode")
+    found = ports.address_causes(f"{path}.ip", address) if address else []
+    if mode is not None and not address:
+        found.append(causes.forbidden(f"{path}.ipMode", "may not be specified when `ip` is not set"))
+    elif mode is not None:
+        found += causes.one_of(f"{path}.ipMode", mode, _IP_MODES)
+    if name:
+        found += causes.each_invalid(f"{path}.hostname", name, names.dns_subdomain_errors(name))
+    if name and ports.is_address(name):
+        found.append(causes.invalid(f"{path}.hostname", name, "must be a DNS name, not an IP address"))
     return found
 
 

@@ -7,6 +7,7 @@ from apiserver.core.kinds.kind import ScaleMapping, WriteContext
 from apiserver.core.podspec.defaults import default_template
 from apiserver.core.podspec.template import validate_template
 from apiserver.core.podspec.unbuilt import unbuilt_in_spec
+from apiserver.core.podspec.unenforced import unenforced_in_spec
 from apiserver.core.values import Json, kept, spec
 from machinery.model.errors import Cause
 
@@ -23,6 +24,11 @@ def default_workload(obj: Json) -> Json:
 def unbuilt(obj: Json) -> str:
     """Name what the template asks for and Kubarium has not built."""
     return unbuilt_in_spec(spec(spec(obj).get("template") or {}), "spec.template.spec")
+
+
+def unenforced(obj: Json) -> tuple[str, ...]:
+    """Name what the template asks for and no node enforces."""
+    return unenforced_in_spec(spec(spec(obj).get("template") or {}), "spec.template.spec")
 
 
 def as_created(obj: Json, _context: WriteContext) -> Json:

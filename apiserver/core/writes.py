@@ -187,7 +187,7 @@ def update_status(kind: Kind, new: Json, old: Json, context: WriteContext) -> Js
     Raises:
         Invalid: the status breaks rules.
     """
-    stamped = metadata.stamp_updated(kind, kind.prepare_status(new, old, context), old)
+    stamped = metadata.carry_over(kind.prepare_status(new, old, context), old)
     found = [*metadata.validate_updated(stamped, old), *kind.validate_status(stamped, old)]
     if found:
         raise causes.invalid_object(kind.group_kind, old["metadata"]["name"], found)

@@ -48,9 +48,7 @@ class Deletes:
             return await self._step(kind, request, wanted, old)
 
         done = await self._modifier.modify(place, decide)
-        if isinstance(done.step, Put) or (kind.group, kind.plural) in deletion.RETURNS_OBJECT:
-            return done.reply
-        if isinstance(done.step, Same) and kind.group_resource == "namespaces":
+        if not isinstance(done.step, Gone) or (kind.group, kind.plural) in deletion.RETURNS_OBJECT:
             return done.reply
         return ObjectReply(objects.to_json(answers.deleted(kind, request.name, done.reply.uid)))
 

@@ -1,14 +1,17 @@
 """How the registry stores: compare and set on the revision that the decision was made on.
 
 A decision is first made on what the watch cache has, which costs no read. Where the store says that the object has
-moved on, or the decision is an error, it is made again on the live object: nobody is refused on stale grounds.
+moved on, or the decision is an error, it is made again on the live object: nobody is refused on stale grounds. Who
+has lost twice takes turns with all others who have, so that many writers of one object all come to their end.
 """
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Final, TypeAlias
+from weakref import WeakValueDictionary
 
 from apiserver import objects
 from apiserver.allocation import NOTHING_CLAIMED, Claims
@@ -20,7 +23,7 @@ from apiserver.request import ObjectReply, Request
 from apiserver.storage.interface import Outcome, Stored, Written
 from machinery.model.errors import Definite
 
-ATTEMPTS: Final = 12  # of one write, against others that write the same object
+ATTEMPTS: Final = 12  # of a write whose turn it is, against other apiservers and newcomers
 _EVENT_TTL_S: Final = 3600.0  # cluster seconds: how long an Event is kept
 
 
@@ -93,6 +96,7 @@ class Modifier:
 
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
+        self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()  # by storage key
 
     async def create(self, place: Place, put: Put) -> Stored | ObjectReply | None:
         """Store a new object; gives the reply, or what is there already."""
@@ -115,19 +119,30 @@ class Modifier:
             Conflict: others wrote all the time.
         """
         current = self._cached(place) or await self._live(place)
-        for _ in range(ATTEMPTS):
-            try:
-                step = await decide(current.obj)
-            except Definite:
-                if current.is_live or (live := await self._live(place)).revision == current.revision:
-                    raise
-                current = live
-                continue
-            done = await self._attempt(place, current, step)
-            if isinstance(done, Done):
+        if done := await self._repeat(place, current, decide, 2):  # the first time, the cache may be behind
+            return done
+        async with self._turns.setdefault(place.key, asyncio.Lock()):
+            if done := await self._repeat(place, await self._live(place), decide, ATTEMPTS):
                 return done
-            current = done
         raise answers.conflict(place.kind, place.name)
+
+    async def _repeat(self, place: Place, current: _Current, decide: Decide, times: int) -> Done | None:
+        for _ in range(times):
+            tried = await self._try(place, current, decide)
+            if isinstance(tried, Done):
+                return tried
+            current = tried
+        return None
+
+    async def _try(self, place: Place, current: _Current, decide: Decide) -> Done | _Current:
+        """Decide and store; gives what is there now where that was in vain."""
+        try:
+            step = await decide(current.obj)
+        except Definite:
+            if current.is_live or (live := await self._live(place)).revision == current.revision:
+                raise
+            return live
+        return await self._attempt(place, current, step)
 
     async def _attempt(self, place: Place, current: _Current, step: Step) -> Done | _Current:
         if isinstance(step, Same):

@@ -14,7 +14,7 @@ from apiserver.core.kinds import Kind
 from apiserver.core.values import Json
 from apiserver.objects import CachedObject
 from apiserver.registry.parts import Parts
-from apiserver.request import Item, ListReply, ObjectReply, Request, SharedItems
+from apiserver.request import Item, ListOptions, ListReply, ObjectReply, Request, SharedItems
 from apiserver.storage.interface import Stored
 from apiserver.watch_cache import WatchCache
 from apiserver.watch_cache_feed import Behind
@@ -79,7 +79,7 @@ class Reads:
             page = listing.decode_continue(options.continue_, selected.namespace)
             return await self._page(kind, selected, page, options.limit)
         revision = listing.parse_revision(options.resource_version)
-        if revision is not None and options.resource_version_match == listing.EXACT:
+        if revision and _is_exact(options):
             return await self._page(kind, selected, listing.Continue(revision, ""), options.limit)
         cache = await self._cache(kind, revision)
         return _first_page(cache, selected, 0 if revision == 0 else options.limit)
@@ -157,6 +157,15 @@ class Reads:
             if not chunk.more:
                 return found, 0
             start = chunk.items[-1].key + "\0"
+
+
+def _is_exact(options: ListOptions) -> bool:
+    """Tell whether a list is of just its revision: where it says so, and where it is paged and does not say.
+
+    https://kubernetes.io/docs/reference/using-api/api-concepts/#semantics-for-get-and-list
+    """
+    match = options.resource_version_match
+    return match == listing.EXACT or (not match and options.limit > 0)
 
 
 def selection(kind: Kind, request: Request) -> Selected:

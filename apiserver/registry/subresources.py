@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
@@ -10,14 +11,16 @@ from msgspec.structs import replace
 from apiserver import objects
 from apiserver.core import answers, scaling, writes
 from apiserver.core.decode import read_json
+from apiserver.core.deletion import Wanted, check_preconditions
 from apiserver.core.kinds import Kind
 from apiserver.core.kinds.namespaces import finalized
 from apiserver.core.kinds.pods import PODS, bind
 from apiserver.core.patch import apply_patch
+from apiserver.core.podspec.binding import disrupted
 from apiserver.core.values import Json, metadata
 from apiserver.core.writes import FieldValidation
 from apiserver.registry.deletion import Deletes
-from apiserver.registry.modify import Put, Step
+from apiserver.registry.modify import Put, Same, Step
 from apiserver.registry.parts import Parts
 from apiserver.registry.preparing import Preparing, check_version, without_version
 from apiserver.registry.reads import Reads
@@ -140,7 +143,7 @@ class Subresources:
         return _created()
 
     async def _evict(self, kind: Kind, request: Request) -> ObjectReply:
-        """Evict a pod. There are no PodDisruptionBudgets yet, so nothing stands in the way of a delete."""
+        """Evict a pod: mark it and delete it. There are no PodDisruptionBudgets yet that could stand in the way."""
         eviction = self._read(_EVICTION, "policy/v1", "Eviction", request)
         await self._preparing.admit(kind, request, eviction)
         options = eviction.get("deleteOptions") or {}
@@ -152,8 +155,24 @@ class Subresources:
             resource_version=preconditions.get("resourceVersion", ""),
             dry_run=request.writing.dry_run or bool(options.get("dryRun")),
         )
+        if not deleting.dry_run:
+            marked = await self._mark_as_disrupted(request, deleting)
+            if deleting.resource_version:  # it was that one; the mark has made another of it
+                deleting = dataclasses.replace(deleting, resource_version=str(marked.revision))
         await self._deletes.delete(PODS, replace(request, verb="delete", subresource="", deleting=deleting))
         return _created()
+
+    async def _mark_as_disrupted(self, request: Request, deleting: DeleteOptions) -> ObjectReply:
+        wanted = Wanted(uid=deleting.uid, resource_version=deleting.resource_version)
+
+        async def decide(old: Json | None) -> Step:
+            found = _found(PODS, request, old)
+            check_preconditions(PODS, found, wanted)
+            if metadata(found).get("deletionTimestamp"):
+                return Same(found)
+            return Put(without_version(disrupted(found, self._parts.now())))
+
+        return (await self._writes.modify(PODS, request, decide)).reply
 
     async def _finalize(self, kind: Kind, request: Request) -> ObjectReply:
         read = self._writes.read_body(kind, request, name=request.name)

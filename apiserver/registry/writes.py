@@ -44,7 +44,7 @@ class Writes:
             name = put.obj["metadata"]["name"]
             found = await self._store_new(kind, request, name, put)
             if isinstance(found, ObjectReply):
-                return _warned(found, read.warnings)
+                return _warned(found, (*read.warnings, *kind.unenforced(read.obj)))
             if attempt == GENERATED_NAMES or not generated:
                 being_deleted = found is not None and _is_marked(found)
                 raise answers.already_exists(kind, name, being_deleted=being_deleted, generated=generated)
@@ -61,7 +61,7 @@ class Writes:
             return await self._preparing.replacement(kind, request, read.obj, old)
 
         done = await self.modify(kind, request, decide)
-        return _warned(done.reply, read.warnings)
+        return _warned(done.reply, (*read.warnings, *kind.unenforced(read.obj)))
 
     async def patch(self, kind: Kind, request: Request) -> ObjectReply:
         """Change a part of an object."""
@@ -73,7 +73,7 @@ class Writes:
             if old is None:
                 raise answers.not_found(kind, request.name)
             read = self.patched(kind, request, patch, old)
-            warnings = read.warnings
+            warnings = (*read.warnings, *kind.unenforced(read.obj))
             check_version(kind, read.obj, old)
             return await self._preparing.replacement(kind, request, read.obj, old)
 

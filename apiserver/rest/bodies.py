@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Final, cast
 
 from apiserver.rest.asked import Asked, PlainRequest
@@ -16,6 +18,8 @@ if TYPE_CHECKING:
 LIMIT: Final = 3 * 1024 * 1024  # bytes, as in Kubernetes
 _JSON: Final = frozenset({"application/json", ""})
 _YAML: Final = frozenset({"application/yaml", "text/yaml"})
+_SMALL: Final = 16 * 1024  # bytes of YAML that are read in a few ms
+_ASIDE: Final = ThreadPoolExecutor(1, "yaml")  # one: several would keep the event loop from its turns
 
 
 async def read_body(asked: Asked) -> bytes:
@@ -27,6 +31,8 @@ async def read_body(asked: Asked) -> bytes:
     """
     if isinstance(asked, PlainRequest):
         return asked.body
+    from aiohttp import web
+
     request = cast("web.BaseRequest", asked)
     if not request.can_read_body:
         return b""
@@ -41,10 +47,12 @@ async def read_body(asked: Asked) -> bytes:
             parts.append(part)
     except OSError as error:
         raise BadRequest("the body of the request broke off") from error
+    except web.RequestPayloadError as error:
+        raise BadRequest(f"couldn't read the body of the request: {error}") from error
     return b"".join(parts)
 
 
-def object_json(content_type: str, body: bytes) -> bytes:
+async def object_json(content_type: str, body: bytes) -> bytes:
     """Give an object as JSON, whatever the body is written in.
 
     Raises:
@@ -55,13 +63,13 @@ def object_json(content_type: str, body: bytes) -> bytes:
     if media_type in _JSON:
         return body
     if media_type in _YAML:
-        return yaml_to_json(body)
+        return await _yaml_json(body)
     if media_type == MEDIA_TYPE:
         return protobuf_to_json(body)
     raise _unknown(("application/json", "application/yaml", MEDIA_TYPE))
 
 
-def patch_json(content_type: str, body: bytes) -> tuple[PatchType, bytes]:
+async def patch_json(content_type: str, body: bytes) -> tuple[PatchType, bytes]:
     """Tell which sort of patch this is, and give it as JSON.
 
     Raises:
@@ -72,7 +80,14 @@ def patch_json(content_type: str, body: bytes) -> tuple[PatchType, bytes]:
         kind = PatchType(media_type_of(content_type))
     except ValueError as error:
         raise _unknown(tuple(each.value for each in PatchType)) from error
-    return kind, yaml_to_json(body) if kind is PatchType.APPLY else body
+    return kind, await _yaml_json(body) if kind is PatchType.APPLY else body
+
+
+async def _yaml_json(body: bytes) -> bytes:
+    """Read YAML; a large text takes seconds, and is read beside the event loop."""
+    if len(body) <= _SMALL:
+        return yaml_to_json(body)
+    return await asyncio.get_running_loop().run_in_executor(_ASIDE, yaml_to_json, body)
 
 
 def media_type_of(content_type: str) -> str:

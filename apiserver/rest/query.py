@@ -11,26 +11,15 @@ from apiserver.request import DeleteOptions, ListOptions, WriteOptions
 from machinery.model.errors import BadRequest, Cause, Invalid
 
 Query = Mapping[str, str]
-_TRUE: Final = frozenset({"1", "t", "T", "TRUE", "true", "True"})
-_FALSE: Final = frozenset({"0", "f", "F", "FALSE", "false", "False"})
+_FALSE: Final = frozenset({"0", "false"})
 _POLICIES: Final = ("Background", "Foreground", "Orphan")
 _LARGEST: Final = (1 << 63) - 1
 
 
 def boolean(query: Query, name: str) -> bool | None:
-    """Read a boolean; None where the query does not have it. As in Kubernetes, `?watch` alone means true.
-
-    Raises:
-        BadRequest: it is none.
-    """
+    """Read a boolean; None where the query does not have it. As in Kubernetes, all but 0 and false mean true."""
     text = query.get(name)
-    if text is None:
-        return None
-    if text in _FALSE:
-        return False
-    if text in _TRUE or not text:
-        return True
-    raise BadRequest(f"{name}: {text!r} is no boolean")
+    return None if text is None else text.lower() not in _FALSE
 
 
 def integer(query: Query, name: str) -> int | None:
@@ -96,7 +85,7 @@ def delete_options(query: Query, body: bytes, dry_run: list[str]) -> DeleteOptio
 
 def _given(body: bytes) -> dict[str, Any]:
     given, _ = read_json(body, find_duplicates=False)
-    if given.get("kind", "DeleteOptions") not in {"DeleteOptions", ""}:
+    if given.get("kind", "DeleteOptions") not in ("DeleteOptions", ""):
         raise BadRequest(f"the body of a delete has to be DeleteOptions, not {given['kind']}")
     if not isinstance(given.get("preconditions") or {}, dict):
         raise BadRequest("preconditions has to be an object")
@@ -126,6 +115,8 @@ def _policy(given: Mapping[str, Any]) -> str:
     if policy is not None and orphan is not None:
         text = "orphanDependents and deletionPropagation cannot be both set"
         raise _invalid("DeleteOptions", causes.invalid("propagationPolicy", policy, text))
+    if policy is not None and not isinstance(policy, str):
+        raise BadRequest("propagationPolicy has to be a string")
     if policy is not None and policy not in {"", *_POLICIES}:
         raise _invalid("DeleteOptions", causes.not_supported("propagationPolicy", policy, _POLICIES))
     if orphan is not None:

@@ -225,16 +225,16 @@ async def _with_body(request: Asked, asked: Request) -> Request:
     content_type = request.headers.get("Content-Type", "")
     match asked.verb:
         case "create" | "update":
-            body = object_json(content_type, await read_body(request))
+            body = await object_json(content_type, await read_body(request))
             if not body:
                 raise BadRequest("the request needs a body: the object as JSON or YAML")
             return replace(asked, body=body)
         case "patch":
-            kind, body = patch_json(content_type, await read_body(request))
+            kind, body = await patch_json(content_type, await read_body(request))
             return replace(asked, body=body, patch_type=kind)
         case "delete" | "deletecollection":
             body = await read_body(request)
-            body = object_json(content_type, body) if body else b""
+            body = await object_json(content_type, body) if body else b""
             dry_run = [value for value in request.query.getall("dryRun", []) if value]
             return replace(asked, deleting=query.delete_options(request.query, body, dry_run))
     return asked

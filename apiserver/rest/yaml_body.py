@@ -1,20 +1,30 @@
 """YAML bodies, as JSON bytes that say what the YAML says: keys that it repeats are repeated.
 
-Kubernetes reads YAML 1.1 without dates: an unquoted 2024-01-01 stays a string. Aliases are followed up to a bound
-on what they unfold to, so that a small text cannot become a large one.
+Kubernetes reads YAML 1.1 without dates: an unquoted 2024-01-01 stays a string. The parser's events are folded into
+JSON one by one, with a stack of our own: libyaml's composer recurses in C, so that a deep document would end the
+process. Aliases and merge keys are followed up to a bound on what they unfold to: a small text cannot become a large
+one.
 """
 
 from __future__ import annotations
 
 import json
 import math
-from typing import Any, Final
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any, Final, TypeAlias
 
 from machinery.model.errors import BadRequest
 
-_LARGEST: Final = 3 * 1024 * 1024  # bytes of JSON: what a JSON body may have
+_LARGEST: Final = 3 * 1024 * 1024  # characters of JSON: what a JSON body may have
 _DEEPEST: Final = 200
-_NULL, _BOOL, _INT, _FLOAT = (f"tag:yaml.org,2002:{name}" for name in ("null", "bool", "int", "float"))
+_MOST_NODES: Final = 200_000  # a few µs each
+_LONGEST_NUMBER: Final = 128  # characters: reading a number takes more than proportional time
+_NULL, _BOOL, _INT, _FLOAT, _MERGE = (
+    f"tag:yaml.org,2002:{name}" for name in ("null", "bool", "int", "float", "merge")
+)
+
+Pairs: TypeAlias = tuple[tuple[str, str], ...]  # a key and its value, both as JSON
 
 
 def yaml_to_json(data: bytes) -> bytes:
@@ -25,94 +35,189 @@ def yaml_to_json(data: bytes) -> bytes:
     """
     import yaml
 
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     try:
-        text = data.decode("utf-8-sig")
-        node = yaml.compose(text, Loader=_loader())
-        if node is None:
-            return b"null"
-        return _Writer().write(node)
-    except (yaml.YAMLError, UnicodeDecodeError, RecursionError, ValueError, OverflowError) as error:
+        return _fold(yaml.parse(data.decode("utf-8-sig"), Loader=loader)).encode()
+    except (yaml.YAMLError, ValueError, OverflowError) as error:
         raise BadRequest(f"couldn't read the body as YAML: {error}") from error
 
 
-def _loader() -> Any:
+@dataclass(frozen=True, slots=True)
+class _Value:
+    """A node that is complete."""
+
+    text: str  # as JSON
+    pairs: Pairs | None = None  # of a mapping
+    items: tuple[_Value, ...] | None = None  # of a sequence
+
+
+@dataclass(slots=True)
+class _Sequence:
+    """A sequence whose end is still to come."""
+
+    anchor: str | None
+    items: list[_Value] = field(default_factory=list)
+
+    def take(self, value: _Value, _tag: str) -> None:
+        self.items.append(value)
+
+    def end(self) -> _Value:
+        return _Value(f"[{','.join(item.text for item in self.items)}]", items=tuple(self.items))
+
+
+@dataclass(slots=True)
+class _Mapping:
+    """A mapping whose end is still to come; nodes come as key, value, key, value."""
+
+    anchor: str | None
+    budget: _Budget
+    pairs: list[tuple[str, str]] = field(default_factory=list)
+    merged: dict[str, str] = field(default_factory=dict)
+    key: str | None = None
+    is_merge: bool = False
+
+    def take(self, value: _Value, tag: str) -> None:
+        if self.key is None:
+            if not tag:
+                raise ValueError("a key is no scalar")
+            self.key, self.is_merge = _key(value.text), tag == _MERGE
+            return
+        if self.is_merge:
+            self._merge(value)
+        else:
+            self.pairs.append((self.key, value.text))
+        self.key = None
+
+    def end(self) -> _Value:
+        """Give what was said here, and before it what was merged and not said here."""
+        own = {key for key, _ in self.pairs}
+        pairs = (*(pair for pair in self.merged.items() if pair[0] not in own), *self.pairs)
+        return _Value(f"{{{','.join(f'{key}:{text}' for key, text in pairs)}}}", pairs=pairs)
+
+    def _merge(self, value: _Value) -> None:
+        """Take the pairs of a mapping, or of several, of which the first counts."""
+        for source in (value,) if value.items is None else value.items:
+            if source.pairs is None:
+                raise ValueError("a merge key (<<) has to have a mapping, or a list of mappings")
+            for key, text in source.pairs:
+                self.budget.spend(len(key) + len(text))
+                self.merged.setdefault(key, text)
+
+
+@dataclass(slots=True)
+class _Budget:
+    """How much may still be written."""
+
+    left: int = _LARGEST
+    nodes: int = _MOST_NODES
+
+    def spend(self, characters: int) -> None:
+        self.left -= characters
+        self.nodes -= 1
+        if self.left < 0:
+            raise ValueError("it, or what its aliases unfold to, is more than 3 MiB")
+        if self.nodes < 0:
+            raise ValueError(f"it, or what its aliases unfold to, has more than {_MOST_NODES} nodes")
+
+
+def _fold(events: Iterable[Any]) -> str:
+    """Fold the events of a stream into the JSON of its one document; an empty stream says null."""
     import yaml
 
-    return getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    budget, scalars = _Budget(), _Scalars()
+    anchors: dict[str, _Value] = {}
+    stack: list[_Sequence | _Mapping] = []
+    document: _Value | None = None
+    for event in events:
+        tag = ""
+        match event:
+            case yaml.SequenceStartEvent() | yaml.MappingStartEvent():
+                stack.append(_begin(event, budget, len(stack)))
+                continue
+            case yaml.SequenceEndEvent() | yaml.MappingEndEvent():
+                ended = stack.pop()
+                value, anchor = ended.end(), ended.anchor
+                budget.spend(2)
+            case yaml.ScalarEvent():
+                tag, text = scalars.read(event)
+                value, anchor = _Value(text), event.anchor
+                budget.spend(len(text) + 1)
+            case yaml.AliasEvent():
+                value, anchor = _aliased(anchors, event.anchor), None
+                budget.spend(len(value.text) + 1)
+                tag = "" if value.pairs is not None or value.items is not None else "alias"
+            case _:  # a stream or a document begins or ends
+                continue
+        if anchor is not None:
+            anchors[anchor] = value
+        if stack:
+            stack[-1].take(value, tag)
+        elif document is not None:
+            raise ValueError("it has more than one document")
+        else:
+            document = value
+    return document.text if document else "null"
 
 
-class _Writer:
-    """Unfolds a graph of YAML nodes."""
+def _begin(event: Any, budget: _Budget, depth: int) -> _Sequence | _Mapping:
+    import yaml
+
+    if depth >= _DEEPEST:
+        raise ValueError(f"it is nested more than {_DEEPEST} levels deep")
+    if isinstance(event, yaml.SequenceStartEvent):
+        return _Sequence(event.anchor)
+    return _Mapping(event.anchor, budget)
+
+
+def _aliased(anchors: dict[str, _Value], name: str | None) -> _Value:
+    if name is None or name not in anchors:
+        raise ValueError(f"the alias *{name} stands for nothing that is complete before it")
+    return anchors[name]
+
+
+class _Scalars:
+    """Reads the scalars of one document as YAML 1.1 does."""
 
     def __init__(self) -> None:
+        from yaml import ScalarNode
         from yaml.constructor import SafeConstructor
+        from yaml.resolver import Resolver
 
-        self._scalars = SafeConstructor()
-        self._parts: list[str] = []
-        self._size = 0
+        self._node = ScalarNode
+        self._construct = SafeConstructor()
+        self._resolver: Any = Resolver()  # the stubs give its method no types
+        self._plain: dict[str, tuple[str, str]] = {}  # documents say the same words again and again
 
-    def write(self, node: Any) -> bytes:
-        self._node(node, 0)
-        return "".join(self._parts).encode()
+    def read(self, event: Any) -> tuple[str, str]:
+        """Give a scalar's tag, and the scalar as JSON."""
+        if event.tag in {None, "!"} and event.implicit[0]:
+            if event.value not in self._plain:
+                tag = self._resolver.resolve(self._node, event.value, (True, False))
+                self._plain[event.value] = tag, self._json(tag, event.value)
+            return self._plain[event.value]
+        tag = event.tag or ""
+        return tag or "quoted", self._json(tag, event.value)
 
-    def _put(self, text: str) -> None:
-        self._size += len(text)
-        if self._size > _LARGEST:
-            raise ValueError("its aliases unfold to more than 3 MiB")
-        self._parts.append(text)
-
-    def _node(self, node: Any, depth: int) -> None:
-        if depth > _DEEPEST:
-            raise ValueError(f"it is nested more than {_DEEPEST} levels deep")
-        match node.id:
-            case "mapping":
-                self._mapping(node, depth)
-            case "sequence":
-                self._sequence(node, depth)
-            case _:
-                self._put(self._scalar(node))
-
-    def _sequence(self, node: Any, depth: int) -> None:
-        self._put("[")
-        for index, item in enumerate(node.value):
-            if index:
-                self._put(",")
-            self._node(item, depth + 1)
-        self._put("]")
-
-    def _mapping(self, node: Any, depth: int) -> None:
-        self._scalars.flatten_mapping(node)
-        self._put("{")
-        for index, (key, value) in enumerate(node.value):
-            if index:
-                self._put(",")
-            if key.id != "scalar":
-                raise ValueError("a key is no scalar")
-            self._put(json.dumps(_key(key, self._scalar(key))))
-            self._put(":")
-            self._node(value, depth + 1)
-        self._put("}")
-
-    def _scalar(self, node: Any) -> str:
-        match node.tag:
-            case tag if tag == _NULL:
-                return "null"
-            case tag if tag == _BOOL:
-                return json.dumps(self._scalars.construct_yaml_bool(node))
-            case tag if tag == _INT:
-                return json.dumps(self._scalars.construct_yaml_int(node))
-            case tag if tag == _FLOAT:
-                return self._float(node)
-        return json.dumps(node.value)
+    def _json(self, tag: str, text: str) -> str:
+        if tag == _NULL:
+            return "null"
+        if tag not in {_BOOL, _INT, _FLOAT}:
+            return json.dumps(text)
+        if len(text) > _LONGEST_NUMBER:
+            raise ValueError(f"{text[:20]}… is too long for a number")
+        node = self._node(tag, text)
+        if tag == _FLOAT:
+            return self._float(node)
+        read = self._construct.construct_yaml_bool if tag == _BOOL else self._construct.construct_yaml_int
+        return json.dumps(read(node))
 
     def _float(self, node: Any) -> str:
-        number = self._scalars.construct_yaml_float(node)
+        number = self._construct.construct_yaml_float(node)
         if not math.isfinite(number):
             raise ValueError(f"{node.value} is no JSON number")
         return json.dumps(number)
 
 
-def _key(node: Any, written: str) -> str:
+def _key(text: str) -> str:
     """Give a key as Kubernetes does: everything becomes a string, `true` the string "true"."""
-    value = json.loads(written)
-    return value if isinstance(value, str) else written if node.tag != _NULL else "null"
+    return text if text.startswith('"') else json.dumps(text)

@@ -91,7 +91,20 @@ def plan(
         return Plan(needs=missing)
     answers = {kind: facts.collections[question] for kind, question in questions.items()}
     contents = {kind: found for kind, found in answers.items() if found}
-    return _empty_out(namespace, contents, moment, facts) if contents else _finalize(namespace)
+    if contents:
+        return _empty_out(namespace, contents, moment, facts)
+    return _tell_others(namespace, moment) or _finalize(namespace)
+
+
+def _tell_others(namespace: Namespace, moment: Moment) -> Plan | None:
+    """Say that nothing is left, before our finalizer goes, where others keep the namespace; None where it is said."""
+    if len(namespace.spec.finalizers) == 1 and not namespace.metadata.finalizers:
+        return None
+    conditions = _conditions(namespace, {}, moment, NO_FACTS)
+    told = patch_status(
+        NAMESPACES, namespace, msgspec.structs.replace(namespace.status, conditions=conditions)
+    )
+    return Plan(told) if told else None
 
 
 def _finalize(namespace: Namespace) -> Plan:

@@ -9,7 +9,7 @@ import re
 from typing import Any
 
 from apiserver.core import causes, workloads
-from apiserver.core.kinds.kind import Kind, Subresource, own_status
+from apiserver.core.kinds.kind import Kind, Subresource, own_status, spec_changed
 from apiserver.core.values import Json, spec
 from machinery.model import names
 from machinery.model.errors import Cause
@@ -86,6 +86,12 @@ def _amount(value: int | str) -> int:
     return value if isinstance(value, int) else int(value.removesuffix("%"))
 
 
+def _is_next_generation(new: Json, old: Json) -> bool:
+    """Count annotations, too: the change cause, for one, goes on to the newest ReplicaSet."""
+    annotations, before = (obj["metadata"].get("annotations") or {} for obj in (new, old))
+    return spec_changed(new, old) or annotations != before
+
+
 def _validate_update(new: Json, old: Json) -> list[Cause]:
     return [
         *_validate(new),
@@ -108,13 +114,11 @@ def _validate_status(new: Json, old: Json) -> list[Cause]:
     found = workloads.status_causes(status, *counters)
     total, ready = status.get("replicas", 0), status.get("readyReplicas", 0)
     for name in ("updatedReplicas", "readyReplicas", "availableReplicas"):
-        if status.get(name, 0) > total:
-            found.append(
-                causes.invalid(f"status.{name}", status[name], "cannot be greater than status.replicas")
-            )
-    if status.get("availableReplicas", 0) > ready:
+        if (count := status.get(name, 0)) > total:
+            found.append(causes.invalid(f"status.{name}", count, "cannot be greater than status.replicas"))
+    if (available := status.get("availableReplicas", 0)) > ready:
         text = "cannot be greater than readyReplicas"
-        found.append(causes.invalid("status.availableReplicas", status["availableReplicas"], text))
+        found.append(causes.invalid("status.availableReplicas", available, text))
     collisions, before = status.get("collisionCount", 0), (old.get("status") or {}).get("collisionCount", 0)
     if collisions < before:
         found.append(causes.invalid("status.collisionCount", collisions, "cannot be decremented"))
@@ -139,6 +143,7 @@ DEPLOYMENTS = Kind(
     name_errors=names.dns_subdomain_errors,
     default=_default,
     unbuilt=workloads.unbuilt,
+    unenforced=workloads.unenforced,
     prepare_create=workloads.as_created,
     prepare_update=workloads.as_updated,
     prepare_status=workloads.status_only,
@@ -146,5 +151,6 @@ DEPLOYMENTS = Kind(
     validate_update=_validate_update,
     validate_status=_validate_status,
     counts_generation=True,
+    is_next_generation=_is_next_generation,
     scale=workloads.SCALE,
 )

@@ -111,6 +111,12 @@ def _prepare_update(new: Json, old: Json, _context: WriteContext) -> Json:
     return new if new.get("addressType") else {**new, "addressType": old.get("addressType", "")}
 
 
+def _is_next_generation(new: Json, old: Json) -> bool:
+    """Count everything but the metadata, and of that the labels: they name the Service."""
+    labels, before = (obj["metadata"].get("labels") or {} for obj in (new, old))
+    return labels != before or {**new, "metadata": None} != {**old, "metadata": None}
+
+
 def _validate_update(new: Json, old: Json) -> list[Cause]:
     return [*_validate(new), *causes.unchanged("addressType", new.get("addressType"), old.get("addressType"))]
 
@@ -132,4 +138,5 @@ ENDPOINT_SLICES = Kind(
     validate_create=_validate,
     validate_update=_validate_update,
     counts_generation=True,
+    is_next_generation=_is_next_generation,
 )

@@ -48,6 +48,11 @@ def unchanged(obj: Json) -> Json:
     return obj
 
 
+def spec_changed(new: Json, old: Json) -> bool:
+    """Tell whether the spec of an object has changed."""
+    return bool(new.get("spec") != old.get("spec"))
+
+
 def as_created(obj: Json, _context: WriteContext) -> Json:
     """Take a new object as it is."""
     return obj
@@ -71,6 +76,11 @@ def nothing_wrong(_obj: Json) -> list[Cause]:
 def no_change_wrong(_new: Json, _old: Json) -> list[Cause]:
     """Find no fault in a change."""
     return []
+
+
+def nothing_unenforced(_obj: Json) -> tuple[str, ...]:
+    """Act on all of it."""
+    return ()
 
 
 def nothing_unbuilt(_obj: Json) -> str:
@@ -114,6 +124,9 @@ class Kind:
     name_errors: Callable[[str], list[str]] = any_name
     default: Callable[[Json], Json] = unchanged
     unbuilt: Callable[[Json], str] = nothing_unbuilt  # "" or the sentence of a 501
+    unenforced: Callable[[Json], tuple[str, ...]] = (
+        nothing_unenforced  # what is stored and not acted on: warnings
+    )
     prepare_create: Callable[[Json, WriteContext], Json] = as_created
     prepare_update: Callable[[Json, Json, WriteContext], Json] = as_updated
     prepare_status: Callable[[Json, Json, WriteContext], Json] = status_only
@@ -123,7 +136,8 @@ class Kind:
 
     fields: Callable[[Json], dict[str, str]] = metadata_fields  # every field label and its value
     field_labels: frozenset[str] = frozenset({"metadata.name", "metadata.namespace"})
-    counts_generation: bool = False  # metadata.generation follows the spec
+    counts_generation: bool = False  # whether objects have a metadata.generation
+    is_next_generation: Callable[[Json, Json], bool] = spec_changed  # of an update; the status never counts
     create_on_update: bool = False  # a PUT to a free name creates
     unconditional_update: bool = True  # a PUT without resourceVersion overwrites
     graceful: bool = False  # deleting takes a grace period (pods)

@@ -18,6 +18,7 @@ from apiserver.core.podspec.labelkeys import merged_label_keys
 from apiserver.core.podspec.spec import validate_spec
 from apiserver.core.podspec.status import status_causes, status_to_store, with_both_addresses
 from apiserver.core.podspec.unbuilt import unbuilt_in_spec
+from apiserver.core.podspec.unenforced import unenforced_in_spec
 from apiserver.core.podspec.update import update_causes
 from apiserver.core.values import Json, kept, spec
 from machinery.model import names
@@ -36,6 +37,10 @@ def _default(obj: Json) -> Json:
 
 def _unbuilt(obj: Json) -> str:
     return unbuilt_in_spec(spec(obj), "spec")
+
+
+def _unenforced(obj: Json) -> tuple[str, ...]:
+    return unenforced_in_spec(spec(obj), "spec")
 
 
 def _prepare_create(obj: Json, context: WriteContext) -> Json:
@@ -152,6 +157,7 @@ PODS = Kind(
     name_errors=names.dns_subdomain_errors,
     default=_default,
     unbuilt=_unbuilt,
+    unenforced=_unenforced,
     prepare_create=_prepare_create,
     prepare_update=_prepare_update,
     prepare_status=_prepare_status,

@@ -102,7 +102,7 @@ def _same_role(new: Json, old: Json) -> list[Cause]:
 
 
 def _unbuilt(obj: Json) -> str:
-    if obj.get("aggregationRule"):
+    if "aggregationRule" in obj:
         return "aggregationRule needs the ClusterRole aggregation controller, which Kubarium has not built"
     return ""
 

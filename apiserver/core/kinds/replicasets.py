@@ -45,13 +45,11 @@ def _validate_status(new: Json, _old: Json) -> list[Cause]:
     found = workloads.status_causes(status, *counters)
     total = status.get("replicas", 0)
     for name in ("fullyLabeledReplicas", "readyReplicas", "availableReplicas"):
-        if status.get(name, 0) > total:
-            found.append(
-                causes.invalid(f"status.{name}", status[name], "cannot be greater than status.replicas")
-            )
-    if status.get("availableReplicas", 0) > status.get("readyReplicas", 0):
+        if (count := status.get(name, 0)) > total:
+            found.append(causes.invalid(f"status.{name}", count, "cannot be greater than status.replicas"))
+    if (available := status.get("availableReplicas", 0)) > status.get("readyReplicas", 0):
         text = "cannot be greater than readyReplicas"
-        found.append(causes.invalid("status.availableReplicas", status["availableReplicas"], text))
+        found.append(causes.invalid("status.availableReplicas", available, text))
     return found
 
 
@@ -77,6 +75,7 @@ REPLICA_SETS = Kind(
     name_errors=names.dns_subdomain_errors,
     default=_default,
     unbuilt=workloads.unbuilt,
+    unenforced=workloads.unenforced,
     prepare_create=lambda obj, _context: {**obj, "status": {"replicas": 0}},
     prepare_update=workloads.as_updated,
     prepare_status=workloads.status_only,

@@ -23,6 +23,7 @@ _REQUIRED_KEYS: Final[dict[str, tuple[str, ...]]] = {
     "kubernetes.io/ssh-auth": ("ssh-privatekey",),
     "kubernetes.io/tls": ("tls.crt", "tls.key"),
 }
+_JSON_TYPES: Final = frozenset({"kubernetes.io/dockercfg", "kubernetes.io/dockerconfigjson"})
 
 
 def _default(obj: Json) -> Json:
@@ -61,7 +62,7 @@ def _type_causes(type_: str, data: Json) -> list[Cause]:
         return [causes.required("data[username]"), causes.required("data[password]")]
     required = _REQUIRED_KEYS.get(type_, ())
     found = [causes.required(f"data[{key}]") for key in required if key not in data]
-    if type_.startswith("kubernetes.io/docker") and not found and not _is_json(data[required[0]]):
+    if type_ in _JSON_TYPES and not found and not _is_json(data[required[0]]):
         found.append(
             causes.invalid(f"data[{required[0]}]", "<secret contents redacted>", "it has to be JSON")
         )

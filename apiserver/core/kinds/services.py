@@ -7,7 +7,7 @@ Cluster IPs and node ports are the allocator's (the registry), between prepare a
 from __future__ import annotations
 
 from apiserver.core.kinds.kind import Kind, WriteContext, metadata_fields, own_status
-from apiserver.core.service_rules import EXTERNAL, unbuilt, validate, validate_update
+from apiserver.core.service_rules import EXTERNAL, unbuilt, validate, validate_status, validate_update
 from apiserver.core.values import Json, kept, spec
 from machinery.model import names
 
@@ -32,6 +32,9 @@ def _default(obj: Json) -> Json:
         service.setdefault("internalTrafficPolicy", "Cluster")
     if type_ == "LoadBalancer":
         service.setdefault("allocateLoadBalancerNodePorts", True)
+        for ingress in obj["status"]["loadBalancer"].get("ingress") or []:
+            if ingress.get("ip"):
+                ingress.setdefault("ipMode", "VIP")
     return obj
 
 
@@ -68,7 +71,15 @@ def _prepare_update(new: Json, old: Json, _context: WriteContext) -> Json:
     ]
     if not after["ports"]:
         del after["ports"]
-    return with_families(kept({**new, "spec": after}, old, "status"))
+    return with_families(_with_own_status({**new, "spec": after}, old))
+
+
+def _with_own_status(new: Json, old: Json) -> Json:
+    """Keep the status, which has a door of its own, but for the ingress of what is no load balancer any more."""
+    result = kept(new, old, "status")
+    if spec(new).get("type") != "LoadBalancer" and result.get("status"):
+        result["status"] = {**result["status"], "loadBalancer": {}}
+    return result
 
 
 def _drop_type_leftovers(after: Json, before: Json) -> None:
@@ -136,6 +147,7 @@ SERVICES = Kind(
     prepare_update=_prepare_update,
     validate_create=validate,
     validate_update=validate_update,
+    validate_status=validate_status,
     fields=_fields,
     field_labels=frozenset(_fields({})),
     create_on_update=True,

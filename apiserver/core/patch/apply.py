@@ -26,6 +26,13 @@ def apply_patch(schemas: Schemas, definition: str, patch_type: PatchType, curren
         NotImplementedHere: it is a server-side apply.
     """
     check_built(patch_type)
+    try:
+        return _applied(schemas, definition, patch_type, current, patch)
+    except RecursionError as error:
+        raise BadRequest("the patch is nested too deeply") from error
+
+
+def _applied(schemas: Schemas, definition: str, patch_type: PatchType, current: Json, patch: Any) -> Json:
     if patch_type is PatchType.JSON:
         return json_patch(current, patch)
     if not isinstance(patch, dict):

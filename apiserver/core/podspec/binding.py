@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from apiserver.core import causes
 from apiserver.core.values import Json, metadata, spec
 from machinery.model import names
 from machinery.model.errors import Conflict
+
+_LONGEST_GRACE_S: Final = 2**31 - 1  # 68 years: a timestamp can be written for all that is shorter
 
 
 def bind(pod: Json, binding: Json, now: str) -> Json:
@@ -71,16 +75,29 @@ def _bound_metadata(meta: Json, given: Json) -> Json:
     return result
 
 
-def _scheduled(status: Json, generation: int, now: str) -> Json:
-    conditions = list(status.get("conditions") or [])
-    condition: Json = {
-        "type": "PodScheduled",
-        "status": "True",
-        "lastTransitionTime": now,
+def disrupted(pod: Json, now: str) -> Json:
+    """Say in a pod's status that it is being evicted.
+
+    https://kubernetes.io/docs/concepts/workloads/pods/disruptions/#pod-disruption-conditions
+    """
+    told = {"reason": "EvictionByEvictionAPI", "message": "Eviction API: evicting"}
+    generation = metadata(pod).get("generation", 0)
+    return {
+        **pod,
+        "status": _with_condition(pod.get("status") or {}, "DisruptionTarget", generation, now, told),
     }
+
+
+def _scheduled(status: Json, generation: int, now: str) -> Json:
+    return _with_condition(status, "PodScheduled", generation, now, {})
+
+
+def _with_condition(status: Json, type_: str, generation: int, now: str, told: Json) -> Json:
+    """Set a condition to True."""
+    condition: Json = {"type": type_, "status": "True", "lastTransitionTime": now, **told}
     if generation:
         condition["observedGeneration"] = generation
-    others = [each for each in conditions if each.get("type") != "PodScheduled"]
+    others = [each for each in status.get("conditions") or [] if each.get("type") != type_]
     return {**status, "conditions": [*others, condition]}
 
 
@@ -94,4 +111,4 @@ def deletion_grace_s(pod: Json, requested_s: int | None) -> int:
         return 0
     own_s = spec(pod).get("terminationGracePeriodSeconds", 0)
     wanted_s: int = own_s if requested_s is None else requested_s
-    return 1 if wanted_s < 0 else wanted_s
+    return 1 if wanted_s < 0 else min(wanted_s, _LONGEST_GRACE_S)

@@ -202,13 +202,16 @@ def _announced(patch: Patch, deployment: Deployment, rs: ReplicaSet, size: int) 
 
 
 def _mark_revision(deployment: Deployment, revision: int, view: View) -> tuple[Patch, ...]:
-    """Write the current revision on the deployment itself. No revision precondition: the status came just before."""
+    """Write the current revision on the deployment itself, through the status: it is no change of what is wanted.
+
+    No revision precondition: the status came just before.
+    """
     wanted = str(max(revision, revisions.next_revision(view.old)) if view.new else revision)
     if not revision or deployment.metadata.annotations.get(revisions.REVISION) == wanted:
         return ()
     meta = deployment.metadata
     document = {"metadata": {"uid": meta.uid, "annotations": {revisions.REVISION: wanted}}}
-    return (Patch(DEPLOYMENTS, meta.namespace, meta.name, document),)
+    return (Patch(DEPLOYMENTS, meta.namespace, meta.name, document, "status"),)
 
 
 def _clean_up(view: View) -> list[Delete]:

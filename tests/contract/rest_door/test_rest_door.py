@@ -101,6 +101,20 @@ async def test_unknown_fields_are_warned_of_or_refused(admin: aiohttp.ClientSess
         ("GET", f"{MAPS}?watch=true&resourceVersion=abc", {}, 400, "resourceVersion"),
         ("GET", "/api/v1/namespaces/default/pods/x/exec?command=a", {}, 404, 'pods "x" not found'),
         ("DELETE", f"{MAPS}/x?propagationPolicy=x", {}, 422, "propagationPolicy"),
+        (
+            "POST",
+            MAPS,
+            {"data": b"x", "headers": {"Content-Type": "application/json", "Content-Encoding": "gzip"}},
+            400,
+            "body",
+        ),
+        (
+            "POST",
+            MAPS,
+            {"data": b"[" * 100_000, "headers": {"Content-Type": "application/yaml"}},
+            400,
+            "nested",
+        ),
     ],
 )
 async def test_an_error_is_a_status_that_says_what_is_wrong(

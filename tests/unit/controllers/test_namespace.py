@@ -2,6 +2,7 @@
 
 from controllers.core.actions import DeleteCollection, Facts, Failure, Finalize
 from controllers.core.namespace import plan
+from machinery.model.k8s.core_v1 import NamespaceCondition
 from machinery.model.resources import CONFIG_MAPS, PODS, SECRETS
 from tests.support import builders
 from tests.support.builders import changed, meta
@@ -27,6 +28,11 @@ def deleted(made):
 
 def conditions(made):
     return {item["type"]: (item["status"], item["message"]) for item in status_of(made)["conditions"]}
+
+
+def as_told(subject, made):
+    told = [NamespaceCondition(**item) for item in status_of(made)["conditions"]]
+    return changed(subject, status__conditions=told)
 
 
 def test_an_active_namespace_is_left_alone():
@@ -82,5 +88,17 @@ def test_a_deletion_that_is_refused_is_told():
 
 def test_an_empty_namespace_is_finalized():
     """Our finalizer goes, another one stays."""
-    [finalize] = of_type(plan_for(namespace(finalizers=["kubernetes", "other"])), Finalize)
+    [finalize] = of_type(plan_for(namespace()), Finalize)
+    assert finalize.object.spec.finalizers == []
+    held = namespace(finalizers=["kubernetes", "other"])
+    [finalize] = of_type(plan_for(as_told(held, plan_for(held))), Finalize)
     assert finalize.object.spec.finalizers == ["other"]
+
+
+def test_a_namespace_that_others_hold_says_that_it_is_empty():
+    """Before our finalizer goes, so that nobody looks for content that is not there any more."""
+    held = namespace(finalizers=["kubernetes", "other"])
+    full = as_told(held, plan_for(held, configmaps=[meta("a")]))
+    made = plan_for(full)
+    assert of_type(made, Finalize) == []
+    assert conditions(made)["NamespaceContentRemaining"] == ("False", "All content successfully removed")

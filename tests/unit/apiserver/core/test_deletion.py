@@ -50,6 +50,18 @@ def test_grace_is_counted_in_cluster_seconds() -> None:
     assert (meta["deletionGracePeriodSeconds"], meta["deletionTimestamp"]) == (40, "2026-01-01T00:00:02Z")
 
 
+@pytest.mark.parametrize(("own_s", "wanted_s"), [(10**15, None), (2**63 - 1, None), (30, 2**63 - 1)])
+def test_a_grace_period_ends_before_time_does(own_s: int, wanted_s: int | None) -> None:
+    """A pod that asks for millions of years can be deleted, and its end brought forward."""
+    pod = _obj({"nodeName": "n", "terminationGracePeriodSeconds": own_s})
+    planned = plan_deletion(PODS, pod, Wanted(grace_period_s=wanted_s), NOW_S, SCALE)
+    assert isinstance(planned, Mark)
+    assert planned.obj["metadata"]["deletionTimestamp"] == "2094-01-19T03:14:07Z"
+    sooner = plan_deletion(PODS, planned.obj, Wanted(grace_period_s=5), NOW_S, SCALE)
+    assert isinstance(sooner, Mark)
+    assert sooner.obj["metadata"]["deletionTimestamp"] == "2026-01-01T00:00:05Z"
+
+
 def test_a_pod_with_finalizers_stays_beyond_its_grace() -> None:
     """Grace 0 does not remove what a finalizer holds; when it goes, the pod goes."""
     pod = _obj({"nodeName": "n"}, finalizers=["example.com/hold"])

@@ -29,12 +29,20 @@ def test_any_other_text_is_refused(token: str) -> None:
 @pytest.mark.parametrize(
     "json",
     [b"[]", b'{"v":"v9","rv":1,"start":"a"}', b'{"v":"meta.k8s.io/v1","rv":0,"start":"a"}',
-     b'{"v":"meta.k8s.io/v1","rv":1,"start":""}'],
+     b'{"v":"meta.k8s.io/v1","rv":1,"start":""}', b'{"v":"meta.k8s.io/v1","rv":true,"start":"a"}',
+     b'{"v":"meta.k8s.io/v1","rv":9223372036854775808,"start":"a"}'],
 )  # fmt: skip
 def test_a_token_has_to_make_sense(json: bytes) -> None:
     """Well-formed JSON is not enough."""
     with pytest.raises(BadRequest):
         listing.decode_continue(urlsafe_b64encode(json).decode(), "")
+
+
+@pytest.mark.parametrize("text", ["x", "-1", "1.0", "٣", "9223372036854775808", "9" * 30])
+def test_a_revision_is_a_number_of_64_bits(text: str) -> None:
+    """Anything else is a 400 that quotes it."""
+    with pytest.raises(BadRequest, match="resourceVersion"):
+        listing.parse_revision(text)
 
 
 def test_a_watch_with_initial_events_says_how_old_they_may_be() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from apiserver.core.kinds import KINDS
 from apiserver.core.values import Json
 from machinery.model.errors import NotImplementedHere
 from tests.support.pod_specs import created, deployment, pod
@@ -47,3 +48,21 @@ def test_a_template_that_asks_for_it_gets_a_501() -> None:
 def test_what_says_the_same_as_silence_is_fine(obj: Json) -> None:
     """A field that asks for what is there anyway is accepted."""
     assert created(obj)["status"]["phase"] == "Pending"
+
+
+def test_a_limit_on_disk_is_warned_of() -> None:
+    """It is stored, as ordinary manifests have it, and nothing holds a pod to it; a tmpfs has its size."""
+    volumes = [
+        {"name": "a", "emptyDir": {"sizeLimit": "1Gi"}},
+        {"name": "b", "emptyDir": {"sizeLimit": "1Gi", "medium": "Memory"}},
+    ]
+    limits = {"resources": {"limits": {"ephemeral-storage": "1Gi", "cpu": "1"}}}
+    spec = pod(volumes=volumes, container=limits)
+    found = KINDS["", "pods"].unenforced(created(spec))
+    assert [warning.partition(" is not enforced")[0] for warning in found] == [
+        "spec.volumes[0].emptyDir.sizeLimit",
+        "spec.containers[0].resources.limits[ephemeral-storage]",
+    ]
+    assert KINDS["", "pods"].unenforced(created(pod())) == ()
+    template = created(deployment(template={"volumes": volumes}), "deployments", "apps")
+    assert KINDS["apps", "deployments"].unenforced(template)[0].startswith("spec.template.spec.volumes[0]")

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from copy import deepcopy
+from typing import Any
 
 import pytest
 
+from apiserver.core.kinds import Kind
 from apiserver.core.kinds.deployments import DEPLOYMENTS
 from apiserver.core.kinds.replicasets import REPLICA_SETS
 from apiserver.core.values import Json
@@ -37,9 +40,9 @@ def test_a_deployment_gets_its_defaults() -> None:
 
 
 @pytest.mark.parametrize(("build", "where"), [(deployment, DEPLOYMENT), (replica_set, REPLICA_SET)])
-def test_a_faulty_template_is_named_with_its_path(build: object, where: tuple[str, str]) -> None:
+def test_a_faulty_template_is_named_with_its_path(build: Callable[..., Json], where: tuple[str, str]) -> None:
     """A template's rules are a pod's, below spec.template.spec."""
-    obj = build(template={"containers": [{"name": "main"}], "restartPolicy": "Never"})  # type: ignore[operator]
+    obj = build(template={"containers": [{"name": "main"}], "restartPolicy": "Never"})
     assert complaints(obj, *where) == [
         "spec.template.spec.containers[0].image: Required value",
         'spec.template.spec.restartPolicy: Unsupported value: "Never": supported values: "Always"',
@@ -64,9 +67,9 @@ def test_fields_of_a_deployment(spec: Json, expected: str) -> None:
 
 
 @pytest.mark.parametrize(("build", "where"), [(deployment, DEPLOYMENT), (replica_set, REPLICA_SET)])
-def test_the_selector_stays(build: object, where: tuple[str, str]) -> None:
+def test_the_selector_stays(build: Callable[..., Json], where: tuple[str, str]) -> None:
     """A selector that changed would orphan what it selected."""
-    old = created(build(), *where)  # type: ignore[operator]
+    old = created(build(), *where)
     new = deepcopy(old)
     new["spec"]["selector"]["matchLabels"]["x"] = "y"
     new["spec"]["template"]["metadata"]["labels"]["x"] = "y"
@@ -98,6 +101,37 @@ def test_a_status_write_leaves_the_spec_and_the_generation() -> None:
     assert stored["metadata"]["generation"] == 1
 
 
+def annotated(obj: Json, **annotations: str) -> Json:
+    return {**obj, "metadata": {**obj["metadata"], "annotations": annotations}}
+
+
+def test_an_annotation_is_the_next_generation_of_a_deployment_only() -> None:
+    """It goes on to the newest ReplicaSet; written with the status, as the controller does, it counts for nobody."""
+    old, rs = created(deployment(), *DEPLOYMENT), created(replica_set(), *REPLICA_SET)
+    assert updated(annotated(old, a="b"), old, *DEPLOYMENT)["metadata"]["generation"] == 2
+    assert updated(annotated(rs, a="b"), rs, *REPLICA_SET)["metadata"]["generation"] == 1
+    stored = with_status(annotated(old, a="b"), old, *DEPLOYMENT)["metadata"]
+    assert (stored["generation"], stored["annotations"]) == (1, {"a": "b"})
+
+
+def test_an_endpoint_slice_has_a_generation() -> None:
+    """Its endpoints, ports and labels count; annotations do not."""
+    where = ("endpointslices", "discovery.k8s.io")
+    body = {"addressType": "IPv4", "endpoints": [], "ports": [{"port": 80}]}
+    meta = {"name": "web-1", "namespace": "default"}
+    old = created(
+        {"apiVersion": "discovery.k8s.io/v1", "kind": "EndpointSlice", "metadata": meta, **body}, *where
+    )
+
+    def generation(**changes: Any) -> int:
+        return updated({**old, **changes}, old, *where)["metadata"]["generation"]
+
+    assert generation() == 1
+    assert generation(endpoints=[{"addresses": ["10.0.0.1"], "conditions": {}}]) == 2
+    assert generation(metadata={**old["metadata"], "labels": {"a": "b"}}) == 2
+    assert generation(metadata={**old["metadata"], "annotations": {"a": "b"}}) == 1
+
+
 def test_counters_of_a_status_agree() -> None:
     """No more pods are ready than there are."""
     old = created(deployment(), *DEPLOYMENT)
@@ -114,11 +148,12 @@ def test_collisions_are_only_added() -> None:
 
 
 @pytest.mark.parametrize("kind", [DEPLOYMENTS, REPLICA_SETS])
-def test_scale(kind: object) -> None:
+def test_scale(kind: Kind) -> None:
     """A Scale reads what is wanted, what is there, and the selector as text."""
     obj = deployment(replicas=3, selector={"matchLabels": {"b": "2", "a": "1"}})
     obj["status"] = {"replicas": 2}
-    scale = kind.scale  # type: ignore[attr-defined]
+    scale = kind.scale
+    assert scale
     assert (scale.replicas(obj), scale.current_replicas(obj), scale.selector(obj)) == (3, 2, "a=1,b=2")
 
 
@@ -131,3 +166,14 @@ def test_an_account_names_secrets_of_its_own_namespace() -> None:
         "secrets": [{"name": "s", "namespace": "kube-system", "kind": "Secret"}],
     }
     assert created(sent, "serviceaccounts")["secrets"] == [{"name": "s"}]
+
+
+@pytest.mark.parametrize(("build", "where"), [(deployment, DEPLOYMENT), (replica_set, REPLICA_SET)])
+@pytest.mark.parametrize("counter", ["replicas", "readyReplicas"])
+def test_a_counter_below_zero_is_refused(
+    build: Callable[..., Json], where: tuple[str, str], counter: str
+) -> None:
+    """Those that are not given count as 0 beside it."""
+    old = created(build(), *where)
+    with pytest.raises(Invalid, match=rf"status\.{counter}: Invalid value: -1"):
+        with_status({**old, "status": {counter: -1}}, old, *where)

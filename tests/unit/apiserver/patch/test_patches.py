@@ -207,3 +207,24 @@ def test_a_malformed_strategic_patch_is_a_bad_request(patch: Json, expected: str
     with pytest.raises(BadRequest) as caught:
         _strategic(_containers({"name": "a"}), patch)
     assert expected in caught.value.message
+
+
+def _nested(depth: int) -> Json:
+    value: Json = {}
+    for _ in range(depth):
+        value = {"a": value}
+    return value
+
+
+@pytest.mark.parametrize("kind", [PatchType.MERGE, PatchType.STRATEGIC_MERGE])
+def test_a_patch_that_is_nested_too_deeply_is_refused(kind: PatchType) -> None:
+    """It is the client's fault, not the server's."""
+    with pytest.raises(BadRequest, match="nested too deeply"):
+        apply_patch(schemas.load(), POD, kind, {}, _nested(5000))
+
+
+def test_a_json_patch_compares_no_values_that_are_nested_too_deeply() -> None:
+    """A test walks both of them."""
+    operations = [{"op": "test", "path": "/x", "value": _nested(5000)}]
+    with pytest.raises(BadRequest, match="nested too deeply"):
+        apply_patch(schemas.load(), POD, PatchType.JSON, {"x": _nested(5000)}, operations)

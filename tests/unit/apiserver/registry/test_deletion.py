@@ -157,12 +157,28 @@ async def test_a_collection_is_deleted_as_far_as_it_is_selected(bench: RegistryB
     assert names(await bench.list("configmaps")) == ["b"]
 
 
-async def test_an_evicted_pod_is_deleted(bench: RegistryBench) -> None:
-    """There are no PodDisruptionBudgets, so nothing stands in the way."""
-    await bench.create("pods", pod("p", node="node-1"))
+async def evict(bench: RegistryBench, **options: Any) -> dict[str, Any]:
     eviction = {"apiVersion": "policy/v1", "kind": "Eviction", "metadata": {"name": "p"}}
-    answer = await bench.create(
-        "pods/eviction", {**eviction, "deleteOptions": {"gracePeriodSeconds": 7}}, name="p"
-    )
+    return await bench.create("pods/eviction", {**eviction, "deleteOptions": options}, name="p")
+
+
+async def test_an_evicted_pod_is_marked_and_deleted(bench: RegistryBench) -> None:
+    """There are no PodDisruptionBudgets, so nothing stands in the way; the pod says why it goes."""
+    created = await bench.create("pods", pod("p", node="node-1"))
+    version = created["metadata"]["resourceVersion"]
+    answer = await evict(bench, gracePeriodSeconds=7, preconditions={"resourceVersion": version})
     assert (answer["status"], answer["code"]) == ("Success", 201)
-    assert (await bench.get("pods", "p"))["metadata"]["deletionGracePeriodSeconds"] == 7
+    found = await bench.get("pods", "p")
+    assert found["metadata"]["deletionGracePeriodSeconds"] == 7
+    [condition] = [each for each in found["status"]["conditions"] if each["type"] == "DisruptionTarget"]
+    assert (condition["status"], condition["reason"]) == ("True", "EvictionByEvictionAPI")
+
+
+async def test_an_eviction_that_does_not_happen_leaves_no_mark(bench: RegistryBench) -> None:
+    """A dry run, and one of another pod than is there."""
+    created = await bench.create("pods", pod("p", node="node-1"))
+    await evict(bench, dryRun=["All"])
+    for field in ("uid", "resourceVersion"):
+        with pytest.raises(Conflict, match="in the precondition"):
+            await evict(bench, preconditions={field: "1"})
+    assert await bench.get("pods", "p") == created

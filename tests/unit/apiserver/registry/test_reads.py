@@ -111,6 +111,9 @@ async def test_a_list_can_be_of_an_exact_revision(bench: RegistryBench) -> None:
     exact = {"resource_version": revision, "resource_version_match": "Exact"}
     assert names(await bench.list("configmaps", **exact)) == ["m0", "m1", "m2"]
     assert names(await bench.list("configmaps", resource_version=revision)) == ["m0", "m2"]
+    assert names(await bench.list("configmaps", resource_version=revision, limit=5)) == ["m0", "m1", "m2"]
+    newer = {"resource_version": revision, "resource_version_match": "NotOlderThan"}
+    assert names(await bench.list("configmaps", **newer, limit=5)) == ["m0", "m2"]
     await bench.storage.compact(await bench.storage.revision())
     with pytest.raises(Expired, match="The resourceVersion for the provided list is too old"):
         await bench.list("configmaps", **exact)

@@ -122,8 +122,8 @@ async def test_an_update_that_changes_nothing_writes_nothing(bench: RegistryBenc
 async def test_patches_of_one_object_at_once_all_arrive(bench: RegistryBench) -> None:
     """A patch that lost a race is made again on the new object."""
     await bench.create("configmaps", config_map("x"))
-    await asyncio.gather(*(bench.patch("configmaps", "x", {"data": {f"k{n}": "v"}}) for n in range(10)))
-    assert len((await bench.get("configmaps", "x"))["data"]) == 10
+    await asyncio.gather(*(bench.patch("configmaps", "x", {"data": {f"k{n}": "v"}}) for n in range(200)))
+    assert len((await bench.get("configmaps", "x"))["data"]) == 200
 
 
 async def test_a_patch_that_carries_a_version_is_about_that_version(bench: RegistryBench) -> None:

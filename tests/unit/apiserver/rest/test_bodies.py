@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from typing import Any
 
@@ -28,6 +29,9 @@ CORE = "k8s.io.api.core.v1"
         ("a: 2024-01-01", {"a": "2024-01-01"}),
         ("x: &x {a: 1}\ny: *x", {"x": {"a": 1}, "y": {"a": 1}}),
         ("x: &x {a: 1}\ny: {<<: *x, b: 2}", {"x": {"a": 1}, "y": {"a": 1, "b": 2}}),
+        ("x: {<<: {a: 1, b: 1}, b: 2}", {"x": {"a": 1, "b": 2}}),
+        ("x: {b: 2, <<: [{a: 1}, {a: 3, b: 3, c: 3}]}", {"x": {"a": 1, "b": 2, "c": 3}}),
+        ("x: &x [1, &y {a: 2}]\ny: [*x, *y]", {"x": [1, {"a": 2}], "y": [[1, {"a": 2}], {"a": 2}]}),
         ("1: a\ntrue: b", {"1": "a", "true": "b"}),
         ("a: |\n  two\n  lines\n", {"a": "two\nlines\n"}),
         ("", None),
@@ -51,6 +55,14 @@ def test_a_small_text_does_not_become_a_large_one():
         yaml_to_json("\n".join(lines).encode())
 
 
+def test_merges_of_merges_take_no_more_than_their_size():
+    """Each level merges the one below twice: unfolded before it is counted, that would be 2 to the 40th pairs."""
+    text = "&k0 {x: 1}"
+    for level in range(1, 40):
+        text = f"&k{level} {{<<: [{text}, *k{level - 1}]}}"
+    assert json.loads(yaml_to_json(f"a: {text}".encode())) == {"a": {"x": 1}}
+
+
 @pytest.mark.parametrize(
     "text",
     [
@@ -62,6 +74,13 @@ def test_a_small_text_does_not_become_a_large_one():
         b"? [a]\n: b",
         b"a: .nan",
         b"a: !!python/object:os.system x\n]",
+        b"a: *b",
+        b"a: {<<: 1}",
+        b"a: {<<: [1]}",
+        b"{x: " + b"[" * 100_000,
+        b"a: " + b"1:" * 1_000 + b"1",
+        b"a: [" + b"0," * 250_000 + b"0]",
+        b"a: &a {b: 1}\n? *a\n: c",
     ],
 )
 def test_what_is_no_object_is_refused(text: bytes):
@@ -151,12 +170,30 @@ def test_every_message_fits_its_schema():
             assert fields <= set(schemas.struct(name).definition["properties"]), name
 
 
-def test_bodies_are_read_by_their_media_type():
+async def test_bodies_are_read_by_their_media_type():
     """JSON stays as it is, YAML is read, everything else is refused with what there is."""
-    assert object_json("application/json; charset=utf-8", b"{") == b"{"
-    assert object_json("application/yaml", b"a: 1") == b'{"a":1}'
+    assert await object_json("application/json; charset=utf-8", b"{") == b"{"
+    assert await object_json("application/yaml", b"a: 1") == b'{"a":1}'
     with pytest.raises(UnsupportedMediaType, match="application/yaml"):
-        object_json("application/x-www-form-urlencoded", b"a=1")
-    assert patch_json("application/merge-patch+json", b"{}") == (PatchType.MERGE, b"{}")
+        await object_json("application/x-www-form-urlencoded", b"a=1")
+    assert await patch_json("application/merge-patch+json", b"{}") == (PatchType.MERGE, b"{}")
     with pytest.raises(UnsupportedMediaType, match="strategic-merge-patch"):
-        patch_json("application/json", b"{}")
+        await patch_json("application/json", b"{}")
+
+
+async def test_a_large_yaml_does_not_hold_up_the_others():
+    """It is read beside the event loop, which has its turns meanwhile."""
+    turns = 0
+
+    async def others() -> None:
+        nonlocal turns
+        while True:
+            await asyncio.sleep(0)
+            turns += 1
+
+    body = b"a: [" + b",".join(b"%d" % n for n in range(50_000)) + b"]"
+    beside = asyncio.create_task(others())
+    read = await object_json("application/yaml", body)
+    beside.cancel()
+    assert read.endswith(b",49999]}")
+    assert turns > 1

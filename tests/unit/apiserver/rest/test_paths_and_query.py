@@ -94,7 +94,6 @@ def test_list_options_are_read():
         {"limit": "x"},
         {"limit": "-1"},
         {"limit": "9" * 30},
-        {"allowWatchBookmarks": "yes"},
         {"timeoutSeconds": "٣"},
     ],
 )
@@ -102,6 +101,24 @@ def test_options_that_make_no_sense_are_refused(asked: dict[str, str]):
     """With the name of the option, not with a crash."""
     with pytest.raises(BadRequest):
         query.list_options(asked)
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("true", True),
+        ("1", True),
+        ("", True),
+        ("maybe", True),
+        ("false", False),
+        ("False", False),
+        ("0", False),
+    ],
+)
+def test_all_but_zero_and_false_is_true(text: str, value: bool):
+    """As in Kubernetes, where ?watch alone means true."""
+    assert query.boolean({"watch": text}, "watch") is value
+    assert query.boolean({"watch": text}, "pretty") is None
 
 
 def test_delete_options_come_from_the_body_or_the_query():
@@ -127,6 +144,9 @@ def test_delete_options_come_from_the_body_or_the_query():
         b'{"preconditions":3}',
         b'{"preconditions":{"uid":3}}',
         b'{"dryRun":"All"}',
+        b'{"propagationPolicy":[]}',
+        b'{"kind":[]}',
+        b'{"kind":{}}',
     ],
 )
 def test_delete_options_that_make_no_sense_are_refused(body: bytes):
