@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 from apiserver.authentication import NOBODY
 from apiserver.request import UserInfo
 from apiserver.rest.asked import Asked, PlainRequest
+from apiserver.rest.limits import Limits
 from apiserver.rest.pages import Pages
 from apiserver.rest.paths import Target, parse
 from apiserver.rest.replies import Reply, error_reply, text_reply
@@ -41,7 +42,6 @@ if TYPE_CHECKING:
 
 _R = TypeVar("_R")
 
-_ANSWER_LIMIT_S: Final = 60.0  # wall seconds for everything that is no stream
 _MOST_AT_ONCE: Final = 600  # requests that are no streams; those above are asked to come back
 _METHODS: Final = frozenset({"GET", "POST", "PUT", "PATCH", "DELETE"})
 
@@ -49,8 +49,9 @@ _METHODS: Final = frozenset({"GET", "POST", "PUT", "PATCH", "DELETE"})
 class Door:
     """Answers every request."""
 
-    def __init__(self, services: RestServices) -> None:
+    def __init__(self, services: RestServices, limits: Limits) -> None:
         self._services = services
+        self._answer_limit_s = limits.answer_s
         self._resources = Resources(services)
         self._pages = Pages(services)
         self._busy = 0
@@ -152,7 +153,7 @@ class Door:
             )  # waits for etcd only, which has its limit
         _receive_causes(request)
         try:
-            async with asyncio.timeout(_ANSWER_LIMIT_S):
+            async with asyncio.timeout(self._answer_limit_s):
                 if isinstance(target, Target):
                     return await self._resources.answer(request, user, target)
                 page = await self._pages.answer(request, user, target, raw_path)

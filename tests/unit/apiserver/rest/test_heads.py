@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from apiserver.rest import heads
 from apiserver.rest.heads import LONGEST, Unusual, read_head
 
 GET = b"GET /api/v1/pods?limit=1 HTTP/1.1\r\nHost: kube\r\nAccept: */*\r\n\r\n"
@@ -89,3 +90,84 @@ def test_a_get_with_a_body_and_a_head_without_host_are_not_plain() -> None:
         read_head(_with(b"Content-Length: 3", first=b"GET /x HTTP/1.1"))
     with pytest.raises(Unusual):
         read_head(b"GET /x HTTP/1.1\r\nAccept: */*\r\n\r\n")
+
+
+def _fields(*lines: bytes) -> heads.Fields:
+    head = read_head(_with(*lines))
+    assert head is not None
+    return head.fields
+
+
+def _remembered() -> str:
+    return repr([(block, list(fields.headers.items())) for block, fields in heads._remembered.items()])
+
+
+@pytest.mark.parametrize(
+    "name", [b"Authorization", b"authorization", b"AUTHORIZATION", b"Cookie", b"X-Token"]
+)
+def test_a_secret_is_not_remembered(name: bytes) -> None:
+    """Neither as a key nor as a value, however its header is written and wherever it stands."""
+    for line in (name + b": Bearer s3cr3t", name + b":s3cr3t"):
+        assert "s3cr3t" in _fields(b"Accept: */*", line, b"User-Agent: x").headers[name.decode()]
+        assert "s3cr3t" in _fields(line, b"Content-Length: 3").headers[name.decode()]
+    assert "s3cr3t" not in _remembered()
+
+
+def test_what_is_new_each_time_is_read_each_time_and_the_rest_once() -> None:
+    """Two traces, causes, tokens and lengths have their own values; one block is remembered for all of them."""
+    steady = (b"Accept: application/json", b"User-Agent: the-one-of-this-test")
+    for number in range(50):
+        fields = _fields(
+            b"traceparent: 00-%032x-1-01" % number,
+            *steady,
+            b"kubarium-cause: pods/default/a@%d+u" % number,
+            b"Authorization: Bearer %d" % number,
+            b"Content-Length: %d" % number,
+        )
+        headers = fields.headers
+        assert headers["traceparent"] == f"00-{number:032x}-1-01"
+        assert headers["Kubarium-Cause"] == f"pods/default/a@{number}+u"
+        assert headers["Authorization"] == f"Bearer {number}"
+        assert fields.content_length == int(headers["Content-Length"]) == number
+        assert headers["User-Agent"] == "the-one-of-this-test"
+    assert _remembered().count("the-one-of-this-test") == 2  # in the key, and in the value
+
+
+def test_equal_heads_are_read_once() -> None:
+    """The second one gets the very fields of the first."""
+    lines = (b"Accept: */*", b"Content-Length: 7")
+    assert _fields(*lines) is _fields(*lines)
+
+
+def test_few_heads_are_remembered() -> None:
+    """However many different ones come."""
+    for number in range(2000):
+        _fields(b"User-Agent: %d" % number)
+        _fields(b"Content-Length: %d" % number)
+    assert len(heads._remembered) <= 512
+
+
+def test_the_first_of_two_with_one_name_comes_first() -> None:
+    """Also where they are written differently."""
+    for lines in ((b"traceparent: 1", b"Traceparent: 2"), (b"Traceparent: 1", b"traceparent: 2")):
+        assert _fields(*lines).headers.getall("traceparent") == ["1", "2"]
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        (b"Authorization: a", b"Authorization: b"),
+        (b"Authorization: a", b"AUTHORIZATION: b"),
+        (b"content-length: 1", b"Content-Length: 1"),
+        (b"Content-Length: 1x",),
+        (b"Authorization: Bearer \x7f",),
+        (b"traceparent: \x80",),
+        (*[b"X-Many: y"] * 62, b"traceparent: 1"),
+        (*[b"X-Many: y"] * 62, b"Authorization: Bearer a"),
+    ],
+)
+def test_what_is_cut_out_is_read_as_strictly(lines: tuple[bytes, ...]) -> None:
+    """Behind a block that is remembered as well."""
+    _fields(b"Accept: */*")
+    with pytest.raises(Unusual):
+        read_head(_with(b"Accept: */*", *lines))

@@ -1,0 +1,283 @@
+"""The REST door and clients that begin something and do not go on, or send more than they may."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import socket
+import ssl
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import suppress
+from typing import Final, TypeAlias
+
+import pytest
+
+from apiserver.rest.connection import Connection
+from apiserver.rest.limits import Limits
+from apiserver.rest.server import serving_rest
+from apiserver.rest.services import RestServices
+from machinery.process.clock import SystemClock
+from machinery.process.health import Health
+from machinery.process.logging import Log
+from machinery.process.metrics import Metrics
+from machinery.process.tls import ServerTls
+from tests.contract.rest_door.conftest import config_map
+from tests.contract.rest_door.test_connection import MAPS, Wire, creation, request
+from tests.support.apiserver import Served
+from tests.support.etcd_server import free_ports
+
+Dial: TypeAlias = Callable[..., Awaitable[Wire]]
+
+LIMITS: Final = Limits(handshake_s=0.5, head_s=0.5, idle_s=2.5, plain_body_s=0.2, answer_s=1.0, stalled_s=0.8)
+WAYS: Final = ((), ("TE: trailers",))  # headers that leave a request to the door, and to aiohttp
+HALF: Final = b"GET /version HTTP/1.1\r\nHost: ku"
+
+
+@pytest.fixture
+async def address(served: Served) -> AsyncIterator[tuple[str, int]]:
+    """Give where a second door of the apiserver listens, an impatient one."""
+    core, config, metrics = served.core, served.config, Metrics()
+    services = RestServices(
+        registry=core.registry,
+        gate=core.gate,
+        authenticator=core.authenticator,
+        token_key=core.token_key,
+        kubelets=core.kubelets,
+        clock=SystemClock(),
+        log=Log("apiserver", "error"),
+        metrics=metrics,
+        health=Health(metrics),
+    )
+    tls = ServerTls(config.cert_file, config.key_file, config.ca_file, require_client=False)
+    (port,) = free_ports(1)
+    async with serving_rest(services, [f"127.0.0.1:{port}"], tls, LIMITS):
+        yield "127.0.0.1", port
+
+
+@pytest.fixture
+async def dial(served: Served, address: tuple[str, int]) -> AsyncIterator[Dial]:
+    """Give a way to connect, as the admin or as nobody."""
+    opened: list[Wire] = []
+
+    async def connect(identity: str = "admin", *, buffer_bytes: int = 0) -> Wire:
+        context = ssl.create_default_context(cafile=str(served.pki.certificate("ca")))
+        if identity:
+            context.load_cert_chain(served.pki.certificate(identity), served.pki.key(identity))
+        sock = socket.socket()
+        sock.setblocking(False)
+        if buffer_bytes:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, buffer_bytes)
+        await asyncio.get_running_loop().sock_connect(sock, address)
+        streams = await asyncio.open_connection(sock=sock, ssl=context, server_hostname=address[0])
+        opened.append(Wire(*streams))
+        return opened[-1]
+
+    yield connect
+    for wire in opened:
+        wire.writer.transport.abort()
+
+
+async def end_of(wire: Wire) -> tuple[bytes, float]:
+    """Read until the connection ends, and tell after how many seconds that was."""
+    began = time.monotonic()
+    async with asyncio.timeout(10):
+        try:
+            rest = await wire.reader.read()
+        except ConnectionError:
+            rest = b"reset"
+    return rest, time.monotonic() - began
+
+
+def test_a_head_may_not_take_longer_than_a_pause() -> None:
+    """Else the connection would be closed as idle meanwhile."""
+    with pytest.raises(ValueError, match="longer"):
+        Limits(head_s=90)
+
+
+async def test_a_new_connection_has_the_time_of_a_head(dial: Dial) -> None:
+    """Whether nothing comes on it or half a head, it is closed without an answer."""
+    silent, half = await dial(), await dial()
+    await half.send(HALF)
+    for wire in (silent, half):
+        rest, took_s = await end_of(wire)
+        assert rest == b""
+        assert took_s < LIMITS.idle_s - 0.2
+
+
+@pytest.mark.parametrize("way", WAYS)
+async def test_half_a_head_ends_a_connection_without_an_answer(dial: Dial, way: tuple[str, ...]) -> None:
+    """The time counts from its first byte; more bytes do not prolong it."""
+    wire = await dial()
+    for _ in range(3):
+        await wire.send(request("GET", "/version", *way))
+        assert (await wire.answer())[0] == 200
+        await asyncio.sleep(0.3)
+    end = asyncio.ensure_future(end_of(wire))
+    for byte in HALF:
+        if not end.done():
+            wire.writer.write(bytes([byte]))
+            await asyncio.sleep(0.05)
+    rest, took_s = await end
+    assert rest == b""
+    assert LIMITS.head_s - 0.05 < took_s < LIMITS.idle_s - 0.7
+
+
+@pytest.mark.parametrize("way", WAYS)
+async def test_an_idle_connection_is_closed(dial: Dial, way: tuple[str, ...]) -> None:
+    """It is kept for longer than a head may take."""
+    wire = await dial()
+    await wire.send(request("GET", "/version", *way))
+    await wire.answer()
+    rest, took_s = await end_of(wire)
+    assert rest == b""
+    assert LIMITS.idle_s - 0.1 < took_s < LIMITS.idle_s + 1
+
+
+@pytest.mark.parametrize("lengths", [("Content-Length: 1000",), ("Transfer-Encoding: chunked",)])
+async def test_a_body_that_stays_away_is_a_timeout(dial: Dial, lengths: tuple[str, ...]) -> None:
+    """The answer is what Kubernetes gives when a request takes too long, and the connection ends."""
+    wire = await dial()
+    await wire.send(request("POST", MAPS, *lengths), b"3\r\n{}\n\r\n")
+    began = time.monotonic()
+    status, _, body = await wire.answer()
+    assert time.monotonic() - began < LIMITS.answer_s + LIMITS.plain_body_s + 1
+    assert (status, json.loads(body)["reason"], json.loads(body)["code"]) == (504, "Timeout", 504)
+    assert "allotted timeout" in json.loads(body)["message"]
+
+
+async def test_a_slow_body_is_waited_for(dial: Dial) -> None:
+    """Longer than a plain one; the connection goes on to be of use."""
+    wire = await dial()
+    whole = creation("a")
+    await wire.send(whole[:-10])
+    await asyncio.sleep(2 * LIMITS.plain_body_s)
+    await wire.send(whole[-10:] + request("GET", f"{MAPS}/a"))
+    assert [(await wire.answer())[0] for _ in range(2)] == [201, 200]
+
+
+async def test_who_may_not_write_is_told_before_the_body_has_come(dial: Dial) -> None:
+    """Nobody's body is waited for until the limit of the answer."""
+    wire = await dial("")
+    await wire.send(request("POST", MAPS, "Content-Length: 1000"))
+    began = time.monotonic()
+    assert (await wire.answer())[0] == 403
+    assert time.monotonic() - began < LIMITS.answer_s
+
+
+async def test_a_handshake_that_stops_is_given_up(address: tuple[str, int]) -> None:
+    """Whether it has begun or not."""
+    for hello in (b"", b"\x16\x03\x01\x02\x00\x01\x00"):
+        wire = Wire(*await asyncio.open_connection(*address))
+        await wire.send(hello)
+        rest, took_s = await end_of(wire)
+        assert rest in (b"", b"reset")
+        assert took_s < LIMITS.handshake_s + 1
+        wire.writer.close()
+
+
+async def test_a_stream_outlasts_every_limit(dial: Dial) -> None:
+    """A watch on which nothing happens for longer than all of them still tells of the next event."""
+    wire, other = await dial(), await dial()
+    await wire.send(request("GET", f"{MAPS}?watch=true"))
+    async with asyncio.timeout(10):
+        await wire.reader.readuntil(b"\r\n\r\n")
+        await asyncio.sleep(LIMITS.answer_s + LIMITS.idle_s + 0.3)
+        assert (await end_of(other))[0] == b""
+        writer = await dial()
+        await writer.send(creation("late"))
+        assert b'"late"' in await wire.reader.readuntil(b'"late"')
+
+
+async def test_a_request_that_takes_long_keeps_its_connection(
+    served: Served, dial: Dial, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A connection is not idle while it waits for its answer."""
+
+    async def slowly() -> None:
+        await asyncio.sleep(LIMITS.idle_s + 0.5)
+
+    wire = await dial()
+    monkeypatch.setattr(served.core.registry, "wait_open", slowly)
+    await wire.send(request("GET", MAPS))
+    assert (await wire.answer())[0] == 200
+
+
+async def _large_list(wire: Wire) -> None:
+    """Ask for more than the buffers of sockets hold."""
+    for number in range(12):
+        body = json.dumps(config_map(f"large-{number}", key="v" * 900_000)).encode()
+        await wire.send(request("POST", MAPS, body=body))
+        assert (await wire.answer())[0] == 201
+    await wire.send(request("GET", MAPS))
+
+
+async def test_who_takes_a_large_answer_slowly_gets_all_of_it(dial: Dial) -> None:
+    """And has the time of an idle connection only then."""
+    wire = await dial(buffer_bytes=64 * 1024)
+    await _large_list(wire)
+    began = time.monotonic()
+    head = await wire.reader.readuntil(b"\r\n\r\n")
+    left = int(head.lower().partition(b"content-length: ")[2].split()[0])
+    while left:
+        left -= len(await wire.reader.readexactly(min(left, 256 * 1024)))
+        await asyncio.sleep(0.08)
+    assert time.monotonic() - began > LIMITS.idle_s
+    await wire.send(request("GET", f"{MAPS}/large-1"))
+    assert (await wire.answer())[0] == 200
+
+
+async def test_who_takes_nothing_of_a_large_answer_is_given_up(dial: Dial) -> None:
+    """It does not keep the answer in memory."""
+    wire = await dial(buffer_bytes=64 * 1024)
+    await _large_list(wire)
+    await asyncio.sleep(LIMITS.stalled_s + 0.5)
+    rest, _ = await end_of(wire)
+    assert len(rest) < 12 * 900_000
+
+
+FLOODS: Final = {
+    "one line": b"X: " + b"a" * (2 * 1024 * 1024),
+    "the request line": b"",
+    "long lines": b"\r\n".join(b"X-%d: " % n + b"a" * 50_000 for n in range(40)),
+    "many lines": b"\r\n".join(b"X-%d: y" % n for n in range(150_000)),
+    "empty lines": b"\r\n".join([b"a:"] * 500_000),
+    "one name": b"\r\n".join([b"Accept: a"] * 150_000),
+}
+
+
+@pytest.mark.parametrize("flood", FLOODS)
+@pytest.mark.parametrize("way", [None, *WAYS])
+async def test_a_flood_of_headers_is_refused(
+    dial: Dial,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    flood: str,
+    way: tuple[str, ...] | None,
+) -> None:
+    """With a status of the client's fault, without keeping the others waiting, and without filling the log."""
+    longest_s = 0.0
+    real = Connection.data_received
+
+    def timed(self: Connection, data: bytes) -> None:
+        nonlocal longest_s
+        began = time.thread_time()
+        real(self, data)
+        longest_s = max(longest_s, time.thread_time() - began)
+
+    monkeypatch.setattr(Connection, "data_received", timed)
+    wire = await dial()
+    if way is not None:
+        await wire.send(request("GET", "/version", *way))
+        assert (await wire.answer())[0] == 200
+    first = b"GET /version?%b HTTP/1.1\r\n" % (b"a" * 2_000_000 if flood == "the request line" else b"")
+    with suppress(ConnectionError):
+        await wire.send(first + b"Host: kube\r\n" + FLOODS[flood] + b"\r\n\r\n")
+    async with asyncio.timeout(10):
+        line = await wire.reader.readline()
+    assert 400 <= int(line.split()[1]) < 500
+    rest, took_s = await end_of(wire)
+    assert took_s < 2
+    assert b"HTTP/" not in rest
+    assert longest_s < 0.1
+    assert not caplog.records
