@@ -13,6 +13,7 @@ from urllib.parse import unquote
 from apiserver.core.authz.attributes import ANONYMOUS, AUTHENTICATED, UNAUTHENTICATED, Attributes
 from apiserver.core.authz.rbac import SERVICE_ACCOUNT_PREFIX
 
+_PREFIX: Final = "impersonate-"
 _EXTRA_PREFIX: Final = "impersonate-extra-"
 _AUTHENTICATION: Final = "authentication.k8s.io"
 
@@ -62,13 +63,15 @@ def impersonation_of(headers: Iterable[tuple[str, str]]) -> Impersonation | None
     """Read the headers; None where there are none of this sort.
 
     Raises:
-        BadImpersonation: they name groups or more, but no user.
+        BadImpersonation: they name groups or more, but no user; or they are no text.
     """
     users: list[str] = []
     uids: list[str] = []
     groups: list[str] = []
     extra: dict[str, list[str]] = {}
     for name, value in headers:
+        if name.lower().startswith(_PREFIX) and not _is_text(value):
+            raise BadImpersonation(f"the header {name} is no UTF-8 text")
         match name.lower():
             case "impersonate-user":
                 users.append(value)
@@ -84,6 +87,11 @@ def impersonation_of(headers: Iterable[tuple[str, str]]) -> Impersonation | None
         return None
     pairs = tuple((key, tuple(values)) for key, values in sorted(extra.items()))
     return Impersonation(users[0], uids[0] if uids else "", tuple(groups), pairs)
+
+
+def _is_text(value: str) -> bool:
+    """Tell whether a header came in UTF-8: a byte that did not stands in it as half a surrogate pair."""
+    return not any("\ud800" <= character <= "\udfff" for character in value)
 
 
 def _impersonate(

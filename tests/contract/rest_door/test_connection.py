@@ -132,3 +132,15 @@ async def test_a_watch_takes_the_connection_and_ends_properly(wire: Wire) -> Non
     assert [(event["type"], event["object"]["metadata"]["name"]) for event in events] == [("ADDED", "a")]
     await wire.send(request("GET", f"{MAPS}/a"))
     assert (await wire.answer())[0] == 200
+
+
+async def test_a_header_that_is_no_text_is_a_bad_request(wire: Wire) -> None:
+    """Not a failure of the server; the connection goes on."""
+    odd = request("GET", MAPS, "Impersonate-User: x").replace(b": x", b": \xff")
+    await wire.send(odd)
+    status, _, body = await wire.answer()
+    assert (status, json.loads(body)["reason"]) == (400, "BadRequest")
+    await wire.send(request("GET", f"{MAPS}/%ff%ed%a0%80"))
+    assert (await wire.answer())[0] == 404
+    await wire.send(request("GET", MAPS))
+    assert (await wire.answer())[0] == 200
