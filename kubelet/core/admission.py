@@ -93,8 +93,9 @@ def _by_name(amounts: PodRequests) -> dict[str, int]:
 
 
 def _capacity(name: str, allocatable: Mapping[str, str]) -> int | None:
+    """Give what there is; None for what the node does not know, an extended resource of the whole cluster perhaps."""
     if name not in allocatable:
-        return None if name in {"cpu", "memory", "ephemeral-storage"} else 0
+        return None
     amount = quantity.parse(allocatable[name])
     return int(amount * 1000) if name == "cpu" else int(amount)
 

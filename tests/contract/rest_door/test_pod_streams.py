@@ -175,5 +175,7 @@ async def test_a_kubelet_that_is_away_is_named(admin: aiohttp.ClientSession, kub
             in (await response.json())["message"]
         )
     with pytest.raises(aiohttp.WSServerHandshakeError) as refused:
-        await admin.ws_connect(f"{POD}/exec?command=cat&container=main&stdout=1", protocols=("v5.channel.k8s.io",))
+        await admin.ws_connect(
+            f"{POD}/exec?command=cat&container=main&stdout=1", protocols=("v5.channel.k8s.io",)
+        )
     assert refused.value.status == 503

@@ -32,11 +32,12 @@ def affinity(key: str, operator: str, *values: str, field: bool = False) -> Affi
         ({"memory": "2Gi"}, [], "OutOfmemory"),
         ({}, [pod(), pod(), pod()], "OutOfpods"),
         ({"example.com/gpu": "1"}, [], "OutOfexample.com/gpu"),
+        ({"example.com/licence": "1"}, [], None),
     ],
 )
 def test_what_does_not_fit_is_refused(requests, others, reason):
-    """Pods that have ended hold nothing; an unknown extended resource is one that is lacking."""
-    found = admit(pod("new", requests=requests), others, NODE, {})
+    """Pods that have ended hold nothing; what the node does not know of is not its to refuse."""
+    found = admit(pod("new", requests=requests), others, {**NODE, "example.com/gpu": "0"}, {})
     assert (found.reason if found else None) == reason
 
 
