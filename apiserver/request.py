@@ -7,7 +7,7 @@ wire; a failed request raises one of `machinery.model.errors`.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Protocol
 
@@ -198,10 +198,36 @@ class SharedEvent:
         return frame
 
 
+class SharedBatch(Sequence[SharedEvent]):
+    """Events in order, told at once to many watchers: every door puts them together once."""
+
+    __slots__ = ("_events", "_frames")
+
+    def __init__(self, events: Iterable[SharedEvent]) -> None:
+        self._events = tuple(events)
+        self._frames: dict[str, bytes] = {}
+
+    def __len__(self) -> int:
+        return len(self._events)
+
+    def __getitem__(self, index: Any) -> Any:
+        return self._events[index]
+
+    def __iter__(self) -> Iterator[SharedEvent]:
+        return iter(self._events)
+
+    def frame(self, door: str, encode: Callable[[SharedEvent], bytes]) -> bytes:
+        """Give the events as a door writes them, one after the other; `encode` writes one, once per door."""
+        frame = self._frames.get(door)
+        if frame is None:
+            frame = self._frames[door] = b"".join([event.frame(door, encode) for event in self._events])
+        return frame
+
+
 class Sink(Protocol):
     """Where a door writes the events of a watch."""
 
-    def write(self, batch: Sequence[SharedEvent]) -> bool:
+    def write(self, batch: SharedBatch) -> bool:
         """Write a batch, whatever comes; False where the caller has to take some before there is more."""
         ...
 
@@ -217,7 +243,7 @@ class Sink(Protocol):
 class WatchReply(Protocol):
     """A watch that is established: iterate over batches, or have them delivered, then close it."""
 
-    def __aiter__(self) -> AsyncIterator[Sequence[SharedEvent]]:
+    def __aiter__(self) -> AsyncIterator[SharedBatch]:
         """Yield batches of events in order; ends when the timeout is over or the server stops.
 
         Raises Expired in the middle where the watcher was too slow to keep its place.

@@ -1,8 +1,8 @@
 """The watch cache of one resource: its objects as bytes, its latest changes, its watchers.
 
 The feed (`apiserver.watch_cache_feed`) brings every write in order of revision; lists read the objects, watches
-start from the window of latest changes and are then told each change as it comes. All of it happens in the event
-loop between two awaits, so a list and the watch that follows it never miss a write.
+start from the window of latest changes and are then told what comes, in rounds (`apiserver.watch_cache_audience`). The
+cache itself changes between two awaits, so a list and the watch that follows it never miss a write.
 """
 
 from __future__ import annotations
@@ -16,8 +16,9 @@ from typing import Final
 from apiserver import objects
 from apiserver.core.kinds import Kind
 from apiserver.objects import CachedObject
-from apiserver.request import INITIAL_EVENTS_END, SharedEvent, SharedItems
+from apiserver.request import INITIAL_EVENTS_END, SharedBatch, SharedEvent, SharedItems
 from apiserver.storage.interface import StorageEvent, Stored
+from apiserver.watch_cache_audience import Audience, Rounds
 from apiserver.watch_cache_selection import Selected
 from apiserver.watch_cache_watcher import Watcher
 from machinery.client.api import EventType
@@ -65,8 +66,9 @@ class WatchCache:
         self._lists: dict[Selected, SharedItems] = {}  # what was listed since the last change
         self._window: deque[Change] = deque(maxlen=window)
         self._window_start = 0  # a watch may start after this revision
+        self._rounds = Rounds()
+        self._audiences: dict[Selected, Audience] = {}
         # Dicts without values are sets in order: who came first is told first, in every run.
-        self._groups: dict[Selected, dict[Watcher, None]] = {}
         self._triggers: dict[str, dict[str, dict[Selected, None]]] = {}  # field → value → who needs it
         self._untriggered: dict[Selected, None] = {}
         self._subscribers: list[Callable[[], None]] = []
@@ -148,15 +150,18 @@ class WatchCache:
 
     def send_bookmarks(self) -> None:
         """Tell every watcher that wants it how far the cache is."""
-        shared = self.bookmark()
-        for watcher in list(self._watchers()):
-            if watcher.bookmarks:
-                watcher.offer(shared)
+        shared = SharedBatch((self.bookmark(),))
+        for audience in list(self._audiences.values()):
+            for watcher in audience:
+                if watcher.bookmarks:
+                    audience.tell(watcher)  # a bookmark comes after everything that it stands for
+                    watcher.offer(shared)
 
     def end_watches(self, error: Expired | None = None) -> None:
         """End every watch."""
-        for watcher in list(self._watchers()):
-            watcher.end(error)
+        for audience in list(self._audiences.values()):
+            for watcher in audience:
+                watcher.end(error)
 
     def subscribe(self, changed: Callable[[], None]) -> None:
         """Call back after every change; the callback does not wait."""
@@ -177,9 +182,6 @@ class WatchCache:
             first : bisect_left(self._places, namespace + "0", first)
         ]  # "0" is what follows "/"
 
-    def _watchers(self) -> Iterator[Watcher]:
-        return (watcher for group in self._groups.values() for watcher in group)
-
     def _keep(self, place: str, old: CachedObject | None, new: CachedObject | None) -> None:
         if new is None:
             del self._objects[place]
@@ -194,10 +196,8 @@ class WatchCache:
             self._window_start = self._window[0].revision
         self._window.append(change)
         for selected in self._concerned(change):
-            event = change.event(self.kind, selected)
-            if event:
-                for watcher in list(self._groups.get(selected, ())):
-                    watcher.offer(event)
+            if event := change.event(self.kind, selected):
+                self._audiences[selected].add(event)
 
     def _concerned(self, change: Change) -> Sequence[Selected]:
         """Find the selections that a change may be about, by the fields that they pin to a value."""
@@ -213,11 +213,11 @@ class WatchCache:
 
     def _join(self, selected: Selected, first: Sequence[SharedEvent], *, bookmarks: bool) -> Watcher:
         watcher = Watcher(first, bookmarks=bookmarks, leave=lambda gone: self._leave(selected, gone))
-        group = self._groups.get(selected)
-        if group is None:
-            group = self._groups[selected] = {}
+        audience = self._audiences.get(selected)
+        if audience is None:
+            audience = self._audiences[selected] = Audience(self._rounds)
             self._sort_in(selected)
-        group[watcher] = None
+        audience.join(watcher)
         return watcher
 
     def _sort_in(self, selected: Selected) -> None:
@@ -227,11 +227,13 @@ class WatchCache:
             self._untriggered[selected] = None
 
     def _leave(self, selected: Selected, watcher: Watcher) -> None:
-        group = self._groups.get(selected, {})
-        group.pop(watcher, None)
-        if group:
+        audience = self._audiences.get(selected)
+        if audience is None:
             return
-        self._groups.pop(selected, None)
+        audience.leave(watcher)
+        if audience:
+            return
+        self._audiences.pop(selected, None)
         self._untriggered.pop(selected, None)
         if trigger := selected.trigger:
             by_value = self._triggers.get(trigger[0], {})

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import AsyncIterator, Callable, Sequence
+from itertools import chain
 from typing import Final
 
-from apiserver.request import SharedEvent, Sink
+from apiserver.request import SharedBatch, SharedEvent, Sink
 from machinery.model.errors import ApiError
 
 QUEUE_LIMIT: Final = 1_000  # events that a watcher may be behind, beside its initial ones
@@ -23,51 +25,66 @@ class Watcher:
     def __init__(
         self, initial: Sequence[SharedEvent], *, bookmarks: bool, leave: Callable[[Watcher], None]
     ) -> None:
+        """Begin with the initial events. `leave` offers what is left to tell, and ends the offers; idempotent."""
         self.bookmarks = bookmarks
+        self.is_delivered = False  # into a sink, at once: telling it something is the work itself
         self._initial = initial
-        self._queue: list[SharedEvent] = []
-        self._sink: Sink | None = (
-            None  # takes events as they come; None while somebody iterates, or it is full
-        )
-        self._flush_is_due = False
+        self._queue: deque[SharedBatch] = deque()
+        self._behind = 0  # events in the queue
+        # Takes events as they come; None while somebody iterates, or it is full.
+        self._sink: Sink | None = None
         self._wake = asyncio.Event()
         self._ended = False
         self._error: ApiError | None = None
         self._leave = leave
         self._timer: asyncio.TimerHandle | None = None
 
-    def offer(self, event: SharedEvent) -> None:
-        """Queue an event; called in order of revision."""
+    def offer(self, batch: SharedBatch) -> None:
+        """Give events to the sink, or queue them; called in order of revision."""
         if self._ended:
             return
-        self._queue.append(event)
         if self._sink is None:
+            self._enqueue(batch)
+        else:  # nothing is queued
+            self._write(self._sink, batch)
+
+    def _write(self, sink: Sink, batch: SharedBatch) -> None:
+        try:
+            has_room = sink.write(batch)
+        except Exception:  # noqa: BLE001 - the others are told all the same; `deliver` writes it again, and meets it
+            self._enqueue(batch)
+            has_room = False
+        if not has_room:
+            self._sink = None
             self._wake.set()
-        elif not self._flush_is_due:  # in one go with the events that come in the same turn of the loop
-            self._flush_is_due = True
-            asyncio.get_running_loop().call_soon(self._flush)
-        if len(self._queue) > QUEUE_LIMIT:
+
+    def _enqueue(self, batch: SharedBatch) -> None:
+        self._queue.append(batch)
+        self._behind += len(batch)
+        self._wake.set()
+        if self._behind > QUEUE_LIMIT:
             self.end()
 
     def end(self, error: ApiError | None = None) -> None:
         """End the watch after what is queued: with an error, or as a timeout does."""
         if self._ended:
             return
+        self._leave(self)
         self._ended, self._error = True, error
         self._wake.set()
-        self._leave(self)
 
     def end_after(self, seconds: float, last_bookmark: Callable[[], SharedEvent]) -> None:
         """End the watch after so many wall seconds, with a last bookmark where bookmarks are wanted."""
 
         def timeout() -> None:
+            self._leave(self)  # a bookmark comes after everything that it stands for
             if self.bookmarks:
-                self.offer(last_bookmark())
+                self.offer(SharedBatch((last_bookmark(),)))
             self.end()
 
         self._timer = asyncio.get_running_loop().call_later(seconds, timeout)
 
-    async def __aiter__(self) -> AsyncIterator[Sequence[SharedEvent]]:
+    async def __aiter__(self) -> AsyncIterator[SharedBatch]:
         """Yield batches; the first one at once, even if it is empty."""
         async for batch in self._first():
             yield batch
@@ -81,13 +98,14 @@ class Watcher:
         if self._error:
             raise self._error
 
-    async def _first(self) -> AsyncIterator[Sequence[SharedEvent]]:
+    async def _first(self) -> AsyncIterator[SharedBatch]:
         first, self._initial = self._initial, ()
         for start in range(0, max(1, len(first)), BATCH_LIMIT):
-            yield first[start : start + BATCH_LIMIT]
+            yield SharedBatch(first[start : start + BATCH_LIMIT])
 
     async def deliver(self, sink: Sink) -> None:
         """Give every batch to a sink, as iterating would, but without a turn of this task for each of them."""
+        self.is_delivered = True
         async for batch in self._first():
             sink.write(batch)
             await sink.drained()
@@ -107,23 +125,27 @@ class Watcher:
         if self._error:
             raise self._error
 
-    def _flush(self) -> None:
-        self._flush_is_due = False
-        while self._sink is not None and self._queue:
-            if not self._sink.write(self._take()):
-                self._sink = None
-                self._wake.set()
-
-    def _take(self) -> Sequence[SharedEvent]:
-        if len(self._queue) <= BATCH_LIMIT:
-            batch, self._queue = self._queue, []
-        else:
-            batch, self._queue = self._queue[:BATCH_LIMIT], self._queue[BATCH_LIMIT:]
-        return batch
+    def _take(self) -> SharedBatch:
+        """Take the next batch, in one with those after it as far as there is room."""
+        taken = [self._queue.popleft()]
+        size = len(taken[0])
+        while self._queue and size + len(self._queue[0]) <= BATCH_LIMIT:
+            taken.append(self._queue.popleft())
+            size += len(taken[-1])
+        self._behind -= size
+        return taken[0] if len(taken) == 1 else SharedBatch(chain.from_iterable(taken))
 
     async def aclose(self) -> None:
         """End the watch and forget what is queued. Idempotent."""
         if self._timer:
             self._timer.cancel()
         self.end()
-        self._initial, self._queue = (), []
+        self._initial, self._behind = (), 0
+        self._queue.clear()
+
+
+def ended_watch(error: ApiError) -> Watcher:
+    """Give a watch that has ended with an error before its first event."""
+    watcher = Watcher((), bookmarks=False, leave=lambda _: None)
+    watcher.end(error)
+    return watcher

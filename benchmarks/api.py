@@ -1,7 +1,8 @@
 """The apiserver's CPU per request, on real etcd, with nodes out of the way.
 
-Over REST with TLS: GET, LIST of 500 pods, POST, PATCH, PUT, and the fan-out of a watch to 100 watchers. Over gRPC:
-updates of leases, as kubelets make them. CPU is the server process's own.
+Over REST with TLS: GET, LIST of 500 pods, POST, PATCH, PUT, and the fan-out of a watch to 100 and 500 watchers, with
+the time from the write to the watcher. Over gRPC: updates of leases, as kubelets make them. CPU is the server process's
+own.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import json
 import ssl
+import sys
 import time
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -16,6 +18,7 @@ from typing import Any
 import aiohttp
 from msgspec.structs import replace
 
+from benchmarks.api_watchers import sent
 from benchmarks.clusters import cluster
 from kubarium import Cluster
 from kubarium.usage import usage
@@ -29,7 +32,9 @@ PODS = 500
 MAPS = 500
 LEASES = 100
 RENEWALS = 20  # of each lease
-WATCHERS = 100
+WATCHERS = (100, 500)
+CHANGES = 100  # that each of them is told
+LONE_S = 0.05  # between two changes, so that none waits for another
 PATH = "/api/v1/namespaces/default/pods"
 
 
@@ -52,7 +57,9 @@ async def _measure(handle: Cluster) -> dict[str, Any]:
         figures["list_500"] = await _load(pid, 200, lambda _: _get(session, PATH))
         figures["patch"] = await _load(pid, PODS, lambda index: _patch(session, f"pod-{index}"))
         figures["put"] = await _load(pid, MAPS, lambda index: _put(session, index))
-        figures["watch_delivery"] = await _fan_out(session, pid)
+        for watchers in WATCHERS:
+            figures[f"watch_delivery_{watchers}"] = await _fan_out(handle, session, pid, watchers)
+        figures["watch_lone_event_500"] = await _fan_out(handle, session, pid, 500, LONE_S)
     figures["grpc_lease_update"] = await _leases(handle, pid)
     return figures
 
@@ -159,37 +166,32 @@ def _lease(index: int) -> Lease:
     return Lease(metadata=ObjectMeta(name=name, namespace="default"), spec=spec)
 
 
-async def _fan_out(session: aiohttp.ClientSession, pid: int) -> dict[str, float]:
-    changes, delivered = 200, 0
-    done = asyncio.Event()
-    params = {"watch": "true", "resourceVersion": await _revision(session)}
-
-    async def watch() -> None:
-        nonlocal delivered
-        async with session.get("/api/v1/namespaces/default/configmaps", params=params) as answer:
-            async for line in answer.content:
-                delivered += b'"ADDED"' in line[:40]
-                if delivered >= changes * WATCHERS:
-                    done.set()
-
-    watchers = [asyncio.ensure_future(watch()) for _ in range(WATCHERS)]
-    await asyncio.sleep(1)
-    before, began = usage([pid])[pid].cpu_s, time.monotonic()
-    for index in range(changes):
-        body = {
-            "apiVersion": "v1",
-            "kind": "ConfigMap",
-            "metadata": {"name": f"map-{index}"},
-            "data": {"key": "value"},
-        }
-        async with session.post("/api/v1/namespaces/default/configmaps", json=body) as answer:
-            answer.raise_for_status()
-    await asyncio.wait_for(done.wait(), 60)
+async def _fan_out(
+    handle: Cluster, session: aiohttp.ClientSession, pid: int, watchers: int, pause_s: float = 0.0
+) -> dict[str, float]:
+    """Write ConfigMaps, one after the other, that so many watch."""
+    arguments = (handle.addresses.rest_url, str(handle.layout.pki), str(watchers), str(CHANGES))
+    command = (sys.executable, "-m", "benchmarks.api_watchers", *arguments, await _revision(session))
+    process = await asyncio.create_subprocess_exec(*command, stdout=asyncio.subprocess.PIPE)
+    assert process.stdout is not None
+    if (await process.stdout.readline()).strip() != b"ready":
+        raise RuntimeError("the watchers could not watch")
+    before, began, run = usage([pid])[pid].cpu_s, time.monotonic(), sent()
+    for index in range(CHANGES):
+        await _post_map(session, f"map-{run}-{index}")
+        await asyncio.sleep(pause_s)
+    latencies: dict[str, float] = json.loads(await process.stdout.readline())
     took, cpu = time.monotonic() - began, usage([pid])[pid].cpu_s - before
-    for watcher in watchers:
-        watcher.cancel()
-    await asyncio.gather(*watchers, return_exceptions=True)
-    return {"per_s": round(delivered / took, 1), "cpu_ms": round(cpu / delivered * 1000, 4)}
+    await process.wait()
+    delivered = CHANGES * watchers
+    return {"per_s": round(delivered / took, 1), "cpu_ms": round(cpu / delivered * 1000, 4), **latencies}
+
+
+async def _post_map(session: aiohttp.ClientSession, name: str) -> None:
+    meta, data = {"name": name}, {"key": "value", "sent": sent()}
+    body = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": meta, "data": data}
+    async with session.post("/api/v1/namespaces/default/configmaps", json=body) as answer:
+        answer.raise_for_status()
 
 
 async def _revision(session: aiohttp.ClientSession) -> str:

@@ -64,11 +64,10 @@ class Parts:
         """Give the time as objects carry it."""
         return self.clock.timescale.format(self.clock.now())
 
-    def context(self) -> WriteContext:
-        """Give the facts of a create."""
-        return WriteContext(
-            self.now(), str(uuid.UUID(int=self.random.getrandbits(128), version=4)), self.suffix()
-        )
+    def context(self, *, named: bool) -> WriteContext:
+        """Give the facts of a create; an object that has its name needs no letters for one."""
+        uid = str(uuid.UUID(int=self.random.getrandbits(128), version=4))
+        return WriteContext(self.now(), uid, "" if named else self.suffix())
 
     def update_context(self) -> WriteContext:
         """Give the facts of an update: nobody needs a name or an identity."""

@@ -39,9 +39,11 @@ class Preparing:
 
     async def new_object(self, kind: Kind, request: Request, obj: Json) -> Put:
         """Admit and prepare a new object, with what it needs to claim."""
-        attributes = self._attributes(kind, request, metadata(obj).get("name", ""))
+        name = metadata(obj).get("name", "")
+        suffix = self._parts.suffix() if kind.group_resource == "pods" else ""  # for the volume of its token
+        attributes = self._attributes(kind, request, name, suffix)
         admitted = await self._admitting.admit(attributes, obj, None)
-        stamped = writes.prepare_create(kind, admitted, self._parts.context())
+        stamped = writes.prepare_create(kind, admitted, self._parts.context(named=bool(name)))
         claims = await self._claims(kind, stamped, None, dry_run=request.writing.dry_run)
         return await self._checked(kind, request, claims, None)
 
@@ -65,7 +67,7 @@ class Preparing:
             return Gone(put.obj, claims)
         return Same(old) if put.obj == without_version(old) else put
 
-    def _attributes(self, kind: Kind, request: Request, name: str) -> Attributes:
+    def _attributes(self, kind: Kind, request: Request, name: str, suffix: str = "") -> Attributes:
         """Describe a request to admission."""
         return Attributes(
             user=request.user,
@@ -75,7 +77,7 @@ class Preparing:
             namespace=request.namespace if kind.namespaced else "",
             name=name,
             dry_run=request.writing.dry_run or request.deleting.dry_run,
-            suffix=self._parts.suffix() if kind.group_resource == "pods" else "",
+            suffix=suffix,
         )
 
     async def _checked(self, kind: Kind, request: Request, claims: Claims, old: Json | None) -> Put:

@@ -3,23 +3,24 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import TYPE_CHECKING, cast
 
-from apiserver.request import Request, SharedEvent, WatchReply
+from apiserver.request import Request, SharedBatch, SharedEvent, WatchReply
 from apiserver.rest import envelopes
 from apiserver.rest.negotiation import STREAMS, Form, negotiate
 from apiserver.rest.services import RestServices
 from apiserver.rest.streams import STALLED_S, Streams, begin, send
 from apiserver.rest.tables import Tables
-from machinery.model.errors import ApiError
+from apiserver.watch_cache_watcher import ended_watch
+from machinery.model.errors import ApiError, Expired
 
 if TYPE_CHECKING:
     from aiohttp import web
 
     from apiserver.rest.connection import Connection
 
-Frame = Callable[[SharedEvent], bytes]  # gives a chunk of the response
+Frame = Callable[[SharedBatch], bytes]  # gives chunks of the response, one for each event
 
 
 class Watches:
@@ -32,11 +33,14 @@ class Watches:
         self._open = services.metrics.gauge("apiserver_rest_watches", "Watches that are open")
 
     async def answer(self, request: web.BaseRequest, asked: Request) -> web.StreamResponse:
-        """Answer with a stream of events; errors before the first one are raised."""
+        """Answer with a stream of events; errors before the first one are raised.
+
+        But for a revision that is gone: clients look for that among the events, where Kubernetes tells of it.
+        """
         from aiohttp import web
 
         frame = self._framing(request, asked)
-        watch = await self._registry.watch(asked)
+        watch = await self._begun(asked)
         try:
             with self._streams.opened(watch.aclose):
                 self._open.set(self._open.value() + 1)
@@ -53,32 +57,36 @@ class Watches:
         finally:
             await watch.aclose()
 
+    async def _begun(self, asked: Request) -> WatchReply:
+        try:
+            return await self._registry.watch(asked)
+        except Expired as error:
+            return ended_watch(error)
+
     def _framing(self, request: web.BaseRequest, asked: Request) -> Frame:
         match negotiate(request.headers.get("Accept", ""), STREAMS):
             case Form.TABLE:
                 framed = self._tables.framing(asked.group, request.query)
-                return lambda event: _chunk(framed(event))
+                return lambda batch: b"".join([_chunk(framed(event)) for event in batch])
             case Form.METADATA:
-                return lambda event: event.frame("rest-metadata", _metadata_chunk)
+                return lambda batch: batch.frame("rest-metadata", _metadata_chunk)
             case _:
-                return lambda event: event.frame("rest", _event_chunk)
+                return lambda batch: batch.frame("rest", _event_chunk)
 
 
 class _ChunkSink:
-    """Writes chunks to the connection itself: each is made once, whoever gets it, and aiohttp would copy it."""
+    """Writes chunks to the connection itself: they are made once, whoever gets them, and aiohttp would copy them."""
 
     def __init__(self, connection: Connection, frame: Frame) -> None:
         self._connection = connection
         self._frame = frame
 
-    def write(self, batch: Sequence[SharedEvent]) -> bool:
+    def write(self, batch: SharedBatch) -> bool:
         connection = self._connection
         if connection.transport is None:
             return False
-        if len(batch) == 1:
-            connection.transport.write(self._frame(batch[0]))
-        elif batch:
-            connection.transport.write(b"".join(map(self._frame, batch)))
+        if batch:
+            connection.transport.write(self._frame(batch))
         return not connection.writing_paused
 
     async def drained(self) -> None:

@@ -6,10 +6,9 @@ length, its bytes. So an event that a hundred watchers get is encoded once, and 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Final
 
-from apiserver.request import ListReply, ObjectReply, SharedEvent, SharedItems
+from apiserver.request import ListReply, ObjectReply, SharedBatch, SharedEvent, SharedItems
 from machinery.client.api import EventType
 
 DOOR: Final = "grpc"
@@ -21,9 +20,9 @@ _TYPES: Final = {
 }
 
 
-def batch(events: Iterable[SharedEvent]) -> bytes:
+def batch(events: SharedBatch) -> bytes:
     """Write a WatchBatch."""
-    return b"".join(event.frame(DOOR, _event) for event in events)
+    return events.frame(DOOR, _event)
 
 
 def object_list(reply: ListReply) -> bytes:

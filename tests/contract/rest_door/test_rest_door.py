@@ -11,7 +11,9 @@ from typing import Any
 import aiohttp
 import pytest
 
+from apiserver.core.kinds import KINDS
 from tests.contract.rest_door.conftest import KUBECTL_TABLE, Client, config_map
+from tests.support.apiserver import Served
 
 MAPS = "/api/v1/namespaces/default/configmaps"
 
@@ -165,6 +167,20 @@ async def test_a_watch_of_one_object_and_its_end(admin: aiohttp.ClientSession):
     async with admin.get(f"{MAPS}/one?watch=1&timeoutSeconds=1") as response:
         lines = (await response.read()).splitlines()
     assert [json.loads(line)["object"]["metadata"]["name"] for line in lines] == ["one"]
+
+
+async def test_a_watch_from_a_revision_that_is_gone_tells_of_it_in_an_event(
+    admin: aiohttp.ClientSession, served: Served
+):
+    """Clients in other languages look for it there; what is wrong with the request is a status, as everywhere."""
+    _, made = await call(admin, "POST", MAPS, json=config_map("one"))
+    await call(admin, "GET", MAPS)
+    cache = served.core.feed.cache(KINDS["", "configmaps"])
+    cache.replace([], cache.revision)
+    assert int(made["metadata"]["resourceVersion"]) > 1
+    status, text = await call(admin, "GET", f"{MAPS}?watch=1&resourceVersion=1")
+    assert (status, text["type"], text["object"]["code"]) == (200, "ERROR", 410)
+    assert text["object"]["reason"] == "Expired"
 
 
 async def test_a_caller_who_goes_leaves_no_watch_behind(admin: aiohttp.ClientSession):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from apiserver.request import ListReply, ObjectReply, SharedEvent, SharedItems
+from apiserver.request import ListReply, ObjectReply, SharedBatch, SharedEvent, SharedItems
 from apiserver.services import frames
 from machinery.client.api import EventType
 from machinery.pb import resources_pb2 as pb
@@ -41,8 +41,8 @@ def test_a_list_is_read_as_it_was_meant(items: list[ObjectReply], revision: int,
 def test_a_batch_is_read_as_it_was_meant(reply: ObjectReply, kind: EventType) -> None:
     """Events keep their order and type; each is encoded once, however many watchers get it."""
     event = SharedEvent(kind, reply.json, reply.uid, reply.revision)
-    read = pb.WatchBatch.FromString(frames.batch([event, event]))
+    read = pb.WatchBatch.FromString(frames.batch(SharedBatch([event, event])))
     assert [(pb.WatchEvent.Type.Name(each.type), each.object) for each in read.events] == [
         (kind.name, _object(reply))
     ] * 2
-    assert event.frame(frames.DOOR, lambda _event: b"never") == frames.batch([event])
+    assert event.frame(frames.DOOR, lambda _event: b"never") == frames.batch(SharedBatch([event]))

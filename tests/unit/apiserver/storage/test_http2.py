@@ -21,16 +21,19 @@ class Wire(asyncio.Transport):
     def __init__(self) -> None:
         super().__init__()
         self.written = b""
+        self.pieces = 0
         self.aborted = False
 
     def write(self, data: bytes | bytearray | memoryview) -> None:
         self.written += bytes(data)
+        self.pieces += 1
 
     def abort(self) -> None:
         self.aborted = True
 
-    def frames(self) -> list[tuple[int, int, int, bytes]]:
-        """Take what was written, as (type, flags, stream, payload)."""
+    async def frames(self) -> list[tuple[int, int, int, bytes]]:
+        """Take what was written up to the end of this turn of the loop, as (type, flags, stream, payload)."""
+        await asyncio.sleep(0)
         data, self.written = self.written.removeprefix(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"), b""
         found = []
         while data:
@@ -58,7 +61,7 @@ async def connection(wire: Wire) -> Http2Connection:
     made = Http2Connection()
     made.connection_made(wire)
     made.data_received(frame(4, 0, 0, b""))
-    wire.frames()
+    await wire.frames()
     return made
 
 
@@ -88,7 +91,25 @@ async def test_an_answer_is_told_however_it_is_cut(connection: Http2Connection) 
 async def test_a_call_is_headers_and_one_message(connection: Http2Connection, wire: Wire) -> None:
     """Both are written at once, and nothing follows them."""
     call(connection)
-    assert wire.frames() == [(1, 4, 1, b""), (0, 1, 1, message(b"ask"))]
+    assert await wire.frames() == [(1, 4, 1, b""), (0, 1, 1, message(b"ask"))]
+
+
+async def test_many_calls_of_one_turn_are_written_in_one_piece(
+    connection: Http2Connection, wire: Wire
+) -> None:
+    """A record and a call of the kernel cost more than a call's frames; few calls are written at once."""
+    before = wire.pieces
+    for number in range(1, 5):
+        call(connection)
+        assert wire.pieces == before + number
+    await wire.frames()
+    for _ in range(3):
+        call(connection)
+    connection.data_received(frame(6, 0, 0, b"12345678"))
+    assert wire.pieces == before + 4
+    found = [(kind, stream) for kind, _, stream, _ in await wire.frames()]
+    assert found == [(1, 9), (0, 9), (1, 11), (0, 11), (1, 13), (0, 13), (6, 0)]
+    assert wire.pieces == before + 5
 
 
 async def test_a_status_becomes_an_error(connection: Http2Connection) -> None:
@@ -104,12 +125,12 @@ async def test_a_status_becomes_an_error(connection: Http2Connection) -> None:
 async def test_no_more_is_sent_than_the_peer_takes(connection: Http2Connection, wire: Wire) -> None:
     """What is over the window waits for more room, of the stream and of the connection."""
     call(connection, b"x" * 100_000)
-    sent = sum(len(payload) for kind, _, _, payload in wire.frames() if kind == 0)
+    sent = sum(len(payload) for kind, _, _, payload in await wire.frames() if kind == 0)
     assert sent == 65_535
     connection.data_received(frame(8, 0, 1, (100_000).to_bytes(4)))
-    assert wire.frames() == []
+    assert await wire.frames() == []
     connection.data_received(frame(8, 0, 0, (100_000).to_bytes(4)))
-    rest = [(flags, payload) for kind, flags, _, payload in wire.frames() if kind == 0]
+    rest = [(flags, payload) for kind, flags, _, payload in await wire.frames() if kind == 0]
     assert sent + sum(len(payload) for _, payload in rest) == 100_005
     assert [flags for flags, _ in rest][-1] == 1
     assert all(len(payload) <= 16_384 for _, payload in rest)
@@ -141,9 +162,9 @@ async def test_a_cancelled_call_is_told_nothing(connection: Http2Connection, wir
     """The server learns that nobody waits; its answer is thrown away."""
     heard = Heard()
     stream = connection.begin(b"", b"ask", heard.messages.append, heard.ends.append)
-    wire.frames()
+    await wire.frames()
     connection.cancel(stream)
-    assert wire.frames() == [(3, 0, 1, (8).to_bytes(4))]
+    assert await wire.frames() == [(3, 0, 1, (8).to_bytes(4))]
     connection.data_received(frame(0, 0, 1, message(b"answer")) + frame(1, 5, 1, OK))
     assert heard == Heard()
 
@@ -162,7 +183,7 @@ async def test_calls_over_the_limit_wait_for_room(connection: Http2Connection) -
 async def test_pings_are_answered(connection: Http2Connection, wire: Wire) -> None:
     """With their own eight bytes."""
     connection.data_received(frame(6, 0, 0, b"12345678"))
-    assert wire.frames() == [(6, 1, 0, b"12345678")]
+    assert await wire.frames() == [(6, 1, 0, b"12345678")]
 
 
 @pytest.mark.parametrize(
