@@ -59,9 +59,7 @@ class PodExec:
             method = stub.Exec if target.subresource == "exec" else stub.Attach
             call = method(timeout=_LONGEST_S)
             try:
-                await (
-                    call.wait_for_connection()
-                )  # before the upgrade: after it there is no status to answer with
+                await call.wait_for_connection()  # after the upgrade there is no status to answer with
                 return await self._connected(request, call, start)
             finally:
                 call.cancel()
