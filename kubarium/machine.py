@@ -146,6 +146,7 @@ def run_parts(spec: ClusterSpec, node: NodeSpec, places: Places) -> None:
     daemon = Daemon(spec.name, places.layout)
     operations = Operations(daemon, spec, places.layout, lambda _: places)
     daemon.on_terminate = operations.stop_parts
+    daemon.processes.fall_with_us = True
     parts = node_parts(spec, node, places)
     daemon.processes.add(parts)
     try:

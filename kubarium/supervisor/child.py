@@ -14,24 +14,29 @@ from kubarium.core.components import Component
 from kubarium.core.network import node_namespace
 from kubarium.network import enter
 
-_PR_SET_NAME = 15  # prctl.h
+_PR_SET_PDEATHSIG, _PR_SET_NAME = 1, 15  # prctl.h
 
 
-def launch(component: Component, *, cluster: str, log: Path, inherited: list[int]) -> int:
+def launch(
+    component: Component, *, cluster: str, log: Path, inherited: list[int], falls_with_us: bool = False
+) -> int:
     """Start a component and return its pid.
 
-    Its output goes to the end of `log`. The descriptors in `inherited` are closed in it.
+    Its output goes to the end of `log`. The descriptors in `inherited` are closed in it. Where it falls with us, the
+    kernel kills it in the moment in which this process ends.
     """
     for folder in component.folders:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     log.parent.mkdir(parents=True, exist_ok=True)
     sys.stdout.flush()
     sys.stderr.flush()
-    pid = os.fork()
+    parent, pid = os.getpid(), os.fork()
     if pid:
         return pid
     code = 70  # EX_SOFTWARE of sysexits.h, where the launch itself fails
     try:
+        if falls_with_us:
+            _fall_with(parent)
         _settle(component, cluster, log, inherited)
         code = _become(component)
     except SystemExit as leaving:
@@ -42,6 +47,12 @@ def launch(component: Component, *, cluster: str, log: Path, inherited: list[int
         sys.stdout.flush()
         sys.stderr.flush()
         os._exit(code)
+
+
+def _fall_with(parent: int) -> None:
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+    if os.getppid() != parent:  # it ended before we could say so
+        os._exit(0)
 
 
 def _settle(component: Component, cluster: str, log: Path, inherited: list[int]) -> None:

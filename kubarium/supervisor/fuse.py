@@ -3,7 +3,7 @@
 A node's pods are containers of the engine outside, so a SIGKILL of the node's container would leave them
 running on a machine that is dead. The fuse is one small process in a cgroup of its own, so that the engine
 does not count it to the container; when the machine's first process ends, it kills what is in the
-node's cgroup and ends too. It needs the machine's pid namespace and a writable /sys/fs/cgroup.
+node's cgroup, goes on for a moment with what the engine was about to start there, and ends too. It needs the machine's pid namespace and a writable /sys/fs/cgroup.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from __future__ import annotations
 import os
 import select
 import signal
+import time
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +19,8 @@ from pathlib import Path
 from kubarium.supervisor.machines import CGROUPS, kill_cgroup
 
 _CGROUP = "kubarium-fuses"
+_AFTERGLOW_S = 1.0  # in which the engine may still start what it was asked for before the power went
+_LOOK_S = 0.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,12 +46,19 @@ def lay_fuse(cgroup: str) -> Fuse:
     try:
         _leave_container()
         select.select([machine], [], [])
-        kill_cgroup(cgroup)
+        _kill_for_a_while(cgroup)
         for hierarchy in _hierarchies():
             (hierarchy / "cgroup.procs").write_text(str(os.getpid()))
         _remove_cgroups()
     finally:
         os._exit(0)
+
+
+def _kill_for_a_while(cgroup: str) -> None:
+    over_s = time.monotonic() + _AFTERGLOW_S
+    while time.monotonic() < over_s:
+        kill_cgroup(cgroup)
+        time.sleep(_LOOK_S)
 
 
 def _leave_container() -> None:

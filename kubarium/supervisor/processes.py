@@ -45,6 +45,9 @@ class Processes:
     ) -> None:
         self.table: dict[str, Supervised] = {}
         self.loaded: set[str] = set()  # the programs that are imported, so that they can be forked
+        self.fall_with_us = (
+            False  # whether the kernel kills them when the supervisor ends: a machine without power
+        )
         self._cluster = cluster
         self._layout = layout
         self._selector = selector
@@ -88,6 +91,7 @@ class Processes:
                 cluster=self._cluster,
                 log=log,
                 inherited=[*self._inherited(), *self._pidfds.values()],
+                falls_with_us=self.fall_with_us,
             )
             self._watch(process.name, pid)
             self.table[process.name] = started(process, pid, time.monotonic())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from typing import Any
 
 import docker
@@ -10,6 +11,7 @@ import pytest
 
 from kubarium import Cluster
 from tests.support.kubectl import Kubectl, eventually, is_ready
+from tests.support.stalls import Stalls
 from tests.system.conftest import StartCluster
 
 pytestmark = [pytest.mark.cluster, pytest.mark.docker]
@@ -18,6 +20,8 @@ pytestmark = [pytest.mark.cluster, pytest.mark.docker]
 # every 5 s, then the default toleration of 300 s runs.
 UPSTREAM_LEAST_S = 50 - 10 + 300
 UPSTREAM_MOST_S = 50 + 10 + 5 + 300
+LIMIT_S = 6.0  # with the fast profile
+STALL_S = 0.5  # of the machine, from which on a measure is repeated: leases last 2 s
 
 
 def deployment(replicas: int) -> dict[str, Any]:
@@ -61,6 +65,32 @@ def recovery_s(kubectl: Kubectl, dead: str, *, limit_s: float) -> float:
     return time.monotonic() - began
 
 
+def assert_recovery(kubectl: Kubectl, fail: Callable[[], None], mend: Callable[[], None]) -> None:
+    """Let node-2 fail; its pods have to run elsewhere within 6 s.
+
+    Where the machine itself stood still meanwhile, it is mended and fails again: up to three times.
+    """
+    for _ in range(3):
+        with Stalls() as stalls:
+            fail()
+            took_s = recovery_s(kubectl, "node-2", limit_s=30)
+        if took_s < LIMIT_S or stalls.longest_s < STALL_S:
+            break
+        mend()
+        spread_again(kubectl)
+    events = kubectl("get", "events", "--sort-by=.lastTimestamp")
+    assert took_s < LIMIT_S, f"the longest stall of the machine took {stalls.longest_s:.2f} s\n{events}"
+
+
+def spread_again(kubectl: Kubectl) -> None:
+    """Run the sleepers on all nodes once more."""
+    kubectl("wait", "node", "--all", "--for=condition=Ready", "--timeout=60s", timeout_s=70)
+    kubectl("scale", "deployment/sleeper", "--replicas=0")
+    eventually(lambda: kubectl.pods() == [], what="no sleeper left")
+    kubectl("scale", "deployment/sleeper", "--replicas=3")
+    kubectl("rollout", "status", "deployment/sleeper", "--timeout=60s", timeout_s=70)
+
+
 def _elsewhere(kubectl: Kubectl, dead: str) -> int:
     return sum(is_ready(pod) and pod["spec"]["nodeName"] != dead for pod in kubectl.pods())
 
@@ -69,16 +99,16 @@ def test_a_killed_kubelet_with_the_fast_profile(start_cluster: StartCluster):
     """With the fast profile the pods of a dead kubelet run elsewhere within 6 s."""
     cluster = start_cluster("fast", nodes=3, runtime="docker", profile="fast")
     kubectl = start_sleepers(cluster)
-    cluster.kill("kubelet@node-2")
-    assert recovery_s(kubectl, "node-2", limit_s=30) < 6
+    assert_recovery(
+        kubectl, lambda: cluster.kill("kubelet@node-2"), lambda: cluster.restart("kubelet@node-2")
+    )
 
 
 def test_a_dead_machine_with_the_fast_profile(start_cluster: StartCluster):
     """A machine that loses power takes its containers along; its pods run elsewhere within 6 s."""
     cluster = start_cluster("power", nodes=3, runtime="docker", profile="fast")
     kubectl = start_sleepers(cluster)
-    cluster.kill("node-2")
-    assert recovery_s(kubectl, "node-2", limit_s=30) < 6
+    assert_recovery(kubectl, lambda: cluster.kill("node-2"), lambda: cluster.restart("node-2"))
     assert _running_containers(cluster, "node-2") == []
     cluster.restart("node-2")
     ready = '-o=jsonpath={.status.conditions[?(@.type=="Ready")].status}'

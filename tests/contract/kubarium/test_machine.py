@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import select
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -146,3 +148,36 @@ def test_a_machine_that_is_not_the_last_one_removes_its_own(
 def test_a_machine_that_failed_removes_nothing_of_others(switched_off: Callable[..., list[str]]):
     """The others may be about to start."""
     assert switched_off(RuntimeError("no image")) == ["node-1", "failed"]
+
+
+PARENT = """
+import sys
+from pathlib import Path
+from kubarium.core.components import Component
+from kubarium.supervisor.child import launch
+part = Component("kubelet@node-1", sys.argv[1], {}, external=True)
+print(launch(part, cluster="c", log=Path(sys.argv[2]), inherited=[], falls_with_us=sys.argv[3] == "falls"), flush=True)
+sys.stdin.readline()
+"""
+
+
+@pytest.mark.parametrize("falls", [True, False])
+def test_the_parts_of_a_machine_fall_with_it(tmp_path: Path, falls: bool):
+    """The kernel kills them when the machine's first process ends: a kubelet would start its pods again."""
+    program = tmp_path / "part"
+    program.write_text("#!/bin/sh\nexec sleep 60\n")
+    program.chmod(0o755)
+    arguments = [program, tmp_path / "log", "falls" if falls else "stays"]
+    with subprocess.Popen(
+        [sys.executable, "-c", PARENT, *arguments], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as parent:
+        assert parent.stdout is not None
+        part = os.pidfd_open(int(parent.stdout.readline()))
+        try:
+            parent.kill()
+            ended, _, _ = select.select([part], [], [], 5 if falls else 0.3)
+            assert bool(ended) is falls
+        finally:
+            with suppress(ProcessLookupError):
+                signal.pidfd_send_signal(part, signal.SIGKILL)
+            os.close(part)
