@@ -39,7 +39,7 @@ def _explain(error: object, netloc: str, timeout_s: float) -> str:
         return "error: this server does not implement the grpc health protocol (grpc.health.v1.Health)"
     if code in {grpc.StatusCode.DEADLINE_EXCEEDED, grpc.StatusCode.UNAVAILABLE}:
         return f'timeout: failed to connect service "{netloc}" within {timeout_s:g}s'
-    return f"error: health rpc probe failed: {error.details()}"  # type: ignore[attr-defined]
+    return f"error: health rpc probe failed: {error.details()}"  # type: ignore[attr-defined]  # an AioRpcError
 
 
 def _varint(number: int) -> bytes:

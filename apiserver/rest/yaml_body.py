@@ -49,6 +49,12 @@ class _Value:
     text: str  # as JSON
     pairs: Pairs | None = None  # of a mapping
     items: tuple[_Value, ...] | None = None  # of a sequence
+    is_merge: bool = False  # the scalar <<
+
+    @property
+    def is_scalar(self) -> bool:
+        """Whether it is neither a mapping nor a sequence."""
+        return self.pairs is None and self.items is None
 
 
 @dataclass(slots=True)
@@ -58,7 +64,7 @@ class _Sequence:
     anchor: str | None
     items: list[_Value] = field(default_factory=list)
 
-    def take(self, value: _Value, _tag: str) -> None:
+    def take(self, value: _Value) -> None:
         self.items.append(value)
 
     def end(self) -> _Value:
@@ -73,19 +79,18 @@ class _Mapping:
     budget: _Budget
     pairs: list[tuple[str, str]] = field(default_factory=list)
     merged: dict[str, str] = field(default_factory=dict)
-    key: str | None = None
-    is_merge: bool = False
+    key: _Value | None = None
 
-    def take(self, value: _Value, tag: str) -> None:
+    def take(self, value: _Value) -> None:
         if self.key is None:
-            if not tag:
+            if not value.is_scalar:
                 raise ValueError("a key is no scalar")
-            self.key, self.is_merge = _key(value.text), tag == _MERGE
+            self.key = value
             return
-        if self.is_merge:
+        if self.key.is_merge:
             self._merge(value)
         else:
-            self.pairs.append((self.key, value.text))
+            self.pairs.append((_key(self.key.text), value.text))
         self.key = None
 
     def end(self) -> _Value:
@@ -129,7 +134,6 @@ def _fold(events: Iterable[Any]) -> str:
     stack: list[_Sequence | _Mapping] = []
     document: _Value | None = None
     for event in events:
-        tag = ""
         match event:
             case yaml.SequenceStartEvent() | yaml.MappingStartEvent():
                 stack.append(_begin(event, budget, len(stack)))
@@ -139,19 +143,17 @@ def _fold(events: Iterable[Any]) -> str:
                 value, anchor = ended.end(), ended.anchor
                 budget.spend(2)
             case yaml.ScalarEvent():
-                tag, text = scalars.read(event)
-                value, anchor = _Value(text), event.anchor
-                budget.spend(len(text) + 1)
+                value, anchor = scalars.read(event), event.anchor
+                budget.spend(len(value.text) + 1)
             case yaml.AliasEvent():
                 value, anchor = _aliased(anchors, event.anchor), None
                 budget.spend(len(value.text) + 1)
-                tag = "" if value.pairs is not None or value.items is not None else "alias"
             case _:  # a stream or a document begins or ends
                 continue
         if anchor is not None:
             anchors[anchor] = value
         if stack:
-            stack[-1].take(value, tag)
+            stack[-1].take(value)
         elif document is not None:
             raise ValueError("it has more than one document")
         else:
@@ -186,17 +188,17 @@ class _Scalars:
         self._node = ScalarNode
         self._construct = SafeConstructor()
         self._resolver: Any = Resolver()  # the stubs give its method no types
-        self._plain: dict[str, tuple[str, str]] = {}  # documents say the same words again and again
+        self._plain: dict[str, _Value] = {}  # documents say the same words again and again
 
-    def read(self, event: Any) -> tuple[str, str]:
-        """Give a scalar's tag, and the scalar as JSON."""
+    def read(self, event: Any) -> _Value:
+        """Read a scalar."""
         if event.tag in {None, "!"} and event.implicit[0]:
             if event.value not in self._plain:
                 tag = self._resolver.resolve(self._node, event.value, (True, False))
-                self._plain[event.value] = tag, self._json(tag, event.value)
+                self._plain[event.value] = _Value(self._json(tag, event.value), is_merge=tag == _MERGE)
             return self._plain[event.value]
         tag = event.tag or ""
-        return tag or "quoted", self._json(tag, event.value)
+        return _Value(self._json(tag, event.value), is_merge=tag == _MERGE)
 
     def _json(self, tag: str, text: str) -> str:
         if tag == _NULL:

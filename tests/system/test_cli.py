@@ -226,9 +226,11 @@ def test_logs_are_followed_until_it_is_ended(shell: Shell, number: signal.Signal
         new = "".join(following.stdout.readline() for _ in range(3))
         assert new.strip()
         assert pid
-    finally:
         following.send_signal(number)
         _, errors = following.communicate(timeout=10)
+    finally:
+        following.kill()
+        following.communicate()
     assert (following.returncode, errors) == (code, "")
 
 

@@ -49,7 +49,7 @@ PREFACE = (
 )
 FAST = intervals("fast")
 LONGEST_LOOK_S = FAST.leader_retry_s * 2.2  # a standby looks at the lease that often, or more so: it jitters
-# It last saw the lease renewed a look late, waits the lease out, and notices a look late; the rest is work.
+# One that cannot watch last saw the lease renewed a look late, waits it out, and notices a look late; the rest is work.
 TAKEOVER_S = FAST.leader_lease_s + 2 * LONGEST_LOOK_S + 0.5
 
 

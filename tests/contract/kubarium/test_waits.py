@@ -235,7 +235,7 @@ def test_a_components_log_is_followed(tmp_path: Path):
             assert next(lines) == f"{number}\n"
             timer.join()
             assert time.monotonic() - begun < 5
-    lines.close()  # type: ignore[attr-defined]
+    lines.close()  # type: ignore[attr-defined]  # a generator
 
 
 def test_a_quiet_log_of_a_component_costs_next_to_nothing(tmp_path: Path):
@@ -252,4 +252,4 @@ def test_a_quiet_log_of_a_component_costs_next_to_nothing(tmp_path: Path):
         assert next(lines) == "two\n"
         timer.join()
     assert len(rests) <= 4
-    lines.close()  # type: ignore[attr-defined]
+    lines.close()  # type: ignore[attr-defined]  # a generator

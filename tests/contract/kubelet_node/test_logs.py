@@ -193,7 +193,7 @@ async def test_a_quiet_log_is_looked_at_once_a_second_and_a_new_line_shown_at_on
         file.write(_line("a"))
     assert await waiting == b"a\n"
     assert asyncio.get_running_loop().time() - begun < 0.5  # the next look is later
-    await chunks.aclose()  # type: ignore[attr-defined]
+    await chunks.aclose()  # type: ignore[attr-defined]  # a generator
 
 
 async def test_full_logs_are_rotated_and_few_are_kept(tmp_path: Path):

@@ -128,7 +128,7 @@ async def test_a_watch_that_has_fallen_silent_is_not_relied_on(either):
             yield []
             await asyncio.Event().wait()
 
-    api.watch = silent  # type: ignore[method-assign]
+    api.watch = silent  # type: ignore[method-assign]  # a watch that never speaks
     await either.clock.advance(20 * either.lease_s)
     renewed_s = await either.renewed_s()
     await either.crash("a", first)
