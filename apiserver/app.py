@@ -19,7 +19,6 @@ from apiserver import schemas
 from apiserver.allocation import Allocator
 from apiserver.authentication import Authenticator
 from apiserver.bootstrap import Bootstrap
-from apiserver.causes import Causes
 from apiserver.compaction import Compaction
 from apiserver.config import ApiserverConfig
 from apiserver.core.admission import Settings
@@ -38,6 +37,7 @@ from apiserver.storage.interface import Storage
 from apiserver.token_requests import serve_token_requests
 from apiserver.tokens import TokenKey
 from apiserver.watch_cache_feed import Feed
+from apiserver.write_record import WriteRecord
 from machinery.client.faults import through
 from machinery.client.tls import ClientTls
 from machinery.model.profile import intervals
@@ -54,7 +54,7 @@ class Core:
 
     storage: Storage
     feed: Feed
-    causes: Causes
+    write_record: WriteRecord
     registry: Registry
     gate: Gate
     authenticator: Authenticator
@@ -90,13 +90,13 @@ def build(
     feed = Feed(storage, ALL, log=log)
     allocator = Allocator(storage, config.service_cidr, clock, rng=rng, log=log)
     settings = Settings(default_toleration_s=intervals(config.profile).default_toleration_s)
-    causes = Causes(clock, log)
+    write_record = WriteRecord(clock, log)
     parts = Parts(
         storage,
         feed,
         schemas.load(),
         clock,
-        causes,
+        write_record,
         allocator,
         settings,
         random=rng,
@@ -127,7 +127,17 @@ def build(
     )
     process.health.add_check("etcd", lambda: feed.problem)
     return Core(
-        storage, feed, causes, registry, gate, authenticator, key, kubelets, bootstrap, presence, allocator
+        storage,
+        feed,
+        write_record,
+        registry,
+        gate,
+        authenticator,
+        key,
+        kubelets,
+        bootstrap,
+        presence,
+        allocator,
     )
 
 

@@ -11,7 +11,7 @@ from typing import Any, Final
 import msgspec
 
 from apiserver.authentication import API_AUDIENCES, Authenticator
-from apiserver.core import access_reviews, causes, unstored, writes
+from apiserver.core import access_reviews, field_errors, unstored, writes
 from apiserver.core.authn import BadToken
 from apiserver.core.authz import node
 from apiserver.core.decode import read_json
@@ -125,7 +125,7 @@ def _asked(review: Json) -> UserInfo:
 def _check(review: Json, found: list[Any]) -> None:
     if found:
         group = review["apiVersion"].partition("/")[0]
-        raise causes.invalid_object(f"{review['kind']}.{group}", "", found)
+        raise field_errors.invalid_object(f"{review['kind']}.{group}", "", found)
 
 
 def _written(user: UserInfo) -> Json:

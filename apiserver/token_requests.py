@@ -9,7 +9,7 @@ from uuid import uuid4
 import msgspec
 
 from apiserver.authentication import SELF
-from apiserver.core import causes, token_requests, writes
+from apiserver.core import field_errors, token_requests, writes
 from apiserver.core.admission.attributes import Attributes, Settings
 from apiserver.core.admission.node_restriction import NODE_RESTRICTION
 from apiserver.core.authn import claims_of
@@ -50,7 +50,7 @@ class _TokenRequests:
         account = await self._get("serviceaccounts", request.namespace, request.name)
         await self._admit(request, asked)
         if found := token_requests.request_causes(asked):
-            raise causes.invalid_object("TokenRequest.authentication.k8s.io", "", found)
+            raise field_errors.invalid_object("TokenRequest.authentication.k8s.io", "", found)
         bound = token_requests.bound_to(asked)
         obj = await self._bound_object(bound, request.namespace)
         node = await self._node_of(bound, obj)

@@ -24,7 +24,7 @@ from machinery.model.clock import Clock
 from machinery.model.errors import OutcomeUnknown
 from machinery.model.log import EventLog
 from machinery.model.profile import Intervals
-from machinery.wire.causes import cause_of
+from machinery.wire.cause_headers import cause_of
 
 
 class Manager:

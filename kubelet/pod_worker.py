@@ -44,7 +44,7 @@ from machinery.model.clock import Clock
 from machinery.model.k8s.core_v1 import Pod, PodStatus
 from machinery.model.log import EventLog
 from machinery.model.resources import PODS
-from machinery.wire.causes import acting, cause_of
+from machinery.wire.cause_headers import acting, cause_of
 
 
 class Executor(Protocol):

@@ -18,7 +18,7 @@ from machinery.model.backoff import Backoff
 from machinery.model.clock import Clock
 from machinery.model.errors import ApiError, Unavailable
 from machinery.pb import cri_pb2 as cri
-from machinery.wire.causes import request_metadata
+from machinery.wire.cause_headers import request_metadata
 from machinery.wire.services import Stub
 from machinery.wire.status import STATUS_KEY, from_rpc
 

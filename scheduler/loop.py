@@ -18,7 +18,7 @@ from machinery.model.k8s.core_v1 import ObjectReference
 from machinery.model.log import EventLog
 from machinery.model.resources import PODS
 from machinery.process.metrics import Metrics
-from machinery.wire.causes import CauseRef, acting
+from machinery.wire.cause_headers import CauseRef, acting
 from scheduler.binder import Binder, Outcome, Result, outcome_of
 from scheduler.cluster_watch import ClusterWatch
 from scheduler.core.hints import ClusterEvent

@@ -11,7 +11,7 @@ from machinery.model.errors import NotFound
 from machinery.model.k8s.core_v1 import Pod
 from machinery.model.log import EventLog
 from machinery.model.resources import PODS
-from machinery.wire.causes import CauseRef
+from machinery.wire.cause_headers import CauseRef
 from scheduler.core.condition import plan_condition
 from scheduler.core.pod import PodInfo
 

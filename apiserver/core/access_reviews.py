@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from apiserver.core import causes
+from apiserver.core import field_errors
 from apiserver.core.authz.attributes import Attributes, Decision
 from apiserver.core.authz.rules import Rule
 from apiserver.core.values import Json, metadata, spec
@@ -31,7 +31,7 @@ def access_causes(review: Json, *, of_subject: bool, namespace: str | None = Non
     found = [*_attribute_causes(asked)]
     if of_subject and not asked.get("user") and not asked.get("groups"):
         text = "at least one of user or group must be specified"
-        found.append(causes.invalid("spec.user", asked.get("user", ""), text))
+        found.append(field_errors.invalid("spec.user", asked.get("user", ""), text))
     if namespace is not None:
         found += _local_causes(asked, namespace)
     return found
@@ -84,7 +84,7 @@ def _attribute_causes(asked: Json) -> list[Cause]:
     resource, url = asked.get("resourceAttributes"), asked.get("nonResourceAttributes")
     if (resource is None) == (url is None):
         text = "exactly one of nonResourceAttributes or resourceAttributes must be specified"
-        return [causes.invalid("spec.resourceAttributes", resource, text)]
+        return [field_errors.invalid("spec.resourceAttributes", resource, text)]
     return []
 
 
@@ -92,10 +92,12 @@ def _local_causes(asked: Json, namespace: str) -> list[Cause]:
     resource = asked.get("resourceAttributes")
     if resource is None:
         text = "disallowed on this kind of request"
-        return [causes.invalid("spec.nonResourceAttributes", asked.get("nonResourceAttributes"), text)]
+        return [field_errors.invalid("spec.nonResourceAttributes", asked.get("nonResourceAttributes"), text)]
     if resource.get("namespace", "") != namespace:
         text = f"must match metadata.namespace: {namespace}"
-        return [causes.invalid("spec.resourceAttributes.namespace", resource.get("namespace", ""), text)]
+        return [
+            field_errors.invalid("spec.resourceAttributes.namespace", resource.get("namespace", ""), text)
+        ]
     return []
 
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final, TypeAlias
 
-from apiserver.core import answers, causes
+from apiserver.core import answers, field_errors
 from apiserver.core.kinds.kind import Kind
 from apiserver.core.kinds.pods import deletion_grace_s
 from apiserver.core.values import Json, metadata, spec
@@ -62,9 +62,9 @@ def check_options(wanted: Wanted) -> None:
         Invalid: there is no such propagation policy.
     """
     policy = wanted.propagation_policy
-    found = causes.one_of("propagationPolicy", policy, _POLICIES) if policy else []
+    found = field_errors.one_of("propagationPolicy", policy, _POLICIES) if policy else []
     if found:
-        raise causes.invalid_object("DeleteOptions.meta.k8s.io", "", found)
+        raise field_errors.invalid_object("DeleteOptions.meta.k8s.io", "", found)
 
 
 def plan_deletion(kind: Kind, obj: Json, wanted: Wanted, now_s: float, timescale: Timescale) -> Deletion:

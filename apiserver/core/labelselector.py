@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from apiserver.core import causes, metadata
+from apiserver.core import field_errors, metadata
 from apiserver.core.values import Json
 from machinery.model import names
 from machinery.model.errors import Cause
@@ -74,17 +74,19 @@ def _expression_causes(expression: Json, path: str) -> list[Cause]:
     if operator in {"In", "NotIn"}:
         if not values:
             found.append(
-                causes.required(f"{path}.values", "must be specified when `operator` is 'In' or 'NotIn'")
+                field_errors.required(
+                    f"{path}.values", "must be specified when `operator` is 'In' or 'NotIn'"
+                )
             )
     elif operator in {"Exists", "DoesNotExist"}:
         if values:
             text_ = "may not be specified when `operator` is 'Exists' or 'DoesNotExist'"
-            found.append(causes.forbidden(f"{path}.values", text_))
+            found.append(field_errors.forbidden(f"{path}.values", text_))
     else:
-        found.append(causes.invalid(f"{path}.operator", operator, "not a valid selector operator"))
-    found += causes.each_invalid(
+        found.append(field_errors.invalid(f"{path}.operator", operator, "not a valid selector operator"))
+    found += field_errors.each_invalid(
         f"{path}.key", expression.get("key", ""), names.label_key_errors(expression.get("key", ""))
     )
     for index, value in enumerate(values):
-        found += causes.each_invalid(f"{path}.values[{index}]", value, names.label_value_errors(value))
+        found += field_errors.each_invalid(f"{path}.values[{index}]", value, names.label_value_errors(value))
     return found

@@ -14,7 +14,7 @@ from typing import Any, Final
 
 import msgspec
 
-from apiserver.core import causes
+from apiserver.core import field_errors
 from machinery.model.errors import BadRequest, Cause, Expired, Invalid
 
 _VERSION: Final = "meta.k8s.io/v1"
@@ -103,7 +103,7 @@ def check_list(match: str, resource_version: str, continue_: str, *, initial_eve
     """
     found: list[Cause] = []
     if initial_events is not None:
-        found.append(causes.forbidden("sendInitialEvents", "sendInitialEvents is forbidden for list"))
+        found.append(field_errors.forbidden("sendInitialEvents", "sendInitialEvents is forbidden for list"))
     if match:
         found += _match_causes(match, resource_version, continue_)
     _raise(found)
@@ -115,14 +115,14 @@ def _match_causes(match: str, resource_version: str, continue_: str) -> list[Cau
     found: list[Cause] = []
     if not resource_version:
         text = "resourceVersionMatch is forbidden unless resourceVersion is provided"
-        found.append(causes.forbidden(_MATCH, text))
+        found.append(field_errors.forbidden(_MATCH, text))
     if continue_:
         text = "resourceVersionMatch is forbidden when continue is provided"
-        found.append(causes.forbidden(_MATCH, text))
-    found += causes.one_of(_MATCH, match, {EXACT, NOT_OLDER_THAN})
+        found.append(field_errors.forbidden(_MATCH, text))
+    found += field_errors.one_of(_MATCH, match, {EXACT, NOT_OLDER_THAN})
     if match == EXACT and resource_version == "0":
         text = 'resourceVersionMatch "exact" is forbidden for resourceVersion "0"'
-        found.append(causes.forbidden(_MATCH, text))
+        found.append(field_errors.forbidden(_MATCH, text))
     return found
 
 
@@ -135,19 +135,19 @@ def check_watch(match: str, continue_: str, *, initial_events: bool | None) -> N
     found: list[Cause] = []
     if initial_events is not None and match != NOT_OLDER_THAN:
         text = f"sendInitialEvents requires setting resourceVersionMatch to {NOT_OLDER_THAN}"
-        found.append(causes.forbidden(_MATCH, text))
+        found.append(field_errors.forbidden(_MATCH, text))
     if match and initial_events is None:
         text = "resourceVersionMatch is forbidden for watch unless sendInitialEvents is provided"
-        found.append(causes.forbidden(_MATCH, text))
+        found.append(field_errors.forbidden(_MATCH, text))
     if match:
-        found += causes.one_of(_MATCH, match, {NOT_OLDER_THAN})
+        found += field_errors.one_of(_MATCH, match, {NOT_OLDER_THAN})
     if match and continue_:
         text = "resourceVersionMatch is forbidden when continue is provided"
-        found.append(causes.forbidden(_MATCH, text))
+        found.append(field_errors.forbidden(_MATCH, text))
     _raise(found)
 
 
 def _raise(found: list[Any]) -> None:
     if found:
-        error: Invalid = causes.invalid_object("ListOptions.meta.k8s.io", "", found)
+        error: Invalid = field_errors.invalid_object("ListOptions.meta.k8s.io", "", found)
         raise error

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from apiserver.core import causes
+from apiserver.core import field_errors
 from apiserver.core.kinds.kind import Kind, WriteContext
 from apiserver.core.values import Json
 from machinery.model import names
@@ -74,7 +74,7 @@ def validate_updated(new: Json, old: Json) -> list[Cause]:
     meta, before = new["metadata"], old["metadata"]
     found = validate_common(meta, "metadata")
     for name in ("name", "namespace", "uid", "creationTimestamp"):
-        found += causes.unchanged(f"metadata.{name}", meta.get(name, ""), before.get(name, ""))
+        found += field_errors.unchanged(f"metadata.{name}", meta.get(name, ""), before.get(name, ""))
     return [*found, *_added_finalizers(meta, before)]
 
 
@@ -92,8 +92,8 @@ def validate_labels(labels: Mapping[str, str], path: str) -> list[Cause]:
     """Find keys and values that are none of a label."""
     found: list[Cause] = []
     for key, value in labels.items():
-        found += causes.each_invalid(path, key, names.label_key_errors(key))
-        found += causes.each_invalid(path, value, names.label_value_errors(value))
+        found += field_errors.each_invalid(path, key, names.label_key_errors(key))
+        found += field_errors.each_invalid(path, value, names.label_value_errors(value))
     return found
 
 
@@ -102,10 +102,10 @@ def validate_annotations(annotations: Mapping[str, str], path: str) -> list[Caus
     found: list[Cause] = []
     size = 0
     for key, value in annotations.items():
-        found += causes.each_invalid(path, key, names.label_key_errors(key.lower()))
+        found += field_errors.each_invalid(path, key, names.label_key_errors(key.lower()))
         size += len(key.encode()) + len(value.encode())
     if size > ANNOTATIONS_LIMIT_BYTES:
-        found.append(causes.too_long(path, ANNOTATIONS_LIMIT_BYTES))
+        found.append(field_errors.too_long(path, ANNOTATIONS_LIMIT_BYTES))
     return found
 
 
@@ -113,12 +113,12 @@ def _name_causes(kind: Kind, meta: Json) -> list[Cause]:
     found = []
     if prefix := meta.get("generateName"):
         # A prefix may end in what a name may not end in: what follows it is alphanumeric.
-        found += causes.each_invalid(
+        found += field_errors.each_invalid(
             "metadata.generateName", prefix, kind.name_errors(_as_name(prefix, kind.name_errors))
         )
     if name := meta.get("name"):
-        return [*found, *causes.each_invalid("metadata.name", name, kind.name_errors(name))]
-    return [*found, causes.required("metadata.name", "name or generateName is required")]
+        return [*found, *field_errors.each_invalid("metadata.name", name, kind.name_errors(name))]
+    return [*found, field_errors.required("metadata.name", "name or generateName is required")]
 
 
 def _as_name(prefix: str, name_errors: Callable[[str], list[str]]) -> str:
@@ -130,8 +130,8 @@ def _namespace_causes(kind: Kind, meta: Json) -> list[Cause]:
     if not kind.namespaced:
         return []
     if not namespace:
-        return [causes.required("metadata.namespace")]
-    return causes.each_invalid("metadata.namespace", namespace, names.dns_label_errors(namespace))
+        return [field_errors.required("metadata.namespace")]
+    return field_errors.each_invalid("metadata.namespace", namespace, names.dns_label_errors(namespace))
 
 
 def _owner_causes(owners: list[Json], path: str) -> list[Cause]:
@@ -141,15 +141,17 @@ def _owner_causes(owners: list[Json], path: str) -> list[Cause]:
         for name, text in (("apiVersion", "version must not be empty"), ("kind", "must not be empty"),
                            ("name", "must not be empty"), ("uid", "must not be empty")):  # fmt: skip
             if not owner.get(name):
-                found.append(causes.invalid(f"{path}[{index}].{name}", owner.get(name, ""), text))
+                found.append(field_errors.invalid(f"{path}[{index}].{name}", owner.get(name, ""), text))
         if (owner.get("apiVersion"), owner.get("kind")) == ("v1", "Event"):
             found.append(
-                causes.invalid(f"{path}[{index}]", owner, "/v1, Kind=Event is disallowed from being an owner")
+                field_errors.invalid(
+                    f"{path}[{index}]", owner, "/v1, Kind=Event is disallowed from being an owner"
+                )
             )
     if len(controllers) > 1:
         first, second = (owner.get("name", "") for owner in controllers[:2])
         text = f'Only one reference can have Controller set to true. Found "true" in references for {first} and {second}'
-        found.append(causes.invalid(path, owners, text))
+        found.append(field_errors.invalid(path, owners, text))
     return found
 
 
@@ -159,10 +161,10 @@ def _finalizer_causes(finalizers: list[str], path: str) -> list[Cause]:
         errors = names.label_key_errors(finalizer)
         if not errors and "/" not in finalizer and finalizer not in _STANDARD_FINALIZERS:
             errors = ["name is neither a standard finalizer name nor is it fully qualified"]
-        found += causes.each_invalid(path, finalizer, errors)
+        found += field_errors.each_invalid(path, finalizer, errors)
     if {"orphan", "foregroundDeletion"} <= set(finalizers):
         text = "finalizer orphan and foregroundDeletion cannot be both set"
-        found.append(causes.invalid(path, finalizers, text))
+        found.append(field_errors.invalid(path, finalizers, text))
     return found
 
 
@@ -175,7 +177,7 @@ def _added_finalizers(meta: Json, before: Json) -> list[Cause]:
         return []
     text = "no new finalizers can be added if the object is being deleted, found new finalizers "
     return [
-        causes.forbidden(
+        field_errors.forbidden(
             "metadata.finalizers", text + "[]string{" + ", ".join(f'"{name}"' for name in added) + "}"
         )
     ]

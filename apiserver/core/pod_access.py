@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from apiserver.core import causes
+from apiserver.core import field_errors
 from apiserver.core.values import Json, metadata, spec
 from machinery.model.errors import BadRequest, Cause
 
@@ -30,19 +30,19 @@ class LogOptions:
 
 def log_causes(options: LogOptions) -> list[Cause]:
     """Find what is wrong with the options."""
-    found = causes.not_negative("tailLines", options.tail_lines)
+    found = field_errors.not_negative("tailLines", options.tail_lines)
     if options.limit_bytes is not None and options.limit_bytes < 1:
-        found.append(causes.invalid("limitBytes", options.limit_bytes, "must be greater than 0"))
+        found.append(field_errors.invalid("limitBytes", options.limit_bytes, "must be greater than 0"))
     if options.since_seconds is not None and options.since_time:
         text = "at most one of `sinceTime` or `sinceSeconds` may be specified"
-        found.append(causes.forbidden("", text))
+        found.append(field_errors.forbidden("", text))
     elif options.since_seconds is not None and options.since_seconds < 1:
-        found.append(causes.invalid("sinceSeconds", options.since_seconds, "must be greater than 0"))
+        found.append(field_errors.invalid("sinceSeconds", options.since_seconds, "must be greater than 0"))
     if options.stream and options.stream not in _STREAMS:
-        found.append(causes.not_supported("stream", options.stream, _STREAMS))
+        found.append(field_errors.not_supported("stream", options.stream, _STREAMS))
     elif options.stream not in {"", "All"} and options.tail_lines is not None:
         text = "`tailLines` and specific `stream` are mutually exclusive for now"
-        found.append(causes.forbidden("", text))
+        found.append(field_errors.forbidden("", text))
     return found
 
 

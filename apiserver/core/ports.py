@@ -5,7 +5,7 @@ from __future__ import annotations
 import ipaddress
 from typing import Any, Final
 
-from apiserver.core import causes
+from apiserver.core import field_errors
 from machinery.model import names
 from machinery.model.errors import Cause
 
@@ -14,21 +14,21 @@ PROTOCOLS: Final = frozenset({"SCTP", "TCP", "UDP"})
 
 def port_causes(path: str, port: int) -> list[Cause]:
     """Check a port's number."""
-    return causes.within(path, port, 1, 65535)
+    return field_errors.within(path, port, 1, 65535)
 
 
 def target_causes(path: str, target: Any) -> list[Cause]:
     """Check a port that is given by number or by name."""
     if isinstance(target, int):
         return port_causes(path, target)
-    return causes.each_invalid(path, target, names.port_name_errors(target))
+    return field_errors.each_invalid(path, target, names.port_name_errors(target))
 
 
 def protocol_causes(path: str, protocol: str | None) -> list[Cause]:
     """Check a protocol, which has to be there."""
     if not protocol:
-        return [causes.required(path)]
-    return causes.one_of(path, protocol, PROTOCOLS)
+        return [field_errors.required(path)]
+    return field_errors.one_of(path, protocol, PROTOCOLS)
 
 
 def is_address(text: str, family: str = "") -> bool:
@@ -44,7 +44,7 @@ def address_causes(path: str, text: str) -> list[Cause]:
     """Check an IP address."""
     if is_address(text):
         return []
-    return [causes.invalid(path, text, "must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)")]
+    return [field_errors.invalid(path, text, "must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)")]
 
 
 def range_causes(path: str, text: str) -> list[Cause]:
@@ -52,5 +52,9 @@ def range_causes(path: str, text: str) -> list[Cause]:
     try:
         ipaddress.ip_network(text, strict=False)
     except ValueError:
-        return [causes.invalid(path, text, "must be a valid CIDR value, (e.g. 10.9.8.0/24 or 2001:db8::/64)")]
+        return [
+            field_errors.invalid(
+                path, text, "must be a valid CIDR value, (e.g. 10.9.8.0/24 or 2001:db8::/64)"
+            )
+        ]
     return []

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from apiserver.core import answers, causes, writes
+from apiserver.core import answers, field_errors, writes
 from apiserver.core.kinds.kind import Kind, ScaleMapping
 from apiserver.core.schema import Schemas
 from apiserver.core.values import Json, metadata, spec
@@ -43,9 +43,9 @@ def read_scale(
     given = metadata(scale).get("name", name)
     if given != name:
         raise BadRequest(f"the name of the object ({given}) does not match the name on the URL ({name})")
-    found = causes.not_negative("spec.replicas", spec(scale).get("replicas", 0))
+    found = field_errors.not_negative("spec.replicas", spec(scale).get("replicas", 0))
     if found:
-        raise causes.invalid_object("Scale.autoscaling", name, found)
+        raise field_errors.invalid_object("Scale.autoscaling", name, found)
     return scale, warnings
 
 

@@ -14,7 +14,7 @@ from typing import Final
 
 import msgspec
 
-from apiserver.core import causes
+from apiserver.core import field_errors
 from apiserver.core.service_rules import EXTERNAL, is_headless
 from apiserver.core.values import Json, metadata, spec
 from machinery.model.errors import Cause, Invalid
@@ -149,14 +149,14 @@ def holder(claim: bytes) -> str:
 def refuse_address(obj: Json, address: str, problem: str) -> Invalid:
     """Refuse the address that a Service asks for."""
     text = f"failed to allocate IP {address}: {problem}"
-    return _refuse(obj, causes.invalid("spec.clusterIPs", [address], text))
+    return _refuse(obj, field_errors.invalid("spec.clusterIPs", [address], text))
 
 
 def refuse_port(obj: Json, number: int, problem: str) -> Invalid:
     """Refuse the node port that a Service asks for."""
     ports = spec(obj).get("ports") or []
     index = next((at for at, port in enumerate(ports) if port.get("nodePort") == number), 0)
-    return _refuse(obj, causes.invalid(f"spec.ports[{index}].nodePort", number, problem))
+    return _refuse(obj, field_errors.invalid(f"spec.ports[{index}].nodePort", number, problem))
 
 
 def is_full(obj: Json, path: str, what: str) -> Invalid:
@@ -176,4 +176,4 @@ def port_problem(number: int) -> str:
 
 
 def _refuse(obj: Json, cause: Cause) -> Invalid:
-    return causes.invalid_object("Service", metadata(obj).get("name", ""), [cause])
+    return field_errors.invalid_object("Service", metadata(obj).get("name", ""), [cause])

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from apiserver.core import causes, metadata, ports
+from apiserver.core import field_errors, metadata, ports
 from apiserver.core.values import Json, spec
 from machinery.model import names
 from machinery.model.errors import Cause
@@ -62,7 +62,7 @@ def validate_update(new: Json, old: Json) -> list[Cause]:
     held = "ExternalName" not in {after.get("type"), before.get("type")} and before.get("clusterIP")
     if held and after.get("clusterIP") != before["clusterIP"]:
         text = "may not change once set"
-        found.append(causes.invalid("spec.clusterIPs[0]", after.get("clusterIPs") or [], text))
+        found.append(field_errors.invalid("spec.clusterIPs[0]", after.get("clusterIPs") or [], text))
     return [*found, *validate(new)]
 
 
@@ -71,7 +71,7 @@ def validate_status(new: Json, old: Json) -> list[Cause]:
     ingress = ((new.get("status") or {}).get("loadBalancer") or {}).get("ingress") or []
     path = "status.loadBalancer.ingress"
     if ingress and spec(old).get("type") != "LoadBalancer":
-        return [causes.forbidden(path, 'may only be used when `spec.type` is "LoadBalancer"')]
+        return [field_errors.forbidden(path, 'may only be used when `spec.type` is "LoadBalancer"')]
     return [
         cause for index, each in enumerate(ingress) for cause in _ingress_causes(each, f"{path}[{index}]")
     ]
@@ -86,7 +86,7 @@ def _port_list_causes(service: Json) -> list[Cause]:
     own = service.get("ports") or []
     found: list[Cause] = []
     if not own and not is_headless(service) and service.get("type") != "ExternalName":
-        found.append(causes.required("spec.ports"))
+        found.append(field_errors.required("spec.ports"))
     names_seen: set[str] = set()
     numbers: set[tuple[int, str]] = set()
     node_ports: set[tuple[int, str]] = set()
@@ -94,10 +94,10 @@ def _port_list_causes(service: Json) -> list[Cause]:
         path = f"spec.ports[{index}]"
         found += _port_causes(port, path, named=len(own) > 1)
         if name := port.get("name"):
-            found += [causes.duplicate(f"{path}.name", name)] if name in names_seen else []
+            found += [field_errors.duplicate(f"{path}.name", name)] if name in names_seen else []
             names_seen.add(name)
         number = (port.get("port", 0), port.get("protocol", ""))
-        found += [causes.duplicate(path, _key(port))] if number in numbers else []
+        found += [field_errors.duplicate(path, _key(port))] if number in numbers else []
         numbers.add(number)
         found += _node_port_causes(port, path, service, node_ports)
     return found
@@ -111,16 +111,16 @@ def _port_causes(port: Json, path: str, *, named: bool) -> list[Cause]:
     found: list[Cause] = []
     name = port.get("name", "")
     if not name and named:
-        found.append(causes.required(f"{path}.name"))
+        found.append(field_errors.required(f"{path}.name"))
     elif name:
-        found += causes.each_invalid(f"{path}.name", name, names.dns_label_errors(name))
+        found += field_errors.each_invalid(f"{path}.name", name, names.dns_label_errors(name))
     number, target = port.get("port", 0), port.get("targetPort")
     found += ports.port_causes(f"{path}.port", number)
     found += ports.protocol_causes(f"{path}.protocol", port.get("protocol"))
     if target is not None:
         found += ports.target_causes(f"{path}.targetPort", target)
     if app := port.get("appProtocol"):
-        found += causes.each_invalid(f"{path}.appProtocol", app, names.label_key_errors(app))
+        found += field_errors.each_invalid(f"{path}.appProtocol", app, names.label_key_errors(app))
     return found
 
 
@@ -130,41 +130,43 @@ def _node_port_causes(port: Json, path: str, service: Json, seen: set[tuple[int,
         return []
     if service.get("type") not in EXTERNAL:
         text = f"may not be used when `type` is '{service.get('type')}'"
-        return [causes.forbidden(f"{path}.nodePort", text)]
+        return [field_errors.forbidden(f"{path}.nodePort", text)]
     both = (number, port.get("protocol", ""))
-    found = [causes.duplicate(f"{path}.nodePort", number)] if both in seen else []
+    found = [field_errors.duplicate(f"{path}.nodePort", number)] if both in seen else []
     seen.add(both)
     return found
 
 
 def _type_causes(service: Json) -> list[Cause]:
     type_ = service.get("type", "")
-    found = causes.one_of("spec.type", type_, _TYPES)
+    found = field_errors.one_of("spec.type", type_, _TYPES)
     if type_ in EXTERNAL and is_headless(service):
         text = f"may not be set to 'None' for {type_} services"
-        found.append(causes.invalid("spec.clusterIPs[0]", "None", text))
+        found.append(field_errors.invalid("spec.clusterIPs[0]", "None", text))
     if type_ != "ExternalName":
         return found
     if service.get("clusterIPs") or service.get("clusterIP"):
-        found.append(causes.forbidden("spec.clusterIPs", "may not be set for ExternalName services"))
+        found.append(field_errors.forbidden("spec.clusterIPs", "may not be set for ExternalName services"))
     # A name may end in a dot, as fully qualified ones do.
     name = service.get("externalName", "").removesuffix(".")
     if not name:
-        return [*found, causes.required("spec.externalName")]
-    return found + causes.each_invalid("spec.externalName", name, names.dns_subdomain_errors(name))
+        return [*found, field_errors.required("spec.externalName")]
+    return found + field_errors.each_invalid("spec.externalName", name, names.dns_subdomain_errors(name))
 
 
 def _affinity_causes(service: Json) -> list[Cause]:
     affinity, config = service.get("sessionAffinity", ""), service.get("sessionAffinityConfig")
-    found = causes.one_of("spec.sessionAffinity", affinity, {"ClientIP", "None"})
+    found = field_errors.one_of("spec.sessionAffinity", affinity, {"ClientIP", "None"})
     if affinity == "ClientIP" and config:
         timeout = (config.get("clientIP") or {}).get("timeoutSeconds", 0)
         if not 0 < timeout <= _LONGEST_AFFINITY_S:
             text = f"must be greater than 0 and less than {_LONGEST_AFFINITY_S}"
-            found.append(causes.invalid("spec.sessionAffinityConfig.clientIP.timeoutSeconds", timeout, text))
+            found.append(
+                field_errors.invalid("spec.sessionAffinityConfig.clientIP.timeoutSeconds", timeout, text)
+            )
     elif affinity == "None" and config:
         text = "must not be set when session affinity is None"
-        found.append(causes.forbidden("spec.sessionAffinityConfig", text))
+        found.append(field_errors.forbidden("spec.sessionAffinityConfig", text))
     return found
 
 
@@ -175,21 +177,21 @@ def _cluster_ip_causes(service: Json) -> list[Cause]:
     found: list[Cause] = []
     if service.get("clusterIP") != addresses[0]:
         text = "first value must match `clusterIP`"
-        found.append(causes.invalid("spec.clusterIPs", addresses, text))
+        found.append(field_errors.invalid("spec.clusterIPs", addresses, text))
     if len(addresses) > 1:
         text = (
             "may only hold up to 2 values"
             if len(addresses) > 2
             else "only one address is built: the cluster is IPv4"
         )
-        found.append(causes.invalid("spec.clusterIPs", addresses, text))
+        found.append(field_errors.invalid("spec.clusterIPs", addresses, text))
     for index, address in enumerate(addresses):
         if address == "None":
             continue
         path = f"spec.clusterIPs[{index}]"
         found += ports.address_causes(path, address)
         if ports.is_address(address, "IPv6"):
-            found.append(causes.invalid(path, addresses, "IPv6 is not configured on this cluster"))
+            found.append(field_errors.invalid(path, addresses, "IPv6 is not configured on this cluster"))
     return found
 
 
@@ -197,13 +199,13 @@ def _ingress_causes(ingress: Json, path: str) -> list[Cause]:
     address, name, mode = ingress.get("ip"), ingress.get("hostname"), ingress.get("ipMode")
     found = ports.address_causes(f"{path}.ip", address) if address else []
     if mode is not None and not address:
-        found.append(causes.forbidden(f"{path}.ipMode", "may not be specified when `ip` is not set"))
+        found.append(field_errors.forbidden(f"{path}.ipMode", "may not be specified when `ip` is not set"))
     elif mode is not None:
-        found += causes.one_of(f"{path}.ipMode", mode, _IP_MODES)
+        found += field_errors.one_of(f"{path}.ipMode", mode, _IP_MODES)
     if name:
-        found += causes.each_invalid(f"{path}.hostname", name, names.dns_subdomain_errors(name))
+        found += field_errors.each_invalid(f"{path}.hostname", name, names.dns_subdomain_errors(name))
     if name and ports.is_address(name):
-        found.append(causes.invalid(f"{path}.hostname", name, "must be a DNS name, not an IP address"))
+        found.append(field_errors.invalid(f"{path}.hostname", name, "must be a DNS name, not an IP address"))
     return found
 
 
@@ -212,15 +214,15 @@ def _policy_causes(service: Json) -> list[Cause]:
     external, internal = service.get("externalTrafficPolicy"), service.get("internalTrafficPolicy")
     if external and service.get("type") not in EXTERNAL:
         text = "may only be set for externally-accessible services"
-        found.append(causes.invalid("spec.externalTrafficPolicy", external, text))
+        found.append(field_errors.invalid("spec.externalTrafficPolicy", external, text))
     elif external:
-        found += causes.one_of("spec.externalTrafficPolicy", external, _POLICIES)
+        found += field_errors.one_of("spec.externalTrafficPolicy", external, _POLICIES)
     if internal:
-        found += causes.one_of("spec.internalTrafficPolicy", internal, _POLICIES)
+        found += field_errors.one_of("spec.internalTrafficPolicy", internal, _POLICIES)
     for index, family in enumerate(service.get("ipFamilies") or []):
-        found += causes.one_of(f"spec.ipFamilies[{index}]", family, {"IPv4", "IPv6"})
+        found += field_errors.one_of(f"spec.ipFamilies[{index}]", family, {"IPv4", "IPv6"})
     policy = service.get("ipFamilyPolicy")
     if policy:
         supported = {"PreferDualStack", "RequireDualStack", "SingleStack"}
-        found += causes.one_of("spec.ipFamilyPolicy", policy, supported)
+        found += field_errors.one_of("spec.ipFamilyPolicy", policy, supported)
     return found

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from apiserver.core import causes
+from apiserver.core import field_errors
 from apiserver.core.authn import (
     DEFAULT_LIFETIME_S,
     ISSUER,
@@ -48,10 +48,10 @@ def request_causes(request: Json) -> list[Cause]:
     lifetime_s = spec(request).get("expirationSeconds", DEFAULT_LIFETIME_S)
     if lifetime_s < LEAST_LIFETIME_S:
         text = "may not specify a duration less than 10 minutes"
-        return [causes.invalid("spec.expirationSeconds", lifetime_s, text)]
+        return [field_errors.invalid("spec.expirationSeconds", lifetime_s, text)]
     if lifetime_s > MOST_LIFETIME_S:
         text = "may not specify a duration larger than 2^32 seconds"
-        return [causes.invalid("spec.expirationSeconds", lifetime_s, text)]
+        return [field_errors.invalid("spec.expirationSeconds", lifetime_s, text)]
     return []
 
 

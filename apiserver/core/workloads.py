@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from apiserver.core import causes, labelselector
+from apiserver.core import field_errors, labelselector
 from apiserver.core.kinds.kind import ScaleMapping, WriteContext
 from apiserver.core.podspec.defaults import default_template
 from apiserver.core.podspec.template import validate_template
@@ -54,14 +54,17 @@ def selector_causes(own: Json) -> list[Cause]:
     """Check that the selector is there, says something, and matches the template."""
     selector = own.get("selector")
     if selector is None:
-        return [causes.required("spec.selector")]
+        return [field_errors.required("spec.selector")]
     found = labelselector.validate(selector, "spec.selector")
     if labelselector.is_empty(selector):
-        return [*found, causes.invalid("spec.selector", selector, "empty selector is invalid for deployment")]
+        return [
+            *found,
+            field_errors.invalid("spec.selector", selector, "empty selector is invalid for deployment"),
+        ]
     labels = (own["template"].get("metadata") or {}).get("labels") or {}
     if not found and not labelselector.matches(selector, labels):
         text = "`selector` does not match template `labels`"
-        found.append(causes.invalid("spec.template.metadata.labels", labels, text))
+        found.append(field_errors.invalid("spec.template.metadata.labels", labels, text))
     return found
 
 
@@ -71,17 +74,19 @@ def template_causes(own: Json) -> list[Cause]:
     pod = spec(own["template"])
     if pod.get("restartPolicy") != "Always" and pod.get("restartPolicy") in {"Never", "OnFailure"}:
         found.append(
-            causes.not_supported("spec.template.spec.restartPolicy", pod["restartPolicy"], {"Always"})
+            field_errors.not_supported("spec.template.spec.restartPolicy", pod["restartPolicy"], {"Always"})
         )
     if "activeDeadlineSeconds" in pod:
         text = "activeDeadlineSeconds in ReplicaSet is not Supported"
-        found.append(causes.forbidden("spec.template.spec.activeDeadlineSeconds", text))
+        found.append(field_errors.forbidden("spec.template.spec.activeDeadlineSeconds", text))
     return found
 
 
 def status_causes(status: Json, *names: str) -> list[Cause]:
     """Check that counters are none below 0."""
-    return [cause for name in names for cause in causes.not_negative(f"status.{name}", status.get(name))]
+    return [
+        cause for name in names for cause in field_errors.not_negative(f"status.{name}", status.get(name))
+    ]
 
 
 SCALE = ScaleMapping(

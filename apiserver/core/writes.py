@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
-from apiserver.core import causes, metadata
+from apiserver.core import field_errors, metadata
 from apiserver.core.kinds.kind import Kind, WriteContext
 from apiserver.core.normalize import WrongValue, normalize
 from apiserver.core.schema import Schemas
@@ -151,7 +151,7 @@ def check_create(kind: Kind, stamped: Json) -> None:
     """
     found = [*metadata.validate_created(kind, stamped), *kind.validate_create(stamped)]
     if found:
-        raise causes.invalid_object(kind.group_kind, stamped["metadata"].get("name", ""), found)
+        raise field_errors.invalid_object(kind.group_kind, stamped["metadata"].get("name", ""), found)
 
 
 def update(kind: Kind, new: Json, old: Json, context: WriteContext) -> Json:
@@ -178,7 +178,7 @@ def check_update(kind: Kind, stamped: Json, old: Json) -> None:
     """
     found = [*metadata.validate_updated(stamped, old), *kind.validate_update(stamped, old)]
     if found:
-        raise causes.invalid_object(kind.group_kind, old["metadata"]["name"], found)
+        raise field_errors.invalid_object(kind.group_kind, old["metadata"]["name"], found)
 
 
 def update_status(kind: Kind, new: Json, old: Json, context: WriteContext) -> Json:
@@ -190,7 +190,7 @@ def update_status(kind: Kind, new: Json, old: Json, context: WriteContext) -> Js
     stamped = metadata.carry_over(kind.prepare_status(new, old, context), old)
     found = [*metadata.validate_updated(stamped, old), *kind.validate_status(stamped, old)]
     if found:
-        raise causes.invalid_object(kind.group_kind, old["metadata"]["name"], found)
+        raise field_errors.invalid_object(kind.group_kind, old["metadata"]["name"], found)
     return stamped
 
 

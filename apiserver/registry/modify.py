@@ -197,7 +197,7 @@ class Modifier:
         return max(1, round(self._parts.clock.timescale.wall(_EVENT_TTL_S)))
 
     def _record(self, place: Place, verb: str, obj: Json, revision: int) -> None:
-        self._parts.causes.record(
+        self._parts.write_record.record(
             user=place.request.user.name,
             verb=verb,
             resource=place.kind.group_resource,

@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from typing import Final, Protocol
 
 from apiserver.allocation import Allocator
-from apiserver.causes import Causes
 from apiserver.core.admission import Settings
 from apiserver.core.kinds import Kind, WriteContext
 from apiserver.core.schema import Schemas
@@ -17,6 +16,7 @@ from apiserver.request import Request, UserInfo
 from apiserver.storage.interface import Storage
 from apiserver.watch_cache import WatchCache
 from apiserver.watch_cache_feed import Feed
+from apiserver.write_record import WriteRecord
 from machinery.model import names
 from machinery.model.clock import Clock
 from machinery.model.errors import Unavailable
@@ -54,7 +54,7 @@ class Parts:
     feed: Feed
     schemas: Schemas
     clock: Clock
-    causes: Causes
+    write_record: WriteRecord
     allocator: Allocator
     settings: Settings = field(default_factory=Settings)
     guard: Guard = field(default_factory=NoGuard)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from apiserver.allocation import Claims
-from apiserver.core import answers, causes, deletion, writes
+from apiserver.core import answers, deletion, field_errors, writes
 from apiserver.core.admission import Attributes
 from apiserver.core.kinds import Kind
 from apiserver.core.values import Json, metadata
@@ -114,8 +114,8 @@ def check_version(kind: Kind, new: Json, old: Json) -> None:
     version = meta.get("resourceVersion", "")
     if version in {"", "0"}:
         if not kind.unconditional_update:
-            cause = causes.invalid("metadata.resourceVersion", 0, "must be specified for an update")
-            raise causes.invalid_object(kind.group_kind, name, [cause])
+            cause = field_errors.invalid("metadata.resourceVersion", 0, "must be specified for an update")
+            raise field_errors.invalid_object(kind.group_kind, name, [cause])
     elif version != before["resourceVersion"]:
         raise answers.conflict(kind, name)
 

@@ -35,7 +35,7 @@ from machinery.model.errors import (
 )
 from machinery.process.logging import describe
 from machinery.process.tls import ANONYMOUS, Peer, peer_of_certificate
-from machinery.wire import causes
+from machinery.wire import cause_headers
 
 if TYPE_CHECKING:
     from aiohttp import web
@@ -188,7 +188,9 @@ def peer_of_tls(tls: Any) -> Peer:
 
 
 def _receive_causes(request: Asked) -> None:
-    causes.receive([(key, request.headers.get(key, "")) for key in (causes.CAUSE_KEY, causes.TRACE_KEY)])
+    cause_headers.receive(
+        [(key, request.headers.get(key, "")) for key in (cause_headers.CAUSE_KEY, cause_headers.TRACE_KEY)]
+    )
 
 
 def _audit_id() -> str:

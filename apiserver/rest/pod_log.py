@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
-from apiserver.core import causes, pod_access
+from apiserver.core import field_errors, pod_access
 from apiserver.core.values import Json, metadata, spec
 from apiserver.request import Request, UserInfo
 from apiserver.rest import query
@@ -120,7 +120,7 @@ def _options(request: web.BaseRequest) -> pod_access.LogOptions:
     asked = request.query
     options = pod_access.log_options(asked, partial(query.boolean, asked), partial(query.integer, asked))
     if found := pod_access.log_causes(options):
-        raise causes.invalid_object("PodLogOptions", "", found)
+        raise field_errors.invalid_object("PodLogOptions", "", found)
     if options.since_time and not _is_time(options.since_time):
         raise BadRequest(f"sinceTime: {options.since_time!r} is no RFC 3339 time")
     return options

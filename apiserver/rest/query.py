@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from apiserver.core import causes
+from apiserver.core import field_errors
 from apiserver.core.decode import read_json
 from apiserver.request import DeleteOptions, ListOptions, WriteOptions
 from machinery.model.errors import BadRequest, Cause, Invalid
@@ -114,11 +114,11 @@ def _policy(given: Mapping[str, Any]) -> str:
     policy, orphan = given.get("propagationPolicy"), given.get("orphanDependents")
     if policy is not None and orphan is not None:
         text = "orphanDependents and deletionPropagation cannot be both set"
-        raise _invalid("DeleteOptions", causes.invalid("propagationPolicy", policy, text))
+        raise _invalid("DeleteOptions", field_errors.invalid("propagationPolicy", policy, text))
     if policy is not None and not isinstance(policy, str):
         raise BadRequest("propagationPolicy has to be a string")
     if policy is not None and policy not in {"", *_POLICIES}:
-        raise _invalid("DeleteOptions", causes.not_supported("propagationPolicy", policy, _POLICIES))
+        raise _invalid("DeleteOptions", field_errors.not_supported("propagationPolicy", policy, _POLICIES))
     if orphan is not None:
         return "Orphan" if orphan else "Background"
     return policy or ""
@@ -129,7 +129,7 @@ def _dry_run(values: Any, options_kind: str) -> bool:
         raise BadRequest("dryRun has to be a list")
     for value in values:
         if value != "All":
-            raise _invalid(options_kind, causes.not_supported("dryRun", value, ("All",)))
+            raise _invalid(options_kind, field_errors.not_supported("dryRun", value, ("All",)))
     return bool(values)
 
 
@@ -141,4 +141,4 @@ def _text(given: Mapping[str, Any], name: str) -> str:
 
 
 def _invalid(options_kind: str, cause: Cause) -> Invalid:
-    return causes.invalid_object(f"{options_kind}.meta.k8s.io", "", [cause])
+    return field_errors.invalid_object(f"{options_kind}.meta.k8s.io", "", [cause])

@@ -9,7 +9,7 @@ from typing import TypeVar
 from machinery.client.workqueue import WorkQueue
 from machinery.model.errors import ApiError, Conflict
 from machinery.model.log import SILENT, EventLog
-from machinery.wire.causes import acting
+from machinery.wire.cause_headers import acting
 
 K = TypeVar("K", bound=Hashable)
 

@@ -21,7 +21,7 @@ from machinery.model.k8s.core_v1 import Event, EventSource, ObjectReference
 from machinery.model.k8s.meta_v1 import ObjectMeta
 from machinery.model.log import SILENT, EventLog
 from machinery.model.resources import EVENTS, KubeObject
-from machinery.wire.causes import CauseRef, acting, acting_on
+from machinery.wire.cause_headers import CauseRef, acting, acting_on
 
 NORMAL: Final = "Normal"
 WARNING: Final = "Warning"

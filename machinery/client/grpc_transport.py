@@ -28,7 +28,7 @@ from machinery.model.errors import Unavailable, from_status
 from machinery.model.resources import KubeObject, Resource
 from machinery.pb import resources_pb2 as pb
 from machinery.wire import objects
-from machinery.wire.causes import request_metadata
+from machinery.wire.cause_headers import request_metadata
 from machinery.wire.faults import FaultGate
 from machinery.wire.services import Stub, insecure_channel, secure_channel
 from machinery.wire.status import from_rpc

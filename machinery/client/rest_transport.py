@@ -35,7 +35,7 @@ from machinery.model.errors import (
 from machinery.model.k8s.meta_v1 import ListMeta, ObjectMeta
 from machinery.model.resources import KubeObject, Resource
 from machinery.wire import objects
-from machinery.wire.causes import request_metadata
+from machinery.wire.cause_headers import request_metadata
 from machinery.wire.faults import Fault, FaultGate
 
 if TYPE_CHECKING:

@@ -23,7 +23,7 @@ from typing import Final, Generic, TypeVar
 from machinery.client.waiting import event_within
 from machinery.model.backoff import Backoff
 from machinery.model.clock import Clock
-from machinery.wire.causes import LIMIT, CauseRef
+from machinery.wire.cause_headers import LIMIT, CauseRef
 
 K = TypeVar("K", bound=Hashable)
 

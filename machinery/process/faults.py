@@ -17,7 +17,7 @@ from machinery.client.faults import lose
 from machinery.model.errors import ApiError, Expired, Unavailable
 from machinery.model.log import SILENT, EventLog
 from machinery.wire import faults
-from machinery.wire.causes import CALLER_KEY
+from machinery.wire.cause_headers import CALLER_KEY
 from machinery.wire.faults import (
     NO_PLAN,
     Call,

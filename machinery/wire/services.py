@@ -19,7 +19,7 @@ from google.protobuf.descriptor import MethodDescriptor, ServiceDescriptor
 from google.protobuf.message_factory import GetMessageClass
 
 from machinery.model.errors import ApiError, NotImplementedHere
-from machinery.wire import causes
+from machinery.wire import cause_headers
 from machinery.wire.status import to_rpc
 
 _METADATA_LIMIT: Final = 256 * 1024  # a Status with many causes has to fit into the trailers
@@ -133,7 +133,7 @@ def _unbuilt(method: MethodDescriptor) -> Callable[[Any, Any], Awaitable[Any]]:
 
 def _guard(behaviour: Callable[[Any, Any], Awaitable[Any]]) -> Callable[[Any, Any], Awaitable[Any]]:
     async def guarded(request: Any, context: Any) -> Any:
-        causes.receive(context.invocation_metadata())
+        cause_headers.receive(context.invocation_metadata())
         try:
             return await behaviour(request, context)
         except ApiError as error:
@@ -146,7 +146,7 @@ def _guard_stream(
     behaviour: Callable[[Any, Any], AsyncIterator[Any]],
 ) -> Callable[[Any, Any], AsyncIterator[Any]]:
     async def guarded(request: Any, context: Any) -> AsyncIterator[Any]:
-        causes.receive(context.invocation_metadata())
+        cause_headers.receive(context.invocation_metadata())
         try:
             async for message in behaviour(request, context):
                 yield message

@@ -14,7 +14,6 @@ import msgspec
 
 from apiserver import app, schemas
 from apiserver.allocation import Allocator
-from apiserver.causes import Causes
 from apiserver.config import ApiserverConfig
 from apiserver.core.kinds import ALL
 from apiserver.registry import Parts, Registry
@@ -32,6 +31,7 @@ from apiserver.request import (
 from apiserver.storage.interface import Storage
 from apiserver.storage.memory import MemoryStorage
 from apiserver.watch_cache_feed import Feed
+from apiserver.write_record import WriteRecord
 from kubarium.core.certificates import Certificate
 from kubarium.pki import Pki
 from machinery.client.api import Api, PatchType
@@ -63,7 +63,7 @@ class RegistryBench:
     storage: Storage
     feed: Feed
     allocator: Allocator
-    causes: Causes
+    write_record: WriteRecord
     clock: Clock
 
     def request(
@@ -193,9 +193,9 @@ async def running_registry(
     storage, clock = storage or MemoryStorage(), clock or VirtualClock()
     feed = Feed(storage, ALL)
     allocator = Allocator(storage, cidr, clock, rng=random.Random(seed))
-    causes = Causes(clock)
-    parts = Parts(storage, feed, schemas.load(), clock, causes, allocator, random=random.Random(seed))
-    bench = RegistryBench(Registry(parts), storage, feed, allocator, causes, clock)
+    write_record = WriteRecord(clock)
+    parts = Parts(storage, feed, schemas.load(), clock, write_record, allocator, random=random.Random(seed))
+    bench = RegistryBench(Registry(parts), storage, feed, allocator, write_record, clock)
     async with asyncio.TaskGroup() as tasks:
         loops = [tasks.create_task(feed.run()), tasks.create_task(feed.probe())]
         try:

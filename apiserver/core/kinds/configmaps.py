@@ -8,7 +8,7 @@ from __future__ import annotations
 import binascii
 from typing import Final
 
-from apiserver.core import causes
+from apiserver.core import field_errors
 from apiserver.core.kinds.kind import Kind
 from apiserver.core.values import Json
 from machinery.model import names
@@ -28,7 +28,7 @@ def key_causes(path: str, keys: Json) -> list[Cause]:
     return [
         cause
         for key in keys
-        for cause in causes.each_invalid(f"{path}[{key}]", key, names.config_key_errors(key))
+        for cause in field_errors.each_invalid(f"{path}[{key}]", key, names.config_key_errors(key))
     ]
 
 
@@ -38,7 +38,7 @@ def frozen_causes(new: Json, old: Json, *fields: str) -> list[Cause]:
         return []
     changed = [] if new.get("immutable") else ["immutable"]
     changed += [name for name in fields if (new.get(name) or {}) != (old.get(name) or {})]
-    return [causes.forbidden(name, IMMUTABLE) for name in changed]
+    return [field_errors.forbidden(name, IMMUTABLE) for name in changed]
 
 
 def _validate(obj: Json) -> list[Cause]:
@@ -46,11 +46,11 @@ def _validate(obj: Json) -> list[Cause]:
     found = key_causes("data", data)
     for key in data:
         if key in binary:
-            found.append(causes.invalid(f"data[{key}]", key, "duplicate of key present in binaryData"))
+            found.append(field_errors.invalid(f"data[{key}]", key, "duplicate of key present in binaryData"))
     found += key_causes("binaryData", binary)
     size = sum(len(value.encode()) for value in data.values()) + sum(map(decoded_size, binary.values()))
     if size > SIZE_LIMIT_BYTES:
-        found.append(causes.too_long("", SIZE_LIMIT_BYTES))
+        found.append(field_errors.too_long("", SIZE_LIMIT_BYTES))
     return found
 
 

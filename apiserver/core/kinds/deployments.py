@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from apiserver.core import causes, workloads
+from apiserver.core import field_errors, workloads
 from apiserver.core.kinds.kind import Kind, Subresource, own_status, spec_changed
 from apiserver.core.values import Json, spec
 from machinery.model import names
@@ -36,16 +36,16 @@ def _default(obj: Json) -> Json:
 def _validate(obj: Json) -> list[Cause]:
     own = spec(obj)
     ready_s, deadline_s = own.get("minReadySeconds", 0), own["progressDeadlineSeconds"]
-    found = causes.not_negative("spec.replicas", own["replicas"])
+    found = field_errors.not_negative("spec.replicas", own["replicas"])
     found += workloads.selector_causes(own)
     found += workloads.template_causes(own)
     found += _strategy_causes(own["strategy"])
-    found += causes.not_negative("spec.minReadySeconds", ready_s)
-    found += causes.not_negative("spec.revisionHistoryLimit", own["revisionHistoryLimit"])
-    found += causes.not_negative("spec.progressDeadlineSeconds", deadline_s)
+    found += field_errors.not_negative("spec.minReadySeconds", ready_s)
+    found += field_errors.not_negative("spec.revisionHistoryLimit", own["revisionHistoryLimit"])
+    found += field_errors.not_negative("spec.progressDeadlineSeconds", deadline_s)
     if deadline_s <= ready_s:
         text = "must be greater than minReadySeconds"
-        found.append(causes.invalid("spec.progressDeadlineSeconds", deadline_s, text))
+        found.append(field_errors.invalid("spec.progressDeadlineSeconds", deadline_s, text))
     return found
 
 
@@ -53,10 +53,10 @@ def _strategy_causes(strategy: Json) -> list[Cause]:
     type_, rolling = strategy.get("type", ""), strategy.get("rollingUpdate")
     if type_ == "Recreate" and rolling is not None:
         text = "may not be specified when strategy `type` is 'Recreate'"
-        return [causes.forbidden("spec.strategy.rollingUpdate", text)]
+        return [field_errors.forbidden("spec.strategy.rollingUpdate", text)]
     if type_ == "RollingUpdate":
         return _rolling_causes(rolling or {}, "spec.strategy.rollingUpdate")
-    return causes.one_of("spec.strategy.type", type_, {"Recreate", "RollingUpdate"})
+    return field_errors.one_of("spec.strategy.type", type_, {"Recreate", "RollingUpdate"})
 
 
 def _rolling_causes(rolling: Json, path: str) -> list[Cause]:
@@ -67,19 +67,21 @@ def _rolling_causes(rolling: Json, path: str) -> list[Cause]:
         return found
     if _amount(unavailable) == 0 and _amount(surge) == 0:
         found.append(
-            causes.invalid(f"{path}.maxUnavailable", unavailable, "may not be 0 when `maxSurge` is 0")
+            field_errors.invalid(f"{path}.maxUnavailable", unavailable, "may not be 0 when `maxSurge` is 0")
         )
     if isinstance(unavailable, str) and _amount(unavailable) > 100:
-        found.append(causes.invalid(f"{path}.maxUnavailable", unavailable, "must not be greater than 100%"))
+        found.append(
+            field_errors.invalid(f"{path}.maxUnavailable", unavailable, "must not be greater than 100%")
+        )
     return found
 
 
 def _amount_causes(path: str, value: Any) -> list[Cause]:
     if isinstance(value, int):
-        return causes.not_negative(path, value)
+        return field_errors.not_negative(path, value)
     if len(value) <= 10 and re.fullmatch("[0-9]+%", value, re.ASCII):
         return []
-    return [causes.invalid(path, value, _PERCENT_TEXT)]
+    return [field_errors.invalid(path, value, _PERCENT_TEXT)]
 
 
 def _amount(value: int | str) -> int:
@@ -95,7 +97,7 @@ def _is_next_generation(new: Json, old: Json) -> bool:
 def _validate_update(new: Json, old: Json) -> list[Cause]:
     return [
         *_validate(new),
-        *causes.unchanged("spec.selector", spec(new).get("selector"), spec(old).get("selector")),
+        *field_errors.unchanged("spec.selector", spec(new).get("selector"), spec(old).get("selector")),
     ]
 
 
@@ -115,13 +117,15 @@ def _validate_status(new: Json, old: Json) -> list[Cause]:
     total, ready = status.get("replicas", 0), status.get("readyReplicas", 0)
     for name in ("updatedReplicas", "readyReplicas", "availableReplicas"):
         if (count := status.get(name, 0)) > total:
-            found.append(causes.invalid(f"status.{name}", count, "cannot be greater than status.replicas"))
+            found.append(
+                field_errors.invalid(f"status.{name}", count, "cannot be greater than status.replicas")
+            )
     if (available := status.get("availableReplicas", 0)) > ready:
         text = "cannot be greater than readyReplicas"
-        found.append(causes.invalid("status.availableReplicas", available, text))
+        found.append(field_errors.invalid("status.availableReplicas", available, text))
     collisions, before = status.get("collisionCount", 0), (old.get("status") or {}).get("collisionCount", 0)
     if collisions < before:
-        found.append(causes.invalid("status.collisionCount", collisions, "cannot be decremented"))
+        found.append(field_errors.invalid("status.collisionCount", collisions, "cannot be decremented"))
     return found
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import ipaddress
 from typing import Final
 
-from apiserver.core import causes, ports
+from apiserver.core import field_errors, ports
 from apiserver.core.kinds.kind import Kind, WriteContext
 from apiserver.core.values import Json
 from machinery.model import names
@@ -37,15 +37,15 @@ def _unbuilt(obj: Json) -> str:
 def _validate(obj: Json) -> list[Cause]:
     type_ = obj.get("addressType", "")
     if not type_:
-        return [causes.required("addressType")]
-    found = causes.one_of("addressType", type_, _TYPES)
+        return [field_errors.required("addressType")]
+    found = field_errors.one_of("addressType", type_, _TYPES)
     endpoints, own_ports = obj["endpoints"], obj.get("ports") or []
     if len(endpoints) > _MOST_ENDPOINTS:
-        found.append(causes.too_many("endpoints", len(endpoints), _MOST_ENDPOINTS))
+        found.append(field_errors.too_many("endpoints", len(endpoints), _MOST_ENDPOINTS))
     for index, endpoint in enumerate(endpoints):
         found += _endpoint_causes(endpoint, f"endpoints[{index}]", type_)
     if len(own_ports) > _MOST_PORTS:
-        return [*found, causes.too_many("ports", len(own_ports), _MOST_PORTS)]
+        return [*found, field_errors.too_many("ports", len(own_ports), _MOST_PORTS)]
     return found + _port_causes(own_ports)
 
 
@@ -53,25 +53,25 @@ def _endpoint_causes(endpoint: Json, path: str, type_: str) -> list[Cause]:
     addresses = endpoint.get("addresses") or []
     found: list[Cause] = []
     if not addresses:
-        found.append(causes.required(f"{path}.addresses", "must contain at least 1 address"))
+        found.append(field_errors.required(f"{path}.addresses", "must contain at least 1 address"))
     if len(addresses) > _MOST_ADDRESSES:
-        found.append(causes.too_many(f"{path}.addresses", len(addresses), _MOST_ADDRESSES))
+        found.append(field_errors.too_many(f"{path}.addresses", len(addresses), _MOST_ADDRESSES))
     for index, address in enumerate(addresses):
         found += _address_causes(address, f"{path}.addresses[{index}]", type_)
     if "nodeName" in endpoint:
         name = endpoint["nodeName"]
-        found += causes.each_invalid(f"{path}.nodeName", name, names.dns_subdomain_errors(name))
+        found += field_errors.each_invalid(f"{path}.nodeName", name, names.dns_subdomain_errors(name))
     if "hostname" in endpoint:
         name = endpoint["hostname"]
-        found += causes.each_invalid(f"{path}.hostname", name, names.dns_label_errors(name))
+        found += field_errors.each_invalid(f"{path}.hostname", name, names.dns_label_errors(name))
     return found
 
 
 def _address_causes(address: str, path: str, type_: str) -> list[Cause]:
     if type_ == "FQDN":
-        return causes.each_invalid(path, address, names.dns_subdomain_errors(address))
+        return field_errors.each_invalid(path, address, names.dns_subdomain_errors(address))
     if not ports.is_address(address, type_):
-        return [causes.invalid(path, address, f"must be an {type_} address")]
+        return [field_errors.invalid(path, address, f"must be an {type_} address")]
     parsed = ipaddress.ip_address(address)
     for what, applies in (
         ("unspecified (0.0.0.0 or ::)", parsed.is_unspecified),
@@ -80,7 +80,7 @@ def _address_causes(address: str, path: str, type_: str) -> list[Cause]:
         ("in the link-local multicast range (224.0.0.0/24, ff02::/10)", parsed.is_multicast),
     ):
         if applies:
-            return [causes.invalid(path, address, f"may not be {what}")]
+            return [field_errors.invalid(path, address, f"may not be {what}")]
     return []
 
 
@@ -90,15 +90,15 @@ def _port_causes(own_ports: list[Json]) -> list[Cause]:
     for index, port in enumerate(own_ports):
         path, name = f"ports[{index}]", port["name"]
         if name:
-            found += causes.each_invalid(f"{path}.name", name, names.dns_label_errors(name))
+            found += field_errors.each_invalid(f"{path}.name", name, names.dns_label_errors(name))
         if name in seen:
-            found.append(causes.duplicate(f"{path}.name", name))
+            found.append(field_errors.duplicate(f"{path}.name", name))
         seen.add(name)
         found += ports.protocol_causes(f"{path}.protocol", port["protocol"])
         if "port" in port:
             found += ports.port_causes(f"{path}.port", port["port"])
         if app := port.get("appProtocol"):
-            found += causes.each_invalid(f"{path}.appProtocol", app, names.label_key_errors(app))
+            found += field_errors.each_invalid(f"{path}.appProtocol", app, names.label_key_errors(app))
     return found
 
 
@@ -118,7 +118,10 @@ def _is_next_generation(new: Json, old: Json) -> bool:
 
 
 def _validate_update(new: Json, old: Json) -> list[Cause]:
-    return [*_validate(new), *causes.unchanged("addressType", new.get("addressType"), old.get("addressType"))]
+    return [
+        *_validate(new),
+        *field_errors.unchanged("addressType", new.get("addressType"), old.get("addressType")),
+    ]
 
 
 ENDPOINT_SLICES = Kind(

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from apiserver.core import causes
+from apiserver.core import field_errors
 from apiserver.core.kinds.kind import Kind, metadata_fields
 from apiserver.core.values import Json, metadata
 from machinery.model import names
@@ -27,7 +27,7 @@ def _validate(obj: Json) -> list[Cause]:
     namespace, involved = metadata(obj).get("namespace", ""), obj["involvedObject"].get("namespace", "")
     if involved == namespace or (not involved and namespace == "default"):
         return []
-    return [causes.invalid("involvedObject.namespace", involved, "does not match event.namespace")]
+    return [field_errors.invalid("involvedObject.namespace", involved, "does not match event.namespace")]
 
 
 def _fields(obj: Json) -> dict[str, str]:

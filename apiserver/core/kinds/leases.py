@@ -5,7 +5,7 @@ https://kubernetes.io/docs/concepts/architecture/leases/
 
 from __future__ import annotations
 
-from apiserver.core import causes
+from apiserver.core import field_errors
 from apiserver.core.kinds.kind import Kind
 from apiserver.core.values import Json, spec
 from machinery.model import names
@@ -16,8 +16,8 @@ def _validate(obj: Json) -> list[Cause]:
     duration, transitions = spec(obj).get("leaseDurationSeconds"), spec(obj).get("leaseTransitions")
     found: list[Cause] = []
     if duration is not None and duration <= 0:
-        found.append(causes.invalid("spec.leaseDurationSeconds", duration, "must be greater than 0"))
-    return found + causes.not_negative("spec.leaseTransitions", transitions)
+        found.append(field_errors.invalid("spec.leaseDurationSeconds", duration, "must be greater than 0"))
+    return found + field_errors.not_negative("spec.leaseTransitions", transitions)
 
 
 def _unbuilt(obj: Json) -> str:

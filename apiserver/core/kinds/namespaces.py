@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from apiserver.core import causes
+from apiserver.core import field_errors
 from apiserver.core.kinds.kind import Kind, Subresource, WriteContext, metadata_fields, own_status
 from apiserver.core.values import Json, kept, spec
 from machinery.model import names
@@ -57,19 +57,25 @@ def _label_causes(obj: Json) -> list[Cause]:
     name, labels = obj["metadata"].get("name", ""), obj["metadata"].get("labels") or {}
     if labels.get(NAME_LABEL) == name:
         return []
-    return [causes.invalid(f"metadata.labels[{NAME_LABEL}]", labels.get(NAME_LABEL, ""), f"must be {name}")]
+    return [
+        field_errors.invalid(f"metadata.labels[{NAME_LABEL}]", labels.get(NAME_LABEL, ""), f"must be {name}")
+    ]
 
 
 def _validate_status(new: Json, _old: Json) -> list[Cause]:
     phase, deleted = (new.get("status") or {}).get("phase", ""), new["metadata"].get("deletionTimestamp")
     if deleted and phase != "Terminating":
         return [
-            causes.invalid(
+            field_errors.invalid(
                 "status.phase", phase, "may only be 'Terminating' if `deletionTimestamp` is not empty"
             )
         ]
     if not deleted and phase not in {"", "Active"}:
-        return [causes.invalid("status.phase", phase, "may only be 'Active' if `deletionTimestamp` is empty")]
+        return [
+            field_errors.invalid(
+                "status.phase", phase, "may only be 'Active' if `deletionTimestamp` is empty"
+            )
+        ]
     return []
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from apiserver.core import causes, ports
+from apiserver.core import field_errors, ports
 from apiserver.core.kinds.kind import Kind, WriteContext, metadata_fields, own_status
 from apiserver.core.values import Json, kept, spec
 from machinery.model import names, quantity
@@ -46,14 +46,14 @@ def taint_causes(taints: list[Json], path: str) -> list[Cause]:
     for index, taint in enumerate(taints):
         here = f"{path}[{index}]"
         key, value, effect = taint.get("key", ""), taint.get("value", ""), taint.get("effect", "")
-        found += causes.each_invalid(f"{here}.key", key, names.label_key_errors(key))
-        found += causes.each_invalid(f"{here}.value", value, names.label_value_errors(value))
+        found += field_errors.each_invalid(f"{here}.key", key, names.label_key_errors(key))
+        found += field_errors.each_invalid(f"{here}.value", value, names.label_value_errors(value))
         if effect:
-            found += causes.one_of(f"{here}.effect", effect, _EFFECTS)
+            found += field_errors.one_of(f"{here}.effect", effect, _EFFECTS)
         else:
-            found.append(causes.required(f"{here}.effect"))
+            found.append(field_errors.required(f"{here}.effect"))
         if (key, effect) in seen:
-            found.append(causes.duplicate(here, taint))
+            found.append(field_errors.duplicate(here, taint))
         seen.add((key, effect))
     return found
 
@@ -65,7 +65,7 @@ def _validate(obj: Json) -> list[Cause]:
         found += ports.range_causes(f"spec.podCIDRs[{index}]", text)
     if len(node.get("podCIDRs") or []) > 1:
         found.append(
-            causes.invalid(
+            field_errors.invalid(
                 "spec.podCIDRs", node["podCIDRs"], "may specify no more than one CIDR for each IP family"
             )
         )
@@ -78,13 +78,13 @@ def _status_causes(status: Json) -> list[Cause]:
     for index, address in enumerate(status.get("addresses") or []):
         both = (address.get("type", ""), address.get("address", ""))
         if both in seen:
-            found.append(causes.duplicate(f"status.addresses[{index}]", address))
+            found.append(field_errors.duplicate(f"status.addresses[{index}]", address))
         seen.add(both)
     for field in ("capacity", "allocatable"):
         for name, amount in (status.get(field) or {}).items():
             if quantity.parse(amount) < 0:
                 text = "must be greater than or equal to 0"
-                found.append(causes.invalid(f"status.{field}.{name}", amount, text))
+                found.append(field_errors.invalid(f"status.{field}.{name}", amount, text))
     return found
 
 
@@ -97,13 +97,13 @@ def _validate_update(new: Json, old: Json) -> list[Cause]:
     found = _validate(new)
     if before.get("podCIDRs") and after.get("podCIDRs") != before["podCIDRs"]:
         text = 'node updates may not change podCIDR except from "" to valid'
-        found.append(causes.forbidden("spec.podCIDRs", text))
+        found.append(field_errors.forbidden("spec.podCIDRs", text))
     if before.get("providerID") and after.get("providerID") != before["providerID"]:
         text = 'node updates may not change providerID except from "" to valid'
-        found.append(causes.forbidden("spec.providerID", text))
+        found.append(field_errors.forbidden("spec.providerID", text))
     if any(after.get(name) != before.get(name) for name in {*after, *before} - _CHANGEABLE):
         text = "node updates may only change labels, taints, or capacity"
-        found.append(causes.forbidden("spec", text))
+        found.append(field_errors.forbidden("spec", text))
     return found
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import msgspec
 
-from apiserver.core import causes
+from apiserver.core import field_errors
 from apiserver.core.kinds.kind import Kind, Subresource, WriteContext, metadata_fields, own_status
 from apiserver.core.podspec.binding import bind, deletion_grace_s
 from apiserver.core.podspec.containers import image_causes
@@ -94,7 +94,7 @@ def _token_causes(own: Json) -> list[Cause]:
         return []
     text = "must not be specified when serviceAccountName is not set"
     return [
-        causes.forbidden(
+        field_errors.forbidden(
             f"spec.volumes[{index}].projected.sources[{number}].serviceAccountToken",
             text,
         )
@@ -108,10 +108,10 @@ def _validate(obj: Json) -> list[Cause]:
     own = spec(obj)
     found = _common(obj)
     if own.get("ephemeralContainers"):
-        found.append(causes.forbidden("spec.ephemeralContainers", "cannot be set on create"))
+        found.append(field_errors.forbidden("spec.ephemeralContainers", "cannot be set on create"))
     if own.get("nodeName") and own.get("schedulingGates"):
         text = "cannot be set until all schedulingGates have been cleared"
-        found.append(causes.forbidden("spec.nodeName", text))
+        found.append(field_errors.forbidden("spec.nodeName", text))
     return found
 
 

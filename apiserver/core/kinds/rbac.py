@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Final
 
-from apiserver.core import causes
+from apiserver.core import field_errors
 from apiserver.core.kinds.kind import Kind
 from apiserver.core.values import Json
 from machinery.model import names
@@ -36,21 +36,23 @@ def _default_binding(obj: Json) -> Json:
 def _rule_causes(rule: Json, path: str, *, namespaced: bool) -> list[Cause]:
     found: list[Cause] = []
     if not rule.get("verbs"):
-        found.append(causes.required(f"{path}.verbs", "verbs must contain at least one value"))
+        found.append(field_errors.required(f"{path}.verbs", "verbs must contain at least one value"))
     if urls := rule.get("nonResourceURLs"):
         if namespaced:
             text = "namespaced rules cannot apply to non-resource URLs"
-            return [*found, causes.invalid(f"{path}.nonResourceURLs", urls, text)]
+            return [*found, field_errors.invalid(f"{path}.nonResourceURLs", urls, text)]
         if rule.get("apiGroups") or rule.get("resources") or rule.get("resourceNames"):
             text = "rules cannot apply to both regular resources and non-resource URLs"
-            found.append(causes.invalid(f"{path}.nonResourceURLs", urls, text))
+            found.append(field_errors.invalid(f"{path}.nonResourceURLs", urls, text))
         return found
     if not rule.get("apiGroups"):
         found.append(
-            causes.required(f"{path}.apiGroups", "resource rules must supply at least one api group")
+            field_errors.required(f"{path}.apiGroups", "resource rules must supply at least one api group")
         )
     if not rule.get("resources"):
-        found.append(causes.required(f"{path}.resources", "resource rules must supply at least one resource"))
+        found.append(
+            field_errors.required(f"{path}.resources", "resource rules must supply at least one resource")
+        )
     return found
 
 
@@ -67,27 +69,27 @@ def _role_validator(*, namespaced: bool) -> Callable[[Json], list[Cause]]:
 
 def _subject_causes(subject: Json, path: str) -> list[Cause]:
     kind, name = subject.get("kind", ""), subject.get("name", "")
-    found = [] if name else [causes.required(f"{path}.name")]
+    found = [] if name else [field_errors.required(f"{path}.name")]
     if kind not in _SUBJECT_GROUPS:
-        return [*found, causes.not_supported(f"{path}.kind", kind, _SUBJECT_GROUPS)]
-    found += causes.one_of(f"{path}.apiGroup", subject.get("apiGroup", ""), {_SUBJECT_GROUPS[kind]})
+        return [*found, field_errors.not_supported(f"{path}.kind", kind, _SUBJECT_GROUPS)]
+    found += field_errors.one_of(f"{path}.apiGroup", subject.get("apiGroup", ""), {_SUBJECT_GROUPS[kind]})
     if kind == "ServiceAccount":
         if name:
-            found += causes.each_invalid(f"{path}.name", name, names.dns_subdomain_errors(name))
+            found += field_errors.each_invalid(f"{path}.name", name, names.dns_subdomain_errors(name))
         if not subject.get("namespace"):
-            found.append(causes.required(f"{path}.namespace"))
+            found.append(field_errors.required(f"{path}.namespace"))
     return found
 
 
 def _binding_validator(*roles: str) -> Callable[[Json], list[Cause]]:
     def validate(obj: Json) -> list[Cause]:
         role = obj["roleRef"]
-        found = causes.one_of("roleRef.apiGroup", role.get("apiGroup", ""), {GROUP})
-        found += causes.one_of("roleRef.kind", role.get("kind", ""), roles)
+        found = field_errors.one_of("roleRef.apiGroup", role.get("apiGroup", ""), {GROUP})
+        found += field_errors.one_of("roleRef.kind", role.get("kind", ""), roles)
         if name := role.get("name"):
-            found += causes.each_invalid("roleRef.name", name, names.path_segment_errors(name))
+            found += field_errors.each_invalid("roleRef.name", name, names.path_segment_errors(name))
         else:
-            found.append(causes.required("roleRef.name"))
+            found.append(field_errors.required("roleRef.name"))
         for index, subject in enumerate(obj.get("subjects") or []):
             found += _subject_causes(subject, f"subjects[{index}]")
         return found
@@ -98,7 +100,7 @@ def _binding_validator(*roles: str) -> Callable[[Json], list[Cause]]:
 def _same_role(new: Json, old: Json) -> list[Cause]:
     if new["roleRef"] == old.get("roleRef"):
         return []
-    return [causes.invalid("roleRef", new["roleRef"], "cannot change roleRef")]
+    return [field_errors.invalid("roleRef", new["roleRef"], "cannot change roleRef")]
 
 
 def _unbuilt(obj: Json) -> str:

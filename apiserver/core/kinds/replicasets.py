@@ -5,7 +5,7 @@ https://kubernetes.io/docs/concepts/workloads/controllers/replicaset/
 
 from __future__ import annotations
 
-from apiserver.core import causes, workloads
+from apiserver.core import field_errors, workloads
 from apiserver.core.kinds.kind import Kind, Subresource, metadata_fields, own_status
 from apiserver.core.values import Json, spec
 from machinery.model import names
@@ -20,15 +20,15 @@ def _default(obj: Json) -> Json:
 
 def _validate(obj: Json) -> list[Cause]:
     own = spec(obj)
-    found = causes.not_negative("spec.replicas", own["replicas"])
-    found += causes.not_negative("spec.minReadySeconds", own.get("minReadySeconds"))
+    found = field_errors.not_negative("spec.replicas", own["replicas"])
+    found += field_errors.not_negative("spec.minReadySeconds", own.get("minReadySeconds"))
     return [*found, *workloads.selector_causes(own), *workloads.template_causes(own)]
 
 
 def _validate_update(new: Json, old: Json) -> list[Cause]:
     return [
         *_validate(new),
-        *causes.unchanged("spec.selector", spec(new).get("selector"), spec(old).get("selector")),
+        *field_errors.unchanged("spec.selector", spec(new).get("selector"), spec(old).get("selector")),
     ]
 
 
@@ -46,10 +46,12 @@ def _validate_status(new: Json, _old: Json) -> list[Cause]:
     total = status.get("replicas", 0)
     for name in ("fullyLabeledReplicas", "readyReplicas", "availableReplicas"):
         if (count := status.get(name, 0)) > total:
-            found.append(causes.invalid(f"status.{name}", count, "cannot be greater than status.replicas"))
+            found.append(
+                field_errors.invalid(f"status.{name}", count, "cannot be greater than status.replicas")
+            )
     if (available := status.get("availableReplicas", 0)) > status.get("readyReplicas", 0):
         text = "cannot be greater than readyReplicas"
-        found.append(causes.invalid("status.availableReplicas", available, text))
+        found.append(field_errors.invalid("status.availableReplicas", available, text))
     return found
 
 

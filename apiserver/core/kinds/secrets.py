@@ -9,7 +9,7 @@ import binascii
 import json
 from typing import Final
 
-from apiserver.core import causes
+from apiserver.core import field_errors
 from apiserver.core.kinds.configmaps import SIZE_LIMIT_BYTES, decoded_size, frozen_causes, key_causes
 from apiserver.core.kinds.kind import Kind, metadata_fields
 from apiserver.core.values import Json
@@ -53,18 +53,18 @@ def _validate(obj: Json) -> list[Cause]:
     data = obj.get("data") or {}
     found = key_causes("data", data)
     if sum(map(decoded_size, data.values())) > SIZE_LIMIT_BYTES:
-        found.append(causes.too_long("data", SIZE_LIMIT_BYTES))
+        found.append(field_errors.too_long("data", SIZE_LIMIT_BYTES))
     return [*found, *_type_causes(obj["type"], data)]
 
 
 def _type_causes(type_: str, data: Json) -> list[Cause]:
     if type_ == "kubernetes.io/basic-auth" and not {"username", "password"} & set(data):
-        return [causes.required("data[username]"), causes.required("data[password]")]
+        return [field_errors.required("data[username]"), field_errors.required("data[password]")]
     required = _REQUIRED_KEYS.get(type_, ())
-    found = [causes.required(f"data[{key}]") for key in required if key not in data]
+    found = [field_errors.required(f"data[{key}]") for key in required if key not in data]
     if type_ in _JSON_TYPES and not found and not _is_json(data[required[0]]):
         found.append(
-            causes.invalid(f"data[{required[0]}]", "<secret contents redacted>", "it has to be JSON")
+            field_errors.invalid(f"data[{required[0]}]", "<secret contents redacted>", "it has to be JSON")
         )
     return found
 
@@ -84,7 +84,7 @@ def _prepare_update(new: Json, old: Json, _context: object) -> Json:
 
 def _validate_update(new: Json, old: Json) -> list[Cause]:
     return [
-        *causes.unchanged("type", new["type"], old.get("type")),
+        *field_errors.unchanged("type", new["type"], old.get("type")),
         *frozen_causes(new, old, "data"),
         *_validate(new),
     ]

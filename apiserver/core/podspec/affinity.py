@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from apiserver.core import causes, labelselector
+from apiserver.core import field_errors, labelselector
 from apiserver.core.podspec.labelkeys import label_key_causes
 from apiserver.core.values import Json
 from machinery.model import names
@@ -39,14 +39,16 @@ def _node_causes(affinity: Json, path: str) -> list[Cause]:
 def _weight_causes(term: Json, path: str) -> list[Cause]:
     weight = term.get("weight", 0)
     return (
-        [] if 1 <= weight <= 100 else [causes.invalid(f"{path}.weight", weight, "must be in the range 1-100")]
+        []
+        if 1 <= weight <= 100
+        else [field_errors.invalid(f"{path}.weight", weight, "must be in the range 1-100")]
     )
 
 
 def _selector_causes(selector: Json, path: str) -> list[Cause]:
     terms = selector.get("nodeSelectorTerms") or []
     if not terms:
-        return [causes.required(path, "must have at least one node selector term")]
+        return [field_errors.required(path, "must have at least one node selector term")]
     return [
         cause
         for index, term in enumerate(terms)
@@ -69,20 +71,20 @@ def _expression_causes(expression: Json, path: str, *, any_value: bool) -> list[
     found: list[Cause] = []
     match operator:
         case "In" | "NotIn" if not values:
-            found.append(causes.required(where, "must be specified when `operator` is 'In' or 'NotIn'"))
+            found.append(field_errors.required(where, "must be specified when `operator` is 'In' or 'NotIn'"))
         case "Exists" | "DoesNotExist" if values:
             text = "may not be specified when `operator` is 'Exists' or 'DoesNotExist'"
-            found.append(causes.forbidden(where, text))
+            found.append(field_errors.forbidden(where, text))
         case "Gt" | "Lt" if len(values) != 1:
             text = "must be specified single value when `operator` is 'Lt' or 'Gt'"
-            found.append(causes.required(where, text))
+            found.append(field_errors.required(where, text))
         case "In" | "NotIn" | "Exists" | "DoesNotExist" | "Gt" | "Lt":
             pass
         case _:
-            found.append(causes.invalid(f"{path}.operator", operator, "not a valid selector operator"))
-    found += causes.each_invalid(f"{path}.key", key, names.label_key_errors(key))
+            found.append(field_errors.invalid(f"{path}.operator", operator, "not a valid selector operator"))
+    found += field_errors.each_invalid(f"{path}.key", key, names.label_key_errors(key))
     for index, value in enumerate(() if any_value else values):
-        found += causes.each_invalid(f"{where}[{index}]", value, names.label_value_errors(value))
+        found += field_errors.each_invalid(f"{where}[{index}]", value, names.label_value_errors(value))
     return found
 
 
@@ -90,14 +92,16 @@ def _field_causes(field: Json, path: str) -> list[Cause]:
     operator, values, key = field.get("operator", ""), field.get("values") or [], field.get("key", "")
     found: list[Cause] = []
     if operator not in {"In", "NotIn"}:
-        found.append(causes.invalid(f"{path}.operator", operator, "not a valid selector operator"))
+        found.append(field_errors.invalid(f"{path}.operator", operator, "not a valid selector operator"))
     elif len(values) != 1:
         text = "must be only one value when `operator` is 'In' or 'NotIn' for node field selector"
-        found.append(causes.required(f"{path}.values", text))
+        found.append(field_errors.required(f"{path}.values", text))
     if key != "metadata.name":
-        return [*found, causes.invalid(f"{path}.key", key, "not a valid field selector key")]
+        return [*found, field_errors.invalid(f"{path}.key", key, "not a valid field selector key")]
     for index, value in enumerate(values):
-        found += causes.each_invalid(f"{path}.values[{index}]", value, names.dns_subdomain_errors(value))
+        found += field_errors.each_invalid(
+            f"{path}.values[{index}]", value, names.dns_subdomain_errors(value)
+        )
     return found
 
 
@@ -118,9 +122,9 @@ def _pod_term_causes(term: Json, path: str) -> list[Cause]:
         if name in term:
             found += labelselector.validate(term[name], f"{path}.{name}")
     for name in term.get("namespaces") or []:
-        found += causes.each_invalid(f"{path}.namespace", name, names.dns_label_errors(name))
+        found += field_errors.each_invalid(f"{path}.namespace", name, names.dns_label_errors(name))
     found += label_key_causes(term, path)
     key = term.get("topologyKey", "")
     if not key:
-        found.append(causes.required(f"{path}.topologyKey", "can not be empty"))
-    return found + causes.each_invalid(f"{path}.topologyKey", key, names.label_key_errors(key))
+        found.append(field_errors.required(f"{path}.topologyKey", "can not be empty"))
+    return found + field_errors.each_invalid(f"{path}.topologyKey", key, names.label_key_errors(key))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from apiserver.core import causes
+from apiserver.core import field_errors
 from apiserver.core.values import Json, metadata, spec
 from machinery.model import names
 from machinery.model.errors import Conflict
@@ -41,13 +41,13 @@ def bind(pod: Json, binding: Json, now: str) -> Json:
 def _check_target(binding: Json) -> None:
     target = binding.get("target") or {}
     kind, name = target.get("kind", ""), target.get("name", "")
-    found = causes.one_of("target.kind", kind, {"Node", "<empty>"}) if kind else []
+    found = field_errors.one_of("target.kind", kind, {"Node", "<empty>"}) if kind else []
     if name:
-        found += causes.each_invalid("target.name", name, names.dns_subdomain_errors(name))
+        found += field_errors.each_invalid("target.name", name, names.dns_subdomain_errors(name))
     else:
-        found.append(causes.required("target.name"))
+        found.append(field_errors.required("target.name"))
     if found:
-        raise causes.invalid_object("Binding", metadata(binding).get("name", ""), found)
+        raise field_errors.invalid_object("Binding", metadata(binding).get("name", ""), found)
 
 
 def _obstacle(pod: Json, wanted: Json) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from apiserver.core import causes
+from apiserver.core import field_errors
 from apiserver.core.podspec.env import env_causes, env_from_causes
 from apiserver.core.podspec.lifecycle import lifecycle_causes
 from apiserver.core.podspec.mounts import mount_causes
@@ -29,7 +29,7 @@ def container_list_causes(spec: Json, path: str) -> list[Cause]:
 def _main_causes(spec: Json, path: str) -> list[Cause]:
     containers = spec.get("containers") or []
     if not containers:
-        return [causes.required(path)]
+        return [field_errors.required(path)]
     found: list[Cause] = []
     seen: set[str] = set()
     for index, container in enumerate(containers):
@@ -39,7 +39,7 @@ def _main_causes(spec: Json, path: str) -> list[Cause]:
         found += _lasting_causes(container, spec, where)
         if "restartPolicy" in container:
             text = "may not be set for non-init containers"
-            found.append(causes.forbidden(f"{where}.restartPolicy", text))
+            found.append(field_errors.forbidden(f"{where}.restartPolicy", text))
     return found + host_port_conflicts(containers, path)
 
 
@@ -51,7 +51,7 @@ def _init_causes(spec: Json, path: str) -> list[Cause]:
         found += _common_causes(container, spec, where)
         policy = container.get("restartPolicy")
         if policy is not None:
-            found += causes.one_of(f"{where}.restartPolicy", policy, {"Always"})
+            found += field_errors.one_of(f"{where}.restartPolicy", policy, {"Always"})
         found += _name_once(container, where, seen)
         found += host_port_conflicts([container], path, first=index)
         if policy == "Always":
@@ -59,14 +59,14 @@ def _init_causes(spec: Json, path: str) -> list[Cause]:
         else:
             text = "may not be set for init containers without restartPolicy=Always"
             found += [
-                causes.forbidden(f"{where}.{name}", text) for name in _ONLY_LASTING if name in container
+                field_errors.forbidden(f"{where}.{name}", text) for name in _ONLY_LASTING if name in container
             ]
     return found
 
 
 def _name_once(container: Json, path: str, seen: set[str]) -> list[Cause]:
     name = container.get("name", "")
-    found = [causes.duplicate(f"{path}.name", name)] if name and name in seen else []
+    found = [field_errors.duplicate(f"{path}.name", name)] if name and name in seen else []
     seen.add(name)
     return found
 
@@ -97,23 +97,23 @@ def _common_causes(container: Json, spec: Json, path: str) -> list[Cause]:
 def _identity_causes(container: Json, path: str) -> list[Cause]:
     name, policy = container.get("name", ""), container.get("terminationMessagePolicy", "")
     if name:
-        found = causes.each_invalid(f"{path}.name", name, names.dns_label_errors(name))
+        found = field_errors.each_invalid(f"{path}.name", name, names.dns_label_errors(name))
     else:
-        found = [causes.required(f"{path}.name")]
+        found = [field_errors.required(f"{path}.name")]
     if not container.get("image"):
-        found.append(causes.required(f"{path}.image"))
+        found.append(field_errors.required(f"{path}.image"))
     return found + _required_one_of(f"{path}.terminationMessagePolicy", policy, _MESSAGE_POLICIES)
 
 
 def _required_one_of(path: str, value: str, supported: frozenset[str]) -> list[Cause]:
-    return causes.one_of(path, value, supported) if value else [causes.required(path)]
+    return field_errors.one_of(path, value, supported) if value else [field_errors.required(path)]
 
 
 def image_causes(spec: Json, path: str) -> list[Cause]:
     """Check what pods, other than templates, may not have: blanks around an image's name."""
     text = "must not have leading or trailing whitespace"
     return [
-        causes.invalid(f"{path}.{field}[{index}].image", container["image"], text)
+        field_errors.invalid(f"{path}.{field}[{index}].image", container["image"], text)
         for field in ("containers", "initContainers")
         for index, container in enumerate(spec.get(field) or [])
         if container.get("image", "") != container.get("image", "").strip()

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from apiserver.core import causes, ports
+from apiserver.core import field_errors, ports
 from apiserver.core.values import Json
 from machinery.model import names
 from machinery.model.errors import Cause
@@ -22,9 +22,9 @@ def dns_causes(spec: Json, path: str) -> list[Cause]:
     """Check how a pod resolves names."""
     policy = spec.get("dnsPolicy", "")
     found = (
-        causes.one_of(f"{path}.dnsPolicy", policy, _POLICIES)
+        field_errors.one_of(f"{path}.dnsPolicy", policy, _POLICIES)
         if policy
-        else [causes.required(f"{path}.dnsPolicy")]
+        else [field_errors.required(f"{path}.dnsPolicy")]
     )
     found += _config_causes(spec.get("dnsConfig"), policy, f"{path}.dnsConfig")
     return found + _alias_causes(spec.get("hostAliases") or [], f"{path}.hostAliases")
@@ -33,21 +33,21 @@ def dns_causes(spec: Json, path: str) -> list[Cause]:
 def _config_causes(config: Json | None, policy: str, path: str) -> list[Cause]:
     if config is None:
         text = "must provide `dnsConfig` when `dnsPolicy` is None"
-        return [causes.required(path, text)] if policy == "None" else []
+        return [field_errors.required(path, text)] if policy == "None" else []
     servers = config.get("nameservers") or []
     if policy == "None" and not servers:
         text = "must provide at least one DNS nameserver when `dnsPolicy` is None"
-        return [causes.required(f"{path}.nameservers", text)]
+        return [field_errors.required(f"{path}.nameservers", text)]
     found: list[Cause] = []
     if len(servers) > _MOST_SERVERS:
         text = f"must not have more than {_MOST_SERVERS} nameservers"
-        found.append(causes.invalid(f"{path}.nameservers", servers, text))
+        found.append(field_errors.invalid(f"{path}.nameservers", servers, text))
     for index, server in enumerate(servers):
         found += ports.address_causes(f"{path}.nameservers[{index}]", server)
     found += _search_causes(config.get("searches") or [], f"{path}.searches")
     for index, option in enumerate(config.get("options") or []):
         if not option.get("name"):
-            found.append(causes.required(f"{path}.options[{index}]", "must not be empty"))
+            found.append(field_errors.required(f"{path}.options[{index}]", "must not be empty"))
     return found
 
 
@@ -55,16 +55,16 @@ def _search_causes(searches: list[str], path: str) -> list[Cause]:
     found: list[Cause] = []
     if len(searches) > _MOST_SEARCHES:
         text = f"must not have more than {_MOST_SEARCHES} search paths"
-        found.append(causes.invalid(path, searches, text))
+        found.append(field_errors.invalid(path, searches, text))
     if len(" ".join(searches)) > _MOST_CHARACTERS:
         text = f"must not have more than {_MOST_CHARACTERS} characters (including spaces) in the search list"
-        found.append(causes.invalid(path, searches, text))
+        found.append(field_errors.invalid(path, searches, text))
     for index, search in enumerate(searches):
         if search == ".":
             continue
         # Labels of service records begin with an underscore: they may be searched, too.
         plain = search.removesuffix(".").replace("_", "x")
-        found += causes.each_invalid(f"{path}[{index}]", search, names.dns_subdomain_errors(plain))
+        found += field_errors.each_invalid(f"{path}[{index}]", search, names.dns_subdomain_errors(plain))
     return found
 
 
@@ -74,5 +74,5 @@ def _alias_causes(aliases: list[Json], path: str) -> list[Cause]:
         found += ports.address_causes(f"{path}[{index}].ip", alias.get("ip", ""))
         for number, name in enumerate(alias.get("hostnames") or []):
             where = f"{path}[{index}].hostnames[{number}]"
-            found += causes.each_invalid(where, name, names.dns_subdomain_errors(name))
+            found += field_errors.each_invalid(where, name, names.dns_subdomain_errors(name))
     return found

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from apiserver.core import causes
+from apiserver.core import field_errors
 from apiserver.core.values import Json
 from machinery.model import names
 from machinery.model.errors import Cause
@@ -56,9 +56,9 @@ def env_causes(variables: list[Json], path: str) -> list[Cause]:
     for index, variable in enumerate(variables):
         where, name = f"{path}[{index}]", variable.get("name", "")
         if name:
-            found += causes.each_invalid(f"{where}.name", name, names.env_name_errors(name))
+            found += field_errors.each_invalid(f"{where}.name", name, names.env_name_errors(name))
         else:
-            found.append(causes.required(f"{where}.name"))
+            found.append(field_errors.required(f"{where}.name"))
         if "valueFrom" in variable:
             found += _value_from_causes(variable, f"{where}.valueFrom")
     return found
@@ -77,20 +77,20 @@ def _value_from_causes(variable: Json, path: str) -> list[Cause]:
             found += _key_causes(source[name], f"{path}.{name}")
     if not given:
         text = "must specify one of: `fieldRef`, `resourceFieldRef`, `configMapKeyRef` or `secretKeyRef`"
-        found.append(causes.invalid(path, "", text))
+        found.append(field_errors.invalid(path, "", text))
     elif variable.get("value"):
-        found.append(causes.invalid(path, "", "may not be specified when `value` is not empty"))
+        found.append(field_errors.invalid(path, "", "may not be specified when `value` is not empty"))
     elif len(given) > 1:
-        found.append(causes.invalid(path, "", "may not have more than one field specified at a time"))
+        found.append(field_errors.invalid(path, "", "may not have more than one field specified at a time"))
     return found
 
 
 def _key_causes(source: Json, path: str) -> list[Cause]:
     name, key = source.get("name", ""), source.get("key", "")
-    found = causes.each_invalid(f"{path}.name", name, names.dns_subdomain_errors(name))
+    found = field_errors.each_invalid(f"{path}.name", name, names.dns_subdomain_errors(name))
     if not key:
-        return [*found, causes.required(f"{path}.key")]
-    return found + causes.each_invalid(f"{path}.key", key, names.config_key_errors(key))
+        return [*found, field_errors.required(f"{path}.key")]
+    return found + field_errors.each_invalid(f"{path}.key", key, names.config_key_errors(key))
 
 
 def field_causes(reference: Json, path: str, supported: frozenset[str]) -> list[Cause]:
@@ -98,27 +98,29 @@ def field_causes(reference: Json, path: str, supported: frozenset[str]) -> list[
     version, field = reference.get("apiVersion", ""), reference.get("fieldPath", "")
     for name, value in (("apiVersion", version), ("fieldPath", field)):
         if not value:
-            return [causes.required(f"{path}.{name}")]
+            return [field_errors.required(f"{path}.{name}")]
     where = f"{path}.fieldPath"
     if version != "v1":
         text = f"error converting fieldPath: unsupported pod version: {version}"
-        return [causes.invalid(where, field, text)]
+        return [field_errors.invalid(where, field, text)]
     if subscripted := _SUBSCRIPTED.fullmatch(field):
         return _subscript_causes(subscripted[1], subscripted[2], path, field)
     if field not in _KNOWN_FIELDS:
         return [
-            causes.invalid(where, field, f"error converting fieldPath: field label not supported: {field}")
+            field_errors.invalid(
+                where, field, f"error converting fieldPath: field label not supported: {field}"
+            )
         ]
-    return causes.one_of(where, field, supported)
+    return field_errors.one_of(where, field, supported)
 
 
 def _subscript_causes(holder: str, key: str, path: str, field: str) -> list[Cause]:
     if holder == "metadata.annotations":
-        return causes.each_invalid(path, key.lower(), names.label_key_errors(key.lower()))
+        return field_errors.each_invalid(path, key.lower(), names.label_key_errors(key.lower()))
     if holder == "metadata.labels":
-        return causes.each_invalid(path, key, names.label_key_errors(key))
+        return field_errors.each_invalid(path, key, names.label_key_errors(key))
     text = f"error converting fieldPath: field label does not support subscript: {field}"
-    return [causes.invalid(f"{path}.fieldPath", field, text)]
+    return [field_errors.invalid(f"{path}.fieldPath", field, text)]
 
 
 def resource_field_causes(reference: Json, path: str, *, in_file: bool) -> list[Cause]:
@@ -126,11 +128,11 @@ def resource_field_causes(reference: Json, path: str, *, in_file: bool) -> list[
     resource = reference.get("resource", "")
     found: list[Cause] = []
     if in_file and not reference.get("containerName"):
-        found.append(causes.required(f"{path}.containerName"))
+        found.append(field_errors.required(f"{path}.containerName"))
     elif not resource:
-        found.append(causes.required(f"{path}.resource"))
+        found.append(field_errors.required(f"{path}.resource"))
     elif resource not in _RESOURCES and not resource.startswith(("limits.hugepages-", "requests.hugepages-")):
-        found.append(causes.not_supported(f"{path}.resource", resource, _RESOURCES))
+        found.append(field_errors.not_supported(f"{path}.resource", resource, _RESOURCES))
     return found + _divisor_causes(resource, str(reference.get("divisor", "0")), path)
 
 
@@ -142,12 +144,12 @@ def _divisor_causes(resource: str, divisor: str, path: str) -> list[Cause]:
         if divisor in _CPU_DIVISORS:
             return []
         text = "only divisor's values 1m and 1 are supported with the cpu resource"
-        return [causes.invalid(f"{path}.divisor", resource, text)]
+        return [field_errors.invalid(f"{path}.divisor", resource, text)]
     if divisor in _BYTE_DIVISORS:
         return []
     names_ = {"ephemeral-storage": "local ephemeral storage", "memory": "memory"}
     text = f"only divisor's values {', '.join(_BYTE_DIVISORS)} are supported with the {names_.get(what, 'hugepages')} resource"
-    return [causes.invalid(f"{path}.divisor", resource, text)]
+    return [field_errors.invalid(f"{path}.divisor", resource, text)]
 
 
 def env_from_causes(sources: list[Json], path: str) -> list[Cause]:
@@ -156,19 +158,23 @@ def env_from_causes(sources: list[Json], path: str) -> list[Cause]:
     for index, source in enumerate(sources):
         where, prefix = f"{path}[{index}]", source.get("prefix", "")
         if prefix:
-            found += causes.each_invalid(f"{where}.prefix", prefix, names.env_name_errors(prefix))
+            found += field_errors.each_invalid(f"{where}.prefix", prefix, names.env_name_errors(prefix))
         given = [name for name in ("configMapRef", "secretRef") if name in source]
         for name in given:
             found += object_name_causes(source[name].get("name", ""), f"{where}.{name}.name")
         if not given:
-            found.append(causes.invalid(path, "", "must specify one of: `configMapRef` or `secretRef`"))
+            found.append(field_errors.invalid(path, "", "must specify one of: `configMapRef` or `secretRef`"))
         elif len(given) > 1:
-            found.append(causes.invalid(path, "", "may not have more than one field specified at a time"))
+            found.append(
+                field_errors.invalid(path, "", "may not have more than one field specified at a time")
+            )
     return found
 
 
 def object_name_causes(name: str, path: str) -> list[Cause]:
     """Check the name of another object, which has to be there."""
     return (
-        causes.each_invalid(path, name, names.dns_subdomain_errors(name)) if name else [causes.required(path)]
+        field_errors.each_invalid(path, name, names.dns_subdomain_errors(name))
+        if name
+        else [field_errors.required(path)]
     )

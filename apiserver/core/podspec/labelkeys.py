@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from apiserver.core import causes
+from apiserver.core import field_errors
 from apiserver.core.values import Json, metadata, spec
 from machinery.model import names
 from machinery.model.errors import Cause
@@ -18,14 +18,14 @@ def label_key_causes(term: Json, path: str) -> list[Cause]:
         keys = term.get(field) or []
         if keys and term.get("labelSelector") is None:
             text = "must not be specified when labelSelector is not set"
-            found.append(causes.forbidden(f"{path}.{field}", text))
+            found.append(field_errors.forbidden(f"{path}.{field}", text))
         for index, key in enumerate(keys):
-            found += causes.each_invalid(f"{path}.{field}[{index}]", key, names.label_key_errors(key))
+            found += field_errors.each_invalid(f"{path}.{field}[{index}]", key, names.label_key_errors(key))
     both = set(term.get("matchLabelKeys") or []) & set(term.get("mismatchLabelKeys") or [])
     for index, key in enumerate(term.get("matchLabelKeys") or []):
         if key in both:
             text = "exists in both matchLabelKeys and mismatchLabelKeys"
-            found.append(causes.invalid(f"{path}.matchLabelKeys[{index}]", key, text))
+            found.append(field_errors.invalid(f"{path}.matchLabelKeys[{index}]", key, text))
     return found
 
 

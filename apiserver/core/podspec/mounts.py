@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from apiserver.core import causes
+from apiserver.core import field_errors
 from apiserver.core.podspec.paths import descending_causes
 from apiserver.core.values import Json
 from machinery.model.errors import Cause
@@ -20,13 +20,13 @@ def mount_causes(container: Json, volumes: list[Json], path: str) -> list[Cause]
     for index, mount in enumerate(container.get("volumeMounts") or []):
         where, name, place = f"{path}[{index}]", mount.get("name", ""), mount.get("mountPath", "")
         if not name:
-            found.append(causes.required(f"{where}.name"))
+            found.append(field_errors.required(f"{where}.name"))
         if name not in known:
-            found.append(causes.not_found(f"{where}.name", name))
+            found.append(field_errors.not_found(f"{where}.name", name))
         if not place:
-            found.append(causes.required(f"{where}.mountPath"))
+            found.append(field_errors.required(f"{where}.mountPath"))
         if place in seen:
-            found.append(causes.invalid(f"{where}.mountPath", place, "must be unique"))
+            found.append(field_errors.invalid(f"{where}.mountPath", place, "must be unique"))
         seen.add(place)
         found += _part_causes(mount, where)
         found += _propagation_causes(mount, container, f"{where}.mountPropagation")
@@ -39,7 +39,7 @@ def _part_causes(mount: Json, path: str) -> list[Cause]:
     if expression:
         if part:
             text = "subPathExpr and subPath are mutually exclusive"
-            found.append(causes.invalid(f"{path}.subPathExpr", expression, text))
+            found.append(field_errors.invalid(f"{path}.subPathExpr", expression, text))
         found += descending_causes(f"{path}.subPathExpr", expression)
     return found
 
@@ -50,5 +50,5 @@ def _propagation_causes(mount: Json, container: Json, path: str) -> list[Cause]:
         return []
     if propagation == "Bidirectional" and not (container.get("securityContext") or {}).get("privileged"):
         text = "Bidirectional mount propagation is available only to privileged containers"
-        return [causes.forbidden(path, text)]
-    return causes.one_of(path, propagation, _PROPAGATIONS)
+        return [field_errors.forbidden(path, text)]
+    return field_errors.one_of(path, propagation, _PROPAGATIONS)

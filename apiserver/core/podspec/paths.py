@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from apiserver.core import causes
+from apiserver.core import field_errors
 from apiserver.core.values import Json
 from machinery.model.errors import Cause
 
@@ -18,12 +18,12 @@ def containers_with_paths(spec: Json, path: str) -> Iterator[tuple[Json, str]]:
 
 def no_backsteps_causes(path: str, target: str) -> list[Cause]:
     """Check that a file's path does not climb."""
-    return [causes.invalid(path, target, "must not contain '..'")] if ".." in target.split("/") else []
+    return [field_errors.invalid(path, target, "must not contain '..'")] if ".." in target.split("/") else []
 
 
 def descending_causes(path: str, target: str) -> list[Cause]:
     """Check that a file's path is relative and does not climb."""
-    found = [causes.invalid(path, target, "must be a relative path")] if target.startswith("/") else []
+    found = [field_errors.invalid(path, target, "must be a relative path")] if target.startswith("/") else []
     return found + no_backsteps_causes(path, target)
 
 
@@ -31,5 +31,5 @@ def own_file_causes(path: str, target: str) -> list[Cause]:
     """Check the path of a file in a volume that the node writes: it keeps names with two dots for itself."""
     found = descending_causes(path, target)
     if not found and target.startswith(".."):
-        found.append(causes.invalid(path, target, "must not start with '..'"))
+        found.append(field_errors.invalid(path, target, "must not start with '..'"))
     return found

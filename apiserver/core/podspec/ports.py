@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from apiserver.core import causes, ports
+from apiserver.core import field_errors, ports
 from apiserver.core.values import Json
 from machinery.model import names
 from machinery.model.errors import Cause
@@ -25,9 +25,9 @@ def port_list_causes(own: list[Json], path: str) -> list[Cause]:
 
 def _name_causes(name: str, path: str, seen: set[str]) -> list[Cause]:
     if errors := names.port_name_errors(name):
-        return causes.each_invalid(path, name, errors)
+        return field_errors.each_invalid(path, name, errors)
     if name in seen:
-        return [causes.duplicate(path, name)]
+        return [field_errors.duplicate(path, name)]
     seen.add(name)
     return []
 
@@ -36,7 +36,7 @@ def _number_causes(port: Json, path: str) -> list[Cause]:
     number, on_host = port.get("containerPort", 0), port.get("hostPort", 0)
     found = ports.port_causes(f"{path}.containerPort", number) if number else []
     if not number:
-        found.append(causes.required(f"{path}.containerPort"))
+        found.append(field_errors.required(f"{path}.containerPort"))
     return found + (ports.port_causes(f"{path}.hostPort", on_host) if on_host else [])
 
 
@@ -50,6 +50,6 @@ def host_port_conflicts(containers: list[Json], path: str, *, first: int = 0) ->
                 continue
             place = f"{port.get('protocol', '')}/{port.get('hostIP', '')}/{port['hostPort']}"
             if place in seen:
-                found.append(causes.duplicate(f"{path}[{index}].ports[{number}].hostPort", place))
+                found.append(field_errors.duplicate(f"{path}[{index}].ports[{number}].hostPort", place))
             seen.add(place)
     return found

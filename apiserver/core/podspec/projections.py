@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from apiserver.core import causes
+from apiserver.core import field_errors
 from apiserver.core.podspec.paths import own_file_causes
 from apiserver.core.podspec.volume_files import downward_file_causes, key_file_causes, mode_causes
 from apiserver.core.values import Json
@@ -26,7 +26,7 @@ def projected_causes(source: Json, path: str) -> list[Cause]:
             found += _one_causes(name, each[name], f"{where}.{name}")
             found += _conflicts(name, each[name], f"{where}.{name}", files)
         text = "may not specify more than 1 volume type"
-        found += [causes.forbidden(f"{where}.{name}", text) for name in given[1:]]
+        found += [field_errors.forbidden(f"{where}.{name}", text) for name in given[1:]]
     return found
 
 
@@ -37,7 +37,7 @@ def _one_causes(kind: str, source: Json, path: str) -> list[Cause]:
         case "downwardAPI":
             return [cause for item in source.get("items") or [] for cause in downward_file_causes(item, path)]
         case _:
-            found = [] if source.get("name") else [causes.required(f"{path}.name")]
+            found = [] if source.get("name") else [field_errors.required(f"{path}.name")]
             return found + key_file_causes(source, path)
 
 
@@ -46,11 +46,13 @@ def _token_causes(source: Json, path: str) -> list[Cause]:
     found: list[Cause] = []
     if lifetime_s < _SHORTEST_S:
         text = "may not specify a duration less than 10 minutes"
-        found.append(causes.invalid(f"{path}.expirationSeconds", lifetime_s, text))
+        found.append(field_errors.invalid(f"{path}.expirationSeconds", lifetime_s, text))
     if lifetime_s > _LONGEST_S:
         text = "may not specify a duration larger than 2^32 seconds"
-        found.append(causes.invalid(f"{path}.expirationSeconds", lifetime_s, text))
-    return found + (own_file_causes(f"{path}.path", place) if place else [causes.required(f"{path}.path")])
+        found.append(field_errors.invalid(f"{path}.expirationSeconds", lifetime_s, text))
+    return found + (
+        own_file_causes(f"{path}.path", place) if place else [field_errors.required(f"{path}.path")]
+    )
 
 
 def _conflicts(kind: str, source: Json, path: str, files: set[str]) -> list[Cause]:
@@ -58,7 +60,7 @@ def _conflicts(kind: str, source: Json, path: str, files: set[str]) -> list[Caus
     for file in _files(kind, source):
         if file and file in files:
             value = source.get("name", file)
-            found.append(causes.invalid(path, value, f"conflicting duplicate paths: {file}"))
+            found.append(field_errors.invalid(path, value, f"conflicting duplicate paths: {file}"))
         files.add(file)
     return found
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from apiserver.core import causes
+from apiserver.core import field_errors
 from apiserver.core.values import Json
 from machinery.model import names, quantity
 from machinery.model.errors import Cause
@@ -32,21 +32,21 @@ def _amount_causes(name: str, amount: str, path: str) -> list[Cause]:
     found = _name_causes(name, path)
     value = quantity.parse(amount)
     if value < 0:
-        found.append(causes.invalid(path, amount, "must be greater than or equal to 0"))
+        found.append(field_errors.invalid(path, amount, "must be greater than or equal to 0"))
     if not _is_native(name) and value.denominator != 1:
-        found.append(causes.invalid(path, amount, "must be an integer"))
+        found.append(field_errors.invalid(path, amount, "must be an integer"))
     return found
 
 
 def _name_causes(name: str, path: str) -> list[Cause]:
     if errors := names.label_key_errors(name):
-        return causes.each_invalid(path, name, errors)
+        return field_errors.each_invalid(path, name, errors)
     if "/" not in name:
         if name in _STANDARD or name.startswith(_HUGE_PAGES):
             return []
-        return [causes.invalid(path, name, "must be a standard resource for containers")]
+        return [field_errors.invalid(path, name, "must be a standard resource for containers")]
     if not _is_native(name) and name.startswith("requests."):
-        return [causes.invalid(path, name, "doesn't follow extended resource name standard")]
+        return [field_errors.invalid(path, name, "doesn't follow extended resource name standard")]
     return []
 
 
@@ -54,20 +54,20 @@ def _against_limit(name: str, amount: str, limits: Json, path: str) -> list[Caus
     overcommits = _is_native(name) and not name.startswith(_HUGE_PAGES)
     if name not in limits:
         text = "Limit must be set for non overcommitable resources"
-        return [] if overcommits else [causes.required(f"{path}.limits", text)]
+        return [] if overcommits else [field_errors.required(f"{path}.limits", text)]
     asked, limit = quantity.parse(amount), quantity.parse(limits[name])
     if asked != limit and not overcommits:
         text = f"must be equal to {name} limit of {limits[name]}"
-        return [causes.invalid(f"{path}.requests", amount, text)]
+        return [field_errors.invalid(f"{path}.requests", amount, text)]
     if asked > limit:
         text = f"must be less than or equal to {name} limit of {limits[name]}"
-        return [causes.invalid(f"{path}.requests", amount, text)]
+        return [field_errors.invalid(f"{path}.requests", amount, text)]
     return []
 
 
 def _huge_page_causes(names_: set[str], path: str) -> list[Cause]:
     if any(name.startswith(_HUGE_PAGES) for name in names_) and not {"cpu", "memory"} & names_:
-        return [causes.forbidden(path, "HugePages require cpu or memory")]
+        return [field_errors.forbidden(path, "HugePages require cpu or memory")]
     return []
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from apiserver.core import causes
+from apiserver.core import field_errors
 from apiserver.core.podspec.paths import descending_causes
 from apiserver.core.values import Json
 from machinery.model.errors import Cause
@@ -20,12 +20,12 @@ def pod_security_causes(context: Json, path: str) -> list[Cause]:
     """Check what holds for all containers of a pod."""
     found = _id_causes(context, path)
     if "fsGroup" in context:
-        found += causes.within(f"{path}.fsGroup", context["fsGroup"], 0, _LARGEST_ID)
+        found += field_errors.within(f"{path}.fsGroup", context["fsGroup"], 0, _LARGEST_ID)
     if "fsGroupChangePolicy" in context:
         policy, supported = context["fsGroupChangePolicy"], {"Always", "OnRootMismatch"}
-        found += causes.one_of(f"{path}.fsGroupChangePolicy", policy, supported)
+        found += field_errors.one_of(f"{path}.fsGroupChangePolicy", policy, supported)
     for index, group in enumerate(context.get("supplementalGroups") or []):
-        found += causes.within(f"{path}.supplementalGroups[{index}]", group, 0, _LARGEST_ID)
+        found += field_errors.within(f"{path}.supplementalGroups[{index}]", group, 0, _LARGEST_ID)
     return found + _seccomp_causes(context, path)
 
 
@@ -39,7 +39,7 @@ def _id_causes(context: Json, path: str) -> list[Cause]:
         cause
         for name in ("runAsUser", "runAsGroup")
         if name in context
-        for cause in causes.within(f"{path}.{name}", context[name], 0, _LARGEST_ID)
+        for cause in field_errors.within(f"{path}.{name}", context[name], 0, _LARGEST_ID)
     ]
 
 
@@ -49,17 +49,17 @@ def _seccomp_causes(context: Json, path: str) -> list[Cause]:
     profile, path = context["seccompProfile"], f"{path}.seccompProfile"
     type_, file = profile.get("type", ""), profile.get("localhostProfile")
     if not type_:
-        found = [causes.required(f"{path}.type", "type is required when seccompProfile is set")]
+        found = [field_errors.required(f"{path}.type", "type is required when seccompProfile is set")]
     else:
-        found = causes.one_of(f"{path}.type", type_, _SECCOMP)
+        found = field_errors.one_of(f"{path}.type", type_, _SECCOMP)
     if type_ != "Localhost":
         if file is not None:
             text = "can only be set when seccomp type is Localhost"
-            found.append(causes.invalid(f"{path}.localhostProfile", profile, text))
+            found.append(field_errors.invalid(f"{path}.localhostProfile", profile, text))
         return found
     if file is None:
         text = "must be set when seccomp type is Localhost"
-        return [*found, causes.required(f"{path}.localhostProfile", text)]
+        return [*found, field_errors.required(f"{path}.localhostProfile", text)]
     return found + descending_causes(f"{path}.localhostProfile", file)
 
 
@@ -69,8 +69,8 @@ def _escalation_causes(context: Json, path: str) -> list[Cause]:
     found: list[Cause] = []
     if context.get("privileged"):
         text = "cannot set `allowPrivilegeEscalation` to false and `privileged` to true"
-        found.append(causes.invalid(path, context, text))
+        found.append(field_errors.invalid(path, context, text))
     if "CAP_SYS_ADMIN" in ((context.get("capabilities") or {}).get("add") or []):
         text = "cannot set `allowPrivilegeEscalation` to false and `capabilities.Add` CAP_SYS_ADMIN"
-        found.append(causes.invalid(path, context, text))
+        found.append(field_errors.invalid(path, context, text))
     return found

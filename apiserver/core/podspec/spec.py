@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from apiserver.core import causes, metadata
+from apiserver.core import field_errors, metadata
 from apiserver.core.podspec.affinity import affinity_causes
 from apiserver.core.podspec.containers import container_list_causes
 from apiserver.core.podspec.dns import dns_causes
@@ -47,8 +47,8 @@ def validate_spec(spec: Json, path: str) -> list[Cause]:
 def _restart_causes(spec: Json, path: str) -> list[Cause]:
     policy = spec.get("restartPolicy", "")
     if not policy:
-        return [causes.required(f"{path}.restartPolicy")]
-    return causes.one_of(f"{path}.restartPolicy", policy, _RESTART_POLICIES)
+        return [field_errors.required(f"{path}.restartPolicy")]
+    return field_errors.one_of(f"{path}.restartPolicy", policy, _RESTART_POLICIES)
 
 
 def _host_network_causes(spec: Json, path: str) -> list[Cause]:
@@ -57,7 +57,7 @@ def _host_network_causes(spec: Json, path: str) -> list[Cause]:
         return []
     text = "must match `containerPort` when `hostNetwork` is true"
     return [
-        causes.invalid(f"{path}.containers[{index}].ports[{number}].hostPort", port["hostPort"], text)
+        field_errors.invalid(f"{path}.containers[{index}].ports[{number}].hostPort", port["hostPort"], text)
         for index, container in enumerate(spec.get("containers") or [])
         for number, port in enumerate(container.get("ports") or [])
         if port.get("hostPort") and port["hostPort"] != port.get("containerPort")
@@ -69,12 +69,12 @@ def _gate_causes(spec: Json, path: str) -> list[Cause]:
     for index, gate in enumerate(spec.get("readinessGates") or []):
         type_ = gate.get("conditionType", "")
         where = f"{path}.readinessGates[{index}].conditionType"
-        found += causes.each_invalid(where, type_, names.label_key_errors(type_))
+        found += field_errors.each_invalid(where, type_, names.label_key_errors(type_))
     seen: set[str] = set()
     for index, gate in enumerate(spec.get("schedulingGates") or []):
         where, name = f"{path}.schedulingGates[{index}]", gate.get("name", "")
-        found += causes.each_invalid(where, name, names.label_key_errors(name))
-        found += [causes.duplicate(where, name)] if name in seen else []
+        found += field_errors.each_invalid(where, name, names.label_key_errors(name))
+        found += [field_errors.duplicate(where, name)] if name in seen else []
         seen.add(name)
     return found
 
@@ -83,21 +83,23 @@ def _name_causes(spec: Json, path: str) -> list[Cause]:
     found: list[Cause] = []
     for field in ("serviceAccountName", "nodeName", "priorityClassName"):
         if name := spec.get(field):
-            found += causes.each_invalid(f"{path}.{field}", name, names.dns_subdomain_errors(name))
+            found += field_errors.each_invalid(f"{path}.{field}", name, names.dns_subdomain_errors(name))
     for field in ("hostname", "subdomain"):
         if name := spec.get(field):
-            found += causes.each_invalid(f"{path}.{field}", name, names.dns_label_errors(name))
+            found += field_errors.each_invalid(f"{path}.{field}", name, names.dns_label_errors(name))
     for index, secret in enumerate(spec.get("imagePullSecrets") or []):
         if name := secret.get("name"):
             where = f"{path}.imagePullSecrets[{index}].name"
-            found += causes.each_invalid(where, name, names.dns_subdomain_errors(name))
+            found += field_errors.each_invalid(where, name, names.dns_subdomain_errors(name))
     return found
 
 
 def _deadline_causes(spec: Json, path: str) -> list[Cause]:
     deadline_s = spec.get("activeDeadlineSeconds")
     return (
-        [] if deadline_s is None else causes.within(f"{path}.activeDeadlineSeconds", deadline_s, 1, _LARGEST)
+        []
+        if deadline_s is None
+        else field_errors.within(f"{path}.activeDeadlineSeconds", deadline_s, 1, _LARGEST)
     )
 
 
@@ -105,7 +107,7 @@ def _preemption_causes(spec: Json, path: str) -> list[Cause]:
     if "preemptionPolicy" not in spec:
         return []
     supported = {"Never", "PreemptLowerPriority"}
-    return causes.one_of(f"{path}.preemptionPolicy", spec["preemptionPolicy"], supported)
+    return field_errors.one_of(f"{path}.preemptionPolicy", spec["preemptionPolicy"], supported)
 
 
 def _os_causes(spec: Json, path: str) -> list[Cause]:
@@ -113,5 +115,5 @@ def _os_causes(spec: Json, path: str) -> list[Cause]:
         return []
     name = spec["os"].get("name", "")
     if not name:
-        return [causes.required(f"{path}.os.name", "cannot be empty")]
-    return causes.one_of(f"{path}.os", name, {"linux", "windows"})
+        return [field_errors.required(f"{path}.os.name", "cannot be empty")]
+    return field_errors.one_of(f"{path}.os", name, {"linux", "windows"})

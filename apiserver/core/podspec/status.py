@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from apiserver.core import causes, ports
+from apiserver.core import field_errors, ports
 from apiserver.core.podspec.defaults import containers
 from apiserver.core.values import Json, spec
 from machinery.model import names
@@ -48,8 +48,8 @@ def status_causes(new: Json, old: Json) -> list[Cause]:
     nominated = after.get("nominatedNodeName", "")
     if nominated and nominated != before.get("nominatedNodeName"):
         errors = names.dns_subdomain_errors(nominated)
-        found += causes.each_invalid("status.nominatedNodeName", nominated, errors)
-    found += causes.unchanged("status.qosClass", after.get("qosClass", ""), before.get("qosClass", ""))
+        found += field_errors.each_invalid("status.nominatedNodeName", nominated, errors)
+    found += field_errors.unchanged("status.qosClass", after.get("qosClass", ""), before.get("qosClass", ""))
     found += _transition_causes(after, before, spec(old))
     return [*found, *_address_causes(after, "pod"), *_address_causes(after, "host")]
 
@@ -60,7 +60,7 @@ def _condition_causes(conditions: list[Json]) -> list[Cause]:
         type_ = condition.get("type", "")
         if type_ not in _SYSTEM_CONDITIONS:
             errors = names.label_key_errors(type_)
-            found += causes.each_invalid(f"status.conditions[{index}].type", type_, errors)
+            found += field_errors.each_invalid(f"status.conditions[{index}].type", type_, errors)
     return found
 
 
@@ -78,7 +78,7 @@ def _transition_causes(after: Json, before: Json, pod_spec: Json) -> list[Cause]
             again = policy == "OnFailure" and ended and ended.get("exitCode", 0) != 0
             if ended and not again and each.get("name") in alive - sidecars:
                 text = "may not be transitioned to non-terminated state"
-                found.append(causes.forbidden(f"status.{field}[{index}].state", text))
+                found.append(field_errors.forbidden(f"status.{field}[{index}].state", text))
     return found
 
 
@@ -91,13 +91,13 @@ def _address_causes(status: Json, whose: str) -> list[Cause]:
     addresses = [each.get("ip", "") for each in status.get(f"{whose}IPs") or []]
     found: list[Cause] = []
     if whose == "host" and addresses and status.get("hostIP", "") != addresses[0]:
-        found.append(causes.invalid(f"{path}[0].ip", addresses[0], "must be equal to `hostIP`"))
+        found.append(field_errors.invalid(f"{path}[0].ip", addresses[0], "must be equal to `hostIP`"))
     for index, address in enumerate(addresses):
         found += ports.address_causes(f"{path}[{index}]", address)
         if address in addresses[:index]:
-            found.append(causes.duplicate(f"{path}[{index}]", {"ip": address}))
+            found.append(field_errors.duplicate(f"{path}[{index}]", {"ip": address}))
     families = [":" in address for address in addresses]
     if len(set(families)) != len(families):
         text = "may specify no more than one IP for each IP family"
-        found.append(causes.invalid(path, addresses, text))
+        found.append(field_errors.invalid(path, addresses, text))
     return found

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from apiserver.core import causes, metadata
+from apiserver.core import field_errors, metadata
 from apiserver.core.podspec.spec import validate_spec
 from apiserver.core.values import Json
 from machinery.model.errors import Cause
@@ -16,5 +16,5 @@ def validate_template(template: Json, path: str) -> list[Cause]:
     found += validate_spec(spec, f"{path}.spec")
     if spec.get("ephemeralContainers"):
         text = "ephemeral containers not allowed in pod template"
-        found.append(causes.forbidden(f"{path}.spec.ephemeralContainers", text))
+        found.append(field_errors.forbidden(f"{path}.spec.ephemeralContainers", text))
     return found

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, Final
 
-from apiserver.core import causes
+from apiserver.core import field_errors
 from apiserver.core.podspec.affinity import REQUIRED
 from apiserver.core.values import Json
 from machinery.model.errors import Cause
@@ -28,7 +28,7 @@ def update_causes(new: Json, old: Json) -> list[Cause]:
     """Find what a change of a pod's spec changes that has to stay."""
     for field in ("containers", "initContainers"):
         if len(new.get(field) or []) != len(old.get(field) or []):
-            return [causes.forbidden(f"spec.{field}", "pod updates may not add or remove containers")]
+            return [field_errors.forbidden(f"spec.{field}", "pod updates may not add or remove containers")]
     found = _deadline_causes(new.get("activeDeadlineSeconds"), old.get("activeDeadlineSeconds"))
     found += _toleration_causes(new.get("tolerations") or [], old.get("tolerations") or [])
     found += _gate_causes(new.get("schedulingGates") or [], old.get("schedulingGates") or [])
@@ -38,7 +38,7 @@ def update_causes(new: Json, old: Json) -> list[Cause]:
         found += _node_affinity_causes(_node_affinity(new), _node_affinity(old))
         kept = _with_gated_changes(kept, old)
     if kept != old:
-        found.append(causes.forbidden("spec", _sentence(kept, old)))
+        found.append(field_errors.forbidden("spec", _sentence(kept, old)))
     return found
 
 
@@ -94,11 +94,11 @@ def _deadline_causes(new_s: int | None, old_s: int | None) -> list[Cause]:
     path = "spec.activeDeadlineSeconds"
     if new_s is None:
         text = "must not update from a positive integer to nil value"
-        return [] if old_s is None else [causes.invalid(path, None, text)]
+        return [] if old_s is None else [field_errors.invalid(path, None, text)]
     if not 0 <= new_s <= _LARGEST:
-        return causes.within(path, new_s, 0, _LARGEST)
+        return field_errors.within(path, new_s, 0, _LARGEST)
     if old_s is not None and old_s < new_s:
-        return [causes.invalid(path, new_s, "must be less than or equal to previous value")]
+        return [field_errors.invalid(path, new_s, "must be less than or equal to previous value")]
     return []
 
 
@@ -107,7 +107,7 @@ def _toleration_causes(new: list[Json], old: list[Json]) -> list[Cause]:
     if all(_untimed(toleration) in after for toleration in old):
         return []
     text = "existing toleration can not be modified except its tolerationSeconds"
-    return [causes.forbidden("spec.tolerations", text)]
+    return [field_errors.forbidden("spec.tolerations", text)]
 
 
 def _untimed(toleration: Json) -> Json:
@@ -117,7 +117,7 @@ def _untimed(toleration: Json) -> Json:
 def _gate_causes(new: list[Json], old: list[Json]) -> list[Cause]:
     known = {gate.get("name") for gate in old}
     return [
-        causes.forbidden(
+        field_errors.forbidden(
             f"spec.schedulingGates[{index}].name",
             f"only deletion is allowed, but found new scheduling gate '{gate.get('name', '')}'",
         )
@@ -130,7 +130,7 @@ def _selector_causes(new: Json, old: Json) -> list[Cause]:
     text = "only additions to spec.nodeSelector are allowed (no mutations or deletions)"
     if all(new.get(key) == value for key, value in old.items()):
         return []
-    return [causes.invalid("spec.nodeSelector", new, text)]
+    return [field_errors.invalid("spec.nodeSelector", new, text)]
 
 
 def _node_affinity(spec: Json) -> Json:
@@ -146,10 +146,10 @@ def _node_affinity_causes(new: Json, old: Json) -> list[Cause]:
         return []
     if len(after) != len(before):
         text = "no additions/deletions to non-empty NodeSelectorTerms list are allowed"
-        return [causes.invalid(path, after, text)]
+        return [field_errors.invalid(path, after, text)]
     text = "only additions are allowed (no mutations or deletions)"
     return [
-        causes.invalid(f"{path}[{index}]", term, text)
+        field_errors.invalid(f"{path}[{index}]", term, text)
         for index, (term, was) in enumerate(zip(after, before, strict=True))
         if not _extends(term, was)
     ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from apiserver.core import causes
+from apiserver.core import field_errors
 from apiserver.core.podspec.env import FILE_FIELDS, field_causes, resource_field_causes
 from apiserver.core.podspec.paths import own_file_causes
 from apiserver.core.values import Json
@@ -18,7 +18,7 @@ def mode_causes(part: Json, field: str, path: str) -> list[Cause]:
     mode = part.get(field)
     if mode is None or 0 <= mode <= 0o777:
         return []
-    return [causes.invalid(f"{path}.{field}", mode, _MODE_TEXT)]
+    return [field_errors.invalid(f"{path}.{field}", mode, _MODE_TEXT)]
 
 
 def key_file_causes(source: Json, path: str) -> list[Cause]:
@@ -27,8 +27,10 @@ def key_file_causes(source: Json, path: str) -> list[Cause]:
     for index, item in enumerate(source.get("items") or []):
         where, place = f"{path}.items[{index}]", item.get("path", "")
         if not item.get("key"):
-            found.append(causes.required(f"{where}.key"))
-        found += own_file_causes(f"{where}.path", place) if place else [causes.required(f"{where}.path")]
+            found.append(field_errors.required(f"{where}.key"))
+        found += (
+            own_file_causes(f"{where}.path", place) if place else [field_errors.required(f"{where}.path")]
+        )
         found += mode_causes(item, "mode", where)
     return found
 
@@ -36,14 +38,14 @@ def key_file_causes(source: Json, path: str) -> list[Cause]:
 def downward_file_causes(item: Json, path: str) -> list[Cause]:
     """Check a file that shows a field of the pod."""
     place = item.get("path", "")
-    found = own_file_causes(f"{path}.path", place) if place else [causes.required(f"{path}.path")]
+    found = own_file_causes(f"{path}.path", place) if place else [field_errors.required(f"{path}.path")]
     if "fieldRef" in item:
         found += field_causes(item["fieldRef"], f"{path}.fieldRef", FILE_FIELDS)
         if "resourceFieldRef" in item:
             text = "fieldRef and resourceFieldRef can not be specified simultaneously"
-            found.append(causes.invalid(path, "resource", text))
+            found.append(field_errors.invalid(path, "resource", text))
     elif "resourceFieldRef" in item:
         found += resource_field_causes(item["resourceFieldRef"], f"{path}.resourceFieldRef", in_file=True)
     else:
-        found.append(causes.required(path, "one of fieldRef and resourceFieldRef is required"))
+        found.append(field_errors.required(path, "one of fieldRef and resourceFieldRef is required"))
     return found + mode_causes(item, "mode", path)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from apiserver.core import causes
+from apiserver.core import field_errors
 from apiserver.core.podspec.paths import no_backsteps_causes
 from apiserver.core.podspec.projections import projected_causes
 from apiserver.core.podspec.volume_files import downward_file_causes, key_file_causes, mode_causes
@@ -28,11 +28,11 @@ def volume_causes(volumes: list[Json], path: str) -> list[Cause]:
         where, name = f"{path}[{index}]", volume.get("name", "")
         found += _source_causes(volume, where)
         if not name:
-            found.append(causes.required(f"{where}.name"))
+            found.append(field_errors.required(f"{where}.name"))
         else:
-            found += causes.each_invalid(f"{where}.name", name, names.dns_label_errors(name))
+            found += field_errors.each_invalid(f"{where}.name", name, names.dns_label_errors(name))
         if name in seen:
-            found.append(causes.duplicate(f"{where}.name", name))
+            found.append(field_errors.duplicate(f"{where}.name", name))
         seen.add(name)
     return found
 
@@ -40,34 +40,34 @@ def volume_causes(volumes: list[Json], path: str) -> list[Cause]:
 def _source_causes(volume: Json, path: str) -> list[Cause]:
     given = [name for name in _SOURCES if name in volume]
     if not given:
-        return [causes.required(path, "must specify a volume type")]
+        return [field_errors.required(path, "must specify a volume type")]
     found = _SOURCES[given[0]](volume[given[0]], f"{path}.{given[0]}")
     text = "may not specify more than 1 volume type"
-    return found + [causes.forbidden(f"{path}.{name}", text) for name in given[1:]]
+    return found + [field_errors.forbidden(f"{path}.{name}", text) for name in given[1:]]
 
 
 def _empty_dir_causes(source: Json, path: str) -> list[Cause]:
     if quantity.parse(source.get("sizeLimit", "0")) >= 0:
         return []
     text = "SizeLimit field must be a valid resource quantity"
-    return [causes.forbidden(f"{path}.sizeLimit", text)]
+    return [field_errors.forbidden(f"{path}.sizeLimit", text)]
 
 
 def _host_path_causes(source: Json, path: str) -> list[Cause]:
     place = source.get("path", "")
     if not place:
-        return [causes.required(f"{path}.path")]
+        return [field_errors.required(f"{path}.path")]
     found = no_backsteps_causes(f"{path}.path", place)
-    return found + causes.one_of(f"{path}.type", source.get("type", ""), _HOST_PATH_TYPES)
+    return found + field_errors.one_of(f"{path}.type", source.get("type", ""), _HOST_PATH_TYPES)
 
 
 def _config_map_causes(source: Json, path: str) -> list[Cause]:
-    found = [] if source.get("name") else [causes.required(f"{path}.name")]
+    found = [] if source.get("name") else [field_errors.required(f"{path}.name")]
     return [*found, *mode_causes(source, "defaultMode", path), *key_file_causes(source, path)]
 
 
 def _secret_causes(source: Json, path: str) -> list[Cause]:
-    found = [] if source.get("secretName") else [causes.required(f"{path}.secretName")]
+    found = [] if source.get("secretName") else [field_errors.required(f"{path}.secretName")]
     return [*found, *mode_causes(source, "defaultMode", path), *key_file_causes(source, path)]
 
 

@@ -174,7 +174,7 @@ async def test_every_write_is_recorded_with_who_made_it(bench: RegistryBench) ->
     """The record names verb, object and revision."""
     created = await bench.create("configmaps", config_map("x"))
     await bench.delete("configmaps", "x")
-    first, last = bench.causes.latest("configmaps", "default", "x")
+    first, last = bench.write_record.latest("configmaps", "default", "x")
     assert (first.verb, str(first.revision)) == ("create", created["metadata"]["resourceVersion"])
     assert (last.verb, last.user) == ("delete", "kubernetes-admin")
 

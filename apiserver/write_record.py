@@ -1,6 +1,6 @@
 """Who wrote what because of what: the latest writes, and what each caller acted on.
 
-The doors put the cause and the trace of a request into the context (`machinery.wire.causes.receive`); the registry
+The doors put the cause and the trace of a request into the context (`machinery.wire.cause_headers.receive`); the registry
 records every write that happened. Bounded: an older write is in the log, at debug.
 """
 
@@ -13,8 +13,8 @@ from typing import Any, Final
 
 from machinery.model.clock import Clock
 from machinery.model.log import SILENT, EventLog
-from machinery.wire import causes
-from machinery.wire.causes import CauseRef
+from machinery.wire import cause_headers
+from machinery.wire.cause_headers import CauseRef
 
 LIMIT: Final = 2_000  # writes
 
@@ -43,7 +43,7 @@ class Write:
         return {**own, "becauseOf": [_shown(cause) for cause in self.because_of]}
 
 
-class Causes:
+class WriteRecord:
     """The record of the latest writes."""
 
     def __init__(self, clock: Clock, log: EventLog = SILENT, limit: int = LIMIT) -> None:
@@ -55,7 +55,7 @@ class Causes:
         self, *, user: str, verb: str, resource: str, namespace: str, name: str, uid: str, revision: int
     ) -> None:
         """Note a write with what the context says of its cause."""
-        because_of, trace = causes.acting_on.get(), causes.traceparent.get()
+        because_of, trace = cause_headers.acting_on.get(), cause_headers.traceparent.get()
         self._writes.append(
             Write(self._clock.now(), user, verb, resource, namespace, name, uid, revision, because_of, trace),
         )
@@ -67,7 +67,7 @@ class Causes:
             namespace=namespace,
             object=name,
             revision=revision,
-            because_of=causes.header(because_of),
+            because_of=cause_headers.header(because_of),
             trace=trace,
         )
 
