@@ -13,7 +13,7 @@ from typing import Any, ClassVar, Protocol
 
 import msgspec
 
-from machinery.client.api import EventType, PatchType
+from machinery.model.requests import EventType, PatchType
 
 INITIAL_EVENTS_END = "k8s.io/initial-events-end"  # annotation of the bookmark that ends the initial events
 

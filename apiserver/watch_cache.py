@@ -21,9 +21,9 @@ from apiserver.storage.interface import StorageEvent, Stored
 from apiserver.watch_cache_audience import Audience, Rounds
 from apiserver.watch_cache_selection import Selected
 from apiserver.watch_cache_watcher import Watcher
-from machinery.client.api import EventType
 from machinery.model.errors import Expired
 from machinery.model.log import SILENT, EventLog
+from machinery.model.requests import EventType
 
 LISTS: Final = 4  # lists of a resource that are kept until it changes
 WINDOW: Final = 2_000  # changes; a client that is further behind lists again

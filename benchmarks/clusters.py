@@ -13,9 +13,10 @@ from typing import Any, TypeVar
 
 from kubarium import Cluster
 from kubarium.waiting import connect
-from machinery.client.api import Api, EventType, Selection
+from machinery.client.api import Api
 from machinery.model.k8s import core_v1, meta_v1
 from machinery.model.pods import is_ready
+from machinery.model.requests import EventType, Selection
 from machinery.model.resources import PODS
 from tests.support.images import build_all
 

@@ -29,10 +29,10 @@ from controllers.core.actions import (
     Together,
     Write,
 )
-from controllers.core.expectations import Expectations, Removed, Unclear, Written, revision
+from controllers.core.expectations import Expectations, Removed, Unclear, Written
 from controllers.live import answer, look_up
 from controllers.together import all_of
-from machinery.client.api import Api, DeleteOptions, Selection
+from machinery.client.api import Api
 from machinery.client.events import EventRecorder
 from machinery.model.clock import Clock
 from machinery.model.errors import (
@@ -46,6 +46,7 @@ from machinery.model.errors import (
 )
 from machinery.model.k8s.meta_v1 import ObjectMeta
 from machinery.model.names import generated
+from machinery.model.requests import DeleteOptions, Selection, revision_of
 from machinery.model.resources import KubeObject, Resource
 
 K = TypeVar("K", bound=Hashable)
@@ -225,7 +226,7 @@ class Executor(Generic[K]):
     def _expect_written(self, key: K, resource: Resource[Any], meta: ObjectMeta) -> None:
         if str(resource) in self._observed:
             place = (str(resource), meta.namespace, meta.name)
-            written = Written(place, meta.uid, revision(meta))
+            written = Written(place, meta.uid, revision_of(meta))
             self._expectations.expect(key, written, self._clock.monotonic())
 
     def _record(self, event: RecordEvent | None, **filled: str) -> None:

@@ -19,7 +19,7 @@ from controllers.core.partial import Partial, partial
 from controllers.core.serviceaccount import ROOT_CA
 from controllers.core.taint_eviction import TaintAges
 from controllers.core.workloads import DEPLOYMENTS, REPLICA_SETS, Deployment, ReplicaSet
-from machinery.client.api import EVERYTHING, Api, EventType, Selection
+from machinery.client.api import Api
 from machinery.client.informer import Change, Informer
 from machinery.model import resources
 from machinery.model.clock import Clock
@@ -29,6 +29,7 @@ from machinery.model.k8s.discovery_v1 import EndpointSlice
 from machinery.model.k8s.meta_v1 import ObjectMeta
 from machinery.model.log import EventLog
 from machinery.model.owners import controller_of
+from machinery.model.requests import EVERYTHING, EventType, Selection
 from machinery.model.resources import Resource
 
 AnyInformer: TypeAlias = Informer[Any]

@@ -9,9 +9,10 @@ from typing import Final
 from controllers.core.actions import Census, Facts, Lookup
 from controllers.core.partial import partial
 from controllers.together import all_of
-from machinery.client.api import Api, Selection
+from machinery.client.api import Api
 from machinery.model.errors import NotFound
 from machinery.model.k8s.meta_v1 import ObjectMeta
+from machinery.model.requests import Selection
 
 _PAGE: Final = 500
 

@@ -15,7 +15,7 @@ from controllers.execute import Executor
 from controllers.informers import AnyInformer, World
 from controllers.specs import Controller, Watched
 from controllers.triggers import Key
-from machinery.client.api import Api, EventType
+from machinery.client.api import Api
 from machinery.client.controller import run_controller
 from machinery.client.events import EventRecorder
 from machinery.client.informer import Change
@@ -24,6 +24,7 @@ from machinery.model.clock import Clock
 from machinery.model.errors import OutcomeUnknown
 from machinery.model.log import EventLog
 from machinery.model.profile import Intervals
+from machinery.model.requests import EventType
 from machinery.wire.cause_headers import cause_of
 
 

@@ -11,11 +11,12 @@ from kubarium.core.addresses import LOOPBACK
 from kubarium.core.components import ADMIN
 from kubarium.errors import KubariumError
 from kubarium.pki import Pki
-from machinery.client.api import Api, EventType
+from machinery.client.api import Api
 from machinery.client.grpc_transport import connect_grpc
 from machinery.model.conditions import find
 from machinery.model.errors import ApiError, Expired, NotFound
 from machinery.model.k8s import core_v1
+from machinery.model.requests import EventType
 from machinery.model.resources import NODES
 from machinery.process.tls import ClientTls
 

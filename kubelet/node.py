@@ -34,7 +34,7 @@ from kubelet.core.node_status import (
 )
 from kubelet.lease import NodeLease
 from kubelet.machine_info import memory_available_bytes
-from machinery.client.api import Api, PatchType, Selection
+from machinery.client.api import Api
 from machinery.client.events import NORMAL, EventRecorder
 from machinery.client.informer import Change, Informer
 from machinery.client.waiting import event_within
@@ -46,6 +46,7 @@ from machinery.model.k8s.core_v1 import Node as NodeObject
 from machinery.model.k8s.core_v1 import NodeStatus
 from machinery.model.log import SILENT, EventLog
 from machinery.model.profile import Intervals
+from machinery.model.requests import PatchType, Selection
 from machinery.model.resources import NODES
 from machinery.pb import cri_pb2 as cri
 

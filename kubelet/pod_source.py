@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
-from machinery.client.api import Api, Selection
+from machinery.client.api import Api
 from machinery.client.informer import Change, Informer
 from machinery.model.backoff import Backoff
 from machinery.model.clock import Clock
 from machinery.model.errors import ApiError
 from machinery.model.k8s.core_v1 import Pod
 from machinery.model.log import SILENT, EventLog
+from machinery.model.requests import Selection
 from machinery.model.resources import PODS
 
 _RETRY: Final = Backoff(initial_s=0.1, cap_s=5.0)  # wall seconds

@@ -19,11 +19,11 @@ from kubelet.core.observed import ObservedContainer
 from kubelet.core.pod_lifecycle import begin, begin_unknown
 from kubelet.pod_worker import PodWorker, Tools
 from kubelet.relist import Relist
-from machinery.client.api import EventType
 from machinery.client.events import WARNING
 from machinery.client.informer import Change
 from machinery.model.k8s.core_v1 import Pod
 from machinery.model.pods import is_terminal
+from machinery.model.requests import EventType
 
 
 class PodWorkers:

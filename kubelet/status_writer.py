@@ -12,12 +12,13 @@ from dataclasses import dataclass
 from typing import Final
 
 from kubelet.core.status_patch import status_patch
-from machinery.client.api import Api, DeleteOptions, PatchType
+from machinery.client.api import Api
 from machinery.model.backoff import Backoff
 from machinery.model.clock import Clock
 from machinery.model.errors import ApiError, Conflict, NotFound, OutcomeUnknown, TooManyRequests
 from machinery.model.k8s.core_v1 import Pod, PodStatus
 from machinery.model.log import SILENT, EventLog
+from machinery.model.requests import DeleteOptions, PatchType, revision_of
 from machinery.model.resources import PODS
 
 _AT_ONCE: Final = 16  # writes on their way
@@ -162,9 +163,4 @@ class StatusWriter:
 
 def _newer(left: Pod, right: Pod) -> Pod:
     """Give the later version of a pod; revisions that are no numbers count as old."""
-    return right if _revision(right) >= _revision(left) else left
-
-
-def _revision(pod: Pod) -> int:
-    text = pod.metadata.resourceVersion
-    return int(text) if text.isdigit() else 0
+    return right if revision_of(right.metadata) >= revision_of(left.metadata) else left

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from machinery.client.api import Api, PatchType
+from machinery.client.api import Api
 from machinery.client.controller import run_controller
 from machinery.client.informer import Key, Store
 from machinery.client.workqueue import WorkQueue
@@ -10,6 +10,7 @@ from machinery.model.clock import Clock
 from machinery.model.errors import NotFound
 from machinery.model.k8s.core_v1 import Pod
 from machinery.model.log import EventLog
+from machinery.model.requests import PatchType
 from machinery.model.resources import PODS
 from machinery.wire.cause_headers import CauseRef
 from scheduler.core.condition import plan_condition

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Final, cast
 from apiserver.rest.asked import Asked, PlainRequest
 from apiserver.rest.protobuf_body import MEDIA_TYPE, protobuf_to_json
 from apiserver.rest.yaml_body import yaml_to_json
-from machinery.client.api import PatchType
 from machinery.model.errors import BadRequest, TooLarge, UnsupportedMediaType
+from machinery.model.requests import PatchType
 
 if TYPE_CHECKING:
     from aiohttp import web

@@ -7,8 +7,8 @@ from typing import Any, Final
 import msgspec
 
 from apiserver.request import ListReply, SharedEvent
-from machinery.client.api import EventType
 from machinery.model.errors import ApiError
+from machinery.model.requests import EventType
 
 LIST_TAIL: Final = b"]}"
 _PARTIAL: Final = b'{"kind":"PartialObjectMetadata","apiVersion":"meta.k8s.io/v1","metadata":%b}'

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Final
 
 from apiserver.request import ListReply, ObjectReply, SharedBatch, SharedEvent, SharedItems
-from machinery.client.api import EventType
+from machinery.model.requests import EventType
 
 DOOR: Final = "grpc"
 _TYPES: Final = {

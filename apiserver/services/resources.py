@@ -16,8 +16,8 @@ from apiserver.gate import Gate
 from apiserver.registry import Registry
 from apiserver.request import DeleteOptions, ListOptions, Request, WriteOptions
 from apiserver.services import frames
-from machinery.client.api import PatchType
 from machinery.model.errors import BadRequest
+from machinery.model.requests import PatchType
 from machinery.pb import resources_pb2 as pb
 from machinery.process.server import peer
 from machinery.wire.services import handler

@@ -17,8 +17,8 @@ import grpc.aio
 
 from apiserver.storage.hpack import write_block
 from apiserver.storage.http2 import Http2Connection, Stream
-from machinery.client.faults import rpc_error
 from machinery.model.backoff import Backoff
+from machinery.wire.status import rpc_error
 
 Metadata: TypeAlias = Iterable[tuple[str, str]]
 

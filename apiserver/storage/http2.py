@@ -20,7 +20,7 @@ from urllib.parse import unquote
 import grpc
 
 from apiserver.storage.hpack import Undecodable, read_block
-from machinery.client.faults import rpc_error
+from machinery.wire.status import rpc_error
 
 PING_AFTER_S: Final = 10.0  # wall seconds of silence
 DEAD_AFTER_S: Final = 15.0

@@ -11,9 +11,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
-from machinery.client.api import PatchType
 from machinery.model.k8s.core_v1 import ObjectReference
 from machinery.model.k8s.meta_v1 import ObjectMeta
+from machinery.model.requests import PatchType, reference_to
 from machinery.model.resources import KubeObject, Resource
 
 NORMAL: Final = "Normal"
@@ -159,22 +159,9 @@ class Plan:
 NOTHING_TO_DO: Final = Plan()
 
 
-def reference(obj: KubeObject) -> ObjectReference:
-    """Point to an object, for an event or an endpoint."""
-    meta = obj.metadata
-    return ObjectReference(
-        apiVersion=obj.apiVersion,
-        kind=obj.kind,
-        namespace=meta.namespace,
-        name=meta.name,
-        uid=meta.uid,
-        resourceVersion=meta.resourceVersion,
-    )
-
-
 def event(obj: KubeObject, type_: Literal["Normal", "Warning"], reason: str, message: str) -> RecordEvent:
     """Say something about an object."""
-    return RecordEvent(reference(obj), type_, reason, message)
+    return RecordEvent(reference_to(obj), type_, reason, message)
 
 
 def delete(resource: Resource[Any], obj: KubeObject, **options: Any) -> Delete:

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import Any, Final, Generic, TypeAlias, TypeVar
 
 from machinery.model.k8s.meta_v1 import ObjectMeta
+from machinery.model.requests import revision_of
 from machinery.model.resources import Resource
 
 K = TypeVar("K", bound=Hashable)
@@ -80,7 +81,7 @@ class Expectations(Generic[K]):
         """Take the answer of a live look: it was created (then the cache has to show it), or it was not."""
         self._close(key, unclear)
         if found is not None:
-            self.expect(key, Written(unclear.place, found.uid, revision(found)), now_s)
+            self.expect(key, Written(unclear.place, found.uid, revision_of(found)), now_s)
 
     def wait_s(self, key: K, now_s: float, look: Look) -> float | None:
         """Give how long the key may have to wait for what it wrote; None where it has seen everything."""
@@ -103,7 +104,7 @@ class Expectations(Generic[K]):
             case Written(uid=uid, revision=written):
                 if current is None:
                     return uid in self._gone
-                return revision(current) >= written
+                return revision_of(current) >= written
             case Removed(uid=uid):
                 return current is None or current.uid != uid or current.deletionTimestamp is not None
             case Unclear():
@@ -119,8 +120,3 @@ class Expectations(Generic[K]):
             waiting.discard(key)
             if not waiting:
                 self._waiting.pop(open_.place, None)
-
-
-def revision(meta: ObjectMeta) -> int:
-    """Read a resourceVersion; Kubernetes promises since v1.35 that it is a number that grows."""
-    return int(meta.resourceVersion) if meta.resourceVersion.isdigit() else 0

@@ -31,8 +31,8 @@ from controllers.core.actions import (
     RecordEvent,
     Together,
 )
-from controllers.core.partial import reference_to
 from machinery.model.k8s.meta_v1 import ObjectMeta, OwnerReference
+from machinery.model.requests import reference_in
 from machinery.model.resources import Resource
 
 FOREGROUND: Final = "foregroundDeletion"
@@ -288,5 +288,5 @@ def _invalid(item: Item, graph: Graph) -> Iterable[RecordEvent]:
                 f"ownerRef [{owner.apiVersion}/{owner.kind}, namespace: {item.meta.namespace}, "
                 f'name: {owner.name}, uid: {owner.uid}] does not exist in namespace "{where}"'
             )
-            about = reference_to(item.resource, item.meta)
+            about = reference_in(item.resource, item.meta)
             yield RecordEvent(about, "Warning", "OwnerRefInvalidNamespace", message)

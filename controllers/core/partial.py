@@ -6,7 +6,6 @@ from typing import Any
 
 import msgspec
 
-from machinery.model.k8s.core_v1 import ObjectReference
 from machinery.model.k8s.meta_v1 import ObjectMeta
 from machinery.model.resources import Resource
 
@@ -28,16 +27,4 @@ def partial(resource: Resource[Any]) -> Resource[Partial]:
         resource.kind,
         namespaced=resource.namespaced,
         type=Partial,
-    )
-
-
-def reference_to(resource: Resource[Any], meta: ObjectMeta) -> ObjectReference:
-    """Point to an object whose kind is known from where it was found."""
-    return ObjectReference(
-        apiVersion=resource.api_version,
-        kind=resource.kind,
-        namespace=meta.namespace,
-        name=meta.name,
-        uid=meta.uid,
-        resourceVersion=meta.resourceVersion,
     )

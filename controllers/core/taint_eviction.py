@@ -10,12 +10,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Final
 
-from controllers.core.actions import Action, Plan, RecordEvent, Together, Write, delete, reference, soonest
+from controllers.core.actions import Action, Plan, RecordEvent, Together, Write, delete, soonest
 from controllers.core.disruption import mark
 from controllers.core.moment import Moment
 from controllers.core.node_taints import OUR_NO_EXECUTE
 from machinery.model.k8s.core_v1 import Node, Pod, Taint
 from machinery.model.pods import is_terminating
+from machinery.model.requests import reference_to
 from machinery.model.resources import PODS
 from machinery.model.taints import NO_EXECUTE, matches
 
@@ -105,4 +106,6 @@ def _evict(pods: list[Pod], moment: Moment) -> tuple[Action, ...]:
 
 def _announcement(pod: Pod) -> RecordEvent:
     where = f"{pod.metadata.namespace}/{pod.metadata.name}"
-    return RecordEvent(reference(pod), "Normal", "TaintManagerEviction", f"Marking for deletion Pod {where}")
+    return RecordEvent(
+        reference_to(pod), "Normal", "TaintManagerEviction", f"Marking for deletion Pod {where}"
+    )

@@ -3,19 +3,12 @@
 from __future__ import annotations
 
 from machinery.model.k8s.core_v1 import ObjectReference, Pod
+from machinery.model.requests import reference_by_kind
 
 
 def container_reference(pod: Pod, container: str) -> ObjectReference:
     """Write a reference to one container: the pod, and `spec.containers{name}` as the field."""
-    return ObjectReference(
-        apiVersion="v1",
-        kind="Pod",
-        namespace=pod.metadata.namespace,
-        name=pod.metadata.name,
-        uid=pod.metadata.uid,
-        resourceVersion=pod.metadata.resourceVersion,
-        fieldPath=_field_path(pod, container),
-    )
+    return reference_by_kind("v1", "Pod", pod.metadata, field_path=_field_path(pod, container))
 
 
 def _field_path(pod: Pod, container: str) -> str:

@@ -12,76 +12,17 @@ Typed objects lose the fields that their Struct does not have: never `update` an
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass
-from enum import Enum
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import msgspec
 
+from machinery.model.requests import EVERYTHING, DeleteOptions, Listing, PatchType, Selection, WatchEvent
 from machinery.model.resources import KubeObject, Resource
 
 T = TypeVar("T", bound=KubeObject)
 R = TypeVar("R")
 
 CALL_TIMEOUT_S = 10.0  # wall seconds; longer than a leader change of a three-member etcd
-
-
-class PatchType(Enum):
-    """How a patch is written, by its media type."""
-
-    JSON = "application/json-patch+json"
-    MERGE = "application/merge-patch+json"
-    STRATEGIC_MERGE = "application/strategic-merge-patch+json"
-    APPLY = "application/apply-patch+yaml"
-
-
-class EventType(Enum):
-    """What happened to an object, as a watch tells it."""
-
-    ADDED = "ADDED"
-    MODIFIED = "MODIFIED"
-    DELETED = "DELETED"
-    BOOKMARK = "BOOKMARK"
-
-
-@dataclass(frozen=True, slots=True)
-class WatchEvent(Generic[T]):
-    """One event. `object` is None for a bookmark, the last state for DELETED."""
-
-    type: EventType
-    revision: int  # resume a watch from here
-    object: T | None
-
-
-@dataclass(frozen=True, slots=True)
-class Listing(Generic[T]):
-    """A page of a collection at one revision."""
-
-    items: list[T]
-    revision: int  # watch from here
-    continue_: str = ""  # "" on the last page
-
-
-@dataclass(frozen=True, slots=True)
-class Selection:
-    """Which objects of a collection."""
-
-    namespace: str = ""  # "" for all
-    label_selector: str = ""
-    field_selector: str = ""
-
-
-EVERYTHING = Selection()
-
-
-@dataclass(frozen=True, slots=True)
-class DeleteOptions:
-    """How to delete."""
-
-    grace_period_s: int | None = None  # None: the object's own
-    propagation_policy: str = ""  # "", "Orphan", "Background", "Foreground"
-    uid: str = ""  # precondition
-    resource_version: str = ""  # precondition
 
 
 class Api(Protocol):

@@ -20,6 +20,7 @@ from machinery.model.errors import AlreadyExists, ApiError, NotFound, OutcomeUnk
 from machinery.model.k8s.core_v1 import Event, EventSource, ObjectReference
 from machinery.model.k8s.meta_v1 import ObjectMeta
 from machinery.model.log import SILENT, EventLog
+from machinery.model.requests import reference_to
 from machinery.model.resources import EVENTS, KubeObject
 from machinery.wire.cause_headers import CauseRef, acting, acting_on
 
@@ -65,21 +66,6 @@ class _Written:
     count: int
 
 
-def reference(obj: KubeObject | ObjectReference) -> ObjectReference:
-    """Write what an event is about."""
-    if isinstance(obj, ObjectReference):
-        return obj
-    meta = obj.metadata
-    return ObjectReference(
-        apiVersion=obj.apiVersion,
-        kind=obj.kind,
-        namespace=meta.namespace,
-        name=meta.name,
-        uid=meta.uid,
-        resourceVersion=meta.resourceVersion,
-    )
-
-
 class EventRecorder:
     """Records events of one component on one host."""
 
@@ -97,7 +83,7 @@ class EventRecorder:
 
     def record(self, obj: KubeObject | ObjectReference, type_: str, reason: str, message: str) -> None:
         """Note an event; it is written by `run`, soon. Never waits, never fails."""
-        about = reference(obj)
+        about = obj if isinstance(obj, ObjectReference) else reference_to(obj)
         now = self._clock.now()
         if self._may_spend(about, now):
             self._pending.append(

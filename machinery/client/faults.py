@@ -14,6 +14,7 @@ import grpc
 import grpc.aio
 
 from machinery.wire.faults import Call, Fault, FaultGate, Rule
+from machinery.wire.status import rpc_error
 
 _LOOK_AGAIN_S = 0.2  # wall seconds between two looks whether a cut has ended
 _UNIMPORTANT = (grpc.aio.AioRpcError,)
@@ -170,8 +171,3 @@ async def lose(rule: Rule, timeout_s: float | None) -> None:
         await asyncio.Event().wait()
     await asyncio.sleep(timeout_s or 0)
     raise rpc_error(grpc.StatusCode.DEADLINE_EXCEEDED, "no answer in time (fault plan)")
-
-
-def rpc_error(code: grpc.StatusCode, details: str) -> grpc.aio.AioRpcError:
-    """Make the error that gRPC itself would raise."""
-    return grpc.aio.AioRpcError(code, grpc.aio.Metadata(), grpc.aio.Metadata(), details=details)

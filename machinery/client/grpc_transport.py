@@ -11,10 +11,12 @@ import grpc
 import grpc.aio
 import msgspec
 
-from machinery.client.api import (
-    CALL_TIMEOUT_S,
+from machinery.client.api import CALL_TIMEOUT_S, Api
+from machinery.client.faults import through
+from machinery.client.tls import ClientTls
+from machinery.model.errors import Unavailable, from_status
+from machinery.model.requests import (
     EVERYTHING,
-    Api,
     DeleteOptions,
     EventType,
     Listing,
@@ -22,9 +24,6 @@ from machinery.client.api import (
     Selection,
     WatchEvent,
 )
-from machinery.client.faults import through
-from machinery.client.tls import ClientTls
-from machinery.model.errors import Unavailable, from_status
 from machinery.model.resources import KubeObject, Resource
 from machinery.pb import resources_pb2 as pb
 from machinery.wire import objects

@@ -15,10 +15,11 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeAlias, TypeVar
 
-from machinery.client.api import EVERYTHING, Api, EventType, Selection, WatchEvent
+from machinery.client.api import Api
 from machinery.client.reflector import Reflector
 from machinery.model.clock import Clock
 from machinery.model.log import SILENT, EventLog
+from machinery.model.requests import EVERYTHING, EventType, Selection, WatchEvent
 from machinery.model.resources import KubeObject, Resource
 
 T = TypeVar("T", bound=KubeObject)

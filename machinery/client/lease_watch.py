@@ -11,12 +11,13 @@ from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
 from typing import Final, cast
 
-from machinery.client.api import Api, Selection, WatchEvent
+from machinery.client.api import Api
 from machinery.model.backoff import Backoff
 from machinery.model.clock import Clock
 from machinery.model.errors import ApiError
 from machinery.model.k8s.coordination_v1 import Lease
 from machinery.model.log import EventLog
+from machinery.model.requests import Selection, WatchEvent
 from machinery.model.resources import LEASES
 
 _LONGEST_BACKOFF: Final = 32  # retry periods: somebody who may not watch asks that seldom, and polls

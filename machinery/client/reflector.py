@@ -12,11 +12,12 @@ from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Final, Generic, Protocol, TypeVar, cast
 
-from machinery.client.api import Api, EventType, Selection, WatchEvent
+from machinery.client.api import Api
 from machinery.model.backoff import Backoff
 from machinery.model.clock import Clock
 from machinery.model.errors import ApiError, DeadlineExceeded, Expired
 from machinery.model.log import EventLog
+from machinery.model.requests import EventType, Selection, WatchEvent
 from machinery.model.resources import KubeObject, Resource
 
 T = TypeVar("T", bound=KubeObject)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import socket
 from typing import Any
 
-from machinery.client.api import DeleteOptions, Selection
 from machinery.model.k8s import meta_v1
+from machinery.model.requests import DeleteOptions, Selection
 from machinery.model.resources import Resource
 
 
@@ -38,11 +38,6 @@ def delete_options(options: DeleteOptions | None) -> meta_v1.DeleteOptions | Non
         propagationPolicy=options.propagation_policy,
         preconditions=preconditions if options.uid or options.resource_version else None,
     )
-
-
-def revision(text: str) -> int:
-    """Read a resourceVersion; Kubernetes' are decimal numbers."""
-    return int(text) if text.isdigit() else 0
 
 
 def kept_alive_socket(info: tuple[Any, ...]) -> socket.socket:

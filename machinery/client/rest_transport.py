@@ -11,17 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeVar
 import msgspec
 
 from machinery.client import rest_paths
-from machinery.client.api import (
-    CALL_TIMEOUT_S,
-    EVERYTHING,
-    Api,
-    DeleteOptions,
-    EventType,
-    Listing,
-    PatchType,
-    Selection,
-    WatchEvent,
-)
+from machinery.client.api import CALL_TIMEOUT_S, Api
 from machinery.client.rest_faults import RestFaults
 from machinery.client.tls import ClientTls
 from machinery.model.errors import (
@@ -33,6 +23,16 @@ from machinery.model.errors import (
     from_status,
 )
 from machinery.model.k8s.meta_v1 import ListMeta, ObjectMeta
+from machinery.model.requests import (
+    EVERYTHING,
+    DeleteOptions,
+    EventType,
+    Listing,
+    PatchType,
+    Selection,
+    WatchEvent,
+    read_revision,
+)
 from machinery.model.resources import KubeObject, Resource
 from machinery.wire import objects
 from machinery.wire.cause_headers import request_metadata
@@ -131,7 +131,7 @@ class RestApi:
         )
         page = objects.decode(body, _Page)
         items = [objects.decode(bytes(item), resource.type) for item in page.items or ()]
-        return Listing(items, rest_paths.revision(page.metadata.resourceVersion), page.metadata.continue_)
+        return Listing(items, read_revision(page.metadata.resourceVersion), page.metadata.continue_)
 
     async def watch(
         self,
@@ -353,7 +353,7 @@ def _event(line: bytes, resource: Resource[T]) -> WatchEvent[T]:
     raw = bytes(frame.object)
     if frame.type == "ERROR":
         raise from_status(msgspec.json.decode(raw))
-    revision = rest_paths.revision(objects.decode(raw, _Marked).metadata.resourceVersion)
+    revision = read_revision(objects.decode(raw, _Marked).metadata.resourceVersion)
     type_ = EventType(frame.type)
     if type_ is EventType.BOOKMARK:
         return WatchEvent(type_, revision, None)

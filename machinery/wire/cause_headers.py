@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import quote, unquote
 
+from machinery.model.requests import revision_of
 from machinery.model.resources import KubeObject, Resource
 
 CAUSE_KEY: Final = "kubarium-cause"
@@ -44,8 +45,7 @@ traceparent: ContextVar[str] = ContextVar("traceparent", default="")
 def cause_of(resource: Resource[Any], obj: KubeObject) -> CauseRef:
     """Name an object at the revision that it carries."""
     meta = obj.metadata
-    revision = int(meta.resourceVersion) if meta.resourceVersion.isdigit() else 0
-    return CauseRef(str(resource), meta.namespace, meta.name, meta.uid, revision)
+    return CauseRef(str(resource), meta.namespace, meta.name, meta.uid, revision_of(meta))
 
 
 def header(causes: tuple[CauseRef, ...] | None = None) -> str:

@@ -111,3 +111,8 @@ def _shortened(status: dict[str, Any]) -> dict[str, Any]:
 
 def _short_cause(cause: dict[str, str]) -> dict[str, str]:
     return {key: text[:500] for key, text in cause.items()}
+
+
+def rpc_error(code: grpc.StatusCode, details: str) -> grpc.aio.AioRpcError:
+    """Return the error that gRPC itself would raise."""
+    return grpc.aio.AioRpcError(code, grpc.aio.Metadata(), grpc.aio.Metadata(), details=details)

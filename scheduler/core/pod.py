@@ -10,6 +10,7 @@ import msgspec
 from machinery.model.k8s.core_v1 import Container, Pod, PodSpec, PodStatus
 from machinery.model.k8s.meta_v1 import ObjectMeta, OwnerReference
 from machinery.model.owners import controller_of
+from machinery.model.requests import revision_of
 from scheduler.core.needs import Needs, read_needs, spec_key
 
 _TABLE_LIMIT: Final = 10_000
@@ -91,7 +92,7 @@ class PodReader:
             uid=meta.uid,
             namespace=meta.namespace,
             name=meta.name,
-            revision=int(meta.resourceVersion) if meta.resourceVersion.isdigit() else 0,
+            revision=revision_of(meta),
             node=spec.nodeName,
             priority=spec.priority or 0,
             preempts=spec.preemptionPolicy != "Never",

@@ -34,11 +34,12 @@ from apiserver.watch_cache_feed import Feed
 from apiserver.write_record import WriteRecord
 from kubarium.core.certificates import Certificate
 from kubarium.pki import Pki
-from machinery.client.api import Api, PatchType
+from machinery.client.api import Api
 from machinery.client.grpc_transport import connect_grpc
 from machinery.client.rest_transport import connect_rest
 from machinery.client.tls import ClientTls
 from machinery.model.clock import Clock
+from machinery.model.requests import PatchType
 from machinery.process.logging import Log
 from machinery.process.run import Process
 from machinery.wire.faults import FaultGate

@@ -16,9 +16,9 @@ from hollow.runtime_service import RuntimeService
 from hollow.world import World
 from kubelet.app import Kubelet
 from kubelet.config import KubeletConfig
-from machinery.client.api import DeleteOptions
 from machinery.model.k8s.core_v1 import Node, NodeSpec, Pod
 from machinery.model.k8s.meta_v1 import ObjectMeta
+from machinery.model.requests import DeleteOptions
 from machinery.model.resources import EVENTS, NODES, PODS
 from machinery.pb import cri_pb2 as cri
 from machinery.process.logging import Log

@@ -26,19 +26,13 @@ from apiserver.token_requests import serve_token_requests
 from apiserver.tokens import TokenKey
 from kubarium.core.certificates import Certificate
 from kubarium.signing import new_authority, new_certificate, new_key
-from machinery.client.api import (
-    CALL_TIMEOUT_S,
-    EVERYTHING,
-    Api,
-    Listing,
-    Selection,
-    WatchEvent,
-)
+from machinery.client.api import CALL_TIMEOUT_S, Api
 from machinery.client.grpc_transport import GrpcApi
 from machinery.model.clock import Clock
 from machinery.model.errors import DeadlineExceeded
 from machinery.model.k8s.core_v1 import Binding, ObjectReference
 from machinery.model.k8s.meta_v1 import ObjectMeta, Status
+from machinery.model.requests import EVERYTHING, Listing, Selection, WatchEvent
 from machinery.model.resources import NODES, PODS, KubeObject, Resource
 from tests.support.apiserver import RegistryBench, running_registry
 from tests.support.builders import changed

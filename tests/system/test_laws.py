@@ -28,13 +28,14 @@ from kubarium.core.certificates import Certificate
 from kubarium.core.components import Component, control_plane, local_places
 from kubarium.core.network import node_namespace
 from kubarium.pki import Pki
-from machinery.client.api import Api, PatchType, Selection
+from machinery.client.api import Api
 from machinery.client.grpc_transport import connect_grpc
 from machinery.client.rest_transport import connect_rest
 from machinery.client.tls import ClientTls
 from machinery.model import resources as kinds
 from machinery.model.errors import ApiError
 from machinery.model.profile import intervals
+from machinery.model.requests import PatchType, Selection
 from tests.support.kubectl import Kubectl, eventually
 from tests.support.listeners import TcpListener, tcp_listeners, unix_listeners
 from tests.support.netns import inside

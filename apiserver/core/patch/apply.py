@@ -9,8 +9,8 @@ from apiserver.core.patch.merge_patch import merge_patch
 from apiserver.core.patch.strategic import strategic_merge
 from apiserver.core.schema import Schemas
 from apiserver.core.values import Json
-from machinery.client.api import PatchType
 from machinery.model.errors import BadRequest, NotImplementedHere
+from machinery.model.requests import PatchType
 
 
 def apply_patch(schemas: Schemas, definition: str, patch_type: PatchType, current: Json, patch: Any) -> Json:

@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from machinery.client.api import Api, DeleteOptions, EventType, PatchType, Selection, WatchEvent
+from machinery.client.api import Api
 from machinery.model import resources as kinds
 from machinery.model.errors import (
     AlreadyExists,
@@ -23,6 +23,7 @@ from machinery.model.errors import (
 )
 from machinery.model.k8s.core_v1 import Binding, ConfigMap, ObjectReference, Pod
 from machinery.model.k8s.meta_v1 import ObjectMeta, Status
+from machinery.model.requests import DeleteOptions, EventType, PatchType, Selection, WatchEvent
 from tests.contract.client.conftest import Door
 from tests.support.apiserver import Served
 from tests.support.builders import changed

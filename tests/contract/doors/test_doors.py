@@ -10,7 +10,7 @@ import msgspec
 import pytest
 
 from apiserver.core.kinds import KINDS
-from machinery.client.api import Api, DeleteOptions, EventType, PatchType, Selection, WatchEvent
+from machinery.client.api import Api
 from machinery.model import resources as kinds
 from machinery.model.errors import (
     AlreadyExists,
@@ -25,6 +25,7 @@ from machinery.model.errors import (
 )
 from machinery.model.k8s.core_v1 import Binding, ConfigMap, Namespace, ObjectReference
 from machinery.model.k8s.meta_v1 import ObjectMeta, Status
+from machinery.model.requests import DeleteOptions, EventType, PatchType, Selection, WatchEvent
 from tests.support.apiserver import Served
 from tests.support.builders import changed
 from tests.support.etcd_server import free_ports

@@ -12,8 +12,8 @@ from apiserver import schemas
 from apiserver.core.patch import apply_patch
 from apiserver.core.patch.merge_patch import merge_patch
 from apiserver.core.values import Json
-from machinery.client.api import PatchType
 from machinery.model.errors import ApiError
+from machinery.model.requests import PatchType
 
 _NAMES = st.sampled_from(["a", "b", "c", "d/e", "f~g"])
 _SCALARS = st.none() | st.booleans() | st.integers(-3, 3) | st.sampled_from(["", "x", "y"])

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from apiserver.request import ListReply, ObjectReply, SharedBatch, SharedEvent, SharedItems
 from apiserver.services import frames
-from machinery.client.api import EventType
+from machinery.model.requests import EventType
 from machinery.pb import resources_pb2 as pb
 
 _REPLIES = st.builds(

@@ -17,7 +17,7 @@ from apiserver.watch_cache import WatchCache
 from apiserver.watch_cache_audience import AT_ONCE
 from apiserver.watch_cache_selection import Selected
 from apiserver.watch_cache_watcher import BATCH_LIMIT, QUEUE_LIMIT, Watcher
-from machinery.client.api import EventType
+from machinery.model.requests import EventType
 from tests.support.apiserver import config_map
 
 MAPS = KINDS["", "configmaps"]

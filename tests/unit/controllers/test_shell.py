@@ -10,12 +10,12 @@ import pytest
 from controllers.app import LEASE, LEASE_NAMESPACE, stand
 from controllers.core.workloads import DEPLOYMENTS, REPLICA_SETS
 from controllers.informers import World
-from machinery.client.api import DeleteOptions, Selection
 from machinery.client.leader import LeadershipLost
 from machinery.model.errors import Cause, Forbidden, NotFound, Unavailable
 from machinery.model.log import SILENT
 from machinery.model.pods import is_ready
 from machinery.model.profile import intervals
+from machinery.model.requests import DeleteOptions, Selection
 from machinery.model.resources import (
     CONFIG_MAPS,
     ENDPOINT_SLICES,

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from hollow.core.life import State
-from machinery.client.api import Selection
 from machinery.model.k8s.core_v1 import ExecAction, Lifecycle, LifecycleHandler, Pod, SleepAction
+from machinery.model.requests import Selection
 from tests.support.builders import container, pod
 from tests.support.kubelet import Rig, machine, rig, running_kubelet
 

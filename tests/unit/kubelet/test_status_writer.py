@@ -9,8 +9,8 @@ from contextlib import asynccontextmanager
 import pytest
 
 from kubelet.status_writer import StatusWriter
-from machinery.client.api import DeleteOptions
 from machinery.model.errors import Conflict, Unavailable
+from machinery.model.requests import DeleteOptions
 from machinery.model.resources import PODS
 from tests.support.builders import changed, pod
 from tests.support.scripted_api import LocalRegistry, local_registry

@@ -4,8 +4,8 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from machinery.client.api import EVERYTHING, DeleteOptions, EventType, Selection
 from machinery.client.informer import Informer
+from machinery.model.requests import EVERYTHING, DeleteOptions, EventType, Selection
 from machinery.model.resources import PODS
 from tests.support import builders
 from tests.support.scripted_api import LocalRegistry, local_registry

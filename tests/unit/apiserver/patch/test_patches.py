@@ -10,8 +10,8 @@ import pytest
 from apiserver import schemas
 from apiserver.core.patch import apply_patch
 from apiserver.core.values import Json
-from machinery.client.api import PatchType
 from machinery.model.errors import BadRequest, Invalid, NotImplementedHere, TooLarge
+from machinery.model.requests import PatchType
 
 POD = "io.k8s.api.core.v1.Pod"
 

@@ -8,8 +8,8 @@ import msgspec
 import pytest
 
 from apiserver.request import ListOptions
-from machinery.client.api import EventType
 from machinery.model.errors import Conflict, Forbidden, Invalid, NotFound
+from machinery.model.requests import EventType
 from tests.support.apiserver import RegistryBench, config_map, names, pod, take
 
 

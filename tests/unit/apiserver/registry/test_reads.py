@@ -10,8 +10,8 @@ import msgspec
 import pytest
 
 from apiserver.request import INITIAL_EVENTS_END, SharedEvent
-from machinery.client.api import EventType
 from machinery.model.errors import BadRequest, DeadlineExceeded, Expired, Invalid, NotFound
+from machinery.model.requests import EventType
 from tests.support.apiserver import RegistryBench, config_map, names, pod, take
 
 

@@ -8,8 +8,8 @@ import msgspec
 import pytest
 
 from apiserver.request import ObjectReply, Request
-from machinery.client.api import PatchType
 from machinery.model.errors import Conflict, Invalid, MethodNotSupported, NotFound, NotImplementedHere
+from machinery.model.requests import PatchType
 from tests.support.apiserver import RegistryBench, pod
 
 

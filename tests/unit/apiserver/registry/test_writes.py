@@ -7,8 +7,8 @@ import asyncio
 import pytest
 
 from apiserver.storage.interface import Outcome
-from machinery.client.api import PatchType
 from machinery.model.errors import AlreadyExists, BadRequest, Conflict, Invalid, NotFound
+from machinery.model.requests import PatchType
 from tests.support.apiserver import RegistryBench, config_map, names, pod
 
 

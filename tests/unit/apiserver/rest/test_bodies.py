@@ -14,8 +14,8 @@ from apiserver.rest.bodies import object_json, patch_json
 from apiserver.rest.protobuf_body import INLINED, MESSAGES, RENAMED, message_pool, protobuf_to_json
 from apiserver.rest.yaml_body import yaml_to_json
 from apiserver.schemas import load
-from machinery.client.api import PatchType
 from machinery.model.errors import BadRequest, UnsupportedMediaType
+from machinery.model.requests import PatchType
 
 CORE = "k8s.io.api.core.v1"
 
