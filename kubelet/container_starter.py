@@ -11,9 +11,10 @@ from dataclasses import dataclass
 
 from kubelet.container_stopper import ContainerStopper
 from kubelet.core import labels
+from kubelet.core.actions import KillContainer, StartContainer
 from kubelet.core.containers import find
 from kubelet.core.cri_config import container_config
-from kubelet.core.instructions import KillContainer, Problem, StartContainer
+from kubelet.core.instructions import Problem
 from kubelet.core.node_status import Machine
 from kubelet.core.pod_actions import Kill
 from kubelet.core.references import container_reference

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from kubelet.core.instructions import KillContainer
+from kubelet.core.actions import ActionKey, KillContainer, key_of
 from kubelet.core.references import container_reference
 from kubelet.core.termination import Deadline, runtime_timeout_s
 from kubelet.hooks import HookProblem, Hooks
@@ -40,7 +40,7 @@ class ContainerStopper:
         self._events = events
         self._clock = clock
         self._log = log
-        self._stopping: dict[str, _Stopping] = {}
+        self._stopping: dict[ActionKey, _Stopping] = {}
 
     async def stop(self, pod: Pod, action: KillContainer) -> None:
         """Bring a container to its end; returns when it is over.
@@ -51,7 +51,8 @@ class ContainerStopper:
         self._events.record(
             container_reference(pod, action.kill.name), NORMAL, "Killing", action.kill.message
         )
-        stopping = self._stopping[action.key] = _Stopping(action.deadline)
+        key = key_of(action)
+        stopping = self._stopping[key] = _Stopping(action.deadline)
         try:
             if action.pre_stop is not None:
                 await self._run_pre_stop(pod, action, stopping)
@@ -59,10 +60,10 @@ class ContainerStopper:
         except NotFound:
             self._log.debug("container_gone", container=action.kill.id)
         finally:
-            if self._stopping.get(action.key) is stopping:
-                del self._stopping[action.key]
+            if self._stopping.get(key) is stopping:
+                del self._stopping[key]
 
-    def shorten(self, key: str, deadline: Deadline) -> None:
+    def shorten(self, key: ActionKey, deadline: Deadline) -> None:
         """Let a kill be over earlier."""
         if stopping := self._stopping.get(key):
             stopping.deadline = deadline

@@ -7,17 +7,19 @@ from typing import assert_never
 
 from kubelet.container_starter import ContainerStarter
 from kubelet.container_stopper import ContainerStopper
-from kubelet.core.instructions import (
+from kubelet.core.actions import (
     Action,
+    ActionKey,
     CleanUp,
     KillContainer,
-    Problem,
     RemoveContainer,
     RemoveSandbox,
     RunSandbox,
     StartContainer,
     StopSandbox,
+    key_of,
 )
+from kubelet.core.instructions import Problem
 from kubelet.core.termination import Deadline
 from kubelet.relist import Relist
 from kubelet.runtime import Runtime
@@ -63,7 +65,7 @@ class PodExecutor:
             case _:
                 assert_never(action)
 
-    def shorten(self, key: str, deadline: Deadline) -> None:
+    def shorten(self, key: ActionKey, deadline: Deadline) -> None:
         """Let a kill that is on its way be over earlier."""
         self._stopper.shorten(key, deadline)
 
@@ -88,7 +90,7 @@ class PodExecutor:
         try:
             await self._tidy_once(pod, action)
         except (ApiError, OSError) as error:
-            self._log.warning("not_tidied", pod=pod.metadata.name, action=action.key, error=error)
+            self._log.warning("not_tidied", pod=pod.metadata.name, action=key_of(action), error=error)
             return Problem("KillPodSandboxError", str(error))
         if not isinstance(action, CleanUp):
             await self._relist.refresh(pod.metadata.uid)

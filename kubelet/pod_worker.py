@@ -12,9 +12,9 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Protocol, assert_never
 
+from kubelet.core.actions import Action, ActionKey, key_of
 from kubelet.core.containers import ProbeStates
 from kubelet.core.instructions import (
-    Action,
     ActionEnded,
     Cancel,
     DeletePod,
@@ -58,7 +58,7 @@ class Executor(Protocol):
         """Bring the runtime's picture up to date."""
         ...
 
-    def shorten(self, key: str, deadline: Deadline) -> None:
+    def shorten(self, key: ActionKey, deadline: Deadline) -> None:
         """Let a kill be over earlier."""
         ...
 
@@ -115,7 +115,7 @@ class _Mailbox:
     api: PodSeen | PodGone | None = None
     runtime: bool = False
     probes: bool = False
-    ended: list[tuple[str, Problem | None]] = field(default_factory=list)
+    ended: list[tuple[ActionKey, Problem | None]] = field(default_factory=list)
     news: asyncio.Event = field(default_factory=asyncio.Event)
 
 
@@ -126,7 +126,7 @@ class PodWorker:
         self.life = life
         self._tools = tools
         self._mail = _Mailbox()
-        self._actions: dict[str, asyncio.Task[Problem | None]] = {}
+        self._actions: dict[ActionKey, asyncio.Task[Problem | None]] = {}
         self._stepped_s = 0.0  # the time that the life was told last
 
     # --- news; all of these are synchronous and cheap
@@ -222,9 +222,10 @@ class PodWorker:
                 assert_never(instruction)
 
     def _begin(self, action: Action, group: asyncio.TaskGroup) -> None:
-        task = group.create_task(self._perform(action), name=f"{action.key}-{self.life.pod.metadata.name}")
-        self._actions[action.key] = task
-        task.add_done_callback(partial(self._ended, action.key))
+        key = key_of(action)
+        task = group.create_task(self._perform(action), name=f"{key}-{self.life.pod.metadata.name}")
+        self._actions[key] = task
+        task.add_done_callback(partial(self._ended, key))
 
     async def _perform(self, action: Action) -> Problem | None:
         try:
@@ -234,7 +235,7 @@ class PodWorker:
                 await self._tools.executor.refresh(self.life.uid)
             raise
 
-    def _ended(self, key: str, task: asyncio.Task[Problem | None]) -> None:
+    def _ended(self, key: ActionKey, task: asyncio.Task[Problem | None]) -> None:
         self._actions.pop(key, None)
         if task.cancelled():
             self._mail.ended.append((key, Problem("Cancelled", "given up", cancelled=True)))

@@ -10,11 +10,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
+from kubelet.core.actions import Action, ActionKey
 from kubelet.core.containers import ProbeStates
 from kubelet.core.observed import ObservedContainer, ObservedPod
-from kubelet.core.pod_actions import Kill, Start
 from kubelet.core.termination import Deadline
-from machinery.model.k8s.core_v1 import ContainerPort, LifecycleHandler, Pod, PodStatus
+from machinery.model.k8s.core_v1 import Pod, PodStatus
 
 # --- stimuli
 
@@ -67,109 +67,12 @@ class Problem:
 class ActionEnded:
     """An action is over; what the runtime has of the pod was read after its end."""
 
-    key: str
+    key: ActionKey
     observed: ObservedPod | None
     problem: Problem | None = None
 
 
 Stimulus: TypeAlias = PodSeen | PodGone | RuntimeSeen | ProbesSeen | TimePassed | ActionEnded
-
-# --- actions
-
-
-@dataclass(frozen=True, slots=True)
-class RunSandbox:
-    """Mount the volumes, then make the sandbox."""
-
-    attempt: int
-
-    @property
-    def key(self) -> str:
-        """One at a time."""
-        return "sandbox"
-
-
-@dataclass(frozen=True, slots=True)
-class StopSandbox:
-    """Stop a sandbox in which nothing runs any more."""
-
-    id: str
-
-    @property
-    def key(self) -> str:
-        """One for each sandbox."""
-        return f"stop/{self.id}"
-
-
-@dataclass(frozen=True, slots=True)
-class StartContainer:
-    """Have the image, make the container, start it, run its postStart hook."""
-
-    start: Start
-    sandbox_id: str
-    sandbox_attempt: int
-    ips: tuple[str, ...]
-
-    @property
-    def key(self) -> str:
-        """One for each name."""
-        return f"start/{self.start.name}"
-
-
-@dataclass(frozen=True, slots=True)
-class KillContainer:
-    """Run the preStop hook, send the stop signal, and kill at the end of the grace period."""
-
-    kill: Kill
-    deadline: Deadline
-    pre_stop: LifecycleHandler | None
-    ports: tuple[ContainerPort, ...]
-    pod_ip: str
-
-    @property
-    def key(self) -> str:
-        """One for each container."""
-        return f"kill/{self.kill.id}"
-
-
-@dataclass(frozen=True, slots=True)
-class RemoveContainer:
-    """Forget a container that does not run; its log goes, too."""
-
-    id: str
-    log_path: str = ""
-
-    @property
-    def key(self) -> str:
-        """One for each container."""
-        return f"remove/{self.id}"
-
-
-@dataclass(frozen=True, slots=True)
-class RemoveSandbox:
-    """Forget a sandbox that is stopped and empty."""
-
-    id: str
-
-    @property
-    def key(self) -> str:
-        """One for each sandbox."""
-        return f"remove/{self.id}"
-
-
-@dataclass(frozen=True, slots=True)
-class CleanUp:
-    """Take the pod's volumes and its cgroup away."""
-
-    @property
-    def key(self) -> str:
-        """One at a time."""
-        return "clean-up"
-
-
-Action: TypeAlias = (
-    RunSandbox | StopSandbox | StartContainer | KillContainer | RemoveContainer | RemoveSandbox | CleanUp
-)
 
 # --- instructions
 
@@ -185,14 +88,14 @@ class Run:
 class Cancel:
     """Give an action up; it still ends with `ActionEnded`."""
 
-    key: str
+    key: ActionKey
 
 
 @dataclass(frozen=True, slots=True)
 class Shorten:
     """Let a kill that is on its way be over earlier."""
 
-    key: str
+    key: ActionKey
     deadline: Deadline
 
 

@@ -12,9 +12,9 @@ from typing import Final
 
 import msgspec
 
+from kubelet.core.actions import Action, ActionKey, KillContainer, StartContainer, Verb
 from kubelet.core.container_status import Facts, Waiting
 from kubelet.core.containers import ProbeStates
-from kubelet.core.instructions import Action, KillContainer, StartContainer
 from kubelet.core.observed import ContainerState, ObservedContainer, ObservedPod
 from kubelet.core.pod_actions import Situation, Wait
 from kubelet.core.pod_conditions import OWNED
@@ -70,8 +70,8 @@ class Life:
     born_s: float  # when this kubelet saw it first
     stage: Stage = Stage.SYNCING
     is_known: bool = True  # to the API
-    actions: Mapping[str, Action] = field(default_factory=dict)  # on their way, by key
-    retries: Mapping[str, Retry] = field(default_factory=dict)  # by key of the action that failed
+    actions: Mapping[ActionKey, Action] = field(default_factory=dict)  # on their way
+    retries: Mapping[ActionKey, Retry] = field(default_factory=dict)  # of actions that failed
     backoffs: Mapping[str, CrashBackoff] = field(default_factory=dict)  # by container name
     waits: Mapping[str, Wait] = field(default_factory=dict)  # by container name
     probes: ProbeStates = field(default_factory=dict)
@@ -105,7 +105,7 @@ class Life:
         starts = [action.start for action in self.actions.values() if isinstance(action, StartContainer)]
         return {start.name: start.attempt for start in starts}
 
-    def is_blocked(self, key: str, now_s: float) -> bool:
+    def is_blocked(self, key: ActionKey, now_s: float) -> bool:
         """Tell whether an action is on its way, or has failed too short ago to be tried again."""
         retry = self.retries.get(key)
         return key in self.actions or (retry is not None and retry.at_s > now_s)
@@ -124,11 +124,7 @@ class Life:
 
     def facts(self, now_s: float, around: Surroundings) -> Facts:
         """Give what its status is made of."""
-        waiting = {
-            key.partition("/")[2]: retry.waiting
-            for key, retry in self.retries.items()
-            if key.startswith("start/")
-        }
+        waiting = {key.target: retry.waiting for key, retry in self.retries.items() if key.verb is Verb.START}
         if self.stage is Stage.SYNCING:
             waiting |= {name: Waiting(wait.reason, wait.message) for name, wait in self.waits.items()}
         return Facts(

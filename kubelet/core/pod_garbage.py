@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Set as AbstractSet
 from typing import Final
 
-from kubelet.core.instructions import Action, RemoveContainer, RemoveSandbox
+from kubelet.core.actions import Action, RemoveContainer, RemoveSandbox
 from kubelet.core.observed import ContainerState, ObservedPod
 
 KEPT: Final = 1

@@ -3,8 +3,8 @@
     SYNCING ──► TERMINATING ──► TERMINATED ──► FINISHED
                      ▲───────────────┘ (something runs again, whoever started it)
 
-The table below says when; `handle` takes one stimulus, follows the table as far as it leads, and gives the
-instructions of the stage that it has arrived at. No I/O, no clock: the same stimuli give the same instructions.
+The table below says when; `handle` takes one stimulus, follows the table as far as it leads, and
+returns the instructions of the stages on the way. No I/O, no clock: the same stimuli give the same instructions.
 
 Guarantees, for any order of stimuli:
 - never two running containers of one name, nor a start while anything of that name is under way;
@@ -19,14 +19,22 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from typing import Final, TypeAlias, assert_never
 
+from kubelet.core.actions import (
+    RUN_SANDBOX_KEY,
+    Action,
+    ActionKey,
+    CleanUp,
+    RunSandbox,
+    StartContainer,
+    Verb,
+    key_of,
+)
 from kubelet.core.admission import Rejection
 from kubelet.core.container_status import Waiting
 from kubelet.core.containers import told_states
 from kubelet.core.instructions import (
-    Action,
     ActionEnded,
     Cancel,
-    CleanUp,
     DeletePod,
     Forget,
     Instruction,
@@ -36,9 +44,7 @@ from kubelet.core.instructions import (
     Problem,
     Record,
     Run,
-    RunSandbox,
     RuntimeSeen,
-    StartContainer,
     Stimulus,
     TimePassed,
     WatchProbes,
@@ -123,14 +129,7 @@ def handle(
     if stimulus is not None:
         life = _absorb(life, stimulus, now_s)
     life = _check_deadline(life, now_s, around, out)
-    life = _advance(life, now_s, out)
-    life = _STAGES[life.stage](life, now_s, out)
-    after = _advance(life, now_s, out)
-    if after.stage is not life.stage:  # the plan has found out that it is over
-        life = _STAGES[after.stage](after, now_s, out)
-        life = _advance(life, now_s, out)
-    else:
-        life = after
+    life = _follow_table(life, now_s, out)
     life = _settle(life, now_s, out)
     return _tell(life, now_s, around, out), out
 
@@ -145,12 +144,26 @@ def wake_at(life: Life, now_s: float, around: Surroundings) -> float | None:
     return min((at_s for at_s in times if at_s > now_s), default=None)
 
 
-def _advance(life: Life, now_s: float, out: list[Instruction]) -> Life:
-    """Follow the table as far as it leads."""
-    for stage, holds, target in TRANSITIONS:
-        if life.stage is stage and holds(life, now_s):
+def _follow_table(life: Life, now_s: float, out: list[Instruction]) -> Life:
+    """Go where the table leads and do what that stage does, until the table leads no further.
+
+    This ends: what is observed does not change meanwhile, so no stage is entered twice.
+    """
+    acted: Stage | None = None
+    while True:
+        if (target := _next_stage(life, now_s)) is not None:
             life = _enter(life, target, now_s, out)
-    return life
+        elif life.stage is not acted:  # what a stage finds out (that all has ended) may lead on
+            acted = life.stage
+            life = _STAGES[acted](life, now_s, out)
+        else:
+            return life
+
+
+def _next_stage(life: Life, now_s: float) -> Stage | None:
+    return next(
+        (target for stage, holds, target in TRANSITIONS if life.stage is stage and holds(life, now_s)), None
+    )
 
 
 def _enter(life: Life, stage: Stage, now_s: float, out: list[Instruction]) -> Life:
@@ -185,13 +198,15 @@ def _absorb(life: Life, stimulus: Stimulus, now_s: float) -> Life:
             assert_never(stimulus)
 
 
-def _still_failing(life: Life, pod: Pod) -> Mapping[str, Retry]:
+def _still_failing(life: Life, pod: Pod) -> Mapping[ActionKey, Retry]:
     """Give the retries that hold for a new version of the pod: with another image a start is tried at once."""
     if pod.metadata.generation == life.pod.metadata.generation:
         return life.retries
     before = {each.name: container_hash(each) for each in _containers(life.pod)}
     changed = {
-        f"start/{each.name}" for each in _containers(pod) if before.get(each.name) != container_hash(each)
+        ActionKey(Verb.START, each.name)
+        for each in _containers(pod)
+        if before.get(each.name) != container_hash(each)
     }
     return {key: retry for key, retry in life.retries.items() if key not in changed}
 
@@ -248,9 +263,9 @@ def _is_run(life: Life, action: Action | None) -> bool:
     return newest.state is not ContainerState.CREATED or newest.id in life.failed_starts
 
 
-def _retry(key: str, before: Retry | None, problem: Problem, now_s: float) -> Retry:
+def _retry(key: ActionKey, before: Retry | None, problem: Problem, now_s: float) -> Retry:
     failures = before.failures + 1 if before else 1
-    backoff = _SANDBOX_RETRY if key == "sandbox" else _RETRY
+    backoff = _SANDBOX_RETRY if key == RUN_SANDBOX_KEY else _RETRY
     delay_s = backoff.delay(failures) if problem.retry_after_s is None else problem.retry_after_s
     return Retry(failures, now_s + delay_s, Waiting(problem.reason, problem.message))
 
@@ -281,7 +296,11 @@ def _active_deadline(life: Life, around: Surroundings) -> float | None:
 def _sync(life: Life, now_s: float, out: list[Instruction]) -> Life:
     plan = compute_pod_actions(life.situation(now_s))
     life = _with_waits(life, plan, out)
-    if life.observed.sandbox is not None and plan.create_sandbox and not life.is_blocked("sandbox", now_s):
+    if (
+        life.observed.sandbox is not None
+        and plan.create_sandbox
+        and not life.is_blocked(RUN_SANDBOX_KEY, now_s)
+    ):
         message = "Pod sandbox changed, it will be killed and re-created."
         out.append(Record(NORMAL, "SandboxChanged", message))
     return _issue(life, _sync_actions(life, plan, now_s), now_s, out)
@@ -337,8 +356,9 @@ def _issue(life: Life, actions: Iterable[Action], now_s: float, out: list[Instru
     """Begin the actions that are not under way."""
     running = dict(life.actions)
     for action in actions:
-        if action.key not in running and not life.is_blocked(action.key, now_s):
-            running[action.key] = action
+        key = key_of(action)
+        if key not in running and not life.is_blocked(key, now_s):
+            running[key] = action
             out.append(Run(action))
     return replace(life, actions=running)
 

@@ -9,16 +9,9 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import replace
 
+from kubelet.core.actions import Action, KillContainer, RemoveContainer, RemoveSandbox, StopSandbox
 from kubelet.core.containers import find, sidecars
-from kubelet.core.instructions import (
-    Action,
-    Instruction,
-    KillContainer,
-    RemoveContainer,
-    RemoveSandbox,
-    Shorten,
-    StopSandbox,
-)
+from kubelet.core.instructions import Instruction, Shorten
 from kubelet.core.life import Life
 from kubelet.core.observed import ObservedContainer, ObservedPod
 from kubelet.core.pod_actions import Kill

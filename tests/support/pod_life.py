@@ -6,28 +6,31 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from kubelet.core.instructions import (
+from kubelet.core.actions import (
     Action,
+    CleanUp,
+    KillContainer,
+    RemoveContainer,
+    RemoveSandbox,
+    RunSandbox,
+    StartContainer,
+    StopSandbox,
+    key_of,
+)
+from kubelet.core.instructions import (
     ActionEnded,
     Cancel,
-    CleanUp,
     DeletePod,
     Forget,
     Instruction,
-    KillContainer,
     PodGone,
     PodSeen,
     Problem,
     Record,
-    RemoveContainer,
-    RemoveSandbox,
     Run,
-    RunSandbox,
     RuntimeSeen,
     Shorten,
-    StartContainer,
     Stimulus,
-    StopSandbox,
     TimePassed,
     WriteStatus,
 )
@@ -89,7 +92,7 @@ class PodRun:
     now_s: float = START_S
     sandboxes: dict[str, ObservedSandbox] = field(default_factory=dict)
     containers: dict[str, ObservedContainer] = field(default_factory=dict)
-    pending: dict[str, Action] = field(default_factory=dict)
+    pending: dict[str, Action] = field(default_factory=dict)  # by the text of their keys
     cancelled: set[str] = field(default_factory=set)
     records: list[Record] = field(default_factory=list)
     killed: list[KillContainer] = field(default_factory=list)
@@ -182,7 +185,7 @@ class PodRun:
         else:
             self._effect(action)
             problem = Problem("Cancelled", "given up", cancelled=True) if gave_up else None
-        self.feed(ActionEnded(key, self.observed(), problem))
+        self.feed(ActionEnded(key_of(action), self.observed(), problem))
 
     def settle(self, rounds: int = 60) -> None:
         """Let everything that is on its way succeed, time pass, and the API answer, until nothing happens."""
@@ -213,19 +216,13 @@ class PodRun:
     def _take(self, instruction: Instruction) -> None:
         match instruction:
             case Run(action):
-                assert action.key not in self.pending, f"{action.key} is on its way already"
-                self.pending[action.key] = action
-                self.log.append(action.key)
-                if isinstance(action, StartContainer):
-                    self.starts.append(action.start.name)
-                if isinstance(action, KillContainer):
-                    self.killed.append(action)
+                self._begin(str(key_of(action)), action)
             case Cancel(key):
-                self.cancelled.add(key)
+                self.cancelled.add(str(key))
             case Shorten(key, deadline):
-                action = self.pending[key]
+                action = self.pending[str(key)]
                 assert isinstance(action, KillContainer)
-                self.pending[key] = replace(action, deadline=deadline)
+                self.pending[str(key)] = replace(action, deadline=deadline)
             case Record():
                 self.records.append(instruction)
             case WriteStatus(_, status):
@@ -236,6 +233,15 @@ class PodRun:
                 self.log.append("delete")
             case Forget():
                 self.log.append("forget")
+
+    def _begin(self, key: str, action: Action) -> None:
+        assert key not in self.pending, f"{key} is on its way already"
+        self.pending[key] = action
+        self.log.append(key)
+        if isinstance(action, StartContainer):
+            self.starts.append(action.start.name)
+        if isinstance(action, KillContainer):
+            self.killed.append(action)
 
     def _effect(self, action: Action) -> None:
         match action:

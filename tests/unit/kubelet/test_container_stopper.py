@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from kubelet.container_stopper import ContainerStopper
-from kubelet.core.instructions import KillContainer
+from kubelet.core.actions import ActionKey, KillContainer, Verb
 from kubelet.core.pod_actions import Kill
 from kubelet.core.termination import Deadline
 from kubelet.hooks import Hooks
@@ -113,7 +113,7 @@ async def test_less_grace_takes_effect_at_once(hook):
     world = World(ends_after_s=None)
     stopping = asyncio.ensure_future(world.stop(600, hook))
     await world.clock.advance(5)
-    world.stopper.shorten("kill/c1", Deadline(world.clock.now(), 1))
+    world.stopper.shorten(ActionKey(Verb.KILL, "c1"), Deadline(world.clock.now(), 1))
     assert await stopping == (6 if hook is None else 8)
 
 
@@ -127,4 +127,4 @@ async def test_a_runtime_that_fails_is_reported():
     world.runtime.stop_container = refuse
     with pytest.raises(Unavailable):
         await world.stop(30)
-    world.stopper.shorten("kill/c1", Deadline(0, 1))  # nothing is left behind
+    world.stopper.shorten(ActionKey(Verb.KILL, "c1"), Deadline(0, 1))  # nothing is left behind

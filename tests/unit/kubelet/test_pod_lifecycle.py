@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from kubelet.core.actions import ActionKey, KillContainer, Verb, key_of
 from kubelet.core.admission import Rejection
 from kubelet.core.containers import ProbeState
 from kubelet.core.instructions import (
     ActionEnded,
     Cancel,
-    KillContainer,
     PodGone,
     PodSeen,
     ProbesSeen,
@@ -24,6 +24,7 @@ from machinery.model.k8s.core_v1 import ExecAction, Lifecycle, LifecycleHandler,
 from tests.support.builders import changed, container, pod
 from tests.support.pod_life import AROUND, START_S, PodRun, ended, run, sandbox, seen
 
+START_MAIN = ActionKey(Verb.START, "main")
 SIDECARS = [container(name, restartPolicy="Always") for name in ("a", "b")]
 
 
@@ -155,7 +156,7 @@ def test_a_refused_pod_is_failed_and_never_started():
         "OutOfcpu",
         "Pod was rejected: no room",
     )
-    assert [each.action.key for each in out if isinstance(each, Run)] == ["clean-up"]
+    assert [str(key_of(each.action)) for each in out if isinstance(each, Run)] == ["clean-up"]
 
 
 def test_a_finished_pod_of_an_earlier_kubelet_is_left_as_it_is():
@@ -200,7 +201,7 @@ def test_a_failed_action_is_tried_again_later():
     it.finish("sandbox")
     it.life, _ = handle(
         it.life,
-        ActionEnded("start/main", it.observed(), Problem("CreateContainerConfigError", "no configmap")),
+        ActionEnded(START_MAIN, it.observed(), Problem("CreateContainerConfigError", "no configmap")),
         it.now_s,
         AROUND,
     )
@@ -218,7 +219,7 @@ def test_a_problem_s_own_delay_counts():
     it = PodRun(pod())
     it.finish("sandbox")
     problem = Problem("ImagePullBackOff", "back-off", retry_after_s=80)
-    it.life, _ = handle(it.life, ActionEnded("start/main", it.observed(), problem), it.now_s, AROUND)
+    it.life, _ = handle(it.life, ActionEnded(START_MAIN, it.observed(), problem), it.now_s, AROUND)
     begun_s = it.now_s
     it.pending.clear()
     it.pass_until_wake()
@@ -261,7 +262,7 @@ def test_another_image_is_pulled_without_waiting_for_the_last_one():
     it = PodRun(pod())
     it.finish("sandbox")
     problem = Problem("ImagePullBackOff", "back-off", retry_after_s=80)
-    it.life, _ = handle(it.life, ActionEnded("start/main", it.observed(), problem), it.now_s, AROUND)
+    it.life, _ = handle(it.life, ActionEnded(START_MAIN, it.observed(), problem), it.now_s, AROUND)
     it.pending.clear()
     it.sync()
     assert not it.pending

@@ -6,8 +6,9 @@ import asyncio
 from collections.abc import Sequence
 from typing import Any
 
+from kubelet.core.actions import Action, ActionKey, RunSandbox
 from kubelet.core.containers import ProbeStates
-from kubelet.core.instructions import Action, Problem, RunSandbox
+from kubelet.core.instructions import Problem
 from kubelet.core.life import Surroundings
 from kubelet.core.observed import NOTHING, ObservedContainer, ObservedPod
 from kubelet.core.pod_lifecycle import begin
@@ -59,7 +60,7 @@ class Surface:
     async def refresh(self, _pod_uid: str) -> None:
         """Nothing to see."""
 
-    def shorten(self, _key: str, _deadline: Deadline) -> None:
+    def shorten(self, _key: ActionKey, _deadline: Deadline) -> None:
         """Nothing is being killed."""
 
     def observed(self, _uid: str) -> ObservedPod:
