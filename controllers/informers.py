@@ -20,7 +20,7 @@ from controllers.core.serviceaccount import ROOT_CA
 from controllers.core.taint_eviction import TaintAges
 from controllers.core.workloads import DEPLOYMENTS, REPLICA_SETS, Deployment, ReplicaSet
 from machinery.client.api import Api
-from machinery.client.informer import Change, Informer
+from machinery.client.informer import Informer
 from machinery.model import resources
 from machinery.model.clock import Clock
 from machinery.model.k8s.coordination_v1 import Lease
@@ -31,6 +31,7 @@ from machinery.model.log import EventLog
 from machinery.model.owners import controller_of
 from machinery.model.requests import EVERYTHING, EventType, Selection
 from machinery.model.resources import Resource
+from machinery.model.store import Change
 
 AnyInformer: TypeAlias = Informer[Any]
 

@@ -11,7 +11,6 @@ from controllers.core.node_health import is_node_ready, zones_by_node
 from controllers.core.serviceaccount import DEFAULT
 from controllers.core.workloads import Deployment, ReplicaSet
 from controllers.informers import World
-from machinery.client.informer import Change
 from machinery.model.k8s.core_v1 import Namespace, Node, Pod, ServiceAccount
 from machinery.model.k8s.discovery_v1 import EndpointSlice
 from machinery.model.k8s.meta_v1 import ObjectMeta
@@ -20,6 +19,7 @@ from machinery.model.pods import is_terminal, is_terminating
 from machinery.model.requests import EventType
 from machinery.model.resources import KubeObject, Resource
 from machinery.model.selectors import from_selector
+from machinery.model.store import Change
 from machinery.model.taints import NO_EXECUTE
 
 Key: TypeAlias = tuple[str, ...]

@@ -36,7 +36,7 @@ from kubelet.lease import NodeLease
 from kubelet.machine_info import memory_available_bytes
 from machinery.client.api import Api
 from machinery.client.events import NORMAL, EventRecorder
-from machinery.client.informer import Change, Informer
+from machinery.client.informer import Informer
 from machinery.client.waiting import event_within
 from machinery.model.backoff import Backoff
 from machinery.model.clock import Clock
@@ -48,6 +48,7 @@ from machinery.model.log import SILENT, EventLog
 from machinery.model.profile import Intervals
 from machinery.model.requests import PatchType, Selection
 from machinery.model.resources import NODES
+from machinery.model.store import Change
 from machinery.pb import cri_pb2 as cri
 
 _RETRY: Final = Backoff(initial_s=0.1, cap_s=2.0)  # wall seconds

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Final
 
 from machinery.client.api import Api
-from machinery.client.informer import Change, Informer
+from machinery.client.informer import Informer
 from machinery.model.backoff import Backoff
 from machinery.model.clock import Clock
 from machinery.model.errors import ApiError
@@ -14,6 +14,7 @@ from machinery.model.k8s.core_v1 import Pod
 from machinery.model.log import SILENT, EventLog
 from machinery.model.requests import Selection
 from machinery.model.resources import PODS
+from machinery.model.store import Change
 
 _RETRY: Final = Backoff(initial_s=0.1, cap_s=5.0)  # wall seconds
 

@@ -20,10 +20,10 @@ from kubelet.core.pod_lifecycle import begin, begin_unknown
 from kubelet.pod_worker import PodWorker, Tools
 from kubelet.relist import Relist
 from machinery.client.events import WARNING
-from machinery.client.informer import Change
 from machinery.model.k8s.core_v1 import Pod
 from machinery.model.pods import is_terminal
 from machinery.model.requests import EventType
+from machinery.model.store import Change
 
 
 class PodWorkers:

@@ -11,11 +11,12 @@ import asyncio
 import msgspec
 
 from machinery.client.api import Api
-from machinery.client.informer import Change, Informer
+from machinery.client.informer import Informer
 from machinery.model.k8s.core_v1 import Node, NodeStatus, Service
 from machinery.model.k8s.discovery_v1 import EndpointSlice
 from machinery.model.k8s.meta_v1 import ObjectMeta
 from machinery.model.resources import ENDPOINT_SLICES, NODES, SERVICES
+from machinery.model.store import Change
 from machinery.process.run import Process
 from proxy.config import ProxyConfig
 from proxy.conntrack import Conntrack

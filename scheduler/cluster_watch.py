@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import Final
 
 from machinery.client.api import Api
-from machinery.client.informer import Change, Informer
+from machinery.client.informer import Informer
 from machinery.model.clock import Clock
 from machinery.model.k8s.apps_v1 import ReplicaSet
 from machinery.model.k8s.core_v1 import Node, Pod, Service
@@ -19,6 +19,7 @@ from machinery.model.log import EventLog
 from machinery.model.pods import is_terminal
 from machinery.model.requests import EventType, Selection
 from machinery.model.resources import NODES, PODS, REPLICA_SETS, SERVICES
+from machinery.model.store import Change
 from scheduler.core.hints import ClusterEvent, node_events
 from scheduler.core.owners import Owners
 from scheduler.core.pod import PodInfo, PodReader, essential

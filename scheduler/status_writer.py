@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from machinery.client.api import Api
 from machinery.client.controller import run_controller
-from machinery.client.informer import Key, Store
 from machinery.client.workqueue import WorkQueue
 from machinery.model.clock import Clock
 from machinery.model.errors import NotFound
@@ -12,6 +11,7 @@ from machinery.model.k8s.core_v1 import Pod
 from machinery.model.log import EventLog
 from machinery.model.requests import PatchType
 from machinery.model.resources import PODS
+from machinery.model.store import Key, Store
 from machinery.wire.cause_headers import CauseRef
 from scheduler.core.condition import plan_condition
 from scheduler.core.pod import PodInfo

@@ -11,9 +11,8 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Generic, TypeAlias, TypeVar
+from collections.abc import Callable, Mapping, Sequence
+from typing import Generic, TypeVar
 
 from machinery.client.api import Api
 from machinery.client.reflector import Reflector
@@ -21,104 +20,16 @@ from machinery.model.clock import Clock
 from machinery.model.log import SILENT, EventLog
 from machinery.model.requests import EVERYTHING, EventType, Selection, WatchEvent
 from machinery.model.resources import KubeObject, Resource
+from machinery.model.store import Change, Indexer, Store, key_of
 
 T = TypeVar("T", bound=KubeObject)
-Key: TypeAlias = tuple[str, str]  # namespace ("" for cluster-scoped objects), name
-Indexer: TypeAlias = Callable[[T], Iterable[str]]
-Objects: TypeAlias = list[T]
-
-
-@dataclass(frozen=True, slots=True)
-class Change(Generic[T]):
-    """What happened to one object: ADDED has `new`, DELETED has `old` (its last state), MODIFIED both."""
-
-    kind: EventType
-    old: T | None
-    new: T | None
-
-    @property
-    def object(self) -> T:
-        """The object now, or as it was last."""
-        last = self.new if self.new is not None else self.old
-        if last is None:
-            raise ValueError("a change is about an object")
-        return last
-
-
-def key_of(obj: KubeObject) -> Key:
-    """Give an object's place in its collection."""
-    return obj.metadata.namespace, obj.metadata.name
-
-
-class Store(Generic[T]):
-    """Objects by namespace and name, and by every index. Read-only for all but its informer."""
-
-    def __init__(self, indexers: Mapping[str, Indexer[T]] | None = None) -> None:
-        self._indexers = dict(indexers or {})
-        self._namespaces: dict[str, dict[str, T]] = {}
-        self._indexes: dict[str, dict[str, dict[Key, T]]] = {name: {} for name in self._indexers}
-
-    def __len__(self) -> int:
-        return sum(len(names) for names in self._namespaces.values())
-
-    def __iter__(self) -> Iterator[T]:
-        for names in self._namespaces.values():
-            yield from names.values()
-
-    def get(self, namespace: str, name: str) -> T | None:
-        """Give one object, None where it is not there."""
-        return self._namespaces.get(namespace, {}).get(name)
-
-    def list(self, namespace: str = "") -> Objects[T]:
-        """Give the objects of a namespace, or all."""
-        return list(self._namespaces.get(namespace, {}).values()) if namespace else list(self)
-
-    def by_index(self, index: str, key: str) -> Objects[T]:
-        """Give the objects that an indexer has put under a key."""
-        return list(self._indexes[index].get(key, {}).values())
-
-    def index_keys(self, index: str) -> Objects[str]:  # type: ignore[type-var]  # a list, of texts
-        """Give the keys under which there are objects now."""
-        return list(self._indexes[index])
-
-    def put(self, obj: T) -> None:
-        """Add or replace an object."""
-        namespace, name = key_of(obj)
-        self.drop((namespace, name))
-        self._namespaces.setdefault(namespace, {})[name] = obj
-        for index, entry in self._entries(obj):
-            self._indexes[index].setdefault(entry, {})[namespace, name] = obj
-
-    def drop(self, key: Key) -> None:
-        """Take an object out, if it is there."""
-        namespace, name = key
-        names = self._namespaces.get(namespace, {})
-        old = names.pop(name, None)
-        if old is None:
-            return
-        if not names:
-            del self._namespaces[namespace]
-        for index, entry in self._entries(old):
-            self._drop_entry(self._indexes[index], entry, key)
-
-    def _entries(self, obj: T) -> Iterator[tuple[str, str]]:
-        for index, indexer in self._indexers.items():
-            for entry in indexer(obj):
-                yield index, entry
-
-    @staticmethod
-    def _drop_entry(entries: dict[str, dict[Key, T]], entry: str, key: Key) -> None:
-        objects = entries.get(entry, {})
-        objects.pop(key, None)
-        if not objects:
-            entries.pop(entry, None)
 
 
 class Informer(Generic[T]):
     """The copy of one selection of a collection.
 
     `keep` gives the part of an object that is worth its memory; it has to leave metadata's name, namespace, uid
-    and resourceVersion alone.
+    and resourceVersion alone. A `store` that is handed in is filled, instead of a new one.
     """
 
     def __init__(
@@ -129,14 +40,15 @@ class Informer(Generic[T]):
         *,
         clock: Clock,
         indexers: Mapping[str, Indexer[T]] | None = None,
+        store: Store[T] | None = None,
         keep: Callable[[T], T] | None = None,
         jitter: Callable[[], float] = random.random,
         log: EventLog = SILENT,
     ) -> None:
         self.resource = resource
-        self.store: Store[T] = Store(indexers)
+        self.store: Store[T] = Store(indexers) if store is None else store
         self._keep = keep or (lambda obj: obj)
-        self._subscribers: Objects[Callable[[Change[T]], None]] = []  # type: ignore[type-var]  # a list of callbacks
+        self._subscribers: list[Callable[[Change[T]], None]] = []
         self._synced = asyncio.Event()
         self._reflector = Reflector(api, resource, selection, self, clock, jitter, log)
 
