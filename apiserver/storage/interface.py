@@ -1,6 +1,6 @@
 """What the registry needs of a store: keys, bytes, and one revision that counts every write.
 
-Guarantees of every implementation, checked by tests/contract/apiserver_storage:
+Guarantees of every implementation, checked by tests/contract/storage:
 - writes of one key are compared and set on the key's last revision; each write has a revision of its own;
 - reads without a revision are linearizable: they see every write that was acknowledged before they began;
 - a watch gives every write after its revision, once, in order of revision; it never skips;

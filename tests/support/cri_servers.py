@@ -24,6 +24,8 @@ import grpc.aio
 
 from machinery.pb import cri_pb2 as cri
 from machinery.wire.services import Stub, unix_channel
+from tests.support.images import build_all
+from tests.support.requirements import need
 
 DOCKER = "/var/run/docker.sock"
 POD_CIDR = "10.88.5.0/24"
@@ -129,6 +131,15 @@ def cri_server(kind: str, docker_socket: str = DOCKER) -> Iterator[CriServer]:
             purge(server)
             subprocess.run(["ip", "netns", "del", server.namespace], check=True)
         shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def dockershim_server() -> Iterator[CriServer]:
+    """Run dockershim over the machine's engine, with the tests' images there and CNI plugins beside it."""
+    need("docker", "cni")
+    build_all()
+    with cri_server("dockershim") as server:
+        yield server
 
 
 def purge(server: CriServer) -> None:

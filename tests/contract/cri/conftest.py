@@ -6,9 +6,7 @@ from collections.abc import AsyncIterator, Iterator
 
 import pytest
 
-from tests.support.cri_servers import Cri, CriServer, connected, cri_server
-from tests.support.images import build_all
-from tests.support.requirements import need
+from tests.support.cri_servers import Cri, CriServer, connected, cri_server, dockershim_server
 
 
 @pytest.fixture(scope="session")
@@ -21,9 +19,7 @@ def hollow() -> Iterator[CriServer]:
 @pytest.fixture(scope="session")
 def dockershim() -> Iterator[CriServer]:
     """Dockershim as a process in a network namespace of its own."""
-    need("docker", "cni")
-    build_all()
-    with cri_server("dockershim") as server:
+    with dockershim_server() as server:
         yield server
 
 
@@ -33,12 +29,4 @@ async def runtime(request: pytest.FixtureRequest) -> AsyncIterator[Cri]:
     async with connected(request.getfixturevalue(request.param)) as client:
         await client.use_pod_range()
         await client.have_image()
-        yield client
-
-
-@pytest.fixture
-async def shim(dockershim: CriServer) -> AsyncIterator[Cri]:
-    """A client of dockershim alone, for what only real containers can do."""
-    async with connected(dockershim) as client:
-        await client.use_pod_range()
         yield client

@@ -1,4 +1,4 @@
-"""The packet filter's text; what it does to packets is proved in tests/contract/proxy."""
+"""The packet filter's text; what it does to packets is proved in tests/shells/proxy."""
 
 from __future__ import annotations
 

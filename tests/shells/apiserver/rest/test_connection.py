@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from tests.contract.rest_door.conftest import config_map
+from tests.shells.apiserver.conftest import config_map
 from tests.support.apiserver import Served
 
 MAPS = "/api/v1/namespaces/default/configmaps"

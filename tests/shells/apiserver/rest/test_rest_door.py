@@ -12,7 +12,7 @@ import aiohttp
 import pytest
 
 from apiserver.core.kinds import KINDS
-from tests.contract.rest_door.conftest import KUBECTL_TABLE, Client, config_map
+from tests.shells.apiserver.conftest import KUBECTL_TABLE, Client, config_map
 from tests.support.apiserver import Served
 
 MAPS = "/api/v1/namespaces/default/configmaps"
