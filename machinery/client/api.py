@@ -1,4 +1,4 @@
-"""The component's view of the apiserver: one interface, whatever carries it.
+"""The component's view of the apiserver: the methods, spelled once, over whatever transport carries them.
 
 Transports: `machinery.client.grpc_transport` (the default), `machinery.client.rest_transport` (any Kubernetes
 apiserver), and in tests an apiserver's registry in the same process. One contract suite runs on all of them.
@@ -12,32 +12,42 @@ Typed objects lose the fields that their Struct does not have: never `update` an
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
-from typing import Any, Protocol, TypeVar
+from typing import Any, Final, TypeVar
 
 import msgspec
 
+from machinery.client.transport import ApiRequest, Transport
 from machinery.model.requests import EVERYTHING, DeleteOptions, Listing, PatchType, Selection, WatchEvent
 from machinery.model.resources import KubeObject, Resource
+from machinery.wire import objects
 
 T = TypeVar("T", bound=KubeObject)
 R = TypeVar("R")
 
-CALL_TIMEOUT_S = 10.0  # wall seconds; longer than a leader change of a three-member etcd
+CALL_TIMEOUT_S: Final = 10.0  # wall seconds; longer than a leader change of a three-member etcd
 
 
-class Api(Protocol):
-    """Requests to the apiserver, for one identity."""
+class Api:
+    """Requests to the apiserver, for one identity.
+
+    Every method raises the `ApiError` that the server answered, `Unavailable` where it cannot be reached, and
+    `DeadlineExceeded` where no answer came in time; a write of which the answer is missing may have been done
+    (`OutcomeUnknown`).
+    """
+
+    def __init__(self, transport: Transport) -> None:
+        self._transport = transport
 
     async def get(
-        self,
-        resource: Resource[T],
-        name: str,
-        *,
-        namespace: str = "",
-        timeout_s: float = CALL_TIMEOUT_S,
+        self, resource: Resource[T], name: str, *, namespace: str = "", timeout_s: float = CALL_TIMEOUT_S
     ) -> T:
-        """Read one object, as of now."""
-        ...
+        """Read one object, as of now.
+
+        Raises:
+            NotFound: there is none of this name.
+        """
+        body = await self._transport.call(ApiRequest("Get", resource, namespace, name), timeout_s)
+        return objects.decode(body, resource.type)
 
     async def list(
         self,
@@ -49,8 +59,24 @@ class Api(Protocol):
         resource_version: str = "",
         timeout_s: float = CALL_TIMEOUT_S,
     ) -> Listing[T]:
-        """Read a collection, or a page of it. resource_version "0" allows the server's cache."""
-        ...
+        """Read a collection, or a page of it. resource_version "0" allows the server's cache.
+
+        Raises:
+            Expired: the revision, or that of the continue token, is compacted.
+        """
+        request = ApiRequest(
+            "List",
+            resource,
+            selection.namespace,
+            label_selector=selection.label_selector,
+            field_selector=selection.field_selector,
+            limit=limit,
+            continue_=continue_,
+            resource_version=resource_version,
+        )
+        page = await self._transport.page(request, timeout_s)
+        items = [objects.decode(item, resource.type) for item in page.items]
+        return Listing(items, page.revision, page.continue_)
 
     def watch(
         self,
@@ -63,32 +89,43 @@ class Api(Protocol):
         """Yield batches of events after `resource_version`, in order, bookmarks included.
 
         A batch may be empty: the first one always comes at once and says that the watch is established.
-        Ends normally when the server ends it (resume from the last revision). Raises Expired when the
-        revision is compacted (list again), Unavailable when the connection breaks or the server stops
-        answering keepalives. Close it with `aclose()`.
-        """
-        ...
+        Ends normally when the server ends it (resume from the last revision). Close it with `aclose()`.
 
-    async def create(
-        self,
-        resource: Resource[T],
-        obj: T,
-        *,
-        timeout_s: float = CALL_TIMEOUT_S,
-    ) -> T:
-        """Write a new object, into the namespace that its metadata names."""
-        ...
+        Raises:
+            Expired: the revision is compacted (list again).
+            Unavailable: the connection broke, or the server stopped answering keepalives.
+        """
+        request = ApiRequest(
+            "Watch",
+            resource,
+            selection.namespace,
+            label_selector=selection.label_selector,
+            field_selector=selection.field_selector,
+            resource_version=resource_version,
+            server_timeout_s=int(timeout_s),
+        )
+        return self._transport.stream(request, resource.type)
+
+    async def create(self, resource: Resource[T], obj: T, *, timeout_s: float = CALL_TIMEOUT_S) -> T:
+        """Write a new object, into the namespace that its metadata names.
+
+        Raises:
+            AlreadyExists: the name is taken.
+        """
+        request = ApiRequest("Create", resource, obj.metadata.namespace, body=objects.encode(obj))
+        return objects.decode(await self._transport.call(request, timeout_s), resource.type)
 
     async def update(
-        self,
-        resource: Resource[T],
-        obj: T,
-        *,
-        subresource: str = "",
-        timeout_s: float = CALL_TIMEOUT_S,
+        self, resource: Resource[T], obj: T, *, subresource: str = "", timeout_s: float = CALL_TIMEOUT_S
     ) -> T:
-        """Replace an object; with a resourceVersion in its metadata only that version."""
-        ...
+        """Replace an object; with a resourceVersion in its metadata only that version.
+
+        Raises:
+            Conflict: it has another version by now.
+        """
+        meta, body = obj.metadata, objects.encode(obj)
+        request = ApiRequest("Update", resource, meta.namespace, meta.name, subresource, body=body)
+        return objects.decode(await self._transport.call(request, timeout_s), resource.type)
 
     async def patch(
         self,
@@ -101,8 +138,14 @@ class Api(Protocol):
         kind: PatchType = PatchType.MERGE,
         timeout_s: float = CALL_TIMEOUT_S,
     ) -> T:
-        """Change some fields. `patch` is anything that msgspec encodes: dicts, lists, Structs."""
-        ...
+        """Change some fields. `patch` is anything that msgspec encodes: dicts, lists, Structs.
+
+        Raises:
+            Conflict: the patch names a resourceVersion that has passed, or another manager owns its fields.
+        """
+        body = objects.encode(patch)
+        request = ApiRequest("Patch", resource, namespace, name, subresource, body=body, patch_type=kind)
+        return objects.decode(await self._transport.call(request, timeout_s), resource.type)
 
     async def delete(
         self,
@@ -113,8 +156,14 @@ class Api(Protocol):
         options: DeleteOptions | None = None,
         timeout_s: float = CALL_TIMEOUT_S,
     ) -> None:
-        """Delete, or ask to: graceful deletion and finalizers may keep the object for a while."""
-        ...
+        """Delete, or ask to: graceful deletion and finalizers may keep the object for a while.
+
+        Raises:
+            NotFound: there is none of this name.
+            Conflict: a precondition of the options does not hold.
+        """
+        request = ApiRequest("Delete", resource, namespace, name, delete_options=options)
+        await self._transport.call(request, timeout_s)
 
     async def delete_collection(
         self,
@@ -125,7 +174,15 @@ class Api(Protocol):
         timeout_s: float = CALL_TIMEOUT_S,
     ) -> None:
         """Delete every object that is selected."""
-        ...
+        request = ApiRequest(
+            "DeleteCollection",
+            resource,
+            selection.namespace,
+            label_selector=selection.label_selector,
+            field_selector=selection.field_selector,
+            delete_options=options,
+        )
+        await self._transport.page(request, timeout_s)
 
     async def post(
         self,
@@ -139,8 +196,9 @@ class Api(Protocol):
         timeout_s: float = CALL_TIMEOUT_S,
     ) -> R:
         """Create a subresource: "binding" and "eviction" of a pod, "token" of a ServiceAccount."""
-        ...
+        request = ApiRequest("Create", resource, namespace, name, subresource, body=objects.encode(body))
+        return objects.decode(await self._transport.call(request, timeout_s), reply)
 
     async def aclose(self) -> None:
         """End every call and the connection. Idempotent."""
-        ...
+        await self._transport.aclose()

@@ -5,33 +5,51 @@ from __future__ import annotations
 import socket
 from typing import Any
 
+from machinery.client.transport import ApiRequest
 from machinery.model.k8s import meta_v1
-from machinery.model.requests import DeleteOptions, Selection
-from machinery.model.resources import Resource
+from machinery.model.requests import DeleteOptions
+from machinery.wire import objects
 
 
-def path(resource: Resource[Any], namespace: str = "", name: str = "", subresource: str = "") -> str:
-    """Give the path of a collection, an object or its subresource."""
+def path(request: ApiRequest) -> str:
+    """Return the path of a collection, an object or its subresource."""
+    resource = request.resource
     root = f"/apis/{resource.group}/{resource.version}" if resource.group else f"/api/{resource.version}"
-    scope = f"/namespaces/{namespace}" if namespace and resource.namespaced else ""
-    tail = "".join(f"/{part}" for part in (name, subresource) if part)
+    scope = f"/namespaces/{request.namespace}" if request.namespace and resource.namespaced else ""
+    tail = "".join(f"/{part}" for part in (request.name, request.subresource) if part)
     return f"{root}{scope}/{resource.plural}{tail}"
 
 
-def query(selection: Selection, **options: str) -> dict[str, str]:
-    """Write selectors and options as a query; what is empty is left out."""
-    texts = {"labelSelector": selection.label_selector, "fieldSelector": selection.field_selector, **options}
-    return {
-        key: text
-        for key, text in texts.items()
-        if text not in {"", "0"} or (key == "resourceVersion" and text)
+def query(request: ApiRequest, caller: str) -> dict[str, str]:
+    """Return selectors and options as a query; what is empty is left out."""
+    texts = {
+        "labelSelector": request.label_selector,
+        "fieldSelector": request.field_selector,
+        "limit": str(request.limit or ""),
+        "continue": request.continue_,
+        "resourceVersion": request.resource_version,
+        "timeoutSeconds": str(request.server_timeout_s or ""),
     }
+    if request.method == "Watch":
+        texts |= {"watch": "true", "allowWatchBookmarks": "true"}
+    if request.method == "Patch":
+        texts["fieldManager"] = caller
+    return {key: text for key, text in texts.items() if text}
 
 
-def delete_options(options: DeleteOptions | None) -> meta_v1.DeleteOptions | None:
-    """Write how to delete as the request's body."""
-    if options is None:
-        return None
+def media_type(request: ApiRequest) -> str:
+    """Return what the body is written as."""
+    return request.patch_type.value if request.method == "Patch" else "application/json"
+
+
+def body(request: ApiRequest) -> bytes | None:
+    """Return the body; that of a deletion says how to delete."""
+    if request.delete_options is not None:
+        return objects.encode(_delete_options(request.delete_options))
+    return request.body or None
+
+
+def _delete_options(options: DeleteOptions) -> meta_v1.DeleteOptions:
     preconditions = meta_v1.Preconditions(uid=options.uid, resourceVersion=options.resource_version)
     return meta_v1.DeleteOptions(
         gracePeriodSeconds=options.grace_period_s,

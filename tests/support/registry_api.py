@@ -19,7 +19,8 @@ from apiserver.services.resources import resources_handler
 from apiserver.storage.memory import MemoryStorage
 from kubarium.core.certificates import Certificate
 from kubarium.pki import Pki
-from machinery.client.grpc_transport import GrpcApi
+from machinery.client.api import Api
+from machinery.client.grpc_transport import GrpcTransport
 from machinery.process.run import Process
 from tests.support.apiserver import RegistryBench
 from tests.support.local_channel import LocalChannel, ServerTasks
@@ -59,9 +60,9 @@ class LocalApiserver:
         certificate = self.pki.certificate(identity).read_bytes()
         return LocalChannel([handler], self.server, certificate=certificate)
 
-    def connect(self, identity: str) -> GrpcApi:
+    def connect(self, identity: str) -> Api:
         """Give an `Api` for an identity."""
-        return GrpcApi(self.channel(identity), caller=identity)
+        return Api(GrpcTransport(self.channel(identity), caller=identity))
 
 
 @asynccontextmanager

@@ -27,7 +27,8 @@ from hollow.world import World as Hollow
 from kubarium.pki import Pki
 from kubelet.app import Kubelet
 from kubelet.config import KubeletConfig
-from machinery.client.grpc_transport import GrpcApi
+from machinery.client.api import Api
+from machinery.client.grpc_transport import GrpcTransport
 from machinery.pb import cri_pb2 as cri
 from machinery.process.config import ComponentConfig
 from machinery.process.run import Process
@@ -89,13 +90,13 @@ class LocalProcess(Process):
         *,
         clock: VirtualClock,
         log: Journal,
-        connect: Callable[[], GrpcApi] | None = None,
+        connect: Callable[[], Api] | None = None,
     ) -> None:
         super().__init__(config.name, config, log, tasks)  # type: ignore[arg-type]  # it is written to as a Log is
         self.clock = clock  # type: ignore[assignment]  # a Clock is what all of them ask for
         self._connect = connect
 
-    def connect(self) -> GrpcApi:
+    def connect(self) -> Api:
         """Open the door."""
         assert self._connect
         return self._connect()
@@ -226,9 +227,9 @@ class Cluster:
     ) -> Component:
         channels: list[LocalChannel] = []
 
-        def connect() -> GrpcApi:
+        def connect() -> Api:
             channels.append(self.api.channel(identity))
-            return GrpcApi(channels[-1], caller=config.name)
+            return Api(GrpcTransport(channels[-1], caller=config.name))
 
         async def live() -> None:
             async with asyncio.TaskGroup() as tasks:

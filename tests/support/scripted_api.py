@@ -26,13 +26,14 @@ from apiserver.token_requests import serve_token_requests
 from apiserver.tokens import TokenKey
 from kubarium.core.certificates import Certificate
 from kubarium.signing import new_authority, new_certificate, new_key
-from machinery.client.api import CALL_TIMEOUT_S, Api
-from machinery.client.grpc_transport import GrpcApi
+from machinery.client.api import Api
+from machinery.client.grpc_transport import GrpcTransport
+from machinery.client.transport import ApiRequest, Page, Transport
 from machinery.model.clock import Clock
 from machinery.model.errors import DeadlineExceeded
 from machinery.model.k8s.core_v1 import Binding, ObjectReference
 from machinery.model.k8s.meta_v1 import ObjectMeta, Status
-from machinery.model.requests import EVERYTHING, Listing, Selection, WatchEvent
+from machinery.model.requests import WatchEvent
 from machinery.model.resources import NODES, PODS, KubeObject, Resource
 from tests.support.apiserver import RegistryBench, running_registry
 from tests.support.builders import changed
@@ -40,119 +41,105 @@ from tests.support.local_channel import LocalChannel, ServerTasks
 from tests.support.streams import closing
 
 T = TypeVar("T", bound=KubeObject)
-R = TypeVar("R")
 Hook: TypeAlias = Callable[[str, str, str], Awaitable[None]]  # verb, plural, name ("" for a collection)
 
 _NAMESPACES = ("kube-system", "kube-node-lease")  # "default" is there
 
 
-class ScriptedApi:
-    """One client. Implements `machinery.client.api.Api`.
+class ScriptedApi(Api):
+    """One client.
 
     `calls` remembers every call. `before_call` may raise, or wait, in place of the request; `before_reply` in place of
     the answer to a write that has been carried out. Neither waits longer than the call's own deadline.
     """
 
-    def __init__(self, api: Api) -> None:
-        self._api = api
+    def __init__(self, transport: Transport) -> None:
+        self._script = _Script(transport)
+        super().__init__(self._script)
+        self.calls = self._script.calls
+
+    @property
+    def before_call(self) -> Hook | None:
+        """What happens before a request is sent."""
+        return self._script.before_call
+
+    @before_call.setter
+    def before_call(self, hook: Hook | None) -> None:
+        self._script.before_call = hook
+
+    @property
+    def before_reply(self) -> Hook | None:
+        """What happens to the answer of a write."""
+        return self._script.before_reply
+
+    @before_reply.setter
+    def before_reply(self, hook: Hook | None) -> None:
+        self._script.before_reply = hook
+
+
+class _Script:
+    """Stands between the client and its transport."""
+
+    def __init__(self, transport: Transport) -> None:
+        self._transport = transport
         self.calls: list[tuple[str, str, str]] = []
         self.before_call: Hook | None = None
         self.before_reply: Hook | None = None
 
-    async def get(self, resource: Resource[T], name: str, **options: Any) -> T:
-        """Read one object."""
-        await self._ask("get", resource, name, options)
-        return await self._api.get(resource, name, **options)
+    async def call(self, request: ApiRequest, timeout_s: float) -> bytes:
+        await self._ask(request, timeout_s)
+        answer = await self._transport.call(request, timeout_s)
+        if request.method != "Get":
+            name = _name(request) or msgspec.json.decode(answer, type=_Named).metadata.name
+            await _in_time(self.before_reply, _verb(request), request.resource, name, timeout_s)
+        return answer
 
-    async def list(
-        self, resource: Resource[T], selection: Selection = EVERYTHING, **options: Any
-    ) -> Listing[T]:
-        """Read a collection, or a page of it."""
-        await self._ask("list", resource, "", options)
-        return await self._api.list(resource, selection, **options)
+    async def page(self, request: ApiRequest, timeout_s: float) -> Page:
+        await self._ask(request, timeout_s)
+        answer = await self._transport.page(request, timeout_s)
+        if request.method != "List":
+            await _in_time(self.before_reply, _verb(request), request.resource, "", timeout_s)
+        return answer
 
-    async def watch(
-        self,
-        resource: Resource[T],
-        selection: Selection = EVERYTHING,
-        *,
-        resource_version: str,
-        timeout_s: float = 0,
-    ) -> AsyncIterator[Sequence[WatchEvent[T]]]:
-        """Yield batches of events after `resource_version`."""
-        await self._ask("watch", resource, "", {"timeout_s": None})
-        watch = self._api.watch(resource, selection, resource_version=resource_version, timeout_s=timeout_s)
-        async with closing(watch) as batches:
+    async def stream(self, request: ApiRequest, type_: type[T]) -> AsyncIterator[Sequence[WatchEvent[T]]]:
+        await self._ask(request, None)
+        async with closing(self._transport.stream(request, type_)) as batches:
             async for batch in batches:
                 yield batch
 
-    async def create(self, resource: Resource[T], obj: T, **options: Any) -> T:
-        """Write a new object."""
-        await self._ask("create", resource, obj.metadata.name, options)
-        created = await self._api.create(resource, obj, **options)
-        await self._answer("create", resource, created.metadata.name, options)
-        return created
-
-    async def update(self, resource: Resource[T], obj: T, **options: Any) -> T:
-        """Replace an object, or a subresource of it."""
-        await self._ask("update", resource, obj.metadata.name, options)
-        updated = await self._api.update(resource, obj, **options)
-        await self._answer("update", resource, obj.metadata.name, options)
-        return updated
-
-    async def patch(self, resource: Resource[T], name: str, patch: Any, **options: Any) -> T:
-        """Change some fields."""
-        await self._ask("patch", resource, name, options)
-        patched = await self._api.patch(resource, name, patch, **options)
-        await self._answer("patch", resource, name, options)
-        return patched
-
-    async def delete(self, resource: Resource[T], name: str, **options: Any) -> None:
-        """Delete, or ask to."""
-        await self._ask("delete", resource, name, options)
-        await self._api.delete(resource, name, **options)
-        await self._answer("delete", resource, name, options)
-
-    async def delete_collection(self, resource: Resource[T], selection: Selection, **options: Any) -> None:
-        """Delete every object that is selected."""
-        await self._ask("deletecollection", resource, "", options)
-        await self._api.delete_collection(resource, selection, **options)
-        await self._answer("deletecollection", resource, "", options)
-
-    async def post(
-        self,
-        resource: Resource[Any],
-        name: str,
-        subresource: str,
-        body: msgspec.Struct,
-        reply: type[R],
-        **options: Any,
-    ) -> R:
-        """Create a subresource; the verb is "post binding"."""
-        await self._ask(f"post {subresource}", resource, name, options)
-        answer = await self._api.post(resource, name, subresource, body, reply, **options)
-        await self._answer(f"post {subresource}", resource, name, options)
-        return answer
-
     async def aclose(self) -> None:
-        """Close the connection; running watches break, later calls fail."""
-        await self._api.aclose()
+        await self._transport.aclose()
 
-    async def _ask(self, verb: str, resource: Resource[Any], name: str, options: dict[str, Any]) -> None:
-        self.calls.append((verb, resource.plural, name))
-        await _in_time(self.before_call, verb, resource, name, options)
+    async def _ask(self, request: ApiRequest, timeout_s: float | None) -> None:
+        verb, name = _verb(request), _name(request)
+        self.calls.append((verb, request.resource.plural, name))
+        await _in_time(self.before_call, verb, request.resource, name, timeout_s)
 
-    async def _answer(self, verb: str, resource: Resource[Any], name: str, options: dict[str, Any]) -> None:
-        await _in_time(self.before_reply, verb, resource, name, options)
+
+class _Named(msgspec.Struct):
+    metadata: ObjectMeta
+
+
+def _verb(request: ApiRequest) -> str:
+    """Kubernetes' verb; a subresource that is created is "post binding"."""
+    created = request.method == "Create" and request.subresource
+    return f"post {request.subresource}" if created else request.method.lower()
+
+
+def _name(request: ApiRequest) -> str:
+    """The object's name, also of one that is to be created; "" where the server chooses it."""
+    if request.name or request.method != "Create":
+        return request.name
+    return msgspec.json.decode(request.body, type=_Named).metadata.name
 
 
 async def _in_time(
-    hook: Hook | None, verb: str, resource: Resource[Any], name: str, options: dict[str, Any]
+    hook: Hook | None, verb: str, resource: Resource[Any], name: str, timeout_s: float | None
 ) -> None:
     if hook is None:
         return
     try:
-        async with asyncio.timeout(options.get("timeout_s", CALL_TIMEOUT_S)) as limit:
+        async with asyncio.timeout(timeout_s) as limit:
             await hook(verb, resource.plural, name)
     except TimeoutError:
         if limit.expired():
@@ -177,7 +164,7 @@ class LocalRegistry:
         """Give a client with a connection of its own."""
         channel = LocalChannel([self._handler], self._tasks, certificate=_admins_certificate())
         self._channels.append(channel)
-        return ScriptedApi(GrpcApi(channel, caller=name))
+        return ScriptedApi(GrpcTransport(channel, caller=name))
 
     async def given(self, resource: Resource[T], obj: Any) -> T:
         """Store an object with its status, under a uid of its own; a node has only the taints that it says."""

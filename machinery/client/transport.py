@@ -1,0 +1,87 @@
+"""The one narrow way to a server: a transport carries an `ApiRequest` there and brings bytes back.
+
+`machinery.client.api.Api` spells the methods that components call, once, and makes of each an `ApiRequest`. Transports
+differ in how they write it: `machinery.client.grpc_transport` as messages, `machinery.client.rest_transport` as HTTP.
+Whatever stands between (a list of servers, a test that spoils calls) implements the same interface and wraps another.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from typing import Any, Literal, NamedTuple, Protocol, TypeAlias, TypeVar
+
+import msgspec
+
+from machinery.model.errors import from_status
+from machinery.model.requests import DeleteOptions, EventType, PatchType, WatchEvent
+from machinery.model.resources import KubeObject, Resource
+from machinery.wire import objects
+
+T = TypeVar("T", bound=KubeObject)
+
+Method: TypeAlias = Literal[  # as the gRPC door and fault plans name them
+    "Get", "List", "Watch", "Create", "Update", "Patch", "Delete", "DeleteCollection"
+]
+
+
+class ApiRequest(NamedTuple):
+    """One request to a server, before it is written for a wire. Fields that a method does not use are empty."""
+
+    method: Method
+    resource: Resource[Any]
+    namespace: str = ""
+    name: str = ""
+    subresource: str = ""
+    label_selector: str = ""
+    field_selector: str = ""
+    limit: int = 0
+    continue_: str = ""
+    resource_version: str = ""
+    server_timeout_s: int = 0  # wall seconds after which the server ends a watch; 0: as long as it likes
+    body: bytes = b""  # JSON
+    patch_type: PatchType = PatchType.MERGE
+    delete_options: DeleteOptions | None = None
+
+
+class Page(NamedTuple):
+    """A page of a collection, its items as they came."""
+
+    items: Sequence[bytes]
+    revision: int
+    continue_: str  # "" on the last page
+
+
+class Transport(Protocol):
+    """Carries requests of one identity. Retries nothing: only the caller knows whether a write may be repeated.
+
+    Every method raises the errors of `machinery.model.errors`: what the server answered, `Unavailable` where it
+    cannot be reached or the connection broke, `DeadlineExceeded` where the answer did not come in time.
+    """
+
+    async def call(self, request: ApiRequest, timeout_s: float) -> bytes:
+        """Return the answer's object as JSON: of every method that is about one object."""
+        ...
+
+    async def page(self, request: ApiRequest, timeout_s: float) -> Page:
+        """Return the answer to a List, or what a DeleteCollection found."""
+        ...
+
+    def stream(self, request: ApiRequest, type_: type[T]) -> AsyncIterator[Sequence[WatchEvent[T]]]:
+        """Yield the batches of a Watch, an empty one first. Ending the iteration ends the watch."""
+        ...
+
+    async def aclose(self) -> None:
+        """End every call and the connection. Idempotent."""
+        ...
+
+
+def read_event(type_: EventType, revision: int, body: bytes, object_type: type[T]) -> WatchEvent[T]:
+    """Return an event of a watch, its object decoded."""
+    if type_ is EventType.BOOKMARK:
+        return WatchEvent(type_, revision, None)
+    return WatchEvent(type_, revision, objects.decode(body, object_type))
+
+
+def raise_status(body: bytes) -> None:
+    """Raise the error that a Status in JSON is: what ends a watch."""
+    raise from_status(msgspec.json.decode(body))
