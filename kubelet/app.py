@@ -238,6 +238,7 @@ class Kubelet:
             log=log,
             surroundings=self._surroundings,
             is_draining=self._is_draining,
+            checks_invariants=self._config.check_invariants,
         )
 
     def _surroundings(self) -> Surroundings:

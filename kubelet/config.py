@@ -22,6 +22,10 @@ class KubeletConfig(ComponentConfig):
     memory: str = setting("", help="declared memory capacity (4Gi); empty: the machine's")
     node_labels: tuple[str, ...] = setting((), help="labels key=value of the node")
     cgroup_root: str = setting("", help="cgroup under which the node's pods live; empty: none is made")
+    check_invariants: bool = setting(
+        default=False,
+        help="check every step of every pod's life against its invariants; end where one is broken",
+    )
 
     @property
     def labels(self) -> dict[str, str]:

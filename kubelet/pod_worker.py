@@ -35,6 +35,7 @@ from kubelet.core.instructions import (
 )
 from kubelet.core.life import Life, Stage, Surroundings
 from kubelet.core.observed import ObservedContainer, ObservedPod
+from kubelet.core.pod_invariants import Step, check
 from kubelet.core.pod_lifecycle import handle, wake_at
 from kubelet.core.references import container_reference
 from kubelet.core.termination import Deadline
@@ -108,6 +109,7 @@ class Tools:
     log: EventLog
     surroundings: Callable[[], Surroundings]
     is_draining: Callable[[], bool]
+    checks_invariants: bool = False
 
 
 @dataclass(slots=True)
@@ -188,10 +190,12 @@ class PodWorker:
     def _step(self, stimulus: Stimulus | None, group: asyncio.TaskGroup) -> None:
         if self.life.stage is Stage.FINISHED:
             return
-        tools, before = self._tools, self.life.stage
+        tools, before = self._tools, self.life
         self._stepped_s = tools.clock.now()
-        self.life, instructions = handle(self.life, stimulus, self._stepped_s, tools.surroundings())
-        if self.life.stage is not before:
+        self.life, instructions = handle(before, stimulus, self._stepped_s, tools.surroundings())
+        if tools.checks_invariants:
+            check(Step(before, stimulus, self.life, instructions))
+        if self.life.stage is not before.stage:
             self._log_stage()
         with acting((cause_of(PODS, self.life.pod),)):
             for instruction in instructions:

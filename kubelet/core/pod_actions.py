@@ -168,6 +168,8 @@ class _Steps:
             if not passed and not init_over:
                 return
         self._main()
+        if self._plan.is_over:  # sidecars, too, are not started again
+            self._plan.start.clear()
 
     def _is_initialized(self) -> bool:
         """Tell whether a main container has been made in this sandbox: then initialization is behind it."""
@@ -241,8 +243,17 @@ class _Steps:
             return True
         return should_restart(self._pod, container, run.exit_code, is_init=is_init)
 
+    def _is_free(self, name: str) -> bool:
+        """Whether a name may be started: nothing is done with it, and no older run goes on (those are killed)."""
+        if name in self._now.busy:
+            return False
+        again = [run for run in self._now.observed.named(name) if run.is_running]
+        for run in again:
+            self._kill(run, f"Container {name} runs beside a newer one", probe_grace_s(self._pod, None))
+        return not again
+
     def _start(self, container: Container, run: ObservedContainer | None) -> None:
-        if container.name in self._now.busy:
+        if not self._is_free(container.name):
             return
         if run is not None:
             self._plan.start.append(Start(container.name, run.attempt, resume_id=run.id))
@@ -252,7 +263,7 @@ class _Steps:
         self._plan.start.append(Start(container.name, attempt, after=before))
 
     def _restart(self, container: Container, run: ObservedContainer) -> None:
-        if container.name in self._now.busy:
+        if not self._is_free(container.name):
             return
         backoff = None if has_changed(container, run) else self._now.backoffs.get(container.name)
         ended_s = run.finished_s or run.created_s

@@ -161,6 +161,7 @@ async def process_for(folder: Path, **flags: Any) -> AsyncIterator[Process]:
         memory="4Gi",
         time_scale=flags.pop("time_scale", SCALE),
         profile="fast",
+        check_invariants=True,
         **flags,
     )
     async with asyncio.TaskGroup() as tasks:

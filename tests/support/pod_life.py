@@ -43,6 +43,7 @@ from kubelet.core.observed import (
     ObservedSandbox,
     observe_pod,
 )
+from kubelet.core.pod_invariants import Step, check
 from kubelet.core.pod_lifecycle import begin, begin_unknown, handle, wake_at
 from machinery.model.k8s.core_v1 import Pod, PodStatus
 from tests.support.builders import changed
@@ -124,7 +125,9 @@ class PodRun:
         """Let the life take a stimulus, and note what comes out."""
         if self.life.stage is Stage.FINISHED:
             return
-        self.life, out = handle(self.life, stimulus, self.now_s, AROUND)
+        before = self.life
+        self.life, out = handle(before, stimulus, self.now_s, AROUND)
+        check(Step(before, stimulus, self.life, out))
         for instruction in out:
             self._take(instruction)
         self.check(self)

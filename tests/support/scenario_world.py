@@ -215,6 +215,7 @@ class Cluster:
             root_dir=str(root),
             cpu=cpu,
             memory=memory,
+            check_invariants=True,
         )
 
         async def run(process: Process) -> None:

@@ -333,3 +333,30 @@ def test_ended_containers_do_not_hold_up_a_deletion():
     it.delete()
     assert list(it.pending) == ["stop/sandbox-0"]
     assert ended().name == "main"
+
+
+def test_an_older_run_beside_a_newer_one_is_killed_before_anything_starts():
+    """Somebody started a container of the past by hand: two of one name never run by the kubelet's doing."""
+    it = running()
+    it.exit("main", code=1)
+    it.finish("start/main")
+    it.exit("main", code=1)
+    it.containers["main-0"] = run()
+    it.feed(RuntimeSeen(it.observed()))
+    assert list(it.pending) == ["kill/main-0"]
+    it.pass_time(11)
+    assert list(it.pending) == ["kill/main-0"]
+    it.settle()
+    assert it.running() == ["main"]
+    assert it.containers["main-2"].is_running
+
+
+def test_a_sidecar_is_not_started_again_in_a_pod_that_is_over():
+    """The main container's last end and the sidecar's come in one look: nothing is started to be given up."""
+    it = running(pod(initContainers=[SIDECARS[0]], restartPolicy="Never"))
+    for name in ("main", "a"):
+        found = it.containers[f"{name}-0"]
+        it.containers[found.id] = ended(name, hash=found.hash)
+    it.feed(RuntimeSeen(it.observed()))
+    assert [key for key in it.log if key.startswith("start/")] == []
+    assert it.life.stage is Stage.TERMINATING
