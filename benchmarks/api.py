@@ -146,7 +146,7 @@ async def _put(session: aiohttp.ClientSession, index: int) -> None:
 
 async def _leases(handle: Cluster, pid: int) -> dict[str, float]:
     """Renew leases over the components' own door, each by one writer at a time."""
-    api = connect(handle)
+    api = connect(handle.spec, handle.layout)
     try:
         held = [await api.create(resources.LEASES, _lease(index)) for index in range(LEASES)]
 

@@ -43,7 +43,7 @@ def with_api(handle: Cluster, work: Callable[[Api], Awaitable[T]]) -> T:
     """Run a piece of work as the administrator."""
 
     async def run() -> T:
-        api = connect(handle)
+        api = connect(handle.spec, handle.layout)
         try:
             return await work(api)
         finally:

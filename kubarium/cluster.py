@@ -11,38 +11,30 @@ Everything here is synchronous and raises KubariumError with words for people.
 
 from __future__ import annotations
 
-import contextlib
 import os
-import select
 import shutil
-import subprocess
-import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Self
 
 import msgspec
 
 from kubarium import homes, preflight
+from kubarium.containers import remove_containers
 from kubarium.core.addresses import Addresses
-from kubarium.core.components import ADMIN, components, local_places
-from kubarium.core.kubeconfig import kubeconfig
 from kubarium.core.layout import Layout
+from kubarium.core.places import LocalPlaces
 from kubarium.core.spec import ClusterSpec, SpecError, checked
+from kubarium.credentials import ensure_credentials, kubeconfig_text
 from kubarium.errors import KubariumError
 from kubarium.mounts import unmount_below
-from kubarium.pki import Pki, ensure_certificates
 from kubarium.starter import Starter
 from kubarium.supervisor.protocol import call
 
 Progress = Callable[[str], None]
 
 START_PATIENCE_S = 60.0
-_REST_S = 0.1  # between two looks at a log at least, so that one that grows fast is read in large pieces
-_LOOK_S = 1.0  # between two looks at most: not every file system tells what others write
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +67,10 @@ class Cluster:
         profile: str = "default",
         time_scale: float = 1.0,
         api_port: int = 0,
+        etcd: int = 1,
+        apiservers: int = 1,
+        schedulers: int = 1,
+        controllers: int = 1,
         cpu: str = "",
         memory: str = "",
         home: Path | None = None,
@@ -82,20 +78,35 @@ class Cluster:
         timeout_s: float = START_PATIENCE_S,
         progress: Progress = lambda _: None,
     ) -> Self:
-        """Start a cluster, or find it running, and (with `wait`) return when its nodes are Ready."""
+        """Start a cluster, or find it running, and (with `wait`) return when its nodes are Ready.
+
+        `etcd` (1 or 3), `apiservers`, `schedulers` and `controllers` say how many processes of each there are.
+
+        Raises:
+            KubariumError: it cannot be; the message names the option, or says what is missing.
+        """
         cluster = cls(name, home=home)
         if cluster.is_up():
             progress(f'cluster "{name}" is already running')
             return cluster
+        fields = {
+            "name": name,
+            "profile": profile,
+            "time_scale": time_scale,
+            "api_port": api_port,
+            "etcd": etcd,
+            "apiservers": apiservers,
+            "schedulers": schedulers,
+            "controllers": controllers,
+        }
         with homes.locked(home), homes.machine_locked(), Starter(cluster.layout) as starter:
-            spec = cluster._prepare(
-                nodes=nodes,
+            spec = cluster._left(progress) or _new_spec(
+                fields,
                 runtime=runtime,
-                profile=profile,
-                time_scale=time_scale,
-                api_port=api_port,
+                nodes=nodes,
                 cpu=cpu,
                 memory=memory,
+                home=home,
                 progress=progress,
             )
             cluster._write(spec)
@@ -168,10 +179,10 @@ class Cluster:
         runtime = self.spec.runtime
         self._call("node_rm", name=name)
         if runtime == "docker":
-            _purge(self.name, name)
-        from kubarium.waiting import wait_for_nodes  # gRPC, which most commands do without
+            self._remove_containers(name)
+        from kubarium.waiting import delete_node  # gRPC, which most commands do without
 
-        wait_for_nodes(self, absent=name, timeout_s=START_PATIENCE_S)
+        delete_node(self.spec, self.layout, name, timeout_s=START_PATIENCE_S)
         unmount_below(self.layout.node(name))
         shutil.rmtree(self.layout.node(name), ignore_errors=True)
 
@@ -196,7 +207,7 @@ class Cluster:
         """
         from kubarium.waiting import wait_for_nodes  # gRPC, which most commands do without
 
-        wait_for_nodes(self, timeout_s=timeout_s, progress=progress)
+        wait_for_nodes(self.spec, self.layout, timeout_s=timeout_s, progress=progress)
 
     def down(self, *, progress: Progress = lambda _: None) -> bool:
         """Stop every process, remove every container, namespace and file. False where nothing was there."""
@@ -208,7 +219,7 @@ class Cluster:
             self._call("down", timeout_s=120)
         if spec.runtime == "docker":
             progress("removing the containers")
-            _purge(self.name)
+            self._remove_containers()
         unmount_below(self.layout.home)
         shutil.rmtree(self.layout.home, ignore_errors=True)
         shutil.rmtree(self.layout.run, ignore_errors=True)
@@ -217,13 +228,12 @@ class Cluster:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.down()
+
+    def _remove_containers(self, node: str = "") -> None:
+        if problem := remove_containers(self.name, node, docker_socket=preflight.DOCKER_SOCKET):
+            raise KubariumError(f"the cluster's containers could not be removed: {problem}")
 
     def _call(self, op: str, *, timeout_s: float = 60.0, **arguments: Any) -> Any:
         try:
@@ -239,108 +249,60 @@ class Cluster:
                 f"`kubarium up --name {self.name}` starts it"
             ) from error
 
-    def _prepare(
-        self,
-        *,
-        nodes: int,
-        runtime: str,
-        profile: str,
-        time_scale: float,
-        api_port: int,
-        cpu: str,
-        memory: str,
-        progress: Progress,
-    ) -> ClusterSpec:
+    def _left(self, progress: Progress) -> ClusterSpec | None:
+        """Return the spec of the cluster as it was left, where it was."""
         known = homes.read_spec(self.layout)
         if known is not None:
             progress(f'starting cluster "{self.name}" as it was left')
             preflight_left(known, self.layout)
-            return known
-        chosen, why = preflight.choose_runtime(runtime)
-        if why:
-            progress(f"going on with the hollow runtime: {why}. Containers are simulated")
-        try:
-            spec = checked(
-                msgspec.convert(
-                    {
-                        "name": self.name,
-                        "runtime": chosen,
-                        "profile": profile,
-                        "time_scale": time_scale,
-                        "api_port": api_port,
-                        "slot": homes.free_slot(homes.taken_slots(self._home), preflight.ports_are_free),
-                    },
-                    ClusterSpec,
-                )
-            )
-            for _ in range(nodes):
-                spec = spec.with_node(cpu=cpu, memory=memory)
-        except (SpecError, msgspec.ValidationError) as error:
-            raise KubariumError(str(error)) from error
-        preflight.check_name(spec)
-        preflight.check(spec)
-        return spec
+        return known
 
     def _write(self, spec: ClusterSpec) -> None:
         layout = self.layout
         layout.home.mkdir(parents=True, exist_ok=True, mode=0o700)
         layout.logs.mkdir(exist_ok=True)
-        pki = Pki(layout.pki)
-        pki.ensure_authority()
-        pki.ensure_authority("etcd-ca")
-        pki.ensure_signing_key()
-        pki.ensure(ADMIN)
-        ensure_certificates(components(spec, local_places(spec, layout)), pki)
-        content = kubeconfig(
-            self.name,
-            Addresses(spec).rest_url,
-            authority=pki.certificate("ca").read_bytes(),
-            certificate=pki.certificate(ADMIN.name).read_bytes(),
-            key=pki.key(ADMIN.name).read_bytes(),
-        )
-        import yaml
-
+        places = LocalPlaces(spec, layout)
+        content = kubeconfig_text(places, ensure_credentials(places))
         descriptor = os.open(layout.kubeconfig, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         with os.fdopen(descriptor, "w") as file:
-            yaml.safe_dump(content, file, sort_keys=False)
+            file.write(content)
         layout.spec.write_bytes(msgspec.json.format(msgspec.json.encode(spec)))
+
+
+def _new_spec(
+    fields: dict[str, Any],
+    *,
+    runtime: str,
+    nodes: int,
+    cpu: str,
+    memory: str,
+    home: Path | None,
+    progress: Progress,
+) -> ClusterSpec:
+    """Return the spec of a cluster that can be started on this machine now."""
+    chosen, why = preflight.choose_runtime(runtime)
+    if why:
+        progress(f"going on with the hollow runtime: {why}. Containers are simulated")
+    try:
+        spec = checked(msgspec.convert({**fields, "runtime": chosen}, ClusterSpec))
+        for _ in range(nodes):
+            spec = spec.with_node(cpu=cpu, memory=memory)
+    except (SpecError, msgspec.ValidationError) as error:
+        raise KubariumError(str(error)) from error
+    spec = msgspec.structs.replace(spec, slot=_free_slot(spec, home))
+    preflight.check_name(spec)
+    preflight.check(spec)
+    return spec
+
+
+def _free_slot(spec: ClusterSpec, home: Path | None) -> int:
+    def is_free(slot: int) -> bool:
+        return preflight.ports_are_free(msgspec.structs.replace(spec, slot=slot, api_port=0))
+
+    return homes.free_slot(homes.taken_slots(home), is_free)
 
 
 def preflight_left(spec: ClusterSpec, layout: Layout) -> None:
     """Check a cluster that was left, unless its processes still run and hold the ports themselves."""
     if not layout.pids.exists() or layout.pids.read_text() in {"", "{}"}:
         preflight.check(spec)
-
-
-def follow(path: Path) -> Iterator[str]:
-    """Yield the lines of a log and go on with those that are added, as long as somebody asks."""
-    from machinery.process.file_watch import FileWatch  # ctypes, which most commands do without
-
-    try:
-        watch: FileWatch | None = FileWatch(path)
-    except OSError:  # the user has no watch left
-        watch = None
-    with path.open(errors="replace") as file, watch or contextlib.nullcontext():
-        while True:
-            while line := file.readline():
-                yield line
-            time.sleep(_REST_S)
-            if watch is not None:
-                select.select([watch], [], [], _LOOK_S)
-                watch.take()
-
-
-def _purge(cluster: str, node: str = "") -> None:
-    command = [
-        sys.executable,
-        "-m",
-        "dockershim",
-        "--purge",
-        f"--cluster={cluster}",
-        f"--docker-socket={preflight.DOCKER_SOCKET}",
-    ]
-    done = subprocess.run(
-        [*command, *([f"--node={node}"] if node else [])], capture_output=True, text=True, check=False
-    )
-    if done.returncode != 0:
-        raise KubariumError(f"the cluster's containers could not be removed: {done.stderr.strip()}")

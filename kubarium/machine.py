@@ -10,20 +10,19 @@ from __future__ import annotations
 
 import argparse
 import os
-import subprocess
 import sys
 from pathlib import Path
 
 import yaml
 
-from kubarium.core.addresses import LOOPBACK, Addresses
-from kubarium.core.components import ADMIN, Component, Places, components, compose_places, node_parts
+from kubarium.containers import remove_containers
+from kubarium.core.components import Component, components, node_parts
 from kubarium.core.compose import STATE, compose_file, compose_spec
-from kubarium.core.kubeconfig import kubeconfig
 from kubarium.core.layout import Layout
+from kubarium.core.places import ComposePlaces, Places
 from kubarium.core.spec import ClusterSpec, NodeSpec, SpecError, checked
+from kubarium.credentials import ensure_credentials, kubeconfig_text
 from kubarium.errors import KubariumError
-from kubarium.pki import Pki, ensure_certificates
 from kubarium.roll_call import RollCall
 from kubarium.supervisor.daemon import Daemon
 from kubarium.supervisor.fuse import lay_fuse
@@ -53,15 +52,15 @@ def run(service: str) -> None:
     """Become the service."""
     spec = spec_from_environment()
     layout = Layout(Path(STATE), Path(STATE) / "run" / service)
-    places = compose_places(spec, layout)
+    places = ComposePlaces(spec, layout)
     if service == "file":
         print(file_text(spec), end="")
     elif service == "setup":
-        write_keys(spec, places)
+        write_credentials(places)
     elif any(node.name == service for node in spec.nodes):
-        run_node(spec, service, places)
+        run_node(places, service)
     else:
-        become(next_component(spec, places, service))
+        become(next_component(places, service))
 
 
 def file_text(spec: ClusterSpec) -> str:
@@ -86,32 +85,21 @@ def spec_from_environment() -> ClusterSpec:
         raise KubariumError(f"KUBARIUM_PROFILE={profile} KUBARIUM_TIME_SCALE={scale}: {error}") from error
 
 
-def write_keys(spec: ClusterSpec, places: Places) -> None:
+def write_credentials(places: Places) -> None:
     """Write keys, certificates and the kubeconfig; what exists is kept."""
-    pki = Pki(places.layout.pki)
-    pki.ensure_authority()
-    pki.ensure_authority("etcd-ca")
-    pki.ensure_signing_key()
-    pki.ensure(ADMIN)
-    ensure_certificates(components(spec, places), pki)
-    content = kubeconfig(
-        spec.name,
-        f"https://{LOOPBACK}:{Addresses(spec).rest_port}",
-        authority=pki.certificate("ca").read_bytes(),
-        certificate=pki.certificate(ADMIN.name).read_bytes(),
-        key=pki.key(ADMIN.name).read_bytes(),
-    )
     target = _KUBECONFIGS / "kubeconfig"
-    target.write_text(yaml.safe_dump(content, sort_keys=False))
+    target.write_text(kubeconfig_text(places, ensure_credentials(places)))
     target.chmod(0o600)
     print("kubarium: export KUBECONFIG=$PWD/.compose/kubeconfig")
 
 
-def next_component(spec: ClusterSpec, places: Places, service: str) -> Component:
+def next_component(places: Places, service: str) -> Component:
     """Find a control-plane component by its service's name."""
-    found = {part.name: part for part in components(spec, places)}
+    found = {part.name: part for part in components(places)}
     if service not in found:
-        names = ", ".join([*(name for name in found if "@" not in name), *(node.name for node in spec.nodes)])
+        names = ", ".join(
+            [*(name for name in found if "@" not in name), *(node.name for node in places.spec.nodes)]
+        )
         raise KubariumError(f'there is no service "{service}" (there are: setup, {names})')
     return found[service]
 
@@ -126,28 +114,29 @@ def become(component: Component) -> None:
     os.execv(sys.executable, [sys.executable, "-m", component.program, *component.arguments])  # noqa: S606
 
 
-def run_node(spec: ClusterSpec, name: str, places: Places) -> None:
+def run_node(places: Places, name: str) -> None:
     """Run a node's parts until the machine is switched off."""
+    spec = places.spec
     node, cgroup = spec.node(name), f"{places.cgroup_root}/{name}"
     fuse = lay_fuse(cgroup)
     with RollCall(places.layout.home / "machines") as present:
         try:
-            run_parts(spec, node, places)
+            run_parts(places, node)
         finally:
             kill_cgroup(cgroup)
-            _purge(spec.name, name, places.docker_socket)
+            _remove_containers(places, name)
             fuse.remove()
         if present.leave():
-            _purge(spec.name, "", places.docker_socket)
+            _remove_containers(places)
 
 
-def run_parts(spec: ClusterSpec, node: NodeSpec, places: Places) -> None:
+def run_parts(places: Places, node: NodeSpec) -> None:
     """Run a node's processes until the machine is switched off."""
-    daemon = Daemon(spec.name, places.layout)
-    operations = Operations(daemon, spec, places.layout, lambda _: places)
+    daemon = Daemon(places.spec.name, places.layout)
+    operations = Operations(daemon, places.spec, places.layout, lambda _: places)
     daemon.on_terminate = operations.stop_parts
     daemon.processes.fall_with_us = True
-    parts = node_parts(spec, node, places)
+    parts = node_parts(node, places)
     daemon.processes.add(parts)
     try:
         load_and_start(daemon, parts)
@@ -156,10 +145,9 @@ def run_parts(spec: ClusterSpec, node: NodeSpec, places: Places) -> None:
         daemon.close()
 
 
-def _purge(cluster: str, node: str, docker_socket: str) -> None:
-    """Remove the containers of a node, or of all nodes where none is named."""
-    command = [sys.executable, "-m", "dockershim", "--purge", f"--cluster={cluster}", f"--node={node}"]
-    subprocess.run([*command, f"--docker-socket={docker_socket}"], check=False)
+def _remove_containers(places: Places, node: str = "") -> None:
+    if problem := remove_containers(places.spec.name, node, docker_socket=places.docker_socket):
+        print(f"kubarium: containers were not removed: {problem}", file=sys.stderr)
 
 
 if __name__ == "__main__":

@@ -67,16 +67,14 @@ def check_name(spec: ClusterSpec) -> None:
         )
 
 
-def ports_are_free(slot: int) -> bool:
-    """Tell whether a slot's own ports can be had: clusters of other users and folders are not known otherwise."""
-    return all(
-        _port_problem(host, port) is None for _, host, port in Addresses(ClusterSpec(slot=slot)).claimed()
-    )
+def ports_are_free(spec: ClusterSpec) -> bool:
+    """Whether a cluster's ports can be had: those of other users and folders are not known otherwise."""
+    return all(_port_problem(host, port) is None for _, host, port in Addresses(spec).claimed())
 
 
 def wait_until_claimed(spec: ClusterSpec) -> None:
     """Return when the cluster listens on its first port: from then on others see that its slot is taken."""
-    _, host, port = min(Addresses(spec).claimed(), key=lambda claim: "etcd" not in claim[0])
+    _, host, port = Addresses(spec).claimed()[0]
     deadline = time.monotonic() + _CLAIM_S
     while _port_problem(host, port) is None and time.monotonic() < deadline:
         time.sleep(_LOOK_S)  # the kernel tells nobody that a port was bound

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Coroutine, Iterable
+from contextlib import suppress
+from itertools import cycle
+from typing import Any
 
-from kubarium.core.addresses import LOOPBACK
+from kubarium.core.addresses import Addresses
 from kubarium.core.components import ADMIN
+from kubarium.core.layout import Layout
+from kubarium.core.spec import ClusterSpec
 from kubarium.errors import KubariumError
 from kubarium.pki import Pki
 from machinery.client.api import Api
@@ -20,44 +24,87 @@ from machinery.model.requests import EventType
 from machinery.model.resources import NODES
 from machinery.process.tls import ClientTls
 
-if TYPE_CHECKING:
-    from kubarium.cluster import Cluster
-
 # What failed is tried again. The supervisor knows when the apiserver listens, but while it imports the other programs
 # it answers later than the door does: one knock is what an `up` takes as a rule.
 _RETRY_S = 0.02
 
 
-def connect(cluster: Cluster) -> Api:
+def connect(spec: ClusterSpec, layout: Layout) -> Api:
     """Connect to a cluster as its administrator. Call it inside a running event loop."""
-    pki = Pki(cluster.layout.pki)
+    pki = Pki(layout.pki)
     tls = ClientTls(
         ca_file=str(pki.certificate("ca")),
         cert_file=str(pki.certificate(ADMIN.name)),
         key_file=str(pki.key(ADMIN.name)),
     )
-    return connect_grpc(f"{LOOPBACK}:{cluster.addresses.grpc_port}", tls, caller="kubarium")
+    return connect_grpc(Addresses(spec).grpc_servers[0], tls, caller="kubarium")
 
 
 def wait_for_nodes(
-    cluster: Cluster,
+    spec: ClusterSpec,
+    layout: Layout,
     *,
     timeout_s: float,
-    absent: str = "",
     progress: Callable[[str], None] = lambda _: None,
 ) -> None:
-    """Return when every node of the spec is Ready; with `absent`, when that node's object is deleted.
+    """Return when every node of the spec is Ready.
 
     Raises:
         KubariumError: not in time.
     """
-    wanted = [node.name for node in cluster.spec.nodes]
+    wanted = [node.name for node in spec.nodes]
+
+    async def until_ready(api: Api, state: _State) -> None:
+        began = time.monotonic()
+        await _until_answering(api, Addresses(spec).grpc_servers, state)
+        progress(f"the apiserver answers after {time.monotonic() - began:.1f} s")
+        await _until_ready(
+            api,
+            wanted,
+            state,
+            lambda name: progress(f"{name} is Ready after {time.monotonic() - began:.1f} s"),
+        )
+
+    _run(spec, layout, until_ready, wanted, timeout_s)
+
+
+def delete_node(spec: ClusterSpec, layout: Layout, name: str, *, timeout_s: float) -> None:
+    """Return when a node's object is deleted.
+
+    Raises:
+        KubariumError: not in time.
+    """
+
+    async def delete(api: Api, state: _State) -> None:
+        await _until_answering(api, Addresses(spec).grpc_servers, state)
+        with suppress(NotFound):
+            await api.delete(NODES, name)
+
+    _run(spec, layout, delete, [], timeout_s)
+
+
+def _run(
+    spec: ClusterSpec,
+    layout: Layout,
+    work: Callable[[Api, _State], Coroutine[Any, Any, None]],
+    wanted: list[str],
+    timeout_s: float,
+) -> None:
+    """Run `work` with a connection to the cluster, for so long at most."""
     state = _State()
+
+    async def connected() -> None:
+        api = connect(spec, layout)
+        try:
+            await asyncio.wait_for(work(api, state), timeout_s)
+        finally:
+            await api.aclose()
+
     try:
-        asyncio.run(asyncio.wait_for(_wait(cluster, wanted, absent, state, progress), timeout_s))
+        asyncio.run(connected())
     except TimeoutError as error:
         raise KubariumError(
-            f'cluster "{cluster.name}" was not ready within {timeout_s:g} s: {state.missing(wanted)}; '
+            f'cluster "{spec.name}" was not ready within {timeout_s:g} s: {state.missing(wanted)}; '
             f"`kubarium ps` and `kubarium logs COMPONENT` tell more"
         ) from error
 
@@ -76,46 +123,8 @@ class _State:
         return f"not Ready: {', '.join(name for name in wanted if name not in self.ready)}"
 
 
-async def _wait(
-    cluster: Cluster,
-    wanted: list[str],
-    absent: str,
-    state: _State,
-    progress: Callable[[str], None],
-) -> None:
-    began = time.monotonic()
-    api = connect(cluster)
-    try:
-        await _until_listening(cluster.addresses.grpc_port, state)
-        await _until_answering(api, state)
-        progress(f"the apiserver answers after {time.monotonic() - began:.1f} s")
-        if absent:
-            await _delete_node(api, absent)
-            return
-        await _until_ready(
-            api,
-            wanted,
-            state,
-            lambda name: progress(f"{name} is Ready after {time.monotonic() - began:.1f} s"),
-        )
-    finally:
-        await api.aclose()
-
-
-async def _until_listening(port: int, state: _State) -> None:
-    """Knock until somebody opens: a gRPC channel that was refused would wait longer and longer."""
-    while True:
-        try:
-            _, writer = await asyncio.open_connection(LOOPBACK, port)
-        except OSError as error:
-            state.error = str(error)
-            await asyncio.sleep(_RETRY_S)
-        else:
-            writer.close()
-            return
-
-
-async def _until_answering(api: Api, state: _State) -> None:
+async def _until_answering(api: Api, servers: list[str], state: _State) -> None:
+    await _until_listening(servers, state)
     while not state.answering:
         try:
             await api.list(NODES, limit=1, timeout_s=2)
@@ -123,6 +132,20 @@ async def _until_answering(api: Api, state: _State) -> None:
         except ApiError as error:
             state.error = str(error)
             await asyncio.sleep(_RETRY_S)
+
+
+async def _until_listening(servers: list[str], state: _State) -> None:
+    """Knock until somebody opens: a gRPC channel that was refused would wait longer and longer."""
+    for server in cycle(servers):
+        host, _, port = server.rpartition(":")
+        try:
+            _, writer = await asyncio.open_connection(host, int(port))
+        except OSError as error:
+            state.error = str(error)
+            await asyncio.sleep(_RETRY_S)
+        else:
+            writer.close()
+            return
 
 
 async def _until_ready(api: Api, wanted: list[str], state: _State, note: Callable[[str], None]) -> None:
@@ -154,10 +177,3 @@ def _note(node: core_v1.Node, state: _State, note: Callable[[str], None]) -> Non
     elif name not in state.ready:
         state.ready.add(name)
         note(name)
-
-
-async def _delete_node(api: Api, name: str) -> None:
-    try:
-        await api.delete(NODES, name)
-    except NotFound:
-        return

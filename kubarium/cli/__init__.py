@@ -89,6 +89,9 @@ def _capacity(sub: argparse.ArgumentParser) -> None:
 
 def _up(sub: argparse.ArgumentParser) -> None:
     sub.add_argument("--nodes", type=_count, default=3, metavar="N", help="how many nodes (default: 3)")
+    sub.add_argument("--etcd", type=int, default=1, metavar="N", help="etcd members: 1 (default) or 3")
+    for kind in ("apiservers", "schedulers", "controllers"):
+        sub.add_argument(f"--{kind}", type=int, default=1, metavar="N", help=f"how many {kind} (default: 1)")
     sub.add_argument(
         "--runtime",
         choices=("auto", "docker", "hollow"),

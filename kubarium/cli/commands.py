@@ -13,9 +13,10 @@ from pathlib import Path
 
 from kubarium import homes
 from kubarium.cli.tables import ago, table
-from kubarium.cluster import Cluster, follow
+from kubarium.cluster import Cluster
 from kubarium.core.addresses import Addresses
 from kubarium.errors import KubariumError
+from kubarium.logs import follow
 from kubarium.usage import usage
 
 Run = Callable[[argparse.Namespace], int]
@@ -32,6 +33,10 @@ def up(options: argparse.Namespace) -> int:
         profile=options.profile,
         time_scale=options.time_scale,
         api_port=options.api_port,
+        etcd=options.etcd,
+        apiservers=options.apiservers,
+        schedulers=options.schedulers,
+        controllers=options.controllers,
         cpu=options.cpu,
         memory=options.memory,
         wait=not options.no_wait and not running,

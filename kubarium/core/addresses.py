@@ -1,20 +1,27 @@
 """Where everything of a cluster listens, derived from its spec.
 
-With isolated nodes the backbone is 10.77.<slot>.0/24: .1 is the machine itself, where the control plane
-runs, and .10 + index is a node. Without (hollow runtime, no root needed) everything is on loopback.
+The instances of a program share its ports and differ in their addresses: number 2 has 127.0.0.2 (Linux gives all of
+127.0.0.0/8 to the loopback interface). With isolated nodes there is a backbone, 10.77.<slot>.0/24: .1 is the machine
+itself, where the control plane runs; .2 to .9 are the machine's, too, one for each further apiserver; .10 + index is
+a node. Without (hollow runtime, no root needed) everything is on loopback.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from kubarium.core.spec import ClusterSpec, NodeSpec
+from kubarium.core.spec import APISERVER, ETCD, ClusterSpec, Instance, NodeSpec
 
 LOOPBACK = "127.0.0.1"
 KUBELET_PORT = 10250
 SERVICE_CIDR = "10.96.0.0/16"
 CLUSTER_CIDR = "10.244.0.0/16"
 FIRST_SERVICE_IP = "10.96.0.1"
+
+
+def loopback(instance: Instance) -> str:
+    """The loopback address of an instance."""
+    return f"127.0.0.{instance.number}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,19 +33,28 @@ class Addresses:
     @property
     def backbone(self) -> str:
         """The subnet that joins the nodes."""
-        return f"10.77.{self.spec.slot}.0/24"
+        return self._on_backbone("0/24")
 
     @property
     def host(self) -> str:
         """The machine's own address, as the nodes see it."""
-        return f"10.77.{self.spec.slot}.1" if self.spec.isolated else LOOPBACK
+        return self._on_backbone(1) if self.spec.isolated else LOOPBACK
+
+    def apiserver(self, instance: Instance) -> str:
+        """An apiserver's address, as the nodes see it."""
+        return self._on_backbone(instance.number) if self.spec.isolated else loopback(instance)
+
+    @property
+    def of_machine(self) -> list[str]:
+        """The machine's own addresses on the backbone."""
+        return [self._on_backbone(each.number) for each in self.spec.instances(APISERVER)]
 
     def node(self, node: NodeSpec) -> str:
-        """Give a node's address."""
-        return f"10.77.{self.spec.slot}.{10 + node.index}" if self.spec.isolated else LOOPBACK
+        """A node's address."""
+        return self._on_backbone(10 + node.index) if self.spec.isolated else LOOPBACK
 
     def kubelet_listen(self, node: NodeSpec) -> str:
-        """Give where a node's kubelet serves; on shared loopback it takes any free port and registers it."""
+        """Where a node's kubelet serves; on shared loopback it takes any free port and registers it."""
         return f"{self.node(node)}:{KUBELET_PORT if self.spec.isolated else 0}"
 
     @property
@@ -63,19 +79,37 @@ class Addresses:
 
     @property
     def rest_url(self) -> str:
-        """What kubeconfig names."""
-        return f"https://{LOOPBACK}:{self.rest_port}"
+        """The REST door of the first apiserver: kubeconfig's current context."""
+        return self.rest_urls[0]
+
+    @property
+    def rest_urls(self) -> list[str]:
+        """The REST door of each apiserver."""
+        return [f"https://{loopback(each)}:{self.rest_port}" for each in self.spec.instances(APISERVER)]
+
+    @property
+    def grpc_servers(self) -> list[str]:
+        """The gRPC door of each apiserver, as the machine dials it."""
+        return [f"{loopback(each)}:{self.grpc_port}" for each in self.spec.instances(APISERVER)]
 
     @property
     def compose_apiserver(self) -> str:
         """The apiserver's address where it is a compose service on the backbone."""
-        return f"10.77.{self.spec.slot}.2"
+        return self._on_backbone(2)
 
     def claimed(self) -> list[tuple[str, str, int]]:
-        """List (what, host, port) that have to be free before the cluster starts."""
-        return [
-            ("the apiserver's REST door", LOOPBACK, self.rest_port),
-            ("the apiserver's gRPC door", LOOPBACK, self.grpc_port),
-            ("etcd's clients", LOOPBACK, self.etcd_port),
-            ("etcd's peers", LOOPBACK, self.etcd_peer_port),
+        """List (what, host, port) that have to be free before the cluster starts; etcd's come first."""
+        members = [
+            (f"{each.name}'s {who}", loopback(each), port)
+            for each in self.spec.instances(ETCD)
+            for who, port in (("clients", self.etcd_port), ("peers", self.etcd_peer_port))
         ]
+        doors = [
+            (f"{each.name}'s {door} door", loopback(each), port)
+            for each in self.spec.instances(APISERVER)
+            for door, port in (("REST", self.rest_port), ("gRPC", self.grpc_port))
+        ]
+        return members + doors
+
+    def _on_backbone(self, host: int | str) -> str:
+        return f"10.77.{self.spec.slot}.{host}"

@@ -1,7 +1,7 @@
 """Every process of a cluster, described once.
 
 A component is an argument list, the certificates that it needs, and what it waits for. The supervisor
-launches these as processes; `kubarium.compose` writes the same ones as compose services.
+launches these as processes; `kubarium.core.compose` writes the same ones as compose services.
 """
 
 from __future__ import annotations
@@ -9,13 +9,16 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from kubarium.core.addresses import CLUSTER_CIDR, FIRST_SERVICE_IP, LOOPBACK, SERVICE_CIDR, Addresses
+from kubarium.core.addresses import (
+    CLUSTER_CIDR,
+    FIRST_SERVICE_IP,
+    LOOPBACK,
+    SERVICE_CIDR,
+    loopback,
+)
 from kubarium.core.certificates import Certificate
-from kubarium.core.layout import Layout
-from kubarium.core.spec import ClusterSpec, NodeSpec
-
-ETCD, APISERVER, SCHEDULER, CONTROLLERS = "etcd", "apiserver", "scheduler", "controllers"
-NODE_PARTS = ("dockershim", "hollow", "kubelet", "proxy")
+from kubarium.core.places import Places
+from kubarium.core.spec import APISERVER, CONTROLLERS, ETCD, SCHEDULER, Instance, NodeSpec
 
 ADMIN = Certificate("admin", "kubernetes-admin", ("system:masters",))
 KUBELET_CLIENT = Certificate("apiserver-kubelet-client", "kube-apiserver-kubelet-client")
@@ -36,11 +39,11 @@ _APISERVER_NAMES = (
 class Component:
     """One process: what runs, with which flags, after what, where."""
 
-    name: str  # "scheduler", "kubelet@node-1": what `kubarium ps` shows and `kubarium kill` takes
+    name: str  # "scheduler-2", "kubelet@node-1": what `kubarium ps` shows and `kubarium kill` takes
     program: str  # a Python package with a __main__, or an executable
     flags: dict[str, str]
     certificates: tuple[Certificate, ...] = ()
-    after: tuple[str, ...] = ()  # started when these are ready
+    after: tuple[str, ...] = ()  # programs; started when an instance of each is ready
     node: str = ""  # whose network namespace it runs in, "" for the machine's own
     external: bool = False  # an executable that knows nothing of our readiness protocol
     folders: tuple[Path, ...] = field(default=())  # made before the start, mode 0700
@@ -51,101 +54,33 @@ class Component:
         return [f"--{flag}={value}" for flag, value in self.flags.items() if value != ""]
 
 
-@dataclass(frozen=True, slots=True)
-class Places:
-    """How the components of a cluster reach each other and their files, in one way of launching them."""
-
-    layout: Layout
-    addresses: Addresses
-    server: str  # the gRPC door, host:port, as the control plane dials it
-    node_server: str  # the same as a node dials it
-    etcd: str  # https://host:port
-    etcd_listen: str  # the address that etcd binds
-    doors_listen: tuple[str, ...]  # the addresses that the apiserver's doors bind
-    advertise: str  # the address of the `kubernetes` Service's endpoint
-    cgroup_root: str
-    docker_socket: str = "/var/run/docker.sock"
-    own_namespaces: bool = True  # whether a node's processes have to enter their network namespace first
-
-    def crt(self, certificate: Certificate) -> str:
-        """Name a certificate's file."""
-        return str(self.layout.pki / f"{certificate.name}.crt")
-
-    def key(self, certificate: Certificate) -> str:
-        """Name a private key's file."""
-        return str(self.layout.pki / f"{certificate.name}.key")
-
-    def authority(self, name: str = "ca") -> str:
-        """Name an authority's certificate file."""
-        return str(self.layout.pki / f"{name}.crt")
-
-
-def local_places(spec: ClusterSpec, layout: Layout) -> Places:
-    """Place a cluster's processes on this machine."""
-    addresses = Addresses(spec)
-    return Places(
-        layout=layout,
-        addresses=addresses,
-        server=f"{LOOPBACK}:{addresses.grpc_port}",
-        node_server=f"{addresses.host}:{addresses.grpc_port}",
-        etcd=f"https://{LOOPBACK}:{addresses.etcd_port}",
-        etcd_listen=LOOPBACK,
-        doors_listen=tuple(dict.fromkeys((LOOPBACK, addresses.host))),
-        advertise=addresses.host,
-        cgroup_root=f"/kubarium/{spec.name}",
-        own_namespaces=spec.isolated,
-    )
-
-
-def compose_places(spec: ClusterSpec, layout: Layout) -> Places:
-    """Place a cluster's processes in compose services that find each other by name."""
-    addresses = Addresses(spec)
-    return Places(
-        layout=layout,
-        addresses=addresses,
-        server=f"apiserver:{addresses.grpc_port}",
-        node_server=f"apiserver:{addresses.grpc_port}",
-        etcd=f"https://etcd:{addresses.etcd_port}",
-        etcd_listen="0.0.0.0",
-        doors_listen=("0.0.0.0",),
-        advertise=addresses.compose_apiserver,
-        cgroup_root=f"/kubarium/{spec.name}",
-        own_namespaces=False,
-    )
-
-
-def components(spec: ClusterSpec, places: Places) -> list[Component]:
+def components(places: Places) -> list[Component]:
     """List every process of a cluster, the control plane first."""
-    return [
-        *control_plane(spec, places),
-        *(part for node in spec.nodes for part in node_parts(spec, node, places)),
-    ]
+    parts = (node_parts(node, places) for node in places.spec.nodes)
+    return [*control_plane(places), *(part for node in parts for part in node)]
 
 
-def control_plane(spec: ClusterSpec, places: Places) -> list[Component]:
-    """List etcd, apiserver, scheduler and controllers."""
-    return [_etcd(places), _apiserver(spec, places), _scheduler(spec, places), _controllers(spec, places)]
+def control_plane(places: Places) -> list[Component]:
+    """List the processes of etcd, apiserver, scheduler and controllers."""
+    makers = {ETCD: _etcd, APISERVER: _apiserver, SCHEDULER: _scheduler, CONTROLLERS: _controllers}
+    return [make(each, places) for program, make in makers.items() for each in places.spec.instances(program)]
 
 
-def node_parts(spec: ClusterSpec, node: NodeSpec, places: Places) -> list[Component]:
+def node_parts(node: NodeSpec, places: Places) -> list[Component]:
     """List the processes of a node: its CRI server, its kubelet and, where it has a network, its proxy."""
-    if not spec.isolated:
-        return [_hollow(spec, node, places), _kubelet(spec, node, places)]
-    return [_dockershim(spec, node, places), _kubelet(spec, node, places), _proxy(spec, node, places)]
+    if not places.spec.isolated:
+        return [_hollow(node, places), _kubelet(node, places)]
+    return [_dockershim(node, places), _kubelet(node, places), _proxy(node, places)]
 
 
-def _common(spec: ClusterSpec, places: Places, name: str) -> dict[str, str]:
+def _common(places: Places, name: str) -> dict[str, str]:
     return {
         "name": name,
-        "time-scale": f"{spec.time_scale:g}",
-        "profile": spec.profile,
+        "time-scale": f"{places.spec.time_scale:g}",
+        "profile": places.spec.profile,
         "health-socket": str(places.layout.health(name)),
         "faults-file": str(places.layout.faults),
     }
-
-
-def _listen(places: Places, port: int) -> str:
-    return ",".join(f"{host}:{port}" for host in places.doors_listen)
 
 
 def _namespace(node: NodeSpec, places: Places) -> str:
@@ -155,114 +90,139 @@ def _namespace(node: NodeSpec, places: Places) -> str:
 def _client(places: Places, certificate: Certificate, server: str) -> dict[str, str]:
     return {
         "server": server,
-        "ca-file": places.authority(),
-        "cert-file": places.crt(certificate),
-        "key-file": places.key(certificate),
+        "ca-file": places.authority_file(),
+        "cert-file": places.certificate_file(certificate),
+        "key-file": places.key_file(certificate),
     }
 
 
-def _etcd(places: Places) -> Component:
-    addresses = places.addresses
-    peers = f"https://{LOOPBACK}:{addresses.etcd_peer_port}"
-    server = Certificate("etcd", "etcd", hosts=(LOOPBACK, "localhost", "etcd"), authority="etcd-ca")
+def _etcd(member: Instance, places: Places) -> Component:
+    members = places.spec.instances(ETCD)
+    urls = {each.name: f"https://{loopback(each)}:{places.addresses.etcd_peer_port}" for each in members}
+    clients = f"{places.addresses.etcd_port}"
+    hosts = tuple(dict.fromkeys((ETCD, member.name, "localhost", LOOPBACK, loopback(member))))
+    serving = Certificate(member.name, member.name, hosts=hosts, authority="etcd-ca")
+    authority = places.authority_file("etcd-ca")
     flags = {
-        "name": "etcd-0",
-        "data-dir": str(places.layout.etcd),
-        "listen-client-urls": f"https://{places.etcd_listen}:{addresses.etcd_port}",
-        "advertise-client-urls": places.etcd,
-        "listen-peer-urls": peers,
-        "initial-advertise-peer-urls": peers,
-        "initial-cluster": f"etcd-0={peers}",
-        "cert-file": places.crt(server),
-        "key-file": places.key(server),
-        "trusted-ca-file": places.authority("etcd-ca"),
+        "name": member.name,
+        "data-dir": str(places.layout.etcd(member.name)),
+        "listen-client-urls": f"https://{places.etcd_binds(member)}:{clients}",
+        "advertise-client-urls": f"https://{places.etcd_host(member)}:{clients}",
+        "listen-peer-urls": urls[member.name],
+        "initial-advertise-peer-urls": urls[member.name],
+        "initial-cluster": ",".join(f"{name}={url}" for name, url in urls.items()),
+        "cert-file": places.certificate_file(serving),
+        "key-file": places.key_file(serving),
+        "trusted-ca-file": authority,
         "client-cert-auth": "true",
-        "peer-cert-file": places.crt(server),
-        "peer-key-file": places.key(server),
-        "peer-trusted-ca-file": places.authority("etcd-ca"),
+        "peer-cert-file": places.certificate_file(serving),
+        "peer-key-file": places.key_file(serving),
+        "peer-trusted-ca-file": authority,
         "peer-client-cert-auth": "true",
         "log-level": "warn",
         "logger": "zap",
-        "heartbeat-interval": "100",  # ms; the shortest election that goes with it: one member elects itself at start
-        "election-timeout": "500",
+        "heartbeat-interval": "100",  # ms
+        # ms. One member elects itself at start, so for it the shortest that goes with the heartbeat; of several, a
+        # follower waits at least as long for a leader whose disk is slow.
+        "election-timeout": "500" if len(members) == 1 else "1000",
     }
-    return Component(ETCD, "etcd", flags, (server, ETCD_CLIENT), external=True, folders=(places.layout.etcd,))
+    folders = (places.layout.etcd(member.name),)
+    return Component(member.name, ETCD, flags, (serving, ETCD_CLIENT), external=True, folders=folders)
 
 
-def _apiserver(spec: ClusterSpec, places: Places) -> Component:
+def _apiserver(instance: Instance, places: Places) -> Component:
     addresses = places.addresses
-    hosts = tuple(dict.fromkeys((*_APISERVER_NAMES, addresses.host, places.advertise)))
-    serving = Certificate("apiserver", "kube-apiserver", hosts=hosts)
+    serving = Certificate(
+        instance.name,
+        "kube-apiserver",
+        hosts=tuple(
+            dict.fromkeys(
+                (
+                    *_APISERVER_NAMES,
+                    instance.name,
+                    loopback(instance),
+                    addresses.apiserver(instance),
+                    places.advertised(instance),
+                )
+            )
+        ),
+    )
+    listen = {
+        flag: ",".join(f"{host}:{port}" for host in places.doors_bind(instance))
+        for flag, port in (("rest-listen", addresses.rest_port), ("grpc-listen", addresses.grpc_port))
+    }
+    members = places.spec.instances(ETCD)
     flags = {
-        **_common(spec, places, APISERVER),
-        "etcd-servers": places.etcd,
-        "etcd-ca-file": places.authority("etcd-ca"),
-        "etcd-cert-file": places.crt(ETCD_CLIENT),
-        "etcd-key-file": places.key(ETCD_CLIENT),
-        "rest-listen": _listen(places, addresses.rest_port),
-        "grpc-listen": _listen(places, addresses.grpc_port),
-        "advertise-address": places.advertise,
-        "ca-file": places.authority(),
-        "cert-file": places.crt(serving),
-        "key-file": places.key(serving),
-        "kubelet-cert-file": places.crt(KUBELET_CLIENT),
-        "kubelet-key-file": places.key(KUBELET_CLIENT),
+        **_common(places, instance.name),
+        "etcd-servers": ",".join(
+            f"https://{places.etcd_host(each)}:{addresses.etcd_port}" for each in members
+        ),
+        "etcd-ca-file": places.authority_file("etcd-ca"),
+        "etcd-cert-file": places.certificate_file(ETCD_CLIENT),
+        "etcd-key-file": places.key_file(ETCD_CLIENT),
+        **listen,
+        "advertise-address": places.advertised(instance),
+        "ca-file": places.authority_file(),
+        "cert-file": places.certificate_file(serving),
+        "key-file": places.key_file(serving),
+        "kubelet-cert-file": places.certificate_file(KUBELET_CLIENT),
+        "kubelet-key-file": places.key_file(KUBELET_CLIENT),
         "sa-key-file": str(places.layout.pki / "sa.key"),
         "service-cidr": SERVICE_CIDR,
     }
-    return Component(APISERVER, "apiserver", flags, (serving, KUBELET_CLIENT, ETCD_CLIENT, ADMIN))
+    return Component(instance.name, APISERVER, flags, (serving, KUBELET_CLIENT, ETCD_CLIENT, ADMIN))
 
 
-def _scheduler(spec: ClusterSpec, places: Places) -> Component:
-    identity = Certificate("scheduler", "system:kube-scheduler")
-    flags = {**_common(spec, places, SCHEDULER), **_client(places, identity, places.server)}
-    return Component(SCHEDULER, "scheduler", flags, (identity,), after=(APISERVER,))
+def _scheduler(instance: Instance, places: Places) -> Component:
+    identity = Certificate(SCHEDULER, "system:kube-scheduler")
+    flags = {**_common(places, instance.name), **_client(places, identity, places.server)}
+    return Component(instance.name, SCHEDULER, flags, (identity,), after=(APISERVER,))
 
 
-def _controllers(spec: ClusterSpec, places: Places) -> Component:
-    identity = Certificate("controllers", "system:kube-controller-manager")
+def _controllers(instance: Instance, places: Places) -> Component:
+    identity = Certificate(CONTROLLERS, "system:kube-controller-manager")
     flags = {
-        **_common(spec, places, CONTROLLERS),
+        **_common(places, instance.name),
         **_client(places, identity, places.server),
         "cluster-cidr": CLUSTER_CIDR,
-        "root-ca-file": places.authority(),
+        "root-ca-file": places.authority_file(),
     }
-    return Component(CONTROLLERS, "controllers", flags, (identity,), after=(APISERVER,))
+    return Component(instance.name, CONTROLLERS, flags, (identity,), after=(APISERVER,))
 
 
-def _dockershim(spec: ClusterSpec, node: NodeSpec, places: Places) -> Component:
+def _dockershim(node: NodeSpec, places: Places) -> Component:
     name = f"dockershim@{node.name}"
     state = places.layout.node(node.name) / "dockershim"
     flags = {
-        **_common(spec, places, name),
+        **_common(places, name),
         "socket": str(places.layout.cri(node.name)),
         "docker-socket": places.docker_socket,
-        "cluster": spec.name,
+        "cluster": places.spec.name,
         "node": node.name,
         "state-dir": str(state),
     }
     return Component(name, "dockershim", flags, node=_namespace(node, places), folders=(state,))
 
 
-def _hollow(spec: ClusterSpec, node: NodeSpec, places: Places) -> Component:
+def _hollow(node: NodeSpec, places: Places) -> Component:
     name = f"hollow@{node.name}"
     state = places.layout.node(node.name) / "hollow"
     flags = {
-        **_common(spec, places, name),
+        **_common(places, name),
         "socket": str(places.layout.cri(node.name)),
         "state-dir": str(state),
     }
     return Component(name, "hollow", flags, folders=(state,))
 
 
-def _kubelet(spec: ClusterSpec, node: NodeSpec, places: Places) -> Component:
+def _kubelet(node: NodeSpec, places: Places) -> Component:
     name = f"kubelet@{node.name}"
     address = places.addresses.node(node)
     hosts = tuple(dict.fromkeys((node.name, address, LOOPBACK)))
     identity = Certificate(f"kubelet-{node.name}", f"system:node:{node.name}", ("system:nodes",), hosts)
     root = places.layout.node(node.name) / "kubelet"
     flags = {
-        **_common(spec, places, name),
+        **_common(places, name),
         **_client(places, identity, places.node_server),
         "node-name": node.name,
         "node-ip": address,
@@ -272,16 +232,16 @@ def _kubelet(spec: ClusterSpec, node: NodeSpec, places: Places) -> Component:
         "cpu": node.cpu,
         "memory": node.memory,
         "node-labels": ",".join(f"{key}={value}" for key, value in sorted(node.labels.items())),
-        "cgroup-root": f"{places.cgroup_root}/{node.name}" if spec.isolated else "",
+        "cgroup-root": f"{places.cgroup_root}/{node.name}" if places.spec.isolated else "",
     }
     return Component(name, "kubelet", flags, (identity,), node=_namespace(node, places), folders=(root,))
 
 
-def _proxy(spec: ClusterSpec, node: NodeSpec, places: Places) -> Component:
+def _proxy(node: NodeSpec, places: Places) -> Component:
     name = f"proxy@{node.name}"
     identity = Certificate("proxy", "system:kube-proxy")
     flags = {
-        **_common(spec, places, name),
+        **_common(places, name),
         **_client(places, identity, places.node_server),
         "node-name": node.name,
         "cluster-cidr": CLUSTER_CIDR,

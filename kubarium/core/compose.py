@@ -8,8 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from kubarium.core.addresses import Addresses
-from kubarium.core.components import APISERVER, CONTROLLERS, ETCD, SCHEDULER
-from kubarium.core.spec import ClusterSpec
+from kubarium.core.spec import APISERVER, CONTROLLERS, ETCD, SCHEDULER, ClusterSpec
 
 SLOT = 200  # of the backbone; far from the slots that local clusters take first
 STATE = "/var/lib/kubarium/compose"  # the same path inside and outside: Docker resolves mounts outside

@@ -36,11 +36,6 @@ class Layout:
         return self.home / "logs"
 
     @property
-    def etcd(self) -> Path:
-        """The state of the cluster."""
-        return self.home / "etcd"
-
-    @property
     def faults(self) -> Path:
         """The fault plan that every component reads."""
         return self.home / "faults.json"
@@ -54,6 +49,10 @@ class Layout:
     def pids(self) -> Path:
         """The processes that the supervisor started, by pid and start time."""
         return self.home / "pids.json"
+
+    def etcd(self, member: str) -> Path:
+        """An etcd member's copy of the cluster's state."""
+        return self.home / member
 
     def node(self, name: str) -> Path:
         """A node's disk."""

@@ -42,7 +42,7 @@ def plan_backbone(addresses: Addresses) -> list[Command]:
         ["-n", space, "link", "set", "backbone", "up"],
         ["link", "add", link, "type", "veth", "peer", "name", "machine", "netns", space],
         ["-n", space, "link", "set", "machine", "master", "backbone", "up"],
-        ["address", "add", f"{addresses.host}/24", "dev", link],
+        *(["address", "add", f"{address}/24", "dev", link] for address in addresses.of_machine),
         ["link", "set", link, "up"],
     ]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from typing import Literal
 
 import msgspec
@@ -16,10 +17,20 @@ SLOT_PORTS = 10  # ports that a slot has for itself
 FIRST_PORT = 6443
 MAX_SLOTS = 250  # the third octet of the backbone
 MAX_NODES = 200
+MAX_INSTANCES = 9  # of one program; the backbone's addresses .1 to .9 are theirs
+ETCD, APISERVER, SCHEDULER, CONTROLLERS = "etcd", "apiserver", "scheduler", "controllers"
 
 
 class SpecError(ValueError):
     """The cluster that was asked for cannot be; the message names the field."""
+
+
+@dataclass(frozen=True, slots=True)
+class Instance:
+    """One process of a control-plane program."""
+
+    name: str  # "scheduler" where there is one, else "scheduler-1", "scheduler-2"…
+    number: int  # 1-based; decides its address
 
 
 class NodeSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -33,7 +44,7 @@ class NodeSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
 
 class ClusterSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A cluster: its name, its slot among the clusters of this machine, its nodes and its pace."""
+    """A cluster: its name, its slot among the clusters of this machine, its pace, its processes and nodes."""
 
     name: str = "kubarium"
     slot: int = 0  # decides ports and the backbone's subnet, so that clusters live side by side
@@ -41,6 +52,10 @@ class ClusterSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     profile: Profile = "default"
     time_scale: float = 1.0
     api_port: int = 0  # 0: the slot's
+    etcd: int = 1  # how many members; 1 or 3
+    apiservers: int = 1
+    schedulers: int = 1
+    controllers: int = 1
     nodes: tuple[NodeSpec, ...] = ()
     next_index: int = 1
 
@@ -54,8 +69,20 @@ class ClusterSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
         """Whether each node is a network namespace of its own (needs root); else all share the machine's."""
         return self.runtime == "docker"
 
+    def instances(self, program: str) -> tuple[Instance, ...]:
+        """List the processes of a control-plane program."""
+        counts = {
+            ETCD: self.etcd,
+            APISERVER: self.apiservers,
+            SCHEDULER: self.schedulers,
+            CONTROLLERS: self.controllers,
+        }
+        if counts[program] == 1:
+            return (Instance(program, 1),)
+        return tuple(Instance(f"{program}-{number}", number) for number in range(1, counts[program] + 1))
+
     def node(self, name: str) -> NodeSpec:
-        """Find a node.
+        """Return the node of that name.
 
         Raises:
             SpecError: there is none of that name.
@@ -67,7 +94,11 @@ class ClusterSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
         raise SpecError(f'cluster "{self.name}" has no node "{name}" (it has: {known})')
 
     def with_node(self, name: str = "", *, cpu: str = "", memory: str = "") -> ClusterSpec:
-        """Add a node; without a name it is called node-N."""
+        """Return the spec with one more node; without a name it is called node-N.
+
+        Raises:
+            SpecError: there is a node of that name, or what is declared is no capacity.
+        """
         index = self.next_index
         node = NodeSpec(name=name or f"node-{index}", index=index, cpu=cpu, memory=memory)
         if any(node.name == other.name for other in self.nodes):
@@ -75,7 +106,11 @@ class ClusterSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
         return checked(msgspec.structs.replace(self, nodes=(*self.nodes, node), next_index=index + 1))
 
     def without_node(self, name: str) -> ClusterSpec:
-        """Take a node out."""
+        """Return the spec without a node.
+
+        Raises:
+            SpecError: there is none of that name.
+        """
         gone = self.node(name)
         return msgspec.structs.replace(self, nodes=tuple(node for node in self.nodes if node is not gone))
 
@@ -91,6 +126,11 @@ def checked(spec: ClusterSpec) -> ClusterSpec:
         raise SpecError(f"--time-scale: has to be above 0 and at most 1000, not {spec.time_scale}")
     if not 0 <= spec.api_port <= 65535 - SLOT_PORTS:
         raise SpecError(f"--api-port: has to be a port below {65535 - SLOT_PORTS}, not {spec.api_port}")
+    if spec.etcd not in {1, 3}:
+        raise SpecError(f"--etcd: has to be 1 or 3 members, not {spec.etcd}")
+    for field in ("apiservers", "schedulers", "controllers"):
+        if not 1 <= (count := getattr(spec, field)) <= MAX_INSTANCES:
+            raise SpecError(f"--{field}: has to be from 1 to {MAX_INSTANCES}, not {count}")
     if len(spec.nodes) > MAX_NODES or spec.next_index > MAX_NODES + 1:
         raise SpecError(f"--nodes: a cluster has at most {MAX_NODES} nodes in its life")
     for node in spec.nodes:

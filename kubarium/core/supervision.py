@@ -111,5 +111,10 @@ def _is_due(process: Supervised, processes: dict[str, Supervised], now_s: float)
         return now_s >= process.due_s
     if process.phase is not Phase.WAITING:
         return False
-    needed = (processes[name] for name in process.component.after if name in processes)
-    return bool(process.restarts) or all(other.phase is Phase.READY for other in needed)
+    return bool(process.restarts) or all(_serves(program, processes) for program in process.component.after)
+
+
+def _serves(program: str, processes: dict[str, Supervised]) -> bool:
+    """Whether an instance of a program is ready; one that runs elsewhere is taken to be."""
+    phases = [each.phase for each in processes.values() if each.component.program == program]
+    return not phases or Phase.READY in phases

@@ -18,8 +18,9 @@ from pathlib import Path
 import msgspec
 
 from kubarium import network
-from kubarium.core.components import components, local_places
+from kubarium.core.components import components
 from kubarium.core.layout import Layout
+from kubarium.core.places import LocalPlaces
 from kubarium.core.spec import ClusterSpec, checked
 from kubarium.errors import KubariumError
 from kubarium.pki import Pki, ensure_certificates
@@ -101,7 +102,7 @@ def supervise(layout: Layout, tell_listening: Callable[[], None]) -> None:
     """Start what the spec describes, in the order that makes it answer soonest, and serve."""
     spec = checked(msgspec.json.decode(layout.spec.read_bytes(), type=ClusterSpec))
     daemon = Daemon(spec.name, layout)
-    operations = Operations(daemon, spec, layout, lambda now: local_places(now, layout))
+    operations = Operations(daemon, spec, layout, lambda now: LocalPlaces(now, layout))
     daemon.on_terminate = operations.power_off
     try:
         start(daemon, spec, layout, tell_listening)
@@ -112,8 +113,8 @@ def supervise(layout: Layout, tell_listening: Callable[[], None]) -> None:
 
 def start(daemon: Daemon, spec: ClusterSpec, layout: Layout, tell_listening: Callable[[], None]) -> None:
     """Launch etcd, which needs no import, while the rest is imported; each program as soon as it can."""
-    places = local_places(spec, layout)
-    everything = components(spec, places)
+    places = LocalPlaces(spec, layout)
+    everything = components(places)
     ensure_certificates(everything, Pki(layout.pki))
     daemon.processes.add(everything)
     daemon.processes.adopt()

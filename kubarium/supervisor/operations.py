@@ -11,9 +11,10 @@ from typing import Any
 import msgspec
 
 from kubarium import network
-from kubarium.core.components import Places, node_parts
+from kubarium.core.components import node_parts
 from kubarium.core.layout import Layout
-from kubarium.core.spec import ClusterSpec, SpecError
+from kubarium.core.places import Places
+from kubarium.core.spec import ETCD, ClusterSpec, SpecError
 from kubarium.core.supervision import Phase, Supervised
 from kubarium.errors import KubariumError
 from kubarium.pki import Pki, ensure_certificates
@@ -95,7 +96,7 @@ class Operations:
         places = self._places(spec)
         if spec.isolated:
             network.ensure_nodes(places.addresses, [node])
-        parts = node_parts(spec, node, places)
+        parts = node_parts(node, places)
         ensure_certificates(parts, Pki(self._layout.pki))
         self._processes.add(parts)
         self._keep(spec)
@@ -123,8 +124,9 @@ class Operations:
         """Stop everything in order, nodes first, etcd last; then the supervisor leaves."""
         table = self._processes.table
         nodes = [name for name in table if "@" in name]
-        control = [name for name in table if name not in nodes and name != "etcd"]
-        for names in (nodes, control, ["etcd"] if "etcd" in table else []):
+        etcd = [name for name, process in table.items() if process.component.program == ETCD]
+        control = [name for name in table if name not in {*nodes, *etcd}]
+        for names in (nodes, control, etcd):
             self._stop(names, "the cluster went down")
         if self._spec.isolated:
             places = self._places(self._spec)

@@ -25,8 +25,9 @@ from cryptography import x509
 
 from kubarium import Cluster
 from kubarium.core.certificates import Certificate
-from kubarium.core.components import Component, control_plane, local_places
+from kubarium.core.components import Component, control_plane
 from kubarium.core.network import node_namespace
+from kubarium.core.places import LocalPlaces
 from kubarium.pki import Pki
 from machinery.client.api import Api
 from machinery.client.grpc_transport import connect_grpc
@@ -382,9 +383,7 @@ async def test_both_doors_refuse_alike(lawful: Cluster, fault: str):
 def second(cluster: Cluster, wanted: str, folder: Path) -> Iterator[None]:
     """Run another of a component, with the same identity files, beside the supervisor's own."""
     component = next(
-        each
-        for each in control_plane(cluster.spec, local_places(cluster.spec, cluster.layout))
-        if each.name == wanted
+        each for each in control_plane(LocalPlaces(cluster.spec, cluster.layout)) if each.name == wanted
     )
     flags = component.flags | {"name": f"{wanted}-2", "health-socket": str(folder / "2.health")}
     command = [sys.executable, "-m", component.program, *Component(wanted, wanted, flags).arguments]

@@ -15,9 +15,9 @@ from types import SimpleNamespace
 import pytest
 
 from kubarium import machine
-from kubarium.core.components import compose_places
 from kubarium.core.compose import compose_spec
 from kubarium.core.layout import Layout
+from kubarium.core.places import ComposePlaces
 from kubarium.roll_call import RollCall
 
 OTHER = """
@@ -103,7 +103,7 @@ def test_whoever_comes_while_the_last_one_clears_up_waits(tmp_path: Path):
 def switched_off(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[str]]:
     """Run a node's service until it is switched off; give whose containers it removed, "" for all nodes'."""
     spec = compose_spec()
-    places = compose_places(spec, Layout(tmp_path, tmp_path / "run"))
+    places = ComposePlaces(spec, Layout(tmp_path, tmp_path / "run"))
     fuse = SimpleNamespace(remove=lambda: None)
 
     def run(error: Exception | None = None) -> list[str]:
@@ -116,9 +116,9 @@ def switched_off(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..
         monkeypatch.setattr(machine, "lay_fuse", lambda _cgroup: fuse)
         monkeypatch.setattr(machine, "kill_cgroup", lambda _cgroup: 0)
         monkeypatch.setattr(machine, "run_parts", parts)
-        monkeypatch.setattr(machine, "_purge", lambda _cluster, node, _socket: purged.append(node))
+        monkeypatch.setattr(machine, "_remove_containers", lambda _places, node="": purged.append(node))
         try:
-            machine.run_node(spec, "node-1", places)
+            machine.run_node(places, "node-1")
         except RuntimeError:
             purged.append("failed")
         return purged

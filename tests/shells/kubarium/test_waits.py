@@ -15,11 +15,11 @@ from pathlib import Path
 
 import pytest
 
-from kubarium import cluster
-from kubarium.cluster import follow
+from kubarium import logs
 from kubarium.core.layout import Layout
 from kubarium.endings import wait_ended
 from kubarium.errors import KubariumError
+from kubarium.logs import follow
 from kubarium.starter import Starter
 from kubarium.supervisor import machines
 from kubarium.supervisor.__main__ import until_answering
@@ -30,14 +30,14 @@ from machinery.process import file_watch
 SUPERVISOR = """
 import os, sys, time
 from pathlib import Path
-from kubarium.core.components import local_places
 from kubarium.core.layout import Layout
+from kubarium.core.places import LocalPlaces
 from kubarium.core.spec import ClusterSpec
 from kubarium.supervisor.daemon import Daemon
 from kubarium.supervisor.operations import Operations
 layout, spec = Layout(Path(sys.argv[1]), Path(sys.argv[1])), ClusterSpec(name="t", runtime="hollow")
 daemon = Daemon("t", layout)
-Operations(daemon, spec, layout, lambda now: local_places(now, layout))
+Operations(daemon, spec, layout, lambda now: LocalPlaces(now, layout))
 os.write(int(sys.argv[2]), b"\\n")
 daemon.run()
 time.sleep(0.5)  # whatever the end of the loop takes
@@ -217,7 +217,7 @@ def _news(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.Mo
         "a silent file system": (0.05, lambda _: real(elsewhere)),
         "no watch left": (60.0, _no_watch_left),
     }[request.param]
-    monkeypatch.setattr(cluster, "_LOOK_S", look_s)
+    monkeypatch.setattr(logs, "_LOOK_S", look_s)
     monkeypatch.setattr(file_watch, "FileWatch", watch)
 
 
@@ -245,9 +245,9 @@ def test_a_quiet_log_of_a_component_costs_next_to_nothing(tmp_path: Path):
     lines = follow(path)
     next(lines)
     rests: list[float] = []
-    real = cluster.time.sleep
+    real = logs.time.sleep
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(cluster.time, "sleep", lambda s: (rests.append(s), real(s)))
+        patch.setattr(logs.time, "sleep", lambda s: (rests.append(s), real(s)))
         timer = _later(lambda: path.write_text("one\ntwo\n"), delay_s=2.5)
         assert next(lines) == "two\n"
         timer.join()

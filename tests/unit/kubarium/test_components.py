@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from kubarium.core.components import Component, components, compose_places, local_places
+from kubarium.core.components import Component, components
 from kubarium.core.layout import Layout
+from kubarium.core.places import ComposePlaces, LocalPlaces
 from kubarium.core.spec import ClusterSpec
 
 LAYOUT = Layout(Path("/home"), Path("/run"))
 
 
 def described(spec: ClusterSpec) -> dict[str, Component]:
-    return {part.name: part for part in components(spec, local_places(spec, LAYOUT))}
+    return {part.name: part for part in components(LocalPlaces(spec, LAYOUT))}
 
 
 def test_a_node_is_three_processes_of_its_own():
@@ -63,8 +64,8 @@ def test_every_process_has_an_identity_of_its_own():
 def test_compose_and_processes_run_the_same_programs():
     """Both ways of launching start the same components with the same flags, other addresses apart."""
     spec = ClusterSpec(slot=200).with_node()
-    local = {part.name: part for part in components(spec, local_places(spec, LAYOUT))}
-    composed = {part.name: part for part in components(spec, compose_places(spec, LAYOUT))}
+    local = {part.name: part for part in components(LocalPlaces(spec, LAYOUT))}
+    composed = {part.name: part for part in components(ComposePlaces(spec, LAYOUT))}
     assert {name: part.flags.keys() for name, part in local.items()} == {
         name: part.flags.keys() for name, part in composed.items()
     }

@@ -1,0 +1,36 @@
+"""What a cluster's components and its administrator show and trust: made in one place, whoever launches them."""
+
+from __future__ import annotations
+
+from kubarium.core.components import ADMIN, components
+from kubarium.core.kubeconfig import kubeconfig
+from kubarium.core.places import Places
+from kubarium.core.spec import APISERVER
+from kubarium.pki import Pki, ensure_certificates
+
+
+def ensure_credentials(places: Places) -> Pki:
+    """Make the authorities, keys and certificates of a cluster; what exists is kept."""
+    pki = Pki(places.layout.pki)
+    pki.ensure_authority()
+    pki.ensure_authority("etcd-ca")
+    pki.ensure_signing_key()
+    pki.ensure(ADMIN)
+    ensure_certificates(components(places), pki)
+    return pki
+
+
+def kubeconfig_text(places: Places, pki: Pki) -> str:
+    """Write the administrator's kubeconfig, with a context for each apiserver."""
+    import yaml  # which most commands do without
+
+    spec = places.spec
+    names = [each.name for each in spec.instances(APISERVER)]
+    content = kubeconfig(
+        spec.name,
+        dict(zip(names, places.addresses.rest_urls, strict=True)),
+        authority=pki.certificate("ca").read_bytes(),
+        certificate=pki.certificate(ADMIN.name).read_bytes(),
+        key=pki.key(ADMIN.name).read_bytes(),
+    )
+    return yaml.safe_dump(content, sort_keys=False)
