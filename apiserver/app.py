@@ -1,4 +1,4 @@
-"""The apiserver, put together: store → caches → registry → gate → doors.
+"""The apiserver, put together: store → caches → gate → registry → doors.
 
 It opens its doors at once and is ready when etcd has answered and the cluster's own objects are there. Until then,
 and whenever etcd is away later, requests end with 503. SIGTERM: not ready → watches end → requests finish → store.
@@ -25,16 +25,21 @@ from apiserver.core.admission import Settings
 from apiserver.core.kinds import ALL
 from apiserver.gate import Gate
 from apiserver.kubelets import Kubelets
+from apiserver.lookup import Lookup
+from apiserver.node_references import NodeReferences
+from apiserver.opening import Opening
 from apiserver.presence import Presence
+from apiserver.rbac_cache import RbacCache
 from apiserver.registry import Parts, Registry
+from apiserver.registry.reads import Reads
 from apiserver.rest.server import serving_rest
 from apiserver.rest.services import RestServices
-from apiserver.reviews import serve_reviews
+from apiserver.reviews import review_handlers
 from apiserver.services.resources import resources_handler
 from apiserver.storage.endpoints import EtcdTls
 from apiserver.storage.etcd import EtcdStorage
 from apiserver.storage.interface import Storage
-from apiserver.token_requests import serve_token_requests
+from apiserver.token_requests import token_handlers
 from apiserver.tokens import TokenKey
 from apiserver.watch_cache_feed import Feed
 from apiserver.write_record import WriteRecord
@@ -54,6 +59,8 @@ class Core:
 
     storage: Storage
     feed: Feed
+    reads: Reads
+    opening: Opening
     write_record: WriteRecord
     registry: Registry
     gate: Gate
@@ -88,8 +95,13 @@ def build(
     rng = rng or random.Random()  # noqa: S311 - a uid is no secret
     clock, log = process.clock, process.log
     feed = Feed(storage, ALL, log=log)
+    opening = Opening(feed)
+    reads = Reads(storage, feed, rng)
+    lookup = Lookup(reads)
+    gate = Gate(RbacCache(feed, opening), NodeReferences(reads))
+    key = TokenKey.load(config.sa_key_file)
+    authenticator = Authenticator(lookup, key, clock)
     allocator = Allocator(storage, config.service_cidr, clock, rng=rng, log=log)
-    settings = Settings(default_toleration_s=intervals(config.profile).default_toleration_s)
     write_record = WriteRecord(clock, log)
     parts = Parts(
         storage,
@@ -98,18 +110,17 @@ def build(
         clock,
         write_record,
         allocator,
-        settings,
-        random=rng,
+        Settings(default_toleration_s=intervals(config.profile).default_toleration_s),
+        gate,
+        rng,
     )
-    registry = Registry(parts, process.metrics, is_open=False)
-    gate = Gate(registry)
-    registry.guard(gate)
-    key = TokenKey.load(config.sa_key_file)
-    authenticator = Authenticator(registry, key, clock)
-    serve_reviews(registry, gate, authenticator, schemas.load)
-    serve_token_requests(registry, key, clock, schemas.load)
+    handlers = {
+        **review_handlers(gate, authenticator, schemas.load),
+        **token_handlers(lookup, key, clock, schemas.load),
+    }
+    registry = Registry(parts, reads, opening, handlers, process.metrics)
     kubelets = Kubelets(
-        registry,
+        lookup,
         ClientTls(config.ca_file, config.kubelet_cert_file, config.kubelet_key_file),
         seam=lambda channel, node: through(
             channel, process.faults, caller=process.name, callee=f"kubelet@{node}"
@@ -129,6 +140,8 @@ def build(
     return Core(
         storage,
         feed,
+        reads,
+        opening,
         write_record,
         registry,
         gate,

@@ -10,8 +10,8 @@ import msgspec
 
 from apiserver.core.authn import ISSUER, BadToken, Ref, TokenSubject, audiences_of, subject_of
 from apiserver.core.authz.attributes import ANONYMOUS, AUTHENTICATED, UNAUTHENTICATED
-from apiserver.registry import Registry
-from apiserver.request import Request, UserInfo
+from apiserver.lookup import Lookup
+from apiserver.request import UserInfo
 from apiserver.tokens import TokenKey
 from machinery.model.clock import Clock
 from machinery.model.errors import NotFound, Unauthorized
@@ -19,7 +19,6 @@ from machinery.process.tls import Peer
 
 API_AUDIENCES: Final = (ISSUER,)
 NOBODY: Final = UserInfo(ANONYMOUS, groups=(UNAUTHENTICATED,))
-SELF: Final = UserInfo("system:apiserver", groups=("system:masters",))
 _KEPT: Final = 1_000  # tokens whose signatures are not verified again
 _AFTERLIFE_S: Final = 60.0  # cluster seconds for which a token outlives its object's deletionTimestamp
 
@@ -27,8 +26,8 @@ _AFTERLIFE_S: Final = 60.0  # cluster seconds for which a token outlives its obj
 class Authenticator:
     """Proves who a caller is."""
 
-    def __init__(self, registry: Registry, key: TokenKey, clock: Clock) -> None:
-        self._registry = registry
+    def __init__(self, lookup: Lookup, key: TokenKey, clock: Clock) -> None:
+        self._lookup = lookup
         self._key = key
         self._clock = clock
         self._verified: OrderedDict[str, dict[str, Any]] = OrderedDict()
@@ -90,11 +89,8 @@ class Authenticator:
             await self._check("nodes", "", subject.node)
 
     async def _check(self, resource: str, namespace: str, ref: Ref) -> None:
-        request = Request(
-            user=SELF, verb="get", resource=resource, namespace=namespace, name=ref.name, resource_version="0"
-        )
         try:
-            reply = await self._registry.get(request)
+            reply = await self._lookup.cached(resource, namespace, ref.name)
         except NotFound as error:
             raise BadToken(f"{resource} {ref.name}, which the token is bound to, does not exist") from error
         meta = msgspec.json.decode(reply.json, type=_Marked).metadata

@@ -10,7 +10,6 @@ from contextlib import suppress
 from typing import Any
 
 from apiserver import objects
-from apiserver.authentication import SELF
 from apiserver.core import bootstrap
 from apiserver.core.bootstrap import Key, Lacking, Misdirected, Missing, Repair
 from apiserver.core.bootstrap_rbac import BOOTSTRAP_OBJECTS
@@ -18,6 +17,7 @@ from apiserver.core.kinds import ALL, Kind
 from apiserver.core.kinds.namespaces import NAMESPACES
 from apiserver.core.kinds.rbac import GROUP as RBAC
 from apiserver.core.values import Json, metadata
+from apiserver.lookup import SELF
 from apiserver.registry import Registry
 from apiserver.request import Request
 from apiserver.watch_cache_feed import Feed

@@ -1,8 +1,7 @@
 """The gate between the doors and the registry: may this caller do this?
 
 The order of authorizers is upstream's: the group system:masters may do everything, then the Node authorizer, then
-RBAC. The RBAC index is built again at the first question after a change; what a node's pods refer to is read from
-the registry's cache, pod by pod, as they change.
+RBAC. What they know comes from the watch caches of roles, bindings and pods.
 
     gate.admit(request)             before every method of the registry
     gate.admit_grant(user, …)       the registry calls it with the object that a write of a role or binding would
@@ -14,27 +13,18 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any, Final
 
-import msgspec
-
-from apiserver.authentication import SELF
 from apiserver.core.authn_impersonation import BadImpersonation, impersonation_of
 from apiserver.core.authz import escalation, node
 from apiserver.core.authz.attributes import MASTERS, YES, Attributes, Decision, required_fields
 from apiserver.core.authz.messages import forbidden
-from apiserver.core.authz.rbac import RbacIndex
 from apiserver.core.authz.rules import Rule, rules_of
 from apiserver.core.kinds import Kind
 from apiserver.core.kinds.rbac import GROUP as RBAC
-from apiserver.registry import Registry
-from apiserver.request import ListOptions, Request, UserInfo
+from apiserver.node_references import NodeReferences
+from apiserver.rbac_cache import RbacCache
+from apiserver.request import Request, UserInfo
 from machinery.model.errors import BadRequest, Forbidden, NotFound
 
-_TABLES: Final = {
-    "roles": "roles",
-    "cluster_roles": "clusterroles",
-    "role_bindings": "rolebindings",
-    "cluster_role_bindings": "clusterrolebindings",
-}
 _EVERYTHING: Final = (
     Rule(frozenset("*"), frozenset("*"), frozenset("*")),
     Rule(verbs=frozenset("*"), urls=frozenset("*")),
@@ -44,12 +34,9 @@ _EVERYTHING: Final = (
 class Gate:
     """Authorizes requests."""
 
-    def __init__(self, registry: Registry) -> None:
-        self._registry = registry
-        self._index: RbacIndex | None = None
-        self._nodes: dict[str, _NodePods] = {}
-        for resource in _TABLES.values():
-            registry.subscribe(RBAC, resource, self._forget)
+    def __init__(self, rbac: RbacCache, references: NodeReferences) -> None:
+        self._rbac = rbac
+        self._references = references
 
     async def admit(self, request: Request) -> None:
         """Let a request pass.
@@ -88,7 +75,7 @@ class Gate:
             if decision.allowed:
                 return decision
             reasons.append(decision.reason)
-        decision = self._rbac().authorize(user, attributes)
+        decision = self._rbac.index().authorize(user, attributes)
         reasons.append(decision.reason)
         return (
             decision if decision.allowed else Decision(allowed=False, reason=", ".join(filter(None, reasons)))
@@ -114,7 +101,7 @@ class Gate:
     def rules_for(self, user: UserInfo, namespace: str) -> list[Rule]:
         """Give the rules that hold for a user in a namespace (those of the Node authorizer are no rules)."""
         everything = _EVERYTHING if MASTERS in user.groups else ()
-        return [*everything, *self._rbac().rules_for(user, namespace)]
+        return [*everything, *self._rbac.index().rules_for(user, namespace)]
 
     async def admit_grant(
         self, user: UserInfo, kind: Kind, new: dict[str, Any], old: dict[str, Any] | None
@@ -143,7 +130,7 @@ class Gate:
         bind = _on_role("bind", plural, namespace, role_ref["name"])
         if (await self.authorize(user, bind)).allowed:
             return
-        rules = self._rbac().role_rules(role_ref, namespace)
+        rules = self._rbac.index().role_rules(role_ref, namespace)
         if rules is None:
             text = f'{plural}.{RBAC} "{role_ref["name"]}" not found'
             raise NotFound(text, kind=plural, group=RBAC, name=role_ref["name"])
@@ -151,7 +138,7 @@ class Gate:
 
     def _check_held(self, user: UserInfo, kind: Kind, obj: dict[str, Any], rules: tuple[Rule, ...]) -> None:
         meta = obj["metadata"]
-        held = self._rbac().rules_for(user, meta.get("namespace", ""))
+        held = self._rbac.index().rules_for(user, meta.get("namespace", ""))
         try:
             lacking = escalation.uncovered(held, rules)
         except escalation.TooManyParts as error:
@@ -169,35 +156,7 @@ class Gate:
     async def _ask_node(self, name: str, attributes: Attributes) -> Decision:
         if not node.needs_references(attributes):
             return node.decide(name, attributes)
-        pods = self._nodes.setdefault(name, _NodePods())
-        return node.decide(name, attributes, await pods.references(name, self._registry))
-
-    def _rbac(self) -> RbacIndex:
-        if self._index is None:
-            tables = {name: self._registry.snapshot(RBAC, plural) for name, plural in _TABLES.items()}
-            self._index = RbacIndex(**tables)
-        return self._index
-
-    def _forget(self) -> None:
-        self._index = None
-
-
-class _NodePods:
-    """What the pods of a node refer to, read again only where a pod has changed."""
-
-    def __init__(self) -> None:
-        self._known: dict[tuple[str, int], node.References] = {}
-
-    async def references(self, name: str, registry: Registry) -> node.References:
-        selection = ListOptions(field_selector=f"spec.nodeName={name}", resource_version="0")
-        request = Request(user=SELF, verb="list", resource="pods", selection=selection)
-        listed = await registry.list(request)
-        known: dict[tuple[str, int], node.References] = {}
-        for item in listed.items:
-            key = (item.uid, item.revision)
-            known[key] = self._known.get(key) or frozenset(node.references_of(msgspec.json.decode(item.json)))
-        self._known = known
-        return frozenset().union(*known.values())
+        return node.decide(name, attributes, await self._references.of(name))
 
 
 def attributes_of(request: Request) -> Attributes:

@@ -14,9 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
-from apiserver.authentication import SELF
-from apiserver.registry import Registry
-from apiserver.request import Request
+from apiserver.lookup import Lookup
 from machinery.client.tls import ClientTls
 from machinery.model.errors import ApiError, BadRequest, NotFound, Unavailable
 
@@ -44,8 +42,8 @@ class Kubelets:
     `seam(channel, node)` is where a fault plan takes hold of a channel; without it, nothing does.
     """
 
-    def __init__(self, registry: Registry, tls: ClientTls, *, seam: Seam | None = None) -> None:
-        self._registry = registry
+    def __init__(self, lookup: Lookup, tls: ClientTls, *, seam: Seam | None = None) -> None:
+        self._lookup = lookup
         self._tls = tls
         self._seam = seam
         self._lines: OrderedDict[str, _Line] = OrderedDict()
@@ -97,9 +95,8 @@ class Kubelets:
             await self._lines.pop(address).channel.close()
 
     async def _address(self, name: str) -> str:
-        request = Request(user=SELF, verb="get", resource="nodes", name=name, resource_version="0")
         try:
-            reply = await self._registry.get(request)
+            reply = await self._lookup.cached("nodes", "", name)
         except NotFound as error:
             raise BadRequest(f'the node "{name}" of the pod does not exist') from error
         return address_of(name, msgspec.json.decode(reply.json))

@@ -1,6 +1,6 @@
 """The reviews: may somebody do something, who am I, whose token is this.
 
-`serve_reviews` hangs them into the registry, so that both doors have them.
+The registry serves them by the table of `review_handlers`, so that both doors have them.
 """
 
 from __future__ import annotations
@@ -19,17 +19,15 @@ from apiserver.core.schema import Schemas
 from apiserver.core.unstored import Unstored
 from apiserver.core.values import Json, metadata, spec
 from apiserver.gate import Gate
-from apiserver.registry import Handler, Registry
+from apiserver.registry import Handler, Handlers
 from apiserver.request import ObjectReply, Request, UserInfo
 from machinery.model.errors import BadRequest
 
 _NODES_HAVE_MORE: Final = "node authorizer does not support user rule resolution"
 
 
-def serve_reviews(
-    registry: Registry, gate: Gate, authenticator: Authenticator, schemas: Callable[[], Schemas]
-) -> None:
-    """Serve every review; `schemas` gives the published schemas when the first one comes."""
+def review_handlers(gate: Gate, authenticator: Authenticator, schemas: Callable[[], Schemas]) -> Handlers:
+    """Return who serves each review; `schemas` is called when the first one comes."""
     reviews = _Reviews(gate, authenticator, schemas)
     handlers: dict[Unstored, Handler] = {
         unstored.TOKEN_REVIEW: reviews.token,
@@ -39,8 +37,7 @@ def serve_reviews(
         unstored.SELF_SUBJECT_ACCESS_REVIEW: reviews.self_access,
         unstored.SELF_SUBJECT_RULES_REVIEW: reviews.self_rules,
     }
-    for resource, handler in handlers.items():
-        registry.extend(resource.group, resource.plural, "", "create", handler)
+    return {(each.group, each.plural, "", "create"): handler for each, handler in handlers.items()}
 
 
 class _Reviews:

@@ -8,7 +8,6 @@ from uuid import uuid4
 
 import msgspec
 
-from apiserver.authentication import SELF
 from apiserver.core import field_errors, token_requests, writes
 from apiserver.core.admission.attributes import Attributes, Settings
 from apiserver.core.admission.node_restriction import NODE_RESTRICTION
@@ -18,7 +17,8 @@ from apiserver.core.kinds.serviceaccounts import SERVICE_ACCOUNTS
 from apiserver.core.schema import Schemas
 from apiserver.core.token_requests import BoundTo
 from apiserver.core.values import Json, metadata, spec
-from apiserver.registry import Registry
+from apiserver.lookup import Lookup
+from apiserver.registry import Handlers
 from apiserver.request import ObjectReply, Request
 from apiserver.tokens import TokenKey
 from machinery.model.clock import Clock
@@ -28,19 +28,15 @@ _DEFINITION: Final = "io.k8s.api.authentication.v1.TokenRequest"
 _API_VERSION: Final = "authentication.k8s.io/v1"
 
 
-def serve_token_requests(
-    registry: Registry, key: TokenKey, clock: Clock, schemas: Callable[[], Schemas]
-) -> None:
-    """Serve the subresource through the registry, for both doors."""
-    handler = _TokenRequests(registry, key, clock, schemas)
-    registry.extend("", "serviceaccounts", "token", "create", handler.create)
+def token_handlers(lookup: Lookup, key: TokenKey, clock: Clock, schemas: Callable[[], Schemas]) -> Handlers:
+    """Return who serves the subresource; `schemas` is called when the first request comes."""
+    requests = _TokenRequests(lookup, key, clock, schemas)
+    return {("", "serviceaccounts", "token", "create"): requests.create}
 
 
 class _TokenRequests:
-    def __init__(
-        self, registry: Registry, key: TokenKey, clock: Clock, schemas: Callable[[], Schemas]
-    ) -> None:
-        self._registry = registry
+    def __init__(self, lookup: Lookup, key: TokenKey, clock: Clock, schemas: Callable[[], Schemas]) -> None:
+        self._lookup = lookup
         self._key = key
         self._clock = clock
         self._schemas = schemas
@@ -118,8 +114,5 @@ class _TokenRequests:
             return None
 
     async def _get(self, resource: str, namespace: str, name: str) -> Json:
-        reply = await self._registry.get(
-            Request(user=SELF, verb="get", resource=resource, namespace=namespace, name=name)
-        )
-        found: Json = msgspec.json.decode(reply.json)
+        found: Json = msgspec.json.decode((await self._lookup.current(resource, namespace, name)).json)
         return found

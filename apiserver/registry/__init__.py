@@ -11,7 +11,7 @@ admitting     looks up what admission asks about
 
 from __future__ import annotations
 
-from apiserver.registry.facade import Handler, Registry
+from apiserver.registry.facade import Handler, Handlers, Registry
 from apiserver.registry.parts import Parts
 
-__all__ = ["Handler", "Parts", "Registry"]
+__all__ = ["Handler", "Handlers", "Parts", "Registry"]

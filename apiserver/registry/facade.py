@@ -3,44 +3,44 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
-from typing import TypeVar
+from collections.abc import Awaitable, Callable, Mapping
+from typing import TypeAlias, TypeVar
 
-from apiserver import objects
 from apiserver.core import answers
 from apiserver.core.kinds import KINDS, Kind
-from apiserver.core.values import Json
+from apiserver.opening import Opening
 from apiserver.registry.admitting import Admitting
 from apiserver.registry.deletion import Deletes
 from apiserver.registry.modify import Modifier
-from apiserver.registry.parts import Guard, Parts
+from apiserver.registry.parts import Parts
 from apiserver.registry.preparing import Preparing
 from apiserver.registry.reads import Reads
 from apiserver.registry.subresources import Subresources
 from apiserver.registry.writes import Writes
 from apiserver.request import ListReply, ObjectReply, Request, WatchReply
-from machinery.model.errors import ApiError, Unavailable
+from machinery.model.errors import ApiError
 from machinery.process.metrics import Metrics
 
 _R = TypeVar("_R")
-Handler = Callable[[Request], Awaitable[ObjectReply]]
+Handler: TypeAlias = Callable[[Request], Awaitable[ObjectReply]]
+Handlers: TypeAlias = Mapping[tuple[str, str, str, str], Handler]
+"""Who serves what is not stored, by (group, resource, subresource, verb): reviews are ("authorization.k8s.io",
+"subjectaccessreviews", "", "create"), tokens ("", "serviceaccounts", "token", "create")."""
 
 
 class Registry:
     """Every read and every write of both doors. The caller has been authorized."""
 
-    def __init__(self, parts: Parts, metrics: Metrics | None = None, *, is_open: bool = True) -> None:
-        self._parts = parts
-        self._handlers: dict[tuple[str, str, str, str], Handler] = {}
+    def __init__(
+        self, parts: Parts, reads: Reads, opening: Opening, handlers: Handlers, metrics: Metrics
+    ) -> None:
+        self._handlers = handlers
+        self._opening = opening
         preparing, modifier = Preparing(parts, Admitting(parts)), Modifier(parts)
-        self._reads = Reads(parts)
+        self._reads = reads
         self._writes = Writes(parts, preparing, modifier)
-        self._deletes = Deletes(parts, preparing, modifier, self._reads)
-        self._subresources = Subresources(parts, preparing, self._reads, self._writes, self._deletes)
-        self._open = asyncio.Event()
-        if is_open:
-            self._open.set()
-        metrics = metrics or Metrics()
+        self._deletes = Deletes(parts, preparing, modifier, reads)
+        self._subresources = Subresources(parts, preparing, reads, self._writes, self._deletes)
         self._served = metrics.counter(
             "apiserver_requests_total", "Requests that reached the registry", ("verb", "resource", "code")
         )
@@ -50,21 +50,9 @@ class Registry:
             ("verb",),
         )
 
-    def extend(self, group: str, resource: str, subresource: str, verb: str, handler: Handler) -> None:
-        """Serve what is not stored, or what another part of the apiserver owns.
-
-        Reviews are ("authorization.k8s.io", "subjectaccessreviews", "", "create"), tokens
-        ("", "serviceaccounts", "token", "create").
-        """
-        self._handlers[group, resource, subresource, verb] = handler
-
-    def guard(self, guard: Guard) -> None:
-        """Ask the gate, too, where only the registry knows what a write comes to."""
-        self._parts.guard = guard
-
     def open(self) -> None:
         """Say that the cluster's own objects are there: those who `wait_open` go on."""
-        self._open.set()
+        self._opening.open()
 
     async def wait_open(self, within_s: float | None = 5.0) -> None:
         """Wait until the registry can authorize and serve; doors do, before anything else.
@@ -72,17 +60,7 @@ class Registry:
         Raises:
             Unavailable: it takes longer than `within_s` wall seconds.
         """
-        if self._open.is_set():
-            return
-        try:
-            async with asyncio.timeout(within_s):
-                await self._open.wait()
-        except TimeoutError:
-            raise self._not_ready() from None
-
-    def _not_ready(self) -> Unavailable:
-        problem = self._parts.feed.problem or "it is still reading its state"
-        return Unavailable(f"the apiserver is not ready: {problem}", retry_after_s=1)
+        await self._opening.wait(within_s)
 
     async def get(self, request: Request) -> ObjectReply:
         """Read one object, or a subresource of it."""
@@ -115,21 +93,6 @@ class Registry:
     async def delete_collection(self, request: Request) -> ListReply:
         """Delete all selected objects; answers with them as they were."""
         return await self._measured(request, self._in_kind(request, self._deletes.delete_collection))
-
-    def snapshot(self, group: str, resource: str) -> Sequence[Json]:
-        """Give all objects of a resource from the cache, decoded; no I/O, maybe a moment old (for authorizers).
-
-        Raises:
-            Unavailable: the cluster's own objects are not there yet, so nothing can be told from their absence.
-        """
-        if not self._open.is_set():
-            raise self._not_ready()
-        cache = self._parts.feed.cache(KINDS[group, resource])
-        return [objects.decode(obj.json) for obj in cache.every()]
-
-    def subscribe(self, group: str, resource: str, changed: Callable[[], None]) -> None:
-        """Call back after every change of a resource's cache."""
-        self._parts.feed.cache(KINDS[group, resource]).subscribe(changed)
 
     async def _one(
         self, request: Request, serve: Callable[[Kind, Request], Awaitable[ObjectReply]]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 import uuid
 from dataclasses import dataclass, field
-from typing import Final, Protocol
+from typing import Protocol
 
 from apiserver.allocation import Allocator
 from apiserver.core.admission import Settings
@@ -14,14 +14,10 @@ from apiserver.core.schema import Schemas
 from apiserver.core.values import Json
 from apiserver.request import Request, UserInfo
 from apiserver.storage.interface import Storage
-from apiserver.watch_cache import WatchCache
 from apiserver.watch_cache_feed import Feed
 from apiserver.write_record import WriteRecord
 from machinery.model import names
 from machinery.model.clock import Clock
-from machinery.model.errors import Unavailable
-
-PATIENCE_S: Final = 5.0  # wall seconds that a request waits for a cache that is still being filled
 
 
 class Guard(Protocol):
@@ -46,7 +42,7 @@ class NoGuard:
         """Let it pass."""
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Parts:
     """The store, its caches, and everything else that comes from outside."""
 
@@ -76,19 +72,3 @@ class Parts:
     def suffix(self) -> str:
         """Give five random letters."""
         return names.suffix(self.random.randrange)
-
-    async def ready(self) -> None:
-        """Wait until the caches are filled.
-
-        Raises:
-            Unavailable: etcd does not answer.
-        """
-        if not await self.feed.filled(PATIENCE_S):
-            raise Unavailable(f"the apiserver has no state yet: {self.feed.problem or 'reading it from etcd'}",
-                              retry_after_s=1)  # fmt: skip
-
-    async def fresh_cache(self, kind: Kind) -> WatchCache:
-        """Give a cache that shows every write that was acknowledged before the call."""
-        await self.ready()
-        await self.feed.fresh()
-        return self.feed.cache(kind)

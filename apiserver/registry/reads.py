@@ -5,6 +5,7 @@ https://kubernetes.io/docs/reference/using-api/api-concepts/#resource-versions
 
 from __future__ import annotations
 
+import random
 from collections.abc import MutableSequence, Sequence
 from typing import Final
 
@@ -13,24 +14,26 @@ from apiserver.core import answers, listing
 from apiserver.core.kinds import Kind
 from apiserver.core.values import Json
 from apiserver.objects import CachedObject
-from apiserver.registry.parts import Parts
 from apiserver.request import Item, ListOptions, ListReply, ObjectReply, Request, SharedItems
-from apiserver.storage.interface import Stored
+from apiserver.storage.interface import Storage, Stored
 from apiserver.watch_cache import WatchCache
-from apiserver.watch_cache_feed import Behind
+from apiserver.watch_cache_feed import Behind, Feed
 from apiserver.watch_cache_selection import Selected, select
 from apiserver.watch_cache_watcher import Watcher
-from machinery.model.errors import BadRequest, Expired
+from machinery.model.errors import BadRequest, Expired, Unavailable
 
 WATCH_TIMEOUT_S: Final = 1800  # wall seconds that a watch lasts at least; at most twice as long
+PATIENCE_S: Final = 5.0  # wall seconds that a request waits for a cache that is still being filled
 _CHUNK: Final = 500  # keys that are read at once where selectors pick from them
 
 
 class Reads:
     """Reads objects and collections."""
 
-    def __init__(self, parts: Parts) -> None:
-        self._parts = parts
+    def __init__(self, storage: Storage, feed: Feed, rng: random.Random) -> None:
+        self._storage = storage
+        self._feed = feed
+        self._random = rng  # spreads the ends of watches
 
     async def get(self, kind: Kind, request: Request) -> ObjectReply:
         """Read one object: as it is now, or not older than a revision.
@@ -40,7 +43,7 @@ class Reads:
         """
         revision = listing.parse_revision(request.resource_version)
         place = f"{request.namespace}/{request.name}" if kind.namespaced else request.name
-        if revision is None and self._parts.feed.problem:
+        if revision is None and self._feed.problem:
             return await self._get_live(kind, request, place)
         try:
             cache = await self._cache(kind, revision)
@@ -102,24 +105,29 @@ class Reads:
             watcher = cache.watch_state(selected, bookmarks=bookmarks, mark_end=mark)
         else:
             watcher = cache.watch(selected, revision or cache.revision, bookmarks=bookmarks)
-        timeout_s = options.timeout_s or WATCH_TIMEOUT_S * (1 + self._parts.random.random())
+        timeout_s = options.timeout_s or WATCH_TIMEOUT_S * (1 + self._random.random())
         watcher.end_after(timeout_s, cache.bookmark)
         return watcher
 
     async def _cache(self, kind: Kind, revision: int | None) -> WatchCache:
         """Give the cache of a kind: up to date (None), as it is (0), or not older than a revision."""
+        await self._ready()
         if revision is None:
-            return await self._parts.fresh_cache(kind)
-        await self._parts.ready()
-        if revision and not await self._parts.feed.reached(revision):
-            raise answers.revision_too_large(revision, self._parts.feed.revision)
-        return self._parts.feed.cache(kind)
+            await self._feed.fresh()
+        elif revision and not await self._feed.reached(revision):
+            raise answers.revision_too_large(revision, self._feed.revision)
+        return self._feed.cache(kind)
+
+    async def _ready(self) -> None:
+        if not await self._feed.filled(PATIENCE_S):
+            problem = self._feed.problem or "reading it from etcd"
+            raise Unavailable(f"the apiserver has no state yet: {problem}", retry_after_s=1)
 
     async def _get_live(self, kind: Kind, request: Request, place: str) -> ObjectReply:
-        stored = await self._parts.storage.get(kind.key(request.namespace, request.name))
+        stored = await self._storage.get(kind.key(request.namespace, request.name))
         if stored is None:
             raise answers.not_found(kind, request.name)
-        known = self._parts.feed.cache(kind).get(place)
+        known = self._feed.cache(kind).get(place)
         if known and known.revision == stored.revision:
             return _reply(known)
         return _reply(objects.cached(kind, place, stored.value, stored.revision))
@@ -131,7 +139,7 @@ class Reads:
         except Expired as error:
             raise listing.continue_expired() if page.start else listing.revision_expired() from error
         except BadRequest as error:
-            raise answers.revision_too_large(page.revision, self._parts.feed.revision) from error
+            raise answers.revision_too_large(page.revision, self._feed.revision) from error
         if remaining == 0:
             return _list(kind, found, page.revision)
         more = listing.after(found[-1].place, page.revision).encode()
@@ -147,7 +155,7 @@ class Reads:
         size = _CHUNK if limit and selected.by_selectors else limit
         found: MutableSequence[CachedObject] = []
         while True:
-            chunk = await self._parts.storage.list(prefix, revision=page.revision, limit=size, start=start)
+            chunk = await self._storage.list(prefix, revision=page.revision, limit=size, start=start)
             for index, item in enumerate(chunk.items):
                 obj = _cached(kind, item, head)
                 if obj and (not selected.by_selectors or selected.matches(obj)):

@@ -16,7 +16,9 @@ from apiserver import app, schemas
 from apiserver.allocation import Allocator
 from apiserver.config import ApiserverConfig
 from apiserver.core.kinds import ALL
-from apiserver.registry import Parts, Registry
+from apiserver.opening import Opening
+from apiserver.registry import Handler, Parts, Registry
+from apiserver.registry.reads import Reads
 from apiserver.request import (
     DeleteOptions,
     ListOptions,
@@ -41,6 +43,7 @@ from machinery.client.tls import ClientTls
 from machinery.model.clock import Clock
 from machinery.model.requests import PatchType
 from machinery.process.logging import Log
+from machinery.process.metrics import Metrics
 from machinery.process.run import Process
 from machinery.wire.faults import FaultGate
 from tests.support.etcd_server import free_ports
@@ -66,6 +69,9 @@ class RegistryBench:
     allocator: Allocator
     write_record: WriteRecord
     clock: Clock
+    reads: Reads
+    opening: Opening
+    handlers: dict[Any, Handler]  # those that the registry asks for what is not stored
 
     def request(
         self, verb: str, resource: str, name: str = "", namespace: str = "default", **fields: Any
@@ -195,8 +201,20 @@ async def running_registry(
     feed = Feed(storage, ALL)
     allocator = Allocator(storage, cidr, clock, rng=random.Random(seed))
     write_record = WriteRecord(clock)
-    parts = Parts(storage, feed, schemas.load(), clock, write_record, allocator, random=random.Random(seed))
-    bench = RegistryBench(Registry(parts), storage, feed, allocator, write_record, clock)
+    rng = random.Random(seed)
+    parts = Parts(storage, feed, schemas.load(), clock, write_record, allocator, random=rng)
+    opening, reads, handlers = Opening(feed, is_open=True), Reads(storage, feed, rng), dict[Any, Handler]()
+    bench = RegistryBench(
+        Registry(parts, reads, opening, handlers, Metrics()),
+        storage,
+        feed,
+        allocator,
+        write_record,
+        clock,
+        reads,
+        opening,
+        handlers,
+    )
     async with asyncio.TaskGroup() as tasks:
         loops = [tasks.create_task(feed.run()), tasks.create_task(feed.probe())]
         try:

@@ -76,7 +76,17 @@ async def local_apiserver(pki: Pki, process: Process, *, rng: Random) -> AsyncIt
     )
     storage = MemoryStorage()
     core = app.build(config, process, storage, rng=rng)
-    admin = RegistryBench(core.registry, storage, core.feed, core.allocator, core.write_record, process.clock)
+    admin = RegistryBench(
+        core.registry,
+        storage,
+        core.feed,
+        core.allocator,
+        core.write_record,
+        process.clock,
+        core.reads,
+        core.opening,
+        {},
+    )
     server = ServerTasks()
     async with app.running(core, process):
         try:

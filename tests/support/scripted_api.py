@@ -21,8 +21,11 @@ from apiserver import schemas
 from apiserver.authentication import Authenticator
 from apiserver.core.kinds import ALL
 from apiserver.gate import Gate
+from apiserver.lookup import Lookup
+from apiserver.node_references import NodeReferences
+from apiserver.rbac_cache import RbacCache
 from apiserver.services.resources import resources_handler
-from apiserver.token_requests import serve_token_requests
+from apiserver.token_requests import token_handlers
 from apiserver.tokens import TokenKey
 from kubarium.core.certificates import Certificate
 from kubarium.signing import new_authority, new_certificate, new_key
@@ -155,8 +158,10 @@ class LocalRegistry:
         self._channels: list[LocalChannel] = []
         self._tasks = ServerTasks()
         registry, key = bench.registry, _signing_key()
-        gate, authenticator = Gate(registry), Authenticator(registry, key, bench.clock)
-        serve_token_requests(registry, key, bench.clock, schemas.load)
+        gate = Gate(RbacCache(bench.feed, bench.opening), NodeReferences(bench.reads))
+        lookup = Lookup(bench.reads)
+        authenticator = Authenticator(lookup, key, bench.clock)
+        bench.handlers.update(token_handlers(lookup, key, bench.clock, schemas.load))
         self._handler = resources_handler(registry, gate, authenticator)
         self.user = self.api("user")
 

@@ -1,0 +1,42 @@
+"""Single objects, for what the apiserver itself has to know: nobody is asked whether it may."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from apiserver.core.kinds import KINDS
+from apiserver.registry.reads import Reads
+from apiserver.request import ObjectReply, Request, UserInfo
+
+SELF: Final = UserInfo("system:apiserver", groups=("system:masters",))
+
+
+class Lookup:
+    """Reads objects of the core group by resource, namespace ("" for cluster-scoped ones) and name."""
+
+    def __init__(self, reads: Reads) -> None:
+        self._reads = reads
+
+    async def current(self, resource: str, namespace: str, name: str) -> ObjectReply:
+        """Return an object as it is now.
+
+        Raises:
+            NotFound: there is none.
+            Unavailable: the store does not answer.
+        """
+        return await self._get(resource, namespace, name, "")
+
+    async def cached(self, resource: str, namespace: str, name: str) -> ObjectReply:
+        """Return an object as the watch cache has it, maybe a moment old.
+
+        Raises:
+            NotFound: there is none.
+            Unavailable: the cache is not filled yet.
+        """
+        return await self._get(resource, namespace, name, "0")
+
+    async def _get(self, resource: str, namespace: str, name: str, version: str) -> ObjectReply:
+        request = Request(
+            user=SELF, verb="get", resource=resource, namespace=namespace, name=name, resource_version=version
+        )
+        return await self._reads.get(KINDS["", resource], request)

@@ -1,0 +1,34 @@
+"""What the pods of a node refer to, for the Node authorizer: read from the watch cache, pod by pod, as they change."""
+
+from __future__ import annotations
+
+import msgspec
+
+from apiserver.core.authz import node
+from apiserver.core.kinds import KINDS
+from apiserver.lookup import SELF
+from apiserver.registry.reads import Reads
+from apiserver.request import ListOptions, Request
+
+
+class NodeReferences:
+    """The references of all nodes that have been asked for."""
+
+    def __init__(self, reads: Reads) -> None:
+        self._reads = reads
+        self._known: dict[
+            str, dict[tuple[str, int], node.References]
+        ] = {}  # by node, then by uid and revision
+
+    async def of(self, name: str) -> node.References:
+        """Return what the pods that are bound to a node refer to."""
+        selection = ListOptions(field_selector=f"spec.nodeName={name}", resource_version="0")
+        request = Request(user=SELF, verb="list", resource="pods", selection=selection)
+        listed = await self._reads.list(KINDS["", "pods"], request)
+        before = self._known.get(name, {})
+        known: dict[tuple[str, int], node.References] = {}
+        for item in listed.items:
+            key = (item.uid, item.revision)
+            known[key] = before.get(key) or frozenset(node.references_of(msgspec.json.decode(item.json)))
+        self._known[name] = known
+        return frozenset().union(*known.values())
