@@ -64,7 +64,7 @@ class Executor(Protocol):
         ...
 
 
-class Pictures(Protocol):
+class PictureSource(Protocol):
     """What the runtime has (kubelet/relist.py)."""
 
     def observed(self, uid: str) -> ObservedPod:
@@ -101,7 +101,7 @@ class Tools:
     """What all workers share."""
 
     executor: Executor
-    pictures: Pictures
+    pictures: PictureSource
     probes: ProbeWatch
     writer: Writer
     events: EventRecorder

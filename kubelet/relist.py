@@ -1,43 +1,32 @@
 """Sees what the runtime has: one look at all pods, for all of them.
 
 The runtime's event stream is the fast path: an exit is known when it happens. A list of everything at intervals is
-the safety net, and the only path with a runtime that tells no events. What has not changed is not asked about
-again. `on_change` is told the uid of a pod whose picture has changed; pictures never go back in time, since what
-was asked before a newer answer came is thrown away.
+the safety net, and the only path with a runtime that tells no events. What is asked, and what is made of the answers,
+is decided in kubelet/core/pictures.py. Subscribers are told the uid of a pod whose picture has changed.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Iterable, Mapping
+from collections.abc import AsyncGenerator, Callable, Iterable
 from contextlib import aclosing
-from dataclasses import replace
-from typing import Any, Final, TypeAlias, cast
+from typing import Any, TypeAlias, assert_never, cast
 
-from kubelet.core import labels
+from kubelet.core import labels, pictures
 from kubelet.core.observed import (
-    ContainerState,
     ObservedContainer,
     ObservedPod,
     ObservedSandbox,
-    observe_pod,
     read_container,
     read_sandbox,
 )
+from kubelet.core.pictures import Answers, ContainerEnded, Listing, Look, Pictures
 from kubelet.runtime import Runtime
 from machinery.client.waiting import event_within
-from machinery.model.backoff import Backoff
 from machinery.model.clock import Clock
 from machinery.model.errors import ApiError, NotFound, NotImplementedHere
 from machinery.model.log import SILENT, EventLog
 from machinery.pb import cri_pb2 as cri
-
-_PERIOD_S: Final = 1.0  # cluster seconds between two looks, but not more often than the wall allows:
-_LEAST_WALL_S: Final = 0.25
-_LEAST_STREAMING_WALL_S: Final = (
-    3.0  # where events tell what matters; a stream that ends is a reason to look at once
-)
-_RETRY: Final = Backoff(initial_s=0.1, cap_s=1.0)  # wall seconds
 
 ReadMessage: TypeAlias = Callable[[Any], str]  # a CRI ContainerStatus → the termination message
 
@@ -61,10 +50,8 @@ class Relist:
         self._host_ips = host_ips
         self._read_message = read_message
         self._on_health = on_health
-        self._pods: dict[str, ObservedPod] = {}
-        self._touched: dict[str, int] = {}
+        self._pictures = Pictures()
         self._locks: dict[str, asyncio.Lock] = {}
-        self._serial = 0
         self._kick = asyncio.Event()
         self._streaming = False
         self._subscribers: list[Callable[[str], None]] = []
@@ -78,11 +65,11 @@ class Relist:
     @property
     def uids(self) -> Iterable[str]:
         """The uids of all pods that the runtime has something of."""
-        return tuple(self._pods)
+        return self._pictures.uids
 
     def observed(self, uid: str) -> ObservedPod:
-        """Give the newest picture of a pod."""
-        return self._pods.get(uid) or ObservedPod(uid)
+        """Return the newest picture of a pod."""
+        return self._pictures.observed(uid)
 
     async def run(self) -> None:
         """Look until cancelled."""
@@ -100,37 +87,41 @@ class Relist:
                 failures += 1
                 if failures == 1:
                     self._log.warning("pod_not_seen", pod_uid=uid, error=error)
-                await self._clock.sleep(self._clock.timescale.cluster(_RETRY.delay(failures)))
+                await self._clock.sleep(self._clock.timescale.cluster(pictures.RETRY.delay(failures)))
             else:
                 return
 
     async def note_sandbox(self, uid: str, sandbox_id: str) -> None:
         """Look at one new sandbox: cheaper than the whole pod."""
         async with self._lock(uid):
+            asked_at = self._pictures.serial
             try:
                 status = await self._runtime.sandbox_status(sandbox_id)
             except ApiError:
                 status = None
-            if status is not None:
-                self._put(self._with_sandbox(uid, status))
+            if status is not None and self._pictures.is_newest(uid, asked_at):
+                meta, new = status.metadata, self._read_sandbox(status)
+                known = self.observed(uid)
+                self._put(pictures.with_sandbox(known, new, namespace=meta.namespace, name=meta.name))
                 return
         await self.refresh(uid)
 
     async def note_container(self, uid: str, container_id: str, sandbox_id: str) -> None:
         """Look at one new container: cheaper than the whole pod."""
         async with self._lock(uid):
+            asked_at = self._pictures.serial
             try:
                 status = await self._runtime.container_status(container_id)
             except ApiError:
                 status = None
-            if status is not None:
-                self._put(self._with_container(uid, self._read(status, sandbox_id)))
+            if status is not None and self._pictures.is_newest(uid, asked_at):
+                self._put_container(uid, status, sandbox_id)
                 return
         await self.refresh(uid)
 
     def forget(self, uid: str) -> None:
         """Drop what is kept beside the picture of a pod that is gone."""
-        if uid not in self._pods:
+        if self.observed(uid).is_empty:
             self._locks.pop(uid, None)
 
     # --- looking at everything
@@ -146,35 +137,21 @@ class Relist:
             else:
                 self._note_answer(failures)
                 failures = 0
-            wait_s = self._pause_s(failures)
+            wait_s = pictures.pause_s(failures, self._clock.timescale, is_streaming=self._streaming)
             await event_within(self._kick, self._clock, wait_s)
             self._kick.clear()
 
-    def _pause_s(self, failures: int) -> float:
-        cluster = self._clock.timescale.cluster
-        if failures:
-            return cluster(_RETRY.delay(failures))
-        return max(_PERIOD_S, cluster(_LEAST_STREAMING_WALL_S if self._streaming else _LEAST_WALL_S))
-
     async def _look(self) -> None:
-        serial = self._serial
+        asked_at = self._pictures.serial
         sandboxes, containers = await asyncio.gather(
             self._runtime.list_sandboxes(), self._runtime.list_containers()
         )
-        by_uid: dict[str, tuple[list[Any], list[Any]]] = {uid: ([], []) for uid in self._pods}
-        for sandbox in sandboxes:
-            if uid := sandbox.labels.get(labels.POD_UID, ""):
-                by_uid.setdefault(uid, ([], []))[0].append(sandbox)
-        for container in containers:
-            if uid := container.labels.get(labels.POD_UID, ""):
-                by_uid.setdefault(uid, ([], []))[1].append(container)
-        for uid, (own_sandboxes, own_containers) in by_uid.items():
-            if self._has_changed(uid, own_sandboxes, own_containers):
-                picture = await self._picture(uid, own_sandboxes, own_containers)
-                if self._touched.get(uid, 0) <= serial:
+        for uid, listing in pictures.by_pod(sandboxes, containers, self.uids).items():
+            if pictures.has_changed(self.observed(uid), listing):
+                picture = await self._picture(uid, listing)
+                if self._pictures.is_newest(uid, asked_at):
                     self._put(picture)
-        kept = self._touched.items()  # of pods that are gone, too, until no older look can bring them back
-        self._touched = {uid: at for uid, at in kept if uid in self._pods or at > serial}
+        self._pictures.forget_marks(asked_at)
 
     def _note_silence(self, error: ApiError, failures: int) -> None:
         if self.is_answering or failures == 1:
@@ -193,52 +170,38 @@ class Relist:
 
     async def _refresh(self, uid: str) -> None:
         async with self._lock(uid):
-            chosen = {labels.POD_UID: uid}
-            sandboxes, containers = await asyncio.gather(
-                self._runtime.list_sandboxes(chosen), self._runtime.list_containers(chosen)
-            )
-            self._put(await self._picture(uid, sandboxes, containers))
+            while True:
+                asked_at = self._pictures.serial
+                chosen = {labels.POD_UID: uid}
+                sandboxes, containers = await asyncio.gather(
+                    self._runtime.list_sandboxes(chosen), self._runtime.list_containers(chosen)
+                )
+                picture = await self._picture(uid, Listing(sandboxes, containers))
+                if self._pictures.is_newest(uid, asked_at):
+                    self._put(picture)
+                    return
 
-    def _has_changed(self, uid: str, sandboxes: Iterable[Any], containers: Iterable[Any]) -> bool:
+    async def _picture(self, uid: str, listing: Listing) -> ObservedPod:
         known = self.observed(uid)
-        before = {(each.id, each.is_ready) for each in known.sandboxes}
-        before_runs = {(each.id, each.state.value) for each in known.containers}
-        now = {(each.id, each.state == cri.SANDBOX_READY) for each in sandboxes}
-        return before != now or before_runs != {(each.id, each.state) for each in containers}
+        wanted, places = (
+            pictures.questions(known, listing),
+            {each.id: each.pod_sandbox_id for each in listing.containers},
+        )
+        answers = Answers(
+            {id_: await self._ask_sandbox(id_) for id_ in wanted.sandboxes},
+            {id_: await self._ask_container(id_, places[id_]) for id_ in wanted.containers},
+        )
+        return pictures.compose(known, listing, answers)
 
-    async def _picture(self, uid: str, sandboxes: Iterable[Any], containers: Iterable[Any]) -> ObservedPod:
-        known = self.observed(uid)
-        seen: Mapping[str, ObservedSandbox] = {each.id: each for each in known.sandboxes}
-        runs: Mapping[str, ObservedContainer] = {each.id: each for each in known.containers}
-        identity: Mapping[str, str] = {}
-        found: list[ObservedSandbox] = []
-        for sandbox in sandboxes:
-            identity = sandbox.labels
-            found.append(await self._sandbox(sandbox, seen.get(sandbox.id)))
-        found_runs: list[ObservedContainer] = []
-        for container in containers:
-            identity = container.labels
-            if run := await self._container(container, runs.get(container.id)):
-                found_runs.append(run)
-        namespace = identity.get(labels.POD_NAMESPACE, known.namespace)
-        return observe_pod(uid, namespace, identity.get(labels.POD_NAME, known.name), found, found_runs)
-
-    async def _sandbox(self, listed: Any, known: ObservedSandbox | None) -> ObservedSandbox:
-        is_ready = listed.state == cri.SANDBOX_READY
-        if known is not None and (known.is_ready == is_ready):
-            return known
-        if known is not None and not is_ready:  # it has stopped: what else is to be known is known
-            return replace(known, is_ready=False)
+    async def _ask_sandbox(self, id_: str) -> ObservedSandbox | None:
         try:
-            return self._read_sandbox(await self._runtime.sandbox_status(listed.id))
+            return self._read_sandbox(await self._runtime.sandbox_status(id_))
         except NotFound:
-            return ObservedSandbox(listed.id, listed.metadata.attempt, is_ready=False)
+            return None
 
-    async def _container(self, listed: Any, known: ObservedContainer | None) -> ObservedContainer | None:
-        if known is not None and known.state.value == listed.state:
-            return known
+    async def _ask_container(self, id_: str, sandbox_id: str) -> ObservedContainer | None:
         try:
-            return self._read(await self._runtime.container_status(listed.id), listed.pod_sandbox_id)
+            return self._read(await self._runtime.container_status(id_), sandbox_id)
         except NotFound:
             return None
 
@@ -249,28 +212,13 @@ class Relist:
         message = self._read_message(status) if status.state == cri.CONTAINER_EXITED else ""
         return read_container(status, sandbox_id, self._clock.timescale, message=message)
 
-    def _with_sandbox(self, uid: str, status: Any) -> ObservedPod:
-        known, new = self.observed(uid), self._read_sandbox(status)
-        others = [each for each in known.sandboxes if each.id != new.id]
-        meta = status.metadata
-        return observe_pod(uid, meta.namespace, meta.name, [new, *others], known.containers)
-
-    def _with_container(self, uid: str, new: ObservedContainer) -> ObservedPod:
-        known = self.observed(uid)
-        others = [each for each in known.containers if each.id != new.id]
-        return observe_pod(uid, known.namespace, known.name, known.sandboxes, [new, *others])
+    def _put_container(self, uid: str, status: Any, sandbox_id: str) -> None:
+        self._put(pictures.with_container(self.observed(uid), self._read(status, sandbox_id)))
 
     def _put(self, picture: ObservedPod) -> None:
-        uid, before = picture.uid, self._pods.get(picture.uid)
-        self._serial += 1
-        self._touched[uid] = self._serial
-        if picture.is_empty:
-            self._pods.pop(uid, None)
-        else:
-            self._pods[uid] = picture
-        if before != picture and not (before is None and picture.is_empty):
+        if self._pictures.put(picture):
             for tell in self._subscribers:
-                tell(uid)
+                tell(picture.uid)
 
     def _lock(self, uid: str) -> asyncio.Lock:
         return self._locks.setdefault(uid, asyncio.Lock())
@@ -297,22 +245,16 @@ class Relist:
                 self._streaming = False
             failures += 1
             self._kick.set()  # whatever happened meanwhile was not told
-            await self._clock.sleep(self._clock.timescale.cluster(_RETRY.delay(failures)))
+            await self._clock.sleep(self._clock.timescale.cluster(pictures.RETRY.delay(failures)))
 
     def _take(self, event: Any) -> None:
-        """Take the end of a container as it is told; look at everything where something else is new."""
         uid = event.pod_sandbox_status.metadata.uid
-        known = next((run for run in self.observed(uid).containers if run.id == event.container_id), None)
-        if event.container_event_type == cri.CONTAINER_STOPPED_EVENT and known is not None:
-            told = (each for each in event.containers_statuses if each.id == known.id)
-            status = next(told, None)
-            if known.state is ContainerState.EXITED:
-                return
-            if status is not None and status.state == cri.CONTAINER_EXITED:
-                self._put(self._with_container(uid, self._read(status, known.sandbox_id)))
-                return
-            self._kick.set()
-        elif event.container_event_type == cri.CONTAINER_STOPPED_EVENT or (
-            event.container_event_type == cri.CONTAINER_DELETED_EVENT and known is not None
-        ):
-            self._kick.set()
+        match pictures.read_event(event, self.observed(uid)):
+            case ContainerEnded(status, sandbox_id):
+                self._put_container(uid, status, sandbox_id)
+            case Look.AT_EVERYTHING:
+                self._kick.set()
+            case Look.AT_NOTHING:
+                pass
+            case meaning:
+                assert_never(meaning)

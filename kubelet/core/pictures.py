@@ -1,0 +1,214 @@
+"""The newest picture of each pod that the runtime has, and what to ask so that the next one is true.
+
+Fed by the shell (kubelet/relist.py) with the runtime's lists, answers and events; pod workers read it. Pictures
+never go back in time: what was asked before a newer answer came is thrown away. What has not changed is not asked
+about again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from enum import Enum
+from typing import Any, Final, TypeAlias
+
+from kubelet.core import labels
+from kubelet.core.observed import (
+    ContainerState,
+    ObservedContainer,
+    ObservedPod,
+    ObservedSandbox,
+    observe_pod,
+)
+from machinery.model.backoff import Backoff
+from machinery.model.clock import Timescale
+from machinery.pb import cri_pb2 as cri
+
+RETRY: Final = Backoff(initial_s=0.1, cap_s=1.0)  # wall seconds between questions to a runtime that is silent
+_PERIOD_S: Final = 1.0  # cluster seconds between two looks, but not more often than the wall allows:
+_LEAST_WALL_S: Final = 0.25
+_LEAST_STREAMING_WALL_S: Final = (
+    3.0  # events tell what matters; a stream that ends is a reason to look at once
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """What the runtime's two lists say of one pod: CRI's PodSandbox and Container messages."""
+
+    sandboxes: Sequence[Any] = ()
+    containers: Sequence[Any] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Questions:
+    """The ids of which a list does not say enough."""
+
+    sandboxes: Sequence[str]
+    containers: Sequence[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Answers:
+    """What was found under the ids that were asked about, None for what is gone already."""
+
+    sandboxes: Mapping[str, ObservedSandbox | None] = field(default_factory=dict)
+    containers: Mapping[str, ObservedContainer | None] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class ContainerEnded:
+    """An event that says all that there is to know: the CRI status of a container that has ended."""
+
+    status: Any
+    sandbox_id: str
+
+
+class Look(Enum):
+    """What else can come of an event."""
+
+    AT_NOTHING = 0
+    AT_EVERYTHING = 1
+
+
+EventMeaning: TypeAlias = ContainerEnded | Look
+
+
+class Pictures:
+    """The pictures, by pod uid."""
+
+    def __init__(self) -> None:
+        self._pods: dict[str, ObservedPod] = {}
+        self._taken_at: dict[str, int] = {}
+        self.serial = 0  # of the newest picture
+
+    @property
+    def uids(self) -> tuple[str, ...]:
+        """The uids of all pods that the runtime has something of."""
+        return tuple(self._pods)
+
+    def observed(self, uid: str) -> ObservedPod:
+        """Return the newest picture of a pod, an empty one where there is nothing."""
+        return self._pods.get(uid) or ObservedPod(uid)
+
+    def put(self, picture: ObservedPod) -> bool:
+        """Take a picture; whether it shows anything new."""
+        uid, before = picture.uid, self._pods.get(picture.uid)
+        self.serial += 1
+        self._taken_at[uid] = self.serial
+        if picture.is_empty:
+            self._pods.pop(uid, None)
+        else:
+            self._pods[uid] = picture
+        return before != picture and not (before is None and picture.is_empty)
+
+    def is_newest(self, uid: str, asked_at: int) -> bool:
+        """Whether what was asked about a pod at this serial is still the newest: no other picture has come since."""
+        return self._taken_at.get(uid, 0) <= asked_at
+
+    def forget_marks(self, asked_at: int) -> None:
+        """Drop what only guarded against older looks, now that the look that began at this serial is over."""
+        marks = self._taken_at.items()
+        self._taken_at = {uid: at for uid, at in marks if uid in self._pods or at > asked_at}
+
+
+def by_pod(sandboxes: Iterable[Any], containers: Iterable[Any], known: Iterable[str]) -> dict[str, Listing]:
+    """Sort two lists of everything by the pod that it belongs to; pods that are known and gone have empty lists."""
+    found: dict[str, tuple[list[Any], list[Any]]] = {uid: ([], []) for uid in known}
+    for index, items in enumerate((sandboxes, containers)):
+        for item in items:
+            if uid := item.labels.get(labels.POD_UID, ""):
+                found.setdefault(uid, ([], []))[index].append(item)
+    return {uid: Listing(*own) for uid, own in found.items()}
+
+
+def has_changed(known: ObservedPod, listing: Listing) -> bool:
+    """Whether the lists show anything that the picture does not."""
+    before = {(each.id, each.is_ready) for each in known.sandboxes}
+    before_runs = {(each.id, each.state.value) for each in known.containers}
+    now = {(each.id, _is_ready(each)) for each in listing.sandboxes}
+    return before != now or before_runs != {(each.id, each.state) for each in listing.containers}
+
+
+def questions(known: ObservedPod, listing: Listing) -> Questions:
+    """Return what has to be asked about: new sandboxes, those that became ready, containers in another state.
+
+    Of a sandbox that has stopped everything else is known already.
+    """
+    seen = {each.id: each for each in known.sandboxes}
+    runs = {each.id: each.state.value for each in known.containers}
+    return Questions(
+        [
+            each.id
+            for each in listing.sandboxes
+            if each.id not in seen or (_is_ready(each) and not seen[each.id].is_ready)
+        ],
+        [each.id for each in listing.containers if runs.get(each.id) != each.state],
+    )
+
+
+def compose(known: ObservedPod, listing: Listing, answers: Answers) -> ObservedPod:
+    """Put a picture together from the last one, the lists, and the answers to `questions`.
+
+    A new sandbox that is gone before it could be asked about is one that is not ready; such a container is left out.
+    """
+    seen = {each.id: each for each in known.sandboxes}
+    runs: dict[str, ObservedContainer | None] = {each.id: each for each in known.containers}
+    runs.update(answers.containers)
+    sandboxes = []
+    for listed in listing.sandboxes:
+        found = answers.sandboxes.get(listed.id)
+        if found is None and listed.id in answers.sandboxes:
+            found = ObservedSandbox(listed.id, listed.metadata.attempt, is_ready=False)
+        sandboxes.append(found or replace(seen[listed.id], is_ready=_is_ready(listed)))
+    containers = [run for listed in listing.containers if (run := runs[listed.id]) is not None]
+    named: Mapping[str, str] = {}
+    for each in (*listing.sandboxes, *listing.containers):
+        named = each.labels
+    namespace = named.get(labels.POD_NAMESPACE, known.namespace)
+    return observe_pod(known.uid, namespace, named.get(labels.POD_NAME, known.name), sandboxes, containers)
+
+
+def with_sandbox(known: ObservedPod, new: ObservedSandbox, *, namespace: str, name: str) -> ObservedPod:
+    """Return the picture with one sandbox as it is now."""
+    others = [each for each in known.sandboxes if each.id != new.id]
+    return observe_pod(known.uid, namespace, name, [new, *others], known.containers)
+
+
+def with_container(known: ObservedPod, new: ObservedContainer) -> ObservedPod:
+    """Return the picture with one container as it is now."""
+    others = [each for each in known.containers if each.id != new.id]
+    return observe_pod(known.uid, known.namespace, known.name, known.sandboxes, [new, *others])
+
+
+def read_event(event: Any, known: ObservedPod) -> EventMeaning:
+    """Return what a CRI ContainerEventResponse tells about its pod.
+
+    The end of a container that is known is taken as it is told; what else may be new is looked at. Starts are no
+    news: who starts a container looks at it.
+    """
+    run = next((each for each in known.containers if each.id == event.container_id), None)
+    is_stop = event.container_event_type == cri.CONTAINER_STOPPED_EVENT
+    if run is None:
+        return Look.AT_EVERYTHING if is_stop else Look.AT_NOTHING
+    if not is_stop:
+        is_removal = event.container_event_type == cri.CONTAINER_DELETED_EVENT
+        return Look.AT_EVERYTHING if is_removal else Look.AT_NOTHING
+    if run.state is ContainerState.EXITED:
+        return Look.AT_NOTHING
+    status = next((each for each in event.containers_statuses if each.id == run.id), None)
+    if status is None or status.state != cri.CONTAINER_EXITED:
+        return Look.AT_EVERYTHING
+    return ContainerEnded(status, run.sandbox_id)
+
+
+def pause_s(failures: int, timescale: Timescale, *, is_streaming: bool) -> float:
+    """Return the cluster seconds until the next look at everything, after so many failures in a row."""
+    if failures:
+        return timescale.cluster(RETRY.delay(failures))
+    least_s = _LEAST_STREAMING_WALL_S if is_streaming else _LEAST_WALL_S
+    return max(_PERIOD_S, timescale.cluster(least_s))
+
+
+def _is_ready(listed: Any) -> bool:
+    return bool(listed.state == cri.SANDBOX_READY)
