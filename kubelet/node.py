@@ -1,7 +1,7 @@
 """Registers the node, reports its status, renews its lease.
 
 Writes to the apiserver (Node, its status, the Lease in kube-node-lease), asks the runtime how it is, and passes the
-node's pod range on to it. Pod workers may begin when `registered` is set. A Node that a user has deleted is not
+node's pod range on to it; when and what is decided in kubelet/core/node_watch.py. Pod workers may begin when `registered` is set. A Node that a user has deleted is not
 registered again before the kubelet is.
 """
 
@@ -10,35 +10,32 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Final, Protocol
+from typing import Protocol
 
 import msgspec
 
 from kubelet.cgroups import Cgroups
+from kubelet.core import node_watch
 from kubelet.core.node_status import (
-    PRESSURE_HOLD_S,
-    RUNTIME_GRACE_S,
     Machine,
     RuntimeState,
     Usage,
     compute_conditions,
     compute_status,
-    differs,
     network_is_ready,
     new_node,
     node_labels,
-    pressures,
     runtime_problems,
 )
+from kubelet.core.node_watch import NodeWatch
 from kubelet.lease import NodeLease
 from kubelet.machine_info import memory_available_bytes
 from machinery.client.api import Api
 from machinery.client.events import NORMAL, EventRecorder
 from machinery.client.informer import Informer
 from machinery.client.waiting import event_within
-from machinery.model.backoff import Backoff
 from machinery.model.clock import Clock
 from machinery.model.conditions import is_true
 from machinery.model.errors import AlreadyExists, ApiError, NotFound, NotImplementedHere
@@ -50,8 +47,6 @@ from machinery.model.requests import PatchType, Selection
 from machinery.model.resources import NODES
 from machinery.model.store import Change
 from machinery.pb import cri_pb2 as cri
-
-_RETRY: Final = Backoff(initial_s=0.1, cap_s=2.0)  # wall seconds
 
 
 class NodeRuntime(Protocol):
@@ -89,21 +84,6 @@ class NodeSettings:
     root_dir: Path
 
 
-@dataclass(slots=True)
-class _Memory:
-    """What is known between two looks."""
-
-    runtime: RuntimeState = field(default_factory=RuntimeState)
-    answered_s: float = 0.0  # monotonic: when the runtime answered last, or the kubelet began
-    has_answered: bool = False
-    unready_looks: int = 0  # in a row
-    given_cidr: str = ""
-    images: Sequence[cri.Image] = ()
-    pressed_s: dict[str, float] = field(default_factory=dict)  # by type: when it was seen last
-    status: NodeStatus | None = None  # as it was written last
-    written_s: float = 0.0
-
-
 class Node:
     """The node, as the cluster sees it."""
 
@@ -129,7 +109,8 @@ class Node:
         self._machine = machine
         self._cgroups = cgroups
         self._port = port
-        self._memory = _Memory(answered_s=clock.monotonic())
+        self._watch = NodeWatch(answered_s=clock.monotonic())
+        self._images: Sequence[cri.Image] = ()
         self._pulse = asyncio.Event()
         self._own: NodeObject | None = None
         self.registered = asyncio.Event()
@@ -176,7 +157,7 @@ class Node:
             except ApiError as error:
                 failures += 1
                 self._log.warning("node_not_registered", error=error, attempts=failures)
-                await self._clock.sleep(self._clock.timescale.cluster(_RETRY.delay(failures)))
+                await self._clock.sleep(self._clock.timescale.cluster(node_watch.RETRY.delay(failures)))
 
     async def _create_or_adopt(self) -> NodeObject:
         settings, system = self._settings, self._machine.system
@@ -201,9 +182,7 @@ class Node:
             self._log.warning("node_deleted", node=self._settings.name, action="start the kubelet again")
             return
         self._own = change.new
-        is_newly_ranged = change.new.spec.podCIDR and change.new.spec.podCIDR != self._memory.given_cidr
-        was_overruled = self.ready.is_set() and not is_true(change.new.status.conditions, "Ready")
-        if is_newly_ranged or was_overruled:
+        if node_watch.wants_look(self._watch, change.new, is_ready=self.ready.is_set()):
             self._pulse.set()
 
     async def _report(self) -> None:
@@ -211,7 +190,8 @@ class Node:
         while True:
             self._pulse.clear()
             try:
-                await self._look_and_write()
+                await self._ask_runtime()
+                await self._write_status()
                 failures = 0
             except NotFound as error:
                 self._log.warning("node_is_gone", node=self._settings.name, error=error)
@@ -220,54 +200,33 @@ class Node:
                 failures += 1
                 write = self._log.warning if failures == 1 or failures % 20 == 0 else self._log.debug
                 write("node_status_not_written", error=error, attempts=failures)
-            await event_within(self._pulse, self._clock, self._pause_s(failures))
-
-    def _pause_s(self, failures: int) -> float:
-        """Give the cluster seconds until the next look: soon while something is missing."""
-        regular_s = self._settings.intervals.node_status_update_s
-        if self.ready.is_set() and not failures:
-            self._memory.unready_looks = 0
-            return regular_s
-        self._memory.unready_looks += 1
-        retry_s = _RETRY.delay(failures or self._memory.unready_looks)
-        return min(regular_s, self._clock.timescale.cluster(retry_s))
-
-    async def _look_and_write(self) -> None:
-        await self._ask_runtime()
-        await self._write_status()
+            self._watch = node_watch.looked(self._watch, failures=failures, is_ready=self.ready.is_set())
+            regular_s = self._settings.intervals.node_status_update_s
+            wait_s = node_watch.pause_s(self._watch, failures, regular_s, self._clock.timescale)
+            await event_within(self._pulse, self._clock, wait_s)
 
     async def _ask_runtime(self) -> None:
-        memory = self._memory
         try:
-            await self._ask(memory)
+            runtime = await self._ask()
         except ApiError as error:
-            silent_s = self._clock.monotonic() - memory.answered_s
-            if silent_s > RUNTIME_GRACE_S:
-                problem = (
-                    f"container runtime is down: {error.message}"
-                    if memory.has_answered
-                    else "container runtime is down"
-                )
-                memory.runtime = RuntimeState(memory.runtime.version, (problem,))
-            return
-        memory.answered_s, memory.has_answered = self._clock.monotonic(), True
+            self._watch = node_watch.silent(self._watch, error.message, self._clock.monotonic())
+        else:
+            self._watch = node_watch.answered(self._watch, runtime, self._clock.monotonic())
 
-    async def _ask(self, memory: _Memory) -> None:
-        if not memory.has_answered:
+    async def _ask(self) -> RuntimeState:
+        if not self._watch.has_answered:
             await self._learn_driver()
         version = await self._runtime.version()
         answer = await self._runtime.status()
-        cidr = self._own.spec.podCIDR if self._own else ""
-        if cidr and (cidr != memory.given_cidr or not network_is_ready(answer.status)):
+        is_network_ready = network_is_ready(answer.status)
+        if cidr := node_watch.range_to_give(self._watch, self._own, is_network_ready=is_network_ready):
             await self._runtime.update_runtime_config(cidr)
-            memory.given_cidr = cidr
+            self._watch = replace(self._watch, given_cidr=cidr)
             answer = await self._runtime.status()
         text = f"{version.runtime_name}://{version.runtime_version}"
-        memory.runtime = RuntimeState(text, runtime_problems(answer.status))
-        if (
-            self.ready.is_set() or memory.images
-        ):  # the list only serves people and schedulers: not before Ready
-            memory.images = await self._runtime.list_images()
+        if self.ready.is_set() or self._images:  # they only serve people and schedulers: not before Ready
+            self._images = await self._runtime.list_images()
+        return RuntimeState(text, runtime_problems(answer.status))
 
     async def _learn_driver(self) -> None:
         try:
@@ -279,37 +238,25 @@ class Node:
             await self._cgroups.setup_node(self._machine.cpu_millicores, self._machine.memory_bytes)
 
     async def _write_status(self) -> None:
-        memory, own = self._memory, self._own
-        if own is None or (not memory.has_answered and self._may_be_ready_still(own)):
-            return  # a kubelet that starts again does not know better than the one before it
+        own, now_s = self._own, self._clock.monotonic()
+        if own is None or not node_watch.knows_enough(self._watch, own, now_s):
+            return
+        self._watch = node_watch.pressed(self._watch, self._usage(), now_s)
         now_text = self._clock.timescale.format(self._clock.now())
-        conditions = compute_conditions(
-            own.status.conditions, self._pressures(), memory.runtime, now_text=now_text
-        )
+        pressed, runtime = node_watch.pressing(self._watch, now_s), self._watch.runtime
+        conditions = compute_conditions(own.status.conditions, pressed, runtime, now_text=now_text)
         status = compute_status(
             self._machine,
-            memory.runtime,
+            runtime,
             conditions,
             name=self._settings.name,
             ip=self._settings.ip,
             port=self._port(),
-            images=memory.images,
+            images=self._images,
         )
-        if self._is_worth_writing(own, status):
+        if node_watch.is_worth_writing(self._watch, own, status, now_s, self._settings.intervals):
             await self._write(status)
         self._note_ready(own, is_ready=is_true(conditions, "Ready"))
-
-    def _may_be_ready_still(self, own: NodeObject) -> bool:
-        is_new = not is_true(own.status.conditions, "Ready")
-        return not is_new and self._clock.monotonic() - self._memory.answered_s <= RUNTIME_GRACE_S
-
-    def _is_worth_writing(self, own: NodeObject, status: NodeStatus) -> bool:
-        last = self._memory.status
-        if last is None or differs(last, status) or differs(own.status, status):
-            return True
-        return (
-            self._clock.monotonic() - self._memory.written_s >= self._settings.intervals.node_status_report_s
-        )
 
     async def _write(self, status: NodeStatus) -> None:
         body = msgspec.to_builtins(status)
@@ -321,33 +268,20 @@ class Node:
             subresource="status",
             kind=PatchType.STRATEGIC_MERGE,
         )
-        self._memory.status, self._memory.written_s = status, self._clock.monotonic()
+        self._watch = node_watch.written(self._watch, status, self._clock.monotonic())
 
     def _note_ready(self, own: NodeObject, *, is_ready: bool) -> None:
         if is_ready == self.ready.is_set():
             return
         reason = "NodeReady" if is_ready else "NodeNotReady"
-        self._log.info(
-            "node_ready" if is_ready else "node_not_ready", problems=", ".join(self._memory.runtime.problems)
-        )
+        problems = ", ".join(self._watch.runtime.problems)
+        self._log.info("node_ready" if is_ready else "node_not_ready", problems=problems)
         self._events.record(own, NORMAL, reason, f"Node {self._settings.name} status is now: {reason}")
         if is_ready:
             self.ready.set()
             self._pulse.set()  # the images are still to be told
         else:
             self.ready.clear()
-
-    def _pressures(self) -> dict[str, bool]:
-        """Give what presses now, or did within the hold: a node that swings is not worth new pods."""
-        now_s = self._clock.monotonic()
-        for type_, presses in pressures(self._usage()).items():
-            if presses:
-                self._memory.pressed_s[type_] = now_s
-        seen = self._memory.pressed_s
-        return {
-            type_: type_ in seen and now_s - seen[type_] < PRESSURE_HOLD_S
-            for type_ in ("MemoryPressure", "DiskPressure", "PIDPressure")
-        }
 
     def _usage(self) -> Usage:
         disk = os.statvfs(self._settings.root_dir)
