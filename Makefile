@@ -1,7 +1,11 @@
 # make up    install what is missing, start the cluster, say how to go on
+# make quick run what needs no etcd, Docker or cluster, in parallel
 # make test  install what is missing, run every check and every test on real parts
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
+# Properties on fewer examples and scenarios on fewer seeds than in `make test`; see tests/support/examples.py.
+QUICK := -q -n logical --dist worksteal --hypothesis-profile=quick -m "not deep" \
+  tests/unit tests/property tests/scenarios tests/hollow
 
 help:  ## Show the targets.
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -24,6 +28,12 @@ image: setup  ## Build the image of docker-compose.yml, also where nothing can b
 check: setup  ## Lint, types, import contracts, freshness of what is generated.
 	@scripts/check
 
+quick: .venv/bin/python  ## The tests that need no etcd, Docker or cluster, in parallel (under a minute).
+	@.venv/bin/python -m pytest $(QUICK)
+
+.venv/bin/python:
+	@scripts/setup
+
 test: setup  ## Every check and every test, on real etcd, Docker, CNI and kubectl.
 	@scripts/check
 	@.venv/bin/python -m pytest
@@ -31,4 +41,4 @@ test: setup  ## Every check and every test, on real etcd, Docker, CNI and kubect
 bench: setup  ## Measure; results go to benchmarks/results as JSON.
 	@.venv/bin/python -m benchmarks
 
-.PHONY: help setup up down image check test bench
+.PHONY: help setup up down image check quick test bench

@@ -43,20 +43,33 @@ class TokenKey:
 
     @classmethod
     def load(cls, path: str) -> TokenKey:
+        """Read a file with a private key.
+
+        Raises:
+            ValueError: the file holds none that `parse` takes.
+            OSError: it cannot be read.
+        """
+        try:
+            return cls.parse(Path(path).read_bytes())
+        except ValueError as error:
+            raise ValueError(f"{path}: {error}") from error
+
+    @classmethod
+    def parse(cls, pem: bytes) -> TokenKey:
         """Read a PEM private key, elliptic-curve (P-256) or RSA.
 
         Raises:
-            ValueError: the file holds no such key.
+            ValueError: it is no such key.
         """
         from cryptography.hazmat.primitives.asymmetric import ec, rsa
         from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
-        key = load_pem_private_key(Path(path).read_bytes(), password=None)
+        key = load_pem_private_key(pem, password=None)
         if isinstance(key, ec.EllipticCurvePrivateKey) and isinstance(key.curve, ec.SECP256R1):
             return cls(_EcKey(key))
         if isinstance(key, rsa.RSAPrivateKey):
             return cls(_RsaKey(key))
-        raise ValueError(f"{path} holds neither a P-256 nor an RSA key")
+        raise ValueError("this is neither a P-256 nor an RSA key")
 
     def sign(self, claims: dict[str, Any]) -> str:
         """Make a token of claims."""

@@ -12,7 +12,6 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from functools import cache
-from tempfile import NamedTemporaryFile
 from typing import Any, TypeAlias, TypeVar
 
 import msgspec
@@ -232,7 +231,4 @@ def _admins_certificate() -> bytes:
 
 @cache
 def _signing_key() -> TokenKey:
-    with NamedTemporaryFile() as file:
-        file.write(new_key())
-        file.flush()
-        return TokenKey.load(file.name)
+    return TokenKey.parse(new_key())

@@ -14,6 +14,7 @@ from apiserver.core.patch.merge_patch import merge_patch
 from apiserver.core.values import Json
 from machinery.model.errors import ApiError
 from machinery.model.requests import PatchType
+from tests.support.examples import examples
 
 _NAMES = st.sampled_from(["a", "b", "c", "d/e", "f~g"])
 _SCALARS = st.none() | st.booleans() | st.integers(-3, 3) | st.sampled_from(["", "x", "y"])
@@ -139,6 +140,7 @@ def _apply(kind: PatchType, current: Json, patch: Any) -> Json:
     return apply_patch(schemas.load(), "io.k8s.api.core.v1.Pod", kind, current, patch)
 
 
+@examples(100)
 @given(_DOCUMENTS, st.lists(_operations(), max_size=5))
 def test_json_patch_is_the_naive_model(document: Json, operations: list[Json]) -> None:
     """Copy on write gives what changing a copy in place gives, or both refuse; the document stays."""
@@ -155,6 +157,7 @@ def test_json_patch_is_the_naive_model(document: Json, operations: list[Json]) -
     assert _canonical(document) == _canonical(before)
 
 
+@examples(100)
 @given(_DOCUMENTS, _DOCUMENTS)
 def test_a_merge_patch_is_idempotent(document: Json, patch: Json) -> None:
     """Applied twice it changes no more than once, and it leaves what it was given."""
@@ -164,6 +167,7 @@ def test_a_merge_patch_is_idempotent(document: Json, patch: Json) -> None:
     assert (document, patch) == before
 
 
+@examples(100)
 @given(_DOCUMENTS)
 def test_an_empty_merge_patch_changes_nothing(document: Json) -> None:
     """{} says nothing."""
@@ -185,6 +189,7 @@ def _by_name(obj: Json) -> dict[str, Json]:
     return {each["name"]: each for each in obj["spec"]["containers"]}
 
 
+@examples(100)
 @given(_CONTAINERS, _CONTAINERS, st.randoms(use_true_random=False))
 def test_elements_merge_whatever_their_order(current: list[Json], patch: list[Json], random: Any) -> None:
     """Each element gets the patch's fields over its own; the order of the patch decides nothing but order."""
@@ -200,6 +205,7 @@ def test_elements_merge_whatever_their_order(current: list[Json], patch: list[Js
     assert obj == before
 
 
+@examples(100)
 @given(_CONTAINERS, _CONTAINERS)
 def test_a_strategic_merge_is_idempotent(current: list[Json], patch: list[Json]) -> None:
     """Applied twice it changes no more than once."""
@@ -208,6 +214,7 @@ def test_a_strategic_merge_is_idempotent(current: list[Json], patch: list[Json])
     assert _apply(PatchType.STRATEGIC_MERGE, once, sent) == once
 
 
+@examples(100)
 @given(_CONTAINERS, st.permutations("abcdef"))
 def test_set_element_order_is_obeyed(current: list[Json], order: list[str]) -> None:
     """The elements come out in the order that the patch asks for."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import Any
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from apiserver import schemas
@@ -14,6 +14,7 @@ from apiserver.core.schema import ListOf, MapOf, Scalar, Shape, Struct
 from apiserver.core.values import Json
 from apiserver.core.writes import check_create, prepare_create, read, update
 from machinery.model.errors import ApiError, Invalid, NotImplementedHere
+from tests.support.examples import examples
 from tests.support.pod_specs import CONTEXT
 
 _TEXTS = ["", "a", "A b", "Always", "Never", "In", "Exists", "metadata.name", "v1", "10.0.0.1", "..", "/x"]
@@ -71,7 +72,7 @@ def _pod(random: Any) -> Json:
     return {"metadata": {"name": "web", "namespace": "default"}, "spec": own}
 
 
-@settings(max_examples=200, deadline=None)
+@examples(200)
 @given(st.randoms(use_true_random=False))
 def test_a_pod_is_stored_or_refused_with_reasons(random: Any) -> None:
     """Nothing but the errors of the API comes out, and what is stored may be stored again."""
@@ -85,7 +86,7 @@ def test_a_pod_is_stored_or_refused_with_reasons(random: Any) -> None:
     assert update(kind, stamped, stamped, CONTEXT) == stamped
 
 
-@settings(max_examples=100, deadline=None)
+@examples(100)
 @given(st.randoms(use_true_random=False))
 def test_a_status_is_stored_or_refused_with_reasons(random: Any) -> None:
     """So it is with what a kubelet reports."""

@@ -6,11 +6,12 @@ import asyncio
 from typing import Any
 
 import msgspec
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from machinery.model.errors import ApiError
 from tests.support.apiserver import RegistryBench, config_map, running_registry
+from tests.support.examples import examples
 
 _NAMES = st.sampled_from("abc")
 _STEPS = st.lists(st.tuples(st.sampled_from(["create", "patch", "delete", "pause"]), _NAMES), max_size=25)
@@ -50,7 +51,7 @@ async def _follow(bench: RegistryBench, start: int, until: int) -> tuple[dict[st
     return state, told
 
 
-@settings(max_examples=40, deadline=None)
+@examples(40)
 @given(steps=_STEPS)
 def test_the_events_of_a_watch_give_the_state_that_a_list_shows(steps: list[tuple[str, str]]) -> None:
     """Every acknowledged write is told exactly once from the watch's start on, in order of revision."""

@@ -1,9 +1,10 @@
 """EndpointSlices under any history of pods: complete, without copies, at rest after one plan."""
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from controllers.core.endpointslice import MOST
+from tests.support.examples import examples
 from tests.unit.controllers.test_endpointslice import addresses, applied, plan_for, pod, service
 
 populations = st.lists(
@@ -11,7 +12,7 @@ populations = st.lists(
 )
 
 
-@settings(max_examples=40, deadline=None)
+@examples(40)
 @given(history=populations)
 def test_slices_follow_the_pods_in_one_plan(history):
     """Every pod once, no slice above 100, and the second plan is empty."""
@@ -30,7 +31,7 @@ def test_slices_follow_the_pods_in_one_plan(history):
         assert ready == {f"web-{number}": state for number, state in population.items()}
 
 
-@settings(max_examples=30, deadline=None)
+@examples(30)
 @given(
     population=st.sets(st.integers(1, 240), max_size=150), changed=st.sets(st.integers(1, 240), max_size=5)
 )

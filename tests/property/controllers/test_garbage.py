@@ -1,6 +1,6 @@
 """Garbage collection on any graph: nothing with a live owner is lost, and it comes to an end."""
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
@@ -11,6 +11,7 @@ from controllers.informers import KINDS
 from machinery.model.k8s.meta_v1 import OwnerReference
 from tests.support.builders import meta
 from tests.support.controllers import CREATED, of_type
+from tests.support.examples import examples
 
 COUNT = 7
 edges = st.sets(st.tuples(st.integers(0, COUNT - 1), st.integers(0, COUNT - 1), st.booleans()), max_size=14)
@@ -92,7 +93,7 @@ def has_live_owner(cluster, uid) -> bool:
     return any(found is not None and not is_going(found, FOREGROUND) for found in owners)
 
 
-@settings(max_examples=300, deadline=None)
+@examples(300)
 @given(references=edges, users=deletions, seed=st.randoms(use_true_random=False))
 def test_nothing_with_a_live_owner_goes_and_everything_comes_to_rest(references, users, seed):
     """Circles, several owners, and all three manners of deletion at once."""
@@ -116,7 +117,7 @@ def test_nothing_with_a_live_owner_goes_and_everything_comes_to_rest(references,
         assert not found.ownerReferences or has_live_owner(cluster, uid)
 
 
-@settings(max_examples=100, deadline=None)
+@examples(100)
 @given(references=edges)
 def test_without_a_deletion_nothing_happens(references):
     """Whoever owns whom."""

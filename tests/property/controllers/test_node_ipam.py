@@ -2,15 +2,16 @@
 
 import ipaddress
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.support.examples import examples
 from tests.unit.controllers.test_node_ipam import node, ranges
 
 taken = st.sampled_from(["", "", "10.244.1.0/24", "10.244.3.0/24", "10.244.4.0/23", "10.244.9.64/26"])
 
 
-@settings(max_examples=100, deadline=None)
+@examples(100)
 @given(cidrs=st.lists(taken, max_size=20, unique_by=lambda cidr: cidr or object()), seed=st.randoms())
 def test_no_range_is_given_twice(cidrs, seed):
     """Whatever order the nodes come in."""

@@ -1,11 +1,12 @@
 """A rolling update under any interleaving of controllers and kubelets keeps its bounds and comes to its end."""
 
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from controllers.core.deployment.sizes import limits
 from controllers.core.workloads import DEPLOYMENTS
 from tests.support.controllers import SmallWorld, deployment, pods_of, rolling, template
+from tests.support.examples import examples
 from tests.support.rollout import Rollout
 
 amounts = st.one_of(st.integers(0, 4), st.integers(0, 100).map(lambda share: f"{share}%"))
@@ -28,7 +29,7 @@ def play(rollout: Rollout, step: str) -> None:
         rollout.make_ready(1 if step == "one pod" else 1_000)
 
 
-@settings(max_examples=60, deadline=None)
+@examples(60)
 @given(replicas=st.integers(1, 9), surge=amounts, unavailable=amounts, moves=steps)
 @example(replicas=3, surge=1, unavailable=1, moves=STALE_STATUS)
 def test_an_update_never_leaves_its_bounds_and_ends(replicas, surge, unavailable, moves):
@@ -47,7 +48,7 @@ def test_an_update_never_leaves_its_bounds_and_ends(replicas, surge, unavailable
     assert rollout.ready == replicas
 
 
-@settings(max_examples=30, deadline=None)
+@examples(30)
 @given(sizes=st.lists(st.integers(0, 12), min_size=1, max_size=4), surge=amounts, moves=steps)
 def test_scaling_in_the_middle_of_an_update_ends_at_the_last_size(sizes, surge, moves):
     """Whatever happens in between."""

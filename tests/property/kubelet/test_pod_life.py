@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from kubelet.core.life import Stage
 from tests.support.builders import container, pod
+from tests.support.examples import examples
 from tests.support.pod_life import PodRun
 
 POLICIES = st.sampled_from(["Always", "OnFailure", "Never"])
@@ -112,7 +113,7 @@ def step(it: PodRun, what: str, number: int) -> None:  # noqa: C901 - one arm fo
             it.vanish()
 
 
-@settings(max_examples=150, deadline=None)
+@examples(150)
 @given(POLICIES, INITS, STEPS)
 def test_invariants_hold_and_a_deleted_pod_leaves_nothing(policy, inits, steps):
     """No sequence breaks a rule, and a deletion always ends with nothing left, in the runtime and in the API."""
@@ -128,7 +129,7 @@ def test_invariants_hold_and_a_deleted_pod_leaves_nothing(policy, inits, steps):
     assert not it.in_api
 
 
-@settings(max_examples=100, deadline=None)
+@examples(100)
 @given(POLICIES, INITS, STEPS)
 def test_a_pod_that_may_run_runs_in_the_end(policy, inits, steps):
     """Once everything works again, a pod that has not ended has all its containers running."""

@@ -1,6 +1,6 @@
 """Whatever happens to a cluster, the evaluation that was kept up to date says what a fresh look would say."""
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from machinery.model.k8s.core_v1 import (
@@ -17,6 +17,7 @@ from machinery.model.k8s.meta_v1 import LabelSelector
 from machinery.model.owners import owner_reference
 from scheduler.core.schedule import Bind
 from tests.support.builders import changed, container, node, pod, replica_set, taint, toleration
+from tests.support.examples import examples
 from tests.support.scheduler import Decider, Reference
 
 WEB = replica_set("web", labels={"app": "web"})
@@ -114,7 +115,7 @@ steps = st.lists(
 )
 
 
-@settings(max_examples=250, deadline=None)
+@examples(250)
 @given(steps=steps, probe=st.integers(0, len(KINDS) - 1))
 def test_incremental_evaluation_equals_a_fresh_look(steps, probe):
     """After every change the scores and the reasons are those of the rules applied node by node."""
@@ -165,7 +166,7 @@ def check(world, node_objects, pod_objects, asked):
         assert not isinstance(decision, Bind)
 
 
-@settings(max_examples=60, deadline=None)
+@examples(60)
 @given(
     capacities=st.lists(st.integers(500, 3000), min_size=1, max_size=6),
     wants=st.lists(st.integers(50, 900), max_size=40),

@@ -9,6 +9,7 @@ from apiserver.request import ListReply, ObjectReply, SharedBatch, SharedEvent, 
 from apiserver.services import frames
 from machinery.model.requests import EventType
 from machinery.pb import resources_pb2 as pb
+from tests.support.examples import examples
 
 _REPLIES = st.builds(
     ObjectReply, json=st.binary(max_size=300), uid=st.text(max_size=40), revision=st.integers(0, 2**63 - 1)
@@ -19,12 +20,14 @@ def _object(reply: ObjectReply) -> pb.Object:
     return pb.Object(uid=reply.uid, revision=reply.revision, json=reply.json)
 
 
+@examples(100)
 @given(reply=_REPLIES)
 def test_an_object_is_written_as_the_library_writes_it(reply: ObjectReply) -> None:
     """Byte for byte."""
     assert frames.object_reply(reply) == _object(reply).SerializeToString()
 
 
+@examples(100)
 @given(items=st.lists(_REPLIES, max_size=4), revision=st.integers(0, 2**63 - 1), more=st.text(max_size=20))
 def test_a_list_is_read_as_it_was_meant(items: list[ObjectReply], revision: int, more: str) -> None:
     """Every item, the revision, the token and the rest."""
@@ -37,6 +40,7 @@ def test_a_list_is_read_as_it_was_meant(items: list[ObjectReply], revision: int,
     assert read == wanted
 
 
+@examples(100)
 @given(reply=_REPLIES, kind=st.sampled_from(list(EventType)))
 def test_a_batch_is_read_as_it_was_meant(reply: ObjectReply, kind: EventType) -> None:
     """Events keep their order and type; each is encoded once, however many watchers get it."""

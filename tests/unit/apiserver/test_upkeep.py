@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -102,11 +101,9 @@ async def test_the_kubernetes_service_comes_back() -> None:
         assert (await bench.get("services", "kubernetes"))["spec"]["ports"][0]["targetPort"] == 6443
 
 
-def _config(tmp_path: Path, **fields: Any) -> ApiserverConfig:
-    file = tmp_path / "file.pem"
-    file.write_text("pem")
+def _config(**fields: Any) -> ApiserverConfig:
     names = ("ca_file", "cert_file", "key_file", "kubelet_cert_file", "kubelet_key_file", "sa_key_file")
-    defaults: dict[str, Any] = {"etcd_servers": ("http://127.0.0.1:1",), **dict.fromkeys(names, str(file))}
+    defaults: dict[str, Any] = {"etcd_servers": ("http://127.0.0.1:1",), **dict.fromkeys(names, __file__)}
     return ApiserverConfig(**{**defaults, **fields})
 
 
@@ -122,9 +119,9 @@ def _config(tmp_path: Path, **fields: Any) -> ApiserverConfig:
         ("service_cidr", "10.96.0.0/30"),
     ],
 )
-def test_a_configuration_that_does_not_work_names_the_flag(tmp_path: Path, field: str, value: object) -> None:
+def test_a_configuration_that_does_not_work_names_the_flag(field: str, value: object) -> None:
     """Before the first socket opens."""
-    _config(tmp_path).validate()
+    _config().validate()
     with pytest.raises(ConfigError) as refused:
-        _config(tmp_path, **{field: value}).validate()
+        _config(**{field: value}).validate()
     assert refused.value.field == field

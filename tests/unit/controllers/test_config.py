@@ -6,10 +6,8 @@ from controllers.config import ControllersConfig
 from machinery.process.config import parse
 
 
-def test_the_flags_of_a_cluster_are_taken(tmp_path):
+def test_the_flags_of_a_cluster_are_taken():
     """As `kubarium.core.components` writes them."""
-    ca = tmp_path / "ca.crt"
-    ca.write_text("PEM")
     config = parse(
         ControllersConfig,
         [
@@ -17,12 +15,12 @@ def test_the_flags_of_a_cluster_are_taken(tmp_path):
             "--time-scale=20",
             "--profile=fast",
             "--server=127.0.0.1:1",
-            f"--ca-file={ca}",
+            f"--ca-file={__file__}",
             "--cluster-cidr=10.244.0.0/16",
-            f"--root-ca-file={ca}",
+            f"--root-ca-file={__file__}",
         ],
     )
-    assert (config.cluster_cidr, config.root_ca_file) == ("10.244.0.0/16", str(ca))
+    assert (config.cluster_cidr, config.root_ca_file) == ("10.244.0.0/16", __file__)
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from base64 import urlsafe_b64encode
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -23,11 +22,9 @@ def claims(**changes: Any) -> dict[str, Any]:
     return {**claims_of(SUBJECT, (ISSUER,), NOW, 600), **changes}
 
 
-def key(folder: Path, private: Any = None) -> TokenKey:
+def key(private: Any = None) -> TokenKey:
     private = private or ec.generate_private_key(ec.SECP256R1())
-    path = folder / "sa.key"
-    path.write_bytes(private.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
-    return TokenKey.load(str(path))
+    return TokenKey.parse(private.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
 
 
 def part(value: Any) -> str:
@@ -67,24 +64,24 @@ def test_claims_that_prove_nothing_are_refused(changes: dict[str, Any], at_s: in
 
 
 @pytest.mark.parametrize("algorithm", ["ES256", "RS256"])
-def test_a_token_is_signed_and_verified(tmp_path: Path, algorithm: str):
+def test_a_token_is_signed_and_verified(algorithm: str):
     """Both sorts of keys work, and the key set tells which it is."""
     private = rsa.generate_private_key(65537, 2048) if algorithm == "RS256" else None
-    signer = key(tmp_path, private)
+    signer = key(private)
     assert signer.verify(signer.sign(claims())) == claims()
     assert msgspec.json.decode(signer.jwks())["keys"][0]["alg"] == algorithm
 
 
-def test_a_token_of_another_key_is_refused(tmp_path: Path):
+def test_a_token_of_another_key_is_refused():
     """Only this cluster's key counts."""
-    other = key(tmp_path)
+    other = key()
     with pytest.raises(BadToken):
-        key(tmp_path).verify(other.sign(claims()))
+        key().verify(other.sign(claims()))
 
 
-def test_a_changed_token_is_refused(tmp_path: Path):
+def test_a_changed_token_is_refused():
     """Neither the claims nor the signature can be exchanged."""
-    signer = key(tmp_path)
+    signer = key()
     head, _, signature = signer.sign(claims()).split(".")
     forged = part(claims(sub="system:serviceaccount:x:admin"))
     for token in (f"{head}.{forged}.{signature}", f"{head}.{part(claims())}.{'A' * 86}", f"{head}.{forged}."):
@@ -93,18 +90,18 @@ def test_a_changed_token_is_refused(tmp_path: Path):
 
 
 @pytest.mark.parametrize("algorithm", ["none", "None", "HS256", "RS256", ""])
-def test_no_other_algorithm_is_accepted(tmp_path: Path, algorithm: str):
+def test_no_other_algorithm_is_accepted(algorithm: str):
     """`alg: none` least of all."""
-    signer = key(tmp_path)
+    signer = key()
     with pytest.raises(BadToken):
         signer.verify(f"{part({'alg': algorithm})}.{part(claims())}.")
 
 
 @pytest.mark.parametrize("token", ["", "a.b.c", "a.b", "....", "ä.b.c", "x" * 20_000, "W10.W10.W10"])
-def test_what_is_no_token_is_refused(tmp_path: Path, token: str):
+def test_what_is_no_token_is_refused(token: str):
     """Any text may come in this header."""
     with pytest.raises(BadToken):
-        key(tmp_path).verify(token)
+        key().verify(token)
 
 
 def test_a_token_without_a_pod_is_bound_to_its_account_only():

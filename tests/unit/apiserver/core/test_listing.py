@@ -10,8 +10,10 @@ from hypothesis import strategies as st
 
 from apiserver.core import listing
 from machinery.model.errors import BadRequest, Invalid
+from tests.support.examples import examples
 
 
+@examples(100)
 @given(revision=st.integers(1, 2**62), place=st.text(min_size=1))
 def test_a_token_reads_back_as_what_it_was(revision: int, place: str) -> None:
     """Every page that is handed out can be asked for."""
@@ -19,6 +21,7 @@ def test_a_token_reads_back_as_what_it_was(revision: int, place: str) -> None:
     assert listing.decode_continue(page.encode(), "") == page
 
 
+@examples(100)
 @given(token=st.text())
 def test_any_other_text_is_refused(token: str) -> None:
     """A token that is none of ours is a 400, whatever it is."""

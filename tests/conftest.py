@@ -1,0 +1,36 @@
+"""What holds in every suite: how properties are tried, and that suites without I/O do none."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.support.io_guard import Allowed, Watch, watching
+
+_GUARDED = {
+    "unit": Allowed.NOTHING,
+    "property": Allowed.NOTHING,
+    "scenarios": Allowed.OWN_FILES,
+    "hollow": Allowed.OWN_FILES,
+}
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Have the profiles there before Hypothesis looks for the one that is asked for."""
+    if config.getoption("--hypothesis-profile", ""):
+        from tests.support.examples import register_profiles
+
+        register_profiles()
+
+
+@pytest.fixture(autouse=True)
+def io_guard(request: pytest.FixtureRequest) -> Iterator[Watch | None]:
+    """Fail a test that does I/O which its suite does not do."""
+    suite = request.path.relative_to(Path(__file__).parent).parts[0]
+    if suite not in _GUARDED:
+        yield None
+        return
+    with watching(_GUARDED[suite]) as watch:
+        yield watch

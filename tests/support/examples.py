@@ -1,0 +1,29 @@
+"""How many examples a property or a scenario is tried on: all that its author asked for, or fewer for `make quick`.
+
+That is `--hypothesis-profile=quick`, which tries a fifth of the examples of a property, and `-m "not deep"`, which
+leaves out seeds after the first. `make test` tries them all.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import settings
+
+_FULL, _QUICK = 100, 20  # the first is what Hypothesis tries on its own
+
+
+def register_profiles() -> None:
+    """Make the profile `quick` known to Hypothesis."""
+    settings.register_profile("quick", max_examples=_QUICK, deadline=None, print_blob=True)
+
+
+def examples(count: int) -> settings:
+    """Return the settings of a property that is to be tried so often in full, without a limit of time for each."""
+    return settings(max_examples=max(1, count * settings.default.max_examples // _FULL), deadline=None)
+
+
+def first_seeds(count: int, *, quick: int) -> list[Any]:
+    """Return parameters with the seeds 0 to `count` - 1, of which those from `quick` on are marked `deep`."""
+    return [*range(quick), *(pytest.param(seed, marks=pytest.mark.deep) for seed in range(quick, count))]

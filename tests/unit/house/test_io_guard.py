@@ -1,0 +1,71 @@
+"""The guard of the suites without I/O sees I/O."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+import subprocess
+import tempfile
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+
+from tests.support.io_guard import Allowed, IoInTestError, watching
+
+
+def _connect() -> None:
+    with socket.socket() as client:
+        client.connect(("127.0.0.1", 1))
+
+
+def _listen() -> None:
+    with socket.socket() as server:
+        server.bind(("127.0.0.1", 0))
+
+
+PEERS: dict[str, Callable[[], object]] = {
+    "connect": _connect,
+    "listen": _listen,
+    "resolve": lambda: socket.getaddrinfo("localhost", 1),
+    "run": lambda: subprocess.run(["true"], check=True),
+    "fork": os.fork,
+    "shell": lambda: os.system("true"),
+}
+FILES: dict[str, Callable[[], object]] = {
+    "write": lambda: Path("/nowhere/file").write_text("x"),
+    "write here": lambda: Path(f"{__file__}.new").write_text("x"),
+    "read": lambda: Path("/etc/hostname").read_text(),
+    "folder": lambda: Path("/nowhere").mkdir(),
+    "remove": lambda: Path("/nowhere").unlink(),
+    "temporary": tempfile.mkdtemp,
+}
+
+
+@pytest.mark.parametrize("does", [*PEERS.values(), *FILES.values()], ids=[*PEERS, *FILES])
+def test_a_suite_without_io_does_none(does: Callable[[], object]):
+    """It raises where it happens, so that nothing is done; `false alarms` would be errors of another type."""
+    with pytest.raises(IoInTestError), watching(Allowed.NOTHING):
+        does()
+
+
+@pytest.mark.parametrize("does", PEERS.values(), ids=PEERS)
+def test_components_in_one_process_meet_no_peer(does: Callable[[], object]):
+    """Not even where files are allowed."""
+    with pytest.raises(IoInTestError), watching(Allowed.OWN_FILES):
+        does()
+
+
+def test_what_is_caught_by_the_product_fails_the_test_all_the_same():
+    """A refusal that somebody swallows is told at the end."""
+    with pytest.raises(IoInTestError, match="connect"), watching(Allowed.NOTHING), suppress(AssertionError):
+        _connect()
+
+
+def test_an_event_loop_and_what_is_installed_are_no_io():
+    """A loop has a socket pair of its own; modules are read."""
+    with watching(Allowed.NOTHING):
+        asyncio.run(asyncio.sleep(0))
+        Path(__file__).read_text()
