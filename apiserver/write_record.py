@@ -11,10 +11,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+from machinery.model.causes import CauseRef
 from machinery.model.clock import Clock
 from machinery.model.log import SILENT, EventLog
 from machinery.wire import cause_headers
-from machinery.wire.cause_headers import CauseRef
 
 LIMIT: Final = 2_000  # writes
 

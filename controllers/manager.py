@@ -19,13 +19,13 @@ from machinery.client.api import Api
 from machinery.client.controller import run_controller
 from machinery.client.events import EventRecorder
 from machinery.client.workqueue import WorkQueue
+from machinery.model.causes import cause_of
 from machinery.model.clock import Clock
 from machinery.model.errors import OutcomeUnknown
 from machinery.model.log import EventLog
 from machinery.model.profile import Intervals
 from machinery.model.requests import EventType
 from machinery.model.store import Change
-from machinery.wire.cause_headers import cause_of
 
 
 class Manager:

@@ -41,11 +41,12 @@ from kubelet.core.references import container_reference
 from kubelet.core.termination import Deadline
 from machinery.client.events import EventRecorder
 from machinery.client.waiting import event_within
+from machinery.model.causes import cause_of
 from machinery.model.clock import Clock
 from machinery.model.k8s.core_v1 import Pod, PodStatus
 from machinery.model.log import EventLog
 from machinery.model.resources import PODS
-from machinery.wire.cause_headers import acting, cause_of
+from machinery.wire.cause_headers import acting
 
 
 class Executor(Protocol):

@@ -13,12 +13,13 @@ from typing import Final
 
 from machinery.client.events import NORMAL, WARNING, EventRecorder
 from machinery.client.waiting import event_within
+from machinery.model.causes import CauseRef
 from machinery.model.clock import Clock
 from machinery.model.k8s.core_v1 import ObjectReference
 from machinery.model.log import EventLog
 from machinery.model.resources import PODS
 from machinery.process.metrics import Metrics
-from machinery.wire.cause_headers import CauseRef, acting
+from machinery.wire.cause_headers import acting
 from scheduler.binder import Binder, Outcome, Result, outcome_of
 from scheduler.cluster_watch import ClusterWatch
 from scheduler.core.hints import ClusterEvent

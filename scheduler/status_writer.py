@@ -5,6 +5,7 @@ from __future__ import annotations
 from machinery.client.api import Api
 from machinery.client.controller import run_controller
 from machinery.client.workqueue import WorkQueue
+from machinery.model.causes import CauseRef
 from machinery.model.clock import Clock
 from machinery.model.errors import NotFound
 from machinery.model.k8s.core_v1 import Pod
@@ -12,7 +13,6 @@ from machinery.model.log import EventLog
 from machinery.model.requests import PatchType
 from machinery.model.resources import PODS
 from machinery.model.store import Key, Store
-from machinery.wire.cause_headers import CauseRef
 from scheduler.core.condition import plan_condition
 from scheduler.core.pod import PodInfo
 

@@ -15,6 +15,7 @@ from typing import Final, TypeAlias
 
 from machinery.client.api import Api
 from machinery.model.backoff import Backoff
+from machinery.model.causes import CauseRef
 from machinery.model.clock import Clock
 from machinery.model.errors import AlreadyExists, ApiError, NotFound, OutcomeUnknown, TooManyRequests
 from machinery.model.k8s.core_v1 import Event, EventSource, ObjectReference
@@ -22,7 +23,7 @@ from machinery.model.k8s.meta_v1 import ObjectMeta
 from machinery.model.log import SILENT, EventLog
 from machinery.model.requests import reference_to
 from machinery.model.resources import EVENTS, KubeObject
-from machinery.wire.cause_headers import CauseRef, acting, acting_on
+from machinery.wire.cause_headers import acting, acting_on
 
 NORMAL: Final = "Normal"
 WARNING: Final = "Warning"

@@ -22,8 +22,9 @@ from typing import Final, Generic, TypeVar
 
 from machinery.client.waiting import event_within
 from machinery.model.backoff import Backoff
+from machinery.model.causes import CauseRef
 from machinery.model.clock import Clock
-from machinery.wire.cause_headers import LIMIT, CauseRef
+from machinery.wire.cause_headers import LIMIT
 
 K = TypeVar("K", bound=Hashable)
 

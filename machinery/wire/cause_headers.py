@@ -14,12 +14,10 @@ import os
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import quote, unquote
 
-from machinery.model.requests import revision_of
-from machinery.model.resources import KubeObject, Resource
+from machinery.model.causes import CauseRef
 
 CAUSE_KEY: Final = "kubarium-cause"
 TRACE_KEY: Final = "traceparent"
@@ -27,25 +25,8 @@ CALLER_KEY: Final = "kubarium-caller"
 LIMIT: Final = 16  # causes in a header; a reconcile that waited longer acted on the newest ones
 
 
-@dataclass(frozen=True, slots=True)
-class CauseRef:
-    """An object at a revision, as somebody saw it when they acted."""
-
-    resource: str  # "pods", "deployments.apps"
-    namespace: str
-    name: str
-    uid: str
-    revision: int
-
-
 acting_on: ContextVar[tuple[CauseRef, ...]] = ContextVar("acting_on", default=())
 traceparent: ContextVar[str] = ContextVar("traceparent", default="")
-
-
-def cause_of(resource: Resource[Any], obj: KubeObject) -> CauseRef:
-    """Name an object at the revision that it carries."""
-    meta = obj.metadata
-    return CauseRef(str(resource), meta.namespace, meta.name, meta.uid, revision_of(meta))
 
 
 def header(causes: tuple[CauseRef, ...] | None = None) -> str:

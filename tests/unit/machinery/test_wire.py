@@ -1,9 +1,10 @@
 import pytest
 
+from machinery.model.causes import CauseRef
 from machinery.model.errors import Conflict, Expired, InternalError, Invalid, NotFound
 from machinery.model.k8s.core_v1 import Pod
 from machinery.wire import objects
-from machinery.wire.cause_headers import CauseRef, header, parse_header
+from machinery.wire.cause_headers import header, parse_header
 from machinery.wire.faults import NO_PLAN, Call, Fault, PlanError, decide, is_cut, parse_plan
 from machinery.wire.status import to_rpc
 

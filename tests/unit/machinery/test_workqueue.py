@@ -3,7 +3,7 @@ import asyncio
 import pytest
 
 from machinery.client.workqueue import WorkQueue
-from machinery.wire.cause_headers import CauseRef
+from machinery.model.causes import CauseRef
 from tests.support.virtual_clock import VirtualClock
 
 
