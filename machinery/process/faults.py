@@ -1,48 +1,59 @@
-"""The process's fault plan, read from a file, and the server's seam that asks it.
+"""The process's fault plan: a seam that lets `machinery.model.fault_plan` act on the process's conversations.
 
-The file is read at the start and at every SIGHUP. A plan that does not fit is refused with an error that names
-the field, and the plan before it stays.
+A plan arrives over the process's control socket (`machinery.process.control`), or in a file that is read at the start
+and at every SIGHUP. One that does not fit is refused with an error that names the field, and the plan before it stays.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
-import grpc
-
-from machinery.client.faults import lose
+from machinery.model import fault_plan
+from machinery.model.clock import Clock
 from machinery.model.errors import ApiError, Expired, Unavailable
+from machinery.model.fault_plan import NO_PLAN, Fault, FaultPlan, PlanError, Rule, Tallies, Tally, parse_plan
 from machinery.model.log import SILENT, EventLog
-from machinery.wire import faults
-from machinery.wire.cause_headers import CALLER_KEY
-from machinery.wire.faults import (
-    NO_PLAN,
-    Call,
-    Fault,
-    FaultGate,
-    FaultPlan,
-    PlanError,
-    Rule,
-    Tally,
-    parse_plan,
-)
-from machinery.wire.services import abort
+from machinery.model.seam import Break, Ends, Message, Outcome
 
 
 class PlannedFaults:
-    """A `FaultGate` that holds a plan and its tallies."""
+    """A `Seam` that does what its plan says, and keeps count of it."""
 
-    def __init__(self, path: str = "", log: EventLog = SILENT) -> None:
+    def __init__(self, clock: Clock, path: str = "", log: EventLog = SILENT) -> None:
+        self.clock = clock
         self._path = path
         self._log = log
-        self._plan = NO_PLAN
-        self._tallies: dict[int, Tally] = {}
+        self._tallies: Tallies = {}
+        self._open: dict[_Passage, None] = {}  # streams that run, and calls that a rule holds
+        self.plan = NO_PLAN
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether there is no rule."""
+        return not self.plan.rules
+
+    def open(self, message: Message, *, is_stream: bool) -> _Passage | None:
+        """Begin the passage of a call, and count it for the rules that are about it."""
+        rule = self._decide(message) if self.plan.rules else None
+        if rule is None and not is_stream:
+            return None
+        passage = _Passage(self, message, rule, is_stream=is_stream)
+        self._open[passage] = None
+        return passage
+
+    def use(self, plan: FaultPlan) -> None:
+        """Follow a plan from now on. Rules that were in the plan before go on with their counts; what was cut and is
+        so no longer breaks.
+        """
+        before, self.plan = self.plan, plan
+        self._tallies = fault_plan.carry_over(self._tallies, before, plan)
+        for passage in list(self._open):
+            passage.plan_changed()
 
     def load(self) -> None:
-        """Read the file, if there is one; a plan that does not fit changes nothing but the log."""
+        """Read the file, if there is one; a plan that does not fit changes nothing except the log."""
         if not self._path:
             return
         try:
@@ -55,126 +66,114 @@ class PlannedFaults:
         self.use(plan)
         self._log.info("fault_plan_loaded", file=self._path, rules=len(plan.rules), seed=plan.seed)
 
-    def use(self, plan: FaultPlan) -> None:
-        """Follow a plan from now on, with fresh tallies."""
-        self._plan = plan
-        self._tallies = {}
+    def tallies(self) -> list[tuple[Rule, Tally]]:
+        """Return every rule of the plan with what it has met and done so far."""
+        return [(key.rule, self._tallies.get(key, Tally())) for key in self.plan.keyed()]
 
-    def decide(self, call: Call) -> Rule | None:
-        """Give the rule that this call falls under, and count it."""
-        if not self._plan.rules:
-            return None
-        rule, self._tallies = faults.decide(self._plan, self._tallies, call)
+    def is_cut(self, ends: Ends, method: str) -> bool:
+        """Whether such a message is cut now."""
+        return fault_plan.is_cut(self.plan, ends, method)
+
+    def closed(self, passage: _Passage) -> None:
+        """Forget a passage: its call has ended."""
+        self._open.pop(passage, None)
+
+    def _decide(self, message: Message) -> Rule | None:
+        rule, self._tallies = fault_plan.decide(self.plan, self._tallies, message.ends, message.method)
         if rule is not None:
+            ends = message.ends
             self._log.info(
                 "fault_injected",
                 fault=rule.fault.value,
-                caller=call.caller,
-                callee=call.callee,
-                method=call.method,
-                at=call.side,
+                caller=ends.caller,
+                callee=ends.callee,
+                method=message.method,
+                at=ends.side,
             )
         return rule
 
-    def is_cut(self, call: Call) -> bool:
-        """Tell whether the connection is cut now."""
-        return faults.is_cut(self._plan, call) if self._plan.rules else False
+
+class _Passage:
+    """A call under the plan: the rule that was decided for it, and whether the connection is cut now."""
+
+    def __init__(self, faults: PlannedFaults, message: Message, rule: Rule | None, *, is_stream: bool) -> None:
+        self._faults = faults
+        self._message = message
+        self._rule = rule
+        self._is_stream = is_stream
+        self._is_cut = is_stream and not faults.is_idle and self._cut_by_plan()
+        self._end_of_cut: asyncio.Future[None] | None = None
+        self._break: Break | None = None
+        self.copies = 1
+
+    async def before(self) -> None:
+        """Suffer what happens to the request."""
+        rule = self._rule
+        if self._is_cut:
+            await self._until_cut_ends()
+        if rule is None:
+            return
+        match rule.fault:
+            case Fault.EXPIRED:
+                raise Expired("too old resource version (fault plan)")
+            case Fault.DELAY:
+                await self._sleep(rule.delay_s)
+            case Fault.DROP:
+                await self._lose(rule)
+            case Fault.CUT:
+                await (self._lose(rule) if rule.delay_s else self._until_cut_ends())
+            case Fault.DUPLICATE if not self._is_stream:
+                self.copies = 2
+
+    async def answered(self) -> None:
+        """Suffer what happens to the answer."""
+        if self._rule is not None and self._rule.fault is Fault.DROP_REPLY:
+            await self._lose(self._rule)
+
+    async def each(self, _item: Any) -> bool:
+        """Hold an item while the link is cut; nothing is dropped out of the middle of a stream."""
+        if self._is_cut:
+            await self._until_cut_ends()
+        return True
+
+    def after(self, _outcome: Outcome) -> None:
+        """Be forgotten by the plan."""
+        self._faults.closed(self)
+
+    def on_break(self, break_: Break) -> None:
+        """Have the stream broken at the end of a cut."""
+        self._break = break_
+
+    def plan_changed(self) -> None:
+        """Look, once for each plan, whether a cut begins or ends here."""
+        was_cut, self._is_cut = self._is_cut or self._end_of_cut is not None, self._cut_by_plan()
+        if self._is_cut or not was_cut:
+            return
+        if self._end_of_cut is not None and not self._end_of_cut.done():
+            self._end_of_cut.set_result(None)
+        if self._break is not None:
+            self._break(_cut())
+
+    def _cut_by_plan(self) -> bool:
+        return self._faults.is_cut(self._message.ends, self._message.method)
+
+    async def _until_cut_ends(self) -> None:
+        """Wait for the plan that cuts no longer, then break. Never returns."""
+        self._end_of_cut = asyncio.get_running_loop().create_future()
+        await self._end_of_cut
+        raise _cut()
+
+    async def _lose(self, rule: Rule) -> None:
+        """Break after the rule's delay, or say nothing for ever. Never returns."""
+        if not rule.delay_s:
+            await asyncio.get_running_loop().create_future()
+        await self._sleep(rule.delay_s)
+        raise Unavailable("the message was lost (fault plan)")
+
+    async def _sleep(self, wall_s: float) -> None:
+        clock = self._faults.clock
+        await clock.sleep(clock.timescale.cluster(wall_s))
 
 
-class FaultInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[misc]  # gRPC has no types
-    """Lets a plan act on the calls that a server receives. `callee` is the server's component name."""
-
-    def __init__(self, gate: FaultGate, callee: str) -> None:
-        self._gate = gate
-        self._callee = callee
-
-    async def intercept_service(
-        self, continuation: Callable[[Any], Awaitable[Any]], details: grpc.HandlerCallDetails
-    ) -> Any:
-        """Give the handler of a call, wrapped where it is a faulty one or a stream that may become so."""
-        inner = await continuation(details)
-        if inner is None:
-            return None
-        call = self._call(details)
-        rule = self._gate.decide(call)
-        if inner.response_streaming:
-            return _rewrapped(inner, _stream(inner, self._gate, call, rule))
-        return inner if rule is None else _rewrapped(inner, _unary(inner, rule))
-
-    def _call(self, details: grpc.HandlerCallDetails) -> Call:
-        caller = next((value for key, value in details.invocation_metadata or () if key == CALLER_KEY), "")
-        return Call(str(caller), self._callee, details.method.rsplit("/", 1)[-1], "server")
-
-
-def _rewrapped(inner: Any, behaviour: Callable[[Any, Any], Any]) -> Any:
-    sides = (inner.request_streaming, inner.response_streaming)
-    arity = "_".join("stream" if streaming else "unary" for streaming in sides)
-    make = getattr(grpc, f"{arity}_rpc_method_handler")
-    return make(
-        behaviour,
-        request_deserializer=inner.request_deserializer,
-        response_serializer=inner.response_serializer,
-    )
-
-
-def _behaviour(inner: Any) -> Any:
-    return inner.unary_unary or inner.stream_unary or inner.unary_stream or inner.stream_stream
-
-
-def _unary(inner: Any, rule: Rule) -> Callable[[Any, Any], Awaitable[Any]]:
-    behave = _behaviour(inner)
-
-    async def faulty(request: Any, context: Any) -> Any:
-        await _before(rule, context)
-        answer = await behave(request, context)
-        if rule.fault is Fault.DROP_REPLY:
-            await _lose(rule, context)
-        if rule.fault is Fault.DUPLICATE:
-            await behave(request, context)
-        return answer
-
-    return faulty
-
-
-def _stream(
-    inner: Any, gate: FaultGate, call: Call, rule: Rule | None
-) -> Callable[[Any, Any], AsyncIterator[Any]]:
-    behave = _behaviour(inner)
-
-    async def faulty(request: Any, context: Any) -> AsyncIterator[Any]:
-        if rule is not None:
-            await _before(rule, context)
-        async for message in behave(request, context):
-            if gate.is_cut(call):
-                await _wait_out(gate, call, context)
-            yield message
-
-    return faulty
-
-
-async def _before(rule: Rule, context: Any) -> None:
-    match rule.fault:
-        case Fault.EXPIRED:
-            await abort(context, Expired("too old resource version (fault plan)"))
-        case Fault.DELAY:
-            await asyncio.sleep(rule.delay_s)
-        case Fault.DROP | Fault.CUT:
-            await _lose(rule, context)
-
-
-async def _lose(rule: Rule, context: Any) -> None:
-    """Say nothing until the caller gives up, or break after the rule's delay."""
-    try:
-        await lose(rule, None)
-    except grpc.aio.AioRpcError as error:
-        await abort(context, _broken(str(error.details())))
-
-
-async def _wait_out(gate: FaultGate, call: Call, context: Any) -> None:
-    while gate.is_cut(call):
-        await asyncio.sleep(0.2)
-    await abort(context, _broken("the connection was cut (fault plan)"))
-
-
-def _broken(text: str) -> ApiError:
-    return Unavailable(text)
+def _cut() -> ApiError:
+    return Unavailable("the connection was cut (fault plan)")

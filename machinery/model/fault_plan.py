@@ -1,37 +1,47 @@
-"""Fault plans: which message between which two components goes wrong, and how. Pure; the seams ask it.
+"""Fault plans: which message between which two instances goes wrong, and how. Pure; `PlannedFaults` asks it.
 
 A plan is JSON, and replays from its seed:
 
     {"seed": 7, "rules": [
       {"fault": "delay", "from": "scheduler", "to": "apiserver", "method": "Create", "delay_s": 0.2},
-      {"fault": "cut", "from": "kubelet-*", "to": "apiserver"},
+      {"fault": "cut", "from": "kubelet@*", "to": "dockershim@*", "protocol": "cri"},
       {"fault": "drop", "method": "Watch", "probability": 0.1, "count": 3, "at": "server"}]}
 
-`from`, `to` and `method` are shell patterns (default: everything). A rule applies to a call with its
+`from`, `to`, `protocol` and `method` are shell patterns (default: everything). A rule applies to a call with its
 probability, after `skip` matching calls, at most `count` times (0: no limit); the first rule that applies
-decides. `at` says which end of the connection acts: the client (default) or the server. Faults:
+decides. `at` says which end of the connection acts: the client (default) or the server.
 
-    drop         the request never arrives: Unavailable after delay_s, or silence until the deadline
-    drop_reply   the request is carried out, its answer is lost, as with drop
-    delay        the request arrives delay_s later
-    duplicate    the request arrives twice; the first answer counts (unary calls)
-    cut          half-open: calls and running streams stay silent, until the plan no longer says so; then
-                 the streams break
-    expired      410 Expired, as after a compaction
+What each fault does, on every conversation alike:
 
-All seconds are wall seconds. Not built, and refused when the plan is read: stale (old answers from the cache).
+    fault       a call                                        a stream
+    drop        is never sent: see below                      is never opened: see below
+    drop_reply  is carried out, its good answer is lost       is opened, and lost at its first item
+    delay       is sent delay_s later                         is opened delay_s later
+    duplicate   is sent twice; the first answer counts        nothing
+    cut         is never sent: silence until the plan no      stays silent until then, and breaks (Unavailable),
+                longer says so, then Unavailable              also where it had nothing to say meanwhile
+    expired     410 Expired, as after a compaction            the same
+
+What is dropped or lost is Unavailable after delay_s, which is how a broken connection looks; without delay_s it is
+silence, as with a frozen peer, until the caller's deadline makes it DeadlineExceeded. A cut lasts as long as its rule,
+whatever its count (which bounds the calls that begin in it). All seconds are wall seconds.
+
+A rule is known by what it says: in a plan that replaces another of the same seed, the rules that both have go on
+with their counts. Not built, and refused when the plan is read: stale (old answers from the cache).
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import Enum
 from fnmatch import fnmatchcase
 from hashlib import blake2b
-from typing import Any, Final, Literal, Protocol
+from typing import Any, Final, NamedTuple
 
 import msgspec
+
+from machinery.model.seam import Ends
 
 
 class Fault(Enum):
@@ -50,22 +60,13 @@ class PlanError(ValueError):
 
 
 @dataclass(frozen=True, slots=True)
-class Call:
-    """One call as a seam sees it."""
-
-    caller: str
-    callee: str
-    method: str  # the last part of the gRPC path: "Watch"
-    side: Literal["client", "server"]
-
-
-@dataclass(frozen=True, slots=True)
 class Rule:
     """One line of a plan."""
 
     fault: Fault
     caller: str = "*"
     callee: str = "*"
+    protocol: str = "*"
     method: str = "*"
     side: str = "client"
     probability: float = 1.0
@@ -73,14 +74,22 @@ class Rule:
     count: int = 0  # 0: no limit
     delay_s: float = 0.0  # wall seconds; 0 with drop: silence until the deadline
 
-    def covers(self, call: Call) -> bool:
-        """Tell whether the rule is about such a call."""
+    def covers(self, ends: Ends, method: str) -> bool:
+        """Whether the rule is about such a call."""
         return (
-            self.side == call.side
-            and fnmatchcase(call.caller, self.caller)
-            and fnmatchcase(call.callee, self.callee)
-            and fnmatchcase(call.method, self.method)
+            self.side == ends.side
+            and fnmatchcase(ends.caller, self.caller)
+            and fnmatchcase(ends.callee, self.callee)
+            and fnmatchcase(ends.protocol, self.protocol)
+            and fnmatchcase(method, self.method)
         )
+
+
+class RuleKey(NamedTuple):
+    """What a rule is known by: what it says, and how many equal ones stand before it."""
+
+    rule: Rule
+    occurrence: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,67 +99,72 @@ class FaultPlan:
     rules: tuple[Rule, ...] = ()
     seed: int = 0
 
+    def keyed(self) -> Iterator[RuleKey]:
+        """Yield the rules in their order, each with what it is known by."""
+        met: dict[Rule, int] = {}
+        for rule in self.rules:
+            met[rule] = met.get(rule, -1) + 1
+            yield RuleKey(rule, met[rule])
 
-@dataclass(frozen=True, slots=True)
-class Tally:
-    """How often a rule has seen a matching call, and how often it has been applied."""
+
+class Tally(NamedTuple):
+    """How often a rule has met a matching call, and how often it has been applied."""
 
     seen: int = 0
     applied: int = 0
 
 
+Tallies = Mapping[RuleKey, Tally]
 NO_PLAN: Final = FaultPlan()
 
 
-class FaultGate(Protocol):
-    """What the seams ask: once for each call, and for each message of a running stream."""
+def decide(plan: FaultPlan, tallies: Tallies, ends: Ends, method: str) -> tuple[Rule | None, Tallies]:
+    """Return the rule that applies to a call, if any, and the tallies after it.
 
-    def decide(self, call: Call) -> Rule | None:
-        """Give the rule that this call falls under, and count it; None: all is well."""
-        ...
-
-    def is_cut(self, call: Call) -> bool:
-        """Tell whether the connection is cut now, without counting anything."""
-        ...
-
-
-def decide(plan: FaultPlan, tallies: Mapping[int, Tally], call: Call) -> tuple[Rule | None, dict[int, Tally]]:
-    """Give the rule that applies to a call, if any, and the tallies after it.
-
-    Equal calls in equal order give equal answers for a plan.
+    Equal calls in equal order have equal answers under a plan.
     """
     after = dict(tallies)
-    for index, rule in enumerate(plan.rules):
-        if not rule.covers(call):
+    for key in plan.keyed():
+        if not key.rule.covers(ends, method):
             continue
-        tally = after.get(index, Tally())
-        applies = _applies(plan, index, rule, tally)
-        after[index] = Tally(tally.seen + 1, tally.applied + applies)
+        tally = after.get(key, Tally())
+        applies = _applies(plan.seed, key, tally)
+        after[key] = Tally(tally.seen + 1, tally.applied + applies)
         if applies:
-            return rule, after
+            return key.rule, after
     return None, after
 
 
-def is_cut(plan: FaultPlan, call: Call) -> bool:
-    """Tell whether a rule cuts this connection, whatever its count: a cut lasts as long as its rule."""
-    return any(rule.fault is Fault.CUT and rule.covers(call) for rule in plan.rules)
+def carry_over(tallies: Tallies, before: FaultPlan, plan: FaultPlan) -> Tallies:
+    """Return the tallies that a plan begins with in place of another: those of the rules that both have."""
+    if plan.seed != before.seed:
+        return {}
+    return {key: tallies[key] for key in plan.keyed() if key in tallies}
 
 
-def _applies(plan: FaultPlan, index: int, rule: Rule, tally: Tally) -> bool:
+def is_cut(plan: FaultPlan, ends: Ends, method: str) -> bool:
+    """Whether a rule cuts this connection, whatever its count: a cut lasts as long as its rule."""
+    return any(rule.fault is Fault.CUT and rule.covers(ends, method) for rule in plan.rules)
+
+
+def _applies(seed: int, key: RuleKey, tally: Tally) -> bool:
+    rule = key.rule
     if tally.seen < rule.skip or (rule.count and tally.applied >= rule.count):
         return False
-    return rule.probability >= 1 or _draw(plan.seed, index, tally.seen) < rule.probability
+    return rule.probability >= 1 or _draw(seed, key, tally.seen) < rule.probability
 
 
-def _draw(seed: int, index: int, number: int) -> float:
-    """Give the number in [0, 1) that belongs to the n-th matching call of a rule."""
-    digest = blake2b(f"{seed}/{index}/{number}".encode(), digest_size=8).digest()
+def _draw(seed: int, key: RuleKey, number: int) -> float:
+    """Return the number in [0, 1) that belongs to the n-th matching call of a rule."""
+    said = repr((to_dict(key.rule), key.occurrence))
+    digest = blake2b(f"{seed}/{said}/{number}".encode(), digest_size=8).digest()
     return int.from_bytes(digest) / 2**64
 
 
 _FIELDS: Final[dict[str, tuple[str, type | tuple[type, ...]]]] = {  # JSON field → Rule field, accepted types
     "from": ("caller", str),
     "to": ("callee", str),
+    "protocol": ("protocol", str),
     "method": ("method", str),
     "at": ("side", str),
     "probability": ("probability", (int, float)),
@@ -160,8 +174,18 @@ _FIELDS: Final[dict[str, tuple[str, type | tuple[type, ...]]]] = {  # JSON field
 }
 
 
+def to_dict(rule: Rule) -> dict[str, Any]:
+    """Write a rule as JSON, without what is the default."""
+    fields = {key: getattr(rule, name) for key, (name, _) in _FIELDS.items()}
+    plain = Rule(rule.fault)
+    return {
+        "fault": rule.fault.value,
+        **{key: value for key, value in fields.items() if value != getattr(plain, _FIELDS[key][0])},
+    }
+
+
 def parse_plan(data: bytes) -> FaultPlan:
-    """Read a plan.
+    """Read a plan; empty data is a plan without rules.
 
     Raises:
         PlanError: the text names the field that does not fit.

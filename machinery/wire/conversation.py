@@ -1,0 +1,230 @@
+"""Takes the messages of one connection through its seam: the only place where `machinery.model.seam`'s steps are taken.
+
+Adapters make a `Conversation` of the seam that they are handed and the ends of their connection. They say what a
+call is in their protocol's words, and raise in those words what is raised here as `ApiError`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import contextmanager, suppress
+from types import TracebackType
+from typing import Any, Final, Self, TypeVar
+
+from machinery.model.errors import ApiError, DeadlineExceeded, InternalError, OutcomeUnknown
+from machinery.model.seam import Ends, Message, Outcome, Passage, Seam
+from machinery.wire.cause_headers import acting_on
+
+T = TypeVar("T")
+Body = Callable[[], bytes]
+Measure = Callable[[T], tuple[int, int]]
+
+END: Final[Any] = object()  # what `StreamPassage.read` and the reads that it makes return after the last item
+
+
+def no_body() -> bytes:
+    """Return the body of a call that has none."""
+    return b""
+
+
+def unmeasured(_answer: object) -> tuple[int, int]:
+    """Return the revision and the size of an answer that tells neither."""
+    return 0, 0
+
+
+class Conversation:
+    """The calls of one connection."""
+
+    def __init__(self, seam: Seam, ends: Ends) -> None:
+        self._seam = seam
+        self.ends = ends
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether calls that are no streams may be made without the detour over `call`."""
+        return self._seam.is_idle
+
+    async def call(
+        self,
+        method: str,
+        send: Callable[[float | None], Awaitable[T]],
+        *,
+        about: str = "",
+        body: Body = no_body,
+        timeout_s: float | None = None,
+        measure: Measure[T] = unmeasured,
+    ) -> T:
+        """Return the answer of `send(timeout_s)`, which raises `ApiError`; wall seconds, what is left of them.
+
+        Raises:
+            ApiError: as `send` raised it, or the seam.
+            DeadlineExceeded: the seam kept the message or its answer longer than the call may take.
+        """
+        passage = self._seam.open(self._message(method, about, body), is_stream=False)
+        if passage is None:
+            return await send(timeout_s)
+        clock = self._seam.clock
+        begun = clock.monotonic()
+        outcome = Outcome(OutcomeUnknown("the caller has gone"), 0, 0, 0)
+        try:
+            async with asyncio.timeout(timeout_s):
+                await passage.before()
+                gone_s = clock.timescale.wall(clock.monotonic() - begun)
+                answer = await _send(passage, send, None if timeout_s is None else timeout_s - gone_s)
+                revision, size = measure(answer)
+                outcome = outcome._replace(revision=revision, size=size)
+                await passage.answered()
+            outcome = outcome._replace(error=None)
+        except TimeoutError as error:
+            late = DeadlineExceeded("no answer in time")
+            outcome = outcome._replace(error=late)
+            raise late from error
+        except Exception as error:
+            outcome = outcome._replace(error=_as_api_error(error))
+            raise
+        else:
+            return answer
+        finally:
+            passage.after(outcome._replace(took_s=clock.timescale.wall(clock.monotonic() - begun)))
+
+    def stream(self, method: str, *, about: str = "", body: Body = no_body) -> StreamPassage:
+        """Begin the passage of a stream; leaving it ends it."""
+        passage = self._seam.open(self._message(method, about, body), is_stream=True)
+        if passage is None:
+            raise AssertionError("a seam has a passage for every stream")
+        return StreamPassage(passage, self._seam)
+
+    def _message(self, method: str, about: str, body: Body) -> Message:
+        return Message(self.ends, method, about, acting_on.get(), body)
+
+
+class StreamPassage:
+    """A stream on its way through the seam. A context manager: what it is left with is how the stream ended."""
+
+    def __init__(self, passage: Passage, seam: Seam) -> None:
+        self._passage = passage
+        self._clock = seam.clock
+        self._begun = self._clock.monotonic()
+        self._items = 0
+        self._broken: ApiError | None = None
+        self._reader: asyncio.Task[Any] | None = None  # while it waits for an item, and can be interrupted
+        self._cancelled: tuple[asyncio.Task[Any], int] | None = None  # the reader, and how often it was before
+        self._is_over = False
+        passage.on_break(self.interrupt)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, _type: type[BaseException] | None, error: BaseException | None, _traceback: TracebackType | None
+    ) -> None:
+        self.end(error)
+
+    async def begin(self) -> None:
+        """Return when the stream may be opened.
+
+        Raises:
+            ApiError: it may not.
+        """
+        with self._interruptible():
+            await self._passage.before()
+
+    async def write(self, item: object) -> bool:
+        """Return when an item may be sent; False drops it.
+
+        Raises:
+            ApiError: this is how the stream ends.
+        """
+        return await self._passage.each(item)
+
+    async def read(self, read: Callable[[], Awaitable[T]]) -> T:
+        """Return the next item that `read` returns and the seam hands on; `END` where that returned it.
+
+        Raises:
+            ApiError: as `read` raised it, or the seam ends the stream.
+        """
+        while True:
+            with self._interruptible():
+                item = await read()
+                if item is END:
+                    return item
+                if not self._items:
+                    await self._passage.answered()
+                if await self._passage.each(item):
+                    self._items += 1
+                    return item
+
+    async def through(self, items: AsyncIterator[T]) -> AsyncGenerator[T, None]:
+        """Yield the items that the seam hands on: as `read`, in one layer."""
+        each = self._passage.each
+        try:
+            self._begin_reading()
+            async for item in items:
+                if not self._items:
+                    await self._passage.answered()
+                if await each(item):
+                    self._items += 1
+                    self._reader = None  # what the caller does with it is not ours to interrupt
+                    yield item
+                    self._begin_reading()
+        except asyncio.CancelledError:
+            self._raise_if_interrupted()
+            raise
+        finally:
+            self._reader = None
+
+    def end(self, error: BaseException | None = None) -> None:
+        """Take note of the end of the stream, once. A caller who leaves ends it as well as its last item."""
+        if self._is_over:
+            return
+        self._is_over = True
+        left = isinstance(error, GeneratorExit | asyncio.CancelledError)
+        took_s = self._clock.timescale.wall(self._clock.monotonic() - self._begun)
+        told = None if error is None or left else _as_api_error(error)
+        self._passage.after(Outcome(told, 0, self._items, took_s))
+
+    @contextmanager
+    def _interruptible(self) -> Iterator[None]:
+        try:
+            self._begin_reading()
+            yield
+        except asyncio.CancelledError:
+            self._raise_if_interrupted()
+            raise
+        finally:
+            self._reader = None
+
+    def _begin_reading(self) -> None:
+        if self._broken is not None:
+            raise self._broken
+        self._reader = asyncio.current_task()
+
+    def interrupt(self, error: ApiError) -> None:
+        """End the stream with an error, at once for whoever waits for its next item."""
+        self._broken = error
+        if self._reader is not None:  # as asyncio.timeout does it
+            self._cancelled = self._reader, self._reader.cancelling()
+            self._reader.cancel()
+
+    def _raise_if_interrupted(self) -> None:
+        """Raise what the stream was broken with, if this is why its reader was cancelled."""
+        if self._cancelled is None or self._broken is None:
+            return
+        (task, before), self._cancelled = self._cancelled, None
+        if task.uncancel() <= before:
+            raise self._broken from None
+
+
+async def _send(
+    passage: Passage, send: Callable[[float | None], Awaitable[T]], timeout_s: float | None
+) -> T:
+    answer = await send(timeout_s)
+    for _ in range(passage.copies - 1):
+        with suppress(ApiError):  # nobody waits for the answer to a message that the network doubled
+            await send(timeout_s)
+    return answer
+
+
+def _as_api_error(error: BaseException) -> ApiError:
+    return error if isinstance(error, ApiError) else InternalError(f"{type(error).__name__}: {error}")
