@@ -39,13 +39,15 @@ from apiserver.services.resources import resources_handler
 from apiserver.storage.endpoints import EtcdTls
 from apiserver.storage.etcd import EtcdStorage
 from apiserver.storage.interface import Storage
+from apiserver.storage.seam import READING
 from apiserver.token_requests import token_handlers
 from apiserver.tokens import TokenKey
 from apiserver.watch_cache_feed import Feed
 from apiserver.write_record import WriteRecord
-from machinery.client.faults import through
+from machinery.client.seam_channel import through
 from machinery.client.tls import ClientTls
 from machinery.model.profile import intervals
+from machinery.model.seam import Ends
 from machinery.process.run import Process
 from machinery.process.server import grpc_server
 from machinery.process.tls import ServerTls
@@ -123,7 +125,7 @@ def build(
         lookup,
         ClientTls(config.ca_file, config.kubelet_cert_file, config.kubelet_key_file),
         seam=lambda channel, node: through(
-            channel, process.faults, caller=process.name, callee=f"kubelet@{node}"
+            channel, process.seam, Ends(process.name, f"kubelet@{node}", "node")
         ),
     )
     bootstrap = Bootstrap(registry, feed, log)
@@ -202,7 +204,7 @@ async def doors(core: Core, config: ApiserverConfig, process: Process) -> AsyncI
         health=process.health,
     )
     handler = resources_handler(core.registry, core.gate, core.authenticator)
-    server = grpc_server(config.grpc_listen, _tls(config), [handler], process.faults, name=process.name)
+    server = grpc_server(config.grpc_listen, _tls(config), [handler], process.seam, name=process.name)
     async with serving_rest(services, config.rest_listen, _tls(config, require_client=False)):
         await server.start()
         process.log.info("serving", rest=",".join(config.rest_listen), grpc=",".join(config.grpc_listen))
@@ -223,7 +225,7 @@ def _etcd(config: ApiserverConfig, process: Process) -> EtcdStorage:
     return EtcdStorage(
         config.etcd_servers,
         tls,
-        seam=lambda channel: through(channel, process.faults, caller=process.name, callee="etcd"),
+        seam=lambda channel: through(channel, process.seam, Ends(process.name, "etcd", "etcd"), READING),
     )
 
 

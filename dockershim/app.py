@@ -38,7 +38,7 @@ async def serve(config: DockershimConfig, process: Process) -> None:
         handler(_SERVICES["RuntimeService"], "runtime.v1.RuntimeService", runtime_service(shim)),
         handler(_SERVICES["ImageService"], "runtime.v1.ImageService", image_service(shim)),
     ]
-    server = grpc_server([f"unix:{config.socket}"], None, handlers, process.faults, name=process.name)
+    server = grpc_server([f"unix:{config.socket}"], None, handlers, process.seam, name=process.name)
     process.tasks.create_task(shim.events.run(), name="engine-events")
     process.tasks.create_task(shim.events.announce(), name="announcements")
     process.tasks.create_task(_sweep(shim), name="sweep")

@@ -24,7 +24,7 @@ from dockershim.docker import Engine, Hijacked
 from dockershim.exec_process import exec_body, exit_code
 from machinery.model.errors import ApiError, Unavailable
 from machinery.model.log import EventLog
-from machinery.process.health import private_socket
+from machinery.process.control import private_socket
 
 PROTOCOLS: Final = ("v5.channel.k8s.io", "v4.channel.k8s.io")
 TOKEN_S: Final = 60.0  # wall seconds that a URL waits to be used

@@ -25,7 +25,7 @@ async def serve(config: HollowConfig, process: Process) -> None:
             _SERVICES["ImageService"], "runtime.v1.ImageService", ImageService(world, config.pull_time_s)
         ),
     ]
-    server = grpc_server([f"unix:{config.socket}"], None, handlers, process.faults, name=process.name)
+    server = grpc_server([f"unix:{config.socket}"], None, handlers, process.seam, name=process.name)
     await server.start()
     process.ready()
     process.log.info("serving", socket=config.socket, containers=len(world.containers))

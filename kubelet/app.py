@@ -43,9 +43,11 @@ from kubelet.termination_messages import TerminationMessages
 from kubelet.volumes import Volumes
 from machinery.client.api import Api
 from machinery.client.events import EventRecorder
+from machinery.client.seam_channel import through
 from machinery.model.errors import ApiError
 from machinery.model.k8s.core_v1 import Pod
 from machinery.model.profile import intervals
+from machinery.model.seam import Ends
 from machinery.process.run import Process
 from machinery.process.server import bound_ports, grpc_server
 from machinery.process.tls import ServerTls
@@ -60,8 +62,9 @@ async def serve(config: KubeletConfig, process: Process) -> None:
     config.root.mkdir(parents=True, exist_ok=True)
     api = process.connect()
     channel = unix_channel(config.cri_socket)
+    ends = Ends(process.name, f"cri@{config.node_name}", "cri")
     try:
-        await Kubelet(config, process, api, channel).run()
+        await Kubelet(config, process, api, through(channel, process.seam, ends)).run()
     finally:
         await channel.close()
         await api.aclose()
@@ -185,7 +188,7 @@ class Kubelet:
             return
         service = NodeServer(self.workers, self.runtime, process.clock, process.log)
         tls = ServerTls(config.cert_file, config.key_file, config.ca_file)
-        server = grpc_server(config.listen, tls, [service.handler()], process.faults, name=process.name)
+        server = grpc_server(config.listen, tls, [service.handler()], process.seam, name=process.name)
         await server.start()
         self._ports = bound_ports(server)
         try:

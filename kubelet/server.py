@@ -8,8 +8,6 @@ from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 from typing import Any, Final, Protocol
 
-import grpc
-
 from kubelet.core.log_lines import LoggedContainer, LogWishes, choose_log, nanoseconds
 from kubelet.exec_streams import Channel, StreamConnection, connect, read_outcome
 from kubelet.logs import LogRange, read_log
@@ -20,7 +18,7 @@ from machinery.model.log import SILENT, EventLog
 from machinery.pb import cri_pb2 as cri
 from machinery.pb import node_pb2 as pb
 from machinery.process.server import peer
-from machinery.wire.services import handler
+from machinery.wire.services import ServiceHandler, handler
 
 __all__ = ["APISERVER", "SERVICE", "LoggedContainer", "NodeServer", "PodLookup", "StreamRuntime"]
 
@@ -62,7 +60,7 @@ class NodeServer:
         self._clock = clock
         self._log = log
 
-    def handler(self) -> grpc.GenericRpcHandler:
+    def handler(self) -> ServiceHandler:
         """Give what a gRPC server serves."""
         return handler(pb.DESCRIPTOR.services_by_name["Node"], SERVICE, self)
 

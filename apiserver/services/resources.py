@@ -9,8 +9,6 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from typing import Any, Final
 
-import grpc
-
 from apiserver.authentication import Authenticator
 from apiserver.gate import Gate
 from apiserver.registry import Registry
@@ -20,7 +18,7 @@ from machinery.model.errors import BadRequest
 from machinery.model.requests import PatchType
 from machinery.pb import resources_pb2 as pb
 from machinery.process.server import peer
-from machinery.wire.services import handler
+from machinery.wire.services import ServiceHandler, handler
 
 PATH: Final = "kubarium.api.v1.Resources"
 _PATCHES: Final = {
@@ -32,7 +30,7 @@ _PATCHES: Final = {
 _QUIET: Final = "Ignore"  # this door has no place for warnings, so nobody has to look for what they are about
 
 
-def resources_handler(registry: Registry, gate: Gate, authenticator: Authenticator) -> grpc.GenericRpcHandler:
+def resources_handler(registry: Registry, gate: Gate, authenticator: Authenticator) -> ServiceHandler:
     """Make the door's handler for a gRPC server."""
     service = pb.DESCRIPTOR.services_by_name["Resources"]
     door = Resources(registry, gate, authenticator)

@@ -11,15 +11,15 @@ import grpc
 import grpc.aio
 
 from machinery.client.api import Api
-from machinery.client.faults import through
+from machinery.client.seam_transport import through
 from machinery.client.tls import ClientTls
 from machinery.client.transport import ApiRequest, Method, Page, raise_status, read_event
 from machinery.model.errors import Unavailable
 from machinery.model.requests import DeleteOptions, EventType, PatchType, WatchEvent
 from machinery.model.resources import KubeObject
+from machinery.model.seam import Ends, Seam
 from machinery.pb import resources_pb2 as pb
 from machinery.wire.cause_headers import request_metadata
-from machinery.wire.faults import FaultGate
 from machinery.wire.services import Stub, insecure_channel, secure_channel
 from machinery.wire.status import from_rpc
 
@@ -43,19 +43,19 @@ _EVENTS: Final = {
 }
 
 
-def connect_grpc(server: str, tls: ClientTls | None, *, caller: str, faults: FaultGate | None = None) -> Api:
+def connect_grpc(server: str, tls: ClientTls | None, *, caller: str, seam: Seam | None = None) -> Api:
     """Open the door at host:port (or "unix:/path" without TLS). Connects, and reconnects, by itself."""
     channel = secure_channel(server, tls.grpc_credentials()) if tls else insecure_channel(server)
-    return Api(GrpcTransport(channel, caller=caller, faults=faults))
+    return Api(through(GrpcTransport(channel, caller=caller), seam, Ends(caller, CALLEE, "resources")))
 
 
 class GrpcTransport:
     """Requests over one channel, for one identity. Implements `machinery.client.transport.Transport`."""
 
-    def __init__(self, channel: grpc.aio.Channel, *, caller: str, faults: FaultGate | None = None) -> None:
+    def __init__(self, channel: grpc.aio.Channel, *, caller: str) -> None:
         self._channel = channel
         self._caller = caller
-        self._stub = Stub(through(channel, faults, caller=caller, callee=CALLEE), SERVICE, PATH)
+        self._stub = Stub(channel, SERVICE, PATH)
 
     async def call(self, request: ApiRequest, timeout_s: float) -> bytes:
         """Return the answer's object as JSON."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeVar
@@ -12,7 +12,7 @@ import msgspec
 
 from machinery.client import rest_paths
 from machinery.client.api import Api
-from machinery.client.rest_faults import RestFaults
+from machinery.client.seam_transport import through
 from machinery.client.tls import ClientTls
 from machinery.client.transport import ApiRequest, Method, Page, raise_status, read_event
 from machinery.model.errors import (
@@ -30,9 +30,9 @@ from machinery.model.requests import (
     read_revision,
 )
 from machinery.model.resources import KubeObject
+from machinery.model.seam import Ends, Seam
 from machinery.wire import objects
 from machinery.wire.cause_headers import request_metadata
-from machinery.wire.faults import Fault, FaultGate
 
 if TYPE_CHECKING:
     import aiohttp
@@ -49,6 +49,7 @@ _METHODS: Final[dict[Method, str]] = {  # calls as the gRPC door and fault plans
     "Delete": "DELETE",
     "DeleteCollection": "DELETE",
 }
+CALLEE: Final = "apiserver"
 SILENCE_LIMIT_S: Final = 120.0  # wall seconds; servers send a bookmark about every minute
 
 
@@ -75,10 +76,12 @@ class _Marked(msgspec.Struct):
 
 
 def connect_rest(
-    server_url: str, credentials: ClientTls | Token | None, *, caller: str, faults: FaultGate | None = None
+    server_url: str, credentials: ClientTls | Token | None, *, caller: str, seam: Seam | None = None
 ) -> Api:
     """Open the door at https://host:port. Connections are made as needed and kept."""
-    return Api(RestTransport(server_url, credentials, caller=caller, faults=faults))
+    return Api(
+        through(RestTransport(server_url, credentials, caller=caller), seam, Ends(caller, CALLEE, "rest"))
+    )
 
 
 class RestTransport:
@@ -90,25 +93,17 @@ class RestTransport:
         credentials: ClientTls | Token | None,
         *,
         caller: str,
-        faults: FaultGate | None = None,
     ) -> None:
         self._url = server_url.rstrip("/")
         self._credentials = credentials
         self._caller = caller
-        self._faults = RestFaults(faults, caller)
         self._session: aiohttp.ClientSession | None = None
         self._closed = False
 
     async def call(self, request: ApiRequest, timeout_s: float) -> bytes:
         """Return the answer's body."""
-        rule = self._faults.decide(request.method)
-        timeout_s -= await self._faults.before(rule, timeout_s)
-        answer = await self._send(request, timeout_s)
-        await self._faults.after(rule, timeout_s)
-        if rule and rule.fault is Fault.DUPLICATE:
-            with suppress(ApiError):  # nobody waits for the answer to a message that the network doubled
-                await self._send(request, timeout_s)
-        return answer
+        async with self._response(request, timeout_s) as response:
+            return await response.read()
 
     async def page(self, request: ApiRequest, timeout_s: float) -> Page:
         """Return the answer to a List or a DeleteCollection."""
@@ -118,15 +113,10 @@ class RestTransport:
 
     async def stream(self, request: ApiRequest, type_: type[T]) -> AsyncIterator[list[WatchEvent[T]]]:
         """Yield the batches of a Watch; the response is closed when this is."""
-        rule = self._faults.decide(request.method)
-        await self._faults.streaming(request.method)
-        await self._faults.before(rule, None)
         async with self._response(request, None) as response:
-            await self._faults.after(rule, None)
             yield []
             rest = b""
             async for chunk in response.content.iter_any():
-                await self._faults.streaming(request.method)
                 *lines, rest = (rest + chunk).split(b"\n")
                 if lines:
                     yield [_event(line, type_) for line in lines if line.strip()]
@@ -136,10 +126,6 @@ class RestTransport:
         self._closed = True
         if self._session is not None:
             await self._session.close()
-
-    async def _send(self, request: ApiRequest, timeout_s: float) -> bytes:
-        async with self._response(request, timeout_s) as response:
-            return await response.read()
 
     @asynccontextmanager
     async def _response(

@@ -8,20 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import Any, NamedTuple
-
-import grpc.aio
+from typing import Any
 
 from machinery.client.seam_stream import SeamStream, api_errors, rpc_errors
 from machinery.model.seam import Ends, Seam
-from machinery.wire.conversation import Conversation, StreamPassage, no_body
-
-
-class Reading(NamedTuple):
-    """How a protocol's messages are read for the seam, where it asks."""
-
-    about: Callable[[Any], str] = lambda _request: ""  # the key of the object that a request is about
-    revision: Callable[[Any], int] = lambda _answer: 0  # of the store, as an answer tells it
+from machinery.wire.conversation import Conversation, StreamPassage
+from machinery.wire.messages import Reading
 
 
 def through(channel: Any, seam: Seam | None, ends: Ends, reading: Reading = Reading()) -> Any:  # noqa: B008 - a value
@@ -44,7 +36,11 @@ class SeamChannel:
         """Make the multicallable of a method with one request and one answer."""
         bare, conversation = self._channel.unary_unary(path, **codecs), self._conversation
         passed = partial(self._call, bare, _method(path))
-        return lambda request, **options: (bare if conversation.is_idle else passed)(request, **options)
+
+        def call(request: Any, **options: Any) -> Any:
+            return bare(request, **options) if conversation.is_idle else passed(request, **options)
+
+        return call
 
     def unary_stream(self, path: str, **codecs: Any) -> Callable[..., SeamStream]:
         """Make the multicallable of a method with one request and a stream of answers."""
@@ -76,8 +72,11 @@ class SeamChannel:
             )
 
     def _begin(self, method: str, request: Any) -> StreamPassage:
-        about, body = (self._reading.about(request), request.SerializeToString) if request else ("", no_body)
-        return self._conversation.stream(method, about=about, body=body)
+        if request is None:
+            return self._conversation.stream(method)
+        return self._conversation.stream(
+            method, about=self._reading.about(request), body=request.SerializeToString
+        )
 
 
 def _method(path: str) -> str:

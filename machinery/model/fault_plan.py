@@ -4,7 +4,7 @@ A plan is JSON, and replays from its seed:
 
     {"seed": 7, "rules": [
       {"fault": "delay", "from": "scheduler", "to": "apiserver", "method": "Create", "delay_s": 0.2},
-      {"fault": "cut", "from": "kubelet@*", "to": "dockershim@*", "protocol": "cri"},
+      {"fault": "cut", "from": "kubelet@*", "protocol": "cri"},
       {"fault": "drop", "method": "Watch", "probability": 0.1, "count": 3, "at": "server"}]}
 
 `from`, `to`, `protocol` and `method` are shell patterns (default: everything). A rule applies to a call with its

@@ -60,14 +60,19 @@ class ComponentConfig:
     log_level: Literal["debug", "info", "warning", "error"] = setting(
         "info", help="least level that is logged"
     )
-    health_socket: str = setting("", help="unix socket for /livez, /readyz and /metrics; none if empty")
+    health_socket: str = setting(
+        "", help="unix socket for /livez, /readyz, /metrics and /faults; none if empty"
+    )
     notify_socket: str = setting("", help="unix datagram socket that is told READY=1; none if empty")
     faults_file: str = setting("", help="fault plan (JSON), read at the start and again at SIGHUP")
+    record_messages: int = setting(0, help="how many of the latest messages to remember; none if 0")
 
     def validate(self) -> None:
         """Check the fields against each other; subclasses call this first and raise ConfigError."""
         if not self.time_scale > 0:
             raise ConfigError("time_scale", f"has to be above 0, not {self.time_scale}")
+        if self.record_messages < 0:
+            raise ConfigError("record_messages", f"may not be below 0, not {self.record_messages}")
         if bool(self.cert_file) != bool(self.key_file):
             raise ConfigError("cert_file", "goes together with --key-file")
         for field in ("ca_file", "cert_file", "key_file"):

@@ -44,8 +44,9 @@ class PlannedFaults:
         return passage
 
     def use(self, plan: FaultPlan) -> None:
-        """Follow a plan from now on. Rules that were in the plan before go on with their counts; what was cut and is
-        so no longer breaks.
+        """Follow a plan from now on.
+
+        Rules that were in the plan before go on with their counts. What was cut and is so no longer breaks.
         """
         before, self.plan = self.plan, plan
         self._tallies = fault_plan.carry_over(self._tallies, before, plan)
@@ -96,7 +97,9 @@ class PlannedFaults:
 class _Passage:
     """A call under the plan: the rule that was decided for it, and whether the connection is cut now."""
 
-    def __init__(self, faults: PlannedFaults, message: Message, rule: Rule | None, *, is_stream: bool) -> None:
+    def __init__(
+        self, faults: PlannedFaults, message: Message, rule: Rule | None, *, is_stream: bool
+    ) -> None:
         self._faults = faults
         self._message = message
         self._rule = rule

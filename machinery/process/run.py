@@ -25,12 +25,15 @@ from typing import Any, Final, TypeVar
 
 from machinery.client.api import Api
 from machinery.client.tls import ClientTls
+from machinery.model.seam import Seam, compose
 from machinery.process.clock import SystemClock
 from machinery.process.config import ComponentConfig, parse
+from machinery.process.control import Control, served
 from machinery.process.faults import PlannedFaults
-from machinery.process.health import Health, served
+from machinery.process.health import Health
 from machinery.process.logging import Log, capture_libraries, describe
 from machinery.process.metrics import Metrics
+from machinery.process.recorder import Recorder
 
 C = TypeVar("C", bound=ComponentConfig)
 
@@ -54,7 +57,9 @@ class Process:
         self.clock = SystemClock(config.time_scale)
         self.metrics = Metrics()
         self.health = Health(self.metrics)
-        self.faults = PlannedFaults(config.faults_file, log)
+        self.faults = PlannedFaults(self.clock, config.faults_file, log)
+        self.recorder = Recorder(self.clock, config.record_messages) if config.record_messages else None
+        self.seam = self._seam()
 
     def connect(self) -> Api:
         """Open the door to the apiserver with the configured transport and identity; the caller closes it."""
@@ -63,10 +68,17 @@ class Process:
         if config.transport == "rest":
             from machinery.client.rest_transport import connect_rest
 
-            return connect_rest(config.server, tls, caller=self.name, faults=self.faults)
+            return connect_rest(config.server, tls, caller=self.name, seam=self.seam)
         from machinery.client.grpc_transport import connect_grpc
 
-        return connect_grpc(config.server, tls, caller=self.name, faults=self.faults)
+        return connect_grpc(config.server, tls, caller=self.name, seam=self.seam)
+
+    def _seam(self) -> Seam | None:
+        """Return what every conversation of the process asks; None where no plan can come, and nobody records."""
+        seams: list[Seam] = [self.recorder] if self.recorder else []
+        if self.config.faults_file or self.config.health_socket:
+            seams.append(self.faults)
+        return compose(*seams)
 
     def ready(self) -> None:
         """Say, once, that the component does its work: /readyz and the supervisor learn it."""
@@ -115,7 +127,9 @@ async def _main(
             process = Process(component, config, log, tasks)
             process.faults.load()
             tasks.create_task(_watch_loop(process), name="loop-watch")
-            async with served(process.health, config.health_socket):
+            async with served(
+                Control(process.health, process.faults, process.recorder), config.health_socket
+            ):
                 await _serve(process, serve(config, process))
             raise Stopped
     except BaseExceptionGroup as group:

@@ -8,11 +8,11 @@ from typing import Any
 import grpc
 import grpc.aio
 
-from machinery.process.faults import FaultInterceptor
-from machinery.process.health import PrivateFiles
+from machinery.model.seam import Seam
+from machinery.process.control import PrivateFiles
+from machinery.process.seam_server import through
 from machinery.process.tls import Peer, ServerTls, peer_of_rpc
-from machinery.wire.faults import FaultGate
-from machinery.wire.services import SERVER_OPTIONS
+from machinery.wire.services import SERVER_OPTIONS, ServiceHandler
 
 __all__ = ["ListenError", "Peer", "bound_ports", "grpc_server", "peer"]
 
@@ -24,22 +24,21 @@ class ListenError(Exception):
 def grpc_server(
     listen: Sequence[str],
     tls: ServerTls | None,
-    handlers: Sequence[grpc.GenericRpcHandler],
-    faults: FaultGate | None = None,
+    handlers: Sequence[ServiceHandler],
+    seam: Seam | None = None,
     *,
     name: str = "",
 ) -> grpc.aio.Server:
     """Make a server that listens on "host:port" (TLS needed) and "unix:/path" (mode 0600) addresses.
 
     The caller starts it (`await server.start()`) and ends it (`await server.stop(grace_s)`). `name` is the
-    component's name in fault plans.
+    instance's name, by which fault plans and records know it.
 
     Raises:
         ListenError: an address is taken or cannot be used.
     """
-    interceptors = [FaultInterceptor(faults, name)] if faults is not None else None
-    server = grpc.aio.server(options=SERVER_OPTIONS, interceptors=interceptors)
-    server.add_generic_rpc_handlers(tuple(handlers))
+    server = grpc.aio.server(options=SERVER_OPTIONS)
+    server.add_generic_rpc_handlers(tuple(through(handler, seam, name) for handler in handlers))
     server.kubarium_ports = tuple(_bind(server, address, tls) for address in listen)
     return server
 

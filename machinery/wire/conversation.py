@@ -109,7 +109,9 @@ class StreamPassage:
         self._items = 0
         self._broken: ApiError | None = None
         self._reader: asyncio.Task[Any] | None = None  # while it waits for an item, and can be interrupted
-        self._cancelled: tuple[asyncio.Task[Any], int] | None = None  # the reader, and how often it was before
+        self._cancelled: tuple[asyncio.Task[Any], int] | None = (
+            None  # the reader, and how often it was before
+        )
         self._is_over = False
         passage.on_break(self.interrupt)
 
@@ -149,10 +151,8 @@ class StreamPassage:
                 item = await read()
                 if item is END:
                     return item
-                if not self._items:
-                    await self._passage.answered()
+                await self._arrived()
                 if await self._passage.each(item):
-                    self._items += 1
                     return item
 
     async def through(self, items: AsyncIterator[T]) -> AsyncGenerator[T, None]:
@@ -161,10 +161,11 @@ class StreamPassage:
         try:
             self._begin_reading()
             async for item in items:
-                if not self._items:
-                    await self._passage.answered()
-                if await each(item):
+                if self._items:
                     self._items += 1
+                else:
+                    await self._arrived()
+                if await each(item):
                     self._reader = None  # what the caller does with it is not ours to interrupt
                     yield item
                     self._begin_reading()
@@ -183,6 +184,11 @@ class StreamPassage:
         took_s = self._clock.timescale.wall(self._clock.monotonic() - self._begun)
         told = None if error is None or left else _as_api_error(error)
         self._passage.after(Outcome(told, 0, self._items, took_s))
+
+    async def _arrived(self) -> None:
+        self._items += 1
+        if self._items == 1:
+            await self._passage.answered()
 
     @contextmanager
     def _interruptible(self) -> Iterator[None]:
@@ -216,9 +222,7 @@ class StreamPassage:
             raise self._broken from None
 
 
-async def _send(
-    passage: Passage, send: Callable[[float | None], Awaitable[T]], timeout_s: float | None
-) -> T:
+async def _send(passage: Passage, send: Callable[[float | None], Awaitable[T]], timeout_s: float | None) -> T:
     answer = await send(timeout_s)
     for _ in range(passage.copies - 1):
         with suppress(ApiError):  # nobody waits for the answer to a message that the network doubled

@@ -9,9 +9,8 @@ Errors: a handler turns an `ApiError` into the gRPC code that fits, with the Sta
 
 from __future__ import annotations
 
-import inspect
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection
-from typing import Any, Final
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping
+from typing import Any, Final, TypeAlias
 
 import grpc
 import grpc.aio
@@ -21,6 +20,10 @@ from google.protobuf.message_factory import GetMessageClass
 from machinery.model.errors import ApiError, NotImplementedHere
 from machinery.wire import cause_headers
 from machinery.wire.status import to_rpc
+
+Behaviour: TypeAlias = Callable[
+    [Any, Any], Any
+]  # (request or requests, context) → awaitable or async iterator
 
 _METADATA_LIMIT: Final = 256 * 1024  # a Status with many causes has to fit into the trailers
 
@@ -89,18 +92,44 @@ class Stub:
 
 def handler(
     service: ServiceDescriptor, path: str, implementation: object, *, serialized: Collection[str] = ()
-) -> grpc.GenericRpcHandler:
+) -> ServiceHandler:
     """Serve a service from an object with methods of the proto's own names.
 
     A method is `async def X(self, request, context)`, an async generator where the response is a stream. A
     method that the object does not have answers UNIMPLEMENTED and says so. `serialized` names the methods whose
     answers are the message's bytes already.
     """
-    methods = {
-        method.name: _method_handler(method, implementation, serialized=method.name in serialized)
-        for method in service.methods
+    behaviours = {
+        method: getattr(implementation, method.name, None) or _unbuilt(method) for method in service.methods
     }
-    return grpc.method_handlers_generic_handler(path, methods)
+    return ServiceHandler(path, behaviours, serialized)
+
+
+class ServiceHandler(grpc.GenericRpcHandler):  # type: ignore[misc]  # gRPC has no types
+    """The handlers of one service."""
+
+    def __init__(
+        self, path: str, behaviours: Mapping[MethodDescriptor, Behaviour], serialized: Collection[str]
+    ) -> None:
+        self.path = path
+        self._behaviours = behaviours
+        self._serialized = serialized
+        self._handlers = {
+            f"/{path}/{method.name}": _method_handler(method, behaviour, serialized=method.name in serialized)
+            for method, behaviour in behaviours.items()
+        }
+
+    def service(self, details: grpc.HandlerCallDetails) -> grpc.RpcMethodHandler | None:
+        """Return the handler of a call; None where the call is for another service."""
+        return self._handlers.get(details.method)
+
+    def wrapped(self, wrap: Callable[[MethodDescriptor, Behaviour], Behaviour]) -> ServiceHandler:
+        """Return the same service with another behaviour in the place of each.
+
+        A behaviour finds the causes of its request in the context, and the `ApiError` that it raises is answered.
+        """
+        behaviours = {method: wrap(method, behaviour) for method, behaviour in self._behaviours.items()}
+        return ServiceHandler(self.path, behaviours, self._serialized)
 
 
 def _arity(method: MethodDescriptor) -> str:
@@ -109,13 +138,9 @@ def _arity(method: MethodDescriptor) -> str:
 
 
 def _method_handler(
-    method: MethodDescriptor, implementation: object, *, serialized: bool
+    method: MethodDescriptor, behaviour: Behaviour, *, serialized: bool
 ) -> grpc.RpcMethodHandler:
-    behaviour = getattr(implementation, method.name, None) or _unbuilt(method)
-    if inspect.isasyncgenfunction(behaviour):
-        guarded: Callable[..., Any] = _guard_stream(behaviour)
-    else:
-        guarded = _guard(behaviour)
+    guarded = _guard_stream(behaviour) if method.server_streaming else _guard(behaviour)
     make = getattr(grpc, f"{_arity(method)}_rpc_method_handler")
     return make(
         guarded,
@@ -124,14 +149,20 @@ def _method_handler(
     )
 
 
-def _unbuilt(method: MethodDescriptor) -> Callable[[Any, Any], Awaitable[Any]]:
+def _unbuilt(method: MethodDescriptor) -> Behaviour:
+    error = NotImplementedHere(f"{method.full_name} is not built")
+
     async def refuse(_request: Any, _context: Any) -> Any:
-        raise NotImplementedHere(f"{method.full_name} is not built")
+        raise error
 
-    return refuse
+    async def refuse_stream(_request: Any, _context: Any) -> AsyncIterator[Any]:
+        raise error
+        yield
+
+    return refuse_stream if method.server_streaming else refuse
 
 
-def _guard(behaviour: Callable[[Any, Any], Awaitable[Any]]) -> Callable[[Any, Any], Awaitable[Any]]:
+def _guard(behaviour: Behaviour) -> Callable[[Any, Any], Awaitable[Any]]:
     async def guarded(request: Any, context: Any) -> Any:
         cause_headers.receive(context.invocation_metadata())
         try:
@@ -142,9 +173,7 @@ def _guard(behaviour: Callable[[Any, Any], Awaitable[Any]]) -> Callable[[Any, An
     return guarded
 
 
-def _guard_stream(
-    behaviour: Callable[[Any, Any], AsyncIterator[Any]],
-) -> Callable[[Any, Any], AsyncIterator[Any]]:
+def _guard_stream(behaviour: Behaviour) -> Callable[[Any, Any], AsyncIterator[Any]]:
     async def guarded(request: Any, context: Any) -> AsyncIterator[Any]:
         cause_headers.receive(context.invocation_metadata())
         try:

@@ -94,11 +94,6 @@ def to_rpc(error: ApiError) -> tuple[grpc.StatusCode, str, tuple[tuple[str, byte
     return _TO_CODE.get(type(error), _Code.INTERNAL), error.message[:_TEXT_LIMIT], ((STATUS_KEY, body),)
 
 
-def rpc_error(code: grpc.StatusCode, text: str) -> grpc.aio.AioRpcError:
-    """Return the error that gRPC itself would raise."""
-    return grpc.aio.AioRpcError(code, grpc.aio.Metadata(), grpc.aio.Metadata(), details=text)
-
-
 def to_rpc_error(error: ApiError) -> grpc.aio.AioRpcError:
     """Return an error as a gRPC client raises it: with its Status where a server decided, without where none spoke."""
     code, text, metadata = to_rpc(error)

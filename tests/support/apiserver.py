@@ -42,10 +42,10 @@ from machinery.client.rest_transport import connect_rest
 from machinery.client.tls import ClientTls
 from machinery.model.clock import Clock
 from machinery.model.requests import PatchType
+from machinery.model.seam import Seam
 from machinery.process.logging import Log
 from machinery.process.metrics import Metrics
 from machinery.process.run import Process
-from machinery.wire.faults import FaultGate
 from tests.support.etcd_server import free_ports
 from tests.support.virtual_clock import VirtualClock
 
@@ -250,14 +250,14 @@ class Served:
         *,
         address: str = "",
         caller: str = "test",
-        faults: FaultGate | None = None,
+        seam: Seam | None = None,
     ) -> Api:
         """Connect over "grpc" or "rest"; to another address than the apiserver's, if one is given."""
         tls = self.tls(identity)
         if transport == "grpc":
-            return connect_grpc(address or self.config.grpc_listen[0], tls, caller=caller, faults=faults)
+            return connect_grpc(address or self.config.grpc_listen[0], tls, caller=caller, seam=seam)
         url = f"https://{address or self.config.rest_listen[0]}"
-        return connect_rest(url, tls, caller=caller, faults=faults)
+        return connect_rest(url, tls, caller=caller, seam=seam)
 
 
 def certificates(folder: Path) -> Pki:

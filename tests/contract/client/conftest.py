@@ -15,6 +15,7 @@ from apiserver.core.kinds import KINDS
 from apiserver.watch_cache_feed import Feed
 from kubarium.pki import Pki
 from machinery.client.api import Api
+from machinery.process.clock import SystemClock
 from machinery.process.config import ComponentConfig
 from machinery.process.faults import PlannedFaults
 from machinery.process.logging import Log
@@ -95,8 +96,8 @@ class FaultyDoor:
 @pytest.fixture(params=DOORS)
 async def faulty(request: pytest.FixtureRequest, served: Served) -> AsyncIterator[FaultyDoor]:
     """The scheduler's connection, by name, with the admin's rights."""
-    plan = PlannedFaults()
-    api = served.connect(request.param, caller="scheduler", faults=plan)
+    plan = PlannedFaults(SystemClock())
+    api = served.connect(request.param, caller="scheduler", seam=plan)
     healthy = served.connect(request.param)
     yield FaultyDoor(api, healthy, plan)
     await api.aclose()

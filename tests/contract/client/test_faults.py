@@ -13,8 +13,8 @@ import pytest
 from machinery.client.api import Api
 from machinery.model import resources as kinds
 from machinery.model.errors import AlreadyExists, ApiError, DeadlineExceeded, Expired, NotFound, Unavailable
+from machinery.model.fault_plan import NO_PLAN, Fault, FaultPlan, Rule
 from machinery.model.requests import Selection
-from machinery.wire.faults import NO_PLAN, Fault, FaultPlan, Rule
 from tests.contract.client.conftest import FaultyDoor
 from tests.contract.client.test_api import config_map, revision, told, watching
 

@@ -24,6 +24,7 @@ from machinery.model.errors import BadRequest, Forbidden, NotFound, NotImplement
 from machinery.model.k8s.core_v1 import Pod
 from machinery.pb import cri_pb2 as cri
 from machinery.pb import node_pb2 as pb
+from machinery.process.clock import SystemClock
 from machinery.process.faults import PlannedFaults
 from machinery.process.server import bound_ports, grpc_server
 from machinery.process.tls import ServerTls
@@ -178,7 +179,11 @@ class _Door:
             str(self._pki.certificate("ca")),
         )
         server = grpc_server(
-            ["127.0.0.1:0"], ServerTls(*files), [self._server.handler()], PlannedFaults(), name="kubelet"
+            ["127.0.0.1:0"],
+            ServerTls(*files),
+            [self._server.handler()],
+            PlannedFaults(SystemClock()),
+            name="kubelet",
         )
         await server.start()
         [self.port] = bound_ports(server)

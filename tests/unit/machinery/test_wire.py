@@ -2,10 +2,11 @@ import pytest
 
 from machinery.model.causes import CauseRef
 from machinery.model.errors import Conflict, Expired, InternalError, Invalid, NotFound
+from machinery.model.fault_plan import NO_PLAN, Fault, PlanError, decide, is_cut, parse_plan
 from machinery.model.k8s.core_v1 import Pod
+from machinery.model.seam import Ends
 from machinery.wire import objects
 from machinery.wire.cause_headers import header, parse_header
-from machinery.wire.faults import NO_PLAN, Call, Fault, PlanError, decide, is_cut, parse_plan
 from machinery.wire.status import to_rpc
 
 
@@ -72,10 +73,10 @@ PLAN = b'{"seed": 3, "rules": [{"fault": "drop", "from": "kubelet-*", "method": 
 def test_a_rule_applies_after_its_skips_as_often_as_it_says():
     """The same plan and calls always give the same faults."""
     plan, tallies = parse_plan(PLAN), {}
-    call = Call("kubelet-1", "apiserver", "Watch", "client")
+    ends = Ends("kubelet-1", "apiserver", "resources")
     hits = []
     for _ in range(5):
-        rule, tallies = decide(plan, tallies, call)
+        rule, tallies = decide(plan, tallies, ends, "Watch")
         hits.append(rule is not None)
     assert hits == [False, True, True, False, False]
 
@@ -84,12 +85,12 @@ def test_a_rule_is_about_its_pair_its_method_and_its_side():
     """Others pass."""
     plan = parse_plan(PLAN.replace(b', "skip": 1', b""))
     others = [
-        Call("scheduler", "apiserver", "Watch", "client"),
-        Call("kubelet-1", "apiserver", "Get", "client"),
-        Call("kubelet-1", "apiserver", "Watch", "server"),
+        (Ends("scheduler", "apiserver", "resources"), "Watch"),
+        (Ends("kubelet-1", "apiserver", "resources"), "Get"),
+        (Ends("kubelet-1", "apiserver", "resources", "server"), "Watch"),
     ]
-    assert [decide(plan, {}, call)[0] for call in others] == [None, None, None]
-    assert decide(plan, {}, Call("kubelet-1", "apiserver", "Watch", "client"))[0] is not None
+    assert [decide(plan, {}, *other)[0] for other in others] == [None, None, None]
+    assert decide(plan, {}, Ends("kubelet-1", "apiserver", "resources"), "Watch")[0] is not None
 
 
 def test_a_probability_is_drawn_from_the_seed():
@@ -99,7 +100,7 @@ def test_a_probability_is_drawn_from_the_seed():
     def run() -> list[bool]:
         tallies, hits = {}, []
         for _ in range(1000):
-            rule, tallies = decide(plan, tallies, Call("a", "b", "Get", "client"))
+            rule, tallies = decide(plan, tallies, Ends("a", "b", "rest"), "Get")
             hits.append(rule is not None)
         return hits
 
@@ -110,8 +111,8 @@ def test_a_probability_is_drawn_from_the_seed():
 def test_a_cut_lasts_as_long_as_its_rule():
     """Streams ask again and again."""
     plan = parse_plan(b'{"rules": [{"fault": "cut", "to": "apiserver"}]}')
-    assert is_cut(plan, Call("a", "apiserver", "Watch", "client"))
-    assert not is_cut(NO_PLAN, Call("a", "apiserver", "Watch", "client"))
+    assert is_cut(plan, Ends("a", "apiserver", "rest"), "Watch")
+    assert not is_cut(NO_PLAN, Ends("a", "apiserver", "rest"), "Watch")
 
 
 @pytest.mark.parametrize(

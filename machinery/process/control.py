@@ -1,0 +1,189 @@
+"""The process's control socket: HTTP on a unix socket that only the process's own user may open.
+
+    GET /livez, /readyz, /metrics    what `machinery.process.health` says
+    GET /faults                      the fault plan, and what each of its rules has met and done
+    PUT /faults                      a plan in place of the one before; rules that both have go on with their counts
+    GET /messages                    the latest messages of the process, where it records them
+
+One socket rather than one for health and one for faults: each process has it already, at a path that its supervisor
+knows, and who may open it may end the process anyway.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+import msgspec
+
+from machinery.model.fault_plan import PlanError, parse_plan, to_dict
+from machinery.process.faults import PlannedFaults
+from machinery.process.health import Health
+from machinery.process.recorder import Recorded, Recorder
+
+_PATIENCE_S: Final = 5.0  # wall seconds for a request to arrive
+_LARGEST_BODY: Final = 1024 * 1024
+_TEXT: Final = "text/plain; version=0.0.4; charset=utf-8"
+_JSON: Final = "application/json"
+_REASONS: Final = {
+    200: "OK",
+    400: "Bad Request",
+    404: "Not Found",
+    405: "Method Not Allowed",
+    413: "Content Too Large",
+    503: "Service Unavailable",
+}
+
+
+class Answer(NamedTuple):
+    """An HTTP response."""
+
+    status: int
+    body: bytes
+    content_type: str = _TEXT
+
+
+@dataclass(frozen=True, slots=True)
+class Control:
+    """What a process can be asked and told over its socket."""
+
+    health: Health
+    faults: PlannedFaults
+    recorder: Recorder | None = None
+
+    def answer(self, method: str, path: str, body: bytes) -> Answer:
+        """Return the response to a request; never raises."""
+        match method, path:
+            case "GET", "/faults":
+                return self._plan()
+            case "PUT", "/faults":
+                return self._use(body)
+            case "GET", "/messages" if self.recorder is not None:
+                return _json([_recorded(each) for each in self.recorder.latest()])
+            case "GET", _:
+                status, text = self.health.answer(path)
+                return Answer(status, text.encode())
+        return Answer(405, b"GET, and PUT of /faults")
+
+    def _plan(self) -> Answer:
+        rules = [
+            {**to_dict(rule), "seen": tally.seen, "applied": tally.applied}
+            for rule, tally in self.faults.tallies()
+        ]
+        return _json({"seed": self.faults.plan.seed, "rules": rules})
+
+    def _use(self, body: bytes) -> Answer:
+        try:
+            plan = parse_plan(body)
+        except PlanError as error:
+            return Answer(400, str(error).encode())
+        self.faults.use(plan)
+        return self._plan()
+
+
+@asynccontextmanager
+async def served(control: Control, socket_path: str) -> AsyncIterator[None]:
+    """Answer on a unix socket while inside; with an empty path, do nothing."""
+    if not socket_path:
+        yield
+        return
+
+    async def respond(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await _respond(control, reader, writer)
+
+    server = await asyncio.start_unix_server(respond, sock=private_socket(socket_path))
+    try:
+        yield
+    finally:
+        server.close()
+        _unlink(socket_path)
+
+
+def private_socket(path: str, kind: socket.SocketKind = socket.SOCK_STREAM) -> socket.socket:
+    """Bind a unix socket of mode 0600, in place of one that a dead process left."""
+    _unlink(path)
+    bound = socket.socket(socket.AF_UNIX, kind)
+    with PrivateFiles():
+        bound.bind(path)
+    bound.settimeout(0)
+    return bound
+
+
+class PrivateFiles:
+    """While inside, files that the process creates are for its user only (the umask is the whole process's)."""
+
+    def __enter__(self) -> None:
+        self._before = os.umask(0o177)
+
+    def __exit__(self, *_error: object) -> None:
+        os.umask(self._before)
+
+
+def _unlink(path: str) -> None:
+    Path(path).unlink(missing_ok=True)
+
+
+async def _respond(control: Control, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    try:
+        async with asyncio.timeout(_PATIENCE_S):
+            writer.write(_response(await _answered(control, reader)))
+            await writer.drain()
+    except (TimeoutError, asyncio.IncompleteReadError, asyncio.LimitOverrunError, ConnectionError):
+        return
+    finally:
+        writer.close()
+
+
+async def _answered(control: Control, reader: asyncio.StreamReader) -> Answer:
+    head = await reader.readuntil(b"\r\n\r\n")
+    request, _, fields = head.decode("latin-1").partition("\r\n")
+    method, _, target = request.partition(" ")
+    length = _content_length(fields)
+    if length > _LARGEST_BODY:
+        return Answer(413, f"a plan has at most {_LARGEST_BODY} bytes".encode())
+    body = await reader.readexactly(length)
+    return control.answer(method, target.partition(" ")[0].partition("?")[0], body)
+
+
+def _content_length(fields: str) -> int:
+    for line in fields.split("\r\n"):
+        name, _, value = line.partition(":")
+        if name.strip().lower() == "content-length" and value.strip().isdecimal():
+            return int(value)
+    return 0
+
+
+def _response(answer: Answer) -> bytes:
+    lines = (
+        f"HTTP/1.1 {answer.status} {_REASONS[answer.status]}",
+        f"Content-Type: {answer.content_type}",
+        f"Content-Length: {len(answer.body)}",
+        "Connection: close",
+    )
+    return "\r\n".join((*lines, "", "")).encode() + answer.body
+
+
+def _json(value: Any) -> Answer:
+    return Answer(200, msgspec.json.encode(value), _JSON)
+
+
+def _recorded(recorded: Recorded) -> dict[str, Any]:
+    """Write a message as JSON, without its body."""
+    message, outcome = recorded.message, recorded.outcome
+    return {
+        "at_s": recorded.at_s,
+        **message.ends._asdict(),
+        "method": message.method,
+        "about": message.about,
+        "causes": message.causes,
+        "error": outcome.error.to_status() if outcome.error else None,
+        "revision": outcome.revision,
+        "size": outcome.size,
+        "took_s": outcome.took_s,
+    }

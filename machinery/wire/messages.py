@@ -1,0 +1,61 @@
+"""What a seam may want to know of a message of our protocols: which object it is about, its revision, its size.
+
+Read from the fields by their names, which the protocols of `machinery.pb` share: resources, node and cri.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cache
+from typing import Any, Final, NamedTuple
+
+Reader = Callable[[Any], str]
+
+
+def about(request: Any) -> str:
+    """Return the key of the object that a request is about; "" where it is about none."""
+    return _reader(request.DESCRIPTOR)(request)
+
+
+def revision(answer: Any) -> int:
+    """Return the store's revision in an answer; 0 where it has none, or is bytes already."""
+    return int(getattr(answer, "revision", 0))
+
+
+def size(answer: Any) -> int:
+    """Return the bytes of an answer."""
+    return len(answer) if isinstance(answer, bytes) else int(answer.ByteSize())
+
+
+def _target(request: Any) -> str:
+    target = request.target
+    resource = f"{target.resource}.{target.group}" if target.group else target.resource
+    return _path(resource, target.namespace, target.name)
+
+
+def _path(*parts: str) -> str:
+    return "/".join(filter(None, parts))
+
+
+_READERS: Final[dict[str, Reader]] = {  # the first of these fields that a message has
+    "target": _target,
+    "start": lambda request: about(request.start),
+    "container": lambda request: _path("pods", request.container.namespace, request.container.pod),
+    "container_id": lambda request: _path("containers", request.container_id),
+    "pod_sandbox_id": lambda request: _path("sandboxes", request.pod_sandbox_id),
+    "image": lambda request: _path("images", request.image.image),
+    "config": lambda request: _path("pods", request.config.metadata.namespace, request.config.metadata.name),
+}
+
+
+@cache
+def _reader(descriptor: Any) -> Reader:
+    found = (reader for field, reader in _READERS.items() if field in descriptor.fields_by_name)
+    return next(found, lambda _request: "")
+
+
+class Reading(NamedTuple):
+    """How a protocol's messages are read for the seam, where it asks."""
+
+    about: Reader = about  # the key of the object that a request is about
+    revision: Callable[[Any], int] = revision  # of the store, as an answer tells it
