@@ -193,6 +193,7 @@ async def doors(core: Core, config: ApiserverConfig, process: Process) -> AsyncI
         ListenError: an address is taken.
     """
     services = RestServices(
+        name=process.name,
         registry=core.registry,
         gate=core.gate,
         authenticator=core.authenticator,
@@ -203,7 +204,7 @@ async def doors(core: Core, config: ApiserverConfig, process: Process) -> AsyncI
         metrics=process.metrics,
         health=process.health,
     )
-    handler = resources_handler(core.registry, core.gate, core.authenticator)
+    handler = resources_handler(core.registry, core.gate, core.authenticator, name=process.name)
     server = grpc_server(config.grpc_listen, _tls(config), [handler], process.seam, name=process.name)
     async with serving_rest(services, config.rest_listen, _tls(config, require_client=False)):
         await server.start()
@@ -225,6 +226,7 @@ def _etcd(config: ApiserverConfig, process: Process) -> EtcdStorage:
     return EtcdStorage(
         config.etcd_servers,
         tls,
+        caller=process.name,
         seam=lambda channel: through(channel, process.seam, Ends(process.name, "etcd", "etcd"), READING),
     )
 

@@ -37,7 +37,7 @@ def connect(spec: ClusterSpec, layout: Layout) -> Api:
         cert_file=str(pki.certificate(ADMIN.name)),
         key_file=str(pki.key(ADMIN.name)),
     )
-    return connect_grpc(Addresses(spec).grpc_servers[0], tls, caller="kubarium")
+    return connect_grpc(",".join(Addresses(spec).grpc_servers), tls, caller="kubarium")
 
 
 def wait_for_nodes(

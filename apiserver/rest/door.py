@@ -51,6 +51,7 @@ class Door:
 
     def __init__(self, services: RestServices, limits: Limits) -> None:
         self._services = services
+        self._signature = ("Kubarium-Server", services.name)
         self._answer_limit_s = limits.answer_s
         self._resources = Resources(services)
         self._pages = Pages(services)
@@ -94,7 +95,8 @@ class Door:
 
     def _finished(self, request: Asked, reply: Reply, begun: float) -> Reply:
         """Add what every answer has, and count it."""
-        reply.headers.append(("Audit-Id", request.headers.get("Audit-Id", "")[:64] or _audit_id()))
+        audit_id = request.headers.get("Audit-Id", "")[:64] or _audit_id()
+        reply.headers += (self._signature, ("Audit-Id", audit_id))
         self._requests.add(1, request.method, str(reply.status))
         took = self._services.clock.timescale.wall(self._services.clock.monotonic() - begun)
         self._durations.observe(took, request.method)

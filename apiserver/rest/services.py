@@ -19,8 +19,9 @@ from machinery.process.metrics import Metrics
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RestServices:
-    """The parts of the apiserver that the door hands requests to."""
+    """The parts of the apiserver that the door hands requests to, and the name of it that every answer carries."""
 
+    name: str
     registry: Registry
     gate: Gate
     authenticator: Authenticator

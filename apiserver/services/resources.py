@@ -18,6 +18,7 @@ from machinery.model.errors import BadRequest
 from machinery.model.requests import PatchType
 from machinery.pb import resources_pb2 as pb
 from machinery.process.server import peer
+from machinery.wire.cause_headers import SERVER_KEY
 from machinery.wire.services import ServiceHandler, handler
 
 PATH: Final = "kubarium.api.v1.Resources"
@@ -30,20 +31,23 @@ _PATCHES: Final = {
 _QUIET: Final = "Ignore"  # this door has no place for warnings, so nobody has to look for what they are about
 
 
-def resources_handler(registry: Registry, gate: Gate, authenticator: Authenticator) -> ServiceHandler:
-    """Make the door's handler for a gRPC server."""
+def resources_handler(
+    registry: Registry, gate: Gate, authenticator: Authenticator, *, name: str = "apiserver"
+) -> ServiceHandler:
+    """Return the door's handler for a gRPC server; `name` is the apiserver's, which every answer carries."""
     service = pb.DESCRIPTOR.services_by_name["Resources"]
-    door = Resources(registry, gate, authenticator)
+    door = Resources(registry, gate, authenticator, name)
     return handler(service, PATH, door, serialized=tuple(method.name for method in service.methods))
 
 
 class Resources:
     """One method for each of the proto's; answers are bytes, written by `frames`."""
 
-    def __init__(self, registry: Registry, gate: Gate, authenticator: Authenticator) -> None:
+    def __init__(self, registry: Registry, gate: Gate, authenticator: Authenticator, name: str) -> None:
         self._registry = registry
         self._gate = gate
         self._authenticator = authenticator
+        self._signature = ((SERVER_KEY, name),)
 
     async def Get(self, call: pb.GetRequest, context: Any) -> bytes:  # noqa: N802 - the proto's name
         """Read one object."""
@@ -120,6 +124,7 @@ class Resources:
 
     async def _admitted(self, verb: str, call: Any, context: Any, **fields: Any) -> Request:
         """Build the request, once it is known who asks, and that they may."""
+        context.set_trailing_metadata(self._signature)
         user = self._authenticator.of_peer(peer(context))
         await self._registry.wait_open()
         target = call.target

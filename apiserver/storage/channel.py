@@ -26,6 +26,15 @@ CONNECT_TIMEOUT_S: Final = 3.0  # wall seconds
 _RETRY: Final = Backoff(0.1, 0.25)  # wall seconds between two attempts to connect
 
 
+class NotConnected(grpc.aio.AioRpcError):  # type: ignore[misc]  # grpc has no types
+    """There is no connection, so nothing was sent."""
+
+    def __init__(self, details: str) -> None:
+        super().__init__(
+            grpc.StatusCode.UNAVAILABLE, grpc.aio.Metadata(), grpc.aio.Metadata(), details=details
+        )
+
+
 class Channel:
     """Makes calls to one server, all on one connection."""
 
@@ -38,14 +47,6 @@ class Channel:
         self._failures = 0
         self._retry_at = 0.0
         self._problem = ""
-
-    def get_state(self, try_to_connect: bool = False) -> grpc.ChannelConnectivity:  # noqa: ARG002, FBT001, FBT002 - gRPC's
-        """Tell how it stands: TRANSIENT_FAILURE as long as a call would fail at once."""
-        if self._connection is not None and self._connection.is_open:
-            return grpc.ChannelConnectivity.READY
-        if self._failures and asyncio.get_running_loop().time() < self._retry_at:
-            return grpc.ChannelConnectivity.TRANSIENT_FAILURE
-        return grpc.ChannelConnectivity.IDLE
 
     def unary_unary(self, path: str, **codecs: Any) -> UnaryMethod:
         """Make the multicallable of a method with one request and one answer."""
@@ -98,7 +99,7 @@ class Channel:
         loop = asyncio.get_running_loop()
         if self._connecting is None:
             if self._failures and loop.time() < self._retry_at:
-                raise rpc_error(grpc.StatusCode.UNAVAILABLE, self._problem)
+                raise NotConnected(self._problem)
             self._connecting = loop.create_task(self._connect())
             self._connecting.add_done_callback(_seen)  # maybe nobody waits any more
         return await asyncio.shield(self._connecting)
@@ -110,7 +111,7 @@ class Channel:
             self._failures += 1
             self._retry_at = asyncio.get_running_loop().time() + _RETRY.delay(self._failures)
             self._problem = f"cannot connect: {error or 'no answer in time'}"
-            raise rpc_error(grpc.StatusCode.UNAVAILABLE, self._problem) from error
+            raise NotConnected(self._problem) from error
         finally:
             self._connecting = None
         self._failures = 0

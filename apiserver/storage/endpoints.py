@@ -12,7 +12,8 @@ from typing import Any, Final, TypeVar
 import grpc
 import grpc.aio
 
-from apiserver.storage.channel import Channel
+from apiserver.storage.channel import Channel, NotConnected
+from machinery.client.servers import NotSent, Servers
 from machinery.model.errors import (
     ApiError,
     BadRequest,
@@ -80,27 +81,26 @@ class Endpoints:
 
     def __init__(
         self,
-        servers: Sequence[str],
+        urls: Sequence[str],
         tls: EtcdTls | None,
         *,
         attempt_timeout_s: float,
+        caller: str = "",
         interceptors: Sequence[grpc.aio.ClientInterceptor] = (),
         seam: Seam = lambda channel: channel,
     ) -> None:
         connect = partial(_through_grpc, tls, interceptors) if interceptors else partial(_connect, tls)
-        self._members = [Member(_address(url), seam(connect(_address(url)))) for url in servers]
-        self._current = 0
+        members = [Member(_address(url), seam(connect(_address(url)))) for url in urls]
+        self._servers = Servers(members, caller=caller)
         self._attempt_timeout_s = attempt_timeout_s  # wall seconds for one member
 
-    @property
-    def current(self) -> Member:
-        """The member that is asked at present."""
-        return self._members[self._current]
+    def choose(self) -> Member:
+        """Return the member to ask now."""
+        return self._servers.choose()
 
     def leave(self, member: Member) -> None:
         """Ask the next member from now on, unless somebody has moved on already."""
-        if self.current is member:
-            self._current = (self._current + 1) % len(self._members)
+        self._servers.leave(member)
 
     async def call(self, ask: Callable[[Member, float], Awaitable[R]], *, attempts: int = 0) -> R:
         """Make one call; where a member does not answer, ask another, up to `attempts` in all (0: every one).
@@ -111,41 +111,25 @@ class Endpoints:
         Raises:
             ApiError: the last member's error.
         """
-        left = attempts or max(2, len(self._members))  # a restart breaks the channel of a single member once
-        while True:
-            member = self._reachable()
-            left -= 1
-            try:
-                return await ask(member, self._attempt_timeout_s)
-            except grpc.aio.AioRpcError as exc:
-                error = to_error(exc, member.address)
-                if not isinstance(error, Unavailable | DeadlineExceeded):
-                    raise error from exc
-                self.leave(member)
-                if not left:
-                    raise error from exc
 
-    def _reachable(self) -> Member:
-        """Pass by the members that are known not to be there: what is not sent needs no second attempt."""
-        for _ in self._members:
-            member = self.current
-            if (
-                member.channel.get_state(try_to_connect=True)
-                is not grpc.ChannelConnectivity.TRANSIENT_FAILURE
-            ):
-                return member
-            self.leave(member)
-        return self.current
+        async def asked(member: Member, timeout_s: float) -> R:
+            try:
+                return await ask(member, timeout_s)
+            except grpc.aio.AioRpcError as error:
+                raise to_error(error, member.address) from error
+
+        every = max(2, len(self._servers.members))  # a restart breaks the channel of a single member once
+        return await self._servers.call(asked, timeout_s=self._attempt_timeout_s, attempts=attempts or every)
 
     async def aclose(self) -> None:
         """Close every channel."""
-        for member in self._members:
+        for member in self._servers.members:
             await member.channel.close()
 
 
 def to_error(exc: grpc.aio.AioRpcError, address: str) -> ApiError:
     """Read what etcd or the connection to it reports; the text says which server it was."""
-    leaf = _ERRORS.get(exc.code(), InternalError)
+    leaf = NotSent if isinstance(exc, NotConnected) else _ERRORS.get(exc.code(), InternalError)
     return leaf(f"etcd at {address}: {exc.details() or exc.code().name}")
 
 

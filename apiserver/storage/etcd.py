@@ -17,6 +17,7 @@ from typing import Any, Final
 
 import grpc.aio
 
+from apiserver.storage.channel import NotConnected
 from apiserver.storage.endpoints import Endpoints, EtcdTls, Member, Seam, to_error
 from apiserver.storage.interface import (
     Differs,
@@ -50,9 +51,15 @@ class EtcdStorage:
         interceptors: Sequence[grpc.aio.ClientInterceptor] = (),
         seam: Seam = lambda channel: channel,
         attempt_timeout_s: float = ATTEMPT_TIMEOUT_S,
+        caller: str = "",
     ) -> None:
         self._endpoints = Endpoints(
-            servers, tls, attempt_timeout_s=attempt_timeout_s, interceptors=interceptors, seam=seam
+            servers,
+            tls,
+            attempt_timeout_s=attempt_timeout_s,
+            caller=caller,
+            interceptors=interceptors,
+            seam=seam,
         )
         self._leases = _SharedLeases(self._endpoints)
 
@@ -110,7 +117,7 @@ class EtcdStorage:
 
     async def watch(self, prefix: str, after_revision: int) -> AsyncGenerator[EventBatch, None]:
         """Yield what is written after a revision."""
-        member = self._endpoints.current
+        member = self._endpoints.choose()
         call = member.watch.Watch(metadata=_NEEDS_LEADER)
         try:
             await call.write(pb.WatchRequest(create_request=_watch_request(prefix, after_revision + 1)))
@@ -158,7 +165,11 @@ class EtcdStorage:
         async def send(member: Member, timeout: float) -> pb.TxnResponse:
             nonlocal sent
             sent += 1
-            return await _txn(request)(member, timeout)
+            try:
+                return await _txn(request)(member, timeout)
+            except NotConnected:
+                sent -= 1
+                raise
 
         outcome = _outcome(await self._endpoints.call(send))
         return outcome if sent == 1 or isinstance(outcome, Written) else _resolve(outcome.current, value)

@@ -38,6 +38,11 @@ class Api:
     def __init__(self, transport: Transport) -> None:
         self._transport = transport
 
+    @property
+    def answered_by(self) -> str:
+        """The name of the apiserver that answered last ("apiserver-2"); "" where it does not say."""
+        return self._transport.answered_by
+
     async def get(
         self, resource: Resource[T], name: str, *, namespace: str = "", timeout_s: float = CALL_TIMEOUT_S
     ) -> T:

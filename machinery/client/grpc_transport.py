@@ -11,15 +11,18 @@ import grpc
 import grpc.aio
 
 from machinery.client.api import Api
+from machinery.client.failover import Server, over
 from machinery.client.seam_transport import through
+from machinery.client.servers import NotSent
 from machinery.client.tls import ClientTls
 from machinery.client.transport import ApiRequest, Method, Page, raise_status, read_event
 from machinery.model.errors import Unavailable
+from machinery.model.log import SILENT, EventLog
 from machinery.model.requests import DeleteOptions, EventType, PatchType, WatchEvent
 from machinery.model.resources import KubeObject
 from machinery.model.seam import Ends, Seam
 from machinery.pb import resources_pb2 as pb
-from machinery.wire.cause_headers import request_metadata
+from machinery.wire.cause_headers import SERVER_KEY, request_metadata
 from machinery.wire.services import Stub, insecure_channel, secure_channel
 from machinery.wire.status import from_rpc
 
@@ -27,7 +30,9 @@ T = TypeVar("T", bound=KubeObject)
 
 SERVICE: Final = pb.DESCRIPTOR.services_by_name["Resources"]
 PATH: Final = "kubarium.api.v1.Resources"
-CALLEE: Final = "apiserver"
+
+READY: Final = grpc.ChannelConnectivity.READY
+_FAILED: Final = (grpc.ChannelConnectivity.TRANSIENT_FAILURE, grpc.ChannelConnectivity.SHUTDOWN)
 
 _PATCHES: Final = {
     PatchType.JSON: pb.PatchRequest.JSON,
@@ -43,10 +48,25 @@ _EVENTS: Final = {
 }
 
 
-def connect_grpc(server: str, tls: ClientTls | None, *, caller: str, seam: Seam | None = None) -> Api:
-    """Open the door at host:port (or "unix:/path" without TLS). Connects, and reconnects, by itself."""
-    channel = secure_channel(server, tls.grpc_credentials()) if tls else insecure_channel(server)
-    return Api(through(GrpcTransport(channel, caller=caller), seam, Ends(caller, CALLEE, "resources")))
+def connect_grpc(
+    servers: str,
+    tls: ClientTls | None,
+    *,
+    caller: str,
+    seam: Seam | None = None,
+    log: EventLog = SILENT,
+) -> Api:
+    """Open the door at host:port (or "unix:/path" without TLS), or at one of several with commas between.
+
+    Connects, and reconnects, by itself. To the seam, the second of several is "apiserver-2".
+    """
+
+    def opened(server: str, name: str) -> Server:
+        channel = secure_channel(server, tls.grpc_credentials()) if tls else insecure_channel(server)
+        transport = GrpcTransport(channel, caller=caller)
+        return Server(server, through(transport, seam, Ends(caller, name, "resources")), transport.reach)
+
+    return Api(over(opened, servers, caller=caller, log=log))
 
 
 class GrpcTransport:
@@ -56,6 +76,30 @@ class GrpcTransport:
         self._channel = channel
         self._caller = caller
         self._stub = Stub(channel, SERVICE, PATH)
+        self.answered_by = ""  # the server's name; a new one may answer after every error
+
+    async def reach(self, timeout_s: float) -> float:
+        """Connect where there is no connection; return how much of the time is left.
+
+        Raises:
+            NotSent: there is no connection.
+        """
+        state = self._channel.get_state(try_to_connect=True)
+        if state is READY:
+            return timeout_s
+        begun_s = asyncio.get_running_loop().time()
+        try:
+            async with asyncio.timeout(timeout_s):
+                while state is not READY:
+                    if state in _FAILED:
+                        raise NotSent("the connection to the apiserver cannot be opened")
+                    await self._channel.wait_for_state_change(state)
+                    state = self._channel.get_state(try_to_connect=True)
+        except TimeoutError as error:
+            raise NotSent("the connection to the apiserver was not opened in time") from error
+        except grpc.aio.UsageError as error:
+            raise Unavailable(f"the connection to the apiserver is closed: {error}") from error
+        return timeout_s - (asyncio.get_running_loop().time() - begun_s)
 
     async def call(self, request: ApiRequest, timeout_s: float) -> bytes:
         """Return the answer's object as JSON."""
@@ -68,10 +112,10 @@ class GrpcTransport:
 
     async def stream(self, request: ApiRequest, type_: type[T]) -> AsyncIterator[list[WatchEvent[T]]]:
         """Yield the batches of a Watch; the stream is cancelled when this is closed."""
-        with _errors():
+        with self._errors():
             call = self._stub.Watch(_message(request, self._caller), metadata=request_metadata(self._caller))
         try:
-            with _errors():
+            with self._errors():
                 async for batch in call:
                     yield [_event(event, type_) for event in batch.events]
         finally:
@@ -83,24 +127,34 @@ class GrpcTransport:
 
     async def _unary(self, request: ApiRequest, timeout_s: float) -> Any:
         method, message = getattr(self._stub, request.method), _message(request, self._caller)
-        with _errors():
-            return await method(message, timeout=timeout_s, metadata=request_metadata(self._caller))
+        with self._errors():
+            call = method(message, timeout=timeout_s, metadata=request_metadata(self._caller))
+            reply = await call
+        if not self.answered_by:
+            self.answered_by = await _name_of_server(call)
+        return reply
+
+    @contextmanager
+    def _errors(self) -> Iterator[None]:
+        """Raise what gRPC says as ApiErrors, the closing of the channel under a call included."""
+        try:
+            yield
+        except grpc.aio.AioRpcError as error:
+            self.answered_by = ""
+            raise from_rpc(error) from error
+        except grpc.aio.UsageError as error:
+            raise Unavailable(f"the connection to the apiserver is closed: {error}") from error
+        except asyncio.CancelledError as error:
+            task = asyncio.current_task()
+            if task is not None and task.cancelling():
+                raise
+            raise Unavailable("the connection to the apiserver was closed") from error  # it cancels its calls
 
 
-@contextmanager
-def _errors() -> Iterator[None]:
-    """Raise what gRPC says as ApiErrors, the closing of the channel under a call included."""
-    try:
-        yield
-    except grpc.aio.AioRpcError as error:
-        raise from_rpc(error) from error
-    except grpc.aio.UsageError as error:
-        raise Unavailable(f"the connection to the apiserver is closed: {error}") from error
-    except asyncio.CancelledError as error:
-        task = asyncio.current_task()
-        if task is not None and task.cancelling():
-            raise
-        raise Unavailable("the connection to the apiserver was closed") from error  # it cancels its calls
+async def _name_of_server(call: Any) -> str:
+    """Return the name that the server of a call that has ended gave itself."""
+    trailers = getattr(call, "trailing_metadata", None)  # a call that a fault plan took hold of has none
+    return str(dict(await trailers() or ()).get(SERVER_KEY, "")) if trailers else ""
 
 
 def _message(request: ApiRequest, caller: str) -> Any:

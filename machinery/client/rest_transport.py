@@ -12,7 +12,9 @@ import msgspec
 
 from machinery.client import rest_paths
 from machinery.client.api import Api
+from machinery.client.failover import Server, over
 from machinery.client.seam_transport import through
+from machinery.client.servers import NotSent
 from machinery.client.tls import ClientTls
 from machinery.client.transport import ApiRequest, Method, Page, raise_status, read_event
 from machinery.model.errors import (
@@ -24,6 +26,7 @@ from machinery.model.errors import (
     from_status,
 )
 from machinery.model.k8s.meta_v1 import ListMeta, ObjectMeta
+from machinery.model.log import SILENT, EventLog
 from machinery.model.requests import (
     EventType,
     WatchEvent,
@@ -32,7 +35,7 @@ from machinery.model.requests import (
 from machinery.model.resources import KubeObject
 from machinery.model.seam import Ends, Seam
 from machinery.wire import objects
-from machinery.wire.cause_headers import request_metadata
+from machinery.wire.cause_headers import SERVER_KEY, request_metadata
 
 if TYPE_CHECKING:
     import aiohttp
@@ -49,7 +52,6 @@ _METHODS: Final[dict[Method, str]] = {  # calls as the gRPC door and fault plans
     "Delete": "DELETE",
     "DeleteCollection": "DELETE",
 }
-CALLEE: Final = "apiserver"
 SILENCE_LIMIT_S: Final = 120.0  # wall seconds; servers send a bookmark about every minute
 
 
@@ -76,12 +78,23 @@ class _Marked(msgspec.Struct):
 
 
 def connect_rest(
-    server_url: str, credentials: ClientTls | Token | None, *, caller: str, seam: Seam | None = None
+    servers: str,
+    credentials: ClientTls | Token | None,
+    *,
+    caller: str,
+    seam: Seam | None = None,
+    log: EventLog = SILENT,
 ) -> Api:
-    """Open the door at https://host:port. Connections are made as needed and kept."""
-    return Api(
-        through(RestTransport(server_url, credentials, caller=caller), seam, Ends(caller, CALLEE, "rest"))
-    )
+    """Open the door at https://host:port, or at one of several with commas between.
+
+    Connections are made as needed and kept. To the seam, the second of several is "apiserver-2".
+    """
+
+    def opened(url: str, name: str) -> Server:
+        transport = RestTransport(url, credentials, caller=caller)
+        return Server(url, through(transport, seam, Ends(caller, name, "rest")), transport.reach)
+
+    return Api(over(opened, servers, caller=caller, log=log))
 
 
 class RestTransport:
@@ -99,6 +112,11 @@ class RestTransport:
         self._caller = caller
         self._session: aiohttp.ClientSession | None = None
         self._closed = False
+        self.answered_by = ""
+
+    async def reach(self, timeout_s: float) -> float:
+        """Do nothing: a request that finds no connection says so."""
+        return timeout_s
 
     async def call(self, request: ApiRequest, timeout_s: float) -> bytes:
         """Return the answer's body."""
@@ -147,9 +165,12 @@ class RestTransport:
                 timeout=limits,
                 data=rest_paths.body(request),
             ) as response:
+                self.answered_by = response.headers.get(SERVER_KEY, self.answered_by)
                 if response.status >= 400:
                     raise error_of(response.status, await response.read())
                 yield response
+        except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
+            raise NotSent(f"{method} {path}: {error}") from error
         except TimeoutError as error:
             if timeout_s is None:
                 raise Unavailable(f"{method} {path}: the server has gone silent") from error

@@ -29,6 +29,11 @@ class SeamTransport:
         self._conversation = conversation
         self.aclose = transport.aclose
 
+    @property
+    def answered_by(self) -> str:
+        """The name of the server that answered last."""
+        return self._transport.answered_by
+
     async def call(self, request: ApiRequest, timeout_s: float) -> bytes:
         """Return the answer's object as JSON."""
         if self._conversation.is_idle:

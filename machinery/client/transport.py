@@ -58,6 +58,11 @@ class Transport(Protocol):
     cannot be reached or the connection broke, `DeadlineExceeded` where the answer did not come in time.
     """
 
+    @property
+    def answered_by(self) -> str:
+        """The name of the server that answered last; "" where none has, or it does not say."""
+        ...
+
     async def call(self, request: ApiRequest, timeout_s: float) -> bytes:
         """Return the answer's object as JSON: of every method that is about one object."""
         ...

@@ -49,7 +49,8 @@ class ComponentConfig:
         "", help="name of this process in logs, causes and fault plans; default: the component"
     )
     server: str = setting(
-        "", help="the apiserver's gRPC address host:port; with --transport rest its https:// URL"
+        "",
+        help="the apiserver's gRPC address host:port, with --transport rest its https:// URL; of several with commas",
     )
     transport: Literal["grpc", "rest"] = setting("grpc", help="how to talk to the apiserver")
     ca_file: str = setting("", help="PEM certificate of the cluster's CA")
@@ -77,8 +78,9 @@ class ComponentConfig:
             raise ConfigError("cert_file", "goes together with --key-file")
         for field in ("ca_file", "cert_file", "key_file"):
             check_readable(field, getattr(self, field))
-        if self.transport == "rest" and self.server and "://" not in self.server:
-            raise ConfigError("server", f"is a URL with --transport rest, not {self.server!r}")
+        for server in self.server.split(",") if self.transport == "rest" and self.server else ():
+            if "://" not in server:
+                raise ConfigError("server", f"is a URL with --transport rest, not {server!r}")
 
 
 C = TypeVar("C", bound=ComponentConfig)

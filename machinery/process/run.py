@@ -68,10 +68,10 @@ class Process:
         if config.transport == "rest":
             from machinery.client.rest_transport import connect_rest
 
-            return connect_rest(config.server, tls, caller=self.name, seam=self.seam)
+            return connect_rest(config.server, tls, caller=self.name, seam=self.seam, log=self.log)
         from machinery.client.grpc_transport import connect_grpc
 
-        return connect_grpc(config.server, tls, caller=self.name, seam=self.seam)
+        return connect_grpc(config.server, tls, caller=self.name, seam=self.seam, log=self.log)
 
     def _seam(self) -> Seam | None:
         """Return what every conversation of the process asks; None where no plan can come, and nobody records."""

@@ -22,6 +22,7 @@ from machinery.model.causes import CauseRef
 CAUSE_KEY: Final = "kubarium-cause"
 TRACE_KEY: Final = "traceparent"
 CALLER_KEY: Final = "kubarium-caller"
+SERVER_KEY: Final = "kubarium-server"  # in answers: the name of the apiserver that gave them
 LIMIT: Final = 16  # causes in a header; a reconcile that waited longer acted on the newest ones
 
 

@@ -294,7 +294,7 @@ async def serving(pki: Pki, storage: Storage | None = None, **fields: Any) -> As
     """Serve both doors of a whole apiserver on a store, bootstrapped."""
     config = configuration(pki, **fields)
     async with asyncio.TaskGroup() as tasks:
-        process = Process("apiserver", config, Log("apiserver", "error"), tasks)
+        process = Process("apiserver", config, Log(config.name or "apiserver", "error"), tasks)
         core = app.build(config, process, storage or MemoryStorage())
         async with app.running(core, process), app.doors(core, config, process):
             await core.bootstrap.run_until_done()

@@ -49,6 +49,9 @@ class _Context:
     async def send_initial_metadata(self, _metadata: Any) -> None:
         """Do nothing: a local stream is established when its call is."""
 
+    def set_trailing_metadata(self, _metadata: Any) -> None:
+        """Do nothing: whoever asks knows who answers."""
+
     async def abort(self, code: grpc.StatusCode, text: str, trailers: Iterable[tuple[str, Any]] = ()) -> None:
         raise _Aborted(code, text, trailers)
 

@@ -88,6 +88,10 @@ class _Script:
         self.before_call: Hook | None = None
         self.before_reply: Hook | None = None
 
+    @property
+    def answered_by(self) -> str:
+        return self._transport.answered_by
+
     async def call(self, request: ApiRequest, timeout_s: float) -> bytes:
         await self._ask(request, timeout_s)
         answer = await self._transport.call(request, timeout_s)

@@ -39,6 +39,7 @@ async def address(served: Served) -> AsyncIterator[tuple[str, int]]:
     """Give where a second door of the apiserver listens, an impatient one."""
     core, config, metrics = served.core, served.config, Metrics()
     services = RestServices(
+        name="apiserver",
         registry=core.registry,
         gate=core.gate,
         authenticator=core.authenticator,
