@@ -12,9 +12,9 @@ import docker
 import pytest
 
 from kubarium import Cluster
+from tests.support.clusters import StartCluster
 from tests.support.kubectl import Kubectl, eventually, is_ready
-from tests.system.conftest import StartCluster
-from tests.system.test_node_failure import deployment
+from tests.support.sleepers import deployment
 
 pytestmark = [pytest.mark.cluster, pytest.mark.docker]
 

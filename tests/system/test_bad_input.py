@@ -20,8 +20,8 @@ import yaml
 from kubarium import Cluster, KubariumError
 from kubarium.core.certificates import Certificate
 from kubarium.pki import Pki
+from tests.support.clusters import StartCluster
 from tests.support.kubectl import Kubectl, eventually
-from tests.system.conftest import StartCluster
 
 pytestmark = [pytest.mark.cluster, pytest.mark.docker]
 

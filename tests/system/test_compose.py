@@ -13,46 +13,35 @@ import docker
 import pytest
 
 from tests.support.kubectl import Kubectl, eventually
-from tests.support.requirements import need
-from tests.system.test_node_failure import assert_recovery, deployment
+from tests.support.requirements import compose_command, need
+from tests.support.sleepers import assert_recovery, deployment
 
 pytestmark = [pytest.mark.cluster, pytest.mark.docker, pytest.mark.timeout(600)]
 
 ROOT = Path(__file__).resolve().parents[2]
-COMPOSE_V2 = ROOT / ".tools" / "bin" / "docker-compose-v2"
 STATE = Path("/var/lib/kubarium/compose")
 ENVIRONMENT = {**os.environ, "KUBARIUM_PROFILE": "fast"}
 
 
-def compose_commands() -> list[list[str]]:
-    """List the compose programs of this machine: 1.29, and v2 as a plugin or as `make setup` has brought it."""
-    found = [["docker-compose"]] if shutil.which("docker-compose") else []
-    plugin = subprocess.run(["docker", "compose", "version"], capture_output=True, check=False)
-    if plugin.returncode == 0:
-        return [*found, ["docker", "compose"]]
-    return [*found, [str(COMPOSE_V2)]] if COMPOSE_V2.exists() else found
-
-
 @pytest.fixture(
     scope="module",
-    params=compose_commands() or [[]],
-    ids=lambda words: Path(words[-1]).name if words else "none",
+    params=["compose", "compose-v2"],
 )
 def composed(request: pytest.FixtureRequest, images: None) -> Iterator[tuple[list[str], Kubectl]]:
     """The cluster, up by compose."""
-    need("docker", "cni", "kubectl")
-    assert request.param, "neither docker-compose nor docker compose is installed"
+    need("docker", "cni", "kubectl", request.param)
+    command = compose_command(request.param)
     subprocess.run([str(ROOT / "scripts" / "image")], check=True, timeout=400)
-    run(request.param, "up", "-d")
+    run(command, "up", "-d")
     try:
         kubectl = Kubectl(ROOT / ".compose" / "kubeconfig")
         eventually(
             lambda: kubectl.run("get", "nodes", "-o", "name").out.count("node/") == 3, what="three nodes"
         )
         kubectl("wait", "node", "--all", "--for=condition=Ready", "--timeout=60s", timeout_s=70)
-        yield request.param, kubectl
+        yield command, kubectl
     finally:
-        run(request.param, "down", "--timeout", "30")
+        run(command, "down", "--timeout", "30")
         left = containers("kubarium.cluster=compose", stopped=True)
         purge = [sys.executable, "-m", "dockershim", "--purge", "--cluster=compose"]
         subprocess.run([*purge, "--docker-socket=/var/run/docker.sock"], cwd=ROOT, check=True, timeout=60)

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from kubarium import Cluster
+from tests.support.clusters import clusters
 from tests.support.kubectl import Kubectl, eventually, is_ready
-from tests.system.conftest import clusters
 
 pytestmark = [pytest.mark.cluster, pytest.mark.docker]
 

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from kubarium import Cluster, KubariumError
+from tests.support.clusters import StartCluster
 from tests.support.kubectl import Kubectl, eventually
-from tests.system.conftest import StartCluster
 
 pytestmark = [pytest.mark.cluster, pytest.mark.docker]
 

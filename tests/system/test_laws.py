@@ -37,12 +37,12 @@ from machinery.model import resources as kinds
 from machinery.model.errors import ApiError
 from machinery.model.profile import intervals
 from machinery.model.requests import PatchType, Selection
+from tests.support.clusters import clusters
 from tests.support.kubectl import Kubectl, eventually
 from tests.support.listeners import TcpListener, tcp_listeners, unix_listeners
 from tests.support.netns import inside
 from tests.support.requirements import need
 from tests.support.streams import closing
-from tests.system.conftest import clusters
 
 pytestmark = [pytest.mark.cluster, pytest.mark.docker]
 

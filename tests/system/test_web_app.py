@@ -9,10 +9,10 @@ import pytest
 
 from kubarium import Cluster
 from kubarium.core.network import node_namespace
+from tests.support.clusters import clusters
 from tests.support.kubectl import Kubectl, eventually, is_ready
 from tests.support.load import Load
 from tests.support.requirements import need
-from tests.system.conftest import clusters
 
 pytestmark = [pytest.mark.cluster, pytest.mark.docker]
 

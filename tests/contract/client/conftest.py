@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from random import Random
 
@@ -21,21 +20,12 @@ from machinery.process.faults import PlannedFaults
 from machinery.process.logging import Log
 from machinery.process.run import Process
 from tests.support.apiserver import Served, certificates, serving
+from tests.support.client_doors import Door, FaultyDoor
 from tests.support.registry_api import identities, local_apiserver
 from tests.support.scripted_api import local_registry
 
 DOORS = ["grpc", "rest"]
 EVERYWHERE = [*DOORS, "registry", "scripted"]
-
-
-@dataclass(frozen=True)
-class Door:
-    """A way to an apiserver, and what a test may do to what is behind it."""
-
-    transport: str
-    api: Api
-    forget: Callable[[], None]  # as a compaction: watches from before now cannot go on
-    bookmark: Callable[[], None]  # send running watches a bookmark now
 
 
 @pytest.fixture(scope="session")
@@ -82,15 +72,6 @@ async def opened(transport: str, pki: Pki) -> AsyncIterator[Door]:
 def _door(transport: str, api: Api, feed: Feed) -> Door:
     cache = feed.cache(KINDS["", "configmaps"])
     return Door(transport, api, lambda: cache.replace([], cache.revision), cache.send_bookmarks)
-
-
-@dataclass(frozen=True)
-class FaultyDoor:
-    """A connection whose client follows a fault plan, and one to the same apiserver that works."""
-
-    api: Api
-    healthy: Api
-    plan: PlannedFaults
 
 
 @pytest.fixture(params=DOORS)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, field
 from typing import Any
 
 import msgspec
@@ -24,18 +23,13 @@ from machinery.model.errors import (
 from machinery.model.k8s.core_v1 import Binding, ConfigMap, ObjectReference, Pod
 from machinery.model.k8s.meta_v1 import ObjectMeta, Status
 from machinery.model.requests import DeleteOptions, EventType, PatchType, Selection, WatchEvent
-from tests.contract.client.conftest import Door
 from tests.support.apiserver import Served
 from tests.support.builders import changed
+from tests.support.client_doors import Door, config_map, revision, told, watching
 from tests.support.scripted_api import local_registry
 from tests.support.streams import closing
 
 HOLD = "tests.kubarium.dev/hold"
-
-
-def config_map(name: str = "a", *, data: dict[str, str] | None = None, **meta: Any) -> ConfigMap:
-    """Build a ConfigMap to create."""
-    return ConfigMap(metadata=ObjectMeta(name=name, namespace="default", **meta), data=data or {})
 
 
 def pod(name: str, node: str = "") -> Pod:
@@ -51,45 +45,6 @@ async def ready(api: Api) -> None:
     account = {"metadata": {"name": "default", "namespace": "default"}}
     with contextlib.suppress(AlreadyExists):
         await api.create(kinds.SERVICE_ACCOUNTS, msgspec.convert(account, kinds.SERVICE_ACCOUNTS.type))
-
-
-async def revision(api: Api) -> str:
-    """Tell the revision from which a watch sees what comes now."""
-    return str((await api.list(kinds.CONFIG_MAPS, Selection("default"))).revision)
-
-
-@dataclass
-class Watched:
-    """A running watch, read as the test needs it."""
-
-    batches: AsyncIterator[Any]
-    seen: list[WatchEvent[Any]] = field(default_factory=list)
-
-    async def batch(self) -> list[WatchEvent[Any]]:
-        async with asyncio.timeout(5):
-            return list(await anext(self.batches))
-
-    async def take(self, count: int) -> list[WatchEvent[Any]]:
-        """Give the next events, bookmarks left out."""
-        while len(self.seen) < count:
-            self.seen += [each for each in await self.batch() if each.type is not EventType.BOOKMARK]
-        taken, self.seen = self.seen[:count], self.seen[count:]
-        return taken
-
-
-@contextlib.asynccontextmanager
-async def watching(api: Api, start: str, selection: Selection | None = None) -> AsyncIterator[Watched]:
-    """Watch ConfigMaps, established before the block begins."""
-    watch = api.watch(kinds.CONFIG_MAPS, selection or Selection("default"), resource_version=start)
-    async with closing(watch) as stream:
-        watched = Watched(stream)
-        watched.seen += await watched.batch()
-        yield watched
-
-
-def told(events: list[WatchEvent[Any]]) -> list[tuple[str, str]]:
-    """Say what happened to whom."""
-    return [(each.type.value, each.object.metadata.name if each.object else "") for each in events]
 
 
 async def test_what_is_created_can_be_read(door: Door) -> None:

@@ -15,8 +15,7 @@ from machinery.model import resources as kinds
 from machinery.model.errors import AlreadyExists, ApiError, DeadlineExceeded, Expired, NotFound, Unavailable
 from machinery.model.fault_plan import NO_PLAN, Fault, FaultPlan, Rule
 from machinery.model.requests import Selection
-from tests.contract.client.conftest import FaultyDoor
-from tests.contract.client.test_api import config_map, revision, told, watching
+from tests.support.client_doors import FaultyDoor, config_map, revision, told, watching
 
 BETWEEN = {"caller": "scheduler", "callee": "apiserver"}
 

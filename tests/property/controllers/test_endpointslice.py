@@ -4,8 +4,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from controllers.core.endpointslice import MOST
+from tests.support.endpointslices import addresses, applied, plan_for, pod, service
 from tests.support.examples import examples
-from tests.unit.controllers.test_endpointslice import addresses, applied, plan_for, pod, service
 
 populations = st.lists(
     st.dictionaries(st.integers(1, 240), st.booleans(), max_size=240), min_size=1, max_size=4

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.support.examples import examples
-from tests.unit.controllers.test_node_ipam import node, ranges
+from tests.support.node_ranges import node, ranges
 
 taken = st.sampled_from(["", "", "10.244.1.0/24", "10.244.3.0/24", "10.244.4.0/23", "10.244.9.64/26"])
 

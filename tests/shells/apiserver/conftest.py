@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import ssl
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Any, TypeAlias
 
 import aiohttp
 import pytest
@@ -13,11 +12,9 @@ import pytest
 from kubarium.core.certificates import Certificate
 from kubarium.pki import Pki
 from tests.support.apiserver import Served, certificates, serving
-
-Client: TypeAlias = Callable[[str], aiohttp.ClientSession]
+from tests.support.rest_door import Client
 
 NODE = Certificate("node-1", "system:node:node-1", ("system:nodes",), ("127.0.0.1", "node-1"))
-KUBECTL_TABLE = "application/json;as=Table;v=v1;g=meta.k8s.io,application/json"
 
 
 @pytest.fixture(scope="session")
@@ -62,8 +59,3 @@ async def client(served: Served) -> AsyncIterator[Client]:
 async def admin(client: Client) -> aiohttp.ClientSession:
     """Who may do everything."""
     return client("admin")
-
-
-def config_map(name: str, **data: str) -> dict[str, Any]:
-    """Write a ConfigMap."""
-    return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name}, "data": data}

@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import json
 import random
-import shutil
 import subprocess
 import time
 from collections.abc import AsyncIterator
@@ -33,6 +32,7 @@ from tests.support.cri_servers import (
     read_lines,
     rotate,
 )
+from tests.support.requirements import need
 
 pytestmark = pytest.mark.docker
 
@@ -217,8 +217,7 @@ async def test_pods_reach_each_other_and_containers_of_a_pod_share_localhost(shi
 
 async def test_a_host_port_leads_to_the_pod(shim: Cri):
     """On the node's own addresses, until the pod is stopped."""
-    if shutil.which("iptables") is None:
-        pytest.skip("no iptables, which the portmap plugin calls")
+    need("iptables")
     mapping = cri.PortMapping(container_port=8080, host_port=18080)
     sandbox = await shim.run_sandbox(port_mappings=[mapping])
     container = await shim.create(sandbox, Behaviour("echo here >/tmp/index.html; httpd -f -p 8080 -h /tmp"))

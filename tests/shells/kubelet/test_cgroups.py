@@ -13,19 +13,15 @@ import pytest
 from kubelet.cgroups import MOUNT, Cgroups
 from tests.support.builders import container, pod
 from tests.support.kubelet_node import KeptEvents
+from tests.support.requirements import need
 
 BOTH = {"cpu": "500m", "memory": "64Mi"}
 UNIFIED = (MOUNT / "cgroup.controllers").exists()
 
 
-def _is_writable() -> bool:
-    return os.geteuid() == 0 and os.access(MOUNT if UNIFIED else MOUNT / "cpu", os.W_OK)
-
-
 @pytest.fixture
 def root() -> Iterator[str]:
-    if not _is_writable():
-        pytest.skip("needs root and a writable /sys/fs/cgroup")
+    need("cgroups")
     name = f"/kubarium-test-{uuid.uuid4().hex[:8]}"
     yield name
     for tree in [MOUNT] if UNIFIED else [entry for entry in MOUNT.iterdir() if not entry.is_symlink()]:

@@ -12,7 +12,6 @@ from typing import Any
 import pytest
 
 from kubelet.volumes import volumes
-from kubelet.volumes.mounting import mounts_are_seen
 from machinery.model.k8s.core_v1 import (
     ConfigMap,
     ConfigMapProjection,
@@ -28,6 +27,7 @@ from machinery.model.k8s.core_v1 import (
 )
 from machinery.model.resources import CONFIG_MAPS, SECRETS
 from tests.support.builders import container, meta
+from tests.support.requirements import need
 from tests.support.volumes import VolumeWorld, pod_with, visible
 
 
@@ -185,8 +185,7 @@ async def test_an_immutable_one_is_read_once(world: VolumeWorld, source: Source)
 
 async def test_a_sub_path_keeps_the_version_that_its_container_began_with(world: VolumeWorld, source: Source):
     """The volume is brought up to date; the part is a mount of the old file, until the container is made again."""
-    if not mounts_are_seen(world.root):
-        pytest.skip("mounts made here reach nobody (needs root in the machine's mount namespace)")
+    need("mounts")
     await source.write(world, a=b"1")
     box = container(volumeMounts=[VolumeMount(name="v", mountPath="/a", subPath="a")])
     one = pod_with(source.volume(), boxes=[box])
@@ -202,8 +201,7 @@ async def test_a_sub_path_keeps_the_version_that_its_container_began_with(world:
 
 async def test_secrets_lie_in_memory_and_config_maps_on_disk(world: VolumeWorld, source: Source):
     """Whatever may hold a secret (a projected volume, too) is a tmpfs, where mounts reach the runtime."""
-    if not mounts_are_seen(world.root):
-        pytest.skip("mounts made here reach nobody (needs root in the machine's mount namespace)")
+    need("mounts")
     await source.write(world, a=b"1")
     folder = await world.folder(pod_with(source.volume()))
     assert folder.is_mount() == (source.word == "secret" or source.is_projected)

@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import json
-import os
 import stat
 from base64 import b64encode, urlsafe_b64decode
 from pathlib import Path
@@ -16,7 +15,6 @@ from kubelet.core.volumes import File
 from kubelet.pod_files import PodFiles
 from kubelet.volumes import VolumeProblem
 from kubelet.volumes.atomic_writer import write_atomically
-from kubelet.volumes.mounting import mounts_are_seen
 from machinery.model.k8s.core_v1 import (
     ConfigMapProjection,
     ConfigMapVolumeSource,
@@ -36,6 +34,7 @@ from machinery.model.k8s.core_v1 import (
 )
 from machinery.model.resources import CONFIG_MAPS, PODS, SECRETS, SERVICE_ACCOUNTS
 from tests.support.builders import config_map, container, meta, pod
+from tests.support.requirements import need
 from tests.support.volumes import VolumeWorld, pod_with, visible
 
 FILES = {"a": File(b"1", 0o644), "d/b": File(b"2", 0o600)}
@@ -142,8 +141,7 @@ async def test_an_empty_dir_outlives_the_kubelet_but_not_the_pod(world: VolumeWo
 
 async def test_secrets_and_memory_volumes_touch_no_disk(world: VolumeWorld):
     """They are tmpfs mounts, where mounts reach the runtime; they go with the pod."""
-    if not mounts_are_seen(world.root):
-        pytest.skip("mounts made here reach nobody (needs root in the machine's mount namespace)")
+    need("mounts")
     await world.server.given(
         SECRETS, Secret(metadata=meta("s", "default"), data={"k": b64encode(b"v").decode()})
     )
@@ -166,8 +164,7 @@ async def test_secrets_and_memory_volumes_touch_no_disk(world: VolumeWorld):
 
 async def test_fs_group_owns_the_files(world: VolumeWorld):
     """The group may read files that only the owner could, and write where it may."""
-    if os.geteuid() != 0:
-        pytest.skip("only root can give files away")
+    need("root")
     await world.server.given(CONFIG_MAPS, config_map(a="1"))
     scratch = Volume(name="scratch", emptyDir=EmptyDirVolumeSource())
     one = pod_with(_config(defaultMode=0o400), scratch, securityContext=PodSecurityContext(fsGroup=4321))

@@ -9,32 +9,8 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from tests.shells.apiserver.conftest import config_map
 from tests.support.apiserver import Served
-
-MAPS = "/api/v1/namespaces/default/configmaps"
-
-
-class Wire:
-    """A TLS connection."""
-
-    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self.reader = reader
-        self.writer = writer
-
-    async def send(self, *pieces: bytes) -> None:
-        for piece in pieces:
-            self.writer.write(piece)
-            await self.writer.drain()
-            await asyncio.sleep(0.02)
-
-    async def answer(self) -> tuple[int, dict[str, str], bytes]:
-        """Read one response with a length."""
-        async with asyncio.timeout(10):
-            head = (await self.reader.readuntil(b"\r\n\r\n")).decode().split("\r\n")
-            headers = {name.lower(): value for name, _, value in (line.partition(": ") for line in head[1:])}
-            body = await self.reader.readexactly(int(headers.get("content-length", "0")))
-        return int(head[0].split()[1]), headers, body
+from tests.support.rest_door import MAPS, Wire, creation, request
 
 
 @pytest.fixture
@@ -46,17 +22,6 @@ async def wire(served: Served) -> AsyncIterator[Wire]:
     reader, writer = await asyncio.open_connection(host, int(port), ssl=context)
     yield Wire(reader, writer)
     writer.transport.abort()
-
-
-def request(method: str, path: str, *headers: str, body: bytes = b"") -> bytes:
-    lines = [f"{method} {path} HTTP/1.1", "Host: kube", *headers]
-    if body:
-        lines.append(f"Content-Length: {len(body)}")
-    return "\r\n".join((*lines, "", "")).encode() + body
-
-
-def creation(name: str, *headers: str) -> bytes:
-    return request("POST", MAPS, *headers, body=json.dumps(config_map(name, key="value")).encode())
 
 
 async def test_requests_may_follow_each_other_without_waiting(wire: Wire) -> None:

@@ -22,10 +22,9 @@ from machinery.process.health import Health
 from machinery.process.logging import Log
 from machinery.process.metrics import Metrics
 from machinery.process.tls import ServerTls
-from tests.shells.apiserver.conftest import config_map
-from tests.shells.apiserver.rest.test_connection import MAPS, Wire, creation, request
 from tests.support.apiserver import Served
 from tests.support.etcd_server import free_ports
+from tests.support.rest_door import MAPS, Wire, config_map, creation, request
 
 Dial: TypeAlias = Callable[..., Awaitable[Wire]]
 

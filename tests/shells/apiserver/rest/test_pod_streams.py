@@ -15,7 +15,7 @@ from machinery.pb import node_pb2 as pb
 from machinery.process.server import bound_ports, grpc_server, peer
 from machinery.process.tls import ServerTls
 from machinery.wire.services import handler
-from tests.shells.apiserver.conftest import Client
+from tests.support.rest_door import Client
 
 POD = "/api/v1/namespaces/default/pods/web"
 

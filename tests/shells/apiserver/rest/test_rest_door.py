@@ -12,8 +12,8 @@ import aiohttp
 import pytest
 
 from apiserver.core.kinds import KINDS
-from tests.shells.apiserver.conftest import KUBECTL_TABLE, Client, config_map
 from tests.support.apiserver import Served
+from tests.support.rest_door import KUBECTL_TABLE, Client, config_map
 
 MAPS = "/api/v1/namespaces/default/configmaps"
 

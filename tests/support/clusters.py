@@ -1,0 +1,53 @@
+"""Whole clusters in a folder of their own, taken down at the end."""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from kubarium import Cluster
+from tests.support.images import build_all
+from tests.support.requirements import need
+
+StartCluster = Callable[..., Cluster]
+
+
+@contextlib.contextmanager
+def clusters() -> Iterator[StartCluster]:
+    """Start clusters in a folder of their own, and take all of them down at the end."""
+    home = Path(tempfile.mkdtemp(prefix="kb-", dir="/tmp"))
+    started: list[Cluster] = []
+
+    def start(name: str, **options: Any) -> Cluster:
+        cluster = Cluster(name, home=home)
+        started.append(cluster)
+        Cluster.up(name, home=home, **options)
+        return cluster
+
+    try:
+        yield start
+    finally:
+        for cluster in started:
+            cluster.down()
+        shutil.rmtree(home, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def images() -> None:
+    """The stand-in images, under the names that the manifests use."""
+    need("docker")
+    build_all()
+
+
+@pytest.fixture
+def start_cluster(images: None) -> Iterator[StartCluster]:
+    """Start clusters that this test may break."""
+    need("etcd", "docker", "cni", "kubectl")
+    with clusters() as start:
+        yield start

@@ -1,0 +1,66 @@
+"""What the linter cannot say of tests: read from their syntax trees."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+
+TESTS = Path(__file__).parents[2]
+SUPPORT = "tests.support"
+SKIPS = {"pytest.skip", "pytest.importorskip", "pytest.mark.skip", "pytest.mark.skipif", "pytest.mark.xfail"}
+SKIPS_DOOR = TESTS / "support" / "requirements.py"
+
+
+@cache
+def _trees() -> dict[Path, ast.Module]:
+    return {path: ast.parse(path.read_text()) for path in sorted(TESTS.rglob("*.py"))}
+
+
+def _where(path: Path, node: ast.AST) -> str:
+    return f"{path.relative_to(TESTS.parent)}:{getattr(node, 'lineno', 0)}"
+
+
+def _imported(tree: ast.Module) -> Iterator[tuple[ast.AST, str]]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from ((node, alias.name) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            yield node, node.module or ""
+
+
+def test_tests_import_no_tests():
+    """What two suites need stands in `tests.support`, which knows no suite."""
+    found = [
+        f"{_where(path, node)} {module}"
+        for path, tree in _trees().items()
+        for node, module in _imported(tree)
+        if module.split(".")[0] == "tests" and not module.startswith(SUPPORT)
+    ]
+    assert found == []
+
+
+def test_there_is_one_door_for_skips():
+    """`need` knows what has to be there in CI; a skip beside it would be one that CI does not notice."""
+    found = [
+        f"{_where(path, node)} {ast.unparse(node)}"
+        for path, tree in _trees().items()
+        if path != SKIPS_DOOR
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Attribute) and ast.unparse(node) in SKIPS
+    ]
+    assert found == []
+
+
+def test_a_property_says_how_often_it_is_tried():
+    """With `examples`, which `make quick` can lower, and without a limit of time for each example."""
+    found = [
+        f"{_where(path, node)} {node.name}"
+        for path, tree in _trees().items()
+        for node in ast.walk(tree)
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+        for names in [[ast.unparse(each).split("(")[0] for each in node.decorator_list]]
+        if "given" in names and "examples" not in names
+    ]
+    assert found == []
