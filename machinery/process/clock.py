@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Callable
+from typing import Any
 
-from machinery.model.clock import Timescale
+from machinery.model.clock import Clock, Timer, Timescale
 
 
-class SystemClock:
-    """Real time, `scale` times as fast: implements `machinery.model.clock.Clock`."""
+class SystemClock(Clock):
+    """Real time, `scale` times as fast. All but `wall_ns`, `now` and the two `monotonic` need a running event loop."""
 
     def __init__(self, scale: float = 1.0) -> None:
         self._timescale = Timescale(scale)
@@ -20,13 +22,37 @@ class SystemClock:
         return self._timescale
 
     def now(self) -> float:
-        """Give cluster seconds since the epoch."""
+        """Return cluster seconds since the epoch."""
         return self._timescale.cluster(time.time())
 
     def monotonic(self) -> float:
-        """Give cluster seconds that never go back; they go on while the process is stopped."""
+        """Return cluster seconds that never go back; they go on while the process is stopped."""
         return self._timescale.cluster(time.monotonic())
+
+    def wall_ns(self) -> int:
+        """Return nanoseconds since the epoch."""
+        return time.time_ns()
+
+    def monotonic_wall(self) -> float:
+        """Return wall seconds that never go back; they go on while the process is stopped."""
+        return time.monotonic()
 
     async def sleep(self, duration_s: float) -> None:
         """Wait for so many cluster seconds."""
         await asyncio.sleep(max(0.0, self._timescale.wall(duration_s)))
+
+    def timeout(self, within_s: float | None) -> asyncio.Timeout:
+        """Return an async context whose block may take so many cluster seconds."""
+        return asyncio.timeout(None if within_s is None else self._timescale.wall(within_s))
+
+    def timeout_wall(self, within_wall_s: float | None) -> asyncio.Timeout:
+        """Return an async context whose block may take so many wall seconds."""
+        return asyncio.timeout(within_wall_s)
+
+    def call_later(self, within_s: float, callback: Callable[..., object], *args: Any) -> Timer:
+        """Call a function in so many cluster seconds."""
+        return asyncio.get_running_loop().call_later(self._timescale.wall(within_s), callback, *args)
+
+    def call_later_wall(self, within_wall_s: float, callback: Callable[..., object], *args: Any) -> Timer:
+        """Call a function in so many wall seconds."""
+        return asyncio.get_running_loop().call_later(within_wall_s, callback, *args)

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
+from collections.abc import Callable
+from functools import partial
+from typing import Any
 
 from machinery.client.leader import LeaderElector
 from machinery.model.clock import Timescale
@@ -12,20 +15,20 @@ from machinery.model.k8s.coordination_v1 import Lease
 from machinery.model.profile import ProfileName, intervals
 from machinery.model.resources import LEASES
 from tests.support.scripted_api import Hook, LocalRegistry, ScriptedApi
-from tests.support.virtual_clock import VirtualClock
+from tests.support.virtual_clock import TimerClock, VirtualClock, VirtualTimer
 
 AT_ONCE_S = 0.02  # more than the requests of a takeover take
 _TRAVEL_S = 0.002  # of a request
 
 
-class SkewedClock:
-    """A machine's own: as fast as the others, but it shows another time of day; while frozen its sleeps do not end."""
+class SkewedClock(TimerClock):
+    """A machine's own: as fast as the others, but it shows another time of day; while frozen nothing is due on it."""
 
     def __init__(self, clock: VirtualClock, skew_s: float) -> None:
         self._clock = clock
         self._skew_s = skew_s
-        self.thawed = asyncio.Event()
-        self.thawed.set()
+        self._frozen = False
+        self._held: list[VirtualTimer] = []
 
     @property
     def timescale(self) -> Timescale:
@@ -33,17 +36,36 @@ class SkewedClock:
         return self._clock.timescale
 
     def now(self) -> float:
-        """Give what this machine takes for the time of day."""
+        """Return what this machine takes for the time of day."""
         return self._clock.now() + self._skew_s
 
     def monotonic(self) -> float:
-        """Give seconds that never go back."""
+        """Return seconds that never go back."""
         return self._clock.monotonic()
 
-    async def sleep(self, duration_s: float) -> None:
-        """Wait for so many virtual seconds, and until thawed."""
-        await self._clock.sleep(duration_s)
-        await self.thawed.wait()
+    def call_later(self, within_s: float, callback: Callable[..., object], *args: Any) -> VirtualTimer:
+        """Call a function in so many virtual seconds, and not before it is thawed."""
+        call = partial(callback, *args)
+        timer = self._clock.call_later(within_s, lambda: self._call(timer, call))
+        return timer
+
+    def freeze(self) -> None:
+        """Let nothing be due any more."""
+        self._frozen = True
+
+    def thaw(self) -> None:
+        """Let everything come now that was due meanwhile."""
+        self._frozen = False
+        held, self._held = self._held, []
+        for timer in held:
+            timer.fire()
+
+    def _call(self, timer: VirtualTimer, call: Callable[[], object]) -> None:
+        if self._frozen:
+            timer.callback = call
+            self._held.append(timer)
+        else:
+            call()
 
 
 class Election:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from kubelet.core.actions import Action, ActionKey, RunSandbox
@@ -18,14 +18,18 @@ from machinery.model.clock import Timescale
 from machinery.model.k8s.core_v1 import Pod, PodStatus
 from machinery.model.log import SILENT
 from tests.support.builders import pod
+from tests.support.virtual_clock import TimerClock
 
 TICK_S = 0.001
 
 
-class TickingClock:
+class TickingClock(TimerClock):
     """A clock that moves with every look at it, and whose sleepers wake half a tick early."""
 
-    timescale = Timescale()
+    @property
+    def timescale(self) -> Timescale:
+        """One to one."""
+        return Timescale()
 
     def __init__(self) -> None:
         self._now_s = 1_767_225_600.0
@@ -37,10 +41,13 @@ class TickingClock:
 
     monotonic = now
 
-    async def sleep(self, duration_s: float) -> None:
+    def call_later(self, within_s: float, callback: Callable[..., object], *args: Any) -> asyncio.Handle:
         """Let the time pass at once, counted from the last look at it, but for half a tick."""
-        self._now_s += max(0.0, duration_s - 1.5 * TICK_S)
-        await asyncio.sleep(0)
+        return asyncio.get_running_loop().call_soon(self._pass, within_s, callback, *args)
+
+    def _pass(self, within_s: float, callback: Callable[..., object], *args: Any) -> None:
+        self._now_s += max(0.0, within_s - 1.5 * TICK_S)
+        callback(*args)
 
 
 class Surface:
