@@ -6,10 +6,13 @@ import asyncio
 from pathlib import Path
 from typing import Any
 
+from dockershim import seam_engine, seam_plugins
 from dockershim.catalogue import Catalogue
+from dockershim.cni_plugin import PLUGIN_S, run_plugin
 from dockershim.config import DockershimConfig
 from dockershim.core.naming import KIND_SANDBOX, Scope
 from dockershim.docker import Engine
+from dockershim.engine_connection import EngineConnection
 from dockershim.events import Events
 from dockershim.host import HostFacts
 from dockershim.locks import Locks
@@ -32,7 +35,7 @@ _SERVICES = cri.DESCRIPTOR.services_by_name
 
 async def serve(config: DockershimConfig, process: Process) -> None:
     """Serve CRI on the socket until cancelled; the containers go on running."""
-    engine = Engine(config.docker_socket)
+    engine = Engine(seam_engine.through(EngineConnection(config.docker_socket), process.seam, process.name))
     shim = assemble(config, process, engine)
     handlers = [
         handler(_SERVICES["RuntimeService"], "runtime.v1.RuntimeService", runtime_service(shim)),
@@ -69,7 +72,11 @@ def assemble(config: DockershimConfig, process: Process, engine: Engine) -> Shim
         engine=engine,
         catalogue=catalogue,
         host=HostFacts(engine, config.docker_socket, log),
-        network=Network(config.state_dir, config.cni_bin_dirs),
+        network=Network(
+            config.state_dir,
+            config.cni_bin_dirs,
+            seam_plugins.through(run_plugin, process.seam, process.name, PLUGIN_S),
+        ),
         logs=logs,
         notes=notes,
         events=Events(engine, catalogue, logs, describe, log),

@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from dockershim.core.log_lines import Frames
-from dockershim.docker import Engine, Hijacked
+from dockershim.docker import Engine
+from dockershim.engine_connection import Hijacked
 from machinery.model.errors import BadRequest, DeadlineExceeded, InternalError
 
 OUTPUT_LIMIT: Final = 16 * 1024 * 1024  # bytes of each stream; what comes after is dropped

@@ -21,6 +21,7 @@ from typing import Any, Final
 from dockershim.cni_plugin import run_plugin
 from dockershim.core import cni
 from dockershim.notes import Notes
+from dockershim.seam_plugins import RunPlugin
 from machinery.model.errors import (
     BadRequest,
     InternalError,
@@ -36,7 +37,10 @@ _PLUGINS: Final = ("bridge", "host-local")
 class Network:
     """Connects sandboxes and takes their connection away. Both are idempotent."""
 
-    def __init__(self, state_dir: str, plugin_folders: Sequence[str]) -> None:
+    def __init__(
+        self, state_dir: str, plugin_folders: Sequence[str], run_plugin: RunPlugin = run_plugin
+    ) -> None:
+        self._run_plugin = run_plugin
         self._folders = [folder for folder in plugin_folders if Path(folder).is_dir()]
         self._data = Path(state_dir) / "cni"
         self._settings = Notes(Path(state_dir) / "settings")
@@ -156,7 +160,7 @@ class Network:
             "CNI_IFNAME": cni.INTERFACE,
             "CNI_PATH": os.pathsep.join(self._folders),
         }
-        code, output = await run_plugin(program, json.dumps(config).encode(), environment)
+        code, output = await self._run_plugin(program, json.dumps(config).encode(), environment)
         try:
             answer: dict[str, Any] = json.loads(output) if output.strip() else {}
         except ValueError:

@@ -12,6 +12,7 @@ from typing import Final
 from dockershim.config import DockershimConfig
 from dockershim.core.naming import Scope
 from dockershim.docker import Engine
+from dockershim.engine_connection import EngineConnection
 from machinery.model.errors import ApiError, Conflict, NotFound
 from machinery.process.config import parse
 
@@ -33,7 +34,7 @@ def purge_command(argv: Sequence[str]) -> int:
 
 async def purge(docker_socket: str, scope: Scope) -> None:
     """Remove every container of a cluster or node, running or not, then its cgroup folders."""
-    engine = Engine(docker_socket)
+    engine = Engine(EngineConnection(docker_socket))
     try:
         for _ in range(_ROUNDS):
             found = await engine.containers(scope.selectors)

@@ -20,7 +20,8 @@ from urllib.parse import quote
 from aiohttp import WSMsgType, web
 
 from dockershim.core.log_lines import Frames
-from dockershim.docker import Engine, Hijacked
+from dockershim.docker import Engine
+from dockershim.engine_connection import Hijacked
 from dockershim.exec_process import exec_body, exit_code
 from machinery.model.errors import ApiError, Unavailable
 from machinery.model.log import EventLog

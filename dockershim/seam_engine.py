@@ -1,0 +1,65 @@
+"""The seam of the Docker engine's client: conversation "docker", its methods named as "POST containers/start"."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import aclosing, asynccontextmanager
+
+from dockershim.engine_connection import Connection, EngineCall, Hijacked
+from dockershim.seam_hijacked import SeamHijacked
+from machinery.model.seam import Ends, Seam
+from machinery.wire.conversation import Conversation, StreamPassage
+
+
+def through(connection: Connection, seam: Seam | None, caller: str) -> Connection:
+    """Put the seam into a connection to the engine; without one, return the connection itself."""
+    if seam is None:
+        return connection
+    return SeamConnection(connection, Conversation(seam, Ends(caller, "docker", "docker")))
+
+
+class SeamConnection:
+    """A connection whose calls and streams pass a seam."""
+
+    def __init__(self, connection: Connection, conversation: Conversation) -> None:
+        self._connection = connection
+        self._conversation = conversation
+        self.aclose = connection.aclose
+
+    async def call(self, call: EngineCall, timeout_s: float | None) -> bytes:
+        """Return the whole body of the answer."""
+        if self._conversation.is_idle:
+            return await self._connection.call(call, timeout_s)
+        return await self._conversation.call(
+            call.operation,
+            lambda left_s: self._connection.call(call, left_s),
+            about=call.about,
+            body=lambda: call.body or b"",
+            timeout_s=timeout_s,
+            measure=lambda answer: (0, len(answer)),
+        )
+
+    async def hijack(self, call: EngineCall) -> Hijacked:
+        """Take the connection of a request over."""
+        passage = self._begun(call)
+        try:
+            await passage.begin()
+            taken = await self._connection.hijack(call)
+        except BaseException as error:
+            passage.end(error)
+            raise
+        return SeamHijacked(taken.reader, taken.writer, passage)
+
+    @asynccontextmanager
+    async def stream(self, call: EngineCall, timeout_s: float | None) -> AsyncIterator[AsyncIterator[bytes]]:
+        """Open an answer, and have its body in pieces while inside."""
+        with self._begun(call) as passage:
+            await passage.begin()
+            async with (
+                self._connection.stream(call, timeout_s) as pieces,
+                aclosing(passage.through(pieces)) as passed,
+            ):
+                yield passed
+
+    def _begun(self, call: EngineCall) -> StreamPassage:
+        return self._conversation.stream(call.operation, about=call.about, body=lambda: call.body or b"")
