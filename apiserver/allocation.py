@@ -16,7 +16,6 @@ from typing import Final
 
 from apiserver import objects
 from apiserver.core import service_claims as rules
-from apiserver.core.kinds.services import SERVICES
 from apiserver.core.service_claims import NODE_PORTS, Range
 from apiserver.core.values import Json, metadata
 from apiserver.storage.interface import Storage, Stored, Written
@@ -56,10 +55,11 @@ class Allocator:
     """Makes, releases and repairs the claims."""
 
     def __init__(
-        self, storage: Storage, cidr: str, clock: Clock, *, rng: random.Random | None = None, log: EventLog = SILENT
+        self, storage: Storage, services_prefix: str, cidr: str, clock: Clock, *, rng: random.Random | None = None, log: EventLog = SILENT
     ) -> None:  # fmt: skip
         self.range = Range(IPv4Network(cidr))
         self._storage = storage
+        self._services_prefix = services_prefix
         self._clock = clock
         self._random = rng or random.Random()  # noqa: S311 - an address is no secret
         self._log = log
@@ -117,7 +117,7 @@ class Allocator:
             *(await self._storage.list(rules.ADDRESS_PREFIX)).items,
             *(await self._storage.list(rules.PORT_PREFIX)).items,
         ]
-        services = (await self._storage.list(f"{SERVICES.storage_prefix}/")).items
+        services = (await self._storage.list(f"{self._services_prefix}/")).items
         holding = {key: obj for obj in map(_read, services) for key in rules.held(obj)}
         for key in holding.keys() - {claim.key for claim in claims}:
             if await self._try(key, holding[key]):  # else it was made after we looked

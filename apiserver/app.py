@@ -22,7 +22,8 @@ from apiserver.bootstrap import Bootstrap
 from apiserver.compaction import Compaction
 from apiserver.config import ApiserverConfig
 from apiserver.core.admission import Settings
-from apiserver.core.kinds import ALL
+from apiserver.core.catalogue import Catalogue
+from apiserver.core.kinds import ALL, KINDS, services
 from apiserver.gate import Gate
 from apiserver.kubelets import Kubelets
 from apiserver.lookup import Lookup
@@ -46,6 +47,7 @@ from apiserver.watch_cache_feed import Feed
 from apiserver.write_record import WriteRecord
 from machinery.client.seam_channel import through
 from machinery.client.tls import ClientTls
+from machinery.model.k8s import served
 from machinery.model.profile import intervals
 from machinery.model.seam import Ends
 from machinery.process.run import Process
@@ -59,6 +61,7 @@ GRACE_S: Final = 2.0  # wall seconds that running requests have when the server 
 class Core:
     """Everything behind the doors."""
 
+    catalogue: Catalogue
     storage: Storage
     feed: Feed
     reads: Reads
@@ -96,22 +99,24 @@ def build(
     """Put the parts behind the doors together; nothing runs yet. `rng` makes names, uids and addresses."""
     rng = rng or random.Random()  # noqa: S311 - a uid is no secret
     clock, log = process.clock, process.log
-    feed = Feed(storage, ALL, log=log)
+    catalogue = Catalogue(ALL, served.REVIEWS)
+    feed = Feed(storage, catalogue, log=log)
     opening = Opening(feed)
     reads = Reads(storage, feed, rng)
-    lookup = Lookup(reads)
-    gate = Gate(RbacCache(feed, opening), NodeReferences(reads))
+    lookup = Lookup(catalogue, reads)
+    gate = Gate(catalogue, RbacCache(feed, opening), NodeReferences(reads, KINDS["", "pods"]))
     key = TokenKey.load(config.sa_key_file)
     authenticator = Authenticator(lookup, key, clock)
-    allocator = Allocator(storage, config.service_cidr, clock, rng=rng, log=log)
+    allocator = Allocator(storage, services.STORAGE_PREFIX, config.service_cidr, clock, rng=rng, log=log)
     write_record = WriteRecord(clock, log)
     parts = Parts(
+        catalogue,
         storage,
         feed,
         schemas.load(),
         clock,
         write_record,
-        allocator,
+        {served.SERVICES.group_resource: allocator},
         Settings(default_toleration_s=intervals(config.profile).default_toleration_s),
         gate,
         rng,
@@ -128,7 +133,7 @@ def build(
             channel, process.seam, Ends(process.name, f"kubelet@{node}", "node")
         ),
     )
-    bootstrap = Bootstrap(registry, feed, log)
+    bootstrap = Bootstrap(catalogue, registry, feed, log)
     presence = Presence(
         storage,
         feed,
@@ -140,6 +145,7 @@ def build(
     )
     process.health.add_check("etcd", lambda: feed.problem)
     return Core(
+        catalogue,
         storage,
         feed,
         reads,
@@ -192,8 +198,9 @@ async def doors(core: Core, config: ApiserverConfig, process: Process) -> AsyncI
     Raises:
         ListenError: an address is taken.
     """
-    services = RestServices(
+    rest = RestServices(
         name=process.name,
+        catalogue=core.catalogue,
         registry=core.registry,
         gate=core.gate,
         authenticator=core.authenticator,
@@ -206,7 +213,7 @@ async def doors(core: Core, config: ApiserverConfig, process: Process) -> AsyncI
     )
     handler = resources_handler(core.registry, core.gate, core.authenticator, name=process.name)
     server = grpc_server(config.grpc_listen, _tls(config), [handler], process.seam, name=process.name)
-    async with serving_rest(services, config.rest_listen, _tls(config, require_client=False)):
+    async with serving_rest(rest, config.rest_listen, _tls(config, require_client=False)):
         await server.start()
         process.log.info("serving", rest=",".join(config.rest_listen), grpc=",".join(config.grpc_listen))
         try:

@@ -7,30 +7,30 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import suppress
-from typing import Any
+from typing import Any, Final
 
 from apiserver import objects
 from apiserver.core import bootstrap
 from apiserver.core.bootstrap import Key, Lacking, Misdirected, Missing, Repair
 from apiserver.core.bootstrap_rbac import BOOTSTRAP_OBJECTS
-from apiserver.core.kinds import ALL, Kind
-from apiserver.core.kinds.namespaces import NAMESPACES
-from apiserver.core.kinds.rbac import GROUP as RBAC
+from apiserver.core.catalogue import Catalogue
 from apiserver.core.values import Json, metadata
 from apiserver.lookup import SELF
 from apiserver.registry import Registry
 from apiserver.request import Request
 from apiserver.watch_cache_feed import Feed
 from machinery.model.errors import AlreadyExists, ApiError, Conflict, NotFound
+from machinery.model.k8s import served
 from machinery.model.log import EventLog
 
-_KINDS = {(kind.api_version, kind.kind): kind for kind in ALL}
+_RBAC: Final = (served.ROLES, served.ROLE_BINDINGS, served.CLUSTER_ROLES, served.CLUSTER_ROLE_BINDINGS)
 
 
 class Bootstrap:
     """Brings the cluster's own objects about."""
 
-    def __init__(self, registry: Registry, feed: Feed, log: EventLog) -> None:
+    def __init__(self, catalogue: Catalogue, registry: Registry, feed: Feed, log: EventLog) -> None:
+        self._catalogue = catalogue
         self._registry = registry
         self._feed = feed
         self._log = log
@@ -41,7 +41,7 @@ class Bootstrap:
         Raises:
             ApiError: the store does not answer, or refuses an object.
         """
-        known = {obj.place for obj in self._feed.cache(NAMESPACES).every()}
+        known = {obj.place for obj in self._feed.cache(served.NAMESPACES).every()}
         namespaces = [bootstrap.namespace(name) for name in bootstrap.NAMESPACES if name not in known]
         repairs = bootstrap.plan_rbac(BOOTSTRAP_OBJECTS, self._existing())
         await _all(self.create(obj) for obj in namespaces)
@@ -62,13 +62,13 @@ class Bootstrap:
     async def create(self, obj: Json) -> None:
         """Create an object; that another apiserver was faster is as good."""
         with suppress(AlreadyExists):
-            await self._registry.create(_request("create", obj, body=objects.to_json(obj)))
+            await self._registry.create(self._request("create", obj, body=objects.to_json(obj)))
 
     async def update(self, obj: Json) -> None:
         """Replace an object; that another apiserver was faster is as good."""
         with suppress(Conflict, NotFound):
             await self._registry.update(
-                _request("update", obj, name=metadata(obj)["name"], body=objects.to_json(obj))
+                self._request("update", obj, name=metadata(obj)["name"], body=objects.to_json(obj))
             )
 
     async def _execute(self, repair: Repair) -> None:
@@ -79,31 +79,27 @@ class Bootstrap:
                 await self.update(obj)
             case Misdirected(obj):
                 with suppress(NotFound):
-                    await self._registry.delete(_request("delete", obj, name=metadata(obj)["name"]))
+                    await self._registry.delete(self._request("delete", obj, name=metadata(obj)["name"]))
                 await self.create(obj)
 
     def _existing(self) -> dict[Key, Json]:
-        caches = (self._feed.cache(kind) for kind in ALL if kind.group == RBAC)
+        caches = (self._feed.cache(kind) for kind in _RBAC)
         decoded = (objects.decode(obj.json) for cache in caches for obj in cache.every())
         return {bootstrap.key_of(obj): obj for obj in decoded}
 
-
-def kind_of(obj: Json) -> Kind:
-    """Find an object's kind."""
-    return _KINDS[obj["apiVersion"], obj["kind"]]
-
-
-def _request(verb: str, obj: Json, **fields: Any) -> Request:
-    kind = kind_of(obj)
-    return Request(
-        user=SELF,
-        verb=verb,
-        group=kind.group,
-        version=kind.version,
-        resource=kind.plural,
-        namespace=metadata(obj).get("namespace", ""),
-        **fields,
-    )
+    def _request(self, verb: str, obj: Json, **fields: Any) -> Request:
+        kind = self._catalogue.of_type(obj["apiVersion"], obj["kind"])
+        if kind is None:
+            raise NotFound(f"{obj['apiVersion']} {obj['kind']} is not served")
+        return Request(
+            user=SELF,
+            verb=verb,
+            group=kind.group,
+            version=kind.version,
+            resource=kind.plural,
+            namespace=metadata(obj).get("namespace", ""),
+            **fields,
+        )
 
 
 async def _all(writes: Any) -> None:

@@ -10,21 +10,24 @@ RBAC. What they know comes from the watch caches of roles, bindings and pods.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 from apiserver.core.authn_impersonation import BadImpersonation, impersonation_of
 from apiserver.core.authz import escalation, node
 from apiserver.core.authz.attributes import MASTERS, YES, Attributes, Decision, required_fields
+from apiserver.core.authz.escalation import RoleGranted, RulesGranted
 from apiserver.core.authz.messages import forbidden
-from apiserver.core.authz.rules import Rule, rules_of
-from apiserver.core.kinds import Kind
-from apiserver.core.kinds.rbac import GROUP as RBAC
+from apiserver.core.authz.rules import Rule
+from apiserver.core.catalogue import Catalogue
+from apiserver.core.kind import Kind
 from apiserver.node_references import NodeReferences
 from apiserver.rbac_cache import RbacCache
 from apiserver.request import Request, UserInfo
 from machinery.model.errors import BadRequest, Forbidden, NotFound
+from machinery.model.k8s import served
 
+RBAC: Final = served.ROLES.group
 _EVERYTHING: Final = (
     Rule(frozenset("*"), frozenset("*"), frozenset("*")),
     Rule(verbs=frozenset("*"), urls=frozenset("*")),
@@ -34,7 +37,8 @@ _EVERYTHING: Final = (
 class Gate:
     """Authorizes requests."""
 
-    def __init__(self, rbac: RbacCache, references: NodeReferences) -> None:
+    def __init__(self, catalogue: Catalogue, rbac: RbacCache, references: NodeReferences) -> None:
+        self._catalogue = catalogue
         self._rbac = rbac
         self._references = references
 
@@ -45,7 +49,8 @@ class Gate:
             Forbidden: the user may not do this.
         """
         if MASTERS not in request.user.groups:
-            await self.check(request.user, attributes_of(request))
+            kind = self._catalogue.kind(request.group, request.version, request.resource)
+            await self.check(request.user, attributes_of(request, kind))
 
     async def admit_path(self, user: UserInfo, verb: str, path: str) -> None:
         """Let a request of a URL that is no resource pass; `verb` is the HTTP method in lower case.
@@ -106,26 +111,31 @@ class Gate:
     async def admit_grant(
         self, user: UserInfo, kind: Kind, new: dict[str, Any], old: dict[str, Any] | None
     ) -> None:
-        """Let a write of a role or binding pass; other kinds always do.
+        """Let a write pass that gives no permissions away, as most do, or none that the user does not have.
 
         Raises:
             Forbidden: the user would give away more than they have.
         """
-        if kind.group != RBAC or MASTERS in user.groups or not escalation.changes_meaning(new, old):
+        if MASTERS in user.groups:
             return
-        if kind.plural.endswith("bindings"):
-            await self._check_binding(user, kind, new)
-        elif old is None or new.get("rules") != old.get("rules"):
-            await self._check_role(user, kind, new)
+        match kind.rules.grants(new, old):
+            case RulesGranted(rules):
+                await self._check_role(user, kind, new, rules)
+            case RoleGranted(role_ref):
+                await self._check_binding(user, kind, new, role_ref)
 
-    async def _check_role(self, user: UserInfo, kind: Kind, role: dict[str, Any]) -> None:
+    async def _check_role(
+        self, user: UserInfo, kind: Kind, role: dict[str, Any], rules: tuple[Rule, ...]
+    ) -> None:
         meta = role["metadata"]
         escalate = _on_role("escalate", kind.plural, meta.get("namespace", ""), meta.get("name", ""))
         if not (await self.authorize(user, escalate)).allowed:
-            self._check_held(user, kind, role, rules_of(role))
+            self._check_held(user, kind, role, rules)
 
-    async def _check_binding(self, user: UserInfo, kind: Kind, binding: dict[str, Any]) -> None:
-        role_ref, namespace = binding["roleRef"], binding["metadata"].get("namespace", "")
+    async def _check_binding(
+        self, user: UserInfo, kind: Kind, binding: dict[str, Any], role_ref: Mapping[str, str]
+    ) -> None:
+        namespace = binding["metadata"].get("namespace", "")
         plural = f"{role_ref['kind'].lower()}s"
         bind = _on_role("bind", plural, namespace, role_ref["name"])
         if (await self.authorize(user, bind)).allowed:
@@ -159,8 +169,8 @@ class Gate:
         return node.decide(name, attributes, await self._references.of(name))
 
 
-def attributes_of(request: Request) -> Attributes:
-    """Give what authorizers have to know of a request.
+def attributes_of(request: Request, kind: Kind | None) -> Attributes:
+    """Return what authorizers have to know of a request; `kind` is None where nothing is stored of it.
 
     A list or watch of one object by its name (field selector metadata.name) counts as a request of that object. A
     Namespace lies in itself: who may read all of a namespace by a Role there may read the object, too.
@@ -172,14 +182,10 @@ def attributes_of(request: Request) -> Attributes:
         group=request.group,
         resource=request.resource,
         subresource=request.subresource,
-        namespace=request.name if _is_namespace(request) else request.namespace,
+        namespace=request.name if kind and kind.rules.contains_objects else request.namespace,
         name=request.name or (fields.get("metadata.name", "") if reads_many else ""),
         fields=fields,
     )
-
-
-def _is_namespace(request: Request) -> bool:
-    return (request.group, request.resource) == ("", "namespaces")
 
 
 def _on_role(verb: str, plural: str, namespace: str, name: str) -> Attributes:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from apiserver.core.kinds import KINDS
+from apiserver.core import answers
+from apiserver.core.catalogue import Catalogue
 from apiserver.registry.reads import Reads
 from apiserver.request import ObjectReply, Request, UserInfo
 
@@ -14,7 +15,8 @@ SELF: Final = UserInfo("system:apiserver", groups=("system:masters",))
 class Lookup:
     """Reads objects of the core group by resource, namespace ("" for cluster-scoped ones) and name."""
 
-    def __init__(self, reads: Reads) -> None:
+    def __init__(self, catalogue: Catalogue, reads: Reads) -> None:
+        self._catalogue = catalogue
         self._reads = reads
 
     async def current(self, resource: str, namespace: str, name: str) -> ObjectReply:
@@ -39,4 +41,7 @@ class Lookup:
         request = Request(
             user=SELF, verb="get", resource=resource, namespace=namespace, name=name, resource_version=version
         )
-        return await self._reads.get(KINDS["", resource], request)
+        kind = self._catalogue.stored("", resource)
+        if kind is None:
+            raise answers.no_such_resource("", resource)
+        return await self._reads.get(kind, request)

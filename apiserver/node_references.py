@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from apiserver.core.authz import node
-from apiserver.core.kinds import KINDS
+from apiserver.core.kind import Kind
 from apiserver.lookup import SELF
 from apiserver.registry.reads import Reads
 from apiserver.request import ListOptions, Request
@@ -14,7 +14,8 @@ from apiserver.request import ListOptions, Request
 class NodeReferences:
     """The references of all nodes that have been asked for."""
 
-    def __init__(self, reads: Reads) -> None:
+    def __init__(self, reads: Reads, pods: Kind) -> None:
+        self._pods = pods
         self._reads = reads
         self._known: dict[
             str, dict[tuple[str, int], node.References]
@@ -23,8 +24,8 @@ class NodeReferences:
     async def of(self, name: str) -> node.References:
         """Return what the pods that are bound to a node refer to."""
         selection = ListOptions(field_selector=f"spec.nodeName={name}", resource_version="0")
-        request = Request(user=SELF, verb="list", resource="pods", selection=selection)
-        listed = await self._reads.list(KINDS["", "pods"], request)
+        request = Request(user=SELF, verb="list", resource=self._pods.plural, selection=selection)
+        listed = await self._reads.list(self._pods, request)
         before = self._known.get(name, {})
         known: dict[tuple[str, int], node.References] = {}
         for item in listed.items:

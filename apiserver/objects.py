@@ -13,7 +13,7 @@ from typing import Any, Final
 
 import msgspec
 
-from apiserver.core.kinds import Kind
+from apiserver.core.kind import Kind
 from apiserver.core.values import Json
 
 _FIRST: Final = ("apiVersion", "kind", "metadata")
@@ -96,7 +96,7 @@ def cached(kind: Kind, place: str, value: bytes, revision: int) -> CachedObject:
         meta = obj["metadata"]
         shown = with_revision(kind, value, revision)
         return CachedObject(
-            place, shown, revision, meta.get("uid", ""), meta.get("labels") or {}, kind.fields(obj)
+            place, shown, revision, meta.get("uid", ""), meta.get("labels") or {}, kind.rules.fields(obj)
         )
     except (msgspec.MsgspecError, KeyError, TypeError, AttributeError, ValueError) as error:
         raise Unreadable(f"not an object of kind {kind.kind}: {error}") from error

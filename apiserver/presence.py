@@ -15,11 +15,10 @@ from typing import Final
 from apiserver import objects
 from apiserver.bootstrap import Bootstrap
 from apiserver.core import bootstrap
-from apiserver.core.kinds.endpointslices import ENDPOINT_SLICES
-from apiserver.core.kinds.services import SERVICES
 from apiserver.storage.interface import Differs, Storage
 from apiserver.watch_cache_feed import Feed
 from machinery.model.errors import ApiError, Invalid
+from machinery.model.k8s import served
 from machinery.model.log import EventLog
 
 PERIOD_S: Final = 10.0  # wall seconds
@@ -70,7 +69,7 @@ class Presence:
 
     async def _ensure(self) -> None:
         await self._feed.fresh()
-        if self._feed.cache(SERVICES).get(_PLACE) is None:
+        if self._feed.cache(served.SERVICES).get(_PLACE) is None:
             await self._create_service()
         if bootstrap.can_be_endpoint(self._address):
             await self._renew(next(self._keys))
@@ -81,7 +80,7 @@ class Presence:
             await self._bootstrap.create(self._service)
         except Invalid:  # its address is taken: by the same Service, if another apiserver was faster
             await self._feed.fresh()
-            if self._feed.cache(SERVICES).get(_PLACE) is None:
+            if self._feed.cache(served.SERVICES).get(_PLACE) is None:
                 raise
 
     async def _renew(self, key: str) -> None:
@@ -96,7 +95,7 @@ class Presence:
 
     async def _show(self, addresses: list[str]) -> None:
         wanted = bootstrap.kubernetes_endpoints(addresses, self._port)
-        found = self._feed.cache(ENDPOINT_SLICES).get(_PLACE)
+        found = self._feed.cache(served.ENDPOINT_SLICES).get(_PLACE)
         if found is None:
             await self._bootstrap.create(wanted)
         elif not bootstrap.shows(current := objects.decode(found.json), addresses, self._port):

@@ -6,17 +6,16 @@ from typing import Final
 
 from apiserver import objects
 from apiserver.core.authz.rbac import RbacIndex
-from apiserver.core.kinds import KINDS
-from apiserver.core.kinds.rbac import GROUP
 from apiserver.core.values import Json
 from apiserver.opening import Opening
 from apiserver.watch_cache_feed import Feed
+from machinery.model.k8s import served
 
 _TABLES: Final = {
-    "roles": "roles",
-    "cluster_roles": "clusterroles",
-    "role_bindings": "rolebindings",
-    "cluster_role_bindings": "clusterrolebindings",
+    "roles": served.ROLES,
+    "cluster_roles": served.CLUSTER_ROLES,
+    "role_bindings": served.ROLE_BINDINGS,
+    "cluster_role_bindings": served.CLUSTER_ROLE_BINDINGS,
 }
 
 
@@ -25,7 +24,7 @@ class RbacCache:
 
     def __init__(self, feed: Feed, opening: Opening) -> None:
         self._opening = opening
-        self._caches = {name: feed.cache(KINDS[GROUP, plural]) for name, plural in _TABLES.items()}
+        self._caches = {name: feed.cache(kind) for name, kind in _TABLES.items()}
         self._index: RbacIndex | None = None
         for cache in self._caches.values():
             cache.subscribe(self._forget)

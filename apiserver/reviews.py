@@ -11,17 +11,18 @@ from typing import Any, Final
 import msgspec
 
 from apiserver.authentication import API_AUDIENCES, Authenticator
-from apiserver.core import access_reviews, field_errors, unstored, writes
+from apiserver.core import access_reviews, field_errors, writes
 from apiserver.core.authn import BadToken
 from apiserver.core.authz import node
 from apiserver.core.decode import read_json
 from apiserver.core.schema import Schemas
-from apiserver.core.unstored import Unstored
 from apiserver.core.values import Json, metadata, spec
 from apiserver.gate import Gate
 from apiserver.registry import Handler, Handlers
 from apiserver.request import ObjectReply, Request, UserInfo
 from machinery.model.errors import BadRequest
+from machinery.model.k8s import served
+from machinery.model.kinds import KindNames
 
 _NODES_HAVE_MORE: Final = "node authorizer does not support user rule resolution"
 
@@ -29,13 +30,13 @@ _NODES_HAVE_MORE: Final = "node authorizer does not support user rule resolution
 def review_handlers(gate: Gate, authenticator: Authenticator, schemas: Callable[[], Schemas]) -> Handlers:
     """Return who serves each review; `schemas` is called when the first one comes."""
     reviews = _Reviews(gate, authenticator, schemas)
-    handlers: dict[Unstored, Handler] = {
-        unstored.TOKEN_REVIEW: reviews.token,
-        unstored.SELF_SUBJECT_REVIEW: reviews.self_subject,
-        unstored.SUBJECT_ACCESS_REVIEW: reviews.subject_access,
-        unstored.LOCAL_SUBJECT_ACCESS_REVIEW: reviews.local_access,
-        unstored.SELF_SUBJECT_ACCESS_REVIEW: reviews.self_access,
-        unstored.SELF_SUBJECT_RULES_REVIEW: reviews.self_rules,
+    handlers: dict[KindNames, Handler] = {
+        served.TOKEN_REVIEWS: reviews.token,
+        served.SELF_SUBJECT_REVIEWS: reviews.self_subject,
+        served.SUBJECT_ACCESS_REVIEWS: reviews.subject_access,
+        served.LOCAL_SUBJECT_ACCESS_REVIEWS: reviews.local_access,
+        served.SELF_SUBJECT_ACCESS_REVIEWS: reviews.self_access,
+        served.SELF_SUBJECT_RULES_REVIEWS: reviews.self_rules,
     }
     return {(each.group, each.plural, "", "create"): handler for each, handler in handlers.items()}
 
@@ -47,12 +48,12 @@ class _Reviews:
         self._schemas = schemas
 
     async def subject_access(self, request: Request) -> ObjectReply:
-        review, warnings = self._read(request, unstored.SUBJECT_ACCESS_REVIEW)
+        review, warnings = self._read(request, served.SUBJECT_ACCESS_REVIEWS)
         _check(review, access_reviews.access_causes(review, of_subject=True))
         return await self._answer(review, _asked(review), warnings)
 
     async def local_access(self, request: Request) -> ObjectReply:
-        review, warnings = self._read(request, unstored.LOCAL_SUBJECT_ACCESS_REVIEW)
+        review, warnings = self._read(request, served.LOCAL_SUBJECT_ACCESS_REVIEWS)
         namespace = metadata(review).get("namespace") or request.namespace
         if namespace != request.namespace:
             raise BadRequest(
@@ -62,12 +63,12 @@ class _Reviews:
         return await self._answer(review, _asked(review), warnings)
 
     async def self_access(self, request: Request) -> ObjectReply:
-        review, warnings = self._read(request, unstored.SELF_SUBJECT_ACCESS_REVIEW)
+        review, warnings = self._read(request, served.SELF_SUBJECT_ACCESS_REVIEWS)
         _check(review, access_reviews.access_causes(review, of_subject=False))
         return await self._answer(review, request.user, warnings)
 
     async def self_rules(self, request: Request) -> ObjectReply:
-        review, warnings = self._read(request, unstored.SELF_SUBJECT_RULES_REVIEW)
+        review, warnings = self._read(request, served.SELF_SUBJECT_RULES_REVIEWS)
         namespace = spec(review).get("namespace", "")
         if not namespace:
             raise BadRequest("no namespace on request")
@@ -76,12 +77,12 @@ class _Reviews:
         return _reply(access_reviews.rules_answered(review, rules, problem), warnings)
 
     async def self_subject(self, request: Request) -> ObjectReply:
-        review, warnings = self._read(request, unstored.SELF_SUBJECT_REVIEW)
+        review, warnings = self._read(request, served.SELF_SUBJECT_REVIEWS)
         meta = {"creationTimestamp": None, **metadata(review)}
         return _reply({**review, "metadata": meta, "status": {"userInfo": _written(request.user)}}, warnings)
 
     async def token(self, request: Request) -> ObjectReply:
-        review, warnings = self._read(request, unstored.TOKEN_REVIEW)
+        review, warnings = self._read(request, served.TOKEN_REVIEWS)
         token = spec(review).get("token", "")
         if not token:
             raise BadRequest("token is required for TokenReview in authentication")
@@ -97,7 +98,7 @@ class _Reviews:
             return {"user": {}, "error": str(error)}
         return {"authenticated": True, "user": _written(user), "audiences": list(audiences)}
 
-    def _read(self, request: Request, kind: Unstored) -> tuple[Json, tuple[str, ...]]:
+    def _read(self, request: Request, kind: KindNames) -> tuple[Json, tuple[str, ...]]:
         raw, duplicates = read_json(request.body)
         return writes.read_as(
             self._schemas(),

@@ -13,7 +13,6 @@ from apiserver.core.admission.attributes import Attributes, Settings
 from apiserver.core.admission.node_restriction import NODE_RESTRICTION
 from apiserver.core.authn import claims_of
 from apiserver.core.decode import read_json
-from apiserver.core.kinds.serviceaccounts import SERVICE_ACCOUNTS
 from apiserver.core.schema import Schemas
 from apiserver.core.token_requests import BoundTo
 from apiserver.core.values import Json, metadata, spec
@@ -23,9 +22,9 @@ from apiserver.request import ObjectReply, Request
 from apiserver.tokens import TokenKey
 from machinery.model.clock import Clock
 from machinery.model.errors import BadRequest, NotFound
+from machinery.model.k8s import served
 
-_DEFINITION: Final = "io.k8s.api.authentication.v1.TokenRequest"
-_API_VERSION: Final = "authentication.k8s.io/v1"
+_POSTED: Final = served.SERVICE_ACCOUNTS.subresources["token"]
 
 
 def token_handlers(lookup: Lookup, key: TokenKey, clock: Clock, schemas: Callable[[], Schemas]) -> Handlers:
@@ -65,9 +64,9 @@ class _TokenRequests:
         raw, duplicates = read_json(request.body)
         asked, warnings = writes.read_as(
             self._schemas(),
-            _DEFINITION,
-            _API_VERSION,
-            "TokenRequest",
+            _POSTED.definition,
+            f"{_POSTED.group}/{_POSTED.version}",
+            _POSTED.kind,
             raw,
             validation=writes.field_validation(request.writing.field_validation),
             duplicates=duplicates,
@@ -88,7 +87,7 @@ class _TokenRequests:
         attributes = Attributes(
             user=request.user,
             verb="create",
-            kind=SERVICE_ACCOUNTS,
+            kind=served.SERVICE_ACCOUNTS,
             subresource="token",
             namespace=request.namespace,
             name=request.name,

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from apiserver import objects
-from apiserver.core.kinds import Kind
+from apiserver.core.kind import Kind
 from apiserver.objects import CachedObject
 from apiserver.request import INITIAL_EVENTS_END, SharedBatch, SharedEvent, SharedItems
 from apiserver.storage.interface import StorageEvent, Stored

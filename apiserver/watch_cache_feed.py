@@ -13,16 +13,17 @@ from __future__ import annotations
 
 import asyncio
 import heapq
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable
 from contextlib import aclosing
 from itertools import count
 from typing import Final
 
-from apiserver.core.kinds import Kind
+from apiserver.core.catalogue import Catalogue
 from apiserver.storage.interface import EventBatch, Storage
 from apiserver.watch_cache import WatchCache
 from machinery.model.backoff import Backoff
 from machinery.model.errors import ApiError, Expired, OutcomeUnknown, Unavailable
+from machinery.model.kinds import KindNames
 from machinery.model.log import SILENT, EventLog
 
 REPLAY: Final = 500  # revisions before the start that the caches can tell about
@@ -38,9 +39,9 @@ class Behind(Unavailable):
 class Feed:
     """Keeps the caches up to date. `run` it in one task and `probe` in another."""
 
-    def __init__(self, storage: Storage, kinds: Iterable[Kind], *, log: EventLog = SILENT) -> None:
+    def __init__(self, storage: Storage, catalogue: Catalogue, *, log: EventLog = SILENT) -> None:
         self._storage = storage
-        self._caches = {(kind.group, kind.plural): WatchCache(kind, log=log) for kind in kinds}
+        self._caches = {kind.gvr: WatchCache(kind, log=log) for kind in catalogue.kinds()}
         self._by_prefix = {cache.kind.storage_prefix: cache for cache in self._caches.values()}
         self._log = log
         self.revision = 0  # everything up to it was told
@@ -52,9 +53,9 @@ class Feed:
         self._asking: list[asyncio.Future[int]] = []
         self._asked = asyncio.Event()
 
-    def cache(self, kind: Kind) -> WatchCache:
-        """Give the cache of a resource."""
-        return self._caches[kind.group, kind.plural]
+    def cache(self, kind: KindNames) -> WatchCache:
+        """Return the cache of a resource."""
+        return self._caches[kind.gvr]
 
     @property
     def ready(self) -> bool:

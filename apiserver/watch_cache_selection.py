@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from apiserver.core.fields import check_field_labels
-from apiserver.core.kinds import Kind
+from apiserver.core.kind import Kind
 from apiserver.objects import CachedObject
 from machinery.model import selectors
 from machinery.model.errors import BadRequest

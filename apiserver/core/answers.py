@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Final
 
-from apiserver.core.kinds.kind import Kind
 from apiserver.core.values import Json
 from machinery.model.errors import (
     AlreadyExists,
@@ -14,13 +13,14 @@ from machinery.model.errors import (
     MethodNotSupported,
     NotFound,
 )
+from machinery.model.kinds import KindNames
 
 MODIFIED: Final = (
     "the object has been modified; please apply your changes to the latest version and try again"
 )
 
 
-def not_found(kind: Kind, name: str) -> NotFound:
+def not_found(kind: KindNames, name: str) -> NotFound:
     """Say that there is no such object."""
     return NotFound(
         f'{kind.group_resource} "{name}" not found', kind=kind.plural, group=kind.group, name=name
@@ -28,7 +28,7 @@ def not_found(kind: Kind, name: str) -> NotFound:
 
 
 def already_exists(
-    kind: Kind, name: str, *, being_deleted: bool = False, generated: bool = False
+    kind: KindNames, name: str, *, being_deleted: bool = False, generated: bool = False
 ) -> AlreadyExists:
     """Say that the name is taken; `generated` when the server made it up, and found none that was free."""
     text = f'{kind.group_resource} "{name}" already exists'
@@ -41,7 +41,7 @@ def already_exists(
     )
 
 
-def conflict(kind: Kind, name: str, problem: str = MODIFIED) -> Conflict:
+def conflict(kind: KindNames, name: str, problem: str = MODIFIED) -> Conflict:
     """Say that the object is not as the caller believes."""
     text = f'Operation cannot be fulfilled on {kind.group_resource} "{name}": {problem}'
     return Conflict(text, kind=kind.plural, group=kind.group, name=name)
@@ -74,7 +74,7 @@ def success(code: int = 0) -> Json:
     return {**status, "code": code} if code else status
 
 
-def deleted(kind: Kind, name: str, uid: str) -> Json:
+def deleted(kind: KindNames, name: str, uid: str) -> Json:
     """Give the Status of an object that is gone, or that waits for its finalizers."""
     details = {"name": name, "group": kind.group, "kind": kind.plural, "uid": uid}
     return {**success(), "details": {key: value for key, value in details.items() if value}}

@@ -8,19 +8,17 @@ deletionTimestamp, and goes with the write that removes the last reason to stay.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final, TypeAlias
 
 from apiserver.core import answers, field_errors
-from apiserver.core.kinds.kind import Kind
-from apiserver.core.kinds.pods import deletion_grace_s
-from apiserver.core.values import Json, metadata, spec
+from apiserver.core.values import Json, metadata
 from machinery.model.clock import Timescale
+from machinery.model.kinds import KindNames
 
 ORPHAN: Final = "orphan"
 FOREGROUND: Final = "foregroundDeletion"
-RETURNS_OBJECT: Final = frozenset({("", "pods"), ("", "services"), ("", "serviceaccounts")})
-"""Whose delete answers with the object that is gone; all others answer with a Status."""
 
 _POLICIES: Final = {"Orphan": ORPHAN, "Foreground": FOREGROUND, "Background": ""}
 
@@ -67,31 +65,18 @@ def check_options(wanted: Wanted) -> None:
         raise field_errors.invalid_object("DeleteOptions.meta.k8s.io", "", found)
 
 
-def plan_deletion(kind: Kind, obj: Json, wanted: Wanted, now_s: float, timescale: Timescale) -> Deletion:
-    """Decide what a delete does; `obj` is as stored, with its resourceVersion, and is left alone.
+def is_over(obj: Json, before: Json, *, is_held: bool) -> bool:
+    """Whether an object that was marked before, and is now to be stored as `obj`, goes instead.
 
-    Raises:
-        Conflict: the object is not the one that the preconditions mean.
+    `is_held` is what its kind says: something in the object keeps it, as finalizers do.
     """
-    check_preconditions(kind, obj, wanted)
-    if kind.group_resource == "namespaces":
-        return _plan_namespace(obj, wanted, timescale.format(now_s))
-    if kind.graceful:
-        return _plan_graceful(obj, wanted, now_s, timescale)
-    return _plan_finalizers(obj, wanted, timescale.format(now_s))
-
-
-def is_over(kind: Kind, obj: Json, before: Json) -> bool:
-    """Tell whether an object that was marked before, and is now to be stored as `obj`, goes instead."""
     meta, marked = metadata(obj), metadata(before)
-    if not marked.get("deletionTimestamp") or meta.get("finalizers"):
-        return False
-    if kind.group_resource == "namespaces" and spec(obj).get("finalizers"):
+    if is_held or not marked.get("deletionTimestamp") or meta.get("finalizers"):
         return False
     return not marked.get("deletionGracePeriodSeconds")
 
 
-def check_preconditions(kind: Kind, obj: Json, wanted: Wanted) -> None:
+def check_preconditions(kind: KindNames, obj: Json, wanted: Wanted) -> None:
     """Check that the object is the one that the preconditions mean.
 
     Raises:
@@ -113,21 +98,40 @@ def check_preconditions(kind: Kind, obj: Json, wanted: Wanted) -> None:
         raise answers.conflict(kind, meta.get("name", ""), text)
 
 
-def _plan_graceful(obj: Json, wanted: Wanted, now_s: float, timescale: Timescale) -> Deletion:
+def by_finalizers(obj: Json, wanted: Wanted, now_s: float, timescale: Timescale) -> Deletion:
+    """Let an object go at once, unless it has finalizers; `obj` is as stored and is left alone."""
     meta = metadata(obj)
-    grace_s = meta.get("deletionGracePeriodSeconds")
-    if meta.get("deletionTimestamp") and grace_s:
-        if wanted.grace_period_s is None or wanted.grace_period_s >= grace_s:
-            return Pending()
-        return _shortened(obj, max(0, wanted.grace_period_s), timescale)
+    changed = with_finalizers(meta, wanted.propagation_policy)
+    if not changed.get("finalizers"):
+        return Remove()
     if meta.get("deletionTimestamp"):
-        return _plan_finalizers(obj, wanted, timescale.format(now_s))
-    grace_s = deletion_grace_s(obj, wanted.grace_period_s)
-    if not grace_s:
-        return _plan_finalizers(obj, wanted, timescale.format(now_s))
-    kept = _with_finalizers(meta, wanted.propagation_policy)
-    marked = _marked({**obj, "metadata": kept}, timescale.format(now_s + grace_s), grace_s)
-    return Mark(marked)
+        marked = {**obj, "metadata": {**changed, "deletionGracePeriodSeconds": 0}}
+        return Pending() if marked == obj else Mark(marked)
+    return Mark(_marked({**obj, "metadata": changed}, timescale.format(now_s), 0))
+
+
+def gracefully(
+    grace_s_of: Callable[[Json, int | None], int],
+) -> Callable[[Json, Wanted, float, Timescale], Deletion]:
+    """Return the plan of a kind whose objects have time to end: as many seconds as `grace_s_of` says.
+
+    It is asked with the object and the seconds that the request names; 0 is at once.
+    """
+
+    def plan(obj: Json, wanted: Wanted, now_s: float, timescale: Timescale) -> Deletion:
+        meta = metadata(obj)
+        grace_s = meta.get("deletionGracePeriodSeconds")
+        if meta.get("deletionTimestamp") and grace_s:
+            if wanted.grace_period_s is None or wanted.grace_period_s >= grace_s:
+                return Pending()
+            return _shortened(obj, max(0, wanted.grace_period_s), timescale)
+        grace_s = 0 if meta.get("deletionTimestamp") else grace_s_of(obj, wanted.grace_period_s)
+        if not grace_s:
+            return by_finalizers(obj, wanted, now_s, timescale)
+        changed = with_finalizers(meta, wanted.propagation_policy)
+        return Mark(_marked({**obj, "metadata": changed}, timescale.format(now_s + grace_s), grace_s))
+
+    return plan
 
 
 def _shortened(obj: Json, grace_s: int, timescale: Timescale) -> Deletion:
@@ -140,28 +144,6 @@ def _shortened(obj: Json, grace_s: int, timescale: Timescale) -> Deletion:
     return Mark({**obj, "metadata": {**meta, **end}})
 
 
-def _plan_finalizers(obj: Json, wanted: Wanted, now: str) -> Deletion:
-    meta = metadata(obj)
-    changed = _with_finalizers(meta, wanted.propagation_policy)
-    if not changed.get("finalizers"):
-        return Remove()
-    if meta.get("deletionTimestamp"):
-        marked = {**obj, "metadata": {**changed, "deletionGracePeriodSeconds": 0}}
-        return Pending() if marked == obj else Mark(marked)
-    return Mark(_marked({**obj, "metadata": changed}, now, 0))
-
-
-def _plan_namespace(obj: Json, wanted: Wanted, now: str) -> Deletion:
-    meta = metadata(obj)
-    if not meta.get("deletionTimestamp"):
-        changed = {**_with_finalizers(meta, wanted.propagation_policy), "deletionTimestamp": now}
-        status = {**(obj.get("status") or {}), "phase": "Terminating"}
-        return Mark({**obj, "metadata": changed, "status": status})
-    if spec(obj).get("finalizers"):
-        return Pending()
-    return _plan_finalizers(obj, wanted, now)
-
-
 def _marked(obj: Json, at: str, grace_s: int) -> Json:
     meta = {**metadata(obj), "deletionTimestamp": at, "deletionGracePeriodSeconds": grace_s}
     if meta.get("generation"):
@@ -169,7 +151,7 @@ def _marked(obj: Json, at: str, grace_s: int) -> Json:
     return {**obj, "metadata": meta}
 
 
-def _with_finalizers(meta: Json, policy: str) -> Json:
+def with_finalizers(meta: Json, policy: str) -> Json:
     """Let the propagation policy decide about the collector's finalizers; without one they stay as they are."""
     if not policy:
         return meta

@@ -1,124 +1,142 @@
 """What there is to ask for, as clients discover it: the old way, list by list, and all at once (aggregated).
 
 https://kubernetes.io/docs/concepts/overview/kubernetes-api/#discovery-api
-Everything follows from the tables of kinds and of unstored resources; the documents never change in a process.
+Everything follows from what the catalogue serves; the documents hold until it changes.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from functools import cache
+import re
+from collections.abc import Iterable, Iterator
 from typing import Final
 
-from apiserver.core.kinds import ALL, Kind, Subresource
-from apiserver.core.unstored import UNSTORED, Unstored
 from apiserver.core.values import Json
+from machinery.model.kinds import KindNames
 
 AGGREGATED_TYPE: Final = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList"
-Resource = Kind | Unstored
+_VERSION: Final = re.compile(r"v([1-9][0-9]*)(?:(alpha|beta)([1-9][0-9]*))?")
+_STABILITY: Final = {"alpha": 0, "beta": 1, None: 2}
 
 
-@cache
-def groups() -> tuple[str, ...]:
-    """Name every group but the core one, in the order that clients prefer: apps first, then by name."""
-    names = {kind.group for kind in ALL} | {each.group for each in UNSTORED}
-    return tuple(sorted(names - {""}, key=lambda name: (name != "apps", name)))
+class Discovery:
+    """The documents of one generation of the catalogue."""
+
+    def __init__(self, served: Iterable[KindNames]) -> None:
+        by_version: dict[tuple[str, str], list[KindNames]] = {}
+        for each in sorted(served, key=lambda each: each.plural):
+            by_version.setdefault((each.group, each.version), []).append(each)
+        self._resources = {pair: tuple(found) for pair, found in by_version.items()}
+
+    def groups(self) -> tuple[str, ...]:
+        """Name every group except for the core one, in the order that clients prefer: apps first, then by name."""
+        names = {group for group, _ in self._resources}
+        return tuple(sorted(names - {""}, key=lambda name: (name != "apps", name)))
+
+    def versions(self, group: str) -> tuple[str, ...]:
+        """Return the versions of a group, the preferred one first; none where there is no such group."""
+        found = (version for name, version in self._resources if name == group)
+        return tuple(sorted(found, key=_preference, reverse=True))
+
+    def group_versions(self) -> tuple[tuple[str, str], ...]:
+        """Return every group with every version of it, the core group first."""
+        return tuple((group, version) for group in ("", *self.groups()) for version in self.versions(group))
+
+    def resources(self, group: str, version: str) -> tuple[KindNames, ...]:
+        """Return the resources of a version, by name."""
+        return self._resources.get((group, version), ())
+
+    def api_versions(self, server_address: str) -> Json:
+        """Answer /api."""
+        return {
+            "kind": "APIVersions",
+            "versions": list(self.versions("")),
+            "serverAddressByClientCIDRs": [{"clientCIDR": "0.0.0.0/0", "serverAddress": server_address}],
+        }
+
+    def api_group_list(self) -> Json:
+        """Answer /apis."""
+        return {
+            "kind": "APIGroupList",
+            "apiVersion": "v1",
+            "groups": [self._group(name) for name in self.groups()],
+        }
+
+    def api_group(self, group: str) -> Json:
+        """Answer /apis/<group>."""
+        return {"kind": "APIGroup", "apiVersion": "v1", **self._group(group)}
+
+    def resource_list(self, group: str, version: str) -> Json:
+        """Answer /api/<version> and /apis/<group>/<version>."""
+        return {
+            "kind": "APIResourceList",
+            "apiVersion": "v1",
+            "groupVersion": _group_version(group, version),
+            "resources": [entry for each in self.resources(group, version) for entry in _entries(each)],
+        }
+
+    def aggregated(self, *, legacy: bool) -> Json:
+        """Answer /api or /apis to those who ask for everything at once."""
+        names = ("",) if legacy else self.groups()
+        return {
+            "kind": "APIGroupDiscoveryList",
+            "apiVersion": "apidiscovery.k8s.io/v2",
+            "metadata": {},
+            "items": [self._aggregated_group(name) for name in names],
+        }
+
+    def _group(self, group: str) -> Json:
+        listed = [
+            {"groupVersion": _group_version(group, version), "version": version}
+            for version in self.versions(group)
+        ]
+        return {"name": group, "versions": listed, "preferredVersion": listed[0]}
+
+    def _aggregated_group(self, group: str) -> Json:
+        return {
+            "metadata": {"name": group, "creationTimestamp": None} if group else {"creationTimestamp": None},
+            "versions": [
+                {
+                    "version": version,
+                    "resources": [_aggregated_resource(each) for each in self.resources(group, version)],
+                    "freshness": "Current",
+                }
+                for version in self.versions(group)
+            ],
+        }
 
 
-@cache
-def versions(group: str) -> tuple[str, ...]:
-    """Give the versions of a group, the preferred one first; none where there is no such group."""
-    return tuple(sorted({each.version for each in _all() if each.group == group}))
+def _preference(version: str) -> tuple[int, int, int, str]:
+    """Order versions as clients prefer them: stable ones, then beta, then alpha; of each the newest first.
 
-
-@cache
-def resources(group: str, version: str) -> tuple[Resource, ...]:
-    """Give the resources of a version, by name."""
-    found = [each for each in _all() if (each.group, each.version) == (group, version)]
-    return tuple(sorted(found, key=lambda each: each.plural))
-
-
-def api_versions(server_address: str) -> Json:
-    """Answer /api."""
-    return {
-        "kind": "APIVersions",
-        "versions": list(versions("")),
-        "serverAddressByClientCIDRs": [{"clientCIDR": "0.0.0.0/0", "serverAddress": server_address}],
-    }
-
-
-def api_group_list() -> Json:
-    """Answer /apis."""
-    return {"kind": "APIGroupList", "apiVersion": "v1", "groups": [_group(name) for name in groups()]}
-
-
-def api_group(group: str) -> Json:
-    """Answer /apis/<group>."""
-    return {"kind": "APIGroup", "apiVersion": "v1", **_group(group)}
-
-
-def resource_list(group: str, version: str) -> Json:
-    """Answer /api/<version> and /apis/<group>/<version>."""
-    return {
-        "kind": "APIResourceList",
-        "apiVersion": "v1",
-        "groupVersion": _group_version(group, version),
-        "resources": [entry for each in resources(group, version) for entry in _entries(each)],
-    }
-
-
-def aggregated(*, legacy: bool) -> Json:
-    """Answer /api or /apis to those who ask for everything at once."""
-    names = ("",) if legacy else groups()
-    return {
-        "kind": "APIGroupDiscoveryList",
-        "apiVersion": "apidiscovery.k8s.io/v2",
-        "metadata": {},
-        "items": [_aggregated_group(name) for name in names],
-    }
-
-
-def _all() -> tuple[Resource, ...]:
-    return (*ALL, *UNSTORED)
+    https://kubernetes.io/docs/tasks/extend-kubernetes/custom-resources/custom-resource-definition-versioning/#version-priority
+    """
+    found = _VERSION.fullmatch(version)
+    if found is None:
+        return -1, 0, 0, version
+    major, stability, minor = found.groups()
+    return _STABILITY[stability], int(major), int(minor or 0), version
 
 
 def _group_version(group: str, version: str) -> str:
     return f"{group}/{version}" if group else version
 
 
-def _group(group: str) -> Json:
-    listed = [
-        {"groupVersion": _group_version(group, version), "version": version} for version in versions(group)
-    ]
-    return {"name": group, "versions": listed, "preferredVersion": listed[0]}
-
-
-def _verbs(resource: Resource) -> list[str]:
-    return list(resource.verbs) if isinstance(resource, Kind) else ["create"]
-
-
-def _subresources(resource: Resource) -> dict[str, Subresource]:
-    return dict(sorted(resource.subresources.items())) if isinstance(resource, Kind) else {}
-
-
-def _names(resource: Resource) -> Json:
-    """Give short names and categories, where there are some."""
-    if not isinstance(resource, Kind):
-        return {}
+def _names(resource: KindNames) -> Json:
+    """Return short names and categories, where there are some."""
     found = {"shortNames": list(resource.short_names), "categories": list(resource.categories)}
     return {key: names for key, names in found.items() if names}
 
 
-def _entries(resource: Resource) -> Iterator[Json]:
+def _entries(resource: KindNames) -> Iterator[Json]:
     yield {
         "name": resource.plural,
         "singularName": resource.singular,
         "namespaced": resource.namespaced,
         "kind": resource.kind,
-        "verbs": _verbs(resource),
+        "verbs": list(resource.verbs),
         **_names(resource),
     }
-    for name, sub in _subresources(resource).items():
+    for name, sub in sorted(resource.subresources.items()):
         entry = {
             "name": f"{resource.plural}/{name}",
             "singularName": "",
@@ -131,36 +149,22 @@ def _entries(resource: Resource) -> Iterator[Json]:
         yield entry
 
 
-def _aggregated_group(group: str) -> Json:
-    return {
-        "metadata": {"name": group, "creationTimestamp": None} if group else {"creationTimestamp": None},
-        "versions": [
-            {
-                "version": version,
-                "resources": [_aggregated_resource(each) for each in resources(group, version)],
-                "freshness": "Current",
-            }
-            for version in versions(group)
-        ],
-    }
-
-
-def _aggregated_resource(resource: Resource) -> Json:
+def _aggregated_resource(resource: KindNames) -> Json:
     entry: Json = {
         "resource": resource.plural,
         "responseKind": {"group": resource.group, "version": resource.version, "kind": resource.kind},
         "scope": "Namespaced" if resource.namespaced else "Cluster",
         "singularResource": resource.singular,
-        "verbs": _verbs(resource),
+        "verbs": list(resource.verbs),
         **_names(resource),
     }
-    if subresources := _subresources(resource):
+    if resource.subresources:
         entry["subresources"] = [
             {
                 "subresource": name,
                 "responseKind": {"group": sub.group, "version": sub.version, "kind": sub.kind},
                 "verbs": list(sub.verbs),
             }
-            for name, sub in subresources.items()
+            for name, sub in sorted(resource.subresources.items())
         ]
     return entry

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from apiserver.core.kinds.kind import Kind
+from apiserver.core.kind import Kind
 from machinery.model.errors import BadRequest
 
 
@@ -15,9 +15,9 @@ def check_field_labels(kind: Kind, labels: Iterable[str]) -> None:
         BadRequest: it does; in Kubernetes' words.
     """
     for label in labels:
-        if label in kind.field_labels:
+        if label in kind.rules.field_labels:
             continue
-        if len(kind.field_labels) > 2:
+        if len(kind.rules.field_labels) > 2:
             raise BadRequest(f"field label not supported: {label}")
         raise BadRequest(
             f'"{label}" is not a known field selector: only "metadata.name", "metadata.namespace"',

@@ -6,7 +6,8 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from apiserver.core import field_errors
-from apiserver.core.kinds.kind import Kind, WriteContext
+from apiserver.core.kind import Kind
+from apiserver.core.rules import WriteContext
 from apiserver.core.values import Json
 from machinery.model import names
 from machinery.model.errors import BadRequest, Cause
@@ -40,7 +41,7 @@ def stamp_created(kind: Kind, obj: Json, context: WriteContext) -> Json:
         stamped.pop("namespace", None)
     stamped["uid"] = context.uid
     stamped["creationTimestamp"] = context.now
-    if kind.counts_generation:
+    if kind.rules.counts_generation:
         stamped["generation"] = 1
     return {**obj, "metadata": stamped}
 
@@ -48,7 +49,7 @@ def stamp_created(kind: Kind, obj: Json, context: WriteContext) -> Json:
 def stamp_updated(kind: Kind, new: Json, old: Json) -> Json:
     """Carry over what only the server sets; a change that the kind counts is the next generation."""
     stamped = carry_over(new, old)
-    if kind.counts_generation and kind.is_next_generation(new, old):
+    if kind.rules.counts_generation and kind.rules.is_next_generation(new, old):
         stamped["metadata"]["generation"] = old["metadata"].get("generation", 0) + 1
     return stamped
 
@@ -114,10 +115,10 @@ def _name_causes(kind: Kind, meta: Json) -> list[Cause]:
     if prefix := meta.get("generateName"):
         # A prefix may end in what a name may not end in: what follows it is alphanumeric.
         found += field_errors.each_invalid(
-            "metadata.generateName", prefix, kind.name_errors(_as_name(prefix, kind.name_errors))
+            "metadata.generateName", prefix, kind.rules.name_errors(_as_name(prefix, kind.rules.name_errors))
         )
     if name := meta.get("name"):
-        return [*found, *field_errors.each_invalid("metadata.name", name, kind.name_errors(name))]
+        return [*found, *field_errors.each_invalid("metadata.name", name, kind.rules.name_errors(name))]
     return [*found, field_errors.required("metadata.name", "name or generateName is required")]
 
 

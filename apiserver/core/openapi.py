@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from apiserver.core import discovery
+from apiserver.core.discovery import Discovery
 from apiserver.core.openapi_paths import Operation, definitions, operations
 from apiserver.core.openapi_schemas import V2, V3, GroupVersions, Lookup, needed, published
 from apiserver.core.values import Json
@@ -16,38 +16,36 @@ _TYPES: Final = {"string": "string", "integer": "integer", "boolean": "boolean"}
 _UNAUTHORIZED: Final = {"description": "Unauthorized"}
 
 
-def served_paths() -> dict[str, tuple[str, str]]:
-    """Give group and version of every version 3 document, by its path: api/v1, apis/apps/v1."""
-    found = {f"api/{version}": ("", version) for version in discovery.versions("")}
-    found |= {
-        f"apis/{group}/{version}": (group, version)
-        for group in discovery.groups()
-        for version in discovery.versions(group)
+def served_paths(discovery: Discovery) -> dict[str, tuple[str, str]]:
+    """Return group and version of every version 3 document, by its path: api/v1, apis/apps/v1."""
+    return {
+        f"apis/{group}/{version}" if group else f"api/{version}": (group, version)
+        for group, version in discovery.group_versions()
     }
-    return found
 
 
-def document_v3(group: str, version: str, release: str, lookup: Lookup) -> Json:
+def document_v3(discovery: Discovery, group: str, version: str, release: str, lookup: Lookup) -> Json:
     """Write the document of one group and version."""
-    served = set(served_paths().values())
-    schemas = needed(definitions(group, version), lookup)
+    served = set(discovery.group_versions())
+    resources = discovery.resources(group, version)
+    schemas = needed(definitions(resources), lookup)
     return {
         "openapi": "3.0.0",
         "info": {"title": "Kubernetes", "version": release},
-        "paths": _paths_v3(operations(group, version)),
+        "paths": _paths_v3(operations(resources)),
         "components": {"schemas": _published(schemas, V3, served)},
     }
 
 
-def document_v2(release: str, lookup: Lookup) -> Json:
+def document_v2(discovery: Discovery, release: str, lookup: Lookup) -> Json:
     """Write the document of everything."""
-    pairs = list(served_paths().values())
-    roots = {name for pair in pairs for name in definitions(*pair)}
+    pairs = discovery.group_versions()
+    resources = [each for pair in pairs for each in discovery.resources(*pair)]
     return {
         "swagger": "2.0",
         "info": {"title": "Kubernetes", "version": release},
-        "paths": _paths_v2([each for pair in pairs for each in operations(*pair)]),
-        "definitions": _published(needed(roots, lookup), V2, set(pairs)),
+        "paths": _paths_v2(operations(resources)),
+        "definitions": _published(needed(definitions(resources), lookup), V2, set(pairs)),
     }
 
 

@@ -2,23 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from apiserver.core import discovery
-from apiserver.core.kinds import Kind, Subresource
+from machinery.model.kinds import KindNames, Subresource
 
 _META: Final = "io.k8s.apimachinery.pkg.apis.meta.v1"
 STATUS: Final = f"{_META}.Status"
 _DELETE_OPTIONS: Final = f"{_META}.DeleteOptions"
 _PATCH: Final = f"{_META}.Patch"
-_SUBRESOURCE_DEFINITIONS: Final = {
-    "Binding": "io.k8s.api.core.v1.Binding",
-    "Eviction": "io.k8s.api.policy.v1.Eviction",
-    "Scale": "io.k8s.api.autoscaling.v1.Scale",
-    "TokenRequest": "io.k8s.api.authentication.v1.TokenRequest",
-}
 JSON_TYPES: Final = ("application/json", "application/yaml")
 PATCH_TYPES: Final = (
     "application/json-patch+json",
@@ -77,14 +70,14 @@ class Operation:
     created: bool = False  # answers 201 as well
 
 
-def operations(group: str, version: str) -> list[Operation]:
-    """List what a version serves."""
-    return [each for resource in discovery.resources(group, version) for each in _of(resource)]
+def operations(resources: Iterable[KindNames]) -> list[Operation]:
+    """List what resources serve."""
+    return [each for resource in resources for each in _of(resource)]
 
 
-def definitions(group: str, version: str) -> set[str]:
-    """Name the definitions that the operations of a version speak of."""
-    spoken = operations(group, version)
+def definitions(resources: Iterable[KindNames]) -> set[str]:
+    """Name the definitions that the operations of resources speak of."""
+    spoken = operations(resources)
     return {name for each in spoken for name in (each.body, each.answer) if name} | {STATUS}
 
 
@@ -92,7 +85,7 @@ def definitions(group: str, version: str) -> set[str]:
 class _Place:
     """A resource, and the words for it in paths and operation ids."""
 
-    resource: discovery.Resource
+    resource: KindNames
 
     @property
     def root(self) -> str:
@@ -120,18 +113,15 @@ class _Place:
         return self.resource.group, self.resource.version, self.resource.kind
 
 
-def _of(resource: discovery.Resource) -> Iterator[Operation]:
+def _of(resource: KindNames) -> Iterator[Operation]:
     place = _Place(resource)
-    if not isinstance(resource, Kind):
-        yield _create(place, resource.definition)
-        return
     yield from _collection(place, resource)
     yield from _object(place, resource)
     for name, sub in sorted(resource.subresources.items()):
         yield from _subresource(place, resource, name, sub)
 
 
-def _collection(place: _Place, kind: Kind) -> Iterator[Operation]:
+def _collection(place: _Place, kind: KindNames) -> Iterator[Operation]:
     if "list" in kind.verbs:
         yield _list(place, kind, place.collection, place.named("list"), place.in_collection)
         if kind.namespaced:
@@ -154,7 +144,9 @@ def _collection(place: _Place, kind: Kind) -> Iterator[Operation]:
         )
 
 
-def _list(place: _Place, kind: Kind, path: str, operation_id: str, in_path: tuple[str, ...]) -> Operation:
+def _list(
+    place: _Place, kind: KindNames, path: str, operation_id: str, in_path: tuple[str, ...]
+) -> Operation:
     return Operation(
         path=path,
         method="get",
@@ -184,7 +176,7 @@ def _create(place: _Place, definition: str) -> Operation:
     )
 
 
-def _object(place: _Place, kind: Kind) -> Iterator[Operation]:
+def _object(place: _Place, kind: KindNames) -> Iterator[Operation]:
     path = f"{place.collection}/{{name}}"
     for verb in ("get", "update", "patch", "delete"):
         if verb in kind.verbs:
@@ -192,14 +184,20 @@ def _object(place: _Place, kind: Kind) -> Iterator[Operation]:
             yield _one(place, path, verb, kind.kind, deleted, kind.definition, place.gvk, "")
 
 
-def _subresource(place: _Place, kind: Kind, name: str, sub: Subresource) -> Iterator[Operation]:
+def _subresource(place: _Place, kind: KindNames, name: str, sub: Subresource) -> Iterator[Operation]:
     path = f"{place.collection}/{{name}}/{name}"
-    definition = _SUBRESOURCE_DEFINITIONS.get(sub.kind, kind.definition if sub.kind == kind.kind else "")
     gvk = (sub.group, sub.version, sub.kind)
     what = f"{name} of the specified {kind.kind}"
     for verb in sub.verbs:
         yield _one(
-            place, path, verb, what, "" if name == "log" else definition, definition, gvk, name.title()
+            place,
+            path,
+            verb,
+            what,
+            "" if name == "log" else sub.definition,
+            sub.definition,
+            gvk,
+            name.title(),
         )
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any, Final
 
 from apiserver.core import answers, field_errors, writes
-from apiserver.core.kinds.kind import Kind, ScaleMapping
+from apiserver.core.kind import Kind
+from apiserver.core.rules import ScaleMapping
 from apiserver.core.schema import Schemas
 from apiserver.core.values import Json, metadata, spec
 from machinery.model.errors import BadRequest

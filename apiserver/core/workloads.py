@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from apiserver.core import field_errors, labelselector
-from apiserver.core.kinds.kind import ScaleMapping, WriteContext
 from apiserver.core.podspec.defaults import default_template
 from apiserver.core.podspec.template import validate_template
 from apiserver.core.podspec.unbuilt import unbuilt_in_spec
 from apiserver.core.podspec.unenforced import unenforced_in_spec
-from apiserver.core.values import Json, kept, spec
+from apiserver.core.rules import Rules, ScaleMapping, WriteContext, with_old_status
+from apiserver.core.values import Json, spec
 from machinery.model.errors import Cause
 
 
@@ -34,11 +36,6 @@ def unenforced(obj: Json) -> tuple[str, ...]:
 def as_created(obj: Json, _context: WriteContext) -> Json:
     """Drop the status of a new workload: nothing has happened yet."""
     return {**obj, "status": {}}
-
-
-def as_updated(new: Json, old: Json, _context: WriteContext) -> Json:
-    """Keep the status: it has a door of its own."""
-    return kept(new, old, "status")
 
 
 def status_only(new: Json, old: Json, _context: WriteContext) -> Json:
@@ -94,3 +91,14 @@ SCALE = ScaleMapping(
     current_replicas=lambda obj: int((obj.get("status") or {}).get("replicas", 0)),
     selector=lambda obj: labelselector.text(spec(obj).get("selector")),
 )
+
+RULES: Final = Rules(
+    unbuilt=unbuilt,
+    unenforced=unenforced,
+    prepare_create=as_created,
+    prepare_update=with_old_status,
+    prepare_status=status_only,
+    counts_generation=True,
+    scale=SCALE,
+)
+"""What the rules of every workload begin with."""

@@ -17,8 +17,9 @@ from enum import Enum
 from typing import Any
 
 from apiserver.core import field_errors, metadata
-from apiserver.core.kinds.kind import Kind, WriteContext
+from apiserver.core.kind import Kind
 from apiserver.core.normalize import WrongValue, normalize
+from apiserver.core.rules import WriteContext
 from apiserver.core.schema import Schemas
 from apiserver.core.values import Json
 from machinery.model.errors import BadRequest, NotImplementedHere
@@ -82,11 +83,11 @@ def read(
         duplicates=duplicates,
     )
     obj["metadata"] = _placed(kind, obj.get("metadata") or {}, namespace, name)
-    if missing := kind.unbuilt(obj):
+    if missing := kind.rules.unbuilt(obj):
         raise NotImplementedHere(
             missing, kind=kind.plural, group=kind.group, name=obj["metadata"].get("name", "")
         )
-    return Read(kind.default(obj), warnings)
+    return Read(kind.rules.default(obj), warnings)
 
 
 def read_as(
@@ -140,7 +141,7 @@ def prepare_create(kind: Kind, obj: Json, context: WriteContext) -> Json:
     Raises:
         BadRequest: it carries a resourceVersion.
     """
-    return kind.prepare_create(metadata.stamp_created(kind, obj, context), context)
+    return kind.rules.prepare_create(metadata.stamp_created(kind, obj, context), context)
 
 
 def check_create(kind: Kind, stamped: Json) -> None:
@@ -149,7 +150,7 @@ def check_create(kind: Kind, stamped: Json) -> None:
     Raises:
         Invalid: it breaks rules; all of them are named.
     """
-    found = [*metadata.validate_created(kind, stamped), *kind.validate_create(stamped)]
+    found = [*metadata.validate_created(kind, stamped), *kind.rules.validate_create(stamped)]
     if found:
         raise field_errors.invalid_object(kind.group_kind, stamped["metadata"].get("name", ""), found)
 
@@ -167,7 +168,7 @@ def update(kind: Kind, new: Json, old: Json, context: WriteContext) -> Json:
 
 def prepare_update(kind: Kind, new: Json, old: Json, context: WriteContext) -> Json:
     """Carry over what an update cannot change in silence (an allocator may add to the result)."""
-    return metadata.stamp_updated(kind, kind.prepare_update(new, old, context), old)
+    return metadata.stamp_updated(kind, kind.rules.prepare_update(new, old, context), old)
 
 
 def check_update(kind: Kind, stamped: Json, old: Json) -> None:
@@ -176,7 +177,7 @@ def check_update(kind: Kind, stamped: Json, old: Json) -> None:
     Raises:
         Invalid: the change breaks rules.
     """
-    found = [*metadata.validate_updated(stamped, old), *kind.validate_update(stamped, old)]
+    found = [*metadata.validate_updated(stamped, old), *kind.rules.validate_update(stamped, old)]
     if found:
         raise field_errors.invalid_object(kind.group_kind, old["metadata"]["name"], found)
 
@@ -187,8 +188,8 @@ def update_status(kind: Kind, new: Json, old: Json, context: WriteContext) -> Js
     Raises:
         Invalid: the status breaks rules.
     """
-    stamped = metadata.carry_over(kind.prepare_status(new, old, context), old)
-    found = [*metadata.validate_updated(stamped, old), *kind.validate_status(stamped, old)]
+    stamped = metadata.carry_over(kind.rules.prepare_status(new, old, context), old)
+    found = [*metadata.validate_updated(stamped, old), *kind.rules.validate_status(stamped, old)]
     if found:
         raise field_errors.invalid_object(kind.group_kind, old["metadata"]["name"], found)
     return stamped

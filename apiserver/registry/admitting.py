@@ -5,7 +5,6 @@ from __future__ import annotations
 from apiserver import objects
 from apiserver.core import admission
 from apiserver.core.admission import Attributes, FactKey, Facts
-from apiserver.core.kinds import KINDS
 from apiserver.core.values import Json
 from apiserver.registry.parts import Parts
 
@@ -39,9 +38,10 @@ class Admitting:
 
     async def _fact(self, key: FactKey) -> Json | None:
         group, plural, namespace, name = key
-        kind = KINDS[group, plural]
-        place = f"{namespace}/{name}" if kind.namespaced else name
-        found = self._parts.feed.cache(kind).get(place)
+        kind = self._parts.catalogue.stored(group, plural)
+        if kind is None:
+            return None
+        found = self._parts.feed.cache(kind).get(kind.place(namespace, name))
         if found:
             return objects.decode(found.json)
         stored = await self._parts.storage.get(kind.key(namespace, name))

@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from apiserver import objects
 from apiserver.core import answers, deletion
 from apiserver.core.deletion import Mark, Pending, Remove, Wanted
-from apiserver.core.kinds import Kind
+from apiserver.core.kind import Kind
 from apiserver.core.values import Json
 from apiserver.registry.modify import Gone, Modifier, Place, Put, Same, Step
 from apiserver.registry.parts import Parts
@@ -48,7 +48,7 @@ class Deletes:
             return await self._step(kind, request, wanted, old)
 
         done = await self._modifier.modify(place, decide)
-        if not isinstance(done.step, Gone) or (kind.group, kind.plural) in deletion.RETURNS_OBJECT:
+        if not isinstance(done.step, Gone) or kind.rules.deletion_returns_object:
             return done.reply
         return ObjectReply(objects.to_json(answers.deleted(kind, request.name, done.reply.uid)))
 
@@ -76,12 +76,11 @@ class Deletes:
 
     async def _step(self, kind: Kind, request: Request, wanted: Wanted, old: Json) -> Step:
         await self._preparing.admit_delete(kind, request, old)
+        deletion.check_preconditions(kind, old, wanted)
         clock = self._parts.clock
-        match deletion.plan_deletion(kind, old, wanted, clock.now(), clock.timescale):
+        match kind.rules.plan_deletion(old, wanted, clock.now(), clock.timescale):
             case Remove():
-                if kind.group_resource == "services":
-                    return Gone(old, self._parts.allocator.released(old))
-                return Gone(old)
+                return Gone(old, self._parts.released(kind, old))
             case Mark(obj):
                 return Put(obj)
             case Pending():

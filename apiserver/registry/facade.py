@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import TypeAlias, TypeVar
 
 from apiserver.core import answers
-from apiserver.core.kinds import KINDS, Kind
+from apiserver.core.kind import Kind
 from apiserver.opening import Opening
 from apiserver.registry.admitting import Admitting
 from apiserver.registry.deletion import Deletes
@@ -34,6 +34,7 @@ class Registry:
     def __init__(
         self, parts: Parts, reads: Reads, opening: Opening, handlers: Handlers, metrics: Metrics
     ) -> None:
+        self._catalogue = parts.catalogue
         self._handlers = handlers
         self._opening = opening
         preparing, modifier = Preparing(parts, Admitting(parts)), Modifier(parts)
@@ -108,8 +109,8 @@ class Registry:
         return await serve(self._kind(request), request)
 
     def _kind(self, request: Request) -> Kind:
-        kind = KINDS.get((request.group, request.resource))
-        if kind is None or kind.version != request.version:
+        kind = self._catalogue.kind(request.group, request.version, request.resource)
+        if kind is None:
             raise self._unknown(request)
         if request.verb not in kind.verbs and not request.subresource:
             raise answers.not_allowed(request.group, request.resource)

@@ -16,7 +16,7 @@ from weakref import WeakValueDictionary
 from apiserver import objects
 from apiserver.allocation import NOTHING_CLAIMED, Claims
 from apiserver.core import answers
-from apiserver.core.kinds import Kind
+from apiserver.core.kind import Kind
 from apiserver.core.values import Json
 from apiserver.registry.parts import Parts
 from apiserver.request import ObjectReply, Request
@@ -24,7 +24,6 @@ from apiserver.storage.interface import Outcome, Stored, Written
 from machinery.model.errors import Definite
 
 ATTEMPTS: Final = 12  # of a write whose turn it is, against other apiservers and newcomers
-_EVENT_TTL_S: Final = 3600.0  # cluster seconds: how long an Event is kept
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +72,7 @@ class Place:
     @property
     def cached(self) -> str:
         """The place in the watch cache."""
-        return f"{self.namespace}/{self.name}" if self.kind.namespaced else self.name
+        return self.kind.place(self.namespace, self.name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,9 +191,8 @@ class Modifier:
 
     def _ttl_s(self, kind: Kind) -> int:
         """Give the wall seconds that an object of the kind is kept; 0 for ever."""
-        if kind.group_resource != "events":
-            return 0
-        return max(1, round(self._parts.clock.timescale.wall(_EVENT_TTL_S)))
+        ttl_s = kind.rules.ttl_s
+        return max(1, round(self._parts.clock.timescale.wall(ttl_s))) if ttl_s else 0
 
     def _record(self, place: Place, verb: str, obj: Json, revision: int) -> None:
         self._parts.write_record.record(

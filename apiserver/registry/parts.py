@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import random
 import uuid
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from apiserver.allocation import Allocator
+from apiserver.allocation import NOTHING_CLAIMED, Allocator, Claims
 from apiserver.core.admission import Settings
-from apiserver.core.kinds import Kind, WriteContext
+from apiserver.core.catalogue import Catalogue
+from apiserver.core.kind import Kind
+from apiserver.core.rules import WriteContext
 from apiserver.core.schema import Schemas
 from apiserver.core.values import Json
 from apiserver.request import Request, UserInfo
@@ -28,7 +31,7 @@ class Guard(Protocol):
         ...
 
     async def admit_grant(self, user: UserInfo, kind: Kind, new: Json, old: Json | None) -> None:
-        """Let a write of a role or binding pass, or raise Forbidden."""
+        """Let a write that gives permissions away pass, or raise Forbidden."""
         ...
 
 
@@ -46,12 +49,13 @@ class NoGuard:
 class Parts:
     """The store, its caches, and everything else that comes from outside."""
 
+    catalogue: Catalogue
     storage: Storage
     feed: Feed
     schemas: Schemas
     clock: Clock
     write_record: WriteRecord
-    allocator: Allocator
+    claimers: Mapping[str, Allocator]  # who claims what writes of a resource need, by group_resource
     settings: Settings = field(default_factory=Settings)
     guard: Guard = field(default_factory=NoGuard)
     random: random.Random = field(default_factory=random.Random)
@@ -68,6 +72,11 @@ class Parts:
     def update_context(self) -> WriteContext:
         """Give the facts of an update: nobody needs a name or an identity."""
         return WriteContext(self.now())
+
+    def released(self, kind: Kind, obj: Json) -> Claims:
+        """Return what an object that goes no longer needs."""
+        claimer = self.claimers.get(kind.group_resource)
+        return claimer.released(obj) if claimer else NOTHING_CLAIMED
 
     def suffix(self) -> str:
         """Give five random letters."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from apiserver.allocation import Claims
 from apiserver.core import answers, deletion, field_errors, writes
 from apiserver.core.admission import Attributes
-from apiserver.core.kinds import Kind
+from apiserver.core.kind import Kind
 from apiserver.core.values import Json, metadata
 from apiserver.registry.admitting import Admitting
 from apiserver.registry.modify import Gone, Put, Same, Step
@@ -40,7 +40,7 @@ class Preparing:
     async def new_object(self, kind: Kind, request: Request, obj: Json) -> Put:
         """Admit and prepare a new object, with what it needs to claim."""
         name = metadata(obj).get("name", "")
-        suffix = self._parts.suffix() if kind.group_resource == "pods" else ""  # for the volume of its token
+        suffix = self._parts.suffix() if kind.rules.needs_suffix else ""
         attributes = self._attributes(kind, request, name, suffix)
         admitted = await self._admitting.admit(attributes, obj, None)
         stamped = writes.prepare_create(kind, admitted, self._parts.context(named=bool(name)))
@@ -62,9 +62,8 @@ class Preparing:
 
     def settled(self, kind: Kind, put: Put, old: Json) -> Step:
         """Turn a write into no write, or into the object's end, where it is that."""
-        if deletion.is_over(kind, put.obj, old):
-            claims = self._parts.allocator.released(old) if kind.group_resource == "services" else put.claims
-            return Gone(put.obj, claims)
+        if deletion.is_over(put.obj, old, is_held=kind.rules.is_held(put.obj)):
+            return Gone(put.obj, self._parts.released(kind, old))
         return Same(old) if put.obj == without_version(old) else put
 
     def _attributes(self, kind: Kind, request: Request, name: str, suffix: str = "") -> Attributes:
@@ -94,9 +93,8 @@ class Preparing:
         return Put(claims.obj, claims)
 
     async def _claims(self, kind: Kind, new: Json, old: Json | None, *, dry_run: bool) -> Claims:
-        if kind.group_resource != "services":
-            return Claims(new)
-        return await self._parts.allocator.claim(new, old, dry_run=dry_run)
+        claimer = self._parts.claimers.get(kind.group_resource)
+        return await claimer.claim(new, old, dry_run=dry_run) if claimer else Claims(new)
 
 
 def check_version(kind: Kind, new: Json, old: Json) -> None:
@@ -113,7 +111,7 @@ def check_version(kind: Kind, new: Json, old: Json) -> None:
         raise answers.conflict(kind, name, text)
     version = meta.get("resourceVersion", "")
     if version in {"", "0"}:
-        if not kind.unconditional_update:
+        if not kind.rules.unconditional_update:
             cause = field_errors.invalid("metadata.resourceVersion", 0, "must be specified for an update")
             raise field_errors.invalid_object(kind.group_kind, name, [cause])
     elif version != before["resourceVersion"]:

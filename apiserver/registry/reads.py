@@ -11,7 +11,7 @@ from typing import Final
 
 from apiserver import objects
 from apiserver.core import answers, listing
-from apiserver.core.kinds import Kind
+from apiserver.core.kind import Kind
 from apiserver.core.values import Json
 from apiserver.objects import CachedObject
 from apiserver.request import Item, ListOptions, ListReply, ObjectReply, Request, SharedItems
@@ -42,7 +42,7 @@ class Reads:
             NotFound: there is none.
         """
         revision = listing.parse_revision(request.resource_version)
-        place = f"{request.namespace}/{request.name}" if kind.namespaced else request.name
+        place = kind.place(request.namespace, request.name)
         if revision is None and self._feed.problem:
             return await self._get_live(kind, request, place)
         try:

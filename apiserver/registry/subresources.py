@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Awaitable, Callable
-from typing import Any, Final
+from typing import Any
 
 from msgspec.structs import replace
 
@@ -12,11 +12,8 @@ from apiserver import objects
 from apiserver.core import answers, scaling, writes
 from apiserver.core.decode import read_json
 from apiserver.core.deletion import Wanted, check_preconditions
-from apiserver.core.kinds import Kind
-from apiserver.core.kinds.namespaces import finalized
-from apiserver.core.kinds.pods import PODS, bind
+from apiserver.core.kind import Kind
 from apiserver.core.patch import apply_patch
-from apiserver.core.podspec.binding import disrupted
 from apiserver.core.values import Json, metadata
 from apiserver.core.writes import FieldValidation
 from apiserver.registry.deletion import Deletes
@@ -27,9 +24,6 @@ from apiserver.registry.reads import Reads
 from apiserver.registry.writes import Writes, patch_of
 from apiserver.request import DeleteOptions, ObjectReply, Request
 from machinery.model.errors import BadRequest, NotImplementedHere
-
-_BINDING: Final = "io.k8s.api.core.v1.Binding"
-_EVICTION: Final = "io.k8s.api.policy.v1.Eviction"
 
 Serve = Callable[[Kind, Request], Awaitable[ObjectReply]]
 
@@ -52,9 +46,9 @@ class Subresources:
             ("scale", "get"): self._get_scale,
             ("scale", "update"): self._update_scale,
             ("scale", "patch"): self._patch_scale,
-            ("binding", "create"): self._bind,
+            ("binding", "create"): self._post,
             ("eviction", "create"): self._evict,
-            ("finalize", "update"): self._finalize,
+            ("finalize", "update"): self._replace_part,
         }
 
     async def serve(self, kind: Kind, request: Request) -> ObjectReply:
@@ -109,9 +103,9 @@ class Subresources:
 
     async def _patch_scale(self, kind: Kind, request: Request) -> ObjectReply:
         patch, patch_type = patch_of(request), request.patch_type
-        assert kind.scale  # noqa: S101 - its table of subresources says so
+        assert kind.rules.scale  # noqa: S101 - its table of subresources says so
         assert patch_type  # noqa: S101 - patch_of has seen it
-        mapping = kind.scale
+        mapping = kind.rules.scale
 
         def patched(old: Json) -> Any:
             current = scaling.scale_of(mapping, old)
@@ -131,20 +125,22 @@ class Subresources:
         reply = (await self._writes.modify(kind, request, decide)).reply
         return _scale_reply(kind, objects.decode(reply.json), reply.revision)
 
-    async def _bind(self, kind: Kind, request: Request) -> ObjectReply:
-        binding = self._read(_BINDING, "v1", "Binding", request)
+    async def _post(self, kind: Kind, request: Request) -> ObjectReply:
+        """Change the object by one of another kind that is posted to it."""
+        posted = self._read_posted(kind, request)
+        change = kind.rules.subresources[request.subresource]
 
         async def decide(old: Json | None) -> Step:
             found = _found(kind, request, old)
-            await self._preparing.admit(kind, request, binding)
-            return Put(bind(found, binding, self._parts.now()))
+            await self._preparing.admit(kind, request, posted)
+            return Put(change(found, posted, self._parts.now()))
 
         await self._writes.modify(kind, request, decide)
         return _created()
 
     async def _evict(self, kind: Kind, request: Request) -> ObjectReply:
-        """Evict a pod: mark it and delete it. There are no PodDisruptionBudgets yet that could stand in the way."""
-        eviction = self._read(_EVICTION, "policy/v1", "Eviction", request)
+        """Mark the object and delete it. There are no PodDisruptionBudgets yet that could stand in the way."""
+        eviction = self._read_posted(kind, request)
         await self._preparing.admit(kind, request, eviction)
         options = eviction.get("deleteOptions") or {}
         preconditions = options.get("preconditions") or {}
@@ -156,52 +152,61 @@ class Subresources:
             dry_run=request.writing.dry_run or bool(options.get("dryRun")),
         )
         if not deleting.dry_run:
-            marked = await self._mark_as_disrupted(request, deleting)
+            marked = await self._mark(kind, request, eviction, deleting)
             if deleting.resource_version:  # it was that one; the mark has made another of it
                 deleting = dataclasses.replace(deleting, resource_version=str(marked.revision))
-        await self._deletes.delete(PODS, replace(request, verb="delete", subresource="", deleting=deleting))
+        await self._deletes.delete(kind, replace(request, verb="delete", subresource="", deleting=deleting))
         return _created()
 
-    async def _mark_as_disrupted(self, request: Request, deleting: DeleteOptions) -> ObjectReply:
+    async def _mark(
+        self, kind: Kind, request: Request, eviction: Json, deleting: DeleteOptions
+    ) -> ObjectReply:
         wanted = Wanted(uid=deleting.uid, resource_version=deleting.resource_version)
+        change = kind.rules.subresources[request.subresource]
 
         async def decide(old: Json | None) -> Step:
-            found = _found(PODS, request, old)
-            check_preconditions(PODS, found, wanted)
+            found = _found(kind, request, old)
+            check_preconditions(kind, found, wanted)
             if metadata(found).get("deletionTimestamp"):
                 return Same(found)
-            return Put(without_version(disrupted(found, self._parts.now())))
+            return Put(without_version(change(found, eviction, self._parts.now())))
 
-        return (await self._writes.modify(PODS, request, decide)).reply
+        return (await self._writes.modify(kind, request, decide)).reply
 
-    async def _finalize(self, kind: Kind, request: Request) -> ObjectReply:
+    async def _replace_part(self, kind: Kind, request: Request) -> ObjectReply:
+        """Take of the object that is sent what the subresource is about."""
         read = self._writes.read_body(kind, request, name=request.name)
+        change = kind.rules.subresources[request.subresource]
 
         async def decide(old: Json | None) -> Step:
             found = _found(kind, request, old)
             check_version(kind, read.obj, found)
-            return self._preparing.settled(kind, Put(without_version(finalized(read.obj, found))), found)
+            changed = change(found, read.obj, self._parts.now())
+            return self._preparing.settled(kind, Put(without_version(changed)), found)
 
         return (await self._writes.modify(kind, request, decide)).reply
 
-    def _read(self, definition: str, api_version: str, kind: str, request: Request) -> Json:
+    def _read_posted(self, kind: Kind, request: Request) -> Json:
         """Read the body of a request that posts an object of a kind that is not stored."""
+        posted = kind.subresources[request.subresource]
         validation = writes.field_validation(request.writing.field_validation)
         raw, duplicates = read_json(request.body, find_duplicates=validation is not FieldValidation.IGNORE)
         obj, _ = writes.read_as(
             self._parts.schemas,
-            definition,
-            api_version,
-            kind,
+            posted.definition,
+            f"{posted.group}/{posted.version}" if posted.group else posted.version,
+            posted.kind,
             raw,
             validation=validation,
             duplicates=duplicates,
         )
         meta = metadata(obj)
         if meta.get("name", request.name) != request.name:
-            raise BadRequest(f"name in URL does not match name in {kind} object")
+            raise BadRequest(f"name in URL does not match name in {posted.kind} object")
         if meta.get("namespace", request.namespace) != request.namespace:
-            raise BadRequest(f"the namespace of the {kind} does not match the namespace sent on the request")
+            raise BadRequest(
+                f"the namespace of the {posted.kind} does not match the namespace sent on the request"
+            )
         return {**obj, "metadata": {**meta, "name": request.name, "namespace": request.namespace}}
 
 
@@ -212,8 +217,8 @@ def _found(kind: Kind, request: Request, old: Json | None) -> Json:
 
 
 def _scale_reply(kind: Kind, obj: Json, revision: int) -> ObjectReply:
-    assert kind.scale  # noqa: S101 - its table of subresources says so
-    scale = scaling.scale_of(kind.scale, obj)
+    assert kind.rules.scale  # noqa: S101 - its table of subresources says so
+    scale = scaling.scale_of(kind.rules.scale, obj)
     return ObjectReply(objects.to_json(scale), obj["metadata"].get("uid", ""), revision)
 
 

@@ -9,7 +9,7 @@ from msgspec.structs import replace
 from apiserver import objects
 from apiserver.core import answers, writes
 from apiserver.core.decode import read_any, read_json
-from apiserver.core.kinds import Kind
+from apiserver.core.kind import Kind
 from apiserver.core.patch import apply_patch, check_built
 from apiserver.core.values import Json, metadata
 from apiserver.core.writes import FieldValidation
@@ -44,7 +44,7 @@ class Writes:
             name = put.obj["metadata"]["name"]
             found = await self._store_new(kind, request, name, put)
             if isinstance(found, ObjectReply):
-                return _warned(found, (*read.warnings, *kind.unenforced(read.obj)))
+                return _warned(found, (*read.warnings, *kind.rules.unenforced(read.obj)))
             if attempt == GENERATED_NAMES or not generated:
                 being_deleted = found is not None and _is_marked(found)
                 raise answers.already_exists(kind, name, being_deleted=being_deleted, generated=generated)
@@ -61,7 +61,7 @@ class Writes:
             return await self._preparing.replacement(kind, request, read.obj, old)
 
         done = await self.modify(kind, request, decide)
-        return _warned(done.reply, (*read.warnings, *kind.unenforced(read.obj)))
+        return _warned(done.reply, (*read.warnings, *kind.rules.unenforced(read.obj)))
 
     async def patch(self, kind: Kind, request: Request) -> ObjectReply:
         """Change a part of an object."""
@@ -73,7 +73,7 @@ class Writes:
             if old is None:
                 raise answers.not_found(kind, request.name)
             read = self.patched(kind, request, patch, old)
-            warnings = (*read.warnings, *kind.unenforced(read.obj))
+            warnings = (*read.warnings, *kind.rules.unenforced(read.obj))
             check_version(kind, read.obj, old)
             return await self._preparing.replacement(kind, request, read.obj, old)
 
@@ -128,7 +128,7 @@ class Writes:
 
     async def _create_on_update(self, kind: Kind, request: Request, obj: Json) -> Step:
         version = metadata(obj).get("resourceVersion", "")
-        if not kind.create_on_update or version not in {"", "0"}:
+        if not kind.rules.create_on_update or version not in {"", "0"}:
             raise answers.not_found(kind, request.name)
         await self._parts.guard.admit(replace(request, verb="create"))
         return await self._preparing.new_object(kind, request, without_version(obj))

@@ -8,6 +8,8 @@ from hashlib import sha256
 import msgspec
 
 from apiserver.core import openapi_v2_binary
+from apiserver.core.catalogue import Catalogue, PerGeneration
+from apiserver.core.discovery import Discovery
 from apiserver.core.openapi import document_v2, document_v3, served_paths
 from apiserver.core.values import Json
 from apiserver.schemas import VERSION
@@ -18,58 +20,62 @@ class _Definitions(msgspec.Struct):
 
 
 class OpenApi:
-    """Makes and keeps the documents."""
+    """Makes the documents, and keeps them until the catalogue changes."""
 
-    def __init__(self, definitions: Callable[[], bytes]) -> None:
+    def __init__(self, catalogue: Catalogue, definitions: Callable[[], bytes]) -> None:
+        self._catalogue = catalogue
         self._definitions = definitions
-        self._documents: dict[str, bytes] = {}
-        self._index = b""
-        self._v2 = b""
-        self._v2_binary = b""
+        self._discovery = PerGeneration(catalogue, lambda: Discovery(catalogue.served()))
+        self._v2 = PerGeneration(catalogue, lambda: msgspec.json.encode(self._document_v2()))
+        self._v2_binary = PerGeneration(catalogue, lambda: openapi_v2_binary.encode(self._document_v2()))
+        self._documents = PerGeneration(catalogue, self._make_all)
+        self._index = PerGeneration(catalogue, self._make_index)
 
     def v2(self) -> bytes:
-        """Give the document of version 2."""
-        if not self._v2:
-            self._v2 = msgspec.json.encode(document_v2(VERSION, self._lookup()))
-        return self._v2
+        """Return the document of version 2."""
+        return self._v2()
 
     def v2_binary(self) -> bytes:
-        """Give the document of version 2 in protobuf."""
-        if not self._v2_binary:
-            self._v2_binary = openapi_v2_binary.encode(document_v2(VERSION, self._lookup()))
-        return self._v2_binary
+        """Return the document of version 2 in protobuf."""
+        return self._v2_binary()
 
     def document(self, path: str) -> bytes | None:
-        """Give the document of a group's version (api/v1, apis/apps/v1); None where there is none."""
-        place = served_paths().get(path)
-        if place is None:
+        """Return the document of a group's version (api/v1, apis/apps/v1); None where there is none."""
+        if path not in served_paths(self._discovery()):
             return None
-        if path not in self._documents:
-            self._make_all()
-        return self._documents[path]
+        return self._documents()[path]
 
     def index(self) -> bytes:
-        """Give the list of documents; each has a hash in its address, so that clients may keep it."""
-        if not self._index:
-            self._make_all()
-            paths = {path: {"serverRelativeURL": self._address(path)} for path in served_paths()}
-            self._index = msgspec.json.encode({"paths": paths})
-        return self._index
+        """Return the list of documents; each has a hash in its address, so that clients may keep it."""
+        return self._index()
 
-    def _address(self, path: str) -> str:
-        digest = sha256(self._documents[path]).hexdigest().upper()
-        return f"/openapi/v3/{path}?hash={digest}"
+    def _document_v2(self) -> Json:
+        return document_v2(self._discovery(), VERSION, self._lookup())
 
-    def _make_all(self) -> None:
-        lookup = self._lookup()
-        for path, (group, version) in served_paths().items():
-            self._documents[path] = msgspec.json.encode(document_v3(group, version, VERSION, lookup))
+    def _make_index(self) -> bytes:
+        paths = {
+            path: {"serverRelativeURL": _address(path, body)} for path, body in self._documents().items()
+        }
+        return msgspec.json.encode({"paths": paths})
+
+    def _make_all(self) -> dict[str, bytes]:
+        lookup, discovery = self._lookup(), self._discovery()
+        return {
+            path: msgspec.json.encode(document_v3(discovery, group, version, VERSION, lookup))
+            for path, (group, version) in served_paths(discovery).items()
+        }
 
     def _lookup(self) -> Callable[[str], Json | None]:
         raw = msgspec.json.decode(self._definitions(), type=_Definitions).defs
 
         def lookup(name: str) -> Json | None:
-            found: Json | None = msgspec.json.decode(raw[name]) if name in raw else None
-            return found
+            if name in raw:
+                found: Json = msgspec.json.decode(raw[name])
+                return found
+            return self._catalogue.definition(name)
 
         return lookup
+
+
+def _address(path: str, body: bytes) -> str:
+    return f"/openapi/v3/{path}?hash={sha256(body).hexdigest().upper()}"

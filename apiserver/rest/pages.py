@@ -11,6 +11,8 @@ from typing import Final
 import msgspec
 
 from apiserver.core import discovery
+from apiserver.core.catalogue import PerGeneration
+from apiserver.core.openapi import served_paths
 from apiserver.request import UserInfo
 from apiserver.rest.asked import Asked
 from apiserver.rest.negotiation import DISCOVERIES, DOCUMENTS, DOCUMENTS_V2, OPENAPI_V2_TYPE, Form, negotiate
@@ -44,7 +46,11 @@ class Pages:
 
     def __init__(self, services: RestServices) -> None:
         self._services = services
-        self._openapi = OpenApi(services.definitions)
+        catalogue = services.catalogue
+        self._openapi = OpenApi(catalogue, services.definitions)
+        self._discovery = PerGeneration(
+            catalogue, lambda: _Documents(discovery.Discovery(catalogue.served()))
+        )
         self._pages: dict[str, Page] = {
             "": self._roots,
             "version": self._version,
@@ -60,7 +66,7 @@ class Pages:
         await self._services.gate.admit_path(user, request.method.lower(), raw_path)
         if isinstance(target, Discovery):
             _check_get(request)
-            return await _discovered(request, target)
+            return await _discovered(request, self._discovery(), target)
         path = raw_path.strip("/")
         root, _, rest = path.partition("/")
         page = self._pages.get(path)
@@ -74,10 +80,12 @@ class Pages:
         return await page(request)
 
     async def _roots(self, request: Asked) -> Reply:
-        versions = [
-            f"/apis/{group}/{each}" for group in discovery.groups() for each in discovery.versions(group)
-        ]
-        paths = sorted({*_ROOTS, "/api/v1", *versions, *(f"/apis/{group}" for group in discovery.groups())})
+        lists = self._discovery().lists
+        found = {
+            *(f"/{path}" for path in served_paths(lists)),
+            *(f"/apis/{group}" for group in lists.groups()),
+        }
+        paths = sorted({*_ROOTS, *found})
         return await reply(request, pretty(msgspec.json.encode({"paths": paths})))
 
     async def _version(self, request: Asked) -> Reply:
@@ -131,30 +139,38 @@ class Pages:
         return None if document is None else await _cached(request, document, JSON)
 
 
-async def _discovered(request: Asked, target: Discovery) -> Reply | None:
+async def _discovered(request: Asked, documents: _Documents, target: Discovery) -> Reply | None:
     form = negotiate(request.headers.get("Accept", ""), DISCOVERIES)
     if form is Form.DISCOVERY and not target.group and not target.version:
-        return await _cached(request, _aggregated(target.legacy), discovery.AGGREGATED_TYPE)
-    body = _discovery_json(target, request.host)
+        return await _cached(request, documents.aggregated(legacy=target.legacy), discovery.AGGREGATED_TYPE)
+    body = _discovery_json(documents.lists, target, request.host)
     return None if body is None else await _cached(request, body, JSON)
 
 
-@cache
-def _aggregated(legacy: bool) -> bytes:  # noqa: FBT001 - the key of a cache
-    return msgspec.json.encode(discovery.aggregated(legacy=legacy))
+class _Documents:
+    """What is discovered in one generation of the catalogue."""
+
+    def __init__(self, lists: discovery.Discovery) -> None:
+        self.lists = lists
+        self._aggregated: dict[bool, bytes] = {}
+
+    def aggregated(self, *, legacy: bool) -> bytes:
+        if legacy not in self._aggregated:
+            self._aggregated[legacy] = msgspec.json.encode(self.lists.aggregated(legacy=legacy))
+        return self._aggregated[legacy]
 
 
-def _discovery_json(target: Discovery, host: str) -> bytes | None:
-    known = discovery.versions("" if target.legacy else target.group)
+def _discovery_json(lists: discovery.Discovery, target: Discovery, host: str) -> bytes | None:
+    known = lists.versions("" if target.legacy else target.group)
     if target.version:
         if target.version not in known:
             return None
-        return msgspec.json.encode(discovery.resource_list(target.group, target.version))
+        return msgspec.json.encode(lists.resource_list(target.group, target.version))
     if target.legacy:
-        return msgspec.json.encode(discovery.api_versions(host))
+        return msgspec.json.encode(lists.api_versions(host))
     if not target.group:
-        return msgspec.json.encode(discovery.api_group_list())
-    return msgspec.json.encode(discovery.api_group(target.group)) if known else None
+        return msgspec.json.encode(lists.api_group_list())
+    return msgspec.json.encode(lists.api_group(target.group)) if known else None
 
 
 async def _cached(request: Asked, body: bytes, content_type: str) -> Reply:

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from msgspec.structs import replace
 
-from apiserver.core.kinds import KINDS, Kind
-from apiserver.core.unstored import BY_RESOURCE, Unstored
+from apiserver.core.catalogue import Catalogue
 from apiserver.request import ListReply, ObjectReply, Request, UserInfo
 from apiserver.rest import envelopes, query
 from apiserver.rest.asked import Asked
@@ -25,6 +24,7 @@ from apiserver.rest.streams import Streams
 from apiserver.rest.tables import Tables
 from apiserver.rest.watches import Watches
 from machinery.model.errors import BadRequest, MethodNotSupported, NotFound
+from machinery.model.kinds import KindNames
 
 if TYPE_CHECKING:
     from aiohttp import web
@@ -39,10 +39,11 @@ class Resources:
     """Serves /api/v1/… and /apis/<group>/<version>/…."""
 
     def __init__(self, services: RestServices) -> None:
+        self._catalogue = services.catalogue
         self._gate = services.gate
         self._registry = registry = services.registry
         self._streams = Streams()
-        self._tables = Tables(services.clock)
+        self._tables = Tables(services.catalogue, services.clock)
         self._watches = Watches(services, self._tables, self._streams)
         self._log = PodLog(services, self._streams)
         self._exec = PodExec(services, self._streams)
@@ -75,7 +76,7 @@ class Resources:
         """Answer with a stream."""
         if target.subresource not in _STREAMED:
             return await self._watch(request, user, target)
-        if _kind(target) is None or target.rest:
+        if _served(self._catalogue, target) is None or target.rest:
             return await text_reply(request, "404 page not found\n", status=404)
         if target.subresource == "log":
             return await self._log.answer(request, user, target)
@@ -88,14 +89,14 @@ class Resources:
         await self._gate.admit(asked)
         if lists_definitions(target, verb):
             return await no_definitions(request)
-        found = _served(target)
+        found = _served(self._catalogue, target)
         if found is None:
             return await text_reply(request, "404 page not found\n", status=404)
         _check_allowed(found, target, verb)
         form = negotiate(request.headers.get("Accept", ""), OBJECTS)
         complete = await _with_body(request, asked)
         if verb in self._list_calls:
-            return await self._list_reply(request, form, found, await self._list_calls[verb](complete))
+            return await self._list_reply(request, form, await self._list_calls[verb](complete))
         return await self._object_reply(request, form, target, await self._object_calls[verb](complete))
 
     async def _watch(
@@ -114,7 +115,7 @@ class Resources:
             selection=selection,
         )
         await self._gate.admit(asked)
-        found = _served(target)
+        found = _served(self._catalogue, target)
         if found is None:
             return await text_reply(request, "404 page not found\n", status=404)
         _check_allowed(found, target, "watch")
@@ -131,12 +132,10 @@ class Resources:
         status = 201 if answer.created else 200
         return await _written(request, form, body, status=status, warnings=answer.warnings)
 
-    async def _list_reply(
-        self, request: Asked, form: Form, found: Kind | Unstored, answer: ListReply
-    ) -> Reply:
+    async def _list_reply(self, request: Asked, form: Form, answer: ListReply) -> Reply:
         match form:
             case Form.TABLE:
-                body = self._tables.of_list(found.group, answer, request.query)
+                body = self._tables.of_list(answer, request.query)
             case Form.METADATA:
                 body = envelopes.metadata_list_json(answer)
             case Form.JSON if "pretty" not in request.query:
@@ -162,33 +161,20 @@ def _verb(method: str, target: Target) -> str:
             return "delete" if one else "deletecollection"
 
 
-def _kind(target: Target) -> Kind | None:
-    kind = KINDS.get((target.group, target.resource))
-    if kind is None or kind.version != target.version or (target.namespace and not kind.namespaced):
+def _served(catalogue: Catalogue, target: Target) -> KindNames | None:
+    """Find what a path is about; None where it leads nowhere."""
+    names = catalogue.names(target.group, target.version, target.resource)
+    if names is None or target.rest or (target.namespace and not names.namespaced):
         return None
-    if kind.namespaced and target.name and not target.namespace:
+    if target.subresource and target.subresource not in names.subresources:
         return None
-    return kind
+    # Without its namespace an object cannot be found; a collection can be listed, if it can be listed at all.
+    is_partial = names.namespaced and not target.namespace
+    return None if is_partial and (target.name or "list" not in names.verbs) else names
 
 
-def _served(target: Target) -> Kind | Unstored | None:
-    if target.rest:
-        return None
-    if kind := _kind(target):
-        return kind if not target.subresource or target.subresource in kind.subresources else None
-    review = BY_RESOURCE.get((target.group, target.resource))
-    if review is None or review.version != target.version or target.subresource:
-        return None
-    return review if bool(target.namespace) == review.namespaced else None
-
-
-def _check_allowed(found: Kind | Unstored, target: Target, verb: str) -> None:
-    if isinstance(found, Unstored):
-        allowed: tuple[str, ...] = ("create",)
-    elif target.subresource:
-        allowed = found.subresources[target.subresource].verbs
-    else:
-        allowed = found.verbs
+def _check_allowed(found: KindNames, target: Target, verb: str) -> None:
+    allowed = found.subresources[target.subresource].verbs if target.subresource else found.verbs
     misplaced = verb in {"update", "patch"} and not target.name
     misplaced |= verb == "create" and bool(target.name) and not target.subresource
     misplaced |= verb == "create" and not target.name and found.namespaced and not target.namespace

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from apiserver.authentication import Authenticator
+from apiserver.core.catalogue import Catalogue
 from apiserver.gate import Gate
 from apiserver.kubelets import Kubelets
 from apiserver.registry import Registry
@@ -22,6 +23,7 @@ class RestServices:
     """The parts of the apiserver that the door hands requests to, and the name of it that every answer carries."""
 
     name: str
+    catalogue: Catalogue
     registry: Registry
     gate: Gate
     authenticator: Authenticator

@@ -7,7 +7,9 @@ from typing import Any, Final
 
 import msgspec
 
-from apiserver.core.table import Moment, Table, table_of
+from apiserver.core.catalogue import Catalogue
+from apiserver.core.table import Moment, Table
+from apiserver.core.table.table import NAME_AND_AGE
 from apiserver.core.values import Json
 from apiserver.request import ListReply, SharedEvent
 from apiserver.rest import envelopes
@@ -21,7 +23,8 @@ _INCLUDES: Final = ("", "Metadata", "None", "Object")
 class Tables:
     """Writes tables of objects."""
 
-    def __init__(self, clock: Clock) -> None:
+    def __init__(self, catalogue: Catalogue, clock: Clock) -> None:
+        self._catalogue = catalogue
         self._clock = clock
 
     def of_object(self, obj: bytes, query: Query) -> bytes:
@@ -29,25 +32,24 @@ class Tables:
         decoded = msgspec.json.decode(obj)
         if decoded.get("kind") == "Status":
             return obj
-        group, _, _ = decoded["apiVersion"].rpartition("/")
         meta = {"resourceVersion": decoded["metadata"].get("resourceVersion", "")}
-        table = table_of(group, decoded["kind"])
+        table = self._table(decoded["apiVersion"], decoded["kind"])
         return self._written(table, meta, [(decoded, obj)], _include(query))
 
-    def of_list(self, group: str, reply: ListReply, query: Query) -> bytes:
+    def of_list(self, reply: ListReply, query: Query) -> bytes:
         """Write a table of a list."""
         pairs = [(msgspec.json.decode(item.json), item.json) for item in reply.items]
-        table = table_of(group, reply.kind)
+        table = self._table(reply.api_version, reply.kind)
         return self._written(table, envelopes.list_meta(reply), pairs, _include(query))
 
-    def framing(self, group: str, query: Query) -> Callable[[SharedEvent], bytes]:
+    def framing(self, query: Query) -> Callable[[SharedEvent], bytes]:
         """Give what writes the events of a watch: the columns stand in its first one only."""
         include = _include(query)
         door = f"rest-table-{include}"
         begun = False
 
         def encode(event: SharedEvent, *, columns: bool = False) -> bytes:
-            return envelopes.frame(event.type, self._event_table(group, event.json, include, columns=columns))
+            return envelopes.frame(event.type, self._event_table(event.json, include, columns=columns))
 
         def frame(event: SharedEvent) -> bytes:
             nonlocal begun
@@ -58,12 +60,20 @@ class Tables:
 
         return frame
 
-    def _event_table(self, group: str, obj: bytes, include: str, *, columns: bool) -> bytes:
+    def _event_table(self, obj: bytes, include: str, *, columns: bool) -> bytes:
         decoded = msgspec.json.decode(obj)
         meta = {"resourceVersion": decoded["metadata"].get("resourceVersion", "")}
         return self._written(
-            table_of(group, decoded["kind"]), meta, [(decoded, obj)], include, columns=columns
+            self._table(decoded["apiVersion"], decoded["kind"]),
+            meta,
+            [(decoded, obj)],
+            include,
+            columns=columns,
         )
+
+    def _table(self, api_version: str, kind: str) -> Table:
+        found = self._catalogue.of_type(api_version, kind)
+        return found.rules.table if found else NAME_AND_AGE
 
     def _written(
         self, table: Table, meta: Json, pairs: list[tuple[Json, bytes]], include: str, *, columns: bool = True

@@ -39,7 +39,7 @@ class Watches:
         """
         from aiohttp import web
 
-        frame = self._framing(request, asked)
+        frame = self._framing(request)
         watch = await self._begun(asked)
         try:
             with self._streams.opened(watch.aclose):
@@ -63,10 +63,10 @@ class Watches:
         except Expired as error:
             return ended_watch(error)
 
-    def _framing(self, request: web.BaseRequest, asked: Request) -> Frame:
+    def _framing(self, request: web.BaseRequest) -> Frame:
         match negotiate(request.headers.get("Accept", ""), STREAMS):
             case Form.TABLE:
-                framed = self._tables.framing(asked.group, request.query)
+                framed = self._tables.framing(request.query)
                 return lambda batch: b"".join([_chunk(framed(event)) for event in batch])
             case Form.METADATA:
                 return lambda batch: batch.frame("rest-metadata", _metadata_chunk)

@@ -1,11 +1,12 @@
-"""The resources that components speak about: where each lives in the API, and its type here."""
+"""The resources that components speak about: what each is called in the API, and its type here."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Any, Generic, Protocol, TypeVar
 
-from machinery.model.k8s import apps_v1, coordination_v1, core_v1, discovery_v1, meta_v1, rbac_v1
+from machinery.model.k8s import apps_v1, coordination_v1, core_v1, discovery_v1, meta_v1, rbac_v1, served
+from machinery.model.kinds import KindNames
 
 
 class KubeObject(Protocol):
@@ -43,50 +44,34 @@ class Resource(Generic[T]):
 
     @property
     def api_version(self) -> str:
-        """Give what objects carry as apiVersion."""
+        """Return what objects carry as apiVersion."""
         return f"{self.group}/{self.version}" if self.group else self.version
 
     def __str__(self) -> str:
         return f"{self.plural}.{self.group}" if self.group else self.plural
 
 
-NAMESPACES = Resource("", "v1", "namespaces", "Namespace", namespaced=False, type=core_v1.Namespace)
-NODES = Resource("", "v1", "nodes", "Node", namespaced=False, type=core_v1.Node)
-PODS = Resource("", "v1", "pods", "Pod", namespaced=True, type=core_v1.Pod)
-SERVICES = Resource("", "v1", "services", "Service", namespaced=True, type=core_v1.Service)
-CONFIG_MAPS = Resource("", "v1", "configmaps", "ConfigMap", namespaced=True, type=core_v1.ConfigMap)
-SECRETS = Resource("", "v1", "secrets", "Secret", namespaced=True, type=core_v1.Secret)
-SERVICE_ACCOUNTS = Resource(
-    "", "v1", "serviceaccounts", "ServiceAccount", namespaced=True, type=core_v1.ServiceAccount
-)
-EVENTS = Resource("", "v1", "events", "Event", namespaced=True, type=core_v1.Event)
-DEPLOYMENTS = Resource("apps", "v1", "deployments", "Deployment", namespaced=True, type=apps_v1.Deployment)
-REPLICA_SETS = Resource("apps", "v1", "replicasets", "ReplicaSet", namespaced=True, type=apps_v1.ReplicaSet)
-LEASES = Resource("coordination.k8s.io", "v1", "leases", "Lease", namespaced=True, type=coordination_v1.Lease)
-ENDPOINT_SLICES = Resource(
-    "discovery.k8s.io",
-    "v1",
-    "endpointslices",
-    "EndpointSlice",
-    namespaced=True,
-    type=discovery_v1.EndpointSlice,
-)
-_RBAC = "rbac.authorization.k8s.io"
-ROLES = Resource(_RBAC, "v1", "roles", "Role", namespaced=True, type=rbac_v1.Role)
-ROLE_BINDINGS = Resource(
-    _RBAC, "v1", "rolebindings", "RoleBinding", namespaced=True, type=rbac_v1.RoleBinding
-)
-CLUSTER_ROLES = Resource(
-    _RBAC, "v1", "clusterroles", "ClusterRole", namespaced=False, type=rbac_v1.ClusterRole
-)
-CLUSTER_ROLE_BINDINGS = Resource(
-    _RBAC,
-    "v1",
-    "clusterrolebindings",
-    "ClusterRoleBinding",
-    namespaced=False,
-    type=rbac_v1.ClusterRoleBinding,
-)
+def resource_of(names: KindNames, type_: type[T]) -> Resource[T]:
+    """Return the resource of a kind."""
+    return Resource(names.group, names.version, names.plural, names.kind, names.namespaced, type_)
+
+
+NAMESPACES = resource_of(served.NAMESPACES, core_v1.Namespace)
+NODES = resource_of(served.NODES, core_v1.Node)
+PODS = resource_of(served.PODS, core_v1.Pod)
+SERVICES = resource_of(served.SERVICES, core_v1.Service)
+CONFIG_MAPS = resource_of(served.CONFIG_MAPS, core_v1.ConfigMap)
+SECRETS = resource_of(served.SECRETS, core_v1.Secret)
+SERVICE_ACCOUNTS = resource_of(served.SERVICE_ACCOUNTS, core_v1.ServiceAccount)
+EVENTS = resource_of(served.EVENTS, core_v1.Event)
+DEPLOYMENTS = resource_of(served.DEPLOYMENTS, apps_v1.Deployment)
+REPLICA_SETS = resource_of(served.REPLICA_SETS, apps_v1.ReplicaSet)
+LEASES = resource_of(served.LEASES, coordination_v1.Lease)
+ENDPOINT_SLICES = resource_of(served.ENDPOINT_SLICES, discovery_v1.EndpointSlice)
+ROLES = resource_of(served.ROLES, rbac_v1.Role)
+ROLE_BINDINGS = resource_of(served.ROLE_BINDINGS, rbac_v1.RoleBinding)
+CLUSTER_ROLES = resource_of(served.CLUSTER_ROLES, rbac_v1.ClusterRole)
+CLUSTER_ROLE_BINDINGS = resource_of(served.CLUSTER_ROLE_BINDINGS, rbac_v1.ClusterRoleBinding)
 
 ALL: tuple[Resource[Any], ...] = (
     NAMESPACES,

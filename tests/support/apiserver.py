@@ -15,7 +15,8 @@ import msgspec
 from apiserver import app, schemas
 from apiserver.allocation import Allocator
 from apiserver.config import ApiserverConfig
-from apiserver.core.kinds import ALL
+from apiserver.core.catalogue import Catalogue
+from apiserver.core.kinds import ALL, services
 from apiserver.opening import Opening
 from apiserver.registry import Handler, Parts, Registry
 from apiserver.registry.reads import Reads
@@ -41,6 +42,7 @@ from machinery.client.grpc_transport import connect_grpc
 from machinery.client.rest_transport import connect_rest
 from machinery.client.tls import ClientTls
 from machinery.model.clock import Clock
+from machinery.model.k8s import served
 from machinery.model.requests import PatchType
 from machinery.model.seam import Seam
 from machinery.process.logging import Log
@@ -64,6 +66,7 @@ class RegistryBench:
     """A registry, and short ways to ask it as the admin."""
 
     registry: Registry
+    catalogue: Catalogue
     storage: Storage
     feed: Feed
     allocator: Allocator
@@ -198,14 +201,17 @@ async def running_registry(
 ) -> AsyncIterator[RegistryBench]:
     """Run a registry on a store, with the namespace `default` and its ServiceAccount."""
     storage, clock = storage or MemoryStorage(), clock or VirtualClock()
-    feed = Feed(storage, ALL)
-    allocator = Allocator(storage, cidr, clock, rng=random.Random(seed))
+    catalogue = Catalogue(ALL, served.REVIEWS)
+    feed = Feed(storage, catalogue)
+    allocator = Allocator(storage, services.STORAGE_PREFIX, cidr, clock, rng=random.Random(seed))
     write_record = WriteRecord(clock)
     rng = random.Random(seed)
-    parts = Parts(storage, feed, schemas.load(), clock, write_record, allocator, random=rng)
+    claimers = {served.SERVICES.group_resource: allocator}
+    parts = Parts(catalogue, storage, feed, schemas.load(), clock, write_record, claimers, random=rng)
     opening, reads, handlers = Opening(feed, is_open=True), Reads(storage, feed, rng), dict[Any, Handler]()
     bench = RegistryBench(
         Registry(parts, reads, opening, handlers, Metrics()),
+        catalogue,
         storage,
         feed,
         allocator,

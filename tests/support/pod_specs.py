@@ -8,7 +8,7 @@ from typing import Any
 from apiserver import schemas
 from apiserver.core import writes
 from apiserver.core.kinds import KINDS
-from apiserver.core.kinds.kind import WriteContext
+from apiserver.core.rules import WriteContext
 from apiserver.core.values import Json
 from machinery.model.errors import Invalid
 

@@ -78,6 +78,7 @@ async def local_apiserver(pki: Pki, process: Process, *, rng: Random) -> AsyncIt
     core = app.build(config, process, storage, rng=rng)
     admin = RegistryBench(
         core.registry,
+        core.catalogue,
         storage,
         core.feed,
         core.allocator,

@@ -19,7 +19,8 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import pytest
 
-from apiserver.core.kinds import ALL, Kind
+from apiserver.core.kind import Kind
+from apiserver.core.kinds import ALL
 from apiserver.request import ListOptions, Request
 from machinery.client.waiting import event_within
 from tests.support.apiserver import ADMIN

@@ -18,7 +18,7 @@ import msgspec
 
 from apiserver import schemas
 from apiserver.authentication import Authenticator
-from apiserver.core.kinds import ALL
+from apiserver.core.kinds import ALL, KINDS
 from apiserver.gate import Gate
 from apiserver.lookup import Lookup
 from apiserver.node_references import NodeReferences
@@ -161,8 +161,12 @@ class LocalRegistry:
         self._channels: list[LocalChannel] = []
         self._tasks = ServerTasks()
         registry, key = bench.registry, _signing_key()
-        gate = Gate(RbacCache(bench.feed, bench.opening), NodeReferences(bench.reads))
-        lookup = Lookup(bench.reads)
+        gate = Gate(
+            bench.catalogue,
+            RbacCache(bench.feed, bench.opening),
+            NodeReferences(bench.reads, KINDS["", "pods"]),
+        )
+        lookup = Lookup(bench.catalogue, bench.reads)
         authenticator = Authenticator(lookup, key, bench.clock)
         bench.handlers.update(token_handlers(lookup, key, bench.clock, schemas.load))
         self._handler = resources_handler(registry, gate, authenticator)

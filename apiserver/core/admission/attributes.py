@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Protocol, TypeAlias
 
-from apiserver.core.kinds.kind import Kind
 from apiserver.core.values import Json, metadata
 from machinery.model.errors import Cause, Forbidden
+from machinery.model.kinds import KindNames
 
 FactKey: TypeAlias = tuple[str, str, str, str]
 """(group, plural, namespace, name); namespace is "" for cluster-scoped objects."""
@@ -46,7 +46,7 @@ class Attributes:
 
     user: User
     verb: str  # create, update, patch, delete, deletecollection
-    kind: Kind
+    kind: KindNames
     subresource: str = ""
     namespace: str = ""  # "" for cluster-scoped objects
     name: str = ""  # may be "" where a create leaves it to the server
@@ -58,9 +58,10 @@ class Attributes:
         """Tell what the verb does; a patch or a PUT that creates is told by its object having no old one."""
         return _OPERATIONS.get(self.verb, Operation.UPDATE)
 
-    def is_about(self, plural: str, group: str = "") -> bool:
-        """Tell whether the request is about a resource."""
-        return (self.kind.group, self.kind.plural) == (group, plural)
+    @property
+    def resource(self) -> tuple[str, str]:
+        """Group and plural of what the request is about."""
+        return self.kind.group, self.kind.plural
 
     def creates(self, old: Json | None) -> bool:
         """Tell whether an object comes into being."""
@@ -79,6 +80,11 @@ class Settings:
     """How the cluster is configured, as far as admission is concerned."""
 
     default_toleration_s: int = 300  # cluster seconds; `default_toleration_s` of machinery.model.profile
+
+
+def about(*kinds: KindNames) -> frozenset[tuple[str, str]]:
+    """Return the resources of kinds, for `Plugin.about`."""
+    return frozenset((kind.group, kind.plural) for kind in kinds)
 
 
 def no_needs(_attributes: Attributes, _obj: Json | None, _old: Json | None) -> tuple[FactKey, ...]:
@@ -100,6 +106,7 @@ class Plugin:
     """One admission controller. `admit` never changes what it is given: it returns a changed copy, or raises."""
 
     name: str
+    about: frozenset[tuple[str, str]] | None = None  # resources, by group and plural; None: every one
     needs: Callable[[Attributes, Json | None, Json | None], tuple[FactKey, ...]] = no_needs
     admit: Callable[[Attributes, Json, Json | None, Facts, Settings], Json] = as_it_is
     admit_delete: Callable[[Attributes, Json, Facts], None] = let_go

@@ -6,7 +6,7 @@ from typing import Final
 
 from apiserver.core.admission.attributes import Attributes, FactKey, Facts, Plugin, Settings
 from apiserver.core.admission.default_tolerations import DEFAULT_TOLERATIONS
-from apiserver.core.admission.namespace_lifecycle import NAMESPACE_LIFECYCLE
+from apiserver.core.admission.namespace_lifecycle import IMMORTAL_NAMESPACES, NAMESPACE_LIFECYCLE
 from apiserver.core.admission.node_restriction import NODE_RESTRICTION
 from apiserver.core.admission.node_taints import TAINT_NODES_BY_CONDITION
 from apiserver.core.admission.priority import PRIORITY
@@ -15,6 +15,7 @@ from apiserver.core.values import Json
 
 CHAIN: Final[tuple[Plugin, ...]] = (
     NAMESPACE_LIFECYCLE,
+    IMMORTAL_NAMESPACES,
     SERVICE_ACCOUNT,
     NODE_RESTRICTION,
     TAINT_NODES_BY_CONDITION,
@@ -23,12 +24,23 @@ CHAIN: Final[tuple[Plugin, ...]] = (
 )
 
 
+_EVERYWHERE: Final = tuple(plugin for plugin in CHAIN if plugin.about is None)
+_ABOUT: Final = {
+    resource: tuple(plugin for plugin in CHAIN if plugin.about is None or resource in plugin.about)
+    for resource in frozenset[tuple[str, str]]().union(*(plugin.about or () for plugin in CHAIN))
+}
+
+
+def _plugins(attributes: Attributes) -> tuple[Plugin, ...]:
+    return _ABOUT.get(attributes.resource, _EVERYWHERE)
+
+
 def needs(attributes: Attributes, obj: Json | None, old: Json | None) -> tuple[FactKey, ...]:
     """Name what `admit` and `admit_delete` will look up: no key twice.
 
     `obj` is the object of the request (None for a delete), `old` the stored one (None where there is none).
     """
-    asked = (key for plugin in CHAIN for key in plugin.needs(attributes, obj, old))
+    asked = (key for plugin in _plugins(attributes) for key in plugin.needs(attributes, obj, old))
     return tuple(dict.fromkeys(asked))
 
 
@@ -42,7 +54,7 @@ def admit(attributes: Attributes, obj: Json, old: Json | None, facts: Facts, set
         Forbidden: the cluster does not want it.
         NotFound: its namespace, or the pod that it speaks of, is not there.
     """
-    for plugin in CHAIN:
+    for plugin in _plugins(attributes):
         obj = plugin.admit(attributes, obj, old, facts, settings)
     return obj
 
@@ -53,5 +65,5 @@ def admit_delete(attributes: Attributes, old: Json, facts: Facts) -> None:
     Raises:
         Forbidden: it has to stay, or the caller may not.
     """
-    for plugin in CHAIN:
+    for plugin in _plugins(attributes):
         plugin.admit_delete(attributes, old, facts)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import Final
 
-from apiserver.core.admission.attributes import Attributes, Facts, Plugin, Settings
+from apiserver.core.admission.attributes import Attributes, Facts, Plugin, Settings, about
 from apiserver.core.values import Json, spec
+from machinery.model.k8s import served
 from machinery.model.taints import NO_EXECUTE, NOT_READY, UNREACHABLE
 
 
 def _admit(attributes: Attributes, obj: Json, _old: Json | None, _facts: Facts, settings: Settings) -> Json:
-    if not attributes.is_about("pods") or attributes.subresource:
+    if attributes.subresource:
         return obj
     own = spec(obj).get("tolerations") or []
     missing = [_for(key, settings) for key in (NOT_READY, UNREACHABLE) if not _says(own, key)]
@@ -33,4 +34,4 @@ def _for(key: str, settings: Settings) -> Json:
     }
 
 
-DEFAULT_TOLERATIONS: Final = Plugin("DefaultTolerationSeconds", admit=_admit)
+DEFAULT_TOLERATIONS: Final = Plugin("DefaultTolerationSeconds", about(served.PODS), admit=_admit)

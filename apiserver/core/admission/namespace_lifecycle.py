@@ -4,24 +4,24 @@ from __future__ import annotations
 
 from typing import Final
 
-from apiserver.core.admission.attributes import Attributes, FactKey, Facts, Plugin, Settings, forbidden
+from apiserver.core.admission.attributes import Attributes, FactKey, Facts, Plugin, Settings, about, forbidden
 from apiserver.core.values import Json
 from machinery.model.errors import Cause, Forbidden, NotFound
+from machinery.model.k8s import served
 
 IMMORTAL: Final = frozenset({"default", "kube-public", "kube-system"})
 
 
 def _key(namespace: str) -> FactKey:
-    return ("", "namespaces", "", namespace)
+    return ("", served.NAMESPACES.plural, "", namespace)
 
 
 def _needs(attributes: Attributes, obj: Json | None, _old: Json | None) -> tuple[FactKey, ...]:
-    inside = attributes.namespace and not attributes.is_about("namespaces") and obj is not None
-    return (_key(attributes.namespace),) if inside else ()
+    return (_key(attributes.namespace),) if attributes.namespace and obj is not None else ()
 
 
 def _admit(attributes: Attributes, obj: Json, old: Json | None, facts: Facts, _settings: Settings) -> Json:
-    if not attributes.namespace or attributes.is_about("namespaces"):
+    if not attributes.namespace:
         return obj
     namespace = facts[_key(attributes.namespace)]
     if namespace is None:
@@ -40,10 +40,11 @@ def _terminating(attributes: Attributes, obj: Json) -> Forbidden:
 
 
 def _admit_delete(attributes: Attributes, old: Json, _facts: Facts) -> None:
-    if attributes.is_about("namespaces") and old["metadata"]["name"] in IMMORTAL:
+    if old["metadata"]["name"] in IMMORTAL:
         raise forbidden(attributes, old, "this namespace may not be deleted")
 
 
-NAMESPACE_LIFECYCLE: Final = Plugin(
-    "NamespaceLifecycle", needs=_needs, admit=_admit, admit_delete=_admit_delete
+NAMESPACE_LIFECYCLE: Final = Plugin("NamespaceLifecycle", needs=_needs, admit=_admit)
+IMMORTAL_NAMESPACES: Final = Plugin(
+    "NamespaceLifecycle", about(served.NAMESPACES), admit_delete=_admit_delete
 )

@@ -8,16 +8,19 @@ from apiserver.core.admission.attributes import Attributes, FactKey, Facts, Oper
 from apiserver.core.admission.service_account import MIRROR_ANNOTATION, is_mirror
 from apiserver.core.values import Json, metadata, spec
 from machinery.model.errors import NotFound
+from machinery.model.k8s import served
 
+PODS: Final = (served.PODS.group, served.PODS.plural)
+ACCOUNTS: Final = (served.SERVICE_ACCOUNTS.group, served.SERVICE_ACCOUNTS.plural)
 _REFERRING: Final = {"configMap": "configmaps", "secret": "secrets"}
 
 
 def needs(attributes: Attributes, obj: Json | None, _old: Json | None) -> tuple[FactKey, ...]:
     """Name the pod that an eviction or a token is about."""
     name = ""
-    if attributes.is_about("pods") and attributes.subresource == "eviction":
+    if attributes.resource == PODS and attributes.subresource == "eviction":
         name = _evicted(attributes, obj or {})
-    elif attributes.is_about("serviceaccounts") and attributes.subresource == "token":
+    elif attributes.resource == ACCOUNTS and attributes.subresource == "token":
         name = (spec(obj or {}).get("boundObjectRef") or {}).get("name", "")
     return (_key(attributes, name),) if name else ()
 
@@ -55,13 +58,15 @@ def check_delete(node: str, attributes: Attributes, pod: Json) -> None:
         raise forbidden(attributes, pod, text)
 
 
-def check_token(node: str, attributes: Attributes, request: Json, facts: Facts) -> None:
+def check_token(node: str, attributes: Attributes, request: Json, _old: Json | None, facts: Facts) -> None:
     """Let a kubelet fetch tokens that are bound to its pods, for the audiences that they name.
 
     Raises:
         Forbidden: the token is for something else.
         NotFound: there is no such pod.
     """
+    if attributes.subresource != "token":
+        return
     bound = spec(request).get("boundObjectRef") or {}
     if (bound.get("apiVersion"), bound.get("kind")) != ("v1", "Pod") or not bound.get("name"):
         raise forbidden(attributes, request, "node requested token not bound to a pod")

@@ -6,6 +6,7 @@ What it may do with pods and tokens is in `node_pods`. Which resources it may to
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Final
 
 from apiserver.core.admission import node_pods
@@ -19,6 +20,7 @@ from apiserver.core.admission.attributes import (
     forbidden,
 )
 from apiserver.core.values import Json, metadata, spec
+from machinery.model.k8s import served
 
 USER_PREFIX: Final = "system:node:"
 GROUP: Final = "system:nodes"
@@ -67,14 +69,8 @@ def _admit(attributes: Attributes, obj: Json, old: Json | None, facts: Facts, _s
 def _check(node: str, attributes: Attributes, obj: Json, old: Json | None, facts: Facts) -> None:
     if not node:
         raise forbidden(attributes, obj, f'could not determine node from user "{attributes.user.name}"')
-    if attributes.is_about("pods"):
-        node_pods.check(node, attributes, obj, old, facts)
-    elif attributes.is_about("nodes"):
-        _check_node(node, attributes, obj, old)
-    elif attributes.is_about("leases", "coordination.k8s.io"):
-        _check_lease(node, attributes, obj)
-    elif attributes.is_about("serviceaccounts") and attributes.subresource == "token":
-        node_pods.check_token(node, attributes, obj, facts)
+    if check := _CHECKS.get(attributes.resource):
+        check(node, attributes, obj, old, facts)
 
 
 def _admit_delete(attributes: Attributes, old: Json, _facts: Facts) -> None:
@@ -83,12 +79,8 @@ def _admit_delete(attributes: Attributes, old: Json, _facts: Facts) -> None:
         return
     if not node:
         raise forbidden(attributes, old, f'could not determine node from user "{attributes.user.name}"')
-    if attributes.is_about("pods"):
-        node_pods.check_delete(node, attributes, old)
-    elif attributes.is_about("nodes"):
-        _check_is_own(node, attributes, old)
-    elif attributes.is_about("leases", "coordination.k8s.io"):
-        _check_lease(node, attributes, old)
+    if check := _DELETE_CHECKS.get(attributes.resource):
+        check(node, attributes, old)
 
 
 def _check_is_own(node: str, attributes: Attributes, obj: Json) -> None:
@@ -97,7 +89,7 @@ def _check_is_own(node: str, attributes: Attributes, obj: Json) -> None:
         raise forbidden(attributes, obj, f'node "{node}" is not allowed to modify node "{name}"')
 
 
-def _check_node(node: str, attributes: Attributes, obj: Json, old: Json | None) -> None:
+def _check_node(node: str, attributes: Attributes, obj: Json, old: Json | None, _facts: Facts) -> None:
     _check_is_own(node, attributes, obj)
     labels = metadata(obj).get("labels") or {}
     if attributes.operation is Operation.CREATE or old is None:
@@ -137,5 +129,19 @@ def _check_lease(node: str, attributes: Attributes, obj: Json) -> None:
         text = "can only access node lease with the same name as the requesting node"
         raise forbidden(attributes, obj, text)
 
+
+_LEASES: Final = (served.LEASES.group, served.LEASES.plural)
+_NODES: Final = (served.NODES.group, served.NODES.plural)
+_CHECKS: Final[dict[tuple[str, str], Callable[[str, Attributes, Json, Json | None, Facts], None]]] = {
+    node_pods.PODS: node_pods.check,
+    node_pods.ACCOUNTS: node_pods.check_token,
+    _NODES: _check_node,
+    _LEASES: lambda node, attributes, obj, _old, _facts: _check_lease(node, attributes, obj),
+}
+_DELETE_CHECKS: Final[dict[tuple[str, str], Callable[[str, Attributes, Json], None]]] = {
+    node_pods.PODS: node_pods.check_delete,
+    _NODES: _check_is_own,
+    _LEASES: _check_lease,
+}
 
 NODE_RESTRICTION: Final = Plugin("NodeRestriction", needs=_needs, admit=_admit, admit_delete=_admit_delete)

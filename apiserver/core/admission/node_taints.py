@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import Final
 
-from apiserver.core.admission.attributes import Attributes, Facts, Plugin, Settings
+from apiserver.core.admission.attributes import Attributes, Facts, Plugin, Settings, about
 from apiserver.core.values import Json, spec
+from machinery.model.k8s import served
 from machinery.model.taints import NO_SCHEDULE, NOT_READY
 
 
 def _admit(attributes: Attributes, obj: Json, old: Json | None, _facts: Facts, _settings: Settings) -> Json:
-    if not attributes.is_about("nodes") or attributes.subresource or not attributes.creates(old):
+    if attributes.subresource or not attributes.creates(old):
         return obj
     taints = spec(obj).get("taints") or []
     if any((taint.get("key"), taint.get("effect")) == (NOT_READY, NO_SCHEDULE) for taint in taints):
@@ -18,4 +19,4 @@ def _admit(attributes: Attributes, obj: Json, old: Json | None, _facts: Facts, _
     return {**obj, "spec": {**spec(obj), "taints": [*taints, {"key": NOT_READY, "effect": NO_SCHEDULE}]}}
 
 
-TAINT_NODES_BY_CONDITION: Final = Plugin("TaintNodesByCondition", admit=_admit)
+TAINT_NODES_BY_CONDITION: Final = Plugin("TaintNodesByCondition", about(served.NODES), admit=_admit)

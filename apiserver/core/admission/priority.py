@@ -7,15 +7,16 @@ from __future__ import annotations
 
 from typing import Final
 
-from apiserver.core.admission.attributes import Attributes, Facts, Plugin, Settings, forbidden
+from apiserver.core.admission.attributes import Attributes, Facts, Plugin, Settings, about, forbidden
 from apiserver.core.values import Json, spec
+from machinery.model.k8s import served
 
 SYSTEM_CLASSES: Final = {"system-cluster-critical": 2_000_000_000, "system-node-critical": 2_000_001_000}
 _POLICY: Final = "PreemptLowerPriority"
 
 
 def _admit(attributes: Attributes, obj: Json, old: Json | None, _facts: Facts, _settings: Settings) -> Json:
-    if not attributes.is_about("pods") or attributes.subresource:
+    if attributes.subresource:
         return obj
     if old is not None and not attributes.creates(old):
         return _kept(obj, old)
@@ -52,4 +53,4 @@ def _computed(attributes: Attributes, pod: Json) -> Json:
     return {**pod, "spec": {**own, "priority": priority, "preemptionPolicy": _POLICY}}
 
 
-PRIORITY: Final = Plugin("Priority", admit=_admit)
+PRIORITY: Final = Plugin("Priority", about(served.PODS), admit=_admit)

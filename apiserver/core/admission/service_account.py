@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from typing import Final
 
-from apiserver.core.admission.attributes import Attributes, FactKey, Facts, Plugin, Settings, forbidden
+from apiserver.core.admission.attributes import Attributes, FactKey, Facts, Plugin, Settings, about, forbidden
 from apiserver.core.values import Json, metadata, spec
+from machinery.model.k8s import served
 
 MOUNT_PATH: Final = "/var/run/secrets/kubernetes.io/serviceaccount"
 VOLUME_PREFIX: Final = "kube-api-access-"
@@ -19,12 +20,7 @@ TOKEN_LIFETIME_S: Final = (
 
 
 def _applies(attributes: Attributes, obj: Json | None, old: Json | None) -> bool:
-    return (
-        attributes.is_about("pods")
-        and not attributes.subresource
-        and obj is not None
-        and attributes.creates(old)
-    )
+    return not attributes.subresource and obj is not None and attributes.creates(old)
 
 
 def is_mirror(pod: Json) -> bool:
@@ -37,7 +33,7 @@ def _account(pod: Json) -> str:
 
 
 def _key(attributes: Attributes, pod: Json) -> FactKey:
-    return ("", "serviceaccounts", attributes.namespace, _account(pod))
+    return ("", served.SERVICE_ACCOUNTS.plural, attributes.namespace, _account(pod))
 
 
 def _needs(attributes: Attributes, obj: Json | None, old: Json | None) -> tuple[FactKey, ...]:
@@ -118,4 +114,4 @@ def token_volume() -> Json:
     }
 
 
-SERVICE_ACCOUNT: Final = Plugin("ServiceAccount", needs=_needs, admit=_admit)
+SERVICE_ACCOUNT: Final = Plugin("ServiceAccount", about(served.PODS), needs=_needs, admit=_admit)

@@ -6,15 +6,33 @@ https://kubernetes.io/docs/reference/access-authn-authz/rbac/#privilege-escalati
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from itertools import product
 from math import prod
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 from apiserver.core.authz.attributes import ALL
 from apiserver.core.authz.rules import Rule, resource_covers, url_covers
 
 _PARTS_LIMIT: Final = 50_000  # single permissions that are compared; every real role has far fewer
 _BOOKKEEPING: Final = frozenset({"ownerReferences", "finalizers", "resourceVersion", "managedFields"})
+
+
+@dataclass(frozen=True, slots=True)
+class RulesGranted:
+    """The write of a role: whoever holds it may do this."""
+
+    rules: tuple[Rule, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class RoleGranted:
+    """The write of a binding: its subjects may do what a role says, roleRef as in the object."""
+
+    role_ref: Mapping[str, str]
+
+
+Grant: TypeAlias = RulesGranted | RoleGranted
 
 
 class TooManyParts(ValueError):  # noqa: N818 - it names what there is

@@ -1,46 +1,54 @@
-"""Every kind that this apiserver stores: one file a kind, one table of all.
+"""The rules of every kind of Kubernetes that has some: one file a kind, one table of all.
 
-The table feeds the registry (rules, keys), discovery and OpenAPI (names, verbs), printing and the watch cache
-(field labels). A kind that is not here does not exist.
+What the kinds are called is generated (`machinery.model.k8s.served`); one that is not in this table has no rules of
+its own. Only the composition root imports this package: everybody else is handed a `Catalogue`.
 """
 
 from __future__ import annotations
 
-from apiserver.core.kinds.configmaps import CONFIG_MAPS
-from apiserver.core.kinds.deployments import DEPLOYMENTS
-from apiserver.core.kinds.endpointslices import ENDPOINT_SLICES
-from apiserver.core.kinds.events import EVENTS
-from apiserver.core.kinds.kind import Kind, ScaleMapping, Subresource, WriteContext
-from apiserver.core.kinds.leases import LEASES
-from apiserver.core.kinds.namespaces import NAMESPACES
-from apiserver.core.kinds.nodes import NODES
-from apiserver.core.kinds.pods import PODS
-from apiserver.core.kinds.rbac import CLUSTER_ROLE_BINDINGS, CLUSTER_ROLES, ROLE_BINDINGS, ROLES
-from apiserver.core.kinds.replicasets import REPLICA_SETS
-from apiserver.core.kinds.secrets import SECRETS
-from apiserver.core.kinds.serviceaccounts import SERVICE_ACCOUNTS
-from apiserver.core.kinds.services import SERVICES
+from collections.abc import Mapping
+from typing import Final
 
-__all__ = ["ALL", "KINDS", "Kind", "ScaleMapping", "Subresource", "WriteContext"]
-
-ALL: tuple[Kind, ...] = (
-    NAMESPACES,
-    NODES,
-    PODS,
-    SERVICES,
-    CONFIG_MAPS,
-    SECRETS,
-    SERVICE_ACCOUNTS,
-    EVENTS,
-    DEPLOYMENTS,
-    REPLICA_SETS,
-    LEASES,
-    ENDPOINT_SLICES,
-    ROLES,
-    ROLE_BINDINGS,
-    CLUSTER_ROLES,
-    CLUSTER_ROLE_BINDINGS,
+from apiserver.core.kind import Kind, make_kind
+from apiserver.core.kinds import (
+    configmaps,
+    deployments,
+    endpointslices,
+    events,
+    leases,
+    namespaces,
+    nodes,
+    pods,
+    rbac,
+    replicasets,
+    secrets,
+    serviceaccounts,
+    services,
 )
+from apiserver.core.rules import Rules
+from machinery.model.k8s import served
+from machinery.model.kinds import KindNames
 
-KINDS: dict[tuple[str, str], Kind] = {(kind.group, kind.plural): kind for kind in ALL}
+RULES: Final[Mapping[KindNames, Rules]] = {
+    served.NAMESPACES: namespaces.RULES,
+    served.NODES: nodes.RULES,
+    served.PODS: pods.RULES,
+    served.SERVICES: services.RULES,
+    served.CONFIG_MAPS: configmaps.RULES,
+    served.SECRETS: secrets.RULES,
+    served.SERVICE_ACCOUNTS: serviceaccounts.RULES,
+    served.EVENTS: events.RULES,
+    served.DEPLOYMENTS: deployments.RULES,
+    served.REPLICA_SETS: replicasets.RULES,
+    served.LEASES: leases.RULES,
+    served.ENDPOINT_SLICES: endpointslices.RULES,
+    served.ROLES: rbac.ROLES,
+    served.ROLE_BINDINGS: rbac.ROLE_BINDINGS,
+    served.CLUSTER_ROLES: rbac.CLUSTER_ROLES,
+    served.CLUSTER_ROLE_BINDINGS: rbac.CLUSTER_ROLE_BINDINGS,
+}
+
+ALL: Final[tuple[Kind, ...]] = tuple(make_kind(names, RULES.get(names)) for names in served.STORED)
+
+KINDS: Final[Mapping[tuple[str, str], Kind]] = {(kind.group, kind.plural): kind for kind in ALL}
 """By group ("" for core) and plural."""

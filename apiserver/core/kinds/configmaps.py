@@ -9,7 +9,8 @@ import binascii
 from typing import Final
 
 from apiserver.core import field_errors
-from apiserver.core.kinds.kind import Kind
+from apiserver.core.rules import Rules
+from apiserver.core.table import configuration as table
 from apiserver.core.values import Json
 from machinery.model import names
 from machinery.model.errors import Cause
@@ -58,17 +59,8 @@ def _validate_update(new: Json, old: Json) -> list[Cause]:
     return [*frozen_causes(new, old, "data", "binaryData"), *_validate(new)]
 
 
-CONFIG_MAPS = Kind(
-    group="",
-    version="v1",
-    plural="configmaps",
-    singular="configmap",
-    kind="ConfigMap",
-    definition="io.k8s.api.core.v1.ConfigMap",
-    namespaced=True,
-    storage_prefix="/registry/configmaps",
-    short_names=("cm",),
-    name_errors=names.dns_subdomain_errors,
+RULES: Final = Rules(
     validate_create=_validate,
     validate_update=_validate_update,
+    table=table.CONFIG_MAPS,
 )

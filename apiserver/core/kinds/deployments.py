@@ -6,12 +6,13 @@ https://kubernetes.io/docs/concepts/workloads/controllers/deployment/
 from __future__ import annotations
 
 import re
-from typing import Any
+from dataclasses import replace
+from typing import Any, Final
 
 from apiserver.core import field_errors, workloads
-from apiserver.core.kinds.kind import Kind, Subresource, own_status, spec_changed
+from apiserver.core.rules import spec_changed
+from apiserver.core.table import workloads as table
 from apiserver.core.values import Json, spec
-from machinery.model import names
 from machinery.model.errors import Cause
 
 _PERCENT_TEXT = (
@@ -129,32 +130,12 @@ def _validate_status(new: Json, old: Json) -> list[Cause]:
     return found
 
 
-DEPLOYMENTS = Kind(
-    group="apps",
-    version="v1",
-    plural="deployments",
-    singular="deployment",
-    kind="Deployment",
-    definition="io.k8s.api.apps.v1.Deployment",
-    namespaced=True,
-    storage_prefix="/registry/deployments",
-    short_names=("deploy",),
-    categories=("all",),
-    subresources={
-        "status": own_status("Deployment", "apps"),
-        "scale": Subresource("Scale", "autoscaling", "v1", ("get", "patch", "update")),
-    },
-    name_errors=names.dns_subdomain_errors,
+RULES: Final = replace(
+    workloads.RULES,
     default=_default,
-    unbuilt=workloads.unbuilt,
-    unenforced=workloads.unenforced,
-    prepare_create=workloads.as_created,
-    prepare_update=workloads.as_updated,
-    prepare_status=workloads.status_only,
     validate_create=_validate,
     validate_update=_validate_update,
     validate_status=_validate_status,
-    counts_generation=True,
     is_next_generation=_is_next_generation,
-    scale=workloads.SCALE,
+    table=table.DEPLOYMENTS,
 )

@@ -9,7 +9,8 @@ import ipaddress
 from typing import Final
 
 from apiserver.core import field_errors, ports
-from apiserver.core.kinds.kind import Kind, WriteContext
+from apiserver.core.rules import Rules, WriteContext
+from apiserver.core.table import network as table
 from apiserver.core.values import Json
 from machinery.model import names
 from machinery.model.errors import Cause
@@ -124,16 +125,7 @@ def _validate_update(new: Json, old: Json) -> list[Cause]:
     ]
 
 
-ENDPOINT_SLICES = Kind(
-    group="discovery.k8s.io",
-    version="v1",
-    plural="endpointslices",
-    singular="endpointslice",
-    kind="EndpointSlice",
-    definition="io.k8s.api.discovery.v1.EndpointSlice",
-    namespaced=True,
-    storage_prefix="/registry/endpointslices",
-    name_errors=names.dns_subdomain_errors,
+RULES: Final = Rules(
     default=_default,
     unbuilt=_unbuilt,
     prepare_create=_prepare_create,
@@ -142,4 +134,5 @@ ENDPOINT_SLICES = Kind(
     validate_update=_validate_update,
     counts_generation=True,
     is_next_generation=_is_next_generation,
+    table=table.ENDPOINT_SLICES,
 )

@@ -8,9 +8,9 @@ from __future__ import annotations
 from typing import Final
 
 from apiserver.core import field_errors
-from apiserver.core.kinds.kind import Kind, metadata_fields
+from apiserver.core.rules import Rules, metadata_fields
+from apiserver.core.table import events as table
 from apiserver.core.values import Json, metadata
-from machinery.model import names
 from machinery.model.errors import Cause
 
 _INVOLVED: Final = ("kind", "namespace", "name", "uid", "apiVersion", "resourceVersion", "fieldPath")
@@ -42,21 +42,12 @@ def _fields(obj: Json) -> dict[str, str]:
     }
 
 
-EVENTS = Kind(
-    group="",
-    version="v1",
-    plural="events",
-    singular="event",
-    kind="Event",
-    definition="io.k8s.api.core.v1.Event",
-    namespaced=True,
-    storage_prefix="/registry/events",
-    short_names=("ev",),
-    name_errors=names.dns_subdomain_errors,
+RULES: Final = Rules(
     default=_default,
     validate_create=_validate,
     validate_update=lambda new, _old: _validate(new),
     fields=_fields,
-    field_labels=frozenset(_fields({})),
     create_on_update=True,
+    ttl_s=3600.0,
+    table=table.EVENTS,
 )

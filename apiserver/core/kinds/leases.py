@@ -5,10 +5,12 @@ https://kubernetes.io/docs/concepts/architecture/leases/
 
 from __future__ import annotations
 
+from typing import Final
+
 from apiserver.core import field_errors
-from apiserver.core.kinds.kind import Kind
+from apiserver.core.rules import Rules
+from apiserver.core.table import nodes as table
 from apiserver.core.values import Json, spec
-from machinery.model import names
 from machinery.model.errors import Cause
 
 
@@ -26,19 +28,11 @@ def _unbuilt(obj: Json) -> str:
     return ""
 
 
-LEASES = Kind(
-    group="coordination.k8s.io",
-    version="v1",
-    plural="leases",
-    singular="lease",
-    kind="Lease",
-    definition="io.k8s.api.coordination.v1.Lease",
-    namespaced=True,
-    storage_prefix="/registry/leases",
-    name_errors=names.dns_subdomain_errors,
+RULES: Final = Rules(
     unbuilt=_unbuilt,
     validate_create=_validate,
     validate_update=lambda new, _old: _validate(new),
     create_on_update=True,
     unconditional_update=False,
+    table=table.LEASES,
 )

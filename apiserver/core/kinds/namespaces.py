@@ -7,10 +7,12 @@ from __future__ import annotations
 
 from typing import Final
 
-from apiserver.core import field_errors
-from apiserver.core.kinds.kind import Kind, Subresource, WriteContext, metadata_fields, own_status
+from apiserver.core import deletion, field_errors
+from apiserver.core.rules import Rules, WriteContext, metadata_fields
+from apiserver.core.table import configuration as table
 from apiserver.core.values import Json, kept, spec
 from machinery.model import names
+from machinery.model.clock import Timescale
 from machinery.model.errors import Cause
 
 NAME_LABEL: Final = "kubernetes.io/metadata.name"
@@ -46,11 +48,30 @@ def _prepare_update(new: Json, old: Json, _context: WriteContext) -> Json:
     return kept(new, old, "spec", "status")
 
 
-def finalized(new: Json, old: Json) -> Json:
+def finalized(old: Json, new: Json, _now: str) -> Json:
     """Take spec.finalizers of a write to the finalize subresource, and nothing else."""
     finalizers = spec(new).get("finalizers") or []
     rest = {key: value for key, value in spec(old).items() if key != "finalizers"}
     return {**old, "spec": {**rest, "finalizers": finalizers} if finalizers else rest}
+
+
+def _plan_deletion(
+    obj: Json, wanted: deletion.Wanted, now_s: float, timescale: Timescale
+) -> deletion.Deletion:
+    """Begin to empty a namespace; it goes when its finalizers have, those of the spec first."""
+    meta = obj["metadata"]
+    if not meta.get("deletionTimestamp"):
+        changed = deletion.with_finalizers(meta, wanted.propagation_policy)
+        changed = {**changed, "deletionTimestamp": timescale.format(now_s)}
+        status = {**(obj.get("status") or {}), "phase": "Terminating"}
+        return deletion.Mark({**obj, "metadata": changed, "status": status})
+    if _is_held(obj):
+        return deletion.Pending()
+    return deletion.by_finalizers(obj, wanted, now_s, timescale)
+
+
+def _is_held(obj: Json) -> bool:
+    return bool(spec(obj).get("finalizers"))
 
 
 def _label_causes(obj: Json) -> list[Cause]:
@@ -85,27 +106,17 @@ def _fields(obj: Json) -> dict[str, str]:
     return {**common, "name": common["metadata.name"], "status.phase": phase}
 
 
-NAMESPACES = Kind(
-    group="",
-    version="v1",
-    plural="namespaces",
-    singular="namespace",
-    kind="Namespace",
-    definition="io.k8s.api.core.v1.Namespace",
-    namespaced=False,
-    storage_prefix="/registry/namespaces",
-    short_names=("ns",),
-    verbs=("create", "delete", "get", "list", "patch", "update", "watch"),
-    subresources={
-        "status": own_status("Namespace", ""),
-        "finalize": Subresource("Namespace", "", "v1", ("update",)),
-    },
+RULES: Final = Rules(
     name_errors=names.dns_label_errors,
     default=_default,
     prepare_create=_prepare_create,
     prepare_update=_prepare_update,
     validate_update=lambda new, _old: _label_causes(new),
     validate_status=_validate_status,
+    subresources={"finalize": finalized},
+    contains_objects=True,
+    plan_deletion=_plan_deletion,
+    is_held=_is_held,
     fields=_fields,
-    field_labels=frozenset(_fields({})),
+    table=table.NAMESPACES,
 )

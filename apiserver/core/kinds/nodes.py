@@ -8,8 +8,9 @@ from __future__ import annotations
 from typing import Final
 
 from apiserver.core import field_errors, ports
-from apiserver.core.kinds.kind import Kind, WriteContext, metadata_fields, own_status
-from apiserver.core.values import Json, kept, spec
+from apiserver.core.rules import Rules, metadata_fields, with_old_status
+from apiserver.core.table import nodes as table
+from apiserver.core.values import Json, spec
 from machinery.model import names, quantity
 from machinery.model.errors import Cause
 
@@ -88,10 +89,6 @@ def _status_causes(status: Json) -> list[Cause]:
     return found
 
 
-def _prepare_update(new: Json, old: Json, _context: WriteContext) -> Json:
-    return kept(new, old, "status")
-
-
 def _validate_update(new: Json, old: Json) -> list[Cause]:
     after, before = spec(new), spec(old)
     found = _validate(new)
@@ -116,24 +113,14 @@ def _fields(obj: Json) -> dict[str, str]:
     return {**metadata_fields(obj), "spec.unschedulable": str(unschedulable).lower()}
 
 
-NODES = Kind(
-    group="",
-    version="v1",
-    plural="nodes",
-    singular="node",
-    kind="Node",
-    definition="io.k8s.api.core.v1.Node",
-    namespaced=False,
+RULES: Final = Rules(
     storage_prefix="/registry/minions",
-    short_names=("no",),
-    subresources={"status": own_status("Node", "")},
-    name_errors=names.dns_subdomain_errors,
     default=_default,
     unbuilt=_unbuilt,
-    prepare_update=_prepare_update,
+    prepare_update=with_old_status,
     validate_create=_validate,
     validate_update=_validate_update,
     validate_status=_validate_status,
     fields=_fields,
-    field_labels=frozenset(_fields({})),
+    table=table.NODES,
 )

@@ -1,17 +1,18 @@
 """Pods.
 
 https://kubernetes.io/docs/concepts/workloads/pods/
-The rules of the spec are in apiserver.core.podspec, shared with pod templates; `bind` and `deletion_grace_s`,
-which only the registry's special paths need, are there too and named here.
+The rules of the spec are in apiserver.core.podspec, shared with pod templates.
 """
 
 from __future__ import annotations
 
+from typing import Final
+
 import msgspec
 
 from apiserver.core import field_errors
-from apiserver.core.kinds.kind import Kind, Subresource, WriteContext, metadata_fields, own_status
-from apiserver.core.podspec.binding import bind, deletion_grace_s
+from apiserver.core.deletion import gracefully
+from apiserver.core.podspec.binding import bind, deletion_grace_s, disrupted
 from apiserver.core.podspec.containers import image_causes
 from apiserver.core.podspec.defaults import default_pod
 from apiserver.core.podspec.labelkeys import merged_label_keys
@@ -20,13 +21,12 @@ from apiserver.core.podspec.status import status_causes, status_to_store, with_b
 from apiserver.core.podspec.unbuilt import unbuilt_in_spec
 from apiserver.core.podspec.unenforced import unenforced_in_spec
 from apiserver.core.podspec.update import update_causes
-from apiserver.core.values import Json, kept, spec
-from machinery.model import names
+from apiserver.core.rules import Rules, WriteContext, metadata_fields, with_old_status
+from apiserver.core.table import pods as table
+from apiserver.core.values import Json, spec
 from machinery.model.errors import Cause
 from machinery.model.k8s.core_v1 import Pod
 from machinery.model.pods import qos_class
-
-__all__ = ["PODS", "bind", "deletion_grace_s"]
 
 
 def _default(obj: Json) -> Json:
@@ -69,10 +69,6 @@ def _gated(now: str) -> Json:
         "lastTransitionTime": now,
         "observedGeneration": 1,
     }
-
-
-def _prepare_update(new: Json, old: Json, _context: WriteContext) -> Json:
-    return kept(new, old, "status")
 
 
 def _prepare_status(new: Json, old: Json, _context: WriteContext) -> Json:
@@ -134,38 +130,21 @@ def _fields(obj: Json) -> dict[str, str]:
     }
 
 
-PODS = Kind(
-    group="",
-    version="v1",
-    plural="pods",
-    singular="pod",
-    kind="Pod",
-    definition="io.k8s.api.core.v1.Pod",
-    namespaced=True,
-    storage_prefix="/registry/pods",
-    short_names=("po",),
-    categories=("all",),
-    subresources={
-        "status": own_status("Pod", ""),
-        "binding": Subresource("Binding", "", "v1", ("create",)),
-        "eviction": Subresource("Eviction", "policy", "v1", ("create",)),
-        "log": Subresource("Pod", "", "v1", ("get",)),
-        "exec": Subresource("PodExecOptions", "", "v1", ("create", "get")),
-        "attach": Subresource("PodAttachOptions", "", "v1", ("create", "get")),
-        "portforward": Subresource("PodPortForwardOptions", "", "v1", ("create", "get")),
-    },
-    name_errors=names.dns_subdomain_errors,
+RULES: Final = Rules(
     default=_default,
     unbuilt=_unbuilt,
     unenforced=_unenforced,
     prepare_create=_prepare_create,
-    prepare_update=_prepare_update,
+    prepare_update=with_old_status,
     prepare_status=_prepare_status,
     validate_create=_validate,
     validate_update=_validate_update,
     validate_status=status_causes,
     fields=_fields,
-    field_labels=frozenset(_fields({})),
     counts_generation=True,
-    graceful=True,
+    needs_suffix=True,  # for the volume of its token
+    subresources={"binding": bind, "eviction": lambda pod, _eviction, now: disrupted(pod, now)},
+    plan_deletion=gracefully(deletion_grace_s),
+    deletion_returns_object=True,
+    table=table.PODS,
 )

@@ -6,15 +6,19 @@ https://kubernetes.io/docs/reference/access-authn-authz/rbac/
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Final
 
 from apiserver.core import field_errors
-from apiserver.core.kinds.kind import Kind
+from apiserver.core.authz.escalation import Grant, RoleGranted, RulesGranted, changes_meaning
+from apiserver.core.authz.rules import rules_of
+from apiserver.core.rules import Rules
+from apiserver.core.table import rbac as table
 from apiserver.core.values import Json
 from machinery.model import names
 from machinery.model.errors import Cause
+from machinery.model.k8s import served
 
-GROUP: Final = "rbac.authorization.k8s.io"
+GROUP: Final = served.ROLES.group
 _SUBJECT_GROUPS: Final = {"ServiceAccount": "", "User": GROUP, "Group": GROUP}
 
 
@@ -109,47 +113,43 @@ def _unbuilt(obj: Json) -> str:
     return ""
 
 
-def _kind(kind: str, *, namespaced: bool, validate: Callable[[Json], list[Cause]], **rules: Any) -> Kind:
-    return Kind(
-        group=GROUP,
-        version="v1",
-        plural=f"{kind.lower()}s",
-        singular=kind.lower(),
-        kind=kind,
-        definition=f"io.k8s.api.rbac.v1.{kind}",
-        namespaced=namespaced,
-        storage_prefix=f"/registry/{kind.lower()}s",
-        name_errors=names.path_segment_errors,
-        validate_create=validate,
-        create_on_update=True,
-        **rules,
-    )
+def _role_grant(new: Json, old: Json | None) -> Grant | None:
+    is_same = old is not None and new.get("rules") == old.get("rules")
+    return None if is_same or not changes_meaning(new, old) else RulesGranted(rules_of(new))
 
 
-def _role(kind: str, *, namespaced: bool) -> Kind:
+def _binding_grant(new: Json, old: Json | None) -> Grant | None:
+    return RoleGranted(new["roleRef"]) if changes_meaning(new, old) else None
+
+
+def _role(*, namespaced: bool) -> Rules:
     validate = _role_validator(namespaced=namespaced)
-    return _kind(
-        kind,
-        namespaced=namespaced,
-        validate=validate,
+    return Rules(
+        name_errors=names.path_segment_errors,
         default=_default_role,
         unbuilt=_unbuilt,
+        validate_create=validate,
         validate_update=lambda new, _old: validate(new),
+        grants=_role_grant,
+        create_on_update=True,
+        table=table.ROLES,
     )
 
 
-def _binding(kind: str, *roles: str, namespaced: bool) -> Kind:
+def _binding(*roles: str) -> Rules:
     validate = _binding_validator(*roles)
-    return _kind(
-        kind,
-        namespaced=namespaced,
-        validate=validate,
+    return Rules(
+        name_errors=names.path_segment_errors,
         default=_default_binding,
+        validate_create=validate,
         validate_update=lambda new, old: [*_same_role(new, old), *validate(new)],
+        grants=_binding_grant,
+        create_on_update=True,
+        table=table.BINDINGS,
     )
 
 
-ROLES = _role("Role", namespaced=True)
-CLUSTER_ROLES = _role("ClusterRole", namespaced=False)
-ROLE_BINDINGS = _binding("RoleBinding", "ClusterRole", "Role", namespaced=True)
-CLUSTER_ROLE_BINDINGS = _binding("ClusterRoleBinding", "ClusterRole", namespaced=False)
+ROLES: Final = _role(namespaced=True)
+CLUSTER_ROLES: Final = _role(namespaced=False)
+ROLE_BINDINGS: Final = _binding("ClusterRole", "Role")
+CLUSTER_ROLE_BINDINGS: Final = _binding("ClusterRole")

@@ -5,10 +5,13 @@ https://kubernetes.io/docs/concepts/workloads/controllers/replicaset/
 
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import Final
+
 from apiserver.core import field_errors, workloads
-from apiserver.core.kinds.kind import Kind, Subresource, metadata_fields, own_status
+from apiserver.core.rules import metadata_fields
+from apiserver.core.table import workloads as table
 from apiserver.core.values import Json, spec
-from machinery.model import names
 from machinery.model.errors import Cause
 
 
@@ -59,33 +62,13 @@ def _fields(obj: Json) -> dict[str, str]:
     return {**metadata_fields(obj), "status.replicas": str((obj.get("status") or {}).get("replicas", 0))}
 
 
-REPLICA_SETS = Kind(
-    group="apps",
-    version="v1",
-    plural="replicasets",
-    singular="replicaset",
-    kind="ReplicaSet",
-    definition="io.k8s.api.apps.v1.ReplicaSet",
-    namespaced=True,
-    storage_prefix="/registry/replicasets",
-    short_names=("rs",),
-    categories=("all",),
-    subresources={
-        "status": own_status("ReplicaSet", "apps"),
-        "scale": Subresource("Scale", "autoscaling", "v1", ("get", "patch", "update")),
-    },
-    name_errors=names.dns_subdomain_errors,
+RULES: Final = replace(
+    workloads.RULES,
     default=_default,
-    unbuilt=workloads.unbuilt,
-    unenforced=workloads.unenforced,
     prepare_create=lambda obj, _context: {**obj, "status": {"replicas": 0}},
-    prepare_update=workloads.as_updated,
-    prepare_status=workloads.status_only,
     validate_create=_validate,
     validate_update=_validate_update,
     validate_status=_validate_status,
     fields=_fields,
-    field_labels=frozenset(_fields({})),
-    counts_generation=True,
-    scale=workloads.SCALE,
+    table=table.REPLICA_SETS,
 )

@@ -11,9 +11,9 @@ from typing import Final
 
 from apiserver.core import field_errors
 from apiserver.core.kinds.configmaps import SIZE_LIMIT_BYTES, decoded_size, frozen_causes, key_causes
-from apiserver.core.kinds.kind import Kind, metadata_fields
+from apiserver.core.rules import Rules, metadata_fields
+from apiserver.core.table import configuration as table
 from apiserver.core.values import Json
-from machinery.model import names
 from machinery.model.errors import Cause
 
 _LEGACY_TOKEN: Final = "kubernetes.io/service-account-token"  # noqa: S105 - a type's name
@@ -94,21 +94,12 @@ def _fields(obj: Json) -> dict[str, str]:
     return {**metadata_fields(obj), "type": obj.get("type", "")}
 
 
-SECRETS = Kind(
-    group="",
-    version="v1",
-    plural="secrets",
-    singular="secret",
-    kind="Secret",
-    definition="io.k8s.api.core.v1.Secret",
-    namespaced=True,
-    storage_prefix="/registry/secrets",
-    name_errors=names.dns_subdomain_errors,
+RULES: Final = Rules(
     default=_default,
     unbuilt=_unbuilt,
     prepare_update=_prepare_update,
     validate_create=_validate,
     validate_update=_validate_update,
     fields=_fields,
-    field_labels=frozenset({"metadata.name", "metadata.namespace", "type"}),
+    table=table.SECRETS,
 )

@@ -6,9 +6,11 @@ Tokens are asked for at the subresource `token`; Secrets with tokens are no long
 
 from __future__ import annotations
 
-from apiserver.core.kinds.kind import Kind, Subresource, WriteContext
+from typing import Final
+
+from apiserver.core.rules import Rules, WriteContext
+from apiserver.core.table import configuration as table
 from apiserver.core.values import Json
-from machinery.model import names
 
 
 def _named_secrets(obj: Json) -> Json:
@@ -26,18 +28,9 @@ def _prepare_update(new: Json, _old: Json, _context: WriteContext) -> Json:
     return _named_secrets(new)
 
 
-SERVICE_ACCOUNTS = Kind(
-    group="",
-    version="v1",
-    plural="serviceaccounts",
-    singular="serviceaccount",
-    kind="ServiceAccount",
-    definition="io.k8s.api.core.v1.ServiceAccount",
-    namespaced=True,
-    storage_prefix="/registry/serviceaccounts",
-    short_names=("sa",),
-    subresources={"token": Subresource("TokenRequest", "authentication.k8s.io", "v1", ("create",))},
-    name_errors=names.dns_subdomain_errors,
+RULES: Final = Rules(
     prepare_create=_prepare_create,
     prepare_update=_prepare_update,
+    deletion_returns_object=True,
+    table=table.SERVICE_ACCOUNTS,
 )

@@ -6,10 +6,15 @@ Cluster IPs and node ports are the allocator's (the registry), between prepare a
 
 from __future__ import annotations
 
-from apiserver.core.kinds.kind import Kind, WriteContext, metadata_fields, own_status
+from typing import Final
+
+from apiserver.core.rules import Rules, WriteContext, metadata_fields
 from apiserver.core.service_rules import EXTERNAL, unbuilt, validate, validate_status, validate_update
+from apiserver.core.table import network as table
 from apiserver.core.values import Json, kept, spec
 from machinery.model import names
+
+STORAGE_PREFIX: Final = "/registry/services/specs"
 
 
 def _default(obj: Json) -> Json:
@@ -128,18 +133,8 @@ def _fields(obj: Json) -> dict[str, str]:
     }
 
 
-SERVICES = Kind(
-    group="",
-    version="v1",
-    plural="services",
-    singular="service",
-    kind="Service",
-    definition="io.k8s.api.core.v1.Service",
-    namespaced=True,
-    storage_prefix="/registry/services/specs",
-    short_names=("svc",),
-    categories=("all",),
-    subresources={"status": own_status("Service", "")},
+RULES: Final = Rules(
+    storage_prefix=STORAGE_PREFIX,
     name_errors=names.dns_1035_label_errors,
     default=_default,
     unbuilt=unbuilt,
@@ -149,6 +144,7 @@ SERVICES = Kind(
     validate_update=validate_update,
     validate_status=validate_status,
     fields=_fields,
-    field_labels=frozenset(_fields({})),
     create_on_update=True,
+    deletion_returns_object=True,
+    table=table.SERVICES,
 )

@@ -77,6 +77,10 @@ def name(obj: Json) -> str:
     return str(metadata(obj).get("name", ""))
 
 
+NAME_AND_AGE: Final = Table((NAME, AGE), lambda obj, moment: [name(obj), age(obj, moment)])
+"""How a kind is printed that says nothing about it."""
+
+
 def labels_text(labels: Json | None) -> str:
     """Write labels as a selector: a=b,c=d."""
     return ",".join(f"{key}={value}" for key, value in sorted((labels or {}).items())) or NONE

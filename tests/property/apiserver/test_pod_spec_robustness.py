@@ -99,6 +99,6 @@ def test_a_status_is_stored_or_refused_with_reasons(random: Any) -> None:
     status = _value(schemas.load().struct("io.k8s.api.core.v1.PodStatus"), random, 1)
     with suppress(ApiError):
         new = read(schemas.load(), kind, {**old, "status": status}, namespace="default").obj
-        stored = kind.prepare_status(new, old, CONTEXT)
-        assert isinstance(kind.validate_status(stored, old), list)
+        stored = kind.rules.prepare_status(new, old, CONTEXT)
+        assert isinstance(kind.rules.validate_status(stored, old), list)
         assert stored["spec"] == old["spec"]

@@ -5,11 +5,12 @@ from __future__ import annotations
 import pytest
 from msgspec.structs import fields
 
-from apiserver.core.kinds import KINDS, Kind
+from apiserver.core.kinds import KINDS
+from machinery.model.kinds import KindNames
 from machinery.model.resources import ALL, Resource
 
 
-def described(one: Kind | Resource) -> tuple[str, str, str, str, bool]:
+def described(one: KindNames | Resource) -> tuple[str, str, str, str, bool]:
     return one.group, one.version, one.plural, one.kind, one.namespaced
 
 

@@ -66,7 +66,7 @@ async def test_two_apiservers_compact_once_a_round() -> None:
 
 
 def _presence(bench: RegistryBench, address: str) -> Presence:
-    bootstrap = Bootstrap(bench.registry, bench.feed, SILENT)
+    bootstrap = Bootstrap(bench.catalogue, bench.registry, bench.feed, SILENT)
     return Presence(
         bench.storage, bench.feed, bootstrap, service_ip="10.96.0.1", address=address, port=6443, log=SILENT
     )

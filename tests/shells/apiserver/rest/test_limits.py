@@ -39,6 +39,7 @@ async def address(served: Served) -> AsyncIterator[tuple[str, int]]:
     core, config, metrics = served.core, served.config, Metrics()
     services = RestServices(
         name="apiserver",
+        catalogue=core.catalogue,
         registry=core.registry,
         gate=core.gate,
         authenticator=core.authenticator,

@@ -6,13 +6,24 @@ from typing import Any
 
 import pytest
 
-from apiserver.core.deletion import Mark, Pending, Remove, Wanted, is_over, plan_deletion
+from apiserver.core.deletion import Deletion, Mark, Pending, Remove, Wanted, check_preconditions
+from apiserver.core.deletion import is_over as goes
+from apiserver.core.kind import Kind
 from apiserver.core.kinds import KINDS
 from machinery.model.clock import Timescale
 
 CONFIG_MAPS, PODS, NAMESPACES = KINDS["", "configmaps"], KINDS["", "pods"], KINDS["", "namespaces"]
 NOW_S = 1_767_225_600.0
 SCALE = Timescale()
+
+
+def plan_deletion(kind: Kind, obj: Any, wanted: Wanted, now_s: float, scale: Timescale) -> Deletion:
+    check_preconditions(kind, obj, wanted)
+    return kind.rules.plan_deletion(obj, wanted, now_s, scale)
+
+
+def is_over(kind: Kind, obj: Any, before: Any) -> bool:
+    return goes(obj, before, is_held=kind.rules.is_held(obj))
 
 
 def _obj(spec: dict[str, Any] | None = None, **meta: Any) -> dict[str, Any]:

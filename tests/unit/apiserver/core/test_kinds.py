@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from apiserver.core.kinds.services import SERVICES
+from apiserver.core.kinds import services
 from apiserver.core.values import Json
 from machinery.model.errors import Invalid, NotImplementedHere
 from tests.support.apiserver import service
@@ -94,7 +94,7 @@ def test_a_service_that_is_no_load_balancer_any_more_has_no_ingress() -> None:
 def test_defaults_change_nothing_when_they_run_again() -> None:
     """A Service that was read is as it will be read again."""
     obj = read(_with_ingress(service(type="LoadBalancer"), {"ip": "192.0.2.1"}), "services")
-    assert SERVICES.default(obj) == read(obj, "services")
+    assert services.RULES.default(obj) == read(obj, "services")
 
 
 @pytest.mark.parametrize("rule", [{}, {"clusterRoleSelectors": []}, {"clusterRoleSelectors": [{}]}])

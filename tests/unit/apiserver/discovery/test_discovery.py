@@ -5,18 +5,20 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from apiserver.core import discovery
+from apiserver.core.discovery import Discovery
 from apiserver.core.kinds import ALL
 from apiserver.core.openapi import document_v2, document_v3, served_paths
 from apiserver.core.openapi_schemas import V3, published
 from apiserver.core.values import Json
 from apiserver.schemas import document
+from machinery.model.k8s import served
 
 
 class _Definitions(msgspec.Struct):
     defs: dict[str, msgspec.Raw] = msgspec.field(name="$defs")
 
 
+DISCOVERY = Discovery((*ALL, *served.REVIEWS))
 DEFINITIONS = msgspec.json.decode(document(), type=_Definitions).defs
 
 
@@ -28,15 +30,15 @@ def test_every_kind_is_discovered_both_ways():
     """The old lists and the aggregated ones name the same resources."""
     old = {
         (group, entry["name"])
-        for group in ("", *discovery.groups())
-        for version in discovery.versions(group)
-        for entry in discovery.resource_list(group, version)["resources"]
+        for group in ("", *DISCOVERY.groups())
+        for version in DISCOVERY.versions(group)
+        for entry in DISCOVERY.resource_list(group, version)["resources"]
         if "/" not in entry["name"]
     }
     new = {
         (item["metadata"].get("name", ""), entry["resource"])
         for legacy in (True, False)
-        for item in discovery.aggregated(legacy=legacy)["items"]
+        for item in DISCOVERY.aggregated(legacy=legacy)["items"]
         for version in item["versions"]
         for entry in version["resources"]
     }
@@ -46,7 +48,7 @@ def test_every_kind_is_discovered_both_ways():
 
 def test_subresources_say_which_kind_they_take():
     """A scale belongs to another group than its deployment."""
-    entries = {entry["name"]: entry for entry in discovery.resource_list("apps", "v1")["resources"]}
+    entries = {entry["name"]: entry for entry in DISCOVERY.resource_list("apps", "v1")["resources"]}
     scale = entries["deployments/scale"]
     assert (scale["group"], scale["version"], scale["kind"]) == ("autoscaling", "v1", "Scale")
     assert "group" not in entries["deployments/status"]
@@ -54,13 +56,13 @@ def test_subresources_say_which_kind_they_take():
 
 def test_an_unknown_group_has_no_versions():
     """So that its path is not found."""
-    assert discovery.versions("example.com") == ()
+    assert DISCOVERY.versions("example.com") == ()
 
 
-@pytest.mark.parametrize("path", served_paths())
+@pytest.mark.parametrize("path", served_paths(DISCOVERY))
 def test_an_openapi_document_is_closed(path: str):
     """Every reference leads somewhere, and no type is optional by the package's own doing."""
-    written = document_v3(*served_paths()[path], "v1.36.0", lookup)
+    written = document_v3(DISCOVERY, *served_paths(DISCOVERY)[path], "v1.36.0", lookup)
     schemas = written["components"]["schemas"]
     text = msgspec.json.encode(written).decode()
     referred = {part.partition('"')[0] for part in text.split(V3)[1:]}
@@ -70,7 +72,7 @@ def test_an_openapi_document_is_closed(path: str):
 
 def test_kubectl_finds_what_it_looks_for():
     """Whether fieldValidation is supported, and which kind a resource is of."""
-    paths = document_v3("apps", "v1", "v1.36.0", lookup)["paths"]
+    paths = document_v3(DISCOVERY, "apps", "v1", "v1.36.0", lookup)["paths"]
     patch = paths["/apis/apps/v1/namespaces/{namespace}/deployments/{name}"]["patch"]
     assert "fieldValidation" in {each["name"] for each in patch["parameters"]}
     assert patch["x-kubernetes-group-version-kind"] == {
@@ -87,7 +89,7 @@ def test_kubectl_finds_what_it_looks_for():
 
 def test_the_old_document_has_everything():
     """One document for all groups, in the old form."""
-    written = document_v2("v1.36.0", lookup)
+    written = document_v2(DISCOVERY, "v1.36.0", lookup)
     assert {"/api/v1/namespaces/{namespace}/pods", "/apis/apps/v1/deployments"} <= set(written["paths"])
     assert "io.k8s.api.core.v1.Pod" in written["definitions"]
 

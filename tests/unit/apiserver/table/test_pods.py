@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from apiserver.core.table import Moment, table_of
+from apiserver.core.table import Moment
+from apiserver.core.table.pods import PODS
 
 NOW = datetime(2025, 1, 1, 12, 0, 0, tzinfo=UTC).timestamp()
 RUNNING = {"running": {}}
@@ -52,8 +53,7 @@ def pod(*containers: dict[str, Any], inits: tuple[dict[str, Any], ...] = (), **f
 
 
 def printed(obj: dict[str, Any]) -> dict[str, Any]:
-    table = table_of("", "Pod")
-    return dict(zip([each.name for each in table.columns], table.row(obj, Moment(NOW)), strict=True))
+    return dict(zip([each.name for each in PODS.columns], PODS.row(obj, Moment(NOW)), strict=True))
 
 
 @pytest.mark.parametrize(

@@ -8,16 +8,18 @@ from typing import Any
 import pytest
 
 from apiserver.core.kinds import ALL
-from apiserver.core.table import Moment, table_of
+from apiserver.core.rules import PLAIN
+from apiserver.core.table import Moment
 from apiserver.core.table.ages import human_age, human_duration
 
 NOW = datetime(2025, 1, 1, 12, 0, 0, tzinfo=UTC).timestamp()
+TABLES = {(kind.group, kind.kind): kind.rules.table for kind in ALL}
 META = {"name": "web", "creationTimestamp": "2025-01-01T11:59:00Z"}
 TEMPLATE = {"spec": {"containers": [{"name": "a", "image": "x:1"}, {"name": "b", "image": "y:2"}]}}
 
 
 def row(group: str, kind: str, **obj: Any) -> list[Any]:
-    return table_of(group, kind).row({"metadata": META, **obj}, Moment(NOW))
+    return TABLES[group, kind].row({"metadata": META, **obj}, Moment(NOW))
 
 
 @pytest.mark.parametrize(
@@ -56,7 +58,7 @@ def test_an_age_that_makes_no_sense():
 @pytest.mark.parametrize("kind", ALL, ids=lambda kind: kind.kind)
 def test_every_kind_is_printed_even_when_empty(kind: Any):
     """An object without anything gets a cell for each column."""
-    table = table_of(kind.group, kind.kind)
+    table = kind.rules.table
     empty = {"apiVersion": kind.api_version, "kind": kind.kind, "metadata": {}}
     assert len(table.row(empty, Moment(NOW))) == len(table.columns)
 
@@ -149,4 +151,4 @@ def test_an_endpoint_slice_is_shortened():
 
 def test_a_kind_without_a_table_of_its_own():
     """Name and time are always there."""
-    assert row("example.com", "Pudding") == ["web", META["creationTimestamp"]]
+    assert PLAIN.table.row({"metadata": META}, Moment(NOW)) == ["web", "60s"]

@@ -6,7 +6,8 @@ from copy import deepcopy
 
 import pytest
 
-from apiserver.core.kinds.pods import PODS, bind, deletion_grace_s
+from apiserver.core.kinds import pods
+from apiserver.core.podspec.binding import bind, deletion_grace_s
 from apiserver.core.values import Json
 from machinery.model.errors import Conflict, Invalid
 from tests.support.pod_specs import CONTEXT, created, pod, update_complaints, updated, with_status
@@ -273,11 +274,11 @@ def test_a_container_that_ended_for_good_does_not_run_again() -> None:
 def test_field_labels() -> None:
     """The fields that selectors may name, as text."""
     stored = created(pod(hostNetwork=True, nodeName="node-1"))
-    fields = PODS.fields(stored)
+    fields = pods.RULES.fields(stored)
     assert fields["spec.nodeName"] == "node-1"
     assert fields["spec.hostNetwork"] == "true"
     assert fields["status.phase"] == "Pending"
-    assert set(fields) == PODS.field_labels
+    assert set(fields) == pods.RULES.field_labels
 
 
 def test_defaults_run_twice_change_nothing() -> None:

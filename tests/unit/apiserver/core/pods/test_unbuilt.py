@@ -58,11 +58,13 @@ def test_a_limit_on_disk_is_warned_of() -> None:
     ]
     limits = {"resources": {"limits": {"ephemeral-storage": "1Gi", "cpu": "1"}}}
     spec = pod(volumes=volumes, container=limits)
-    found = KINDS["", "pods"].unenforced(created(spec))
+    found = KINDS["", "pods"].rules.unenforced(created(spec))
     assert [warning.partition(" is not enforced")[0] for warning in found] == [
         "spec.volumes[0].emptyDir.sizeLimit",
         "spec.containers[0].resources.limits[ephemeral-storage]",
     ]
-    assert KINDS["", "pods"].unenforced(created(pod())) == ()
+    assert KINDS["", "pods"].rules.unenforced(created(pod())) == ()
     template = created(deployment(template={"volumes": volumes}), "deployments", "apps")
-    assert KINDS["apps", "deployments"].unenforced(template)[0].startswith("spec.template.spec.volumes[0]")
+    assert (
+        KINDS["apps", "deployments"].rules.unenforced(template)[0].startswith("spec.template.spec.volumes[0]")
+    )

@@ -8,9 +8,8 @@ from typing import Any
 
 import pytest
 
-from apiserver.core.kinds import Kind
-from apiserver.core.kinds.deployments import DEPLOYMENTS
-from apiserver.core.kinds.replicasets import REPLICA_SETS
+from apiserver.core.kinds import deployments, replicasets
+from apiserver.core.rules import Rules
 from apiserver.core.values import Json
 from machinery.model.errors import Invalid
 from tests.support.pod_specs import (
@@ -147,12 +146,12 @@ def test_collisions_are_only_added() -> None:
         with_status({**old, "status": {"collisionCount": 1}}, old, *DEPLOYMENT)
 
 
-@pytest.mark.parametrize("kind", [DEPLOYMENTS, REPLICA_SETS])
-def test_scale(kind: Kind) -> None:
+@pytest.mark.parametrize("rules", [deployments.RULES, replicasets.RULES])
+def test_scale(rules: Rules) -> None:
     """A Scale reads what is wanted, what is there, and the selector as text."""
     obj = deployment(replicas=3, selector={"matchLabels": {"b": "2", "a": "1"}})
     obj["status"] = {"replicas": 2}
-    scale = kind.scale
+    scale = rules.scale
     assert scale
     assert (scale.replicas(obj), scale.current_replicas(obj), scale.selector(obj)) == (3, 2, "a=1,b=2")
 

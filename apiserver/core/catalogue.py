@@ -1,0 +1,120 @@
+"""The catalogue: every kind that is served, at this moment. Whoever has to know the kinds is handed one.
+
+Kinds come and go while the process runs. `generation` grows with each change, so that documents made from the
+catalogue are kept until then (`PerGeneration`); who keeps something for each kind subscribes.
+
+    catalogue.kind(group, version, plural)      a stored kind, in the version of a request
+    catalogue.stored(group, plural)             the same in the version that is stored
+    catalogue.served()                          what discovery lists: stored kinds, and reviews
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Generic, TypeVar
+
+from apiserver.core.kind import Kind
+from apiserver.core.values import Json
+from machinery.model.kinds import KindNames
+
+T = TypeVar("T")
+
+
+class Catalogue:
+    """Kinds by group, version and plural."""
+
+    def __init__(self, kinds: Iterable[Kind] = (), reviews: Iterable[KindNames] = ()) -> None:
+        self.generation = 0
+        self._reviews = {names.gvr: names for names in reviews}  # answered, not stored
+        self._kinds: dict[tuple[str, str, str], Kind] = {}
+        self._types: dict[tuple[str, str], Kind] = {}  # by apiVersion and kind
+        self._stored: dict[tuple[str, str], Kind] = {}  # by group and plural
+        self._subscribers: list[tuple[Callable[[Kind], None], Callable[[Kind], None]]] = []
+        for kind in kinds:
+            self.add(kind)
+
+    def add(self, kind: Kind) -> None:
+        """Serve one more kind, or one more version of a kind. The version that is stored comes first.
+
+        Raises:
+            ValueError: there is one of this group, version and plural, or the version that it is stored as is missing.
+        """
+        if kind.gvr in self._kinds or kind.gvr in self._reviews:
+            raise ValueError(f"{kind.group_resource} {kind.version} is served already")
+        if kind.stored is not kind and self._kinds.get(kind.stored.gvr) is not kind.stored:
+            raise ValueError(
+                f"{kind.group_resource} {kind.version} is stored as a version that is not served"
+            )
+        self._kinds[kind.gvr] = kind
+        self._types[kind.api_version, kind.kind] = kind
+        self._stored.setdefault((kind.group, kind.plural), kind.stored)
+        self.generation += 1
+        for added, _ in self._subscribers:
+            added(kind)
+
+    def remove(self, kind: Kind) -> None:
+        """Serve a kind no longer; other versions that are stored in its form go with it.
+
+        Raises:
+            KeyError: it is not served.
+        """
+        for other in [each for each in self._kinds.values() if each.stored is kind and each is not kind]:
+            self.remove(other)
+        del self._kinds[kind.gvr]
+        del self._types[kind.api_version, kind.kind]
+        if not any((each.group, each.plural) == (kind.group, kind.plural) for each in self._kinds.values()):
+            del self._stored[kind.group, kind.plural]
+        self.generation += 1
+        for _, removed in self._subscribers:
+            removed(kind)
+
+    def subscribe(self, added: Callable[[Kind], None], removed: Callable[[Kind], None]) -> None:
+        """Tell of every kind that comes or goes from now on, after it has; neither function waits."""
+        self._subscribers.append((added, removed))
+
+    def kind(self, group: str, version: str, plural: str) -> Kind | None:
+        """Find a stored kind in one of its versions."""
+        return self._kinds.get((group, version, plural))
+
+    def names(self, group: str, version: str, plural: str) -> KindNames | None:
+        """Find a kind, whether its objects are stored or it is a review."""
+        gvr = (group, version, plural)
+        return self._kinds.get(gvr) or self._reviews.get(gvr)
+
+    def stored(self, group: str, plural: str) -> Kind | None:
+        """Find the version of a kind that is stored."""
+        return self._stored.get((group, plural))
+
+    def of_type(self, api_version: str, kind: str) -> Kind | None:
+        """Find the kind of an object by what it says of itself."""
+        return self._types.get((api_version, kind))
+
+    def kinds(self) -> tuple[Kind, ...]:
+        """Return every version of every stored kind."""
+        return tuple(self._kinds.values())
+
+    def served(self) -> tuple[KindNames, ...]:
+        """Return everything that can be asked for: the stored kinds and the reviews."""
+        return (*self._kinds.values(), *self._reviews.values())
+
+    def definition(self, name: str) -> Json | None:
+        """Find a schema that came with a kind, not with Kubernetes' published ones."""
+        return next(
+            (each.definitions[name] for each in self._kinds.values() if name in each.definitions), None
+        )
+
+
+class PerGeneration(Generic[T]):
+    """What follows from the catalogue: made when it is first asked for, and kept until the catalogue changes."""
+
+    def __init__(self, catalogue: Catalogue, make: Callable[[], T]) -> None:
+        self._catalogue = catalogue
+        self._make = make
+        self._kept: tuple[int, T] | None = None
+
+    def __call__(self) -> T:
+        """Return what holds for the catalogue as it is."""
+        generation = self._catalogue.generation
+        if self._kept is None or self._kept[0] != generation:
+            self._kept = (generation, self._make())
+        return self._kept[1]

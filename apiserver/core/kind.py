@@ -1,0 +1,59 @@
+"""A kind that is stored: what it is called, its rules, and where its objects are."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+
+from apiserver.core.rules import PLAIN, WITH_STATUS, Rules
+from apiserver.core.values import Json
+from machinery.model.kinds import KindNames
+
+
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class Kind(KindNames):
+    """One version of a stored kind. The versions of a kind share one storage, in the form of one of them."""
+
+    rules: Rules
+    storage_prefix: str  # "/registry/pods"; a key is prefix[/namespace]/name
+    storage_version: Kind | None = None  # the version that is stored; None: this one
+    definitions: Mapping[str, Json] = field(
+        default_factory=dict
+    )  # schemas that are not among the published ones
+
+    @property
+    def stored(self) -> Kind:
+        """The version of this kind that is stored."""
+        return self.storage_version or self
+
+    def key(self, namespace: str, name: str) -> str:
+        """Return the storage key of an object."""
+        parts = (self.storage_prefix, namespace, name) if self.namespaced else (self.storage_prefix, name)
+        return "/".join(parts)
+
+    def place(self, namespace: str, name: str) -> str:
+        """Return where an object is below the kind's prefix."""
+        return f"{namespace}/{name}" if self.namespaced else name
+
+
+def make_kind(
+    names: KindNames,
+    rules: Rules | None = None,
+    *,
+    stored: Kind | None = None,
+    storage_prefix: str = "",
+    definitions: Mapping[str, Json] | None = None,
+) -> Kind:
+    """Return the kind of these names; without rules of its own it gets those that fit every kind.
+
+    `stored` is the version whose form is stored, where that is another one.
+    """
+    own = rules or (WITH_STATUS if names.has_status else PLAIN)
+    prefix = storage_prefix or own.storage_prefix or f"/registry/{names.plural}"
+    return Kind(
+        **{each.name: getattr(names, each.name) for each in fields(KindNames) if each.init},
+        rules=own,
+        storage_prefix=stored.storage_prefix if stored else prefix,
+        storage_version=stored,
+        definitions=definitions or {},
+    )

@@ -1,0 +1,194 @@
+"""What is special about a kind, as plain functions: its `Rules`. What it is called is in `machinery.model.kinds`.
+
+Each rule has a neutral default, so that nobody asks whether it is there, and a kind without rules is a correct one:
+its metadata is checked, its schema holds, it is printed with name and age. The files in `apiserver.core.kinds` have
+the rules of one kind each; who stores, prints or deletes knows no kind by its name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Final, TypeAlias
+
+from apiserver.core import deletion
+from apiserver.core.authz.escalation import Grant
+from apiserver.core.table.table import NAME_AND_AGE, Table
+from apiserver.core.values import Json, kept, metadata
+from machinery.model import names
+from machinery.model.clock import Timescale
+from machinery.model.errors import Cause
+
+
+@dataclass(frozen=True, slots=True)
+class WriteContext:
+    """The facts of one write that only the shell knows."""
+
+    now: str  # metav1.Time: RFC 3339, UTC, whole seconds
+    uid: str = ""  # a fresh UUID, for a create
+    suffix: str = ""  # five letters of machinery.model.names.suffix, for a generateName
+
+
+@dataclass(frozen=True, slots=True)
+class ScaleMapping:
+    """Where the numbers of an autoscaling/v1 Scale live; `selector` is the text of status.selector."""
+
+    replicas: Callable[[Json], int]
+    current_replicas: Callable[[Json], int]
+    selector: Callable[[Json], str]
+
+
+DeletionPlan: TypeAlias = Callable[[Json, deletion.Wanted, float, Timescale], deletion.Deletion]
+"""Decides what a delete does: the object, how it is to be deleted, cluster seconds, and their scale."""
+
+SubresourceWrite: TypeAlias = Callable[[Json, Json, str], Json]
+"""What a write to a subresource makes of the object: the stored object, what was sent, and the time."""
+
+
+def unchanged(obj: Json) -> Json:
+    """Default nothing."""
+    return obj
+
+
+def spec_changed(new: Json, old: Json) -> bool:
+    """Whether the spec of an object has changed."""
+    return bool(new.get("spec") != old.get("spec"))
+
+
+def content_changed(new: Json, old: Json) -> bool:
+    """Whether anything but metadata and status has changed."""
+    apart = {"metadata": None, "status": None}
+    return {**new, **apart} != {**old, **apart}
+
+
+def as_created(obj: Json, _context: WriteContext) -> Json:
+    """Take a new object as it is."""
+    return obj
+
+
+def without_status(obj: Json, _context: WriteContext) -> Json:
+    """Drop the status of a new object: nothing has happened yet."""
+    return {key: value for key, value in obj.items() if key != "status"}
+
+
+def as_updated(new: Json, _old: Json, _context: WriteContext) -> Json:
+    """Take an update as it is (a kind without status)."""
+    return new
+
+
+def with_old_status(new: Json, old: Json, _context: WriteContext) -> Json:
+    """Keep the status, which has a path of its own."""
+    return kept(new, old, "status")
+
+
+def status_only(new: Json, old: Json, _context: WriteContext) -> Json:
+    """Take the status of `new` and everything else of `old`, except for metadata, which the caller merges."""
+    return kept(new, old, *(name for name in {*new, *old} if name not in {"status", "metadata"}))
+
+
+def nothing_wrong(_obj: Json) -> list[Cause]:
+    """Find no fault in a new object."""
+    return []
+
+
+def no_change_wrong(_new: Json, _old: Json) -> list[Cause]:
+    """Find no fault in a change."""
+    return []
+
+
+def nothing_unenforced(_obj: Json) -> tuple[str, ...]:
+    """Act on all of it."""
+    return ()
+
+
+def nothing_unbuilt(_obj: Json) -> str:
+    """Know of no part of the object that Kubarium has not built."""
+    return ""
+
+
+def nothing_granted(_new: Json, _old: Json | None) -> Grant | None:
+    """Give no permissions away."""
+    return None
+
+
+def nothing_holds(_obj: Json) -> bool:
+    """Know of nothing but finalizers that keeps an object."""
+    return False
+
+
+def same_schema(obj: Json, api_version: str) -> Json:
+    """Convert between versions of one schema: only the name of the version differs."""
+    return {**obj, "apiVersion": api_version}
+
+
+def metadata_fields(obj: Json) -> dict[str, str]:
+    """Return the field labels that every kind has."""
+    meta = metadata(obj)
+    return {"metadata.name": meta.get("name", ""), "metadata.namespace": meta.get("namespace", "")}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rules:
+    """The rules of one kind.
+
+    `default` owns what it is given: it fills it in place and returns it; it is idempotent. The `prepare_*`
+    functions return the object that goes on, and never change `old`. The `validate_*` functions find every
+    fault, in the order of the fields, and change nothing.
+    """
+
+    # Reading a client's object
+    name_errors: Callable[[str], list[str]] = names.dns_subdomain_errors
+    default: Callable[[Json], Json] = unchanged
+    unbuilt: Callable[[Json], str] = nothing_unbuilt  # "" or the sentence of a 501
+    unenforced: Callable[[Json], tuple[str, ...]] = nothing_unenforced  # warnings: stored, and not acted on
+
+    # Writing it
+    prepare_create: Callable[[Json, WriteContext], Json] = as_created
+    prepare_update: Callable[[Json, Json, WriteContext], Json] = as_updated
+    prepare_status: Callable[[Json, Json, WriteContext], Json] = status_only
+    validate_create: Callable[[Json], list[Cause]] = nothing_wrong
+    validate_update: Callable[[Json, Json], list[Cause]] = no_change_wrong
+    validate_status: Callable[[Json, Json], list[Cause]] = no_change_wrong
+    grants: Callable[[Json, Json | None], Grant | None] = (
+        nothing_granted  # permissions that a write gives away
+    )
+    counts_generation: bool = False  # whether objects have a metadata.generation
+    is_next_generation: Callable[[Json, Json], bool] = spec_changed  # of an update; the status never counts
+    create_on_update: bool = False  # a PUT to a free name creates
+    unconditional_update: bool = True  # a PUT without resourceVersion overwrites
+    needs_suffix: bool = False  # admission makes up a name in a new object
+    subresources: Mapping[str, SubresourceWrite] = field(default_factory=dict)  # those that change the object
+    scale: ScaleMapping | None = None
+
+    # Storing and converting it
+    storage_prefix: str = ""  # "": "/registry/<plural>"; a key is prefix[/namespace]/name
+    ttl_s: float = 0.0  # cluster seconds for which an object is kept; 0: until it is deleted
+    convert: Callable[[Json, str], Json] = same_schema  # an object of any version, to the one that is named
+    contains_objects: bool = False  # its objects are namespaces: others lie in them, and each in itself
+
+    # Deleting it
+    plan_deletion: DeletionPlan = deletion.by_finalizers
+    is_held: Callable[[Json], bool] = (
+        nothing_holds  # whether more than finalizers keeps an object being deleted
+    )
+    deletion_returns_object: bool = False  # a delete answers with what is gone, else with a Status
+
+    # Showing it
+    fields: Callable[[Json], dict[str, str]] = metadata_fields  # every field label and its value
+    field_labels: frozenset[str] = field(init=False)  # those of `fields`
+    table: Table = NAME_AND_AGE
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "field_labels", frozenset(self.fields({})))
+
+
+PLAIN: Final = Rules()
+"""The rules of a kind that has none of its own."""
+
+WITH_STATUS: Final = Rules(
+    prepare_create=without_status,
+    prepare_update=with_old_status,
+    counts_generation=True,
+    is_next_generation=content_changed,
+)
+"""The same where there is a status."""

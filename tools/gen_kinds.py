@@ -1,0 +1,107 @@
+"""Generate machinery/model/k8s/served.py: what every kind that is served is called. With --check, fail where it is stale.
+
+Group, version, kind and status come from the published schemas, the rest from `tools/kind_facts.py`.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Iterator, Sequence
+
+from gen_k8s import TARGET, VERSION, definitions
+from kind_facts import PARTS, REVIEWS, SCHEMAS, STORED, Fact, Part
+
+FILE = TARGET / "served.py"
+EVERY_VERB = ("create", "delete", "deletecollection", "get", "list", "patch", "update", "watch")
+
+
+def identity(schema: str) -> tuple[str, str, str]:
+    """Return group, version and kind of a schema."""
+    found = definitions()[SCHEMAS + schema]["x-kubernetes-group-version-kind"][0]
+    return found["group"], found["version"], found["kind"]
+
+
+def plural_of(word: str) -> str:
+    """Write a word's plural by the rules of English that kinds follow."""
+    if word.endswith(("s", "x", "ch", "sh")):
+        return f"{word}es"
+    if word.endswith("y") and word[-2] not in "aeiou":
+        return f"{word[:-1]}ies"
+    return f"{word}s"
+
+
+def constant_of(kind: str, plural: str) -> str:
+    """Write the plural as a constant: REPLICA_SETS for ReplicaSet and replicasets."""
+    words = re.findall("[A-Z]+(?![a-z])|[A-Z][a-z0-9]+", kind)
+    before = "".join(words[:-1])
+    return "_".join([*(word.upper() for word in words[:-1]), plural[len(before) :].upper()])
+
+
+def subresources(fact: Fact) -> Iterator[tuple[str, Part]]:
+    """List the subresources of a stored kind by name."""
+    names = set(fact.subresources.split())
+    if "status" in definitions()[SCHEMAS + fact.schema]["properties"]:
+        names.add("status")
+    for name in sorted(names):
+        yield name, PARTS[name]
+
+
+def subresource_text(fact: Fact, part: Part) -> str:
+    """Write one subresource."""
+    group, version, kind = identity(part.schema or fact.schema)
+    schema = "" if part.kind else SCHEMAS + (part.schema or fact.schema)
+    return f"Subresource({(part.kind or kind)!r}, {group!r}, {version!r}, {tuple(part.verbs.split())}, {schema!r})"
+
+
+def kind_text(fact: Fact, *, stored: bool) -> str:
+    """Write one kind, in one line."""
+    group, version, kind = identity(fact.schema)
+    plural = fact.plural or plural_of(kind.lower())
+    verbs = tuple(verb for verb in EVERY_VERB if verb not in fact.lacks.split()) if stored else ("create",)
+    parts = {name: subresource_text(fact, part) for name, part in subresources(fact)} if stored else {}
+    optional = {
+        "verbs": "" if verbs == EVERY_VERB else verbs,
+        "short_names": tuple(fact.short.split()),
+        "categories": tuple(fact.categories.split()),
+        "subresources": "{" + ", ".join(f"{name!r}: {text}" for name, text in parts.items()) + "}" if parts else "",
+    }  # fmt: skip
+    values = [
+        *map(repr, (group, version, kind, plural, kind.lower(), SCHEMAS + fact.schema, not fact.cluster))
+    ]
+    values += [f"{name}={value}" for name, value in optional.items() if value]
+    return f"{constant_of(kind, plural)}: Final = KindNames({', '.join(values)})"
+
+
+def tuple_text(name: str, meaning: str, lines: Sequence[str]) -> str:
+    """Write the tuple of all kinds of a sort."""
+    members = ", ".join(line.partition(":")[0] for line in lines)
+    return f'{name}: Final = ({members})\n"""{meaning}"""'
+
+
+def text() -> str:
+    """Write the module."""
+    stored = [kind_text(fact, stored=True) for fact in STORED]
+    reviews = [kind_text(fact, stored=False) for fact in REVIEWS]
+    parts = [
+        f'"""What the kinds of Kubernetes {VERSION} that are served are called, made by tools/gen_kinds.py; not to be edited."""',
+        "# ruff: noqa\nfrom __future__ import annotations\n\nfrom typing import Final",
+        "from machinery.model.kinds import KindNames, Subresource",
+        "\n".join(stored),
+        "\n".join(reviews),
+        tuple_text("STORED", "Kinds whose objects are kept.", stored),
+        tuple_text("REVIEWS", "Kinds whose objects are answered, not kept.", reviews),
+    ]
+    return "\n\n".join(parts).replace("'", '"') + "\n"
+
+
+def main() -> None:
+    """Generate, or check."""
+    if "--check" not in sys.argv:
+        FILE.write_text(text())
+    elif not FILE.exists() or FILE.read_text() != text():
+        raise SystemExit(f"{FILE.name} is stale: run python tools/gen_kinds.py")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,78 @@
+"""What is known of the kinds that are served and stands in no schema: one line a kind.
+
+The facts are those of Kubernetes' own discovery. Group, version and kind are in the schema, and so is whether there is
+a status; `tools/gen_kinds.py` writes `machinery/model/k8s/served.py` from both.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+SCHEMAS: Final = "io.k8s.api."
+
+
+@dataclass(frozen=True)
+class Fact:
+    """What discovery says of a kind."""
+
+    schema: str  # the definition's name, without SCHEMAS: "core.v1.Pod"
+    plural: str = ""  # "": by the rules of English
+    short: str = ""  # short names, by spaces
+    categories: str = ""  # by spaces
+    subresources: str = ""  # of PARTS, by spaces; a status is found by the schema
+    cluster: bool = False  # cluster-scoped, not in namespaces
+    lacks: str = ""  # verbs that it does not have, by spaces
+
+
+@dataclass(frozen=True)
+class Part:
+    """A subresource."""
+
+    verbs: str
+    schema: str = ""  # of what is written there; "": the object itself
+    kind: str = ""  # where its schema is not published
+
+
+PARTS: Final = {
+    "attach": Part("create get", kind="PodAttachOptions"),
+    "binding": Part("create", "core.v1.Binding"),
+    "eviction": Part("create", "policy.v1.Eviction"),
+    "exec": Part("create get", kind="PodExecOptions"),
+    "finalize": Part("update"),
+    "log": Part("get"),
+    "portforward": Part("create get", kind="PodPortForwardOptions"),
+    "scale": Part("get patch update", "autoscaling.v1.Scale"),
+    "status": Part("get patch update"),
+    "token": Part("create", "authentication.v1.TokenRequest"),
+}
+
+STORED: Final = (
+    Fact("core.v1.Namespace", short="ns", cluster=True, lacks="deletecollection", subresources="finalize"),
+    Fact("core.v1.Node", short="no", cluster=True),
+    Fact("core.v1.Pod", short="po", categories="all", subresources="attach binding eviction exec log portforward"),
+    Fact("core.v1.Service", short="svc", categories="all"),
+    Fact("core.v1.ConfigMap", short="cm"),
+    Fact("core.v1.Secret"),
+    Fact("core.v1.ServiceAccount", short="sa", subresources="token"),
+    Fact("core.v1.Event", short="ev"),
+    Fact("apps.v1.Deployment", short="deploy", categories="all", subresources="scale"),
+    Fact("apps.v1.ReplicaSet", short="rs", categories="all", subresources="scale"),
+    Fact("coordination.v1.Lease"),
+    Fact("discovery.v1.EndpointSlice"),
+    Fact("rbac.v1.Role"),
+    Fact("rbac.v1.RoleBinding"),
+    Fact("rbac.v1.ClusterRole", cluster=True),
+    Fact("rbac.v1.ClusterRoleBinding", cluster=True),
+)  # fmt: skip
+"""Kinds whose objects are kept."""
+
+REVIEWS: Final = (
+    Fact("authentication.v1.SelfSubjectReview", cluster=True),
+    Fact("authentication.v1.TokenReview", cluster=True),
+    Fact("authorization.v1.LocalSubjectAccessReview"),
+    Fact("authorization.v1.SelfSubjectAccessReview", cluster=True),
+    Fact("authorization.v1.SelfSubjectRulesReview", cluster=True),
+    Fact("authorization.v1.SubjectAccessReview", cluster=True),
+)
+"""Kinds whose objects are answered, not kept: they can only be created."""
