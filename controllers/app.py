@@ -6,74 +6,124 @@ import asyncio
 import secrets
 import socket
 import uuid
-from collections.abc import Callable
-from functools import partial
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from functools import partial as bind
 from pathlib import Path
+from typing import Any, Final
 
 from controllers.config import ControllersConfig
-from controllers.informers import World
+from controllers.core.caches import Caches
+from controllers.core.controller import Build, Noted, Settings
+from controllers.core.kinds import KINDS
+from controllers.informers import Informers
 from controllers.manager import Manager
-from controllers.specs import CONTROLLERS
+from controllers.table import CONTROLLERS
 from machinery.client.api import Api
 from machinery.client.leader import LeaderElector
 from machinery.model.clock import Clock
 from machinery.model.log import EventLog
 from machinery.model.profile import Intervals, intervals
+from machinery.model.store import Change
 from machinery.process.run import Process
 
-LEASE_NAMESPACE = "kube-system"
-LEASE = "kube-controller-manager"
+LEASE_NAMESPACE: Final = "kube-system"
+LEASE: Final = "kube-controller-manager"
 
 
 async def serve(
     config: ControllersConfig, process: Process, *, random_ints: Callable[[int], int] = secrets.randbelow
 ) -> None:
-    """Follow the cluster, and control it while we hold the lease, until cancelled.
-
-    On the way out the controllers end first, then the lease is released, then the informers end.
+    """Follow the cluster, and control it while we hold the lease, until cancelled; `random_ints` makes new names.
 
     Raises:
         LeadershipLost: the lease could not be kept; the process ends, and starts afresh.
     """
     api = process.connect()
-    root_ca = _read(config.root_ca_file)
-    world = World(api, process.clock, process.log, cluster_cidr=config.cluster_cidr, root_ca=root_ca)
-    table = intervals(config.profile)
+    settings = Settings(
+        intervals=intervals(config.profile),
+        kinds=KINDS,
+        cluster_cidr=config.cluster_cidr,
+        root_ca=_read(config.root_ca_file),
+    )
+    controllers = build(
+        api, process.clock, process.log, settings, identity=_identity(), random_ints=random_ints
+    )
     try:
-        async with asyncio.TaskGroup() as tasks:
-            following = [tasks.create_task(informer.run()) for informer in world.informers]
-            tasks.create_task(_say_ready(world, process))
-            await stand(
-                world,
-                api,
-                process.clock,
-                table,
-                process.log,
-                identity=_identity(),
-                random_ints=random_ints,
-            )
-            for task in following:
-                task.cancel()
+        await controllers.run(process.ready)
     finally:
         await api.aclose()
 
 
-async def stand(
-    world: World,
+def build(
     api: Api,
     clock: Clock,
-    table: Intervals,
     log: EventLog,
+    settings: Settings,
     *,
     identity: str,
+    table: Iterable[Build] = CONTROLLERS,
     random_ints: Callable[[int], int] = secrets.randbelow,
-) -> None:
-    """Be a candidate for the lease, and control the cluster while holding it, until cancelled.
+) -> Controllers:
+    """Build every controller of the table over caches that they share, and the candidate for their lease.
 
     Raises:
-        LeadershipLost: the lease could not be kept.
+        ValueError: what two controllers ask of one cache contradicts.
     """
-    elector = LeaderElector(
+    caches = Caches()
+    controllers = [build_one(caches, settings) for build_one in table]
+    informers = Informers(caches, api, clock, log)
+    for controller in controllers:
+        for noted in controller.notes:
+            informers.subscribe(noted.source, bind(_note, noted, clock))
+    managers = [
+        Manager(controller, informers, api, clock=clock, log=log, random_ints=random_ints)
+        for controller in controllers
+    ]
+    return Controllers(informers, managers, _elector(api, clock, log, settings.intervals, identity))
+
+
+@dataclass(frozen=True, slots=True)
+class Controllers:
+    """A process's share of controlling a cluster."""
+
+    informers: Informers
+    managers: list[Manager[Any]]
+    elector: LeaderElector
+
+    async def run(self, on_ready: Callable[[], None] = lambda: None) -> None:
+        """Follow the cluster, and control it while holding the lease, until cancelled.
+
+        `on_ready` is called when the caches are in sync: a standby is as ready as a leader. On the way out the
+        controllers end first, then the lease is released, then the informers end.
+
+        Raises:
+            LeadershipLost: the lease could not be kept.
+        """
+        async with asyncio.TaskGroup() as tasks:
+            following = tasks.create_task(self.informers.run(), name="informers")
+            tasks.create_task(self._say_ready(on_ready), name="ready")
+            await self.elector.run(self._control)
+            following.cancel()
+
+    async def _say_ready(self, on_ready: Callable[[], None]) -> None:
+        await self.informers.synced()
+        on_ready()
+
+    async def _control(self) -> None:
+        """Run every controller until cancelled, from caches that are in sync."""
+        await self.informers.synced()
+        async with asyncio.TaskGroup() as tasks:
+            for manager in self.managers:
+                tasks.create_task(manager.run(), name=manager.name)
+
+
+def _note(noted: Noted[Any], clock: Clock, change: Change[Any]) -> None:
+    noted.note(change, clock.monotonic())
+
+
+def _elector(api: Api, clock: Clock, log: EventLog, table: Intervals, identity: str) -> LeaderElector:
+    return LeaderElector(
         api,
         namespace=LEASE_NAMESPACE,
         name=LEASE,
@@ -84,30 +134,6 @@ async def stand(
         retry_period_s=table.leader_retry_s,
         log=log,
     )
-    await elector.run(partial(control, world, api, clock, table, log, random_ints=random_ints))
-
-
-async def control(
-    world: World,
-    api: Api,
-    clock: Clock,
-    table: Intervals,
-    log: EventLog,
-    *,
-    random_ints: Callable[[int], int] = secrets.randbelow,
-) -> None:
-    """Run every controller until cancelled, from caches that are in sync; `random_ints` makes new names."""
-    await world.synced()
-    async with asyncio.TaskGroup() as tasks:
-        for row in CONTROLLERS:
-            manager = Manager(row, world, api, clock, table, log, random_ints)
-            tasks.create_task(manager.run(), name=row.name)
-
-
-async def _say_ready(world: World, process: Process) -> None:
-    """A standby is as ready as a leader: it follows the cluster, and stands for election."""
-    await world.synced()
-    process.ready()
 
 
 def _identity() -> str:

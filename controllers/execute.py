@@ -1,4 +1,4 @@
-"""The only one who acts: carries a plan out, action by action, and answers the questions that it has.
+"""The only one who acts: carries a plan out, action by action.
 
 No write is repeated here. What was written is noted as an expectation under the plan's key, so that the next plan
 for it waits until the caches show it. New objects get their names here and not from the server: after a create of
@@ -8,17 +8,18 @@ unknown outcome the name tells whether it happened.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Collection, Hashable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from typing import Any, Final, Generic, TypeVar, assert_never
 
 import msgspec
 
+from controllers.answers import look_up
 from controllers.core.actions import (
     Action,
+    AllAtOnce,
     Create,
     Delete,
     DeleteCollection,
-    Facts,
     Failure,
     Finalize,
     Lookup,
@@ -26,12 +27,10 @@ from controllers.core.actions import (
     Plan,
     RecordEvent,
     SlowStart,
-    Together,
     Write,
 )
 from controllers.core.expectations import Expectations, Removed, Unclear, Written
-from controllers.live import answer, look_up
-from controllers.together import all_of
+from controllers.run_all import run_all
 from machinery.client.api import Api
 from machinery.client.events import EventRecorder
 from machinery.model.clock import Clock
@@ -53,7 +52,6 @@ K = TypeVar("K", bound=Hashable)
 T = TypeVar("T")
 
 _AT_ONCE: Final = 64  # requests of one controller in flight
-_ROUNDS: Final = 4
 _NO_NEWS: Final = (Conflict, AlreadyExists, Unavailable, DeadlineExceeded)
 
 
@@ -65,32 +63,23 @@ class Executor(Generic[K]):
         api: Api,
         recorder: EventRecorder,
         expectations: Expectations[K],
-        observed: Collection[str],
         *,
+        sees: Callable[[str], bool],
         clock: Clock,
         random_ints: Callable[[int], int],
     ) -> None:
         self._api = api
         self._recorder = recorder
         self._expectations = expectations
-        self._observed = observed  # resources that an informer shows: others cannot be waited for
+        self._sees = sees  # whether an informer shows a resource: others cannot be waited for
         self._clock = clock
         self._random_ints = random_ints
         self._slots = asyncio.Semaphore(_AT_ONCE)
         self._failures: dict[K, Failure] = {}
 
-    async def decide(self, key: K, plan: Callable[[Facts], Plan]) -> Plan:
-        """Make a plan; where it needs live answers, get them and make it anew."""
-        facts = Facts(failure=self._failures.get(key))
-        made = plan(facts)
-        for _ in range(_ROUNDS):
-            if not made.needs:
-                return made
-            facts = await answer(self._api, made.needs, facts)
-            made = plan(facts)
-        if made.needs:
-            raise RuntimeError(f"the plan for {key} asks again and again: {made.needs}")
-        return made
+    def failure(self, key: K) -> Failure | None:
+        """How the last execution of a plan for the key failed, None where it did not."""
+        return self._failures.get(key)
 
     async def settle(self, key: K) -> None:
         """Look up live what became of the key's creates whose outcome is unknown."""
@@ -114,20 +103,20 @@ class Executor(Generic[K]):
                 self._record(action)
             case SlowStart(writes=writes):
                 await self._slowly(key, writes)
-            case Together(writes=writes):
-                await self._together(key, writes)
+            case AllAtOnce(writes=writes):
+                await self._all_at_once(key, writes)
             case _:
-                await self._together(key, (action,))
+                await self._all_at_once(key, (action,))
 
     async def _slowly(self, key: K, writes: Sequence[Write]) -> None:
         size = 1
         while writes:
-            await self._together(key, writes[:size])
+            await self._all_at_once(key, writes[:size])
             writes = writes[size:]
             size *= 2
 
-    async def _together(self, key: K, writes: Sequence[Write]) -> None:
-        await all_of([self._try(key, write) for write in writes])
+    async def _all_at_once(self, key: K, writes: Sequence[Write]) -> None:
+        await run_all([self._try(key, write) for write in writes])
 
     async def _try(self, key: K, write: Write) -> None:
         async with self._slots:
@@ -171,7 +160,7 @@ class Executor(Generic[K]):
             if not write.already_exists_is_fine:
                 raise
         except OutcomeUnknown:
-            if str(write.resource) in self._observed:
+            if self._sees(str(write.resource)):
                 unclear = Unclear(write.resource, meta.namespace, meta.name)
                 self._expectations.expect(key, unclear, self._clock.monotonic())
             raise
@@ -218,13 +207,13 @@ class Executor(Generic[K]):
             if write.resource_version:
                 raise
             return  # another object has the name now: this one is gone
-        if str(write.resource) in self._observed:
+        if self._sees(str(write.resource)):
             place = (str(write.resource), write.namespace, write.name)
             self._expectations.expect(key, Removed(place, write.uid), self._clock.monotonic())
         self._record(write.on_success, name=write.name)
 
     def _expect_written(self, key: K, resource: Resource[Any], meta: ObjectMeta) -> None:
-        if str(resource) in self._observed:
+        if self._sees(str(resource)):
             place = (str(resource), meta.namespace, meta.name)
             written = Written(place, meta.uid, revision_of(meta))
             self._expectations.expect(key, written, self._clock.monotonic())

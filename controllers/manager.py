@@ -1,4 +1,4 @@
-"""One controller at work: its queue, its executor, and the wait for what it has written itself."""
+"""One controller at work: its queue, its questions, its executor, and the wait for what it has written itself."""
 
 from __future__ import annotations
 
@@ -6,15 +6,15 @@ import asyncio
 import secrets
 from collections.abc import Callable
 from functools import partial as bind
-from typing import Any
+from typing import Any, Final, Generic, TypeVar
 
-from controllers.core.actions import Facts, Plan
+from controllers.answers import answer
+from controllers.core.actions import NOTHING_TO_DO, Facts, Plan
+from controllers.core.controller import Controller, Key, Watched
 from controllers.core.expectations import Expectations
 from controllers.core.moment import Moment
 from controllers.execute import Executor
-from controllers.informers import AnyInformer, World
-from controllers.specs import Controller, Watched
-from controllers.triggers import Key
+from controllers.informers import AnyInformer, Informers
 from machinery.client.api import Api
 from machinery.client.controller import run_controller
 from machinery.client.events import EventRecorder
@@ -23,28 +23,32 @@ from machinery.model.causes import cause_of
 from machinery.model.clock import Clock
 from machinery.model.errors import OutcomeUnknown
 from machinery.model.log import EventLog
-from machinery.model.profile import Intervals
 from machinery.model.requests import EventType
 from machinery.model.store import Change
 
+In = TypeVar("In")
 
-class Manager:
-    """Runs one row of the table."""
+_ROUNDS: Final = 5  # plans made from one look; each but the last may ask
+
+
+class Manager(Generic[In]):
+    """Runs one controller while this process leads."""
 
     def __init__(
         self,
-        controller: Controller,
-        world: World,
+        controller: Controller[In],
+        informers: Informers,
         api: Api,
+        *,
         clock: Clock,
-        intervals: Intervals,
         log: EventLog,
         random_ints: Callable[[int], int] = secrets.randbelow,
     ) -> None:
+        self.name = controller.name
         self._controller = controller
-        self._world = world
+        self._informers = informers
+        self._api = api
         self._clock = clock
-        self._intervals = intervals
         self._log = log
         self._queue: WorkQueue[Key] = WorkQueue(clock)
         self._due_s: dict[Key, float] = {}  # the next time that a key comes by itself, monotonic
@@ -54,7 +58,7 @@ class Manager:
             api,
             self._recorder,
             self._expectations,
-            world.by_resource,
+            sees=informers.sees,
             clock=clock,
             random_ints=random_ints,
         )
@@ -75,11 +79,10 @@ class Manager:
             )
 
     def _subscribe(self) -> None:
-        for informer in self._world.owners:
+        for informer in self._informers.whole:
             informer.subscribe(bind(self._note_progress, informer))
         for watched in self._controller.watched:
-            for informer in watched.informers(self._world):
-                informer.subscribe(bind(self._enqueue, watched, informer))
+            self._informers.subscribe(watched.source, bind(self._enqueue, watched))
 
     def _note_progress(self, informer: AnyInformer, change: Change[Any]) -> None:
         """Wake the keys that wait to see what they wrote."""
@@ -88,9 +91,9 @@ class Manager:
         for key in self._expectations.saw((str(informer.resource), meta.namespace, meta.name), gone):
             self._queue.add(key)
 
-    def _enqueue(self, watched: Watched, informer: AnyInformer, change: Change[Any]) -> None:
-        cause = cause_of(informer.resource, change.object)
-        for key in watched.keys(self._world, informer.resource, change):
+    def _enqueue(self, watched: Watched[Any], change: Change[Any]) -> None:
+        cause = cause_of(watched.source.resource, change.object)
+        for key in watched.keys(change):
             self._queue.add(key, cause)
 
     async def _reconcile(self, key: Key) -> None:
@@ -98,25 +101,44 @@ class Manager:
         if self._due_s.get(key, now_s) <= now_s:
             self._due_s.pop(key, None)
         await self._executor.settle(key)
-        wait_s = self._expectations.wait_s(key, now_s, self._world.look)
+        wait_s = self._expectations.wait_s(key, now_s, self._informers.find)
         if wait_s is None:
             wait_s = await self._step(key)
         if wait_s is not None:
             self._come_again(key, wait_s)
 
     async def _step(self, key: Key) -> float | None:
-        try:
-            plan = await self._executor.decide(key, bind(self._plan, key))
-        except OutcomeUnknown:
-            if self._controller.counts_silence:
-                self._world.heartbeats.lose_sight()
-            raise
+        seen = self._controller.look(key, self._moment())
+        plan = NOTHING_TO_DO if seen is None else await self._decide(key, seen)
         await self._executor.execute(key, plan)
         return plan.requeue_after_s
 
-    def _plan(self, key: Key, facts: Facts) -> Plan:
-        moment = Moment(self._clock.now(), self._clock.timescale)
-        return self._controller.plan(self._world, key, moment, self._intervals, facts)
+    async def _decide(self, key: Key, seen: In) -> Plan:
+        """Make a plan; where it needs live answers, get them and make it anew.
+
+        Raises:
+            ApiError: the apiserver did not answer.
+            RuntimeError: the plan asks again and again.
+        """
+        facts = Facts(failure=self._executor.failure(key))
+        for _ in range(_ROUNDS):
+            plan = self._controller.plan(seen, self._moment(), facts)
+            if not plan.needs:
+                return plan
+            facts = await self._ask(plan, facts)
+        raise RuntimeError(f"the plan for {key} asks again and again: {plan.needs}")
+
+    async def _ask(self, plan: Plan, facts: Facts) -> Facts:
+        try:
+            facts = await answer(self._api, plan.needs, facts)
+        except OutcomeUnknown:
+            self._controller.heard(False, self._clock.monotonic())  # noqa: FBT003 - the one question it answers
+            raise
+        self._controller.heard(True, self._clock.monotonic())  # noqa: FBT003
+        return facts
+
+    def _moment(self) -> Moment:
+        return Moment(self._clock.now(), self._clock.timescale, self._clock.monotonic())
 
     def _come_again(self, key: Key, wait_s: float) -> None:
         """Have the key come again, unless it does so earlier anyway."""

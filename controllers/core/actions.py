@@ -97,13 +97,13 @@ class SlowStart:
 
 
 @dataclass(frozen=True, slots=True)
-class Together:
+class AllAtOnce:
     """Writes that do not depend on each other: all at once, and each is tried."""
 
     writes: tuple[Write, ...]
 
 
-Action = Write | SlowStart | Together | RecordEvent
+Action = Write | SlowStart | AllAtOnce | RecordEvent
 
 
 @dataclass(frozen=True, slots=True)

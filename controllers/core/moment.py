@@ -11,8 +11,9 @@ from machinery.model.clock import Timescale
 class Moment:
     """Now, as an argument."""
 
-    now_s: float
+    now_s: float  # since the epoch
     timescale: Timescale = field(default_factory=Timescale)
+    monotonic_s: float = 0.0  # since no known moment: for what was seen, never for what objects say
 
     @property
     def text(self) -> str:
@@ -20,9 +21,9 @@ class Moment:
         return self.timescale.format(self.now_s)
 
     def since(self, timestamp: str | None) -> float:
-        """Give the cluster seconds since a timestamp; 0 where there is none or it lies ahead."""
+        """Return the cluster seconds since a timestamp; 0 where there is none or it lies ahead."""
         return max(0.0, self.now_s - self.timescale.parse(timestamp)) if timestamp else 0.0
 
     def at(self, timestamp: str | None) -> float | None:
-        """Read a timestamp as cluster seconds."""
+        """Read a timestamp as cluster seconds; None where there is none."""
         return self.timescale.parse(timestamp) if timestamp else None

@@ -10,6 +10,7 @@ import msgspec
 
 from controllers.core.actions import (
     Action,
+    AllAtOnce,
     Create,
     Delete,
     Facts,
@@ -18,7 +19,6 @@ from controllers.core.actions import (
     Plan,
     RecordEvent,
     SlowStart,
-    Together,
     Write,
 )
 from controllers.core.moment import Moment
@@ -111,7 +111,7 @@ def flat(action: Action) -> list[Write]:
     match action:
         case RecordEvent():
             return []
-        case SlowStart(writes=inner) | Together(writes=inner):
+        case SlowStart(writes=inner) | AllAtOnce(writes=inner):
             return list(inner)
         case _:
             return [action]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from controllers.core.actions import Create, Delete, Patch
-from controllers.core.endpointslice import plan
+from controllers.endpointslice.plan import Seen, plan
 from machinery.model.k8s.core_v1 import (
     PodCondition,
     PodIP,
@@ -36,7 +36,7 @@ def pod(number=1, *, ready=True, node="node-1", ip=None, **fields):
 
 
 def plan_for(svc, pods, slices=()):
-    return plan(svc, pods, slices, ZONES, moment())
+    return plan(Seen(svc, list(pods), list(slices), ZONES), moment())
 
 
 def applied(made, slices=()):

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from controllers.core.actions import Patch
-from controllers.core.node_ipam import plan
+from controllers.node_ipam.plan import Seen, plan
 from tests.support import builders
 from tests.support.builders import changed
-from tests.support.controllers import of_type
+from tests.support.controllers import moment, of_type
 
 CLUSTER = "10.244.0.0/16"
 
@@ -17,5 +17,5 @@ def node(name, cidr="", created="2026-01-01T00:00:00Z"):
 
 
 def ranges(nodes, cluster=CLUSTER):
-    made = plan(nodes, cluster)
+    made = plan(Seen(nodes, cluster), moment())
     return {write.name: write.patch["spec"]["podCIDR"] for write in of_type(made, Patch)}

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from controllers.core import replicaset
 from controllers.core.actions import Facts, Plan
-from controllers.core.deployment.plan import plan as plan_deployment
 from controllers.core.workloads import DEPLOYMENTS, REPLICA_SETS, ReplicaSet
+from controllers.deployment import plan as deployment
+from controllers.replicaset import plan as replicaset
 from machinery.model.pods import is_active, is_ready
 from machinery.model.resources import PODS
 from tests.support.controllers import Crashed, SmallWorld, pods_of, set_ready
@@ -96,10 +96,12 @@ class Rollout:
 
     def _plan_deployment(self, facts: Facts) -> Plan:
         world = self.world
-        return plan_deployment(self.deployment, self.replica_sets, pods_of(world), world.moment, facts)
+        seen = deployment.Seen(self.deployment, self.replica_sets, pods_of(world))
+        return deployment.plan(seen, world.moment, facts)
 
     def _plan_replica_set(self, name: str, facts: Facts) -> Plan:
         every = self.replica_sets
         rs = next(rs for rs in every if rs.metadata.name == name)
         siblings = replicaset.siblings_of(rs, every)
-        return replicaset.plan(rs, self.world.list(PODS), siblings, self.world.moment, facts)
+        seen = replicaset.Seen(rs, self.world.list(PODS), siblings)
+        return replicaset.plan(seen, self.world.moment, facts)

@@ -5,12 +5,13 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from controllers.core.actions import Delete, Facts, Patch
-from controllers.core.garbage import FOREGROUND, ORPHAN, Graph, Item, is_going, plan
+from controllers.core.kinds import KINDS
 from controllers.core.workloads import REPLICA_SETS
-from controllers.informers import KINDS
+from controllers.garbage_collector.graph import FOREGROUND, ORPHAN, Graph, Item, is_going
+from controllers.garbage_collector.plan import plan
 from machinery.model.k8s.meta_v1 import OwnerReference
 from tests.support.builders import meta
-from tests.support.controllers import CREATED, of_type
+from tests.support.controllers import CREATED, moment, of_type
 from tests.support.examples import examples
 
 COUNT = 7
@@ -53,10 +54,11 @@ class Cluster:
     def collect(self, uid):
         """Plan for one object and do it; gives the plan's deletions."""
         item, graph = Item(REPLICA_SETS, self.metas[uid]), self.graph()
-        made = plan(item, graph)
+        made = plan(graph.see(item), moment())
         if made.needs:
             by_name = {found.name: found for found in self.metas.values()}
-            made = plan(item, graph, Facts(objects={need: by_name.get(need.name) for need in made.needs}))
+            facts = Facts(objects={need: by_name.get(need.name) for need in made.needs})
+            made = plan(graph.see(item), moment(), facts)
         for patch in of_type(made, Patch):
             self._patch(patch)
         gone = of_type(made, Delete)

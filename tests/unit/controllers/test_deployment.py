@@ -4,10 +4,10 @@ import pytest
 from msgspec.structs import replace
 
 from controllers.core.actions import Create, Delete, Facts, Failure, Patch
-from controllers.core.deployment import sizes
-from controllers.core.deployment.plan import plan
-from controllers.core.deployment.template import HASH_LABEL
 from controllers.core.workloads import DEPLOYMENTS, REPLICA_SETS, ReplicaSet
+from controllers.deployment import sizes
+from controllers.deployment.plan import Seen, plan
+from controllers.deployment.template import HASH_LABEL
 from machinery.model.conditions import find
 from machinery.model.k8s.apps_v1 import DeploymentStrategy
 from machinery.model.k8s.meta_v1 import LabelSelector
@@ -71,7 +71,7 @@ def test_surge_rounds_up_and_unavailable_down_and_one_of_them_is_above_zero(
 
 def test_a_new_deployment_makes_its_replica_set_at_full_size(rollout):
     """Named by the hash of the template, which its pods carry as a label, at revision 1."""
-    made = plan(deployment(3), [], [], moment())
+    made = plan(Seen(deployment(3), [], []), moment())
     [create] = of_type(made, Create)
     rs = create.object
     digest = rs.metadata.labels[HASH_LABEL]
@@ -90,7 +90,7 @@ def test_a_new_deployment_makes_its_replica_set_at_full_size(rollout):
 def test_a_deployment_that_selects_everything_is_refused():
     """It warns, and takes note of the generation, once."""
     everything = changed(deployment(), spec__selector=LabelSelector())
-    made = plan(everything, [], [], moment())
+    made = plan(Seen(everything, [], []), moment())
     assert [reason for _, reason, _ in events(made)] == ["SelectingAll"]
     assert status_of(made) == {"observedGeneration": 1}
 
@@ -219,7 +219,7 @@ def test_a_rollout_without_progress_times_out_at_its_deadline(rollout):
     world.add(DEPLOYMENTS, deployment(2, progressDeadlineSeconds=60))
     for _ in range(4):
         rollout.step()
-    waiting = plan(rollout.deployment, rollout.replica_sets, pods_of(world), world.moment)
+    waiting = plan(Seen(rollout.deployment, rollout.replica_sets, pods_of(world)), world.moment)
     assert waiting.requeue_after_s == pytest.approx(61)
     world.now_s += 62
     rollout.step()
@@ -257,21 +257,21 @@ def test_a_pod_lost_after_the_rollout_is_no_lack_of_progress(rollout):
 
 def test_another_templates_replica_set_with_the_same_name_is_avoided(rollout):
     """The collision count changes the hash; nothing of the other one is touched."""
-    digest_holder = of_type(plan(deployment(), [], [], moment()), Create)[0].object
+    digest_holder = of_type(plan(Seen(deployment(), [], []), moment()), Create)[0].object
     stranger = changed(digest_holder, metadata__ownerReferences=[], spec__template=template("other:1"))
     stranger = changed(stranger, metadata__labels={"other": "app"})
-    made = plan(deployment(), [stranger], [], moment())
+    made = plan(Seen(deployment(), [stranger], []), moment())
     assert status_of(made)["collisionCount"] == 1
     assert not of_type(made, Create)
     collided = changed(deployment(), status__collisionCount=1)
-    [create] = of_type(plan(collided, [stranger], [], moment()), Create)
+    [create] = of_type(plan(Seen(collided, [stranger], []), moment()), Create)
     assert create.object.metadata.name != stranger.metadata.name
 
 
 def test_a_failed_creation_is_told_and_tried_again():
     """The reason of the server stands in the Progressing condition."""
     facts = Facts(failure=Failure("Forbidden", "exceeded quota"))
-    made = plan(deployment(), [], [], moment(), facts)
+    made = plan(Seen(deployment(), [], []), moment(), facts)
     [condition] = [item for item in status_of(made)["conditions"] if item["type"] == "Progressing"]
     assert condition["reason"] == "ReplicaSetCreateError"
     assert "exceeded quota" in condition["message"]
@@ -293,7 +293,7 @@ def test_a_deployment_that_is_being_deleted_only_tells_its_status(rollout):
     rolled_out(rollout, replicas=1)
     going = changed(rollout.deployment, metadata__deletionTimestamp="2026-01-01T00:00:00Z")
     going = changed(going, spec__template=template("app:2"))
-    made = plan(going, rollout.replica_sets, [], moment())
+    made = plan(Seen(going, rollout.replica_sets, []), moment())
     assert not of_type(made, Create)
     assert not of_type(made, Delete)
     assert all(write.subresource == "status" for write in of_type(made, Patch))
@@ -310,18 +310,18 @@ def test_min_ready_seconds_go_on_to_the_replica_set(rollout):
 def test_a_plan_for_what_is_as_it_should_be_is_empty(rollout):
     """Level-based: a second look writes nothing."""
     rolled_out(rollout, replicas=3)
-    made = plan(rollout.deployment, rollout.replica_sets, pods_of(rollout.world), rollout.world.moment)
+    made = plan(Seen(rollout.deployment, rollout.replica_sets, pods_of(rollout.world)), rollout.world.moment)
     assert made.actions == ()
 
 
 def test_an_orphan_replica_set_is_adopted_after_a_live_look():
     """The owner is asked for first; one that is gone adopts nothing."""
     owner = deployment()
-    [create] = of_type(plan(owner, [], [], moment()), Create)
+    [create] = of_type(plan(Seen(owner, [], []), moment()), Create)
     orphan = replace(create.object, metadata=replace(create.object.metadata, ownerReferences=[], uid="u"))
-    asked = plan(owner, [orphan], [], moment())
+    asked = plan(Seen(owner, [orphan], []), moment())
     [need] = asked.needs
-    assert not plan(owner, [orphan], [], moment(), Facts(objects={need: None})).needs
-    made = plan(owner, [orphan], [], moment(), Facts(objects={need: owner.metadata}))
+    assert not plan(Seen(owner, [orphan], []), moment(), Facts(objects={need: None})).needs
+    made = plan(Seen(owner, [orphan], []), moment(), Facts(objects={need: owner.metadata}))
     [patch] = of_type(made, Patch)
     assert patch.patch["metadata"]["ownerReferences"][0]["uid"] == owner.metadata.uid

@@ -3,14 +3,15 @@
 import pytest
 from msgspec.structs import replace
 
-from controllers.core.actions import Delete, Facts, Patch, RecordEvent
-from controllers.core.garbage import FOREGROUND, ORPHAN, Graph, Item, plan
+from controllers.core.actions import NO_FACTS, Delete, Facts, Patch, RecordEvent
+from controllers.core.kinds import KINDS
 from controllers.core.workloads import DEPLOYMENTS, REPLICA_SETS
-from controllers.informers import KINDS
+from controllers.garbage_collector.graph import FOREGROUND, ORPHAN, Graph, Item
+from controllers.garbage_collector.plan import plan
 from machinery.model.k8s.meta_v1 import OwnerReference
 from machinery.model.resources import NODES, PODS
 from tests.support.builders import meta
-from tests.support.controllers import CREATED, of_type
+from tests.support.controllers import CREATED, moment, of_type
 
 
 def item(resource, name, *owners, namespace="default", finalizers=(), going=False):
@@ -43,14 +44,18 @@ def graph_of(*items):
     return graph
 
 
+def plan_for(subject, graph, facts=NO_FACTS):
+    return plan(graph.see(subject), moment(), facts)
+
+
 def collected(subject, graph, *live):
     """Plan, with live answers from what is said to be there."""
-    first = plan(subject, graph)
+    first = plan_for(subject, graph)
     if not first.needs:
         return first
     there = {(str(one.resource), one.meta.namespace, one.meta.name): one.meta for one in live}
     answers = {need: there.get((str(need.resource), need.namespace, need.name)) for need in first.needs}
-    return plan(subject, graph, Facts(objects=answers))
+    return plan_for(subject, graph, Facts(objects=answers))
 
 
 RS = item(REPLICA_SETS, "web-1")
@@ -59,7 +64,7 @@ POD = item(PODS, "web-1-a", ref(RS))
 
 def test_an_owner_in_the_cache_needs_no_question():
     """The usual case costs nothing."""
-    made = plan(POD, graph_of(RS, POD))
+    made = plan_for(POD, graph_of(RS, POD))
     assert made.actions == made.needs == ()
 
 
@@ -107,7 +112,7 @@ def test_orphaning_frees_the_dependents_and_then_the_owner():
     """In this order."""
     going = item(REPLICA_SETS, "web-1", finalizers=["other", ORPHAN], going=True)
     pod = item(PODS, "a", ref(going))
-    freed, finished = of_type(plan(going, graph_of(going, pod)), Patch)
+    freed, finished = of_type(plan_for(going, graph_of(going, pod)), Patch)
     assert (freed.name, freed.patch["metadata"]["ownerReferences"]) == ("a", [])
     assert finished.patch["metadata"]["finalizers"] == ["other"]
 
@@ -116,8 +121,8 @@ def test_in_the_foreground_the_owner_waits_for_those_that_block_it():
     """Those that do not are no reason to wait."""
     going = item(REPLICA_SETS, "web-1", finalizers=[FOREGROUND], going=True)
     blocking, other = item(PODS, "a", ref(going)), item(PODS, "b", ref(going, block=False))
-    assert plan(going, graph_of(going, blocking, other)).actions == ()
-    [patch] = of_type(plan(going, graph_of(going, other)), Patch)
+    assert plan_for(going, graph_of(going, blocking, other)).actions == ()
+    [patch] = of_type(plan_for(going, graph_of(going, other)), Patch)
     assert patch.patch["metadata"]["finalizers"] == []
 
 
@@ -168,7 +173,7 @@ def test_a_cluster_scoped_owner_of_a_namespaced_object_is_one():
     """As nodes own their leases."""
     node = item(NODES, "node-1")
     pod = item(PODS, "mirror", ref(node))
-    assert plan(pod, graph_of(node, pod)).actions == ()
+    assert plan_for(pod, graph_of(node, pod)).actions == ()
     assert len(of_type(collected(pod, graph_of(pod), pod), Delete)) == 1
 
 
@@ -182,4 +187,4 @@ def test_an_owner_of_an_unknown_kind_is_never_seen_as_gone():
 def test_what_is_being_deleted_is_not_deleted_again():
     """It is on its way."""
     going = item(PODS, "a", ref(RS), going=True)
-    assert plan(going, graph_of(going)).actions == plan(going, graph_of(going)).needs == ()
+    assert plan_for(going, graph_of(going)).actions == plan_for(going, graph_of(going)).needs == ()

@@ -1,7 +1,7 @@
 """The deletion of namespaces."""
 
 from controllers.core.actions import DeleteCollection, Facts, Failure, Finalize
-from controllers.core.namespace import plan
+from controllers.namespace.plan import Seen, plan
 from machinery.model.k8s.core_v1 import NamespaceCondition
 from machinery.model.resources import CONFIG_MAPS, PODS, SECRETS
 from tests.support import builders
@@ -17,9 +17,9 @@ def namespace(*, going=True, phase="Terminating", finalizers=("kubernetes",)):
 
 
 def plan_for(subject, failure=None, **contents):
-    needs = plan(subject, KINDS, moment()).needs
+    needs = plan(Seen(subject, KINDS), moment()).needs
     found = {need: tuple(contents.get(need.resource.plural, ())) for need in needs}
-    return plan(subject, KINDS, moment(), Facts(collections=found, failure=failure))
+    return plan(Seen(subject, KINDS), moment(), Facts(collections=found, failure=failure))
 
 
 def deleted(made):
@@ -37,18 +37,18 @@ def as_told(subject, made):
 
 def test_an_active_namespace_is_left_alone():
     """So is one that somebody else has to finish."""
-    assert plan(namespace(going=False, phase="Active"), KINDS, moment()).actions == ()
-    assert plan(namespace(finalizers=["other"]), KINDS, moment()).actions == ()
+    assert plan(Seen(namespace(going=False, phase="Active"), KINDS), moment()).actions == ()
+    assert plan(Seen(namespace(finalizers=["other"]), KINDS), moment()).actions == ()
 
 
 def test_first_it_says_terminating():
     """Then the rest follows."""
-    assert status_of(plan(namespace(phase="Active"), KINDS, moment())) == {"phase": "Terminating"}
+    assert status_of(plan(Seen(namespace(phase="Active"), KINDS), moment())) == {"phase": "Terminating"}
 
 
 def test_every_kind_is_counted_live():
     """Before anything is decided."""
-    assert {need.resource for need in plan(namespace(), KINDS, moment()).needs} == set(KINDS)
+    assert {need.resource for need in plan(Seen(namespace(), KINDS), moment()).needs} == set(KINDS)
 
 
 def test_pods_go_before_everything_else():

@@ -1,8 +1,8 @@
 """Pod ranges of nodes."""
 
 from controllers.core.actions import Patch
-from controllers.core.node_ipam import plan
-from tests.support.controllers import events, of_type
+from controllers.node_ipam.plan import Seen, plan
+from tests.support.controllers import events, moment, of_type
 from tests.support.node_ranges import CLUSTER, node, ranges
 
 
@@ -14,7 +14,7 @@ def test_each_node_gets_the_lowest_free_range():
 
 def test_both_fields_are_written_at_the_revision_that_was_read():
     """PodCIDR is the first of podCIDRs."""
-    [patch] = of_type(plan([node("a")], CLUSTER), Patch)
+    [patch] = of_type(plan(Seen([node("a")], CLUSTER), moment()), Patch)
     assert patch.patch["spec"] == {"podCIDR": "10.244.0.0/24", "podCIDRs": ["10.244.0.0/24"]}
     assert patch.patch["metadata"]["resourceVersion"] == "1"
 
@@ -39,9 +39,9 @@ def test_without_a_range_left_an_event_says_so():
 
 
 def events_of(nodes):
-    return events(plan(nodes, "10.244.0.0/23"))
+    return events(plan(Seen(nodes, "10.244.0.0/23"), moment()))
 
 
 def test_nothing_is_written_where_everybody_has_one():
     """A second look writes nothing."""
-    assert plan([node("a", "10.244.0.0/24")], CLUSTER).actions == ()
+    assert plan(Seen([node("a", "10.244.0.0/24")], CLUSTER), moment()).actions == ()

@@ -4,8 +4,10 @@ import pytest
 from msgspec.structs import replace
 
 from controllers.core.actions import Facts, Patch
-from controllers.core.node_health import Disruption, Heartbeats, Throttle, Zones
-from controllers.core.node_lifecycle import Sight, plan
+from controllers.node_lifecycle.controller import take_turn
+from controllers.node_lifecycle.heartbeats import Heartbeats
+from controllers.node_lifecycle.plan import Seen, plan
+from controllers.node_lifecycle.zones import Disruption, Throttle, Zones
 from machinery.model.k8s.core_v1 import Node, NodeCondition, Taint
 from machinery.model.profile import intervals
 from tests.support import builders
@@ -17,12 +19,18 @@ EVERYTHING_DOWN = Disruption(everything=True, evictions_per_s=0.0)
 
 
 def sight(silent_s=0.0, unready_s=1000.0, disruption=None, **fields):
-    fields = {"lease_revision": "7", "monotonic_s": 0.0} | fields
-    return Sight(silent_s=silent_s, unready_s=unready_s, disruption=disruption or Disruption(), **fields)
+    fields = {"lease_revision": "7"} | fields
+    return {
+        "silent_s": silent_s,
+        "unready_s": unready_s,
+        "disruption": disruption or Disruption(),
+        **fields,
+    }
 
 
-def plan_for(node, *pods, seen=None, throttle=None, facts=None):
-    return plan(node, pods, seen or sight(), throttle or Throttle(), moment(), TABLE, facts or Facts())
+def plan_for(node, *pods, seen=None, throttle=None, now_s=0.0, facts=None):
+    known = take_turn(Seen(node, pods, TABLE, **(seen or sight())), throttle or Throttle(), now_s)
+    return plan(known, moment(), facts or Facts())
 
 
 def answered(node, *, lease="7", itself="1"):
@@ -85,6 +93,13 @@ def test_a_heartbeat_that_only_the_cache_has_missed_saves_the_node(moved):
     made = plan_for(node, seen=sight(silent_s=1000), facts=answered(node, **moved))
     assert made.actions == ()
     assert made.requeue_after_s == TABLE.node_monitor_period_s
+
+
+def test_while_the_apiserver_did_not_answer_nobody_could_be_heard():
+    """Not the node was silent: it is looked at again at once, and its silence counted from the answer on."""
+    node = builders.node()
+    made = plan_for(node, seen=sight(silent_s=1000, is_blind=True), facts=answered(node))
+    assert (made.actions, made.requeue_after_s) == ((), 0.0)
 
 
 def test_a_node_that_has_never_reported_has_more_time():
@@ -171,10 +186,10 @@ def test_nodes_of_a_zone_are_tainted_one_in_ten_seconds():
     second = changed(first, metadata__uid="uid-other")
     pod = builders.pod(node="node-1")
     assert ("unreachable", "NoExecute") in taints(plan_for(first, pod, throttle=throttle), first)
-    waiting = plan_for(second, pod, throttle=throttle, seen=sight(monotonic_s=4.0))
+    waiting = plan_for(second, pod, throttle=throttle, now_s=4.0)
     assert taints(waiting, second) == {("unreachable", "NoSchedule")}
     assert waiting.requeue_after_s == pytest.approx(6)
-    late = plan_for(second, pod, throttle=throttle, seen=sight(monotonic_s=10.0))
+    late = plan_for(second, pod, throttle=throttle, now_s=10.0)
     assert ("unreachable", "NoExecute") in taints(late, second)
 
 
@@ -182,7 +197,7 @@ def test_a_turn_that_came_to_nothing_is_not_lost():
     """The write may fail; the same node passes again."""
     throttle, node, pod = Throttle(), unhealthy("Unknown"), builders.pod(node="node-1")
     plan_for(node, pod, throttle=throttle)
-    again = plan_for(node, pod, throttle=throttle, seen=sight(monotonic_s=1.0))
+    again = plan_for(node, pod, throttle=throttle, now_s=1.0)
     assert ("unreachable", "NoExecute") in taints(again, node)
 
 

@@ -3,7 +3,7 @@
 import pytest
 
 from controllers.core.actions import Delete, Facts
-from controllers.core.pod_gc import PERIOD_S, plan, quarantine
+from controllers.pod_gc.plan import PERIOD_S, Seen, plan, quarantine
 from tests.support import builders
 from tests.support.builders import changed
 from tests.support.controllers import NOW_S, at, moment, of_type, status_of
@@ -13,9 +13,10 @@ NODES = {"node-1": builders.node("node-1")}
 
 def plan_for(*pods, missing=None, nodes=NODES, live=None, threshold=100):
     missing = {name: NOW_S - age_s for name, age_s in (missing or {}).items()}
-    first = plan(pods, nodes, missing, moment(), threshold=threshold)
+    seen = Seen(pods, nodes, missing, threshold)
+    first = plan(seen, moment())
     facts = Facts(objects=dict.fromkeys(first.needs, live))
-    return plan(pods, nodes, missing, moment(), facts, threshold) if first.needs else first
+    return plan(seen, moment(), facts) if first.needs else first
 
 
 def deleted(made):

@@ -4,7 +4,7 @@ import msgspec
 import pytest
 
 from controllers.core.actions import Create, Delete, Facts, Failure, Patch, SlowStart
-from controllers.core.replicaset import BURST, plan, siblings_of
+from controllers.replicaset.plan import BURST, Seen, plan, siblings_of
 from machinery.model.k8s.core_v1 import PodCondition
 from tests.support import builders
 from tests.support.builders import changed
@@ -30,7 +30,7 @@ def pod_of(rs, name="pod-1", **fields):
 
 
 def plan_for(rs, *pods, facts=None, siblings=NO_SIBLINGS, later_s=0.0):
-    return plan(rs, list(pods), siblings, moment(later_s), facts or Facts())
+    return plan(Seen(rs, pods, siblings), moment(later_s), facts or Facts())
 
 
 def as_seen(rs, status):

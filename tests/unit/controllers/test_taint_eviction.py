@@ -3,7 +3,8 @@
 import pytest
 
 from controllers.core.actions import Delete, RecordEvent
-from controllers.core.taint_eviction import TaintAges, plan
+from controllers.taint_eviction.ages import TaintAges
+from controllers.taint_eviction.plan import Seen, plan
 from machinery.model.k8s.core_v1 import Taint
 from tests.support import builders
 from tests.support.builders import changed
@@ -32,7 +33,7 @@ def pod(seconds=None, key=UNREACHABLE, name="web", **fields):
 
 def plan_for(tainted, *pods, later_s=0.0, ages=None):
     ages = ages or TaintAges()
-    return plan(tainted, pods, ages.look(tainted, moment(later_s)), moment(later_s))
+    return plan(Seen(tainted, pods, ages.look(tainted, moment(later_s))), moment(later_s))
 
 
 def evicted(made):

@@ -1,0 +1,63 @@
+"""Answers to what a plan asks, from the apiserver itself, where a cache is not enough."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Final
+
+from controllers.core.actions import Census, Facts, Lookup
+from controllers.core.metadata_only import metadata_only
+from controllers.run_all import run_all
+from machinery.client.api import Api
+from machinery.model.errors import NotFound
+from machinery.model.k8s.meta_v1 import ObjectMeta
+from machinery.model.requests import Selection
+
+_PAGE: Final = 500
+
+
+async def answer(api: Api, needs: Sequence[Lookup | Census], facts: Facts) -> Facts:
+    """Return the facts with the answers to what is needed added.
+
+    Raises:
+        ApiError: a question could not be answered.
+    """
+    lookups = [need for need in needs if isinstance(need, Lookup)]
+    censuses = [need for need in needs if isinstance(need, Census)]
+    objects = await run_all([look_up(api, lookup) for lookup in lookups])
+    collections = await run_all([take_census(api, census) for census in censuses])
+    return replace(
+        facts,
+        objects={**facts.objects, **dict(zip(lookups, objects, strict=True))},
+        collections={**facts.collections, **dict(zip(censuses, collections, strict=True))},
+    )
+
+
+async def look_up(api: Api, lookup: Lookup) -> ObjectMeta | None:
+    """Read an object's metadata as of now; None where it is not there.
+
+    Raises:
+        ApiError: it could not be read.
+    """
+    try:
+        found = await api.get(metadata_only(lookup.resource), lookup.name, namespace=lookup.namespace)
+    except NotFound:
+        return None
+    return found.metadata
+
+
+async def take_census(api: Api, census: Census) -> tuple[ObjectMeta, ...]:
+    """Read the metadata of a whole collection as of now, page by page.
+
+    Raises:
+        ApiError: it could not be read.
+    """
+    found: list[ObjectMeta] = []
+    selection, rest = Selection(namespace=census.namespace), ""
+    while True:
+        page = await api.list(metadata_only(census.resource), selection, limit=_PAGE, continue_=rest)
+        found += [item.metadata for item in page.items]
+        rest = page.continue_
+        if not rest:
+            return tuple(found)

@@ -1,0 +1,88 @@
+"""What a controller is: what it watches, what it looks at, and what it plans from that.
+
+    change in a cache ─▶ keys ─▶ queue ─▶ look(key) ─▶ plan(seen, moment, facts) ─▶ executed
+                └──────▶ notes: what it remembers ──┘
+
+A controller is a folder beside this one, with a function `build(caches, settings) -> Controller` that the table
+(`controllers.table`) lists. The folder decides and does nothing else: no I/O, no clock. All that acts is generic, and
+lives above (`manager`, `execute`, `informers`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any, Final, Generic, TypeAlias, TypeVar
+
+from controllers.core.actions import Facts, Plan
+from controllers.core.caches import Caches, Source
+from controllers.core.moment import Moment
+from machinery.model.profile import Intervals
+from machinery.model.resources import KubeObject, Resource
+from machinery.model.store import Change
+
+In = TypeVar("In")  # what a plan may know
+T = TypeVar("T", bound=KubeObject)
+Key: TypeAlias = tuple[str, ...]
+"""Where an object is: (namespace, name). A controller may use any other texts that say what is to be looked at."""
+
+EVERYTHING_AT_ONCE: Final[Key] = ("", "")
+"""The only key of a controller that plans for everything at once."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What the controllers are told when they are built."""
+
+    intervals: Intervals
+    kinds: tuple[
+        Resource[Any], ...
+    ]  # every kind that the cluster has, with the types that the controllers use
+    cluster_cidr: str = ""  # range that nodes get their pod addresses from; none if empty
+    root_ca: str = ""  # PEM published in every namespace; none if empty
+
+
+@dataclass(frozen=True, slots=True)
+class Watched(Generic[T]):
+    """Whose changes concern the controller, and which of its keys.
+
+    `keys` runs inside the informer, while this process leads: it is cheap and never fails.
+    """
+
+    source: Source[T]
+    keys: Callable[[Change[T]], Iterable[Key]]
+
+
+@dataclass(frozen=True, slots=True)
+class Noted(Generic[T]):
+    """What the controller remembers of changes, also while another process leads.
+
+    `note` takes the change and when it was seen (monotonic cluster seconds). It runs before any `keys` for the same
+    change, under the same rules.
+    """
+
+    source: Source[T]
+    note: Callable[[Change[T], float], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Controller(Generic[In]):
+    """One controller, built.
+
+    `look` reads the caches and what the controller remembers: a frozen value with all that the plan may know, None
+    where there is nothing to plan for. `plan` decides from that value, the moment and what was asked live; it may be
+    called several times for one look, with more facts each time. Whatever the caches missed comes with the next look.
+    """
+
+    name: str  # as the source of events, and in logs
+    watched: tuple[Watched[Any], ...]
+    look: Callable[[Key, Moment], In | None]
+    plan: Callable[[In, Moment, Facts], Plan]
+    notes: tuple[Noted[Any], ...] = ()
+    workers: int = 1
+    always: tuple[Key, ...] = ()  # keys that exist from the start
+    heard: Callable[[bool, float], None] = lambda _answers, _now_s: None
+    """Called when the apiserver has answered a live question, or has not; with the monotonic time."""
+
+
+Build: TypeAlias = Callable[[Caches, Settings], Controller[Any]]

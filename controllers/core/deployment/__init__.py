@@ -1,9 +1,0 @@
-"""The Deployment controller: https://kubernetes.io/docs/concepts/workloads/controllers/deployment/.
-
-template   which ReplicaSet carries the template of now
-revisions  the annotations that history and scaling are kept in
-sizes      how many pods each ReplicaSet may have
-strategy   the next step: rolling, recreate, or scaling in proportion
-status     what is told about it
-plan       all of that, put together
-"""

@@ -1,0 +1,111 @@
+"""Which fields of an object a cache keeps: those that some controller reads, and no more.
+
+A cluster has thousands of pods and node statuses; most of each is of no interest here. A controller names the fields
+that its plan reads by their paths; what several controllers name of one resource is added up.
+
+    spec.nodeName                              a field
+    spec.containers.ports                      a field of every item of a list
+    metadata.annotations[example.com/cost]     an entry of a map
+    status                                     a field with all that is below it
+    ""                                         the whole object
+
+Who an object is, who owns it and how it goes (`IDENTITY`) is always kept.
+
+The function that reduces an object is written and compiled once, as `dataclasses` writes an `__init__`: it runs for
+every event, and one that walks the paths each time takes 24 microseconds for a pod instead of 7.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable
+from types import UnionType
+from typing import Any, Final, TypeAlias, TypeVar, Union, get_args, get_origin
+
+import msgspec
+
+T = TypeVar("T")
+Tree: TypeAlias = dict[str, "Tree"]  # what is kept below a field; empty: all of it
+
+WHOLE: Final = ("",)
+IDENTITY: Final = (
+    "metadata.name",
+    "metadata.namespace",
+    "metadata.uid",
+    "metadata.resourceVersion",
+    "metadata.creationTimestamp",
+    "metadata.deletionTimestamp",
+    "metadata.finalizers",
+    "metadata.ownerReferences",
+)
+_PART: Final = re.compile(r"[^.\[\]]+|\[([^\]]*)\]")
+
+
+def trimmer(type_: type[T], paths: Iterable[str]) -> Callable[[T], T] | None:
+    """Return the function that reduces an object to some fields; None where it is kept as it is.
+
+    Raises:
+        ValueError: a path leads to no field of the type.
+    """
+    named = {*paths}
+    if "" in named:
+        return None
+    tree: Tree = {}
+    for path in sorted({*named, *IDENTITY}):  # what is whole sorts before what is below it
+        _add(tree, [part[1] or part[0] for part in _PART.finditer(path)])
+    scope: dict[str, Any] = {}
+    expression = _reduced("whole", type_, tree, scope)
+    reduce: Callable[[T], T] = eval(f"lambda whole: {expression}", scope)  # noqa: S307 - of field names only
+    return reduce
+
+
+def _add(tree: Tree, parts: list[str]) -> None:
+    first, *rest = parts
+    if first in tree and not tree[first]:
+        return  # all of it is kept already
+    below = tree.setdefault(first, {})
+    if rest:
+        _add(below, rest)
+
+
+def _reduced(value: str, type_: Any, tree: Tree, scope: dict[str, Any]) -> str:
+    """Write the expression that reduces `value`, itself an expression; what it refers to goes into the scope."""
+    if not tree:
+        return value
+    if get_origin(type_) in {Union, UnionType}:
+        [inner] = (option for option in get_args(type_) if option is not type(None))
+        return f"None if {value} is None else {_reduced(value, inner, tree, scope)}"
+    if get_origin(type_) is list:
+        item = _name("item", scope)
+        return f"[{_reduced(item, get_args(type_)[0], tree, scope)} for {item} in {value}]"
+    if get_origin(type_) is dict:
+        return f"{{key: {value}[key] for key in {sorted(tree)!r} if key in {value}}}"
+    return _reduced_struct(value, type_, tree, scope)
+
+
+def _reduced_struct(value: str, type_: Any, tree: Tree, scope: dict[str, Any]) -> str:
+    fields = {field.name: field for field in msgspec.structs.fields(type_)}
+    if unknown := sorted(tree.keys() - fields.keys()):
+        raise ValueError(f"{type_.__name__} has no field {unknown[0]}")
+    kept = [f"{name}={_reduced(f'{value}.{name}', fields[name].type, tree[name], scope)}" for name in tree]
+    absent = [
+        f"{field.name}={_name('empty', scope, _empty(field.type))}"
+        for field in fields.values()
+        if field.required and field.name not in tree
+    ]
+    return f"{_name(type_.__name__, scope, type_)}({', '.join((*kept, *absent))})"
+
+
+def _name(stem: str, scope: dict[str, Any], value: Any = None) -> str:
+    """Put a value into the scope, under a name of its own."""
+    name = f"{stem}_{len(scope)}"
+    scope[name] = value
+    return name
+
+
+def _empty(type_: Any) -> Any:
+    """Return what stands for a field that has to be there and is not kept."""
+    if isinstance(type_, type) and issubclass(type_, msgspec.Struct):
+        fields = msgspec.structs.fields(type_)
+        return type_(**{field.name: _empty(field.type) for field in fields if field.required})
+    return (get_origin(type_) or type_)()

@@ -1,0 +1,126 @@
+"""Who names whom as an owner: every object that may own or be owned, from caches that lag."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from machinery.model.k8s.meta_v1 import ObjectMeta, OwnerReference
+from machinery.model.resources import Resource
+
+FOREGROUND: Final = "foregroundDeletion"
+ORPHAN: Final = "orphan"
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """An object in the graph."""
+
+    resource: Resource[Any]
+    meta: ObjectMeta
+
+
+@dataclass(frozen=True, slots=True)
+class Owner:
+    """An owner as its dependent names it, and what is known of it."""
+
+    reference: OwnerReference
+    resource: Resource[Any] | None  # None for a kind that is not known here
+    item: Item | None  # None where the caches do not have it
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """One object and its neighbours: what the plan knows."""
+
+    item: Item
+    owners: Sequence[Owner]
+    dependents: Sequence[Item]
+    waits_for_itself: bool = (
+        False  # it goes in the foreground, and all that it waits for waits for it in turn
+    )
+
+
+class Graph:
+    """Every object by uid, and who names it as an owner."""
+
+    def __init__(self, kinds: Iterable[Resource[Any]] = ()) -> None:
+        self._kinds = {(kind.group, kind.kind): kind for kind in kinds}
+        self._items: dict[str, Item] = {}
+        self._dependents: dict[str, set[str]] = {}
+
+    def put(self, item: Item) -> None:
+        """Add an object, or take its new state."""
+        self.drop(item.meta.uid)
+        self._items[item.meta.uid] = item
+        for owner in item.meta.ownerReferences:
+            self._dependents.setdefault(owner.uid, set()).add(item.meta.uid)
+
+    def drop(self, uid: str) -> None:
+        """Take an object out; its dependents still name it."""
+        item = self._items.pop(uid, None)
+        for owner in item.meta.ownerReferences if item else ():
+            dependents = self._dependents.get(owner.uid, set())
+            dependents.discard(uid)
+            if not dependents:
+                self._dependents.pop(owner.uid, None)
+
+    def item(self, uid: str) -> Item | None:
+        """Return an object, None where it is not known."""
+        return self._items.get(uid)
+
+    def dependents(self, uid: str) -> list[Item]:
+        """Return the objects that name this one as an owner, whether it exists or not."""
+        return [self._items[dependent] for dependent in sorted(self._dependents.get(uid, ()))]
+
+    def see(self, item: Item) -> Seen:
+        """Return an object with its owners and dependents."""
+        owners = [
+            Owner(owner, self._kind_of(owner), self.item(owner.uid)) for owner in item.meta.ownerReferences
+        ]
+        circle = is_going(item.meta, FOREGROUND) and self._is_circle(item)
+        return Seen(item, owners, self.dependents(item.meta.uid), circle)
+
+    def _kind_of(self, owner: OwnerReference) -> Resource[Any] | None:
+        group, slash, _ = owner.apiVersion.partition("/")
+        return self._kinds.get((group if slash else "", owner.kind))
+
+    def _is_circle(self, item: Item) -> bool:
+        """Whether all that an owner waits for, near and far, waits for this owner in turn: it would be for ever."""
+        awaited = self._awaited(item.meta.uid)
+        return all(
+            is_going(other.meta, FOREGROUND) and item.meta.uid in self._awaited(uid)
+            for uid, other in awaited.items()
+        )
+
+    def _awaited(self, uid: str) -> dict[str, Item]:
+        """Return all that has to go before an object may: its blockers, theirs, and so on."""
+        found: dict[str, Item] = {}
+        to_visit = [uid]
+        while to_visit:
+            visited = to_visit.pop()
+            for blocker in blockers(visited, self.dependents(visited)):
+                if blocker.meta.uid not in found:
+                    found[blocker.meta.uid] = blocker
+                    to_visit.append(blocker.meta.uid)
+        return found
+
+
+def blockers(uid: str, dependents: Iterable[Item]) -> list[Item]:
+    """Return the dependents without which an owner that is deleted in the foreground may not go."""
+    return [
+        dependent
+        for dependent in dependents
+        if any(owner.uid == uid and owner.blockOwnerDeletion for owner in dependent.meta.ownerReferences)
+    ]
+
+
+def is_going(meta: ObjectMeta, finalizer: str) -> bool:
+    """Whether an object is being deleted in the manner of a finalizer."""
+    return meta.deletionTimestamp is not None and finalizer in meta.finalizers
+
+
+def is_in_reach(item: Item, owner: Item) -> bool:
+    """Whether an owner may own an item: of its namespace, or of none."""
+    return not owner.resource.namespaced or owner.meta.namespace == item.meta.namespace

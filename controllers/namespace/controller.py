@@ -1,0 +1,43 @@
+"""What the namespace controller watches and looks at."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from controllers.core.caches import Caches
+from controllers.core.controller import Controller, Key, Settings, Watched
+from controllers.core.keys import itself
+from controllers.core.kinds import watched_kinds
+from controllers.core.moment import Moment
+from controllers.namespace.plan import Seen, plan
+from machinery.model.requests import EventType
+from machinery.model.resources import NAMESPACES
+from machinery.model.store import Change
+
+
+def build(caches: Caches, settings: Settings) -> Controller[Seen]:
+    """Build the controller."""
+    namespaces = caches.ask(NAMESPACES, fields=("spec", "status"))
+    namespaced = tuple(kind for kind in settings.kinds if kind.namespaced)
+    contents = [caches.ask_for_metadata(kind) for kind in watched_kinds(settings.kinds)]
+
+    def look(key: Key, _moment: Moment) -> Seen | None:
+        found = namespaces.store.get("", key[1])
+        return Seen(found, namespaced) if found is not None else None
+
+    def leaving_namespace(change: Change[Any]) -> Iterable[Key]:
+        """Return the object's namespace, where it waits for objects to go and one has."""
+        if change.kind is not EventType.DELETED:
+            return ()
+        namespace = namespaces.store.get("", change.object.metadata.namespace)
+        leaving = namespace is not None and namespace.metadata.deletionTimestamp
+        return (("", change.object.metadata.namespace),) if leaving else ()
+
+    return Controller(
+        "namespace-controller",
+        (Watched(namespaces, itself), *(Watched(source, leaving_namespace) for source in contents)),
+        look,
+        plan,
+        workers=5,
+    )

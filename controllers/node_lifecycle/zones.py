@@ -1,0 +1,101 @@
+"""How much of each zone is down, and how fast its nodes may be evicted for it.
+
+https://kubernetes.io/docs/concepts/architecture/nodes/#rate-limits-on-eviction
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from typing import Final
+
+from controllers.core.nodes import REGION, ZONE, is_node_ready
+from machinery.model.k8s.core_v1 import Node
+
+EVICTIONS_PER_S: Final = 0.1  # nodes of a zone that get the NoExecute taint; the first one at once
+SECONDARY_EVICTIONS_PER_S: Final = 0.01  # in a zone that is largely down
+LARGE_ZONE: Final = 50  # nodes; a smaller zone that is largely down has no evictions at all
+UNHEALTHY_SHARE: Final = 0.55
+
+
+def zone_of(node: Node) -> str:
+    """Name the failure domain of a node: region and zone; all that have neither share one."""
+    labels = node.metadata.labels
+    return f"{labels.get(REGION, '')}:{labels.get(ZONE, '')}"
+
+
+@dataclass(frozen=True, slots=True)
+class Disruption:
+    """How far the cluster is down, for one zone."""
+
+    everything: bool = False  # no node of any zone is Ready: then nobody is evicted, it may be our own view
+    evictions_per_s: float = EVICTIONS_PER_S
+
+
+class Zones:
+    """Counts of nodes by zone and readiness."""
+
+    def __init__(self) -> None:
+        self._nodes: dict[str, tuple[str, bool]] = {}
+        self._ready: Counter[str] = Counter()
+        self._total: Counter[str] = Counter()
+
+    def put(self, node: Node) -> bool:
+        """Take a node as it is now; return whether that changes the disruption of any zone."""
+        return self._change(node.metadata.name, (zone_of(node), is_node_ready(node)))
+
+    def drop(self, name: str) -> bool:
+        """Take a node out; return whether that changes the disruption of any zone."""
+        return self._change(name, None)
+
+    def disruption(self, zone: str) -> Disruption:
+        """Judge a zone. A zone that is wholly down beside others keeps the normal rate."""
+        if self._total and not any(self._ready.values()):
+            return Disruption(everything=True, evictions_per_s=0.0)
+        total, ready = self._total[zone], self._ready[zone]
+        down = total - ready
+        if ready and down > 2 and down / total >= UNHEALTHY_SHARE:
+            return Disruption(evictions_per_s=SECONDARY_EVICTIONS_PER_S if total > LARGE_ZONE else 0.0)
+        return Disruption()
+
+    def _change(self, name: str, state: tuple[str, bool] | None) -> bool:
+        old = self._nodes.get(name)
+        if old == state:
+            return False
+        before = self._judgements()
+        if old is not None:
+            self._count(*old, by=-1)
+            del self._nodes[name]
+        if state is not None:
+            self._count(*state, by=1)
+            self._nodes[name] = state
+        return self._judgements() != before
+
+    def _count(self, zone: str, ready: bool, *, by: int) -> None:  # noqa: FBT001 - half of a pair
+        for counts, amount in ((self._total, by), (self._ready, by if ready else 0)):
+            counts[zone] += amount
+            if not counts[zone]:
+                del counts[zone]
+
+    def _judgements(self) -> dict[str, Disruption]:
+        return {zone: self.disruption(zone) for zone in self._total}
+
+
+class Throttle:
+    """Lets so many nodes a second pass, for each zone; a node that has passed passes again without a new turn."""
+
+    def __init__(self) -> None:
+        self._last: dict[str, tuple[str, float]] = {}  # by zone: who passed, and when
+
+    def take(self, zone: str, node: str, rate_per_s: float, now_s: float) -> float | None:
+        """Pass (0), or return the seconds until the next turn; None where there is none at this rate."""
+        last = self._last.get(zone)
+        if last is not None and last[0] == node:
+            return 0.0
+        if rate_per_s <= 0:
+            return None
+        wait_s = 0.0 if last is None else last[1] + 1 / rate_per_s - now_s
+        if wait_s > 0:
+            return wait_s
+        self._last[zone] = (node, now_s)
+        return 0.0

@@ -1,0 +1,32 @@
+"""The controllers that a cluster has: one line for each."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from controllers import (
+    deployment,
+    endpointslice,
+    garbage_collector,
+    namespace,
+    node_ipam,
+    node_lifecycle,
+    pod_gc,
+    replicaset,
+    serviceaccount,
+    taint_eviction,
+)
+from controllers.core.controller import Build
+
+CONTROLLERS: Final[tuple[Build, ...]] = (
+    serviceaccount.build,
+    deployment.build,
+    replicaset.build,
+    endpointslice.build,
+    node_lifecycle.build,
+    taint_eviction.build,
+    node_ipam.build,
+    garbage_collector.build,
+    pod_gc.build,
+    namespace.build,
+)

@@ -1,0 +1,121 @@
+"""A controller that the product does not have: one function, and one line in a table.
+
+For every namespace it keeps a ConfigMap `census` that says how many pods are there, and how many of them are Ready.
+"""
+
+from dataclasses import dataclass
+
+import pytest
+
+from controllers.core.actions import NOTHING_TO_DO, Create, Lookup, Patch, Plan, event
+from controllers.core.controller import Controller, Watched
+from controllers.core.keys import itself, namespace_of
+from controllers.table import CONTROLLERS
+from machinery.model.errors import NotFound, Unavailable
+from machinery.model.k8s.core_v1 import ConfigMap, Namespace
+from machinery.model.k8s.meta_v1 import ObjectMeta
+from machinery.model.pods import is_ready
+from machinery.model.resources import CONFIG_MAPS, EVENTS, NAMESPACES, PODS
+from tests.support import builders
+from tests.support.controllers_cluster import cluster_with
+
+LOOK_S = 0.2
+
+
+@dataclass(frozen=True)
+class Seen:
+    namespace: Namespace
+    known: ConfigMap | None
+    data: dict[str, str]
+
+
+def plan(seen, _moment, facts):
+    name = seen.namespace.metadata.name
+    itself_now = Lookup(NAMESPACES, "", name)
+    if itself_now not in facts.objects:
+        return Plan(needs=(itself_now,))
+    if facts.objects[itself_now] is None:
+        return NOTHING_TO_DO
+    if seen.known is None:
+        fresh = ConfigMap(metadata=ObjectMeta(name="census", namespace=name), data=seen.data)
+        return Plan(
+            (Create(CONFIG_MAPS, fresh, on_success=event(fresh, "Normal", "Counted", "Made {name}")),)
+        )
+    if seen.known.data == seen.data:
+        return NOTHING_TO_DO
+    return Plan((Patch(CONFIG_MAPS, name, "census", {"data": seen.data}),))
+
+
+def build(caches, _settings):
+    namespaces = caches.ask(NAMESPACES, fields=())
+    pods = caches.ask(PODS, fields=("status.conditions",))
+    counts = caches.ask(CONFIG_MAPS)
+
+    def look(key, _moment):
+        name = key[1]
+        namespace = namespaces.store.get("", name)
+        if namespace is None:
+            return None
+        found = pods.store.list(name)
+        data = {"pods": str(len(found)), "ready": str(sum(map(is_ready, found)))}
+        return Seen(namespace, counts.store.get(name, "census"), data)
+
+    watched = (Watched(namespaces, itself), Watched(pods, namespace_of), Watched(counts, namespace_of))
+    return Controller("toy-controller", watched, look, plan)
+
+
+@pytest.fixture(params=[(build,), (*CONTROLLERS, build)], ids=["alone", "beside all others"])
+async def cluster(request):
+    async with cluster_with("a", table=request.param) as running:
+        yield running
+
+
+async def census(cluster, namespace="default"):
+    found = await cluster.user.get(CONFIG_MAPS, "census", namespace=namespace)
+    return found.data["pods"], found.data["ready"]
+
+
+async def test_it_sees_decides_and_acts(cluster):
+    """Through the real queue, informers and executor."""
+    await cluster.server.given(PODS, builders.pod("one"))
+    await cluster.clock.advance(LOOK_S)
+    assert await census(cluster) == ("1", "0")
+    await cluster.server.given(PODS, builders.pod("two", ready=True))
+    await cluster.clock.advance(LOOK_S)
+    assert await census(cluster) == ("2", "1")
+    told = {(one.source.component, one.message) for one in (await cluster.user.list(EVENTS)).items}
+    assert ("toy-controller", "Made census") in told
+
+
+async def test_it_mends_what_somebody_spoils(cluster):
+    """It is told of its own objects, too."""
+    await cluster.clock.advance(LOOK_S)
+    await cluster.user.delete(CONFIG_MAPS, "census", namespace="default")
+    await cluster.clock.advance(LOOK_S)
+    assert await census(cluster) == ("0", "0")
+
+
+async def test_it_tries_again_what_failed(cluster):
+    """With the key's backoff."""
+    failing = True
+
+    async def fail(verb, plural, name):
+        if failing and (verb, plural, name) == ("create", "configmaps", "census"):
+            raise Unavailable("not now")
+
+    cluster.apis["a"].before_call = fail
+    await cluster.clock.advance(1)
+    with pytest.raises(NotFound):
+        await census(cluster)
+    failing = False
+    await cluster.clock.advance(10)
+    assert await census(cluster) == ("0", "0")
+
+
+async def test_what_several_controllers_read_is_watched_once():
+    """The toy adds two readers of pods and of namespaces, and no watch."""
+    async with cluster_with("a", table=(*CONTROLLERS, build)) as cluster:
+        await cluster.clock.advance(LOOK_S)
+        calls = cluster.apis["a"].calls
+        assert calls.count(("watch", "pods", "")) == 1
+        assert calls.count(("watch", "namespaces", "")) == 1
