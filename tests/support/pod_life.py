@@ -98,6 +98,7 @@ class PodRun:
     records: list[Record] = field(default_factory=list)
     killed: list[KillContainer] = field(default_factory=list)
     starts: list[str] = field(default_factory=list)
+    ends: dict[str, int] = field(default_factory=dict)  # by name: how the last run ended
     log: list[str] = field(default_factory=list)
     statuses: list[PodStatus] = field(default_factory=list)
     deleted: bool = False
@@ -288,6 +289,7 @@ class PodRun:
     def _end(self, id_: str, code: int) -> None:
         found = self.containers.get(id_)
         if found is not None and found.is_running:
+            self.ends[found.name] = code
             state = ContainerState.EXITED
             self.containers[id_] = replace(found, state=state, exit_code=code, finished_s=self.now_s)
 
