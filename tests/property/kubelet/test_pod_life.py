@@ -25,6 +25,8 @@ STEPS = st.lists(
                 "fail",
                 "lose",
                 "exit",
+                "exit",
+                "crash",
                 "crash",
                 "sandbox",
                 "time",
@@ -36,6 +38,7 @@ STEPS = st.lists(
         ),
         st.integers(0, 7),
     ),
+    min_size=2,
     max_size=40,
 )
 RUNS_AGAIN: dict[str, Callable[[int], bool]] = {
@@ -91,6 +94,15 @@ def _is_initialized(it: PodRun) -> bool:
     return all(each.name in done for each in it.pod.spec.initContainers if not each.restartPolicy)
 
 
+def run_up(it: PodRun) -> None:
+    """Let everything work, init containers too, until nothing is left to do."""
+    for _ in range(4):
+        it.settle()
+        for name in ("init", "other"):
+            if name in it.running():
+                it.exit(name)
+
+
 def step(it: PodRun, what: str, number: int) -> None:  # noqa: C901 - one arm for each step
     keys = list(it.pending)
     key = keys[number % len(keys)] if keys else ""
@@ -135,22 +147,20 @@ def test_invariants_hold_and_a_deleted_pod_leaves_nothing(policy, inits, steps):
     assert not it.in_api
 
 
-@examples(100)
-@given(POLICIES, INITS, STEPS)
-def test_a_pod_that_may_run_runs_in_the_end(policy, inits, steps):
+@examples(150)
+@given(POLICIES, INITS, st.booleans(), STEPS)
+def test_a_pod_that_may_run_runs_in_the_end(policy, inits, is_up, steps):
     """Once everything works again, what has not ended for good runs, and nothing else; else the phase is final.
 
     What has ended for good is told by the ends that the runtime saw and the restart policy, not by what runs.
     """
     it = make(policy, inits)
+    if is_up:  # most of what can go wrong goes wrong in a pod that runs
+        run_up(it)
     for what, number in steps:
         if what not in {"delete", "vanish"}:
             step(it, what, number)
-    for _ in range(4):
-        it.settle()
-        for name in ("init", "other"):
-            if name in it.running():
-                it.exit(name)
+    run_up(it)
     over = {name for name in ("main", "more") if name in it.ends and not RUNS_AGAIN[policy](it.ends[name])}
     is_uninitialized = policy == "Never" and bool(it.ends.get("init") or it.ends.get("other"))
     if is_uninitialized or over == {"main", "more"}:
