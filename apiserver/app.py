@@ -191,14 +191,9 @@ async def running(core: Core, process: Process) -> AsyncIterator[None]:
         await asyncio.gather(*tasks, return_exceptions=True)
 
 
-@asynccontextmanager
-async def doors(core: Core, config: ApiserverConfig, process: Process) -> AsyncIterator[None]:
-    """Serve both doors while inside.
-
-    Raises:
-        ListenError: an address is taken.
-    """
-    rest = RestServices(
+def rest_services(core: Core, process: Process) -> RestServices:
+    """Return what the REST door works with."""
+    return RestServices(
         name=process.name,
         catalogue=core.catalogue,
         registry=core.registry,
@@ -211,9 +206,19 @@ async def doors(core: Core, config: ApiserverConfig, process: Process) -> AsyncI
         metrics=process.metrics,
         health=process.health,
     )
+
+
+@asynccontextmanager
+async def doors(core: Core, config: ApiserverConfig, process: Process) -> AsyncIterator[None]:
+    """Serve both doors while inside.
+
+    Raises:
+        ListenError: an address is taken.
+    """
+    services = rest_services(core, process)
     handler = resources_handler(core.registry, core.gate, core.authenticator, name=process.name)
     server = grpc_server(config.grpc_listen, _tls(config), [handler], process.seam, name=process.name)
-    async with serving_rest(rest, config.rest_listen, _tls(config, require_client=False)):
+    async with serving_rest(services, config.rest_listen, _tls(config, require_client=False)):
         await server.start()
         process.log.info("serving", rest=",".join(config.rest_listen), grpc=",".join(config.grpc_listen))
         try:

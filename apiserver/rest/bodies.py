@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 LIMIT: Final = 3 * 1024 * 1024  # bytes, as in Kubernetes
 _JSON: Final = frozenset({"application/json", ""})
 _YAML: Final = frozenset({"application/yaml", "text/yaml"})
+_GO_ON: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
 _SMALL: Final = 16 * 1024  # bytes of YAML that are read in a few ms
 _ASIDE: Final = ThreadPoolExecutor(1, "yaml")  # one: several would keep the event loop from its turns
 
@@ -38,6 +39,8 @@ async def read_body(asked: Asked) -> bytes:
         return b""
     if (request.content_length or 0) > LIMIT:
         raise _too_large()
+    if request.headers.get("Expect", "").lower() == "100-continue":
+        await request.writer.write(_GO_ON)
     parts, size = [], 0
     try:
         async for part in request.content.iter_any():

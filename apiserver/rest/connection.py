@@ -1,35 +1,37 @@
 """A connection of the REST door: plain requests go straight to the door, everything else to aiohttp.
 
 Most requests are plain (`apiserver.rest.heads`): for them this class reads the bytes, makes one task, and writes
-the answer in one piece, at a fraction of what a full HTTP server costs. At the first request that is not plain (a
-watch, a followed log, an upgrade, a chunked body, something malformed) the connection is handed over to aiohttp with
-every byte that has not been answered, and stays there.
+the answer in one piece, at a fraction of what a full HTTP server costs (docs/adr/0012). At the first request that is
+not plain (a watch, a followed log, an upgrade, a chunked body, something malformed) the connection is handed over: a
+handler of aiohttp gets every byte that has not been answered, and all that come later. From then on this class passes
+bytes on, and counts what a head takes.
 
-A client that does not go on is given up (`apiserver.rest.limits`). Two timers see to that: aiohttp's, which is set
-once and looks at its end whether the connection was idle all the time, and one that is set only where a head or a
-body comes in pieces.
+    plain        head → body → answer → head …
+    handed over  head → answer, with the body → head …
+
+A client that does not go on is given up (`apiserver.rest.limits`). One deadline holds for what is awaited at present;
+the timer that looks at it is set again only where the deadline comes nearer.
 """
 
 from __future__ import annotations
 
 import asyncio
+import socket
+from contextlib import suppress
+from email.utils import formatdate
+from functools import lru_cache
 from http import HTTPStatus
-from typing import Any, Final
-
-from aiohttp import web
-from aiohttp.helpers import rfc822_formatted_time
-from aiohttp.http_exceptions import LineTooLong
+from typing import Final, Protocol, cast
 
 from apiserver.rest.asked import PlainRequest
 from apiserver.rest.bodies import LIMIT
-from apiserver.rest.door import Door, peer_of_tls
-from apiserver.rest.heads import Head, Unusual, read_head
+from apiserver.rest.heads import ComingHead, Head, Unusual, read_head
 from apiserver.rest.limits import Limits
 from apiserver.rest.replies import Reply
-from machinery.process.tls import Peer
+from machinery.process.tls import ANONYMOUS, Peer, peer_of_certificate
 
 _MOST_WAITING: Final = 256 * 1024  # bytes that a client may send before it has its answer
-_PHRASES: Final = {status.value: status.phrase for status in HTTPStatus}
+_PHRASES: Final = {status.value: status.phrase.encode() for status in HTTPStatus}
 _FAREWELL_S: Final = 0.5  # wall seconds, as in Go's server
 _HEAD_TOO_LARGE: Final = (
     b"HTTP/1.1 431 Request Header Fields Too Large\r\nContent-Type: text/plain; charset=utf-8\r\n"
@@ -39,103 +41,178 @@ _IN_PARTS_FROM: Final = 64 * 1024  # bytes of a body that are not copied to stan
 _PART: Final = 256 * 1024  # bytes of a body that are encrypted at once
 
 
-class Listener(web.Server):
-    """Makes a connection for every client."""
+class Server(Protocol):
+    """What a connection needs of those whose it is."""
 
-    def __init__(self, door: Door, limits: Limits, **options: Any) -> None:
-        super().__init__(door.handle, handler_cancellation=True, keepalive_timeout=limits.idle_s, **options)
-        self._door = door
-        self._limits = limits
+    limits: Limits
+    is_closing: bool
 
-    def __call__(self) -> Connection:
-        """Make a connection."""
-        return Connection(self, self._door, self._limits, loop=self._loop, **self._kwargs)
+    def opened(self, connection: Connection) -> None:
+        """Count a connection in."""
+        ...
+
+    def closed(self, connection: Connection) -> None:
+        """Count a connection out. Idempotent."""
+        ...
+
+    def lasts(self, request: PlainRequest) -> bool:
+        """Whether aiohttp has to serve a request, since its answer is a stream."""
+        ...
+
+    async def answer(self, request: PlainRequest) -> Reply:
+        """Answer a request."""
+        ...
+
+    def handler(self, connection: Connection) -> asyncio.Protocol:
+        """Make what serves a connection from its first unusual request on."""
+        ...
+
+    def wall_s(self) -> float:
+        """Return the time in wall seconds since 1970."""
+        ...
 
 
-class Connection(web.RequestHandler):
+class Connection(asyncio.Protocol):
     """One client."""
 
-    __slots__ = (
-        "_begun_bytes",
-        "_door",
-        "_handed_over",
-        "_inbox",
-        "_late",
-        "_limits",
-        "_peer",
-        "_serving",
-        "_wanted",
-    )
-
-    def __init__(self, manager: web.Server, door: Door, limits: Limits, **options: Any) -> None:
-        super().__init__(manager, **options)
-        self._door = door
-        self._limits = limits
-        self._late: asyncio.TimerHandle | None = None  # ends the patience with a head or a body
-        self._handed_over = False
-        self._begun_bytes = 0  # of the head that aiohttp has begun to read
+    def __init__(self, server: Server) -> None:
+        self._server = server
+        self._limits = server.limits
+        self._loop = asyncio.get_running_loop()
+        self._transport: asyncio.Transport | None = None
+        self._peer: Peer | None = None
         self._inbox = b""  # what has come and is not served
         self._wanted = 0  # bytes that the inbox has to have before it is worth a look
-        self._peer: Peer | None = None
-        self._serving: asyncio.Task[None] | None = None  # held here, awaited by `shutdown`
+        self._serving: asyncio.Task[None] | None = None  # held here, awaited by `finish`
+        self._reading_paused = False
+        self._writing_paused = False
+        self._drained: asyncio.Future[None] | None = None
+        self._deadline: float | None = None  # loop time until which the client has to go on, if it has to
+        self._timer: asyncio.TimerHandle | None = None
+        self._handler: asyncio.Protocol | None = None  # aiohttp's, once the connection is handed over
+        self._answering = 0  # requests that aiohttp has begun to answer
+        self._coming = ComingHead()
+        self._head_has_begun = False
+        self._refused = False
+
+    # What the transport calls.
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Wait for the first head."""
-        super().connection_made(transport)
-        self._expect_rest(self._limits.head_s)
+        self._transport = cast("asyncio.Transport", transport)
+        with suppress(OSError):
+            transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        self._server.opened(self)
+        self._expect_within(self._limits.head_s)
 
     def data_received(self, data: bytes) -> None:
         """Take bytes."""
-        if self._handed_over:
-            self._pass_on(data)
+        if self._handler is not None:
+            self._pass_on(self._handler, data)
             return
         self._inbox = self._inbox + data if self._inbox else data
         if self._serving is None:
             self._next()
         elif len(self._inbox) > _MOST_WAITING:
-            self._pause_transport_reading()
+            self._pause_reading()
+
+    def pause_writing(self) -> None:
+        """Note that the client takes less than it is sent."""
+        self._writing_paused = True
+        if self._handler is not None:
+            self._handler.pause_writing()
 
     def resume_writing(self) -> None:
         """Go on when the client has taken enough."""
-        super().resume_writing()
-        if not self._handed_over and self._serving is None:
+        self._writing_paused = False
+        self._wake()
+        if self._handler is not None:
+            self._handler.resume_writing()
+        elif self._serving is None:
             self._next()
 
-    def connection_lost(self, exc: BaseException | None) -> None:
-        """Let the request go that nobody waits for."""
-        if self._serving is not None:
-            self._serving.cancel()
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Drop the request that nobody waits for."""
+        self._transport = None
         self._inbox = b""
         self._expect_nothing()
-        super().connection_lost(exc)
-
-    async def shutdown(self, timeout: float | None = 15.0) -> None:
-        """Finish the request that is being served, then close."""
+        if self._timer is not None:
+            self._timer.cancel()
         if self._serving is not None:
-            await asyncio.wait({self._serving}, timeout=timeout)
-        await super().shutdown(timeout)
+            self._serving.cancel()
+        self._wake()
+        if self._handler is not None:
+            self._handler.connection_lost(exc)
+            self._handler = None  # it knows this connection
+        self._server.closed(self)
+
+    # What the door calls.
+
+    @property
+    def peer(self) -> Peer:
+        """Who is at the other end, by the certificate that TLS has verified."""
+        if self._peer is None:
+            tls = self._transport.get_extra_info("ssl_object") if self._transport is not None else None
+            certificate = tls.getpeercert(binary_form=True) if tls is not None else None
+            self._peer = peer_of_certificate(certificate) if certificate else ANONYMOUS
+        return self._peer
+
+    @property
+    def is_open(self) -> bool:
+        """Whether what is written goes anywhere."""
+        return self._transport is not None
+
+    @property
+    def writing_paused(self) -> bool:
+        """Whether the client has to take some before there is more."""
+        return self._writing_paused
+
+    def write(self, data: bytes) -> None:
+        """Write bytes; they are dropped where the client has gone."""
+        if self._transport is not None:
+            self._transport.write(data)
 
     async def drained(self) -> None:
-        """Wait until the client has taken most of what was written.
+        """Wait until the client has taken most of what was written; for one task at a time.
 
         Raises:
             ConnectionError: it has gone.
         """
-        if self._paused or self.transport is None:
-            await self._drain_helper()
+        if self._writing_paused and self._transport is not None:
+            self._drained = self._loop.create_future()
+            await self._drained
+        if self._transport is None:
+            raise ConnectionResetError("the client has gone")
+
+    def begins(self) -> None:
+        """Note that aiohttp has read a head; from here on the answer's own limits hold."""
+        self._answering += 1
+        self._coming, self._head_has_begun = ComingHead(), False
+        self._expect_nothing()
+
+    def ended(self) -> None:
+        """Note that aiohttp has answered, and read the body to its end: the next head may come."""
+        self._answering -= 1
+        if not self._answering and not self._refused:
+            self._expect_within(self._limits.idle_s)
+
+    async def finish(self, within_s: float) -> None:
+        """Let the plain request that is being served end within wall seconds, then close."""
+        if self._serving is not None:
+            await asyncio.wait({self._serving}, timeout=within_s)
+        if self._handler is None:  # else aiohttp ends it
+            self._close()
+
+    # Plain requests.
 
     def _next(self) -> None:
         """Serve the next request of the inbox, if it is all there."""
-        if len(self._inbox) < self._wanted or not self._inbox or self._paused:
+        if not self._inbox or len(self._inbox) < self._wanted or self._writing_paused:
             return
-        if self._close or self._force_close or self.transport is None:
+        if self._transport is None or self._transport.is_closing():
             return
         try:
-            head = read_head(self._inbox)
-            if head is None:
-                self._expect_head()
-                return
-            request = self._take(head)
+            request = self._taken()
         except Unusual:
             self._hand_over()
             return
@@ -143,157 +220,167 @@ class Connection(web.RequestHandler):
             self._expect_nothing()
             self._serving = self._loop.create_task(self._serve(request))
 
-    def _take(self, head: Head) -> PlainRequest | None:
-        """Take a request out of the inbox; None where its body is still to come."""
-        length = head.fields.content_length
-        if length > LIMIT:
-            raise Unusual
-        self._wanted = head.size + length
-        if len(self._inbox) < self._wanted:
-            self._expect_rest(self._limits.plain_body_s)
+    def _taken(self) -> PlainRequest | None:
+        """Take a request out of the inbox; None where some of it is still to come.
+
+        Raises:
+            Unusual: aiohttp has to serve it.
+        """
+        head = read_head(self._inbox)
+        if head is None:
+            self._expect_head()
             return None
-        body = self._inbox[head.size : self._wanted]
-        fields = head.fields
-        request = PlainRequest(
-            head.method, head.raw_path, fields.headers, body, self._caller(), impersonates=fields.impersonates
-        )
-        if self._door.lasts(request):
+        if head.fields.body_bytes > LIMIT:
             raise Unusual
-        self._inbox, self._wanted = self._inbox[self._wanted :], 0
+        self._wanted = head.size + head.fields.body_bytes
+        if len(self._inbox) < self._wanted:
+            self._expect_within(self._limits.plain_body_s)
+            return None
+        request = self._request(head)
+        if self._server.lasts(request):
+            raise Unusual
+        self._inbox, self._wanted, self._head_has_begun = self._inbox[self._wanted :], 0, False
         return request
 
-    def _hand_over(self) -> None:
-        self._handed_over = True
-        data, self._inbox, self._wanted = self._inbox, b"", 0
-        self._pass_on(data)
-
-    def _pass_on(self, data: bytes) -> None:
-        """Give bytes to aiohttp; a head that begins behind another one in them has the time of an idle connection."""
-        if self._close or self._force_close:
-            return
-        heads = self._request_count
-        super().data_received(data)
-        if self._request_count > heads:
-            self._begun_bytes = 0
-            self._expect_nothing()
-        elif self._waits_for_head():
-            self._begun_bytes += len(data)
-            self._expect_head()
-            if self._begun_bytes > self._limits.head_bytes:
-                self._refuse_head()
-
-    def _waits_for_head(self) -> bool:
-        """Tell whether there is nothing to answer, from aiohttp's point of view."""
-        return not self._request_count or (self._waiter is not None and not self._waiter.done())
-
-    def _expect_head(self) -> None:
-        if self._late is None:
-            self._expect_rest(self._limits.head_s)
-
-    def _expect_rest(self, within_s: float) -> None:
-        """Give the client some time for the rest of what it has begun."""
-        self._expect_nothing()
-        self._stay_open()
-        self._late = self._loop.call_later(within_s, self._give_up)
-
-    def _expect_nothing(self) -> None:
-        if self._late is not None:
-            self._late.cancel()
-            self._late = None
-
-    def _give_up(self) -> None:
-        """Close without an answer, as Go's server does; a body that is late is left to aiohttp and the door's limit."""
-        self._late = None
-        if self._wanted:
-            self._hand_over()
-        elif not self._handed_over or self._waits_for_head():
-            self.force_close()
-
-    def _refuse_head(self) -> None:
-        """Say that a head is too large; what more comes of it is dropped for a while, since a reset loses the answer."""
-        if self.transport is not None:
-            self.transport.write(_HEAD_TOO_LARGE)
-        self.close()
-        self._loop.call_later(_FAREWELL_S, self.force_close)
-
-    def handle_error(
-        self,
-        request: web.BaseRequest,
-        status: int = 500,
-        exc: BaseException | None = None,
-        message: str | None = None,
-    ) -> web.StreamResponse:
-        """Answer what is no request; that is its sender's fault, and nothing for our log."""
-        if status != HTTPStatus.BAD_REQUEST:
-            return super().handle_error(request, status, exc, message)
-        status = 431 if isinstance(exc, LineTooLong) else status
-        response = web.Response(status=status, text=message or _PHRASES[status])
-        response.force_close()
-        return response
-
-    def _process_keepalive(self) -> None:
-        """Close the connection if it is idle, which aiohttp takes it to be while a plain request is being served."""
-        if self._serving is not None:
-            self._stay_open()
-        super()._process_keepalive()
+    def _request(self, head: Head) -> PlainRequest:
+        body, fields = self._inbox[head.size : self._wanted], head.fields
+        return PlainRequest(
+            head.method, head.raw_path, fields.headers, body, self.peer, impersonates=fields.impersonates
+        )
 
     async def _serve(self, request: PlainRequest) -> None:
         try:
-            reply = await self._door.answer(request)
-            await self._write(reply)
+            reply = await self._server.answer(request)
+            await self._reply(reply)
         finally:
             self._serving = None
-        self._stay_open()
+        self._expect_within(self._limits.idle_s)
+        if self._reading_paused:
+            self._resume_reading()
         if self._inbox:
-            self._resume_transport_reading()
             self._next()
 
-    async def _write(self, reply: Reply) -> None:
-        if self.transport is None:
+    async def _reply(self, reply: Reply) -> None:
+        if self._transport is None:
             return
-        ends = b"Connection: close\r\n" if self._close else b""
-        head = _head(reply, ends)
+        head = self._head(reply)
         if len(reply.body) < _IN_PARTS_FROM:
-            self.transport.write(head + reply.body)
+            self._transport.write(head + reply.body)
         else:
             await self._write_in_parts(head, memoryview(reply.body))
-        if ends:
-            self.force_close()
+        if self._server.is_closing:
+            self._close()
 
     async def _write_in_parts(self, head: bytes, body: memoryview) -> None:
-        """Write no faster than the client takes it, so that it is not idle meanwhile; give up who takes nothing."""
-        assert self.transport is not None  # noqa: S101 - `_write` has looked
-        self.transport.writelines((head, body[:_PART]))
+        """Write no faster than the client takes it; give up who takes nothing."""
+        assert self._transport is not None  # noqa: S101 - `_reply` has looked
+        self._transport.writelines((head, body[:_PART]))
         try:
             for begin in range(_PART, len(body), _PART):
-                if self._paused:
+                if self._writing_paused:
                     async with asyncio.timeout(self._limits.stalled_s):
                         await self.drained()
-                if self.transport is None:
+                if self._transport is None:
                     return
-                self.transport.write(body[begin : begin + _PART])
+                self._transport.write(body[begin : begin + _PART])
         except (ConnectionError, TimeoutError):
-            if self.transport is not None:
-                self.transport.abort()
+            if self._transport is not None:
+                self._transport.abort()
 
-    def _stay_open(self) -> None:
-        """Put off the moment at which aiohttp closes the connection as idle."""
-        self._next_keepalive_close_time = self._loop.time() + self._keepalive_timeout
+    def _head(self, reply: Reply) -> bytes:
+        length = "" if reply.status == HTTPStatus.NOT_MODIFIED else f"Content-Length: {len(reply.body)}\r\n"
+        lines = "".join([f"{name}: {value}\r\n" for name, value in reply.headers])
+        ends = "Connection: close\r\n" if self._server.is_closing else ""
+        date = _http_date(int(self._server.wall_s()))
+        return b"HTTP/1.1 %d %b\r\n%b\r\n" % (
+            reply.status,
+            _PHRASES.get(reply.status, b""),
+            f"{lines}{length}Date: {date}\r\nServer: kubarium\r\n{ends}".encode(),
+        )
 
-    def _caller(self) -> Peer:
-        if self._peer is None:
-            assert self.transport is not None  # noqa: S101 - `_next` has looked
-            self._peer = peer_of_tls(self.transport.get_extra_info("ssl_object"))
-        return self._peer
+    # What aiohttp serves.
+
+    def _hand_over(self) -> None:
+        assert self._transport is not None  # noqa: S101 - `_next` has looked
+        self._handler = self._server.handler(self)
+        self._handler.connection_made(self._transport)
+        if self._writing_paused:
+            self._handler.pause_writing()
+        data, self._inbox, self._wanted = self._inbox, b"", 0
+        self._pass_on(self._handler, data)
+
+    def _pass_on(self, handler: asyncio.Protocol, data: bytes) -> None:
+        """Pass bytes on to aiohttp; a head that begins behind another one in them has the time of an idle connection."""
+        if self._refused:
+            return
+        if not self._answering and not self._coming.has_ended:
+            self._expect_head()
+            self._coming.add(data)
+            if self._coming.size > self._limits.head_bytes:
+                self._refuse_head()
+                return
+        handler.data_received(data)
+
+    def _refuse_head(self) -> None:
+        """Say that a head is too large; what more comes of it is dropped for a while, since a reset loses the answer."""
+        self._refused = True
+        self.write(_HEAD_TOO_LARGE)
+        self._expect_within(_FAREWELL_S)
+
+    # How long the client may take.
+
+    def _expect_head(self) -> None:
+        """Begin to count the time of a head at its first byte."""
+        if not self._head_has_begun:
+            self._head_has_begun = True
+            self._expect_within(self._limits.head_s)
+
+    def _expect_within(self, within_s: float) -> None:
+        self._deadline = deadline = self._loop.time() + within_s
+        if self._timer is not None and self._timer.when() <= deadline:
+            return
+        if self._timer is not None:
+            self._timer.cancel()
+        if self._transport is not None:
+            self._timer = self._loop.call_at(deadline, self._look_at_deadline)
+
+    def _expect_nothing(self) -> None:
+        self._deadline = None
+
+    def _look_at_deadline(self) -> None:
+        self._timer = None
+        if self._deadline is None:
+            return
+        if self._loop.time() < self._deadline:
+            self._timer = self._loop.call_at(self._deadline, self._look_at_deadline)
+            return
+        self._expect_nothing()
+        if self._wanted:
+            self._hand_over()  # a body that is late is left to aiohttp and the door's limit
+        else:
+            self._close()  # without an answer, as Go's server does
+
+    def _close(self) -> None:
+        if self._transport is not None:
+            self._transport.close()
+
+    def _pause_reading(self) -> None:
+        if self._transport is not None and not self._reading_paused:
+            self._reading_paused = True
+            self._transport.pause_reading()
+
+    def _resume_reading(self) -> None:
+        self._reading_paused = False
+        if self._transport is not None and not self._transport.is_closing():
+            self._transport.resume_reading()
+
+    def _wake(self) -> None:
+        if self._drained is not None:
+            if not self._drained.done():
+                self._drained.set_result(None)
+            self._drained = None
 
 
-def _head(reply: Reply, ends: bytes) -> bytes:
-    length = "" if reply.status == 304 else f"Content-Length: {len(reply.body)}\r\n"
-    lines = "".join([f"{name}: {value}\r\n" for name, value in reply.headers])
-    return b"HTTP/1.1 %d %b\r\n%b%b%b\r\n" % (
-        reply.status,
-        _PHRASES.get(reply.status, "").encode(),
-        f"{lines}{length}Date: {rfc822_formatted_time()}\r\nServer: kubarium\r\n".encode(),
-        ends,
-        b"",
-    )
+@lru_cache(maxsize=1)
+def _http_date(wall_s: int) -> str:
+    return formatdate(wall_s, usegmt=True)

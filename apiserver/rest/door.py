@@ -24,7 +24,7 @@ from apiserver.rest.paths import Target, parse
 from apiserver.rest.replies import Reply, error_reply, text_reply
 from apiserver.rest.resources import Resources
 from apiserver.rest.services import RestServices
-from apiserver.rest.streams import has_begun
+from apiserver.rest.streams import Outlet, has_begun
 from machinery.model.errors import (
     ApiError,
     DeadlineExceeded,
@@ -34,7 +34,7 @@ from machinery.model.errors import (
     Unauthorized,
 )
 from machinery.process.logging import describe
-from machinery.process.tls import ANONYMOUS, Peer, peer_of_certificate
+from machinery.process.tls import ANONYMOUS, Peer
 from machinery.wire import cause_headers
 
 if TYPE_CHECKING:
@@ -66,11 +66,10 @@ class Door:
         """End every watch, log and exec, so that connections can be closed."""
         await self._resources.end_streams()
 
-    async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
-        """Answer a request that aiohttp has read; never raises but for a caller who has gone."""
+    async def handle(self, request: web.BaseRequest, outlet: Outlet) -> web.StreamResponse:
+        """Answer a request that aiohttp has read; never raises except for a caller who has gone."""
         begun = self._services.clock.monotonic()
-        peer = peer_of_tls(request.get_extra_info("ssl_object"))
-        response = await self._guarded(request, self._answer_or_stream(request, peer))
+        response = await self._guarded(request, self._answer_or_stream(request, outlet))
         if isinstance(response, Reply):
             return self._finished(request, response, begun).to_response()
         self._requests.add(1, request.method, str(response.status))
@@ -123,15 +122,15 @@ class Door:
             "request_failed", method=request.method, path=request.path, **describe(error)
         )
 
-    async def _answer_or_stream(self, request: web.BaseRequest, peer: Peer) -> web.StreamResponse | Reply:
+    async def _answer_or_stream(self, request: web.BaseRequest, outlet: Outlet) -> web.StreamResponse | Reply:
         raw_path = request.rel_url.raw_path
         target = parse(raw_path) if request.method in _METHODS else None
         if not isinstance(target, Target) or not self._resources.streams(request, target):
-            return await self._answer(request, peer, raw_path)
+            return await self._answer(request, outlet.peer, raw_path)
         _receive_causes(request)
         await self._services.registry.wait_open()
-        user = await self._user(request, peer)
-        return await self._resources.stream(request, user, target)
+        user = await self._user(request, outlet.peer)
+        return await self._resources.stream(request, user, target, outlet)
 
     async def _answer(self, request: Asked, peer: Peer, raw_path: str) -> Reply:
         if request.method not in _METHODS:
@@ -181,12 +180,6 @@ class Door:
         if not token.strip():
             raise Unauthorized("Unauthorized")
         return await authenticator.of_bearer(token.strip())
-
-
-def peer_of_tls(tls: Any) -> Peer:
-    """Tell who is at the other end of a TLS connection (an `ssl.SSLObject`; None where there is no TLS)."""
-    certificate = tls.getpeercert(binary_form=True) if tls is not None else None
-    return peer_of_certificate(certificate) if certificate else ANONYMOUS
 
 
 def _receive_causes(request: Asked) -> None:

@@ -20,7 +20,7 @@ from apiserver.rest.pod_exec import PodExec
 from apiserver.rest.pod_log import PodLog
 from apiserver.rest.replies import JSON, Reply, pretty, reply, text_reply, to_yaml
 from apiserver.rest.services import RestServices
-from apiserver.rest.streams import Streams
+from apiserver.rest.streams import Outlet, Streams
 from apiserver.rest.tables import Tables
 from apiserver.rest.watches import Watches
 from machinery.model.errors import BadRequest, MethodNotSupported, NotFound
@@ -71,11 +71,11 @@ class Resources:
         return bool(asked or (target.watch and request.method == "GET"))
 
     async def stream(
-        self, request: web.BaseRequest, user: UserInfo, target: Target
+        self, request: web.BaseRequest, user: UserInfo, target: Target, outlet: Outlet
     ) -> web.StreamResponse | Reply:
         """Answer with a stream."""
         if target.subresource not in _STREAMED:
-            return await self._watch(request, user, target)
+            return await self._watch(request, user, target, outlet)
         if _served(self._catalogue, target) is None or target.rest:
             return await text_reply(request, "404 page not found\n", status=404)
         if target.subresource == "log":
@@ -100,7 +100,7 @@ class Resources:
         return await self._object_reply(request, form, target, await self._object_calls[verb](complete))
 
     async def _watch(
-        self, request: web.BaseRequest, user: UserInfo, target: Target
+        self, request: web.BaseRequest, user: UserInfo, target: Target, outlet: Outlet
     ) -> web.StreamResponse | Reply:
         if target.subresource or target.rest:
             raise NotFound(_NOT_FOUND)
@@ -119,7 +119,7 @@ class Resources:
         if found is None:
             return await text_reply(request, "404 page not found\n", status=404)
         _check_allowed(found, target, "watch")
-        return await self._watches.answer(request, asked)
+        return await self._watches.answer(request, asked, outlet)
 
     async def _object_reply(self, request: Asked, form: Form, target: Target, answer: ObjectReply) -> Reply:
         match form:

@@ -13,13 +13,12 @@ from machinery.process.server import ListenError
 from machinery.process.tls import ServerTls
 
 if TYPE_CHECKING:
-    from aiohttp import web
+    from apiserver.rest.listener import Listener
 
 __all__ = ["RestServices", "serving_rest"]
 
 _DEFAULTS: Final = Limits()
 _LINGER_S: Final = 2.0  # wall seconds that requests have to end in when the server stops
-_LONGEST_LINE: Final = 64 * 1024  # bytes of a request line, or of one header
 
 
 @asynccontextmanager
@@ -31,41 +30,32 @@ async def serving_rest(
     Raises:
         ListenError: an address is taken or cannot be used.
     """
-    from aiohttp import web
-
-    from apiserver.rest.connection import Listener
     from apiserver.rest.door import Door
+    from apiserver.rest.listener import Listener
 
+    clock = services.clock
     door = Door(services, limits)
-    server = Listener(
-        door,
-        limits,
-        access_log=None,
-        max_line_size=_LONGEST_LINE,
-        max_field_size=_LONGEST_LINE,
-    )
-    runner = web.ServerRunner(server, shutdown_timeout=_LINGER_S)
-    await runner.setup()
+    listener = Listener(door, limits, wall_s=lambda: clock.timescale.wall(clock.now()))
     listening: list[asyncio.Server] = []
     try:
         for address in listen:
-            opened = await _listen(server, address, tls, limits)
+            opened = await _listen(listener, address, tls, limits)
             listening.append(opened)
         yield
     finally:
         await door.end_streams()
         for each in listening:
             each.close()
-        await runner.cleanup()
+        await listener.shutdown(_LINGER_S)
 
 
-async def _listen(server: web.Server, address: str, tls: ServerTls, limits: Limits) -> asyncio.Server:
+async def _listen(listener: Listener, address: str, tls: ServerTls, limits: Limits) -> asyncio.Server:
     host, _, port = address.rpartition(":")
     context = tls.ssl_context()
     context.set_alpn_protocols(["http/1.1"])
     try:
         return await asyncio.get_running_loop().create_server(
-            server,
+            listener,
             host.strip("[]"),
             int(port),
             ssl=context,

@@ -6,9 +6,10 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from functools import cache
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Protocol
 
 from machinery.model.errors import TooManyRequests, Unavailable
+from machinery.process.tls import Peer
 
 if TYPE_CHECKING:
     from aiohttp import web
@@ -16,6 +17,37 @@ if TYPE_CHECKING:
 _MOST: Final = 20_000  # streams at once: every kubelet of a large cluster watches a few kinds
 STALLED_S: Final = 60.0  # wall seconds after which a caller who takes nothing is given up
 _LINGER_S: Final = 2.0  # wall seconds that streams have to end in
+
+
+class Outlet(Protocol):
+    """The connection below a stream."""
+
+    @property
+    def peer(self) -> Peer:
+        """Who is at the other end."""
+        ...
+
+    @property
+    def is_open(self) -> bool:
+        """Whether what is written goes anywhere."""
+        ...
+
+    @property
+    def writing_paused(self) -> bool:
+        """Whether the client has to take some before there is more."""
+        ...
+
+    def write(self, data: bytes) -> None:
+        """Write bytes as they are."""
+        ...
+
+    async def drained(self) -> None:
+        """Wait until the client has taken most of what was written.
+
+        Raises:
+            ConnectionError: it has gone.
+        """
+        ...
 
 
 class Streams:

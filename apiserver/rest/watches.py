@@ -4,21 +4,19 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 from apiserver.request import Request, SharedBatch, SharedEvent, WatchReply
 from apiserver.rest import envelopes
 from apiserver.rest.negotiation import STREAMS, Form, negotiate
 from apiserver.rest.services import RestServices
-from apiserver.rest.streams import STALLED_S, Streams, begin, send
+from apiserver.rest.streams import STALLED_S, Outlet, Streams, begin, send
 from apiserver.rest.tables import Tables
 from apiserver.watch_cache_watcher import ended_watch
 from machinery.model.errors import ApiError, Expired
 
 if TYPE_CHECKING:
     from aiohttp import web
-
-    from apiserver.rest.connection import Connection
 
 Frame = Callable[[SharedBatch], bytes]  # gives chunks of the response, one for each event
 
@@ -32,7 +30,7 @@ class Watches:
         self._streams = streams
         self._open = services.metrics.gauge("apiserver_rest_watches", "Watches that are open")
 
-    async def answer(self, request: web.BaseRequest, asked: Request) -> web.StreamResponse:
+    async def answer(self, request: web.BaseRequest, asked: Request, outlet: Outlet) -> web.StreamResponse:
         """Answer with a stream of events; errors before the first one are raised.
 
         But for a revision that is gone: clients look for that among the events, where Kubernetes tells of it.
@@ -50,7 +48,7 @@ class Watches:
                     response.headers["Cache-Control"] = "no-cache, private"
                     response.enable_chunked_encoding()
                     await begin(request, response)
-                    await _pump(request, response, watch, frame)
+                    await _pump(response, watch, _ChunkSink(outlet, frame))
                     return response
                 finally:
                     self._open.set(self._open.value() - 1)
@@ -77,24 +75,22 @@ class Watches:
 class _ChunkSink:
     """Writes chunks to the connection itself: they are made once, whoever gets them, and aiohttp would copy them."""
 
-    def __init__(self, connection: Connection, frame: Frame) -> None:
-        self._connection = connection
+    def __init__(self, outlet: Outlet, frame: Frame) -> None:
+        self._outlet = outlet
         self._frame = frame
 
     def write(self, batch: SharedBatch) -> bool:
-        connection = self._connection
-        if connection.transport is None:
+        outlet = self._outlet
+        if not outlet.is_open:
             return False
         if batch:
-            connection.transport.write(self._frame(batch))
-        return not connection.writing_paused
+            outlet.write(self._frame(batch))
+        return not outlet.writing_paused
 
     async def drained(self) -> None:
-        if self._connection.transport is not None and not self._connection.writing_paused:
-            return
         try:
             async with asyncio.timeout(STALLED_S):
-                await self._connection.drained()
+                await self._outlet.drained()
         except TimeoutError:
             raise ConnectionError("the caller takes nothing") from None
 
@@ -111,10 +107,8 @@ def _metadata_chunk(event: SharedEvent) -> bytes:
     return _chunk(envelopes.metadata_frame(event))
 
 
-async def _pump(
-    request: web.BaseRequest, response: web.StreamResponse, watch: WatchReply, frame: Frame
-) -> None:
+async def _pump(response: web.StreamResponse, watch: WatchReply, sink: _ChunkSink) -> None:
     try:
-        await watch.deliver(_ChunkSink(cast("Connection", request.protocol), frame))
+        await watch.deliver(sink)
     except ApiError as error:
         await send(response, envelopes.error_frame(error))

@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from tests.support.apiserver import Served
+from tests.support.apiserver import Served, config_map
 from tests.support.rest_door import MAPS, Wire, creation, request
 
 
@@ -108,4 +108,38 @@ async def test_a_header_that_is_no_text_is_a_bad_request(wire: Wire) -> None:
     await wire.send(request("GET", f"{MAPS}/%ff%ed%a0%80"))
     assert (await wire.answer())[0] == 404
     await wire.send(request("GET", MAPS))
+    assert (await wire.answer())[0] == 200
+
+
+async def test_a_client_may_wait_to_be_told_to_send_its_body(wire: Wire) -> None:
+    """It is told when the body is wanted; who may not write is refused without one."""
+    body = json.dumps(config_map("a", key="value")).encode()
+    await wire.send(request("POST", MAPS, "Expect: 100-continue", f"Content-Length: {len(body)}"))
+    async with asyncio.timeout(10):
+        assert await wire.reader.readuntil(b"\r\n\r\n") == b"HTTP/1.1 100 Continue\r\n\r\n"
+    await wire.send(body)
+    assert (await wire.answer())[0] == 201
+    await wire.send(request("GET", f"{MAPS}/a"))
+    assert (await wire.answer())[0] == 200
+
+
+@pytest.mark.parametrize("header", ["Accept: */*", "TE: trailers"])
+async def test_who_asks_is_known_on_both_ways(wire: Wire, header: str) -> None:
+    """By the certificate of the connection, before it is handed over and after."""
+    review = json.dumps({"apiVersion": "authentication.k8s.io/v1", "kind": "SelfSubjectReview"}).encode()
+    for _ in range(2):
+        await wire.send(
+            request("POST", "/apis/authentication.k8s.io/v1/selfsubjectreviews", header, body=review)
+        )
+        status, _, body = await wire.answer()
+        assert (status, json.loads(body)["status"]["userInfo"]["username"]) == (201, "kubernetes-admin")
+
+
+async def test_a_body_that_nobody_reads_is_no_head(wire: Wire) -> None:
+    """A request that was answered before its body came leaves a connection on which the next one is understood."""
+    body = b"{" * 2_000_000
+    refused = request("POST", "/nowhere", "TE: trailers", f"Content-Length: {len(body)}")
+    await wire.send(refused)
+    assert (await wire.answer())[0] == 404
+    await wire.send(body + request("GET", "/version"))
     assert (await wire.answer())[0] == 200

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from apiserver.rest import heads
-from apiserver.rest.heads import LONGEST, Unusual, read_head
+from apiserver.rest.heads import LONGEST, ComingHead, Unusual, read_head
 
 GET = b"GET /api/v1/pods?limit=1 HTTP/1.1\r\nHost: kube\r\nAccept: */*\r\n\r\n"
 
@@ -33,7 +33,7 @@ def test_the_length_of_the_body_and_impersonation_are_noticed() -> None:
     """They decide what happens next."""
     head = read_head(_with(b"Content-Length: 12", b"Impersonate-User: jane"))
     assert head is not None
-    assert (head.fields.content_length, head.fields.impersonates) == (12, True)
+    assert (head.fields.body_bytes, head.fields.impersonates) == (12, True)
 
 
 @pytest.mark.parametrize(
@@ -113,8 +113,8 @@ def test_a_secret_is_not_remembered(name: bytes) -> None:
     assert "s3cr3t" not in _remembered()
 
 
-def test_what_is_new_each_time_is_read_each_time_and_the_rest_once() -> None:
-    """Two traces, causes, tokens and lengths have their own values; one block is remembered for all of them."""
+def test_what_is_new_each_time_is_read_each_time() -> None:
+    """Two traces, causes, tokens and lengths have their own values; their blocks are not remembered."""
     steady = (b"Accept: application/json", b"User-Agent: the-one-of-this-test")
     for number in range(50):
         fields = _fields(
@@ -128,9 +128,9 @@ def test_what_is_new_each_time_is_read_each_time_and_the_rest_once() -> None:
         assert headers["traceparent"] == f"00-{number:032x}-1-01"
         assert headers["Kubarium-Cause"] == f"pods/default/a@{number}+u"
         assert headers["Authorization"] == f"Bearer {number}"
-        assert fields.content_length == int(headers["Content-Length"]) == number
+        assert fields.body_bytes == int(headers["Content-Length"]) == number
         assert headers["User-Agent"] == "the-one-of-this-test"
-    assert _remembered().count("the-one-of-this-test") == 2  # in the key, and in the value
+    assert "the-one-of-this-test" not in _remembered()
 
 
 def test_equal_heads_are_read_once() -> None:
@@ -171,3 +171,21 @@ def test_what_is_cut_out_is_read_as_strictly(lines: tuple[bytes, ...]) -> None:
     _fields(b"Accept: */*")
     with pytest.raises(Unusual):
         read_head(_with(b"Accept: */*", *lines))
+
+
+def test_the_end_of_a_head_that_somebody_else_reads_is_found_wherever_it_is_cut() -> None:
+    """Its bytes are counted up to there."""
+    for cut in range(1, len(GET)):
+        coming = ComingHead()
+        coming.add(GET[:cut])
+        assert not coming.has_ended
+        coming.add(GET[cut:])
+        assert (coming.size, coming.has_ended) == (len(GET), True)
+
+
+def test_a_body_is_not_counted_as_a_head() -> None:
+    """Neither what comes behind the end, nor another end in it."""
+    coming = ComingHead()
+    coming.add(GET)
+    coming.add(b"x\r\n\r\ny")
+    assert (coming.size, coming.has_ended) == (len(GET), True)

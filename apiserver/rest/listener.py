@@ -1,0 +1,110 @@
+"""The connections of the REST door: made, handed over to aiohttp where a request is not plain, and ended.
+
+This is the only module that knows aiohttp as a server. What it serves, it serves for the same door.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from contextlib import suppress
+from http import HTTPStatus
+from typing import Any, Final, cast
+
+from aiohttp import web
+from aiohttp.http_exceptions import LineTooLong
+
+from apiserver.rest.asked import PlainRequest
+from apiserver.rest.connection import Connection
+from apiserver.rest.door import Door
+from apiserver.rest.limits import Limits
+from apiserver.rest.replies import Reply
+
+_LONGEST_LINE: Final = 64 * 1024  # bytes of a request line, or of one header
+_OPTIONS: Final[dict[str, Any]] = {
+    "access_log": None,
+    "max_line_size": _LONGEST_LINE,
+    "max_field_size": _LONGEST_LINE,
+}
+
+
+class Listener:
+    """Makes a connection for every client; implements `apiserver.rest.connection.Server`."""
+
+    def __init__(self, door: Door, limits: Limits, wall_s: Callable[[], float]) -> None:
+        self.limits = limits
+        self.is_closing = False
+        self.wall_s = wall_s
+        self._door = door
+        self._open: set[Connection] = set()
+        self._loop = asyncio.get_running_loop()
+        self._aiohttp = web.Server(self._served, handler_cancellation=True)
+
+    def __call__(self) -> Connection:
+        """Make a connection."""
+        return Connection(self)
+
+    def opened(self, connection: Connection) -> None:
+        """Count a connection in."""
+        self._open.add(connection)
+
+    def closed(self, connection: Connection) -> None:
+        """Count a connection out."""
+        self._open.discard(connection)
+
+    def lasts(self, request: PlainRequest) -> bool:
+        """Whether the answer is a stream."""
+        return self._door.lasts(request)
+
+    async def answer(self, request: PlainRequest) -> Reply:
+        """Answer a plain request."""
+        return await self._door.answer(request)
+
+    def handler(self, connection: Connection) -> asyncio.Protocol:
+        """Make aiohttp's side of a connection."""
+        return Handler(self._aiohttp, connection, loop=self._loop, **_OPTIONS)
+
+    async def shutdown(self, within_s: float) -> None:
+        """Let the requests end that are being served, then close all connections."""
+        self.is_closing = True
+        self._aiohttp.pre_shutdown()
+        plain = [connection.finish(within_s) for connection in list(self._open)]
+        await asyncio.gather(self._aiohttp.shutdown(within_s), *plain)
+
+    async def _served(self, request: web.BaseRequest) -> web.StreamResponse:
+        """Answer a request that aiohttp has read, and write the answer: the connection is told when it begins and ends."""
+        connection = cast("Handler", request.protocol).connection
+        connection.begins()
+        try:
+            response = await self._door.handle(request, connection)
+            with suppress(ConnectionError):  # the client has gone; aiohttp notices, too
+                await response.prepare(request)
+                await response.write_eof()
+            return response
+        finally:
+            request.content.on_eof(connection.ended)
+
+
+class Handler(web.RequestHandler):
+    """aiohttp's side of one connection."""
+
+    __slots__ = ("connection",)
+
+    def __init__(self, server: web.Server, connection: Connection, **options: Any) -> None:
+        super().__init__(server, **options)
+        self.connection = connection
+
+    def handle_error(
+        self,
+        request: web.BaseRequest,
+        status: int = 500,
+        exc: BaseException | None = None,
+        message: str | None = None,
+    ) -> web.StreamResponse:
+        """Answer what is not a request; that is its sender's fault, and not worth our log."""
+        if status != HTTPStatus.BAD_REQUEST:
+            return super().handle_error(request, status, exc, message)
+        status = 431 if isinstance(exc, LineTooLong) else status
+        response = web.Response(status=status, text=message or HTTPStatus(status).phrase)
+        response.force_close()
+        return response
