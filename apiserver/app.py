@@ -239,7 +239,9 @@ def _etcd(config: ApiserverConfig, process: Process) -> EtcdStorage:
         config.etcd_servers,
         tls,
         caller=process.name,
-        seam=lambda channel: through(channel, process.seam, Ends(process.name, "etcd", "etcd"), READING),
+        seam=lambda channel, member: through(
+            channel, process.seam, Ends(process.name, member, "etcd"), READING
+        ),
     )
 
 

@@ -1,7 +1,7 @@
 """The kubelets, as the apiserver dials them: logs, exec and attach of the containers on a node.
 
 A kubelet's address is what its Node object says: the InternalIP (else another one) and the port of its daemon
-endpoint. A few channels are kept open after their use, since whoever reads one log reads another.
+endpoint. Its certificate has to carry the node's name, wherever it is. A few channels are kept open after their use, since whoever reads one log reads another.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
@@ -46,7 +46,7 @@ class Kubelets:
         self._lookup = lookup
         self._tls = tls
         self._seam = seam
-        self._lines: OrderedDict[str, _Line] = OrderedDict()
+        self._lines: OrderedDict[tuple[str, str], _Line] = OrderedDict()
 
     @asynccontextmanager
     async def node(self, name: str) -> AsyncIterator[Any]:
@@ -78,21 +78,21 @@ class Kubelets:
 
     def _line(self, address: str, node: str) -> _Line:
         from machinery.pb import node_pb2
-        from machinery.wire.services import Stub, secure_channel
+        from machinery.wire.services import Stub
 
-        line = self._lines.get(address)
+        line = self._lines.get((address, node))
         if line is None:
-            channel = secure_channel(address, self._tls.grpc_credentials())
+            channel = replace(self._tls, server_name=node).channel(address)
             seamed = self._seam(channel, node) if self._seam else channel
             stub = Stub(seamed, node_pb2.DESCRIPTOR.services_by_name["Node"], NODE_SERVICE)
-            line = self._lines[address] = _Line(channel, stub)
-        self._lines.move_to_end(address)
+            line = self._lines[address, node] = _Line(channel, stub)
+        self._lines.move_to_end((address, node))
         return line
 
     async def _trim(self) -> None:
-        idle = [address for address, line in self._lines.items() if not line.users]
-        for address in idle[: max(0, len(idle) - _KEPT)]:
-            await self._lines.pop(address).channel.close()
+        idle = [key for key, line in self._lines.items() if not line.users]
+        for key in idle[: max(0, len(idle) - _KEPT)]:
+            await self._lines.pop(key).channel.close()
 
     async def _address(self, name: str) -> str:
         try:

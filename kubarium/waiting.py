@@ -12,7 +12,7 @@ from typing import Any
 from kubarium.core.addresses import Addresses
 from kubarium.core.components import ADMIN
 from kubarium.core.layout import Layout
-from kubarium.core.spec import ClusterSpec
+from kubarium.core.spec import APISERVER, ClusterSpec
 from kubarium.errors import KubariumError
 from kubarium.pki import Pki
 from machinery.client.api import Api
@@ -36,6 +36,7 @@ def connect(spec: ClusterSpec, layout: Layout) -> Api:
         ca_file=str(pki.certificate("ca")),
         cert_file=str(pki.certificate(ADMIN.name)),
         key_file=str(pki.key(ADMIN.name)),
+        server_name=APISERVER,
     )
     return connect_grpc(",".join(Addresses(spec).grpc_servers), tls, caller="kubarium")
 

@@ -26,8 +26,8 @@ from machinery.pb import etcd_pb2
 from machinery.wire.services import CHANNEL_OPTIONS, Stub
 
 R = TypeVar("R")
-Seam = Callable[[grpc.aio.Channel], grpc.aio.Channel]
-"""Puts something between the client and a channel: a fault plan."""
+Seam = Callable[[grpc.aio.Channel, str], grpc.aio.Channel]
+"""Puts something between the client and the channel to a member: a fault plan. "etcd", or "etcd-2" of several."""
 
 _RECONNECT: Final = "grpc.max_reconnect_backoff_ms"
 _OPTIONS: Final = tuple(({**dict(CHANNEL_OPTIONS), _RECONNECT: 250}).items())
@@ -87,10 +87,14 @@ class Endpoints:
         attempt_timeout_s: float,
         caller: str = "",
         interceptors: Sequence[grpc.aio.ClientInterceptor] = (),
-        seam: Seam = lambda channel: channel,
+        seam: Seam = lambda channel, _member: channel,
     ) -> None:
         connect = partial(_through_grpc, tls, interceptors) if interceptors else partial(_connect, tls)
-        members = [Member(_address(url), seam(connect(_address(url)))) for url in urls]
+        names = [f"etcd-{number}" for number in range(1, len(urls) + 1)] if len(urls) > 1 else ["etcd"]
+        members = [
+            Member(_address(url), seam(connect(_address(url)), name))
+            for url, name in zip(urls, names, strict=True)
+        ]
         self._servers = Servers(members, caller=caller)
         self._attempt_timeout_s = attempt_timeout_s  # wall seconds for one member
 

@@ -49,7 +49,7 @@ class EtcdStorage:
         tls: EtcdTls | None = None,
         *,
         interceptors: Sequence[grpc.aio.ClientInterceptor] = (),
-        seam: Seam = lambda channel: channel,
+        seam: Seam = lambda channel, _member: channel,
         attempt_timeout_s: float = ATTEMPT_TIMEOUT_S,
         caller: str = "",
     ) -> None:

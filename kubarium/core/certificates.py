@@ -12,5 +12,5 @@ class Certificate:
     name: str  # pki/<name>.crt and .key
     common_name: str
     organizations: tuple[str, ...] = ()
-    hosts: tuple[str, ...] = ()  # DNS names and addresses; empty for pure clients
+    hosts: tuple[str, ...] = ()  # names, loopback, the Service `kubernetes`; empty for pure clients
     authority: str = "ca"  # "ca" or "etcd-ca"

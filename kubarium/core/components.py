@@ -23,7 +23,7 @@ from kubarium.core.spec import APISERVER, CONTROLLERS, ETCD, SCHEDULER, Instance
 ADMIN = Certificate("admin", "kubernetes-admin", ("system:masters",))
 KUBELET_CLIENT = Certificate("apiserver-kubelet-client", "kube-apiserver-kubelet-client")
 ETCD_CLIENT = Certificate("apiserver-etcd-client", "kube-apiserver-etcd-client", authority="etcd-ca")
-_APISERVER_NAMES = (
+_APISERVER_NAMES = (  # no address of a machine: whoever dials one asks for "apiserver" by name
     "localhost",
     "apiserver",
     "kubernetes",
@@ -90,6 +90,7 @@ def _namespace(node: NodeSpec, places: Places) -> str:
 def _client(places: Places, certificate: Certificate, server: str) -> dict[str, str]:
     return {
         "server": server,
+        "tls-server-name": APISERVER,
         "ca-file": places.authority_file(),
         "cert-file": places.certificate_file(certificate),
         "key-file": places.key_file(certificate),
@@ -132,21 +133,8 @@ def _etcd(member: Instance, places: Places) -> Component:
 
 def _apiserver(instance: Instance, places: Places) -> Component:
     addresses = places.addresses
-    serving = Certificate(
-        instance.name,
-        "kube-apiserver",
-        hosts=tuple(
-            dict.fromkeys(
-                (
-                    *_APISERVER_NAMES,
-                    instance.name,
-                    loopback(instance),
-                    addresses.apiserver(instance),
-                    places.advertised(instance),
-                )
-            )
-        ),
-    )
+    hosts = tuple(dict.fromkeys((*_APISERVER_NAMES, instance.name, loopback(instance))))
+    serving = Certificate(instance.name, "kube-apiserver", hosts=hosts)
     listen = {
         flag: ",".join(f"{host}:{port}" for host in places.doors_bind(instance))
         for flag, port in (("rest-listen", addresses.rest_port), ("grpc-listen", addresses.grpc_port))
@@ -218,8 +206,9 @@ def _hollow(node: NodeSpec, places: Places) -> Component:
 def _kubelet(node: NodeSpec, places: Places) -> Component:
     name = f"kubelet@{node.name}"
     address = places.addresses.node(node)
-    hosts = tuple(dict.fromkeys((node.name, address, LOOPBACK)))
-    identity = Certificate(f"kubelet-{node.name}", f"system:node:{node.name}", ("system:nodes",), hosts)
+    identity = Certificate(
+        f"kubelet-{node.name}", f"system:node:{node.name}", ("system:nodes",), hosts=(node.name,)
+    )
     root = places.layout.node(node.name) / "kubelet"
     flags = {
         **_common(places, name),

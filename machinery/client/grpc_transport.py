@@ -23,7 +23,7 @@ from machinery.model.resources import KubeObject
 from machinery.model.seam import Ends, Seam
 from machinery.pb import resources_pb2 as pb
 from machinery.wire.cause_headers import SERVER_KEY, request_metadata
-from machinery.wire.services import Stub, insecure_channel, secure_channel
+from machinery.wire.services import Stub, insecure_channel
 from machinery.wire.status import from_rpc
 
 T = TypeVar("T", bound=KubeObject)
@@ -62,7 +62,7 @@ def connect_grpc(
     """
 
     def opened(server: str, name: str) -> Server:
-        channel = secure_channel(server, tls.grpc_credentials()) if tls else insecure_channel(server)
+        channel = tls.channel(server) if tls else insecure_channel(server)
         transport = GrpcTransport(channel, caller=caller)
         return Server(server, through(transport, seam, Ends(caller, name, "resources")), transport.reach)
 
@@ -76,7 +76,8 @@ class GrpcTransport:
         self._channel = channel
         self._caller = caller
         self._stub = Stub(channel, SERVICE, PATH)
-        self.answered_by = ""  # the server's name; a new one may answer after every error
+        self.answered_by = ""
+        self._is_known = False  # whether `answered_by` holds; another may answer after every error
 
     async def reach(self, timeout_s: float) -> float:
         """Connect where there is no connection; return how much of the time is left.
@@ -130,8 +131,8 @@ class GrpcTransport:
         with self._errors():
             call = method(message, timeout=timeout_s, metadata=request_metadata(self._caller))
             reply = await call
-        if not self.answered_by:
-            self.answered_by = await _name_of_server(call)
+        if not self._is_known:
+            self.answered_by, self._is_known = await _name_of_server(call), True
         return reply
 
     @contextmanager
@@ -140,7 +141,7 @@ class GrpcTransport:
         try:
             yield
         except grpc.aio.AioRpcError as error:
-            self.answered_by = ""
+            self._is_known = False
             raise from_rpc(error) from error
         except grpc.aio.UsageError as error:
             raise Unavailable(f"the connection to the apiserver is closed: {error}") from error

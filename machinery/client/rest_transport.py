@@ -109,6 +109,7 @@ class RestTransport:
     ) -> None:
         self._url = server_url.rstrip("/")
         self._credentials = credentials
+        self._server_name = credentials.server_name or None if isinstance(credentials, ClientTls) else None
         self._caller = caller
         self._session: aiohttp.ClientSession | None = None
         self._closed = False
@@ -164,6 +165,7 @@ class RestTransport:
                 headers=self._headers(rest_paths.media_type(request)),
                 timeout=limits,
                 data=rest_paths.body(request),
+                server_hostname=self._server_name,
             ) as response:
                 self.answered_by = response.headers.get(SERVER_KEY, self.answered_by)
                 if response.status >= 400:

@@ -7,15 +7,26 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import grpc
+import grpc.aio
+
+from machinery.wire.services import secure_channel
 
 
 @dataclass(frozen=True, slots=True)
 class ClientTls:
-    """Whom a client trusts, and as whom it comes (without a certificate: as nobody)."""
+    """Whom a client trusts, and as whom it comes (without a certificate: as nobody).
+
+    The server's certificate has to carry `server_name`, wherever the server is; without one, the host that is dialled.
+    """
 
     ca_file: str
     cert_file: str = ""
     key_file: str = ""
+    server_name: str = ""
+
+    def channel(self, server: str) -> grpc.aio.Channel:
+        """Open a gRPC channel to host:port; it connects at the first call."""
+        return secure_channel(server, self.grpc_credentials(), server_name=self.server_name)
 
     def grpc_credentials(self) -> grpc.ChannelCredentials:
         """Read the files for gRPC. A renewed certificate is read when the process starts again."""

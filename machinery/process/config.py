@@ -56,6 +56,9 @@ class ComponentConfig:
     ca_file: str = setting("", help="PEM certificate of the cluster's CA")
     cert_file: str = setting("", help="PEM client certificate; together with --key-file")
     key_file: str = setting("", help="PEM key of --cert-file")
+    tls_server_name: str = setting(
+        "", help="name that the apiserver's certificate carries; default: the host of --server"
+    )
     time_scale: float = setting(1.0, help="how many times faster than the wall the cluster's time runs")
     profile: Literal["default", "fast"] = setting("default", help="table of intervals")
     log_level: Literal["debug", "info", "warning", "error"] = setting(

@@ -64,7 +64,8 @@ class Process:
     def connect(self) -> Api:
         """Open the door to the apiserver with the configured transport and identity; the caller closes it."""
         config = self.config
-        tls = ClientTls(config.ca_file, config.cert_file, config.key_file) if config.ca_file else None
+        identity = (config.ca_file, config.cert_file, config.key_file, config.tls_server_name)
+        tls = ClientTls(*identity) if config.ca_file else None
         if config.transport == "rest":
             from machinery.client.rest_transport import connect_rest
 

@@ -57,9 +57,15 @@ SERVER_OPTIONS: Final = (
 )
 
 
-def secure_channel(server: str, credentials: grpc.ChannelCredentials) -> grpc.aio.Channel:
-    """Open a TLS channel to host:port; it connects at the first call."""
-    return grpc.aio.secure_channel(server, credentials, options=CHANNEL_OPTIONS)
+def secure_channel(
+    server: str, credentials: grpc.ChannelCredentials, *, server_name: str = ""
+) -> grpc.aio.Channel:
+    """Open a TLS channel to host:port; it connects at the first call.
+
+    The server's certificate has to carry `server_name`, or the host, where no name is given.
+    """
+    named = (("grpc.ssl_target_name_override", server_name),) if server_name else ()
+    return grpc.aio.secure_channel(server, credentials, options=(*CHANNEL_OPTIONS, *named))
 
 
 def insecure_channel(server: str) -> grpc.aio.Channel:

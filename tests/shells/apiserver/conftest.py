@@ -14,7 +14,7 @@ from kubarium.pki import Pki
 from tests.support.apiserver import Served, certificates, serving
 from tests.support.rest_door import Client
 
-NODE = Certificate("node-1", "system:node:node-1", ("system:nodes",), ("127.0.0.1", "node-1"))
+NODE = Certificate("node-1", "system:node:node-1", ("system:nodes",), hosts=("node-1",))
 
 
 @pytest.fixture(scope="session")

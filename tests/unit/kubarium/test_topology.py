@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+from ipaddress import IPv4Address
 from pathlib import Path
 
 import msgspec
 import pytest
 
-from kubarium.core.addresses import Addresses
+from kubarium.core.addresses import FIRST_SERVICE_IP, Addresses
 from kubarium.core.components import Component, components
 from kubarium.core.kubeconfig import kubeconfig
 from kubarium.core.layout import Layout
 from kubarium.core.network import plan_backbone
-from kubarium.core.places import LocalPlaces
+from kubarium.core.places import ComposePlaces, LocalPlaces, Places
 from kubarium.core.spec import MAX_INSTANCES, ClusterSpec, SpecError, checked
 from kubarium.core.supervision import Supervised, became_ready, due, started
 
@@ -122,3 +123,27 @@ def test_one_ready_apiserver_is_enough_to_go_on():
     assert "scheduler-1" not in {each.name for each in due(table, 0.0)}
     table["apiserver-2"] = became_ready(started(table["apiserver-2"], 42, 0.0))
     assert {"scheduler-1", "controllers-2", "apiserver-1"} <= {each.name for each in due(table, 0.0)}
+
+
+@pytest.mark.parametrize("make", [LocalPlaces, ComposePlaces])
+def test_no_address_of_a_machine_is_in_a_certificate(make: type[Places]):
+    """What serves is known by name, so a certificate holds wherever its owner is; loopback is the same everywhere."""
+    spec = SPEC if make is LocalPlaces else ClusterSpec(slot=200).with_node()
+    hosts = {
+        host
+        for part in components(make(spec, LAYOUT))
+        for certificate in part.certificates
+        for host in certificate.hosts
+    }
+    addresses = {IPv4Address(host) for host in hosts if host.replace(".", "").isdigit()}
+    assert {str(address) for address in addresses if not address.is_loopback} == {FIRST_SERVICE_IP}
+
+
+@pytest.mark.parametrize("make", [LocalPlaces, ComposePlaces])
+def test_every_client_asks_for_a_name_that_the_server_carries(make: type[Places]):
+    """Whatever address it dials."""
+    spec = SPEC if make is LocalPlaces else ClusterSpec(slot=200).with_node()
+    parts = components(make(spec, LAYOUT))
+    served = [set(part.certificates[0].hosts) for part in parts if part.program == "apiserver"]
+    asked = {part.flags["tls-server-name"] for part in parts if "server" in part.flags}
+    assert all(asked <= names for names in served)

@@ -120,6 +120,25 @@ async def test_a_log_that_cannot_be_had(admin: aiohttp.ClientSession, query: str
         assert words in (await response.json())["message"]
 
 
+async def test_a_kubelet_that_shows_another_nodes_name_is_not_asked(
+    admin: aiohttp.ClientSession, kubelet: Kubelet
+):
+    """Whatever address the Node object gives: here one at which the kubelet of node-1 listens."""
+    async with admin.get("/api/v1/nodes/node-1") as response:
+        status = (await response.json())["status"]
+    await _post(admin, "/api/v1/nodes", {"metadata": {"name": "node-2"}})
+    await _merge(admin, "/api/v1/nodes/node-2/status", {"status": status})
+    pod = {
+        "metadata": {"name": "other"},
+        "spec": {"nodeName": "node-2", "containers": [{"name": "main", "image": "x"}]},
+    }
+    await _post(admin, "/api/v1/namespaces/default/pods", pod)
+    async with admin.get("/api/v1/namespaces/default/pods/other/log") as response:
+        assert response.status == 503
+        assert 'kubelet of node "node-2"' in (await response.json())["message"]
+    assert kubelet.asked == []
+
+
 @pytest.mark.usefixtures("kubelet")
 @pytest.mark.parametrize("protocol", ["v5.channel.k8s.io", "v4.channel.k8s.io"])
 async def test_a_command_gets_its_input_and_its_output_comes_back(
