@@ -24,6 +24,7 @@ from apiserver.config import ApiserverConfig
 from apiserver.core.admission import Settings
 from apiserver.core.catalogue import Catalogue
 from apiserver.core.kinds import ALL, KINDS, services
+from apiserver.core.schema import Schemas
 from apiserver.gate import Gate
 from apiserver.kubelets import Kubelets
 from apiserver.lookup import Lookup
@@ -113,7 +114,7 @@ def build(
         catalogue,
         storage,
         feed,
-        schemas.load(),
+        _schemas(catalogue),
         clock,
         write_record,
         {served.SERVICES.group_resource: allocator},
@@ -162,6 +163,15 @@ def build(
     )
 
 
+def _schemas(catalogue: Catalogue) -> Schemas:
+    """Return the schemas of all kinds that are in the catalogue, or will be."""
+    found = schemas.load().extensible()
+    for kind in catalogue.kinds():
+        found.add(kind.definitions)
+    catalogue.subscribe(lambda kind: found.add(kind.definitions), lambda kind: found.remove(kind.definitions))
+    return found
+
+
 @asynccontextmanager
 async def running(core: Core, process: Process) -> AsyncIterator[None]:
     """Run the loops behind the doors; inside, the caches follow the store."""
@@ -177,6 +187,7 @@ async def running(core: Core, process: Process) -> AsyncIterator[None]:
     loops: dict[str, Coroutine[Any, Any, None]] = {
         "feed": core.feed.run(),
         "probe": core.feed.probe(),
+        "fill": core.feed.fill(),
         "bookmarks": core.feed.bookmarks(sleep=sleep),
         "presence": later(partial(core.presence.keep, sleep)),
         "compaction": later(partial(compaction.run, sleep=sleep)),

@@ -56,9 +56,16 @@ def decode(data: bytes) -> Json:
     return _decode(data)
 
 
-def decode_at(value: bytes, revision: int) -> Json:
+def in_version(kind: Kind, obj: Json) -> Json:
+    """Return an object of any version of a kind in this one; what is in it already is returned as it is."""
+    if obj.get("apiVersion") == kind.api_version:
+        return obj
+    return kind.rules.convert(obj, kind.api_version)
+
+
+def decode_at(kind: Kind, value: bytes, revision: int) -> Json:
     """Read a stored object, with its resourceVersion; the caller owns it."""
-    obj = _decode(value)
+    obj = in_version(kind, _decode(value))
     obj["metadata"]["resourceVersion"] = str(revision)
     return obj
 
@@ -67,7 +74,7 @@ def with_revision(kind: Kind, value: bytes, revision: int) -> bytes:
     """Give a stored object as the wire shows it."""
     head = _head(kind.api_version, kind.kind)
     if not value.startswith(head):  # written by another program: bring it into our form first
-        value = encode(_decode(value))
+        value = encode(in_version(kind, _decode(value)))
     return b'%b"resourceVersion":"%d",%b' % (head, revision, value[len(head) :])
 
 
@@ -92,7 +99,7 @@ def cached(kind: Kind, place: str, value: bytes, revision: int) -> CachedObject:
         Unreadable: the value is no object of this kind.
     """
     try:
-        obj = _decode(value)
+        obj = in_version(kind, _decode(value))
         meta = obj["metadata"]
         shown = with_revision(kind, value, revision)
         return CachedObject(

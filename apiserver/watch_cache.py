@@ -21,7 +21,7 @@ from apiserver.storage.interface import StorageEvent, Stored
 from apiserver.watch_cache_audience import Audience, Rounds
 from apiserver.watch_cache_selection import Selected
 from apiserver.watch_cache_watcher import Watcher
-from machinery.model.errors import Expired
+from machinery.model.errors import ApiError, Expired
 from machinery.model.log import SILENT, EventLog
 from machinery.model.requests import EventType
 
@@ -54,13 +54,28 @@ class Change:
         return self._events[type_]
 
 
+@dataclass(slots=True)
+class Progress:
+    """How far the caches of one feed are: they have everything up to this revision of the store."""
+
+    revision: int = 0
+
+
 class WatchCache:
     """The objects of one resource at one revision."""
 
-    def __init__(self, kind: Kind, *, window: int = WINDOW, log: EventLog = SILENT) -> None:
+    def __init__(
+        self,
+        kind: Kind,
+        *,
+        window: int = WINDOW,
+        progress: Progress | None = None,
+        log: EventLog = SILENT,
+    ) -> None:
         self.kind = kind
         self._log = log
-        self.revision = 0  # of the store: everything up to it is in here
+        self._progress = progress or Progress()
+        self._views: list[WatchCache] = []  # the same objects in other versions
         self._places: list[str] = []
         self._objects: dict[str, CachedObject] = {}
         self._lists: dict[Selected, SharedItems] = {}  # what was listed since the last change
@@ -73,8 +88,31 @@ class WatchCache:
         self._untriggered: dict[Selected, None] = {}
         self._subscribers: list[Callable[[], None]] = []
 
+    @property
+    def revision(self) -> int:
+        """The store's revision that this is: everything up to it is in here."""
+        return self._progress.revision
+
+    def view(self, kind: Kind) -> WatchCache:
+        """Return a cache of another version of the kind; it follows this one until `drop_view`."""
+        view = WatchCache(kind, window=self._window.maxlen or WINDOW, progress=self._progress, log=self._log)
+        objects_ = ((place, view._converted(obj)) for place, obj in self._objects.items())
+        view._objects = {place: obj for place, obj in objects_ if obj}
+        view._places = sorted(view._objects)
+        view._window_start = self._window_start
+        view._window.extend(
+            Change(each.revision, view._converted(each.old), view._converted(each.new))
+            for each in self._window
+        )
+        self._views.append(view)
+        return view
+
+    def drop_view(self, view: WatchCache) -> None:
+        """Let a view follow no longer."""
+        self._views.remove(view)
+
     def get(self, place: str) -> CachedObject | None:
-        """Give one object."""
+        """Return one object."""
         return self._objects.get(place)
 
     def every(self) -> list[CachedObject]:
@@ -102,8 +140,11 @@ class WatchCache:
         self._places = sorted(self._objects)
         self._lists.clear()
         self._window.clear()
-        self.revision = self._window_start = revision
+        self._window_start = revision
+        self.advance(revision)
         self.end_watches(Expired(f"too old resource version: the history before {revision} is gone"))
+        for view in self._views:
+            view.replace(items, revision)
         self._tell_subscribers()
 
     def apply(self, event: StorageEvent) -> None:
@@ -111,7 +152,9 @@ class WatchCache:
         place = event.key[len(self.kind.storage_prefix) + 1 :]
         old = self._objects.get(place)
         new = self._read(place, event.value, event.revision) if event.value is not None else None
-        self.revision = event.revision
+        self.advance(event.revision)
+        for view in self._views:
+            view.apply(event)
         if old is None and new is None:
             return
         self._lists.clear()
@@ -121,7 +164,7 @@ class WatchCache:
 
     def advance(self, revision: int) -> None:
         """Learn that nothing else was written up to a revision."""
-        self.revision = max(self.revision, revision)
+        self._progress.revision = max(self._progress.revision, revision)
 
     def watch(self, selected: Selected, after: int, *, bookmarks: bool) -> Watcher:
         """Tell what happens after a revision, which is not newer than the cache's.
@@ -150,6 +193,8 @@ class WatchCache:
 
     def send_bookmarks(self) -> None:
         """Tell every watcher that wants it how far the cache is."""
+        if not self._audiences:
+            return
         shared = SharedBatch((self.bookmark(),))
         for audience in list(self._audiences.values()):
             for watcher in audience:
@@ -157,8 +202,8 @@ class WatchCache:
                     audience.tell(watcher)  # a bookmark comes after everything that it stands for
                     watcher.offer(shared)
 
-    def end_watches(self, error: Expired | None = None) -> None:
-        """End every watch."""
+    def end_watches(self, error: ApiError | None = None) -> None:
+        """End every watch: with an error, or as a timeout does."""
         for audience in list(self._audiences.values()):
             for watcher in audience:
                 watcher.end(error)
@@ -173,6 +218,10 @@ class WatchCache:
         except objects.Unreadable as error:  # another program wrote it: for readers it is not there
             self._log.error("stored_object_unreadable", resource=self.kind.plural, place=place, error=error)
             return None
+
+    def _converted(self, obj: CachedObject | None) -> CachedObject | None:
+        """Bring an object of another version into this one."""
+        return self._read(obj.place, obj.json, obj.revision) if obj else None
 
     def _in(self, namespace: str) -> Sequence[str]:
         if not namespace:

@@ -18,9 +18,12 @@ from contextlib import aclosing
 from itertools import count
 from typing import Final
 
+from apiserver.core import answers
 from apiserver.core.catalogue import Catalogue
+from apiserver.core.kind import Kind
 from apiserver.storage.interface import EventBatch, Storage
-from apiserver.watch_cache import WatchCache
+from apiserver.watch_cache import Progress, WatchCache
+from apiserver.watch_cache_arrivals import Arrival
 from machinery.model.backoff import Backoff
 from machinery.model.errors import ApiError, Expired, OutcomeUnknown, Unavailable
 from machinery.model.kinds import KindNames
@@ -37,14 +40,19 @@ class Behind(Unavailable):
 
 
 class Feed:
-    """Keeps the caches up to date. `run` it in one task and `probe` in another."""
+    """Keeps the caches up to date. `run`, `probe` and `fill` each want a task; the caches follow the catalogue."""
 
     def __init__(self, storage: Storage, catalogue: Catalogue, *, log: EventLog = SILENT) -> None:
         self._storage = storage
-        self._caches = {kind.gvr: WatchCache(kind, log=log) for kind in catalogue.kinds()}
-        self._by_prefix = {cache.kind.storage_prefix: cache for cache in self._caches.values()}
+        self._catalogue = catalogue
         self._log = log
-        self.revision = 0  # everything up to it was told
+        self._progress = Progress()
+        self._caches: dict[
+            tuple[str, str, str], WatchCache
+        ] = {}  # other versions join when they are asked for
+        self._by_prefix: dict[str, WatchCache | Arrival] = {}
+        self._arrivals: dict[tuple[str, str, str], Arrival] = {}
+        self._arrived = asyncio.Event()
         self.problem = "reading the state from etcd"  # "" while the store's watch is up
         self._loaded = False
         self._caught_up = asyncio.Event()
@@ -52,10 +60,24 @@ class Feed:
         self._numbers = count()
         self._asking: list[asyncio.Future[int]] = []
         self._asked = asyncio.Event()
+        for kind in catalogue.kinds():
+            if kind.stored is kind:
+                self._by_prefix[kind.storage_prefix] = self._make_cache(kind)
+        catalogue.subscribe(self._add, self._remove)
+
+    @property
+    def revision(self) -> int:
+        """The store's revision up to which everything was told."""
+        return self._progress.revision
 
     def cache(self, kind: KindNames) -> WatchCache:
-        """Return the cache of a resource."""
-        return self._caches[kind.gvr]
+        """Return the cache of a resource.
+
+        Raises:
+            NotFound: it is not served, or not any more.
+        """
+        cache = self._caches.get(kind.gvr)
+        return cache if cache is not None else self._view(kind)
 
     @property
     def ready(self) -> bool:
@@ -66,13 +88,16 @@ class Feed:
         """Return when the caches are filled."""
         await self._caught_up.wait()
 
-    async def filled(self, within_s: float) -> bool:
-        """Wait until the caches are filled; False if that takes longer than `within_s` wall seconds."""
-        if self._caught_up.is_set():
+    async def filled(self, kind: Kind, within_s: float) -> bool:
+        """Wait until the cache of a kind is filled; False if that takes longer than `within_s` wall seconds."""
+        arrival = self._arrivals.get(kind.stored.gvr) if self._arrivals else None
+        if arrival is None and self._caught_up.is_set():
             return True
         try:
             async with asyncio.timeout(within_s):
                 await self._caught_up.wait()
+                if arrival:
+                    await arrival.done.wait()
         except TimeoutError:
             return False
         return True
@@ -99,6 +124,21 @@ class Feed:
                 self.problem = error.message
                 await asyncio.sleep(_RETRY.delay(failures))
 
+    async def fill(self) -> None:
+        """Read the objects of kinds that are added while the feed runs, for ever; run it in a third task."""
+        while True:
+            await self._arrived.wait()
+            self._arrived.clear()
+            for arrival in list(self._arrivals.values()):
+                try:
+                    await self._fill(arrival)
+                except ApiError as error:
+                    self._log.warning(
+                        "watch_cache_not_filled", resource=arrival.cache.kind.plural, error=error
+                    )
+                    await asyncio.sleep(_RETRY.delay(1))
+                    self._arrived.set()
+
     async def probe(self) -> None:
         """Ask for the newest revision, once for all who wait for it at the time."""
         while True:
@@ -123,7 +163,7 @@ class Feed:
         """Tell watchers every so often how far they are; `sleep` takes wall seconds."""
         while True:
             await sleep(period_s)
-            for cache in self._caches.values():
+            for cache in list(self._caches.values()):
                 cache.send_bookmarks()
 
     async def fresh(self) -> None:
@@ -137,9 +177,10 @@ class Feed:
         self._asked.set()
         revision = await future
         if self.revision < revision and not await self.reached(revision):
-            raise Behind(
-                f"the watch cache is at revision {self.revision}, etcd at {revision}", retry_after_s=1
-            )
+            raise self._behind(revision)
+
+    def _behind(self, revision: int) -> Behind:
+        return Behind(f"the watch cache is at revision {self.revision}, etcd at {revision}", retry_after_s=1)
 
     async def reached(self, revision: int, within_s: float = CATCH_UP_S) -> bool:
         """Wait until the caches are at a revision; False if that takes longer than `within_s`."""
@@ -156,8 +197,51 @@ class Feed:
 
     def end_watches(self) -> None:
         """End every watch, as a timeout does: its client goes on elsewhere."""
-        for cache in self._caches.values():
+        for cache in list(self._caches.values()):
             cache.end_watches()
+
+    def _make_cache(self, kind: Kind) -> WatchCache:
+        cache = self._caches[kind.gvr] = WatchCache(kind, progress=self._progress, log=self._log)
+        return cache
+
+    def _view(self, names: KindNames) -> WatchCache:
+        """Make the cache of a version that is not the stored one."""
+        kind = self._catalogue.kind(*names.gvr)
+        if kind is None or kind.stored is kind:
+            raise answers.no_such_resource(names.group, names.plural)
+        view = self._caches[kind.gvr] = self.cache(kind.stored).view(kind)
+        return view
+
+    def _add(self, kind: Kind) -> None:
+        if kind.stored is not kind:
+            return
+        arrival = Arrival(self._make_cache(kind))
+        self._by_prefix[kind.storage_prefix] = self._arrivals[kind.gvr] = arrival
+        self._arrived.set()
+
+    def _remove(self, kind: Kind) -> None:
+        cache = self._caches.pop(kind.gvr, None)
+        if kind.stored is kind:
+            del self._by_prefix[kind.storage_prefix]
+            if arrival := self._arrivals.pop(kind.gvr, None):
+                arrival.done.set()
+        elif cache:
+            self._caches[kind.stored.gvr].drop_view(cache)
+        if cache:
+            cache.end_watches(answers.no_such_resource(kind.group, kind.plural))
+
+    async def _fill(self, arrival: Arrival) -> None:
+        kind = arrival.cache.kind
+        arrival.begin()
+        page = await self._storage.list(f"{kind.storage_prefix}/")
+        if not await self.reached(page.revision):
+            raise self._behind(page.revision)
+        if arrival.has_gap:
+            self._arrived.set()
+        elif self._arrivals.get(kind.gvr) is arrival:
+            del self._arrivals[kind.gvr]
+            self._by_prefix[kind.storage_prefix] = arrival.cache
+            arrival.fill(page.items, page.revision)
 
     async def _load(self) -> None:
         newest = await self._storage.revision()
@@ -169,12 +253,14 @@ class Feed:
         await self._follow_until(newest)
 
     async def _load_at(self, revision: int) -> None:
-        caches = list(self._caches.values())
+        caches = [each for each in self._by_prefix.values() if isinstance(each, WatchCache)]
         reads = (self._storage.list(cache.kind.storage_prefix + "/", revision=revision) for cache in caches)
         pages = await asyncio.gather(*reads)
+        self._progress.revision = revision
         for cache, page in zip(caches, pages, strict=True):
             cache.replace(page.items, revision)
-        self.revision = revision
+        for arrival in self._arrivals.values():
+            arrival.lose_track()
 
     async def _follow_until(self, newest: int) -> None:
         async with aclosing(self._storage.watch("", self.revision)) as batches:
@@ -196,9 +282,7 @@ class Feed:
             )
             if cache:
                 cache.apply(event)
-        self.revision = max(self.revision, batch.revision)
-        for cache in self._caches.values():
-            cache.advance(self.revision)
+        self._progress.revision = max(self.revision, batch.revision)
         while self._waiting and self._waiting[0][0] <= self.revision:
             future = heapq.heappop(self._waiting)[2]
             if not future.done():

@@ -29,6 +29,7 @@ class Catalogue:
         self._kinds: dict[tuple[str, str, str], Kind] = {}
         self._types: dict[tuple[str, str], Kind] = {}  # by apiVersion and kind
         self._stored: dict[tuple[str, str], Kind] = {}  # by group and plural
+        self._prefixes: dict[str, Kind] = {}
         self._subscribers: list[tuple[Callable[[Kind], None], Callable[[Kind], None]]] = []
         for kind in kinds:
             self.add(kind)
@@ -37,7 +38,8 @@ class Catalogue:
         """Serve one more kind, or one more version of a kind. The version that is stored comes first.
 
         Raises:
-            ValueError: there is one of this group, version and plural, or the version that it is stored as is missing.
+            ValueError: there is one of this group, version and plural, or one that is stored in the same place; or
+                the version that it is stored as is not served.
         """
         if kind.gvr in self._kinds or kind.gvr in self._reviews:
             raise ValueError(f"{kind.group_resource} {kind.version} is served already")
@@ -45,6 +47,8 @@ class Catalogue:
             raise ValueError(
                 f"{kind.group_resource} {kind.version} is stored as a version that is not served"
             )
+        if self._prefixes.setdefault(kind.storage_prefix, kind.stored) is not kind.stored:
+            raise ValueError(f"another kind is stored under {kind.storage_prefix}")
         self._kinds[kind.gvr] = kind
         self._types[kind.api_version, kind.kind] = kind
         self._stored.setdefault((kind.group, kind.plural), kind.stored)
@@ -62,6 +66,8 @@ class Catalogue:
             self.remove(other)
         del self._kinds[kind.gvr]
         del self._types[kind.api_version, kind.kind]
+        if kind.stored is kind:
+            del self._prefixes[kind.storage_prefix]
         if not any((each.group, each.plural) == (kind.group, kind.plural) for each in self._kinds.values()):
             del self._stored[kind.group, kind.plural]
         self.generation += 1
@@ -98,10 +104,30 @@ class Catalogue:
         return (*self._kinds.values(), *self._reviews.values())
 
     def definition(self, name: str) -> Json | None:
-        """Find a schema that came with a kind, not with Kubernetes' published ones."""
-        return next(
-            (each.definitions[name] for each in self._kinds.values() if name in each.definitions), None
-        )
+        """Find a schema that came with a kind, or that of its lists; Kubernetes' published ones are not here."""
+        for kind in self._kinds.values():
+            if name in kind.definitions:
+                return kind.definitions[name]
+            if name == f"{kind.definition}List" and kind.definition in kind.definitions:
+                return _list_definition(kind)
+        return None
+
+
+def _list_definition(kind: Kind) -> Json:
+    return {
+        "description": f"{kind.kind}List is a list of {kind.kind}",
+        "type": "object",
+        "required": ["items"],
+        "properties": {
+            "apiVersion": {"type": "string"},
+            "items": {"type": "array", "items": {"$ref": f"#/$defs/{kind.definition}"}},
+            "kind": {"type": "string"},
+            "metadata": {"$ref": "#/$defs/io.k8s.apimachinery.pkg.apis.meta.v1.ListMeta"},
+        },
+        "x-kubernetes-group-version-kind": [
+            {"group": kind.group, "version": kind.version, "kind": f"{kind.kind}List"}
+        ],
+    }
 
 
 class PerGeneration(Generic[T]):

@@ -7,6 +7,7 @@ with a value is in `apiserver.core.normalize`; the merge rules feed `apiserver.c
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import Enum
 from functools import cached_property
@@ -15,6 +16,7 @@ from typing import Any, Final, TypeAlias
 import msgspec
 
 from apiserver.core.emptiness import KEPT_WHEN_EMPTY, LEFT_OUT_WHEN_ZERO
+from apiserver.core.values import Json
 
 _REF: Final = "#/$defs/"
 _ANYTHING: Final = frozenset(
@@ -131,27 +133,45 @@ class _Document(msgspec.Struct):
 
 
 class Schemas:
-    """All definitions of one Kubernetes version."""
+    """All definitions of one Kubernetes version, and those that came with kinds of its own catalogue."""
 
-    def __init__(self, document: bytes) -> None:
+    def __init__(self, document: bytes, *, base: Schemas | None = None) -> None:
         """Index the definitions of a `_definitions.json` document without reading them."""
         self._raw = msgspec.json.decode(document, type=_Document).defs
         self._structs: dict[str, Struct] = {}
+        self._base = base
+
+    def extensible(self) -> Schemas:
+        """Return schemas that may grow, over these, which do not change."""
+        return Schemas(b'{"$defs":{}}', base=self)
 
     def names(self) -> list[str]:
         """Name every definition."""
-        return list(self._raw)
+        return [*(self._base.names() if self._base else ()), *self._raw]
+
+    def add(self, definitions: Mapping[str, Json]) -> None:
+        """Know more definitions."""
+        self._raw.update((name, msgspec.Raw(msgspec.json.encode(each))) for name, each in definitions.items())
+
+    def remove(self, definitions: Iterable[str]) -> None:
+        """Forget definitions that were added."""
+        for name in definitions:
+            self._raw.pop(name, None)
+            self._structs.pop(name, None)
 
     def struct(self, name: str) -> Struct:
-        """Give a definition by its full name (io.k8s.api.core.v1.Pod).
+        """Return a definition by its full name (io.k8s.api.core.v1.Pod).
 
         Raises:
             KeyError: there is no such definition.
         """
         found = self._structs.get(name)
-        if found is None:
-            found = self._structs[name] = Struct(name, self._raw[name], self)
-        return found
+        if found is not None:
+            return found
+        if self._base and name not in self._raw:
+            return self._base.struct(name)
+        made = self._structs[name] = Struct(name, self._raw[name], self)
+        return made
 
     def shape(self, schema: dict[str, Any]) -> Shape:
         """Compile the schema of one field."""

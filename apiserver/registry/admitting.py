@@ -45,4 +45,4 @@ class Admitting:
         if found:
             return objects.decode(found.json)
         stored = await self._parts.storage.get(kind.key(namespace, name))
-        return objects.decode_at(stored.value, stored.revision) if stored else None
+        return objects.decode_at(kind, stored.value, stored.revision) if stored else None

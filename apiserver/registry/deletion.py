@@ -62,7 +62,7 @@ class Deletes:
             namespace, _, name = place.rpartition("/")
             async with gate:
                 try:
-                    await self.delete(kind, replace(request, namespace=namespace, name=name))
+                    await self.delete(kind.stored, replace(request, namespace=namespace, name=name))
                 except NotFound:  # somebody else was faster
                     return
 

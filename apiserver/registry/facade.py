@@ -6,6 +6,9 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from typing import TypeAlias, TypeVar
 
+from msgspec.structs import replace
+
+from apiserver import objects
 from apiserver.core import answers
 from apiserver.core.kind import Kind
 from apiserver.opening import Opening
@@ -103,7 +106,15 @@ class Registry:
             return await self._measured(request, handler(request))
         if request.subresource:
             serve = self._subresources.serve
-        return await self._measured(request, self._in_kind(request, serve))
+        return await self._measured(request, self._in_version(request, serve))
+
+    async def _in_version(
+        self, request: Request, serve: Callable[[Kind, Request], Awaitable[ObjectReply]]
+    ) -> ObjectReply:
+        """Serve a request in the version that is stored, and answer in the version of the request."""
+        kind = self._kind(request)
+        reply = await serve(kind.stored, request)
+        return reply if kind.stored is kind else _shown(kind, reply)
 
     async def _in_kind(self, request: Request, serve: Callable[[Kind, Request], Awaitable[_R]]) -> _R:
         return await serve(self._kind(request), request)
@@ -137,3 +148,10 @@ class Registry:
         finally:
             self._served.add(1, request.verb, request.resource, code)
             self._durations.observe(loop.time() - begun, request.verb)
+
+
+def _shown(kind: Kind, reply: ObjectReply) -> ObjectReply:
+    obj = objects.decode(reply.json)
+    if (obj.get("apiVersion"), obj.get("kind")) != (kind.stored.api_version, kind.kind):
+        return reply  # a Status, a Scale
+    return replace(reply, json=objects.to_json(objects.in_version(kind, obj)))

@@ -170,7 +170,7 @@ class Modifier:
             return Done(step, _shown(place, value, step.obj, current.revision, created=created))
         outcome = await self._write(place, current, step, value)
         if not isinstance(outcome, Written):
-            return _live(outcome.current)
+            return _live(place.kind, outcome.current)
         self._record(place, _verb(step, current), step.obj, outcome.revision)
         return Done(step, _shown(place, value, step.obj, outcome.revision, created=created))
 
@@ -187,7 +187,7 @@ class Modifier:
         return _Current(objects.decode(found.json), found.revision, is_live=False) if found else None
 
     async def _live(self, place: Place) -> _Current:
-        return _live(await self._parts.storage.get(place.key))
+        return _live(place.kind, await self._parts.storage.get(place.key))
 
     def _ttl_s(self, kind: Kind) -> int:
         """Give the wall seconds that an object of the kind is kept; 0 for ever."""
@@ -206,10 +206,10 @@ class Modifier:
         )
 
 
-def _live(stored: Stored | None) -> _Current:
+def _live(kind: Kind, stored: Stored | None) -> _Current:
     if stored is None:
         return _Current(None, 0, is_live=True)
-    return _Current(objects.decode_at(stored.value, stored.revision), stored.revision, is_live=True)
+    return _Current(objects.decode_at(kind, stored.value, stored.revision), stored.revision, is_live=True)
 
 
 def _shown(place: Place, value: bytes, obj: Json, revision: int, *, created: bool = False) -> ObjectReply:

@@ -111,15 +111,15 @@ class Reads:
 
     async def _cache(self, kind: Kind, revision: int | None) -> WatchCache:
         """Give the cache of a kind: up to date (None), as it is (0), or not older than a revision."""
-        await self._ready()
+        await self._ready(kind)
         if revision is None:
             await self._feed.fresh()
         elif revision and not await self._feed.reached(revision):
             raise answers.revision_too_large(revision, self._feed.revision)
         return self._feed.cache(kind)
 
-    async def _ready(self) -> None:
-        if not await self._feed.filled(PATIENCE_S):
+    async def _ready(self, kind: Kind) -> None:
+        if not await self._feed.filled(kind, PATIENCE_S):
             problem = self._feed.problem or "reading it from etcd"
             raise Unavailable(f"the apiserver has no state yet: {problem}", retry_after_s=1)
 

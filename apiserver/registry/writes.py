@@ -86,31 +86,39 @@ class Writes:
         return await self._modifier.modify(place, decide)
 
     def read_body(self, kind: Kind, request: Request, *, name: str = "") -> writes.Read:
-        """Read the object of a request."""
+        """Read the object of a request, in the version that is stored."""
         validation = writes.field_validation(request.writing.field_validation)
         raw, duplicates = read_json(request.body, find_duplicates=validation is not FieldValidation.IGNORE)
-        return writes.read(
+        sent = self._version_of(request) or kind
+        read = writes.read(
             self._parts.schemas,
-            kind,
+            sent,
             raw,
             namespace=request.namespace,
             name=name,
             validation=validation,
             duplicates=duplicates,
         )
+        return _in_version(kind, read)
 
     def patched(self, kind: Kind, request: Request, patch: Any, old: Json) -> writes.Read:
-        """Apply the patch of a request and read the result as a client's object."""
+        """Apply the patch of a request and read the result as a client's object, in the version that is stored."""
         assert request.patch_type  # noqa: S101 - `patch_of` has seen it
-        changed = apply_patch(self._parts.schemas, kind.definition, request.patch_type, old, patch)
-        return writes.read(
+        sent = self._version_of(request) or kind
+        shown = objects.in_version(sent, old)
+        changed = apply_patch(self._parts.schemas, sent.definition, request.patch_type, shown, patch)
+        read = writes.read(
             self._parts.schemas,
-            kind,
+            sent,
             changed,
             namespace=request.namespace,
             name=request.name,
             validation=writes.field_validation(request.writing.field_validation),
         )
+        return _in_version(kind, read)
+
+    def _version_of(self, request: Request) -> Kind | None:
+        return self._parts.catalogue.kind(request.group, request.version, request.resource)
 
     async def _store_new(
         self, kind: Kind, request: Request, name: str, put: Put
@@ -145,6 +153,11 @@ def patch_of(request: Request) -> Any:
         raise BadRequest("a patch needs a type")
     check_built(request.patch_type)
     return read_any(request.body)
+
+
+def _in_version(kind: Kind, read: writes.Read) -> writes.Read:
+    obj = objects.in_version(kind, read.obj)
+    return read if obj is read.obj else writes.Read(obj, read.warnings)
 
 
 def _warned(reply: ObjectReply, warnings: tuple[str, ...]) -> ObjectReply:

@@ -222,7 +222,7 @@ async def running_registry(
         handlers,
     )
     async with asyncio.TaskGroup() as tasks:
-        loops = [tasks.create_task(feed.run()), tasks.create_task(feed.probe())]
+        loops = [tasks.create_task(loop) for loop in (feed.run(), feed.probe(), feed.fill())]
         try:
             await feed.wait_ready()
             if await storage.get("/registry/namespaces/default") is None:
