@@ -1,12 +1,14 @@
 """The Deployment controller: https://kubernetes.io/docs/concepts/workloads/controllers/deployment/.
 
-controller  what it watches, whom a change concerns, what it looks at
-template    which ReplicaSet carries the template of now
-revisions   the annotations that history and scaling are kept in
-sizes       how many pods each ReplicaSet may have
-strategy    the next step: rolling, recreate, or scaling in proportion
-status      what is told about it
-plan        all of that, put together
+controller   what it watches, whom a change concerns, what it looks at
+template     which ReplicaSet carries the template of now
+annotations  what history and scaling are kept in
+rollout      all that strategy, status and revisions read: computed once
+revisions    what its ReplicaSets are annotated with
+sizes        how many pods each ReplicaSet may have
+strategy     the next step: rolling, recreate, or scaling in proportion
+status       what is told about it
+plan         all of that, put together
 """
 
 from controllers.deployment.controller import build

@@ -11,7 +11,7 @@ from controllers.core.keys import itself, owners_and_adopters
 from controllers.core.moment import Moment
 from controllers.core.workloads import DEPLOYMENTS, REPLICA_SETS, ReplicaSet
 from controllers.deployment.plan import Seen, plan
-from controllers.deployment.sizes import is_rolling
+from controllers.deployment.rollout import is_rolling
 from machinery.model.k8s.core_v1 import Pod
 from machinery.model.owners import controller_of
 from machinery.model.pods import is_terminal

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import msgspec
@@ -33,13 +33,14 @@ from controllers.core.workloads import (
     with_label,
 )
 from controllers.deployment import revisions, status
-from controllers.deployment.sizes import max_surge
-from controllers.deployment.strategy import STAY, Step, View, is_being_scaled, recreate, roll, scale, see
+from controllers.deployment.annotations import REVISION, revision_of_set
+from controllers.deployment.rollout import Rollout, read_rollout
+from controllers.deployment.strategy import STAY, Step, is_being_scaled, next_step, scale
 from controllers.deployment.template import HASH_LABEL, hash_of
 from machinery.model.k8s.apps_v1 import DeploymentStatus, ReplicaSetStatus
 from machinery.model.k8s.core_v1 import Pod
 from machinery.model.k8s.meta_v1 import ObjectMeta
-from machinery.model.owners import controller_of, owner_reference
+from machinery.model.owners import owner_reference
 from machinery.model.selectors import from_selector
 
 _SELECTS_ALL = "This deployment is selecting all pods. A non-empty selector is required."
@@ -68,10 +69,10 @@ def plan(seen: Seen, moment: Moment, facts: Facts = NO_FACTS) -> Plan:
         return Plan(needs=claims.needs)
     if claims.patches:
         return Plan((AllAtOnce(claims.patches),))
-    view = see(deployment, claims.owned)
+    rollout = read_rollout(deployment, claims.owned)
     if deployment.metadata.deletionTimestamp:
-        return Plan(patch_status(DEPLOYMENTS, deployment, status.compute(view, moment)))
-    return _advance(view, seen, moment, facts)
+        return Plan(patch_status(DEPLOYMENTS, deployment, status.compute(rollout, moment)))
+    return _advance(rollout, seen, moment, facts)
 
 
 def _refuse(deployment: Deployment) -> Plan:
@@ -81,43 +82,35 @@ def _refuse(deployment: Deployment) -> Plan:
     return Plan((*patches, warning) if patches else ())
 
 
-def _advance(view: View, seen: Seen, moment: Moment, facts: Facts) -> Plan:
-    deployment = view.deployment
-    scaling = deployment.spec.paused or is_being_scaled(view)
-    step = scale(view) if scaling else _roll_out(view, seen.pods)
-    told = status.with_pause(deployment, status.compute(view, moment), moment)
+def _advance(rollout: Rollout, seen: Seen, moment: Moment, facts: Facts) -> Plan:
+    deployment = rollout.deployment
+    scaling = deployment.spec.paused or is_being_scaled(rollout)
+    step = scale(rollout) if scaling else next_step(rollout, seen.pods)
+    told = status.with_pause(deployment, status.compute(rollout, moment), moment)
     if step.create_with is not None:
-        return _create(view, step.create_with, seen.replica_sets, told, moment, facts)
+        return _create(rollout, step.create_with, seen.replica_sets, told, moment, facts)
     if not scaling:
-        told = status.with_progress(view, told, moment)
+        told = status.with_progress(rollout, told, moment)
     settled = step == STAY and (deployment.spec.paused or status.is_complete(deployment, told))
     actions: list[Action] = [
-        *_adjust(view, step, with_sizes=scaling),
-        *(_clean_up(view) if settled else ()),
+        *_adjust(rollout, step, with_sizes=scaling),
+        *(_clean_up(rollout) if settled else ()),
         *patch_status(DEPLOYMENTS, deployment, told),
-        *_mark_revision(deployment, revisions.revision(view.new) if view.new else 0, view),
+        *(_mark_revision(rollout, revision_of_set(rollout.new)) if rollout.new else ()),
     ]
     return Plan(tuple(actions), requeue_after_s=status.deadline_in(deployment, told, moment))
 
 
-def _roll_out(view: View, pods: Iterable[Pod]) -> Step:
-    if view.deployment.spec.strategy.type != "Recreate":
-        return roll(view)
-    old = {rs.metadata.uid for rs in view.old}
-    controllers = ((pod, controller_of(pod.metadata)) for pod in pods)
-    return recreate(view, [pod for pod, owner in controllers if owner and owner.uid in old])
-
-
 def _create(
-    view: View,
+    rollout: Rollout,
     replicas: int,
     replica_sets: Sequence[ReplicaSet],
     told: DeploymentStatus,
     moment: Moment,
     facts: Facts,
 ) -> Plan:
-    deployment = view.deployment
-    new = _new_replica_set(view, replicas)
+    deployment = rollout.deployment
+    new = _new_replica_set(rollout, replicas)
     name = new.metadata.name
     if any(rs.metadata.name == name for rs in replica_sets):  # another template with this hash, or another's
         collided = msgspec.structs.replace(told, collisionCount=(told.collisionCount or 0) + 1)
@@ -131,7 +124,7 @@ def _create(
         (
             Create(REPLICA_SETS, new, on_success=_created(deployment, name, replicas)),
             *patch_status(DEPLOYMENTS, deployment, told),
-            *_mark_revision(deployment, revisions.revision(new), view),
+            *_mark_revision(rollout, rollout.revision),
         )
     )
 
@@ -144,21 +137,21 @@ def _created(deployment: Deployment, name: str, replicas: int) -> RecordEvent | 
     )
 
 
-def _new_replica_set(view: View, replicas: int) -> ReplicaSet:
-    deployment = view.deployment
+def _new_replica_set(rollout: Rollout, replicas: int) -> ReplicaSet:
+    deployment = rollout.deployment
     spec = deployment.spec
     digest = hash_of(spec.template, deployment.status.collisionCount or 0)
     template = with_label(spec.template, HASH_LABEL, digest)
     selector = msgspec.structs.replace(
         spec.selector, matchLabels=spec.selector.matchLabels | {HASH_LABEL: digest}
     )
-    annotations = revisions.copied(deployment) | revisions.sizes(spec.replicas, max_surge(deployment))
+    annotations = revisions.copied(deployment) | revisions.sizes(rollout)
     return ReplicaSet(
         metadata=ObjectMeta(
             name=f"{deployment.metadata.name}-{digest}",
             namespace=deployment.metadata.namespace,
             labels=template_labels(template),
-            annotations=annotations | {revisions.REVISION: str(revisions.next_revision(view.old))},
+            annotations=annotations | {REVISION: str(rollout.revision)},
             ownerReferences=[owner_reference(deployment)],
         ),
         spec=ReplicaSetSpec(
@@ -168,21 +161,21 @@ def _new_replica_set(view: View, replicas: int) -> ReplicaSet:
     )
 
 
-def _adjust(view: View, step: Step, *, with_sizes: bool) -> list[Patch]:
+def _adjust(rollout: Rollout, step: Step, *, with_sizes: bool) -> list[Patch]:
     """Bring every ReplicaSet to its size and its annotations, one patch each."""
-    patches = (_adjusted(view, rs, step, with_sizes=with_sizes) for rs in view.all)
+    patches = (_adjusted(rollout, rs, step, with_sizes=with_sizes) for rs in rollout.every)
     return [patch for patch in patches if patch is not None]
 
 
-def _adjusted(view: View, rs: ReplicaSet, step: Step, *, with_sizes: bool) -> Patch | None:
-    deployment = view.deployment
-    is_new = view.new is rs
+def _adjusted(rollout: Rollout, rs: ReplicaSet, step: Step, *, with_sizes: bool) -> Patch | None:
+    deployment = rollout.deployment
+    is_new = rollout.new is rs
     size = step.sizes.get(rs.metadata.name, rs.spec.replicas)
     annotations = rs.metadata.annotations
     if is_new:
-        annotations = revisions.of_new(deployment, rs, revisions.next_revision(view.old))
+        annotations = revisions.of_newest(rollout, rs)
     if size != rs.spec.replicas or (with_sizes and rs.spec.replicas > 0):
-        annotations = annotations | revisions.sizes(deployment.spec.replicas, max_surge(deployment))
+        annotations = annotations | revisions.sizes(rollout)
     spec: dict[str, int] = {} if size == rs.spec.replicas else {"replicas": size}
     if is_new and rs.spec.minReadySeconds != deployment.spec.minReadySeconds:
         spec["minReadySeconds"] = deployment.spec.minReadySeconds
@@ -204,26 +197,26 @@ def _announced(patch: Patch, deployment: Deployment, rs: ReplicaSet, size: int) 
     return Patch(patch.resource, patch.namespace, patch.name, patch.patch, on_success=said)
 
 
-def _mark_revision(deployment: Deployment, revision: int, view: View) -> tuple[Patch, ...]:
+def _mark_revision(rollout: Rollout, revision: int) -> tuple[Patch, ...]:
     """Write the current revision on the deployment itself, through the status: it is no change of what is wanted.
 
     No revision precondition: the status came just before.
     """
-    wanted = str(max(revision, revisions.next_revision(view.old)) if view.new else revision)
-    if not revision or deployment.metadata.annotations.get(revisions.REVISION) == wanted:
+    meta = rollout.deployment.metadata
+    wanted = str(max(revision, rollout.revision))
+    if not revision or meta.annotations.get(REVISION) == wanted:
         return ()
-    meta = deployment.metadata
-    document = {"metadata": {"uid": meta.uid, "annotations": {revisions.REVISION: wanted}}}
+    document = {"metadata": {"uid": meta.uid, "annotations": {REVISION: wanted}}}
     return (Patch(DEPLOYMENTS, meta.namespace, meta.name, document, "status"),)
 
 
-def _clean_up(view: View) -> list[Delete]:
+def _clean_up(rollout: Rollout) -> list[Delete]:
     """Delete the oldest revisions beyond spec.revisionHistoryLimit; only those without pods."""
-    limit = view.deployment.spec.revisionHistoryLimit
+    limit = rollout.deployment.spec.revisionHistoryLimit
     if limit is None:
         return []
     candidates = sorted(
-        (rs for rs in view.old if rs.metadata.deletionTimestamp is None), key=revisions.revision
+        (rs for rs in rollout.old if rs.metadata.deletionTimestamp is None), key=revision_of_set
     )
     surplus = candidates[: max(0, len(candidates) - limit)]
     return [delete(REPLICA_SETS, rs) for rs in surplus if _is_idle(rs)]

@@ -1,16 +1,13 @@
-"""The annotations that connect a Deployment with its ReplicaSets: what `kubectl rollout history` reads."""
+"""What the ReplicaSets of a rollout are annotated with: revisions, sizes, and what is copied from the Deployment."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Final
 
 from controllers.core.workloads import Deployment, ReplicaSet
+from controllers.deployment.annotations import DESIRED, HISTORY, MAXIMUM, REVISION, revision_of_set
+from controllers.deployment.rollout import Rollout
 
-REVISION: Final = "deployment.kubernetes.io/revision"
-HISTORY: Final = "deployment.kubernetes.io/revision-history"
-DESIRED: Final = "deployment.kubernetes.io/desired-replicas"
-MAXIMUM: Final = "deployment.kubernetes.io/max-replicas"
 _NOT_COPIED: Final = frozenset(
     {
         "kubectl.kubernetes.io/last-applied-configuration",
@@ -24,39 +21,23 @@ _NOT_COPIED: Final = frozenset(
 _HISTORY_LENGTH: Final = 2_000  # characters; older revisions fall out
 
 
-def revision(rs: ReplicaSet) -> int:
-    """Give a ReplicaSet's revision, 0 where it has none that can be read."""
-    return number(rs, REVISION) or 0
-
-
-def number(rs: ReplicaSet, annotation: str) -> int | None:
-    """Read an annotation that is a number."""
-    text = rs.metadata.annotations.get(annotation, "")
-    return int(text) if text.isascii() and text.isdigit() else None
-
-
-def next_revision(old: Iterable[ReplicaSet]) -> int:
-    """Give the revision that the current template has, or gets: one above all others."""
-    return max((revision(rs) for rs in old), default=0) + 1
-
-
 def copied(deployment: Deployment) -> dict[str, str]:
-    """Give the deployment's annotations that its newest ReplicaSet carries too (the change cause, for one)."""
+    """Return the deployment's annotations that its newest ReplicaSet carries too (the change cause, for one)."""
     return {key: text for key, text in deployment.metadata.annotations.items() if key not in _NOT_COPIED}
 
 
-def sizes(replicas: int, surge: int) -> dict[str, str]:
-    """Give what a ReplicaSet remembers of the deployment's size when it was scaled."""
-    return {DESIRED: str(replicas), MAXIMUM: str(replicas + surge)}
+def sizes(rollout: Rollout) -> dict[str, str]:
+    """Return what a ReplicaSet remembers of the deployment's size when it was scaled."""
+    return {DESIRED: str(rollout.replicas), MAXIMUM: str(rollout.replicas + rollout.max_surge)}
 
 
-def of_new(deployment: Deployment, rs: ReplicaSet, wanted: int) -> dict[str, str]:
-    """Give the annotations that the newest ReplicaSet should have; a revision only ever rises."""
-    annotations = rs.metadata.annotations | copied(deployment)
-    before = revision(rs)
-    if before >= wanted:
+def of_newest(rollout: Rollout, rs: ReplicaSet) -> dict[str, str]:
+    """Return the annotations that the newest ReplicaSet should have; a revision only ever rises."""
+    annotations = rs.metadata.annotations | copied(rollout.deployment)
+    before = revision_of_set(rs)
+    if before >= rollout.revision:
         return annotations
-    annotations[REVISION] = str(wanted)
+    annotations[REVISION] = str(rollout.revision)
     if before:
         annotations[HISTORY] = _remember(annotations.get(HISTORY, ""), before)
     return annotations

@@ -9,8 +9,7 @@ import msgspec
 from controllers.core.actions import Failure
 from controllers.core.moment import Moment
 from controllers.core.workloads import Deployment
-from controllers.deployment.sizes import actual, available, max_unavailable, wanted
-from controllers.deployment.strategy import View
+from controllers.deployment.rollout import Rollout
 from machinery.model.conditions import find, remove
 from machinery.model.k8s.apps_v1 import DeploymentCondition, DeploymentStatus
 
@@ -26,14 +25,14 @@ Conditions = list[DeploymentCondition]
 
 
 def has_deadline(deployment: Deployment) -> bool:
-    """Tell whether progress is watched at all."""
+    """Whether progress is watched at all."""
     return deployment.spec.progressDeadlineSeconds not in {None, _NO_DEADLINE}
 
 
-def compute(view: View, moment: Moment) -> DeploymentStatus:
+def compute(rollout: Rollout, moment: Moment) -> DeploymentStatus:
     """Count, and judge the availability; the other conditions stay as they are."""
-    deployment, every = view.deployment, view.all
-    ready_enough = available(every) >= deployment.spec.replicas - max_unavailable(deployment)
+    deployment, totals = rollout.deployment, rollout.totals
+    ready_enough = totals.available >= rollout.fewest_available
     word = "has" if ready_enough else "does not have"
     condition = DeploymentCondition(
         type=AVAILABLE,
@@ -41,15 +40,14 @@ def compute(view: View, moment: Moment) -> DeploymentStatus:
         reason="MinimumReplicasAvailable" if ready_enough else "MinimumReplicasUnavailable",
         message=f"Deployment {word} minimum availability.",
     )
-    terminating = [rs.status.terminatingReplicas for rs in every]
     return DeploymentStatus(
         observedGeneration=deployment.metadata.generation,
-        replicas=actual(every) or None,
-        updatedReplicas=(view.new.status.replicas if view.new else 0) or None,
-        readyReplicas=sum(rs.status.readyReplicas or 0 for rs in every) or None,
-        availableReplicas=available(every) or None,
-        unavailableReplicas=max(0, wanted(every) - available(every)) or None,
-        terminatingReplicas=None if None in terminating else sum(count or 0 for count in terminating),
+        replicas=totals.actual or None,
+        updatedReplicas=(rollout.new.status.replicas if rollout.new else 0) or None,
+        readyReplicas=totals.ready or None,
+        availableReplicas=totals.available or None,
+        unavailableReplicas=max(0, totals.wanted - totals.available) or None,
+        terminatingReplicas=totals.terminating,
         collisionCount=deployment.status.collisionCount,
         conditions=put(deployment.status.conditions, condition, moment),
     )
@@ -67,14 +65,14 @@ def with_pause(deployment: Deployment, status: DeploymentStatus, moment: Moment)
     return _progressing(status, "Unknown", reason, f"Deployment is {word}", moment)
 
 
-def with_progress(view: View, status: DeploymentStatus, moment: Moment) -> DeploymentStatus:
+def with_progress(rollout: Rollout, status: DeploymentStatus, moment: Moment) -> DeploymentStatus:
     """Judge the progress of a rollout, and pass on a failure to make pods."""
-    deployment = view.deployment
+    deployment = rollout.deployment
     if not has_deadline(deployment):
         status = _replace(status, remove(status.conditions, PROGRESSING))
     elif not _stays_complete(status):
-        status = _judged(view, status, moment)
-    return _with_replica_failure(view, status, moment)
+        status = _judged(rollout, status, moment)
+    return _with_replica_failure(rollout, status, moment)
 
 
 def with_creation(
@@ -97,14 +95,14 @@ def with_failed_creation(
 
 
 def is_complete(deployment: Deployment, status: DeploymentStatus) -> bool:
-    """Tell whether every pod is of the template of now, and available, and no other is left."""
+    """Whether every pod is of the template of now, and available, and no other is left."""
     target = deployment.spec.replicas
     counts = {status.updatedReplicas or 0, status.replicas or 0, status.availableReplicas or 0}
     return counts == {target} and (status.observedGeneration or 0) >= (deployment.metadata.generation or 0)
 
 
 def deadline_in(deployment: Deployment, status: DeploymentStatus, moment: Moment) -> float | None:
-    """Give the seconds until the deadline of progress passes, None where none is pending."""
+    """Return the seconds until the deadline of progress passes, None where none is pending."""
     current = find(status.conditions, PROGRESSING)
     if not has_deadline(deployment) or current is None or deployment.spec.paused:
         return None
@@ -125,15 +123,17 @@ def put(conditions: Conditions, new: DeploymentCondition, moment: Moment) -> Con
 
 
 def _stays_complete(status: DeploymentStatus) -> bool:
-    """Tell whether the rollout was finished before: a later loss of availability is no lack of progress."""
+    """Whether the rollout was finished before: a later loss of availability is no lack of progress."""
     current = find(status.conditions, PROGRESSING)
     return current is not None and current.reason == COMPLETE and status.replicas == status.updatedReplicas
 
 
-def _judged(view: View, status: DeploymentStatus, moment: Moment) -> DeploymentStatus:
-    deployment = view.deployment
+def _judged(rollout: Rollout, status: DeploymentStatus, moment: Moment) -> DeploymentStatus:
+    deployment = rollout.deployment
     what = (
-        f'ReplicaSet "{view.new.metadata.name}"' if view.new else f'Deployment "{deployment.metadata.name}"'
+        f'ReplicaSet "{rollout.new.metadata.name}"'
+        if rollout.new
+        else f'Deployment "{deployment.metadata.name}"'
     )
     if is_complete(deployment, status):
         return _progressing(status, "True", COMPLETE, f"{what} has successfully progressed.", moment)
@@ -142,8 +142,8 @@ def _judged(view: View, status: DeploymentStatus, moment: Moment) -> DeploymentS
         return _progressing(renewed, "True", "ReplicaSetUpdated", f"{what} is progressing.", moment)
     if _has_timed_out(deployment, status, moment):
         return _progressing(status, "False", TIMED_OUT, f"{what} has timed out progressing.", moment)
-    if find(status.conditions, PROGRESSING) is None and view.new:
-        message = f'Found new replica set "{view.new.metadata.name}"'
+    if find(status.conditions, PROGRESSING) is None and rollout.new:
+        message = f'Found new replica set "{rollout.new.metadata.name}"'
         return _progressing(status, "True", "FoundNewReplicaSet", message, moment)
     return status
 
@@ -178,9 +178,9 @@ def _forget_update_time(status: DeploymentStatus) -> DeploymentStatus:
     return _replace(status, conditions)
 
 
-def _with_replica_failure(view: View, status: DeploymentStatus, moment: Moment) -> DeploymentStatus:
-    first = [view.new] if view.new else []
-    failures = (find(rs.status.conditions, REPLICA_FAILURE) for rs in [*first, *view.old])
+def _with_replica_failure(rollout: Rollout, status: DeploymentStatus, moment: Moment) -> DeploymentStatus:
+    first = [rollout.new] if rollout.new else []
+    failures = (find(rs.status.conditions, REPLICA_FAILURE) for rs in [*first, *rollout.old])
     failure = next((found for found in failures if found is not None), None)
     if failure is None:
         return _replace(status, remove(status.conditions, REPLICA_FAILURE))

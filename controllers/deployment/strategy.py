@@ -5,38 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from controllers.core.workloads import Deployment, ReplicaSet
-from controllers.deployment import revisions
-from controllers.deployment.sizes import (
-    grow_new,
-    in_proportion,
-    is_rolling,
-    max_unavailable,
-    staying,
-    wanted,
-)
-from controllers.deployment.template import age_key, find_new, find_old
+from controllers.core.workloads import ReplicaSet
+from controllers.deployment.annotations import DESIRED, number
+from controllers.deployment.rollout import Rollout, staying
+from controllers.deployment.sizes import grow_new, in_proportion
+from controllers.deployment.template import age_key
 from machinery.model.k8s.core_v1 import Pod
+from machinery.model.owners import controller_of
 from machinery.model.pods import is_terminal
-
-
-@dataclass(frozen=True, slots=True)
-class View:
-    """A deployment and the ReplicaSets that it owns."""
-
-    deployment: Deployment
-    new: ReplicaSet | None  # with the template of now
-    old: list[ReplicaSet]  # all others, oldest first
-
-    @property
-    def all(self) -> list[ReplicaSet]:
-        """Every ReplicaSet, the new one last."""
-        return [*self.old, self.new] if self.new else self.old
-
-    @property
-    def active(self) -> list[ReplicaSet]:
-        """Those that should have pods, oldest first."""
-        return sorted((rs for rs in self.all if rs.spec.replicas > 0), key=age_key)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,55 +26,57 @@ class Step:
 STAY = Step()
 
 
-def see(deployment: Deployment, owned: list[ReplicaSet]) -> View:
-    """Sort what a deployment owns."""
-    new = find_new(deployment, owned)
-    return View(deployment, new, find_old(owned, new))
+def next_step(rollout: Rollout, pods: Iterable[Pod]) -> Step:
+    """Return the next step of a rollout that is neither paused nor being scaled."""
+    return roll(rollout) if rollout.is_rolling else recreate(rollout, pods)
 
 
-def is_being_scaled(view: View) -> bool:
-    """Tell whether spec.replicas has changed since an active ReplicaSet was last scaled."""
-    known = (revisions.number(rs, revisions.DESIRED) for rs in view.active)
-    return any(desired is not None and desired != view.deployment.spec.replicas for desired in known)
+def is_being_scaled(rollout: Rollout) -> bool:
+    """Whether spec.replicas has changed since an active ReplicaSet was last scaled."""
+    known = (number(rs, DESIRED) for rs in rollout.active)
+    return any(desired is not None and desired != rollout.replicas for desired in known)
 
 
-def scale(view: View) -> Step:
+def scale(rollout: Rollout) -> Step:
     """Bring a deployment that is paused, or whose size has changed, to its size without rolling it on."""
-    target = view.deployment.spec.replicas
-    active = view.active
+    active = rollout.active
     if len(active) <= 1:
-        only = active[0] if active else view.new or max(view.old, key=age_key, default=None)
-        return _resize({only.metadata.name: target}, [only]) if only else STAY
-    if _is_saturated(view):
-        return Step({rs.metadata.name: 0 for rs in view.old if rs.spec.replicas > 0})
-    if is_rolling(view.deployment):
-        return _resize(in_proportion(view.deployment, active), active)
+        only = active[0] if active else rollout.new or max(rollout.old, key=age_key, default=None)
+        return _resize({only.metadata.name: rollout.replicas}, [only]) if only else STAY
+    if _is_saturated(rollout):
+        return Step({rs.metadata.name: 0 for rs in rollout.old if rs.spec.replicas > 0})
+    if rollout.is_rolling:
+        return _resize(in_proportion(rollout), active)
     return STAY
 
 
-def roll(view: View) -> Step:
+def roll(rollout: Rollout) -> Step:
     """Take one step of a rolling update: first grow the new ReplicaSet, then shrink the old ones."""
-    deployment, new = view.deployment, view.new
+    new, target = rollout.new, rollout.replicas
     if new is None:
-        return Step(create_with=grow_new(deployment, view.old, 0))
-    target = deployment.spec.replicas
-    size = target if new.spec.replicas > target else grow_new(deployment, view.old, new.spec.replicas)
+        return Step(create_with=grow_new(rollout, 0))
+    size = target if new.spec.replicas > target else grow_new(rollout, new.spec.replicas)
     if size != new.spec.replicas:
         return Step({new.metadata.name: size})
-    return Step(_shrink_old(view, new))
+    return Step(_shrink_old(rollout, new))
 
 
-def recreate(view: View, old_pods: Iterable[Pod]) -> Step:
+def recreate(rollout: Rollout, pods: Iterable[Pod]) -> Step:
     """Take one step of a recreation: old ReplicaSets to 0, wait for their pods to end, then the new one."""
-    active_old = [rs for rs in view.old if rs.spec.replicas > 0]
+    active_old = [rs for rs in rollout.old if rs.spec.replicas > 0]
     if active_old:
         return Step({rs.metadata.name: 0 for rs in active_old})
-    if any(rs.status.replicas > 0 for rs in view.old) or any(not is_terminal(pod) for pod in old_pods):
+    if any(rs.status.replicas > 0 for rs in rollout.old) or _has_old_pods(rollout, pods):
         return STAY
-    target = view.deployment.spec.replicas
-    if view.new is None:
-        return Step(create_with=target)
-    return _resize({view.new.metadata.name: target}, [view.new])
+    if rollout.new is None:
+        return Step(create_with=rollout.replicas)
+    return _resize({rollout.new.metadata.name: rollout.replicas}, [rollout.new])
+
+
+def _has_old_pods(rollout: Rollout, pods: Iterable[Pod]) -> bool:
+    old = {rs.metadata.uid for rs in rollout.old}
+    owners = (controller_of(pod.metadata) for pod in pods if not is_terminal(pod))
+    return any(owner is not None and owner.uid in old for owner in owners)
 
 
 def _resize(sizes: Mapping[str, int], replica_sets: Iterable[ReplicaSet]) -> Step:
@@ -106,29 +84,27 @@ def _resize(sizes: Mapping[str, int], replica_sets: Iterable[ReplicaSet]) -> Ste
     return Step({name: size for name, size in sizes.items() if size != now[name]})
 
 
-def _is_saturated(view: View) -> bool:
-    new, target = view.new, view.deployment.spec.replicas
+def _is_saturated(rollout: Rollout) -> bool:
+    new, target = rollout.new, rollout.replicas
     return (
         new is not None
         and new.spec.replicas == target
-        and revisions.number(new, revisions.DESIRED) == target
+        and number(new, DESIRED) == target
         and (new.status.availableReplicas or 0) == target
     )
 
 
-def _shrink_old(view: View, new: ReplicaSet) -> dict[str, int]:
+def _shrink_old(rollout: Rollout, new: ReplicaSet) -> dict[str, int]:
     """Shrink old ReplicaSets as far as availability allows: first by the pods that are not available anyway."""
-    deployment = view.deployment
-    if not wanted(view.old):
+    if not any(rs.spec.replicas for rs in rollout.old):
         return {}
-    floor = deployment.spec.replicas - max_unavailable(deployment)
     new_missing = new.spec.replicas - staying(new)
-    spare = wanted(view.all) - floor - new_missing
+    spare = rollout.totals.wanted - rollout.fewest_available - new_missing
     if spare <= 0:
         return {}
-    sizes = _without_unhealthy(view.old, spare)
-    left = sum(map(staying, view.all)) - floor
-    for rs in view.old:
+    sizes = _without_unhealthy(rollout.old, spare)
+    left = sum(map(staying, rollout.every)) - rollout.fewest_available
+    for rs in rollout.old:
         size = sizes.get(rs.metadata.name, rs.spec.replicas)
         if size and left > 0:
             down = min(size, left)

@@ -4,7 +4,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from controllers.core.workloads import DEPLOYMENTS
-from controllers.deployment.sizes import limits
+from controllers.deployment.rollout import limits
 from tests.support.controllers import SmallWorld, deployment, pods_of, rolling, template
 from tests.support.examples import examples
 from tests.support.rollout import Rollout

@@ -5,8 +5,8 @@ from msgspec.structs import replace
 
 from controllers.core.actions import Create, Delete, Facts, Failure, Patch
 from controllers.core.workloads import DEPLOYMENTS, REPLICA_SETS, ReplicaSet
-from controllers.deployment import sizes
 from controllers.deployment.plan import Seen, plan
+from controllers.deployment.rollout import limits
 from controllers.deployment.template import HASH_LABEL
 from machinery.model.conditions import find
 from machinery.model.k8s.apps_v1 import DeploymentStrategy
@@ -66,7 +66,7 @@ def test_surge_rounds_up_and_unavailable_down_and_one_of_them_is_above_zero(
     replicas, surge, unavailable, expected
 ):
     """https://kubernetes.io/docs/concepts/workloads/controllers/deployment/#max-unavailable."""
-    assert sizes.limits(deployment(replicas, strategy=rolling(surge, unavailable))) == expected
+    assert limits(deployment(replicas, strategy=rolling(surge, unavailable))) == expected
 
 
 def test_a_new_deployment_makes_its_replica_set_at_full_size(rollout):
