@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 
     Seam = Callable[[grpc.aio.Channel, str], Any]
 
-NODE_SERVICE: Final = "kubarium.node.v1.Node"
 _ADDRESS_TYPES: Final = ("InternalIP", "Hostname", "ExternalIP")
 _DEFAULT_PORT: Final = 10250
 _KEPT: Final = 32  # channels that stay open while nobody uses them
@@ -77,14 +76,14 @@ class Kubelets:
             await line.channel.close()
 
     def _line(self, address: str, node: str) -> _Line:
-        from machinery.pb import node_pb2
+        from machinery.wire import node as conversation
         from machinery.wire.services import Stub
 
         line = self._lines.get((address, node))
         if line is None:
             channel = replace(self._tls, server_name=node).channel(address)
             seamed = self._seam(channel, node) if self._seam else channel
-            stub = Stub(seamed, node_pb2.DESCRIPTOR.services_by_name["Node"], NODE_SERVICE)
+            stub = Stub(seamed, conversation.SERVICE, conversation.SERVICE_PATH)
             line = self._lines[address, node] = _Line(channel, stub)
         self._lines.move_to_end((address, node))
         return line

@@ -16,13 +16,13 @@ from machinery.model.errors import BadRequest, Forbidden, NotFound, NotImplement
 from machinery.model.k8s.core_v1 import Pod
 from machinery.model.log import SILENT, EventLog
 from machinery.pb import cri_pb2 as cri
-from machinery.pb import node_pb2 as pb
 from machinery.process.server import peer
+from machinery.wire.node import SERVICE, SERVICE_PATH
+from machinery.wire.node import messages as pb
 from machinery.wire.services import ServiceHandler, handler
 
-__all__ = ["APISERVER", "SERVICE", "LoggedContainer", "NodeServer", "PodLookup", "StreamRuntime"]
+__all__ = ["APISERVER", "LoggedContainer", "NodeServer", "PodLookup", "StreamRuntime"]
 
-SERVICE: Final = "kubarium.node.v1.Node"
 APISERVER: Final = "kube-apiserver-kubelet-client"  # the common name of the only client that is let in
 _STREAMS: Final = {"": "", "All": "", "Stdout": "stdout", "Stderr": "stderr"}
 
@@ -62,7 +62,7 @@ class NodeServer:
 
     def handler(self) -> ServiceHandler:
         """Give what a gRPC server serves."""
-        return handler(pb.DESCRIPTOR.services_by_name["Node"], SERVICE, self)
+        return handler(SERVICE, SERVICE_PATH, self)
 
     async def Logs(self, request: Any, context: Any) -> AsyncIterator[Any]:
         """Send a container's log, following it if asked to."""

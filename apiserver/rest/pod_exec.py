@@ -68,7 +68,7 @@ class PodExec:
         import grpc.aio
         from aiohttp import web
 
-        from machinery.pb import node_pb2
+        from machinery.wire.node import messages
         from machinery.wire.status import from_rpc
 
         socket = web.WebSocketResponse(
@@ -82,7 +82,7 @@ class PodExec:
             await begin(request, socket)
             await socket.send_bytes(_STDOUT if start.stdout else _STDERR if start.stderr else _ERROR)
             try:
-                await call.write(node_pb2.StreamInput(start=start))
+                await call.write(messages.StreamInput(start=start))
                 status = await _converse(socket, call)
             except grpc.aio.AioRpcError as error:
                 status = from_rpc(error).to_status()
@@ -116,26 +116,26 @@ async def _carry_in(socket: web.WebSocketResponse, call: Any) -> None:
 
 
 def _input(data: bytes) -> Any:
-    from machinery.pb import node_pb2
+    from machinery.wire.node import messages
 
     match data[:1], data[1:]:
         case b"\x00", stdin:
-            return node_pb2.StreamInput(stdin=stdin) if stdin else None
+            return messages.StreamInput(stdin=stdin) if stdin else None
         case b"\xff", b"\x00":
-            return node_pb2.StreamInput(close_stdin=True)
+            return messages.StreamInput(close_stdin=True)
         case b"\x04", size:
             return _resize(size)
     return None
 
 
 def _resize(data: bytes) -> Any:
-    from machinery.pb import node_pb2
+    from machinery.wire.node import messages
 
     try:
         size = msgspec.json.decode(data, type=_Size)
     except msgspec.MsgspecError:
         return None
-    return node_pb2.StreamInput(resize=node_pb2.TerminalSize(width=size.Width, height=size.Height))
+    return messages.StreamInput(resize=messages.TerminalSize(width=size.Width, height=size.Height))
 
 
 class _Size(msgspec.Struct):
@@ -159,7 +159,7 @@ async def _carry_out(socket: web.WebSocketResponse, call: Any) -> Json:
 
 
 def _start(request: web.BaseRequest, pod: Json, subresource: str) -> Any:
-    from machinery.pb import node_pb2
+    from machinery.wire.node import messages
 
     asked = request.query
     command = asked.getall("command", [])
@@ -172,8 +172,8 @@ def _start(request: web.BaseRequest, pod: Json, subresource: str) -> Any:
     if tty:  # a terminal has one output
         streams["stderr"] = False
     container = pod_access.container_of(pod, asked.get("container", ""))
-    return node_pb2.StreamStart(
-        container=node_pb2.ContainerRef(**container_ref(pod, container)),
+    return messages.StreamStart(
+        container=messages.ContainerRef(**container_ref(pod, container)),
         command=command if subresource == "exec" else [],
         tty=tty,
         **streams,

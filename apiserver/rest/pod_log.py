@@ -136,10 +136,10 @@ def _is_time(text: str) -> bool:
 
 
 def _call(pod: Json, container: str, options: pod_access.LogOptions) -> Any:
-    from machinery.pb import node_pb2
+    from machinery.wire.node import messages
 
-    return node_pb2.LogsRequest(
-        container=node_pb2.ContainerRef(**container_ref(pod, container)),
+    return messages.LogsRequest(
+        container=messages.ContainerRef(**container_ref(pod, container)),
         follow=options.follow,
         previous=options.previous,
         timestamps=options.timestamps,

@@ -16,12 +16,12 @@ from apiserver.request import DeleteOptions, ListOptions, Request, WriteOptions
 from apiserver.services import frames
 from machinery.model.errors import BadRequest
 from machinery.model.requests import PatchType
-from machinery.pb import resources_pb2 as pb
 from machinery.process.server import peer
 from machinery.wire.cause_headers import SERVER_KEY
+from machinery.wire.resources import SERVICE, SERVICE_PATH
+from machinery.wire.resources import messages as pb
 from machinery.wire.services import ServiceHandler, handler
 
-PATH: Final = "kubarium.api.v1.Resources"
 _PATCHES: Final = {
     pb.PatchRequest.JSON: PatchType.JSON,
     pb.PatchRequest.MERGE: PatchType.MERGE,
@@ -35,9 +35,9 @@ def resources_handler(
     registry: Registry, gate: Gate, authenticator: Authenticator, *, name: str = "apiserver"
 ) -> ServiceHandler:
     """Return the door's handler for a gRPC server; `name` is the apiserver's, which every answer carries."""
-    service = pb.DESCRIPTOR.services_by_name["Resources"]
+    service = SERVICE
     door = Resources(registry, gate, authenticator, name)
-    return handler(service, PATH, door, serialized=tuple(method.name for method in service.methods))
+    return handler(service, SERVICE_PATH, door, serialized=tuple(method.name for method in service.methods))
 
 
 class Resources:

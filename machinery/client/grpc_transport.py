@@ -21,15 +21,14 @@ from machinery.model.log import SILENT, EventLog
 from machinery.model.requests import DeleteOptions, EventType, PatchType, WatchEvent
 from machinery.model.resources import KubeObject
 from machinery.model.seam import Ends, Seam
-from machinery.pb import resources_pb2 as pb
 from machinery.wire.cause_headers import SERVER_KEY, request_metadata
+from machinery.wire.resources import SERVICE, SERVICE_PATH
+from machinery.wire.resources import messages as pb
 from machinery.wire.services import Stub, insecure_channel
 from machinery.wire.status import from_rpc
 
 T = TypeVar("T", bound=KubeObject)
 
-SERVICE: Final = pb.DESCRIPTOR.services_by_name["Resources"]
-PATH: Final = "kubarium.api.v1.Resources"
 
 READY: Final = grpc.ChannelConnectivity.READY
 _FAILED: Final = (grpc.ChannelConnectivity.TRANSIENT_FAILURE, grpc.ChannelConnectivity.SHUTDOWN)
@@ -75,7 +74,7 @@ class GrpcTransport:
     def __init__(self, channel: grpc.aio.Channel, *, caller: str) -> None:
         self._channel = channel
         self._caller = caller
-        self._stub = Stub(channel, SERVICE, PATH)
+        self._stub = Stub(channel, SERVICE, SERVICE_PATH)
         self.answered_by = ""
         self._is_known = False  # whether `answered_by` holds; another may answer after every error
 

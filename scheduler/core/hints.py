@@ -9,6 +9,7 @@ from enum import Enum, auto
 from typing import Final
 
 from machinery.model.k8s.core_v1 import Node
+from scheduler.core import unbuilt
 from scheduler.core.plugins import (
     node_affinity,
     node_name,
@@ -17,7 +18,6 @@ from scheduler.core.plugins import (
     node_unschedulable,
     taint_toleration,
     topology_spread,
-    unbuilt,
 )
 from scheduler.core.schedule import NO_NODES_PLUGIN
 

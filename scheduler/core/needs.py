@@ -24,7 +24,7 @@ from machinery.model.k8s.core_v1 import (
 )
 from machinery.model.k8s.core_v1 import Pod as KubePod
 from machinery.model.pods import is_sidecar, requests
-from scheduler.core.plugins.unbuilt import unbuilt_constraints
+from scheduler.core.unbuilt import unbuilt_constraints
 
 DEFAULT_CPU_MILLICORES: Final = 100  # what a container without a request counts as when nodes are compared
 DEFAULT_MEMORY_BYTES: Final = 200 * 1024 * 1024

@@ -7,8 +7,8 @@ from typing import Final, TypeVar
 
 from machinery.model import quantity
 from machinery.model.k8s.core_v1 import Node, Taint
+from scheduler.core.host_ports import conflicts
 from scheduler.core.needs import HostPort, normalized_image
-from scheduler.core.plugins.node_ports import conflicts
 from scheduler.core.pod import LabelSet, PodInfo
 
 K = TypeVar("K")

@@ -11,12 +11,11 @@ from collections import OrderedDict
 from dataclasses import dataclass
 from typing import Final, TypeAlias
 
-from scheduler.core import messages
+from scheduler.core import messages, unbuilt
 from scheduler.core.evaluation import Evaluation
 from scheduler.core.needs import Needs
 from scheduler.core.owners import Owners
 from scheduler.core.placement import Class
-from scheduler.core.plugins import unbuilt
 from scheduler.core.plugins.topology_spread import Spread, read_spread
 from scheduler.core.pod import PodInfo
 from scheduler.core.snapshot import Snapshot

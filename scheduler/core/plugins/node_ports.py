@@ -1,8 +1,7 @@
-"""NodePorts: a host port has one user per protocol and address; 0.0.0.0 is every address."""
+"""NodePorts: the host ports of a pod are free on its node (`scheduler.core.host_ports`)."""
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable
 from typing import Final
 
 from scheduler.core.rejection import Rejection
@@ -11,14 +10,3 @@ NAME: Final = "NodePorts"
 REJECTION: Final = Rejection(
     NAME, ("node(s) didn't have free ports for the requested pod ports",), resolvable=True
 )
-EVERY_ADDRESS: Final = "0.0.0.0"
-
-
-def conflicts(ip: str, used: Iterable[str]) -> bool:
-    """Tell whether an address cannot be had for a port that is used on these addresses already."""
-    taken = tuple(used)
-    return bool(taken) and (ip == EVERY_ADDRESS or _holds(taken, ip))
-
-
-def _holds(taken: Container[str], ip: str) -> bool:
-    return ip in taken or EVERY_ADDRESS in taken

@@ -18,16 +18,17 @@ from kubarium.core.certificates import Certificate
 from kubarium.pki import Pki
 from kubelet.core.log_lines import LoggedContainer
 from kubelet.exec_streams import Exit, connect, read_outcome
-from kubelet.server import APISERVER, SERVICE, NodeServer
+from kubelet.server import APISERVER, NodeServer
 from machinery.client.tls import ClientTls
 from machinery.model.errors import BadRequest, Forbidden, NotFound, NotImplementedHere, Unavailable
 from machinery.model.k8s.core_v1 import Pod
 from machinery.pb import cri_pb2 as cri
-from machinery.pb import node_pb2 as pb
 from machinery.process.clock import SystemClock
 from machinery.process.faults import PlannedFaults
 from machinery.process.server import bound_ports, grpc_server
 from machinery.process.tls import ServerTls
+from machinery.wire.node import SERVICE, SERVICE_PATH
+from machinery.wire.node import messages as pb
 from machinery.wire.services import Stub, secure_channel
 from machinery.wire.status import from_rpc
 from tests.support.builders import pod
@@ -200,7 +201,7 @@ class _Door:
         )
         channel = secure_channel(f"127.0.0.1:{self.port}", tls.grpc_credentials())
         try:
-            yield Stub(channel, pb.DESCRIPTOR.services_by_name["Node"], SERVICE)
+            yield Stub(channel, SERVICE, SERVICE_PATH)
         finally:
             await channel.close()
 

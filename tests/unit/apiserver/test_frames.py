@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from apiserver.request import ListReply, ObjectReply, SharedBatch, SharedEvent, SharedItems
 from apiserver.services import frames
 from machinery.model.requests import EventType
-from machinery.pb import resources_pb2 as pb
+from machinery.wire.resources import messages as pb
 from tests.support.examples import examples
 
 _REPLIES = st.builds(

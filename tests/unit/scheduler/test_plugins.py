@@ -12,6 +12,7 @@ from machinery.model.k8s.core_v1 import (
     TopologySpreadConstraint,
 )
 from machinery.model.k8s.meta_v1 import LabelSelector
+from scheduler.core import host_ports
 from scheduler.core.needs import normalized_image
 from scheduler.core.node import NodeInfo
 from scheduler.core.plugins import (
@@ -19,7 +20,6 @@ from scheduler.core.plugins import (
     image_locality,
     node_affinity,
     node_name,
-    node_ports,
     node_resources_fit,
     node_unschedulable,
     normalize,
@@ -154,7 +154,7 @@ def test_weights_of_preferred_terms_add_up():
 )
 def test_host_ports_conflict_by_address(wanted, used, conflict):
     """The address of all addresses conflicts with each."""
-    assert node_ports.conflicts(wanted, used) is conflict
+    assert host_ports.conflicts(wanted, used) is conflict
 
 
 def test_host_ports_are_kept_apart_by_protocol():

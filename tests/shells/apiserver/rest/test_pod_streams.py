@@ -11,9 +11,9 @@ import pytest
 
 from kubarium.pki import Pki
 from machinery.model.errors import BadRequest
-from machinery.pb import node_pb2 as pb
 from machinery.process.server import bound_ports, grpc_server, peer
 from machinery.process.tls import ServerTls
+from machinery.wire.node import messages as pb
 from machinery.wire.services import handler
 from tests.support.rest_door import Client
 
