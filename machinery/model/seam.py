@@ -8,7 +8,8 @@ to pay for. Where there is one, each call goes like this:
     await passage.before()                      delay it, refuse it, or hang while the link is cut
     …the call is made, `passage.copies` times; the first answer counts…
     await passage.answered()                    a good answer has come, or the first item of a stream: lose it
-    await passage.each(item)                    one item of a stream, in either direction: False drops it
+    await passage.each(item)                    one item of a stream, in either direction, while `passage.attends`:
+                                                False drops it
     passage.after(outcome)                      exactly once, whatever happened: record it
 
 Each call has a passage of its own, since what is decided before the call acts after it as well (an answer that is
@@ -64,6 +65,11 @@ class Passage(Protocol):
     """One call on its way through a seam."""
 
     copies: int  # how often the request is sent; read after `before`
+
+    @property
+    def attends(self) -> bool:
+        """Whether items have to be shown at present: what is not shown costs nothing, and may not be missed."""
+        ...
 
     async def before(self) -> None:
         """Return when the request may be sent.
@@ -142,6 +148,10 @@ class _Passages:
     def __init__(self, passages: Sequence[Passage]) -> None:
         self._passages = passages
         self.copies = 1
+
+    @property
+    def attends(self) -> bool:
+        return any(passage.attends for passage in self._passages)
 
     async def before(self) -> None:
         for passage in self._passages:

@@ -104,15 +104,15 @@ class _Passage:
         self._message = message
         self._rule = rule
         self._is_stream = is_stream
-        self._is_cut = is_stream and not faults.is_idle and self._cut_by_plan()
-        self._end_of_cut: asyncio.Future[None] | None = None
+        self.attends = is_stream and not faults.is_idle and self._cut_by_plan()
+        self._end_of_cut: asyncio.Event | None = None
         self._break: Break | None = None
         self.copies = 1
 
     async def before(self) -> None:
         """Suffer what happens to the request."""
         rule = self._rule
-        if self._is_cut:
+        if self.attends:
             await self._until_cut_ends()
         if rule is None:
             return
@@ -120,7 +120,7 @@ class _Passage:
             case Fault.EXPIRED:
                 raise Expired("too old resource version (fault plan)")
             case Fault.DELAY:
-                await self._sleep(rule.delay_s)
+                await self._faults.clock.sleep_wall(rule.delay_s)
             case Fault.DROP:
                 await self._lose(rule)
             case Fault.CUT:
@@ -135,7 +135,7 @@ class _Passage:
 
     async def each(self, _item: Any) -> bool:
         """Hold an item while the link is cut; nothing is dropped out of the middle of a stream."""
-        if self._is_cut:
+        if self.attends:
             await self._until_cut_ends()
         return True
 
@@ -149,11 +149,11 @@ class _Passage:
 
     def plan_changed(self) -> None:
         """Look, once for each plan, whether a cut begins or ends here."""
-        was_cut, self._is_cut = self._is_cut or self._end_of_cut is not None, self._cut_by_plan()
-        if self._is_cut or not was_cut:
+        was_cut, self.attends = self.attends or self._end_of_cut is not None, self._cut_by_plan()
+        if self.attends or not was_cut:
             return
-        if self._end_of_cut is not None and not self._end_of_cut.done():
-            self._end_of_cut.set_result(None)
+        if self._end_of_cut is not None:
+            self._end_of_cut.set()
         if self._break is not None:
             self._break(_cut())
 
@@ -162,20 +162,17 @@ class _Passage:
 
     async def _until_cut_ends(self) -> None:
         """Wait for the plan that cuts no longer, then break. Never returns."""
-        self._end_of_cut = asyncio.get_running_loop().create_future()
-        await self._end_of_cut
+        if self._end_of_cut is None:  # a stream's reader and writer wait for the same one
+            self._end_of_cut = asyncio.Event()
+        await self._end_of_cut.wait()
         raise _cut()
 
     async def _lose(self, rule: Rule) -> None:
         """Break after the rule's delay, or say nothing for ever. Never returns."""
         if not rule.delay_s:
-            await asyncio.get_running_loop().create_future()
-        await self._sleep(rule.delay_s)
+            await asyncio.Event().wait()
+        await self._faults.clock.sleep_wall(rule.delay_s)
         raise Unavailable("the message was lost (fault plan)")
-
-    async def _sleep(self, wall_s: float) -> None:
-        clock = self._faults.clock
-        await clock.sleep(clock.timescale.cluster(wall_s))
 
 
 def _cut() -> ApiError:

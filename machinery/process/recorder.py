@@ -58,6 +58,7 @@ class Recorder:
 
 class _Passage:
     copies = 1
+    attends = False
 
     def __init__(self, recorder: Recorder, message: Message) -> None:
         self._recorder = recorder

@@ -65,12 +65,12 @@ class Conversation:
         if passage is None:
             return await send(timeout_s)
         clock = self._seam.clock
-        begun = clock.monotonic()
+        begun = clock.monotonic_wall()
         outcome = Outcome(OutcomeUnknown("the caller has gone"), 0, 0, 0)
         try:
-            async with asyncio.timeout(timeout_s):
+            async with clock.timeout_wall(timeout_s):
                 await passage.before()
-                gone_s = clock.timescale.wall(clock.monotonic() - begun)
+                gone_s = clock.monotonic_wall() - begun
                 answer = await _send(passage, send, None if timeout_s is None else timeout_s - gone_s)
                 revision, size = measure(answer)
                 outcome = outcome._replace(revision=revision, size=size)
@@ -86,7 +86,7 @@ class Conversation:
         else:
             return answer
         finally:
-            passage.after(outcome._replace(took_s=clock.timescale.wall(clock.monotonic() - begun)))
+            passage.after(outcome._replace(took_s=clock.monotonic_wall() - begun))
 
     def stream(self, method: str, *, about: str = "", body: Body = no_body) -> StreamPassage:
         """Begin the passage of a stream; leaving it ends it."""
@@ -105,7 +105,7 @@ class StreamPassage:
     def __init__(self, passage: Passage, seam: Seam) -> None:
         self._passage = passage
         self._clock = seam.clock
-        self._begun = self._clock.monotonic()
+        self._begun = self._clock.monotonic_wall()
         self._items = 0
         self._broken: ApiError | None = None
         self._reader: asyncio.Task[Any] | None = None  # while it waits for an item, and can be interrupted
@@ -138,7 +138,7 @@ class StreamPassage:
         Raises:
             ApiError: this is how the stream ends.
         """
-        return await self._passage.each(item)
+        return not self._passage.attends or await self._passage.each(item)
 
     async def read(self, read: Callable[[], Awaitable[T]]) -> T:
         """Return the next item that `read` returns and the seam hands on; `END` where that returned it.
@@ -151,25 +151,23 @@ class StreamPassage:
                 item = await read()
                 if item is END:
                     return item
-                await self._arrived()
-                if await self._passage.each(item):
+                if await self.arrived(item):
                     return item
 
     async def through(self, items: AsyncIterator[T]) -> AsyncGenerator[T, None]:
         """Yield the items that the seam hands on: as `read`, in one layer."""
-        each = self._passage.each
+        passage = self._passage
         try:
             self._begin_reading()
             async for item in items:
-                if self._items:
+                if self._items and not passage.attends:
                     self._items += 1
-                else:
-                    await self._arrived()
-                if await each(item):
-                    self._reader = None  # what the caller does with it is not ours to interrupt
-                    yield item
-                    self._begin_reading()
-        except asyncio.CancelledError:
+                elif not await self.arrived(item):
+                    continue
+                self._reader = None
+                yield item
+                self._begin_reading()
+        except BaseException:
             self._raise_if_interrupted()
             raise
         finally:
@@ -181,21 +179,27 @@ class StreamPassage:
             return
         self._is_over = True
         left = isinstance(error, GeneratorExit | asyncio.CancelledError)
-        took_s = self._clock.timescale.wall(self._clock.monotonic() - self._begun)
+        took_s = self._clock.monotonic_wall() - self._begun
         told = None if error is None or left else _as_api_error(error)
         self._passage.after(Outcome(told, 0, self._items, took_s))
 
-    async def _arrived(self) -> None:
+    async def arrived(self, item: object) -> bool:
+        """Return when an item that has come may be handed on; False drops it.
+
+        Raises:
+            ApiError: this is how the stream ends.
+        """
         self._items += 1
         if self._items == 1:
             await self._passage.answered()
+        return not self._passage.attends or await self._passage.each(item)
 
     @contextmanager
     def _interruptible(self) -> Iterator[None]:
         try:
             self._begin_reading()
             yield
-        except asyncio.CancelledError:
+        except BaseException:
             self._raise_if_interrupted()
             raise
         finally:
