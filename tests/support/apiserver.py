@@ -242,6 +242,7 @@ class Served:
     core: app.Core
     config: ApiserverConfig
     pki: Pki
+    process: Process
 
     def tls(self, identity: str = "admin") -> ClientTls:
         """Give the client's side of TLS for a certificate of the test's CA."""
@@ -307,4 +308,4 @@ async def serving(pki: Pki, storage: Storage | None = None, **fields: Any) -> As
             await core.presence.ensure()
             core.registry.open()
             process.health.is_ready = True
-            yield Served(core, config, pki)
+            yield Served(core, config, pki, process)

@@ -1,0 +1,125 @@
+"""What the table of `machinery.model.fault_plan` says of streams, on every conversation alike."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import pytest
+
+from machinery.model.errors import Expired, Unavailable
+from machinery.model.fault_plan import NO_PLAN, Fault, FaultPlan, Rule
+from tests.support.conversations import Conversation, Next
+
+WITHIN_S = 10.0
+
+
+@asynccontextmanager
+async def talking(about: Conversation) -> AsyncIterator[Next]:
+    """Open the stream, and let it say something again and again, as long as the block lasts."""
+    assert about.stream is not None
+    async with about.stream() as read:
+        over = asyncio.Event()
+        prompting = asyncio.create_task(prompt(about, over))
+        try:
+            async with asyncio.timeout(WITHIN_S):
+                yield read
+        finally:
+            over.set()
+            await prompting  # to its end: what it was about to make would be left behind
+
+
+async def prompt(about: Conversation, over: asyncio.Event) -> None:
+    """Make the stream say something every now and then."""
+    assert about.provoke is not None
+    while not over.is_set():
+        await about.provoke()
+        await asyncio.sleep(0.05)
+
+
+async def test_a_healthy_stream_tells_everything(streams: Conversation) -> None:
+    """With a plan that is about others."""
+    streams.faults.use(FaultPlan((Rule(Fault.DROP, method="Another"),)))
+    async with talking(streams) as read:
+        await read()
+        await read()
+
+
+@pytest.mark.parametrize("fault", [Fault.DROP, Fault.DROP_REPLY])
+async def test_a_stream_that_is_lost_breaks(streams: Conversation, fault: Fault) -> None:
+    """Before its first item."""
+    streams.faults.use(streams.plan(fault, streams.stream_method, delay_s=0.1))
+    with pytest.raises(Unavailable):
+        async with talking(streams) as read:
+            await read()
+
+
+async def test_a_stream_may_be_late(streams: Conversation) -> None:
+    """It is opened after the delay."""
+    streams.faults.use(streams.plan(Fault.DELAY, streams.stream_method, delay_s=0.2))
+    began = asyncio.get_running_loop().time()
+    async with talking(streams) as read:
+        await read()
+        assert asyncio.get_running_loop().time() - began >= 0.2
+
+
+async def test_a_stream_may_be_expired(streams: Conversation) -> None:
+    """The next one is not."""
+    streams.faults.use(streams.plan(Fault.EXPIRED, streams.stream_method, count=1))
+    with pytest.raises(Expired):
+        async with talking(streams) as read:
+            await read()
+    async with talking(streams) as read:
+        await read()
+
+
+async def test_a_cut_is_silence_then_a_break(streams: Conversation) -> None:
+    """What is said meanwhile is not heard; a new stream is as good as ever."""
+    async with talking(streams) as read:
+        await read()
+        streams.faults.use(streams.plan(Fault.CUT, streams.stream_method))
+        waiting = asyncio.ensure_future(silent(read))
+        await asyncio.sleep(0.3)
+        assert not waiting.done()
+        streams.faults.use(NO_PLAN)
+        with pytest.raises(Unavailable):
+            await waiting
+    async with talking(streams) as read:
+        await read()
+
+
+async def silent(read: Next) -> None:
+    """Read until the stream breaks; what was on its way before the cut may still come."""
+    while True:
+        await read()
+
+
+async def test_the_end_of_a_cut_breaks_a_stream_that_had_nothing_to_say(streams: Conversation) -> None:
+    """Whoever waits for its next item learns of it at once."""
+    assert streams.stream is not None
+    async with asyncio.timeout(WITHIN_S), streams.stream() as read:
+        waiting = asyncio.ensure_future(silent(read))
+        await asyncio.sleep(0.2)  # until it is open; a stream that opens in a cut breaks at its end as well
+        streams.faults.use(streams.plan(Fault.CUT, streams.stream_method))
+        await asyncio.sleep(0.1)
+        assert not waiting.done()
+        streams.faults.use(NO_PLAN)
+        with pytest.raises(Unavailable):
+            await waiting
+
+
+async def test_a_stream_that_begins_in_a_cut_breaks_when_it_ends(streams: Conversation) -> None:
+    """It is not silent for ever."""
+    streams.faults.use(streams.plan(Fault.CUT, streams.stream_method))
+
+    async def opened() -> None:
+        async with talking(streams) as read:
+            await silent(read)
+
+    waiting = asyncio.ensure_future(opened())
+    await asyncio.sleep(0.2)
+    assert not waiting.done()
+    streams.faults.use(NO_PLAN)
+    with pytest.raises(Unavailable):
+        await waiting
