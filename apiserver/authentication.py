@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Awaitable, Callable
 from functools import lru_cache
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 import msgspec
 
 from apiserver.core.authn import ISSUER, BadToken, Ref, TokenSubject, audiences_of, subject_of
 from apiserver.core.authz.attributes import ANONYMOUS, AUTHENTICATED, UNAUTHENTICATED
 from apiserver.lookup import Lookup
-from apiserver.request import UserInfo
+from apiserver.request import ObjectReply, UserInfo
 from apiserver.tokens import TokenKey
 from machinery.model.clock import Clock
 from machinery.model.errors import NotFound, Unauthorized
 from machinery.process.tls import Peer
+
+Look: TypeAlias = Callable[[str, str, str], Awaitable[ObjectReply]]
 
 API_AUDIENCES: Final = (ISSUER,)
 NOBODY: Final = UserInfo(ANONYMOUS, groups=(UNAUTHENTICATED,))
@@ -90,7 +93,13 @@ class Authenticator:
 
     async def _check(self, resource: str, namespace: str, ref: Ref) -> None:
         try:
-            reply = await self._lookup.cached(resource, namespace, ref.name)
+            await self._check_by(self._lookup.cached, resource, namespace, ref)
+        except BadToken:  # the cache may not show yet what another apiserver has written
+            await self._check_by(self._lookup.current, resource, namespace, ref)
+
+    async def _check_by(self, look: Look, resource: str, namespace: str, ref: Ref) -> None:
+        try:
+            reply = await look(resource, namespace, ref.name)
         except NotFound as error:
             raise BadToken(f"{resource} {ref.name}, which the token is bound to, does not exist") from error
         meta = msgspec.json.decode(reply.json, type=_Marked).metadata
