@@ -10,7 +10,8 @@ from controllers.core.controller import Controller, Key, Settings, Watched
 from controllers.core.keys import itself, key_of
 from controllers.core.moment import Moment
 from controllers.core.nodes import zones_by_node
-from controllers.endpointslice.plan import SERVICE_NAME, Seen, is_ours, plan
+from controllers.endpointslice.plan import Seen, is_ours, plan
+from machinery.model.endpoints import SERVICE_NAME
 from machinery.model.k8s.core_v1 import Node, Pod
 from machinery.model.k8s.discovery_v1 import EndpointSlice
 from machinery.model.resources import ENDPOINT_SLICES, NODES, PODS, SERVICES

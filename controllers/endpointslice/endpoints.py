@@ -5,30 +5,20 @@ https://kubernetes.io/docs/concepts/services-networking/endpoint-slices/
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from typing import Final, TypeAlias
+from collections.abc import Iterable, Mapping
+from typing import TypeAlias
 
-from machinery.model.k8s.core_v1 import Container, ObjectReference, Pod, Service, ServicePort
+from machinery.model.endpoints import IPV6, protocol_of
+from machinery.model.k8s.core_v1 import ObjectReference, Pod, Service, ServicePort
 from machinery.model.k8s.discovery_v1 import Endpoint, EndpointConditions, EndpointPort
-from machinery.model.pods import is_ready, is_sidecar, is_terminal, is_terminating
+from machinery.model.pods import is_ready, is_terminal, is_terminating, lasting_containers
 
 Ports: TypeAlias = tuple[tuple[str, str, int, str], ...]  # name, protocol, port, appProtocol
 Grouped: TypeAlias = dict[Ports, list[Endpoint]]
 
-IPV4: Final = "IPv4"
-IPV6: Final = "IPv6"
-HEADLESS: Final = "None"
-
-
-def address_types(service: Service) -> list[str]:
-    """Give the IP families that a Service has slices for."""
-    if service.spec.ipFamilies:
-        return list(service.spec.ipFamilies)
-    return [IPV6 if ":" in service.spec.clusterIP else IPV4]
-
 
 def group(service: Service, pods: Iterable[Pod], zones: Mapping[str, str], address_type: str) -> Grouped:
-    """Give the endpoints of one address type by their ports: where a named port differs, pods part company.
+    """Return the endpoints of one address type by their ports: where a named port differs, pods part company.
 
     `zones` gives every node's zone ("" for none). A pod on a node that is not there is left out until the node is
     known, unless the Service publishes what is not ready.
@@ -46,7 +36,7 @@ def group(service: Service, pods: Iterable[Pod], zones: Mapping[str, str], addre
 
 
 def addresses_of(pod: Pod, address_type: str) -> list[str]:
-    """Give the pod's addresses of a family."""
+    """Return the pod's addresses of a family."""
     known = [item.ip for item in pod.status.podIPs] or [pod.status.podIP]
     return [ip for ip in known if ip and (":" in ip) == (address_type == IPV6)]
 
@@ -70,11 +60,11 @@ def endpoint_of(service: Service, pod: Pod, addresses: list[str], zone: str) -> 
 
 
 def ports_of(service: Service, pod: Pod) -> Ports:
-    """Give the ports at which a pod serves; one whose name the pod does not have is left out."""
+    """Return the ports at which a pod serves; one whose name the pod does not have is left out."""
     found = ((port, target_port(port, pod)) for port in service.spec.ports)
     return tuple(
         sorted(
-            (port.name, port.protocol or "TCP", number, port.appProtocol)
+            (port.name, protocol_of(port.protocol), number, port.appProtocol)
             for port, number in found
             if number is not None
         )
@@ -88,14 +78,16 @@ def target_port(port: ServicePort, pod: Pod) -> int | None:
         return port.port
     if isinstance(target, int):
         return target
-    protocol = port.protocol or "TCP"
-    candidates = (found for container in _lasting(pod) for found in container.ports if found.name == target)
-    return next((found.containerPort for found in candidates if (found.protocol or "TCP") == protocol), None)
-
-
-def _lasting(pod: Pod) -> Iterator[Container]:
-    yield from pod.spec.containers
-    yield from (container for container in pod.spec.initContainers if is_sidecar(container))
+    protocol = protocol_of(port.protocol)
+    candidates = (
+        found
+        for container in lasting_containers(pod.spec)
+        for found in container.ports
+        if found.name == target
+    )
+    return next(
+        (found.containerPort for found in candidates if protocol_of(found.protocol) == protocol), None
+    )
 
 
 def endpoint_ports(ports: Ports) -> list[EndpointPort]:
@@ -109,7 +101,7 @@ def endpoint_ports(ports: Ports) -> list[EndpointPort]:
 def ports_key(ports: Iterable[EndpointPort]) -> Ports:
     """Read a slice's ports."""
     return tuple(
-        sorted((port.name, port.protocol or "TCP", port.port or 0, port.appProtocol) for port in ports)
+        sorted((port.name, protocol_of(port.protocol), port.port or 0, port.appProtocol) for port in ports)
     )
 
 

@@ -16,16 +16,15 @@ from controllers.core.actions import NO_FACTS, NOTHING_TO_DO, AllAtOnce, Create,
 from controllers.core.merge_patch import diff_documents, patch_at_revision
 from controllers.core.moment import Moment
 from controllers.endpointslice.endpoints import (
-    HEADLESS,
     Grouped,
     Ports,
-    address_types,
     endpoint_ports,
     group,
     identity,
     ports_key,
 )
 from machinery.model.conditions import find
+from machinery.model.endpoints import HEADLESS, SERVICE_NAME, address_types
 from machinery.model.k8s.core_v1 import Pod, Service
 from machinery.model.k8s.discovery_v1 import Endpoint, EndpointSlice
 from machinery.model.k8s.meta_v1 import ObjectMeta
@@ -33,7 +32,6 @@ from machinery.model.owners import is_controlled_by, owner_reference
 from machinery.model.resources import ENDPOINT_SLICES
 
 MOST: Final = 100  # endpoints in a slice
-SERVICE_NAME: Final = "kubernetes.io/service-name"
 MANAGED_BY: Final = "endpointslice.kubernetes.io/managed-by"
 MANAGER: Final = "endpointslice-controller.k8s.io"
 HEADLESS_LABEL: Final = "service.kubernetes.io/headless"

@@ -8,28 +8,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Final
 
-from machinery.model import quantity
-from machinery.model.k8s.core_v1 import (
-    ContainerPort,
-    NodeSelector,
-    NodeSelectorRequirement,
-    NodeSelectorTerm,
-    Pod,
+from machinery.model.k8s.core_v1 import Pod
+from machinery.model.placement import (
+    PODS,
+    collides,
+    host_ports,
+    is_short,
+    read_allocatable,
+    requests_by_name,
+    selects_node,
 )
-from machinery.model.pods import PodRequests, is_sidecar, is_terminal, requests
-from machinery.model.selectors import Requirement
-
-_ANY_ADDRESS: Final = "0.0.0.0"
-_OPERATORS: Final = {
-    "In": "in",
-    "NotIn": "notin",
-    "Exists": "exists",
-    "DoesNotExist": "!",
-    "Gt": ">",
-    "Lt": "<",
-}
+from machinery.model.pods import is_terminal, requests
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,49 +45,31 @@ def admit(
         labels: the node's labels; None where they are not known yet: then they are not checked.
     """
     taken = [other for other in others if not is_terminal(other)]
+    capacity = read_allocatable(allocatable)
     return (
-        _out_of_pods(taken, allocatable)
-        or _out_of_resources(pod, taken, allocatable)
+        _out_of_pods(taken, capacity)
+        or _out_of_resources(pod, taken, capacity)
         or _misplaced(pod, labels)
         or _out_of_ports(pod, taken)
     )
 
 
-def _out_of_pods(taken: list[Pod], allocatable: Mapping[str, str]) -> Rejection | None:
-    if "pods" not in allocatable:
+def _out_of_pods(taken: list[Pod], capacity: Mapping[str, int]) -> Rejection | None:
+    if PODS not in capacity or not is_short(1, len(taken), capacity[PODS]):
         return None
-    limit = int(quantity.parse(allocatable["pods"]))
-    return _lacking("pods", 1, len(taken), limit) if len(taken) + 1 > limit else None
+    return _lacking(PODS, 1, len(taken), capacity[PODS])
 
 
-def _out_of_resources(pod: Pod, taken: list[Pod], allocatable: Mapping[str, str]) -> Rejection | None:
-    wanted = _by_name(requests(pod))
+def _out_of_resources(pod: Pod, taken: list[Pod], capacity: Mapping[str, int]) -> Rejection | None:
+    """Check what the node knows: an extended resource that it does not may be one of the whole cluster."""
     used: dict[str, int] = {}
     for other in taken:
-        for name, amount in _by_name(requests(other)).items():
+        for name, amount in requests_by_name(requests(other)).items():
             used[name] = used.get(name, 0) + amount
-    for name, amount in wanted.items():
-        capacity = _capacity(name, allocatable)
-        if capacity is not None and amount > 0 and used.get(name, 0) + amount > capacity:
-            return _lacking(name, amount, used.get(name, 0), capacity)
+    for name, amount in requests_by_name(requests(pod)).items():
+        if name in capacity and is_short(amount, used.get(name, 0), capacity[name]):
+            return _lacking(name, amount, used.get(name, 0), capacity[name])
     return None
-
-
-def _by_name(amounts: PodRequests) -> dict[str, int]:
-    return {
-        "cpu": amounts.cpu_millicores,
-        "memory": amounts.memory_bytes,
-        "ephemeral-storage": amounts.ephemeral_bytes,
-        **amounts.extended,
-    }
-
-
-def _capacity(name: str, allocatable: Mapping[str, str]) -> int | None:
-    """Give what there is; None for what the node does not know, an extended resource of the whole cluster perhaps."""
-    if name not in allocatable:
-        return None
-    amount = quantity.parse(allocatable[name])
-    return int(amount * 1000) if name == "cpu" else int(amount)
 
 
 def _lacking(name: str, wanted: int, used: int, capacity: int) -> Rejection:
@@ -108,7 +80,9 @@ def _lacking(name: str, wanted: int, used: int, capacity: int) -> Rejection:
 
 
 def _misplaced(pod: Pod, labels: Mapping[str, str] | None) -> Rejection | None:
-    if labels is None or _selects(pod, labels):
+    spec = pod.spec
+    affinity = spec.affinity.nodeAffinity if spec.affinity else None
+    if labels is None or selects_node(spec.nodeSelector, affinity, labels, spec.nodeName):
         return None
     return Rejection(
         "NodeAffinity", "Predicate NodeAffinity failed: node(s) didn't match Pod's node affinity/selector"
@@ -117,47 +91,9 @@ def _misplaced(pod: Pod, labels: Mapping[str, str] | None) -> Rejection | None:
 
 def _out_of_ports(pod: Pod, taken: list[Pod]) -> Rejection | None:
     """A port of the node leads to one pod; on different addresses the same number is two ports."""
-    used = [port for other in taken for port in _host_ports(other)]
-    if not any(_collide(own, port) for own in _host_ports(pod) for port in used):
+    used = [port for other in taken for port in host_ports(other.spec)]
+    if not any(collides(port, used) for port in host_ports(pod.spec)):
         return None
     return Rejection(
         "NodePorts", "Predicate NodePorts failed: node(s) didn't have free ports for the requested pod ports"
     )
-
-
-def _host_ports(pod: Pod) -> list[ContainerPort]:
-    """Give the ports of the node that a pod holds as long as it runs (the apiserver sets those of hostNetwork)."""
-    lasting = [*filter(is_sidecar, pod.spec.initContainers), *pod.spec.containers]
-    return [port for container in lasting for port in container.ports if port.hostPort]
-
-
-def _collide(left: ContainerPort, right: ContainerPort) -> bool:
-    if (left.hostPort, left.protocol or "TCP") != (right.hostPort, right.protocol or "TCP"):
-        return False
-    addresses = {left.hostIP or _ANY_ADDRESS, right.hostIP or _ANY_ADDRESS}
-    return len(addresses) == 1 or _ANY_ADDRESS in addresses
-
-
-def _selects(pod: Pod, labels: Mapping[str, str]) -> bool:
-    if any(labels.get(key) != value for key, value in pod.spec.nodeSelector.items()):
-        return False
-    affinity = pod.spec.affinity.nodeAffinity if pod.spec.affinity else None
-    required = affinity.requiredDuringSchedulingIgnoredDuringExecution if affinity else None
-    return required is None or _matches(required, labels, pod.spec.nodeName)
-
-
-def _matches(selector: NodeSelector, labels: Mapping[str, str], node: str) -> bool:
-    return any(_matches_term(term, labels, node) for term in selector.nodeSelectorTerms)
-
-
-def _matches_term(term: NodeSelectorTerm, labels: Mapping[str, str], node: str) -> bool:
-    if not term.matchExpressions and not term.matchFields:
-        return False
-    fields = {"metadata.name": node}
-    return all(_holds(each, labels) for each in term.matchExpressions) and all(
-        _holds(each, fields) for each in term.matchFields
-    )
-
-
-def _holds(item: NodeSelectorRequirement, values: Mapping[str, str]) -> bool:
-    return Requirement(item.key, _OPERATORS[item.operator], tuple(item.values)).matches(values)

@@ -9,7 +9,7 @@ from math import ceil
 from typing import Final, Literal
 
 from machinery.model import quantity
-from machinery.model.k8s.core_v1 import Container, Pod, ResourceRequirements
+from machinery.model.k8s.core_v1 import Container, Pod, PodSpec, ResourceRequirements
 
 Amounts = dict[str, Fraction]
 
@@ -58,6 +58,12 @@ def is_sidecar(container: Container) -> bool:
     return container.restartPolicy == "Always"
 
 
+def lasting_containers(spec: PodSpec) -> Iterator[Container]:
+    """Return the containers that run as long as the pod does: the main ones, then the sidecars."""
+    yield from spec.containers
+    yield from (container for container in spec.initContainers if is_sidecar(container))
+
+
 def requests(pod: Pod) -> PodRequests:
     """Give what a node has to have free for the pod (KEP-753: sidecars; KEP-2837: pod-level; overhead on top)."""
     return _whole(_effective(pod, lambda resources: resources.requests, pod_level="requests"))
@@ -72,7 +78,7 @@ def limits_all(pod: Pod, resource: str) -> bool:
     """Tell whether every container, or the pod itself, has a limit for the resource: only then is the pod bounded."""
     if pod.spec.resources and resource in pod.spec.resources.limits:
         return True
-    return all(resource in _declared(container).limits for container in _lasting(pod))
+    return all(resource in _declared(container).limits for container in lasting_containers(pod.spec))
 
 
 def container_requests(container: Container) -> PodRequests:
@@ -153,11 +159,6 @@ def _with_init_containers(pod: Pod, total: Amounts, of: Callable[[Container], Am
         if is_sidecar(container):
             sidecars = _plus(sidecars, own)
     return _most(_plus(total, sidecars), peak)
-
-
-def _lasting(pod: Pod) -> Iterator[Container]:
-    yield from pod.spec.containers
-    yield from (container for container in pod.spec.initContainers if is_sidecar(container))
 
 
 def _declared(container: Container) -> ResourceRequirements:

@@ -10,9 +10,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from scheduler.core.like_nodes import LikeNodes
 from scheduler.core.needs import Needs
 from scheduler.core.node import NodeInfo
-from scheduler.core.placement import Class
 from scheduler.core.plugins import (
     balanced_allocation,
     image_locality,
@@ -47,7 +47,7 @@ class _Standing:
     version: int  # of the node, when `verdict` was given
     verdict: Traits | Rejection
     rejection: Rejection | None = None
-    class_: Class | None = None
+    class_: LikeNodes | None = None
     score: int = 0
     position: int = 0
 
@@ -64,7 +64,7 @@ class Evaluation:
         self._hard = [Tally(each, namespace, needs, hard_labels) for each in spread.hard]
         self._soft = [Tally(each, namespace, needs, soft_labels) for each in spread.soft]
         self._tallies = [*self._hard, *self._soft]
-        self._classes: dict[tuple[int, int, Place], Class] = {}
+        self._classes: dict[tuple[int, int, Place], LikeNodes] = {}
         self._rejections: dict[Rejection, int] = {}
         self._standings: dict[int, _Standing] = {}
         self._position = -1
@@ -85,7 +85,7 @@ class Evaluation:
             self._judge(snapshot.nodes[index])
         self._least = [tally.least() for tally in self._hard]
 
-    def candidates(self) -> list[tuple[int, Class]]:
+    def candidates(self) -> list[tuple[int, LikeNodes]]:
         """Give the classes of nodes that can take the pod, with the points that all of their nodes get.
 
         A node's whole score is its class's points and its own absolute score.
@@ -146,17 +146,17 @@ class Evaluation:
     def _verdict(self, node: NodeInfo) -> Traits | Rejection:
         """Judge what pods do not change: the filters before the ports, in their order, then the scores."""
         needs = self._needs
-        if not node_unschedulable.fits(needs.tolerations, unschedulable=node.unschedulable):
+        if not node_unschedulable.fits(needs, node):
             return node_unschedulable.REJECTION
-        if not node_name.fits(needs.node_name, node.name):
+        if not node_name.fits(needs, node):
             return node_name.REJECTION
-        if not taint_toleration.fits(node.taints, needs.tolerations):
+        if not taint_toleration.fits(needs, node):
             return taint_toleration.REJECTION
-        if not node_affinity.fits(needs.node_selector, needs.node_affinity, node.labels, node.name):
+        if not node_affinity.fits(needs, node):
             return node_affinity.REJECTION
         return Traits(
-            taint_toleration.count_avoided(node.taints, needs.tolerations),
-            node_affinity.preference(needs.node_affinity, node.labels, node.name),
+            taint_toleration.count_avoided(needs, node),
+            node_affinity.preference(needs, node),
             image_locality.locality(needs.images, node.images, self._shares),
         )
 
@@ -164,7 +164,7 @@ class Evaluation:
         needs, traits = self._needs, standing.verdict
         if isinstance(traits, Rejection):
             self._reject(standing, traits)
-        elif needs.ports and not node.has_free(needs.ports):
+        elif needs.ports and not node_ports.fits(needs, node):
             self._reject(standing, node_ports.REJECTION)
         elif not node_resources_fit.fits(needs, node):
             self._reject(standing, node_resources_fit.explain(needs, node))
@@ -181,7 +181,7 @@ class Evaluation:
         key = (traits.avoided, traits.preference, place)
         class_ = self._classes.get(key)
         if class_ is None:
-            class_ = self._classes[key] = Class(*key)
+            class_ = self._classes[key] = LikeNodes(*key)
         standing.class_ = class_
         standing.score = score
         standing.position = class_.add(index, score)
@@ -247,7 +247,7 @@ class Evaluation:
                 return topology_spread.SKEWED
         return None
 
-    def _spread_points(self, fitting: list[Class]) -> list[int]:
+    def _spread_points(self, fitting: list[LikeNodes]) -> list[int]:
         """Give 0 to 100 for each class by the soft constraints."""
         if not self._soft:
             return [0] * len(fitting)
@@ -263,7 +263,7 @@ class Evaluation:
             for cost, counts in zip(raw, scored, strict=True)
         ]
 
-    def _weights(self, scored: list[Class]) -> list[float]:
+    def _weights(self, scored: list[LikeNodes]) -> list[float]:
         nodes = sum(each.size for each in scored)
         start = len(self._hard)
         return [

@@ -6,7 +6,6 @@ such pod holds for the next.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -23,22 +22,14 @@ from machinery.model.k8s.core_v1 import (
     TopologySpreadConstraint,
 )
 from machinery.model.k8s.core_v1 import Pod as KubePod
-from machinery.model.pods import is_sidecar, requests
+from machinery.model.placement import HostPort, host_ports
+from machinery.model.pods import requests
 from scheduler.core.unbuilt import unbuilt_constraints
 
 DEFAULT_CPU_MILLICORES: Final = 100  # what a container without a request counts as when nodes are compared
 DEFAULT_MEMORY_BYTES: Final = 200 * 1024 * 1024
 _NO_AFFINITY: Final = NodeAffinity()
 _encode: Final = msgspec.json.Encoder(order="deterministic").encode
-
-
-@dataclass(frozen=True, slots=True)
-class HostPort:
-    """A port of the node that a container wants for itself."""
-
-    protocol: str
-    ip: str  # "0.0.0.0" for every address
-    port: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +78,7 @@ def read_needs(spec: PodSpec, key: bytes) -> Needs:
         extended=tuple((name, amount) for name, amount in sorted(own.extended.items()) if amount),
         nonzero_cpu=nonzero.cpu_millicores,
         nonzero_memory=nonzero.memory_bytes,
-        ports=tuple(_ports(spec)),
+        ports=tuple(host_ports(spec)),
         images=tuple(
             normalized_image(each.image) for each in (*spec.initContainers, *spec.containers) if each.image
         ),
@@ -104,15 +95,6 @@ def read_needs(spec: PodSpec, key: bytes) -> Needs:
 def normalized_image(name: str) -> str:
     """Write an image's name as nodes list it: with a tag."""
     return name if name.rfind(":") > name.rfind("/") else f"{name}:latest"
-
-
-def _ports(spec: PodSpec) -> Iterator[HostPort]:
-    sidecars = (each for each in spec.initContainers if is_sidecar(each))
-    for container in (*spec.containers, *sidecars):
-        for port in container.ports:
-            host_port = port.hostPort or (port.containerPort if spec.hostNetwork else 0)
-            if host_port:
-                yield HostPort(port.protocol or "TCP", port.hostIP or "0.0.0.0", host_port)
 
 
 def _with_defaults(spec: PodSpec) -> PodSpec:

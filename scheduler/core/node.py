@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Final, TypeVar
 
-from machinery.model import quantity
 from machinery.model.k8s.core_v1 import Node, Taint
-from scheduler.core.host_ports import conflicts
-from scheduler.core.needs import HostPort, normalized_image
+from machinery.model.placement import CPU, EPHEMERAL_STORAGE, MEMORY, PODS, read_allocatable
+from scheduler.core.needs import normalized_image
 from scheduler.core.pod import LabelSet, PodInfo
 
 K = TypeVar("K")
 
-_NATIVE: Final = frozenset({"cpu", "memory", "ephemeral-storage", "pods"})
+_NATIVE: Final = frozenset({CPU, MEMORY, EPHEMERAL_STORAGE, PODS})
 
 
 class NodeInfo:
@@ -69,20 +67,18 @@ class NodeInfo:
 
     def describe(self, node: Node) -> None:
         """Take what a Node object says."""
-        amounts = node.status.allocatable
+        amounts = read_allocatable(node.status.allocatable)
         self.version += 1
         self.exists = True
         self.labels = node.metadata.labels
         self.taints = node.spec.taints
         self.unschedulable = bool(node.spec.unschedulable)
         self.images = _images(node)
-        self.allocatable_cpu = quantity.cpu_millicores(amounts.get("cpu", "0"))
-        self.allocatable_memory = quantity.memory_bytes(amounts.get("memory", "0"))
-        self.allocatable_ephemeral = quantity.memory_bytes(amounts.get("ephemeral-storage", "0"))
-        self.allocatable_pods = quantity.memory_bytes(amounts.get("pods", "0"))
-        self.allocatable_extended = {
-            name: quantity.memory_bytes(amount) for name, amount in amounts.items() if name not in _NATIVE
-        }
+        self.allocatable_cpu = amounts.get(CPU, 0)
+        self.allocatable_memory = amounts.get(MEMORY, 0)
+        self.allocatable_ephemeral = amounts.get(EPHEMERAL_STORAGE, 0)
+        self.allocatable_pods = amounts.get(PODS, 0)
+        self.allocatable_extended = {name: amount for name, amount in amounts.items() if name not in _NATIVE}
 
     def vanish(self) -> None:
         """Take that the Node object is gone; its pods may still be there for a while."""
@@ -106,10 +102,6 @@ class NodeInfo:
             _count(self.extended, name, sign * amount)
         for port in needs.ports:
             _count(self.ports.setdefault((port.protocol, port.port), {}), port.ip, sign)
-
-    def has_free(self, ports: Iterable[HostPort]) -> bool:
-        """Tell whether nobody uses these host ports."""
-        return not any(conflicts(port.ip, self.ports.get((port.protocol, port.port), ())) for port in ports)
 
 
 def _count(counts: dict[K, int], key: K, change: int) -> None:

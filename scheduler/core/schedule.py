@@ -13,9 +13,9 @@ from typing import Final, TypeAlias
 
 from scheduler.core import messages, unbuilt
 from scheduler.core.evaluation import Evaluation
+from scheduler.core.like_nodes import LikeNodes
 from scheduler.core.needs import Needs
 from scheduler.core.owners import Owners
-from scheduler.core.placement import Class
 from scheduler.core.plugins.topology_spread import Spread, read_spread
 from scheduler.core.pod import PodInfo
 from scheduler.core.snapshot import Snapshot
@@ -86,7 +86,7 @@ def schedule(
     return _choose(candidates, snapshot, tie_break)
 
 
-def _choose(candidates: list[tuple[int, Class]], snapshot: Snapshot, tie_break: float) -> Bind:
+def _choose(candidates: list[tuple[int, LikeNodes]], snapshot: Snapshot, tie_break: float) -> Bind:
     highest = max(points + class_.top for points, class_ in candidates)
     best = [class_.best() for points, class_ in candidates if points + class_.top == highest]
     ties = sum(len(indexes) for indexes in best)

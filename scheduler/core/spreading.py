@@ -113,11 +113,8 @@ class Tally:
         constraint, needs = self.constraint, self._needs
         return (
             all(label in node.labels for label in self._required)
-            and (
-                not constraint.honors_affinity
-                or node_affinity.fits(needs.node_selector, needs.node_affinity, node.labels, node.name)
-            )
-            and (not constraint.honors_taints or taint_toleration.fits(node.taints, needs.tolerations))
+            and (not constraint.honors_affinity or node_affinity.fits(needs, node))
+            and (not constraint.honors_taints or taint_toleration.fits(needs, node))
         )
 
     def _matching(self, node: NodeInfo) -> int:

@@ -14,7 +14,13 @@ from machinery.model.k8s.core_v1 import Node, Pod
 from machinery.model.taints import untolerated
 from scheduler.core.needs import Needs
 from scheduler.core.owners import Owners
-from scheduler.core.plugins import balanced_allocation, image_locality, node_affinity, node_resources_fit
+from scheduler.core.plugins import (
+    balanced_allocation,
+    image_locality,
+    node_affinity,
+    node_ports,
+    node_resources_fit,
+)
 from scheduler.core.plugins.topology_spread import HOSTNAME, Constraint, read_spread
 from scheduler.core.pod import PodInfo, PodReader
 from scheduler.core.schedule import Bind, Decision, Evaluations, schedule
@@ -106,9 +112,9 @@ class Reference:
             return ["node(s) were unschedulable"]
         if untolerated(node.taints, needs.tolerations, ("NoSchedule", "NoExecute")):
             return ["node(s) had untolerated taint(s)"]
-        if not node_affinity.fits(needs.node_selector, needs.node_affinity, node.labels, node.name):
+        if not node_affinity.fits(needs, node):
             return ["node(s) didn't match Pod's node affinity/selector"]
-        if not node.has_free(needs.ports):
+        if not node_ports.fits(needs, node):
             return ["node(s) didn't have free ports for the requested pod ports"]
         if not node_resources_fit.fits(needs, node):
             return list(node_resources_fit.explain(needs, node).reasons)
@@ -136,7 +142,7 @@ class Reference:
         return counts
 
     def _counts(self, needs: Needs, node, constraint, required) -> bool:
-        matches = node_affinity.fits(needs.node_selector, needs.node_affinity, node.labels, node.name)
+        matches = node_affinity.fits(needs, node)
         tolerated = not untolerated(node.taints, needs.tolerations, ("NoSchedule", "NoExecute"))
         return (
             all(label in node.labels for label in required)
@@ -183,10 +189,7 @@ class Reference:
             node.name: len(untolerated(node.taints, needs.tolerations, ("PreferNoSchedule",)))
             for node in fitting
         }
-        preferred = {
-            node.name: node_affinity.preference(needs.node_affinity, node.labels, node.name)
-            for node in fitting
-        }
+        preferred = {node.name: node_affinity.preference(needs, node) for node in fitting}
         shares = {
             image: sum(image in node.images for node in self._nodes) / (len(self._nodes) or 1)
             for image in needs.images

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from scheduler.core.rejection import Rejection
+
+if TYPE_CHECKING:
+    from scheduler.core.needs import Needs
+    from scheduler.core.node import NodeInfo
 
 NAME: Final = "NodeName"
 REJECTION: Final = Rejection(NAME, ("node(s) didn't match the requested node name",), resolvable=False)
 
 
-def fits(wanted: str, node: str) -> bool:
-    """Tell whether the node is the one that the pod names, if it names one."""
-    return wanted in {"", node}
+def fits(needs: Needs, node: NodeInfo) -> bool:
+    """Whether the node is the one that the pod names, if it names one."""
+    return needs.node_name in {"", node.name}

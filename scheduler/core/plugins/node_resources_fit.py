@@ -8,6 +8,7 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
+from machinery.model.placement import CPU, EPHEMERAL_STORAGE, MEMORY, is_short
 from scheduler.core.rejection import Rejection
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ TOO_MANY_PODS: Final = "Too many pods"
 
 
 def fits(needs: Needs, node: NodeInfo) -> bool:
-    """Tell whether all that is requested is free, and a place among the node's pods."""
+    """Whether all that is requested is free, and a place among the node's pods."""
     return (
         node.pod_count < node.allocatable_pods
         and (not needs.cpu or needs.cpu <= node.allocatable_cpu - node.cpu)
@@ -37,14 +38,14 @@ def explain(needs: Needs, node: NodeInfo) -> Rejection:
     lacking = [TOO_MANY_PODS] if node.pod_count >= node.allocatable_pods else []
     resolvable = True
     for name, amount, whole, used in _amounts(needs, node):
-        if amount > whole - used:
+        if is_short(amount, used, whole):
             lacking.append(f"Insufficient {name}")
-            resolvable = resolvable and amount <= whole
+            resolvable = resolvable and not is_short(amount, 0, whole)
     return _rejection(tuple(lacking), resolvable=resolvable)
 
 
 def least_allocated(needs: Needs, node: NodeInfo) -> int:
-    """Give 0 to 100: the mean free share of cpu and memory once the pod is there."""
+    """Return 0 to 100: the mean free share of cpu and memory once the pod is there."""
     total = kinds = 0
     for wanted, whole in (
         (node.nonzero_cpu + needs.nonzero_cpu, node.allocatable_cpu),
@@ -58,15 +59,15 @@ def least_allocated(needs: Needs, node: NodeInfo) -> int:
 
 def _amounts(needs: Needs, node: NodeInfo) -> list[tuple[str, int, int, int]]:
     native = [
-        ("cpu", needs.cpu, node.allocatable_cpu, node.cpu),
-        ("memory", needs.memory, node.allocatable_memory, node.memory),
-        ("ephemeral-storage", needs.ephemeral, node.allocatable_ephemeral, node.ephemeral),
+        (CPU, needs.cpu, node.allocatable_cpu, node.cpu),
+        (MEMORY, needs.memory, node.allocatable_memory, node.memory),
+        (EPHEMERAL_STORAGE, needs.ephemeral, node.allocatable_ephemeral, node.ephemeral),
     ]
     extended = [
         (name, amount, node.allocatable_extended.get(name, 0), node.extended.get(name, 0))
         for name, amount in needs.extended
     ]
-    return [each for each in (*native, *extended) if each[1]]
+    return [*native, *extended]
 
 
 @lru_cache(maxsize=256)

@@ -5,18 +5,19 @@ https://kubernetes.io/docs/concepts/architecture/nodes/#manual-node-administrati
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from machinery.model.k8s.core_v1 import Taint, Toleration
-from machinery.model.taints import NO_SCHEDULE, UNSCHEDULABLE, tolerates
+from machinery.model.placement import tolerates_cordon
 from scheduler.core.rejection import Rejection
+
+if TYPE_CHECKING:
+    from scheduler.core.needs import Needs
+    from scheduler.core.node import NodeInfo
 
 NAME: Final = "NodeUnschedulable"
 REJECTION: Final = Rejection(NAME, ("node(s) were unschedulable",), resolvable=False)
-_CORDON: Final = Taint(key=UNSCHEDULABLE, effect=NO_SCHEDULE)
 
 
-def fits(tolerations: Iterable[Toleration], *, unschedulable: bool) -> bool:
-    """Tell whether the node is open to the pod."""
-    return not unschedulable or tolerates(tolerations, _CORDON)
+def fits(needs: Needs, node: NodeInfo) -> bool:
+    """Whether the node is open to the pod."""
+    return not node.unschedulable or tolerates_cordon(needs.tolerations)

@@ -5,25 +5,25 @@ https://kubernetes.io/docs/concepts/scheduling-eviction/taint-and-toleration/
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from machinery.model.k8s.core_v1 import Taint, Toleration
-from machinery.model.taints import NO_EXECUTE, NO_SCHEDULE, PREFER_NO_SCHEDULE, untolerated
+from machinery.model import placement
 from scheduler.core.rejection import Rejection
+
+if TYPE_CHECKING:
+    from scheduler.core.needs import Needs
+    from scheduler.core.node import NodeInfo
 
 NAME: Final = "TaintToleration"
 WEIGHT: Final = 3
 REJECTION: Final = Rejection(NAME, ("node(s) had untolerated taint(s)",), resolvable=False)
-_BARRING: Final = (NO_SCHEDULE, NO_EXECUTE)
-_AVOIDED: Final = (PREFER_NO_SCHEDULE,)
 
 
-def fits(taints: Iterable[Taint], tolerations: Collection[Toleration]) -> bool:
-    """Tell whether the pod tolerates all taints that bar."""
-    return not untolerated(taints, tolerations, _BARRING)
+def fits(needs: Needs, node: NodeInfo) -> bool:
+    """Whether the pod tolerates all taints that bar."""
+    return placement.tolerates_taints(node.taints, needs.tolerations)
 
 
-def count_avoided(taints: Iterable[Taint], tolerations: Collection[Toleration]) -> int:
-    """Count the taints that the pod had rather avoid."""
-    return len(untolerated(taints, tolerations, _AVOIDED))
+def count_avoided(needs: Needs, node: NodeInfo) -> int:
+    """Return how many taints there are that the pod had rather avoid."""
+    return placement.count_avoided(node.taints, needs.tolerations)

@@ -1,8 +1,11 @@
 """Each plugin's rule by itself."""
 
+from dataclasses import replace
+
 import pytest
 
 from machinery.model.k8s.core_v1 import (
+    Affinity,
     ContainerPort,
     NodeAffinity,
     NodeSelector,
@@ -12,7 +15,6 @@ from machinery.model.k8s.core_v1 import (
     TopologySpreadConstraint,
 )
 from machinery.model.k8s.meta_v1 import LabelSelector
-from scheduler.core import host_ports
 from scheduler.core.needs import normalized_image
 from scheduler.core.node import NodeInfo
 from scheduler.core.plugins import (
@@ -20,6 +22,7 @@ from scheduler.core.plugins import (
     image_locality,
     node_affinity,
     node_name,
+    node_ports,
     node_resources_fit,
     node_unschedulable,
     normalize,
@@ -55,79 +58,51 @@ def needs(**fields):
 
 def test_a_cordoned_node_takes_only_pods_that_tolerate_the_cordon():
     """Toleration of node.kubernetes.io/unschedulable opens it."""
-    assert node_unschedulable.fits([], unschedulable=False)
-    assert not node_unschedulable.fits([], unschedulable=True)
-    assert node_unschedulable.fits([toleration("node.kubernetes.io/unschedulable")], unschedulable=True)
+    cordoned = described(unschedulable=True)
+    assert node_unschedulable.fits(needs(), described())
+    assert not node_unschedulable.fits(needs(), cordoned)
+    tolerant = needs(tolerations=[toleration("node.kubernetes.io/unschedulable")])
+    assert node_unschedulable.fits(tolerant, cordoned)
 
 
 def test_a_pod_that_names_a_node_fits_there_only():
     """A pod that names none fits everywhere."""
-    assert node_name.fits("", "node-1")
-    assert node_name.fits("node-1", "node-1")
-    assert not node_name.fits("node-1", "node-2")
+    assert node_name.fits(needs(), described())
+    assert node_name.fits(replace(needs(), node_name="node-1"), described())
+    assert not node_name.fits(replace(needs(), node_name="node-2"), described())
 
 
 @pytest.mark.parametrize("effect", ["NoSchedule", "NoExecute"])
 def test_taints_bar_who_does_not_tolerate_them(effect):
     """NoSchedule and NoExecute bar, PreferNoSchedule does not."""
-    barred = [taint("gpu", effect)]
-    assert not taint_toleration.fits(barred, [])
-    assert taint_toleration.fits(barred, [toleration("gpu")])
-    assert taint_toleration.fits([taint("gpu", "PreferNoSchedule")], [])
+    barred = described(taints=[taint("gpu", effect)])
+    assert not taint_toleration.fits(needs(), barred)
+    assert taint_toleration.fits(needs(tolerations=[toleration("gpu")]), barred)
+    assert taint_toleration.fits(needs(), described(taints=[taint("gpu", "PreferNoSchedule")]))
 
 
 def test_only_taints_of_preference_cost_points():
     """Those that are tolerated cost none."""
     taints = [taint("a", "PreferNoSchedule"), taint("b", "PreferNoSchedule"), taint("c")]
-    assert taint_toleration.count_avoided(taints, [toleration("a")]) == 1
+    tolerant = needs(tolerations=[toleration("a")])
+    assert taint_toleration.count_avoided(tolerant, described(taints=taints)) == 1
 
 
-@pytest.mark.parametrize(
-    ("requirement", "fits"),
-    [
-        (expression("disk", "In", "ssd", "nvme"), True),
-        (expression("disk", "In", "hdd"), False),
-        (expression("none", "In", "ssd"), False),
-        (expression("disk", "NotIn", "ssd"), False),
-        (expression("none", "NotIn", "ssd"), True),
-        (expression("disk", "Exists"), True),
-        (expression("disk", "DoesNotExist"), False),
-        (expression("none", "DoesNotExist"), True),
-        (expression("cores", "Gt", "7"), True),
-        (expression("cores", "Gt", "8"), False),
-        (expression("cores", "Lt", "9"), True),
-        (expression("disk", "Gt", "1"), False),
-        (expression("none", "Lt", "1"), False),
-    ],
-)
-def test_operators_of_node_affinity(requirement, fits):
-    """Every operator, on labels that are there and that are not."""
-    labels = {"disk": "ssd", "cores": "8"}
-    assert node_affinity.matches(term(requirement), labels, "node-1") is fits
-
-
-def test_terms_are_alternatives_and_expressions_are_not():
-    """One term is enough; in it all expressions and fields have to hold; an empty term matches nothing."""
-    both = term(expression("a", "Exists"), expression("b", "Exists"))
-    by_name = term(fields=[expression("metadata.name", "In", "node-1")])
-    affinity = NodeAffinity(
-        requiredDuringSchedulingIgnoredDuringExecution=NodeSelector(nodeSelectorTerms=[both, by_name])
+def test_a_pod_fits_on_the_nodes_that_its_selector_and_its_affinity_name():
+    """By their labels."""
+    picky = needs(
+        nodeSelector={"disk": "ssd"},
+        affinity=Affinity(
+            nodeAffinity=NodeAffinity(
+                requiredDuringSchedulingIgnoredDuringExecution=NodeSelector(
+                    nodeSelectorTerms=[term(expression("a", "Exists"))]
+                )
+            )
+        ),
     )
-    assert node_affinity.fits({}, affinity, {"a": "", "b": ""}, "node-2")
-    assert not node_affinity.fits({}, affinity, {"a": ""}, "node-2")
-    assert node_affinity.fits({}, affinity, {}, "node-1")
-    assert not node_affinity.matches(NodeSelectorTerm(), {"a": ""}, "node-1")
-
-
-def test_node_selector_and_affinity_both_have_to_hold():
-    """Neither stands in for the other."""
-    affinity = NodeAffinity(
-        requiredDuringSchedulingIgnoredDuringExecution=NodeSelector(
-            nodeSelectorTerms=[term(expression("a", "Exists"))]
-        )
-    )
-    assert not node_affinity.fits({"disk": "ssd"}, affinity, {"a": ""}, "node-1")
-    assert node_affinity.fits({"disk": "ssd"}, affinity, {"a": "", "disk": "ssd"}, "node-1")
+    assert node_affinity.fits(picky, described(labels={"a": "", "disk": "ssd"}))
+    assert not node_affinity.fits(picky, described(labels={"disk": "ssd"}))
+    assert not node_affinity.fits(picky, described(labels={"a": ""}))
 
 
 def test_weights_of_preferred_terms_add_up():
@@ -139,22 +114,8 @@ def test_weights_of_preferred_terms_add_up():
             PreferredSchedulingTerm(weight=1, preference=term(expression("c", "Exists"))),
         ]
     )
-    assert node_affinity.preference(affinity, {"a": "", "c": ""}, "node-1") == 11
-
-
-@pytest.mark.parametrize(
-    ("wanted", "used", "conflict"),
-    [
-        ("0.0.0.0", [], False),
-        ("0.0.0.0", ["10.0.0.1"], True),
-        ("10.0.0.1", ["0.0.0.0"], True),
-        ("10.0.0.1", ["10.0.0.1"], True),
-        ("10.0.0.1", ["10.0.0.2"], False),
-    ],
-)
-def test_host_ports_conflict_by_address(wanted, used, conflict):
-    """The address of all addresses conflicts with each."""
-    assert host_ports.conflicts(wanted, used) is conflict
+    preferring = needs(affinity=Affinity(nodeAffinity=affinity))
+    assert node_affinity.preference(preferring, described(labels={"a": "", "c": ""})) == 11
 
 
 def test_host_ports_are_kept_apart_by_protocol():
@@ -162,11 +123,11 @@ def test_host_ports_are_kept_apart_by_protocol():
     tcp = container(ports=[ContainerPort(containerPort=53, hostPort=53)])
     udp = container(ports=[ContainerPort(containerPort=53, hostPort=53, protocol="UDP")])
     info = described(pod(node="node-1", containers=[tcp]))
-    assert not info.has_free(needs(containers=[tcp]).ports)
-    assert info.has_free(needs(containers=[udp]).ports)
+    assert not node_ports.fits(needs(containers=[tcp]), info)
+    assert node_ports.fits(needs(containers=[udp]), info)
     plain = container(ports=[ContainerPort(containerPort=53)])
-    assert info.has_free(needs(containers=[plain]).ports)
-    assert not info.has_free(needs(containers=[plain], hostNetwork=True).ports)
+    assert node_ports.fits(needs(containers=[plain]), info)
+    assert not node_ports.fits(needs(containers=[plain], hostNetwork=True), info)
 
 
 def test_what_is_short_is_named_and_what_the_node_lacks_cannot_be_freed():

@@ -1,7 +1,7 @@
 """Nodes that all scores but the absolute one see alike, and in them the nodes by that score.
 
 Scores that are normalized over all candidates (taints, preferences, spreading) depend on few facts of a node; nodes
-that share these facts form a Class. Inside it the absolute score decides, so the best nodes of a cluster are the
+that share these facts form a LikeNodes. Inside it the absolute score decides, so the best nodes of a cluster are the
 best nodes of one or more classes: nobody has to look at each node again for that.
 """
 
@@ -14,7 +14,7 @@ from scheduler.core.spreading import Place
 NOWHERE: Final = -1
 
 
-class Class:
+class LikeNodes:
     """Candidates with the same facts. `place` holds, for each constraint, the domain that they are in."""
 
     __slots__ = ("_buckets", "avoided", "place", "preference", "size", "top")
