@@ -18,6 +18,7 @@ from apiserver.core.authz import escalation, node
 from apiserver.core.authz.attributes import MASTERS, YES, Attributes, Decision, required_fields
 from apiserver.core.authz.escalation import RoleGranted, RulesGranted
 from apiserver.core.authz.messages import forbidden
+from apiserver.core.authz.rbac import RBAC_GROUP
 from apiserver.core.authz.rules import Rule
 from apiserver.core.catalogue import Catalogue
 from apiserver.core.kind import Kind
@@ -25,9 +26,7 @@ from apiserver.node_references import NodeReferences
 from apiserver.rbac_cache import RbacCache
 from apiserver.request import Request, UserInfo
 from machinery.model.errors import BadRequest, Forbidden, NotFound
-from machinery.model.k8s import served
 
-RBAC: Final = served.ROLES.group
 _EVERYTHING: Final = (
     Rule(frozenset("*"), frozenset("*"), frozenset("*")),
     Rule(verbs=frozenset("*"), urls=frozenset("*")),
@@ -142,8 +141,8 @@ class Gate:
             return
         rules = self._rbac.index().role_rules(role_ref, namespace)
         if rules is None:
-            text = f'{plural}.{RBAC} "{role_ref["name"]}" not found'
-            raise NotFound(text, kind=plural, group=RBAC, name=role_ref["name"])
+            text = f'{plural}.{RBAC_GROUP} "{role_ref["name"]}" not found'
+            raise NotFound(text, kind=plural, group=RBAC_GROUP, name=role_ref["name"])
         self._check_held(user, kind, binding, rules)
 
     def _check_held(self, user: UserInfo, kind: Kind, obj: dict[str, Any], rules: tuple[Rule, ...]) -> None:
@@ -189,7 +188,7 @@ def attributes_of(request: Request, kind: Kind | None) -> Attributes:
 
 
 def _on_role(verb: str, plural: str, namespace: str, name: str) -> Attributes:
-    return Attributes(verb=verb, group=RBAC, resource=plural, namespace=namespace, name=name)
+    return Attributes(verb=verb, group=RBAC_GROUP, resource=plural, namespace=namespace, name=name)
 
 
 def _not_granted(kind: Kind, meta: dict[str, Any], text: str) -> Forbidden:

@@ -10,10 +10,10 @@ from __future__ import annotations
 from typing import Any, Final, TypeAlias
 
 from apiserver.core.authz.attributes import AUTHENTICATED, MASTERS, UNAUTHENTICATED
+from apiserver.core.authz.rbac import RBAC_GROUP
 
 Json: TypeAlias = dict[str, Any]
 
-_RBAC: Final = "rbac.authorization.k8s.io"
 _READ: Final = ("get", "list", "watch")
 _WRITE: Final = ("create", "delete", "deletecollection", "patch", "update")
 _REPORT: Final = ("create", "patch", "update")
@@ -43,7 +43,7 @@ def _meta(name: str, namespace: str = "") -> Json:
 
 def _role(name: str, *rules: Json) -> Json:
     return {
-        "apiVersion": f"{_RBAC}/v1",
+        "apiVersion": f"{RBAC_GROUP}/v1",
         "kind": "ClusterRole",
         "metadata": _meta(name),
         "rules": list(rules),
@@ -52,20 +52,20 @@ def _role(name: str, *rules: Json) -> Json:
 
 def _binding(name: str, role: str, *subjects: Json) -> Json:
     return {
-        "apiVersion": f"{_RBAC}/v1",
+        "apiVersion": f"{RBAC_GROUP}/v1",
         "kind": "ClusterRoleBinding",
         "metadata": _meta(name),
-        "roleRef": {"apiGroup": _RBAC, "kind": "ClusterRole", "name": role},
+        "roleRef": {"apiGroup": RBAC_GROUP, "kind": "ClusterRole", "name": role},
         "subjects": list(subjects),
     }
 
 
 def _user(name: str) -> Json:
-    return {"apiGroup": _RBAC, "kind": "User", "name": name}
+    return {"apiGroup": RBAC_GROUP, "kind": "User", "name": name}
 
 
 def _group(name: str) -> Json:
-    return {"apiGroup": _RBAC, "kind": "Group", "name": name}
+    return {"apiGroup": RBAC_GROUP, "kind": "Group", "name": name}
 
 
 _EVENTS: Final = _rule(_REPORT, "", "events")
@@ -88,7 +88,7 @@ _EDIT: Final = (
 )
 _ADMIN: Final = (
     _rule(("create",), "authorization.k8s.io", "localsubjectaccessreviews"),
-    _rule((*_READ, *_WRITE), _RBAC, "roles", "rolebindings"),
+    _rule((*_READ, *_WRITE), RBAC_GROUP, "roles", "rolebindings"),
     *_EDIT,
 )
 

@@ -95,6 +95,11 @@ class Catalogue:
         """Find the kind of an object by what it says of itself."""
         return self._types.get((api_version, kind))
 
+    def may_own(self, api_version: str, kind: str) -> bool:
+        """Whether objects of a type may own others; nothing is known against a type that is not served."""
+        found = self._types.get((api_version, kind))
+        return found is None or found.rules.may_own
+
     def kinds(self) -> tuple[Kind, ...]:
         """Return every version of every stored kind."""
         return tuple(self._kinds.values())

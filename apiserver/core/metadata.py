@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 from apiserver.core import field_errors
 from apiserver.core.kind import Kind
@@ -22,6 +22,14 @@ _SERVER_SET: Final = (
 )
 _KEPT: Final = ("uid", "creationTimestamp", "deletionTimestamp", "deletionGracePeriodSeconds", "generation")
 _STANDARD_FINALIZERS: Final = frozenset({"kubernetes", "orphan", "foregroundDeletion"})
+
+MayOwn: TypeAlias = Callable[[str, str], bool]
+"""Whether objects of an apiVersion and kind may own others (`Catalogue.may_own`)."""
+
+
+def everything_owns(_api_version: str, _kind: str) -> bool:
+    """Let objects of every kind own others."""
+    return True
 
 
 def stamp_created(kind: Kind, obj: Json, context: WriteContext) -> Json:
@@ -64,27 +72,31 @@ def carry_over(new: Json, old: Json) -> Json:
     return {**new, "metadata": stamped}
 
 
-def validate_created(kind: Kind, obj: Json) -> list[Cause]:
+def validate_created(kind: Kind, obj: Json, may_own: MayOwn = everything_owns) -> list[Cause]:
     """Find what is wrong with the metadata of a new object."""
     meta = obj["metadata"]
-    return [*_name_causes(kind, meta), *_namespace_causes(kind, meta), *validate_common(meta, "metadata")]
+    return [
+        *_name_causes(kind, meta),
+        *_namespace_causes(kind, meta),
+        *validate_common(meta, "metadata", may_own),
+    ]
 
 
-def validate_updated(new: Json, old: Json) -> list[Cause]:
+def validate_updated(new: Json, old: Json, may_own: MayOwn = everything_owns) -> list[Cause]:
     """Find what is wrong with the metadata of a changed object."""
     meta, before = new["metadata"], old["metadata"]
-    found = validate_common(meta, "metadata")
+    found = validate_common(meta, "metadata", may_own)
     for name in ("name", "namespace", "uid", "creationTimestamp"):
         found += field_errors.unchanged(f"metadata.{name}", meta.get(name, ""), before.get(name, ""))
     return [*found, *_added_finalizers(meta, before)]
 
 
-def validate_common(meta: Mapping[str, Any], path: str) -> list[Cause]:
+def validate_common(meta: Mapping[str, Any], path: str, may_own: MayOwn = everything_owns) -> list[Cause]:
     """Find what is wrong with labels, annotations, owners and finalizers."""
     return [
         *validate_labels(meta.get("labels") or {}, f"{path}.labels"),
         *validate_annotations(meta.get("annotations") or {}, f"{path}.annotations"),
-        *_owner_causes(meta.get("ownerReferences") or [], f"{path}.ownerReferences"),
+        *_owner_causes(meta.get("ownerReferences") or [], f"{path}.ownerReferences", may_own),
         *_finalizer_causes(meta.get("finalizers") or [], f"{path}.finalizers"),
     ]
 
@@ -135,7 +147,7 @@ def _namespace_causes(kind: Kind, meta: Json) -> list[Cause]:
     return field_errors.each_invalid("metadata.namespace", namespace, names.dns_label_errors(namespace))
 
 
-def _owner_causes(owners: list[Json], path: str) -> list[Cause]:
+def _owner_causes(owners: list[Json], path: str, may_own: MayOwn) -> list[Cause]:
     found: list[Cause] = []
     controllers = [owner for owner in owners if owner.get("controller")]
     for index, owner in enumerate(owners):
@@ -143,12 +155,11 @@ def _owner_causes(owners: list[Json], path: str) -> list[Cause]:
                            ("name", "must not be empty"), ("uid", "must not be empty")):  # fmt: skip
             if not owner.get(name):
                 found.append(field_errors.invalid(f"{path}[{index}].{name}", owner.get(name, ""), text))
-        if (owner.get("apiVersion"), owner.get("kind")) == ("v1", "Event"):
-            found.append(
-                field_errors.invalid(
-                    f"{path}[{index}]", owner, "/v1, Kind=Event is disallowed from being an owner"
-                )
-            )
+        version, kind = owner.get("apiVersion", ""), owner.get("kind", "")
+        if not may_own(version, kind):
+            named = f"{version if '/' in version else f'/{version}'}, Kind={kind}"
+            text = f"{named} is disallowed from being an owner"
+            found.append(field_errors.invalid(f"{path}[{index}]", owner, text))
     if len(controllers) > 1:
         first, second = (owner.get("name", "") for owner in controllers[:2])
         text = f'Only one reference can have Controller set to true. Found "true" in references for {first} and {second}'

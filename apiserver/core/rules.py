@@ -166,6 +166,8 @@ class Rules:
     convert: Callable[[Json, str], Json] = same_schema  # an object of any version, to the one that is named
     contains_objects: bool = False  # its objects are namespaces: others lie in them, and each in itself
 
+    may_own: bool = True  # owner references may name its objects
+
     # Deleting it
     plan_deletion: DeletionPlan = deletion.by_finalizers
     is_held: Callable[[Json], bool] = (

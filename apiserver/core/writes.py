@@ -18,6 +18,7 @@ from typing import Any
 
 from apiserver.core import field_errors, metadata
 from apiserver.core.kind import Kind
+from apiserver.core.metadata import MayOwn, everything_owns
 from apiserver.core.normalize import WrongValue, normalize
 from apiserver.core.rules import WriteContext
 from apiserver.core.schema import Schemas
@@ -144,13 +145,13 @@ def prepare_create(kind: Kind, obj: Json, context: WriteContext) -> Json:
     return kind.rules.prepare_create(metadata.stamp_created(kind, obj, context), context)
 
 
-def check_create(kind: Kind, stamped: Json) -> None:
+def check_create(kind: Kind, stamped: Json, may_own: MayOwn = everything_owns) -> None:
     """Check a new object that was prepared.
 
     Raises:
         Invalid: it breaks rules; all of them are named.
     """
-    found = [*metadata.validate_created(kind, stamped), *kind.rules.validate_create(stamped)]
+    found = [*metadata.validate_created(kind, stamped, may_own), *kind.rules.validate_create(stamped)]
     if found:
         raise field_errors.invalid_object(kind.group_kind, stamped["metadata"].get("name", ""), found)
 
@@ -171,25 +172,27 @@ def prepare_update(kind: Kind, new: Json, old: Json, context: WriteContext) -> J
     return metadata.stamp_updated(kind, kind.rules.prepare_update(new, old, context), old)
 
 
-def check_update(kind: Kind, stamped: Json, old: Json) -> None:
+def check_update(kind: Kind, stamped: Json, old: Json, may_own: MayOwn = everything_owns) -> None:
     """Check a change that was prepared.
 
     Raises:
         Invalid: the change breaks rules.
     """
-    found = [*metadata.validate_updated(stamped, old), *kind.rules.validate_update(stamped, old)]
+    found = [*metadata.validate_updated(stamped, old, may_own), *kind.rules.validate_update(stamped, old)]
     if found:
         raise field_errors.invalid_object(kind.group_kind, old["metadata"]["name"], found)
 
 
-def update_status(kind: Kind, new: Json, old: Json, context: WriteContext) -> Json:
+def update_status(
+    kind: Kind, new: Json, old: Json, context: WriteContext, may_own: MayOwn = everything_owns
+) -> Json:
     """Give the object to store for a write to the status subresource.
 
     Raises:
         Invalid: the status breaks rules.
     """
     stamped = metadata.carry_over(kind.rules.prepare_status(new, old, context), old)
-    found = [*metadata.validate_updated(stamped, old), *kind.rules.validate_status(stamped, old)]
+    found = [*metadata.validate_updated(stamped, old, may_own), *kind.rules.validate_status(stamped, old)]
     if found:
         raise field_errors.invalid_object(kind.group_kind, old["metadata"]["name"], found)
     return stamped

@@ -57,7 +57,9 @@ class Preparing:
     async def new_status(self, kind: Kind, request: Request, new: Json, old: Json) -> Step:
         """The same for a write to the status subresource."""
         admitted = await self._admitting.admit(self._attributes(kind, request, request.name), new, old)
-        stamped = writes.update_status(kind, admitted, old, self._parts.update_context())
+        stamped = writes.update_status(
+            kind, admitted, old, self._parts.update_context(), self._parts.catalogue.may_own
+        )
         return self.settled(kind, Put(stamped), old)
 
     def settled(self, kind: Kind, put: Put, old: Json) -> Step:
@@ -83,9 +85,9 @@ class Preparing:
         """Check what is to be stored; what was claimed for it is dropped where it is refused."""
         try:
             if old is None:
-                writes.check_create(kind, claims.obj)
+                writes.check_create(kind, claims.obj, self._parts.catalogue.may_own)
             else:
-                writes.check_update(kind, claims.obj, old)
+                writes.check_update(kind, claims.obj, old, self._parts.catalogue.may_own)
             await self._parts.guard.admit_grant(request.user, kind, claims.obj, old)
         except ApiError:
             await claims.drop()

@@ -24,6 +24,7 @@ from apiserver.rest.pod_log import container_ref, read_pod
 from apiserver.rest.services import RestServices
 from apiserver.rest.streams import Streams, begin
 from machinery.model.errors import BadRequest, MethodNotSupported, NotImplementedHere
+from machinery.model.k8s import served
 
 if TYPE_CHECKING:
     from aiohttp import web
@@ -34,6 +35,8 @@ _STDOUT, _STDERR, _ERROR = b"\x01", b"\x02", b"\x03"
 _LONGEST_S: Final = 4 * 3600.0  # wall seconds that a session may last, as in Kubernetes
 _HEARTBEAT_S: Final = 30.0  # wall seconds between two pings
 _LARGEST: Final = 1024 * 1024  # bytes of a message; kubectl's have 32 KiB
+
+PLACES: Final = tuple((*served.PODS.gvr, name) for name in ("exec", "attach", "portforward"))
 
 
 class PodExec:

@@ -17,12 +17,15 @@ from apiserver.rest.replies import Reply, text_reply
 from apiserver.rest.services import RestServices
 from apiserver.rest.streams import Streams, begin, send
 from machinery.model.errors import BadRequest, MethodNotSupported
+from machinery.model.k8s import served
 
 if TYPE_CHECKING:
     from aiohttp import web
 
 _DEADLINE_S: Final = 300.0  # wall seconds for a log that is not followed
 _FOLLOWED_S: Final = 4 * 3600.0  # and for one that is, as in Kubernetes
+
+PLACES: Final = ((*served.PODS.gvr, "log"),)
 
 
 class PodLog:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from msgspec.structs import replace
 
 from apiserver.core.catalogue import Catalogue
 from apiserver.request import ListReply, ObjectReply, Request, UserInfo
-from apiserver.rest import envelopes, query
+from apiserver.rest import envelopes, pod_exec, pod_log, query
 from apiserver.rest.asked import Asked
 from apiserver.rest.bodies import object_json, patch_json, read_body
 from apiserver.rest.custom_resources import lists_definitions, no_definitions
@@ -31,8 +31,9 @@ if TYPE_CHECKING:
 
 _NOT_FOUND: Final = "the server could not find the requested resource"
 _NOT_ALLOWED: Final = "the server does not allow this method on the requested resource"
-_STREAMED: Final = frozenset({"log", "exec", "attach", "portforward"})
 _OPTIONS: Final = {"create": "CreateOptions", "update": "UpdateOptions", "patch": "PatchOptions"}
+
+Stream: TypeAlias = Callable[["web.BaseRequest", UserInfo, Target], Awaitable["web.StreamResponse | Reply"]]
 
 
 class Resources:
@@ -45,8 +46,10 @@ class Resources:
         self._streams = Streams()
         self._tables = Tables(services.catalogue, services.clock)
         self._watches = Watches(services, self._tables, self._streams)
-        self._log = PodLog(services, self._streams)
-        self._exec = PodExec(services, self._streams)
+        self._streamed: dict[tuple[str, str, str, str], Stream] = {
+            **dict.fromkeys(pod_log.PLACES, PodLog(services, self._streams).answer),
+            **dict.fromkeys(pod_exec.PLACES, PodExec(services, self._streams).answer),
+        }
         self._object_calls: dict[str, Callable[[Request], Awaitable[ObjectReply]]] = {
             "get": registry.get,
             "create": registry.create,
@@ -65,7 +68,7 @@ class Resources:
 
     def streams(self, request: Asked, target: Target) -> bool:
         """Tell whether the answer is a stream, which may last."""
-        if target.resource == "pods" and target.subresource in _STREAMED:
+        if target.subresource and _place(target) in self._streamed:
             return True
         asked = request.method == "GET" and query.boolean(request.query, "watch")
         return bool(asked or (target.watch and request.method == "GET"))
@@ -74,13 +77,12 @@ class Resources:
         self, request: web.BaseRequest, user: UserInfo, target: Target, outlet: Outlet
     ) -> web.StreamResponse | Reply:
         """Answer with a stream."""
-        if target.subresource not in _STREAMED:
+        answer = self._streamed.get(_place(target))
+        if answer is None:
             return await self._watch(request, user, target, outlet)
-        if _served(self._catalogue, target) is None or target.rest:
+        if _served(self._catalogue, target) is None:
             return await text_reply(request, "404 page not found\n", status=404)
-        if target.subresource == "log":
-            return await self._log.answer(request, user, target)
-        return await self._exec.answer(request, user, target)
+        return await answer(request, user, target)
 
     async def answer(self, request: Asked, user: UserInfo, target: Target) -> Reply:
         """Answer once."""
@@ -143,6 +145,10 @@ class Resources:
             case _:
                 body = envelopes.list_json(answer)
         return await _written(request, form, body)
+
+
+def _place(target: Target) -> tuple[str, str, str, str]:
+    return target.group, target.version, target.resource, target.subresource
 
 
 def _verb(method: str, target: Target) -> str:

@@ -15,6 +15,7 @@ from apiserver.core.authz.attributes import Attributes, Decision, User
 from apiserver.core.authz.rules import Rule, rules_of
 
 Json: TypeAlias = Mapping[str, Any]
+RBAC_GROUP: Final = "rbac.authorization.k8s.io"
 _LIMIT: Final = 20_000  # answers that are kept
 SERVICE_ACCOUNT_PREFIX: Final = "system:serviceaccount:"
 

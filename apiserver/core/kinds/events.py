@@ -49,5 +49,6 @@ RULES: Final = Rules(
     fields=_fields,
     create_on_update=True,
     ttl_s=3600.0,
+    may_own=False,
     table=table.EVENTS,
 )

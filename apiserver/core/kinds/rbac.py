@@ -10,16 +10,15 @@ from typing import Final
 
 from apiserver.core import field_errors
 from apiserver.core.authz.escalation import Grant, RoleGranted, RulesGranted, changes_meaning
+from apiserver.core.authz.rbac import RBAC_GROUP
 from apiserver.core.authz.rules import rules_of
 from apiserver.core.rules import Rules
 from apiserver.core.table import rbac as table
 from apiserver.core.values import Json
 from machinery.model import names
 from machinery.model.errors import Cause
-from machinery.model.k8s import served
 
-GROUP: Final = served.ROLES.group
-_SUBJECT_GROUPS: Final = {"ServiceAccount": "", "User": GROUP, "Group": GROUP}
+_SUBJECT_GROUPS: Final = {"ServiceAccount": "", "User": RBAC_GROUP, "Group": RBAC_GROUP}
 
 
 def _default_role(obj: Json) -> Json:
@@ -30,10 +29,10 @@ def _default_role(obj: Json) -> Json:
 def _default_binding(obj: Json) -> Json:
     obj.setdefault("roleRef", {})
     if not obj["roleRef"].get("apiGroup"):
-        obj["roleRef"]["apiGroup"] = GROUP
+        obj["roleRef"]["apiGroup"] = RBAC_GROUP
     for subject in obj.get("subjects") or []:
         if not subject.get("apiGroup") and _SUBJECT_GROUPS.get(subject.get("kind", "")):
-            subject["apiGroup"] = GROUP
+            subject["apiGroup"] = RBAC_GROUP
     return obj
 
 
@@ -88,7 +87,7 @@ def _subject_causes(subject: Json, path: str) -> list[Cause]:
 def _binding_validator(*roles: str) -> Callable[[Json], list[Cause]]:
     def validate(obj: Json) -> list[Cause]:
         role = obj["roleRef"]
-        found = field_errors.one_of("roleRef.apiGroup", role.get("apiGroup", ""), {GROUP})
+        found = field_errors.one_of("roleRef.apiGroup", role.get("apiGroup", ""), {RBAC_GROUP})
         found += field_errors.one_of("roleRef.kind", role.get("kind", ""), roles)
         if name := role.get("name"):
             found += field_errors.each_invalid("roleRef.name", name, names.path_segment_errors(name))

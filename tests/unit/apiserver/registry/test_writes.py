@@ -202,3 +202,15 @@ async def test_events_go_by_themselves(bench: RegistryBench, monkeypatch: pytest
     await bench.create("events", event)
     await bench.create("configmaps", config_map("c"))
     assert ttls == {"/registry/events/default/e": 3600, "/registry/configmaps/default/c": 0}
+
+
+@pytest.mark.parametrize(("kind", "allowed"), [("Event", False), ("ConfigMap", True), ("Widget", True)])
+async def test_an_event_owns_nothing(bench: RegistryBench, kind: str, allowed: bool) -> None:
+    """It goes by itself; owners of kinds that the apiserver does not serve are taken at their word."""
+    obj = config_map("owned")
+    obj["metadata"]["ownerReferences"] = [{"apiVersion": "v1", "kind": kind, "name": "x", "uid": "u"}]
+    if allowed:
+        assert await bench.create("configmaps", obj)
+    else:
+        with pytest.raises(Invalid, match="/v1, Kind=Event is disallowed from being an owner"):
+            await bench.create("configmaps", obj)
