@@ -1,23 +1,24 @@
-"""Every kind that the cluster has, with the types that the controllers use for it."""
+"""Every kind that the cluster keeps, from the table that the apiserver and its clients share.
+
+Garbage collection and namespace deletion look at all of them, and at nothing but their metadata: a kind that is added
+to the table is covered.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from typing import Any, Final
 
-from controllers.core.workloads import DEPLOYMENTS, REPLICA_SETS
-from machinery.model import resources
-from machinery.model.resources import Resource
+from controllers.core.metadata_only import MetadataOnly
+from machinery.model.k8s import served
+from machinery.model.resources import Resource, resource_of
 
-_OWN: Final = (DEPLOYMENTS, REPLICA_SETS)
-_NOBODYS: Final = frozenset({"events", "events.events.k8s.io"})  # many, short-lived, and never owned
-
-KINDS: Final[tuple[Resource[Any], ...]] = (
-    *(kind for kind in resources.ALL if str(kind) not in {str(own) for own in _OWN}),
-    *_OWN,
+KINDS: Final[tuple[Resource[MetadataOnly], ...]] = tuple(
+    resource_of(names, MetadataOnly) for names in served.STORED
 )
+_NEVER_OWNED: Final = frozenset({"events", "events.events.k8s.io"})  # many, and short-lived
 
 
 def watched_kinds(kinds: Iterable[Resource[Any]]) -> list[Resource[Any]]:
     """Return the kinds whose objects may own others or be owned: those that are worth being watched for it."""
-    return [kind for kind in kinds if str(kind) not in _NOBODYS]
+    return [kind for kind in kinds if str(kind) not in _NEVER_OWNED]

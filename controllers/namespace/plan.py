@@ -121,11 +121,10 @@ def _finalize(namespace: Namespace) -> Plan:
 
 def _empty_out(namespace: Namespace, contents: Contents, moment: Moment, facts: Facts) -> Plan:
     """Ask for the deletion of what has not been asked for; the status tells what is left."""
-    first = {PODS: contents[PODS]} if PODS in contents else contents
-    asked = {
-        kind: found for kind, found in first.items() if any(meta.deletionTimestamp is None for meta in found)
-    }
-    deletions = tuple(DeleteCollection(kind, namespace.metadata.name) for kind in asked)
+    pods = {kind: found for kind, found in contents.items() if str(kind) == str(PODS)}
+    first = pods or contents
+    unasked = [kind for kind, found in first.items() if any(meta.deletionTimestamp is None for meta in found)]
+    deletions = tuple(DeleteCollection(kind, namespace.metadata.name) for kind in unasked)
     told = msgspec.structs.replace(
         namespace.status, conditions=_conditions(namespace, contents, moment, facts)
     )
