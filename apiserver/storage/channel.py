@@ -16,7 +16,7 @@ import grpc
 import grpc.aio
 
 from apiserver.storage.hpack import write_block
-from apiserver.storage.http2 import Http2Connection, Stream
+from apiserver.storage.http2_connection import Http2Connection
 from machinery.model.backoff import Backoff
 from machinery.wire.status import rpc_error
 
@@ -134,8 +134,8 @@ class Channel:
         return connection
 
 
-class UnaryMethod:
-    """Calls a method with one request and one answer."""
+class _Method:
+    """A method of a service, and how its messages are written and read."""
 
     def __init__(
         self,
@@ -149,7 +149,11 @@ class UnaryMethod:
         self._path = path
         self._encode = request_serializer
         self._decode = response_deserializer
-        self._headers: dict[float | None, bytes] = {}
+        self._headers: dict[float | None, bytes] = {}  # by timeout
+
+
+class UnaryMethod(_Method):
+    """Calls a method with one request and one answer."""
 
     async def __call__(self, request: Any, *, timeout: float | None = None) -> Any:
         """Call it.
@@ -161,21 +165,22 @@ class UnaryMethod:
         answer: asyncio.Future[Any] = loop.create_future()
         timer = loop.call_later(timeout, _expire, answer) if timeout is not None else None
         try:
-            connection = await self._ready(answer)
+            connection = self._channel.ready or await self._connection(answer)
             if connection is None:
                 return await answer
-            return await self._exchange(connection, request, timeout, answer)
+            stream = connection.begin(self._head(timeout), self._encode(request), _Answer(answer))
+            try:
+                return self._decode(await answer)
+            finally:
+                connection.cancel(stream)  # nothing, where it is over
         finally:
             if timer is not None:
                 timer.cancel()
             if answer.done() and not answer.cancelled():
                 answer.exception()  # seen, whether somebody waits for it or not
 
-    async def _ready(self, answer: asyncio.Future[Any]) -> Http2Connection | None:
-        """Give the connection; None where the deadline is over before there is one."""
-        connection = self._channel.ready
-        if connection is not None:
-            return connection
+    async def _connection(self, answer: asyncio.Future[Any]) -> Http2Connection | None:
+        """Return a connection with room; None where the deadline is over before there is one."""
         opening = asyncio.ensure_future(self._channel.connection())
         try:
             await asyncio.wait({opening, answer}, return_when=asyncio.FIRST_COMPLETED)
@@ -183,31 +188,6 @@ class UnaryMethod:
         finally:
             if not opening.done():
                 opening.cancel()
-
-    async def _exchange(
-        self,
-        connection: Http2Connection,
-        request: Any,
-        timeout: float | None,
-        answer: asyncio.Future[Any],
-    ) -> Any:
-        messages: list[bytes] = []
-
-        def end(error: Exception | None) -> None:
-            if answer.done():
-                return
-            if error is None and messages:
-                answer.set_result(messages[0])
-            else:
-                answer.set_exception(
-                    error or rpc_error(grpc.StatusCode.INTERNAL, "an answer without a message")
-                )
-
-        stream = connection.begin(self._head(timeout), self._encode(request), messages.append, end)
-        try:
-            return self._decode(await answer)
-        finally:
-            connection.cancel(stream)  # nothing, where it is over
 
     def _head(self, timeout: float | None) -> bytes:
         head = self._headers.get(timeout)
@@ -217,21 +197,31 @@ class UnaryMethod:
         return head
 
 
-class StreamMethod:
-    """Opens streams of a method."""
+class _Answer:
+    """Brings the answer of a unary call to who waits for it."""
 
-    def __init__(
-        self,
-        channel: Channel,
-        path: str,
-        *,
-        request_serializer: Callable[[Any], bytes],
-        response_deserializer: Callable[[bytes], Any],
-    ) -> None:
-        self._channel = channel
-        self._path = path
-        self._encode = request_serializer
-        self._decode = response_deserializer
+    __slots__ = ("_data", "_future")
+
+    def __init__(self, future: asyncio.Future[Any]) -> None:
+        self._future = future
+        self._data: bytes | None = None
+
+    def message(self, data: bytes) -> None:
+        self._data = data
+
+    def end(self, error: Exception | None) -> None:
+        if self._future.done():
+            return
+        if error is None and self._data is not None:
+            self._future.set_result(self._data)
+        else:
+            self._future.set_exception(
+                error or rpc_error(grpc.StatusCode.INTERNAL, "an answer without a message")
+            )
+
+
+class StreamMethod(_Method):
+    """Opens streams of a method."""
 
     def __call__(self, *, metadata: Metadata = ()) -> StreamCall:
         """Open one; it connects when the first message is written."""
@@ -251,7 +241,7 @@ class StreamCall:
         self._encode = encode
         self._decode = decode
         self._connection: Http2Connection | None = None
-        self._stream: Stream | None = None
+        self._stream: int | None = None
         self._arrived: deque[bytes] = deque()  # bounded by the window that the connection grants
         self._wake = asyncio.Event()
         self._is_over = False
@@ -265,7 +255,7 @@ class StreamCall:
         """
         if self._stream is None:
             self._connection = await self._channel.connection()
-            self._stream = self._connection.begin(self._headers, None, self._take, self._end)
+            self._stream = self._connection.begin(self._headers, None, self)
         assert self._connection is not None  # noqa: S101 - they come together
         self._connection.send(self._stream, self._encode(request))
 
@@ -296,16 +286,18 @@ class StreamCall:
         """End the stream; False where it has ended already."""
         if self._is_over:
             return False
-        self._end(None)
+        self.end(None)
         if self._connection is not None and self._stream is not None:
             self._connection.cancel(self._stream)
         return True
 
-    def _take(self, message: bytes) -> None:
-        self._arrived.append(message)
+    def message(self, data: bytes) -> None:
+        """Keep a message until somebody reads it."""
+        self._arrived.append(data)
         self._wake.set()
 
-    def _end(self, error: Exception | None) -> None:
+    def end(self, error: Exception | None) -> None:
+        """Note that nothing comes any more."""
         self._is_over, self._error = True, error
         self._wake.set()
 

@@ -1,35 +1,31 @@
-"""One HTTP/2 connection that carries gRPC calls (RFC 9113, gRPC over HTTP/2), written for many small calls.
+"""HTTP/2 as a gRPC client speaks it (RFC 9113, gRPC over HTTP/2): bytes in, events out, no I/O and no clock.
 
-gRPC's own library costs the apiserver a task and 200 to 400 µs of CPU a call, and it asks etcd once or twice for every
-request; this is a quarter of that. A call is written in one piece, with others that begin in the same turn of a busy event
-loop, and its answer wakes the caller at once.
+    client = Http2Client()                 its hello is the first of what `take` returns
+    stream = client.begin(headers, ask)    a call; `send` and `cancel` go on with it
+    for event in client.receive(data): …   Message and Ended, in order; Broken is the last one of a connection
+    transport.write(client.take())         after every call of a method
 
-Every call ends: with etcd's status, or as UNAVAILABLE when the connection breaks (deadlines are the caller's,
-`apiserver.storage.channel`). A peer that is silent for `DEAD_AFTER_S`, although it was pinged, counts as gone.
+The shell around it is `apiserver.storage.http2_connection`; docs/adr/0011 says why this is written here at all. Every
+call ends once: with etcd's status, or by `abort` when the connection breaks. What does not parse breaks the connection:
+nothing is guessed.
 """
 
 from __future__ import annotations
 
-import asyncio
 import struct
-from collections import deque
-from collections.abc import Callable, Mapping
-from typing import Final, cast
+from collections.abc import Mapping
+from typing import Final, NamedTuple, TypeAlias
 from urllib.parse import unquote
 
-import grpc
-
 from apiserver.storage.hpack import Undecodable, read_block
-from machinery.wire.status import rpc_error
 
-PING_AFTER_S: Final = 10.0  # wall seconds of silence
-DEAD_AFTER_S: Final = 15.0
-_TICK_S: Final = 2.5
+CANCELLED, UNKNOWN, RESOURCE_EXHAUSTED, UNAVAILABLE = 1, 2, 8, 14
+"""gRPC's status codes that are given here, and not by the server."""
+
 _WINDOW: Final = 64 * 1024 * 1024  # bytes that the peer may send before somebody has read them
 _DEFAULT_WINDOW: Final = 65_535
 _LARGEST_FRAME: Final = 1 << 20
 _LARGEST_BLOCK: Final = 1 << 20
-_BUSY_FROM: Final = 5  # calls under way, from which on frames are gathered
 _HELLO: Final = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 _DATA, _HEADERS, _RST_STREAM, _SETTINGS, _PING, _GOAWAY, _WINDOW_UPDATE, _CONTINUATION = (
     0,
@@ -44,135 +40,142 @@ _DATA, _HEADERS, _RST_STREAM, _SETTINGS, _PING, _GOAWAY, _WINDOW_UPDATE, _CONTIN
 _END_STREAM, _ACK, _END_HEADERS, _PADDED, _PRIORITY = 0x1, 0x1, 0x4, 0x8, 0x20
 _CANCEL: Final = 8
 _TABLE_SIZE, _PUSH, _MAX_STREAMS, _INITIAL_WINDOW, _MAX_FRAME = 1, 2, 3, 4, 5
-_CODES: Final = {code.value[0]: code for code in grpc.StatusCode}
-_RESETS: Final = {8: grpc.StatusCode.CANCELLED, 11: grpc.StatusCode.RESOURCE_EXHAUSTED}
+_RESETS: Final = {8: CANCELLED, 11: RESOURCE_EXHAUSTED}
 _SETTING: Final = struct.Struct(">HI")
 _HEAD: Final = struct.Struct(">IBI")  # 24 bits of length and 8 of type, flags, stream
 _MESSAGE: Final = struct.Struct(">BI")  # compressed?, length
 
-OnEnd = Callable[[Exception | None], None]
+
+class Failure(NamedTuple):
+    """How a call failed: gRPC's status."""
+
+    code: int
+    text: str
 
 
-class Stream:
-    """One call. Its messages and its end (None: the status is OK) are told to callbacks, in order."""
+class Message(NamedTuple):
+    """A whole message of a call has come."""
 
-    __slots__ = ("ends", "id", "on_end", "on_message", "received", "to_send", "unread", "window")
+    stream: int
+    data: bytes
 
-    def __init__(self, id_: int, window: int, on_message: Callable[[bytes], None], on_end: OnEnd) -> None:
+
+class Ended(NamedTuple):
+    """A call is over; without a failure its status is OK."""
+
+    stream: int
+    failure: Failure | None
+
+
+class Broken(NamedTuple):
+    """The peer does not speak HTTP/2 as agreed: the connection is of no use any more."""
+
+    text: str
+
+
+Event: TypeAlias = Message | Ended | Broken
+
+
+class _Stream:
+    """One call."""
+
+    __slots__ = ("ends", "id", "received", "to_send", "unread", "window")
+
+    def __init__(self, id_: int, window: int) -> None:
         self.id = id_
         self.window = window  # bytes that may be sent
-        self.on_message = on_message
-        self.on_end = on_end
         self.received = b""
         self.to_send = b""
         self.ends = False  # whether nothing comes after `to_send`
         self.unread = 0  # bytes that were read, and are not credited to the peer yet
 
 
-class Http2Connection(asyncio.Protocol):
-    """The client's side of a connection."""
+class Http2Client:
+    """The client's side of one connection."""
 
     def __init__(self) -> None:
-        self._loop = asyncio.get_running_loop()
-        self._transport: asyncio.Transport | None = None
+        self.is_settled = False  # whether the peer has said hello
+        self.is_open = True  # whether new calls may begin
         self._buffer = b""
-        self._outgoing: list[bytes] = []  # frames that this turn of the loop has gathered
-        self._streams: dict[int, Stream] = {}
+        self._outgoing: list[bytes] = []
+        self._events: list[Event] = []
+        self._streams: dict[int, _Stream] = {}
         self._next_id = 1
         self._window = self._initial_window = _DEFAULT_WINDOW
         self._largest_frame = 16_384
         self._most_streams = 100
         self._unread = 0
-        self._blocked: dict[int, Stream] = {}  # have more to send than the peer takes now
-        self._slots: deque[asyncio.Future[None]] = deque()  # calls that wait for others to end
+        self._blocked: dict[int, _Stream] = {}  # have more to send than the peer takes now
         self._block: tuple[int, int, bytes] | None = None  # a header block that goes on: stream, flags, bytes
-        self._heard_at = self._loop.time()
-        self._ticker: asyncio.TimerHandle | None = None
-        self.settled: asyncio.Future[None] = self._loop.create_future()  # done when the peer has said hello
-        self.is_open = True  # whether new calls may begin
+        self._say_hello()
+
+    @property
+    def has_output(self) -> bool:
+        """Whether there is something to be written."""
+        return bool(self._outgoing)
+
+    @property
+    def under_way(self) -> int:
+        """How many calls have begun and not ended."""
+        return len(self._streams)
 
     @property
     def has_room(self) -> bool:
-        """Tell whether a call can begin at once."""
+        """Whether a call can begin at once."""
         return self.is_open and len(self._streams) < self._most_streams
 
-    async def slot(self) -> None:
-        """Wait until the peer takes another call.
+    def take(self) -> bytes:
+        """Return what is to be written now, and forget it."""
+        data = b"".join(self._outgoing)
+        self._outgoing.clear()
+        return data
 
-        Raises:
-            AioRpcError: the connection takes none any more (UNAVAILABLE).
-        """
-        while self.is_open and not self.has_room:
-            waiting = self._loop.create_future()
-            self._slots.append(waiting)
-            await waiting
-        if not self.is_open:
-            raise _gone("the connection is closed")
-
-    def begin(
-        self, headers: bytes, message: bytes | None, on_message: Callable[[bytes], None], on_end: OnEnd
-    ) -> Stream:
-        """Begin a call, right after `slot`; with a message it is the only one that is sent."""
-        stream = Stream(self._next_id, self._initial_window, on_message, on_end)
+    def begin(self, headers: bytes, message: bytes | None) -> int:
+        """Begin a call, where there is room; with a message it is the only one that is sent. Return its stream."""
+        stream = _Stream(self._next_id, self._initial_window)
         self._streams[stream.id] = stream
         self._next_id += 2
-        head = _frame(_HEADERS, _END_HEADERS, stream.id, headers)
-        if message is None:
-            self._write(head)
-            return stream
-        stream.ends = True
-        stream.to_send = _MESSAGE.pack(0, len(message)) + message
-        self._write(head + self._sendable(stream))
-        return stream
+        self._outgoing.append(_frame(_HEADERS, _END_HEADERS, stream.id, headers))
+        if message is not None:
+            stream.ends = True
+            stream.to_send = _MESSAGE.pack(0, len(message)) + message
+            self._send(stream)
+        return stream.id
 
-    def send(self, stream: Stream, message: bytes) -> None:
-        """Send a message of a stream that goes on."""
-        if stream.id in self._streams:
+    def send(self, stream_id: int, message: bytes) -> None:
+        """Send a message of a call that goes on."""
+        if stream := self._streams.get(stream_id):
             stream.to_send += _MESSAGE.pack(0, len(message)) + message
-            self._write(self._sendable(stream))
+            self._send(stream)
 
-    def cancel(self, stream: Stream) -> None:
-        """End a call that nobody waits for; its callbacks are not called any more."""
-        if self._forget(stream):
-            self._write(_frame(_RST_STREAM, 0, stream.id, _CANCEL.to_bytes(4)))
+    def cancel(self, stream_id: int) -> None:
+        """End a call that nobody waits for, without an event. Idempotent."""
+        if self._forget(stream_id):
+            self._outgoing.append(_frame(_RST_STREAM, 0, stream_id, _CANCEL.to_bytes(4)))
 
-    def credit(self, stream: Stream, size: int) -> None:
-        """Say that somebody has read so many bytes of messages."""
-        stream.unread += size
-        if stream.unread >= _WINDOW // 2 and stream.id in self._streams:
-            self._write(_frame(_WINDOW_UPDATE, 0, stream.id, stream.unread.to_bytes(4)))
-            stream.unread = 0
+    def credit(self, stream_id: int, size: int) -> None:
+        """Note that somebody has read so many bytes of a call's messages: the peer may send as many more."""
+        if stream := self._streams.get(stream_id):
+            stream.unread += size
+            if stream.unread >= _WINDOW // 2:
+                self._outgoing.append(_frame(_WINDOW_UPDATE, 0, stream_id, stream.unread.to_bytes(4)))
+                stream.unread = 0
 
-    def close(self, problem: str = "the connection is closed") -> None:
-        """End the connection and every call on it. Idempotent."""
+    def ping(self) -> None:
+        """Ask the peer whether it is there; whatever comes then is the answer."""
+        self._outgoing.append(_frame(_PING, 0, 0, bytes(8)))
+
+    def abort(self, problem: str) -> list[Event]:
+        """End the connection and every call on it, as unavailable. Idempotent."""
         self.is_open = False
-        if self._ticker is not None:
-            self._ticker.cancel()
-        if self._transport is not None:
-            self._transport.abort()
-            self._transport = None
-        if not self.settled.done():
-            self.settled.set_result(None)
-        for stream in list(self._streams.values()):
-            self._end(stream, _gone(problem))
-        self._wake_slots()
+        self._outgoing.clear()
+        ended: list[Event] = [Ended(stream, Failure(UNAVAILABLE, problem)) for stream in self._streams]
+        self._streams.clear()
+        self._blocked.clear()
+        return ended
 
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Say hello."""
-        self._transport = cast("asyncio.Transport", transport)
-        wishes = ((_TABLE_SIZE, 0), (_PUSH, 0), (_INITIAL_WINDOW, _WINDOW), (_MAX_FRAME, _LARGEST_FRAME))
-        settings = b"".join(_SETTING.pack(*wish) for wish in wishes)
-        more = (_WINDOW - _DEFAULT_WINDOW).to_bytes(4)
-        self._write(_HELLO + _frame(_SETTINGS, 0, 0, settings) + _frame(_WINDOW_UPDATE, 0, 0, more))
-        self._tick()
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        """End what is left."""
-        self.close(f"the connection broke: {exc}" if exc else "the connection was closed by the server")
-
-    def data_received(self, data: bytes) -> None:
-        """Take bytes."""
-        self._heard_at = self._loop.time()
+    def receive(self, data: bytes) -> list[Event]:
+        """Take bytes, however they are cut, and return what they mean."""
         buffer = self._buffer + data if self._buffer else data
         place, size = 0, len(buffer)
         try:
@@ -185,9 +188,21 @@ class Http2Connection(asyncio.Protocol):
                 self._frame(first & 0xFF, flags, stream_id & 0x7FFFFFFF, buffer[place + 9 : end])
                 place = end
         except (Undecodable, IndexError, struct.error) as error:
-            self.close(f"the server does not speak HTTP/2 as agreed: {error}")
-            return
+            self.is_open = False
+            self._events.append(Broken(f"the server does not speak HTTP/2 as agreed: {error}"))
         self._buffer = buffer[place:]
+        events, self._events = self._events, []
+        return events
+
+    def _say_hello(self) -> None:
+        wishes = ((_TABLE_SIZE, 0), (_PUSH, 0), (_INITIAL_WINDOW, _WINDOW), (_MAX_FRAME, _LARGEST_FRAME))
+        settings = b"".join(_SETTING.pack(*wish) for wish in wishes)
+        more = (_WINDOW - _DEFAULT_WINDOW).to_bytes(4)
+        self._outgoing += (
+            _HELLO,
+            _frame(_SETTINGS, 0, 0, settings),
+            _frame(_WINDOW_UPDATE, 0, 0, more),
+        )
 
     def _frame(self, kind: int, flags: int, stream_id: int, payload: bytes) -> None:
         if self._block is not None and kind != _CONTINUATION:
@@ -197,28 +212,30 @@ class Http2Connection(asyncio.Protocol):
         elif kind in {_HEADERS, _CONTINUATION}:
             self._headers(kind, flags, stream_id, payload)
         elif kind == _WINDOW_UPDATE:
-            self._wider(stream_id, int.from_bytes(payload))
+            self._widen(stream_id, int.from_bytes(payload))
         elif kind == _PING and not flags & _ACK:
-            self._write(_frame(_PING, _ACK, 0, payload))
+            self._outgoing.append(_frame(_PING, _ACK, 0, payload))
         elif kind == _SETTINGS and not flags & _ACK:
-            self._settings(payload)
-        elif kind == _RST_STREAM and (stream := self._streams.get(stream_id)):
+            self._settle(payload)
+        elif kind == _RST_STREAM:
             code = int.from_bytes(payload)
             text = f"the server reset the call (HTTP/2 error {code})"
-            self._end(stream, _error(_RESETS.get(code, grpc.StatusCode.UNAVAILABLE), text))
+            self._end(stream_id, Failure(_RESETS.get(code, UNAVAILABLE), text))
         elif kind == _GOAWAY:
             self._go_away(int.from_bytes(payload[:4]) & 0x7FFFFFFF)
 
     def _data(self, flags: int, stream_id: int, payload: bytes) -> None:
         self._unread += len(payload)
         if self._unread >= _WINDOW // 2:
-            self._write(_frame(_WINDOW_UPDATE, 0, 0, self._unread.to_bytes(4)))
+            self._outgoing.append(_frame(_WINDOW_UPDATE, 0, 0, self._unread.to_bytes(4)))
             self._unread = 0
         stream = self._streams.get(stream_id)
         if stream is None:
             return
-        body = payload[1 : len(payload) - payload[0]] if flags & _PADDED else payload
-        self.credit(stream, len(payload) - len(body))
+        body = payload
+        if flags & _PADDED:
+            body = payload[1 : len(payload) - payload[0]]
+            self.credit(stream_id, len(payload) - len(body))
         received = stream.received + body if stream.received else body
         while len(received) >= 5:
             compressed, length = _MESSAGE.unpack_from(received)
@@ -226,11 +243,11 @@ class Http2Connection(asyncio.Protocol):
                 raise Undecodable("a message is compressed, which nobody asked for")
             if len(received) < 5 + length:
                 break
-            stream.on_message(received[5 : 5 + length])
+            self._events.append(Message(stream_id, received[5 : 5 + length]))
             received = received[5 + length :]
         stream.received = received
         if flags & _END_STREAM:
-            self._end(stream, _error(grpc.StatusCode.UNKNOWN, "the call ended without a status"))
+            self._end(stream_id, Failure(UNKNOWN, "the call ended without a status"))
 
     def _headers(self, kind: int, flags: int, stream_id: int, payload: bytes) -> None:
         if kind == _HEADERS:
@@ -248,14 +265,12 @@ class Http2Connection(asyncio.Protocol):
             return
         self._block = None
         fields = read_block(payload)
-        if (stream := self._streams.get(stream_id)) is None:
-            return
         if flags & _END_STREAM:
-            self._end(stream, _status(fields))
+            self._end(stream_id, _failure(fields))
         elif fields.get(":status", "200") != "200":
-            self._end(stream, _error(grpc.StatusCode.UNAVAILABLE, f"HTTP status {fields[':status']}"))
+            self._end(stream_id, Failure(UNAVAILABLE, f"HTTP status {fields[':status']}"))
 
-    def _settings(self, payload: bytes) -> None:
+    def _settle(self, payload: bytes) -> None:
         for key, value in _SETTING.iter_unpack(payload):
             if key == _INITIAL_WINDOW:
                 for stream in self._streams.values():
@@ -265,13 +280,11 @@ class Http2Connection(asyncio.Protocol):
                 self._largest_frame = value
             elif key == _MAX_STREAMS:
                 self._most_streams = value
-        self._write(_frame(_SETTINGS, _ACK, 0, b""))
-        if not self.settled.done():
-            self.settled.set_result(None)
+        self._outgoing.append(_frame(_SETTINGS, _ACK, 0, b""))
+        self.is_settled = True
         self._unblock()
-        self._wake_slots()
 
-    def _wider(self, stream_id: int, size: int) -> None:
+    def _widen(self, stream_id: int, size: int) -> None:
         if not stream_id:
             self._window += size
         elif stream := self._streams.get(stream_id):
@@ -281,80 +294,37 @@ class Http2Connection(asyncio.Protocol):
     def _go_away(self, last_id: int) -> None:
         """Begin nothing here any more; calls that the server will not look at are over."""
         self.is_open = False
-        for stream in [each for each in self._streams.values() if each.id > last_id]:
-            self._end(stream, _gone("the server is going away"))
-        self._wake_slots()
-        if not self._streams:
-            self.close("the server went away")
+        for stream_id in [each for each in self._streams if each > last_id]:
+            self._end(stream_id, Failure(UNAVAILABLE, "the server is going away"))
 
-    def _sendable(self, stream: Stream) -> bytes:
-        """Give the frames that may be sent of a stream; what is left waits for the peer to take more."""
-        frames: list[bytes] = []
+    def _send(self, stream: _Stream) -> None:
+        """Send what the peer takes of a stream; the rest waits for it to take more."""
         while stream.to_send:
             size = min(len(stream.to_send), self._largest_frame, self._window, stream.window)
             if size <= 0:
                 self._blocked[stream.id] = stream
-                return b"".join(frames)
+                return
             piece, stream.to_send = stream.to_send[:size], stream.to_send[size:]
             self._window -= size
             stream.window -= size
             is_last = stream.ends and not stream.to_send
-            frames.append(_frame(_DATA, _END_STREAM if is_last else 0, stream.id, piece))
+            self._outgoing.append(_frame(_DATA, _END_STREAM if is_last else 0, stream.id, piece))
         self._blocked.pop(stream.id, None)
-        return frames[0] if len(frames) == 1 else b"".join(frames)
 
     def _unblock(self) -> None:
         for stream in list(self._blocked.values()):
-            self._write(self._sendable(stream))
+            self._send(stream)
 
-    def _end(self, stream: Stream, error: Exception | None) -> None:
-        if self._forget(stream):
-            stream.on_end(error)
+    def _end(self, stream_id: int, failure: Failure | None) -> None:
+        if self._forget(stream_id):
+            self._events.append(Ended(stream_id, failure))
 
-    def _forget(self, stream: Stream) -> bool:
+    def _forget(self, stream_id: int) -> bool:
         """Drop a stream; False where that has happened before."""
-        if self._streams.pop(stream.id, None) is None:
+        if self._streams.pop(stream_id, None) is None:
             return False
-        self._blocked.pop(stream.id, None)
-        if self._slots:
-            self._wake_slots()
-        if not self.is_open and not self._streams:
-            self._loop.call_soon(self.close)
+        self._blocked.pop(stream_id, None)
         return True
-
-    def _wake_slots(self) -> None:
-        while self._slots:
-            waiting = self._slots.popleft()
-            if not waiting.done():
-                waiting.set_result(None)
-
-    def _write(self, data: bytes) -> None:
-        """Write frames. In a busy turn they wait for its end: answers come together, and so do the next calls."""
-        if not data or self._transport is None:
-            return
-        if not self._outgoing:
-            if (
-                len(self._streams) < _BUSY_FROM
-            ):  # nothing is likely to come, and another turn has its price, too
-                self._transport.write(data)
-                return
-            self._loop.call_soon(self._flush)
-        self._outgoing.append(data)
-
-    def _flush(self) -> None:
-        data, self._outgoing = b"".join(self._outgoing), []
-        if self._transport is not None:
-            self._transport.write(data)
-
-    def _tick(self) -> None:
-        """Ask a silent peer whether it is there, and give up one that has not answered."""
-        silent_s = self._loop.time() - self._heard_at
-        if silent_s >= DEAD_AFTER_S:
-            self.close(f"the server has been silent for {silent_s:.0f} s")
-            return
-        if silent_s >= PING_AFTER_S:
-            self._write(_frame(_PING, 0, 0, bytes(8)))
-        self._ticker = self._loop.call_later(_TICK_S, self._tick)
 
 
 def _frame(kind: int, flags: int, stream_id: int, payload: bytes) -> bytes:
@@ -366,21 +336,11 @@ def _check_length(length: int) -> None:
         raise Undecodable("a frame is larger than was agreed on")
 
 
-def _status(fields: Mapping[str, str]) -> Exception | None:
+def _failure(fields: Mapping[str, str]) -> Failure | None:
     code = fields.get("grpc-status", "")
     if code == "0":
         return None
     if not code:
         status = fields.get(":status", "none")
-        return _error(grpc.StatusCode.UNAVAILABLE, f"an answer that is none of gRPC, HTTP status {status}")
-    known = _CODES.get(int(code) if code.isdigit() else -1, grpc.StatusCode.UNKNOWN)
-    return _error(known, unquote(fields.get("grpc-message", "")))
-
-
-def _error(code: grpc.StatusCode, text: str) -> Exception:
-    error: Exception = rpc_error(code, text)
-    return error
-
-
-def _gone(problem: str) -> Exception:
-    return _error(grpc.StatusCode.UNAVAILABLE, problem)
+        return Failure(UNAVAILABLE, f"an answer that is not gRPC's, HTTP status {status}")
+    return Failure(int(code) if code.isdigit() else UNKNOWN, unquote(fields.get("grpc-message", "")))
