@@ -22,7 +22,7 @@ from apiserver.rest import query
 from apiserver.rest.paths import Target
 from apiserver.rest.pod_log import container_ref, read_pod
 from apiserver.rest.services import RestServices
-from apiserver.rest.streams import Streams, begin
+from apiserver.rest.streams import Streams, begin, may_pass
 from machinery.model.errors import BadRequest, MethodNotSupported, NotImplementedHere
 from machinery.model.k8s import served
 
@@ -151,6 +151,8 @@ async def _carry_out(socket: web.WebSocketResponse, call: Any) -> Json:
     from grpc.aio import EOF
 
     while (event := await call.read()) is not EOF:
+        if not await may_pass(event.stdout or event.stderr):
+            continue
         match event.WhichOneof("output"):
             case "stdout":
                 await socket.send_bytes(_STDOUT + event.stdout)

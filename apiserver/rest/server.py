@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from apiserver.rest.limits import Limits
 from apiserver.rest.services import RestServices
+from machinery.model.seam import Seam
 from machinery.process.server import ListenError
 from machinery.process.tls import ServerTls
 
@@ -23,24 +24,28 @@ _LINGER_S: Final = 2.0  # wall seconds that requests have to end in when the ser
 
 @asynccontextmanager
 async def serving_rest(
-    services: RestServices, listen: Sequence[str], tls: ServerTls, limits: Limits = _DEFAULTS
+    services: RestServices,
+    listen: Sequence[str],
+    tls: ServerTls,
+    limits: Limits = _DEFAULTS,
+    seam: Seam | None = None,
 ) -> AsyncIterator[None]:
     """Serve the REST API on "host:port" addresses while inside; ends watches first, then the connections.
 
     Raises:
         ListenError: an address is taken or cannot be used.
     """
-    from apiserver.rest.door import Door
     from apiserver.rest.listener import Listener
+    from apiserver.rest.seam import opened
 
     clock = services.clock
-    door = Door(services, limits)
+    door = opened(services, limits, seam)
     listener = Listener(door, limits, wall_s=lambda: clock.timescale.wall(clock.now()))
     listening: list[asyncio.Server] = []
     try:
         for address in listen:
-            opened = await _listen(listener, address, tls, limits)
-            listening.append(opened)
+            server = await _listen(listener, address, tls, limits)
+            listening.append(server)
         yield
     finally:
         await door.end_streams()

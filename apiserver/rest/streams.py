@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from functools import cache
 from typing import TYPE_CHECKING, Final, Protocol
 
 from machinery.model.errors import TooManyRequests, Unavailable
 from machinery.process.tls import Peer
+from machinery.wire.conversation import StreamPassage
 
 if TYPE_CHECKING:
     from aiohttp import web
@@ -17,6 +19,10 @@ if TYPE_CHECKING:
 _MOST: Final = 20_000  # streams at once: every kubelet of a large cluster watches a few kinds
 STALLED_S: Final = 60.0  # wall seconds after which a caller who takes nothing is given up
 _LINGER_S: Final = 2.0  # wall seconds that streams have to end in
+
+
+passing: ContextVar[StreamPassage | None] = ContextVar("passing", default=None)
+"""The passage of the stream that a task answers with, where the door has a seam."""
 
 
 class Outlet(Protocol):
@@ -113,13 +119,23 @@ def _begun() -> web.RequestKey[bool]:
     return web.RequestKey("kubarium.begun", bool)
 
 
+async def may_pass(data: bytes) -> bool:
+    """Return when a piece of the stream may be sent; False drops it.
+
+    Raises:
+        ApiError: the seam ends the stream.
+    """
+    passage = passing.get()
+    return passage is None or passage.passes() or await passage.arrived(data)
+
+
 async def send(response: web.StreamResponse, data: bytes) -> None:
     """Send a piece of a stream.
 
     Raises:
         ConnectionError: the caller has gone, or takes nothing.
     """
-    if not data:
+    if not data or not await may_pass(data):
         return
     try:
         async with asyncio.timeout(STALLED_S):

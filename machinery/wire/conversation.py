@@ -156,13 +156,10 @@ class StreamPassage:
 
     async def through(self, items: AsyncIterator[T]) -> AsyncGenerator[T, None]:
         """Yield the items that the seam hands on: as `read`, in one layer."""
-        passage = self._passage
         try:
             self._begin_reading()
             async for item in items:
-                if self._items and not passage.attends:
-                    self._items += 1
-                elif not await self.arrived(item):
+                if not self.passes() and not await self.arrived(item):
                     continue
                 self._reader = None
                 yield item
@@ -172,6 +169,22 @@ class StreamPassage:
             raise
         finally:
             self._reader = None
+
+    async def run(self, work: Awaitable[T]) -> T:
+        """Return what `work` returns, which writes the stream; it is cancelled where the seam breaks the stream.
+
+        Raises:
+            ApiError: as `work` raised it, or the seam has broken the stream.
+        """
+        with self._interruptible():
+            return await work
+
+    def passes(self) -> bool:
+        """Whether an item may be handed on at once; counts it if so. Otherwise `arrived` says when."""
+        if not self._items or self._passage.attends:
+            return False
+        self._items += 1
+        return True
 
     def end(self, error: BaseException | None = None) -> None:
         """Take note of the end of the stream, once. A caller who leaves ends it as well as its last item."""

@@ -20,7 +20,7 @@ from tests.support.registry_api import identities
 from tests.support.requirements import need
 
 CLIENTS = ["client-resources", "client-rest"]
-SERVERS = ["server-resources"]
+SERVERS = ["server-resources", "server-rest"]
 REAL = [
     pytest.param("etcd", marks=pytest.mark.etcd),
     pytest.param("cri-dockershim", marks=pytest.mark.docker),
