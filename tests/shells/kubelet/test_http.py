@@ -85,6 +85,50 @@ async def test_what_is_asked_and_what_comes_back():
     assert request.headers["User-Agent"].startswith("kube-probe/")
 
 
+async def test_headers_go_out_as_they_are_written():
+    """Their case, their order, one of a name twice; an empty one takes a default away; nothing else is sent."""
+    heard = asyncio.get_running_loop().create_future()
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        heard.set_result(await reader.readuntil(b"\r\n\r\n"))
+        writer.write(b"HTTP/1.1 204 No Content\r\n\r\n")
+        writer.close()
+
+    headers = (("x-LOWER", "a"), ("X-Twice", "1"), ("X-Twice", "2"), ("accept", ""), ("User-Agent", "mine"))
+    async with await asyncio.start_server(answer, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        assert await _get(port, "/a%2Fb?c=%20", headers=headers) == (204, b"")
+    first, *lines = (await heard).decode().rstrip().split("\r\n")
+    assert first == "GET /a%2Fb?c=%20 HTTP/1.1"
+    assert sorted(lines) == sorted(
+        [
+            f"Host: 127.0.0.1:{port}",
+            "x-LOWER: a",
+            "X-Twice: 1",
+            "X-Twice: 2",
+            "User-Agent: mine",
+            "Connection: close",
+        ]
+    )
+
+
+@pytest.mark.parametrize(
+    ("reply", "expected"),
+    [
+        (b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok", (200, b"ok")),
+        (b"HTTP/1.0 200 OK\r\n\r\nto the end", (200, b"to the end")),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\ncut", (200, b"cut")),
+        (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n5\r\nd", (200, b"abcd")),
+        (b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 3\r\n\r\nraw", (200, b"raw")),
+        (b"HTTP/1.1 503 \r\nX-Long: " + b"x" * 50_000 + b"\r\nContent-Length: 0\r\n\r\n", (503, b"")),
+    ],
+)
+async def test_answers_of_odd_servers(reply: bytes, expected: tuple[int, bytes]):
+    """What comes before the answer is passed over; a body that is cut, or packed, is taken as it is."""
+    async with _raw(reply) as port:
+        assert await _get(port) == expected
+
+
 async def test_bodies_are_cut():
     """10 KiB are enough for an event; parts of unknown length too."""
 

@@ -17,7 +17,7 @@ from aiohttp import WSMsgType, web
 from kubarium.core.certificates import Certificate
 from kubarium.pki import Pki
 from kubelet.core.log_lines import LoggedContainer
-from kubelet.exec_streams import Exit, connect, read_outcome
+from kubelet.exec_streams import MAX_MESSAGE_BYTES, Exit, connect, read_outcome
 from kubelet.server import APISERVER, NodeServer
 from machinery.client.tls import ClientTls
 from machinery.model.errors import BadRequest, Forbidden, NotFound, NotImplementedHere, Unavailable
@@ -52,6 +52,7 @@ class _Streaming:
         self._socket = socket
         self.sizes: list[dict[str, int]] = []
         self.outcome = SUCCESS
+        self.broken = asyncio.Event()  # set: connections are cut without a word
 
     def url(self, path: str = "/exec/token") -> str:
         return f"http+unix://{quote(str(self._socket), safe='')}{path}"
@@ -60,6 +61,10 @@ class _Streaming:
     async def serving(self) -> AsyncIterator[_Streaming]:
         app = web.Application()
         app.router.add_get("/exec/token", self._exec)
+        app.router.add_get("/exec/old", self._speak_nothing)
+        app.router.add_get("/exec/silent", self._say_nothing)
+        app.router.add_get("/exec/large", self._say_too_much)
+        app.router.add_get("/exec/cut", self._cut)
         runner = web.AppRunner(app)
         await runner.setup()
         await web.UnixSite(runner, str(self._socket)).start()
@@ -84,6 +89,30 @@ class _Streaming:
                 break
         await channel.send_bytes(b"\x03" + self.outcome)
         await channel.close()
+        return channel
+
+    async def _speak_nothing(self, request: web.Request) -> web.WebSocketResponse:
+        channel = web.WebSocketResponse()
+        await channel.prepare(request)
+        return channel
+
+    async def _say_nothing(self, request: web.Request) -> web.WebSocketResponse:
+        channel = web.WebSocketResponse(protocols=(PROTOCOL,), autoclose=False)
+        await channel.prepare(request)
+        await self.broken.wait()
+        return channel
+
+    async def _say_too_much(self, request: web.Request) -> web.WebSocketResponse:
+        channel = web.WebSocketResponse(protocols=(PROTOCOL,))
+        await channel.prepare(request)
+        await channel.send_bytes(bytes(MAX_MESSAGE_BYTES + 1))
+        return channel
+
+    async def _cut(self, request: web.Request) -> web.WebSocketResponse:
+        channel = web.WebSocketResponse(protocols=(PROTOCOL,))
+        await channel.prepare(request)
+        assert request.transport
+        request.transport.abort()
         return channel
 
 
@@ -140,9 +169,38 @@ async def test_who_does_not_answer_as_a_streaming_server(streaming: _Streaming):
     async with streaming.serving():
         with pytest.raises(Unavailable, match="404"):
             await connect(streaming.url("/other"))
+        with pytest.raises(Unavailable, match=f"does not speak {PROTOCOL}"):
+            await connect(streaming.url("/exec/old"))
     for url in ("http+unix://%2Fnowhere/x", "ftp://x/y"):
         with pytest.raises(Unavailable):
             await connect(url)
+
+
+async def test_closing_waits_for_nobody(streaming: _Streaming):
+    """A server that does not answer the close holds nothing up."""
+    async with streaming.serving():
+        connection = await connect(streaming.url("/exec/silent"))
+        await asyncio.wait_for(connection.aclose(), 5)
+        streaming.broken.set()
+
+
+async def test_a_message_that_is_too_large_ends_the_streams(streaming: _Streaming):
+    """A runtime cannot fill the kubelet's memory."""
+    async with streaming.serving():
+        connection = await connect(streaming.url("/exec/large"))
+        with pytest.raises(Unavailable, match="broke"):
+            await connection.receive()
+        await connection.aclose()
+
+
+async def test_a_connection_that_is_cut_has_ended(streaming: _Streaming):
+    """Nothing comes any more, and nothing can be sent."""
+    async with streaming.serving():
+        connection = await connect(streaming.url("/exec/cut"))
+        assert await connection.receive() is None
+        with pytest.raises(Unavailable, match="broke"):
+            await connection.send_stdin(b"x")
+        await connection.aclose()
 
 
 @pytest.mark.parametrize(
