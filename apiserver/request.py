@@ -13,7 +13,7 @@ from typing import Any, ClassVar, Protocol
 
 import msgspec
 
-from machinery.model.requests import EventType, PatchType
+from machinery.model.requests import EventType, Fence, PatchType
 
 INITIAL_EVENTS_END = "k8s.io/initial-events-end"  # annotation of the bookmark that ends the initial events
 
@@ -81,6 +81,7 @@ class Request(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     deleting: DeleteOptions = DeleteOptions()  # delete, deletecollection
     body: bytes = b""  # create, update: the object as JSON; patch: the patch as JSON
     patch_type: PatchType | None = None
+    fence: Fence | None = None  # of a write: the leadership under which it is made
 
 
 class ObjectReply(msgspec.Struct, frozen=True, gc=False):

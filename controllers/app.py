@@ -20,6 +20,7 @@ from controllers.informers import Informers
 from controllers.manager import Manager
 from controllers.table import CONTROLLERS
 from machinery.client.api import Api
+from machinery.client.fenced import fenced
 from machinery.client.leader import LeaderElector
 from machinery.model.clock import Clock
 from machinery.model.log import EventLog
@@ -76,11 +77,13 @@ def build(
     for controller in controllers:
         for noted in controller.notes:
             informers.subscribe(noted.source, bind(_note, noted, clock))
+    elector = _elector(api, clock, log, settings.intervals, identity)
+    leading = fenced(api, elector.fence)
     managers = [
-        Manager(controller, informers, api, clock=clock, log=log, random_ints=random_ints)
+        Manager(controller, informers, leading, clock=clock, log=log, random_ints=random_ints)
         for controller in controllers
     ]
-    return Controllers(informers, managers, _elector(api, clock, log, settings.intervals, identity))
+    return Controllers(informers, managers, elector)
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import random
 import socket
+import uuid
 
 from machinery.client.api import Api
 from machinery.client.events import EventRecorder
+from machinery.client.fenced import fenced
 from machinery.client.leader import LeaderElector
 from machinery.model.profile import intervals
 from machinery.process.run import Process
@@ -36,13 +37,15 @@ async def _serve(config: SchedulerConfig, process: Process, api: Api, tasks: asy
     clock, log = process.clock, process.log
     woken = asyncio.Event()
     watch = ClusterWatch(api, scheduler_name=config.scheduler_name, clock=clock, log=log, on_change=woken.set)
-    conditions = StatusWriter(api, watch.pods.store, clock=clock, log=log)
+    elector = _elector(config, process, api)
+    leading = fenced(api, elector.fence) if config.leader_elect else api
+    conditions = StatusWriter(leading, watch.pods.store, clock=clock, log=log)
     events = EventRecorder(
         api, component=config.scheduler_name, host=socket.gethostname(), clock=clock, log=log
     )
     loop = SchedulingLoop(
         watch,
-        Binder(api, timeout_s=config.bind_timeout_s, clock=clock, log=log),
+        Binder(leading, timeout_s=config.bind_timeout_s, clock=clock, log=log),
         conditions,
         events,
         clock=clock,
@@ -61,7 +64,7 @@ async def _serve(config: SchedulerConfig, process: Process, api: Api, tasks: asy
     try:
         await watch.synced()
         process.ready()
-        await _elector(config, process, api).run(loop.run) if config.leader_elect else await loop.run()
+        await elector.run(loop.run) if config.leader_elect else await loop.run()
     finally:
         for helper in helpers:
             helper.cancel()
@@ -73,7 +76,7 @@ def _elector(config: SchedulerConfig, process: Process, api: Api) -> LeaderElect
         api,
         namespace=LEASE_NAMESPACE,
         name=LEASE_NAME,
-        identity=f"{process.name}_{socket.gethostname()}_{os.getpid()}",
+        identity=f"{process.name}_{socket.gethostname()}_{uuid.uuid4()}",
         clock=process.clock,
         lease_duration_s=row.leader_lease_s,
         renew_deadline_s=row.leader_renew_deadline_s,

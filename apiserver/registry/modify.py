@@ -18,9 +18,10 @@ from apiserver.allocation import NOTHING_CLAIMED, Claims
 from apiserver.core import answers
 from apiserver.core.kind import Kind
 from apiserver.core.values import Json
+from apiserver.registry.fences import write_fenced
 from apiserver.registry.parts import Parts
 from apiserver.request import ObjectReply, Request
-from apiserver.storage.interface import Outcome, Stored, Written
+from apiserver.storage.interface import Differs, Outcome, Stored, Unmoved, Written
 from machinery.model.errors import Definite
 
 ATTEMPTS: Final = 12  # of a write whose turn it is, against other apiservers and newcomers
@@ -103,7 +104,7 @@ class Modifier:
         if place.dry_run:
             existing = await self._parts.storage.get(place.key)
             return existing or ObjectReply(value, uid=_uid(put.obj), created=True)
-        outcome = await self._parts.storage.create(place.key, value, ttl_s=self._ttl_s(place.kind))
+        outcome = await self._write(place, 0, put, value)
         if not isinstance(outcome, Written):
             return outcome.current
         self._record(place, "create", put.obj, outcome.revision)
@@ -168,19 +169,23 @@ class Modifier:
         created = not current.revision
         if place.dry_run:
             return Done(step, _shown(place, value, step.obj, current.revision, created=created))
-        outcome = await self._write(place, current, step, value)
+        outcome = await self._write(place, current.revision, step, value)
         if not isinstance(outcome, Written):
             return _live(place.kind, outcome.current)
         self._record(place, _verb(step, current), step.obj, outcome.revision)
         return Done(step, _shown(place, value, step.obj, outcome.revision, created=created))
 
-    async def _write(self, place: Place, current: _Current, step: Put | Gone, value: bytes) -> Outcome:
-        storage = self._parts.storage
-        if isinstance(step, Gone):
-            return await storage.delete(place.key, current.revision)
-        if current.revision:
-            return await storage.update(place.key, value, current.revision)
-        return await storage.create(place.key, value, ttl_s=self._ttl_s(place.kind))
+    async def _write(self, place: Place, revision: int, step: Put | Gone, value: bytes) -> Written | Differs:
+        storage, key = self._parts.storage, place.key
+
+        async def write(provided: Unmoved | None) -> Outcome:
+            if isinstance(step, Gone):
+                return await storage.delete(key, revision, provided=provided)
+            if revision:
+                return await storage.update(key, value, revision, provided=provided)
+            return await storage.create(key, value, ttl_s=self._ttl_s(place.kind), provided=provided)
+
+        return await write_fenced(self._parts, place.request.fence, write)
 
     def _cached(self, place: Place) -> _Current | None:
         found = self._parts.feed.cache(place.kind).get(place.cached)

@@ -25,12 +25,15 @@ from apiserver.rest.tables import Tables
 from apiserver.rest.watches import Watches
 from machinery.model.errors import BadRequest, MethodNotSupported, NotFound
 from machinery.model.kinds import KindNames
+from machinery.wire import fence_header
+from machinery.wire.fence_header import FENCE_KEY
 
 if TYPE_CHECKING:
     from aiohttp import web
 
 _NOT_FOUND: Final = "the server could not find the requested resource"
 _NOT_ALLOWED: Final = "the server does not allow this method on the requested resource"
+_READS: Final = frozenset({"get", "list"})
 _OPTIONS: Final = {"create": "CreateOptions", "update": "UpdateOptions", "patch": "PatchOptions"}
 
 Stream: TypeAlias = Callable[["web.BaseRequest", UserInfo, Target], Awaitable["web.StreamResponse | Reply"]]
@@ -200,6 +203,8 @@ def _request(request: Asked, user: UserInfo, verb: str, target: Target) -> Reque
         agent = request.headers.get("User-Agent", "")
         dry_run = [value for value in asked.getall("dryRun", []) if value]
         fields["writing"] = query.write_options(asked, agent, dry_run, _OPTIONS[verb])
+    if verb not in _READS and (fence := request.headers.get(FENCE_KEY)):
+        fields["fence"] = fence_header.read(fence)
     return Request(
         user=user,
         verb=verb,

@@ -17,6 +17,7 @@ from apiserver.services import frames
 from machinery.model.errors import BadRequest
 from machinery.model.requests import PatchType
 from machinery.process.server import peer
+from machinery.wire import fence_header
 from machinery.wire.cause_headers import SERVER_KEY
 from machinery.wire.resources import SERVICE, SERVICE_PATH
 from machinery.wire.resources import messages as pb
@@ -28,6 +29,7 @@ _PATCHES: Final = {
     pb.PatchRequest.STRATEGIC_MERGE: PatchType.STRATEGIC_MERGE,
     pb.PatchRequest.APPLY: PatchType.APPLY,
 }
+_READS: Final = frozenset({"get", "list", "watch"})
 _QUIET: Final = "Ignore"  # this door has no place for warnings, so nobody has to look for what they are about
 
 
@@ -137,6 +139,7 @@ class Resources:
             subresource=target.subresource,
             namespace=target.namespace,
             name=target.name,
+            fence=None if verb in _READS else fence_header.of_metadata(context.invocation_metadata()),
             **fields,
         )
         await self._gate.admit(request)

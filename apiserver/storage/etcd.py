@@ -1,8 +1,9 @@
 """The store in etcd (v3 protocol, etcd 3.4 and later).
 
-Writes are transactions that compare the key's mod revision first. When no answer came:
+Writes are transactions that compare the key's mod revision first, and that of the condition's key where there is one.
+When no answer came:
 - an update or delete is sent again: no key comes back to a revision that it has left, so at most one of the
-  two can happen;
+  two can happen (and neither where the condition's key has moved);
 - a create is not, since "no such key" may come true again: the key is read instead.
 If the key then holds our very bytes, the write had happened. Whatever else is found, the outcome stays unknown,
 and the caller is told so.
@@ -22,10 +23,12 @@ from apiserver.storage.endpoints import Endpoints, EtcdTls, Member, Seam, to_err
 from apiserver.storage.interface import (
     Differs,
     EventBatch,
+    Moved,
     Outcome,
     Page,
     StorageEvent,
     Stored,
+    Unmoved,
     Written,
     check_size,
 )
@@ -90,30 +93,34 @@ class EtcdStorage:
                 return Page(items, revision, answer.more, answer.count - len(answer.kvs))
             key = answer.kvs[-1].key + b"\x00"
 
-    async def create(self, key: str, value: bytes, *, ttl_s: int = 0) -> Outcome:
+    async def create(
+        self, key: str, value: bytes, *, ttl_s: int = 0, provided: Unmoved | None = None
+    ) -> Outcome:
         """Write a key that is not there."""
         check_size(key, value)
         lease = await self._leases.lease(ttl_s) if ttl_s else 0
         put = pb.RequestOp(request_put=pb.PutRequest(key=key.encode(), value=value, lease=lease))
-        request = _compare_and(put, key, 0)
+        request = _compare_and(put, key, 0, provided)
         try:
-            return _outcome(await self._endpoints.call(_txn(request), attempts=1))
+            return _outcome(await self._endpoints.call(_txn(request), attempts=1), request)
         except OutcomeUnknown as error:
             current = await self.get(key)
             if current is not None and current.value == value:
                 return Written(current.revision)
             raise error from None
 
-    async def update(self, key: str, value: bytes, expected_revision: int) -> Outcome:
+    async def update(
+        self, key: str, value: bytes, expected_revision: int, *, provided: Unmoved | None = None
+    ) -> Outcome:
         """Write a key that is at a revision."""
         check_size(key, value)
         put = pb.RequestOp(request_put=pb.PutRequest(key=key.encode(), value=value, ignore_lease=True))
-        return await self._write(_compare_and(put, key, expected_revision), value)
+        return await self._write(_compare_and(put, key, expected_revision, provided), value)
 
-    async def delete(self, key: str, expected_revision: int) -> Outcome:
+    async def delete(self, key: str, expected_revision: int, *, provided: Unmoved | None = None) -> Outcome:
         """Delete a key that is at a revision."""
         delete = pb.RequestOp(request_delete_range=pb.DeleteRangeRequest(key=key.encode()))
-        return await self._write(_compare_and(delete, key, expected_revision), None)
+        return await self._write(_compare_and(delete, key, expected_revision, provided), None)
 
     async def watch(self, prefix: str, after_revision: int) -> AsyncGenerator[EventBatch, None]:
         """Yield what is written after a revision."""
@@ -171,8 +178,10 @@ class EtcdStorage:
                 sent -= 1
                 raise
 
-        outcome = _outcome(await self._endpoints.call(send))
-        return outcome if sent == 1 or isinstance(outcome, Written) else _resolve(outcome.current, value)
+        outcome = _outcome(await self._endpoints.call(send), request)
+        if sent > 1 and isinstance(outcome, Differs):
+            return _resolve(outcome.current, value)
+        return outcome
 
 
 def prefix_end(prefix: str) -> bytes:
@@ -181,11 +190,23 @@ def prefix_end(prefix: str) -> bytes:
     return raw[:-1] + bytes((raw[-1] + 1,)) if raw else _EVERY_KEY
 
 
-def _compare_and(write: pb.RequestOp, key: str, expected: int) -> pb.TxnRequest:
-    raw = key.encode()
-    compare = pb.Compare(target=pb.Compare.MOD, result=pb.Compare.EQUAL, key=raw, mod_revision=expected)
-    read = pb.RequestOp(request_range=pb.RangeRequest(key=raw))
-    return pb.TxnRequest(compare=[compare], success=[write], failure=[read])
+def _compare_and(
+    write: pb.RequestOp, key: str, expected: int, provided: Unmoved | None = None
+) -> pb.TxnRequest:
+    """Return the transaction that writes where every comparison holds, and else reads every key that was compared."""
+    compared = [(key, expected)] if provided is None else [(key, expected), (provided.key, provided.revision)]
+    return pb.TxnRequest(
+        compare=[_is_at(compared_key, revision) for compared_key, revision in compared],
+        success=[write],
+        failure=[
+            pb.RequestOp(request_range=pb.RangeRequest(key=compared_key.encode()))
+            for compared_key, _ in compared
+        ],
+    )
+
+
+def _is_at(key: str, revision: int) -> pb.Compare:
+    return pb.Compare(target=pb.Compare.MOD, result=pb.Compare.EQUAL, key=key.encode(), mod_revision=revision)
 
 
 def _txn(request: pb.TxnRequest) -> Callable[[Member, float], Awaitable[pb.TxnResponse]]:
@@ -196,11 +217,13 @@ def _txn(request: pb.TxnRequest) -> Callable[[Member, float], Awaitable[pb.TxnRe
     return send
 
 
-def _outcome(answer: pb.TxnResponse) -> Outcome:
+def _outcome(answer: pb.TxnResponse, request: pb.TxnRequest) -> Outcome:
     if answer.succeeded:
         return Written(answer.header.revision)
-    kvs = answer.responses[0].response_range.kvs
-    return Differs(_stored(kvs[0]) if kvs else None)
+    found = [response.response_range.kvs for response in answer.responses]
+    current, *others = (_stored(kvs[0]) if kvs else None for kvs in found)
+    is_expected = (current.revision if current else 0) == request.compare[0].mod_revision
+    return Moved(others[0]) if others and is_expected else Differs(current)
 
 
 def _resolve(current: Stored | None, value: bytes | None) -> Outcome:

@@ -2,6 +2,7 @@
 
 Guarantees of every implementation, checked by tests/contract/storage:
 - writes of one key are compared and set on the key's last revision; each write has a revision of its own;
+- a write may have a condition on another key, which is compared at the moment of the write;
 - reads without a revision are linearizable: they see every write that was acknowledged before they began;
 - a watch gives every write after its revision, once, in order of revision; it never skips;
 - a write ends with an outcome, or with `Unavailable`/`DeadlineExceeded`: then it may have happened or not.
@@ -55,7 +56,25 @@ class Differs:
     current: Stored | None  # None: there is no such key
 
 
-Outcome: TypeAlias = Written | Differs
+@dataclass(frozen=True, slots=True)
+class Unmoved:
+    """A condition of a write: another key is still at this revision."""
+
+    key: str
+    revision: int
+
+
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """The write did not happen: the key of its condition is not at its revision any more, but holds `current`.
+
+    The key to be written is at the revision that was expected: where both differ, the outcome is `Differs`.
+    """
+
+    current: Stored | None  # None: there is no such key
+
+
+Outcome: TypeAlias = Written | Differs | Moved
 
 
 class StorageEvent(msgspec.Struct, frozen=True, gc=False):
@@ -106,18 +125,22 @@ class Storage(Protocol):
         """
         ...
 
-    async def create(self, key: str, value: bytes, *, ttl_s: int = 0) -> Outcome:
+    async def create(
+        self, key: str, value: bytes, *, ttl_s: int = 0, provided: Unmoved | None = None
+    ) -> Outcome:
         """Write a key that is not there; `Differs` if it is.
 
-        With `ttl_s` (wall seconds, 0 for never) it goes by itself.
+        With `ttl_s` (wall seconds, 0 for never) it goes by itself. `provided` is compared in the same transaction.
         """
         ...
 
-    async def update(self, key: str, value: bytes, expected_revision: int) -> Outcome:
+    async def update(
+        self, key: str, value: bytes, expected_revision: int, *, provided: Unmoved | None = None
+    ) -> Outcome:
         """Write a key that is at a revision. A ttl that it had stays."""
         ...
 
-    async def delete(self, key: str, expected_revision: int) -> Outcome:
+    async def delete(self, key: str, expected_revision: int, *, provided: Unmoved | None = None) -> Outcome:
         """Delete a key that is at a revision."""
         ...
 

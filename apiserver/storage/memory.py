@@ -15,10 +15,12 @@ from typing import TypeAlias
 from apiserver.storage.interface import (
     Differs,
     EventBatch,
+    Moved,
     Outcome,
     Page,
     StorageEvent,
     Stored,
+    Unmoved,
     Written,
     check_size,
 )
@@ -71,18 +73,22 @@ class MemoryStorage:
         items = [values[key] for key in keys[first:cut]]
         return Page(items, shown, more=cut < last, remaining=last - cut)
 
-    async def create(self, key: str, value: bytes, *, ttl_s: int = 0) -> Outcome:
+    async def create(
+        self, key: str, value: bytes, *, ttl_s: int = 0, provided: Unmoved | None = None
+    ) -> Outcome:
         """Write a key that is not there."""
         del ttl_s
-        return self._write(key, value, None)
+        return self._write(key, value, None, provided)
 
-    async def update(self, key: str, value: bytes, expected_revision: int) -> Outcome:
+    async def update(
+        self, key: str, value: bytes, expected_revision: int, *, provided: Unmoved | None = None
+    ) -> Outcome:
         """Write a key that is at a revision."""
-        return self._write(key, value, expected_revision)
+        return self._write(key, value, expected_revision, provided)
 
-    async def delete(self, key: str, expected_revision: int) -> Outcome:
+    async def delete(self, key: str, expected_revision: int, *, provided: Unmoved | None = None) -> Outcome:
         """Delete a key that is at a revision."""
-        return self._write(key, None, expected_revision)
+        return self._write(key, None, expected_revision, provided)
 
     async def watch(self, prefix: str, after_revision: int) -> AsyncGenerator[EventBatch, None]:
         """Yield what is written after a revision."""
@@ -112,11 +118,17 @@ class MemoryStorage:
     async def aclose(self) -> None:
         """Do nothing: there is no connection."""
 
-    def _write(self, key: str, value: bytes | None, expected: int | None) -> Outcome:
+    def _write(
+        self, key: str, value: bytes | None, expected: int | None, provided: Unmoved | None = None
+    ) -> Outcome:
         check_size(key, value or b"")
         current = self._values.get(key)
         if (current.revision if current else None) != expected:
             return Differs(current)
+        if provided is not None:
+            beside = self._values.get(provided.key)
+            if beside is None or beside.revision != provided.revision:
+                return Moved(beside)
         self._revision += 1
         if value is None:
             del self._values[key]

@@ -11,7 +11,7 @@ Typed objects lose the fields that their Struct does not have: never `update` an
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Any, Final, TypeVar
 
 import msgspec
@@ -42,6 +42,10 @@ class Api:
     def answered_by(self) -> str:
         """The name of the apiserver that answered last ("apiserver-2"); "" where it does not say."""
         return self._transport.answered_by
+
+    def over(self, wrap: Callable[[Transport], Transport]) -> Api:
+        """Return the same methods over a transport that is wrapped around this one's; it is closed with this one."""
+        return Api(wrap(self._transport))
 
     async def get(
         self, resource: Resource[T], name: str, *, namespace: str = "", timeout_s: float = CALL_TIMEOUT_S

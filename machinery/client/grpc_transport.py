@@ -128,7 +128,8 @@ class GrpcTransport:
     async def _unary(self, request: ApiRequest, timeout_s: float) -> Any:
         method, message = getattr(self._stub, request.method), _message(request, self._caller)
         with self._errors():
-            call = method(message, timeout=timeout_s, metadata=request_metadata(self._caller))
+            metadata = request_metadata(self._caller, request.fence)
+            call = method(message, timeout=timeout_s, metadata=metadata)
             reply = await call
         if not self._is_known:
             self.answered_by, self._is_known = await _name_of_server(call), True

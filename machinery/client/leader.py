@@ -25,10 +25,11 @@ from machinery.client.api import Api
 from machinery.client.lease_watch import LeaseWatch
 from machinery.client.waiting import event_within
 from machinery.model.clock import Clock
-from machinery.model.errors import ApiError, Conflict, NotFound
+from machinery.model.errors import ApiError, Conflict, Deposed, NotFound
 from machinery.model.k8s.coordination_v1 import Lease, LeaseSpec
 from machinery.model.k8s.meta_v1 import ObjectMeta
 from machinery.model.log import SILENT, EventLog
+from machinery.model.requests import Fence
 from machinery.model.resources import LEASES
 
 _JITTER_FACTOR: Final = 1.2  # of the retry period while polling for the lease: candidates come one by one
@@ -77,6 +78,7 @@ class LeaderElector:
         self._log = log
         self._observed: _Observed | None = None
         self._lease: Lease | None = None  # as last read or written
+        self._fence: Fence | None = None  # of the lease as we last wrote it
         self._renewed_s = float("-inf")  # monotonic, before the request that last succeeded
         self._watch = LeaseWatch(api, see=self._see, retry_period_s=retry_period_s, clock=clock, log=log)
 
@@ -84,6 +86,18 @@ class LeaderElector:
     def is_leading(self) -> bool:
         """Whether this candidate may act now: it holds the lease and renewed it in time."""
         return self._clock.monotonic() < self._renewed_s + self._renew_deadline_s
+
+    def fence(self) -> Fence:
+        """Return what a write carries, so that the store refuses it once the lease is held otherwise than now.
+
+        It stays what it was after the leadership is lost: that is what the store refuses.
+
+        Raises:
+            Deposed: this candidate has not led yet.
+        """
+        if self._fence is None:
+            raise Deposed(f"{self.identity} does not hold the lease {self._namespace}/{self._name}")
+        return self._fence
 
     async def run(self, lead: Callable[[], Awaitable[None]]) -> None:
         """Wait for the lease, then run `lead()` while holding it; returns when `lead()` does.
@@ -187,14 +201,22 @@ class LeaderElector:
                 return False  # whoever deleted it has not stopped the holder, who will create it anew
             meta = ObjectMeta(name=self._name, namespace=self._namespace)
             fresh = Lease(metadata=meta, spec=self._spec(LeaseSpec()))
-            self._see(await self._api.create(LEASES, fresh, timeout_s=self._timeout_s()))
+            self._hold(await self._api.create(LEASES, fresh, timeout_s=self._timeout_s()))
             return True
         self._see(current)
         if self._is_taken():
             return False
         wanted = msgspec.structs.replace(current, spec=self._spec(current.spec))
-        self._see(await self._api.update(LEASES, wanted, timeout_s=self._timeout_s()))
+        self._hold(await self._api.update(LEASES, wanted, timeout_s=self._timeout_s()))
         return True
+
+    def _hold(self, lease: Lease) -> None:
+        """Take what a successful write answered."""
+        self._see(lease)
+        transitions = lease.spec.leaseTransitions or 0
+        self._fence = Fence(
+            self._namespace, self._name, lease.metadata.uid, self.identity, transitions=transitions
+        )
 
     def _see(self, lease: Lease) -> None:
         self._lease = lease

@@ -162,7 +162,7 @@ class RestTransport:
                 method,
                 self._url + path,
                 params=rest_paths.query(request, self._caller),
-                headers=self._headers(rest_paths.media_type(request)),
+                headers=self._headers(request),
                 timeout=limits,
                 data=rest_paths.body(request),
                 server_hostname=self._server_name,
@@ -205,15 +205,15 @@ class RestTransport:
             case None:
                 return True  # the system's own authorities
 
-    def _headers(self, media: str) -> dict[str, str]:
+    def _headers(self, request: ApiRequest) -> dict[str, str]:
         headers = {
-            "Content-Type": media,
+            "Content-Type": rest_paths.media_type(request),
             "Accept": "application/json",
             "User-Agent": f"kubarium-{self._caller}",
         }
         if isinstance(self._credentials, Token):
             headers["Authorization"] = f"Bearer {Path(self._credentials.token_file).read_text().strip()}"
-        return headers | dict(request_metadata(self._caller))
+        return headers | dict(request_metadata(self._caller, request.fence))
 
 
 def error_of(http_status: int, body: bytes) -> ApiError:

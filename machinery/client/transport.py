@@ -13,7 +13,7 @@ from typing import Any, Literal, NamedTuple, Protocol, TypeAlias, TypeVar
 import msgspec
 
 from machinery.model.errors import from_status
-from machinery.model.requests import DeleteOptions, EventType, PatchType, WatchEvent
+from machinery.model.requests import DeleteOptions, EventType, Fence, PatchType, WatchEvent
 from machinery.model.resources import KubeObject, Resource
 from machinery.wire import objects
 
@@ -41,6 +41,7 @@ class ApiRequest(NamedTuple):
     body: bytes = b""  # JSON
     patch_type: PatchType = PatchType.MERGE
     delete_options: DeleteOptions | None = None
+    fence: Fence | None = None  # of a write: refused with Deposed once the lease says otherwise
 
 
 class Page(NamedTuple):

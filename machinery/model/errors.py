@@ -11,6 +11,7 @@
     │   ├── AlreadyExists    409  read it
     │   ├── Conflict         409  read again, then decide again
     │   ├── Expired          410  list again
+    │   ├── Deposed          412  stop: somebody else leads
     │   ├── TooLarge         413
     │   ├── UnsupportedMediaType 415
     │   ├── Invalid          422  mend the fields that `causes` names
@@ -153,6 +154,12 @@ class Expired(Definite):
     """The resourceVersion is too old: the history is compacted. List again."""
 
     code, reason = 410, "Expired"
+
+
+class Deposed(Definite):
+    """The write was made under a leadership that has passed (`machinery.model.requests.Fence`). Never retried."""
+
+    code, reason = 412, "Deposed"
 
 
 class TooLarge(Definite):

@@ -75,6 +75,21 @@ class DeleteOptions:
     resource_version: str = ""  # precondition
 
 
+@dataclass(frozen=True, slots=True)
+class Fence:
+    """The leadership that a write is made under: the store refuses the write once the lease says otherwise.
+
+    A renewal changes none of these; whoever takes the lease over changes at least `transitions`, and a lease that was
+    deleted and made anew has another `uid`.
+    """
+
+    namespace: str  # of the Lease
+    name: str
+    uid: str
+    holder: str  # its holderIdentity
+    transitions: int  # its leaseTransitions
+
+
 def revision_of(meta: ObjectMeta) -> int:
     """Return the revision at which an object was read, 0 for one that was never stored."""
     return read_revision(meta.resourceVersion)

@@ -18,6 +18,8 @@ from typing import Any, Final
 from urllib.parse import quote, unquote
 
 from machinery.model.causes import CauseRef
+from machinery.model.requests import Fence
+from machinery.wire import fence_header
 
 CAUSE_KEY: Final = "kubarium-cause"
 TRACE_KEY: Final = "traceparent"
@@ -55,12 +57,14 @@ def is_traceparent(text: str) -> bool:
     return lengths_fit and all(set(part) <= set("0123456789abcdef") for part in parts)
 
 
-def request_metadata(caller: str) -> tuple[tuple[str, str], ...]:
-    """Give what a transport sends with a request: the caller, the cause, the trace (a new one where none is)."""
-    trace = traceparent.get() or new_traceparent()
-    cause = header()
-    metadata = ((CALLER_KEY, caller), (TRACE_KEY, trace))
-    return (*metadata, (CAUSE_KEY, cause)) if cause else metadata
+def request_metadata(caller: str, fence: Fence | None = None) -> tuple[tuple[str, str], ...]:
+    """Return what a transport sends with a request: caller, trace (a new one where none is), causes, fence."""
+    metadata = [(CALLER_KEY, caller), (TRACE_KEY, traceparent.get() or new_traceparent())]
+    if cause := header():
+        metadata.append((CAUSE_KEY, cause))
+    if fence is not None:
+        metadata.append((fence_header.FENCE_KEY, fence_header.write(fence)))
+    return tuple(metadata)
 
 
 def receive(metadata: Iterable[tuple[str, Any]] | None) -> None:

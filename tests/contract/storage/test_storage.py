@@ -8,7 +8,7 @@ from contextlib import aclosing
 
 import pytest
 
-from apiserver.storage.interface import Differs, EventBatch, Storage, StorageEvent, Written
+from apiserver.storage.interface import Differs, EventBatch, Moved, Storage, StorageEvent, Unmoved, Written
 from machinery.model.errors import BadRequest, Expired, TooLarge
 
 
@@ -96,6 +96,42 @@ async def test_only_one_of_many_writers_wins(storage: Storage, prefix: str) -> N
     outcomes = await asyncio.gather(*(storage.update(prefix + "a", b"%d" % n, first) for n in range(8)))
 
     assert sum(isinstance(outcome, Written) for outcome in outcomes) == 1
+
+
+async def test_a_write_happens_only_while_the_key_of_its_condition_has_not_moved(
+    storage: Storage, prefix: str
+) -> None:
+    """Create, update and delete alike; what the other key holds is told, and nothing has a new revision."""
+    beside = prefix + "beside"
+    old = await put(storage, beside, b"one")
+    kept = await put(storage, prefix + "kept", b"kept")
+    now = await revision_of(
+        await storage.update(beside, b"two", old, provided=Unmoved(prefix + "kept", kept))
+    )
+    for provided in (Unmoved(beside, old), Unmoved(prefix + "nothing", now)):
+        for outcome in (
+            await storage.create(prefix + "new", b"x", provided=provided),
+            await storage.update(prefix + "kept", b"x", kept, provided=provided),
+            await storage.delete(prefix + "kept", kept, provided=provided),
+        ):
+            assert outcome == Moved(await storage.get(provided.key))
+    assert await storage.revision() == now
+    still = Unmoved(beside, now)
+    assert isinstance(await storage.create(prefix + "new", b"x", provided=still), Written)
+    kept = await revision_of(await storage.update(prefix + "kept", b"x", kept, provided=still))
+    assert isinstance(await storage.delete(prefix + "kept", kept, provided=still), Written)
+
+
+async def test_a_write_that_expects_another_revision_differs_whatever_its_condition(
+    storage: Storage, prefix: str
+) -> None:
+    """Whoever decided on what has passed has to decide again, before anything else is asked."""
+    revision = await put(storage, prefix + "a", b"one")
+    beside = Unmoved(prefix + "gone", 7)
+    current = await storage.get(prefix + "a")
+    assert await storage.create(prefix + "a", b"two", provided=beside) == Differs(current)
+    assert await storage.update(prefix + "a", b"two", revision - 1, provided=beside) == Differs(current)
+    assert await storage.delete(prefix + "b", revision, provided=beside) == Differs(None)
 
 
 async def test_a_list_is_in_order_and_keeps_to_its_prefix(storage: Storage, prefix: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
 import pytest
 
@@ -193,9 +194,9 @@ async def test_events_go_by_themselves(bench: RegistryBench, monkeypatch: pytest
     ttls: dict[str, int] = {}
     create = bench.storage.create
 
-    async def spied(key: str, value: bytes, *, ttl_s: int = 0) -> Outcome:
+    async def spied(key: str, value: bytes, *, ttl_s: int = 0, **options: Any) -> Outcome:
         ttls[key] = ttl_s
-        return await create(key, value, ttl_s=ttl_s)
+        return await create(key, value, ttl_s=ttl_s, **options)
 
     monkeypatch.setattr(bench.storage, "create", spied)
     event = {"metadata": {"name": "e"}, "involvedObject": {"namespace": "default"}, "reason": "Because"}
