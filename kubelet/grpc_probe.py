@@ -1,34 +1,29 @@
-"""A gRPC health check (grpc.health.v1.Health/Check), without generated code: its messages have one field each."""
+"""A gRPC health check (grpc.health.v1.Health/Check), on a connection of its own."""
 
 from __future__ import annotations
 
-from typing import Final
-
 from kubelet.core.probing import Outcome
-
-_PATH: Final = "/grpc.health.v1.Health/Check"
-_SERVING: Final = b"\x08\x01"  # field 1 (status), SERVING
 
 
 async def grpc_check(host: str, port: int, service: str, timeout_s: float) -> tuple[Outcome, str]:
-    """Ask a server for its health, in so many wall seconds."""
-    import grpc
+    """Ask a server for its health, in so many wall seconds; return what the probe's event says of it, too."""
     import grpc.aio
 
-    name = service.encode()
-    request = b"\x0a" + _varint(len(name)) + name if name else b""
+    from machinery.wire.health import SERVICE, SERVICE_PATH, messages
+    from machinery.wire.services import Stub
+
     netloc = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
     async with grpc.aio.insecure_channel(netloc, options=(("grpc.enable_http_proxy", 0),)) as channel:
+        health, request = Stub(channel, SERVICE, SERVICE_PATH), messages.HealthCheckRequest(service=service)
         try:
-            answer = await channel.unary_unary(_PATH)(request, timeout=timeout_s)
+            answer = await health.Check(request, timeout=timeout_s)
         except grpc.aio.AioRpcError as error:
             return Outcome.FAILURE, _explain(error, netloc, timeout_s)
-    if answer == _SERVING:
+    known = messages.HealthCheckResponse.ServingStatus
+    if answer.status == known.SERVING:
         return Outcome.SUCCESS, "service healthy"
-    status = {b"": "UNKNOWN", b"\x08\x02": "NOT_SERVING", b"\x08\x03": "SERVICE_UNKNOWN"}.get(
-        answer, "UNKNOWN"
-    )
-    return Outcome.FAILURE, f'service unhealthy (responded with "{status}")'
+    name = known.Name(answer.status) if answer.status in known.values() else "UNKNOWN"
+    return Outcome.FAILURE, f'service unhealthy (responded with "{name}")'
 
 
 def _explain(error: object, netloc: str, timeout_s: float) -> str:
@@ -40,12 +35,3 @@ def _explain(error: object, netloc: str, timeout_s: float) -> str:
     if code in {grpc.StatusCode.DEADLINE_EXCEEDED, grpc.StatusCode.UNAVAILABLE}:
         return f'timeout: failed to connect service "{netloc}" within {timeout_s:g}s'
     return f"error: health rpc probe failed: {error.details()}"  # type: ignore[attr-defined]  # an AioRpcError
-
-
-def _varint(number: int) -> bytes:
-    out = bytearray()
-    while number > 127:
-        out.append(number & 127 | 128)
-        number >>= 7
-    out.append(number)
-    return bytes(out)

@@ -234,13 +234,21 @@ async def test_line_breaks_make_no_second_request():
 
 
 async def test_grpc_health():
-    """Serving is good; a server without the health service says so."""
+    """Serving is good; everything else is said, also that there is no health service, and nobody at all."""
     import grpc.aio
 
     from kubelet.grpc_probe import grpc_check
 
+    answers = {  # as they are on the wire
+        b"": b"\x08\x01",
+        b"\x0a\x02ok": b"\x08\x01",
+        b"\x0a\x03bad": b"\x08\x02",
+        b"\x0a\x03new": b"\x08\x09",
+        b"\x0a\x05empty": b"",
+    }
+
     async def check(request: bytes, _context: object) -> bytes:
-        return b"\x08\x01" if request in {b"", b"\x0a\x02ok"} else b"\x08\x02"
+        return answers[request]
 
     server = grpc.aio.server()
     method = {"Check": grpc.unary_unary_rpc_method_handler(check)}
@@ -252,5 +260,32 @@ async def test_grpc_health():
         assert (await grpc_check("127.0.0.1", port, "ok", 2))[0] is Outcome.SUCCESS
         outcome, text = await grpc_check("127.0.0.1", port, "bad", 2)
         assert (outcome, text) == (Outcome.FAILURE, 'service unhealthy (responded with "NOT_SERVING")')
+        for name in ("new", "empty"):
+            assert (await grpc_check("127.0.0.1", port, name, 2))[1] == (
+                'service unhealthy (responded with "UNKNOWN")'
+            )
     finally:
         await server.stop(0)
+
+
+async def test_who_does_not_speak_grpc_health():
+    """A server without the service says so; where nobody answers the probe names the address."""
+    import grpc.aio
+
+    from kubelet.grpc_probe import grpc_check
+
+    server = grpc.aio.server()
+    port = server.add_insecure_port("127.0.0.1:0")
+    await server.start()
+    try:
+        assert await grpc_check("127.0.0.1", port, "", 2) == (
+            Outcome.FAILURE,
+            "error: this server does not implement the grpc health protocol (grpc.health.v1.Health)",
+        )
+    finally:
+        await server.stop(0)
+    [free] = free_ports(1)
+    assert await grpc_check("127.0.0.1", free, "", 0.2) == (
+        Outcome.FAILURE,
+        f'timeout: failed to connect service "127.0.0.1:{free}" within 0.2s',
+    )
