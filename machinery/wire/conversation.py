@@ -109,9 +109,8 @@ class StreamPassage:
         self._items = 0
         self._broken: ApiError | None = None
         self._reader: asyncio.Task[Any] | None = None  # while it waits for an item, and can be interrupted
-        self._cancelled: tuple[asyncio.Task[Any], int] | None = (
-            None  # the reader, and how often it was before
-        )
+        self._cancels = 0  # how often the reader had been cancelled when it began to wait
+        self._interrupted: asyncio.Task[Any] | None = None  # the reader, once it is
         self._is_over = False
         passage.on_break(self.interrupt)
 
@@ -221,21 +220,23 @@ class StreamPassage:
     def _begin_reading(self) -> None:
         if self._broken is not None:
             raise self._broken
-        self._reader = asyncio.current_task()
+        self._reader = reader = asyncio.current_task()
+        self._cancels = reader.cancelling() if reader else 0
 
     def interrupt(self, error: ApiError) -> None:
         """End the stream with an error, at once for whoever waits for its next item."""
         self._broken = error
         if self._reader is not None:  # as asyncio.timeout does it
-            self._cancelled = self._reader, self._reader.cancelling()
+            self._interrupted = self._reader
             self._reader.cancel()
 
     def _raise_if_interrupted(self) -> None:
         """Raise what the stream was broken with, if this is why its reader was cancelled."""
-        if self._cancelled is None or self._broken is None:
+        reader = self._interrupted
+        if reader is None or self._broken is None:
             return
-        (task, before), self._cancelled = self._cancelled, None
-        if task.uncancel() <= before:
+        self._interrupted = None
+        if reader.uncancel() <= self._cancels:
             raise self._broken from None
 
 
