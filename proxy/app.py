@@ -7,24 +7,27 @@ reaching Services while the proxy is being restarted.
 from __future__ import annotations
 
 import asyncio
-
-import msgspec
+from typing import Final
 
 from machinery.client.api import Api
 from machinery.client.informer import Informer
-from machinery.model.k8s.core_v1 import Node, NodeStatus, Service
+from machinery.model.fields import trimmer
+from machinery.model.k8s.core_v1 import Node, Service
 from machinery.model.k8s.discovery_v1 import EndpointSlice
-from machinery.model.k8s.meta_v1 import ObjectMeta
 from machinery.model.resources import ENDPOINT_SLICES, NODES, SERVICES
 from machinery.model.store import Change
 from machinery.process.run import Process
+from proxy.commands import Commands
 from proxy.config import ProxyConfig
 from proxy.conntrack import Conntrack
 from proxy.nft import Nft
 from proxy.routes import Routes, enable_forwarding, sees_bridged
-from proxy.sync import Kernel, Syncer, World
+from proxy.sync import Kernel, NodeView, Syncer
 
-_MIN_PERIOD_S = 5.0  # wall seconds: a fast cluster clock is no reason to rewrite rules all the time
+SERVICE_FIELDS: Final = ("metadata.labels", "spec")
+SLICE_FIELDS: Final = ("addressType", "endpoints", "metadata.labels", "ports")
+NODE_FIELDS: Final = ("spec", "status.addresses")
+_MIN_PERIOD_S: Final = 5.0  # wall seconds: a fast cluster clock is no reason to rewrite rules all the time
 
 
 async def serve(config: ProxyConfig, process: Process) -> None:
@@ -43,11 +46,15 @@ class Proxy:
     def __init__(self, config: ProxyConfig, process: Process, api: Api) -> None:
         self._process = process
         clock, log = process.clock, process.log
-        self._services: Informer[Service] = Informer(api, SERVICES, clock=clock, keep=trim_service, log=log)
-        self._slices: Informer[EndpointSlice] = Informer(
-            api, ENDPOINT_SLICES, clock=clock, keep=trim_slice, log=log
+        self._services: Informer[Service] = Informer(
+            api, SERVICES, clock=clock, keep=trimmer(Service, SERVICE_FIELDS), log=log
         )
-        self._nodes: Informer[Node] = Informer(api, NODES, clock=clock, keep=trim_node, log=log)
+        self._slices: Informer[EndpointSlice] = Informer(
+            api, ENDPOINT_SLICES, clock=clock, keep=trimmer(EndpointSlice, SLICE_FIELDS), log=log
+        )
+        self._nodes: Informer[Node] = Informer(
+            api, NODES, clock=clock, keep=trimmer(Node, NODE_FIELDS), log=log
+        )
         self._elapsed = process.metrics.histogram("proxy_sync_seconds", "Wall time of a successful sync")
         self._syncer = self._make_syncer(config)
         process.health.add_check("sync", lambda: self._syncer.problem)
@@ -65,8 +72,8 @@ class Proxy:
             await self._syncer.run()
 
     def _make_syncer(self, config: ProxyConfig) -> Syncer:
-        process, timeout_s = self._process, config.command_timeout_s
-        world = World(
+        process = self._process
+        view = NodeView(
             services=self._services.store,
             slices=self._slices.store,
             nodes=self._nodes.store,
@@ -74,9 +81,10 @@ class Proxy:
             cluster_cidr=config.cluster_cidr,
             sees_bridged=sees_bridged(),
         )
+        commands = Commands(process.clock, config.command_timeout_s)
         return Syncer(
-            world,
-            Kernel(Nft(timeout_s, process.log), Routes(timeout_s), Conntrack(timeout_s)),
+            view,
+            Kernel(Nft(commands, process.log), Routes(commands), Conntrack(commands)),
             clock=process.clock,
             log=process.log,
             period_s=max(config.sync_period_s, process.clock.timescale.cluster(_MIN_PERIOD_S)),
@@ -93,30 +101,3 @@ class Proxy:
         old, new = change.old, change.new
         if old is None or new is None or (old.spec, old.status) != (new.spec, new.status):
             self._syncer.changed()
-
-
-def trim_node(node: Node) -> Node:
-    """Keep a node's pod range and addresses."""
-    return msgspec.structs.replace(
-        node, metadata=_trim_meta(node.metadata), status=NodeStatus(addresses=node.status.addresses)
-    )
-
-
-def trim_service(service: Service) -> Service:
-    """Keep a Service's spec."""
-    return msgspec.structs.replace(service, metadata=_trim_meta(service.metadata))
-
-
-def trim_slice(piece: EndpointSlice) -> EndpointSlice:
-    """Keep a slice's endpoints and ports."""
-    return msgspec.structs.replace(piece, metadata=_trim_meta(piece.metadata))
-
-
-def _trim_meta(meta: ObjectMeta) -> ObjectMeta:
-    return ObjectMeta(
-        name=meta.name,
-        namespace=meta.namespace,
-        uid=meta.uid,
-        resourceVersion=meta.resourceVersion,
-        labels=meta.labels,
-    )

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from proxy.commands import CommandError, run_command, succeed
+from proxy.commands import CommandError, Commands
 from proxy.core.flows import Flow, parse_flows
 
 
 class Conntrack:
     """Lists UDP flows and forgets some."""
 
-    def __init__(self, timeout_s: float) -> None:
-        self._timeout_s = timeout_s
+    def __init__(self, commands: Commands) -> None:
+        self._commands = commands
 
     async def flows(self) -> tuple[Flow, ...]:
         """List the UDP flows of this network namespace.
@@ -18,7 +18,7 @@ class Conntrack:
         Raises:
             CommandError: conntrack cannot be run here.
         """
-        return parse_flows(await succeed(["conntrack", "-L", "-p", "udp"], timeout_s=self._timeout_s))
+        return parse_flows(await self._commands.succeed(["conntrack", "-L", "-p", "udp"]))
 
     async def forget(self, flow: Flow) -> None:
         """Delete the entries of a flow, from whatever client; none being there is fine.
@@ -27,6 +27,6 @@ class Conntrack:
             CommandError: conntrack cannot be run here.
         """
         where = ["--orig-dst", flow.destination, "--dport", str(flow.port), "--reply-src", flow.answered_by]
-        output = await run_command(["conntrack", "-D", "-p", "udp", *where], timeout_s=self._timeout_s)
+        output = await self._commands.run(["conntrack", "-D", "-p", "udp", *where])
         if output.code and "0 flow entries" not in output.errors:
             raise CommandError(f"conntrack cannot delete {flow}: {output.errors.strip()}")

@@ -5,21 +5,21 @@ from __future__ import annotations
 import json
 
 from machinery.model.log import SILENT, EventLog
-from proxy.commands import CommandError, run_command, succeed
+from proxy.commands import CommandError, Commands
 from proxy.core.ruleset import TABLE, Present, Ruleset
 
 
 class Nft:
     """Writes rulesets. Remembers what it wrote last, so that the same text is not written twice."""
 
-    def __init__(self, timeout_s: float, log: EventLog = SILENT) -> None:
-        self._timeout_s = timeout_s
+    def __init__(self, commands: Commands, log: EventLog = SILENT) -> None:
+        self._commands = commands
         self._log = log
         self._written = ""
         self._present: Present | None = None
 
     async def apply(self, rules: Ruleset, *, anyway: bool = False) -> bool:
-        """Put a ruleset in place; tells whether there was anything to write.
+        """Put a ruleset in place; return whether there was anything to write.
 
         With `anyway` it is written even if it is the last one that was: the kernel's table is looked at first,
         for another hand may have changed it. Where the old table cannot be changed into the new one, it is replaced
@@ -33,7 +33,7 @@ class Nft:
             return False
         present = await self.present() if anyway or not self._written else self._present
         try:
-            await succeed(["nft", "-f", "-"], rules.transaction(present), timeout_s=self._timeout_s)
+            await self._commands.succeed(["nft", "-f", "-"], rules.transaction(present))
         except CommandError as error:
             await self._replace(rules)
             self._log.warning("table_replaced", table=TABLE, why=error)
@@ -46,9 +46,7 @@ class Nft:
         Raises:
             CommandError: nft cannot be run here.
         """
-        output = await run_command(
-            ["nft", "-j", "-t", "list", "table", *TABLE.split()], timeout_s=self._timeout_s
-        )
+        output = await self._commands.run(["nft", "-j", "-t", "list", "table", *TABLE.split()])
         if output.code == 0:
             return _names(output.text)
         if "No such file or directory" in output.errors:  # nft has no other way to say it
@@ -58,7 +56,7 @@ class Nft:
     async def _replace(self, rules: Ruleset) -> None:
         """Write a ruleset without anything of the old table, which may not be what we believe."""
         self._written = ""
-        await succeed(["nft", "-f", "-"], rules.transaction(None), timeout_s=self._timeout_s)
+        await self._commands.succeed(["nft", "-f", "-"], rules.transaction(None))
 
 
 def _names(listing: str) -> Present:

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
 
-from proxy.commands import CommandError, succeed
+from proxy.commands import CommandError, Commands
 from proxy.core.routes import PROTOCOL, Route, diff_routes
 
 _FORWARDING: Final = Path("/proc/sys/net/ipv4/ip_forward")
@@ -18,12 +18,12 @@ _BRIDGE_FILTER: Final = Path("/proc/sys/net/bridge/bridge-nf-call-iptables")
 class Routes:
     """Routes with our protocol number in the main table."""
 
-    def __init__(self, timeout_s: float) -> None:
-        self._timeout_s = timeout_s
+    def __init__(self, commands: Commands) -> None:
+        self._commands = commands
         self._written: tuple[Route, ...] | None = None
 
     async def apply(self, wanted: tuple[Route, ...], *, anyway: bool = False) -> bool:
-        """Make our routes the wanted ones; tells whether any was changed. Idempotent.
+        """Make our routes the wanted ones; return whether any was changed. Idempotent.
 
         Raises:
             CommandError: some could not be set or removed; all others are.
@@ -44,14 +44,14 @@ class Routes:
             CommandError: ip cannot be run here.
         """
         argv = ["ip", "-4", "-j", "route", "show", "proto", str(PROTOCOL)]
-        listed = json.loads(await succeed(argv, timeout_s=self._timeout_s) or "[]")
+        listed = json.loads(await self._commands.succeed(argv) or "[]")
         return tuple(
             Route(str(ipaddress.IPv4Network(item["dst"])), item.get("gateway", "")) for item in listed
         )
 
     async def _batch(self, commands: Iterable[str]) -> None:
         text = "".join(f"{command}\n" for command in commands)
-        await succeed(["ip", "-4", "-force", "-batch", "-"], text, timeout_s=self._timeout_s)
+        await self._commands.succeed(["ip", "-4", "-force", "-batch", "-"], text)
 
 
 def enable_forwarding() -> None:
@@ -67,7 +67,7 @@ def enable_forwarding() -> None:
 
 
 def sees_bridged() -> bool:
-    """Tell whether the packet filter sees what a bridge carries between two pods, after an attempt to make it so."""
+    """Whether the packet filter sees what a bridge carries between two pods, after an attempt to make it so."""
     return _switch_on(_BRIDGE_FILTER)
 
 

@@ -32,7 +32,7 @@ class Filter(Protocol):
     """What writes rules: `proxy.nft.Nft`."""
 
     async def apply(self, rules: Ruleset, *, anyway: bool = False) -> bool:
-        """Put a ruleset in place; tells whether there was anything to write."""
+        """Put a ruleset in place; return whether there was anything to write."""
         ...
 
 
@@ -40,7 +40,7 @@ class RouteTable(Protocol):
     """What writes routes: `proxy.routes.Routes`."""
 
     async def apply(self, wanted: tuple[Route, ...], *, anyway: bool = False) -> bool:
-        """Make our routes the wanted ones; tells whether any was changed."""
+        """Make our routes the wanted ones; return whether any was changed."""
         ...
 
 
@@ -66,8 +66,8 @@ class Kernel:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class World:
-    """What is read: the informers' stores, and what the node was told."""
+class NodeView:
+    """What one node's proxy reads: the informers' stores, and what it was told of its node."""
 
     services: Iterable[Service]
     slices: Iterable[EndpointSlice]
@@ -81,7 +81,7 @@ class World:
         return plan_ports(self.services, self.slices, self.node_name)
 
     def around(self) -> Surroundings:
-        """Give what the rules need besides Services."""
+        """Return what the rules need besides Services."""
         own = "" if self.sees_bridged else pod_range(self.nodes, self.node_name)
         return Surroundings(self.cluster_cidr, node_addresses(self.nodes), own)
 
@@ -91,7 +91,7 @@ class Syncer:
 
     def __init__(
         self,
-        world: World,
+        view: NodeView,
         kernel: Kernel,
         *,
         clock: Clock,
@@ -101,19 +101,19 @@ class Syncer:
         on_success: Callable[[float], None] = lambda _elapsed_s: None,
     ) -> None:
         self.problem = ""
-        self._world = world
+        self._view = view
         self._kernel = kernel
         self._clock = clock
         self._log = log
         self._period_s = period_s  # cluster seconds
-        self._min_gap_s = clock.timescale.cluster(min_gap_s)
+        self._min_gap_s = min_gap_s  # wall seconds
         self._on_success = on_success
         self._dirty = asyncio.Event()
         self._udp: UdpTable | None = None  # None: the flows have to be looked at
         self._failures = 0
 
     def changed(self) -> None:
-        """Say that something in the world is different. Cheap; may be called from an informer's callback."""
+        """Note that something that is read has changed. Cheap; may be called from an informer's callback."""
         self._dirty.set()
 
     async def run(self) -> None:
@@ -127,12 +127,12 @@ class Syncer:
             self._dirty.clear()
             if not await self._attempt(anyway=is_full):
                 due_s = self._clock.monotonic()  # what failed is done again in full
-            await self._clock.sleep(self._pause_s())
+            await self._clock.sleep_wall(self._pause_s())
             if not self._failures:
                 await event_within(self._dirty, self._clock, max(0.0, due_s - self._clock.monotonic()))
 
     async def sync(self, *, anyway: bool) -> bool:
-        """Write all once; tells whether anything was written.
+        """Write all once; return whether anything was written.
 
         Routes and rules do not wait for each other's success; flows are forgotten after the rules have changed,
         for until then new ones come up.
@@ -140,9 +140,9 @@ class Syncer:
         Raises:
             CommandError: something was not written; the message says all of it.
         """
-        plans = self._world.plans()
-        rules = plan_ruleset(plans, self._world.around())
-        wanted = plan_routes(self._world.nodes, self._world.node_name)
+        plans = self._view.plans()
+        rules = plan_ruleset(plans, self._view.around())
+        wanted = plan_routes(self._view.nodes, self._view.node_name)
         steps: tuple[Callable[[], Awaitable[bool]], ...] = (
             lambda: self._kernel.filter.apply(rules, anyway=anyway),
             lambda: self._kernel.routes.apply(wanted, anyway=anyway),
@@ -160,9 +160,8 @@ class Syncer:
         return written
 
     def _pause_s(self) -> float:
-        if self._failures:
-            return self._clock.timescale.cluster(BACKOFF.delay(self._failures))
-        return self._min_gap_s
+        """Return the wall seconds until the next attempt."""
+        return BACKOFF.delay(self._failures) if self._failures else self._min_gap_s
 
     async def _attempt(self, *, anyway: bool) -> bool:
         begun_s = self._clock.monotonic()
@@ -198,9 +197,7 @@ class Syncer:
         if not table.allowed and not before.allowed:
             self._udp = table
             return False
-        own = node_addresses(
-            node for node in self._world.nodes if node.metadata.name == self._world.node_name
-        )
+        own = node_addresses(node for node in self._view.nodes if node.metadata.name == self._view.node_name)
         stale = plan_forgetting(await self._kernel.flows.flows(), table, before, own)
         for flow in stale:
             await self._kernel.flows.forget(flow)

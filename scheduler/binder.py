@@ -58,7 +58,7 @@ class Binder:
             else:
                 return Result(Outcome.BOUND)
             failures += 1
-            await self._clock.sleep(self._clock.timescale.cluster(_RETRY.delay(failures)))
+            await self._clock.sleep_wall(_RETRY.delay(failures))
             if (result := outcome_of(await self.look(pod), pod, node)) is not None:
                 return result
 
@@ -73,7 +73,7 @@ class Binder:
             except ApiError as error:
                 self._log.warning("pod_not_read", pod=pod.key, error=error)
             failures += 1
-            await self._clock.sleep(self._clock.timescale.cluster(_RETRY.delay(failures)))
+            await self._clock.sleep_wall(_RETRY.delay(failures))
 
     async def _ask(self, pod: PodInfo, node: str) -> None:
         body = Binding(

@@ -8,15 +8,22 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Generic, TypeAlias, TypeVar
+from typing import Any, Final, Generic, TypeAlias, TypeVar
 
-from controllers.core.fields import WHOLE, trimmer
 from controllers.core.metadata_only import MetadataOnly, metadata_only
+from machinery.model.fields import WHOLE, trimmer
 from machinery.model.requests import EVERYTHING, Selection
 from machinery.model.resources import KubeObject, Resource
 from machinery.model.store import Indexer, Store
 
 T = TypeVar("T", bound=KubeObject)
+
+WAY_OF_LIFE: Final = (  # kept of every object: who owns it, and how it goes
+    "metadata.creationTimestamp",
+    "metadata.deletionTimestamp",
+    "metadata.finalizers",
+    "metadata.ownerReferences",
+)
 Collection: TypeAlias = tuple[str, Selection]
 
 
@@ -43,9 +50,9 @@ class Request:
     store: Store[Any] = field(default_factory=Store)
     fields: set[str] = field(default_factory=set)
 
-    def keep(self) -> Callable[[Any], Any] | None:
-        """Return what reduces an object to the fields that somebody reads; None where all of it is kept."""
-        return trimmer(self.resource.type, self.fields)
+    def keep(self) -> Callable[[Any], Any]:
+        """Return what reduces an object to the fields that somebody reads."""
+        return trimmer(self.resource.type, (*self.fields, *WAY_OF_LIFE))
 
 
 class Caches:
@@ -62,7 +69,7 @@ class Caches:
         fields: Iterable[str] = WHOLE,
         indexes: Mapping[str, Indexer[T]] | None = None,
     ) -> Source[T]:
-        """Ask for a collection, the fields of its objects that are read (`core.fields`), and its indexes.
+        """Ask for a collection, the fields of its objects that are read (`machinery.model.fields`), and its indexes.
 
         Raises:
             ValueError: another reader asks for the same objects as another type, or for another index of this name.

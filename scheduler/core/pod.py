@@ -7,13 +7,41 @@ from typing import Final
 
 import msgspec
 
-from machinery.model.k8s.core_v1 import Container, Pod, PodSpec, PodStatus
+from machinery.model.fields import trimmer
+from machinery.model.k8s.core_v1 import Pod, PodSpec, PodStatus
 from machinery.model.k8s.meta_v1 import ObjectMeta, OwnerReference
 from machinery.model.owners import controller_of
 from machinery.model.requests import revision_of
 from scheduler.core.needs import Needs, read_needs, spec_key
 
 _TABLE_LIMIT: Final = 10_000
+_FIELDS: Final = (
+    "metadata.deletionTimestamp",
+    "metadata.generation",
+    "metadata.labels",
+    "metadata.ownerReferences",
+    *(
+        f"spec.{containers}.{field}"
+        for containers in ("containers", "initContainers")
+        for field in ("name", "image", "ports", "resources", "restartPolicy")
+    ),
+    "spec.affinity",
+    "spec.hostNetwork",
+    "spec.nodeName",
+    "spec.nodeSelector",
+    "spec.overhead",
+    "spec.preemptionPolicy",
+    "spec.priority",
+    "spec.resourceClaims",
+    "spec.resources",
+    "spec.schedulerName",
+    "spec.schedulingGates",
+    "spec.schedulingGroup",
+    "spec.tolerations",
+    "spec.topologySpreadConstraints",
+    "spec.volumes",
+)
+_trim: Final = trimmer(Pod, _FIELDS)
 
 
 class LabelSet:
@@ -119,51 +147,7 @@ class PodReader:
 
 
 def essential(pod: Pod) -> Pod:
-    """Give the part of a pod that scheduling looks at: a cluster's pods have to fit into memory."""
-    meta, spec = pod.metadata, pod.spec
-    return msgspec.structs.replace(
-        pod,
-        metadata=ObjectMeta(
-            name=meta.name,
-            namespace=meta.namespace,
-            uid=meta.uid,
-            resourceVersion=meta.resourceVersion,
-            generation=meta.generation,
-            labels=meta.labels,
-            deletionTimestamp=meta.deletionTimestamp,
-            ownerReferences=meta.ownerReferences,
-        ),
-        spec=PodSpec(
-            containers=[_essential(each) for each in spec.containers],
-            initContainers=[_essential(each) for each in spec.initContainers],
-            nodeName=spec.nodeName,
-            nodeSelector=spec.nodeSelector,
-            affinity=spec.affinity,
-            tolerations=spec.tolerations,
-            topologySpreadConstraints=spec.topologySpreadConstraints,
-            overhead=spec.overhead,
-            resources=spec.resources,
-            hostNetwork=spec.hostNetwork,
-            priority=spec.priority,
-            preemptionPolicy=spec.preemptionPolicy,
-            schedulerName=spec.schedulerName,
-            schedulingGates=spec.schedulingGates,
-            schedulingGroup=spec.schedulingGroup,
-            resourceClaims=spec.resourceClaims,
-            volumes=spec.volumes,
-        ),
-        status=PodStatus(
-            phase=pod.status.phase,
-            conditions=[each for each in pod.status.conditions if each.type == "PodScheduled"],
-        ),
-    )
-
-
-def _essential(container: Container) -> Container:
-    return Container(
-        name=container.name,
-        image=container.image,
-        ports=container.ports,
-        resources=container.resources,
-        restartPolicy=container.restartPolicy,
-    )
+    """Return the part of a pod that scheduling looks at: a cluster's pods have to fit into memory."""
+    scheduled = [each for each in pod.status.conditions if each.type == "PodScheduled"]
+    status = PodStatus(phase=pod.status.phase, conditions=scheduled)
+    return msgspec.structs.replace(_trim(pod), status=status)

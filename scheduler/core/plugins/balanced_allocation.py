@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
-if TYPE_CHECKING:
-    from scheduler.core.needs import Needs
-    from scheduler.core.node import NodeInfo
+from scheduler.core.needs import Needs
+from scheduler.core.node import NodeInfo
 
 NAME: Final = "NodeResourcesBalancedAllocation"
 

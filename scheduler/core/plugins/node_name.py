@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
+from scheduler.core.needs import Needs
+from scheduler.core.node import NodeInfo
 from scheduler.core.rejection import Rejection
-
-if TYPE_CHECKING:
-    from scheduler.core.needs import Needs
-    from scheduler.core.node import NodeInfo
 
 NAME: Final = "NodeName"
 REJECTION: Final = Rejection(NAME, ("node(s) didn't match the requested node name",), resolvable=False)

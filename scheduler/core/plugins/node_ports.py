@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from machinery.model.placement import is_address_taken
+from scheduler.core.needs import Needs
+from scheduler.core.node import NodeInfo
 from scheduler.core.rejection import Rejection
-
-if TYPE_CHECKING:
-    from scheduler.core.needs import Needs
-    from scheduler.core.node import NodeInfo
 
 NAME: Final = "NodePorts"
 REJECTION: Final = Rejection(

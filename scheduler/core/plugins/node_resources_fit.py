@@ -6,14 +6,12 @@ https://kubernetes.io/docs/concepts/configuration/manage-resources-containers/#h
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from machinery.model.placement import CPU, EPHEMERAL_STORAGE, MEMORY, is_short
+from scheduler.core.needs import Needs
+from scheduler.core.node import NodeInfo
 from scheduler.core.rejection import Rejection
-
-if TYPE_CHECKING:
-    from scheduler.core.needs import Needs
-    from scheduler.core.node import NodeInfo
 
 NAME: Final = "NodeResourcesFit"
 TOO_MANY_PODS: Final = "Too many pods"

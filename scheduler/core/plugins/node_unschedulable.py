@@ -5,14 +5,12 @@ https://kubernetes.io/docs/concepts/architecture/nodes/#manual-node-administrati
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from machinery.model.placement import tolerates_cordon
+from scheduler.core.needs import Needs
+from scheduler.core.node import NodeInfo
 from scheduler.core.rejection import Rejection
-
-if TYPE_CHECKING:
-    from scheduler.core.needs import Needs
-    from scheduler.core.node import NodeInfo
 
 NAME: Final = "NodeUnschedulable"
 REJECTION: Final = Rejection(NAME, ("node(s) were unschedulable",), resolvable=False)

@@ -5,14 +5,12 @@ https://kubernetes.io/docs/concepts/scheduling-eviction/taint-and-toleration/
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from machinery.model import placement
+from scheduler.core.needs import Needs
+from scheduler.core.node import NodeInfo
 from scheduler.core.rejection import Rejection
-
-if TYPE_CHECKING:
-    from scheduler.core.needs import Needs
-    from scheduler.core.node import NodeInfo
 
 NAME: Final = "TaintToleration"
 WEIGHT: Final = 3

@@ -19,10 +19,11 @@ from machinery.model.k8s.core_v1 import Node, Service
 from machinery.model.k8s.discovery_v1 import EndpointSlice
 from machinery.model.log import SILENT
 from machinery.process.clock import SystemClock
+from proxy.commands import Commands
 from proxy.conntrack import Conntrack
 from proxy.nft import Nft
 from proxy.routes import Routes, enable_forwarding, sees_bridged
-from proxy.sync import Kernel, Syncer, World
+from proxy.sync import Kernel, NodeView, Syncer
 from tests.support.netns import MACHINE_IP, NODE_IPS, POD_CIDRS, POD_IPS, Lab, inside
 from tests.support.proxy import (
     PORT,
@@ -57,7 +58,7 @@ class Cluster:
 
     async def _sync(self, name: str) -> None:
         enable_forwarding()
-        world = World(
+        view = NodeView(
             services=self.services,
             slices=self.slices,
             nodes=self.nodes,
@@ -65,8 +66,9 @@ class Cluster:
             cluster_cidr="10.244.0.0/16",
             sees_bridged=sees_bridged() if self.bridged is None else self.bridged,
         )
-        kernel = Kernel(Nft(10), Routes(10), Conntrack(10))
-        syncer = Syncer(world, kernel, clock=SystemClock(), log=SILENT, period_s=30, min_gap_s=0.05)
+        commands = Commands(SystemClock(), 10)
+        kernel = Kernel(Nft(commands), Routes(commands), Conntrack(commands))
+        syncer = Syncer(view, kernel, clock=SystemClock(), log=SILENT, period_s=30, min_gap_s=0.05)
         await syncer.sync(anyway=True)
 
 

@@ -12,7 +12,7 @@ from proxy.commands import CommandError
 from proxy.core.flows import Flow
 from proxy.core.routes import Route
 from proxy.core.ruleset import Ruleset
-from proxy.sync import Kernel, Syncer, World
+from proxy.sync import Kernel, NodeView, Syncer
 from tests.support.proxy import SERVICE_IP, endpoint, endpoint_slice, routed_node, service, service_port
 from tests.support.virtual_clock import START_S, VirtualClock
 
@@ -87,7 +87,7 @@ async def running(*, failure: str = "", known: tuple[Flow, ...] = ()) -> AsyncIt
     clock, events, successes = VirtualClock(), Events(), []
     recorder = Recorder(clock, failure, known=known)
     services = [service(ports=[service_port(protocol="UDP")])]
-    world = World(
+    view = NodeView(
         services=services,
         slices=[endpoint_slice(endpoint("10.244.2.2", node="node-2"), protocol="UDP")],
         nodes=[
@@ -99,7 +99,7 @@ async def running(*, failure: str = "", known: tuple[Flow, ...] = ()) -> AsyncIt
         sees_bridged=False,
     )
     syncer = Syncer(
-        world,
+        view,
         recorder.kernel(),
         clock=clock,
         log=events,

@@ -1,7 +1,7 @@
-"""Which fields of an object a cache keeps: those that some controller reads, and no more.
+"""Which fields of an object a cache keeps: those that somebody reads, and no more.
 
-A cluster has thousands of pods and node statuses; most of each is of no interest here. A controller names the fields
-that its plan reads by their paths; what several controllers name of one resource is added up.
+A cluster has thousands of pods and node statuses; most of each is of no interest to one component. Who reads a cache
+names the fields by their paths.
 
     spec.nodeName                              a field
     spec.containers.ports                      a field of every item of a list
@@ -9,7 +9,7 @@ that its plan reads by their paths; what several controllers name of one resourc
     status                                     a field with all that is below it
     ""                                         the whole object
 
-Who an object is, who owns it and how it goes (`IDENTITY`) is always kept.
+Which object it is (`IDENTITY`) is always kept.
 
 The function that reduces an object is written and compiled once, as `dataclasses` writes an `__init__`: it runs for
 every event, and one that walks the paths each time takes 24 microseconds for a pod instead of 7.
@@ -33,30 +33,26 @@ IDENTITY: Final = (
     "metadata.namespace",
     "metadata.uid",
     "metadata.resourceVersion",
-    "metadata.creationTimestamp",
-    "metadata.deletionTimestamp",
-    "metadata.finalizers",
-    "metadata.ownerReferences",
 )
 _PART: Final = re.compile(r"[^.\[\]]+|\[([^\]]*)\]")
 
 
-def trimmer(type_: type[T], paths: Iterable[str]) -> Callable[[T], T] | None:
-    """Return the function that reduces an object to some fields; None where it is kept as it is.
+def trimmer(type_: type[T], paths: Iterable[str]) -> Callable[[T], T]:
+    """Return the function that reduces an object to some fields, in a new object.
 
     Raises:
         ValueError: a path leads to no field of the type.
     """
-    named = {*paths}
-    if "" in named:
-        return None
+    named = frozenset(paths)
     tree: Tree = {}
-    for path in sorted({*named, *IDENTITY}):  # what is whole sorts before what is below it
+    for path in (
+        () if "" in named else sorted({*named, *IDENTITY})
+    ):  # what is whole sorts before what is below it
         _add(tree, [part[1] or part[0] for part in _PART.finditer(path)])
     scope: dict[str, Any] = {}
     expression = _reduced("whole", type_, tree, scope)
-    reduce: Callable[[T], T] = eval(f"lambda whole: {expression}", scope)  # noqa: S307 - of field names only
-    return reduce
+    trim: Callable[[T], T] = eval(f"lambda whole: {expression}", scope)  # noqa: S307 - of field names only
+    return trim
 
 
 def _add(tree: Tree, parts: list[str]) -> None:
