@@ -11,9 +11,8 @@ import pytest
 
 from kubarium.pki import Pki
 from tests.support.examples import first_seeds
-from tests.support.scenario_invariants import check_invariants
+from tests.support.scenario_invariants import check_invariants, most_at_once
 from tests.support.scenario_objects import pod_template, web, web_service
-from tests.support.scenario_transcript import Seen
 from tests.support.scenario_world import Cluster, is_pod_ready, running_cluster
 
 VICTIMS = (("controllers",), ("scheduler",), ("controllers", "scheduler"))
@@ -41,22 +40,6 @@ def is_scaled(cluster: Cluster) -> bool:
     ]
     pods = cluster.objects("pods")
     return counts == [WANTED] * 4 and len(pods) == WANTED and all(map(is_pod_ready, pods))
-
-
-def most_at_once(seen: list[Seen]) -> int:
-    """How many pods there were at most that were to stay."""
-    staying: set[str] = set()
-    most = 0
-    for each in sorted(seen, key=lambda each: each.revision):
-        if each.kind.kind != "Pod":
-            continue
-        meta = each.obj["metadata"]
-        if each.type == "DELETED" or "deletionTimestamp" in meta:
-            staying.discard(meta["uid"])
-        else:
-            staying.add(meta["uid"])
-        most = max(most, len(staying))
-    return most
 
 
 def outcome(cluster: Cluster) -> dict[str, object]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import defaultdict
 from typing import Any
 
@@ -22,7 +23,7 @@ async def check_invariants(cluster: Cluster) -> None:
     seen = sorted(cluster.observer.seen, key=lambda each: each.revision)
     check_bindings(seen)
     check_room(seen)
-    check_watches(cluster, seen)
+    check_watches(cluster)
     await check_resumed_watches(cluster, seen)
     check_containers(cluster)
 
@@ -70,7 +71,7 @@ def _check_node(name: str, allocatable: Json, pods: list[Json]) -> None:
         assert asked <= read(allocatable[resource]), f"{name} is asked for {asked} of {resource}"
 
 
-def check_watches(cluster: Cluster, seen: list[Seen]) -> None:
+def check_watches(cluster: Cluster) -> None:
     """Every watch stream is what the store wrote: each revision once, in order, byte for byte."""
     log = cluster.api.storage.history
     for kind in ALL:
@@ -92,12 +93,17 @@ async def check_resumed_watches(cluster: Cluster, seen: list[Seen]) -> None:
         request = Request(user=ADMIN, verb="watch", group=kind.group, resource=kind.plural, selection=options)
         watch = await cluster.api.core.registry.watch(request)
         told: list[int] = []
-        async for batch in watch:
-            told += [event.revision for event in batch]
-            if len(told) >= len(expected):
-                break
+        reading = asyncio.ensure_future(_read(watch, told))
+        await cluster.clock.settle()  # all is told that there is to tell: neither too little nor too much
+        reading.cancel()
+        await asyncio.wait({reading})
         await watch.aclose()
-        assert told == expected, kind.plural
+        assert told == expected, f"the resumed watch of {kind.plural}"
+
+
+async def _read(watch: Any, told: list[int]) -> None:
+    async for batch in watch:
+        told += [event.revision for event in batch]
 
 
 def check_containers(cluster: Cluster) -> None:
@@ -107,12 +113,32 @@ def check_containers(cluster: Cluster) -> None:
         for sandbox in node.hollow.sandboxes.values():
             pod = pods.get(sandbox.config.metadata.uid)
             assert pod, f"{node.name} has the sandbox of a pod that is gone: {sandbox.config.metadata.name}"
-            assert pod["spec"]["nodeName"] == node.name
+            bound = pod["spec"]["nodeName"]
+            assert bound == node.name, f"{node.name} has the sandbox of a pod of {bound}"
         for container in node.hollow.containers.values():
             uid = container.config.labels[labels.POD_UID]
             assert uid in pods, f"{node.name} has a container of a pod that is gone"
             if container.state(cluster.clock.now()) is State.RUNNING:
-                assert pods[uid]["status"]["phase"] == "Running"
+                phase = pods[uid]["status"]["phase"]
+                assert phase == "Running", (
+                    f"{node.name} has a container that runs although its pod is {phase}"
+                )
+
+
+def most_at_once(seen: list[Seen]) -> int:
+    """How many pods there were at most that were to stay."""
+    staying: set[str] = set()
+    most = 0
+    for each in sorted(seen, key=lambda each: each.revision):
+        if each.kind.kind != "Pod":
+            continue
+        meta = each.obj["metadata"]
+        if each.type == "DELETED" or "deletionTimestamp" in meta:
+            staying.discard(meta["uid"])
+        else:
+            staying.add(meta["uid"])
+        most = max(most, len(staying))
+    return most
 
 
 def ready_pods(seen: list[Seen], chosen: Any) -> list[tuple[float, int]]:

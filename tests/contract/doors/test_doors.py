@@ -28,6 +28,7 @@ from machinery.model.k8s.meta_v1 import ObjectMeta, Status
 from machinery.model.requests import DeleteOptions, EventType, PatchType, Selection, WatchEvent
 from tests.support.apiserver import Served
 from tests.support.builders import changed
+from tests.support.client_doors import revision, watching
 from tests.support.etcd_server import free_ports
 from tests.support.streams import closing
 
@@ -51,6 +52,8 @@ async def test_a_new_cluster_has_its_own_objects(api: Api) -> None:
     """Namespaces, and the Service by which pods find the apiserver."""
     found = {each.metadata.name for each in (await api.list(kinds.NAMESPACES)).items}
     assert found == {"default", "kube-node-lease", "kube-public", "kube-system"}
+    service = await api.get(kinds.SERVICES, "kubernetes", namespace="default")
+    assert (service.spec.clusterIP, [port.port for port in service.spec.ports]) == ("10.96.0.1", [443])
     assert (await api.list(kinds.CLUSTER_ROLES)).items
 
 
@@ -136,11 +139,10 @@ async def test_a_watch_that_cannot_go_on_is_expired(api: Api, served: Served) ->
 
 async def test_running_watches_end_when_the_server_drains(api: Api, served: Served) -> None:
     """As a timeout does: the client watches again, elsewhere."""
-    start = (await api.list(kinds.CONFIG_MAPS)).revision
-    watching = asyncio.ensure_future(_events(api, start, 1))
-    await asyncio.sleep(0.3)
-    served.core.feed.end_watches()
-    assert await asyncio.wait_for(watching, 5) == []
+    async with watching(api, await revision(api)) as watched:
+        served.core.feed.end_watches()
+        with pytest.raises(StopAsyncIteration):
+            await watched.batch()
 
 
 async def test_subresources_are_posted(api: Api) -> None:
