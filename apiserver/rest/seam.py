@@ -108,7 +108,7 @@ def _method(request: Asked) -> str:
         return f"{request.method} {request.path}"
     if request.method == "GET" and (target.watch or request.query.get("watch", "") in {"true", "1"}):
         return "Watch"
-    if target.resource == "pods" and target.subresource in _STREAMED:
+    if target.subresource in _STREAMED:
         return _STREAMED[target.subresource]
     return (_OBJECT if target.name else _COLLECTION).get(request.method, request.method)
 
