@@ -22,8 +22,12 @@ PARTICULAR = (
 )  # fmt: skip
 """Modules that are about some kinds: their rules, access, what a cluster begins with. All others are generic."""
 
-OTHER_MEANINGS = {"rest/paths.py": {"namespaces"}, "storage/endpoints.py": {"Lease"}}
-"""Words that are no kinds there: a part of every URL, and etcd's own service."""
+OTHER_MEANINGS = {
+    "rest/paths.py": {"namespaces"},
+    "storage/endpoints.py": {"Lease"},
+    "registry/fences.py": {"leases"},
+}
+"""Words that are no kinds there: a part of every URL, and etcd's own service. A fence is a Lease by its definition."""
 
 GENERIC = [
     path.relative_to(ROOT / "apiserver")
