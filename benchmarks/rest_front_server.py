@@ -17,6 +17,7 @@ from aiohttp import web
 from apiserver import app
 from apiserver.config import ApiserverConfig
 from apiserver.rest.door import Door
+from apiserver.rest.http_request import Exchange, HttpRequest
 from apiserver.rest.limits import Limits
 from apiserver.rest.streams import Outlet
 from apiserver.storage.etcd import EtcdStorage
@@ -26,20 +27,16 @@ from machinery.process.tls import ServerTls, peer_of_certificate
 Front: TypeAlias = Callable[[app.Core, ApiserverConfig, Process], AbstractAsyncContextManager[None]]
 
 
-class _Peer:
-    """Who asks; there are no streams here, so nothing else of an outlet is needed."""
-
-    def __init__(self, request: web.BaseRequest) -> None:
-        self.peer = peer_of_certificate(request.get_extra_info("ssl_object").getpeercert(binary_form=True))
-
-
 @asynccontextmanager
 async def aiohttp_alone(core: app.Core, config: ApiserverConfig, process: Process) -> AsyncIterator[None]:
     """Serve the door with aiohttp's low-level server."""
     door = Door(app.rest_services(core, process), Limits())
 
     async def answer(request: web.BaseRequest) -> web.StreamResponse:
-        return await door.handle(request, cast("Outlet", _Peer(request)))
+        tls = request.get_extra_info("ssl_object")
+        peer = peer_of_certificate(tls.getpeercert(binary_form=True))
+        http = HttpRequest(request.method, request.raw_path, request.headers, peer, request.read)
+        return await door.handle(Exchange(http, request, cast("Outlet", None)))  # nothing here streams
 
     runner = web.ServerRunner(web.Server(answer, access_log=None, handler_cancellation=True))
     await runner.setup()

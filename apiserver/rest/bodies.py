@@ -1,58 +1,21 @@
-"""Bodies of requests: read up to a limit, and brought into JSON."""
+"""Bodies of requests, brought into JSON."""
 
 from __future__ import annotations
 
 import asyncio
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, Final, cast
+from typing import Final
 
-from apiserver.rest.asked import Asked, PlainRequest
 from apiserver.rest.protobuf_body import MEDIA_TYPE, protobuf_to_json
 from apiserver.rest.yaml_body import yaml_to_json
-from machinery.model.errors import BadRequest, TooLarge, UnsupportedMediaType
+from machinery.model.errors import UnsupportedMediaType
 from machinery.model.requests import PatchType
-
-if TYPE_CHECKING:
-    from aiohttp import web
 
 LIMIT: Final = 3 * 1024 * 1024  # bytes, as in Kubernetes
 _JSON: Final = frozenset({"application/json", ""})
 _YAML: Final = frozenset({"application/yaml", "text/yaml"})
-_GO_ON: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
 _SMALL: Final = 16 * 1024  # bytes of YAML that are read in a few ms
 _ASIDE: Final = ThreadPoolExecutor(1, "yaml")  # one: several would keep the event loop from its turns
-
-
-async def read_body(asked: Asked) -> bytes:
-    """Read the body as it is.
-
-    Raises:
-        TooLarge: it is over the limit.
-        BadRequest: it broke off.
-    """
-    if isinstance(asked, PlainRequest):
-        return asked.body
-    from aiohttp import web
-
-    request = cast("web.BaseRequest", asked)
-    if not request.can_read_body:
-        return b""
-    if (request.content_length or 0) > LIMIT:
-        raise _too_large()
-    if request.headers.get("Expect", "").lower() == "100-continue":
-        await request.writer.write(_GO_ON)
-    parts, size = [], 0
-    try:
-        async for part in request.content.iter_any():
-            size += len(part)
-            if size > LIMIT:
-                raise _too_large()
-            parts.append(part)
-    except OSError as error:
-        raise BadRequest("the body of the request broke off") from error
-    except web.RequestPayloadError as error:
-        raise BadRequest(f"couldn't read the body of the request: {error}") from error
-    return b"".join(parts)
 
 
 async def object_json(content_type: str, body: bytes) -> bytes:
@@ -96,10 +59,6 @@ async def _yaml_json(body: bytes) -> bytes:
 def media_type_of(content_type: str) -> str:
     """Give a media type without its parameters."""
     return content_type.partition(";")[0].strip().lower()
-
-
-def _too_large() -> TooLarge:
-    return TooLarge(f"Request entity too large: limit is {LIMIT}")
 
 
 def _unknown(accepted: tuple[str, ...]) -> UnsupportedMediaType:

@@ -23,9 +23,9 @@ from functools import lru_cache
 from http import HTTPStatus
 from typing import Final, Protocol, cast
 
-from apiserver.rest.asked import PlainRequest
 from apiserver.rest.bodies import LIMIT
 from apiserver.rest.heads import ComingHead, Head, Unusual, read_head
+from apiserver.rest.http_request import HttpRequest
 from apiserver.rest.limits import Limits
 from apiserver.rest.replies import Reply
 from machinery.process.tls import ANONYMOUS, Peer, peer_of_certificate
@@ -55,11 +55,11 @@ class Server(Protocol):
         """Count a connection out. Idempotent."""
         ...
 
-    def lasts(self, request: PlainRequest) -> bool:
+    def lasts(self, request: HttpRequest) -> bool:
         """Whether aiohttp has to serve a request, since its answer is a stream."""
         ...
 
-    async def answer(self, request: PlainRequest) -> Reply:
+    async def answer(self, request: HttpRequest) -> Reply:
         """Answer a request."""
         ...
 
@@ -220,7 +220,7 @@ class Connection(asyncio.Protocol):
             self._expect_nothing()
             self._serving = self._loop.create_task(self._serve(request))
 
-    def _taken(self) -> PlainRequest | None:
+    def _taken(self) -> HttpRequest | None:
         """Take a request out of the inbox; None where some of it is still to come.
 
         Raises:
@@ -242,13 +242,13 @@ class Connection(asyncio.Protocol):
         self._inbox, self._wanted, self._head_has_begun = self._inbox[self._wanted :], 0, False
         return request
 
-    def _request(self, head: Head) -> PlainRequest:
+    def _request(self, head: Head) -> HttpRequest:
         body, fields = self._inbox[head.size : self._wanted], head.fields
-        return PlainRequest(
-            head.method, head.raw_path, fields.headers, body, self.peer, impersonates=fields.impersonates
+        return HttpRequest(
+            head.method, head.raw_url, fields.headers, self.peer, body, impersonates=fields.impersonates
         )
 
-    async def _serve(self, request: PlainRequest) -> None:
+    async def _serve(self, request: HttpRequest) -> None:
         try:
             reply = await self._server.answer(request)
             await self._reply(reply)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from typing import Final
 
-from apiserver.rest.asked import Asked
 from apiserver.rest.negotiation import DOCUMENTS, negotiate
 from apiserver.rest.paths import Target
 from apiserver.rest.replies import Reply, reply
@@ -20,11 +19,15 @@ _NONE: Final = (
 
 
 def lists_definitions(target: Target, verb: str) -> bool:
-    """Tell whether a request asks which custom resources are defined."""
+    """Whether a request asks which custom resources are defined."""
     return verb == "list" and target == _DEFINITIONS
 
 
-async def no_definitions(request: Asked) -> Reply:
-    """Answer that there is none."""
-    negotiate(request.headers.get("Accept", ""), DOCUMENTS)
-    return await reply(request, _NONE)
+def no_definitions(accept: str) -> Reply:
+    """Answer that there is none.
+
+    Raises:
+        NotAcceptable: the caller takes no JSON.
+    """
+    negotiate(accept, DOCUMENTS)
+    return reply(_NONE)

@@ -64,7 +64,7 @@ class Head(NamedTuple):
     """A request without its body; a tuple, since one is made for each."""
 
     method: str
-    raw_path: str  # with the query, percent-encoded
+    raw_url: str  # path and query, percent-encoded
     fields: Fields
     size: int  # bytes of the head itself, up to where the body begins
 

@@ -8,19 +8,23 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from http import HTTPStatus
 from typing import Any, Final, cast
 
 from aiohttp import web
 from aiohttp.http_exceptions import LineTooLong
 
-from apiserver.rest.asked import PlainRequest
+from apiserver.rest.bodies import LIMIT
 from apiserver.rest.connection import Connection
 from apiserver.rest.door import Door
+from apiserver.rest.http_request import Exchange, HttpRequest
 from apiserver.rest.limits import Limits
 from apiserver.rest.replies import Reply
+from machinery.model.errors import BadRequest, TooLarge
 
 _LONGEST_LINE: Final = 64 * 1024  # bytes of a request line, or of one header
+_GO_ON: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
 _OPTIONS: Final[dict[str, Any]] = {
     "access_log": None,
     "max_line_size": _LONGEST_LINE,
@@ -52,11 +56,11 @@ class Listener:
         """Count a connection out."""
         self._open.discard(connection)
 
-    def lasts(self, request: PlainRequest) -> bool:
+    def lasts(self, request: HttpRequest) -> bool:
         """Whether the answer is a stream."""
         return self._door.lasts(request)
 
-    async def answer(self, request: PlainRequest) -> Reply:
+    async def answer(self, request: HttpRequest) -> Reply:
         """Answer a plain request."""
         return await self._door.answer(request)
 
@@ -76,13 +80,47 @@ class Listener:
         connection = cast("Handler", request.protocol).connection
         connection.begins()
         try:
-            response = await self._door.handle(request, connection)
+            url = request.rel_url
+            http = HttpRequest(
+                request.method,
+                f"{url.raw_path}?{url.raw_query_string}",
+                request.headers,
+                connection.peer,
+                partial(_body, request),
+            )
+            response = await self._door.handle(Exchange(http, request, connection))
             with suppress(ConnectionError):  # the client has gone; aiohttp notices, too
                 await response.prepare(request)
                 await response.write_eof()
             return response
         finally:
             request.content.on_eof(connection.ended)
+
+
+async def _body(request: web.BaseRequest) -> bytes:
+    """Read a body up to the limit; a client that waits to be told to send it is told."""
+    if not request.can_read_body:
+        return b""
+    if (request.content_length or 0) > LIMIT:
+        raise _too_large()
+    if request.headers.get("Expect", "").lower() == "100-continue":
+        await request.writer.write(_GO_ON)
+    parts, size = [], 0
+    try:
+        async for part in request.content.iter_any():
+            size += len(part)
+            if size > LIMIT:
+                raise _too_large()
+            parts.append(part)
+    except OSError as error:
+        raise BadRequest("the body of the request broke off") from error
+    except web.RequestPayloadError as error:
+        raise BadRequest(f"couldn't read the body of the request: {error}") from error
+    return b"".join(parts)
+
+
+def _too_large() -> TooLarge:
+    return TooLarge(f"Request entity too large: limit is {LIMIT}")
 
 
 class Handler(web.RequestHandler):

@@ -7,22 +7,21 @@ from typing import Final
 
 from apiserver.request import ListReply
 from apiserver.rest import envelopes, gzip_parts
-from apiserver.rest.asked import Asked
-from apiserver.rest.replies import ASIDE_FROM, Reply, compresses, reply
+from apiserver.rest.replies import ASIDE_FROM, Reply, is_worth_compressing, reply
 
 _FORM: Final = "rest-gzip"
 
 
-async def list_reply(request: Asked, answer: ListReply) -> Reply:
+async def list_reply(answer: ListReply, *, accepts_gzip: bool) -> Reply:
     """Answer with a list."""
     items = envelopes.list_items(answer)
-    if not compresses(request, len(items)):
-        return await reply(request, b"".join((envelopes.list_head(answer), items, envelopes.LIST_TAIL)))
+    if not (accepts_gzip and is_worth_compressing(len(items))):
+        return reply(b"".join((envelopes.list_head(answer), items, envelopes.LIST_TAIL)))
     part = answer.items.kept(_FORM) or await _compressed(items)
     if answer.items.repeats(_FORM):
         answer.items.keep(_FORM, part, len(part.deflated))
     body = gzip_parts.join(envelopes.list_head(answer), part, envelopes.LIST_TAIL)
-    return await reply(request, body, encoding="gzip")
+    return reply(body, encoding="gzip")
 
 
 async def _compressed(items: bytes) -> gzip_parts.Part:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from functools import cache
 from hashlib import sha256
 from platform import machine, python_version
@@ -14,7 +14,7 @@ from apiserver.core import discovery
 from apiserver.core.catalogue import PerGeneration
 from apiserver.core.openapi import served_paths
 from apiserver.request import UserInfo
-from apiserver.rest.asked import Asked
+from apiserver.rest.http_request import HttpRequest
 from apiserver.rest.negotiation import DISCOVERIES, DOCUMENTS, DOCUMENTS_V2, OPENAPI_V2_TYPE, Form, negotiate
 from apiserver.rest.openapi import OpenApi
 from apiserver.rest.paths import Discovery
@@ -38,7 +38,7 @@ _ROOTS: Final = (
     "/readyz",
     "/version",
 )
-Page = Callable[[Asked], Awaitable[Reply | None]]
+Page = Callable[[HttpRequest], Reply | None]
 
 
 class Pages:
@@ -61,90 +61,90 @@ class Pages:
             "openid/v1/jwks": self._keys,
         }
 
-    async def answer(self, request: Asked, user: UserInfo, target: object, raw_path: str) -> Reply | None:
+    async def answer(self, http: HttpRequest, user: UserInfo) -> Reply | None:
         """Answer a path; None where there is nothing."""
-        await self._services.gate.admit_path(user, request.method.lower(), raw_path)
-        if isinstance(target, Discovery):
-            _check_get(request)
-            return await _discovered(request, self._discovery(), target)
-        path = raw_path.strip("/")
+        await self._services.gate.admit_path(user, http.method.lower(), http.raw_path)
+        if isinstance(http.target, Discovery):
+            _check_get(http)
+            return _discovered(http, self._discovery(), http.target)
+        path = http.raw_path.strip("/")
         root, _, rest = path.partition("/")
         page = self._pages.get(path)
         if page is None and path.startswith("openapi/v3/"):
             page = self._openapi_document
         if page is None and root in _HEALTH:
-            return await self._health(request, root, rest)
+            return self._health(http, root, rest)
         if page is None:
             return None
-        _check_get(request)
-        return await page(request)
+        _check_get(http)
+        return page(http)
 
-    async def _roots(self, request: Asked) -> Reply:
+    def _roots(self, _: HttpRequest) -> Reply:
         lists = self._discovery().lists
         found = {
             *(f"/{path}" for path in served_paths(lists)),
             *(f"/apis/{group}" for group in lists.groups()),
         }
         paths = sorted({*_ROOTS, *found})
-        return await reply(request, pretty(msgspec.json.encode({"paths": paths})))
+        return reply(pretty(msgspec.json.encode({"paths": paths})))
 
-    async def _version(self, request: Asked) -> Reply:
-        return await reply(request, pretty(_version_info()))
+    def _version(self, _: HttpRequest) -> Reply:
+        return reply(pretty(_version_info()))
 
-    async def _metrics(self, request: Asked) -> Reply:
-        return await text_reply(request, self._services.metrics.render())
+    def _metrics(self, _: HttpRequest) -> Reply:
+        return text_reply(self._services.metrics.render())
 
-    async def _health(self, request: Asked, root: str, check: str) -> Reply | None:
-        _check_get(request)
+    def _health(self, http: HttpRequest, root: str, check: str) -> Reply | None:
+        _check_get(http)
         status, text = self._services.health.answer(_HEALTH[root])
         if check:
-            return await self._one_check(request, check)
-        if "verbose" not in request.query and status == 200:
-            return await text_reply(request, "ok")
+            return self._one_check(check)
+        if "verbose" not in http.query and status == 200:
+            return text_reply("ok")
         lines = ["[+]ping ok"]
         if status != 200:
             lines += [f"[-]{line} failed" for line in text.splitlines()]
         verdict = "passed" if status == 200 else "failed"
-        return await text_reply(
-            request, "\n".join((*lines, f"{root} check {verdict}", "")), status=200 if status == 200 else 500
+        return text_reply(
+            "\n".join((*lines, f"{root} check {verdict}", "")), status=200 if status == 200 else 500
         )
 
-    async def _one_check(self, request: Asked, check: str) -> Reply | None:
+    def _one_check(self, check: str) -> Reply | None:
         if check == "ping":
-            return await text_reply(request, "ok")
+            return text_reply("ok")
         found = [line for line in self._services.health.problems() if line.partition(":")[0] == check]
         if found:
-            return await text_reply(request, f"internal server error: {found[0]}", status=500)
+            return text_reply(f"internal server error: {found[0]}", status=500)
         return None
 
-    async def _issuer(self, request: Asked) -> Reply:
-        return await reply(request, self._services.token_key.discovery())
+    def _issuer(self, _: HttpRequest) -> Reply:
+        return reply(self._services.token_key.discovery())
 
-    async def _keys(self, request: Asked) -> Reply:
+    def _keys(self, _: HttpRequest) -> Reply:
         body = self._services.token_key.jwks()
-        return await reply(request, body, content_type="application/jwk-set+json")
+        return reply(body, content_type="application/jwk-set+json")
 
-    async def _openapi_v2(self, request: Asked) -> Reply:
-        if negotiate(request.headers.get("Accept", ""), DOCUMENTS_V2) is Form.OPENAPI_V2:
-            return await _cached(request, self._openapi.v2_binary(), OPENAPI_V2_TYPE)
-        return await _cached(request, self._openapi.v2(), JSON)
+    def _openapi_v2(self, http: HttpRequest) -> Reply:
+        if negotiate(http.accept, DOCUMENTS_V2) is Form.OPENAPI_V2:
+            return _cached(http, self._openapi.v2_binary(), OPENAPI_V2_TYPE)
+        return _cached(http, self._openapi.v2(), JSON)
 
-    async def _openapi_index(self, request: Asked) -> Reply:
-        negotiate(request.headers.get("Accept", ""), DOCUMENTS)
-        return await _cached(request, self._openapi.index(), JSON)
+    def _openapi_index(self, http: HttpRequest) -> Reply:
+        negotiate(http.accept, DOCUMENTS)
+        return _cached(http, self._openapi.index(), JSON)
 
-    async def _openapi_document(self, request: Asked) -> Reply | None:
-        negotiate(request.headers.get("Accept", ""), DOCUMENTS)
-        document = self._openapi.document(request.path.strip("/").removeprefix("openapi/v3/"))
-        return None if document is None else await _cached(request, document, JSON)
+    def _openapi_document(self, http: HttpRequest) -> Reply | None:
+        negotiate(http.accept, DOCUMENTS)
+        document = self._openapi.document(http.path.strip("/").removeprefix("openapi/v3/"))
+        return None if document is None else _cached(http, document, JSON)
 
 
-async def _discovered(request: Asked, documents: _Documents, target: Discovery) -> Reply | None:
-    form = negotiate(request.headers.get("Accept", ""), DISCOVERIES)
+def _discovered(http: HttpRequest, documents: _Documents, target: Discovery) -> Reply | None:
+    form = negotiate(http.accept, DISCOVERIES)
     if form is Form.DISCOVERY and not target.group and not target.version:
-        return await _cached(request, documents.aggregated(legacy=target.legacy), discovery.AGGREGATED_TYPE)
-    body = _discovery_json(documents.lists, target, request.host)
-    return None if body is None else await _cached(request, body, JSON)
+        return _cached(http, documents.aggregated(legacy=target.legacy), discovery.AGGREGATED_TYPE)
+    body = _discovery_json(documents.lists, target, http.headers.get("Host", ""))
+    return None if body is None else _cached(http, body, JSON)
 
 
 class _Documents:
@@ -173,13 +173,13 @@ def _discovery_json(lists: discovery.Discovery, target: Discovery, host: str) ->
     return msgspec.json.encode(lists.api_group(target.group)) if known else None
 
 
-async def _cached(request: Asked, body: bytes, content_type: str) -> Reply:
+def _cached(http: HttpRequest, body: bytes, content_type: str) -> Reply:
     """Answer with a document that clients keep: they need not get twice what they have."""
     tag = f'"{sha256(body).hexdigest().upper()}"'
     headers = {"ETag": tag, "Vary": "Accept"}
-    if request.headers.get("If-None-Match") == tag:
-        return await reply(request, b"", status=304, content_type=content_type, headers=headers)
-    return await reply(request, body, content_type=content_type, headers=headers)
+    if http.headers.get("If-None-Match") == tag:
+        return reply(b"", status=304, content_type=content_type, headers=headers)
+    return reply(body, content_type=content_type, headers=headers)
 
 
 @cache
@@ -199,6 +199,6 @@ def _version_info() -> bytes:
     return msgspec.json.encode(info)
 
 
-def _check_get(request: Asked) -> None:
-    if request.method != "GET":
+def _check_get(http: HttpRequest) -> None:
+    if http.method != "GET":
         raise MethodNotSupported("the server does not allow this method on the requested resource")

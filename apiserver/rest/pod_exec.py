@@ -19,10 +19,11 @@ from apiserver.core import pod_access
 from apiserver.core.values import Json, spec
 from apiserver.request import UserInfo
 from apiserver.rest import query
+from apiserver.rest.http_request import Exchange, HttpRequest
 from apiserver.rest.paths import Target
 from apiserver.rest.pod_log import container_ref, read_pod
 from apiserver.rest.services import RestServices
-from apiserver.rest.streams import Streams, begin, may_pass
+from apiserver.rest.streams import Streams, may_pass
 from machinery.model.errors import BadRequest, MethodNotSupported, NotImplementedHere
 from machinery.model.k8s import served
 
@@ -46,28 +47,29 @@ class PodExec:
         self._services = services
         self._streams = streams
 
-    async def answer(self, request: web.BaseRequest, user: UserInfo, target: Target) -> web.StreamResponse:
+    async def answer(self, exchange: Exchange, user: UserInfo, target: Target) -> web.StreamResponse:
         """Connect the caller with a container; what is wrong before that is raised."""
-        if request.method not in {"GET", "POST"}:
+        http = exchange.http
+        if http.method not in {"GET", "POST"}:
             raise MethodNotSupported("the server does not allow this method on the requested resource")
         # A WebSocket begins with a GET, and goes into the pod all the same: it needs the verb create, too.
-        verbs = ("get", "create") if request.method == "GET" else ("create",)
+        verbs = ("get", "create") if http.method == "GET" else ("create",)
         pod = await read_pod(self._services, user, target, *verbs)
         if target.subresource == "portforward":
             raise NotImplementedHere("port-forward is not built", kind="pods", name=target.name)
         pod_access.check_running(pod)
-        start = _start(request, pod, target.subresource)
-        _check_upgrade(request)
+        start = _start(http, pod, target.subresource)
+        _check_upgrade(http)
         async with self._services.kubelets.node(spec(pod)["nodeName"]) as stub:
             method = stub.Exec if target.subresource == "exec" else stub.Attach
             call = method(timeout=_LONGEST_S)
             try:
                 await call.wait_for_connection()  # after the upgrade there is no status to answer with
-                return await self._connected(request, call, start)
+                return await self._connected(exchange, call, start)
             finally:
                 call.cancel()
 
-    async def _connected(self, request: web.BaseRequest, call: Any, start: Any) -> web.StreamResponse:
+    async def _connected(self, exchange: Exchange, call: Any, start: Any) -> web.StreamResponse:
         import grpc.aio
         from aiohttp import web
 
@@ -82,7 +84,7 @@ class PodExec:
             call.cancel()
 
         with self._streams.opened(end):
-            await begin(request, socket)
+            await exchange.begin(socket)
             await socket.send_bytes(_STDOUT if start.stdout else _STDERR if start.stderr else _ERROR)
             try:
                 await call.write(messages.StreamInput(start=start))
@@ -163,10 +165,10 @@ async def _carry_out(socket: web.WebSocketResponse, call: Any) -> Json:
     return pod_access.exit_status(0, "")
 
 
-def _start(request: web.BaseRequest, pod: Json, subresource: str) -> Any:
+def _start(http: HttpRequest, pod: Json, subresource: str) -> Any:
     from machinery.wire.node import messages
 
-    asked = request.query
+    asked = http.query
     command = asked.getall("command", [])
     if subresource == "exec" and not command:
         raise BadRequest("you must specify a command to execute")
@@ -185,12 +187,12 @@ def _start(request: web.BaseRequest, pod: Json, subresource: str) -> Any:
     )
 
 
-def _check_upgrade(request: web.BaseRequest) -> None:
-    upgrade = request.headers.get("Upgrade", "").lower()
+def _check_upgrade(http: HttpRequest) -> None:
+    upgrade = http.headers.get("Upgrade", "").lower()
     if upgrade.startswith("spdy"):
         raise NotImplementedHere("SPDY is not built: use WebSockets (kubectl 1.31 and later do)")
     if upgrade != "websocket":
         raise BadRequest("Upgrade request required")
-    offered = request.headers.get("Sec-WebSocket-Protocol", "")
+    offered = http.headers.get("Sec-WebSocket-Protocol", "")
     if not {V4, V5} & {each.strip() for each in offered.split(",")}:
         raise BadRequest(f"none of the offered protocols is built: {offered}; {V5} and {V4} are")

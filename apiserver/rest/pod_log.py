@@ -12,10 +12,11 @@ from apiserver.core import field_errors, pod_access
 from apiserver.core.values import Json, metadata, spec
 from apiserver.request import Request, UserInfo
 from apiserver.rest import query
+from apiserver.rest.http_request import Exchange, HttpRequest
 from apiserver.rest.paths import Target
 from apiserver.rest.replies import Reply, text_reply
 from apiserver.rest.services import RestServices
-from apiserver.rest.streams import Streams, begin, send
+from apiserver.rest.streams import Streams, send
 from machinery.model.errors import BadRequest, MethodNotSupported
 from machinery.model.k8s import served
 
@@ -35,28 +36,26 @@ class PodLog:
         self._services = services
         self._streams = streams
 
-    async def answer(
-        self, request: web.BaseRequest, user: UserInfo, target: Target
-    ) -> web.StreamResponse | Reply:
+    async def answer(self, exchange: Exchange, user: UserInfo, target: Target) -> web.StreamResponse | Reply:
         """Stream a log; what is wrong before its first byte is raised."""
-        if request.method != "GET":
+        if exchange.http.method != "GET":
             raise MethodNotSupported("the server does not allow this method on the requested resource")
         pod = await read_pod(self._services, user, target, "get")
-        options = _options(request)
+        options = _options(exchange.http)
         container = pod_access.container_of(pod, options.container)
         node = spec(pod).get("nodeName", "")
         if not node:  # nothing runs yet, so nothing has been logged
-            return await text_reply(request, "")
+            return text_reply("")
         call = _call(pod, container, options)
         deadline_s = _FOLLOWED_S if options.follow else _DEADLINE_S
         async with self._services.kubelets.node(node) as stub:
             chunks = stub.Logs(call, timeout=deadline_s)
             try:
-                return await self._stream(request, chunks)
+                return await self._stream(exchange, chunks)
             finally:
                 chunks.cancel()
 
-    async def _stream(self, request: web.BaseRequest, chunks: Any) -> web.StreamResponse:
+    async def _stream(self, exchange: Exchange, chunks: Any) -> web.StreamResponse:
         import grpc.aio
         from aiohttp import web
 
@@ -73,7 +72,7 @@ class PodLog:
             response.headers["Content-Type"] = "text/plain"
             response.headers["Cache-Control"] = "no-cache, private"
             response.enable_chunked_encoding()
-            await begin(request, response)
+            await exchange.begin(response)
             try:
                 while data is not None:
                     await send(response, data)
@@ -119,8 +118,8 @@ def _request(user: UserInfo, target: Target, verb: str, subresource: str) -> Req
     )
 
 
-def _options(request: web.BaseRequest) -> pod_access.LogOptions:
-    asked = request.query
+def _options(http: HttpRequest) -> pod_access.LogOptions:
+    asked = http.query
     options = pod_access.log_options(asked, partial(query.boolean, asked), partial(query.integer, asked))
     if found := pod_access.log_causes(options):
         raise field_errors.invalid_object("PodLogOptions", "", found)

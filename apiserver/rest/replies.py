@@ -1,4 +1,7 @@
-"""Responses of the door: bytes, headers, compression."""
+"""Responses of the door: bytes, headers, compression.
+
+They are made from what was found out, and know nothing of the request; the door encodes each once, at the end.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,6 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from apiserver.rest.asked import Asked
 from machinery.model.errors import ApiError
 
 if TYPE_CHECKING:
@@ -24,14 +26,15 @@ _GZIP: Final = 16 + zlib.MAX_WBITS
 
 @dataclass(slots=True)
 class Reply:
-    """A response that is complete. The connection adds what all responses have."""
+    """A response that is complete, except for what all responses have: the door and the connection add it."""
 
     status: int
     body: bytes
     headers: list[tuple[str, str]]
+    encoding: str = ""  # of the body
 
     def to_response(self) -> web.Response:
-        """Give it as aiohttp's."""
+        """Return it as aiohttp's."""
         from aiohttp import web
 
         response = web.Response(status=self.status, body=self.body, headers=self.headers)
@@ -39,8 +42,7 @@ class Reply:
         return response
 
 
-async def reply(
-    request: Asked,
+def reply(
     body: bytes,
     *,
     status: int = 200,
@@ -49,32 +51,41 @@ async def reply(
     headers: Mapping[str, str] | None = None,
     encoding: str = "",
 ) -> Reply:
-    """Give a response; large ones are compressed for those who accept it, unless they have an encoding already."""
+    """Make a response."""
     fields = [("Content-Type", content_type), ("Cache-Control", "no-cache, private")]
     fields += [("Warning", f"299 - {_quoted(warning)}") for warning in warnings]
     if headers:
         fields += headers.items()
-    if not encoding and compresses(request, len(body)):
-        body, encoding = await _compressed(body), "gzip"
-    if encoding:
-        fields += (("Content-Encoding", encoding), ("Vary", "Accept-Encoding"))
-    return Reply(status, body, fields)
+    return Reply(status, body, fields, encoding)
 
 
-def compresses(request: Asked, size_bytes: int) -> bool:
-    """Tell whether a body is large enough to be compressed, and the caller takes that."""
-    return size_bytes > _COMPRESSED_FROM and "gzip" in request.headers.get("Accept-Encoding", "")
-
-
-async def error_reply(request: Asked, error: ApiError) -> Reply:
-    """Give the response of a request that failed: its Status."""
+def error_reply(error: ApiError) -> Reply:
+    """Make the response to a request that failed: its Status."""
     headers = {"Retry-After": str(error.retry_after_s)} if error.retry_after_s else None
-    return await reply(request, msgspec.json.encode(error.to_status()), status=error.code, headers=headers)
+    return reply(msgspec.json.encode(error.to_status()), status=error.code, headers=headers)
 
 
-async def text_reply(request: Asked, text: str, *, status: int = 200) -> Reply:
-    """Give a response for people."""
-    return await reply(request, text.encode(), status=status, content_type="text/plain; charset=utf-8")
+def text_reply(text: str, *, status: int = 200) -> Reply:
+    """Make a response for people."""
+    return reply(text.encode(), status=status, content_type="text/plain; charset=utf-8")
+
+
+def not_found() -> Reply:
+    """Make the response of a path that leads nowhere."""
+    return text_reply("404 page not found\n", status=404)
+
+
+def is_worth_compressing(size_bytes: int) -> bool:
+    """Whether a body is large enough to be compressed."""
+    return size_bytes > _COMPRESSED_FROM
+
+
+async def encode(answer: Reply, *, accepts_gzip: bool) -> None:
+    """Compress a large body for those who accept it, unless it is encoded already."""
+    if accepts_gzip and not answer.encoding and is_worth_compressing(len(answer.body)):
+        answer.body, answer.encoding = await _compressed(answer.body), "gzip"
+    if answer.encoding:
+        answer.headers += (("Content-Encoding", answer.encoding), ("Vary", "Accept-Encoding"))
 
 
 def pretty(body: bytes) -> bytes:

@@ -8,21 +8,21 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, Final, TypeVar, cast
+from typing import TYPE_CHECKING, Final, TypeVar
 
-from apiserver.rest.asked import Asked, PlainRequest
 from apiserver.rest.door import Door
+from apiserver.rest.http_request import Exchange, HttpRequest
 from apiserver.rest.limits import Limits
-from apiserver.rest.paths import Target, parse
+from apiserver.rest.paths import Target
 from apiserver.rest.replies import Reply, error_reply
+from apiserver.rest.resource_request import is_watch
 from apiserver.rest.seam_outlet import SeamOutlet
 from apiserver.rest.services import RestServices
-from apiserver.rest.streams import Outlet, has_begun, passing
+from apiserver.rest.streams import passing
 from machinery.model.errors import BY_CODE, ApiError, InternalError
 from machinery.model.seam import Ends, Seam
-from machinery.process.tls import Peer
 from machinery.wire.cause_headers import CALLER_KEY, CAUSE_KEY, TRACE_KEY, receive
-from machinery.wire.conversation import Conversation, no_body
+from machinery.wire.conversation import Conversation
 
 if TYPE_CHECKING:
     from aiohttp import web
@@ -48,25 +48,22 @@ class SeamDoor(Door):
         self._seam = seam
         self._callee = services.name
 
-    async def answer(self, request: PlainRequest) -> Reply:
-        """Answer a request that is no stream."""
+    async def answer(self, http: HttpRequest) -> Reply:
+        """Answer a request whose answer is not a stream."""
         if self._seam.is_idle:
-            return await super().answer(request)
-        body = request.body
-        return await self._called(request, request.peer, lambda: body, lambda: Door.answer(self, request))
+            return await super().answer(http)
+        return await self._called(http, lambda: Door.answer(self, http))
 
-    async def handle(self, request: web.BaseRequest, outlet: Outlet) -> web.StreamResponse:
+    async def handle(self, exchange: Exchange) -> web.StreamResponse:
         """Answer a request that aiohttp has read: a stream, or one that is not plain."""
-        if _method(request) in _STREAMS:
-            return await self._streamed(request, outlet)
+        if _method(exchange.http) in _STREAMS:
+            return await self._streamed(exchange)
         if self._seam.is_idle:
-            return await super().handle(request, outlet)
-        answer = await self._called(request, outlet.peer, no_body, lambda: Door.handle(self, request, outlet))
+            return await super().handle(exchange)
+        answer = await self._called(exchange.http, lambda: Door.handle(self, exchange))
         return answer.to_response() if isinstance(answer, Reply) else answer
 
-    async def _called(
-        self, request: Asked, peer: Peer, body: Callable[[], bytes], answer: Callable[[], Awaitable[A]]
-    ) -> A | Reply:
+    async def _called(self, http: HttpRequest, answer: Callable[[], Awaitable[A]]) -> A | Reply:
         refused: list[A] = []  # the answer that says so, for the caller
 
         async def send(_left_s: float | None) -> A:
@@ -77,54 +74,49 @@ class SeamDoor(Door):
             return answered
 
         try:
-            return await self._conversation(request, peer).call(
-                _method(request), send, about=_about(request), body=body, measure=_measured
+            return await self._conversation(http).call(
+                _method(http), send, about=_about(http), body=lambda: http.body, measure=_measured
             )
         except ApiError as error:
-            return refused[0] if refused else await error_reply(request, error)
+            return refused[0] if refused else error_reply(error)
 
-    async def _streamed(self, request: web.BaseRequest, outlet: Outlet) -> web.StreamResponse:
-        conversation = self._conversation(request, outlet.peer)
-        with conversation.stream(_method(request), about=_about(request)) as passage:
+    async def _streamed(self, exchange: Exchange) -> web.StreamResponse:
+        http = exchange.http
+        with self._conversation(http).stream(_method(http), about=_about(http)) as passage:
             passing.set(passage)
+            exchange.outlet = SeamOutlet(exchange.outlet, passage)
             try:
                 await passage.begin()
-                return await passage.run(super().handle(request, SeamOutlet(outlet, passage)))
+                return await passage.run(super().handle(exchange))
             except ApiError as error:
                 passage.end(error)
-                if has_begun(request):
+                if exchange.has_begun:
                     raise asyncio.CancelledError from error  # break off
-                return (await error_reply(request, error)).to_response()
+                return error_reply(error).to_response()
 
-    def _conversation(self, request: Asked, peer: Peer) -> Conversation:
-        receive([(key, request.headers.get(key, "")) for key in (CAUSE_KEY, TRACE_KEY)])
-        caller = request.headers.get(CALLER_KEY, "") or peer.common_name
+    def _conversation(self, http: HttpRequest) -> Conversation:
+        receive([(key, http.headers.get(key, "")) for key in (CAUSE_KEY, TRACE_KEY)])
+        caller = http.headers.get(CALLER_KEY, "") or http.peer.common_name
         return Conversation(self._seam, Ends(caller, self._callee, "rest", "server"))
 
 
-def _method(request: Asked) -> str:
-    target = parse(_raw_path(request))
+def _method(http: HttpRequest) -> str:
+    target = http.target
     if not isinstance(target, Target):
-        return f"{request.method} {request.path}"
-    if request.method == "GET" and (target.watch or request.query.get("watch", "") in {"true", "1"}):
+        return f"{http.method} {http.path}"
+    if is_watch(http, target):
         return "Watch"
     if target.subresource in _STREAMED:
         return _STREAMED[target.subresource]
-    return (_OBJECT if target.name else _COLLECTION).get(request.method, request.method)
+    return (_OBJECT if target.name else _COLLECTION).get(http.method, http.method)
 
 
-def _about(request: Asked) -> str:
-    target = parse(_raw_path(request))
+def _about(http: HttpRequest) -> str:
+    target = http.target
     if not isinstance(target, Target):
         return ""
     resource = f"{target.resource}.{target.group}" if target.group else target.resource
     return "/".join(filter(None, (resource, target.namespace, target.name)))
-
-
-def _raw_path(request: Asked) -> str:
-    if isinstance(request, PlainRequest):
-        return request.raw_path.partition("?")[0]
-    return cast("web.BaseRequest", request).rel_url.raw_path
 
 
 def _measured(answer: Reply | web.StreamResponse) -> tuple[int, int]:

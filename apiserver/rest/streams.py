@@ -6,7 +6,6 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from functools import cache
 from typing import TYPE_CHECKING, Final, Protocol
 
 from machinery.model.errors import TooManyRequests, Unavailable
@@ -98,25 +97,6 @@ class Streams:
                 await self._all_ended.wait()
         except TimeoutError:
             return  # the runner's cleanup cuts the rest
-
-
-async def begin(request: web.BaseRequest, response: web.StreamResponse) -> None:
-    """Send the head of a stream; from here on there is no other way to tell of an error than to break off."""
-    await response.prepare(request)
-    request[_begun()] = True
-
-
-def has_begun(request: web.BaseRequest) -> bool:
-    """Tell whether the head of a stream has been sent."""
-    return _begun() in request
-
-
-@cache
-def _begun() -> web.RequestKey[bool]:
-    """Give the key under which a request says so; aiohttp is imported when the first one comes."""
-    from aiohttp import web
-
-    return web.RequestKey("kubarium.begun", bool)
 
 
 async def may_pass(data: bytes) -> bool:

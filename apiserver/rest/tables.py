@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any, Final
 
 import msgspec
@@ -16,7 +16,6 @@ from apiserver.rest import envelopes
 from machinery.model.clock import Clock
 from machinery.model.errors import BadRequest
 
-Query = Mapping[str, str]
 _INCLUDES: Final = ("", "Metadata", "None", "Object")
 
 
@@ -27,24 +26,24 @@ class Tables:
         self._catalogue = catalogue
         self._clock = clock
 
-    def of_object(self, obj: bytes, query: Query) -> bytes:
+    def of_object(self, obj: bytes, include_object: str) -> bytes:
         """Write a table of one object; what is no object of a kind (a Status) is written as it is."""
         decoded = msgspec.json.decode(obj)
         if decoded.get("kind") == "Status":
             return obj
         meta = {"resourceVersion": decoded["metadata"].get("resourceVersion", "")}
         table = self._table(decoded["apiVersion"], decoded["kind"])
-        return self._written(table, meta, [(decoded, obj)], _include(query))
+        return self._written(table, meta, [(decoded, obj)], _include(include_object))
 
-    def of_list(self, reply: ListReply, query: Query) -> bytes:
+    def of_list(self, reply: ListReply, include_object: str) -> bytes:
         """Write a table of a list."""
         pairs = [(msgspec.json.decode(item.json), item.json) for item in reply.items]
         table = self._table(reply.api_version, reply.kind)
-        return self._written(table, envelopes.list_meta(reply), pairs, _include(query))
+        return self._written(table, envelopes.list_meta(reply), pairs, _include(include_object))
 
-    def framing(self, query: Query) -> Callable[[SharedEvent], bytes]:
+    def framing(self, include_object: str) -> Callable[[SharedEvent], bytes]:
         """Give what writes the events of a watch: the columns stand in its first one only."""
-        include = _include(query)
+        include = _include(include_object)
         door = f"rest-table-{include}"
         begun = False
 
@@ -102,8 +101,9 @@ def _row(table: Table, moment: Moment, obj: Json, raw: bytes, include: str) -> J
     return row
 
 
-def _include(query: Query) -> str:
-    include = query.get("includeObject", "")
-    if include not in _INCLUDES:
-        raise BadRequest(f'includeObject: unrecognized value "{include}": must be None, Metadata or Object')
-    return include or "Metadata"
+def _include(include_object: str) -> str:
+    if include_object not in _INCLUDES:
+        raise BadRequest(
+            f'includeObject: unrecognized value "{include_object}": must be None, Metadata or Object'
+        )
+    return include_object or "Metadata"

@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING
 
 from apiserver.request import Request, SharedBatch, SharedEvent, WatchReply
 from apiserver.rest import envelopes
+from apiserver.rest.http_request import Exchange
 from apiserver.rest.negotiation import STREAMS, Form, negotiate
+from apiserver.rest.resource_request import ResourceRequest
 from apiserver.rest.services import RestServices
-from apiserver.rest.streams import STALLED_S, Outlet, Streams, begin, send
+from apiserver.rest.streams import STALLED_S, Outlet, Streams, send
 from apiserver.rest.tables import Tables
 from apiserver.watch_cache_watcher import ended_watch
 from machinery.model.errors import ApiError, Expired
@@ -30,15 +32,15 @@ class Watches:
         self._streams = streams
         self._open = services.metrics.gauge("apiserver_rest_watches", "Watches that are open")
 
-    async def answer(self, request: web.BaseRequest, asked: Request, outlet: Outlet) -> web.StreamResponse:
+    async def answer(self, exchange: Exchange, asked: ResourceRequest) -> web.StreamResponse:
         """Answer with a stream of events; errors before the first one are raised.
 
-        But for a revision that is gone: clients look for that among the events, where Kubernetes tells of it.
+        Except for a revision that is gone: clients look for that among the events, where Kubernetes tells of it.
         """
         from aiohttp import web
 
-        frame = self._framing(request)
-        watch = await self._begun(asked)
+        frame = self._framing(asked)
+        watch = await self._begun(asked.request)
         try:
             with self._streams.opened(watch.aclose):
                 self._open.set(self._open.value() + 1)
@@ -47,24 +49,24 @@ class Watches:
                     response.headers["Content-Type"] = "application/json"
                     response.headers["Cache-Control"] = "no-cache, private"
                     response.enable_chunked_encoding()
-                    await begin(request, response)
-                    await _pump(response, watch, _ChunkSink(outlet, frame))
+                    await exchange.begin(response)
+                    await _pump(response, watch, _ChunkSink(exchange.outlet, frame))
                     return response
                 finally:
                     self._open.set(self._open.value() - 1)
         finally:
             await watch.aclose()
 
-    async def _begun(self, asked: Request) -> WatchReply:
+    async def _begun(self, request: Request) -> WatchReply:
         try:
-            return await self._registry.watch(asked)
+            return await self._registry.watch(request)
         except Expired as error:
             return ended_watch(error)
 
-    def _framing(self, request: web.BaseRequest) -> Frame:
-        match negotiate(request.headers.get("Accept", ""), STREAMS):
+    def _framing(self, asked: ResourceRequest) -> Frame:
+        match negotiate(asked.http.accept, STREAMS):
             case Form.TABLE:
-                framed = self._tables.framing(request.query)
+                framed = self._tables.framing(asked.include_object)
                 return lambda batch: b"".join([_chunk(framed(event)) for event in batch])
             case Form.METADATA:
                 return lambda batch: batch.frame("rest-metadata", _metadata_chunk)

@@ -18,7 +18,7 @@ def test_a_plain_request_is_read() -> None:
     """Method, path with query, headers by any spelling, and where the body begins."""
     head = read_head(GET + b"more")
     assert head is not None
-    assert (head.method, head.raw_path, head.size) == ("GET", "/api/v1/pods?limit=1", len(GET))
+    assert (head.method, head.raw_url, head.size) == ("GET", "/api/v1/pods?limit=1", len(GET))
     assert head.fields.headers["accept"] == "*/*"
 
 

@@ -1,0 +1,102 @@
+"""An HTTP request, as a value: what the connection makes, and the door reads.
+
+HttpRequest   method, path, query, headers, and who is at the other end; the body is there, or comes when it is read
+Exchange      the same for an answer that lasts: with aiohttp's request to respond to, and the connection below
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from functools import lru_cache
+from typing import TYPE_CHECKING, Final
+from urllib.parse import unquote
+
+from apiserver.rest.paths import Discovery, Target, parse
+from apiserver.rest.streams import Outlet
+from machinery.process.tls import Peer
+
+if TYPE_CHECKING:
+    from aiohttp import web
+    from multidict import CIMultiDictProxy, MultiMapping
+
+METHODS: Final = frozenset({"GET", "POST", "PUT", "PATCH", "DELETE"})
+
+
+class HttpRequest:
+    """One request, however it came in."""
+
+    __slots__ = ("_body", "headers", "impersonates", "method", "peer", "raw_path", "raw_query", "target")
+
+    def __init__(
+        self,
+        method: str,
+        raw_url: str,
+        headers: CIMultiDictProxy[str],
+        peer: Peer,
+        body: bytes | Callable[[], Awaitable[bytes]],
+        *,
+        impersonates: bool = True,
+    ) -> None:
+        self.method = method
+        self.raw_path, _, self.raw_query = raw_url.partition("?")  # both percent-encoded
+        self.headers = headers
+        self.peer = peer
+        self.impersonates = impersonates  # whether a header may be about impersonation
+        self.target: Target | Discovery | None = parse(self.raw_path) if method in METHODS else None
+        self._body = body
+
+    async def read_body(self) -> bytes:
+        """Return the body as it is.
+
+        Raises:
+            TooLarge: it is over the limit.
+            BadRequest: it broke off.
+        """
+        return self._body if isinstance(self._body, bytes) else await self._body()
+
+    @property
+    def body(self) -> bytes:
+        """The body, where it came with the head; else nothing."""
+        return self._body if isinstance(self._body, bytes) else b""
+
+    @property
+    def path(self) -> str:
+        """The path without the query, decoded."""
+        return unquote(self.raw_path)
+
+    @property
+    def query(self) -> MultiMapping[str]:
+        """The query, decoded."""
+        return _query(self.raw_query)
+
+    @property
+    def accept(self) -> str:
+        """The forms of an answer that the caller takes."""
+        return self.headers.get("Accept", "")
+
+    @property
+    def accepts_gzip(self) -> bool:
+        """Whether the caller takes a compressed answer."""
+        return "gzip" in self.headers.get("Accept-Encoding", "")
+
+
+class Exchange:
+    """A request whose answer lasts."""
+
+    def __init__(self, http: HttpRequest, request: web.BaseRequest, outlet: Outlet) -> None:
+        self.http = http
+        self.request = request
+        self.outlet = outlet
+        self.has_begun = False  # whether the head of the answer is sent
+
+    async def begin(self, response: web.StreamResponse) -> None:
+        """Send the head of the answer; from here on there is no other way to tell of an error than to break off."""
+        await response.prepare(self.request)
+        self.has_begun = True
+
+
+@lru_cache(maxsize=512)
+def _query(text: str) -> MultiMapping[str]:
+    from yarl import URL
+
+    return URL.build(query_string=text, encoded=True).query

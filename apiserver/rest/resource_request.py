@@ -1,0 +1,124 @@
+"""A request of a resource, read once: its path, query, headers and who asks become one value.
+
+The body is read later, by `complete`: whoever may not write is refused before theirs has come.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Final
+
+from msgspec.structs import replace
+
+from apiserver.request import Request, UserInfo
+from apiserver.rest import query
+from apiserver.rest.bodies import object_json, patch_json
+from apiserver.rest.http_request import HttpRequest
+from apiserver.rest.paths import Target
+from machinery.model.errors import BadRequest
+from machinery.wire import fence_header
+
+_READS: Final = frozenset({"get", "list", "watch"})
+_OPTIONS: Final = {"create": "CreateOptions", "update": "UpdateOptions", "patch": "PatchOptions"}
+
+
+@dataclass(frozen=True, slots=True)
+class ResourceRequest:
+    """What is asked, and how the answer is to be written."""
+
+    http: HttpRequest
+    target: Target
+    request: Request  # for gate and registry; the body is still to come
+    is_pretty: bool | None  # None: nothing is said
+    include_object: str  # of a table: "", "None", "Metadata", "Object"
+
+    @property
+    def verb(self) -> str:
+        """The verb that authorization knows."""
+        return self.request.verb
+
+    async def complete(self) -> Request:
+        """Read the body, where the verb has one.
+
+        Raises:
+            ApiError: it is too large, broke off, or is not what it says it is.
+        """
+        http, request = self.http, self.request
+        content_type = http.headers.get("Content-Type", "")
+        match request.verb:
+            case "create" | "update":
+                body = await object_json(content_type, await http.read_body())
+                if not body:
+                    raise BadRequest("the request needs a body: the object as JSON or YAML")
+                return replace(request, body=body)
+            case "patch":
+                patch_type, body = await patch_json(content_type, await http.read_body())
+                return replace(request, body=body, patch_type=patch_type)
+            case "delete" | "deletecollection":
+                body = await http.read_body()
+                body = await object_json(content_type, body) if body else b""
+                return replace(request, deleting=query.delete_options(http.query, body, _dry_run(http)))
+        return request
+
+
+def read_request(http: HttpRequest, user: UserInfo, target: Target) -> ResourceRequest:
+    """Read a request.
+
+    Raises:
+        BadRequest: the query makes no sense.
+        Invalid: an option has a value that it cannot have.
+    """
+    asked: Any = http.query if http.raw_query else {}
+    verb = "watch" if is_watch(http, target) else _verb(http.method, one=bool(target.name))
+    fields: dict[str, Any] = {}
+    name = target.name
+    if verb == "watch":
+        fields["selection"], name = query.list_options(asked, name=name), ""
+    elif verb in {"list", "deletecollection"}:
+        fields["selection"] = query.list_options(asked)
+    elif verb == "get":
+        fields["resource_version"] = asked.get("resourceVersion", "")
+    elif verb in _OPTIONS:
+        agent = http.headers.get("User-Agent", "")
+        fields["writing"] = query.write_options(asked, agent, _dry_run(http), _OPTIONS[verb])
+    if verb not in _READS and (fence := http.headers.get(fence_header.FENCE_KEY)):
+        fields["fence"] = fence_header.read(fence)
+    request = Request(
+        user=user,
+        verb=verb,
+        group=target.group,
+        version=target.version,
+        resource=target.resource,
+        subresource=target.subresource,
+        namespace=target.namespace,
+        name=name,
+        **fields,
+    )
+    is_pretty = query.boolean(asked, "pretty")
+    return ResourceRequest(http, target, request, is_pretty, asked.get("includeObject", ""))
+
+
+def is_watch(http: HttpRequest, target: Target) -> bool:
+    """Whether a request follows a collection."""
+    if http.method != "GET":
+        return False
+    return target.watch or bool(http.raw_query and query.boolean(http.query, "watch"))
+
+
+def _verb(method: str, *, one: bool) -> str:
+    """Return the verb that authorization knows; the path decides between one and many."""
+    match method:
+        case "GET":
+            return "get" if one else "list"
+        case "POST":
+            return "create"
+        case "PUT":
+            return "update"
+        case "PATCH":
+            return "patch"
+        case _:
+            return "delete" if one else "deletecollection"
+
+
+def _dry_run(http: HttpRequest) -> list[str]:
+    return [value for value in http.query.getall("dryRun", []) if value] if http.raw_query else []
