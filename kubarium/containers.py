@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import subprocess
-import sys
+
+from kubarium.program import command_of
 
 
 def remove_containers(cluster: str, node: str = "", *, docker_socket: str) -> str:
     """Remove the containers of a node, or of all nodes where none is named; return what went wrong, or ""."""
     command = [
-        sys.executable,
-        "-m",
-        "dockershim",
+        *command_of("dockershim"),
         "--purge",
         f"--cluster={cluster}",
         f"--node={node}",

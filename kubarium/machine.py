@@ -23,6 +23,8 @@ from kubarium.core.places import ComposePlaces, Places
 from kubarium.core.spec import ClusterSpec, NodeSpec, SpecError, checked
 from kubarium.credentials import ensure_credentials, kubeconfig_text
 from kubarium.errors import KubariumError
+from kubarium.import_path import check, put_programs_first
+from kubarium.program import command_of
 from kubarium.roll_call import RollCall
 from kubarium.supervisor.daemon import Daemon
 from kubarium.supervisor.fuse import lay_fuse
@@ -111,7 +113,8 @@ def become(component: Component) -> None:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     if component.external:
         os.execvp(component.program, [component.program, *component.arguments])  # noqa: S606 - no shell is wanted
-    os.execv(sys.executable, [sys.executable, "-m", component.program, *component.arguments])  # noqa: S606
+    command = [*command_of(component.program), *component.arguments]
+    os.execv(command[0], command)  # noqa: S606
 
 
 def run_node(places: Places, name: str) -> None:
@@ -132,6 +135,8 @@ def run_node(places: Places, name: str) -> None:
 
 def run_parts(places: Places, node: NodeSpec) -> None:
     """Run a node's processes until the machine is switched off."""
+    put_programs_first()
+    check()
     daemon = Daemon(places.spec.name, places.layout)
     operations = Operations(daemon, places.spec, places.layout, lambda _: places)
     daemon.on_terminate = operations.stop_parts

@@ -17,7 +17,7 @@ class Starter:
 
     def __init__(self, layout: Layout) -> None:
         self._layout = layout
-        command = [sys.executable, "-m", "kubarium.supervisor", "--detach"]
+        command = [sys.executable, "-P", "-m", "kubarium.supervisor", "--detach"]
         self._process = subprocess.Popen(
             [*command, "--home", str(layout.home), "--run", str(layout.run)],
             stdin=subprocess.PIPE,

@@ -23,6 +23,7 @@ from kubarium.core.layout import Layout
 from kubarium.core.places import LocalPlaces
 from kubarium.core.spec import ClusterSpec, checked
 from kubarium.errors import KubariumError
+from kubarium.import_path import check, put_programs_first
 from kubarium.pki import Pki, ensure_certificates
 from kubarium.supervisor.daemon import Daemon
 from kubarium.supervisor.loading import import_shared, load_and_start
@@ -40,6 +41,7 @@ def main(argv: list[str] | None = None) -> int:
     )
     options = parser.parse_args(argv)
     layout = Layout(options.home, options.run)
+    put_programs_first()
     return detached(layout) if options.detach else supervising(layout)
 
 
@@ -100,6 +102,7 @@ def told_to_begin(layout: Layout) -> bool:
 
 def supervise(layout: Layout, tell_listening: Callable[[], None]) -> None:
     """Start what the spec describes, in the order that makes it answer soonest, and serve."""
+    check()
     spec = checked(msgspec.json.decode(layout.spec.read_bytes(), type=ClusterSpec))
     daemon = Daemon(spec.name, layout)
     operations = Operations(daemon, spec, layout, lambda now: LocalPlaces(now, layout))

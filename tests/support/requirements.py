@@ -50,6 +50,12 @@ def compose_command(version: str) -> list[str]:
     return [str(_COMPOSE_V2)] if _COMPOSE_V2.exists() else []
 
 
+def find_uv() -> str | None:
+    """Return uv's path: on the PATH, or as `make setup` brought it; None if there is none."""
+    brought = Path(__file__).resolve().parents[2] / ".tools" / "uv" / "bin"
+    return shutil.which("uv") or shutil.which("uv", path=str(brought))
+
+
 def _program(name: str) -> Callable[[], str]:
     return lambda: "" if shutil.which(name) else f"no {name} on the PATH"
 
@@ -107,6 +113,7 @@ _CHECKS: dict[str, Callable[[], str]] = {
     "cgroups": _cgroups,
     "mounts": _mounts,
     "netns": netns.missing,
+    "uv": lambda: "" if find_uv() else "no uv on the PATH nor in .tools/uv/bin",
     "compose": _compose("compose"),
     "compose-v2": _compose("compose-v2"),
 }
