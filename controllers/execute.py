@@ -1,8 +1,8 @@
-"""The only one who acts: carries a plan out, action by action.
+"""The only module that writes: it carries a plan out, action by action.
 
 No write is repeated here. What was written is noted as an expectation under the plan's key, so that the next plan
 for it waits until the caches show it. New objects get their names here and not from the server: after a create of
-unknown outcome the name tells whether it happened.
+unknown outcome its name is enough to find out whether it happened.
 """
 
 from __future__ import annotations
@@ -129,7 +129,7 @@ class Executor(Generic[K]):
                 raise
 
     def _note_failure(self, key: K, write: Write, error: ApiError) -> None:
-        """Tell of a create or delete that was refused; neither a stale cache nor a broken connection is news."""
+        """Note and record a create or delete that was refused; a stale cache or a broken connection is no refusal."""
         if isinstance(write, Patch | Finalize) or isinstance(error, _NO_NEWS):
             return
         self._failures.setdefault(key, Failure(error.reason, error.message))
@@ -228,6 +228,6 @@ class Executor(Generic[K]):
 
 
 def _is_too_late(write: Write, error: ApiError) -> bool:
-    """Tell whether a new object was refused since its namespace goes: so does its owner, there is no more to do."""
+    """Whether a new object was refused because its namespace is being deleted: so is its owner, nothing is left to do."""
     terminating = any(cause.reason == "NamespaceTerminating" for cause in error.causes)
     return isinstance(write, Create) and terminating

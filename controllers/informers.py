@@ -66,7 +66,7 @@ class Informers:
         return found.metadata if found is not None else None
 
     def subscribe(self, source: Source[T], callback: Callable[[Change[T]], None]) -> None:
-        """Tell every change of a source; objects that are there already are told as ADDED at once."""
+        """Call back for every change of a source; for objects that are there already, at once, as ADDED."""
         self._by_collection[source.collection].subscribe(callback)
 
     async def run(self) -> None:

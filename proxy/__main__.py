@@ -11,7 +11,7 @@ from proxy.config import ProxyConfig
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the proxy; gives the exit code."""
+    """Run the proxy; return the exit code."""
     return run("proxy", ProxyConfig, serve, argv)
 
 

@@ -1,1 +1,9 @@
-"""The scheduler: which node each pod runs on."""
+"""The scheduler: it finds a node for every pod that has none.
+
+__main__, config, app  the process: flags, and how its parts are put together
+cluster_watch          from watch events to the snapshot and the queue of waiting pods
+loop                   one decision at a time, any number of bindings under way
+binder                 one binding, whose outcome is always found out
+status_writer          why a pod fits nowhere, in its PodScheduled condition
+core                   the decisions themselves, without I/O
+"""

@@ -92,7 +92,7 @@ class Binder:
 
 
 def outcome_of(now: Pod | None, pod: PodInfo, node: str) -> Result | None:
-    """Tell by the pod's present state how its binding ended; None if it is not bound."""
+    """Return how a binding ended, by the pod's present state; None if it is not bound."""
     if now is None or now.metadata.uid != pod.uid:
         return Result(Outcome.GONE)
     if not now.spec.nodeName:

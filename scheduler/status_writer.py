@@ -1,4 +1,4 @@
-"""Tells a pod that fits nowhere, in its PodScheduled condition; the newest message only, and only if it is news."""
+"""Writes the PodScheduled condition of pods that fit nowhere: the newest message only, and only if it is new."""
 
 from __future__ import annotations
 

@@ -1,5 +1,11 @@
-"""What the controllers decide. Nothing here waits, writes, draws a random number or reads a clock.
+"""What the controllers share. Nothing here, nor in their folders, waits, writes, draws a random number or reads a clock.
 
-Each module answers "what is to be done about this object, given this state of the world?" with a `Plan` of
-`actions`; `controllers.execute` carries it out.
+controller                     what a controller is
+caches, metadata_only, kinds   what it asks to see
+indexes, keys                  how it finds pods, and whom a change concerns
+moment, nodes, workloads       what its plans read
+actions                        what a plan consists of: writes, questions, and when to look again
+claims, merge_patch,           how plans are written: adoption, patches, and the end of pods
+pod_disruption
+expectations                   what was written and is not seen yet
 """

@@ -22,7 +22,7 @@ WARNING: Final = "Warning"
 
 @dataclass(frozen=True, slots=True)
 class RecordEvent:
-    """Tell the user what was done to an object. `{name}` and `{error}` are filled in from the outcome."""
+    """An Event: what was done to an object. `{name}` and `{error}` are filled in from the outcome."""
 
     regarding: ObjectReference
     type: Literal["Normal", "Warning"]
@@ -171,5 +171,5 @@ def delete(resource: Resource[Any], obj: KubeObject, **options: Any) -> Delete:
 
 
 def soonest(*delays_s: float | None) -> float | None:
-    """Give the shortest of some delays, None where there is none."""
+    """Return the shortest of some delays, None where there is none."""
     return min((delay for delay in delays_s if delay is not None), default=None)

@@ -74,7 +74,7 @@ class Expectations(Generic[K]):
         self._waiting.setdefault(expectation.place, set()).add(key)
 
     def unclear(self, key: K) -> list[Unclear]:
-        """Give the creates that have to be looked up live."""
+        """Return the creates that have to be looked up live."""
         return [open_ for open_ in self._open.get(key, ()) if isinstance(open_, Unclear)]
 
     def settle(self, key: K, unclear: Unclear, found: ObjectMeta | None, now_s: float) -> None:
@@ -84,7 +84,7 @@ class Expectations(Generic[K]):
             self.expect(key, Written(unclear.place, found.uid, revision_of(found)), now_s)
 
     def wait_s(self, key: K, now_s: float, look: Look) -> float | None:
-        """Give how long the key may have to wait for what it wrote; None where it has seen everything."""
+        """Return how long the key may have to wait for what it wrote; None where it has seen everything."""
         for open_, noted_s in list(self._open.get(key, {}).items()):
             if now_s - noted_s >= TIMEOUT_S or self._is_met(open_, look(open_.place)):
                 self._close(key, open_)
@@ -92,7 +92,7 @@ class Expectations(Generic[K]):
         return TIMEOUT_S - (now_s - min(still.values())) if still else None
 
     def saw(self, place: Place, gone_uid: str = "") -> Iterable[K]:
-        """Give the keys that wait for a place where something has changed; `gone_uid`: what was deleted there."""
+        """Return the keys that wait for a place where something has changed; `gone_uid`: what was deleted there."""
         if gone_uid:
             self._gone[gone_uid] = None
             if len(self._gone) > _REMEMBERED:

@@ -11,7 +11,7 @@ from machinery.model.resources import KubeObject, Resource
 
 
 def diff_documents(old: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:
-    """Give the merge patch that turns `old` into `new`; empty where they are equal. Lists are replaced whole."""
+    """Return the merge patch that turns `old` into `new`; empty where they are equal. Lists are replaced whole."""
     changed = {key: _change(old.get(key), value) for key, value in new.items() if old.get(key) != value}
     return changed | dict.fromkeys(old.keys() - new.keys())
 

@@ -74,13 +74,13 @@ NEW_PODS: Final = Resource("", "v1", "pods", "Pod", namespaced=True, type=NewPod
 
 
 def template_labels(template: Template) -> dict[str, str]:
-    """Give the labels that a template puts on its pods."""
+    """Return the labels that a template puts on its pods."""
     labels: dict[str, str] = (template.get("metadata") or {}).get("labels") or {}
     return labels
 
 
 def with_label(template: Template, key: str, value: str | None) -> Template:
-    """Give the template with a label set, or with none of that key."""
+    """Return the template with a label set, or with none of that key."""
     metadata = template.get("metadata") or {}
     labels = {name: text for name, text in template_labels(template).items() if name != key}
     if value is not None:
@@ -89,7 +89,7 @@ def with_label(template: Template, key: str, value: str | None) -> Template:
 
 
 def without_nulls(value: Any) -> Any:
-    """Give a document without its nulls, which mean the same as absence."""
+    """Return a document without its nulls, which mean the same as absence."""
     if isinstance(value, dict):
         return {key: without_nulls(item) for key, item in value.items() if item is not None}
     if isinstance(value, list):

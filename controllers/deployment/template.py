@@ -16,24 +16,24 @@ _canonical = msgspec.json.Encoder(order="deterministic")
 
 
 def is_same(one: Template, other: Template) -> bool:
-    """Tell whether two templates make the same pods: equal documents, but for the hash label and nulls."""
+    """Whether two templates make the same pods: equal documents, except for the hash label and nulls."""
     return _bare(one) == _bare(other)
 
 
 def hash_of(template: Template, collisions: int) -> str:
-    """Give the pod-template-hash. It names a ReplicaSet; equality is decided by `is_same`, never by the hash."""
+    """Return the pod-template-hash. It names a ReplicaSet; equality is decided by `is_same`, never by the hash."""
     salt = str(collisions).encode() if collisions else b""
     return template_hash(_canonical.encode(_bare(template)) + salt)
 
 
 def find_new(deployment: Deployment, owned: Iterable[ReplicaSet]) -> ReplicaSet | None:
-    """Give the oldest ReplicaSet with the deployment's template: there should be one, and the choice is stable."""
+    """Return the oldest ReplicaSet with the deployment's template: there should be one, and the choice is stable."""
     same = (rs for rs in owned if is_same(rs.spec.template, deployment.spec.template))
     return min(same, key=age_key, default=None)
 
 
 def find_old(owned: Sequence[ReplicaSet], new: ReplicaSet | None) -> list[ReplicaSet]:
-    """Give the others, oldest first."""
+    """Return the others, oldest first."""
     return sorted((rs for rs in owned if new is None or rs.metadata.uid != new.metadata.uid), key=age_key)
 
 

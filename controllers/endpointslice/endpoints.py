@@ -106,5 +106,5 @@ def ports_key(ports: Iterable[EndpointPort]) -> Ports:
 
 
 def identity(endpoint: Endpoint) -> tuple[str, tuple[str, ...]]:
-    """Tell endpoints apart: the same pod at the same addresses is the same endpoint, whatever its state."""
+    """Return what tells endpoints apart: the same pod at the same addresses is the same endpoint, whatever its state."""
     return (endpoint.targetRef.uid if endpoint.targetRef else ""), tuple(endpoint.addresses)

@@ -58,7 +58,7 @@ class _Draft:
 
 
 def is_ours(slice_: EndpointSlice) -> bool:
-    """Tell whether this controller manages a slice: users and other controllers make some, too."""
+    """Whether this controller manages a slice: users and other controllers make some too."""
     return slice_.metadata.labels.get(MANAGED_BY) == MANAGER
 
 
@@ -251,7 +251,7 @@ def _annotations(service: Service, trigger: str) -> dict[str, str]:
 
 
 def _trigger_time(service: Service, pods: Sequence[Pod], slices: list[EndpointSlice], moment: Moment) -> str:
-    """Give the first change that the slices do not tell of yet: the Service's creation, a pod's readiness.
+    """Return the time of the first change that the slices do not show yet: the Service's creation, a pod's readiness.
 
     Where it is not known (a pod is gone), there is none; slices that have none now are told the latest change.
     """

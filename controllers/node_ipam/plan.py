@@ -74,7 +74,7 @@ def _free(cluster: Network, taken: list[Network], node_mask: int) -> Iterator[Ne
 
 
 def _covered(cluster: Network, network: Network, size: int) -> range:
-    """Give the numbers of the ranges that a network touches; it may be wider or narrower than one."""
+    """Return the numbers of the ranges that a network touches; it may be wider or narrower than one."""
     base = int(cluster.network_address)
     first = max(0, int(network.network_address) - base)
     last = min(cluster.num_addresses - 1, int(network.broadcast_address) - base)

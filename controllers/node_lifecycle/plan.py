@@ -175,7 +175,7 @@ def _taint(node: Node, no_execute: str, moment: Moment) -> list[Action]:
 
 
 def _news(node: Node) -> list[RecordEvent]:
-    """Tell once that a node is lost: when it gets its first taint for it."""
+    """Return the event that says a node is lost: once, when it gets its first taint for it."""
     known = has(node, NOT_READY, NO_SCHEDULE) or has(node, UNREACHABLE, NO_SCHEDULE)
     if is_node_ready(node) or not readiness_taint(node) or known:
         return []

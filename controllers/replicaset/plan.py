@@ -171,7 +171,7 @@ def _conditions(
 
 
 def available_in(pod: Pod, min_ready_s: int, moment: Moment) -> float | None:
-    """Give the seconds until a pod has been ready long enough: 0 where it has, None where it is not ready."""
+    """Return the seconds until a pod has been ready long enough: 0 where it has, None where it is not ready."""
     condition = find(pod.status.conditions, "Ready")
     if condition is None or condition.status != "True":
         return None

@@ -7,12 +7,12 @@ from machinery.model.resources import KubeObject
 
 
 def controller_of(meta: ObjectMeta) -> OwnerReference | None:
-    """Give the owner that manages the object; there is at most one."""
+    """Return the owner that manages the object; there is at most one."""
     return next((owner for owner in meta.ownerReferences if owner.controller), None)
 
 
 def is_controlled_by(meta: ObjectMeta, owner: KubeObject) -> bool:
-    """Tell whether this very owner (by uid) manages the object."""
+    """Whether this very owner (by uid) manages the object."""
     controller = controller_of(meta)
     return controller is not None and controller.uid == owner.metadata.uid
 

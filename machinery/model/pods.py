@@ -32,29 +32,29 @@ class PodRequests:
 
 
 def is_ready(pod: Pod) -> bool:
-    """Tell whether the Ready condition is True."""
+    """Whether the Ready condition is True."""
     return any(
         condition.type == "Ready" and condition.status == "True" for condition in pod.status.conditions
     )
 
 
 def is_terminal(pod: Pod) -> bool:
-    """Tell whether every container has ended for good."""
+    """Whether every container has ended for good."""
     return pod.status.phase in {"Succeeded", "Failed"}
 
 
 def is_terminating(pod: Pod) -> bool:
-    """Tell whether its deletion has been asked for."""
+    """Whether its deletion has been asked for."""
     return pod.metadata.deletionTimestamp is not None
 
 
 def is_active(pod: Pod) -> bool:
-    """Tell whether it counts as a replica: neither ended nor being deleted."""
+    """Whether it counts as a replica: neither ended nor being deleted."""
     return not is_terminal(pod) and not is_terminating(pod)
 
 
 def is_sidecar(container: Container) -> bool:
-    """Tell whether an init container keeps running beside the main ones (KEP-753)."""
+    """Whether an init container keeps running beside the main ones (KEP-753)."""
     return container.restartPolicy == "Always"
 
 
@@ -65,34 +65,34 @@ def lasting_containers(spec: PodSpec) -> Iterator[Container]:
 
 
 def requests(pod: Pod) -> PodRequests:
-    """Give what a node has to have free for the pod (KEP-753: sidecars; KEP-2837: pod-level; overhead on top)."""
+    """Return what a node has to have free for the pod (KEP-753: sidecars; KEP-2837: pod-level; overhead on top)."""
     return _whole(_effective(pod, lambda resources: resources.requests, pod_level="requests"))
 
 
 def limits(pod: Pod) -> PodRequests:
-    """Give the sums of the limits that are set; a container without one adds nothing (see `limits_all`)."""
+    """Return the sums of the limits that are set; a container without one adds nothing (see `limits_all`)."""
     return _whole(_effective(pod, lambda resources: resources.limits, pod_level="limits"))
 
 
 def limits_all(pod: Pod, resource: str) -> bool:
-    """Tell whether every container, or the pod itself, has a limit for the resource: only then is the pod bounded."""
+    """Whether every container, or the pod itself, has a limit for the resource: only then is the pod bounded."""
     if pod.spec.resources and resource in pod.spec.resources.limits:
         return True
     return all(resource in _declared(container).limits for container in lasting_containers(pod.spec))
 
 
 def container_requests(container: Container) -> PodRequests:
-    """Give what one container asks for."""
+    """Return what one container asks for."""
     return _whole(_amounts(_declared(container).requests))
 
 
 def container_limits(container: Container) -> PodRequests:
-    """Give one container's limits, 0 where there is none."""
+    """Return one container's limits, 0 where there is none."""
     return _whole(_amounts(_declared(container).limits))
 
 
 def qos_class(pod: Pod) -> str:
-    """Give Guaranteed, Burstable or BestEffort.
+    """Return Guaranteed, Burstable or BestEffort.
 
     https://kubernetes.io/docs/concepts/workloads/pods/pod-qos/
     """

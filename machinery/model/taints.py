@@ -24,12 +24,12 @@ CONTROL_PLANE: Final = "node-role.kubernetes.io/control-plane"
 
 
 def tolerates(tolerations: Iterable[Toleration], taint: Taint) -> bool:
-    """Tell whether one of the tolerations matches the taint."""
+    """Whether one of the tolerations matches the taint."""
     return any(matches(toleration, taint) for toleration in tolerations)
 
 
 def matches(toleration: Toleration, taint: Taint) -> bool:
-    """Tell whether a toleration matches a taint: effect, key and value, each free where it is left out.
+    """Whether a toleration matches a taint: effect, key and value, each free where it is left out.
 
     The numeric operators Lt and Gt (an alpha feature) are not built: they match nothing.
     """
@@ -43,5 +43,5 @@ def matches(toleration: Toleration, taint: Taint) -> bool:
 def untolerated(
     taints: Iterable[Taint], tolerations: Collection[Toleration], effects: Collection[str]
 ) -> list[Taint]:
-    """Give the taints of these effects that no toleration matches, in order."""
+    """Return the taints of these effects that no toleration matches, in order."""
     return [taint for taint in taints if taint.effect in effects and not tolerates(tolerations, taint)]

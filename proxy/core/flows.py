@@ -63,7 +63,7 @@ def parse_flows(listing: str) -> tuple[Flow, ...]:
 def plan_forgetting(
     flows: Iterable[Flow], table: UdpTable, before: UdpTable, own_addresses: Iterable[str]
 ) -> tuple[Flow, ...]:
-    """Give the flows to a Service's address, now or before, whose other end is no endpoint of it (any more)."""
+    """Return the flows to a Service's address, now or before, whose other end is no endpoint of it (any more)."""
     own = frozenset(own_addresses)
     return tuple(flow for flow in flows if _is_stale(flow, table, before, own))
 

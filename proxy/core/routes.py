@@ -26,7 +26,7 @@ class Route:
 
 
 def node_address(node: Node) -> str:
-    """Give a node's InternalIP (IPv4), "" where it has none."""
+    """Return a node's InternalIP (IPv4), "" where it has none."""
     for address in node.status.addresses:
         if address.type == "InternalIP" and is_ipv4(address.address):
             return address.address
@@ -34,18 +34,18 @@ def node_address(node: Node) -> str:
 
 
 def node_addresses(nodes: Iterable[Node]) -> tuple[str, ...]:
-    """Give all addresses of all nodes (IPv4), sorted."""
+    """Return all addresses of all nodes (IPv4), sorted."""
     found = {address.address for node in nodes for address in node.status.addresses}
     return tuple(sorted(address for address in found if is_ipv4(address)))
 
 
 def pod_range(nodes: Iterable[Node], node_name: str) -> str:
-    """Give a node's own pod range, "" while it has none."""
+    """Return a node's own pod range, "" while it has none."""
     return next((_network(node.spec.podCIDR) for node in nodes if node.metadata.name == node_name), "")
 
 
 def plan_routes(nodes: Iterable[Node], node_name: str) -> tuple[Route, ...]:
-    """Give the routes that this node needs, sorted, at most one for a destination."""
+    """Return the routes that this node needs, sorted, at most one for a destination."""
     known = sorted(nodes, key=lambda node: node.metadata.name)
     own = pod_range(known, node_name)
     routes: dict[str, Route] = {}
@@ -57,7 +57,7 @@ def plan_routes(nodes: Iterable[Node], node_name: str) -> tuple[Route, ...]:
 
 
 def diff_routes(wanted: Iterable[Route], present: Iterable[Route]) -> tuple[str, ...]:
-    """Give the commands, for `ip -batch`, that make the routes of our protocol the wanted ones."""
+    """Return the commands, for `ip -batch`, that make the routes of our protocol the wanted ones."""
     wanted, present = set(wanted), set(present)
     kept = {route.destination for route in wanted}
     stale = sorted(route for route in present - wanted if route.destination not in kept)

@@ -97,12 +97,12 @@ class Ruleset:
 
 
 def is_affinity(set_name: str) -> bool:
-    """Tell whether a set remembers clients."""
+    """Whether a set remembers clients."""
     return set_name.startswith("affinity-")
 
 
 def plan_ruleset(plans: Iterable[PortPlan], around: Surroundings) -> Ruleset:
-    """Write the rules of all Services; the same input gives the same text."""
+    """Write the rules of all Services; the same input makes the same text."""
     rules = Ruleset()
     services: dict[str, str] = {}
     node_ports: dict[str, str] = {}
@@ -153,7 +153,7 @@ def _postrouting(around: Surroundings) -> tuple[str, ...]:
 
 @dataclass(frozen=True, slots=True)
 class _PortRules:
-    """Writes the chains of one Service's port; each method gives the verdict that leads there."""
+    """Writes the chains of one Service's port; each method returns the verdict that leads there."""
 
     plan: PortPlan
     around: Surroundings

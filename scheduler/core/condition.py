@@ -10,7 +10,7 @@ UNSCHEDULABLE = "Unschedulable"
 
 
 def plan_condition(pod: Pod, message: str, *, now_text: str) -> PodCondition | None:
-    """Give the condition to write; None where the pod says so already."""
+    """Return the condition to write; None where the pod says so already."""
     old = find(pod.status.conditions, TYPE)
     if old is not None and (old.status, old.reason, old.message) == ("False", UNSCHEDULABLE, message):
         return None

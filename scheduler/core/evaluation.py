@@ -86,7 +86,7 @@ class Evaluation:
         self._least = [tally.least() for tally in self._hard]
 
     def candidates(self) -> list[tuple[int, LikeNodes]]:
-        """Give the classes of nodes that can take the pod, with the points that all of their nodes get.
+        """Return the classes of nodes that can take the pod, with the points that all of their nodes get.
 
         A node's whole score is its class's points and its own absolute score.
         """
@@ -115,7 +115,7 @@ class Evaluation:
         return counts
 
     def rejection_of(self, index: int) -> Rejection | None:
-        """Give why one node cannot take the pod, None where it can or does not exist."""
+        """Return why one node cannot take the pod, None where it can or does not exist."""
         standing = self._standings.get(index)
         if standing is None or standing.class_ is None:
             return standing.rejection if standing else None
@@ -248,7 +248,7 @@ class Evaluation:
         return None
 
     def _spread_points(self, fitting: list[LikeNodes]) -> list[int]:
-        """Give 0 to 100 for each class by the soft constraints."""
+        """Return 0 to 100 for each class by the soft constraints."""
         if not self._soft:
             return [0] * len(fitting)
         start = len(self._hard)

@@ -50,7 +50,7 @@ HELPS: Final[dict[str, frozenset[ClusterEvent]]] = {
 
 
 def helps(event: ClusterEvent, plugins: frozenset[str]) -> bool:
-    """Tell whether an event may change the mind of one of the plugins that rejected nodes."""
+    """Whether an event may change the mind of one of the plugins that rejected nodes."""
     return any(event in HELPS[plugin] for plugin in plugins)
 
 

@@ -28,11 +28,11 @@ class LikeNodes:
         self._buckets: dict[int, list[int]] = {}
 
     def best(self) -> list[int]:
-        """Give the indexes of the nodes with the highest score."""
+        """Return the indexes of the nodes with the highest score."""
         return self._buckets[self.top]
 
     def add(self, index: int, score: int) -> int:
-        """Put a node in; gives its position among those with its score."""
+        """Put a node in; return its position among those with its score."""
         bucket = self._buckets.setdefault(score, [])
         bucket.append(index)
         self.size += 1
@@ -40,7 +40,7 @@ class LikeNodes:
         return len(bucket) - 1
 
     def remove(self, score: int, position: int) -> tuple[int, int]:
-        """Take a node out; gives the node that now has its position (itself, if it was the last), and that."""
+        """Take a node out; return the node that now has its position (itself, if it was the last), and that."""
         bucket = self._buckets[score]
         last = bucket.pop()
         if position < len(bucket):

@@ -60,7 +60,7 @@ class Needs:
 
 
 def spec_key(spec: PodSpec) -> bytes:
-    """Give the bytes in which two specs that mean the same to a scheduler do not differ."""
+    """Return the bytes in which two specs that mean the same to a scheduler do not differ."""
     return _encode(msgspec.structs.replace(spec, nodeName="", schedulingGates=[]))
 
 

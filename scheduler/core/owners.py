@@ -51,7 +51,7 @@ class Owners:
         self._known.clear()
 
     def selector_of(self, pod: PodInfo) -> LabelMatcher | None:
-        """Give the selector of what the pod belongs to, None where it stands alone."""
+        """Return the selector of what the pod belongs to, None where it stands alone."""
         owner = pod.owner.name if pod.owner and pod.owner.kind == "ReplicaSet" else ""
         key = (pod.labels, owner)
         if key not in self._known:

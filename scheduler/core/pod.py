@@ -85,7 +85,7 @@ class PodInfo:
         return f"{self.namespace}/{self.name}"
 
     def on(self, node: str) -> PodInfo:
-        """Give the pod as it will be, bound to a node."""
+        """Return the pod as it will be, bound to a node."""
         return PodInfo(
             self.uid,
             self.namespace,
@@ -102,7 +102,7 @@ class PodInfo:
         )
 
     def asks_as(self, other: PodInfo) -> bool:
-        """Tell whether a decision about the other pod would be one about this pod."""
+        """Whether a decision about the other pod would be one about this pod."""
         return self.needs == other.needs and self.labels == other.labels and self.gates == other.gates
 
 

@@ -78,7 +78,7 @@ class SchedulingQueue:
         return uid in self._pods
 
     def where(self, uid: str) -> Where | None:
-        """Tell where a pod is."""
+        """Return where a pod is."""
         item = self._pods.get(uid)
         return item.where if item else None
 
@@ -138,7 +138,7 @@ class SchedulingQueue:
                 self._wake(item, now_s)
 
     def next_due_s(self) -> float | None:
-        """Tell when `pop` may give something that it does not give now; None: only after a change."""
+        """Return when `pop` may return something that it does not return now; None: only after a change."""
         while self._backoff and self._valid(self._backoff[0][2], self._backoff[0][1], Where.BACKOFF) is None:
             heapq.heappop(self._backoff)
         due = [self._backoff[0][0]] if self._backoff else []

@@ -56,7 +56,7 @@ class Evaluations:
         self._kinds: OrderedDict[_Kind, Evaluation] = OrderedDict()
 
     def of(self, pod: PodInfo, owners: Owners) -> Evaluation:
-        """Give the evaluation of the pod's kind, as of now."""
+        """Return the evaluation of the pod's kind, as of now."""
         spread = _spread(pod, owners)
         namespace = pod.namespace if spread.hard or spread.soft else ""
         kind = (pod.needs, namespace, spread)

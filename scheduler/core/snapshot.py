@@ -44,7 +44,7 @@ class Snapshot:
     # -- nodes --
 
     def node(self, name: str) -> NodeInfo | None:
-        """Give a node that exists."""
+        """Return a node that exists."""
         found = self._by_name.get(name)
         return found if found is not None and found.exists else None
 
@@ -76,11 +76,11 @@ class Snapshot:
     # -- pods --
 
     def pod(self, uid: str) -> PodInfo | None:
-        """Give a pod that is on a node, or assumed to be."""
+        """Return a pod that is on a node, or assumed to be."""
         return self._pods.get(uid)
 
     def is_assumed(self, uid: str) -> bool:
-        """Tell whether the pod was decided on and the watch has not confirmed it."""
+        """Whether the pod was decided on and the watch has not confirmed it."""
         return uid in self._assumed
 
     def set_pod(self, pod: PodInfo) -> None:
@@ -89,7 +89,7 @@ class Snapshot:
         self._put(pod)
 
     def remove_pod(self, uid: str) -> PodInfo | None:
-        """Take a pod out, if it is there, and give it."""
+        """Take a pod out and return it; None where it is not there."""
         self._assumed.pop(uid, None)
         return self._take(uid)
 
@@ -109,7 +109,7 @@ class Snapshot:
         return self._take(uid) if self._assumed.pop(uid, None) is not None else None
 
     def unconfirmed(self, before_s: float) -> list[PodInfo]:
-        """Give the assumed pods whose binding ended before `before_s` without a word from the watch."""
+        """Return the assumed pods whose binding ended before `before_s` without a word from the watch."""
         return [
             assumed.pod
             for assumed in self._assumed.values()
@@ -128,7 +128,7 @@ class Snapshot:
         return self._log_start + len(self._log)
 
     def changes_since(self, position: int) -> set[int] | None:
-        """Give the indexes of the nodes that have changed since; None if that is not known any more."""
+        """Return the indexes of the nodes that have changed since; None if that is not known any more."""
         if position < self._log_start:
             return None
         return set(self._log[position - self._log_start :])

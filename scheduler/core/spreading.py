@@ -50,7 +50,7 @@ class Tally:
         self.on_node: dict[int, int] = {}  # index → matching pods, of every node
 
     def least(self) -> int:
-        """Give the number of matching pods in the emptiest domain, with what minDomains says to it."""
+        """Return the number of matching pods in the emptiest domain, with what minDomains says to it."""
         emptiest = min(self._histogram, default=None)
         return least_matching(self.constraint, emptiest, sum(self._histogram.values()))
 
@@ -91,7 +91,7 @@ class Tally:
             self._change(self._domain_of[node.index], matching - before, 0)
 
     def domain(self, index: int) -> Domain | None:
-        """Give the domain of a node."""
+        """Return the domain of a node."""
         return self._domain_of.get(index)
 
     def _change(self, domain: Domain, matching: int, nodes: int) -> None:

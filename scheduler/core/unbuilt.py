@@ -54,7 +54,7 @@ def _has_terms(affinity: object) -> bool:
 
 
 def repelled(namespace: str, labels: dict[str, str], terms: Iterable[tuple[str, PodAffinityTerm]]) -> bool:
-    """Tell whether the required anti-affinity of a pod that runs already may speak of this pod.
+    """Whether the required anti-affinity of a pod that runs already may concern this pod.
 
     `terms` come with the namespace of the pod that has them. A namespaceSelector is taken to match, since what it
     selects is not known here.

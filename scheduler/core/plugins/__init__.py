@@ -1,4 +1,4 @@
-"""One rule of scheduling per module: a filter gives a Rejection or None, a score gives a number.
+"""One rule of scheduling per module: a filter is a yes or a no, a score a number.
 
     pod ─▶ gates ─▶ filters, in this order, the first that rejects a node is its reason
            node_unschedulable, node_name, taint_toleration, node_affinity, node_ports, node_resources_fit,

@@ -11,7 +11,7 @@ NAME: Final = "NodeResourcesBalancedAllocation"
 
 
 def balance(needs: Needs, node: NodeInfo) -> int:
-    """Give 50 to 100: 1 minus the deviation of the two used shares; 0 for a pod that requests nothing."""
+    """Return 50 to 100: 1 minus the deviation of the two used shares; 0 for a pod that requests nothing."""
     if needs.is_best_effort:
         return 0
     if not node.allocatable_cpu or not node.allocatable_memory:

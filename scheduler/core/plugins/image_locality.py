@@ -14,7 +14,7 @@ _MOST_BYTES: Final = 1000 * 1024 * 1024  # for each container
 
 
 def locality(images: Sequence[str], sizes: Mapping[str, int], shares: Mapping[str, float]) -> int:
-    """Give 0 to 100 for a node with images of these sizes; `shares` of all nodes have them."""
+    """Return 0 to 100 for a node with images of these sizes; `shares` of all nodes have them."""
     total = sum(int(sizes[image] * shares.get(image, 0.0)) for image in images if image in sizes)
     most = _MOST_BYTES * len(images)
     bounded = min(max(total, _LEAST_BYTES), most)

@@ -8,10 +8,10 @@ MAX_SCORE: Final = 100
 
 
 def more_is_better(raw: int, highest: int) -> int:
-    """Give the share of the highest raw score among the candidates."""
+    """Return the share of the highest raw score among the candidates."""
     return MAX_SCORE * raw // highest if highest else 0
 
 
 def less_is_better(raw: int, highest: int) -> int:
-    """Give what is missing to the highest raw score."""
+    """Return 100 less the share of the highest raw score."""
     return MAX_SCORE - MAX_SCORE * raw // highest if highest else MAX_SCORE

@@ -12,7 +12,7 @@ NAME: Final = "SchedulingGates"
 
 
 def is_open(gates: Sequence[str]) -> bool:
-    """Tell whether the pod may be scheduled."""
+    """Whether the pod may be scheduled."""
     return not gates
 
 

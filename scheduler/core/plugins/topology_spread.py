@@ -73,12 +73,12 @@ def read_spread(
 
 
 def is_skewed(constraint: Constraint, matching: int, least: int) -> bool:
-    """Tell whether one more pod in a domain with `matching` pods is too much; `least` is in the emptiest one."""
+    """Whether one more pod in a domain with `matching` pods is too much; `least` is in the emptiest one."""
     return matching + constraint.counts_itself - least > constraint.max_skew
 
 
 def least_matching(constraint: Constraint, least: int | None, domains: int) -> int:
-    """Give the number of pods in the emptiest domain: none while there are fewer domains than asked for.
+    """Return the number of pods in the emptiest domain: none while there are fewer domains than asked for.
 
     `least` is None where no node counts: then there is nothing to be ahead of.
     """
@@ -88,12 +88,12 @@ def least_matching(constraint: Constraint, least: int | None, domains: int) -> i
 
 
 def topology_weight(domains: int) -> float:
-    """Give the weight of a pod in a domain: more where there are more domains, as each holds fewer pods."""
+    """Return the weight of a pod in a domain: more where there are more domains, as each holds fewer pods."""
     return math.log(domains + 2)
 
 
 def cost(constraint: Constraint, matching: int, weight: float) -> float:
-    """Give the raw score of a node in a domain with so many matching pods; less is better."""
+    """Return the raw score of a node in a domain with so many matching pods; less is better."""
     return matching * weight + (constraint.max_skew - 1)
 
 
@@ -103,7 +103,7 @@ def rounded(total: float) -> int:
 
 
 def normalize(raw: int, lowest: int, highest: int) -> int:
-    """Give 0 to 100: 100 for the lowest of the candidates' costs where it is none."""
+    """Return 0 to 100: 100 for the lowest of the candidates' costs where it is none."""
     return MAX_SCORE * (highest + lowest - raw) // highest if highest else MAX_SCORE
 
 
