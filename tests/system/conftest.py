@@ -8,9 +8,11 @@ from collections.abc import Iterator
 import pytest
 
 from kubarium import Cluster
-from tests.support.clusters import clusters
+from tests.support.clusters import clusters, images, start_cluster
 from tests.support.kubectl import Kubectl, eventually
 from tests.support.requirements import need
+
+__all__ = ["cluster", "images", "kubectl", "start_cluster"]
 
 _NUMBERS = itertools.count(1)
 
