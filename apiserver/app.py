@@ -87,7 +87,7 @@ async def serve(config: ApiserverConfig, process: Process) -> None:
         stack.push_async_callback(core.kubelets.aclose)
         await stack.enter_async_context(running(core, process))
         await stack.enter_async_context(doors(core, config, process))
-        await core.bootstrap.run_until_done()
+        await core.bootstrap.run_until_done(process.clock)
         await core.presence.ensure()
         core.registry.open()
         process.ready()

@@ -19,10 +19,14 @@ from apiserver.lookup import SELF
 from apiserver.registry import Registry
 from apiserver.request import Request
 from apiserver.watch_cache_feed import Feed
-from machinery.model.errors import AlreadyExists, ApiError, Conflict, NotFound
+from machinery.model.backoff import Backoff
+from machinery.model.clock import Clock
+from machinery.model.errors import AlreadyExists, Conflict, NotFound
+from machinery.model.insist import insist, tell_first
 from machinery.model.k8s import served
 from machinery.model.log import EventLog
 
+_RETRY: Final = Backoff(initial_s=0.5, cap_s=0.5)  # wall seconds
 _RBAC: Final = (served.ROLES, served.ROLE_BINDINGS, served.CLUSTER_ROLES, served.CLUSTER_ROLE_BINDINGS)
 
 
@@ -49,15 +53,14 @@ class Bootstrap:
         if namespaces or repairs:
             self._log.info("bootstrapped", namespaces=len(namespaces), rbac_objects=len(repairs))
 
-    async def run_until_done(self, clock_pause_s: float = 0.5) -> None:
-        """The same, again and again until the store lets it."""
-        while True:
+    async def run_until_done(self, clock: Clock) -> None:
+        """Do the same, again and again until the store lets it."""
+
+        async def attempt() -> None:
             await self._feed.wait_ready()
-            try:
-                return await self.run()
-            except ApiError as error:
-                self._log.warning("bootstrap_failed", error=error)
-                await asyncio.sleep(clock_pause_s)
+            await self.run()
+
+        await insist(attempt, clock, _RETRY, tell_first(self._log.warning, "bootstrap_failed", every=20))
 
     async def create(self, obj: Json) -> None:
         """Create an object; that another apiserver was faster is as good."""

@@ -44,7 +44,8 @@ from kubelet.volumes import Volumes
 from machinery.client.api import Api
 from machinery.client.events import EventRecorder
 from machinery.client.seam_channel import through
-from machinery.model.errors import ApiError
+from machinery.model.backoff import Backoff
+from machinery.model.insist import insist
 from machinery.model.k8s.core_v1 import Pod
 from machinery.model.profile import intervals
 from machinery.model.seam import Ends
@@ -54,7 +55,7 @@ from machinery.process.tls import ServerTls
 from machinery.wire.services import unix_channel
 
 HOLLOW = "hollow"  # the runtime that simulates containers
-_ASK_AGAIN_S = 0.2  # wall seconds: a runtime that does not answer yet
+_ASK_AGAIN = Backoff(initial_s=0.2, cap_s=0.2)  # wall seconds: a runtime that does not answer yet
 
 
 async def serve(config: KubeletConfig, process: Process) -> None:
@@ -172,12 +173,10 @@ class Kubelet:
                 self._draining = True
 
     async def _ask_runtime_name(self) -> str:
-        clock = self._process.clock
-        while True:
-            try:
-                return (await self.runtime.version()).runtime_name
-            except ApiError:  # the node's status says so
-                await clock.sleep(clock.timescale.cluster(_ASK_AGAIN_S))
+        version = await insist(
+            self.runtime.version, self._process.clock, _ASK_AGAIN
+        )  # a failure: the status says so
+        return version.runtime_name
 
     @asynccontextmanager
     async def _node_service(self) -> AsyncIterator[None]:

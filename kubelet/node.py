@@ -39,6 +39,7 @@ from machinery.client.waiting import event_within
 from machinery.model.clock import Clock
 from machinery.model.conditions import is_true
 from machinery.model.errors import AlreadyExists, ApiError, NotFound, NotImplementedHere
+from machinery.model.insist import insist, tell_first
 from machinery.model.k8s.core_v1 import Node as NodeObject
 from machinery.model.k8s.core_v1 import NodeStatus
 from machinery.model.log import SILENT, EventLog
@@ -150,14 +151,8 @@ class Node:
 
     async def _register(self) -> NodeObject:
         """Have the Node object, however long it takes."""
-        failures = 0
-        while True:
-            try:
-                return await self._create_or_adopt()
-            except ApiError as error:
-                failures += 1
-                self._log.warning("node_not_registered", error=error, attempts=failures)
-                await self._clock.sleep(self._clock.timescale.cluster(node_watch.RETRY.delay(failures)))
+        told = tell_first(self._log.warning, "node_not_registered", every=20)
+        return await insist(self._create_or_adopt, self._clock, node_watch.RETRY, told)
 
     async def _create_or_adopt(self) -> NodeObject:
         settings, system = self._settings, self._machine.system

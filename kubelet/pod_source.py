@@ -9,7 +9,7 @@ from machinery.client.api import Api
 from machinery.client.informer import Informer
 from machinery.model.backoff import Backoff
 from machinery.model.clock import Clock
-from machinery.model.errors import ApiError
+from machinery.model.insist import insist, tell_first
 from machinery.model.k8s.core_v1 import Pod
 from machinery.model.log import SILENT, EventLog
 from machinery.model.requests import Selection
@@ -47,14 +47,6 @@ class PodSource:
         The first list may come from a cache that is older than the pod: nobody is stopped on its word alone. This
         list is read from the store. (A node may not ask for a pod by name that it does not have.)
         """
-        failures = 0
-        while True:
-            try:
-                listing = await self._api.list(PODS, self._selection)
-            except ApiError as error:
-                failures += 1
-                if failures == 1:
-                    self._log.warning("pod_not_confirmed", uid=uid, error=error)
-                await self._clock.sleep(self._clock.timescale.cluster(_RETRY.delay(failures)))
-            else:
-                return all(pod.metadata.uid != uid for pod in listing.items)
+        told = tell_first(self._log.warning, "pod_not_confirmed", uid=uid)
+        listing = await insist(lambda: self._api.list(PODS, self._selection), self._clock, _RETRY, told)
+        return all(pod.metadata.uid != uid for pod in listing.items)

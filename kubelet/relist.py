@@ -25,6 +25,7 @@ from kubelet.runtime import Runtime
 from machinery.client.waiting import event_within
 from machinery.model.clock import Clock
 from machinery.model.errors import ApiError, NotFound, NotImplementedHere
+from machinery.model.insist import insist, tell_first
 from machinery.model.log import SILENT, EventLog
 from machinery.pb import cri_pb2 as cri
 
@@ -79,17 +80,8 @@ class Relist:
 
     async def refresh(self, uid: str) -> None:
         """Look at one pod now, however long the runtime does not answer."""
-        failures = 0
-        while True:
-            try:
-                await self._refresh(uid)
-            except ApiError as error:
-                failures += 1
-                if failures == 1:
-                    self._log.warning("pod_not_seen", pod_uid=uid, error=error)
-                await self._clock.sleep(self._clock.timescale.cluster(pictures.RETRY.delay(failures)))
-            else:
-                return
+        told = tell_first(self._log.warning, "pod_not_seen", pod_uid=uid)
+        await insist(lambda: self._refresh(uid), self._clock, pictures.RETRY, told)
 
     async def note_sandbox(self, uid: str, sandbox_id: str) -> None:
         """Look at one new sandbox: cheaper than the whole pod."""

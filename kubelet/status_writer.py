@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
+from functools import partial
 from typing import Final
 
 from kubelet.core.status_patch import status_patch
@@ -16,6 +17,7 @@ from machinery.client.api import Api
 from machinery.model.backoff import Backoff
 from machinery.model.clock import Clock
 from machinery.model.errors import ApiError, Conflict, NotFound, OutcomeUnknown, TooManyRequests
+from machinery.model.insist import Failures
 from machinery.model.k8s.core_v1 import Pod, PodStatus
 from machinery.model.log import SILENT, EventLog
 from machinery.model.requests import DeleteOptions, PatchType, revision_of
@@ -83,16 +85,15 @@ class StatusWriter:
             self._group.create_task(self._work(uid, entry), name=f"status-{entry.pod.metadata.name}")
 
     async def _work(self, uid: str, entry: _Entry) -> None:
-        failures = 0
+        failures = Failures(self._clock, _RETRY, partial(self._note, entry))
         while entry.status is not None or entry.delete:
             try:
                 async with self._slots:
-                    await self._step(entry, reread=failures > 0)
-                failures = 0
+                    await self._step(entry, reread=failures.count > 0)
+                failures.forget()
             except (OutcomeUnknown, TooManyRequests) as error:
-                failures += 1
-                self._note(entry, error, failures)
-                await self._clock.sleep(self._clock.timescale.cluster(_RETRY.delay(failures)))
+                failures.note(error)
+                await failures.pause()
         entry.is_busy = False
         if entry.is_forgotten:
             self._entries.pop(uid, None)
@@ -154,7 +155,7 @@ class StatusWriter:
             return
         self._log.info("pod_deleted", pod=f"{meta.namespace}/{meta.name}", uid=meta.uid)
 
-    def _note(self, entry: _Entry, error: ApiError, failures: int) -> None:
+    def _note(self, entry: _Entry, error: Exception, failures: int) -> None:
         if failures == 1 or failures % 20 == 0:
             meta = entry.pod.metadata
             name = f"{meta.namespace}/{meta.name}"

@@ -10,6 +10,7 @@ from machinery.client.api import Api
 from machinery.model.backoff import Backoff
 from machinery.model.clock import Clock
 from machinery.model.errors import ApiError, Definite, NotFound, OutcomeUnknown
+from machinery.model.insist import Failures, insist, tell_first
 from machinery.model.k8s.core_v1 import Binding, ObjectReference, Pod
 from machinery.model.k8s.meta_v1 import ObjectMeta, Status
 from machinery.model.log import EventLog
@@ -47,33 +48,31 @@ class Binder:
 
     async def bind(self, pod: PodInfo, node: str) -> Result:
         """Bind a pod to a node; returns when it is certain what became of it, however long that takes."""
-        failures = 0
+        told = tell_first(self._log.warning, "binding_outcome_unknown", every=20, pod=pod.key, node=node)
+        failures = Failures(self._clock, _RETRY, told)
         while True:
             try:
                 await self._ask(pod, node)
             except Definite as error:
                 return await self._after_refusal(pod, node, error)
             except OutcomeUnknown as error:
-                self._log.warning("binding_outcome_unknown", pod=pod.key, node=node, error=error)
+                failures.note(error)
             else:
                 return Result(Outcome.BOUND)
-            failures += 1
-            await self._clock.sleep_wall(_RETRY.delay(failures))
+            await failures.pause()
             if (result := outcome_of(await self.look(pod), pod, node)) is not None:
                 return result
 
     async def look(self, pod: PodInfo) -> Pod | None:
         """Read the pod as it is now, None if it is gone; tries until somebody answers."""
-        failures = 0
-        while True:
-            try:
-                return await self._api.get(PODS, pod.name, namespace=pod.namespace, timeout_s=self._timeout_s)
-            except NotFound:
-                return None
-            except ApiError as error:
-                self._log.warning("pod_not_read", pod=pod.key, error=error)
-            failures += 1
-            await self._clock.sleep_wall(_RETRY.delay(failures))
+        told = tell_first(self._log.warning, "pod_not_read", every=20, pod=pod.key)
+        return await insist(lambda: self._get(pod), self._clock, _RETRY, told)
+
+    async def _get(self, pod: PodInfo) -> Pod | None:
+        try:
+            return await self._api.get(PODS, pod.name, namespace=pod.namespace, timeout_s=self._timeout_s)
+        except NotFound:
+            return None
 
     async def _ask(self, pod: PodInfo, node: str) -> None:
         body = Binding(

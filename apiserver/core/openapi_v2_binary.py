@@ -14,6 +14,7 @@ from typing import Any, Final
 import msgspec
 
 from apiserver.core.values import Json
+from machinery.model.varints import varint
 
 Writer = Callable[[int, Any], bytes]  # the field's number, its value
 Fields = Mapping[str, tuple[int, Writer]]  # by key; _EXTENSION stands for every key that starts with it
@@ -41,21 +42,12 @@ def _field(key: str, value: Any, fields: Fields) -> bytes:
     return write(number, value)
 
 
-def _varint(value: int) -> bytes:
-    written = bytearray()
-    while value > 0x7F:
-        written.append(value & 0x7F | 0x80)
-        value >>= 7
-    written.append(value)
-    return bytes(written)
-
-
 def _tag(number: int, wire_type: int) -> bytes:
-    return _varint(number << 3 | wire_type)
+    return varint(number << 3 | wire_type)
 
 
 def _chunk(number: int, content: bytes) -> bytes:
-    return b"".join((_tag(number, _LENGTH), _varint(len(content)), content))
+    return b"".join((_tag(number, _LENGTH), varint(len(content)), content))
 
 
 def _entry(number: int, name: str, value: Any, write: Writer) -> bytes:
@@ -68,11 +60,11 @@ def _string(number: int, value: str) -> bytes:
 
 
 def _boolean(number: int, value: bool) -> bytes:  # noqa: FBT001 - a Writer
-    return _tag(number, _VARINT) + _varint(value)
+    return _tag(number, _VARINT) + varint(value)
 
 
 def _integer(number: int, value: int) -> bytes:
-    return _tag(number, _VARINT) + _varint(value & _INT64)
+    return _tag(number, _VARINT) + varint(value & _INT64)
 
 
 def _double(number: int, value: float) -> bytes:

@@ -10,6 +10,7 @@ from typing import Final
 
 from apiserver.request import ListReply, ObjectReply, SharedBatch, SharedEvent, SharedItems
 from machinery.model.requests import EventType
+from machinery.model.varints import varint
 
 DOOR: Final = "grpc"
 _TYPES: Final = {
@@ -54,7 +55,7 @@ def _event(event: SharedEvent) -> bytes:
 
 
 def _number(field: int, value: int) -> bytes:
-    return bytes((field << 3,)) + _varint(value) if value else b""
+    return bytes((field << 3,)) + varint(value) if value else b""
 
 
 def _bytes(field: int, value: bytes) -> bytes:
@@ -62,13 +63,4 @@ def _bytes(field: int, value: bytes) -> bytes:
 
 
 def _message(field: int, value: bytes) -> bytes:
-    return b"".join((bytes((field << 3 | 2,)), _varint(len(value)), value))
-
-
-def _varint(value: int) -> bytes:
-    written = bytearray()
-    while value > 0x7F:
-        written.append(value & 0x7F | 0x80)
-        value >>= 7
-    written.append(value)
-    return bytes(written)
+    return b"".join((bytes((field << 3 | 2,)), varint(len(value)), value))

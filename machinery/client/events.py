@@ -18,6 +18,7 @@ from machinery.model.backoff import Backoff
 from machinery.model.causes import CauseRef
 from machinery.model.clock import Clock
 from machinery.model.errors import AlreadyExists, ApiError, NotFound, OutcomeUnknown, TooManyRequests
+from machinery.model.insist import insist
 from machinery.model.k8s.core_v1 import Event, EventSource, ObjectReference
 from machinery.model.k8s.meta_v1 import ObjectMeta
 from machinery.model.log import SILENT, EventLog
@@ -33,7 +34,7 @@ _MESSAGE_LIMIT: Final = 1_024  # what the API takes
 _BURST: Final = 25.0
 _REFILL_S: Final = 300.0  # cluster seconds for one more event about the same object
 _NAMES: Final = 16  # that are tried for one event
-_RETRIES: Final = 5
+_ATTEMPTS: Final = 5  # of one write
 _RETRY: Final = Backoff(initial_s=0.2, cap_s=2.0)  # wall seconds
 
 _Identity: TypeAlias = tuple[str, str, str, str, str, str, str, str]
@@ -107,19 +108,13 @@ class EventRecorder:
                 await self._write_with_retries(pending)
 
     async def _write_with_retries(self, pending: _Pending) -> None:
-        for attempt in range(1, _RETRIES + 1):
-            try:
-                await self._write(pending)
-            except (OutcomeUnknown, TooManyRequests) as error:
-                if attempt == _RETRIES:
-                    self._note_loss(pending, error)
-                    return
-                await self._clock.sleep(self._clock.timescale.cluster(_RETRY.delay(attempt)))
-            except ApiError as error:  # the server refuses it, for instance since the namespace is going
-                self._note_loss(pending, error)
-                return
-            else:
-                return
+        again = (OutcomeUnknown, TooManyRequests)
+        try:
+            await insist(lambda: self._write(pending), self._clock, _RETRY, on=again, attempts=_ATTEMPTS)
+        except (
+            ApiError
+        ) as error:  # nobody answered so often, or the server refuses it: its namespace is going
+            self._note_loss(pending, error)
 
     async def _write(self, pending: _Pending) -> None:
         known = self._written.get(pending.identity)

@@ -9,13 +9,14 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final, Generic, Protocol, TypeVar, cast
 
 from machinery.client.api import Api
 from machinery.model.backoff import Backoff
 from machinery.model.clock import Clock
 from machinery.model.errors import ApiError, DeadlineExceeded, Expired
+from machinery.model.insist import Failures
 from machinery.model.log import EventLog
 from machinery.model.requests import EventType, Selection, WatchEvent
 from machinery.model.resources import KubeObject, Resource
@@ -53,8 +54,11 @@ class Reflector(Generic[T]):
     log: EventLog
     _revision: int = 0  # the last one delivered; 0 before the first list
     _list_from: str = _ANY
-    _failures: int = 0
+    _failures: Failures = field(init=False)
     _progressed: bool = False  # the watch at hand has delivered something
+
+    def __post_init__(self) -> None:
+        self._failures = Failures(self.clock, RETRY, self._tell, self.jitter)
 
     async def run(self) -> None:
         """List and watch until cancelled."""
@@ -68,10 +72,12 @@ class Reflector(Generic[T]):
                 self._note_end()
             except Expired:
                 listed, self._list_from = False, _LATEST
-                self._failures += 1
+                self._failures.count += 1
             except ApiError as error:
-                self._note_error(error, listed=listed)
-            await self._pause()
+                if not listed and isinstance(error, DeadlineExceeded):
+                    self._list_from = _LATEST  # this server has not seen our revision yet
+                self._failures.note(error)
+            await self._failures.pause()
 
     async def _list(self) -> None:
         listing = await self.api.list(
@@ -80,7 +86,7 @@ class Reflector(Generic[T]):
         self.sink.replace(listing.items)
         self._revision = listing.revision
         self._list_from = str(listing.revision)  # never go back behind what was seen
-        self._failures = 0
+        self._failures.forget()
 
     async def _watch(self) -> None:
         self._progressed = False
@@ -94,27 +100,20 @@ class Reflector(Generic[T]):
         if event.type is not EventType.BOOKMARK:
             self.sink.apply(event)
         self._revision = event.revision
-        self._failures = 0
+        self._failures.forget()
         self._progressed = True
 
     def _note_end(self) -> None:
         """A watch that ended before it said anything counts as a failure: else this would be a busy loop."""
         if not self._progressed:
-            self._failures += 1
+            self._failures.count += 1
 
-    def _note_error(self, error: ApiError, *, listed: bool) -> None:
-        self._failures += 1
-        if not listed and isinstance(error, DeadlineExceeded):
-            self._list_from = _LATEST  # this server has not seen our revision yet
-        if self._failures == 1 or self._failures % 10 == 0:
+    def _tell(self, error: Exception, failures: int) -> None:
+        if failures == 1 or failures % 10 == 0:
             self.log.warning(
                 "watch_broken",
                 resource=self.resource,
                 revision=self._revision,
                 error=error,
-                failures=self._failures,
+                failures=failures,
             )
-
-    async def _pause(self) -> None:
-        wall_s = RETRY.delay(self._failures, jitter=self.jitter())
-        await self.clock.sleep(self.clock.timescale.cluster(wall_s))

@@ -304,7 +304,7 @@ async def serving(pki: Pki, storage: Storage | None = None, **fields: Any) -> As
         process = Process("apiserver", config, Log(config.name or "apiserver", "error"), tasks)
         core = app.build(config, process, storage or MemoryStorage())
         async with app.running(core, process), app.doors(core, config, process):
-            await core.bootstrap.run_until_done()
+            await core.bootstrap.run_until_done(process.clock)
             await core.presence.ensure()
             core.registry.open()
             process.health.is_ready = True

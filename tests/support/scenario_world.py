@@ -285,7 +285,7 @@ async def running_cluster(
             async with local_apiserver(pki, process, rng=rng) as api:
                 observer = Observer(api, clock)
                 running = tasks.create_task(observer.run(), name="observer")
-                await api.core.bootstrap.run_until_done()
+                await api.core.bootstrap.run_until_done(clock)
                 await api.core.presence.ensure()
                 api.core.registry.open()
                 cluster = Cluster(clock, tasks, api, observer, folder, rng, journal)

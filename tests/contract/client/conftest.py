@@ -61,7 +61,7 @@ async def opened(transport: str, pki: Pki) -> AsyncIterator[Door]:
         async with asyncio.TaskGroup() as tasks:
             process = Process("apiserver", ComponentConfig(), Log("apiserver", "error"), tasks)
             async with local_apiserver(pki, process, rng=Random(7)) as local:
-                await local.core.bootstrap.run_until_done()
+                await local.core.bootstrap.run_until_done(process.clock)
                 local.core.registry.open()
                 yield _door(transport, local.connect("admin"), local.core.feed)
     else:
