@@ -60,6 +60,9 @@ def kind_text(fact: Fact, *, stored: bool) -> str:
     plural = fact.plural or plural_of(kind.lower())
     verbs = tuple(verb for verb in EVERY_VERB if verb not in fact.lacks.split()) if stored else ("create",)
     parts = {name: subresource_text(fact, part) for name, part in subresources(fact)} if stored else {}
+    name = constant_of(kind, plural) + (
+        f"_{group.partition('.')[0]}_{version}".upper() if fact.stored_as else ""
+    )
     optional = {
         "verbs": "" if verbs == EVERY_VERB else verbs,
         "short_names": tuple(fact.short.split()),
@@ -70,18 +73,28 @@ def kind_text(fact: Fact, *, stored: bool) -> str:
         *map(repr, (group, version, kind, plural, kind.lower(), SCHEMAS + fact.schema, not fact.cluster))
     ]
     values += [f"{name}={value}" for name, value in optional.items() if value]
-    return f"{constant_of(kind, plural)}: Final = KindNames({', '.join(values)})"
+    return f"{name}: Final = KindNames({', '.join(values)})"
 
 
 def tuple_text(name: str, meaning: str, lines: Sequence[str]) -> str:
     """Write the tuple of all kinds of a sort."""
-    members = ", ".join(line.partition(":")[0] for line in lines)
+    members = " ".join(f"{line.partition(':')[0]}," for line in lines)
     return f'{name}: Final = ({members})\n"""{meaning}"""'
 
 
-def text() -> str:
+def versions_text(facts: Sequence[Fact], lines: Sequence[str]) -> str:
+    """Write which version is stored of the kinds that have several."""
+    names = {fact.schema: line.partition(":")[0] for fact, line in zip(facts, lines, strict=True)}
+    pairs = (f"{names[fact.schema]}: {names[fact.stored_as]}" for fact in facts if fact.stored_as)
+    return (
+        f"STORED_AS: Final[dict[KindNames, KindNames]] = {{{', '.join(pairs)}}}\n"
+        '"""The version that is stored, by each of the others."""'
+    )
+
+
+def text(facts: Sequence[Fact] = STORED) -> str:
     """Write the module."""
-    stored = [kind_text(fact, stored=True) for fact in STORED]
+    stored = [kind_text(fact, stored=True) for fact in facts]
     reviews = [kind_text(fact, stored=False) for fact in REVIEWS]
     parts = [
         f'"""What the kinds of Kubernetes {VERSION} that are served are called, made by tools/gen_kinds.py; not to be edited."""',
@@ -90,6 +103,7 @@ def text() -> str:
         "\n".join(stored),
         "\n".join(reviews),
         tuple_text("STORED", "Kinds whose objects are kept.", stored),
+        versions_text(facts, stored),
         tuple_text("REVIEWS", "Kinds whose objects are answered, not kept.", reviews),
     ]
     return "\n\n".join(parts).replace("'", '"') + "\n"

@@ -23,6 +23,7 @@ class Fact:
     subresources: str = ""  # of PARTS, by spaces; a status is found by the schema
     cluster: bool = False  # cluster-scoped, not in namespaces
     lacks: str = ""  # verbs that it does not have, by spaces
+    stored_as: str = ""  # the schema of the version that is stored, which stands before it; "": this one
 
 
 @dataclass(frozen=True)

@@ -48,7 +48,16 @@ RULES: Final[Mapping[KindNames, Rules]] = {
     served.CLUSTER_ROLE_BINDINGS: rbac.CLUSTER_ROLE_BINDINGS,
 }
 
-ALL: Final[tuple[Kind, ...]] = tuple(make_kind(names, RULES.get(names)) for names in served.STORED)
+
+def _make_all() -> tuple[Kind, ...]:
+    made: dict[KindNames, Kind] = {}
+    for names in served.STORED:  # the version that is stored comes before the others
+        stored = served.STORED_AS.get(names)
+        made[names] = make_kind(names, RULES.get(names), stored=made[stored] if stored else None)
+    return tuple(made.values())
+
+
+ALL: Final[tuple[Kind, ...]] = _make_all()
 
 KINDS: Final[Mapping[tuple[str, str], Kind]] = {(kind.group, kind.plural): kind for kind in ALL}
 """By group ("" for core) and plural."""

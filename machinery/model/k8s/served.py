@@ -31,8 +31,11 @@ SELF_SUBJECT_ACCESS_REVIEWS: Final = KindNames("authorization.k8s.io", "v1", "Se
 SELF_SUBJECT_RULES_REVIEWS: Final = KindNames("authorization.k8s.io", "v1", "SelfSubjectRulesReview", "selfsubjectrulesreviews", "selfsubjectrulesreview", "io.k8s.api.authorization.v1.SelfSubjectRulesReview", False, verbs=("create",))
 SUBJECT_ACCESS_REVIEWS: Final = KindNames("authorization.k8s.io", "v1", "SubjectAccessReview", "subjectaccessreviews", "subjectaccessreview", "io.k8s.api.authorization.v1.SubjectAccessReview", False, verbs=("create",))
 
-STORED: Final = (NAMESPACES, NODES, PODS, SERVICES, CONFIG_MAPS, SECRETS, SERVICE_ACCOUNTS, EVENTS, DEPLOYMENTS, REPLICA_SETS, LEASES, ENDPOINT_SLICES, ROLES, ROLE_BINDINGS, CLUSTER_ROLES, CLUSTER_ROLE_BINDINGS)
+STORED: Final = (NAMESPACES, NODES, PODS, SERVICES, CONFIG_MAPS, SECRETS, SERVICE_ACCOUNTS, EVENTS, DEPLOYMENTS, REPLICA_SETS, LEASES, ENDPOINT_SLICES, ROLES, ROLE_BINDINGS, CLUSTER_ROLES, CLUSTER_ROLE_BINDINGS,)
 """Kinds whose objects are kept."""
 
-REVIEWS: Final = (SELF_SUBJECT_REVIEWS, TOKEN_REVIEWS, LOCAL_SUBJECT_ACCESS_REVIEWS, SELF_SUBJECT_ACCESS_REVIEWS, SELF_SUBJECT_RULES_REVIEWS, SUBJECT_ACCESS_REVIEWS)
+STORED_AS: Final[dict[KindNames, KindNames]] = {}
+"""The version that is stored, by each of the others."""
+
+REVIEWS: Final = (SELF_SUBJECT_REVIEWS, TOKEN_REVIEWS, LOCAL_SUBJECT_ACCESS_REVIEWS, SELF_SUBJECT_ACCESS_REVIEWS, SELF_SUBJECT_RULES_REVIEWS, SUBJECT_ACCESS_REVIEWS,)
 """Kinds whose objects are answered, not kept."""
