@@ -7,12 +7,12 @@ from typing import Any, Final
 
 from apiserver.core import field_errors
 from apiserver.core.decode import read_json
+from apiserver.option_checks import checked_deletion, checked_selection, invalid_option
 from apiserver.request import DeleteOptions, ListOptions, WriteOptions
-from machinery.model.errors import BadRequest, Cause, Invalid
+from machinery.model.errors import BadRequest
 
 Query = Mapping[str, str]
 _FALSE: Final = frozenset({"0", "false"})
-_POLICIES: Final = ("Background", "Foreground", "Orphan")
 _LARGEST: Final = (1 << 63) - 1
 
 
@@ -38,18 +38,19 @@ def integer(query: Query, name: str) -> int | None:
 
 
 def list_options(query: Query, *, name: str = "") -> ListOptions:
-    """Read what is selected; with a `name` only the object of this name."""
+    """Read what is selected; with a `name` only the object of this name.
+
+    Raises:
+        BadRequest: a number is not one, or below 0.
+    """
     fields = query.get("fieldSelector", "")
     if name:
         own = f"metadata.name={name}"
         fields = f"{fields},{own}" if fields else own
-    limit = integer(query, "limit") or 0
-    if limit < 0:
-        raise BadRequest(f"limit: {limit} is below 0")
-    return ListOptions(
+    options = ListOptions(
         label_selector=query.get("labelSelector", ""),
         field_selector=fields,
-        limit=limit,
+        limit=integer(query, "limit") or 0,
         continue_=query.get("continue", ""),
         resource_version=query.get("resourceVersion", ""),
         resource_version_match=query.get("resourceVersionMatch", ""),
@@ -57,10 +58,15 @@ def list_options(query: Query, *, name: str = "") -> ListOptions:
         send_initial_events=boolean(query, "sendInitialEvents"),
         timeout_s=integer(query, "timeoutSeconds") or None,
     )
+    return checked_selection(options)
 
 
 def write_options(query: Query, user_agent: str, dry_run: list[str], options_kind: str) -> WriteOptions:
-    """Read how to write; `dry_run` has every value of dryRun."""
+    """Read how to write; `dry_run` has every value of dryRun.
+
+    Raises:
+        Invalid: one of those is not "All".
+    """
     return WriteOptions(
         dry_run=_dry_run(dry_run, options_kind),
         field_validation=query.get("fieldValidation", ""),
@@ -70,17 +76,22 @@ def write_options(query: Query, user_agent: str, dry_run: list[str], options_kin
 
 
 def delete_options(query: Query, body: bytes, dry_run: list[str]) -> DeleteOptions:
-    """Read how to delete: the body decides where there is one, as in Kubernetes."""
+    """Read how to delete: the body decides where there is one, as in Kubernetes.
+
+    Raises:
+        BadRequest: the body is not DeleteOptions.
+        Invalid: an option has a value that it cannot have.
+    """
     given = _given(body) if body else _queried(query, dry_run)
     preconditions = given.get("preconditions") or {}
-    grace_s = _grace(given)
-    return DeleteOptions(
-        grace_period_s=grace_s,
+    options = DeleteOptions(
+        grace_period_s=_grace(given),
         propagation_policy=_policy(given),
         uid=_text(preconditions, "uid"),
         resource_version=_text(preconditions, "resourceVersion"),
         dry_run=_dry_run(given.get("dryRun") or [], "DeleteOptions"),
     )
+    return checked_deletion(options)
 
 
 def _given(body: bytes) -> dict[str, Any]:
@@ -107,18 +118,16 @@ def _grace(given: Mapping[str, Any]) -> int | None:
         return None
     if not isinstance(grace_s, int) or isinstance(grace_s, bool):
         raise BadRequest(f"gracePeriodSeconds has to be an integer, not {grace_s!r}")
-    return grace_s if grace_s >= 0 else 1  # Kubernetes takes a negative one for "as soon as possible"
+    return grace_s
 
 
 def _policy(given: Mapping[str, Any]) -> str:
     policy, orphan = given.get("propagationPolicy"), given.get("orphanDependents")
     if policy is not None and orphan is not None:
         text = "orphanDependents and deletionPropagation cannot be both set"
-        raise _invalid("DeleteOptions", field_errors.invalid("propagationPolicy", policy, text))
+        raise invalid_option("DeleteOptions", field_errors.invalid("propagationPolicy", policy, text))
     if policy is not None and not isinstance(policy, str):
         raise BadRequest("propagationPolicy has to be a string")
-    if policy is not None and policy not in {"", *_POLICIES}:
-        raise _invalid("DeleteOptions", field_errors.not_supported("propagationPolicy", policy, _POLICIES))
     if orphan is not None:
         return "Orphan" if orphan else "Background"
     return policy or ""
@@ -129,7 +138,7 @@ def _dry_run(values: Any, options_kind: str) -> bool:
         raise BadRequest("dryRun has to be a list")
     for value in values:
         if value != "All":
-            raise _invalid(options_kind, field_errors.not_supported("dryRun", value, ("All",)))
+            raise invalid_option(options_kind, field_errors.not_supported("dryRun", value, ("All",)))
     return bool(values)
 
 
@@ -138,7 +147,3 @@ def _text(given: Mapping[str, Any], name: str) -> str:
     if not isinstance(value, str):
         raise BadRequest(f"preconditions.{name} has to be a string")
     return value
-
-
-def _invalid(options_kind: str, cause: Cause) -> Invalid:
-    return field_errors.invalid_object(f"{options_kind}.meta.k8s.io", "", [cause])

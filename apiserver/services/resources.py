@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from apiserver.authentication import Authenticator
 from apiserver.gate import Gate
+from apiserver.option_checks import checked_deletion, checked_selection
 from apiserver.registry import Registry
 from apiserver.request import DeleteOptions, ListOptions, Request, WriteOptions
 from apiserver.services import frames
@@ -66,7 +67,7 @@ class Resources:
             resource_version=call.resource_version,
             resource_version_match=call.resource_version_match,
         )
-        request = await self._admitted("list", call, context, selection=selection)
+        request = await self._admitted("list", call, context, selection=checked_selection(selection))
         return frames.object_list(await self._registry.list(request))
 
     async def Watch(self, call: pb.WatchRequest, context: Any) -> AsyncIterator[bytes]:  # noqa: N802 - the proto's name
@@ -157,10 +158,11 @@ def _writing(call: Any, *, force: bool = False) -> WriteOptions:
 
 def _deleting(options: pb.DeleteOptions) -> DeleteOptions:
     grace_s = options.grace_period_seconds if options.HasField("grace_period_seconds") else None
-    return DeleteOptions(
+    given = DeleteOptions(
         grace_period_s=grace_s,
         propagation_policy=options.propagation_policy,
         uid=options.uid,
         resource_version=options.resource_version,
         dry_run=options.dry_run,
     )
+    return checked_deletion(given)

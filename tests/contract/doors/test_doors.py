@@ -206,3 +206,13 @@ async def test_a_door_without_a_server_is_unavailable(served: Served) -> None:
         with pytest.raises(Unavailable):
             await api.list(kinds.PODS, timeout_s=2)
         await api.aclose()
+
+
+async def test_options_that_make_no_sense_are_refused(api: Api) -> None:
+    """By both doors alike, with the field; nothing is deleted."""
+    await api.create(kinds.CONFIG_MAPS, _config_map("a"))
+    options = DeleteOptions(propagation_policy="Sideways")
+    with pytest.raises(Invalid, match="Sideways") as refused:
+        await api.delete(kinds.CONFIG_MAPS, "a", namespace="default", options=options)
+    assert [cause.field for cause in refused.value.causes] == ["propagationPolicy"]
+    assert await api.get(kinds.CONFIG_MAPS, "a", namespace="default")
