@@ -7,6 +7,7 @@ call is in their protocol's words, and raise in those words what is raised here 
 from __future__ import annotations
 
 import asyncio
+from asyncio import current_task
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import contextmanager, suppress
 from types import TracebackType
@@ -154,15 +155,21 @@ class StreamPassage:
                     return item
 
     async def through(self, items: AsyncIterator[T]) -> AsyncGenerator[T, None]:
-        """Yield the items that the seam hands on: as `read`, in one layer."""
+        """Yield the items that the seam hands on: as `read`, in one layer, written out since every event passes it."""
+        passage = self._passage
         try:
             self._begin_reading()
             async for item in items:
-                if not self.passes() and not await self.arrived(item):
+                if self._items and not passage.attends:
+                    self._items += 1
+                elif not await self.arrived(item):
                     continue
                 self._reader = None
                 yield item
-                self._begin_reading()
+                if self._broken is not None:
+                    self._begin_reading()  # raises it
+                self._reader = reader = current_task()
+                self._cancels = reader.cancelling() if reader is not None else 0
         except BaseException:
             self._raise_if_interrupted()
             raise
@@ -220,7 +227,7 @@ class StreamPassage:
     def _begin_reading(self) -> None:
         if self._broken is not None:
             raise self._broken
-        self._reader = reader = asyncio.current_task()
+        self._reader = reader = current_task()
         self._cancels = reader.cancelling() if reader else 0
 
     def interrupt(self, error: ApiError) -> None:
