@@ -21,6 +21,7 @@ from dockershim.network import Network
 from dockershim.notes import Notes
 from dockershim.rpc import image_service, runtime_service
 from dockershim.rpc.sandbox_status import describe_sandbox
+from dockershim.seam_plugins import RunPlugin
 from dockershim.shim import Shim
 from dockershim.statistics import Statistics
 from dockershim.streaming import Streaming
@@ -36,7 +37,7 @@ _SERVICES = cri.DESCRIPTOR.services_by_name
 async def serve(config: DockershimConfig, process: Process) -> None:
     """Serve CRI on the socket until cancelled; the containers go on running."""
     engine = Engine(seam_engine.through(EngineConnection(config.docker_socket), process.seam, process.name))
-    shim = assemble(config, process, engine)
+    shim = assemble(config, process, engine, run_plugin)
     handlers = [
         handler(_SERVICES["RuntimeService"], "runtime.v1.RuntimeService", runtime_service(shim)),
         handler(_SERVICES["ImageService"], "runtime.v1.ImageService", image_service(shim)),
@@ -44,7 +45,7 @@ async def serve(config: DockershimConfig, process: Process) -> None:
     server = grpc_server([f"unix:{config.socket}"], None, handlers, process.seam, name=process.name)
     process.tasks.create_task(shim.events.run(), name="engine-events")
     process.tasks.create_task(shim.events.announce(), name="announcements")
-    process.tasks.create_task(_sweep(shim), name="sweep")
+    process.tasks.create_task(sweep(shim), name="sweep")
     try:
         async with shim.streaming.served(f"{config.socket}.streaming", config.streaming_listen):
             await server.start()
@@ -58,7 +59,7 @@ async def serve(config: DockershimConfig, process: Process) -> None:
         await engine.aclose()
 
 
-def assemble(config: DockershimConfig, process: Process, engine: Engine) -> Shim:
+def assemble(config: DockershimConfig, process: Process, engine: Engine, run_plugin: RunPlugin) -> Shim:
     """Make the parts; nothing is asked of the engine yet."""
     state, log = Path(config.state_dir), process.log
     notes = Notes(state / "containers")
@@ -89,7 +90,7 @@ def assemble(config: DockershimConfig, process: Process, engine: Engine) -> Shim
     return shim
 
 
-async def _sweep(shim: Shim) -> None:
+async def sweep(shim: Shim) -> None:
     """Give back, once, what sandboxes have left that somebody removed while nobody was here."""
     try:
         here = {item["Id"] for item in await shim.catalogue.summaries(KIND_SANDBOX)}

@@ -1,0 +1,165 @@
+"""Dockershim killed after every call to the engine and to a CNI plugin that a pod's life takes, and started again.
+
+On an engine of the test's own, and on the real one; the plugins are the test's own in both.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import secrets
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import docker
+import pytest
+
+from dockershim.core.naming import Scope
+from dockershim.core.times import format_since, parse_ns
+from dockershim.docker import Engine
+from dockershim.engine_connection import Connection, EngineConnection
+from dockershim.purge import purge
+from machinery.pb import cri_pb2 as cri
+from tests.support.cri_servers import DOCKER, IMAGE, SLEEPS
+from tests.support.fake_engine import FakeEngine, FakePlugins
+from tests.support.images import build_all
+from tests.support.mortal_dockershim import MortalDockershim, mortal_dockershim
+from tests.support.requirements import need
+
+WANTED = (
+    "POST containers/create",
+    "POST containers/start",
+    "POST containers/kill",
+    "ADD bridge",
+    "DEL bridge",
+)
+_MOST_CALLS = 200  # a life that takes more does not end
+
+
+@dataclass(frozen=True, slots=True)
+class Bench:
+    """An engine, and what a second opinion says of it."""
+
+    cluster: str
+    connection: Connection
+    starts: Callable[[str], int]  # how often a container of this name was started
+
+
+@contextlib.asynccontextmanager
+async def fake_bench() -> AsyncIterator[Bench]:
+    """An engine that has the tests' image; the sandboxes' it does not."""
+    engine = FakeEngine({IMAGE})
+    yield Bench("blue", engine, engine.started.count)
+
+
+@contextlib.asynccontextmanager
+async def docker_bench() -> AsyncIterator[Bench]:
+    """The machine's engine; nothing is left on it in the end."""
+    need("docker")
+    await asyncio.to_thread(build_all)
+    scope = Scope(f"test-{secrets.token_hex(4)}", "node-1")
+    connection = EngineConnection(DOCKER)
+    begun = _moment(await Engine(connection).info())
+    with contextlib.closing(docker.from_env()) as client:
+        label = f"kubarium.cluster={scope.cluster}"
+
+        def starts(name: str) -> int:
+            filters = {"type": "container", "event": "start", "label": label}
+            found = client.events(since=begun, until=_moment(client.info()), filters=filters, decode=True)
+            return sum(each["Actor"]["Attributes"]["name"] == name for each in found)
+
+        try:
+            yield Bench(scope.cluster, connection, starts)
+        finally:
+            await purge(DOCKER, scope)
+            await connection.aclose()
+
+
+BENCHES = {"fake": fake_bench, "docker": docker_bench}
+
+
+@pytest.mark.parametrize("kind", ["fake", pytest.param("docker", marks=pytest.mark.docker)])
+async def test_a_pod_comes_and_goes_once_whenever_dockershim_dies(kind: str, tmp_path: Path):
+    """One sandbox with one address, one start of its container; in the end no container, address or note is left."""
+    async with BENCHES[kind]() as bench:
+        plugins = FakePlugins()
+        async with mortal_dockershim(tmp_path, bench.cluster, bench.connection, plugins.run) as shim:
+            for fatal in range(_MOST_CALLS):
+                shim.deaths = 0
+                await shim.start(fatal)
+                config = await come(shim, bench, plugins, fatal)
+                await go(shim, bench, plugins, config, fatal)
+                assert notes(tmp_path) == ["network.json"], f"after call {fatal}"  # the pod range
+                await shim.kill()
+                if not shim.deaths:
+                    break
+            else:
+                pytest.fail("there is always another call")
+            assert {*shim.mortality.made} >= {*WANTED}
+
+
+async def come(shim: MortalDockershim, bench: Bench, plugins: FakePlugins, fatal: int) -> Any:
+    """Bring a pod up, and check that it is there once; return its configuration."""
+    name = f"web-{fatal}"
+    pod = cri.PodSandboxConfig(
+        metadata=cri.PodSandboxMetadata(name=name, namespace="default", uid=f"{bench.cluster}-{fatal}"),
+        hostname=name,
+        log_directory=f"{shim.folder}/logs/{name}",
+    )
+    main = cri.ContainerConfig(
+        metadata=cri.ContainerMetadata(name="main"),
+        image=cri.ImageSpec(image=IMAGE),
+        command=["sh", "-c", SLEEPS.script],
+        log_path="main/0.log",
+    )
+    network = cri.RuntimeConfig(network_config=cri.NetworkConfig(pod_cidr="10.88.9.0/24"))
+    await shim.ask("UpdateRuntimeConfig", cri.UpdateRuntimeConfigRequest(runtime_config=network))
+    sandbox_id = (await shim.ask("RunPodSandbox", cri.RunPodSandboxRequest(config=pod))).pod_sandbox_id
+    creation = cri.CreateContainerRequest(pod_sandbox_id=sandbox_id, config=main, sandbox_config=pod)
+    container_id = (await shim.ask("CreateContainer", creation)).container_id
+    await shim.ask("StartContainer", cri.StartContainerRequest(container_id=container_id))
+    why = f"after call {fatal}, {shim.deaths} deaths"
+    assert await on_engine(bench) == {sandbox_id: "running", container_id: "running"}, why
+    assert list(plugins.addresses) == [sandbox_id], why
+    status = (
+        await shim.ask("PodSandboxStatus", cri.PodSandboxStatusRequest(pod_sandbox_id=sandbox_id))
+    ).status
+    assert (status.state, status.network.ip) == (cri.SANDBOX_READY, plugins.addresses[sandbox_id]), why
+    full_name = f"k8s_main_{name}_default_{bench.cluster}-{fatal}_0"
+    assert await asyncio.to_thread(bench.starts, full_name) == 1, why
+    return pod
+
+
+async def go(shim: MortalDockershim, bench: Bench, plugins: FakePlugins, pod: Any, fatal: int) -> None:
+    """Take the pod down in order, and check that it ended well and that nothing is left."""
+    sandboxes = (await shim.ask("ListPodSandbox", cri.ListPodSandboxRequest())).items
+    containers = (await shim.ask("ListContainers", cri.ListContainersRequest())).containers
+    [sandbox], [container] = sandboxes, containers
+    why = f"after call {fatal}, {shim.deaths} deaths"
+    assert sandbox.metadata == pod.metadata, why
+    await shim.ask("StopContainer", cri.StopContainerRequest(container_id=container.id, timeout=20))
+    status = (await shim.ask("ContainerStatus", cri.ContainerStatusRequest(container_id=container.id))).status
+    assert (status.state, status.exit_code) == (cri.CONTAINER_EXITED, 0), why  # 137 would be SIGKILL
+    await shim.ask("StopPodSandbox", cri.StopPodSandboxRequest(pod_sandbox_id=sandbox.id))
+    assert not plugins.addresses, why
+    await shim.ask("RemoveContainer", cri.RemoveContainerRequest(container_id=container.id))
+    await shim.ask("RemovePodSandbox", cri.RemovePodSandboxRequest(pod_sandbox_id=sandbox.id))
+    assert await on_engine(bench) == {}, why
+
+
+async def on_engine(bench: Bench) -> dict[str, str]:
+    """Return the states of the cluster's containers, as the engine itself lists them."""
+    listed = await Engine(bench.connection).containers(Scope(bench.cluster, "node-1").selectors)
+    return {item["Id"]: item["State"] for item in listed}
+
+
+def notes(folder: Path) -> list[str]:
+    """Return the names of all notes in the state folder."""
+    return sorted(path.name for path in (folder / "state").rglob("*.json"))
+
+
+def _moment(info: dict[str, Any]) -> str:
+    """Return the engine's time as its events take it: seconds with nine decimals."""
+    return format_since(parse_ns(info["SystemTime"]))
