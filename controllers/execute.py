@@ -39,6 +39,7 @@ from machinery.model.errors import (
     ApiError,
     Conflict,
     DeadlineExceeded,
+    Deposed,
     NotFound,
     OutcomeUnknown,
     Unavailable,
@@ -52,7 +53,7 @@ K = TypeVar("K", bound=Hashable)
 T = TypeVar("T")
 
 _AT_ONCE: Final = 64  # requests of one controller in flight
-_NO_NEWS: Final = (Conflict, AlreadyExists, Unavailable, DeadlineExceeded)
+_NO_NEWS: Final = (Conflict, AlreadyExists, Deposed, Unavailable, DeadlineExceeded)
 
 
 class Executor(Generic[K]):
@@ -129,7 +130,7 @@ class Executor(Generic[K]):
                 raise
 
     def _note_failure(self, key: K, write: Write, error: ApiError) -> None:
-        """Note and record a create or delete that was refused; a stale cache or a broken connection is no refusal."""
+        """Note and record a create or delete that was refused; a stale cache, a lost lease or a broken connection is none."""
         if isinstance(write, Patch | Finalize) or isinstance(error, _NO_NEWS):
             return
         self._failures.setdefault(key, Failure(error.reason, error.message))

@@ -6,12 +6,17 @@ import asyncio
 import random
 import socket
 import uuid
+from collections.abc import Callable
+from dataclasses import dataclass
 
 from machinery.client.api import Api
 from machinery.client.events import EventRecorder
 from machinery.client.fenced import fenced
 from machinery.client.leader import LeaderElector
+from machinery.model.clock import Clock
+from machinery.model.log import EventLog
 from machinery.model.profile import intervals
+from machinery.process.metrics import Metrics
 from machinery.process.run import Process
 from scheduler.binder import Binder
 from scheduler.cluster_watch import ClusterWatch
@@ -24,21 +29,35 @@ LEASE_NAME = "kube-scheduler"
 
 
 async def serve(config: SchedulerConfig, process: Process) -> None:
-    """Watch the cluster, stand for leader, schedule while leading; until cancelled."""
+    """Watch the cluster, stand for leader, schedule while leading; until cancelled.
+
+    Raises:
+        LeadershipLost: the lease could not be kept; the process ends, and starts afresh.
+    """
     api = process.connect()
+    identity = f"{process.name}_{socket.gethostname()}_{uuid.uuid4()}"
+    scheduler = build(config, api, process.clock, process.log, process.metrics, identity=identity)
     try:
-        async with asyncio.TaskGroup() as tasks:
-            await _serve(config, process, api, tasks)
+        await scheduler.run(process.ready)
     finally:
         await api.aclose()
 
 
-async def _serve(config: SchedulerConfig, process: Process, api: Api, tasks: asyncio.TaskGroup) -> None:
-    clock, log = process.clock, process.log
+def build(
+    config: SchedulerConfig,
+    api: Api,
+    clock: Clock,
+    log: EventLog,
+    metrics: Metrics,
+    *,
+    identity: str,
+    tie_breaks: Callable[[], float] = random.random,
+) -> Scheduler:
+    """Build the parts of a scheduler; `tie_breaks` draws a number in [0, 1) for each decision."""
+    elector = _elector(config, api, clock, log, identity) if config.leader_elect else None
+    leading = fenced(api, elector.fence) if elector else api
     woken = asyncio.Event()
     watch = ClusterWatch(api, scheduler_name=config.scheduler_name, clock=clock, log=log, on_change=woken.set)
-    elector = _elector(config, process, api)
-    leading = fenced(api, elector.fence) if config.leader_elect else api
     conditions = StatusWriter(leading, watch.pods.store, clock=clock, log=log)
     events = EventRecorder(
         api, component=config.scheduler_name, host=socket.gethostname(), clock=clock, log=log
@@ -52,34 +71,54 @@ async def _serve(config: SchedulerConfig, process: Process, api: Api, tasks: asy
         woken=woken,
         bindings=config.bindings,
         confirm_s=config.confirm_s,
-        random=random.random,
-        metrics=process.metrics,
+        random=tie_breaks,
+        metrics=metrics,
         log=log,
     )
-    helpers = [
-        tasks.create_task(watch.run(), name="watch"),
-        tasks.create_task(conditions.run(), name="conditions"),
-        tasks.create_task(events.run(), name="events"),
-    ]
-    try:
-        await watch.synced()
-        process.ready()
-        await elector.run(loop.run) if config.leader_elect else await loop.run()
-    finally:
-        for helper in helpers:
-            helper.cancel()
+    return Scheduler(watch, conditions, events, loop, elector)
 
 
-def _elector(config: SchedulerConfig, process: Process, api: Api) -> LeaderElector:
+@dataclass(frozen=True, slots=True)
+class Scheduler:
+    """The parts of a scheduler."""
+
+    watch: ClusterWatch
+    conditions: StatusWriter
+    events: EventRecorder
+    loop: SchedulingLoop
+    elector: LeaderElector | None  # None: nobody else schedules
+
+    async def run(self, on_ready: Callable[[], None] = lambda: None) -> None:
+        """Watch the cluster, and schedule while leading, until cancelled; `on_ready` is called in sync.
+
+        Raises:
+            LeadershipLost: the lease could not be kept.
+        """
+        async with asyncio.TaskGroup() as tasks:
+            helpers = [
+                tasks.create_task(self.watch.run(), name="watch"),
+                tasks.create_task(self.conditions.run(), name="conditions"),
+                tasks.create_task(self.events.run(), name="events"),
+            ]
+            try:
+                await self.watch.synced()
+                on_ready()
+                await (self.elector.run(self.loop.run) if self.elector else self.loop.run())
+            finally:
+                for helper in helpers:
+                    helper.cancel()
+
+
+def _elector(config: SchedulerConfig, api: Api, clock: Clock, log: EventLog, identity: str) -> LeaderElector:
     row = intervals(config.profile)
     return LeaderElector(
         api,
         namespace=LEASE_NAMESPACE,
         name=LEASE_NAME,
-        identity=f"{process.name}_{socket.gethostname()}_{uuid.uuid4()}",
-        clock=process.clock,
+        identity=identity,
+        clock=clock,
         lease_duration_s=row.leader_lease_s,
         renew_deadline_s=row.leader_renew_deadline_s,
         retry_period_s=row.leader_retry_s,
-        log=process.log,
+        log=log,
     )

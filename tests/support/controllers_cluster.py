@@ -15,6 +15,7 @@ from machinery.model.pods import is_ready
 from machinery.model.profile import intervals
 from machinery.model.requests import DeleteOptions
 from machinery.model.resources import PODS
+from tests.support.election import SkewedClock
 from tests.support.scripted_api import LocalRegistry, ScriptedApi, local_registry
 from tests.support.virtual_clock import VirtualClock
 
@@ -28,13 +29,15 @@ class Cluster:
         self._table = table
         self.clock, self.server, self.user = clock, server, server.user
         self.apis: dict[str, ScriptedApi] = {}
+        self.clocks: dict[str, SkewedClock] = {}
         self._processes: dict[str, asyncio.Task[None]] = {}
 
     def start(self, name: str) -> ScriptedApi:
         """Start a controllers process."""
         api = self.apis[name] = self.server.api(name)
+        clock = self.clocks[name] = SkewedClock(self.clock, 0)
         settings = Settings(TABLE, KINDS, cluster_cidr="10.244.0.0/16", root_ca="PEM")
-        controllers = build(api, self.clock, SILENT, settings, identity=name, table=self._table)
+        controllers = build(api, clock, SILENT, settings, identity=name, table=self._table)
         self._processes[name] = asyncio.ensure_future(controllers.run())
         return api
 

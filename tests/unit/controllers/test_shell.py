@@ -404,6 +404,50 @@ async def test_lost_leadership_ends_the_process():
         assert ended.group_contains(LeadershipLost)
 
 
+async def test_a_write_that_was_under_way_when_its_leader_was_deposed_does_no_harm():
+    """The old leader's pods arrive when another one has made them: none is made twice."""
+    arrive = asyncio.Event()
+
+    async def travel(verb: str, plural: str, _name: str) -> None:
+        if (verb, plural) == ("create", "pods"):
+            await arrive.wait()
+
+    async with cluster_with("a") as cluster:
+        await cluster.clock.advance(1)
+        cluster.apis["a"].before_call = travel
+        await cluster.server.given(REPLICA_SETS, replica_set(replicas=3))
+        await cluster.clock.advance(1)
+        assert ("create", "pods") in {call[:2] for call in cluster.apis["a"].calls}
+        cluster.clocks["a"].freeze()
+        cluster.start("b")
+        await cluster.clock.advance(25)
+        made = await cluster.pods()
+        assert len(made) == 3
+        arrive.set()
+        await cluster.clock.advance(60)
+        assert await cluster.pods() == made
+        reasons = [event.reason for event in (await cluster.user.list(EVENTS)).items]
+        assert (reasons.count("SuccessfulCreate"), reasons.count("SuccessfulDelete")) == (3, 0)
+
+
+async def test_a_leader_that_does_not_know_that_it_was_deposed_does_no_harm():
+    """It sees what happens and acts on it, as if it led: the store takes the other one's writes only."""
+    async with cluster_with("a") as cluster:
+        await cluster.clock.advance(1)
+        cluster.clocks["a"].freeze()
+        cluster.start("b")
+        await cluster.clock.advance(60)
+        await cluster.server.given(DEPLOYMENTS, deployment(2))
+        await cluster.clock.advance(60)
+        assert {("create", "replicasets"), ("create", "pods")} & {
+            call[:2] for call in cluster.apis["a"].calls
+        }
+        assert len(await cluster.pods()) == 2
+        reasons = [event.reason for event in (await cluster.user.list(EVENTS)).items]
+        assert reasons.count("SuccessfulCreate") == 2
+        assert not {"SuccessfulDelete", "FailedCreate"} & {*reasons}
+
+
 async def test_a_terminating_namespace_is_emptied_and_goes(cluster: Cluster):
     """Pods first, then everything else, then the namespace itself."""
     await cluster.server.given(NAMESPACES, builders.namespace("gone"))

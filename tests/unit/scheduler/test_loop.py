@@ -6,17 +6,15 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from machinery.client.events import EventRecorder
 from machinery.model.errors import Conflict, Unavailable
 from machinery.model.k8s.core_v1 import PodSchedulingGate
 from machinery.model.log import SILENT
-from machinery.model.resources import EVENTS, NODES, PODS
+from machinery.model.resources import EVENTS, LEASES, NODES, PODS
 from machinery.process.metrics import Metrics
-from scheduler.binder import Binder
-from scheduler.cluster_watch import ClusterWatch
-from scheduler.loop import SchedulingLoop
-from scheduler.status_writer import StatusWriter
+from scheduler.app import LEASE_NAME, LEASE_NAMESPACE, Scheduler, build
+from scheduler.config import SchedulerConfig
 from tests.support.builders import changed, node, pod
+from tests.support.election import SkewedClock, finish
 from tests.support.scripted_api import LocalRegistry, local_registry
 from tests.support.virtual_clock import VirtualClock
 
@@ -26,37 +24,32 @@ class World:
         self.clock, self.server, self.user = clock, server, server.user
         self.api = self.server.api("scheduler")
 
+    def build(self, api=None, *, clock=None, identity="", **fields) -> Scheduler:
+        config = SchedulerConfig(
+            leader_elect=bool(identity), **{"bindings": 10, "bind_timeout_s": 1.0, **fields}
+        )
+        return build(
+            config,
+            api or self.api,
+            clock or self.clock,
+            SILENT,
+            Metrics(),
+            identity=identity,
+            tie_breaks=lambda: 0.0,
+        )
+
     @asynccontextmanager
     async def scheduling(self, api=None, **fields):
-        api, clock, woken = api or self.api, self.clock, asyncio.Event()
-        watch = ClusterWatch(
-            api, scheduler_name="default-scheduler", clock=clock, log=SILENT, on_change=woken.set
-        )
-        conditions = StatusWriter(api, watch.pods.store, clock=clock, log=SILENT)
-        events = EventRecorder(api, component="default-scheduler", host="host", clock=clock)
-        loop = SchedulingLoop(
-            watch,
-            Binder(api, timeout_s=1.0, clock=clock, log=SILENT),
-            conditions,
-            events,
-            clock=clock,
-            woken=woken,
-            random=lambda: 0.0,
-            metrics=Metrics(),
-            log=SILENT,
-            **{"bindings": 10, "confirm_s": 30.0, **fields},
-        )
-        self.watch = watch
-        tasks = [asyncio.ensure_future(each.run()) for each in (watch, conditions, events)]
-        await watch.synced()
-        tasks.append(asyncio.ensure_future(loop.run()))
+        scheduler = self.build(api, **fields)
+        self.watch = scheduler.watch
+        task = asyncio.ensure_future(scheduler.run())
+        await scheduler.watch.synced()
         try:
-            yield loop
+            yield scheduler.loop
         finally:
-            for task in tasks:
-                task.cancel()
-            results = await asyncio.gather(*tasks, return_exceptions=True)
-            assert all(isinstance(each, asyncio.CancelledError) for each in results), results
+            task.cancel()
+            [result] = await asyncio.gather(task, return_exceptions=True)
+            assert isinstance(result, asyncio.CancelledError), result
 
     async def node_of(self, name="web"):
         return (await self.user.get(PODS, name, namespace="default")).spec.nodeName
@@ -217,3 +210,33 @@ async def test_what_the_watch_never_shows_is_asked_for(world: World):
         assert await world.node_of() == ""
         await world.clock.advance(20)
         assert await world.node_of() == "node-1"
+
+
+async def test_a_binding_that_was_under_way_when_its_leader_was_deposed_does_no_harm(world: World):
+    """It arrives when another one leads, which has bound the pod to another node; the store refuses it."""
+    await world.server.given(NODES, node("node-1"))
+    arrive = asyncio.Event()
+
+    async def travel(verb: str, *_what: str) -> None:
+        if verb == "post binding":
+            await arrive.wait()
+
+    old, clock = world.server.api("old"), SkewedClock(world.clock, 0)
+    deposed = asyncio.ensure_future(world.build(old, clock=clock, identity="old", bind_timeout_s=3600).run())
+    await world.clock.advance(1)
+    old.before_call = travel
+    await world.server.given(PODS, pod())
+    await world.clock.advance(1)
+    assert world.binding_calls(old) == [("post binding", "pods", "web")]
+    clock.freeze()
+    await world.user.delete(NODES, "node-1")
+    leader = asyncio.ensure_future(world.build(identity="new").run())
+    await world.clock.advance(60)
+    assert (await world.user.get(LEASES, LEASE_NAME, namespace=LEASE_NAMESPACE)).spec.holderIdentity == "new"
+    arrive.set()
+    await world.clock.settle()
+    assert await world.node_of() == ""
+    await world.server.given(NODES, node("node-2"))
+    await world.clock.advance(60)
+    assert await world.node_of() == "node-2"
+    await finish(deposed, leader)
