@@ -21,7 +21,7 @@ from machinery.model.errors import ApiError, BadRequest, NotFound, Unavailable
 if TYPE_CHECKING:
     import grpc.aio
 
-    Seam = Callable[[grpc.aio.Channel, str], Any]
+    ThroughSeam = Callable[[grpc.aio.Channel, str], Any]
 
 _ADDRESS_TYPES: Final = ("InternalIP", "Hostname", "ExternalIP")
 _DEFAULT_PORT: Final = 10250
@@ -41,7 +41,7 @@ class Kubelets:
     `seam(channel, node)` is where a fault plan takes hold of a channel; without it, nothing does.
     """
 
-    def __init__(self, lookup: Lookup, tls: ClientTls, *, seam: Seam | None = None) -> None:
+    def __init__(self, lookup: Lookup, tls: ClientTls, *, seam: ThroughSeam | None = None) -> None:
         self._lookup = lookup
         self._tls = tls
         self._seam = seam

@@ -5,8 +5,6 @@ from __future__ import annotations
 import ssl
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
-from functools import partial
-from pathlib import Path
 from typing import Any, Final, TypeVar
 
 import grpc
@@ -23,15 +21,11 @@ from machinery.model.errors import (
     Unavailable,
 )
 from machinery.pb import etcd_pb2
-from machinery.wire.services import CHANNEL_OPTIONS, Stub
+from machinery.wire.services import Stub
 
 R = TypeVar("R")
-Seam = Callable[[grpc.aio.Channel, str], grpc.aio.Channel]
-"""Puts something between the client and the channel to a member: a fault plan. "etcd", or "etcd-2" of several."""
-
-_RECONNECT: Final = "grpc.max_reconnect_backoff_ms"
-_OPTIONS: Final = tuple(({**dict(CHANNEL_OPTIONS), _RECONNECT: 250}).items())
-"""etcd is near, and everything waits for it: when it comes back, that is noticed soon."""
+ThroughSeam = Callable[[grpc.aio.Channel, str], grpc.aio.Channel]
+"""Puts the seam (`machinery.client.seam_channel`) into the channel to a member: "etcd", or "etcd-2" of several."""
 
 _SERVICES: Final = etcd_pb2.DESCRIPTOR.services_by_name
 
@@ -51,11 +45,6 @@ class EtcdTls:
         context.load_cert_chain(self.cert_file, self.key_file)
         context.set_alpn_protocols(["h2"])
         return context
-
-    def credentials(self) -> grpc.ChannelCredentials:
-        """Read the files for gRPC."""
-        ca, key, cert = (Path(path).read_bytes() for path in (self.ca_file, self.key_file, self.cert_file))
-        return grpc.ssl_channel_credentials(ca, key, cert)
 
 
 @dataclass(slots=True)
@@ -86,13 +75,11 @@ class Endpoints:
         *,
         attempt_timeout_s: float,
         caller: str = "",
-        interceptors: Sequence[grpc.aio.ClientInterceptor] = (),
-        seam: Seam = lambda channel, _member: channel,
+        seam: ThroughSeam = lambda channel, _member: channel,
     ) -> None:
-        connect = partial(_through_grpc, tls, interceptors) if interceptors else partial(_connect, tls)
         names = [f"etcd-{number}" for number in range(1, len(urls) + 1)] if len(urls) > 1 else ["etcd"]
         members = [
-            Member(_address(url), seam(connect(_address(url)), name))
+            Member(_address(url), seam(_connect(tls, _address(url)), name))
             for url, name in zip(urls, names, strict=True)
         ]
         self._servers = Servers(members, caller=caller)
@@ -149,16 +136,6 @@ _ERRORS: Final[dict[grpc.StatusCode, type[ApiError]]] = {
 
 def _connect(tls: EtcdTls | None, address: str) -> Any:
     return Channel(address, tls.ssl_context() if tls else None)
-
-
-def _through_grpc(
-    tls: EtcdTls | None, interceptors: Sequence[grpc.aio.ClientInterceptor], address: str
-) -> grpc.aio.Channel:
-    """Use gRPC's own channel, where somebody wants to be between."""
-    options: Any = _OPTIONS
-    if tls is None:
-        return grpc.aio.insecure_channel(address, options, interceptors=list(interceptors))
-    return grpc.aio.secure_channel(address, tls.credentials(), options, interceptors=list(interceptors))
 
 
 def _address(url: str) -> str:

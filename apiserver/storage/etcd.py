@@ -19,7 +19,7 @@ from typing import Any, Final
 import grpc.aio
 
 from apiserver.storage.channel import NotConnected
-from apiserver.storage.endpoints import Endpoints, EtcdTls, Member, Seam, to_error
+from apiserver.storage.endpoints import Endpoints, EtcdTls, Member, ThroughSeam, to_error
 from apiserver.storage.interface import (
     Differs,
     EventBatch,
@@ -51,8 +51,7 @@ class EtcdStorage:
         servers: Sequence[str],
         tls: EtcdTls | None = None,
         *,
-        interceptors: Sequence[grpc.aio.ClientInterceptor] = (),
-        seam: Seam = lambda channel, _member: channel,
+        seam: ThroughSeam = lambda channel, _member: channel,
         attempt_timeout_s: float = ATTEMPT_TIMEOUT_S,
         caller: str = "",
     ) -> None:
@@ -61,7 +60,6 @@ class EtcdStorage:
             tls,
             attempt_timeout_s=attempt_timeout_s,
             caller=caller,
-            interceptors=interceptors,
             seam=seam,
         )
         self._leases = _SharedLeases(self._endpoints)

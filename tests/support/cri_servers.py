@@ -14,7 +14,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -56,7 +56,15 @@ SHORT = Behaviour("sleep 1.5", {"exit-after": "1500ms"})
 class CriServer:
     """One server process with a folder of its own; it can be killed and started again on the same state."""
 
-    def __init__(self, kind: str, folder: Path, namespace: str = "", docker_socket: str = DOCKER) -> None:
+    def __init__(
+        self,
+        kind: str,
+        folder: Path,
+        namespace: str = "",
+        docker_socket: str = DOCKER,
+        flags: Sequence[str] = (),
+    ) -> None:
+        self.flags = flags
         self.kind = kind
         self.folder = folder
         self.namespace = namespace
@@ -78,7 +86,7 @@ class CriServer:
 
     def start(self) -> None:
         """Start the process and return when it listens."""
-        flags = [f"--socket={self.socket}", f"--state-dir={self.folder / 'state'}"]
+        flags = [f"--socket={self.socket}", f"--state-dir={self.folder / 'state'}", *self.flags]
         command = [sys.executable, "-m", self.kind, *flags]
         if self.kind == "dockershim":
             command += [f"--cluster={self.cluster}", "--node=node-1", f"--docker-socket={self.docker_socket}"]

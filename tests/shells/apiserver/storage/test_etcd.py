@@ -6,13 +6,16 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from typing import Any
 
-import grpc
-import grpc.aio
 import pytest
 
 from apiserver.storage.etcd import EtcdStorage
 from apiserver.storage.interface import Written
+from machinery.client.seam_channel import through
 from machinery.model.errors import DeadlineExceeded, OutcomeUnknown, Unavailable
+from machinery.model.fault_plan import NO_PLAN, Fault, FaultPlan, Rule
+from machinery.model.seam import Ends
+from machinery.process.clock import SystemClock
+from machinery.process.faults import PlannedFaults
 from tests.support.etcd_server import EtcdServer, etcd_server, free_ports
 from tests.support.requirements import need
 
@@ -67,30 +70,31 @@ async def test_a_frozen_server_ends_a_write_with_its_outcome_unknown(
     assert (stored.value, stored.revision - outcome.revision) in {(b"one", 0), (b"two", 1)}
 
 
-class LoseAnswers(grpc.aio.UnaryUnaryClientInterceptor):
-    """Lets the next transactions happen, and loses their answers."""
+class Wire:
+    """The seam of a store's channels, which loses the answers that it is told to; the writes are carried out."""
 
     def __init__(self) -> None:
-        self.left = 0
+        self._faults = PlannedFaults(SystemClock())
 
-    async def intercept_unary_unary(self, continuation: Any, client_call_details: Any, request: Any) -> Any:
-        call = await continuation(client_call_details, request)
-        if self.left and client_call_details.method.endswith(b"Txn"):
-            self.left -= 1
-            await call
-            raise grpc.aio.AioRpcError(grpc.StatusCode.UNAVAILABLE, grpc.aio.Metadata(), grpc.aio.Metadata())
-        return call
+    def seam(self, channel: Any, member: str) -> Any:
+        """Put it into a channel."""
+        return through(channel, self._faults, Ends("apiserver", member, "etcd"))
+
+    def lose_an_answer(self) -> None:
+        """Lose the answer to the next transaction; the connection breaks then."""
+        self._faults.use(NO_PLAN)
+        self._faults.use(FaultPlan((Rule(Fault.DROP_REPLY, method="Txn", count=1, delay_s=0.01),)))
 
 
 async def test_a_write_whose_answer_was_lost_is_recognized(server: EtcdServer) -> None:
     """A create and an update that happened though no answer came are found out, and acknowledged."""
-    wire = LoseAnswers()
-    storage = EtcdStorage([server.address], interceptors=[wire])
+    wire = Wire()
+    storage = EtcdStorage([server.address], seam=wire.seam)
 
-    wire.left = 1
+    wire.lose_an_answer()
     created = await storage.create("/a", b"one")
     assert isinstance(created, Written)
-    wire.left = 1
+    wire.lose_an_answer()
     updated = await storage.update("/a", b"two", created.revision)
     stored = await storage.get("/a")
     await storage.aclose()
@@ -102,12 +106,12 @@ async def test_a_write_whose_answer_was_lost_is_recognized(server: EtcdServer) -
 
 async def test_a_write_that_cannot_be_proven_is_of_unknown_outcome(server: EtcdServer) -> None:
     """A delete that happened though no answer came leaves nothing that proves it: OutcomeUnknown."""
-    wire = LoseAnswers()
-    storage = EtcdStorage([server.address], interceptors=[wire])
+    wire = Wire()
+    storage = EtcdStorage([server.address], seam=wire.seam)
     created = await storage.create("/a", b"one")
     assert isinstance(created, Written)
 
-    wire.left = 1
+    wire.lose_an_answer()
     with pytest.raises(OutcomeUnknown):
         await storage.delete("/a", created.revision)
     await storage.aclose()
