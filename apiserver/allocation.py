@@ -65,7 +65,7 @@ class Allocator:
         self._log = log
 
     async def claim(self, new: Json, old: Json | None, *, dry_run: bool = False) -> Claims:
-        """Give the Service with everything that it needs; `new` is prepared, and not checked yet.
+        """Return the Service with everything that it needs; `new` is prepared, and not checked yet.
 
         Raises:
             Invalid: what it asks for by name is taken or out of range, or nothing is left.
@@ -82,7 +82,7 @@ class Allocator:
         return Claims(obj, tuple(taken), left, self)
 
     def released(self, obj: Json) -> Claims:
-        """Give what a Service that goes no longer needs."""
+        """Return what a Service that goes no longer needs."""
         return Claims(obj, (), tuple(rules.held(obj)), self)
 
     async def release(self, keys: Iterable[str], obj: Json) -> None:
@@ -109,7 +109,7 @@ class Allocator:
             pause_s = REPAIR_PERIOD_S if not suspects else FIRST_REPAIR_S
 
     async def repair(self, suspects: dict[str, int]) -> dict[str, int]:
-        """Give every Service its claims, and delete those that had no Service last time and have none now.
+        """Restore the claims of every Service, and delete those that had no Service last time and have none now.
 
         `suspects` is what the last call gave: claims without a Service, by their revision.
         """

@@ -36,7 +36,7 @@ class Authenticator:
         self._verified: OrderedDict[str, dict[str, Any]] = OrderedDict()
 
     def of_peer(self, peer: Peer) -> UserInfo:
-        """Name the user of a certificate that TLS has verified.
+        """Return the user of a certificate that TLS has verified.
 
         Raises:
             Unauthorized: there is none, or it names nobody.
@@ -46,7 +46,7 @@ class Authenticator:
         return _user_of(peer)
 
     async def of_bearer(self, token: str) -> UserInfo:
-        """Name the ServiceAccount of a token for the apiserver.
+        """Return the ServiceAccount of a token for the apiserver.
 
         Raises:
             Unauthorized: the token proves nothing (any more).
@@ -58,7 +58,7 @@ class Authenticator:
         return user
 
     async def review(self, token: str, accepted: tuple[str, ...]) -> tuple[UserInfo, tuple[str, ...]]:
-        """Name the ServiceAccount of a token, and which of the accepted audiences it is for.
+        """Return the ServiceAccount of a token, and which of the accepted audiences it is for.
 
         Raises:
             BadToken: the token proves nothing; the text says why.

@@ -42,7 +42,7 @@ class Gate:
         self._references = references
 
     async def admit(self, request: Request) -> None:
-        """Let a request pass.
+        """Check that the user may make a request.
 
         Raises:
             Forbidden: the user may not do this.
@@ -52,7 +52,7 @@ class Gate:
             await self.check(request.user, attributes_of(request, kind))
 
     async def admit_path(self, user: UserInfo, verb: str, path: str) -> None:
-        """Let a request of a URL that is no resource pass; `verb` is the HTTP method in lower case.
+        """Check that the user may make a request of a URL that is no resource; `verb` is the HTTP method in lower case.
 
         Raises:
             Forbidden: the user may not do this.
@@ -60,7 +60,7 @@ class Gate:
         await self.check(user, Attributes(verb=verb, path=path))
 
     async def check(self, user: UserInfo, attributes: Attributes) -> None:
-        """Let pass what is allowed.
+        """Check that the user may do something.
 
         Raises:
             Forbidden: the user may not do this.
@@ -86,7 +86,7 @@ class Gate:
         )
 
     async def impersonated(self, user: UserInfo, headers: Iterable[tuple[str, str]]) -> UserInfo:
-        """Give the user that a request wants to be taken for; the same one where it says nothing.
+        """Return the user that a request wants to be taken for; the same one where it says nothing.
 
         Raises:
             BadRequest: the headers make no sense.
@@ -103,14 +103,14 @@ class Gate:
         return UserInfo(wanted.user, wanted.uid, wanted.all_groups, dict(wanted.extra))
 
     def rules_for(self, user: UserInfo, namespace: str) -> list[Rule]:
-        """Give the rules that hold for a user in a namespace (those of the Node authorizer are no rules)."""
+        """Return the rules that hold for a user in a namespace (those of the Node authorizer are no rules)."""
         everything = _EVERYTHING if MASTERS in user.groups else ()
         return [*everything, *self._rbac.index().rules_for(user, namespace)]
 
     async def admit_grant(
         self, user: UserInfo, kind: Kind, new: dict[str, Any], old: dict[str, Any] | None
     ) -> None:
-        """Let a write pass that gives no permissions away, as most do, or none that the user does not have.
+        """Check that a write gives no permissions away that the user does not have; most give none.
 
         Raises:
             Forbidden: the user would give away more than they have.

@@ -49,7 +49,7 @@ class Kubelets:
 
     @asynccontextmanager
     async def node(self, name: str) -> AsyncIterator[Any]:
-        """Give the stub of a node's `Node` service while inside; errors of its calls become ApiErrors.
+        """Return the stub of a node's `Node` service while inside; errors of its calls become ApiErrors.
 
         Raises:
             Unavailable: the kubelet cannot be reached.
@@ -102,7 +102,7 @@ class Kubelets:
 
 
 def address_of(name: str, node: dict[str, Any]) -> str:
-    """Give host:port of a node's kubelet.
+    """Return host:port of a node's kubelet.
 
     Raises:
         Unavailable: the node has not said yet where it is.
@@ -117,7 +117,7 @@ def address_of(name: str, node: dict[str, Any]) -> str:
 
 
 def _named(error: ApiError, node: str, address: str) -> ApiError:
-    """Say which kubelet it was, where the kubelet did not speak itself."""
+    """Return the error with the kubelet's name, where the kubelet did not speak itself."""
     if isinstance(error, Unavailable):
         return Unavailable(f'the kubelet of node "{node}" at {address} cannot be reached: {error.message}')
     return error

@@ -71,7 +71,7 @@ def decode_at(kind: Kind, value: bytes, revision: int) -> Json:
 
 
 def with_revision(kind: Kind, value: bytes, revision: int) -> bytes:
-    """Give a stored object as the wire shows it."""
+    """Return a stored object as the wire shows it."""
     head = _head(kind.api_version, kind.kind)
     if not value.startswith(head):  # written by another program: bring it into our form first
         value = encode(in_version(kind, _decode(value)))
@@ -85,7 +85,7 @@ def without_revision(kind: Kind, shown: bytes) -> bytes:
 
 
 def bookmark(kind: Kind, revision: int, annotation: str = "") -> bytes:
-    """Give the object of a BOOKMARK event: nothing but a resourceVersion, and an annotation that is "true"."""
+    """Return the object of a BOOKMARK event: nothing but a resourceVersion, and an annotation that is "true"."""
     meta: Json = {"resourceVersion": str(revision), "creationTimestamp": None}
     if annotation:
         meta["annotations"] = {annotation: "true"}

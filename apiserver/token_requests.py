@@ -83,7 +83,7 @@ class _TokenRequests:
         return asked, warnings
 
     async def _admit(self, request: Request, asked: Json) -> None:
-        """Let a kubelet have tokens of its own pods only; nobody else is restricted here."""
+        """Check that a kubelet asks for tokens of its own pods only; nobody else is restricted here."""
         attributes = Attributes(
             user=request.user,
             verb="create",
@@ -93,8 +93,8 @@ class _TokenRequests:
             name=request.name,
         )
         needed = NODE_RESTRICTION.needs(attributes, asked, None)
-        facts = {key: await self._find(*key[1:]) for key in needed}
-        NODE_RESTRICTION.admit(attributes, asked, None, facts, Settings())
+        looked_up = {key: await self._find(*key[1:]) for key in needed}
+        NODE_RESTRICTION.admit(attributes, asked, None, looked_up, Settings())
 
     async def _bound_object(self, bound: BoundTo | None, namespace: str) -> Json | None:
         if bound is None:

@@ -72,12 +72,12 @@ class TokenKey:
         raise ValueError("this is neither a P-256 nor an RSA key")
 
     def sign(self, claims: dict[str, Any]) -> str:
-        """Make a token of claims."""
+        """Return the token of claims."""
         signed = f"{self._header}.{_base64(msgspec.json.encode(claims))}"
         return f"{signed}.{_base64(self._key.sign(signed.encode()))}"
 
     def verify(self, token: str) -> dict[str, Any]:
-        """Give the claims of a token that this key has signed.
+        """Return the claims of a token that this key has signed.
 
         Raises:
             BadToken: it has not, or this is no token.
@@ -93,12 +93,12 @@ class TokenKey:
         return _object(parts[1])
 
     def jwks(self) -> bytes:
-        """Give the public key as a JSON Web Key Set (RFC 7517)."""
+        """Return the public key as a JSON Web Key Set (RFC 7517)."""
         entry = {"use": "sig", "kid": self._kid, "alg": self._key.algorithm, **self._key.jwk()}
         return msgspec.json.encode({"keys": [entry]})
 
     def discovery(self) -> bytes:
-        """Give the OpenID Connect discovery document of the issuer."""
+        """Return the OpenID Connect discovery document of the issuer."""
         document = {
             "issuer": ISSUER,
             "jwks_uri": f"{ISSUER}{_DISCOVERY_PATH}",

@@ -39,7 +39,7 @@ class Change:
     _events: dict[EventType, SharedEvent] = field(default_factory=dict)
 
     def event(self, kind: Kind, selected: Selected) -> SharedEvent | None:
-        """Give what the change is for a watcher: an object that leaves the selection is deleted for it."""
+        """Return what the change is for a watcher: an object that leaves the selection is deleted for it."""
         was = self.old is not None and selected.matches(self.old)
         if self.new is not None and selected.matches(self.new):
             return self._shared(kind, EventType.MODIFIED if was else EventType.ADDED, self.new)
@@ -116,11 +116,11 @@ class WatchCache:
         return self._objects.get(place)
 
     def every(self) -> list[CachedObject]:
-        """Give all objects in order of namespace and name."""
+        """Return all objects in order of namespace and name."""
         return [self._objects[place] for place in self._places]
 
     def list(self, selected: Selected) -> SharedItems:
-        """Give the selected objects in order of namespace and name; the same ones until something changes."""
+        """Return the selected objects in order of namespace and name; the same ones until something changes."""
         items = self._lists.get(selected)
         if items is None:
             if len(self._lists) >= LISTS:
@@ -167,7 +167,7 @@ class WatchCache:
         self._progress.revision = max(self._progress.revision, revision)
 
     def watch(self, selected: Selected, after: int, *, bookmarks: bool) -> Watcher:
-        """Tell what happens after a revision, which is not newer than the cache's.
+        """Return a watcher of what happens after a revision, which is not newer than the cache's.
 
         Raises:
             Expired: the window does not reach back so far.
@@ -178,7 +178,7 @@ class WatchCache:
         return self._join(selected, missed, bookmarks=bookmarks)
 
     def watch_state(self, selected: Selected, *, bookmarks: bool, mark_end: bool) -> Watcher:
-        """Tell every object as ADDED, then what happens; with `mark_end` a bookmark stands between."""
+        """Return a watcher that begins with every object as ADDED, then tells what happens; with `mark_end` a bookmark stands between."""
         events = [
             SharedEvent(EventType.ADDED, obj.json, obj.uid, obj.revision) for obj in self.list(selected)
         ]
@@ -187,7 +187,7 @@ class WatchCache:
         return self._join(selected, events, bookmarks=bookmarks)
 
     def bookmark(self, annotation: str = "") -> SharedEvent:
-        """Make the event that says how far the cache is."""
+        """Return the event that says how far the cache is."""
         json = objects.bookmark(self.kind, self.revision, annotation)
         return SharedEvent(EventType.BOOKMARK, json, "", self.revision)
 

@@ -32,7 +32,7 @@ class Rounds:
         self._active = False  # in a round, or resting
 
     def add(self, audience: Audience) -> None:
-        """Have an audience told in the next round."""
+        """Put an audience on the list to be told in the next round."""
         self._due[audience] = None
         if not self._active:
             self._active = True
@@ -88,7 +88,7 @@ class Audience:
         self._told.pop(watcher, None)
 
     def add(self, event: SharedEvent) -> None:
-        """Have an event told in the next round; called in order of revision.
+        """Put an event on the list to be told in the next round; called in order of revision.
 
         Who iterates is told now: that is no more than a note, and its task takes whatever there is when it wakes.
         """
@@ -123,7 +123,7 @@ class Audience:
             watcher.offer(self._after(told))
 
     def _after(self, told: int) -> SharedBatch:
-        """Give the events after the first so many; the same batch to all that are in the same place."""
+        """Return the events after the first so many; the same batch to all that are in the same place."""
         before, batch = self._latest
         if before != told or before + len(batch) != self._end:
             batch = SharedBatch(self._news[len(self._news) - (self._end - told) :])

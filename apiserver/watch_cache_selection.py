@@ -36,7 +36,7 @@ class Selected:
         return next(wanted, (NAMESPACE_FIELD, self.namespace) if self.namespace else None)
 
     def matches(self, obj: CachedObject) -> bool:
-        """Tell whether an object is selected."""
+        """Whether an object is selected."""
         if self.namespace and not obj.place.startswith(self.namespace + "/"):
             return False
         return self.labels.matches(obj.labels) and self.fields.matches(obj.fields)

@@ -40,7 +40,7 @@ class Watcher:
         self._timer: asyncio.TimerHandle | None = None
 
     def offer(self, batch: SharedBatch) -> None:
-        """Give events to the sink, or queue them; called in order of revision."""
+        """Pass events to the sink, or queue them; called in order of revision."""
         if self._ended:
             return
         if self._sink is None:
@@ -104,7 +104,11 @@ class Watcher:
             yield SharedBatch(first[start : start + BATCH_LIMIT])
 
     async def deliver(self, sink: Sink) -> None:
-        """Give every batch to a sink, as iterating would, but without a turn of this task for each of them."""
+        """Pass every batch to a sink, as iterating would, without a turn of this task for each of them.
+
+        Raises:
+            ApiError: the watch ends with it.
+        """
         self.is_delivered = True
         async for batch in self._first():
             sink.write(batch)
@@ -145,7 +149,7 @@ class Watcher:
 
 
 def ended_watch(error: ApiError) -> Watcher:
-    """Give a watch that has ended with an error before its first event."""
+    """Return a watch that has ended with an error before its first event."""
     watcher = Watcher((), bookmarks=False, leave=lambda _: None)
     watcher.end(error)
     return watcher

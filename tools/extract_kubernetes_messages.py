@@ -40,7 +40,7 @@ def files(program: bytes) -> Iterator[FileDescriptorProto]:
 
 
 def needed(known: dict[str, FileDescriptorProto]) -> list[FileDescriptorProto]:
-    """Give the files of the served groups after those that they depend on."""
+    """Return the files of the served groups after those that they depend on."""
     pairs = [*served_paths().values(), *BESIDE]
     names = [
         f"k8s.io/api/{group.partition('.')[0] or 'core'}/{version}/generated.proto"

@@ -74,23 +74,23 @@ def definitions() -> dict[str, Any]:
 
 
 def module_of(name: str) -> str:
-    """Name the module of a definition: io.k8s.api.core.v1.Pod is in core_v1."""
+    """Return the module of a definition: io.k8s.api.core.v1.Pod is in core_v1."""
     group, version = name.split(".")[-3:-1]
     return f"{group}_{version}"
 
 
 def class_of(name: str) -> str:
-    """Name the class of a definition."""
+    """Return the class of a definition."""
     return name.rsplit(".", 1)[-1]
 
 
 def reference(schema: dict[str, Any]) -> str:
-    """Name the definition that a schema refers to, or the empty string."""
+    """Return the definition that a schema refers to, or the empty string."""
     return str(schema.get("$ref", "")).rsplit("/", 1)[-1]
 
 
 def scalar(schema: dict[str, Any]) -> str:
-    """Name the JSON type of a schema, without the null that the package adds."""
+    """Return the JSON type of a schema, without the null that the package adds."""
     kind = schema.get("type")
     if isinstance(kind, list):
         return str(next(item for item in kind if item != "null"))
@@ -98,7 +98,7 @@ def scalar(schema: dict[str, Any]) -> str:
 
 
 def is_struct(name: str) -> bool:
-    """Tell whether a definition has fields of its own."""
+    """Whether a definition has fields of its own."""
     return "properties" in definitions()[name]
 
 
@@ -128,12 +128,12 @@ def type_of_reference(name: str, home: str) -> str:
 
 @cache
 def can_be_empty(name: str) -> bool:
-    """Tell whether an instance can be made without arguments."""
+    """Whether an instance can be made without arguments."""
     return not definitions()[name].get("required")
 
 
 def default_of(owner: str, field: str, schema: dict[str, Any], home: str) -> tuple[str, str]:
-    """Give a field's annotation and its default, which is empty for a required field."""
+    """Return a field's annotation and its default, which is empty for a required field."""
     annotation = type_of(schema, home)
     definition = definitions()[owner]
     target = reference(schema)

@@ -25,13 +25,13 @@ def generate(out: Path) -> None:
 
 
 def stale(fresh: Path) -> list[str]:
-    """Name the generated files that the tree lacks or holds in another version."""
+    """Return the generated files that the tree lacks or holds in another version."""
     made = sorted(path.name for path in (fresh / TARGET).iterdir())
     return [name for name in made if not same(fresh / TARGET / name, ROOT / TARGET / name)]
 
 
 def same(left: Path, right: Path) -> bool:
-    """Tell whether both files exist with equal content."""
+    """Whether both files exist with equal content."""
     return right.exists() and filecmp.cmp(left, right, shallow=False)
 
 

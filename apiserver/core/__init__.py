@@ -1,8 +1,14 @@
-"""What the apiserver decides, without I/O: schemas, kinds, patches, admission, deletion.
+"""What the apiserver decides, without I/O.
 
-The order in which the write path (apiserver/registry) uses it, for one request:
+In the order in which a write uses it:
 
-    decode.read_json → writes.read (normalize + default) → admission → writes.create | writes.update → storage
+    decode.read_json → writes.read (normalize, defaults) → admission → writes.prepare_* → writes.check_* → the store
+
+catalogue, kind, rules   which kinds are served, in which versions, and what is special about each
+kinds                    the rules of single kinds; podspec, workloads and service_* are what some of them share
+schema, normalize, patch, metadata, deletion, scaling      what holds for every kind
+authn*, authz            who asks, and whether they may
+listing, table, discovery, openapi*                        how objects and kinds are shown
 
 Objects are plain dicts as JSON gives them. A function here never changes an object that it was not given for
 that purpose; where it is, its docstring says so ("owns").

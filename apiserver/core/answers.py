@@ -21,7 +21,7 @@ MODIFIED: Final = (
 
 
 def not_found(kind: KindNames, name: str) -> NotFound:
-    """Say that there is no such object."""
+    """Return the error of an object that is not there."""
     return NotFound(
         f'{kind.group_resource} "{name}" not found', kind=kind.plural, group=kind.group, name=name
     )
@@ -30,7 +30,7 @@ def not_found(kind: KindNames, name: str) -> NotFound:
 def already_exists(
     kind: KindNames, name: str, *, being_deleted: bool = False, generated: bool = False
 ) -> AlreadyExists:
-    """Say that the name is taken; `generated` when the server made it up, and found none that was free."""
+    """Return the error of a name that is taken; `generated` when the server made it up, and found none that was free."""
     text = f'{kind.group_resource} "{name}" already exists'
     if generated:
         text += ", the server was not able to generate a unique name for the object"
@@ -42,25 +42,25 @@ def already_exists(
 
 
 def conflict(kind: KindNames, name: str, problem: str = MODIFIED) -> Conflict:
-    """Say that the object is not as the caller believes."""
+    """Return the error of a write that is based on an older state of the object."""
     text = f'Operation cannot be fulfilled on {kind.group_resource} "{name}": {problem}'
     return Conflict(text, kind=kind.plural, group=kind.group, name=name)
 
 
 def no_such_resource(group: str, resource: str) -> NotFound:
-    """Say that there is no such resource, or no such subresource."""
+    """Return the error of a resource or subresource that is not there."""
     return NotFound("the server could not find the requested resource", kind=resource, group=group)
 
 
 def not_allowed(group: str, resource: str) -> MethodNotSupported:
-    """Say that the resource has no such verb."""
+    """Return the error of a verb that the resource does not have."""
     return MethodNotSupported(
         "the server does not allow this method on the requested resource", kind=resource, group=group
     )
 
 
 def revision_too_large(wanted: int, current: int) -> DeadlineExceeded:
-    """Say that a revision is still to come (clients know it by its cause, and list anew)."""
+    """Return the error of a revision that is still to come (clients know it by its cause, and list anew)."""
     return DeadlineExceeded(
         f"Too large resource version: {wanted}, current: {current}",
         causes=(Cause("", "Too large resource version", "ResourceVersionTooLarge"),),
@@ -69,12 +69,12 @@ def revision_too_large(wanted: int, current: int) -> DeadlineExceeded:
 
 
 def success(code: int = 0) -> Json:
-    """Give the Status of a request that has nothing else to answer."""
+    """Return the Status of a request that has nothing else to answer."""
     status: Json = {"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success"}
     return {**status, "code": code} if code else status
 
 
 def deleted(kind: KindNames, name: str, uid: str) -> Json:
-    """Give the Status of an object that is gone, or that waits for its finalizers."""
+    """Return the Status of an object that is gone, or that waits for its finalizers."""
     details = {"name": name, "group": kind.group, "kind": kind.plural, "uid": uid}
     return {**success(), "details": {key: value for key, value in details.items() if value}}

@@ -48,7 +48,7 @@ class TokenSubject:
 
     @property
     def extra(self) -> dict[str, tuple[str, ...]]:
-        """Give what a user with this token is known by, beside their name."""
+        """Return what a user with this token is known by, beside their name."""
         found = {"credential-id": f"JTI={self.token_id}" if self.token_id else ""}
         for kind, ref in (("pod", self.pod), ("node", self.node)):
             if ref is not None:
@@ -57,12 +57,12 @@ class TokenSubject:
 
     @property
     def groups(self) -> tuple[str, ...]:
-        """Give the groups of the account."""
+        """Return the groups of the account."""
         return ("system:serviceaccounts", f"system:serviceaccounts:{self.namespace}", "system:authenticated")
 
     @property
     def user_name(self) -> str:
-        """Give the user name of the account."""
+        """Return the user name of the account."""
         return f"system:serviceaccount:{self.namespace}:{self.account.name}"
 
 
@@ -109,7 +109,7 @@ def subject_of(claims: Mapping[str, Any], accepted: Sequence[str], now_s: float)
 
 
 def audiences_of(claims: Mapping[str, Any]) -> tuple[str, ...]:
-    """Give the audiences of a token."""
+    """Return the audiences of a token."""
     found = claims.get("aud")
     listed = [found] if isinstance(found, str) else found if isinstance(found, list) else []
     return tuple(audience for audience in listed if isinstance(audience, str))

@@ -33,7 +33,7 @@ class Impersonation:
 
     @property
     def all_groups(self) -> tuple[str, ...]:
-        """Give the groups with those that come by themselves."""
+        """Return the groups with those that come by themselves."""
         groups = list(self.groups)
         if not groups and self.user.startswith(SERVICE_ACCOUNT_PREFIX):
             namespace = self.user.removeprefix(SERVICE_ACCOUNT_PREFIX).partition(":")[0]
@@ -42,7 +42,7 @@ class Impersonation:
         return tuple(groups if usual in groups or UNAUTHENTICATED in groups else [*groups, usual])
 
     def needs(self) -> Iterator[Attributes]:
-        """Name what has to be allowed: the verb impersonate on everything that is taken on."""
+        """Return what has to be allowed: the verb impersonate on everything that is taken on."""
         yield self._user_attributes()
         if self.uid:
             yield _impersonate("uids", self.uid, group=_AUTHENTICATION)
@@ -90,7 +90,7 @@ def impersonation_of(headers: Iterable[tuple[str, str]]) -> Impersonation | None
 
 
 def _is_text(value: str) -> bool:
-    """Tell whether a header came in UTF-8: a byte that did not stands in it as half a surrogate pair."""
+    """Whether a header came in UTF-8: a byte that did not stands in it as half a surrogate pair."""
     return not any("\ud800" <= character <= "\udfff" for character in value)
 
 

@@ -41,12 +41,12 @@ Repair: TypeAlias = Missing | Lacking | Misdirected
 
 
 def key_of(obj: Json) -> Key:
-    """Name an object."""
+    """Return what identifies an object."""
     return obj["kind"], metadata(obj).get("namespace", ""), metadata(obj)["name"]
 
 
 def namespace(name: str) -> Json:
-    """Give a namespace."""
+    """Return a namespace."""
     return {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}
 
 
@@ -77,7 +77,7 @@ def _repair(wanted: Json, existing: Json | None) -> Repair | None:
 
 
 def kubernetes_service(address: str, port: int) -> Json:
-    """Give the Service by which pods find the apiserver."""
+    """Return the Service by which pods find the apiserver."""
     return {
         "apiVersion": "v1",
         "kind": "Service",
@@ -96,7 +96,7 @@ def kubernetes_service(address: str, port: int) -> Json:
 
 
 def kubernetes_endpoints(addresses: Sequence[str], port: int) -> Json:
-    """Give its endpoints: the apiservers that are alive."""
+    """Return its endpoints: the apiservers that are alive."""
     return {
         "apiVersion": "discovery.k8s.io/v1",
         "kind": "EndpointSlice",
@@ -112,7 +112,7 @@ def kubernetes_endpoints(addresses: Sequence[str], port: int) -> Json:
 
 
 def shows(slice_: Json, addresses: Sequence[str], port: int) -> bool:
-    """Tell whether an EndpointSlice has just these addresses, and this port."""
+    """Whether an EndpointSlice has just these addresses, and this port."""
     shown = sorted(
         address for each in slice_.get("endpoints") or [] for address in each.get("addresses") or []
     )
@@ -120,7 +120,7 @@ def shows(slice_: Json, addresses: Sequence[str], port: int) -> bool:
 
 
 def can_be_endpoint(address: str) -> bool:
-    """Tell whether pods could reach an apiserver at this address."""
+    """Whether pods could reach an apiserver at this address."""
     try:
         parsed = ip_address(address)
     except ValueError:

@@ -94,7 +94,7 @@ _ADMIN: Final = (
 
 
 def _leader(lease: str) -> tuple[Json, ...]:
-    """Let a component take part in the election that its lease decides."""
+    """Return the rules by which a component takes part in the election that its lease decides."""
     group = "coordination.k8s.io"
     return (
         _rule(("create",), group, "leases"),

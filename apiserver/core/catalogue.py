@@ -75,7 +75,7 @@ class Catalogue:
             removed(kind)
 
     def subscribe(self, added: Callable[[Kind], None], removed: Callable[[Kind], None]) -> None:
-        """Tell of every kind that comes or goes from now on, after it has; neither function waits."""
+        """Call back for every kind that comes or goes from now on, after it has; neither function waits."""
         self._subscribers.append((added, removed))
 
     def kind(self, group: str, version: str, plural: str) -> Kind | None:

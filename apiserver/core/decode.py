@@ -27,7 +27,7 @@ class _Repeated(dict[str, Any]):
 
 
 def read_json(data: bytes, *, find_duplicates: bool = True) -> tuple[Json, tuple[str, ...]]:
-    """Give the object, and the paths of the keys that it says twice (the last one counts).
+    """Return the object, and the paths of the keys that it says twice (the last one counts).
 
     Raises:
         BadRequest: it is no JSON object.
@@ -39,7 +39,7 @@ def read_json(data: bytes, *, find_duplicates: bool = True) -> tuple[Json, tuple
 
 
 def read_any(data: bytes) -> Any:
-    """Give the JSON value (a JSON Patch is a list).
+    """Return the JSON value (a JSON Patch is a list).
 
     Raises:
         BadRequest: it is no JSON.

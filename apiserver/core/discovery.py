@@ -28,7 +28,7 @@ class Discovery:
         self._resources = {pair: tuple(found) for pair, found in by_version.items()}
 
     def groups(self) -> tuple[str, ...]:
-        """Name every group except for the core one, in the order that clients prefer: apps first, then by name."""
+        """Return every group except for the core one, in the order that clients prefer: apps first, then by name."""
         names = {group for group, _ in self._resources}
         return tuple(sorted(names - {""}, key=lambda name: (name != "apps", name)))
 

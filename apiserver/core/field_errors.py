@@ -25,7 +25,7 @@ def invalid(path: str, value: Any, detail: str) -> Cause:
 
 
 def not_supported(path: str, value: Any, supported: Collection[str]) -> Cause:
-    """Refuse a value that is none of a few."""
+    """Refuse a value that is not one of a few."""
     names = ", ".join(_quoted(name) for name in sorted(supported))
     return Cause(
         path, f"Unsupported value: {_quoted(value)}: supported values: {names}", "FieldValueNotSupported"
@@ -87,7 +87,7 @@ def unchanged(path: str, new: Any, old: Any) -> list[Cause]:
 
 
 def invalid_object(group_kind: str, name: str, causes: Iterable[Cause]) -> Invalid:
-    """Make the 422 of an object: `Deployment.apps "web" is invalid: …`."""
+    """Return the 422 of an object: `Deployment.apps "web" is invalid: …`."""
     found = tuple(dict.fromkeys(causes))
     lines = [f"{cause.field}: {cause.message}" for cause in found]
     text = lines[0] if len(lines) == 1 else f"[{', '.join(lines)}]"

@@ -22,12 +22,12 @@ def validate(selector: Json, path: str) -> list[Cause]:
 
 
 def is_empty(selector: Json) -> bool:
-    """Tell whether a selector matches everything for having no requirement."""
+    """Whether a selector matches everything for having no requirement."""
     return not (selector.get("matchLabels") or selector.get("matchExpressions"))
 
 
 def matches(selector: Json, labels: Mapping[str, str]) -> bool:
-    """Tell whether a selector matches a set of labels."""
+    """Whether a selector matches a set of labels."""
     wanted = (selector.get("matchLabels") or {}).items()
     return all(labels.get(key) == value for key, value in wanted) and all(
         _holds(expression, labels) for expression in selector.get("matchExpressions") or []

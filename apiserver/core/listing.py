@@ -38,7 +38,7 @@ class Continue:
 
 
 def after(place: str, revision: int) -> Continue:
-    """Give the page after an object."""
+    """Return the page after an object."""
     return Continue(revision, place + "\0")
 
 
@@ -46,7 +46,7 @@ def decode_continue(token: str, namespace: str) -> Continue:
     """Read a token; the page has to lie in the request's namespace ("" for all).
 
     Raises:
-        BadRequest: it is none of ours.
+        BadRequest: it is not ours.
     """
     try:
         raw = msgspec.json.decode(urlsafe_b64decode(token + "=" * (-len(token) % 4)))
@@ -69,7 +69,7 @@ def _not_valid(problem: str) -> BadRequest:
 
 
 def continue_expired() -> Expired:
-    """Say that the revision of a page is compacted."""
+    """Return the error of a page whose revision is compacted."""
     return Expired(
         "The provided continue parameter is too old to display a consistent list result. "
         "You must start a new list without the continue parameter."
@@ -77,7 +77,7 @@ def continue_expired() -> Expired:
 
 
 def revision_expired() -> Expired:
-    """Say that the revision of a list is compacted."""
+    """Return the error of a list whose revision is compacted."""
     return Expired("The resourceVersion for the provided list is too old.")
 
 

@@ -33,7 +33,7 @@ def everything_owns(_api_version: str, _kind: str) -> bool:
 
 
 def stamp_created(kind: Kind, obj: Json, context: WriteContext) -> Json:
-    """Give a new object its identity: name, uid, time of creation, first generation.
+    """Set the identity of a new object: name, uid, time of creation, first generation.
 
     Raises:
         BadRequest: the object carries a resourceVersion.
@@ -102,7 +102,7 @@ def validate_common(meta: Mapping[str, Any], path: str, may_own: MayOwn = everyt
 
 
 def validate_labels(labels: Mapping[str, str], path: str) -> list[Cause]:
-    """Find keys and values that are none of a label."""
+    """Find what is not a label."""
     found: list[Cause] = []
     for key, value in labels.items():
         found += field_errors.each_invalid(path, key, names.label_key_errors(key))
@@ -111,7 +111,7 @@ def validate_labels(labels: Mapping[str, str], path: str) -> list[Cause]:
 
 
 def validate_annotations(annotations: Mapping[str, str], path: str) -> list[Cause]:
-    """Find keys that are none of an annotation, and annotations that are too large in all."""
+    """Find keys that are not an annotation's, and annotations that are too large in all."""
     found: list[Cause] = []
     size = 0
     for key, value in annotations.items():

@@ -34,7 +34,7 @@ class WrongValue(Exception):  # noqa: N818 - it names what is wrong
         self.path: list[str] = []  # innermost first, with indexes
 
     def describe(self) -> str:
-        """Say it in Kubernetes' words, with the field."""
+        """Return it in Kubernetes' words, with the field."""
         if self.go_type and self.struct:
             fields = ".".join(reversed(self.fields))
             return f"json: {self.problem} into Go struct field {self.struct}.{fields} of type {self.go_type}"
@@ -133,7 +133,7 @@ def _map(shape: MapOf, value: Any, walk: _Walk) -> Json:
 
 
 def _zero(shape: Shape) -> Any:
-    """Give what null means inside a list or a map: Go's zero value."""
+    """Return what null means inside a list or a map: Go's zero value."""
     if isinstance(shape, ListOf):
         return []
     if isinstance(shape, MapOf | Struct):
@@ -142,7 +142,7 @@ def _zero(shape: Shape) -> Any:
 
 
 def _unknown(shape: Shape, value: Any, path: str) -> Iterator[str]:
-    """Name the fields that the schema does not know, in their order."""
+    """Return the fields that the schema does not know, in their order."""
     if isinstance(shape, Struct) and isinstance(value, dict):
         for name, item in value.items():
             inner = shape.fields.get(name)

@@ -76,7 +76,7 @@ def operations(resources: Iterable[KindNames]) -> list[Operation]:
 
 
 def definitions(resources: Iterable[KindNames]) -> set[str]:
-    """Name the definitions that the operations of resources speak of."""
+    """Return the names of the definitions that the operations of resources speak of."""
     spoken = operations(resources)
     return {name for each in spoken for name in (each.body, each.answer) if name} | {STATUS}
 

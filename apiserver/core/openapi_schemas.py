@@ -19,7 +19,7 @@ GroupVersions = Collection[tuple[str, str]]
 
 
 def needed(roots: Iterable[str], lookup: Lookup) -> dict[str, Json]:
-    """Give the roots that exist and every definition that they refer to, by name."""
+    """Return the roots that exist and every definition that they refer to, by name."""
     found: dict[str, Json] = {}
     waiting = list(roots)
     while waiting:

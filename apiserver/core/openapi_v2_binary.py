@@ -137,7 +137,7 @@ _BOUNDS: Final[Mapping[str, Writer]] = {
 
 
 def _bounds(first: int) -> Fields:
-    """Give the fields that limit a value; every message has them in this order."""
+    """Return the fields that limit a value; every message has them in this order."""
     return {key: (number, write) for number, (key, write) in enumerate(_BOUNDS.items(), first)}
 
 

@@ -47,7 +47,7 @@ def log_causes(options: LogOptions) -> list[Cause]:
 
 
 def container_of(pod: Json, asked: str) -> str:
-    """Give the container that is meant: the one that is asked for, or the only one there is.
+    """Return the container that is meant: the one that is asked for, or the only one there is.
 
     Raises:
         BadRequest: there is no such container, or it is not clear which one is meant.
@@ -78,7 +78,7 @@ def check_running(pod: Json) -> None:
 
 
 def exit_status(code: int, error: str) -> Json:
-    """Give the metav1.Status that the error channel of an exec ends with."""
+    """Return the metav1.Status that the error channel of an exec ends with."""
     if error:
         return {
             "metadata": {},

@@ -32,7 +32,7 @@ def protocol_causes(path: str, protocol: str | None) -> list[Cause]:
 
 
 def is_address(text: str, family: str = "") -> bool:
-    """Tell whether a text is an IP address, of the family ("IPv4", "IPv6") if one is given."""
+    """Whether a text is an IP address, of the family ("IPv4", "IPv6") if one is given."""
     try:
         address = ipaddress.ip_address(text)
     except ValueError:

@@ -107,7 +107,7 @@ def nothing_unbuilt(_obj: Json) -> str:
 
 
 def nothing_granted(_new: Json, _old: Json | None) -> Grant | None:
-    """Give no permissions away."""
+    """Give no permissions away: most kinds are no roles."""
     return None
 
 

@@ -17,7 +17,7 @@ _METADATA: Final = ("name", "namespace", "uid", "resourceVersion", "creationTime
 
 
 def scale_of(mapping: ScaleMapping, obj: Json) -> Json:
-    """Give the Scale of a workload."""
+    """Return the Scale of a workload."""
     meta = metadata(obj)
     status: Json = {"replicas": mapping.current_replicas(obj)}
     if selector := mapping.selector(obj):
@@ -51,7 +51,7 @@ def read_scale(
 
 
 def scaled(kind: Kind, obj: Json, scale: Json) -> Json:
-    """Give the workload with the number of a Scale.
+    """Return the workload with the number of a Scale.
 
     Raises:
         Conflict: the Scale is about another version of it.

@@ -44,7 +44,7 @@ class Scalar(Enum):
 
     @property
     def go_type(self) -> str:
-        """Name it as Kubernetes' messages do."""
+        """Go's name of the type, as Kubernetes' messages have it."""
         return self.value
 
 
@@ -66,7 +66,7 @@ class ListOf:
 
     @property
     def go_type(self) -> str:
-        """Name it as Kubernetes' messages do."""
+        """Go's name of the type, as Kubernetes' messages have it."""
         return f"[]{self.item.go_type}"
 
 
@@ -78,7 +78,7 @@ class MapOf:
 
     @property
     def go_type(self) -> str:
-        """Name it as Kubernetes' messages do."""
+        """Go's name of the type, as Kubernetes' messages have it."""
         return f"map[string]{self.item.go_type}"
 
 
@@ -92,29 +92,29 @@ class Struct:
 
     @property
     def title(self) -> str:
-        """Give the name's last part: DeploymentSpec."""
+        """Return the name's last part: DeploymentSpec."""
         return self.name.rpartition(".")[2]
 
     @property
     def go_type(self) -> str:
-        """Name it as Kubernetes' messages do."""
+        """Go's name of the type, as Kubernetes' messages have it."""
         return ".".join(self.name.split(".")[-2:])
 
     @cached_property
     def definition(self) -> dict[str, Any]:
-        """Give the published definition."""
+        """Return the published definition."""
         decoded: dict[str, Any] = msgspec.json.decode(self._raw)
         return decoded
 
     @cached_property
     def fields(self) -> dict[str, Shape]:
-        """Give every field's shape."""
+        """Return every field's shape."""
         properties = self.definition.get("properties") or {}
         return {name: self._schemas.shape(schema) for name, schema in properties.items()}
 
     @cached_property
     def left_out_when_empty(self) -> frozenset[str]:
-        """Name the fields that are not stored when they are "", [], {}, 0 or false (Go's omitempty)."""
+        """The fields that are not stored when they are "", [], {}, 0 or false (Go's omitempty)."""
         required = self.definition.get("required") or ()
         kept = KEPT_WHEN_EMPTY.get(self.title, frozenset())
         emptied = {
@@ -146,7 +146,7 @@ class Schemas:
         return Schemas(b'{"$defs":{}}', base=self)
 
     def names(self) -> list[str]:
-        """Name every definition."""
+        """Return the name of every definition."""
         return [*(self._base.names() if self._base else ()), *self._raw]
 
     def add(self, definitions: Mapping[str, Json]) -> None:
@@ -218,6 +218,6 @@ _SCALARS: Final[dict[tuple[str, str], Scalar]] = {
 
 
 def _type_of(schema: dict[str, Any]) -> str:
-    """Give the type; the package writes optional ones as ["string", "null"]."""
+    """Return the type; the package writes optional ones as ["string", "null"]."""
     found = schema.get("type", "")
     return next((name for name in found if name != "null"), "") if isinstance(found, list) else str(found)

@@ -40,18 +40,18 @@ class Range:
         return str(self.network[1])
 
     def draw(self, draw: Draw) -> str:
-        """Give a random address; the low ones are left to those who ask for one by name."""
+        """Return a random address; the low ones are left to those who ask for one by name."""
         last = self.network.num_addresses - 2
         band = min(max(16, self.network.num_addresses // 16), 256)
         low = band if last > band else 2
         return str(self.network[low + draw(last - low + 1)])
 
     def every(self) -> list[str]:
-        """Give every address that may be drawn."""
+        """Return every address that may be drawn."""
         return [str(self.network[index]) for index in range(2, self.network.num_addresses - 1)]
 
     def problem(self, address: str, owner: tuple[str, str]) -> str:
-        """Say why a Service (namespace, name) may not ask for this address."""
+        """Return why a Service (namespace, name) may not ask for this address."""
         own = IPv4Address(address)
         if own not in self.network or own in {self.network[0], self.network[-1]}:
             return (
@@ -62,17 +62,17 @@ class Range:
 
 
 def address_key(address: str) -> str:
-    """Give the key of an address' claim."""
+    """Return the key of an address' claim."""
     return ADDRESS_PREFIX + address
 
 
 def port_key(port: int) -> str:
-    """Give the key of a node port's claim."""
+    """Return the key of a node port's claim."""
     return f"{PORT_PREFIX}{port}"
 
 
 def held(obj: Json | None) -> set[str]:
-    """Give the keys of everything that a Service holds."""
+    """Return the keys of everything that a Service holds."""
     service = spec(obj or {})
     addresses = {address_key(each) for each in service.get("clusterIPs") or [] if is_address(each)}
     ports = {port_key(port["nodePort"]) for port in service.get("ports") or [] if port.get("nodePort")}
@@ -80,7 +80,7 @@ def held(obj: Json | None) -> set[str]:
 
 
 def is_address(text: str) -> bool:
-    """Tell whether a text is an IPv4 address ("None" is none)."""
+    """Whether a text is an IPv4 address ("None" is none)."""
     try:
         IPv4Address(text)
     except ValueError:
@@ -89,18 +89,18 @@ def is_address(text: str) -> bool:
 
 
 def needs_address(obj: Json) -> bool:
-    """Tell whether a Service is to get an address."""
+    """Whether a Service is to get an address."""
     service = spec(obj)
     return service.get("type") != "ExternalName" and not service.get("clusterIP") and not is_headless(service)
 
 
 def with_address(obj: Json, address: str) -> Json:
-    """Give the Service with the address."""
+    """Return the Service with the address."""
     return {**obj, "spec": {**spec(obj), "clusterIP": address, "clusterIPs": [address]}}
 
 
 def ports_without(obj: Json) -> list[int]:
-    """Give the indexes of the ports that are to get a node port."""
+    """Return the indexes of the ports that are to get a node port."""
     service = spec(obj)
     if service.get("type") not in EXTERNAL or service.get("allocateLoadBalancerNodePorts") is False:
         return []
@@ -108,7 +108,7 @@ def ports_without(obj: Json) -> list[int]:
 
 
 def with_node_port(obj: Json, index: int, number: int) -> Json:
-    """Give the Service with a node port."""
+    """Return the Service with a node port."""
     ports = list(spec(obj)["ports"])
     ports[index] = {**ports[index], "nodePort": number}
     return {**obj, "spec": {**spec(obj), "ports": ports}}
@@ -160,13 +160,13 @@ def refuse_port(obj: Json, number: int, problem: str) -> Invalid:
 
 
 def is_full(obj: Json, path: str, what: str) -> Invalid:
-    """Say that nothing is left to give."""
+    """Return the error of a range in which nothing is left."""
     text = f"Internal error: failed to allocate a {what}: range is full"
     return _refuse(obj, Cause(path, text, "InternalError"))
 
 
 def port_problem(number: int) -> str:
-    """Say why nobody may ask for this node port."""
+    """Return why nobody may ask for this node port."""
     if number in NODE_PORTS:
         return ""
     return (

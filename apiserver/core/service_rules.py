@@ -20,7 +20,7 @@ _LONGEST_AFFINITY_S: Final = 86400
 
 
 def unbuilt(obj: Json) -> str:
-    """Name what a Service may ask for in Kubernetes and not here."""
+    """Return what a Service may ask for in Kubernetes and not here."""
     service = spec(obj)
     for name, text in (
         ("externalIPs", "spec.externalIPs is not built: no proxy would answer on those addresses"),
@@ -78,7 +78,7 @@ def validate_status(new: Json, old: Json) -> list[Cause]:
 
 
 def is_headless(service: Json) -> bool:
-    """Tell whether the spec of a service asks for no address."""
+    """Whether the spec of a service asks for no address."""
     return service.get("clusterIP") == "None"
 
 

@@ -13,7 +13,7 @@ _FORM: Final = re.compile(
 
 
 def time(text: str) -> str:
-    """Give the canonical metav1.Time.
+    """Return the canonical metav1.Time.
 
     Raises:
         ValueError: the text is no RFC 3339 timestamp.
@@ -22,7 +22,7 @@ def time(text: str) -> str:
 
 
 def micro_time(text: str) -> str:
-    """Give the canonical metav1.MicroTime.
+    """Return the canonical metav1.MicroTime.
 
     Raises:
         ValueError: the text is no RFC 3339 timestamp.

@@ -34,12 +34,12 @@ class BoundTo:
 
     @property
     def namespaced(self) -> bool:
-        """Tell whether the object is in the account's namespace."""
+        """Whether the object is in the account's namespace."""
         return self.kind != "Node"
 
     @property
     def resource(self) -> str:
-        """Give the plural of its kind."""
+        """Return the plural of its kind."""
         return _RESOURCES[self.kind]
 
 
@@ -73,7 +73,7 @@ def bound_to(request: Json) -> BoundTo | None:
 def subject_of(
     account: Json, bound: BoundTo | None, obj: Json | None, node: Json | None, token_id: str
 ) -> TokenSubject:
-    """Tell for whom the token is; `obj` is what it is bound to, `node` the node of a pod (None where unknown).
+    """Return whom the token is for; `obj` is what it is bound to, `node` the node of a pod (None where unknown).
 
     Raises:
         BadRequest: the pod runs as another account.
@@ -112,12 +112,12 @@ def answered(request: Json, account: Json, bound: BoundTo | None, token: str, ex
 
 
 def audiences(request: Json) -> list[str]:
-    """Give the audiences that the token is for."""
+    """Return the audiences that the token is for."""
     return list(spec(request).get("audiences") or (ISSUER,))
 
 
 def lifetime_s(request: Json) -> int:
-    """Give how long the token lasts, in cluster seconds."""
+    """Return how long the token lasts, in cluster seconds."""
     return int(spec(request).get("expirationSeconds", DEFAULT_LIFETIME_S))
 
 

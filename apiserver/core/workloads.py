@@ -24,12 +24,12 @@ def default_workload(obj: Json) -> Json:
 
 
 def unbuilt(obj: Json) -> str:
-    """Name what the template asks for and Kubarium has not built."""
+    """Return what the template asks for and Kubarium has not built."""
     return unbuilt_in_spec(spec(spec(obj).get("template") or {}), "spec.template.spec")
 
 
 def unenforced(obj: Json) -> tuple[str, ...]:
-    """Name what the template asks for and no node enforces."""
+    """Return what the template asks for and no node enforces."""
     return unenforced_in_spec(spec(spec(obj).get("template") or {}), "spec.template.spec")
 
 

@@ -125,7 +125,7 @@ def read_as(
 
 
 def create(kind: Kind, obj: Json, context: WriteContext) -> Json:
-    """Give the object to store, from one that was read and admitted: `prepare_create`, then `check_create`.
+    """Return the object to store, from one that was read and admitted: `prepare_create`, then `check_create`.
 
     Raises:
         BadRequest: it carries a resourceVersion.
@@ -137,7 +137,7 @@ def create(kind: Kind, obj: Json, context: WriteContext) -> Json:
 
 
 def prepare_create(kind: Kind, obj: Json, context: WriteContext) -> Json:
-    """Give a new object its identity and what the server sets in it (an allocator may add to the result).
+    """Set the identity of a new object and what else the server sets in it (an allocator may add to the result).
 
     Raises:
         BadRequest: it carries a resourceVersion.
@@ -157,7 +157,7 @@ def check_create(kind: Kind, stamped: Json, may_own: MayOwn = everything_owns) -
 
 
 def update(kind: Kind, new: Json, old: Json, context: WriteContext) -> Json:
-    """Give the object to store in place of `old`; equal to `old` where nothing changed.
+    """Return the object to store in place of `old`; equal to `old` where nothing changed.
 
     Raises:
         Invalid: the change breaks rules.
@@ -186,7 +186,7 @@ def check_update(kind: Kind, stamped: Json, old: Json, may_own: MayOwn = everyth
 def update_status(
     kind: Kind, new: Json, old: Json, context: WriteContext, may_own: MayOwn = everything_owns
 ) -> Json:
-    """Give the object to store for a write to the status subresource.
+    """Return the object to store for a write to the status subresource.
 
     Raises:
         Invalid: the status breaks rules.

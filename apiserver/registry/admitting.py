@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from apiserver import objects
 from apiserver.core import admission
-from apiserver.core.admission import Attributes, FactKey, Facts
+from apiserver.core.admission import Attributes, LookedUp, LookupKey
 from apiserver.core.values import Json
 from apiserver.registry.parts import Parts
 
@@ -16,27 +16,27 @@ class Admitting:
         self._parts = parts
 
     async def admit(self, attributes: Attributes, obj: Json, old: Json | None) -> Json:
-        """Give the object as the cluster wants it.
+        """Return the object as the cluster wants it.
 
         Raises:
             Forbidden: the cluster does not want it.
             NotFound: its namespace is not there.
         """
-        facts = await self._facts(attributes, obj, old)
-        return admission.admit(attributes, obj, old, facts, self._parts.settings)
+        looked_up = await self._looked_up(attributes, obj, old)
+        return admission.admit(attributes, obj, old, looked_up, self._parts.settings)
 
     async def admit_delete(self, attributes: Attributes, old: Json) -> None:
-        """Let an object be deleted.
+        """Check that an object may be deleted.
 
         Raises:
             Forbidden: it has to stay.
         """
-        admission.admit_delete(attributes, old, await self._facts(attributes, None, old))
+        admission.admit_delete(attributes, old, await self._looked_up(attributes, None, old))
 
-    async def _facts(self, attributes: Attributes, obj: Json | None, old: Json | None) -> Facts:
-        return {key: await self._fact(key) for key in admission.needs(attributes, obj, old)}
+    async def _looked_up(self, attributes: Attributes, obj: Json | None, old: Json | None) -> LookedUp:
+        return {key: await self._look_up(key) for key in admission.needs(attributes, obj, old)}
 
-    async def _fact(self, key: FactKey) -> Json | None:
+    async def _look_up(self, key: LookupKey) -> Json | None:
         group, plural, namespace, name = key
         kind = self._parts.catalogue.stored(group, plural)
         if kind is None:

@@ -53,7 +53,11 @@ class Deletes:
         return ObjectReply(objects.to_json(answers.deleted(kind, request.name, done.reply.uid)))
 
     async def delete_collection(self, kind: Kind, request: Request) -> ListReply:
-        """Delete every selected object; answers with them as they were."""
+        """Delete every selected object; answers with them as they were.
+
+        Raises:
+            ApiError: one of them could not be deleted; others may be gone.
+        """
         deletion.check_options(_wanted(request))
         found = await self._reads.list(kind, _everything(request))
         gate = asyncio.Semaphore(AT_ONCE)

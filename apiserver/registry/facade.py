@@ -55,7 +55,7 @@ class Registry:
         )
 
     def open(self) -> None:
-        """Say that the cluster's own objects are there: those who `wait_open` go on."""
+        """Note that the cluster's own objects are there: those who `wait_open` go on."""
         self._opening.open()
 
     async def wait_open(self, within_s: float | None = 5.0) -> None:
@@ -128,7 +128,7 @@ class Registry:
         return kind
 
     def _unknown(self, request: Request) -> ApiError:
-        """Say why a resource that is not stored does not answer."""
+        """Return why a resource that is not stored does not answer."""
         if any(place[:2] == (request.group, request.resource) for place in self._handlers):
             return answers.not_allowed(request.group, request.resource)
         return answers.no_such_resource(request.group, request.resource)

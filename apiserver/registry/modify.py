@@ -99,7 +99,7 @@ class Modifier:
         self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()  # by storage key
 
     async def create(self, place: Place, put: Put) -> Stored | ObjectReply | None:
-        """Store a new object; gives the reply, or what is there already."""
+        """Store a new object; returns the reply, or what is there already."""
         value = objects.encode(put.obj)
         if place.dry_run:
             existing = await self._parts.storage.get(place.key)
@@ -135,7 +135,7 @@ class Modifier:
         return None
 
     async def _try(self, place: Place, current: _Current, decide: Decide) -> Done | _Current:
-        """Decide and store; gives what is there now where that was in vain."""
+        """Decide and store; returns what is there now where that was in vain."""
         try:
             step = await decide(current.obj)
         except Definite:
@@ -195,7 +195,7 @@ class Modifier:
         return _live(place.kind, await self._parts.storage.get(place.key))
 
     def _ttl_s(self, kind: Kind) -> int:
-        """Give the wall seconds that an object of the kind is kept; 0 for ever."""
+        """Return the wall seconds that an object of the kind is kept; 0 for ever."""
         ttl_s = kind.rules.ttl_s
         return max(1, round(self._parts.clock.timescale.wall(ttl_s))) if ttl_s else 0
 

@@ -27,11 +27,11 @@ class Guard(Protocol):
     """What the registry asks about a write that turns out to be more than its verb says (`apiserver.gate.Gate`)."""
 
     async def admit(self, request: Request) -> None:
-        """Let the create that a PUT turns out to be pass, or raise Forbidden."""
+        """Raise Forbidden if the user may not make the create that a PUT turns out to be."""
         ...
 
     async def admit_grant(self, user: UserInfo, kind: Kind, new: Json, old: Json | None) -> None:
-        """Let a write that gives permissions away pass, or raise Forbidden."""
+        """Raise Forbidden if the write gives permissions away that the user does not have."""
         ...
 
 
@@ -39,10 +39,10 @@ class NoGuard:
     """Lets everybody do everything: for a registry without a gate."""
 
     async def admit(self, request: Request) -> None:
-        """Let it pass."""
+        """Allow it."""
 
     async def admit_grant(self, user: UserInfo, kind: Kind, new: Json, old: Json | None) -> None:
-        """Let it pass."""
+        """Allow it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,16 +61,16 @@ class Parts:
     random: random.Random = field(default_factory=random.Random)
 
     def now(self) -> str:
-        """Give the time as objects carry it."""
+        """Return the time as objects carry it."""
         return self.clock.timescale.format(self.clock.now())
 
     def context(self, *, named: bool) -> WriteContext:
-        """Give the facts of a create; an object that has its name needs no letters for one."""
+        """Return the facts of a create; an object that has its name needs no letters for one."""
         uid = str(uuid.UUID(int=self.random.getrandbits(128), version=4))
         return WriteContext(self.now(), uid, "" if named else self.suffix())
 
     def update_context(self) -> WriteContext:
-        """Give the facts of an update: nobody needs a name or an identity."""
+        """Return the facts of an update: nobody needs a name or an identity."""
         return WriteContext(self.now())
 
     def released(self, kind: Kind, obj: Json) -> Claims:
@@ -79,5 +79,5 @@ class Parts:
         return claimer.released(obj) if claimer else NOTHING_CLAIMED
 
     def suffix(self) -> str:
-        """Give five random letters."""
+        """Return five random letters."""
         return names.suffix(self.random.randrange)

@@ -22,7 +22,7 @@ class Preparing:
         self._admitting = admitting
 
     async def admit(self, kind: Kind, request: Request, obj: Json) -> None:
-        """Let an object of another kind, posted to a subresource, pass.
+        """Check an object of another kind, posted to a subresource.
 
         Raises:
             Forbidden: the cluster does not want it.
@@ -30,7 +30,7 @@ class Preparing:
         await self._admitting.admit(self._attributes(kind, request, request.name), obj, None)
 
     async def admit_delete(self, kind: Kind, request: Request, old: Json) -> None:
-        """Let an object be deleted.
+        """Check that an object may be deleted.
 
         Raises:
             Forbidden: it has to stay.
@@ -121,6 +121,6 @@ def check_version(kind: Kind, new: Json, old: Json) -> None:
 
 
 def without_version(obj: Json) -> Json:
-    """Give the object as it is stored."""
+    """Return the object as it is stored."""
     meta = {key: value for key, value in obj["metadata"].items() if key != "resourceVersion"}
     return {**obj, "metadata": meta}

@@ -55,7 +55,7 @@ class Reads:
         return _reply(found)
 
     async def current(self, kind: Kind, request: Request) -> Json:
-        """Give one object, decoded, as it is now; the caller owns it.
+        """Return one object, decoded, as it is now; the caller owns it.
 
         Raises:
             NotFound: there is none.
@@ -110,7 +110,7 @@ class Reads:
         return watcher
 
     async def _cache(self, kind: Kind, revision: int | None) -> WatchCache:
-        """Give the cache of a kind: up to date (None), as it is (0), or not older than a revision."""
+        """Return the cache of a kind: up to date (None), as it is (0), or not older than a revision."""
         await self._ready(kind)
         if revision is None:
             await self._feed.fresh()
@@ -148,7 +148,7 @@ class Reads:
     async def _read_page(
         self, kind: Kind, selected: Selected, page: listing.Continue, limit: int
     ) -> tuple[Sequence[CachedObject], int]:
-        """Give the selected objects of a page, and how many may follow."""
+        """Return the selected objects of a page, and how many may follow."""
         head = f"{kind.storage_prefix}/"
         prefix = f"{head}{selected.namespace}/" if selected.namespace else head
         start = head + page.start if page.start else ""
@@ -168,7 +168,7 @@ class Reads:
 
 
 def _is_exact(options: ListOptions) -> bool:
-    """Tell whether a list is of just its revision: where it says so, and where it is paged and does not say.
+    """Whether a list is of just its revision: where it says so, and where it is paged and does not say.
 
     https://kubernetes.io/docs/reference/using-api/api-concepts/#semantics-for-get-and-list
     """

@@ -51,7 +51,12 @@ class Writes:
         raise AssertionError("unreachable")
 
     async def update(self, kind: Kind, request: Request) -> ObjectReply:
-        """Replace an object; create it where the kind allows that."""
+        """Replace an object; create it where the kind allows that.
+
+        Raises:
+            NotFound: there is no such object, and this does not create one.
+            Conflict: the request is about another version of it.
+        """
         read = self.read_body(kind, request, name=request.name)
 
         async def decide(old: Json | None) -> Step:
@@ -64,7 +69,12 @@ class Writes:
         return _warned(done.reply, (*read.warnings, *kind.rules.unenforced(read.obj)))
 
     async def patch(self, kind: Kind, request: Request) -> ObjectReply:
-        """Change a part of an object."""
+        """Change a part of an object.
+
+        Raises:
+            NotFound: there is no such object.
+            Conflict: the patch is about another version of it.
+        """
         patch = patch_of(request)
         warnings: tuple[str, ...] = ()
 
@@ -167,5 +177,5 @@ def _warned(reply: ObjectReply, warnings: tuple[str, ...]) -> ObjectReply:
 
 
 def _is_marked(stored: Stored) -> bool:
-    """Tell whether an object is being deleted."""
+    """Whether an object is being deleted."""
     return "deletionTimestamp" in objects.decode(stored.value)["metadata"]

@@ -1,8 +1,8 @@
 """Admission: what the cluster adds to an object or refuses, after it was authorized and read, before its rules.
 
     keys = needs(attributes, obj, old)      → what to look up (the registry does, from its caches or the store)
-    obj = admit(attributes, obj, old, facts, settings)       create, update, patch, and writes to subresources
-    admit_delete(attributes, old, facts)                     delete, and each object of a deletecollection
+    obj = admit(attributes, obj, old, looked_up, settings)       create, update, patch, and writes to subresources
+    admit_delete(attributes, old, looked_up)                     delete, and each object of a deletecollection
 
 All of it is pure; the plugins are one file each, their order is the table in `chain`. What Kubernetes has and is
 not here (quotas, limit ranges, pod security, webhooks) is not built.
@@ -11,7 +11,7 @@ https://kubernetes.io/docs/reference/access-authn-authz/admission-controllers/
 
 from __future__ import annotations
 
-from apiserver.core.admission.attributes import Attributes, FactKey, Facts, Settings, User
+from apiserver.core.admission.attributes import Attributes, LookedUp, LookupKey, Settings, User
 from apiserver.core.admission.chain import admit, admit_delete, needs
 
-__all__ = ["Attributes", "FactKey", "Facts", "Settings", "User", "admit", "admit_delete", "needs"]
+__all__ = ["Attributes", "LookedUp", "LookupKey", "Settings", "User", "admit", "admit_delete", "needs"]

@@ -11,10 +11,10 @@ from apiserver.core.values import Json, metadata
 from machinery.model.errors import Cause, Forbidden
 from machinery.model.kinds import KindNames
 
-FactKey: TypeAlias = tuple[str, str, str, str]
+LookupKey: TypeAlias = tuple[str, str, str, str]
 """(group, plural, namespace, name); namespace is "" for cluster-scoped objects."""
 
-Facts: TypeAlias = Mapping[FactKey, Json | None]
+LookedUp: TypeAlias = Mapping[LookupKey, Json | None]
 """The objects that `needs` asked for; None where there is none."""
 
 
@@ -55,7 +55,7 @@ class Attributes:
 
     @property
     def operation(self) -> Operation:
-        """Tell what the verb does; a patch or a PUT that creates is told by its object having no old one."""
+        """What the verb does; a patch or a PUT that creates is told by its object having no old one."""
         return _OPERATIONS.get(self.verb, Operation.UPDATE)
 
     @property
@@ -64,7 +64,7 @@ class Attributes:
         return self.kind.group, self.kind.plural
 
     def creates(self, old: Json | None) -> bool:
-        """Tell whether an object comes into being."""
+        """Whether an object comes into being."""
         return self.operation is Operation.CREATE or (self.operation is Operation.UPDATE and old is None)
 
 
@@ -87,18 +87,18 @@ def about(*kinds: KindNames) -> frozenset[tuple[str, str]]:
     return frozenset((kind.group, kind.plural) for kind in kinds)
 
 
-def no_needs(_attributes: Attributes, _obj: Json | None, _old: Json | None) -> tuple[FactKey, ...]:
+def no_needs(_attributes: Attributes, _obj: Json | None, _old: Json | None) -> tuple[LookupKey, ...]:
     """Look nothing up."""
     return ()
 
 
-def as_it_is(_a: Attributes, obj: Json, _old: Json | None, _facts: Facts, _settings: Settings) -> Json:
-    """Let an object pass."""
+def as_it_is(_a: Attributes, obj: Json, _old: Json | None, _looked_up: LookedUp, _settings: Settings) -> Json:
+    """Admit an object as it is."""
     return obj
 
 
-def let_go(_attributes: Attributes, _old: Json, _facts: Facts) -> None:
-    """Let an object be deleted."""
+def let_go(_attributes: Attributes, _old: Json, _looked_up: LookedUp) -> None:
+    """Allow the deletion."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,15 +107,15 @@ class Plugin:
 
     name: str
     about: frozenset[tuple[str, str]] | None = None  # resources, by group and plural; None: every one
-    needs: Callable[[Attributes, Json | None, Json | None], tuple[FactKey, ...]] = no_needs
-    admit: Callable[[Attributes, Json, Json | None, Facts, Settings], Json] = as_it_is
-    admit_delete: Callable[[Attributes, Json, Facts], None] = let_go
+    needs: Callable[[Attributes, Json | None, Json | None], tuple[LookupKey, ...]] = no_needs
+    admit: Callable[[Attributes, Json, Json | None, LookedUp, Settings], Json] = as_it_is
+    admit_delete: Callable[[Attributes, Json, LookedUp], None] = let_go
 
 
 def forbidden(
     attributes: Attributes, obj: Json | None, text: str, causes: tuple[Cause, ...] = ()
 ) -> Forbidden:
-    """Make the 403 of a plugin: `pods "web" is forbidden: …`."""
+    """Return the 403 of a plugin: `pods "web" is forbidden: …`."""
     name = attributes.name or metadata(obj or {}).get("name") or metadata(obj or {}).get("generateName", "")
     kind = attributes.kind
     message = f'{kind.group_resource} "{name}" is forbidden: {text}'

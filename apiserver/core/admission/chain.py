@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from apiserver.core.admission.attributes import Attributes, FactKey, Facts, Plugin, Settings
+from apiserver.core.admission.attributes import Attributes, LookedUp, LookupKey, Plugin, Settings
 from apiserver.core.admission.default_tolerations import DEFAULT_TOLERATIONS
 from apiserver.core.admission.namespace_lifecycle import IMMORTAL_NAMESPACES, NAMESPACE_LIFECYCLE
 from apiserver.core.admission.node_restriction import NODE_RESTRICTION
@@ -35,8 +35,8 @@ def _plugins(attributes: Attributes) -> tuple[Plugin, ...]:
     return _ABOUT.get(attributes.resource, _EVERYWHERE)
 
 
-def needs(attributes: Attributes, obj: Json | None, old: Json | None) -> tuple[FactKey, ...]:
-    """Name what `admit` and `admit_delete` will look up: no key twice.
+def needs(attributes: Attributes, obj: Json | None, old: Json | None) -> tuple[LookupKey, ...]:
+    """Return the keys of what `admit` and `admit_delete` will look up: no key twice.
 
     `obj` is the object of the request (None for a delete), `old` the stored one (None where there is none).
     """
@@ -44,10 +44,12 @@ def needs(attributes: Attributes, obj: Json | None, old: Json | None) -> tuple[F
     return tuple(dict.fromkeys(asked))
 
 
-def admit(attributes: Attributes, obj: Json, old: Json | None, facts: Facts, settings: Settings) -> Json:
-    """Give the object as the cluster wants it; `obj` itself is left alone.
+def admit(
+    attributes: Attributes, obj: Json, old: Json | None, looked_up: LookedUp, settings: Settings
+) -> Json:
+    """Return the object as the cluster wants it; `obj` itself is left alone.
 
-    `facts` has every key that `needs` named. The result is defaulted as far as `obj` was. Settings and facts
+    `looked_up` has every key that `needs` named. The result is defaulted as far as `obj` was. Settings and looked_up
     aside it depends on nothing, so a write that lost a race runs it again from the request's object.
 
     Raises:
@@ -55,15 +57,15 @@ def admit(attributes: Attributes, obj: Json, old: Json | None, facts: Facts, set
         NotFound: its namespace, or the pod that it speaks of, is not there.
     """
     for plugin in _plugins(attributes):
-        obj = plugin.admit(attributes, obj, old, facts, settings)
+        obj = plugin.admit(attributes, obj, old, looked_up, settings)
     return obj
 
 
-def admit_delete(attributes: Attributes, old: Json, facts: Facts) -> None:
-    """Let an object be deleted.
+def admit_delete(attributes: Attributes, old: Json, looked_up: LookedUp) -> None:
+    """Check that an object may be deleted.
 
     Raises:
         Forbidden: it has to stay, or the caller may not.
     """
     for plugin in _plugins(attributes):
-        plugin.admit_delete(attributes, old, facts)
+        plugin.admit_delete(attributes, old, looked_up)

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from typing import Final
 
-from apiserver.core.admission.attributes import Attributes, Facts, Plugin, Settings, about
+from apiserver.core.admission.attributes import Attributes, LookedUp, Plugin, Settings, about
 from apiserver.core.values import Json, spec
 from machinery.model.k8s import served
 from machinery.model.taints import NO_EXECUTE, NOT_READY, UNREACHABLE
 
 
-def _admit(attributes: Attributes, obj: Json, _old: Json | None, _facts: Facts, settings: Settings) -> Json:
+def _admit(
+    attributes: Attributes, obj: Json, _old: Json | None, _looked_up: LookedUp, settings: Settings
+) -> Json:
     if attributes.subresource:
         return obj
     own = spec(obj).get("tolerations") or []

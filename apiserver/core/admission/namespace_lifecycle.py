@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from typing import Final
 
-from apiserver.core.admission.attributes import Attributes, FactKey, Facts, Plugin, Settings, about, forbidden
+from apiserver.core.admission.attributes import (
+    Attributes,
+    LookedUp,
+    LookupKey,
+    Plugin,
+    Settings,
+    about,
+    forbidden,
+)
 from apiserver.core.values import Json
 from machinery.model.errors import Cause, Forbidden, NotFound
 from machinery.model.k8s import served
@@ -12,18 +20,20 @@ from machinery.model.k8s import served
 IMMORTAL: Final = frozenset({"default", "kube-public", "kube-system"})
 
 
-def _key(namespace: str) -> FactKey:
+def _key(namespace: str) -> LookupKey:
     return ("", served.NAMESPACES.plural, "", namespace)
 
 
-def _needs(attributes: Attributes, obj: Json | None, _old: Json | None) -> tuple[FactKey, ...]:
+def _needs(attributes: Attributes, obj: Json | None, _old: Json | None) -> tuple[LookupKey, ...]:
     return (_key(attributes.namespace),) if attributes.namespace and obj is not None else ()
 
 
-def _admit(attributes: Attributes, obj: Json, old: Json | None, facts: Facts, _settings: Settings) -> Json:
+def _admit(
+    attributes: Attributes, obj: Json, old: Json | None, looked_up: LookedUp, _settings: Settings
+) -> Json:
     if not attributes.namespace:
         return obj
-    namespace = facts[_key(attributes.namespace)]
+    namespace = looked_up[_key(attributes.namespace)]
     if namespace is None:
         name = attributes.namespace
         raise NotFound(f'namespaces "{name}" not found', kind="namespaces", name=name)
@@ -39,7 +49,7 @@ def _terminating(attributes: Attributes, obj: Json) -> Forbidden:
     return forbidden(attributes, obj, text, (cause,))
 
 
-def _admit_delete(attributes: Attributes, old: Json, _facts: Facts) -> None:
+def _admit_delete(attributes: Attributes, old: Json, _looked_up: LookedUp) -> None:
     if old["metadata"]["name"] in IMMORTAL:
         raise forbidden(attributes, old, "this namespace may not be deleted")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from apiserver.core.admission.attributes import Attributes, FactKey, Facts, Operation, forbidden
+from apiserver.core.admission.attributes import Attributes, LookedUp, LookupKey, Operation, forbidden
 from apiserver.core.admission.service_account import MIRROR_ANNOTATION, is_mirror
 from apiserver.core.values import Json, metadata, spec
 from machinery.model.errors import NotFound
@@ -15,8 +15,8 @@ ACCOUNTS: Final = (served.SERVICE_ACCOUNTS.group, served.SERVICE_ACCOUNTS.plural
 _REFERRING: Final = {"configMap": "configmaps", "secret": "secrets"}
 
 
-def needs(attributes: Attributes, obj: Json | None, _old: Json | None) -> tuple[FactKey, ...]:
-    """Name the pod that an eviction or a token is about."""
+def needs(attributes: Attributes, obj: Json | None, _old: Json | None) -> tuple[LookupKey, ...]:
+    """Return the key of the pod that an eviction or a token is about."""
     name = ""
     if attributes.resource == PODS and attributes.subresource == "eviction":
         name = _evicted(attributes, obj or {})
@@ -25,8 +25,8 @@ def needs(attributes: Attributes, obj: Json | None, _old: Json | None) -> tuple[
     return (_key(attributes, name),) if name else ()
 
 
-def check(node: str, attributes: Attributes, obj: Json, old: Json | None, facts: Facts) -> None:
-    """Check what a kubelet does to a pod, but for deleting it.
+def check(node: str, attributes: Attributes, obj: Json, old: Json | None, looked_up: LookedUp) -> None:
+    """Check what a kubelet does to a pod, except for deleting it.
 
     Raises:
         Forbidden: the pod is not its own, or the kubelet may not do this.
@@ -38,7 +38,7 @@ def check(node: str, attributes: Attributes, obj: Json, old: Json | None, facts:
         case "status":
             _check_status(node, attributes, obj, old or {})
         case "eviction":
-            pod = _looked_up(attributes, _evicted(attributes, obj), facts)
+            pod = _looked_up(attributes, _evicted(attributes, obj), looked_up)
             if spec(pod).get("nodeName") != node:
                 text = f"node {node} can only evict pods with spec.nodeName set to itself"
                 raise forbidden(attributes, obj, text)
@@ -48,7 +48,7 @@ def check(node: str, attributes: Attributes, obj: Json, old: Json | None, facts:
 
 
 def check_delete(node: str, attributes: Attributes, pod: Json) -> None:
-    """Let a kubelet delete the pods that are bound to it.
+    """Check that a kubelet deletes only pods that are bound to it.
 
     Raises:
         Forbidden: it is another's.
@@ -58,8 +58,10 @@ def check_delete(node: str, attributes: Attributes, pod: Json) -> None:
         raise forbidden(attributes, pod, text)
 
 
-def check_token(node: str, attributes: Attributes, request: Json, _old: Json | None, facts: Facts) -> None:
-    """Let a kubelet fetch tokens that are bound to its pods, for the audiences that they name.
+def check_token(
+    node: str, attributes: Attributes, request: Json, _old: Json | None, looked_up: LookedUp
+) -> None:
+    """Check that a kubelet fetches only tokens that are bound to its pods, for the audiences that they name.
 
     Raises:
         Forbidden: the token is for something else.
@@ -73,7 +75,7 @@ def check_token(node: str, attributes: Attributes, request: Json, _old: Json | N
     uid = bound.get("uid", "")
     if not uid:
         raise forbidden(attributes, request, "node requested token with a pod binding without a uid")
-    pod = _looked_up(attributes, bound["name"], facts)
+    pod = _looked_up(attributes, bound["name"], looked_up)
     if metadata(pod).get("uid") != uid:
         text = (
             f"the UID in the bound object reference ({uid}) does not match the UID in record. "
@@ -142,7 +144,7 @@ def _identity(owner: Json) -> tuple[object, object, object]:
 
 
 def _referred(pod: Json) -> str:
-    """Name what a pod reads from the API and its kubelet would get to see by creating it."""
+    """Return what a pod reads from the API and its kubelet would get to see by creating it."""
     own = spec(pod)
     if own.get("serviceAccountName"):
         return "a service account"
@@ -182,12 +184,12 @@ def _evicted(attributes: Attributes, eviction: Json) -> str:
     return attributes.name or str(metadata(eviction).get("name", ""))
 
 
-def _key(attributes: Attributes, name: str) -> FactKey:
+def _key(attributes: Attributes, name: str) -> LookupKey:
     return ("", "pods", attributes.namespace, name)
 
 
-def _looked_up(attributes: Attributes, name: str, facts: Facts) -> Json:
-    pod = facts[_key(attributes, name)]
+def _looked_up(attributes: Attributes, name: str, looked_up: LookedUp) -> Json:
+    pod = looked_up[_key(attributes, name)]
     if pod is None:
         raise NotFound(f'pods "{name}" not found', kind="pods", name=name)
     return pod

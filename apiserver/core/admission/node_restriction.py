@@ -12,8 +12,8 @@ from typing import Final
 from apiserver.core.admission import node_pods
 from apiserver.core.admission.attributes import (
     Attributes,
-    FactKey,
-    Facts,
+    LookedUp,
+    LookupKey,
     Operation,
     Plugin,
     Settings,
@@ -46,34 +46,36 @@ _KUBELET_DOMAINS: Final = ("kubelet.kubernetes.io", "node.kubernetes.io")
 
 
 def node_of(attributes: Attributes) -> str | None:
-    """Give the node that a kubelet asks for; None where no kubelet asks."""
+    """Return the node that a kubelet asks for; None where no kubelet asks."""
     user = attributes.user
     if not user.name.startswith(USER_PREFIX) or GROUP not in user.groups:
         return None
     return user.name.removeprefix(USER_PREFIX)
 
 
-def _needs(attributes: Attributes, obj: Json | None, old: Json | None) -> tuple[FactKey, ...]:
+def _needs(attributes: Attributes, obj: Json | None, old: Json | None) -> tuple[LookupKey, ...]:
     if node_of(attributes) is None:
         return ()
     return node_pods.needs(attributes, obj, old)
 
 
-def _admit(attributes: Attributes, obj: Json, old: Json | None, facts: Facts, _settings: Settings) -> Json:
+def _admit(
+    attributes: Attributes, obj: Json, old: Json | None, looked_up: LookedUp, _settings: Settings
+) -> Json:
     node = node_of(attributes)
     if node is not None:
-        _check(node, attributes, obj, old, facts)
+        _check(node, attributes, obj, old, looked_up)
     return obj
 
 
-def _check(node: str, attributes: Attributes, obj: Json, old: Json | None, facts: Facts) -> None:
+def _check(node: str, attributes: Attributes, obj: Json, old: Json | None, looked_up: LookedUp) -> None:
     if not node:
         raise forbidden(attributes, obj, f'could not determine node from user "{attributes.user.name}"')
     if check := _CHECKS.get(attributes.resource):
-        check(node, attributes, obj, old, facts)
+        check(node, attributes, obj, old, looked_up)
 
 
-def _admit_delete(attributes: Attributes, old: Json, _facts: Facts) -> None:
+def _admit_delete(attributes: Attributes, old: Json, _looked_up: LookedUp) -> None:
     node = node_of(attributes)
     if node is None:
         return
@@ -89,7 +91,7 @@ def _check_is_own(node: str, attributes: Attributes, obj: Json) -> None:
         raise forbidden(attributes, obj, f'node "{node}" is not allowed to modify node "{name}"')
 
 
-def _check_node(node: str, attributes: Attributes, obj: Json, old: Json | None, _facts: Facts) -> None:
+def _check_node(node: str, attributes: Attributes, obj: Json, old: Json | None, _looked_up: LookedUp) -> None:
     _check_is_own(node, attributes, obj)
     labels = metadata(obj).get("labels") or {}
     if attributes.operation is Operation.CREATE or old is None:
@@ -108,7 +110,7 @@ def _check_node(node: str, attributes: Attributes, obj: Json, old: Json | None, 
 
 
 def is_forbidden_label(key: str) -> bool:
-    """Tell whether a label of a node is not the kubelet's to set: it could draw pods that are not for it."""
+    """Whether a label of a node is not the kubelet's to set: it could draw pods that are not for it."""
     domain = key.rpartition("/")[0]
     if _within(domain, _RESERVED):
         return True
@@ -132,11 +134,11 @@ def _check_lease(node: str, attributes: Attributes, obj: Json) -> None:
 
 _LEASES: Final = (served.LEASES.group, served.LEASES.plural)
 _NODES: Final = (served.NODES.group, served.NODES.plural)
-_CHECKS: Final[dict[tuple[str, str], Callable[[str, Attributes, Json, Json | None, Facts], None]]] = {
+_CHECKS: Final[dict[tuple[str, str], Callable[[str, Attributes, Json, Json | None, LookedUp], None]]] = {
     node_pods.PODS: node_pods.check,
     node_pods.ACCOUNTS: node_pods.check_token,
     _NODES: _check_node,
-    _LEASES: lambda node, attributes, obj, _old, _facts: _check_lease(node, attributes, obj),
+    _LEASES: lambda node, attributes, obj, _old, _looked_up: _check_lease(node, attributes, obj),
 }
 _DELETE_CHECKS: Final[dict[tuple[str, str], Callable[[str, Attributes, Json], None]]] = {
     node_pods.PODS: node_pods.check_delete,

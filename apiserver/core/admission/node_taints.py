@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from typing import Final
 
-from apiserver.core.admission.attributes import Attributes, Facts, Plugin, Settings, about
+from apiserver.core.admission.attributes import Attributes, LookedUp, Plugin, Settings, about
 from apiserver.core.values import Json, spec
 from machinery.model.k8s import served
 from machinery.model.taints import NO_SCHEDULE, NOT_READY
 
 
-def _admit(attributes: Attributes, obj: Json, old: Json | None, _facts: Facts, _settings: Settings) -> Json:
+def _admit(
+    attributes: Attributes, obj: Json, old: Json | None, _looked_up: LookedUp, _settings: Settings
+) -> Json:
     if attributes.subresource or not attributes.creates(old):
         return obj
     taints = spec(obj).get("taints") or []

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from apiserver.core.admission.attributes import Attributes, Facts, Plugin, Settings, about, forbidden
+from apiserver.core.admission.attributes import Attributes, LookedUp, Plugin, Settings, about, forbidden
 from apiserver.core.values import Json, spec
 from machinery.model.k8s import served
 
@@ -15,7 +15,9 @@ SYSTEM_CLASSES: Final = {"system-cluster-critical": 2_000_000_000, "system-node-
 _POLICY: Final = "PreemptLowerPriority"
 
 
-def _admit(attributes: Attributes, obj: Json, old: Json | None, _facts: Facts, _settings: Settings) -> Json:
+def _admit(
+    attributes: Attributes, obj: Json, old: Json | None, _looked_up: LookedUp, _settings: Settings
+) -> Json:
     if attributes.subresource:
         return obj
     if old is not None and not attributes.creates(old):
@@ -24,7 +26,7 @@ def _admit(attributes: Attributes, obj: Json, old: Json | None, _facts: Facts, _
 
 
 def _kept(new: Json, old: Json) -> Json:
-    """Let an update be silent about what was computed for it."""
+    """Carry over what was computed where an update does not say it."""
     before, after = spec(old), spec(new)
     silent = {
         name: before[name]

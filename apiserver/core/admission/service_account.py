@@ -7,7 +7,15 @@ from __future__ import annotations
 
 from typing import Final
 
-from apiserver.core.admission.attributes import Attributes, FactKey, Facts, Plugin, Settings, about, forbidden
+from apiserver.core.admission.attributes import (
+    Attributes,
+    LookedUp,
+    LookupKey,
+    Plugin,
+    Settings,
+    about,
+    forbidden,
+)
 from apiserver.core.values import Json, metadata, spec
 from machinery.model.k8s import served
 
@@ -24,7 +32,7 @@ def _applies(attributes: Attributes, obj: Json | None, old: Json | None) -> bool
 
 
 def is_mirror(pod: Json) -> bool:
-    """Tell whether a pod only shows what a kubelet runs from its own files."""
+    """Whether a pod only shows what a kubelet runs from its own files."""
     return MIRROR_ANNOTATION in (metadata(pod).get("annotations") or {})
 
 
@@ -32,23 +40,25 @@ def _account(pod: Json) -> str:
     return spec(pod).get("serviceAccountName") or "default"
 
 
-def _key(attributes: Attributes, pod: Json) -> FactKey:
+def _key(attributes: Attributes, pod: Json) -> LookupKey:
     return ("", served.SERVICE_ACCOUNTS.plural, attributes.namespace, _account(pod))
 
 
-def _needs(attributes: Attributes, obj: Json | None, old: Json | None) -> tuple[FactKey, ...]:
+def _needs(attributes: Attributes, obj: Json | None, old: Json | None) -> tuple[LookupKey, ...]:
     if obj is None or not _applies(attributes, obj, old) or is_mirror(obj):
         return ()
     return (_key(attributes, obj),)
 
 
-def _admit(attributes: Attributes, obj: Json, old: Json | None, facts: Facts, _settings: Settings) -> Json:
+def _admit(
+    attributes: Attributes, obj: Json, old: Json | None, looked_up: LookedUp, _settings: Settings
+) -> Json:
     if not _applies(attributes, obj, old):
         return obj
     if is_mirror(obj):
         return _checked_mirror(attributes, obj)
     name = _account(obj)
-    account = facts[_key(attributes, obj)]
+    account = looked_up[_key(attributes, obj)]
     if account is None:
         where = f"{attributes.namespace}/{name}"
         text = f'error looking up service account {where}: serviceaccount "{name}" not found'
@@ -102,7 +112,7 @@ def _mounted(container: Json, volume: str) -> Json:
 
 
 def token_volume() -> Json:
-    """Give the projected volume that makes a pod a client of the cluster."""
+    """Return the projected volume that makes a pod a client of the cluster."""
     field = {"apiVersion": "v1", "fieldPath": "metadata.namespace"}
     return {
         "sources": [

@@ -42,7 +42,7 @@ class Attributes:
 
     @property
     def combined(self) -> str:
-        """Name the resource as rules do: pods, pods/log."""
+        """The resource as rules write it: pods, pods/log."""
         return f"{self.resource}/{self.subresource}" if self.subresource else self.resource
 
 
@@ -59,7 +59,7 @@ NO: Final = Decision(allowed=False)
 
 
 def required_fields(selector: str) -> dict[str, str]:
-    """Give what a field selector requires to be equal; its other terms restrict further and are left out."""
+    """Return what a field selector requires to be equal; its other terms restrict further and are left out."""
     terms = (term for term in selector.split(",") if "=" in term and "!=" not in term)
     pairs = (term.replace("==", "=", 1).partition("=") for term in terms)
     return {key.strip(): value.strip() for key, _, value in pairs}

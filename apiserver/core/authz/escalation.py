@@ -40,7 +40,7 @@ class TooManyParts(ValueError):  # noqa: N818 - it names what there is
 
 
 def uncovered(held: Sequence[Rule], wanted: Iterable[Rule]) -> list[Rule]:
-    """Give the single permissions of `wanted` that no rule of `held` contains.
+    """Return the single permissions of `wanted` that no rule of `held` contains.
 
     Raises:
         TooManyParts: there are too many to look at.
@@ -53,7 +53,7 @@ def uncovered(held: Sequence[Rule], wanted: Iterable[Rule]) -> list[Rule]:
 
 
 def changes_meaning(new: Mapping[str, Any], old: Mapping[str, Any] | None) -> bool:
-    """Tell whether a write changes more than what the garbage collector needs to change."""
+    """Whether a write changes more than what the garbage collector needs to change."""
     return old is None or _meaning(new) != _meaning(old)
 
 

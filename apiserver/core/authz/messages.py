@@ -7,7 +7,7 @@ from machinery.model.errors import Forbidden
 
 
 def forbidden(user: User, attributes: Attributes, decision: Decision) -> Forbidden:
-    """Say who may not do what, in the words that users of kubectl know."""
+    """Return the error of what a user may not do, in the words that users of kubectl know."""
     reason = f": {decision.reason}" if decision.reason else ""
     if attributes.path:
         text = f'forbidden: User "{user.name}" cannot {attributes.verb} path "{attributes.path}"{reason}'
@@ -23,7 +23,7 @@ def forbidden(user: User, attributes: Attributes, decision: Decision) -> Forbidd
 
 
 def cannot(user: User, attributes: Attributes) -> str:
-    """Say what somebody cannot do."""
+    """Return what somebody cannot do, as a sentence."""
     where = f'in the namespace "{attributes.namespace}"' if attributes.namespace else "at the cluster scope"
     return (
         f'User "{user.name}" cannot {attributes.verb} resource "{attributes.combined}" '

@@ -46,14 +46,14 @@ NODE_RULES: Final = (
 
 
 def node_of(user: User) -> str:
-    """Give the node that a kubelet asks for; "" where no kubelet asks."""
+    """Return the node that a kubelet asks for; "" where no kubelet asks."""
     if GROUP not in user.groups or not user.name.startswith(USER_PREFIX):
         return ""
     return user.name.removeprefix(USER_PREFIX)
 
 
 def needs_references(attributes: Attributes) -> bool:
-    """Tell whether the answer depends on the pods of the node."""
+    """Whether the answer depends on the pods of the node."""
     if attributes.path or attributes.group:
         return False
     return attributes.combined in {
@@ -76,7 +76,7 @@ def decide(node: str, attributes: Attributes, references: References = frozenset
 
 
 def references_of(pod: Json) -> Iterator[tuple[str, str, str]]:
-    """Name a pod, and what the kubelet has to read to run it."""
+    """Yield a pod, and what the kubelet has to read to run it."""
     meta, spec = pod.get("metadata") or {}, pod.get("spec") or {}
     namespace = meta.get("namespace", "")
     yield "pods", namespace, meta.get("name", "")

@@ -49,7 +49,7 @@ class RbacIndex:
             self._bind(binding, _place(binding)[0])
 
     def authorize(self, user: User, attributes: Attributes) -> Decision:
-        """Tell whether some role allows a request."""
+        """Whether some role allows a request."""
         asked = (
             attributes.verb,
             attributes.group,
@@ -67,11 +67,11 @@ class RbacIndex:
         return answer
 
     def rules_for(self, user: User, namespace: str) -> list[Rule]:
-        """Give the rules that hold for a user in a namespace ("": only those that hold everywhere)."""
+        """Return the rules that hold for a user in a namespace ("": only those that hold everywhere)."""
         return [rule for bound in self._in(user, namespace) for rule in bound.rules]
 
     def role_rules(self, role_ref: Json, namespace: str) -> tuple[Rule, ...] | None:
-        """Give the rules of the role that a binding in a namespace refers to; None where it is not there."""
+        """Return the rules of the role that a binding in a namespace refers to; None where it is not there."""
         kind = role_ref.get("kind", "")
         place = namespace if kind == "Role" else ""
         return self._roles.get((kind, place, role_ref.get("name", "")))
@@ -110,7 +110,7 @@ class RbacIndex:
 
 
 def service_account_name(namespace: str, name: str) -> str:
-    """Give the user name of a ServiceAccount."""
+    """Return the user name of a ServiceAccount."""
     return f"{SERVICE_ACCOUNT_PREFIX}{namespace}:{name}"
 
 

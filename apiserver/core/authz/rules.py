@@ -23,7 +23,7 @@ class Rule:
     urls: frozenset[str] = frozenset()
 
     def matches(self, attributes: Attributes) -> bool:
-        """Tell whether the rule allows a request."""
+        """Whether the rule allows a request."""
         if attributes.verb not in self.verbs and ALL not in self.verbs:
             return False
         if attributes.path:
@@ -77,7 +77,7 @@ def rules_of(role: Mapping[str, Any]) -> tuple[Rule, ...]:
 
 
 def resource_covers(resources: frozenset[str], combined: str) -> bool:
-    """Tell whether a rule's resources contain one: itself, "*", or "*/log" for every log."""
+    """Whether a rule's resources contain one: itself, "*", or "*/log" for every log."""
     if combined in resources or ALL in resources:
         return True
     _, slash, subresource = combined.partition("/")
@@ -85,7 +85,7 @@ def resource_covers(resources: frozenset[str], combined: str) -> bool:
 
 
 def url_covers(pattern: str, path: str) -> bool:
-    """Tell whether a rule's URL contains a path, or another pattern: equal, or with a "*" at its end."""
+    """Whether a rule's URL contains a path, or another pattern: equal, or with a "*" at its end."""
     return pattern in {ALL, path} or (pattern.endswith(ALL) and path.startswith(pattern.rstrip(ALL)))
 
 

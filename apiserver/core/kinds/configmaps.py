@@ -20,7 +20,7 @@ IMMUTABLE: Final = "field is immutable when `immutable` is set"
 
 
 def decoded_size(encoded: str) -> int:
-    """Give the bytes in a base64 text that is known to be one."""
+    """Return the bytes in a base64 text that is known to be one."""
     return len(binascii.a2b_base64(encoded))
 
 

@@ -44,7 +44,7 @@ def _prepare_create(obj: Json, _context: WriteContext) -> Json:
 
 
 def _prepare_update(new: Json, old: Json, _context: WriteContext) -> Json:
-    """Keep spec.finalizers and status: they have doors of their own."""
+    """Keep spec.finalizers and status: they have paths of their own."""
     return kept(new, old, "spec", "status")
 
 

@@ -44,7 +44,7 @@ def _unenforced(obj: Json) -> tuple[str, ...]:
 
 
 def _prepare_create(obj: Json, context: WriteContext) -> Json:
-    """Give a new pod its first status: it waits for a node."""
+    """Set the first status of a new pod: it waits for a node."""
     status: Json = {"phase": "Pending"}
     if spec(obj).get("schedulingGates"):
         status["conditions"] = [_gated(context.now)]
@@ -53,7 +53,7 @@ def _prepare_create(obj: Json, context: WriteContext) -> Json:
 
 
 def _only_resources(pod_spec: Json) -> Json:
-    """Give what the QoS class depends on, so that nothing else can be in its way."""
+    """Return what the QoS class depends on, so that nothing else can be in its way."""
     return {
         field: [{"name": "", "resources": each.get("resources") or {}} for each in pod_spec.get(field) or []]
         for field in ("containers", "initContainers")

@@ -44,7 +44,7 @@ def _default(obj: Json) -> Json:
 
 
 def with_families(obj: Json) -> Json:
-    """Say which address family the service has: the cluster has one, IPv4; and let clusterIP(s) agree."""
+    """Fill in which address family the service has: the cluster has one, IPv4; and let clusterIP(s) agree."""
     service = spec(obj)
     if service.get("type") == "ExternalName":
         return obj
@@ -80,7 +80,7 @@ def _prepare_update(new: Json, old: Json, _context: WriteContext) -> Json:
 
 
 def _with_own_status(new: Json, old: Json) -> Json:
-    """Keep the status, which has a door of its own, but for the ingress of what is no load balancer any more."""
+    """Keep the status, which has a path of its own, except for the ingress of what is no load balancer any more."""
     result = kept(new, old, "status")
     if spec(new).get("type") != "LoadBalancer" and result.get("status"):
         result["status"] = {**result["status"], "loadBalancer": {}}

@@ -14,7 +14,7 @@ from machinery.model.requests import PatchType
 
 
 def apply_patch(schemas: Schemas, definition: str, patch_type: PatchType, current: Json, patch: Any) -> Json:
-    """Give `current` with the patch applied; neither is changed, though the result may share parts with both.
+    """Return `current` with the patch applied; neither is changed, though the result may share parts with both.
 
     `definition` is the schema of `current` (io.k8s.api.apps.v1.Deployment). The result is not normalized: it may
     have unknown fields and values of the wrong type, as the patch has them; `writes.read` finds them.

@@ -13,7 +13,7 @@ ORDER: Final = "$setElementOrder/"
 
 
 def is_directive(name: str) -> bool:
-    """Tell whether a key of a patch says how to merge, instead of being a field."""
+    """Whether a key of a patch says how to merge, instead of being a field."""
     return name in {DIRECTIVE, RETAIN_KEYS} or name.startswith((DELETE_PRIMITIVES, ORDER))
 
 
@@ -29,7 +29,7 @@ def listed(value: Any, where: str) -> list[Any]:
 
 
 def plain(value: Any) -> Any:
-    """Give a value that meets nothing to merge with: without nulls in maps, and without directives.
+    """Return a value that meets nothing to merge with: without nulls in maps, and without directives.
 
     An element of a list that says only how to merge, or that deletes, is left out.
     """

@@ -17,7 +17,7 @@ _MOST_COPIED: Final = (
 
 
 def json_patch(current: Json, patch: Any) -> Json:
-    """Give `current` after all operations; both are left alone.
+    """Return `current` after all operations; both are left alone.
 
     Raises:
         BadRequest: an operation is malformed; the message names it.

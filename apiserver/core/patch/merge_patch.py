@@ -8,7 +8,7 @@ from apiserver.core.values import Json
 
 
 def merge_patch(current: Json, patch: Json) -> Json:
-    """Give `current` with the patch merged in; idempotent, and both are left alone."""
+    """Return `current` with the patch merged in; idempotent, and both are left alone."""
     result = dict(current)
     for name, value in patch.items():
         if value is None:

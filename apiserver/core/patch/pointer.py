@@ -38,7 +38,7 @@ def text(path: Tokens) -> str:
 
 
 def look(document: Any, path: Tokens) -> Any:
-    """Give the value at a place.
+    """Return the value at a place.
 
     Raises:
         Missing: it is not there.
@@ -49,7 +49,7 @@ def look(document: Any, path: Tokens) -> Any:
 
 
 def added(document: Any, path: Tokens, value: Any) -> Any:
-    """Give the document with a value set in an object, or inserted in a list ("-": at its end).
+    """Return the document with a value set in an object, or inserted in a list ("-": at its end).
 
     Raises:
         Missing: the place that should hold it is not there.
@@ -65,7 +65,7 @@ def added(document: Any, path: Tokens, value: Any) -> Any:
 
 
 def removed(document: Any, path: Tokens) -> Any:
-    """Give the document without a place.
+    """Return the document without a place.
 
     Raises:
         Missing: it is not there.
@@ -82,7 +82,7 @@ def removed(document: Any, path: Tokens) -> Any:
 
 
 def replaced(document: Any, path: Tokens, value: Any) -> Any:
-    """Give the document with another value at a place.
+    """Return the document with another value at a place.
 
     Raises:
         Missing: it is not there.

@@ -33,7 +33,7 @@ _ANYTHING: Final = Scalar.ANYTHING
 
 
 def strategic_merge(shape: Shape, current: Json, patch: Json, path: str = "") -> Json:
-    """Give `current` with the patch merged in by the rules of its schema; both are left alone.
+    """Return `current` with the patch merged in by the rules of its schema; both are left alone.
 
     Raises:
         BadRequest: a directive is malformed or an element has no merge key; the message names the place.

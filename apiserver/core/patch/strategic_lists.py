@@ -113,7 +113,7 @@ def _ranks(items: list[Any], key: str) -> dict[Any, int]:
 
 
 def _identity(item: Any, key: str) -> Any:
-    """Give what tells an element from the others: its merge key, or the scalar itself."""
+    """Return what tells an element from the others: its merge key, or the scalar itself."""
     value = item.get(key) if isinstance(item, dict) and key else item
     return value if isinstance(value, str | int | float | bool | None) else str(value)
 

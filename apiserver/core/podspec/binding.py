@@ -13,7 +13,7 @@ _LONGEST_GRACE_S: Final = 2**31 - 1  # 68 years: a timestamp can be written for 
 
 
 def bind(pod: Json, binding: Json, now: str) -> Json:
-    """Give the pod, bound to the node that a Binding names; the pod is left alone.
+    """Return the pod, bound to the node that a Binding names; the pod is left alone.
 
     `now` is a metav1.Time. The annotations and labels of the Binding go to the pod, labels where it has none of
     that key. Its generation stays: the scheduler, not the user, decided.
@@ -76,7 +76,7 @@ def _bound_metadata(meta: Json, given: Json) -> Json:
 
 
 def disrupted(pod: Json, now: str) -> Json:
-    """Say in a pod's status that it is being evicted.
+    """Return a pod whose status says that it is being evicted.
 
     https://kubernetes.io/docs/concepts/workloads/pods/disruptions/#pod-disruption-conditions
     """
@@ -102,7 +102,7 @@ def _with_condition(status: Json, type_: str, generation: int, now: str, told: J
 
 
 def deletion_grace_s(pod: Json, requested_s: int | None) -> int:
-    """Give the seconds that a pod has from now to its end; 0 removes it at once.
+    """Return the seconds that a pod has from now to its end; 0 removes it at once.
 
     A pod that no node runs, or whose containers have all ended, has nothing to wait for.
     """

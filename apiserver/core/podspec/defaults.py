@@ -2,7 +2,7 @@
 
 https://kubernetes.io/docs/reference/kubernetes-api/workload-resources/pod-v1/ names them field by field. All
 functions own what they are given, fill it in place, and change nothing when they run again. A template gets the
-defaults of its pods but for those that depend on the pod alone (`default_pod`).
+defaults of its pods except for those that depend on the pod alone (`default_pod`).
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ def default_template(template: Json) -> Json:
 
 
 def containers(spec: Json) -> Iterator[Json]:
-    """Give every container of a spec, those of the start first."""
+    """Return every container of a spec, those of the start first."""
     yield from spec.get("initContainers") or []
     yield from spec.get("containers") or []
 
@@ -104,7 +104,7 @@ def _default_container(container: Json) -> None:
 
 
 def pull_policy(image: str) -> str:
-    """Give the policy of an image reference: what can move is pulled each time, what is named stays."""
+    """Return the policy of an image reference: what can move is pulled each time, what is named stays."""
     if "@" in image:
         return "IfNotPresent"
     tag = image.rpartition("/")[2].partition(":")[2]

@@ -30,7 +30,7 @@ def label_key_causes(term: Json, path: str) -> list[Cause]:
 
 
 def merged_label_keys(pod: Json) -> Json:
-    """Give a new pod whose selectors also ask for the values that its own labels have for these keys."""
+    """Return a new pod whose selectors also ask for the values that its own labels have for these keys."""
     own, labels = spec(pod), metadata(pod).get("labels") or {}
     changed = dict(own)
     if constraints := own.get("topologySpreadConstraints"):

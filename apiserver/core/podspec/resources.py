@@ -72,5 +72,5 @@ def _huge_page_causes(names_: set[str], path: str) -> list[Cause]:
 
 
 def _is_native(name: str) -> bool:
-    """Tell whether a resource is Kubernetes' own, not one that somebody extended nodes by."""
+    """Whether a resource is Kubernetes' own, not one that somebody extended nodes by."""
     return "/" not in name or "kubernetes.io/" in name

@@ -23,7 +23,7 @@ def with_both_addresses(status: Json) -> None:
 
 
 def status_to_store(new: Json, old: Json) -> Json:
-    """Give the status of a write with what it may not take back: the QoS class, and what was observed."""
+    """Return the status of a write with what it may not take back: the QoS class, and what was observed."""
     result, before = dict(new), old
     if not result.get("qosClass") and before.get("qosClass"):
         result["qosClass"] = before["qosClass"]

@@ -45,7 +45,7 @@ _HARMLESS: Final[dict[str, frozenset[Any]]] = {  # what says the same as silence
 
 
 def unbuilt_in_spec(spec: Json, path: str) -> str:
-    """Name the first thing in a pod's spec that Kubarium has not built; "" where there is none."""
+    """Return the first thing in a pod's spec that Kubarium has not built; "" where there is none."""
     return next(_missing(spec, path), "")
 
 

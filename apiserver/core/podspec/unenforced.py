@@ -13,7 +13,7 @@ _WHY: Final = "is not enforced: nothing watches yet how much disk a pod uses"
 
 
 def unenforced_in_spec(spec: Json, path: str) -> tuple[str, ...]:
-    """Name each limit of a pod's spec that no node enforces."""
+    """Return each limit of a pod's spec that no node enforces."""
     return tuple(_found(spec, path))
 
 

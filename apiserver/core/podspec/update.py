@@ -49,7 +49,7 @@ def _sentence(new: Json, old: Json) -> str:
 
 
 def _changed(new: Any, old: Any, path: str) -> Iterator[str]:
-    """Name the fields that differ, as deep as they can be told apart."""
+    """Return the fields that differ, as deep as they can be told apart."""
     if new == old:
         return
     if isinstance(new, dict) and isinstance(old, dict):
@@ -63,7 +63,7 @@ def _changed(new: Any, old: Any, path: str) -> Iterator[str]:
 
 
 def _with_what_may_change(new: Json, old: Json) -> Json:
-    """Give the new spec with the old values where any may stand: what is left over may not differ."""
+    """Return the new spec with the old values where any may stand: what is left over may not differ."""
     result = dict(new)
     for field in ("containers", "initContainers"):
         if field in new:
@@ -165,7 +165,7 @@ def _extends(new: Json, old: Json) -> bool:
 
 
 def _with_gated_changes(new: Json, old: Json) -> Json:
-    """Give the new spec with the old nodeSelector and node affinity, which a gated pod may narrow."""
+    """Return the new spec with the old nodeSelector and node affinity, which a gated pod may narrow."""
     result = dict(new)
     _take(result, old, "nodeSelector")
     affinity = dict(new.get("affinity") or {})

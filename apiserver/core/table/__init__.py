@@ -1,4 +1,9 @@
-"""How objects are printed: what a table is, and one file for each family of kinds. Which is whose, the rules say."""
+"""How objects are printed: what `kubectl get` shows. Which table is whose, the rules of the kinds say.
+
+table    what a table is: columns, and how an object becomes a row
+ages     how long ago something was, as users know it
+pods, nodes, workloads, network, configuration, events, rbac      the tables, by family of kinds
+"""
 
 from __future__ import annotations
 

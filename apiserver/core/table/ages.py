@@ -19,7 +19,7 @@ _FORMS: Final = (  # below so many seconds: in this unit, and the rest in that o
 
 
 def human_age(now_s: float, timestamp: str) -> str:
-    """Give the time since an RFC 3339 timestamp."""
+    """Return the time since an RFC 3339 timestamp."""
     try:
         then_s = datetime.fromisoformat(timestamp).timestamp()
     except ValueError:

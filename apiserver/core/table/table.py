@@ -46,7 +46,7 @@ class Moment:
     now_s: float
 
     def since(self, timestamp: str | None) -> str:
-        """Give how long ago something was, as kubectl writes it."""
+        """Return how long ago something was, as kubectl writes it."""
         return human_age(self.now_s, timestamp) if timestamp else UNKNOWN
 
 
@@ -63,17 +63,17 @@ AGE: Final = Column("Age", description="How long the object has been there.")
 
 
 def wide(name: str, type_: str = "string", description: str = "") -> Column:
-    """Give a column that is shown by `-o wide` only."""
+    """Return a column that is shown by `-o wide` only."""
     return Column(name, type_, description=description, priority=1)
 
 
 def age(obj: Json, moment: Moment) -> str:
-    """Give the age of an object."""
+    """Return the age of an object."""
     return moment.since(metadata(obj).get("creationTimestamp"))
 
 
 def name(obj: Json) -> str:
-    """Give the name of an object."""
+    """Return the name of an object."""
     return str(metadata(obj).get("name", ""))
 
 
@@ -109,7 +109,7 @@ def _term(expression: Json) -> str:
 
 
 def containers_text(pod_spec: Json) -> tuple[str, str]:
-    """Give the names and the images of a pod's containers."""
+    """Return the names and the images of a pod's containers."""
     containers = pod_spec.get("containers") or ()
     return (
         ",".join(each.get("name", "") for each in containers),

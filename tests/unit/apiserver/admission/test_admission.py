@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from apiserver.core.admission import Attributes, FactKey, Settings, admit, admit_delete, needs
+from apiserver.core.admission import Attributes, LookupKey, Settings, admit, admit_delete, needs
 from apiserver.core.kinds import KINDS
 from apiserver.core.values import Json
 from machinery.model.errors import Forbidden, NotFound
@@ -22,9 +22,9 @@ class _User:
 
 
 KUBELET = _User("system:node:node-1", ("system:nodes",))
-NAMESPACE: FactKey = ("", "namespaces", "", "default")
-ACCOUNT: FactKey = ("", "serviceaccounts", "default", "default")
-FACTS: dict[FactKey, Json | None] = {
+NAMESPACE: LookupKey = ("", "namespaces", "", "default")
+ACCOUNT: LookupKey = ("", "serviceaccounts", "default", "default")
+FACTS: dict[LookupKey, Json | None] = {
     NAMESPACE: {"metadata": {"name": "default"}, "status": {"phase": "Active"}},
     ACCOUNT: {"metadata": {"name": "default"}},
 }
