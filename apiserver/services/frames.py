@@ -1,24 +1,20 @@
-"""Replies of the gRPC door, written as protobuf without building a message for every object.
+"""Replies of the gRPC door as bytes: what several callers get is encoded once.
 
-The bytes are those that `machinery.pb.resources_pb2` would make (a unit test compares them): a field is its tag, its
-length, its bytes. So an event that a hundred watchers get is encoded once, and a list copies every object once.
+Protobuf messages can be put behind each other: repeated fields add up, others come from whichever has them
+(https://protobuf.dev/programming-guides/encoding/#last-one-wins). So an event is encoded as a batch of its own and
+batches are joined, and the items of a list are encoded apart from its revision.
 """
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
 from apiserver.request import ListReply, ObjectReply, SharedBatch, SharedEvent, SharedItems
 from machinery.model.requests import EventType
-from machinery.model.varints import varint
+from machinery.wire.resources import messages as pb
 
 DOOR: Final = "grpc"
-_TYPES: Final = {
-    EventType.ADDED: b"\x08\x01",
-    EventType.MODIFIED: b"\x08\x02",
-    EventType.DELETED: b"\x08\x03",
-    EventType.BOOKMARK: b"\x08\x04",
-}
+_TYPES: Final = {kind: pb.WatchEvent.Type.Value(kind.name) for kind in EventType}
 
 
 def batch(events: SharedBatch) -> bytes:
@@ -28,39 +24,27 @@ def batch(events: SharedBatch) -> bytes:
 
 def object_list(reply: ListReply) -> bytes:
     """Write an ObjectList."""
-    parts = [_number(1, reply.revision), reply.items.frame(DOOR, _items)]
-    parts += [_bytes(3, reply.continue_.encode()), _number(4, reply.remaining or 0)]
-    return b"".join(parts)
-
-
-def _items(items: SharedItems) -> bytes:
-    return b"".join([_message(2, written_object(item.uid, item.revision, item.json)) for item in items])
+    page: dict[str, Any] = {"continue": reply.continue_}
+    head = pb.ObjectList(revision=reply.revision, remaining_item_count=reply.remaining or 0, **page)
+    return _written(head) + reply.items.frame(DOOR, _items)
 
 
 def object_reply(reply: ObjectReply) -> bytes:
     """Write an Object."""
-    return written_object(reply.uid, reply.revision, reply.json)
+    return _written(pb.Object(uid=reply.uid, revision=reply.revision, json=reply.json))
 
 
-def written_object(uid: str, revision: int, json: bytes) -> bytes:
-    """Write an Object from its parts."""
-    return b"".join((_bytes(1, uid.encode()), _number(2, revision), _bytes(3, json)))
+def _items(items: SharedItems) -> bytes:
+    objects = [pb.Object(uid=item.uid, revision=item.revision, json=item.json) for item in items]
+    return _written(pb.ObjectList(items=objects))
 
 
 def _event(event: SharedEvent) -> bytes:
-    """Write a WatchEvent as a field of its batch."""
-    return _message(
-        1, _TYPES[event.type] + _message(2, written_object(event.uid, event.revision, event.json))
-    )
+    """Write a WatchBatch of one event."""
+    about = pb.Object(uid=event.uid, revision=event.revision, json=event.json)
+    return _written(pb.WatchBatch(events=[pb.WatchEvent(type=_TYPES[event.type], object=about)]))
 
 
-def _number(field: int, value: int) -> bytes:
-    return bytes((field << 3,)) + varint(value) if value else b""
-
-
-def _bytes(field: int, value: bytes) -> bytes:
-    return _message(field, value) if value else b""
-
-
-def _message(field: int, value: bytes) -> bytes:
-    return b"".join((bytes((field << 3 | 2,)), varint(len(value)), value))
+def _written(message: Any) -> bytes:
+    data: bytes = message.SerializeToString()
+    return data
