@@ -230,7 +230,7 @@ async def doors(core: Core, config: ApiserverConfig, process: Process) -> AsyncI
     handler = resources_handler(core.registry, core.gate, core.authenticator, name=process.name)
     server = grpc_server(config.grpc_listen, _tls(config), [handler], process.seam, name=process.name)
     rest_tls = _tls(config, require_client=False)
-    async with serving_rest(services, config.rest_listen, rest_tls, seam=process.seam):
+    async with serving_rest(services, config.rest_listen, rest_tls, config.rest_limits, process.seam):
         await server.start()
         process.log.info("serving", rest=",".join(config.rest_listen), grpc=",".join(config.grpc_listen))
         try:

@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from ipaddress import ip_network
 
+from apiserver.rest.limits import Limits
 from machinery.process.config import ComponentConfig, ConfigError, check_readable, flag, setting
 
+_LIMITS = Limits()
 _PAIRS = (
     ("cert_file", "key_file"),
     ("etcd_cert_file", "etcd_key_file"),
@@ -31,6 +33,25 @@ class ApiserverConfig(ComponentConfig):
     kubelet_key_file: str = setting("", help="PEM key of --kubelet-cert-file")
     sa_key_file: str = setting("", help="PEM private key that signs ServiceAccount tokens")
     service_cidr: str = setting("10.96.0.0/16", help="range of the Services' cluster IPs")
+    rest_handshake_s: float = setting(
+        _LIMITS.handshake_s, help="a client's time for TLS", unit="wall seconds"
+    )
+    rest_head_s: float = setting(
+        _LIMITS.head_s, help="a client's time for a head, from its first byte on", unit="wall seconds"
+    )
+    rest_idle_s: float = setting(
+        _LIMITS.idle_s, help="how long a connection is kept; more than --rest-head-s", unit="wall seconds"
+    )
+    rest_plain_body_s: float = setting(
+        _LIMITS.plain_body_s, help="a body that takes longer is read by aiohttp", unit="wall seconds"
+    )
+    rest_answer_s: float = setting(
+        _LIMITS.answer_s, help="for what is no stream, its body included; then 504", unit="wall seconds"
+    )
+    rest_stalled_s: float = setting(
+        _LIMITS.stalled_s, help="a client's time to take the next part of an answer", unit="wall seconds"
+    )
+    rest_head_bytes: int = setting(_LIMITS.head_bytes, help="largest head; then 431", unit="bytes")
 
     def validate(self) -> None:
         """Check what has no default, and that files and addresses can be read."""
@@ -51,6 +72,10 @@ class ApiserverConfig(ComponentConfig):
             check_readable(field, getattr(self, field))
         check_readable("sa_key_file", self.sa_key_file)
         self._check_addresses()
+        try:
+            _ = self.rest_limits
+        except ValueError as error:
+            raise ConfigError("rest_head_s", str(error)) from error
 
     def _check_addresses(self) -> None:
         for field in ("rest_listen", "grpc_listen"):
@@ -65,6 +90,19 @@ class ApiserverConfig(ComponentConfig):
             raise ConfigError(
                 "service_cidr", f"has to be an IPv4 range of 8 addresses or more, not {self.service_cidr}"
             )
+
+    @property
+    def rest_limits(self) -> Limits:
+        """What the REST door takes from a client, and how long it waits for one."""
+        return Limits(
+            handshake_s=self.rest_handshake_s,
+            head_s=self.rest_head_s,
+            idle_s=self.rest_idle_s,
+            plain_body_s=self.rest_plain_body_s,
+            answer_s=self.rest_answer_s,
+            stalled_s=self.rest_stalled_s,
+            head_bytes=self.rest_head_bytes,
+        )
 
     @property
     def rest_port(self) -> int:

@@ -1,7 +1,7 @@
 """How long the REST door waits for those at the other end of its sockets, and how much it takes from them.
 
-They protect it from clients that begin something and do not go on. The figures are kube-apiserver's, but for
-`plain_body_s` and `stalled_s`, which are ours. Clients live in wall time, whatever the time scale of the cluster is,
+They protect it from clients that begin something and do not go on. The figures are kube-apiserver's, except for
+`plain_body_s` and `stalled_s`, which are ours. They are flags of the apiserver (`ApiserverConfig.rest_limits`). Clients live in wall time, whatever the time scale of the cluster is,
 so the event loop counts these seconds and not the `Clock`. Nothing here bounds a stream (a watch, a followed log, an
 exec).
 """
@@ -9,8 +9,6 @@ exec).
 from __future__ import annotations
 
 from dataclasses import dataclass
-
-from apiserver.rest.streams import STALLED_S
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,10 +20,14 @@ class Limits:
     idle_s: float = 90.0  # between an answer and the next head; more than `head_s`
     plain_body_s: float = 1.0  # for a body; a slower one is left to aiohttp, under `answer_s`
     answer_s: float = 60.0  # for what is no stream, the reading of its body included; then 504
-    stalled_s: float = STALLED_S  # for the next part of a large answer to be taken; then it is cut
+    stalled_s: float = 60.0  # for the next part of a large answer to be taken; then it is cut
     head_bytes: int = 1024 * 1024  # of a head; above it 431
 
     def __post_init__(self) -> None:
-        """Check how the limits stand to each other."""
+        """Check how the limits stand to each other.
+
+        Raises:
+            ValueError: a connection would be closed as idle while a head may still come.
+        """
         if not 0 < self.head_s < self.idle_s:
             raise ValueError("a connection has to be kept for longer than a head may take")

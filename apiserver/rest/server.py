@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 
 __all__ = ["RestServices", "serving_rest"]
 
-_DEFAULTS: Final = Limits()
 _LINGER_S: Final = 2.0  # wall seconds that requests have to end in when the server stops
 
 
@@ -27,7 +26,7 @@ async def serving_rest(
     services: RestServices,
     listen: Sequence[str],
     tls: ServerTls,
-    limits: Limits = _DEFAULTS,
+    limits: Limits,
     seam: Seam | None = None,
 ) -> AsyncIterator[None]:
     """Serve the REST API on "host:port" addresses while inside; ends watches first, then the connections.

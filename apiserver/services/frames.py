@@ -14,7 +14,7 @@ from machinery.model.requests import EventType
 from machinery.wire.resources import messages as pb
 
 DOOR: Final = "grpc"
-_TYPES: Final = {kind: pb.WatchEvent.Type.Value(kind.name) for kind in EventType}
+_TYPES: Final[dict[EventType, Any]] = {kind: pb.WatchEvent.Type.Value(kind.name) for kind in EventType}
 
 
 def batch(events: SharedBatch) -> bytes:

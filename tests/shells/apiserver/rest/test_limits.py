@@ -9,21 +9,15 @@ import ssl
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import suppress
+from dataclasses import fields
 from typing import Final, TypeAlias
 
 import pytest
 
 from apiserver.rest.connection import Connection
 from apiserver.rest.limits import Limits
-from apiserver.rest.server import serving_rest
-from apiserver.rest.services import RestServices
-from machinery.process.clock import SystemClock
-from machinery.process.health import Health
-from machinery.process.logging import Log
-from machinery.process.metrics import Metrics
-from machinery.process.tls import ServerTls
-from tests.support.apiserver import Served
-from tests.support.etcd_server import free_ports
+from kubarium.pki import Pki
+from tests.support.apiserver import Served, serving
 from tests.support.rest_door import MAPS, Wire, config_map, creation, request
 
 Dial: TypeAlias = Callable[..., Awaitable[Wire]]
@@ -34,26 +28,18 @@ HALF: Final = b"GET /version HTTP/1.1\r\nHost: ku"
 
 
 @pytest.fixture
-async def address(served: Served) -> AsyncIterator[tuple[str, int]]:
-    """Give where a second door of the apiserver listens, an impatient one."""
-    core, config, metrics = served.core, served.config, Metrics()
-    services = RestServices(
-        name="apiserver",
-        catalogue=core.catalogue,
-        registry=core.registry,
-        gate=core.gate,
-        authenticator=core.authenticator,
-        token_key=core.token_key,
-        kubelets=core.kubelets,
-        clock=SystemClock(),
-        log=Log("apiserver", "error"),
-        metrics=metrics,
-        health=Health(metrics),
-    )
-    tls = ServerTls(config.cert_file, config.key_file, config.ca_file, require_client=False)
-    (port,) = free_ports(1)
-    async with serving_rest(services, [f"127.0.0.1:{port}"], tls, LIMITS):
-        yield "127.0.0.1", port
+async def served(pki: Pki) -> AsyncIterator[Served]:
+    """An apiserver whose REST door is an impatient one."""
+    limits = {f"rest_{field.name}": getattr(LIMITS, field.name) for field in fields(LIMITS)}
+    async with serving(pki, **limits) as running:
+        yield running
+
+
+@pytest.fixture
+def address(served: Served) -> tuple[str, int]:
+    """Where it listens."""
+    host, _, port = served.config.rest_listen[0].rpartition(":")
+    return host, int(port)
 
 
 @pytest.fixture
