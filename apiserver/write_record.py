@@ -72,7 +72,7 @@ class WriteRecord:
         )
 
     def latest(self, resource: str = "", namespace: str = "", name: str = "") -> Sequence[Write]:
-        """Give the writes to an object, a resource or a namespace ("" for all), oldest first."""
+        """Return the writes to an object, a resource or a namespace ("" for all), oldest first."""
         return [
             write
             for write in self._writes

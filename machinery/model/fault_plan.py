@@ -193,7 +193,7 @@ def parse_plan(data: bytes) -> FaultPlan:
     try:
         plan = msgspec.json.decode(data) if data.strip() else {}
     except msgspec.DecodeError as error:
-        raise PlanError(f"the plan is no JSON: {error}") from error
+        raise PlanError(f"the plan is not JSON: {error}") from error
     if not isinstance(plan, dict):
         raise PlanError("the plan has to be an object with `seed` and `rules`")
     _refuse_unknown(plan, {"seed", "rules"}, "")

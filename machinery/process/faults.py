@@ -104,13 +104,13 @@ class _Passage:
         self._message = message
         self._rule = rule
         self._is_stream = is_stream
-        self.attends = is_stream and not faults.is_idle and self._cut_by_plan()
+        self.attends = is_stream and not faults.is_idle and self._is_cut_by_plan()
         self._end_of_cut: asyncio.Event | None = None
         self._break: Break | None = None
         self.copies = 1
 
     async def before(self) -> None:
-        """Suffer what happens to the request."""
+        """Do to the request what the rule says."""
         rule = self._rule
         if self.attends:
             await self._until_cut_ends()
@@ -129,7 +129,7 @@ class _Passage:
                 self.copies = 2
 
     async def answered(self) -> None:
-        """Suffer what happens to the answer."""
+        """Lose the answer, where the rule says so."""
         if self._rule is not None and self._rule.fault is Fault.DROP_REPLY:
             await self._lose(self._rule)
 
@@ -140,7 +140,7 @@ class _Passage:
         return True
 
     def after(self, _outcome: Outcome) -> None:
-        """Be forgotten by the plan."""
+        """Leave the plan's list of open calls."""
         self._faults.closed(self)
 
     def on_break(self, break_: Break) -> None:
@@ -148,16 +148,16 @@ class _Passage:
         self._break = break_
 
     def plan_changed(self) -> None:
-        """Look, once for each plan, whether a cut begins or ends here."""
-        was_cut, self.attends = self.attends or self._end_of_cut is not None, self._cut_by_plan()
+        """Begin or end the cut of this call, as the new plan says; called once for each plan."""
+        was_cut, self.attends = self.attends or self._end_of_cut is not None, self._is_cut_by_plan()
         if self.attends or not was_cut:
             return
         if self._end_of_cut is not None:
             self._end_of_cut.set()
         if self._break is not None:
-            self._break(_cut())
+            self._break(_cut_error())
 
-    def _cut_by_plan(self) -> bool:
+    def _is_cut_by_plan(self) -> bool:
         return self._faults.is_cut(self._message.ends, self._message.method)
 
     async def _until_cut_ends(self) -> None:
@@ -165,7 +165,7 @@ class _Passage:
         if self._end_of_cut is None:  # a stream's reader and writer wait for the same one
             self._end_of_cut = asyncio.Event()
         await self._end_of_cut.wait()
-        raise _cut()
+        raise _cut_error()
 
     async def _lose(self, rule: Rule) -> None:
         """Break after the rule's delay, or say nothing for ever. Never returns."""
@@ -175,5 +175,5 @@ class _Passage:
         raise Unavailable("the message was lost (fault plan)")
 
 
-def _cut() -> ApiError:
+def _cut_error() -> ApiError:
     return Unavailable("the connection was cut (fault plan)")

@@ -66,13 +66,13 @@ class _Passage:
         self._begun_s = recorder.clock.now()
 
     async def before(self) -> None:
-        """Let it go."""
+        """Return at once."""
 
     async def answered(self) -> None:
-        """Let it come."""
+        """Return at once."""
 
     async def each(self, _item: Any) -> bool:
-        """Let it come."""
+        """Return at once."""
         return True
 
     def after(self, outcome: Outcome) -> None:
@@ -80,4 +80,4 @@ class _Passage:
         self._recorder.add(self._begun_s, self._message, outcome)
 
     def on_break(self, _break: Break) -> None:
-        """Break nothing."""
+        """Do nothing: a recorder breaks no stream."""

@@ -40,7 +40,7 @@ def header(causes: tuple[CauseRef, ...] | None = None) -> str:
 
 
 def parse_header(text: str) -> tuple[CauseRef, ...]:
-    """Read a header; what is no cause is left out, since a bad header never fails a request."""
+    """Read a header; what is not a cause is left out, since a bad header never fails a request."""
     parsed = (_parse(part.strip()) for part in text.split(",")[: 4 * LIMIT])
     return tuple(cause for cause in parsed if cause)[:LIMIT]
 
@@ -51,7 +51,7 @@ def new_traceparent(random_bytes: Callable[[int], bytes] = os.urandom) -> str:
 
 
 def is_traceparent(text: str) -> bool:
-    """Tell whether a text is a traceparent that can be passed on."""
+    """Whether a text is a traceparent that can be passed on."""
     parts = text.split("-")
     lengths_fit = [len(part) for part in parts] == [2, 32, 16, 2]
     return lengths_fit and all(set(part) <= set("0123456789abcdef") for part in parts)

@@ -118,7 +118,7 @@ def test_a_cut_lasts_as_long_as_its_rule():
 @pytest.mark.parametrize(
     ("text", "field"),
     [
-        (b"{", "no JSON"),
+        (b"{", "not JSON"),
         (b"[]", "object"),
         (b'{"rules": [{"fault": "explode"}]}', r"rules\[0\]\.fault"),
         (b'{"rules": [{"fault": "stale"}]}', "not built"),
