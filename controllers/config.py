@@ -1,4 +1,4 @@
-"""What the controllers process is told."""
+"""The configuration of the controllers' process."""
 
 from __future__ import annotations
 
@@ -16,7 +16,11 @@ class ControllersConfig(ComponentConfig):
     root_ca_file: str = setting("", help="PEM file published as kube-root-ca.crt; none if empty")
 
     def validate(self) -> None:
-        """Check what has no default, the file and the range."""
+        """Check what has no default, the file and the range.
+
+        Raises:
+            ConfigError: a field does not fit; the error names it.
+        """
         ComponentConfig.validate(self)
         if not self.server:
             raise ConfigError("server", "is needed")

@@ -83,7 +83,11 @@ class Executor(Generic[K]):
         return self._failures.get(key)
 
     async def settle(self, key: K) -> None:
-        """Look up live what became of the key's creates whose outcome is unknown."""
+        """Look up live what became of the key's creates whose outcome is unknown.
+
+        Raises:
+            ApiError: the apiserver did not answer.
+        """
         for unclear in self._expectations.unclear(key):
             found = await look_up(self._api, Lookup(unclear.resource, unclear.namespace, unclear.name))
             self._expectations.settle(key, unclear, found, self._clock.monotonic())

@@ -1,4 +1,4 @@
-"""What the proxy is told."""
+"""The configuration of the proxy's process."""
 
 from __future__ import annotations
 
@@ -23,7 +23,11 @@ class ProxyConfig(ComponentConfig):
     )
 
     def validate(self) -> None:
-        """Check the fields against each other."""
+        """Check what has no default, and the ranges.
+
+        Raises:
+            ConfigError: a field does not fit; the error names it.
+        """
         ComponentConfig.validate(self)
         if not self.server:
             raise ConfigError("server", "is needed: the proxy gets Services from the apiserver")

@@ -16,6 +16,7 @@ from typing import Final, Protocol
 from machinery.client.waiting import event_within
 from machinery.model.backoff import Backoff
 from machinery.model.clock import Clock
+from machinery.model.insist import Failures
 from machinery.model.k8s.core_v1 import Node, Service
 from machinery.model.k8s.discovery_v1 import EndpointSlice
 from machinery.model.log import EventLog
@@ -67,7 +68,7 @@ class Kernel:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NodeView:
-    """What one node's proxy reads: the informers' stores, and what it was told of its node."""
+    """What one node's proxy reads: the informers' stores, and what it knows of its node."""
 
     services: Iterable[Service]
     slices: Iterable[EndpointSlice]
@@ -110,7 +111,7 @@ class Syncer:
         self._on_success = on_success
         self._dirty = asyncio.Event()
         self._udp: UdpTable | None = None  # None: the flows have to be looked at
-        self._failures = 0
+        self._failures = Failures(clock, BACKOFF, self._tell)
 
     def changed(self) -> None:
         """Note that something that is read has changed. Cheap; may be called from an informer's callback."""
@@ -125,11 +126,12 @@ class Syncer:
             if is_full:
                 due_s = now_s + self._period_s
             self._dirty.clear()
-            if not await self._attempt(anyway=is_full):
-                due_s = self._clock.monotonic()  # what failed is done again in full
-            await self._clock.sleep_wall(self._pause_s())
-            if not self._failures:
+            if await self._attempt(anyway=is_full):
+                await self._clock.sleep_wall(self._min_gap_s)
                 await event_within(self._dirty, self._clock, max(0.0, due_s - self._clock.monotonic()))
+            else:
+                due_s = self._clock.monotonic()  # what failed is done again in full
+                await self._failures.pause()
 
     async def sync(self, *, anyway: bool) -> bool:
         """Write all once; return whether anything was written.
@@ -159,37 +161,34 @@ class Syncer:
             raise CommandError("; ".join(problems))
         return written
 
-    def _pause_s(self) -> float:
-        """Return the wall seconds until the next attempt."""
-        return BACKOFF.delay(self._failures) if self._failures else self._min_gap_s
-
     async def _attempt(self, *, anyway: bool) -> bool:
         begun_s = self._clock.monotonic()
         try:
             written = await self.sync(anyway=anyway)
         except CommandError as error:
-            self._failed(str(error))
+            self._failures.note(error)
             return False
         self._succeeded(begun_s, is_written=written)
         return True
 
-    def _failed(self, problem: str) -> None:
-        self._failures += 1
+    def _tell(self, error: Exception, failures: int) -> None:
+        problem = str(error)
         if problem != self.problem:
-            self._log.error("sync_failed", error=problem, failures=self._failures)
+            self._log.error("sync_failed", error=problem, failures=failures)
         self.problem = problem
 
     def _succeeded(self, begun_s: float, *, is_written: bool) -> None:
         if self.problem:
-            self._log.info("sync_recovered", failures=self._failures)
-        self._failures, self.problem = 0, ""
+            self._log.info("sync_recovered", failures=self._failures.count)
+        self._failures.forget()
+        self.problem = ""
         elapsed_s = self._clock.timescale.wall(self._clock.monotonic() - begun_s)
         if is_written:
             self._log.debug("synced", elapsed_ms=round(elapsed_s * 1000))
         self._on_success(elapsed_s)
 
     async def _forget(self, plans: tuple[PortPlan, ...], *, anyway: bool) -> bool:
-        """Forget the UDP flows to endpoints that are none any more; looks only where UDP's endpoints changed."""
+        """Forget the UDP flows to what is no endpoint any more; look only where UDP's endpoints changed."""
         table = plan_udp(plans)
         if table == self._udp and not anyway:
             return False

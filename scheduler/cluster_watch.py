@@ -1,7 +1,7 @@
 """From watch events to the snapshot and the queue.
 
 Runs before this process leads, too, so that it can decide at once when it does. Callbacks are synchronous: what the
-informers have told is in the snapshot before the next decision.
+informers have seen is in the snapshot before the next decision.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ class ClusterWatch:
                 group.create_task(informer.run(), name=f"informer-{informer.resource}")
 
     async def synced(self) -> None:
-        """Wait until everything that is there has been told."""
+        """Wait until everything that is there has been seen."""
         for informer in (self._nodes, self._services, self._replica_sets, self.pods):
             await informer.synced()
 

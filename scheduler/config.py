@@ -1,4 +1,4 @@
-"""What the scheduler is told."""
+"""The configuration of the scheduler's process."""
 
 from __future__ import annotations
 
@@ -26,7 +26,11 @@ class SchedulerConfig(ComponentConfig):
     )
 
     def validate(self) -> None:
-        """Check what has no default, and the ranges."""
+        """Check what has no default, and the ranges.
+
+        Raises:
+            ConfigError: a field does not fit; the error names it.
+        """
         ComponentConfig.validate(self)
         if not self.server:
             raise ConfigError("server", "is needed")

@@ -32,7 +32,7 @@ EVERYTHING_AT_ONCE: Final[Key] = ("", "")
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What the controllers are told when they are built."""
+    """What the controllers are built with."""
 
     intervals: Intervals
     kinds: tuple[

@@ -45,7 +45,7 @@ class Removed:
 
 @dataclass(frozen=True, slots=True)
 class Unclear:
-    """A create that may have happened; the name was chosen by us, so a live look tells."""
+    """A create that may have happened; the name was chosen by us, so a live look settles it."""
 
     resource: Resource[Any]
     namespace: str

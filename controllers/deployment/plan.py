@@ -86,26 +86,26 @@ def _advance(rollout: Rollout, seen: Seen, moment: Moment, facts: Facts) -> Plan
     deployment = rollout.deployment
     scaling = deployment.spec.paused or is_being_scaled(rollout)
     step = scale(rollout) if scaling else next_step(rollout, seen.pods)
-    told = status.with_pause(deployment, status.compute(rollout, moment), moment)
+    new_status = status.with_pause(deployment, status.compute(rollout, moment), moment)
     if step.create_with is not None:
-        return _create(rollout, step.create_with, seen.replica_sets, told, moment, facts)
+        return _create(rollout, step.create_with, seen.replica_sets, new_status, moment, facts)
     if not scaling:
-        told = status.with_progress(rollout, told, moment)
-    settled = step == STAY and (deployment.spec.paused or status.is_complete(deployment, told))
+        new_status = status.with_progress(rollout, new_status, moment)
+    settled = step == STAY and (deployment.spec.paused or status.is_complete(deployment, new_status))
     actions: list[Action] = [
         *_adjust(rollout, step, with_sizes=scaling),
         *(_clean_up(rollout) if settled else ()),
-        *patch_status(DEPLOYMENTS, deployment, told),
+        *patch_status(DEPLOYMENTS, deployment, new_status),
         *(_mark_revision(rollout, revision_of_set(rollout.new)) if rollout.new else ()),
     ]
-    return Plan(tuple(actions), requeue_after_s=status.deadline_in(deployment, told, moment))
+    return Plan(tuple(actions), requeue_after_s=status.deadline_in(deployment, new_status, moment))
 
 
 def _create(
     rollout: Rollout,
     replicas: int,
     replica_sets: Sequence[ReplicaSet],
-    told: DeploymentStatus,
+    new_status: DeploymentStatus,
     moment: Moment,
     facts: Facts,
 ) -> Plan:
@@ -113,17 +113,17 @@ def _create(
     new = _new_replica_set(rollout, replicas)
     name = new.metadata.name
     if any(rs.metadata.name == name for rs in replica_sets):  # another template with this hash, or another's
-        collided = msgspec.structs.replace(told, collisionCount=(told.collisionCount or 0) + 1)
+        collided = msgspec.structs.replace(new_status, collisionCount=(new_status.collisionCount or 0) + 1)
         return Plan(patch_status(DEPLOYMENTS, deployment, collided))
     if facts.failure:
-        failed = status.with_failed_creation(name, deployment, told, facts.failure, moment)
+        failed = status.with_failed_creation(name, deployment, new_status, facts.failure, moment)
         noted = patch_status(DEPLOYMENTS, deployment, failed)
         return Plan((*noted, Create(REPLICA_SETS, new, on_success=_created(deployment, name, replicas))))
-    told = status.with_creation(name, deployment, told, moment)
+    new_status = status.with_creation(name, deployment, new_status, moment)
     return Plan(
         (
             Create(REPLICA_SETS, new, on_success=_created(deployment, name, replicas)),
-            *patch_status(DEPLOYMENTS, deployment, told),
+            *patch_status(DEPLOYMENTS, deployment, new_status),
             *_mark_revision(rollout, rollout.revision),
         )
     )

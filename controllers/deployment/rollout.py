@@ -25,7 +25,7 @@ class Totals:
     actual: int  # status.replicas
     ready: int
     available: int
-    terminating: int | None  # None where one of them does not tell
+    terminating: int | None  # None where one of them does not say
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +95,7 @@ def wanted(replica_sets: Iterable[ReplicaSet]) -> int:
 def staying(rs: ReplicaSet) -> int:
     """Return how many available pods a ReplicaSet keeps at its present size.
 
-    Its status may still count pods that this size takes from it: it tells of the pods as they were before.
+    Its status may still count pods that this size takes from it: it counts the pods as they were before.
     """
     return min(rs.status.availableReplicas or 0, rs.spec.replicas)
 

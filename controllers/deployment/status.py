@@ -1,4 +1,4 @@
-"""What a Deployment tells about itself: counts, and the conditions that `kubectl rollout status` waits for."""
+"""The status of a Deployment: counts, and the conditions that `kubectl rollout status` waits for."""
 
 from __future__ import annotations
 

@@ -253,14 +253,14 @@ def _annotations(service: Service, trigger: str) -> dict[str, str]:
 def _trigger_time(service: Service, pods: Sequence[Pod], slices: list[EndpointSlice], moment: Moment) -> str:
     """Return the time of the first change that the slices do not show yet: the Service's creation, a pod's readiness.
 
-    Where it is not known (a pod is gone), there is none; slices that have none now are told the latest change.
+    Where it is not known (a pod is gone), there is none; slices that have none now get the latest change.
     """
-    told = max((slice_.metadata.annotations.get(TRIGGER_TIME, "") for slice_ in slices), default="")
+    written = max((slice_.metadata.annotations.get(TRIGGER_TIME, "") for slice_ in slices), default="")
     ready = (find(pod.status.conditions, "Ready") for pod in pods)
     times = [service.metadata.creationTimestamp, *(found.lastTransitionTime for found in ready if found)]
     dated = [(moment.at(text) or 0.0, text) for text in times if text]
-    if slices and not told:
+    if slices and not written:
         return max(dated, default=(0.0, ""))[1]
-    known_s = moment.at(told) if told else None
+    known_s = moment.at(written) if written else None
     fresh = [(at_s, text) for at_s, text in dated if known_s is None or at_s > known_s]
     return min(fresh, default=(0.0, ""))[1]

@@ -31,7 +31,7 @@ from machinery.model.k8s.meta_v1 import ObjectMeta
 from machinery.model.resources import NAMESPACES, PODS, Resource
 
 FINALIZER: Final = "kubernetes"
-_LOOK_AGAIN_S: Final = 5.0  # where something is left that nobody tells us of
+_LOOK_AGAIN_S: Final = 5.0  # where something is left whose end no watch shows
 _AT_ONCE_S: Final = 0.0
 
 Contents: TypeAlias = dict[Resource[Any], tuple[ObjectMeta, ...]]
@@ -99,18 +99,18 @@ def plan(seen: Seen, moment: Moment, facts: Facts = NO_FACTS) -> Plan:
     contents = {kind: found for kind, found in answers.items() if found}
     if contents:
         return _empty_out(namespace, contents, moment, facts)
-    return _tell_others(namespace, moment) or _finalize(namespace)
+    return _report_empty(namespace, moment) or _finalize(namespace)
 
 
-def _tell_others(namespace: Namespace, moment: Moment) -> Plan | None:
-    """Say that nothing is left, before our finalizer goes, where others keep the namespace; None where it is said."""
+def _report_empty(namespace: Namespace, moment: Moment) -> Plan | None:
+    """Report that nothing is left, before our finalizer goes, where others keep the namespace; None where that is done."""
     if len(namespace.spec.finalizers) == 1 and not namespace.metadata.finalizers:
         return None
     conditions = _conditions(namespace, {}, moment, NO_FACTS)
-    told = patch_status(
+    patches = patch_status(
         NAMESPACES, namespace, msgspec.structs.replace(namespace.status, conditions=conditions)
     )
-    return Plan(told) if told else None
+    return Plan(patches) if patches else None
 
 
 def _finalize(namespace: Namespace) -> Plan:
@@ -125,11 +125,11 @@ def _empty_out(namespace: Namespace, contents: Contents, moment: Moment, facts: 
     first = pods or contents
     unasked = [kind for kind, found in first.items() if any(meta.deletionTimestamp is None for meta in found)]
     deletions = tuple(DeleteCollection(kind, namespace.metadata.name) for kind in unasked)
-    told = msgspec.structs.replace(
+    new_status = msgspec.structs.replace(
         namespace.status, conditions=_conditions(namespace, contents, moment, facts)
     )
     actions = (
-        *patch_status(NAMESPACES, namespace, told),
+        *patch_status(NAMESPACES, namespace, new_status),
         *((AllAtOnce(deletions),) if deletions else ()),
     )
     return Plan(actions, requeue_after_s=_AT_ONCE_S if deletions else _LOOK_AGAIN_S)

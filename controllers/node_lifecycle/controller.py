@@ -51,7 +51,7 @@ class Reader:
         self._heartbeats = Heartbeats()
         self._zones = Zones()
         self._throttle = Throttle()
-        self._announced: set[str] = set()  # uids of nodes whose arrival has been told
+        self._announced: set[str] = set()  # uids of nodes whose arrival has an Event
 
     def look(self, key: Key, moment: Moment) -> Seen | None:
         """Return a node with its pods, and how it is with them. Takes its zone's turn for a node that wants it."""

@@ -52,7 +52,7 @@ class Seen:
     unready_s: float  # since it was first seen not Ready, likewise
     lease_revision: str  # of the cached lease; "" for none
     disruption: Disruption  # of its zone
-    is_new: bool = False  # nobody has been told of its arrival
+    is_new: bool = False  # its arrival has no Event yet
     is_blind: bool = False  # the apiserver did not answer: the silence may be ours
     turn_in_s: float | None = None  # until its zone's next turn to evict (0: it has it; None: there is none)
 

@@ -43,7 +43,7 @@ def readiness_taint(node: Node) -> str:
 def no_schedule_keys(node: Node) -> list[str]:
     """Return the keys of the NoSchedule taints that the conditions ask for.
 
-    A node that has not told its condition yet keeps the not-ready taint that admission gave it.
+    A node that has not reported its condition yet keeps the not-ready taint that admission gave it.
     """
     keys = [key for type_, key in _PRESSURES.items() if is_true(node.status.conditions, type_)]
     if key := readiness_taint(node):

@@ -70,14 +70,14 @@ def plan(seen: Seen, moment: Moment, facts: Facts = NO_FACTS) -> Plan:
     active = [pod for pod in claims.owned if is_active(pod)]
     terminating = len(claims.owned) - len(active)
     adoptions: tuple[Action, ...] = (AllAtOnce(claims.patches),) if claims.patches else ()
-    told = _status(rs, active, terminating, moment, facts.failure)
+    new_status = _status(rs, active, terminating, moment, facts.failure)
     manage = (
         ()
         if rs.metadata.deletionTimestamp
         else _manage(rs, active, _related(seen.pods, seen.siblings), moment, claims.patches)
     )
     return Plan(
-        (*patch_status(REPLICA_SETS, rs, told), *adoptions, *manage),
+        (*patch_status(REPLICA_SETS, rs, new_status), *adoptions, *manage),
         requeue_after_s=_next_availability(rs, active, moment),
     )
 

@@ -77,8 +77,8 @@ def _evict(pods: list[Pod], moment: Moment) -> tuple[Action, ...]:
         return ()
     marks = tuple(patch for pod in pods for patch in mark(pod, _REASON, _MESSAGE, moment))
     deletions: list[Write] = [delete(PODS, pod) for pod in pods]
-    told = [_announcement(pod) for pod in pods]
-    return (*told, *((AllAtOnce(marks),) if marks else ()), AllAtOnce(tuple(deletions)))
+    announcements = [_announcement(pod) for pod in pods]
+    return (*announcements, *((AllAtOnce(marks),) if marks else ()), AllAtOnce(tuple(deletions)))
 
 
 def _announcement(pod: Pod) -> RecordEvent:

@@ -6,7 +6,7 @@ plugins                 one rule of scheduling per module; rejection is what a f
 unbuilt                 constraints that no plugin here understands: such a pod is left alone
 evaluation, like_nodes, the verdicts of all plugins about every node, of which only the outdated ones are
 spreading               worked out again
-schedule, messages      one decision, and what a pod that fits nowhere is told
+schedule, messages      one decision, and the message of a pod that fits nowhere
 queue, hints            which pods wait, and which change wakes whom
 condition               the PodScheduled condition
 """

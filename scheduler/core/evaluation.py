@@ -226,7 +226,7 @@ class Evaluation:
                 self._move(domain.members)
 
     def _move_neighbours(self, tally: Tally, index: int) -> None:
-        """Where several nodes share a hostname, their place is told by the pods of all of them."""
+        """Where several nodes share a hostname, their place depends on the pods of all of them."""
         domain = tally.domain(index)
         if domain is not None and tally.is_by_host and len(domain.members) > 1:
             self._move(domain.members - {index})

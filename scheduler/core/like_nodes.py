@@ -1,7 +1,7 @@
-"""Nodes that all scores but the absolute one see alike, and in them the nodes by that score.
+"""Nodes that look alike to all scores except the absolute one, and in them the nodes by that score.
 
 Scores that are normalized over all candidates (taints, preferences, spreading) depend on few facts of a node; nodes
-that share these facts form a LikeNodes. Inside it the absolute score decides, so the best nodes of a cluster are the
+that share these facts form one LikeNodes. Inside it the absolute score decides, so the best nodes of a cluster are the
 best nodes of one or more classes: nobody has to look at each node again for that.
 """
 

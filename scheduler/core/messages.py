@@ -1,4 +1,4 @@
-"""What a pod that fits nowhere is told, in the words that kubectl's users know.
+"""The message of a pod that fits nowhere, in the words that kubectl's users know.
 
     0/3 nodes are available: 1 Insufficient cpu, 2 node(s) had untolerated taint(s). preemption: 0/3 nodes are
     available: 1 No preemption victims found for incoming pod, 2 Preemption is not helpful for scheduling.

@@ -73,7 +73,11 @@ class Evaluations:
 def schedule(
     pod: PodInfo, snapshot: Snapshot, owners: Owners, evaluations: Evaluations, *, tie_break: float
 ) -> Decision:
-    """Choose a node. `tie_break`, in [0, 1), chooses among those with the highest score."""
+    """Choose a node. `tie_break`, in [0, 1), chooses among those with the highest score.
+
+    Raises:
+        ValueError: `tie_break` is out of its range.
+    """
     if not snapshot.node_count:
         return Unschedulable(messages.NO_NODES, frozenset({NO_NODES_PLUGIN}))
     if constraints := _not_understood(pod, snapshot):
