@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import random
-import time
 from typing import Any
 
 import docker
@@ -15,6 +14,7 @@ from kubarium import Cluster
 from tests.support.clusters import StartCluster
 from tests.support.kubectl import Kubectl, eventually, is_ready
 from tests.support.sleepers import deployment
+from tests.support.waiting import rest
 
 pytestmark = [pytest.mark.cluster, pytest.mark.docker]
 
@@ -56,7 +56,7 @@ def break_things(cluster: Cluster, kubectl: Kubectl, rng: random.Random) -> set[
         created = kubectl.run("create", "configmap", f"kept-{number}", "--request-timeout=5s")
         if created.code == 0:
             acknowledged.add(f"kept-{number}")
-        time.sleep(rng.uniform(0, 1))
+        rest(rng.uniform(0, 1), "the next kill comes at any moment")
     return acknowledged
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +12,7 @@ from machinery.model.k8s.core_v1 import ExecAction, Lifecycle, LifecycleHandler,
 from machinery.model.requests import Selection
 from tests.support.builders import container, pod
 from tests.support.kubelet import Rig, machine, rig, running_kubelet
+from tests.support.waiting import stays
 
 
 def is_ready(found: Pod) -> bool:
@@ -226,8 +226,11 @@ async def test_a_post_start_hook_is_given_up_when_its_pod_is_deleted(node: Rig):
     box = container(lifecycle=hook)
     await node.create(pod("web", containers=[box], terminationGracePeriodSeconds=20_000))
     await node.until_true(lambda: node.containers() and node.containers()[0].record.started_s)
-    await asyncio.sleep(0.2)
-    assert state_of(await node.pod("web")).waiting.reason == "ContainerCreating"
+
+    async def is_waiting() -> bool:
+        return bool(state_of(await node.pod("web")).waiting.reason == "ContainerCreating")
+
+    await stays(is_waiting, for_s=0.2)
     await node.delete("web")
     await node.until("web", lambda p: state_of(p) and state_of(p).terminated)
 
@@ -248,7 +251,11 @@ async def test_a_runtime_that_is_started_again_keeps_its_containers(tmp_path: Pa
         await made.runtime.stop()
         await made.until_true(lambda: not kubelet.relist.is_answering)
         await made.create(pod("new"))
-        await asyncio.sleep(0.3)
+
+        async def is_as_before() -> bool:
+            return (await made.pod("web")).status.containerStatuses == before.status.containerStatuses
+
+        await stays(is_as_before, for_s=0.3)
         await made.runtime.start()
         await made.until("new", is_ready)
         assert (await made.pod("web")).status.containerStatuses == before.status.containerStatuses
@@ -274,9 +281,13 @@ async def test_a_list_from_an_old_cache_stops_nobody(tmp_path: Path):
         async with running_kubelet(made) as kubelet:
             kubelet.source._informer._reflector.selection = blind
             await made.until_true(lambda: kubelet.workers._group)
-            await asyncio.sleep(0.3)
             assert world.containers
-            assert all(each.state(world.clock.now()) is State.RUNNING for each in world.containers.values())
+            await stays(
+                lambda: all(
+                    each.state(world.clock.now()) is State.RUNNING for each in world.containers.values()
+                ),
+                for_s=0.3,
+            )
 
 
 async def test_a_kubelet_that_starts_again_finds_its_pods(tmp_path: Path):
@@ -297,11 +308,11 @@ async def test_a_kubelet_that_starts_again_finds_its_pods(tmp_path: Path):
         await made.remove("goes")
         async with running_kubelet(made) as kubelet:
             await made.until_true(lambda: len(world.containers) == 1)
-            await asyncio.sleep(0.2)
+            calls = kubelet.writer._api.calls
+            await stays(
+                lambda: not [call for call in calls if call[0] == "patch" and call[2] == "stays"], for_s=0.2
+            )
             after = await made.pod("stays")
-            assert not [
-                call for call in kubelet.writer._api.calls if call[0] == "patch" and call[2] == "stays"
-            ]
     assert after.status == before.status
 
 
@@ -321,8 +332,7 @@ async def test_a_kubelet_that_cannot_reach_the_api_touches_nothing(tmp_path: Pat
                     raise Unavailable("cut off")
 
             kubelet.source._informer._reflector.api.before_call = refuse
-            await asyncio.sleep(1.0)  # 20 cluster seconds
-            running = [
-                each for each in world.containers.values() if each.state(world.clock.now()) is State.RUNNING
-            ]
-            assert len(running) == 1
+            (container,) = world.containers.values()
+            await stays(
+                lambda: container.state(world.clock.now()) is State.RUNNING, for_s=1.0
+            )  # 20 cluster seconds

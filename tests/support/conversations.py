@@ -44,6 +44,7 @@ from machinery.wire.services import Stub, handler, unix_channel
 from tests.support.apiserver import Served
 from tests.support.client_doors import config_map
 from tests.support.cri_servers import DOCKER, IMAGE, CriServer, connected
+from tests.support.waiting import pause
 
 PLUGINS = next((folder for folder in ("/usr/lib/cni", "/opt/cni/bin") if Path(folder).is_dir()), "")
 _numbers = count(1)
@@ -322,7 +323,7 @@ async def etcd_member(address: str) -> AsyncIterator[Conversation]:
     async def provoke() -> None:
         for _ in range(20):  # the watch may not be there yet
             await healthy.Txn(write(key + b"/told"), timeout=5)
-            await asyncio.sleep(0.01)
+            await pause(0.01, "the watch may be there by then")
 
     try:
         yield Conversation(

@@ -19,6 +19,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import docker
 import grpc
 import grpc.aio
 
@@ -26,6 +27,7 @@ from machinery.pb import cri_pb2 as cri
 from machinery.wire.services import Stub, unix_channel
 from tests.support.images import build_all
 from tests.support.requirements import need
+from tests.support.waiting import pause, until
 
 DOCKER = "/var/run/docker.sock"
 POD_CIDR = "10.88.5.0/24"
@@ -254,6 +256,29 @@ class Cri:
             while (status := await self.status(container_id)).state != cri.CONTAINER_EXITED:
                 await asyncio.sleep(0.02)
         return status
+
+    async def heeds_sigterm(self, container_id: str) -> None:
+        """Wait until a container's program handles or ignores SIGTERM; a simulated one does so from its start."""
+        if self.is_real:
+            await until(lambda: self._handles(container_id, signal.SIGTERM))
+
+    async def _handles(self, container_id: str, wanted: signal.Signals) -> bool:
+        said = await self.call(
+            "ExecSync", container_id=container_id, cmd=["cat", "/proc/1/status"], timeout=5
+        )
+        masks = dict(
+            line.split(":\t") for line in said.stdout.decode().splitlines() if line.startswith("Sig")
+        )
+        handled = int(masks["SigCgt"], 16) | int(masks["SigIgn"], 16)
+        return bool(handled & 1 << (wanted - 1))
+
+    async def ends_unseen(self, container_id: str) -> None:
+        """Wait until a container that `SHORT` describes has ended, without its server, which has been killed."""
+        if not self.is_real:  # it ends by the clock
+            await pause(2.0, "longer than it runs")
+            return
+        with contextlib.closing(docker.from_env()) as engine:
+            await until(lambda: engine.containers.get(container_id).status == "exited")
 
     async def log_lines(self, container_id: str) -> list[str]:
         """Read a container's log, as it is right now."""

@@ -9,6 +9,8 @@ from typing import Any, TypeAlias
 
 import aiohttp
 
+from tests.support.waiting import pause
+
 Client: TypeAlias = Callable[[str], aiohttp.ClientSession]
 
 
@@ -34,7 +36,7 @@ class Wire:
         for piece in pieces:
             self.writer.write(piece)
             await self.writer.drain()
-            await asyncio.sleep(0.02)
+            await pause(0.02, "the pieces come one by one")
 
     async def answer(self) -> tuple[int, dict[str, str], bytes]:
         """Read one response with a length."""

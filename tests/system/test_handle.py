@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 
 import pytest
@@ -10,6 +9,7 @@ import pytest
 from kubarium import Cluster, KubariumError
 from tests.support.clusters import StartCluster
 from tests.support.kubectl import Kubectl, eventually
+from tests.support.waiting import remains
 
 pytestmark = [pytest.mark.cluster, pytest.mark.docker]
 
@@ -55,9 +55,12 @@ def test_a_killed_component_stays_down_until_it_is_wanted(start_cluster: StartCl
     """What the user killed is not brought back, what died on its own is."""
     cluster = start_cluster("killing", nodes=1, runtime="hollow")
     cluster.kill("scheduler")
-    time.sleep(1)
-    states = {process.name: process.state for process in cluster.ps()}
-    assert states["scheduler"] == "stopped"
+
+    def state() -> str:
+        return {process.name: process.state for process in cluster.ps()}["scheduler"]
+
+    eventually(lambda: state() == "stopped", what="scheduler stopped")
+    remains(lambda: state() == "stopped", for_s=1)
     cluster.restart("scheduler")
     eventually(
         lambda: {item.name: item.state for item in cluster.ps()}["scheduler"] == "ready",

@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from tests.support.kubectl import Kubectl
+from tests.support.kubectl import Kubectl, eventually
 
 pytestmark = [pytest.mark.cluster, pytest.mark.docker]
 
@@ -147,7 +147,7 @@ def test_ctrl_c_reaches_the_process_and_not_the_session(pod: Kubectl):
     with session(pod) as shell:
         shell.type("sleep 1000; echo after-$?\r")
         shell.until("after-$?")
-        time.sleep(0.5)
+        eventually(lambda: "sleep 1000" in pod("exec", "host", "--", "ps"), what="a sleep in the foreground")
         shell.type(CTRL_C)
         shell.until("# ")
         shell.type("echo still-$((1+1))\r")

@@ -42,7 +42,9 @@ from tests.support.kubectl import Kubectl, eventually
 from tests.support.listeners import TcpListener, tcp_listeners, unix_listeners
 from tests.support.netns import inside
 from tests.support.requirements import need
+from tests.support.stalls import taking
 from tests.support.streams import closing
+from tests.support.waiting import remains, rest
 
 pytestmark = [pytest.mark.cluster, pytest.mark.docker]
 
@@ -391,7 +393,7 @@ def second(cluster: Cluster, wanted: str, folder: Path) -> Iterator[None]:
         process = subprocess.Popen(command, stdout=log, stderr=log, cwd=Path(__file__).parents[2])
     try:
         eventually((folder / "2.health").exists, timeout_s=15, what=f"a second {wanted}")
-        time.sleep(1)  # it has looked at the lease, and waits
+        rest(1, "it has looked at the lease, and waits")
         yield
         assert process.poll() is None, (folder / "log").read_text()
     finally:
@@ -465,7 +467,8 @@ async def test_a_dead_or_frozen_scheduler_is_followed_by_the_other(
         await create("during")
         getattr(lawful, fault)("scheduler")
         await create("after")
-        assert await bound("after", TAKEOVER_S + 4) < TAKEOVER_S
+        with taking(less_than_s=TAKEOVER_S):
+            await bound("after", TAKEOVER_S + 4)
         await bound("during", 4)
         assert holder(kubectl, "kube-scheduler") not in {"", first}
         getattr(lawful, remedy)("scheduler")
@@ -497,12 +500,12 @@ def test_killed_controllers_are_followed_by_the_others(lawful: Cluster, tmp_path
     with second(lawful, "controllers", tmp_path):
         first = holder(kubectl, "kube-controller-manager")
         lawful.kill("controllers")
-        began = time.monotonic()
-        kubectl("scale", "deployment/led", "--replicas=3")
-        eventually(lambda: len(kubectl.pods("app=led")) == 3, timeout_s=15, every_s=0.05, what="three pods")
-        assert time.monotonic() - began < TAKEOVER_S
+        with taking(less_than_s=TAKEOVER_S):
+            kubectl("scale", "deployment/led", "--replicas=3")
+            eventually(
+                lambda: len(kubectl.pods("app=led")) == 3, timeout_s=15, every_s=0.05, what="three pods"
+            )
         assert holder(kubectl, "kube-controller-manager") not in {"", first}
         lawful.restart("controllers")
-        time.sleep(1)
-        assert len(kubectl.pods("app=led")) == 3
+        remains(lambda: len(kubectl.pods("app=led")) == 3, for_s=1)
     kubectl("delete", "deployment", "led", "--wait=false")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import time
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -14,6 +13,8 @@ from machinery.model import resources as kinds
 from machinery.model.errors import AlreadyExists, Unavailable
 from machinery.model.fault_plan import NO_PLAN, Fault, FaultPlan, Rule
 from tests.support.client_doors import FaultyDoor, config_map, revision, told, watching
+from tests.support.stalls import taking
+from tests.support.waiting import stays
 
 BETWEEN = {"caller": "scheduler", "callee": "apiserver"}
 
@@ -26,9 +27,8 @@ def plan(fault: Fault, **fields: Any) -> FaultPlan:
 @contextlib.asynccontextmanager
 async def lasting(least_s: float, most_s: float = 5.0) -> AsyncIterator[None]:
     """Check how long the block takes, in wall seconds."""
-    began = time.monotonic()
-    yield
-    assert least_s <= time.monotonic() - began < most_s
+    with taking(at_least_s=least_s, less_than_s=most_s):
+        yield
 
 
 async def test_a_doubled_request_is_carried_out_twice(faulty: FaultyDoor) -> None:
@@ -60,8 +60,7 @@ async def test_a_cut_in_the_middle_of_a_watch_is_silence_then_a_break(faulty: Fa
         faulty.plan.use(plan(Fault.CUT))
         await faulty.healthy.create(kinds.CONFIG_MAPS, config_map())
         waiting = asyncio.ensure_future(watch.take(1))
-        await asyncio.sleep(0.4)
-        assert not waiting.done()
+        await stays(lambda: not waiting.done(), for_s=0.4)
         faulty.plan.use(NO_PLAN)
         with pytest.raises(Unavailable):
             await waiting

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import AsyncIterator, Coroutine, Generator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -13,6 +12,8 @@ import pytest
 from machinery.model.errors import ApiError, DeadlineExceeded, Expired, Unavailable
 from machinery.model.fault_plan import NO_PLAN, Fault, FaultPlan, Rule
 from tests.support.conversations import Conversation
+from tests.support.stalls import taking
+from tests.support.waiting import pause, stays, until
 
 WITHIN_S = 5.0  # wall seconds that a call has where its deadline is not the matter
 
@@ -32,9 +33,8 @@ async def seen(about: Conversation) -> int:
 @asynccontextmanager
 async def lasting(least_s: float, most_s: float = WITHIN_S) -> AsyncIterator[None]:
     """Check how long the block takes, in wall seconds."""
-    began = time.monotonic()
-    yield
-    assert least_s <= time.monotonic() - began < most_s
+    with taking(at_least_s=least_s, less_than_s=most_s):
+        yield
 
 
 async def test_a_healthy_call_is_made_once(calls: Conversation) -> None:
@@ -118,12 +118,11 @@ async def test_a_cut_is_waited_for_without_a_look(
     waiting = Steps(call(calls))
     task = asyncio.ensure_future(waiting.run())
     await until(lambda: bool(calls.faults.tallies()[0][1].applied))
-    await asyncio.sleep(0.05)
+    await pause(0.05, "it has come to rest")
     slept: list[float] = []
     monkeypatch.setattr(calls.faults.clock, "sleep", slept.append)
     before = waiting.count
-    await asyncio.sleep(0.4)
-    assert (waiting.count, slept) == (before, [])
+    await stays(lambda: (waiting.count, slept) == (before, []), for_s=0.4)
     calls.faults.use(NO_PLAN)
     async with lasting(0, 1):
         with pytest.raises(Unavailable):
@@ -149,13 +148,6 @@ class Steps:
                 yield self._work.send(None)
         except StopIteration as ended:
             return ended.value
-
-
-async def until(holds: Any) -> None:
-    """Wait until something holds, a turn of the loop at a time."""
-    async with asyncio.timeout(WITHIN_S):
-        while not holds():
-            await asyncio.sleep(0.001)
 
 
 async def test_counts_say_when(calls: Conversation) -> None:

@@ -21,6 +21,7 @@ from machinery.model.k8s.meta_v1 import ObjectMeta
 from tests.support.apiserver import Served, serving
 from tests.support.etcd_server import EtcdServer, etcd_server
 from tests.support.requirements import need
+from tests.support.waiting import pause
 
 pytestmark = pytest.mark.etcd
 
@@ -32,7 +33,7 @@ class LateStorage(EtcdStorage):
 
     async def watch(self, prefix: str, after_revision: int) -> AsyncGenerator[EventBatch, None]:
         async for batch in super().watch(prefix, after_revision):
-            await asyncio.sleep(LAG_S if batch.events else 0)
+            await pause(LAG_S if batch.events else 0, "a busy apiserver")
             yield batch
 
 

@@ -8,7 +8,6 @@ import subprocess
 import sys
 import tempfile
 import threading
-import time
 import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -27,6 +26,7 @@ from kubarium.supervisor.machines import CGROUPS, kill_cgroup
 from kubarium.supervisor.protocol import call
 from machinery.process import file_watch
 from tests.support.requirements import need
+from tests.support.stalls import taking
 
 SUPERVISOR = """
 import os, sys, time
@@ -198,9 +198,8 @@ def test_a_machine_is_off_when_all_that_ran_on_it_has_ended(cgroup: str, monkeyp
     assert set(left) == {""}
     assert wait_ended(child.pid, 0)
     child.communicate()
-    begun = time.monotonic()
-    assert kill_cgroup(cgroup) == 0
-    assert time.monotonic() - begun < 0.4
+    with taking(less_than_s=0.4):
+        assert kill_cgroup(cgroup) == 0
 
 
 def _no_watch_left(_path: Path) -> file_watch.FileWatch:
@@ -230,11 +229,10 @@ def test_a_components_log_is_followed(tmp_path: Path):
     assert [next(lines), next(lines)] == ["one\n", "two\n"]
     with path.open("a", buffering=1) as log:
         for number in range(3):
-            begun = time.monotonic()
-            timer = _later(lambda number=number: log.write(f"{number}\n"))
-            assert next(lines) == f"{number}\n"
-            timer.join()
-            assert time.monotonic() - begun < 5
+            with taking(less_than_s=5):
+                timer = _later(lambda number=number: log.write(f"{number}\n"))
+                assert next(lines) == f"{number}\n"
+                timer.join()
     lines.close()  # type: ignore[attr-defined]  # a generator
 
 

@@ -21,6 +21,7 @@ from kubelet.http_probe import HttpProblem, http_get
 from machinery.model.k8s.core_v1 import HTTPGetAction, LifecycleHandler
 from machinery.process.clock import SystemClock
 from tests.support.etcd_server import free_ports
+from tests.support.waiting import pause
 
 if TYPE_CHECKING:
     from kubelet.runtime import Runtime
@@ -58,7 +59,7 @@ async def _raw(reply: bytes) -> AsyncIterator[int]:
     server = await asyncio.start_server(answer, "127.0.0.1", 0)
     async with server:
         yield server.sockets[0].getsockname()[1]
-        await asyncio.sleep(0.01)  # the server may not have heard of the connection yet
+        await pause(0.01, "a slow server")  # the server may not have heard of the connection yet
         for event in over:
             await event.wait()
 
@@ -204,7 +205,7 @@ async def test_a_server_that_does_not_answer_in_time():
     """The limit covers everything."""
 
     async def answer(_request: web.Request) -> web.Response:
-        await asyncio.sleep(5)
+        await pause(5, "a server that does not answer in time")
         return web.Response()
 
     async with _serving(answer) as port:

@@ -14,7 +14,9 @@ from kubelet.logs import LogRange, LogRotation, read_log, tail_offset
 from machinery.model.errors import Unavailable
 from machinery.process.file_watch import FileWatch
 from tests.support.kubelet_node import ScriptedRuntime
+from tests.support.stalls import taking
 from tests.support.virtual_clock import VirtualClock
+from tests.support.waiting import stays
 
 STAMP = "2026-01-01T00:00:00.000000001Z"
 
@@ -87,8 +89,7 @@ class _Follower:
         async with asyncio.timeout(2):
             while len(self.got) < len(expected):
                 await asyncio.sleep(0.01)
-        await asyncio.sleep(0.15)
-        assert self.got == expected
+        await stays(lambda: self.got == expected, for_s=0.15)
 
     async def ends_with(self, expected: bytes) -> None:
         """End the container; wait until the follower has seen it."""
@@ -102,7 +103,7 @@ async def test_following_ends_when_the_container_has_ended(tmp_path: Path):
     """What was written before the end is read; a line in the middle of being written waits."""
     path = tmp_path / "0.log"
     follower = _Follower(path)
-    await asyncio.sleep(0.1)  # there is no file yet
+    await stays(lambda: not follower.task.done() and not follower.got, for_s=0.1)  # there is no file yet
     with path.open("a") as file:
         file.write(_line("a") + _line("b")[:-5])
         file.flush()
@@ -123,7 +124,7 @@ async def test_the_end_of_a_container_may_be_known_long_after_its_log_was_closed
     await follower.shows(b"a\n")
     with path.open("a") as file:
         file.write(_line("last"))
-    await asyncio.sleep(0.5)
+    await stays(lambda: not follower.task.done(), for_s=0.5)
     await follower.ends_with(b"a\nlast\n")
 
 
@@ -131,7 +132,7 @@ async def test_the_end_of_a_container_may_be_known_long_after_its_log_was_closed
 async def test_a_log_that_never_comes_is_followed_to_the_end_of_its_container(tmp_path: Path):
     """Its next attempt writes to a file of its own, which is not shown."""
     follower = _Follower(tmp_path / "0.log")
-    await asyncio.sleep(0.1)
+    await stays(lambda: not follower.task.done(), for_s=0.1)
     (tmp_path / "1.log").write_text(_line("another"))
     await follower.ends_with(b"")
 
@@ -186,13 +187,11 @@ async def test_a_quiet_log_is_looked_at_once_a_second_and_a_new_line_shown_at_on
 
     chunks = read_log(path, LogWishes(), LogRange(follow=True), is_running)
     waiting = asyncio.ensure_future(anext(chunks))
-    await asyncio.sleep(2.3)
-    assert looks <= 4  # to open it, to read it, and two more
-    begun = asyncio.get_running_loop().time()
-    with path.open("a") as file:
-        file.write(_line("a"))
-    assert await waiting == b"a\n"
-    assert asyncio.get_running_loop().time() - begun < 0.5  # the next look is later
+    await stays(lambda: looks <= 4, for_s=2.3)  # to open it, to read it, and two more
+    with taking(less_than_s=0.5):  # the next look is later
+        with path.open("a") as file:
+            file.write(_line("a"))
+        assert await waiting == b"a\n"
     await chunks.aclose()  # type: ignore[attr-defined]  # a generator
 
 

@@ -21,6 +21,7 @@ from proxy.config import ProxyConfig
 from tests.support.netns import POD_IPS, Lab, inside
 from tests.support.proxy import endpoint, endpoint_slice, routed_node, service
 from tests.support.scripted_api import LocalRegistry, local_registry
+from tests.support.waiting import stays, until
 
 NODE = "node-1"
 CONFIG = ProxyConfig(node_name=NODE, server="memory:0")
@@ -41,11 +42,15 @@ class Running:
         listing = await asyncio.create_subprocess_exec(*argv, stdout=pipe, stderr=pipe)
         return (await listing.communicate())[0].decode()
 
-    async def until(self, is_so: Callable[[str], bool], limit_s: float = 5.0) -> float:
+    async def until(self, is_so: Callable[[str], bool], limit_s: float = 15.0) -> float:
         """Wait for the kernel's table to be so; gives the seconds that it took."""
         begun = time.monotonic()
-        while not is_so(await self.rules()):
-            assert time.monotonic() - begun < limit_s, self.log.getvalue()
+        try:
+            async with asyncio.timeout(limit_s):
+                while not is_so(await self.rules()):
+                    pass
+        except TimeoutError:
+            raise AssertionError(self.log.getvalue()) from None
         return time.monotonic() - begun
 
 
@@ -124,9 +129,8 @@ def test_a_missing_nft_is_told(lab: Lab, monkeypatch: pytest.MonkeyPatch, tmp_pa
             patched.setenv("PATH", str(tmp_path))
             patched.setattr("proxy.commands.SYSTEM_PATH", str(tmp_path))
             async with furnished() as server, running(server) as here:
-                while "sync_failed" not in here.log.getvalue():
-                    await asyncio.sleep(0.01)
-                await asyncio.sleep(0.5)
+                await until(lambda: "sync_failed" in here.log.getvalue())
+                await stays(lambda: here.log.getvalue().count("sync_failed") == 1, for_s=0.5)
                 problems = here.process.health.problems()
                 assert problems[0] == "starting"
                 assert "there is no nft" in problems[1]

@@ -64,3 +64,70 @@ def test_a_property_says_how_often_it_is_tried():
         if "given" in names and "examples" not in names
     ]
     assert found == []
+
+
+def _sleeps(tree: ast.AST, *, polls: bool = False) -> Iterator[ast.Call]:
+    """Find the calls that sleep for a time, except for those of a loop that looks again and again."""
+    for node in ast.iter_child_nodes(tree):
+        within = polls or isinstance(node, ast.While)
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
+            within = False
+        is_sleep = isinstance(node, ast.Call) and ast.unparse(node.func) in {"asyncio.sleep", "time.sleep"}
+        if is_sleep and not polls and ast.unparse(node.args[0]) != "0":
+            yield node
+        yield from _sleeps(node, polls=within)
+
+
+def test_nobody_sleeps_a_fixed_time():
+    """What can be observed is waited for; the other two reasons have names (`tests.support.waiting`)."""
+    found = [
+        f"{_where(path, node)} {ast.unparse(node)}"
+        for path, tree in _trees().items()
+        if path != TESTS / "support" / "waiting.py"
+        for node in _sleeps(tree)
+    ]
+    assert found == []
+
+
+CLOCKS = {
+    "time.monotonic()",
+    "time.time()",
+    "time.perf_counter()",
+    "asyncio.get_running_loop().time()",
+    "loop.time()",
+}
+GUARDED = {
+    "stalls.py",
+    "waiting.py",
+    "kubectl.py",
+}  # the guard itself, and the ends of waits that are long enough
+
+
+def _bounds(tree: ast.AST) -> Iterator[ast.Assert]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Assert) and any(
+            isinstance(each, ast.Lt | ast.LtE) for each in ast.walk(node)
+        ):
+            read = {ast.unparse(each) for each in ast.walk(node) if isinstance(each, ast.Call)}
+            if read & CLOCKS:
+                yield node
+
+
+def test_a_bound_in_wall_time_has_a_guard():
+    """A machine that stands still is no failure of the product: `tests.support.stalls.taking`."""
+    found = [
+        f"{_where(path, node)} {ast.unparse(node)}"
+        for path, tree in _trees().items()
+        if not (path.parent == TESTS / "support" and path.name in GUARDED)
+        for node in _bounds(tree)
+    ]
+    assert found == []
+
+
+def test_the_rules_find_what_they_are_there_for():
+    """Each is shown a breach of it."""
+    breach = ast.parse("async def test():\n    await asyncio.sleep(0.1)\n    assert time.monotonic() - t < 5")
+    assert len(list(_sleeps(breach))) == 1
+    assert len(list(_bounds(breach))) == 1
+    poll = ast.parse("async def test():\n    while not seen():\n        await asyncio.sleep(0.1)")
+    assert not list(_sleeps(poll))

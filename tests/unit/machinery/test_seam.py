@@ -25,6 +25,7 @@ from machinery.process.recorder import Recorder
 from machinery.wire.conversation import Conversation, no_body
 from machinery.wire.services import handler
 from tests.support.virtual_clock import VirtualClock
+from tests.support.waiting import stays
 
 ENDS = Ends("scheduler", "apiserver", "resources")
 MESSAGE = Message(ENDS, "Create", "pods/default/a", (), no_body)
@@ -158,12 +159,9 @@ async def test_the_end_of_a_cut_wakes_each_stream_once() -> None:
         return found
 
     talking, silent = asyncio.ensure_future(read(2)), asyncio.ensure_future(read(0))
-    await asyncio.sleep(0.01)
-    assert not talking.done()
-    assert not silent.done()
+    await stays(lambda: not talking.done() and not silent.done(), for_s=0.01)
     faults.use(FaultPlan((Rule(Fault.CUT, delay_s=1),)))  # another cut: it goes on
-    await asyncio.sleep(0.01)
-    assert not talking.done()
+    await stays(lambda: not talking.done(), for_s=0.01)
     faults.use(NO_PLAN)
     for each in (talking, silent):
         with pytest.raises(Unavailable):
