@@ -6,13 +6,13 @@ others see that it has changed and wait for the next round.
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Final
 
 from apiserver.storage.interface import Storage, Stored, Written
 from machinery.model.errors import ApiError
 from machinery.model.log import EventLog
+from machinery.process.clock import WALL
 
 PERIOD_S: Final = 300.0  # wall seconds
 KEY: Final = "compact_rev_key"
@@ -28,7 +28,7 @@ class Compaction:
         self._previous = 0  # the newest revision of a round ago
 
     async def run(
-        self, period_s: float = PERIOD_S, *, sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
+        self, period_s: float = PERIOD_S, *, sleep: Callable[[float], Awaitable[None]] = WALL.sleep_wall
     ) -> None:
         """Compact for ever; `sleep` takes wall seconds."""
         while True:

@@ -6,6 +6,7 @@ import asyncio
 
 from apiserver.watch_cache_feed import Feed
 from machinery.model.errors import Unavailable
+from machinery.process.clock import WALL
 
 
 class Opening:
@@ -30,7 +31,7 @@ class Opening:
         if self._opened.is_set():
             return
         try:
-            async with asyncio.timeout(within_s):
+            async with WALL.timeout_wall(within_s):
                 await self._opened.wait()
         except TimeoutError:
             raise self._not_ready() from None

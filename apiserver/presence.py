@@ -7,7 +7,6 @@ cannot be prolonged: one of them is always there.
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable
 from itertools import cycle
 from typing import Final
@@ -20,6 +19,7 @@ from apiserver.watch_cache_feed import Feed
 from machinery.model.errors import ApiError, Invalid
 from machinery.model.k8s import served
 from machinery.model.log import EventLog
+from machinery.process.clock import WALL
 
 PERIOD_S: Final = 10.0  # wall seconds
 _TTL_S: Final = 15  # wall seconds, more than a period; the store may double it
@@ -51,7 +51,7 @@ class Presence:
         self._failures = 0
         self._keys = cycle(f"{_PREFIX}{address}/{number}" for number in (0, 1))
 
-    async def keep(self, sleep: Callable[[float], Awaitable[None]] = asyncio.sleep) -> None:
+    async def keep(self, sleep: Callable[[float], Awaitable[None]] = WALL.sleep_wall) -> None:
         """Look after it for ever; `sleep` takes wall seconds."""
         while True:
             await sleep(PERIOD_S)

@@ -15,6 +15,7 @@ from typing import Final
 
 from apiserver.request import SharedBatch, SharedEvent
 from apiserver.watch_cache_watcher import BATCH_LIMIT, Watcher
+from machinery.process.clock import WALL
 
 AT_ONCE: Final = 100  # watchers that are told in one turn of the loop: about 2 ms
 REST_S: Final = (
@@ -52,7 +53,7 @@ class Rounds:
     def _rest(self, told: int) -> None:
         rest_s = min(REST_S * told, LONGEST_REST_S)
         if rest_s >= SHORTEST_REST_S:
-            asyncio.get_running_loop().call_later(rest_s, self._rested)
+            WALL.call_later_wall(rest_s, self._rested)
         else:
             self._rested()
 

@@ -28,6 +28,7 @@ from machinery.model.backoff import Backoff
 from machinery.model.errors import ApiError, Expired, OutcomeUnknown, Unavailable
 from machinery.model.kinds import KindNames
 from machinery.model.log import SILENT, EventLog
+from machinery.process.clock import WALL
 
 REPLAY: Final = 500  # revisions before the start that the caches can tell about
 CATCH_UP_S: Final = 3.0  # wall seconds that a read waits for the watch
@@ -94,7 +95,7 @@ class Feed:
         if arrival is None and self._caught_up.is_set():
             return True
         try:
-            async with asyncio.timeout(within_s):
+            async with WALL.timeout_wall(within_s):
                 await self._caught_up.wait()
                 if arrival:
                     await arrival.done.wait()
@@ -122,7 +123,7 @@ class Feed:
                     self._log.error("etcd_unavailable", error=error)
                 failures += 1
                 self.problem = error.message
-                await asyncio.sleep(_RETRY.delay(failures))
+                await WALL.sleep_wall(_RETRY.delay(failures))
 
     async def fill(self) -> None:
         """Read the objects of kinds that are added while the feed runs, for ever; run it in a third task."""
@@ -136,7 +137,7 @@ class Feed:
                     self._log.warning(
                         "watch_cache_not_filled", resource=arrival.cache.kind.plural, error=error
                     )
-                    await asyncio.sleep(_RETRY.delay(1))
+                    await WALL.sleep_wall(_RETRY.delay(1))
                     self._arrived.set()
 
     async def probe(self) -> None:
@@ -158,7 +159,7 @@ class Feed:
         self,
         period_s: float = BOOKMARK_PERIOD_S,
         *,
-        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        sleep: Callable[[float], Awaitable[None]] = WALL.sleep_wall,
     ) -> None:
         """Tell watchers every so often how far they are; `sleep` takes wall seconds."""
         while True:
@@ -189,7 +190,7 @@ class Feed:
         future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         heapq.heappush(self._waiting, (revision, next(self._numbers), future))
         try:
-            async with asyncio.timeout(within_s):
+            async with WALL.timeout_wall(within_s):
                 await future
         except TimeoutError:
             return False

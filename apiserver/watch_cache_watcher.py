@@ -9,7 +9,9 @@ from itertools import chain
 from typing import Final
 
 from apiserver.request import SharedBatch, SharedEvent, Sink
+from machinery.model.clock import Timer
 from machinery.model.errors import ApiError
+from machinery.process.clock import WALL
 
 QUEUE_LIMIT: Final = 1_000  # events that a watcher may be behind, beside its initial ones
 BATCH_LIMIT: Final = 500  # events in a batch
@@ -37,7 +39,7 @@ class Watcher:
         self._ended = False
         self._error: ApiError | None = None
         self._leave = leave
-        self._timer: asyncio.TimerHandle | None = None
+        self._timer: Timer | None = None
 
     def offer(self, batch: SharedBatch) -> None:
         """Pass events to the sink, or queue them; called in order of revision."""
@@ -82,7 +84,7 @@ class Watcher:
                 self.offer(SharedBatch((last_bookmark(),)))
             self.end()
 
-        self._timer = asyncio.get_running_loop().call_later(seconds, timeout)
+        self._timer = WALL.call_later_wall(seconds, timeout)
 
     async def __aiter__(self) -> AsyncIterator[SharedBatch]:
         """Yield batches; the first one at once, even if it is empty."""

@@ -12,6 +12,7 @@ import subprocess
 from typing import Final
 
 from machinery.model.errors import DeadlineExceeded
+from machinery.process.clock import WALL
 
 PLUGIN_S: Final = 30.0  # wall seconds
 
@@ -46,7 +47,7 @@ async def _ended(pid: int) -> None:
     descriptor = os.pidfd_open(pid)
     loop.add_reader(descriptor, lambda: None if done.done() else done.set_result(None))
     try:
-        async with asyncio.timeout(PLUGIN_S):
+        async with WALL.timeout_wall(PLUGIN_S):
             await done
     finally:
         loop.remove_reader(descriptor)

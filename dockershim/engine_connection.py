@@ -30,6 +30,7 @@ from machinery.model.errors import (
     Unauthorized,
     Unavailable,
 )
+from machinery.process.clock import WALL
 
 READ_S: Final = 20.0  # wall seconds
 WRITE_S: Final = 120.0  # creating and starting wait for each other in the engine
@@ -172,7 +173,7 @@ class EngineConnection:
             f"Content-Length: {len(content)}",
         )
         try:
-            async with asyncio.timeout(READ_S):
+            async with WALL.timeout_wall(READ_S):
                 reader, writer = await asyncio.open_unix_connection(self._socket)
                 writer.write("\r\n".join((*head, "", "")).encode() + content)
                 answer = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
@@ -198,7 +199,7 @@ class EngineConnection:
         self, call: EngineCall, timeout_s: float | None
     ) -> AsyncIterator[aiohttp.ClientResponse]:
         try:
-            async with asyncio.timeout(timeout_s):
+            async with WALL.timeout_wall(timeout_s):
                 answer = await _translated(
                     self._client._do_query(  # noqa: SLF001 - aiodocker's door to paths that it has no method for
                         call.path,
@@ -240,7 +241,7 @@ async def _pieces(answer: aiohttp.ClientResponse) -> AsyncIterator[bytes]:
 
 async def _read_error(reader: asyncio.StreamReader) -> str:
     try:
-        async with asyncio.timeout(READ_S):
+        async with WALL.timeout_wall(READ_S):
             text = (await reader.read(_READ_BYTES)).decode(errors="replace")
     except (TimeoutError, OSError):
         return "the Docker engine refused"

@@ -7,7 +7,6 @@ subscriber hears of every lasting change. An end is announced after the log of t
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
@@ -19,6 +18,7 @@ from dockershim.logs import Logs
 from machinery.model.errors import ApiError, NotFound
 from machinery.model.log import EventLog
 from machinery.pb import cri_pb2 as cri
+from machinery.process.clock import WALL
 
 BACKLOG: Final = (
     1_000  # events that a slow subscriber may lag behind; then its stream ends and it lists again
@@ -53,7 +53,7 @@ class Events:
         self._describe = describe
         self._log = log
         self._states: dict[str, tuple[int, str]] = {}  # by id: the state, and the sandbox
-        self._last_ns = time.time_ns()
+        self._last_ns = WALL.wall_ns()
         self._queue: asyncio.Queue[tuple[str, str, str, int]] = asyncio.Queue(10 * BACKLOG)
         self._subscribers: set[asyncio.Queue[Any | None]] = set()
 
@@ -84,7 +84,7 @@ class Events:
                 failures += 1
             finally:
                 self._catalogue.set_live(live=False)
-            await asyncio.sleep(_RETRY_S[min(failures, len(_RETRY_S) - 1)])
+            await WALL.sleep_wall(_RETRY_S[min(failures, len(_RETRY_S) - 1)])
 
     async def _follow(self) -> None:
         since = f"{self._last_ns // 10**9}.{self._last_ns % 10**9:09d}"
@@ -132,7 +132,7 @@ class Events:
         else:
             self._states[id_] = (_STATES[action], sandbox_id)
         if self._subscribers and not self._queue.full():
-            self._queue.put_nowait((id_, action, sandbox_id, at_ns or time.time_ns()))
+            self._queue.put_nowait((id_, action, sandbox_id, at_ns or WALL.wall_ns()))
 
     # --- announcing
 

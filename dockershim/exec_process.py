@@ -13,6 +13,7 @@ from dockershim.core.log_lines import Frames
 from dockershim.docker import Engine
 from dockershim.engine_connection import Hijacked
 from machinery.model.errors import BadRequest, DeadlineExceeded, InternalError
+from machinery.process.clock import WALL
 
 OUTPUT_LIMIT: Final = 16 * 1024 * 1024  # bytes of each stream; what comes after is dropped
 _NOT_STARTED: Final = (126, 127)
@@ -51,7 +52,7 @@ async def run_command(engine: Engine, container_id: str, command: Sequence[str],
     exec_id = await engine.exec_create(container_id, body)
     streams = await engine.exec_start(exec_id, tty=False)
     try:
-        async with asyncio.timeout(timeout_s or None):
+        async with WALL.timeout_wall(timeout_s or None):
             output = await _collect(streams)
             code = await exit_code(engine, exec_id, bytes(output[1][:1024]))
     except TimeoutError as error:
@@ -81,7 +82,7 @@ async def exit_code(engine: Engine, exec_id: str, said: bytes = b"") -> int:
             if code in _NOT_STARTED and not state.get("Pid"):
                 raise InternalError(f"failed to start the command: {said.decode(errors='replace').strip()}")
             return code
-        await asyncio.sleep(
+        await WALL.sleep_wall(
             pause_s
         )  # it has closed its streams and goes on running, or the engine lags behind
         pause_s = min(2 * pause_s, _LONGEST_LOOK_S)

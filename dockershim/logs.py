@@ -22,6 +22,7 @@ from dockershim.docker import Engine
 from dockershim.notes import Notes
 from machinery.model.errors import ApiError, Conflict, NotFound
 from machinery.model.log import EventLog
+from machinery.process.clock import WALL
 
 RETRY_S: Final = 0.5  # wall seconds until a broken stream is opened again
 DRAIN_S: Final = 5.0  # wall seconds that a report of an exit waits for the log at most
@@ -55,8 +56,10 @@ class Logs:
         self.follow(container_id)
         task = self._copies.get(container_id)
         if task and container_id not in self._hopeless:
-            _, pending = await asyncio.wait([task], timeout=DRAIN_S)
-            if pending:
+            try:
+                async with WALL.timeout_wall(DRAIN_S):
+                    await asyncio.wait([task])
+            except TimeoutError:
                 self._hopeless.add(container_id)
 
     def reopen(self, container_id: str) -> None:
@@ -95,7 +98,7 @@ class Logs:
                 return
             except (ApiError, OSError) as error:
                 self._log.warning("log_copy_failed", container=container_id, error=error, retry_s=RETRY_S)
-            await asyncio.sleep(RETRY_S)
+            await WALL.sleep_wall(RETRY_S)
 
     async def _copy_once(self, container_id: str) -> bool:
         """Copy until the engine's stream ends; tells whether the log is complete."""
@@ -120,7 +123,7 @@ class Logs:
     async def _settle(self, container_id: str) -> None:
         """Give the engine a moment to say that a container has ended: it closes the log a little earlier."""
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(RETRY_S):
+            async with WALL.timeout_wall(RETRY_S):
                 await self._engine.wait(container_id)
 
     async def _stream(self, details: Details, file: LogFile, *, follow: bool) -> None:

@@ -6,7 +6,6 @@ A sandbox without such a note is not connected: whoever was killed half-way thro
 
 from __future__ import annotations
 
-import asyncio
 import fcntl
 import ipaddress
 import json
@@ -28,6 +27,7 @@ from machinery.model.errors import (
     NotImplementedHere,
     Unavailable,
 )
+from machinery.process.clock import WALL
 
 _JOIN_S: Final = 5.0
 _SIOCGIFMTU: Final = 0x8921
@@ -126,15 +126,15 @@ class Network:
         Raises:
             InternalError: it has not, in time.
         """
-        own, loop = _namespace("self"), asyncio.get_running_loop()
-        deadline = loop.time() + _JOIN_S
-        while loop.time() < deadline:
+        own = _namespace("self")
+        deadline = WALL.monotonic_wall() + _JOIN_S
+        while WALL.monotonic_wall() < deadline:
             match _namespace(str(pid)):
                 case inode if inode == own:
                     return
                 case 0:
                     raise InternalError("the sandbox ended while it entered the node's network")
-            await asyncio.sleep(0.002)
+            await WALL.sleep_wall(0.002)
         raise InternalError("the sandbox did not enter the node's network namespace")
 
     def _bridge(self) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from dockershim.core.naming import Scope
 from dockershim.docker import Engine
 from dockershim.engine_connection import EngineConnection
 from machinery.model.errors import ApiError, Conflict, NotFound
+from machinery.process.clock import WALL
 from machinery.process.config import parse
 
 _CGROUPS: Final = Path("/sys/fs/cgroup")
@@ -52,7 +53,7 @@ async def _remove(engine: Engine, container_id: str) -> None:
     except NotFound:
         return
     except Conflict:  # somebody else is removing it
-        await asyncio.sleep(_PAUSE_S)
+        await WALL.sleep_wall(_PAUSE_S)
 
 
 async def _remove_cgroups(scope: Scope) -> None:
@@ -61,7 +62,7 @@ async def _remove_cgroups(scope: Scope) -> None:
         left = [root for root in _roots(scope) if not _remove_tree(root)]
         if not left:
             break
-        await asyncio.sleep(_PAUSE_S)
+        await WALL.sleep_wall(_PAUSE_S)
     for top in () if scope.node else {root.parent for root in _roots(scope, must_exist=False)}:
         with contextlib.suppress(OSError):  # other clusters are in it, or it is not there
             top.rmdir()

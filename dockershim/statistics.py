@@ -6,7 +6,6 @@ the difference between two looks that are at least a second apart.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
@@ -15,6 +14,7 @@ from dockershim.core.cgroup_files import UNIFIED, Usage, cgroup_paths, read_inte
 from dockershim.core.cni import INTERFACE
 from dockershim.core.states import Details
 from machinery.pb import cri_pb2 as cri
+from machinery.process.clock import WALL
 
 _ROOT: Final = Path("/sys/fs/cgroup")
 _LEAST_NS: Final = 1_000_000_000
@@ -55,7 +55,7 @@ class Statistics:
         )
         if usages:
             cpu, memory = self._write(details.id, _total(usages))
-            now_ns = time.time_ns()
+            now_ns = WALL.wall_ns()
             stats.linux.cpu.CopyFrom(cpu)
             stats.linux.memory.CopyFrom(memory)
             stats.linux.process.timestamp = now_ns
@@ -68,7 +68,7 @@ class Statistics:
         self._looks.pop(id_, None)
 
     def _write(self, id_: str, usage: Usage) -> tuple[Any, Any]:
-        now_ns = time.time_ns()
+        now_ns = WALL.wall_ns()
         cpu = cri.CpuUsage(timestamp=now_ns, usage_core_nano_seconds=_value(usage.cpu_ns))
         rate = self._nano_cores(id_, now_ns, usage.cpu_ns)
         if rate is not None:

@@ -25,6 +25,7 @@ from dockershim.engine_connection import Hijacked
 from dockershim.exec_process import exec_body, exit_code
 from machinery.model.errors import ApiError, Unavailable
 from machinery.model.log import EventLog
+from machinery.process.clock import WALL
 from machinery.process.control import private_socket
 
 PROTOCOLS: Final = ("v5.channel.k8s.io", "v4.channel.k8s.io")
@@ -74,7 +75,7 @@ class Streaming:
             raise Unavailable("too many exec and attach requests wait for their client")
         token = secrets.token_urlsafe(16)
         self._waiting[token] = session
-        asyncio.get_running_loop().call_later(TOKEN_S, self._waiting.pop, token, None)
+        WALL.call_later_wall(TOKEN_S, self._waiting.pop, token, None)
         return f"{self._base}/{verb}/{token}"
 
     @asynccontextmanager

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import select
-import time
 from collections.abc import Iterator
 from pathlib import Path
+
+from machinery.process.clock import WALL
 
 _REST_S = 0.1  # between two looks at a log at least, so that one that grows fast is read in large pieces
 _LOOK_S = 1.0  # between two looks at most: not every file system tells what others write
@@ -24,7 +25,7 @@ def follow(path: Path) -> Iterator[str]:
         while True:
             while line := file.readline():
                 yield line
-            time.sleep(_REST_S)
+            WALL.block(_REST_S)
             if watch is not None:
                 select.select([watch], [], [], _LOOK_S)
                 watch.take()

@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 import shutil
 import socket
-import time
 from pathlib import Path
 
 from kubarium.core.addresses import Addresses
 from kubarium.core.network import backbone_namespace
 from kubarium.core.spec import ClusterSpec, Runtime
 from kubarium.errors import KubariumError
+from machinery.process.clock import WALL
 
 DOCKER_SOCKET = "/var/run/docker.sock"
 _NAMESPACES = Path("/run/netns")
@@ -75,9 +75,9 @@ def ports_are_free(spec: ClusterSpec) -> bool:
 def wait_until_claimed(spec: ClusterSpec) -> None:
     """Return when the cluster listens on its first port: from then on others see that its slot is taken."""
     _, host, port = Addresses(spec).claimed()[0]
-    deadline = time.monotonic() + _CLAIM_S
-    while _port_problem(host, port) is None and time.monotonic() < deadline:
-        time.sleep(_LOOK_S)  # the kernel tells nobody that a port was bound
+    deadline = WALL.monotonic_wall() + _CLAIM_S
+    while _port_problem(host, port) is None and WALL.monotonic_wall() < deadline:
+        WALL.block(_LOOK_S)  # the kernel tells nobody that a port was bound
 
 
 def _port_problem(host: str, port: int) -> str | None:

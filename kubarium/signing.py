@@ -14,6 +14,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from kubarium.core.certificates import Certificate
+from machinery.process.clock import WALL
 
 Pair = tuple[bytes, bytes]  # a private key and a certificate, both PEM
 
@@ -73,7 +74,7 @@ def _builder(
     issuer: x509.Name,
     public_key: ec.EllipticCurvePublicKey,
 ) -> x509.CertificateBuilder:
-    now = datetime.now(UTC)
+    now = datetime.fromtimestamp(WALL.wall_ns() / 1e9, UTC)
     return (
         x509.CertificateBuilder()
         .subject_name(subject)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Callable, Coroutine, Iterable
 from contextlib import suppress
 from itertools import cycle
@@ -22,6 +21,7 @@ from machinery.model.errors import ApiError, Expired, NotFound
 from machinery.model.k8s import core_v1
 from machinery.model.requests import EventType
 from machinery.model.resources import NODES
+from machinery.process.clock import WALL
 from machinery.process.tls import ClientTls
 
 # What failed is tried again. The supervisor knows when the apiserver listens, but while it imports the other programs
@@ -38,7 +38,7 @@ def connect(spec: ClusterSpec, layout: Layout) -> Api:
         key_file=str(pki.key(ADMIN.name)),
         server_name=APISERVER,
     )
-    return connect_grpc(",".join(Addresses(spec).grpc_servers), tls, caller="kubarium")
+    return connect_grpc(",".join(Addresses(spec).grpc_servers), tls, caller="kubarium", clock=WALL)
 
 
 def wait_for_nodes(
@@ -56,14 +56,14 @@ def wait_for_nodes(
     wanted = [node.name for node in spec.nodes]
 
     async def until_ready(api: Api, state: _State) -> None:
-        began = time.monotonic()
+        began = WALL.monotonic_wall()
         await _until_answering(api, Addresses(spec).grpc_servers, state)
-        progress(f"the apiserver answers after {time.monotonic() - began:.1f} s")
+        progress(f"the apiserver answers after {WALL.monotonic_wall() - began:.1f} s")
         await _until_ready(
             api,
             wanted,
             state,
-            lambda name: progress(f"{name} is Ready after {time.monotonic() - began:.1f} s"),
+            lambda name: progress(f"{name} is Ready after {WALL.monotonic_wall() - began:.1f} s"),
         )
 
     _run(spec, layout, until_ready, wanted, timeout_s)
@@ -97,7 +97,8 @@ def _run(
     async def connected() -> None:
         api = connect(spec, layout)
         try:
-            await asyncio.wait_for(work(api, state), timeout_s)
+            async with WALL.timeout_wall(timeout_s):
+                await work(api, state)
         finally:
             await api.aclose()
 
@@ -132,7 +133,7 @@ async def _until_answering(api: Api, servers: list[str], state: _State) -> None:
             state.answering = True
         except ApiError as error:
             state.error = str(error)
-            await asyncio.sleep(_RETRY_S)
+            await WALL.sleep_wall(_RETRY_S)
 
 
 async def _until_listening(servers: list[str], state: _State) -> None:
@@ -143,7 +144,7 @@ async def _until_listening(servers: list[str], state: _State) -> None:
             _, writer = await asyncio.open_connection(host, int(port))
         except OSError as error:
             state.error = str(error)
-            await asyncio.sleep(_RETRY_S)
+            await WALL.sleep_wall(_RETRY_S)
         else:
             writer.close()
             return
@@ -167,7 +168,7 @@ async def _until_ready(api: Api, wanted: list[str], state: _State, note: Callabl
             continue
         except ApiError as error:
             state.error = str(error)
-            await asyncio.sleep(_RETRY_S)
+            await WALL.sleep_wall(_RETRY_S)
 
 
 def _note(node: core_v1.Node, state: _State, note: Callable[[str], None]) -> None:

@@ -9,7 +9,6 @@ aiohttp is imported at the first stream: most kubelets never open one.
 
 from __future__ import annotations
 
-import asyncio
 from dataclasses import dataclass
 from enum import IntEnum
 from typing import TYPE_CHECKING, Final
@@ -19,6 +18,7 @@ import msgspec
 
 from machinery.model.errors import Unavailable
 from machinery.model.k8s.meta_v1 import Status
+from machinery.process.clock import WALL
 
 if TYPE_CHECKING:
     import aiohttp
@@ -128,7 +128,7 @@ async def _open(session: aiohttp.ClientSession, target: str) -> aiohttp.ClientWe
     import aiohttp
 
     try:
-        async with asyncio.timeout(CONNECT_TIMEOUT_S):
+        async with WALL.timeout_wall(CONNECT_TIMEOUT_S):
             socket = await session.ws_connect(
                 target,
                 protocols=(PROTOCOL,),

@@ -8,12 +8,12 @@ aiohttp is imported at the first probe: most kubelets on hollow runtimes never s
 
 from __future__ import annotations
 
-import asyncio
 import errno
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 
 from kubelet.core.probing import PROBE_OUTPUT_LIMIT
+from machinery.process.clock import WALL
 
 if TYPE_CHECKING:
     import aiohttp
@@ -49,7 +49,7 @@ async def http_get(
     if any(sign in text for text in (path, *(part for pair in headers for part in pair)) for sign in "\r\n"):
         raise HttpProblem(f'Get "{url}": a header or the path has a line break')
     try:
-        async with asyncio.timeout(timeout_s):
+        async with WALL.timeout_wall(timeout_s):
             return await _follow(url, headers)
     except TimeoutError as error:
         raise HttpProblem(

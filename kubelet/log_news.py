@@ -11,6 +11,7 @@ import asyncio
 from pathlib import Path
 from typing import Final, Self
 
+from machinery.process.clock import WALL
 from machinery.process.file_watch import FileWatch
 
 # All in seconds of the wall: bytes come in wall time.
@@ -30,18 +31,17 @@ class LogNews:
             self._watch: FileWatch | None = FileWatch(folder)
         except OSError:
             self._watch = None
-        self._ending_until_s = 0.0  # of the loop's clock
+        self._ending_until_s = 0.0  # monotonic wall seconds
 
     async def wait(self) -> None:
         """Return when there may be something new. Whoever reads after this misses nothing."""
-        await asyncio.sleep(_REST_S)
+        await WALL.sleep_wall(_REST_S)
         if self._watch is None:
             return
-        loop = asyncio.get_running_loop()
-        if loop.time() >= self._ending_until_s:
+        if WALL.monotonic_wall() >= self._ending_until_s:
             await _readable(self._watch)
         if self._watch.take():
-            self._ending_until_s = loop.time() + _ENDING_S
+            self._ending_until_s = WALL.monotonic_wall() + _ENDING_S
 
     def __enter__(self) -> Self:
         return self
@@ -56,7 +56,7 @@ async def _readable(watch: FileWatch) -> None:
     loop, came = asyncio.get_running_loop(), asyncio.Event()
     loop.add_reader(watch.fileno(), came.set)
     try:
-        async with asyncio.timeout(_LOOK_S):
+        async with WALL.timeout_wall(_LOOK_S):
             await came.wait()
     except TimeoutError:
         return

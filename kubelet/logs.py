@@ -6,7 +6,6 @@ The runtime writes a container's file; the kubelet renames a full one and lets t
 
 from __future__ import annotations
 
-import asyncio
 import os
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import nullcontext
@@ -19,6 +18,7 @@ from kubelet.log_news import LogNews
 from machinery.model.clock import Clock
 from machinery.model.errors import ApiError
 from machinery.model.log import SILENT, EventLog
+from machinery.process.clock import WALL
 
 CHUNK_BYTES: Final = 32 * 1024
 MAX_BYTES: Final = 10 * 2**20
@@ -74,7 +74,7 @@ async def _chunks(
                 was_running = is_running()  # asked first: what was written before the end is read then
                 for chunk in _shown(file, selector):
                     yield chunk
-                    await asyncio.sleep(0)
+                    await WALL.sleep_wall(0)
                 if news is None:
                     return
                 if (newer := _newer(path, file)) is not None:

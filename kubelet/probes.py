@@ -36,6 +36,7 @@ from machinery.model.errors import ApiError, DeadlineExceeded
 from machinery.model.k8s.core_v1 import Container, HTTPGetAction, Pod, Probe, TCPSocketAction
 from machinery.model.log import SILENT, EventLog
 from machinery.pb import cri_pb2 as cri
+from machinery.process.clock import WALL
 
 _LEAST_TIMEOUT_S: Final = 1.0  # wall seconds: work does not get faster where time does
 _TRIES: Final = 3  # of a probe that could not be made at all
@@ -305,7 +306,7 @@ async def _tcp(watched: _Watched, action: TCPSocketAction, limit_s: float) -> tu
     port = resolve_port(watched.container, action.port)
     host = action.host or watched.pod_ip
     try:
-        async with asyncio.timeout(limit_s):
+        async with WALL.timeout_wall(limit_s):
             _, writer = await asyncio.open_connection(host, port)
     except TimeoutError:
         return Outcome.FAILURE, f"dial tcp {host}:{port}: i/o timeout"

@@ -73,7 +73,7 @@ class SchedulingLoop:
                 await self._slots.acquire()
                 item = await self._next()
                 self._try(item, tasks)
-                await asyncio.sleep(0)  # let bindings and watch events have their turn
+                await self._clock.sleep(0)  # let bindings and watch events have their turn
 
     async def _next(self) -> QueuedPod:
         queue = self._watch.queue

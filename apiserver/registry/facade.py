@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from typing import TypeAlias, TypeVar
 
@@ -22,6 +21,7 @@ from apiserver.registry.subresources import Subresources
 from apiserver.registry.writes import Writes
 from apiserver.request import ListReply, ObjectReply, Request, WatchReply
 from machinery.model.errors import ApiError
+from machinery.process.clock import WALL
 from machinery.process.metrics import Metrics
 
 _R = TypeVar("_R")
@@ -135,8 +135,7 @@ class Registry:
 
     async def _measured(self, request: Request, serving: Awaitable[_R]) -> _R:
         """Count the request and measure it."""
-        loop = asyncio.get_running_loop()
-        begun, code = loop.time(), "200"
+        begun, code = WALL.monotonic_wall(), "200"
         try:
             return await serving
         except ApiError as error:
@@ -147,7 +146,7 @@ class Registry:
             raise
         finally:
             self._served.add(1, request.verb, request.resource, code)
-            self._durations.observe(loop.time() - begun, request.verb)
+            self._durations.observe(WALL.monotonic_wall() - begun, request.verb)
 
 
 def _shown(kind: Kind, reply: ObjectReply) -> ObjectReply:

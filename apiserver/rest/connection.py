@@ -28,6 +28,8 @@ from apiserver.rest.heads import ComingHead, Head, Unusual, read_head
 from apiserver.rest.http_request import HttpRequest
 from apiserver.rest.limits import Limits
 from apiserver.rest.replies import Reply
+from machinery.model.clock import Timer
+from machinery.process.clock import WALL
 from machinery.process.tls import ANONYMOUS, Peer, peer_of_certificate
 
 _MOST_WAITING: Final = 256 * 1024  # bytes that a client may send before it has its answer
@@ -88,7 +90,8 @@ class Connection(asyncio.Protocol):
         self._writing_paused = False
         self._drained: asyncio.Future[None] | None = None
         self._deadline: float | None = None  # loop time until which the client has to go on, if it has to
-        self._timer: asyncio.TimerHandle | None = None
+        self._timer: Timer | None = None
+        self._timer_due_s = 0.0  # monotonic wall seconds, as is `_deadline`
         self._handler: asyncio.Protocol | None = None  # aiohttp's, once the connection is handed over
         self._answering = 0  # requests that aiohttp has begun to answer
         self._coming = ComingHead()
@@ -199,7 +202,9 @@ class Connection(asyncio.Protocol):
     async def finish(self, within_s: float) -> None:
         """Let the plain request that is being served end within wall seconds, then close."""
         if self._serving is not None:
-            await asyncio.wait({self._serving}, timeout=within_s)
+            with suppress(TimeoutError):
+                async with WALL.timeout_wall(within_s):
+                    await asyncio.wait({self._serving})
         if self._handler is None:  # else aiohttp ends it
             self._close()
 
@@ -278,7 +283,7 @@ class Connection(asyncio.Protocol):
         try:
             for begin in range(_PART, len(body), _PART):
                 if self._writing_paused:
-                    async with asyncio.timeout(self._limits.stalled_s):
+                    async with WALL.timeout_wall(self._limits.stalled_s):
                         await self.drained()
                 if self._transport is None:
                     return
@@ -336,13 +341,14 @@ class Connection(asyncio.Protocol):
             self._expect_within(self._limits.head_s)
 
     def _expect_within(self, within_s: float) -> None:
-        self._deadline = deadline = self._loop.time() + within_s
-        if self._timer is not None and self._timer.when() <= deadline:
+        self._deadline = deadline = WALL.monotonic_wall() + within_s
+        if self._timer is not None and self._timer_due_s <= deadline:
             return
         if self._timer is not None:
             self._timer.cancel()
         if self._transport is not None:
-            self._timer = self._loop.call_at(deadline, self._look_at_deadline)
+            self._timer_due_s = deadline
+            self._timer = WALL.call_later_wall(within_s, self._look_at_deadline)
 
     def _expect_nothing(self) -> None:
         self._deadline = None
@@ -351,8 +357,9 @@ class Connection(asyncio.Protocol):
         self._timer = None
         if self._deadline is None:
             return
-        if self._loop.time() < self._deadline:
-            self._timer = self._loop.call_at(self._deadline, self._look_at_deadline)
+        if (left_s := self._deadline - WALL.monotonic_wall()) > 0:
+            self._timer_due_s = self._deadline
+            self._timer = WALL.call_later_wall(left_s, self._look_at_deadline)
             return
         self._expect_nothing()
         if self._wanted:

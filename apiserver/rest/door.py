@@ -32,6 +32,7 @@ from machinery.model.errors import (
     TooManyRequests,
     Unauthorized,
 )
+from machinery.process.clock import WALL
 from machinery.process.logging import describe
 from machinery.process.tls import ANONYMOUS
 from machinery.wire import cause_headers
@@ -136,7 +137,7 @@ class Door:
             return await self._resources.answer(http, user, target)
         _receive_causes(http)
         try:
-            async with asyncio.timeout(self._answer_limit_s):
+            async with WALL.timeout_wall(self._answer_limit_s):
                 if isinstance(target, Target):
                     return await self._resources.answer(http, user, target)
                 return await self._pages.answer(http, user) or not_found()

@@ -9,6 +9,7 @@ from contextvars import ContextVar
 from typing import TYPE_CHECKING, Final, Protocol
 
 from machinery.model.errors import TooManyRequests, Unavailable
+from machinery.process.clock import WALL
 from machinery.process.tls import Peer
 from machinery.wire.conversation import StreamPassage
 
@@ -93,7 +94,7 @@ class Streams:
         for end in list(self._open.values()):
             await end()
         try:
-            async with asyncio.timeout(_LINGER_S):
+            async with WALL.timeout_wall(_LINGER_S):
                 await self._all_ended.wait()
         except TimeoutError:
             return  # the runner's cleanup cuts the rest
@@ -118,7 +119,7 @@ async def send(response: web.StreamResponse, data: bytes) -> None:
     if not data or not await may_pass(data):
         return
     try:
-        async with asyncio.timeout(STALLED_S):
+        async with WALL.timeout_wall(STALLED_S):
             await response.write(data)
     except TimeoutError as error:
         raise ConnectionError("the caller takes nothing") from error

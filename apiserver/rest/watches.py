@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -16,6 +15,7 @@ from apiserver.rest.streams import STALLED_S, Outlet, Streams, send
 from apiserver.rest.tables import Tables
 from apiserver.watch_cache_watcher import ended_watch
 from machinery.model.errors import ApiError, Expired
+from machinery.process.clock import WALL
 
 if TYPE_CHECKING:
     from aiohttp import web
@@ -91,7 +91,7 @@ class _ChunkSink:
 
     async def drained(self) -> None:
         try:
-            async with asyncio.timeout(STALLED_S):
+            async with WALL.timeout_wall(STALLED_S):
                 await self._outlet.drained()
         except TimeoutError:
             raise ConnectionError("the caller takes nothing") from None

@@ -18,6 +18,7 @@ import grpc.aio
 from apiserver.storage.hpack import write_block
 from apiserver.storage.http2_connection import Http2Connection
 from machinery.model.backoff import Backoff
+from machinery.process.clock import WALL
 from machinery.wire.status import rpc_error
 
 Metadata: TypeAlias = Iterable[tuple[str, str]]
@@ -98,7 +99,7 @@ class Channel:
     async def _connected(self) -> Http2Connection:
         loop = asyncio.get_running_loop()
         if self._connecting is None:
-            if self._failures and loop.time() < self._retry_at:
+            if self._failures and WALL.monotonic_wall() < self._retry_at:
                 raise NotConnected(self._problem)
             self._connecting = loop.create_task(self._connect())
             self._connecting.add_done_callback(_seen)  # maybe nobody waits any more
@@ -109,7 +110,7 @@ class Channel:
             self._connection = await self._opened()
         except (OSError, TimeoutError) as error:
             self._failures += 1
-            self._retry_at = asyncio.get_running_loop().time() + _RETRY.delay(self._failures)
+            self._retry_at = WALL.monotonic_wall() + _RETRY.delay(self._failures)
             self._problem = f"cannot connect: {error or 'no answer in time'}"
             raise NotConnected(self._problem) from error
         finally:
@@ -120,7 +121,7 @@ class Channel:
     async def _opened(self) -> Http2Connection:
         loop = asyncio.get_running_loop()
         host = self._host.strip("[]")
-        async with asyncio.timeout(CONNECT_TIMEOUT_S):
+        async with WALL.timeout_wall(CONNECT_TIMEOUT_S):
             transport, connection = await loop.create_connection(
                 Http2Connection, host, self._port, ssl=self._tls, server_hostname=host if self._tls else None
             )
@@ -163,7 +164,7 @@ class UnaryMethod(_Method):
         """
         loop = asyncio.get_running_loop()
         answer: asyncio.Future[Any] = loop.create_future()
-        timer = loop.call_later(timeout, _expire, answer) if timeout is not None else None
+        timer = WALL.call_later_wall(timeout, _expire, answer) if timeout is not None else None
         try:
             connection = self._channel.ready or await self._connection(answer)
             if connection is None:

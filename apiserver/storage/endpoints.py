@@ -21,6 +21,7 @@ from machinery.model.errors import (
     Unavailable,
 )
 from machinery.pb import etcd_pb2
+from machinery.process.clock import WALL
 from machinery.wire.services import Stub
 
 R = TypeVar("R")
@@ -82,7 +83,7 @@ class Endpoints:
             Member(_address(url), seam(_connect(tls, _address(url)), name))
             for url, name in zip(urls, names, strict=True)
         ]
-        self._servers = Servers(members, caller=caller)
+        self._servers = Servers(members, caller=caller, now=WALL.monotonic_wall)
         self._attempt_timeout_s = attempt_timeout_s  # wall seconds for one member
 
     def choose(self) -> Member:

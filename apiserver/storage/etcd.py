@@ -34,6 +34,7 @@ from apiserver.storage.interface import (
 )
 from machinery.model.errors import BadRequest, DeadlineExceeded, Expired, OutcomeUnknown, Unavailable
 from machinery.pb import etcd_pb2 as pb
+from machinery.process.clock import WALL
 
 ATTEMPT_TIMEOUT_S: Final = 3.0  # wall seconds; a leader election of three members takes 1 to 2
 LEASE_SHARED_S: Final = 60  # keys that are written within so many seconds share a lease
@@ -284,7 +285,7 @@ class _SharedLeases:
 
     async def lease(self, ttl_s: int) -> int:
         """Give a lease that ends `ttl_s` to `ttl_s` + LEASE_SHARED_S from now."""
-        now = asyncio.get_running_loop().time()
+        now = WALL.monotonic_wall()
         lease, shared_until = self._open.get(ttl_s, (0, 0.0))
         if now >= shared_until:
             request = pb.LeaseGrantRequest(TTL=ttl_s + min(LEASE_SHARED_S, ttl_s))

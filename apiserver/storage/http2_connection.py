@@ -19,6 +19,8 @@ from typing import Final, Protocol, cast
 import grpc
 
 from apiserver.storage.http2 import UNAVAILABLE, Ended, Event, Failure, Http2Client, Message
+from machinery.model.clock import Timer
+from machinery.process.clock import WALL
 from machinery.wire.status import rpc_error
 
 PING_AFTER_S: Final = 10.0  # wall seconds of silence
@@ -50,8 +52,8 @@ class Http2Connection(asyncio.Protocol):
         self._listeners: dict[int, Listener] = {}  # by stream
         self._slots: deque[asyncio.Future[None]] = deque()  # calls that wait for others to end
         self._gathers = False  # whether what this turn of the loop has to write is written at its end
-        self._heard_at = self._loop.time()
-        self._ticker: asyncio.TimerHandle | None = None
+        self._heard_at = WALL.monotonic_wall()
+        self._ticker: Timer | None = None
         self.settled: asyncio.Future[None] = self._loop.create_future()  # done when the peer has said hello
 
     @property
@@ -127,7 +129,7 @@ class Http2Connection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Take bytes."""
-        self._heard_at = self._loop.time()
+        self._heard_at = WALL.monotonic_wall()
         client = self._client
         self._tell(client.receive(data))
         if client.has_output:
@@ -178,14 +180,14 @@ class Http2Connection(asyncio.Protocol):
 
     def _tick(self) -> None:
         """Ask a silent peer whether it is there, and give up one that has not answered."""
-        silent_s = self._loop.time() - self._heard_at
+        silent_s = WALL.monotonic_wall() - self._heard_at
         if silent_s >= DEAD_AFTER_S:
             self.close(f"the server has been silent for {silent_s:.0f} s")
             return
         if silent_s >= PING_AFTER_S:
             self._client.ping()
             self._write()
-        self._ticker = self._loop.call_later(_TICK_S, self._tick)
+        self._ticker = WALL.call_later_wall(_TICK_S, self._tick)
 
 
 def _error(failure: Failure) -> Exception:

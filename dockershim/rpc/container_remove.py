@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import Any, Final
 
 from dockershim.shim import Shim
 from machinery.model.errors import Conflict, NotFound
 from machinery.pb import cri_pb2 as cri
+from machinery.process.clock import WALL
 
 _LOOKS: Final = 100
 _LOOK_S: Final = 0.1
@@ -33,7 +33,7 @@ async def remove(shim: Shim, container_id: str) -> None:
         except NotFound:
             break
         except Conflict:  # somebody else is removing it: wait until it is gone
-            await asyncio.sleep(_LOOK_S)
+            await WALL.sleep_wall(_LOOK_S)
     else:
         raise Conflict(f"container {container_id} is being removed by somebody else, who does not get done")
     shim.catalogue.drop(container_id)

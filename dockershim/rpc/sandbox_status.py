@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import time
 from typing import Any
 
 from dockershim.core.states import view_sandbox_status
 from dockershim.rpc.container_status import describe_container
 from dockershim.shim import Shim
 from machinery.pb import cri_pb2 as cri
+from machinery.process.clock import WALL
 
 
 async def pod_sandbox_status(shim: Shim, request: Any) -> Any:
@@ -21,7 +21,7 @@ async def pod_sandbox_status(shim: Shim, request: Any) -> Any:
             connected=shim.network.is_connected(details.id),
             addresses=shim.network.addresses(details.id),
         ),
-        timestamp=time.time_ns(),
+        timestamp=WALL.wall_ns(),
     )
     if request.verbose:
         response.info["info"] = json.dumps({"pid": details.pid, "name": details.name})

@@ -6,7 +6,6 @@ import argparse
 import json
 import shutil
 import sys
-import time
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
@@ -18,13 +17,14 @@ from kubarium.core.addresses import Addresses
 from kubarium.errors import KubariumError
 from kubarium.logs import follow
 from kubarium.usage import usage
+from machinery.process.clock import WALL
 
 Run = Callable[[argparse.Namespace], int]
 
 
 def up(options: argparse.Namespace) -> int:
     """Start a cluster, or say that it runs."""
-    began = time.monotonic()
+    began = WALL.monotonic_wall()
     running = Cluster(options.name).is_up()
     cluster = Cluster.up(
         options.name,
@@ -46,7 +46,7 @@ def up(options: argparse.Namespace) -> int:
     if not running:
         spec = cluster.spec
         print(
-            f'Cluster "{options.name}" is up after {time.monotonic() - began:.1f} s: '
+            f'Cluster "{options.name}" is up after {WALL.monotonic_wall() - began:.1f} s: '
             f"{len(spec.nodes)} nodes, {spec.runtime} runtime, {cluster.addresses.rest_url}"
         )
     name = "" if options.name == "kubarium" else f" --name {options.name}"
@@ -139,9 +139,9 @@ def node_add(options: argparse.Namespace) -> int:
     """Add a node."""
     cluster = Cluster(options.name)
     name = cluster.add_node(options.node, cpu=options.cpu, memory=options.memory)
-    began = time.monotonic()
+    began = WALL.monotonic_wall()
     cluster.wait_ready()
-    print(f"{name} is Ready after {time.monotonic() - began:.1f} s")
+    print(f"{name} is Ready after {WALL.monotonic_wall() - began:.1f} s")
     return 0
 
 

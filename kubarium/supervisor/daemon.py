@@ -8,7 +8,6 @@ import signal
 import socket
 import struct
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -18,6 +17,7 @@ from kubarium.core.supervision import next_due_s
 from kubarium.errors import KubariumError
 from kubarium.supervisor.processes import Processes
 from kubarium.supervisor.protocol import LINE_LIMIT
+from machinery.process.clock import WALL
 
 _IDLE_S = 3600.0
 _REQUEST_TIMEOUT_S = 2.0
@@ -104,7 +104,7 @@ class Daemon:
 
     def _patience(self) -> float:
         due_s = next_due_s(self.processes.table)
-        return _IDLE_S if due_s is None else max(0.0, due_s - time.monotonic())
+        return _IDLE_S if due_s is None else max(0.0, due_s - WALL.monotonic_wall())
 
     def _descriptors(self) -> list[int]:
         files = (self._notify, self._control, self._wake, self._woken)

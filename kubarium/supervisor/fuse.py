@@ -11,12 +11,12 @@ from __future__ import annotations
 import os
 import select
 import signal
-import time
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from kubarium.supervisor.machines import CGROUPS, kill_cgroup
+from machinery.process.clock import WALL
 
 _CGROUP = "kubarium-fuses"
 _AFTERGLOW_S = 1.0  # in which the engine may still start what it was asked for before the power went
@@ -55,10 +55,10 @@ def lay_fuse(cgroup: str) -> Fuse:
 
 
 def _kill_for_a_while(cgroup: str) -> None:
-    over_s = time.monotonic() + _AFTERGLOW_S
-    while time.monotonic() < over_s:
+    over_s = WALL.monotonic_wall() + _AFTERGLOW_S
+    while WALL.monotonic_wall() < over_s:
         kill_cgroup(cgroup)
-        time.sleep(_LOOK_S)
+        WALL.block(_LOOK_S)
 
 
 def _leave_container() -> None:

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import os
 import signal
-import time
 from pathlib import Path
 
 from kubarium.endings import wait_ended
+from machinery.process.clock import WALL
 
 CGROUPS = Path("/sys/fs/cgroup")
 _ROUNDS = 50  # a fork bomb is not waited for,
@@ -20,14 +20,14 @@ _PATIENCE_S = 0.5  # nor is a process that the kernel cannot end now
 
 def kill_cgroup(path: str) -> int:
     """Kill every process below a cgroup (as the kubelet names it, "/kubarium/c/node-1"); return how many."""
-    killed, deadline = 0, time.monotonic() + _PATIENCE_S
+    killed, deadline = 0, WALL.monotonic_wall() + _PATIENCE_S
     for _ in range(_ROUNDS):
         pids = _pids(path)
         if not pids:
             break
         killed += sum(_kill(pid) for pid in pids)
         for pid in pids:  # each has the signal already; what they forked before is seen in the next round
-            wait_ended(pid, deadline - time.monotonic())
+            wait_ended(pid, deadline - WALL.monotonic_wall())
     return killed
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import signal
-import time
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -20,6 +19,7 @@ from kubarium.errors import KubariumError
 from kubarium.pki import Pki, ensure_certificates
 from kubarium.supervisor.daemon import Daemon
 from kubarium.supervisor.machines import kill_cgroup
+from machinery.process.clock import WALL
 
 STOP_PATIENCE_S = 12.0  # a component drains for 10 s at most
 _KILL_PATIENCE_S = 5.0
@@ -179,9 +179,9 @@ class Operations:
             self._wait_gone(late, _KILL_PATIENCE_S)
 
     def _wait_gone(self, names: list[str], patience_s: float) -> list[str]:
-        deadline = time.monotonic() + patience_s
-        while (left := self._processes.running(names)) and time.monotonic() < deadline:
-            self._daemon.step_exits(deadline - time.monotonic())
+        deadline = WALL.monotonic_wall() + patience_s
+        while (left := self._processes.running(names)) and WALL.monotonic_wall() < deadline:
+            self._daemon.step_exits(deadline - WALL.monotonic_wall())
         return left
 
 
@@ -191,7 +191,7 @@ def _row(process: Supervised) -> dict[str, Any]:
         "name": process.name,
         "state": "paused" if process.paused else process.phase.value,
         "pid": process.pid,
-        "uptime_s": time.monotonic() - process.started_s if running else 0.0,
+        "uptime_s": WALL.monotonic_wall() - process.started_s if running else 0.0,
         "restarts": process.restarts,
         "last_exit": process.last_exit,
     }

@@ -10,7 +10,6 @@ import json
 import os
 import selectors
 import signal
-import time
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
@@ -29,6 +28,7 @@ from kubarium.core.supervision import (
     wanted_by_user,
 )
 from kubarium.supervisor.child import launch
+from machinery.process.clock import WALL
 
 
 class Processes:
@@ -75,13 +75,13 @@ class Processes:
         for name, (pid, created) in self._recorded().items():
             if name in self.table and _is_same(pid, created):
                 self._watch(name, pid)
-                self.table[name] = became_ready(started(self.table[name], pid, time.monotonic()))
+                self.table[name] = became_ready(started(self.table[name], pid, WALL.monotonic_wall()))
                 adopted.append(name)
         return adopted
 
     def start_due(self) -> None:
         """Start what is to be started now."""
-        for process in due(self.table, time.monotonic()):
+        for process in due(self.table, WALL.monotonic_wall()):
             if not (process.component.external or process.component.program in self.loaded):
                 continue
             log = self._layout.log(process.name)
@@ -94,7 +94,7 @@ class Processes:
                 falls_with_us=self.fall_with_us,
             )
             self._watch(process.name, pid)
-            self.table[process.name] = started(process, pid, time.monotonic())
+            self.table[process.name] = started(process, pid, WALL.monotonic_wall())
             self._record()
 
     def note_ready(self, pid: int) -> None:
@@ -111,7 +111,7 @@ class Processes:
         os.close(descriptor)
         reaped = _reap(process.pid)
         how = self._asked.pop(name, "") or reaped
-        self.table[name] = exited(process, how, time.monotonic())
+        self.table[name] = exited(process, how, WALL.monotonic_wall())
         self._record()
 
     def send(self, name: str, number: signal.Signals) -> bool:

@@ -13,6 +13,7 @@ from typing import Final, NamedTuple, TypeVar, cast
 
 from machinery.client.servers import Servers
 from machinery.client.transport import ApiRequest, Page, Transport
+from machinery.model.clock import Clock
 from machinery.model.errors import ApiError, Unavailable
 from machinery.model.log import SILENT, EventLog
 from machinery.model.requests import WatchEvent
@@ -36,7 +37,12 @@ class Server(NamedTuple):
 
 
 def over(
-    opened: Callable[[str, str], Server], addresses: str, *, caller: str, log: EventLog = SILENT
+    opened: Callable[[str, str], Server],
+    addresses: str,
+    *,
+    caller: str,
+    clock: Clock,
+    log: EventLog = SILENT,
 ) -> Transport:
     """Return the transport over the servers at these addresses (commas between): of a single one its own.
 
@@ -47,18 +53,20 @@ def over(
     if len(every) == 1:
         return opened(addresses, PROGRAM).transport
     servers = [opened(address, f"{PROGRAM}-{number}") for number, address in enumerate(every, 1)]
-    return Failover(servers, caller=caller, log=log)
+    return Failover(servers, caller=caller, clock=clock, log=log)
 
 
 class Failover:
     """Implements `machinery.client.transport.Transport`."""
 
-    def __init__(self, servers: Sequence[Server], *, caller: str, log: EventLog = SILENT) -> None:
+    def __init__(
+        self, servers: Sequence[Server], *, caller: str, clock: Clock, log: EventLog = SILENT
+    ) -> None:
         def changed(left: Server, next_: Server, error: ApiError | None) -> None:
             name = left.transport.answered_by or left.address
             log.warning("server_left", server=name, next=next_.address, error=error)
 
-        self._servers = Servers(servers, caller=caller, on_change=changed)
+        self._servers = Servers(servers, caller=caller, on_change=changed, now=clock.monotonic_wall)
 
     @property
     def answered_by(self) -> str:

@@ -16,6 +16,7 @@ from machinery.client.seam_transport import through
 from machinery.client.servers import NotSent
 from machinery.client.tls import ClientTls
 from machinery.client.transport import ApiRequest, Method, Page, raise_status, read_event
+from machinery.model.clock import Clock
 from machinery.model.errors import Unavailable
 from machinery.model.log import SILENT, EventLog
 from machinery.model.requests import DeleteOptions, EventType, PatchType, WatchEvent
@@ -52,6 +53,7 @@ def connect_grpc(
     tls: ClientTls | None,
     *,
     caller: str,
+    clock: Clock,
     seam: Seam | None = None,
     log: EventLog = SILENT,
 ) -> Api:
@@ -62,16 +64,17 @@ def connect_grpc(
 
     def opened(server: str, name: str) -> Server:
         channel = tls.channel(server) if tls else insecure_channel(server)
-        transport = GrpcTransport(channel, caller=caller)
+        transport = GrpcTransport(channel, caller=caller, clock=clock)
         return Server(server, through(transport, seam, Ends(caller, name, "resources")), transport.reach)
 
-    return Api(over(opened, servers, caller=caller, log=log))
+    return Api(over(opened, servers, caller=caller, clock=clock, log=log))
 
 
 class GrpcTransport:
     """Requests over one channel, for one identity. Implements `machinery.client.transport.Transport`."""
 
-    def __init__(self, channel: grpc.aio.Channel, *, caller: str) -> None:
+    def __init__(self, channel: grpc.aio.Channel, *, caller: str, clock: Clock) -> None:
+        self._clock = clock
         self._channel = channel
         self._caller = caller
         self._stub = Stub(channel, SERVICE, SERVICE_PATH)
@@ -87,9 +90,9 @@ class GrpcTransport:
         state = self._channel.get_state(try_to_connect=True)
         if state is READY:
             return timeout_s
-        begun_s = asyncio.get_running_loop().time()
+        begun_s = self._clock.monotonic_wall()
         try:
-            async with asyncio.timeout(timeout_s):
+            async with self._clock.timeout_wall(timeout_s):
                 while state is not READY:
                     if state in _FAILED:
                         raise NotSent("the connection to the apiserver cannot be opened")
@@ -99,7 +102,7 @@ class GrpcTransport:
             raise NotSent("the connection to the apiserver was not opened in time") from error
         except grpc.aio.UsageError as error:
             raise Unavailable(f"the connection to the apiserver is closed: {error}") from error
-        return timeout_s - (asyncio.get_running_loop().time() - begun_s)
+        return timeout_s - (self._clock.monotonic_wall() - begun_s)
 
     async def call(self, request: ApiRequest, timeout_s: float) -> bytes:
         """Return the answer's object as JSON."""

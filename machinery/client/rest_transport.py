@@ -17,6 +17,7 @@ from machinery.client.seam_transport import through
 from machinery.client.servers import NotSent
 from machinery.client.tls import ClientTls
 from machinery.client.transport import ApiRequest, Method, Page, raise_status, read_event
+from machinery.model.clock import Clock
 from machinery.model.errors import (
     BY_CODE,
     ApiError,
@@ -82,6 +83,7 @@ def connect_rest(
     credentials: ClientTls | Token | None,
     *,
     caller: str,
+    clock: Clock,
     seam: Seam | None = None,
     log: EventLog = SILENT,
 ) -> Api:
@@ -94,7 +96,7 @@ def connect_rest(
         transport = RestTransport(url, credentials, caller=caller)
         return Server(url, through(transport, seam, Ends(caller, name, "rest")), transport.reach)
 
-    return Api(over(opened, servers, caller=caller, log=log))
+    return Api(over(opened, servers, caller=caller, clock=clock, log=log))
 
 
 class RestTransport:

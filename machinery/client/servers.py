@@ -10,7 +10,6 @@ may be carried out twice, or where it is known that it was never sent (`NotSent`
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Final, Generic, NamedTuple, TypeVar
 from zlib import crc32
@@ -42,7 +41,7 @@ class Servers(Generic[M]):
         *,
         caller: str = "",
         on_change: Callable[[M, M, ApiError | None], None] = lambda _left, _next, _error: None,
-        now: Callable[[], float] = lambda: asyncio.get_running_loop().time(),
+        now: Callable[[], float],
     ) -> None:
         """Take the list. `on_change` is told who is left for whom, and why; `now` counts wall seconds."""
         self.members = tuple(members)

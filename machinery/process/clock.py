@@ -1,17 +1,22 @@
-"""The one module that reads the system's clock."""
+"""The one module that reads the system's clock.
+
+A component hands `Process.clock` to whatever follows the cluster's time. `WALL` is for what waits for this machine and for
+nothing of the cluster: the kernel, a socket, the engine, a program that was started, the user's terminal. It has the time
+scale 1, and no test needs it virtual.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Final
 
 from machinery.model.clock import Clock, Timer, Timescale
 
 
 class SystemClock(Clock):
-    """Real time, `scale` times as fast. All but `wall_ns`, `now` and the two `monotonic` need a running event loop."""
+    """Real time, `scale` times as fast. What waits needs a running event loop, except `block`."""
 
     def __init__(self, scale: float = 1.0) -> None:
         self._timescale = Timescale(scale)
@@ -37,6 +42,10 @@ class SystemClock(Clock):
         """Return wall seconds that never go back; they go on while the process is stopped."""
         return time.monotonic()
 
+    def block(self, wall_s: float) -> None:
+        """Stop this thread for so many wall seconds: for programs that have no event loop."""
+        time.sleep(wall_s)
+
     async def sleep(self, duration_s: float) -> None:
         """Wait for so many cluster seconds."""
         await asyncio.sleep(max(0.0, self._timescale.wall(duration_s)))
@@ -56,3 +65,6 @@ class SystemClock(Clock):
     def call_later_wall(self, within_wall_s: float, callback: Callable[..., object], *args: Any) -> Timer:
         """Call a function in so many wall seconds."""
         return asyncio.get_running_loop().call_later(within_wall_s, callback, *args)
+
+
+WALL: Final = SystemClock()

@@ -23,6 +23,7 @@ from typing import Any, Final, NamedTuple
 import msgspec
 
 from machinery.model.fault_plan import PlanError, parse_plan, to_dict
+from machinery.process.clock import WALL
 from machinery.process.faults import PlannedFaults
 from machinery.process.health import Health
 from machinery.process.recorder import Recorded, Recorder
@@ -131,7 +132,7 @@ def _unlink(path: str) -> None:
 
 async def _respond(control: Control, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
     try:
-        async with asyncio.timeout(_PATIENCE_S):
+        async with WALL.timeout_wall(_PATIENCE_S):
             writer.write(_response(await _answered(control, reader)))
             await writer.drain()
     except (TimeoutError, asyncio.IncompleteReadError, asyncio.LimitOverrunError, ConnectionError):

@@ -15,6 +15,8 @@ import traceback
 from datetime import UTC, datetime
 from typing import Final, TextIO
 
+from machinery.process.clock import WALL
+
 LEVELS: Final = ("debug", "info", "warning", "error")
 _PLAIN = frozenset(
     "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_./:@+,%#[](){}<>*!?|~^$&;"
@@ -62,7 +64,11 @@ class Log:
     def _write(self, level: int, event: str, fields: dict[str, object]) -> None:
         if level < self._threshold:
             return
-        stamp = datetime.now(UTC).isoformat(timespec="milliseconds").removesuffix("+00:00")
+        stamp = (
+            datetime.fromtimestamp(WALL.wall_ns() / 1e9, UTC)
+            .isoformat(timespec="milliseconds")
+            .removesuffix("+00:00")
+        )
         head = {"time": stamp + "Z", "level": LEVELS[level], "component": self._component, "event": event}
         line = format_fields({**head, **self._bound, **fields})
         stream = self._stream or sys.stderr

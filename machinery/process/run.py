@@ -26,7 +26,7 @@ from typing import Any, Final, TypeVar
 from machinery.client.api import Api
 from machinery.client.tls import ClientTls
 from machinery.model.seam import Seam, compose
-from machinery.process.clock import SystemClock
+from machinery.process.clock import WALL, SystemClock
 from machinery.process.config import ComponentConfig, parse
 from machinery.process.control import Control, served
 from machinery.process.faults import PlannedFaults
@@ -69,10 +69,14 @@ class Process:
         if config.transport == "rest":
             from machinery.client.rest_transport import connect_rest
 
-            return connect_rest(config.server, tls, caller=self.name, seam=self.seam, log=self.log)
+            return connect_rest(
+                config.server, tls, caller=self.name, seam=self.seam, clock=self.clock, log=self.log
+            )
         from machinery.client.grpc_transport import connect_grpc
 
-        return connect_grpc(config.server, tls, caller=self.name, seam=self.seam, log=self.log)
+        return connect_grpc(
+            config.server, tls, caller=self.name, seam=self.seam, clock=self.clock, log=self.log
+        )
 
     def _seam(self) -> Seam | None:
         """Return what every conversation of the process asks; None where no plan can come, and nobody records."""
@@ -179,20 +183,19 @@ def _begin_drain(log: Log) -> None:
         sys.stderr.flush()
         os._exit(1)
 
-    asyncio.get_running_loop().call_later(DRAIN_LIMIT_S, give_up)
+    WALL.call_later_wall(DRAIN_LIMIT_S, give_up)
 
 
 async def _watch_loop(process: Process) -> None:
     """Measure how late the loop wakes us: the time that it was kept busy, or that the process was stopped."""
-    loop = asyncio.get_running_loop()
     stalls = process.metrics.counter(
         "event_loop_stall_seconds_total", "Wall time that the event loop was late"
     )
     worst = process.metrics.gauge("event_loop_stall_seconds_max", "Longest stall of the event loop")
     while True:
-        begun = loop.time()
-        await asyncio.sleep(_LOOK_S)
-        late_s = loop.time() - begun - _LOOK_S
+        begun = process.clock.monotonic_wall()
+        await process.clock.sleep_wall(_LOOK_S)
+        late_s = process.clock.monotonic_wall() - begun - _LOOK_S
         if late_s > _LATE_S:
             stalls.add(late_s)
             worst.set(max(worst.value(), late_s))

@@ -45,6 +45,7 @@ from machinery.model.clock import Clock
 from machinery.model.k8s import served
 from machinery.model.requests import PatchType
 from machinery.model.seam import Seam
+from machinery.process.clock import WALL
 from machinery.process.logging import Log
 from machinery.process.metrics import Metrics
 from machinery.process.run import Process
@@ -262,9 +263,11 @@ class Served:
         """Connect over "grpc" or "rest"; to another address than the apiserver's, if one is given."""
         tls = self.tls(identity)
         if transport == "grpc":
-            return connect_grpc(address or self.config.grpc_listen[0], tls, caller=caller, seam=seam)
+            return connect_grpc(
+                address or self.config.grpc_listen[0], tls, caller=caller, seam=seam, clock=WALL
+            )
         url = f"https://{address or self.config.rest_listen[0]}"
-        return connect_rest(url, tls, caller=caller, seam=seam)
+        return connect_rest(url, tls, caller=caller, seam=seam, clock=WALL)
 
 
 def certificates(folder: Path) -> Pki:

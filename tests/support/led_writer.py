@@ -19,7 +19,7 @@ from machinery.client.tls import ClientTls
 from machinery.model.clock import Clock
 from machinery.model.errors import ApiError
 from machinery.model.resources import CONFIG_MAPS
-from machinery.process.clock import SystemClock
+from machinery.process.clock import WALL
 
 LEASE = ("kube-system", "led")
 MAP = ("default", "led")
@@ -34,9 +34,9 @@ def candidate(api: object, name: str, clock: Clock) -> LeaderElector:
         name=lease,
         identity=name,
         clock=clock,
-        lease_duration_s=2,
-        renew_deadline_s=1.5,
-        retry_period_s=0.3,
+        lease_duration_s=8,  # a stalled machine does not lose it before it is stopped
+        renew_deadline_s=7,
+        retry_period_s=0.5,
     )
 
 
@@ -44,7 +44,7 @@ async def main(transport: str, server: str, ca: str, certificate: str, key: str)
     """Stand, lead and write until the test ends the process."""
     tls = ClientTls(ca, certificate, key)
     connect = connect_grpc if transport == "grpc" else connect_rest
-    api, clock = connect(server, tls, caller="led"), SystemClock()
+    api, clock = connect(server, tls, caller="led", clock=WALL), WALL
     elector = candidate(api, "child", clock)
     leads = asyncio.Event()
 

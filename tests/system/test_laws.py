@@ -37,6 +37,7 @@ from machinery.model import resources as kinds
 from machinery.model.errors import ApiError
 from machinery.model.profile import intervals
 from machinery.model.requests import PatchType, Selection
+from machinery.process.clock import WALL
 from tests.support.clusters import clusters
 from tests.support.kubectl import Kubectl, eventually
 from tests.support.listeners import TcpListener, tcp_listeners, unix_listeners
@@ -205,8 +206,8 @@ def connections(cluster: Cluster, identity: str) -> list[Api]:
     )
     addresses = cluster.addresses
     return [
-        connect_grpc(f"127.0.0.1:{addresses.grpc_port}", tls, caller="test"),
-        connect_rest(addresses.rest_url, tls, caller="test"),
+        connect_grpc(f"127.0.0.1:{addresses.grpc_port}", tls, caller="test", clock=WALL),
+        connect_rest(addresses.rest_url, tls, caller="test", clock=WALL),
     ]
 
 

@@ -21,6 +21,7 @@ from machinery.model.k8s.core_v1 import ConfigMap
 from machinery.model.k8s.meta_v1 import ObjectMeta
 from machinery.model.requests import Selection, WatchEvent
 from machinery.model.resources import CONFIG_MAPS
+from machinery.process.clock import WALL
 from tests.support.apiserver import Served, serving
 from tests.support.etcd_server import free_ports
 
@@ -38,12 +39,16 @@ class Two:
         each = next(iter(self.served.values()))
         if self.transport == "grpc":
             servers = [*also, *(one.config.grpc_listen[0] for one in self.served.values())]
-            return connect_grpc(",".join(servers), each.tls(), caller=_beginning_at_first(len(servers)))
+            return connect_grpc(
+                ",".join(servers), each.tls(), caller=_beginning_at_first(len(servers)), clock=WALL
+            )
         servers = [
             *(f"https://{address}" for address in also),
             *(f"https://{one.config.rest_listen[0]}" for one in self.served.values()),
         ]
-        return connect_rest(",".join(servers), each.tls(), caller=_beginning_at_first(len(servers)))
+        return connect_rest(
+            ",".join(servers), each.tls(), caller=_beginning_at_first(len(servers)), clock=WALL
+        )
 
     async def end(self, name: str) -> None:
         await self.stacks.pop(name).aclose()
@@ -54,7 +59,7 @@ def _beginning_at_first(servers: int) -> str:
     return next(
         name
         for name in (f"client-{number}" for number in range(100))
-        if Servers(range(servers), caller=name).current == 0
+        if Servers(range(servers), caller=name, now=WALL.monotonic_wall).current == 0
     )
 
 

@@ -14,6 +14,7 @@ from machinery.client.grpc_transport import connect_grpc
 from machinery.client.rest_transport import connect_rest
 from machinery.model.errors import Unavailable
 from machinery.model.resources import NODES
+from machinery.process.clock import WALL
 from tests.support.apiserver import Served, serving
 
 
@@ -30,8 +31,8 @@ async def elsewhere(pki: Pki) -> AsyncIterator[Served]:
 def connect(transport: str, served: Served, server_name: str) -> Api:
     tls = replace(served.tls(), server_name=server_name)
     if transport == "grpc":
-        return connect_grpc(served.config.grpc_listen[0], tls, caller="test")
-    return connect_rest(f"https://{served.config.rest_listen[0]}", tls, caller="test")
+        return connect_grpc(served.config.grpc_listen[0], tls, caller="test", clock=WALL)
+    return connect_rest(f"https://{served.config.rest_listen[0]}", tls, caller="test", clock=WALL)
 
 
 @pytest.mark.parametrize("transport", ["grpc", "rest"])

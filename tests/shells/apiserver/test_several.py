@@ -18,6 +18,7 @@ from machinery.model.errors import Conflict, Forbidden
 from machinery.model.k8s.authentication_v1 import TokenRequest
 from machinery.model.k8s.core_v1 import ConfigMap, Namespace, ServiceAccount
 from machinery.model.k8s.meta_v1 import ObjectMeta
+from machinery.process.clock import WALL
 from tests.support.apiserver import Served, serving
 from tests.support.etcd_server import EtcdServer, etcd_server
 from tests.support.requirements import need
@@ -133,7 +134,7 @@ async def test_a_token_of_one_is_good_at_another_at_once(pair: tuple[Served, Ser
     file = tmp_path / "token"
     file.write_text(reply.status.token)
     credentials = Token(str(file), str(late.pki.certificate("ca")))
-    robot = connect_rest(f"https://{late.config.rest_listen[0]}", credentials, caller="test")
+    robot = connect_rest(f"https://{late.config.rest_listen[0]}", credentials, caller="test", clock=WALL)
     with pytest.raises(Forbidden, match="system:serviceaccount:default:robot"):
         await robot.list(kinds.NODES)
     await robot.aclose()

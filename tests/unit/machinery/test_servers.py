@@ -6,6 +6,7 @@ import pytest
 
 from machinery.client.servers import NotSent, Servers
 from machinery.model.errors import ApiError, Conflict, DeadlineExceeded, Unavailable
+from machinery.process.clock import WALL
 
 NAMES = ("one", "two", "three")
 
@@ -26,15 +27,17 @@ class Behaviour:
 
 def starting_at_one(size: int = 3) -> Servers[str]:
     """Find a caller that begins at the first."""
-    every = (Servers(NAMES[:size], caller=f"client-{number}") for number in range(100))
+    every = (Servers(NAMES[:size], caller=f"client-{number}", now=lambda: 0.0) for number in range(100))
     return next(servers for servers in every if servers.current == "one")
 
 
 async def test_callers_do_not_all_begin_at_the_same_server():
     """By a hash of the name, so that each begins at the same one again after its restart."""
-    begun = [Servers(NAMES, caller=f"kubelet@node-{number}").current for number in range(30)]
+    begun = [Servers(NAMES, caller=f"kubelet@node-{number}", now=lambda: 0.0).current for number in range(30)]
     assert all(begun.count(name) >= 5 for name in NAMES)
-    assert begun == [Servers(NAMES, caller=f"kubelet@node-{number}").current for number in range(30)]
+    assert begun == [
+        Servers(NAMES, caller=f"kubelet@node-{number}", now=lambda: 0.0).current for number in range(30)
+    ]
 
 
 async def test_a_server_that_answers_is_kept():
@@ -120,7 +123,7 @@ async def test_many_failures_of_one_outage_count_once():
     def note(left: str, next_: str, _error: ApiError | None) -> None:
         changes.append((left, next_))
 
-    servers = Servers(NAMES, caller="client", on_change=note)
+    servers = Servers(NAMES, caller="client", on_change=note, now=WALL.monotonic_wall)
     first = servers.choose()
     for _ in range(100):
         servers.leave(first)
@@ -129,7 +132,7 @@ async def test_many_failures_of_one_outage_count_once():
 
 async def test_a_single_server_is_asked_again():
     """There is nobody else; what may be sent twice is, since a restart breaks the connection once."""
-    behaviour, servers = Behaviour(one=Unavailable("gone")), Servers(["one"])
+    behaviour, servers = Behaviour(one=Unavailable("gone")), Servers(["one"], now=WALL.monotonic_wall)
     with pytest.raises(Unavailable):
         await servers.call(behaviour.ask, timeout_s=1, attempts=2)
     assert behaviour.asked == ["one", "one"]

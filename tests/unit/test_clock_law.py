@@ -1,0 +1,75 @@
+"""Nobody reads a clock but `machinery.process.clock`: what ruff's banned names cannot see, since it is a method."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+PACKAGES = (
+    "machinery",
+    "apiserver",
+    "scheduler",
+    "controllers",
+    "kubelet",
+    "dockershim",
+    "hollow",
+    "proxy",
+    "kubarium",
+)
+_CLOCKS = ("clock", "_clock", "WALL")
+
+
+def _receiver(call: ast.Call) -> str:
+    """The name of what a method is called on: "loop" of `loop.time()` and `self.loop.time()`."""
+    assert isinstance(call.func, ast.Attribute)
+    value = call.func.value
+    if isinstance(value, ast.Call):
+        value = value.func
+    return getattr(value, "attr", None) or getattr(value, "id", "")
+
+
+def reads(source: str) -> Iterator[int]:
+    """The lines that ask an event loop, or the event loop's waiting, for time."""
+    for node in ast.walk(ast.parse(source)):
+        if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Attribute):
+            continue
+        name, of = node.func.attr, _receiver(node)
+        is_loop = (
+            name == "time" and not node.args and of in {"loop", "_loop", "get_running_loop", "get_event_loop"}
+        )
+        is_timer = name in {"call_later", "call_at"} and of not in _CLOCKS
+        is_wait = name == "wait" and of == "asyncio" and any(each.arg == "timeout" for each in node.keywords)
+        if is_loop or is_timer or is_wait:
+            yield node.lineno
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_no_module_asks_the_event_loop_for_time(package: str) -> None:
+    """Every wait and every look goes through a Clock, which a test can replace."""
+    found = [
+        f"{path.relative_to(ROOT)}:{line}"
+        for path in sorted((ROOT / package).rglob("*.py"))
+        if path.name != "clock.py"
+        for line in reads(path.read_text())
+    ]
+    assert found == []
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "asyncio.get_running_loop().time()",
+        "self._loop.time()",
+        "loop.call_later(1, f)",
+        "self._loop.call_at(1, f)",
+        "asyncio.wait([t], timeout=3)",
+    ],
+)
+def test_the_law_sees_what_it_forbids(line: str) -> None:
+    """And leaves the clock itself, and waits without a limit, alone."""
+    assert list(reads(line)) == [1]
+    assert list(reads("self._clock.call_later(1, f); WALL.call_later_wall(1, f); asyncio.wait([t])")) == []
