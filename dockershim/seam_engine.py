@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import aclosing, asynccontextmanager
 
-from dockershim.engine_connection import Connection, EngineCall, Hijacked
+from dockershim.engine_connection import READ_S, Connection, EngineCall, Hijacked
 from dockershim.seam_hijacked import SeamHijacked
 from machinery.model.seam import Ends, Seam
 from machinery.wire.conversation import Conversation, StreamPassage
@@ -41,9 +41,9 @@ class SeamConnection:
 
     async def hijack(self, call: EngineCall) -> Hijacked:
         """Take the connection of a request over."""
-        passage = self._begun(call)
+        passage = self._begun(call, None)
         try:
-            await passage.begin()
+            await passage.begin(READ_S)
             taken = await self._connection.hijack(call)
         except BaseException as error:
             passage.end(error)
@@ -53,7 +53,7 @@ class SeamConnection:
     @asynccontextmanager
     async def stream(self, call: EngineCall, timeout_s: float | None) -> AsyncIterator[AsyncIterator[bytes]]:
         """Open an answer, and have its body in pieces while inside."""
-        with self._begun(call) as passage:
+        with self._begun(call, timeout_s) as passage:
             await passage.begin()
             async with (
                 self._connection.stream(call, timeout_s) as pieces,
@@ -61,5 +61,7 @@ class SeamConnection:
             ):
                 yield passed
 
-    def _begun(self, call: EngineCall) -> StreamPassage:
-        return self._conversation.stream(call.operation, about=call.about, body=lambda: call.body or b"")
+    def _begun(self, call: EngineCall, timeout_s: float | None) -> StreamPassage:
+        return self._conversation.stream(
+            call.operation, about=call.about, body=lambda: call.body or b"", timeout_s=timeout_s
+        )

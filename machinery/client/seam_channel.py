@@ -6,7 +6,7 @@ the seam has nothing to do with is the call object that the channel itself makes
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
@@ -46,13 +46,13 @@ class SeamChannel:
         """Make the multicallable of a method with one request and a stream of answers."""
         bare, begin = self._channel.unary_stream(path, **codecs), partial(self._begin, _method(path))
         return lambda request, **options: SeamStream(
-            partial(bare, request, **options), lambda _: begin(request)
+            partial(bare, request, **options), lambda _: begin(options, request)
         )
 
     def stream_stream(self, path: str, **codecs: Any) -> Callable[..., SeamStream]:
         """Make the multicallable of a method with streams both ways."""
         bare, begin = self._channel.stream_stream(path, **codecs), partial(self._begin, _method(path))
-        return lambda **options: SeamStream(partial(bare, **options), begin)
+        return lambda **options: SeamStream(partial(bare, **options), partial(begin, options))
 
     async def _call(
         self, bare: Any, method: str, request: Any, *, timeout: float | None = None, **options: Any
@@ -71,11 +71,15 @@ class SeamChannel:
                 measure=lambda answer: (self._reading.revision(answer), answer.ByteSize()),
             )
 
-    def _begin(self, method: str, request: Any) -> StreamPassage:
+    def _begin(self, method: str, options: Mapping[str, Any], request: Any) -> StreamPassage:
+        timeout_s = options.get("timeout")
         if request is None:
-            return self._conversation.stream(method)
+            return self._conversation.stream(method, timeout_s=timeout_s)
         return self._conversation.stream(
-            method, about=self._reading.about(request), body=request.SerializeToString
+            method,
+            about=self._reading.about(request),
+            body=request.SerializeToString,
+            timeout_s=timeout_s,
         )
 
 

@@ -89,12 +89,14 @@ class Conversation:
         finally:
             passage.after(outcome._replace(took_s=clock.monotonic_wall() - begun))
 
-    def stream(self, method: str, *, about: str = "", body: Body = no_body) -> StreamPassage:
-        """Begin the passage of a stream; leaving it ends it."""
+    def stream(
+        self, method: str, *, about: str = "", body: Body = no_body, timeout_s: float | None = None
+    ) -> StreamPassage:
+        """Begin the passage of a stream, which may last so many wall seconds; leaving it ends it."""
         passage = self._seam.open(self._message(method, about, body), is_stream=True)
         if passage is None:
             raise AssertionError("a seam has a passage for every stream")
-        return StreamPassage(passage, self._seam)
+        return StreamPassage(passage, self._seam, timeout_s)
 
     def _message(self, method: str, about: str, body: Body) -> Message:
         return Message(self.ends, method, about, acting_on.get(), body)
@@ -103,9 +105,10 @@ class Conversation:
 class StreamPassage:
     """A stream on its way through the seam. A context manager: what it is left with is how the stream ended."""
 
-    def __init__(self, passage: Passage, seam: Seam) -> None:
+    def __init__(self, passage: Passage, seam: Seam, timeout_s: float | None = None) -> None:
         self._passage = passage
         self._clock = seam.clock
+        self._deadline = None if timeout_s is None else self._clock.call_later_wall(timeout_s, self._expire)
         self._begun = self._clock.monotonic_wall()
         self._items = 0
         self._broken: ApiError | None = None
@@ -123,14 +126,18 @@ class StreamPassage:
     ) -> None:
         self.end(error)
 
-    async def begin(self) -> None:
-        """Return when the stream may be opened.
+    async def begin(self, within_s: float | None = None) -> None:
+        """Return when the stream may be opened, in so many wall seconds at most.
 
         Raises:
             ApiError: it may not.
         """
-        with self._interruptible():
-            await self._passage.before()
+        try:
+            with self._interruptible():
+                async with self._clock.timeout_wall(within_s):
+                    await self._passage.before()
+        except TimeoutError as error:
+            raise DeadlineExceeded("no answer in time") from error
 
     async def write(self, item: object) -> bool:
         """Return when an item may be sent; False drops it.
@@ -197,6 +204,8 @@ class StreamPassage:
         if self._is_over:
             return
         self._is_over = True
+        if self._deadline is not None:
+            self._deadline.cancel()
         left = isinstance(error, GeneratorExit | asyncio.CancelledError)
         took_s = self._clock.monotonic_wall() - self._begun
         told = None if error is None or left else _as_api_error(error)
@@ -236,6 +245,9 @@ class StreamPassage:
         if self._reader is not None:  # as asyncio.timeout does it
             self._interrupted = self._reader
             self._reader.cancel()
+
+    def _expire(self) -> None:
+        self.interrupt(DeadlineExceeded("no answer in time"))
 
     def _raise_if_interrupted(self) -> None:
         """Raise what the stream was broken with, if this is why its reader was cancelled."""

@@ -138,6 +138,39 @@ async def test_a_drop_takes_the_callers_deadline_and_no_real_time() -> None:
     assert clock.now() - began == 3600
 
 
+@pytest.mark.parametrize("fault", [Fault.DROP, Fault.DROP_REPLY, Fault.CUT])
+async def test_a_stream_that_is_silent_ends_at_its_deadline(fault: Fault) -> None:
+    """Whether it was never opened, or its first item was lost."""
+    clock = VirtualClock()
+    faults = PlannedFaults(clock)
+    faults.use(FaultPlan((Rule(fault),)))
+
+    async def items() -> AsyncIterator[int]:
+        yield 1
+
+    async def read() -> None:
+        with Conversation(faults, ENDS).stream("Logs", timeout_s=60) as passage:
+            await passage.begin()
+            async for _ in passage.through(items()):
+                pass
+
+    began = clock.now()
+    with pytest.raises(DeadlineExceeded):
+        await read()
+    assert clock.now() - began == 60
+
+
+async def test_a_stream_may_have_less_time_to_open() -> None:
+    """As a connection that is taken over has."""
+    clock = VirtualClock()
+    faults = PlannedFaults(clock)
+    faults.use(FaultPlan((Rule(Fault.DROP),)))
+    began = clock.now()
+    with Conversation(faults, ENDS).stream("POST exec/start") as passage, pytest.raises(DeadlineExceeded):
+        await passage.begin(20)
+    assert clock.now() - began == 20
+
+
 async def test_the_end_of_a_cut_wakes_each_stream_once() -> None:
     """Whether it waits for an item of its own or for the end of the cut."""
     faults = PlannedFaults(VirtualClock())
