@@ -100,12 +100,12 @@ class Addresses:
     def claimed(self) -> list[tuple[str, str, int]]:
         """List (what, host, port) that have to be free before the cluster starts; etcd's come first."""
         members = [
-            (f"{each.name}'s {who}", loopback(each), port)
+            (f"the {who} of {each.name}", loopback(each), port)
             for each in self.spec.instances(ETCD)
             for who, port in (("clients", self.etcd_port), ("peers", self.etcd_peer_port))
         ]
         doors = [
-            (f"{each.name}'s {door} door", loopback(each), port)
+            (f"the {door} door of {each.name}", loopback(each), port)
             for each in self.spec.instances(APISERVER)
             for door, port in (("REST", self.rest_port), ("gRPC", self.grpc_port))
         ]

@@ -171,7 +171,7 @@ def test_a_port_in_use_at_up(start_cluster: StartCluster):
         taken.listen()
         port = taken.getsockname()[1]
         with pytest.raises(
-            KubariumError, match=f"port {port} on 127.0.0.1, meant for the apiserver's REST door"
+            KubariumError, match=f"port {port} on 127.0.0.1, meant for the REST door of apiserver"
         ):
             start_cluster("taken", nodes=1, api_port=port)
 

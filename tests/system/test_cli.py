@@ -357,7 +357,7 @@ def test_a_port_that_is_taken_is_named(bare: Shell):
         taken.listen()
         port = str(taken.getsockname()[1])
         said = bare.fails("up", "--runtime", "hollow", "--api-port", port)
-    assert f"port {port} on 127.0.0.1, meant for the apiserver's REST door" in said
+    assert f"port {port} on 127.0.0.1, meant for the REST door of apiserver" in said
     assert "--api-port N" in said
 
 
