@@ -2,7 +2,7 @@
 
 The message is `openapi.v2.Document` of https://github.com/google/gnostic (openapiv2/OpenAPIv2.proto). The tables
 below say for every key of the JSON document which field it becomes and how it is written; keys that the message
-has no field for are left out. Fed by `apiserver.core.openapi.document_v2`.
+has no field for are left out. Fed by `apiserver.core.openapi.document_v2`. docs/adr/0018 says why it is written by hand.
 """
 
 from __future__ import annotations
