@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -36,8 +37,10 @@ _SERVICES = cri.DESCRIPTOR.services_by_name
 
 async def serve(config: DockershimConfig, process: Process) -> None:
     """Serve CRI on the socket until cancelled; the containers go on running."""
-    engine = Engine(seam_engine.through(EngineConnection(config.docker_socket), process.seam, process.name))
-    shim = assemble(config, process, engine, run_plugin)
+    engine = Engine(
+        seam_engine.through(EngineConnection(config.docker_socket, process.clock), process.seam, process.name)
+    )
+    shim = assemble(config, process, engine, partial(run_plugin, clock=process.clock))
     handlers = [
         handler(_SERVICES["RuntimeService"], "runtime.v1.RuntimeService", runtime_service(shim)),
         handler(_SERVICES["ImageService"], "runtime.v1.ImageService", image_service(shim)),
@@ -61,10 +64,10 @@ async def serve(config: DockershimConfig, process: Process) -> None:
 
 def assemble(config: DockershimConfig, process: Process, engine: Engine, run_plugin: RunPlugin) -> Shim:
     """Make the parts; nothing is asked of the engine yet."""
-    state, log = Path(config.state_dir), process.log
+    state, clock, log = Path(config.state_dir), process.clock, process.log
     notes = Notes(state / "containers")
     catalogue = Catalogue(engine, Scope(config.cluster, config.node))
-    logs = Logs(engine, catalogue, process.tasks, notes, log)
+    logs = Logs(engine, catalogue, process.tasks, notes, clock, log)
 
     async def describe(sandbox_id: str) -> tuple[Any, list[Any]]:
         return await describe_sandbox(shim, sandbox_id)
@@ -76,15 +79,17 @@ def assemble(config: DockershimConfig, process: Process, engine: Engine, run_plu
         network=Network(
             config.state_dir,
             config.cni_bin_dirs,
+            clock,
             seam_plugins.through(run_plugin, process.seam, process.name, PLUGIN_S),
         ),
         logs=logs,
         notes=notes,
-        events=Events(engine, catalogue, logs, describe, log),
-        streaming=Streaming(engine, log),
-        statistics=Statistics(),
+        events=Events(engine, catalogue, logs, describe, clock, log),
+        streaming=Streaming(engine, clock, log),
+        statistics=Statistics(clock),
         image_references={},
         locks=Locks(),
+        clock=clock,
         log=log,
     )
     return shim

@@ -11,14 +11,16 @@ import os
 import subprocess
 from typing import Final
 
+from machinery.model.clock import Clock
 from machinery.model.errors import DeadlineExceeded
-from machinery.process.clock import WALL
 
 PLUGIN_S: Final = 30.0  # wall seconds
 
 
-async def run_plugin(program: str, stdin: bytes, environment: dict[str, str]) -> tuple[int, bytes]:
-    """Run a plugin to its end; gives its exit code and its answer. It does not outlive the caller's cancellation.
+async def run_plugin(
+    program: str, stdin: bytes, environment: dict[str, str], *, clock: Clock
+) -> tuple[int, bytes]:
+    """Run a plugin to its end; return its exit code and its answer. It does not outlive the caller's cancellation.
 
     Raises:
         DeadlineExceeded: it did not end in `PLUGIN_S`, and was killed.
@@ -29,7 +31,7 @@ async def run_plugin(program: str, stdin: bytes, environment: dict[str, str]) ->
         os.lseek(source, 0, os.SEEK_SET)
         process = subprocess.Popen([program], stdin=source, stdout=sink, env=environment)  # noqa: ASYNC220 - see above
         try:
-            await _ended(process.pid)
+            await _ended(process.pid, clock)
         except TimeoutError as error:
             raise DeadlineExceeded(f"CNI plugin {program} did not end in {PLUGIN_S:g} s") from error
         finally:
@@ -41,13 +43,13 @@ async def run_plugin(program: str, stdin: bytes, environment: dict[str, str]) ->
         os.close(sink)
 
 
-async def _ended(pid: int) -> None:
+async def _ended(pid: int, clock: Clock) -> None:
     loop = asyncio.get_running_loop()
     done: asyncio.Future[None] = loop.create_future()
     descriptor = os.pidfd_open(pid)
     loop.add_reader(descriptor, lambda: None if done.done() else done.set_result(None))
     try:
-        async with WALL.timeout_wall(PLUGIN_S):
+        async with clock.timeout_wall(PLUGIN_S):
             await done
     finally:
         loop.remove_reader(descriptor)

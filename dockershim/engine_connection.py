@@ -20,6 +20,7 @@ import aiohttp
 from aiodocker import Docker
 from aiodocker.exceptions import DockerError
 
+from machinery.model.clock import Clock
 from machinery.model.errors import (
     ApiError,
     BadRequest,
@@ -30,7 +31,6 @@ from machinery.model.errors import (
     Unauthorized,
     Unavailable,
 )
-from machinery.process.clock import WALL
 
 READ_S: Final = 20.0  # wall seconds
 WRITE_S: Final = 120.0  # creating and starting wait for each other in the engine
@@ -139,8 +139,9 @@ class Connection(Protocol):
 class EngineConnection:
     """Implements `Connection` on the engine's socket."""
 
-    def __init__(self, socket: str) -> None:
+    def __init__(self, socket: str, clock: Clock) -> None:
         self._socket = socket
+        self._clock = clock
         self._connector = aiohttp.UnixConnector(socket, limit=0)
         self._client = Docker(
             url="unix://localhost", connector=self._connector
@@ -173,7 +174,7 @@ class EngineConnection:
             f"Content-Length: {len(content)}",
         )
         try:
-            async with WALL.timeout_wall(READ_S):
+            async with self._clock.timeout_wall(READ_S):
                 reader, writer = await asyncio.open_unix_connection(self._socket)
                 writer.write("\r\n".join((*head, "", "")).encode() + content)
                 answer = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
@@ -184,7 +185,7 @@ class EngineConnection:
         status = int(answer.split(" ", 2)[1])
         if status in {101, 200}:
             return Hijacked(reader, writer)
-        text = await _read_error(reader)
+        text = await self._read_error(reader)
         writer.close()
         raise _BY_STATUS.get(status, InternalError)(text)
 
@@ -199,7 +200,7 @@ class EngineConnection:
         self, call: EngineCall, timeout_s: float | None
     ) -> AsyncIterator[aiohttp.ClientResponse]:
         try:
-            async with WALL.timeout_wall(timeout_s):
+            async with self._clock.timeout_wall(timeout_s):
                 answer = await _translated(
                     self._client._do_query(  # noqa: SLF001 - aiodocker's door to paths that it has no method for
                         call.path,
@@ -220,6 +221,17 @@ class EngineConnection:
                 f"the Docker engine did not answer {call.method} {call.path} in time"
             ) from error
 
+    async def _read_error(self, reader: asyncio.StreamReader) -> str:
+        try:
+            async with self._clock.timeout_wall(READ_S):
+                text = (await reader.read(_READ_BYTES)).decode(errors="replace")
+        except (TimeoutError, OSError):
+            return "the Docker engine refused"
+        try:
+            return str(json.loads(text[text.index("{") : text.rindex("}") + 1])["message"])
+        except (ValueError, KeyError):
+            return text.strip() or "the Docker engine refused"
+
 
 async def _translated(work: Any) -> Any:
     """Await a call of aiodocker or aiohttp and turn its errors into ours."""
@@ -237,15 +249,3 @@ async def _pieces(answer: aiohttp.ClientResponse) -> AsyncIterator[bytes]:
             yield piece
     except aiohttp.ClientError as error:
         raise Unavailable(f"the stream from the Docker engine broke: {error}") from error
-
-
-async def _read_error(reader: asyncio.StreamReader) -> str:
-    try:
-        async with WALL.timeout_wall(READ_S):
-            text = (await reader.read(_READ_BYTES)).decode(errors="replace")
-    except (TimeoutError, OSError):
-        return "the Docker engine refused"
-    try:
-        return str(json.loads(text[text.index("{") : text.rindex("}") + 1])["message"])
-    except (ValueError, KeyError):
-        return text.strip() or "the Docker engine refused"

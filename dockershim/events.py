@@ -15,15 +15,17 @@ from dockershim.core import naming
 from dockershim.core.states import container_state
 from dockershim.docker import Engine, Json
 from dockershim.logs import Logs
+from machinery.model.backoff import Backoff
+from machinery.model.clock import Clock
 from machinery.model.errors import ApiError, NotFound
+from machinery.model.insist import Failures, tell_first
 from machinery.model.log import EventLog
 from machinery.pb import cri_pb2 as cri
-from machinery.process.clock import WALL
 
 BACKLOG: Final = (
     1_000  # events that a slow subscriber may lag behind; then its stream ends and it lists again
 )
-_RETRY_S: Final = (0.1, 0.2, 0.5, 1.0)  # wall seconds between attempts to reach the engine
+_RETRY: Final = Backoff(initial_s=0.1, cap_s=1.0)  # wall seconds between attempts to reach the engine
 _KINDS: Final = {
     "create": cri.CONTAINER_CREATED_EVENT,
     "start": cri.CONTAINER_STARTED_EVENT,
@@ -45,15 +47,22 @@ class Events:
     """Follows the engine and tells the subscribers."""
 
     def __init__(
-        self, engine: Engine, catalogue: Catalogue, logs: Logs, describe: Describe, log: EventLog
+        self,
+        engine: Engine,
+        catalogue: Catalogue,
+        logs: Logs,
+        describe: Describe,
+        clock: Clock,
+        log: EventLog,
     ) -> None:
         self._engine = engine
         self._catalogue = catalogue
         self._logs = logs
         self._describe = describe
+        self._clock = clock
         self._log = log
         self._states: dict[str, tuple[int, str]] = {}  # by id: the state, and the sandbox
-        self._last_ns = WALL.wall_ns()
+        self._last_ns = self._clock.wall_ns()
         self._queue: asyncio.Queue[tuple[str, str, str, int]] = asyncio.Queue(10 * BACKLOG)
         self._subscribers: set[asyncio.Queue[Any | None]] = set()
 
@@ -73,18 +82,16 @@ class Events:
 
     async def run(self) -> None:
         """Follow the engine for good."""
-        failures = 0
+        failures = Failures(self._clock, _RETRY, tell_first(self._log.warning, "engine_events_ended"))
         while True:
             try:
                 await self._follow()
-                failures = 0
+                failures.forget()
             except (ApiError, ValueError) as error:
-                if not failures:
-                    self._log.warning("engine_events_ended", error=error)
-                failures += 1
+                failures.note(error)
             finally:
                 self._catalogue.set_live(live=False)
-            await WALL.sleep_wall(_RETRY_S[min(failures, len(_RETRY_S) - 1)])
+            await failures.pause()
 
     async def _follow(self) -> None:
         since = f"{self._last_ns // 10**9}.{self._last_ns % 10**9:09d}"
@@ -132,7 +139,7 @@ class Events:
         else:
             self._states[id_] = (_STATES[action], sandbox_id)
         if self._subscribers and not self._queue.full():
-            self._queue.put_nowait((id_, action, sandbox_id, at_ns or WALL.wall_ns()))
+            self._queue.put_nowait((id_, action, sandbox_id, at_ns or self._clock.wall_ns()))
 
     # --- announcing
 

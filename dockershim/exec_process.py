@@ -12,8 +12,8 @@ from typing import Any, Final
 from dockershim.core.log_lines import Frames
 from dockershim.docker import Engine
 from dockershim.engine_connection import Hijacked
+from machinery.model.clock import Clock
 from machinery.model.errors import BadRequest, DeadlineExceeded, InternalError
-from machinery.process.clock import WALL
 
 OUTPUT_LIMIT: Final = 16 * 1024 * 1024  # bytes of each stream; what comes after is dropped
 _NOT_STARTED: Final = (126, 127)
@@ -40,8 +40,10 @@ def exec_body(
     }
 
 
-async def run_command(engine: Engine, container_id: str, command: Sequence[str], timeout_s: float) -> Any:
-    """Run a command without input; gives its output streams and its exit code. `timeout_s`: 0 is none.
+async def run_command(
+    engine: Engine, clock: Clock, container_id: str, command: Sequence[str], timeout_s: float
+) -> Any:
+    """Run a command without input; return its output streams and its exit code. `timeout_s`: 0 is none.
 
     Raises:
         DeadlineExceeded: it ran too long, and was killed.
@@ -52,9 +54,9 @@ async def run_command(engine: Engine, container_id: str, command: Sequence[str],
     exec_id = await engine.exec_create(container_id, body)
     streams = await engine.exec_start(exec_id, tty=False)
     try:
-        async with WALL.timeout_wall(timeout_s or None):
+        async with clock.timeout_wall(timeout_s or None):
             output = await _collect(streams)
-            code = await exit_code(engine, exec_id, bytes(output[1][:1024]))
+            code = await exit_code(engine, clock, exec_id, bytes(output[1][:1024]))
     except TimeoutError as error:
         await kill_command(engine, exec_id, container_id)
         raise DeadlineExceeded(
@@ -68,7 +70,7 @@ async def run_command(engine: Engine, container_id: str, command: Sequence[str],
     return output[1], output[2], code
 
 
-async def exit_code(engine: Engine, exec_id: str, said: bytes = b"") -> int:
+async def exit_code(engine: Engine, clock: Clock, exec_id: str, said: bytes = b"") -> int:
     """Give the exit code of a command whose streams have ended; `said` is what the engine put into them.
 
     Raises:
@@ -82,9 +84,8 @@ async def exit_code(engine: Engine, exec_id: str, said: bytes = b"") -> int:
             if code in _NOT_STARTED and not state.get("Pid"):
                 raise InternalError(f"failed to start the command: {said.decode(errors='replace').strip()}")
             return code
-        await WALL.sleep_wall(
-            pause_s
-        )  # it has closed its streams and goes on running, or the engine lags behind
+        # It has closed its streams and goes on running, or the engine lags behind.
+        await clock.sleep_wall(pause_s)
         pause_s = min(2 * pause_s, _LONGEST_LOOK_S)
 
 

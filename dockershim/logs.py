@@ -20,9 +20,9 @@ from dockershim.core.states import Details, log_path
 from dockershim.core.times import format_since
 from dockershim.docker import Engine
 from dockershim.notes import Notes
+from machinery.model.clock import Clock
 from machinery.model.errors import ApiError, Conflict, NotFound
 from machinery.model.log import EventLog
-from machinery.process.clock import WALL
 
 RETRY_S: Final = 0.5  # wall seconds until a broken stream is opened again
 DRAIN_S: Final = 5.0  # wall seconds that a report of an exit waits for the log at most
@@ -33,12 +33,19 @@ class Logs:
     """The log files of all containers."""
 
     def __init__(
-        self, engine: Engine, catalogue: Catalogue, tasks: asyncio.TaskGroup, notes: Notes, log: EventLog
+        self,
+        engine: Engine,
+        catalogue: Catalogue,
+        tasks: asyncio.TaskGroup,
+        notes: Notes,
+        clock: Clock,
+        log: EventLog,
     ) -> None:
         self._engine = engine
         self._catalogue = catalogue
         self._tasks = tasks
         self._notes = notes  # per container, whether its log is complete
+        self._clock = clock
         self._log = log
         self._copies: dict[str, asyncio.Task[None]] = {}
         self._files: dict[str, LogFile] = {}
@@ -57,7 +64,7 @@ class Logs:
         task = self._copies.get(container_id)
         if task and container_id not in self._hopeless:
             try:
-                async with WALL.timeout_wall(DRAIN_S):
+                async with self._clock.timeout_wall(DRAIN_S):
                     await asyncio.wait([task])
             except TimeoutError:
                 self._hopeless.add(container_id)
@@ -98,7 +105,7 @@ class Logs:
                 return
             except (ApiError, OSError) as error:
                 self._log.warning("log_copy_failed", container=container_id, error=error, retry_s=RETRY_S)
-            await WALL.sleep_wall(RETRY_S)
+            await self._clock.sleep_wall(RETRY_S)
 
     async def _copy_once(self, container_id: str) -> bool:
         """Copy until the engine's stream ends; tells whether the log is complete."""
@@ -123,7 +130,7 @@ class Logs:
     async def _settle(self, container_id: str) -> None:
         """Give the engine a moment to say that a container has ended: it closes the log a little earlier."""
         with contextlib.suppress(TimeoutError):
-            async with WALL.timeout_wall(RETRY_S):
+            async with self._clock.timeout_wall(RETRY_S):
                 await self._engine.wait(container_id)
 
     async def _stream(self, details: Details, file: LogFile, *, follow: bool) -> None:

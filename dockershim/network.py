@@ -17,19 +17,19 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from dockershim.cni_plugin import run_plugin
 from dockershim.core import cni
 from dockershim.notes import Notes
 from dockershim.seam_plugins import RunPlugin
+from machinery.model.clock import Clock
 from machinery.model.errors import (
     BadRequest,
     InternalError,
     NotImplementedHere,
     Unavailable,
 )
-from machinery.process.clock import WALL
 
-_JOIN_S: Final = 5.0
+_JOIN_S: Final = 5.0  # wall seconds, as all here
+_LOOK_S: Final = 0.002
 _SIOCGIFMTU: Final = 0x8921
 _PLUGINS: Final = ("bridge", "host-local")
 
@@ -38,8 +38,9 @@ class Network:
     """Connects sandboxes and takes their connection away. Both are idempotent."""
 
     def __init__(
-        self, state_dir: str, plugin_folders: Sequence[str], run_plugin: RunPlugin = run_plugin
+        self, state_dir: str, plugin_folders: Sequence[str], clock: Clock, run_plugin: RunPlugin
     ) -> None:
+        self._clock = clock
         self._run_plugin = run_plugin
         self._folders = [folder for folder in plugin_folders if Path(folder).is_dir()]
         self._data = Path(state_dir) / "cni"
@@ -126,16 +127,15 @@ class Network:
         Raises:
             InternalError: it has not, in time.
         """
-        own = _namespace("self")
-        deadline = WALL.monotonic_wall() + _JOIN_S
-        while WALL.monotonic_wall() < deadline:
-            match _namespace(str(pid)):
-                case inode if inode == own:
-                    return
-                case 0:
-                    raise InternalError("the sandbox ended while it entered the node's network")
-            await WALL.sleep_wall(0.002)
-        raise InternalError("the sandbox did not enter the node's network namespace")
+        own, patience = _namespace("self"), self._clock.timeout_wall(_JOIN_S)
+        try:
+            async with patience:
+                while (inode := _namespace(str(pid))) != own:
+                    if not inode:
+                        raise InternalError("the sandbox ended while it entered the node's network")
+                    await self._clock.sleep_wall(_LOOK_S)
+        except TimeoutError as error:
+            raise InternalError("the sandbox did not enter the node's network namespace") from error
 
     def _bridge(self) -> dict[str, Any]:
         return cni.bridge_config(self.pod_cidr, str(self._data), interface_mtu(cni.INTERFACE))

@@ -13,8 +13,9 @@ from dockershim.config import DockershimConfig
 from dockershim.core.naming import Scope
 from dockershim.docker import Engine
 from dockershim.engine_connection import EngineConnection
+from machinery.model.clock import Clock
 from machinery.model.errors import ApiError, Conflict, NotFound
-from machinery.process.clock import WALL
+from machinery.process.clock import SystemClock
 from machinery.process.config import parse
 
 _CGROUPS: Final = Path("/sys/fs/cgroup")
@@ -35,34 +36,35 @@ def purge_command(argv: Sequence[str]) -> int:
 
 async def purge(docker_socket: str, scope: Scope) -> None:
     """Remove every container of a cluster or node, running or not, then its cgroup folders."""
-    engine = Engine(EngineConnection(docker_socket))
+    clock = SystemClock()
+    engine = Engine(EngineConnection(docker_socket, clock))
     try:
         for _ in range(_ROUNDS):
             found = await engine.containers(scope.selectors)
             if not found:
                 break
-            await asyncio.gather(*(_remove(engine, item["Id"]) for item in found))
+            await asyncio.gather(*(_remove(engine, clock, item["Id"]) for item in found))
     finally:
         await engine.aclose()
-    await _remove_cgroups(scope)
+    await _remove_cgroups(scope, clock)
 
 
-async def _remove(engine: Engine, container_id: str) -> None:
+async def _remove(engine: Engine, clock: Clock, container_id: str) -> None:
     try:
         await engine.remove(container_id)
     except NotFound:
         return
     except Conflict:  # somebody else is removing it
-        await WALL.sleep_wall(_PAUSE_S)
+        await clock.sleep_wall(_PAUSE_S)
 
 
-async def _remove_cgroups(scope: Scope) -> None:
+async def _remove_cgroups(scope: Scope, clock: Clock) -> None:
     """Remove the folders bottom-up; the kernel refuses those that still hold a process."""
     for _ in range(_ROUNDS):
         left = [root for root in _roots(scope) if not _remove_tree(root)]
         if not left:
             break
-        await WALL.sleep_wall(_PAUSE_S)
+        await clock.sleep_wall(_PAUSE_S)
     for top in () if scope.node else {root.parent for root in _roots(scope, must_exist=False)}:
         with contextlib.suppress(OSError):  # other clusters are in it, or it is not there
             top.rmdir()

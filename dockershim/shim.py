@@ -14,6 +14,7 @@ from dockershim.network import Network
 from dockershim.notes import Notes
 from dockershim.statistics import Statistics
 from dockershim.streaming import Streaming
+from machinery.model.clock import Clock
 from machinery.model.log import EventLog
 
 
@@ -32,4 +33,5 @@ class Shim:
     statistics: Statistics
     image_references: dict[str, str]  # by image id: its digest in a repository, or the id
     locks: Locks
+    clock: Clock
     log: EventLog

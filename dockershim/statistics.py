@@ -13,8 +13,8 @@ from typing import Any, Final
 from dockershim.core.cgroup_files import UNIFIED, Usage, cgroup_paths, read_interfaces, usage_v1, usage_v2
 from dockershim.core.cni import INTERFACE
 from dockershim.core.states import Details
+from machinery.model.clock import Clock
 from machinery.pb import cri_pb2 as cri
-from machinery.process.clock import WALL
 
 _ROOT: Final = Path("/sys/fs/cgroup")
 _LEAST_NS: Final = 1_000_000_000
@@ -23,7 +23,8 @@ _LEAST_NS: Final = 1_000_000_000
 class Statistics:
     """Reads usage, and remembers the last look at each container."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
         self._looks: dict[str, list[tuple[int, int]]] = {}  # by id: (when, cpu time), the older one first
 
     def container(self, details: Details) -> Any:
@@ -55,7 +56,7 @@ class Statistics:
         )
         if usages:
             cpu, memory = self._write(details.id, _total(usages))
-            now_ns = WALL.wall_ns()
+            now_ns = self._clock.wall_ns()
             stats.linux.cpu.CopyFrom(cpu)
             stats.linux.memory.CopyFrom(memory)
             stats.linux.process.timestamp = now_ns
@@ -68,7 +69,7 @@ class Statistics:
         self._looks.pop(id_, None)
 
     def _write(self, id_: str, usage: Usage) -> tuple[Any, Any]:
-        now_ns = WALL.wall_ns()
+        now_ns = self._clock.wall_ns()
         cpu = cri.CpuUsage(timestamp=now_ns, usage_core_nano_seconds=_value(usage.cpu_ns))
         rate = self._nano_cores(id_, now_ns, usage.cpu_ns)
         if rate is not None:

@@ -23,9 +23,9 @@ from dockershim.core.log_lines import Frames
 from dockershim.docker import Engine
 from dockershim.engine_connection import Hijacked
 from dockershim.exec_process import exec_body, exit_code
+from machinery.model.clock import Clock
 from machinery.model.errors import ApiError, Unavailable
 from machinery.model.log import EventLog
-from machinery.process.clock import WALL
 from machinery.process.control import private_socket
 
 PROTOCOLS: Final = ("v5.channel.k8s.io", "v4.channel.k8s.io")
@@ -40,8 +40,9 @@ Session = Callable[[web.WebSocketResponse], Awaitable[None]]
 class Streaming:
     """Sessions that wait for their client, and those that run."""
 
-    def __init__(self, engine: Engine, log: EventLog) -> None:
+    def __init__(self, engine: Engine, clock: Clock, log: EventLog) -> None:
         self._engine = engine
+        self._clock = clock
         self._log = log
         self._base = ""
         self._waiting: dict[str, Session] = {}
@@ -56,7 +57,7 @@ class Streaming:
             exec_id = await self._engine.exec_create(container_id, body)
             streams = await self._engine.exec_start(exec_id, tty=request.tty)
             said = await self._bridge(client, streams, f"exec/{exec_id}", tty=request.tty)
-            await _finish(client, await exit_code(self._engine, exec_id, said))
+            await _finish(client, await exit_code(self._engine, self._clock, exec_id, said))
 
         return self._url("exec", run)
 
@@ -75,7 +76,7 @@ class Streaming:
             raise Unavailable("too many exec and attach requests wait for their client")
         token = secrets.token_urlsafe(16)
         self._waiting[token] = session
-        WALL.call_later_wall(TOKEN_S, self._waiting.pop, token, None)
+        self._clock.call_later_wall(TOKEN_S, self._waiting.pop, token, None)
         return f"{self._base}/{verb}/{token}"
 
     @asynccontextmanager

@@ -14,7 +14,9 @@ from machinery.pb import cri_pb2 as cri
 async def exec_sync(shim: Shim, request: Any) -> Any:
     """Run a command and give its output and exit code; `timeout` is in wall seconds, 0 is none."""
     details = await _running(shim, request.container_id)
-    stdout, stderr, code = await run_command(shim.engine, details.id, request.cmd, float(request.timeout))
+    stdout, stderr, code = await run_command(
+        shim.engine, shim.clock, details.id, request.cmd, float(request.timeout)
+    )
     return cri.ExecSyncResponse(stdout=bytes(stdout), stderr=bytes(stderr), exit_code=code)
 
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import Any, Final
 
 from dockershim.shim import Shim
+from machinery.model.backoff import Backoff
 from machinery.model.errors import Conflict, NotFound
+from machinery.model.insist import insist
 from machinery.pb import cri_pb2 as cri
-from machinery.process.clock import WALL
 
 _LOOKS: Final = 100
-_LOOK_S: Final = 0.1
+_LOOK: Final = Backoff(initial_s=0.1, cap_s=0.1)  # wall seconds
 
 
 async def remove_container(shim: Shim, request: Any) -> Any:
@@ -26,15 +27,14 @@ async def remove_container(shim: Shim, request: Any) -> Any:
 async def remove(shim: Shim, container_id: str) -> None:
     """Remove a container or sandbox with all that is known of it. Idempotent."""
     await shim.logs.forget(container_id)
-    for _ in range(_LOOKS):
-        try:
-            await shim.engine.remove(container_id)
-            break
-        except NotFound:
-            break
-        except Conflict:  # somebody else is removing it: wait until it is gone
-            await WALL.sleep_wall(_LOOK_S)
-    else:
-        raise Conflict(f"container {container_id} is being removed by somebody else, who does not get done")
+    try:  # a Conflict: somebody else is removing it
+        await insist(
+            lambda: shim.engine.remove(container_id), shim.clock, _LOOK, on=Conflict, attempts=_LOOKS
+        )
+    except NotFound:
+        pass
+    except Conflict as error:
+        text = f"container {container_id} is being removed by somebody else, who does not get done"
+        raise Conflict(text) from error
     shim.catalogue.drop(container_id)
     shim.statistics.forget(container_id)

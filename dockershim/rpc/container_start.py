@@ -10,7 +10,6 @@ from typing import Any
 from dockershim.shim import Shim
 from machinery.model.errors import ApiError, BadRequest, Conflict, InternalError, NotFound, Unavailable
 from machinery.pb import cri_pb2 as cri
-from machinery.process.clock import WALL
 
 
 async def start_container(shim: Shim, request: Any) -> Any:
@@ -25,7 +24,7 @@ async def start_container(shim: Shim, request: Any) -> Any:
     except (Unavailable, NotFound):
         raise
     except ApiError as error:
-        shim.notes.put(details.id, {**shim.notes.get(details.id), "failed_ns": WALL.wall_ns()})
+        shim.notes.put(details.id, {**shim.notes.get(details.id), "failed_ns": shim.clock.wall_ns()})
         kind = BadRequest if isinstance(error, BadRequest) else InternalError
         raise kind(f"failed to start container {details.id}: {error.message}") from error
     finally:

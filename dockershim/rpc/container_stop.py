@@ -11,7 +11,6 @@ from typing import Any, Final
 from dockershim.shim import Shim
 from machinery.model.errors import Conflict, DeadlineExceeded, NotFound
 from machinery.pb import cri_pb2 as cri
-from machinery.process.clock import WALL
 
 KILLED_S: Final = 30.0  # wall seconds that the kernel gets to take a killed process down
 
@@ -42,7 +41,7 @@ async def kill(shim: Shim, container_id: str) -> None:
 async def _ends_by(shim: Shim, container_id: str, signal: str, timeout_s: float) -> bool:
     """Send a signal; tells whether the container ended in time."""
     try:
-        async with WALL.timeout_wall(timeout_s):
+        async with shim.clock.timeout_wall(timeout_s):
             await shim.engine.kill(container_id, signal)
             await shim.engine.wait(container_id)
     except TimeoutError:

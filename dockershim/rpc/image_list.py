@@ -9,7 +9,6 @@ from dockershim.core.images import view_image
 from dockershim.shim import Shim
 from machinery.model.errors import BadRequest, NotFound
 from machinery.pb import cri_pb2 as cri
-from machinery.process.clock import WALL
 
 
 async def list_images(shim: Shim, request: Any) -> Any:
@@ -36,7 +35,7 @@ async def image_status(shim: Shim, request: Any) -> Any:
 
 async def image_fs_info(shim: Shim, _request: Any) -> Any:
     """Tell what the images and the containers' own layers take; the engine does not count inodes."""
-    usage, info, now_ns = await shim.engine.disk_usage(), await shim.engine.info(), WALL.wall_ns()
+    usage, info, now_ns = await shim.engine.disk_usage(), await shim.engine.info(), shim.clock.wall_ns()
     root = cri.FilesystemIdentifier(mountpoint=str(info["DockerRootDir"]))
     layers = sum(int(item.get("SizeRw") or 0) for item in usage.get("Containers") or ())
     images = _filesystem(now_ns, root, int(usage.get("LayersSize") or 0))

@@ -9,7 +9,6 @@ from dockershim.core.states import view_sandbox_status
 from dockershim.rpc.container_status import describe_container
 from dockershim.shim import Shim
 from machinery.pb import cri_pb2 as cri
-from machinery.process.clock import WALL
 
 
 async def pod_sandbox_status(shim: Shim, request: Any) -> Any:
@@ -21,7 +20,7 @@ async def pod_sandbox_status(shim: Shim, request: Any) -> Any:
             connected=shim.network.is_connected(details.id),
             addresses=shim.network.addresses(details.id),
         ),
-        timestamp=WALL.wall_ns(),
+        timestamp=shim.clock.wall_ns(),
     )
     if request.verbose:
         response.info["info"] = json.dumps({"pid": details.pid, "name": details.name})

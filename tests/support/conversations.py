@@ -347,7 +347,7 @@ class CountingConnection(EngineConnection):
     """A connection to the engine that counts its calls."""
 
     def __init__(self, socket: str) -> None:
-        super().__init__(socket)
+        super().__init__(socket, SystemClock())
         self.calls: Counter[str] = Counter()
 
     async def call(self, call: EngineCall, timeout_s: float | None) -> bytes:
@@ -410,7 +410,7 @@ async def cni_plugins() -> AsyncIterator[Conversation]:
 
     async def counting(program: str, stdin: bytes, environment: dict[str, str]) -> tuple[int, bytes]:
         calls[Path(program).name] += 1
-        return await run_plugin(program, stdin, environment)
+        return await run_plugin(program, stdin, environment, clock=SystemClock())
 
     with tempfile.TemporaryDirectory(dir="/tmp") as folder:
         ipam = {"type": "host-local", "subnet": "10.77.0.0/24", "dataDir": folder}

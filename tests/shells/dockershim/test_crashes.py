@@ -22,6 +22,7 @@ from dockershim.docker import Engine
 from dockershim.engine_connection import Connection, EngineConnection
 from dockershim.purge import purge
 from machinery.pb import cri_pb2 as cri
+from machinery.process.clock import SystemClock
 from tests.support.cri_servers import DOCKER, IMAGE, SLEEPS
 from tests.support.fake_engine import FakeEngine, FakePlugins
 from tests.support.images import build_all
@@ -60,7 +61,7 @@ async def docker_bench() -> AsyncIterator[Bench]:
     need("docker")
     await asyncio.to_thread(build_all)
     scope = Scope(f"test-{secrets.token_hex(4)}", "node-1")
-    connection = EngineConnection(DOCKER)
+    connection = EngineConnection(DOCKER, SystemClock())
     begun = _moment(await Engine(connection).info())
     with contextlib.closing(docker.from_env()) as client:
         label = f"kubarium.cluster={scope.cluster}"
