@@ -1,4 +1,4 @@
-"""Gives Services their addresses and node ports: claims in the store, made before the Service is written.
+"""Addresses and node ports of Services: claims in the store, made before the Service is written.
 
 A claim is created before the Service that holds it, and deleted after it. So a process that dies in between, or a
 write whose outcome nobody knows, leaves a claim without a Service and never a Service without a claim. `repair`
@@ -173,7 +173,7 @@ class Allocator:
         *,
         dry_run: bool,
     ) -> str:
-        """Claim any one: some at random, then, in a crowded range, every one that looks free. Gives its key."""
+        """Claim any one: some at random, then, in a crowded range, every one that looks free. Return its key."""
         for _ in range(TRIES):
             key = key_of(draw())
             if await self._take(key, obj, taken, dry_run=dry_run):

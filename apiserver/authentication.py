@@ -39,7 +39,7 @@ class Authenticator:
         """Return the user of a certificate that TLS has verified.
 
         Raises:
-            Unauthorized: there is none, or it names nobody.
+            Unauthorized: there is no certificate, or it has no name.
         """
         if not peer.common_name:
             raise Unauthorized("Unauthorized")

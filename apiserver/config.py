@@ -54,7 +54,11 @@ class ApiserverConfig(ComponentConfig):
     rest_head_bytes: int = setting(_LIMITS.head_bytes, help="largest head; then 431", unit="bytes")
 
     def validate(self) -> None:
-        """Check what has no default, and that files and addresses can be read."""
+        """Check what has no default, and that files and addresses can be read.
+
+        Raises:
+            ConfigError: a field is missing, or has a value that does not work.
+        """
         ComponentConfig.validate(self)
         for field in ("etcd_servers", "ca_file", "cert_file", "sa_key_file", "kubelet_cert_file"):
             if not getattr(self, field):

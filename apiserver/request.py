@@ -138,7 +138,7 @@ class SharedItems(Sequence[Item]):
         return iter(self._items)
 
     def frame(self, door: str, encode: Callable[[SharedItems], bytes]) -> bytes:
-        """Give the items as a door writes them."""
+        """Return the items as a door writes them."""
         frame: bytes | None = self._frames.get(door)
         if frame is None:
             frame = encode(self)
@@ -147,14 +147,14 @@ class SharedItems(Sequence[Item]):
         return frame
 
     def repeats(self, form: str) -> bool:
-        """Tell whether this was asked before: what is needed once only is not worth its memory."""
+        """Whether this was asked before: what is needed once only is not worth its memory."""
         if form in self._asked:
             return True
         self._asked.add(form)
         return False
 
     def kept(self, form: str) -> Any:
-        """Give what is kept of a form, None where there is nothing."""
+        """Return what is kept of a form, None where there is nothing."""
         return self._frames.get(form)
 
     def keep(self, form: str, value: Any, size_bytes: int) -> None:
@@ -192,7 +192,7 @@ class SharedEvent:
         self._frames: dict[str, Any] = {}
 
     def frame(self, door: str, encode: Callable[[SharedEvent], bytes]) -> bytes:
-        """Give the event as a door writes it; `encode` runs once per door ("rest", "grpc", "rest-table"...)."""
+        """Return the event as a door writes it; `encode` runs once per door ("rest", "grpc", "rest-table"...)."""
         frame: bytes | None = self._frames.get(door)
         if frame is None:
             frame = self._frames[door] = encode(self)
@@ -218,7 +218,7 @@ class SharedBatch(Sequence[SharedEvent]):
         return iter(self._events)
 
     def frame(self, door: str, encode: Callable[[SharedEvent], bytes]) -> bytes:
-        """Give the events as a door writes them, one after the other; `encode` writes one, once per door."""
+        """Return the events as a door writes them, one after the other; `encode` writes one, once per door."""
         frame = self._frames.get(door)
         if frame is None:
             frame = self._frames[door] = b"".join([event.frame(door, encode) for event in self._events])

@@ -83,7 +83,7 @@ class _TokenRequests:
         return asked, warnings
 
     async def _admit(self, request: Request, asked: Json) -> None:
-        """Check that a kubelet asks for tokens of its own pods only; nobody else is restricted here."""
+        """Check that a kubelet asks for tokens of its own pods only; other users are not restricted here."""
         attributes = Attributes(
             user=request.user,
             verb="create",

@@ -19,7 +19,7 @@ _ASIDE: Final = ThreadPoolExecutor(1, "yaml")  # one: several would keep the eve
 
 
 async def object_json(content_type: str, body: bytes) -> bytes:
-    """Give an object as JSON, whatever the body is written in.
+    """Return an object as JSON, whatever the body is written in.
 
     Raises:
         UnsupportedMediaType: it is in a form that is not built.
@@ -36,10 +36,10 @@ async def object_json(content_type: str, body: bytes) -> bytes:
 
 
 async def patch_json(content_type: str, body: bytes) -> tuple[PatchType, bytes]:
-    """Tell which sort of patch this is, and give it as JSON.
+    """Return which sort of patch this is, and the patch as JSON.
 
     Raises:
-        UnsupportedMediaType: it is none of the four.
+        UnsupportedMediaType: it is not one of the four.
         BadRequest: it is not what it says it is.
     """
     try:
@@ -57,7 +57,7 @@ async def _yaml_json(body: bytes) -> bytes:
 
 
 def media_type_of(content_type: str) -> str:
-    """Give a media type without its parameters."""
+    """Return a media type without its parameters."""
     return content_type.partition(";")[0].strip().lower()
 
 

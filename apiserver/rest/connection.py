@@ -135,7 +135,7 @@ class Connection(asyncio.Protocol):
             self._next()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Drop the request that nobody waits for."""
+        """Cancel the request that is being served, since its client has gone."""
         self._transport = None
         self._inbox = b""
         self._expect_nothing()
@@ -200,7 +200,7 @@ class Connection(asyncio.Protocol):
             self._expect_within(self._limits.idle_s)
 
     async def finish(self, within_s: float) -> None:
-        """Let the plain request that is being served end within wall seconds, then close."""
+        """Close when the plain request that is being served has its answer, or after so many wall seconds."""
         if self._serving is not None:
             with suppress(TimeoutError):
                 async with WALL.timeout_wall(within_s):
@@ -327,7 +327,7 @@ class Connection(asyncio.Protocol):
         handler.data_received(data)
 
     def _refuse_head(self) -> None:
-        """Say that a head is too large; what more comes of it is dropped for a while, since a reset loses the answer."""
+        """Answer 431; what more comes of the head is dropped for a while, since a reset loses the answer."""
         self._refused = True
         self.write(_HEAD_TOO_LARGE)
         self._expect_within(_FAREWELL_S)

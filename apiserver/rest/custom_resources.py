@@ -24,7 +24,7 @@ def lists_definitions(target: Target, verb: str) -> bool:
 
 
 def no_definitions(accept: str) -> Reply:
-    """Answer that there is none.
+    """Answer with an empty list.
 
     Raises:
         NotAcceptable: the caller takes no JSON.

@@ -1,11 +1,7 @@
 """The one handler of the REST door: authenticate, find out where it goes, answer; an error is always a Status.
 
-connection the bytes of plain requests; aiohttp has the others
-door      who asks, which path, how long it may take, what went wrong
-resources requests of resources, as calls of the registry
-watches   watches as streams of JSON lines
-pages     paths that are no resource: discovery, OpenAPI, version, health, metrics, keys of the token issuer
-pod_log, pod_exec   what the kubelets answer
+`apiserver.rest.listener` brings requests as values. Those of resources go to `apiserver.rest.resources`, other paths to
+`apiserver.rest.pages`. Every answer is encoded, signed and counted here, once.
 """
 
 from __future__ import annotations

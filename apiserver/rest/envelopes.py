@@ -45,7 +45,7 @@ def metadata_json(obj: bytes) -> bytes:
 
 
 def list_meta(reply: ListReply) -> dict[str, Any]:
-    """Give the metadata of a list."""
+    """Return the metadata of a list."""
     meta: dict[str, Any] = {"resourceVersion": str(reply.revision)}
     if reply.continue_:
         meta["continue"] = reply.continue_

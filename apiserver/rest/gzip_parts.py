@@ -35,7 +35,7 @@ def part(content: bytes, *, level: int = 1) -> Part:
 
 
 def join(head: bytes, middle: Part, tail: bytes) -> bytes:
-    """Give the gzip file of all three."""
+    """Return the gzip file of all three."""
     crc = _times(middle.shift, zlib.crc32(head)) ^ middle.crc
     crc = zlib.crc32(tail, crc)
     size = len(head) + middle.size + len(tail)
@@ -63,7 +63,7 @@ def _times(left: int, right: int) -> int:
 
 
 def _power(size: int) -> int:
-    """Give x^(8 * size)."""
+    """Return x^(8 * size)."""
     power, square = _ONE, 1 << 23  # x^8
     while size:
         if size & 1:

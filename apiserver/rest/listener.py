@@ -69,7 +69,7 @@ class Listener:
         return Handler(self._aiohttp, connection, loop=self._loop, **_OPTIONS)
 
     async def shutdown(self, within_s: float) -> None:
-        """Let the requests end that are being served, then close all connections."""
+        """Close all connections, those that have a request within so many wall seconds of its answer."""
         self.is_closing = True
         self._aiohttp.pre_shutdown()
         plain = [connection.finish(within_s) for connection in list(self._open)]

@@ -48,7 +48,11 @@ class PodExec:
         self._streams = streams
 
     async def answer(self, exchange: Exchange, user: UserInfo, target: Target) -> web.StreamResponse:
-        """Connect the caller with a container; what is wrong before that is raised."""
+        """Connect the caller with a container, until the command ends or the caller goes.
+
+        Raises:
+            ApiError: it cannot be connected; afterwards what goes wrong is told in the stream.
+        """
         http = exchange.http
         if http.method not in {"GET", "POST"}:
             raise MethodNotSupported("the server does not allow this method on the requested resource")
@@ -149,7 +153,7 @@ class _Size(msgspec.Struct):
 
 
 async def _carry_out(socket: web.WebSocketResponse, call: Any) -> Json:
-    """Hand what the command writes to the caller; gives how it ended."""
+    """Hand what the command writes to the caller. Return how it ended, as a Status."""
     from grpc.aio import EOF
 
     while (event := await call.read()) is not EOF:

@@ -37,7 +37,12 @@ class PodLog:
         self._streams = streams
 
     async def answer(self, exchange: Exchange, user: UserInfo, target: Target) -> web.StreamResponse | Reply:
-        """Stream a log; what is wrong before its first byte is raised."""
+        """Stream a log.
+
+        Raises:
+            ApiError: there is nothing to stream; nothing of the answer is sent yet.
+            ConnectionError: the log broke off.
+        """
         if exchange.http.method != "GET":
             raise MethodNotSupported("the server does not allow this method on the requested resource")
         pod = await read_pod(self._services, user, target, "get")
@@ -154,7 +159,7 @@ def _call(pod: Json, container: str, options: pod_access.LogOptions) -> Any:
 
 
 async def _next(chunks: Any) -> bytes | None:
-    """Give the next piece of the log; None at its end."""
+    """Return the next piece of the log; None at its end."""
     from grpc.aio import EOF
 
     chunk = await chunks.read()

@@ -61,7 +61,7 @@ def protobuf_to_json(data: bytes) -> bytes:
 
 @cache
 def message_pool() -> Any:
-    """Give the descriptions of all messages: a pool of its own, since other programs describe the same ones."""
+    """Return the descriptions of all messages: a pool of its own, since other programs describe the same ones."""
     from google.protobuf.descriptor_pb2 import FileDescriptorSet
     from google.protobuf.descriptor_pool import DescriptorPool
 

@@ -26,7 +26,7 @@ def integer(query: Query, name: str) -> int | None:
     """Read an integer; None where the query does not have it.
 
     Raises:
-        BadRequest: it is none.
+        BadRequest: it is not an integer.
     """
     text = query.get(name, "")
     if not text:

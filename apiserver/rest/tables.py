@@ -42,7 +42,7 @@ class Tables:
         return self._written(table, envelopes.list_meta(reply), pairs, _include(include_object))
 
     def framing(self, include_object: str) -> Callable[[SharedEvent], bytes]:
-        """Give what writes the events of a watch: the columns stand in its first one only."""
+        """Return what writes the events of a watch: the columns stand in its first one only."""
         include = _include(include_object)
         door = f"rest-table-{include}"
         begun = False

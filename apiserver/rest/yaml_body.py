@@ -94,7 +94,7 @@ class _Mapping:
         self.key = None
 
     def end(self) -> _Value:
-        """Give what was said here, and before it what was merged and not said here."""
+        """Return the pairs that were merged and not repeated here, then those that stand here."""
         own = {key for key, _ in self.pairs}
         pairs = (*(pair for pair in self.merged.items() if pair[0] not in own), *self.pairs)
         return _Value(f"{{{','.join(f'{key}:{text}' for key, text in pairs)}}}", pairs=pairs)
@@ -221,5 +221,5 @@ class _Scalars:
 
 
 def _key(text: str) -> str:
-    """Give a key as Kubernetes does: everything becomes a string, `true` the string "true"."""
+    """Return a key as Kubernetes does: everything becomes a string, `true` the string "true"."""
     return text if text.startswith('"') else json.dumps(text)

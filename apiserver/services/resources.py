@@ -98,10 +98,16 @@ class Resources:
         return frames.object_reply(await self._registry.update(request))
 
     async def Patch(self, call: pb.PatchRequest, context: Any) -> bytes:  # noqa: N802 - the proto's name
-        """Change a part of an object or of a subresource."""
+        """Change a part of an object or of a subresource.
+
+        Raises:
+            BadRequest: there is no such patch type.
+        """
         patch_type = _PATCHES.get(call.type)
         if patch_type is None:
-            raise BadRequest(f"the patch type {call.type} is none of {', '.join(p.name for p in PatchType)}")
+            raise BadRequest(
+                f"the patch type {call.type} is not one of {', '.join(p.name for p in PatchType)}"
+            )
         request = await self._admitted(
             "patch",
             call,

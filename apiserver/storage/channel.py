@@ -58,7 +58,7 @@ class Channel:
         return StreamMethod(self, path, **codecs)
 
     def unary_stream(self, path: str, **_codecs: Any) -> Any:
-        """Know of a method that the store does not call."""
+        """Refuse: the store calls no such method."""
         return _unused(path)
 
     stream_unary = unary_stream
@@ -80,12 +80,12 @@ class Channel:
 
     @property
     def ready(self) -> Http2Connection | None:
-        """Give the connection if a call can begin on it at once."""
+        """Return the connection if a call can begin on it at once."""
         connection = self._connection
         return connection if connection is not None and connection.has_room else None
 
     async def connection(self) -> Http2Connection:
-        """Give the connection with room for a call; connect where there is none.
+        """Return the connection with room for a call; connect where there is none.
 
         Raises:
             AioRpcError: the server cannot be reached, or could not a moment ago (UNAVAILABLE).
@@ -261,7 +261,7 @@ class StreamCall:
         self._connection.send(self._stream, self._encode(request))
 
     async def read(self) -> Any:
-        """Give the next message, `grpc.aio.EOF` after the last one.
+        """Return the next message, `grpc.aio.EOF` after the last one.
 
         Raises:
             AioRpcError: the stream ended with an error.
@@ -279,7 +279,7 @@ class StreamCall:
         return self._decode(message)
 
     async def __aiter__(self) -> AsyncIterator[Any]:
-        """Give every message."""
+        """Return every message."""
         while (message := await self.read()) is not grpc.aio.EOF:
             yield message
 

@@ -66,7 +66,7 @@ class EtcdStorage:
         self._leases = _SharedLeases(self._endpoints)
 
     async def revision(self) -> int:
-        """Give the newest revision."""
+        """Return the newest revision."""
         return int((await self._range(_REVISION_PROBE)).header.revision)
 
     async def get(self, key: str) -> Stored | None:
@@ -75,7 +75,12 @@ class EtcdStorage:
         return _stored(answer.kvs[0]) if answer.kvs else None
 
     async def list(self, prefix: str, *, revision: int = 0, limit: int = 0, start: str = "") -> Page:
-        """Read the keys with a prefix, in pages that show one revision."""
+        """Read the keys with a prefix, in pages that show one revision.
+
+        Raises:
+            Expired: the revision is compacted.
+            BadRequest: it is still to come.
+        """
         items: list[Stored] = []
         key = (start or prefix).encode()
         end = prefix_end(prefix)
@@ -95,7 +100,11 @@ class EtcdStorage:
     async def create(
         self, key: str, value: bytes, *, ttl_s: int = 0, provided: Unmoved | None = None
     ) -> Outcome:
-        """Write a key that is not there."""
+        """Write a key that is not there.
+
+        Raises:
+            OutcomeUnknown: no answer came, and the key does not hold this value.
+        """
         check_size(key, value)
         lease = await self._leases.lease(ttl_s) if ttl_s else 0
         put = pb.RequestOp(request_put=pb.PutRequest(key=key.encode(), value=value, lease=lease))
@@ -122,7 +131,12 @@ class EtcdStorage:
         return await self._write(_compare_and(delete, key, expected_revision, provided), None)
 
     async def watch(self, prefix: str, after_revision: int) -> AsyncGenerator[EventBatch, None]:
-        """Yield what is written after a revision."""
+        """Yield what is written after a revision.
+
+        Raises:
+            Expired: the revision is compacted.
+            Unavailable: the member ended the watch, or has gone.
+        """
         member = self._endpoints.choose()
         call = member.watch.Watch(metadata=_NEEDS_LEADER)
         try:
@@ -140,7 +154,11 @@ class EtcdStorage:
             call.cancel()
 
     async def compact(self, revision: int) -> None:
-        """Forget the history before a revision."""
+        """Forget the history before a revision; one that is forgotten already is fine.
+
+        Raises:
+            BadRequest: the revision is still to come.
+        """
         request = pb.CompactionRequest(revision=revision)
         try:
             await self._endpoints.call(lambda member, timeout: member.kv.Compact(request, timeout=timeout))
@@ -160,7 +178,7 @@ class EtcdStorage:
         return answer
 
     async def _wrong_revision(self, revision: int, error: BadRequest) -> BadRequest | Expired:
-        """Tell a compacted revision from one that is still to come: etcd has one code for both."""
+        """Distinguish a compacted revision from one that is still to come: etcd has one code for both."""
         if revision <= await self.revision():
             return Expired(f"the revision {revision} is compacted")
         return BadRequest(f"the revision {revision} is still to come: {error.message}")
@@ -184,7 +202,7 @@ class EtcdStorage:
 
 
 def prefix_end(prefix: str) -> bytes:
-    """Give the end of the range of all keys with a prefix; "" is every key."""
+    """Return the end of the range of all keys with a prefix; "" is every key."""
     raw = prefix.encode()
     return raw[:-1] + bytes((raw[-1] + 1,)) if raw else _EVERY_KEY
 
@@ -226,7 +244,7 @@ def _outcome(answer: pb.TxnResponse, request: pb.TxnRequest) -> Outcome:
 
 
 def _resolve(current: Stored | None, value: bytes | None) -> Outcome:
-    """Say what a repeated transaction's refusal means for the first one, whose answer was lost."""
+    """Decide what a repeated transaction's refusal means for the first one, whose answer was lost."""
     if current is not None and current.value == value:
         return Written(current.revision)
     raise DeadlineExceeded(
@@ -284,7 +302,7 @@ class _SharedLeases:
         self._open: dict[int, tuple[int, float]] = {}  # ttl → lease, end of sharing (loop time)
 
     async def lease(self, ttl_s: int) -> int:
-        """Give a lease that ends `ttl_s` to `ttl_s` + LEASE_SHARED_S from now."""
+        """Return a lease that ends `ttl_s` to `ttl_s` + LEASE_SHARED_S from now."""
         now = WALL.monotonic_wall()
         lease, shared_until = self._open.get(ttl_s, (0, 0.0))
         if now >= shared_until:

@@ -117,7 +117,7 @@ def _decoded(raw: bytes) -> str:
 
 @cache
 def _codes() -> dict[int, int]:
-    """Give code → letter, each code with a leading 1."""
+    """Return code → letter, each code with a leading 1."""
     codes, code, last = {}, 0, 5
     for length, letters in _BY_LENGTH.items():
         code <<= length - last

@@ -118,7 +118,7 @@ class Http2Connection(asyncio.Protocol):
         self._wake_slots()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Say hello."""
+        """Send the client's preface and settings."""
         self._transport = cast("asyncio.Transport", transport)
         self._write()
         self._tick()

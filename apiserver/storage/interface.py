@@ -107,7 +107,7 @@ class Storage(Protocol):
     """A store with revisions."""
 
     async def revision(self) -> int:
-        """Give the newest revision; linearizable."""
+        """Return the newest revision; linearizable."""
         ...
 
     async def get(self, key: str) -> Stored | None:
@@ -161,5 +161,5 @@ class Storage(Protocol):
         ...
 
     async def aclose(self) -> None:
-        """Let go of every connection. Idempotent."""
+        """Close every connection. Idempotent."""
         ...

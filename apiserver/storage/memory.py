@@ -56,7 +56,7 @@ class MemoryStorage:
         return tuple(self._log.events)
 
     async def revision(self) -> int:
-        """Give the newest revision."""
+        """Return the newest revision."""
         return self._revision
 
     async def get(self, key: str) -> Stored | None:
@@ -91,7 +91,11 @@ class MemoryStorage:
         return self._write(key, None, expected_revision, provided)
 
     async def watch(self, prefix: str, after_revision: int) -> AsyncGenerator[EventBatch, None]:
-        """Yield what is written after a revision."""
+        """Yield what is written after a revision.
+
+        Raises:
+            Expired: the revision is compacted.
+        """
         position = after_revision
         yield EventBatch((), position)
         while True:
@@ -105,7 +109,11 @@ class MemoryStorage:
                 await self._written.wait()
 
     async def compact(self, revision: int) -> None:
-        """Forget the history before a revision."""
+        """Forget the history before a revision.
+
+        Raises:
+            BadRequest: the revision is still to come.
+        """
         if revision > self._revision:
             raise BadRequest(f"the revision {revision} is still to come")
         self._log.compacted = max(self._log.compacted, revision)
