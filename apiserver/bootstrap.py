@@ -15,7 +15,7 @@ from apiserver.core.bootstrap import Key, Lacking, Misdirected, Missing, Repair
 from apiserver.core.bootstrap_rbac import BOOTSTRAP_OBJECTS
 from apiserver.core.catalogue import Catalogue
 from apiserver.core.values import Json, metadata
-from apiserver.lookup import SELF
+from apiserver.lookup import own_request
 from apiserver.registry import Registry
 from apiserver.request import Request
 from apiserver.watch_cache_feed import Feed
@@ -94,15 +94,7 @@ class Bootstrap:
         kind = self._catalogue.of_type(obj["apiVersion"], obj["kind"])
         if kind is None:
             raise NotFound(f"{obj['apiVersion']} {obj['kind']} is not served")
-        return Request(
-            user=SELF,
-            verb=verb,
-            group=kind.group,
-            version=kind.version,
-            resource=kind.plural,
-            namespace=metadata(obj).get("namespace", ""),
-            **fields,
-        )
+        return own_request(verb, kind, namespace=metadata(obj).get("namespace", ""), **fields)
 
 
 async def _all(writes: Any) -> None:

@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
 from apiserver.core import answers
 from apiserver.core.catalogue import Catalogue
 from apiserver.registry.reads import Reads
 from apiserver.request import ObjectReply, Request, UserInfo
+from machinery.model.kinds import KindNames
 
 SELF: Final = UserInfo("system:apiserver", groups=("system:masters",))
+
+
+def own_request(verb: str, kind: KindNames, **fields: Any) -> Request:
+    """Return a request that the apiserver itself makes."""
+    return Request(
+        user=SELF, verb=verb, group=kind.group, version=kind.version, resource=kind.plural, **fields
+    )
 
 
 class Lookup:
@@ -38,10 +46,8 @@ class Lookup:
         return await self._get(resource, namespace, name, "0")
 
     async def _get(self, resource: str, namespace: str, name: str, version: str) -> ObjectReply:
-        request = Request(
-            user=SELF, verb="get", resource=resource, namespace=namespace, name=name, resource_version=version
-        )
         kind = self._catalogue.stored("", resource)
         if kind is None:
             raise answers.no_such_resource("", resource)
+        request = own_request("get", kind, namespace=namespace, name=name, resource_version=version)
         return await self._reads.get(kind, request)

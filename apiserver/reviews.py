@@ -14,7 +14,6 @@ from apiserver.authentication import API_AUDIENCES, Authenticator
 from apiserver.core import access_reviews, field_errors, writes
 from apiserver.core.authn import BadToken
 from apiserver.core.authz import node
-from apiserver.core.decode import read_json
 from apiserver.core.schema import Schemas
 from apiserver.core.values import Json, metadata, spec
 from apiserver.gate import Gate
@@ -99,16 +98,8 @@ class _Reviews:
         return {"authenticated": True, "user": _written(user), "audiences": list(audiences)}
 
     def _read(self, request: Request, kind: KindNames) -> tuple[Json, tuple[str, ...]]:
-        raw, duplicates = read_json(request.body)
-        return writes.read_as(
-            self._schemas(),
-            kind.definition,
-            kind.api_version,
-            kind.kind,
-            raw,
-            validation=writes.field_validation(request.writing.field_validation),
-            duplicates=duplicates,
-        )
+        validation = writes.field_validation(request.writing.field_validation)
+        return writes.read_posted(self._schemas(), kind, request.body, validation)
 
     async def _answer(self, review: Json, user: UserInfo, warnings: tuple[str, ...]) -> ObjectReply:
         decision = await self._gate.authorize(user, access_reviews.attributes_of(review))

@@ -12,7 +12,6 @@ from apiserver.core import field_errors, token_requests, writes
 from apiserver.core.admission.attributes import Attributes, Settings
 from apiserver.core.admission.node_restriction import NODE_RESTRICTION
 from apiserver.core.authn import claims_of
-from apiserver.core.decode import read_json
 from apiserver.core.schema import Schemas
 from apiserver.core.token_requests import BoundTo
 from apiserver.core.values import Json, metadata, spec
@@ -61,16 +60,8 @@ class _TokenRequests:
         return ObjectReply(msgspec.json.encode(answer), created=True, warnings=warnings)
 
     def _read(self, request: Request) -> tuple[Json, tuple[str, ...]]:
-        raw, duplicates = read_json(request.body)
-        asked, warnings = writes.read_as(
-            self._schemas(),
-            _POSTED.definition,
-            f"{_POSTED.group}/{_POSTED.version}",
-            _POSTED.kind,
-            raw,
-            validation=writes.field_validation(request.writing.field_validation),
-            duplicates=duplicates,
-        )
+        validation = writes.field_validation(request.writing.field_validation)
+        asked, warnings = writes.read_posted(self._schemas(), _POSTED, request.body, validation)
         meta = metadata(asked)
         if meta.get("name", request.name) not in {"", request.name}:
             raise BadRequest(

@@ -17,6 +17,7 @@ from enum import Enum
 from typing import Any
 
 from apiserver.core import field_errors, metadata
+from apiserver.core.decode import read_json
 from apiserver.core.kind import Kind
 from apiserver.core.metadata import MayOwn, everything_owns
 from apiserver.core.normalize import WrongValue, normalize
@@ -24,6 +25,7 @@ from apiserver.core.rules import WriteContext
 from apiserver.core.schema import Schemas
 from apiserver.core.values import Json
 from machinery.model.errors import BadRequest, NotImplementedHere
+from machinery.model.kinds import KindNames, Subresource
 
 
 class FieldValidation(Enum):
@@ -122,6 +124,26 @@ def read_as(
     rest = {key: value for key, value in result.obj.items() if key not in {"apiVersion", "kind"}}
     warnings = tuple(strict) if validation is FieldValidation.WARN else ()
     return {"apiVersion": api_version, "kind": kind, **rest}, warnings
+
+
+def read_posted(
+    schemas: Schemas, posted: KindNames | Subresource, body: bytes, validation: FieldValidation
+) -> tuple[Json, tuple[str, ...]]:
+    """Read the body of a request that posts an object that is not stored: a review, a Binding; with its warnings.
+
+    Raises:
+        BadRequest: it is no such object.
+    """
+    raw, duplicates = read_json(body, find_duplicates=validation is not FieldValidation.IGNORE)
+    return read_as(
+        schemas,
+        posted.definition,
+        posted.api_version,
+        posted.kind,
+        raw,
+        validation=validation,
+        duplicates=duplicates,
+    )
 
 
 def create(kind: Kind, obj: Json, context: WriteContext) -> Json:

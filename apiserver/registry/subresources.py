@@ -15,7 +15,6 @@ from apiserver.core.deletion import Wanted, check_preconditions
 from apiserver.core.kind import Kind
 from apiserver.core.patch import apply_patch
 from apiserver.core.values import Json, metadata
-from apiserver.core.writes import FieldValidation
 from apiserver.registry.deletion import Deletes
 from apiserver.registry.modify import Put, Same, Step
 from apiserver.registry.parts import Parts
@@ -190,16 +189,7 @@ class Subresources:
         """Read the body of a request that posts an object of a kind that is not stored."""
         posted = kind.subresources[request.subresource]
         validation = writes.field_validation(request.writing.field_validation)
-        raw, duplicates = read_json(request.body, find_duplicates=validation is not FieldValidation.IGNORE)
-        obj, _ = writes.read_as(
-            self._parts.schemas,
-            posted.definition,
-            f"{posted.group}/{posted.version}" if posted.group else posted.version,
-            posted.kind,
-            raw,
-            validation=validation,
-            duplicates=duplicates,
-        )
+        obj, _ = writes.read_posted(self._parts.schemas, posted, request.body, validation)
         meta = metadata(obj)
         if meta.get("name", request.name) != request.name:
             raise BadRequest(f"name in URL does not match name in {posted.kind} object")

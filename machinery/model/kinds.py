@@ -24,6 +24,11 @@ class Subresource:
     verbs: tuple[str, ...]
     definition: str = ""  # the schema's name; "" where it is not published
 
+    @property
+    def api_version(self) -> str:
+        """What objects of it carry as apiVersion."""
+        return f"{self.group}/{self.version}" if self.group else self.version
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class KindNames:
