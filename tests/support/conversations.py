@@ -172,10 +172,35 @@ class TalkativeKubelet:
 
     def __init__(self) -> None:
         self.lines: asyncio.Queue[bytes] = asyncio.Queue()
+        self.heard: list[bytes] = []
 
     async def Logs(self, _request: Any, _context: Any) -> AsyncIterator[Any]:  # noqa: N802 - the proto's name
         while True:
             yield node_pb2.LogChunk(data=await self.lines.get())
+
+    async def Exec(self, inputs: AsyncIterator[Any], _context: Any) -> AsyncIterator[Any]:  # noqa: N802 - the proto's name
+        async for each in inputs:
+            self.heard.append(each.stdin)
+            yield node_pb2.StreamOutput(stdout=each.stdin)
+
+
+@contextlib.asynccontextmanager
+async def echoing_kubelet() -> AsyncIterator[tuple[TalkativeKubelet, Stub, PlannedFaults]]:
+    """A kubelet whose commands say what they hear, a client of it, and the plan that is between them."""
+    faults, _, seam = seams()
+    kubelet, service = TalkativeKubelet(), node_pb2.DESCRIPTOR.services_by_name["Node"]
+    with tempfile.TemporaryDirectory(dir="/tmp") as folder:
+        path = f"{folder}/node.sock"
+        server = grpc_server(
+            [f"unix:{path}"], None, [handler(service, "kubarium.node.v1.Node", kubelet)], name="kubelet"
+        )
+        await server.start()
+        channel = seam_channel.through(unix_channel(path), seam, Ends("apiserver", "kubelet", "node"))
+        try:
+            yield kubelet, Stub(channel, service, "kubarium.node.v1.Node"), faults
+        finally:
+            await channel.close()
+            await server.stop(None)
 
 
 @contextlib.asynccontextmanager

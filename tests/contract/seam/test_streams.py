@@ -6,11 +6,13 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+import grpc.aio
 import pytest
 
 from machinery.model.errors import Expired, Unavailable
 from machinery.model.fault_plan import NO_PLAN, Fault, FaultPlan, Rule
-from tests.support.conversations import Conversation, Next
+from machinery.pb import node_pb2
+from tests.support.conversations import Conversation, Next, echoing_kubelet
 from tests.support.stalls import taking
 from tests.support.waiting import pause, stays
 
@@ -121,3 +123,25 @@ async def test_a_stream_that_begins_in_a_cut_breaks_when_it_ends(streams: Conver
     streams.faults.use(NO_PLAN)
     with pytest.raises(Unavailable):
         await waiting
+
+
+async def test_a_cut_holds_both_directions_of_a_stream() -> None:
+    """What is written into it does not arrive; its end breaks the writer and the reader."""
+    async with echoing_kubelet() as (kubelet, stub, faults), asyncio.timeout(WITHIN_S):
+        call = stub.Exec()
+        await call.write(node_pb2.StreamInput(stdin=b"before"))
+        assert (await call.read()).stdout == b"before"
+        faults.use(FaultPlan((Rule(Fault.CUT, method="Exec"),)))
+        writing = asyncio.ensure_future(call.write(node_pb2.StreamInput(stdin=b"into")))
+        reading = asyncio.ensure_future(call.read())
+        done, _ = await asyncio.wait((writing, reading), timeout=0.2)
+        assert not done
+        faults.use(NO_PLAN)
+        for each in (writing, reading):
+            with pytest.raises(grpc.aio.AioRpcError, match="cut"):
+                await each
+        assert kubelet.heard == [b"before"]
+        again = stub.Exec()
+        await again.write(node_pb2.StreamInput(stdin=b"after"))
+        assert (await again.read()).stdout == b"after"
+        again.cancel()
