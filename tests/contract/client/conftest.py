@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from pathlib import Path
 from random import Random
 
 import pytest
@@ -19,21 +18,13 @@ from machinery.process.config import ComponentConfig
 from machinery.process.faults import PlannedFaults
 from machinery.process.logging import Log
 from machinery.process.run import Process
-from tests.support.apiserver import Served, certificates, serving
+from tests.support.apiserver import Served, serving
 from tests.support.client_doors import Door, FaultyDoor
-from tests.support.registry_api import identities, local_apiserver
+from tests.support.registry_api import local_apiserver
 from tests.support.scripted_api import local_registry
 
 DOORS = ["grpc", "rest"]
 EVERYWHERE = [*DOORS, "registry", "scripted"]
-
-
-@pytest.fixture(scope="session")
-def pki(tmp_path_factory: pytest.TempPathFactory) -> Pki:
-    """The certificates of a small cluster."""
-    folder: Path = tmp_path_factory.mktemp("pki")
-    identities(folder)
-    return certificates(folder)
 
 
 @pytest.fixture

@@ -2,25 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 
 import pytest
 
-from tests.support.cri_servers import Cri, CriServer, connected, cri_server, dockershim_server
-
-
-@pytest.fixture(scope="session")
-def hollow() -> Iterator[CriServer]:
-    """The hollow runtime as a process."""
-    with cri_server("hollow") as server:
-        yield server
-
-
-@pytest.fixture(scope="session")
-def dockershim() -> Iterator[CriServer]:
-    """Dockershim as a process in a network namespace of its own."""
-    with dockershim_server() as server:
-        yield server
+from tests.support.cri_servers import Cri, connected
 
 
 @pytest.fixture(params=["hollow", pytest.param("dockershim", marks=pytest.mark.docker)])

@@ -4,19 +4,15 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from kubarium.pki import Pki
 from tests.support import conversations
-from tests.support.apiserver import certificates, serving
+from tests.support.apiserver import serving
 from tests.support.conversations import Conversation
-from tests.support.cri_servers import CriServer, cri_server, dockershim_server
 from tests.support.etcd_server import EtcdServer, etcd_server
 from tests.support.images import build_all
-from tests.support.registry_api import identities
 from tests.support.requirements import need
 
 CLIENTS = ["client-resources", "client-rest"]
@@ -29,28 +25,6 @@ REAL = [
 ]
 CALLS = [*CLIENTS, *SERVERS, "cri-hollow", *REAL]
 STREAMS = [*CLIENTS, *SERVERS, "node-client", "node-server", "cri-hollow", *REAL[:-1]]
-
-
-@pytest.fixture(scope="session")
-def pki(tmp_path_factory: pytest.TempPathFactory) -> Pki:
-    """The certificates of a small cluster."""
-    folder: Path = tmp_path_factory.mktemp("pki")
-    identities(folder)
-    return certificates(folder)
-
-
-@pytest.fixture(scope="session")
-def hollow() -> Iterator[CriServer]:
-    """The hollow runtime as a process."""
-    with cri_server("hollow") as server:
-        yield server
-
-
-@pytest.fixture(scope="session")
-def dockershim() -> Iterator[CriServer]:
-    """Dockershim as a process in a network namespace of its own."""
-    with dockershim_server() as server:
-        yield server
 
 
 @pytest.fixture(scope="session")
