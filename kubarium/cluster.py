@@ -136,7 +136,7 @@ class Cluster:
         return Addresses(self.spec)
 
     def is_up(self) -> bool:
-        """Tell whether its supervisor answers."""
+        """Whether its supervisor answers."""
         try:
             call(self.layout.control, "spec", timeout_s=5)
         except (OSError, ValueError):
@@ -187,7 +187,7 @@ class Cluster:
         shutil.rmtree(self.layout.node(name), ignore_errors=True)
 
     def log_file(self, component: str) -> Path:
-        """Give a component's log file.
+        """Return the path of a component's log file.
 
         Raises:
             KubariumError: there is no such component.

@@ -18,12 +18,16 @@ _LONGEST_SOCKET = 80  # a node's name may be 63 long, with "kubelet@" and ".heal
 
 
 def default_home() -> Path:
-    """Give the folder of all clusters: $KUBARIUM_HOME, else ~/.kubarium."""
+    """Return the folder of all clusters: $KUBARIUM_HOME, else ~/.kubarium."""
     return Path(os.environ.get("KUBARIUM_HOME") or Path.home() / ".kubarium").absolute()
 
 
 def layout_of(name: str, home: Path | None = None) -> Layout:
-    """Give the folders of a cluster, whether it exists or not."""
+    """Return the folders of a cluster, whether it exists or not.
+
+    Raises:
+        KubariumError: their path is too long for sockets.
+    """
     base = home or default_home()
     layout = Layout(base / name, _run_folder(base) / name)
     if len(str(layout.run)) + _LONGEST_SOCKET > SOCKET_PATH_LIMIT + 63:
@@ -34,7 +38,11 @@ def layout_of(name: str, home: Path | None = None) -> Layout:
 
 
 def read_spec(layout: Layout) -> ClusterSpec | None:
-    """Read a cluster's spec, None where there is no such cluster."""
+    """Read a cluster's spec; None where there is no such cluster.
+
+    Raises:
+        KubariumError: the file is damaged.
+    """
     try:
         return msgspec.json.decode(layout.spec.read_bytes(), type=ClusterSpec)
     except FileNotFoundError:

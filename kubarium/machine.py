@@ -1,7 +1,7 @@
 """`python -m kubarium.machine SERVICE`: one compose service, be it a single component or a whole node.
 
 `setup` writes keys, certificates and the kubeconfig. A control-plane service becomes its component. A node
-runs its three parts under a supervisor, with a fuse outside the container that takes the node's pods along
+runs its three parts under a supervisor, with a reaper outside the container that kills the node's pods
 when the machine loses power. What such a machine leaves on the engine (stopped containers) is taken over by its next
 start, or removed when the last machine of the cluster is switched off.
 """
@@ -24,13 +24,13 @@ from kubarium.core.spec import ClusterSpec, NodeSpec, SpecError, checked
 from kubarium.credentials import ensure_credentials, kubeconfig_text
 from kubarium.errors import KubariumError
 from kubarium.import_path import check, put_programs_first
+from kubarium.machine_lock import MachineLock
 from kubarium.program import command_of
-from kubarium.roll_call import RollCall
 from kubarium.supervisor.daemon import Daemon
-from kubarium.supervisor.fuse import lay_fuse
 from kubarium.supervisor.loading import load_and_start
 from kubarium.supervisor.machines import kill_cgroup
 from kubarium.supervisor.operations import Operations
+from kubarium.supervisor.reaper import start_reaper
 
 _KUBECONFIGS = Path("/kubeconfig")
 
@@ -121,15 +121,15 @@ def run_node(places: Places, name: str) -> None:
     """Run a node's parts until the machine is switched off."""
     spec = places.spec
     node, cgroup = spec.node(name), f"{places.cgroup_root}/{name}"
-    fuse = lay_fuse(cgroup)
-    with RollCall(places.layout.home / "machines") as present:
+    reaper = start_reaper(cgroup)
+    with MachineLock(places.layout.home / "machines") as held:
         try:
             run_parts(places, node)
         finally:
             kill_cgroup(cgroup)
             _remove_containers(places, name)
-            fuse.remove()
-        if present.leave():
+            reaper.remove()
+        if held.leave():
             _remove_containers(places)
 
 

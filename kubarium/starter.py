@@ -8,8 +8,8 @@ from types import TracebackType
 from typing import Self
 
 from kubarium.core.layout import Layout
-from kubarium.endings import wait_ended
 from kubarium.errors import KubariumError
+from kubarium.pidfd import wait_ended
 
 
 class Starter:
@@ -27,7 +27,7 @@ class Starter:
         )
 
     def begin(self) -> None:
-        """Give the word: the cluster's folder is complete."""
+        """Let the supervisor begin: the cluster's folder is complete."""
         if self._process.stdin is None:
             raise ValueError("the supervisor was started without a pipe")
         try:

@@ -24,7 +24,11 @@ _GIVEN_TO_ALL = {
 
 
 def compose_spec(*, nodes: int = 3, profile: str = "default", time_scale: float = 1.0) -> ClusterSpec:
-    """Give the cluster that docker-compose.yml describes."""
+    """Return the cluster that docker-compose.yml describes.
+
+    Raises:
+        ValueError: there is no such profile.
+    """
     profiles = {"default", "fast"}
     if profile not in profiles:
         raise ValueError(f"KUBARIUM_PROFILE has to be one of {', '.join(sorted(profiles))}, not {profile!r}")

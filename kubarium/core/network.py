@@ -90,7 +90,7 @@ def batches(commands: list[Command]) -> list[tuple[str, list[Command]]]:
 
 
 def namespace_of(command: Command) -> str:
-    """Tell in which namespace a command runs; "" is the machine's own."""
+    """Return the namespace in which a command runs; "" is the machine's own."""
     return command[1] if command[0] == "-n" else ""
 
 

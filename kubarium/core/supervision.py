@@ -101,7 +101,7 @@ def due(processes: dict[str, Supervised], now_s: float) -> list[Supervised]:
 
 
 def next_due_s(processes: dict[str, Supervised]) -> float | None:
-    """Tell when the next delay is over, None where nothing waits for a time."""
+    """Return when the next delay is over; None where no process waits for a time."""
     times = [process.due_s for process in processes.values() if process.phase is Phase.BACKOFF]
     return min(times, default=None)
 

@@ -1,8 +1,7 @@
 """`python -m kubarium.supervisor`: run a cluster's processes until it goes down.
 
 The handle starts this while it still prepares the cluster's folder, so that the imports are done by then: with
-`--detach` a line on standard input gives the word to begin, and its end without one means that there is
-nothing to do.
+`--detach` it begins when it reads a line on standard input; where that ends without one there is nothing to do.
 """
 
 from __future__ import annotations
@@ -56,7 +55,7 @@ def detached(layout: Layout) -> int:
 
 
 def supervising(layout: Layout, tell_listening: Callable[[], None] = lambda: None) -> int:
-    """Run the supervisor to its end; give its exit code."""
+    """Run the supervisor to its end; return its exit code."""
     try:
         supervise(layout, tell_listening)
     except (KubariumError, OSError, msgspec.ValidationError) as error:
@@ -66,7 +65,7 @@ def supervising(layout: Layout, tell_listening: Callable[[], None] = lambda: Non
 
 
 def until_answering(layout: Layout, child: int, listening: int) -> int:
-    """Wait for the supervisor in process `child`; give 0 when it answers, its exit code where it ended.
+    """Wait for the supervisor in process `child`; return 0 when it answers, its exit code where it ended.
 
     It writes to the pipe `listening` when it listens, and closes it by its end.
     """
@@ -86,7 +85,7 @@ def _tell(descriptor: int) -> None:
 
 
 def told_to_begin(layout: Layout) -> bool:
-    """Import what all components share until the handle gives the word; then leave its terminal and pipes."""
+    """Import what all components share until the handle says begin; then leave its terminal and pipes."""
     os.setsid()
     import_shared(until=lambda: bool(select.select([0], [], [], 0)[0]))
     if not os.read(0, 1):

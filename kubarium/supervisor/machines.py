@@ -10,7 +10,7 @@ import os
 import signal
 from pathlib import Path
 
-from kubarium.endings import wait_ended
+from kubarium.pidfd import wait_ended
 from machinery.process.clock import WALL
 
 CGROUPS = Path("/sys/fs/cgroup")

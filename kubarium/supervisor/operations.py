@@ -40,7 +40,7 @@ class Operations:
         daemon.operations = {name: getattr(self, name) for name in names}
 
     def spec(self, _: dict[str, Any]) -> Any:
-        """Give the cluster's spec."""
+        """Return the cluster's spec."""
         return msgspec.to_builtins(self._spec)
 
     def ps(self, _: dict[str, Any]) -> list[dict[str, Any]]:

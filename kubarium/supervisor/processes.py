@@ -65,7 +65,7 @@ class Processes:
             )
 
     def remove(self, name: str) -> None:
-        """Forget a component, which has to be down."""
+        """Remove a component that is down from the table."""
         del self.table[name]
         self._record()
 
@@ -164,12 +164,12 @@ class Processes:
 
 
 def replace_component(process: Supervised, component: Component) -> Supervised:
-    """Give a process another description, which counts from its next start."""
+    """Return a process with another description, which counts from its next start."""
     return replace(process, component=component)
 
 
 def with_notify(component: Component, notify_socket: Path) -> Component:
-    """Tell a component of ours where to say that it is ready."""
+    """Return a component with the flag that says where to report that it is ready; not for others' programs."""
     if component.external:
         return component
     flags = {**component.flags, "notify-socket": str(notify_socket)}

@@ -18,14 +18,14 @@ from kubarium import machine
 from kubarium.core.compose import compose_spec
 from kubarium.core.layout import Layout
 from kubarium.core.places import ComposePlaces
-from kubarium.roll_call import RollCall
+from kubarium.machine_lock import MachineLock
 
 OTHER = """
 import os, sys
 from pathlib import Path
-from kubarium.roll_call import RollCall
+from kubarium.machine_lock import MachineLock
 print("coming", flush=True)
-call = RollCall(Path(sys.argv[1]))
+call = MachineLock(Path(sys.argv[1]))
 print("present", flush=True)
 sys.stdin.readline()
 print(call.leave(), flush=True)
@@ -72,19 +72,19 @@ def other(file: Path) -> Iterator[_Other]:
 def test_the_last_one_that_leaves_is_told(tmp_path: Path):
     """Nobody before it."""
     file = tmp_path / "machines"
-    with RollCall(file) as present, other(file) as one:
+    with MachineLock(file) as held, other(file) as one:
         assert one.says() == "present"
-        assert not present.leave()
+        assert not held.leave()
         assert one.leaves()
 
 
 def test_one_that_was_killed_is_not_waited_for(tmp_path: Path):
     """The kernel takes its place away."""
     file = tmp_path / "machines"
-    with RollCall(file) as present, other(file) as one:
+    with MachineLock(file) as held, other(file) as one:
         assert one.says() == "present"
         one.kill()
-        assert present.leave()
+        assert held.leave()
 
 
 def test_whoever_comes_while_the_last_one_clears_up_waits(tmp_path: Path):
@@ -104,7 +104,7 @@ def switched_off(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..
     """Run a node's service until it is switched off; give whose containers it removed, "" for all nodes'."""
     spec = compose_spec()
     places = ComposePlaces(spec, Layout(tmp_path, tmp_path / "run"))
-    fuse = SimpleNamespace(remove=lambda: None)
+    reaper = SimpleNamespace(remove=lambda: None)
 
     def run(error: Exception | None = None) -> list[str]:
         purged: list[str] = []
@@ -113,7 +113,7 @@ def switched_off(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..
             if error:
                 raise error
 
-        monkeypatch.setattr(machine, "lay_fuse", lambda _cgroup: fuse)
+        monkeypatch.setattr(machine, "start_reaper", lambda _cgroup: reaper)
         monkeypatch.setattr(machine, "kill_cgroup", lambda _cgroup: 0)
         monkeypatch.setattr(machine, "run_parts", parts)
         monkeypatch.setattr(machine, "_remove_containers", lambda _places, node="": purged.append(node))

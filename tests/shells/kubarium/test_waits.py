@@ -16,9 +16,9 @@ import pytest
 
 from kubarium import logs
 from kubarium.core.layout import Layout
-from kubarium.endings import wait_ended
 from kubarium.errors import KubariumError
 from kubarium.logs import follow
+from kubarium.pidfd import wait_ended
 from kubarium.starter import Starter
 from kubarium.supervisor import machines
 from kubarium.supervisor.__main__ import until_answering

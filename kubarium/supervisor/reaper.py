@@ -1,9 +1,10 @@
-"""A fuse between a node in a container and the pods beside it.
+"""A process outside a node's container that kills the node's pods when the container ends.
 
 A node's pods are containers of the engine outside, so a SIGKILL of the node's container would leave them
-running on a machine that is dead. The fuse is one small process in a cgroup of its own, so that the engine
-does not count it to the container; when the machine's first process ends, it kills what is in the
-node's cgroup, goes on for a moment with what the engine was about to start there, and ends too. It needs the machine's pid namespace and a writable /sys/fs/cgroup.
+running on a machine that is dead. The reaper is one small process in a cgroup of its own, so that the engine
+does not count it to the container. When the machine's first process ends, it kills what is in the node's cgroup,
+goes on for a moment with what the engine was about to start there, and ends too. It needs the machine's pid
+namespace and a writable /sys/fs/cgroup.
 """
 
 from __future__ import annotations
@@ -18,31 +19,31 @@ from pathlib import Path
 from kubarium.supervisor.machines import CGROUPS, kill_cgroup
 from machinery.process.clock import WALL
 
-_CGROUP = "kubarium-fuses"
-_AFTERGLOW_S = 1.0  # in which the engine may still start what it was asked for before the power went
+_CGROUP = "kubarium-reapers"
+_LINGER_S = 1.0  # in which the engine may still start what it was asked for before the power went
 _LOOK_S = 0.05
 
 
 @dataclass(frozen=True, slots=True)
-class Fuse:
-    """A fuse that is laid."""
+class Reaper:
+    """A reaper that waits for the end of the process that started it."""
 
     pid: int
 
     def remove(self) -> None:
-        """Take it out, so that nothing happens when this process ends."""
+        """End it, so that nothing happens when this process ends."""
         os.kill(self.pid, signal.SIGKILL)
         os.waitpid(self.pid, 0)
         _remove_cgroups()
 
 
-def lay_fuse(cgroup: str) -> Fuse:
+def start_reaper(cgroup: str) -> Reaper:
     """Fork a process that kills everything in `cgroup` when the caller ends, however it ends."""
     machine = os.pidfd_open(os.getpid())
     pid = os.fork()
     if pid:
         os.close(machine)
-        return Fuse(pid)
+        return Reaper(pid)
     try:
         _leave_container()
         select.select([machine], [], [])
@@ -55,7 +56,7 @@ def lay_fuse(cgroup: str) -> Fuse:
 
 
 def _kill_for_a_while(cgroup: str) -> None:
-    over_s = WALL.monotonic_wall() + _AFTERGLOW_S
+    over_s = WALL.monotonic_wall() + _LINGER_S
     while WALL.monotonic_wall() < over_s:
         kill_cgroup(cgroup)
         WALL.block(_LOOK_S)
@@ -76,9 +77,9 @@ def _leave_container() -> None:
 
 
 def _remove_cgroups() -> None:
-    """Remove the fuses' cgroups where this was the last fuse of the machine."""
+    """Remove the reapers' cgroups where this was the last reaper of the machine."""
     for hierarchy in _hierarchies():
-        with suppress(OSError):  # another node's fuse is in it
+        with suppress(OSError):  # another node's reaper is in it
             (hierarchy / _CGROUP).rmdir()
 
 
@@ -89,7 +90,7 @@ def _hierarchies() -> list[Path]:
 
 
 def _initialise_cpuset(hierarchy: Path, group: Path) -> None:
-    """Give a fresh cgroup of the cpuset hierarchy its parent's cpus, without which nothing may enter it."""
+    """Set the cpus of a fresh cgroup of the cpuset hierarchy to its parent's; without any, nothing may enter it."""
     for name in ("cpuset.cpus", "cpuset.mems"):
         if (group / name).exists() and not (group / name).read_text().strip():
             (group / name).write_text((hierarchy / name).read_text())

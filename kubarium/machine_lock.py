@@ -12,18 +12,18 @@ from pathlib import Path
 from typing import Self
 
 
-class RollCall:
-    """One machine's presence: a shared lock (flock(2)), which the kernel gives back however the machine ends."""
+class MachineLock:
+    """A lock that every machine that is on holds, shared (flock(2)): the kernel releases it however one ends."""
 
     def __init__(self, file: Path) -> None:
-        """Be present. Waits while a last one clears up."""
+        """Take the lock. Waits while the last machine clears up."""
         self._descriptor = os.open(file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         fcntl.flock(self._descriptor, fcntl.LOCK_SH)
 
     def leave(self) -> bool:
-        """Be no longer present; True where nobody else is, and then nobody comes until `close`.
+        """Release the lock. Return whether no other machine is on; then none can start until `close`.
 
-        Of several that leave at the same time at least one is told True.
+        Of several that leave at the same time at least one gets True.
         """
         fcntl.flock(self._descriptor, fcntl.LOCK_UN)
         try:
@@ -33,7 +33,7 @@ class RollCall:
         return True
 
     def close(self) -> None:
-        """Let others come."""
+        """Let other machines start."""
         fcntl.flock(self._descriptor, fcntl.LOCK_UN)  # children may have the descriptor, too
         os.close(self._descriptor)
 

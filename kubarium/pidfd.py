@@ -1,4 +1,4 @@
-"""Waits for the ends of processes, as the kernel tells them (pidfd_open(2)): whoever's children they are."""
+"""Waiting for processes to end, also those that are not ours: with descriptors for them (pidfd_open(2))."""
 
 from __future__ import annotations
 
