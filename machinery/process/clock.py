@@ -7,12 +7,14 @@ scale 1, and no test needs it virtual.
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections.abc import Callable
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from machinery.model.clock import Clock, Timer, Timescale
+
+if TYPE_CHECKING:
+    import asyncio  # which programs without an event loop do without
 
 
 class SystemClock(Clock):
@@ -48,22 +50,32 @@ class SystemClock(Clock):
 
     async def sleep(self, duration_s: float) -> None:
         """Wait for so many cluster seconds."""
+        import asyncio
+
         await asyncio.sleep(max(0.0, self._timescale.wall(duration_s)))
 
     def timeout(self, within_s: float | None) -> asyncio.Timeout:
         """Return an async context whose block may take so many cluster seconds."""
+        import asyncio
+
         return asyncio.timeout(None if within_s is None else self._timescale.wall(within_s))
 
     def timeout_wall(self, within_wall_s: float | None) -> asyncio.Timeout:
         """Return an async context whose block may take so many wall seconds."""
+        import asyncio
+
         return asyncio.timeout(within_wall_s)
 
     def call_later(self, within_s: float, callback: Callable[..., object], *args: Any) -> Timer:
         """Call a function in so many cluster seconds."""
+        import asyncio
+
         return asyncio.get_running_loop().call_later(self._timescale.wall(within_s), callback, *args)
 
     def call_later_wall(self, within_wall_s: float, callback: Callable[..., object], *args: Any) -> Timer:
         """Call a function in so many wall seconds."""
+        import asyncio
+
         return asyncio.get_running_loop().call_later(within_wall_s, callback, *args)
 
 

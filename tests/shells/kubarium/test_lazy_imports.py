@@ -17,7 +17,7 @@ class Spy:
 sys.meta_path.insert(0, Spy())
 import_shared()
 print(sorted(before & {"cryptography", "grpc", "yaml", "asyncio"}))
-print(order.index("machinery") < order.index("grpc"))
+print("machinery" in before or order.index("machinery") < order.index("grpc"))
 """
 
 

@@ -243,9 +243,9 @@ def test_a_quiet_log_of_a_component_costs_next_to_nothing(tmp_path: Path):
     lines = follow(path)
     next(lines)
     rests: list[float] = []
-    real = logs.time.sleep
+    real = logs.WALL.block
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(logs.time, "sleep", lambda s: (rests.append(s), real(s)))
+        patch.setattr(logs.WALL, "block", lambda s: (rests.append(s), real(s)))
         timer = _later(lambda: path.write_text("one\ntwo\n"), delay_s=2.5)
         assert next(lines) == "two\n"
         timer.join()
