@@ -124,7 +124,7 @@ class EventRecorder:
         self._remember(pending, _Written(name, 1))
 
     async def _create(self, pending: _Pending) -> str:
-        """Write a new event; gives the name that it got: another recorder may have taken the first choice."""
+        """Write a new event; return the name that it got: another recorder may have taken the first choice."""
         for _ in range(_NAMES - 1):
             with suppress(AlreadyExists):
                 return (await self._api.create(EVENTS, self._event(pending))).metadata.name

@@ -28,7 +28,7 @@ T = TypeVar("T", bound=KubeObject)
 class Informer(Generic[T]):
     """The copy of one selection of a collection.
 
-    `keep` gives the part of an object that is worth its memory; it has to leave metadata's name, namespace, uid
+    `keep` returns the part of an object that is worth its memory; it has to leave metadata's name, namespace, uid
     and resourceVersion alone. A `store` that is handed in is filled, instead of a new one.
     """
 
@@ -57,7 +57,7 @@ class Informer(Generic[T]):
         await self._synced.wait()
 
     def subscribe(self, callback: Callable[[Change[T]], None]) -> None:
-        """Tell every change from now on; objects that are in the store already are told as ADDED at once."""
+        """Call for every change from now on; objects that are in the store already are told as ADDED at once."""
         self._subscribers.append(callback)
         for obj in self.store:
             callback(Change(EventType.ADDED, None, obj))

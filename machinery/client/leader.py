@@ -141,7 +141,7 @@ class LeaderElector:
                 return
 
     def _due_s(self, poll_s: float) -> float:
-        """Give the moment to ask: when the lease expires, or earlier where nobody would tell of a change."""
+        """Return the moment to ask: when the lease expires, or earlier where nobody would tell of a change."""
         if self._observed is None or not self._is_taken():
             return poll_s
         told_s = self._watch.told_s
@@ -179,7 +179,7 @@ class LeaderElector:
             await self._clock.sleep(self._renewed_s + self._renew_deadline_s - self._clock.monotonic())
 
     async def _try(self) -> bool:
-        """Acquire or renew once; tells whether we hold the lease now."""
+        """Acquire or renew once; return whether we hold the lease now."""
         begun_s = self._clock.monotonic()
         try:
             held = await self._acquire_or_renew()

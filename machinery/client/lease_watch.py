@@ -46,7 +46,7 @@ class LeaseWatch:
         self.news = asyncio.Event()  # set when it said something, or ended
 
     async def follow(self, lease: Lease) -> None:
-        """Tell what happens after this version of the lease; returns when the watch ends, or when it is too soon."""
+        """Tell what happens after this version of the lease; return when the watch ends, or when it is too soon."""
         if self._clock.monotonic() < self._not_before_s:
             return
         try:

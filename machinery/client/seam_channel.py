@@ -33,7 +33,7 @@ class SeamChannel:
         return getattr(self._channel, name)
 
     def unary_unary(self, path: str, **codecs: Any) -> Callable[..., Any]:
-        """Make the multicallable of a method with one request and one answer."""
+        """Return the multicallable of a method with one request and one answer."""
         bare, conversation = self._channel.unary_unary(path, **codecs), self._conversation
         passed = partial(self._call, bare, _method(path))
 
@@ -43,14 +43,14 @@ class SeamChannel:
         return call
 
     def unary_stream(self, path: str, **codecs: Any) -> Callable[..., SeamStream]:
-        """Make the multicallable of a method with one request and a stream of answers."""
+        """Return the multicallable of a method with one request and a stream of answers."""
         bare, begin = self._channel.unary_stream(path, **codecs), partial(self._begin, _method(path))
         return lambda request, **options: SeamStream(
             partial(bare, request, **options), lambda _: begin(options, request)
         )
 
     def stream_stream(self, path: str, **codecs: Any) -> Callable[..., SeamStream]:
-        """Make the multicallable of a method with streams both ways."""
+        """Return the multicallable of a method with streams both ways."""
         bare, begin = self._channel.stream_stream(path, **codecs), partial(self._begin, _method(path))
         return lambda **options: SeamStream(partial(bare, **options), partial(begin, options))
 

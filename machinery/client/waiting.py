@@ -8,7 +8,7 @@ from machinery.model.clock import Clock
 
 
 async def event_within(event: asyncio.Event, clock: Clock, limit_s: float | None) -> bool:
-    """Wait until the event is set, at most so many cluster seconds (None: for ever). Tells whether it is set."""
+    """Wait until the event is set, at most so many cluster seconds (None: for ever). Return whether it is set."""
     if limit_s is None:
         await event.wait()
     if event.is_set() or limit_s is None:

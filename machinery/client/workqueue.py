@@ -51,7 +51,7 @@ class WorkQueue(Generic[K]):
         self._changed = asyncio.Event()
 
     def __len__(self) -> int:
-        """Give the number of keys that wait for a worker."""
+        """Return the number of keys that wait for a worker."""
         return len(self._order)
 
     def add(self, key: K, cause: CauseRef | None = None) -> None:
@@ -89,11 +89,11 @@ class WorkQueue(Generic[K]):
         self._failures.pop(key, None)
 
     def failures(self, key: K) -> int:
-        """Tell how often the key was added rate limited since it was last forgotten."""
+        """Return how often the key was added rate limited since it was last forgotten."""
         return self._failures.get(key, 0)
 
     def causes(self, key: K) -> tuple[CauseRef, ...]:
-        """Give the causes of a key that a worker has."""
+        """Return the causes of a key that a worker has."""
         return self._acting.get(key, ())
 
     async def get(self) -> K:
@@ -106,7 +106,7 @@ class WorkQueue(Generic[K]):
             await event_within(self._changed, self._clock, self._until_next_timer())
 
     def done(self, key: K) -> None:
-        """Give a key back; it comes again if it was added meanwhile."""
+        """Hand a key back; it comes again if it was added meanwhile."""
         self._processing.discard(key)
         self._acting.pop(key, None)
         if key in self._dirty:

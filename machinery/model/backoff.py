@@ -20,7 +20,7 @@ class Backoff:
             raise ValueError(f"a backoff grows from its start to its cap: {self}")
 
     def delay(self, failures: int, *, jitter: float = 0.0) -> float:
-        """Give the seconds to wait after so many failures in a row; 0 after none.
+        """Return the seconds to wait after so many failures in a row; 0 after none.
 
         `jitter`, a random number in [0, 1) that the caller draws, takes that share of half the delay away, so
         the result lies between half the delay and the delay, and never above the cap.

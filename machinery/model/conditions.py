@@ -24,17 +24,17 @@ C = TypeVar(
 
 
 def find(conditions: Iterable[C], type_: str) -> C | None:
-    """Give the condition of a type."""
+    """Return the condition of a type."""
     return next((condition for condition in conditions if condition.type == type_), None)
 
 
 def is_true(conditions: Iterable[C], type_: str) -> bool:
-    """Tell whether the condition of a type is there and "True"."""
+    """Whether the condition of a type is there and "True"."""
     return any(condition.type == type_ and condition.status == "True" for condition in conditions)
 
 
 def set_condition(conditions: Sequence[C], new: C, *, now_text: str) -> list[C]:
-    """Give the conditions with `new` in place of the one of its type, or at the end.
+    """Return the conditions with `new` in place of the one of its type, or at the end.
 
     lastTransitionTime: of the old one where the status stays, else the new one's own, else `now_text`.
     """
@@ -48,7 +48,7 @@ def set_condition(conditions: Sequence[C], new: C, *, now_text: str) -> list[C]:
 
 
 def remove(conditions: Iterable[C], type_: str) -> list[C]:
-    """Give the conditions without the one of a type."""
+    """Return the conditions without the one of a type."""
     return [condition for condition in conditions if condition.type != type_]
 
 

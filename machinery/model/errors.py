@@ -41,7 +41,7 @@ class Cause:
     reason: str = "FieldValueInvalid"
 
     def to_dict(self) -> dict[str, str]:
-        """Write it as Kubernetes JSON."""
+        """Return it as Kubernetes JSON."""
         return {"reason": self.reason, "message": self.message, "field": self.field}
 
 
@@ -72,7 +72,7 @@ class ApiError(Exception):
         self.retry_after_s = retry_after_s  # wall seconds
 
     def to_status(self) -> dict[str, Any]:
-        """Write it as a metav1.Status."""
+        """Return it as a metav1.Status."""
         status: dict[str, Any] = {
             "kind": "Status",
             "apiVersion": "v1",

@@ -175,7 +175,7 @@ _FIELDS: Final[dict[str, tuple[str, type | tuple[type, ...]]]] = {  # JSON field
 
 
 def to_dict(rule: Rule) -> dict[str, Any]:
-    """Write a rule as JSON, without what is the default."""
+    """Return a rule as JSON, without what is the default."""
     fields = {key: getattr(rule, name) for key, (name, _) in _FIELDS.items()}
     plain = Rule(rule.fault)
     return {

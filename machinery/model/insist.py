@@ -74,7 +74,7 @@ async def insist(
     - No call runs beside another, and none is made after this function has ended.
 
     Raises:
-        Exception: what `call` raised that is none of `on`, or the last of so many attempts.
+        Exception: what `call` raised that is not one of `on`, or the last of so many attempts.
     """
     failures = Failures(clock, backoff, told, jitter)
     while True:

@@ -53,29 +53,29 @@ _CONFIG_KEY_TEXT = (
 
 
 def dns_label_errors(text: str) -> list[str]:
-    """Say what keeps a text from being an RFC 1123 label (at most 63 characters)."""
+    """Return what keeps a text from being an RFC 1123 label (at most 63 characters)."""
     return _errors(text, _LABEL, _LABEL_TEXT, LABEL_LENGTH)
 
 
 def dns_1035_label_errors(text: str) -> list[str]:
-    """Say what keeps a text from being an RFC 1035 label, which starts with a letter."""
+    """Return what keeps a text from being an RFC 1035 label, which starts with a letter."""
     return _errors(text, _LABEL_1035, _LABEL_1035_TEXT, LABEL_LENGTH)
 
 
 def dns_subdomain_errors(text: str) -> list[str]:
-    """Say what keeps a text from being an RFC 1123 subdomain (labels with dots, at most 253 characters)."""
+    """Return what keeps a text from being an RFC 1123 subdomain (labels with dots, at most 253 characters)."""
     return _errors(text, _SUBDOMAIN, _SUBDOMAIN_TEXT, SUBDOMAIN_LENGTH)
 
 
 def path_segment_errors(text: str) -> list[str]:
-    """Say what keeps a text from being one segment of a URL's path (names of RBAC objects)."""
+    """Return what keeps a text from being one segment of a URL's path (names of RBAC objects)."""
     if text in {".", ".."}:
         return [f"may not be '{text}'"]
     return [f"may not contain '{sign}'" for sign in "/%" if sign in text]
 
 
 def label_key_errors(text: str) -> list[str]:
-    """Say what keeps a text from being a key of labels, annotations, taints or extended resources."""
+    """Return what keeps a text from being a key of labels, annotations, taints or extended resources."""
     parts = text.split("/")
     if len(parts) > 2:
         return [_NAME_PART_TEXT.replace("name part", "a qualified name") + _PREFIX_HINT]
@@ -84,12 +84,12 @@ def label_key_errors(text: str) -> list[str]:
 
 
 def label_value_errors(text: str) -> list[str]:
-    """Say what keeps a text from being a label's value: empty, or at most 63 characters."""
+    """Return what keeps a text from being a label's value: empty, or at most 63 characters."""
     return _errors(text, _VALUE, _VALUE_TEXT, LABEL_LENGTH)
 
 
 def config_key_errors(text: str) -> list[str]:
-    """Say what keeps a text from being a key in a ConfigMap or Secret (also a file's name)."""
+    """Return what keeps a text from being a key in a ConfigMap or Secret (also a file's name)."""
     if text in {".", ".."}:
         return [f"must not be '{text}'"]
     if text.startswith(".."):
@@ -98,7 +98,7 @@ def config_key_errors(text: str) -> list[str]:
 
 
 def env_name_errors(text: str) -> list[str]:
-    """Say what keeps a text from being an environment variable's name: printable ASCII without '='."""
+    """Return what keeps a text from being an environment variable's name: printable ASCII without '='."""
     if not text:
         return ["environment variable name must be non-empty"]
     if any(not " " <= sign <= "~" or sign == "=" for sign in text):
@@ -109,7 +109,7 @@ def env_name_errors(text: str) -> list[str]:
 
 
 def port_name_errors(text: str) -> list[str]:
-    """Say what keeps a text from being a port's name (RFC 6335: at most 15 of [a-z0-9-], one letter)."""
+    """Return what keeps a text from being a port's name (RFC 6335: at most 15 of [a-z0-9-], one letter)."""
     errors = []
     if len(text) > 15:
         errors.append("must be no more than 15 characters")
@@ -125,17 +125,17 @@ def port_name_errors(text: str) -> list[str]:
 
 
 def suffix(random_ints: Callable[[int], int], length: int = 5) -> str:
-    """Give a random ending for a generated name; `random_ints(n)` draws from [0, n)."""
+    """Return a random ending for a generated name; `random_ints(n)` draws from [0, n)."""
     return "".join(SAFE_ALPHABET[random_ints(len(SAFE_ALPHABET))] for _ in range(length))
 
 
 def generated(prefix: str, random_ints: Callable[[int], int]) -> str:
-    """Give the name for a generateName: the prefix, cut where both would exceed 63 characters, and a suffix."""
+    """Return the name for a generateName: the prefix, cut where both would exceed 63 characters, and a suffix."""
     return prefix[: LABEL_LENGTH - 5] + suffix(random_ints)
 
 
 def template_hash(data: bytes) -> str:
-    """Give the pod-template-hash of an encoded template: 32-bit FNV-1a, its digits in the safe alphabet."""
+    """Return the pod-template-hash of an encoded template: 32-bit FNV-1a, its digits in the safe alphabet."""
     digest = 2166136261
     for byte in data:
         digest = (digest ^ byte) * 16777619 & 0xFFFFFFFF

@@ -18,7 +18,7 @@ def is_controlled_by(meta: ObjectMeta, owner: KubeObject) -> bool:
 
 
 def owner_reference(obj: KubeObject) -> OwnerReference:
-    """Write the reference by which `obj` becomes the managing owner of another object."""
+    """Return the reference by which `obj` becomes the managing owner of another object."""
     return OwnerReference(
         apiVersion=obj.apiVersion,
         kind=obj.kind,

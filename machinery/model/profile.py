@@ -48,5 +48,5 @@ INTERVALS: Final[dict[ProfileName, Intervals]] = {
 
 
 def intervals(profile: ProfileName) -> Intervals:
-    """Give the row of a profile."""
+    """Return the row of a profile."""
     return INTERVALS[profile]

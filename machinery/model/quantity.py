@@ -42,7 +42,7 @@ _RULE = "quantities must match the regular expression '^([+-]?[0-9.]+)([eEinumkK
 
 
 def parse(quantity: str | float) -> Fraction:
-    """Give the exact amount.
+    """Return the exact amount.
 
     Raises:
         ValueError: it is no quantity; the text says why.
@@ -51,17 +51,17 @@ def parse(quantity: str | float) -> Fraction:
 
 
 def cpu_millicores(quantity: str | float) -> int:
-    """Give thousandths of a core, rounded up."""
+    """Return thousandths of a core, rounded up."""
     return ceil(parse(quantity) * 1000)
 
 
 def memory_bytes(quantity: str | float) -> int:
-    """Give whole units (bytes, pods, devices), rounded up."""
+    """Return whole units (bytes, pods, devices), rounded up."""
     return ceil(parse(quantity))
 
 
 def canonical(quantity: str | float) -> str:
-    """Write a quantity in Kubernetes' canonical form.
+    """Return a quantity in Kubernetes' canonical form.
 
     Raises:
         ValueError: it is no quantity.
@@ -70,7 +70,7 @@ def canonical(quantity: str | float) -> str:
 
 
 def format_amount(amount: Fraction, family: Family = Family.DECIMAL) -> str:
-    """Write an amount (a multiple of a billionth) in canonical form."""
+    """Return an amount (a multiple of a billionth) in canonical form."""
     if amount == 0:
         return "0"
     if family is Family.BINARY and abs(amount) >= 1024 and amount.denominator == 1:

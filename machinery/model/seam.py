@@ -120,7 +120,7 @@ class Seam(Protocol):
 
 
 def compose(*seams: Seam) -> Seam | None:
-    """Make one seam of several; None of none.
+    """Return one seam that is several, None for none of them.
 
     The first is the outermost: a recorder before a fault plan records what the caller has to bear.
     """

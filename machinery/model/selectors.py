@@ -34,7 +34,7 @@ class Requirement:
     values: tuple[str, ...] = ()
 
     def matches(self, labels: Mapping[str, str]) -> bool:
-        """Tell whether the labels fulfil it; NotIn is also fulfilled where the label is absent."""
+        """Whether the labels fulfil it; NotIn is also fulfilled where the label is absent."""
         value = labels.get(self.key)
         if self.operator == IN:
             return value in self.values if value is not None else False
@@ -73,7 +73,7 @@ class LabelMatcher:
     nothing: bool = False
 
     def matches(self, labels: Mapping[str, str]) -> bool:
-        """Tell whether an object with these labels is selected."""
+        """Whether an object with these labels is selected."""
         return not self.nothing and all(requirement.matches(labels) for requirement in self.requirements)
 
     def __str__(self) -> str:
@@ -92,7 +92,7 @@ class FieldMatcher:
         return frozenset(key for key, _, _ in self.requirements)
 
     def matches(self, fields: Mapping[str, str]) -> bool:
-        """Tell whether an object with these fields is selected; an absent field is the empty text."""
+        """Whether an object with these fields is selected; an absent field is the empty text."""
         return all((fields.get(key, "") == value) is wanted for key, wanted, value in self.requirements)
 
 

@@ -37,7 +37,7 @@ def setting(default: Any, *, help: str, unit: str = "") -> Any:  # noqa: A002 - 
 
 
 def flag(field: str) -> str:
-    """Give the command-line flag of a field: renew_period_s → --renew-period-s."""
+    """Return the command-line flag of a field: renew_period_s → --renew-period-s."""
     return "--" + field.rstrip("_").replace("_", "-")
 
 
@@ -120,7 +120,7 @@ def parse(config_class: type[C], argv: Sequence[str] | None) -> C:
 
 
 def to_argv(config: ComponentConfig) -> list[str]:
-    """Write a configuration as the command line that `parse` reads back; defaults are left out."""
+    """Return a configuration as the command line that `parse` reads back; defaults are left out."""
     argv: list[str] = []
     for field in dataclasses.fields(config):
         value = getattr(config, field.name)
@@ -153,7 +153,7 @@ def _add(parser: argparse.ArgumentParser, field: dataclasses.Field[Any], hint: A
 
 
 def _reader(hint: Any) -> Callable[[str], Any]:
-    """Give the function that reads a flag's text; its errors are argparse.ArgumentTypeError."""
+    """Return the function that reads a flag's text; its errors are argparse.ArgumentTypeError."""
     origin = get_origin(hint)
     if origin is Literal:
         return _choice(get_args(hint))

@@ -175,7 +175,7 @@ def _json(value: Any) -> Answer:
 
 
 def _recorded(recorded: Recorded) -> dict[str, Any]:
-    """Write a message as JSON, without its body."""
+    """Return a message as JSON, without its body."""
     message, outcome = recorded.message, recorded.outcome
     return {
         "at_s": recorded.at_s,

@@ -43,11 +43,11 @@ class FileWatch:
             raise
 
     def fileno(self) -> int:
-        """Give the descriptor to wait for."""
+        """Return the descriptor to wait for."""
         return self._descriptor
 
     def take(self) -> bool:
-        """Take the news; tells whether a file was closed that somebody had written to."""
+        """Take the news; return whether a file was closed that somebody had written to."""
         was_closed = False
         with suppress(BlockingIOError):
             while data := os.read(self._descriptor, _BLOCK):
@@ -55,7 +55,7 @@ class FileWatch:
         return was_closed
 
     def close(self) -> None:
-        """Give the watch back."""
+        """Close the watch."""
         os.close(self._descriptor)
 
     def __enter__(self) -> Self:

@@ -19,16 +19,16 @@ class Health:
         self.is_ready = False
 
     def add_check(self, name: str, check: Callable[[], str]) -> None:
-        """Add a condition of readiness: `check()` gives "" when all is well, else what is wrong."""
+        """Add a condition of readiness: `check()` returns "" when all is well, else what is wrong."""
         self._checks[name] = check
 
     def problems(self) -> list[str]:
-        """Say what keeps the process from being ready."""
+        """Return what keeps the process from being ready."""
         found = [] if self.is_ready else ["starting"]
         return found + [f"{name}: {text}" for name, check in self._checks.items() if (text := check())]
 
     def answer(self, path: str) -> tuple[int, str]:
-        """Give the HTTP status and body for a path."""
+        """Return the HTTP status and body for a path."""
         match path:
             case "/livez":
                 return 200, "ok"

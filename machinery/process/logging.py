@@ -24,7 +24,7 @@ _PLAIN = frozenset(
 
 
 class Log:
-    """Writes events to one stream; `bind` gives a log that adds keys to each of them."""
+    """Writes events to one stream; `bind` returns a log that adds keys to each of them."""
 
     __slots__ = ("_bound", "_component", "_stream", "_threshold")
 
@@ -41,7 +41,7 @@ class Log:
         self._bound = bound or {}
 
     def bind(self, **fields: object) -> Log:
-        """Give a log whose every event carries these keys too."""
+        """Return a log whose every event carries these keys too."""
         level = LEVELS[self._threshold]
         return Log(self._component, level, self._stream, {**self._bound, **fields})
 
@@ -77,7 +77,7 @@ class Log:
 
 
 def format_fields(fields: dict[str, object]) -> str:
-    """Write keys and values as logfmt; values are quoted where they need it."""
+    """Return keys and values as logfmt; values are quoted where they need it."""
     return " ".join(f"{key}={_value(value)}" for key, value in fields.items())
 
 
@@ -91,7 +91,7 @@ def _value(value: object) -> str:
 
 
 def describe(error: BaseException) -> dict[str, object]:
-    """Give the keys of an error that ends something: what it is, and where it came from."""
+    """Return the keys of an error that ends something: what it is, and where it came from."""
     trace = "".join(traceback.format_exception(error))
     return {"error": error, "trace": trace}
 

@@ -33,11 +33,11 @@ class Counter:
         self._values[values] = self._values.get(values, 0) + amount
 
     def value(self, *values: str) -> float:
-        """Give the count."""
+        """Return the number."""
         return self._values.get(values, 0)
 
     def lines(self) -> Iterator[str]:
-        """Write it."""
+        """Yield its lines."""
         yield from _head(self.name, self.text, "counter")
         for values, number in self._values.items():
             yield f"{self.name}{_labels(self.labels, values)} {_number(number)}"
@@ -57,11 +57,11 @@ class Gauge:
         self._values[values] = number
 
     def value(self, *values: str) -> float:
-        """Give it."""
+        """Return the number."""
         return self._values.get(values, 0)
 
     def lines(self) -> Iterator[str]:
-        """Write it."""
+        """Yield its lines."""
         yield from _head(self.name, self.text, "gauge")
         for values, number in self._values.items():
             yield f"{self.name}{_labels(self.labels, values)} {_number(number)}"
@@ -90,7 +90,7 @@ class Histogram:
         series.total += measure
 
     def lines(self) -> Iterator[str]:
-        """Write it."""
+        """Yield its lines."""
         yield from _head(self.name, self.text, "histogram")
         for values, series in self._series.items():
             yield from self._series_lines(values, series)
@@ -105,27 +105,27 @@ class Histogram:
 
 
 class Metrics:
-    """All the numbers of one process. Asking again for a name gives the same metric."""
+    """All the numbers of one process. Asking again for a name returns the same metric."""
 
     def __init__(self) -> None:
         self._metrics: dict[str, Counter | Gauge | Histogram] = {}
 
     def counter(self, name: str, text: str, labels: Sequence[str] = ()) -> Counter:
-        """Give the counter of this name."""
+        """Return the counter of this name."""
         return _same(self._metrics.setdefault(name, Counter(name, text, labels)), Counter)
 
     def gauge(self, name: str, text: str, labels: Sequence[str] = ()) -> Gauge:
-        """Give the gauge of this name."""
+        """Return the gauge of this name."""
         return _same(self._metrics.setdefault(name, Gauge(name, text, labels)), Gauge)
 
     def histogram(
         self, name: str, text: str, labels: Sequence[str] = (), buckets: Sequence[float] = BUCKETS_S
     ) -> Histogram:
-        """Give the histogram of this name."""
+        """Return the histogram of this name."""
         return _same(self._metrics.setdefault(name, Histogram(name, text, labels, buckets)), Histogram)
 
     def render(self) -> str:
-        """Write all of them, and what the system knows about the process."""
+        """Return all of them, and what the system knows about the process."""
         self._measure_process()
         lines = [line for metric in self._metrics.values() for line in metric.lines()]
         return "\n".join(lines) + "\n"

@@ -100,7 +100,7 @@ def run(
     serve: Callable[[C, Process], Coroutine[Any, Any, None]],
     argv: Sequence[str] | None,
 ) -> int:
-    """Read the command line and run `serve(config, process)` to its end; gives the exit code."""
+    """Read the command line and run `serve(config, process)` to its end; return the exit code."""
     config = parse(config_class, argv)
     os.environ.setdefault("GRPC_VERBOSITY", "NONE")  # our own log says what matters
     os.environ.setdefault("GRPC_DNS_RESOLVER", "native")
@@ -202,7 +202,7 @@ async def _watch_loop(process: Process) -> None:
 
 
 def _exit_code(group: BaseExceptionGroup[BaseException], log: Log) -> int:
-    """Give 0 where all that happened is that the component stopped; log what else it was, once."""
+    """Return 0 where all that happened is that the component stopped; log what else it was, once."""
     failures = [error for error in _leaves(group) if not isinstance(error, Stopped)]
     if not failures:
         log.info("stopped")

@@ -29,7 +29,7 @@ def grpc_server(
     *,
     name: str = "",
 ) -> grpc.aio.Server:
-    """Make a server that listens on "host:port" (TLS needed) and "unix:/path" (mode 0600) addresses.
+    """Return a server that listens on "host:port" (TLS needed) and "unix:/path" (mode 0600) addresses.
 
     The caller starts it (`await server.start()`) and ends it (`await server.stop(grace_s)`). `name` is the
     instance's name, by which fault plans and records know it.
@@ -44,13 +44,13 @@ def grpc_server(
 
 
 def bound_ports(server: grpc.aio.Server) -> tuple[int, ...]:
-    """Give the ports that a server got, in the order of its addresses (for port 0, the one that was free)."""
+    """Return the ports that a server got, in the order of its addresses (for port 0, the one that was free)."""
     ports: tuple[int, ...] = server.kubarium_ports
     return ports
 
 
 def peer(context: Any) -> Peer:
-    """Tell who calls: the client certificate's common name and organizations, empty on a unix socket."""
+    """Return who calls: the client certificate's common name and organizations, empty on a unix socket."""
     return peer_of_rpc(context)
 
 

@@ -52,7 +52,7 @@ ANONYMOUS: Final = Peer()
 
 
 def peer_of_rpc(context: Any) -> Peer:
-    """Tell who calls; ANONYMOUS where there is no certificate (a unix socket)."""
+    """Return who calls; ANONYMOUS where there is no certificate (a unix socket)."""
     certificates = context.auth_context().get("x509_pem_cert")
     return peer_of_certificate(bytes(certificates[0])) if certificates else ANONYMOUS
 

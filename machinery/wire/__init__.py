@@ -1,0 +1,10 @@
+"""How the model's values are written on a wire, for both ends of every conversation.
+
+objects         objects ↔ JSON bytes
+status          errors ↔ gRPC codes, with the Status beside the code
+cause_headers   who calls, because of what, in which trace: metadata of every request
+fence_header    the leadership that a write is made under: metadata of a write
+services        gRPC stubs and handlers, made from descriptors; channels with our options
+messages, resources, node, health   the generated messages, each conversation's by one door
+conversation    a connection's messages on their way through its seam
+"""

@@ -33,7 +33,7 @@ traceparent: ContextVar[str] = ContextVar("traceparent", default="")
 
 
 def header(causes: tuple[CauseRef, ...] | None = None) -> str:
-    """Write causes (those of the context, if none are given) as a header; the newest `LIMIT` of them."""
+    """Return causes (those of the context, if none are given) as a header; the newest `LIMIT` of them."""
     chosen = acting_on.get() if causes is None else causes
     newest = sorted(chosen, key=lambda cause: cause.revision)[-LIMIT:]
     return ",".join(_format(cause) for cause in newest)

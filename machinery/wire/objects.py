@@ -14,7 +14,7 @@ _encoder = msgspec.json.Encoder()
 
 
 def encode(obj: Any) -> bytes:
-    """Write a Struct, a dict or a list as JSON."""
+    """Return a Struct, a dict or a list as JSON."""
     return _encoder.encode(obj)
 
 
@@ -22,7 +22,7 @@ _decoders: dict[Any, msgspec.json.Decoder[Any]] = {}
 
 
 def decoder_for(type_: type[T]) -> msgspec.json.Decoder[T]:
-    """Give the one decoder of a type (making one compiles the type's description)."""
+    """Return the one decoder of a type (making one compiles the type's description)."""
     decoder = _decoders.get(type_)
     if decoder is None:
         decoder = _decoders[type_] = msgspec.json.Decoder(type_)

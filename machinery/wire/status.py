@@ -83,12 +83,12 @@ _FROM_CODE: Final[dict[grpc.StatusCode, type[ApiError]]] = {
 
 
 def http_status(error: ApiError) -> int:
-    """Give the HTTP status of an error."""
+    """Return the HTTP status of an error."""
     return error.code
 
 
 def to_rpc(error: ApiError) -> tuple[grpc.StatusCode, str, tuple[tuple[str, bytes], ...]]:
-    """Give the gRPC code, the text and the trailing metadata of an error."""
+    """Return the gRPC code, the text and the trailing metadata of an error."""
     status = error.to_status()
     body = msgspec.json.encode(status)
     if len(body) > _STATUS_LIMIT:

@@ -112,6 +112,12 @@ class Election:
         )
         return asyncio.ensure_future(self.electors[name].run(lambda: self.lead(name)))
 
+    async def leader_and_standby(self) -> tuple[asyncio.Task[None], asyncio.Task[None]]:
+        """Let "a" lead, and then "b" stand; nothing of what "b" does has happened yet."""
+        first = self.candidate("a")
+        await self.clock.advance(5)
+        return first, self.candidate("b")
+
     async def lead(self, name: str) -> None:
         """Lead until cancelled."""
         self.began_s[name] = self.clock.now()

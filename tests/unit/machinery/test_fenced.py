@@ -35,9 +35,7 @@ async def maps(election: Election) -> list[ConfigMap]:
 
 async def deposed(election: Election) -> tuple[asyncio.Task[None], asyncio.Task[None]]:
     """Let "a" lead and freeze, and "b" take its lease over."""
-    first = election.candidate("a")
-    await election.clock.advance(5)
-    second = election.candidate("b")
+    first, second = await election.leader_and_standby()
     await election.clock.advance(1)
     election.clocks["a"].freeze()
     await election.clock.advance(3 * election.lease_s)
@@ -132,9 +130,7 @@ async def test_a_lease_that_was_released_or_made_anew_is_held_no_more(election: 
 
 async def test_who_never_led_has_no_fence(election: Election):
     """A standby's write does not even leave."""
-    first = election.candidate("a")
-    await election.clock.advance(5)
-    second = election.candidate("b")
+    first, second = await election.leader_and_standby()
     await election.clock.advance(1)
     election.apis["b"].calls.clear()
     with pytest.raises(Deposed):

@@ -40,9 +40,7 @@ async def test_what_the_holders_clock_shows_does_not_matter(either, skew_s):
 @pytest.mark.parametrize("watching", [True, False])
 async def test_a_deleted_lease_is_still_its_holders(either, watching):
     """Deleting it stops nobody: the leader makes it anew, and a standby waits until it has seen it so long."""
-    first = either.candidate("a")
-    await either.clock.advance(5)
-    second = either.candidate("b")
+    first, second = await either.leader_and_standby()
     if not watching:
         either.apis["b"].before_call = failing(Forbidden("no role"), "watch")
     for _ in range(20):
@@ -56,9 +54,7 @@ async def test_a_deleted_lease_is_still_its_holders(either, watching):
 
 async def test_a_leader_that_cannot_renew_stops_before_another_begins(either):
     """Cut off, it gives up after the renew deadline; the other one waits for the whole lease."""
-    first = either.candidate("a")
-    await either.clock.advance(5)
-    second = either.candidate("b")
+    first, second = await either.leader_and_standby()
     await either.clock.advance(1)
     either.apis["a"].before_call = failing(Unavailable("cut off"))
     await either.clock.advance(3 * either.lease_s)
@@ -71,9 +67,7 @@ async def test_a_leader_that_cannot_renew_stops_before_another_begins(either):
 
 async def test_a_leader_that_was_frozen_knows_that_it_leads_no_more(either):
     """Woken after its lease was taken, it may not act, leaves the lease to its new holder, and ends."""
-    first = either.candidate("a")
-    await either.clock.advance(5)
-    second = either.candidate("b")
+    first, second = await either.leader_and_standby()
     await either.clock.advance(1)
     either.clocks["a"].freeze()
     await either.clock.advance(3 * either.lease_s)

@@ -12,9 +12,7 @@ from tests.support.election import AT_ONCE_S, calls_of, failing, finish
 @pytest.mark.parametrize("phase", [0.0, 0.3, 0.9])
 async def test_a_dead_leaders_lease_is_taken_when_its_duration_is_over(either, phase):
     """Neither before nor later, wherever between two renewals the leader dies."""
-    first = either.candidate("a")
-    await either.clock.advance(5)
-    second = either.candidate("b")
+    first, second = await either.leader_and_standby()
     await either.clock.advance(10 + phase * intervals(either.profile).leader_retry_s)
     renewed_s = await either.renewed_s()
     await either.crash("a", first)
@@ -25,9 +23,7 @@ async def test_a_dead_leaders_lease_is_taken_when_its_duration_is_over(either, p
 
 async def test_a_clean_exit_hands_the_lease_over_at_once(either):
     """Released, it is neither waited out nor waited for."""
-    first = either.candidate("a")
-    await either.clock.advance(5)
-    second = either.candidate("b")
+    first, second = await either.leader_and_standby()
     await either.clock.advance(5)
     await finish(first)
     await either.clock.advance(AT_ONCE_S)
@@ -37,9 +33,7 @@ async def test_a_clean_exit_hands_the_lease_over_at_once(either):
 
 async def test_a_standby_asks_for_nothing_while_it_is_told_of_every_renewal(either):
     """One watch takes the place of all polls."""
-    first = either.candidate("a")
-    await either.clock.advance(5)
-    second = either.candidate("b")
+    first, second = await either.leader_and_standby()
     await either.clock.advance(120)
     assert calls_of(either.apis["b"]) == {"get": 1, "watch": 1}
     await finish(first, second)
@@ -47,9 +41,7 @@ async def test_a_standby_asks_for_nothing_while_it_is_told_of_every_renewal(eith
 
 async def test_a_broken_watch_is_followed_by_another(either):
     """Within one poll; nobody takes the leader for dead meanwhile, and a release is seen at once again."""
-    first = either.candidate("a")
-    await either.clock.advance(5)
-    second = either.candidate("b")
+    first, second = await either.leader_and_standby()
     await either.clock.advance(5)
     either.server.break_watches()
     await either.clock.advance(10 * either.longest_poll_s)
@@ -62,9 +54,7 @@ async def test_a_broken_watch_is_followed_by_another(either):
 
 async def test_history_that_is_gone_is_no_harm(either):
     """A watch that ends with Expired goes on from the lease as it is now."""
-    first = either.candidate("a")
-    await either.clock.advance(5)
-    second = either.candidate("b")
+    first, second = await either.leader_and_standby()
     await either.clock.advance(5)
     await either.server.forget_history()
     await either.clock.advance(10 * either.longest_poll_s)
@@ -77,9 +67,7 @@ async def test_history_that_is_gone_is_no_harm(either):
 @pytest.mark.parametrize("error", [Unavailable("cut off"), Forbidden("no role")])
 async def test_a_candidate_that_may_not_watch_polls(either, error):
     """It knows the last renewal a poll late, and waits the lease out, but not for one more poll."""
-    first = either.candidate("a")
-    await either.clock.advance(5)
-    second = either.candidate("b")
+    first, second = await either.leader_and_standby()
     either.apis["b"].before_call = failing(error, "watch")
     await either.clock.advance(30)
     renewed_s = await either.renewed_s()
@@ -91,9 +79,7 @@ async def test_a_candidate_that_may_not_watch_polls(either, error):
 
 async def test_a_release_is_noticed_by_polling(either):
     """Within the longest poll, where there is no watch."""
-    first = either.candidate("a")
-    await either.clock.advance(5)
-    second = either.candidate("b")
+    first, second = await either.leader_and_standby()
     either.apis["b"].before_call = failing(Forbidden("no role"), "watch")
     await either.clock.advance(30)
     await finish(first)
@@ -104,9 +90,7 @@ async def test_a_release_is_noticed_by_polling(either):
 
 async def test_a_refused_watch_is_seldom_asked_for(election):
     """Polling costs what it always did, and hardly more."""
-    first = election.candidate("a")
-    await election.clock.advance(5)
-    second = election.candidate("b")
+    first, second = await election.leader_and_standby()
     election.apis["b"].before_call = failing(Forbidden("no role"), "watch")
     await election.clock.advance(640)
     calls = calls_of(election.apis["b"])
@@ -117,9 +101,7 @@ async def test_a_refused_watch_is_seldom_asked_for(election):
 
 async def test_a_watch_that_has_fallen_silent_is_not_relied_on(either):
     """Renewals that it does not tell are found by looking; the dead leader's lease is still taken over in time."""
-    first = either.candidate("a")
-    await either.clock.advance(5)
-    second = either.candidate("b")
+    first, second = await either.leader_and_standby()
     api = either.apis["b"]
     watch = api.watch
 
@@ -160,9 +142,7 @@ async def test_of_several_standbys_one_takes_over_and_the_others_follow_it(eithe
 
 async def test_a_free_lease_that_cannot_be_written_is_not_hammered(election):
     """A candidate whose writes fail tries once a retry period."""
-    first = election.candidate("a")
-    await election.clock.advance(5)
-    second = election.candidate("b")
+    first, second = await election.leader_and_standby()
     await election.clock.advance(5)
     election.apis["b"].before_call = failing(Unavailable("not now"), "update")
     await finish(first)
@@ -173,9 +153,7 @@ async def test_a_free_lease_that_cannot_be_written_is_not_hammered(election):
 
 async def test_a_write_whose_answer_was_lost_counts(either):
     """The watch tells the candidate that it holds the lease; it need not wait for it to expire, or for a poll."""
-    first = either.candidate("a")
-    await either.clock.advance(5)
-    second = either.candidate("b")
+    first, second = await either.leader_and_standby()
     await either.clock.advance(5)
     lost = iter([Unavailable("lost")])
 
