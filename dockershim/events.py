@@ -21,10 +21,8 @@ from machinery.model.errors import ApiError, NotFound
 from machinery.model.insist import Failures, tell_first
 from machinery.model.log import EventLog
 from machinery.pb import cri_pb2 as cri
+from machinery.wire.fan_out import BACKLOG, FanOut
 
-BACKLOG: Final = (
-    1_000  # events that a slow subscriber may lag behind; then its stream ends and it lists again
-)
 _RETRY: Final = Backoff(initial_s=0.1, cap_s=1.0)  # wall seconds between attempts to reach the engine
 _KINDS: Final = {
     "create": cri.CONTAINER_CREATED_EVENT,
@@ -64,19 +62,7 @@ class Events:
         self._states: dict[str, tuple[int, str]] = {}  # by id: the state, and the sandbox
         self._last_ns = self._clock.wall_ns()
         self._queue: asyncio.Queue[tuple[str, str, str, int]] = asyncio.Queue(10 * BACKLOG)
-        self._subscribers: set[asyncio.Queue[Any | None]] = set()
-
-    # --- subscribers
-
-    def subscribe(self) -> asyncio.Queue[Any | None]:
-        """Give a queue of ContainerEventResponse from now on; None in it says that events were lost."""
-        queue: asyncio.Queue[Any | None] = asyncio.Queue(BACKLOG)
-        self._subscribers.add(queue)
-        return queue
-
-    def unsubscribe(self, queue: asyncio.Queue[Any | None]) -> None:
-        """Give no more events to a queue."""
-        self._subscribers.discard(queue)
+        self.subscribers = FanOut()
 
     # --- the engine
 
@@ -138,7 +124,7 @@ class Events:
             self._catalogue.drop(id_)
         else:
             self._states[id_] = (_STATES[action], sandbox_id)
-        if self._subscribers and not self._queue.full():
+        if self.subscribers and not self._queue.full():
             self._queue.put_nowait((id_, action, sandbox_id, at_ns or self._clock.wall_ns()))
 
     # --- announcing
@@ -147,10 +133,10 @@ class Events:
         """Tell the subscribers, one event after the other, for good."""
         while True:
             id_, action, sandbox_id, at_ns = await self._queue.get()
-            if not self._subscribers:
+            if not self.subscribers:
                 continue
             try:
-                self._publish(await self._response(id_, action, sandbox_id, at_ns))
+                self.subscribers.publish(await self._response(id_, action, sandbox_id, at_ns))
             except ApiError as error:
                 self._log.warning("event_not_announced", container=id_, action=action, error=error)
 
@@ -168,15 +154,6 @@ class Events:
         event.pod_sandbox_status.CopyFrom(sandbox)
         event.containers_statuses.extend(containers)
         return event
-
-    def _publish(self, event: Any) -> None:
-        for queue in list(self._subscribers):
-            if queue.full():
-                self.unsubscribe(queue)
-                queue.get_nowait()
-                queue.put_nowait(None)
-            else:
-                queue.put_nowait(event)
 
 
 def _sandbox_of(id_: str, labels: Any) -> str:

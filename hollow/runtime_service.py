@@ -208,15 +208,9 @@ class RuntimeService:
         ]
         return cri.ListPodSandboxStatsResponse(stats=found)
 
-    async def GetContainerEvents(self, _request: Any, context: Any) -> AsyncIterator[Any]:
+    def GetContainerEvents(self, _request: Any, context: Any) -> AsyncIterator[Any]:
         """Tell every change from now on; ends when the subscriber is too slow, who then lists again."""
-        queue = self._world.subscribe()
-        try:
-            await context.send_initial_metadata(())  # tells the client that from now on nothing is missed
-            while (event := await queue.get()) is not None:
-                yield event
-        finally:
-            self._world.unsubscribe(queue)
+        return self._world.subscribers.serve(context)
 
     def _sandbox_stats(self, sandbox: Sandbox) -> Any:
         return sandbox_stats(sandbox, self._world.containers_of(sandbox), self._world.clock)

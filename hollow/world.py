@@ -20,9 +20,9 @@ from hollow.views import image_id, log_path, view_container_status, view_sandbox
 from machinery.model.clock import Clock
 from machinery.model.errors import BadRequest, Conflict, NotFound, Unavailable
 from machinery.pb import cri_pb2 as cri
+from machinery.wire.fan_out import FanOut
 
 T = TypeVar("T")
-EVENT_BACKLOG = 1_000  # events that a slow subscriber may lag behind; then its stream ends and it lists again
 
 
 class World:
@@ -32,7 +32,7 @@ class World:
         self.clock = clock
         self._tasks = tasks
         self._folders = {kind: RecordFolder(state_dir, kind) for kind in ("sandboxes", "containers", "node")}
-        self._subscribers: set[asyncio.Queue[Any | None]] = set()
+        self.subscribers = FanOut()  # they get ContainerEventResponse
         self.node = next(iter(self._folders["node"].load(NodeRecord)), NodeRecord())
         self.sandboxes = {r.id: Sandbox(r) for r in self._folders["sandboxes"].load(SandboxRecord)}
         self.containers = {r.id: Container(r) for r in self._folders["containers"].load(ContainerRecord)}
@@ -195,16 +195,6 @@ class World:
 
     # --- events
 
-    def subscribe(self) -> asyncio.Queue[Any | None]:
-        """Give a queue of ContainerEventResponse from now on; None in it says that events were lost."""
-        queue: asyncio.Queue[Any | None] = asyncio.Queue(EVENT_BACKLOG)
-        self._subscribers.add(queue)
-        return queue
-
-    def unsubscribe(self, queue: asyncio.Queue[Any | None]) -> None:
-        """Give no more events to a queue."""
-        self._subscribers.discard(queue)
-
     def status_of(self, container: Container) -> Any:
         """Write the status of a container."""
         sandbox = self._sandbox_of(container)
@@ -212,7 +202,7 @@ class World:
         return view_container_status(container, directory, self.clock.timescale, self.clock.now())
 
     def _announce(self, about: str, kind: Any, sandbox: Sandbox | None) -> None:
-        if sandbox is None or not self._subscribers:
+        if sandbox is None or not self.subscribers:
             return
         event = cri.ContainerEventResponse(
             container_id=about,
@@ -221,13 +211,7 @@ class World:
             pod_sandbox_status=view_sandbox_status(sandbox, self.clock.timescale),
             containers_statuses=[self.status_of(container) for container in self.containers_of(sandbox)],
         )
-        for queue in list(self._subscribers):
-            if queue.full():
-                self.unsubscribe(queue)
-                queue.get_nowait()
-                queue.put_nowait(None)
-            else:
-                queue.put_nowait(event)
+        self.subscribers.publish(event)
 
     # --- within
 

@@ -76,10 +76,12 @@ class Cluster:
         home: Path | None = None,
         wait: bool = True,
         timeout_s: float = START_PATIENCE_S,
+        check_invariants: bool = False,
         progress: Progress = lambda _: None,
     ) -> Self:
         """Start a cluster, or find it running, and (with `wait`) return when its nodes are Ready.
 
+        With `check_invariants` a component ends where it finds its own state broken: for tests.
         `etcd` (1 or 3), `apiservers`, `schedulers` and `controllers` say how many processes of each there are.
 
         Raises:
@@ -98,6 +100,7 @@ class Cluster:
             "apiservers": apiservers,
             "schedulers": schedulers,
             "controllers": controllers,
+            "check_invariants": check_invariants,
         }
         with homes.locked(home), homes.machine_locked(), Starter(cluster.layout) as starter:
             spec = cluster._left(progress) or _new_spec(

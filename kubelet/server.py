@@ -91,16 +91,7 @@ class NodeServer:
         start, container = await self._begin(requests)
         if not start.command:
             raise BadRequest("exec needs a command")
-        url = await self._runtime.exec(
-            cri.ExecRequest(
-                container_id=container.id,
-                cmd=start.command,
-                tty=start.tty,
-                stdin=start.stdin,
-                stdout=start.stdout,
-                stderr=start.stderr and not start.tty,
-            )
-        )
+        url = await self._runtime.exec(cri.ExecRequest(cmd=start.command, **_streams(start, container.id)))
         async for message in _pass_through(url, requests, has_stdin=start.stdin):
             yield message
 
@@ -108,15 +99,7 @@ class NodeServer:
         """Pass the streams of a container's main process through."""
         _admit(context)
         start, container = await self._begin(requests)
-        url = await self._runtime.attach(
-            cri.AttachRequest(
-                container_id=container.id,
-                stdin=start.stdin,
-                tty=start.tty,
-                stdout=start.stdout,
-                stderr=start.stderr and not start.tty,
-            )
-        )
+        url = await self._runtime.attach(cri.AttachRequest(**_streams(start, container.id)))
         async for message in _pass_through(url, requests, has_stdin=start.stdin):
             yield message
 
@@ -161,6 +144,17 @@ class NodeServer:
             now_s = self._clock.timescale.wall(self._clock.now())
             since_ns = int((now_s - request.since_seconds) * 1e9)
         return LogWishes(_STREAMS[request.stream], since_ns, request.timestamps)
+
+
+def _streams(start: Any, container_id: str) -> dict[str, Any]:
+    """Return what both requests of the CRI say of the streams: a terminal has no stderr of its own."""
+    return {
+        "container_id": container_id,
+        "tty": start.tty,
+        "stdin": start.stdin,
+        "stdout": start.stdout,
+        "stderr": start.stderr and not start.tty,
+    }
 
 
 async def _pass_through(url: str, requests: AsyncIterator[Any], *, has_stdin: bool) -> AsyncIterator[Any]:

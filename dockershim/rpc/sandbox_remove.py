@@ -7,7 +7,7 @@ from typing import Any
 
 from dockershim.core.states import Details
 from dockershim.rpc.container_remove import remove
-from dockershim.rpc.sandbox_stop import stop_sandbox
+from dockershim.rpc.sandbox_stop import stop_sandbox, with_sandbox
 from dockershim.shim import Shim
 from machinery.model.errors import NotFound
 from machinery.pb import cri_pb2 as cri
@@ -15,12 +15,7 @@ from machinery.pb import cri_pb2 as cri
 
 async def remove_pod_sandbox(shim: Shim, request: Any) -> Any:
     """Remove a sandbox and all in it; one that is gone is fine."""
-    try:
-        details = await shim.catalogue.sandbox(request.pod_sandbox_id)
-    except NotFound:
-        return cri.RemovePodSandboxResponse()
-    async with shim.locks.held(details.name):
-        await remove_sandbox(shim, details)
+    await with_sandbox(shim, request.pod_sandbox_id, remove_sandbox)
     return cri.RemovePodSandboxResponse()
 
 

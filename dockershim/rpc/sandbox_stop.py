@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from dockershim.core.states import Details
@@ -14,13 +15,18 @@ from machinery.pb import cri_pb2 as cri
 
 async def stop_pod_sandbox(shim: Shim, request: Any) -> Any:
     """Stop a sandbox and all in it; one that is gone is fine."""
-    try:
-        details = await shim.catalogue.sandbox(request.pod_sandbox_id)
-    except NotFound:
-        return cri.StopPodSandboxResponse()
-    async with shim.locks.held(details.name):
-        await stop_sandbox(shim, details)
+    await with_sandbox(shim, request.pod_sandbox_id, stop_sandbox)
     return cri.StopPodSandboxResponse()
+
+
+async def with_sandbox(shim: Shim, sandbox_id: str, act: Callable[[Shim, Details], Awaitable[None]]) -> None:
+    """Do something with a sandbox while nobody else does; nothing with one that is gone."""
+    try:
+        details = await shim.catalogue.sandbox(sandbox_id)
+    except NotFound:
+        return
+    async with shim.locks.held(details.name):
+        await act(shim, details)
 
 
 async def stop_sandbox(shim: Shim, details: Details) -> None:

@@ -222,6 +222,7 @@ def _kubelet(node: NodeSpec, places: Places) -> Component:
         "memory": node.memory,
         "node-labels": ",".join(f"{key}={value}" for key, value in sorted(node.labels.items())),
         "cgroup-root": f"{places.cgroup_root}/{node.name}" if places.spec.isolated else "",
+        "check-invariants": "true" if places.spec.check_invariants else "",
     }
     return Component(name, "kubelet", flags, (identity,), node=_namespace(node, places), folders=(root,))
 

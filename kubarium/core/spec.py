@@ -58,6 +58,9 @@ class ClusterSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     controllers: int = 1
     nodes: tuple[NodeSpec, ...] = ()
     next_index: int = 1
+    check_invariants: bool = (
+        False  # kubelets check each step of their pods' lives, and end where one is wrong
+    )
 
     @property
     def base_port(self) -> int:

@@ -27,7 +27,7 @@ def clusters() -> Iterator[StartCluster]:
     def start(name: str, **options: Any) -> Cluster:
         cluster = Cluster(name, home=home)
         started.append(cluster)
-        Cluster.up(name, home=home, **options)
+        Cluster.up(name, home=home, check_invariants=True, **options)
         return cluster
 
     try:

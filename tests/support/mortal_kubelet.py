@@ -182,7 +182,7 @@ class MortalNode:
 
     def history(self) -> History:
         """Begin to note what the runtime sees."""
-        return History(self.world.subscribe())
+        return History(self.world.subscribers.subscribe())
 
     def traces(self) -> list[str]:
         """Return what the node still has of any pod."""

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
+
+import pytest
 
 from kubelet.core.actions import Action, ActionKey, RunSandbox
 from kubelet.core.containers import ProbeStates
@@ -91,7 +94,7 @@ class Surface:
         """Nobody reads it."""
 
 
-def worker_of(surface: Any, clock: TickingClock) -> PodWorker:
+def worker_of(surface: Any, clock: TickingClock, *, checks_invariants: bool = False) -> PodWorker:
     """Give the worker of a new pod."""
     tools = Tools(
         executor=surface,
@@ -103,6 +106,7 @@ def worker_of(surface: Any, clock: TickingClock) -> PodWorker:
         log=SILENT,
         surroundings=Surroundings,
         is_draining=lambda: False,
+        checks_invariants=checks_invariants,
     )
     return PodWorker(begin(pod("web"), NOTHING, clock.now()), tools)
 
@@ -118,3 +122,21 @@ async def test_a_retry_that_comes_due_between_two_looks_at_the_clock_is_not_slep
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
     assert surface.attempts >= 4
+
+
+@pytest.mark.parametrize("checks_invariants", [True, False])
+async def test_a_worker_that_checks_ends_at_a_broken_life(monkeypatch, checks_invariants: bool) -> None:
+    """With --check-invariants the kubelet ends, and says what is wrong; without it nothing is looked at."""
+    broken = replace(begin(pod("web"), NOTHING, 0.0), is_known=False)
+    monkeypatch.setattr("kubelet.pod_worker.handle", lambda *_: (broken, []))
+    worker = worker_of(Surface(), TickingClock(), checks_invariants=checks_invariants)
+    running = asyncio.create_task(worker.run())
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    if not checks_invariants:
+        assert not running.done()
+    running.cancel()
+    [outcome] = await asyncio.gather(running, return_exceptions=True)
+    if checks_invariants:
+        assert isinstance(outcome, BaseExceptionGroup)
+        assert "a_pod_is_gone_only_on_the_word_of_the_api" in str(outcome.exceptions[0])
