@@ -128,12 +128,28 @@ def metadata_fields(obj: Json) -> dict[str, str]:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Prepare:
+    """What the server sets or keeps in an object. Each returns the object that goes on, and never changes `old`."""
+
+    create: Callable[[Json, WriteContext], Json] = as_created
+    update: Callable[[Json, Json, WriteContext], Json] = as_updated  # new, old
+    status: Callable[[Json, Json, WriteContext], Json] = status_only
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Validate:
+    """What may be stored. Each finds every fault, in the order of the fields, and changes nothing."""
+
+    create: Callable[[Json], list[Cause]] = nothing_wrong
+    update: Callable[[Json, Json], list[Cause]] = no_change_wrong  # new, old
+    status: Callable[[Json, Json], list[Cause]] = no_change_wrong
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Rules:
     """The rules of one kind.
 
-    `default` owns what it is given: it fills it in place and returns it; it is idempotent. The `prepare_*`
-    functions return the object that goes on, and never change `old`. The `validate_*` functions find every
-    fault, in the order of the fields, and change nothing.
+    `default` owns what it is given: it fills it in place and returns it; it is idempotent.
     """
 
     # Reading a client's object
@@ -143,12 +159,8 @@ class Rules:
     unenforced: Callable[[Json], tuple[str, ...]] = nothing_unenforced  # warnings: stored, and not acted on
 
     # Writing it
-    prepare_create: Callable[[Json, WriteContext], Json] = as_created
-    prepare_update: Callable[[Json, Json, WriteContext], Json] = as_updated
-    prepare_status: Callable[[Json, Json, WriteContext], Json] = status_only
-    validate_create: Callable[[Json], list[Cause]] = nothing_wrong
-    validate_update: Callable[[Json, Json], list[Cause]] = no_change_wrong
-    validate_status: Callable[[Json, Json], list[Cause]] = no_change_wrong
+    prepare: Prepare = Prepare()
+    validate: Validate = Validate()
     grants: Callable[[Json, Json | None], Grant | None] = (
         nothing_granted  # permissions that a write gives away
     )
@@ -188,8 +200,7 @@ PLAIN: Final = Rules()
 """The rules of a kind that has none of its own."""
 
 WITH_STATUS: Final = Rules(
-    prepare_create=without_status,
-    prepare_update=with_old_status,
+    prepare=Prepare(create=without_status, update=with_old_status),
     counts_generation=True,
     is_next_generation=content_changed,
 )

@@ -9,7 +9,7 @@ from apiserver.core.podspec.defaults import default_template
 from apiserver.core.podspec.template import validate_template
 from apiserver.core.podspec.unbuilt import unbuilt_in_spec
 from apiserver.core.podspec.unenforced import unenforced_in_spec
-from apiserver.core.rules import Rules, ScaleMapping, WriteContext, with_old_status
+from apiserver.core.rules import Prepare, Rules, ScaleMapping, WriteContext, with_old_status
 from apiserver.core.values import Json, spec
 from machinery.model.errors import Cause
 
@@ -95,9 +95,7 @@ SCALE = ScaleMapping(
 RULES: Final = Rules(
     unbuilt=unbuilt,
     unenforced=unenforced,
-    prepare_create=as_created,
-    prepare_update=with_old_status,
-    prepare_status=status_only,
+    prepare=Prepare(create=as_created, update=with_old_status, status=status_only),
     counts_generation=True,
     scale=SCALE,
 )

@@ -164,7 +164,7 @@ def prepare_create(kind: Kind, obj: Json, context: WriteContext) -> Json:
     Raises:
         BadRequest: it carries a resourceVersion.
     """
-    return kind.rules.prepare_create(metadata.stamp_created(kind, obj, context), context)
+    return kind.rules.prepare.create(metadata.stamp_created(kind, obj, context), context)
 
 
 def check_create(kind: Kind, stamped: Json, may_own: MayOwn = everything_owns) -> None:
@@ -173,7 +173,7 @@ def check_create(kind: Kind, stamped: Json, may_own: MayOwn = everything_owns) -
     Raises:
         Invalid: it breaks rules; all of them are named.
     """
-    found = [*metadata.validate_created(kind, stamped, may_own), *kind.rules.validate_create(stamped)]
+    found = [*metadata.validate_created(kind, stamped, may_own), *kind.rules.validate.create(stamped)]
     if found:
         raise field_errors.invalid_object(kind.group_kind, stamped["metadata"].get("name", ""), found)
 
@@ -191,7 +191,7 @@ def update(kind: Kind, new: Json, old: Json, context: WriteContext) -> Json:
 
 def prepare_update(kind: Kind, new: Json, old: Json, context: WriteContext) -> Json:
     """Carry over what an update cannot change in silence (an allocator may add to the result)."""
-    return metadata.stamp_updated(kind, kind.rules.prepare_update(new, old, context), old)
+    return metadata.stamp_updated(kind, kind.rules.prepare.update(new, old, context), old)
 
 
 def check_update(kind: Kind, stamped: Json, old: Json, may_own: MayOwn = everything_owns) -> None:
@@ -200,7 +200,7 @@ def check_update(kind: Kind, stamped: Json, old: Json, may_own: MayOwn = everyth
     Raises:
         Invalid: the change breaks rules.
     """
-    found = [*metadata.validate_updated(stamped, old, may_own), *kind.rules.validate_update(stamped, old)]
+    found = [*metadata.validate_updated(stamped, old, may_own), *kind.rules.validate.update(stamped, old)]
     if found:
         raise field_errors.invalid_object(kind.group_kind, old["metadata"]["name"], found)
 
@@ -213,8 +213,8 @@ def update_status(
     Raises:
         Invalid: the status breaks rules.
     """
-    stamped = metadata.carry_over(kind.rules.prepare_status(new, old, context), old)
-    found = [*metadata.validate_updated(stamped, old, may_own), *kind.rules.validate_status(stamped, old)]
+    stamped = metadata.carry_over(kind.rules.prepare.status(new, old, context), old)
+    found = [*metadata.validate_updated(stamped, old, may_own), *kind.rules.validate.status(stamped, old)]
     if found:
         raise field_errors.invalid_object(kind.group_kind, old["metadata"]["name"], found)
     return stamped

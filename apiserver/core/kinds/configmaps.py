@@ -9,7 +9,7 @@ import binascii
 from typing import Final
 
 from apiserver.core import field_errors
-from apiserver.core.rules import Rules
+from apiserver.core.rules import Rules, Validate
 from apiserver.core.table import configuration as table
 from apiserver.core.values import Json
 from machinery.model import names
@@ -60,7 +60,6 @@ def _validate_update(new: Json, old: Json) -> list[Cause]:
 
 
 RULES: Final = Rules(
-    validate_create=_validate,
-    validate_update=_validate_update,
+    validate=Validate(create=_validate, update=_validate_update),
     table=table.CONFIG_MAPS,
 )

@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import Any, Final
 
 from apiserver.core import field_errors, workloads
-from apiserver.core.rules import spec_changed
+from apiserver.core.rules import Validate, spec_changed
 from apiserver.core.table import workloads as table
 from apiserver.core.values import Json, spec
 from machinery.model.errors import Cause
@@ -133,9 +133,7 @@ def _validate_status(new: Json, old: Json) -> list[Cause]:
 RULES: Final = replace(
     workloads.RULES,
     default=_default,
-    validate_create=_validate,
-    validate_update=_validate_update,
-    validate_status=_validate_status,
+    validate=Validate(create=_validate, update=_validate_update, status=_validate_status),
     is_next_generation=_is_next_generation,
     table=table.DEPLOYMENTS,
 )

@@ -9,7 +9,7 @@ import ipaddress
 from typing import Final
 
 from apiserver.core import field_errors, ports
-from apiserver.core.rules import Rules, WriteContext
+from apiserver.core.rules import Prepare, Rules, Validate, WriteContext
 from apiserver.core.table import network as table
 from apiserver.core.values import Json
 from machinery.model import names
@@ -128,10 +128,8 @@ def _validate_update(new: Json, old: Json) -> list[Cause]:
 RULES: Final = Rules(
     default=_default,
     unbuilt=_unbuilt,
-    prepare_create=_prepare_create,
-    prepare_update=_prepare_update,
-    validate_create=_validate,
-    validate_update=_validate_update,
+    prepare=Prepare(create=_prepare_create, update=_prepare_update),
+    validate=Validate(create=_validate, update=_validate_update),
     counts_generation=True,
     is_next_generation=_is_next_generation,
     table=table.ENDPOINT_SLICES,

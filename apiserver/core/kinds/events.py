@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Final
 
 from apiserver.core import field_errors
-from apiserver.core.rules import Rules, metadata_fields
+from apiserver.core.rules import Rules, Validate, metadata_fields
 from apiserver.core.table import events as table
 from apiserver.core.values import Json, metadata
 from machinery.model.errors import Cause
@@ -44,8 +44,7 @@ def _fields(obj: Json) -> dict[str, str]:
 
 RULES: Final = Rules(
     default=_default,
-    validate_create=_validate,
-    validate_update=lambda new, _old: _validate(new),
+    validate=Validate(create=_validate, update=lambda new, _old: _validate(new)),
     fields=_fields,
     create_on_update=True,
     ttl_s=3600.0,

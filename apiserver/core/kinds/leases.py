@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Final
 
 from apiserver.core import field_errors
-from apiserver.core.rules import Rules
+from apiserver.core.rules import Rules, Validate
 from apiserver.core.table import nodes as table
 from apiserver.core.values import Json, spec
 from machinery.model.errors import Cause
@@ -30,8 +30,7 @@ def _unbuilt(obj: Json) -> str:
 
 RULES: Final = Rules(
     unbuilt=_unbuilt,
-    validate_create=_validate,
-    validate_update=lambda new, _old: _validate(new),
+    validate=Validate(create=_validate, update=lambda new, _old: _validate(new)),
     create_on_update=True,
     unconditional_update=False,
     table=table.LEASES,

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Final
 
 from apiserver.core import deletion, field_errors
-from apiserver.core.rules import Rules, WriteContext, metadata_fields
+from apiserver.core.rules import Prepare, Rules, Validate, WriteContext, metadata_fields
 from apiserver.core.table import configuration as table
 from apiserver.core.values import Json, kept, spec
 from machinery.model import names
@@ -109,10 +109,8 @@ def _fields(obj: Json) -> dict[str, str]:
 RULES: Final = Rules(
     name_errors=names.dns_label_errors,
     default=_default,
-    prepare_create=_prepare_create,
-    prepare_update=_prepare_update,
-    validate_update=lambda new, _old: _label_causes(new),
-    validate_status=_validate_status,
+    prepare=Prepare(create=_prepare_create, update=_prepare_update),
+    validate=Validate(update=lambda new, _old: _label_causes(new), status=_validate_status),
     subresources={"finalize": finalized},
     contains_objects=True,
     plan_deletion=_plan_deletion,

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Final
 
 from apiserver.core import field_errors, ports
-from apiserver.core.rules import Rules, metadata_fields, with_old_status
+from apiserver.core.rules import Prepare, Rules, Validate, metadata_fields, with_old_status
 from apiserver.core.table import nodes as table
 from apiserver.core.values import Json, spec
 from machinery.model import names, quantity
@@ -117,10 +117,8 @@ RULES: Final = Rules(
     storage_prefix="/registry/minions",
     default=_default,
     unbuilt=_unbuilt,
-    prepare_update=with_old_status,
-    validate_create=_validate,
-    validate_update=_validate_update,
-    validate_status=_validate_status,
+    prepare=Prepare(update=with_old_status),
+    validate=Validate(create=_validate, update=_validate_update, status=_validate_status),
     fields=_fields,
     table=table.NODES,
 )

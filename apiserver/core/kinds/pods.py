@@ -21,7 +21,7 @@ from apiserver.core.podspec.status import status_causes, status_to_store, with_b
 from apiserver.core.podspec.unbuilt import unbuilt_in_spec
 from apiserver.core.podspec.unenforced import unenforced_in_spec
 from apiserver.core.podspec.update import update_causes
-from apiserver.core.rules import Rules, WriteContext, metadata_fields, with_old_status
+from apiserver.core.rules import Prepare, Rules, Validate, WriteContext, metadata_fields, with_old_status
 from apiserver.core.table import pods as table
 from apiserver.core.values import Json, spec
 from machinery.model.errors import Cause
@@ -134,12 +134,8 @@ RULES: Final = Rules(
     default=_default,
     unbuilt=_unbuilt,
     unenforced=_unenforced,
-    prepare_create=_prepare_create,
-    prepare_update=with_old_status,
-    prepare_status=_prepare_status,
-    validate_create=_validate,
-    validate_update=_validate_update,
-    validate_status=status_causes,
+    prepare=Prepare(create=_prepare_create, update=with_old_status, status=_prepare_status),
+    validate=Validate(create=_validate, update=_validate_update, status=status_causes),
     fields=_fields,
     counts_generation=True,
     needs_suffix=True,  # for the volume of its token

@@ -12,7 +12,7 @@ from apiserver.core import field_errors
 from apiserver.core.authz.escalation import Grant, RoleGranted, RulesGranted, changes_meaning
 from apiserver.core.authz.rbac import RBAC_GROUP
 from apiserver.core.authz.rules import rules_of
-from apiserver.core.rules import Rules
+from apiserver.core.rules import Rules, Validate
 from apiserver.core.table import rbac as table
 from apiserver.core.values import Json
 from machinery.model import names
@@ -127,8 +127,7 @@ def _role(*, namespaced: bool) -> Rules:
         name_errors=names.path_segment_errors,
         default=_default_role,
         unbuilt=_unbuilt,
-        validate_create=validate,
-        validate_update=lambda new, _old: validate(new),
+        validate=Validate(create=validate, update=lambda new, _old: validate(new)),
         grants=_role_grant,
         create_on_update=True,
         table=table.ROLES,
@@ -140,8 +139,7 @@ def _binding(*roles: str) -> Rules:
     return Rules(
         name_errors=names.path_segment_errors,
         default=_default_binding,
-        validate_create=validate,
-        validate_update=lambda new, old: [*_same_role(new, old), *validate(new)],
+        validate=Validate(create=validate, update=lambda new, old: [*_same_role(new, old), *validate(new)]),
         grants=_binding_grant,
         create_on_update=True,
         table=table.BINDINGS,

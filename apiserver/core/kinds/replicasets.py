@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import Final
 
 from apiserver.core import field_errors, workloads
-from apiserver.core.rules import metadata_fields
+from apiserver.core.rules import Validate, WriteContext, metadata_fields
 from apiserver.core.table import workloads as table
 from apiserver.core.values import Json, spec
 from machinery.model.errors import Cause
@@ -19,6 +19,10 @@ def _default(obj: Json) -> Json:
     workloads.default_workload(obj)
     obj["status"].setdefault("replicas", 0)
     return obj
+
+
+def _prepare_create(obj: Json, _context: WriteContext) -> Json:
+    return {**obj, "status": {"replicas": 0}}
 
 
 def _validate(obj: Json) -> list[Cause]:
@@ -65,10 +69,8 @@ def _fields(obj: Json) -> dict[str, str]:
 RULES: Final = replace(
     workloads.RULES,
     default=_default,
-    prepare_create=lambda obj, _context: {**obj, "status": {"replicas": 0}},
-    validate_create=_validate,
-    validate_update=_validate_update,
-    validate_status=_validate_status,
+    prepare=replace(workloads.RULES.prepare, create=_prepare_create),
+    validate=Validate(create=_validate, update=_validate_update, status=_validate_status),
     fields=_fields,
     table=table.REPLICA_SETS,
 )

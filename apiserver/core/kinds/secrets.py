@@ -11,7 +11,7 @@ from typing import Final
 
 from apiserver.core import field_errors
 from apiserver.core.kinds.configmaps import SIZE_LIMIT_BYTES, decoded_size, frozen_causes, key_causes
-from apiserver.core.rules import Rules, metadata_fields
+from apiserver.core.rules import Prepare, Rules, Validate, metadata_fields
 from apiserver.core.table import configuration as table
 from apiserver.core.values import Json
 from machinery.model.errors import Cause
@@ -97,9 +97,8 @@ def _fields(obj: Json) -> dict[str, str]:
 RULES: Final = Rules(
     default=_default,
     unbuilt=_unbuilt,
-    prepare_update=_prepare_update,
-    validate_create=_validate,
-    validate_update=_validate_update,
+    prepare=Prepare(update=_prepare_update),
+    validate=Validate(create=_validate, update=_validate_update),
     fields=_fields,
     table=table.SECRETS,
 )

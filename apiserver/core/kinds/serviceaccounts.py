@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from apiserver.core.rules import Rules, WriteContext
+from apiserver.core.rules import Prepare, Rules, WriteContext
 from apiserver.core.table import configuration as table
 from apiserver.core.values import Json
 
@@ -29,8 +29,7 @@ def _prepare_update(new: Json, _old: Json, _context: WriteContext) -> Json:
 
 
 RULES: Final = Rules(
-    prepare_create=_prepare_create,
-    prepare_update=_prepare_update,
+    prepare=Prepare(create=_prepare_create, update=_prepare_update),
     deletion_returns_object=True,
     table=table.SERVICE_ACCOUNTS,
 )

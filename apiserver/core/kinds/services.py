@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from apiserver.core.rules import Rules, WriteContext, metadata_fields
+from apiserver.core.rules import Prepare, Rules, Validate, WriteContext, metadata_fields
 from apiserver.core.service_rules import EXTERNAL, unbuilt, validate, validate_status, validate_update
 from apiserver.core.table import network as table
 from apiserver.core.values import Json, kept, spec
@@ -138,11 +138,8 @@ RULES: Final = Rules(
     name_errors=names.dns_1035_label_errors,
     default=_default,
     unbuilt=unbuilt,
-    prepare_create=_prepare_create,
-    prepare_update=_prepare_update,
-    validate_create=validate,
-    validate_update=validate_update,
-    validate_status=validate_status,
+    prepare=Prepare(create=_prepare_create, update=_prepare_update),
+    validate=Validate(create=validate, update=validate_update, status=validate_status),
     fields=_fields,
     create_on_update=True,
     deletion_returns_object=True,
