@@ -1,6 +1,6 @@
 """Nodes as machines: switching one off takes every process on it along.
 
-A node's pods live under one cgroup (DESIGN.md, A node). Switching the machine off kills what is in it, by the
+A node's pods live under one cgroup. Switching the machine off kills what is in it, by the
 pids that the kernel lists there, and pulls its cable. No container engine is asked.
 """
 

@@ -263,14 +263,15 @@ class Cri:
             await until(lambda: self._handles(container_id, signal.SIGTERM))
 
     async def _handles(self, container_id: str, wanted: signal.Signals) -> bool:
-        said = await self.call(
-            "ExecSync", container_id=container_id, cmd=["cat", "/proc/1/status"], timeout=5
-        )
-        masks = dict(
-            line.split(":\t") for line in said.stdout.decode().splitlines() if line.startswith("Sig")
-        )
-        handled = int(masks["SigCgt"], 16) | int(masks["SigIgn"], 16)
-        return bool(handled & 1 << (wanted - 1))
+        """Whether a shell of the container does; the first process may be the engine's own."""
+        listing = ["sh", "-c", "cat /proc/[0-9]*/status"]
+        said = await self.call("ExecSync", container_id=container_id, cmd=listing, timeout=5)
+        for process in said.stdout.decode().split("Name:\t")[1:]:
+            lines = [line.split(":\t") for line in process.splitlines() if line.startswith("Sig")]
+            masks = {name: int(mask, 16) for name, mask in lines if name in {"SigCgt", "SigIgn"}}
+            if process.startswith("sh\n") and any(mask & 1 << (wanted - 1) for mask in masks.values()):
+                return True
+        return False
 
     async def ends_unseen(self, container_id: str) -> None:
         """Wait until a container that `SHORT` describes has ended, without its server, which has been killed."""

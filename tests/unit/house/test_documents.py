@@ -1,0 +1,135 @@
+"""No document, docstring or comment names a file or a module that the repository does not have."""
+
+from __future__ import annotations
+
+import ast
+import io
+import re
+import tokenize
+from collections.abc import Iterator
+from fnmatch import fnmatch
+from functools import cache
+from itertools import product
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[3]
+PACKAGES = (
+    "kubarium", "apiserver", "scheduler", "controllers", "kubelet", "dockershim", "hollow", "proxy", "machinery", "tests",
+    "tools", "benchmarks",
+)  # fmt: skip
+FOLDERS = (*PACKAGES, "docs", "examples", "proto", "scripts", ".ci")
+DOCUMENTS = [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *(ROOT / "examples").rglob("*.md")]
+SOURCES = [
+    path
+    for package in PACKAGES
+    for path in sorted((ROOT / package).rglob("*.py"))
+    if not {"pb", "k8s"} & set(path.relative_to(ROOT).parts[1:-1])
+]
+_SUFFIXES = "py|md|proto|toml|yml|yaml|binpb|lock"
+_FILE = re.compile(rf"(?<![\w/.:*<-])((?:[\w.{{}},*-]+/)*[\w{{}},*-]+\.(?:{_SUFFIXES}))(?![\w/:-]|\.\w)")
+_FOLDER = re.compile(rf"`((?:{'|'.join(FOLDERS)})/[\w./{{}},*-]*)`")
+_MODULE = re.compile(rf"`((?:{'|'.join(PACKAGES)})(?:\.\w+)+)`")
+_LINK = re.compile(r"\]\((?!https?:|#)([^)#]+)(?:#[^)]*)?\)")
+_ELSEWHERE = frozenset({
+    "docker-compose.yml", "spec.json", "pod.yaml",  # made by a run or a user
+    "kubarium/_components", "kubarium.scheduler", "proxy.py",  # in an installation, and another project
+    "openapiv2/OpenAPIv2.proto", "sig-api-machinery/strategic-merge-patch.md",  # sources that are cited
+})  # fmt: skip
+
+
+@cache
+def _files() -> tuple[str, ...]:
+    found = [
+        path for folder in FOLDERS for path in (ROOT / folder).rglob("*") if "__pycache__" not in path.parts
+    ]
+    return tuple(f"/{path.relative_to(ROOT)}" for path in [*found, *ROOT.iterdir()])
+
+
+def _is_there(name: str) -> bool:
+    """Whether a file or folder is in the repository, by its path or by the end of it; {a,b} and * as in a shell."""
+    choices = [part.strip("{}").split(",") for part in re.split(r"(\{[^}]*\})", name.rstrip("/"))]
+    parts = re.split(r"(\{[^}]*\})", name.rstrip("/"))
+    options = [
+        choice if part.startswith("{") else [part] for part, choice in zip(parts, choices, strict=True)
+    ]
+    return all(
+        any(fnmatch(file, f"*/{wanted}") for file in _files()) for wanted in map("".join, product(*options))
+    )
+
+
+def _is_module(name: str) -> bool:
+    """Whether a dotted name is a module, or something that a module mentions."""
+    parts = name.split(".")
+    for size in range(len(parts), 0, -1):
+        path = ROOT.joinpath(*parts[:size])
+        file = path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
+        if path.is_dir() and size == len(parts):
+            return True
+        if file.exists():
+            return size == len(parts) or re.search(rf"\b{parts[size]}\b", file.read_text()) is not None
+    return False
+
+
+def unknown(text: str) -> set[str]:
+    """Find what a text names and the repository does not have."""
+    files = {found for pattern in (_FILE, _FOLDER) for found in pattern.findall(text)} - _ELSEWHERE
+    return {name for name in files if not _is_there(name)} | {
+        name for name in set(_MODULE.findall(text)) - _ELSEWHERE if not _is_module(name)
+    }
+
+
+def _prose(source: str) -> Iterator[str]:
+    """Return the docstrings and comments of a module."""
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+            yield ast.get_docstring(node) or ""
+    for token in tokenize.generate_tokens(io.StringIO(source).readline):
+        if token.type == tokenize.COMMENT:
+            yield token.string
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
+def test_a_document_names_what_is_there(path: Path):
+    """Files, folders, modules, and the targets of its links."""
+    text = path.read_text()
+    named = {name for name in unknown(text) if not (path.parent / name).exists()}
+    links = {link for link in _LINK.findall(text) if not (path.parent / link).exists()}
+    assert (named, links) == (set(), set())
+
+
+def test_docstrings_and_comments_name_what_is_there():
+    """In the product, and in the tests."""
+    found = {
+        f"{path.relative_to(ROOT)}: {name}"
+        for path in SOURCES
+        if path != Path(__file__)
+        for text in _prose(path.read_text())
+        for name in unknown(text)
+    }
+    assert found == set()
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["see nowhere/else.py", "`tests/nothing/`", "`machinery.client.nothing`", "kubelet/{server,nothing}.py",
+     "`scheduler/core/nought*.py`"],
+)  # fmt: skip
+def test_what_is_not_there_is_found(text: str):
+    """Each of the ways to name something."""
+    assert unknown(text)
+
+
+DECISIONS = sorted((ROOT / "docs" / "adr").glob("0*.md"))
+
+
+@pytest.mark.parametrize("path", DECISIONS, ids=lambda path: path.stem)
+def test_a_decision_has_a_date_and_a_status(path: Path):
+    """Under its title, and its title in the list."""
+    title, _, dated = path.read_text().split("\n")[:3]
+    assert re.fullmatch(
+        r"\d{4}-\d\d-\d\d, (proposed|accepted|superseded by .*?)(; written down \d{4}-\d\d-\d\d)?\.", dated
+    )
+    number, said = title.removeprefix("# ").split(" ", 1)
+    assert f"| [{number}]({path.name}) | {said} |" in (path.parent / "README.md").read_text()
