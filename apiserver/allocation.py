@@ -105,7 +105,7 @@ class Allocator:
                 suspects = await self.repair(suspects)
             except ApiError as error:
                 self._log.warning("claims_not_repaired", error=error)
-            await self._clock.sleep(self._clock.timescale.cluster(pause_s))
+            await self._clock.sleep_wall(pause_s)
             pause_s = REPAIR_PERIOD_S if not suspects else FIRST_REPAIR_S
 
     async def repair(self, suspects: dict[str, int]) -> dict[str, int]:

@@ -26,6 +26,7 @@ from apiserver.watch_cache import Progress, WatchCache
 from apiserver.watch_cache_arrivals import Arrival
 from machinery.model.backoff import Backoff
 from machinery.model.errors import ApiError, Expired, OutcomeUnknown, Unavailable
+from machinery.model.insist import Failures, tell_first
 from machinery.model.kinds import KindNames
 from machinery.model.log import SILENT, EventLog
 from machinery.process.clock import WALL
@@ -105,25 +106,23 @@ class Feed:
 
     async def run(self) -> None:
         """Follow the store for ever; what breaks is logged once and tried again."""
-        failures = 0
+        failures = Failures(WALL, _RETRY, tell_first(self._log.error, "etcd_unavailable"))
         while True:
             try:
                 if not self._loaded:
                     await self._load()
                 async with aclosing(self._storage.watch("", self.revision)) as batches:
                     async for batch in batches:
-                        failures = self._told_again(failures)
+                        self._note_told(failures)
                         self.problem = ""
                         self._take(batch)
             except Expired as error:
                 self._log.warning("watch_cache_reload", error=error)
                 self._loaded = False
             except ApiError as error:
-                if not failures:
-                    self._log.error("etcd_unavailable", error=error)
-                failures += 1
+                failures.note(error)
                 self.problem = error.message
-                await WALL.sleep_wall(_RETRY.delay(failures))
+                await failures.pause()
 
     async def fill(self) -> None:
         """Read the objects of kinds that are added while the feed runs, for ever; run it in a third task."""
@@ -271,10 +270,10 @@ class Feed:
                     break
         self._caught_up.set()
 
-    def _told_again(self, failures: int) -> int:
-        if failures:
-            self._log.info("etcd_available", failures=failures)
-        return 0
+    def _note_told(self, failures: Failures) -> None:
+        if failures.count:
+            self._log.info("etcd_available", failures=failures.count)
+            failures.forget()
 
     def _take(self, batch: EventBatch) -> None:
         for event in batch.events:

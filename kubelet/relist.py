@@ -25,7 +25,7 @@ from kubelet.runtime import Runtime
 from machinery.client.waiting import event_within
 from machinery.model.clock import Clock
 from machinery.model.errors import ApiError, NotFound, NotImplementedHere
-from machinery.model.insist import insist, tell_first
+from machinery.model.insist import Failures, insist, tell_first
 from machinery.model.log import SILENT, EventLog
 from machinery.pb import cri_pb2 as cri
 
@@ -218,14 +218,14 @@ class Relist:
     # --- events
 
     async def _follow_events(self) -> None:
-        failures = 0
+        failures = Failures(self._clock, pictures.RETRY)
         while True:
             try:
                 stream = cast("AsyncGenerator[Any, None]", self._runtime.container_events())
                 async with aclosing(stream) as events:
                     self._streaming = True
                     async for event in events:
-                        failures = 0
+                        failures.forget()
                         self._take(event)
             except NotImplementedHere:
                 self._streaming = False
@@ -235,9 +235,9 @@ class Relist:
                 return
             except ApiError:
                 self._streaming = False
-            failures += 1
+            failures.count += 1  # an end without an error, too
             self._kick.set()  # whatever happened meanwhile was not told
-            await self._clock.sleep(self._clock.timescale.cluster(pictures.RETRY.delay(failures)))
+            await failures.pause()
 
     def _take(self, event: Any) -> None:
         uid = event.pod_sandbox_status.metadata.uid

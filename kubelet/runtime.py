@@ -17,6 +17,7 @@ import grpc.aio
 from machinery.model.backoff import Backoff
 from machinery.model.clock import Clock
 from machinery.model.errors import ApiError, Unavailable
+from machinery.model.insist import Failures
 from machinery.pb import cri_pb2 as cri
 from machinery.wire.cause_headers import request_metadata
 from machinery.wire.services import Stub
@@ -211,17 +212,17 @@ class Runtime:
     ) -> Any:
         """Call once, and again while nobody answers and patience lasts."""
         give_up_s = self._clock.monotonic() + self._clock.timescale.cluster(patience_s)
-        failures = 0
+        failures = Failures(self._clock, _RETRY)
         while True:
             try:
                 return await method(request, timeout=timeout_s, metadata=request_metadata(self._caller))
             except grpc.aio.AioRpcError as error:
                 if not _is_absent(error) or self._clock.monotonic() >= give_up_s:
                     raise from_rpc(error) from error
+                failures.note(error)
             except grpc.aio.UsageError as error:
                 raise _closed(error) from error
-            failures += 1
-            await self._clock.sleep(self._clock.timescale.cluster(_RETRY.delay(failures)))
+            await failures.pause()
 
 
 def _is_absent(error: grpc.aio.AioRpcError) -> bool:

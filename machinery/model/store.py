@@ -29,7 +29,11 @@ class Change(Generic[T]):
 
     @property
     def object(self) -> T:
-        """The object now, or as it was last."""
+        """The object now, or as it was last.
+
+        Raises:
+            ValueError: the change has neither.
+        """
         last = self.new if self.new is not None else self.old
         if last is None:
             raise ValueError("a change is about an object")
