@@ -21,14 +21,13 @@ from controllers.manager import Manager
 from controllers.table import CONTROLLERS
 from machinery.client.api import Api
 from machinery.client.fenced import fenced
-from machinery.client.leader import LeaderElector
+from machinery.client.leader import LeaderElector, component_candidate
 from machinery.model.clock import Clock
 from machinery.model.log import EventLog
-from machinery.model.profile import Intervals, intervals
+from machinery.model.profile import intervals
 from machinery.model.store import Change
 from machinery.process.run import Process
 
-LEASE_NAMESPACE: Final = "kube-system"
 LEASE: Final = "kube-controller-manager"
 
 
@@ -77,7 +76,9 @@ def build(
     for controller in controllers:
         for noted in controller.notes:
             informers.subscribe(noted.source, bind(_note, noted, clock))
-    elector = _elector(api, clock, log, settings.intervals, identity)
+    elector = component_candidate(
+        api, LEASE, identity=identity, clock=clock, table=settings.intervals, log=log
+    )
     leading = fenced(api, elector.fence)
     managers = [
         Manager(controller, informers, leading, clock=clock, log=log, random_ints=random_ints)
@@ -123,20 +124,6 @@ class Controllers:
 
 def _note(noted: Noted[Any], clock: Clock, change: Change[Any]) -> None:
     noted.note(change, clock.monotonic())
-
-
-def _elector(api: Api, clock: Clock, log: EventLog, table: Intervals, identity: str) -> LeaderElector:
-    return LeaderElector(
-        api,
-        namespace=LEASE_NAMESPACE,
-        name=LEASE,
-        identity=identity,
-        clock=clock,
-        lease_duration_s=table.leader_lease_s,
-        renew_deadline_s=table.leader_renew_deadline_s,
-        retry_period_s=table.leader_retry_s,
-        log=log,
-    )
 
 
 def _identity() -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ipaddress
 from dataclasses import dataclass
 
-from machinery.process.config import ComponentConfig, ConfigError, check_readable, setting
+from machinery.process.config import ComponentConfig, ConfigError, check_given, check_readable, setting
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,8 +22,7 @@ class ControllersConfig(ComponentConfig):
             ConfigError: a field does not fit; the error names it.
         """
         ComponentConfig.validate(self)
-        if not self.server:
-            raise ConfigError("server", "is needed")
+        check_given(self, "server")
         check_readable("root_ca_file", self.root_ca_file)
         if self.cluster_cidr:
             _check_range(self.cluster_cidr)

@@ -5,7 +5,14 @@ from __future__ import annotations
 import ipaddress
 from dataclasses import dataclass
 
-from machinery.process.config import REQUIRED, ComponentConfig, ConfigError, setting
+from machinery.process.config import (
+    REQUIRED,
+    ComponentConfig,
+    ConfigError,
+    check_given,
+    check_positive,
+    setting,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,12 +36,9 @@ class ProxyConfig(ComponentConfig):
             ConfigError: a field does not fit; the error names it.
         """
         ComponentConfig.validate(self)
-        if not self.server:
-            raise ConfigError("server", "is needed: the proxy gets Services from the apiserver")
+        check_given(self, "server")
         try:
             ipaddress.IPv4Network(self.cluster_cidr)
         except ValueError as error:
             raise ConfigError("cluster_cidr", f"has to be an IPv4 network: {error}") from None
-        for field in ("sync_period_s", "min_sync_gap_s", "command_timeout_s"):
-            if not getattr(self, field) > 0:
-                raise ConfigError(field, f"has to be above 0, not {getattr(self, field)}")
+        check_positive(self, "sync_period_s", "min_sync_gap_s", "command_timeout_s")

@@ -8,11 +8,12 @@ import socket
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Final
 
 from machinery.client.api import Api
 from machinery.client.events import EventRecorder
 from machinery.client.fenced import fenced
-from machinery.client.leader import LeaderElector
+from machinery.client.leader import LeaderElector, component_candidate
 from machinery.model.clock import Clock
 from machinery.model.log import EventLog
 from machinery.model.profile import intervals
@@ -24,8 +25,7 @@ from scheduler.config import SchedulerConfig
 from scheduler.loop import SchedulingLoop
 from scheduler.status_writer import StatusWriter
 
-LEASE_NAMESPACE = "kube-system"
-LEASE_NAME = "kube-scheduler"
+LEASE: Final = "kube-scheduler"
 
 
 async def serve(config: SchedulerConfig, process: Process) -> None:
@@ -54,7 +54,10 @@ def build(
     tie_breaks: Callable[[], float] = random.random,
 ) -> Scheduler:
     """Build the parts of a scheduler; `tie_breaks` draws a number in [0, 1) for each decision."""
-    elector = _elector(config, api, clock, log, identity) if config.leader_elect else None
+    elector = None
+    if config.leader_elect:
+        table = intervals(config.profile)
+        elector = component_candidate(api, LEASE, identity=identity, clock=clock, table=table, log=log)
     leading = fenced(api, elector.fence) if elector else api
     woken = asyncio.Event()
     watch = ClusterWatch(api, scheduler_name=config.scheduler_name, clock=clock, log=log, on_change=woken.set)
@@ -107,18 +110,3 @@ class Scheduler:
             finally:
                 for helper in helpers:
                     helper.cancel()
-
-
-def _elector(config: SchedulerConfig, api: Api, clock: Clock, log: EventLog, identity: str) -> LeaderElector:
-    row = intervals(config.profile)
-    return LeaderElector(
-        api,
-        namespace=LEASE_NAMESPACE,
-        name=LEASE_NAME,
-        identity=identity,
-        clock=clock,
-        lease_duration_s=row.leader_lease_s,
-        renew_deadline_s=row.leader_renew_deadline_s,
-        retry_period_s=row.leader_retry_s,
-        log=log,
-    )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from machinery.process.config import ComponentConfig, ConfigError, setting
+from machinery.process.config import ComponentConfig, ConfigError, check_given, check_positive, setting
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,11 +32,7 @@ class SchedulerConfig(ComponentConfig):
             ConfigError: a field does not fit; the error names it.
         """
         ComponentConfig.validate(self)
-        if not self.server:
-            raise ConfigError("server", "is needed")
-        if self.bind_timeout_s <= 0:
-            raise ConfigError("bind_timeout_s", f"has to be above 0, not {self.bind_timeout_s}")
+        check_given(self, "server")
+        check_positive(self, "bind_timeout_s", "confirm_s")
         if self.bindings < 1:
             raise ConfigError("bindings", f"has to be 1 or more, not {self.bindings}")
-        if self.confirm_s <= 0:
-            raise ConfigError("confirm_s", f"has to be above 0, not {self.confirm_s}")

@@ -29,9 +29,11 @@ from machinery.model.errors import ApiError, Conflict, Deposed, NotFound
 from machinery.model.k8s.coordination_v1 import Lease, LeaseSpec
 from machinery.model.k8s.meta_v1 import ObjectMeta
 from machinery.model.log import SILENT, EventLog
+from machinery.model.profile import Intervals
 from machinery.model.requests import Fence
 from machinery.model.resources import LEASES
 
+COMPONENT_LEASES: Final = "kube-system"  # the namespace of the components' leases
 _JITTER_FACTOR: Final = 1.2  # of the retry period while polling for the lease: candidates come one by one
 _SILENT_SHARE: Final = 1 / 3  # of the lease duration: a watch that is silent for so long is not relied on
 _RELEASE_TIMEOUT_S: Final = 2.0  # wall seconds; a lease that is not released expires
@@ -272,3 +274,20 @@ class LeaderElector:
     def _timeout_s(self) -> float:
         """A request may take as long as the deadline leaves room for; at least a little, on a fast clock."""
         return max(0.25, self._clock.timescale.wall(self._renew_deadline_s))
+
+
+def component_candidate(
+    api: Api, lease: str, *, identity: str, clock: Clock, table: Intervals, log: EventLog
+) -> LeaderElector:
+    """Return a component's candidate for its lease in `kube-system`, with the intervals of the cluster's profile."""
+    return LeaderElector(
+        api,
+        namespace=COMPONENT_LEASES,
+        name=lease,
+        identity=identity,
+        clock=clock,
+        lease_duration_s=table.leader_lease_s,
+        renew_deadline_s=table.leader_renew_deadline_s,
+        retry_period_s=table.leader_retry_s,
+        log=log,
+    )

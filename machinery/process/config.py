@@ -89,6 +89,20 @@ class ComponentConfig:
 C = TypeVar("C", bound=ComponentConfig)
 
 
+def check_given(config: ComponentConfig, *fields: str) -> None:
+    """Raise ConfigError where one of these fields is empty."""
+    for field in fields:
+        if not getattr(config, field):
+            raise ConfigError(field, "is needed")
+
+
+def check_positive(config: ComponentConfig, *fields: str) -> None:
+    """Raise ConfigError where one of these fields is not above 0."""
+    for field in fields:
+        if not getattr(config, field) > 0:
+            raise ConfigError(field, f"has to be above 0, not {getattr(config, field)}")
+
+
 def check_readable(field: str, path: str) -> None:
     """Raise ConfigError where a path is given and no file can be read there."""
     if path and not os.access(path, os.R_OK):

@@ -6,9 +6,9 @@ from collections.abc import AsyncIterator
 import msgspec
 import pytest
 
-from controllers.app import LEASE, LEASE_NAMESPACE
+from controllers.app import LEASE
 from controllers.core.workloads import DEPLOYMENTS, REPLICA_SETS
-from machinery.client.leader import LeadershipLost
+from machinery.client.leader import COMPONENT_LEASES, LeadershipLost
 from machinery.model.errors import Cause, Forbidden, NotFound, Unavailable
 from machinery.model.pods import is_ready
 from machinery.model.requests import Selection
@@ -385,7 +385,7 @@ async def test_a_clean_exit_releases_the_lease():
     async with cluster_with("a") as cluster:
         await cluster.clock.advance(1)
         await cluster.stop("a")
-        lease = await cluster.user.get(LEASES, LEASE, namespace=LEASE_NAMESPACE)
+        lease = await cluster.user.get(LEASES, LEASE, namespace=COMPONENT_LEASES)
         assert lease.spec.holderIdentity == ""
 
 

@@ -6,12 +6,13 @@ from contextlib import asynccontextmanager
 
 import pytest
 
+from machinery.client.leader import COMPONENT_LEASES
 from machinery.model.errors import Conflict, Unavailable
 from machinery.model.k8s.core_v1 import PodSchedulingGate
 from machinery.model.log import SILENT
 from machinery.model.resources import EVENTS, LEASES, NODES, PODS
 from machinery.process.metrics import Metrics
-from scheduler.app import LEASE_NAME, LEASE_NAMESPACE, Scheduler, build
+from scheduler.app import LEASE, Scheduler, build
 from scheduler.config import SchedulerConfig
 from tests.support.builders import changed, node, pod
 from tests.support.election import SkewedClock, finish
@@ -232,7 +233,7 @@ async def test_a_binding_that_was_under_way_when_its_leader_was_deposed_does_no_
     await world.user.delete(NODES, "node-1")
     leader = asyncio.ensure_future(world.build(identity="new").run())
     await world.clock.advance(60)
-    assert (await world.user.get(LEASES, LEASE_NAME, namespace=LEASE_NAMESPACE)).spec.holderIdentity == "new"
+    assert (await world.user.get(LEASES, LEASE, namespace=COMPONENT_LEASES)).spec.holderIdentity == "new"
     arrive.set()
     await world.clock.settle()
     assert await world.node_of() == ""
