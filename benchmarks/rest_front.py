@@ -66,8 +66,9 @@ def _serving(pki: Pki, etcd: str, commands: Mapping[str, Sequence[str]]) -> Iter
             process = subprocess.Popen((*command, *flags), stdout=subprocess.PIPE, text=True)
             processes.append(process)
             assert process.stdout is not None
-            while (line := process.stdout.readline()) and line != "ready\n":
-                pass
+            while (line := process.stdout.readline()) != "ready\n":
+                if not line:
+                    raise RuntimeError(f"the server {name} does not start")
             servers[name] = Server(process.pid, config.rest_listen[0], f"bench-{name}")
         yield servers
     finally:

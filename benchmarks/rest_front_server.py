@@ -56,7 +56,7 @@ async def serve(front: Front, config: ApiserverConfig, process: Process) -> None
     """Serve until cancelled."""
     core = app.build(config, process, EtcdStorage(config.etcd_servers))
     async with app.running(core, process), front(core, config, process):
-        await core.bootstrap.run_until_done()
+        await core.bootstrap.run_until_done(process.clock)
         core.registry.open()
         process.ready()
         print("ready", flush=True)
