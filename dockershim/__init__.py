@@ -1,1 +1,12 @@
-"""CRI v1 as published, over the Docker Engine API."""
+"""The CRI over a Docker engine: one process for each node, and the only one that knows Docker.
+
+In the order of use:
+
+- `app` puts the parts together into a `shim`; `config` is what the process is told;
+- `rpc` has one module for each RPC of the CRI, or family of them;
+- `catalogue` finds our containers; `docker` has the engine's methods, over `engine_connection`;
+- `network` connects sandboxes by CNI plugins (`cni_plugin`); `pause_image` makes the image that sandboxes run;
+- `events` follows the engine, `logs` copies output into the kubelet's files, `statistics` reads cgroups;
+- `streaming` serves exec and attach, with `exec_process`; `notes` keeps what the engine does not; `locks` keeps order;
+- `seam_engine`, `seam_hijacked` and `seam_plugins` put the seam into both conversations; `purge` removes a cluster.
+"""

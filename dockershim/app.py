@@ -96,7 +96,7 @@ def assemble(config: DockershimConfig, process: Process, engine: Engine, run_plu
 
 
 async def sweep(shim: Shim) -> None:
-    """Give back, once, what sandboxes have left that somebody removed while nobody was here."""
+    """Free, once, what sandboxes have left that somebody removed while nobody was here."""
     try:
         here = {item["Id"] for item in await shim.catalogue.summaries(KIND_SANDBOX)}
         if gone := await shim.network.sweep(here):

@@ -43,15 +43,15 @@ class Catalogue:
         self._changes.pop(container_id, None)
 
     async def container(self, container_id: str) -> Details:
-        """Describe a container by its id or the beginning of it; NotFound if there is none of ours."""
+        """Describe a container by its id or the beginning of it; NotFound if there is not ours."""
         return await self._find("container", naming.KIND_CONTAINER, container_id)
 
     async def sandbox(self, sandbox_id: str) -> Details:
-        """Describe a sandbox by its id or the beginning of it; NotFound if there is none of ours."""
+        """Describe a sandbox by its id or the beginning of it; NotFound if there is not ours."""
         return await self._find("pod sandbox", naming.KIND_SANDBOX, sandbox_id)
 
     async def fresh(self, container: str) -> Details:
-        """Ask the engine about a container or sandbox by id or name; NotFound if there is none of ours."""
+        """Ask the engine about a container or sandbox by id or name; NotFound if there is not ours."""
         before = self._changes.copy() if self._is_live else {}
         details = Details(await self._engine.inspect(container))
         if not self.scope.holds(details.labels):
@@ -94,5 +94,5 @@ class Catalogue:
 
 
 def labels_of(summary: Json) -> Any:
-    """Give the labels of an item of the engine's list."""
+    """Return the labels of an item of the engine's list."""
     return summary.get("Labels") or {}

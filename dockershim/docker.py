@@ -33,21 +33,21 @@ class Engine:
         await self._connection.call(EngineCall("GET", "_ping", is_versioned=False), READ_S)
 
     async def version(self) -> Json:
-        """Tell its version."""
+        """Return its version."""
         return await self._json(EngineCall("GET", "version"))
 
     async def info(self) -> Json:
-        """Tell how it is set up."""
+        """Return how it is set up."""
         return await self._json(EngineCall("GET", "info"))
 
     async def disk_usage(self) -> Json:
-        """Tell what its images and containers take."""
+        """Return what its images and containers take."""
         return await self._json(EngineCall("GET", "system", action="df"), WRITE_S)
 
     # --- containers
 
     async def create(self, name: str, body: Json) -> str:
-        """Create a container and give its id.
+        """Create a container and return its id.
 
         Raises:
             Conflict: the name is taken.
@@ -132,7 +132,7 @@ class Engine:
         return await self._connection.hijack(call)
 
     async def resize(self, path: str, width: int, height: int) -> None:
-        """Give a terminal another size; `path` is containers/<id> or exec/<id>."""
+        """Set the size of a terminal; `path` is containers/<id> or exec/<id>."""
         family, _, name = path.partition("/")
         size = {"w": str(width), "h": str(height)}
         await self._connection.call(EngineCall("POST", family, name, "resize", size), READ_S)
@@ -150,7 +150,7 @@ class Engine:
         return await self._connection.hijack(EngineCall("POST", "exec", exec_id, "start", body=body))
 
     async def exec_inspect(self, exec_id: str) -> Json:
-        """Tell how a command goes on or ended."""
+        """Return how a command goes on or ended."""
         return await self._json(EngineCall("GET", "exec", exec_id, "json"))
 
     # --- images

@@ -71,7 +71,7 @@ async def run_command(
 
 
 async def exit_code(engine: Engine, clock: Clock, exec_id: str, said: bytes = b"") -> int:
-    """Give the exit code of a command whose streams have ended; `said` is what the engine put into them.
+    """Return the exit code of a command whose streams have ended; `said` is what the engine put into them.
 
     Raises:
         InternalError: it was never started.

@@ -29,7 +29,7 @@ class HostFacts:
         self._known: Host | None = None
 
     async def get(self) -> Host:
-        """Tell what the machine allows."""
+        """Return what the machine allows."""
         if self._known is None:
             info = await self._engine.info()
             floor = least_oom_score(_engine_pid(self._socket))
@@ -46,7 +46,7 @@ class HostFacts:
 
 
 def least_oom_score(pid: int) -> int:
-    """Give the least oom_score_adj that a process can give its children; -1000 where nobody can tell."""
+    """Return the least oom_score_adj that a process can give its children; -1000 where nobody can tell."""
     process = Path("/proc") / str(pid)
     try:
         status = (process / "status").read_text()
@@ -58,7 +58,7 @@ def least_oom_score(pid: int) -> int:
 
 
 def _engine_pid(path: str) -> int:
-    """Tell which process listens on the engine's socket (its pid as this machine counts)."""
+    """Return which process listens on the engine's socket (its pid as this machine counts)."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_CLOEXEC) as probe:
         try:
             probe.settimeout(1)

@@ -88,7 +88,7 @@ class Logs:
         self._notes.remove(container_id)
 
     async def path_of(self, details: Details) -> str:
-        """Give the path of a container's log; "" if it has none."""
+        """Return the path of a container's log; "" if it has none."""
         config = details.container_config()
         if not config.log_path:
             return ""
@@ -108,7 +108,7 @@ class Logs:
             await self._clock.sleep_wall(RETRY_S)
 
     async def _copy_once(self, container_id: str) -> bool:
-        """Copy until the engine's stream ends; tells whether the log is complete."""
+        """Copy until the engine's stream ends; return whether the log is complete."""
         details = await self._catalogue.fresh(container_id)
         path = await self.path_of(details)
         if not path or details.start_error:
@@ -128,7 +128,7 @@ class Logs:
             file.close()
 
     async def _settle(self, container_id: str) -> None:
-        """Give the engine a moment to say that a container has ended: it closes the log a little earlier."""
+        """Wait a moment for the engine to say that a container has ended: it closes the log a little earlier."""
         with contextlib.suppress(TimeoutError):
             async with self._clock.timeout_wall(RETRY_S):
                 await self._engine.wait(container_id)
@@ -182,7 +182,7 @@ def _rotated(path: Path) -> list[Path]:
 
 
 def _lines_backwards(paths: list[Path]) -> Iterator[bytes]:
-    """Give the lines of some files from the last one on, reading block by block."""
+    """Return the lines of some files from the last one on, reading block by block."""
     for path in paths:
         try:
             with path.open("rb") as file:

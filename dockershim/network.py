@@ -79,15 +79,15 @@ class Network:
             raise Unavailable(f"the network is not ready: {why}")
 
     def is_connected(self, sandbox_id: str) -> bool:
-        """Tell whether a sandbox has its network."""
+        """Whether a sandbox has its network."""
         return sandbox_id in self._connected
 
     def addresses(self, sandbox_id: str) -> tuple[str, ...]:
-        """Give a sandbox's addresses, the first one first."""
+        """Return a sandbox's addresses, the first one first."""
         return tuple(self._connected.get(sandbox_id).get("addresses", ()))
 
     async def connect(self, sandbox_id: str, pid: int, port_mappings: Sequence[Any]) -> tuple[str, ...]:
-        """Give a sandbox an interface and addresses.
+        """Return a sandbox an interface and addresses.
 
         Raises:
             InternalError: a plugin says no, and why.
@@ -115,7 +115,7 @@ class Network:
         self._connected.remove(sandbox_id)
 
     async def sweep(self, sandbox_ids: set[str]) -> list[str]:
-        """Give back what sandboxes that are no more have left; tells which they were."""
+        """Return back what sandboxes that are no more have left; tells which they were."""
         gone = [known for known in self._connected.names() if known not in sandbox_ids]
         for sandbox_id in gone:
             await self.disconnect(sandbox_id, 0)
@@ -173,7 +173,7 @@ class Network:
 
 
 def _namespace(process: str) -> int:
-    """Give the number of a process's network namespace; 0 if there is no such process."""
+    """Return the number of a process's network namespace; 0 if there is no such process."""
     try:
         return Path(f"/proc/{process}/ns/net").stat().st_ino
     except OSError:
@@ -181,7 +181,7 @@ def _namespace(process: str) -> int:
 
 
 def interface_mtu(name: str) -> int:
-    """Give the MTU of an interface of the node; 0 if it has no such interface."""
+    """Return the MTU of an interface of the node; 0 if it has no such interface."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as probe:
         try:
             answer = fcntl.ioctl(probe, _SIOCGIFMTU, struct.pack("16si", name.encode(), 0) + bytes(20))

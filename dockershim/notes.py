@@ -26,7 +26,7 @@ class Notes:
         return list(self._known)
 
     def get(self, key: str) -> dict[str, Any]:
-        """Give a note; empty if there is none."""
+        """Return a note; empty if there is none."""
         return dict(self._known.get(key, {}))
 
     def put(self, key: str, note: dict[str, Any]) -> None:

@@ -24,7 +24,7 @@ _PAUSE_S: Final = 0.2
 
 
 def purge_command(argv: Sequence[str]) -> int:
-    """Remove the containers and the empty cgroups; gives the exit code."""
+    """Remove the containers and the empty cgroups; return the exit code."""
     config = parse(DockershimConfig, argv)
     try:
         asyncio.run(purge(config.docker_socket, Scope(config.cluster, config.node)))
@@ -85,7 +85,7 @@ def _roots(scope: Scope, *, must_exist: bool = True) -> list[Path]:
 
 
 def _remove_tree(root: Path) -> bool:
-    """Remove a cgroup and those below it; tells whether all are gone."""
+    """Remove a cgroup and those below it; return whether all are gone."""
     try:
         for child in [path for path in root.iterdir() if path.is_dir()]:
             _remove_tree(child)

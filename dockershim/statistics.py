@@ -28,7 +28,7 @@ class Statistics:
         self._looks: dict[str, list[tuple[int, int]]] = {}  # by id: (when, cpu time), the older one first
 
     def container(self, details: Details) -> Any:
-        """Give what a container uses; one that does not run has no numbers."""
+        """Return what a container uses; one that does not run has no numbers."""
         config = details.container_config()
         stats = cri.ContainerStats(
             attributes=cri.ContainerAttributes(
@@ -42,7 +42,7 @@ class Statistics:
         return stats
 
     def sandbox(self, details: Details, containers: Sequence[Details]) -> Any:
-        """Give what a pod uses: the sum over its containers and its sandbox, and its network."""
+        """Return what a pod uses: the sum over its containers and its sandbox, and its network."""
         config = details.sandbox_config()
         running = [item for item in (details, *containers) if item.pid]
         usages = [usage for item in running if (usage := read_usage(item.pid))]

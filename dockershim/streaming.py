@@ -48,7 +48,7 @@ class Streaming:
         self._waiting: dict[str, Session] = {}
 
     def exec_url(self, container_id: str, request: Any) -> str:
-        """Prepare an exec, as CRI's ExecRequest has it, and give its URL."""
+        """Prepare an exec, as CRI's ExecRequest has it, and return its URL."""
         body = exec_body(
             request.cmd, stdin=request.stdin, stdout=request.stdout, stderr=request.stderr, tty=request.tty
         )
@@ -62,7 +62,7 @@ class Streaming:
         return self._url("exec", run)
 
     def attach_url(self, container_id: str, request: Any) -> str:
-        """Prepare an attach, as CRI's AttachRequest has it, and give its URL."""
+        """Prepare an attach, as CRI's AttachRequest has it, and return its URL."""
 
         async def run(client: web.WebSocketResponse) -> None:
             streams = await self._engine.attach(container_id, stdin=request.stdin)
@@ -120,7 +120,7 @@ class Streaming:
     async def _bridge(
         self, client: web.WebSocketResponse, streams: Hijacked, resize_path: str, *, tty: bool
     ) -> bytes:
-        """Carry the streams until the process has closed its output; gives the beginning of it."""
+        """Carry the streams until the process has closed its output; return the beginning of it."""
         feeding = asyncio.ensure_future(self._feed(client, streams, resize_path))
         try:
             return await _deliver(client, streams, tty=tty)

@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from hollow.core.behaviour import Behaviour, read_behaviour
-from hollow.core.life import End, Life, State, observe, plan_end
+from hollow.core.lifetime import End, Lifetime, State, observe, plan_end
 from machinery.pb import cri_pb2 as cri
 
 
@@ -83,16 +83,16 @@ class Container:
     @property
     def end(self) -> End | None:
         """The end that it is heading for, or had."""
-        return plan_end(self._life, self.behaviour)
+        return plan_end(self._lifetime, self.behaviour)
 
     def state(self, now_s: float) -> State:
-        """Give its state at a time."""
-        return observe(self._life, self.behaviour, now_s)
+        """Return its state at a time."""
+        return observe(self._lifetime, self.behaviour, now_s)
 
     @property
-    def _life(self) -> Life:
+    def _lifetime(self) -> Lifetime:
         record = self.record
-        return Life(record.created_s, record.started_s, record.term_s, record.kill_s)
+        return Lifetime(record.created_s, record.started_s, record.term_s, record.kill_s)
 
 
 R = TypeVar("R", SandboxRecord, ContainerRecord, NodeRecord)

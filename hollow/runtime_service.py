@@ -7,11 +7,11 @@ import ipaddress
 from collections.abc import AsyncIterator, Mapping
 from typing import Any, Final
 
-from hollow.core.life import State
+from hollow.core.lifetime import State
 from hollow.records import Container, Sandbox
+from hollow.simulation import Simulation
 from hollow.statistics import container_stats, sandbox_stats
 from hollow.views import view_container, view_sandbox, view_sandbox_status
-from hollow.world import World
 from machinery.model.errors import BadRequest, Conflict, NotFound, NotImplementedHere
 from machinery.pb import cri_pb2 as cri
 
@@ -22,8 +22,8 @@ SIMULATED: Final = "the container is simulated by the hollow runtime: no process
 class RuntimeService:
     """One method per RPC; what is not here answers UNIMPLEMENTED and says so."""
 
-    def __init__(self, world: World) -> None:
-        self._world = world
+    def __init__(self, simulation: Simulation) -> None:
+        self._simulation = simulation
 
     async def Version(self, _request: Any, _context: Any) -> Any:
         """Name the runtime."""
@@ -32,8 +32,8 @@ class RuntimeService:
         )
 
     async def Status(self, _request: Any, _context: Any) -> Any:
-        """Tell whether containers can run, and whether pods get addresses."""
-        network = cri.RuntimeCondition(type="NetworkReady", status=bool(self._world.node.pod_cidr))
+        """Whether containers can run, and whether pods get addresses."""
+        network = cri.RuntimeCondition(type="NetworkReady", status=bool(self._simulation.node.pod_cidr))
         if not network.status:
             network.reason = "NetworkPluginNotReady"
             network.message = "no pod range is known yet (UpdateRuntimeConfig gives it)"
@@ -55,33 +55,33 @@ class RuntimeService:
             except ValueError as error:
                 raise BadRequest(f"pod_cidr {pod_cidr!r}: {error}") from error
         if pod_cidr:
-            self._world.configure(pod_cidr=pod_cidr.split(",")[0])
+            self._simulation.configure(pod_cidr=pod_cidr.split(",")[0])
         return cri.UpdateRuntimeConfigResponse()
 
     # --- sandboxes
 
     async def RunPodSandbox(self, request: Any, _context: Any) -> Any:
         """Make and start a sandbox."""
-        sandbox = self._world.run_sandbox(request.config, request.runtime_handler)
+        sandbox = self._simulation.run_sandbox(request.config, request.runtime_handler)
         return cri.RunPodSandboxResponse(pod_sandbox_id=sandbox.id)
 
     async def StopPodSandbox(self, request: Any, _context: Any) -> Any:
         """Stop a sandbox and all in it; one that is gone is fine."""
         if sandbox := self._sandbox_or_none(request.pod_sandbox_id):
-            self._world.stop_sandbox(sandbox)
+            self._simulation.stop_sandbox(sandbox)
         return cri.StopPodSandboxResponse()
 
     async def RemovePodSandbox(self, request: Any, _context: Any) -> Any:
         """Remove a sandbox and all in it; one that is gone is fine."""
         if sandbox := self._sandbox_or_none(request.pod_sandbox_id):
-            self._world.remove_sandbox(sandbox)
+            self._simulation.remove_sandbox(sandbox)
         return cri.RemovePodSandboxResponse()
 
     async def PodSandboxStatus(self, request: Any, _context: Any) -> Any:
         """Describe a sandbox."""
-        sandbox = self._world.sandbox(request.pod_sandbox_id)
+        sandbox = self._simulation.sandbox(request.pod_sandbox_id)
         response = cri.PodSandboxStatusResponse(
-            status=view_sandbox_status(sandbox, self._world.clock.timescale)
+            status=view_sandbox_status(sandbox, self._simulation.clock.timescale)
         )
         if request.verbose:
             response.info["runtime"] = SIMULATED
@@ -91,7 +91,8 @@ class RuntimeService:
         """List sandboxes."""
         chosen = request.filter
         views = [
-            view_sandbox(sandbox, self._world.clock.timescale) for sandbox in self._world.sandboxes.values()
+            view_sandbox(sandbox, self._simulation.clock.timescale)
+            for sandbox in self._simulation.sandboxes.values()
         ]
         items = [view for view in views if _fits(view, chosen)]
         return cri.ListPodSandboxResponse(items=items)
@@ -100,31 +101,34 @@ class RuntimeService:
 
     async def CreateContainer(self, request: Any, _context: Any) -> Any:
         """Make a container in a sandbox."""
-        sandbox = self._world.sandbox(request.pod_sandbox_id)
-        return cri.CreateContainerResponse(container_id=self._world.create(sandbox, request.config).id)
+        sandbox = self._simulation.sandbox(request.pod_sandbox_id)
+        return cri.CreateContainerResponse(container_id=self._simulation.create(sandbox, request.config).id)
 
     async def StartContainer(self, request: Any, _context: Any) -> Any:
         """Start a container."""
-        self._world.start(self._world.container(request.container_id))
+        self._simulation.start(self._simulation.container(request.container_id))
         return cri.StartContainerResponse()
 
     async def StopContainer(self, request: Any, _context: Any) -> Any:
         """Stop a container: SIGTERM, `timeout` cluster seconds, SIGKILL. Answers when it has ended."""
         if container := self._container_or_none(request.container_id):
-            self._world.stop(container, request.timeout)
-            await self._world.ended(container)
+            self._simulation.stop(container, request.timeout)
+            await self._simulation.ended(container)
         return cri.StopContainerResponse()
 
     async def RemoveContainer(self, request: Any, _context: Any) -> Any:
         """Remove a container, running or not; one that is gone is fine."""
         if container := self._container_or_none(request.container_id):
-            self._world.remove(container)
+            self._simulation.remove(container)
         return cri.RemoveContainerResponse()
 
     async def ListContainers(self, request: Any, _context: Any) -> Any:
         """List containers."""
-        world, now_s = self._world, self._world.clock.now()
-        views = [view_container(found, world.clock.timescale, now_s) for found in world.containers.values()]
+        simulation, now_s = self._simulation, self._simulation.clock.now()
+        views = [
+            view_container(found, simulation.clock.timescale, now_s)
+            for found in simulation.containers.values()
+        ]
         items = [
             view
             for view in views
@@ -134,32 +138,32 @@ class RuntimeService:
 
     async def ContainerStatus(self, request: Any, _context: Any) -> Any:
         """Describe a container."""
-        container = self._world.container(request.container_id)
-        response = cri.ContainerStatusResponse(status=self._world.status_of(container))
+        container = self._simulation.container(request.container_id)
+        response = cri.ContainerStatusResponse(status=self._simulation.status_of(container))
         if request.verbose:
             response.info["runtime"] = SIMULATED
         return response
 
     async def UpdateContainerResources(self, request: Any, _context: Any) -> Any:
         """Note new resources."""
-        container = self._world.container(request.container_id)
+        container = self._simulation.container(request.container_id)
         config = cri.ContainerConfig()
         config.CopyFrom(container.config)
         config.linux.resources.MergeFrom(request.linux)
-        self._world.reconfigure(container, config)
+        self._simulation.reconfigure(container, config)
         return cri.UpdateContainerResourcesResponse()
 
     async def ReopenContainerLog(self, request: Any, _context: Any) -> Any:
         """Make the new file: the kubelet has renamed the old one. A log is opened for each line anyway."""
-        container = self._world.container(request.container_id)
-        if container.state(self._world.clock.now()) is not State.RUNNING:
+        container = self._simulation.container(request.container_id)
+        if container.state(self._simulation.clock.now()) is not State.RUNNING:
             raise Conflict(f"container {container.id} does not run: there is nothing to reopen")
-        self._world.reopen_log(container)
+        self._simulation.reopen_log(container)
         return cri.ReopenContainerLogResponse()
 
     async def ExecSync(self, request: Any, _context: Any) -> Any:
         """Refuse."""
-        self._world.container(request.container_id)
+        self._simulation.container(request.container_id)
         raise NotImplementedHere(f"exec: {SIMULATED}")
 
     async def Exec(self, request: Any, context: Any) -> Any:
@@ -168,62 +172,62 @@ class RuntimeService:
 
     async def Attach(self, request: Any, _context: Any) -> Any:
         """Refuse."""
-        self._world.container(request.container_id)
+        self._simulation.container(request.container_id)
         raise NotImplementedHere(f"attach: {SIMULATED}")
 
     async def PortForward(self, request: Any, _context: Any) -> Any:
         """Refuse."""
-        self._world.sandbox(request.pod_sandbox_id)
+        self._simulation.sandbox(request.pod_sandbox_id)
         raise NotImplementedHere(f"port-forward: {SIMULATED}")
 
     # --- statistics and events
 
     async def ContainerStats(self, request: Any, _context: Any) -> Any:
-        """Give what a container seems to use."""
-        container = self._world.container(request.container_id)
-        return cri.ContainerStatsResponse(stats=container_stats(container, self._world.clock))
+        """Return what a container seems to use."""
+        container = self._simulation.container(request.container_id)
+        return cri.ContainerStatsResponse(stats=container_stats(container, self._simulation.clock))
 
     async def ListContainerStats(self, request: Any, _context: Any) -> Any:
-        """Give what the containers seem to use."""
+        """Return what the containers seem to use."""
         chosen = request.filter
         found = [
-            container_stats(container, self._world.clock)
-            for container in self._world.containers.values()
+            container_stats(container, self._simulation.clock)
+            for container in self._simulation.containers.values()
             if _is_chosen(container.id, container.config.labels, chosen)
             and chosen.pod_sandbox_id in {"", container.record.sandbox_id}
         ]
         return cri.ListContainerStatsResponse(stats=found)
 
     async def PodSandboxStats(self, request: Any, _context: Any) -> Any:
-        """Give what a pod seems to use."""
-        sandbox = self._world.sandbox(request.pod_sandbox_id)
+        """Return what a pod seems to use."""
+        sandbox = self._simulation.sandbox(request.pod_sandbox_id)
         return cri.PodSandboxStatsResponse(stats=self._sandbox_stats(sandbox))
 
     async def ListPodSandboxStats(self, request: Any, _context: Any) -> Any:
-        """Give what the pods seem to use."""
+        """Return what the pods seem to use."""
         found = [
             self._sandbox_stats(sandbox)
-            for sandbox in self._world.sandboxes.values()
+            for sandbox in self._simulation.sandboxes.values()
             if _is_chosen(sandbox.id, sandbox.config.labels, request.filter)
         ]
         return cri.ListPodSandboxStatsResponse(stats=found)
 
     def GetContainerEvents(self, _request: Any, context: Any) -> AsyncIterator[Any]:
-        """Tell every change from now on; ends when the subscriber is too slow, who then lists again."""
-        return self._world.subscribers.serve(context)
+        """Stream every change from now on; ends when the subscriber is too slow, who then lists again."""
+        return self._simulation.subscribers.serve(context)
 
     def _sandbox_stats(self, sandbox: Sandbox) -> Any:
-        return sandbox_stats(sandbox, self._world.containers_of(sandbox), self._world.clock)
+        return sandbox_stats(sandbox, self._simulation.containers_of(sandbox), self._simulation.clock)
 
     def _sandbox_or_none(self, sandbox_id: str) -> Sandbox | None:
         try:
-            return self._world.sandbox(sandbox_id)
+            return self._simulation.sandbox(sandbox_id)
         except NotFound:
             return None
 
     def _container_or_none(self, container_id: str) -> Container | None:
         try:
-            return self._world.container(container_id)
+            return self._simulation.container(container_id)
         except NotFound:
             return None
 

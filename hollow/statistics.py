@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from hollow.core.life import State
+from hollow.core.lifetime import State
 from hollow.records import Container, Sandbox
 from hollow.views import view_attributes, wall_ns
 from machinery.model.clock import Clock
@@ -13,13 +13,13 @@ from machinery.pb import cri_pb2 as cri
 
 
 def container_stats(container: Container, clock: Clock) -> Any:
-    """Give the statistics of a container."""
+    """Return the statistics of a container."""
     cpu, memory = _used([container], clock)
     return cri.ContainerStats(attributes=view_attributes(container), cpu=cpu, memory=memory)
 
 
 def sandbox_stats(sandbox: Sandbox, containers: Sequence[Container], clock: Clock) -> Any:
-    """Give the statistics of a pod: the sums over its containers."""
+    """Return the statistics of a pod: the sums over its containers."""
     config = sandbox.config
     cpu, memory = _used(containers, clock)
     each = [container_stats(container, clock) for container in containers]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from typing import Any
 
-from hollow.core.life import START_FAILED, State
+from hollow.core.lifetime import START_FAILED, State
 from hollow.records import Container, Sandbox
 from machinery.model.clock import Timescale
 from machinery.pb import cri_pb2 as cri
@@ -18,12 +18,12 @@ _STATES = {
 
 
 def wall_ns(timescale: Timescale, at_s: float) -> int:
-    """Give wall nanoseconds since the epoch, as CRI writes times."""
+    """Return wall nanoseconds since the epoch, as CRI writes times."""
     return int(timescale.wall(at_s) * 1e9)
 
 
 def sandbox_state(sandbox: Sandbox) -> Any:
-    """Give the state of a sandbox."""
+    """Return the state of a sandbox."""
     return cri.SANDBOX_READY if sandbox.is_ready else cri.SANDBOX_NOTREADY
 
 
@@ -113,12 +113,12 @@ def view_attributes(container: Container) -> Any:
 
 
 def log_path(directory: str, path: str) -> str:
-    """Give the whole path of a container's log; empty if it has none."""
+    """Return the whole path of a container's log; empty if it has none."""
     return f"{directory.rstrip('/')}/{path}" if directory and path else ""
 
 
 def image_id(name: str) -> str:
-    """Give the id of the image that a name (with its tag) stands for here; an id stays as it is."""
+    """Return the id of the image that a name (with its tag) stands for here; an id stays as it is."""
     if name.startswith("sha256:"):
         return name
     return f"sha256:{hashlib.sha256(name.encode()).hexdigest()}"

@@ -1,1 +1,13 @@
-"""The node agent: makes containers be what the pods that are bound to its node say."""
+"""The kubelet: one process for each node, which makes its containers what the API says they should be.
+
+In the order of use:
+
+- `app` puts the parts together; `config` is what the process is told;
+- `pod_source` (the API) and `relist` (the runtime) see what is wanted and what is there;
+- `pod_workers` keeps a `pod_worker` for each pod, which feeds `core` and carries its instructions out;
+- `pod_executor` leads each action through `sandboxes`, `container_starter`, `container_stopper`, `images`,
+  `environment`, `volumes`, `hooks`, `cgroups` and `pod_files`, to `runtime`, the client of the CRI;
+- `probes` (with `http_probe`, `grpc_probe`) watch what runs; `status_writer` reports it to the API;
+- `node` and `lease` register the node and keep it alive; `housekeeping` and `logs` tidy up;
+- `server` is the kubelet's own door: logs, and exec and attach through `exec_streams`.
+"""

@@ -62,7 +62,7 @@ class Cgroups:
         return bool(self.root) and self.driver == "cgroupfs"
 
     def pod_parent(self, pod: Pod) -> str:
-        """Give a pod's cgroup as the runtime takes it; "" for no wish."""
+        """Return a pod's cgroup as the runtime takes it; "" for no wish."""
         if not self.root:
             return ""
         group = pod_group(self.root, pod)
@@ -112,7 +112,7 @@ class Cgroups:
             await self.remove_pod(uid)
 
     def memory_used_bytes(self) -> int | None:
-        """Give the working set of the node's group: its usage without what could be dropped at once."""
+        """Return the working set of the node's group: its usage without what could be dropped at once."""
         if not self.root:
             return None
         group = systemd_path(self.root) if self.driver == "systemd" else self.root

@@ -111,7 +111,7 @@ class ContainerStopper:
             await asyncio.gather(stop, return_exceptions=True)
 
     async def _wait(self, work: asyncio.Future[Any], stopping: _Stopping, end_s: Callable[[], float]) -> bool:
-        """Wait for some work until `end_s()`, which may come nearer; tell whether the work is over."""
+        """Wait for some work until `end_s()`, which may come nearer; return whether the work is over."""
         while not work.done():
             left_s = end_s() - self._clock.now()
             if left_s <= 0:

@@ -85,7 +85,7 @@ class Environment:
     async def make(
         self, pod: Pod, container: Container, pod_ip: str, pod_ips: Sequence[str] = ()
     ) -> list[tuple[str, str]]:
-        """Give the names and values, in the order of their declaration, Services last.
+        """Return the names and values, in the order of their declaration, Services last.
 
         Raises:
             ConfigProblem: something that is not optional is missing.
@@ -145,7 +145,7 @@ class Environment:
         addresses: Addresses,
         sources: _Sources,
     ) -> str | None:
-        """Give a variable's value, None for an optional one that is not there."""
+        """Return a variable's value, None for an optional one that is not there."""
         if variable.value or variable.valueFrom is None:
             return expand(variable.value, known)
         source = variable.valueFrom
@@ -177,7 +177,7 @@ class _Sources:
         return found.data if found else None
 
     async def secret(self, name: str, *, optional: bool) -> dict[str, str] | None:
-        """Give a Secret's data as it is stored, in base64: not every key of it has to be text."""
+        """Return a Secret's data as it is stored, in base64: not every key of it has to be text."""
         if name not in self._secrets:
             self._secrets[name] = await self._read_secret(name)
         found = self._secrets[name]

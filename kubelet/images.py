@@ -47,7 +47,7 @@ class ImageRuntime(Protocol):
     async def pull_image(
         self, image: str, auth: cri.AuthConfig | None, sandbox: cri.PodSandboxConfig | None
     ) -> str:
-        """Pull an image; give its reference."""
+        """Pull an image; return its reference."""
         ...
 
 
@@ -87,7 +87,7 @@ class Images:
     async def ensure(
         self, pod: Pod, container: Container, sandbox: cri.PodSandboxConfig | None = None
     ) -> str:
-        """Have a container's image on the node; give the reference for CreateContainer.
+        """Have a container's image on the node; return the reference for CreateContainer.
 
         Raises:
             ImageProblem: it is not there; the events that users expect are recorded.
@@ -235,7 +235,7 @@ class _Teller:
         self._events.record(self._about, type_, reason, message)
 
     def problem(self, reason: str, message: str, retry_after_s: float = 0.0) -> ImageProblem:
-        """Record what the user is shown last, and give the error."""
+        """Record what the user is shown last, and return the error."""
         self(WARNING, "Failed", f"Error: {reason}")
         return ImageProblem(reason, message, retry_after_s=max(0.0, retry_after_s))
 

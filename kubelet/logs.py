@@ -103,7 +103,7 @@ async def _open(path: Path, news: LogNews | None, is_running: Callable[[], bool]
 
 
 def _shown(file: BinaryIO, selector: LogSelector) -> Iterable[bytes]:
-    """Give the whole lines that there are now; a line that is still being written stays for later."""
+    """Return the whole lines that there are now; a line that is still being written stays for later."""
     shown = bytearray()
     while line := file.readline():
         if not line.endswith(b"\n"):
@@ -128,7 +128,7 @@ def _newer(path: Path, file: BinaryIO) -> BinaryIO | None:
 
 
 def tail_offset(file: BinaryIO, lines: int) -> int:
-    """Give where the last so many lines begin, reading the file backwards."""
+    """Return where the last so many lines begin, reading the file backwards."""
     end = file.seek(0, os.SEEK_END)
     if lines <= 0:
         return end

@@ -13,7 +13,7 @@ _ARCHITECTURES: Final = {"x86_64": "amd64", "aarch64": "arm64", "armv7l": "arm",
 
 
 def read_machine(root_dir: Path, *, cpu: str = "", memory: str = "") -> Machine:
-    """Give what a node has; `cpu` and `memory` are quantities, reported as they are written ("" for the machine's).
+    """Return what a node has; `cpu` and `memory` are quantities, reported as they are written ("" for the machine's).
 
     Raises:
         ValueError: one of them is no quantity.
@@ -35,7 +35,7 @@ def read_machine(root_dir: Path, *, cpu: str = "", memory: str = "") -> Machine:
 
 
 def read_system() -> System:
-    """Give what the machine says of itself; what it does not tell is empty."""
+    """Return what the machine says of itself; what it does not tell is empty."""
     uname = os.uname()
     machine_id = _read("/etc/machine-id")
     return System(
@@ -49,7 +49,7 @@ def read_system() -> System:
 
 
 def memory_available_bytes() -> int | None:
-    """Give what the whole machine has left."""
+    """Return what the whole machine has left."""
     return next((kib * 1024 for kib in _meminfo("MemAvailable")), None)
 
 

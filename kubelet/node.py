@@ -58,15 +58,15 @@ class NodeRuntime(Protocol):
         ...
 
     async def status(self) -> cri.StatusResponse:
-        """Tell how the runtime is."""
+        """Return how the runtime is."""
         ...
 
     async def runtime_config(self) -> cri.RuntimeConfigResponse:
-        """Tell which cgroup driver it uses."""
+        """Return which cgroup driver it uses."""
         ...
 
     async def update_runtime_config(self, pod_cidr: str) -> None:
-        """Give it the node's pod range."""
+        """Pass the node's pod range to it."""
         ...
 
     async def list_images(self) -> Sequence[cri.Image]:
@@ -118,11 +118,11 @@ class Node:
         self.ready = asyncio.Event()  # set while the node says that it is Ready
 
     def allocatable(self) -> Mapping[str, str]:
-        """Give what pods may use."""
+        """Return what pods may use."""
         return self._machine.allocatable
 
     def labels(self) -> Mapping[str, str] | None:
-        """Give the node's labels as the API has them; None before they are known."""
+        """Return the node's labels as the API has them; None before they are known."""
         return self._own.metadata.labels if self._own else None
 
     def pulse(self) -> None:

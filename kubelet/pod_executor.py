@@ -52,7 +52,7 @@ class PodExecutor:
         self._log = log
 
     async def perform(self, pod: Pod, action: Action) -> Problem | None:
-        """Carry out an action; gives what went wrong, None where nothing did."""
+        """Carry out an action; return what went wrong, None where nothing did."""
         match action:
             case StartContainer():
                 return await self._starter.start(pod, action)

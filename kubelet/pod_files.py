@@ -23,18 +23,18 @@ class PodFiles:
         self._logs = root_dir / "logs"
 
     def pod_dir(self, pod_uid: str) -> Path:
-        """Give the folder that `Volumes.unmount` takes away."""
+        """Return the folder that `Volumes.unmount` takes away."""
         return self._pods / pod_uid
 
     def log_directory(self, pod: Pod) -> str:
-        """Give the folder of a pod's logs, for its sandbox; it is made."""
+        """Return the folder of a pod's logs, for its sandbox; it is made."""
         meta = pod.metadata
         folder = self._logs / f"{meta.namespace}_{meta.name}_{meta.uid}"
         folder.mkdir(parents=True, exist_ok=True)
         return str(folder)
 
     def log_path(self, pod: Pod, container: str, attempt: int) -> str:
-        """Give a container's log file, relative to the pod's; its folder is made."""
+        """Return a container's log file, relative to the pod's; its folder is made."""
         (Path(self.log_directory(pod)) / container).mkdir(exist_ok=True)
         return f"{container}/{attempt}.log"
 
@@ -75,7 +75,7 @@ class PodFiles:
         return cri.Mount(container_path=container.terminationMessagePath, host_path=str(path))
 
     def read_termination_log(self, pod_uid: str, container: str, attempt: int) -> str:
-        """Give what a container left as its message, at most the last 4096 bytes; "" for nothing."""
+        """Return what a container left as its message, at most the last 4096 bytes; "" for nothing."""
         try:
             with self._message_file(pod_uid, container, attempt).open("rb") as file:
                 size = file.seek(0, 2)

@@ -30,7 +30,7 @@ class PodSource:
         self._informer: Informer[Pod] = Informer(api, PODS, self._selection, clock=clock, log=log)
 
     def subscribe(self, on_change: Callable[[Change[Pod]], None]) -> None:
-        """Tell every change."""
+        """Call a function with every change."""
         self._informer.subscribe(on_change)
 
     async def run(self) -> None:

@@ -69,7 +69,7 @@ class PictureSource(Protocol):
     """What the runtime has (kubelet/relist.py)."""
 
     def observed(self, uid: str) -> ObservedPod:
-        """Give the newest picture of a pod."""
+        """Return the newest picture of a pod."""
         ...
 
 
@@ -81,7 +81,7 @@ class ProbeWatch(Protocol):
         ...
 
     def states(self, pod: Pod, observed: ObservedPod) -> ProbeStates:
-        """Give what they say now."""
+        """Return what they say now."""
         ...
 
 
@@ -168,7 +168,7 @@ class PodWorker:
                     self._step(stimulus, group)
 
     def _patience_s(self) -> float | None:
-        """Give how long to wait for news. What has come due since the last step is due now, not past."""
+        """Return how long to wait for news. What has come due since the last step is due now, not past."""
         at_s = wake_at(self.life, self._stepped_s, self._tools.surroundings())
         return None if at_s is None else max(0.0, at_s - self._tools.clock.now())
 

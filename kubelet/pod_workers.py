@@ -103,11 +103,11 @@ class PodWorkers:
         return {*self._known, *self._workers, *self._relist.uids}
 
     def lives(self) -> Iterable[Life]:
-        """Give the lives of all pods."""
+        """Return the lives of all pods."""
         return [worker.life for worker in self._workers.values()]
 
     def pod(self, namespace: str, name: str, uid: str) -> Pod | None:
-        """Give a pod of this node, with the status that the kubelet knows; uid "" for whichever has the name."""
+        """Return a pod of this node, with the status that the kubelet knows; uid "" for whichever has the name."""
         for life in self.lives():
             meta = life.pod.metadata
             if (meta.namespace, meta.name) == (namespace, name) and uid in {"", meta.uid}:
@@ -115,11 +115,11 @@ class PodWorkers:
         return None
 
     def containers(self, pod_uid: str, container: str) -> Sequence[LoggedContainer]:
-        """Give the attempts at a container that still exist, the newest first."""
+        """Return the attempts at a container that still exist, the newest first."""
         return [_logged(run) for run in self._relist.observed(pod_uid).named(container)]
 
     def running(self) -> Iterator[LoggedContainer]:
-        """Give every running container of the node."""
+        """Return every running container of the node."""
         for uid in self._relist.uids:
             yield from (_logged(run) for run in self._relist.observed(uid).running())
 

@@ -22,7 +22,7 @@ class ProbeStateView:
         self._probes.watch(pod, chosen, pod_ip)
 
     def states(self, pod: Pod, observed: ObservedPod) -> ProbeStates:
-        """Give what the probes of a pod's running containers say now."""
+        """Return what the probes of a pod's running containers say now."""
         probed = {
             each.name
             for each in (*pod.spec.initContainers, *pod.spec.containers)

@@ -136,12 +136,12 @@ class Probes:
             self._drop(key)
 
     def started(self, pod_uid: str, container: str, container_id: str) -> bool:
-        """Tell whether a running container has started up."""
+        """Whether a running container has started up."""
         watched = self._find(pod_uid, container, container_id)
         return watched is not None and watched.started.is_set()
 
     def ready(self, pod_uid: str, container: str, container_id: str) -> bool:
-        """Tell whether a running container is ready."""
+        """Whether a running container is ready."""
         watched = self._find(pod_uid, container, container_id)
         if watched is None or not watched.started.is_set():
             return False
@@ -149,7 +149,7 @@ class Probes:
         return progress is None or bool(progress.result)
 
     def alive(self, pod_uid: str, container: str, container_id: str) -> Verdict:
-        """Tell whether a running container may live on."""
+        """Whether a running container may live on."""
         watched = self._find(pod_uid, container, container_id)
         if watched is None:
             return _ALIVE
@@ -203,7 +203,7 @@ class Probes:
             await self._clock.sleep(period_s(probe) - (self._clock.monotonic() - begun_s))
 
     async def _try_and_note(self, watched: _Watched, kind: ProbeKind, probe: Probe) -> bool:
-        """Try once; tell whether this probe has nothing more to do."""
+        """Try once; return whether this probe has nothing more to do."""
         if kind is not ProbeKind.READINESS and watched.pod.metadata.deletionTimestamp is not None:
             return True  # what is being stopped is not restarted
         outcome, text = await self._try(watched, probe)

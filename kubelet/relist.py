@@ -60,7 +60,7 @@ class Relist:
         self.is_answering = False
 
     def subscribe(self, on_change: Callable[[str], None]) -> None:
-        """Tell the uid of every pod whose picture changes."""
+        """Call a function with the uid of every pod whose picture changes."""
         self._subscribers.append(on_change)
 
     @property

@@ -51,21 +51,21 @@ class Runtime:
         return response
 
     async def status(self) -> cri.StatusResponse:
-        """Tell whether containers can run and pods get addresses."""
+        """Whether containers can run and pods get addresses."""
         response: cri.StatusResponse = await self._ask(
             self._runtime.Status, cri.StatusRequest(), patience_s=0
         )
         return response
 
     async def runtime_config(self) -> cri.RuntimeConfigResponse:
-        """Tell which cgroup driver the runtime uses."""
+        """Return which cgroup driver the runtime uses."""
         response: cri.RuntimeConfigResponse = await self._ask(
             self._runtime.RuntimeConfig, cri.RuntimeConfigRequest()
         )
         return response
 
     async def update_runtime_config(self, pod_cidr: str) -> None:
-        """Give the runtime the node's pod range."""
+        """Pass the node's pod range to the runtime."""
         network = cri.NetworkConfig(pod_cidr=pod_cidr)
         request = cri.UpdateRuntimeConfigRequest(runtime_config=cri.RuntimeConfig(network_config=network))
         await self._ask(self._runtime.UpdateRuntimeConfig, request)
@@ -73,7 +73,7 @@ class Runtime:
     # --- sandboxes
 
     async def run_sandbox(self, config: cri.PodSandboxConfig) -> str:
-        """Make and start a sandbox; gives its id. The same metadata again gives the same sandbox."""
+        """Make and start a sandbox; return its id. The same metadata again gives the same sandbox."""
         request = cri.RunPodSandboxRequest(config=config)
         return str((await self._ask(self._runtime.RunPodSandbox, request, _ACTION_S)).pod_sandbox_id)
 
@@ -107,7 +107,7 @@ class Runtime:
     async def create_container(
         self, sandbox_id: str, config: cri.ContainerConfig, sandbox: cri.PodSandboxConfig
     ) -> str:
-        """Make a container; gives its id. The same name and attempt again gives the same container."""
+        """Make a container; return its id. The same name and attempt again gives the same container."""
         request = cri.CreateContainerRequest(pod_sandbox_id=sandbox_id, config=config, sandbox_config=sandbox)
         return str((await self._ask(self._runtime.CreateContainer, request, _ACTION_S)).container_id)
 
@@ -178,11 +178,11 @@ class Runtime:
         return response
 
     async def exec(self, request: cri.ExecRequest) -> str:
-        """Prepare a command whose streams a client attaches to; gives their URL."""
+        """Prepare a command whose streams a client attaches to; return their URL."""
         return str((await self._ask(self._runtime.Exec, request)).url)
 
     async def attach(self, request: cri.AttachRequest) -> str:
-        """Prepare an attachment to a container's main process; gives the URL of its streams."""
+        """Prepare an attachment to a container's main process; return the URL of its streams."""
         return str((await self._ask(self._runtime.Attach, request)).url)
 
     # --- images
@@ -196,7 +196,7 @@ class Runtime:
     async def pull_image(
         self, image: str, auth: cri.AuthConfig | None, sandbox: cri.PodSandboxConfig | None
     ) -> str:
-        """Pull an image; gives its reference."""
+        """Pull an image; return its reference."""
         request = cri.PullImageRequest(image=cri.ImageSpec(image=image), auth=auth, sandbox_config=sandbox)
         return str((await self._ask(self._images.PullImage, request, _PULL_S)).image_ref)
 
@@ -226,7 +226,7 @@ class Runtime:
 
 
 def _is_absent(error: grpc.aio.AioRpcError) -> bool:
-    """Tell whether nobody answered, rather than a runtime that says it cannot."""
+    """Whether nobody answered, rather than a runtime that says it cannot."""
     if error.code() is not grpc.StatusCode.UNAVAILABLE:
         return False
     return all(key != STATUS_KEY for key, _ in error.trailing_metadata() or ())

@@ -31,11 +31,11 @@ class StreamRuntime(Protocol):
     """What this needs of the CRI client."""
 
     async def exec(self, request: cri.ExecRequest) -> str:
-        """Prepare a command in a container; give the URL of its streams."""
+        """Prepare a command in a container; return the URL of its streams."""
         ...
 
     async def attach(self, request: cri.AttachRequest) -> str:
-        """Prepare an attachment to a container's main process; give the URL of its streams."""
+        """Prepare an attachment to a container's main process; return the URL of its streams."""
         ...
 
 
@@ -43,11 +43,11 @@ class PodLookup(Protocol):
     """What the pod workers know."""
 
     def pod(self, namespace: str, name: str, uid: str) -> Pod | None:
-        """Give a pod of this node, with the status that the kubelet knows; uid "" for whichever has the name."""
+        """Return a pod of this node, with the status that the kubelet knows; uid "" for whichever has the name."""
         ...
 
     def containers(self, pod_uid: str, container: str) -> Sequence[LoggedContainer]:
-        """Give the attempts at a container that still exist, the newest first."""
+        """Return the attempts at a container that still exist, the newest first."""
         ...
 
 
@@ -61,7 +61,7 @@ class NodeServer:
         self._log = log
 
     def handler(self) -> ServiceHandler:
-        """Give what a gRPC server serves."""
+        """Return what a gRPC server serves."""
         return handler(SERVICE, SERVICE_PATH, self)
 
     async def Logs(self, request: Any, context: Any) -> AsyncIterator[Any]:
@@ -110,7 +110,7 @@ class NodeServer:
         yield  # what makes it a stream
 
     async def _begin(self, requests: AsyncIterator[Any]) -> tuple[Any, LoggedContainer]:
-        """Read the first message; give it and the running container that it is for."""
+        """Read the first message; return it and the running container that it is for."""
         first = await anext(aiter(requests), None)
         if first is None or first.WhichOneof("input") != "start":
             raise BadRequest("the first message of a stream has to be its start")
@@ -194,7 +194,7 @@ async def _pump_input(connection: StreamConnection, requests: AsyncIterator[Any]
 
 
 def _container_name(pod: Pod, wanted: Any) -> str:
-    """Give the container's name, the pod's first one where none is given."""
+    """Return the container's name, the pod's first one where none is given."""
     spec = pod.spec
     names = [item.name for item in spec.containers]
     names += [item.name for item in spec.initContainers]

@@ -163,5 +163,5 @@ class StatusWriter:
 
 
 def _newer(left: Pod, right: Pod) -> Pod:
-    """Give the later version of a pod; revisions that are no numbers count as old."""
+    """Return the later version of a pod; revisions that are no numbers count as old."""
     return right if revision_of(right.metadata) >= revision_of(left.metadata) else left

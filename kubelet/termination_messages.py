@@ -28,7 +28,7 @@ class TerminationMessages:
         self._files = files
 
     def read(self, status: Any) -> str:
-        """Give the message of a CRI ContainerStatus: the file's, else by its policy the end of the log."""
+        """Return the message of a CRI ContainerStatus: the file's, else by its policy the end of the log."""
         uid = status.labels.get(labels.POD_UID, "")
         text = self._files.read_termination_log(uid, status.metadata.name, status.metadata.attempt)
         if text or status.exit_code == 0 or status.annotations.get(labels.MESSAGE_POLICY) != _FALLBACK:
@@ -37,7 +37,7 @@ class TerminationMessages:
 
 
 def _log_end(path: Path) -> str:
-    """Give the end of what a container wrote: at most its last 80 lines, and of those 2048 bytes."""
+    """Return the end of what a container wrote: at most its last 80 lines, and of those 2048 bytes."""
     try:
         with path.open("rb") as file:
             size = file.seek(0, 2)

@@ -35,7 +35,7 @@ class Host:
 
 
 def is_host_network(config: Any) -> bool:
-    """Tell whether a sandbox is on the node's own network."""
+    """Whether a sandbox is on the node's own network."""
     return bool(config.linux.security_context.namespace_options.network == cri.NODE)
 
 
@@ -142,13 +142,13 @@ def resources(limits: Any, host: Host) -> dict[str, Any]:
 
 
 def cgroup_parent(sandbox: Any, host: Host) -> str:
-    """Give the cgroup that a pod's containers lie in: with systemd the slice's own name."""
+    """Return the cgroup that a pod's containers lie in: with systemd the slice's own name."""
     parent = str(sandbox.linux.cgroup_parent)
     return parent.rstrip("/").rpartition("/")[2] if host.systemd_cgroups else parent
 
 
 def stop_signal(signal: int) -> str:
-    """Give a CRI signal's name as the engine knows it; "" for the default.
+    """Return a CRI signal's name as the engine knows it; "" for the default.
 
     The engine has SIGRTMIN+n where the protocol writes SIGRTMINPLUSn.
     """

@@ -46,7 +46,7 @@ def registry_auth(auth: Any, image: str) -> str:
 
 
 def registry(image: str) -> str:
-    """Give the registry that a name means."""
+    """Return the registry that a name means."""
     first, slash, _ = image.partition("/")
     return first if slash and ("." in first or ":" in first or first == "localhost") else HUB
 
@@ -70,6 +70,6 @@ def view_image(raw: Mapping[str, Any], *, wanted: str = "") -> Any:
 
 
 def image_reference(raw: Mapping[str, Any]) -> str:
-    """Give what identifies an image for good: its digest in a repository, else its id."""
+    """Return what identifies an image for good: its digest in a repository, else its id."""
     digests = [digest for digest in raw.get("RepoDigests") or () if not digest.startswith("<none>")]
     return str(digests[0] if digests else raw.get("Id", ""))

@@ -32,7 +32,7 @@ class Frames:
         self._rest = b""
 
     def feed(self, data: bytes) -> Iterator[tuple[int, bytes]]:
-        """Take some bytes and give each whole frame: the number of its stream, and its payload."""
+        """Take some bytes and return each whole frame: the number of its stream, and its payload."""
         rest, at = self._rest + data, 0
         while len(rest) - at >= _HEADER_BYTES:
             end = at + _HEADER_BYTES + int.from_bytes(rest[at + 4 : at + 8], "big")
@@ -50,7 +50,7 @@ class FramedMessages:
         self._frames = Frames()
 
     def feed(self, data: bytes) -> Iterator[Message]:
-        """Take some bytes and give each whole message."""
+        """Take some bytes and return each whole message."""
         for stream, payload in self._frames.feed(data):
             stamp, _, content = payload.partition(b" ")
             yield STREAMS.get(stream, b"stdout"), stamp, content
@@ -63,7 +63,7 @@ class RawMessages:
         self._rest = b""
 
     def feed(self, data: bytes) -> Iterator[Message]:
-        """Take some bytes and give each whole message."""
+        """Take some bytes and return each whole message."""
         *lines, self._rest = (self._rest + data).split(b"\n")
         for line in lines:
             yield from _pieces(line + b"\n")
@@ -82,7 +82,7 @@ class Position:
         return max(0, parse_ns(self.last) - MARGIN_NS) if self.last else 0
 
     def is_new(self, message: Message) -> bool:
-        """Tell whether a message is not in the file yet; each that is there is left out once."""
+        """Whether a message is not in the file yet; each that is there is left out once."""
         key = message[:2]
         if self.near[key] <= 0:
             return True

@@ -37,7 +37,7 @@ class Scope:
         return [f"{CLUSTER}={self.cluster}", *([f"{NODE}={self.node}"] if self.node else [])]
 
     def holds(self, labels: Mapping[str, str]) -> bool:
-        """Tell whether a container with these labels is one of ours."""
+        """Whether a container with these labels is one of ours."""
         return labels.get(CLUSTER) == self.cluster and self.node in {"", labels.get(NODE)}
 
 
@@ -52,13 +52,13 @@ def container_name(metadata: Any, pod: Any) -> str:
 
 
 def sandbox_labels(scope: Scope, config: Any, runtime_handler: str) -> dict[str, str]:
-    """Give the labels of a sandbox."""
+    """Return the labels of a sandbox."""
     own = {KIND: KIND_SANDBOX, HANDLER: runtime_handler, CONFIG: _pack(config)}
     return {**_shown(config.labels), CLUSTER: scope.cluster, NODE: scope.node, **own}
 
 
 def container_labels(scope: Scope, config: Any, sandbox_id: str) -> dict[str, str]:
-    """Give the labels of a container. What no status needs (its environment) is not repeated in them."""
+    """Return the labels of a container. What no status needs (its environment) is not repeated in them."""
     kept = cri.ContainerConfig()
     kept.CopyFrom(config)
     for field in ("envs", "command", "args", "devices"):

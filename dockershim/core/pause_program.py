@@ -66,7 +66,7 @@ _ARM64: Final = struct.pack(
 
 
 def pause_program(architecture: str) -> bytes:
-    """Give the program as a static ELF executable for the engine's architecture ("amd64", "arm64").
+    """Return the program as a static ELF executable for the engine's architecture ("amd64", "arm64").
 
     Raises:
         KeyError: an architecture that nobody wrote the program for.

@@ -15,7 +15,7 @@ Profiles = Mapping[str, str]  # the text of each localhost seccomp profile, by i
 
 
 def localhost_profile(security: Any) -> str:
-    """Give the path of the seccomp profile that has to be read first; "" if none."""
+    """Return the path of the seccomp profile that has to be read first; "" if none."""
     if security.HasField("seccomp") and security.seccomp.profile_type == cri.SecurityProfile.Localhost:
         return str(security.seccomp.localhost_ref).removeprefix("localhost/")
     return ""

@@ -94,14 +94,14 @@ class Details:
 
 
 def container_state(word: str) -> Any:
-    """Give the CRI state for the engine's word."""
+    """Return the CRI state for the engine's word."""
     if word == "created":
         return cri.CONTAINER_CREATED
     return cri.CONTAINER_RUNNING if word in _RUNNING else cri.CONTAINER_EXITED
 
 
 def sandbox_state(*, running: bool, connected: bool) -> Any:
-    """Give the CRI state of a sandbox: ready is one that runs and has its network."""
+    """Return the CRI state of a sandbox: ready is one that runs and has its network."""
     return cri.SANDBOX_READY if running and connected else cri.SANDBOX_NOTREADY
 
 
@@ -191,7 +191,7 @@ def view_container_status(details: Details, *, log_path: str, image_ref: str, fa
 
 
 def end_reason(exit_code: int, *, oom: bool) -> str:
-    """Give the one word for how a container ended."""
+    """Return the one word for how a container ended."""
     if oom:
         return "OOMKilled"
     return "Error" if exit_code else "Completed"
@@ -212,17 +212,17 @@ def view_resources(host_config: Mapping[str, Any]) -> Any:
 
 
 def is_chosen(id_: str, labels: Mapping[str, str], chosen: Any) -> bool:
-    """Tell whether an item has the id (or its beginning) and the labels of a filter."""
+    """Whether an item has the id (or its beginning) and the labels of a filter."""
     wanted: Mapping[str, str] = chosen.label_selector
     return id_.startswith(chosen.id) and all(labels.get(key) == value for key, value in wanted.items())
 
 
 def fits(view: Any, chosen: Any) -> bool:
-    """Tell whether a listed item passes a filter."""
+    """Whether a listed item passes a filter."""
     in_state = not chosen.HasField("state") or chosen.state.state == view.state
     return in_state and is_chosen(view.id, view.labels, chosen)
 
 
 def log_path(directory: str, path: str) -> str:
-    """Give the whole path of a container's log; "" if it has none."""
+    """Return the whole path of a container's log; "" if it has none."""
     return f"{directory.rstrip('/')}/{path}" if directory and path else ""

@@ -9,7 +9,7 @@ _NS: Final = 1_000_000_000
 
 
 def parse_ns(text: str) -> int:
-    """Give nanoseconds since the epoch; 0 for "" and for the engine's "never" (year 1).
+    """Return nanoseconds since the epoch; 0 for "" and for the engine's "never" (year 1).
 
     Raises:
         ValueError: the text is no timestamp.

@@ -48,7 +48,7 @@ async def _ensure(shim: Shim, name: str, body: dict[str, Any], sandbox: Details)
 
 
 async def _left(shim: Shim, name: str, sandbox: Details) -> str:
-    """Give the container that has the name already, if it is this one; remove one of a sandbox that is no more."""
+    """Return the container that has the name already, if it is this one; remove one of a sandbox that is no more."""
     try:
         found = await shim.catalogue.find_by_name(name)
     except NotFound as error:

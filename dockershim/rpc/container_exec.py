@@ -12,7 +12,7 @@ from machinery.pb import cri_pb2 as cri
 
 
 async def exec_sync(shim: Shim, request: Any) -> Any:
-    """Run a command and give its output and exit code; `timeout` is in wall seconds, 0 is none."""
+    """Run a command and return its output and exit code; `timeout` is in wall seconds, 0 is none."""
     details = await _running(shim, request.container_id)
     stdout, stderr, code = await run_command(
         shim.engine, shim.clock, details.id, request.cmd, float(request.timeout)
@@ -21,14 +21,14 @@ async def exec_sync(shim: Shim, request: Any) -> Any:
 
 
 async def exec_(shim: Shim, request: Any) -> Any:
-    """Give a URL behind which a command runs with its streams."""
+    """Return a URL behind which a command runs with its streams."""
     _check_streams(request)
     details = await _running(shim, request.container_id)
     return cri.ExecResponse(url=shim.streaming.exec_url(details.id, request))
 
 
 async def attach(shim: Shim, request: Any) -> Any:
-    """Give a URL behind which the streams of a container's own process are."""
+    """Return a URL behind which the streams of a container's own process are."""
     _check_streams(request)
     details = await _running(shim, request.container_id)
     if request.tty != details.has_tty:

@@ -33,7 +33,7 @@ async def _view(shim: Shim, item: Json) -> Any:
 
 
 async def _state_of_created(shim: Shim, container_id: str) -> Any:
-    """Tell a container whose start failed, which the engine's list does not show, from one not started yet."""
+    """Distinguish a container whose start failed, which the engine's list does not show, from one not started yet."""
     try:
         return (await shim.catalogue.container(container_id)).state
     except NotFound:

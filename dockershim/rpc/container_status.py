@@ -35,7 +35,7 @@ async def describe_container(shim: Shim, container_id: str) -> Any:
 
 
 async def image_ref(shim: Shim, image_id: str) -> str:
-    """Give an image's digest in a repository, or its id; asked once for each image."""
+    """Return an image's digest in a repository, or its id; asked once for each image."""
     if image_id not in shim.image_references:
         try:
             shim.image_references[image_id] = image_reference(await shim.engine.image(image_id))

@@ -39,7 +39,7 @@ async def kill(shim: Shim, container_id: str) -> None:
 
 
 async def _ends_by(shim: Shim, container_id: str, signal: str, timeout_s: float) -> bool:
-    """Send a signal; tells whether the container ended in time."""
+    """Send a signal; return whether the container ended in time."""
     try:
         async with shim.clock.timeout_wall(timeout_s):
             await shim.engine.kill(container_id, signal)

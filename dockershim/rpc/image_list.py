@@ -34,7 +34,7 @@ async def image_status(shim: Shim, request: Any) -> Any:
 
 
 async def image_fs_info(shim: Shim, _request: Any) -> Any:
-    """Tell what the images and the containers' own layers take; the engine does not count inodes."""
+    """Return what the images and the containers' own layers take; the engine does not count inodes."""
     usage, info, now_ns = await shim.engine.disk_usage(), await shim.engine.info(), shim.clock.wall_ns()
     root = cri.FilesystemIdentifier(mountpoint=str(info["DockerRootDir"]))
     layers = sum(int(item.get("SizeRw") or 0) for item in usage.get("Containers") or ())

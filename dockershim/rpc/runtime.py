@@ -22,7 +22,7 @@ async def version(shim: Shim, _request: Any) -> Any:
 
 
 async def status(shim: Shim, request: Any) -> Any:
-    """Tell whether containers can run, and whether pods get addresses."""
+    """Whether containers can run, and whether pods get addresses."""
     engine_problem, network_problem = await _engine_problem(shim), shim.network.problem()
     conditions = [
         _condition("RuntimeReady", "DockerDaemonNotReady", engine_problem),

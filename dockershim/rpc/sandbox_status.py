@@ -28,7 +28,7 @@ async def pod_sandbox_status(shim: Shim, request: Any) -> Any:
 
 
 async def describe_sandbox(shim: Shim, sandbox_id: str) -> tuple[Any, list[Any]]:
-    """Give a sandbox's status and those of its containers."""
+    """Return a sandbox's status and those of its containers."""
     answer = await pod_sandbox_status(shim, cri.PodSandboxStatusRequest(pod_sandbox_id=sandbox_id))
     containers = await shim.catalogue.containers_of(sandbox_id)
     return answer.status, [await describe_container(shim, item["Id"]) for item in containers]

@@ -15,13 +15,13 @@ from machinery.pb import cri_pb2 as cri
 
 
 async def container_stats(shim: Shim, request: Any) -> Any:
-    """Give what a container uses."""
+    """Return what a container uses."""
     details = await shim.catalogue.container(request.container_id)
     return cri.ContainerStatsResponse(stats=shim.statistics.container(details))
 
 
 async def list_container_stats(shim: Shim, request: Any) -> Any:
-    """Give what the running containers use."""
+    """Return what the running containers use."""
     found = await _details(shim, await shim.catalogue.summaries(naming.KIND_CONTAINER), naming.KIND_CONTAINER)
     wanted = request.filter.pod_sandbox_id
     stats = [shim.statistics.container(item) for item in found if item.sandbox_id.startswith(wanted)]
@@ -29,14 +29,14 @@ async def list_container_stats(shim: Shim, request: Any) -> Any:
 
 
 async def pod_sandbox_stats(shim: Shim, request: Any) -> Any:
-    """Give what a pod uses."""
+    """Return what a pod uses."""
     details = await shim.catalogue.sandbox(request.pod_sandbox_id)
     containers = await _details(shim, await shim.catalogue.containers_of(details.id), naming.KIND_CONTAINER)
     return cri.PodSandboxStatsResponse(stats=shim.statistics.sandbox(details, containers))
 
 
 async def list_pod_sandbox_stats(shim: Shim, request: Any) -> Any:
-    """Give what the running pods use."""
+    """Return what the running pods use."""
     sandboxes = await _details(shim, await shim.catalogue.summaries(naming.KIND_SANDBOX), naming.KIND_SANDBOX)
     containers = await _details(
         shim, await shim.catalogue.summaries(naming.KIND_CONTAINER), naming.KIND_CONTAINER

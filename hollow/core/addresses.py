@@ -7,7 +7,7 @@ from collections.abc import Collection
 
 
 def allocate(pod_cidr: str, taken: Collection[str]) -> str | None:
-    """Give the first free address of a pod range; None when all are taken.
+    """Return the first free address of a pod range; None when all are taken.
 
     The network's address, the gateway (the first one) and the broadcast address are never given.
     """

@@ -40,22 +40,22 @@ class Limits:
 
 
 def shares(cpu_millicores: int) -> int:
-    """Give cpu.shares for a request."""
+    """Return cpu.shares for a request."""
     return min(MAX_SHARES, max(MIN_SHARES, cpu_millicores * 1024 // 1000))
 
 
 def quota(cpu_millicores: int) -> int:
-    """Give cpu.cfs_quota_us for a limit, 0 for none."""
+    """Return cpu.cfs_quota_us for a limit, 0 for none."""
     return max(MIN_QUOTA_US, cpu_millicores * PERIOD_US // 1000) if cpu_millicores else 0
 
 
 def weight(cpu_shares: int) -> int:
-    """Give cgroup v2's cpu.weight for shares, the linear mapping of KEP-2254."""
+    """Return cgroup v2's cpu.weight for shares, the linear mapping of KEP-2254."""
     return 1 + (cpu_shares - 2) * 9999 // 262142 if cpu_shares else 0
 
 
 def pod_limits(pod: Pod) -> Limits:
-    """Give what the group of a whole pod is held to: bounded only where each of its containers is."""
+    """Return what the group of a whole pod is held to: bounded only where each of its containers is."""
     asked, bound = requests(pod), limits(pod)
     if qos_class(pod) == BEST_EFFORT:
         return Limits(cpu_shares=MIN_SHARES)
@@ -67,17 +67,17 @@ def pod_limits(pod: Pod) -> Limits:
 
 
 def node_limits(cpu_millicores: int, memory_bytes: int) -> Limits:
-    """Give what a node's group is held to: its declared capacity."""
+    """Return what a node's group is held to: its declared capacity."""
     return Limits(shares(cpu_millicores), quota(cpu_millicores), memory_bytes)
 
 
 def burstable_shares(pods: list[Pod]) -> int:
-    """Give the shares of the group of burstable pods: the sum of what they ask for."""
+    """Return the shares of the group of burstable pods: the sum of what they ask for."""
     return shares(sum(requests(pod).cpu_millicores for pod in pods if qos_class(pod) == BURSTABLE))
 
 
 def oom_score_adj(pod: Pod, container: Container, node_memory_bytes: int) -> int:
-    """Give who is killed first where memory runs out: best effort, then who uses more than it asked for."""
+    """Return who is killed first where memory runs out: best effort, then who uses more than it asked for."""
     if _is_critical(pod) or qos_class(pod) == GUARANTEED:
         return _GUARANTEED_OOM
     if qos_class(pod) == BEST_EFFORT:
@@ -112,25 +112,25 @@ def systemd_slice(group: str) -> str:
 
 
 def systemd_path(group: str) -> str:
-    """Give the place of a group's slice in the tree: each slice lies in the slices that its name starts with."""
+    """Return the place of a group's slice in the tree: each slice lies in the slices that its name starts with."""
     levels = [level.replace("-", "_") for level in group.strip("/").split("/") if level]
     return "".join(f"/{'-'.join(levels[: depth + 1])}.slice" for depth in range(len(levels))) or "/"
 
 
 def container_cpu_limit(pod: Pod, container: Container) -> int:
-    """Give the millicores that bound a container: its own, else its pod's, else 0."""
+    """Return the millicores that bound a container: its own, else its pod's, else 0."""
     own = container_limits(container).cpu_millicores
     return own or (limits(pod).cpu_millicores if _has_pod_limit(pod, "cpu") else 0)
 
 
 def container_memory_limit(pod: Pod, container: Container) -> int:
-    """Give the bytes that bound a container: its own, else its pod's, else 0."""
+    """Return the bytes that bound a container: its own, else its pod's, else 0."""
     own = container_limits(container).memory_bytes
     return own or (limits(pod).memory_bytes if _has_pod_limit(pod, "memory") else 0)
 
 
 def container_shares(container: Container) -> int:
-    """Give the shares of a container: by its request, else by its limit."""
+    """Return the shares of a container: by its request, else by its limit."""
     asked = container_requests(container).cpu_millicores or container_limits(container).cpu_millicores
     return shares(asked)
 

@@ -45,7 +45,7 @@ class Waiting:
 
 
 @dataclass(frozen=True, slots=True)
-class Facts:
+class StatusInputs:
     """All that a pod's status is made of."""
 
     pod: Pod  # with the status that the API knows
@@ -60,43 +60,43 @@ class Facts:
     is_ending: bool = False  # nothing is started any more
 
 
-def container_statuses(facts: Facts, containers: Sequence[Container]) -> list[ContainerStatus]:
-    """Give the statuses of some containers of the pod, in the order of the spec."""
-    status = facts.pod.status
+def container_statuses(inputs: StatusInputs, containers: Sequence[Container]) -> list[ContainerStatus]:
+    """Return the statuses of some containers of the pod, in the order of the spec."""
+    status = inputs.pod.status
     told = {each.name: each for each in (*status.initContainerStatuses, *status.containerStatuses)}
-    return [_status(facts, container, told.get(container.name)) for container in containers]
+    return [_status(inputs, container, told.get(container.name)) for container in containers]
 
 
-def _status(facts: Facts, container: Container, told: ContainerStatus | None) -> ContainerStatus:
-    runs = [run for run in facts.observed.named(container.name) if not _is_unseen(facts, run)]
+def _status(inputs: StatusInputs, container: Container, told: ContainerStatus | None) -> ContainerStatus:
+    runs = [run for run in inputs.observed.named(container.name) if not _is_unseen(inputs, run)]
     if not runs:
-        return _unseen_status(facts, container, told)
+        return _unseen_status(inputs, container, told)
     newest, *older = runs
     if newest.is_running:
-        return _running_status(facts, container, newest, older, told)
-    return _ended_status(facts, container, newest, older, told)
+        return _running_status(inputs, container, newest, older, told)
+    return _ended_status(inputs, container, newest, older, told)
 
 
-def _is_unseen(facts: Facts, run: ObservedContainer) -> bool:
-    """Tell whether a run does not count yet: its start, postStart included, is not over."""
+def _is_unseen(inputs: StatusInputs, run: ObservedContainer) -> bool:
+    """Whether a run does not count yet: its start, postStart included, is not over."""
     if run.state is State.CREATED:
-        return run.id not in facts.failed_starts
-    return facts.starting.get(run.name, run.attempt + 1) <= run.attempt
+        return run.id not in inputs.failed_starts
+    return inputs.starting.get(run.name, run.attempt + 1) <= run.attempt
 
 
 def _running_status(
-    facts: Facts,
+    inputs: StatusInputs,
     container: Container,
     run: ObservedContainer,
     older: Sequence[ObservedContainer],
     told: ContainerStatus | None,
 ) -> ContainerStatus:
-    probed = probe_state(container, run.id, facts.probes)
-    running = ContainerStateRunning(startedAt=facts.timescale.format(run.started_s))
+    probed = probe_state(container, run.id, inputs.probes)
+    running = ContainerStateRunning(startedAt=inputs.timescale.format(run.started_s))
     return ContainerStatus(
-        **_common(container, run, facts),
+        **_common(container, run, inputs),
         state=ContainerState(running=running),
-        lastState=_last_state(facts, older, told, run),
+        lastState=_last_state(inputs, older, told, run),
         started=probed.started,
         ready=probed.started and probed.ready,
         **_declared(container),
@@ -104,23 +104,23 @@ def _running_status(
 
 
 def _ended_status(
-    facts: Facts,
+    inputs: StatusInputs,
     container: Container,
     run: ObservedContainer,
     older: Sequence[ObservedContainer],
     told: ContainerStatus | None,
 ) -> ContainerStatus:
-    end = ContainerState(terminated=_terminated(facts, run, told))
-    waiting = facts.waiting.get(container.name)
+    end = ContainerState(terminated=_terminated(inputs, run, told))
+    waiting = inputs.waiting.get(container.name)
     if run.state is State.CREATED:
         waiting = waiting or Waiting(_START_FAILED)
-    if waiting is not None and not facts.is_ending:
+    if waiting is not None and not inputs.is_ending:
         state, last = _waiting(waiting), end if run.state is State.EXITED else None
     else:
-        state, last = end, _last_state(facts, older, told, run)
-    is_done = state is end and run.exit_code == 0 and _is_plain_init(facts, container)
+        state, last = end, _last_state(inputs, older, told, run)
+    is_done = state is end and run.exit_code == 0 and _is_plain_init(inputs, container)
     return ContainerStatus(
-        **_common(container, run, facts),
+        **_common(container, run, inputs),
         state=state,
         lastState=last or ContainerState(),
         started=False,
@@ -129,14 +129,16 @@ def _ended_status(
     )
 
 
-def _unseen_status(facts: Facts, container: Container, told: ContainerStatus | None) -> ContainerStatus:
-    """Give the status of a container of which the runtime has nothing."""
+def _unseen_status(
+    inputs: StatusInputs, container: Container, told: ContainerStatus | None
+) -> ContainerStatus:
+    """Return the status of a container of which the runtime has nothing."""
     if told is None or not told.containerID:
-        return _fresh_status(facts, container, told)
-    if told.state and told.state.terminated and (facts.is_ending or container.name not in facts.starting):
+        return _fresh_status(inputs, container, told)
+    if told.state and told.state.terminated and (inputs.is_ending or container.name not in inputs.starting):
         return told
-    end = _lost(facts, told)
-    state, last = (end, told.lastState) if facts.is_ending else (_default_waiting(facts, container), end)
+    end = _lost(inputs, told)
+    state, last = (end, told.lastState) if inputs.is_ending else (_default_waiting(inputs, container), end)
     return ContainerStatus(
         name=container.name,
         image=told.image,
@@ -150,9 +152,11 @@ def _unseen_status(facts: Facts, container: Container, told: ContainerStatus | N
     )
 
 
-def _fresh_status(facts: Facts, container: Container, told: ContainerStatus | None) -> ContainerStatus:
-    waiting = _default_waiting(facts, container)
-    if facts.is_ending and told and told.state and told.state.waiting:
+def _fresh_status(
+    inputs: StatusInputs, container: Container, told: ContainerStatus | None
+) -> ContainerStatus:
+    waiting = _default_waiting(inputs, container)
+    if inputs.is_ending and told and told.state and told.state.waiting:
         waiting = told.state
     return ContainerStatus(
         name=container.name,
@@ -166,27 +170,27 @@ def _fresh_status(facts: Facts, container: Container, told: ContainerStatus | No
     )
 
 
-def _default_waiting(facts: Facts, container: Container) -> ContainerState:
-    reason = INITIALIZING if facts.pod.spec.initContainers else CREATING
-    return _waiting(facts.waiting.get(container.name) or Waiting(reason))
+def _default_waiting(inputs: StatusInputs, container: Container) -> ContainerState:
+    reason = INITIALIZING if inputs.pod.spec.initContainers else CREATING
+    return _waiting(inputs.waiting.get(container.name) or Waiting(reason))
 
 
 def _waiting(waiting: Waiting) -> ContainerState:
     return ContainerState(waiting=ContainerStateWaiting(reason=waiting.reason, message=waiting.message))
 
 
-def _common(container: Container, run: ObservedContainer, facts: Facts) -> dict[str, Any]:
+def _common(container: Container, run: ObservedContainer, inputs: StatusInputs) -> dict[str, Any]:
     return {
         "name": container.name,
         "image": run.image or container.image,
         "imageID": run.image_id,
-        "containerID": f"{facts.runtime}://{run.id}",
+        "containerID": f"{inputs.runtime}://{run.id}",
         "restartCount": run.restart_count,
     }
 
 
 def _declared(container: Container) -> dict[str, Any]:
-    """Give what of the spec is in force: containers are made with it and not resized afterwards."""
+    """Return what of the spec is in force: containers are made with it and not resized afterwards."""
     resources = container.resources or ResourceRequirements()
     return {
         "resources": ResourceRequirements(limits=resources.limits, requests=resources.requests),
@@ -204,15 +208,18 @@ def _declared(container: Container) -> dict[str, Any]:
 
 
 def _last_state(
-    facts: Facts, older: Sequence[ObservedContainer], told: ContainerStatus | None, run: ObservedContainer
+    inputs: StatusInputs,
+    older: Sequence[ObservedContainer],
+    told: ContainerStatus | None,
+    run: ObservedContainer,
 ) -> ContainerState:
-    """Give the end of the run before: the runtime's, else the one that the API was told of."""
+    """Return the end of the run before: the runtime's, else the one that the API was told of."""
     before = next((each for each in older if each.state is State.EXITED), None)
     if before is not None:
-        return ContainerState(terminated=_terminated(facts, before, told))
+        return ContainerState(terminated=_terminated(inputs, before, told))
     if told is None:
         return ContainerState()
-    if told.containerID == f"{facts.runtime}://{run.id}":
+    if told.containerID == f"{inputs.runtime}://{run.id}":
         return told.lastState or ContainerState()
     if told.state and told.state.terminated:
         return told.state
@@ -220,17 +227,17 @@ def _last_state(
 
 
 def _terminated(
-    facts: Facts, run: ObservedContainer, told: ContainerStatus | None
+    inputs: StatusInputs, run: ObservedContainer, told: ContainerStatus | None
 ) -> ContainerStateTerminated:
-    container_id = f"{facts.runtime}://{run.id}"
+    container_id = f"{inputs.runtime}://{run.id}"
     reason = run.reason or ("Completed" if run.exit_code == 0 else "Error")
     return ContainerStateTerminated(
         containerID=container_id,
         exitCode=run.exit_code,
         reason=reason,
-        message=_limited(facts.pod, run.message or _told_message(told, container_id)),
-        startedAt=facts.timescale.format(run.started_s) if run.started_s else None,
-        finishedAt=facts.timescale.format(run.finished_s) if run.finished_s else None,
+        message=_limited(inputs.pod, run.message or _told_message(told, container_id)),
+        startedAt=inputs.timescale.format(run.started_s) if run.started_s else None,
+        finishedAt=inputs.timescale.format(run.finished_s) if run.finished_s else None,
     )
 
 
@@ -241,18 +248,18 @@ def _limited(pod: Pod, message: str) -> str:
 
 
 def _told_message(told: ContainerStatus | None, container_id: str) -> str:
-    """Give the message that the API was told already: its file goes away with the pod's volumes."""
+    """Return the message that the API was told already: its file goes away with the pod's volumes."""
     states = (told.state, told.lastState) if told else ()
     ends = (state.terminated for state in states if state and state.terminated)
     return next((end.message for end in ends if end.containerID == container_id), "")
 
 
-def _lost(facts: Facts, told: ContainerStatus) -> ContainerState:
+def _lost(inputs: StatusInputs, told: ContainerStatus) -> ContainerState:
     if told.state and told.state.terminated:
         return told.state
     if told.state and told.state.waiting and told.lastState and told.lastState.terminated:
         return told.lastState
-    when = "terminated" if facts.is_ending else "deleted.  The container used to be Running"
+    when = "terminated" if inputs.is_ending else "deleted.  The container used to be Running"
     return ContainerState(
         terminated=ContainerStateTerminated(
             exitCode=_LOST_CODE,
@@ -262,6 +269,6 @@ def _lost(facts: Facts, told: ContainerStatus) -> ContainerState:
     )
 
 
-def _is_plain_init(facts: Facts, container: Container) -> bool:
-    names = {each.name for each in facts.pod.spec.initContainers if not is_sidecar(each)}
+def _is_plain_init(inputs: StatusInputs, container: Container) -> bool:
+    names = {each.name for each in inputs.pod.spec.initContainers if not is_sidecar(each)}
     return container.name in names

@@ -25,7 +25,7 @@ ProbeStates = Mapping[str, ProbeState]  # by container id
 
 
 def probe_state(container: Container, container_id: str, probes: ProbeStates) -> ProbeState:
-    """Give a running container's state; one without a probe passes it, one not probed yet does not."""
+    """Return a running container's state; one without a probe passes it, one not probed yet does not."""
     if found := probes.get(container_id):
         return found
     started = container.startupProbe is None
@@ -33,7 +33,7 @@ def probe_state(container: Container, container_id: str, probes: ProbeStates) ->
 
 
 def told_states(pod: Pod, observed: ObservedPod) -> dict[str, ProbeState]:
-    """Give what the API was told of containers that still run: it holds until they are probed again."""
+    """Return what the API was told of containers that still run: it holds until they are probed again."""
     told = (*pod.status.initContainerStatuses, *pod.status.containerStatuses)
     by_id = {status.containerID.partition("://")[2]: status for status in told if status.containerID}
     return {
@@ -44,16 +44,16 @@ def told_states(pod: Pod, observed: ObservedPod) -> dict[str, ProbeState]:
 
 
 def find(pod: Pod, name: str) -> Container | None:
-    """Give a container of the spec by its name."""
+    """Return a container of the spec by its name."""
     members = (*pod.spec.initContainers, *pod.spec.containers)
     return next((container for container in members if container.name == name), None)
 
 
 def sidecars(pod: Pod) -> list[Container]:
-    """Give the sidecars, in the order of their start."""
+    """Return the sidecars, in the order of their start."""
     return [container for container in pod.spec.initContainers if is_sidecar(container)]
 
 
 def is_init(pod: Pod, name: str) -> bool:
-    """Tell whether a name is an init container's (a sidecar's too)."""
+    """Whether a name is an init container's (a sidecar's too)."""
     return any(container.name == name for container in pod.spec.initContainers)

@@ -36,13 +36,13 @@ def expand_all(texts: Iterable[str], variables: Mapping[str, str]) -> list[str]:
 
 
 def unknown_names(text: str, variables: Mapping[str, str]) -> list[str]:
-    """Give the names that a text refers to and nobody knows."""
+    """Return the names that a text refers to and nobody knows."""
     names = (match[1] for match in _REFERENCE.finditer(text))
     return [name for name in names if name is not None and name not in variables]
 
 
 def split_names(data: Mapping[str, str], prefix: str) -> tuple[dict[str, str], list[str]]:
-    """Prefix the keys of a ConfigMap or Secret; give the variables, and the keys that cannot be names."""
+    """Prefix the keys of a ConfigMap or Secret; return the variables, and the keys that cannot be names."""
     good: dict[str, str] = {}
     bad: list[str] = []
     for key, value in data.items():
@@ -55,7 +55,7 @@ def split_names(data: Mapping[str, str], prefix: str) -> tuple[dict[str, str], l
 
 
 def visible_services(services: Iterable[Service], namespace: str, *, links: bool) -> list[Service]:
-    """Give the Services that a pod is told of: the master's, and with links those of its namespace."""
+    """Return the Services that a pod is told of: the master's, and with links those of its namespace."""
     chosen: dict[str, Service] = {}
     for service in services:
         name = service.metadata.name
@@ -69,7 +69,7 @@ def visible_services(services: Iterable[Service], namespace: str, *, links: bool
 
 
 def service_variables(services: Sequence[Service]) -> dict[str, str]:
-    """Give NAME_SERVICE_HOST, NAME_SERVICE_PORT and the variables of the old Docker links."""
+    """Return NAME_SERVICE_HOST, NAME_SERVICE_PORT and the variables of the old Docker links."""
     variables: dict[str, str] = {}
     for service in services:
         variables.update(_variables(service))

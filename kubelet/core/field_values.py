@@ -29,7 +29,7 @@ class Addresses:
 
 
 def field_value(pod: Pod, path: str, addresses: Addresses) -> str:
-    """Give the text of a field.
+    """Return the text of a field.
 
     Raises:
         ValueError: there is no such field for pods to see.
@@ -59,7 +59,7 @@ def field_value(pod: Pod, path: str, addresses: Addresses) -> str:
 def resource_value(
     pod: Pod, container: Container, selector: ResourceFieldSelector, allocatable: Mapping[str, str]
 ) -> str:
-    """Give a request or limit as a whole number of divisors, rounded up.
+    """Return a request or limit as a whole number of divisors, rounded up.
 
     Raises:
         ValueError: there is no such container or resource.

@@ -55,7 +55,7 @@ class Credential:
 
 
 def parse_name(text: str) -> tuple[str, str, str]:
-    """Give the full repository ("docker.io/library/busybox"), the tag and the digest ("" where there is none).
+    """Return the full repository ("docker.io/library/busybox"), the tag and the digest ("" where there is none).
 
     Raises:
         ValueError: it is no image name; the text says why.
@@ -110,7 +110,7 @@ def read_credentials(secret: Secret) -> list[Credential]:
 
 
 def matching(credentials: Iterable[Credential], image: str) -> list[Credential]:
-    """Give the credentials for an image, the most specific first."""
+    """Return the credentials for an image, the most specific first."""
     repository, _, _ = parse_name(image)
     fitting = [item for item in credentials if _fits(item.registry, repository)]
     return sorted(fitting, key=lambda item: item.registry, reverse=True)
@@ -123,7 +123,7 @@ def _why(text: str) -> str:
 
 
 def _full_repository(domain: str, path: str) -> str:
-    """Tell "web/app" (a part of the hub) from "host/app": a host has a dot, a port, an upper case letter or is localhost."""
+    """Distinguish "web/app" (a part of the hub) from "host/app": a host has a dot, a port, an upper case letter or is localhost."""
     if domain and not ("." in domain or ":" in domain or domain == "localhost" or domain != domain.lower()):
         domain, path = "", f"{domain}/{path}"
     if not domain or domain in _HUB_ALIASES:

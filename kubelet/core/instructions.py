@@ -86,7 +86,7 @@ class Run:
 
 @dataclass(frozen=True, slots=True)
 class Cancel:
-    """Give an action up; it still ends with `ActionEnded`."""
+    """Return an action up; it still ends with `ActionEnded`."""
 
     key: ActionKey
 

@@ -38,22 +38,22 @@ _FNV_PRIME: Final = 0x01000193
 
 
 def sandbox_labels(pod: Pod) -> dict[str, str]:
-    """Give the labels of a pod's sandbox: the pod's own, and whose it is."""
+    """Return the labels of a pod's sandbox: the pod's own, and whose it is."""
     return {**pod.metadata.labels, **_identity(pod)}
 
 
 def sandbox_annotations(pod: Pod, *, seen_text: str) -> dict[str, str]:
-    """Give the annotations of a pod's sandbox: the pod's own, and when and from where it came (RFC 3339)."""
+    """Return the annotations of a pod's sandbox: the pod's own, and when and from where it came (RFC 3339)."""
     return {**pod.metadata.annotations, CONFIG_SEEN: seen_text, CONFIG_SOURCE: "api"}
 
 
 def container_labels(pod: Pod, container: Container) -> dict[str, str]:
-    """Give the labels of a container."""
+    """Return the labels of a container."""
     return {**_identity(pod), CONTAINER_NAME: container.name}
 
 
 def container_annotations(pod: Pod, container: Container, *, restart_count: int) -> dict[str, str]:
-    """Give the annotations of a container."""
+    """Return the annotations of a container."""
     found = {
         HASH: container_hash(container),
         RESTART_COUNT: str(restart_count),
@@ -72,7 +72,7 @@ def container_annotations(pod: Pod, container: Container, *, restart_count: int)
 
 
 def container_hash(container: Container) -> str:
-    """Give what changes when a running container has to be replaced: its name or its image (FNV-1a, 32 bits)."""
+    """Return what changes when a running container has to be replaced: its name or its image (FNV-1a, 32 bits)."""
     text = msgspec.json.encode({"image": container.image, "name": container.name})
     value = _FNV_OFFSET
     for byte in text:

@@ -13,7 +13,7 @@ from typing import Final
 import msgspec
 
 from kubelet.core.actions import Action, ActionKey, KillContainer, StartContainer, Verb
-from kubelet.core.container_status import Facts, Waiting
+from kubelet.core.container_status import StatusInputs, Waiting
 from kubelet.core.containers import ProbeStates
 from kubelet.core.observed import ContainerState, ObservedContainer, ObservedPod
 from kubelet.core.pod_actions import Situation, Wait
@@ -106,12 +106,12 @@ class Life:
         return {start.name: start.attempt for start in starts}
 
     def is_blocked(self, key: ActionKey, now_s: float) -> bool:
-        """Tell whether an action is on its way, or has failed too short ago to be tried again."""
+        """Whether an action is on its way, or has failed too short ago to be tried again."""
         retry = self.retries.get(key)
         return key in self.actions or (retry is not None and retry.at_s > now_s)
 
     def situation(self, now_s: float) -> Situation:
-        """Give what the plan of a syncing pod depends on."""
+        """Return what the plan of a syncing pod depends on."""
         return Situation(
             pod=self.pod,
             observed=self.observed,
@@ -122,12 +122,12 @@ class Life:
             failed_starts=self.failed_starts,
         )
 
-    def facts(self, now_s: float, around: Surroundings) -> Facts:
-        """Give what its status is made of."""
+    def status_inputs(self, now_s: float, around: Surroundings) -> StatusInputs:
+        """Return what its status is made of."""
         waiting = {key.target: retry.waiting for key, retry in self.retries.items() if key.verb is Verb.START}
         if self.stage is Stage.SYNCING:
             waiting |= {name: Waiting(wait.reason, wait.message) for name, wait in self.waits.items()}
-        return Facts(
+        return StatusInputs(
             pod=msgspec.structs.replace(self.pod, status=self._latest_status()),
             observed=self.observed,
             now_s=now_s,
@@ -141,7 +141,7 @@ class Life:
         )
 
     def _latest_status(self) -> PodStatus:
-        """Give the status to go on from: the one handed on last, which the API may not show yet.
+        """Return the status to go on from: the one handed on last, which the API may not show yet.
 
         Conditions of others, and a terminal phase that somebody else has set, are the API's.
         """
@@ -153,7 +153,7 @@ class Life:
         return msgspec.structs.replace(told, conditions=conditions)
 
     def visible(self) -> list[ObservedContainer]:
-        """Give the containers that run and whose start, postStart included, is over."""
+        """Return the containers that run and whose start, postStart included, is over."""
         starting = self.starting
         return [
             run

@@ -67,7 +67,7 @@ class LogSelector:
         self._inside = False  # the last line shown was a part, so no timestamp comes before the next
 
     def show(self, raw: bytes) -> bytes:
-        """Give what is shown of a line, b"" for nothing."""
+        """Return what is shown of a line, b"" for nothing."""
         line = parse_line(raw)
         if line is None or not self._is_wanted(line):
             return b""
@@ -82,7 +82,7 @@ class LogSelector:
 
 
 def nanoseconds(timestamp: str) -> int:
-    """Give the nanoseconds since the epoch of an RFC 3339 timestamp.
+    """Return the nanoseconds since the epoch of an RFC 3339 timestamp.
 
     Raises:
         ValueError: it is none.
@@ -98,7 +98,7 @@ def nanoseconds(timestamp: str) -> int:
 def choose_log(
     pod: Pod, container: str, known: Sequence[LoggedContainer], *, previous: bool
 ) -> LoggedContainer:
-    """Give the container whose log is meant; `known` are the container's attempts, the newest first.
+    """Return the container whose log is meant; `known` are the container's attempts, the newest first.
 
     Raises:
         BadRequest: there is no log; the texts are those that users of kubectl know.
@@ -119,7 +119,7 @@ def choose_log(
 def _previous(
     status: ContainerStatus | None, known: Sequence[LoggedContainer], where: str
 ) -> LoggedContainer:
-    """Give the last attempt that ended; while a container waits for its next one, that is its newest."""
+    """Return the last attempt that ended; while a container waits for its next one, that is its newest."""
     waits = status is not None and status.state is not None and status.state.waiting is not None
     candidates = known if waits else known[1:]
     ended = [item for item in candidates if not item.running]

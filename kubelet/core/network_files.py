@@ -53,7 +53,7 @@ def read_resolv_conf(text: str) -> Dns:
 
 
 def dns_config(pod: Pod, host: Dns) -> tuple[Dns, bool]:
-    """Give a pod's resolver settings, and whether it wanted a cluster DNS, which does not exist (yet)."""
+    """Return a pod's resolver settings, and whether it wanted a cluster DNS, which does not exist (yet)."""
     policy = pod.spec.dnsPolicy or "ClusterFirst"
     wants_cluster = policy == "ClusterFirstWithHostNet" or (
         policy == "ClusterFirst" and not pod.spec.hostNetwork
@@ -72,13 +72,13 @@ def missing_cluster_dns(pod: Pod) -> str:
 
 
 def pod_hostname(pod: Pod) -> str:
-    """Give the host name inside a pod, at most 63 characters."""
+    """Return the host name inside a pod, at most 63 characters."""
     name = pod.spec.hostnameOverride or pod.spec.hostname or pod.metadata.name
     return name[:_HOSTNAME_LENGTH].rstrip("-.")
 
 
 def pod_domain(pod: Pod, cluster_domain: str) -> str:
-    """Give the domain of a pod with a subdomain, "" for others."""
+    """Return the domain of a pod with a subdomain, "" for others."""
     if not pod.spec.subdomain or pod.spec.hostnameOverride:
         return ""
     return f"{pod.spec.subdomain}.{pod.metadata.namespace}.svc.{cluster_domain}"

@@ -114,12 +114,12 @@ def runtime_problems(status: cri.RuntimeStatus) -> tuple[str, ...]:
 
 
 def network_is_ready(status: cri.RuntimeStatus) -> bool:
-    """Tell whether pods get addresses."""
+    """Whether pods get addresses."""
     return any(condition.type == "NetworkReady" and condition.status for condition in status.conditions)
 
 
 def pressures(usage: Usage) -> dict[str, bool]:
-    """Tell what the node is short of, by the default thresholds of eviction."""
+    """Return what the node is short of, by the default thresholds of eviction."""
     memory, disk, inodes = usage.memory_available_bytes, usage.disk_available, usage.inodes_available
     return {
         "MemoryPressure": memory is not None and memory < MEMORY_THRESHOLD_BYTES,
@@ -136,7 +136,7 @@ def compute_conditions(
     *,
     now_text: str,
 ) -> list[NodeCondition]:
-    """Give all conditions: ours as they are now, those of others as they were."""
+    """Return all conditions: ours as they are now, those of others as they were."""
     result = list(old)
     for type_, (without, with_) in _PRESSURES.items():
         reason, message = with_ if pressed[type_] else without
@@ -158,7 +158,7 @@ def compute_status(
     port: int,
     images: Iterable[cri.Image],
 ) -> NodeStatus:
-    """Give the whole status of a node."""
+    """Return the whole status of a node."""
     system = machine.system
     return NodeStatus(
         addresses=[NodeAddress(type="InternalIP", address=ip), NodeAddress(type="Hostname", address=name)],
@@ -192,17 +192,17 @@ def view_images(images: Iterable[cri.Image]) -> list[ContainerImage]:
 
 
 def differs(old: NodeStatus, new: NodeStatus) -> bool:
-    """Tell whether a status says anything new; heartbeats do not count."""
+    """Whether a status says anything new; heartbeats do not count."""
     return _without_heartbeats(old) != _without_heartbeats(new)
 
 
 def new_node(name: str, labels: Mapping[str, str], system: System) -> Node:
-    """Give the Node object that a kubelet registers."""
+    """Return the Node object that a kubelet registers."""
     return Node(metadata=ObjectMeta(name=name, labels=node_labels(name, labels, system)))
 
 
 def node_labels(name: str, labels: Mapping[str, str], system: System) -> dict[str, str]:
-    """Give the labels that a kubelet puts on its Node: what it is, and what it was told to."""
+    """Return the labels that a kubelet puts on its Node: what it is, and what it was told to."""
     return {
         "beta.kubernetes.io/arch": system.architecture,
         "beta.kubernetes.io/os": "linux",
@@ -229,7 +229,7 @@ def read_labels(pairs: Iterable[str]) -> dict[str, str]:
 
 
 def new_lease(name: str, node_uid: str, *, duration_s: int, renew_text: str) -> Lease:
-    """Give the lease of a node, which goes away with it."""
+    """Return the lease of a node, which goes away with it."""
     owner = OwnerReference(apiVersion="v1", kind="Node", name=name, uid=node_uid)
     return Lease(
         metadata=ObjectMeta(name=name, namespace=LEASE_NAMESPACE, ownerReferences=[owner]),
@@ -238,7 +238,7 @@ def new_lease(name: str, node_uid: str, *, duration_s: int, renew_text: str) -> 
 
 
 def renewed(lease: Lease, fresh: Lease) -> Lease:
-    """Give the stored lease with what a fresh one says."""
+    """Return the stored lease with what a fresh one says."""
     metadata = msgspec.structs.replace(
         lease.metadata, ownerReferences=fresh.metadata.ownerReferences or lease.metadata.ownerReferences
     )

@@ -90,15 +90,15 @@ class ObservedPod:
         return not self.sandboxes and not self.containers
 
     def named(self, name: str) -> Iterator[ObservedContainer]:
-        """Give the containers of a name, newest first."""
+        """Return the containers of a name, newest first."""
         return (container for container in self.containers if container.name == name)
 
     def newest(self, name: str) -> ObservedContainer | None:
-        """Give the newest container of a name."""
+        """Return the newest container of a name."""
         return next(self.named(name), None)
 
     def running(self) -> list[ObservedContainer]:
-        """Give the containers that run."""
+        """Return the containers that run."""
         return [container for container in self.containers if container.is_running]
 
 

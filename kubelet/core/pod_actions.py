@@ -58,8 +58,8 @@ class Wait:
 
 
 @dataclass(slots=True)
-class Plan:
-    """What to do now. All of it can be done at the same time, but for a new sandbox, which comes last."""
+class PodActions:
+    """What to do now. All of it can be done at the same time, except for a new sandbox, which comes last."""
 
     stop_sandboxes: list[str] = field(default_factory=list)
     create_sandbox: int | None = None  # its attempt
@@ -82,9 +82,9 @@ class Situation:
     failed_starts: AbstractSet[str] = frozenset()  # ids of created containers that could not be started
 
 
-def compute_pod_actions(situation: Situation) -> Plan:
-    """Give what to do for a pod that is to run."""
-    plan, sandbox = Plan(), situation.observed.sandbox
+def compute_pod_actions(situation: Situation) -> PodActions:
+    """Return what to do for a pod that is to run."""
+    plan, sandbox = PodActions(), situation.observed.sandbox
     if sandbox is not None and is_usable(situation.pod, situation.observed):
         _Steps(situation, sandbox, plan).plan()
         return plan
@@ -93,7 +93,7 @@ def compute_pod_actions(situation: Situation) -> Plan:
 
 
 def is_usable(pod: Pod, observed: ObservedPod) -> bool:
-    """Tell whether containers can run in the pod's newest sandbox, and in no other."""
+    """Whether containers can run in the pod's newest sandbox, and in no other."""
     ready = [sandbox for sandbox in observed.sandboxes if sandbox.is_ready]
     newest = observed.sandbox
     if newest is None or ready != [newest] or newest.on_host_network != bool(pod.spec.hostNetwork):
@@ -102,7 +102,7 @@ def is_usable(pod: Pod, observed: ObservedPod) -> bool:
 
 
 def next_attempt(pod: Pod, observed: ObservedPod, name: str) -> int:
-    """Give the number of a container's next run, which is also its restart count: it survives lost containers."""
+    """Return the number of a container's next run, which is also its restart count: it survives lost containers."""
     newest = observed.newest(name)
     seen = newest.restart_count + 1 if newest else 0
     told = (*pod.status.initContainerStatuses, *pod.status.containerStatuses)
@@ -111,11 +111,11 @@ def next_attempt(pod: Pod, observed: ObservedPod, name: str) -> int:
 
 
 def has_changed(container: Container, run: ObservedContainer) -> bool:
-    """Tell whether a container was made of what is not declared any more: it is replaced, and owes no backoff."""
+    """Whether a container was made of what is not declared any more: it is replaced, and owes no backoff."""
     return bool(run.hash) and run.hash != container_hash(container)
 
 
-def _plan_sandbox(situation: Situation, plan: Plan) -> None:
+def _plan_sandbox(situation: Situation, plan: PodActions) -> None:
     """Replace the sandbox: first everything in the old ones has to be over."""
     pod, observed = situation.pod, situation.observed
     if not _something_left(situation):
@@ -131,7 +131,7 @@ def _plan_sandbox(situation: Situation, plan: Plan) -> None:
 
 
 def _something_left(situation: Situation) -> bool:
-    """Tell whether a main container has yet to run, again or at all."""
+    """Whether a main container has yet to run, again or at all."""
     pod, observed = situation.pod, situation.observed
     for container in pod.spec.containers:
         newest = observed.newest(container.name)
@@ -144,7 +144,7 @@ def _something_left(situation: Situation) -> bool:
 
 
 def _ended_before(pod: Pod, container: Container) -> bool:
-    """Tell whether a container whose traces are gone from the runtime has ended for good, as its status says."""
+    """Whether a container whose traces are gone from the runtime has ended for good, as its status says."""
     for status in pod.status.containerStatuses:
         ended = status.state.terminated if status.name == container.name and status.state else None
         if ended is not None:
@@ -155,7 +155,7 @@ def _ended_before(pod: Pod, container: Container) -> bool:
 class _Steps:
     """The plan for the containers of a pod with a usable sandbox."""
 
-    def __init__(self, situation: Situation, sandbox: ObservedSandbox, plan: Plan) -> None:
+    def __init__(self, situation: Situation, sandbox: ObservedSandbox, plan: PodActions) -> None:
         self._now = situation
         self._pod = situation.pod
         self._sandbox = sandbox
@@ -172,7 +172,7 @@ class _Steps:
             self._plan.start.clear()
 
     def _is_initialized(self) -> bool:
-        """Tell whether a main container has been made in this sandbox: then initialization is behind it."""
+        """Whether a main container has been made in this sandbox: then initialization is behind it."""
         names = {container.name for container in self._pod.spec.containers}
         return any(
             container.name in names and container.sandbox_id == self._sandbox.id
@@ -180,12 +180,12 @@ class _Steps:
         )
 
     def _here(self, name: str) -> ObservedContainer | None:
-        """Give the newest run in this sandbox."""
+        """Return the newest run in this sandbox."""
         runs = (run for run in self._now.observed.named(name) if run.sandbox_id == self._sandbox.id)
         return next(runs, None)
 
     def _init(self, container: Container) -> bool:
-        """Bring an init container to its end; tells whether the next one may start."""
+        """Bring an init container to its end; return whether the next one may start."""
         run = self._here(container.name)
         if run is None or self._is_unstarted(run):
             self._start(container, run)
@@ -201,7 +201,7 @@ class _Steps:
         return False
 
     def _sidecar(self, container: Container) -> bool:
-        """Keep a sidecar running; tells whether it has started."""
+        """Keep a sidecar running; return whether it has started."""
         run = self._here(container.name)
         if run is None or self._is_unstarted(run):
             self._start(container, run)
@@ -232,7 +232,7 @@ class _Steps:
         self._plan.is_over = is_over
 
     def _is_unstarted(self, run: ObservedContainer) -> bool:
-        """Tell whether a container is made and waits for its start: a kubelet died between the two."""
+        """Whether a container is made and waits for its start: a kubelet died between the two."""
         return run.state is ContainerState.CREATED and run.id not in self._now.failed_starts
 
     def _is_exit(self, run: ObservedContainer) -> bool:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from kubelet.core.container_status import Facts
+from kubelet.core.container_status import StatusInputs
 from machinery.model.conditions import find, is_true, set_condition
 from machinery.model.k8s.core_v1 import ContainerStatus, Pod, PodCondition, PodStatus
 from machinery.model.pods import is_sidecar
@@ -23,19 +23,19 @@ _COMPLETED: Final = "PodCompleted"
 _FAILED: Final = "PodFailed"
 
 
-def pod_conditions(facts: Facts, status: PodStatus, *, terminal: bool) -> list[PodCondition]:
-    """Give all conditions of a pod: the kubelet's anew, those of others as they are."""
-    pod = facts.pod
+def pod_conditions(inputs: StatusInputs, status: PodStatus, *, terminal: bool) -> list[PodCondition]:
+    """Return all conditions of a pod: the kubelet's anew, those of others as they are."""
+    pod = inputs.pod
     containers_ready = _containers_ready(pod, status, terminal=terminal)
     fresh = [
-        PodCondition(type=READY_TO_START, status=_truth(_has_sandbox(facts))),
+        PodCondition(type=READY_TO_START, status=_truth(_has_sandbox(inputs))),
         _initialized(pod, status),
         _ready(pod, status, containers_ready),
         containers_ready,
         PodCondition(type=SCHEDULED, status="True"),
     ]
     conditions: Sequence[PodCondition] = pod.status.conditions
-    now_text = facts.timescale.format(facts.now_s)
+    now_text = inputs.timescale.format(inputs.now_s)
     for condition in fresh:
         dated = PodCondition(
             type=condition.type,
@@ -48,8 +48,8 @@ def pod_conditions(facts: Facts, status: PodStatus, *, terminal: bool) -> list[P
     return list(conditions)
 
 
-def _has_sandbox(facts: Facts) -> bool:
-    sandbox = facts.observed.sandbox
+def _has_sandbox(inputs: StatusInputs) -> bool:
+    sandbox = inputs.observed.sandbox
     return sandbox is not None and sandbox.is_ready and bool(sandbox.ips)
 
 
@@ -121,7 +121,7 @@ def _gate_message(type_: str, status: PodStatus) -> str:
 
 
 def find_status(status: PodStatus, type_: str) -> str:
-    """Give the status of a condition, "" where it is not there."""
+    """Return the status of a condition, "" where it is not there."""
     found = find(status.conditions, type_)
     return found.status if found else ""
 

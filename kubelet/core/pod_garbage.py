@@ -16,7 +16,7 @@ _DEAD: Final = frozenset({ContainerState.EXITED, ContainerState.CREATED})
 
 
 def dead_to_remove(observed: ObservedPod, busy: AbstractSet[str]) -> list[Action]:
-    """Give the removals; names that something is being done with are left alone."""
+    """Return the removals; names that something is being done with are left alone."""
     containers: list[Action] = []
     for name in dict.fromkeys(container.name for container in observed.containers):
         if name not in busy:

@@ -53,7 +53,7 @@ from kubelet.core.instructions import (
 from kubelet.core.labels import container_hash
 from kubelet.core.life import Ending, Life, Retry, Stage, Surroundings
 from kubelet.core.observed import ContainerState, ObservedPod, pod_of
-from kubelet.core.pod_actions import Plan, Wait, compute_pod_actions
+from kubelet.core.pod_actions import PodActions, Wait, compute_pod_actions
 from kubelet.core.pod_garbage import dead_to_remove
 from kubelet.core.pod_status import Verdict, compute_status
 from kubelet.core.pod_stop import plan_removal, plan_stop, shorten, sync_kill
@@ -111,20 +111,20 @@ TRANSITIONS: Final[tuple[tuple[Stage, _Condition, Stage], ...]] = (
 
 
 def begin(pod: Pod, observed: ObservedPod, now_s: float, rejection: Rejection | None = None) -> Life:
-    """Give the life of a pod that the API has; one that the node does not take is condemned from the start."""
+    """Return the life of a pod that the API has; one that the node does not take is condemned from the start."""
     verdict = Verdict(rejection.reason, f"Pod was rejected: {rejection.message}") if rejection else None
     return Life(pod=pod, observed=observed, born_s=now_s, verdict=verdict, probes=told_states(pod, observed))
 
 
 def begin_unknown(observed: ObservedPod, now_s: float) -> Life:
-    """Give the life of a pod that only the runtime has: its end is all that is left."""
+    """Return the life of a pod that only the runtime has: its end is all that is left."""
     return Life(pod=pod_of(observed), observed=observed, born_s=now_s, is_known=False)
 
 
 def handle(
     life: Life, stimulus: Stimulus | None, now_s: float, around: Surroundings
 ) -> tuple[Life, list[Instruction]]:
-    """Take one stimulus (None to begin with); give the next life and what to do, in this order."""
+    """Take one stimulus (None to begin with); return the next life and what to do, in this order."""
     out: list[Instruction] = []
     if stimulus is not None:
         life = _absorb(life, stimulus, now_s)
@@ -135,7 +135,7 @@ def handle(
 
 
 def wake_at(life: Life, now_s: float, around: Surroundings) -> float | None:
-    """Give when time alone changes something; None for never."""
+    """Return when time alone changes something; None for never."""
     times = [retry.at_s for retry in life.retries.values()]
     if life.stage is Stage.SYNCING:
         times += [wait.until_s for wait in life.waits.values()]
@@ -199,7 +199,7 @@ def _absorb(life: Life, stimulus: Stimulus, now_s: float) -> Life:
 
 
 def _still_failing(life: Life, pod: Pod) -> Mapping[ActionKey, Retry]:
-    """Give the retries that hold for a new version of the pod: with another image a start is tried at once."""
+    """Return the retries that hold for a new version of the pod: with another image a start is tried at once."""
     if pod.metadata.generation == life.pod.metadata.generation:
         return life.retries
     before = {each.name: container_hash(each) for each in _containers(life.pod)}
@@ -254,7 +254,7 @@ def _with_start(life: Life, action: StartContainer, end: ActionEnded, now_s: flo
 
 
 def _is_run(life: Life, action: Action | None) -> bool:
-    """Tell whether a start came as far as a container that was started: its own end is what counts then."""
+    """Whether a start came as far as a container that was started: its own end is what counts then."""
     if not isinstance(action, StartContainer):
         return False
     newest = life.observed.newest(action.start.name)
@@ -280,7 +280,7 @@ def _check_deadline(life: Life, now_s: float, around: Surroundings, out: list[In
 
 
 def _active_deadline(life: Life, around: Surroundings) -> float | None:
-    """Give when an active pod has to be over. Its startTime has whole wall seconds: our own sight is finer."""
+    """Return when an active pod has to be over. Its startTime has whole wall seconds: our own sight is finer."""
     limit_s, started = life.pod.spec.activeDeadlineSeconds, life.pod.status.startTime
     if limit_s is None:
         return None
@@ -306,7 +306,7 @@ def _sync(life: Life, now_s: float, out: list[Instruction]) -> Life:
     return _issue(life, _sync_actions(life, plan, now_s), now_s, out)
 
 
-def _sync_actions(life: Life, plan: Plan, now_s: float) -> list[Action]:
+def _sync_actions(life: Life, plan: PodActions, now_s: float) -> list[Action]:
     actions: list[Action] = [sync_kill(life, kill, now_s) for kill in plan.kill]
     if not plan.kill and not life.busy:
         actions += plan_stop(life, now_s, only_sandboxes=plan.stop_sandboxes)
@@ -317,7 +317,7 @@ def _sync_actions(life: Life, plan: Plan, now_s: float) -> list[Action]:
     return [*actions, *dead_to_remove(life.observed, life.busy)]
 
 
-def _with_waits(life: Life, plan: Plan, out: list[Instruction]) -> Life:
+def _with_waits(life: Life, plan: PodActions, out: list[Instruction]) -> Life:
     """Note who has to wait for a restart; whoever begins to wait is told about as an event."""
     out += [
         Record(WARNING, "BackOff", _back_off_text(life.pod, name), container=name)
@@ -383,7 +383,7 @@ def _tell(life: Life, now_s: float, around: Surroundings, out: list[Instruction]
     if not life.is_known:
         return life
     verdict = life.ending.verdict if life.ending else None
-    status = compute_status(life.facts(now_s, around), around.host_ips, verdict)
+    status = compute_status(life.status_inputs(now_s, around), around.host_ips, verdict)
     if status != life.pod.status or (life.told is not None and status != life.told):
         out.append(WriteStatus(life.pod, status))
     if status != life.told:

@@ -12,7 +12,7 @@ from typing import Final
 
 import msgspec
 
-from kubelet.core.container_status import Facts, container_statuses
+from kubelet.core.container_status import StatusInputs, container_statuses
 from kubelet.core.pod_conditions import pod_conditions
 from kubelet.core.restart import should_restart
 from machinery.model.k8s.core_v1 import Container, ContainerStatus, HostIP, Pod, PodIP, PodStatus
@@ -32,21 +32,23 @@ class Verdict:
     message: str
 
 
-def compute_status(facts: Facts, host_ips: Sequence[str], verdict: Verdict | None = None) -> PodStatus:
-    """Give the status of a pod."""
-    pod = facts.pod
-    inits = container_statuses(facts, pod.spec.initContainers)
-    mains = container_statuses(facts, pod.spec.containers)
-    phase = _phase(facts, inits, mains, verdict)
+def compute_status(
+    inputs: StatusInputs, host_ips: Sequence[str], verdict: Verdict | None = None
+) -> PodStatus:
+    """Return the status of a pod."""
+    pod = inputs.pod
+    inits = container_statuses(inputs, pod.spec.initContainers)
+    mains = container_statuses(inputs, pod.spec.containers)
+    phase = _phase(inputs, inits, mains, verdict)
     terminal = phase in {SUCCEEDED, FAILED}
     judged = verdict if terminal and not is_terminal(pod) else None
-    ips = _pod_ips(facts)
+    ips = _pod_ips(inputs)
     status = msgspec.structs.replace(
         pod.status,
         phase=phase,
         reason=judged.reason if judged else pod.status.reason,
         message=judged.message if judged else pod.status.message,
-        startTime=pod.status.startTime or facts.timescale.format(facts.now_s),
+        startTime=pod.status.startTime or inputs.timescale.format(inputs.now_s),
         qosClass=pod.status.qosClass or qos_class(pod),
         hostIP=host_ips[0] if host_ips else "",
         hostIPs=[HostIP(ip=ip) for ip in host_ips],
@@ -56,7 +58,7 @@ def compute_status(facts: Facts, host_ips: Sequence[str], verdict: Verdict | Non
         containerStatuses=_settled(mains) if terminal else mains,
         observedGeneration=pod.metadata.generation,
     )
-    conditions = pod_conditions(facts, status, terminal=terminal)
+    conditions = pod_conditions(inputs, status, terminal=terminal)
     status = msgspec.structs.replace(status, conditions=conditions)
     return _without_containers(status) if terminal and not _any_ran(inits, mains) else status
 
@@ -68,7 +70,7 @@ def compute_phase(
     *,
     is_ending: bool = False,
 ) -> str:
-    """Give a pod's phase from its containers' states."""
+    """Return a pod's phase from its containers' states."""
     if _init_failed(pod, inits):
         return FAILED
     if not _is_initialized(pod, inits, mains):
@@ -93,7 +95,7 @@ def _main_phase(
 
 
 def _end_code(status: ContainerStatus) -> int | None:
-    """Give how a container ended last; None for one that has not ended yet."""
+    """Return how a container ended last; None for one that has not ended yet."""
     for state in (status.state, status.lastState):
         if state and state.terminated:
             return state.terminated.exitCode
@@ -101,21 +103,21 @@ def _end_code(status: ContainerStatus) -> int | None:
 
 
 def _phase(
-    facts: Facts,
+    inputs: StatusInputs,
     inits: Sequence[ContainerStatus],
     mains: Sequence[ContainerStatus],
     verdict: Verdict | None,
 ) -> str:
-    """Give the phase: final if it is so already, and terminal only once nothing runs any more."""
-    known = facts.pod.status.phase
-    if is_terminal(facts.pod):
+    """Return the phase: final if it is so already, and terminal only once nothing runs any more."""
+    known = inputs.pod.status.phase
+    if is_terminal(inputs.pod):
         return known
-    if facts.observed.running():
-        phase = compute_phase(facts.pod, inits, mains)
+    if inputs.observed.running():
+        phase = compute_phase(inputs.pod, inits, mains)
         return (known or RUNNING) if phase in {SUCCEEDED, FAILED} else phase
     if verdict is not None:
         return FAILED
-    return compute_phase(facts.pod, inits, mains, is_ending=facts.is_ending)
+    return compute_phase(inputs.pod, inits, mains, is_ending=inputs.is_ending)
 
 
 def _init_failed(pod: Pod, inits: Sequence[ContainerStatus]) -> bool:
@@ -147,12 +149,12 @@ def _any_ran(inits: Sequence[ContainerStatus], mains: Sequence[ContainerStatus])
     return any(status.containerID for status in (*inits, *mains))
 
 
-def _pod_ips(facts: Facts) -> Sequence[str]:
-    """Give a pod's addresses: its sandbox's, else the last known ones."""
-    sandbox = facts.observed.sandbox
+def _pod_ips(inputs: StatusInputs) -> Sequence[str]:
+    """Return a pod's addresses: its sandbox's, else the last known ones."""
+    sandbox = inputs.observed.sandbox
     if sandbox is not None and sandbox.ips:
         return sandbox.ips
-    return [item.ip for item in facts.pod.status.podIPs]
+    return [item.ip for item in inputs.pod.status.podIPs]
 
 
 def _without_containers(status: PodStatus) -> PodStatus:
@@ -161,7 +163,7 @@ def _without_containers(status: PodStatus) -> PodStatus:
 
 
 def _settled(statuses: Sequence[ContainerStatus]) -> list[ContainerStatus]:
-    """Nothing is ready in a pod that has ended, but for the init containers that did their work."""
+    """Nothing is ready in a pod that has ended, except for the init containers that did their work."""
     return [
         status
         if status.state and status.state.terminated

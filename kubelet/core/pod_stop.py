@@ -19,7 +19,7 @@ from kubelet.core.termination import Deadline
 
 
 def plan_stop(life: Life, now_s: float, *, only_sandboxes: Collection[str] | None = None) -> list[Action]:
-    """Give the next actions towards silence; `only_sandboxes` limits them to stopping these."""
+    """Return the next actions towards silence; `only_sandboxes` limits them to stopping these."""
     if only_sandboxes is not None:
         return [StopSandbox(id_) for id_ in only_sandboxes]
     turn = _whose_turn(life)
@@ -32,7 +32,7 @@ def plan_stop(life: Life, now_s: float, *, only_sandboxes: Collection[str] | Non
 
 
 def sync_kill(life: Life, kill: Kill, now_s: float) -> Action:
-    """Give the action that kills one container of a pod that goes on."""
+    """Return the action that kills one container of a pod that goes on."""
     run = next(run for run in life.observed.containers if run.id == kill.id)
     return _kill_action(life, kill, run, Deadline(now_s, kill.grace_s))
 
@@ -50,14 +50,14 @@ def shorten(life: Life, _now_s: float, out: list[Instruction]) -> Life:
 
 
 def plan_removal(observed: ObservedPod) -> list[Action]:
-    """Give what takes away all that is left: the containers, then the sandboxes."""
+    """Return what takes away all that is left: the containers, then the sandboxes."""
     if observed.containers:
         return [RemoveContainer(container.id) for container in observed.containers]
     return [RemoveSandbox(sandbox.id) for sandbox in observed.sandboxes]
 
 
 def _whose_turn(life: Life) -> list[ObservedContainer]:
-    """Give the containers that are to be stopped next."""
+    """Return the containers that are to be stopped next."""
     running = life.observed.running()
     order = [container.name for container in sidecars(life.pod)]
     starting = life.starting  # given up already: its end comes first

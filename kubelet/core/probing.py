@@ -64,7 +64,7 @@ def observe(progress: Progress, outcome: Outcome, probe: Probe) -> Progress:
 
 
 def probe_of(container: Container, kind: ProbeKind) -> Probe | None:
-    """Give a container's probe of a kind."""
+    """Return a container's probe of a kind."""
     return {
         ProbeKind.STARTUP: container.startupProbe,
         ProbeKind.LIVENESS: container.livenessProbe,
@@ -73,22 +73,22 @@ def probe_of(container: Container, kind: ProbeKind) -> Probe | None:
 
 
 def period_s(probe: Probe) -> float:
-    """Give the cluster seconds between two tries."""
+    """Return the cluster seconds between two tries."""
     return float(probe.periodSeconds or 10)
 
 
 def timeout_s(probe: Probe) -> float:
-    """Give the cluster seconds that a try may take."""
+    """Return the cluster seconds that a try may take."""
     return float(probe.timeoutSeconds or 1)
 
 
 def first_delay_s(probe: Probe, *, running_s: float) -> float:
-    """Give the cluster seconds until the first try of a container that has run for so long."""
+    """Return the cluster seconds until the first try of a container that has run for so long."""
     return max(0.0, (probe.initialDelaySeconds or 0) - running_s)
 
 
 def resolve_port(container: Container, port: int | str) -> int:
-    """Give the number of a port that may be named.
+    """Return the number of a port that may be named.
 
     Raises:
         ValueError: the container names no such port.
@@ -114,7 +114,7 @@ def judge_status(status: int) -> Outcome:
 
 
 def status_flags(pod: Pod, container: str, container_id: str) -> tuple[bool, bool]:
-    """Give what the pod's status says of this very container: started, ready."""
+    """Return what the pod's status says of this very container: started, ready."""
     for status in (*pod.status.containerStatuses, *pod.status.initContainerStatuses):
         if status.name == container and status.containerID.rpartition("://")[2] == container_id:
             return bool(status.started), status.ready
@@ -122,7 +122,7 @@ def status_flags(pod: Pod, container: str, container_id: str) -> tuple[bool, boo
 
 
 def grace_of(pod: Pod, probe: Probe) -> int | None:
-    """Give the grace period of a container that a probe has found dead, None for the pod's own."""
+    """Return the grace period of a container that a probe has found dead, None for the pod's own."""
     if probe.terminationGracePeriodSeconds is not None:
         return probe.terminationGracePeriodSeconds
     return pod.spec.terminationGracePeriodSeconds

@@ -26,21 +26,21 @@ class CrashBackoff:
 
 
 def next_backoff(backoff: CrashBackoff | None, finished_s: float, now_s: float) -> CrashBackoff:
-    """Give the backoff after a restart."""
+    """Return the backoff after a restart."""
     if backoff is None or _is_forgiven(backoff, finished_s):
         return CrashBackoff(INITIAL_S, now_s)
     return CrashBackoff(min(CAP_S, backoff.delay_s * 2), now_s)
 
 
 def backoff_left(backoff: CrashBackoff | None, finished_s: float, now_s: float) -> float:
-    """Give the cluster seconds that a restart still has to wait, 0 for none."""
+    """Return the cluster seconds that a restart still has to wait, 0 for none."""
     if backoff is None or _is_forgiven(backoff, finished_s):
         return 0.0
     return max(0.0, finished_s + backoff.delay_s - now_s)
 
 
 def should_restart(pod: Pod, container: Container, exit_code: int, *, is_init: bool = False) -> bool:
-    """Tell whether a container that ended with this code runs again: its rules, its own policy, the pod's."""
+    """Whether a container that ended with this code runs again: its rules, its own policy, the pod's."""
     for rule in container.restartPolicyRules:
         if _matches(rule, exit_code):
             return rule.action == "Restart"

@@ -97,19 +97,19 @@ def namespace_options(pod: Pod) -> Any:
 
 
 def run_as_user(pod: Pod, container: Container) -> int | None:
-    """Give the user that a container runs as, None for its image's."""
+    """Return the user that a container runs as, None for its image's."""
     own = container.securityContext or _NO_CONTEXT
     return _first(own.runAsUser, (pod.spec.securityContext or _NO_POD_CONTEXT).runAsUser)
 
 
 def run_as_group(pod: Pod, container: Container) -> int | None:
-    """Give the group that a container runs as, None for its user's."""
+    """Return the group that a container runs as, None for its user's."""
     own = container.securityContext or _NO_CONTEXT
     return _first(own.runAsGroup, (pod.spec.securityContext or _NO_POD_CONTEXT).runAsGroup)
 
 
 def needs_image_user(pod: Pod, container: Container) -> bool:
-    """Tell whether only the image knows the user: for a group without one, or where nobody may be root."""
+    """Whether only the image knows the user: for a group without one, or where nobody may be root."""
     if run_as_user(pod, container) is None and run_as_group(pod, container) is not None:
         return True
     contexts = (pod.spec.securityContext, container.securityContext)
@@ -140,12 +140,12 @@ def security_problem(pod: Pod, container: Container, image: Any) -> str:
 
 
 def is_privileged(container: Container) -> bool:
-    """Tell whether a container asks for all that the node has."""
+    """Whether a container asks for all that the node has."""
     return bool(container.securityContext and container.securityContext.privileged)
 
 
 def _user(pod: Pod, container: Container, image: Any) -> tuple[int | None, str]:
-    """Give a container's user as an id or a name. The image's own is named only beside a group, which needs one."""
+    """Return a container's user as an id or a name. The image's own is named only beside a group, which needs one."""
     user = run_as_user(pod, container)
     if user is not None or image is None or run_as_group(pod, container) is None:
         return user, ""

@@ -18,7 +18,7 @@ _BY_ADDRESS: Final = ("podIPs", "hostIPs")  # lists that the API merges by `ip`
 
 
 def status_patch(known: PodStatus, wanted: PodStatus) -> dict[str, Any]:
-    """Give the fields to patch; empty where the API has them all."""
+    """Return the fields to patch; empty where the API has them all."""
     old: dict[str, Any] = msgspec.to_builtins(known)
     new: dict[str, Any] = msgspec.to_builtins(wanted)
     if known.phase in _TERMINAL:
@@ -36,7 +36,7 @@ def status_patch(known: PodStatus, wanted: PodStatus) -> dict[str, Any]:
 
 
 def _conditions(old: dict[str, Any], new: dict[str, Any]) -> list[dict[str, Any]]:
-    """Give the conditions that are different; what one does not say any more is null, since they are merged."""
+    """Return the conditions that are different; what one does not say any more is null, since they are merged."""
     changed = [(old.get(type_, {}), each) for type_, each in new.items() if old.get(type_) != each]
     return [{**dict.fromkeys(before.keys() - each.keys()), **each} for before, each in changed]
 

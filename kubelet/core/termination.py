@@ -36,27 +36,27 @@ class Deadline:
         return self.since_s + self.grace_s
 
     def pre_stop_limit_s(self, now_s: float) -> float:
-        """Give how long the preStop hook may run from now on."""
+        """Return how long the preStop hook may run from now on."""
         return max(0.0, self.end_s - now_s)
 
     def kill_at(self, signalled_s: float) -> float:
-        """Give when SIGKILL comes to a container that got its stop signal at `signalled_s`."""
+        """Return when SIGKILL comes to a container that got its stop signal at `signalled_s`."""
         return max(self.end_s, signalled_s + LEAST_STOP_S)
 
     def shortened(self, grace_s: float, now_s: float) -> Deadline:
-        """Give the earlier of this end and `grace_s` from now: a deadline never moves out."""
+        """Return the earlier of this end and `grace_s` from now: a deadline never moves out."""
         return self if now_s + grace_s >= self.end_s else Deadline(now_s, grace_s)
 
 
 def grace_s(pod: Pod) -> float:
-    """Give a pod's grace period: that of its deletion, else the one that it declares."""
+    """Return a pod's grace period: that of its deletion, else the one that it declares."""
     own = pod.metadata.deletionGracePeriodSeconds
     declared = pod.spec.terminationGracePeriodSeconds if own is None else own
     return max(LEAST_GRACE_S, DEFAULT_GRACE_S if declared is None else float(declared))
 
 
 def probe_grace_s(pod: Pod, probe_s: float | None) -> float:
-    """Give the grace period of a container that failed a probe: the probe's own, else the pod's."""
+    """Return the grace period of a container that failed a probe: the probe's own, else the pod's."""
     if probe_s is not None:
         return max(LEAST_GRACE_S, probe_s)
     declared = pod.spec.terminationGracePeriodSeconds
@@ -64,5 +64,5 @@ def probe_grace_s(pod: Pod, probe_s: float | None) -> float:
 
 
 def runtime_timeout_s(window_s: float, timescale: Timescale) -> int:
-    """Give the timeout for StopContainer: whole seconds, longer than the window on the wall and on our clock."""
+    """Return the timeout for StopContainer: whole seconds, longer than the window on the wall and on our clock."""
     return ceil(max(window_s, timescale.wall(window_s))) + 1

@@ -45,19 +45,19 @@ Payload: TypeAlias = dict[str, File]  # by path, relative to the volume
 
 
 def kind_of(volume: Volume) -> str:
-    """Give the name of the field that says what a volume is ("" for none)."""
+    """Return the name of the field that says what a volume is ("" for none)."""
     fields = (name for name in volume.__struct_fields__ if name != "name")
     return next((name for name in fields if getattr(volume, name) is not None), "")
 
 
 def config_map_data(config_map: ConfigMap) -> dict[str, bytes]:
-    """Give a ConfigMap's keys as bytes."""
+    """Return a ConfigMap's keys as bytes."""
     binary = {key: _decoded(key, text) for key, text in config_map.binaryData.items()}
     return {**{key: text.encode() for key, text in config_map.data.items()}, **binary}
 
 
 def secret_data(secret: Secret) -> dict[str, bytes]:
-    """Give a Secret's keys as bytes."""
+    """Return a Secret's keys as bytes."""
     return {key: _decoded(key, text) for key, text in secret.data.items()}
 
 
@@ -69,7 +69,7 @@ def keyed_files(
     optional: bool,
     missing: str,
 ) -> Payload:
-    """Give a file for every key, or for the chosen ones.
+    """Return a file for every key, or for the chosen ones.
 
     Raises:
         ValueError: a chosen key is not there, and not optional; the text starts with `missing`.
@@ -95,7 +95,7 @@ def downward_files(
     addresses: Addresses,
     allocatable: Mapping[str, str],
 ) -> Payload:
-    """Give the files of a downwardAPI volume.
+    """Return the files of a downwardAPI volume.
 
     Raises:
         ValueError: there is no such field.
@@ -114,7 +114,7 @@ def downward_files(
 
 
 def checked(payload: Payload) -> Payload:
-    """Give the payload with clean paths.
+    """Return the payload with clean paths.
 
     Raises:
         ValueError: a path would leave the volume, or lies where the writer keeps its own files.
@@ -123,7 +123,7 @@ def checked(payload: Payload) -> Payload:
 
 
 def owner_of_files(pod: Pod) -> int | None:
-    """Give the user that all containers of a pod run as, None where they differ or do not say."""
+    """Return the user that all containers of a pod run as, None where they differ or do not say."""
     context = pod.spec.securityContext
     inherited = context.runAsUser if context else None
     users = {
@@ -136,12 +136,12 @@ def owner_of_files(pod: Pod) -> int | None:
 
 
 def fs_group(pod: Pod) -> int | None:
-    """Give the group that the pod's volumes belong to."""
+    """Return the group that the pod's volumes belong to."""
     return pod.spec.securityContext.fsGroup if pod.spec.securityContext else None
 
 
 def memory_volume_bytes(pod: Pod, size_limit: str, allocatable: Mapping[str, str]) -> int:
-    """Give the size of an emptyDir in memory: the least of its limit, its pod's and the node's; 0 for no bound."""
+    """Return the size of an emptyDir in memory: the least of its limit, its pod's and the node's; 0 for no bound."""
     bounds = [
         quantity.memory_bytes(size_limit) if size_limit else 0,
         limits(pod).memory_bytes if limits_all(pod, "memory") else 0,
@@ -151,12 +151,12 @@ def memory_volume_bytes(pod: Pod, size_limit: str, allocatable: Mapping[str, str
 
 
 def token_refresh_s(fetched_s: float, expires_s: float) -> float:
-    """Give when a token is asked for anew: after 80 % of its life, at the latest after a day."""
+    """Return when a token is asked for anew: after 80 % of its life, at the latest after a day."""
     return fetched_s + min(0.8 * (expires_s - fetched_s), TOKEN_MAX_AGE_S)
 
 
 def ownership_mode(mode: int, *, directory: bool, read_only: bool) -> int:
-    """Give the mode that lets a volume's group in (fsGroup): read, write where it may, enter folders."""
+    """Return the mode that lets a volume's group in (fsGroup): read, write where it may, enter folders."""
     wanted = mode | (0o440 if read_only else 0o660)
     return wanted | 0o2110 if directory else wanted
 

@@ -21,7 +21,7 @@ _NEW_LINK: Final = "..data_tmp"
 
 
 def write_atomically(volume: Path, payload: Payload, *, stamp: str, group: int | None = None) -> bool:
-    """Make a volume hold exactly these files (paths are checked already); tell whether anything changed."""
+    """Make a volume hold exactly these files (paths are checked already); return whether anything changed."""
     current = _current(volume)
     if current is not None and _holds(current, payload, group):
         _show(volume, payload)

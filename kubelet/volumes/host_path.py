@@ -22,7 +22,7 @@ _CHECKS: Final[dict[str, tuple[Callable[[Path], bool], str]]] = {
 
 
 def set_up(source: HostPathVolumeSource) -> str:
-    """Check the path, make what its type allows to make, and give it.
+    """Check the path, make what its type allows to make, and return it.
 
     Raises:
         VolumeProblem: it is not what its type says.

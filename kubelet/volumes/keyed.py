@@ -20,7 +20,7 @@ from machinery.model.k8s.core_v1 import (
 async def config_map_files(
     sources: Sources, pod: Pod, source: ConfigMapVolumeSource | ConfigMapProjection, *, mode: int | None
 ) -> Payload:
-    """Give the files; none for an optional ConfigMap that is not there.
+    """Return the files; none for an optional ConfigMap that is not there.
 
     Raises:
         VolumeProblem: it is not there, or cannot be read.
@@ -35,7 +35,7 @@ async def config_map_files(
 async def secret_files(
     sources: Sources, pod: Pod, source: SecretVolumeSource | SecretProjection, *, mode: int | None
 ) -> Payload:
-    """Give the files; none for an optional Secret that is not there.
+    """Return the files; none for an optional Secret that is not there.
 
     Raises:
         VolumeProblem: it is not there, or cannot be read.

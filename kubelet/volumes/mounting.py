@@ -16,7 +16,7 @@ _MNT_DETACH: Final = 2
 
 
 def mounts_are_seen(folder: Path) -> bool:
-    """Tell whether a mount below a folder reaches the container runtime, as far as one can know; needs root."""
+    """Whether a mount below a folder reaches the container runtime, as far as one can know; needs root."""
     if os.geteuid() != 0:
         return False
     try:
@@ -52,7 +52,7 @@ def unmount_below(folder: Path) -> None:
 
 
 def _is_machines_namespace() -> bool:
-    """Tell whether our mounts are the machine's: a mount's number is unique, so equal ones are the same mount.
+    """Whether our mounts are the machine's: a mount's number is unique, so equal ones are the same mount.
 
     (Comparing /proc/*/ns/mnt would need the right to trace process 1.)
     """
@@ -70,7 +70,7 @@ def _mount_points(folder: Path) -> list[str]:
 
 
 def _is_shared(folder: Path) -> bool:
-    """Tell whether the mount that a folder lies on propagates to its peers."""
+    """Whether the mount that a folder lies on propagates to its peers."""
     base, best, shared = os.path.realpath(folder), "", False
     for line in Path("/proc/self/mountinfo").read_text().splitlines():
         fields = line.split(" ")

@@ -33,7 +33,7 @@ async def files(
     addresses: Addresses,
     allocatable: Mapping[str, str],
 ) -> Payload:
-    """Give the files of all sources; of two with one path, the later source's.
+    """Return the files of all sources; of two with one path, the later source's.
 
     Raises:
         VolumeProblem: a source cannot be had, or is of a kind that is not built.

@@ -34,7 +34,7 @@ class Sources:
         self._tokens: dict[str, dict[tuple[str, int], _Token]] = {}
 
     async def config_map(self, pod: Pod, name: str, *, optional: bool) -> Mapping[str, bytes]:
-        """Give a ConfigMap's data; nothing for an optional one that is not there."""
+        """Return a ConfigMap's data; nothing for an optional one that is not there."""
         key = ("configmap", name)
         if (known := self._known(pod, key)) is not None:
             return known
@@ -42,7 +42,7 @@ class Sources:
         return self._kept(pod, key, config_map_data(found), found) if found else {}
 
     async def secret(self, pod: Pod, name: str, *, optional: bool) -> Mapping[str, bytes]:
-        """Give a Secret's data; nothing for an optional one that is not there."""
+        """Return a Secret's data; nothing for an optional one that is not there."""
         key = ("secret", name)
         if (known := self._known(pod, key)) is not None:
             return known
@@ -50,7 +50,7 @@ class Sources:
         return self._kept(pod, key, secret_data(found), found) if found else {}
 
     async def token(self, pod: Pod, source: ServiceAccountTokenProjection) -> str:
-        """Give a token for the pod's ServiceAccount, bound to the pod; a new one when it gets old."""
+        """Return a token for the pod's ServiceAccount, bound to the pod; a new one when it gets old."""
         tokens = self._tokens.setdefault(pod.metadata.uid, {})
         key = (source.audience, source.expirationSeconds or 3600)
         known = tokens.get(key)

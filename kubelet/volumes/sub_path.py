@@ -15,7 +15,7 @@ from kubelet.volumes.problem import VolumeProblem
 
 
 def resolve(volume: str, sub_path: str, *, place: Path | None) -> str:
-    """Give the host path of a part of a volume; what is missing is made as folders.
+    """Return the host path of a part of a volume; what is missing is made as folders.
 
     `place` is where to bind it, None where binding does not help.
 

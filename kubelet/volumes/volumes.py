@@ -82,7 +82,7 @@ class Volumes:
             log.warning("volumes_on_disk", why="mounts made here do not reach the container runtime")
 
     async def mount(self, pod: Pod) -> Mapping[str, str]:
-        """Have every volume of a pod; give the host path of each by its name. Idempotent.
+        """Have every volume of a pod; return the host path of each by its name. Idempotent.
 
         Raises:
             VolumeProblem: one of them cannot be had; a FailedMount event says which and why.
@@ -110,7 +110,7 @@ class Volumes:
     def mounts(
         self, pod: Pod, container: Container, volumes: Mapping[str, str], env: Mapping[str, str]
     ) -> list[cri.Mount]:
-        """Give a container's volume mounts.
+        """Return a container's volume mounts.
 
         Raises:
             VolumeProblem: a subPath leads out of its volume, or names a variable that nobody knows.
@@ -232,7 +232,7 @@ class Volumes:
 
 
 def _is_written(pod: Pod, name: str) -> bool:
-    """Tell whether the kubelet writes a volume: containers only read it, whatever their mount says."""
+    """Whether the kubelet writes a volume: containers only read it, whatever their mount says."""
     return any(volume.name == name and kind_of(volume) in _WRITTEN for volume in pod.spec.volumes)
 
 

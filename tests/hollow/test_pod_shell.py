@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from hollow.core.life import State
+from hollow.core.lifetime import State
 from machinery.model.k8s.core_v1 import ExecAction, Lifecycle, LifecycleHandler, Pod, SleepAction
 from machinery.model.requests import Selection
 from tests.support.builders import container, pod
@@ -20,7 +20,7 @@ def is_ready(found: Pod) -> bool:
 
 
 def behaving(name: str = "web", /, containers: Any = None, **annotations: str) -> Pod:
-    """Give a pod whose simulated containers behave so: main__exit_after="1s"."""
+    """Return a pod whose simulated containers behave so: main__exit_after="1s"."""
     texts = {
         f"hollow.kubarium.dev/{key.replace('__', '.', 1).replace('_', '-')}": value
         for key, value in annotations.items()

@@ -109,7 +109,7 @@ class CriServer:
         self._process.wait(10)
 
     def stop(self) -> int:
-        """End the process in good order and give its exit code."""
+        """End the process in good order and return its exit code."""
         assert self._process is not None
         self._process.send_signal(signal.SIGTERM)
         return self._process.wait(15)
@@ -178,7 +178,7 @@ class Cri:
         return await rpc(getattr(cri, f"{method}Request")(**fields), timeout=CALL_S, wait_for_ready=True)
 
     async def use_pod_range(self, pod_cidr: str = POD_CIDR) -> None:
-        """Tell the node's pod range."""
+        """Pass on the node's pod range."""
         config = cri.RuntimeConfig(network_config=cri.NetworkConfig(pod_cidr=pod_cidr))
         await self.call("UpdateRuntimeConfig", runtime_config=config)
 
@@ -221,12 +221,12 @@ class Cri:
         return cri.ContainerConfig(**{**base, **fields})
 
     async def run_sandbox(self, behaviour: Behaviour = SLEEPS, **fields: Any) -> tuple[str, Any]:
-        """Run a sandbox; gives its id and its configuration."""
+        """Run a sandbox; return its id and its configuration."""
         config = self.sandbox_config(behaviour, **fields)
         return (await self.call("RunPodSandbox", config=config)).pod_sandbox_id, config
 
     async def create(self, sandbox: tuple[str, Any], behaviour: Behaviour = SLEEPS, **fields: Any) -> str:
-        """Create a container and give its id."""
+        """Create a container and return its id."""
         config = self.container_config(behaviour, **fields)
         made = await self.call(
             "CreateContainer", pod_sandbox_id=sandbox[0], config=config, sandbox_config=sandbox[1]
@@ -234,22 +234,22 @@ class Cri:
         return str(made.container_id)
 
     async def run(self, behaviour: Behaviour = SLEEPS, **fields: Any) -> tuple[str, str]:
-        """Run a container in a sandbox of its own; gives the ids of both."""
+        """Run a container in a sandbox of its own; return the ids of both."""
         sandbox = await self.run_sandbox(behaviour)
         container = await self.create(sandbox, behaviour, **fields)
         await self.call("StartContainer", container_id=container)
         return sandbox[0], container
 
     async def status(self, container_id: str) -> Any:
-        """Give a container's status."""
+        """Return a container's status."""
         return (await self.call("ContainerStatus", container_id=container_id)).status
 
     async def sandbox_status(self, sandbox_id: str) -> Any:
-        """Give a sandbox's status."""
+        """Return a sandbox's status."""
         return (await self.call("PodSandboxStatus", pod_sandbox_id=sandbox_id)).status
 
     async def ended(self, container_id: str, limit_s: float = 15.0) -> Any:
-        """Wait until a container has exited, and give its status."""
+        """Wait until a container has exited, and return its status."""
         import asyncio
 
         async with asyncio.timeout(limit_s):
@@ -298,12 +298,12 @@ async def connected(server: CriServer) -> AsyncIterator[Cri]:
 
 
 def exists(path: str) -> bool:
-    """Tell whether there is a file."""
+    """Whether there is a file."""
     return Path(path).exists()
 
 
 def rotate(path: str) -> str:
-    """Rename a log as the kubelet does, and give the new name."""
+    """Rename a log as the kubelet does, and return the new name."""
     return str(Path(path).rename(f"{path}.20260101-000000"))
 
 

@@ -13,7 +13,7 @@ import msgspec
 
 from hollow.image_service import ImageService
 from hollow.runtime_service import RuntimeService
-from hollow.world import World
+from hollow.simulation import Simulation
 from kubelet.app import Kubelet
 from kubelet.config import KubeletConfig
 from machinery.model.k8s.core_v1 import Node, NodeSpec, Pod
@@ -44,7 +44,7 @@ class HollowRuntime:
 
     def __init__(self, folder: Path, process: Process, *, tells_events: bool = True) -> None:
         self._service = RuntimeService if tells_events else SilentRuntimeService
-        self.world = World(process.clock, process.tasks, "")
+        self.world = Simulation(process.clock, process.tasks, "")
         self.world.configure(pod_cidr="10.77.0.0/24")
         self._address = f"unix:{folder}/cri.sock"
         self._server: Any = None
@@ -88,7 +88,7 @@ class Rig:
         return self.server.user
 
     @property
-    def world(self) -> World:
+    def world(self) -> Simulation:
         """The simulated machine."""
         return self.runtime.world
 
@@ -134,13 +134,13 @@ class Rig:
                 await asyncio.sleep(0.01)
 
     async def events(self, name: str) -> list[tuple[str, str]]:
-        """Give reason and message of the events about a pod."""
+        """Return reason and message of the events about a pod."""
         listing = await self.api.list(EVENTS)
         found = [event for event in listing.items if event.involvedObject.name == name]
         return [(event.reason, event.message) for event in found]
 
     def containers(self, name: str = "") -> list[Any]:
-        """Give the containers in the runtime, by name, the oldest first."""
+        """Return the containers in the runtime, by name, the oldest first."""
         return [
             container
             for container in self.world.containers.values()
@@ -150,7 +150,7 @@ class Rig:
 
 @asynccontextmanager
 async def process_for(folder: Path, **flags: Any) -> AsyncIterator[Process]:
-    """Give a process for a kubelet, with its TaskGroup."""
+    """Return a process for a kubelet, with its TaskGroup."""
     config = KubeletConfig(
         server="memory",
         node_name=NODE,
@@ -172,7 +172,7 @@ async def process_for(folder: Path, **flags: Any) -> AsyncIterator[Process]:
 
 @asynccontextmanager
 async def machine(folder: Path, *, tells_events: bool = True, **flags: Any) -> AsyncIterator[Rig]:
-    """Give a node without a kubelet, and an apiserver that does not know it yet."""
+    """Return a node without a kubelet, and an apiserver that does not know it yet."""
     (folder / "kubelet").mkdir()
     async with (
         process_for(folder, **flags) as process,
@@ -201,7 +201,7 @@ async def running_kubelet(made: Rig) -> AsyncIterator[Kubelet]:
 
 @asynccontextmanager
 async def rig(folder: Path, **flags: Any) -> AsyncIterator[Rig]:
-    """Give a kubelet whose node is registered."""
+    """Return a kubelet whose node is registered."""
     async with machine(folder, **flags) as made:
         node = Node(metadata=ObjectMeta(name=NODE), spec=NodeSpec(podCIDR="10.77.0.0/24"))
         await made.server.given(NODES, node)

@@ -12,7 +12,7 @@ from typing import Any
 
 from hollow.image_service import ImageService
 from hollow.runtime_service import RuntimeService
-from hollow.world import World
+from hollow.simulation import Simulation
 from kubelet.app import Kubelet
 from kubelet.config import KubeletConfig
 from machinery.model.errors import NotFound, Unavailable
@@ -39,7 +39,7 @@ class MortalChannel(LocalChannel):
     The runtime has carried the fatal call out; its answer is heard by nobody.
     """
 
-    def __init__(self, world: World, server: ServerTasks, fatal: int | None) -> None:
+    def __init__(self, world: Simulation, server: ServerTasks, fatal: int | None) -> None:
         services = [
             handler(_CRI["RuntimeService"], "runtime.v1.RuntimeService", RuntimeService(world)),
             handler(_CRI["ImageService"], "runtime.v1.ImageService", ImageService(world, 1.0)),
@@ -113,7 +113,7 @@ class MortalNode:
         self.folder = folder
         self.clock = clock
         self.registry = registry
-        self.world = World(clock, tasks, "")
+        self.world = Simulation(clock, tasks, "")
         self.server = ServerTasks()
         self.complaints: list[str] = []
         self.channel: MortalChannel | None = None

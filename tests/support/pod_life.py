@@ -53,7 +53,7 @@ START_S = 1_767_225_600.0
 
 
 def run(name: str = "main", attempt: int = 0, **fields: Any) -> ObservedContainer:
-    """Give a container that runs, unless told otherwise."""
+    """Return a container that runs, unless told otherwise."""
     defaults: dict[str, Any] = {
         "id": f"{name}-{attempt}",
         "sandbox_id": "sandbox-0",
@@ -67,19 +67,19 @@ def run(name: str = "main", attempt: int = 0, **fields: Any) -> ObservedContaine
 def ended(
     name: str = "main", attempt: int = 0, code: int = 0, at_s: float = START_S, **fields: Any
 ) -> ObservedContainer:
-    """Give a container that has ended."""
+    """Return a container that has ended."""
     return run(name, attempt, state=ContainerState.EXITED, exit_code=code, finished_s=at_s, **fields)
 
 
 def sandbox(attempt: int = 0, **fields: Any) -> ObservedSandbox:
-    """Give a sandbox that is ready."""
+    """Return a sandbox that is ready."""
     return ObservedSandbox(**{"id": f"sandbox-{attempt}", "attempt": attempt, "ips": ("10.0.0.9",), **fields})
 
 
 def seen(
     pod: Pod, *containers: ObservedContainer, sandboxes: tuple[ObservedSandbox, ...] | None = None
 ) -> ObservedPod:
-    """Give what the runtime has of a pod: one ready sandbox, and these containers."""
+    """Return what the runtime has of a pod: one ready sandbox, and these containers."""
     found = (sandbox(),) if sandboxes is None else sandboxes
     meta = pod.metadata
     return observe_pod(meta.uid, meta.namespace, meta.name, found, containers)
@@ -145,7 +145,7 @@ class PodRun:
         self.feed(TimePassed())
 
     def pass_until_wake(self) -> bool:
-        """Let time pass until the life wants to be woken; tells whether it does."""
+        """Let time pass until the life wants to be woken; return whether it does."""
         at_s = wake_at(self.life, self.now_s, AROUND)
         if at_s is not None:
             self.pass_time(at_s - self.now_s + 0.001)
@@ -205,14 +205,14 @@ class PodRun:
     # --- how it is
 
     def observed(self) -> ObservedPod:
-        """Give what the runtime has."""
+        """Return what the runtime has."""
         meta = self.pod.metadata
         return observe_pod(
             meta.uid, meta.namespace, meta.name, self.sandboxes.values(), self.containers.values()
         )
 
     def running(self) -> list[str]:
-        """Give the names of the containers that run."""
+        """Return the names of the containers that run."""
         return sorted(found.name for found in self.containers.values() if found.is_running)
 
     # --- within

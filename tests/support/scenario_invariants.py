@@ -9,7 +9,7 @@ from typing import Any
 from apiserver import objects
 from apiserver.core.kinds import ALL
 from apiserver.request import ListOptions, Request
-from hollow.core.life import State
+from hollow.core.lifetime import State
 from kubelet.core import labels
 from machinery.model.quantity import cpu_millicores, memory_bytes
 from tests.support.apiserver import ADMIN

@@ -23,7 +23,7 @@ from controllers.app import serve as serve_controllers
 from controllers.config import ControllersConfig
 from hollow.image_service import ImageService
 from hollow.runtime_service import RuntimeService
-from hollow.world import World as Hollow
+from hollow.simulation import Simulation as Hollow
 from kubarium.pki import Pki
 from kubelet.app import Kubelet
 from kubelet.config import KubeletConfig

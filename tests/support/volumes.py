@@ -54,13 +54,13 @@ class VolumeWorld:
         return caught.value.message
 
     async def folder(self, one: Pod) -> Path:
-        """Mount a pod with one volume; give where it lies."""
+        """Mount a pod with one volume; return where it lies."""
         [path] = (await self.volumes.mount(one)).values()
         return Path(path)
 
 
 def pod_with(*volumes: Volume, boxes: list[Container] | None = None, **spec: Any) -> Pod:
-    """Give a pod with volumes."""
+    """Return a pod with volumes."""
     return pod(volumes=list(volumes), containers=boxes, **spec)
 
 

@@ -35,7 +35,7 @@ SECOND_NS = 10**9  # as exact as an engine need be
 
 
 async def refused(work: Any, *codes: grpc.StatusCode) -> str:
-    """Expect an error with one of these codes, and give its text."""
+    """Expect an error with one of these codes, and return its text."""
     with pytest.raises(grpc.aio.AioRpcError) as caught:
         await work
     assert caught.value.code() in codes, caught.value

@@ -58,7 +58,7 @@ class Source:
         )
 
     def volume(self, mode: int | None = None, **fields: Any) -> Volume:
-        """Give a volume named v of the object "settings"."""
+        """Return a volume named v of the object "settings"."""
         if self.is_projected:
             kind = SecretProjection if self.word == "secret" else ConfigMapProjection
             field = "secret" if self.word == "secret" else "configMap"

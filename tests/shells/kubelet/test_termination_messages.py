@@ -15,7 +15,7 @@ HEAD = "2026-05-01T12:00:00.123456789Z stdout"
 
 
 def message(folder: Path, log: str, *, code: int = 1, policy: str = "FallbackToLogsOnError") -> str:
-    """Give what is shown of a container that wrote this log and no message of its own."""
+    """Return what is shown of a container that wrote this log and no message of its own."""
     path = folder / "0.log"
     path.write_text(log)
     status = cri.ContainerStatus(

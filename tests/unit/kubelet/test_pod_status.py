@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from kubelet.core.container_status import Facts, Waiting
+from kubelet.core.container_status import StatusInputs, Waiting
 from kubelet.core.containers import ProbeState
 from kubelet.core.observed import read_sandbox
 from kubelet.core.pod_status import Verdict, compute_status
@@ -31,9 +31,9 @@ HOST = ("192.0.2.7",)
 NOW_S = START_S + 60
 
 
-def status(spec, *containers, sandboxes=None, verdict=None, **facts):
+def status(spec, *containers, sandboxes=None, verdict=None, **inputs):
     observed = seen(spec, *containers, sandboxes=sandboxes)
-    given = Facts(spec, observed, NOW_S, Timescale(), **facts)
+    given = StatusInputs(spec, observed, NOW_S, Timescale(), **inputs)
     return compute_status(given, HOST, verdict)
 
 
@@ -202,7 +202,7 @@ def test_a_transition_time_moves_with_the_status_only():
     """What stays as it is keeps its time."""
     first = status(pod(), run())
     again = changed(pod(), status=first)
-    later = compute_status(Facts(again, seen(again, run()), NOW_S + 50, Timescale()), HOST)
+    later = compute_status(StatusInputs(again, seen(again, run()), NOW_S + 50, Timescale()), HOST)
     assert later == first
 
 

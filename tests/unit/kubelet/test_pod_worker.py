@@ -38,14 +38,14 @@ class TickingClock(TimerClock):
         self._now_s = 1_767_225_600.0
 
     def now(self) -> float:
-        """Give the time; the next look gives a later one."""
+        """Return the time; the next look gives a later one."""
         seen_s, self._now_s = self._now_s, self._now_s + TICK_S
         return seen_s
 
     monotonic = now
 
     def call_later(self, within_s: float, callback: Callable[..., object], *args: Any) -> asyncio.Handle:
-        """Let the time pass at once, counted from the last look at it, but for half a tick."""
+        """Let the time pass at once, counted from the last look at it, except for half a tick."""
         return asyncio.get_running_loop().call_soon(self._pass, within_s, callback, *args)
 
     def _pass(self, within_s: float, callback: Callable[..., object], *args: Any) -> None:
@@ -95,7 +95,7 @@ class Surface:
 
 
 def worker_of(surface: Any, clock: TickingClock, *, checks_invariants: bool = False) -> PodWorker:
-    """Give the worker of a new pod."""
+    """Return the worker of a new pod."""
     tools = Tools(
         executor=surface,
         pictures=surface,

@@ -118,7 +118,7 @@ class _World:
             await asyncio.gather(running, return_exceptions=True)
 
     def state(self, container_id: str = "c1") -> tuple[bool, bool, bool]:
-        """Give started, ready, alive."""
+        """Return started, ready, alive."""
         key = ("uid-default-web", "main", container_id)
         return self.probes.started(*key), self.probes.ready(*key), self.probes.alive(*key).alive
 

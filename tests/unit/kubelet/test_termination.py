@@ -22,7 +22,7 @@ def test_a_probe_may_have_a_grace_period_of_its_own(own, expected):
 
 
 def test_the_hook_s_time_counts_against_the_grace_period():
-    """What the hook used is gone for the container, but for the last two seconds."""
+    """What the hook used is gone for the container, except for the last two seconds."""
     deadline = Deadline(since_s=100, grace_s=30)
     assert deadline.pre_stop_limit_s(100) == 30
     assert deadline.kill_at(110) == 130

@@ -1,4 +1,4 @@
-"""A container's life: what happened to it, when, and therefore in which state it is.
+"""A container's lifetime: what happened to it, when, and therefore in which state it is.
 
 There is no state to keep: it is derived from timestamps and the time. So a runtime that was killed and comes
 back finds its containers where they would be, also those that ended meanwhile.
@@ -26,7 +26,7 @@ class State(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Life:
+class Lifetime:
     """What was done to a container, in cluster seconds; None has not happened."""
 
     created_s: float
@@ -45,32 +45,32 @@ class End:
     message: str = ""
 
 
-def observe(life: Life, behaviour: Behaviour, now_s: float) -> State:
-    """Give the state of a container at a time."""
-    if life.started_s is None:
+def observe(lifetime: Lifetime, behaviour: Behaviour, now_s: float) -> State:
+    """Return the state of a container at a time."""
+    if lifetime.started_s is None:
         return State.CREATED
-    end = plan_end(life, behaviour)
+    end = plan_end(lifetime, behaviour)
     return State.EXITED if end and end.at_s <= now_s else State.RUNNING
 
 
-def plan_end(life: Life, behaviour: Behaviour) -> End | None:
-    """Give the end that a started container is heading for; None if it runs until somebody stops it."""
-    return min(_ends(life, behaviour), key=lambda end: end.at_s, default=None)
+def plan_end(lifetime: Lifetime, behaviour: Behaviour) -> End | None:
+    """Return the end that a started container is heading for; None if it runs until somebody stops it."""
+    return min(_ends(lifetime, behaviour), key=lambda end: end.at_s, default=None)
 
 
-def _ends(life: Life, behaviour: Behaviour) -> Iterator[End]:
-    if life.started_s is None:
+def _ends(lifetime: Lifetime, behaviour: Behaviour) -> Iterator[End]:
+    if lifetime.started_s is None:
         return
     if behaviour.start_error:
-        yield End(life.started_s, START_FAILED, "StartError", behaviour.start_error)
+        yield End(lifetime.started_s, START_FAILED, "StartError", behaviour.start_error)
     if behaviour.oom_after_s is not None:
-        yield End(life.started_s + behaviour.oom_after_s, KILLED, "OOMKilled")
+        yield End(lifetime.started_s + behaviour.oom_after_s, KILLED, "OOMKilled")
     if behaviour.exit_after_s is not None:
-        yield _exit(life.started_s + behaviour.exit_after_s, behaviour.exit_code)
-    if life.term_s is not None and not behaviour.ignore_term:
-        yield _exit(life.term_s + behaviour.term_after_s, behaviour.term_exit_code)
-    if life.kill_s is not None:
-        yield _exit(life.kill_s, KILLED)
+        yield _exit(lifetime.started_s + behaviour.exit_after_s, behaviour.exit_code)
+    if lifetime.term_s is not None and not behaviour.ignore_term:
+        yield _exit(lifetime.term_s + behaviour.term_after_s, behaviour.term_exit_code)
+    if lifetime.kill_s is not None:
+        yield _exit(lifetime.kill_s, KILLED)
 
 
 def _exit(at_s: float, code: int) -> End:

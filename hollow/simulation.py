@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from hollow.core.addresses import allocate
-from hollow.core.life import State
+from hollow.core.lifetime import State
 from hollow.records import Container, ContainerRecord, NodeRecord, RecordFolder, Sandbox, SandboxRecord
 from hollow.views import image_id, log_path, view_container_status, view_sandbox_status, wall_ns, with_tag
 from machinery.model.clock import Clock
@@ -25,7 +25,7 @@ from machinery.wire.fan_out import FanOut
 T = TypeVar("T")
 
 
-class World:
+class Simulation:
     """Sandboxes, containers and images of one hollow node."""
 
     def __init__(self, clock: Clock, tasks: asyncio.TaskGroup, state_dir: str) -> None:
@@ -48,7 +48,7 @@ class World:
         self._folders["node"].save("node", self.node)
 
     def image(self, wanted: str) -> str:
-        """Give the pulled image that a name, with or without its tag, or an id stands for; "" if none."""
+        """Return the pulled image that a name, with or without its tag, or an id stands for; "" if none."""
         name = with_tag(wanted)
         if name in self.node.images:
             return name
@@ -57,7 +57,7 @@ class World:
     # --- sandboxes
 
     def sandbox(self, sandbox_id: str) -> Sandbox:
-        """Give a sandbox by its id or an unambiguous beginning of it; NotFound if there is none."""
+        """Return a sandbox by its id or an unambiguous beginning of it; NotFound if there is none."""
         return _find("pod sandbox", self.sandboxes, sandbox_id)
 
     def run_sandbox(self, config: Any, runtime_handler: str) -> Sandbox:
@@ -111,7 +111,7 @@ class World:
     # --- containers
 
     def container(self, container_id: str) -> Container:
-        """Give a container by its id or an unambiguous beginning of it; NotFound if there is none."""
+        """Return a container by its id or an unambiguous beginning of it; NotFound if there is none."""
         return _find("container", self.containers, container_id)
 
     def containers_of(self, sandbox: Sandbox) -> list[Container]:
