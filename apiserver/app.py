@@ -30,7 +30,7 @@ from apiserver.kubelets import Kubelets
 from apiserver.lookup import Lookup
 from apiserver.node_references import NodeReferences
 from apiserver.opening import Opening
-from apiserver.presence import Presence
+from apiserver.presence import Addresses, Presence
 from apiserver.rbac_cache import RbacCache
 from apiserver.registry import Parts, Registry
 from apiserver.registry.reads import Reads
@@ -135,15 +135,8 @@ def build(
         ),
     )
     bootstrap = Bootstrap(catalogue, registry, feed, log)
-    presence = Presence(
-        storage,
-        feed,
-        bootstrap,
-        service_ip=allocator.range.first,
-        address=config.advertise_address,
-        port=config.rest_port,
-        log=log,
-    )
+    addresses = Addresses(allocator.range.first, config.advertise_address, config.rest_port)
+    presence = Presence(storage, feed, bootstrap, addresses, log)
     process.health.add_check("etcd", lambda: feed.problem)
     return Core(
         catalogue,

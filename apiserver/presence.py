@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from itertools import cycle
-from typing import Final
+from typing import Final, NamedTuple
 
 from apiserver import objects
 from apiserver.bootstrap import Bootstrap
@@ -27,29 +27,28 @@ _PREFIX: Final = "/registry/masterleases/"
 _PLACE: Final = "default/kubernetes"
 
 
+class Addresses(NamedTuple):
+    """Where the apiservers are found: the Service's address, and this apiserver's own."""
+
+    service_ip: str
+    address: str
+    port: int
+
+
 class Presence:
     """Keeps this apiserver among the endpoints of the Service `kubernetes`."""
 
     def __init__(
-        self,
-        storage: Storage,
-        feed: Feed,
-        bootstrap_: Bootstrap,
-        *,
-        service_ip: str,
-        address: str,
-        port: int,
-        log: EventLog,
+        self, storage: Storage, feed: Feed, bootstrap_: Bootstrap, addresses: Addresses, log: EventLog
     ) -> None:
         self._storage = storage
         self._feed = feed
         self._bootstrap = bootstrap_
-        self._service = bootstrap.kubernetes_service(service_ip, port)
-        self._address = address
-        self._port = port
-        self._log = log
+        self._service = bootstrap.kubernetes_service(addresses.service_ip, addresses.port)
+        self._address, self._port = addresses.address, addresses.port
         self._failures = 0
-        self._keys = cycle(f"{_PREFIX}{address}/{number}" for number in (0, 1))
+        self._keys = cycle(f"{_PREFIX}{self._address}/{number}" for number in (0, 1))
+        self._log = log
 
     async def keep(self, sleep: Callable[[float], Awaitable[None]] = WALL.sleep_wall) -> None:
         """Look after it for ever; `sleep` takes wall seconds."""

@@ -9,7 +9,7 @@ import pytest
 from apiserver.bootstrap import Bootstrap
 from apiserver.compaction import Compaction
 from apiserver.config import ApiserverConfig
-from apiserver.presence import Presence
+from apiserver.presence import Addresses, Presence
 from apiserver.storage.memory import MemoryStorage
 from machinery.model.errors import Expired
 from machinery.model.log import SILENT
@@ -67,9 +67,8 @@ async def test_two_apiservers_compact_once_a_round() -> None:
 
 def _presence(bench: RegistryBench, address: str) -> Presence:
     bootstrap = Bootstrap(bench.catalogue, bench.registry, bench.feed, SILENT)
-    return Presence(
-        bench.storage, bench.feed, bootstrap, service_ip="10.96.0.1", address=address, port=6443, log=SILENT
-    )
+    addresses = Addresses("10.96.0.1", address, 6443)
+    return Presence(bench.storage, bench.feed, bootstrap, addresses, SILENT)
 
 
 async def _endpoints(bench: RegistryBench) -> list[str]:
