@@ -95,9 +95,21 @@ async def serve(config: ApiserverConfig, process: Process) -> None:
 
 
 def build(
-    config: ApiserverConfig, process: Process, storage: Storage, *, rng: random.Random | None = None
+    config: ApiserverConfig,
+    process: Process,
+    storage: Storage,
+    *,
+    rng: random.Random | None = None,
+    key: TokenKey | None = None,
 ) -> Core:
-    """Put the parts behind the doors together; nothing runs yet. `rng` makes names, uids and addresses."""
+    """Put the parts behind the doors together; nothing runs yet.
+
+    `rng` makes names, uids and addresses. Without a `key` the one of the configuration is read.
+
+    Raises:
+        ValueError: the file of the key holds none.
+        OSError: it cannot be read.
+    """
     rng = rng or random.Random()  # noqa: S311 - a uid is no secret
     clock, log = process.clock, process.log
     catalogue = Catalogue(ALL, served.REVIEWS)
@@ -106,7 +118,7 @@ def build(
     reads = Reads(storage, feed, rng)
     lookup = Lookup(catalogue, reads)
     gate = Gate(catalogue, RbacCache(feed, opening), NodeReferences(reads, KINDS["", "pods"]))
-    key = TokenKey.load(config.sa_key_file)
+    key = key or TokenKey.load(config.sa_key_file)
     authenticator = Authenticator(lookup, key, clock)
     allocator = Allocator(storage, services.STORAGE_PREFIX, config.service_cidr, clock, rng=rng, log=log)
     write_record = WriteRecord(clock, log)

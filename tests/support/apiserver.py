@@ -7,19 +7,17 @@ import random
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
-from apiserver import app, schemas
+from apiserver import app
 from apiserver.allocation import Allocator
 from apiserver.config import ApiserverConfig
 from apiserver.core.catalogue import Catalogue
-from apiserver.core.kinds import ALL, services
-from apiserver.opening import Opening
-from apiserver.registry import Handler, Parts, Registry
-from apiserver.registry.reads import Reads
+from apiserver.registry import Registry
 from apiserver.request import (
     DeleteOptions,
     ListOptions,
@@ -33,21 +31,21 @@ from apiserver.request import (
 )
 from apiserver.storage.interface import Storage
 from apiserver.storage.memory import MemoryStorage
+from apiserver.tokens import TokenKey
 from apiserver.watch_cache_feed import Feed
 from apiserver.write_record import WriteRecord
 from kubarium.core.certificates import Certificate
 from kubarium.pki import Pki
+from kubarium.signing import new_key
 from machinery.client.api import Api
 from machinery.client.grpc_transport import connect_grpc
 from machinery.client.rest_transport import connect_rest
 from machinery.client.tls import ClientTls
 from machinery.model.clock import Clock
-from machinery.model.k8s import served
 from machinery.model.requests import PatchType
 from machinery.model.seam import Seam
 from machinery.process.clock import WALL
 from machinery.process.logging import Log
-from machinery.process.metrics import Metrics
 from machinery.process.run import Process
 from tests.support.etcd_server import free_ports
 from tests.support.virtual_clock import VirtualClock
@@ -64,18 +62,34 @@ GROUPS = {
 
 @dataclass
 class RegistryBench:
-    """A registry, and short ways to ask it as the admin."""
+    """The registry of an apiserver, and short ways to ask it as the admin."""
 
-    registry: Registry
-    catalogue: Catalogue
-    storage: Storage
-    feed: Feed
-    allocator: Allocator
-    write_record: WriteRecord
+    core: app.Core
     clock: Clock
-    reads: Reads
-    opening: Opening
-    handlers: dict[Any, Handler]  # those that the registry asks for what is not stored
+
+    @property
+    def registry(self) -> Registry:
+        return self.core.registry
+
+    @property
+    def catalogue(self) -> Catalogue:
+        return self.core.catalogue
+
+    @property
+    def storage(self) -> Storage:
+        return self.core.storage
+
+    @property
+    def feed(self) -> Feed:
+        return self.core.feed
+
+    @property
+    def allocator(self) -> Allocator:
+        return self.core.allocator
+
+    @property
+    def write_record(self) -> WriteRecord:
+        return self.core.write_record
 
     def request(
         self, verb: str, resource: str, name: str = "", namespace: str = "default", **fields: Any
@@ -196,33 +210,25 @@ def service(name: str = "web", **spec: Any) -> dict[str, Any]:
     }
 
 
+@cache
+def signing_key() -> TokenKey:
+    """Return the key of every registry that runs without files."""
+    return TokenKey.parse(new_key())
+
+
 @asynccontextmanager
 async def running_registry(
     storage: Storage | None = None, *, cidr: str = "10.96.0.0/16", clock: Clock | None = None, seed: int = 7
 ) -> AsyncIterator[RegistryBench]:
     """Run a registry on a store, with the namespace `default` and its ServiceAccount."""
     storage, clock = storage or MemoryStorage(), clock or VirtualClock()
-    catalogue = Catalogue(ALL, served.REVIEWS)
-    feed = Feed(storage, catalogue)
-    allocator = Allocator(storage, services.STORAGE_PREFIX, cidr, clock, rng=random.Random(seed))
-    write_record = WriteRecord(clock)
-    rng = random.Random(seed)
-    claimers = {served.SERVICES.group_resource: allocator}
-    parts = Parts(catalogue, storage, feed, schemas.load(), clock, write_record, claimers, random=rng)
-    opening, reads, handlers = Opening(feed, is_open=True), Reads(storage, feed, rng), dict[Any, Handler]()
-    bench = RegistryBench(
-        Registry(parts, reads, opening, handlers, Metrics()),
-        catalogue,
-        storage,
-        feed,
-        allocator,
-        write_record,
-        clock,
-        reads,
-        opening,
-        handlers,
-    )
+    config = ApiserverConfig(name="apiserver", service_cidr=cidr)
     async with asyncio.TaskGroup() as tasks:
+        process = Process("apiserver", config, Log("apiserver", "error"), tasks)
+        process.clock = clock  # type: ignore[assignment]  # a Clock is what all of them ask for
+        core = app.build(config, process, storage, rng=random.Random(seed), key=signing_key())
+        core.registry.open()
+        bench, feed = RegistryBench(core, clock), core.feed
         loops = [tasks.create_task(loop) for loop in (feed.run(), feed.probe(), feed.fill())]
         try:
             await feed.wait_ready()

@@ -77,18 +77,7 @@ async def local_apiserver(pki: Pki, process: Process, *, rng: Random) -> AsyncIt
     )
     storage = MemoryStorage()
     core = app.build(config, process, storage, rng=rng)
-    admin = RegistryBench(
-        core.registry,
-        core.catalogue,
-        storage,
-        core.feed,
-        core.allocator,
-        core.write_record,
-        process.clock,
-        core.reads,
-        core.opening,
-        {},
-    )
+    admin = RegistryBench(core, process.clock)
     server = ServerTasks()
     async with app.running(core, process):
         try:

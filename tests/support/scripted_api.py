@@ -16,18 +16,10 @@ from typing import Any, TypeAlias, TypeVar
 
 import msgspec
 
-from apiserver import schemas
-from apiserver.authentication import Authenticator
-from apiserver.core.kinds import ALL, KINDS
-from apiserver.gate import Gate
-from apiserver.lookup import Lookup
-from apiserver.node_references import NodeReferences
-from apiserver.rbac_cache import RbacCache
+from apiserver.core.kinds import ALL
 from apiserver.services.resources import resources_handler
-from apiserver.token_requests import token_handlers
-from apiserver.tokens import TokenKey
 from kubarium.core.certificates import Certificate
-from kubarium.signing import new_authority, new_certificate, new_key
+from kubarium.signing import new_authority, new_certificate
 from machinery.client.api import Api
 from machinery.client.grpc_transport import GrpcTransport
 from machinery.client.transport import ApiRequest, Page, Transport
@@ -161,16 +153,8 @@ class LocalRegistry:
         self.storage, self.feed = bench.storage, bench.feed
         self._channels: list[LocalChannel] = []
         self._tasks = ServerTasks()
-        registry, key = bench.registry, _signing_key()
-        gate = Gate(
-            bench.catalogue,
-            RbacCache(bench.feed, bench.opening),
-            NodeReferences(bench.reads, KINDS["", "pods"]),
-        )
-        lookup = Lookup(bench.catalogue, bench.reads)
-        authenticator = Authenticator(lookup, key, bench.clock)
-        bench.handlers.update(token_handlers(lookup, key, bench.clock, schemas.load))
-        self._handler = resources_handler(registry, gate, authenticator)
+        core = bench.core
+        self._handler = resources_handler(core.registry, core.gate, core.authenticator)
         self.user = self.api("user")
 
     def api(self, name: str = "test") -> ScriptedApi:
@@ -236,8 +220,3 @@ async def local_registry(clock: Clock | None = None) -> AsyncIterator[LocalRegis
 def _admins_certificate() -> bytes:
     wanted = Certificate("admin", "kubernetes-admin", ("system:masters",))
     return new_certificate(wanted, new_authority("tests"))[1]
-
-
-@cache
-def _signing_key() -> TokenKey:
-    return TokenKey.parse(new_key())

@@ -93,6 +93,6 @@ async def test_other_parts_serve_through_the_registry(bench: RegistryBench) -> N
         seen.append(request)
         return ObjectReply(msgspec.json.encode({"status": {"token": "t"}}), created=True)
 
-    bench.handlers["", "serviceaccounts", "token", "create"] = answer
+    bench.registry._handlers["", "serviceaccounts", "token", "create"] = answer
     assert await bench.create("serviceaccounts/token", {}, name="default") == {"status": {"token": "t"}}
     assert seen[0].name == "default"
