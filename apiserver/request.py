@@ -84,6 +84,21 @@ class Request(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     fence: Fence | None = None  # of a write: the leadership under which it is made
 
 
+def request_about(target: Any, user: UserInfo, verb: str, **options: Any) -> Request:
+    """Build the request of a verb on what a path or a message names: both have the fields of a `Request` for that."""
+    return Request(
+        user=user,
+        verb=verb,
+        group=target.group,
+        version=target.version,
+        resource=target.resource,
+        subresource=target.subresource,
+        namespace=target.namespace,
+        name=target.name,
+        **options,
+    )
+
+
 class ObjectReply(msgspec.Struct, frozen=True, gc=False):
     """One object (or, after a delete, a Status), as JSON with its resourceVersion."""
 

@@ -5,12 +5,12 @@ The body is read later, by `complete`: whoever may not write is refused before t
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from msgspec.structs import replace
+from msgspec import structs
 
-from apiserver.request import Request, UserInfo
+from apiserver.request import Request, UserInfo, request_about
 from apiserver.rest import query
 from apiserver.rest.bodies import object_json, patch_json
 from apiserver.rest.http_request import HttpRequest
@@ -50,14 +50,16 @@ class ResourceRequest:
                 body = await object_json(content_type, await http.read_body())
                 if not body:
                     raise BadRequest("the request needs a body: the object as JSON or YAML")
-                return replace(request, body=body)
+                return structs.replace(request, body=body)
             case "patch":
                 patch_type, body = await patch_json(content_type, await http.read_body())
-                return replace(request, body=body, patch_type=patch_type)
+                return structs.replace(request, body=body, patch_type=patch_type)
             case "delete" | "deletecollection":
                 body = await http.read_body()
                 body = await object_json(content_type, body) if body else b""
-                return replace(request, deleting=query.delete_options(http.query, body, _dry_run(http)))
+                return structs.replace(
+                    request, deleting=query.delete_options(http.query, body, _dry_run(http))
+                )
         return request
 
 
@@ -71,9 +73,9 @@ def read_request(http: HttpRequest, user: UserInfo, target: Target) -> ResourceR
     asked: Any = http.query if http.raw_query else {}
     verb = "watch" if is_watch(http, target) else _verb(http.method, one=bool(target.name))
     fields: dict[str, Any] = {}
-    name = target.name
     if verb == "watch":
-        fields["selection"], name = query.list_options(asked, name=name), ""
+        fields["selection"] = query.list_options(asked, name=target.name)
+        target = replace(target, name="")
     elif verb in {"list", "deletecollection"}:
         fields["selection"] = query.list_options(asked)
     elif verb == "get":
@@ -83,17 +85,7 @@ def read_request(http: HttpRequest, user: UserInfo, target: Target) -> ResourceR
         fields["writing"] = query.write_options(asked, agent, _dry_run(http), _OPTIONS[verb])
     if verb not in _READS and (fence := http.headers.get(fence_header.FENCE_KEY)):
         fields["fence"] = fence_header.read(fence)
-    request = Request(
-        user=user,
-        verb=verb,
-        group=target.group,
-        version=target.version,
-        resource=target.resource,
-        subresource=target.subresource,
-        namespace=target.namespace,
-        name=name,
-        **fields,
-    )
+    request = request_about(target, user, verb, **fields)
     is_pretty = query.boolean(asked, "pretty")
     return ResourceRequest(http, target, request, is_pretty, asked.get("includeObject", ""))
 

@@ -13,7 +13,7 @@ from apiserver.authentication import Authenticator
 from apiserver.gate import Gate
 from apiserver.option_checks import checked_deletion, checked_selection
 from apiserver.registry import Registry
-from apiserver.request import DeleteOptions, ListOptions, Request, WriteOptions
+from apiserver.request import DeleteOptions, ListOptions, Request, WriteOptions, request_about
 from apiserver.services import frames
 from machinery.model.errors import BadRequest
 from machinery.model.requests import PatchType
@@ -136,19 +136,8 @@ class Resources:
         context.set_trailing_metadata(self._signature)
         user = self._authenticator.of_peer(peer(context))
         await self._registry.wait_open()
-        target = call.target
-        request = Request(
-            user=user,
-            verb=verb,
-            group=target.group,
-            version=target.version,
-            resource=target.resource,
-            subresource=target.subresource,
-            namespace=target.namespace,
-            name=target.name,
-            fence=None if verb in _READS else fence_header.of_metadata(context.invocation_metadata()),
-            **fields,
-        )
+        fence = None if verb in _READS else fence_header.of_metadata(context.invocation_metadata())
+        request = request_about(call.target, user, verb, fence=fence, **fields)
         await self._gate.admit(request)
         return request
 
