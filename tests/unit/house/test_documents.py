@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import ast
-import io
 import re
-import tokenize
 from collections.abc import Iterator
 from fnmatch import fnmatch
 from functools import cache
@@ -47,6 +45,7 @@ def _files() -> tuple[str, ...]:
     return tuple(f"/{path.relative_to(ROOT)}" for path in [*found, *ROOT.iterdir()])
 
 
+@cache
 def _is_there(name: str) -> bool:
     """Whether a file or folder is in the repository, by its path or by the end of it; {a,b} and * as in a shell."""
     choices = [part.strip("{}").split(",") for part in re.split(r"(\{[^}]*\})", name.rstrip("/"))]
@@ -54,9 +53,22 @@ def _is_there(name: str) -> bool:
     options = [
         choice if part.startswith("{") else [part] for part, choice in zip(parts, choices, strict=True)
     ]
-    return all(
-        any(fnmatch(file, f"*/{wanted}") for file in _files()) for wanted in map("".join, product(*options))
+    return all(map(_is_one_there, map("".join, product(*options))))
+
+
+@cache
+def _ends() -> frozenset[str]:
+    """Return every path, and every end of it that begins with a name."""
+    return frozenset(
+        "/".join(parts[start:])
+        for file in _files()
+        for parts in [file.split("/")]
+        for start in range(len(parts))
     )
+
+
+def _is_one_there(name: str) -> bool:
+    return name in _ends() or ("*" in name and any(fnmatch(file, f"*/{name}") for file in _files()))
 
 
 def _is_module(name: str) -> bool:
@@ -85,9 +97,7 @@ def _prose(source: str) -> Iterator[str]:
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
             yield ast.get_docstring(node) or ""
-    for token in tokenize.generate_tokens(io.StringIO(source).readline):
-        if token.type == tokenize.COMMENT:
-            yield token.string
+    yield from re.findall(r"#.*", source)
 
 
 @pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
