@@ -35,7 +35,11 @@ class DockershimConfig(ComponentConfig):
     )
 
     def validate(self) -> None:
-        """Check what has no default, and the ranges."""
+        """Check what has no default, and the ranges.
+
+        Raises:
+            ConfigError: a field has a value that does not work.
+        """
         ComponentConfig.validate(self)
         needed = ("cluster",) if self.purge else ("cluster", "node", "socket", "state_dir")
         for field in needed:

@@ -64,7 +64,11 @@ class Engine:
         await self._connection.call(EngineCall("POST", "containers", container_id, "start"), WRITE_S)
 
     async def inspect(self, container: str) -> Json:
-        """Describe a container by its name, its id or the beginning of its id."""
+        """Describe a container by its name, its id or the beginning of its id.
+
+        Raises:
+            NotFound: there is none, or it cannot be a name.
+        """
         if not _ID.fullmatch(container):
             raise NotFound(f"no such container: {container!r}")
         return await self._json(EngineCall("GET", "containers", container, "json"))

@@ -16,7 +16,11 @@ class HollowConfig(ComponentConfig):
     pull_time_s: float = setting(0.0, help="how long pulling an image takes", unit="cluster seconds")
 
     def validate(self) -> None:
-        """Check what has no default, and the ranges."""
+        """Check what has no default, and the ranges.
+
+        Raises:
+            ConfigError: a field has a value that does not work.
+        """
         ComponentConfig.validate(self)
         if not self.socket:
             raise ConfigError("socket", "is needed")

@@ -61,7 +61,12 @@ class Simulation:
         return _find("pod sandbox", self.sandboxes, sandbox_id)
 
     def run_sandbox(self, config: Any, runtime_handler: str) -> Sandbox:
-        """Make a sandbox; the same metadata once more gives the same sandbox."""
+        """Make a sandbox; the same metadata once more gives the same sandbox.
+
+        Raises:
+            BadRequest: its metadata is not whole.
+            Unavailable: there is no address for it.
+        """
         if not config.metadata.uid or not config.metadata.name:
             raise BadRequest("the sandbox's metadata has to have a name and a uid")
         for sandbox in self.sandboxes.values():
@@ -119,7 +124,13 @@ class Simulation:
         return [found for found in self.containers.values() if found.record.sandbox_id == sandbox.id]
 
     def create(self, sandbox: Sandbox, config: Any) -> Container:
-        """Make a container; the same name and attempt once more gives the same container."""
+        """Make a container; the same name and attempt once more gives the same container.
+
+        Raises:
+            Conflict: the sandbox is not ready.
+            NotFound: the image is not here.
+            BadRequest: an annotation of its behaviour cannot be read.
+        """
         if not sandbox.is_ready:
             raise Conflict(f"pod sandbox {sandbox.id} is not ready")
         if not self.image(config.image.image):

@@ -38,7 +38,11 @@ class KubeletConfig(ComponentConfig):
         return Path(self.root_dir)
 
     def validate(self) -> None:
-        """Check what has no default, and what can be read as something."""
+        """Check what has no default, and what can be read as something.
+
+        Raises:
+            ConfigError: a field has a value that does not work.
+        """
         ComponentConfig.validate(self)
         for field in ("server", "node_name", "node_ip", "cri_socket"):
             if not getattr(self, field):

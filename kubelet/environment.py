@@ -177,7 +177,11 @@ class _Sources:
         return found.data if found else None
 
     async def secret(self, name: str, *, optional: bool) -> dict[str, str] | None:
-        """Return a Secret's data as it is stored, in base64: not every key of it has to be text."""
+        """Return a Secret's data as it is stored, in base64: not every key of it has to be text.
+
+        Raises:
+            ConfigProblem: it cannot be had now.
+        """
         if name not in self._secrets:
             self._secrets[name] = await self._read_secret(name)
         found = self._secrets[name]

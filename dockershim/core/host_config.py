@@ -124,6 +124,9 @@ def resources(limits: Any, host: Host) -> dict[str, Any]:
     """Write what a container is held to; only what is asked for. Memory never extends into swap.
 
     Huge pages are left out: the engine has no limits for them.
+
+    Raises:
+        NotImplementedHere: something is asked for that the engine cannot give.
     """
     if limits.unified:
         raise NotImplementedHere("unified cgroup settings: the Docker engine has none")

@@ -15,7 +15,12 @@ from machinery.pb import cri_pb2 as cri
 
 
 async def create_container(shim: Shim, request: Any) -> Any:
-    """Make a container in a sandbox; the same name and attempt once more gives the same container."""
+    """Make a container in a sandbox; the same name and attempt once more gives the same container.
+
+    Raises:
+        BadRequest: it has no name or no image.
+        Conflict: the sandbox is not ready, or somebody else makes the container.
+    """
     config, sandbox = request.config, await shim.catalogue.sandbox(request.pod_sandbox_id)
     if not config.metadata.name or not config.image.image:
         raise BadRequest("the container has to have a name and an image")

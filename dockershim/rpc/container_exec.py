@@ -28,7 +28,11 @@ async def exec_(shim: Shim, request: Any) -> Any:
 
 
 async def attach(shim: Shim, request: Any) -> Any:
-    """Return a URL behind which the streams of a container's own process are."""
+    """Return a URL behind which the streams of a container's own process are.
+
+    Raises:
+        BadRequest: the streams that are asked for do not fit the container.
+    """
     _check_streams(request)
     details = await _running(shim, request.container_id)
     if request.tty != details.has_tty:

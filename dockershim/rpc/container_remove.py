@@ -25,7 +25,11 @@ async def remove_container(shim: Shim, request: Any) -> Any:
 
 
 async def remove(shim: Shim, container_id: str) -> None:
-    """Remove a container or sandbox with all that is known of it. Idempotent."""
+    """Remove a container or sandbox with all that is known of it. Idempotent.
+
+    Raises:
+        Conflict: somebody else removes it, and does not get done.
+    """
     await shim.logs.forget(container_id)
     try:  # a Conflict: somebody else is removing it
         await insist(

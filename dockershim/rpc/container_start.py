@@ -13,7 +13,13 @@ from machinery.pb import cri_pb2 as cri
 
 
 async def start_container(shim: Shim, request: Any) -> Any:
-    """Start a container; one that runs already is left alone."""
+    """Start a container; one that runs already is left alone.
+
+    Raises:
+        Conflict: it has exited.
+        BadRequest: its configuration does not work.
+        InternalError: the engine could not start it.
+    """
     details = await shim.catalogue.container(request.container_id)
     if details.is_running:
         return cri.StartContainerResponse()

@@ -20,7 +20,11 @@ async def list_images(shim: Shim, request: Any) -> Any:
 
 
 async def image_status(shim: Shim, request: Any) -> Any:
-    """Describe an image; an empty answer says that it is not here."""
+    """Describe an image; an empty answer says that it is not here.
+
+    Raises:
+        BadRequest: the image has no name.
+    """
     wanted = request.image.image
     if not wanted:
         raise BadRequest("the image has no name")

@@ -11,7 +11,11 @@ from machinery.pb import cri_pb2 as cri
 
 
 async def pull_image(shim: Shim, request: Any) -> Any:
-    """Pull an image and return its id."""
+    """Pull an image and return its id.
+
+    Raises:
+        BadRequest: the image has no name.
+    """
     name = request.image.image
     if not name:
         raise BadRequest("the image has no name")

@@ -11,7 +11,11 @@ from machinery.pb import cri_pb2 as cri
 
 
 async def remove_image(shim: Shim, request: Any) -> Any:
-    """Remove an image with all its names; one that is not here is fine, one that a container uses is a Conflict."""
+    """Remove an image with all its names; one that is not here is fine, one that a container uses is a Conflict.
+
+    Raises:
+        BadRequest: the image has no name.
+    """
     wanted = request.image.image
     if not wanted:
         raise BadRequest("the image has no name")

@@ -23,7 +23,12 @@ from machinery.pb import cri_pb2 as cri
 
 
 async def run_pod_sandbox(shim: Shim, request: Any) -> Any:
-    """Make a sandbox with its network; the same metadata once more gives the same sandbox."""
+    """Make a sandbox with its network; the same metadata once more gives the same sandbox.
+
+    Raises:
+        BadRequest: its metadata is not whole.
+        Unavailable: the network is not ready.
+    """
     config = request.config
     if not (config.metadata.name and config.metadata.namespace and config.metadata.uid):
         raise BadRequest("the sandbox's metadata has to have a name, a namespace and a uid")

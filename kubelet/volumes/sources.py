@@ -50,7 +50,11 @@ class Sources:
         return self._kept(pod, key, secret_data(found), found) if found else {}
 
     async def token(self, pod: Pod, source: ServiceAccountTokenProjection) -> str:
-        """Return a token for the pod's ServiceAccount, bound to the pod; a new one when it gets old."""
+        """Return a token for the pod's ServiceAccount, bound to the pod; a new one when it gets old.
+
+        Raises:
+            VolumeProblem: it cannot be had now.
+        """
         tokens = self._tokens.setdefault(pod.metadata.uid, {})
         key = (source.audience, source.expirationSeconds or 3600)
         known = tokens.get(key)
