@@ -11,8 +11,9 @@ import docker
 import pytest
 
 from kubarium import Cluster
+from tests.support.chaos_checks import check_kept, is_clean, is_settled
 from tests.support.clusters import StartCluster
-from tests.support.kubectl import Kubectl, eventually, is_ready
+from tests.support.kubectl import Kubectl, eventually
 from tests.support.sleepers import deployment
 from tests.support.waiting import rest
 
@@ -40,9 +41,10 @@ def test_any_process_may_die_at_any_time(start_cluster: StartCluster):
 
     eventually(lambda: scale(kubectl, REPLICAS), timeout_s=60, what="a last scaling that is acknowledged")
     pods = eventually(lambda: settled(kubectl), timeout_s=90, what=f"{REPLICAS} replicas (seed {SEED})")
-    assert acknowledged <= names_of_configmaps(kubectl)
-    wanted = {pod["metadata"]["uid"] for pod in pods}
-    eventually(lambda: uids_of_containers(cluster) == wanted, what=f"the containers of {wanted}, no others")
+    check_kept(acknowledged, names_of_configmaps(kubectl))
+    eventually(
+        lambda: is_clean(pods, uids_of_containers(cluster)), what="the containers of the pods, no others"
+    )
 
 
 def break_things(cluster: Cluster, kubectl: Kubectl, rng: random.Random) -> set[str]:
@@ -71,7 +73,7 @@ def settled(kubectl: Kubectl) -> list[dict[str, Any]]:
     """Give the pods, once there are exactly the wanted ones and all are Ready."""
     outcome = kubectl.run("get", "pods", "-o", "json", "--request-timeout=5s")
     pods = json.loads(outcome.out)["items"] if outcome.code == 0 else []
-    return pods if len(pods) == REPLICAS and all(map(is_ready, pods)) else []
+    return pods if is_settled(pods, REPLICAS) else []
 
 
 def names_of_configmaps(kubectl: Kubectl) -> set[str]:
