@@ -1,7 +1,7 @@
 # One image for every service of docker-compose.yml.
 #
 # BASE is any Debian or Ubuntu image with, or with access to, Python 3.11 or later; packages that it already has
-# are not installed again. Wheels in wheels/ (made by `make wheels`) are used instead of a package index.
+# are not installed again. Wheels in wheels/ (made by scripts/wheels) are used instead of a package index.
 ARG BASE=debian:bookworm-slim
 FROM ${BASE}
 

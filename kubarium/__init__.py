@@ -1,6 +1,14 @@
 """Kubarium: a real Kubernetes-shaped cluster under glass, in your hand.
 
-`Cluster` is the library's handle; `kubarium` on the command line is the same handle for people.
+`Cluster` is the library's handle; `kubarium` on the command line is the same handle for people. In the order of use:
+
+- `cli`, `cluster`: the two handles; `logs`, `usage`, `waiting`: what they read of a cluster that runs;
+- `preflight`, `homes`: what has to be there first, and where clusters live;
+- `core`: what a cluster is made of, decided without I/O;
+- `credentials`, `pki`, `signing`: keys and certificates;
+- `starter`, `supervisor`: the process that runs a cluster's programs; `import_path`, `program`: how these are found;
+- `network`, `mounts`, `containers`, `pidfd`: the kernel's and the engine's side of nodes;
+- `machine`, `machine_lock`: the same cluster as compose services.
 """
 
 from typing import TYPE_CHECKING, Any

@@ -174,7 +174,7 @@ class Cluster:
         return list(self._call("restart", component=component))
 
     def add_node(self, name: str = "", *, cpu: str = "", memory: str = "") -> str:
-        """Add a node with that declared capacity to the live cluster; return its name."""
+        """Add a node with that declared capacity to the running cluster; return its name."""
         return str(self._call("node_add", name=name, cpu=cpu, memory=memory))
 
     def remove_node(self, name: str) -> None:

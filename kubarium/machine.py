@@ -79,7 +79,11 @@ class _Plain(yaml.SafeDumper):
 
 
 def spec_from_environment() -> ClusterSpec:
-    """Read what the user sets for all services, in the environment that compose hands on."""
+    """Read what the user sets for all services, in the environment that compose hands on.
+
+    Raises:
+        KubariumError: a value does not work; the message names the variables.
+    """
     profile, scale = os.environ.get("KUBARIUM_PROFILE", "default"), os.environ.get("KUBARIUM_TIME_SCALE", "1")
     try:
         return checked(compose_spec(profile=profile, time_scale=float(scale)))
@@ -96,7 +100,11 @@ def write_credentials(places: Places) -> None:
 
 
 def next_component(places: Places, service: str) -> Component:
-    """Find a control-plane component by its service's name."""
+    """Find a control-plane component by its service's name.
+
+    Raises:
+        KubariumError: there is none; the message lists those that are.
+    """
     found = {part.name: part for part in components(places)}
     if service not in found:
         names = ", ".join(

@@ -1,4 +1,8 @@
-"""`kubarium` on the command line: reads arguments, calls the library, prints for people."""
+"""`kubarium` on the command line: reads arguments, calls the library, prints for people.
+
+This module describes the command line and turns what goes wrong into an exit code; `commands` has a function for each
+command; `tables` lays out what they print.
+"""
 
 from __future__ import annotations
 
@@ -119,7 +123,7 @@ def _up(sub: argparse.ArgumentParser) -> None:
 
 
 def _nodes(subs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    node = subs.add_parser("node", help="add, remove and list nodes of a live cluster")
+    node = subs.add_parser("node", help="add, remove and list nodes of a running cluster")
     inner = node.add_subparsers(metavar="ACTION", required=True)
     add = _command(inner, "add", commands.node_add, "add a node")
     add.add_argument("node", nargs="?", default="", metavar="NODE", help="its name (default: node-N)")

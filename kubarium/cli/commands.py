@@ -1,4 +1,7 @@
-"""The commands: each takes the parsed arguments and returns an exit code."""
+"""The commands: each takes the parsed arguments and returns an exit code.
+
+What cannot be done ends with a KubariumError, whose words are for the user.
+"""
 
 from __future__ import annotations
 

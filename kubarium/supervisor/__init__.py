@@ -2,5 +2,11 @@
 
 It is single-threaded and synchronous on purpose: it imports what components need, freezes the garbage
 collector and forks, so that they start at once and share their memory. A fork is only safe where no thread
-and no gRPC channel exists.
+and no gRPC channel exists. In the order of use:
+
+- `__main__`: started by the handle; the order that makes a cluster answer soonest;
+- `protocol`: how the handle speaks with it;
+- `daemon`: the loop over its sockets; `operations`: what it can be asked;
+- `processes`: the table of processes; `child`: from a description to a process; `loading`: what is imported before;
+- `machines`, `reaper`: nodes as machines, which take their pods along when they are switched off.
 """

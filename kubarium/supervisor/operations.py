@@ -85,7 +85,11 @@ class Operations:
         return names
 
     def node_add(self, request: dict[str, Any]) -> str:
-        """Add a node to the live cluster; return its name."""
+        """Add a node to the running cluster; return its name.
+
+        Raises:
+            KubariumError: it cannot be; the message names the option.
+        """
         try:
             spec = self._spec.with_node(
                 request.get("name", ""), cpu=request.get("cpu", ""), memory=request.get("memory", "")
@@ -103,7 +107,11 @@ class Operations:
         return node.name
 
     def node_rm(self, request: dict[str, Any]) -> str:
-        """Switch a node off and take it out of the cluster; its Node object is the caller's."""
+        """Switch a node off and take it out of the cluster; its Node object is the caller's.
+
+        Raises:
+            KubariumError: there is no such node.
+        """
         name = request["name"]
         try:
             spec = self._spec.without_node(name)
