@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+from collections.abc import Awaitable
 from contextlib import suppress
 from email.utils import formatdate
 from functools import lru_cache
@@ -61,7 +62,7 @@ class Server(Protocol):
         """Whether aiohttp has to serve a request, since its answer is a stream."""
         ...
 
-    async def answer(self, request: HttpRequest) -> Reply:
+    def answer(self, request: HttpRequest) -> Awaitable[Reply]:
         """Answer a request."""
         ...
 

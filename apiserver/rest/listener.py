@@ -6,7 +6,7 @@ This is the only module that knows aiohttp as a server. What it serves, it serve
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from functools import partial
 from http import HTTPStatus
@@ -60,9 +60,9 @@ class Listener:
         """Whether the answer is a stream."""
         return self._door.lasts(request)
 
-    async def answer(self, request: HttpRequest) -> Reply:
+    def answer(self, request: HttpRequest) -> Awaitable[Reply]:
         """Answer a plain request."""
-        return await self._door.answer(request)
+        return self._door.answer(request)
 
     def handler(self, connection: Connection) -> asyncio.Protocol:
         """Make aiohttp's side of a connection."""

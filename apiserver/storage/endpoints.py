@@ -94,7 +94,7 @@ class Endpoints:
         """Ask the next member from now on, unless somebody has moved on already."""
         self._servers.leave(member)
 
-    async def call(self, ask: Callable[[Member, float], Awaitable[R]], *, attempts: int = 0) -> R:
+    def call(self, ask: Callable[[Member, float], Awaitable[R]], *, attempts: int = 0) -> Awaitable[R]:
         """Make one call; where a member does not answer, ask another, up to `attempts` in all (0: every one).
 
         More than one attempt is only for calls that may be made twice: reads, and writes that compare a
@@ -111,7 +111,7 @@ class Endpoints:
                 raise to_error(error, member.address) from error
 
         every = max(2, len(self._servers.members))  # a restart breaks the channel of a single member once
-        return await self._servers.call(asked, timeout_s=self._attempt_timeout_s, attempts=attempts or every)
+        return self._servers.call(asked, timeout_s=self._attempt_timeout_s, attempts=attempts or every)
 
     async def aclose(self) -> None:
         """Close every channel."""
