@@ -7,7 +7,7 @@ is made already (a kubelet died before it could start it) is only started.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 
 from kubelet.container_stopper import ContainerStopper
 from kubelet.core import labels
@@ -61,31 +61,20 @@ class Providers:
     enforces_cpu: bool = False  # whether the node's cpu is bounded by a cgroup
 
 
+@dataclass(frozen=True, slots=True)
 class ContainerStarter:
     """Starts the containers of the node's pods."""
 
-    def __init__(
-        self,
-        runtime: Runtime,
-        relist: Relist,
-        providers: Providers,
-        hooks: Hooks,
-        stopper: ContainerStopper,
-        events: EventRecorder,
-        clock: Clock,
-        log: EventLog,
-        *,
-        is_draining: Callable[[], bool],
-    ) -> None:
-        self._runtime = runtime
-        self._relist = relist
-        self._from = providers
-        self._hooks = hooks
-        self._stopper = stopper
-        self._events = events
-        self._clock = clock
-        self._log = log
-        self._is_draining = is_draining
+    runtime: Runtime
+    relist: Relist
+    providers: Providers
+    hooks: Hooks
+    stopper: ContainerStopper
+    events: EventRecorder
+    clock: Clock
+    log: EventLog
+    _: KW_ONLY
+    is_draining: Callable[[], bool]
 
     async def start(self, pod: Pod, action: StartContainer) -> Problem | None:
         """Start a container; the runtime's picture is up to date afterwards."""
@@ -101,12 +90,12 @@ class ContainerStarter:
         return None
 
     async def _create(self, pod: Pod, container: Container, action: StartContainer) -> str:
-        sandbox = self._from.sandboxes.config(pod, action.sandbox_attempt)
+        sandbox = self.providers.sandboxes.config(pod, action.sandbox_attempt)
         image_ref = await self._image(pod, container, sandbox)
         config = await self._config(pod, container, action, image_ref)
-        create = self._runtime.create_container(action.sandbox_id, config, sandbox)
+        create = self.runtime.create_container(action.sandbox_id, config, sandbox)
         try:
-            container_id = await finish(create, self._is_draining)
+            container_id = await finish(create, self.is_draining)
         except ApiError as error:
             self._tell(pod, container, WARNING, "Failed", f"Error: {error.message}")
             raise StartProblem(Problem("CreateContainerError", error.message)) from error
@@ -115,7 +104,7 @@ class ContainerStarter:
 
     async def _image(self, pod: Pod, container: Container, sandbox: cri.PodSandboxConfig) -> str:
         try:
-            return await self._from.images.ensure(pod, container, sandbox)
+            return await self.providers.images.ensure(pod, container, sandbox)
         except ImageProblem as problem:
             wait_s = problem.retry_after_s or None
             if problem.reason == "ErrImagePull":
@@ -129,15 +118,15 @@ class ContainerStarter:
         attempt, ips = action.start.attempt, action.ips
         try:
             image = await self._image_user(pod, container, image_ref)
-            env = await self._from.environment.make(pod, container, ips[0] if ips else "", ips)
-            volumes = await self._from.sandboxes.volumes(pod)
-            mounts = self._from.volumes.mounts(pod, container, volumes, dict(env))
+            env = await self.providers.environment.make(pod, container, ips[0] if ips else "", ips)
+            volumes = await self.providers.sandboxes.mount(pod)
+            mounts = self.providers.volumes.mounts(pod, container, volumes, dict(env))
         except (ConfigProblem, VolumeProblem) as problem:
             self._tell(pod, container, WARNING, "Failed", f"Error: {problem}")
             raise StartProblem(Problem(_CONFIG_ERROR, str(problem))) from problem
-        files = self._from.files
+        files = self.providers.files
         own = (files.hosts_mount(pod, container, ips), files.termination_log(pod, container, attempt))
-        machine = self._from.machine
+        machine = self.providers.machine
         return container_config(
             pod,
             container,
@@ -149,7 +138,7 @@ class ContainerStarter:
             annotations=labels.container_annotations(pod, container, restart_count=attempt),
             log_path=files.log_path(pod, container.name, attempt),
             node_memory_bytes=machine.memory_bytes,
-            node_cpu_millicores=machine.cpu_millicores if self._from.enforces_cpu else 0,
+            node_cpu_millicores=machine.cpu_millicores if self.providers.enforces_cpu else 0,
             image=image,
         )
 
@@ -158,7 +147,7 @@ class ContainerStarter:
         if not needs_image_user(pod, container):
             return None
         try:
-            image = await self._runtime.image_status(image_ref)
+            image = await self.runtime.image_status(image_ref)
         except ApiError as error:
             raise ConfigProblem(f"the image's user cannot be read: {error.message}") from error
         if text := security_problem(pod, container, image):
@@ -167,14 +156,14 @@ class ContainerStarter:
 
     async def _start(self, pod: Pod, container: Container, container_id: str, action: StartContainer) -> None:
         try:
-            await finish(self._runtime.start_container(container_id), self._is_draining)
+            await finish(self.runtime.start_container(container_id), self.is_draining)
         except ApiError as error:
             self._tell(pod, container, WARNING, "Failed", f"Error: {error.message}")
-            await self._relist.refresh(pod.metadata.uid)
+            await self.relist.refresh(pod.metadata.uid)
             problem = Problem("RunContainerError", error.message, unstarted_id=container_id)
             raise StartProblem(problem) from error
         self._tell(pod, container, NORMAL, "Started", "Container started")
-        await self._relist.note_container(pod.metadata.uid, container_id, action.sandbox_id)
+        await self.relist.note_container(pod.metadata.uid, container_id, action.sandbox_id)
 
     async def _post_start(
         self, pod: Pod, container: Container, container_id: str, action: StartContainer
@@ -185,9 +174,9 @@ class ContainerStarter:
             return
         pod_ip = action.ips[0] if action.ips else ""
         try:
-            await self._hooks.run(handler, container_id=container_id, ports=container.ports, pod_ip=pod_ip)
+            await self.hooks.run(handler, container_id=container_id, ports=container.ports, pod_ip=pod_ip)
         except HookProblem as problem:
-            self._log.info(
+            self.log.info(
                 "post_start_failed", pod=pod.metadata.name, container=container.name, problem=problem
             )
             self._tell(pod, container, WARNING, "FailedPostStartHook", "PostStartHook failed")
@@ -198,14 +187,14 @@ class ContainerStarter:
         grace_s = probe_grace_s(pod, None)
         kill = Kill(container_id, container.name, "FailedPostStartHook", grace_s)
         pre_stop = container.lifecycle.preStop if container.lifecycle else None
-        deadline = Deadline(self._clock.now(), grace_s)
+        deadline = Deadline(self.clock.now(), grace_s)
         try:
-            await self._stopper.stop(
+            await self.stopper.stop(
                 pod, KillContainer(kill, deadline, pre_stop, tuple(container.ports), pod_ip)
             )
         except ApiError as error:
-            self._log.warning("container_not_killed", container=container_id, error=error)
-        await self._relist.refresh(pod.metadata.uid)
+            self.log.warning("container_not_killed", container=container_id, error=error)
+        await self.relist.refresh(pod.metadata.uid)
 
     def _tell(self, pod: Pod, container: Container, type_: str, reason: str, message: str) -> None:
-        self._events.record(container_reference(pod, container.name), type_, reason, message)
+        self.events.record(container_reference(pod, container.name), type_, reason, message)

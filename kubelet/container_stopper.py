@@ -29,18 +29,16 @@ class _Stopping:
     shortened: asyncio.Event = field(default_factory=asyncio.Event)
 
 
+@dataclass(slots=True)
 class ContainerStopper:
     """The kills that are on their way."""
 
-    def __init__(
-        self, runtime: Runtime, hooks: Hooks, events: EventRecorder, clock: Clock, log: EventLog
-    ) -> None:
-        self._runtime = runtime
-        self._hooks = hooks
-        self._events = events
-        self._clock = clock
-        self._log = log
-        self._stopping: dict[ActionKey, _Stopping] = {}
+    runtime: Runtime
+    hooks: Hooks
+    events: EventRecorder
+    clock: Clock
+    log: EventLog
+    _stopping: dict[ActionKey, _Stopping] = field(init=False, default_factory=dict)
 
     async def stop(self, pod: Pod, action: KillContainer) -> None:
         """Bring a container to its end; returns when it is over.
@@ -48,9 +46,7 @@ class ContainerStopper:
         Raises:
             ApiError: the runtime could not stop it.
         """
-        self._events.record(
-            container_reference(pod, action.kill.name), NORMAL, "Killing", action.kill.message
-        )
+        self.events.record(container_reference(pod, action.kill.name), NORMAL, "Killing", action.kill.message)
         key = key_of(action)
         stopping = self._stopping[key] = _Stopping(action.deadline)
         try:
@@ -58,7 +54,7 @@ class ContainerStopper:
                 await self._run_pre_stop(pod, action, stopping)
             await self._signal_and_kill(pod, action.kill.id, stopping)
         except NotFound:
-            self._log.debug("container_gone", container=action.kill.id)
+            self.log.debug("container_gone", container=action.kill.id)
         finally:
             if self._stopping.get(key) is stopping:
                 del self._stopping[key]
@@ -73,17 +69,17 @@ class ContainerStopper:
         hook = asyncio.ensure_future(self._run_hook(pod, action, stopping))
         try:
             if not await self._wait(hook, stopping, lambda: stopping.deadline.end_s):
-                self._log.info("pre_stop_cut_short", pod=_name(pod), container=action.kill.name)
+                self.log.info("pre_stop_cut_short", pod=_name(pod), container=action.kill.name)
         finally:
             hook.cancel()
             await asyncio.gather(hook, return_exceptions=True)
 
     async def _run_hook(self, pod: Pod, action: KillContainer, stopping: _Stopping) -> None:
-        limit_s = stopping.deadline.pre_stop_limit_s(self._clock.now())
+        limit_s = stopping.deadline.pre_stop_limit_s(self.clock.now())
         if action.pre_stop is None or limit_s <= 0:
             return
         try:
-            await self._hooks.run(
+            await self.hooks.run(
                 action.pre_stop,
                 container_id=action.kill.id,
                 ports=action.ports,
@@ -91,21 +87,21 @@ class ContainerStopper:
                 limit_s=limit_s,
             )
         except HookProblem as problem:
-            self._log.info("pre_stop_failed", pod=_name(pod), container=action.kill.name, problem=problem)
+            self.log.info("pre_stop_failed", pod=_name(pod), container=action.kill.name, problem=problem)
             about = container_reference(pod, action.kill.name)
-            self._events.record(about, WARNING, "FailedPreStopHook", "PreStopHook failed")
+            self.events.record(about, WARNING, "FailedPreStopHook", "PreStopHook failed")
 
     async def _signal_and_kill(self, pod: Pod, container_id: str, stopping: _Stopping) -> None:
-        signalled_s = self._clock.now()
+        signalled_s = self.clock.now()
         window_s = stopping.deadline.kill_at(signalled_s) - signalled_s
-        timeout_s = runtime_timeout_s(window_s, self._clock.timescale)
-        stop = asyncio.ensure_future(self._runtime.stop_container(container_id, timeout_s))
+        timeout_s = runtime_timeout_s(window_s, self.clock.timescale)
+        stop = asyncio.ensure_future(self.runtime.stop_container(container_id, timeout_s))
         try:
             if await self._wait(stop, stopping, lambda: stopping.deadline.kill_at(signalled_s)):
                 await stop
                 return
-            self._log.info("grace_period_over", pod=_name(pod), container=container_id)
-            await self._runtime.stop_container(container_id, 0)
+            self.log.info("grace_period_over", pod=_name(pod), container=container_id)
+            await self.runtime.stop_container(container_id, 0)
         finally:
             stop.cancel()
             await asyncio.gather(stop, return_exceptions=True)
@@ -113,13 +109,13 @@ class ContainerStopper:
     async def _wait(self, work: asyncio.Future[Any], stopping: _Stopping, end_s: Callable[[], float]) -> bool:
         """Wait for some work until `end_s()`, which may come nearer; return whether the work is over."""
         while not work.done():
-            left_s = end_s() - self._clock.now()
+            left_s = end_s() - self.clock.now()
             if left_s <= 0:
                 return False
             stopping.shortened.clear()
             others = [
                 asyncio.ensure_future(stopping.shortened.wait()),
-                asyncio.ensure_future(self._clock.sleep(left_s)),
+                asyncio.ensure_future(self.clock.sleep(left_s)),
             ]
             try:
                 await asyncio.wait([work, *others], return_when=asyncio.FIRST_COMPLETED)

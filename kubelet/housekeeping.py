@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Final
 
 from kubelet.cgroups import Cgroups
@@ -16,45 +17,37 @@ _PERIOD_S: Final = 60.0  # cluster seconds, but at least:
 _LEAST_WALL_S: Final = 5.0
 
 
+@dataclass(frozen=True, slots=True)
 class Housekeeping:
     """Runs beside the workers."""
 
-    def __init__(
-        self,
-        workers: PodWorkers,
-        volumes: Volumes,
-        cgroups: Cgroups,
-        files: PodFiles,
-        clock: Clock,
-        log: EventLog,
-    ) -> None:
-        self._workers = workers
-        self._volumes = volumes
-        self._cgroups = cgroups
-        self._files = files
-        self._clock = clock
-        self._log = log
+    workers: PodWorkers
+    volumes: Volumes
+    cgroups: Cgroups
+    files: PodFiles
+    clock: Clock
+    log: EventLog
 
     async def run(self) -> None:
         """Tidy up, then refresh, again and again until cancelled."""
         while True:
             await self._sweep()
-            await self._clock.sleep(max(_PERIOD_S, self._clock.timescale.cluster(_LEAST_WALL_S)))
+            await self.clock.sleep(max(_PERIOD_S, self.clock.timescale.cluster(_LEAST_WALL_S)))
             await self._refresh()
 
     async def _sweep(self) -> None:
-        active = self._workers.active_uids
+        active = self.workers.active_uids
         try:
-            await self._volumes.sweep(active)
-            await self._cgroups.sweep(active)
-            self._files.sweep_logs(active)
+            await self.volumes.sweep(active)
+            await self.cgroups.sweep(active)
+            self.files.sweep_logs(active)
         except OSError as error:
-            self._log.warning("sweep_failed", error=error)
+            self.log.warning("sweep_failed", error=error)
 
     async def _refresh(self) -> None:
-        for life in self._workers.lives():
+        for life in self.workers.lives():
             if life.stage is Stage.SYNCING and life.observed.sandbox is not None:
                 try:
-                    await self._volumes.refresh(life.pod)
+                    await self.volumes.refresh(life.pod)
                 except OSError as error:
-                    self._log.warning("volumes_not_refreshed", pod=life.pod.metadata.name, error=error)
+                    self.log.warning("volumes_not_refreshed", pod=life.pod.metadata.name, error=error)

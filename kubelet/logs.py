@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import nullcontext
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 from pathlib import Path
 from typing import BinaryIO, Final, Protocol
 
@@ -148,41 +148,33 @@ def tail_offset(file: BinaryIO, lines: int) -> int:
     return 0
 
 
+@dataclass(frozen=True, slots=True)
 class LogRotation:
     """Keeps log files small: at most 10 MiB, and five of them for a container."""
 
-    def __init__(
-        self,
-        runtime: LogRuntime,
-        clock: Clock,
-        log: EventLog = SILENT,
-        *,
-        running: Callable[[], Iterable[LoggedContainer]],
-        max_bytes: int = MAX_BYTES,
-        max_files: int = MAX_FILES,
-    ) -> None:
-        self._runtime = runtime
-        self._clock = clock
-        self._log = log
-        self._running = running
-        self._max_bytes = max_bytes
-        self._max_files = max_files
+    runtime: LogRuntime
+    clock: Clock
+    log: EventLog = SILENT
+    _: KW_ONLY
+    running: Callable[[], Iterable[LoggedContainer]]
+    max_bytes: int = MAX_BYTES
+    max_files: int = MAX_FILES
 
     async def run(self) -> None:
         """Look at the running containers' logs now and then, until cancelled."""
         while True:
-            await self._clock.sleep(
-                self._clock.timescale.cluster(_ROTATION_PERIOD_S)
+            await self.clock.sleep(
+                self.clock.timescale.cluster(_ROTATION_PERIOD_S)
             )  # bytes come in wall time
             await self.rotate_all()
 
     async def rotate_all(self) -> None:
         """Rotate every log that is full."""
-        for container in list(self._running()):
+        for container in list(self.running()):
             try:
                 await self._rotate(container)
             except (ApiError, OSError) as error:
-                self._log.warning("log_not_rotated", container=container.id, error=error)
+                self.log.warning("log_not_rotated", container=container.id, error=error)
 
     async def _rotate(self, container: LoggedContainer) -> None:
         path = Path(container.log_path)
@@ -190,17 +182,17 @@ class LogRotation:
         if renamed is None:
             return
         try:
-            await self._runtime.reopen_container_log(container.id)
+            await self.runtime.reopen_container_log(container.id)
         except ApiError:
             renamed.rename(path)  # the runtime still writes to it: readers have to find it
             raise
 
     def _rename_if_full(self, path: Path) -> Path | None:
         """Rename a full file, after taking the oldest of its predecessors away; None for one that is not full."""
-        if not path.exists() or path.stat().st_size < self._max_bytes:
+        if not path.exists() or path.stat().st_size < self.max_bytes:
             return None
         old = sorted(path.parent.glob(f"{path.name}.*"))
-        for surplus in old[: max(0, len(old) - (self._max_files - 2))]:
+        for surplus in old[: max(0, len(old) - (self.max_files - 2))]:
             surplus.unlink(missing_ok=True)
-        stamp = self._clock.timescale.format_micro(self._clock.now()).translate(_NO_SIGNS)
+        stamp = self.clock.timescale.format_micro(self.clock.now()).translate(_NO_SIGNS)
         return path.rename(path.with_name(f"{path.name}.{stamp}"))

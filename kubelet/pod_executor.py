@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import assert_never
 
@@ -30,34 +31,25 @@ from machinery.model.k8s.core_v1 import Pod
 from machinery.model.log import EventLog
 
 
+@dataclass(frozen=True, slots=True)
 class PodExecutor:
     """Runs actions. When one is over, `relist` has seen what the runtime has of the pod since."""
 
-    def __init__(
-        self,
-        runtime: Runtime,
-        relist: Relist,
-        sandboxes: Sandboxes,
-        starter: ContainerStarter,
-        stopper: ContainerStopper,
-        events: EventRecorder,
-        log: EventLog,
-    ) -> None:
-        self._runtime = runtime
-        self._relist = relist
-        self._sandboxes = sandboxes
-        self._starter = starter
-        self._stopper = stopper
-        self._events = events
-        self._log = log
+    runtime: Runtime
+    relist: Relist
+    sandboxes: Sandboxes
+    starter: ContainerStarter
+    stopper: ContainerStopper
+    events: EventRecorder
+    log: EventLog
 
     async def perform(self, pod: Pod, action: Action) -> Problem | None:
         """Carry out an action; return what went wrong, None where nothing did."""
         match action:
             case StartContainer():
-                return await self._starter.start(pod, action)
+                return await self.starter.start(pod, action)
             case RunSandbox(attempt):
-                return await self._sandboxes.run(pod, attempt)
+                return await self.sandboxes.run(pod, attempt)
             case KillContainer():
                 return await self._kill(pod, action)
             case StopSandbox() | RemoveContainer() | RemoveSandbox() | CleanUp():
@@ -67,21 +59,21 @@ class PodExecutor:
 
     def shorten(self, key: ActionKey, deadline: Deadline) -> None:
         """Let a kill that is on its way be over earlier."""
-        self._stopper.shorten(key, deadline)
+        self.stopper.shorten(key, deadline)
 
     async def refresh(self, pod_uid: str) -> None:
         """See what the runtime has of a pod, after an action was given up."""
-        await self._relist.refresh(pod_uid)
+        await self.relist.refresh(pod_uid)
 
     async def _kill(self, pod: Pod, action: KillContainer) -> Problem | None:
         problem: Problem | None = None
         try:
-            await self._stopper.stop(pod, action)
+            await self.stopper.stop(pod, action)
         except ApiError as error:
-            self._log.warning("container_not_stopped", container=action.kill.id, error=error)
-            self._events.record(pod, WARNING, "FailedKillPod", f"error killing pod: {error.message}")
+            self.log.warning("container_not_stopped", container=action.kill.id, error=error)
+            self.events.record(pod, WARNING, "FailedKillPod", f"error killing pod: {error.message}")
             problem = Problem("KillContainerError", error.message)
-        await self._relist.refresh(pod.metadata.uid)
+        await self.relist.refresh(pod.metadata.uid)
         return problem
 
     async def _tidy(
@@ -90,10 +82,10 @@ class PodExecutor:
         try:
             await self._tidy_once(pod, action)
         except (ApiError, OSError) as error:
-            self._log.warning("not_tidied", pod=pod.metadata.name, action=key_of(action), error=error)
+            self.log.warning("not_tidied", pod=pod.metadata.name, action=key_of(action), error=error)
             return Problem("KillPodSandboxError", str(error))
         if not isinstance(action, CleanUp):
-            await self._relist.refresh(pod.metadata.uid)
+            await self.relist.refresh(pod.metadata.uid)
         return None
 
     async def _tidy_once(
@@ -101,14 +93,14 @@ class PodExecutor:
     ) -> None:
         match action:
             case StopSandbox(id_):
-                await self._runtime.stop_sandbox(id_)
+                await self.runtime.stop_sandbox(id_)
             case RemoveContainer(id_, log_path):
-                await self._runtime.remove_container(id_)
+                await self.runtime.remove_container(id_)
                 _remove_log(log_path)
             case RemoveSandbox(id_):
-                await self._runtime.remove_sandbox(id_)
+                await self.runtime.remove_sandbox(id_)
             case CleanUp():
-                await self._sandboxes.clean_up(pod.metadata.uid)
+                await self.sandboxes.clean_up(pod.metadata.uid)
 
 
 def _remove_log(path: str) -> None:

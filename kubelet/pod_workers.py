@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import KW_ONLY, dataclass, field
 
 import msgspec
 
@@ -26,29 +27,22 @@ from machinery.model.requests import EventType
 from machinery.model.store import Change
 
 
+@dataclass(slots=True)
 class PodWorkers:
     """The workers, by pod uid. Also what the node's gRPC service asks about pods (`PodLookup`)."""
 
-    def __init__(
-        self,
-        tools: Tools,
-        relist: Relist,
-        *,
-        allocatable: Callable[[], Mapping[str, str]],
-        labels: Callable[[], Mapping[str, str] | None],
-        is_gone: Callable[[str], Awaitable[bool]],
-        on_gone: Callable[[Pod], None],
-    ) -> None:
-        self._tools = tools
-        self._relist = relist
-        self._allocatable = allocatable
-        self._labels = labels
-        self._is_gone = is_gone
-        self._on_gone = on_gone
-        self._workers: dict[str, PodWorker] = {}
-        self._doubted: set[str] = set()  # the runtime has them, the API's list does not
-        self._known: dict[str, Pod] = {}  # what the API has
-        self._group: asyncio.TaskGroup | None = None
+    tools: Tools
+    relist: Relist
+    _: KW_ONLY
+    allocatable: Callable[[], Mapping[str, str]]
+    labels: Callable[[], Mapping[str, str] | None]
+    is_gone: Callable[[str], Awaitable[bool]]
+    on_gone: Callable[[Pod], None]
+    _workers: dict[str, PodWorker] = field(init=False, default_factory=dict)
+    # the runtime has them, the API's list does not
+    _doubted: set[str] = field(init=False, default_factory=set)
+    _known: dict[str, Pod] = field(init=False, default_factory=dict)  # what the API has
+    _group: asyncio.TaskGroup | None = field(init=False, default=None)
 
     async def run(self) -> None:
         """Work until cancelled. Called when the API's list and the runtime's are both there."""
@@ -56,7 +50,7 @@ class PodWorkers:
             self._group = group
             for pod in sorted(self._known.values(), key=_seniority):
                 self._adopt(pod)
-            for uid in self._relist.uids:
+            for uid in self.relist.uids:
                 self.runtime_changed(uid)
             await asyncio.get_running_loop().create_future()
 
@@ -100,7 +94,7 @@ class PodWorkers:
     @property
     def active_uids(self) -> set[str]:
         """The pods that something may still be kept for."""
-        return {*self._known, *self._workers, *self._relist.uids}
+        return {*self._known, *self._workers, *self.relist.uids}
 
     def lives(self) -> Iterable[Life]:
         """Return the lives of all pods."""
@@ -116,26 +110,26 @@ class PodWorkers:
 
     def containers(self, pod_uid: str, container: str) -> Sequence[LoggedContainer]:
         """Return the attempts at a container that still exist, the newest first."""
-        return [_logged(run) for run in self._relist.observed(pod_uid).named(container)]
+        return [_logged(run) for run in self.relist.observed(pod_uid).named(container)]
 
     def running(self) -> Iterator[LoggedContainer]:
         """Return every running container of the node."""
-        for uid in self._relist.uids:
-            yield from (_logged(run) for run in self._relist.observed(uid).running())
+        for uid in self.relist.uids:
+            yield from (_logged(run) for run in self.relist.observed(uid).running())
 
     # --- within
 
     def _adopt(self, pod: Pod) -> None:
         """Begin the life of a pod that the API has."""
         uid = pod.metadata.uid
-        observed = self._relist.observed(uid)
+        observed = self.relist.observed(uid)
         rejection = None
         if observed.is_empty and _is_new(pod):
-            rejection = admit(pod, self._taken(), self._allocatable(), self._labels())
+            rejection = admit(pod, self._taken(), self.allocatable(), self.labels())
         if rejection is not None:
-            self._tools.log.info("pod_rejected", pod=pod.metadata.name, uid=uid, reason=rejection.reason)
-            self._tools.events.record(pod, WARNING, rejection.reason, rejection.message)
-        self._start(begin(pod, observed, self._tools.clock.now(), rejection))
+            self.tools.log.info("pod_rejected", pod=pod.metadata.name, uid=uid, reason=rejection.reason)
+            self.tools.events.record(pod, WARNING, rejection.reason, rejection.message)
+        self._start(begin(pod, observed, self.tools.clock.now(), rejection))
 
     def _taken(self) -> list[Pod]:
         going = {Stage.TERMINATED, Stage.FINISHED}
@@ -143,24 +137,24 @@ class PodWorkers:
 
     async def _dismiss(self, uid: str) -> None:
         """Begin the end of a pod that only the runtime still has, once the API has confirmed it."""
-        is_gone = await self._is_gone(uid)
+        is_gone = await self.is_gone(uid)
         self._doubted.discard(uid)
-        observed = self._relist.observed(uid)
+        observed = self.relist.observed(uid)
         if not is_gone or observed.is_empty or uid in self._workers or uid in self._known:
             return
-        self._tools.log.info("pod_unknown_to_api", pod=f"{observed.namespace}/{observed.name}", uid=uid)
-        self._start(begin_unknown(observed, self._tools.clock.now()))
+        self.tools.log.info("pod_unknown_to_api", pod=f"{observed.namespace}/{observed.name}", uid=uid)
+        self._start(begin_unknown(observed, self.tools.clock.now()))
 
     def _start(self, life: Life) -> None:
-        worker = self._workers[life.uid] = PodWorker(life, self._tools)
+        worker = self._workers[life.uid] = PodWorker(life, self.tools)
         if self._group is not None:
             self._group.create_task(self._work(worker), name=f"pod-{life.pod.metadata.name}")
 
     async def _work(self, worker: PodWorker) -> None:
         await worker.run()
         del self._workers[worker.life.uid]
-        self._relist.forget(worker.life.uid)
-        self._on_gone(worker.life.pod)
+        self.relist.forget(worker.life.uid)
+        self.on_gone(worker.life.pod)
 
 
 def _is_new(pod: Pod) -> bool:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import KW_ONLY, dataclass, field
 from typing import Final, Protocol, TypeAlias
 
 from kubelet.core.probing import (
@@ -87,26 +87,19 @@ class _Watched:
     tasks: list[asyncio.Task[None]] = field(default_factory=list)
 
 
+@dataclass(slots=True)
 class Probes:
     """What the node's containers say about themselves."""
 
-    def __init__(
-        self,
-        runtime: ExecRuntime,
-        events: EventRecorder,
-        clock: Clock,
-        log: EventLog = SILENT,
-        *,
-        on_change: Callable[[str], None],
-    ) -> None:
-        self._runtime = runtime
-        self._events = events
-        self._clock = clock
-        self._log = log
-        self._on_change = on_change
-        self._watched: dict[_Key, _Watched] = {}
-        self._group: asyncio.TaskGroup | None = None
-        self._simulated = False
+    runtime: ExecRuntime
+    events: EventRecorder
+    clock: Clock
+    log: EventLog = SILENT
+    _: KW_ONLY
+    on_change: Callable[[str], None]
+    _watched: dict[_Key, _Watched] = field(init=False, default_factory=dict)
+    _group: asyncio.TaskGroup | None = field(init=False, default=None)
+    _simulated: bool = field(init=False, default=False)
 
     def simulate(self) -> None:
         """Take every probe for answered: on a simulated runtime no process listens and no packet may leave."""
@@ -195,12 +188,12 @@ class Probes:
         probe = probe_of(watched.container, kind)
         if probe is None:
             return
-        await self._clock.sleep(first_delay_s(probe, running_s=self._clock.now() - watched.running.started_s))
+        await self.clock.sleep(first_delay_s(probe, running_s=self.clock.now() - watched.running.started_s))
         while True:
-            begun_s = self._clock.monotonic()
+            begun_s = self.clock.monotonic()
             if await self._try_and_note(watched, kind, probe):
                 return
-            await self._clock.sleep(period_s(probe) - (self._clock.monotonic() - begun_s))
+            await self.clock.sleep(period_s(probe) - (self.clock.monotonic() - begun_s))
 
     async def _try_and_note(self, watched: _Watched, kind: ProbeKind, probe: Probe) -> bool:
         """Try once; return whether this probe has nothing more to do."""
@@ -213,7 +206,7 @@ class Probes:
         if kind is ProbeKind.STARTUP and after.result:
             watched.started.set()
         if after.result is not before.result:
-            self._on_change(watched.pod.metadata.uid)
+            self.on_change(watched.pod.metadata.uid)
         return kind is not ProbeKind.READINESS and (
             after.result is False or (kind is ProbeKind.STARTUP and after.result is True)
         )
@@ -221,7 +214,7 @@ class Probes:
     async def _try(self, watched: _Watched, probe: Probe) -> tuple[Outcome, str]:
         if self._simulated:
             return Outcome.SUCCESS, ""
-        limit_s = max(_LEAST_TIMEOUT_S, self._clock.timescale.wall(timeout_s(probe)))
+        limit_s = max(_LEAST_TIMEOUT_S, self.clock.timescale.wall(timeout_s(probe)))
         outcome, text = Outcome.ERROR, ""
         for _ in range(_TRIES):
             outcome, text = await self._try_once(watched, probe, limit_s)
@@ -250,7 +243,7 @@ class Probes:
 
     async def _exec(self, watched: _Watched, command: Sequence[str], limit_s: float) -> tuple[Outcome, str]:
         try:
-            answer = await self._runtime.exec_sync(watched.running.id, command, limit_s)
+            answer = await self.runtime.exec_sync(watched.running.id, command, limit_s)
         except DeadlineExceeded:
             return Outcome.FAILURE, f'command timed out: "{" ".join(command)}" timed out after {limit_s:g}s'
         except ApiError as error:
@@ -266,7 +259,7 @@ class Probes:
         }
         if outcome in texts:
             about = container_reference(watched.pod, watched.container.name)
-            self._events.record(about, WARNING, *texts[outcome])
+            self.events.record(about, WARNING, *texts[outcome])
 
 
 def _begin(pod: Pod, container: Container, running: RunningContainer, pod_ip: str) -> _Watched:

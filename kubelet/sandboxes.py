@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import KW_ONLY, dataclass, field
 from pathlib import Path
 from typing import Final
 
@@ -25,48 +26,38 @@ from machinery.pb import cri_pb2 as cri
 _RESOLV_CONF: Final = Path("/etc/resolv.conf")
 
 
+@dataclass(slots=True)
 class Sandboxes:
     """The sandboxes of the node's pods, and the volumes that they were given."""
 
-    def __init__(
-        self,
-        runtime: Runtime,
-        relist: Relist,
-        volumes: Volumes,
-        cgroups: Cgroups,
-        files: PodFiles,
-        events: EventRecorder,
-        clock: Clock,
-        *,
-        is_draining: Callable[[], bool],
-    ) -> None:
-        self._runtime = runtime
-        self._relist = relist
-        self._volumes = volumes
-        self._cgroups = cgroups
-        self._files = files
-        self._events = events
-        self._clock = clock
-        self._is_draining = is_draining
-        self._mounted: dict[str, Mapping[str, str]] = {}
+    runtime: Runtime
+    relist: Relist
+    volumes: Volumes
+    cgroups: Cgroups
+    files: PodFiles
+    events: EventRecorder
+    clock: Clock
+    _: KW_ONLY
+    is_draining: Callable[[], bool]
+    _mounted: dict[str, Mapping[str, str]] = field(init=False, default_factory=dict)
 
     async def run(self, pod: Pod, attempt: int) -> Problem | None:
         """Make a pod's sandbox; the runtime's picture is up to date afterwards."""
         try:
-            await self.volumes(pod)
+            await self.mount(pod)
         except VolumeProblem as problem:
             return Problem("ContainerCreating", str(problem))
-        await self._cgroups.ensure_pod(pod)
+        await self.cgroups.ensure_pod(pod)
         config = self.config(pod, attempt)
         if dns_config(pod, self._host_dns())[1]:
-            self._events.record(pod, WARNING, "MissingClusterDNS", missing_cluster_dns(pod))
+            self.events.record(pod, WARNING, "MissingClusterDNS", missing_cluster_dns(pod))
         try:
-            sandbox_id = await finish(self._runtime.run_sandbox(config), self._is_draining)
+            sandbox_id = await finish(self.runtime.run_sandbox(config), self.is_draining)
         except ApiError as error:
             message = f"Failed to create pod sandbox: {error.message}"
-            self._events.record(pod, WARNING, "FailedCreatePodSandBox", message)
+            self.events.record(pod, WARNING, "FailedCreatePodSandBox", message)
             return Problem("ContainerCreating", message)
-        await self._relist.note_sandbox(pod.metadata.uid, sandbox_id)
+        await self.relist.note_sandbox(pod.metadata.uid, sandbox_id)
         return None
 
     def config(self, pod: Pod, attempt: int) -> cri.PodSandboxConfig:
@@ -75,32 +66,32 @@ class Sandboxes:
         return sandbox_config(
             pod,
             attempt=attempt,
-            log_directory=self._files.log_directory(pod),
-            cgroup_parent=self._cgroups.pod_parent(pod),
+            log_directory=self.files.log_directory(pod),
+            cgroup_parent=self.cgroups.pod_parent(pod),
             dns=dns,
             hostname=pod_hostname(pod),
             labels=labels.sandbox_labels(pod),
             annotations=labels.sandbox_annotations(
-                pod, seen_text=self._clock.timescale.format_micro(self._clock.now())
+                pod, seen_text=self.clock.timescale.format_micro(self.clock.now())
             ),
         )
 
-    async def volumes(self, pod: Pod) -> Mapping[str, str]:
-        """Have a pod's volumes: mounted once by this kubelet, kept up to date elsewhere.
+    async def mount(self, pod: Pod) -> Mapping[str, str]:
+        """Return where a pod's volumes are, mounted once by this kubelet, kept up to date elsewhere.
 
         Raises:
             VolumeProblem: one of them cannot be had now.
         """
         uid = pod.metadata.uid
         if uid not in self._mounted:
-            self._mounted[uid] = await self._volumes.mount(pod)
+            self._mounted[uid] = await self.volumes.mount(pod)
         return self._mounted[uid]
 
     async def clean_up(self, pod_uid: str) -> None:
         """Take a pod's volumes and its cgroup away. Idempotent."""
         self._mounted.pop(pod_uid, None)
-        await self._volumes.unmount(pod_uid)
-        await self._cgroups.remove_pod(pod_uid)
+        await self.volumes.unmount(pod_uid)
+        await self.cgroups.remove_pod(pod_uid)
 
     def _host_dns(self) -> Dns:
         try:
