@@ -12,27 +12,9 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Protocol, assert_never
 
+from kubelet.core import instructions
 from kubelet.core.actions import Action, ActionKey, key_of
 from kubelet.core.containers import ProbeStates
-from kubelet.core.instructions import (
-    ActionEnded,
-    Cancel,
-    DeletePod,
-    Forget,
-    Instruction,
-    PodGone,
-    PodSeen,
-    ProbesSeen,
-    Problem,
-    Record,
-    Run,
-    RuntimeSeen,
-    Shorten,
-    Stimulus,
-    TimePassed,
-    WatchProbes,
-    WriteStatus,
-)
 from kubelet.core.life import Life, Stage, Surroundings
 from kubelet.core.observed import ObservedContainer, ObservedPod
 from kubelet.core.pod_invariants import Step, check
@@ -52,7 +34,7 @@ from machinery.wire.cause_headers import acting
 class Executor(Protocol):
     """Carries out actions (kubelet/pod_executor.py)."""
 
-    async def perform(self, pod: Pod, action: Action) -> Problem | None:
+    async def perform(self, pod: Pod, action: Action) -> instructions.Problem | None:
         """Carry out an action; the runtime's picture is up to date afterwards."""
         ...
 
@@ -115,10 +97,10 @@ class Tools:
 
 @dataclass(slots=True)
 class _Mailbox:
-    api: PodSeen | PodGone | None = None
+    api: instructions.PodSeen | instructions.PodGone | None = None
     runtime: bool = False
     probes: bool = False
-    ended: list[tuple[ActionKey, Problem | None]] = field(default_factory=list)
+    ended: list[tuple[ActionKey, instructions.Problem | None]] = field(default_factory=list)
     news: asyncio.Event = field(default_factory=asyncio.Event)
 
 
@@ -129,19 +111,19 @@ class PodWorker:
         self.life = life
         self._tools = tools
         self._mail = _Mailbox()
-        self._actions: dict[ActionKey, asyncio.Task[Problem | None]] = {}
+        self._actions: dict[ActionKey, asyncio.Task[instructions.Problem | None]] = {}
         self._stepped_s = 0.0  # the time that the life was told last
 
     # --- news; all of these are synchronous and cheap
 
     def pod_seen(self, pod: Pod) -> None:
         """The API has this version."""
-        self._mail.api = PodSeen(pod)
+        self._mail.api = instructions.PodSeen(pod)
         self._mail.news.set()
 
     def pod_gone(self, last: Pod) -> None:
         """The API has it no more."""
-        self._mail.api = PodGone(last)
+        self._mail.api = instructions.PodGone(last)
         self._mail.news.set()
 
     def runtime_changed(self) -> None:
@@ -162,7 +144,7 @@ class PodWorker:
             self._step(None, group)
             while self.life.stage is not Stage.FINISHED:
                 if not await event_within(self._mail.news, self._tools.clock, self._patience_s()):
-                    self._step(TimePassed(), group)
+                    self._step(instructions.TimePassed(), group)
                 self._mail.news.clear()
                 for stimulus in self._stimuli():
                     self._step(stimulus, group)
@@ -172,56 +154,56 @@ class PodWorker:
         at_s = wake_at(self.life, self._stepped_s, self._tools.surroundings())
         return None if at_s is None else max(0.0, at_s - self._tools.clock.now())
 
-    def _stimuli(self) -> Iterator[Stimulus]:
+    def _stimuli(self) -> Iterator[instructions.Stimulus]:
         """Empty the mailbox: first what was done, then what is seen."""
         mail, uid = self._mail, self.life.uid
         while mail.ended:
             key, problem = mail.ended.pop(0)
-            yield ActionEnded(key, self._tools.pictures.observed(uid), problem)
+            yield instructions.ActionEnded(key, self._tools.pictures.observed(uid), problem)
         if mail.runtime:
             mail.runtime = False
-            yield RuntimeSeen(self._tools.pictures.observed(uid))
+            yield instructions.RuntimeSeen(self._tools.pictures.observed(uid))
         if mail.probes:
             mail.probes = False
-            yield ProbesSeen(self._tools.probes.states(self.life.pod, self.life.observed))
+            yield instructions.ProbesSeen(self._tools.probes.states(self.life.pod, self.life.observed))
         if mail.api is not None:
             news, mail.api = mail.api, None
             yield news
 
-    def _step(self, stimulus: Stimulus | None, group: asyncio.TaskGroup) -> None:
+    def _step(self, stimulus: instructions.Stimulus | None, group: asyncio.TaskGroup) -> None:
         if self.life.stage is Stage.FINISHED:
             return
         tools, before = self._tools, self.life
         self._stepped_s = tools.clock.now()
-        self.life, instructions = handle(before, stimulus, self._stepped_s, tools.surroundings())
+        self.life, to_do = handle(before, stimulus, self._stepped_s, tools.surroundings())
         if tools.checks_invariants:
-            check(Step(before, stimulus, self.life, instructions))
+            check(Step(before, stimulus, self.life, to_do))
         if self.life.stage is not before.stage:
             self._log_stage()
         with acting((cause_of(PODS, self.life.pod),)):
-            for instruction in instructions:
+            for instruction in to_do:
                 self._execute(instruction, group)
 
-    def _execute(self, instruction: Instruction, group: asyncio.TaskGroup) -> None:
+    def _execute(self, instruction: instructions.Instruction, group: asyncio.TaskGroup) -> None:
         tools = self._tools
         match instruction:
-            case Run(action):
+            case instructions.Run(action):
                 self._begin(action, group)
-            case Cancel(key):
+            case instructions.Cancel(key):
                 if task := self._actions.get(key):
                     task.cancel()
-            case Shorten(key, deadline):
+            case instructions.Shorten(key, deadline):
                 tools.executor.shorten(key, deadline)
-            case WriteStatus(pod, status):
+            case instructions.WriteStatus(pod, status):
                 tools.writer.write(pod, status)
-            case DeletePod(pod):
+            case instructions.DeletePod(pod):
                 tools.writer.delete(pod)
-            case Record():
+            case instructions.Record():
                 self._record(instruction)
-            case WatchProbes(pod, running, pod_ip):
+            case instructions.WatchProbes(pod, running, pod_ip):
                 tools.probes.watch(pod, running, pod_ip)
                 self.probes_changed()
-            case Forget():
+            case instructions.Forget():
                 pass  # `run` ends by itself, and whoever runs it forgets the pod
             case _:
                 assert_never(instruction)
@@ -232,7 +214,7 @@ class PodWorker:
         self._actions[key] = task
         task.add_done_callback(partial(self._ended, key))
 
-    async def _perform(self, action: Action) -> Problem | None:
+    async def _perform(self, action: Action) -> instructions.Problem | None:
         try:
             return await self._tools.executor.perform(self.life.pod, action)
         except asyncio.CancelledError:
@@ -240,15 +222,15 @@ class PodWorker:
                 await self._tools.executor.refresh(self.life.uid)
             raise
 
-    def _ended(self, key: ActionKey, task: asyncio.Task[Problem | None]) -> None:
+    def _ended(self, key: ActionKey, task: asyncio.Task[instructions.Problem | None]) -> None:
         self._actions.pop(key, None)
         if task.cancelled():
-            self._mail.ended.append((key, Problem("Cancelled", "given up", cancelled=True)))
+            self._mail.ended.append((key, instructions.Problem("Cancelled", "given up", cancelled=True)))
         elif task.exception() is None:  # else the TaskGroup ends the process
             self._mail.ended.append((key, task.result()))
         self._mail.news.set()
 
-    def _record(self, record: Record) -> None:
+    def _record(self, record: instructions.Record) -> None:
         pod = self.life.pod
         about = container_reference(pod, record.container) if record.container else pod
         self._tools.events.record(about, record.type, record.reason, record.message)

@@ -12,31 +12,20 @@ from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from apiserver.storage.interface import (
-    Differs,
-    EventBatch,
-    Moved,
-    Outcome,
-    Page,
-    StorageEvent,
-    Stored,
-    Unmoved,
-    Written,
-    check_size,
-)
+from apiserver.storage import interface
 from machinery.model.errors import BadRequest, Expired
 
-_Snapshot: TypeAlias = tuple[list[str], dict[str, Stored]]  # the keys in order, and what each holds
+_Snapshot: TypeAlias = tuple[list[str], dict[str, interface.Stored]]  # the keys in order, and what each holds
 
 
 @dataclass(slots=True)
 class _Log:
     """Every write since the last compaction, in order."""
 
-    events: list[StorageEvent]
+    events: list[interface.StorageEvent]
     compacted: int = 0
 
-    def after(self, revision: int) -> list[StorageEvent]:
+    def after(self, revision: int) -> list[interface.StorageEvent]:
         return self.events[bisect_right(self.events, revision, key=lambda event: event.revision) :]
 
 
@@ -46,12 +35,12 @@ class MemoryStorage:
     def __init__(self) -> None:
         self._revision = 1  # as etcd's, which starts at 1
         self._keys: list[str] = []
-        self._values: dict[str, Stored] = {}
+        self._values: dict[str, interface.Stored] = {}
         self._log = _Log([])
         self._written = asyncio.Event()
 
     @property
-    def history(self) -> Sequence[StorageEvent]:
+    def history(self) -> Sequence[interface.StorageEvent]:
         """Every write, in order: for tests that compare it with what watches told."""
         return tuple(self._log.events)
 
@@ -59,11 +48,13 @@ class MemoryStorage:
         """Return the newest revision."""
         return self._revision
 
-    async def get(self, key: str) -> Stored | None:
+    async def get(self, key: str) -> interface.Stored | None:
         """Read one key."""
         return self._values.get(key)
 
-    async def list(self, prefix: str, *, revision: int = 0, limit: int = 0, start: str = "") -> Page:
+    async def list(
+        self, prefix: str, *, revision: int = 0, limit: int = 0, start: str = ""
+    ) -> interface.Page:
         """Read the keys with a prefix."""
         shown = revision or self._revision
         keys, values = (self._keys, self._values) if shown == self._revision else self._at(shown)
@@ -71,40 +62,42 @@ class MemoryStorage:
         last = bisect_left(keys, prefix + "\U0010ffff")
         cut = min(last, first + limit) if limit else last
         items = [values[key] for key in keys[first:cut]]
-        return Page(items, shown, more=cut < last, remaining=last - cut)
+        return interface.Page(items, shown, more=cut < last, remaining=last - cut)
 
     async def create(
-        self, key: str, value: bytes, *, ttl_s: int = 0, provided: Unmoved | None = None
-    ) -> Outcome:
+        self, key: str, value: bytes, *, ttl_s: int = 0, provided: interface.Unmoved | None = None
+    ) -> interface.Outcome:
         """Write a key that is not there."""
         del ttl_s
         return self._write(key, value, None, provided)
 
     async def update(
-        self, key: str, value: bytes, expected_revision: int, *, provided: Unmoved | None = None
-    ) -> Outcome:
+        self, key: str, value: bytes, expected_revision: int, *, provided: interface.Unmoved | None = None
+    ) -> interface.Outcome:
         """Write a key that is at a revision."""
         return self._write(key, value, expected_revision, provided)
 
-    async def delete(self, key: str, expected_revision: int, *, provided: Unmoved | None = None) -> Outcome:
+    async def delete(
+        self, key: str, expected_revision: int, *, provided: interface.Unmoved | None = None
+    ) -> interface.Outcome:
         """Delete a key that is at a revision."""
         return self._write(key, None, expected_revision, provided)
 
-    async def watch(self, prefix: str, after_revision: int) -> AsyncGenerator[EventBatch, None]:
+    async def watch(self, prefix: str, after_revision: int) -> AsyncGenerator[interface.EventBatch, None]:
         """Yield what is written after a revision.
 
         Raises:
             Expired: the revision is compacted.
         """
         position = after_revision
-        yield EventBatch((), position)
+        yield interface.EventBatch((), position)
         while True:
             if position + 1 < self._log.compacted:
                 raise Expired(f"the revision {position} is compacted; the oldest is {self._log.compacted}")
             if position < self._revision:
                 found = [event for event in self._log.after(position) if event.key.startswith(prefix)]
                 position = self._revision
-                yield EventBatch(found, position)
+                yield interface.EventBatch(found, position)
             else:
                 await self._written.wait()
 
@@ -127,16 +120,16 @@ class MemoryStorage:
         """Do nothing: there is no connection."""
 
     def _write(
-        self, key: str, value: bytes | None, expected: int | None, provided: Unmoved | None = None
-    ) -> Outcome:
-        check_size(key, value or b"")
+        self, key: str, value: bytes | None, expected: int | None, provided: interface.Unmoved | None = None
+    ) -> interface.Outcome:
+        interface.check_size(key, value or b"")
         current = self._values.get(key)
         if (current.revision if current else None) != expected:
-            return Differs(current)
+            return interface.Differs(current)
         if provided is not None:
             beside = self._values.get(provided.key)
             if beside is None or beside.revision != provided.revision:
-                return Moved(beside)
+                return interface.Moved(beside)
         self._revision += 1
         if value is None:
             del self._values[key]
@@ -144,11 +137,11 @@ class MemoryStorage:
         else:
             if current is None:
                 insort(self._keys, key)
-            self._values[key] = Stored(key, value, self._revision)
-        self._log.events.append(StorageEvent(key, value, self._revision))
+            self._values[key] = interface.Stored(key, value, self._revision)
+        self._log.events.append(interface.StorageEvent(key, value, self._revision))
         self._written.set()
         self._written = asyncio.Event()
-        return Written(self._revision)
+        return interface.Written(self._revision)
 
     def _at(self, revision: int) -> _Snapshot:
         """Replay the log up to a revision."""
@@ -156,12 +149,12 @@ class MemoryStorage:
             raise BadRequest(f"the revision {revision} is still to come")
         if revision < self._log.compacted:
             raise Expired(f"the revision {revision} is compacted; the oldest is {self._log.compacted}")
-        values: dict[str, Stored] = {}
+        values: dict[str, interface.Stored] = {}
         for event in self._log.events:
             if event.revision > revision:
                 break
             if event.value is None:
                 values.pop(event.key, None)
             else:
-                values[event.key] = Stored(event.key, event.value, event.revision)
+                values[event.key] = interface.Stored(event.key, event.value, event.revision)
         return sorted(values), values

@@ -6,34 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from kubelet.core.actions import (
-    Action,
-    CleanUp,
-    KillContainer,
-    RemoveContainer,
-    RemoveSandbox,
-    RunSandbox,
-    StartContainer,
-    StopSandbox,
-    key_of,
-)
-from kubelet.core.instructions import (
-    ActionEnded,
-    Cancel,
-    DeletePod,
-    Forget,
-    Instruction,
-    PodGone,
-    PodSeen,
-    Problem,
-    Record,
-    Run,
-    RuntimeSeen,
-    Shorten,
-    Stimulus,
-    TimePassed,
-    WriteStatus,
-)
+from kubelet.core import actions, instructions
 from kubelet.core.labels import container_hash
 from kubelet.core.life import Life, Stage, Surroundings
 from kubelet.core.observed import (
@@ -93,10 +66,10 @@ class PodRun:
     now_s: float = START_S
     sandboxes: dict[str, ObservedSandbox] = field(default_factory=dict)
     containers: dict[str, ObservedContainer] = field(default_factory=dict)
-    pending: dict[str, Action] = field(default_factory=dict)  # by the text of their keys
+    pending: dict[str, actions.Action] = field(default_factory=dict)  # by the text of their keys
     cancelled: set[str] = field(default_factory=set)
-    records: list[Record] = field(default_factory=list)
-    killed: list[KillContainer] = field(default_factory=list)
+    records: list[instructions.Record] = field(default_factory=list)
+    killed: list[actions.KillContainer] = field(default_factory=list)
     starts: list[str] = field(default_factory=list)
     ends: dict[str, int] = field(default_factory=dict)  # by name: how the last run ended
     log: list[str] = field(default_factory=list)
@@ -122,7 +95,7 @@ class PodRun:
         )
         self.feed(None)
 
-    def feed(self, stimulus: Stimulus | None) -> None:
+    def feed(self, stimulus: instructions.Stimulus | None) -> None:
         """Let the life take a stimulus, and note what comes out."""
         if self.life.stage is Stage.FINISHED:
             return
@@ -135,14 +108,14 @@ class PodRun:
 
     def sync(self) -> None:
         """Let the relist and the API's watch say how things are."""
-        self.feed(RuntimeSeen(self.observed()))
+        self.feed(instructions.RuntimeSeen(self.observed()))
         if self.in_api:
-            self.feed(PodSeen(self.pod))
+            self.feed(instructions.PodSeen(self.pod))
 
     def pass_time(self, seconds: float) -> None:
         """Let time pass."""
         self.now_s += seconds
-        self.feed(TimePassed())
+        self.feed(instructions.TimePassed())
 
     def pass_until_wake(self) -> bool:
         """Let time pass until the life wants to be woken; return whether it does."""
@@ -158,38 +131,38 @@ class PodRun:
             "metadata__deletionGracePeriodSeconds": grace_s,
         }
         self.pod = changed(self.pod, **meta)
-        self.feed(PodSeen(self.pod))
+        self.feed(instructions.PodSeen(self.pod))
 
     def vanish(self) -> None:
         """Take the pod out of the API."""
         self.in_api = False
-        self.feed(PodGone(self.pod))
+        self.feed(instructions.PodGone(self.pod))
 
     def exit(self, name: str, code: int = 0) -> None:
         """Let a running container end by itself."""
         for found in list(self.containers.values()):
             if found.name == name and found.is_running:
                 self._end(found.id, code)
-        self.feed(RuntimeSeen(self.observed()))
+        self.feed(instructions.RuntimeSeen(self.observed()))
 
     def kill_sandbox(self) -> None:
         """Let the sandboxes die, and what runs in them."""
         for found in list(self.sandboxes.values()):
             self._stop_sandbox(found.id)
-        self.feed(RuntimeSeen(self.observed()))
+        self.feed(instructions.RuntimeSeen(self.observed()))
 
     def finish(self, key: str, *, fail: bool = False, effect: bool = True) -> None:
         """Let an action end: with its effect, or failed."""
         action = self.pending.pop(key)
         gave_up = key in self.cancelled
         self.cancelled.discard(key)
-        problem: Problem | None = None
+        problem: instructions.Problem | None = None
         if fail or (gave_up and not effect):
-            problem = Problem("Broken", "it did not work", cancelled=gave_up)
+            problem = instructions.Problem("Broken", "it did not work", cancelled=gave_up)
         else:
             self._effect(action)
-            problem = Problem("Cancelled", "given up", cancelled=True) if gave_up else None
-        self.feed(ActionEnded(key_of(action), self.observed(), problem))
+            problem = instructions.Problem("Cancelled", "given up", cancelled=True) if gave_up else None
+        self.feed(instructions.ActionEnded(actions.key_of(action), self.observed(), problem))
 
     def settle(self, rounds: int = 60) -> None:
         """Let everything that is on its way succeed, time pass, and the API answer, until nothing happens."""
@@ -217,55 +190,55 @@ class PodRun:
 
     # --- within
 
-    def _take(self, instruction: Instruction) -> None:
+    def _take(self, instruction: instructions.Instruction) -> None:
         match instruction:
-            case Run(action):
-                self._begin(str(key_of(action)), action)
-            case Cancel(key):
+            case instructions.Run(action):
+                self._begin(str(actions.key_of(action)), action)
+            case instructions.Cancel(key):
                 self.cancelled.add(str(key))
-            case Shorten(key, deadline):
+            case instructions.Shorten(key, deadline):
                 action = self.pending[str(key)]
-                assert isinstance(action, KillContainer)
+                assert isinstance(action, actions.KillContainer)
                 self.pending[str(key)] = replace(action, deadline=deadline)
-            case Record():
+            case instructions.Record():
                 self.records.append(instruction)
-            case WriteStatus(_, status):
+            case instructions.WriteStatus(_, status):
                 self.statuses.append(status)
                 self.pod = changed(self.pod, status=status)
-            case DeletePod():
+            case instructions.DeletePod():
                 self.deleted = True
                 self.log.append("delete")
-            case Forget():
+            case instructions.Forget():
                 self.log.append("forget")
 
-    def _begin(self, key: str, action: Action) -> None:
+    def _begin(self, key: str, action: actions.Action) -> None:
         assert key not in self.pending, f"{key} is on its way already"
         self.pending[key] = action
         self.log.append(key)
-        if isinstance(action, StartContainer):
+        if isinstance(action, actions.StartContainer):
             self.starts.append(action.start.name)
-        if isinstance(action, KillContainer):
+        if isinstance(action, actions.KillContainer):
             self.killed.append(action)
 
-    def _effect(self, action: Action) -> None:
+    def _effect(self, action: actions.Action) -> None:
         match action:
-            case RunSandbox(attempt):
+            case actions.RunSandbox(attempt):
                 id_ = f"sandbox-{attempt}"
                 self.sandboxes.setdefault(id_, sandbox(attempt, created_s=self.now_s))
-            case StartContainer():
+            case actions.StartContainer():
                 self._start_container(action)
-            case KillContainer():
+            case actions.KillContainer():
                 self._end(action.kill.id, 137)
-            case StopSandbox(id_):
+            case actions.StopSandbox(id_):
                 self._stop_sandbox(id_)
-            case RemoveContainer(id_):
+            case actions.RemoveContainer(id_):
                 self.containers.pop(id_, None)
-            case RemoveSandbox(id_):
+            case actions.RemoveSandbox(id_):
                 self.sandboxes.pop(id_, None)
-            case CleanUp():
+            case actions.CleanUp():
                 self.clean = True
 
-    def _start_container(self, action: StartContainer) -> None:
+    def _start_container(self, action: actions.StartContainer) -> None:
         start = action.start
         if action.sandbox_id not in self.sandboxes or not self.sandboxes[action.sandbox_id].is_ready:
             return
