@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final
 
-import apiserver.rest.door  # noqa: F401 - imported once, before processes are forked, not in each of them
+import apiserver.rest.listener  # noqa: F401 - imported once, before processes are forked, not in each of them
 from apiserver import schemas
 from apiserver.allocation import Allocator
 from apiserver.authentication import Authenticator
