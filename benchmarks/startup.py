@@ -79,5 +79,5 @@ def _mark(marks: dict[str, float], began: float) -> None:
 
 
 def _has_bytecode() -> bool:
-    """Tell whether imports are as fast as where Python may write what it has compiled."""
+    """Whether imports are as fast as where Python may write what it has compiled."""
     return Path(importlib.util.cache_from_source(str(kubarium.__file__))).exists()

@@ -70,7 +70,7 @@ def scale(kubectl: Kubectl, replicas: int) -> bool:
 
 
 def settled(kubectl: Kubectl) -> list[dict[str, Any]]:
-    """Give the pods, once there are exactly the wanted ones and all are Ready."""
+    """Return the pods, once there are exactly the wanted ones and all are Ready."""
     outcome = kubectl.run("get", "pods", "-o", "json", "--request-timeout=5s")
     pods = json.loads(outcome.out)["items"] if outcome.code == 0 else []
     return pods if is_settled(pods, REPLICAS) else []

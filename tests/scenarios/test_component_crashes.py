@@ -32,7 +32,7 @@ async def kill_at_random(cluster: Cluster, chooser: Random) -> None:
 
 
 def is_scaled(cluster: Cluster) -> bool:
-    """Tell whether the Deployment says that it is done, and whether it is true."""
+    """Whether the Deployment says that it is done, and whether it is true."""
     deployment = cluster.object("deployments", "web")
     status = (deployment or {}).get("status", {})
     counts = [

@@ -14,18 +14,18 @@ REPLICAS = 3
 
 
 def images(cluster: Cluster) -> list[str]:
-    """Give the images of the Ready pods."""
+    """Return the images of the Ready pods."""
     ready = (pod for pod in cluster.objects("pods") if is_pod_ready(pod))
     return sorted(pod["spec"]["containers"][0]["image"] for pod in ready)
 
 
 def is_rolled_out(cluster: Cluster, image: str) -> bool:
-    """Tell whether all pods are of an image, and no others are left."""
+    """Whether all pods are of an image, and no others are left."""
     return images(cluster) == [image] * REPLICAS and len(cluster.objects("pods")) == REPLICAS
 
 
 def history(cluster: Cluster) -> dict[str, Any]:
-    """Give the revisions that there are: revision → image, as `kubectl rollout history` finds them."""
+    """Return the revisions that there are: revision → image, as `kubectl rollout history` finds them."""
     return {
         obj["metadata"]["annotations"]["deployment.kubernetes.io/revision"]: obj["spec"]["template"]["spec"][
             "containers"

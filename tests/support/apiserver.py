@@ -171,7 +171,7 @@ def read(reply: ObjectReply) -> dict[str, Any]:
 
 
 def names(reply: ListReply) -> list[str]:
-    """Give the names in a list."""
+    """Return the names in a list."""
     return [read(item)["metadata"]["name"] for item in reply.items]
 
 
@@ -188,12 +188,12 @@ async def take(watch: WatchReply, count: int, within_s: float = 5.0) -> list[Sha
 
 
 def config_map(name: str, **data: str) -> dict[str, Any]:
-    """Give a ConfigMap to create."""
+    """Return a ConfigMap to create."""
     return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name}, "data": data}
 
 
 def pod(name: str = "web", *, node: str = "", **meta: Any) -> dict[str, Any]:
-    """Give a Pod to create."""
+    """Return a Pod to create."""
     spec: dict[str, Any] = {"containers": [{"name": "main", "image": "nginx:1.27"}]}
     if node:
         spec["nodeName"] = node
@@ -201,7 +201,7 @@ def pod(name: str = "web", *, node: str = "", **meta: Any) -> dict[str, Any]:
 
 
 def service(name: str = "web", **spec: Any) -> dict[str, Any]:
-    """Give a Service to create."""
+    """Return a Service to create."""
     return {
         "apiVersion": "v1",
         "kind": "Service",
@@ -252,7 +252,7 @@ class Served:
     process: Process
 
     def tls(self, identity: str = "admin") -> ClientTls:
-        """Give the client's side of TLS for a certificate of the test's CA."""
+        """Return the client's side of TLS for a certificate of the test's CA."""
         return ClientTls(
             str(self.pki.certificate("ca")), str(self.pki.certificate(identity)), str(self.pki.key(identity))
         )
@@ -289,7 +289,7 @@ def certificates(folder: Path) -> Pki:
 
 
 def configuration(pki: Pki, etcd: str = "127.0.0.1:1", **fields: Any) -> ApiserverConfig:
-    """Give the configuration of an apiserver on free ports."""
+    """Return the configuration of an apiserver on free ports."""
     rest, grpc = free_ports(2)
     config = ApiserverConfig(
         etcd_servers=(f"http://{etcd}",),

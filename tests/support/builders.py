@@ -38,7 +38,7 @@ S = TypeVar("S", bound=msgspec.Struct)
 
 
 def changed(obj: S, **fields: Any) -> S:
-    """Give a copy with other fields; `metadata__labels={...}` reaches into the Struct below."""
+    """Return a copy with other fields; `metadata__labels={...}` reaches into the Struct below."""
     for path, value in fields.items():
         head, _, tail = path.partition("__")
         new = changed(getattr(obj, head), **{tail: value}) if tail else value
@@ -47,7 +47,7 @@ def changed(obj: S, **fields: Any) -> S:
 
 
 def meta(name: str, namespace: str = "", **fields: Any) -> ObjectMeta:
-    """Give metadata with a uid made from the name and a revision of 1."""
+    """Return metadata with a uid made from the name and a revision of 1."""
     defaults: dict[str, Any] = {"uid": f"uid-{namespace}-{name}", "resourceVersion": "1"}
     return ObjectMeta(name=name, namespace=namespace, **{**defaults, **fields})
 
@@ -55,7 +55,7 @@ def meta(name: str, namespace: str = "", **fields: Any) -> ObjectMeta:
 def resources(
     requests: Mapping[str, str] | None = None, limits: Mapping[str, str] | None = None
 ) -> ResourceRequirements:
-    """Give a container's requests and limits."""
+    """Return a container's requests and limits."""
     return ResourceRequirements(requests=dict(requests or {}), limits=dict(limits or {}))
 
 
@@ -66,7 +66,7 @@ def container(
     limits: Mapping[str, str] | None = None,
     **fields: Any,
 ) -> Container:
-    """Give a container."""
+    """Return a container."""
     needs = resources(requests, limits) if requests or limits else None
     return Container(name=name, image=fields.pop("image", "app:1"), resources=needs, **fields)
 
@@ -87,7 +87,7 @@ def pod(
     meta_fields: Mapping[str, Any] | None = None,
     **spec: Any,
 ) -> Pod:
-    """Give a pod, with one container unless told otherwise."""
+    """Return a pod, with one container unless told otherwise."""
     known = list(conditions)
     if ready is not None:
         known.append(PodCondition(type="Ready", status="True" if ready else "False"))
@@ -118,7 +118,7 @@ def node(
     unschedulable: bool | None = None,
     **spec: Any,
 ) -> Node:
-    """Give a node with room, Ready unless told otherwise."""
+    """Return a node with room, Ready unless told otherwise."""
     amounts = {"cpu": cpu, "memory": memory, "pods": pods}
     status = {True: "True", False: "False", None: "Unknown"}[ready]
     return Node(
@@ -131,22 +131,22 @@ def node(
 
 
 def namespace(name: str = "default") -> Namespace:
-    """Give a namespace."""
+    """Return a namespace."""
     return Namespace(metadata=meta(name))
 
 
 def config_map(name: str = "settings", namespace: str = "default", **data: str) -> ConfigMap:
-    """Give a ConfigMap."""
+    """Return a ConfigMap."""
     return ConfigMap(metadata=meta(name, namespace), data=data)
 
 
 def lease(name: str, namespace: str = "kube-node-lease", **spec: Any) -> Lease:
-    """Give a lease."""
+    """Return a lease."""
     return Lease(metadata=meta(name, namespace), spec=LeaseSpec(**spec))
 
 
 def template(labels: Mapping[str, str] | None = None, **container_fields: Any) -> PodTemplateSpec:
-    """Give a pod template with one container."""
+    """Return a pod template with one container."""
     return PodTemplateSpec(
         metadata=ObjectMeta(labels=dict(labels or {"app": "web"})),
         spec=PodSpec(containers=[container(**container_fields)]),
@@ -161,7 +161,7 @@ def replica_set(
     labels: Mapping[str, str] | None = None,
     **fields: Any,
 ) -> ReplicaSet:
-    """Give a ReplicaSet that selects `labels` (app=web)."""
+    """Return a ReplicaSet that selects `labels` (app=web)."""
     chosen = dict(labels or {"app": "web"})
     return ReplicaSet(
         metadata=meta(name, namespace, labels=chosen),
@@ -180,7 +180,7 @@ def deployment(
     labels: Mapping[str, str] | None = None,
     **fields: Any,
 ) -> Deployment:
-    """Give a Deployment that selects `labels` (app=web)."""
+    """Return a Deployment that selects `labels` (app=web)."""
     chosen = dict(labels or {"app": "web"})
     return Deployment(
         metadata=meta(name, namespace, labels=chosen, generation=1),
@@ -191,11 +191,11 @@ def deployment(
 
 
 def toleration(key: str = "", effect: str = "", **fields: Any) -> Toleration:
-    """Give a toleration; without a value it is an Exists."""
+    """Return a toleration; without a value it is an Exists."""
     operator = fields.pop("operator", "Equal" if "value" in fields else "Exists")
     return Toleration(key=key, effect=effect, operator=operator, **fields)
 
 
 def taint(key: str, effect: str = "NoSchedule", value: str = "") -> Taint:
-    """Give a taint."""
+    """Return a taint."""
     return Taint(key=key, effect=effect, value=value)

@@ -42,7 +42,7 @@ def config_map(name: str = "a", *, data: dict[str, str] | None = None, **meta: A
 
 
 async def revision(api: Api) -> str:
-    """Tell the revision from which a watch sees what comes now."""
+    """Return the revision from which a watch sees what comes now."""
     return str((await api.list(kinds.CONFIG_MAPS, Selection("default"))).revision)
 
 
@@ -58,7 +58,7 @@ class Watched:
             return list(await anext(self.batches))
 
     async def take(self, count: int) -> list[WatchEvent[Any]]:
-        """Give the next events, bookmarks left out."""
+        """Return the next events, bookmarks left out."""
         while len(self.seen) < count:
             self.seen += [each for each in await self.batch() if each.type is not EventType.BOOKMARK]
         taken, self.seen = self.seen[:count], self.seen[count:]

@@ -39,7 +39,7 @@ CREATED = "2026-01-01T00:00:00Z"
 
 
 def moment(later_s: float = 0) -> Moment:
-    """Give the tests' now, or so many seconds after it."""
+    """Return the tests' now, or so many seconds after it."""
     return Moment(NOW_S + later_s)
 
 
@@ -49,7 +49,7 @@ def at(offset_s: float) -> str:
 
 
 def template(image: str = "app:1", labels: Mapping[str, str] | None = None) -> dict[str, Any]:
-    """Give a pod template."""
+    """Return a pod template."""
     return {
         "metadata": {"labels": dict(labels or {"app": "web"})},
         "spec": {"containers": [{"name": "main", "image": image}]},
@@ -57,13 +57,13 @@ def template(image: str = "app:1", labels: Mapping[str, str] | None = None) -> d
 
 
 def rolling(max_surge: int | str, max_unavailable: int | str) -> DeploymentStrategy:
-    """Give the strategy RollingUpdate."""
+    """Return the strategy RollingUpdate."""
     update = RollingUpdateDeployment(maxSurge=max_surge, maxUnavailable=max_unavailable)
     return DeploymentStrategy(type="RollingUpdate", rollingUpdate=update)
 
 
 def deployment(replicas: int = 3, *, image: str = "app:1", **fields: Any) -> Deployment:
-    """Give the Deployment default/web."""
+    """Return the Deployment default/web."""
     metadata = fields.pop("metadata", {})
     spec = DeploymentSpec(
         replicas=replicas,
@@ -78,7 +78,7 @@ def deployment(replicas: int = 3, *, image: str = "app:1", **fields: Any) -> Dep
 
 
 def replica_set(name: str = "web-1", replicas: int = 1, **fields: Any) -> ReplicaSet:
-    """Give the ReplicaSet default/NAME, which selects app=web."""
+    """Return the ReplicaSet default/NAME, which selects app=web."""
     metadata = {"generation": 1, "creationTimestamp": CREATED, **fields.pop("metadata", {})}
     spec = ReplicaSetSpec(
         replicas=replicas,
@@ -102,12 +102,12 @@ def owner(obj: KubeObject, *, controller: bool = True, block: bool = True) -> Ow
 
 
 def writes(plan: Plan) -> list[Write]:
-    """Give every write of a plan, in order."""
+    """Return every write of a plan, in order."""
     return [write for action in plan.actions for write in flat(action)]
 
 
 def flat(action: Action) -> list[Write]:
-    """Give the writes of an action."""
+    """Return the writes of an action."""
     match action:
         case RecordEvent():
             return []
@@ -118,19 +118,19 @@ def flat(action: Action) -> list[Write]:
 
 
 def of_type(plan: Plan, kind: type[Any]) -> list[Any]:
-    """Give a plan's writes of one type."""
+    """Return a plan's writes of one type."""
     return [write for write in writes(plan) if isinstance(write, kind)]
 
 
 def events(plan: Plan) -> list[tuple[str, str, str]]:
-    """Give type, reason and message of the events of a plan."""
+    """Return type, reason and message of the events of a plan."""
     told = [action for action in plan.actions if isinstance(action, RecordEvent)]
     told += [found for write in writes(plan) if (found := getattr(write, "on_success", None))]
     return [(found.type, found.reason, found.message) for found in told]
 
 
 def status_of(plan: Plan) -> dict[str, Any]:
-    """Give the status patch of a plan; {} where there is none."""
+    """Return the status patch of a plan; {} where there is none."""
     patches = [write for write in of_type(plan, Patch) if "status" in write.patch]
     return patches[0].patch["status"] if patches else {}
 
@@ -167,7 +167,7 @@ class SmallWorld:
         self._store(resource, body)
 
     def list(self, resource: Resource[Any]) -> list[Any]:
-        """Give the objects of a kind, typed."""
+        """Return the objects of a kind, typed."""
         found = [obj for key, obj in sorted(self.objects.items()) if key[0] == str(resource)]
         return [msgspec.convert(obj, resource.type) for obj in found]
 
@@ -291,5 +291,5 @@ def set_ready(world: SmallWorld, pod: Pod, *, ready: bool = True) -> None:
 
 
 def pods_of(world: SmallWorld) -> list[Pod]:
-    """Give all pods."""
+    """Return all pods."""
     return world.list(PODS)

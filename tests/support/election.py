@@ -85,12 +85,12 @@ class Election:
 
     @property
     def lease_s(self) -> float:
-        """Give the lease duration."""
+        """Return the lease duration."""
         return intervals(self.profile).leader_lease_s
 
     @property
     def longest_poll_s(self) -> float:
-        """Give the retry period with all its jitter."""
+        """Return the retry period with all its jitter."""
         return intervals(self.profile).leader_retry_s * 2.2
 
     def candidate(self, name: str, *, skew_s: float = 0) -> asyncio.Task[None]:
@@ -138,11 +138,11 @@ class Election:
         return await self.server.user.get(LEASES, "lock", namespace="kube-system")
 
     async def renewed_s(self) -> float:
-        """Tell when the lease was written last, by the clock of its writer."""
+        """Return when the lease was written last, by the clock of its writer."""
         return self.clock.timescale.parse((await self.lease()).spec.renewTime or "")
 
     async def waited_s(self, name: str, lease_renewed_s: float) -> float:
-        """Tell how long after the last renewal a candidate began to lead, which it does by and by."""
+        """Return how long after the last renewal a candidate began to lead, which it does by and by."""
         await self.clock.advance(10 * self.lease_s)
         return self.began_s[name] - lease_renewed_s
 
@@ -158,7 +158,7 @@ async def finish(*tasks: asyncio.Task[None]) -> None:
 
 
 def failing(error: Exception, *verbs: str) -> Hook:
-    """Give a hook that lets calls fail: all of them, or some verbs."""
+    """Return a hook that lets calls fail: all of them, or some verbs."""
 
     async def fail(verb: str, _plural: str, _name: str) -> None:
         if not verbs or verb in verbs:

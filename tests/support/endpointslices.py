@@ -40,7 +40,7 @@ def plan_for(svc, pods, slices=()):
 
 
 def applied(made, slices=()):
-    """Give the slices after a plan."""
+    """Return the slices after a plan."""
     by_name = {slice_.metadata.name: slice_ for slice_ in slices}
     for number, create in enumerate(of_type(made, Create)):
         name = f"{create.object.metadata.generateName}{len(by_name):03d}{number}"

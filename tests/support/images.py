@@ -83,7 +83,7 @@ def build_all() -> None:
 
 
 def busybox_path() -> Path:
-    """Give the machine's static busybox.
+    """Return the machine's static busybox.
 
     Raises:
         FileNotFoundError: there is none (Debian's package busybox-static has it).
@@ -95,7 +95,7 @@ def busybox_path() -> Path:
 
 
 def _present() -> dict[str, str]:
-    """Tell which of the names the engine has: name → digest, or REAL."""
+    """Return which of the names the engine has: name → digest, or REAL."""
     found = set(_docker("image", "ls", "--format", "{{.Repository}}:{{.Tag}}").split())
     names = [image.name for image in stand_ins() if image.name in found]
     if not names:

@@ -79,7 +79,7 @@ class Kubectl:
 
 
 def is_ready(pod: dict[str, Any]) -> bool:
-    """Tell whether a pod is Ready and not on its way out."""
+    """Whether a pod is Ready and not on its way out."""
     conditions = {item["type"]: item["status"] for item in pod.get("status", {}).get("conditions", [])}
     return conditions.get("Ready") == "True" and "deletionTimestamp" not in pod["metadata"]
 

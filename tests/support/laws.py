@@ -20,7 +20,7 @@ from machinery.process.clock import WALL
 
 
 def pki(cluster: Cluster) -> Pki:
-    """Give the cluster's certificates."""
+    """Return the cluster's certificates."""
     return Pki(cluster.layout.pki)
 
 

@@ -16,7 +16,7 @@ CONTEXT = WriteContext(now="2026-01-01T00:00:00Z", uid="uid-1", suffix="x2x4b")
 
 
 def pod(name: str = "web", *, container: Json | None = None, **spec: Any) -> Json:
-    """Give a Pod with one container, changed by `container` and by fields of the spec."""
+    """Return a Pod with one container, changed by `container` and by fields of the spec."""
     main = {"name": "main", "image": "app:1", **(container or {})}
     return {
         "apiVersion": "v1",
@@ -27,17 +27,17 @@ def pod(name: str = "web", *, container: Json | None = None, **spec: Any) -> Jso
 
 
 def deployment(name: str = "web", *, template: Json | None = None, **spec: Any) -> Json:
-    """Give a Deployment of pods labelled app=web."""
+    """Return a Deployment of pods labelled app=web."""
     return workload("Deployment", name, template, spec)
 
 
 def replica_set(name: str = "web", *, template: Json | None = None, **spec: Any) -> Json:
-    """Give a ReplicaSet of pods labelled app=web."""
+    """Return a ReplicaSet of pods labelled app=web."""
     return workload("ReplicaSet", name, template, spec)
 
 
 def workload(kind: str, name: str, template: Json | None, spec: Json) -> Json:
-    """Give an object of a kind that selects pods labelled app=web, of which `template` changes the spec."""
+    """Return an object of a kind that selects pods labelled app=web, of which `template` changes the spec."""
     pods = {"containers": [{"name": "main", "image": "app:1"}], **(template or {})}
     return {
         "apiVersion": "apps/v1",
@@ -57,22 +57,22 @@ def read(obj: Json, plural: str = "pods", group: str = "") -> Json:
 
 
 def created(obj: Json, plural: str = "pods", group: str = "") -> Json:
-    """Give the object that would be stored, without admission."""
+    """Return the object that would be stored, without admission."""
     return writes.create(KINDS[group, plural], read(obj, plural, group), CONTEXT)
 
 
 def updated(new: Json, old: Json, plural: str = "pods", group: str = "") -> Json:
-    """Give the object that would be stored in place of `old`."""
+    """Return the object that would be stored in place of `old`."""
     return writes.update(KINDS[group, plural], read(deepcopy(new), plural, group), old, CONTEXT)
 
 
 def with_status(new: Json, old: Json, plural: str = "pods", group: str = "") -> Json:
-    """Give the object that a write to the status subresource would store."""
+    """Return the object that a write to the status subresource would store."""
     return writes.update_status(KINDS[group, plural], read(deepcopy(new), plural, group), old, CONTEXT)
 
 
 def complaints(obj: Json, plural: str = "pods", group: str = "") -> list[str]:
-    """Give what a create is refused for: "path: message"; [] where it is not."""
+    """Return what a create is refused for: "path: message"; [] where it is not."""
     try:
         created(obj, plural, group)
     except Invalid as error:
@@ -81,7 +81,7 @@ def complaints(obj: Json, plural: str = "pods", group: str = "") -> list[str]:
 
 
 def update_complaints(new: Json, old: Json, plural: str = "pods", group: str = "") -> list[str]:
-    """Give what an update is refused for."""
+    """Return what an update is refused for."""
     try:
         updated(new, old, plural, group)
     except Invalid as error:

@@ -30,7 +30,7 @@ def service(
     labels: dict[str, str] | None = None,
     **spec: Any,
 ) -> Service:
-    """Give a ClusterIP Service with one TCP port."""
+    """Return a ClusterIP Service with one TCP port."""
     found = list(ports) if ports is not None else [service_port()]
     return Service(
         metadata=meta(name, namespace, labels=labels or {}),
@@ -39,7 +39,7 @@ def service(
 
 
 def service_port(port: int = PORT, protocol: str = "TCP", **fields: Any) -> ServicePort:
-    """Give a port of a Service."""
+    """Return a port of a Service."""
     return ServicePort(port=port, protocol=protocol, **fields)
 
 
@@ -51,7 +51,7 @@ def endpoint(
     serving: bool | None = None,
     terminating: bool | None = None,
 ) -> Endpoint:
-    """Give an endpoint, ready unless told otherwise."""
+    """Return an endpoint, ready unless told otherwise."""
     return Endpoint(
         addresses=[ip],
         conditions=EndpointConditions(ready=ready, serving=serving, terminating=terminating),
@@ -60,7 +60,7 @@ def endpoint(
 
 
 def leaving(ip: str, node: str = "node-1") -> Endpoint:
-    """Give an endpoint that terminates and still serves."""
+    """Return an endpoint that terminates and still serves."""
     return endpoint(ip, node=node, ready=False, serving=True, terminating=True)
 
 
@@ -74,7 +74,7 @@ def endpoint_slice(
     port_name: str = "",
     address_type: str = "IPv4",
 ) -> EndpointSlice:
-    """Give a slice of a Service."""
+    """Return a slice of a Service."""
     return EndpointSlice(
         metadata=meta(name or f"{of}-abcde", namespace, labels={"kubernetes.io/service-name": of}),
         addressType=address_type,
@@ -84,7 +84,7 @@ def endpoint_slice(
 
 
 def routed_node(name: str, pod_cidr: str, address: str) -> Node:
-    """Give a node with a pod range and an InternalIP."""
+    """Return a node with a pod range and an InternalIP."""
     addresses = [NodeAddress(type="Hostname", address=name)]
     if address:
         addresses.append(NodeAddress(type="InternalIP", address=address))

@@ -62,7 +62,7 @@ class LocalApiserver:
         return LocalChannel([handler], self.server, certificate=certificate)
 
     def connect(self, identity: str) -> Api:
-        """Give an `Api` for an identity."""
+        """Return an `Api` for an identity."""
         return Api(GrpcTransport(self.channel(identity), caller=identity, clock=WALL))
 
 

@@ -58,12 +58,12 @@ class Rollout:
 
     @property
     def replica_sets(self) -> list[ReplicaSet]:
-        """Give the ReplicaSets."""
+        """Return the ReplicaSets."""
         return self.world.list(REPLICA_SETS)
 
     @property
     def deployment(self) -> Any:
-        """Give the Deployment."""
+        """Return the Deployment."""
         return self.world.list(DEPLOYMENTS)[0]
 
     @property

@@ -142,7 +142,7 @@ def most_at_once(seen: list[Seen]) -> int:
 
 
 def ready_pods(seen: list[Seen], chosen: Any) -> list[tuple[float, int]]:
-    """Give how many of the chosen pods were Ready and to stay, after every change of one: (time, number)."""
+    """Return how many of the chosen pods were Ready and to stay, after every change of one: (time, number)."""
     ready: set[str] = set()
     counts = []
     for each in sorted(seen, key=lambda each: each.revision):

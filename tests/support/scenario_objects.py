@@ -11,7 +11,7 @@ LABELS = {"app": "web"}
 def pod_template(
     image: str = "app:1", *, annotations: Json | None = None, cpu: str = "100m", **spec: Any
 ) -> Json:
-    """Give the template of the pods of `web`; their containers are simulated as the annotations say."""
+    """Return the template of the pods of `web`; their containers are simulated as the annotations say."""
     container = {"name": "main", "image": image, "resources": {"requests": {"cpu": cpu, "memory": "64Mi"}}}
     return {
         "metadata": {"labels": LABELS, "annotations": dict(annotations or {})},
@@ -25,7 +25,7 @@ def pod_template(
 
 
 def web(replicas: int = 3, *, name: str = "web", template: Json | None = None, **spec: Any) -> Json:
-    """Give a Deployment that replaces its pods one by one, and none before its successor is Ready."""
+    """Return a Deployment that replaces its pods one by one, and none before its successor is Ready."""
     strategy = {"type": "RollingUpdate", "rollingUpdate": {"maxSurge": 1, "maxUnavailable": 0}}
     return {
         "apiVersion": "apps/v1",
@@ -42,7 +42,7 @@ def web(replicas: int = 3, *, name: str = "web", template: Json | None = None, *
 
 
 def web_service() -> Json:
-    """Give the Service in front of it."""
+    """Return the Service in front of it."""
     return {
         "apiVersion": "v1",
         "kind": "Service",
@@ -52,7 +52,7 @@ def web_service() -> Json:
 
 
 def pod(name: str, *, annotations: Json | None = None, owners: Any = (), **spec: Any) -> Json:
-    """Give a bare pod."""
+    """Return a bare pod."""
     template = pod_template(annotations=annotations, **spec)
     meta = {**template["metadata"], "name": name, "labels": {"app": name}, "ownerReferences": list(owners)}
     return {"apiVersion": "v1", "kind": "Pod", "metadata": meta, "spec": template["spec"]}

@@ -83,11 +83,11 @@ class Observer:
                 tasks.create_task(self._follow(kind))
 
     def objects(self, resource: str) -> list[Json]:
-        """Give the objects of a resource as they are now."""
+        """Return the objects of a resource as they are now."""
         return [obj for key, obj in sorted(self._now.items()) if key[0] == resource]
 
     def object(self, resource: str, namespace: str, name: str) -> Json | None:
-        """Give one object."""
+        """Return one object."""
         return self._now.get((resource, namespace, name))
 
     async def changed_within(self, clock: VirtualClock, limit_s: float, why: str) -> None:

@@ -242,11 +242,11 @@ class Cluster:
     # --- waiting and looking
 
     def objects(self, resource: str) -> list[dict[str, Any]]:
-        """Give all objects of a resource ("pods"), as the observer has them."""
+        """Return all objects of a resource ("pods"), as the observer has them."""
         return self.observer.objects(resource)
 
     def object(self, resource: str, name: str, namespace: str = "default") -> dict[str, Any] | None:
-        """Give one object, None where it is not there."""
+        """Return one object, None where it is not there."""
         return self.observer.object(resource, namespace, name)
 
     async def until(self, condition: Callable[[], Any], *, limit_s: float = _LIMIT_S, why: str = "") -> float:
@@ -316,16 +316,16 @@ async def _tear_down(cluster: Cluster) -> None:
 
 
 def is_node_ready(node: dict[str, Any] | None) -> bool:
-    """Tell whether a node is Ready, and may get pods."""
+    """Whether a node is Ready, and may get pods."""
     return condition(node, "Ready") == "True" and not (node or {}).get("spec", {}).get("taints")
 
 
 def is_pod_ready(pod: dict[str, Any] | None) -> bool:
-    """Tell whether a pod is Ready and is to stay."""
+    """Whether a pod is Ready and is to stay."""
     return condition(pod, "Ready") == "True" and "deletionTimestamp" not in (pod or {})["metadata"]
 
 
 def condition(obj: dict[str, Any] | None, type_: str) -> str:
-    """Give the status of a condition, "" where there is none."""
+    """Return the status of a condition, "" where there is none."""
     found = (obj or {}).get("status", {}).get("conditions", [])
     return next((each["status"] for each in found if each["type"] == type_), "")

@@ -60,7 +60,7 @@ class Decider:
         return decision.message
 
     def scores(self, pod: Pod) -> dict[str, int]:
-        """Give the score of every node that can take the pod, as the evaluation sees it."""
+        """Return the score of every node that can take the pod, as the evaluation sees it."""
         evaluation = self.evaluations.of(self.reader.read(pod), self.owners)
         return {
             self.snapshot.nodes[index].name: points + score
@@ -88,7 +88,7 @@ class Reference:
         self._nodes = [node for node in world.snapshot.nodes if node.exists]
 
     def judge(self, pod: Pod) -> tuple[dict[str, int], Counter[str]]:
-        """Give the scores of the nodes that can take the pod, and the reasons of the others, counted."""
+        """Return the scores of the nodes that can take the pod, and the reasons of the others, counted."""
         info = self._reader.read(pod)
         own = info.needs.constraints
         spread = read_spread(own, info.labels.labels, None if own else self._owners.selector_of(info))

@@ -158,7 +158,7 @@ class LocalRegistry:
         self.user = self.api("user")
 
     def api(self, name: str = "test") -> ScriptedApi:
-        """Give a client with a connection of its own."""
+        """Return a client with a connection of its own."""
         channel = LocalChannel([self._handler], self._tasks, certificate=_admins_certificate())
         self._channels.append(channel)
         return ScriptedApi(GrpcTransport(channel, caller=name, clock=WALL))

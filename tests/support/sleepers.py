@@ -46,7 +46,7 @@ def start_sleepers(cluster: Cluster) -> Kubectl:
 
 
 def recovery_s(kubectl: Kubectl, dead: str, *, limit_s: float) -> float:
-    """Tell after how many seconds all three replicas run on the other nodes."""
+    """Return after how many seconds all three replicas run on the other nodes."""
     began = time.monotonic()
     eventually(
         lambda: _elsewhere(kubectl, dead) == 3,

@@ -99,7 +99,7 @@ def test_a_command_that_does_not_exist(kubectl: Kubectl):
 
 
 def somebody(kubectl: Kubectl, folder: Path, **user: str) -> Kubectl:
-    """Give a kubectl for the same cluster whose kubeconfig shows these credentials, and no others."""
+    """Return a kubectl for the same cluster whose kubeconfig shows these credentials, and no others."""
     config = yaml.safe_load(kubectl.kubeconfig.read_text())
     config["users"][0]["user"] = user
     path = folder / "kubeconfig"

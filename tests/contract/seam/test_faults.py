@@ -25,7 +25,7 @@ async def call(about: Conversation, timeout_s: float = WITHIN_S) -> Any:
 
 
 async def seen(about: Conversation) -> int:
-    """Tell how often the call was seen at the far end."""
+    """Return how often the call was seen at the far end."""
     assert about.seen is not None
     return await about.seen()
 

@@ -55,7 +55,7 @@ def _pod(random: Any) -> Json:
              "terminationGracePeriodSeconds", "imagePullSecrets", "activeDeadlineSeconds", "volumes"}  # fmt: skip
     spec = schemas.load().struct("io.k8s.api.core.v1.PodSpec")
     own: Json = {}
-    if random.random() < 0.5:  # a pod that is fine, but for one field perhaps
+    if random.random() < 0.5:  # a pod that is fine, except for one field perhaps
         built = {random.choice(sorted(built))}
         own = {"containers": [{"name": "a", "image": "b"}]}
     own |= {name: _value(spec.fields[name], random, 1) for name in sorted(built) if random.random() < 0.6}

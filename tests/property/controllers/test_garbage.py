@@ -45,7 +45,7 @@ class Cluster:
             del self.metas[uid]
 
     def graph(self) -> Graph:
-        """Give what a cache without delay would show."""
+        """Return what a cache without delay would show."""
         graph = Graph(KINDS)
         for found in self.metas.values():
             graph.put(Item(REPLICA_SETS, found))

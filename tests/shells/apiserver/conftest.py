@@ -35,7 +35,7 @@ async def served(pki: Pki) -> AsyncIterator[Served]:
 
 @pytest.fixture
 async def client(served: Served) -> AsyncIterator[Client]:
-    """Give the session of an identity; "" shows no certificate."""
+    """Return the session of an identity; "" shows no certificate."""
     opened: list[aiohttp.ClientSession] = []
 
     def connect(identity: str) -> aiohttp.ClientSession:

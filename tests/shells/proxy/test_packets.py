@@ -135,13 +135,13 @@ def answers(lab: Lab, where: str, times: int = 40, **to: Any) -> Counter[str]:
 
 
 def web(*pods: str, **fields: Any) -> dict[str, Any]:
-    """Give a Service with these pods behind it."""
+    """Return a Service with these pods behind it."""
     ends = [endpoint(POD_IPS[pod], node=f"node-{pod[4]}") for pod in pods]
     return {"services": [service(**fields)], "slices": [endpoint_slice(*ends)]}
 
 
 def node_port(**fields: Any) -> dict[str, Any]:
-    """Give the fields of a Service with a node port."""
+    """Return the fields of a Service with a node port."""
     return {"type": "NodePort", "ports": [service_port(nodePort=NODE_PORT)], **fields}
 
 

@@ -77,7 +77,7 @@ def in_node(lab: Lab, scenario: Callable[[], Awaitable[None]]) -> None:
 
 @asynccontextmanager
 async def furnished() -> AsyncIterator[LocalRegistry]:
-    """Give an apiserver with a node, and a Service with one ready endpoint."""
+    """Return an apiserver with a node, and a Service with one ready endpoint."""
     async with local_registry(SystemClock()) as server:
         await server.given(NODES, routed_node(NODE, "10.244.1.0/24", "10.77.250.11"))
         await server.given(SERVICES, service())

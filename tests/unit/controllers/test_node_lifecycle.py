@@ -34,7 +34,7 @@ def plan_for(node, *pods, seen=None, throttle=None, now_s=0.0, facts=None):
 
 
 def answered(node, *, lease="7", itself="1"):
-    """Give the live answers that a silent node asks for."""
+    """Return the live answers that a silent node asks for."""
     made = plan_for(node, seen=sight(silent_s=1000))
     first, second = made.needs
     found = builders.lease("node-1").metadata

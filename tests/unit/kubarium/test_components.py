@@ -49,7 +49,7 @@ def test_no_component_but_the_apiserver_holds_a_certificate_for_etcd():
 
 
 def test_every_process_has_an_identity_of_its_own():
-    """No two components share a certificate, but for the proxies, which share a user in Kubernetes too."""
+    """No two components share a certificate, except the proxies, which share a user in Kubernetes too."""
     spec = ClusterSpec().with_node().with_node()
     names = [
         item.common_name

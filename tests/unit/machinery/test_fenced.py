@@ -28,7 +28,7 @@ WRITES = {
 
 
 async def maps(election: Election) -> list[ConfigMap]:
-    """Every ConfigMap of the namespace, but for the cluster's own."""
+    """Every ConfigMap of the namespace, except the cluster's own."""
     found = (await election.server.user.list(CONFIG_MAPS, Selection("default"))).items
     return [each for each in found if each.data]
 

@@ -17,7 +17,7 @@ def only(svc: Service, *slices: EndpointSlice, node: str = "node-1") -> PortPlan
 
 
 def ips(targets: tuple[Target, ...]) -> list[str]:
-    """Give the addresses."""
+    """Return the addresses."""
     return [target.ip for target in targets]
 
 

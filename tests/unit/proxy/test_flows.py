@@ -18,14 +18,14 @@ NOTHING = UdpTable({})
 
 
 def table(*ends: Endpoint, **fields: Any) -> UdpTable:
-    """Give the table of one UDP Service."""
+    """Return the table of one UDP Service."""
     ports = [service_port(protocol="UDP", nodePort=30_053)]
     svc = service(ports=ports, type="NodePort", **fields)
     return plan_udp(plan_ports([svc], [endpoint_slice(*ends, protocol="UDP")], "node-1"))
 
 
 def flow(answered_by: str, to: str = SERVICE_IP, port: int = 8123) -> Flow:
-    """Give a flow to the Service."""
+    """Return a flow to the Service."""
     return Flow(to, port, answered_by)
 
 

@@ -29,7 +29,7 @@ class Recorder:
     known: tuple[Flow, ...] = ()
 
     def kernel(self) -> Kernel:
-        """Give it as the kernel."""
+        """Return it as the kernel."""
         return Kernel(self, _RouteRecorder(self), self)
 
     async def apply(self, rules: Ruleset, *, anyway: bool = False) -> bool:

@@ -46,7 +46,7 @@ def address(served: Served) -> tuple[str, int]:
 
 @pytest.fixture
 async def dial(served: Served, address: tuple[str, int]) -> AsyncIterator[Dial]:
-    """Give a way to connect, as the admin or as nobody."""
+    """Return a way to connect, as the admin or as nobody."""
     opened: list[Wire] = []
 
     async def connect(identity: str = "admin", *, buffer_bytes: int = 0) -> Wire:

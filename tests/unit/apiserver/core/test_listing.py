@@ -24,7 +24,7 @@ def test_a_token_reads_back_as_what_it_was(revision: int, place: str) -> None:
 @examples(100)
 @given(token=st.text())
 def test_any_other_text_is_refused(token: str) -> None:
-    """A token that is none of ours is a 400, whatever it is."""
+    """A token that is not ours is a 400, whatever it is."""
     with pytest.raises(BadRequest, match="continue key is not valid"):
         listing.decode_continue(token, "")
 

@@ -184,13 +184,13 @@ DOCUMENT = message(
 
 @cache
 def shown() -> Any:
-    """Give the document that the apiserver serves as JSON."""
+    """Return the document that the apiserver serves as JSON."""
     return msgspec.json.decode(OpenApi(Catalogue(ALL, served.REVIEWS), document).v2())
 
 
 @cache
 def read_back() -> Any:
-    """Give the document as a reader of the protobuf message sees it."""
+    """Return the document as a reader of the protobuf message sees it."""
     return DOCUMENT(OpenApi(Catalogue(ALL, served.REVIEWS), document).v2_binary())
 
 
