@@ -55,7 +55,7 @@ class Cluster:
     def __init__(self, name: str = "kubarium", *, home: Path | None = None) -> None:
         self.name = name
         self._home = home
-        self.layout: Layout = homes.layout_of(name, home)
+        self.layout: Layout[Path] = homes.layout_of(name, home)
 
     @classmethod
     def up(
@@ -305,7 +305,7 @@ def _free_slot(spec: ClusterSpec, home: Path | None) -> int:
     return homes.free_slot(homes.taken_slots(home), is_free)
 
 
-def preflight_left(spec: ClusterSpec, layout: Layout) -> None:
+def preflight_left(spec: ClusterSpec, layout: Layout[Path]) -> None:
     """Check a cluster that was left, unless its processes still run and hold the ports themselves."""
     if not layout.pids.exists() or layout.pids.read_text() in {"", "{}"}:
         preflight.check(spec)

@@ -22,7 +22,7 @@ def default_home() -> Path:
     return Path(os.environ.get("KUBARIUM_HOME") or Path.home() / ".kubarium").absolute()
 
 
-def layout_of(name: str, home: Path | None = None) -> Layout:
+def layout_of(name: str, home: Path | None = None) -> Layout[Path]:
     """Return the folders of a cluster, whether it exists or not.
 
     Raises:
@@ -37,7 +37,7 @@ def layout_of(name: str, home: Path | None = None) -> Layout:
     return layout
 
 
-def read_spec(layout: Layout) -> ClusterSpec | None:
+def read_spec(layout: Layout[Path]) -> ClusterSpec | None:
     """Read a cluster's spec; None where there is no such cluster.
 
     Raises:

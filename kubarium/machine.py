@@ -118,7 +118,7 @@ def become(component: Component) -> None:
     """Replace this process by the component."""
     Path(component.flags.get("health-socket", "/run/x")).parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     for folder in component.folders:
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        Path(folder).mkdir(parents=True, exist_ok=True, mode=0o700)
     if component.external:
         os.execvp(component.program, [component.program, *component.arguments])  # noqa: S606 - no shell is wanted
     command = [*command_of(component.program), *component.arguments]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
 from types import TracebackType
 from typing import Self
 
@@ -15,7 +16,7 @@ from kubarium.pidfd import wait_ended
 class Starter:
     """The supervisor's process before it goes its own way. Left without `begin()`, it ends having done nothing."""
 
-    def __init__(self, layout: Layout) -> None:
+    def __init__(self, layout: Layout[Path]) -> None:
         self._layout = layout
         command = [sys.executable, "-P", "-m", "kubarium.supervisor", "--detach"]
         self._process = subprocess.Popen(

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable, Coroutine, Iterable
 from contextlib import suppress
 from itertools import cycle
+from pathlib import Path
 from typing import Any
 
 from kubarium.core.addresses import Addresses
@@ -29,7 +30,7 @@ from machinery.process.tls import ClientTls
 _RETRY_S = 0.02
 
 
-def connect(spec: ClusterSpec, layout: Layout) -> Api:
+def connect(spec: ClusterSpec, layout: Layout[Path]) -> Api:
     """Connect to a cluster as its administrator. Call it inside a running event loop."""
     pki = Pki(layout.pki)
     tls = ClientTls(
@@ -43,7 +44,7 @@ def connect(spec: ClusterSpec, layout: Layout) -> Api:
 
 def wait_for_nodes(
     spec: ClusterSpec,
-    layout: Layout,
+    layout: Layout[Path],
     *,
     timeout_s: float,
     progress: Callable[[str], None] = lambda _: None,
@@ -69,7 +70,7 @@ def wait_for_nodes(
     _run(spec, layout, until_ready, wanted, timeout_s)
 
 
-def delete_node(spec: ClusterSpec, layout: Layout, name: str, *, timeout_s: float) -> None:
+def delete_node(spec: ClusterSpec, layout: Layout[Path], name: str, *, timeout_s: float) -> None:
     """Return when a node's object is deleted.
 
     Raises:
@@ -86,7 +87,7 @@ def delete_node(spec: ClusterSpec, layout: Layout, name: str, *, timeout_s: floa
 
 def _run(
     spec: ClusterSpec,
-    layout: Layout,
+    layout: Layout[Path],
     work: Callable[[Api, _State], Coroutine[Any, Any, None]],
     wanted: list[str],
     timeout_s: float,

@@ -7,7 +7,6 @@ launches these as processes; `kubarium.core.compose` writes the same ones as com
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from kubarium.core.addresses import (
     CLUSTER_CIDR,
@@ -46,7 +45,7 @@ class Component:
     after: tuple[str, ...] = ()  # programs; started when an instance of each is ready
     node: str = ""  # whose network namespace it runs in, "" for the machine's own
     external: bool = False  # an executable that knows nothing of our readiness protocol
-    folders: tuple[Path, ...] = field(default=())  # made before the start, mode 0700
+    folders: tuple[str, ...] = field(default=())  # made before the start, mode 0700
 
     @property
     def arguments(self) -> list[str]:
@@ -127,7 +126,7 @@ def _etcd(member: Instance, places: Places) -> Component:
         # follower waits at least as long for a leader whose disk is slow.
         "election-timeout": "500" if len(members) == 1 else "1000",
     }
-    folders = (places.layout.etcd(member.name),)
+    folders = (str(places.layout.etcd(member.name)),)
     return Component(member.name, ETCD, flags, (serving, ETCD_CLIENT), external=True, folders=folders)
 
 
@@ -180,25 +179,25 @@ def _controllers(instance: Instance, places: Places) -> Component:
 
 def _dockershim(node: NodeSpec, places: Places) -> Component:
     name = f"dockershim@{node.name}"
-    state = places.layout.node(node.name) / "dockershim"
+    state = str(places.layout.node(node.name) / "dockershim")
     flags = {
         **_common(places, name),
         "socket": str(places.layout.cri(node.name)),
         "docker-socket": places.docker_socket,
         "cluster": places.spec.name,
         "node": node.name,
-        "state-dir": str(state),
+        "state-dir": state,
     }
     return Component(name, "dockershim", flags, node=_namespace(node, places), folders=(state,))
 
 
 def _hollow(node: NodeSpec, places: Places) -> Component:
     name = f"hollow@{node.name}"
-    state = places.layout.node(node.name) / "hollow"
+    state = str(places.layout.node(node.name) / "hollow")
     flags = {
         **_common(places, name),
         "socket": str(places.layout.cri(node.name)),
-        "state-dir": str(state),
+        "state-dir": state,
     }
     return Component(name, "hollow", flags, folders=(state,))
 
@@ -209,7 +208,7 @@ def _kubelet(node: NodeSpec, places: Places) -> Component:
     identity = Certificate(
         f"kubelet-{node.name}", f"system:node:{node.name}", ("system:nodes",), hosts=(node.name,)
     )
-    root = places.layout.node(node.name) / "kubelet"
+    root = str(places.layout.node(node.name) / "kubelet")
     flags = {
         **_common(places, name),
         **_client(places, identity, places.node_server),
@@ -217,7 +216,7 @@ def _kubelet(node: NodeSpec, places: Places) -> Component:
         "node-ip": address,
         "listen": places.addresses.kubelet_listen(node),
         "cri-socket": str(places.layout.cri(node.name)),
-        "root-dir": str(root),
+        "root-dir": root,
         "cpu": node.cpu,
         "memory": node.memory,
         "node-labels": ",".join(f"{key}={value}" for key, value in sorted(node.labels.items())),

@@ -1,71 +1,83 @@
-"""Where a cluster keeps its files."""
+"""Where a cluster keeps its files: names only, so whoever hands in a path decides what can be done with it.
+
+The handle and the supervisor hand in `pathlib.Path`; here a path can be joined and written down, nothing else.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
+from typing import Generic, Protocol, Self, TypeVar
+
+
+class Joinable(Protocol):
+    """A path, as far as names go."""
+
+    def __truediv__(self, name: str, /) -> Self: ...
+
+
+P = TypeVar("P", bound=Joinable)
 
 SOCKET_PATH_LIMIT = 107  # bytes; sun_path of unix(7)
 
 
 @dataclass(frozen=True, slots=True)
-class Layout:
+class Layout(Generic[P]):
     """The folders of one cluster. `run` holds sockets, so its path has to be short."""
 
-    home: Path
-    run: Path
+    home: P
+    run: P
 
     @property
-    def spec(self) -> Path:
+    def spec(self) -> P:
         """The cluster as the user asked for it."""
         return self.home / "spec.json"
 
     @property
-    def kubeconfig(self) -> Path:
+    def kubeconfig(self) -> P:
         """The administrator's kubeconfig."""
         return self.home / "kubeconfig"
 
     @property
-    def pki(self) -> Path:
+    def pki(self) -> P:
         """Keys and certificates."""
         return self.home / "pki"
 
     @property
-    def logs(self) -> Path:
+    def logs(self) -> P:
         """One file a component."""
         return self.home / "logs"
 
     @property
-    def faults(self) -> Path:
+    def faults(self) -> P:
         """The fault plan that every component reads."""
         return self.home / "faults.json"
 
     @property
-    def control(self) -> Path:
+    def control(self) -> P:
         """The supervisor's socket."""
         return self.run / "supervisor"
 
     @property
-    def pids(self) -> Path:
+    def pids(self) -> P:
         """The processes that the supervisor started, by pid and start time."""
         return self.home / "pids.json"
 
-    def etcd(self, member: str) -> Path:
+    def etcd(self, member: str) -> P:
         """An etcd member's copy of the cluster's state."""
         return self.home / member
 
-    def node(self, name: str) -> Path:
+    def node(self, name: str) -> P:
         """A node's disk."""
         return self.home / "nodes" / name
 
-    def log(self, component: str) -> Path:
+    def log(self, component: str) -> P:
         """A component's log."""
         return self.logs / f"{component}.log"
 
-    def health(self, component: str) -> Path:
+    def health(self, component: str) -> P:
         """A component's health socket."""
         return self.run / f"{component}.health"
 
-    def cri(self, node: str) -> Path:
+    def cri(self, node: str) -> P:
         """A node's CRI socket."""
         return self.run / f"{node}.cri"

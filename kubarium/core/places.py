@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 from kubarium.core.addresses import Addresses, loopback
 from kubarium.core.certificates import Certificate
@@ -17,7 +18,7 @@ class Places(ABC):
     """How the components of a cluster reach each other and their files, in one way of launching them."""
 
     spec: ClusterSpec
-    layout: Layout
+    layout: Layout[Any]
     docker_socket: str = "/var/run/docker.sock"
 
     @property

@@ -44,7 +44,7 @@ def main(argv: list[str] | None = None) -> int:
     return detached(layout) if options.detach else supervising(layout)
 
 
-def detached(layout: Layout) -> int:
+def detached(layout: Layout[Path]) -> int:
     """Go on in the background; return when the supervisor answers, or has failed."""
     listening, telling = os.pipe()
     if child := os.fork():
@@ -54,7 +54,7 @@ def detached(layout: Layout) -> int:
     return supervising(layout, lambda: _tell(telling)) if told_to_begin(layout) else 0
 
 
-def supervising(layout: Layout, tell_listening: Callable[[], None] = lambda: None) -> int:
+def supervising(layout: Layout[Path], tell_listening: Callable[[], None] = lambda: None) -> int:
     """Run the supervisor to its end; return its exit code."""
     try:
         supervise(layout, tell_listening)
@@ -64,7 +64,7 @@ def supervising(layout: Layout, tell_listening: Callable[[], None] = lambda: Non
     return 0
 
 
-def until_answering(layout: Layout, child: int, listening: int) -> int:
+def until_answering(layout: Layout[Path], child: int, listening: int) -> int:
     """Wait for the supervisor in process `child`; return 0 when it answers, its exit code where it ended.
 
     It writes to the pipe `listening` when it listens, and closes it by its end.
@@ -84,7 +84,7 @@ def _tell(descriptor: int) -> None:
     os.close(descriptor)
 
 
-def told_to_begin(layout: Layout) -> bool:
+def told_to_begin(layout: Layout[Path]) -> bool:
     """Import what all components share until the handle says begin; then leave its terminal and pipes."""
     os.setsid()
     import_shared(until=lambda: bool(select.select([0], [], [], 0)[0]))
@@ -99,7 +99,7 @@ def told_to_begin(layout: Layout) -> bool:
     return True
 
 
-def supervise(layout: Layout, tell_listening: Callable[[], None]) -> None:
+def supervise(layout: Layout[Path], tell_listening: Callable[[], None]) -> None:
     """Start what the spec describes, in the order that makes it answer soonest, and serve."""
     check()
     spec = checked(msgspec.json.decode(layout.spec.read_bytes(), type=ClusterSpec))
@@ -113,7 +113,9 @@ def supervise(layout: Layout, tell_listening: Callable[[], None]) -> None:
         daemon.close()
 
 
-def start(daemon: Daemon, spec: ClusterSpec, layout: Layout, tell_listening: Callable[[], None]) -> None:
+def start(
+    daemon: Daemon, spec: ClusterSpec, layout: Layout[Path], tell_listening: Callable[[], None]
+) -> None:
     """Launch etcd, which needs no import, while the rest is imported; each program as soon as it can."""
     places = LocalPlaces(spec, layout)
     everything = components(places)

@@ -26,7 +26,7 @@ def launch(
     kernel kills it in the moment in which this process ends.
     """
     for folder in component.folders:
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        Path(folder).mkdir(parents=True, exist_ok=True, mode=0o700)
     log.parent.mkdir(parents=True, exist_ok=True)
     sys.stdout.flush()
     sys.stderr.flush()

@@ -29,7 +29,7 @@ Operation = Callable[[dict[str, Any]], Any]
 class Daemon:
     """The sockets and the loop. What is asked for is carried out by `operations`."""
 
-    def __init__(self, cluster: str, layout: Layout) -> None:
+    def __init__(self, cluster: str, layout: Layout[Path]) -> None:
         layout.run.mkdir(parents=True, exist_ok=True, mode=0o700)
         self._selector = selectors.DefaultSelector()
         self._notify = _bound(socket.SOCK_DGRAM, layout.run / "notify")

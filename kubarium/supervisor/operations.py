@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -29,7 +30,7 @@ class Operations:
     """Carries out requests on one cluster. Raises KubariumError with words for the user."""
 
     def __init__(
-        self, daemon: Daemon, spec: ClusterSpec, layout: Layout, places: Callable[[ClusterSpec], Places]
+        self, daemon: Daemon, spec: ClusterSpec, layout: Layout[Path], places: Callable[[ClusterSpec], Places]
     ) -> None:
         self._daemon = daemon
         self._processes = daemon.processes

@@ -37,7 +37,7 @@ class Processes:
     def __init__(
         self,
         cluster: str,
-        layout: Layout,
+        layout: Layout[Path],
         selector: selectors.BaseSelector,
         *,
         notify_socket: Path,
