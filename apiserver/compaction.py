@@ -12,7 +12,6 @@ from typing import Final
 from apiserver.storage.interface import Storage, Stored, Written
 from machinery.model.errors import ApiError
 from machinery.model.log import EventLog
-from machinery.process.clock import WALL
 
 PERIOD_S: Final = 300.0  # wall seconds
 KEY: Final = "compact_rev_key"
@@ -27,9 +26,7 @@ class Compaction:
         self._seen: Stored | None = None  # the key, as this apiserver knows it
         self._previous = 0  # the newest revision of a round ago
 
-    async def run(
-        self, period_s: float = PERIOD_S, *, sleep: Callable[[float], Awaitable[None]] = WALL.sleep_wall
-    ) -> None:
+    async def run(self, period_s: float = PERIOD_S, *, sleep: Callable[[float], Awaitable[None]]) -> None:
         """Compact for ever; `sleep` takes wall seconds."""
         while True:
             try:

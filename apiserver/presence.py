@@ -19,7 +19,6 @@ from apiserver.watch_cache_feed import Feed
 from machinery.model.errors import ApiError, Invalid
 from machinery.model.k8s import served
 from machinery.model.log import EventLog
-from machinery.process.clock import WALL
 
 PERIOD_S: Final = 10.0  # wall seconds
 _TTL_S: Final = 15  # wall seconds, more than a period; the store may double it
@@ -50,7 +49,7 @@ class Presence:
         self._keys = cycle(f"{_PREFIX}{self._address}/{number}" for number in (0, 1))
         self._log = log
 
-    async def keep(self, sleep: Callable[[float], Awaitable[None]] = WALL.sleep_wall) -> None:
+    async def keep(self, sleep: Callable[[float], Awaitable[None]]) -> None:
         """Look after it for ever; `sleep` takes wall seconds."""
         while True:
             await sleep(PERIOD_S)

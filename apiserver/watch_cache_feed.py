@@ -158,7 +158,7 @@ class Feed:
         self,
         period_s: float = BOOKMARK_PERIOD_S,
         *,
-        sleep: Callable[[float], Awaitable[None]] = WALL.sleep_wall,
+        sleep: Callable[[float], Awaitable[None]],
     ) -> None:
         """Tell watchers every so often how far they are; `sleep` takes wall seconds."""
         while True:

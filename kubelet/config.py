@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from kubelet.core.node_status import read_labels
 from machinery.model import quantity
 from machinery.process.config import ComponentConfig, ConfigError, setting
 
@@ -30,7 +31,7 @@ class KubeletConfig(ComponentConfig):
     @property
     def labels(self) -> dict[str, str]:
         """The node's labels."""
-        return dict(label.split("=", 1) for label in self.node_labels)
+        return read_labels(self.node_labels)
 
     @property
     def root(self) -> Path:
@@ -51,9 +52,10 @@ class KubeletConfig(ComponentConfig):
             raise ConfigError("listen", "needs --cert-file and --key-file: the Node service speaks TLS")
         for field in ("cpu", "memory"):
             _check_quantity(field, getattr(self, field))
-        for label in self.node_labels:
-            if "=" not in label:
-                raise ConfigError("node_labels", f"{label!r} is not key=value")
+        try:
+            read_labels(self.node_labels)
+        except ValueError as error:
+            raise ConfigError("node_labels", str(error)) from error
 
 
 def _check_quantity(field: str, text: str) -> None:

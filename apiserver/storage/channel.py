@@ -57,12 +57,6 @@ class Channel:
         """Make the multicallable of a method with streams both ways."""
         return StreamMethod(self, path, **codecs)
 
-    def unary_stream(self, path: str, **_codecs: Any) -> Any:
-        """Refuse: the store calls no such method."""
-        return _unused(path)
-
-    stream_unary = unary_stream
-
     async def close(self) -> None:
         """End the connection and what is under way."""
         if self._connecting is not None:
@@ -311,10 +305,3 @@ def _expire(answer: asyncio.Future[Any]) -> None:
 def _seen(connecting: asyncio.Task[Http2Connection]) -> None:
     if not connecting.cancelled():
         connecting.exception()
-
-
-def _unused(path: str) -> Callable[..., Any]:
-    def refuse(*_arguments: Any, **_options: Any) -> Any:
-        raise rpc_error(grpc.StatusCode.UNIMPLEMENTED, f"{path} is not called through this channel")
-
-    return refuse

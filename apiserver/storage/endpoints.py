@@ -57,13 +57,11 @@ class Member:
     kv: Stub = field(init=False)
     watch: Stub = field(init=False)
     lease: Stub = field(init=False)
-    maintenance: Stub = field(init=False)
 
     def __post_init__(self) -> None:
         self.kv = Stub(self.channel, _SERVICES["KV"], "etcdserverpb.KV")
         self.watch = Stub(self.channel, _SERVICES["Watch"], "etcdserverpb.Watch")
         self.lease = Stub(self.channel, _SERVICES["Lease"], "etcdserverpb.Lease")
-        self.maintenance = Stub(self.channel, _SERVICES["Maintenance"], "etcdserverpb.Maintenance")
 
 
 class Endpoints:

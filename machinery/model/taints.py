@@ -20,7 +20,6 @@ DISK_PRESSURE: Final = "node.kubernetes.io/disk-pressure"
 PID_PRESSURE: Final = "node.kubernetes.io/pid-pressure"
 NETWORK_UNAVAILABLE: Final = "node.kubernetes.io/network-unavailable"
 OUT_OF_SERVICE: Final = "node.kubernetes.io/out-of-service"
-CONTROL_PLANE: Final = "node-role.kubernetes.io/control-plane"
 
 
 def tolerates(tolerations: Iterable[Toleration], taint: Taint) -> bool:

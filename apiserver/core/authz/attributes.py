@@ -55,7 +55,6 @@ class Decision:
 
 
 YES: Final = Decision(allowed=True)
-NO: Final = Decision(allowed=False)
 
 
 def required_fields(selector: str) -> dict[str, str]:
