@@ -24,12 +24,12 @@ PATIENCE_S = 60
 
 
 def sent() -> str:
-    """Write the time of a write."""
+    """Encode the time of a write."""
     return f"{time.monotonic_ns():020}"
 
 
 class Watchers:
-    """All of them."""
+    """All watchers of this process, and the delays that they saw."""
 
     def __init__(self, count: int, writes: int) -> None:
         self.established = asyncio.Event()
@@ -45,7 +45,7 @@ class Watchers:
             self.established.set()
 
     def take(self, data: bytes) -> bytes:
-        """Take a piece of a stream; gives back what the next piece may complete."""
+        """Note the events in a piece of a stream; return what the next piece may complete."""
         now_ns, end = time.monotonic_ns(), 0
         for found in SENT.finditer(data):
             self.latencies_ms.append((now_ns - int(found[1])) / 1e6)
@@ -55,7 +55,7 @@ class Watchers:
         return data[max(end, len(data) - LONGEST) :]
 
     def figures(self) -> dict[str, float]:
-        """Say how long events took."""
+        """Return how long events took."""
         ordered = sorted(self.latencies_ms)
         places = {"p50_ms": 0.5, "p99_ms": 0.99}
         return {name: round(ordered[int(len(ordered) * place)], 1) for name, place in places.items()}
@@ -71,11 +71,15 @@ class Watcher(asyncio.Protocol):
         self._rest = b""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Ask."""
+        """Send the request."""
         cast("asyncio.WriteTransport", transport).write(self._request)
 
     def data_received(self, data: bytes) -> None:
-        """Take what comes."""
+        """Note an answer's head, then its events.
+
+        Raises:
+            ConnectionError: the watch is refused.
+        """
         if not self._begun:
             if not data.startswith(b"HTTP/1.1 200 "):
                 raise ConnectionError(data[:200])

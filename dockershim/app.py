@@ -36,7 +36,11 @@ _SERVICES = cri.DESCRIPTOR.services_by_name
 
 
 async def serve(config: DockershimConfig, process: Process) -> None:
-    """Serve CRI on the socket until cancelled; the containers go on running."""
+    """Serve CRI on the socket until cancelled; the containers go on running.
+
+    Raises:
+        OSError: a socket or the state folder cannot be had.
+    """
     engine = Engine(
         seam_engine.through(EngineConnection(config.docker_socket, process.clock), process.seam, process.name)
     )
@@ -63,7 +67,11 @@ async def serve(config: DockershimConfig, process: Process) -> None:
 
 
 def assemble(config: DockershimConfig, process: Process, engine: Engine, run_plugin: RunPlugin) -> Shim:
-    """Make the parts; nothing is asked of the engine yet."""
+    """Construct the parts; nothing is asked of the engine yet.
+
+    Raises:
+        OSError: the state folder cannot be read or made.
+    """
     state, clock, log = Path(config.state_dir), process.clock, process.log
     notes = Notes(state / "containers")
     catalogue = Catalogue(engine, Scope(config.cluster, config.node))

@@ -28,30 +28,42 @@ class Catalogue:
         self._is_live = False
 
     def set_live(self, *, live: bool) -> None:
-        """Say whether the engine's events come in; without them nothing is kept."""
+        """Note whether the engine's events come in; without them nothing is kept."""
         self._is_live = live
         self._known.clear()
 
     def forget(self, container_id: str) -> None:
-        """Take note that something happened to a container."""
+        """Drop what is known of a container, because something happened to it."""
         self._changes[container_id] += 1
         self._known.pop(container_id, None)
 
     def drop(self, container_id: str) -> None:
-        """Take note that a container is gone for good."""
+        """Drop what is known of a container that is gone for good."""
         self._known.pop(container_id, None)
         self._changes.pop(container_id, None)
 
     async def container(self, container_id: str) -> Details:
-        """Describe a container by its id or the beginning of it; NotFound if there is not ours."""
+        """Describe a container by its id or the beginning of it.
+
+        Raises:
+            NotFound: no container of ours has it.
+        """
         return await self._find("container", naming.KIND_CONTAINER, container_id)
 
     async def sandbox(self, sandbox_id: str) -> Details:
-        """Describe a sandbox by its id or the beginning of it; NotFound if there is not ours."""
+        """Describe a sandbox by its id or the beginning of it.
+
+        Raises:
+            NotFound: no sandbox of ours has it.
+        """
         return await self._find("pod sandbox", naming.KIND_SANDBOX, sandbox_id)
 
     async def fresh(self, container: str) -> Details:
-        """Ask the engine about a container or sandbox by id or name; NotFound if there is not ours."""
+        """Ask the engine about a container or sandbox by id or name.
+
+        Raises:
+            NotFound: there is none, or it is not ours.
+        """
         before = self._changes.copy() if self._is_live else {}
         details = Details(await self._engine.inspect(container))
         if not self.scope.holds(details.labels):
@@ -61,7 +73,11 @@ class Catalogue:
         return details
 
     async def find_by_name(self, name: str) -> Details | None:
-        """Describe what bears a name; None if nothing does, NotFound if it belongs to somebody else."""
+        """Describe what bears a name; None if nothing does.
+
+        Raises:
+            NotFound: it belongs to somebody else.
+        """
         try:
             raw = await self._engine.inspect(name)
         except NotFound:

@@ -17,7 +17,7 @@ Json = dict[str, Any]
 
 
 class Engine:
-    """One engine."""
+    """The methods of one engine. Each raises what `Connection` says; its own `Raises` names what a caller has to handle."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
@@ -29,7 +29,11 @@ class Engine:
     # --- the engine itself
 
     async def ping(self) -> None:
-        """Return if the engine answers."""
+        """Return if the engine answers.
+
+        Raises:
+            Unavailable: it does not.
+        """
         await self._connection.call(EngineCall("GET", "_ping", is_versioned=False), READ_S)
 
     async def version(self) -> Json:
@@ -60,7 +64,13 @@ class Engine:
         return str(made["Id"])
 
     async def start(self, container_id: str) -> None:
-        """Start a container; fine if it runs."""
+        """Start a container; one that runs is left alone.
+
+        Raises:
+            NotFound: it is gone.
+            BadRequest: its configuration does not work.
+            InternalError: the engine could not start it, and why.
+        """
         await self._connection.call(EngineCall("POST", "containers", container_id, "start"), WRITE_S)
 
     async def inspect(self, container: str) -> Json:
@@ -80,24 +90,43 @@ class Engine:
         return await self._list(EngineCall("GET", "containers", action="json", params=params))
 
     async def kill(self, container_id: str, signal: str) -> None:
-        """Send a signal; Conflict if the container does not run."""
+        """Send a signal.
+
+        Raises:
+            Conflict: the container does not run.
+            NotFound: it is gone.
+        """
         await self._connection.call(
             EngineCall("POST", "containers", container_id, "kill", {"signal": signal}), READ_S
         )
 
     async def wait(self, container_id: str) -> None:
-        """Wait, however long, until a container does not run; the caller bounds it."""
+        """Wait, however long, until a container does not run; the caller bounds it.
+
+        Raises:
+            NotFound: it is gone.
+        """
         await self._connection.call(
             EngineCall("POST", "containers", container_id, "wait", {"condition": "not-running"}), None
         )
 
     async def remove(self, container_id: str) -> None:
-        """Remove a container and its anonymous volumes, running or not."""
+        """Remove a container and its anonymous volumes, running or not.
+
+        Raises:
+            Conflict: somebody else is removing it.
+            NotFound: it is gone.
+        """
         params = {"force": "1", "v": "1"}
         await self._connection.call(EngineCall("DELETE", "containers", container_id, params=params), WRITE_S)
 
     async def update(self, container_id: str, limits: Json) -> None:
-        """Change what a container is held to."""
+        """Change what a container is held to.
+
+        Raises:
+            NotFound: it is gone.
+            InternalError: the kernel or the engine refuses the limits.
+        """
         body = _encoded(limits)
         await self._connection.call(
             EngineCall("POST", "containers", container_id, "update", body=body), READ_S
@@ -130,7 +159,12 @@ class Engine:
             yield pieces
 
     async def attach(self, container_id: str, *, stdin: bool) -> Hijacked:
-        """Take part in the streams of a container's first process."""
+        """Connect to the streams of a container's first process.
+
+        Raises:
+            Conflict: it does not run.
+            NotFound: it is gone.
+        """
         params = {"stream": "1", "stdout": "1", "stderr": "1", "stdin": str(int(stdin))}
         call = EngineCall("POST", "containers", container_id, "attach", params, b"{}")
         return await self._connection.hijack(call)
@@ -144,17 +178,30 @@ class Engine:
     # --- exec
 
     async def exec_create(self, container_id: str, body: Json) -> str:
-        """Prepare a command in a container; Conflict if it does not run."""
+        """Prepare a command in a container and return its id.
+
+        Raises:
+            Conflict: the container does not run.
+            NotFound: it is gone.
+        """
         made = await self._json(EngineCall("POST", "containers", container_id, "exec", body=_encoded(body)))
         return str(made["Id"])
 
     async def exec_start(self, exec_id: str, *, tty: bool) -> Hijacked:
-        """Run a prepared command and take its streams."""
+        """Run a prepared command and return its streams.
+
+        Raises:
+            Conflict: the container does not run any more.
+        """
         body = _encoded({"Detach": False, "Tty": tty})
         return await self._connection.hijack(EngineCall("POST", "exec", exec_id, "start", body=body))
 
     async def exec_inspect(self, exec_id: str) -> Json:
-        """Return how a command goes on or ended."""
+        """Return whether a command runs, its pid and its exit code.
+
+        Raises:
+            NotFound: its container is gone.
+        """
         return await self._json(EngineCall("GET", "exec", exec_id, "json"))
 
     # --- images
@@ -164,15 +211,30 @@ class Engine:
         return await self._list(EngineCall("GET", "images", action="json"))
 
     async def image(self, name: str) -> Json:
-        """Describe an image; BadRequest if the name cannot be one."""
+        """Describe an image.
+
+        Raises:
+            BadRequest: the name cannot be one.
+            NotFound: it is not here.
+        """
         return await self._json(EngineCall("GET", "images", _image_path(name), "json"))
 
     async def remove_image(self, name: str) -> None:
-        """Take a name (or an image without one) away."""
+        """Remove a name of an image, or an image that has none; with its last name an image goes.
+
+        Raises:
+            BadRequest: the name cannot be one.
+            Conflict: a container uses it, or somebody else is removing it.
+            NotFound: it is not here.
+        """
         await self._connection.call(EngineCall("DELETE", "images", _image_path(name)), WRITE_S)
 
     async def import_image(self, repository: str, tag: str, archive: bytes, changes: list[str]) -> None:
-        """Make an image from a tar of its files."""
+        """Create an image from a tar of its files.
+
+        Raises:
+            InternalError: the engine cannot read the tar, or keep the image.
+        """
         call = EngineCall(
             "POST",
             "images",

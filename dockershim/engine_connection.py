@@ -65,7 +65,7 @@ class EngineCall(NamedTuple):
 
     @property
     def operation(self) -> str:
-        """What it does, whatever it is about: "POST containers/start"."""
+        """What it does, without what it is about: "POST containers/start"."""
         return f"{self.method} {'/'.join(filter(None, (self.family, self.action)))}"
 
     @property
@@ -101,7 +101,7 @@ class Hijacked:
             return
 
     def end_input(self) -> None:
-        """Say that no more input comes; output goes on."""
+        """Close the input; output goes on."""
         if self.writer.can_write_eof() and not self.writer.transport.is_closing():
             self.writer.write_eof()
 
@@ -113,8 +113,10 @@ class Hijacked:
 class Connection(Protocol):
     """What `dockershim.docker.Engine` needs. Times are wall seconds; None: as long as it takes.
 
-    Every method raises the `ApiError` that the engine answered, `Unavailable` where it does not answer, and
-    `DeadlineExceeded` where it does not in time.
+    Raises:
+        Unavailable: nobody answers, or the connection breaks.
+        DeadlineExceeded: there is no answer in time.
+        ApiError: what the engine answered, by its status; InternalError where that says no more.
     """
 
     async def call(self, call: EngineCall, timeout_s: float | None) -> bytes:
@@ -124,11 +126,11 @@ class Connection(Protocol):
     def stream(
         self, call: EngineCall, timeout_s: float | None
     ) -> AbstractAsyncContextManager[AsyncIterator[bytes]]:
-        """Open an answer, and have its body in pieces while inside."""
+        """Open an answer, and yield its body in pieces while inside."""
         ...
 
     async def hijack(self, call: EngineCall) -> Hijacked:
-        """Take the connection of a request over."""
+        """Send a request and keep its connection, which from then on carries the streams of a process."""
         ...
 
     async def aclose(self) -> None:
@@ -155,12 +157,18 @@ class EngineConnection:
 
     @asynccontextmanager
     async def stream(self, call: EngineCall, timeout_s: float | None) -> AsyncIterator[AsyncIterator[bytes]]:
-        """Open an answer, and have its body in pieces while inside."""
+        """Open an answer, and yield its body in pieces while inside."""
         async with self._answer(call, timeout_s) as answer:
             yield _pieces(answer)
 
     async def hijack(self, call: EngineCall) -> Hijacked:
-        """Take the connection of a request over."""
+        """Send a request and keep its connection, which the caller has to close.
+
+        Raises:
+            Unavailable: nobody answers, or the connection breaks.
+            DeadlineExceeded: there is no answer in time.
+            ApiError: the engine refuses; its status decides which (a Conflict: the container does not run).
+        """
         await _translated(self._client._check_version())  # noqa: SLF001
         content = call.body or b""
         query = "&".join(f"{key}={value}" for key, value in call.params.items())

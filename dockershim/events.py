@@ -42,7 +42,7 @@ Describe = Callable[
 
 
 class Events:
-    """Follows the engine and tells the subscribers."""
+    """Follows the engine and announces its changes to the subscribers."""
 
     def __init__(
         self,
@@ -130,7 +130,7 @@ class Events:
     # --- announcing
 
     async def announce(self) -> None:
-        """Tell the subscribers, one event after the other, for good."""
+        """Announce changes to the subscribers, one after the other, for good."""
         while True:
             id_, action, sandbox_id, at_ns = await self._queue.get()
             if not self.subscribers:

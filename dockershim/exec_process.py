@@ -90,7 +90,11 @@ async def exit_code(engine: Engine, clock: Clock, exec_id: str, said: bytes = b"
 
 
 async def kill_command(engine: Engine, exec_id: str, container_id: str) -> None:
-    """Kill a command, if it still runs as a process of that container."""
+    """Kill a command, if it still runs as a process of that container.
+
+    Raises:
+        NotFound: the container is gone, and its processes with it.
+    """
     pid = int((await engine.exec_inspect(exec_id)).get("Pid") or 0)
     try:
         if pid and container_id in _cgroup(pid):

@@ -29,7 +29,11 @@ class HostFacts:
         self._known: Host | None = None
 
     async def get(self) -> Host:
-        """Return what the machine allows."""
+        """Return what the machine allows; asked of the engine until it has answered once.
+
+        Raises:
+            Unavailable: the engine does not answer.
+        """
         if self._known is None:
             info = await self._engine.info()
             floor = least_oom_score(_engine_pid(self._socket))
@@ -46,7 +50,7 @@ class HostFacts:
 
 
 def least_oom_score(pid: int) -> int:
-    """Return the least oom_score_adj that a process can give its children; -1000 where nobody can tell."""
+    """Return the least oom_score_adj that a process can set for its children; -1000 where /proc does not say."""
     process = Path("/proc") / str(pid)
     try:
         status = (process / "status").read_text()

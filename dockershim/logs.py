@@ -88,7 +88,11 @@ class Logs:
         self._notes.remove(container_id)
 
     async def path_of(self, details: Details) -> str:
-        """Return the path of a container's log; "" if it has none."""
+        """Return the path of a container's log; "" if it has none.
+
+        Raises:
+            NotFound: its sandbox is gone.
+        """
         config = details.container_config()
         if not config.log_path:
             return ""
@@ -154,7 +158,11 @@ class LogFile:
         self._descriptor = self._open()
 
     def append(self, lines: bytes) -> None:
-        """Write some lines."""
+        """Write some lines.
+
+        Raises:
+            OSError: the disk is full or broken.
+        """
         while lines:
             lines = lines[os.write(self._descriptor, lines) :]
 

@@ -35,7 +35,7 @@ _PLUGINS: Final = ("bridge", "host-local")
 
 
 class Network:
-    """Connects sandboxes and takes their connection away. Both are idempotent."""
+    """Connects sandboxes and disconnects them. Both are idempotent."""
 
     def __init__(
         self, state_dir: str, plugin_folders: Sequence[str], clock: Clock, run_plugin: RunPlugin
@@ -53,10 +53,10 @@ class Network:
         return str(self._settings.get("network").get("pod_cidr", ""))
 
     def configure(self, pod_cidr: str) -> None:
-        """Take the node's pod range: one network, or an IPv4 and an IPv6 one with a comma.
+        """Remember the node's pod range: one network, or an IPv4 and an IPv6 one with a comma.
 
         Raises:
-            BadRequest: it is none.
+            BadRequest: it is no network, or one without room for a pod.
         """
         try:
             networks = [ipaddress.ip_network(part) for part in pod_cidr.split(",")]
@@ -67,7 +67,7 @@ class Network:
         self._settings.put("network", {"pod_cidr": pod_cidr})
 
     def problem(self) -> str:
-        """Say why pods cannot be connected; "" if they can."""
+        """Return why pods cannot be connected; "" if they can."""
         missing = [name for name in _PLUGINS if not self._find(name)]
         if missing:
             return f"the CNI plugins {', '.join(missing)} are not installed (package containernetworking-plugins)"
@@ -87,10 +87,12 @@ class Network:
         return tuple(self._connected.get(sandbox_id).get("addresses", ()))
 
     async def connect(self, sandbox_id: str, pid: int, port_mappings: Sequence[Any]) -> tuple[str, ...]:
-        """Return a sandbox an interface and addresses.
+        """Connect a sandbox and return its addresses, the first one first.
 
         Raises:
-            InternalError: a plugin says no, and why.
+            InternalError: a plugin refuses, and why.
+            NotImplementedHere: a plugin is not installed.
+            DeadlineExceeded: a plugin does not end.
         """
         netns, ports = f"/proc/{pid}/ns/net", cni.port_mappings(port_mappings)
         result = await self._plugin("ADD", self._bridge(), sandbox_id, netns)
@@ -101,11 +103,17 @@ class Network:
         return addresses
 
     def note_host_network(self, sandbox_id: str) -> None:
-        """Take note that a sandbox is on the node's network."""
+        """Remember that a sandbox is on the node's network."""
         self._connected.put(sandbox_id, {"host": True})
 
     async def disconnect(self, sandbox_id: str, pid: int) -> None:
-        """Take a sandbox's interface and addresses away; `pid` is 0 if its processes are gone."""
+        """Remove a sandbox's interface and addresses; `pid` is 0 if its processes are gone.
+
+        Raises:
+            InternalError: a plugin refuses, and why.
+            NotImplementedHere: a plugin is not installed any more.
+            DeadlineExceeded: a plugin does not end.
+        """
         note = self._connected.get(sandbox_id)
         if not note.get("host") and self.pod_cidr:
             netns = f"/proc/{pid}/ns/net" if pid else ""
@@ -115,7 +123,11 @@ class Network:
         self._connected.remove(sandbox_id)
 
     async def sweep(self, sandbox_ids: set[str]) -> list[str]:
-        """Return back what sandboxes that are no more have left; tells which they were."""
+        """Free what sandboxes that are no more have left, and return which they were.
+
+        Raises:
+            InternalError, NotImplementedHere, DeadlineExceeded: as `disconnect`; the rest is left for the next time.
+        """
         gone = [known for known in self._connected.names() if known not in sandbox_ids]
         for sandbox_id in gone:
             await self.disconnect(sandbox_id, 0)

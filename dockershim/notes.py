@@ -30,7 +30,11 @@ class Notes:
         return dict(self._known.get(key, {}))
 
     def put(self, key: str, note: dict[str, Any]) -> None:
-        """Write a note in place of the one of that key."""
+        """Write a note in place of the one of that key.
+
+        Raises:
+            OSError: the disk is full or broken; the note is as it was.
+        """
         draft = self._folder / f"{key}.draft"
         draft.write_text(json.dumps(note))
         draft.replace(self._folder / f"{key}.json")

@@ -12,10 +12,11 @@ from machinery.model.errors import NotImplementedHere
 
 
 async def make_pause_image(engine: Engine) -> None:
-    """Put the image on the engine, under `PAUSE_IMAGE`.
+    """Import the image into the engine, under `PAUSE_IMAGE`.
 
     Raises:
         NotImplementedHere: the engine's machine is of a kind that the program is not written for.
+        InternalError: the engine cannot keep it.
     """
     architecture = str((await engine.version())["Arch"])
     try:

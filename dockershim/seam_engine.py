@@ -12,14 +12,14 @@ from machinery.wire.conversation import Conversation, StreamPassage
 
 
 def through(connection: Connection, seam: Seam | None, caller: str) -> Connection:
-    """Put the seam into a connection to the engine; without one, return the connection itself."""
+    """Return the connection with the seam around it; without a seam, the connection itself."""
     if seam is None:
         return connection
     return SeamConnection(connection, Conversation(seam, Ends(caller, "docker", "docker")))
 
 
 class SeamConnection:
-    """A connection whose calls and streams pass a seam."""
+    """A connection whose calls and streams pass a seam, which may raise any `ApiError` in the engine's place."""
 
     def __init__(self, connection: Connection, conversation: Conversation) -> None:
         self._connection = connection
@@ -40,7 +40,7 @@ class SeamConnection:
         )
 
     async def hijack(self, call: EngineCall) -> Hijacked:
-        """Take the connection of a request over."""
+        """Send a request and keep its connection, whose reads and writes pass the seam."""
         passage = self._begun(call, None)
         try:
             await passage.begin(READ_S)
@@ -52,7 +52,7 @@ class SeamConnection:
 
     @asynccontextmanager
     async def stream(self, call: EngineCall, timeout_s: float | None) -> AsyncIterator[AsyncIterator[bytes]]:
-        """Open an answer, and have its body in pieces while inside."""
+        """Open an answer, and yield its body in pieces while inside."""
         with self._begun(call, timeout_s) as passage:
             await passage.begin()
             async with (

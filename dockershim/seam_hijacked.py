@@ -10,12 +10,16 @@ from machinery.wire.conversation import END, StreamPassage
 
 @dataclass(slots=True)
 class SeamHijacked(Hijacked):
-    """A connection that was taken over, and what is read from it and written to it passes the seam."""
+    """A connection that was kept after a request; what is read from it and written to it passes the seam."""
 
     passage: StreamPassage
 
     async def read(self) -> bytes:
-        """Return some output; b"" at its end."""
+        """Return some output; b"" at its end.
+
+        Raises:
+            ApiError: the connection broke (Unavailable), or what the seam puts in its place.
+        """
 
         async def read() -> bytes:
             return await Hijacked.read(self) or END

@@ -14,7 +14,7 @@ RunPlugin = Callable[
 
 
 def through(run_plugin: RunPlugin, seam: Seam | None, caller: str, timeout_s: float) -> RunPlugin:
-    """Put the seam before the plugins; without one, return `run_plugin` itself."""
+    """Return `run_plugin` with the seam around it; without a seam, `run_plugin` itself."""
     if seam is None:
         return run_plugin
     conversation = Conversation(seam, Ends(caller, "cni", "cni"))

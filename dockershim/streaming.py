@@ -48,7 +48,12 @@ class Streaming:
         self._waiting: dict[str, Session] = {}
 
     def exec_url(self, container_id: str, request: Any) -> str:
-        """Prepare an exec, as CRI's ExecRequest has it, and return its URL."""
+        """Prepare an exec, as CRI's ExecRequest has it, and return its URL.
+
+        Raises:
+            BadRequest: there is no command.
+            Unavailable: too many URLs wait for their client.
+        """
         body = exec_body(
             request.cmd, stdin=request.stdin, stdout=request.stdout, stderr=request.stderr, tty=request.tty
         )
@@ -62,7 +67,11 @@ class Streaming:
         return self._url("exec", run)
 
     def attach_url(self, container_id: str, request: Any) -> str:
-        """Prepare an attach, as CRI's AttachRequest has it, and return its URL."""
+        """Prepare an attach, as CRI's AttachRequest has it, and return its URL.
+
+        Raises:
+            Unavailable: too many URLs wait for their client.
+        """
 
         async def run(client: web.WebSocketResponse) -> None:
             streams = await self._engine.attach(container_id, stdin=request.stdin)
@@ -81,7 +90,11 @@ class Streaming:
 
     @asynccontextmanager
     async def served(self, socket_path: str, listen: str) -> AsyncIterator[None]:
-        """Serve while inside."""
+        """Serve while inside.
+
+        Raises:
+            OSError: the address or the socket cannot be had.
+        """
         application = web.Application()
         application.router.add_route("*", "/{verb}/{token}", self._answer)
         runner = web.AppRunner(application, access_log=None, shutdown_timeout=1.0)

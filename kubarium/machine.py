@@ -36,7 +36,7 @@ _KUBECONFIGS = Path("/kubeconfig")
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Run one service."""
+    """Run one service; return its exit code."""
     parser = argparse.ArgumentParser(prog="python -m kubarium.machine", description=__doc__)
     parser.add_argument(
         "service", help="setup, file, etcd, apiserver, scheduler, controllers, or a node's name"
@@ -51,7 +51,12 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def run(service: str) -> None:
-    """Become the service."""
+    """Become the service, or do its work and return.
+
+    Raises:
+        KubariumError: what the user set does not work, there is no such service, or the machine lacks something.
+        OSError: a file, a socket or a program cannot be had.
+    """
     spec = spec_from_environment()
     layout = Layout(Path(STATE), Path(STATE) / "run" / service)
     places = ComposePlaces(spec, layout)
@@ -66,8 +71,8 @@ def run(service: str) -> None:
 
 
 def file_text(spec: ClusterSpec) -> str:
-    """Write docker-compose.yml."""
-    head = "# Written by `python -m kubarium.machine file`; `make check` tells when it is stale.\n"
+    """Return the text of docker-compose.yml."""
+    head = "# Written by `python -m kubarium.machine file`; `make check` fails where it is stale.\n"
     return head + yaml.dump(compose_file(spec), Dumper=_Plain, sort_keys=False, width=110)
 
 
@@ -92,7 +97,11 @@ def spec_from_environment() -> ClusterSpec:
 
 
 def write_credentials(places: Places) -> None:
-    """Write keys, certificates and the kubeconfig; what exists is kept."""
+    """Write keys, certificates and the kubeconfig; keep what exists.
+
+    Raises:
+        OSError: the volume or the user's folder cannot be written.
+    """
     target = _KUBECONFIGS / "kubeconfig"
     target.write_text(kubeconfig_text(places, ensure_credentials(places)))
     target.chmod(0o600)
@@ -115,7 +124,11 @@ def next_component(places: Places, service: str) -> Component:
 
 
 def become(component: Component) -> None:
-    """Replace this process by the component."""
+    """Replace this process by the component.
+
+    Raises:
+        OSError: the program is not there, or a folder cannot be made.
+    """
     Path(component.flags.get("health-socket", "/run/x")).parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     for folder in component.folders:
         Path(folder).mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -126,7 +139,12 @@ def become(component: Component) -> None:
 
 
 def run_node(places: Places, name: str) -> None:
-    """Run a node's parts until the machine is switched off."""
+    """Run a node's parts until the machine is switched off; then remove what it has on the engine.
+
+    Raises:
+        OSError: the machine's namespaces, cgroups or folders cannot be had.
+        KubariumError: the programs cannot be imported.
+    """
     spec = places.spec
     node, cgroup = spec.node(name), f"{places.cgroup_root}/{name}"
     reaper = start_reaper(cgroup)
@@ -142,7 +160,12 @@ def run_node(places: Places, name: str) -> None:
 
 
 def run_parts(places: Places, node: NodeSpec) -> None:
-    """Run a node's processes until the machine is switched off."""
+    """Run a node's processes until the machine is switched off.
+
+    Raises:
+        OSError: a socket or folder cannot be had.
+        KubariumError: the programs cannot be imported.
+    """
     put_programs_first()
     check()
     daemon = Daemon(places.spec.name, places.layout)

@@ -16,7 +16,11 @@ class MachineLock:
     """A lock that every machine that is on holds, shared (flock(2)): the kernel releases it however one ends."""
 
     def __init__(self, file: Path) -> None:
-        """Take the lock. Waits while the last machine clears up."""
+        """Acquire the lock; wait while the last machine clears up.
+
+        Raises:
+            OSError: the file cannot be opened.
+        """
         self._descriptor = os.open(file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         fcntl.flock(self._descriptor, fcntl.LOCK_SH)
 
@@ -33,7 +37,7 @@ class MachineLock:
         return True
 
     def close(self) -> None:
-        """Let other machines start."""
+        """Release the lock, so that other machines can start."""
         fcntl.flock(self._descriptor, fcntl.LOCK_UN)  # children may have the descriptor, too
         os.close(self._descriptor)
 

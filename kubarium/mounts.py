@@ -1,4 +1,4 @@
-"""What a node has mounted below its folder (tokens and secrets live in memory), taken off before the folder goes."""
+"""What a node has mounted below its folder (tokens and secrets live in memory), unmounted before the folder goes."""
 
 from __future__ import annotations
 

@@ -28,13 +28,21 @@ _TIMEOUT_S = 20.0
 
 
 def ensure_backbone(addresses: Addresses) -> None:
-    """Lay the backbone, unless it lies there."""
+    """Create the backbone, unless it exists.
+
+    Raises:
+        KubariumError: `ip` is not installed or fails; what was begun is undone.
+    """
     if not (_NAMESPACES / backbone_namespace(addresses.spec.name)).exists():
         _run_all(plan_backbone(addresses), undo=plan_no_backbone(addresses))
 
 
 def ensure_nodes(addresses: Addresses, nodes: Iterable[NodeSpec]) -> None:
-    """Make the namespaces that are not there, and let them route."""
+    """Create the nodes' namespaces that do not exist, and connect them.
+
+    Raises:
+        KubariumError: `ip` is not installed or fails; what was begun is undone.
+    """
     cluster = addresses.spec.name
     missing = [node for node in nodes if not (_NAMESPACES / node_namespace(cluster, node.name)).exists()]
     undo = [command for node in missing for command in plan_no_node(addresses, node)]
@@ -42,13 +50,21 @@ def ensure_nodes(addresses: Addresses, nodes: Iterable[NodeSpec]) -> None:
 
 
 def remove_node(addresses: Addresses, node: NodeSpec) -> None:
-    """Take a node off the network; nothing happens where it is off already."""
+    """Remove a node from the network; nothing happens where it is gone.
+
+    Raises:
+        KubariumError: `ip` is not installed.
+    """
     for command in plan_no_node(addresses, node):
         _ip(command)
 
 
 def remove_backbone(addresses: Addresses) -> None:
-    """Take the backbone away; nothing happens where there is none."""
+    """Remove the backbone; nothing happens where there is none.
+
+    Raises:
+        KubariumError: `ip` is not installed.
+    """
     for command in plan_no_backbone(addresses):
         _ip(command)
 

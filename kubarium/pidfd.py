@@ -7,7 +7,11 @@ import select
 
 
 def wait_ended(pid: int, patience_s: float) -> bool:
-    """Return when a process has ended (True), reaped or not, or when patience is over (False)."""
+    """Return when a process has ended (True), reaped or not, or when patience is over (False).
+
+    Raises:
+        OSError: there are no descriptors left.
+    """
     try:
         descriptor = os.pidfd_open(pid)
     except ProcessLookupError:

@@ -246,7 +246,11 @@ def modules() -> dict[str, str]:
 
 
 def main() -> None:
-    """Generate, or check."""
+    """Generate, or check.
+
+    Raises:
+        SystemExit: with --check, what is generated is stale.
+    """
     fresh = modules()
     if "--check" in sys.argv:
         old = {path.name: path.read_text() for path in TARGET.glob("*.py") if path.name != "served.py"}

@@ -110,7 +110,11 @@ def text(facts: Sequence[Fact] = STORED) -> str:
 
 
 def main() -> None:
-    """Generate, or check."""
+    """Generate, or check.
+
+    Raises:
+        SystemExit: with --check, what is generated is stale.
+    """
     if "--check" not in sys.argv:
         FILE.write_text(text())
     elif not FILE.exists() or FILE.read_text() != text():

@@ -16,7 +16,11 @@ TARGET = Path("machinery/pb")
 
 
 def generate(out: Path) -> None:
-    """Write the message modules and their type stubs for every contract below `out`."""
+    """Write the message modules and their type stubs for every contract below `out`.
+
+    Raises:
+        SystemExit: protoc refuses a contract.
+    """
     sources = sorted(str(path.relative_to(PROTO)) for path in PROTO.rglob("*.proto"))
     well_known = str(files("grpc_tools") / "_proto")
     arguments = ["protoc", f"-I{PROTO}", f"-I{well_known}", f"--python_out={out}", f"--pyi_out={out}"]
@@ -36,7 +40,11 @@ def same(left: Path, right: Path) -> bool:
 
 
 def main() -> None:
-    """Generate, or check."""
+    """Generate, or check.
+
+    Raises:
+        SystemExit: protoc refuses a contract; with --check, what is generated is stale.
+    """
     if "--check" not in sys.argv:
         generate(ROOT)
         return

@@ -42,7 +42,12 @@ def is_host_network(config: Any) -> bool:
 def sandbox_body(
     config: Any, *, scope: Scope, image: str, runtime_handler: str, netns: str, host: Host, profile: str = ""
 ) -> dict[str, Any]:
-    """Write the body for a sandbox. `netns`: the node's network namespace as a file, for pods on its network."""
+    """Write the body for a sandbox. `netns`: the node's network namespace as a file, for pods on its network.
+
+    Raises:
+        BadRequest: the engine has no such runtime.
+        NotImplementedHere: user namespaces, which the engine does not have for one pod alone.
+    """
     security, on_node = config.linux.security_context, is_host_network(config)
     _refuse_user_namespaces(security.namespace_options)
     host_config: dict[str, Any] = {
@@ -88,7 +93,8 @@ def container_body(
     """Write the body for a container of a sandbox.
 
     Raises:
-        BadRequest, NotImplementedHere: what the engine cannot do.
+        BadRequest: a mount without one of its paths, a group without a user, a runtime that the engine does not have.
+        NotImplementedHere: something that the engine cannot do; the message names it.
     """
     security = config.linux.security_context
     host_config = {

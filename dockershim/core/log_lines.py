@@ -32,7 +32,7 @@ class Frames:
         self._rest = b""
 
     def feed(self, data: bytes) -> Iterator[tuple[int, bytes]]:
-        """Take some bytes and return each whole frame: the number of its stream, and its payload."""
+        """Add some bytes and return each whole frame: the number of its stream, and its payload."""
         rest, at = self._rest + data, 0
         while len(rest) - at >= _HEADER_BYTES:
             end = at + _HEADER_BYTES + int.from_bytes(rest[at + 4 : at + 8], "big")
@@ -50,20 +50,20 @@ class FramedMessages:
         self._frames = Frames()
 
     def feed(self, data: bytes) -> Iterator[Message]:
-        """Take some bytes and return each whole message."""
+        """Add some bytes and return each whole message."""
         for stream, payload in self._frames.feed(data):
             stamp, _, content = payload.partition(b" ")
             yield STREAMS.get(stream, b"stdout"), stamp, content
 
 
 class RawMessages:
-    """Messages of a container with a terminal: only line breaks and the known size of a piece tell them apart."""
+    """Messages of a container with a terminal: only line breaks and the known size of a piece separate them."""
 
     def __init__(self) -> None:
         self._rest = b""
 
     def feed(self, data: bytes) -> Iterator[Message]:
-        """Take some bytes and return each whole message."""
+        """Add some bytes and return each whole message."""
         *lines, self._rest = (self._rest + data).split(b"\n")
         for line in lines:
             yield from _pieces(line + b"\n")

@@ -2,6 +2,10 @@
 
 Each RPC is `async def name(shim, request)`; the tables here say which is which. What is not in them answers
 UNIMPLEMENTED and says so.
+
+Errors are those of machinery.model.errors, which `machinery.wire` turns into gRPC codes. Any RPC that asks the engine
+raises Unavailable where it does not answer and DeadlineExceeded where it does not in time; its own `Raises` names the
+others that its caller tells apart.
 """
 
 from __future__ import annotations
@@ -73,12 +77,12 @@ IMAGES: Final[dict[str, Rpc]] = {
 
 
 def runtime_service(shim: Shim) -> object:
-    """Make the object that `machinery.wire.services.handler` serves as RuntimeService."""
+    """Return the object that `machinery.wire.services.handler` serves as RuntimeService."""
     return SimpleNamespace(**_bound(shim, RUNTIME), GetContainerEvents=events.get_container_events(shim))
 
 
 def image_service(shim: Shim) -> object:
-    """Make the object that is served as ImageService."""
+    """Return the object that is served as ImageService."""
     return SimpleNamespace(**_bound(shim, IMAGES))
 
 

@@ -15,11 +15,14 @@ from machinery.pb import cri_pb2 as cri
 
 
 async def create_container(shim: Shim, request: Any) -> Any:
-    """Make a container in a sandbox; the same name and attempt once more gives the same container.
+    """Create a container in a sandbox; the same name and attempt once more returns the same container.
 
     Raises:
-        BadRequest: it has no name or no image.
+        NotFound: there is no such sandbox, or the image is not here.
+        BadRequest: it has no name or no image, or its configuration does not work.
+        AlreadyExists: another container has its name and cannot be removed.
         Conflict: the sandbox is not ready, or somebody else makes the container.
+        NotImplementedHere: it asks for something that the engine cannot do.
     """
     config, sandbox = request.config, await shim.catalogue.sandbox(request.pod_sandbox_id)
     if not config.metadata.name or not config.image.image:

@@ -12,7 +12,15 @@ from machinery.pb import cri_pb2 as cri
 
 
 async def exec_sync(shim: Shim, request: Any) -> Any:
-    """Run a command and return its output and exit code; `timeout` is in wall seconds, 0 is none."""
+    """Run a command and return its output and exit code; `timeout` is in wall seconds, 0 is none.
+
+    Raises:
+        NotFound: there is no such container.
+        BadRequest: there is no command.
+        Conflict: the container does not run.
+        DeadlineExceeded: the command ran too long, and was killed.
+        InternalError: it could not be started.
+    """
     details = await _running(shim, request.container_id)
     stdout, stderr, code = await run_command(
         shim.engine, shim.clock, details.id, request.cmd, float(request.timeout)
@@ -21,7 +29,14 @@ async def exec_sync(shim: Shim, request: Any) -> Any:
 
 
 async def exec_(shim: Shim, request: Any) -> Any:
-    """Return a URL behind which a command runs with its streams."""
+    """Return a URL behind which a command runs with its streams.
+
+    Raises:
+        NotFound: there is no such container.
+        BadRequest: there is no command or no stream, or a stderr beside a terminal.
+        Conflict: the container does not run.
+        Unavailable: too many URLs wait for their client.
+    """
     _check_streams(request)
     details = await _running(shim, request.container_id)
     return cri.ExecResponse(url=shim.streaming.exec_url(details.id, request))
@@ -31,7 +46,10 @@ async def attach(shim: Shim, request: Any) -> Any:
     """Return a URL behind which the streams of a container's own process are.
 
     Raises:
+        NotFound: there is no such container.
         BadRequest: the streams that are asked for do not fit the container.
+        Conflict: it does not run.
+        Unavailable: too many URLs wait for their client.
     """
     _check_streams(request)
     details = await _running(shim, request.container_id)
@@ -43,7 +61,12 @@ async def attach(shim: Shim, request: Any) -> Any:
 
 
 async def port_forward(shim: Shim, request: Any) -> Any:
-    """Refuse."""
+    """Refuse: the kubelet forwards ports by itself, in the sandbox's network namespace.
+
+    Raises:
+        NotFound: there is no such sandbox.
+        NotImplementedHere: always, otherwise.
+    """
     await shim.catalogue.sandbox(request.pod_sandbox_id)
     raise NotImplementedHere("port-forward is not built")
 

@@ -9,7 +9,12 @@ from machinery.pb import cri_pb2 as cri
 
 
 async def reopen_container_log(shim: Shim, request: Any) -> Any:
-    """Go on in a new file: the kubelet has renamed the old one."""
+    """Go on in a new file under the log's name: the kubelet has renamed the old one.
+
+    Raises:
+        NotFound: there is no such container.
+        Conflict: nothing is written, since it does not run or has no log.
+    """
     details = await shim.catalogue.container(request.container_id)
     shim.logs.reopen(details.id)
     return cri.ReopenContainerLogResponse()

@@ -15,7 +15,11 @@ _LOOK: Final = Backoff(initial_s=0.1, cap_s=0.1)  # wall seconds
 
 
 async def remove_container(shim: Shim, request: Any) -> Any:
-    """Remove a container, running or not; one that is gone is fine."""
+    """Remove a container, running or not; one that is gone is fine.
+
+    Raises:
+        Conflict: somebody else removes it, and does not get done.
+    """
     try:
         details = await shim.catalogue.container(request.container_id)
     except NotFound:

@@ -16,6 +16,7 @@ async def start_container(shim: Shim, request: Any) -> Any:
     """Start a container; one that runs already is left alone.
 
     Raises:
+        NotFound: there is no such container.
         Conflict: it has exited.
         BadRequest: its configuration does not work.
         InternalError: the engine could not start it.

@@ -13,7 +13,11 @@ from machinery.pb import cri_pb2 as cri
 
 
 async def container_status(shim: Shim, request: Any) -> Any:
-    """Describe a container."""
+    """Describe a container.
+
+    Raises:
+        NotFound: there is no such container.
+    """
     response = cri.ContainerStatusResponse(status=await describe_container(shim, request.container_id))
     if request.verbose:
         details = await shim.catalogue.container(request.container_id)
@@ -22,7 +26,11 @@ async def container_status(shim: Shim, request: Any) -> Any:
 
 
 async def describe_container(shim: Shim, container_id: str) -> Any:
-    """Write a container's status; one that has ended is told of when its log is complete."""
+    """Write a container's status; that of one that has ended is written after its log is complete.
+
+    Raises:
+        NotFound: there is no such container.
+    """
     details = await shim.catalogue.container(container_id)
     if details.state == cri.CONTAINER_EXITED:
         await shim.logs.drained(details.id)

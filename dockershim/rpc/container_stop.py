@@ -16,7 +16,11 @@ KILLED_S: Final = 30.0  # wall seconds that the kernel gets to take a killed pro
 
 
 async def stop_container(shim: Shim, request: Any) -> Any:
-    """Stop a container and answer when it has ended; one that does not run or is gone is fine."""
+    """Stop a container and answer when it has ended; one that does not run or is gone is fine.
+
+    Raises:
+        DeadlineExceeded: its processes do not die.
+    """
     try:
         details = await shim.catalogue.container(request.container_id)
     except NotFound:

@@ -9,7 +9,7 @@ from dockershim.shim import Shim
 
 
 def get_container_events(shim: Shim) -> Callable[[Any, Any], AsyncIterator[Any]]:
-    """Make the RPC: every change from now on; it ends when the subscriber is too slow, who then lists again."""
+    """Return the RPC: every change from now on; it ends when the subscriber is too slow, who then lists again."""
 
     def stream(_request: Any, context: Any) -> AsyncIterator[Any]:
         return shim.events.subscribers.serve(context)

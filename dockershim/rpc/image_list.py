@@ -12,7 +12,11 @@ from machinery.pb import cri_pb2 as cri
 
 
 async def list_images(shim: Shim, request: Any) -> Any:
-    """List the engine's images, or the one of the filter."""
+    """List the engine's images, or the one of the filter.
+
+    Raises:
+        BadRequest: the filter's name cannot be an image's.
+    """
     if wanted := request.filter.image.image:
         found = await _find(shim, wanted)
         return cri.ListImagesResponse(images=[view_image(found)] if found else [])
@@ -23,7 +27,7 @@ async def image_status(shim: Shim, request: Any) -> Any:
     """Describe an image; an empty answer says that it is not here.
 
     Raises:
-        BadRequest: the image has no name.
+        BadRequest: the image has no name, or one that cannot be an image's.
     """
     wanted = request.image.image
     if not wanted:

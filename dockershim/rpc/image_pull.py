@@ -11,10 +11,13 @@ from machinery.pb import cri_pb2 as cri
 
 
 async def pull_image(shim: Shim, request: Any) -> Any:
-    """Pull an image and return its id.
+    """Pull an image and return its id; takes as long as it takes, and ends with the caller's patience.
 
     Raises:
-        BadRequest: the image has no name.
+        BadRequest: the image has no name or one that cannot be an image's, or its credentials cannot be read.
+        NotFound: the registry does not have it, or wants credentials before it says so.
+        Unauthorized: the credentials do not work.
+        Unavailable: the registry does not answer.
     """
     name = request.image.image
     if not name:

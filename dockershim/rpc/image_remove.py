@@ -11,10 +11,11 @@ from machinery.pb import cri_pb2 as cri
 
 
 async def remove_image(shim: Shim, request: Any) -> Any:
-    """Remove an image with all its names; one that is not here is fine, one that a container uses is a Conflict.
+    """Remove an image with all its names; one that is not here is fine.
 
     Raises:
-        BadRequest: the image has no name.
+        BadRequest: the image has no name, or one that cannot be an image's.
+        Conflict: a container uses it.
     """
     wanted = request.image.image
     if not wanted:

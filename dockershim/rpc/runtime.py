@@ -11,7 +11,7 @@ from machinery.pb import cri_pb2 as cri
 
 
 async def version(shim: Shim, _request: Any) -> Any:
-    """Name the engine and its versions."""
+    """Return the engine's name and versions."""
     engine = await shim.engine.version()
     return cri.VersionResponse(
         version="0.1.0",
@@ -22,7 +22,7 @@ async def version(shim: Shim, _request: Any) -> Any:
 
 
 async def status(shim: Shim, request: Any) -> Any:
-    """Whether containers can run, and whether pods get addresses."""
+    """Return whether containers can run, and whether pods get addresses; an engine that does not answer is a condition."""
     engine_problem, network_problem = await _engine_problem(shim), shim.network.problem()
     conditions = [
         _condition("RuntimeReady", "DockerDaemonNotReady", engine_problem),
@@ -41,13 +41,18 @@ async def status(shim: Shim, request: Any) -> Any:
 
 
 async def runtime_config(shim: Shim, _request: Any) -> Any:
-    """Name the engine's cgroup driver."""
+    """Return the engine's cgroup driver."""
     driver = cri.SYSTEMD if (await shim.host.get()).systemd_cgroups else cri.CGROUPFS
     return cri.RuntimeConfigResponse(linux=cri.LinuxRuntimeConfiguration(cgroup_driver=driver))
 
 
 async def update_runtime_config(shim: Shim, request: Any) -> Any:
-    """Take the node's pod range."""
+    """Remember the node's pod range, from which pods that start from now on get their addresses; "" changes nothing.
+
+    Raises:
+        BadRequest: it is no network, or one without room for a pod.
+        OSError: it cannot be written down.
+    """
     if pod_cidr := request.runtime_config.network_config.pod_cidr:
         shim.network.configure(pod_cidr)
     return cri.UpdateRuntimeConfigResponse()

@@ -14,13 +14,23 @@ from machinery.pb import cri_pb2 as cri
 
 
 async def remove_pod_sandbox(shim: Shim, request: Any) -> Any:
-    """Remove a sandbox and all in it; one that is gone is fine."""
+    """Remove a sandbox and all in it; one that is gone is fine.
+
+    Raises:
+        Conflict: somebody else removes a container, and does not get done.
+        DeadlineExceeded: its processes do not die.
+        InternalError: a CNI plugin does not give its addresses back.
+    """
     await with_sandbox(shim, request.pod_sandbox_id, remove_sandbox)
     return cri.RemovePodSandboxResponse()
 
 
 async def remove_sandbox(shim: Shim, details: Details) -> None:
-    """Remove a sandbox; who calls holds its lock. Idempotent."""
+    """Remove a sandbox; who calls holds its lock. Idempotent.
+
+    Raises:
+        Conflict, DeadlineExceeded, InternalError: as RemovePodSandbox.
+    """
     try:
         await stop_sandbox(shim, details)
     except NotFound:  # somebody removed it by hand: what is left is its address

@@ -1,7 +1,7 @@
 """RunPodSandbox: create, start, connect. Every step can be the last one before a kill.
 
 The deterministic name finds what an earlier attempt left. What runs and has its network is the answer; anything less
-is removed and made again.
+is removed and created again.
 """
 
 from __future__ import annotations
@@ -23,11 +23,15 @@ from machinery.pb import cri_pb2 as cri
 
 
 async def run_pod_sandbox(shim: Shim, request: Any) -> Any:
-    """Make a sandbox with its network; the same metadata once more gives the same sandbox.
+    """Create a sandbox with its network; the same metadata once more returns the same sandbox.
 
     Raises:
-        BadRequest: its metadata is not whole.
+        BadRequest: its metadata is not whole, or its configuration does not work.
+        AlreadyExists: a container that is not ours has its name.
+        Conflict: somebody else makes or removes it, or it ended at once.
         Unavailable: the network is not ready.
+        InternalError: a CNI plugin refuses, and why.
+        NotImplementedHere: it asks for something that the engine cannot do.
     """
     config = request.config
     if not (config.metadata.name and config.metadata.namespace and config.metadata.uid):

@@ -12,7 +12,11 @@ from machinery.pb import cri_pb2 as cri
 
 
 async def pod_sandbox_status(shim: Shim, request: Any) -> Any:
-    """Describe a sandbox, and its containers as they are at the same moment."""
+    """Describe a sandbox, and its containers as they are at the same moment.
+
+    Raises:
+        NotFound: there is no such sandbox.
+    """
     details = await shim.catalogue.sandbox(request.pod_sandbox_id)
     response = cri.PodSandboxStatusResponse(
         status=view_sandbox_status(
@@ -28,7 +32,11 @@ async def pod_sandbox_status(shim: Shim, request: Any) -> Any:
 
 
 async def describe_sandbox(shim: Shim, sandbox_id: str) -> tuple[Any, list[Any]]:
-    """Return a sandbox's status and those of its containers."""
+    """Return a sandbox's status and those of its containers.
+
+    Raises:
+        NotFound: there is no such sandbox, or a container went meanwhile.
+    """
     answer = await pod_sandbox_status(shim, cri.PodSandboxStatusRequest(pod_sandbox_id=sandbox_id))
     containers = await shim.catalogue.containers_of(sandbox_id)
     return answer.status, [await describe_container(shim, item["Id"]) for item in containers]

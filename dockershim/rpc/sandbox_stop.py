@@ -14,13 +14,18 @@ from machinery.pb import cri_pb2 as cri
 
 
 async def stop_pod_sandbox(shim: Shim, request: Any) -> Any:
-    """Stop a sandbox and all in it; one that is gone is fine."""
+    """Stop a sandbox and all in it; one that is gone is fine.
+
+    Raises:
+        DeadlineExceeded: its processes do not die.
+        InternalError: a CNI plugin does not give its addresses back.
+    """
     await with_sandbox(shim, request.pod_sandbox_id, stop_sandbox)
     return cri.StopPodSandboxResponse()
 
 
 async def with_sandbox(shim: Shim, sandbox_id: str, act: Callable[[Shim, Details], Awaitable[None]]) -> None:
-    """Do something with a sandbox while nobody else does; nothing with one that is gone."""
+    """Do something with a sandbox while nobody else does; do nothing with one that is gone."""
     try:
         details = await shim.catalogue.sandbox(sandbox_id)
     except NotFound:
@@ -30,7 +35,12 @@ async def with_sandbox(shim: Shim, sandbox_id: str, act: Callable[[Shim, Details
 
 
 async def stop_sandbox(shim: Shim, details: Details) -> None:
-    """Stop a sandbox; who calls holds its lock. Idempotent."""
+    """Stop a sandbox; who calls holds its lock. Idempotent.
+
+    Raises:
+        NotFound: it is gone.
+        DeadlineExceeded, InternalError: as StopPodSandbox.
+    """
     containers = await shim.catalogue.containers_of(details.id)
     running = [item["Id"] for item in containers if item["State"] in {"running", "paused", "restarting"}]
     await asyncio.gather(*(kill(shim, container_id) for container_id in running))

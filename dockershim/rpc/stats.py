@@ -15,7 +15,11 @@ from machinery.pb import cri_pb2 as cri
 
 
 async def container_stats(shim: Shim, request: Any) -> Any:
-    """Return what a container uses."""
+    """Return what a container uses.
+
+    Raises:
+        NotFound: there is no such container.
+    """
     details = await shim.catalogue.container(request.container_id)
     return cri.ContainerStatsResponse(stats=shim.statistics.container(details))
 
@@ -29,7 +33,11 @@ async def list_container_stats(shim: Shim, request: Any) -> Any:
 
 
 async def pod_sandbox_stats(shim: Shim, request: Any) -> Any:
-    """Return what a pod uses."""
+    """Return what a pod uses.
+
+    Raises:
+        NotFound: there is no such sandbox.
+    """
     details = await shim.catalogue.sandbox(request.pod_sandbox_id)
     containers = await _details(shim, await shim.catalogue.containers_of(details.id), naming.KIND_CONTAINER)
     return cri.PodSandboxStatsResponse(stats=shim.statistics.sandbox(details, containers))

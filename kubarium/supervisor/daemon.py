@@ -85,7 +85,7 @@ class Daemon:
         self.stopping = True
 
     def close(self) -> None:
-        """Close the sockets and take their names away; then tell whoever is waiting that we have left."""
+        """Close the sockets and remove their names; then answer whoever waits for our end."""
         for listener in (self._notify, self._control):
             Path(listener.getsockname()).unlink(missing_ok=True)
             listener.close()

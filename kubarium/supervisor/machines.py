@@ -19,7 +19,11 @@ _PATIENCE_S = 0.5  # nor is a process that the kernel cannot end now
 
 
 def kill_cgroup(path: str) -> int:
-    """Kill every process below a cgroup (as the kubelet names it, "/kubarium/c/node-1"); return how many."""
+    """Kill every process below a cgroup (as the kubelet names it, "/kubarium/c/node-1"); return how many.
+
+    Raises:
+        PermissionError: a process there is another user's.
+    """
     killed, deadline = 0, WALL.monotonic_wall() + _PATIENCE_S
     for _ in range(_ROUNDS):
         pids = _pids(path)

@@ -49,7 +49,11 @@ class Operations:
         return [_row(process) for process in self._processes.table.values()]
 
     def kill(self, request: dict[str, Any]) -> list[str]:
-        """SIGKILL; the component stays down unless `restart` is set. A node is switched off as a machine."""
+        """Send SIGKILL; the component stays down unless `restart` is set. A node is switched off as a machine.
+
+        Raises:
+            KubariumError: there is no such component.
+        """
         names, node = self._resolve(request["component"])
         if request.get("restart"):
             for name in names:
@@ -64,21 +68,37 @@ class Operations:
         return names
 
     def stop(self, request: dict[str, Any]) -> list[str]:
-        """SIGTERM, and wait; the component stays down."""
+        """Send SIGTERM, and wait; the component stays down.
+
+        Raises:
+            KubariumError: there is no such component.
+        """
         names, _ = self._resolve(request["component"])
         self._stop(names, "stopped by the user")
         return names
 
     def pause(self, request: dict[str, Any]) -> list[str]:
-        """SIGSTOP: the process is there and silent."""
+        """Send SIGSTOP: the process is there and silent.
+
+        Raises:
+            KubariumError: there is no such component, or it does not run.
+        """
         return self._signal(request["component"], signal.SIGSTOP, paused=True)
 
     def resume(self, request: dict[str, Any]) -> list[str]:
-        """SIGCONT."""
+        """Send SIGCONT.
+
+        Raises:
+            KubariumError: there is no such component, or it does not run.
+        """
         return self._signal(request["component"], signal.SIGCONT, paused=False)
 
     def restart(self, request: dict[str, Any]) -> list[str]:
-        """Stop where it runs, then start."""
+        """Stop a component where it runs, then start it.
+
+        Raises:
+            KubariumError: there is no such component.
+        """
         names, _ = self._resolve(request["component"])
         self._stop(names, "restarted by the user")
         for name in names:

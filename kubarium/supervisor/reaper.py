@@ -31,14 +31,22 @@ class Reaper:
     pid: int
 
     def remove(self) -> None:
-        """End it, so that nothing happens when this process ends."""
+        """End it, so that nothing happens when this process ends.
+
+        Raises:
+            ProcessLookupError: it has ended, and been reaped.
+        """
         os.kill(self.pid, signal.SIGKILL)
         os.waitpid(self.pid, 0)
         _remove_cgroups()
 
 
 def start_reaper(cgroup: str) -> Reaper:
-    """Fork a process that kills everything in `cgroup` when the caller ends, however it ends."""
+    """Fork a process that kills everything in `cgroup` when the caller ends, however it ends.
+
+    Raises:
+        OSError: no process can be forked.
+    """
     machine = os.pidfd_open(os.getpid())
     pid = os.fork()
     if pid:
