@@ -14,7 +14,7 @@ RESULTS = Path(__file__).parent / "results"
 
 
 def main() -> None:
-    """Run what was asked for."""
+    """Run the benchmarks that are named, or all."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"default: {' '.join(NAMES)}")
     names = parser.parse_args().names or NAMES

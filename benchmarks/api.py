@@ -39,7 +39,11 @@ PATH = "/api/v1/namespaces/default/pods"
 
 
 def measure() -> dict[str, Any]:
-    """Report requests a second and server CPU milliseconds a request."""
+    """Report requests a second and server CPU milliseconds a request.
+
+    Raises:
+        RuntimeError: the cluster does not get ready to be measured.
+    """
     with cluster(nodes=0, runtime="hollow") as handle:
         return asyncio.run(_measure(handle))
 

@@ -89,7 +89,11 @@ class Watcher(asyncio.Protocol):
 
 
 async def watch(url: str, pki: Path, count: int, writes: int, revision: str) -> None:
-    """Watch, and print."""
+    """Watch on `count` connections until each has seen so many writes; print "ready", then the delays.
+
+    Raises:
+        TimeoutError: not all events arrived in time.
+    """
     host, _, port = url.removeprefix("https://").rpartition(":")
     tls = ssl.create_default_context(cafile=str(pki / "ca.crt"))
     tls.load_cert_chain(str(pki / "admin.crt"), str(pki / "admin.key"))

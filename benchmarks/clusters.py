@@ -62,7 +62,11 @@ def sleeper(name: str) -> core_v1.Pod:
 
 
 async def run_pods(api: Api, names: list[str], on_ready: Callable[[], None] = lambda: None) -> float:
-    """Create pods at once; return the wall seconds until all are Ready. They are deleted again."""
+    """Create pods at once; return the wall seconds until all are Ready, and delete them again.
+
+    Raises:
+        ApiError: the apiserver refuses one.
+    """
     began = time.monotonic()
     await asyncio.gather(*(api.create(PODS, sleeper(name)) for name in names))
     await _until(api, lambda pods: sum(map(is_ready, pods)) == len(names))

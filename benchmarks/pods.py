@@ -20,7 +20,11 @@ ROUNDS = 5
 
 
 def measure() -> dict[str, Any]:
-    """Report medians in wall seconds and their ratio."""
+    """Report medians in wall seconds and their ratio.
+
+    Raises:
+        RuntimeError: `docker run` fails.
+    """
     with cluster(nodes=3, runtime="docker") as handle:
         with_api(handle, lambda api: run_pods(api, ["warm"]))
         return {f"{count}_at_once": _compare(handle, count) for count in (1, 20)}

@@ -43,7 +43,11 @@ class Server:
 
 
 def measure(commands: Mapping[str, Sequence[str]] | None = None) -> dict[str, Any]:
-    """Report the median CPU milliseconds of a request, by front, request and number of connections."""
+    """Report the median CPU milliseconds of a request, by front, request and number of connections.
+
+    Raises:
+        RuntimeError: a server does not start, or refuses a request.
+    """
     own = {name: (sys.executable, "-m", "benchmarks.rest_front_server", name) for name in FRONTS}
     with tempfile.TemporaryDirectory() as folder:
         pki, etcd = certificates(Path(folder)), EtcdServer(Path(folder))

@@ -37,7 +37,11 @@ _LABELS = {"app": "web"}
 
 
 def measure() -> dict[str, Any]:
-    """Schedule four kinds of pods, each onto an empty cluster; the decision and its bookkeeping are counted."""
+    """Schedule four kinds of pods, each onto an empty cluster; the decision and its bookkeeping are counted.
+
+    Raises:
+        TypeError: a pod finds no node, so that something else would be measured.
+    """
     return {
         "nodes": NODES,
         "decisions_per_cpu_s": {name: _rate(make) for name, make in KINDS.items()},

@@ -22,7 +22,11 @@ ROUNDS = 5
 
 
 def measure() -> dict[str, Any]:
-    """Start five clusters from nothing, as a user does; report medians in wall seconds."""
+    """Start five clusters from nothing, as a user does; report medians in wall seconds.
+
+    Raises:
+        RuntimeError: `kubarium up` fails.
+    """
     build_all()  # stand-ins for the images, where they are not there
     rounds = [_round() for _ in range(ROUNDS)]
     figures: dict[str, Any] = {
