@@ -19,6 +19,8 @@ _SERVICES = cri.DESCRIPTOR.services_by_name
 async def serve(config: HollowConfig, process: Process) -> None:
     """Serve CRI on the socket until cancelled; the containers go on living in the state folder."""
     simulation = Simulation(process.clock, process.tasks, config.state_dir)
+    if boot_id := config.boot_id:
+        simulation.boot(boot_id)
     handlers = [
         handler(_SERVICES["RuntimeService"], "runtime.v1.RuntimeService", RuntimeService(simulation)),
         handler(

@@ -46,6 +46,7 @@ class NodeRecord(msgspec.Struct, frozen=True, omit_defaults=True):
 
     pod_cidr: str = ""
     images: dict[str, float] = {}
+    boot_id: str = ""  # of the machine that the containers ran on
 
 
 class Sandbox:

@@ -47,6 +47,14 @@ class Simulation:
         self.node = msgspec.structs.replace(self.node, **changes)
         self._folders["node"].save("node", self.node)
 
+    def boot(self, boot_id: str) -> None:
+        """Note on which boot of its machine the node runs: on another one than before nothing runs any more."""
+        if boot_id != self.node.boot_id:
+            if self.node.boot_id:
+                for sandbox in self.sandboxes.values():
+                    self.stop_sandbox(sandbox)
+            self.configure(boot_id=boot_id)
+
     def image(self, wanted: str) -> str:
         """Return the pulled image that a name, with or without its tag, or an id stands for; "" if none."""
         name = with_tag(wanted)

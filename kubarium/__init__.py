@@ -8,7 +8,7 @@
 - `credentials`, `pki`, `signing`: keys and certificates;
 - `starter`, `supervisor`: the process that runs a cluster's programs; `import_path`, `program`: how these are found;
 - `network`, `mounts`, `containers`, `pidfd`: the kernel's and the engine's side of nodes;
-- `machine`, `machine_lock`: the same cluster as compose services.
+- `node_identity`: a node's ids; `machine`, `machine_lock`: the same cluster as compose services.
 """
 
 from typing import TYPE_CHECKING, Any

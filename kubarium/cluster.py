@@ -158,11 +158,11 @@ class Cluster:
         return list(self._call("kill", component=component, restart=restart))
 
     def stop(self, component: str) -> list[str]:
-        """Stop a component in good order (SIGTERM); it stays down."""
+        """Stop a component in good order (SIGTERM), or shut a whole node down; it stays down."""
         return list(self._call("stop", component=component))
 
     def pause(self, component: str) -> list[str]:
-        """Freeze a component (SIGSTOP): it holds its connections and says nothing."""
+        """Freeze a component (SIGSTOP): it holds its connections and says nothing. Of a node the containers, too."""
         return list(self._call("pause", component=component))
 
     def resume(self, component: str) -> list[str]:
@@ -170,7 +170,7 @@ class Cluster:
         return list(self._call("resume", component=component))
 
     def restart(self, component: str) -> list[str]:
-        """Stop a component where it runs, and start it."""
+        """Stop a component where it runs, and start it; a node is rebooted."""
         return list(self._call("restart", component=component))
 
     def add_node(self, name: str = "", *, cpu: str = "", memory: str = "") -> str:

@@ -24,11 +24,12 @@ from kubarium.core.spec import ClusterSpec, NodeSpec, SpecError, checked
 from kubarium.credentials import ensure_credentials, kubeconfig_text
 from kubarium.errors import KubariumError
 from kubarium.import_path import check, put_programs_first
-from kubarium.machine_lock import MachineLock
+from kubarium.machine_lock import MachineLock, hold_power
+from kubarium.node_identity import NodeIdentity
 from kubarium.program import command_of
 from kubarium.supervisor.daemon import Daemon
 from kubarium.supervisor.loading import load_and_start
-from kubarium.supervisor.machines import kill_cgroup
+from kubarium.supervisor.machines import admit_cgroup, kill_cgroup
 from kubarium.supervisor.operations import Operations
 from kubarium.supervisor.reaper import start_reaper
 
@@ -147,14 +148,19 @@ def run_node(places: Places, name: str) -> None:
     """
     spec = places.spec
     node, cgroup = spec.node(name), f"{places.cgroup_root}/{name}"
+    places.layout.node(name).mkdir(parents=True, exist_ok=True, mode=0o700)
+    power = hold_power(places.layout.node(name) / "power")  # the reaper has it, too
     reaper = start_reaper(cgroup)
     with MachineLock(places.layout.home / "machines") as held:
         try:
+            admit_cgroup(cgroup)
+            NodeIdentity(places.layout.identity(name)).start_anew()
             run_parts(places, node)
         finally:
             kill_cgroup(cgroup)
             _remove_containers(places, name)
             reaper.remove()
+            os.close(power)
         if held.leave():
             _remove_containers(places)
 

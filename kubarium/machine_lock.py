@@ -12,6 +12,19 @@ from pathlib import Path
 from typing import Self
 
 
+def hold_power(file: Path) -> int:
+    """Return a descriptor that holds a machine's power until it is closed here and in every process that inherits it.
+
+    Waits while an earlier life of the machine is being killed: its reaper must not find the pods of the next one.
+
+    Raises:
+        OSError: the file cannot be opened.
+    """
+    descriptor = os.open(file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    fcntl.flock(descriptor, fcntl.LOCK_EX)
+    return descriptor
+
+
 class MachineLock:
     """A lock that every machine that is on holds, shared (flock(2)): the kernel releases it however one ends."""
 

@@ -14,6 +14,7 @@ from kubarium.core.network import (
     backbone_namespace,
     batches,
     node_namespace,
+    node_port,
     plan_backbone,
     plan_no_backbone,
     plan_no_node,
@@ -57,6 +58,16 @@ def remove_node(addresses: Addresses, node: NodeSpec) -> None:
     """
     for command in plan_no_node(addresses, node):
         _ip(command)
+
+
+def plug_node(addresses: Addresses, node: NodeSpec, *, plugged: bool) -> None:
+    """Plug a node's cable in or pull it; its addresses and routes stay. Idempotent.
+
+    Raises:
+        KubariumError: `ip` is not installed or fails.
+    """
+    backbone = backbone_namespace(addresses.spec.name)
+    _run_batch(backbone, [["link", "set", node_port(node), "up" if plugged else "down"]])
 
 
 def remove_backbone(addresses: Addresses) -> None:

@@ -25,7 +25,7 @@ from kubelet.hooks import Hooks
 from kubelet.housekeeping import Housekeeping
 from kubelet.images import Images
 from kubelet.logs import LogRotation
-from kubelet.machine_info import read_machine
+from kubelet.machine_info import IdentityFiles, read_machine
 from kubelet.node import Node, NodeSettings
 from kubelet.pod_executor import PodExecutor
 from kubelet.pod_files import PodFiles
@@ -81,7 +81,8 @@ class Kubelet:
         self._runtime_name = ""
         self._ports: tuple[int, ...] = ()
         clock, log = process.clock, process.log
-        self.machine = read_machine(config.root, cpu=config.cpu, memory=config.memory)
+        identity = IdentityFiles(config.machine_id_file, config.system_uuid_file, config.boot_id_file)
+        self.machine = read_machine(config.root, cpu=config.cpu, memory=config.memory, identity=identity)
         self.runtime = Runtime(channel, clock, caller=process.name)
         self.events = EventRecorder(api, component="kubelet", host=config.node_name, clock=clock, log=log)
         self.cgroups = Cgroups(config.cgroup_root, log=log)
@@ -121,6 +122,7 @@ class Kubelet:
             log,
             allocatable=self.node.allocatable,
             host_ip=config.node_ip,
+            boot_id=self.machine.system.boot_id,
         )
         self.writer = StatusWriter(api, clock, log)
         self.source = PodSource(api, config.node_name, clock, log)

@@ -23,6 +23,12 @@ class KubeletConfig(ComponentConfig):
     memory: str = setting("", help="declared memory capacity (4Gi); empty: the machine's")
     node_labels: tuple[str, ...] = setting((), help="labels key=value of the node")
     cgroup_root: str = setting("", help="cgroup under which the node's pods live; empty: none is made")
+    machine_id_file: str = setting("", help="file with the node's machine id; empty: the machine's")
+    system_uuid_file: str = setting("", help="file with the node's system UUID; empty: the machine's")
+    boot_id_file: str = setting(
+        "",
+        help="file with the id of the node's latest start, read when the kubelet starts; empty: the machine's",
+    )
     check_invariants: bool = setting(
         default=False,
         help="check every step of every pod's life against its invariants; end where one is broken",

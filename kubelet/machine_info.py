@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 from kubelet.core.node_status import MAX_PODS, Machine, System
 from machinery.model import quantity
@@ -12,7 +12,20 @@ from machinery.model import quantity
 _ARCHITECTURES: Final = {"x86_64": "amd64", "aarch64": "arm64", "armv7l": "arm", "i686": "386"}
 
 
-def read_machine(root_dir: Path, *, cpu: str = "", memory: str = "") -> Machine:
+class IdentityFiles(NamedTuple):
+    """Where a node's ids are; "" for the machine's own."""
+
+    machine_id: str = ""
+    system_uuid: str = ""
+    boot_id: str = ""
+
+
+OF_THE_MACHINE: Final = IdentityFiles()
+
+
+def read_machine(
+    root_dir: Path, *, cpu: str = "", memory: str = "", identity: IdentityFiles = OF_THE_MACHINE
+) -> Machine:
     """Return what a node has; `cpu` and `memory` are quantities, reported as they are written ("" for the machine's).
 
     Raises:
@@ -27,22 +40,22 @@ def read_machine(root_dir: Path, *, cpu: str = "", memory: str = "") -> Machine:
     return Machine(
         capacity=amounts,
         allocatable=amounts,
-        system=read_system(),
+        system=read_system(identity),
         cpu_millicores=quantity.cpu_millicores(amounts["cpu"]),
         memory_bytes=quantity.memory_bytes(amounts["memory"]),
         declared=bool(memory),
     )
 
 
-def read_system() -> System:
-    """Return what the machine says of itself; what it does not tell is empty."""
+def read_system(identity: IdentityFiles) -> System:
+    """Return what the machine says of itself; what it does not say is empty."""
     uname = os.uname()
-    machine_id = _read("/etc/machine-id")
+    machine_id = _read(identity.machine_id or "/etc/machine-id")
     return System(
         architecture=_ARCHITECTURES.get(uname.machine, uname.machine),
-        boot_id=_read("/proc/sys/kernel/random/boot_id"),
+        boot_id=_read(identity.boot_id or "/proc/sys/kernel/random/boot_id"),
         machine_id=machine_id,
-        system_uuid=_read("/sys/class/dmi/id/product_uuid") or machine_id,
+        system_uuid=_read(identity.system_uuid or "/sys/class/dmi/id/product_uuid") or machine_id,
         kernel_version=uname.release,
         os_image=_os_image(),
     )

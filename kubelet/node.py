@@ -25,6 +25,7 @@ from kubelet.core.node_status import (
     compute_conditions,
     compute_status,
     network_is_ready,
+    new_boot_id,
     new_node,
     node_labels,
     runtime_problems,
@@ -33,7 +34,7 @@ from kubelet.core.node_watch import NodeWatch
 from kubelet.lease import NodeLease
 from kubelet.machine_info import memory_available_bytes
 from machinery.client.api import Api
-from machinery.client.events import NORMAL, EventRecorder
+from machinery.client.events import NORMAL, WARNING, EventRecorder
 from machinery.client.informer import Informer
 from machinery.client.waiting import event_within
 from machinery.model.clock import Clock
@@ -256,6 +257,7 @@ class Node:
     async def _write(self, status: NodeStatus) -> None:
         body = msgspec.to_builtins(status)
         body.setdefault("images", [])
+        before = self._own
         self._own = await self._api.patch(
             NODES,
             self._settings.name,
@@ -264,6 +266,9 @@ class Node:
             kind=PatchType.STRATEGIC_MERGE,
         )
         self._watch = node_watch.written(self._watch, status, self._clock.monotonic())
+        if before is not None and (boot_id := new_boot_id(before.status, status)):
+            text = f"Node {self._settings.name} has been rebooted, boot id: {boot_id}"
+            self._events.record(before, WARNING, "Rebooted", text)
 
     def _note_ready(self, own: NodeObject, *, is_ready: bool) -> None:
         if is_ready == self.ready.is_set():

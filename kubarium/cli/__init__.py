@@ -58,8 +58,15 @@ def parser() -> argparse.ArgumentParser:
     kill.add_argument("--restart", action="store_true", help="let it be brought back, as after a crash")
     _component(kill)
     _component(_command(subs, "stop", commands.stop, "SIGTERM; stays down until `kubarium restart`"))
-    _component(_command(subs, "pause", commands.pause, "SIGSTOP: it holds its connections and says nothing"))
-    _component(_command(subs, "resume", commands.resume, "SIGCONT"))
+    _component(
+        _command(
+            subs,
+            "pause",
+            commands.pause,
+            "SIGSTOP: it holds its connections and says nothing; of a node the containers, too",
+        )
+    )
+    _component(_command(subs, "resume", commands.resume, "SIGCONT: let what was paused go on"))
     _component(_command(subs, "restart", commands.restart, "stop it where it runs, and start it"))
     _nodes(subs)
     _command(subs, "kubeconfig", commands.kubeconfig, "print the path of the kubeconfig")

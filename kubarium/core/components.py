@@ -34,6 +34,9 @@ _APISERVER_NAMES = (  # no address of a machine: whoever dials one asks for "api
 )
 
 
+IDENTITY_FILES = ("machine-id", "system-uuid", "boot-id")  # in a node's identity folder; flags of its kubelet
+
+
 @dataclass(frozen=True, slots=True)
 class Component:
     """One process: what runs, with which flags, after what, where."""
@@ -198,6 +201,7 @@ def _hollow(node: NodeSpec, places: Places) -> Component:
         **_common(places, name),
         "socket": str(places.layout.cri(node.name)),
         "state-dir": state,
+        "boot-id-file": str(places.layout.identity(node.name) / "boot-id"),
     }
     return Component(name, "hollow", flags, folders=(state,))
 
@@ -208,7 +212,7 @@ def _kubelet(node: NodeSpec, places: Places) -> Component:
     identity = Certificate(
         f"kubelet-{node.name}", f"system:node:{node.name}", ("system:nodes",), hosts=(node.name,)
     )
-    root = str(places.layout.node(node.name) / "kubelet")
+    root, identity_folder = str(places.layout.node(node.name) / "kubelet"), places.layout.identity(node.name)
     flags = {
         **_common(places, name),
         **_client(places, identity, places.node_server),
@@ -217,6 +221,7 @@ def _kubelet(node: NodeSpec, places: Places) -> Component:
         "listen": places.addresses.kubelet_listen(node),
         "cri-socket": str(places.layout.cri(node.name)),
         "root-dir": root,
+        **{f"{name}-file": str(identity_folder / name) for name in IDENTITY_FILES},
         "cpu": node.cpu,
         "memory": node.memory,
         "node-labels": ",".join(f"{key}={value}" for key, value in sorted(node.labels.items())),

@@ -70,6 +70,10 @@ class Layout(Generic[P]):
         """A node's disk."""
         return self.home / "nodes" / name
 
+    def identity(self, node: str) -> P:
+        """What a node is called for good, and since its last start: machine-id, system-uuid, boot-id."""
+        return self.node(node) / "identity"
+
     def log(self, component: str) -> P:
         """A component's log."""
         return self.logs / f"{component}.log"

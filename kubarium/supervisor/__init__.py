@@ -8,5 +8,5 @@ and no gRPC channel exists. In the order of use:
 - `protocol`: how the handle speaks with it;
 - `daemon`: the loop over its sockets; `operations`: what it can be asked;
 - `processes`: the table of processes; `child`: from a description to a process; `loading`: what is imported before;
-- `machines`, `reaper`: nodes as machines, which take their pods along when they are switched off.
+- `node_machine`: a node as a machine, over `machines`, its cgroup; `reaper`: what kills a compose machine's pods.
 """

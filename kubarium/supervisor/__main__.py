@@ -26,6 +26,7 @@ from kubarium.import_path import check, put_programs_first
 from kubarium.pki import Pki, ensure_certificates
 from kubarium.supervisor.daemon import Daemon
 from kubarium.supervisor.loading import import_shared, load_and_start
+from kubarium.supervisor.node_machine import NodeMachine
 from kubarium.supervisor.operations import Operations
 from kubarium.supervisor.protocol import call
 
@@ -126,8 +127,22 @@ def start(
     if spec.isolated:
         network.ensure_backbone(places.addresses)
         network.ensure_nodes(places.addresses, spec.nodes)
+    switch_on(daemon, places, layout)
     tell_listening()
     load_and_start(daemon, everything)
+
+
+def switch_on(daemon: Daemon, places: LocalPlaces, layout: Layout[Path]) -> None:
+    """Switch the nodes on; one that an earlier supervisor has frozen stays so.
+
+    Raises:
+        KubariumError: a node's cable does not obey.
+    """
+    table = daemon.processes.table
+    for node in places.spec.nodes:
+        parts = [process for name, process in table.items() if name.endswith(f"@{node.name}")]
+        if not all(process.paused for process in parts):
+            NodeMachine(node, places, layout).switch_on()
 
 
 if __name__ == "__main__":

@@ -1,7 +1,8 @@
-"""Nodes as machines: switching one off takes every process on it along.
+"""The cgroup of a node, below which its pods live: killed, frozen and admitted as a whole.
 
-A node's pods live under one cgroup. Switching the machine off kills what is in it, by the
-pids that the kernel lists there, and pulls its cable. No container engine is asked.
+No container engine is asked: the kernel lists the processes. In a group that was killed nothing can begin, not even what
+the engine is about to start there, until it is admitted again: its limit of processes is 0, and an engine enters the
+group before it forks the container's first process.
 """
 
 from __future__ import annotations
@@ -15,24 +16,67 @@ from machinery.process.clock import WALL
 
 CGROUPS = Path("/sys/fs/cgroup")
 _ROUNDS = 50  # a fork bomb is not waited for,
-_PATIENCE_S = 0.5  # nor is a process that the kernel cannot end now
+_PATIENCE_S = 0.5  # nor is a process that the kernel cannot end or freeze now
+_LOOK_S = 0.002
 
 
 def kill_cgroup(path: str) -> int:
     """Kill every process below a cgroup (as the kubelet names it, "/kubarium/c/node-1"); return how many.
 
+    Nothing begins there until `admit_cgroup`.
+
     Raises:
         PermissionError: a process there is another user's.
     """
+    _write(path, "pids", "pids.max", "0")
     killed, deadline = 0, WALL.monotonic_wall() + _PATIENCE_S
     for _ in range(_ROUNDS):
         pids = _pids(path)
         if not pids:
             break
         killed += sum(_kill(pid) for pid in pids)
+        thaw_cgroup(path)  # a frozen process dies when it is thawed, and before it runs
         for pid in pids:  # each has the signal already; what they forked before is seen in the next round
             wait_ended(pid, deadline - WALL.monotonic_wall())
     return killed
+
+
+def admit_cgroup(path: str) -> None:
+    """Let processes begin below a cgroup again. Idempotent."""
+    _write(path, "pids", "pids.max", "max")
+
+
+def freeze_cgroup(path: str) -> None:
+    """Freeze every process below a cgroup, and those that enter it later. Idempotent.
+
+    Where the kernel has no freezer for it, nothing happens.
+    """
+    for file in _write(path, "freezer", "freezer.state", "FROZEN"):
+        _await_text(file, "FROZEN")
+    for file in _write(path, "", "cgroup.freeze", "1"):
+        _await_text(file.with_name("cgroup.events"), "frozen 1")
+
+
+def thaw_cgroup(path: str) -> None:
+    """Let a frozen cgroup go on. Idempotent."""
+    _write(path, "freezer", "freezer.state", "THAWED")
+    _write(path, "", "cgroup.freeze", "0")
+
+
+def _write(path: str, hierarchy: str, name: str, value: str) -> list[Path]:
+    """Write a file of a cgroup, which is made where it has none on v1; return which were written."""
+    if hierarchy and (top := CGROUPS / hierarchy).is_dir():
+        (top / path.strip("/")).mkdir(parents=True, exist_ok=True)
+    files = [file for root in _roots(path) if (file := root / name).exists()]
+    for file in files:
+        file.write_text(value)
+    return files
+
+
+def _await_text(file: Path, text: str) -> None:
+    deadline = WALL.monotonic_wall() + _PATIENCE_S
+    while text not in file.read_text() and WALL.monotonic_wall() < deadline:
+        WALL.block(_LOOK_S)
 
 
 def _roots(path: str) -> list[Path]:
@@ -42,7 +86,7 @@ def _roots(path: str) -> list[Path]:
         "-".join(part.replace("-", "_") for part in relative.split("/")[: depth + 1]) + ".slice"
         for depth in range(len(relative.split("/")))
     )
-    tops = [CGROUPS, *(CGROUPS / name for name in ("memory", "cpu", "pids", "systemd"))]
+    tops = [CGROUPS, *(CGROUPS / name for name in ("memory", "cpu", "pids", "freezer", "systemd"))]
     return [found for top in tops for name in (relative, slices) if (found := top / name).is_dir()]
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +18,7 @@ from kubarium.core.supervision import Phase, Supervised
 from kubarium.errors import KubariumError
 from kubarium.pki import Pki, ensure_certificates
 from kubarium.supervisor.daemon import Daemon
-from kubarium.supervisor.machines import kill_cgroup
+from kubarium.supervisor.node_machine import NodeMachine
 from machinery.process.clock import WALL
 
 STOP_PATIENCE_S = 12.0  # a component drains for 10 s at most
@@ -55,52 +54,69 @@ class Operations:
             KubariumError: there is no such component.
         """
         names, node = self._resolve(request["component"])
-        if request.get("restart"):
-            for name in names:
-                self._processes.send(name, signal.SIGKILL)
-        else:
-            for name in names:
+        comes_back = bool(request.get("restart"))
+        for name in names:
+            if not comes_back:
                 self._processes.stop(name, signal.SIGKILL, "killed by the user")
-        if node:
-            kill_cgroup(f"{self._places(self._spec).cgroup_root}/{node}")
-        if not request.get("restart"):
+            self._processes.send(name, signal.SIGKILL, group=bool(node))
+        if node or not comes_back:
             self._wait_gone(names, _KILL_PATIENCE_S)
+        if node:
+            self._machine(node).switch_off()
+            if comes_back:
+                self._machine(node).switch_on()
         return names
 
     def stop(self, request: dict[str, Any]) -> list[str]:
-        """Send SIGTERM, and wait; the component stays down.
+        """Send SIGTERM, and wait; the component stays down. A node is shut down as a machine.
 
         Raises:
             KubariumError: there is no such component.
         """
-        names, _ = self._resolve(request["component"])
+        names, node = self._resolve(request["component"])
         self._stop(names, "stopped by the user")
+        if node:
+            self._machine(node).switch_off()
         return names
 
     def pause(self, request: dict[str, Any]) -> list[str]:
-        """Send SIGSTOP: the process is there and silent.
+        """Send SIGSTOP: the process is there and silent. Of a node the containers stop as well.
 
         Raises:
             KubariumError: there is no such component, or it does not run.
         """
-        return self._signal(request["component"], signal.SIGSTOP, paused=True)
+        names, node = self._resolve(request["component"])
+        self._signal(names, signal.SIGSTOP, paused=True)
+        if node:
+            self._machine(node).freeze()
+        return names
 
     def resume(self, request: dict[str, Any]) -> list[str]:
-        """Send SIGCONT.
+        """Send SIGCONT, and let a node's containers go on before.
 
         Raises:
             KubariumError: there is no such component, or it does not run.
         """
-        return self._signal(request["component"], signal.SIGCONT, paused=False)
+        names, node = self._resolve(request["component"])
+        self._require_running(names)
+        if node:
+            self._machine(node).thaw()
+        self._signal(names, signal.SIGCONT, paused=False)
+        return names
 
     def restart(self, request: dict[str, Any]) -> list[str]:
-        """Stop a component where it runs, then start it.
+        """Stop a component where it runs, then start it. A node is shut down as a machine, and switched on.
 
         Raises:
             KubariumError: there is no such component.
         """
-        names, _ = self._resolve(request["component"])
+        names, node = self._resolve(request["component"])
+        was_on = self._is_on(node or names[0].partition("@")[2])
         self._stop(names, "restarted by the user")
+        if node and was_on:  # one that is off has lost its memory already
+            self._machine(node).switch_off()
+        if node or not was_on:
+            self._machine(node or names[0].partition("@")[2]).switch_on()
         for name in names:
             self._processes.want(name)
         return names
@@ -121,6 +137,7 @@ class Operations:
         places = self._places(spec)
         if spec.isolated:
             network.ensure_nodes(places.addresses, [node])
+        NodeMachine(node, places, self._layout).switch_on()
         parts = node_parts(node, places)
         ensure_certificates(parts, Pki(self._layout.pki))
         self._processes.add(parts)
@@ -140,10 +157,7 @@ class Operations:
             raise KubariumError(str(error)) from error
         parts, _ = self._resolve(name)
         self._stop(parts, "its node was removed")
-        places = self._places(self._spec)
-        if self._spec.isolated:
-            kill_cgroup(f"{places.cgroup_root}/{name}")
-            network.remove_node(places.addresses, self._spec.node(name))
+        self._machine(name).scrap()
         for part in parts:
             self._processes.remove(part)
         self._keep(spec)
@@ -157,12 +171,10 @@ class Operations:
         control = [name for name in table if name not in {*nodes, *etcd}]
         for names in (nodes, control, etcd):
             self._stop(names, "the cluster went down")
+        for node in self._spec.nodes:
+            self._machine(node.name).scrap()
         if self._spec.isolated:
-            places = self._places(self._spec)
-            for node in self._spec.nodes:
-                kill_cgroup(f"{places.cgroup_root}/{node.name}")
-                network.remove_node(places.addresses, node)
-            network.remove_backbone(places.addresses)
+            network.remove_backbone(self._places(self._spec).addresses)
         self._daemon.leave()
         return True
 
@@ -191,13 +203,24 @@ class Operations:
         known = ", ".join([*table, *(node.name for node in self._spec.nodes)])
         raise KubariumError(f'cluster "{self._spec.name}" has no component "{name}" (it has: {known})')
 
-    def _signal(self, name: str, number: signal.Signals, *, paused: bool) -> list[str]:
-        names, _ = self._resolve(name)
-        for part in names:
-            if not self._processes.send(part, number):
-                raise KubariumError(f'"{part}" is not running; `kubarium restart {part}` starts it')
-            self._processes.table[part] = replace(self._processes.table[part], paused=paused)
-        return names
+    def _is_on(self, node: str) -> bool:
+        """Whether a node runs; true of what is not on a node."""
+        parts = [name for name in self._processes.table if name.endswith(f"@{node}")]
+        return not node or bool(self._processes.running(parts))
+
+    def _machine(self, node: str) -> NodeMachine:
+        return NodeMachine(self._spec.node(node), self._places(self._spec), self._layout)
+
+    def _signal(self, names: list[str], number: signal.Signals, *, paused: bool) -> None:
+        self._require_running(names)
+        for name in names:
+            self._processes.send(name, number, group=True)
+            self._processes.note_paused(name, paused=paused)
+
+    def _require_running(self, names: list[str]) -> None:
+        running = self._processes.running(names)
+        if missing := [name for name in names if name not in running]:
+            raise KubariumError(f'"{missing[0]}" is not running; `kubarium restart {missing[0]}` starts it')
 
     def _stop(self, names: list[str], why: str) -> None:
         for name in names:

@@ -11,6 +11,7 @@ import os
 import selectors
 import signal
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -76,6 +77,7 @@ class Processes:
             if name in self.table and _is_same(pid, created):
                 self._watch(name, pid)
                 self.table[name] = became_ready(started(self.table[name], pid, WALL.monotonic_wall()))
+                self.note_paused(name, paused=psutil.Process(pid).status() == psutil.STATUS_STOPPED)
                 adopted.append(name)
         return adopted
 
@@ -114,13 +116,23 @@ class Processes:
         self.table[name] = exited(process, how, WALL.monotonic_wall())
         self._record()
 
-    def send(self, name: str, number: signal.Signals) -> bool:
-        """Send a signal to a component's recorded pid; False where none runs."""
+    def send(self, name: str, number: signal.Signals, *, group: bool = False) -> bool:
+        """Send a signal to a component's recorded pid, or with `group` to what it has started as well.
+
+        Return False where none runs.
+        """
         descriptor = self._pidfds.get(name)
         if descriptor is None:
             return False
         signal.pidfd_send_signal(descriptor, number)
+        if group:
+            with suppress(ProcessLookupError):  # it has not made its group yet, or has ended
+                os.killpg(self.table[name].pid, number)
         return True
+
+    def note_paused(self, name: str, *, paused: bool) -> None:
+        """Note that a component's process was frozen, or goes on."""
+        self.table[name] = replace(self.table[name], paused=paused)
 
     def stop(self, name: str, number: signal.Signals, why: str) -> None:
         """End a component because the user wants it down."""

@@ -196,6 +196,12 @@ def differs(old: NodeStatus, new: NodeStatus) -> bool:
     return _without_heartbeats(old) != _without_heartbeats(new)
 
 
+def new_boot_id(old: NodeStatus, new: NodeStatus) -> str:
+    """Return the boot id of a machine that was switched off and on since its last report; "" if it was not."""
+    before, now = (status.nodeInfo.bootID if status.nodeInfo else "" for status in (old, new))
+    return now if before and now != before else ""
+
+
 def new_node(name: str, labels: Mapping[str, str], system: System) -> Node:
     """Return the Node object that a kubelet registers."""
     return Node(metadata=ObjectMeta(name=name, labels=node_labels(name, labels, system)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 from kubelet.core.volumes import fs_group
@@ -11,12 +12,16 @@ from kubelet.volumes.problem import VolumeProblem
 from machinery.model.k8s.core_v1 import Pod
 
 
-def set_up(folder: Path, pod: Pod, *, memory_bytes: int | None) -> None:
-    """Have the folder; `memory_bytes` is the size of its tmpfs (0: unbounded), None for one on disk. Idempotent.
+def set_up(folder: Path, pod: Pod, *, memory_bytes: int | None, boot_id: str = "") -> None:
+    """Create the folder; `memory_bytes` is the size of its tmpfs (0: unbounded), None for one on disk. Idempotent.
+
+    `boot_id` is given for a volume that should be in memory and cannot: with another one than before it is empty again.
 
     Raises:
         VolumeProblem: the tmpfs cannot be mounted.
     """
+    if boot_id:
+        _forget_earlier_boot(folder, boot_id)
     is_new = not folder.exists()
     folder.mkdir(parents=True, exist_ok=True)
     if memory_bytes is not None and not folder.is_mount():
@@ -29,3 +34,11 @@ def set_up(folder: Path, pod: Pod, *, memory_bytes: int | None) -> None:
         folder.chmod(0o777)
         if (group := fs_group(pod)) is not None:
             give_to_group(folder, group, read_only=False)
+
+
+def _forget_earlier_boot(folder: Path, boot_id: str) -> None:
+    note = folder.with_name(f".{folder.name}.boot-id")  # no volume's name begins with a dot
+    if note.exists() and note.read_text() != boot_id:
+        shutil.rmtree(folder, ignore_errors=True)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    note.write_text(boot_id)

@@ -68,6 +68,7 @@ class Volumes:
         *,
         allocatable: Callable[[], Mapping[str, str]],
         host_ip: str = "",
+        boot_id: str = "",
     ) -> None:
         self._pods = root_dir / "pods"
         self._pods.mkdir(parents=True, exist_ok=True)
@@ -75,6 +76,7 @@ class Volumes:
         self._events = events
         self._log = log
         self._allocatable = allocatable
+        self._boot_id = boot_id
         self._host_ips = (host_ip,) if host_ip else ()
         self._sources = Sources(api, clock)
         self._can_mount = mounts_are_seen(self._pods)
@@ -151,7 +153,13 @@ class Volumes:
             return host_path.set_up(volume.hostPath)
         folder = self._folder(pod, volume)
         if kind == "emptyDir":
-            empty_dir.set_up(folder, pod, memory_bytes=self._memory_bytes(pod, volume))
+            wants_memory = volume.emptyDir is not None and volume.emptyDir.medium == "Memory"
+            empty_dir.set_up(
+                folder,
+                pod,
+                memory_bytes=self._memory_bytes(pod, volume),
+                boot_id=self._boot_id if wants_memory and not self._can_mount else "",
+            )
         else:
             payload = checked(await self._payload(pod, volume))
             self._prepare(folder, kind)

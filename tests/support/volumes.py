@@ -38,7 +38,7 @@ class VolumeWorld:
         self.api = server.api("kubelet")
         self.volumes = self.restarted()
 
-    def restarted(self) -> Volumes:
+    def restarted(self, boot_id: str = "") -> Volumes:
         return Volumes(
             self.api,
             self.root,
@@ -46,6 +46,7 @@ class VolumeWorld:
             self.events,
             self.log,
             allocatable=lambda: {"memory": "8Gi"},
+            boot_id=boot_id,
         )
 
     async def problem(self, one: Pod) -> str:

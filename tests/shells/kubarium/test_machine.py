@@ -18,7 +18,7 @@ from kubarium import machine
 from kubarium.core.compose import compose_spec
 from kubarium.core.layout import Layout
 from kubarium.core.places import ComposePlaces
-from kubarium.machine_lock import MachineLock
+from kubarium.machine_lock import MachineLock, hold_power
 
 OTHER = """
 import os, sys
@@ -99,6 +99,27 @@ def test_whoever_comes_while_the_last_one_clears_up_waits(tmp_path: Path):
             assert next_one.says() == "present"
 
 
+def test_a_machine_waits_until_its_last_life_is_over(tmp_path: Path):
+    """Its reaper has inherited the power: it kills what the dead machine has started, and nothing of the next life."""
+    held = hold_power(tmp_path / "power")
+    goes_on, told = os.pipe()
+    reaper = os.fork()
+    if not reaper:
+        os.close(told)
+        os.read(goes_on, 1)
+        os._exit(0)
+    os.close(held)  # the machine's first process has ended
+    power = "import sys; from pathlib import Path; from kubarium.machine_lock import hold_power; "
+    command = [sys.executable, "-c", f"{power}hold_power(Path(sys.argv[1])); print('on')", tmp_path / "power"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as next_life:
+        assert next_life.stdout is not None
+        assert not select.select([next_life.stdout], [], [], 0.5)[0]
+        os.close(told)
+        assert next_life.stdout.readline() == b"on\n"
+    os.close(goes_on)
+    os.waitpid(reaper, 0)
+
+
 @pytest.fixture
 def switched_off(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[str]]:
     """Run a node's service until it is switched off; give whose containers it removed, "" for all nodes'."""
@@ -115,6 +136,7 @@ def switched_off(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..
 
         monkeypatch.setattr(machine, "start_reaper", lambda _cgroup: reaper)
         monkeypatch.setattr(machine, "kill_cgroup", lambda _cgroup: 0)
+        monkeypatch.setattr(machine, "admit_cgroup", lambda _cgroup: None)
         monkeypatch.setattr(machine, "run_parts", parts)
         monkeypatch.setattr(machine, "_remove_containers", lambda _places, node="": purged.append(node))
         try:
@@ -143,6 +165,17 @@ def test_a_machine_that_is_not_the_last_one_removes_its_own(
     with other(tmp_path / "machines") as node_3:
         assert node_3.says() == "present"
         assert switched_off() == ["node-1"]
+
+
+def test_each_start_of_a_machine_has_a_boot_id_of_its_own(
+    tmp_path: Path, switched_off: Callable[..., list[str]]
+):
+    """Its kubelet reads it from the node's disk."""
+    boots = []
+    for _ in range(2):
+        switched_off()
+        boots.append((tmp_path / "nodes" / "node-1" / "identity" / "boot-id").read_text())
+    assert boots[0] != boots[1]
 
 
 def test_a_machine_that_failed_removes_nothing_of_others(switched_off: Callable[..., list[str]]):

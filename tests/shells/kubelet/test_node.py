@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,7 @@ from kubelet.core.node_status import (
     view_images,
 )
 from kubelet.lease import NodeLease
-from kubelet.machine_info import read_machine
+from kubelet.machine_info import IdentityFiles, read_machine
 from kubelet.node import Node, NodeSettings
 from machinery.model.errors import Conflict, Unavailable
 from machinery.model.k8s.core_v1 import Node as NodeObject
@@ -49,11 +50,11 @@ class _World:
         self.events: Any = KeptEvents()
 
     @asynccontextmanager
-    async def kubelet(self, **labels: str) -> AsyncIterator[Node]:
+    async def kubelet(self, machine: Machine = MACHINE, **labels: str) -> AsyncIterator[Node]:
         settings = NodeSettings("node-1", "10.0.0.5", labels, intervals("default"), self.root)
         node = Node(
             self.server.api(), self.runtime, self.clock, self.events,
-            settings=settings, machine=MACHINE, cgroups=Cgroups(""), port=lambda: 10251,
+            settings=settings, machine=machine, cgroups=Cgroups(""), port=lambda: 10251,
         )  # fmt: skip
         running = asyncio.ensure_future(node.run())
         try:
@@ -197,6 +198,23 @@ async def test_a_kubelet_that_starts_again_keeps_the_node_ready(world: _World):
     assert "NodeNotReady" not in world.events.reasons
 
 
+async def test_a_machine_that_was_switched_off_and_on_is_told_of(world: _World):
+    """Once, with the new boot id; a kubelet that only starts again says nothing."""
+    async with world.kubelet():
+        await world.give_range()
+        await world.clock.advance(20)
+    async with world.kubelet():
+        await world.clock.advance(20)
+    assert "Rebooted" not in world.events.reasons
+    system = replace(SYSTEM, boot_id="another")
+    for _ in range(2):
+        async with world.kubelet(replace(MACHINE, system=system)):
+            await world.clock.advance(20)
+    rebooted = [(type_, message) for _, type_, reason, message in world.events.all if reason == "Rebooted"]
+    assert rebooted == [("Warning", "Node node-1 has been rebooted, boot id: another")]
+    assert (await world.node()).status.nodeInfo.bootID == "another"
+
+
 async def test_what_others_say_of_the_node_is_kept_or_put_right(world: _World):
     """A condition of somebody else's stays; an Unknown after a cut is overruled at once."""
     async with world.kubelet() as kubelet:
@@ -267,6 +285,15 @@ def test_the_machine_is_read_and_what_is_declared_wins(tmp_path: Path):
     assert real.system.kernel_version
     with pytest.raises(ValueError, match="quantities must match"):
         read_machine(tmp_path, cpu="lots")
+
+
+def test_a_node_may_have_ids_of_its_own(tmp_path: Path):
+    """They are read from the files that it is told of."""
+    files = IdentityFiles(*(str(tmp_path / name) for name in ("machine", "system", "boot")))
+    for path in files:
+        Path(path).write_text(f"{Path(path).name}-id\n")
+    system = read_machine(tmp_path, identity=files).system
+    assert (system.machine_id, system.system_uuid, system.boot_id) == ("machine-id", "system-id", "boot-id")
 
 
 @pytest.mark.parametrize(

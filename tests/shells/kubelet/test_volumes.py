@@ -162,6 +162,26 @@ async def test_secrets_and_memory_volumes_touch_no_disk(world: VolumeWorld):
     assert str(world.root) not in Path("/proc/self/mountinfo").read_text()
 
 
+async def test_a_memory_volume_without_a_mount_is_empty_after_a_reboot(
+    world: VolumeWorld, monkeypatch: pytest.MonkeyPatch
+):
+    """Where mounts do not reach the runtime it lies on the disk, but what a machine loses it loses; a disk one is kept."""
+    monkeypatch.setattr("kubelet.volumes.volumes.mounts_are_seen", lambda _folder: False)
+    one = pod_with(
+        Volume(name="memory", emptyDir=EmptyDirVolumeSource(medium="Memory")),
+        Volume(name="disk", emptyDir=EmptyDirVolumeSource()),
+    )
+    paths = await world.restarted("first").mount(one)
+    for path in paths.values():
+        Path(path, "x").write_text("written")
+    await world.restarted("first").mount(one)
+    assert Path(paths["memory"], "x").exists()
+    assert await world.restarted("second").mount(one) == paths
+    assert not Path(paths["memory"], "x").exists()
+    assert stat.S_IMODE(Path(paths["memory"]).stat().st_mode) == 0o777
+    assert Path(paths["disk"], "x").read_text() == "written"
+
+
 async def test_fs_group_owns_the_files(world: VolumeWorld):
     """The group may read files that only the owner could, and write where it may."""
     need("root")
