@@ -1,16 +1,13 @@
 """exec and attach: a WebSocket to the caller, a gRPC stream to the kubelet, and what goes between them.
 
-The caller speaks v5.channel.k8s.io or v4 (KEP-4006): a binary message begins with the number of its channel. With v5
-a message 255, n closes channel n, so that a command sees the end of its input.
+    0 stdin → the command   1 stdout ←   2 stderr ←   3 how it ended ←   4 size of the terminal →
 
-    0 stdin → the command   1 stdout ←   2 stderr ←   3 how it ended (a metav1.Status) ←   4 size of the terminal →
-
-SPDY, the older way, is not built and says so. kubectl tries WebSockets first.
+`pod_channels` has the protocols that a caller may speak. SPDY, the older way, is not built and says so. kubectl tries
+WebSockets first.
 """
 
 from __future__ import annotations
 
-import asyncio
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
@@ -18,24 +15,21 @@ import msgspec
 from apiserver.core import pod_access
 from apiserver.core.values import Json, spec
 from apiserver.request import UserInfo
-from apiserver.rest import query
+from apiserver.rest import query, websockets
 from apiserver.rest.http_request import Exchange, HttpRequest
 from apiserver.rest.paths import Target
+from apiserver.rest.pod_channels import PROTOCOLS, Channel, ChannelProtocol
 from apiserver.rest.pod_log import container_ref, read_pod
 from apiserver.rest.services import RestServices
 from apiserver.rest.streams import Streams, may_pass
+from apiserver.rest.websockets import received, send_message, until_either_ends
 from machinery.model.errors import BadRequest, MethodNotSupported, NotImplementedHere
 from machinery.model.k8s import served
 
 if TYPE_CHECKING:
     from aiohttp import web
 
-V5: Final = "v5.channel.k8s.io"
-V4: Final = "v4.channel.k8s.io"
-_STDOUT, _STDERR, _ERROR = b"\x01", b"\x02", b"\x03"
 _LONGEST_S: Final = 4 * 3600.0  # wall seconds that a session may last, as in Kubernetes
-_HEARTBEAT_S: Final = 30.0  # wall seconds between two pings
-_LARGEST: Final = 1024 * 1024  # bytes of a message; kubectl's have 32 KiB
 
 PLACES: Final = tuple((*served.PODS.gvr, name) for name in ("exec", "attach", "portforward"))
 
@@ -63,76 +57,74 @@ class PodExec:
             raise NotImplementedHere("port-forward is not built", kind="pods", name=target.name)
         pod_access.check_running(pod)
         start = _start(http, pod, target.subresource)
-        _check_upgrade(http)
+        websockets.check_upgrade(http)
+        protocol = PROTOCOLS[websockets.negotiated(http, PROTOCOLS)]
         async with self._services.kubelets.node(spec(pod)["nodeName"]) as stub:
             method = stub.Exec if target.subresource == "exec" else stub.Attach
             call = method(timeout=_LONGEST_S)
             try:
                 await call.wait_for_connection()  # after the upgrade there is no status to answer with
-                return await self._connected(exchange, call, start)
+                return await self._connected(exchange, protocol, call, start)
             finally:
                 call.cancel()
 
-    async def _connected(self, exchange: Exchange, call: Any, start: Any) -> web.StreamResponse:
+    async def _connected(
+        self, exchange: Exchange, protocol: ChannelProtocol, call: Any, start: Any
+    ) -> web.StreamResponse:
         import grpc.aio
-        from aiohttp import web
 
         from machinery.wire.node import messages
         from machinery.wire.status import from_rpc
 
-        socket = web.WebSocketResponse(
-            protocols=(V5, V4), heartbeat=_HEARTBEAT_S, max_msg_size=_LARGEST, compress=False
-        )
+        socket = websockets.prepared(protocol.name)
 
         async def end() -> None:
             call.cancel()
 
         with self._streams.opened(end):
             await exchange.begin(socket)
-            await socket.send_bytes(_STDOUT if start.stdout else _STDERR if start.stderr else _ERROR)
+            await send_message(
+                socket, protocol.encode(_lowest(start), b"")
+            )  # tells that the connection stands
             try:
                 await call.write(messages.StreamInput(start=start))
-                status = await _converse(socket, call)
+                status = await until_either_ends(
+                    _carry_out(socket, protocol, call), _carry_in(socket, protocol, call)
+                )
             except grpc.aio.AioRpcError as error:
                 status = from_rpc(error).to_status()
             if not socket.closed and status is not None:
-                await socket.send_bytes(_ERROR + msgspec.json.encode(status))
+                await _send(socket, protocol.encode_end(status))
             await socket.close()
         return socket
 
 
-async def _converse(socket: web.WebSocketResponse, call: Any) -> Json | None:
-    """Carry bytes both ways until the command ends, or the caller goes (then there is nothing to tell)."""
-    going_in = asyncio.ensure_future(_carry_in(socket, call))
-    coming_out = asyncio.ensure_future(_carry_out(socket, call))
-    try:
-        await asyncio.wait((going_in, coming_out), return_when=asyncio.FIRST_COMPLETED)
-        if socket.closed and not coming_out.done():
-            return None
-        return await coming_out
-    finally:
-        for task in (going_in, coming_out):
-            task.cancel()
-        await asyncio.gather(going_in, coming_out, return_exceptions=True)
+def _lowest(start: Any) -> Channel:
+    """Return the lowest channel that goes to the caller."""
+    return Channel.STDOUT if start.stdout else Channel.STDERR if start.stderr else Channel.ERROR
 
 
-async def _carry_in(socket: web.WebSocketResponse, call: Any) -> None:
-    """Hand what the caller sends to the kubelet; returns when the caller has gone."""
-    async for message in socket:
-        data = message.data.encode() if isinstance(message.data, str) else bytes(message.data)
-        if (event := _input(data)) is not None:
+async def _send(socket: web.WebSocketResponse, message: bytes | str | None) -> None:
+    if message is not None:
+        await send_message(socket, message)
+
+
+async def _carry_in(socket: web.WebSocketResponse, protocol: ChannelProtocol, call: Any) -> None:
+    """Hand what the caller sends to the kubelet; return when the caller has gone."""
+    async for message in received(socket):
+        if (event := _input(protocol.decode(message))) is not None:
             await call.write(event)
 
 
-def _input(data: bytes) -> Any:
+def _input(received: tuple[Channel, bytes] | None) -> Any:
     from machinery.wire.node import messages
 
-    match data[:1], data[1:]:
-        case b"\x00", stdin:
+    match received:
+        case Channel.STDIN, stdin:
             return messages.StreamInput(stdin=stdin) if stdin else None
-        case b"\xff", b"\x00":
+        case Channel.CLOSE, b"\x00":
             return messages.StreamInput(close_stdin=True)
-        case b"\x04", size:
+        case Channel.RESIZE, size:
             return _resize(size)
     return None
 
@@ -152,7 +144,7 @@ class _Size(msgspec.Struct):
     Height: int = 0
 
 
-async def _carry_out(socket: web.WebSocketResponse, call: Any) -> Json:
+async def _carry_out(socket: web.WebSocketResponse, protocol: ChannelProtocol, call: Any) -> Json:
     """Hand what the command writes to the caller. Return how it ended, as a Status."""
     from grpc.aio import EOF
 
@@ -161,9 +153,9 @@ async def _carry_out(socket: web.WebSocketResponse, call: Any) -> Json:
             continue
         match event.WhichOneof("output"):
             case "stdout":
-                await socket.send_bytes(_STDOUT + event.stdout)
+                await send_message(socket, protocol.encode(Channel.STDOUT, event.stdout))
             case "stderr":
-                await socket.send_bytes(_STDERR + event.stderr)
+                await send_message(socket, protocol.encode(Channel.STDERR, event.stderr))
             case "exit":
                 return pod_access.exit_status(event.exit.code, event.exit.error)
     return pod_access.exit_status(0, "")
@@ -189,14 +181,3 @@ def _start(http: HttpRequest, pod: Json, subresource: str) -> Any:
         tty=tty,
         **streams,
     )
-
-
-def _check_upgrade(http: HttpRequest) -> None:
-    upgrade = http.headers.get("Upgrade", "").lower()
-    if upgrade.startswith("spdy"):
-        raise NotImplementedHere("SPDY is not built: use WebSockets (kubectl 1.31 and later do)")
-    if upgrade != "websocket":
-        raise BadRequest("Upgrade request required")
-    offered = http.headers.get("Sec-WebSocket-Protocol", "")
-    if not {V4, V5} & {each.strip() for each in offered.split(",")}:
-        raise BadRequest(f"none of the offered protocols is built: {offered}; {V5} and {V4} are")

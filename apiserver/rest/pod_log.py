@@ -1,8 +1,14 @@
-"""Logs of containers, as the kubelet gives them: GET /api/v1/namespaces/…/pods/…/log."""
+"""Logs of containers, as the kubelet gives them: GET /api/v1/namespaces/…/pods/…/log.
+
+They go as text; to a caller who asks for a WebSocket as its messages, whose protocols are `binary.k8s.io` (the bytes, also
+where no protocol is offered) and `base64.binary.k8s.io` (the same in base64, as text).
+"""
 
 from __future__ import annotations
 
 import asyncio
+from base64 import b64encode
+from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
@@ -11,7 +17,7 @@ import msgspec
 from apiserver.core import field_errors, pod_access
 from apiserver.core.values import Json, metadata, spec
 from apiserver.request import Request, UserInfo
-from apiserver.rest import query
+from apiserver.rest import query, websockets
 from apiserver.rest.http_request import Exchange, HttpRequest
 from apiserver.rest.paths import Target
 from apiserver.rest.replies import Reply, text_reply
@@ -25,6 +31,13 @@ if TYPE_CHECKING:
 
 _DEADLINE_S: Final = 300.0  # wall seconds for a log that is not followed
 _FOLLOWED_S: Final = 4 * 3600.0  # and for one that is, as in Kubernetes
+
+_MESSAGES: Final[dict[str, Callable[[bytes], bytes | str]]] = {
+    "": bytes,
+    "binary.k8s.io": bytes,
+    "base64.binary.k8s.io": lambda data: b64encode(data).decode(),
+}
+"""How a piece of a log becomes a message, by protocol."""
 
 PLACES: Final = ((*served.PODS.gvr, "log"),)
 
@@ -62,7 +75,6 @@ class PodLog:
 
     async def _stream(self, exchange: Exchange, chunks: Any) -> web.StreamResponse:
         import grpc.aio
-        from aiohttp import web
 
         task = asyncio.current_task()
 
@@ -72,19 +84,51 @@ class PodLog:
                 task.cancel()
 
         with self._streams.opened(end):
-            data = await _next(chunks)
-            response = web.StreamResponse()
-            response.headers["Content-Type"] = "text/plain"
-            response.headers["Cache-Control"] = "no-cache, private"
-            response.enable_chunked_encoding()
-            await exchange.begin(response)
+            first = await _next(chunks)
             try:
-                while data is not None:
-                    await send(response, data)
-                    data = await _next(chunks)
+                if websockets.is_upgrade(exchange.http):
+                    return await _as_messages(exchange, first, chunks)
+                return await _as_text(exchange, first, chunks)
             except grpc.aio.AioRpcError as error:
                 raise ConnectionError(f"the log broke off: {error.details()}") from error
-            return response
+
+
+async def _as_text(exchange: Exchange, first: bytes | None, chunks: Any) -> web.StreamResponse:
+    from aiohttp import web
+
+    response = web.StreamResponse()
+    response.headers["Content-Type"] = "text/plain"
+    response.headers["Cache-Control"] = "no-cache, private"
+    response.enable_chunked_encoding()
+    await exchange.begin(response)
+    await _copy(first, chunks, response.write)
+    return response
+
+
+async def _as_messages(exchange: Exchange, first: bytes | None, chunks: Any) -> web.StreamResponse:
+    """Send a log as messages of a WebSocket, after an empty one; what the caller sends is ignored."""
+    protocol = websockets.negotiated(exchange.http, _MESSAGES)
+    encode, socket = _MESSAGES[protocol], websockets.prepared(protocol)
+
+    async def write(data: bytes) -> None:
+        await websockets.send_message(socket, encode(data))
+
+    async def until_gone() -> None:
+        async for _ in websockets.received(socket):
+            pass
+
+    await exchange.begin(socket)
+    await write(b"")  # tells that the connection stands
+    await websockets.until_either_ends(_copy(first, chunks, write), until_gone())
+    await socket.close()
+    return socket
+
+
+async def _copy(first: bytes | None, chunks: Any, write: Callable[[bytes], Awaitable[None]]) -> None:
+    data = first
+    while data is not None:
+        await send(write, data)
+        data = await _next(chunks)
 
 
 async def read_pod(services: RestServices, user: UserInfo, target: Target, *verbs: str) -> Json:

@@ -6,15 +6,12 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import Final, Protocol
 
 from machinery.model.errors import TooManyRequests, Unavailable
 from machinery.process.clock import WALL
 from machinery.process.tls import Peer
 from machinery.wire.conversation import StreamPassage
-
-if TYPE_CHECKING:
-    from aiohttp import web
 
 _MOST: Final = 20_000  # streams at once: every kubelet of a large cluster watches a few kinds
 STALLED_S: Final = 60.0  # wall seconds after which a caller who takes nothing is given up
@@ -110,7 +107,7 @@ async def may_pass(data: bytes) -> bool:
     return passage is None or passage.passes() or await passage.arrived(data)
 
 
-async def send(response: web.StreamResponse, data: bytes) -> None:
+async def send(write: Callable[[bytes], Awaitable[None]], data: bytes) -> None:
     """Send a piece of a stream.
 
     Raises:
@@ -120,6 +117,6 @@ async def send(response: web.StreamResponse, data: bytes) -> None:
         return
     try:
         async with WALL.timeout_wall(STALLED_S):
-            await response.write(data)
+            await write(data)
     except TimeoutError as error:
         raise ConnectionError("the caller takes nothing") from error

@@ -113,4 +113,4 @@ async def _pump(response: web.StreamResponse, watch: WatchReply, sink: _ChunkSin
     try:
         await watch.deliver(sink)
     except ApiError as error:
-        await send(response, envelopes.error_frame(error))
+        await send(response.write, envelopes.error_frame(error))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import AsyncIterator
 from typing import Any
@@ -26,6 +27,7 @@ class Kubelet:
     def __init__(self) -> None:
         self.callers: list[str] = []
         self.asked: list[Any] = []
+        self.left = asyncio.Event()  # set when a log is not followed any more
 
     async def Logs(self, request: Any, context: Any) -> AsyncIterator[Any]:  # noqa: N802 - the proto's name
         self.callers.append(peer(context).common_name)
@@ -34,6 +36,11 @@ class Kubelet:
             raise BadRequest('previous terminated container "main" in pod "web" not found')
         yield pb.LogChunk(data=b"line 1\n")
         yield pb.LogChunk(data=b"line 2\n")
+        if request.follow:
+            try:
+                await asyncio.Event().wait()
+            finally:
+                self.left.set()
 
     async def Exec(self, inputs: AsyncIterator[Any], _context: Any) -> AsyncIterator[Any]:  # noqa: N802 - the proto's name
         stream = inputs.__aiter__()
@@ -103,6 +110,36 @@ async def test_a_log_is_passed_on(admin: aiohttp.ClientSession, kubelet: Kubelet
 
 
 @pytest.mark.parametrize(
+    ("protocols", "messages"),
+    [
+        ((), [b"", b"line 1\n", b"line 2\n"]),
+        (("binary.k8s.io",), [b"", b"line 1\n", b"line 2\n"]),
+        (("base64.binary.k8s.io",), ["", "bGluZSAxCg==", "bGluZSAyCg=="]),
+    ],
+)
+@pytest.mark.usefixtures("kubelet")
+async def test_a_log_goes_over_a_websocket_too(
+    admin: aiohttp.ClientSession, protocols: tuple[str, ...], messages: list[bytes | str]
+):
+    """An empty message tells that the connection stands; what the caller sends meanwhile is ignored."""
+    async with admin.ws_connect(f"{POD}/log?container=main", protocols=protocols) as socket:
+        await socket.send_str("ignored")
+        assert [message.data async for message in socket] == messages
+        assert socket.protocol == (protocols[0] if protocols else None)
+
+
+async def test_a_followed_log_ends_when_the_caller_of_a_websocket_goes(
+    admin: aiohttp.ClientSession, kubelet: Kubelet
+):
+    """The kubelet is told, so that nobody follows a log for nobody."""
+    async with admin.ws_connect(f"{POD}/log?container=main&follow=1") as socket:
+        assert await socket.receive_bytes() == b""
+        assert await socket.receive_bytes() == b"line 1\n"
+    async with asyncio.timeout(60):
+        await kubelet.left.wait()
+
+
+@pytest.mark.parametrize(
     ("query", "status", "words"),
     [
         ("", 400, "a container name must be specified for pod web, choose one of: [main side]"),
@@ -155,6 +192,43 @@ async def test_a_command_gets_its_input_and_its_output_comes_back(
             await socket.send_bytes(b"\xff\x00")
             end = await socket.receive_bytes()
             assert (end[:1], json.loads(end[1:])["status"]) == (b"\x03", "Success")
+
+
+@pytest.mark.usefixtures("kubelet")
+@pytest.mark.parametrize(
+    ("protocols", "messages"),
+    [
+        ((), [b"\x01", b"\x02oh\n", b"\x03command terminated with non-zero exit code: exit status 7"]),
+        (
+            ("channel.k8s.io",),
+            [b"\x01", b"\x02oh\n", b"\x03command terminated with non-zero exit code: exit status 7"],
+        ),
+        (
+            ("base64.channel.k8s.io",),
+            [
+                "1",
+                "2b2gK",
+                "3Y29tbWFuZCB0ZXJtaW5hdGVkIHdpdGggbm9uLXplcm8gZXhpdCBjb2RlOiBleGl0IHN0YXR1cyA3",
+            ],
+        ),
+    ],
+)
+async def test_older_protocols_tell_only_a_failure_and_in_words(
+    admin: aiohttp.ClientSession, protocols: tuple[str, ...], messages: list[bytes | str]
+):
+    """Also where no protocol is offered at all, as plain WebSocket clients do."""
+    path = f"{POD}/exec?command=fail&container=main&stdout=1&stderr=1"
+    async with admin.ws_connect(path, protocols=protocols) as socket:
+        assert [message.data async for message in socket] == messages
+
+
+@pytest.mark.usefixtures("kubelet")
+@pytest.mark.parametrize("path", ["exec?command=cat&container=main&stdin=1&stdout=1", "log?container=main"])
+async def test_an_unknown_protocol_is_refused_before_the_upgrade(admin: aiohttp.ClientSession, path: str):
+    """Nothing is begun that the caller could not read."""
+    with pytest.raises(aiohttp.WSServerHandshakeError) as refused:
+        await admin.ws_connect(f"{POD}/{path}", protocols=("v9.channel.k8s.io",))
+    assert refused.value.status == 400
 
 
 @pytest.mark.usefixtures("kubelet")

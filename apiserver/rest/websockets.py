@@ -1,0 +1,101 @@
+"""What the answers over a WebSocket have in common: exec, attach, and logs."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Collection, Coroutine
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+
+from apiserver.rest.http_request import HttpRequest
+from machinery.model.errors import BadRequest, NotImplementedHere
+
+if TYPE_CHECKING:
+    from aiohttp import web
+
+_HEARTBEAT_S: Final = 30.0  # wall seconds between two pings
+_LARGEST: Final = 1024 * 1024  # bytes of a message that comes in; kubectl's have 32 KiB
+
+_Result = TypeVar("_Result")
+
+
+def is_upgrade(http: HttpRequest) -> bool:
+    """Whether a request asks for a WebSocket."""
+    return http.headers.get("Upgrade", "").lower() == "websocket"
+
+
+def check_upgrade(http: HttpRequest) -> None:
+    """Check that a request asks for a WebSocket.
+
+    Raises:
+        NotImplementedHere: it asks for SPDY.
+        BadRequest: it asks for no upgrade.
+    """
+    if http.headers.get("Upgrade", "").lower().startswith("spdy"):
+        raise NotImplementedHere("SPDY is not built: use WebSockets (kubectl 1.31 and later do)")
+    if not is_upgrade(http):
+        raise BadRequest("Upgrade request required")
+
+
+def negotiated(http: HttpRequest, built: Collection[str]) -> str:
+    """Return the first protocol offered that is built: "" where none is offered, and that is built.
+
+    Raises:
+        BadRequest: none of those offered is.
+    """
+    header = http.headers.get("Sec-WebSocket-Protocol", "")
+    for name in (each.strip() for each in header.split(",")):
+        if name in built:
+            return name
+    names = ", ".join(name for name in built if name)
+    raise BadRequest(f"Sec-WebSocket-Protocol: none of the offered protocols is built: {header}; {names} are")
+
+
+def prepared(protocol: str) -> web.WebSocketResponse:
+    """Return the answer that takes a request over, once it is begun."""
+    from aiohttp import web
+
+    protocols = (protocol,) if protocol else ()
+    return web.WebSocketResponse(
+        protocols=protocols, heartbeat=_HEARTBEAT_S, max_msg_size=_LARGEST, compress=False
+    )
+
+
+async def received(socket: web.WebSocketResponse) -> AsyncIterator[bytes | str]:
+    """Yield the messages of the caller until it has gone, or has broken the protocol."""
+    from aiohttp import WSMsgType
+
+    async for message in socket:
+        if message.type not in {WSMsgType.TEXT, WSMsgType.BINARY}:
+            return
+        yield message.data
+
+
+async def send_message(socket: web.WebSocketResponse, message: bytes | str) -> None:
+    """Send one message: text as text, bytes as bytes.
+
+    Raises:
+        ConnectionError: the caller has gone.
+    """
+    if isinstance(message, str):
+        await socket.send_str(message)
+    else:
+        await socket.send_bytes(message)
+
+
+async def until_either_ends(
+    going_out: Coroutine[Any, Any, _Result], coming_in: Coroutine[Any, Any, None]
+) -> _Result | None:
+    """Carry both ways until what goes out ends, or the caller goes; return what `going_out` does, None in the other case.
+
+    An error in what comes in does not end the conversation: what goes out knows how it ended.
+    """
+    sending, receiving = asyncio.ensure_future(going_out), asyncio.ensure_future(coming_in)
+    try:
+        await asyncio.wait((sending, receiving), return_when=asyncio.FIRST_COMPLETED)
+        if not sending.done() and receiving.exception() is None:
+            return None
+        return await sending
+    finally:
+        for task in (sending, receiving):
+            task.cancel()
+        await asyncio.gather(sending, receiving, return_exceptions=True)
