@@ -116,6 +116,28 @@ def parse(config_class: type[C], argv: Sequence[str] | None) -> C:
     Raises:
         SystemExit: with code 2 for what does not fit (a line on stderr names the flag), 0 after --help.
     """
+    parser = parser_of(config_class)
+    values = vars(parser.parse_args(argv))
+    config = config_class(**values)
+    try:
+        config.validate()
+    except ConfigError as error:
+        parser.error(str(error))
+    return config
+
+
+_parsers: dict[type[ComponentConfig], argparse.ArgumentParser] = {}
+
+
+def parser_of(config_class: type[ComponentConfig]) -> argparse.ArgumentParser:
+    """Return the one parser of a configuration's command line; who forks processes makes it before it forks."""
+    parser = _parsers.get(config_class)
+    if parser is None:
+        parser = _parsers[config_class] = _make_parser(config_class)
+    return parser
+
+
+def _make_parser(config_class: type[ComponentConfig]) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog=f"python -m {config_class.__module__.split('.', maxsplit=1)[0]}",
         allow_abbrev=False,
@@ -124,13 +146,7 @@ def parse(config_class: type[C], argv: Sequence[str] | None) -> C:
     hints = get_type_hints(config_class)
     for field in dataclasses.fields(config_class):
         _add(parser, field, hints[field.name])
-    values = vars(parser.parse_args(argv))
-    config = config_class(**values)
-    try:
-        config.validate()
-    except ConfigError as error:
-        parser.error(str(error))
-    return config
+    return parser
 
 
 def to_argv(config: ComponentConfig) -> list[str]:
