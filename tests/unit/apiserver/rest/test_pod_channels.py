@@ -7,10 +7,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from apiserver.rest.pod_channels import PROTOCOLS, Channel
+from tests.support.examples import examples
 
 SUCCESS = {"metadata": {}, "status": "Success"}
 
 
+@examples(100)
 @given(st.sampled_from(list(PROTOCOLS.values())), st.sampled_from(list(Channel)[:5]), st.binary(max_size=64))
 def test_what_is_encoded_is_decoded(protocol, channel, data):
     """Each protocol carries any bytes on any channel."""
