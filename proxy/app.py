@@ -31,7 +31,11 @@ _MIN_PERIOD_S: Final = 5.0  # wall seconds: a fast cluster clock is no reason to
 
 
 async def serve(config: ProxyConfig, process: Process) -> None:
-    """Run until cancelled; the rules stay."""
+    """Run until cancelled; the rules stay.
+
+    Raises:
+        CommandError: the node does not forward packets, and cannot be made to.
+    """
     enable_forwarding()
     api = process.connect()
     try:

@@ -55,7 +55,7 @@ class Routes:
 
 
 def enable_forwarding() -> None:
-    """Let the node forward packets.
+    """Switch the forwarding of packets on.
 
     Raises:
         CommandError: it does not, and may not be told to.

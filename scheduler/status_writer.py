@@ -31,7 +31,7 @@ class StatusWriter:
         self._messages: dict[Key, tuple[str, str]] = {}  # uid and message
 
     def set_unschedulable(self, pod: PodInfo, message: str, cause: CauseRef) -> None:
-        """Let a pod know why it waits, soon."""
+        """Write into a pod why it waits, soon."""
         key = (pod.namespace, pod.name)
         self._messages[key] = (pod.uid, message)
         self._queue.add(key, cause)

@@ -78,7 +78,7 @@ class Expectations(Generic[K]):
         return [open_ for open_ in self._open.get(key, ()) if isinstance(open_, Unclear)]
 
     def settle(self, key: K, unclear: Unclear, found: ObjectMeta | None, now_s: float) -> None:
-        """Take the answer of a live look: it was created (then the cache has to show it), or it was not."""
+        """Note the answer of a live look: it was created (then the cache has to show it), or it was not."""
         self._close(key, unclear)
         if found is not None:
             self.expect(key, Written(unclear.place, found.uid, revision_of(found)), now_s)

@@ -51,7 +51,7 @@ def scale(rollout: Rollout) -> Step:
 
 
 def roll(rollout: Rollout) -> Step:
-    """Take one step of a rolling update: first grow the new ReplicaSet, then shrink the old ones."""
+    """Return one step of a rolling update: first grow the new ReplicaSet, then shrink the old ones."""
     new, target = rollout.new, rollout.replicas
     if new is None:
         return Step(create_with=grow_new(rollout, 0))
@@ -62,7 +62,7 @@ def roll(rollout: Rollout) -> Step:
 
 
 def recreate(rollout: Rollout, pods: Iterable[Pod]) -> Step:
-    """Take one step of a recreation: old ReplicaSets to 0, wait for their pods to end, then the new one."""
+    """Return one step of a recreation: old ReplicaSets to 0, wait for their pods to end, then the new one."""
     active_old = [rs for rs in rollout.old if rs.spec.replicas > 0]
     if active_old:
         return Step({rs.metadata.name: 0 for rs in active_old})

@@ -164,7 +164,7 @@ def _kept(
     ports: Ports,
     address_type: str,
 ) -> _Draft:
-    """Take what is wanted out of `wanted`, into its place; a second copy of it elsewhere is wanted no more."""
+    """Move what is wanted from `wanted` to its place; a second copy of it elsewhere is wanted no more."""
     draft = _Draft(ports, address_type, slice_)
     for endpoint in slice_.endpoints:
         current = wanted.pop(identity(endpoint), None)

@@ -58,7 +58,7 @@ class Graph:
             self._dependents.setdefault(owner.uid, set()).add(item.meta.uid)
 
     def drop(self, uid: str) -> None:
-        """Take an object out; its dependents still name it."""
+        """Remove an object; its dependents still name it."""
         item = self._items.pop(uid, None)
         for owner in item.meta.ownerReferences if item else ():
             dependents = self._dependents.get(owner.uid, set())

@@ -52,13 +52,13 @@ def plan(seen: Seen, _moment: Moment, facts: Facts = NO_FACTS) -> Plan:
 
 
 def _orphan(seen: Seen) -> Plan:
-    """Take the owner out of its dependents, then let it go."""
+    """Plan to remove the owner from its dependents, and then its finalizer."""
     freed = tuple(_without_owners(dependent, {seen.item.meta.uid}) for dependent in seen.dependents)
     return Plan((*((AllAtOnce(freed),) if freed else ()), _without_finalizer(seen.item, ORPHAN)))
 
 
 def _foreground(seen: Seen) -> Plan:
-    """Let an owner go when nobody is left that blocks it; its dependents are looked at, too (see `neighbours`)."""
+    """Plan to remove an owner's finalizer when nobody is left that blocks it; its dependents are looked at, too (see `neighbours`)."""
     if blockers(seen.item.meta.uid, seen.dependents) and not seen.waits_for_itself:
         return NOTHING_TO_DO
     return Plan((_without_finalizer(seen.item, FOREGROUND),))
@@ -165,7 +165,7 @@ def _without_owners(item: Item, uids: set[str]) -> Patch:
 
 
 def _unblocked(item: Item) -> Patch:
-    """Take blockOwnerDeletion back from every reference of an item."""
+    """Return the patch that withdraws blockOwnerDeletion from every reference of an item."""
     owners = [msgspec.structs.replace(owner, blockOwnerDeletion=False) for owner in item.meta.ownerReferences]
     return _with_owners(item, owners)
 

@@ -54,7 +54,7 @@ class Reader:
         self._announced: set[str] = set()  # uids of nodes whose arrival has an Event
 
     def look(self, key: Key, moment: Moment) -> Seen | None:
-        """Return a node with its pods, and how it is with them. Takes its zone's turn for a node that wants it."""
+        """Return a node with its pods, and how it is with them. Uses up its zone's turn for a node that wants it."""
         name, now_s = key[1], moment.monotonic_s
         node = self.nodes.store.get("", name)
         if node is None:
@@ -117,7 +117,7 @@ class Reader:
 
 
 def take_turn(seen: Seen, throttle: Throttle, now_s: float) -> Seen:
-    """Take a zone's turn for a node that wants one; what is seen says then whether it has it."""
+    """Return what is seen with its zone's turn used up for a node that wants one: it says then whether the node has it."""
     if not wants_turn(seen):
         return seen
     rate = seen.disruption.evictions_per_s

@@ -31,7 +31,7 @@ class Heartbeats:
         self._blind = False
 
     def saw_node(self, node: Node, now_s: float) -> None:
-        """Take a node as it was listed or watched."""
+        """Note a node as it was listed or watched."""
         name, ready = node.metadata.name, find(node.status.conditions, "Ready")
         mark = (node.metadata.uid, (ready.lastHeartbeatTime or "") if ready else "")
         _note(self._node_beats, name, mark, now_s)
@@ -41,7 +41,7 @@ class Heartbeats:
             self._unready_since.setdefault(name, now_s)
 
     def saw_lease(self, lease: Lease, now_s: float) -> None:
-        """Take a node's lease as it was listed or watched."""
+        """Note a node's lease as it was listed or watched."""
         mark = (lease.metadata.uid, lease.spec.renewTime or "", lease.spec.holderIdentity)
         _note(self._lease_beats, lease.metadata.name, mark, now_s)
 

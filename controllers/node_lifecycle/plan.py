@@ -184,7 +184,7 @@ def _news(node: Node) -> list[RecordEvent]:
 
 
 def _unready(pods: Sequence[Pod], moment: Moment) -> list[Action]:
-    """Take the pods of a node that is not Ready out of their Services, whatever its kubelet said of them last."""
+    """Write that the pods of a node that is not Ready are not Ready, whatever its kubelet said last: they leave their Services."""
     ready = [pod for pod in pods if is_true(pod.status.conditions, "Ready") and not is_terminal(pod)]
     writes: list[Write] = [_unready_patch(pod, moment) for pod in ready]
     return [AllAtOnce(tuple(writes))] if writes else []

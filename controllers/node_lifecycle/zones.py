@@ -41,11 +41,11 @@ class Zones:
         self._total: Counter[str] = Counter()
 
     def put(self, node: Node) -> bool:
-        """Take a node as it is now; return whether that changes the disruption of any zone."""
+        """Note a node as it is now; return whether that changes the disruption of any zone."""
         return self._change(node.metadata.name, (zone_of(node), is_node_ready(node)))
 
     def drop(self, name: str) -> bool:
-        """Take a node out; return whether that changes the disruption of any zone."""
+        """Drop a node; return whether that changes the disruption of any zone."""
         return self._change(name, None)
 
     def disruption(self, zone: str) -> Disruption:
@@ -82,7 +82,7 @@ class Zones:
 
 
 class Throttle:
-    """Lets so many nodes a second pass, for each zone; a node that has passed passes again without a new turn."""
+    """Admits so many nodes a second, for each zone; a node that has passed passes again without a new turn."""
 
     def __init__(self) -> None:
         self._last: dict[str, tuple[str, float]] = {}  # by zone: who passed, and when

@@ -23,7 +23,7 @@ class TaintAges:
         self._since: dict[str, dict[str, float]] = {}
 
     def look(self, node: Node, moment: Moment) -> Mapping[str, float]:
-        """Take a node as it is now, and return the beginnings of its taints (cluster seconds), by `timer_of`."""
+        """Note a node as it is now, and return the beginnings of its taints (cluster seconds), by `timer_of`."""
         known = self._since.get(node.metadata.uid, {})
         current = {timer_of(taint): taint for taint in evicting_taints(node)}
         fresh = {name: known.get(name, _begin(taint, moment)) for name, taint in current.items()}

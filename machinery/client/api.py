@@ -182,7 +182,11 @@ class Api:
         options: DeleteOptions | None = None,
         timeout_s: float = CALL_TIMEOUT_S,
     ) -> None:
-        """Delete every object that is selected."""
+        """Delete every object that is selected.
+
+        Raises:
+            ApiError: it was refused, or it is not known which of them were deleted.
+        """
         request = ApiRequest(
             "DeleteCollection",
             resource,
@@ -204,7 +208,12 @@ class Api:
         namespace: str = "",
         timeout_s: float = CALL_TIMEOUT_S,
     ) -> R:
-        """Create a subresource: "binding" and "eviction" of a pod, "token" of a ServiceAccount."""
+        """Create a subresource: "binding" and "eviction" of a pod, "token" of a ServiceAccount.
+
+        Raises:
+            NotFound: there is no object of this name.
+            Conflict: the state of the object does not allow it.
+        """
         request = ApiRequest("Create", resource, namespace, name, subresource, body=objects.encode(body))
         return objects.decode(await self._transport.call(request, timeout_s), reply)
 

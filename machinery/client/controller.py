@@ -27,6 +27,9 @@ async def run_controller(
     `reconcile(key)` reads the world, makes it a little more like it should be, and returns the cluster seconds
     after which it wants to look again, or None. An ApiError means "again, later" (the key's backoff); any other
     exception is a bug and ends the loop with it. Requests made inside carry the causes of the key.
+
+    Raises:
+        ExceptionGroup: `reconcile` raised something else than an ApiError.
     """
     async with asyncio.TaskGroup() as group:
         for number in range(workers):

@@ -74,19 +74,31 @@ class Failover:
         return self._servers.current.transport.answered_by
 
     async def call(self, request: ApiRequest, timeout_s: float) -> bytes:
-        """Return the answer's object as JSON."""
+        """Return the answer's object as JSON.
+
+        Raises:
+            ApiError: it was refused, or it is not known whether it was carried out.
+        """
         return await self._ask(
             request, timeout_s, lambda transport, limit_s: transport.call(request, limit_s)
         )
 
     async def page(self, request: ApiRequest, timeout_s: float) -> Page:
-        """Return the answer to a List or a DeleteCollection."""
+        """Return the answer to a List or a DeleteCollection.
+
+        Raises:
+            ApiError: it was refused, or it is not known whether it was carried out.
+        """
         return await self._ask(
             request, timeout_s, lambda transport, limit_s: transport.page(request, limit_s)
         )
 
     async def stream(self, request: ApiRequest, type_: type[T]) -> AsyncIterator[Sequence[WatchEvent[T]]]:
-        """Yield the batches of a Watch of one server."""
+        """Yield the batches of a Watch of one server.
+
+        Raises:
+            ApiError: the watch was refused, or its server has gone.
+        """
         server = self._servers.choose()
         watch = cast("AsyncGenerator[Sequence[WatchEvent[T]], None]", server.transport.stream(request, type_))
         try:

@@ -42,15 +42,29 @@ class _Fenced:
         return self._transport.answered_by
 
     async def call(self, request: ApiRequest, timeout_s: float) -> bytes:
-        """Return the answer's object as JSON."""
+        """Return the answer's object as JSON.
+
+        Raises:
+            Deposed: the lease is not held any more.
+            ApiError: it was refused otherwise, or it is not known whether it was carried out.
+        """
         return await self._transport.call(self._with_fence(request), timeout_s)
 
     async def page(self, request: ApiRequest, timeout_s: float) -> Page:
-        """Return the answer to a List or a DeleteCollection."""
+        """Return the answer to a List or a DeleteCollection.
+
+        Raises:
+            Deposed: the lease is not held any more.
+            ApiError: it was refused otherwise, or it is not known whether it was carried out.
+        """
         return await self._transport.page(self._with_fence(request), timeout_s)
 
     def stream(self, request: ApiRequest, type_: type[T]) -> AsyncIterator[Sequence[WatchEvent[T]]]:
-        """Yield the batches of a Watch."""
+        """Yield the batches of a Watch.
+
+        Raises:
+            ApiError: the watch was refused, or has broken.
+        """
         return self._transport.stream(request, type_)
 
     async def aclose(self) -> None:

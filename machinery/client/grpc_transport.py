@@ -60,6 +60,9 @@ def connect_grpc(
     """Open the door at host:port (or "unix:/path" without TLS), or at one of several with commas between.
 
     Connects, and reconnects, by itself. To the seam, the second of several is "apiserver-2".
+
+    Raises:
+        OSError: a file of the credentials cannot be read.
     """
 
     def opened(server: str, name: str) -> Server:
@@ -86,6 +89,7 @@ class GrpcTransport:
 
         Raises:
             NotSent: there is no connection.
+            Unavailable: this end has been closed.
         """
         state = self._channel.get_state(try_to_connect=True)
         if state is READY:
@@ -105,16 +109,28 @@ class GrpcTransport:
         return timeout_s - (self._clock.monotonic_wall() - begun_s)
 
     async def call(self, request: ApiRequest, timeout_s: float) -> bytes:
-        """Return the answer's object as JSON."""
+        """Return the answer's object as JSON.
+
+        Raises:
+            ApiError: it was refused, or it is not known whether it was carried out.
+        """
         return (await self._unary(request, timeout_s)).json  # type: ignore[no-any-return]
 
     async def page(self, request: ApiRequest, timeout_s: float) -> Page:
-        """Return the answer to a List or a DeleteCollection."""
+        """Return the answer to a List or a DeleteCollection.
+
+        Raises:
+            ApiError: it was refused, or it is not known whether it was carried out.
+        """
         reply = await self._unary(request, timeout_s)
         return Page([item.json for item in reply.items], reply.revision, getattr(reply, "continue"))
 
     async def stream(self, request: ApiRequest, type_: type[T]) -> AsyncIterator[list[WatchEvent[T]]]:
-        """Yield the batches of a Watch; the stream is cancelled when this is closed."""
+        """Yield the batches of a Watch; the stream is cancelled when this is closed.
+
+        Raises:
+            ApiError: the watch was refused, or has broken.
+        """
         with self._errors():
             call = self._stub.Watch(_message(request, self._caller), metadata=request_metadata(self._caller))
         try:

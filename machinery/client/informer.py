@@ -67,7 +67,7 @@ class Informer(Generic[T]):
         await self._reflector.run()
 
     def replace(self, items: Sequence[T]) -> None:
-        """Take a whole new list (called by the reflector)."""
+        """Replace everything by a new list (called by the reflector)."""
         listed = {key_of(item): item for item in items}
         for gone in [obj for obj in self.store if key_of(obj) not in listed]:
             self._delete(gone)
@@ -76,7 +76,7 @@ class Informer(Generic[T]):
         self._synced.set()
 
     def apply(self, event: WatchEvent[T]) -> None:
-        """Take one change (called by the reflector)."""
+        """Apply one change (called by the reflector)."""
         if event.object is None:
             return
         if event.type is EventType.DELETED:

@@ -50,7 +50,11 @@ class _Observed:
 
 
 class LeaderElector:
-    """One candidate for one lease."""
+    """One candidate for one lease.
+
+    Raises:
+        ValueError: the intervals are not in order.
+    """
 
     def __init__(
         self,
@@ -213,7 +217,7 @@ class LeaderElector:
         return True
 
     def _hold(self, lease: Lease) -> None:
-        """Take what a successful write answered."""
+        """Note what a successful write answered."""
         self._see(lease)
         transitions = lease.spec.leaseTransitions or 0
         self._fence = Fence(
@@ -255,7 +259,7 @@ class LeaderElector:
         )
 
     async def _release(self) -> None:
-        """Let the next candidate begin at once; failing to is no harm, the lease expires."""
+        """Release the lease, so that the next candidate begins at once; failing to is no harm, the lease expires."""
         if self._lease is None:
             return
         now = self._now()

@@ -1,4 +1,4 @@
-"""Tells a candidate of every change of the lease that it waits for, as soon as it is written.
+"""Reports to a candidate every change of the lease that it waits for, as soon as it is written.
 
 Feeds `see` and wakes whoever waits for `news`. It may be refused, end or fall silent at any time, and only the first
 two are noticed here: whoever relies on it polls while `told_s` is None, and looks again when that is long ago.
@@ -46,7 +46,7 @@ class LeaseWatch:
         self.news = asyncio.Event()  # set when it said something, or ended
 
     async def follow(self, lease: Lease) -> None:
-        """Tell what happens after this version of the lease; return when the watch ends, or when it is too soon."""
+        """Report what happens after this version of the lease; return when the watch ends, or when it is too soon."""
         if self._clock.monotonic() < self._not_before_s:
             return
         try:

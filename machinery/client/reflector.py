@@ -33,11 +33,11 @@ class Sink(Protocol[T]):
     """Where the copy is kept. Both methods are synchronous and cheap."""
 
     def replace(self, items: Sequence[T]) -> None:
-        """Take a whole new list."""
+        """Replace everything by a new list."""
         ...
 
     def apply(self, event: WatchEvent[T]) -> None:
-        """Take one change (never a bookmark)."""
+        """Apply one change (never a bookmark)."""
         ...
 
 

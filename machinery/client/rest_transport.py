@@ -122,18 +122,30 @@ class RestTransport:
         return timeout_s
 
     async def call(self, request: ApiRequest, timeout_s: float) -> bytes:
-        """Return the answer's body."""
+        """Return the answer's body.
+
+        Raises:
+            ApiError: it was refused, or it is not known whether it was carried out.
+        """
         async with self._response(request, timeout_s) as response:
             return await response.read()
 
     async def page(self, request: ApiRequest, timeout_s: float) -> Page:
-        """Return the answer to a List or a DeleteCollection."""
+        """Return the answer to a List or a DeleteCollection.
+
+        Raises:
+            ApiError: it was refused, or it is not known whether it was carried out.
+        """
         page = objects.decode(await self.call(request, timeout_s), _Page)
         items = [bytes(item) for item in page.items or ()]
         return Page(items, read_revision(page.metadata.resourceVersion), page.metadata.continue_)
 
     async def stream(self, request: ApiRequest, type_: type[T]) -> AsyncIterator[list[WatchEvent[T]]]:
-        """Yield the batches of a Watch; the response is closed when this is."""
+        """Yield the batches of a Watch; the response is closed when this is.
+
+        Raises:
+            ApiError: the watch was refused, or has broken.
+        """
         async with self._response(request, None) as response:
             yield []
             rest = b""

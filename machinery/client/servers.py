@@ -43,7 +43,7 @@ class Servers(Generic[M]):
         on_change: Callable[[M, M, ApiError | None], None] = lambda _left, _next, _error: None,
         now: Callable[[], float],
     ) -> None:
-        """Take the list. `on_change` is told who is left for whom, and why; `now` counts wall seconds."""
+        """Keep the list. `on_change` is told who is left for whom, and why; `now` counts wall seconds."""
         self.members = tuple(members)
         self._current = crc32(caller.encode()) % len(self.members)
         self._resting: dict[int, _Rest] = {}
@@ -62,7 +62,7 @@ class Servers(Generic[M]):
         return self.members[self._current]
 
     def leave(self, member: M, error: ApiError | None = None) -> None:
-        """Let a member that failed rest and go on to the next, unless somebody has gone on already."""
+        """Leave a member that failed alone for a while and go on to the next, unless somebody has gone on already."""
         left = self._current
         if self.members[left] is not member:
             return

@@ -25,11 +25,19 @@ class ClientTls:
     server_name: str = ""
 
     def channel(self, server: str) -> grpc.aio.Channel:
-        """Open a gRPC channel to host:port; it connects at the first call."""
+        """Open a gRPC channel to host:port; it connects at the first call.
+
+        Raises:
+            OSError: a file cannot be read.
+        """
         return secure_channel(server, self.grpc_credentials(), server_name=self.server_name)
 
     def grpc_credentials(self) -> grpc.ChannelCredentials:
-        """Read the files for gRPC. A renewed certificate is read when the process starts again."""
+        """Read the files for gRPC. A renewed certificate is read when the process starts again.
+
+        Raises:
+            OSError: a file cannot be read.
+        """
         return grpc.ssl_channel_credentials(
             root_certificates=Path(self.ca_file).read_bytes(),
             private_key=_read(self.key_file),
@@ -37,7 +45,11 @@ class ClientTls:
         )
 
     def ssl_context(self) -> ssl.SSLContext:
-        """Read the files for HTTPS."""
+        """Read the files for HTTPS.
+
+        Raises:
+            OSError: a file cannot be read, or (ssl.SSLError) holds no key or certificate.
+        """
         context = ssl.create_default_context(cafile=self.ca_file)
         context.minimum_version = ssl.TLSVersion.TLSv1_2
         if self.cert_file:

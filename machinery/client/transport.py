@@ -65,15 +65,27 @@ class Transport(Protocol):
         ...
 
     async def call(self, request: ApiRequest, timeout_s: float) -> bytes:
-        """Return the answer's object as JSON: of every method that is about one object."""
+        """Return the answer's object as JSON: of every method that is about one object.
+
+        Raises:
+            ApiError: it was refused, or it is not known whether it was carried out.
+        """
         ...
 
     async def page(self, request: ApiRequest, timeout_s: float) -> Page:
-        """Return the answer to a List, or what a DeleteCollection found."""
+        """Return the answer to a List, or what a DeleteCollection found.
+
+        Raises:
+            ApiError: it was refused, or it is not known whether it was carried out.
+        """
         ...
 
     def stream(self, request: ApiRequest, type_: type[T]) -> AsyncIterator[Sequence[WatchEvent[T]]]:
-        """Yield the batches of a Watch, an empty one first. Ending the iteration ends the watch."""
+        """Yield the batches of a Watch, an empty one first. Ending the iteration ends the watch.
+
+        Raises:
+            ApiError: the watch was refused, or has broken.
+        """
         ...
 
     async def aclose(self) -> None:
@@ -89,5 +101,9 @@ def read_event(type_: EventType, revision: int, body: bytes, object_type: type[T
 
 
 def raise_status(body: bytes) -> None:
-    """Raise the error that a Status in JSON is: what ends a watch."""
+    """Raise the error that a Status in JSON is: what ends a watch.
+
+    Raises:
+        ApiError: always.
+    """
     raise from_status(msgspec.json.decode(body))

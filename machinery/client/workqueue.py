@@ -97,7 +97,7 @@ class WorkQueue(Generic[K]):
         return self._acting.get(key, ())
 
     async def get(self) -> K:
-        """Take the next key; the worker calls `done` with it, whatever happens."""
+        """Return the next key; the worker calls `done` with it, whatever happens."""
         while True:
             self._fire_timers()
             if self._order:

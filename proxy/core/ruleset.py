@@ -191,7 +191,7 @@ class _PortRules:
         )
 
     def _mark_strangers(self) -> str:
-        """Let replies to clients outside of the pod network come back through this node."""
+        """Return the rules by which replies to clients outside of the pod network come back through this node."""
         return f"ip saddr != {self.around.cluster_cidr} {_SET_MARK}"
 
     def _cluster(self) -> str:

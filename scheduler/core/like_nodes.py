@@ -40,7 +40,7 @@ class LikeNodes:
         return len(bucket) - 1
 
     def remove(self, score: int, position: int) -> tuple[int, int]:
-        """Take a node out; return the node that now has its position (itself, if it was the last), and that."""
+        """Remove a node; return the node that now has its position (itself, if it was the last), and that."""
         bucket = self._buckets[score]
         last = bucket.pop()
         if position < len(bucket):

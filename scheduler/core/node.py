@@ -66,7 +66,7 @@ class NodeInfo:
         self.priorities: dict[int, int] = {}  # pods by priority
 
     def describe(self, node: Node) -> None:
-        """Take what a Node object says."""
+        """Note what a Node object says."""
         amounts = read_allocatable(node.status.allocatable)
         self.version += 1
         self.exists = True
@@ -81,7 +81,7 @@ class NodeInfo:
         self.allocatable_extended = {name: amount for name, amount in amounts.items() if name not in _NATIVE}
 
     def vanish(self) -> None:
-        """Take that the Node object is gone; its pods may still be there for a while."""
+        """Note that the Node object is gone; its pods may still be there for a while."""
         self.version += 1
         self.exists = False
         self.images = {}

@@ -100,13 +100,13 @@ class SchedulingQueue:
             self._wake(item, now_s)
 
     def remove(self, uid: str) -> None:
-        """Take a pod out, wherever it is; entries in heaps are skipped later."""
+        """Remove a pod, wherever it is; entries in heaps are skipped later."""
         item = self._pods.pop(uid, None)
         if item is not None:
             self._leave(item)
 
     def pop(self, now_s: float) -> QueuedPod | None:
-        """Take the next pod to try; None when none is due. It is in flight until one of the methods below."""
+        """Return the next pod to try; None when none is due. It is in flight until one of the methods below."""
         self._end_backoffs(now_s)
         while self._active:
             _, _, ticket, uid = heapq.heappop(self._active)

@@ -62,7 +62,7 @@ class Snapshot:
         self._note(info)
 
     def remove_node(self, name: str) -> None:
-        """Take a node out; pods that are still said to be there are kept in mind."""
+        """Remove a node; pods that are still said to be there are kept in mind."""
         info = self.node(name)
         if info is None:
             return
@@ -89,7 +89,7 @@ class Snapshot:
         self._put(pod)
 
     def remove_pod(self, uid: str) -> PodInfo | None:
-        """Take a pod out and return it; None where it is not there."""
+        """Remove a pod and return it; None where it is not there."""
         self._assumed.pop(uid, None)
         return self._take(uid)
 
@@ -105,7 +105,7 @@ class Snapshot:
             assumed.bound_s = now_s
 
     def forget(self, uid: str) -> PodInfo | None:
-        """Take back what was assumed of a pod; one that the watch has confirmed stays."""
+        """Undo what was assumed of a pod; one that the watch has confirmed stays."""
         return self._take(uid) if self._assumed.pop(uid, None) is not None else None
 
     def unconfirmed(self, before_s: float) -> list[PodInfo]:

@@ -55,7 +55,7 @@ class Tally:
         return least_matching(self.constraint, emptiest, sum(self._histogram.values()))
 
     def forget(self, index: int) -> None:
-        """Take a node out."""
+        """Remove a node."""
         self.on_node.pop(index, None)
         domain = self._domain_of.pop(index, None)
         if domain is None:
@@ -83,7 +83,7 @@ class Tally:
             self._change(domain, matching, 1)
 
     def recount(self, node: NodeInfo) -> None:
-        """Take that the pods of a node have changed, its labels and taints not."""
+        """Note that the pods of a node have changed, its labels and taints not."""
         matching = self.on_node[node.index] = self._matching(node)
         before = self._counted.get(node.index)
         if before is not None and before != matching:

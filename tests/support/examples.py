@@ -6,10 +6,13 @@ leaves out seeds after the first. `make test` tries them all.
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, TypeVar
 
 import pytest
 from hypothesis import settings
+
+T = TypeVar("T")
 
 _FULL, _QUICK = 100, 20  # the first is what Hypothesis tries on its own
 
@@ -27,3 +30,8 @@ def examples(count: int) -> settings:
 def first_seeds(count: int, *, quick: int) -> list[Any]:
     """Return parameters with the seeds 0 to `count` - 1, of which those from `quick` on are marked `deep`."""
     return [*range(quick), *(pytest.param(seed, marks=pytest.mark.deep) for seed in range(quick, count))]
+
+
+def sample(cases: Sequence[T]) -> Sequence[T]:
+    """Return which of many cases are tried: all in full, every fifth for `make quick`."""
+    return cases[:: max(1, _FULL // settings.default.max_examples)]

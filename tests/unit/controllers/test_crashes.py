@@ -1,42 +1,331 @@
-"""The process dies after each single write: what comes out in the end is what comes out without."""
+"""Every controller's process dies after each single write: what comes out in the end is what comes out without."""
 
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from functools import partial
+from typing import Any, NamedTuple
+
+import msgspec
 import pytest
 
-from controllers.core.workloads import DEPLOYMENTS
-from machinery.model.k8s.apps_v1 import DeploymentStrategy
-from tests.support.controllers import SmallWorld, deployment, rolling, template
-from tests.support.rollout import Rollout
+from controllers import (
+    deployment,
+    endpointslice,
+    garbage_collector,
+    namespace,
+    node_ipam,
+    node_lifecycle,
+    pod_gc,
+    replicaset,
+    serviceaccount,
+    taint_eviction,
+)
+from controllers.core.actions import NOTHING_TO_DO, Create, Facts, Plan
+from controllers.core.caches import Caches
+from controllers.core.controller import Build, Controller, Settings, Watched
+from controllers.core.keys import itself
+from controllers.core.moment import Moment
+from controllers.core.workloads import DEPLOYMENTS, REPLICA_SETS
+from controllers.table import CONTROLLERS
+from machinery.model.errors import NotFound
+from machinery.model.k8s.core_v1 import ConfigMap, NodeCondition
+from machinery.model.k8s.meta_v1 import ObjectMeta
+from machinery.model.pods import is_ready
+from machinery.model.requests import DeleteOptions, Selection
+from machinery.model.resources import (
+    CONFIG_MAPS,
+    ENDPOINT_SLICES,
+    NAMESPACES,
+    NODES,
+    PODS,
+    SECRETS,
+    SERVICE_ACCOUNTS,
+    SERVICES,
+)
+from tests.support import builders
+from tests.support.builders import changed
+from tests.support.controller_crashes import CrashWorld, play
+from tests.support.controllers import deployment as web
+from tests.support.controllers import owner, replica_set, rolling, template
+from tests.support.examples import sample
 
-STRATEGIES = {
-    "rolling": rolling(1, 1),
-    "surge": rolling("50%", 0),
-    "recreate": DeploymentStrategy(type="Recreate"),
+SILENT_S = 80.0  # longer than a node is waited for
+
+
+class Trial(NamedTuple):
+    """What happens to a controller, who works beside it, and how many writes its process makes at least."""
+
+    course: Callable[[CrashWorld], Awaitable[None]]
+    beside: tuple[Build, ...] = ()
+    writes: int = 2
+
+
+async def namespaces_come(world: CrashWorld) -> None:
+    """Two namespaces; then somebody takes the account of one away, and spoils the certificate of the other."""
+    for name in ("one", "two"):
+        await world.server.given(NAMESPACES, builders.namespace(name))
+    await world.settle()
+    await world.user.delete(SERVICE_ACCOUNTS, "default", namespace="one")
+    spoilt = {"data": {"ca.crt": "other", "extra": "x"}}
+    await world.user.patch(CONFIG_MAPS, "kube-root-ca.crt", spoilt, namespace="two")
+    await world.settle()
+    for name in ("one", "two"):
+        await world.user.get(SERVICE_ACCOUNTS, "default", namespace=name)
+        root_ca = await world.user.get(CONFIG_MAPS, "kube-root-ca.crt", namespace=name)
+        assert root_ca.data == {"ca.crt": "PEM"}
+
+
+async def run_pods(world: CrashWorld) -> None:
+    """Be the kubelets, until every pod is Ready or gone."""
+    while True:
+        await world.settle()
+        pods = (await world.user.list(PODS)).items
+        if all(map(is_ready, pods)) and not await world.cluster.end_pods():
+            return
+        await world.cluster.kubelet()
+
+
+async def a_deployment_rolls(world: CrashWorld) -> None:
+    """It is updated, and scaled in the same breath."""
+    await world.server.given(DEPLOYMENTS, web(1, strategy=rolling(1, 0)))
+    await run_pods(world)
+    patch = {"spec": {"template": template("app:2"), "replicas": 2}}
+    await world.user.patch(DEPLOYMENTS, "web", patch, namespace="default")
+    await run_pods(world)
+    pods = (await world.user.list(PODS)).items
+    assert [pod.spec.containers[0].image for pod in pods] == ["app:2"] * 2
+
+
+async def a_replica_set_scales(world: CrashWorld) -> None:
+    """It adopts a pod, makes others, lets one go that is relabelled, and deletes some."""
+    await world.server.given(PODS, builders.pod("found", labels={"app": "web"}))
+    await world.server.given(REPLICA_SETS, replica_set(replicas=3))
+    await run_pods(world)
+    other = {"metadata": {"labels": {"app": "other"}}}
+    await world.user.patch(PODS, "found", other, namespace="default")
+    await run_pods(world)
+    await world.user.patch(REPLICA_SETS, "web-1", {"spec": {"replicas": 1}}, namespace="default")
+    await run_pods(world)
+    pods = (await world.user.list(PODS)).items
+    assert sorted(len(pod.metadata.ownerReferences) for pod in pods) == [0, 1]
+    assert "found" in {pod.metadata.name for pod in pods}
+
+
+async def a_service_is_followed(world: CrashWorld) -> None:
+    """Its pods come and go, its ports change, and somebody deletes a slice."""
+    await world.server.given(NODES, builders.node("node-1"))
+    spec = {"selector": {"app": "web"}, "ports": [{"port": 80, "targetPort": 8080}]}
+    document = {"metadata": {"name": "web", "namespace": "default"}, "spec": spec}
+    await world.server.given(SERVICES, msgspec.convert(document, SERVICES.type))
+    await world.settle()
+    for number in (1, 2):
+        labels = {"app": "web"}
+        pod = builders.pod(f"web-{number}", node="node-1", phase="Running", ready=True, labels=labels)
+        await world.server.given(PODS, changed(pod, status__podIP=f"10.244.0.{number}"))
+    await world.settle()
+    patch = {"spec": {"ports": [{"port": 80, "targetPort": 9090}]}}
+    await world.user.patch(SERVICES, "web", patch, namespace="default")
+    await world.settle()
+    for slice_ in (await world.user.list(ENDPOINT_SLICES)).items:
+        await world.user.delete(ENDPOINT_SLICES, slice_.metadata.name, namespace="default")
+    at_once = DeleteOptions(grace_period_s=0)
+    await world.user.delete(PODS, "web-1", namespace="default", options=at_once)
+    await world.settle()
+    [slice_] = (await world.user.list(ENDPOINT_SLICES)).items
+    assert [endpoint.addresses for endpoint in slice_.endpoints] == [["10.244.0.2"]]
+    assert [port.port for port in slice_.ports] == [9090]
+
+
+async def a_node_falls_silent(world: CrashWorld) -> None:
+    """One of two, with a pod; then it is back."""
+    for name in ("node-1", "node-2"):
+        await world.server.given(NODES, builders.node(name))
+    await world.server.given(PODS, builders.pod("lost", node="node-1", phase="Running", ready=True))
+    beating = asyncio.ensure_future(_beat(world, "node-2"))
+    await world.settle(SILENT_S)
+    node = await world.user.get(NODES, "node-1")
+    assert {taint.effect for taint in node.spec.taints} == {"NoSchedule", "NoExecute"}
+    assert not is_ready(await world.user.get(PODS, "lost", namespace="default"))
+    back = asyncio.ensure_future(_beat(world, "node-1"))
+    await world.settle()
+    beating.cancel()
+    back.cancel()
+    assert (await world.user.get(NODES, "node-1")).spec.taints == []
+
+
+async def _beat(world: CrashWorld, name: str) -> None:
+    """Be a kubelet that says every few seconds that its node is Ready."""
+    beats = 0
+    while True:
+        beats += 1
+        at = world.clock.timescale.format(world.clock.now())
+        ready = NodeCondition(type="Ready", status="True", lastHeartbeatTime=at)
+        status = {"conditions": msgspec.to_builtins([ready])}
+        await world.user.patch(NODES, name, {"status": status}, subresource="status")
+        await world.clock.sleep(10)
+
+
+async def a_node_is_tainted(world: CrashWorld) -> None:
+    """Two pods do not tolerate it, one does for a while, one for good."""
+    await world.server.given(NODES, builders.node("node-1"))
+    for name, seconds in (("a", None), ("b", None), ("while", 60), ("good", -1)):
+        tolerations = []
+        if seconds is not None:
+            limit = {"tolerationSeconds": seconds} if seconds > 0 else {}
+            tolerations = [builders.toleration("wet", "NoExecute", **limit)]
+        pod = builders.pod(name, node="node-1", phase="Running", ready=True, tolerations=tolerations)
+        await world.server.given(PODS, pod)
+    taint = msgspec.to_builtins(builders.taint("wet", "NoExecute"))
+    await world.user.patch(NODES, "node-1", {"spec": {"taints": [taint]}})
+    await world.settle(SILENT_S)
+    assert sorted(await world.cluster.end_pods()) == ["a", "b", "while"]
+    assert await world.cluster.pods() == ["good"]
+
+
+async def nodes_come_and_go(world: CrashWorld) -> None:
+    """Four at once; then one goes, and another one comes."""
+    for number in range(1, 5):
+        await world.server.given(NODES, builders.node(f"node-{number}"))
+    await world.settle()
+    await world.user.delete(NODES, "node-2")
+    await world.settle()
+    for number in (5, 6):
+        await world.server.given(NODES, builders.node(f"node-{number}"))
+        await world.settle()
+    nodes = (await world.user.list(NODES)).items
+    assert {node.spec.podCIDR for node in nodes} == {f"10.244.{number}.0/24" for number in range(5)}
+
+
+async def owners_go(world: CrashWorld) -> None:
+    """One in each manner of deletion, each with two dependents, of which one is owned by somebody else, too."""
+    stays = await world.server.given(CONFIG_MAPS, builders.config_map("stays"))
+    for policy in ("Background", "Foreground", "Orphan"):
+        name = policy.lower()
+        going = await world.server.given(CONFIG_MAPS, builders.config_map(name))
+        for kind, owners in (("only", [going]), ("shared", [going, stays])):
+            references = [owner(each, controller=False) for each in owners]
+            dependent = changed(builders.config_map(f"{kind}-{name}"), metadata__ownerReferences=references)
+            await world.server.given(CONFIG_MAPS, dependent)
+    await world.settle()
+    for policy in ("Background", "Foreground", "Orphan"):
+        options = DeleteOptions(propagation_policy=policy)
+        await world.user.delete(CONFIG_MAPS, policy.lower(), namespace="default", options=options)
+    await world.settle()
+    left = (await world.user.list(CONFIG_MAPS, Selection(namespace="default"))).items
+    assert {each.metadata.name: len(each.metadata.ownerReferences) for each in left} == {
+        "stays": 0,
+        "only-orphan": 0,
+        "shared-background": 1,
+        "shared-foreground": 1,
+        "shared-orphan": 1,
+    }
+
+
+async def pods_are_left_behind(world: CrashWorld) -> None:
+    """On a node that is deleted, on none, and on one that is out of service."""
+    out = builders.taint("node.kubernetes.io/out-of-service")
+    await world.server.given(NODES, builders.node("gone"))
+    await world.server.given(NODES, builders.node("out", ready=None, taints=[out]))
+    for name, node in (("lost-1", "gone"), ("lost-2", "gone"), ("nowhere", ""), ("stranded", "out")):
+        held = {"finalizers": ["test/hold"]} if name == "nowhere" else {}
+        await world.server.given(PODS, builders.pod(name, node=node, phase="Running", meta_fields=held))
+    for name in ("nowhere", "stranded"):
+        await world.user.delete(PODS, name, namespace="default")
+    await world.user.delete(NODES, "gone")
+    await world.live(SILENT_S)
+    free = {"metadata": {"finalizers": None}}
+    await world.user.patch(PODS, "nowhere", free, namespace="default")
+    await world.settle()
+    assert await world.cluster.pods() == []
+
+
+async def a_namespace_goes(world: CrashWorld) -> None:
+    """With pods that end by and by, with other things, and with one that is held."""
+    await world.server.given(NAMESPACES, builders.namespace("gone"))
+    account = SERVICE_ACCOUNTS.type(metadata=builders.meta("default", "gone"))
+    await world.server.given(SERVICE_ACCOUNTS, changed(account, automountServiceAccountToken=False))
+    for name in ("one", "two"):
+        await world.server.given(PODS, builders.pod(name, "gone", node="node-1"))
+    await world.server.given(CONFIG_MAPS, builders.config_map("settings", "gone"))
+    held = builders.config_map("held", "gone")
+    await world.server.given(CONFIG_MAPS, changed(held, metadata__finalizers=["test/hold"]))
+    secret = SECRETS.type(metadata=builders.meta("key", "gone"))
+    await world.server.given(SECRETS, secret)
+    await world.user.delete(NAMESPACES, "gone")
+    await world.settle()
+    assert sorted(await world.cluster.end_pods()) == ["one", "two"]
+    await world.settle()
+    free = {"metadata": {"finalizers": None}}
+    await world.user.patch(CONFIG_MAPS, "held", free, namespace="gone")
+    await world.settle()
+    with pytest.raises(NotFound):
+        await world.user.get(NAMESPACES, "gone")
+
+
+TRIALS: dict[Build, Trial] = {
+    serviceaccount.build: Trial(namespaces_come, writes=10),
+    deployment.build: Trial(a_deployment_rolls, beside=(replicaset.build,), writes=12),
+    replicaset.build: Trial(a_replica_set_scales, writes=9),
+    endpointslice.build: Trial(a_service_is_followed, writes=4),
+    node_lifecycle.build: Trial(a_node_falls_silent, writes=4),
+    taint_eviction.build: Trial(a_node_is_tainted, writes=6),
+    node_ipam.build: Trial(nodes_come_and_go, writes=6),
+    garbage_collector.build: Trial(owners_go, writes=8),
+    pod_gc.build: Trial(pods_are_left_behind, writes=5),
+    namespace.build: Trial(a_namespace_goes, writes=4),
 }
 
 
-def play(strategy, crash_after=None):
-    """Roll out, update, scale in the middle of it, undo; the first write that is the n-th of a life kills."""
-    rollout = Rollout(SmallWorld())
-    world = rollout.world
-    world.crash_after = crash_after
-    world.add(DEPLOYMENTS, deployment(3, strategy=STRATEGIES[strategy]))
-    rollout.settle()
-    world.change(DEPLOYMENTS, "web", {"spec": {"template": template("app:2")}})
-    rollout.settle()
-    world.change(DEPLOYMENTS, "web", {"spec": {"replicas": 5}})
-    rollout.settle()
-    world.change(DEPLOYMENTS, "web", {"spec": {"template": template("app:1"), "replicas": 2}})
-    rollout.settle()
-    return rollout, world.writes
+def name_of(build: Build) -> str:
+    """Return the name of a controller's folder."""
+    return build.__module__.split(".")[1]
 
 
-@pytest.mark.parametrize("strategy", STRATEGIES)
-def test_a_crash_after_any_write_changes_nothing_in_the_end(strategy):
-    """Same ReplicaSets, same sizes, same revisions, same pods, same status."""
-    faultless, count = play(strategy)
-    assert count > 30
-    assert faultless.active == faultless.ready == 2
-    for crash_after in range(1, count + 1):
-        crashed, _ = play(strategy, crash_after)
-        assert crashed.world.crash_after is None
-        assert crashed.outcome() == faultless.outcome(), f"after a crash at write {crash_after}"
+def test_every_controller_of_the_table_is_tried():
+    """One that is added to the table has to be added here."""
+    assert {name_of(build) for build in TRIALS} == {name_of(build) for build in CONTROLLERS}
+
+
+@pytest.mark.parametrize("build", TRIALS, ids=name_of)
+async def test_a_crash_after_any_write_changes_nothing_in_the_end(build: Build):
+    """Every object is there that would be, with the same content except for names and times, and no other."""
+    trial = TRIALS[build]
+    run = partial(play, trial.course, (build, *trial.beside))
+    faultless = await run()
+    assert faultless.writes >= trial.writes
+    for crash_after in sample(range(1, faultless.writes + 1)):
+        crashed = await run(crash_after)
+        assert crashed.outcome == faultless.outcome, f"after a crash at write {crash_after}"
+
+
+def forgetful(caches: Caches, _settings: Settings) -> Controller[Any]:
+    """Build a controller that makes a second ConfigMap only while it remembers that it has made the first."""
+    namespaces = caches.ask(NAMESPACES, fields=())
+    made = caches.ask(CONFIG_MAPS)
+    remembered: set[str] = set()
+
+    def plan(name: str, _moment: Moment, _facts: Facts) -> Plan:
+        if made.store.get(name, "first") is None:
+            remembered.add(name)
+            return Plan((create(name, "first"),), requeue_after_s=1)
+        return Plan((create(name, "second"),)) if name in remembered else NOTHING_TO_DO
+
+    def create(namespace: str, name: str) -> Create:
+        settings = ConfigMap(metadata=ObjectMeta(name=name, namespace=namespace))
+        return Create(CONFIG_MAPS, settings, already_exists_is_fine=True)
+
+    return Controller("forgetful", (Watched(namespaces, itself),), lambda key, _moment: key[1], plan)
+
+
+async def test_a_controller_that_relies_on_its_memory_is_found():
+    """The check is shown a fault."""
+
+    async def nothing(_world: CrashWorld) -> None:
+        pass
+
+    faultless = await play(nothing, (forgetful,))
+    crashed = await play(nothing, (forgetful,), crash_after=1)
+    assert faultless.writes > 1
+    assert crashed.outcome != faultless.outcome
