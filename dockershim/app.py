@@ -54,7 +54,7 @@ async def serve(config: DockershimConfig, process: Process) -> None:
     process.tasks.create_task(shim.events.announce(), name="announcements")
     process.tasks.create_task(sweep(shim), name="sweep")
     try:
-        async with shim.streaming.served(f"{config.socket}.streaming", config.streaming_listen):
+        async with shim.streaming.served(f"{config.socket}.streaming"):
             await server.start()
             process.ready()
             process.log.info("serving", socket=config.socket, pod_cidr=shim.network.pod_cidr)
@@ -93,7 +93,7 @@ def assemble(config: DockershimConfig, process: Process, engine: Engine, run_plu
         logs=logs,
         notes=notes,
         events=Events(engine, catalogue, logs, describe, clock, log),
-        streaming=Streaming(engine, clock, log),
+        streaming=Streaming(engine, clock, log, config.streaming_listen),
         statistics=Statistics(clock),
         image_references={},
         locks=Locks(),

@@ -27,8 +27,9 @@ class DockershimConfig(ComponentConfig):
         ("/opt/cni/bin", "/usr/lib/cni"), help="folders of the CNI plugins"
     )
     streaming_listen: str = setting(
-        "",
-        help="serve exec and attach on this loopback address host:port, for clients that dial no unix socket",
+        "127.0.0.1:0",
+        help="loopback address host:port for exec and attach of clients that dial no unix socket (crictl, another"
+        " kubelet); opened when the first one asks, port 0 for any",
     )
     purge: bool = setting(
         default=False, help="remove every container of the cluster (and node) with its cgroups, and end"
@@ -48,7 +49,7 @@ class DockershimConfig(ComponentConfig):
         if len(f"{self.socket}.streaming") > _LONGEST_SOCKET:
             raise ConfigError("socket", f"is too long for a unix socket: {self.socket}.streaming")
         host, _, port = self.streaming_listen.rpartition(":")
-        if self.streaming_listen and (host not in _LOOPBACK or not port.isdecimal()):
+        if not self.purge and (host not in _LOOPBACK or not port.isdecimal()):
             raise ConfigError(
                 "streaming_listen", f"has to be a loopback address with a port, not {self.streaming_listen!r}"
             )

@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 from typing import Any, Final
 from urllib.parse import quote
 
+from dockershim.core.times import format_since, parse_ns
 from dockershim.engine_connection import READ_S, WRITE_S, Connection, EngineCall, Hijacked
 from machinery.model.errors import BadRequest, InternalError, NotFound, Unavailable
 
@@ -99,6 +100,14 @@ class Engine:
         await self._connection.call(
             EngineCall("POST", "containers", container_id, "kill", {"signal": signal}), READ_S
         )
+
+    async def was_signalled(self, container_id: str, since_ns: int) -> bool:
+        """Whether somebody has sent a container a signal since then, as far back as the engine remembers its events."""
+        chosen = {"type": ["container"], "container": [container_id], "event": ["kill"]}
+        now = str((await self.info())["SystemTime"])
+        until = format_since(parse_ns(now) + 1)
+        params = {"filters": json.dumps(chosen), "since": format_since(since_ns), "until": until}
+        return bool(await self._connection.call(EngineCall("GET", "events", params=params), READ_S))
 
     async def wait(self, container_id: str) -> None:
         """Wait, however long, until a container does not run; the caller bounds it.

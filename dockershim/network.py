@@ -1,7 +1,7 @@
 """Pods on the node's network, by the real CNI plugins, in the network namespace that this process runs in.
 
 The pod range is kept in the state folder; so is, for every sandbox whose network stands, what the plugins gave it.
-A sandbox without such a note is not connected: whoever was killed half-way through ADD does DEL and ADD again.
+A sandbox without addresses there is not connected: whoever was killed half-way through ADD does DEL and ADD again.
 """
 
 from __future__ import annotations
@@ -80,7 +80,8 @@ class Network:
 
     def is_connected(self, sandbox_id: str) -> bool:
         """Whether a sandbox has its network."""
-        return sandbox_id in self._connected
+        note = self._connected.get(sandbox_id)
+        return bool(note.get("host") or note.get("addresses"))
 
     def addresses(self, sandbox_id: str) -> tuple[str, ...]:
         """Return a sandbox's addresses, the first one first."""
@@ -90,11 +91,14 @@ class Network:
         """Connect a sandbox and return its addresses, the first one first.
 
         Raises:
+            BadRequest: a port mapping has a protocol that is none.
             InternalError: a plugin refuses, and why.
             NotImplementedHere: a plugin is not installed.
             DeadlineExceeded: a plugin does not end.
         """
         netns, ports = f"/proc/{pid}/ns/net", cni.port_mappings(port_mappings)
+        if ports:  # so that whoever comes after a kill takes the rules away
+            self._connected.put(sandbox_id, {"ports": ports})
         result = await self._plugin("ADD", self._bridge(), sandbox_id, netns)
         if ports:
             await self._plugin("ADD", cni.portmap_config(ports, result), sandbox_id, netns)

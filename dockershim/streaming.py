@@ -1,8 +1,9 @@
 """exec and attach: a WebSocket server whose URLs work once.
 
 Subprotocols v5.channel.k8s.io and v4.channel.k8s.io: binary messages whose first byte is the channel. Who has the
-URL may use it, so it is given only over CRI's own socket, holds 128 random bits, and is good for a minute. It is
-served on a unix socket of mode 0600 beside CRI's; on request also on a loopback port, for clients that know no other.
+URL may use it, so it is given only over CRI's own socket, holds 128 random bits, and is good for a minute. Our own
+kubelet dials a unix socket of mode 0600 beside CRI's. Any other client (crictl, another kubelet) knows http:// only, so the
+first one that asks makes us listen on a port of the node's loopback, as containerd does from the start.
 """
 
 from __future__ import annotations
@@ -40,15 +41,38 @@ Session = Callable[[web.WebSocketResponse], Awaitable[None]]
 class Streaming:
     """Sessions that wait for their client, and those that run."""
 
-    def __init__(self, engine: Engine, clock: Clock, log: EventLog) -> None:
+    def __init__(self, engine: Engine, clock: Clock, log: EventLog, listen: str) -> None:
         self._engine = engine
         self._clock = clock
         self._log = log
-        self._base = ""
+        self._listen = listen  # host:port of loopback
+        self._runner: web.AppRunner | None = None
+        self._unix_address, self._http_address = "", ""
         self._waiting: dict[str, Session] = {}
 
-    def exec_url(self, container_id: str, request: Any) -> str:
-        """Prepare an exec, as CRI's ExecRequest has it, and return its URL.
+    async def address(self, *, is_ours: bool) -> str:
+        """Return the beginning of a URL, for a client of ours or any other, without the path.
+
+        Raises:
+            Unavailable: there is no port to listen on.
+        """
+        if is_ours:
+            return self._unix_address
+        if not self._http_address:
+            assert self._runner is not None  # noqa: S101 - who asks is served
+            try:
+                bound = _bind(self._listen)
+                host, port = bound.getsockname()[:2]
+                self._http_address = f"http://{f'[{host}]' if ':' in host else host}:{port}"
+                await web.SockSite(self._runner, bound).start()
+            except OSError as error:
+                self._http_address = ""
+                raise Unavailable(f"exec and attach cannot be served on {self._listen}: {error}") from error
+            self._log.info("serving_streams", address=self._http_address)
+        return self._http_address
+
+    def exec_path(self, container_id: str, request: Any) -> str:
+        """Prepare an exec, as CRI's ExecRequest has it, and return its path.
 
         Raises:
             BadRequest: there is no command.
@@ -64,10 +88,10 @@ class Streaming:
             said = await self._bridge(client, streams, f"exec/{exec_id}", tty=request.tty)
             await _finish(client, await exit_code(self._engine, self._clock, exec_id, said))
 
-        return self._url("exec", run)
+        return self._path("exec", run)
 
-    def attach_url(self, container_id: str, request: Any) -> str:
-        """Prepare an attach, as CRI's AttachRequest has it, and return its URL.
+    def attach_path(self, container_id: str, request: Any) -> str:
+        """Prepare an attach, as CRI's AttachRequest has it, and return its path.
 
         Raises:
             Unavailable: too many URLs wait for their client.
@@ -78,32 +102,30 @@ class Streaming:
             await self._bridge(client, streams, f"containers/{container_id}", tty=request.tty)
             await _finish(client, 0)
 
-        return self._url("attach", run)
+        return self._path("attach", run)
 
-    def _url(self, verb: str, session: Session) -> str:
+    def _path(self, verb: str, session: Session) -> str:
         if len(self._waiting) >= _WAITING:
             raise Unavailable("too many exec and attach requests wait for their client")
         token = secrets.token_urlsafe(16)
         self._waiting[token] = session
         self._clock.call_later_wall(TOKEN_S, self._waiting.pop, token, None)
-        return f"{self._base}/{verb}/{token}"
+        return f"/{verb}/{token}"
 
     @asynccontextmanager
-    async def served(self, socket_path: str, listen: str) -> AsyncIterator[None]:
+    async def served(self, socket_path: str) -> AsyncIterator[None]:
         """Serve while inside.
 
         Raises:
-            OSError: the address or the socket cannot be had.
+            OSError: the socket cannot be had.
         """
         application = web.Application()
         application.router.add_route("*", "/{verb}/{token}", self._answer)
         runner = web.AppRunner(application, access_log=None, shutdown_timeout=1.0)
         await runner.setup()
         try:
-            bound = _bind(listen) if listen else private_socket(socket_path, sockets.SOCK_STREAM)
-            await web.SockSite(runner, bound).start()
-            host, port = bound.getsockname()[:2] if listen else ("", 0)
-            self._base = f"http://{host}:{port}" if listen else f"http+unix://{quote(socket_path, safe='')}"
+            await web.SockSite(runner, private_socket(socket_path, sockets.SOCK_STREAM)).start()
+            self._runner, self._unix_address = runner, f"http+unix://{quote(socket_path, safe='')}"
             yield
         finally:
             await runner.cleanup()
@@ -193,5 +215,6 @@ def _bind(listen: str) -> sockets.socket:
     family = sockets.AF_INET6 if host.startswith("[") else sockets.AF_INET
     bound = sockets.socket(family, sockets.SOCK_STREAM)
     bound.bind((host.strip("[]"), int(port)))
+    bound.listen()
     bound.settimeout(0)
     return bound

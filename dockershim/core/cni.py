@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
+from machinery.model.errors import BadRequest
 from machinery.pb import cri_pb2 as cri
 
 VERSION: Final = "0.4.0"
@@ -55,17 +56,27 @@ def portmap_config(ports: Sequence[dict[str, Any]], previous: dict[str, Any] | N
 
 
 def port_mappings(mappings: Iterable[Any]) -> list[dict[str, Any]]:
-    """Write CRI port mappings as CNI's; those without a host port are no mappings."""
+    """Write CRI port mappings as CNI's; those without a host port are no mappings.
+
+    Raises:
+        BadRequest: a protocol that is none.
+    """
     return [
         {
             "hostPort": mapping.host_port,
             "containerPort": mapping.container_port,
-            "protocol": _PROTOCOLS[mapping.protocol],
+            "protocol": _protocol(mapping.protocol),
             **({"hostIP": mapping.host_ip} if mapping.host_ip else {}),
         }
         for mapping in mappings
         if mapping.host_port > 0
     ]
+
+
+def _protocol(number: Any) -> str:
+    if number not in _PROTOCOLS:
+        raise BadRequest(f"port mapping: there is no protocol {number}")
+    return _PROTOCOLS[number]
 
 
 def result_addresses(result: dict[str, Any]) -> tuple[str, ...]:

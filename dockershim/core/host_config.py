@@ -19,9 +19,11 @@ NETNS_MOUNT: Final = "/netns"  # where the pause program finds the network names
 SANDBOX_OOM_SCORE: Final = -998  # as Kubernetes has it: a pod's sandbox goes last
 SANDBOX_SHARES: Final = 2
 _PROPAGATION: Final = {
-    cri.PROPAGATION_PRIVATE: "rprivate",
-    cri.PROPAGATION_HOST_TO_CONTAINER: "rslave",
-    cri.PROPAGATION_BIDIRECTIONAL: "rshared",
+    # Private is the engine's default. Where a mount contains the engine's own folder (/, /var…), or lies in it, the
+    # default is rslave instead, and the engine refuses a wish for anything else.
+    cri.PROPAGATION_PRIVATE: {},
+    cri.PROPAGATION_HOST_TO_CONTAINER: {"BindOptions": {"Propagation": "rslave"}},
+    cri.PROPAGATION_BIDIRECTIONAL: {"BindOptions": {"Propagation": "rshared"}},
 }
 
 
@@ -219,7 +221,7 @@ def _mount(mount: Any) -> dict[str, Any]:
         "Source": mount.host_path,
         "Target": mount.container_path,
         "ReadOnly": mount.readonly,
-        "BindOptions": {"Propagation": _PROPAGATION[mount.propagation]},
+        **_PROPAGATION[mount.propagation],
     }
 
 

@@ -37,8 +37,10 @@ from dockershim.rpc import (
     stats,
 )
 from dockershim.shim import Shim
+from machinery.wire.cause_headers import CALLER_KEY
 
 Rpc = Callable[[Shim, Any], Awaitable[Any]]
+StreamRpc = Callable[[Shim, Any, str], Awaitable[Any]]  # the last one: which component of ours asks, if any
 
 RUNTIME: Final[dict[str, Rpc]] = {
     "Version": runtime.version,
@@ -59,14 +61,13 @@ RUNTIME: Final[dict[str, Rpc]] = {
     "UpdateContainerResources": container_update.update_container_resources,
     "ReopenContainerLog": container_log.reopen_container_log,
     "ExecSync": container_exec.exec_sync,
-    "Exec": container_exec.exec_,
-    "Attach": container_exec.attach,
     "PortForward": container_exec.port_forward,
     "ContainerStats": stats.container_stats,
     "ListContainerStats": stats.list_container_stats,
     "PodSandboxStats": stats.pod_sandbox_stats,
     "ListPodSandboxStats": stats.list_pod_sandbox_stats,
 }
+STREAMS: Final[dict[str, StreamRpc]] = {"Exec": container_exec.exec_, "Attach": container_exec.attach}
 IMAGES: Final[dict[str, Rpc]] = {
     "ListImages": image_list.list_images,
     "ImageStatus": image_list.image_status,
@@ -78,7 +79,9 @@ IMAGES: Final[dict[str, Rpc]] = {
 
 def runtime_service(shim: Shim) -> object:
     """Return the object that `machinery.wire.services.handler` serves as RuntimeService."""
-    return SimpleNamespace(**_bound(shim, RUNTIME), GetContainerEvents=events.get_container_events(shim))
+    return SimpleNamespace(
+        **_bound(shim, RUNTIME), **_bound_streams(shim), GetContainerEvents=events.get_container_events(shim)
+    )
 
 
 def image_service(shim: Shim) -> object:
@@ -94,3 +97,14 @@ def _bound(shim: Shim, rpcs: dict[str, Rpc]) -> dict[str, Callable[[Any, Any], A
         return method
 
     return {name: bind(rpc) for name, rpc in rpcs.items()}
+
+
+def _bound_streams(shim: Shim) -> dict[str, Callable[[Any, Any], Awaitable[Any]]]:
+    def bind(rpc: StreamRpc) -> Callable[[Any, Any], Awaitable[Any]]:
+        async def method(request: Any, context: Any) -> Any:
+            said = dict(context.invocation_metadata() or ())
+            return await rpc(shim, request, str(said.get(CALLER_KEY, "")))
+
+        return method
+
+    return {name: bind(rpc) for name, rpc in STREAMS.items()}

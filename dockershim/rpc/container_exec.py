@@ -1,4 +1,7 @@
-"""ExecSync, Exec, Attach, PortForward."""
+"""ExecSync, Exec, Attach, PortForward.
+
+`caller`: the component of ours that asks, "" for any other client.
+"""
 
 from __future__ import annotations
 
@@ -28,21 +31,22 @@ async def exec_sync(shim: Shim, request: Any) -> Any:
     return cri.ExecSyncResponse(stdout=bytes(stdout), stderr=bytes(stderr), exit_code=code)
 
 
-async def exec_(shim: Shim, request: Any) -> Any:
+async def exec_(shim: Shim, request: Any, caller: str) -> Any:
     """Return a URL behind which a command runs with its streams.
 
     Raises:
         NotFound: there is no such container.
         BadRequest: there is no command or no stream, or a stderr beside a terminal.
         Conflict: the container does not run.
-        Unavailable: too many URLs wait for their client.
+        Unavailable: too many URLs wait for their client, or there is no port to serve on.
     """
     _check_streams(request)
     details = await _running(shim, request.container_id)
-    return cri.ExecResponse(url=shim.streaming.exec_url(details.id, request))
+    address = await shim.streaming.address(is_ours=bool(caller))
+    return cri.ExecResponse(url=f"{address}{shim.streaming.exec_path(details.id, request)}")
 
 
-async def attach(shim: Shim, request: Any) -> Any:
+async def attach(shim: Shim, request: Any, caller: str) -> Any:
     """Return a URL behind which the streams of a container's own process are.
 
     Raises:
@@ -57,7 +61,8 @@ async def attach(shim: Shim, request: Any) -> Any:
         raise BadRequest(
             f"container {details.id} was made {'with' if details.has_tty else 'without'} a terminal"
         )
-    return cri.AttachResponse(url=shim.streaming.attach_url(details.id, request))
+    address = await shim.streaming.address(is_ours=bool(caller))
+    return cri.AttachResponse(url=f"{address}{shim.streaming.attach_path(details.id, request)}")
 
 
 async def port_forward(shim: Shim, request: Any) -> Any:

@@ -10,6 +10,7 @@ import itertools
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -26,6 +27,7 @@ import grpc.aio
 from machinery.pb import cri_pb2 as cri
 from machinery.wire.services import Stub, unix_channel
 from tests.support.images import build_all
+from tests.support.netns import inside
 from tests.support.requirements import need
 from tests.support.waiting import pause, until
 
@@ -247,6 +249,10 @@ class Cri:
     async def sandbox_status(self, sandbox_id: str) -> Any:
         """Return a sandbox's status."""
         return (await self.call("PodSandboxStatus", pod_sandbox_id=sandbox_id)).status
+
+    def in_namespace(self, info: Any) -> socket.socket:
+        """Make a socket on the server's network, for aiohttp's connector."""
+        return inside(self.server.namespace, lambda: socket.socket(info[0], info[1], info[2]))
 
     async def ended(self, container_id: str, limit_s: float = 15.0) -> Any:
         """Wait until a container has exited, and return its status."""

@@ -12,7 +12,9 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from itertools import count
+from pathlib import Path
 from typing import Any
 
 from dockershim.engine_connection import EngineCall, Hijacked
@@ -73,6 +75,7 @@ class FakeEngine:
         self.containers: dict[str, FakeContainer] = {}
         self.images = images
         self.started: list[str] = []  # the names of containers, in the order of their starts
+        self.signals: list[tuple[int, str, str]] = []  # when, to which container by its name, which
         self._numbers = count(1)
         self._listeners: set[asyncio.Queue[bytes]] = set()
 
@@ -80,7 +83,8 @@ class FakeEngine:
         """Answer, after a turn of the event loop."""
         await asyncio.sleep(0)
         if call.method == "GET":
-            return _json(self._describe(call))
+            found = self._describe(call)
+            return b"".join(map(_json, found)) if call.family == "events" else _json(found)
         match (call.method, call.family, call.action):
             case ("POST", "images", "create"):
                 self.images.add(f"{call.params['repo']}:{call.params['tag']}")
@@ -101,7 +105,10 @@ class FakeEngine:
     def _describe(self, call: EngineCall) -> Any:
         match (call.family, call.action):
             case ("info", ""):
-                return {"CgroupDriver": "cgroupfs", "Runtimes": {"runc": {}}}
+                moment = datetime.now(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
+                return {"CgroupDriver": "cgroupfs", "Runtimes": {"runc": {}}, "SystemTime": moment}
+            case ("events", ""):
+                return self._kills(call)
             case ("version", ""):
                 return {"Version": "20.10.24", "Arch": "amd64"}
             case ("containers", "json"):
@@ -139,6 +146,14 @@ class FakeEngine:
         for piece in ():
             yield piece
 
+    def _kills(self, call: EngineCall) -> list[Any]:
+        """List the signals since a moment, for one container."""
+        [wanted] = json.loads(call.params["filters"])["container"]
+        seconds, _, nanoseconds = call.params["since"].partition(".")
+        since_ns = int(seconds) * 10**9 + int(nanoseconds)
+        name = self._find(wanted).name
+        return [signal for at_ns, who, signal in self.signals if who == name and at_ns >= since_ns]
+
     def _selected(self, call: EngineCall) -> list[FakeContainer]:
         wanted = [each.split("=", 1) for each in json.loads(call.params["filters"])["label"]]
         return [
@@ -173,7 +188,16 @@ class FakeEngine:
     def _kill(self, container: FakeContainer, signal: str) -> None:
         if container.status != "running":
             raise Conflict(f"Container {container.id} is not running")
-        container.status, container.exit_code = "exited", 137 if signal == "SIGKILL" else 0
+        self.signals.append((time.time_ns(), container.name, signal))
+        if signal == "SIGKILL":
+            self._end(container, 137)
+        else:  # it tidies up first
+            asyncio.get_running_loop().call_later(0.05, self._end, container, 0)
+
+    def _end(self, container: FakeContainer, exit_code: int) -> None:
+        if container.status != "running":
+            return
+        container.status, container.exit_code = "exited", exit_code
         container.ended.set()
         self._announce("die", container)
 
@@ -195,11 +219,16 @@ class FakePlugins:
 
     def __init__(self) -> None:
         self.addresses: dict[str, str] = {}  # by sandbox
+        self.mapped: set[str] = set()  # sandboxes to which ports of the node lead
 
     async def run(self, program: str, stdin: bytes, environment: dict[str, str]) -> tuple[int, bytes]:
         """Run one."""
         await asyncio.sleep(0)
         sandbox_id = environment["CNI_CONTAINERID"]
+        if Path(program).name == "portmap":
+            change = self.mapped.discard if environment["CNI_COMMAND"] == "DEL" else self.mapped.add
+            change(sandbox_id)
+            return 0, stdin
         if environment["CNI_COMMAND"] == "DEL":
             self.addresses.pop(sandbox_id, None)
             return 0, b""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 
 import pytest
@@ -75,6 +76,17 @@ def test_exec_gives_streams_and_the_exit_code(web: Kubectl):
     assert web("exec", "-i", name, "--", "wc", "-c", stdin="12345").strip() == "5"
     outcome = web.run("exec", name, "--", "sh", "-c", "echo out; echo err >&2; exit 7")
     assert (outcome.code, outcome.out, "err" in outcome.err) == (7, "out\n", True)
+
+
+def test_a_node_is_debugged_from_a_pod_on_it(kubectl: Kubectl):
+    """`debug node/…` mounts the machine's root and joins its namespaces."""
+    script = "test -d /host/var/lib && hostname && echo done"
+    said = kubectl("debug", "node/node-2", "--image=busybox:1.36", "--", "sh", "-c", script)
+    found = re.search(r"node-debugger-node-2-\w+", said)
+    assert found is not None
+    name = found.group()
+    eventually(lambda: kubectl.get("pod", name)["status"]["phase"] == "Succeeded", what="the debugger's end")
+    assert kubectl("logs", name).split() == ["node-2", "done"]
 
 
 def test_watch_shows_what_happens(web: Kubectl):

@@ -34,6 +34,8 @@ WANTED = (
     "POST containers/start",
     "POST containers/kill",
     "ADD bridge",
+    "ADD portmap",
+    "DEL portmap",
     "DEL bridge",
 )
 _MOST_CALLS = 200  # a life that takes more does not end
@@ -46,13 +48,18 @@ class Bench:
     cluster: str
     connection: Connection
     starts: Callable[[str], int]  # how often a container of this name was started
+    stop_signals: Callable[[str], int]  # how often it was sent SIGTERM
 
 
 @contextlib.asynccontextmanager
 async def fake_bench() -> AsyncIterator[Bench]:
     """An engine that has the tests' image; the sandboxes' it does not."""
     engine = FakeEngine({IMAGE})
-    yield Bench("blue", engine, engine.started.count)
+
+    def stop_signals(name: str) -> int:
+        return [(who, which) for _, who, which in engine.signals].count((name, "SIGTERM"))
+
+    yield Bench("blue", engine, engine.started.count, stop_signals)
 
 
 @contextlib.asynccontextmanager
@@ -66,13 +73,20 @@ async def docker_bench() -> AsyncIterator[Bench]:
     with contextlib.closing(docker.from_env()) as client:
         label = f"kubarium.cluster={scope.cluster}"
 
-        def starts(name: str) -> int:
-            filters = {"type": "container", "event": "start", "label": label}
+        def happened(name: str, event: str) -> list[dict[str, str]]:
+            filters = {"type": "container", "event": event, "label": label}
             found = client.events(since=begun, until=_moment(client.info()), filters=filters, decode=True)
-            return sum(each["Actor"]["Attributes"]["name"] == name for each in found)
+            attributes = [each["Actor"]["Attributes"] for each in found]
+            return [each for each in attributes if each["name"] == name]
+
+        def starts(name: str) -> int:
+            return len(happened(name, "start"))
+
+        def stop_signals(name: str) -> int:
+            return sum(each["signal"] == "15" for each in happened(name, "kill"))
 
         try:
-            yield Bench(scope.cluster, connection, starts)
+            yield Bench(scope.cluster, connection, starts, stop_signals)
         finally:
             await purge(DOCKER, scope)
             await connection.aclose()
@@ -83,7 +97,7 @@ BENCHES = {"fake": fake_bench, "docker": docker_bench}
 
 @pytest.mark.parametrize("kind", ["fake", pytest.param("docker", marks=pytest.mark.docker)])
 async def test_a_pod_comes_and_goes_once_whenever_dockershim_dies(kind: str, tmp_path: Path):
-    """One sandbox with one address, one start of its container; in the end no container, address or note is left."""
+    """One sandbox with one address, one start of its container, one stop signal to it; in the end no container, address or note is left."""
     async with BENCHES[kind]() as bench:
         plugins = FakePlugins()
         async with mortal_dockershim(tmp_path, bench.cluster, bench.connection, plugins.run) as shim:
@@ -108,6 +122,7 @@ async def come(shim: MortalDockershim, bench: Bench, plugins: FakePlugins, fatal
         metadata=cri.PodSandboxMetadata(name=name, namespace="default", uid=f"{bench.cluster}-{fatal}"),
         hostname=name,
         log_directory=f"{shim.folder}/logs/{name}",
+        port_mappings=[cri.PortMapping(container_port=80, host_port=8080)],
     )
     main = cri.ContainerConfig(
         metadata=cri.ContainerMetadata(name="main"),
@@ -124,6 +139,7 @@ async def come(shim: MortalDockershim, bench: Bench, plugins: FakePlugins, fatal
     why = f"after call {fatal}, {shim.deaths} deaths"
     assert await on_engine(bench) == {sandbox_id: "running", container_id: "running"}, why
     assert list(plugins.addresses) == [sandbox_id], why
+    assert plugins.mapped == {sandbox_id}, why
     status = (
         await shim.ask("PodSandboxStatus", cri.PodSandboxStatusRequest(pod_sandbox_id=sandbox_id))
     ).status
@@ -143,8 +159,11 @@ async def go(shim: MortalDockershim, bench: Bench, plugins: FakePlugins, pod: An
     await shim.ask("StopContainer", cri.StopContainerRequest(container_id=container.id, timeout=20))
     status = (await shim.ask("ContainerStatus", cri.ContainerStatusRequest(container_id=container.id))).status
     assert (status.state, status.exit_code) == (cri.CONTAINER_EXITED, 0), why  # 137 would be SIGKILL
+    full_name = f"k8s_main_{pod.metadata.name}_default_{pod.metadata.uid}_0"
+    assert await asyncio.to_thread(bench.stop_signals, full_name) == 1, why
     await shim.ask("StopPodSandbox", cri.StopPodSandboxRequest(pod_sandbox_id=sandbox.id))
     assert not plugins.addresses, why
+    assert not plugins.mapped, why
     await shim.ask("RemoveContainer", cri.RemoveContainerRequest(container_id=container.id))
     await shim.ask("RemovePodSandbox", cri.RemovePodSandboxRequest(pod_sandbox_id=sandbox.id))
     assert await on_engine(bench) == {}, why

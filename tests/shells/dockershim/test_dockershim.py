@@ -11,7 +11,7 @@ import subprocess
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote, urlsplit
+from urllib.parse import quote, unquote, urlsplit
 
 import aiohttp
 import docker
@@ -47,11 +47,14 @@ async def sh(shim: Cri, container: str, script: str, timeout_s: int = 0) -> Any:
 
 
 @contextlib.asynccontextmanager
-async def streams(url: str) -> AsyncIterator[aiohttp.ClientWebSocketResponse]:
-    """Open the streams behind a URL, as a kubelet does."""
+async def streams(shim: Cri, url: str) -> AsyncIterator[aiohttp.ClientWebSocketResponse]:
+    """Open the streams behind a URL, from where the server runs."""
     parts = urlsplit(url)
-    connector = aiohttp.UnixConnector(unquote(parts.netloc)) if parts.scheme == "http+unix" else None
-    base = "http://localhost" if connector else f"http://{parts.netloc}"
+    if parts.scheme == "http+unix":
+        connector: aiohttp.BaseConnector = aiohttp.UnixConnector(unquote(parts.netloc))
+        base = "http://localhost"
+    else:
+        base, connector = f"http://{parts.netloc}", aiohttp.TCPConnector(socket_factory=shim.in_namespace)
     async with aiohttp.ClientSession(connector=connector) as session:
         connect = session.ws_connect(f"{base}{parts.path}", protocols=["v5.channel.k8s.io"])
         async with asyncio.timeout(20), connect as socket:
@@ -97,7 +100,7 @@ async def test_exec_carries_input_to_its_end_and_output_after_it(shim: Cri):
     _, container = await shim.run()
     cmd = ["sh", "-c", "cat; echo bye >&2; exit 4"]
     request = {"container_id": container, "cmd": cmd, "stdin": True, "stdout": True, "stderr": True}
-    async with streams((await shim.call("Exec", **request)).url) as socket:
+    async with streams(shim, (await shim.call("Exec", **request)).url) as socket:
         await socket.send_bytes(b"\x00hello ")
         await socket.send_bytes(b"\x00world")
         await socket.send_bytes(b"\xff\x00")
@@ -113,7 +116,7 @@ async def test_exec_with_a_terminal_can_be_resized(shim: Cri):
     _, container = await shim.run()
     cmd = ["sh", "-c", 'until [ "$(stty size 2>/dev/null)" = "33 99" ]; do sleep 0.1; done; stty size']
     request = {"container_id": container, "cmd": cmd, "stdin": True, "stdout": True, "tty": True}
-    async with streams((await shim.call("Exec", **request)).url) as socket:
+    async with streams(shim, (await shim.call("Exec", **request)).url) as socket:
         await socket.send_bytes(b"\x04" + json.dumps({"Width": 99, "Height": 33}).encode())
         heard = await conversation(socket)
     assert heard[1].strip() == b"33 99"
@@ -124,18 +127,34 @@ async def test_a_streaming_url_works_once(shim: Cri):
     """Whoever reads it later gets nothing."""
     _, container = await shim.run()
     url = (await shim.call("Exec", container_id=container, cmd=["true"], stdout=True)).url
-    async with streams(url) as socket:
+    async with streams(shim, url) as socket:
         assert json.loads((await conversation(socket))[3])["status"] == "Success"
     with pytest.raises(aiohttp.WSServerHandshakeError, match="404"):
-        async with streams(url):
+        async with streams(shim, url):
             pass
+
+
+async def test_any_client_gets_an_address_that_it_can_dial(shim: Cri):
+    """A port of the node's loopback, since Go's clients parse nothing else; a component of ours gets a unix socket."""
+    _, container = await shim.run()
+    request = cri.ExecRequest(container_id=container, cmd=["echo", "here"], stdout=True)
+    ours = await shim.runtime.Exec(request, timeout=20, metadata=[("kubarium-caller", "kubelet@node-1")])
+    assert ours.url.startswith(f"http+unix://{quote(str(shim.server.socket), safe='')}.streaming/exec/")
+    theirs = [await shim.runtime.Exec(request, timeout=20) for _ in range(2)]
+    assert [re.fullmatch(r"http://127\.0\.0\.1:[0-9]+/exec/[\w-]{22}", each.url) for each in theirs]
+    assert len({urlsplit(each.url).netloc for each in theirs}) == 1
+    for url in (ours.url, *(each.url for each in theirs)):
+        async with streams(shim, url) as socket:
+            assert (await conversation(socket))[1] == b"here\n"
+    async with streams(shim, (await shim.call("Attach", container_id=container, stdout=True)).url) as socket:
+        assert not socket.closed
 
 
 async def test_attach_carries_the_first_process(shim: Cri):
     """Its input and its output."""
     _, container = await shim.run(Behaviour("read line; echo got $line"), stdin=True, stdin_once=True)
     request = {"container_id": container, "stdin": True, "stdout": True, "stderr": True}
-    async with streams((await shim.call("Attach", **request)).url) as socket:
+    async with streams(shim, (await shim.call("Attach", **request)).url) as socket:
         await socket.send_bytes(b"\x00ping\n")
         heard = await conversation(socket)
     assert heard[1] == b"got ping\n"
@@ -228,23 +247,30 @@ async def test_pods_reach_each_other_and_containers_of_a_pod_share_localhost(shi
 async def test_a_host_port_leads_to_the_pod(shim: Cri):
     """On the node's own addresses, until the pod is stopped."""
     need("iptables")
-    mapping = cri.PortMapping(container_port=8080, host_port=18080)
-    sandbox = await shim.run_sandbox(port_mappings=[mapping])
+    mappings = [
+        cri.PortMapping(container_port=8080, host_port=18080),
+        cri.PortMapping(container_port=8080, host_port=18081, host_ip="10.88.5.1"),
+        cri.PortMapping(container_port=8080, host_port=18082, protocol=cri.UDP),
+        cri.PortMapping(container_port=8080),
+    ]
+    sandbox = await shim.run_sandbox(port_mappings=mappings)
     container = await shim.create(sandbox, Behaviour("echo here >/tmp/index.html; httpd -f -p 8080 -h /tmp"))
     await shim.call("StartContainer", container_id=container)
-    fetch = [
-        "nsenter",
-        "-t",
-        str(shim.server.pid),
-        "--net",
-        "busybox",
-        "wget",
-        "-qO-",
-        "http://10.88.5.1:18080/",
-    ]
-    await until(lambda: subprocess.run(fetch, capture_output=True, check=False).stdout == b"here\n")
+    inside = ["nsenter", f"--net=/run/netns/{shim.server.namespace}"]
+
+    def answers(port: int) -> bool:
+        fetch = [*inside, "busybox", "wget", "-qO-", f"http://10.88.5.1:{port}/"]
+        return subprocess.run(fetch, capture_output=True, check=False).stdout == b"here\n"
+
+    await until(lambda: answers(18080))
+    assert answers(18081)
+    rules = output(*inside, "iptables-save").decode()
+    assert re.search(r"-p udp -m udp --dport 18082 -j DNAT", rules)
+    shim.server.kill()
+    shim.server.start()
+    assert answers(18080)
     await shim.call("StopPodSandbox", pod_sandbox_id=sandbox[0])
-    assert b"18080" not in output("nsenter", "-t", str(shim.server.pid), "--net", "iptables-save")
+    assert not re.search(r"1808[0-9]", output(*inside, "iptables-save").decode())
 
 
 async def test_a_pod_on_the_nodes_network_is_in_the_nodes_namespace(shim: Cri):
@@ -332,6 +358,35 @@ async def test_mounts_are_bound_and_a_missing_source_is_refused(shim: Cri):
     missing = cri.Mount(container_path="/data", host_path=str(shim.server.folder / "nowhere"))
     with pytest.raises(grpc.aio.AioRpcError, match="nowhere"):
         await shim.run(mounts=[missing])
+
+
+@pytest.mark.parametrize("path", ["/", "/var", "/var/", "/var/lib", "<engine>", "<engine>/containers"])
+async def test_the_machines_own_folders_can_be_mounted(shim: Cri, path: str):
+    """Also those that hold the engine's, which it mounts in its own way (kubectl debug node/… mounts /)."""
+    path = path.replace("<engine>", output("docker", "info", "--format={{.DockerRootDir}}").decode().strip())
+    _, container = await shim.run(mounts=[cri.Mount(container_path="/host", host_path=path, readonly=True)])
+    said = await sh(shim, container, "ls -A1 /host")
+    assert said.stdout == output("ls", "-A1", path)
+
+
+async def test_the_stop_signal_is_sent_once(shim: Cri):
+    """Whoever stops a container again, be it the same kubelet or one after a crash of dockershim, only waits for it."""
+    script = "trap 'echo told' TERM; while :; do sleep 0.05; done"
+    _, container = await shim.run(Behaviour(script))
+    await shim.heeds_sigterm(container)
+    stops = [
+        asyncio.ensure_future(shim.call("StopContainer", container_id=container, timeout=30))
+        for _ in range(3)
+    ]
+    await has_lines(shim, container, 1)
+    stops.pop().cancel()
+    shim.server.kill()
+    await asyncio.gather(*stops, return_exceptions=True)
+    shim.server.start()
+    await shim.call("StopContainer", container_id=container, timeout=1)
+    status = await shim.status(container)
+    assert (status.state, status.exit_code) == (cri.CONTAINER_EXITED, 137)
+    assert [line.split(" ", 3)[3] for line in await shim.log_lines(container)] == ["told"]
 
 
 async def test_what_the_engine_cannot_do_is_refused(shim: Cri):

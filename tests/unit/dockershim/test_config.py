@@ -13,7 +13,7 @@ GOOD = ["--cluster=c", "--node=n", "--socket=/run/cri.sock", "--state-dir=/s"]
 def test_what_a_cluster_starts_it_with_is_enough():
     """The rest has defaults."""
     config = parse(DockershimConfig, GOOD)
-    assert (config.docker_socket, config.streaming_listen) == ("/var/run/docker.sock", "")
+    assert (config.docker_socket, config.streaming_listen) == ("/var/run/docker.sock", "127.0.0.1:0")
 
 
 def test_a_purge_needs_a_cluster_only():
@@ -28,6 +28,7 @@ def test_a_purge_needs_a_cluster_only():
         (["--socket=/" + "x" * 100], "--socket"),
         (["--streaming-listen=0.0.0.0:80"], "--streaming-listen"),
         (["--streaming-listen=127.0.0.1:http"], "--streaming-listen"),
+        (["--streaming-listen="], "--streaming-listen"),
     ],
 )
 def test_what_does_not_work_names_its_flag(wrong: list[str], flag: str, capsys: pytest.CaptureFixture[str]):

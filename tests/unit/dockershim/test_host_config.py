@@ -125,13 +125,13 @@ def test_no_log_path_is_no_log():
 @pytest.mark.parametrize(
     ("propagation", "wanted"),
     [
-        (cri.PROPAGATION_PRIVATE, "rprivate"),
-        (cri.PROPAGATION_HOST_TO_CONTAINER, "rslave"),
-        (cri.PROPAGATION_BIDIRECTIONAL, "rshared"),
+        (cri.PROPAGATION_PRIVATE, {}),
+        (cri.PROPAGATION_HOST_TO_CONTAINER, {"BindOptions": {"Propagation": "rslave"}}),
+        (cri.PROPAGATION_BIDIRECTIONAL, {"BindOptions": {"Propagation": "rshared"}}),
     ],
 )
-def test_mounts(propagation: int, wanted: str):
-    """Bound with the propagation that was asked for."""
+def test_mounts(propagation: int, wanted: dict[str, Any]):
+    """Bound with the propagation that was asked for; private is the engine's own choice, where it has one."""
     mount = cri.Mount(container_path="/c", host_path="/h", readonly=True, propagation=propagation)
     assert container(container_config(mounts=[mount]))["HostConfig"]["Mounts"] == [
         {
@@ -139,7 +139,7 @@ def test_mounts(propagation: int, wanted: str):
             "Source": "/h",
             "Target": "/c",
             "ReadOnly": True,
-            "BindOptions": {"Propagation": wanted},
+            **wanted,
         }
     ]
 
