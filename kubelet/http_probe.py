@@ -1,27 +1,32 @@
-"""HTTP for probes and lifecycle hooks: one GET with aiohttp, on a connection of its own.
+"""HTTP for probes and lifecycle hooks: one GET on a connection of its own, read by httptools.
 
 It checks no certificates (a probe asks whether somebody answers, not who), follows redirects to the same host only,
-and reads at most 10 KiB of the body. Proxies and cookies are not used.
-
-aiohttp is imported at the first probe: most kubelets on hollow runtimes never send one.
+and reads at most 10 KiB of the body. Proxies and cookies are not used. ADR 0027 has the reason for not using aiohttp.
 """
 
 from __future__ import annotations
 
+import asyncio
 import errno
+import socket
+import ssl
+from base64 import b64encode
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Final
+from functools import cache
+from typing import Final, cast
+from urllib.parse import unquote_to_bytes, urlsplit
 
+from httptools import HttpParserError, HttpParserUpgrade, HttpResponseParser
+
+from kubelet.core.probe_urls import HttpUrl, probe_url, redirected
 from kubelet.core.probing import PROBE_OUTPUT_LIMIT
 from machinery.process.clock import WALL
 
-if TYPE_CHECKING:
-    import aiohttp
-    from yarl import URL
-
 USER_AGENT: Final = "kube-probe/1.36"
 _MAX_REDIRECTS: Final = 10
-_HEAD_LIMIT: Final = 64 * 1024
+_MAX_INTERIM: Final = 5  # answers 1xx before the real one, as in Go's net/http
+_HEAD_LIMIT: Final = 64 * 1024  # bytes, looked at after each read
+_SWITCHING_PROTOCOLS: Final = 101
 _CONNECT_ERRORS: Final = {
     errno.ECONNREFUSED: "connection refused",
     errno.EHOSTUNREACH: "no route to host",
@@ -45,9 +50,12 @@ async def http_get(
     Raises:
         HttpProblem: no connection, no answer in time, or no HTTP.
     """
-    url = f"{scheme.lower() or 'http'}://{_netloc(host, port)}{path if path.startswith('/') else '/' + path}"
-    if any(sign in text for text in (path, *(part for pair in headers for part in pair)) for sign in "\r\n"):
-        raise HttpProblem(f'Get "{url}": a header or the path has a line break')
+    try:
+        url = probe_url(scheme, host, port, path)
+    except ValueError as error:
+        raise HttpProblem(f'Get "{scheme.lower() or "http"}:{path}": {error}') from error
+    if any("\r" in text or "\n" in text for pair in headers for text in pair):
+        raise HttpProblem(f'Get "{url}": a header has a line break')
     try:
         async with WALL.timeout_wall(timeout_s):
             return await _follow(url, headers)
@@ -57,71 +65,130 @@ async def http_get(
         ) from error
 
 
-async def _follow(first: str, headers: _Headers) -> tuple[int, bytes]:
-    from yarl import URL
-
-    url = URL(first, encoded=True)
-    async with _session() as session:
-        for _ in range(_MAX_REDIRECTS):
-            status, location, body = await _request(session, url, headers)
-            target = url.join(URL(location, encoded=True)) if location else url
-            if not (300 <= status < 400 and location) or target.host != url.host:
-                return status, body
-            url = target
+async def _follow(first: HttpUrl, headers: _Headers) -> tuple[int, bytes]:
+    url = first
+    for _ in range(_MAX_REDIRECTS):
+        status, location, body = await _request(url, headers)
+        if not (300 <= status < 400 and location):
+            return status, body
+        target = _redirected(url, location)
+        if target.host != first.host:
+            return status, body
+        if urlsplit(location).netloc:  # a Host header of its own is for the first address only
+            headers = [(name, value) for name, value in headers if name.lower() != "host"]
+        url = target
     raise HttpProblem(f'Get "{url}": stopped after {_MAX_REDIRECTS} redirects')
 
 
-def _session() -> aiohttp.ClientSession:
-    import aiohttp
-
-    return aiohttp.ClientSession(
-        connector=aiohttp.TCPConnector(ssl=False, force_close=True),
-        cookie_jar=aiohttp.DummyCookieJar(),
-        timeout=aiohttp.ClientTimeout(),  # the caller's holds
-        auto_decompress=False,
-        skip_auto_headers=("Accept", "Accept-Encoding", "User-Agent"),
-        max_line_size=_HEAD_LIMIT,
-        max_field_size=_HEAD_LIMIT,
-    )
-
-
-async def _request(session: aiohttp.ClientSession, url: URL, headers: _Headers) -> tuple[int, str, bytes]:
-    import aiohttp
-
+def _redirected(url: HttpUrl, location: str) -> HttpUrl:
     try:
-        async with session.get(url, headers=_with_defaults(headers), allow_redirects=False) as answer:
-            return answer.status, answer.headers.get("Location", ""), await _beginning(answer)
-    except aiohttp.ClientConnectorError as error:
-        where, why = _netloc(url.host or "", url.port or 0), describe_os_error(error.os_error)
-        raise HttpProblem(f'Get "{url}": dial tcp {where}: {why}') from error
-    except (aiohttp.ClientError, OSError, ValueError) as error:
+        return redirected(url, location)
+    except ValueError as error:
+        raise HttpProblem(f'Get "{url}": failed to parse Location header "{location}": {error}') from error
+
+
+async def _request(url: HttpUrl, headers: _Headers) -> tuple[int, str, bytes]:
+    loop = asyncio.get_running_loop()
+    context = _trusting_context() if url.scheme == "https" else None
+    try:
+        transport, exchange = await loop.create_connection(
+            lambda: _Exchange(_head(url, headers), loop.create_future()), url.host, url.port, ssl=context
+        )
+    except (socket.gaierror, ValueError) as error:  # IDNA and inet_pton raise ValueError
+        raise HttpProblem(f'Get "{url}": dial tcp: lookup {url.host}: no such host') from error
+    except OSError as error:
+        raise HttpProblem(f'Get "{url}": dial tcp {url.netloc}: {describe_os_error(error)}') from error
+    try:
+        return await exchange.answer
+    except (OSError, HttpParserError) as error:
         raise HttpProblem(f'Get "{url}": {_describe(error)}') from error
+    finally:
+        transport.abort()
 
 
-def _with_defaults(headers: _Headers) -> list[tuple[str, str]]:
-    """Return the headers to send: a default gives way to one of the same name, also to an empty one."""
+class _Exchange(asyncio.Protocol):
+    """Sends one request; `answer` becomes its status, its Location and the beginning of its body.
+
+    A body that breaks off is no error: it only makes the text of an event.
+    """
+
+    def __init__(self, head: bytes, answer: asyncio.Future[tuple[int, str, bytes]]) -> None:
+        self.answer = answer
+        self._head = head
+        self._parser = HttpResponseParser(self)
+        self._parser.set_dangerous_leniencies(
+            lenient_headers=True, lenient_optional_cr_before_lf=True, lenient_spaces_after_chunk_size=True
+        )
+        self._received = 0  # bytes, of heads only
+        self._interim = 0
+        self._status = 0  # of the real answer, once its head is read
+        self._location = b""
+        self._body = bytearray()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        cast("asyncio.WriteTransport", transport).write(self._head)
+
+    def data_received(self, data: bytes) -> None:
+        if self.answer.done():
+            return
+        try:
+            self._parser.feed_data(data)
+        except HttpParserUpgrade:
+            self._finish()
+        except HttpParserError as error:
+            self._fail(error)
+        if not self._status:
+            self._received += len(data)
+            if self._received > _HEAD_LIMIT:
+                self._fail(HttpParserError(f"the headers exceed {_HEAD_LIMIT} bytes"))
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        if name.lower() == b"location":
+            self._location = value
+
+    def on_headers_complete(self) -> None:
+        status = self._parser.get_status_code()
+        if status >= 200 or status == _SWITCHING_PROTOCOLS:
+            self._status = status
+
+    def on_body(self, data: bytes) -> None:
+        self._body += data[: PROBE_OUTPUT_LIMIT - len(self._body)]
+        if len(self._body) >= PROBE_OUTPUT_LIMIT:
+            self._finish()
+
+    def on_message_complete(self) -> None:
+        if self._status:
+            self._finish()
+            return
+        self._interim += 1
+        self._location = b""
+        if self._interim > _MAX_INTERIM:
+            self._fail(HttpParserError("too many 1xx informational responses"))
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        if self._status:
+            self._finish()
+        else:
+            self._fail(exc or ConnectionError("EOF"))
+
+    def _finish(self) -> None:
+        if not self.answer.done():
+            self.answer.set_result((self._status, self._location.decode("latin-1"), bytes(self._body)))
+
+    def _fail(self, error: Exception) -> None:
+        if not self.answer.done():
+            self.answer.set_exception(error)
+
+
+def _head(url: HttpUrl, headers: _Headers) -> bytes:
+    """Write a request: a default gives way to a header of the same name, also to an empty one."""
     own = {name.lower() for name, _ in headers}
-    defaults = [("User-Agent", USER_AGENT), ("Accept", "*/*")]
-    return [
-        *(each for each in defaults if each[0].lower() not in own),
-        *((name, value) for name, value in headers if value),
-    ]
-
-
-async def _beginning(answer: aiohttp.ClientResponse) -> bytes:
-    """Read what there is, up to the limit; the body only makes an event's text, so a cut one is no error."""
-    import aiohttp
-
-    body = bytearray()
-    try:
-        while len(body) < PROBE_OUTPUT_LIMIT:
-            piece = await answer.content.read(PROBE_OUTPUT_LIMIT - len(body))
-            if not piece:
-                break
-            body += piece
-    except aiohttp.ClientPayloadError:
-        pass
-    return bytes(body)
+    defaults = [("Host", url.netloc), ("User-Agent", USER_AGENT), ("Accept", "*/*")]
+    if url.userinfo:
+        defaults.append(("Authorization", f"Basic {b64encode(unquote_to_bytes(url.userinfo)).decode()}"))
+    lines = [f"{name}: {value}" for name, value in defaults if name.lower() not in own]
+    lines += [f"{name}: {value}" for name, value in headers if value]
+    return "\r\n".join([f"GET {url.target} HTTP/1.1", *lines, "Connection: close", "", ""]).encode()
 
 
 def describe_os_error(error: OSError) -> str:
@@ -131,18 +198,18 @@ def describe_os_error(error: OSError) -> str:
 
 
 def _describe(error: Exception) -> str:
-    import aiohttp
-
     match error:
-        case aiohttp.ServerDisconnectedError():
-            return "EOF"
-        case aiohttp.ClientResponseError():
-            return f"malformed HTTP response: {error.message.strip().splitlines()[0]}"
+        case HttpParserError():
+            return f"malformed HTTP response: {error}"
         case ConnectionResetError():
             return "read: connection reset by peer"
         case _:
             return str(error)
 
 
-def _netloc(host: str, port: int) -> str:
-    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+@cache
+def _trusting_context() -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    return context

@@ -8,6 +8,7 @@ has found its container dead waits for the container to be replaced.
 from __future__ import annotations
 
 import asyncio
+import socket
 from collections.abc import Callable, Sequence
 from dataclasses import KW_ONLY, dataclass, field
 from typing import Final, Protocol, TypeAlias
@@ -303,6 +304,8 @@ async def _tcp(watched: _Watched, action: TCPSocketAction, limit_s: float) -> tu
             _, writer = await asyncio.open_connection(host, port)
     except TimeoutError:
         return Outcome.FAILURE, f"dial tcp {host}:{port}: i/o timeout"
+    except (socket.gaierror, ValueError):  # IDNA and inet_pton raise ValueError
+        return Outcome.FAILURE, f"dial tcp: lookup {host}: no such host"
     except OSError as error:
         return Outcome.FAILURE, f"dial tcp {host}:{port}: {describe_os_error(error)}"
     writer.transport.abort()

@@ -165,6 +165,34 @@ async def test_redirects_are_followed_at_home_only():
             await _get(port, "/circle")
 
 
+async def test_a_path_may_be_a_whole_url():
+    """The probe's address is asked, with the path, the query and the user of that URL."""
+    seen: list[tuple[str, str]] = []
+
+    async def answer(request: web.Request) -> web.Response:
+        seen.append((request.path_qs, request.headers["Authorization"]))
+        return web.Response()
+
+    async with _serving(answer) as port:
+        assert await _get(port, "http://me:secret@elsewhere.invalid/a b?c#d") == (200, b"")
+    assert seen == [("/a%20b?c", "Basic bWU6c2VjcmV0")]
+
+
+async def test_a_redirect_keeps_a_host_header_only_at_the_same_address():
+    """A Location that names an address is asked for by that name."""
+    seen: list[tuple[str, str]] = []
+
+    async def answer(request: web.Request) -> web.Response:
+        seen.append((request.path, request.headers["Host"]))
+        targets = {"/a": "/b", "/b": f"http://127.0.0.1:{port}/c"}
+        location = targets.get(request.path)
+        return web.Response(status=302, headers={"Location": location}) if location else web.Response()
+
+    async with _serving(answer) as port:
+        assert await _get(port, "/a", headers=(("Host", "other"),)) == (200, b"")
+    assert seen == [("/a", "other"), ("/b", "other"), ("/c", f"127.0.0.1:{port}")]
+
+
 async def test_https_is_asked_without_looking_at_the_certificate(tmp_path: Path):
     """A probe wants to know whether somebody answers."""
     pki = Pki(tmp_path)
@@ -192,13 +220,27 @@ async def test_nobody_there():
 
 @pytest.mark.parametrize(
     ("reply", "text"),
-    [(b"", "EOF"), (b"garbage\r\n\r\n", "malformed HTTP response"), (b"HTTP/1.1 ???\r\n\r\n", "malformed")],
+    [
+        (b"", "EOF"),
+        (b"garbage\r\n\r\n", "malformed HTTP response"),
+        (b"HTTP/1.1 ???\r\n\r\n", "malformed"),
+        (b"HTTP/1.1 100 Continue\r\n\r\n" * 1000, "too many 1xx informational responses"),
+        (b"HTTP/1.1 200 OK\r\nX: " + b"x" * 600_000 + b"\r\n\r\n", "headers exceed 65536 bytes"),
+        (b"HTTP/1.1 302 Found\r\nLocation: http://[\r\n\r\n", "failed to parse Location header"),
+    ],
 )
 async def test_no_http(reply: bytes, text: str):
     """Whoever hangs up or speaks something else has failed."""
     async with _raw(reply) as port:
         with pytest.raises(HttpProblem, match=text):
             await _get(port)
+
+
+@pytest.mark.parametrize("host", ["a..b", "x" * 300, "℀", "a\0b"])
+async def test_a_host_that_cannot_be_one(host: str):
+    """Hooks may name any host: one that no resolver takes is not found, as one that nobody has."""
+    with pytest.raises(HttpProblem, match="no such host"):
+        await http_get(host, 80, "/", (), "HTTP", 2.0)
 
 
 async def test_a_server_that_does_not_answer_in_time():
