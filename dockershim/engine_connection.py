@@ -31,6 +31,7 @@ from machinery.model.errors import (
     Unauthorized,
     Unavailable,
 )
+from machinery.wire.conversation import Measured, Reading
 
 READ_S: Final = 20.0  # wall seconds
 WRITE_S: Final = 120.0  # creating and starting wait for each other in the engine
@@ -72,6 +73,12 @@ class EngineCall(NamedTuple):
     def about(self) -> str:
         """The key of what it is about: "containers/0123"; "" where it names none."""
         return f"{self.family}/{self.name}" if self.name else ""
+
+
+READING: Final = Reading(
+    lambda call: call.about, lambda call: call.body or b"", lambda answer: Measured(size=len(answer))
+)
+"""How calls and answers are read for a seam."""
 
 
 @dataclass(slots=True)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 
 from dockershim.engine_connection import Hijacked
-from machinery.wire.conversation import END, StreamPassage
+from machinery.wire.stream_passage import StreamPassage
 
 
 @dataclass(slots=True)
@@ -20,17 +21,15 @@ class SeamHijacked(Hijacked):
         Raises:
             ApiError: the connection broke (Unavailable), or what the seam puts in its place.
         """
-
-        async def read() -> bytes:
-            return await Hijacked.read(self) or END
-
-        data = await self.passage.read(read)
-        return b"" if data is END else data
+        return await self.passage.read(partial(Hijacked.read, self))
 
     async def write(self, data: bytes) -> None:
-        """Write input."""
-        if await self.passage.write(data):
-            await Hijacked.write(self, data)
+        """Write input.
+
+        Raises:
+            ApiError: the seam ends the stream.
+        """
+        await self.passage.write(data, partial(Hijacked.write, self))
 
     def close(self) -> None:
         """Close at once."""

@@ -5,7 +5,8 @@ In the order of use:
 server, listener   the sockets, their connections, and what aiohttp serves
 connection, heads  one client: plain requests are read and answered here; limits say how long it may take
 http_request       a request as a value: HttpRequest, and Exchange for an answer that lasts
-door, seam         who asks, how long it may take, what went wrong; the door behind a seam
+door, seam         who asks, how long it may take, what went wrong; the door behind a seam, which calls requests
+                   by the words of naming
 paths, query, negotiation, bodies, yaml_body, protobuf_body   what a request says, read strictly
 resource_request, resources   requests of resources, as calls of the registry
 watches, pod_log, pod_exec, streams   answers that last

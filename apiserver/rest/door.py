@@ -97,12 +97,12 @@ class Door:
         try:
             return await answer
         except ApiError as error:
-            return _failed(error, exchange)
+            return failed(error, exchange)
         except ConnectionError:
             raise asyncio.CancelledError from None  # the caller has gone: there is nobody to answer
         except Exception as error:  # noqa: BLE001 - a bug in one request must not take the others with it
             self._log_bug(http, error)
-            return _failed(InternalError(f"Internal error occurred: {error}"), exchange)
+            return failed(InternalError(f"Internal error occurred: {error}"), exchange)
 
     def _log_bug(self, http: HttpRequest, error: Exception) -> None:
         self._services.log.error("request_failed", method=http.method, path=http.path, **describe(error))
@@ -111,7 +111,7 @@ class Door:
         http = exchange.http
         if not isinstance(http.target, Target) or not self._resources.lasts(http, http.target):
             return await self._answer(http)
-        _receive_causes(http)
+        receive_causes(http)
         user = await self._user(http)
         return await self._resources.stream(exchange, user, http.target)
 
@@ -131,7 +131,7 @@ class Door:
         target = http.target
         if http.method == "GET" and isinstance(target, Target):  # waits for etcd only, which has its limit
             return await self._resources.answer(http, user, target)
-        _receive_causes(http)
+        receive_causes(http)
         try:
             async with WALL.timeout_wall(self._answer_limit_s):
                 if isinstance(target, Target):
@@ -163,13 +163,19 @@ class Door:
         return await authenticator.of_bearer(token.strip())
 
 
-def _failed(error: ApiError, exchange: Exchange | None) -> Reply:
+def failed(error: ApiError, exchange: Exchange | None) -> Reply:
+    """Return the answer to a request that failed.
+
+    Raises:
+        CancelledError: an answer has begun, and breaks off.
+    """
     if exchange is not None and exchange.has_begun:
-        raise asyncio.CancelledError from error  # break off: there is no place for a second answer
+        raise asyncio.CancelledError from error  # there is no place for a second answer
     return error_reply(error)
 
 
-def _receive_causes(http: HttpRequest) -> None:
+def receive_causes(http: HttpRequest) -> None:
+    """Put the causes and the trace of a request into the context of the task that serves it."""
     cause_headers.receive(
         [(key, http.headers.get(key, "")) for key in (cause_headers.CAUSE_KEY, cause_headers.TRACE_KEY)]
     )

@@ -8,17 +8,20 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from functools import lru_cache
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeVar
 from urllib.parse import unquote
 
 from apiserver.rest.paths import Discovery, Target, parse
+from apiserver.rest.seam_outlet import SeamOutlet
 from apiserver.rest.streams import Outlet
 from machinery.process.tls import Peer
+from machinery.wire.stream_passage import StreamPassage
 
 if TYPE_CHECKING:
     from aiohttp import web
     from multidict import CIMultiDictProxy, MultiMapping
 
+T = TypeVar("T")
 METHODS: Final = frozenset({"GET", "POST", "PUT", "PATCH", "DELETE"})
 
 
@@ -88,11 +91,45 @@ class Exchange:
         self.request = request
         self.outlet = outlet
         self.has_begun = False  # whether the head of the answer is sent
+        self._passage: StreamPassage | None = None
+
+    async def through(self, passage: StreamPassage, answer: Callable[[Exchange], Awaitable[T]]) -> T:
+        """Return what `answer` returns; what it sends and hands on passes the seam.
+
+        Raises:
+            ApiError: the seam refuses the stream, or ends it.
+            Exception: as `answer` raised it.
+        """
+        self.outlet = SeamOutlet(self.outlet, passage)
+        self._passage = passage
+        with passage:
+            await passage.begin()
+            return await passage.run(answer(self))
 
     async def begin(self, response: web.StreamResponse) -> None:
         """Send the head of the answer; from here on there is no other way to tell of an error than to break off."""
         await response.prepare(self.request)
         self.has_begun = True
+
+    async def send(self, data: T, send: Callable[[T], Awaitable[None]]) -> None:
+        """Send a piece of the answer, unless the seam drops it.
+
+        Raises:
+            ApiError: the seam ends the stream.
+            Exception: as `send` raised it.
+        """
+        passage = self._passage
+        if passage is None or passage.passes() or await passage.arrived(data):
+            await send(data)
+
+    async def hand_on(self, item: T, send: Callable[[T], Awaitable[None]]) -> None:
+        """Send on what the caller has sent, unless the seam drops it.
+
+        Raises:
+            ApiError: the seam ends the stream.
+            Exception: as `send` raised it.
+        """
+        await (send(item) if self._passage is None else self._passage.write(item, send))
 
 
 @lru_cache(maxsize=512)

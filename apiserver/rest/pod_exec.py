@@ -8,6 +8,7 @@ WebSockets first.
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
@@ -21,7 +22,7 @@ from apiserver.rest.paths import Target
 from apiserver.rest.pod_channels import PROTOCOLS, Channel, ChannelProtocol
 from apiserver.rest.pod_log import container_ref, read_pod
 from apiserver.rest.services import RestServices
-from apiserver.rest.streams import Streams, may_pass
+from apiserver.rest.streams import Streams
 from apiserver.rest.websockets import received, send_message, until_either_ends
 from machinery.model.errors import BadRequest, MethodNotSupported, NotImplementedHere
 from machinery.model.k8s import served
@@ -89,7 +90,8 @@ class PodExec:
             try:
                 await call.write(messages.StreamInput(start=start))
                 status = await until_either_ends(
-                    _carry_out(socket, protocol, call), _carry_in(socket, protocol, call)
+                    _carry_out(exchange, socket, protocol, call),
+                    _carry_in(exchange, socket, protocol, call),
                 )
             except grpc.aio.AioRpcError as error:
                 status = from_rpc(error).to_status()
@@ -109,11 +111,13 @@ async def _send(socket: web.WebSocketResponse, message: bytes | str | None) -> N
         await send_message(socket, message)
 
 
-async def _carry_in(socket: web.WebSocketResponse, protocol: ChannelProtocol, call: Any) -> None:
+async def _carry_in(
+    exchange: Exchange, socket: web.WebSocketResponse, protocol: ChannelProtocol, call: Any
+) -> None:
     """Hand what the caller sends to the kubelet; return when the caller has gone."""
     async for message in received(socket):
         if (event := _input(protocol.decode(message))) is not None:
-            await call.write(event)
+            await exchange.hand_on(event, call.write)
 
 
 def _input(received: tuple[Channel, bytes] | None) -> Any:
@@ -144,18 +148,19 @@ class _Size(msgspec.Struct):
     Height: int = 0
 
 
-async def _carry_out(socket: web.WebSocketResponse, protocol: ChannelProtocol, call: Any) -> Json:
+async def _carry_out(
+    exchange: Exchange, socket: web.WebSocketResponse, protocol: ChannelProtocol, call: Any
+) -> Json:
     """Hand what the command writes to the caller. Return how it ended, as a Status."""
     from grpc.aio import EOF
 
+    send = partial(send_message, socket)
     while (event := await call.read()) is not EOF:
-        if not await may_pass(event.stdout or event.stderr):
-            continue
         match event.WhichOneof("output"):
             case "stdout":
-                await send_message(socket, protocol.encode(Channel.STDOUT, event.stdout))
+                await exchange.send(protocol.encode(Channel.STDOUT, event.stdout), send)
             case "stderr":
-                await send_message(socket, protocol.encode(Channel.STDERR, event.stderr))
+                await exchange.send(protocol.encode(Channel.STDERR, event.stderr), send)
             case "exit":
                 return pod_access.exit_status(event.exit.code, event.exit.error)
     return pod_access.exit_status(0, "")

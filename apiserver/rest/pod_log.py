@@ -101,7 +101,7 @@ async def _as_text(exchange: Exchange, first: bytes | None, chunks: Any) -> web.
     response.headers["Cache-Control"] = "no-cache, private"
     response.enable_chunked_encoding()
     await exchange.begin(response)
-    await _copy(first, chunks, response.write)
+    await _copy(exchange, first, chunks, partial(send, response.write))
     return response
 
 
@@ -119,15 +119,17 @@ async def _as_messages(exchange: Exchange, first: bytes | None, chunks: Any) -> 
 
     await exchange.begin(socket)
     await write(b"")  # tells that the connection stands
-    await websockets.until_either_ends(_copy(first, chunks, write), until_gone())
+    await websockets.until_either_ends(_copy(exchange, first, chunks, partial(send, write)), until_gone())
     await socket.close()
     return socket
 
 
-async def _copy(first: bytes | None, chunks: Any, write: Callable[[bytes], Awaitable[None]]) -> None:
+async def _copy(
+    exchange: Exchange, first: bytes | None, chunks: Any, write: Callable[[bytes], Awaitable[None]]
+) -> None:
     data = first
     while data is not None:
-        await send(write, data)
+        await exchange.send(data, write)
         data = await _next(chunks)
 
 

@@ -65,6 +65,11 @@ def error_reply(error: ApiError) -> Reply:
     return reply(msgspec.json.encode(error.to_status()), status=error.code, headers=headers)
 
 
+def as_response(answer: Reply | web.StreamResponse) -> web.StreamResponse:
+    """Return an answer as aiohttp's."""
+    return answer.to_response() if isinstance(answer, Reply) else answer
+
+
 def text_reply(text: str, *, status: int = 200) -> Reply:
     """Make a response for people."""
     return reply(text.encode(), status=status, content_type="text/plain; charset=utf-8")

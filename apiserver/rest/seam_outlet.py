@@ -6,7 +6,7 @@ from collections import deque
 
 from apiserver.rest.streams import Outlet
 from machinery.process.tls import Peer
-from machinery.wire.conversation import StreamPassage
+from machinery.wire.stream_passage import StreamPassage
 
 
 class SeamOutlet:

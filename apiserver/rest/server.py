@@ -34,11 +34,12 @@ async def serving_rest(
     Raises:
         ListenError: an address is taken or cannot be used.
     """
+    from apiserver.rest.door import Door
     from apiserver.rest.listener import Listener
-    from apiserver.rest.seam import opened
+    from apiserver.rest.seam import SeamDoor
 
     clock = services.clock
-    door = opened(services, limits, seam)
+    door = Door(services, limits) if seam is None else SeamDoor(services, limits, seam)
     listener = Listener(door, limits, wall_s=lambda: clock.timescale.wall(clock.now()))
     listening: list[asyncio.Server] = []
     try:

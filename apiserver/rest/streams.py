@@ -5,21 +5,15 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
-from contextvars import ContextVar
 from typing import Final, Protocol
 
 from machinery.model.errors import TooManyRequests, Unavailable
 from machinery.process.clock import WALL
 from machinery.process.tls import Peer
-from machinery.wire.conversation import StreamPassage
 
 _MOST: Final = 20_000  # streams at once: every kubelet of a large cluster watches a few kinds
 STALLED_S: Final = 60.0  # wall seconds after which a caller who takes nothing is given up
 _LINGER_S: Final = 2.0  # wall seconds that streams have to end in
-
-
-passing: ContextVar[StreamPassage | None] = ContextVar("passing", default=None)
-"""The passage of the stream that a task answers with, where the door has a seam."""
 
 
 class Outlet(Protocol):
@@ -97,23 +91,13 @@ class Streams:
             return  # the runner's cleanup cuts the rest
 
 
-async def may_pass(data: bytes) -> bool:
-    """Return when a piece of the stream may be sent; False drops it.
-
-    Raises:
-        ApiError: the seam ends the stream.
-    """
-    passage = passing.get()
-    return passage is None or passage.passes() or await passage.arrived(data)
-
-
 async def send(write: Callable[[bytes], Awaitable[None]], data: bytes) -> None:
     """Send a piece of a stream.
 
     Raises:
         ConnectionError: the caller has gone, or takes nothing.
     """
-    if not data or not await may_pass(data):
+    if not data:
         return
     try:
         async with WALL.timeout_wall(STALLED_S):

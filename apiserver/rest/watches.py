@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING
 
 from apiserver.request import Request, SharedBatch, SharedEvent, WatchReply
@@ -50,7 +51,7 @@ class Watches:
                     response.headers["Cache-Control"] = "no-cache, private"
                     response.enable_chunked_encoding()
                     await exchange.begin(response)
-                    await _pump(response, watch, _ChunkSink(exchange.outlet, frame))
+                    await _pump(exchange, response, watch, _ChunkSink(exchange.outlet, frame))
                     return response
                 finally:
                     self._open.set(self._open.value() - 1)
@@ -109,8 +110,10 @@ def _metadata_chunk(event: SharedEvent) -> bytes:
     return _chunk(envelopes.metadata_frame(event))
 
 
-async def _pump(response: web.StreamResponse, watch: WatchReply, sink: _ChunkSink) -> None:
+async def _pump(
+    exchange: Exchange, response: web.StreamResponse, watch: WatchReply, sink: _ChunkSink
+) -> None:
     try:
         await watch.deliver(sink)
     except ApiError as error:
-        await send(response.write, envelopes.error_frame(error))
+        await exchange.send(envelopes.error_frame(error), partial(send, response.write))

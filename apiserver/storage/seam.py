@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from machinery.wire.messages import Reading
+from machinery.wire.conversation import Measured, Reading
+from machinery.wire.messages import body
+from machinery.wire.status import rpc_as_api_error
 
 
 def _key(request: Any) -> str:
@@ -21,8 +23,8 @@ def _key(request: Any) -> str:
     return str(key.decode(errors="replace"))
 
 
-def _revision(answer: Any) -> int:
-    return int(answer.header.revision)
+def _measured(answer: Any) -> Measured:
+    return Measured(answer.header.revision, answer.ByteSize())
 
 
-READING: Final = Reading(_key, _revision)
+READING: Final = Reading(_key, body, _measured, rpc_as_api_error)

@@ -8,7 +8,7 @@ Whatever stands between (a list of servers, a test that spoils calls) implements
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
-from typing import Any, Literal, NamedTuple, Protocol, TypeAlias, TypeVar
+from typing import Any, Final, Literal, NamedTuple, Protocol, TypeAlias, TypeVar
 
 import msgspec
 
@@ -16,6 +16,7 @@ from machinery.model.errors import from_status
 from machinery.model.requests import DeleteOptions, EventType, Fence, PatchType, WatchEvent
 from machinery.model.resources import KubeObject, Resource
 from machinery.wire import objects
+from machinery.wire.conversation import Measured, Reading
 
 T = TypeVar("T", bound=KubeObject)
 
@@ -43,6 +44,11 @@ class ApiRequest(NamedTuple):
     delete_options: DeleteOptions | None = None
     fence: Fence | None = None  # of a write: refused with Deposed once the lease says otherwise
 
+    @property
+    def about(self) -> str:
+        """The key of the object, or of the collection, that the request is about."""
+        return "/".join(filter(None, (str(self.resource), self.namespace, self.name)))
+
 
 class Page(NamedTuple):
     """A page of a collection, its items as they came."""
@@ -50,6 +56,16 @@ class Page(NamedTuple):
     items: Sequence[bytes]
     revision: int
     continue_: str  # "" on the last page
+
+
+def _measured(answer: bytes | Page) -> Measured:
+    if isinstance(answer, bytes):
+        return Measured(size=len(answer))
+    return Measured(answer.revision, sum(map(len, answer.items)))
+
+
+READING: Final = Reading(lambda request: request.about, lambda request: request.body, _measured)
+"""How requests and answers are read for a seam."""
 
 
 class Transport(Protocol):

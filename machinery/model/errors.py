@@ -228,6 +228,11 @@ BY_CODE: dict[int, type[ApiError]] = {leaf.code: leaf for leaf in reversed(_leav
 }
 
 
+def as_api_error(error: BaseException) -> ApiError:
+    """Return any error as an `ApiError`: itself, or else an InternalError with its name."""
+    return error if isinstance(error, ApiError) else InternalError(f"{type(error).__name__}: {error}")
+
+
 def from_status(status: dict[str, Any]) -> ApiError:
     """Read a metav1.Status of a failure; an unknown reason is read by its code, an unknown code as a 500."""
     details = status.get("details") or {}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from contextlib import aclosing
 from typing import Any, Final
 
 from google.protobuf.descriptor import MethodDescriptor
@@ -11,7 +10,7 @@ from google.protobuf.descriptor import MethodDescriptor
 from machinery.model.seam import Ends, Seam
 from machinery.wire.cause_headers import CALLER_KEY
 from machinery.wire.conversation import Conversation
-from machinery.wire.messages import about, revision, size
+from machinery.wire.messages import READING
 from machinery.wire.services import Behaviour, ServiceHandler
 
 _PROTOCOLS: Final = {  # services → the conversations that they are of
@@ -31,32 +30,18 @@ def through(handler: ServiceHandler, seam: Seam | None, callee: str) -> ServiceH
     def conversation(context: Any) -> Conversation:
         metadata = context.invocation_metadata() or ()
         caller = next((str(value) for key, value in metadata if key == CALLER_KEY), "")
-        return Conversation(seam, Ends(caller, callee, protocol, "server"))
+        return Conversation(seam, Ends(caller, callee, protocol, "server"), READING)
 
     def wrap(method: MethodDescriptor, behaviour: Behaviour) -> Behaviour:
-        async def called(request: Any, context: Any) -> Any:
-            return await conversation(context).call(
-                method.name,
-                lambda _left_s: behaviour(request, context),
-                **_described(method, request),
-                measure=lambda answer: (revision(answer), size(answer)),
-            )
-
-        async def streamed(request: Any, context: Any) -> AsyncIterator[Any]:
-            with conversation(context).stream(method.name, **_described(method, request)) as passage:
-                await passage.begin()
-                async with aclosing(passage.through(behaviour(request, context))) as answers:
-                    async for answer in answers:
-                        yield answer
-
         def unary(request: Any, context: Any) -> Any:
-            return behaviour(request, context) if seam.is_idle else called(request, context)
+            if seam.is_idle:
+                return behaviour(request, context)
+            return conversation(context).call(method.name, request, lambda _: behaviour(request, context))
 
-        return streamed if method.server_streaming else unary
+        def stream(request: Any, context: Any) -> AsyncIterator[Any]:
+            passage = conversation(context).stream(method.name, None if method.client_streaming else request)
+            return passage.through(behaviour(request, context))
+
+        return stream if method.server_streaming else unary
 
     return handler.wrapped(wrap)
-
-
-def _described(method: MethodDescriptor, request: Any) -> dict[str, Any]:
-    """Return what the seam is told of a request; of a stream of requests nothing is known yet."""
-    return {} if method.client_streaming else {"about": about(request), "body": request.SerializeToString}

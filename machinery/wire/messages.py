@@ -7,7 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import cache
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
+
+from machinery.wire.conversation import Measured, Reading
+from machinery.wire.status import rpc_as_api_error
 
 Reader = Callable[[Any], str]
 
@@ -17,14 +20,21 @@ def about(request: Any) -> str:
     return _reader(request.DESCRIPTOR)(request)
 
 
-def revision(answer: Any) -> int:
-    """Return the store's revision in an answer; 0 where it has none, or is bytes already."""
-    return int(getattr(answer, "revision", 0))
+def body(request: Any) -> bytes:
+    """Return a request as bytes."""
+    return bytes(request.SerializeToString())
 
 
-def size(answer: Any) -> int:
-    """Return the bytes of an answer."""
-    return len(answer) if isinstance(answer, bytes) else int(answer.ByteSize())
+def measured(answer: Any) -> Measured:
+    """Return what an answer tells of itself: a message, or its bytes already."""
+    if isinstance(answer, bytes):
+        return Measured(size=len(answer))
+    return Measured(int(getattr(answer, "revision", 0)), answer.ByteSize())
+
+
+def method_of(path: str) -> str:
+    """Return a method's name: the last part of its path on the wire."""
+    return path.rsplit("/", 1)[-1]
 
 
 def _target(request: Any) -> str:
@@ -54,8 +64,4 @@ def _reader(descriptor: Any) -> Reader:
     return next(found, lambda _request: "")
 
 
-class Reading(NamedTuple):
-    """How a protocol's messages are read for the seam, where it asks."""
-
-    about: Reader = about  # the key of the object that a request is about
-    revision: Callable[[Any], int] = revision  # of the store, as an answer tells it
+READING: Final = Reading(about, body, measured, rpc_as_api_error)

@@ -6,6 +6,8 @@ for what the transport itself reports (a broken connection has no Status).
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, Final
 
 import grpc
@@ -33,6 +35,7 @@ from machinery.model.errors import (
     Unauthorized,
     Unavailable,
     UnsupportedMediaType,
+    as_api_error,
     from_status,
 )
 
@@ -110,6 +113,37 @@ def from_rpc(exc: grpc.aio.AioRpcError) -> ApiError:
             return from_status(msgspec.json.decode(value))
     leaf = _FROM_CODE.get(exc.code(), InternalError)
     return leaf(exc.details() or exc.code().name.lower().replace("_", " "))
+
+
+def rpc_as_api_error(error: BaseException) -> ApiError:
+    """Return any error as an `ApiError`: what an RPC ended with is read."""
+    return from_rpc(error) if isinstance(error, grpc.aio.AioRpcError) else as_api_error(error)
+
+
+@contextmanager
+def api_errors() -> Iterator[None]:
+    """Raise what RPCs end with as `ApiError`.
+
+    Raises:
+        ApiError: what the server answered, or gRPC says of the connection.
+    """
+    try:
+        yield
+    except grpc.aio.AioRpcError as error:
+        raise from_rpc(error) from error
+
+
+@contextmanager
+def rpc_errors() -> Iterator[None]:
+    """Raise each `ApiError` as a gRPC client would.
+
+    Raises:
+        AioRpcError: in its place.
+    """
+    try:
+        yield
+    except ApiError as error:
+        raise to_rpc_error(error) from error
 
 
 def _shortened(status: dict[str, Any]) -> dict[str, Any]:

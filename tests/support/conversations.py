@@ -30,7 +30,6 @@ from dockershim.docker import Engine
 from dockershim.engine_connection import EngineCall, EngineConnection
 from machinery.client import seam_channel
 from machinery.client.api import Api
-from machinery.client.seam_stream import api_errors
 from machinery.model import resources as kinds
 from machinery.model.fault_plan import Fault, FaultPlan, Rule
 from machinery.model.seam import Ends, Seam, compose
@@ -41,6 +40,7 @@ from machinery.process.recorder import Recorder
 from machinery.process.server import grpc_server
 from machinery.wire.cause_headers import request_metadata
 from machinery.wire.services import Stub, handler, unix_channel
+from machinery.wire.status import api_errors
 from tests.support.apiserver import Served
 from tests.support.client_doors import config_map
 from tests.support.cri_servers import DOCKER, IMAGE, CriServer, connected

@@ -22,11 +22,12 @@ from machinery.process import seam_server
 from machinery.process.config import ComponentConfig
 from machinery.process.faults import PlannedFaults
 from machinery.process.recorder import Recorder
-from machinery.wire.conversation import Conversation, no_body
+from machinery.wire.conversation import Conversation, Reading, no_body
 from machinery.wire.services import handler
 from tests.support.virtual_clock import VirtualClock
 from tests.support.waiting import stays
 
+READING = Reading(str)
 ENDS = Ends("scheduler", "apiserver", "resources")
 MESSAGE = Message(ENDS, "Create", "pods/default/a", (), no_body)
 
@@ -100,7 +101,7 @@ async def test_the_first_of_several_seams_is_the_outermost() -> None:
     told: list[str] = []
     seam = compose(Witness("a", told), Witness("b", told))
     assert seam is not None
-    assert await Conversation(seam, ENDS).call("Get", answering) == "answer"
+    assert await Conversation(seam, ENDS, READING).call("Get", "request", answering) == "answer"
     assert told[:4] == ["a before", "b before", "b answered", "a answered"]
     assert told[4:] == ["a after NoneType", "b after NoneType"]
 
@@ -111,7 +112,7 @@ async def test_what_is_refused_is_not_asked_further_in_and_told_to_all() -> None
     seam = compose(Witness("a", told, Expired("x")), Witness("b", told))
     assert seam is not None
     with pytest.raises(Expired):
-        await Conversation(seam, ENDS).call("Get", answering)
+        await Conversation(seam, ENDS, READING).call("Get", "request", answering)
     assert told == ["a before", "a after Expired", "b after Expired"]
 
 
@@ -134,7 +135,7 @@ async def test_a_drop_takes_the_callers_deadline_and_no_real_time() -> None:
     faults.use(FaultPlan((Rule(Fault.DROP),)))
     began = clock.now()
     with pytest.raises(DeadlineExceeded):
-        await Conversation(faults, ENDS).call("Get", answering, timeout_s=3600)
+        await Conversation(faults, ENDS, READING).call("Get", "request", answering, timeout_s=3600)
     assert clock.now() - began == 3600
 
 
@@ -149,7 +150,7 @@ async def test_a_stream_that_is_silent_ends_at_its_deadline(fault: Fault) -> Non
         yield 1
 
     async def read() -> None:
-        with Conversation(faults, ENDS).stream("Logs", timeout_s=60) as passage:
+        with Conversation(faults, ENDS, READING).stream("Logs", "request", 60) as passage:
             await passage.begin()
             async for _ in passage.through(items()):
                 pass
@@ -166,7 +167,10 @@ async def test_a_stream_may_have_less_time_to_open() -> None:
     faults = PlannedFaults(clock)
     faults.use(FaultPlan((Rule(Fault.DROP),)))
     began = clock.now()
-    with Conversation(faults, ENDS).stream("POST exec/start") as passage, pytest.raises(DeadlineExceeded):
+    with (
+        Conversation(faults, ENDS, READING).stream("POST exec/start", "request") as passage,
+        pytest.raises(DeadlineExceeded),
+    ):
         await passage.begin(20)
     assert clock.now() - began == 20
 
@@ -174,7 +178,7 @@ async def test_a_stream_may_have_less_time_to_open() -> None:
 async def test_the_end_of_a_cut_wakes_each_stream_once() -> None:
     """Whether it waits for an item of its own or for the end of the cut."""
     faults = PlannedFaults(VirtualClock())
-    conversation = Conversation(faults, ENDS)
+    conversation = Conversation(faults, ENDS, READING)
     quiet: asyncio.Event = asyncio.Event()
 
     async def items(count: int) -> AsyncIterator[int]:
@@ -184,7 +188,7 @@ async def test_the_end_of_a_cut_wakes_each_stream_once() -> None:
 
     async def read(count: int) -> list[int]:
         found = []
-        with conversation.stream("Watch") as passage:
+        with conversation.stream("Watch", "request") as passage:
             async for item in passage.through(items(count)):
                 found.append(item)
                 if len(found) == 1:
@@ -208,7 +212,7 @@ async def test_a_reader_that_is_cancelled_in_a_cut_stays_cancelled() -> None:
     faults.use(FaultPlan((Rule(Fault.CUT),)))
 
     async def read() -> None:
-        with Conversation(faults, ENDS).stream("Watch") as passage:
+        with Conversation(faults, ENDS, READING).stream("Watch", "request") as passage:
             await passage.begin()
 
     reading = asyncio.ensure_future(read())
