@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.support import conversations
+from tests.support import conversations, pod_conversations
 from tests.support.apiserver import serving
 from tests.support.conversations import Conversation
 from tests.support.etcd_server import EtcdServer, etcd_server
@@ -23,8 +23,14 @@ REAL = [
     pytest.param("docker", marks=pytest.mark.docker),
     pytest.param("cni", marks=pytest.mark.docker),
 ]
+PODS = [
+    "pod-Logs",
+    "pod-Exec",
+    pytest.param("taken-attach", marks=pytest.mark.docker),
+    pytest.param("taken-exec", marks=pytest.mark.docker),
+]
 CALLS = [*CLIENTS, *SERVERS, "cri-hollow", *REAL]
-STREAMS = [*CLIENTS, *SERVERS, "node-client", "node-server", "cri-hollow", *REAL[:-1]]
+STREAMS = [*CLIENTS, *SERVERS, "node-client", "node-server", "cri-hollow", *REAL[:-1], *PODS]
 
 
 @pytest.fixture(scope="session")
@@ -44,6 +50,11 @@ async def opened(name: str, request: pytest.FixtureRequest, stack: AsyncExitStac
             served = await stack.enter_async_context(_apiserver(request))
             make = conversations.component_client if side == "client" else conversations.apiserver_door
             made = make(served, "grpc" if rest == "resources" else "rest")
+        case "pod":
+            served = await stack.enter_async_context(_apiserver(request))
+            made = pod_conversations.pod_at_the_door(served, rest)
+        case "taken":
+            made = pod_conversations.taken_over(rest)
         case "node":
             made = conversations.node_service(rest)
         case "cri":

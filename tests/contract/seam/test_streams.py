@@ -9,12 +9,15 @@ from contextlib import asynccontextmanager
 import grpc.aio
 import pytest
 
+from kubarium.pki import Pki
 from machinery.model.errors import Expired, Unavailable
 from machinery.model.fault_plan import NO_PLAN, Fault, FaultPlan, Rule
 from machinery.pb import node_pb2
+from tests.support.apiserver import serving
 from tests.support.conversations import Conversation, Next, echoing_kubelet
+from tests.support.pod_conversations import echoing_container, heard, pod_streams
 from tests.support.stalls import taking
-from tests.support.waiting import pause, stays
+from tests.support.waiting import pause, stays, until
 
 WITHIN_S = 10.0
 
@@ -145,3 +148,44 @@ async def test_a_cut_holds_both_directions_of_a_stream() -> None:
         await again.write(node_pb2.StreamInput(stdin=b"after"))
         assert (await again.read()).stdout == b"after"
         again.cancel()
+
+
+async def test_a_cut_at_the_rest_door_holds_what_is_typed(pki: Pki) -> None:
+    """Until its end, which breaks the command; what was said before has arrived."""
+    async with (
+        serving(pki, faults_file="/nonexistent/faults.json", record_messages=9) as served,
+        pod_streams(served) as pod,
+        asyncio.timeout(WITHIN_S),
+        pod.socket() as socket,
+    ):
+        await socket.send_bytes(b"\x00before")
+        await until(lambda: pod.kubelet.heard == [b"before"])
+        served.process.faults.use(
+            FaultPlan((Rule(Fault.CUT, protocol="rest", method="Exec", side="server"),))
+        )
+        await socket.send_bytes(b"\x00into")
+        await stays(lambda: pod.kubelet.heard == [b"before"], for_s=0.2)
+        served.process.faults.use(NO_PLAN)
+        with pytest.raises(Unavailable):
+            await heard(socket)
+        assert pod.kubelet.heard == [b"before"]
+
+
+@pytest.mark.docker
+async def test_a_cut_holds_both_directions_of_a_connection_that_is_taken_over() -> None:
+    """The engine hears nothing of what is written into it; its end breaks whoever writes."""
+    async with echoing_container() as container, asyncio.timeout(WITHIN_S):
+        taken = await container.engine.attach(container.id, stdin=True)
+        witness = await container.healthy.attach(container.id, stdin=False)
+        await taken.write(b"before\n")
+        assert await witness.read() != b""
+        container.faults.use(FaultPlan((Rule(Fault.CUT, protocol="docker"),)))
+        writing = asyncio.ensure_future(taken.write(b"into\n"))
+        echo = asyncio.ensure_future(witness.read())
+        await stays(lambda: not writing.done() and not echo.done(), for_s=0.2)
+        container.faults.use(NO_PLAN)
+        with pytest.raises(Unavailable):
+            await writing
+        echo.cancel()
+        for each in (taken, witness):
+            each.close()
