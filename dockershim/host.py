@@ -1,22 +1,29 @@
 """What the machine allows: asked once, after the engine has answered.
 
-Without CAP_SYS_RESOURCE the engine cannot lower an oom_score_adj below its own, and its containers would not start.
-They get the least that it can give, and the log says so once.
+An engine that lacks capabilities (a container, a rootless one) can give them to no container: those that want them, and
+privileged ones, get what it has. Without CAP_SYS_RESOURCE it cannot lower an oom_score_adj below its own, either. The log
+says so once, and Status on request.
 """
 
 from __future__ import annotations
 
+import os
 import socket
+import stat
 import struct
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
+from dockershim.core.capabilities import lacking, to_drop_from_all
 from dockershim.core.host_config import Host
 from dockershim.docker import Engine
 from machinery.model.log import EventLog
 
-_CAP_SYS_RESOURCE: Final = 24
+_RESOURCE: Final = "SYS_RESOURCE"
 _LOWEST: Final = -1000
+_DEVICES: Final = Path("/dev")
+_NOT_DEVICES: Final = {"pts", "shm", "fd", "mqueue", "console"}  # every container has its own
 
 
 class HostFacts:
@@ -36,29 +43,56 @@ class HostFacts:
         """
         if self._known is None:
             info = await self._engine.info()
-            floor = least_oom_score(_engine_pid(self._socket))
-            if floor > _LOWEST:
+            pid = _engine_pid(self._socket)
+            missing = missing_capabilities(pid)
+            floor = least_oom_score(pid) if _RESOURCE in missing else _LOWEST
+            left_out: tuple[str, ...] = ()
+            if missing:
+                left_out = to_drop_from_all(missing, str((await self._engine.version())["ApiVersion"]))
                 self._log.warning(
-                    "oom_scores_are_clamped",
-                    least=floor,
-                    reason="the Docker engine lacks CAP_SYS_RESOURCE and cannot protect a container from the OOM killer",
+                    "engine_lacks_capabilities", missing=",".join(missing), least_oom_score=floor
                 )
             self._known = Host(
-                floor, info.get("CgroupDriver") == "systemd", tuple(info.get("Runtimes") or {})
+                least_oom_score=floor,
+                systemd_cgroups=info.get("CgroupDriver") == "systemd",
+                runtimes=tuple(info.get("Runtimes") or {}),
+                missing_capabilities=missing,
+                left_out=left_out,
+                devices=tuple(device_files(_DEVICES)) if left_out else (),
             )
         return self._known
 
 
-def least_oom_score(pid: int) -> int:
-    """Return the least oom_score_adj that a process can set for its children; -1000 where /proc does not say."""
-    process = Path("/proc") / str(pid)
+def missing_capabilities(pid: int) -> tuple[str, ...]:
+    """Return which capabilities a process lacks; none where /proc does not say."""
     try:
-        status = (process / "status").read_text()
-        own = int((process / "oom_score_adj").read_text())
+        status = Path(f"/proc/{pid}/status").read_text()
+        last = int(Path("/proc/sys/kernel/cap_last_cap").read_text())
+    except (OSError, ValueError):
+        return ()
+    effective = next((line.split()[1] for line in status.splitlines() if line.startswith("CapEff:")), "")
+    return lacking(int(effective, 16), last) if effective else ()
+
+
+def least_oom_score(pid: int) -> int:
+    """Return the least oom_score_adj that a process without CAP_SYS_RESOURCE can set for its children."""
+    try:
+        return min(0, int(Path(f"/proc/{pid}/oom_score_adj").read_text()))
     except (OSError, ValueError):
         return _LOWEST
-    effective = next((line.split()[1] for line in status.splitlines() if line.startswith("CapEff:")), "0")
-    return _LOWEST if int(effective, 16) >> _CAP_SYS_RESOURCE & 1 else min(0, own)
+
+
+def device_files(folder: Path) -> Iterator[str]:
+    """Yield the paths of all device files below a folder."""
+    for entry in os.scandir(folder):
+        if entry.name in _NOT_DEVICES:
+            continue
+        if entry.is_dir(follow_symlinks=False):
+            yield from device_files(Path(entry.path))
+        elif (mode := entry.stat(follow_symlinks=False).st_mode) and (
+            stat.S_ISCHR(mode) or stat.S_ISBLK(mode)
+        ):
+            yield entry.path
 
 
 def _engine_pid(path: str) -> int:

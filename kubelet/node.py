@@ -27,7 +27,9 @@ from kubelet.core.node_status import (
     network_is_ready,
     new_boot_id,
     new_node,
+    new_restrictions,
     node_labels,
+    runtime_notes,
     runtime_problems,
 )
 from kubelet.core.node_watch import NodeWatch
@@ -222,7 +224,7 @@ class Node:
         text = f"{version.runtime_name}://{version.runtime_version}"
         if self.ready.is_set() or self._images:  # they only serve people and schedulers: not before Ready
             self._images = await self._runtime.list_images()
-        return RuntimeState(text, runtime_problems(answer.status))
+        return RuntimeState(text, runtime_problems(answer.status), runtime_notes(answer.status))
 
     async def _learn_driver(self) -> None:
         try:
@@ -269,6 +271,8 @@ class Node:
         if before is not None and (boot_id := new_boot_id(before.status, status)):
             text = f"Node {self._settings.name} has been rebooted, boot id: {boot_id}"
             self._events.record(before, WARNING, "Rebooted", text)
+        for note in new_restrictions(before.status.conditions if before else (), self._watch.runtime):
+            self._events.record(self._own, WARNING, note.reason, note.message)
 
     def _note_ready(self, own: NodeObject, *, is_ready: bool) -> None:
         if is_ready == self.ready.is_set():

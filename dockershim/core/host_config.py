@@ -8,8 +8,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Final
 
+from dockershim.core.capabilities import ALL, available
 from dockershim.core.naming import Scope, container_labels, sandbox_labels
-from dockershim.core.security import capabilities, groups, security_options, user
+from dockershim.core.security import UNCONFINED, capabilities, groups, security_options, user
 from machinery.model.errors import BadRequest, NotImplementedHere
 from machinery.pb import cri_pb2 as cri
 
@@ -34,6 +35,11 @@ class Host:
     least_oom_score: int = -1000  # the engine cannot go below this
     systemd_cgroups: bool = False
     runtimes: tuple[str, ...] = ()
+    missing_capabilities: tuple[str, ...] = ()  # that the engine lacks, so that it can give them to nobody
+    left_out: tuple[str, ...] = ()  # those of them that it would give with "all" or "privileged", and fail
+    devices: tuple[
+        str, ...
+    ] = ()  # paths of all device files; only known where there is something to leave out
 
 
 def is_host_network(config: Any) -> bool:
@@ -113,11 +119,13 @@ def container_body(
         "LogConfig": LOG_OPTIONS if sandbox.log_directory and config.log_path else NO_LOG,
         "RestartPolicy": {"Name": "no"},
         "Init": False,
-        **capabilities(security),
+        **capabilities(security, host.missing_capabilities, host.left_out),
         **_paths(security),
         **resources(config.linux.resources, host),
         **_runtime(runtime_handler, host),
     }
+    if security.privileged and host.left_out:
+        host_config |= _nearly_privileged(host)
     return {
         "Image": config.image.image,
         **_process(config),
@@ -203,6 +211,23 @@ def _paths(security: Any) -> dict[str, list[str]]:
         return {"MaskedPaths": [], "ReadonlyPaths": []}
     paths = {"MaskedPaths": list(security.masked_paths), "ReadonlyPaths": list(security.readonly_paths)}
     return {key: value for key, value in paths.items() if value}
+
+
+def _nearly_privileged(host: Host) -> dict[str, Any]:
+    """Write a privileged container for an engine that does not see what it lacks: with the word it would fail.
+
+    What the word means beside them is asked for by itself. /sys stays read-only, until the container mounts it again.
+    """
+    return {
+        "Privileged": False,
+        **available([ALL], [], host.missing_capabilities, host.left_out),
+        "SecurityOpt": list(UNCONFINED),
+        "CgroupnsMode": "host",
+        "Devices": [
+            {"PathOnHost": path, "PathInContainer": path, "CgroupPermissions": "rwm"} for path in host.devices
+        ],
+        "DeviceCgroupRules": ["a *:* rwm"],
+    }
 
 
 def _mount(mount: Any) -> dict[str, Any]:

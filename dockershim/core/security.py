@@ -5,9 +5,10 @@ Kubernetes: https://kubernetes.io/docs/tasks/configure-pod-container/security-co
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
 
+from dockershim.core.capabilities import available
 from machinery.model.errors import BadRequest, NotImplementedHere
 from machinery.pb import cri_pb2 as cri
 
@@ -19,6 +20,9 @@ def localhost_profile(security: Any) -> str:
     if security.HasField("seccomp") and security.seccomp.profile_type == cri.SecurityProfile.Localhost:
         return str(security.seccomp.localhost_ref).removeprefix("localhost/")
     return ""
+
+
+UNCONFINED: Final = ("seccomp=unconfined", "apparmor=unconfined", "label=disable")  # as privileged has it
 
 
 def security_options(security: Any, profile: str = "") -> list[str]:
@@ -61,8 +65,8 @@ def groups(security: Any) -> list[str]:
     return [str(group) for group in security.supplemental_groups]
 
 
-def capabilities(security: Any) -> dict[str, list[str]]:
-    """Write CapAdd and CapDrop.
+def capabilities(security: Any, missing: Sequence[str], left_out: Sequence[str]) -> dict[str, list[str]]:
+    """Write CapAdd and CapDrop, less the capabilities that the engine does not have itself.
 
     Raises:
         NotImplementedHere: ambient capabilities, which the engine cannot give.
@@ -70,7 +74,7 @@ def capabilities(security: Any) -> dict[str, list[str]]:
     wanted = security.capabilities
     if wanted.add_ambient_capabilities:
         raise NotImplementedHere("ambient capabilities: the Docker engine cannot give them")
-    return {"CapAdd": list(wanted.add_capabilities), "CapDrop": list(wanted.drop_capabilities)}
+    return available(wanted.add_capabilities, wanted.drop_capabilities, missing, left_out)
 
 
 def _seccomp(security: Any, profile: str) -> list[str]:

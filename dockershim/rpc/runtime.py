@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, Final
 
 from dockershim.shim import Shim
 from machinery.model.errors import ApiError
 from machinery.pb import cri_pb2 as cri
+
+UNRESTRICTED: Final = "RuntimeUnrestricted"  # a condition of our own: false where the host does not allow all
 
 
 async def version(shim: Shim, _request: Any) -> Any:
@@ -31,6 +34,8 @@ async def status(shim: Shim, request: Any) -> Any:
     response = cri.StatusResponse(status=cri.RuntimeStatus(conditions=conditions))
     if not engine_problem:
         host = await shim.host.get()
+        lack = _lack(host.missing_capabilities)
+        response.status.conditions.append(_condition(UNRESTRICTED, "CapabilitiesMissing", lack))
         names = ("", *host.runtimes)
         response.runtime_handlers.extend(
             cri.RuntimeHandler(name=name, features=cri.RuntimeHandlerFeatures()) for name in names
@@ -64,6 +69,13 @@ async def _engine_problem(shim: Shim) -> str:
     except ApiError as error:
         return error.message
     return ""
+
+
+def _lack(missing: Sequence[str]) -> str:
+    if not missing:
+        return ""
+    names = ", ".join(f"CAP_{name}" for name in missing)
+    return f"the Docker engine lacks {names}: privileged containers and those that ask for them run without"
 
 
 def _condition(name: str, reason: str, problem: str) -> Any:

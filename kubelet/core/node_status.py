@@ -33,6 +33,7 @@ MAX_IMAGES: Final = 50
 MEMORY_THRESHOLD_BYTES: Final = 100 * 2**20
 DISK_THRESHOLD: Final = 0.10
 INODES_THRESHOLD: Final = 0.05
+_OF_EVERY_RUNTIME: Final = ("RuntimeReady", "NetworkReady")
 _OURS: Final = ("MemoryPressure", "DiskPressure", "PIDPressure", "Ready")
 _PRESSURES: Final = {  # by type: (reason, message) without the pressure, then with it
     "MemoryPressure": (
@@ -75,11 +76,22 @@ class Machine:
 
 
 @dataclass(frozen=True, slots=True)
+class RuntimeNote:
+    """A condition that a runtime reports beside the two that all report; the node passes it on."""
+
+    type: str
+    is_fine: bool
+    reason: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
 class RuntimeState:
     """What the container runtime said last, and whether it can still be relied on."""
 
     version: str = ""  # "docker://20.10.24"
     problems: tuple[str, ...] = ("container runtime status check may not have completed yet",)
+    notes: tuple[RuntimeNote, ...] = ()
 
     @property
     def is_ready(self) -> bool:
@@ -113,6 +125,21 @@ def runtime_problems(status: cri.RuntimeStatus) -> tuple[str, ...]:
     return tuple(problems)
 
 
+def runtime_notes(status: cri.RuntimeStatus) -> tuple[RuntimeNote, ...]:
+    """Return the conditions that only some runtimes report."""
+    return tuple(
+        RuntimeNote(each.type, each.status, each.reason, each.message)
+        for each in status.conditions
+        if each.type not in _OF_EVERY_RUNTIME
+    )
+
+
+def new_restrictions(old: Sequence[NodeCondition], runtime: RuntimeState) -> list[RuntimeNote]:
+    """Return what a runtime cannot do that the node has not reported yet."""
+    known = {item.type for item in old if item.status == "False"}
+    return [note for note in runtime.notes if not note.is_fine and note.type not in known]
+
+
 def network_is_ready(status: cri.RuntimeStatus) -> bool:
     """Whether pods get addresses."""
     return any(condition.type == "NetworkReady" and condition.status for condition in status.conditions)
@@ -141,6 +168,10 @@ def compute_conditions(
     for type_, (without, with_) in _PRESSURES.items():
         reason, message = with_ if pressed[type_] else without
         result = _set(result, type_, "True" if pressed[type_] else "False", reason, message, now_text)
+    for note in runtime.notes:  # one that has always been fine says nothing
+        if not note.is_fine or any(item.type == note.type for item in old):
+            status = "True" if note.is_fine else "False"
+            result = _set(result, note.type, status, note.reason, note.message, now_text)
     if runtime.is_ready:
         return _set(result, "Ready", "True", "KubeletReady", "kubelet is posting ready status", now_text)
     problems = runtime.problems

@@ -37,6 +37,7 @@ class ScriptedRuntime:
         self.during_pull: Callable[[], Awaitable[None]] | None = None
         self.error: ApiError | None = None  # for everything that asks how the runtime is
         self.network_ready = False
+        self.conditions: list[cri.RuntimeCondition] = []  # beside those that every runtime has
         self.cidrs: list[str] = []
         self.exec_answers: list[cri.ExecSyncResponse | ApiError] = []
         self.reopened: list[str] = []
@@ -72,7 +73,7 @@ class ScriptedRuntime:
                 message="" if self.network_ready else "no pod range",
             ),
         ]
-        return cri.StatusResponse(status=cri.RuntimeStatus(conditions=conditions))
+        return cri.StatusResponse(status=cri.RuntimeStatus(conditions=[*conditions, *self.conditions]))
 
     async def runtime_config(self) -> cri.RuntimeConfigResponse:
         self._fail()

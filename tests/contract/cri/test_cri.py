@@ -71,7 +71,8 @@ async def test_the_network_is_ready_when_the_pod_range_is_known(kind: str):
 
 async def _conditions(client: Cri) -> dict[str, bool]:
     status = (await client.call("Status")).status
-    return {condition.type: condition.status for condition in status.conditions}
+    common = [each for each in status.conditions if each.type in {"RuntimeReady", "NetworkReady"}]
+    return {condition.type: condition.status for condition in common}
 
 
 # --- sandboxes

@@ -18,6 +18,7 @@ import docker
 import grpc
 import pytest
 
+from dockershim.core.capabilities import NAMES
 from machinery.pb import cri_pb2 as cri
 from tests.support.cri_servers import (
     DOCKER,
@@ -358,6 +359,40 @@ async def test_mounts_are_bound_and_a_missing_source_is_refused(shim: Cri):
     missing = cri.Mount(container_path="/data", host_path=str(shim.server.folder / "nowhere"))
     with pytest.raises(grpc.aio.AioRpcError, match="nowhere"):
         await shim.run(mounts=[missing])
+
+
+@pytest.mark.parametrize(
+    "wish",
+    [
+        {"privileged": True},
+        {"capabilities": cri.Capability(add_capabilities=["ALL"])},
+        {"capabilities": cri.Capability(add_capabilities=["SYS_RESOURCE", "CAP_SYS_ADMIN"])},
+    ],
+    ids=["privileged", "all", "one"],
+)
+async def test_a_container_gets_the_capabilities_that_the_host_allows(shim: Cri, wish: dict[str, Any]):
+    """All of them, or those that it named; where some are missing Status says so, and the container starts all the same."""
+    status = (await shim.call("Status")).status
+    [unrestricted] = [each for each in status.conditions if each.type == "RuntimeUnrestricted"]
+    missing = {*re.findall(r"CAP_(\w+)", unrestricted.message)}
+    assert unrestricted.status is not bool(missing)
+    security = cri.LinuxContainerSecurityContext(**wish)
+    _, container = await shim.run(linux=cri.LinuxContainerConfig(security_context=security))
+    said = (
+        await sh(shim, container, "grep CapEff /proc/self/status; ls /dev/loop-control /dev/kmsg")
+    ).stdout.decode()
+    effective = int(said.split()[1], 16)
+    given = {name for number, name in enumerate(NAMES) if effective >> number & 1}
+    wanted = (
+        {"SYS_ADMIN"} if "SYS_ADMIN" in str(wish) else {*NAMES} - {"PERFMON", "BPF", "CHECKPOINT_RESTORE"}
+    )
+    assert given >= wanted - missing  # engines before 23 do not know the three latest
+    assert not given & missing
+    if "privileged" in wish:
+        assert "/dev/kmsg" in said
+        assert (
+            await sh(shim, container, "mkdir /m && mount -t tmpfs none /m && echo x > /dev/null")
+        ).exit_code == 0
 
 
 @pytest.mark.parametrize("path", ["/", "/var", "/var/", "/var/lib", "<engine>", "<engine>/containers"])

@@ -14,6 +14,7 @@ import pytest
 from kubelet.cgroups import Cgroups
 from kubelet.core.node_status import (
     Machine,
+    RuntimeNote,
     RuntimeState,
     System,
     Usage,
@@ -333,6 +334,33 @@ def test_a_heartbeat_is_no_news():
     assert not differs(NodeStatus(conditions=one), NodeStatus(conditions=two))
     three = compute_conditions(one, CALM, RuntimeState("d", ("x",)), now_text="t")
     assert differs(NodeStatus(conditions=one), NodeStatus(conditions=three))
+
+
+async def test_what_the_host_does_not_allow_is_told_once(world: _World):
+    """As a condition of the node and an event; it is neither the end of Ready nor said where all is allowed."""
+    restricted = cri.RuntimeCondition(
+        type="RuntimeUnrestricted", reason="CapabilitiesMissing", message="no CAP_BPF"
+    )
+    for _ in range(2):  # also by a kubelet that starts again
+        world.runtime.conditions = [restricted]
+        async with world.kubelet():
+            await world.give_range()
+            await world.clock.advance(20)
+            condition = await world.condition("RuntimeUnrestricted")
+            told = (condition.status, condition.reason, condition.message)
+            assert told == ("False", "CapabilitiesMissing", "no CAP_BPF")
+            assert (await world.condition()).status == "True"
+    assert world.events.messages.count("no CAP_BPF") == 1
+    world.runtime.conditions = [cri.RuntimeCondition(type="RuntimeUnrestricted", status=True)]
+    async with world.kubelet():
+        await world.clock.advance(20)
+        assert (await world.condition("RuntimeUnrestricted")).status == "True"
+
+
+def test_a_runtime_that_may_do_everything_is_not_worth_a_condition():
+    """The node's are those that every Kubernetes node has."""
+    fine = RuntimeState("d", (), (RuntimeNote("RuntimeUnrestricted", True, "", ""),))
+    assert len(compute_conditions([], CALM, fine, now_text="t")) == 4
 
 
 def test_what_the_runtime_lacks_is_said():

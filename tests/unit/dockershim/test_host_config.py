@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from dockershim.core.capabilities import lacking, to_drop_from_all
 from dockershim.core.host_config import Host, container_body, resources, sandbox_body, stop_signal
 from machinery.model.errors import BadRequest, NotImplementedHere
 from machinery.pb import cri_pb2 as cri
@@ -14,9 +15,9 @@ from tests.support.dockershim import SCOPE, container_config, sandbox_config, se
 HOST = Host(least_oom_score=0, runtimes=("runc",))
 
 
-def container(config: Any, sandbox: Any = None, handler: str = "") -> dict[str, Any]:
+def container(config: Any, sandbox: Any = None, handler: str = "", host: Host = HOST) -> dict[str, Any]:
     return container_body(
-        config, sandbox or sandbox_config(), "sand", scope=SCOPE, runtime_handler=handler, host=HOST
+        config, sandbox or sandbox_config(), "sand", scope=SCOPE, runtime_handler=handler, host=host
     )
 
 
@@ -93,6 +94,73 @@ def test_the_cgroup_parent_is_a_slice_with_systemd():
     assert sandbox(config)["HostConfig"]["CgroupParent"] == "/a.slice/a-b.slice"
     systemd = Host(systemd_cgroups=True)
     assert sandbox(config, host=systemd)["HostConfig"]["CgroupParent"] == "a-b.slice"
+
+
+LACKING = Host(
+    missing_capabilities=("SYS_RESOURCE", "BPF"), left_out=("SYS_RESOURCE",), devices=("/dev/kvm",)
+)
+SEEING = Host(missing_capabilities=("SYS_RESOURCE", "BPF"))  # an engine that looks at its own rights
+
+
+@pytest.mark.parametrize(
+    ("added", "dropped", "wanted_add", "wanted_drop"),
+    [
+        (["ALL"], [], ["ALL"], ["SYS_RESOURCE"]),
+        (["all"], ["SYS_RESOURCE", "CHOWN", "CAP_BPF"], ["all"], ["CHOWN", "SYS_RESOURCE"]),
+        (["SYS_RESOURCE", "CAP_BPF", "sys_resource", "NET_ADMIN"], [], ["NET_ADMIN"], []),
+        (["CAP_NET_ADMIN"], ["ALL"], ["CAP_NET_ADMIN"], ["ALL"]),
+        ([], [], [], []),
+    ],
+)
+def test_capabilities_that_the_engine_lacks_are_not_asked_for(
+    added: list[str], dropped: list[str], wanted_add: list[str], wanted_drop: list[str]
+):
+    """It could not start such a container; whatever else was asked for is."""
+    wish = secured(capabilities=cri.Capability(add_capabilities=added, drop_capabilities=dropped))
+    given = container(wish, host=LACKING)["HostConfig"]
+    assert (given["CapAdd"], given["CapDrop"]) == (wanted_add, wanted_drop)
+    seeing = container(wish, host=SEEING)["HostConfig"]
+    assert (seeing["CapAdd"], seeing["CapDrop"]) == (
+        wanted_add,
+        [name for name in wanted_drop if name != "SYS_RESOURCE"],
+    )
+    unlimited = container(wish)["HostConfig"]
+    assert (unlimited["CapAdd"], unlimited["CapDrop"]) == (added, dropped)
+
+
+def test_privileged_is_all_that_the_engine_can_give():
+    """In the engine's own word where it lacks nothing; else in the words for each part of it."""
+    wish = secured(privileged=True)
+    assert container(wish)["HostConfig"]["Privileged"]
+    assert container(wish, host=SEEING)["HostConfig"]["Privileged"]
+    given = container(wish, host=LACKING)["HostConfig"]
+    assert {name: given[name] for name in ("Privileged", "CapAdd", "CapDrop", "DeviceCgroupRules")} == {
+        "Privileged": False,
+        "CapAdd": ["ALL"],
+        "CapDrop": ["SYS_RESOURCE"],
+        "DeviceCgroupRules": ["a *:* rwm"],
+    }
+    assert {*given["SecurityOpt"]} == {"seccomp=unconfined", "apparmor=unconfined", "label=disable"}
+    assert [each["PathOnHost"] for each in given["Devices"]] == ["/dev/kvm"]
+    assert (given["MaskedPaths"], given["ReadonlyPaths"]) == ([], [])
+
+
+def test_the_kernels_numbers_have_names():
+    """A bit that is not set is a name that is lacking, as far as the kernel knows capabilities."""
+    everything = (1 << 41) - 1
+    assert lacking(everything, 40) == ()
+    assert lacking(everything & ~(1 << 24), 40) == ("SYS_RESOURCE",)
+    assert lacking(everything & ~(1 << 40), 39) == ()
+    assert lacking(0, 1) == ("CHOWN", "DAC_OVERRIDE")
+
+
+@pytest.mark.parametrize(
+    ("version", "wanted"),
+    [("1.41", ("SYS_RESOURCE",)), ("1.42", ()), ("1.100", ()), ("2.0", ())],
+)
+def test_an_engine_that_looks_at_its_own_rights_is_told_nothing(version: str, wanted: tuple[str, ...]):
+    """It refuses the names that it lacks; an earlier one refuses those that it has never heard of."""
+    assert to_drop_from_all(("SYS_RESOURCE", "BPF"), version) == wanted
 
 
 @pytest.mark.parametrize(
