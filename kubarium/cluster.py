@@ -130,12 +130,20 @@ class Cluster:
 
     @property
     def spec(self) -> ClusterSpec:
-        """What the cluster is made of now."""
+        """What the cluster is made of now.
+
+        Raises:
+            KubariumError: it is not running, or its supervisor does not answer.
+        """
         return msgspec.convert(self._call("spec"), ClusterSpec)
 
     @property
     def addresses(self) -> Addresses:
-        """Where its parts listen."""
+        """Where its parts listen.
+
+        Raises:
+            KubariumError: it is not running, or its supervisor does not answer.
+        """
         return Addresses(self.spec)
 
     def is_up(self) -> bool:
@@ -147,38 +155,69 @@ class Cluster:
         return True
 
     def ps(self) -> list[ProcessInfo]:
-        """List every component and its process."""
+        """List every component and its process.
+
+        Raises:
+            KubariumError: it is not running, or its supervisor does not answer.
+        """
         return [ProcessInfo(**row) for row in self._call("ps")]
 
     def kill(self, component: str, *, restart: bool = False) -> list[str]:
         """Kill a component with SIGKILL, or a whole node as a machine that lost power.
 
         It stays down until `restart(component)`; with `restart` it comes back as after a crash.
+
+        Raises:
+            KubariumError: there is no such component; the message lists those that are.
         """
         return list(self._call("kill", component=component, restart=restart))
 
     def stop(self, component: str) -> list[str]:
-        """Stop a component in good order (SIGTERM), or shut a whole node down; it stays down."""
+        """Stop a component in good order (SIGTERM), or shut a whole node down; it stays down.
+
+        Raises:
+            KubariumError: there is no such component; the message lists those that are.
+        """
         return list(self._call("stop", component=component))
 
     def pause(self, component: str) -> list[str]:
-        """Freeze a component (SIGSTOP): it holds its connections and says nothing. Of a node the containers, too."""
+        """Freeze a component (SIGSTOP): it holds its connections and says nothing. Of a node the containers, too.
+
+        Raises:
+            KubariumError: there is no such component, or it does not run.
+        """
         return list(self._call("pause", component=component))
 
     def resume(self, component: str) -> list[str]:
-        """Let a frozen component go on (SIGCONT)."""
+        """Resume a frozen component (SIGCONT).
+
+        Raises:
+            KubariumError: there is no such component, or it does not run.
+        """
         return list(self._call("resume", component=component))
 
     def restart(self, component: str) -> list[str]:
-        """Stop a component where it runs, and start it; a node is rebooted."""
+        """Stop a component where it runs, and start it; a node is rebooted.
+
+        Raises:
+            KubariumError: there is no such component; the message lists those that are.
+        """
         return list(self._call("restart", component=component))
 
     def add_node(self, name: str = "", *, cpu: str = "", memory: str = "") -> str:
-        """Add a node with that declared capacity to the running cluster; return its name."""
+        """Add a node with that declared capacity to the running cluster; return its name.
+
+        Raises:
+            KubariumError: it cannot be; the message names the option.
+        """
         return str(self._call("node_add", name=name, cpu=cpu, memory=memory))
 
     def remove_node(self, name: str) -> None:
-        """Switch a node off and take it out, with its Node object and its containers."""
+        """Switch a node off and take it out, with its Node object and its containers.
+
+        Raises:
+            KubariumError: there is no such node, or something of it could not be removed.
+        """
         runtime = self.spec.runtime
         self._call("node_rm", name=name)
         if runtime == "docker":
@@ -213,7 +252,11 @@ class Cluster:
         wait_for_nodes(self.spec, self.layout, timeout_s=timeout_s, progress=progress)
 
     def down(self, *, progress: Progress = lambda _: None) -> bool:
-        """Stop every process, remove every container, namespace and file. False where nothing was there."""
+        """Stop every process, remove every container, namespace and file. False where nothing was there.
+
+        Raises:
+            KubariumError: something could not be removed; the message says what.
+        """
         spec = homes.read_spec(self.layout)
         if spec is None:
             return False

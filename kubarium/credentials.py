@@ -10,7 +10,11 @@ from kubarium.pki import Pki, ensure_certificates
 
 
 def ensure_credentials(places: Places) -> Pki:
-    """Make the authorities, keys and certificates of a cluster; what exists is kept."""
+    """Make the authorities, keys and certificates of a cluster; what exists is kept.
+
+    Raises:
+        OSError: the folder cannot be written.
+    """
     pki = Pki(places.layout.pki)
     pki.ensure_authority()
     pki.ensure_authority("etcd-ca")
@@ -21,7 +25,11 @@ def ensure_credentials(places: Places) -> Pki:
 
 
 def kubeconfig_text(places: Places, pki: Pki) -> str:
-    """Write the administrator's kubeconfig, with a context for each apiserver."""
+    """Write the administrator's kubeconfig, with a context for each apiserver.
+
+    Raises:
+        OSError: there are no credentials yet.
+    """
     import yaml  # which most commands do without
 
     spec = places.spec

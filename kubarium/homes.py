@@ -94,7 +94,11 @@ def free_slot(taken: set[int], ports_are_free: Callable[[int], bool] = lambda _s
 
 
 def taken_slots(home: Path | None = None) -> set[int]:
-    """List the slots of the clusters that have a spec, and those whose cable lies on this machine."""
+    """List the slots of the clusters that have a spec, and those whose cable lies on this machine.
+
+    Raises:
+        KubariumError: a spec is damaged.
+    """
     specs = (read_spec(layout_of(name, home)) for name in cluster_names(home))
     cables = Path("/sys/class/net").glob("kubarium[0-9]*")
     return {spec.slot for spec in specs if spec} | {

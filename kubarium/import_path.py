@@ -26,7 +26,7 @@ def programs_folder() -> Path:
 
 
 def put_programs_first() -> None:
-    """Let this process, and those that are forked from it, find the programs before all others of their names."""
+    """Put the programs before all others of their names, for this process and those that are forked from it."""
     sys.path.insert(0, str(programs_folder()))
 
 

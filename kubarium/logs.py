@@ -14,7 +14,11 @@ _LOOK_S = 1.0  # between two looks at most: not every file system tells what oth
 
 
 def follow(path: Path) -> Iterator[str]:
-    """Yield the lines of a log and go on with those that are added, as long as somebody asks."""
+    """Yield the lines of a log and go on with those that are added, as long as somebody asks.
+
+    Raises:
+        OSError: the file cannot be read.
+    """
     from machinery.process.file_watch import FileWatch  # ctypes, which most commands do without
 
     try:

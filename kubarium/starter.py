@@ -28,7 +28,7 @@ class Starter:
         )
 
     def begin(self) -> None:
-        """Let the supervisor begin: the cluster's folder is complete."""
+        """Tell the supervisor to begin: the cluster's folder is complete."""
         if self._process.stdin is None:
             raise ValueError("the supervisor was started without a pipe")
         try:
@@ -59,7 +59,7 @@ class Starter:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        """Let go of a supervisor that was not told to begin, and reap it."""
+        """Release a supervisor that was not told to begin, and reap it."""
         if self._process.stdin is not None and not self._process.stdin.closed:
             self._process.stdin.close()
             self._process.wait()

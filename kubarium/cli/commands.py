@@ -129,7 +129,7 @@ def pause(options: argparse.Namespace) -> int:
 
 
 def resume(options: argparse.Namespace) -> int:
-    """Let a component go on."""
+    """Resume a component."""
     return _done("resumed", Cluster(options.name).resume(options.component))
 
 

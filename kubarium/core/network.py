@@ -48,7 +48,7 @@ def plan_backbone(addresses: Addresses) -> list[Command]:
 
 
 def plan_no_backbone(addresses: Addresses) -> list[Command]:
-    """Take the backbone and the machine's cable away."""
+    """Remove the backbone and the machine's cable."""
     spec = addresses.spec
     return [["link", "delete", host_link(spec.slot)], ["netns", "delete", backbone_namespace(spec.name)]]
 
@@ -95,7 +95,7 @@ def namespace_of(command: Command) -> str:
 
 
 def plan_no_node(addresses: Addresses, node: NodeSpec) -> list[Command]:
-    """Take a node's namespace and cable away."""
+    """Remove a node's namespace and cable."""
     spec = addresses.spec
     return [
         ["-n", backbone_namespace(spec.name), "link", "delete", node_port(node)],

@@ -22,7 +22,7 @@ _fillers: list[bytes] = []
 
 
 def fill_holes() -> None:
-    """Take what is free between the objects of this process, for ever; do it once, before it forks."""
+    """Allocate what is free between the objects of this process, for ever; to be done once, before it forks."""
     _fill_malloc()
     for size in _SIZES:
         _fill_pools(size)

@@ -24,6 +24,9 @@ def launch(
 
     Its output goes to the end of `log`. The descriptors in `inherited` are closed in it. Where it falls with us, the
     kernel kills it in the moment in which this process ends.
+
+    Raises:
+        OSError: no process can be forked, or a folder cannot be made.
     """
     for folder in component.folders:
         Path(folder).mkdir(parents=True, exist_ok=True, mode=0o700)

@@ -42,7 +42,7 @@ def kill_cgroup(path: str) -> int:
 
 
 def admit_cgroup(path: str) -> None:
-    """Let processes begin below a cgroup again. Idempotent."""
+    """Allow processes to begin below a cgroup again. Idempotent."""
     _write(path, "pids", "pids.max", "max")
 
 
@@ -58,7 +58,7 @@ def freeze_cgroup(path: str) -> None:
 
 
 def thaw_cgroup(path: str) -> None:
-    """Let a frozen cgroup go on. Idempotent."""
+    """Thaw a frozen cgroup. Idempotent."""
     _write(path, "freezer", "freezer.state", "THAWED")
     _write(path, "", "cgroup.freeze", "0")
 

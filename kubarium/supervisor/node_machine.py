@@ -30,7 +30,7 @@ class NodeMachine:
     layout: Layout[Path]
 
     def switch_on(self) -> None:
-        """Let it run: cable, cgroup, boot id. Idempotent: one that is on stays as it is."""
+        """Switch it on: cable, cgroup, boot id. Idempotent: one that is on stays as it is."""
         self._identity.ensure()
         if self._is_isolated:
             admit_cgroup(self._cgroup)
@@ -51,13 +51,13 @@ class NodeMachine:
             self._plug(plugged=False)
 
     def thaw(self) -> None:
-        """Let its containers go on, before its own processes do."""
+        """Resume its containers, before its own processes."""
         if self._is_isolated:
             self._plug(plugged=True)
             thaw_cgroup(self._cgroup)
 
     def scrap(self) -> None:
-        """Take it out of the cluster for good: its containers die, its network goes."""
+        """Remove it from the cluster for good: its containers die, its network goes."""
         if self._is_isolated:
             kill_cgroup(self._cgroup)
             network.remove_node(self.places.addresses, self.node)

@@ -58,7 +58,7 @@ class Processes:
         self._asked: dict[str, str] = {}  # why the user ended it, by component
 
     def add(self, components: Iterable[Component]) -> None:
-        """Take components into the table; one of a known name gets the new description at its next start."""
+        """Add components to the table; one of a known name gets the new description at its next start."""
         for component in components:
             known = self.table.get(component.name)
             self.table[component.name] = (
@@ -71,7 +71,7 @@ class Processes:
         self._record()
 
     def adopt(self) -> list[str]:
-        """Take over the processes of an earlier supervisor that still run; name them."""
+        """Adopt the processes of an earlier supervisor that still run; return their names."""
         adopted = []
         for name, (pid, created) in self._recorded().items():
             if name in self.table and _is_same(pid, created):

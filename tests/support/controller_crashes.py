@@ -43,14 +43,14 @@ class CrashWorld:
         api.before_call, api.before_reply = self._before_call, self._before_reply
 
     async def live(self, for_s: float) -> None:
-        """Let so much time pass; a process that dies is followed by a fresh one."""
+        """Advance the time; a process that dies is followed by a fresh one."""
         end_s = self.clock.now() + for_s
         while await event_within(self._died, self.clock, end_s - self.clock.now()):
             await self.cluster.stop("a", kill=True)
             self.start()
 
     async def settle(self, quiet_s: float = _QUIET_S) -> None:
-        """Let time pass until the controllers have written nothing for so long."""
+        """Advance the time until the controllers have written nothing for so long."""
         for _ in range(_ROUNDS):
             before = self.writes
             await self.live(quiet_s)

@@ -189,7 +189,7 @@ class SmallWorld:
         return Facts(objects=objects)
 
     def run(self, make: Callable[[Facts], Plan]) -> bool:
-        """Make a plan and carry it out; tells whether it wrote anything. A refused write ends it."""
+        """Make a plan and carry it out; return whether it wrote anything. A refused write ends it."""
         plan = make(Facts())
         if plan.needs:
             plan = make(self.facts(plan))

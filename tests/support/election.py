@@ -50,11 +50,11 @@ class SkewedClock(TimerClock):
         return timer
 
     def freeze(self) -> None:
-        """Let nothing be due any more."""
+        """Hold back all that is due."""
         self._frozen = True
 
     def thaw(self) -> None:
-        """Let everything come now that was due meanwhile."""
+        """Release all that was due meanwhile."""
         self._frozen = False
         held, self._held = self._held, []
         for timer in held:
@@ -94,7 +94,7 @@ class Election:
         return intervals(self.profile).leader_retry_s * 2.2
 
     def candidate(self, name: str, *, skew_s: float = 0) -> asyncio.Task[None]:
-        """Let one stand, whose requests take a moment."""
+        """Start a candidate whose requests take a moment."""
         row = intervals(self.profile)
         self.apis[name] = self.server.api(name)
         self.apis[name].before_call = self._travel
@@ -113,7 +113,7 @@ class Election:
         return asyncio.ensure_future(self.electors[name].run(lambda: self.lead(name)))
 
     async def leader_and_standby(self) -> tuple[asyncio.Task[None], asyncio.Task[None]]:
-        """Let "a" lead, and then "b" stand; nothing of what "b" does has happened yet."""
+        """Make "a" the leader and then "b" a candidate; nothing of what "b" does has happened yet."""
         first = self.candidate("a")
         await self.clock.advance(5)
         return first, self.candidate("b")

@@ -54,7 +54,7 @@ class EtcdServer:
         self._signal(signal.SIGSTOP)
 
     def resume(self) -> None:
-        """Let it go on."""
+        """Resume it."""
         self._signal(signal.SIGCONT)
 
     def _end(self, sign: signal.Signals) -> None:

@@ -108,7 +108,7 @@ class Rig:
         await self.api.delete(PODS, name, namespace="default", options=options)
 
     async def remove(self, name: str) -> None:
-        """Take a pod out of the API, whatever its kubelet does."""
+        """Remove a pod from the API, whatever its kubelet does."""
         await self.delete(name, grace_s=0)
         free = {"metadata": {"finalizers": None}}
         await self.api.patch(PODS, name, free, namespace="default")

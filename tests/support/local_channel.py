@@ -150,7 +150,7 @@ class LocalChannel:
         self._is_cut = False
 
     def kill(self) -> None:
-        """Let the client be dead: whatever it still tries does nothing."""
+        """End the client: whatever it still tries does nothing."""
         self._is_closed = True
         for stream in list(self._streams):
             stream.cancel()

@@ -66,7 +66,7 @@ class MortalConnection:
         return self._connection.stream(call, timeout_s)
 
     async def hijack(self, call: EngineCall) -> Hijacked:
-        """Take a connection over."""
+        """Adopt a connection."""
         return await self._mortality.survive(call.operation, self._connection.hijack(call))
 
     async def aclose(self) -> None:

@@ -80,7 +80,7 @@ class History:
     most_at_once: Counter[str] = field(default_factory=Counter)  # by name: how many ran
 
     def read(self) -> None:
-        """Take what has happened since."""
+        """Return what has happened since."""
         while not self.events.empty():
             event = self.events.get_nowait()
             assert event is not None, "events were lost"

@@ -86,7 +86,7 @@ class PodRun:
     # --- what happens
 
     def start(self) -> None:
-        """Let a kubelet begin with what there is; actions of the one before are lost."""
+        """Start a kubelet with what there is; actions of the one before are lost."""
         self.pending.clear()
         self.cancelled.clear()
         observed = self.observed()
@@ -96,7 +96,7 @@ class PodRun:
         self.feed(None)
 
     def feed(self, stimulus: instructions.Stimulus | None) -> None:
-        """Let the life take a stimulus, and note what comes out."""
+        """Apply a stimulus to the life, and note what comes out."""
         if self.life.stage is Stage.FINISHED:
             return
         before = self.life
@@ -107,18 +107,18 @@ class PodRun:
         self.check(self)
 
     def sync(self) -> None:
-        """Let the relist and the API's watch say how things are."""
+        """Report the state of the runtime and of the API, as relist and watch do."""
         self.feed(instructions.RuntimeSeen(self.observed()))
         if self.in_api:
             self.feed(instructions.PodSeen(self.pod))
 
     def pass_time(self, seconds: float) -> None:
-        """Let time pass."""
+        """Advance the time."""
         self.now_s += seconds
         self.feed(instructions.TimePassed())
 
     def pass_until_wake(self) -> bool:
-        """Let time pass until the life wants to be woken; return whether it does."""
+        """Advance the time until the life wants to be woken; return whether it does."""
         at_s = wake_at(self.life, self.now_s, AROUND)
         if at_s is not None:
             self.pass_time(at_s - self.now_s + 0.001)
@@ -134,25 +134,25 @@ class PodRun:
         self.feed(instructions.PodSeen(self.pod))
 
     def vanish(self) -> None:
-        """Take the pod out of the API."""
+        """Remove the pod from the API."""
         self.in_api = False
         self.feed(instructions.PodGone(self.pod))
 
     def exit(self, name: str, code: int = 0) -> None:
-        """Let a running container end by itself."""
+        """End a running container, as by itself."""
         for found in list(self.containers.values()):
             if found.name == name and found.is_running:
                 self._end(found.id, code)
         self.feed(instructions.RuntimeSeen(self.observed()))
 
     def kill_sandbox(self) -> None:
-        """Let the sandboxes die, and what runs in them."""
+        """Kill the sandboxes, and what runs in them."""
         for found in list(self.sandboxes.values()):
             self._stop_sandbox(found.id)
         self.feed(instructions.RuntimeSeen(self.observed()))
 
     def finish(self, key: str, *, fail: bool = False, effect: bool = True) -> None:
-        """Let an action end: with its effect, or failed."""
+        """End an action: with its effect, or failed."""
         action = self.pending.pop(key)
         gave_up = key in self.cancelled
         self.cancelled.discard(key)
@@ -165,7 +165,7 @@ class PodRun:
         self.feed(instructions.ActionEnded(actions.key_of(action), self.observed(), problem))
 
     def settle(self, rounds: int = 60) -> None:
-        """Let everything that is on its way succeed, time pass, and the API answer, until nothing happens."""
+        """Complete all that is on its way, advance the time and answer for the API, until nothing happens."""
         for _ in range(rounds):
             self.sync()
             if self.pending:

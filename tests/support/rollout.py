@@ -28,21 +28,21 @@ class Rollout:
         return self.world.run(lambda facts: self._plan_replica_set(name, facts))
 
     def step(self) -> bool:
-        """Let every controller have a turn; tells whether one of them wrote."""
+        """Run every controller once; return whether one of them wrote."""
         wrote = self.step_deployment()
         for rs in self.replica_sets:
             wrote |= self.step_replica_set(rs.metadata.name)
         return wrote
 
     def make_ready(self, most: int = 1_000) -> int:
-        """Make so many pods Ready; tells how many were."""
+        """Make so many pods Ready; return how many were."""
         waiting = [pod for pod in pods_of(self.world) if is_active(pod) and not is_ready(pod)][:most]
         for pod in waiting:
             set_ready(self.world, pod)
         return len(waiting)
 
     def settle(self) -> int:
-        """Let controllers and kubelets go on until nothing happens; tells after how many rounds."""
+        """Run controllers and kubelets until nothing happens; return after how many rounds."""
         for rounds in range(300):
             wrote = self.step_surviving()
             if not self.make_ready() and not wrote:

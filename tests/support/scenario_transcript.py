@@ -70,7 +70,7 @@ class Observer:
         self.transcript = Transcript(0, 0)
 
     def begin(self) -> None:
-        """Let the transcript begin now."""
+        """Begin the transcript now."""
         newest = max((each.revision for each in self.seen), default=0)
         self.transcript = Transcript(self._clock.now(), newest)
         for each in self.seen:
@@ -128,7 +128,7 @@ class Transcript:
     turns: dict[str, int] = field(default_factory=dict)
 
     def learn(self, seen: Seen) -> None:
-        """Give a new object its name."""
+        """Name a new object."""
         if seen.type != "ADDED":
             return
         meta = seen.obj["metadata"]
@@ -146,7 +146,7 @@ class Transcript:
         return "".join(self.names.get(word, word) for word in words)
 
     def lines(self, seen: list[Seen]) -> list[str]:
-        """Tell it."""
+        """Return a line for each event since the beginning, in the order of revisions."""
         told = sorted((each for each in seen if each.revision > self.after), key=lambda each: each.revision)
         return [line for each in told for line in self._line(each)]
 

@@ -185,19 +185,19 @@ class Cluster:
         self.nodes[name] = NodeHost(name, hollow, runtime, kubelet, machine)
 
     async def power_off(self, name: str) -> None:
-        """Let a machine die: its containers die with it."""
+        """Kill a machine: its containers die with it."""
         node = self.nodes.pop(name)
         node.runtime.kill()
         await node.kubelet.kill()
         await node.machine.kill()
 
     def cut_off(self, name: str) -> None:
-        """Take a node's network away; its kubelet and containers go on."""
+        """Cut a node's network; its kubelet and containers go on."""
         for channel in self.nodes[name].kubelet.channels:
             channel.cut()
 
     def join(self, name: str) -> None:
-        """Give it back."""
+        """Restore it."""
         for channel in self.nodes[name].kubelet.channels:
             channel.join()
 
@@ -258,7 +258,7 @@ class Cluster:
         return round(self.clock.now() - begun_s, 1)
 
     async def rest(self, for_s: float = 5.0) -> None:
-        """Let time pass."""
+        """Advance the time."""
         await self.clock.sleep(for_s)
         await self.clock.settle()
 

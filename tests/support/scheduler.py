@@ -39,7 +39,7 @@ class Decider:
             self.snapshot.set_node(node)
 
     def run(self, *pods: Pod) -> None:
-        """Let pods that name a node be on it."""
+        """Place the pods that name a node."""
         for pod in pods:
             self.snapshot.set_pod(self.reader.read(pod))
 

@@ -178,7 +178,7 @@ class LocalRegistry:
         return stored
 
     async def bind(self, name: str, node: str) -> None:
-        """Give a pod of the namespace `default` its node."""
+        """Bind a pod of the namespace `default` to a node."""
         binding = Binding(metadata=ObjectMeta(name=name), target=ObjectReference(kind="Node", name=node))
         await self.user.post(PODS, name, "binding", binding, Status, namespace="default")
 
@@ -189,7 +189,7 @@ class LocalRegistry:
             channel.join()
 
     async def forget_history(self) -> None:
-        """Let no watch from before now go on, as after a compaction."""
+        """Expire every watch from before now, as a compaction does."""
         await self.feed.fresh()
         for kind in ALL:
             page = await self.storage.list(f"{kind.storage_prefix}/")

@@ -58,7 +58,7 @@ def recovery_s(kubectl: Kubectl, dead: str, *, limit_s: float) -> float:
 
 
 def assert_recovery(kubectl: Kubectl, fail: Callable[[], None], mend: Callable[[], None]) -> None:
-    """Let node-2 fail; its pods have to run elsewhere within 6 s.
+    """Fail node-2; its pods have to run elsewhere within 6 s.
 
     Where the machine itself stood still meanwhile, it is mended and fails again: up to three times.
     """

@@ -106,11 +106,11 @@ class VirtualClock(TimerClock):
         return timer
 
     async def advance(self, duration_s: float) -> None:
-        """Let so much time pass, and all that happens in it; another name for `sleep`, for a test's own steps."""
+        """Advance the time, with all that happens in it; another name for `sleep`, for a test's own steps."""
         await self.sleep(duration_s)
 
     async def settle(self) -> None:
-        """Let everything run that can run now, without time passing."""
+        """Run everything that can run now, without time passing."""
         loop: Any = asyncio.get_running_loop()
         while True:
             await asyncio.sleep(0)

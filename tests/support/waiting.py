@@ -44,7 +44,7 @@ async def stays(probe: Probe[Any], *, for_s: float, every_s: float = 0.02, what:
 
 
 async def pause(for_s: float, why: str) -> None:
-    """Let so many wall seconds pass, in a test whose input is time."""
+    """Wait so many wall seconds, in a test whose input is time."""
     await asyncio.sleep(for_s)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import ast
 import re
 from collections.abc import Iterator
@@ -11,6 +12,8 @@ from itertools import product
 from pathlib import Path
 
 import pytest
+
+from kubarium.cli import parser
 
 ROOT = Path(__file__).parents[3]
 PACKAGES = (
@@ -129,6 +132,50 @@ def test_docstrings_and_comments_name_what_is_there():
 def test_what_is_not_there_is_found(text: str):
     """Each of the ways to name something."""
     assert unknown(text)
+
+
+_FLAG = re.compile(r"(?<![\w-])--[a-z][a-z-]+")
+_FLAG_OF_OTHERS = frozenset({
+    "--context", "--server-side",  # kubectl
+    "--peer-cert-allowed-hostname", "--data-binary", "--unix-socket", "--format",  # etcd, curl, docker
+})  # fmt: skip
+
+
+def _subparsers(top: argparse.ArgumentParser) -> Iterator[tuple[str, argparse.ArgumentParser]]:
+    for action in top._actions:
+        if isinstance(action, argparse._SubParsersAction):
+            for name, sub in action.choices.items():
+                yield name, sub
+                yield from ((f"{name} {inner}", each) for inner, each in _subparsers(sub))
+
+
+def _declared(flag: str) -> bool:
+    """Whether a flag is one of the command line's, or of a component's (whose fields are the names of its flags)."""
+    field = re.compile(
+        rf"^    {flag.lstrip('-').replace('-', '_')}_?: |add_argument\(\s*\"{flag}\"", re.MULTILINE
+    )
+    commands = {name for _, sub in _subparsers(parser()) for name in sub._option_string_actions}
+    return flag in commands or any(field.search(path.read_text()) for path in SOURCES)
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
+def test_a_document_names_flags_that_there_are(path: Path):
+    """Those of the command line, of components, and of others' programs."""
+    assert {
+        flag for flag in set(_FLAG.findall(path.read_text())) - _FLAG_OF_OTHERS if not _declared(flag)
+    } == set()
+
+
+def test_a_flag_that_there_is_not_is_found():
+    """Neither the command line's nor a component's."""
+    assert not _declared("--no-such-flag")
+
+
+def test_every_command_is_in_the_readme():
+    """By its name, after `kubarium`."""
+    shown = re.findall(r"`kubarium ([^`]*)`", (ROOT / "README.md").read_text())
+    words = set(re.split(r"[\s|\\\[\]]+", " ".join(shown)))
+    assert {name for name, _ in _subparsers(parser()) if not set(name.split()) <= words} == set()
 
 
 DECISIONS = sorted((ROOT / "docs" / "adr").glob("0*.md"))
