@@ -65,7 +65,13 @@ class NodeServer:
         return handler(SERVICE, SERVICE_PATH, self)
 
     async def Logs(self, request: Any, context: Any) -> AsyncIterator[Any]:
-        """Send a container's log, following it if asked to."""
+        """Send a container's log, following it if asked to.
+
+        Raises:
+            Forbidden: the caller is not the apiserver.
+            BadRequest: the pod has no such container, or no log of that attempt.
+            NotFound: the pod is not on this node.
+        """
         _admit(context)
         pod = self._pod(request.container)
         name = _container_name(pod, request.container)
@@ -86,7 +92,14 @@ class NodeServer:
             yield pb.LogChunk(data=chunk)
 
     async def Exec(self, requests: AsyncIterator[Any], context: Any) -> AsyncIterator[Any]:
-        """Run a command in a container and pass its streams through; the last message is how it ended."""
+        """Run a command in a container and pass its streams through; the last message is how it ended.
+
+        Raises:
+            Forbidden: the caller is not the apiserver.
+            BadRequest: there is no command, or the first message is not a start.
+            NotFound: the pod is not on this node, or its container does not run.
+            ApiError: what the runtime answers.
+        """
         _admit(context)
         start, container = await self._begin(requests)
         if not start.command:
@@ -96,7 +109,14 @@ class NodeServer:
             yield message
 
     async def Attach(self, requests: AsyncIterator[Any], context: Any) -> AsyncIterator[Any]:
-        """Pass the streams of a container's main process through."""
+        """Pass the streams of a container's main process through.
+
+        Raises:
+            Forbidden: the caller is not the apiserver.
+            BadRequest: the first message is not a start.
+            NotFound: the pod is not on this node, or its container does not run.
+            ApiError: what the runtime answers.
+        """
         _admit(context)
         start, container = await self._begin(requests)
         url = await self._runtime.attach(cri.AttachRequest(**_streams(start, container.id)))
@@ -104,7 +124,11 @@ class NodeServer:
             yield message
 
     async def PortForward(self, _requests: AsyncIterator[Any], context: Any) -> AsyncIterator[Any]:
-        """Refuse."""
+        """Refuse.
+
+        Raises:
+            NotImplementedHere: always.
+        """
         _admit(context)
         raise NotImplementedHere("port-forward is not built")
         yield  # what makes it a stream

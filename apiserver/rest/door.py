@@ -175,7 +175,7 @@ def failed(error: ApiError, exchange: Exchange | None) -> Reply:
 
 
 def receive_causes(http: HttpRequest) -> None:
-    """Put the causes and the trace of a request into the context of the task that serves it."""
+    """Set the causes and the trace of a request in the context of the task that serves it."""
     cause_headers.receive(
         [(key, http.headers.get(key, "")) for key in (cause_headers.CAUSE_KEY, cause_headers.TRACE_KEY)]
     )

@@ -44,7 +44,14 @@ def resources_handler(
 
 
 class Resources:
-    """One method for each of the proto's; answers are bytes, written by `frames`."""
+    """One method for each of the proto's; answers are bytes, written by `frames`.
+
+    Raises:
+        Unauthorized: the caller's certificate names nobody.
+        Forbidden: the caller may not do this.
+        BadRequest: an option, or the fence, makes no sense.
+        ApiError: what the registry refuses.
+    """
 
     def __init__(self, registry: Registry, gate: Gate, authenticator: Authenticator, name: str) -> None:
         self._registry = registry
@@ -98,11 +105,7 @@ class Resources:
         return frames.object_reply(await self._registry.update(request))
 
     async def Patch(self, call: pb.PatchRequest, context: Any) -> bytes:  # noqa: N802 - the proto's name
-        """Change a part of an object or of a subresource.
-
-        Raises:
-            BadRequest: there is no such patch type.
-        """
+        """Change a part of an object or of a subresource."""
         patch_type = _PATCHES.get(call.type)
         if patch_type is None:
             raise BadRequest(

@@ -1,7 +1,6 @@
 """The seam of a gRPC client: a channel whose calls and streams pass it. For every channel of that shape, etcd's too.
 
-A channel of its own rather than gRPC's interceptors: those make a task of every call, also of the healthy ones. What
-the seam has nothing to do with is the call object that the channel itself makes.
+No interceptors of gRPC: they make a task of every call. What the seam lets alone is the call that the channel makes.
 """
 
 from __future__ import annotations
@@ -18,7 +17,7 @@ from machinery.wire.status import rpc_errors
 
 
 def through(channel: Any, seam: Seam | None, ends: Ends, reading: Reading = READING) -> Any:
-    """Put the seam into a `grpc.aio.Channel`; without one, return the channel itself."""
+    """Return a `grpc.aio.Channel` whose calls pass the seam; the channel itself where there is none."""
     return channel if seam is None else SeamChannel(channel, Conversation(seam, ends, reading))
 
 

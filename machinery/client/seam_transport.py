@@ -17,7 +17,7 @@ Send: TypeAlias = Callable[[ApiRequest, float], Coroutine[Any, Any, R]]
 
 
 def through(transport: Transport, seam: Seam | None, ends: Ends) -> Transport:
-    """Put the seam into a transport; without one, return the transport itself."""
+    """Return a transport whose requests pass the seam; the transport itself where there is none."""
     return transport if seam is None else SeamTransport(transport, Conversation(seam, ends, READING))
 
 

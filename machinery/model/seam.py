@@ -96,11 +96,11 @@ class Passage(Protocol):
         ...
 
     def after(self, outcome: Outcome) -> None:
-        """Take note of how the call ended. Called exactly once."""
+        """Record how the call ended. Called exactly once."""
         ...
 
     def on_break(self, break_: Break) -> None:
-        """Have `break_(error)` called when the seam breaks the running stream."""
+        """Register what is called with the error when the seam breaks the running stream."""
         ...
 
 

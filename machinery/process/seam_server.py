@@ -22,7 +22,7 @@ _PROTOCOLS: Final = {  # services → the conversations that they are of
 
 
 def through(handler: ServiceHandler, seam: Seam | None, callee: str) -> ServiceHandler:
-    """Put the seam before a service's behaviours; without one, return the handler itself."""
+    """Return a service whose behaviours are behind the seam; the handler itself where there is none."""
     if seam is None:
         return handler
     protocol = _PROTOCOLS.get(handler.path, handler.path)

@@ -68,7 +68,7 @@ def request_metadata(caller: str, fence: Fence | None = None) -> tuple[tuple[str
 
 
 def receive(metadata: Iterable[tuple[str, Any]] | None) -> None:
-    """Put the cause and the trace of an incoming request into the context of the task that serves it."""
+    """Set the causes and the trace of an incoming request in the context of the task that serves it."""
     found = {key: value for key, value in metadata or () if key in {CAUSE_KEY, TRACE_KEY}}
     acting_on.set(parse_header(found.get(CAUSE_KEY, "")))
     trace = found.get(TRACE_KEY, "")

@@ -30,11 +30,11 @@ class FanOut:
         return queue
 
     def unsubscribe(self, queue: asyncio.Queue[Any | None]) -> None:
-        """Put no more events into a queue. Idempotent."""
+        """Stop adding events to a queue. Idempotent."""
         self._queues.discard(queue)
 
     def publish(self, event: Any) -> None:
-        """Put an event into every queue; one that is full ends with None."""
+        """Add an event to every queue; one that is full ends with None."""
         for queue in list(self._queues):
             if queue.full():
                 self.unsubscribe(queue)

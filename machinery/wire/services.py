@@ -60,7 +60,7 @@ SERVER_OPTIONS: Final = (
 def secure_channel(
     server: str, credentials: grpc.ChannelCredentials, *, server_name: str = ""
 ) -> grpc.aio.Channel:
-    """Open a TLS channel to host:port; it connects at the first call.
+    """Return a TLS channel to host:port. It connects at the first call, which raises what goes wrong then.
 
     The server's certificate has to carry `server_name`, or the host, where no name is given.
     """
@@ -69,18 +69,21 @@ def secure_channel(
 
 
 def insecure_channel(server: str) -> grpc.aio.Channel:
-    """Open a channel without TLS: for unix sockets and tests."""
+    """Return a channel without TLS: for unix sockets and tests."""
     return grpc.aio.insecure_channel(server, options=CHANNEL_OPTIONS)
 
 
 def unix_channel(path: str) -> grpc.aio.Channel:
-    """Open a channel to a unix socket, which file modes guard."""
+    """Return a channel to a unix socket, which file modes guard."""
     authority = ("grpc.default_authority", "localhost")  # servers in Go refuse the path as an authority
     return grpc.aio.insecure_channel(f"unix:{path}", options=(*CHANNEL_OPTIONS, authority))
 
 
 class Stub:
-    """The client's side of a service: one attribute per method, a `grpc.aio` multicallable."""
+    """The client's side of a service: one attribute per method, a `grpc.aio` multicallable.
+
+    Calls raise gRPC's `AioRpcError`; `machinery.wire.status.api_errors` makes `ApiError` of it.
+    """
 
     def __init__(self, channel: grpc.aio.Channel, service: ServiceDescriptor, path: str) -> None:
         for method in service.methods:
@@ -104,6 +107,8 @@ def handler(
     A method is `async def X(self, request, context)`, an async generator where the response is a stream. A
     method that the object does not have answers UNIMPLEMENTED and says so. `serialized` names the methods whose
     answers are the message's bytes already.
+
+    A method may raise `ApiError`, which is answered with its code and its Status.
     """
     behaviours = {
         method: getattr(implementation, method.name, None) or _unbuilt(method) for method in service.methods
@@ -192,6 +197,10 @@ def _guard_stream(behaviour: Behaviour) -> Callable[[Any, Any], AsyncIterator[An
 
 
 async def abort(context: Any, error: ApiError) -> Any:
-    """End an RPC with an error: its code, its text, its Status in the trailers. Does not return."""
+    """End an RPC with an error: its code, its text, its Status in the trailers.
+
+    Raises:
+        AbortError: always; it is gRPC's, and ends the handler.
+    """
     code, text, metadata = to_rpc(error)
     await context.abort(code, text, metadata)

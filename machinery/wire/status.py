@@ -147,7 +147,7 @@ def rpc_errors() -> Iterator[None]:
 
 
 def _shortened(status: dict[str, Any]) -> dict[str, Any]:
-    """Keep what fits into a peer's header limit: the first causes, the first part of the text."""
+    """Return what fits into a peer's header limit: the first causes, the first part of the text."""
     details = status.get("details", {})
     causes = [_short_cause(cause) for cause in details.get("causes", ())[:50]]
     return {**status, "message": status["message"][:20_000], "details": {**details, "causes": causes}}

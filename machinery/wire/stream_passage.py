@@ -148,13 +148,13 @@ class StreamPassage:
         return True
 
     def on_end(self, close: Callable[[], object]) -> None:
-        """Have `close` called when the stream ends: at once, if it has."""
+        """Register what is called when the stream ends; it is called at once, if the stream has ended."""
         self._close = close
         if self._is_over:
             close()
 
     def end(self, error: BaseException | None = None) -> None:
-        """Tell the seam how the stream ended, once. A caller who leaves ends it as well as its last item."""
+        """Report to the seam how the stream ended, once. A caller who leaves ends it as well as its last item."""
         if self._is_over:
             return
         self._is_over = True
