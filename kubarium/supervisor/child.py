@@ -8,6 +8,7 @@ import os
 import signal
 import sys
 import traceback
+from contextlib import suppress
 from pathlib import Path
 
 from kubarium.core.components import Component
@@ -31,8 +32,9 @@ def launch(
     for folder in component.folders:
         Path(folder).mkdir(parents=True, exist_ok=True, mode=0o700)
     log.parent.mkdir(parents=True, exist_ok=True)
-    sys.stdout.flush()
-    sys.stderr.flush()
+    with suppress(OSError):  # the disk of the log may be full
+        sys.stdout.flush()
+        sys.stderr.flush()
     parent, pid = os.getpid(), os.fork()
     if pid:
         return pid
@@ -45,10 +47,12 @@ def launch(
     except SystemExit as leaving:
         code = leaving.code if isinstance(leaving.code, int) else 1
     except BaseException:  # noqa: BLE001 - the last frame of a process: nobody above could handle it
-        traceback.print_exc()
+        with suppress(OSError):
+            traceback.print_exc()
     finally:
-        sys.stdout.flush()
-        sys.stderr.flush()
+        with suppress(OSError):  # a log on a full disk must not let this copy of the supervisor live
+            sys.stdout.flush()
+            sys.stderr.flush()
         os._exit(code)
 
 
@@ -65,8 +69,7 @@ def _settle(component: Component, cluster: str, log: Path, inherited: list[int])
     signal.set_wakeup_fd(-1)
     for descriptor in inherited:
         os.close(descriptor)
-    output = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
-    nothing = os.open(os.devnull, os.O_RDONLY)
+    output, nothing = _opened(log), os.open(os.devnull, os.O_RDONLY)
     for source, target in ((nothing, 0), (output, 1), (output, 2)):
         os.dup2(source, target)
     os.close(output)
@@ -74,6 +77,14 @@ def _settle(component: Component, cluster: str, log: Path, inherited: list[int])
     ctypes.CDLL(None).prctl(_PR_SET_NAME, component.name.encode()[:15], 0, 0, 0)
     if component.node:
         enter(node_namespace(cluster, component.node))
+
+
+def _opened(log: Path) -> int:
+    """Open a log, or where that is impossible (a full disk) nothing: the component is worth more than its words."""
+    try:
+        return os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    except OSError:
+        return os.open(os.devnull, os.O_WRONLY)
 
 
 def _become(component: Component) -> int:

@@ -2,41 +2,54 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
+import os
 import selectors
 import signal
 import socket
 import struct
 import sys
+import traceback
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from kubarium.core.layout import Layout
 from kubarium.core.supervision import next_due_s
 from kubarium.errors import KubariumError
+from kubarium.supervisor.clients import MOST_CLIENTS, PATIENCE_S, Client
 from kubarium.supervisor.processes import Processes
-from kubarium.supervisor.protocol import LINE_LIMIT
+from kubarium.supervisor.protocol import Request, read_request
 from machinery.process.clock import WALL
 
 _IDLE_S = 3600.0
-_REQUEST_TIMEOUT_S = 2.0
 _CREDENTIALS = struct.Struct("3i")  # pid, uid, gid of unix(7)
 
-Operation = Callable[[dict[str, Any]], Any]
+Operation = Callable[[Request], Any]
 
 
 class Daemon:
     """The sockets and the loop. What is asked for is carried out by `operations`."""
 
     def __init__(self, cluster: str, layout: Layout[Path]) -> None:
+        """Open the sockets.
+
+        Raises:
+            KubariumError: another supervisor runs this cluster.
+            OSError: the folder for sockets cannot be had.
+        """
         layout.run.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self._cluster, self._home = cluster, str(layout.home)
+        self._lock = _locked(layout.run / "lock", cluster)
         self._selector = selectors.DefaultSelector()
         self._notify = _bound(socket.SOCK_DGRAM, layout.run / "notify")
         self._notify.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
         self._control = _bound(socket.SOCK_STREAM, layout.control)
         self._control.listen(16)
         self._wake, self._woken = socket.socketpair()
+        self._clients: dict[int, Client] = {}  # by descriptor
         self.processes = Processes(
             cluster,
             layout,
@@ -47,7 +60,6 @@ class Daemon:
         self.operations: dict[str, Operation] = {}
         self.on_terminate: Callable[[], None] = self.leave
         self.stopping = False
-        self._last_answer: socket.socket | None = None
         for source, event in ((self._notify, "notify"), (self._control, "control"), (self._woken, "signal")):
             source.settimeout(0)
             self._selector.register(source, selectors.EVENT_READ, (event, ""))
@@ -71,9 +83,12 @@ class Daemon:
             elif event == "notify":
                 self._read_notify()
             elif event == "control":
-                self._answer()
+                self._accept()
+            elif event == "client":
+                self._attend(key.fd)
             else:
                 self._read_signals()
+        self._give_up_late()
 
     def step_exits(self, timeout_s: float) -> None:
         """Wait for exits, at most so long; other events stay where they are until the loop goes on."""
@@ -85,12 +100,16 @@ class Daemon:
         self.stopping = True
 
     def close(self) -> None:
-        """Close the sockets and remove their names; then answer whoever waits for our end."""
+        """Close the sockets and remove their names; then close on those who wait for our end."""
         for listener in (self._notify, self._control):
             Path(listener.getsockname()).unlink(missing_ok=True)
             listener.close()
-        if self._last_answer is not None:
-            self._last_answer.close()
+        for source in (self._wake, self._woken):
+            source.close()
+        for client in self._clients.values():
+            client.connection.close()
+        self._selector.close()
+        os.close(self._lock)
 
     def _exits(self, timeout_s: float) -> list[tuple[selectors.SelectorKey, int]]:
         others = [key for key in self._selector.get_map().values() if key.data[0] != "exit"]
@@ -104,11 +123,13 @@ class Daemon:
 
     def _patience(self) -> float:
         due_s = next_due_s(self.processes.table)
-        return _IDLE_S if due_s is None else max(0.0, due_s - WALL.monotonic_wall())
+        times = [client.deadline_s for client in self._clients.values()] + ([] if due_s is None else [due_s])
+        return max(0.0, min(times) - WALL.monotonic_wall()) if times else _IDLE_S
 
     def _descriptors(self) -> list[int]:
+        """List what a child closes: a client would wait for the end of whoever has its connection."""
         files = (self._notify, self._control, self._wake, self._woken)
-        return [file.fileno() for file in files] + [self._selector.fileno()]
+        return [file.fileno() for file in files] + [self._selector.fileno(), self._lock, *self._clients]
 
     def _read_notify(self) -> None:
         data, ancillary, _, _ = self._notify.recvmsg(4096, socket.CMSG_SPACE(_CREDENTIALS.size))
@@ -121,26 +142,88 @@ class Daemon:
         if numbers & {signal.SIGTERM, signal.SIGINT}:
             self.on_terminate()
 
-    def _answer(self) -> None:
-        connection, _ = self._control.accept()
-        with connection:
-            connection.settimeout(_REQUEST_TIMEOUT_S)
-            try:
-                with connection.makefile("rb") as reader:
-                    request = json.loads(reader.readline(LINE_LIMIT))
-                answer = {"ok": self.operations[request["op"]](request)}
-            except KubariumError as error:
-                answer = {"error": str(error)}
-            except KeyError as error:
-                answer = {"error": f"the supervisor's request lacks or does not know {error}"}
-            except (OSError, ValueError) as error:
-                answer = {"error": f"the supervisor could not do it: {error}"}
-            try:
-                connection.sendall(json.dumps(answer).encode() + b"\n")
-            except OSError as error:  # the handle did not wait for the answer
-                print(f"supervisor_answer_lost error={error}", file=sys.stderr)
-            if self.stopping:
-                self._last_answer = connection.dup()  # whoever told us to leave waits for its end
+    def _accept(self) -> None:
+        with suppress(OSError):  # it has gone, or there are no descriptors left
+            connection, _ = self._control.accept()
+            if len(self._clients) >= MOST_CLIENTS:
+                connection.close()
+                return
+            client = Client(connection, WALL.monotonic_wall() + PATIENCE_S)
+            self._clients[connection.fileno()] = client
+            self._selector.register(connection, client.waits_for, ("client", ""))
+
+    def _attend(self, descriptor: int) -> None:
+        """Do for a client what can be done without waiting for it."""
+        client = self._clients[descriptor]
+        try:
+            if client.waits_for == selectors.EVENT_READ:
+                self._read(client)
+            elif client.write():
+                self._finish(descriptor)
+        except OSError:
+            self._drop(descriptor)  # it did not wait for its answer
+
+    def _read(self, client: Client) -> None:
+        try:
+            line = client.read()
+            answer = None if line is None else {"ok": self._carry_out(line)}
+        except KubariumError as error:
+            answer = {"error": str(error)}
+        except ConnectionError:
+            raise
+        except (OSError, ValueError) as error:
+            answer = {"error": f"the supervisor could not do it: {error}"}
+        except Exception as error:  # noqa: BLE001 - one request, whatever it does, does not end a cluster
+            _say(traceback.format_exc())
+            answer = {"error": f"the supervisor failed at it ({error!r}); its log tells more"}
+        if answer is None:
+            return
+        client.answer(json.dumps(answer).encode() + b"\n")
+        client.deadline_s = WALL.monotonic_wall() + PATIENCE_S
+        if client.write():
+            self._finish(client.connection.fileno())
+        else:
+            self._selector.modify(client.connection, client.waits_for, ("client", ""))
+
+    def _carry_out(self, line: bytes) -> Any:
+        request = read_request(line)
+        if request.home not in {"", self._home}:
+            raise KubariumError(
+                f'cluster "{self._cluster}" on this machine is that of another folder, {self._home}: '
+                f"choose another --name, or reach that one with its own HOME or KUBARIUM_HOME"
+            )
+        if request.op not in self.operations:
+            raise KubariumError(f'the supervisor knows no "{request.op}"')
+        return self.operations[request.op](request)
+
+    def _finish(self, descriptor: int) -> None:
+        """Part with a client that has its answer; one that told us to leave waits for our end."""
+        if not self.stopping:
+            self._drop(descriptor)
+
+    def _drop(self, descriptor: int) -> None:
+        client = self._clients.pop(descriptor)
+        self._selector.unregister(client.connection)
+        client.connection.close()
+
+    def _give_up_late(self) -> None:
+        now_s = WALL.monotonic_wall()
+        for descriptor in [number for number, each in self._clients.items() if each.deadline_s <= now_s]:
+            self._drop(descriptor)
+
+
+def _locked(path: Path, cluster: str) -> int:
+    """Lock a file for as long as this process lives; what it forks closes the descriptor."""
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        os.close(descriptor)
+        raise KubariumError(
+            f'another supervisor runs cluster "{cluster}" ({path} is locked): '
+            f"`kubarium down --name {cluster}` ends it"
+        ) from error
+    return descriptor
 
 
 def _bound(kind: socket.SocketKind, path: Path) -> socket.socket:
@@ -149,3 +232,8 @@ def _bound(kind: socket.SocketKind, path: Path) -> socket.socket:
     listener.bind(str(path))
     path.chmod(0o600)
     return listener
+
+
+def _say(text: str) -> None:
+    with suppress(OSError):  # the log's disk may be full
+        print(text, file=sys.stderr, flush=True)

@@ -19,6 +19,7 @@ from kubarium.errors import KubariumError
 from kubarium.pki import Pki, ensure_certificates
 from kubarium.supervisor.daemon import Daemon
 from kubarium.supervisor.node_machine import NodeMachine
+from kubarium.supervisor.protocol import Request
 from machinery.process.clock import WALL
 
 STOP_PATIENCE_S = 12.0  # a component drains for 10 s at most
@@ -39,22 +40,22 @@ class Operations:
         names = ("ps", "kill", "pause", "resume", "restart", "stop", "node_add", "node_rm", "down", "spec")
         daemon.operations = {name: getattr(self, name) for name in names}
 
-    def spec(self, _: dict[str, Any]) -> Any:
+    def spec(self, _: Request) -> Any:
         """Return the cluster's spec."""
         return msgspec.to_builtins(self._spec)
 
-    def ps(self, _: dict[str, Any]) -> list[dict[str, Any]]:
+    def ps(self, _: Request) -> list[dict[str, Any]]:
         """List every component and its process."""
         return [_row(process) for process in self._processes.table.values()]
 
-    def kill(self, request: dict[str, Any]) -> list[str]:
+    def kill(self, request: Request) -> list[str]:
         """Send SIGKILL; the component stays down unless `restart` is set. A node is switched off as a machine.
 
         Raises:
             KubariumError: there is no such component.
         """
-        names, node = self._resolve(request["component"])
-        comes_back = bool(request.get("restart"))
+        names, node = self._resolve(request.component)
+        comes_back = request.restart
         for name in names:
             if not comes_back:
                 self._processes.stop(name, signal.SIGKILL, "killed by the user")
@@ -67,50 +68,50 @@ class Operations:
                 self._machine(node).switch_on()
         return names
 
-    def stop(self, request: dict[str, Any]) -> list[str]:
+    def stop(self, request: Request) -> list[str]:
         """Send SIGTERM, and wait; the component stays down. A node is shut down as a machine.
 
         Raises:
             KubariumError: there is no such component.
         """
-        names, node = self._resolve(request["component"])
+        names, node = self._resolve(request.component)
         self._stop(names, "stopped by the user")
         if node:
             self._machine(node).switch_off()
         return names
 
-    def pause(self, request: dict[str, Any]) -> list[str]:
+    def pause(self, request: Request) -> list[str]:
         """Send SIGSTOP: the process is there and silent. Of a node the containers stop as well.
 
         Raises:
             KubariumError: there is no such component, or it does not run.
         """
-        names, node = self._resolve(request["component"])
+        names, node = self._resolve(request.component)
         self._signal(names, signal.SIGSTOP, paused=True)
         if node:
             self._machine(node).freeze()
         return names
 
-    def resume(self, request: dict[str, Any]) -> list[str]:
+    def resume(self, request: Request) -> list[str]:
         """Send SIGCONT, and let a node's containers go on before.
 
         Raises:
             KubariumError: there is no such component, or it does not run.
         """
-        names, node = self._resolve(request["component"])
+        names, node = self._resolve(request.component)
         self._require_running(names)
         if node:
             self._machine(node).thaw()
         self._signal(names, signal.SIGCONT, paused=False)
         return names
 
-    def restart(self, request: dict[str, Any]) -> list[str]:
+    def restart(self, request: Request) -> list[str]:
         """Stop a component where it runs, then start it. A node is shut down as a machine, and switched on.
 
         Raises:
             KubariumError: there is no such component.
         """
-        names, node = self._resolve(request["component"])
+        names, node = self._resolve(request.component)
         was_on = self._is_on(node or names[0].partition("@")[2])
         self._stop(names, "restarted by the user")
         if node and was_on:  # one that is off has lost its memory already
@@ -121,16 +122,14 @@ class Operations:
             self._processes.want(name)
         return names
 
-    def node_add(self, request: dict[str, Any]) -> str:
+    def node_add(self, request: Request) -> str:
         """Add a node to the running cluster; return its name.
 
         Raises:
             KubariumError: it cannot be; the message names the option.
         """
         try:
-            spec = self._spec.with_node(
-                request.get("name", ""), cpu=request.get("cpu", ""), memory=request.get("memory", "")
-            )
+            spec = self._spec.with_node(request.name, cpu=request.cpu, memory=request.memory)
         except SpecError as error:
             raise KubariumError(str(error)) from error
         node = spec.nodes[-1]
@@ -140,30 +139,30 @@ class Operations:
         NodeMachine(node, places, self._layout).switch_on()
         parts = node_parts(node, places)
         ensure_certificates(parts, Pki(self._layout.pki))
+        self._keep(spec)  # may fail on a full disk: then nothing runs that the spec does not know
         self._processes.add(parts)
-        self._keep(spec)
         return node.name
 
-    def node_rm(self, request: dict[str, Any]) -> str:
+    def node_rm(self, request: Request) -> str:
         """Switch a node off and take it out of the cluster; its Node object is the caller's.
 
         Raises:
             KubariumError: there is no such node.
         """
-        name = request["name"]
+        name = request.name
         try:
             spec = self._spec.without_node(name)
         except SpecError as error:
             raise KubariumError(str(error)) from error
-        parts, _ = self._resolve(name)
+        (parts, _), machine = self._resolve(name), self._machine(name)
+        self._keep(spec)  # before anything is ended, since it may fail on a full disk
         self._stop(parts, "its node was removed")
-        self._machine(name).scrap()
+        machine.scrap()
         for part in parts:
             self._processes.remove(part)
-        self._keep(spec)
-        return str(name)
+        return name
 
-    def down(self, _: dict[str, Any]) -> bool:
+    def down(self, _: Request) -> bool:
         """Stop everything in order, nodes first, etcd last; then the supervisor leaves."""
         table = self._processes.table
         nodes = [name for name in table if "@" in name]
@@ -180,7 +179,7 @@ class Operations:
 
     def power_off(self) -> None:
         """Go down without being asked over the socket."""
-        self.down({})
+        self.down(Request(op="down"))
 
     def stop_parts(self) -> None:
         """Stop every process; then the supervisor leaves."""

@@ -15,6 +15,7 @@ from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
+import msgspec
 import psutil
 
 from kubarium.core.components import Component
@@ -88,13 +89,17 @@ class Processes:
                 continue
             log = self._layout.log(process.name)
             component = with_notify(process.component, self._notify_socket)
-            pid = launch(
-                component,
-                cluster=self._cluster,
-                log=log,
-                inherited=[*self._inherited(), *self._pidfds.values()],
-                falls_with_us=self.fall_with_us,
-            )
+            try:
+                pid = launch(
+                    component,
+                    cluster=self._cluster,
+                    log=log,
+                    inherited=[*self._inherited(), *self._pidfds.values()],
+                    falls_with_us=self.fall_with_us,
+                )
+            except OSError as error:  # a full disk, no process left: tried again after a while
+                self._note_unstarted(process, f"could not be started: {error}")
+                continue
             self._watch(process.name, pid)
             self.table[process.name] = started(process, pid, WALL.monotonic_wall())
             self._record()
@@ -157,22 +162,27 @@ class Processes:
         self._pidfds[name] = descriptor
         self._selector.register(descriptor, selectors.EVENT_READ, ("exit", name))
 
+    def _note_unstarted(self, process: Supervised, why: str) -> None:
+        now_s = WALL.monotonic_wall()
+        self.table[process.name] = exited(started(process, 0, now_s), why, now_s)
+
     def _record(self) -> None:
+        """Write the record; where the disk is full the one before stays, until the next change."""
         alive = {
             process.name: (process.pid, _created(process.pid))
             for process in self.table.values()
             if process.pid
         }
         fresh = self._layout.pids.with_suffix(".new")
-        fresh.write_text(json.dumps(alive))
-        fresh.replace(self._layout.pids)
+        with suppress(OSError):
+            fresh.write_text(json.dumps(alive))
+            fresh.replace(self._layout.pids)
 
     def _recorded(self) -> dict[str, tuple[int, float]]:
         try:
-            found: dict[str, tuple[int, float]] = json.loads(self._layout.pids.read_text())
-        except (FileNotFoundError, ValueError):
+            return msgspec.json.decode(self._layout.pids.read_bytes(), type=dict[str, tuple[int, float]])
+        except (OSError, msgspec.DecodeError):
             return {}
-        return found
 
 
 def replace_component(process: Supervised, component: Component) -> Supervised:

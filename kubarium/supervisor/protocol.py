@@ -11,9 +11,35 @@ import socket
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from kubarium.errors import KubariumError
 
 LINE_LIMIT = 1 << 20
+
+
+class Request(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What the supervisor is asked; an operation reads the fields that it needs."""
+
+    op: str
+    home: str = ""  # the cluster's folder, as the handle knows it; another one's supervisor refuses
+    component: str = ""
+    restart: bool = False
+    name: str = ""
+    cpu: str = ""
+    memory: str = ""
+
+
+def read_request(line: bytes) -> Request:
+    """Read one request.
+
+    Raises:
+        KubariumError: it is none; the message says where.
+    """
+    try:
+        return msgspec.json.decode(line, type=Request)
+    except (msgspec.DecodeError, RecursionError, ValueError) as error:
+        raise KubariumError(f"the supervisor was asked for what is no request: {error}") from error
 
 
 def call(control: Path, op: str, *, timeout_s: float = 60.0, **arguments: Any) -> Any:
