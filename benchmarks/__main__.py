@@ -9,7 +9,7 @@ import platform
 import time
 from pathlib import Path
 
-NAMES = ("startup", "memory", "pods", "api", "rest_front", "scheduler_decisions")
+NAMES = ("startup", "memory", "pods", "api", "rest_front", "scheduler_decisions", "load")
 RESULTS = Path(__file__).parent / "results"
 
 
