@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-import socket
-import uuid
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import partial as bind
@@ -22,13 +20,16 @@ from controllers.table import CONTROLLERS
 from machinery.client.api import Api
 from machinery.client.fenced import fenced
 from machinery.client.leader import LeaderElector, component_candidate
+from machinery.client.limited import limited
 from machinery.model.clock import Clock
 from machinery.model.log import EventLog
 from machinery.model.profile import intervals
 from machinery.model.store import Change
+from machinery.process.instance import is_own_past, new_identity
 from machinery.process.run import Process
 
 LEASE: Final = "kube-controller-manager"
+REQUESTS_AT_ONCE: Final = 24  # of all controllers together: the lease and the caches are not among them
 
 
 async def serve(
@@ -46,9 +47,8 @@ async def serve(
         cluster_cidr=config.cluster_cidr,
         root_ca=_read(config.root_ca_file),
     )
-    controllers = build(
-        api, process.clock, process.log, settings, identity=_identity(), random_ints=random_ints
-    )
+    identity = new_identity(process.name)
+    controllers = build(api, process.clock, process.log, settings, identity=identity, random_ints=random_ints)
     try:
         await controllers.run(process.ready)
     finally:
@@ -77,9 +77,15 @@ def build(
         for noted in controller.notes:
             informers.subscribe(noted.source, bind(_note, noted, clock))
     elector = component_candidate(
-        api, LEASE, identity=identity, clock=clock, table=settings.intervals, log=log
+        api,
+        LEASE,
+        identity=identity,
+        clock=clock,
+        table=settings.intervals,
+        log=log,
+        is_own_past=lambda holder: is_own_past(holder, identity),
     )
-    leading = fenced(api, elector.fence)
+    leading = limited(fenced(api, elector.fence), REQUESTS_AT_ONCE)
     managers = [
         Manager(controller, informers, leading, clock=clock, log=log, random_ints=random_ints)
         for controller in controllers
@@ -124,10 +130,6 @@ class Controllers:
 
 def _note(noted: Noted[Any], clock: Clock, change: Change[Any]) -> None:
     noted.note(change, clock.monotonic())
-
-
-def _identity() -> str:
-    return f"{socket.gethostname()}_{uuid.uuid4()}"
 
 
 def _read(path: str) -> str:

@@ -12,6 +12,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Final
 
 import grpc.aio
 
@@ -43,6 +44,7 @@ from kubelet.termination_messages import TerminationMessages
 from kubelet.volumes import Volumes
 from machinery.client.api import Api
 from machinery.client.events import EventRecorder
+from machinery.client.limited import limited
 from machinery.client.seam_channel import through
 from machinery.model.backoff import Backoff
 from machinery.model.insist import insist
@@ -54,6 +56,7 @@ from machinery.process.server import bound_ports, grpc_server
 from machinery.process.tls import ServerTls
 from machinery.wire.services import unix_channel
 
+REQUESTS_AT_ONCE: Final = 12  # of all pods together: the node's lease and status are not among them
 HOLLOW = "hollow"  # the runtime that simulates containers
 _ASK_AGAIN = Backoff(initial_s=0.2, cap_s=0.2)  # wall seconds: a runtime that does not answer yet
 
@@ -77,6 +80,7 @@ class Kubelet:
     def __init__(self, config: KubeletConfig, process: Process, api: Api, channel: grpc.aio.Channel) -> None:
         self._config = config
         self._process = process
+        vital, api = api, limited(api, REQUESTS_AT_ONCE)
         self._draining = False
         self._runtime_name = ""
         self._ports: tuple[int, ...] = ()
@@ -88,7 +92,7 @@ class Kubelet:
         self.cgroups = Cgroups(config.cgroup_root, log=log)
         self.files = PodFiles(config.root)
         self.node = Node(
-            api,
+            vital,
             self.runtime,
             clock,
             self.events,

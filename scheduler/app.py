@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import random
 import socket
-import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
@@ -14,9 +13,11 @@ from machinery.client.api import Api
 from machinery.client.events import EventRecorder
 from machinery.client.fenced import fenced
 from machinery.client.leader import LeaderElector, component_candidate
+from machinery.client.limited import limited
 from machinery.model.clock import Clock
 from machinery.model.log import EventLog
 from machinery.model.profile import intervals
+from machinery.process.instance import is_own_past, new_identity
 from machinery.process.metrics import Metrics
 from machinery.process.run import Process
 from scheduler.binder import Binder
@@ -35,7 +36,7 @@ async def serve(config: SchedulerConfig, process: Process) -> None:
         LeadershipLost: the lease could not be kept; the process ends, and starts afresh.
     """
     api = process.connect()
-    identity = f"{process.name}_{socket.gethostname()}_{uuid.uuid4()}"
+    identity = new_identity(process.name)
     scheduler = build(config, api, process.clock, process.log, process.metrics, identity=identity)
     try:
         await scheduler.run(process.ready)
@@ -57,8 +58,16 @@ def build(
     elector = None
     if config.leader_elect:
         table = intervals(config.profile)
-        elector = component_candidate(api, LEASE, identity=identity, clock=clock, table=table, log=log)
-    leading = fenced(api, elector.fence) if elector else api
+        elector = component_candidate(
+            api,
+            LEASE,
+            identity=identity,
+            clock=clock,
+            table=table,
+            log=log,
+            is_own_past=lambda holder: is_own_past(holder, identity),
+        )
+    leading = limited(fenced(api, elector.fence) if elector else api, config.requests)
     woken = asyncio.Event()
     watch = ClusterWatch(api, scheduler_name=config.scheduler_name, clock=clock, log=log, on_change=woken.set)
     conditions = StatusWriter(leading, watch.pods.store, clock=clock, log=log)

@@ -18,7 +18,10 @@ class SchedulerConfig(ComponentConfig):
         default=True, help="work only while holding the lease kube-system/kube-scheduler"
     )
     bind_timeout_s: float = setting(10.0, help="deadline of a binding request", unit="wall seconds")
-    bindings: int = setting(100, help="bindings under way at once")
+    bindings: int = setting(100, help="pods that are being bound at once")
+    requests: int = setting(
+        16, help="requests in flight at once, except for the lease and the watches; fewer than bindings"
+    )
     confirm_s: float = setting(
         30.0,
         help="how long after its binding a pod may stay unseen on its node before it is read",
@@ -34,5 +37,6 @@ class SchedulerConfig(ComponentConfig):
         ComponentConfig.validate(self)
         check_given(self, "server")
         check_positive(self, "bind_timeout_s", "confirm_s")
-        if self.bindings < 1:
-            raise ConfigError("bindings", f"has to be 1 or more, not {self.bindings}")
+        for name in ("bindings", "requests"):
+            if (number := getattr(self, name)) < 1:
+                raise ConfigError(name, f"has to be 1 or more, not {number}")

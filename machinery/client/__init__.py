@@ -1,6 +1,7 @@
 """What a component needs to live off an apiserver, in the order of use.
 
-api                 the methods, spelled once; `fenced` is the same for writes of whatever leads
+api                 the methods, spelled once; `fenced` is the same for writes of whatever leads,
+                    `limited` for so many requests at once
 transport           the narrow way that carries them: grpc_transport, rest_transport (rest_paths), failover (servers)
 tls                 files in, credentials out
 seam_transport, seam_channel, seam_stream   where the seam stands in these ways

@@ -9,6 +9,9 @@ Where client-go polls, a candidate here watches the lease: it sees each renewal 
 lease over when the holder's duration is over, and at once when it is released. It asks before it writes, whatever
 the watch said. Where it cannot watch, it polls as client-go does. Candidates that come at the same moment are told
 apart by the resourceVersion: one writes, each other has a 409 and waits for the winner's lease to run out.
+
+A renewal is one request: the lease is written over the version that was written last. It is read again only where that
+is not what the server has, or where nobody knows. A lease that an earlier life of the same instance holds is taken at once.
 """
 
 from __future__ import annotations
@@ -25,7 +28,7 @@ from machinery.client.api import Api
 from machinery.client.lease_watch import LeaseWatch
 from machinery.client.waiting import event_within
 from machinery.model.clock import Clock
-from machinery.model.errors import ApiError, Conflict, Deposed, NotFound
+from machinery.model.errors import ApiError, Conflict, Deposed, NotFound, OutcomeUnknown
 from machinery.model.k8s.coordination_v1 import Lease, LeaseSpec
 from machinery.model.k8s.meta_v1 import ObjectMeta
 from machinery.model.log import SILENT, EventLog
@@ -35,6 +38,8 @@ from machinery.model.resources import LEASES
 
 COMPONENT_LEASES: Final = "kube-system"  # the namespace of the components' leases
 _JITTER_FACTOR: Final = 1.2  # of the retry period while polling for the lease: candidates come one by one
+_AGAIN_SHARE: Final = 1 / 4  # of the retry period: so soon after a renewal that failed another one is tried
+_BUDGET_SHARE: Final = 1 / 2  # of the time that is left to renew: the longest that one request may take of it
 _SILENT_SHARE: Final = 1 / 3  # of the lease duration: a watch that is silent for so long is not relied on
 _RELEASE_TIMEOUT_S: Final = 2.0  # wall seconds; a lease that is not released expires
 
@@ -68,6 +73,7 @@ class LeaderElector:
         renew_deadline_s: float = 10,
         retry_period_s: float = 2,
         jitter: Callable[[], float] = random.random,
+        is_own_past: Callable[[str], bool] = lambda _holder: False,
         log: EventLog = SILENT,
     ) -> None:
         if not lease_duration_s > renew_deadline_s > retry_period_s * _JITTER_FACTOR:
@@ -81,9 +87,13 @@ class LeaderElector:
         self._renew_deadline_s = renew_deadline_s
         self._retry_period_s = retry_period_s
         self._jitter = jitter
+        self._is_own_past = is_own_past
         self._log = log
         self._observed: _Observed | None = None
         self._lease: Lease | None = None  # as last read or written
+        self._held: Lease | None = (
+            None  # as we last wrote it, while nobody else is known to have written it since
+        )
         self._fence: Fence | None = None  # of the lease as we last wrote it
         self._renewed_s = float("-inf")  # monotonic, before the request that last succeeded
         self._watch = LeaseWatch(api, see=self._see, retry_period_s=retry_period_s, clock=clock, log=log)
@@ -174,9 +184,11 @@ class LeaderElector:
 
     async def _keep_renewing(self) -> None:
         """Renew again and again; returns when somebody else holds the lease."""
+        renewed = True
         while True:
-            await self._clock.sleep(self._retry_period_s)
-            if not await self._try() and self._held_by_another():
+            await self._clock.sleep(self._retry_period_s * (1 if renewed else _AGAIN_SHARE))
+            renewed = await self._try()
+            if not renewed and self._held_by_another():
                 return
 
     async def _watch_deadline(self) -> None:
@@ -198,6 +210,33 @@ class LeaderElector:
         return held
 
     async def _acquire_or_renew(self) -> bool:
+        return await self._renew() or await self._acquire_once()
+
+    async def _renew(self) -> bool:
+        """Write the lease over what we wrote last; return whether that was possible.
+
+        Raises:
+            ApiError: nobody knows, or the server could not do it.
+        """
+        held, self._held = self._held, None
+        if held is None:
+            return False
+        try:
+            self._hold(await self._write(held))
+        except (Conflict, NotFound):  # it is not what we wrote any more: read it
+            return False
+        except OutcomeUnknown:
+            raise
+        except ApiError:  # refused as it stands: it was not written
+            self._held = held
+            raise
+        return True
+
+    async def _write(self, current: Lease) -> Lease:
+        wanted = msgspec.structs.replace(current, spec=self._spec(current.spec))
+        return await self._api.update(LEASES, wanted, timeout_s=self._timeout_s())
+
+    async def _acquire_once(self) -> bool:
         try:
             current = await self._api.get(
                 LEASES, self._name, namespace=self._namespace, timeout_s=self._timeout_s()
@@ -212,13 +251,13 @@ class LeaderElector:
         self._see(current)
         if self._is_taken():
             return False
-        wanted = msgspec.structs.replace(current, spec=self._spec(current.spec))
-        self._hold(await self._api.update(LEASES, wanted, timeout_s=self._timeout_s()))
+        self._hold(await self._write(current))
         return True
 
     def _hold(self, lease: Lease) -> None:
         """Note what a successful write answered."""
         self._see(lease)
+        self._held = lease
         transitions = lease.spec.leaseTransitions or 0
         self._fence = Fence(
             self._namespace, self._name, lease.metadata.uid, self.identity, transitions=transitions
@@ -235,6 +274,8 @@ class LeaderElector:
     def _is_taken(self) -> bool:
         """Whether another one may be leading, for all that was seen."""
         if self._observed is None or not self._held_by_another():
+            return False
+        if self._is_own_past(self._observed.spec.holderIdentity):
             return False
         return self._clock.monotonic() < self._expires_s(self._observed)
 
@@ -276,14 +317,27 @@ class LeaderElector:
         return self._clock.timescale.format_micro(self._clock.now())
 
     def _timeout_s(self) -> float:
-        """A request may take as long as the deadline leaves room for; at least a little, on a fast clock."""
-        return max(0.25, self._clock.timescale.wall(self._renew_deadline_s))
+        """Return how long a request may take: of a leader's time a share, so that another one can follow it."""
+        left_s = self._renew_deadline_s
+        if self.is_leading:
+            left_s = (self._renewed_s + self._renew_deadline_s - self._clock.monotonic()) * _BUDGET_SHARE
+        return max(0.25, self._clock.timescale.wall(left_s))  # at least a little, on a fast clock
 
 
 def component_candidate(
-    api: Api, lease: str, *, identity: str, clock: Clock, table: Intervals, log: EventLog
+    api: Api,
+    lease: str,
+    *,
+    identity: str,
+    clock: Clock,
+    table: Intervals,
+    log: EventLog,
+    is_own_past: Callable[[str], bool] = lambda _holder: False,
 ) -> LeaderElector:
-    """Return a component's candidate for its lease in `kube-system`, with the intervals of the cluster's profile."""
+    """Return a component's candidate for its lease in `kube-system`, with the intervals of the cluster's profile.
+
+    `is_own_past` says of a holder whether it was an earlier life of the same instance, which has ended.
+    """
     return LeaderElector(
         api,
         namespace=COMPONENT_LEASES,
@@ -293,5 +347,6 @@ def component_candidate(
         lease_duration_s=table.leader_lease_s,
         renew_deadline_s=table.leader_renew_deadline_s,
         retry_period_s=table.leader_retry_s,
+        is_own_past=is_own_past,
         log=log,
     )

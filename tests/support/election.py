@@ -93,8 +93,8 @@ class Election:
         """Return the retry period with all its jitter."""
         return intervals(self.profile).leader_retry_s * 2.2
 
-    def candidate(self, name: str, *, skew_s: float = 0) -> asyncio.Task[None]:
-        """Start a candidate whose requests take a moment."""
+    def candidate(self, name: str, *, skew_s: float = 0, past: str = "") -> asyncio.Task[None]:
+        """Start a candidate whose requests take a moment; `past` is whom it knows as its own earlier life."""
         row = intervals(self.profile)
         self.apis[name] = self.server.api(name)
         self.apis[name].before_call = self._travel
@@ -109,6 +109,7 @@ class Election:
             renew_deadline_s=row.leader_renew_deadline_s,
             retry_period_s=row.leader_retry_s,
             jitter=lambda: self.jitter,
+            is_own_past=lambda holder: holder == past,
         )
         return asyncio.ensure_future(self.electors[name].run(lambda: self.lead(name)))
 

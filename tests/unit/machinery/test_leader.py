@@ -3,11 +3,12 @@ import re
 import pytest
 
 from machinery.client.leader import LeadershipLost
-from machinery.model.errors import Forbidden, Unavailable
+from machinery.model.errors import DeadlineExceeded, Forbidden, Unavailable
 from machinery.model.k8s.coordination_v1 import Lease, LeaseSpec
 from machinery.model.k8s.meta_v1 import ObjectMeta
+from machinery.model.profile import intervals
 from machinery.model.resources import LEASES
-from tests.support.election import AT_ONCE_S, failing, finish
+from tests.support.election import AT_ONCE_S, calls_of, failing, finish
 
 HOUR_S = 3600.0
 MICRO_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z")  # as client-go's metav1.MicroTime is
@@ -79,6 +80,82 @@ async def test_a_leader_that_was_frozen_knows_that_it_leads_no_more(either):
     assert either.leading == {"b"}
     assert (await either.lease()).spec.holderIdentity == "b"
     await finish(second)
+
+
+async def test_a_renewal_is_one_request(either):
+    """The lease is written over what was written last; nothing is read meanwhile."""
+    task = either.candidate("a")
+    await either.clock.advance(5)
+    before = calls_of(either.apis["a"])
+    await either.clock.advance(20 * either.lease_s)
+    renewals = calls_of(either.apis["a"]) - before
+    assert renewals.keys() == {"update"}
+    assert renewals["update"] >= 60
+    await finish(task)
+
+
+async def test_a_lease_that_somebody_has_touched_is_read_again(either):
+    """A label that a user adds costs nobody the leadership."""
+    task = either.candidate("a")
+    for number in range(20):
+        await either.clock.advance(0.4 * either.lease_s)
+        touched = {"metadata": {"labels": {"touched": str(number)}}}
+        await either.server.user.patch(LEASES, "lock", touched, namespace="kube-system")
+    await either.clock.advance(either.lease_s)
+    assert either.leading == {"a"}
+    assert (await either.lease()).metadata.labels == {"touched": "19"}
+    await finish(task)
+
+
+async def test_an_earlier_life_of_the_same_instance_is_not_waited_for(either):
+    """It cannot act any more: its lease is taken at once; nobody else's is."""
+    first = either.candidate("a-1")
+    await either.clock.advance(5)
+    await either.crash("a-1", first)
+    second, other = either.candidate("a-2", past="a-1"), either.candidate("b")
+    await either.clock.advance(AT_ONCE_S)
+    assert either.leading == {"a-2"}
+    assert (await either.lease()).spec.leaseTransitions == 1
+    await finish(second, other)
+
+
+async def test_renewals_that_are_lost_do_not_cost_the_leadership(either):
+    """Nobody knows whether they were written: the lease is read again, and renewed in time."""
+    task = either.candidate("a")
+    await either.clock.advance(5)
+    lost = 0
+
+    async def lose(verb, _plural, _name):
+        nonlocal lost
+        if verb == "update" and lost < 2:
+            lost += 1
+            raise DeadlineExceeded("no answer in time")
+
+    either.apis["a"].before_reply = lose
+    await either.clock.advance(3 * either.lease_s)
+    assert (lost, either.leading) == (2, {"a"})
+    await finish(task)
+
+
+async def test_no_request_of_a_leader_takes_all_the_time_that_is_left(election):
+    """A lost answer leaves room for another try, and that for one more."""
+    task = election.candidate("a")
+    await election.clock.advance(5)
+    limits, update = [], election.apis["a"].update
+
+    async def hang(resource, obj, **options):
+        limits.append(options["timeout_s"])
+        if len(limits) % 3:
+            await election.clock.sleep(options["timeout_s"])
+            raise DeadlineExceeded("no answer in time")
+        return await update(resource, obj, **options)
+
+    election.apis["a"].update = hang
+    await election.clock.advance(120)
+    assert election.leading == {"a"}
+    assert len(limits) > 8
+    assert max(limits) <= intervals(election.profile).leader_renew_deadline_s / 2
+    await finish(task)
 
 
 async def test_a_takeover_is_counted(election):
