@@ -47,7 +47,7 @@ class RuntimeService:
         return cri.RuntimeConfigResponse(linux=cri.LinuxRuntimeConfiguration(cgroup_driver=cri.CGROUPFS))
 
     async def UpdateRuntimeConfig(self, request: Any, _context: Any) -> Any:
-        """Take the node's pod range."""
+        """Note the node's pod range."""
         pod_cidr = request.runtime_config.network_config.pod_cidr
         for part in filter(None, pod_cidr.split(",")):
             try:

@@ -89,7 +89,7 @@ class Cgroups:
         self._apply(pod_group(self.root, pod), self._within_node(pod_limits(pod)))
 
     async def remove_pod(self, pod_uid: str) -> None:
-        """Take a pod's group away; what still runs in it keeps it. Idempotent."""
+        """Remove a pod's group; what still runs in it keeps it. Idempotent."""
         if not self.is_enforcing:
             return
         if self._pods.pop(pod_uid, None):
@@ -99,7 +99,7 @@ class Cgroups:
                 _remove(tree / f"{parent.lstrip('/')}/pod{pod_uid}")
 
     async def sweep(self, active_uids: Collection[str]) -> None:
-        """Take away the groups of pods that are no more."""
+        """Remove the groups of pods that are no more."""
         if not self.is_enforcing:
             return
         found = {
@@ -209,7 +209,7 @@ def _bound_memory_v1(folder: Path, limit: int) -> None:
 
 
 def _delegate(folder: Path) -> None:
-    """Let the groups below have controllers; one that is not there is not asked for."""
+    """Enable controllers for the groups below, those that the kernel has."""
     there = set((folder / "cgroup.controllers").read_text().split())
     given = set((folder / "cgroup.subtree_control").read_text().split())
     for controller in _V2_CONTROLLERS:

@@ -60,7 +60,7 @@ class ContainerStopper:
                 del self._stopping[key]
 
     def shorten(self, key: ActionKey, deadline: Deadline) -> None:
-        """Let a kill be over earlier."""
+        """Shorten the grace period of a kill that is under way."""
         if stopping := self._stopping.get(key):
             stopping.deadline = deadline
             stopping.shortened.set()

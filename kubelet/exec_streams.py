@@ -65,7 +65,7 @@ class StreamConnection:
             await self._send(Channel.STDIN, data[begin : begin + _PIECE_BYTES])
 
     async def close_stdin(self) -> None:
-        """Say that no more input comes; the command's output goes on.
+        """End the command's input; its output goes on.
 
         Raises:
             Unavailable: the connection broke.

@@ -32,7 +32,7 @@ class LogRuntime(Protocol):
     """What this needs of the CRI client."""
 
     async def reopen_container_log(self, container_id: str) -> None:
-        """Let the runtime open a container's log file anew."""
+        """Make the runtime open a container's log file anew."""
         ...
 
 

@@ -58,11 +58,11 @@ class PodExecutor:
                 assert_never(action)
 
     def shorten(self, key: ActionKey, deadline: Deadline) -> None:
-        """Let a kill that is on its way be over earlier."""
+        """Shorten the grace period of a kill that is under way."""
         self.stopper.shorten(key, deadline)
 
     async def refresh(self, pod_uid: str) -> None:
-        """See what the runtime has of a pod, after an action was given up."""
+        """Look up what the runtime has of a pod, after an action was given up."""
         await self.relist.refresh(pod_uid)
 
     async def _kill(self, pod: Pod, action: KillContainer) -> Problem | None:

@@ -39,12 +39,12 @@ class PodFiles:
         return f"{container}/{attempt}.log"
 
     def remove_logs(self, pod: Pod) -> None:
-        """Take a pod's logs away. Idempotent."""
+        """Remove a pod's logs. Idempotent."""
         meta = pod.metadata
         shutil.rmtree(self._logs / f"{meta.namespace}_{meta.name}_{meta.uid}", ignore_errors=True)
 
     def sweep_logs(self, active_uids: Collection[str]) -> None:
-        """Take away the logs of pods that are no more."""
+        """Remove the logs of pods that are no more."""
         for folder in self._logs.glob("*_*_*"):
             if folder.name.rsplit("_", 1)[-1] not in active_uids:
                 shutil.rmtree(folder, ignore_errors=True)

@@ -42,7 +42,7 @@ class PodSource:
         await self._informer.synced()
 
     async def is_gone(self, uid: str) -> bool:
-        """Ask the API itself whether a pod of this node is not there any more; asks until it answers.
+        """Whether a pod of this node is not there any more, read from the API itself; asks until it answers.
 
         The first list may come from a cache that is older than the pod: nobody is stopped on its word alone. This
         list is read from the store. (A node may not ask for a pod by name that it does not have.)

@@ -43,7 +43,7 @@ class Executor(Protocol):
         ...
 
     def shorten(self, key: ActionKey, deadline: Deadline) -> None:
-        """Let a kill be over earlier."""
+        """Shorten the grace period of a kill that is under way."""
         ...
 
 

@@ -57,7 +57,7 @@ class PodWorkers:
     # --- news
 
     def pod_changed(self, change: Change[Pod]) -> None:
-        """Take what the API says about one pod."""
+        """Handle what the API says about one pod."""
         pod = change.object
         uid, is_gone = pod.metadata.uid, change.kind is EventType.DELETED
         if is_gone:
@@ -75,7 +75,7 @@ class PodWorkers:
             self._adopt(pod)
 
     def runtime_changed(self, uid: str) -> None:
-        """Take the runtime's news about one pod."""
+        """Handle the runtime's news about one pod."""
         if self._group is None:
             return
         if worker := self._workers.get(uid):
@@ -85,7 +85,7 @@ class PodWorkers:
             self._group.create_task(self._dismiss(uid), name=f"doubt-{uid}")
 
     def probes_changed(self, uid: str) -> None:
-        """Take the probes' news about one pod."""
+        """Handle the probes' news about one pod."""
         if worker := self._workers.get(uid):
             worker.probes_changed()
 

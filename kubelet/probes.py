@@ -103,7 +103,7 @@ class Probes:
     _simulated: bool = field(init=False, default=False)
 
     def simulate(self) -> None:
-        """Take every probe for answered: on a simulated runtime no process listens and no packet may leave."""
+        """Report every probe as answered: on a simulated runtime no process listens and no packet may leave."""
         self._simulated = True
 
     async def run(self) -> None:

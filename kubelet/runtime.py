@@ -142,7 +142,7 @@ class Runtime:
         return items
 
     async def reopen_container_log(self, container_id: str) -> None:
-        """Let the runtime open a container's log file again, after it was renamed."""
+        """Make the runtime open a container's log file again, after it was renamed."""
         request = cri.ReopenContainerLogRequest(container_id=container_id)
         await self._ask(self._runtime.ReopenContainerLog, request)
 

@@ -88,7 +88,7 @@ class Sandboxes:
         return self._mounted[uid]
 
     async def clean_up(self, pod_uid: str) -> None:
-        """Take a pod's volumes and its cgroup away. Idempotent."""
+        """Remove a pod's volumes and its cgroup. Idempotent."""
         self._mounted.pop(pod_uid, None)
         await self.volumes.unmount(pod_uid)
         await self.cgroups.remove_pod(pod_uid)

@@ -56,13 +56,13 @@ class StatusWriter:
             await asyncio.get_running_loop().create_future()
 
     def write(self, pod: Pod, status: PodStatus) -> None:
-        """Ask for a status to be written, in place of an older one that still waits."""
+        """Queue a status to be written, in place of an older one that still waits."""
         entry = self._entry(pod)
         entry.status = status
         self._begin(pod.metadata.uid)
 
     def delete(self, pod: Pod) -> None:
-        """Ask for the object to be deleted after its last status; nothing is written afterwards."""
+        """Queue the object's deletion after its last status; nothing is written afterwards."""
         self._entry(pod).delete = True
         self._begin(pod.metadata.uid)
 

@@ -94,7 +94,7 @@ class RemoveSandbox:
 
 @dataclass(frozen=True, slots=True)
 class CleanUp:
-    """Take the pod's volumes and its cgroup away."""
+    """Remove the pod's volumes and its cgroup."""
 
 
 Action: TypeAlias = (

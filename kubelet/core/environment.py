@@ -19,7 +19,7 @@ _REFERENCE: Final = re.compile(r"\$(?:\$|\(([^)]*)\)|\()")
 
 
 def expand(text: str, variables: Mapping[str, str]) -> str:
-    """Put values in place of $(NAME); an unknown name stays as it is written, $$ is one $."""
+    """Replace $(NAME) by its value; an unknown name stays as it is written, $$ is one $."""
 
     def replace(match: re.Match[str]) -> str:
         if match[0] == "$$":

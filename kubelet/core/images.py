@@ -154,7 +154,7 @@ def _credential(registry: str, entry: Mapping[str, Any]) -> Credential:
 
 
 def _bare(registry: str) -> str:
-    """Take the scheme and an API version off a docker config's key."""
+    """Return a docker config's key without its scheme and API version."""
     bare = registry.split("://", 1)[-1]
     for ending in ("/v1/", "/v2/", "/v1", "/v2", "/"):
         bare = bare.removesuffix(ending)

@@ -93,7 +93,7 @@ class Cancel:
 
 @dataclass(frozen=True, slots=True)
 class Shorten:
-    """Let a kill that is on its way be over earlier."""
+    """Shorten the grace period of a kill that is under way."""
 
     key: ActionKey
     deadline: Deadline
@@ -101,7 +101,7 @@ class Shorten:
 
 @dataclass(frozen=True, slots=True)
 class WriteStatus:
-    """Tell the API."""
+    """Write the status to the API."""
 
     pod: Pod
     status: PodStatus
@@ -109,7 +109,7 @@ class WriteStatus:
 
 @dataclass(frozen=True, slots=True)
 class DeletePod:
-    """Take the pod's object away, once its last status is written."""
+    """Delete the pod's object, once its last status is written."""
 
     pod: Pod
 

@@ -110,7 +110,7 @@ class Usage:
 
 
 def runtime_problems(status: cri.RuntimeStatus) -> tuple[str, ...]:
-    """Say what keeps the runtime from running pods."""
+    """Return what keeps the runtime from running pods."""
     problems = []
     found = {condition.type: condition for condition in status.conditions}
     for type_, words in (

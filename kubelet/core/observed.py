@@ -112,7 +112,7 @@ def observe_pod(
     sandboxes: Iterable[ObservedSandbox],
     containers: Iterable[ObservedContainer],
 ) -> ObservedPod:
-    """Put a pod together, newest first."""
+    """Combine a pod's sandboxes and containers, newest first."""
     return ObservedPod(
         uid,
         namespace,

@@ -92,7 +92,7 @@ class Pictures:
         return self._pods.get(uid) or ObservedPod(uid)
 
     def put(self, picture: ObservedPod) -> bool:
-        """Take a picture; whether it shows anything new."""
+        """Keep a picture; whether it shows anything new."""
         uid, before = picture.uid, self._pods.get(picture.uid)
         self.serial += 1
         self._taken_at[uid] = self.serial
@@ -148,7 +148,7 @@ def questions(known: ObservedPod, listing: Listing) -> Questions:
 
 
 def compose(known: ObservedPod, listing: Listing, answers: Answers) -> ObservedPod:
-    """Put a picture together from the last one, the lists, and the answers to `questions`.
+    """Combine the last picture, the lists, and the answers to `questions` to a new one.
 
     A new sandbox that is gone before it could be asked about is one that is not ready; such a container is left out.
     """

@@ -124,7 +124,7 @@ def begin_unknown(observed: ObservedPod, now_s: float) -> Life:
 def handle(
     life: Life, stimulus: Stimulus | None, now_s: float, around: Surroundings
 ) -> tuple[Life, list[Instruction]]:
-    """Take one stimulus (None to begin with); return the next life and what to do, in this order."""
+    """Return the next life and what to do, in this order, after one stimulus (None to begin with)."""
     out: list[Instruction] = []
     if stimulus is not None:
         life = _absorb(life, stimulus, now_s)
@@ -145,7 +145,7 @@ def wake_at(life: Life, now_s: float, around: Surroundings) -> float | None:
 
 
 def _follow_table(life: Life, now_s: float, out: list[Instruction]) -> Life:
-    """Go where the table leads and do what that stage does, until the table leads no further.
+    """Follow the table from stage to stage, with what each stage does, until it leads no further.
 
     This ends: what is observed does not change meanwhile, so no stage is entered twice.
     """
@@ -379,7 +379,7 @@ def _settle(life: Life, now_s: float, out: list[Instruction]) -> Life:
 
 
 def _tell(life: Life, now_s: float, around: Surroundings, out: list[Instruction]) -> Life:
-    """Hand the status on when it has changed, and the object's deletion when all is done."""
+    """Return the writes to the API: the status when it has changed, the deletion when all is done."""
     if not life.is_known:
         return life
     verdict = life.ending.verdict if life.ending else None

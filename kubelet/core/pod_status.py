@@ -158,7 +158,7 @@ def _pod_ips(inputs: StatusInputs) -> Sequence[str]:
 
 
 def _without_containers(status: PodStatus) -> PodStatus:
-    """Say nothing of containers in a pod that failed before any was made: they wait for nothing."""
+    """Return no containers for a pod that failed before any was made: they wait for nothing."""
     return msgspec.structs.replace(status, initContainerStatuses=[], containerStatuses=[])
 
 

@@ -54,7 +54,7 @@ def initial(kind: ProbeKind, *, was_good: bool) -> Progress:
 
 
 def observe(progress: Progress, outcome: Outcome, probe: Probe) -> Progress:
-    """Take one try into account."""
+    """Return the progress after one try."""
     if outcome is Outcome.ERROR:
         return progress
     good = outcome is not Outcome.FAILURE

@@ -117,7 +117,7 @@ def needs_image_user(pod: Pod, container: Container) -> bool:
 
 
 def security_problem(pod: Pod, container: Container, image: Any) -> str:
-    """Say why a container that must not run as root would, or could; "" where all is well.
+    """Return why a container that must not run as root would, or could; "" where all is well.
 
     `image` is the CRI image (uid or username of its user), None where nobody knows.
     """

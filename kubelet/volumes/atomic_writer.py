@@ -42,7 +42,7 @@ def write_atomically(volume: Path, payload: Payload, *, stamp: str, group: int |
 
 
 def give_to_group(folder: Path, group: int, *, read_only: bool) -> None:
-    """Let a group (fsGroup) have a folder and all in it; symbolic links are left alone."""
+    """Change the group of a folder and all in it (fsGroup); symbolic links stay as they are."""
     for path in (folder, *folder.rglob("*")):
         if path.is_symlink():
             continue

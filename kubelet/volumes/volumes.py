@@ -123,14 +123,14 @@ class Volumes:
         ]
 
     async def unmount(self, pod_uid: str) -> None:
-        """Take away everything of a pod: its volumes and its other files. Idempotent."""
+        """Remove everything of a pod: its volumes and its other files. Idempotent."""
         self._sources.forget(pod_uid)
         folder = self._pods / pod_uid
         if folder.is_dir():
             await asyncio.to_thread(self._remove, folder)
 
     async def sweep(self, active_uids: Collection[str]) -> None:
-        """Take away what belongs to no pod any more."""
+        """Remove what belongs to no pod any more."""
         for pod_uid in os.listdir(self._pods):  # noqa: PTH208 - names are all that is needed
             if pod_uid not in active_uids:
                 self._log.info("orphaned_volumes_removed", pod_uid=pod_uid)
