@@ -113,8 +113,8 @@ def build(
     rng = rng or random.Random()  # noqa: S311 - a uid is no secret
     clock, log = process.clock, process.log
     catalogue = Catalogue(ALL, served.REVIEWS)
-    feed = Feed(storage, catalogue, log=log)
-    opening = Opening(feed)
+    feed = Feed(storage, catalogue, clock, log=log)
+    opening = Opening(feed, clock)
     reads = Reads(storage, feed, rng)
     lookup = Lookup(catalogue, reads)
     gate = Gate(catalogue, RbacCache(feed, opening), NodeReferences(reads, KINDS["", "pods"]))

@@ -5,15 +5,16 @@ from __future__ import annotations
 import asyncio
 
 from apiserver.watch_cache_feed import Feed
+from machinery.model.clock import Clock
 from machinery.model.errors import Unavailable
-from machinery.process.clock import WALL
 
 
 class Opening:
     """Closed at first; opened once and for all."""
 
-    def __init__(self, feed: Feed, *, is_open: bool = False) -> None:
+    def __init__(self, feed: Feed, clock: Clock, *, is_open: bool = False) -> None:
         self._feed = feed
+        self._clock = clock
         self._opened = asyncio.Event()
         if is_open:
             self._opened.set()
@@ -31,7 +32,7 @@ class Opening:
         if self._opened.is_set():
             return
         try:
-            async with WALL.timeout_wall(within_s):
+            async with self._clock.timeout_wall(within_s):
                 await self._opened.wait()
         except TimeoutError:
             raise self._not_ready() from None

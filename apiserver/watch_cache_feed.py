@@ -25,11 +25,11 @@ from apiserver.storage.interface import EventBatch, Storage
 from apiserver.watch_cache import Progress, WatchCache
 from apiserver.watch_cache_arrivals import Arrival
 from machinery.model.backoff import Backoff
+from machinery.model.clock import Clock
 from machinery.model.errors import ApiError, Expired, OutcomeUnknown, Unavailable
 from machinery.model.insist import Failures, tell_first
 from machinery.model.kinds import KindNames
 from machinery.model.log import SILENT, EventLog
-from machinery.process.clock import WALL
 
 REPLAY: Final = 500  # revisions before the start that the caches can tell about
 CATCH_UP_S: Final = 3.0  # wall seconds that a read waits for the watch
@@ -44,8 +44,11 @@ class Behind(Unavailable):
 class Feed:
     """Keeps the caches up to date. `run`, `probe` and `fill` each want a task; the caches follow the catalogue."""
 
-    def __init__(self, storage: Storage, catalogue: Catalogue, *, log: EventLog = SILENT) -> None:
+    def __init__(
+        self, storage: Storage, catalogue: Catalogue, clock: Clock, *, log: EventLog = SILENT
+    ) -> None:
         self._storage = storage
+        self._clock = clock
         self._catalogue = catalogue
         self._log = log
         self._progress = Progress()
@@ -96,7 +99,7 @@ class Feed:
         if arrival is None and self._caught_up.is_set():
             return True
         try:
-            async with WALL.timeout_wall(within_s):
+            async with self._clock.timeout_wall(within_s):
                 await self._caught_up.wait()
                 if arrival:
                     await arrival.done.wait()
@@ -106,7 +109,7 @@ class Feed:
 
     async def run(self) -> None:
         """Follow the store for ever; what breaks is logged once and tried again."""
-        failures = Failures(WALL, _RETRY, tell_first(self._log.error, "etcd_unavailable"))
+        failures = Failures(self._clock, _RETRY, tell_first(self._log.error, "etcd_unavailable"))
         while True:
             try:
                 if not self._loaded:
@@ -136,7 +139,7 @@ class Feed:
                     self._log.warning(
                         "watch_cache_not_filled", resource=arrival.cache.kind.plural, error=error
                     )
-                    await WALL.sleep_wall(_RETRY.delay(1))
+                    await self._clock.sleep_wall(_RETRY.delay(1))
                     self._arrived.set()
 
     async def probe(self) -> None:
@@ -189,7 +192,7 @@ class Feed:
         future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         heapq.heappush(self._waiting, (revision, next(self._numbers), future))
         try:
-            async with WALL.timeout_wall(within_s):
+            async with self._clock.timeout_wall(within_s):
                 await future
         except TimeoutError:
             return False

@@ -21,7 +21,6 @@ from apiserver.registry.subresources import Subresources
 from apiserver.registry.writes import Writes
 from apiserver.request import ListReply, ObjectReply, Request, WatchReply
 from machinery.model.errors import ApiError
-from machinery.process.clock import WALL
 from machinery.process.metrics import Metrics
 
 _R = TypeVar("_R")
@@ -38,6 +37,7 @@ class Registry:
         self, parts: Parts, reads: Reads, opening: Opening, handlers: Handlers, metrics: Metrics
     ) -> None:
         self._catalogue = parts.catalogue
+        self._clock = parts.clock
         self._handlers = handlers
         self._opening = opening
         preparing, modifier = Preparing(parts, Admitting(parts)), Modifier(parts)
@@ -135,7 +135,7 @@ class Registry:
 
     async def _measured(self, request: Request, serving: Awaitable[_R]) -> _R:
         """Count the request and measure it."""
-        begun, code = WALL.monotonic_wall(), "200"
+        begun, code = self._clock.monotonic_wall(), "200"
         try:
             return await serving
         except ApiError as error:
@@ -146,7 +146,7 @@ class Registry:
             raise
         finally:
             self._served.add(1, request.verb, request.resource, code)
-            self._durations.observe(WALL.monotonic_wall() - begun, request.verb)
+            self._durations.observe(self._clock.monotonic_wall() - begun, request.verb)
 
 
 def _shown(kind: Kind, reply: ObjectReply) -> ObjectReply:

@@ -73,3 +73,37 @@ def test_the_law_sees_what_it_forbids(line: str) -> None:
     """And leaves the clock itself, and waits without a limit, alone."""
     assert list(reads(line)) == [1]
     assert list(reads("self._clock.call_later(1, f); WALL.call_later_wall(1, f); asyncio.wait([t])")) == []
+
+
+MACHINE_TIME = {
+    "apiserver/rest/": "clients' sockets",
+    "apiserver/storage/": "etcd's socket",
+    "apiserver/watch_cache_audience.py": "rests between rounds, which spare sockets",
+    "apiserver/watch_cache_watcher.py": "the time that a client gave its watch",
+    "kubarium/": "processes, ports and files of this machine; no cluster's time",
+    "kubelet/exec_streams.py": "the runtime's socket",
+    "kubelet/http_probe.py": "a container's socket",
+    "kubelet/log_news.py": "files of this machine",
+    "kubelet/logs.py": "files of this machine",
+    "kubelet/probes.py": "a container's socket",
+    "machinery/process/": "this process and its own socket; the clock itself",
+}
+"""Who may ask `WALL` instead of a clock that is handed in, and what it waits for (ADR 0026)."""
+
+
+def uses_wall(path: Path) -> bool:
+    """Whether a module imports the clock of this machine."""
+    nodes = (each for each in ast.walk(ast.parse(path.read_text())) if isinstance(each, ast.ImportFrom))
+    return any(alias.name == "WALL" for node in nodes for alias in node.names)
+
+
+def wall_users() -> set[str]:
+    """The modules that do, each by its entry in the list, or by its own path."""
+    modules = (path for package in PACKAGES for path in (ROOT / package).rglob("*.py") if uses_wall(path))
+    names = [str(path.relative_to(ROOT)) for path in modules]
+    return {next((each for each in MACHINE_TIME if name.startswith(each)), name) for name in names}
+
+
+def test_only_what_waits_for_this_machine_asks_its_clock() -> None:
+    """Everything else is handed a clock; the list names nobody who does not need to be on it."""
+    assert wall_users() | {"machinery/process/"} == set(MACHINE_TIME)
