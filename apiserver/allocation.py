@@ -86,7 +86,7 @@ class Allocator:
         return Claims(obj, (), tuple(rules.held(obj)), self)
 
     async def release(self, keys: Iterable[str], obj: Json) -> None:
-        """Let go of claims, if they are this Service's; what fails now is repaired later."""
+        """Release claims, if they are this Service's; what fails now is repaired later."""
         uid = metadata(obj).get("uid", "")
         for key in keys:
             try:

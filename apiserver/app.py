@@ -102,7 +102,7 @@ def build(
     rng: random.Random | None = None,
     key: TokenKey | None = None,
 ) -> Core:
-    """Put the parts behind the doors together; nothing runs yet.
+    """Construct the parts behind the doors; nothing runs yet.
 
     `rng` makes names, uids and addresses. Without a `key` the one of the configuration is read.
 

@@ -54,7 +54,7 @@ class Bootstrap:
             self._log.info("bootstrapped", namespaces=len(namespaces), rbac_objects=len(repairs))
 
     async def run_until_done(self, clock: Clock) -> None:
-        """Do the same, again and again until the store lets it."""
+        """Write what is missing, tried again until the store accepts it."""
 
         async def attempt() -> None:
             await self._feed.wait_ready()

@@ -70,7 +70,7 @@ class Gate:
             raise forbidden(user, attributes, decision)
 
     async def authorize(self, user: UserInfo, attributes: Attributes) -> Decision:
-        """Ask every authorizer in turn."""
+        """Try every authorizer in turn."""
         if MASTERS in user.groups:
             return YES
         reasons = []

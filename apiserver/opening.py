@@ -20,7 +20,7 @@ class Opening:
             self._opened.set()
 
     def open(self) -> None:
-        """Let those who wait go on."""
+        """Open, so that those who wait go on."""
         self._opened.set()
 
     async def wait(self, within_s: float | None = 5.0) -> None:

@@ -108,7 +108,7 @@ class WatchCache:
         return view
 
     def drop_view(self, view: WatchCache) -> None:
-        """Let a view follow no longer."""
+        """Stop a view from following."""
         self._views.remove(view)
 
     def get(self, place: str) -> CachedObject | None:
@@ -148,7 +148,7 @@ class WatchCache:
         self._tell_subscribers()
 
     def apply(self, event: StorageEvent) -> None:
-        """Take a write of the store and tell the watchers."""
+        """Apply a write of the store, and offer it to the watchers."""
         place = event.key[len(self.kind.storage_prefix) + 1 :]
         old = self._objects.get(place)
         new = self._read(place, event.value, event.revision) if event.value is not None else None
@@ -192,7 +192,7 @@ class WatchCache:
         return SharedEvent(EventType.BOOKMARK, json, "", self.revision)
 
     def send_bookmarks(self) -> None:
-        """Tell every watcher that wants it how far the cache is."""
+        """Send a bookmark to every watcher that wants them."""
         if not self._audiences:
             return
         shared = SharedBatch((self.bookmark(),))

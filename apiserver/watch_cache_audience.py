@@ -33,7 +33,7 @@ class Rounds:
         self._active = False  # in a round, or resting
 
     def add(self, audience: Audience) -> None:
-        """Put an audience on the list to be told in the next round."""
+        """Queue an audience for the next round."""
         self._due[audience] = None
         if not self._active:
             self._active = True
@@ -80,16 +80,16 @@ class Audience:
         return iter(list(self._told))
 
     def join(self, watcher: Watcher) -> None:
-        """Tell a watcher what comes from now on."""
+        """Add a watcher: it is sent what comes from now on."""
         self._told[watcher] = self._end
 
     def leave(self, watcher: Watcher) -> None:
-        """Tell a watcher what is left to tell, and nothing more. Idempotent."""
+        """Remove a watcher, after it is sent what is left. Idempotent."""
         self.tell(watcher)
         self._told.pop(watcher, None)
 
     def add(self, event: SharedEvent) -> None:
-        """Put an event on the list to be told in the next round; called in order of revision.
+        """Queue an event for the next round; called in order of revision.
 
         Who iterates is told now: that is no more than a note, and its task takes whatever there is when it wakes.
         """
@@ -108,7 +108,7 @@ class Audience:
             pass
 
     def round(self) -> Iterator[None]:
-        """Tell everybody what they have not been told; yields after each of them, events may come between."""
+        """Send everybody what they have not been sent; yields after each of them, events may come between."""
         for watcher in self:
             if self._told.get(watcher, self._end) < self._end:
                 self.tell(watcher)
@@ -117,7 +117,7 @@ class Audience:
         del self._news[: len(self._news) - (self._end - told)]
 
     def tell(self, watcher: Watcher) -> None:
-        """Tell a watcher what it has not been told, before the next round."""
+        """Send a watcher what it has not been sent, before the next round."""
         told = self._told.get(watcher, self._end)
         if told < self._end:
             self._told[watcher] = self._end

@@ -143,7 +143,7 @@ class Feed:
                     self._arrived.set()
 
     async def probe(self) -> None:
-        """Ask for the newest revision, once for all who wait for it at the time."""
+        """Read the newest revision, once for all who wait for it at the time."""
         while True:
             await self._asked.wait()
             self._asked.clear()
@@ -163,7 +163,7 @@ class Feed:
         *,
         sleep: Callable[[float], Awaitable[None]],
     ) -> None:
-        """Tell watchers every so often how far they are; `sleep` takes wall seconds."""
+        """Send bookmarks every so often; `sleep` takes wall seconds."""
         while True:
             await sleep(period_s)
             for cache in list(self._caches.values()):
@@ -298,7 +298,7 @@ def _prefix(key: str) -> str:
 
 
 def _fail(asking: list[asyncio.Future[int]], error: ApiError) -> None:
-    """Tell each of those who wait, with an error of its own: they add their own tracebacks."""
+    """Fail each of those who wait with an error of its own: they add their own tracebacks."""
     for future in asking:
         if not future.done():
             future.set_exception(type(error)(error.message) if isinstance(error, OutcomeUnknown) else error)

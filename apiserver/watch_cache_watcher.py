@@ -132,7 +132,7 @@ class Watcher:
             raise self._error
 
     def _take(self) -> SharedBatch:
-        """Take the next batch, in one with those after it as far as there is room."""
+        """Return the next batch, in one with those after it as far as there is room."""
         taken = [self._queue.popleft()]
         size = len(taken[0])
         while self._queue and size + len(self._queue[0]) <= BATCH_LIMIT:

@@ -6,7 +6,7 @@ from kubelet.core.probing import Outcome
 
 
 async def grpc_check(host: str, port: int, service: str, timeout_s: float) -> tuple[Outcome, str]:
-    """Ask a server for its health, in so many wall seconds; return what the probe's event says of it, too."""
+    """Call a server's health check, in so many wall seconds; return the outcome and what the probe's event says."""
     import grpc.aio
 
     from machinery.wire.health import SERVICE, SERVICE_PATH, messages

@@ -75,7 +75,7 @@ def _read_carefully(data: bytes) -> tuple[Any, tuple[str, ...]]:
 
 
 def _without_lone_surrogates(data: bytes) -> bytes:
-    r"""Put U+FFFD in the place of escapes of half a character, as Go does: no string could hold them.
+    r"""Replace by U+FFFD the escapes of half a character, as Go does: no string could hold them.
 
     Few bodies have a `\u` at all.
     """

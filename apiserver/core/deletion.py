@@ -99,7 +99,7 @@ def check_preconditions(kind: KindNames, obj: Json, wanted: Wanted) -> None:
 
 
 def by_finalizers(obj: Json, wanted: Wanted, now_s: float, timescale: Timescale) -> Deletion:
-    """Let an object go at once, unless it has finalizers; `obj` is as stored and is left alone."""
+    """Delete an object at once, unless it has finalizers; `obj` is as stored and is left alone."""
     meta = metadata(obj)
     changed = with_finalizers(meta, wanted.propagation_policy)
     if not changed.get("finalizers"):
@@ -152,7 +152,7 @@ def _marked(obj: Json, at: str, grace_s: int) -> Json:
 
 
 def with_finalizers(meta: Json, policy: str) -> Json:
-    """Let the propagation policy decide about the collector's finalizers; without one they stay as they are."""
+    """Set the collector's finalizers as the propagation policy says; without one they stay as they are."""
     if not policy:
         return meta
     others = [name for name in meta.get("finalizers") or [] if name not in {ORPHAN, FOREGROUND}]

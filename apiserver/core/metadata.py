@@ -28,7 +28,7 @@ MayOwn: TypeAlias = Callable[[str, str], bool]
 
 
 def everything_owns(_api_version: str, _kind: str) -> bool:
-    """Let objects of every kind own others."""
+    """Accept owners of every kind."""
     return True
 
 

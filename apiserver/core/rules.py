@@ -62,7 +62,7 @@ def content_changed(new: Json, old: Json) -> bool:
 
 
 def as_created(obj: Json, _context: WriteContext) -> Json:
-    """Take a new object as it is."""
+    """Accept a new object as it is."""
     return obj
 
 
@@ -72,7 +72,7 @@ def without_status(obj: Json, _context: WriteContext) -> Json:
 
 
 def as_updated(new: Json, _old: Json, _context: WriteContext) -> Json:
-    """Take an update as it is (a kind without status)."""
+    """Accept an update as it is (a kind without status)."""
     return new
 
 
@@ -82,7 +82,7 @@ def with_old_status(new: Json, old: Json, _context: WriteContext) -> Json:
 
 
 def status_only(new: Json, old: Json, _context: WriteContext) -> Json:
-    """Take the status of `new` and everything else of `old`, except for metadata, which the caller merges."""
+    """Combine the status of `new` with everything else of `old`, except for metadata, which the caller merges."""
     return kept(new, old, *(name for name in {*new, *old} if name not in {"status", "metadata"}))
 
 
@@ -107,7 +107,7 @@ def nothing_unbuilt(_obj: Json) -> str:
 
 
 def nothing_granted(_new: Json, _old: Json | None) -> Grant | None:
-    """Give no permissions away: most kinds are no roles."""
+    """Return no permissions: most kinds are no roles."""
     return None
 
 

@@ -39,7 +39,7 @@ def as_created(obj: Json, _context: WriteContext) -> Json:
 
 
 def status_only(new: Json, old: Json, _context: WriteContext) -> Json:
-    """Take the status, and of metadata all but the labels."""
+    """Apply the status, and all of metadata except for the labels."""
     labels = old["metadata"].get("labels")
     meta = {key: value for key, value in new["metadata"].items() if key != "labels"}
     if labels:

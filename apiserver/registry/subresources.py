@@ -173,7 +173,7 @@ class Subresources:
         return (await self._writes.modify(kind, request, decide)).reply
 
     async def _replace_part(self, kind: Kind, request: Request) -> ObjectReply:
-        """Take of the object that is sent what the subresource is about."""
+        """Apply the part of the object that the subresource is about."""
         read = self._writes.read_body(kind, request, name=request.name)
         change = kind.rules.subresources[request.subresource]
 

@@ -110,7 +110,7 @@ class Connection(asyncio.Protocol):
         self._expect_within(self._limits.head_s)
 
     def data_received(self, data: bytes) -> None:
-        """Take bytes."""
+        """Read requests from bytes that arrived, or pass them on."""
         if self._handler is not None:
             self._pass_on(self._handler, data)
             return
@@ -127,7 +127,7 @@ class Connection(asyncio.Protocol):
             self._handler.pause_writing()
 
     def resume_writing(self) -> None:
-        """Go on when the client has taken enough."""
+        """Resume writing when the client has taken enough."""
         self._writing_paused = False
         self._wake()
         if self._handler is not None:
@@ -227,7 +227,7 @@ class Connection(asyncio.Protocol):
             self._serving = self._loop.create_task(self._serve(request))
 
     def _taken(self) -> HttpRequest | None:
-        """Take a request out of the inbox; None where some of it is still to come.
+        """Remove a request from the inbox and return it; None where some of it is still to come.
 
         Raises:
             Unusual: aiohttp has to serve it.

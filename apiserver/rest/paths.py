@@ -41,7 +41,7 @@ class Discovery:
 
 @lru_cache(maxsize=4096)
 def parse(raw_path: str) -> Target | Discovery | None:
-    """Take a percent-encoded path apart."""
+    """Parse a percent-encoded path."""
     root, *segments = (unquote(segment) for segment in raw_path.strip("/").split("/"))
     if root == "api":
         return _below("", segments, legacy=True)

@@ -114,7 +114,7 @@ async def _send(socket: web.WebSocketResponse, message: bytes | str | None) -> N
 async def _carry_in(
     exchange: Exchange, socket: web.WebSocketResponse, protocol: ChannelProtocol, call: Any
 ) -> None:
-    """Hand what the caller sends to the kubelet; return when the caller has gone."""
+    """Forward what the caller sends to the kubelet; return when the caller has gone."""
     async for message in received(socket):
         if (event := _input(protocol.decode(message))) is not None:
             await exchange.hand_on(event, call.write)
@@ -151,7 +151,7 @@ class _Size(msgspec.Struct):
 async def _carry_out(
     exchange: Exchange, socket: web.WebSocketResponse, protocol: ChannelProtocol, call: Any
 ) -> Json:
-    """Hand what the command writes to the caller. Return how it ended, as a Status."""
+    """Forward what the command writes to the caller. Return how it ended, as a Status."""
     from grpc.aio import EOF
 
     send = partial(send_message, socket)

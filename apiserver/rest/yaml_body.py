@@ -100,7 +100,7 @@ class _Mapping:
         return _Value(f"{{{','.join(f'{key}:{text}' for key, text in pairs)}}}", pairs=pairs)
 
     def _merge(self, value: _Value) -> None:
-        """Take the pairs of a mapping, or of several, of which the first counts."""
+        """Return the pairs of a mapping, or of several, of which the first counts."""
         for source in (value,) if value.items is None else value.items:
             if source.pairs is None:
                 raise ValueError("a merge key (<<) has to have a mapping, or a list of mappings")

@@ -89,7 +89,7 @@ class Endpoints:
         return self._servers.choose()
 
     def leave(self, member: Member) -> None:
-        """Ask the next member from now on, unless somebody has moved on already."""
+        """Use the next member from now on, unless another caller has moved on already."""
         self._servers.leave(member)
 
     def call(self, ask: Callable[[Member, float], Awaitable[R]], *, attempts: int = 0) -> Awaitable[R]:

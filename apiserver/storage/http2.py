@@ -162,7 +162,7 @@ class Http2Client:
                 stream.unread = 0
 
     def ping(self) -> None:
-        """Ask the peer whether it is there; whatever comes then is the answer."""
+        """Send a PING; whatever comes then shows that the peer is there."""
         self._outgoing.append(_frame(_PING, 0, 0, bytes(8)))
 
     def abort(self, problem: str) -> list[Event]:
@@ -175,7 +175,7 @@ class Http2Client:
         return ended
 
     def receive(self, data: bytes) -> list[Event]:
-        """Take bytes, however they are cut, and return what they mean."""
+        """Return the events in bytes that arrived, however they are cut."""
         buffer = self._buffer + data if self._buffer else data
         place, size = 0, len(buffer)
         try:

@@ -34,11 +34,11 @@ class Listener(Protocol):
     """Who is told of a call, in order."""
 
     def message(self, data: bytes) -> None:
-        """Take a message."""
+        """Handle a message."""
         ...
 
     def end(self, error: Exception | None) -> None:
-        """Take note, once, that nothing comes any more; without an error the status is OK."""
+        """Handle the end, once: nothing comes any more. Without an error the status is OK."""
         ...
 
 
@@ -128,7 +128,7 @@ class Http2Connection(asyncio.Protocol):
         self.close(f"the connection broke: {exc}" if exc else "the connection was closed by the server")
 
     def data_received(self, data: bytes) -> None:
-        """Take bytes."""
+        """Feed bytes to the machine, and act on its events."""
         self._heard_at = WALL.monotonic_wall()
         client = self._client
         self._tell(client.receive(data))
@@ -148,7 +148,7 @@ class Http2Connection(asyncio.Protocol):
                 self.close(event.text)
 
     def _look_around(self) -> None:
-        """Do what follows from how the connection stands now."""
+        """Act on the state of the connection: close it, or wake who waits."""
         if self._slots:
             self._wake_slots()
         client = self._client
@@ -179,7 +179,7 @@ class Http2Connection(asyncio.Protocol):
             self._transport.write(self._client.take())
 
     def _tick(self) -> None:
-        """Ask a silent peer whether it is there, and give up one that has not answered."""
+        """Send a PING to a silent peer, and give up one that has not answered."""
         silent_s = WALL.monotonic_wall() - self._heard_at
         if silent_s >= DEAD_AFTER_S:
             self.close(f"the server has been silent for {silent_s:.0f} s")

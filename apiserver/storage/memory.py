@@ -117,7 +117,7 @@ class MemoryStorage:
             self._write(key, None, self._values[key].revision)
 
     async def aclose(self) -> None:
-        """Do nothing: there is no connection."""
+        """Return at once: there is no connection."""
 
     def _write(
         self, key: str, value: bytes | None, expected: int | None, provided: interface.Unmoved | None = None

@@ -49,7 +49,7 @@ def _prepare_update(new: Json, old: Json, _context: WriteContext) -> Json:
 
 
 def finalized(old: Json, new: Json, _now: str) -> Json:
-    """Take spec.finalizers of a write to the finalize subresource, and nothing else."""
+    """Apply spec.finalizers of a write to the finalize subresource, and nothing else."""
     finalizers = spec(new).get("finalizers") or []
     rest = {key: value for key, value in spec(old).items() if key != "finalizers"}
     return {**old, "spec": {**rest, "finalizers": finalizers} if finalizers else rest}

@@ -27,7 +27,7 @@ def _default(obj: Json) -> Json:
 
 
 def _pair_ranges(node: Json) -> None:
-    """Let podCIDR and podCIDRs say the same, whichever was given."""
+    """Fill in podCIDR from podCIDRs, or the other way round."""
     if node.get("podCIDR") and not node.get("podCIDRs"):
         node["podCIDRs"] = [node["podCIDR"]]
     elif node.get("podCIDRs") and not node.get("podCIDR"):

@@ -72,7 +72,7 @@ def _gated(now: str) -> Json:
 
 
 def _prepare_status(new: Json, old: Json, _context: WriteContext) -> Json:
-    """Take the status, and of metadata all but the owners."""
+    """Apply the status, and all of metadata except for the owners."""
     meta = {name: value for name, value in new["metadata"].items() if name != "ownerReferences"}
     if owners := old["metadata"].get("ownerReferences"):
         meta["ownerReferences"] = owners

@@ -14,7 +14,7 @@ _SYSTEM_CONDITIONS: Final = frozenset({"Initialized", "PodScheduled", "Ready"})
 
 
 def with_both_addresses(status: Json) -> None:
-    """Let podIP and podIPs say the same, whichever was given; owns `status`."""
+    """Fill in podIP from podIPs, or the other way round; owns `status`."""
     address, addresses = status.get("podIP"), status.get("podIPs")
     if address and (not addresses or addresses[0].get("ip") != address):
         status["podIPs"] = [{"ip": address}]
