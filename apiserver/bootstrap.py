@@ -63,12 +63,20 @@ class Bootstrap:
         await insist(attempt, clock, _RETRY, tell_first(self._log.warning, "bootstrap_failed", every=20))
 
     async def create(self, obj: Json) -> None:
-        """Create an object; that another apiserver was faster is as good."""
+        """Create an object; that another apiserver was faster is as good.
+
+        Raises:
+            ApiError: the registry refuses for another reason.
+        """
         with suppress(AlreadyExists):
             await self._registry.create(self._request("create", obj, body=objects.to_json(obj)))
 
     async def update(self, obj: Json) -> None:
-        """Replace an object; that another apiserver was faster is as good."""
+        """Replace an object; that another apiserver was faster is as good.
+
+        Raises:
+            ApiError: the registry refuses for another reason.
+        """
         with suppress(Conflict, NotFound):
             await self._registry.update(
                 self._request("update", obj, name=metadata(obj)["name"], body=objects.to_json(obj))

@@ -127,13 +127,21 @@ class Connection(Protocol):
     """
 
     async def call(self, call: EngineCall, timeout_s: float | None) -> bytes:
-        """Return the whole body of the answer."""
+        """Return the whole body of the answer.
+
+        Raises:
+            ApiError: the engine refuses, or does not answer.
+        """
         ...
 
     def stream(
         self, call: EngineCall, timeout_s: float | None
     ) -> AbstractAsyncContextManager[AsyncIterator[bytes]]:
-        """Open an answer, and yield its body in pieces while inside."""
+        """Open an answer, and yield its body in pieces while inside.
+
+        Raises:
+            ApiError: the engine refuses, or does not answer.
+        """
         ...
 
     async def hijack(self, call: EngineCall) -> Hijacked:
@@ -157,14 +165,22 @@ class EngineConnection:
         )  # the connector knows the socket
 
     async def call(self, call: EngineCall, timeout_s: float | None) -> bytes:
-        """Return the whole body of the answer."""
+        """Return the whole body of the answer.
+
+        Raises:
+            ApiError: the engine refuses, or does not answer.
+        """
         async with self._answer(call, timeout_s) as answer:
             body: bytes = await _translated(answer.read())
             return body
 
     @asynccontextmanager
     async def stream(self, call: EngineCall, timeout_s: float | None) -> AsyncIterator[AsyncIterator[bytes]]:
-        """Open an answer, and yield its body in pieces while inside."""
+        """Open an answer, and yield its body in pieces while inside.
+
+        Raises:
+            ApiError: the engine refuses, or does not answer.
+        """
         async with self._answer(call, timeout_s) as answer:
             yield _pieces(answer)
 

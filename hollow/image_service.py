@@ -39,7 +39,13 @@ class ImageService:
         return cri.ImageStatusResponse(image=_view(name) if name else None)
 
     async def PullImage(self, request: Any, _context: Any) -> Any:
-        """Pull an image, which takes the configured time."""
+        """Pull an image, which takes the configured time.
+
+        Raises:
+            BadRequest: the image has no name.
+            NotFound: its name says that there is none.
+            Unauthorized: its name asks for credentials, and none are given.
+        """
         if not (wanted := request.image.image):
             raise BadRequest("the image has no name")
         await self._simulation.clock.sleep(self._pull_time_s)

@@ -47,7 +47,11 @@ class RuntimeService:
         return cri.RuntimeConfigResponse(linux=cri.LinuxRuntimeConfiguration(cgroup_driver=cri.CGROUPFS))
 
     async def UpdateRuntimeConfig(self, request: Any, _context: Any) -> Any:
-        """Note the node's pod range."""
+        """Note the node's pod range.
+
+        Raises:
+            BadRequest: the range is none.
+        """
         pod_cidr = request.runtime_config.network_config.pod_cidr
         for part in filter(None, pod_cidr.split(",")):
             try:
@@ -154,7 +158,12 @@ class RuntimeService:
         return cri.UpdateContainerResourcesResponse()
 
     async def ReopenContainerLog(self, request: Any, _context: Any) -> Any:
-        """Make the new file: the kubelet has renamed the old one. A log is opened for each line anyway."""
+        """Make the new file: the kubelet has renamed the old one. A log is opened for each line anyway.
+
+        Raises:
+            NotFound: there is no such container.
+            Conflict: it does not run.
+        """
         container = self._simulation.container(request.container_id)
         if container.state(self._simulation.clock.now()) is not State.RUNNING:
             raise Conflict(f"container {container.id} does not run: there is nothing to reopen")
@@ -162,21 +171,41 @@ class RuntimeService:
         return cri.ReopenContainerLogResponse()
 
     async def ExecSync(self, request: Any, _context: Any) -> Any:
-        """Refuse."""
+        """Refuse.
+
+        Raises:
+            NotFound: there is no such container.
+            NotImplementedHere: no process runs here.
+        """
         self._simulation.container(request.container_id)
         raise NotImplementedHere(f"exec: {SIMULATED}")
 
     async def Exec(self, request: Any, context: Any) -> Any:
-        """Refuse."""
+        """Refuse.
+
+        Raises:
+            NotFound: there is no such container.
+            NotImplementedHere: no process runs here.
+        """
         return await self.ExecSync(request, context)
 
     async def Attach(self, request: Any, _context: Any) -> Any:
-        """Refuse."""
+        """Refuse.
+
+        Raises:
+            NotFound: there is no such container.
+            NotImplementedHere: no process runs here.
+        """
         self._simulation.container(request.container_id)
         raise NotImplementedHere(f"attach: {SIMULATED}")
 
     async def PortForward(self, request: Any, _context: Any) -> Any:
-        """Refuse."""
+        """Refuse.
+
+        Raises:
+            NotFound: there is no such sandbox.
+            NotImplementedHere: no process runs here.
+        """
         self._simulation.sandbox(request.pod_sandbox_id)
         raise NotImplementedHere(f"port-forward: {SIMULATED}")
 

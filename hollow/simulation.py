@@ -65,7 +65,11 @@ class Simulation:
     # --- sandboxes
 
     def sandbox(self, sandbox_id: str) -> Sandbox:
-        """Return a sandbox by its id or an unambiguous beginning of it; NotFound if there is none."""
+        """Return a sandbox by its id or an unambiguous beginning of it.
+
+        Raises:
+            NotFound: there is none.
+        """
         return _find("pod sandbox", self.sandboxes, sandbox_id)
 
     def run_sandbox(self, config: Any, runtime_handler: str) -> Sandbox:
@@ -124,7 +128,11 @@ class Simulation:
     # --- containers
 
     def container(self, container_id: str) -> Container:
-        """Return a container by its id or an unambiguous beginning of it; NotFound if there is none."""
+        """Return a container by its id or an unambiguous beginning of it.
+
+        Raises:
+            NotFound: there is none.
+        """
         return _find("container", self.containers, container_id)
 
     def containers_of(self, sandbox: Sandbox) -> list[Container]:

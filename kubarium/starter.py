@@ -28,7 +28,11 @@ class Starter:
         )
 
     def begin(self) -> None:
-        """Tell the supervisor to begin: the cluster's folder is complete."""
+        """Signal the supervisor to begin: the cluster's folder is complete.
+
+        Raises:
+            ValueError: the supervisor was started without a pipe.
+        """
         if self._process.stdin is None:
             raise ValueError("the supervisor was started without a pipe")
         try:

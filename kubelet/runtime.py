@@ -33,7 +33,11 @@ _RETRY: Final = Backoff(initial_s=0.05, cap_s=0.5)
 
 
 class Runtime:
-    """A typed client of RuntimeService and ImageService."""
+    """A typed client of RuntimeService and ImageService.
+
+    Raises:
+        ApiError: from every method: the runtime refuses a call, or does not answer in time.
+    """
 
     def __init__(self, channel: grpc.aio.Channel, clock: Clock, *, caller: str = "kubelet") -> None:
         self._runtime = Stub(channel, _SERVICES["RuntimeService"], "runtime.v1.RuntimeService")

@@ -31,7 +31,11 @@ Handlers: TypeAlias = Mapping[tuple[str, str, str, str], Handler]
 
 
 class Registry:
-    """Every read and every write of both doors. The caller has been authorized."""
+    """Every read and every write of both doors. The caller has been authorized.
+
+    Raises:
+        ApiError: from every method that serves a request: it is refused, or etcd does not answer.
+    """
 
     def __init__(
         self, parts: Parts, reads: Reads, opening: Opening, handlers: Handlers, metrics: Metrics

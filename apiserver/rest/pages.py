@@ -62,7 +62,12 @@ class Pages:
         }
 
     async def answer(self, http: HttpRequest, user: UserInfo) -> Reply | None:
-        """Answer a path; None where there is nothing."""
+        """Answer a path; None where there is nothing.
+
+        Raises:
+            Forbidden: the user may not read the path.
+            MethodNotSupported: the method is not GET.
+        """
         await self._services.gate.admit_path(user, http.method.lower(), http.raw_path)
         if isinstance(http.target, Discovery):
             _check_get(http)

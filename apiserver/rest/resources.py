@@ -68,7 +68,12 @@ class Resources:
         return bool(target.subresource and _place(target) in self._streamed) or is_watch(http, target)
 
     async def stream(self, exchange: Exchange, user: UserInfo, target: Target) -> web.StreamResponse | Reply:
-        """Answer with a stream."""
+        """Answer with a stream.
+
+        Raises:
+            ApiError: nothing of the stream is sent yet.
+            ConnectionError: it broke off.
+        """
         answer = self._streamed.get(_place(target))
         if answer is None:
             return await self._watch(exchange, user, target)
@@ -77,7 +82,11 @@ class Resources:
         return await answer(exchange, user, target)
 
     async def answer(self, http: HttpRequest, user: UserInfo, target: Target) -> Reply:
-        """Answer once."""
+        """Answer once.
+
+        Raises:
+            ApiError: the request is refused.
+        """
         asked = read_request(http, user, target)
         await self._gate.admit(asked.request)
         if lists_definitions(target, asked.verb):

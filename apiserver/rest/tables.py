@@ -27,7 +27,11 @@ class Tables:
         self._clock = clock
 
     def of_object(self, obj: bytes, include_object: str) -> bytes:
-        """Write a table of one object; what is no object of a kind (a Status) is written as it is."""
+        """Write a table of one object; what is no object of a kind (a Status) is written as it is.
+
+        Raises:
+            BadRequest: includeObject is none of its values.
+        """
         decoded = msgspec.json.decode(obj)
         if decoded.get("kind") == "Status":
             return obj
@@ -36,13 +40,21 @@ class Tables:
         return self._written(table, meta, [(decoded, obj)], _include(include_object))
 
     def of_list(self, reply: ListReply, include_object: str) -> bytes:
-        """Write a table of a list."""
+        """Write a table of a list.
+
+        Raises:
+            BadRequest: includeObject is none of its values.
+        """
         pairs = [(msgspec.json.decode(item.json), item.json) for item in reply.items]
         table = self._table(reply.api_version, reply.kind)
         return self._written(table, envelopes.list_meta(reply), pairs, _include(include_object))
 
     def framing(self, include_object: str) -> Callable[[SharedEvent], bytes]:
-        """Return what writes the events of a watch: the columns stand in its first one only."""
+        """Return what writes the events of a watch: the columns stand in its first one only.
+
+        Raises:
+            BadRequest: includeObject is none of its values.
+        """
         include = _include(include_object)
         door = f"rest-table-{include}"
         begun = False

@@ -105,7 +105,12 @@ class Resources:
         return frames.object_reply(await self._registry.update(request))
 
     async def Patch(self, call: pb.PatchRequest, context: Any) -> bytes:  # noqa: N802 - the proto's name
-        """Change a part of an object or of a subresource."""
+        """Change a part of an object or of a subresource.
+
+        Raises:
+            BadRequest: the patch is of no type that is known.
+            ApiError: the request is refused.
+        """
         patch_type = _PATCHES.get(call.type)
         if patch_type is None:
             raise BadRequest(

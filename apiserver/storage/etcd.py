@@ -120,13 +120,24 @@ class EtcdStorage:
     async def update(
         self, key: str, value: bytes, expected_revision: int, *, provided: Unmoved | None = None
     ) -> Outcome:
-        """Write a key that is at a revision."""
+        """Write a key that is at a revision.
+
+        Raises:
+            TooLarge: the object is over the limit.
+            OutcomeUnknown: it is not known whether it was written.
+            Unavailable: etcd does not answer.
+        """
         check_size(key, value)
         put = pb.RequestOp(request_put=pb.PutRequest(key=key.encode(), value=value, ignore_lease=True))
         return await self._write(_compare_and(put, key, expected_revision, provided), value)
 
     async def delete(self, key: str, expected_revision: int, *, provided: Unmoved | None = None) -> Outcome:
-        """Delete a key that is at a revision."""
+        """Delete a key that is at a revision.
+
+        Raises:
+            OutcomeUnknown: it is not known whether it was deleted.
+            Unavailable: etcd does not answer.
+        """
         delete = pb.RequestOp(request_delete_range=pb.DeleteRangeRequest(key=key.encode()))
         return await self._write(_compare_and(delete, key, expected_revision, provided), None)
 

@@ -55,7 +55,12 @@ class MemoryStorage:
     async def list(
         self, prefix: str, *, revision: int = 0, limit: int = 0, start: str = ""
     ) -> interface.Page:
-        """Read the keys with a prefix."""
+        """Read the keys with a prefix.
+
+        Raises:
+            Expired: the revision is compacted.
+            BadRequest: it is still to come.
+        """
         shown = revision or self._revision
         keys, values = (self._keys, self._values) if shown == self._revision else self._at(shown)
         first = bisect_left(keys, max(prefix, start))

@@ -25,7 +25,11 @@ async def container_stats(shim: Shim, request: Any) -> Any:
 
 
 async def list_container_stats(shim: Shim, request: Any) -> Any:
-    """Return what the running containers use."""
+    """Return what the running containers use.
+
+    Raises:
+        ApiError: the engine cannot be asked.
+    """
     found = await _details(shim, await shim.catalogue.summaries(naming.KIND_CONTAINER), naming.KIND_CONTAINER)
     wanted = request.filter.pod_sandbox_id
     stats = [shim.statistics.container(item) for item in found if item.sandbox_id.startswith(wanted)]
@@ -44,7 +48,11 @@ async def pod_sandbox_stats(shim: Shim, request: Any) -> Any:
 
 
 async def list_pod_sandbox_stats(shim: Shim, request: Any) -> Any:
-    """Return what the running pods use."""
+    """Return what the running pods use.
+
+    Raises:
+        ApiError: the engine cannot be asked.
+    """
     sandboxes = await _details(shim, await shim.catalogue.summaries(naming.KIND_SANDBOX), naming.KIND_SANDBOX)
     containers = await _details(
         shim, await shim.catalogue.summaries(naming.KIND_CONTAINER), naming.KIND_CONTAINER

@@ -62,7 +62,11 @@ def up(options: argparse.Namespace) -> int:
 
 
 def down(options: argparse.Namespace) -> int:
-    """Stop one cluster, or all."""
+    """Stop one cluster, or all.
+
+    Raises:
+        KubariumError: there is no such cluster.
+    """
     names = homes.cluster_names() if options.all else [options.name]
     for name in names:
         if not Cluster(name).down(progress=_say):
@@ -100,7 +104,11 @@ def ps(options: argparse.Namespace) -> int:
 
 
 def logs(options: argparse.Namespace) -> int:
-    """Print a log."""
+    """Print a log.
+
+    Raises:
+        KubariumError: the component has written nothing yet.
+    """
     path = Cluster(options.name).log_file(options.component)
     if not path.exists():
         raise KubariumError(f"{options.component} has written nothing yet")
@@ -179,7 +187,11 @@ def node_ls(options: argparse.Namespace) -> int:
 
 
 def kubeconfig(options: argparse.Namespace) -> int:
-    """Print the kubeconfig's path."""
+    """Print the kubeconfig's path.
+
+    Raises:
+        KubariumError: there is no such cluster.
+    """
     cluster = Cluster(options.name)
     if not cluster.kubeconfig.exists():
         raise KubariumError(

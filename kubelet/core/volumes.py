@@ -51,13 +51,21 @@ def kind_of(volume: Volume) -> str:
 
 
 def config_map_data(config_map: ConfigMap) -> dict[str, bytes]:
-    """Return a ConfigMap's keys as bytes."""
+    """Return a ConfigMap's keys as bytes.
+
+    Raises:
+        ValueError: a value is no base64.
+    """
     binary = {key: _decoded(key, text) for key, text in config_map.binaryData.items()}
     return {**{key: text.encode() for key, text in config_map.data.items()}, **binary}
 
 
 def secret_data(secret: Secret) -> dict[str, bytes]:
-    """Return a Secret's keys as bytes."""
+    """Return a Secret's keys as bytes.
+
+    Raises:
+        ValueError: a value is no base64.
+    """
     return {key: _decoded(key, text) for key, text in secret.data.items()}
 
 

@@ -46,7 +46,11 @@ def bind(descriptor: int, target: Path) -> None:
 
 
 def unmount_below(folder: Path) -> None:
-    """Detach every mount at or below a folder, the innermost first. Idempotent."""
+    """Detach every mount at or below a folder, the innermost first. Idempotent.
+
+    Raises:
+        OSError: a mount cannot be detached.
+    """
     for point in sorted(_mount_points(folder), key=len, reverse=True):
         _unmount(point)
 

@@ -34,7 +34,12 @@ class Sources:
         self._tokens: dict[str, dict[tuple[str, int], _Token]] = {}
 
     async def config_map(self, pod: Pod, name: str, *, optional: bool) -> Mapping[str, bytes]:
-        """Return a ConfigMap's data; nothing for an optional one that is not there."""
+        """Return a ConfigMap's data; nothing for an optional one that is not there.
+
+        Raises:
+            VolumeProblem: it is not there, or cannot be read.
+            ValueError: a value is no base64.
+        """
         key = ("configmap", name)
         if (known := self._known(pod, key)) is not None:
             return known
@@ -42,7 +47,12 @@ class Sources:
         return self._kept(pod, key, config_map_data(found), found) if found else {}
 
     async def secret(self, pod: Pod, name: str, *, optional: bool) -> Mapping[str, bytes]:
-        """Return a Secret's data; nothing for an optional one that is not there."""
+        """Return a Secret's data; nothing for an optional one that is not there.
+
+        Raises:
+            VolumeProblem: it is not there, or cannot be read.
+            ValueError: a value is no base64.
+        """
         key = ("secret", name)
         if (known := self._known(pod, key)) is not None:
             return known

@@ -118,7 +118,7 @@ class RestTransport:
         self.answered_by = ""
 
     async def reach(self, timeout_s: float) -> float:
-        """Do nothing: a request that finds no connection says so."""
+        """Return at once: a request that finds no connection says so."""
         return timeout_s
 
     async def call(self, request: ApiRequest, timeout_s: float) -> bytes:

@@ -55,7 +55,7 @@ class WorkQueue(Generic[K]):
         return len(self._order)
 
     def add(self, key: K, cause: CauseRef | None = None) -> None:
-        """Ask for a key to be worked on."""
+        """Add a key to be worked on."""
         self._remember(key, cause)
         if key in self._dirty:
             return
@@ -65,7 +65,7 @@ class WorkQueue(Generic[K]):
             self._changed.set()
 
     def add_after(self, key: K, delay_s: float, cause: CauseRef | None = None) -> None:
-        """Ask for a key to be worked on so many cluster seconds from now."""
+        """Add a key to be worked on so many cluster seconds from now."""
         if delay_s <= 0:
             self.add(key, cause)
             return
@@ -74,7 +74,7 @@ class WorkQueue(Generic[K]):
         self._changed.set()
 
     def add_rate_limited(self, key: K) -> None:
-        """Ask for a key to be worked on after its backoff, which grows with each call until `forget`.
+        """Add a key to be worked on after its backoff, which grows with each call until `forget`.
 
         Called by the key's worker, it keeps the causes that the worker acted on.
         """
@@ -106,7 +106,7 @@ class WorkQueue(Generic[K]):
             await event_within(self._changed, self._clock, self._until_next_timer())
 
     def done(self, key: K) -> None:
-        """Hand a key back; it comes again if it was added meanwhile."""
+        """Finish with a key; it comes again if it was added meanwhile."""
         self._processing.discard(key)
         self._acting.pop(key, None)
         if key in self._dirty:

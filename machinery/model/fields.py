@@ -93,7 +93,7 @@ def _reduced_struct(value: str, type_: Any, tree: Tree, scope: dict[str, Any]) -
 
 
 def _name(stem: str, scope: dict[str, Any], value: Any = None) -> str:
-    """Put a value into the scope, under a name of its own."""
+    """Add a value to the scope, under a name of its own."""
     name = f"{stem}_{len(scope)}"
     scope[name] = value
     return name

@@ -97,7 +97,7 @@ class Store(Generic[T]):
             self._indexes[index].setdefault(entry, {})[namespace, name] = obj
 
     def drop(self, key: Key) -> None:
-        """Take an object out, if it is there."""
+        """Remove an object, if it is there."""
         namespace, name = key
         names = self._namespaces.get(namespace, {})
         old = names.pop(name, None)

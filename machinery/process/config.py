@@ -72,7 +72,11 @@ class ComponentConfig:
     record_messages: int = setting(0, help="how many of the latest messages to remember; none if 0")
 
     def validate(self) -> None:
-        """Check the fields against each other; subclasses call this first and raise ConfigError."""
+        """Check the fields against each other; subclasses call this first and raise ConfigError.
+
+        Raises:
+            ConfigError: a field, or two together, cannot be.
+        """
         if not self.time_scale > 0:
             raise ConfigError("time_scale", f"has to be above 0, not {self.time_scale}")
         if self.record_messages < 0:

@@ -110,7 +110,7 @@ class _Passage:
         self.copies = 1
 
     async def before(self) -> None:
-        """Do to the request what the rule says."""
+        """Apply a rule to the request."""
         rule = self._rule
         if self.attends:
             await self._until_cut_ends()

@@ -47,7 +47,7 @@ class FileWatch:
         return self._descriptor
 
     def take(self) -> bool:
-        """Take the news; return whether a file was closed that somebody had written to."""
+        """Read the kernel's news; return whether a file was closed that somebody had written to."""
         was_closed = False
         with suppress(BlockingIOError):
             while data := os.read(self._descriptor, _BLOCK):

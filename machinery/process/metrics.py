@@ -84,7 +84,7 @@ class Histogram:
     _series: dict[Values, _Series] = field(default_factory=dict)
 
     def observe(self, measure: float, *values: str) -> None:
-        """Take one measure."""
+        """Count one observation."""
         series = self._series.setdefault(values, _Series([0] * (len(self.buckets) + 1)))
         series.counts[bisect_left(self.buckets, measure)] += 1
         series.total += measure

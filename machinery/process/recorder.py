@@ -80,4 +80,4 @@ class _Passage:
         self._recorder.add(self._begun_s, self._message, outcome)
 
     def on_break(self, _break: Break) -> None:
-        """Do nothing: a recorder breaks no stream."""
+        """Ignore what would break a stream: a recorder breaks none."""

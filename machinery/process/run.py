@@ -86,7 +86,7 @@ class Process:
         return compose(*seams)
 
     def ready(self) -> None:
-        """Say, once, that the component does its work: /readyz and the supervisor learn it."""
+        """Report, once, that the component does its work, to /readyz and to the supervisor."""
         if self.health.is_ready:
             return
         self.health.is_ready = True

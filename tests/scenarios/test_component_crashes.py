@@ -23,7 +23,7 @@ CPU = "300m"  # three pods fit on a node: as many in all as there may be at once
 
 
 async def kill_at_random(cluster: Cluster, chooser: Random) -> None:
-    """Let the loop turn a while, then kill one or both at whatever they are waiting for."""
+    """Run the loop for a while, then kill one or both at whatever they are waiting for."""
     for _ in range(chooser.randrange(BUSY_TURNS)):
         await asyncio.sleep(0)
     for name in chooser.choice(VICTIMS):

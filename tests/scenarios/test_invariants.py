@@ -35,14 +35,14 @@ PODS, NODES = KINDS["", "pods"], KINDS["", "nodes"]
 
 
 def node(revision: int, *, pods: str = "2", cpu: str = "1", memory: str = "1Gi") -> Seen:
-    """Tell of a node."""
+    """An event about a node."""
     allocatable = {"pods": pods, "cpu": cpu, "memory": memory}
     obj: Json = {"metadata": {"name": "node-1", "uid": "n"}, "status": {"allocatable": allocatable}}
     return Seen(float(revision), "ADDED", revision, NODES, b"", obj, None)
 
 
 def told(revision: int, uid: str, type_: str = "ADDED", *, old: Seen | None = None, **fields: Any) -> Seen:
-    """Tell of a pod: `node`, `phase`, `cpu`, `memory`, `ready`, `going`."""
+    """An event about a pod: `node`, `phase`, `cpu`, `memory`, `ready`, `going`."""
     container = {
         "resources": {"requests": {"cpu": fields.get("cpu", "1m"), "memory": fields.get("memory", "1Mi")}}
     }

@@ -196,7 +196,7 @@ class Echo:
     recorder: Recorder
 
     async def connect(self, action: str) -> Hijacked:
-        """Take a connection over, through the seam: "attach", or "exec" of a command that reads what is written down."""
+        """Upgrade a connection, through the seam: "attach", or "exec" of a command that reads what is written down."""
         if action == "attach":
             return await self.engine.attach(self.id, stdin=True)
         command = {"AttachStdout": True, "AttachStdin": True, "Cmd": ["tail", "-n0", "-f", "/tmp/said"]}

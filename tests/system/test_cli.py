@@ -98,7 +98,7 @@ class Shell:
         return {**os.environ, "KUBARIUM_HOME": str(self.home), "PATH": path}
 
     def states(self) -> dict[str, str]:
-        """Tell each component's state."""
+        """Return each component's state."""
         return {row["name"]: row["state"] for row in json.loads(self("ps", "--json"))}
 
 

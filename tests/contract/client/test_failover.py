@@ -139,7 +139,7 @@ async def _until_created(api: Api, name: str) -> None:
 
 
 async def _follow(api: Api, revision: int, seen: asyncio.Queue[str]) -> None:
-    """Tell of every object, and open the watch again whenever it ends."""
+    """Report every object, and open the watch again whenever it ends."""
     while True:
         watch = api.watch(CONFIG_MAPS, Selection("default"), resource_version=str(revision))
         with suppress(Unavailable):

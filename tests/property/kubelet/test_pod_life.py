@@ -95,7 +95,7 @@ def _is_initialized(it: PodRun) -> bool:
 
 
 def run_up(it: PodRun) -> None:
-    """Let everything work, init containers too, until nothing is left to do."""
+    """Run on with everything working, init containers too, until nothing is left to do."""
     for _ in range(4):
         it.settle()
         for name in ("init", "other"):

@@ -150,7 +150,7 @@ async def come(shim: MortalDockershim, bench: Bench, plugins: FakePlugins, fatal
 
 
 async def go(shim: MortalDockershim, bench: Bench, plugins: FakePlugins, pod: Any, fatal: int) -> None:
-    """Take the pod down in order, and check that it ended well and that nothing is left."""
+    """Stop and remove the pod in order, and check that it ended well and that nothing is left."""
     sandboxes = (await shim.ask("ListPodSandbox", cri.ListPodSandboxRequest())).items
     containers = (await shim.ask("ListContainers", cri.ListContainersRequest())).containers
     [sandbox], [container] = sandboxes, containers

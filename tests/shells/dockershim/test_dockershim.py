@@ -596,7 +596,7 @@ async def _cut(relay: asyncio.Server, path: str) -> None:
 
 
 def unlink(path: str) -> None:
-    """Take a socket away."""
+    """Remove a socket."""
     Path(path).unlink(missing_ok=True)
 
 

@@ -52,7 +52,7 @@ class Cluster:
     bridged: bool | None = None  # what to believe of the bridge; None: look
 
     def sync(self, *names: str) -> None:
-        """Let new proxies write once, as after a restart, on both nodes or some."""
+        """Write with new proxies once, as after a restart, on both nodes or some."""
         for name in names or tuple(NODE_IPS):
             inside(self.lab.space(name), lambda name=name: asyncio.run(self._sync(name)))
 
@@ -83,7 +83,7 @@ def cluster(lab: Lab) -> Iterator[Cluster]:
 
 @contextmanager
 def serving(lab: Lab, *pods: str, port: int = TARGET) -> Iterator[None]:
-    """Let pods answer TCP connections with their name and the client's address, then echo."""
+    """Start pods that answer TCP connections with their name and the client's address, then echo."""
     with ExitStack() as stack:
         for pod in pods:
             door = stack.enter_context(lab.listen(pod, port))

@@ -146,7 +146,7 @@ async def test_a_dead_or_frozen_scheduler_is_followed_by_the_other(
 
 
 def state(cluster: Cluster, component: str) -> str:
-    """Tell a component's state."""
+    """Return a component's state."""
     return {row.name: row.state for row in cluster.ps()}[component]
 
 

@@ -45,7 +45,7 @@ class TickingClock(TimerClock):
     monotonic = now
 
     def call_later(self, within_s: float, callback: Callable[..., object], *args: Any) -> asyncio.Handle:
-        """Let the time pass at once, counted from the last look at it, except for half a tick."""
+        """Make the time pass at once, counted from the last look at it, except for half a tick."""
         return asyncio.get_running_loop().call_soon(self._pass, within_s, callback, *args)
 
     def _pass(self, within_s: float, callback: Callable[..., object], *args: Any) -> None:

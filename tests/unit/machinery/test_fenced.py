@@ -34,7 +34,7 @@ async def maps(election: Election) -> list[ConfigMap]:
 
 
 async def deposed(election: Election) -> tuple[asyncio.Task[None], asyncio.Task[None]]:
-    """Let "a" lead and freeze, and "b" take its lease over."""
+    """Make "a" lead and freeze, and "b" acquire its lease."""
     first, second = await election.leader_and_standby()
     await election.clock.advance(1)
     election.clocks["a"].freeze()

@@ -236,7 +236,7 @@ DRAWN = Rule(Fault.DROP, method="Get", probability=0.5)
 
 
 def hits(plan: FaultPlan, calls: int, tallies: Tallies) -> tuple[list[bool], Tallies]:
-    """Let a plan decide about some calls."""
+    """Decide about a few calls under a plan of faults."""
     found = []
     for _ in range(calls):
         rule, tallies = decide(plan, tallies, ENDS, "Get")

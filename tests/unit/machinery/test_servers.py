@@ -85,7 +85,7 @@ async def test_a_write_that_no_server_could_be_sent_ends():
 
 
 def rest_s(servers: Servers[str], clock: list[float]) -> float:
-    """Let "one" fail, and "two" after it; return how long it takes until "one" is asked again, in 10 ms steps."""
+    """Make "one" fail, and "two" after it; return how long it takes until "one" is asked again, in 10 ms steps."""
     servers.leave("one")
     begun_s = clock[0]
     while servers.choose() != "one":

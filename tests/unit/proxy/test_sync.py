@@ -33,7 +33,7 @@ class Recorder:
         return Kernel(self, _RouteRecorder(self), self)
 
     async def apply(self, rules: Ruleset, *, anyway: bool = False) -> bool:
-        """Take rules."""
+        """Keep rules."""
         self.written.append((round(self.clock.monotonic() - START_S, 3), anyway))
         if self.failure:
             raise CommandError(self.failure)
@@ -54,7 +54,7 @@ class _RouteRecorder:
     recorder: Recorder
 
     async def apply(self, wanted: tuple[Route, ...], *, anyway: bool = False) -> bool:
-        """Take routes."""
+        """Keep routes."""
         self.recorder.routes = wanted
         return True
 

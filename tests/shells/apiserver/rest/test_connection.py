@@ -46,7 +46,7 @@ async def test_a_request_may_come_in_pieces(wire: Wire) -> None:
 
 
 async def test_both_ways_of_serving_say_the_same(wire: Wire) -> None:
-    """What is plain and what is left to the HTTP library get equal answers, but for their time and id."""
+    """What is plain and what is left to the HTTP library get equal answers, except for their time and id."""
     for path in (MAPS, f"{MAPS}/none", "/version", "/nowhere", "/readyz?verbose", f"{MAPS}?limit=x"):
         await wire.send(request("GET", path))
     plain = [await wire.answer() for _ in range(6)]

@@ -34,7 +34,7 @@ def varint(data: bytes, at: int) -> tuple[int, int]:
 
 
 def records(data: bytes) -> Iterator[tuple[int, Any]]:
-    """Take a message apart into the numbers and values of its fields."""
+    """Parse a message into the numbers and values of its fields."""
     at = 0
     while at < len(data):
         tag, at = varint(data, at)

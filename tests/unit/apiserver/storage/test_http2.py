@@ -37,7 +37,7 @@ def begin(client: Http2Client, content: bytes | None = b"ask") -> int:
 
 
 def written(client: Http2Client) -> list[tuple[int, int, int, bytes]]:
-    """Take what is to be written, as (type, flags, stream, payload)."""
+    """Return what is to be written, as (type, flags, stream, payload)."""
     return read_frames(client.take())
 
 

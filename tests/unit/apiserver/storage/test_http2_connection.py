@@ -29,7 +29,7 @@ class Wire(asyncio.Transport):
         self.aborted = True
 
     async def frames(self) -> list[tuple[int, int, int, bytes]]:
-        """Take what was written up to the end of this turn of the loop."""
+        """Return what was written up to the end of this turn of the loop."""
         await asyncio.sleep(0)
         data, self.written = self.written, b""
         return read_frames(data)
