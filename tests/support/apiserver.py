@@ -175,7 +175,7 @@ def names(reply: ListReply) -> list[str]:
     return [read(item)["metadata"]["name"] for item in reply.items]
 
 
-async def take(watch: WatchReply, count: int, within_s: float = 5.0) -> list[SharedEvent]:
+async def take(watch: WatchReply, count: int, within_s: float = 15.0) -> list[SharedEvent]:
     """Read so many events of a watch, then close it."""
     events: list[SharedEvent] = []
     async with asyncio.timeout(within_s):

@@ -387,6 +387,7 @@ def test_every_command_has_help(bare: Shell, command: list[str]):
     said = bare(*command, "--help")
     assert said.startswith(" ".join(["usage: kubarium", *command]))
     _, *parts = re.split(r"\n(?=  \S)", said)
+    assert parts
     assert all(re.search(r"\S(\s{2,}|\n\s+)\S", part.strip()) for part in parts), said
 
 

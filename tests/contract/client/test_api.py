@@ -264,7 +264,7 @@ async def test_a_watch_says_at_once_that_it_is_established(door: Door) -> None:
     """The first batch is empty and waits for nothing; each change follows once, in order."""
     start = await revision(door.api)
     stream = door.api.watch(kinds.CONFIG_MAPS, Selection("default"), resource_version=start)
-    async with closing(stream) as batches, asyncio.timeout(5):
+    async with closing(stream) as batches, asyncio.timeout(15):
         assert list(await anext(batches)) == []
     async with watching(door.api, start) as watch:
         for number in range(3):

@@ -313,7 +313,7 @@ async def test_a_log_goes_on_in_a_new_file_when_it_is_reopened(runtime: Cri):
     """The kubelet renames the file first."""
     _, container = await runtime.run(SLEEPS)
     path = (await runtime.status(container)).log_path
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(15):
         while not exists(path):
             await asyncio.sleep(0.02)
     rotate(path)

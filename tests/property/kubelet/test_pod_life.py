@@ -70,7 +70,7 @@ def holds(it: PodRun) -> None:
         starts = [key for key in it.pending if key.startswith("start/") and key not in it.cancelled]
         assert not starts, "something is started in a pod that is on its way out"
     if it.deleted:
-        assert not it.running() or it.life.stage is Stage.TERMINATING, "the object went before its containers"
+        assert not it.running(), "the object went before its containers"
         assert it.clean, "the object went before its volumes"
     for key in it.pending:
         if key in {"start/main", "start/more"}:

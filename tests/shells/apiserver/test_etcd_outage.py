@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager
 
 import pytest
@@ -15,6 +15,7 @@ from machinery.model import resources as kinds
 from machinery.model.errors import ApiError, Unavailable
 from machinery.model.k8s.core_v1 import ConfigMap, Service, ServicePort, ServiceSpec
 from machinery.model.k8s.meta_v1 import ObjectMeta
+from machinery.model.requests import WatchEvent
 from tests.support.apiserver import Served, serving
 from tests.support.etcd_server import EtcdServer, etcd_server
 from tests.support.requirements import need
@@ -123,10 +124,10 @@ async def test_a_restarted_apiserver_takes_watches_up_where_they_were(pki: Pki, 
         await api.aclose()
     async with _serving(pki, etcd) as served:
         api = served.connect("grpc")
+        batch: Sequence[WatchEvent[ConfigMap]] = ()
         async with asyncio.timeout(10):
             async for batch in api.watch(kinds.CONFIG_MAPS, resource_version=str(start)):
                 if batch:
-                    assert batch[0].object
-                    assert batch[0].object.metadata.name == "missed"
                     break
+        assert [each.object.metadata.name for each in batch if each.object] == ["missed"]
         await api.aclose()

@@ -85,8 +85,8 @@ class _Follower:
             self.got += chunk
 
     async def shows(self, expected: bytes) -> None:
-        """Wait until this is what was shown, but not long; nothing else comes after it."""
-        async with asyncio.timeout(2):
+        """Wait until this is what was shown, well before the slow way would; nothing else comes after it."""
+        async with asyncio.timeout(15):
             while len(self.got) < len(expected):
                 await asyncio.sleep(0.01)
         await stays(lambda: self.got == expected, for_s=0.15)
@@ -94,7 +94,7 @@ class _Follower:
     async def ends_with(self, expected: bytes) -> None:
         """End the container; wait until the follower has seen it."""
         self.running = False
-        await asyncio.wait_for(self.task, 2)
+        await asyncio.wait_for(self.task, 15)
         assert self.got == expected
 
 

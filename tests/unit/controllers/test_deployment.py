@@ -296,7 +296,7 @@ def test_a_deployment_that_is_being_deleted_only_tells_its_status(rollout):
     made = plan(Seen(going, rollout.replica_sets, []), moment())
     assert not of_type(made, Create)
     assert not of_type(made, Delete)
-    assert all(write.subresource == "status" for write in of_type(made, Patch))
+    assert [write.subresource for write in of_type(made, Patch)] == ["status"]
 
 
 def test_min_ready_seconds_go_on_to_the_replica_set(rollout):

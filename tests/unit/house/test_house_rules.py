@@ -89,45 +89,9 @@ def test_nobody_sleeps_a_fixed_time():
     assert found == []
 
 
-CLOCKS = {
-    "time.monotonic()",
-    "time.time()",
-    "time.perf_counter()",
-    "asyncio.get_running_loop().time()",
-    "loop.time()",
-}
-GUARDED = {
-    "stalls.py",
-    "waiting.py",
-    "kubectl.py",
-}  # the guard itself, and the ends of waits that are long enough
-
-
-def _bounds(tree: ast.AST) -> Iterator[ast.Assert]:
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Assert) and any(
-            isinstance(each, ast.Lt | ast.LtE) for each in ast.walk(node)
-        ):
-            read = {ast.unparse(each) for each in ast.walk(node) if isinstance(each, ast.Call)}
-            if read & CLOCKS:
-                yield node
-
-
-def test_a_bound_in_wall_time_has_a_guard():
-    """A machine that stands still is no failure of the product: `tests.support.stalls.taking`."""
-    found = [
-        f"{_where(path, node)} {ast.unparse(node)}"
-        for path, tree in _trees().items()
-        if not (path.parent == TESTS / "support" and path.name in GUARDED)
-        for node in _bounds(tree)
-    ]
-    assert found == []
-
-
 def test_the_rules_find_what_they_are_there_for():
     """Each is shown a breach of it."""
-    breach = ast.parse("async def test():\n    await asyncio.sleep(0.1)\n    assert time.monotonic() - t < 5")
+    breach = ast.parse("async def test():\n    await asyncio.sleep(0.1)")
     assert len(list(_sleeps(breach))) == 1
-    assert len(list(_bounds(breach))) == 1
     poll = ast.parse("async def test():\n    while not seen():\n        await asyncio.sleep(0.1)")
     assert not list(_sleeps(poll))

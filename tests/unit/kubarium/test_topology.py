@@ -146,4 +146,6 @@ def test_every_client_asks_for_a_name_that_the_server_carries(make: type[Places]
     parts = components(make(spec, LAYOUT))
     served = [set(part.certificates[0].hosts) for part in parts if part.program == "apiserver"]
     asked = {part.flags["tls-server-name"] for part in parts if "server" in part.flags}
+    assert served
+    assert asked
     assert all(asked <= names for names in served)

@@ -189,7 +189,7 @@ async def test_a_caller_who_goes_leaves_no_watch_behind(admin: aiohttp.ClientSes
     response = await admin.get(f"{MAPS}?watch=1")
     assert "apiserver_rest_watches 1" in (await call(admin, "GET", "/metrics"))[1]
     response.close()
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(15):
         while "apiserver_rest_watches 0" not in (await call(admin, "GET", "/metrics"))[1]:
             await asyncio.sleep(0.01)
 

@@ -148,7 +148,7 @@ async def test_calls_over_the_limit_wait_for_room(connection: Http2Connection) -
     await asyncio.sleep(0)
     assert not waiting.done()
     connection.data_received(frame(1, 5, 1, OK))
-    await asyncio.wait_for(waiting, 1)
+    await asyncio.wait_for(waiting, 15)
 
 
 async def test_nonsense_ends_the_connection(connection: Http2Connection, wire: Wire) -> None:
