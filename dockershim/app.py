@@ -12,6 +12,7 @@ from dockershim.catalogue import Catalogue
 from dockershim.cni_plugin import PLUGIN_S, run_plugin
 from dockershim.config import DockershimConfig
 from dockershim.core.naming import KIND_SANDBOX, Scope
+from dockershim.creations import Creations, appeared
 from dockershim.docker import Engine
 from dockershim.engine_connection import EngineConnection
 from dockershim.events import Events
@@ -92,6 +93,7 @@ def assemble(config: DockershimConfig, process: Process, engine: Engine, run_plu
         ),
         logs=logs,
         notes=notes,
+        creations=Creations(state),
         events=Events(engine, catalogue, logs, describe, clock, log),
         streaming=Streaming(engine, clock, log, config.streaming_listen),
         statistics=Statistics(clock),
@@ -104,8 +106,11 @@ def assemble(config: DockershimConfig, process: Process, engine: Engine, run_plu
 
 
 async def sweep(shim: Shim) -> None:
-    """Free, once, what sandboxes have left that somebody removed while nobody was here."""
+    """Free, once, what sandboxes have left that somebody removed while nobody was here; forget what was on its way."""
     try:
+        for name in shim.creations.names():
+            await appeared(shim.engine, shim.clock, name)
+            shim.creations.forget(name)
         here = {item["Id"] for item in await shim.catalogue.summaries(KIND_SANDBOX)}
         if gone := await shim.network.sweep(here):
             shim.log.info("addresses_given_back", sandboxes=len(gone))

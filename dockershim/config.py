@@ -34,6 +34,9 @@ class DockershimConfig(ComponentConfig):
     purge: bool = setting(
         default=False, help="remove every container of the cluster (and node) with its cgroups, and end"
     )
+    purge_states: tuple[str, ...] = setting(
+        (), help="with --purge: the state folders of the nodes, to wait for what was being created there"
+    )
 
     def validate(self) -> None:
         """Check what has no default, and the ranges.

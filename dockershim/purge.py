@@ -11,6 +11,7 @@ from typing import Final
 
 from dockershim.config import DockershimConfig
 from dockershim.core.naming import Scope
+from dockershim.creations import appeared, unanswered
 from dockershim.docker import Engine
 from dockershim.engine_connection import EngineConnection
 from machinery.model.clock import Clock
@@ -27,18 +28,26 @@ def purge_command(argv: Sequence[str]) -> int:
     """Remove the containers and the empty cgroups; return the exit code."""
     config = parse(DockershimConfig, argv)
     try:
-        asyncio.run(purge(config.docker_socket, Scope(config.cluster, config.node)))
+        asyncio.run(purge(config.docker_socket, Scope(config.cluster, config.node), config.purge_states))
     except ApiError as error:
         print(f"dockershim: {error.message}", file=sys.stderr)  # noqa: T201 - a command speaks on stderr
         return 1
     return 0
 
 
-async def purge(docker_socket: str, scope: Scope) -> None:
-    """Remove every container of a cluster or node, running or not, then its cgroup folders."""
+async def purge(docker_socket: str, scope: Scope, state_dirs: Sequence[str] = ()) -> None:
+    """Remove every container of a cluster or node, running or not, then its cgroup folders.
+
+    With the state folders of its dockershims, also what they had asked for when they were killed.
+
+    Raises:
+        Unavailable: the engine does not answer.
+    """
     clock = SystemClock()
     engine = Engine(EngineConnection(docker_socket, clock))
+    _thaw(scope)
     try:
+        await asyncio.gather(*(appeared(engine, clock, name) for name in unanswered(state_dirs)))
         for _ in range(_ROUNDS):
             found = await engine.containers(scope.selectors)
             if not found:
@@ -47,6 +56,15 @@ async def purge(docker_socket: str, scope: Scope) -> None:
     finally:
         await engine.aclose()
     await _remove_cgroups(scope, clock)
+
+
+def _thaw(scope: Scope) -> None:
+    """Thaw frozen containers: an engine cannot kill what does not run."""
+    for root in _roots(scope):
+        for name, value in (("freezer.state", "THAWED"), ("cgroup.freeze", "0")):
+            with contextlib.suppress(OSError):  # the other version's file, or the group is going
+                if (root / name).exists():
+                    (root / name).write_text(value)
 
 
 async def _remove(engine: Engine, clock: Clock, container_id: str) -> None:

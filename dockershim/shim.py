@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from dockershim.catalogue import Catalogue
+from dockershim.creations import Creations
 from dockershim.docker import Engine
 from dockershim.events import Events
 from dockershim.host import HostFacts
@@ -28,6 +29,7 @@ class Shim:
     network: Network
     logs: Logs
     notes: Notes  # per container: whether its log is complete, when its start failed
+    creations: Creations
     events: Events
     streaming: Streaming
     statistics: Statistics

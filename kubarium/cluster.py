@@ -278,7 +278,9 @@ class Cluster:
         self.down()
 
     def _remove_containers(self, node: str = "") -> None:
-        if problem := remove_containers(self.name, node, docker_socket=preflight.DOCKER_SOCKET):
+        if problem := remove_containers(
+            self.name, node, docker_socket=preflight.DOCKER_SOCKET, nodes=self.layout.nodes
+        ):
             raise KubariumError(f"the cluster's containers could not be removed: {problem}")
 
     def _call(self, op: str, *, timeout_s: float = 60.0, **arguments: Any) -> Any:

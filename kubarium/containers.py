@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import subprocess
+from pathlib import Path
 
 from kubarium.program import command_of
 
 
-def remove_containers(cluster: str, node: str = "", *, docker_socket: str) -> str:
-    """Remove the containers of a node, or of all nodes where none is named; return what went wrong, or ""."""
+def remove_containers(cluster: str, node: str = "", *, docker_socket: str, nodes: Path) -> str:
+    """Remove the containers of a node, or of all nodes where none is named; return what went wrong, or "".
+
+    `nodes` is the folder of the nodes' disks: what a dockershim had asked for when it was killed is waited for.
+    """
+    states = sorted(nodes.glob(f"{node or '*'}/dockershim"))
     command = [
         *command_of("dockershim"),
         "--purge",
         f"--cluster={cluster}",
         f"--node={node}",
         f"--docker-socket={docker_socket}",
+        f"--purge-states={','.join(map(str, states))}",
     ]
     done = subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, check=False)
     return (done.stderr.strip() or f"exit code {done.returncode}") if done.returncode else ""

@@ -25,6 +25,7 @@ from kubarium.credentials import ensure_credentials, kubeconfig_text
 from kubarium.errors import KubariumError
 from kubarium.import_path import check, put_programs_first
 from kubarium.machine_lock import MachineLock, hold_power
+from kubarium.mounts import mount_as_outside
 from kubarium.node_identity import NodeIdentity
 from kubarium.program import command_of
 from kubarium.supervisor.daemon import Daemon
@@ -61,12 +62,13 @@ def run(service: str) -> None:
     spec = spec_from_environment()
     layout = Layout(Path(STATE), Path(STATE) / "run" / service)
     places = ComposePlaces(spec, layout)
-    if service == "file":
+    if any(node.name == service for node in spec.nodes):
+        layout = Layout(mount_as_outside(layout.home), layout.run)  # the short path is for sockets
+        run_node(ComposePlaces(spec, layout), service)
+    elif service == "file":
         print(file_text(spec), end="")
     elif service == "setup":
         write_credentials(places)
-    elif any(node.name == service for node in spec.nodes):
-        run_node(places, service)
     else:
         become(next_component(places, service))
 
@@ -188,7 +190,9 @@ def run_parts(places: Places, node: NodeSpec) -> None:
 
 
 def _remove_containers(places: Places, node: str = "") -> None:
-    if problem := remove_containers(places.spec.name, node, docker_socket=places.docker_socket):
+    if problem := remove_containers(
+        places.spec.name, node, docker_socket=places.docker_socket, nodes=places.layout.nodes
+    ):
         print(f"kubarium: containers were not removed: {problem}", file=sys.stderr)
 
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -18,11 +21,19 @@ _GUARDED = {
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Have the profiles there before Hypothesis looks for the one that is asked for."""
+    """Have the profiles there before Hypothesis looks for the one that is asked for; let SIGTERM end a run as Ctrl-C does."""
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, _end_run)
     if config.getoption("--hypothesis-profile", ""):
         from tests.support.examples import register_profiles
 
         register_profiles()
+
+
+def _end_run(*_: object) -> None:
+    """End the run with its fixtures torn down: clusters, containers, namespaces and servers go with it."""
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)  # once is enough; what is torn down may take its time
+    os.kill(os.getpid(), signal.SIGINT)
 
 
 @pytest.fixture(autouse=True)

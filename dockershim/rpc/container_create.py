@@ -48,7 +48,8 @@ async def create_container(shim: Shim, request: Any) -> Any:
 async def _ensure(shim: Shim, name: str, body: dict[str, Any], sandbox: Details) -> str:
     for _ in range(3):
         try:
-            return await shim.engine.create(name, body)
+            async with shim.creations.asked(name):
+                return await shim.engine.create(name, body)
         except Conflict:
             if found := await _left(shim, name, sandbox):
                 return found

@@ -76,7 +76,8 @@ async def _ensure(shim: Shim, name: str, body: dict[str, Any]) -> tuple[str, boo
     """Create the sandbox, or find it: its id, and whether it has still to be brought up."""
     for _ in range(3):
         try:
-            return await shim.engine.create(name, body), True
+            async with shim.creations.asked(name):
+                return await shim.engine.create(name, body), True
         except NotFound:
             await make_pause_image(shim.engine)
         except Conflict:

@@ -1,6 +1,7 @@
 """The cluster as compose services: the same components, one service each, and one a node.
 
-Written for both readers of compose files in use: compose v2 and docker-compose 1.29.
+Written for both readers of compose files in use: compose v2 and docker-compose 1.29. The state is a volume of the project:
+`down` keeps it, `down -v` forgets it.
 """
 
 from __future__ import annotations
@@ -11,7 +12,8 @@ from kubarium.core.addresses import Addresses
 from kubarium.core.spec import APISERVER, CONTROLLERS, ETCD, SCHEDULER, ClusterSpec
 
 SLOT = 200  # of the backbone; far from the slots that local clusters take first
-STATE = "/var/lib/kubarium/compose"  # the same path inside and outside: Docker resolves mounts outside
+STATE = "/var/lib/kubarium"  # where every service has the project's volume
+_VOLUME = "state"
 IMAGE = "kubarium:latest"
 _GIVEN_TO_ALL = {
     "image": IMAGE,
@@ -55,7 +57,7 @@ def compose_file(spec: ClusterSpec) -> dict[str, Any]:
     for node in spec.nodes:
         services[node.name] = _machine(node.name, ready, addresses.node(node))
     backbone = {"ipam": {"config": [{"subnet": addresses.backbone}]}}
-    return {"services": services, "networks": {"backbone": backbone}}
+    return {"services": services, "networks": {"backbone": backbone}, "volumes": {_VOLUME: {}}}
 
 
 def _setup() -> dict[str, Any]:
@@ -65,7 +67,7 @@ def _setup() -> dict[str, Any]:
         "build": {"context": ".", "args": {"BASE": "${KUBARIUM_BASE:-debian:bookworm-slim}"}},
         "command": ["setup"],
         "environment": _GIVEN_TO_ALL["environment"],
-        "volumes": [f"{STATE}:{STATE}", "./.compose:/kubeconfig"],
+        "volumes": [f"{_VOLUME}:{STATE}", "./.compose:/kubeconfig"],
     }
 
 
@@ -74,7 +76,7 @@ def _service(name: str, ready: dict[str, Any], address: str) -> dict[str, Any]:
         **_GIVEN_TO_ALL,
         "command": [name],
         "depends_on": ready,
-        "volumes": [f"{STATE}:{STATE}"],
+        "volumes": [f"{_VOLUME}:{STATE}"],
         "networks": {"backbone": {"ipv4_address": address}},
     }
 
@@ -90,7 +92,7 @@ def _machine(name: str, ready: dict[str, Any], address: str) -> dict[str, Any]:
         "sysctls": {"net.ipv4.ip_forward": "1"},
         "stop_grace_period": "30s",
         "volumes": [
-            f"{STATE}:{STATE}",
+            f"{_VOLUME}:{STATE}",
             "/var/run/docker.sock:/var/run/docker.sock",
             "/sys/fs/cgroup:/sys/fs/cgroup",
         ],

@@ -66,9 +66,14 @@ class Layout(Generic[P]):
         """An etcd member's copy of the cluster's state."""
         return self.home / member
 
+    @property
+    def nodes(self) -> P:
+        """The disks of all nodes."""
+        return self.home / "nodes"
+
     def node(self, name: str) -> P:
         """A node's disk."""
-        return self.home / "nodes" / name
+        return self.nodes / name
 
     def identity(self, node: str) -> P:
         """What a node is called for good, and since its last start: machine-id, system-uuid, boot-id."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import shutil
 import tempfile
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -27,7 +28,11 @@ def clusters() -> Iterator[StartCluster]:
     def start(name: str, **options: Any) -> Cluster:
         cluster = Cluster(name, home=home)
         started.append(cluster)
-        Cluster.up(name, home=home, check_invariants=True, **options)
+        try:
+            Cluster.up(name, home=home, check_invariants=True, **options)
+        except KeyboardInterrupt:
+            _await_answer(cluster)  # what has begun goes on, and can be taken down when it answers
+            raise
         return cluster
 
     try:
@@ -36,6 +41,12 @@ def clusters() -> Iterator[StartCluster]:
         for cluster in started:
             cluster.down()
         shutil.rmtree(home, ignore_errors=True)
+
+
+def _await_answer(cluster: Cluster, within_s: float = 30.0) -> None:
+    deadline = time.monotonic() + within_s
+    while cluster.layout.spec.exists() and not cluster.is_up() and time.monotonic() < deadline:
+        time.sleep(0.05)
 
 
 @pytest.fixture(scope="session")

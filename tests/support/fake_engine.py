@@ -110,7 +110,7 @@ class FakeEngine:
             case ("events", ""):
                 return self._kills(call)
             case ("version", ""):
-                return {"Version": "20.10.24", "Arch": "amd64"}
+                return {"Version": "20.10.24", "ApiVersion": "1.41", "Arch": "amd64"}
             case ("containers", "json"):
                 if call.name:
                     return self._find(call.name).inspect()

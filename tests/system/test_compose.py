@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
-import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import docker
 import pytest
@@ -19,8 +20,8 @@ from tests.support.sleepers import assert_recovery, deployment
 pytestmark = [pytest.mark.cluster, pytest.mark.docker, pytest.mark.timeout(600)]
 
 ROOT = Path(__file__).resolve().parents[2]
-STATE = Path("/var/lib/kubarium/compose")
-ENVIRONMENT = {**os.environ, "KUBARIUM_PROFILE": "fast"}
+PROJECT = "kubarium-test"
+ENVIRONMENT = {**os.environ, "KUBARIUM_PROFILE": "fast", "COMPOSE_PROJECT_NAME": PROJECT}
 
 
 @pytest.fixture(
@@ -41,12 +42,12 @@ def composed(request: pytest.FixtureRequest, images: None) -> Iterator[tuple[lis
         kubectl("wait", "node", "--all", "--for=condition=Ready", "--timeout=60s", timeout_s=70)
         yield command, kubectl
     finally:
-        run(command, "down", "--timeout", "30")
+        run(command, "down", "--volumes", "--timeout", "30")
         left = containers("kubarium.cluster=compose", stopped=True)
         purge = [sys.executable, "-m", "dockershim", "--purge", "--cluster=compose"]
         subprocess.run([*purge, "--docker-socket=/var/run/docker.sock"], cwd=ROOT, check=True, timeout=60)
-        shutil.rmtree(STATE, ignore_errors=True)
         assert left == []  # although a node was killed: the last machine clears up
+        assert volumes() == []  # -v means what it says
 
 
 def run(command: list[str], *arguments: str) -> None:
@@ -63,6 +64,51 @@ def test_a_killed_node_service_is_a_dead_machine(composed: tuple[list[str], Kube
     assert running_on("node-2") != []
     assert_recovery(kubectl, lambda: run(command, "kill", "node-2"), lambda: run(command, "start", "node-2"))
     assert running_on("node-2") == []
+
+
+def test_what_is_there_is_kept_over_down_and_up(composed: tuple[list[str], Kubectl]):
+    """Objects, and what pods have on the nodes' disks. A machine dies while it starts pods, and `down` comes at once."""
+    command, kubectl = composed
+    kubectl.apply(_writer())
+    kubectl("wait", "pod/writer", "--for=condition=Ready", "--timeout=60s", timeout_s=70)
+    kubectl("scale", "deployment/sleeper", "--replicas=9")
+    run(command, "kill", "node-3")
+    run(command, "down", "--timeout", "30")
+    assert containers("kubarium.cluster=compose", stopped=True) == []
+    assert volumes() == [f"{PROJECT}_state"]
+    run(command, "up", "-d")
+    eventually(lambda: kubectl.run("get", "deployment", "sleeper").code == 0, timeout_s=60, what="the API")
+    eventually(
+        lambda: kubectl.run("logs", "writer").out.split() == ["2"],
+        timeout_s=60,
+        what="the writer's second start",
+    )
+    kubectl("rollout", "status", "deployment/sleeper", "--timeout=90s", timeout_s=100)
+
+
+def _writer() -> dict[str, Any]:
+    """Build a pod that counts its starts on its node's disk, where nothing drives it away."""
+    script = "echo x >> /disk/starts; wc -l < /disk/starts; sleep 3600"
+    main = {
+        "name": "main",
+        "image": "busybox:1.36",
+        "command": ["sh", "-c", script],
+        "volumeMounts": [{"name": "disk", "mountPath": "/disk"}],
+    }
+    spec = {
+        "nodeName": "node-1",
+        "containers": [main],
+        "volumes": [{"name": "disk", "emptyDir": {}}],
+        "tolerations": [{"operator": "Exists"}],
+        "terminationGracePeriodSeconds": 1,
+    }
+    return {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "writer"}, "spec": spec}
+
+
+def volumes() -> list[str]:
+    """Name the project's volumes that the engine has."""
+    with contextlib.closing(docker.from_env()) as client:
+        return [found.name for found in client.volumes.list() if found.name.startswith(PROJECT)]
 
 
 def running_on(node: str) -> list[str]:

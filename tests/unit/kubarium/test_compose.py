@@ -41,10 +41,14 @@ def test_only_nodes_see_the_engine():
     assert holders == {"node-1", "node-2", "node-3"}
 
 
-def test_state_has_the_same_path_inside_and_outside():
-    """Docker resolves a pod's mounts outside, so the kubelet's folders are at the same path there."""
-    services = compose_file(compose_spec())["services"]
-    assert f"{STATE}:{STATE}" in services["node-1"]["volumes"]
+def test_the_state_is_a_volume_of_the_project():
+    """So `down` keeps it, `down -v` forgets it, and two checkouts do not share it."""
+    file = compose_file(compose_spec())
+    assert file["volumes"] == {"state": {}}
+    mounted = {name: service["volumes"] for name, service in file["services"].items()}
+    assert all(f"state:{STATE}" in volumes for volumes in mounted.values())
+    outside = {item.split(":")[0] for volumes in mounted.values() for item in volumes}
+    assert outside == {"state", "./.compose", "/var/run/docker.sock", "/sys/fs/cgroup"}
 
 
 def test_the_api_is_published_on_loopback_only():

@@ -4,7 +4,7 @@ import pytest
 
 from kubarium.errors import KubariumError
 from kubarium.homes import free_slot
-from kubarium.mounts import mounted_below
+from kubarium.mounts import mounted_below, origin_of
 
 
 def test_the_lowest_slot_is_taken_whose_ports_are_free():
@@ -27,3 +27,35 @@ def test_mount_points_below_a_folder_are_found_innermost_first():
         )
     )
     assert mounted_below(Path("/home/a"), table) == ["/home/a/n/one/in ner", "/home/a/n/one"]
+
+
+OURS = """\
+700 600 0:99 / / rw - overlay overlay rw
+701 700 8:2 /docker/volumes/one\\040two_state/_data /var/lib/kubarium rw - ext4 /dev/sda2 rw
+702 700 8:1 /etc/hosts /etc/hosts rw - ext4 /dev/sda1 rw
+"""
+ROOT = "20 1 8:1 / / rw shared:1 - ext4 /dev/sda1 rw"
+
+
+@pytest.mark.parametrize(
+    ("machines", "path"),
+    [
+        (
+            f"{ROOT}\n21 20 8:2 / /var/lib rw - ext4 /dev/sda2 rw",
+            "/var/lib/docker/volumes/one two_state/_data",
+        ),
+        ("20 1 8:2 / / rw - ext4 /dev/sda2 rw", "/docker/volumes/one two_state/_data"),
+        (f"{ROOT}\n21 20 8:2 /docker /srv/docker rw - ext4 x rw", "/srv/docker/volumes/one two_state/_data"),
+        (f"{ROOT}\n21 20 8:2 /dock /srv/dock rw - ext4 x rw", ""),
+        (ROOT, ""),
+        ("", ""),
+    ],
+)
+def test_a_volume_is_found_on_the_machine(machines: str, path: str):
+    """By the file system and the folder in it, wherever the machine has mounted that."""
+    assert origin_of(Path("/var/lib/kubarium"), OURS, machines) == path
+
+
+def test_a_folder_that_is_no_mount_is_not_found():
+    """It is the container's own."""
+    assert origin_of(Path("/var/lib"), OURS, ROOT) == ""
