@@ -4,14 +4,14 @@
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping
 from typing import Any, Final
 
 from hollow.core.lifetime import State
 from hollow.records import Container, Sandbox
-from hollow.simulation import Simulation
+from hollow.simulation import POD_UID, Simulation
 from hollow.statistics import container_stats, sandbox_stats
-from hollow.views import view_container, view_sandbox, view_sandbox_status
+from hollow.views import container_state, sandbox_state, view_container, view_sandbox, view_sandbox_status
 from machinery.model.errors import BadRequest, Conflict, NotFound, NotImplementedHere
 from machinery.pb import cri_pb2 as cri
 
@@ -94,11 +94,12 @@ class RuntimeService:
     async def ListPodSandbox(self, request: Any, _context: Any) -> Any:
         """List sandboxes."""
         chosen = request.filter
-        views = [
+        items = [
             view_sandbox(sandbox, self._simulation.clock.timescale)
-            for sandbox in self._simulation.sandboxes.values()
+            for sandbox in self._sandboxes_for(chosen)
+            if _is_chosen(sandbox.id, sandbox.config.labels, chosen)
+            and _is_in_state(sandbox_state(sandbox), chosen)
         ]
-        items = [view for view in views if _fits(view, chosen)]
         return cri.ListPodSandboxResponse(items=items)
 
     # --- containers
@@ -128,15 +129,12 @@ class RuntimeService:
 
     async def ListContainers(self, request: Any, _context: Any) -> Any:
         """List containers."""
-        simulation, now_s = self._simulation, self._simulation.clock.now()
-        views = [
-            view_container(found, simulation.clock.timescale, now_s)
-            for found in simulation.containers.values()
-        ]
+        simulation, now_s, chosen = self._simulation, self._simulation.clock.now(), request.filter
         items = [
-            view
-            for view in views
-            if _fits(view, request.filter) and request.filter.pod_sandbox_id in {"", view.pod_sandbox_id}
+            view_container(found, simulation.clock.timescale, now_s)
+            for found in self._containers_for(chosen)
+            if _is_chosen(found.id, found.config.labels, chosen)
+            and _is_in_state(container_state(found, now_s), chosen)
         ]
         return cri.ListContainersResponse(containers=items)
 
@@ -245,6 +243,22 @@ class RuntimeService:
         """Stream every change from now on; ends when the subscriber is too slow, who then lists again."""
         return self._simulation.subscribers.serve(context)
 
+    def _sandboxes_for(self, chosen: Any) -> Iterable[Sandbox]:
+        """Return the sandboxes that a filter may choose: one pod's, where it names a pod as kubelets do."""
+        if uid := chosen.label_selector.get(POD_UID, ""):
+            return self._simulation.labelled_sandboxes.of(uid)
+        return self._simulation.sandboxes.values()
+
+    def _containers_for(self, chosen: Any) -> Iterable[Container]:
+        """Return the containers that a filter may choose: one sandbox's or pod's, where it names one."""
+        simulation = self._simulation
+        if chosen.pod_sandbox_id:
+            sandbox = simulation.sandboxes.get(chosen.pod_sandbox_id)
+            return simulation.containers_of(sandbox) if sandbox else ()
+        if uid := chosen.label_selector.get(POD_UID, ""):
+            return simulation.labelled_containers.of(uid)
+        return simulation.containers.values()
+
     def _sandbox_stats(self, sandbox: Sandbox) -> Any:
         return sandbox_stats(sandbox, self._simulation.containers_of(sandbox), self._simulation.clock)
 
@@ -261,9 +275,8 @@ class RuntimeService:
             return None
 
 
-def _fits(view: Any, chosen: Any) -> bool:
-    in_state = not chosen.HasField("state") or chosen.state.state == view.state
-    return in_state and _is_chosen(view.id, view.labels, chosen)
+def _is_in_state(state: Any, chosen: Any) -> bool:
+    return not chosen.HasField("state") or chosen.state.state == state
 
 
 def _is_chosen(id_: str, labels: Mapping[str, str], chosen: Any) -> bool:

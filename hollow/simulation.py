@@ -9,12 +9,13 @@ from __future__ import annotations
 import asyncio
 import secrets
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 import msgspec
 
 from hollow.core.addresses import allocate
 from hollow.core.lifetime import State
+from hollow.index import Index
 from hollow.records import Container, ContainerRecord, NodeRecord, RecordFolder, Sandbox, SandboxRecord
 from hollow.views import image_id, log_path, view_container_status, view_sandbox_status, wall_ns, with_tag
 from machinery.model.clock import Clock
@@ -23,6 +24,8 @@ from machinery.pb import cri_pb2 as cri
 from machinery.wire.fan_out import FanOut
 
 T = TypeVar("T")
+
+POD_UID: Final = "io.kubernetes.pod.uid"  # the label by which kubelets choose what belongs to a pod
 
 
 class Simulation:
@@ -34,9 +37,16 @@ class Simulation:
         self._folders = {kind: RecordFolder(state_dir, kind) for kind in ("sandboxes", "containers", "node")}
         self.subscribers = FanOut()  # they get ContainerEventResponse
         self.node = next(iter(self._folders["node"].load(NodeRecord)), NodeRecord())
-        self.sandboxes = {r.id: Sandbox(r) for r in self._folders["sandboxes"].load(SandboxRecord)}
-        self.containers = {r.id: Container(r) for r in self._folders["containers"].load(ContainerRecord)}
-        for container in self.containers.values():
+        self.sandboxes: dict[str, Sandbox] = {}
+        self.containers: dict[str, Container] = {}
+        self._of_pod: Index[Sandbox] = Index()  # by the uid in their metadata
+        self._of_sandbox: Index[Container] = Index()
+        self.labelled_sandboxes: Index[Sandbox] = Index()  # by the pod's uid in their labels
+        self.labelled_containers: Index[Container] = Index()
+        for record in self._folders["sandboxes"].load(SandboxRecord):
+            self._know_sandbox(Sandbox(record))
+        for known in self._folders["containers"].load(ContainerRecord):
+            container = self._know_container(Container(known))
             container.end_announced = container.state(clock.now()) is State.EXITED
             self._expect_end(container)
 
@@ -81,7 +91,7 @@ class Simulation:
         """
         if not config.metadata.uid or not config.metadata.name:
             raise BadRequest("the sandbox's metadata has to have a name and a uid")
-        for sandbox in self.sandboxes.values():
+        for sandbox in self._of_pod.of(config.metadata.uid):
             if sandbox.is_ready and sandbox.config.metadata == config.metadata:
                 return sandbox
         record = SandboxRecord(
@@ -91,7 +101,7 @@ class Simulation:
             self.clock.now(),
             self._address(config),
         )
-        sandbox = self.sandboxes[record.id] = Sandbox(record)
+        sandbox = self._know_sandbox(Sandbox(record))
         self._folders["sandboxes"].save(record.id, record)
         self._announce(record.id, cri.CONTAINER_CREATED_EVENT, sandbox)
         self._announce(record.id, cri.CONTAINER_STARTED_EVENT, sandbox)
@@ -122,6 +132,8 @@ class Simulation:
         for container in self.containers_of(sandbox):
             self.remove(container)
         del self.sandboxes[sandbox.id]
+        self._of_pod.drop(sandbox.config.metadata.uid, sandbox.id)
+        self.labelled_sandboxes.drop(pod_label(sandbox), sandbox.id)
         self._folders["sandboxes"].remove(sandbox.id)
         self._announce(sandbox.id, cri.CONTAINER_DELETED_EVENT, sandbox)
 
@@ -137,7 +149,7 @@ class Simulation:
 
     def containers_of(self, sandbox: Sandbox) -> list[Container]:
         """List the containers of a sandbox."""
-        return [found for found in self.containers.values() if found.record.sandbox_id == sandbox.id]
+        return self._of_sandbox.of(sandbox.id)
 
     def create(self, sandbox: Sandbox, config: Any) -> Container:
         """Make a container; the same name and attempt once more gives the same container.
@@ -165,7 +177,7 @@ class Simulation:
             container = Container(record)
         except ValueError as error:
             raise BadRequest(str(error)) from error
-        self.containers[record.id] = container
+        self._know_container(container)
         self._folders["containers"].save(record.id, record)
         self._announce(record.id, cri.CONTAINER_CREATED_EVENT, sandbox)
         return container
@@ -208,6 +220,8 @@ class Simulation:
         self.stop(container, 0)
         self._notice_end(container)
         del self.containers[container.id]
+        self._of_sandbox.drop(container.record.sandbox_id, container.id)
+        self.labelled_containers.drop(pod_label(container), container.id)
         self._folders["containers"].remove(container.id)
         self._announce(container.id, cri.CONTAINER_DELETED_EVENT, self._sandbox_of(container))
 
@@ -241,6 +255,18 @@ class Simulation:
         self.subscribers.publish(event)
 
     # --- within
+
+    def _know_sandbox(self, sandbox: Sandbox) -> Sandbox:
+        self.sandboxes[sandbox.id] = sandbox
+        self._of_pod.put(sandbox.config.metadata.uid, sandbox.id, sandbox)
+        self.labelled_sandboxes.put(pod_label(sandbox), sandbox.id, sandbox)
+        return sandbox
+
+    def _know_container(self, container: Container) -> Container:
+        self.containers[container.id] = container
+        self._of_sandbox.put(container.record.sandbox_id, container.id, container)
+        self.labelled_containers.put(pod_label(container), container.id, container)
+        return container
 
     def _sandbox_of(self, container: Container) -> Sandbox | None:
         return self.sandboxes.get(container.record.sandbox_id)
@@ -277,6 +303,11 @@ class Simulation:
             Path(path).parent.mkdir(parents=True, exist_ok=True)
             with Path(path).open("a", encoding="utf-8") as log:
                 log.write(lines)
+
+
+def pod_label(item: Sandbox | Container) -> str:
+    """Return the uid of the pod that an item is labelled as, "" for one without that label."""
+    return str(item.config.labels.get(POD_UID, ""))
 
 
 def _find(what: str, table: dict[str, T], beginning: str) -> T:

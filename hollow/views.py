@@ -27,6 +27,11 @@ def sandbox_state(sandbox: Sandbox) -> Any:
     return cri.SANDBOX_READY if sandbox.is_ready else cri.SANDBOX_NOTREADY
 
 
+def container_state(container: Container, now_s: float) -> Any:
+    """Return the state of a container."""
+    return _STATES[container.state(now_s)]
+
+
 def view_sandbox(sandbox: Sandbox, timescale: Timescale) -> Any:
     """Write a sandbox as a list has it."""
     config = sandbox.config

@@ -54,6 +54,8 @@ class Relist:
         self._pictures = Pictures()
         self._locks: dict[str, asyncio.Lock] = {}
         self._kick = asyncio.Event()
+        self._told: dict[str, list[Any]] = {}  # events that ask for a look at their pod, by its uid
+        self._looking = asyncio.Event()
         self._streaming = False
         self._subscribers: list[Callable[[str], None]] = []
         self.listed = asyncio.Event()  # set once everything has been seen
@@ -77,6 +79,7 @@ class Relist:
         async with asyncio.TaskGroup() as group:
             group.create_task(self._look_for_ever(), name="relist")
             group.create_task(self._follow_events(), name="container-events")
+            group.create_task(self._look_at_pods(), name="told-pods")
 
     async def refresh(self, uid: str) -> None:
         """Look at one pod now, however long the runtime does not answer."""
@@ -217,6 +220,24 @@ class Relist:
 
     # --- events
 
+    async def _look_at_pods(self) -> None:
+        """Look at the pods that events ask to be looked at, once whoever caused them has had time to look himself."""
+        while True:
+            await self._looking.wait()
+            await self._clock.sleep_wall(pictures.LINGER_S)
+            self._looking.clear()
+            told, self._told = self._told, {}
+            for uid, events in told.items():
+                known = self.observed(uid)
+                if any(pictures.read_event(event, known) is Look.AT_POD for event in events):
+                    await self._look_at_pod(uid)
+
+    async def _look_at_pod(self, uid: str) -> None:
+        try:
+            await self._refresh(uid)
+        except ApiError:
+            self._kick.set()
+
     async def _follow_events(self) -> None:
         failures = Failures(self._clock, pictures.RETRY)
         while True:
@@ -244,8 +265,9 @@ class Relist:
         match pictures.read_event(event, self.observed(uid)):
             case ContainerEnded(status, sandbox_id):
                 self._put_container(uid, status, sandbox_id)
-            case Look.AT_EVERYTHING:
-                self._kick.set()
+            case Look.AT_POD:
+                self._told.setdefault(uid, []).append(event)
+                self._looking.set()
             case Look.AT_NOTHING:
                 pass
             case meaning:

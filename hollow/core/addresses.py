@@ -13,4 +13,4 @@ def allocate(pod_cidr: str, taken: Collection[str]) -> str | None:
     """
     hosts = ipaddress.ip_network(pod_cidr).hosts()
     next(hosts, None)
-    return next((str(host) for host in hosts if str(host) not in taken), None)
+    return next((text for text in map(str, hosts) if text not in taken), None)

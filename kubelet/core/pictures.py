@@ -24,6 +24,9 @@ from machinery.model.backoff import Backoff
 from machinery.model.clock import Timescale
 from machinery.pb import cri_pb2 as cri
 
+LINGER_S: Final = (
+    0.05  # wall seconds that whoever changes something has for a look at it, before an event leads to one
+)
 RETRY: Final = Backoff(initial_s=0.1, cap_s=1.0)  # wall seconds between questions to a runtime that is silent
 _PERIOD_S: Final = 1.0  # cluster seconds between two looks, but not more often than the wall allows:
 _LEAST_WALL_S: Final = 0.25
@@ -68,7 +71,7 @@ class Look(Enum):
     """What else can come of an event."""
 
     AT_NOTHING = 0
-    AT_EVERYTHING = 1
+    AT_POD = 1
 
 
 EventMeaning: TypeAlias = ContainerEnded | Look
@@ -184,21 +187,22 @@ def with_container(known: ObservedPod, new: ObservedContainer) -> ObservedPod:
 def read_event(event: Any, known: ObservedPod) -> EventMeaning:
     """Return what a CRI ContainerEventResponse tells about its pod.
 
-    The end of a container that is known is taken as it is told; what else may be new is looked at. Starts are no
+    The end of a container that is known is taken as it is told; where anything else may be new the pod is looked at. Starts are no
     news: who starts a container looks at it.
     """
     run = next((each for each in known.containers if each.id == event.container_id), None)
     is_stop = event.container_event_type == cri.CONTAINER_STOPPED_EVENT
     if run is None:
-        return Look.AT_EVERYTHING if is_stop else Look.AT_NOTHING
+        is_known = any(each.id == event.container_id and not each.is_ready for each in known.sandboxes)
+        return Look.AT_POD if is_stop and not is_known else Look.AT_NOTHING
     if not is_stop:
         is_removal = event.container_event_type == cri.CONTAINER_DELETED_EVENT
-        return Look.AT_EVERYTHING if is_removal else Look.AT_NOTHING
+        return Look.AT_POD if is_removal else Look.AT_NOTHING
     if run.state is ContainerState.EXITED:
         return Look.AT_NOTHING
     status = next((each for each in event.containers_statuses if each.id == run.id), None)
     if status is None or status.state != cri.CONTAINER_EXITED:
-        return Look.AT_EVERYTHING
+        return Look.AT_POD
     return ContainerEnded(status, run.sandbox_id)
 
 

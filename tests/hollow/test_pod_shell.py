@@ -56,7 +56,7 @@ async def test_a_deleted_pod_is_stopped_then_its_object_goes_then_all_traces(nod
     await node.create(pod("web"))
     await node.until("web", is_ready)
     await node.delete("web")
-    calls = node.running.writer._api.calls
+    calls = node.kubelets_api.calls
     await node.until_true(lambda: ("delete", "pods", "web") in calls)
     assert state_of(await node.pod("web")).terminated.reason == "Completed"
     assert all(each.state(node.world.clock.now()) is State.EXITED for each in node.containers())
@@ -141,7 +141,7 @@ async def test_sidecars_start_first_and_stop_last_backwards(node: Rig):
     await node.create(behaving("web", initContainers=sidecars, main__term_after="2s", b__term_after="2s"))
     await node.until("web", is_ready)
     await node.delete("web")
-    await node.until_true(lambda: ("delete", "pods", "web") in node.running.writer._api.calls)
+    await node.until_true(lambda: ("delete", "pods", "web") in node.kubelets_api.calls)
     main, a, b = (node.containers(name)[0] for name in ("main", "a", "b"))
     assert b.record.term_s >= main.end.at_s
     assert a.record.term_s >= b.end.at_s
@@ -198,7 +198,7 @@ async def test_a_deletion_during_the_start_leaves_nothing(node: Rig):
     await node.create(pod("web"))
     await node.until_true(lambda: node.world.sandboxes)
     await node.delete("web", grace_s=1)
-    await node.until_true(lambda: ("delete", "pods", "web") in node.running.writer._api.calls)
+    await node.until_true(lambda: ("delete", "pods", "web") in node.kubelets_api.calls)
     await node.remove("web")
     await node.until_true(lambda: not node.world.sandboxes and not node.world.containers)
 
@@ -214,7 +214,7 @@ async def test_the_status_survives_a_lost_answer(node: Rig):
 
             raise Unavailable("lost")
 
-    node.running.writer._api.before_reply = lose
+    node.kubelets_api.before_reply = lose
     await node.create(pod("web"))
     await node.until("web", is_ready)
     assert len(failed) == 2
@@ -306,9 +306,9 @@ async def test_a_kubelet_that_starts_again_finds_its_pods(tmp_path: Path):
             == 2
         )
         await made.remove("goes")
-        async with running_kubelet(made) as kubelet:
+        async with running_kubelet(made):
             await made.until_true(lambda: len(world.containers) == 1)
-            calls = kubelet.writer._api.calls
+            calls = made.kubelets_api.calls
             await stays(
                 lambda: not [call for call in calls if call[0] == "patch" and call[2] == "stays"], for_s=0.2
             )

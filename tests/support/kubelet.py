@@ -81,6 +81,7 @@ class Rig:
     server: LocalRegistry
     runtime: HollowRuntime
     kubelet: Kubelet | None = None
+    door: ScriptedApi | None = None  # the kubelet's own client
 
     @property
     def api(self) -> ScriptedApi:
@@ -97,6 +98,12 @@ class Rig:
         """The kubelet, where there is only one."""
         assert self.kubelet is not None
         return self.kubelet
+
+    @property
+    def kubelets_api(self) -> ScriptedApi:
+        """The client of the kubelet that was started last."""
+        assert self.door is not None
+        return self.door
 
     async def create(self, pod: Pod) -> Pod:
         """Create a pod that is bound to the node."""
@@ -187,7 +194,8 @@ async def running_kubelet(made: Rig) -> AsyncIterator[Kubelet]:
     """Run a kubelet while inside; leaving is what SIGTERM does."""
     config = cast("KubeletConfig", made.process.config)
     channel = unix_channel(f"{made.folder}/cri.sock")
-    kubelet = Kubelet(config, made.process, made.server.api("kubelet"), channel)
+    made.door = made.server.api("kubelet")
+    kubelet = Kubelet(config, made.process, made.door, channel)
     running = asyncio.ensure_future(kubelet.run())
     try:
         yield kubelet

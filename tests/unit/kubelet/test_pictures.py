@@ -139,11 +139,11 @@ def test_pictures_never_go_back_in_time():
     [
         (event(cri.CONTAINER_STARTED_EVENT), Look.AT_NOTHING),
         (event(cri.CONTAINER_CREATED_EVENT, "new"), Look.AT_NOTHING),
-        (event(cri.CONTAINER_DELETED_EVENT), Look.AT_EVERYTHING),
+        (event(cri.CONTAINER_DELETED_EVENT), Look.AT_POD),
         (event(cri.CONTAINER_DELETED_EVENT, "new"), Look.AT_NOTHING),
-        (event(cri.CONTAINER_STOPPED_EVENT, "new", cri.CONTAINER_EXITED), Look.AT_EVERYTHING),
-        (event(cri.CONTAINER_STOPPED_EVENT), Look.AT_EVERYTHING),
-        (event(cri.CONTAINER_STOPPED_EVENT, "main-0", cri.CONTAINER_RUNNING), Look.AT_EVERYTHING),
+        (event(cri.CONTAINER_STOPPED_EVENT, "new", cri.CONTAINER_EXITED), Look.AT_POD),
+        (event(cri.CONTAINER_STOPPED_EVENT), Look.AT_POD),
+        (event(cri.CONTAINER_STOPPED_EVENT, "main-0", cri.CONTAINER_RUNNING), Look.AT_POD),
     ],
 )
 def test_events_that_do_not_say_enough_are_looked_into(told, meaning):
