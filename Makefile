@@ -18,8 +18,8 @@ up: setup  ## Start the cluster (ARGS="--nodes 5 --profile fast" for other than 
 	@command -v kubectl >/dev/null || echo '  export PATH=$(CURDIR)/.tools/bin:$$PATH  # kubectl and helm are there'
 	@echo '  make down'
 
-down:  ## Stop every cluster, and the Docker engine if make started it.
-	@[ ! -x .venv/bin/kubarium ] || .venv/bin/kubarium down --all
+down:  ## Stop the clusters that this checkout started, and the Docker engine if make started it and nobody uses it.
+	@[ ! -x .venv/bin/kubarium ] || .venv/bin/kubarium down --own
 	@scripts/engine stop
 
 image: setup  ## Build the image of docker-compose.yml, also where nothing can be pulled.

@@ -11,30 +11,38 @@ Everything here is synchronous and raises KubariumError with words for people.
 
 from __future__ import annotations
 
-import os
 import shutil
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Generic, Self, TypeVar
 
 import msgspec
 
-from kubarium import homes, preflight
+from kubarium import homes, remains
+from kubarium.claims import cluster_locked
 from kubarium.containers import remove_containers
 from kubarium.core.addresses import Addresses
 from kubarium.core.layout import Layout
-from kubarium.core.places import LocalPlaces
-from kubarium.core.spec import ClusterSpec, SpecError, checked
-from kubarium.credentials import ensure_credentials, kubeconfig_text
+from kubarium.core.options import Options
+from kubarium.core.spec import ClusterSpec
+from kubarium.ending import end
 from kubarium.errors import KubariumError
 from kubarium.mounts import unmount_below
-from kubarium.starter import Starter
+from kubarium.starting import START_PATIENCE_S, Progress, check_options, refuse_differences, start
 from kubarium.supervisor.protocol import call
 
-Progress = Callable[[str], None]
+LOCK_PATIENCE_S = 180.0  # another command may wait so long for a cluster that starts or ends
 
-START_PATIENCE_S = 60.0
+C = TypeVar("C")
+
+
+@dataclass(frozen=True, slots=True)
+class Begun(Generic[C]):
+    """A cluster, and what `up` had to do for it."""
+
+    cluster: C
+    is_new: bool  # whether it did not run before
+    added: list[str]  # the nodes that were added to one that did
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,66 +70,80 @@ class Cluster:
         cls,
         name: str = "kubarium",
         *,
-        nodes: int = 3,
-        runtime: str = "auto",
-        profile: str = "default",
-        time_scale: float = 1.0,
-        api_port: int = 0,
-        etcd: int = 1,
-        apiservers: int = 1,
-        schedulers: int = 1,
-        controllers: int = 1,
+        nodes: int | None = None,
+        runtime: str | None = None,
+        profile: str | None = None,
+        time_scale: float | None = None,
+        api_port: int | None = None,
+        etcd: int | None = None,
+        apiservers: int | None = None,
+        schedulers: int | None = None,
+        controllers: int | None = None,
         cpu: str = "",
         memory: str = "",
         home: Path | None = None,
         wait: bool = True,
         timeout_s: float = START_PATIENCE_S,
-        check_invariants: bool = False,
+        check_invariants: bool | None = None,
         progress: Progress = lambda _: None,
     ) -> Self:
         """Start a cluster, or find it running, and (with `wait`) return when its nodes are Ready.
 
-        With `check_invariants` a component ends where it finds its own state broken: for tests.
-        `etcd` (1 or 3), `apiservers`, `schedulers` and `controllers` say how many processes of each there are.
+        What is not said is as `kubarium up` has it: three nodes, one process of each program, the best runtime that works
+        here. Of a cluster that exists, options have to be what it has; more `nodes` are added. `etcd` is 1 or 3;
+        `apiservers`, `schedulers` and `controllers` say how many processes of each there are. With `check_invariants`
+        a component ends where it finds its own state broken: for tests.
+
+        Raises:
+            KubariumError: it cannot be; the message names the option, or says what is missing.
+        """
+        options = Options(
+            nodes=nodes,
+            runtime=runtime,
+            profile=profile,
+            time_scale=time_scale,
+            api_port=api_port,
+            etcd=etcd,
+            apiservers=apiservers,
+            schedulers=schedulers,
+            controllers=controllers,
+            cpu=cpu,
+            memory=memory,
+            check_invariants=check_invariants,
+        )
+        return cls.begin(name, options, home=home, wait=wait, timeout_s=timeout_s, progress=progress).cluster
+
+    @classmethod
+    def begin(
+        cls,
+        name: str,
+        options: Options,
+        *,
+        home: Path | None = None,
+        wait: bool = True,
+        timeout_s: float = START_PATIENCE_S,
+        progress: Progress = lambda _: None,
+    ) -> Begun[Self]:
+        """Start a cluster, or find it running, as `up` does; return what was to be done for it.
 
         Raises:
             KubariumError: it cannot be; the message names the option, or says what is missing.
         """
         cluster = cls(name, home=home)
-        if cluster.is_up():
-            progress(f'cluster "{name}" is already running')
-            return cluster
-        fields = {
-            "name": name,
-            "profile": profile,
-            "time_scale": time_scale,
-            "api_port": api_port,
-            "etcd": etcd,
-            "apiservers": apiservers,
-            "schedulers": schedulers,
-            "controllers": controllers,
-            "check_invariants": check_invariants,
-        }
-        with homes.locked(home), homes.machine_locked(), Starter(cluster.layout) as starter:
-            spec = cluster._left(progress) or _new_spec(
-                fields,
-                runtime=runtime,
-                nodes=nodes,
-                cpu=cpu,
-                memory=memory,
-                home=home,
-                progress=progress,
-            )
-            cluster._write(spec)
-            progress("starting etcd, apiserver, scheduler, controllers and the nodes")
-            starter.begin()
-            if wait:
-                import kubarium.waiting  # noqa: F401 - while the supervisor starts
-            starter.wait(START_PATIENCE_S)
-            preflight.wait_until_claimed(spec)
-        if wait:
+        check_options(options, name, timeout_s)
+        with cluster_locked(
+            name, home or homes.default_home(), patience_s=LOCK_PATIENCE_S, told=progress
+        ) as waited:
+            is_new = not cluster.is_up()
+            if is_new:
+                start(options, cluster.layout, home=home, will_wait=wait, progress=progress)
+                added = []
+            else:
+                progress(f'cluster "{name}" is already running')
+                added = cluster._adapt(options)
+        if wait and (is_new or waited or added):
             cluster.wait_ready(timeout_s=timeout_s, progress=progress)
-        return cluster
+        return Begun(cluster, is_new=is_new, added=added)
 
     @property
     def kubeconfig(self) -> Path:
@@ -147,9 +169,13 @@ class Cluster:
         return Addresses(self.spec)
 
     def is_up(self) -> bool:
-        """Whether its supervisor answers."""
+        """Whether its supervisor answers.
+
+        Raises:
+            KubariumError: a cluster of that name runs here that is another folder's.
+        """
         try:
-            call(self.layout.control, "spec", timeout_s=5)
+            call(self.layout.control, "spec", timeout_s=5, home=str(self.layout.home))
         except (OSError, ValueError):
             return False
         return True
@@ -218,13 +244,13 @@ class Cluster:
         Raises:
             KubariumError: there is no such node, or something of it could not be removed.
         """
-        runtime = self.spec.runtime
+        spec = self.spec
         self._call("node_rm", name=name)
-        if runtime == "docker":
-            self._remove_containers(name)
+        if spec.runtime == "docker":
+            remove_containers(self.name, name, docker_socket=spec.docker_socket, nodes=self.layout.nodes)
         from kubarium.waiting import delete_node  # gRPC, which most commands do without
 
-        delete_node(self.spec, self.layout, name, timeout_s=START_PATIENCE_S)
+        delete_node(spec, self.layout, name, timeout_s=START_PATIENCE_S)
         unmount_below(self.layout.node(name))
         shutil.rmtree(self.layout.node(name), ignore_errors=True)
 
@@ -252,24 +278,18 @@ class Cluster:
         wait_for_nodes(self.spec, self.layout, timeout_s=timeout_s, progress=progress)
 
     def down(self, *, progress: Progress = lambda _: None) -> bool:
-        """Stop every process, remove every container, namespace and file. False where nothing was there.
+        """Stop every process, remove every container, namespace and file that is the cluster's, also what has no record.
+
+        Return False where nothing was there.
 
         Raises:
             KubariumError: something could not be removed; the message says what.
         """
-        spec = homes.read_spec(self.layout)
-        if spec is None:
+        base = self._home or homes.default_home()
+        if not base.is_dir() and not remains.of_cluster(self.layout):
             return False
-        if self.is_up():
-            progress("stopping the components")
-            self._call("down", timeout_s=120)
-        if spec.runtime == "docker":
-            progress("removing the containers")
-            self._remove_containers()
-        unmount_below(self.layout.home)
-        shutil.rmtree(self.layout.home, ignore_errors=True)
-        shutil.rmtree(self.layout.run, ignore_errors=True)
-        return True
+        with cluster_locked(self.name, base, patience_s=LOCK_PATIENCE_S, told=progress):
+            return end(self.name, self.layout, progress=progress)
 
     def __enter__(self) -> Self:
         return self
@@ -277,15 +297,21 @@ class Cluster:
     def __exit__(self, *_: object) -> None:
         self.down()
 
-    def _remove_containers(self, node: str = "") -> None:
-        if problem := remove_containers(
-            self.name, node, docker_socket=preflight.DOCKER_SOCKET, nodes=self.layout.nodes
-        ):
-            raise KubariumError(f"the cluster's containers could not be removed: {problem}")
+    def _adapt(self, options: Options) -> list[str]:
+        """Add the nodes that were asked for and are not there; return their names.
+
+        Raises:
+            KubariumError: an option is not what the cluster has, or a node cannot be added.
+        """
+        spec = self.spec
+        refuse_differences(options, spec)
+        return [
+            self.add_node(cpu=options.cpu, memory=options.memory) for _ in range(options.missing_nodes(spec))
+        ]
 
     def _call(self, op: str, *, timeout_s: float = 60.0, **arguments: Any) -> Any:
         try:
-            return call(self.layout.control, op, timeout_s=timeout_s, **arguments)
+            return call(self.layout.control, op, timeout_s=timeout_s, home=str(self.layout.home), **arguments)
         except TimeoutError as error:
             raise KubariumError(
                 f'the supervisor of cluster "{self.name}" does not answer; its log is {self.layout.log("supervisor")}'
@@ -296,61 +322,3 @@ class Cluster:
                 f'cluster "{self.name}" is not running (known: {known}): '
                 f"`kubarium up --name {self.name}` starts it"
             ) from error
-
-    def _left(self, progress: Progress) -> ClusterSpec | None:
-        """Return the spec of the cluster as it was left, where it was."""
-        known = homes.read_spec(self.layout)
-        if known is not None:
-            progress(f'starting cluster "{self.name}" as it was left')
-            preflight_left(known, self.layout)
-        return known
-
-    def _write(self, spec: ClusterSpec) -> None:
-        layout = self.layout
-        layout.home.mkdir(parents=True, exist_ok=True, mode=0o700)
-        layout.logs.mkdir(exist_ok=True)
-        places = LocalPlaces(spec, layout)
-        content = kubeconfig_text(places, ensure_credentials(places))
-        descriptor = os.open(layout.kubeconfig, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        with os.fdopen(descriptor, "w") as file:
-            file.write(content)
-        layout.spec.write_bytes(msgspec.json.format(msgspec.json.encode(spec)))
-
-
-def _new_spec(
-    fields: dict[str, Any],
-    *,
-    runtime: str,
-    nodes: int,
-    cpu: str,
-    memory: str,
-    home: Path | None,
-    progress: Progress,
-) -> ClusterSpec:
-    """Return the spec of a cluster that can be started on this machine now."""
-    chosen, why = preflight.choose_runtime(runtime)
-    if why:
-        progress(f"going on with the hollow runtime: {why}. Containers are simulated")
-    try:
-        spec = checked(msgspec.convert({**fields, "runtime": chosen}, ClusterSpec))
-        for _ in range(nodes):
-            spec = spec.with_node(cpu=cpu, memory=memory)
-    except (SpecError, msgspec.ValidationError) as error:
-        raise KubariumError(str(error)) from error
-    spec = msgspec.structs.replace(spec, slot=_free_slot(spec, home))
-    preflight.check_name(spec)
-    preflight.check(spec)
-    return spec
-
-
-def _free_slot(spec: ClusterSpec, home: Path | None) -> int:
-    def is_free(slot: int) -> bool:
-        return preflight.ports_are_free(msgspec.structs.replace(spec, slot=slot, api_port=0))
-
-    return homes.free_slot(homes.taken_slots(home), is_free)
-
-
-def preflight_left(spec: ClusterSpec, layout: Layout[Path]) -> None:
-    """Check a cluster that was left, unless its processes still run and hold the ports themselves."""
-    if not layout.pids.exists() or layout.pids.read_text() in {"", "{}"}:
-        preflight.check(spec)

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import msgspec
 
 from kubarium.core.layout import SOCKET_PATH_LIMIT, Layout
-from kubarium.core.spec import MAX_SLOTS, ClusterSpec
+from kubarium.core.spec import MAX_SLOTS, ClusterSpec, SpecError, checked, is_cluster_name
 from kubarium.errors import KubariumError
 
 _LONGEST_SOCKET = 80  # a node's name may be 63 long, with "kubelet@" and ".health" around it
+
+
+_RESERVED = frozenset({"run", "compose"})  # the folder of sockets, and the cluster of docker-compose.yml
 
 
 def default_home() -> Path:
@@ -26,8 +28,14 @@ def layout_of(name: str, home: Path | None = None) -> Layout[Path]:
     """Return the folders of a cluster, whether it exists or not.
 
     Raises:
-        KubariumError: their path is too long for sockets.
+        KubariumError: it is no name for a cluster, or their path is too long for sockets.
     """
+    if name in _RESERVED:
+        raise KubariumError(f'--name: "{name}" is a name of Kubarium\'s own; choose another one')
+    try:
+        checked(ClusterSpec(name=name))
+    except SpecError as error:
+        raise KubariumError(str(error)) from error
     base = home or default_home()
     layout = Layout(base / name, _run_folder(base) / name)
     if len(str(layout.run)) + _LONGEST_SOCKET > SOCKET_PATH_LIMIT + 63:
@@ -44,41 +52,27 @@ def read_spec(layout: Layout[Path]) -> ClusterSpec | None:
         KubariumError: the file is damaged.
     """
     try:
-        return msgspec.json.decode(layout.spec.read_bytes(), type=ClusterSpec)
-    except FileNotFoundError:
+        spec = checked(msgspec.json.decode(layout.spec.read_bytes(), type=ClusterSpec))
+    except (FileNotFoundError, NotADirectoryError):
         return None
-    except msgspec.DecodeError as error:
-        raise KubariumError(
-            f"{layout.spec} is damaged ({error}); remove {layout.home} and start anew"
-        ) from error
+    except (OSError, ValueError, RecursionError) as error:
+        raise _damaged(layout, str(error)) from error
+    if spec.name != layout.home.name:
+        raise _damaged(layout, f'it is that of a cluster "{spec.name}"')
+    return spec
+
+
+def _damaged(layout: Layout[Path], why: str) -> KubariumError:
+    name = layout.home.name
+    return KubariumError(
+        f"{layout.spec} is damaged ({why}); `kubarium down --name {name}` removes what is left of it"
+    )
 
 
 def cluster_names(home: Path | None = None) -> list[str]:
-    """Name the clusters that have a spec."""
-    return sorted(path.parent.name for path in (home or default_home()).glob("*/spec.json"))
-
-
-@contextmanager
-def locked(home: Path | None = None) -> Iterator[None]:
-    """Keep other `kubarium` commands from choosing a slot at the same time."""
-    folder = home or default_home()
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    with (folder / ".lock").open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield
-
-
-@contextmanager
-def machine_locked() -> Iterator[None]:
-    """Keep clusters of other users and folders from choosing a slot at the same time."""
-    folder = os.open(
-        "/run", os.O_RDONLY | os.O_DIRECTORY
-    )  # a folder that everybody may open can be locked by all
-    try:
-        fcntl.flock(folder, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(folder)
+    """Name the clusters that have a spec, be it damaged."""
+    names = (path.parent.name for path in (home or default_home()).glob("*/spec.json"))
+    return sorted(name for name in names if is_cluster_name(name) and name not in _RESERVED)
 
 
 def free_slot(taken: set[int], ports_are_free: Callable[[int], bool] = lambda _slot: True) -> int:
@@ -96,14 +90,16 @@ def free_slot(taken: set[int], ports_are_free: Callable[[int], bool] = lambda _s
 def taken_slots(home: Path | None = None) -> set[int]:
     """List the slots of the clusters that have a spec, and those whose cable lies on this machine.
 
-    Raises:
-        KubariumError: a spec is damaged.
+    The cluster of a damaged spec, where it runs, is known by its cable and its ports.
     """
-    specs = (read_spec(layout_of(name, home)) for name in cluster_names(home))
     cables = Path("/sys/class/net").glob("kubarium[0-9]*")
-    return {spec.slot for spec in specs if spec} | {
-        int(cable.name.removeprefix("kubarium")) for cable in cables
-    }
+    numbers = (cable.name.removeprefix("kubarium") for cable in cables)
+    slots = {int(number) for number in numbers if number.isdecimal()}
+    for name in cluster_names(home):
+        with suppress(KubariumError):
+            spec = read_spec(layout_of(name, home))
+            slots |= {spec.slot} if spec else set()
+    return slots
 
 
 def _run_folder(base: Path) -> Path:

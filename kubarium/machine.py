@@ -190,10 +190,12 @@ def run_parts(places: Places, node: NodeSpec) -> None:
 
 
 def _remove_containers(places: Places, node: str = "") -> None:
-    if problem := remove_containers(
-        places.spec.name, node, docker_socket=places.docker_socket, nodes=places.layout.nodes
-    ):
-        print(f"kubarium: containers were not removed: {problem}", file=sys.stderr)
+    try:
+        remove_containers(
+            places.spec.name, node, docker_socket=places.docker_socket, nodes=places.layout.nodes
+        )
+    except KubariumError as error:
+        print(f"kubarium: {error}", file=sys.stderr)
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from kubarium.errors import KubariumError
+from kubarium.search_path import environment
 
 _TABLE = Path("/proc/self/mountinfo")
 _MACHINES_TABLE = Path("/proc/1/mountinfo")
@@ -25,7 +26,12 @@ def unmount_below(folder: Path) -> None:
     """
     for point in mounted_below(folder, _TABLE.read_text()):
         done = subprocess.run(
-            ["umount", "--lazy", point], capture_output=True, text=True, check=False, timeout=_TIMEOUT_S
+            ["umount", "--lazy", point],
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=_TIMEOUT_S,
+            env=environment(),
         )
         if done.returncode != 0:
             raise KubariumError(f"{point} stays mounted: {done.stderr.strip()}")

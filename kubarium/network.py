@@ -22,8 +22,9 @@ from kubarium.core.network import (
 )
 from kubarium.core.spec import NodeSpec
 from kubarium.errors import KubariumError
+from kubarium.search_path import environment
 
-_NAMESPACES = Path("/run/netns")
+NAMESPACES = Path("/run/netns")
 _CLONE_NEWNET = 0x40000000  # sched.h
 _TIMEOUT_S = 20.0
 
@@ -34,7 +35,7 @@ def ensure_backbone(addresses: Addresses) -> None:
     Raises:
         KubariumError: `ip` is not installed or fails; what was begun is undone.
     """
-    if not (_NAMESPACES / backbone_namespace(addresses.spec.name)).exists():
+    if not (NAMESPACES / backbone_namespace(addresses.spec.name)).exists():
         _run_all(plan_backbone(addresses), undo=plan_no_backbone(addresses))
 
 
@@ -45,7 +46,7 @@ def ensure_nodes(addresses: Addresses, nodes: Iterable[NodeSpec]) -> None:
         KubariumError: `ip` is not installed or fails; what was begun is undone.
     """
     cluster = addresses.spec.name
-    missing = [node for node in nodes if not (_NAMESPACES / node_namespace(cluster, node.name)).exists()]
+    missing = [node for node in nodes if not (NAMESPACES / node_namespace(cluster, node.name)).exists()]
     undo = [command for node in missing for command in plan_no_node(addresses, node)]
     _run_all(plan_nodes(addresses, missing), undo=undo)
 
@@ -80,13 +81,31 @@ def remove_backbone(addresses: Addresses) -> None:
         _ip(command)
 
 
+def has_bridge(namespace: str) -> bool:
+    """Whether a namespace is the backbone of a cluster, not a node.
+
+    Raises:
+        KubariumError: `ip` is not installed.
+    """
+    return _ip(["-n", namespace, "link", "show", "backbone"]).returncode == 0
+
+
+def delete_namespace(namespace: str) -> None:
+    """Remove a namespace, with the cables that end in it; nothing happens where it is gone.
+
+    Raises:
+        KubariumError: `ip` is not installed.
+    """
+    _ip(["netns", "delete", namespace])
+
+
 def enter(namespace: str) -> None:
     """Move the calling process, which has to be single-threaded, into a named network namespace.
 
     Raises:
         OSError: there is no such namespace, or the process may not enter it.
     """
-    descriptor = os.open(_NAMESPACES / namespace, os.O_RDONLY | os.O_CLOEXEC)
+    descriptor = os.open(NAMESPACES / namespace, os.O_RDONLY | os.O_CLOEXEC)
     try:
         libc = ctypes.CDLL(None, use_errno=True)
         if libc.setns(descriptor, _CLONE_NEWNET) != 0:
@@ -121,6 +140,7 @@ def _ip(arguments: list[str], text: str = "") -> subprocess.CompletedProcess[str
     try:
         return subprocess.run(
             ["ip", *arguments],
+            env=environment(),
             input=text,
             capture_output=True,
             text=True,

@@ -7,32 +7,41 @@ import shutil
 import socket
 from pathlib import Path
 
+from kubarium import remains
 from kubarium.core.addresses import Addresses
-from kubarium.core.network import backbone_namespace
-from kubarium.core.spec import ClusterSpec, Runtime
+from kubarium.core.layout import Layout
+from kubarium.core.spec import DOCKER_SOCKET, ClusterSpec, Runtime
+from kubarium.docker_host import docker_socket
 from kubarium.errors import KubariumError
+from kubarium.search_path import search_path
 from machinery.process.clock import WALL
 
-DOCKER_SOCKET = "/var/run/docker.sock"
-_NAMESPACES = Path("/run/netns")
 _PACKAGES = {"etcd": "etcd-server", "ip": "iproute2", "nft": "nftables"}
 _CLAIM_S = 5.0  # nobody waits longer for what may never come; `up` itself then says what is wrong
 _LOOK_S = 0.01  # etcd has bound its port long before the first look, as a rule
 _CNI_FOLDERS = ("/opt/cni/bin", "/usr/lib/cni")
 
 
-def choose_runtime(wanted: str) -> tuple[Runtime, str]:
-    """Choose the runtime; with "auto" the best that works here, and say why it is hollow (or "").
+def choose_runtime(wanted: str) -> tuple[Runtime, str, str]:
+    """Return the runtime, the engine's socket, and why it is hollow where nobody asked for that (or "").
+
+    With "auto" it is the best that works here.
 
     Raises:
         KubariumError: Docker was asked for by name and cannot be had.
     """
-    why = _why_not_docker()
-    if wanted == "hollow" or (wanted == "auto" and why):
-        return "hollow", why if wanted == "auto" else ""
-    if why:
-        raise KubariumError(f"--runtime docker: {why}. `--runtime hollow` needs none of it")
-    return "docker", ""
+    if wanted == "hollow":
+        return "hollow", DOCKER_SOCKET, ""
+    try:
+        socket_path = docker_socket()
+        why = _why_not_docker(socket_path)
+    except KubariumError as error:
+        socket_path, why = DOCKER_SOCKET, str(error)
+    if not why:
+        return "docker", socket_path, ""
+    if wanted == "auto":
+        return "hollow", DOCKER_SOCKET, why
+    raise KubariumError(f"--runtime docker: {why}. `--runtime hollow` needs none of it")
 
 
 def check(spec: ClusterSpec) -> None:
@@ -43,7 +52,7 @@ def check(spec: ClusterSpec) -> None:
     """
     programs = ("etcd", "ip", "nft") if spec.isolated else ("etcd",)
     for program in programs:
-        if shutil.which(program) is None:
+        if shutil.which(program, path=search_path()) is None:
             raise KubariumError(
                 f"`{program}` is not installed: apt-get install {_PACKAGES[program]}, or run `make setup`"
             )
@@ -53,17 +62,26 @@ def check(spec: ClusterSpec) -> None:
         _check_port(what, host, port)
 
 
-def check_name(spec: ClusterSpec) -> None:
-    """Check that no cluster of another folder has the name: its namespaces and containers carry it.
+def check_name(spec: ClusterSpec, layout: Layout[Path], *, is_known: bool) -> None:
+    """Check that nothing bears the cluster's name that is not its own.
+
+    Sockets lie in a folder that several HOMEs of one user may share; namespaces and containers carry the name.
 
     Raises:
-        KubariumError: there is one; the message says what to do.
+        KubariumError: a cluster of another folder does, or what is left of one; the message says what to do.
     """
-    space = backbone_namespace(spec.name)
-    if spec.isolated and (_NAMESPACES / space).exists():
+    others = remains.others_of_name(spec.name, layout)
+    for process in others:
+        if spec.isolated or process.run == str(layout.run):
+            raise KubariumError(
+                f'a cluster "{spec.name}" of another folder is on this machine, {process.home}: '
+                f"choose another --name, or take that one down with its own HOME or KUBARIUM_HOME"
+            )
+    spaces = [] if is_known or not spec.isolated else remains.namespaces(spec.name)
+    if spaces:
         raise KubariumError(
-            f'a cluster "{spec.name}" of another folder is on this machine (network namespace {space}): choose '
-            f"another --name, or take that one down with its KUBARIUM_HOME"
+            f'network namespaces are left of a cluster "{spec.name}" that does not run any more '
+            f"({', '.join(spaces)}): `kubarium down --name {spec.name}` removes them"
         )
 
 
@@ -98,13 +116,13 @@ def _check_port(what: str, host: str, port: int) -> None:
         )
 
 
-def _why_not_docker() -> str:
+def _why_not_docker(socket_path: str) -> str:
     if os.geteuid() != 0:
         return "nodes with real containers need root (network namespaces, cgroups)"
     try:
         with socket.socket(socket.AF_UNIX) as probe:
             probe.settimeout(2)
-            probe.connect(DOCKER_SOCKET)
-    except OSError:
-        return f"no Docker engine answers at {DOCKER_SOCKET}"
+            probe.connect(socket_path)
+    except OSError as error:
+        return f"no Docker engine answers at {socket_path} ({error.strerror or error})"
     return ""

@@ -11,6 +11,7 @@ from typing import Self
 from kubarium.core.layout import Layout
 from kubarium.errors import KubariumError
 from kubarium.pidfd import wait_ended
+from kubarium.search_path import environment
 
 
 class Starter:
@@ -24,6 +25,7 @@ class Starter:
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
             cwd="/",
+            env=environment(),  # for all that is forked from it, too
             start_new_session=True,  # a Ctrl-C is the handle's: it decides what becomes of this
         )
 

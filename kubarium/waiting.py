@@ -108,7 +108,8 @@ def _run(
     except TimeoutError as error:
         raise KubariumError(
             f'cluster "{spec.name}" was not ready within {timeout_s:g} s: {state.missing(wanted)}; '
-            f"`kubarium ps` and `kubarium logs COMPONENT` tell more"
+            f"what was started goes on running: `kubarium ps --name {spec.name}` lists it, "
+            f"`kubarium logs --name {spec.name} COMPONENT` tells more, `kubarium down --name {spec.name}` ends it"
         ) from error
 
 

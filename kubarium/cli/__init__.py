@@ -48,7 +48,11 @@ def parser() -> argparse.ArgumentParser:
     subs = top.add_subparsers(metavar="COMMAND", required=True)
     _up(_command(subs, "up", commands.up, "start a cluster and wait until its nodes are Ready"))
     down = _command(subs, "down", commands.down, "stop a cluster and remove all that it made")
-    down.add_argument("--all", action="store_true", help="every cluster of this user")
+    which = down.add_mutually_exclusive_group()
+    which.add_argument("--all", action="store_true", help="every cluster of this user")
+    which.add_argument(
+        "--own", action="store_true", help="every cluster that this checkout or installation started"
+    )
     ps = _command(subs, "ps", commands.ps, "list the processes: pid, uptime, restarts, cpu, memory")
     ps.add_argument("--json", action="store_true", help="for programs")
     logs = _command(subs, "logs", commands.logs, "print a component's log")
@@ -99,28 +103,30 @@ def _capacity(sub: argparse.ArgumentParser) -> None:
 
 
 def _up(sub: argparse.ArgumentParser) -> None:
-    sub.add_argument("--nodes", type=_count, default=3, metavar="N", help="how many nodes (default: 3)")
-    sub.add_argument("--etcd", type=int, default=1, metavar="N", help="etcd members: 1 (default) or 3")
+    sub.add_argument(
+        "--nodes", type=_count, metavar="N", help="how many nodes (default: 3); more than it has are added"
+    )
+    sub.add_argument("--etcd", type=_count, metavar="N", help="etcd members: 1 (default) or 3")
     for kind in ("apiservers", "schedulers", "controllers"):
-        sub.add_argument(f"--{kind}", type=int, default=1, metavar="N", help=f"how many {kind} (default: 1)")
+        sub.add_argument(f"--{kind}", type=_count, metavar="N", help=f"how many {kind} (default: 1)")
     sub.add_argument(
         "--runtime",
         choices=("auto", "docker", "hollow"),
-        default="auto",
-        help="real containers, or simulated ones (no root needed); auto: docker where it works",
+        help="real containers, or simulated ones (no root needed); auto (default): docker where it works",
     )
     sub.add_argument(
-        "--profile", choices=("default", "fast"), default="default", help="timings of failure handling"
+        "--profile",
+        choices=("default", "fast"),
+        help="timings of failure handling (default: Kubernetes' own)",
     )
     sub.add_argument(
         "--time-scale",
         type=float,
-        default=1.0,
         metavar="X",
-        help="how much faster every Kubernetes interval runs",
+        help="how much faster every Kubernetes interval runs (default: 1)",
     )
     sub.add_argument(
-        "--api-port", type=int, default=0, metavar="PORT", help="first of four ports (default: 6443 and up)"
+        "--api-port", type=_count, metavar="PORT", help="first of four ports (default: 6443 and up)"
     )
     sub.add_argument(
         "--timeout", type=float, default=60.0, metavar="SECONDS", help="how long to wait for the nodes"
@@ -141,7 +147,10 @@ def _nodes(subs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
 
 
 def _count(text: str) -> int:
-    number = int(text)
+    try:
+        number = int(text)
+    except ValueError:
+        number = -1
     if number < 0:
-        raise argparse.ArgumentTypeError("has to be 0 or more")
+        raise argparse.ArgumentTypeError(f"has to be a whole number, 0 or more, not {text!r}")
     return number

@@ -10,14 +10,16 @@ import json
 import shutil
 import sys
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from pathlib import Path
 
 from kubarium import homes
 from kubarium.cli.tables import ago, table
 from kubarium.cluster import Cluster
 from kubarium.core.addresses import Addresses
+from kubarium.core.options import Options
 from kubarium.errors import KubariumError
+from kubarium.import_path import programs_folder
 from kubarium.logs import follow
 from kubarium.usage import usage
 from machinery.process.clock import WALL
@@ -28,51 +30,60 @@ Run = Callable[[argparse.Namespace], int]
 def up(options: argparse.Namespace) -> int:
     """Start a cluster, or say that it runs."""
     began = WALL.monotonic_wall()
-    running = Cluster(options.name).is_up()
-    cluster = Cluster.up(
-        options.name,
-        nodes=options.nodes,
-        runtime=options.runtime,
-        profile=options.profile,
-        time_scale=options.time_scale,
-        api_port=options.api_port,
-        etcd=options.etcd,
-        apiservers=options.apiservers,
-        schedulers=options.schedulers,
-        controllers=options.controllers,
-        cpu=options.cpu,
-        memory=options.memory,
-        wait=not options.no_wait and not running,
-        timeout_s=options.timeout,
-        progress=_say,
+    given = ((field.name, getattr(options, field.name, None)) for field in fields(Options))
+    asked = Options(**{name: value for name, value in given if value is not None})
+    begun = Cluster.begin(
+        options.name, asked, wait=not options.no_wait, timeout_s=options.timeout, progress=_say
     )
-    if not running:
-        spec = cluster.spec
+    cluster = begun.cluster
+    if begun.is_new:
+        spec, took_s = cluster.spec, WALL.monotonic_wall() - began
+        state = (
+            f"is starting (`kubarium up{_name(options)}` waits)"
+            if options.no_wait
+            else f"is up after {took_s:.1f} s"
+        )
         print(
-            f'Cluster "{options.name}" is up after {WALL.monotonic_wall() - began:.1f} s: '
+            f'Cluster "{options.name}" {state}: '
             f"{len(spec.nodes)} nodes, {spec.runtime} runtime, {cluster.addresses.rest_url}"
         )
-    name = "" if options.name == "kubarium" else f" --name {options.name}"
+    for node in begun.added:
+        print(f"{node} was added")
     print(f"\n  export KUBECONFIG={cluster.kubeconfig}")
     if shutil.which("kubarium") is None:
         print(f"  export PATH={Path(sys.argv[0]).resolve().parent}:$PATH")
     print("  kubectl get nodes")
-    print(f"  kubarium ps{name}\n  kubarium down{name}")
+    print(f"  kubarium ps{_name(options)}\n  kubarium down{_name(options)}")
     return 0
 
 
+def _name(options: argparse.Namespace) -> str:
+    return "" if options.name == "kubarium" else f" --name {options.name}"
+
+
 def down(options: argparse.Namespace) -> int:
-    """Stop one cluster, or all.
+    """Stop one cluster, all, or those that this installation started.
 
     Raises:
         KubariumError: there is no such cluster.
     """
-    names = homes.cluster_names() if options.all else [options.name]
+    names = homes.cluster_names() if options.all or options.own else [options.name]
     for name in names:
-        if not Cluster(name).down(progress=_say):
+        cluster = Cluster(name)
+        if options.own and not _is_own(cluster):
+            continue
+        if not cluster.down(progress=_say):
             raise KubariumError(f'there is no cluster "{name}": `kubarium ls` lists those that are')
         print(f'Cluster "{name}" is gone.')
     return 0
+
+
+def _is_own(cluster: Cluster) -> bool:
+    try:
+        spec = homes.read_spec(cluster.layout)
+    except KubariumError:  # damaged: whose it was is not known
+        return False
+    return spec is not None and spec.origin == str(programs_folder())
 
 
 def ps(options: argparse.Namespace) -> int:
@@ -203,15 +214,26 @@ def kubeconfig(options: argparse.Namespace) -> int:
 
 def clusters(_: argparse.Namespace) -> int:
     """List the clusters."""
-    rows = []
-    for name in homes.cluster_names():
-        cluster = Cluster(name)
-        spec = homes.read_spec(cluster.layout)
-        if spec is not None:
-            state = "running" if cluster.is_up() else "not running"
-            rows.append((name, state, spec.runtime, str(len(spec.nodes)), Addresses(spec).rest_url))
+    rows = [_cluster_row(Cluster(name)) for name in homes.cluster_names()]
     print(table(("CLUSTER", "STATE", "RUNTIME", "NODES", "API"), rows))
     return 0
+
+
+def _cluster_row(cluster: Cluster) -> tuple[str, str, str, str, str]:
+    try:
+        spec = homes.read_spec(cluster.layout)
+    except KubariumError:
+        spec = None
+    if spec is None:
+        return cluster.name, "damaged", "-", "-", "-"
+    return cluster.name, _state(cluster), spec.runtime, str(len(spec.nodes)), Addresses(spec).rest_url
+
+
+def _state(cluster: Cluster) -> str:
+    try:
+        return "running" if cluster.is_up() else "not running"
+    except KubariumError:  # one of that name runs that is another folder's
+        return "not running"
 
 
 def _done(what: str, names: list[str]) -> int:

@@ -19,7 +19,6 @@ class Places(ABC):
 
     spec: ClusterSpec
     layout: Layout[Any]
-    docker_socket: str = "/var/run/docker.sock"
 
     @property
     @abstractmethod
@@ -49,6 +48,11 @@ class Places(ABC):
     @abstractmethod
     def advertised(self, apiserver: Instance) -> str:
         """The address of an apiserver among the endpoints of the Service `kubernetes`."""
+
+    @property
+    def docker_socket(self) -> str:
+        """The socket of the engine that the nodes share."""
+        return self.spec.docker_socket
 
     @property
     def addresses(self) -> Addresses:

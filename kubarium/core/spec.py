@@ -13,8 +13,10 @@ Profile = Literal["default", "fast"]
 
 _LABEL = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 _CAPACITY = re.compile(r"[0-9]+(\.[0-9]+)?(m|[kKMGTPE]i?)?")
+DOCKER_SOCKET = "/var/run/docker.sock"
 SLOT_PORTS = 10  # ports that a slot has for itself
 FIRST_PORT = 6443
+_LONGEST_NAME = 24
 MAX_SLOTS = 250  # the third octet of the backbone
 MAX_NODES = 200
 MAX_INSTANCES = 9  # of one program; the backbone's addresses .1 to .9 are theirs
@@ -58,6 +60,8 @@ class ClusterSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     controllers: int = 1
     nodes: tuple[NodeSpec, ...] = ()
     next_index: int = 1
+    docker_socket: str = DOCKER_SOCKET  # of the engine that its nodes share
+    origin: str = ""  # the folder of the programs that started it: of this checkout, or of an installation
     check_invariants: bool = (
         False  # kubelets check each step of their pods' lives, and end where one is wrong
     )
@@ -118,13 +122,18 @@ class ClusterSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
         return msgspec.structs.replace(self, nodes=tuple(node for node in self.nodes if node is not gone))
 
 
+def is_cluster_name(text: str) -> bool:
+    """Whether a cluster can be called so."""
+    return len(text) <= _LONGEST_NAME and _LABEL.fullmatch(text) is not None
+
+
 def checked(spec: ClusterSpec) -> ClusterSpec:
     """Return the spec where it can be built.
 
     Raises:
         SpecError: it cannot; the message names the field.
     """
-    _check_label("--name", spec.name, longest=24)
+    _check_label("--name", spec.name, longest=_LONGEST_NAME)
     if not spec.time_scale > 0 or spec.time_scale > 1000:
         raise SpecError(f"--time-scale: has to be above 0 and at most 1000, not {spec.time_scale}")
     if not 0 <= spec.api_port <= 65535 - SLOT_PORTS:

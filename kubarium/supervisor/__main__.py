@@ -14,14 +14,13 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
-import msgspec
-
 from kubarium import network
 from kubarium.core.components import components
 from kubarium.core.layout import Layout
 from kubarium.core.places import LocalPlaces
-from kubarium.core.spec import ClusterSpec, checked
+from kubarium.core.spec import ClusterSpec
 from kubarium.errors import KubariumError
+from kubarium.homes import read_spec
 from kubarium.import_path import check, put_programs_first
 from kubarium.pki import Pki, ensure_certificates
 from kubarium.supervisor.daemon import Daemon
@@ -59,7 +58,7 @@ def supervising(layout: Layout[Path], tell_listening: Callable[[], None] = lambd
     """Run the supervisor to its end; return its exit code."""
     try:
         supervise(layout, tell_listening)
-    except (KubariumError, OSError, msgspec.ValidationError) as error:
+    except (KubariumError, OSError) as error:
         print(f"kubarium: {error}", file=sys.stderr)
         return 1
     return 0
@@ -103,7 +102,9 @@ def told_to_begin(layout: Layout[Path]) -> bool:
 def supervise(layout: Layout[Path], tell_listening: Callable[[], None]) -> None:
     """Start what the spec describes, in the order that makes it answer soonest, and serve."""
     check()
-    spec = checked(msgspec.json.decode(layout.spec.read_bytes(), type=ClusterSpec))
+    spec = read_spec(layout)
+    if spec is None:
+        raise KubariumError(f"there is no {layout.spec}")
     daemon = Daemon(spec.name, layout)
     operations = Operations(daemon, spec, layout, lambda now: LocalPlaces(now, layout))
     daemon.on_terminate = operations.power_off

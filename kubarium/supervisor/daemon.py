@@ -189,7 +189,7 @@ class Daemon:
         request = read_request(line)
         if request.home not in {"", self._home}:
             raise KubariumError(
-                f'cluster "{self._cluster}" on this machine is that of another folder, {self._home}: '
+                f'a cluster "{self._cluster}" of another folder is on this machine, {self._home}: '
                 f"choose another --name, or reach that one with its own HOME or KUBARIUM_HOME"
             )
         if request.op not in self.operations:

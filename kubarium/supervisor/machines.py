@@ -41,6 +41,11 @@ def kill_cgroup(path: str) -> int:
     return killed
 
 
+def pids_below(path: str) -> set[int]:
+    """List the processes below a cgroup."""
+    return _pids(path)
+
+
 def admit_cgroup(path: str) -> None:
     """Allow processes to begin below a cgroup again. Idempotent."""
     _write(path, "pids", "pids.max", "max")

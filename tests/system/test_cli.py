@@ -19,6 +19,7 @@ from pathlib import Path
 
 import pytest
 
+from kubarium import remains
 from machinery.process.config import ComponentConfig, flag
 from tests.support.kubectl import Kubectl, Outcome, eventually
 from tests.support.requirements import need
@@ -154,6 +155,43 @@ def test_a_second_up_says_that_it_runs(shell: Shell):
     assert 'cluster "kubarium" is already running' in said
     assert "export KUBECONFIG=" in said
     assert [(row["name"], row["pid"]) for row in json.loads(shell("ps", "--json"))] == before
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ("--cpu abc", "--cpu: "),
+        ("--time-scale -1", "--time-scale: "),
+        ("--profile fast", "--profile fast (it has default)"),
+        ("--runtime docker", "--runtime docker (it has hollow)"),
+        ("--nodes 0", "--nodes 0 (it has 1); `kubarium node rm` removes one"),
+    ],
+)
+def test_options_that_a_running_cluster_does_not_have_are_refused(shell: Shell, arguments: str, words: str):
+    """By name; nothing is changed."""
+    before = shell("node", "ls")
+    assert words in shell.fails("up", *arguments.split())
+    assert shell("node", "ls") == before
+
+
+def test_more_nodes_are_added_to_a_running_cluster(shell: Shell):
+    """With what the others declare, and `up` returns when they are Ready."""
+    said = shell("up", "--nodes", "2")
+    assert re.search(r"^node-\d+ was added$", said, re.MULTILINE)
+    name = shell("node", "ls").splitlines()[-1].split()[0]
+    assert f"{name} is Ready" in said
+    shell("node", "rm", name)
+
+
+def test_under_another_home_the_cluster_is_that_of_the_other_folder(shell: Shell, tmp_path: Path):
+    """Where both reach the same socket: the folder is named, and nothing of it is touched."""
+    (tmp_path / "run").symlink_to(shell.home / "run")
+    before = shell("ps", "--json")
+    for command in (["up", "--runtime", "hollow"], ["ps"], ["kill", "scheduler"], ["down"]):
+        refused = shell.fails(*command, KUBARIUM_HOME=str(tmp_path))
+        assert f"of another folder is on this machine, {shell.home}/kubarium" in refused, command
+    pids = [[row["pid"] for row in json.loads(said)] for said in (before, shell("ps", "--json"))]
+    assert pids[0] == pids[1]
 
 
 def test_where_kubarium_is_not_on_the_path_up_says_where_it_is(shell: Shell):
@@ -317,18 +355,23 @@ def test_what_is_not_there_or_makes_no_sense_is_named(shell: Shell, command: str
         ("--time-scale 1e9", "--time-scale: "),
         ("--nodes 1000", "--nodes: "),
         ("--api-port 70000", "--api-port: "),
+        ("--timeout -1", "--timeout: "),
+        ("--name run", "--name: "),
     ],
 )
 def test_a_cluster_that_cannot_be_is_not_begun(bare: Shell, arguments: str, words: str):
     """The flag is named, and no file is left."""
     assert words in bare.fails("up", "--runtime", "hollow", *arguments.split())
-    assert [path.name for path in bare.home.iterdir() if path.name != ".lock"] == []
+    assert [path.name for path in bare.home.iterdir() if path.name != ".locks"] == []
 
 
 @pytest.mark.parametrize(
     "arguments",
     [
         "up --nodes many",
+        "up --etcd many",
+        "up --api-port x",
+        "down --all --own",
         "up --nodes -1",
         "up --time-scale fast",
         "up --runtime rkt",
@@ -429,10 +472,67 @@ def _fields(component: str) -> list[dataclasses.Field]:
     return list(dataclasses.fields(config))
 
 
+def test_two_ups_at_once_start_one_cluster(bare: Shell):
+    """The second one waits for the first, says for whom, and finds it running; `down` leaves no process."""
+    need("etcd")
+    command = [PROGRAM, "up", "--name", "once", "--nodes", "1", "--runtime", "hollow"]
+    both = [
+        subprocess.Popen(
+            command, env=bare.environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        )
+        for _ in range(2)
+    ]
+    try:
+        said = sorted(
+            (each.communicate(timeout=100) for each in both), key=lambda words: "waiting for" in words[0]
+        )
+        assert [each.returncode for each in both] == [0, 0], said
+        assert "is up after" in said[0][0]
+        assert 'cluster "once" is already running' in said[1][0]
+        assert "is up after" not in said[1][0]
+        supervisors = [each for each in _processes_of(bare.home / "once") if each.is_supervisor]
+        assert len(supervisors) == 1
+    finally:
+        bare.run("down", "--name", "once")
+    assert _processes_of(bare.home / "once") == []
+
+
+def test_down_ends_what_a_killed_supervisor_left(bare: Shell):
+    """Every process that bears the cluster's folder, also without records; it says which."""
+    need("etcd")
+    bare("up", "--name", "orphan", "--nodes", "1", "--runtime", "hollow")
+    home = bare.home / "orphan"
+    supervisor = next(each for each in _processes_of(home) if each.is_supervisor)
+    os.kill(supervisor.pid, signal.SIGKILL)
+    shutil.rmtree(home)
+    left = {each.name for each in _processes_of(home)} - {supervisor.name}
+    assert {"etcd", "apiserver", "scheduler"} <= left
+    said = bare("down", "--name", "orphan")
+    assert "ended what nobody had stopped: " in said
+    assert all(f"{name} (pid " in said for name in left)
+    assert _processes_of(home) == []
+
+
+def test_down_ends_what_a_frozen_supervisor_has(bare: Shell):
+    """One that does not answer is no reason to leave anything."""
+    need("etcd")
+    bare("up", "--name", "frozen", "--nodes", "0", "--runtime", "hollow")
+    home = bare.home / "frozen"
+    supervisor = next(each for each in _processes_of(home) if each.is_supervisor)
+    os.kill(supervisor.pid, signal.SIGSTOP)
+    assert "runs and does not answer" in bare.fails("up", "--name", "frozen", "--runtime", "hollow")
+    assert "the supervisor does not answer" in bare("down", "--name", "frozen")
+    assert _processes_of(home) == []
+
+
+def _processes_of(home: Path) -> list[remains.Process]:
+    return [each for each in remains.processes() if each.home == str(home)]
+
+
 def test_down_leaves_nothing(shell: Shell):
     """No process, no file; what was printed says so. Runs last: it ends the module's cluster."""
     pids = [row["pid"] for row in json.loads(shell("ps", "--json")) if row["pid"]]
-    assert 'Cluster "kubarium" is gone.' in shell("down")
+    assert 'Cluster "kubarium" is gone.' in shell("down", "--own")
     assert not [pid for pid in pids if Path(f"/proc/{pid}").exists()]
     assert not (shell.home / "kubarium").exists()
     assert len(shell("ls").splitlines()) == 1

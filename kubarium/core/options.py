@@ -1,0 +1,115 @@
+"""What the user asked of `up`, compared with the cluster that there is.
+
+What was not said is None (or "") and agrees with everything; where there is no cluster yet the spec's defaults hold.
+Options of a cluster that exists are never ignored: one that cannot be had any more is named, and more nodes are added.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+from kubarium.core.spec import ClusterSpec, Runtime, SpecError, checked
+
+DEFAULT_NODES = 3
+RUNTIMES = ("auto", "docker", "hollow")
+_COUNTS = ("etcd", "apiservers", "schedulers", "controllers")
+_FIELDS = ("profile", "time_scale", *_COUNTS, "check_invariants")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """The options of `up`, each None or "" where nothing was said."""
+
+    nodes: int | None = None
+    runtime: str | None = None  # "auto": the best that works here
+    profile: str | None = None
+    time_scale: float | None = None
+    api_port: int | None = None
+    etcd: int | None = None
+    apiservers: int | None = None
+    schedulers: int | None = None
+    controllers: int | None = None
+    cpu: str = ""  # of each node
+    memory: str = ""
+    check_invariants: bool | None = None
+
+    def new_spec(self, name: str, runtime: Runtime = "hollow", *, origin: str = "") -> ClusterSpec:
+        """Return the spec of a new cluster, in slot 0.
+
+        Raises:
+            SpecError: it cannot be; the message names the option.
+        """
+        fields = {field: value for field in _FIELDS if (value := getattr(self, field)) is not None}
+        if self.runtime not in {None, *RUNTIMES}:
+            raise SpecError(f"--runtime: has to be one of {', '.join(RUNTIMES)}, not {self.runtime!r}")
+        try:
+            spec = msgspec.convert(
+                fields | {"name": name, "runtime": runtime, "api_port": self.api_port or 0, "origin": origin},
+                ClusterSpec,
+            )
+        except msgspec.ValidationError as error:
+            raise SpecError(f"{_flag_in(str(error))}{error}") from error
+        nodes = DEFAULT_NODES if self.nodes is None else self.nodes
+        if not isinstance(nodes, int) or nodes < 0:
+            raise SpecError(f"--nodes: has to be a number, 0 or more, not {nodes!r}")
+        return self._with_nodes(checked(spec), nodes)
+
+    def differences(self, spec: ClusterSpec) -> list[str]:
+        """List the options that a cluster does not have, and cannot get while it exists, with what it has."""
+        found = [
+            _difference(field, wanted, getattr(spec, field))
+            for field in _FIELDS
+            if (wanted := getattr(self, field)) is not None and wanted != getattr(spec, field)
+        ]
+        if self.runtime not in {None, "auto", spec.runtime}:
+            found.append(_difference("runtime", self.runtime, spec.runtime))
+        if self.api_port not in {None, 0, spec.base_port}:
+            found.append(_difference("api_port", self.api_port, spec.base_port))
+        for field in ("cpu", "memory"):
+            wanted, had = getattr(self, field), {getattr(node, field) for node in spec.nodes}
+            if wanted and had - {wanted}:
+                found.append(
+                    _difference(field, wanted, ", ".join(sorted(had - {wanted, ""})) or "the machine's")
+                )
+        if self.nodes is not None and self.nodes < len(spec.nodes):
+            found.append(
+                f"{_difference('nodes', self.nodes, len(spec.nodes))}; `kubarium node rm` removes one"
+            )
+        return found
+
+    def missing_nodes(self, spec: ClusterSpec) -> int:
+        """Return how many nodes are to be added to a cluster."""
+        return max(0, (self.nodes or 0) - len(spec.nodes))
+
+    def extended(self, spec: ClusterSpec) -> ClusterSpec:
+        """Return a spec with the nodes that were asked for and that it does not have yet.
+
+        Raises:
+            SpecError: there would be too many.
+        """
+        return self._with_nodes(spec, self.missing_nodes(spec))
+
+    def _with_nodes(self, spec: ClusterSpec, count: int) -> ClusterSpec:
+        for _ in range(count):
+            spec = spec.with_node(cpu=self.cpu, memory=self.memory)
+        return spec
+
+
+def _difference(field: str, wanted: Any, had: Any) -> str:
+    return f"{_flag(field)} {_text(wanted)} (it has {_text(had)})"
+
+
+def _text(value: Any) -> str:
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def _flag(field: str) -> str:
+    return f"--{field.replace('_', '-')}"
+
+
+def _flag_in(message: str) -> str:
+    """Return the flag of the field that an error of msgspec is about, "" where it names none."""
+    return next((f"{_flag(field)}: " for field in _FIELDS if f"$.{field}`" in message), "")

@@ -1,0 +1,75 @@
+"""What the user asked of `up`, compared with the cluster that there is."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from kubarium.core.options import Options
+from kubarium.core.spec import SpecError
+
+RUNNING = Options(nodes=2, cpu="500m", apiservers=2, time_scale=20.0).new_spec("t", "hollow")
+
+
+def test_what_nobody_said_is_the_default():
+    """Three nodes, one process of each program, Kubernetes' own pace."""
+    spec = Options().new_spec("t")
+    assert [node.name for node in spec.nodes] == ["node-1", "node-2", "node-3"]
+    assert (spec.etcd, spec.apiservers, spec.profile, spec.time_scale) == (1, 1, "default", 1.0)
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [{}, {"runtime": "auto"}, {"runtime": "hollow"}, {"nodes": 2}, {"cpu": "500m"}, {"apiservers": 2, "time_scale": 20.0},
+     {"api_port": 6443}, {"api_port": 0}, {"profile": "default"}, {"nodes": 5}],
+)  # fmt: skip
+def test_a_cluster_that_has_what_was_asked_for_differs_in_nothing(asked: dict[str, Any]):
+    """What was not said agrees with everything, and nodes can be added."""
+    assert Options(**asked).differences(RUNNING) == []
+
+
+@pytest.mark.parametrize(
+    ("asked", "words"),
+    [
+        ({"profile": "fast"}, "--profile fast (it has default)"),
+        ({"time_scale": 1.0}, "--time-scale 1 (it has 20)"),
+        ({"runtime": "docker"}, "--runtime docker (it has hollow)"),
+        ({"api_port": 7000}, "--api-port 7000 (it has 6443)"),
+        ({"etcd": 3}, "--etcd 3 (it has 1)"),
+        ({"apiservers": 1}, "--apiservers 1 (it has 2)"),
+        ({"cpu": "2"}, "--cpu 2 (it has 500m)"),
+        ({"memory": "1Gi"}, "--memory 1Gi (it has the machine's)"),
+        ({"nodes": 1}, "--nodes 1 (it has 2); `kubarium node rm` removes one"),
+    ],
+)
+def test_what_a_cluster_does_not_have_is_named(asked: dict[str, Any], words: str):
+    """With the flag, what was asked for and what there is."""
+    assert Options(**asked).differences(RUNNING) == [words]
+
+
+def test_several_differences_are_all_named():
+    """Whoever mends one does not have to come back for the next."""
+    assert len(Options(profile="fast", etcd=3, nodes=1).differences(RUNNING)) == 3
+
+
+def test_nodes_that_are_missing_are_added_with_what_they_declare():
+    """Those that are there stay as they are."""
+    asked = Options(nodes=4, cpu="500m")
+    assert asked.missing_nodes(RUNNING) == 2
+    spec = asked.extended(RUNNING)
+    assert [node.name for node in spec.nodes] == ["node-1", "node-2", "node-3", "node-4"]
+    assert {node.cpu for node in spec.nodes} == {"500m"}
+    assert Options().extended(RUNNING) == RUNNING
+
+
+@pytest.mark.parametrize(
+    ("asked", "flag"),
+    [({"cpu": "abc"}, "--cpu"), ({"time_scale": -1.0}, "--time-scale"), ({"time_scale": float("nan")}, "--time-scale"),
+     ({"runtime": "rkt"}, "--runtime"), ({"profile": "slow"}, "--profile"), ({"nodes": -1}, "--nodes"), ({"etcd": 2}, "--etcd"),
+     ({"apiservers": 0}, "--apiservers"), ({"nodes": "many"}, "--nodes"), ({"time_scale": "fast"}, "--time-scale")],
+)  # fmt: skip
+def test_what_no_cluster_can_be_is_refused(asked: dict[str, Any], flag: str):
+    """Whether there is one or not."""
+    with pytest.raises(SpecError, match=f"^{flag}: "):
+        Options(**asked).new_spec("t")
