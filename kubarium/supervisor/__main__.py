@@ -100,7 +100,12 @@ def told_to_begin(layout: Layout[Path]) -> bool:
 
 
 def supervise(layout: Layout[Path], tell_listening: Callable[[], None]) -> None:
-    """Start what the spec describes, in the order that makes it answer soonest, and serve."""
+    """Start what the spec describes, in the order that makes it answer soonest, and serve.
+
+    Raises:
+        KubariumError: there is no spec, the programs are not ours, or another supervisor runs the cluster.
+        OSError: a file or a socket cannot be had.
+    """
     check()
     spec = read_spec(layout)
     if spec is None:
