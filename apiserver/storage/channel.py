@@ -195,24 +195,18 @@ class UnaryMethod(_Method):
 class _Answer:
     """Brings the answer of a unary call to who waits for it."""
 
-    __slots__ = ("_data", "_future")
+    __slots__ = ("_future",)
 
     def __init__(self, future: asyncio.Future[Any]) -> None:
         self._future = future
-        self._data: bytes | None = None
 
     def message(self, data: bytes) -> None:
-        self._data = data
+        if not self._future.done():
+            self._future.set_result(data)
 
     def end(self, error: Exception | None) -> None:
-        if self._future.done():
-            return
-        if error is None and self._data is not None:
-            self._future.set_result(self._data)
-        else:
-            self._future.set_exception(
-                error or rpc_error(grpc.StatusCode.INTERNAL, "an answer without a message")
-            )
+        if not self._future.done():
+            self._future.set_exception(error or asyncio.InvalidStateError("an answer without a message"))
 
 
 class StreamMethod(_Method):

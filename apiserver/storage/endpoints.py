@@ -10,6 +10,7 @@ from typing import Any, Final, TypeVar
 import grpc
 import grpc.aio
 
+from apiserver.storage import http2_connection
 from apiserver.storage.channel import Channel, NotConnected
 from machinery.client.servers import NotSent, Servers
 from machinery.model.errors import (
@@ -17,7 +18,6 @@ from machinery.model.errors import (
     BadRequest,
     DeadlineExceeded,
     InternalError,
-    TooManyRequests,
     Unavailable,
 )
 from machinery.pb import etcd_pb2
@@ -117,9 +117,19 @@ class Endpoints:
             await member.channel.close()
 
 
+class AnswerTooLargeError(InternalError):
+    """An answer is larger than is taken at once: ask for less."""
+
+
 def to_error(exc: grpc.aio.AioRpcError, address: str) -> ApiError:
     """Read what etcd or the connection to it reports; the text says which server it was."""
-    leaf = NotSent if isinstance(exc, NotConnected) else _ERRORS.get(exc.code(), InternalError)
+    match exc:
+        case NotConnected():
+            leaf: type[ApiError] = NotSent
+        case http2_connection.AnswerTooLarge():
+            leaf = AnswerTooLargeError
+        case _:
+            leaf = _ERRORS.get(exc.code(), InternalError)
     return leaf(f"etcd at {address}: {exc.details() or exc.code().name}")
 
 
@@ -129,8 +139,7 @@ _ERRORS: Final[dict[grpc.StatusCode, type[ApiError]]] = {
     grpc.StatusCode.UNKNOWN: Unavailable,  # a member that stops in the middle
     grpc.StatusCode.DEADLINE_EXCEEDED: DeadlineExceeded,
     grpc.StatusCode.OUT_OF_RANGE: BadRequest,  # a revision that is compacted, or still to come
-    grpc.StatusCode.RESOURCE_EXHAUSTED: TooManyRequests,
-}
+}  # what is left is a 500 with etcd's reason, as kube-apiserver has it: a full quota ("database space exceeded"), too
 
 
 def _connect(tls: EtcdTls | None, address: str) -> Any:

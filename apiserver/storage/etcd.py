@@ -19,7 +19,7 @@ from typing import Any, Final
 import grpc.aio
 
 from apiserver.storage.channel import NotConnected
-from apiserver.storage.endpoints import Endpoints, EtcdTls, Member, ThroughSeam, to_error
+from apiserver.storage.endpoints import AnswerTooLargeError, Endpoints, EtcdTls, Member, ThroughSeam, to_error
 from apiserver.storage.interface import (
     Differs,
     EventBatch,
@@ -38,7 +38,13 @@ from machinery.process.clock import WALL
 
 ATTEMPT_TIMEOUT_S: Final = 3.0  # wall seconds; a leader election of three members takes 1 to 2
 LEASE_SHARED_S: Final = 60  # keys that are written within so many seconds share a lease
-_PAGE: Final = 1_000  # keys a Range, so that a large collection stalls neither side
+_FIRST_PAGE, _LARGEST_PAGE = (
+    32,
+    1_000,
+)  # keys a Range: even the first one is not too large, whatever they hold
+_PAGE_BYTES: Final = (
+    4 * 1024 * 1024
+)  # what a Range should bring, so that a large collection stalls neither side
 _EVERY_KEY: Final = b"\x00"
 _NEEDS_LEADER: Final = (("hasleader", "true"),)  # a member that lost its quorum ends the watch
 _REVISION_PROBE: Final = pb.RangeRequest(key=b"compact_rev_key", count_only=True)
@@ -82,20 +88,29 @@ class EtcdStorage:
             BadRequest: it is still to come.
         """
         items: list[Stored] = []
-        key = (start or prefix).encode()
-        end = prefix_end(prefix)
+        key, end = (start or prefix).encode(), prefix_end(prefix)
+        size = _FIRST_PAGE
         while True:
-            size = min(_PAGE, limit - len(items)) if limit else _PAGE
-            request = pb.RangeRequest(key=key, range_end=end, limit=size, revision=revision)
+            asked = min(size, limit - len(items)) if limit else size
             try:
-                answer = await self._range(request)
-            except BadRequest as error:
-                raise await self._wrong_revision(revision, error) from error
+                answer = await self._page(key, end, revision, asked)
+            except AnswerTooLargeError:
+                if asked == 1:
+                    raise
+                size = asked // 2
+                continue
             revision = revision or answer.header.revision
             items += [_stored(kv) for kv in answer.kvs]
             if not answer.more or len(items) == limit:
                 return Page(items, revision, answer.more, answer.count - len(answer.kvs))
             key = answer.kvs[-1].key + b"\x00"
+            size = next_page(size, [len(kv.value) for kv in answer.kvs])
+
+    async def _page(self, key: bytes, end: bytes, revision: int, size: int) -> pb.RangeResponse:
+        try:
+            return await self._range(pb.RangeRequest(key=key, range_end=end, limit=size, revision=revision))
+        except BadRequest as error:
+            raise await self._wrong_revision(revision, error) from error
 
     async def create(
         self, key: str, value: bytes, *, ttl_s: int = 0, provided: Unmoved | None = None
@@ -210,6 +225,15 @@ class EtcdStorage:
         if sent > 1 and isinstance(outcome, Differs):
             return _resolve(outcome.current, value)
         return outcome
+
+
+def next_page(size: int, found_bytes: Sequence[int]) -> int:
+    """Return for how many keys to ask next, after a page of `size` with values of so many bytes.
+
+    As many of the largest as make a page of `_PAGE_BYTES`, but not at once: what follows may be larger.
+    """
+    fitting = _PAGE_BYTES // max(1, *found_bytes)
+    return max(1, min(fitting, 4 * size, _LARGEST_PAGE))
 
 
 def prefix_end(prefix: str) -> bytes:

@@ -2,7 +2,7 @@
 
     client = Http2Client()                 its hello is the first of what `take` returns
     stream = client.begin(headers, ask)    a call; `send` and `cancel` go on with it
-    for event in client.receive(data): …   Message and Ended, in order; Broken is the last one of a connection
+    for event in client.receive(data): …   Message, Answered, Ended, in order; Broken is the last of a connection
     transport.write(client.take())         after every call of a method
 
 The shell around it is `apiserver.storage.http2_connection`; docs/adr/0011 says why this is written here at all. Every
@@ -19,10 +19,12 @@ from urllib.parse import unquote
 
 from apiserver.storage.hpack import Undecodable, read_block
 
-CANCELLED, UNKNOWN, RESOURCE_EXHAUSTED, UNAVAILABLE = 1, 2, 8, 14
+CANCELLED, UNKNOWN, RESOURCE_EXHAUSTED, INTERNAL, UNAVAILABLE = 1, 2, 8, 13, 14
 """gRPC's status codes that are given here, and not by the server."""
 
 _WINDOW: Final = 64 * 1024 * 1024  # bytes that the peer may send before somebody has read them
+LARGEST_MESSAGE: Final = _WINDOW  # bytes with their head
+_CREDIT: Final = _WINDOW // 2  # bytes that are read before the peer is told
 _DEFAULT_WINDOW: Final = 65_535
 _LARGEST_FRAME: Final = 1 << 20
 _LARGEST_BLOCK: Final = 1 << 20
@@ -44,6 +46,7 @@ _RESETS: Final = {8: CANCELLED, 11: RESOURCE_EXHAUSTED}
 _SETTING: Final = struct.Struct(">HI")
 _HEAD: Final = struct.Struct(">IBI")  # 24 bits of length and 8 of type, flags, stream
 _MESSAGE: Final = struct.Struct(">BI")  # compressed?, length
+_FIRST: Final = struct.Struct(">IBIBI")  # a frame's head, and that of the message in it
 
 
 class Failure(NamedTuple):
@@ -51,10 +54,18 @@ class Failure(NamedTuple):
 
     code: int
     text: str
+    is_too_large: bool = False  # whether it is a message of more than `LARGEST_MESSAGE`, which was not taken
 
 
 class Message(NamedTuple):
-    """A whole message of a call has come."""
+    """A whole message of a call has come that goes on."""
+
+    stream: int
+    data: bytes
+
+
+class Answered(NamedTuple):
+    """A call that asked one thing is over: this is the answer, its status is OK."""
 
     stream: int
     data: bytes
@@ -73,18 +84,21 @@ class Broken(NamedTuple):
     text: str
 
 
-Event: TypeAlias = Message | Ended | Broken
+Event: TypeAlias = Message | Answered | Ended | Broken
 
 
 class _Stream:
     """One call."""
 
-    __slots__ = ("ends", "id", "received", "to_send", "unread", "window")
+    __slots__ = ("answer", "ends", "have", "id", "need", "pieces", "to_send", "unread", "window")
 
     def __init__(self, id_: int, window: int) -> None:
         self.id = id_
         self.window = window  # bytes that may be sent
-        self.received = b""
+        self.answer: bytes | None = None  # of a call that asked one thing
+        self.pieces: list[bytes] = []  # of a message that is not whole yet
+        self.have = 0  # how many bytes they are
+        self.need = 0  # how many bytes there have to be before they are looked at again
         self.to_send = b""
         self.ends = False  # whether nothing comes after `to_send`
         self.unread = 0  # bytes that were read, and are not credited to the peer yet
@@ -97,7 +111,7 @@ class Http2Client:
         self.is_settled = False  # whether the peer has said hello
         self.is_open = True  # whether new calls may begin
         self._buffer = b""
-        self._outgoing: list[bytes] = []
+        self.outgoing: list[bytes] = []  # what is to be written: `take` it
         self._events: list[Event] = []
         self._streams: dict[int, _Stream] = {}
         self._next_id = 1
@@ -108,11 +122,6 @@ class Http2Client:
         self._blocked: dict[int, _Stream] = {}  # have more to send than the peer takes now
         self._block: tuple[int, int, bytes] | None = None  # a header block that goes on: stream, flags, bytes
         self._say_hello()
-
-    @property
-    def has_output(self) -> bool:
-        """Whether there is something to be written."""
-        return bool(self._outgoing)
 
     @property
     def under_way(self) -> int:
@@ -126,18 +135,26 @@ class Http2Client:
 
     def take(self) -> bytes:
         """Return what is to be written now, and forget it."""
-        data = b"".join(self._outgoing)
-        self._outgoing.clear()
-        return data
+        frames, self.outgoing = self.outgoing, []
+        return frames[0] if len(frames) == 1 else b"".join(frames)
 
     def begin(self, headers: bytes, message: bytes | None) -> int:
-        """Begin a call, where there is room; with a message it is the only one that is sent. Return its stream."""
+        """Begin a call, where there is room, and return its stream; with a message it asks one thing, and no more."""
         stream = _Stream(self._next_id, self._initial_window)
         self._streams[stream.id] = stream
         self._next_id += 2
-        self._outgoing.append(_frame(_HEADERS, _END_HEADERS, stream.id, headers))
-        if message is not None:
-            stream.ends = True
+        head = _HEAD.pack(len(headers) << 8 | _HEADERS, _END_HEADERS, stream.id) + headers
+        if message is None:
+            self.outgoing.append(head)
+            return stream.id
+        stream.ends = True
+        size = 5 + len(message)
+        if size <= self._window and size <= stream.window and size <= self._largest_frame:
+            self._window -= size
+            data = _FIRST.pack(size << 8 | _DATA, _END_STREAM, stream.id, 0, len(message))
+            self.outgoing.append(b"".join((head, data, message)))
+        else:
+            self.outgoing.append(head)
             stream.to_send = _MESSAGE.pack(0, len(message)) + message
             self._send(stream)
         return stream.id
@@ -151,24 +168,24 @@ class Http2Client:
     def cancel(self, stream_id: int) -> None:
         """End a call that nobody waits for, without an event. Idempotent."""
         if self._forget(stream_id):
-            self._outgoing.append(_frame(_RST_STREAM, 0, stream_id, _CANCEL.to_bytes(4)))
+            self.outgoing.append(_frame(_RST_STREAM, 0, stream_id, _CANCEL.to_bytes(4)))
 
     def credit(self, stream_id: int, size: int) -> None:
         """Note that somebody has read so many bytes of a call's messages: the peer may send as many more."""
         if stream := self._streams.get(stream_id):
             stream.unread += size
-            if stream.unread >= _WINDOW // 2:
-                self._outgoing.append(_frame(_WINDOW_UPDATE, 0, stream_id, stream.unread.to_bytes(4)))
+            if stream.unread >= _CREDIT:
+                self.outgoing.append(_frame(_WINDOW_UPDATE, 0, stream_id, stream.unread.to_bytes(4)))
                 stream.unread = 0
 
     def ping(self) -> None:
         """Send a PING; whatever comes then shows that the peer is there."""
-        self._outgoing.append(_frame(_PING, 0, 0, bytes(8)))
+        self.outgoing.append(_frame(_PING, 0, 0, bytes(8)))
 
     def abort(self, problem: str) -> list[Event]:
         """End the connection and every call on it, as unavailable. Idempotent."""
         self.is_open = False
-        self._outgoing.clear()
+        self.outgoing.clear()
         ended: list[Event] = [Ended(stream, Failure(UNAVAILABLE, problem)) for stream in self._streams]
         self._streams.clear()
         self._blocked.clear()
@@ -198,7 +215,7 @@ class Http2Client:
         wishes = ((_TABLE_SIZE, 0), (_PUSH, 0), (_INITIAL_WINDOW, _WINDOW), (_MAX_FRAME, _LARGEST_FRAME))
         settings = b"".join(_SETTING.pack(*wish) for wish in wishes)
         more = (_WINDOW - _DEFAULT_WINDOW).to_bytes(4)
-        self._outgoing += (
+        self.outgoing += (
             _HELLO,
             _frame(_SETTINGS, 0, 0, settings),
             _frame(_WINDOW_UPDATE, 0, 0, more),
@@ -214,7 +231,7 @@ class Http2Client:
         elif kind == _WINDOW_UPDATE:
             self._widen(stream_id, int.from_bytes(payload))
         elif kind == _PING and not flags & _ACK:
-            self._outgoing.append(_frame(_PING, _ACK, 0, payload))
+            self.outgoing.append(_frame(_PING, _ACK, 0, payload))
         elif kind == _SETTINGS and not flags & _ACK:
             self._settle(payload)
         elif kind == _RST_STREAM:
@@ -226,28 +243,51 @@ class Http2Client:
 
     def _data(self, flags: int, stream_id: int, payload: bytes) -> None:
         self._unread += len(payload)
-        if self._unread >= _WINDOW // 2:
-            self._outgoing.append(_frame(_WINDOW_UPDATE, 0, 0, self._unread.to_bytes(4)))
+        if self._unread >= _CREDIT:
+            self.outgoing.append(_frame(_WINDOW_UPDATE, 0, 0, self._unread.to_bytes(4)))
             self._unread = 0
         stream = self._streams.get(stream_id)
         if stream is None:
             return
-        body = payload
-        if flags & _PADDED:
-            body = payload[1 : len(payload) - payload[0]]
+        body = payload[1 : len(payload) - payload[0]] if flags & _PADDED else payload
+        if body is not payload:
             self.credit(stream_id, len(payload) - len(body))
-        received = stream.received + body if stream.received else body
-        while len(received) >= 5:
-            compressed, length = _MESSAGE.unpack_from(received)
-            if compressed:
-                raise Undecodable("a message is compressed, which nobody asked for")
-            if len(received) < 5 + length:
-                break
-            self._events.append(Message(stream_id, received[5 : 5 + length]))
-            received = received[5 + length :]
-        stream.received = received
+        if stream.ends and len(body) > 5 and _MESSAGE.unpack_from(body) == (0, len(body) - 5):
+            stream.answer = body[5:]  # as nearly always: whole, and alone
+        else:
+            self._gather(stream, body)
         if flags & _END_STREAM:
             self._end(stream_id, Failure(UNKNOWN, "the call ended without a status"))
+
+    def _gather(self, stream: _Stream, body: bytes) -> None:
+        """Cut messages out of what has come of a call. The pieces of one are joined once, when all are there."""
+        if stream.have:
+            stream.pieces.append(body)
+            stream.have += len(body)
+            if stream.have < stream.need:
+                return
+            body = b"".join(stream.pieces)
+            stream.have = 0
+        place, size, need = 0, len(body), 5
+        while size - place >= 5:  # the head of a message
+            compressed, length = _MESSAGE.unpack_from(body, place)
+            if compressed:
+                raise Undecodable("a message is compressed, which nobody asked for")
+            if length > size - place - 5:
+                need = 5 + length
+                break
+            start, place = place + 5, place + 5 + length
+            if stream.ends:
+                stream.answer = body[start:place]
+            else:
+                self._events.append(Message(stream.id, body[start:place]))
+        if place == size:
+            return
+        stream.have, stream.need, stream.pieces = size - place, need, [body[place:]]
+        if need > LARGEST_MESSAGE:  # the window would be used up before it is whole: it would never be
+            self.cancel(stream.id)
+            text = f"a message of {need} bytes is larger than {LARGEST_MESSAGE}"
+            self._events.append(Ended(stream.id, Failure(RESOURCE_EXHAUSTED, text, is_too_large=True)))
 
     def _headers(self, kind: int, flags: int, stream_id: int, payload: bytes) -> None:
         if kind == _HEADERS:
@@ -280,7 +320,7 @@ class Http2Client:
                 self._largest_frame = value
             elif key == _MAX_STREAMS:
                 self._most_streams = value
-        self._outgoing.append(_frame(_SETTINGS, _ACK, 0, b""))
+        self.outgoing.append(_frame(_SETTINGS, _ACK, 0, b""))
         self.is_settled = True
         self._unblock()
 
@@ -308,23 +348,28 @@ class Http2Client:
             self._window -= size
             stream.window -= size
             is_last = stream.ends and not stream.to_send
-            self._outgoing.append(_frame(_DATA, _END_STREAM if is_last else 0, stream.id, piece))
-        self._blocked.pop(stream.id, None)
+            self.outgoing.append(_frame(_DATA, _END_STREAM if is_last else 0, stream.id, piece))
+        if self._blocked:
+            self._blocked.pop(stream.id, None)
 
     def _unblock(self) -> None:
         for stream in list(self._blocked.values()):
             self._send(stream)
 
     def _end(self, stream_id: int, failure: Failure | None) -> None:
-        if self._forget(stream_id):
-            self._events.append(Ended(stream_id, failure))
+        if stream := self._forget(stream_id):
+            if failure is None and stream.answer is not None:
+                self._events.append(Answered(stream_id, stream.answer))
+            elif failure is None and stream.ends:
+                self._events.append(Ended(stream_id, Failure(INTERNAL, "an answer without a message")))
+            else:
+                self._events.append(Ended(stream_id, failure))
 
-    def _forget(self, stream_id: int) -> bool:
-        """Drop a stream; False where that has happened before."""
-        if self._streams.pop(stream_id, None) is None:
-            return False
-        self._blocked.pop(stream_id, None)
-        return True
+    def _forget(self, stream_id: int) -> _Stream | None:
+        """Drop a stream; None where that has happened before."""
+        if self._blocked:
+            self._blocked.pop(stream_id, None)
+        return self._streams.pop(stream_id, None)
 
 
 def _frame(kind: int, flags: int, stream_id: int, payload: bytes) -> bytes:

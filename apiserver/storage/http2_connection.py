@@ -18,7 +18,7 @@ from typing import Final, Protocol, cast
 
 import grpc
 
-from apiserver.storage.http2 import UNAVAILABLE, Ended, Event, Failure, Http2Client, Message
+from apiserver.storage.http2 import UNAVAILABLE, Answered, Ended, Event, Failure, Http2Client, Message
 from machinery.model.clock import Timer
 from machinery.process.clock import WALL
 from machinery.wire.status import rpc_error
@@ -34,7 +34,7 @@ class Listener(Protocol):
     """Who is told of a call, in order."""
 
     def message(self, data: bytes) -> None:
-        """Handle a message."""
+        """Handle a message. The answer of a call that asks one thing is the last that is told of it."""
         ...
 
     def end(self, error: Exception | None) -> None:
@@ -80,7 +80,7 @@ class Http2Connection(asyncio.Protocol):
             raise _error(Failure(UNAVAILABLE, "the connection is closed"))
 
     def begin(self, headers: bytes, message: bytes | None, listener: Listener) -> int:
-        """Begin a call, right after `slot`; with a message it is the only one that is sent. Return its stream."""
+        """Begin a call, right after `slot`, and return its stream; with a message it asks one thing, and no more."""
         stream = self._client.begin(headers, message)
         self._listeners[stream] = listener
         self._write()
@@ -89,7 +89,7 @@ class Http2Connection(asyncio.Protocol):
     def send(self, stream: int, message: bytes) -> None:
         """Send a message of a stream that goes on."""
         self._client.send(stream, message)
-        if self._client.has_output:
+        if self._client.outgoing:
             self._write()
 
     def cancel(self, stream: int) -> None:
@@ -102,7 +102,7 @@ class Http2Connection(asyncio.Protocol):
     def credit(self, stream: int, size: int) -> None:
         """Note that somebody has read so many bytes of messages."""
         self._client.credit(stream, size)
-        if self._client.has_output:
+        if self._client.outgoing:
             self._write()
 
     def close(self, problem: str = "the connection is closed") -> None:
@@ -132,18 +132,26 @@ class Http2Connection(asyncio.Protocol):
         self._heard_at = WALL.monotonic_wall()
         client = self._client
         self._tell(client.receive(data))
-        if client.has_output:
+        if client.outgoing:
             self._write()
-        self._look_around()
+        if self._slots or not client.is_open or not self.settled.done():
+            self._look_around()
 
     def _tell(self, events: Iterable[Event]) -> None:
+        listeners = self._listeners
         for event in events:
-            if isinstance(event, Message):
-                if listener := self._listeners.get(event.stream):
-                    listener.message(event.data)
+            if isinstance(event, Answered):
+                stream, data = event
+                if listener := listeners.pop(stream, None):
+                    listener.message(data)
+            elif isinstance(event, Message):
+                stream, data = event
+                if listener := listeners.get(stream):
+                    listener.message(data)
             elif isinstance(event, Ended):
-                if listener := self._listeners.pop(event.stream, None):
-                    listener.end(None if event.failure is None else _error(event.failure))
+                stream, failure = event
+                if listener := listeners.pop(stream, None):
+                    listener.end(None if failure is None else _error(failure))
             else:
                 self.close(event.text)
 
@@ -175,7 +183,7 @@ class Http2Connection(asyncio.Protocol):
 
     def _flush(self) -> None:
         self._gathers = False
-        if self._transport is not None and self._client.has_output:
+        if self._transport is not None and self._client.outgoing:
             self._transport.write(self._client.take())
 
     def _tick(self) -> None:
@@ -190,7 +198,18 @@ class Http2Connection(asyncio.Protocol):
         self._ticker = WALL.call_later_wall(_TICK_S, self._tick)
 
 
+class AnswerTooLarge(grpc.aio.AioRpcError):  # type: ignore[misc]  # grpc has no types
+    """A message is larger than this client takes; it was not read."""
+
+    def __init__(self, details: str) -> None:
+        super().__init__(
+            grpc.StatusCode.RESOURCE_EXHAUSTED, grpc.aio.Metadata(), grpc.aio.Metadata(), details=details
+        )
+
+
 def _error(failure: Failure) -> Exception:
+    if failure.is_too_large:
+        return AnswerTooLarge(failure.text)
     code = _CODES.get(failure.code, grpc.StatusCode.UNKNOWN)
     error: Exception = rpc_error(code, failure.text)
     return error

@@ -7,6 +7,7 @@ scale 1, and no test needs it virtual.
 
 from __future__ import annotations
 
+import functools
 import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
@@ -56,27 +57,33 @@ class SystemClock(Clock):
 
     def timeout(self, within_s: float | None) -> asyncio.Timeout:
         """Return an async context whose block may take so many cluster seconds."""
-        import asyncio
-
-        return asyncio.timeout(None if within_s is None else self._timescale.wall(within_s))
+        return _timeout()(None if within_s is None else self._timescale.wall(within_s))
 
     def timeout_wall(self, within_wall_s: float | None) -> asyncio.Timeout:
         """Return an async context whose block may take so many wall seconds."""
-        import asyncio
-
-        return asyncio.timeout(within_wall_s)
+        return _timeout()(within_wall_s)
 
     def call_later(self, within_s: float, callback: Callable[..., object], *args: Any) -> Timer:
         """Call a function in so many cluster seconds."""
-        import asyncio
-
-        return asyncio.get_running_loop().call_later(self._timescale.wall(within_s), callback, *args)
+        return _running_loop()().call_later(self._timescale.wall(within_s), callback, *args)
 
     def call_later_wall(self, within_wall_s: float, callback: Callable[..., object], *args: Any) -> Timer:
         """Call a function in so many wall seconds."""
-        import asyncio
+        return _running_loop()().call_later(within_wall_s, callback, *args)
 
-        return asyncio.get_running_loop().call_later(within_wall_s, callback, *args)
+
+@functools.cache  # an import, also of what is there already, costs as much as what is done with it here
+def _running_loop() -> Callable[[], asyncio.AbstractEventLoop]:
+    from asyncio import get_running_loop
+
+    return get_running_loop
+
+
+@functools.cache
+def _timeout() -> Callable[[float | None], asyncio.Timeout]:
+    from asyncio import timeout
+
+    return timeout
 
 
 WALL: Final = SystemClock()

@@ -10,12 +10,14 @@ import pytest
 
 from apiserver.storage.etcd import EtcdStorage
 from apiserver.storage.interface import Written
+from apiserver.storage.seam import READING
 from machinery.client.seam_channel import through
 from machinery.model.errors import DeadlineExceeded, OutcomeUnknown, Unavailable
 from machinery.model.fault_plan import NO_PLAN, Fault, FaultPlan, Rule
 from machinery.model.seam import Ends
 from machinery.process.clock import SystemClock
 from machinery.process.faults import PlannedFaults
+from machinery.process.recorder import Recorder
 from tests.support.etcd_server import EtcdServer, etcd_server, free_ports
 from tests.support.requirements import need
 
@@ -169,3 +171,34 @@ async def eventually(call: Callable[..., Awaitable[Any]], *arguments: Any) -> An
                 return await call(*arguments)
             except OutcomeUnknown:
                 await asyncio.sleep(0.05)
+
+
+async def test_a_list_is_read_in_pages_that_are_bounded_by_bytes(
+    server: EtcdServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """More than one answer may bring (64 MiB): the first page is small, and each later one not far above 4 MiB.
+
+    A page that is too large nevertheless, since the last one said nothing about it, is asked for in parts.
+    """
+    pages = Recorder(SystemClock(), 200)
+    store = EtcdStorage(
+        [server.address],
+        seam=lambda channel, member: through(
+            channel, pages, Ends("apiserver", member, "etcd"), reading=READING
+        ),
+    )
+    keys = [f"/large/{number:03}" for number in range(70)]
+    await asyncio.gather(*(store.create(key, b"l" * 1_000_000) for key in keys))
+    begun = len(pages.latest())
+
+    listed = await store.list("/large/")
+    sizes = [page.outcome.size for page in pages.latest()[begun:]]
+    monkeypatch.setattr("apiserver.storage.etcd._FIRST_PAGE", 100)
+    halved = await store.list("/large/", limit=69)
+    await store.aclose()
+
+    assert [item.key for item in listed.items] == keys
+    assert sizes[0] < 33_000_000
+    assert max(sizes[1:]) < 5_000_000
+    assert [item.key for item in halved.items] == keys[:69]
+    assert (halved.more, halved.remaining) == (True, 1)

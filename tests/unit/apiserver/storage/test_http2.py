@@ -6,8 +6,12 @@ import pytest
 
 from apiserver.storage.hpack import write_block
 from apiserver.storage.http2 import (
+    INTERNAL,
+    LARGEST_MESSAGE,
+    RESOURCE_EXHAUSTED,
     UNAVAILABLE,
     UNKNOWN,
+    Answered,
     Broken,
     Ended,
     Event,
@@ -60,7 +64,7 @@ def test_an_answer_is_told_however_it_is_cut(client: Http2Client) -> None:
     events: list[Event] = []
     for byte in whole:
         events += client.receive(bytes((byte,)))
-    assert events == [Message(stream, b"answer"), Ended(stream, None)]
+    assert events == [Answered(stream, b"answer")]
     assert client.under_way == 0
 
 
@@ -127,6 +131,62 @@ def test_the_peer_may_send_more_when_somebody_has_read(client: Http2Client) -> N
     assert written(client) == [(8, 0, stream, (32 * 1024 * 1024 + 1024).to_bytes(4))]
 
 
+def test_messages_of_a_call_that_goes_on_are_told_as_they_come(client: Http2Client) -> None:
+    """Several in one frame, and the beginning of another."""
+    stream = begin(client, None)
+    third = message(b"three")
+    assert client.receive(frame(0, 0, 1, message(b"one") + message(b"") + third[:7])) == [
+        Message(stream, b"one"),
+        Message(stream, b""),
+    ]
+    assert client.receive(frame(0, 0, 1, third[7:]) + frame(1, 5, 1, OK)) == [
+        Message(stream, b"three"),
+        Ended(stream, None),
+    ]
+
+
+def test_an_answer_without_a_message_is_a_failure(client: Http2Client) -> None:
+    """Who asked one thing has one answer."""
+    stream = begin(client)
+    assert client.receive(frame(1, 5, 1, OK)) == [
+        Ended(stream, Failure(INTERNAL, "an answer without a message"))
+    ]
+
+
+@pytest.mark.parametrize("content", [b"ask", None])
+def test_an_answer_may_use_up_the_window(client: Http2Client, content: bytes | None) -> None:
+    """A whole window in small pieces: joined once (piece by piece that would copy 128 GB), and credited to the peer."""
+    stream, piece = begin(client, content), bytes(16_384)
+    whole = message(bytes(LARGEST_MESSAGE - 5))
+    assert client.receive(frame(0, 0, stream, whole[:16_384])) == []
+    events: list[Event] = []
+    for _ in range(LARGEST_MESSAGE // 16_384 - 1):
+        events += client.receive(frame(0, 0, stream, piece))
+    (event,) = events + client.receive(frame(1, 5, stream, OK))[: 1 - len(events)]
+    assert isinstance(event, Answered if content else Message)
+    assert len(event.data) == LARGEST_MESSAGE - 5
+    credited = [int.from_bytes(payload) for kind, _, to, payload in written(client) if (kind, to) == (8, 0)]
+    assert sum(credited) == LARGEST_MESSAGE
+
+
+@pytest.mark.parametrize("content", [b"ask", None])
+def test_a_message_that_does_not_fit_the_window_is_not_waited_for(
+    client: Http2Client, content: bytes | None
+) -> None:
+    """The peer could not send its end: the call fails at once, the others go on."""
+    stream, other = begin(client, content), begin(client)
+    head = b"\0" + LARGEST_MESSAGE.to_bytes(4)
+    (event,) = client.receive(frame(0, 0, stream, head + b"begin"))
+    assert isinstance(event, Ended)
+    assert event.failure is not None
+    assert (event.failure.code, event.failure.is_too_large) == (RESOURCE_EXHAUSTED, True)
+    assert written(client) == [(3, 0, stream, (8).to_bytes(4))]
+    assert client.receive(frame(0, 0, stream, b"more")) == []
+    assert client.receive(frame(0, 0, other, message(b"fine")) + frame(1, 5, other, OK)) == [
+        Answered(other, b"fine")
+    ]
+
+
 def test_a_broken_connection_ends_every_call_once(client: Http2Client) -> None:
     """And takes no new ones."""
     streams = [begin(client), begin(client, None)]
@@ -141,7 +201,7 @@ def test_a_server_that_goes_away_finishes_what_it_has(client: Http2Client) -> No
     (event,) = client.receive(frame(7, 0, 0, first.to_bytes(4) + bytes(4)))
     assert (isinstance(event, Ended), event[0], client.is_open) == (True, second, False)
     events = client.receive(frame(0, 0, 1, message(b"late")) + frame(1, 5, 1, OK))
-    assert events == [Message(first, b"late"), Ended(first, None)]
+    assert events == [Answered(first, b"late")]
 
 
 def test_a_cancelled_call_is_told_nothing(client: Http2Client) -> None:
@@ -184,7 +244,7 @@ def test_pings_are_answered(client: Http2Client) -> None:
 )
 def test_nonsense_breaks_the_connection(client: Http2Client, nonsense: bytes) -> None:
     """Nothing is guessed; what came before it counts."""
-    first, second = begin(client), begin(client)
+    first, second = begin(client), begin(client, None)
     *events, last = client.receive(frame(1, 5, second, OK) + nonsense)
     assert events == [Ended(second, None)]
     assert isinstance(last, Broken)
