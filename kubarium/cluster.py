@@ -12,6 +12,7 @@ Everything here is synchronous and raises KubariumError with words for people.
 from __future__ import annotations
 
 import shutil
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Generic, Self, TypeVar
@@ -24,13 +25,14 @@ from kubarium.containers import remove_containers
 from kubarium.core.addresses import Addresses
 from kubarium.core.layout import Layout
 from kubarium.core.options import Options
-from kubarium.core.spec import ClusterSpec
+from kubarium.core.spec import ClusterSpec, is_node_name
 from kubarium.ending import end
 from kubarium.errors import KubariumError
 from kubarium.mounts import unmount_below
 from kubarium.starting import START_PATIENCE_S, Progress, check_options, refuse_differences, start
 from kubarium.supervisor.protocol import call
 
+_DELETE_PATIENCE_S = 15.0  # for a Node object, by an apiserver that has just answered
 LOCK_PATIENCE_S = 180.0  # another command may wait so long for a cluster that starts or ends
 
 C = TypeVar("C")
@@ -142,7 +144,8 @@ class Cluster:
                 progress(f'cluster "{name}" is already running')
                 added = cluster._adapt(options)
         if wait and (is_new or waited or added):
-            cluster.wait_ready(timeout_s=timeout_s, progress=progress)
+            nodes = None if is_new or waited else added
+            cluster.wait_ready(nodes=nodes, timeout_s=timeout_s, progress=progress)
         return Begun(cluster, is_new=is_new, added=added)
 
     @property
@@ -234,23 +237,33 @@ class Cluster:
         """Add a node with that declared capacity to the running cluster; return its name.
 
         Raises:
-            KubariumError: it cannot be; the message names the option.
+            KubariumError: it cannot be; the message names the option. Where no apiserver answers nothing is changed.
         """
+        from kubarium.waiting import require_answer  # gRPC, which most commands do without
+
+        require_answer(self.spec, self.layout)
         return str(self._call("node_add", name=name, cpu=cpu, memory=memory))
 
     def remove_node(self, name: str) -> None:
         """Switch a node off and take it out, with its Node object and its containers.
 
+        A removal that was broken off goes on where it was: the node's folder goes last.
+
         Raises:
-            KubariumError: there is no such node, or something of it could not be removed.
+            KubariumError: there is no such node, or something of it could not be removed. Where no apiserver answers
+                nothing is changed.
         """
+        from kubarium.waiting import delete_node, require_answer  # gRPC, which most commands do without
+
         spec = self.spec
-        self._call("node_rm", name=name)
+        was_begun = is_node_name(name) and self.layout.node(name).is_dir()
+        if was_begun or any(node.name == name for node in spec.nodes):
+            require_answer(spec, self.layout)
+        if not was_begun or any(node.name == name for node in spec.nodes):
+            self._call("node_rm", name=name)
         if spec.runtime == "docker":
             remove_containers(self.name, name, docker_socket=spec.docker_socket, nodes=self.layout.nodes)
-        from kubarium.waiting import delete_node  # gRPC, which most commands do without
-
-        delete_node(spec, self.layout, name, timeout_s=START_PATIENCE_S)
+        delete_node(spec, self.layout, name, timeout_s=_DELETE_PATIENCE_S)
         unmount_below(self.layout.node(name))
         shutil.rmtree(self.layout.node(name), ignore_errors=True)
 
@@ -267,15 +280,21 @@ class Cluster:
             )
         return self.layout.log(component)
 
-    def wait_ready(self, *, timeout_s: float = START_PATIENCE_S, progress: Progress = lambda _: None) -> None:
-        """Return when the apiserver answers and every node is Ready.
+    def wait_ready(
+        self,
+        *,
+        nodes: Iterable[str] | None = None,
+        timeout_s: float = START_PATIENCE_S,
+        progress: Progress = lambda _: None,
+    ) -> None:
+        """Return when the apiserver answers and every node, or each of those that are named, is Ready.
 
         Raises:
             KubariumError: not in time; the message says what was still missing.
         """
         from kubarium.waiting import wait_for_nodes  # gRPC, which most commands do without
 
-        wait_for_nodes(self.spec, self.layout, timeout_s=timeout_s, progress=progress)
+        wait_for_nodes(self.spec, self.layout, nodes=nodes, timeout_s=timeout_s, progress=progress)
 
     def down(self, *, progress: Progress = lambda _: None) -> bool:
         """Stop every process, remove every container, namespace and file that is the cluster's, also what has no record.

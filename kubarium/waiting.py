@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine, Iterable
-from contextlib import suppress
-from itertools import cycle
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +26,7 @@ from machinery.process.tls import ClientTls
 # What failed is tried again. The supervisor knows when the apiserver listens, but while it imports the other programs
 # it answers later than the door does: one knock is what an `up` takes as a rule.
 _RETRY_S = 0.02
+_ANSWER_S = 3.0  # for one answer, where there is nothing to wait for
 
 
 def connect(spec: ClusterSpec, layout: Layout[Path]) -> Api:
@@ -42,21 +41,68 @@ def connect(spec: ClusterSpec, layout: Layout[Path]) -> Api:
     return connect_grpc(",".join(Addresses(spec).grpc_servers), tls, caller="kubarium", clock=WALL)
 
 
+def require_answer(spec: ClusterSpec, layout: Layout[Path]) -> None:
+    """Check that an apiserver answers now, before something is begun that cannot be finished without one.
+
+    Raises:
+        KubariumError: none does.
+    """
+    try:
+        asyncio.run(_ask_once(spec, layout))
+    except (TimeoutError, OSError, ApiError) as error:
+        why = str(error) or f"silent for {_ANSWER_S:g} s"
+        raise KubariumError(
+            f'no apiserver of cluster "{spec.name}" answers ({why}), so that nothing was changed: '
+            f"`kubarium ps --name {spec.name}` shows what runs, `kubarium restart` starts what is down"
+        ) from error
+
+
+async def _ask_once(spec: ClusterSpec, layout: Layout[Path]) -> None:
+    async with WALL.timeout_wall(_ANSWER_S):
+        await _knock(Addresses(spec).grpc_servers)
+        api = connect(spec, layout)
+        try:
+            await api.list(NODES, limit=1, timeout_s=_ANSWER_S)
+        finally:
+            await api.aclose()
+
+
+async def _knock(servers: list[str]) -> None:
+    """Return when one of the servers opens; each is tried once.
+
+    Raises:
+        OSError: none does.
+    """
+    refused = OSError("the cluster has no apiserver")
+    for server in servers:
+        host, _, port = server.rpartition(":")
+        try:
+            _, writer = await asyncio.open_connection(host, int(port))
+        except OSError as error:
+            refused = error
+        else:
+            writer.close()
+            return
+    raise refused
+
+
 def wait_for_nodes(
     spec: ClusterSpec,
     layout: Layout[Path],
     *,
+    nodes: Iterable[str] | None = None,
     timeout_s: float,
     progress: Callable[[str], None] = lambda _: None,
 ) -> None:
-    """Return when every node of the spec is Ready.
+    """Return when nodes are Ready: those that are named, or all of the spec.
 
     Raises:
         KubariumError: not in time.
     """
-    wanted = [node.name for node in spec.nodes]
+    wanted = [node.name for node in spec.nodes] if nodes is None else list(nodes)
+    state = _State()
 
-    async def until_ready(api: Api, state: _State) -> None:
+    async def until_ready(api: Api) -> None:
         began = WALL.monotonic_wall()
         await _until_answering(api, Addresses(spec).grpc_servers, state)
         progress(f"the apiserver answers after {WALL.monotonic_wall() - began:.1f} s")
@@ -67,50 +113,63 @@ def wait_for_nodes(
             lambda name: progress(f"{name} is Ready after {WALL.monotonic_wall() - began:.1f} s"),
         )
 
-    _run(spec, layout, until_ready, wanted, timeout_s)
-
-
-def delete_node(spec: ClusterSpec, layout: Layout[Path], name: str, *, timeout_s: float) -> None:
-    """Return when a node's object is deleted.
-
-    Raises:
-        KubariumError: not in time.
-    """
-
-    async def delete(api: Api, state: _State) -> None:
-        await _until_answering(api, Addresses(spec).grpc_servers, state)
-        with suppress(NotFound):
-            await api.delete(NODES, name)
-
-    _run(spec, layout, delete, [], timeout_s)
-
-
-def _run(
-    spec: ClusterSpec,
-    layout: Layout[Path],
-    work: Callable[[Api, _State], Coroutine[Any, Any, None]],
-    wanted: list[str],
-    timeout_s: float,
-) -> None:
-    """Run `work` with a connection to the cluster, for so long at most."""
-    state = _State()
-
-    async def connected() -> None:
-        api = connect(spec, layout)
-        try:
-            async with WALL.timeout_wall(timeout_s):
-                await work(api, state)
-        finally:
-            await api.aclose()
-
     try:
-        asyncio.run(connected())
+        _run(spec, layout, until_ready, timeout_s)
     except TimeoutError as error:
         raise KubariumError(
             f'cluster "{spec.name}" was not ready within {timeout_s:g} s: {state.missing(wanted)}; '
             f"what was started goes on running: `kubarium ps --name {spec.name}` lists it, "
             f"`kubarium logs --name {spec.name} COMPONENT` tells more, `kubarium down --name {spec.name}` ends it"
         ) from error
+
+
+def delete_node(spec: ClusterSpec, layout: Layout[Path], name: str, *, timeout_s: float) -> None:
+    """Return when a node's object is deleted, or is not there.
+
+    Raises:
+        KubariumError: not in time.
+    """
+    state = _State()
+
+    async def delete(api: Api) -> None:
+        while True:
+            await _until_answering(api, Addresses(spec).grpc_servers, state)
+            try:
+                await api.delete(NODES, name)
+            except NotFound:
+                return
+            except ApiError as error:
+                state.error, state.answering = str(error), False
+                await WALL.sleep_wall(_RETRY_S)
+            else:
+                return
+
+    try:
+        _run(spec, layout, delete, timeout_s)
+    except TimeoutError as error:
+        raise KubariumError(
+            f"{name} is switched off, but its Node object could not be deleted within {timeout_s:g} s "
+            f"({state.error}): `kubarium node rm --name {spec.name} {name}` goes on with it"
+        ) from error
+
+
+def _run(
+    spec: ClusterSpec,
+    layout: Layout[Path],
+    work: Callable[[Api], Coroutine[Any, Any, None]],
+    timeout_s: float,
+) -> None:
+    """Run `work` with a connection to the cluster, for so long at most."""
+
+    async def connected() -> None:
+        api = connect(spec, layout)
+        try:
+            async with WALL.timeout_wall(timeout_s):
+                await work(api)
+        finally:
+            await api.aclose()
+
+    asyncio.run(connected())
 
 
 class _State:
@@ -140,15 +199,13 @@ async def _until_answering(api: Api, servers: list[str], state: _State) -> None:
 
 async def _until_listening(servers: list[str], state: _State) -> None:
     """Knock until somebody opens: a gRPC channel that was refused would wait longer and longer."""
-    for server in cycle(servers):
-        host, _, port = server.rpartition(":")
+    while True:
         try:
-            _, writer = await asyncio.open_connection(host, int(port))
+            await _knock(servers)
         except OSError as error:
             state.error = str(error)
             await WALL.sleep_wall(_RETRY_S)
         else:
-            writer.close()
             return
 
 

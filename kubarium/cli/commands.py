@@ -162,7 +162,7 @@ def node_add(options: argparse.Namespace) -> int:
     cluster = Cluster(options.name)
     name = cluster.add_node(options.node, cpu=options.cpu, memory=options.memory)
     began = WALL.monotonic_wall()
-    cluster.wait_ready()
+    cluster.wait_ready(nodes=[name])
     print(f"{name} is Ready after {WALL.monotonic_wall() - began:.1f} s")
     return 0
 

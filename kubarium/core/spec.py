@@ -127,6 +127,11 @@ def is_cluster_name(text: str) -> bool:
     return len(text) <= _LONGEST_NAME and _LABEL.fullmatch(text) is not None
 
 
+def is_node_name(text: str) -> bool:
+    """Whether a node can be called so."""
+    return _LABEL.fullmatch(text) is not None
+
+
 def checked(spec: ClusterSpec) -> ClusterSpec:
     """Return the spec where it can be built.
 

@@ -20,6 +20,8 @@ from pathlib import Path
 import pytest
 
 from kubarium import remains
+from kubarium.core.layout import Layout
+from kubarium.supervisor.protocol import call
 from machinery.process.config import ComponentConfig, flag
 from tests.support.kubectl import Kubectl, Outcome, eventually
 from tests.support.requirements import need
@@ -289,6 +291,53 @@ def test_nodes_are_added_listed_and_removed(shell: Shell):
     assert "two" not in shell("node", "ls")
 
 
+def test_without_an_apiserver_a_node_is_neither_added_nor_removed(shell: Shell):
+    """At once, with what to do; nothing is changed, and it works when one is back. Frozen is as good as down."""
+    shell("node", "add", "three")
+    before = shell("node", "ls")
+    for down, back in (("kill", "restart"), ("pause", "resume")):
+        shell(down, "apiserver")
+        try:
+            for command in (["add", "four"], ["rm", "three"]):
+                refused = shell.fails("node", *command)
+                assert 'no apiserver of cluster "kubarium" answers' in refused
+                assert "nothing was changed" in refused
+        finally:
+            shell(back, "apiserver")
+    eventually(lambda: shell.states()["apiserver"] == "ready", timeout_s=20)
+    assert shell("node", "ls") == before
+    assert shell("node", "rm", "three").strip() == "three is gone"
+
+
+def test_a_removal_that_was_broken_off_is_finished_by_another(shell: Shell):
+    """The machine is off and out of the spec, its Node object is still there."""
+    need("kubectl")
+    shell("node", "add", "five")
+    layout = Layout(shell.home / "kubarium", shell.home / "run" / "kubarium")
+    call(layout.control, "node_rm", name="five")
+    kubectl = Kubectl(layout.kubeconfig)
+    assert "node/five" in kubectl("get", "nodes", "-o", "name")
+    assert shell("node", "rm", "five").strip() == "five is gone"
+    assert "node/five" not in kubectl("get", "nodes", "-o", "name")
+    assert 'no node "five"' in shell.fails("node", "rm", "five")
+    assert 'no node "../.."' in shell.fails("node", "rm", "../..")
+
+
+def test_up_without_waiting_does_not_say_that_it_is_up(bare: Shell):
+    """And where it waits in vain it says what goes on, and how to see and end it."""
+    need("etcd")
+    try:
+        said = bare("up", "--name", "early", "--nodes", "1", "--runtime", "hollow", "--no-wait")
+        assert "is up" not in said
+        assert 'Cluster "early" is starting' in said
+        bare("down", "--name", "early")
+        late = bare.fails("up", "--name", "early", "--nodes", "1", "--runtime", "hollow", "--timeout", "0.01")
+        assert "goes on running: `kubarium ps --name early` lists it" in late
+        assert "`kubarium down --name early` ends it" in late
+    finally:
+        bare.run("down", "--name", "early")
+
+
 def test_a_component_is_killed_and_brought_back(shell: Shell):
     """It stays down until `restart`; with --restart it is back by itself."""
     assert shell("kill", "controllers").strip() == "controllers killed"
@@ -362,7 +411,7 @@ def test_what_is_not_there_or_makes_no_sense_is_named(shell: Shell, command: str
 def test_a_cluster_that_cannot_be_is_not_begun(bare: Shell, arguments: str, words: str):
     """The flag is named, and no file is left."""
     assert words in bare.fails("up", "--runtime", "hollow", *arguments.split())
-    assert [path.name for path in bare.home.iterdir() if path.name != ".locks"] == []
+    assert [path.name for path in bare.home.iterdir() if path.name not in {".locks", "run"}] == []
 
 
 @pytest.mark.parametrize(
