@@ -34,6 +34,7 @@ from apiserver.presence import Addresses, Presence
 from apiserver.rbac_cache import RbacCache
 from apiserver.registry import Parts, Registry
 from apiserver.registry.reads import Reads
+from apiserver.request_checks import BODY_LIMIT
 from apiserver.rest.server import serving_rest
 from apiserver.rest.services import RestServices
 from apiserver.reviews import review_handlers
@@ -232,8 +233,17 @@ async def doors(core: Core, config: ApiserverConfig, process: Process) -> AsyncI
         ListenError: an address is taken.
     """
     services = rest_services(core, process)
-    handler = resources_handler(core.registry, core.gate, core.authenticator, name=process.name)
-    server = grpc_server(config.grpc_listen, _tls(config), [handler], process.seam, name=process.name)
+    handler = resources_handler(
+        core.catalogue, core.registry, core.gate, core.authenticator, name=process.name
+    )
+    server = grpc_server(
+        config.grpc_listen,
+        _tls(config),
+        [handler],
+        process.seam,
+        name=process.name,
+        largest_bytes=2 * BODY_LIMIT,  # those up to here are refused with a Status
+    )
     rest_tls = _tls(config, require_client=False)
     async with serving_rest(services, config.rest_listen, rest_tls, config.rest_limits, process.seam):
         await server.start()

@@ -11,7 +11,6 @@ from apiserver.rest.yaml_body import yaml_to_json
 from machinery.model.errors import UnsupportedMediaType
 from machinery.model.requests import PatchType
 
-LIMIT: Final = 3 * 1024 * 1024  # bytes, as in Kubernetes
 _JSON: Final = frozenset({"application/json", ""})
 _YAML: Final = frozenset({"application/yaml", "text/yaml"})
 _SMALL: Final = 16 * 1024  # bytes of YAML that are read in a few ms

@@ -24,7 +24,7 @@ from functools import lru_cache
 from http import HTTPStatus
 from typing import Final, Protocol, cast
 
-from apiserver.rest.bodies import LIMIT
+from apiserver.request_checks import BODY_LIMIT
 from apiserver.rest.heads import ComingHead, Head, Unusual, read_head
 from apiserver.rest.http_request import HttpRequest
 from apiserver.rest.limits import Limits
@@ -236,7 +236,7 @@ class Connection(asyncio.Protocol):
         if head is None:
             self._expect_head()
             return None
-        if head.fields.body_bytes > LIMIT:
+        if head.fields.body_bytes > BODY_LIMIT:
             raise Unusual
         self._wanted = head.size + head.fields.body_bytes
         if len(self._inbox) < self._wanted:

@@ -15,13 +15,13 @@ from typing import Any, Final, cast
 from aiohttp import web
 from aiohttp.http_exceptions import LineTooLong
 
-from apiserver.rest.bodies import LIMIT
+from apiserver.request_checks import BODY_LIMIT, too_large
 from apiserver.rest.connection import Connection
 from apiserver.rest.door import Door
 from apiserver.rest.http_request import Exchange, HttpRequest
 from apiserver.rest.limits import Limits
 from apiserver.rest.replies import Reply
-from machinery.model.errors import BadRequest, TooLarge
+from machinery.model.errors import BadRequest
 
 _LONGEST_LINE: Final = 64 * 1024  # bytes of a request line, or of one header
 _GO_ON: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
@@ -101,26 +101,22 @@ async def _body(request: web.BaseRequest) -> bytes:
     """Read a body up to the limit; a client that waits to be told to send it is told."""
     if not request.can_read_body:
         return b""
-    if (request.content_length or 0) > LIMIT:
-        raise _too_large()
+    if (request.content_length or 0) > BODY_LIMIT:
+        raise too_large()
     if request.headers.get("Expect", "").lower() == "100-continue":
         await request.writer.write(_GO_ON)
     parts, size = [], 0
     try:
         async for part in request.content.iter_any():
             size += len(part)
-            if size > LIMIT:
-                raise _too_large()
+            if size > BODY_LIMIT:
+                raise too_large()
             parts.append(part)
     except OSError as error:
         raise BadRequest("the body of the request broke off") from error
     except web.RequestPayloadError as error:
         raise BadRequest(f"couldn't read the body of the request: {error}") from error
     return b"".join(parts)
-
-
-def _too_large() -> TooLarge:
-    return TooLarge(f"Request entity too large: limit is {LIMIT}")
 
 
 class Handler(web.RequestHandler):

@@ -7,8 +7,8 @@ from typing import Any, Final
 
 from apiserver.core import field_errors
 from apiserver.core.decode import read_json
-from apiserver.option_checks import checked_deletion, checked_selection, invalid_option
 from apiserver.request import DeleteOptions, ListOptions, WriteOptions
+from apiserver.request_checks import checked_deletion, checked_selection, invalid_option
 from machinery.model.errors import BadRequest
 
 Query = Mapping[str, str]
@@ -37,19 +37,15 @@ def integer(query: Query, name: str) -> int | None:
     return int(text)
 
 
-def list_options(query: Query, *, name: str = "") -> ListOptions:
-    """Read what is selected; with a `name` only the object of this name.
+def list_options(query: Query) -> ListOptions:
+    """Read what is selected.
 
     Raises:
         BadRequest: a number is not one, or below 0.
     """
-    fields = query.get("fieldSelector", "")
-    if name:
-        own = f"metadata.name={name}"
-        fields = f"{fields},{own}" if fields else own
     options = ListOptions(
         label_selector=query.get("labelSelector", ""),
-        field_selector=fields,
+        field_selector=query.get("fieldSelector", ""),
         limit=integer(query, "limit") or 0,
         continue_=query.get("continue", ""),
         resource_version=query.get("resourceVersion", ""),

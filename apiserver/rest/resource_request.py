@@ -5,19 +5,20 @@ The body is read later, by `complete`: whoever may not write is refused before t
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Final
 
 from msgspec import structs
 
 from apiserver.request import Request, UserInfo, request_about
+from apiserver.request_checks import checked_body, selected
 from apiserver.rest import query
 from apiserver.rest.bodies import object_json, patch_json
 from apiserver.rest.http_request import HttpRequest
 from apiserver.rest.paths import Target
-from machinery.model.errors import BadRequest
 from machinery.wire import fence_header
 
+_COLLECTIONS: Final = frozenset({"list", "watch", "deletecollection"})
 _READS: Final = frozenset({"get", "list", "watch"})
 _OPTIONS: Final = {"create": "CreateOptions", "update": "UpdateOptions", "patch": "PatchOptions"}
 
@@ -47,12 +48,11 @@ class ResourceRequest:
         content_type = http.headers.get("Content-Type", "")
         match request.verb:
             case "create" | "update":
-                body = await object_json(content_type, await http.read_body())
-                if not body:
-                    raise BadRequest("the request needs a body: the object as JSON or YAML")
-                return structs.replace(request, body=body)
+                body = checked_body(request.verb, await http.read_body())
+                return structs.replace(request, body=await object_json(content_type, body))
             case "patch":
-                patch_type, body = await patch_json(content_type, await http.read_body())
+                body = checked_body(request.verb, await http.read_body())
+                patch_type, body = await patch_json(content_type, body)
                 return structs.replace(request, body=body, patch_type=patch_type)
             case "delete" | "deletecollection":
                 body = await http.read_body()
@@ -73,10 +73,7 @@ def read_request(http: HttpRequest, user: UserInfo, target: Target) -> ResourceR
     asked: Any = http.query if http.raw_query else {}
     verb = "watch" if is_watch(http, target) else _verb(http.method, one=bool(target.name))
     fields: dict[str, Any] = {}
-    if verb == "watch":
-        fields["selection"] = query.list_options(asked, name=target.name)
-        target = replace(target, name="")
-    elif verb in {"list", "deletecollection"}:
+    if verb in _COLLECTIONS:
         fields["selection"] = query.list_options(asked)
     elif verb == "get":
         fields["resource_version"] = asked.get("resourceVersion", "")
@@ -86,6 +83,8 @@ def read_request(http: HttpRequest, user: UserInfo, target: Target) -> ResourceR
     if verb not in _READS and (fence := http.headers.get(fence_header.FENCE_KEY)):
         fields["fence"] = fence_header.read(fence)
     request = request_about(target, user, verb, **fields)
+    if verb in _COLLECTIONS:
+        request = selected(request)
     is_pretty = query.boolean(asked, "pretty")
     return ResourceRequest(http, target, request, is_pretty, asked.get("includeObject", ""))
 

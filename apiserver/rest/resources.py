@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Final, TypeAlias
 
-from apiserver.core.catalogue import Catalogue
-from apiserver.request import ListReply, ObjectReply, Request, UserInfo
+from apiserver.request import ListReply, ObjectReply, Request, UserInfo, request_about
+from apiserver.request_checks import checked_verb, served
 from apiserver.rest import envelopes, pod_exec, pod_log
 from apiserver.rest.custom_resources import lists_definitions, no_definitions
 from apiserver.rest.http_request import Exchange, HttpRequest
@@ -21,14 +21,12 @@ from apiserver.rest.services import RestServices
 from apiserver.rest.streams import Streams
 from apiserver.rest.tables import Tables
 from apiserver.rest.watches import Watches
-from machinery.model.errors import MethodNotSupported, NotFound
-from machinery.model.kinds import KindNames
+from machinery.model.errors import NotFound
 
 if TYPE_CHECKING:
     from aiohttp import web
 
 _NOT_FOUND: Final = "the server could not find the requested resource"
-_NOT_ALLOWED: Final = "the server does not allow this method on the requested resource"
 
 Stream: TypeAlias = Callable[[Exchange, UserInfo, Target], Awaitable["web.StreamResponse | Reply"]]
 
@@ -77,7 +75,8 @@ class Resources:
         answer = self._streamed.get(_place(target))
         if answer is None:
             return await self._watch(exchange, user, target)
-        if _served(self._catalogue, target) is None:
+        request = request_about(target, user, "get")
+        if target.rest or served(self._catalogue, request) is None:
             return not_found()
         return await answer(exchange, user, target)
 
@@ -91,10 +90,10 @@ class Resources:
         await self._gate.admit(asked.request)
         if lists_definitions(target, asked.verb):
             return no_definitions(http.accept)
-        found = _served(self._catalogue, target)
+        found = None if target.rest else served(self._catalogue, asked.request)
         if found is None:
             return not_found()
-        _check_allowed(found, target, asked.verb)
+        checked_verb(found, asked.request)
         form = negotiate(http.accept, OBJECTS)
         request = await asked.complete()
         if asked.verb in self._list_calls:
@@ -106,10 +105,10 @@ class Resources:
             raise NotFound(_NOT_FOUND)
         asked = read_request(exchange.http, user, target)
         await self._gate.admit(asked.request)
-        found = _served(self._catalogue, target)
+        found = served(self._catalogue, asked.request)
         if found is None:
             return not_found()
-        _check_allowed(found, target, "watch")
+        checked_verb(found, asked.request)
         return await self._watches.answer(exchange, asked)
 
     def _object_reply(self, asked: ResourceRequest, form: Form, answer: ObjectReply) -> Reply:
@@ -138,27 +137,6 @@ class Resources:
 
 def _place(target: Target) -> tuple[str, str, str, str]:
     return target.group, target.version, target.resource, target.subresource
-
-
-def _served(catalogue: Catalogue, target: Target) -> KindNames | None:
-    """Find what a path is about; None where it leads nowhere."""
-    names = catalogue.names(target.group, target.version, target.resource)
-    if names is None or target.rest or (target.namespace and not names.namespaced):
-        return None
-    if target.subresource and target.subresource not in names.subresources:
-        return None
-    # Without its namespace an object cannot be found; a collection can be listed, if it can be listed at all.
-    is_partial = names.namespaced and not target.namespace
-    return None if is_partial and (target.name or "list" not in names.verbs) else names
-
-
-def _check_allowed(found: KindNames, target: Target, verb: str) -> None:
-    allowed = found.subresources[target.subresource].verbs if target.subresource else found.verbs
-    misplaced = verb in {"update", "patch"} and not target.name
-    misplaced |= verb == "create" and bool(target.name) and not target.subresource
-    misplaced |= verb == "create" and not target.name and found.namespaced and not target.namespace
-    if verb not in allowed or misplaced:
-        raise MethodNotSupported(_NOT_ALLOWED, kind=found.plural, group=found.group)
 
 
 def _written(

@@ -1,6 +1,6 @@
 """The gRPC front door: kubarium.api.v1.Resources, for the cluster's own components.
 
-It only translates. Who asks is in the client certificate; the gate authorizes; the registry does the rest, on the
+It only translates, and checks with `apiserver.request_checks` what the REST door checks. Who asks is in the client certificate; the gate authorizes; the registry does the rest, on the
 same path as for the REST door, and errors travel as the same Status.
 """
 
@@ -9,11 +9,22 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from typing import Any, Final
 
+from msgspec import structs
+
 from apiserver.authentication import Authenticator
+from apiserver.core import answers
+from apiserver.core.catalogue import Catalogue
 from apiserver.gate import Gate
-from apiserver.option_checks import checked_deletion, checked_selection
 from apiserver.registry import Registry
 from apiserver.request import DeleteOptions, ListOptions, Request, WriteOptions, request_about
+from apiserver.request_checks import (
+    checked_body,
+    checked_deletion,
+    checked_selection,
+    checked_verb,
+    selected,
+    served,
+)
 from apiserver.services import frames
 from machinery.model.errors import BadRequest
 from machinery.model.requests import PatchType
@@ -30,16 +41,22 @@ _PATCHES: Final = {
     pb.PatchRequest.STRATEGIC_MERGE: PatchType.STRATEGIC_MERGE,
     pb.PatchRequest.APPLY: PatchType.APPLY,
 }
+_COLLECTIONS: Final = frozenset({"list", "watch", "deletecollection"})
 _READS: Final = frozenset({"get", "list", "watch"})
 _QUIET: Final = "Ignore"  # this door has no place for warnings, so nobody has to look for what they are about
 
 
 def resources_handler(
-    registry: Registry, gate: Gate, authenticator: Authenticator, *, name: str = "apiserver"
+    catalogue: Catalogue,
+    registry: Registry,
+    gate: Gate,
+    authenticator: Authenticator,
+    *,
+    name: str = "apiserver",
 ) -> ServiceHandler:
     """Return the door's handler for a gRPC server; `name` is the apiserver's, which every answer carries."""
     service = SERVICE
-    door = Resources(registry, gate, authenticator, name)
+    door = Resources(catalogue, registry, gate, authenticator, name)
     return handler(service, SERVICE_PATH, door, serialized=tuple(method.name for method in service.methods))
 
 
@@ -53,7 +70,10 @@ class Resources:
         ApiError: what the registry refuses.
     """
 
-    def __init__(self, registry: Registry, gate: Gate, authenticator: Authenticator, name: str) -> None:
+    def __init__(
+        self, catalogue: Catalogue, registry: Registry, gate: Gate, authenticator: Authenticator, name: str
+    ) -> None:
+        self._catalogue = catalogue
         self._registry = registry
         self._gate = gate
         self._authenticator = authenticator
@@ -74,7 +94,7 @@ class Resources:
             resource_version=call.resource_version,
             resource_version_match=call.resource_version_match,
         )
-        request = await self._admitted("list", call, context, selection=checked_selection(selection))
+        request = await self._admitted("list", call, context, selection=selection)
         return frames.object_list(await self._registry.list(request))
 
     async def Watch(self, call: pb.WatchRequest, context: Any) -> AsyncIterator[bytes]:  # noqa: N802 - the proto's name
@@ -105,38 +125,28 @@ class Resources:
         return frames.object_reply(await self._registry.update(request))
 
     async def Patch(self, call: pb.PatchRequest, context: Any) -> bytes:  # noqa: N802 - the proto's name
-        """Change a part of an object or of a subresource.
-
-        Raises:
-            BadRequest: the patch is of no type that is known.
-            ApiError: the request is refused.
-        """
-        patch_type = _PATCHES.get(call.type)
-        if patch_type is None:
-            raise BadRequest(
-                f"the patch type {call.type} is not one of {', '.join(p.name for p in PatchType)}"
-            )
+        """Change a part of an object or of a subresource."""
         request = await self._admitted(
             "patch",
             call,
             context,
             writing=_writing(call, force=call.force),
             body=call.patch,
-            patch_type=patch_type,
         )
+        request = structs.replace(request, patch_type=_patch_type(call.type))
         return frames.object_reply(await self._registry.patch(request))
 
     async def Delete(self, call: pb.DeleteRequest, context: Any) -> bytes:  # noqa: N802 - the proto's name
         """Delete an object, or ask to."""
-        request = await self._admitted("delete", call, context, deleting=_deleting(call.options))
+        request = await self._admitted("delete", call, context)
+        request = structs.replace(request, deleting=_deleting(call.options))
         return frames.object_reply(await self._registry.delete(request))
 
     async def DeleteCollection(self, call: pb.DeleteCollectionRequest, context: Any) -> bytes:  # noqa: N802 - the proto's name
         """Delete every object that is selected."""
         selection = ListOptions(label_selector=call.label_selector, field_selector=call.field_selector)
-        request = await self._admitted(
-            "deletecollection", call, context, selection=selection, deleting=_deleting(call.options)
-        )
+        request = await self._admitted("deletecollection", call, context, selection=selection)
+        request = structs.replace(request, deleting=_deleting(call.options))
         return frames.object_list(await self._registry.delete_collection(request))
 
     async def _admitted(self, verb: str, call: Any, context: Any, **fields: Any) -> Request:
@@ -146,8 +156,23 @@ class Resources:
         await self._registry.wait_open()
         fence = None if verb in _READS else fence_header.of_metadata(context.invocation_metadata())
         request = request_about(call.target, user, verb, fence=fence, **fields)
+        if verb in _COLLECTIONS:
+            checked_selection(request.selection)
+            request = selected(request)
         await self._gate.admit(request)
+        found = served(self._catalogue, request)
+        if found is None:
+            raise answers.no_such_resource(request.group, request.resource)
+        checked_verb(found, request)
+        checked_body(verb, request.body)
         return request
+
+
+def _patch_type(number: Any) -> PatchType:
+    patch_type: PatchType | None = _PATCHES.get(number)
+    if patch_type is None:
+        raise BadRequest(f"type: {number} is not one of {', '.join(each.name for each in PatchType)}")
+    return patch_type
 
 
 def _writing(call: Any, *, force: bool = False) -> WriteOptions:

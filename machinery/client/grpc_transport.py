@@ -26,7 +26,7 @@ from machinery.wire.cause_headers import SERVER_KEY, request_metadata
 from machinery.wire.resources import SERVICE, SERVICE_PATH
 from machinery.wire.resources import messages as pb
 from machinery.wire.services import Stub, insecure_channel
-from machinery.wire.status import from_rpc
+from machinery.wire.status import from_own_rpc
 
 T = TypeVar("T", bound=KubeObject)
 
@@ -161,7 +161,7 @@ class GrpcTransport:
             yield
         except grpc.aio.AioRpcError as error:
             self._is_known = False
-            raise from_rpc(error) from error
+            raise from_own_rpc(error) from error
         except grpc.aio.UsageError as error:
             raise Unavailable(f"the connection to the apiserver is closed: {error}") from error
         except asyncio.CancelledError as error:

@@ -28,16 +28,19 @@ def grpc_server(
     seam: Seam | None = None,
     *,
     name: str = "",
+    largest_bytes: int = -1,
 ) -> grpc.aio.Server:
     """Return a server that listens on "host:port" (TLS needed) and "unix:/path" (mode 0600) addresses.
 
     The caller starts it (`await server.start()`) and ends it (`await server.stop(grace_s)`). `name` is the
-    instance's name, by which fault plans and records know it.
+    instance's name, by which fault plans and records know it. A message of more than `largest_bytes` (-1: any) ends
+    its call with RESOURCE_EXHAUSTED.
 
     Raises:
         ListenError: an address is taken or cannot be used.
     """
-    server = grpc.aio.server(options=SERVER_OPTIONS)
+    options = dict(SERVER_OPTIONS) | {"grpc.max_receive_message_length": largest_bytes}
+    server = grpc.aio.server(options=tuple(options.items()))
     server.add_generic_rpc_handlers(tuple(through(handler, seam, name) for handler in handlers))
     server.kubarium_ports = tuple(_bind(server, address, tls) for address in listen)
     return server

@@ -4,11 +4,13 @@ A service's path on the wire ("runtime.v1.RuntimeService") may differ from its p
 ("kubarium.cri..."), so that two clients of one protocol never collide in a process.
 
 Errors: a handler turns an `ApiError` into the gRPC code that fits, with the Status as trailing metadata
-(`machinery.wire.status`). Any other exception is a bug: gRPC logs it and answers UNKNOWN.
+(`machinery.wire.status`). A request that cannot be read is a BadRequest that names the field, where it is one field.
+Any other exception is a bug: it is logged, and answered as an InternalError.
 """
 
 from __future__ import annotations
 
+import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping
 from typing import Any, Final, TypeAlias
 
@@ -19,12 +21,14 @@ from google.protobuf.message_factory import GetMessageClass
 
 from machinery.model.errors import ApiError, NotImplementedHere
 from machinery.wire import cause_headers
-from machinery.wire.status import to_rpc
+from machinery.wire.malformed import Malformed, reader_of
+from machinery.wire.status import rpc_as_api_error, to_rpc
 
 Behaviour: TypeAlias = Callable[
     [Any, Any], Any
 ]  # (request or requests, context) → awaitable or async iterator
 
+_log: Final = logging.getLogger("grpc")
 _METADATA_LIMIT: Final = 256 * 1024  # a Status with many causes has to fit into the trailers
 
 _SHARED_OPTIONS: Final = (
@@ -151,11 +155,12 @@ def _arity(method: MethodDescriptor) -> str:
 def _method_handler(
     method: MethodDescriptor, behaviour: Behaviour, *, serialized: bool
 ) -> grpc.RpcMethodHandler:
-    guarded = _guard_stream(behaviour) if method.server_streaming else _guard(behaviour)
+    guard = _guard_stream if method.server_streaming else _guard
+    guarded = guard(_of_stream(behaviour) if method.client_streaming else _of_one(behaviour))
     make = getattr(grpc, f"{_arity(method)}_rpc_method_handler")
     return make(
         guarded,
-        request_deserializer=GetMessageClass(method.input_type).FromString,
+        request_deserializer=reader_of(method.input_type),
         response_serializer=None if serialized else GetMessageClass(method.output_type).SerializeToString,
     )
 
@@ -178,8 +183,8 @@ def _guard(behaviour: Behaviour) -> Callable[[Any, Any], Awaitable[Any]]:
         cause_headers.receive(context.invocation_metadata())
         try:
             return await behaviour(request, context)
-        except ApiError as error:
-            return await abort(context, error)
+        except Exception as error:  # noqa: BLE001 - a bug in one request is answered like every other error
+            return await _answer_error(context, error)
 
     return guarded
 
@@ -190,10 +195,37 @@ def _guard_stream(behaviour: Behaviour) -> Callable[[Any, Any], AsyncIterator[An
         try:
             async for message in behaviour(request, context):
                 yield message
-        except ApiError as error:
-            await abort(context, error)
+        except Exception as error:  # noqa: BLE001 - as above
+            await _answer_error(context, error)
 
     return guarded
+
+
+def _of_one(behaviour: Behaviour) -> Behaviour:
+    def read(request: Any, context: Any) -> Any:
+        if isinstance(request, Malformed):
+            raise request.error
+        return behaviour(request, context)
+
+    return read
+
+
+def _of_stream(behaviour: Behaviour) -> Behaviour:
+    async def read(requests: AsyncIterator[Any]) -> AsyncIterator[Any]:
+        async for request in requests:
+            if isinstance(request, Malformed):
+                raise request.error
+            yield request
+
+    return lambda requests, context: behaviour(read(requests), context)
+
+
+async def _answer_error(context: Any, error: Exception) -> Any:
+    if isinstance(error, grpc.aio.AbortError):
+        raise error
+    if not isinstance(error, ApiError):
+        _log.error("a handler failed", exc_info=error)
+    await abort(context, rpc_as_api_error(error))
 
 
 async def abort(context: Any, error: ApiError) -> Any:

@@ -146,6 +146,16 @@ def rpc_errors() -> Iterator[None]:
         raise to_rpc_error(error) from error
 
 
+def from_own_rpc(exc: grpc.aio.AioRpcError) -> ApiError:
+    """Read the error that an RPC of a server of ours ended with.
+
+    Such a server refuses with a Status. What is exhausted without one is the room for a message, in gRPC itself.
+    """
+    error = from_rpc(exc)
+    has_status = any(key == STATUS_KEY for key, _ in exc.trailing_metadata() or ())
+    return error if has_status or type(error) is not TooManyRequests else TooLarge(error.message)
+
+
 def _shortened(status: dict[str, Any]) -> dict[str, Any]:
     """Return what fits into a peer's header limit: the first causes, the first part of the text."""
     details = status.get("details", {})

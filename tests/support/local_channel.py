@@ -9,12 +9,15 @@ of its own: it is done to the end when the client dies in between, as on a real 
 from __future__ import annotations
 
 import asyncio
+import sys
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
 import grpc
 import grpc.aio
+
+from machinery.model.errors import ApiError
 
 _BACKLOG = 64  # messages of a stream that may wait for the client: as good as flow control
 
@@ -53,7 +56,8 @@ class _Context:
         """Do nothing: whoever asks knows who answers."""
 
     async def abort(self, code: grpc.StatusCode, text: str, trailers: Iterable[tuple[str, Any]] = ()) -> None:
-        raise _Aborted(code, text, trailers)
+        bug = sys.exc_info()[1]  # a handler that fails otherwise is answered with an InternalError, too
+        raise _Aborted(code, text, trailers) if bug is None or isinstance(bug, ApiError) else bug
 
 
 class ServerTasks:

@@ -57,7 +57,7 @@ class LocalApiserver:
     def channel(self, identity: str) -> LocalChannel:
         """Open a channel to the gRPC door: "scheduler", "controllers", "node-1", "admin"."""
         core = self.core
-        handler = resources_handler(core.registry, core.gate, core.authenticator)
+        handler = resources_handler(core.catalogue, core.registry, core.gate, core.authenticator)
         certificate = self.pki.certificate(identity).read_bytes()
         return LocalChannel([handler], self.server, certificate=certificate)
 

@@ -154,7 +154,7 @@ class LocalRegistry:
         self._channels: list[LocalChannel] = []
         self._tasks = ServerTasks()
         core = bench.core
-        self._handler = resources_handler(core.registry, core.gate, core.authenticator)
+        self._handler = resources_handler(core.catalogue, core.registry, core.gate, core.authenticator)
         self.user = self.api("user")
 
     def api(self, name: str = "test") -> ScriptedApi:

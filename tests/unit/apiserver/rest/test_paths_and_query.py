@@ -79,12 +79,11 @@ def test_who_accepts_nothing_that_is_built_is_told(accept: str):
 
 
 def test_list_options_are_read():
-    """All of them, and the name as a field selector."""
+    """All of them."""
     options = query.list_options(
         {"labelSelector": "a=b", "limit": "5", "watch": "1", "timeoutSeconds": "3", "allowWatchBookmarks": "true", "sendInitialEvents": "false"},
-        name="web",
     )  # fmt: skip
-    assert (options.label_selector, options.field_selector, options.limit) == ("a=b", "metadata.name=web", 5)
+    assert (options.label_selector, options.field_selector, options.limit) == ("a=b", "", 5)
     assert (options.timeout_s, options.allow_bookmarks, options.send_initial_events) == (3, True, False)
 
 

@@ -1,0 +1,121 @@
+"""What both front doors check of a request, so that what one refuses the other refuses, with the same Status.
+
+In the order in which a door asks:
+
+checked_selection, checked_deletion   the options, as they are read
+selected                              one object of a collection, chosen by its name
+                                      (the gate: may this caller do this?)
+served                                does the place exist: kind, version, namespace, subresource?
+checked_verb                          has it this verb?
+checked_body                          the size of a body, and that there is one
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Final
+
+from msgspec import structs
+
+from apiserver.core import answers, field_errors
+from apiserver.core.catalogue import Catalogue
+from apiserver.request import DeleteOptions, ListOptions, Request
+from machinery.model.errors import BadRequest, Cause, Invalid, TooLarge
+from machinery.model.kinds import KindNames
+
+BODY_LIMIT: Final = 3 * 1024 * 1024  # bytes, as in Kubernetes
+_POLICIES: Final = ("Background", "Foreground", "Orphan")
+_OF_ONE: Final = frozenset({"get", "create", "update", "patch", "delete"})
+_NEED_BODY: Final = frozenset({"create", "update"})
+
+
+def checked_selection(options: ListOptions) -> ListOptions:
+    """Return the options, if they make sense.
+
+    Raises:
+        BadRequest: the limit is below 0.
+    """
+    if options.limit < 0:
+        raise BadRequest(f"limit: {options.limit} is below 0")
+    return options
+
+
+def checked_deletion(options: DeleteOptions) -> DeleteOptions:
+    """Return the options, with a negative grace period as Kubernetes takes it: as soon as possible.
+
+    Raises:
+        Invalid: there is no such propagation policy.
+    """
+    policy, grace_s = options.propagation_policy, options.grace_period_s
+    if policy and policy not in _POLICIES:
+        raise invalid_option(
+            "DeleteOptions", field_errors.not_supported("propagationPolicy", policy, _POLICIES)
+        )
+    return replace(options, grace_period_s=1) if grace_s is not None and grace_s < 0 else options
+
+
+def invalid_option(options_kind: str, cause: Cause) -> Invalid:
+    """Return the error of an option with a value that it cannot have."""
+    return field_errors.invalid_object(f"{options_kind}.meta.k8s.io", "", [cause])
+
+
+def selected(request: Request) -> Request:
+    """Return a request of a collection whose name, if it has one, selects the object of this name.
+
+    So the gate and the registry see the same thing. That is how Kubernetes follows one object by its name.
+    """
+    if not request.name:
+        return request
+    options, own = request.selection, f"metadata.name={request.name}"
+    fields = f"{options.field_selector},{own}" if options.field_selector else own
+    return structs.replace(request, name="", selection=replace(options, field_selector=fields))
+
+
+def served(catalogue: Catalogue, request: Request) -> KindNames | None:
+    """Return the kind that a request is about; None where its place leads nowhere."""
+    names = catalogue.names(request.group, request.version, request.resource)
+    if names is None or (request.namespace and not names.namespaced):
+        return None
+    if request.subresource and request.subresource not in names.subresources:
+        return None
+    # Without its namespace an object cannot be found; a collection can be listed, if it can be listed at all.
+    is_partial = names.namespaced and not request.namespace
+    return None if is_partial and (request.name or "list" not in names.verbs) else names
+
+
+def checked_verb(found: KindNames, request: Request) -> None:
+    """Check that a request's verb is one of its place's.
+
+    Raises:
+        MethodNotSupported: it is not, or the place is one object where the verb is about a collection, or the other way.
+    """
+    verb, subresource = request.verb, request.subresource
+    allowed = found.subresources[subresource].verbs if subresource else found.verbs
+    if verb not in allowed or _is_misplaced(found, request):
+        raise answers.not_allowed(found.group, found.plural)
+
+
+def _is_misplaced(found: KindNames, request: Request) -> bool:
+    if request.verb == "create" and not request.subresource:
+        return bool(request.name) or (found.namespaced and not request.namespace)
+    is_about_one = request.verb in _OF_ONE or bool(request.subresource)
+    return is_about_one != bool(request.name)
+
+
+def checked_body(verb: str, body: bytes) -> bytes:
+    """Return a body that is there, where the verb needs one, and is not too large.
+
+    Raises:
+        BadRequest: there is none.
+        TooLarge: it is over the limit.
+    """
+    if not body and verb in _NEED_BODY:
+        raise BadRequest("the request needs a body: the object as JSON or YAML")
+    if len(body) > BODY_LIMIT:
+        raise too_large()
+    return body
+
+
+def too_large() -> TooLarge:
+    """Return the error of a body over the limit."""
+    return TooLarge(f"Request entity too large: limit is {BODY_LIMIT}")
