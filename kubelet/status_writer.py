@@ -1,6 +1,7 @@
 """Writes the statuses of pods to the apiserver, and deletes the objects of pods that are over.
 
-For each pod: one write at a time, the newest status wins, the deletion comes after the last status. Every write
+For each pod: one write at a time, the newest status wins, the deletion comes after the last status. A status that nobody
+acts on waits a moment for the next one, and longer while others are waiting to be written. Every write
 names the pod's uid, so that a namesake is never touched. A write whose outcome is unknown is followed by reading
 the object, and only what is still missing is written again.
 """
@@ -8,12 +9,13 @@ the object, and only what is still missing is written again.
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Final
 
-from kubelet.core.status_patch import status_patch
+from kubelet.core.status_patch import is_awaited, status_patch
 from machinery.client.api import Api
+from machinery.client.waiting import event_within
 from machinery.model.backoff import Backoff
 from machinery.model.clock import Clock
 from machinery.model.errors import ApiError, Conflict, NotFound, OutcomeUnknown, TooManyRequests
@@ -24,6 +26,8 @@ from machinery.model.requests import DeleteOptions, PatchType, revision_of
 from machinery.model.resources import PODS
 
 _AT_ONCE: Final = 16  # writes on their way
+_HOLD_S: Final = 0.05  # wall seconds that a status which nobody acts on waits for the next one
+_LONGEST_HOLD_S: Final = 1.0  # ... while there is more to write than can be written
 _RETRY: Final = Backoff(initial_s=0.1, cap_s=2.0)  # wall seconds
 
 
@@ -32,6 +36,7 @@ class _Entry:
     pod: Pod  # the newest version that anybody has seen
     status: PodStatus | None = None  # to be written
     delete: bool = False
+    hurry: asyncio.Event = field(default_factory=asyncio.Event)  # somebody acts on what waits to be written
     is_busy: bool = False
     is_forgotten: bool = False
 
@@ -59,11 +64,15 @@ class StatusWriter:
         """Queue a status to be written, in place of an older one that still waits."""
         entry = self._entry(pod)
         entry.status = status
+        if is_awaited(entry.pod.status, status):
+            entry.hurry.set()
         self._begin(pod.metadata.uid)
 
     def delete(self, pod: Pod) -> None:
         """Queue the object's deletion after its last status; nothing is written afterwards."""
-        self._entry(pod).delete = True
+        entry = self._entry(pod)
+        entry.delete = True
+        entry.hurry.set()
         self._begin(pod.metadata.uid)
 
     def forget(self, pod_uid: str) -> None:
@@ -87,8 +96,10 @@ class StatusWriter:
     async def _work(self, uid: str, entry: _Entry) -> None:
         failures = Failures(self._clock, _RETRY, partial(self._note, entry))
         while entry.status is not None or entry.delete:
+            await self._hold(entry)
             try:
                 async with self._slots:
+                    entry.hurry.clear()
                     await self._step(entry, reread=failures.count > 0)
                 failures.forget()
             except (OutcomeUnknown, TooManyRequests) as error:
@@ -97,6 +108,15 @@ class StatusWriter:
         entry.is_busy = False
         if entry.is_forgotten:
             self._entries.pop(uid, None)
+
+    async def _hold(self, entry: _Entry) -> None:
+        """Wait for a moment, unless somebody acts on what is to be written; longer while all writers are busy."""
+        held_s = 0.0
+        hold_s = self._clock.timescale.cluster(_HOLD_S)
+        while not entry.delete and not await event_within(entry.hurry, self._clock, hold_s):
+            held_s += _HOLD_S
+            if not self._slots.locked() or held_s >= _LONGEST_HOLD_S:
+                return
 
     async def _step(self, entry: _Entry, *, reread: bool) -> None:
         """Make one write; what is written is taken off the entry only when it is known to be done."""

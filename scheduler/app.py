@@ -15,6 +15,7 @@ from machinery.client.fenced import fenced
 from machinery.client.leader import LeaderElector, component_candidate
 from machinery.client.limited import limited
 from machinery.model.clock import Clock
+from machinery.model.k8s.core_v1 import Pod
 from machinery.model.log import EventLog
 from machinery.model.profile import intervals
 from machinery.process.instance import is_own_past, new_identity
@@ -69,7 +70,18 @@ def build(
         )
     leading = limited(fenced(api, elector.fence) if elector else api, config.requests)
     woken = asyncio.Event()
-    watch = ClusterWatch(api, scheduler_name=config.scheduler_name, clock=clock, log=log, on_change=woken.set)
+
+    def tell_unreadable(pod: Pod, error: Exception) -> None:
+        loop.tell_unreadable(pod, error)
+
+    watch = ClusterWatch(
+        api,
+        scheduler_name=config.scheduler_name,
+        clock=clock,
+        log=log,
+        on_change=woken.set,
+        on_unreadable=tell_unreadable,
+    )
     conditions = StatusWriter(leading, watch.pods.store, clock=clock, log=log)
     events = EventRecorder(
         api, component=config.scheduler_name, host=socket.gethostname(), clock=clock, log=log

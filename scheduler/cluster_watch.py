@@ -1,14 +1,16 @@
 """From watch events to the snapshot and the queue.
 
 Runs before this process leads, too, so that it can decide at once when it does. Callbacks are synchronous: what the
-informers have seen is in the snapshot before the next decision.
+informers have seen is in the snapshot before the next decision. An object that cannot be read, whatever the reason, is
+left out and told about; everything else goes on.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from typing import Final
+from functools import partial
+from typing import Any, Final
 
 from machinery.client.api import Api
 from machinery.client.informer import Informer
@@ -30,10 +32,20 @@ _LIVE_PODS: Final = Selection(field_selector="status.phase!=Succeeded,status.pha
 
 
 class ClusterWatch:
-    """The informers, and what they feed. `on_change` is called when a pod may have become due."""
+    """The informers, and what they feed.
+
+    `on_change` is called when a pod may have become due, `on_unreadable` with a pod that waits and cannot be read.
+    """
 
     def __init__(
-        self, api: Api, *, scheduler_name: str, clock: Clock, log: EventLog, on_change: Callable[[], None]
+        self,
+        api: Api,
+        *,
+        scheduler_name: str,
+        clock: Clock,
+        log: EventLog,
+        on_change: Callable[[], None],
+        on_unreadable: Callable[[Pod, Exception], None],
     ) -> None:
         self.snapshot = Snapshot()
         self.owners = Owners()
@@ -45,11 +57,16 @@ class ClusterWatch:
         self._scheduler_name = scheduler_name
         self._clock = clock
         self._reader = PodReader()
+        self._log = log
         self._on_change = on_change
-        self._nodes.subscribe(self._node_changed)
-        self._services.subscribe(self._service_changed)
-        self._replica_sets.subscribe(self._replica_set_changed)
-        self.pods.subscribe(self._pod_changed)
+        self._on_unreadable = on_unreadable
+        self.unreadable: dict[str, tuple[Pod, Exception]] = {}  # pods that wait, by uid
+        self._nodes.subscribe(partial(self._take, self._node_changed, self._leave_out_node))
+        self._services.subscribe(partial(self._take, self._service_changed, self._leave_out_service))
+        self._replica_sets.subscribe(
+            partial(self._take, self._replica_set_changed, self._leave_out_replica_set)
+        )
+        self.pods.subscribe(partial(self._take, self._pod_changed, self._leave_out_pod))
 
     async def run(self) -> None:
         """Watch until cancelled."""
@@ -68,6 +85,36 @@ class ClusterWatch:
         self._on_change()
 
     # -- callbacks --
+
+    def _take(
+        self,
+        take: Callable[[Change[Any]], None],
+        leave_out: Callable[[Any, Exception], None],
+        change: Change[Any],
+    ) -> None:
+        """Note a change; what cannot be read is left out, so that one object stops nobody."""
+        try:
+            take(change)
+        except Exception as error:  # noqa: BLE001 - whatever it is, it is about this object only
+            meta = change.object.metadata
+            name = f"{meta.namespace}/{meta.name}".lstrip("/")
+            self._log.error("object_not_read", kind=change.object.kind, name=name, error=error)
+            leave_out(change.object, error)
+
+    def _leave_out_node(self, node: Node, _error: Exception) -> None:
+        self.snapshot.remove_node(node.metadata.name)
+
+    def _leave_out_service(self, service: Service, _error: Exception) -> None:
+        self.owners.remove_service(service.metadata.namespace, service.metadata.name)
+
+    def _leave_out_replica_set(self, rs: ReplicaSet, _error: Exception) -> None:
+        self.owners.remove_replica_set(rs.metadata.namespace, rs.metadata.name)
+
+    def _leave_out_pod(self, pod: Pod, error: Exception) -> None:
+        self.queue.remove(pod.metadata.uid)
+        if not pod.spec.nodeName and pod.spec.schedulerName in {"", self._scheduler_name}:
+            self.unreadable[pod.metadata.uid] = pod, error
+            self._on_unreadable(pod, error)
 
     def _node_changed(self, change: Change[Node]) -> None:
         if change.new is None:
@@ -93,6 +140,7 @@ class ClusterWatch:
 
     def _pod_changed(self, change: Change[Pod]) -> None:
         pod = change.object
+        self.unreadable.pop(pod.metadata.uid, None)
         if change.kind is EventType.DELETED or is_terminal(pod):
             self._pod_gone(pod)
         elif pod.spec.nodeName:

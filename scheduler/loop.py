@@ -13,16 +13,18 @@ from typing import Final
 
 from machinery.client.events import NORMAL, WARNING, EventRecorder
 from machinery.client.waiting import event_within
-from machinery.model.causes import CauseRef
+from machinery.model.causes import CauseRef, cause_of
 from machinery.model.clock import Clock
-from machinery.model.k8s.core_v1 import ObjectReference
+from machinery.model.k8s.core_v1 import ObjectReference, Pod
 from machinery.model.log import EventLog
 from machinery.model.resources import PODS
 from machinery.process.metrics import Metrics
 from machinery.wire.cause_headers import acting
 from scheduler.binder import Binder, Outcome, Result, outcome_of
 from scheduler.cluster_watch import ClusterWatch
+from scheduler.core.condition import FAULT, UNSCHEDULABLE
 from scheduler.core.hints import ClusterEvent
+from scheduler.core.messages import fault
 from scheduler.core.pod import PodInfo
 from scheduler.core.queue import QueuedPod
 from scheduler.core.schedule import Bind, Evaluations, Unschedulable, schedule
@@ -60,6 +62,7 @@ class SchedulingLoop:
         self._random = random
         self._log = log
         self._evaluations = Evaluations(watch.snapshot)
+        self._is_running = False
         self._attempts = metrics.counter(
             "scheduler_schedule_attempts_total", "Attempts to schedule a pod", ("result",)
         )
@@ -67,6 +70,9 @@ class SchedulingLoop:
 
     async def run(self) -> None:
         """Schedule until cancelled; bindings under way are given up then, and found out by the next leader."""
+        self._is_running = True
+        for pod, error in list(self._watch.unreadable.values()):
+            self.tell_unreadable(pod, error)
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._confirm(), name="confirm")
             while True:
@@ -90,7 +96,13 @@ class SchedulingLoop:
     def _try(self, item: QueuedPod, tasks: asyncio.TaskGroup) -> None:
         """Decide on one pod. The slot for its binding is held already."""
         watch, pod = self._watch, item.pod
-        decision = schedule(pod, watch.snapshot, watch.owners, self._evaluations, tie_break=self._random())
+        try:
+            decision = schedule(
+                pod, watch.snapshot, watch.owners, self._evaluations, tie_break=self._random()
+            )
+        except Exception as error:  # noqa: BLE001 - whatever it is, it is about this pod only
+            self._give_up(item, error)
+            return
         match decision:
             case Bind():
                 self._conditions.drop(pod)
@@ -100,13 +112,27 @@ class SchedulingLoop:
                 self._slots.release()
                 self._attempts.add(1, "unschedulable")
                 watch.queue.set_unschedulable(item, decision.plugins)
-                self._tell(pod, decision.message)
+                self._log.info("pod_unschedulable", pod=pod.key, message=decision.message)
+                self._tell(_cause(pod), UNSCHEDULABLE, decision.message)
 
-    def _tell(self, pod: PodInfo, message: str) -> None:
-        self._log.info("pod_unschedulable", pod=pod.key, message=message)
-        with acting((_cause(pod),)):
-            self._events.record(_reference(pod), WARNING, "FailedScheduling", message)
-        self._conditions.set_unschedulable(pod, message, _cause(pod))
+    def _give_up(self, item: QueuedPod, error: Exception) -> None:
+        """Tell a pod that a plugin failed on it, and try it again later; the others go on."""
+        self._slots.release()
+        self._evaluations = Evaluations(self._watch.snapshot)  # what the plugin left half done is dropped
+        self._attempts.add(1, "error")
+        self._watch.queue.set_failed(item)
+        self._log.error("pod_not_judged", pod=item.pod.key, error=error)
+        self._tell(_cause(item.pod), FAULT, fault(error))
+
+    def tell_unreadable(self, pod: Pod, error: Exception) -> None:
+        """Tell a pod that it cannot be read, and so not be scheduled; whoever does not lead says nothing."""
+        if self._is_running:
+            self._tell(cause_of(PODS, pod), FAULT, fault(error))
+
+    def _tell(self, about: CauseRef, reason: str, message: str) -> None:
+        with acting((about,)):
+            self._events.record(_reference(about), WARNING, "FailedScheduling", message)
+        self._conditions.set_unschedulable(about, reason, message)
 
     async def _bind(self, item: QueuedPod, decision: Bind) -> None:
         begun_s = self._clock.monotonic()
@@ -124,7 +150,7 @@ class SchedulingLoop:
             watch.queue.remove(pod.uid)
             watch.snapshot.finish_binding(pod.uid, now_s)
             text = f"Successfully assigned {pod.key} to {decision.node}"
-            self._events.record(_reference(pod), NORMAL, "Scheduled", text)
+            self._events.record(_reference(_cause(pod)), NORMAL, "Scheduled", text)
             elapsed_ms = round(self._clock.timescale.wall(now_s - begun_s) * 1000, 1)
             self._log.info("pod_bound", pod=pod.key, node=decision.node, elapsed_ms=elapsed_ms)
             return
@@ -160,12 +186,12 @@ def _cause(pod: PodInfo) -> CauseRef:
     return CauseRef(str(PODS), pod.namespace, pod.name, pod.uid, pod.revision)
 
 
-def _reference(pod: PodInfo) -> ObjectReference:
+def _reference(about: CauseRef) -> ObjectReference:
     return ObjectReference(
         apiVersion="v1",
         kind="Pod",
-        namespace=pod.namespace,
-        name=pod.name,
-        uid=pod.uid,
-        resourceVersion=str(pod.revision),
+        namespace=about.namespace,
+        name=about.name,
+        uid=about.uid,
+        resourceVersion=str(about.revision),
     )

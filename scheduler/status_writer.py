@@ -28,13 +28,13 @@ class StatusWriter:
         self._clock = clock
         self._log = log
         self._queue: WorkQueue[Key] = WorkQueue(clock)
-        self._messages: dict[Key, tuple[str, str]] = {}  # uid and message
+        self._messages: dict[Key, tuple[str, str, str]] = {}  # uid, reason and message
 
-    def set_unschedulable(self, pod: PodInfo, message: str, cause: CauseRef) -> None:
+    def set_unschedulable(self, about: CauseRef, reason: str, message: str) -> None:
         """Write into a pod why it waits, soon."""
-        key = (pod.namespace, pod.name)
-        self._messages[key] = (pod.uid, message)
-        self._queue.add(key, cause)
+        key = (about.namespace, about.name)
+        self._messages[key] = (about.uid, reason, message)
+        self._queue.add(key, about)
 
     def drop(self, pod: PodInfo) -> None:
         """Do not tell it any more: it has a node."""
@@ -45,16 +45,16 @@ class StatusWriter:
         await run_controller("pod-conditions", self._queue, self._write, workers=_WORKERS, log=self._log)
 
     async def _write(self, key: Key) -> float | None:
-        uid, message = self._messages.get(key, ("", ""))
+        uid, reason, message = self._messages.get(key, ("", "", ""))
         pod = self._pods.get(*key)
         if pod is None or pod.metadata.uid != uid or pod.spec.nodeName:
             self._messages.pop(key, None)
             return None
         now_text = self._clock.timescale.format(self._clock.now())
-        condition = plan_condition(pod, message, now_text=now_text)
+        condition = plan_condition(pod, reason, message, now_text=now_text)
         if condition is not None:
             await self._patch(key, {"metadata": {"uid": uid}, "status": {"conditions": [condition]}})
-        if self._messages.get(key) == (uid, message):
+        if self._messages.get(key) == (uid, reason, message):
             del self._messages[key]
         return None
 

@@ -11,6 +11,7 @@ from typing import Any, Final
 import msgspec
 
 from kubelet.core.pod_conditions import OWNED
+from machinery.model.conditions import is_true
 from machinery.model.k8s.core_v1 import PodStatus
 
 _TERMINAL: Final = frozenset({"Succeeded", "Failed"})
@@ -33,6 +34,13 @@ def status_patch(known: PodStatus, wanted: PodStatus) -> dict[str, Any]:
         if patch.get(field) is not None:
             patch[field] = _addresses(old.get(field, []), new[field])
     return patch
+
+
+def is_awaited(known: PodStatus, wanted: PodStatus) -> bool:
+    """Whether others act on what has changed: the phase, or whether the pod is Ready. The rest is told to people."""
+    return known.phase != wanted.phase or is_true(known.conditions, "Ready") != is_true(
+        wanted.conditions, "Ready"
+    )
 
 
 def _conditions(old: dict[str, Any], new: dict[str, Any]) -> list[dict[str, Any]]:

@@ -7,17 +7,18 @@ from machinery.model.k8s.core_v1 import Pod, PodCondition
 
 TYPE = "PodScheduled"
 UNSCHEDULABLE = "Unschedulable"
+FAULT = "SchedulerError"  # of the scheduler itself, not of the cluster
 
 
-def plan_condition(pod: Pod, message: str, *, now_text: str) -> PodCondition | None:
+def plan_condition(pod: Pod, reason: str, message: str, *, now_text: str) -> PodCondition | None:
     """Return the condition to write; None where the pod says so already."""
     old = find(pod.status.conditions, TYPE)
-    if old is not None and (old.status, old.reason, old.message) == ("False", UNSCHEDULABLE, message):
+    if old is not None and (old.status, old.reason, old.message) == ("False", reason, message):
         return None
     new = PodCondition(
         type=TYPE,
         status="False",
-        reason=UNSCHEDULABLE,
+        reason=reason,
         message=message,
         observedGeneration=pod.metadata.generation,
     )

@@ -44,3 +44,11 @@ def preemption(nodes: int, reasons: Mapping[str, int]) -> str:
 
 def _histogram(reasons: Mapping[str, int]) -> str:
     return ", ".join(sorted(f"{number} {reason}" for reason, number in reasons.items() if number))
+
+
+def fault(error: Exception) -> str:
+    """Write what a pod is told on which the scheduler itself has failed."""
+    return (
+        "the scheduler failed on this pod, which is a fault of the scheduler and not of the cluster, and tries again later:"
+        f" {type(error).__name__}: {error}"
+    )

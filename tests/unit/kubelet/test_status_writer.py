@@ -10,6 +10,7 @@ import pytest
 
 from kubelet.status_writer import StatusWriter
 from machinery.model.errors import Conflict, Unavailable
+from machinery.model.k8s.core_v1 import PodIP
 from machinery.model.requests import DeleteOptions
 from machinery.model.resources import PODS
 from tests.support.builders import changed, pod
@@ -54,6 +55,56 @@ async def test_the_newest_status_wins(world: World):
         await world.clock.settle()
         assert (await world.stored()).status.phase == "Succeeded"
     assert [verb for verb, *_ in world.calls] == ["patch"]
+
+
+async def test_statuses_that_follow_each_other_closely_are_one_write(world: World):
+    """What only people look at waits for what comes next; what others act on is written at once, with it."""
+    made = await world.server.given(PODS, pod(phase="Pending"))
+    async with world.running():
+        status = changed(made.status, startTime="2026-01-01T00:00:00Z")
+        world.writer.write(made, status)
+        await world.clock.advance(0.03)
+        status = changed(status, podIP="10.244.0.7", podIPs=[PodIP(ip="10.244.0.7")])
+        world.writer.write(made, status)
+        await world.clock.settle()
+        assert world.calls == []
+        world.writer.write(made, changed(status, phase="Running"))
+        await world.clock.settle()
+        stored = (await world.stored()).status
+        assert (stored.phase, stored.podIP, bool(stored.startTime)) == ("Running", "10.244.0.7", True)
+    assert [verb for verb, *_ in world.calls] == ["patch"]
+
+
+async def test_a_status_that_nothing_follows_is_written_soon(world: World):
+    """People see that the containers are being created."""
+    made = await world.server.given(PODS, pod(phase="Pending"))
+    async with world.running():
+        world.writer.write(made, changed(made.status, startTime="2026-01-01T00:00:00Z"))
+        await world.clock.advance(0.1)
+        assert (await world.stored()).status.startTime
+
+
+async def test_while_there_is_too_much_to_write_what_others_act_on_goes_first(world: World):
+    """The rest waits longer, but not for ever."""
+    names = [f"busy-{number}" for number in range(16)]
+    busy = [await world.server.given(PODS, pod(name, phase="Pending")) for name in names]
+    calm = await world.server.given(PODS, pod("calm", phase="Pending"))
+    free = asyncio.Event()
+
+    async def hang(_verb: str, _plural: str, name: str) -> None:
+        if name != "calm":
+            await free.wait()
+
+    world.api.before_call = hang
+    async with world.running():
+        for each in busy:
+            world.writer.write(each, changed(each.status, phase="Running"))
+        world.writer.write(calm, changed(calm.status, startTime="2026-01-01T00:00:00Z"))
+        await world.clock.advance(0.5)
+        assert ("patch", "pods", "calm") not in world.calls
+        free.set()
+        await world.clock.advance(0.6)
+        assert ("patch", "pods", "calm") in world.calls
 
 
 async def test_what_the_api_has_is_not_written(world: World):

@@ -8,12 +8,15 @@ import pytest
 
 from machinery.client.leader import COMPONENT_LEASES
 from machinery.model.errors import Conflict, Unavailable
-from machinery.model.k8s.core_v1 import PodSchedulingGate
+from machinery.model.k8s.core_v1 import Pod, PodSchedulingGate
 from machinery.model.log import SILENT
 from machinery.model.resources import EVENTS, LEASES, NODES, PODS
 from machinery.process.metrics import Metrics
 from scheduler.app import LEASE, Scheduler, build
 from scheduler.config import SchedulerConfig
+from scheduler.core.plugins import node_affinity, node_resources_fit, taint_toleration
+from scheduler.core.pod import PodReader
+from scheduler.core.snapshot import Snapshot
 from tests.support.builders import changed, node, pod
 from tests.support.election import SkewedClock, finish
 from tests.support.scripted_api import LocalRegistry, local_registry
@@ -241,3 +244,70 @@ async def test_a_binding_that_was_under_way_when_its_leader_was_deposed_does_no_
     await world.clock.advance(60)
     assert await world.node_of() == "node-2"
     await finish(deposed, leader)
+
+
+@pytest.mark.parametrize(
+    ("holder", "name"),
+    [
+        (node_affinity, "fits"),
+        (node_resources_fit, "fits"),
+        (node_resources_fit, "least_allocated"),
+        (taint_toleration, "count_avoided"),
+        (PodReader, "read"),
+    ],
+)
+async def test_an_exception_about_one_pod_is_that_pods_alone(world: World, monkeypatch, holder, name):
+    """Whatever fails, in a plugin or before: the pod is told, the others are bound, and it is tried again."""
+    failing, real = True, getattr(holder, name)
+    bad = pod("bad", requests={"cpu": "7m"})
+    needs = PodReader().read(bad).needs
+
+    def fail(*arguments):
+        if failing and any(is_bad(each, needs) for each in arguments):
+            raise ZeroDivisionError("nobody foresaw it")
+        return real(*arguments)
+
+    monkeypatch.setattr(holder, name, fail)
+    await world.server.given(NODES, node())
+    await world.server.given(PODS, bad)
+    await world.server.given(PODS, pod("before"))
+    async with world.scheduling():
+        await world.clock.advance(1)
+        await world.server.given(PODS, pod("after"))
+        await world.clock.advance(1)
+        assert [await world.node_of(each) for each in ("before", "after", "bad")] == ["node-1", "node-1", ""]
+        condition = await world.condition_of("bad")
+        assert (condition.status, condition.reason) == ("False", "SchedulerError")
+        assert "ZeroDivisionError: nobody foresaw it" in condition.message
+        assert "FailedScheduling" in await world.event_reasons()
+        failing = False
+        touched = {"metadata": {"labels": {"touched": "yes"}}}
+        await world.user.patch(PODS, "bad", touched, namespace="default")
+        await world.clock.advance(15)
+        assert await world.node_of("bad") == "node-1"
+
+
+def is_bad(argument, needs):
+    return argument == needs or (isinstance(argument, Pod) and argument.metadata.name == "bad")
+
+
+@pytest.mark.parametrize("is_early", [True, False])
+async def test_a_node_that_cannot_be_read_gets_no_pods(world: World, monkeypatch, is_early):
+    """The others do, whether it is there before the scheduler or comes later."""
+    real = Snapshot.set_node
+
+    def fail(snapshot, found):
+        if found.metadata.name == "odd":
+            raise ZeroDivisionError("nobody foresaw it")
+        return real(snapshot, found)
+
+    monkeypatch.setattr(Snapshot, "set_node", fail)
+    if is_early:
+        await world.server.given(NODES, node("odd"))
+    async with world.scheduling():
+        if not is_early:
+            await world.server.given(NODES, node("odd"))
+        await world.server.given(NODES, node("plain", cpu="1"))
+        await world.server.given(PODS, pod())
+        await world.clock.advance(1)
+        assert await world.node_of() == "plain"
