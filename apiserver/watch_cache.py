@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right, insort
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -27,6 +27,10 @@ from machinery.model.requests import EventType
 
 LISTS: Final = 4  # lists of a resource that are kept until it changes
 WINDOW: Final = 2_000  # changes; a client that is further behind lists again
+WINDOW_BYTES: Final = 8 * 1024 * 1024  # of their objects; a window of large ones is shorter
+RECENT: Final = (
+    100  # changes whose events are kept, since watchers that join ask for them, as the doors wrote them
+)
 
 
 @dataclass(slots=True)
@@ -37,6 +41,15 @@ class Change:
     old: CachedObject | None
     new: CachedObject | None
     _events: dict[EventType, SharedEvent] = field(default_factory=dict)
+
+    @property
+    def size_bytes(self) -> int:
+        """What it holds that nothing else may hold: the state before."""
+        return len(self.old.json) if self.old else 0
+
+    def forget_events(self) -> None:
+        """Drop the events, which are made again where somebody needs them."""
+        self._events.clear()
 
     def event(self, kind: Kind, selected: Selected) -> SharedEvent | None:
         """Return what the change is for a watcher: an object that leaves the selection is deleted for it."""
@@ -80,6 +93,7 @@ class WatchCache:
         self._objects: dict[str, CachedObject] = {}
         self._lists: dict[Selected, SharedItems] = {}  # what was listed since the last change
         self._window: deque[Change] = deque(maxlen=window)
+        self._window_bytes = 0
         self._window_start = 0  # a watch may start after this revision
         self._rounds = Rounds()
         self._audiences: dict[Selected, Audience] = {}
@@ -104,6 +118,7 @@ class WatchCache:
             Change(each.revision, view._converted(each.old), view._converted(each.new))
             for each in self._window
         )
+        view._window_bytes = sum(each.size_bytes for each in view._window)
         self._views.append(view)
         return view
 
@@ -140,6 +155,7 @@ class WatchCache:
         self._places = sorted(self._objects)
         self._lists.clear()
         self._window.clear()
+        self._window_bytes = 0
         self._window_start = revision
         self.advance(revision)
         self.end_watches(Expired(f"too old resource version: the history before {revision} is gone"))
@@ -174,7 +190,10 @@ class WatchCache:
         """
         if after < self._window_start:
             raise Expired(f"too old resource version: {after} ({self._window_start})")
-        missed = [event for change in self._after(after) if (event := change.event(self.kind, selected))]
+        changes = self._after(after)
+        missed = [event for change in changes if (event := change.event(self.kind, selected))]
+        for change in changes[:-RECENT]:
+            change.forget_events()
         return self._join(selected, missed, bookmarks=bookmarks)
 
     def watch_state(self, selected: Selected, *, bookmarks: bool, mark_end: bool) -> Watcher:
@@ -241,9 +260,15 @@ class WatchCache:
             insort(self._places, place)
 
     def _remember(self, change: Change) -> None:
-        if len(self._window) == self._window.maxlen:
-            self._window_start = self._window[0].revision
-        self._window.append(change)
+        window = self._window
+        self._window_bytes += change.size_bytes
+        while window and (len(window) == window.maxlen or self._window_bytes > WINDOW_BYTES):
+            oldest = window.popleft()
+            self._window_start = oldest.revision
+            self._window_bytes -= oldest.size_bytes
+        window.append(change)
+        if len(window) > RECENT:
+            window[-RECENT - 1].forget_events()
         for selected in self._concerned(change):
             if event := change.event(self.kind, selected):
                 self._audiences[selected].add(event)
@@ -256,9 +281,9 @@ class WatchCache:
             found += [selected for value in values for selected in by_value.get(value, ())]
         return found
 
-    def _after(self, revision: int) -> Iterator[Change]:
+    def _after(self, revision: int) -> Sequence[Change]:
         changes = list(self._window)
-        return iter(changes[bisect_right(changes, revision, key=lambda change: change.revision) :])
+        return changes[bisect_right(changes, revision, key=lambda change: change.revision) :]
 
     def _join(self, selected: Selected, first: Sequence[SharedEvent], *, bookmarks: bool) -> Watcher:
         watcher = Watcher(first, bookmarks=bookmarks, leave=lambda gone: self._leave(selected, gone))

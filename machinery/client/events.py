@@ -29,7 +29,10 @@ from machinery.wire.cause_headers import acting, acting_on
 NORMAL: Final = "Normal"
 WARNING: Final = "Warning"
 _WAITING: Final = 1_000  # events that wait to be written; beyond it the oldest are dropped
-_REMEMBERED: Final = 4_096  # events whose count can still be raised, and objects whose budget is known
+_REMEMBERED: Final = 1_024  # events whose count can still be raised, and objects whose budget is known
+_REMEMBERED_S: Final = (
+    600.0  # cluster seconds without an equal one, as client-go has it; then it is a new event
+)
 _MESSAGE_LIMIT: Final = 1_024  # what the API takes
 _BURST: Final = 25.0
 _REFILL_S: Final = 300.0  # cluster seconds for one more event about the same object
@@ -66,6 +69,7 @@ class _Budget:
 class _Written:
     name: str
     count: int
+    at_s: float
 
 
 class EventRecorder:
@@ -82,6 +86,11 @@ class EventRecorder:
         self._written: OrderedDict[_Identity, _Written] = OrderedDict()
         self._budgets: OrderedDict[str, _Budget] = OrderedDict()
         self._serial = 0  # the last one used: wall nanoseconds, or one more where two events share theirs
+
+    @property
+    def remembered(self) -> int:
+        """How many entries are kept of what was recorded: counts of events, and budgets of objects."""
+        return len(self._written) + len(self._budgets)
 
     def record(self, obj: KubeObject | ObjectReference, type_: str, reason: str, message: str) -> None:
         """Note an event; it is written by `run`, soon. Never waits, never fails."""
@@ -117,11 +126,12 @@ class EventRecorder:
             self._note_loss(pending, error)
 
     async def _write(self, pending: _Pending) -> None:
+        self._forget_old()
         known = self._written.get(pending.identity)
         if known and await self._raise_count(pending, known):
             return
         name = await self._create(pending)
-        self._remember(pending, _Written(name, 1))
+        self._remember(pending, _Written(name, 1, pending.at_s))
 
     async def _create(self, pending: _Pending) -> str:
         """Write a new event; return the name that it got: another recorder may have taken the first choice."""
@@ -136,7 +146,7 @@ class EventRecorder:
             await self._api.patch(EVENTS, known.name, patch, namespace=_namespace(pending.about))
         except NotFound:  # it has outlived its time to live
             return False
-        self._remember(pending, _Written(known.name, known.count + 1))
+        self._remember(pending, _Written(known.name, known.count + 1, pending.at_s))
         return True
 
     def _event(self, pending: _Pending) -> Event:
@@ -163,6 +173,15 @@ class EventRecorder:
         self._written.move_to_end(pending.identity)
         if len(self._written) > _REMEMBERED:
             self._written.popitem(last=False)
+
+    def _forget_old(self) -> None:
+        """Forget what nothing equal followed: of objects that are gone, nothing will."""
+        before = self._clock.now() - _REMEMBERED_S
+        while self._written and next(iter(self._written.values())).at_s < before:
+            self._written.popitem(last=False)
+        # A budget that has not been touched for so long has grown by two events: nobody who floods has that patience.
+        while self._budgets and next(iter(self._budgets.values())).at_s < before:
+            self._budgets.popitem(last=False)
 
     def _may_spend(self, about: ObjectReference, now: float) -> bool:
         key = about.uid or f"{about.kind}/{about.namespace}/{about.name}"

@@ -16,7 +16,8 @@ from apiserver.core.authz.rules import Rule, rules_of
 
 Json: TypeAlias = Mapping[str, Any]
 RBAC_GROUP: Final = "rbac.authorization.k8s.io"
-_LIMIT: Final = 20_000  # answers that are kept
+_LIMIT: Final = 4_000  # answers that are kept
+_LONGEST: Final = 512  # characters of what is asked; a longer answer is not kept, whoever asks
 SERVICE_ACCOUNT_PREFIX: Final = "system:serviceaccount:"
 
 
@@ -61,9 +62,11 @@ class RbacIndex:
         key = (user.name, user.groups, asked)
         answer = self._answers.get(key)
         if answer is None:
-            if len(self._answers) >= _LIMIT:
-                self._answers.clear()
-            answer = self._answers[key] = self._decide(user, attributes)
+            answer = self._decide(user, attributes)
+            if sum(map(len, asked)) <= _LONGEST:
+                if len(self._answers) >= _LIMIT:
+                    self._answers.clear()
+                self._answers[key] = answer
         return answer
 
     def rules_for(self, user: User, namespace: str) -> list[Rule]:

@@ -66,3 +66,29 @@ async def test_recording_never_waits_for_the_server(server, api, recorder, clock
     assert len(await events(server)) == 1
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
+
+
+async def test_what_was_written_long_ago_is_forgotten(server, recorder, clock):
+    """An equal event after ten quiet minutes is a new one; what pods left behind that are gone goes with it."""
+    for number in range(50):
+        recorder.record(builders.pod(f"web-{number}"), NORMAL, "Started", "x")
+    await recorder.flush()
+    assert recorder.remembered == 100  # the event and the budget of each
+    await clock.sleep(599)
+    recorder.record(builders.pod("web-0"), NORMAL, "Started", "x")
+    await recorder.flush()
+    assert len(await events(server)) == 50
+    await clock.sleep(2)
+    recorder.record(builders.pod("web-1"), NORMAL, "Started", "x")
+    await recorder.flush()
+    assert len(await events(server)) == 51
+    assert recorder.remembered == 4
+
+
+async def test_what_is_remembered_of_events_is_bounded(recorder):
+    """However many objects there were in a short time."""
+    for number in range(3_000):
+        recorder.record(builders.pod(f"web-{number}"), NORMAL, "Started", "x")
+        if number % 500 == 499:
+            await recorder.flush()
+    assert recorder.remembered <= 2_048

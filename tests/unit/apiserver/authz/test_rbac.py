@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import gc
 from typing import Any
 
 import pytest
 
-from apiserver.core.authz.attributes import Attributes
+from apiserver.core.authz.attributes import Attributes, Decision
 from apiserver.core.authz.messages import forbidden
 from apiserver.core.authz.rbac import RbacIndex
 from apiserver.core.authz.rules import rule_of
@@ -126,3 +127,22 @@ def test_the_sentence_of_a_403():
         'in API group "apps" at the cluster scope'
     )
     assert (error.kind, error.group, error.name) == ("deployments", "apps", "web")
+
+
+def test_answers_that_are_kept_are_bounded() -> None:
+    """By number; and what is asked about a long name or path is asked once, by whoever has no better to do."""
+    index = RbacIndex(cluster_roles=[role("r", rule())], cluster_role_bindings=[])
+    before = decisions_alive()
+    for number in range(100):
+        index.authorize(ALICE, Attributes(verb="get", path=f"/{number}/{'x' * 600}"))
+        index.authorize(ALICE, get(name=f"{number}-{'x' * 600}"))
+    assert decisions_alive() == before
+    for number in range(5_000):
+        index.authorize(ALICE, get(name=f"web-{number}"))
+    assert decisions_alive() - before <= 4_000
+
+
+def decisions_alive() -> int:
+    """Count the decisions that somebody holds."""
+    gc.collect()
+    return sum(isinstance(each, Decision) for each in gc.get_objects())
