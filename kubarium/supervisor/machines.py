@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import signal
+from contextlib import suppress
 from pathlib import Path
 
 from kubarium.pidfd import wait_ended
@@ -28,7 +29,8 @@ def kill_cgroup(path: str) -> int:
     Raises:
         PermissionError: a process there is another user's.
     """
-    _write(path, "pids", "pids.max", "0")
+    _make(path, "pids")
+    _write(path, "pids.max", "0")
     killed, deadline = 0, WALL.monotonic_wall() + _PATIENCE_S
     for _ in range(_ROUNDS):
         pids = _pids(path)
@@ -48,7 +50,7 @@ def pids_below(path: str) -> set[int]:
 
 def admit_cgroup(path: str) -> None:
     """Allow processes to begin below a cgroup again. Idempotent."""
-    _write(path, "pids", "pids.max", "max")
+    _write(path, "pids.max", "max")
 
 
 def freeze_cgroup(path: str) -> None:
@@ -56,25 +58,32 @@ def freeze_cgroup(path: str) -> None:
 
     Where the kernel has no freezer for it, nothing happens.
     """
-    for file in _write(path, "freezer", "freezer.state", "FROZEN"):
+    _make(path, "freezer")
+    for file in _write(path, "freezer.state", "FROZEN"):
         _await_text(file, "FROZEN")
-    for file in _write(path, "", "cgroup.freeze", "1"):
+    for file in _write(path, "cgroup.freeze", "1"):
         _await_text(file.with_name("cgroup.events"), "frozen 1")
 
 
 def thaw_cgroup(path: str) -> None:
     """Thaw a frozen cgroup. Idempotent."""
-    _write(path, "freezer", "freezer.state", "THAWED")
-    _write(path, "", "cgroup.freeze", "0")
+    _write(path, "freezer.state", "THAWED")
+    _write(path, "cgroup.freeze", "0")
 
 
-def _write(path: str, hierarchy: str, name: str, value: str) -> list[Path]:
-    """Write a file of a cgroup, which is made where it has none on v1; return which were written."""
-    if hierarchy and (top := CGROUPS / hierarchy).is_dir():
-        (top / path.strip("/")).mkdir(parents=True, exist_ok=True)
+def _make(path: str, hierarchy: str) -> None:
+    """Make a cgroup in a hierarchy of v1; on v2 there is one tree, and the kubelet makes it."""
+    with suppress(OSError):  # where cgroups are read-only no engine has put anything there, either
+        if (top := CGROUPS / hierarchy).is_dir():
+            (top / path.strip("/")).mkdir(parents=True, exist_ok=True)
+
+
+def _write(path: str, name: str, value: str) -> list[Path]:
+    """Write a file of a cgroup wherever it has one; return which were written."""
     files = [file for root in _roots(path) if (file := root / name).exists()]
     for file in files:
-        file.write_text(value)
+        with suppress(OSError):  # it goes away, or is not ours to write
+            file.write_text(value)
     return files
 
 
