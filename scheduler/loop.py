@@ -116,7 +116,7 @@ class SchedulingLoop:
                 self._tell(_cause(pod), UNSCHEDULABLE, decision.message)
 
     def _give_up(self, item: QueuedPod, error: Exception) -> None:
-        """Tell a pod that a plugin failed on it, and try it again later; the others go on."""
+        """Report to a pod that a plugin failed on it, and try it again later; the others go on."""
         self._slots.release()
         self._evaluations = Evaluations(self._watch.snapshot)  # what the plugin left half done is dropped
         self._attempts.add(1, "error")
@@ -125,7 +125,7 @@ class SchedulingLoop:
         self._tell(_cause(item.pod), FAULT, fault(error))
 
     def tell_unreadable(self, pod: Pod, error: Exception) -> None:
-        """Tell a pod that it cannot be read, and so not be scheduled; whoever does not lead says nothing."""
+        """Report to a pod that it cannot be read, and so not be scheduled; whoever does not lead says nothing."""
         if self._is_running:
             self._tell(cause_of(PODS, pod), FAULT, fault(error))
 
