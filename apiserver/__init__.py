@@ -5,6 +5,7 @@ In the order of use:
 rest, services   the doors: HTTP for everybody, gRPC for the cluster's components
 authentication   who asks; `gate` decides whether they may
 registry         reads and writes of every kind
+aside            beside the event loop: work that would hold it up
 core             what is decided on the way, without I/O: kinds and their rules, admission, patches, discovery
 watch_cache*     the objects as lists and watches need them, fed by one watch of the store (`watch_cache_feed`)
 storage          etcd, and its stand-in in memory

@@ -30,6 +30,13 @@ class Selected:
         return bool(self.labels.requirements or self.fields.requirements)
 
     @property
+    def terms(self) -> int:
+        """How many comparisons it may take to see whether an object is selected."""
+        return len(self.fields.requirements) + sum(
+            max(1, len(each.values)) for each in self.labels.requirements
+        )
+
+    @property
     def trigger(self) -> tuple[str, str] | None:
         """A field and the value that it has in every selected object; None where there is no such field."""
         wanted = ((key, value) for key, equal, value in self.fields.requirements if equal)

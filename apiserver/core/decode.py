@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterator
+from itertools import islice
 from typing import Any, Final, NoReturn
 
 import msgspec
@@ -18,6 +20,8 @@ from machinery.model.errors import BadRequest
 _ESCAPE: Final = re.compile(
     rb"\\[^u]|\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|(?P<lone>\\u[dD][89a-fA-F][0-9a-fA-F]{2})"
 )
+MOST_DUPLICATES: Final = 100  # keys that are told, as in Kubernetes; what is wrong is clear by then
+LONGEST_PATH: Final = 1000  # characters
 
 
 class _Repeated(dict[str, Any]):
@@ -27,7 +31,7 @@ class _Repeated(dict[str, Any]):
 
 
 def read_json(data: bytes, *, find_duplicates: bool = True) -> tuple[Json, tuple[str, ...]]:
-    """Return the object, and the paths of the keys that it says twice (the last one counts).
+    """Return the object, and the paths of the first 100 keys that it says twice (the last one counts).
 
     Raises:
         BadRequest: it is no JSON object.
@@ -71,7 +75,7 @@ def _read_carefully(data: bytes) -> tuple[Any, tuple[str, ...]]:
         obj = json.loads(text, object_pairs_hook=gather, parse_constant=_no_constant)
     except (ValueError, RecursionError) as error:
         raise BadRequest(f"couldn't read the body as JSON: {error}") from error
-    return obj, tuple(_paths(obj, "")) if found else ()
+    return obj, tuple(islice(_paths(obj, ()), MOST_DUPLICATES)) if found else ()
 
 
 def _without_lone_surrogates(data: bytes) -> bytes:
@@ -89,17 +93,34 @@ def _no_constant(name: str) -> NoReturn:
 
 
 def _twice(keys: list[str]) -> tuple[str, ...]:
-    return tuple(key for index, key in enumerate(keys) if keys.index(key) < index)
+    """Return the keys that stand there again, each once, in the order of their second place."""
+    seen: set[str] = set()
+    again: dict[str, None] = {}
+    for key in keys:
+        if key in seen:
+            again[key] = None
+        seen.add(key)
+    return tuple(again)
 
 
-def _paths(value: Any, path: str) -> list[str]:
-    paths = []
+def _paths(value: Any, steps: tuple[Any, ...]) -> Iterator[str]:
+    """Yield the paths of the keys that are repeated; `steps` is linked, so that a path costs only where it is told."""
     if isinstance(value, dict):
         if isinstance(value, _Repeated):
-            paths += [f"{path}.{key}" if path else key for key in value.repeated]
+            yield from (_path((steps, key)) for key in value.repeated)
         for key, item in value.items():
-            paths += _paths(item, f"{path}.{key}" if path else key)
+            if isinstance(item, dict | list):
+                yield from _paths(item, (steps, key))
     elif isinstance(value, list):
         for index, item in enumerate(value):
-            paths += _paths(item, f"{path}[{index}]")
-    return paths
+            if isinstance(item, dict | list):
+                yield from _paths(item, (steps, index))
+
+
+def _path(steps: tuple[Any, ...]) -> str:
+    """Write a path as .spec.containers[0].name without the first dot; one that is too long is cut."""
+    parts: list[str] = []
+    while steps:
+        steps, step = steps
+        parts.append(f"[{step}]" if isinstance(step, int) else f".{step[:LONGEST_PATH]}")
+    return "".join(reversed(parts)).removeprefix(".")[:LONGEST_PATH]

@@ -183,7 +183,7 @@ def _finalizer_causes(finalizers: list[str], path: str) -> list[Cause]:
 def _added_finalizers(meta: Json, before: Json) -> list[Cause]:
     if not before.get("deletionTimestamp"):
         return []
-    known = before.get("finalizers") or []
+    known = set(before.get("finalizers") or [])
     added = sorted(name for name in meta.get("finalizers") or [] if name not in known)
     if not added:
         return []

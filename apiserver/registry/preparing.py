@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from apiserver.allocation import Claims
+from apiserver.aside import aside, weigh
 from apiserver.core import answers, deletion, field_errors, writes
 from apiserver.core.admission import Attributes
 from apiserver.core.kind import Kind
@@ -57,9 +58,9 @@ class Preparing:
     async def new_status(self, kind: Kind, request: Request, new: Json, old: Json) -> Step:
         """The same for a write to the status subresource."""
         admitted = await self._admitting.admit(self._attributes(kind, request, request.name), new, old)
-        stamped = writes.update_status(
-            kind, admitted, old, self._parts.update_context(), self._parts.catalogue.may_own
-        )
+        context, may_own = self._parts.update_context(), self._parts.catalogue.may_own
+        weight = len(request.body) + weigh(old)
+        stamped = await aside(weight, writes.update_status, kind, admitted, old, context, may_own)
         return self.settled(kind, Put(stamped), old)
 
     def settled(self, kind: Kind, put: Put, old: Json) -> Step:
@@ -84,10 +85,11 @@ class Preparing:
     async def _checked(self, kind: Kind, request: Request, claims: Claims, old: Json | None) -> Put:
         """Check what is to be stored; what was claimed for it is dropped where it is refused."""
         try:
+            weight, may_own = len(request.body) + (weigh(old) if old else 0), self._parts.catalogue.may_own
             if old is None:
-                writes.check_create(kind, claims.obj, self._parts.catalogue.may_own)
+                await aside(weight, writes.check_create, kind, claims.obj, may_own)
             else:
-                writes.check_update(kind, claims.obj, old, self._parts.catalogue.may_own)
+                await aside(weight, writes.check_update, kind, claims.obj, old, may_own)
             await self._parts.guard.admit_grant(request.user, kind, claims.obj, old)
         except ApiError:
             await claims.drop()

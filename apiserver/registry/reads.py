@@ -10,6 +10,7 @@ from collections.abc import MutableSequence, Sequence
 from typing import Final
 
 from apiserver import objects
+from apiserver.aside import aside
 from apiserver.core import answers, listing
 from apiserver.core.kind import Kind
 from apiserver.core.values import Json
@@ -24,6 +25,8 @@ from machinery.model.errors import BadRequest, Expired, Unavailable
 
 WATCH_TIMEOUT_S: Final = 1800  # wall seconds that a watch lasts at least; at most twice as long
 PATIENCE_S: Final = 5.0  # wall seconds that a request waits for a cache that is still being filled
+_MOST_TERMS: Final = 64  # of a selector that is compared with every object at once
+_TEXT_BYTES: Final = 8  # of JSON, that take as long to read as a character of a selector
 _CHUNK: Final = 500  # keys that are read at once where selectors pick from them
 
 
@@ -77,7 +80,7 @@ class Reads:
             options.continue_,
             initial_events=options.send_initial_events,
         )
-        selected = selection(kind, request)
+        selected = await _selection(kind, request)
         if options.continue_:
             page = listing.decode_continue(options.continue_, selected.namespace)
             return await self._page(kind, selected, page, options.limit)
@@ -85,7 +88,9 @@ class Reads:
         if revision and _is_exact(options):
             return await self._page(kind, selected, listing.Continue(revision, ""), options.limit)
         cache = await self._cache(kind, revision)
-        return _first_page(cache, selected, 0 if revision == 0 else options.limit)
+        current = cache.revision
+        found = cache.list(selected) if selected.terms <= _MOST_TERMS else await _matching(cache, selected)
+        return _first_page(kind, found, current, selected, 0 if revision == 0 else options.limit)
 
     async def watch(self, kind: Kind, request: Request) -> Watcher:
         """Follow a collection from a revision, or from its state.
@@ -97,7 +102,7 @@ class Reads:
         options = request.selection
         wants_state = options.send_initial_events
         listing.check_watch(options.resource_version_match, options.continue_, initial_events=wants_state)
-        selected, bookmarks = selection(kind, request), options.allow_bookmarks
+        selected, bookmarks = await _selection(kind, request), options.allow_bookmarks
         revision = listing.parse_revision(options.resource_version)
         cache = await self._cache(kind, revision)
         if wants_state or (wants_state is None and not revision):
@@ -156,15 +161,29 @@ class Reads:
         found: MutableSequence[CachedObject] = []
         while True:
             chunk = await self._storage.list(prefix, revision=page.revision, limit=size, start=start)
-            for index, item in enumerate(chunk.items):
-                obj = _cached(kind, item, head)
-                if obj and (not selected.by_selectors or selected.matches(obj)):
-                    found.append(obj)
-                if limit and len(found) == limit:
-                    return found, len(chunk.items) - index - 1 + chunk.remaining
+            weight = sum(len(item.value) for item in chunk.items)
+            room = limit - len(found) if limit else 0
+            more, seen = await aside(weight, _picked, kind, selected, head, chunk.items, room)
+            found += more
+            if limit and len(found) == limit:
+                return found, len(chunk.items) - seen + chunk.remaining
             if not chunk.more:
                 return found, 0
             start = chunk.items[-1].key + "\0"
+
+
+def _picked(
+    kind: Kind, selected: Selected, head: str, items: Sequence[Stored], room: int
+) -> tuple[list[CachedObject], int]:
+    """Return the first of these objects that are selected, at most `room` (0: all), and how many were looked at."""
+    found: list[CachedObject] = []
+    for seen, item in enumerate(items, 1):
+        obj = _cached(kind, item, head)
+        if obj and (not selected.by_selectors or selected.matches(obj)):
+            found.append(obj)
+            if len(found) == room:
+                return found, seen
+    return found, len(items)
 
 
 def _is_exact(options: ListOptions) -> bool:
@@ -174,6 +193,12 @@ def _is_exact(options: ListOptions) -> bool:
     """
     match = options.resource_version_match
     return match == listing.EXACT or (not match and options.limit > 0)
+
+
+async def _selection(kind: Kind, request: Request) -> Selected:
+    asked = request.selection
+    weight = _TEXT_BYTES * (len(asked.label_selector) + len(asked.field_selector))
+    return await aside(weight, selection, kind, request)
 
 
 def selection(kind: Kind, request: Request) -> Selected:
@@ -190,14 +215,25 @@ def selection(kind: Kind, request: Request) -> Selected:
     return select(kind, namespace, request.selection.label_selector, fields)
 
 
-def _first_page(cache: WatchCache, selected: Selected, limit: int) -> ListReply:
-    found = cache.list(selected)
+def _first_page(
+    kind: Kind, found: SharedItems | Sequence[CachedObject], revision: int, selected: Selected, limit: int
+) -> ListReply:
     if not limit or len(found) <= limit:
-        return _list(cache.kind, found, cache.revision)
+        return _list(kind, found, revision)
     shown = found[:limit]
-    more = listing.after(shown[-1].place, cache.revision).encode()
+    more = listing.after(shown[-1].place, revision).encode()
     remaining = None if selected.by_selectors else len(found) - limit
-    return _list(cache.kind, shown, cache.revision, more, remaining)
+    return _list(kind, shown, revision, more, remaining)
+
+
+async def _matching(cache: WatchCache, selected: Selected) -> Sequence[CachedObject]:
+    """Return the objects that a long selector selects; nothing of it is remembered."""
+    every = cache.every()
+    return await aside(selected.terms * len(every), _those, every, selected)
+
+
+def _those(every: Sequence[CachedObject], selected: Selected) -> list[CachedObject]:
+    return [obj for obj in every if selected.matches(obj)]
 
 
 def _list(

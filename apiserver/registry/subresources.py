@@ -9,6 +9,7 @@ from typing import Any
 from msgspec.structs import replace
 
 from apiserver import objects
+from apiserver.aside import aside, weigh
 from apiserver.core import answers, scaling, writes
 from apiserver.core.decode import read_json
 from apiserver.core.deletion import Wanted, check_preconditions
@@ -72,7 +73,7 @@ class Subresources:
         return await serve(kind, request)
 
     async def _update_status(self, kind: Kind, request: Request) -> ObjectReply:
-        read = self._writes.read_body(kind, request, name=request.name)
+        read = await aside(len(request.body), self._writes.read_body, kind, request, request.name)
 
         async def decide(old: Json | None) -> Step:
             found = _found(kind, request, old)
@@ -86,7 +87,8 @@ class Subresources:
 
         async def decide(old: Json | None) -> Step:
             found = _found(kind, request, old)
-            read = self._writes.patched(kind, request, patch, found)
+            weight = len(request.body) + weigh(found)
+            read = await aside(weight, self._writes.patched, kind, request, patch, found)
             check_version(kind, read.obj, found)
             return await self._preparing.new_status(kind, request, read.obj, found)
 
@@ -174,7 +176,7 @@ class Subresources:
 
     async def _replace_part(self, kind: Kind, request: Request) -> ObjectReply:
         """Apply the part of the object that the subresource is about."""
-        read = self._writes.read_body(kind, request, name=request.name)
+        read = await aside(len(request.body), self._writes.read_body, kind, request, request.name)
         change = kind.rules.subresources[request.subresource]
 
         async def decide(old: Json | None) -> Step:

@@ -7,6 +7,7 @@ from typing import Any, Final
 from msgspec.structs import replace
 
 from apiserver import objects
+from apiserver.aside import aside, weigh
 from apiserver.core import answers, writes
 from apiserver.core.decode import read_any, read_json
 from apiserver.core.kind import Kind
@@ -37,7 +38,7 @@ class Writes:
         Raises:
             AlreadyExists: the name is taken.
         """
-        read = self.read_body(kind, request)
+        read = await aside(len(request.body), self.read_body, kind, request)
         generated = not metadata(read.obj).get("name")
         for attempt in range(1, GENERATED_NAMES + 1 if generated else 2):
             put = await self._preparing.new_object(kind, request, read.obj)
@@ -57,7 +58,7 @@ class Writes:
             NotFound: there is no such object, and this does not create one.
             Conflict: the request is about another version of it.
         """
-        read = self.read_body(kind, request, name=request.name)
+        read = await aside(len(request.body), self.read_body, kind, request, request.name)
 
         async def decide(old: Json | None) -> Step:
             if old is None:
@@ -75,14 +76,15 @@ class Writes:
             NotFound: there is no such object.
             Conflict: the patch is about another version of it.
         """
-        patch = patch_of(request)
+        patch = await aside(len(request.body), patch_of, request)
         warnings: tuple[str, ...] = ()
 
         async def decide(old: Json | None) -> Step:
             nonlocal warnings
             if old is None:
                 raise answers.not_found(kind, request.name)
-            read = self.patched(kind, request, patch, old)
+            weight = len(request.body) + weigh(old)
+            read = await aside(weight, self.patched, kind, request, patch, old)
             warnings = (*read.warnings, *kind.rules.unenforced(read.obj))
             check_version(kind, read.obj, old)
             return await self._preparing.replacement(kind, request, read.obj, old)
@@ -95,7 +97,7 @@ class Writes:
         place = Place(kind, request.namespace, request.name, request, request.writing.dry_run)
         return await self._modifier.modify(place, decide)
 
-    def read_body(self, kind: Kind, request: Request, *, name: str = "") -> writes.Read:
+    def read_body(self, kind: Kind, request: Request, name: str = "") -> writes.Read:
         """Read the object of a request, in the version that is stored."""
         validation = writes.field_validation(request.writing.field_validation)
         raw, duplicates = read_json(request.body, find_duplicates=validation is not FieldValidation.IGNORE)

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
-from concurrent.futures import ThreadPoolExecutor
 from typing import Final
 
+from apiserver.aside import aside
 from apiserver.rest.protobuf_body import MEDIA_TYPE, protobuf_to_json
 from apiserver.rest.yaml_body import yaml_to_json
 from machinery.model.errors import UnsupportedMediaType
@@ -13,8 +12,7 @@ from machinery.model.requests import PatchType
 
 _JSON: Final = frozenset({"application/json", ""})
 _YAML: Final = frozenset({"application/yaml", "text/yaml"})
-_SMALL: Final = 16 * 1024  # bytes of YAML that are read in a few ms
-_ASIDE: Final = ThreadPoolExecutor(1, "yaml")  # one: several would keep the event loop from its turns
+_YAML_WEIGHT: Final = 2  # bytes of JSON that take as long to read as one of YAML
 
 
 async def object_json(content_type: str, body: bytes) -> bytes:
@@ -30,7 +28,7 @@ async def object_json(content_type: str, body: bytes) -> bytes:
     if media_type in _YAML:
         return await _yaml_json(body)
     if media_type == MEDIA_TYPE:
-        return protobuf_to_json(body)
+        return await aside(len(body), protobuf_to_json, body)
     raise _unknown(("application/json", "application/yaml", MEDIA_TYPE))
 
 
@@ -49,10 +47,7 @@ async def patch_json(content_type: str, body: bytes) -> tuple[PatchType, bytes]:
 
 
 async def _yaml_json(body: bytes) -> bytes:
-    """Read YAML; a large text takes seconds, and is read beside the event loop."""
-    if len(body) <= _SMALL:
-        return yaml_to_json(body)
-    return await asyncio.get_running_loop().run_in_executor(_ASIDE, yaml_to_json, body)
+    return await aside(_YAML_WEIGHT * len(body), yaml_to_json, body)
 
 
 def media_type_of(content_type: str) -> str:

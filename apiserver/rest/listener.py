@@ -21,12 +21,13 @@ from apiserver.rest.door import Door
 from apiserver.rest.http_request import Exchange, HttpRequest
 from apiserver.rest.limits import Limits
 from apiserver.rest.replies import Reply
-from machinery.model.errors import BadRequest
+from machinery.model.errors import BadRequest, UnsupportedMediaType
 
 _LONGEST_LINE: Final = 64 * 1024  # bytes of a request line, or of one header
 _GO_ON: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
 _OPTIONS: Final[dict[str, Any]] = {
     "access_log": None,
+    "auto_decompress": False,  # a body that says it is compressed is refused, and nobody unpacks it meanwhile
     "max_line_size": _LONGEST_LINE,
     "max_field_size": _LONGEST_LINE,
 }
@@ -101,6 +102,10 @@ async def _body(request: web.BaseRequest) -> bytes:
     """Read a body up to the limit; a client that waits to be told to send it is told."""
     if not request.can_read_body:
         return b""
+    if request.headers.get("Content-Encoding", "identity").lower() != "identity":
+        raise UnsupportedMediaType(
+            "the body of the request is compressed (Content-Encoding): send it as it is"
+        )
     if (request.content_length or 0) > BODY_LIMIT:
         raise too_large()
     if request.headers.get("Expect", "").lower() == "100-continue":

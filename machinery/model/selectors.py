@@ -7,6 +7,7 @@ https://kubernetes.io/docs/concepts/overview/working-with-objects/field-selector
 from __future__ import annotations
 
 import re
+from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
@@ -127,9 +128,9 @@ def parse_labels(text: str) -> LabelMatcher:
     requirements = []
     while tokens:
         requirements.append(_requirement(tokens, text))
-        if tokens and (sign := tokens.pop(0)) != ",":
+        if tokens and (sign := tokens.popleft()) != ",":
             raise ValueError(f"unable to parse requirement: found {sign!r}, expected: ',' or end of {text!r}")
-        if tokens == [] and text.rstrip().endswith(","):
+        if not tokens and text.rstrip().endswith(","):
             raise ValueError(f"unable to parse requirement: {text!r} ends with ','")
     return LabelMatcher(tuple(requirements))
 
@@ -146,13 +147,13 @@ def parse_fields(text: str) -> FieldMatcher:
     return FieldMatcher(tuple(_field_term(term, text) for term in terms))
 
 
-def _tokens(text: str) -> list[str]:
-    tokens: list[str] = []
-    position = 0
-    while position < len(text.rstrip()):
+def _tokens(text: str) -> deque[str]:
+    tokens: deque[str] = deque()
+    position, end = 0, len(text.rstrip())
+    while position < end:
         found = _TOKEN.match(text, position)
         if not found:
-            raise ValueError(f"unable to parse requirement: unexpected {text[position:]!r}")
+            raise ValueError(f"unable to parse requirement: unexpected {text[position : position + 100]!r}")
         tokens.append(found[1])
         position = found.end()
     return tokens
@@ -161,41 +162,41 @@ def _tokens(text: str) -> list[str]:
 _SIGNS: Final = frozenset({"=", "==", "!=", "!", "<", ">", "(", ")", ","})
 
 
-def _requirement(tokens: list[str], text: str) -> Requirement:
+def _requirement(tokens: deque[str], text: str) -> Requirement:
     if tokens[0] == "!":
-        tokens.pop(0)
+        tokens.popleft()
         return _checked(Requirement(_word(tokens, text, "a key after '!'"), NOT_EXISTS))
     key = _word(tokens, text, "a key")
     operator = tokens[0] if tokens else ","
     if operator == ",":
         return _checked(Requirement(key, EXISTS))
-    tokens.pop(0)
+    tokens.popleft()
     if operator in {IN, NOT_IN}:
         return _checked(Requirement(key, operator, _values(tokens, text)))
     if operator in {GREATER, LESS}:
         return _checked(Requirement(key, operator, (_word(tokens, text, "a number"),)))
     if operator in {"=", "==", "!="}:
-        value = tokens.pop(0) if tokens and tokens[0] not in _SIGNS else ""
+        value = tokens.popleft() if tokens and tokens[0] not in _SIGNS else ""
         return _checked(Requirement(key, NOT_IN if operator == "!=" else IN, (value,)))
     raise ValueError(
         f"unable to parse requirement: found {operator!r}, expected: in, notin, =, ==, !=, > or <"
     )
 
 
-def _word(tokens: list[str], text: str, what: str) -> str:
+def _word(tokens: deque[str], text: str, what: str) -> str:
     if not tokens or tokens[0] in _SIGNS:
         found = repr(tokens[0]) if tokens else "the end"
         raise ValueError(f"unable to parse requirement: found {found}, expected: {what} in {text!r}")
-    return tokens.pop(0)
+    return tokens.popleft()
 
 
-def _values(tokens: list[str], text: str) -> tuple[str, ...]:
-    if not tokens or tokens.pop(0) != "(":
+def _values(tokens: deque[str], text: str) -> tuple[str, ...]:
+    if not tokens or tokens.popleft() != "(":
         raise ValueError(f"unable to parse requirement: expected '(' after in or notin in {text!r}")
     values: list[str] = []
     wanting = True  # a value, or the empty one between two commas
     while tokens and tokens[0] != ")":
-        word = tokens.pop(0)
+        word = tokens.popleft()
         if word == ",":
             if wanting:
                 values.append("")
@@ -207,7 +208,7 @@ def _values(tokens: list[str], text: str) -> tuple[str, ...]:
             wanting = False
     if not tokens:
         raise ValueError(f"unable to parse requirement: no ')' in {text!r}")
-    tokens.pop(0)
+    tokens.popleft()
     return tuple([*values, ""] if wanting else values)
 
 

@@ -43,6 +43,19 @@ class Stalls:
 
 
 @contextmanager
+def using(*, less_than_s: float) -> Iterator[None]:
+    """Check how many seconds of the CPU a block uses in this thread, which no other process makes more.
+
+    Raises:
+        AssertionError: it used as many or more.
+    """
+    began = time.thread_time()
+    yield
+    used_s = time.thread_time() - began
+    assert used_s < less_than_s, f"it used {used_s:.3f} s"
+
+
+@contextmanager
 def taking(*, less_than_s: float, at_least_s: float = 0.0) -> Iterator[None]:
     """Check how many wall seconds a block takes, without those in which the machine itself stood still.
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from collections.abc import Hashable, Iterable
+from typing import Any, Final, cast
+
+import msgspec
 
 from machinery.model.errors import BadRequest
 
@@ -26,6 +29,18 @@ def listed(value: Any, where: str) -> list[Any]:
     if not isinstance(value, list):
         raise BadRequest(f"{where} has to be a list")
     return value
+
+
+def identity(value: Any) -> Hashable:
+    """Return what stands for a value among others: equal ones have equal ones, and sets take it."""
+    if isinstance(value, dict | list):
+        return msgspec.json.encode(value, order="deterministic")
+    return cast("Hashable", value)
+
+
+def identities(values: Iterable[Any]) -> set[Hashable]:
+    """Return what stands for each of these values."""
+    return {identity(value) for value in values}
 
 
 def plain(value: Any) -> Any:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Final
+from copy import deepcopy
+from typing import Any, Final, TypeAlias
 
 from apiserver.core.patch import pointer
-from apiserver.core.patch.pointer import Missing, Tokens
+from apiserver.core.patch.pointer import Draft, Missing, Tokens, TooMuch
 from apiserver.core.values import Json
 from machinery.model.errors import BadRequest, Invalid, TooLarge
+
+Run: TypeAlias = Callable[[Draft], None]
 
 MOST_OPERATIONS: Final = 10_000
 _MOST_COPIED: Final = (
@@ -30,34 +33,40 @@ def json_patch(current: Json, patch: Any) -> Json:
         raise TooLarge(
             f"The allowed maximum operations in a JSON patch is {MOST_OPERATIONS}, got {len(patch)}"
         )
-    document: Any = current
+    draft = pointer.Draft(current)
     copied = 0
     for number, operation in enumerate(patch):
         run = _parsed(number, operation)
         if operation["op"] == "copy":
-            copied += _size(document, operation["from"])
+            copied += _size(draft.document, operation["from"])
             if copied > _MOST_COPIED:
                 raise TooLarge(f"operation {number} of the JSON patch: the patch copies too much")
-        try:
-            document = run(document)
-        except Missing as missing:
-            raise Invalid(
-                f"operation {number} of the JSON patch ({operation['op']}): the server rejected our request "
-                f"due to an error in our request: {missing}"
-            ) from missing
-    if not isinstance(document, dict):
+        _carry_out(run, draft, number, operation["op"])
+    if not isinstance(draft.document, dict):
         raise Invalid("the JSON patch leaves no object: it replaces or removes the whole of it")
-    return document
+    return draft.document
 
 
-def _parsed(number: int, operation: Any) -> Callable[[Any], Any]:
-    """Read an operation; what it does takes a document and gives another."""
+def _carry_out(run: Run, draft: Draft, number: int, name: str) -> None:
+    try:
+        run(draft)
+    except Missing as missing:
+        raise Invalid(
+            f"operation {number} of the JSON patch ({name}): the server rejected our request "
+            f"due to an error in our request: {missing}"
+        ) from missing
+    except TooMuch as error:
+        raise TooLarge(f"operation {number} of the JSON patch: the patch moves too much of a list") from error
+
+
+def _parsed(number: int, operation: Any) -> Run:
+    """Read an operation; what it does is done to a draft."""
     where = f"operation {number} of the JSON patch"
     if not isinstance(operation, dict):
         raise BadRequest(f"{where} has to be a JSON object")
     name = operation.get("op")
     if not isinstance(name, str) or name not in _OPERATIONS:
-        raise BadRequest(f"{where}: op has to be one of {', '.join(_OPERATIONS)}, not {name!r}")
+        raise BadRequest(f"{where}: op has to be one of {', '.join(_OPERATIONS)}, not {name!r:.60}")
     return _OPERATIONS[name](operation, where)
 
 
@@ -77,50 +86,51 @@ def _value(operation: Json, where: str) -> Any:
     return operation["value"]
 
 
-def _add(operation: Json, where: str) -> Callable[[Any], Any]:
+def _add(operation: Json, where: str) -> Run:
     path, value = _path(operation, "path", where), _value(operation, where)
-    return lambda document: pointer.added(document, path, value)
+    return lambda draft: draft.add(path, value)
 
 
-def _remove(operation: Json, where: str) -> Callable[[Any], Any]:
+def _remove(operation: Json, where: str) -> Run:
     path = _path(operation, "path", where)
-    return lambda document: pointer.removed(document, path)
+    return lambda draft: draft.remove(path)
 
 
-def _replace(operation: Json, where: str) -> Callable[[Any], Any]:
+def _replace(operation: Json, where: str) -> Run:
     path, value = _path(operation, "path", where), _value(operation, where)
-    return lambda document: pointer.replaced(document, path, value)
+    return lambda draft: draft.replace(path, value)
 
 
-def _move(operation: Json, where: str) -> Callable[[Any], Any]:
+def _move(operation: Json, where: str) -> Run:
     source, path = _path(operation, "from", where), _path(operation, "path", where)
     if source != path and path[: len(source)] == source:
         raise BadRequest(f"{where}: a value cannot be moved into itself")
 
-    def move(document: Any) -> Any:
-        value = pointer.look(document, source)
-        return document if source == path else pointer.added(pointer.removed(document, source), path, value)
+    def move(draft: Draft) -> None:
+        value = draft.look(source)
+        if source != path:
+            draft.remove(source)
+            draft.add(path, value)
 
     return move
 
 
-def _copy(operation: Json, where: str) -> Callable[[Any], Any]:
+def _copy(operation: Json, where: str) -> Run:
     source, path = _path(operation, "from", where), _path(operation, "path", where)
-    return lambda document: pointer.added(document, path, pointer.look(document, source))
+    return lambda draft: draft.add(path, deepcopy(draft.look(source)))  # else one change would show in both
 
 
-def _test(operation: Json, where: str) -> Callable[[Any], Any]:
+def _test(operation: Json, where: str) -> Run:
     path, value = _path(operation, "path", where), _value(operation, where)
 
-    def test(document: Any) -> Any:
-        if not _same(pointer.look(document, path), value):
+    def test(draft: Draft) -> None:
+        if not _same(draft.look(path), value):
             raise Missing(f'testing value "{pointer.text(path)}" failed: test failed')
-        return document
 
     return test
 
 
-_OPERATIONS: Final[dict[str, Callable[[Json, str], Callable[[Any], Any]]]] = {
+_OPERATIONS: Final[dict[str, Callable[[Json, str], Run]]] = {
     "add": _add,
     "copy": _copy,
     "move": _move,

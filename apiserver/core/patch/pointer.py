@@ -1,20 +1,22 @@
-"""JSON Pointer, RFC 6901, over a document that is never changed: each change gives a new root.
-
-Only the containers on the way to the place are copied; the rest is shared.
-"""
+"""JSON Pointer, RFC 6901: how places of a document are named, and a draft in which they are changed."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from typing import Any, Final, TypeAlias
 
 Tokens: TypeAlias = tuple[str, ...]
 _INDEX: Final = re.compile("0|[1-9][0-9]*", re.ASCII)
+_MOST_SHIFTED: Final = 200_000_000  # elements of lists that make room or close ranks: some 100 ms
+_MOST_SHOWN, _LONGEST = 100, 1000  # parts and characters of a path in a message
 
 
 class Missing(Exception):  # noqa: N818 - it names an outcome
     """A place is not there. The text says which part of the path leads nowhere."""
+
+
+class TooMuch(Exception):  # noqa: N818 - it names an outcome
+    """The changes would take too long."""
 
 
 def tokens(pointer: str) -> Tokens:
@@ -48,68 +50,97 @@ def look(document: Any, path: Tokens) -> Any:
     return document
 
 
-def added(document: Any, path: Tokens, value: Any) -> Any:
-    """Return the document with a value set in an object, or inserted in a list ("-": at its end).
+class Draft:
+    """A document that is changed in place, while the one that it began as stays as it was.
 
-    Raises:
-        Missing: the place that should hold it is not there.
+    A container is copied when something in it changes for the first time, and never again: many changes cost as much as
+    the document and their own number. Containers that are given to `add` and `replace` are not changed either.
     """
 
-    def add(holder: Any, part: str) -> Any:
+    def __init__(self, document: Any) -> None:
+        self.document = document
+        self._own: dict[int, Any] = {}  # by id; held, so that no other container gets the id
+        self._shifted = 0
+
+    def look(self, path: Tokens) -> Any:
+        """Return the value at a place.
+
+        Raises:
+            Missing: it is not there.
+        """
+        return look(self.document, path)
+
+    def add(self, path: Tokens, value: Any) -> None:
+        """Set a value in an object, or insert it in a list ("-": at its end).
+
+        Raises:
+            Missing: the place that should hold it is not there.
+            TooMuch: so much was inserted before so many others that it would take too long.
+        """
+        if not path:
+            self.document = value
+            return
+        holder, part = self._holder(path), path[-1]
         if isinstance(holder, dict):
-            return {**holder, part: value}
+            holder[part] = value
+            return
         index = len(holder) if part == "-" else _index(part, len(holder) + 1, path)
-        return [*holder[:index], value, *holder[index:]]
+        self._shift(len(holder) - index)
+        holder.insert(index, value)
 
-    return _changed(document, path, path, add) if path else value
+    def remove(self, path: Tokens) -> None:
+        """Take a place away.
 
-
-def removed(document: Any, path: Tokens) -> Any:
-    """Return the document without a place.
-
-    Raises:
-        Missing: it is not there.
-    """
-
-    def remove(holder: Any, part: str) -> Any:
+        Raises:
+            Missing: it is not there.
+            TooMuch: so much was taken out before so many others that it would take too long.
+        """
+        if not path:
+            self.document = None
+            return
+        holder, part = self._holder(path), path[-1]
         _step(holder, part, path)
         if isinstance(holder, dict):
-            return {name: item for name, item in holder.items() if name != part}
-        index = int(part)
-        return [*holder[:index], *holder[index + 1 :]]
+            del holder[part]
+            return
+        self._shift(len(holder) - int(part))
+        del holder[int(part)]
 
-    return _changed(document, path, path, remove) if path else None
+    def replace(self, path: Tokens, value: Any) -> None:
+        """Put another value at a place.
 
-
-def replaced(document: Any, path: Tokens, value: Any) -> Any:
-    """Return the document with another value at a place.
-
-    Raises:
-        Missing: it is not there.
-    """
-
-    def replace(holder: Any, part: str) -> Any:
+        Raises:
+            Missing: it is not there.
+        """
+        if not path:
+            self.document = value
+            return
+        holder, part = self._holder(path), path[-1]
         _step(holder, part, path)
-        return _with(holder, part, value)
+        holder[part if isinstance(holder, dict) else int(part)] = value
 
-    return _changed(document, path, path, replace) if path else value
+    def _holder(self, path: Tokens) -> Any:
+        """Return what holds a place, for it to be changed: it and all around it are this draft's own."""
+        self.document = holder = self._owned(self.document, path)
+        for part in path[:-1]:
+            inner = self._owned(_step(holder, part, path), path)
+            holder[part if isinstance(holder, dict) else int(part)] = inner
+            holder = inner
+        return holder
 
+    def _owned(self, container: Any, path: Tokens) -> Any:
+        if not isinstance(container, dict | list):
+            raise Missing(_nowhere(path))
+        if id(container) in self._own:
+            return container
+        own = container.copy()
+        self._own[id(own)] = own
+        return own
 
-def _changed(document: Any, path: Tokens, whole: Tokens, change: Callable[[Any, str], Any]) -> Any:
-    head, rest = path[0], path[1:]
-    if not rest:
-        if not isinstance(document, dict | list):
-            raise Missing(_nowhere(whole))
-        return change(document, head)
-    inner = _step(document, head, whole)
-    return _with(document, head, _changed(inner, rest, whole, change))
-
-
-def _with(holder: Any, part: str, value: Any) -> Any:
-    if isinstance(holder, dict):
-        return {**holder, part: value}
-    index = int(part)
-    return [*holder[:index], value, *holder[index + 1 :]]
+    def _shift(self, count: int) -> None:
+        self._shifted += count
+        if self._shifted > _MOST_SHIFTED:
+            raise TooMuch
 
 
 def _step(holder: Any, part: str, path: Tokens) -> Any:
@@ -127,4 +158,7 @@ def _index(part: str, limit: int, path: Tokens) -> int:
 
 
 def _nowhere(path: Tokens) -> str:
-    return f'nothing is at "{text(path)}"'
+    shown = text(path[:_MOST_SHOWN])
+    return (
+        f'nothing is at "{shown[:_LONGEST]}{"…" if len(shown) > _LONGEST or len(path) > _MOST_SHOWN else ""}"'
+    )

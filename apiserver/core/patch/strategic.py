@@ -21,6 +21,8 @@ from apiserver.core.patch.directives import (
     DIRECTIVE,
     ORDER,
     RETAIN_KEYS,
+    identities,
+    identity,
     is_directive,
     listed,
     plain,
@@ -84,7 +86,7 @@ def _retained(current: Json, patch: Json, path: str) -> Json:
     """Clear what $retainKeys does not name."""
     if RETAIN_KEYS not in patch:
         return dict(current)
-    keys = listed(patch[RETAIN_KEYS], _at(path, RETAIN_KEYS))
+    keys = identities(listed(patch[RETAIN_KEYS], _at(path, RETAIN_KEYS)))
     for name, value in patch.items():
         if value is not None and not is_directive(name) and name not in keys:
             raise BadRequest(
@@ -97,7 +99,8 @@ def _take_out(result: Json, directive: str, wanted: Any, path: str) -> None:
     name = directive.removeprefix(DELETE_PRIMITIVES)
     values = listed(wanted, _at(path, directive))
     if isinstance(result.get(name), list):
-        result[name] = [item for item in result[name] if item not in values]
+        gone = identities(values)
+        result[name] = [item for item in result[name] if identity(item) not in gone]
 
 
 def _set_order(

@@ -6,10 +6,10 @@ keep their place among those that both have; elements that only the patch has go
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from typing import Any, TypeAlias
 
-from apiserver.core.patch.directives import DIRECTIVE, plain
+from apiserver.core.patch.directives import DIRECTIVE, identity, plain
 from apiserver.core.schema import ListOf, Shape
 from apiserver.core.values import Json
 from machinery.model.errors import BadRequest
@@ -31,11 +31,10 @@ def merged(shape: ListOf, current: list[Any], patch: list[Any], path: str, merge
 def _scalars(current: list[Any], patch: list[Any], path: str) -> list[Any]:
     if any(isinstance(item, dict | list) for item in patch):
         raise BadRequest(f"{path}: the elements of this list have to be plain values")
-    both: list[Any] = []
+    both: dict[Hashable, Any] = {}
     for item in (*current, *patch):
-        if item not in both:
-            both.append(item)
-    return ordered(both, patch, current, "")
+        both.setdefault(identity(item), item)
+    return ordered([*both.values()], patch, current, "")
 
 
 def _elements(shape: ListOf, current: list[Any], patch: list[Any], path: str, merge: Merge) -> list[Any]:
@@ -45,16 +44,26 @@ def _elements(shape: ListOf, current: list[Any], patch: list[Any], path: str, me
     changes = [item for item in patch if item.get(DIRECTIVE, "merge") == "merge"]
     if any(item.get(DIRECTIVE) == "replace" for item in patch):
         return [plain(item) for item in changes]
-    gone = [item[key] for item in patch if item.get(DIRECTIVE) == "delete"]
-    result = [item for item in current if not _among(item, gone, key)]
-    kept = list(result)
+    gone = {item[key] for item in patch if item.get(DIRECTIVE) == "delete"}
+    kept = [item for item in current if not (isinstance(item, dict) and identity(item.get(key)) in gone)]
+    result = list(kept)
+    places = _places(kept, key)
     for change in changes:
-        position = _position(result, change[key], key)
-        if position < 0:
+        place = places.setdefault(change[key], len(result))
+        if place == len(result):
             result.append(merge(shape.item, {}, change, path))
         else:
-            result[position] = merge(shape.item, result[position], change, f"{path}[{key}={change[key]}]")
+            result[place] = merge(shape.item, result[place], change, f"{path}[{key}={change[key]}]")
     return ordered(result, changes, kept, key)
+
+
+def _places(items: list[Any], key: str) -> dict[Hashable, int]:
+    """Return where the first element of each merge key stands."""
+    places: dict[Hashable, int] = {}
+    for index, item in enumerate(items):
+        if isinstance(item, dict):
+            places.setdefault(identity(item.get(key)), index)
+    return places
 
 
 def _check_element(item: Any, key: str, where: str) -> None:
@@ -116,12 +125,3 @@ def _identity(item: Any, key: str) -> Any:
     """Return what tells an element from the others: its merge key, or the scalar itself."""
     value = item.get(key) if isinstance(item, dict) and key else item
     return value if isinstance(value, str | int | float | bool | None) else str(value)
-
-
-def _position(items: list[Any], value: Any, key: str) -> int:
-    found = (index for index, item in enumerate(items) if isinstance(item, dict) and item.get(key) == value)
-    return next(found, -1)
-
-
-def _among(item: Any, values: list[Any], key: str) -> bool:
-    return isinstance(item, dict) and item.get(key) in values

@@ -322,6 +322,19 @@ async def test_a_watcher_that_takes_nothing_is_ended_with_what_it_has(
     assert max(map(len, door.batches)) <= BATCH_LIMIT
 
 
+async def test_what_everybody_was_told_is_not_kept(
+    cache: WatchCache, deliveries: list[asyncio.Task[None]]
+) -> None:
+    """However many events there have been: they are told, and nothing remembers them to be told again."""
+    door = Door()
+    await _watch(cache, door, deliveries)
+    for revision in range(1, 50):
+        _write(cache, revision)
+        await _told(door, revision)
+    [audience] = cache._audiences.values()
+    assert not audience._news
+
+
 async def test_a_flood_in_one_turn_is_told_in_pieces(
     cache: WatchCache, deliveries: list[asyncio.Task[None]]
 ) -> None:

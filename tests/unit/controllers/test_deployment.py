@@ -197,6 +197,18 @@ def test_scaling_in_the_middle_of_a_rollout_shares_the_difference(rollout):
     assert sorted(rs.spec.replicas for rs in rollout.replica_sets) == [7, 11]
 
 
+def test_shrinking_in_the_middle_of_a_rollout_shares_the_difference(rollout):
+    """The larger one does not bear it alone."""
+    rolled_out(rollout, replicas=10, strategy=rolling(3, 2))
+    set_image(rollout, "app:2")
+    for _ in range(3):
+        rollout.step()
+    assert [rs.spec.replicas for rs in by_image(rollout)] == [8, 5]
+    rollout.world.change(DEPLOYMENTS, "web", {"spec": {"replicas": 5}})
+    rollout.step()
+    assert [rs.spec.replicas for rs in by_image(rollout)] == [5, 3]
+
+
 def test_recreate_waits_for_the_last_old_pod_to_end(rollout):
     """Nothing new is made while an old one is left."""
     rolled_out(rollout, replicas=2, strategy=DeploymentStrategy(type="Recreate"))

@@ -47,6 +47,8 @@ def term(*expressions, fields=()):
         (expression("cores", "Lt", "9"), True),
         (expression("disk", "Gt", "1"), False),
         (expression("none", "Lt", "1"), False),
+        (expression("cores", "Gt", "7", "1"), False),
+        (expression("cores", "Lt", "9", "10"), False),
     ],
 )
 def test_operators_of_node_affinity(requirement, fits):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
 import json
 import ssl
 from collections.abc import AsyncIterator
@@ -143,3 +144,15 @@ async def test_a_body_that_nobody_reads_is_no_head(wire: Wire) -> None:
     assert (await wire.answer())[0] == 404
     await wire.send(body + request("GET", "/version"))
     assert (await wire.answer())[0] == 200
+
+
+@pytest.mark.parametrize("encoding", ["gzip", "deflate", "x-unknown"])
+async def test_a_compressed_body_is_refused_unread(wire: Wire, encoding: str) -> None:
+    """A few bytes of it would become megabytes; nobody unpacks them, whoever sends them."""
+    body = gzip.compress(b'{"a":"' + b"x" * 2_000_000 + b'"}')
+    await wire.send(request("POST", MAPS, f"Content-Encoding: {encoding}", body=body))
+    status, _, answer = await wire.answer()
+    assert status == 415
+    assert "Content-Encoding" in json.loads(answer)["message"]
+    await wire.send(creation("b", "Content-Encoding: identity"))
+    assert (await wire.answer())[0] == 201

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from copy import deepcopy
 from typing import Any
 
@@ -12,6 +13,7 @@ from apiserver.core.patch import apply_patch
 from apiserver.core.values import Json
 from machinery.model.errors import BadRequest, Invalid, NotImplementedHere, TooLarge
 from machinery.model.requests import PatchType
+from tests.support.stalls import using
 
 POD = "io.k8s.api.core.v1.Pod"
 
@@ -41,6 +43,7 @@ def _containers(*containers: Any, **spec: Any) -> Json:
         ({"op": "add", "path": "/a/c", "value": 1}, {"a": {"b": [1, 2], "c": 1}}),
         ({"op": "add", "path": "/a/b/1", "value": 9}, {"a": {"b": [1, 9, 2]}}),
         ({"op": "add", "path": "/a/b/-", "value": 9}, {"a": {"b": [1, 2, 9]}}),
+        ({"op": "add", "path": "/a/b/2", "value": 9}, {"a": {"b": [1, 2, 9]}}),
         ({"op": "add", "path": "", "value": {"x": 1}}, {"x": 1}),
         ({"op": "remove", "path": "/a/b/0"}, {"a": {"b": [2]}}),
         ({"op": "replace", "path": "/a/b", "value": None}, {"a": {"b": None}}),
@@ -228,3 +231,88 @@ def test_a_json_patch_compares_no_values_that_are_nested_too_deeply() -> None:
     operations = [{"op": "test", "path": "/x", "value": _nested(5000)}]
     with pytest.raises(BadRequest, match="nested too deeply"):
         apply_patch(schemas.load(), POD, PatchType.JSON, {"x": _nested(5000)}, operations)
+
+
+FINALIZERS = [f"a.example/f{number}" for number in range(20_000)]
+OTHERS = [f"a.example/g{number}" for number in range(20_000)]
+OWNERS = [{"apiVersion": "v1", "kind": "Pod", "name": f"p{n}", "uid": f"u{n}"} for n in range(5_000)]
+PORTS = [{"name": f"p{number}", "port": number + 1} for number in range(10_000)]
+MANY: dict[str, tuple[PatchType, Json, Any]] = {
+    "$deleteFromPrimitiveList": (
+        PatchType.STRATEGIC_MERGE,
+        {"metadata": {"finalizers": FINALIZERS}},
+        {"metadata": {"$deleteFromPrimitiveList/finalizers": OTHERS}},
+    ),
+    "a list of scalars": (
+        PatchType.STRATEGIC_MERGE,
+        {"metadata": {"finalizers": FINALIZERS}},
+        {"metadata": {"finalizers": OTHERS}},
+    ),
+    "$setElementOrder": (
+        PatchType.STRATEGIC_MERGE,
+        {"spec": {"ports": PORTS}},
+        {"spec": {"ports": PORTS[::-1], "$setElementOrder/ports": PORTS[::-1]}},
+    ),
+    "elements that are deleted": (
+        PatchType.STRATEGIC_MERGE,
+        {"spec": {"ports": PORTS}},
+        {"spec": {"ports": [{"$patch": "delete", "port": number} for number in range(1, 20_000, 2)]}},
+    ),
+    "ownerReferences": (
+        PatchType.STRATEGIC_MERGE,
+        {"metadata": {"ownerReferences": OWNERS}},
+        {"metadata": {"ownerReferences": OWNERS[::-1]}},
+    ),
+    "operations on a large object": (
+        PatchType.JSON,
+        {"data": {f"k{number}": "v" for number in range(80_000)}},
+        [{"op": "add", "path": f"/data/n{number}", "value": "x"} for number in range(10_000)],
+    ),
+    "a path of many parts": (
+        PatchType.JSON,
+        {"a": {"a": {}}},
+        [{"op": "test", "path": "/a/a", "value": {}}, {"op": "add", "path": "/a" * 500000, "value": 1}],
+    ),
+}
+
+
+@pytest.mark.parametrize("what", MANY)
+def test_a_patch_costs_as_much_as_it_and_the_object_are_long(what: str) -> None:
+    """Seconds to half a minute where each part of the one is looked for in all of the other."""
+    kind, current, patch = MANY[what]
+    definition = "io.k8s.api.core.v1.Service" if "spec" in current else POD
+    with using(less_than_s=1.5), suppress(Invalid):
+        apply_patch(schemas.load(), definition, kind, current, patch)
+
+
+def test_a_path_that_leads_nowhere_is_told_in_short() -> None:
+    """It may be as long as a body."""
+    with pytest.raises(Invalid) as error:
+        _json({}, {"op": "add", "path": "/a" * 500_000, "value": 1})
+    assert len(error.value.message) < 2000
+
+
+def test_a_copy_is_another_value() -> None:
+    """What is changed at one of the two places stays as it is at the other; nothing that was given changes."""
+    operations = [
+        {"op": "add", "path": "/a/x", "value": {"deep": []}},
+        {"op": "copy", "from": "/a", "path": "/b"},
+        {"op": "add", "path": "/b/x/deep/-", "value": 1},
+        {"op": "move", "from": "/a", "path": "/c"},
+        {"op": "add", "path": "/c/x/deep/-", "value": 2},
+        {"op": "copy", "from": "/c", "path": "/d"},
+        {"op": "replace", "path": "/c/x/deep/0", "value": 3},
+    ]
+    assert _json({"a": {}}, *operations) == {
+        "b": {"x": {"deep": [1]}},
+        "c": {"x": {"deep": [3]}},
+        "d": {"x": {"deep": [2]}},
+    }
+
+
+def test_a_patch_that_moves_a_list_again_and_again_is_refused() -> None:
+    """Every element behind the place makes room; that many times it would take seconds."""
+    many = [{"op": "add", "path": "/a/0", "value": 1}] * 10_000
+    assert len(_patched(PatchType.JSON, {"a": [0] * 1_000}, many)["a"]) == 11_000
+    with pytest.raises(TooLarge, match="moves too much of a list"):
+        _patched(PatchType.JSON, {"a": [0] * 100_000}, many)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from apiserver.storage import http2
 from apiserver.storage.hpack import write_block
 from apiserver.storage.http2 import (
     INTERNAL,
@@ -250,3 +251,29 @@ def test_nonsense_breaks_the_connection(client: Http2Client, nonsense: bytes) ->
     assert isinstance(last, Broken)
     assert not client.is_open
     assert [event[0] for event in client.abort(last.text)] == [first]
+
+
+def test_the_window_of_a_stream_holds_where_the_connection_has_room(client: Http2Client) -> None:
+    """Each of the two is a bound."""
+    client.receive(frame(8, 0, 0, (200_000).to_bytes(4)))
+    client.begin(b"", b"x" * 100_000)
+    assert sum(len(payload) for kind, _, _, payload in written(client) if kind == 0) == 65_535
+
+
+def test_the_connection_takes_back_what_came(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever streams it was for, also one that nobody has any more: else all of them would stand still."""
+    client = Http2Client()
+    begin(client)
+    monkeypatch.setattr(http2, "_WINDOW", 1000)
+    for stream in (1, 99):
+        client.receive(frame(0, 0, stream, b"\0\0\0\x0f\0" + bytes(295)))
+    assert (8, 0, 0, (600).to_bytes(4)) in written(client)
+
+
+def test_padding_is_credited_to_its_stream(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody reads it, so nobody else would."""
+    client = Http2Client()
+    begin(client)
+    monkeypatch.setattr(http2, "_WINDOW", 400)
+    client.receive(frame(0, 8, 1, b"\xc8" + bytes(200)))
+    assert (8, 0, 1, (201).to_bytes(4)) in written(client)

@@ -1,0 +1,45 @@
+"""Work that takes longer than the event loop can be kept waiting is done beside it, in a thread.
+
+One thread does all of it: several would keep the loop from its turns, as only one of them runs at a time. What is given
+away may not be changed by anybody until it is back.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, Final, TypeVar, TypeVarTuple, Unpack
+
+R = TypeVar("R")
+Ts = TypeVarTuple("Ts")
+
+SMALL: Final = 32 * 1024  # bytes of JSON that are read and checked in some 10 ms
+_VALUES: Final = 1000  # values of an object of about that size
+_THREAD: Final = ThreadPoolExecutor(1, "aside")
+
+
+async def aside(weight: int, work: Callable[[Unpack[Ts]], R], *given: *Ts) -> R:
+    """Return what `work` returns; it is done here where the weight, in bytes of JSON, is small.
+
+    Raises:
+        Exception: what `work` raises.
+    """
+    if weight <= SMALL:
+        return work(*given)
+    return await asyncio.get_running_loop().run_in_executor(_THREAD, work, *given)
+
+
+def weigh(value: Any) -> int:
+    """Return about how many bytes of JSON a value takes: not less than it is worth up to the limit, and no more work."""
+    count, size, pending = 0, 0, [value]
+    while pending and count <= _VALUES and size <= SMALL:
+        item = pending.pop()
+        count += 1
+        if isinstance(item, str):
+            size += len(item)
+        elif isinstance(item, dict):
+            pending += item.values()
+        elif isinstance(item, list):
+            pending += item
+    return max(size, SMALL + 1 if count > _VALUES else 0)
