@@ -232,7 +232,7 @@ class Connection(asyncio.Protocol):
         Raises:
             Unusual: aiohttp has to serve it.
         """
-        head = read_head(self._inbox)
+        head = read_head(self._inbox, is_known=self.peer is not ANONYMOUS)
         if head is None:
             self._expect_head()
             return None

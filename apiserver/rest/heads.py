@@ -19,6 +19,7 @@ from multidict import CIMultiDict, CIMultiDictProxy
 LONGEST: Final = 16 * 1024  # bytes of a plain head
 _MOST_FIELDS: Final = 64
 _MOST_REMEMBERED: Final = 512  # blocks
+_LONGEST_REMEMBERED: Final = 1024  # bytes of a block
 _END: Final = b"\r\n\r\n"
 _REQUEST_LINE: Final = re.compile(rb"(GET|POST|PUT|PATCH|DELETE) (/[!\"$-~]*) HTTP/1\.1\r\n")
 _NOT_PLAIN: Final = frozenset(
@@ -69,8 +70,10 @@ class Head(NamedTuple):
     size: int  # bytes of the head itself, up to where the body begins
 
 
-def read_head(data: bytes) -> Head | None:
+def read_head(data: bytes, *, is_known: bool = True) -> Head | None:
     """Read the head that the data begins with; None where its end is still to come.
+
+    `is_known` says that the client has shown a certificate: only what such clients send is remembered.
 
     Raises:
         Unusual: it is not a plain request, or not a request at all.
@@ -85,7 +88,7 @@ def read_head(data: bytes) -> Head | None:
         raise Unusual
     size = end + len(_END)
     block = data[line.end() : size]
-    fields = _remembered.get(block) or _read(block)
+    fields = _remembered.get(block) or _read(block, is_known=is_known)
     method = line[1].decode()
     if fields.body_bytes and method == "GET":
         raise Unusual
@@ -115,7 +118,7 @@ class ComingHead:
 _remembered: Final[dict[bytes, Fields]] = {}  # by the block of lines
 
 
-def _read(block: bytes) -> Fields:
+def _read(block: bytes, *, is_known: bool) -> Fields:
     lines = _Lines()
     try:
         HttpRequestParser(lines).feed_data(b"POST / HTTP/1.1\r\n" + block)
@@ -127,7 +130,7 @@ def _read(block: bytes) -> Fields:
     body_bytes = int(headers.get("Content-Length", "0"))  # digits, as the parser has seen to it
     impersonates = any(name.startswith("impersonate-") for name in names)
     fields = Fields(CIMultiDictProxy(headers), body_bytes, impersonates)
-    if _STEADY.issuperset(names):
+    if is_known and len(block) <= _LONGEST_REMEMBERED and _STEADY.issuperset(names):
         _remember(block, fields)
     return fields
 

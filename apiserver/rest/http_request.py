@@ -11,10 +11,10 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Final, TypeVar
 from urllib.parse import unquote
 
-from apiserver.rest.paths import Discovery, Target, parse
+from apiserver.rest.paths import LONGEST_REMEMBERED, Discovery, Target, parse_for
 from apiserver.rest.seam_outlet import SeamOutlet
 from apiserver.rest.streams import Outlet
-from machinery.process.tls import Peer
+from machinery.process.tls import ANONYMOUS, Peer
 from machinery.wire.stream_passage import StreamPassage
 
 if TYPE_CHECKING:
@@ -45,7 +45,9 @@ class HttpRequest:
         self.headers = headers
         self.peer = peer
         self.impersonates = impersonates  # whether a header may be about impersonation
-        self.target: Target | Discovery | None = parse(self.raw_path) if method in METHODS else None
+        self.target: Target | Discovery | None = (
+            parse_for(self.raw_path, is_known=peer is not ANONYMOUS) if method in METHODS else None
+        )
         self._body = body
 
     async def read_body(self) -> bytes:
@@ -70,7 +72,8 @@ class HttpRequest:
     @property
     def query(self) -> MultiMapping[str]:
         """The query, decoded."""
-        return _query(self.raw_query)
+        is_remembered = self.peer is not ANONYMOUS and len(self.raw_query) <= LONGEST_REMEMBERED
+        return (_remembered_query if is_remembered else _query)(self.raw_query)
 
     @property
     def accept(self) -> str:
@@ -132,8 +135,10 @@ class Exchange:
         await (send(item) if self._passage is None else self._passage.write(item, send))
 
 
-@lru_cache(maxsize=512)
 def _query(text: str) -> MultiMapping[str]:
     from yarl import URL
 
     return URL.build(query_string=text, encoded=True).query
+
+
+_remembered_query: Final = lru_cache(maxsize=512)(_query)

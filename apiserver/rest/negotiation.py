@@ -8,8 +8,11 @@ from __future__ import annotations
 
 from enum import Enum
 from functools import lru_cache
+from typing import Final
 
 from machinery.model.errors import NotAcceptable
+
+LONGEST_REMEMBERED: Final = 256  # characters
 
 
 class Form(Enum):
@@ -39,13 +42,16 @@ OPENAPI_V2_TYPE = "application/com.github.proto-openapi.spec.v2.v1.0+protobuf"
 _OPENAPI_V2_TYPES = frozenset({OPENAPI_V2_TYPE, OPENAPI_V2_TYPE.replace(".v1.0", "@v1.0")})
 
 
-@lru_cache(maxsize=512)
 def negotiate(accept: str, offered: frozenset[Form]) -> Form:
     """Choose the form that the caller likes best among those that are offered.
 
     Raises:
         NotAcceptable: they accept none of them.
     """
+    return (_remembered if len(accept) <= LONGEST_REMEMBERED else _negotiated)(accept, offered)
+
+
+def _negotiated(accept: str, offered: frozenset[Form]) -> Form:
     if not accept:
         return Form.JSON
     for media_type, parameters in _clauses(accept):
@@ -57,6 +63,9 @@ def negotiate(accept: str, offered: frozenset[Form]) -> Form:
         + (", application/yaml" if Form.YAML in offered else "")
         + (f", {OPENAPI_V2_TYPE}" if Form.OPENAPI_V2 in offered else "")
     )
+
+
+_remembered: Final = lru_cache(maxsize=512)(_negotiated)
 
 
 def _clauses(accept: str) -> list[tuple[str, dict[str, str]]]:

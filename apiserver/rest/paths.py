@@ -13,6 +13,7 @@ from functools import lru_cache
 from typing import Final
 from urllib.parse import unquote
 
+LONGEST_REMEMBERED: Final = 256  # characters
 _OF_NAMESPACES: Final = frozenset({"status", "finalize"})
 
 
@@ -39,7 +40,14 @@ class Discovery:
     version: str = ""
 
 
-@lru_cache(maxsize=4096)
+def parse_for(raw_path: str, *, is_known: bool) -> Target | Discovery | None:
+    """Take a path apart; what a known client asks for again and again is remembered, if it is short.
+
+    Anybody may ask for any path, and memory is no place for that.
+    """
+    return _remembered(raw_path) if is_known and len(raw_path) <= LONGEST_REMEMBERED else parse(raw_path)
+
+
 def parse(raw_path: str) -> Target | Discovery | None:
     """Parse a percent-encoded path."""
     root, *segments = (unquote(segment) for segment in raw_path.strip("/").split("/"))
@@ -48,6 +56,9 @@ def parse(raw_path: str) -> Target | Discovery | None:
     if root == "apis":
         return _below(segments[0], segments[1:], legacy=False) if segments else Discovery(legacy=False)
     return None
+
+
+_remembered: Final = lru_cache(maxsize=4096)(parse)
 
 
 def _below(group: str, segments: list[str], *, legacy: bool) -> Target | Discovery | None:

@@ -17,6 +17,7 @@ from machinery.model.errors import BadRequest
 from machinery.model.requests import Fence
 
 FENCE_KEY: Final = "kubarium-fence"
+_LONGEST: Final = 2048  # characters: four names, percent-encoded
 _DIGITS: Final = 10  # leaseTransitions is an int32
 
 
@@ -36,6 +37,8 @@ def read(text: str) -> Fence:
     Raises:
         BadRequest: it is not a fence; a write must not lose its fence on the way.
     """
+    if len(text) > _LONGEST:  # what raises is not remembered
+        raise BadRequest(f"{FENCE_KEY}: a fence is not as long as {len(text)} characters")
     place, _, holding = text.partition("@")
     places, parts = place.split("/"), holding.split("+")
     if len(places) != 2 or len(parts) != 3:

@@ -63,7 +63,7 @@ class RbacIndex:
         answer = self._answers.get(key)
         if answer is None:
             answer = self._decide(user, attributes)
-            if sum(map(len, asked)) <= _LONGEST:
+            if _is_short(user) and sum(map(len, asked)) <= _LONGEST:
                 if len(self._answers) >= _LIMIT:
                     self._answers.clear()
                 self._answers[key] = answer
@@ -97,10 +97,12 @@ class RbacIndex:
         key = (user.name, user.groups)
         found = self._gathered.get(key)
         if found is None:
-            if len(self._gathered) >= _LIMIT:
-                self._gathered.clear()
             names = dict.fromkeys((f"user:{user.name}", *(f"group:{group}" for group in user.groups)))
-            found = self._gathered[key] = [bound for name in names for bound in self._bound.get(name, ())]
+            found = [bound for name in names for bound in self._bound.get(name, ())]
+            if _is_short(user):
+                if len(self._gathered) >= _LIMIT:
+                    self._gathered.clear()
+                self._gathered[key] = found
         return found
 
     def _bind(self, binding: Json, namespace: str) -> None:
@@ -110,6 +112,11 @@ class RbacIndex:
         bound = _Bound(namespace, rules or (), missing)
         for subject in binding.get("subjects") or ():
             self._bound[_subject_key(subject, namespace)].append(bound)
+
+
+def _is_short(user: User) -> bool:
+    """Whether a user may be remembered; one who is impersonated has whatever name and groups a header says."""
+    return len(user.name) + sum(map(len, user.groups)) <= _LONGEST
 
 
 def service_account_name(namespace: str, name: str) -> str:
