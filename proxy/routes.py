@@ -21,19 +21,29 @@ class Routes:
     def __init__(self, commands: Commands) -> None:
         self._commands = commands
         self._written: tuple[Route, ...] | None = None
+        self.refused: tuple[Route, ...] = ()
 
     async def apply(self, wanted: tuple[Route, ...], *, anyway: bool = False) -> bool:
         """Make our routes the wanted ones; return whether any was changed. Idempotent.
 
+        A route that the kernel refuses while it takes others is that node's trouble: it is in `refused` afterwards.
+
         Raises:
-            CommandError: some could not be set or removed; all others are.
+            CommandError: nothing could be set or removed.
         """
         if wanted == self._written and not anyway:
             return False
         self._written = None
         commands = diff_routes(wanted, await self.present())
+        self.refused = ()
         if commands:
-            await self._batch(commands)
+            try:
+                await self._batch(commands)
+            except CommandError:
+                present = await self.present()
+                self.refused = tuple(route for route in wanted if route not in present)
+                if not self.refused or len(self.refused) == len(wanted):
+                    raise
         self._written = wanted
         return bool(commands)
 

@@ -40,6 +40,11 @@ class Filter(Protocol):
 class RouteTable(Protocol):
     """What writes routes: `proxy.routes.Routes`."""
 
+    @property
+    def refused(self) -> tuple[Route, ...]:
+        """The wanted routes that the kernel did not take."""
+        ...
+
     async def apply(self, wanted: tuple[Route, ...], *, anyway: bool = False) -> bool:
         """Make our routes the wanted ones; return whether any was changed."""
         ...
@@ -111,6 +116,7 @@ class Syncer:
         self._on_success = on_success
         self._dirty = asyncio.Event()
         self._udp: UdpTable | None = None  # None: the flows have to be looked at
+        self._refused: tuple[Route, ...] = ()
         self._failures = Failures(clock, BACKOFF, self._tell)
 
     def changed(self) -> None:
@@ -182,6 +188,11 @@ class Syncer:
             self._log.info("sync_recovered", failures=self._failures.count)
         self._failures.forget()
         self.problem = ""
+        if (refused := self._kernel.routes.refused) != self._refused:
+            self._refused = refused
+            self._log.warning(
+                "routes_refused", routes=[f"{one.destination} via {one.gateway}" for one in refused]
+            )
         elapsed_s = self._clock.timescale.wall(self._clock.monotonic() - begun_s)
         if is_written:
             self._log.debug("synced", elapsed_ms=round(elapsed_s * 1000))

@@ -8,7 +8,7 @@ Everything lives in one table of our own. A packet to a Service takes this way:
         internal-X              by the ClusterIP, under internalTrafficPolicy Local
         service-X / local-X     affinity, then one endpoint at random
           endpoint-X            remember the client, masquerade a hairpin, dnat
-        refuse                  no endpoints: reset or port-unreachable
+        refuse                  no endpoints, or no such port: reset or port-unreachable
     postrouting (nat)           masquerade what is marked, and what leaves the cluster
 
 NAT looks at the first packet of a connection only, so a change of the rules never moves one that is established.
@@ -101,7 +101,7 @@ def is_affinity(set_name: str) -> bool:
     return set_name.startswith("affinity-")
 
 
-def plan_ruleset(plans: Iterable[PortPlan], around: Surroundings) -> Ruleset:
+def plan_ruleset(plans: Sequence[PortPlan], around: Surroundings) -> Ruleset:
     """Write the rules of all Services; the same input makes the same text."""
     rules = Ruleset()
     services: dict[str, str] = {}
@@ -118,6 +118,7 @@ def plan_ruleset(plans: Iterable[PortPlan], around: Surroundings) -> Ruleset:
     rules.maps["services"] = _map(_SERVICE_TYPE, services)
     rules.maps["nodeports"] = _map(_NODE_PORT_TYPE, node_ports)
     rules.sets["nodes"] = _addresses(around.node_addresses)
+    rules.sets["cluster-ips"] = _addresses({plan.cluster_ip for plan in plans})
     _write_base(rules, around)
     return rules
 
@@ -126,6 +127,7 @@ def _write_base(rules: Ruleset, around: Surroundings) -> None:
     """Add the chains that are there without any Service, after all that they lead to."""
     dispatch = (
         f"ip daddr . {_KEY} vmap @services",
+        "ip daddr @cluster-ips goto refuse",  # a port that it does not have
         f"fib daddr type local ip daddr != 127.0.0.0/8 {_KEY} vmap @nodeports",
     )
     rules.chains["refuse"] = (

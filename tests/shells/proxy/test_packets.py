@@ -197,6 +197,25 @@ def test_no_endpoints(cluster: Cluster, where: str) -> None:
         ask(cluster.lab, where)
 
 
+def knock(cluster: Cluster, where: str, kind: socket.SocketKind, port: int) -> None:
+    """Send a packet to a port of the Service and wait for an answer; the node's own datagram is refused as it is sent."""
+    with cluster.lab.client(where, kind) as client:
+        client.connect((SERVICE_IP, port))
+        client.send(b"?")
+        client.recv(64)
+
+
+@pytest.mark.parametrize("where", ["pod-1a", "node-1"])
+@pytest.mark.parametrize("kind", [socket.SOCK_STREAM, socket.SOCK_DGRAM])
+def test_no_such_port(cluster: Cluster, where: str, kind: socket.SocketKind) -> None:
+    """A port that a ClusterIP does not have is refused at once, pods and the node alike; the one that it has is not."""
+    replace(cluster, **web("pod-1b")).sync()
+    with taking(less_than_s=5), pytest.raises((ConnectionRefusedError, PermissionError)):
+        knock(cluster, where, kind, PORT + 1)
+    with serving(cluster.lab, "pod-1b"):
+        assert ask(cluster.lab, where)[0] == "pod-1b"
+
+
 def test_no_endpoints_udp(cluster: Cluster) -> None:
     """A UDP Service without endpoints answers port-unreachable."""
     replace(cluster, services=[service(ports=[service_port(protocol="UDP")])]).sync()

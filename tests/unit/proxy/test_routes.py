@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+import json
+
+import pytest
+
+from proxy.commands import CommandError
 from proxy.core.routes import Route, diff_routes, node_addresses, plan_routes, pod_range
+from proxy.routes import Routes
 from tests.support.proxy import routed_node
 
 ONE = routed_node("node-1", "10.244.1.0/24", "10.77.0.11")
@@ -22,6 +28,59 @@ def test_nodes_without_range_or_address_have_none() -> None:
         routed_node("c", "x", "y"),
     ]
     assert plan_routes([ONE, *nodes], "node-1") == ()
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        *("0.0.0.0", "0.1.2.3", "127.0.0.1", "127.1.2.3", "224.0.0.1", "240.0.0.1", "255.255.255.255"),
+        *("169.254.1.1", "10.77.0.11", "::1", "", " 10.77.0.12", "10.77.0.12 dev lo"),
+    ],
+)
+def test_a_node_with_an_impossible_address_stops_nobody(address) -> None:
+    """What no other node can have leads nowhere; the others' routes are planned as ever."""
+    liar = routed_node("liar", "10.244.9.0/24", address)
+    assert plan_routes([ONE, liar, TWO], "node-1") == (Route("10.244.2.0/24", "10.77.0.12"),)
+    assert node_addresses([TWO, liar, ONE]) == ("10.77.0.11", "10.77.0.12")
+
+
+class Ip:
+    """The `ip` command of a kernel that takes no route via 10.66.0.0/16."""
+
+    def __init__(self) -> None:
+        self.table: dict[str, str] = {}
+
+    async def succeed(self, argv, text="") -> str:
+        if "show" in argv:
+            return json.dumps([{"dst": to, "gateway": via} for to, via in self.table.items()])
+        refused = [line for line in text.splitlines() if "via 10.66." in line]
+        for line in text.splitlines():
+            if line not in refused:
+                _, verb, to, _, via, *_ = line.split()
+                self.table.update({to: via}) if verb == "replace" else self.table.pop(to)
+        if refused:
+            raise CommandError("RTNETLINK answers: Network is unreachable")
+        return ""
+
+
+FAR = Route("10.244.9.0/24", "10.66.0.9")
+
+
+async def test_a_route_that_the_kernel_refuses_is_that_nodes_trouble() -> None:
+    """The others are set, and that one is named."""
+    kernel, near = Ip(), Route("10.244.2.0/24", "10.77.0.12")
+    routes = Routes(kernel)
+    assert await routes.apply((near, FAR))
+    assert (kernel.table, routes.refused) == ({near.destination: near.gateway}, (FAR,))
+    assert not await routes.apply((near, FAR))
+    await routes.apply((near,), anyway=True)
+    assert routes.refused == ()
+
+
+async def test_where_no_route_is_taken_the_trouble_is_this_nodes() -> None:
+    """Its network may not be there yet: it is said, and tried again soon."""
+    with pytest.raises(CommandError):
+        await Routes(Ip()).apply((FAR,))
 
 
 def test_the_own_range_is_never_led_away() -> None:

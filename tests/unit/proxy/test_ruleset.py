@@ -89,3 +89,21 @@ def test_a_foreign_chain_in_our_table_is_deleted() -> None:
 def test_empty_maps_have_no_elements() -> None:
     """A cluster without Services and nodes still gets a table that nft can read."""
     assert "elements" not in rules(around=Surroundings("10.244.0.0/16")).text()
+
+
+def test_a_port_that_a_cluster_ip_does_not_have_is_refused() -> None:
+    """After the ports that it has; for every address once, also without endpoints, and for no external one."""
+    other = service(
+        "b", ip="10.96.0.12", externalIPs=["192.0.2.1"], ports=[service_port(80), service_port(81)]
+    )
+    written = rules(service("a"), other, slices=())
+    assert written.sets["cluster-ips"][1] == f"elements = {{ 10.96.0.12, {SERVICE_IP} }}"
+    for hook in ("prerouting", "output"):
+        lines = list(written.chains[hook])
+        served = next(index for index, line in enumerate(lines) if "@services" in line)
+        assert lines.index("ip daddr @cluster-ips goto refuse") == served + 1
+
+
+def test_without_services_no_address_is_refused() -> None:
+    """Nor any that is not proxied here."""
+    assert rules(service(ip="None")).sets["cluster-ips"] == ("type ipv4_addr;",)

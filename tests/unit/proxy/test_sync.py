@@ -52,6 +52,7 @@ class Recorder:
 @dataclass
 class _RouteRecorder:
     recorder: Recorder
+    refused: tuple[Route, ...] = ()
 
     async def apply(self, wanted: tuple[Route, ...], *, anyway: bool = False) -> bool:
         """Keep routes."""
