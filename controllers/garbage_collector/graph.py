@@ -27,7 +27,14 @@ class Owner:
 
     reference: OwnerReference
     resource: Resource[Any] | None  # None for a kind that is not known here
-    item: Item | None  # None where the caches do not have it
+    item: Item | None  # what has the uid; None where the caches do not have it
+
+    @property
+    def is_what_is_named(self) -> bool:
+        """Whether what has the uid has the kind and the name of the reference, too."""
+        if self.item is None or self.resource is None:
+            return False
+        return str(self.item.resource) == str(self.resource) and self.item.meta.name == self.reference.name
 
 
 @dataclass(frozen=True, slots=True)

@@ -68,6 +68,7 @@ def _is_sound(seen: Seen) -> bool:
     """Whether the caches show every owner where it should be: then there is no need to ask."""
     return all(
         owner.item is not None
+        and owner.is_what_is_named
         and is_in_reach(seen.item, owner.item)
         and not is_going(owner.item.meta, FOREGROUND)
         for owner in seen.owners

@@ -188,3 +188,27 @@ def test_what_is_being_deleted_is_not_deleted_again():
     """It is on its way."""
     going = item(PODS, "a", ref(RS), going=True)
     assert plan_for(going, graph_of(going)).actions == plan_for(going, graph_of(going)).needs == ()
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"name": "other"},
+        {"kind": "Deployment"},
+        {"kind": "Pod", "apiVersion": "v1"},
+        {"apiVersion": "v1"},  # no such kind there: nobody can say that it is gone
+    ],
+)
+def test_an_owner_is_looked_for_where_its_reference_says(wrong):
+    """A uid that is alive under another kind or name owns nothing: who names it so is collected."""
+    lost = item(PODS, "lost", replace(ref(RS), **wrong))
+    made = collected(lost, graph_of(RS, lost), RS, lost)
+    is_asked = wrong != {"apiVersion": "v1"}
+    assert [delete.name for delete in of_type(made, Delete)] == (["lost"] if is_asked else [])
+
+
+def test_another_version_of_the_kind_is_the_same_owner():
+    """A reference may be older than the version that is served."""
+    old = item(PODS, "old", replace(ref(RS), apiVersion="apps/v1beta2"))
+    made = collected(old, graph_of(RS, old), RS, old)
+    assert made.actions == ()
