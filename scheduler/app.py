@@ -99,13 +99,14 @@ def build(
         metrics=metrics,
         log=log,
     )
-    return Scheduler(watch, conditions, events, loop, elector)
+    return Scheduler(api, watch, conditions, events, loop, elector)
 
 
 @dataclass(frozen=True, slots=True)
 class Scheduler:
     """The parts of a scheduler."""
 
+    api: Api
     watch: ClusterWatch
     conditions: StatusWriter
     events: EventRecorder
@@ -127,7 +128,12 @@ class Scheduler:
             try:
                 await self.watch.synced()
                 on_ready()
-                await (self.elector.run(self.loop.run) if self.elector else self.loop.run())
+                await (self.elector.run(self._lead) if self.elector else self.loop.run())
             finally:
                 for helper in helpers:
                     helper.cancel()
+
+    async def _lead(self) -> None:
+        """Schedule, knowing all that an earlier leader has bound."""
+        await self.watch.caught_up(self.api)
+        await self.loop.run()

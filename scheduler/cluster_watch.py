@@ -14,12 +14,14 @@ from typing import Any, Final
 
 from machinery.client.api import Api
 from machinery.client.informer import Informer
+from machinery.client.reflector import RETRY
 from machinery.model.clock import Clock
+from machinery.model.insist import insist, tell_first
 from machinery.model.k8s.apps_v1 import ReplicaSet
 from machinery.model.k8s.core_v1 import Node, Pod, Service
 from machinery.model.log import EventLog
 from machinery.model.pods import is_terminal
-from machinery.model.requests import EventType, Selection
+from machinery.model.requests import EventType, Selection, revision_of
 from machinery.model.resources import NODES, PODS, REPLICA_SETS, SERVICES
 from machinery.model.store import Change
 from scheduler.core.hints import ClusterEvent, node_events
@@ -28,6 +30,7 @@ from scheduler.core.pod import PodInfo, PodReader, essential
 from scheduler.core.queue import SchedulingQueue
 from scheduler.core.snapshot import Snapshot
 
+_BOUND_PODS: Final = Selection(field_selector="spec.nodeName!=,status.phase!=Succeeded,status.phase!=Failed")
 _LIVE_PODS: Final = Selection(field_selector="status.phase!=Succeeded,status.phase!=Failed")
 
 
@@ -66,6 +69,8 @@ class ClusterWatch:
         self._replica_sets.subscribe(
             partial(self._take, self._replica_set_changed, self._leave_out_replica_set)
         )
+        self._pods_changed = asyncio.Event()
+        self.pods.subscribe(lambda _change: self._pods_changed.set())
         self.pods.subscribe(partial(self._take, self._pod_changed, self._leave_out_pod))
 
     async def run(self) -> None:
@@ -78,6 +83,21 @@ class ClusterWatch:
         """Wait until everything that is there has been seen."""
         for informer in (self._nodes, self._services, self._replica_sets, self.pods):
             await informer.synced()
+
+    async def caught_up(self, api: Api) -> None:
+        """Wait until every pod that has a node by now has been seen on it: what an earlier leader has bound is counted.
+
+        The store refuses whatever that one writes from here on, so no binding is missed.
+        """
+        told = tell_first(self._log.warning, "bound_pods_not_listed", every=20)
+        listing = await insist(lambda: api.list(PODS, _BOUND_PODS), self._clock, RETRY, told)
+        while self.pods.revision < listing.revision and not all(map(self._has_seen, listing.items)):
+            self._pods_changed.clear()
+            await self._pods_changed.wait()
+
+    def _has_seen(self, pod: Pod) -> bool:
+        known = self.pods.store.get(pod.metadata.namespace, pod.metadata.name)
+        return known is not None and revision_of(known.metadata) >= revision_of(pod.metadata)
 
     def happened(self, event: ClusterEvent) -> None:
         """Wake the pods that an event may help."""

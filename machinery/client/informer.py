@@ -62,6 +62,11 @@ class Informer(Generic[T]):
         for obj in self.store:
             callback(Change(EventType.ADDED, None, obj))
 
+    @property
+    def revision(self) -> int:
+        """The revision that the copy is as new as, 0 before the first list."""
+        return self._reflector.revision
+
     async def run(self) -> None:
         """Keep the copy up to date until cancelled."""
         await self._reflector.run()

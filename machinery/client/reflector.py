@@ -52,7 +52,7 @@ class Reflector(Generic[T]):
     clock: Clock
     jitter: Callable[[], float]
     log: EventLog
-    _revision: int = 0  # the last one delivered; 0 before the first list
+    revision: int = 0  # the last one delivered; 0 before the first list
     _list_from: str = _ANY
     _failures: Failures = field(init=False)
     _progressed: bool = False  # the watch at hand has delivered something
@@ -84,13 +84,13 @@ class Reflector(Generic[T]):
             self.resource, self.selection, resource_version=self._list_from, timeout_s=LIST_TIMEOUT_S
         )
         self.sink.replace(listing.items)
-        self._revision = listing.revision
+        self.revision = listing.revision
         self._list_from = str(listing.revision)  # never go back behind what was seen
         self._failures.forget()
 
     async def _watch(self) -> None:
         self._progressed = False
-        watch = self.api.watch(self.resource, self.selection, resource_version=str(self._revision))
+        watch = self.api.watch(self.resource, self.selection, resource_version=str(self.revision))
         async with aclosing(cast("AsyncGenerator[list[WatchEvent[T]], None]", watch)) as batches:
             async for batch in batches:
                 for event in batch:
@@ -99,7 +99,7 @@ class Reflector(Generic[T]):
     def _deliver(self, event: WatchEvent[T]) -> None:
         if event.type is not EventType.BOOKMARK:
             self.sink.apply(event)
-        self._revision = event.revision
+        self.revision = event.revision
         self._failures.forget()
         self._progressed = True
 
@@ -113,7 +113,7 @@ class Reflector(Generic[T]):
             self.log.warning(
                 "watch_broken",
                 resource=self.resource,
-                revision=self._revision,
+                revision=self.revision,
                 error=error,
                 failures=failures,
             )

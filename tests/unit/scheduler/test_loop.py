@@ -21,6 +21,7 @@ from scheduler.core.snapshot import Snapshot
 from tests.support.builders import changed, node, pod
 from tests.support.election import SkewedClock, finish
 from tests.support.scripted_api import LocalRegistry, local_registry
+from tests.support.streams import closing
 from tests.support.virtual_clock import VirtualClock
 
 
@@ -29,7 +30,7 @@ class World:
         self.clock, self.server, self.user = clock, server, server.user
         self.api = self.server.api("scheduler")
 
-    def build(self, api=None, *, clock=None, identity="", **fields) -> Scheduler:
+    def build(self, api=None, *, clock=None, identity="", tie_break=0.0, **fields) -> Scheduler:
         config = SchedulerConfig(
             leader_elect=bool(identity), **{"bindings": 10, "bind_timeout_s": 1.0, **fields}
         )
@@ -40,7 +41,7 @@ class World:
             SILENT,
             Metrics(),
             identity=identity,
-            tie_breaks=lambda: 0.0,
+            tie_breaks=lambda: tie_break,
         )
 
     @asynccontextmanager
@@ -312,3 +313,39 @@ async def test_a_node_that_cannot_be_read_gets_no_pods(world: World, monkeypatch
         await world.server.given(PODS, pod())
         await world.clock.advance(1)
         assert await world.node_of() == "plain"
+
+
+async def test_a_new_leader_counts_what_the_old_one_has_bound_last(world: World):
+    """Its own watch may be behind: it waits for every binding until now, so that no node is filled twice."""
+    for name in ("node-1", "node-2"):
+        await world.server.given(NODES, node(name, cpu="1"))
+    old, new = world.server.api("old"), world.server.api("new")
+    heard, watch = asyncio.Event(), new.watch
+
+    async def hear_bindings_late(resource, *what, **options):
+        async with closing(watch(resource, *what, **options)) as batches:
+            async for batch in batches:
+                if resource is PODS and any(each.object and each.object.spec.nodeName for each in batch):
+                    await heard.wait()
+                yield batch
+
+    async def hang(verb, _plural, name):
+        if (verb, name) == ("post binding", "late"):
+            await asyncio.Event().wait()
+
+    new.watch, old.before_call = hear_bindings_late, hang
+    clock = SkewedClock(world.clock, 0)
+    first = asyncio.ensure_future(world.build(old, clock=clock, identity="old").run())
+    await world.clock.advance(1)
+    second = asyncio.ensure_future(world.build(new, identity="new", tie_break=0.9).run())
+    await world.clock.advance(1)
+    for name in ("early", "late"):
+        await world.server.given(PODS, pod(name, requests={"cpu": "600m"}))
+    await world.clock.advance(0.1)
+    assert await world.node_of("early") == "node-1"
+    clock.freeze()
+    await world.clock.advance(60)
+    heard.set()
+    await world.clock.advance(60)
+    assert [await world.node_of(name) for name in ("early", "late")] == ["node-1", "node-2"]
+    await finish(first, second)
