@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any, Final, TypeAlias
 
 from apiserver.core.authz.attributes import Attributes, Decision, User
@@ -41,9 +42,11 @@ class RbacIndex:
     ) -> None:
         self._roles = {("Role", *_place(role)): rules_of(role) for role in roles}
         self._roles |= {("ClusterRole", "", _place(role)[1]): rules_of(role) for role in cluster_roles}
+        rules = chain.from_iterable(self._roles.values())
+        self._names = frozenset(chain.from_iterable(rule.names for rule in rules))
         self._bound: dict[str, list[_Bound]] = defaultdict(list)
         self._gathered: dict[tuple[str, tuple[str, ...]], list[_Bound]] = {}
-        self._answers: dict[tuple[str, tuple[str, ...], tuple[str, ...]], Decision] = {}
+        self._answers: dict[tuple[str, tuple[str, ...], tuple[str | None, ...]], Decision] = {}
         for binding in cluster_role_bindings:
             self._bind(binding, "")
         for binding in role_bindings:
@@ -56,14 +59,16 @@ class RbacIndex:
             attributes.group,
             attributes.combined,
             attributes.namespace,
-            attributes.name,
+            attributes.name
+            if attributes.name in self._names
+            else None,  # to rules, all other names are alike
             attributes.path,
         )
         key = (user.name, user.groups, asked)
         answer = self._answers.get(key)
         if answer is None:
             answer = self._decide(user, attributes)
-            if _is_short(user) and sum(map(len, asked)) <= _LONGEST:
+            if _is_short(user) and sum(len(part) for part in asked if part) <= _LONGEST:
                 if len(self._answers) >= _LIMIT:
                     self._answers.clear()
                 self._answers[key] = answer

@@ -1,0 +1,60 @@
+"""What a cluster keeps of pods that have come and gone: nothing that grows."""
+
+from __future__ import annotations
+
+import gc
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from apiserver.watch_cache import WatchCache
+from apiserver.write_record import WriteRecord
+from kubarium.pki import Pki
+from machinery.model.log import SILENT
+from tests.support.scenario_objects import web, web_service
+from tests.support.scenario_world import Cluster, is_pod_ready, running_cluster
+
+OURS = ("apiserver.", "controllers.", "hollow.", "kubelet.", "machinery.", "scheduler.")
+
+
+async def test_pods_that_have_gone_leave_nothing_behind(
+    tmp_path: Path, pki: Pki, monkeypatch: pytest.MonkeyPatch
+):
+    """Of each type of every component there are as many objects after five rounds as after three.
+
+    What is bounded by number or time has a low bound here, so that it is reached by then; events have outlived
+    their hour.
+    """
+    monkeypatch.setitem(WatchCache.__init__.__kwdefaults__, "window", 8)
+    monkeypatch.setattr(WriteRecord.__init__, "__defaults__", (SILENT, 100))
+    monkeypatch.setattr("machinery.client.events._REMEMBERED_S", 60.0)
+    async with running_cluster(tmp_path, pki, nodes=1) as cluster:
+        await cluster.api.admin.create("services", web_service())
+        for _ in range(3):
+            await churn(cluster)
+        before = alive()
+        for _ in range(2):
+            await churn(cluster)
+        after = alive()
+        assert not cluster.journal
+    assert {name: (before[name], count) for name, count in after.items() if count > before[name]} == {}
+
+
+async def churn(cluster: Cluster) -> None:
+    """Let a Deployment's pods come and go, and what is remembered of them for a time grow old."""
+    admin = cluster.api.admin
+    await admin.create("deployments", web(4))
+    await cluster.until(lambda: sum(map(is_pod_ready, cluster.objects("pods"))) == 4, limit_s=120)
+    await admin.delete("deployments", "web")
+    await cluster.until(lambda: not cluster.objects("pods") + cluster.objects("replicasets"), limit_s=120)
+    cluster.api.core.storage.expire("/registry/events/")
+    await cluster.rest(120)
+
+
+def alive() -> Counter[str]:
+    """Count the objects of our own types."""
+    gc.collect()
+    kinds = (type(each) for each in gc.get_objects())
+    names = (f"{kind.__module__}.{kind.__qualname__}" for kind in kinds)
+    return Counter(name for name in names if name.startswith(OURS))
