@@ -22,6 +22,8 @@ _MOST_REMEMBERED: Final = 512  # blocks
 _LONGEST_REMEMBERED: Final = 1024  # bytes of a block
 _END: Final = b"\r\n\r\n"
 _REQUEST_LINE: Final = re.compile(rb"(GET|POST|PUT|PATCH|DELETE) (/[!\"$-~]*) HTTP/1\.1\r\n")
+HOST: Final = re.compile(r"[A-Za-z0-9!$%&'()*+,.:;=\[\]_~-]*")
+"""What a Host header may be; the table of characters is Go's, which is RFC 3986's and more."""
 _NOT_PLAIN: Final = frozenset(
     {
         "content-encoding",
@@ -156,7 +158,7 @@ def _check(headers: CIMultiDict[str], names: list[str], ends: int) -> None:
     stays = headers.get("Connection", "keep-alive").lower() == "keep-alive"
     if ends != 1 or repeated or not stays or len(names) > _MOST_FIELDS:
         raise Unusual
-    if "host" not in names or not _NOT_PLAIN.isdisjoint(names):
+    if not HOST.fullmatch(headers.get("Host", " ")) or not _NOT_PLAIN.isdisjoint(names):
         raise Unusual
 
 

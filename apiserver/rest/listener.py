@@ -18,6 +18,7 @@ from aiohttp.http_exceptions import LineTooLong
 from apiserver.request_checks import BODY_LIMIT, too_large
 from apiserver.rest.connection import Connection
 from apiserver.rest.door import Door
+from apiserver.rest.heads import HOST
 from apiserver.rest.http_request import Exchange, HttpRequest
 from apiserver.rest.limits import Limits
 from apiserver.rest.replies import Reply
@@ -81,6 +82,8 @@ class Listener:
         connection = cast("Handler", request.protocol).connection
         connection.begins()
         try:
+            if not HOST.fullmatch(request.headers.get("Host", "")):
+                return await _refused_host(request)
             url = request.rel_url
             http = HttpRequest(
                 request.method,
@@ -96,6 +99,16 @@ class Listener:
             return response
         finally:
             request.content.on_eof(connection.ended)
+
+
+async def _refused_host(request: web.BaseRequest) -> web.StreamResponse:
+    """Answer as Go's server does, and end the connection."""
+    response = web.Response(status=400, text="400 Bad Request: malformed Host header")
+    response.force_close()
+    with suppress(ConnectionError):
+        await response.prepare(request)
+        await response.write_eof()
+    return response
 
 
 async def _body(request: web.BaseRequest) -> bytes:

@@ -50,8 +50,11 @@ def protobuf_to_json(data: bytes) -> bytes:
         raise BadRequest("the body does not begin as Kubernetes' protobuf does")
     try:
         envelope = _parsed(_UNKNOWN, data[len(_MAGIC) :])
-        api_version, kind = envelope.typeMeta.apiVersion, envelope.typeMeta.kind
+        meta = _object(envelope.typeMeta)
+        api_version, kind = meta.get("apiVersion", ""), meta.get("kind", "")
         obj = _object(_parsed(_message_of(api_version, kind), envelope.raw))
+    except _NoTextError as error:
+        raise BadRequest(f"couldn't read the body as protobuf: {error.path} is no UTF-8") from error
     except DecodeError as error:
         raise BadRequest(f"couldn't read the body as protobuf: {error}") from error
     except (UnicodeDecodeError, OverflowError, RecursionError) as error:
@@ -98,23 +101,57 @@ def _object(message: Any) -> Any:
         if field.name in INLINED:
             obj |= _object(value)
         else:
-            obj[RENAMED.get(field.name, field.name)] = _field(field, value)
+            name = RENAMED.get(field.name, field.name)
+            try:
+                obj[name] = _field(field, value)
+            except (_NoTextError, UnicodeDecodeError) as error:
+                raise _within(name, error) from None
     return obj
 
 
 def _field(field: Any, value: Any) -> Any:
     if field.message_type is not None and field.message_type.GetOptions().map_entry:
         of_values = field.message_type.fields_by_name["value"]
-        return {key: _single(of_values, each) for key, each in value.items()}
+        return {_text(key): _part(f"[{key}]", of_values, each) for key, each in value.items()}
     if field.is_repeated:
-        return [_single(field, each) for each in value]
+        return [_part(f"[{index}]", field, each) for index, each in enumerate(value)]
     return _single(field, value)
+
+
+def _part(place: str, field: Any, value: Any) -> Any:
+    try:
+        return _single(field, value)
+    except (_NoTextError, UnicodeDecodeError) as error:
+        raise _within(place, error) from None
 
 
 def _single(field: Any, value: Any) -> Any:
     if field.message_type is not None:
         return _object(value)
+    if field.type == field.TYPE_STRING:
+        return _text(value)
     return b64encode(value).decode() if isinstance(value, bytes) else value
+
+
+class _NoTextError(Exception):
+    """A string is no UTF-8; `path` is where."""
+
+    def __init__(self, path: str = "") -> None:
+        super().__init__(path)
+        self.path = path
+
+
+def _text(value: str | bytes) -> str:
+    """Return a string; the library gives the bytes of one that is no UTF-8."""
+    if isinstance(value, bytes):
+        raise _NoTextError
+    return value
+
+
+def _within(name: str, error: _NoTextError | UnicodeDecodeError) -> _NoTextError:
+    """Put a field before the path of what was found in it; of a map's key the library says only that it is none."""
+    rest = error.path if isinstance(error, _NoTextError) else ""
+    return _NoTextError(f"{name}.{rest}" if rest and not rest.startswith("[") else f"{name}{rest}")
 
 
 def _check_known(message: Any) -> None:
@@ -146,7 +183,7 @@ def _moment(message: Any, form: str) -> str | None:
 
 
 def _int_or_string(message: Any) -> int | str:
-    return str(message.strVal) if message.type else int(message.intVal)
+    return _text(message.strVal) if message.type else int(message.intVal)
 
 
 def _raw(message: Any) -> Any:
@@ -163,8 +200,8 @@ _SPECIAL: Final[dict[str, Callable[[Any], Any]]] = {
     f"{_META}.FieldsV1": _raw,
     f"{_META}.Duration": lambda message: f"{message.duration}ns",
     "k8s.io.apimachinery.pkg.runtime.RawExtension": _raw,
-    "k8s.io.apimachinery.pkg.api.resource.Quantity": lambda message: message.string,
+    "k8s.io.apimachinery.pkg.api.resource.Quantity": lambda message: _text(message.string),
     "k8s.io.apimachinery.pkg.util.intstr.IntOrString": _int_or_string,
-    "k8s.io.api.authentication.v1.ExtraValue": lambda message: list(message.items),
-    "k8s.io.api.authorization.v1.ExtraValue": lambda message: list(message.items),
+    "k8s.io.api.authentication.v1.ExtraValue": lambda message: [_text(item) for item in message.items],
+    "k8s.io.api.authorization.v1.ExtraValue": lambda message: [_text(item) for item in message.items],
 }

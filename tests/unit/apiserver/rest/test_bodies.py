@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 from typing import Any
 
 import pytest
@@ -131,6 +132,43 @@ def test_a_protobuf_object_says_the_same_in_json():
     ]
     assert obj["spec"]["volumes"] == [{"name": "v", "secret": {"secretName": "s"}}]
     assert obj["status"] == {"startTime": "2023-11-14T22:13:20Z"}
+
+
+@pytest.mark.parametrize(
+    ("good", "path"),
+    [
+        ("NAME", "metadata.name"),
+        ("KEY", "metadata.labels"),
+        ("VALUE", "metadata.labels[KEY]"),
+        ("IMAGE", "spec.containers[0].image"),
+        ("500m", "spec.containers[0].resources.limits[cpu]"),
+        ("PORT", "spec.containers[0].livenessProbe.httpGet.port"),
+        ("SECRET", "spec.volumes[0].secret.secretName"),
+    ],
+)
+def test_a_string_that_is_no_text_is_refused_with_its_field(good: str, path: str):
+    """Its bytes would be stored as something else: strings, keys and values of maps, quantities, ports."""
+    pod = message(f"{CORE}.Pod")
+    pod.metadata.name = "NAME"
+    pod.metadata.labels["KEY"] = "VALUE"
+    container = pod.spec.containers.add(name="main", image="IMAGE")
+    container.resources.limits["cpu"].string = "500m"
+    container.livenessProbe.handler.httpGet.port.type = 1
+    container.livenessProbe.handler.httpGet.port.strVal = "PORT"
+    pod.spec.volumes.add(name="v").volumeSource.secret.secretName = "SECRET"
+    raw = pod.SerializeToString()
+    assert protobuf_to_json(wrapped("Pod", raw))
+    bad = raw.replace(good.encode(), b"\xff" * len(good))
+    with pytest.raises(BadRequest, match=f"protobuf: {re.escape(path)} is no UTF-8"):
+        protobuf_to_json(wrapped("Pod", bad))
+
+
+@pytest.mark.parametrize(("good", "path"), [(b"Pod", "kind"), (b"v1", "apiVersion")])
+def test_a_type_that_is_no_text_is_refused(good: bytes, path: str):
+    """Before anything is looked for under that name."""
+    body = wrapped("Pod", a_pod()).replace(good, b"\xff" * len(good), 1)
+    with pytest.raises(BadRequest, match=f"protobuf: {path} is no UTF-8"):
+        protobuf_to_json(body)
 
 
 def test_bytes_are_base64():
