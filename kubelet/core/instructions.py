@@ -86,7 +86,7 @@ class Run:
 
 @dataclass(frozen=True, slots=True)
 class Cancel:
-    """Return an action up; it still ends with `ActionEnded`."""
+    """Cancel an action; it still ends with `ActionEnded`."""
 
     key: ActionKey
 

@@ -165,7 +165,7 @@ def read_container(
 
 
 def pod_of(observed: ObservedPod) -> Pod:
-    """Make up a pod that has left the API from what its containers remember of it: enough to stop it well."""
+    """Reconstruct a pod that has left the API from what its containers remember of it: enough to stop it well."""
     newest = {container.name: container for container in reversed(observed.containers)}
     graces = [container.grace_s for container in newest.values() if container.grace_s is not None]
     return Pod(

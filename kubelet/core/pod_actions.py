@@ -118,7 +118,7 @@ def has_changed(container: Container, run: ObservedContainer) -> bool:
 def _plan_sandbox(situation: Situation, plan: PodActions) -> None:
     """Replace the sandbox: first everything in the old ones has to be over."""
     pod, observed = situation.pod, situation.observed
-    if not _something_left(situation):
+    if not _something_left(situation) or _never_begins_again(pod, observed):
         plan.is_over = True
         return
     plan.stop_sandboxes = [sandbox.id for sandbox in observed.sandboxes if sandbox.is_ready]
@@ -128,6 +128,19 @@ def _plan_sandbox(situation: Situation, plan: PodActions) -> None:
             plan.kill.append(Kill(container.id, container.name, message, probe_grace_s(pod, None)))
     if not plan.stop_sandboxes and not observed.running():
         plan.create_sandbox = observed.sandbox.attempt + 1 if observed.sandbox else 0
+
+
+def _never_begins_again(pod: Pod, observed: ObservedPod) -> bool:
+    """Whether a pod is over with its sandbox: restartPolicy Never, and a container of it has been made.
+
+    As upstream's computePodActions; where it was never so far, the sandbox alone is made again. A container with a policy
+    or rules of its own may run again, and needs a sandbox for that. Upstream leaves a pod of which another container has
+    never run Pending for ever; here it ends as Failed.
+    """
+    if pod.spec.restartPolicy != "Never" or observed.sandbox is None or not observed.containers:
+        return False
+    members = [each for each in (*pod.spec.initContainers, *pod.spec.containers) if not is_sidecar(each)]
+    return not any(each.restartPolicyRules or each.restartPolicy for each in members)
 
 
 def _something_left(situation: Situation) -> bool:

@@ -85,7 +85,7 @@ def _write(path: Path, file: File) -> None:
 
 
 def _show(volume: Path, payload: Iterable[str]) -> None:
-    """Make the links that the user sees, and take away those to what is no more."""
+    """Make the links that the user sees, and remove those to what is no more."""
     wanted = {path.split("/", 1)[0] for path in payload}
     for name in wanted:
         link = volume / name

@@ -59,6 +59,33 @@ def test_no_new_sandbox_for_a_pod_that_has_ended():
     assert found.is_over
 
 
+@pytest.mark.parametrize(
+    ("policy", "runs", "attempt"),
+    [
+        ("Never", (ended("one"),), None),
+        ("Never", (run("one"),), None),
+        ("Never", (ended("one"), run("a")), None),
+        ("Never", (), 1),
+        ("OnFailure", (ended("one"),), 1),
+        ("Always", (ended("one"), ended("a")), 1),
+    ],
+)
+def test_a_pod_that_never_restarts_is_over_with_its_sandbox(policy, runs, attempt):
+    """Once a container of it has been made; before that, and with any other policy, there is a new sandbox."""
+    spec = pod(
+        containers=[container("a"), container("b")], initContainers=[container("one")], restartPolicy=policy
+    )
+    found = plan(spec, *runs, sandboxes=(sandbox(is_ready=False),))
+    assert (found.create_sandbox, found.is_over, found.start) == (attempt, attempt is None, [])
+
+
+def test_a_container_with_a_policy_of_its_own_gets_a_new_sandbox():
+    """What the pod says is not what holds for it."""
+    spec = pod(restartPolicy="Never", containers=[container("a", restartPolicy="OnFailure"), container("b")])
+    found = plan(spec, ended("a", 1), sandboxes=(sandbox(is_ready=False),))
+    assert (found.create_sandbox, found.is_over) == (1, False)
+
+
 def test_all_main_containers_start_at_once():
     """Nothing orders main containers."""
     spec = pod(containers=[container("a"), container("b")])
