@@ -11,8 +11,8 @@ Everything here is synchronous and raises KubariumError with words for people.
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Generic, Self, TypeVar
@@ -31,6 +31,7 @@ from kubarium.errors import KubariumError
 from kubarium.mounts import unmount_below
 from kubarium.starting import START_PATIENCE_S, Progress, check_options, refuse_differences, start
 from kubarium.supervisor.protocol import call
+from machinery.process.trees import remove_tree
 
 _DELETE_PATIENCE_S = 15.0  # for a Node object, by an apiserver that has just answered
 LOCK_PATIENCE_S = 180.0  # another command may wait so long for a cluster that starts or ends
@@ -265,7 +266,8 @@ class Cluster:
             remove_containers(self.name, name, docker_socket=spec.docker_socket, nodes=self.layout.nodes)
         delete_node(spec, self.layout, name, timeout_s=_DELETE_PATIENCE_S)
         unmount_below(self.layout.node(name))
-        shutil.rmtree(self.layout.node(name), ignore_errors=True)
+        with suppress(OSError):  # `ls` and `down` find what is left
+            remove_tree(self.layout.node(name))
 
     def log_file(self, component: str) -> Path:
         """Return the path of a component's log file.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-import shutil
+from contextlib import suppress
 from pathlib import Path
 
 from kubarium import homes, remains
@@ -14,6 +14,7 @@ from kubarium.errors import KubariumError
 from kubarium.mounts import unmount_below
 from kubarium.starting import Progress
 from kubarium.supervisor.protocol import call
+from machinery.process.trees import remove_tree
 
 _PATIENCE_S = 120.0
 _KNOCK_S = 5.0
@@ -77,6 +78,7 @@ def _clear_nodes(name: str, layout: Layout[Path], progress: Progress) -> bool:
 def _remove_folders(layout: Layout[Path]) -> None:
     unmount_below(layout.home)
     for folder in (layout.home, layout.run):
-        shutil.rmtree(folder, ignore_errors=True)
+        with suppress(OSError):
+            remove_tree(folder)
         if folder.exists():
             raise KubariumError(f"{folder} could not be removed: see what is in it, and who owns it")

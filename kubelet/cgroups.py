@@ -33,6 +33,7 @@ from kubelet.core.cgroups import (
 )
 from machinery.model.k8s.core_v1 import Pod
 from machinery.model.log import SILENT, EventLog
+from machinery.process.trees import walk_tree
 
 Driver: TypeAlias = Literal["cgroupfs", "systemd"]
 
@@ -84,9 +85,10 @@ class Cgroups:
         """Make a pod's group with its limits, before its sandbox is made in it. Idempotent."""
         if not self.is_enforcing:
             return
+        bound = self._within_node(pod_limits(pod))  # before it counts for the others
         self._pods[pod.metadata.uid] = pod
         self._weigh_burstable()
-        self._apply(pod_group(self.root, pod), self._within_node(pod_limits(pod)))
+        self._apply(pod_group(self.root, pod), bound)
 
     async def remove_pod(self, pod_uid: str) -> None:
         """Remove a pod's group; what still runs in it keeps it. Idempotent."""
@@ -221,11 +223,12 @@ def _remove(group: Path) -> None:
     """Remove a group and those below; a group with processes stays."""
     if not group.is_dir():
         return
-    for folder, _, _ in os.walk(group, topdown=False):
-        try:
-            os.rmdir(folder)  # noqa: PTH106 - only rmdir works on cgroups, and the walk gives texts
-        except OSError:
-            return
+    try:
+        below = [Path(entry.path) for entry in walk_tree(group) if entry.is_dir(follow_symlinks=False)]
+        for folder in (*reversed(below), group):
+            folder.rmdir()  # nothing else works on cgroups
+    except OSError:
+        return
 
 
 def _write(file: Path, value: object) -> None:

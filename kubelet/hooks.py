@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from kubelet.containment import fault_text
 from kubelet.runtime import Runtime
 from machinery.model.clock import Clock
 from machinery.model.errors import ApiError
@@ -42,6 +43,21 @@ class Hooks:
         Raises:
             HookProblem: it failed, or was not over in time.
         """
+        try:
+            await self._run(handler, container_id, ports, pod_ip, limit_s)
+        except (HookProblem, ApiError):
+            raise
+        except Exception as error:  # whatever it is: a container is stopped without its hook
+            raise HookProblem(f"lifecycle hook failed: {fault_text(error)}") from error
+
+    async def _run(
+        self,
+        handler: LifecycleHandler,
+        container_id: str,
+        ports: Sequence[ContainerPort],
+        pod_ip: str,
+        limit_s: float | None,
+    ) -> None:
         wall_s = _LONGEST_S if limit_s is None else self._clock.timescale.wall(limit_s)
         if handler.exec:
             await self._exec(container_id, handler.exec.command, wall_s)

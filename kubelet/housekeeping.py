@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from kubelet.cgroups import Cgroups
+from kubelet.containment import contained
 from kubelet.core.life import Stage
 from kubelet.pod_files import PodFiles
 from kubelet.pod_workers import PodWorkers
@@ -37,17 +38,15 @@ class Housekeeping:
 
     async def _sweep(self) -> None:
         active = self.workers.active_uids
-        try:
+        with contained(self.log, "volumes_not_swept"):
             await self.volumes.sweep(active)
+        with contained(self.log, "cgroups_not_swept"):
             await self.cgroups.sweep(active)
+        with contained(self.log, "logs_not_swept"):
             self.files.sweep_logs(active)
-        except OSError as error:
-            self.log.warning("sweep_failed", error=error)
 
     async def _refresh(self) -> None:
         for life in self.workers.lives():
             if life.stage is Stage.SYNCING and life.observed.sandbox is not None:
-                try:
+                with contained(self.log, "volumes_not_refreshed", pod=life.pod.metadata.name):
                     await self.volumes.refresh(life.pod)
-                except OSError as error:
-                    self.log.warning("volumes_not_refreshed", pod=life.pod.metadata.name, error=error)

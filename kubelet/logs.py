@@ -13,6 +13,7 @@ from dataclasses import KW_ONLY, dataclass
 from pathlib import Path
 from typing import BinaryIO, Final, Protocol
 
+from kubelet.containment import log_fault
 from kubelet.core.log_lines import LoggedContainer, LogSelector, LogWishes
 from kubelet.log_news import LogNews
 from machinery.model.clock import Clock
@@ -175,6 +176,8 @@ class LogRotation:
                 await self._rotate(container)
             except (ApiError, OSError) as error:
                 self.log.warning("log_not_rotated", container=container.id, error=error)
+            except Exception as error:  # noqa: BLE001 - whatever it is, it is this container's
+                log_fault(self.log, "log_not_rotated", error, container=container.id)
 
     async def _rotate(self, container: LoggedContainer) -> None:
         path = Path(container.log_path)

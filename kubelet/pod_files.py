@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Collection, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
 from kubelet.core.network_files import host_network_hosts_file, hosts_file, pod_domain, pod_hostname
 from machinery.model.k8s.core_v1 import Container, Pod
 from machinery.pb import cri_pb2 as cri
+from machinery.process.trees import remove_tree
 
+HOSTS: Final = "/etc/hosts"  # of the machine, and of every container
 CLUSTER_DOMAIN: Final = "cluster.local"
 MESSAGE_LIMIT: Final = 4096  # bytes of a termination message that are shown
 
@@ -41,13 +43,13 @@ class PodFiles:
     def remove_logs(self, pod: Pod) -> None:
         """Remove a pod's logs. Idempotent."""
         meta = pod.metadata
-        shutil.rmtree(self._logs / f"{meta.namespace}_{meta.name}_{meta.uid}", ignore_errors=True)
+        _remove(self._logs / f"{meta.namespace}_{meta.name}_{meta.uid}")
 
     def sweep_logs(self, active_uids: Collection[str]) -> None:
         """Remove the logs of pods that are no more."""
         for folder in self._logs.glob("*_*_*"):
             if folder.name.rsplit("_", 1)[-1] not in active_uids:
-                shutil.rmtree(folder, ignore_errors=True)
+                _remove(folder)
 
     def hosts_mount(self, pod: Pod, container: Container, pod_ips: Sequence[str]) -> cri.Mount | None:
         """Write a pod's /etc/hosts; None where the container mounts its own, or nothing is known to write."""
@@ -57,9 +59,9 @@ class PodFiles:
             return None
         path = self.pod_dir(pod.metadata.uid) / "etc-hosts"
         path.parent.mkdir(parents=True, exist_ok=True)
-        text = _hosts(pod, pod_ips)
-        if not path.exists() or path.read_text() != text:  # written in place: it may be mounted already
-            path.write_text(text)
+        content = _hosts(pod, pod_ips).encode(errors="surrogateescape")
+        if not path.exists() or path.read_bytes() != content:  # written in place: it may be mounted already
+            path.write_bytes(content)
             path.chmod(0o644)
         read_only = bool(container.securityContext and container.securityContext.readOnlyRootFilesystem)
         return cri.Mount(container_path="/etc/hosts", host_path=str(path), readonly=read_only)
@@ -90,12 +92,17 @@ class PodFiles:
 
 def _hosts(pod: Pod, pod_ips: Sequence[str]) -> str:
     if pod.spec.hostNetwork:
-        return host_network_hosts_file(_read("/etc/hosts"), pod.spec.hostAliases)
+        return host_network_hosts_file(_read(HOSTS), pod.spec.hostAliases)
     return hosts_file(pod_ips, pod_hostname(pod), pod_domain(pod, CLUSTER_DOMAIN), pod.spec.hostAliases)
 
 
 def _read(path: str) -> str:
     try:
-        return Path(path).read_text()
+        return Path(path).read_text(errors="surrogateescape")  # whatever the machine has in it
     except OSError:
         return ""
+
+
+def _remove(folder: Path) -> None:
+    with suppress(OSError):  # the sweep comes back to it
+        remove_tree(folder)

@@ -10,25 +10,30 @@ import asyncio
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Protocol, assert_never
+from typing import Final, Protocol, assert_never
 
+from kubelet.containment import contained, fault_text, log_fault, tell_fault
 from kubelet.core import instructions
-from kubelet.core.actions import Action, ActionKey, key_of
+from kubelet.core.actions import Action, ActionKey, StartContainer, key_of
 from kubelet.core.containers import ProbeStates
 from kubelet.core.life import Life, Stage, Surroundings
 from kubelet.core.observed import ObservedContainer, ObservedPod
-from kubelet.core.pod_invariants import Step, check
-from kubelet.core.pod_lifecycle import handle, wake_at
+from kubelet.core.pod_invariants import BrokenLifeError, Step, check
+from kubelet.core.pod_lifecycle import begin_again, handle, wake_at
 from kubelet.core.references import container_reference
 from kubelet.core.termination import Deadline
 from machinery.client.events import EventRecorder
 from machinery.client.waiting import event_within
+from machinery.model.backoff import Backoff
 from machinery.model.causes import cause_of
 from machinery.model.clock import Clock
 from machinery.model.k8s.core_v1 import Pod, PodStatus
 from machinery.model.log import EventLog
 from machinery.model.resources import PODS
 from machinery.wire.cause_headers import acting
+
+_AGAIN: Final = Backoff(initial_s=1.0, cap_s=60.0)  # cluster seconds, after a step that failed
+_FORGIVEN_S: Final = 300.0  # a life that went on for so long has come over its fault
 
 
 class Executor(Protocol):
@@ -113,6 +118,7 @@ class PodWorker:
         self._mail = _Mailbox()
         self._actions: dict[ActionKey, asyncio.Task[instructions.Problem | None]] = {}
         self._stepped_s = 0.0  # the time that the life was told last
+        self._failures = 0  # in a row, of the steps of this life
 
     # --- news; all of these are synchronous and cheap
 
@@ -139,15 +145,66 @@ class PodWorker:
     # --- work
 
     async def run(self) -> None:
-        """Live until nothing is left, or cancelled; then containers go on running."""
+        """Live until nothing is left, or cancelled; then containers go on running.
+
+        What nobody foresaw in a step ends what is on its way for this pod, and after a pause its life goes on.
+
+        Raises:
+            BrokenLifeError: in an exception group, where invariants are checked and one does not hold.
+        """
+        while self.life.stage is not Stage.FINISHED:
+            begun_s = self._tools.clock.monotonic()
+            if (fault := await self._live()) is not None:
+                is_forgiven = self._tools.clock.monotonic() - begun_s > _FORGIVEN_S
+                self._failures = 1 if is_forgiven else self._failures + 1
+                await self._recover(fault)
+
+    async def _live(self) -> Exception | None:
+        """Take step after step; return what ended them before the end of the life. No action is under way then."""
         async with asyncio.TaskGroup() as group:
-            self._step(None, group)
-            while self.life.stage is not Stage.FINISHED:
-                if not await event_within(self._mail.news, self._tools.clock, self._patience_s()):
-                    self._step(instructions.TimePassed(), group)
-                self._mail.news.clear()
-                for stimulus in self._stimuli():
-                    self._step(stimulus, group)
+            try:
+                await self._follow(group)
+            except BrokenLifeError:
+                raise
+            except Exception as error:  # noqa: BLE001 - whatever it is, it is this pod's
+                for action in self._actions.values():
+                    action.cancel()
+                return error
+        return None
+
+    async def _follow(self, group: asyncio.TaskGroup) -> None:
+        self._step(None, group)
+        while self.life.stage is not Stage.FINISHED:
+            if not await event_within(self._mail.news, self._tools.clock, self._patience_s()):
+                self._step(instructions.TimePassed(), group)
+            self._mail.news.clear()
+            for stimulus in self._stimuli():
+                self._take(stimulus, group)
+
+    def _take(self, stimulus: instructions.Stimulus, group: asyncio.TaskGroup) -> None:
+        """Take a step; a version of the pod that it fails at is not lost."""
+        try:
+            self._step(stimulus, group)
+        except Exception:
+            if isinstance(stimulus, instructions.PodSeen | instructions.PodGone):
+                self._mail.api = self._mail.api or stimulus
+            raise
+
+    async def _recover(self, fault: Exception) -> None:
+        """Tell of a fault, wait, and bring the life to a state that it can go on from."""
+        tools = self._tools
+        log_fault(tools.log, "pod_worker_failed", fault, pod=self._name(), failures=self._failures)
+        with contained(tools.log, "pod_event_failed", pod=self._name()):
+            tell_fault(tools.events, self.life.pod, "syncing pod", fault)
+        await tools.clock.sleep(_AGAIN.delay(self._failures))
+        await self._look()
+        self._mail.ended.clear()
+        self.life = begin_again(self.life, tools.pictures.observed(self.life.uid))
+        self.probes_changed()
+
+    async def _look(self) -> None:
+        with contained(self._tools.log, "pod_not_seen", pod=self._name()):
+            await self._tools.executor.refresh(self.life.uid)
 
     def _patience_s(self) -> float | None:
         """Return how long to wait for news. What has come due since the last step is due now, not past."""
@@ -219,14 +276,20 @@ class PodWorker:
             return await self._tools.executor.perform(self.life.pod, action)
         except asyncio.CancelledError:
             if not self._tools.is_draining():  # it was given up: what has come of it?
-                await self._tools.executor.refresh(self.life.uid)
+                await self._look()
             raise
+        except Exception as error:  # noqa: BLE001 - whatever it is, it is this pod's
+            log_fault(self._tools.log, "pod_action_failed", error, pod=self._name(), action=key_of(action))
+            with contained(self._tools.log, "pod_event_failed", pod=self._name()):
+                tell_fault(self._tools.events, self.life.pod, f"at {key_of(action)}", error)
+            await self._look()
+            return instructions.Problem(_reason(action), fault_text(error))
 
     def _ended(self, key: ActionKey, task: asyncio.Task[instructions.Problem | None]) -> None:
         self._actions.pop(key, None)
         if task.cancelled():
             self._mail.ended.append((key, instructions.Problem("Cancelled", "given up", cancelled=True)))
-        elif task.exception() is None:  # else the TaskGroup ends the process
+        elif task.exception() is None:
             self._mail.ended.append((key, task.result()))
         self._mail.news.set()
 
@@ -243,3 +306,8 @@ class PodWorker:
     def _name(self) -> str:
         meta = self.life.pod.metadata
         return f"{meta.namespace}/{meta.name}"
+
+
+def _reason(action: Action) -> str:
+    """Return what a container waits for whose start failed in a way that nobody foresaw."""
+    return "CreateContainerError" if isinstance(action, StartContainer) else "FailedSync"

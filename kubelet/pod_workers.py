@@ -10,10 +10,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass, field
+from typing import Final
 
 import msgspec
 
-from kubelet.core.admission import admit
+from kubelet.containment import contained, fault_text, log_fault, tell_fault
+from kubelet.core.admission import Rejection, admit
 from kubelet.core.life import Life, Stage
 from kubelet.core.log_lines import LoggedContainer
 from kubelet.core.observed import ObservedContainer
@@ -25,6 +27,8 @@ from machinery.model.k8s.core_v1 import Pod
 from machinery.model.pods import is_terminal
 from machinery.model.requests import EventType
 from machinery.model.store import Change
+
+_AGAIN_S: Final = 10.0  # cluster seconds until a pod whose life could not begin is looked at again
 
 
 @dataclass(slots=True)
@@ -120,16 +124,37 @@ class PodWorkers:
     # --- within
 
     def _adopt(self, pod: Pod) -> None:
-        """Begin the life of a pod that the API has."""
+        """Begin the life of a pod that the API has; what nobody foresaw in it is this pod's, and tried again later."""
+        try:
+            self._start(self._admitted(pod))
+        except Exception as error:  # noqa: BLE001 - whatever it is, it is this pod's
+            log_fault(self.tools.log, "pod_not_begun", error, pod=pod.metadata.name, uid=pod.metadata.uid)
+            tell_fault(self.tools.events, pod, "beginning pod", error)
+            if self._group is not None:
+                self._group.create_task(
+                    self._adopt_later(pod.metadata.uid), name=f"again-{pod.metadata.name}"
+                )
+
+    async def _adopt_later(self, uid: str) -> None:
+        await self.tools.clock.sleep(_AGAIN_S)
+        if uid in self._known and uid not in self._workers:
+            self._adopt(self._known[uid])
+
+    def _admitted(self, pod: Pod) -> Life:
         uid = pod.metadata.uid
         observed = self.relist.observed(uid)
-        rejection = None
-        if observed.is_empty and _is_new(pod):
-            rejection = admit(pod, self._taken(), self.allocatable(), self.labels())
+        rejection = self._judge(pod) if observed.is_empty and _is_new(pod) else None
         if rejection is not None:
             self.tools.log.info("pod_rejected", pod=pod.metadata.name, uid=uid, reason=rejection.reason)
             self.tools.events.record(pod, WARNING, rejection.reason, rejection.message)
-        self._start(begin(pod, observed, self.tools.clock.now(), rejection))
+        return begin(pod, observed, self.tools.clock.now(), rejection)
+
+    def _judge(self, pod: Pod) -> Rejection | None:
+        try:
+            return admit(pod, self._taken(), self.allocatable(), self.labels())
+        except Exception as error:  # noqa: BLE001 - whatever it is, it is this pod's
+            log_fault(self.tools.log, "pod_not_judged", error, pod=pod.metadata.name, uid=pod.metadata.uid)
+            return Rejection("UnexpectedAdmissionError", f"Allocate failed due to {fault_text(error)}")
 
     def _taken(self) -> list[Pod]:
         going = {Stage.TERMINATED, Stage.FINISHED}
@@ -137,8 +162,12 @@ class PodWorkers:
 
     async def _dismiss(self, uid: str) -> None:
         """Begin the end of a pod that only the runtime still has, once the API has confirmed it."""
-        is_gone = await self.is_gone(uid)
+        with contained(self.tools.log, "unknown_pod_not_begun", uid=uid):
+            await self._dismiss_confirmed(uid)
         self._doubted.discard(uid)
+
+    async def _dismiss_confirmed(self, uid: str) -> None:
+        is_gone = await self.is_gone(uid)
         observed = self.relist.observed(uid)
         if not is_gone or observed.is_empty or uid in self._workers or uid in self._known:
             return
@@ -153,8 +182,9 @@ class PodWorkers:
     async def _work(self, worker: PodWorker) -> None:
         await worker.run()
         del self._workers[worker.life.uid]
-        self.relist.forget(worker.life.uid)
-        self.on_gone(worker.life.pod)
+        with contained(self.tools.log, "pod_not_forgotten", uid=worker.life.uid):
+            self.relist.forget(worker.life.uid)
+            self.on_gone(worker.life.pod)
 
 
 def _is_new(pod: Pod) -> bool:

@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import KW_ONLY, dataclass, field
 from typing import Final, Protocol, TypeAlias
 
+from kubelet.containment import fault_text, log_fault
 from kubelet.core.probing import (
     PROBE_OUTPUT_LIMIT,
     Outcome,
@@ -40,6 +41,7 @@ from machinery.pb import cri_pb2 as cri
 from machinery.process.clock import WALL
 
 _LEAST_TIMEOUT_S: Final = 1.0  # wall seconds: work does not get faster where time does
+_AGAIN_S: Final = 10.0  # cluster seconds, after a fault that is not the container's
 _TRIES: Final = 3  # of a probe that could not be made at all
 
 _Key: TypeAlias = tuple[str, str]  # pod uid, container
@@ -181,6 +183,18 @@ class Probes:
                 task.cancel()
 
     async def _probe(self, watched: _Watched, kind: ProbeKind) -> None:
+        """Probe until nothing more is to do; what nobody foresaw ends one round, and is told."""
+        while True:
+            try:
+                await self._probe_till_done(watched, kind)
+            except Exception as error:  # noqa: BLE001 - whatever it is, it is this probe's
+                log_fault(self.log, "probe_ended", error, pod=watched.pod.metadata.name, kind=kind.value)
+                self._tell(watched, kind, Outcome.ERROR, fault_text(error))
+                await self.clock.sleep(_AGAIN_S)
+            else:
+                return
+
+    async def _probe_till_done(self, watched: _Watched, kind: ProbeKind) -> None:
         """Probe until the container is dropped, has started up (startup), or is found dead."""
         if kind is not ProbeKind.STARTUP:
             await watched.started.wait()
@@ -225,18 +239,24 @@ class Probes:
 
     async def _try_once(self, watched: _Watched, probe: Probe, limit_s: float) -> tuple[Outcome, str]:
         try:
-            if probe.exec:
-                return await self._exec(watched, probe.exec.command, limit_s)
-            if probe.httpGet:
-                return await _http(watched, probe.httpGet, limit_s)
-            if probe.tcpSocket:
-                return await _tcp(watched, probe.tcpSocket, limit_s)
-            if probe.grpc:
-                from kubelet.grpc_probe import grpc_check
-
-                return await grpc_check(watched.pod_ip, probe.grpc.port, probe.grpc.service, limit_s)
+            return await self._make(watched, probe, limit_s)
         except ValueError as error:
             return Outcome.ERROR, str(error)
+        except Exception as error:  # noqa: BLE001 - whatever it is, it is this probe's
+            log_fault(self.log, "probe_failed", error, pod=watched.pod.metadata.name)
+            return Outcome.ERROR, fault_text(error)
+
+    async def _make(self, watched: _Watched, probe: Probe, limit_s: float) -> tuple[Outcome, str]:
+        if probe.exec:
+            return await self._exec(watched, probe.exec.command, limit_s)
+        if probe.httpGet:
+            return await _http(watched, probe.httpGet, limit_s)
+        if probe.tcpSocket:
+            return await _tcp(watched, probe.tcpSocket, limit_s)
+        if probe.grpc:
+            from kubelet.grpc_probe import grpc_check
+
+            return await grpc_check(watched.pod_ip, probe.grpc.port, probe.grpc.service, limit_s)
         return (
             Outcome.ERROR,
             f"missing probe handler for {watched.pod.metadata.name}:{watched.container.name}",

@@ -12,6 +12,7 @@ from collections.abc import AsyncGenerator, Callable, Iterable
 from contextlib import aclosing
 from typing import Any, TypeAlias, assert_never, cast
 
+from kubelet.containment import contained, log_fault
 from kubelet.core import labels, pictures
 from kubelet.core.observed import (
     ObservedContainer,
@@ -143,10 +144,19 @@ class Relist:
         )
         for uid, listing in pictures.by_pod(sandboxes, containers, self.uids).items():
             if pictures.has_changed(self.observed(uid), listing):
-                picture = await self._picture(uid, listing)
-                if self._pictures.is_newest(uid, asked_at):
-                    self._put(picture)
+                await self._look_at(uid, listing, asked_at)
         self._pictures.forget_marks(asked_at)
+
+    async def _look_at(self, uid: str, listing: Listing, asked_at: int) -> None:
+        """Look at one pod; what cannot be read of it does not hide the others."""
+        try:
+            picture = await self._picture(uid, listing)
+            if self._pictures.is_newest(uid, asked_at):
+                self._put(picture)
+        except ApiError:
+            raise
+        except Exception as error:  # noqa: BLE001 - whatever it is, it is this pod's
+            log_fault(self._log, "pod_not_read", error, pod_uid=uid)
 
     def _note_silence(self, error: ApiError, failures: int) -> None:
         if self.is_answering or failures == 1:
@@ -228,9 +238,10 @@ class Relist:
             self._looking.clear()
             told, self._told = self._told, {}
             for uid, events in told.items():
-                known = self.observed(uid)
-                if any(pictures.read_event(event, known) is Look.AT_POD for event in events):
-                    await self._look_at_pod(uid)
+                with contained(self._log, "pod_not_read", pod_uid=uid):
+                    known = self.observed(uid)
+                    if any(pictures.read_event(event, known) is Look.AT_POD for event in events):
+                        await self._look_at_pod(uid)
 
     async def _look_at_pod(self, uid: str) -> None:
         try:
@@ -247,7 +258,8 @@ class Relist:
                     self._streaming = True
                     async for event in events:
                         failures.forget()
-                        self._take(event)
+                        with contained(self._log, "container_event_not_read"):
+                            self._take(event)
             except NotImplementedHere:
                 self._streaming = False
                 self._log.info(

@@ -95,6 +95,6 @@ class Sandboxes:
 
     def _host_dns(self) -> Dns:
         try:
-            return read_resolv_conf(_RESOLV_CONF.read_text())
+            return read_resolv_conf(_RESOLV_CONF.read_text(errors="replace"))
         except OSError:
             return Dns()

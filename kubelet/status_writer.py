@@ -105,6 +105,9 @@ class StatusWriter:
             except (OutcomeUnknown, TooManyRequests) as error:
                 failures.note(error)
                 await failures.pause()
+            except Exception as error:  # noqa: BLE001 - whatever it is, it is this pod's; a newer status may do
+                failures.note(error)
+                await failures.pause()
         entry.is_busy = False
         if entry.is_forgotten:
             self._entries.pop(uid, None)

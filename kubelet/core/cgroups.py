@@ -26,6 +26,8 @@ PERIOD_US: Final = 100_000
 MIN_QUOTA_US: Final = 1_000
 MIN_SHARES: Final = 2
 MAX_SHARES: Final = 262_144
+MAX_QUOTA_US: Final = 2**43  # the kernel refuses more; no machine has so many processors
+MAX_BYTES: Final = 2**63 - 1  # of what the CRI can say
 _GUARANTEED_OOM: Final = -997
 _SYSTEM_CRITICAL: Final = 2_000_000_000
 
@@ -46,7 +48,7 @@ def shares(cpu_millicores: int) -> int:
 
 def quota(cpu_millicores: int) -> int:
     """Return cpu.cfs_quota_us for a limit, 0 for none."""
-    return max(MIN_QUOTA_US, cpu_millicores * PERIOD_US // 1000) if cpu_millicores else 0
+    return min(MAX_QUOTA_US, max(MIN_QUOTA_US, cpu_millicores * PERIOD_US // 1000)) if cpu_millicores else 0
 
 
 def weight(cpu_shares: int) -> int:
@@ -62,7 +64,7 @@ def pod_limits(pod: Pod) -> Limits:
     return Limits(
         cpu_shares=shares(asked.cpu_millicores or (bound.cpu_millicores if limits_all(pod, "cpu") else 0)),
         cpu_quota_us=quota(bound.cpu_millicores) if limits_all(pod, "cpu") else 0,
-        memory_bytes=bound.memory_bytes if limits_all(pod, "memory") else 0,
+        memory_bytes=min(MAX_BYTES, bound.memory_bytes) if limits_all(pod, "memory") else 0,
     )
 
 
@@ -126,7 +128,8 @@ def container_cpu_limit(pod: Pod, container: Container) -> int:
 def container_memory_limit(pod: Pod, container: Container) -> int:
     """Return the bytes that bound a container: its own, else its pod's, else 0."""
     own = container_limits(container).memory_bytes
-    return own or (limits(pod).memory_bytes if _has_pod_limit(pod, "memory") else 0)
+    bound = own or (limits(pod).memory_bytes if _has_pod_limit(pod, "memory") else 0)
+    return min(MAX_BYTES, bound)
 
 
 def container_shares(container: Container) -> int:

@@ -154,7 +154,7 @@ def _overhead(pod: Pod) -> Any:
     if not pod.spec.overhead:
         return None
     cpu = quantity.cpu_millicores(pod.spec.overhead.get("cpu", "0"))
-    memory_bytes = quantity.memory_bytes(pod.spec.overhead.get("memory", "0"))
+    memory_bytes = min(cgroups.MAX_BYTES, quantity.memory_bytes(pod.spec.overhead.get("memory", "0")))
     return cri.LinuxContainerResources(
         cpu_shares=cgroups.shares(cpu) if cpu else 0, memory_limit_in_bytes=memory_bytes
     )
@@ -163,7 +163,10 @@ def _overhead(pod: Pod) -> Any:
 def _hugepages(container: Container) -> list[cri.HugepageLimit]:
     declared = container.resources.limits if container.resources else {}
     return [
-        cri.HugepageLimit(page_size=f"{name.removeprefix(_HUGEPAGES)}B", limit=quantity.memory_bytes(amount))
+        cri.HugepageLimit(
+            page_size=f"{name.removeprefix(_HUGEPAGES)}B",
+            limit=min(cgroups.MAX_BYTES, quantity.memory_bytes(amount)),
+        )
         for name, amount in sorted(declared.items())
         if name.startswith(_HUGEPAGES)
     ]

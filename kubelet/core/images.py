@@ -6,7 +6,6 @@ images; the grammar of names is the one of the distribution project (distributio
 
 from __future__ import annotations
 
-import binascii
 import re
 from base64 import b64decode
 from collections.abc import Iterable, Mapping
@@ -101,12 +100,14 @@ def read_credentials(secret: Secret) -> list[Credential]:
     """
     if secret.type == "kubernetes.io/dockerconfigjson":
         content = _json(secret.data.get(".dockerconfigjson", ""))
-        entries = content.get("auths") or {}
+        entries = content.get("auths")
     elif secret.type == "kubernetes.io/dockercfg":
         entries = _json(secret.data.get(".dockercfg", ""))
     else:
         return []
-    return [_credential(registry, entry) for registry, entry in entries.items()]
+    if not isinstance(entries or {}, dict):
+        raise ValueError("no docker config: auths is not a JSON object")  # noqa: TRY004 - bad content, not a bad argument
+    return [_credential(registry, entry) for registry, entry in (entries or {}).items()]
 
 
 def matching(credentials: Iterable[Credential], image: str) -> list[Credential]:
@@ -136,19 +137,21 @@ def _full_repository(domain: str, path: str) -> str:
 def _json(encoded: str) -> Mapping[str, Any]:
     try:
         content = msgspec.json.decode(b64decode(encoded))
-    except (binascii.Error, msgspec.DecodeError) as error:
+    except (ValueError, msgspec.DecodeError) as error:
         raise ValueError(f"no docker config: {error}") from error
     if not isinstance(content, dict):
         raise ValueError("no docker config: not a JSON object")  # noqa: TRY004 - bad content, not a bad argument
     return content
 
 
-def _credential(registry: str, entry: Mapping[str, Any]) -> Credential:
+def _credential(registry: str, entry: Any) -> Credential:
+    if not isinstance(entry, dict):
+        raise ValueError(f"no docker config: auths of {registry} is not a JSON object")  # noqa: TRY004 - bad content
     username, password = str(entry.get("username", "")), str(entry.get("password", ""))
     if encoded := entry.get("auth"):
         try:
-            username, _, password = b64decode(encoded).decode().rstrip("\x00").partition(":")
-        except (binascii.Error, UnicodeDecodeError) as error:
+            username, _, password = b64decode(str(encoded)).decode().rstrip("\x00").partition(":")
+        except ValueError as error:  # no base64, no ASCII, no UTF-8
             raise ValueError(f"no docker config: auth of {registry}: {error}") from error
     return Credential(_bare(registry), username, password, str(entry.get("identitytoken", "")))
 

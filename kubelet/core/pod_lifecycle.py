@@ -121,6 +121,21 @@ def begin_unknown(observed: ObservedPod, now_s: float) -> Life:
     return Life(pod=pod_of(observed), observed=observed, born_s=now_s, is_known=False)
 
 
+def begin_again(life: Life, observed: ObservedPod) -> Life:
+    """Return the life of a pod whose shell failed: nothing is on its way, and what is told is told again.
+
+    Where it stands, and until when it has to be over, stays as it was.
+    """
+    return replace(
+        life,
+        observed=observed,
+        actions={},
+        waits={},
+        is_deletion_sent=False,
+        watched=((), "", ""),
+    )
+
+
 def handle(
     life: Life, stimulus: Stimulus | None, now_s: float, around: Surroundings
 ) -> tuple[Life, list[Instruction]]:

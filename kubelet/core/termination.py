@@ -20,6 +20,7 @@ from machinery.model.k8s.core_v1 import Pod
 
 DEFAULT_GRACE_S: Final = 30.0
 LEAST_GRACE_S: Final = 1.0  # also where the object says 0
+LONGEST_GRACE_S: Final = 1e9  # thirty years: what is longer has no meaning, and the CRI cannot say it
 LEAST_STOP_S: Final = 2.0  # between the stop signal and SIGKILL
 
 
@@ -52,15 +53,21 @@ def grace_s(pod: Pod) -> float:
     """Return a pod's grace period: that of its deletion, else the one that it declares."""
     own = pod.metadata.deletionGracePeriodSeconds
     declared = pod.spec.terminationGracePeriodSeconds if own is None else own
-    return max(LEAST_GRACE_S, DEFAULT_GRACE_S if declared is None else float(declared))
+    return _bounded(declared)
 
 
 def probe_grace_s(pod: Pod, probe_s: float | None) -> float:
     """Return the grace period of a container that failed a probe: the probe's own, else the pod's."""
     if probe_s is not None:
-        return max(LEAST_GRACE_S, probe_s)
+        return _bounded(probe_s)
     declared = pod.spec.terminationGracePeriodSeconds
-    return max(LEAST_GRACE_S, DEFAULT_GRACE_S if declared is None else float(declared))
+    return _bounded(declared)
+
+
+def _bounded(declared_s: float | None) -> float:
+    return min(
+        LONGEST_GRACE_S, max(LEAST_GRACE_S, DEFAULT_GRACE_S if declared_s is None else float(declared_s))
+    )
 
 
 def runtime_timeout_s(window_s: float, timescale: Timescale) -> int:

@@ -8,13 +8,14 @@ leaves a folder that the next write takes away.
 from __future__ import annotations
 
 import os
-import shutil
 import tempfile
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
 from kubelet.core.volumes import File, Payload, ownership_mode
+from machinery.process.trees import make_folders, remove_tree, walk_tree
 
 _DATA: Final = "..data"
 _NEW_LINK: Final = "..data_tmp"
@@ -29,7 +30,7 @@ def write_atomically(volume: Path, payload: Payload, *, stamp: str, group: int |
     fresh = Path(tempfile.mkdtemp(prefix=f"..{stamp}.", dir=volume))
     fresh.chmod(0o755)
     for path, file in payload.items():
-        _write(fresh / path, file)
+        _write(make_folders(fresh, Path(path).parent) / Path(path).name, file)
     if group is not None:
         give_to_group(fresh, group, read_only=True)
     new_link = volume / _NEW_LINK
@@ -59,7 +60,7 @@ def _current(volume: Path) -> Path | None:
 
 
 def _holds(current: Path, payload: Payload, group: int | None) -> bool:
-    present = {str(path.relative_to(current)) for path in current.rglob("*") if path.is_file()}
+    present = {os.path.relpath(entry.path, current) for entry in walk_tree(current) if entry.is_file()}
     return present == set(payload) and all(
         _is_same(current / path, file, group) for path, file in payload.items()
     )
@@ -77,7 +78,6 @@ def _is_same(path: Path, file: File, group: int | None) -> bool:
 
 
 def _write(path: Path, file: File) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(file.data)
     path.chmod(file.mode)
     if file.uid is not None:
@@ -102,4 +102,5 @@ def _sweep(volume: Path, *, keep: str) -> None:
             if entry.is_symlink() or not entry.is_dir():
                 entry.unlink(missing_ok=True)
             else:
-                shutil.rmtree(entry, ignore_errors=True)
+                with suppress(OSError):  # the next version's writer comes back to it
+                    remove_tree(entry)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import shutil
+from contextlib import suppress
 from pathlib import Path
 
 from kubelet.core.volumes import fs_group
@@ -10,6 +10,7 @@ from kubelet.volumes.atomic_writer import give_to_group
 from kubelet.volumes.mounting import mount_tmpfs
 from kubelet.volumes.problem import VolumeProblem
 from machinery.model.k8s.core_v1 import Pod
+from machinery.process.trees import remove_tree
 
 
 def set_up(folder: Path, pod: Pod, *, memory_bytes: int | None, boot_id: str = "") -> None:
@@ -39,6 +40,7 @@ def set_up(folder: Path, pod: Pod, *, memory_bytes: int | None, boot_id: str = "
 def _forget_earlier_boot(folder: Path, boot_id: str) -> None:
     note = folder.with_name(f".{folder.name}.boot-id")  # no volume's name begins with a dot
     if note.exists() and note.read_text() != boot_id:
-        shutil.rmtree(folder, ignore_errors=True)
+        with suppress(OSError):
+            remove_tree(folder)
     folder.parent.mkdir(parents=True, exist_ok=True)
     note.write_text(boot_id)

@@ -22,14 +22,18 @@ def resolve(volume: str, sub_path: str, *, place: Path | None) -> str:
     Raises:
         VolumeProblem: the part lies outside, or cannot be opened.
     """
+    try:
+        return _resolved(volume, sub_path, place)
+    except (OSError, ValueError) as error:  # a NUL byte is a ValueError
+        raise VolumeProblem(f'subPath "{sub_path}" cannot be opened: {error}') from error
+
+
+def _resolved(volume: str, sub_path: str, place: Path | None) -> str:
     base = os.path.realpath(volume)
     target = os.path.realpath(Path(base, sub_path))
     if ".." in Path(sub_path).parts or sub_path.startswith("/") or not _is_within(base, target):
         raise VolumeProblem(f'subPath "{sub_path}" is not within the volume')
-    try:
-        descriptor = _open_within(base, os.path.relpath(target, base))
-    except OSError as error:
-        raise VolumeProblem(f'subPath "{sub_path}" cannot be opened: {error}') from error
+    descriptor = _open_within(base, os.path.relpath(target, base))
     try:
         return target if place is None else _bound(descriptor, place)
     finally:

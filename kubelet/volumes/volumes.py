@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import asyncio
 import os
-import shutil
 from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import Final
 
+from kubelet.containment import contained
 from kubelet.core.environment import expand, unknown_names
 from kubelet.core.field_values import Addresses
 from kubelet.core.volumes import (
@@ -37,6 +37,7 @@ from machinery.model.clock import Clock
 from machinery.model.k8s.core_v1 import Container, Pod, Volume, VolumeMount
 from machinery.model.log import SILENT, EventLog
 from machinery.pb import cri_pb2 as cri
+from machinery.process.trees import remove_tree
 
 _FOLDERS: Final = {
     "emptyDir": "kubernetes.io~empty-dir",
@@ -106,7 +107,7 @@ class Volumes:
             if kind_of(volume) in _WRITTEN and self._folder(pod, volume).is_dir():
                 try:
                     await self._set_up(pod, volume)
-                except VolumeProblem as problem:
+                except Exception as problem:  # noqa: BLE001 - whatever it is, it is this volume's
                     self._tell(pod, volume, problem)
 
     def mounts(
@@ -134,7 +135,8 @@ class Volumes:
         for pod_uid in os.listdir(self._pods):  # noqa: PTH208 - names are all that is needed
             if pod_uid not in active_uids:
                 self._log.info("orphaned_volumes_removed", pod_uid=pod_uid)
-                await self.unmount(pod_uid)
+                with contained(self._log, "volumes_not_removed", pod_uid=pod_uid):
+                    await self.unmount(pod_uid)
 
     def _folder(self, pod: Pod, volume: Volume) -> Path:
         return self._pods / pod.metadata.uid / "volumes" / _FOLDERS[kind_of(volume)] / volume.name
@@ -228,9 +230,7 @@ class Volumes:
         try:
             if self._can_mount:
                 unmount_below(folder)
-            shutil.rmtree(folder)
-        except FileNotFoundError:
-            pass
+            remove_tree(folder)
         except OSError as error:  # the sweep comes back to it
             self._log.warning("volumes_not_removed", folder=folder, error=error)
 

@@ -124,6 +124,8 @@ class EventRecorder:
             ApiError
         ) as error:  # nobody answered so often, or the server refuses it: its namespace is going
             self._note_loss(pending, error)
+        except Exception as error:  # noqa: BLE001 - one event, whatever is in it, does not keep the others
+            self._note_loss(pending, error)
 
     async def _write(self, pending: _Pending) -> None:
         self._forget_old()
@@ -196,7 +198,7 @@ class EventRecorder:
         budget.tokens -= 1
         return True
 
-    def _note_loss(self, pending: _Pending, error: ApiError) -> None:
+    def _note_loss(self, pending: _Pending, error: Exception) -> None:
         self._log.warning(
             "event_not_written",
             about=f"{pending.about.kind}/{pending.about.namespace}/{pending.about.name}",

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import os
 import stat
 from base64 import b64encode, urlsafe_b64decode
 from pathlib import Path
@@ -21,6 +22,7 @@ from machinery.model.k8s.core_v1 import (
     Container,
     EmptyDirVolumeSource,
     HostPathVolumeSource,
+    KeyToPath,
     PersistentVolumeClaimVolumeSource,
     PodSecurityContext,
     ProjectedVolumeSource,
@@ -33,6 +35,7 @@ from machinery.model.k8s.core_v1 import (
     VolumeProjection,
 )
 from machinery.model.resources import CONFIG_MAPS, PODS, SECRETS, SERVICE_ACCOUNTS
+from machinery.process.trees import make_folders
 from tests.support.builders import config_map, container, meta, pod
 from tests.support.requirements import need
 from tests.support.volumes import VolumeWorld, pod_with, visible
@@ -306,3 +309,86 @@ def test_other_files_of_apod_with(tmp_path: Path):
     assert files.hosts_mount(one, box, []) is None
     files.sweep_logs({"other"})
     assert list((tmp_path / "logs").iterdir()) == []
+
+
+async def test_an_empty_dir_of_any_depth_goes_with_its_pod(world: VolumeWorld):
+    """A container may nest folders deeper than any stack."""
+    one = pod_with(Volume(name="scratch", emptyDir=EmptyDirVolumeSource()))
+    folder = await world.folder(one)
+    make_folders(folder, Path(*["d"] * 1_500))
+    await world.volumes.unmount(one.metadata.uid)
+    assert not (world.root / "pods" / one.metadata.uid).exists()
+
+
+async def test_a_key_may_lie_as_deep_as_a_path_can_say(world: VolumeWorld):
+    """An item's path of 1,500 segments is a file like any other, also when it is looked at again."""
+    await world.server.given(CONFIG_MAPS, config_map(a="1"))
+    path = "/".join(["d"] * 1_500)
+    one = pod_with(_config(items=[KeyToPath(key="a", path=path)]))
+    folder = await world.folder(one)
+    assert (folder / path).read_text() == "1"
+    before = (folder / "..data").readlink()
+    await world.volumes.refresh(one)
+    assert (folder / "..data").readlink() == before
+
+
+@pytest.mark.parametrize(
+    ("sub_path", "link"),
+    [("a\0b", ""), ("root", "/proc/1/root"), ("loop", "loop"), ("x" * 300, "")],
+)
+async def test_a_sub_path_that_cannot_be_opened_is_this_containers_problem(
+    world: VolumeWorld, sub_path: str, link: str
+):
+    """Bytes that no path has, links to nowhere good, names and paths that are too long."""
+    box = _mount(sub_path)
+    one = pod_with(Volume(name="scratch", emptyDir=EmptyDirVolumeSource()), boxes=[box])
+    paths = await world.volumes.mount(one)
+    if link:
+        Path(paths["scratch"], sub_path).symlink_to(link)
+    with pytest.raises(VolumeProblem, match="subPath"):
+        world.volumes.mounts(one, box, paths, {})
+
+
+@pytest.mark.parametrize("where", ["a", "a/b"])
+async def test_a_link_that_comes_while_a_sub_path_is_opened_is_not_followed(
+    world: VolumeWorld, monkeypatch: pytest.MonkeyPatch, where: str
+):
+    """A container that runs may put one there between the look and the opening."""
+    box = _mount("a/b")
+    one = pod_with(Volume(name="scratch", emptyDir=EmptyDirVolumeSource()), boxes=[box])
+    paths = await world.volumes.mount(one)
+    changing = Path(paths["scratch"], where)
+    changing.mkdir(parents=True)
+    seen = os.path.relpath
+
+    def and_then_changed(*arguments: str) -> str:
+        found = seen(*arguments)
+        changing.rmdir()
+        changing.symlink_to("/etc")
+        return found
+
+    monkeypatch.setattr("kubelet.volumes.sub_path.os.path.relpath", and_then_changed)
+    with pytest.raises(VolumeProblem, match=r"symbolic link|Not a directory"):
+        world.volumes.mounts(one, box, paths, {})
+    assert not Path("/etc/b").exists()
+
+
+def test_what_a_container_has_written_into_its_hosts_file_is_replaced(tmp_path: Path):
+    """Whatever bytes they are; what the machine's own file has is handed on as it is."""
+    files, one = PodFiles(tmp_path), pod()
+    mount = files.hosts_mount(one, container(), ["10.1.0.5"])
+    assert mount is not None
+    written = Path(mount.host_path).read_bytes()
+    Path(mount.host_path).write_bytes(b"\xff\xfe 127.0.0.1")
+    files.hosts_mount(one, container(), ["10.1.0.5"])
+    assert Path(mount.host_path).read_bytes() == written
+
+
+def test_the_machines_hosts_file_may_hold_any_bytes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """A pod on the node's network gets them."""
+    machine = tmp_path / "hosts"
+    machine.write_bytes(b"127.0.0.1 localhost # \xe9\n")
+    monkeypatch.setattr("kubelet.pod_files.HOSTS", str(machine))
+    mount = PodFiles(tmp_path).hosts_mount(pod(hostNetwork=True), container(), [])
+    assert mount is not None
+    assert b"localhost # \xe9\n" in Path(mount.host_path).read_bytes()

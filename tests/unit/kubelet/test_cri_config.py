@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from kubelet.core.cgroups import MAX_BYTES, MAX_QUOTA_US
 from kubelet.core.cri_config import container_config, container_resources, sandbox_config
 from kubelet.core.network_files import (
     Dns,
@@ -33,7 +34,7 @@ from machinery.model.k8s.core_v1 import (
     Sysctl,
 )
 from machinery.pb import cri_pb2 as cri
-from tests.support.builders import container, pod
+from tests.support.builders import changed, container, pod
 
 GIB = 2**30
 
@@ -280,3 +281,26 @@ def test_the_hosts_file():
     assert host_network_hosts_file("127.0.0.1 me\n", []) == (
         "# Kubernetes-managed hosts file (host network).\n127.0.0.1 me\n"
     )
+
+
+@pytest.mark.parametrize("amount", ["9e15", "9223372036854775807", "9E18", "1e30"])
+def test_limits_beyond_any_machine_are_what_the_cri_can_say(amount: str):
+    """No request to the runtime overflows, however large a container's or its pod's limits are."""
+    bounds = {"cpu": amount, "memory": amount, "hugepages-2Mi": amount}
+    boxes = [container("a", requests=bounds, limits=bounds), container("b", requests=bounds, limits=bounds)]
+    spec = changed(pod(containers=boxes), spec__overhead={"cpu": amount, "memory": amount})
+    found = container_resources(spec, boxes[0], node_memory_bytes=GIB)
+    assert 0 < found.cpu_quota <= MAX_QUOTA_US
+    assert 0 < found.memory_limit_in_bytes <= MAX_BYTES
+    config = sandbox_config(
+        spec,
+        attempt=0,
+        log_directory="/logs",
+        cgroup_parent="",
+        dns=Dns(),
+        hostname="web",
+        labels={},
+        annotations={},
+    )
+    assert config.linux.resources.cpu_quota <= MAX_QUOTA_US
+    assert config.linux.overhead.memory_limit_in_bytes <= MAX_BYTES

@@ -227,3 +227,37 @@ async def test_pull_secrets_are_used_and_missing_ones_are_told(world: _World):
         "Unable to retrieve some image pull secrets (gone); attempting to pull the image may not succeed."
         in world.events.messages
     )
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        {"auths": [1]},
+        {"auths": "x"},
+        {"auths": {"x": 5}},
+        {"auths": {"x": None}},
+        {"auths": {"x": {"auth": 5}}},
+        {"auths": {"x": {"auth": "é"}}},
+        {"auths": {"x": {"auth": "/w=="}}},
+        [],
+        5,
+    ],
+)
+def test_a_pull_secret_that_is_no_docker_config_is_refused_by_name(content: object):
+    """ValueError, which skips this secret only."""
+    encoded = b64encode(json.dumps(content).encode()).decode()
+    for type_, key in (("dockerconfigjson", ".dockerconfigjson"), ("dockercfg", ".dockercfg")):
+        own = content["auths"] if type_ == "dockercfg" and isinstance(content, dict) else content
+        body = b64encode(json.dumps(own).encode()).decode() if type_ == "dockercfg" else encoded
+        with pytest.raises(ValueError, match="no docker config"):
+            read_credentials(Secret(metadata=meta("s"), type=f"kubernetes.io/{type_}", data={key: body}))
+
+
+@pytest.mark.parametrize("content", [{"auths": []}, {"auths": None}, {"auths": {}}, {}])
+def test_a_docker_config_without_entries_has_no_credentials(content: object):
+    """As Go reads an empty list where a map is wanted: nothing is in it."""
+    encoded = b64encode(json.dumps(content).encode()).decode()
+    secret = Secret(
+        metadata=meta("s"), type="kubernetes.io/dockerconfigjson", data={".dockerconfigjson": encoded}
+    )
+    assert read_credentials(secret) == []

@@ -1,7 +1,14 @@
 import pytest
 
-from kubelet.core.termination import Deadline, grace_s, probe_grace_s, runtime_timeout_s
+from kubelet.core.termination import (
+    LONGEST_GRACE_S,
+    Deadline,
+    grace_s,
+    probe_grace_s,
+    runtime_timeout_s,
+)
 from machinery.model.clock import Timescale
+from machinery.pb import cri_pb2 as cri
 from tests.support.builders import pod
 
 
@@ -41,3 +48,16 @@ def test_a_deadline_only_comes_nearer():
 def test_the_runtime_s_own_timeout_is_never_too_short(scale, expected):
     """Neither a runtime with the wall's clock nor one with the cluster's kills before the kubelet does."""
     assert runtime_timeout_s(30, Timescale(scale)) == expected
+
+
+@pytest.mark.parametrize("declared", [2**63 - 1, 10**9 + 1])
+def test_a_grace_period_without_end_is_thirty_years(declared):
+    """What the CRI cannot say is cut; the pod ends all the same when it is told to."""
+    found = pod(terminationGracePeriodSeconds=declared)
+    assert (
+        grace_s(found)
+        == probe_grace_s(found, None)
+        == probe_grace_s(found, float(declared))
+        == LONGEST_GRACE_S
+    )
+    cri.StopContainerRequest(container_id="c", timeout=runtime_timeout_s(grace_s(found), Timescale(0.5)))

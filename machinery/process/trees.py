@@ -1,0 +1,120 @@
+"""Folders that others have filled: walked and removed without recursion, by descriptors instead of paths.
+
+What a pod leaves behind may be nested deeper than any stack and have paths longer than the kernel takes. Symbolic links are
+never followed; a way back up is checked, so that a folder that is moved meanwhile leads nowhere else.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+_FOLDER: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+
+
+def remove_tree(root: Path) -> None:
+    """Remove a folder and everything below it; nothing where there is none.
+
+    Raises:
+        OSError: something in it cannot be removed (a mount, say), or is being changed; what is left stays where it is.
+    """
+    try:
+        place = _Place(root)
+    except FileNotFoundError:
+        return
+    with place.closing():
+        while True:
+            if (name := _remove_entries(place.descriptor)) is not None:
+                place.enter(name)
+            elif place.depth == 0:
+                break
+            else:
+                os.rmdir(place.leave(), dir_fd=place.descriptor)
+    root.rmdir()
+
+
+def walk_tree(root: Path) -> Iterator[os.DirEntry[str]]:
+    """Yield every entry below a folder, a folder before what is in it. Links are entries, and not followed.
+
+    Raises:
+        OSError: a folder cannot be read.
+    """
+    waiting = [str(root)]
+    while waiting:
+        with os.scandir(waiting.pop()) as entries:
+            for entry in entries:
+                yield entry
+                if entry.is_dir(follow_symlinks=False):
+                    waiting.append(entry.path)
+
+
+def make_folders(root: Path, relative: Path) -> Path:
+    """Make the folders that lead from an existing folder down to another; return that one. Idempotent.
+
+    Raises:
+        OSError: one of them cannot be made.
+    """
+    folder = root
+    for part in relative.parts:
+        folder /= part
+        folder.mkdir(exist_ok=True)
+    return folder
+
+
+class _Place:
+    """An open folder somewhere below a root, and the way back."""
+
+    def __init__(self, root: Path) -> None:
+        self.descriptor = os.open(root, _FOLDER)
+        self._way: list[tuple[str, os.stat_result]] = []
+
+    @property
+    def depth(self) -> int:
+        return len(self._way)
+
+    @contextmanager
+    def closing(self) -> Iterator[None]:
+        try:
+            yield
+        finally:
+            os.close(self.descriptor)
+
+    def enter(self, name: str) -> None:
+        inner = os.open(name, _FOLDER, dir_fd=self.descriptor)
+        self._way.append((name, os.fstat(self.descriptor)))
+        self._move(inner)
+
+    def leave(self) -> str:
+        """Go up; return the name of the folder that was left."""
+        name, wanted = self._way.pop()
+        outer = os.open("..", _FOLDER, dir_fd=self.descriptor)
+        self._move(outer)
+        if not os.path.samestat(os.fstat(outer), wanted):
+            raise OSError(f"{name} was moved while it was being removed")
+        return name
+
+    def _move(self, descriptor: int) -> None:
+        os.close(self.descriptor)
+        self.descriptor = descriptor
+
+
+def _remove_entries(descriptor: int) -> str | None:
+    """Remove what is no folder, and empty folders; return the name of the first folder that has something in it."""
+    with os.scandir(descriptor) as entries:
+        for entry in entries:
+            if not entry.is_dir(follow_symlinks=False):
+                os.unlink(entry.name, dir_fd=descriptor)
+            elif not _removed(entry.name, descriptor):
+                return entry.name
+    return None
+
+
+def _removed(name: str, descriptor: int) -> bool:
+    try:
+        os.rmdir(name, dir_fd=descriptor)
+    except OSError:
+        return False  # what keeps it is met when it is entered
+    return True

@@ -1,0 +1,83 @@
+"""Folders that others have filled: deep, with long paths, with links that lead elsewhere."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from machinery.process.trees import make_folders, remove_tree, walk_tree
+
+DEPTH = 1_500
+
+
+def _nest(root: Path, name: str, depth: int) -> None:
+    """Make folders in each other, by descriptors: their path may be longer than the kernel takes."""
+    folder = os.open(root, os.O_RDONLY)
+    for _ in range(depth):
+        os.mkdir(name, dir_fd=folder)
+        inner = os.open(name, os.O_RDONLY, dir_fd=folder)
+        os.close(folder)
+        folder = inner
+    os.close(os.open("deepest", os.O_CREAT, dir_fd=folder))
+    os.close(folder)
+
+
+@pytest.mark.parametrize("name", ["d", "a long name that makes the path too long", os.fsdecode(b"\xff\xfe")])
+def test_folders_of_any_depth_are_removed(tmp_path: Path, name: str):
+    """Without recursion, with few descriptors, whatever the length of their path."""
+    root = tmp_path / "volume"
+    root.mkdir()
+    _nest(root, name, DEPTH)
+    remove_tree(root)
+    assert not root.exists()
+
+
+def test_everything_in_a_wide_tree_is_removed_and_nothing_beside_it(tmp_path: Path):
+    """Files, links to folders and to nowhere, empty and full folders; what a link leads to stays."""
+    kept = tmp_path / "kept"
+    kept.mkdir()
+    (kept / "file").touch()
+    root = tmp_path / "volume"
+    for index in range(20):
+        folder = root / f"d{index}" / "inner"
+        folder.mkdir(parents=True)
+        (folder / "file").touch()
+        (folder / "link").symlink_to(kept)
+        (folder / "nowhere").symlink_to("missing")
+        (root / f"empty{index}").mkdir()
+    remove_tree(root)
+    assert not root.exists()
+    assert (kept / "file").exists()
+
+
+def test_a_folder_that_is_not_there_is_removed_already(tmp_path: Path):
+    """Removal may be tried again."""
+    remove_tree(tmp_path / "none")
+
+
+def test_a_link_in_place_of_the_folder_is_not_followed(tmp_path: Path):
+    """What it leads to stays, and the error says so."""
+    (tmp_path / "kept").mkdir()
+    (tmp_path / "link").symlink_to("kept")
+    with pytest.raises(OSError, match="link"):
+        remove_tree(tmp_path / "link")
+    assert (tmp_path / "kept").is_dir()
+
+
+def test_a_walk_shows_each_entry_once_and_follows_no_link(tmp_path: Path):
+    """Folders, files and links, at any depth."""
+    (tmp_path / "a" / "b").mkdir(parents=True)
+    (tmp_path / "a" / "file").touch()
+    (tmp_path / "a" / "b" / "up").symlink_to("..")
+    found = sorted(os.path.relpath(entry.path, tmp_path) for entry in walk_tree(tmp_path))
+    assert found == ["a", "a/b", "a/b/up", "a/file"]
+
+
+def test_folders_are_made_without_recursion(tmp_path: Path):
+    """As many as a path can name."""
+    folder = make_folders(tmp_path, Path(*["d"] * DEPTH))
+    assert folder.is_dir()
+    assert sum(1 for _ in walk_tree(tmp_path)) == DEPTH
+    remove_tree(tmp_path / "d")
