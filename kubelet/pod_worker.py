@@ -160,7 +160,7 @@ class PodWorker:
                 await self._recover(fault)
 
     async def _live(self) -> Exception | None:
-        """Take step after step; return what ended them before the end of the life. No action is under way then."""
+        """Make step after step; return what ended them before the end of the life. No action is under way then."""
         async with asyncio.TaskGroup() as group:
             try:
                 await self._follow(group)
@@ -182,7 +182,7 @@ class PodWorker:
                 self._take(stimulus, group)
 
     def _take(self, stimulus: instructions.Stimulus, group: asyncio.TaskGroup) -> None:
-        """Take a step; a version of the pod that it fails at is not lost."""
+        """Make a step; a version of the pod that it fails at is not lost."""
         try:
             self._step(stimulus, group)
         except Exception:
@@ -191,7 +191,7 @@ class PodWorker:
             raise
 
     async def _recover(self, fault: Exception) -> None:
-        """Tell of a fault, wait, and bring the life to a state that it can go on from."""
+        """Report a fault, wait, and bring the life to a state that it can go on from."""
         tools = self._tools
         log_fault(tools.log, "pod_worker_failed", fault, pod=self._name(), failures=self._failures)
         with contained(tools.log, "pod_event_failed", pod=self._name()):

@@ -102,10 +102,7 @@ class StatusWriter:
                     entry.hurry.clear()
                     await self._step(entry, reread=failures.count > 0)
                 failures.forget()
-            except (OutcomeUnknown, TooManyRequests) as error:
-                failures.note(error)
-                await failures.pause()
-            except Exception as error:  # noqa: BLE001 - whatever it is, it is this pod's; a newer status may do
+            except Exception as error:  # noqa: BLE001 - most of all an unknown outcome; what nobody foresaw is this pod's
                 failures.note(error)
                 await failures.pause()
         entry.is_busy = False
