@@ -139,7 +139,7 @@ def _has_run(found: Pod) -> Any:
 
 
 def _calls(node: Rig) -> list[Any]:
-    return list(node.running.writer._api.calls)
+    return list(node.kubelets_api.calls)
 
 
 @pytest.mark.parametrize("where", ["begin", "admit"])
