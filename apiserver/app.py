@@ -25,6 +25,7 @@ from apiserver.core.admission import Settings
 from apiserver.core.catalogue import Catalogue
 from apiserver.core.kinds import ALL, KINDS, services
 from apiserver.core.schema import Schemas
+from apiserver.flow_control import FlowControl
 from apiserver.gate import Gate
 from apiserver.kubelets import Kubelets
 from apiserver.lookup import Lookup
@@ -139,7 +140,8 @@ def build(
         **review_handlers(gate, authenticator, schemas.load),
         **token_handlers(lookup, key, clock, schemas.load),
     }
-    registry = Registry(parts, reads, opening, handlers, process.metrics)
+    flow = FlowControl(config.max_requests_inflight, process.metrics, process.clock)
+    registry = Registry(parts, reads, opening, handlers, process.metrics, flow)
     kubelets = Kubelets(
         lookup,
         ClientTls(config.ca_file, config.kubelet_cert_file, config.kubelet_key_file),

@@ -33,6 +33,9 @@ class ApiserverConfig(ComponentConfig):
     kubelet_key_file: str = setting("", help="PEM key of --kubelet-cert-file")
     sa_key_file: str = setting("", help="PEM private key that signs ServiceAccount tokens")
     service_cidr: str = setting("10.96.0.0/16", help="range of the Services' cluster IPs")
+    max_requests_inflight: int = setting(
+        60, help="requests served at once, of all priority levels but exempt; the others wait in fair order"
+    )
     rest_handshake_s: float = setting(
         _LIMITS.handshake_s, help="a client's time for TLS", unit="wall seconds"
     )
@@ -76,6 +79,10 @@ class ApiserverConfig(ComponentConfig):
             check_readable(field, getattr(self, field))
         check_readable("sa_key_file", self.sa_key_file)
         self._check_addresses()
+        if self.max_requests_inflight < 1:
+            raise ConfigError(
+                "max_requests_inflight", f"has to be 1 or more, not {self.max_requests_inflight}"
+            )
         try:
             _ = self.rest_limits
         except ValueError as error:

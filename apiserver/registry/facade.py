@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
 from typing import TypeAlias, TypeVar
 
 from msgspec.structs import replace
@@ -10,6 +11,7 @@ from msgspec.structs import replace
 from apiserver import objects
 from apiserver.core import answers
 from apiserver.core.kind import Kind
+from apiserver.flow_control import FlowControl
 from apiserver.opening import Opening
 from apiserver.registry.admitting import Admitting
 from apiserver.registry.deletion import Deletes
@@ -38,12 +40,19 @@ class Registry:
     """
 
     def __init__(
-        self, parts: Parts, reads: Reads, opening: Opening, handlers: Handlers, metrics: Metrics
+        self,
+        parts: Parts,
+        reads: Reads,
+        opening: Opening,
+        handlers: Handlers,
+        metrics: Metrics,
+        flow: FlowControl,
     ) -> None:
         self._catalogue = parts.catalogue
         self._clock = parts.clock
         self._handlers = handlers
         self._opening = opening
+        self._flow = flow
         preparing, modifier = Preparing(parts, Admitting(parts)), Modifier(parts)
         self._reads = reads
         self._writes = Writes(parts, preparing, modifier)
@@ -76,11 +85,11 @@ class Registry:
 
     async def list(self, request: Request) -> ListReply:
         """Read a collection."""
-        return await self._measured(request, self._in_kind(request, self._reads.list))
+        return await self._measured(request, partial(self._in_kind, request, self._reads.list))
 
     async def watch(self, request: Request) -> WatchReply:
         """Follow a collection; returns when the watch is established."""
-        return await self._measured(request, self._in_kind(request, self._reads.watch))
+        return await self._measured(request, partial(self._in_kind, request, self._reads.watch))
 
     async def create(self, request: Request) -> ObjectReply:
         """Store a new object, or create a subresource."""
@@ -100,17 +109,17 @@ class Registry:
 
     async def delete_collection(self, request: Request) -> ListReply:
         """Delete all selected objects; answers with them as they were."""
-        return await self._measured(request, self._in_kind(request, self._deletes.delete_collection))
+        return await self._measured(request, partial(self._in_kind, request, self._deletes.delete_collection))
 
     async def _one(
         self, request: Request, serve: Callable[[Kind, Request], Awaitable[ObjectReply]]
     ) -> ObjectReply:
         place = (request.group, request.resource, request.subresource, request.verb)
         if handler := self._handlers.get(place):
-            return await self._measured(request, handler(request))
+            return await self._measured(request, partial(handler, request))
         if request.subresource:
             serve = self._subresources.serve
-        return await self._measured(request, self._in_version(request, serve))
+        return await self._measured(request, partial(self._in_version, request, serve))
 
     async def _in_version(
         self, request: Request, serve: Callable[[Kind, Request], Awaitable[ObjectReply]]
@@ -137,11 +146,15 @@ class Registry:
             return answers.not_allowed(request.group, request.resource)
         return answers.no_such_resource(request.group, request.resource)
 
-    async def _measured(self, request: Request, serving: Awaitable[_R]) -> _R:
-        """Count the request and measure it."""
+    async def _measured(self, request: Request, serve: Callable[[], Awaitable[_R]]) -> _R:
+        """Serve the request when it has a seat; count it, and measure it."""
         begun, code = self._clock.monotonic_wall(), "200"
+        ticket = None
         try:
-            return await serving
+            ticket = self._flow.arrive(request)
+            if ticket is not None and ticket.seated is not None:
+                await self._flow.wait(ticket)
+            return await serve()
         except ApiError as error:
             code = str(error.code)
             raise
@@ -149,6 +162,8 @@ class Registry:
             code = "500"
             raise
         finally:
+            if ticket is not None:
+                self._flow.leave(ticket)
             self._served.add(1, request.verb, request.resource, code)
             self._durations.observe(self._clock.monotonic_wall() - begun, request.verb)
 

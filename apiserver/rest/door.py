@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import asyncio
 import random
+from collections import Counter
 from collections.abc import Awaitable
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from apiserver.authentication import NOBODY
+from apiserver.core.authz.attributes import MASTERS
 from apiserver.request import UserInfo
 from apiserver.rest.http_request import METHODS, Exchange, HttpRequest
 from apiserver.rest.limits import Limits
@@ -38,7 +40,9 @@ if TYPE_CHECKING:
 
 _R = TypeVar("_R")
 
-_MOST_AT_ONCE: Final = 600  # requests that are no streams; those above are asked to come back
+_MOST_OF_ONE: Final = (
+    200  # requests of resources that one user may have here, those whose bodies are awaited included
+)
 
 
 class Door:
@@ -50,7 +54,7 @@ class Door:
         self._answer_limit_s = limits.answer_s
         self._resources = Resources(services)
         self._pages = Pages(services)
-        self._busy = 0
+        self._of_user: Counter[str] = Counter()
         metrics = services.metrics
         self._requests = metrics.counter("apiserver_rest_requests_total", "REST requests", ("method", "code"))
         self._durations = metrics.histogram(
@@ -119,13 +123,17 @@ class Door:
         if http.method not in METHODS:
             raise MethodNotSupported("the server does not allow this method on the requested resource")
         user = await self._user(http)
-        if self._busy >= _MOST_AT_ONCE:
+        if not isinstance(http.target, Target) or MASTERS in user.groups:
+            return await self._answer_in_time(http, user)
+        if self._of_user[user.name] >= _MOST_OF_ONE:
             raise TooManyRequests("too many requests, please try again later", retry_after_s=1)
-        self._busy += 1
+        self._of_user[user.name] += 1
         try:
             return await self._answer_in_time(http, user)
         finally:
-            self._busy -= 1
+            self._of_user[user.name] -= 1
+            if not self._of_user[user.name]:
+                del self._of_user[user.name]
 
     async def _answer_in_time(self, http: HttpRequest, user: UserInfo) -> Reply:
         target = http.target

@@ -1,0 +1,62 @@
+"""The priority levels, with Kubernetes' shares, in the order in which they are served when a seat is free.
+
+    level            shares   of which it lends     whose
+    exempt                -   -                     system:masters: never waits, takes no seat
+    leader-election      10   0 %                   elections of the system's own components
+    node-high            40   25 %                  leases, nodes and node status of kubelets
+    system               30   33 %                  everything else that kubelets ask
+    workload-high        40   50 %                  controllers, scheduler, proxies, ServiceAccounts of kube-system
+    workload-low        100   90 %                  all other ServiceAccounts
+    global-default       20   50 %                  everybody else
+    catch-all             5   0 %                   whoever is neither authenticated nor known as a stranger; never waits
+
+A level's nominal seats are its share of all. What it lends is anybody's while it does not need it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import ceil
+from typing import Final, NamedTuple
+
+EXEMPT: Final = "exempt"
+
+
+@dataclass(frozen=True, slots=True)
+class Level:
+    """One priority level."""
+
+    name: str
+    shares: int
+    lendable_percent: int
+    queue_length: int = 50  # requests of one flow that may wait
+    queued: int = 1_000  # requests of all flows that may wait
+
+
+LEVELS: Final = (
+    Level("leader-election", 10, 0),
+    Level("node-high", 40, 25),
+    Level("system", 30, 33),
+    Level("workload-high", 40, 50),
+    Level("workload-low", 100, 90),
+    Level("global-default", 20, 50),
+    Level("catch-all", 5, 0, queue_length=0),
+)
+
+
+class Share(NamedTuple):
+    """What a level has of all seats."""
+
+    nominal: int
+    own: int  # seats of these that it does not lend
+
+
+def shares_of(total: int, levels: tuple[Level, ...] = LEVELS) -> dict[str, Share]:
+    """Divide the seats; every level has one of its own at least."""
+    whole = sum(level.shares for level in levels)
+    shares = {}
+    for level in levels:
+        nominal = ceil(total * level.shares / whole)
+        lent = nominal * level.lendable_percent // 100
+        shares[level.name] = Share(nominal, max(1, nominal - lent))
+    return shares

@@ -1,0 +1,96 @@
+"""The shell of `apiserver.core.flow`: requests of both doors wait here for a seat.
+
+The registry asks before it serves: a request is authorized and its body has come by then, so neither holds a seat.
+A watch has its seat until it is established; logs, execs and what is no resource (health, discovery) need none.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Final
+
+from apiserver.core.flow.levels import EXEMPT
+from apiserver.core.flow.schemas import Flow, classify
+from apiserver.core.flow.seats import Arrival, Seats
+from apiserver.request import Request
+from machinery.model.clock import Clock
+from machinery.model.errors import TooManyRequests
+from machinery.process.metrics import Metrics
+
+WAIT_S: Final = (
+    15.0  # wall seconds that a request waits for a seat; a quarter of what it may take, as in Kubernetes
+)
+
+
+class Ticket:
+    """A request that is served, or waits."""
+
+    __slots__ = ("flow", "seated")
+
+    def __init__(self, flow: Flow) -> None:
+        self.flow = flow
+        self.seated: asyncio.Future[None] | None = None  # of one that has to wait
+
+
+class FlowControl:
+    """Gives out the seats of one apiserver."""
+
+    def __init__(self, total: int, metrics: Metrics, clock: Clock, wait_s: float = WAIT_S) -> None:
+        self._seats: Seats[Ticket] = Seats(total)
+        self._clock = clock
+        self._wait_s = wait_s
+        labels = ("priority_level", "flow_schema")
+        self._refused = metrics.counter(
+            "apiserver_flowcontrol_rejected_requests_total",
+            "Requests that got no seat",
+            (*labels, "reason"),
+        )
+        self._waits = metrics.histogram(
+            "apiserver_flowcontrol_request_wait_duration_seconds",
+            "Wall time of those who waited for a seat",
+            labels,
+        )
+
+    def arrive(self, request: Request) -> Ticket | None:
+        """Return the ticket of a request, which waits where it has `seated`; None where it needs none.
+
+        Raises:
+            TooManyRequests: too many of its flow, or of its priority level, wait already.
+        """
+        flow = classify(request.user, request)
+        if flow.level == EXEMPT:
+            return None
+        ticket = Ticket(flow)
+        arrival = self._seats.arrive(ticket, flow)
+        if arrival is Arrival.REFUSED:
+            raise self._refusal(flow, "queue-full")
+        if arrival is Arrival.WAITS:
+            ticket.seated = asyncio.get_running_loop().create_future()
+        return ticket
+
+    async def wait(self, ticket: Ticket) -> None:
+        """Return when a request that waits has its seat. Its caller calls `leave`, whatever happens.
+
+        Raises:
+            TooManyRequests: it takes too long.
+        """
+        begun = self._clock.monotonic_wall()
+        try:
+            async with self._clock.timeout_wall(self._wait_s):
+                if ticket.seated is not None:
+                    await ticket.seated
+        except TimeoutError as error:
+            raise self._refusal(ticket.flow, "time-out") from error
+        finally:
+            took_s = self._clock.monotonic_wall() - begun
+            self._waits.observe(took_s, ticket.flow.level, ticket.flow.schema)
+
+    def leave(self, ticket: Ticket) -> None:
+        """Free the seat of a request, or its place in the queue, and wake those who are seated now."""
+        for each in self._seats.leave(ticket):
+            if each.seated is not None and not each.seated.done():
+                each.seated.set_result(None)
+
+    def _refusal(self, flow: Flow, reason: str) -> TooManyRequests:
+        self._refused.add(1, flow.level, flow.schema, reason)
+        return TooManyRequests("too many requests, please try again later", retry_after_s=1)
