@@ -29,12 +29,12 @@ class Level:
     name: str
     shares: int
     lendable_percent: int
-    queue_length: int = 50  # requests of one flow that may wait
-    queued: int = 1_000  # requests of all flows that may wait
+    queue_length: int = 300  # requests of one flow that may wait: in Kubernetes, a hand of 6 queues of 50
+    queued: int = 3_200  # requests of all flows that may wait
 
 
 LEVELS: Final = (
-    Level("leader-election", 10, 0),
+    Level("leader-election", 10, 0, queue_length=200, queued=800),
     Level("node-high", 40, 25),
     Level("system", 30, 33),
     Level("workload-high", 40, 50),
