@@ -11,7 +11,7 @@ Everything here is synchronous and raises KubariumError with words for people.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,7 +26,7 @@ from kubarium.core.addresses import Addresses
 from kubarium.core.layout import Layout
 from kubarium.core.options import Options
 from kubarium.core.spec import ClusterSpec, is_node_name
-from kubarium.ending import end
+from kubarium.ending import end, halt
 from kubarium.errors import KubariumError
 from kubarium.mounts import unmount_below
 from kubarium.starting import START_PATIENCE_S, Progress, check_options, refuse_differences, start
@@ -275,12 +275,27 @@ class Cluster:
         Raises:
             KubariumError: there is no such component.
         """
-        known = [process.name for process in self.ps()]
-        if component not in [*known, "supervisor"]:
-            raise KubariumError(
-                f'cluster "{self.name}" has no component "{component}" (it has: {", ".join(known)})'
-            )
-        return self.layout.log(component)
+        return self.log_files([component])[component]
+
+    def log_files(self, components: Sequence[str] = ()) -> dict[str, Path]:
+        """Return the paths of the log files of some components, or of all and the supervisor's; also of a stopped cluster.
+
+        Raises:
+            KubariumError: there is no such component; the message lists those that are.
+        """
+        known = [*self._component_names(), "supervisor"]
+        for component in components:
+            if component not in known:
+                raise KubariumError(
+                    f'cluster "{self.name}" has no component "{component}" (it has: {", ".join(known)})'
+                )
+        return {component: self.layout.log(component) for component in components or known}
+
+    def _component_names(self) -> list[str]:
+        """List the components of a cluster that runs, or those that a stopped one has logs of."""
+        if not self.is_up() and self.layout.logs.is_dir():
+            return sorted(path.stem for path in self.layout.logs.glob("*.log") if path.stem != "supervisor")
+        return [process.name for process in self.ps()]
 
     def wait_ready(
         self,
@@ -311,6 +326,31 @@ class Cluster:
             return False
         with cluster_locked(self.name, base, patience_s=LOCK_PATIENCE_S, told=progress):
             return end(self.name, self.layout, progress=progress)
+
+    def halt(self, *, progress: Progress = lambda _: None) -> bool:
+        """Stop every process and keep the cluster's state: `up` starts it as it was left. Return whether anything ran.
+
+        To its nodes it is a loss of power: their disks stay.
+
+        Raises:
+            KubariumError: there is no such cluster, or something could not be ended.
+        """
+        base = self._home or homes.default_home()
+        with cluster_locked(self.name, base, patience_s=LOCK_PATIENCE_S, told=progress):
+            return halt(self.name, self.layout, progress=progress)
+
+    def require(self, components: Sequence[str]) -> None:
+        """Check that there are such components or nodes, before the first of several is touched.
+
+        Raises:
+            KubariumError: one is not there; the message lists those that are.
+        """
+        known = [*(process.name for process in self.ps()), *(node.name for node in self.spec.nodes)]
+        for component in components:
+            if component not in known:
+                raise KubariumError(
+                    f'cluster "{self.name}" has no component "{component}" (it has: {", ".join(known)})'
+                )
 
     def __enter__(self) -> Self:
         return self

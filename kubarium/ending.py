@@ -41,6 +41,21 @@ def end(name: str, layout: Layout[Path], *, progress: Progress) -> bool:
     return was_there or found or bool(left)
 
 
+def halt(name: str, layout: Layout[Path], *, progress: Progress) -> bool:
+    """End every process of a cluster and keep its folder; return whether anything ran.
+
+    Raises:
+        KubariumError: there is no such cluster, or its spec is damaged.
+    """
+    if homes.read_spec(layout) is None:
+        raise KubariumError(f'there is no cluster "{name}": `kubarium ls` lists those that are')
+    ran = _end_in_order(layout, progress, op="halt")
+    if left := remains.end_processes(layout):
+        progress(f"ended what nobody had stopped: {', '.join(map(str, left))}")
+    layout.pids.unlink(missing_ok=True)
+    return ran or bool(left)
+
+
 def _spec(layout: Layout[Path], progress: Progress) -> ClusterSpec | None:
     """Return a cluster's spec; None where there is none that can be read."""
     try:
@@ -50,16 +65,17 @@ def _spec(layout: Layout[Path], progress: Progress) -> ClusterSpec | None:
         return None
 
 
-def _end_in_order(layout: Layout[Path], progress: Progress) -> None:
-    """Ask the supervisor to go down; what does not answer is ended by force afterwards."""
+def _end_in_order(layout: Layout[Path], progress: Progress, *, op: str = "down") -> bool:
+    """Ask the supervisor to go down; what does not answer is ended by force afterwards. Return whether it was there."""
     try:
         call(layout.control, "ps", home=str(layout.home), timeout_s=_KNOCK_S)
         progress("stopping the components")
-        call(layout.control, "down", home=str(layout.home), timeout_s=_PATIENCE_S)
+        call(layout.control, op, home=str(layout.home), timeout_s=_PATIENCE_S)
     except TimeoutError:
         progress("the supervisor does not answer: ending it and the components by force")
     except (OSError, ValueError):
-        return  # nobody is there
+        return False
+    return True
 
 
 def _clear_nodes(name: str, layout: Layout[Path], progress: Progress) -> bool:

@@ -11,6 +11,7 @@ import sys
 from collections.abc import Sequence
 
 from kubarium.cli import commands
+from kubarium.core.log_lines import read_duration_s
 from kubarium.errors import KubariumError
 
 _DESCRIPTION = "Start, watch, take apart and break a real Kubernetes-shaped cluster."
@@ -53,15 +54,20 @@ def parser() -> argparse.ArgumentParser:
     which.add_argument(
         "--own", action="store_true", help="every cluster that this checkout or installation started"
     )
-    ps = _command(subs, "ps", commands.ps, "list the processes: pid, uptime, restarts, cpu, memory")
-    ps.add_argument("--json", action="store_true", help="for programs")
-    logs = _command(subs, "logs", commands.logs, "print a component's log")
-    logs.add_argument("component", metavar="COMPONENT", help="a name from `kubarium ps`, or supervisor")
-    logs.add_argument("-f", "--follow", action="store_true", help="go on with what is added")
+    ps = _listing(subs, "ps", commands.ps, "list the processes: pid, uptime, restarts, cpu, memory")
+    ps.add_argument("--json", action="store_true", help="short for --output json")
+    _logs(_command(subs, "logs", commands.logs, "print the logs of components, or of all in one order"))
     kill = _command(subs, "kill", commands.kill, "SIGKILL; stays down until `kubarium restart`")
     kill.add_argument("--restart", action="store_true", help="let it be brought back, as after a crash")
     _component(kill)
-    _component(_command(subs, "stop", commands.stop, "SIGTERM; stays down until `kubarium restart`"))
+    stop = _command(
+        subs,
+        "stop",
+        commands.stop,
+        "SIGTERM; stays down until `kubarium restart`. Without COMPONENT: the cluster",
+    )
+    _component(stop, at_least="*")
+    _wait(_command(subs, "start", commands.start, "start a cluster that was stopped, as it was left"))
     _component(
         _command(
             subs,
@@ -74,7 +80,7 @@ def parser() -> argparse.ArgumentParser:
     _component(_command(subs, "restart", commands.restart, "stop it where it runs, and start it"))
     _nodes(subs)
     _command(subs, "kubeconfig", commands.kubeconfig, "print the path of the kubeconfig")
-    _command(subs, "ls", commands.clusters, "list the clusters")
+    _listing(subs, "ls", commands.clusters, "list the clusters")
     return top
 
 
@@ -89,10 +95,37 @@ def _command(
     return sub
 
 
-def _component(sub: argparse.ArgumentParser) -> None:
+def _listing(
+    subs: argparse._SubParsersAction[argparse.ArgumentParser], name: str, run: commands.Run, text: str
+) -> argparse.ArgumentParser:
+    sub = _command(subs, name, run, text)
     sub.add_argument(
-        "component", metavar="COMPONENT", help="a name from `kubarium ps`, or a node for the whole machine"
+        "-o", "--output", choices=("table", "json", "name"), default="table",
+        help="for people (default), for programs, or the names alone",
+    )  # fmt: skip
+    return sub
+
+
+def _component(sub: argparse.ArgumentParser, *, at_least: str = "+") -> None:
+    sub.add_argument(
+        "component",
+        nargs=at_least,
+        metavar="COMPONENT",
+        help="names from `kubarium ps`, or nodes for whole machines",
     )
+
+
+def _logs(sub: argparse.ArgumentParser) -> None:
+    sub.add_argument(
+        "component",
+        nargs="*",
+        metavar="COMPONENT",
+        help="names from `kubarium ps`, or supervisor (default: all)",
+    )
+    sub.add_argument("-f", "--follow", action="store_true", help="go on with what is added")
+    sub.add_argument("--tail", type=_count, metavar="N", help="the last N lines of each only")
+    sub.add_argument("--since", type=_duration, metavar="TIME", help="only what is newer: 30s, 5m, 1h30m")
+    sub.add_argument("--export", metavar="DIR", help="copy the files into a folder instead")
 
 
 def _capacity(sub: argparse.ArgumentParser) -> None:
@@ -128,11 +161,15 @@ def _up(sub: argparse.ArgumentParser) -> None:
     sub.add_argument(
         "--api-port", type=_count, metavar="PORT", help="first of four ports (default: 6443 and up)"
     )
+    _wait(sub)
+    _capacity(sub)
+
+
+def _wait(sub: argparse.ArgumentParser) -> None:
     sub.add_argument(
         "--timeout", type=float, default=60.0, metavar="SECONDS", help="how long to wait for the nodes"
     )
     sub.add_argument("--no-wait", action="store_true", help="return as soon as the processes start")
-    _capacity(sub)
 
 
 def _nodes(subs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -143,7 +180,7 @@ def _nodes(subs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     _capacity(add)
     remove = _command(inner, "rm", commands.node_rm, "switch a node off and take it out of the cluster")
     remove.add_argument("node", metavar="NODE")
-    _command(inner, "ls", commands.node_ls, "list the nodes: address, declared capacity, processes")
+    _listing(inner, "ls", commands.node_ls, "list the nodes: address, declared capacity, processes")
 
 
 def _count(text: str) -> int:
@@ -154,3 +191,10 @@ def _count(text: str) -> int:
     if number < 0:
         raise argparse.ArgumentTypeError(f"has to be a whole number, 0 or more, not {text!r}")
     return number
+
+
+def _duration(text: str) -> float:
+    try:
+        return read_duration_s(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error

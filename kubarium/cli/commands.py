@@ -6,21 +6,25 @@ What cannot be done ends with a KubariumError, whose words are for the user.
 from __future__ import annotations
 
 import argparse
-import json
 import shutil
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, fields
+from functools import partial
 from pathlib import Path
+from typing import Any
+
+import msgspec
 
 from kubarium import homes
-from kubarium.cli.tables import ago, table
+from kubarium.cli.tables import ago, listing
 from kubarium.cluster import Cluster
 from kubarium.core.addresses import Addresses
+from kubarium.core.log_lines import LogLine, merged, read_lines, select_lines, written
 from kubarium.core.options import Options
 from kubarium.errors import KubariumError
 from kubarium.import_path import programs_folder
-from kubarium.logs import follow
+from kubarium.logs import follow_all
 from kubarium.usage import usage
 from machinery.process.clock import WALL
 
@@ -90,13 +94,10 @@ def ps(options: argparse.Namespace) -> int:
     """List the processes."""
     processes = Cluster(options.name).ps()
     used = usage([process.pid for process in processes if process.pid])
-    if options.json:
-        print(
-            json.dumps(
-                [asdict(row) | asdict(used[row.pid]) if row.pid in used else asdict(row) for row in processes]
-            )
-        )
-        return 0
+    values = [
+        asdict(row) | (asdict(used[row.pid]) if row.pid in used else {"cpu_s": 0.0, "pss_bytes": 0})
+        for row in processes
+    ]
     rows = [
         (
             row.name,
@@ -110,51 +111,110 @@ def ps(options: argparse.Namespace) -> int:
         )
         for row in processes
     ]
-    print(table(("COMPONENT", "STATE", "PID", "UPTIME", "RESTARTS", "CPU", "MEMORY", "LAST EXIT"), rows))
+    head = ("COMPONENT", "STATE", "PID", "UPTIME", "RESTARTS", "CPU", "MEMORY", "LAST EXIT")
+    print(listing("json" if options.json else options.output, values, head, rows), end="")
     return 0
 
 
 def logs(options: argparse.Namespace) -> int:
-    """Print a log.
+    """Print the logs of some components or of all, follow them, or copy them.
 
     Raises:
-        KubariumError: the component has written nothing yet.
+        KubariumError: there is no such component, or none has written anything.
     """
-    path = Cluster(options.name).log_file(options.component)
-    if not path.exists():
-        raise KubariumError(f"{options.component} has written nothing yet")
-    if not options.follow:
-        sys.stdout.write(path.read_text(errors="replace"))
-        return 0
-    for line in follow(path):
-        sys.stdout.write(line)
+    cluster = Cluster(options.name)
+    paths = cluster.log_files(options.component)
+    if options.export is not None:
+        return _export(paths, Path(options.export))
+    lines = {name: _lines_of(name, path) for name, path in paths.items() if path.exists()}
+    if not lines and not options.follow:
+        raise KubariumError(f"{', '.join(paths)}: nothing is written yet")
+    since_s = None if options.since is None else WALL.wall_ns() / 1e9 - options.since
+    chosen = [select_lines(each, tail=options.tail, since_s=since_s) for each in lines.values()]
+    widths = {name: len(name) for name in paths}
+    for line in merged(chosen):
+        sys.stdout.write(written(line, widths))
+    if options.follow:
         sys.stdout.flush()
+        for name, text in follow_all(paths, {name: len(each) for name, each in lines.items()}):
+            sys.stdout.write(written(LogLine(0, name, text), widths))
+            sys.stdout.flush()
+    return 0
+
+
+def _lines_of(name: str, path: Path) -> list[LogLine]:
+    with path.open(errors="replace") as file:
+        return read_lines(name, file)
+
+
+def _export(paths: Mapping[str, Path], folder: Path) -> int:
+    """Copy logs into a folder, which is made.
+
+    Raises:
+        KubariumError: the folder cannot be written.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for path in paths.values():
+            if path.exists():
+                shutil.copyfile(path, folder / path.name)
+    except OSError as error:
+        raise KubariumError(f"--export {folder}: {error.strerror or error}") from error
+    print(f"the logs are in {folder}")
     return 0
 
 
 def kill(options: argparse.Namespace) -> int:
-    """Kill a component or a machine."""
-    return _done("killed", Cluster(options.name).kill(options.component, restart=options.restart))
+    """Kill components or machines."""
+    return _each(options, "killed", partial(Cluster.kill, restart=options.restart))
 
 
 def stop(options: argparse.Namespace) -> int:
-    """Stop a component."""
-    return _done("stopped", Cluster(options.name).stop(options.component))
+    """Stop components, or the whole cluster where none is named; its state stays."""
+    if options.component:
+        return _each(options, "stopped", Cluster.stop)
+    Cluster(options.name).halt(progress=_say)
+    print(f'Cluster "{options.name}" is stopped; `kubarium start{_name(options)}` starts it as it was left.')
+    return 0
+
+
+def start(options: argparse.Namespace) -> int:
+    """Start a cluster as it was left.
+
+    Raises:
+        KubariumError: there is none.
+    """
+    if options.name not in homes.cluster_names():
+        raise KubariumError(
+            f'there is no cluster "{options.name}": `kubarium up --name {options.name}` makes one'
+        )
+    return up(options)
 
 
 def pause(options: argparse.Namespace) -> int:
-    """Freeze a component."""
-    return _done("paused", Cluster(options.name).pause(options.component))
+    """Freeze components."""
+    return _each(options, "paused", Cluster.pause)
 
 
 def resume(options: argparse.Namespace) -> int:
-    """Resume a component."""
-    return _done("resumed", Cluster(options.name).resume(options.component))
+    """Resume components."""
+    return _each(options, "resumed", Cluster.resume)
 
 
 def restart(options: argparse.Namespace) -> int:
-    """Restart a component."""
-    return _done("restarted", Cluster(options.name).restart(options.component))
+    """Restart components."""
+    return _each(options, "restarted", Cluster.restart)
+
+
+def _each(options: argparse.Namespace, done: str, act: Callable[[Cluster, str], list[str]]) -> int:
+    """Act on each component that is named; on none where one of them is not there."""
+    cluster = Cluster(options.name)
+    if len(options.component) > 1:
+        cluster.require(options.component)
+    for component in options.component:
+        for name in act(cluster, component):
+            print(f"{name} {done}")
+    return 0
 
 
 def node_add(options: argparse.Namespace) -> int:
@@ -179,21 +239,27 @@ def node_ls(options: argparse.Namespace) -> int:
     cluster = Cluster(options.name)
     spec, states = cluster.spec, {process.name: process.state for process in cluster.ps()}
     addresses = Addresses(spec)
-    rows = [
-        (
-            node.name,
-            addresses.node(node),
-            node.cpu or "machine's",
-            node.memory or "machine's",
-            ", ".join(
-                f"{name.split('@')[0]} {state}"
-                for name, state in states.items()
-                if name.endswith(f"@{node.name}")
-            ),
-        )
+    values = [
+        msgspec.to_builtins(node)
+        | {
+            "address": addresses.node(node),
+            "processes": {
+                name.split("@")[0]: state for name, state in states.items() if name.endswith(f"@{node.name}")
+            },
+        }
         for node in spec.nodes
     ]
-    print(table(("NODE", "ADDRESS", "CPU", "MEMORY", "PROCESSES"), rows))
+    rows = [
+        (
+            each["name"],
+            each["address"],
+            each["cpu"] or "machine's",
+            each["memory"] or "machine's",
+            ", ".join(f"{name} {state}" for name, state in each["processes"].items()),
+        )
+        for each in values
+    ]
+    print(listing(options.output, values, ("NODE", "ADDRESS", "CPU", "MEMORY", "PROCESSES"), rows), end="")
     return 0
 
 
@@ -212,21 +278,28 @@ def kubeconfig(options: argparse.Namespace) -> int:
     return 0
 
 
-def clusters(_: argparse.Namespace) -> int:
+def clusters(options: argparse.Namespace) -> int:
     """List the clusters."""
-    rows = [_cluster_row(Cluster(name)) for name in homes.cluster_names()]
-    print(table(("CLUSTER", "STATE", "RUNTIME", "NODES", "API"), rows))
+    values = [_cluster_row(Cluster(name)) for name in homes.cluster_names()]
+    rows = [[str(value) for value in each.values()] for each in values]
+    print(listing(options.output, values, ("CLUSTER", "STATE", "RUNTIME", "NODES", "API"), rows), end="")
     return 0
 
 
-def _cluster_row(cluster: Cluster) -> tuple[str, str, str, str, str]:
+def _cluster_row(cluster: Cluster) -> dict[str, Any]:
     try:
         spec = homes.read_spec(cluster.layout)
     except KubariumError:
         spec = None
     if spec is None:
-        return cluster.name, "damaged", "-", "-", "-"
-    return cluster.name, _state(cluster), spec.runtime, str(len(spec.nodes)), Addresses(spec).rest_url
+        return {"name": cluster.name, "state": "damaged", "runtime": "-", "nodes": "-", "api": "-"}
+    return {
+        "name": cluster.name,
+        "state": _state(cluster),
+        "runtime": spec.runtime,
+        "nodes": len(spec.nodes),
+        "api": Addresses(spec).rest_url,
+    }
 
 
 def _state(cluster: Cluster) -> str:
@@ -234,12 +307,6 @@ def _state(cluster: Cluster) -> str:
         return "running" if cluster.is_up() else "not running"
     except KubariumError:  # one of that name runs that is another folder's
         return "not running"
-
-
-def _done(what: str, names: list[str]) -> int:
-    for name in names:
-        print(f"{name} {what}")
-    return 0
 
 
 def _say(text: str) -> None:

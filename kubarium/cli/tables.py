@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 _UNITS = (("d", 86400), ("h", 3600), ("m", 60))
 
@@ -15,6 +17,17 @@ def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
         "   ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
         for row in everything
     )
+
+
+def listing(
+    output: str, values: Sequence[Mapping[str, Any]], head: Sequence[str], rows: Sequence[Sequence[str]]
+) -> str:
+    """Write a list as it was asked for: a table for people, JSON for programs, or the names alone."""
+    if output == "json":
+        return f"{json.dumps(values, indent=2)}\n"
+    if output == "name":
+        return "".join(f"{value['name']}\n" for value in values)
+    return f"{table(head, rows)}\n"
 
 
 def ago(seconds: float) -> str:

@@ -37,7 +37,19 @@ class Operations:
         self._spec = spec
         self._layout = layout
         self._places = places
-        names = ("ps", "kill", "pause", "resume", "restart", "stop", "node_add", "node_rm", "down", "spec")
+        names = (
+            "ps",
+            "kill",
+            "pause",
+            "resume",
+            "restart",
+            "stop",
+            "node_add",
+            "node_rm",
+            "down",
+            "halt",
+            "spec",
+        )
         daemon.operations = {name: getattr(self, name) for name in names}
 
     def spec(self, _: Request) -> Any:
@@ -164,18 +176,20 @@ class Operations:
 
     def down(self, _: Request) -> bool:
         """Stop everything in order, nodes first, etcd last; then the supervisor leaves."""
-        table = self._processes.table
-        nodes = [name for name in table if "@" in name]
-        etcd = [name for name, process in table.items() if process.component.program == ETCD]
-        control = [name for name in table if name not in {*nodes, *etcd}]
-        for names in (nodes, control, etcd):
-            self._stop(names, "the cluster went down")
+        self._stop_everything()
         for node in self._spec.nodes:
             self._machine(node.name).scrap()
         if self._spec.isolated:
             network.remove_backbone(self._places(self._spec).addresses)
         self._daemon.leave()
         return True
+
+    def halt(self, request: Request) -> bool:
+        """Go down as `down` does, so that the cluster can be started again: its machines lose power, not their disks."""
+        self._stop_everything()
+        for node in self._spec.nodes:
+            self._machine(node.name).switch_off()
+        return self.down(request)
 
     def power_off(self) -> None:
         """Go down without being asked over the socket."""
@@ -185,6 +199,14 @@ class Operations:
         """Stop every process; then the supervisor leaves."""
         self._stop(list(self._processes.table), "the machine was switched off")
         self._daemon.leave()
+
+    def _stop_everything(self) -> None:
+        table = self._processes.table
+        nodes = [name for name in table if "@" in name]
+        etcd = [name for name, process in table.items() if process.component.program == ETCD]
+        control = [name for name in table if name not in {*nodes, *etcd}]
+        for names in (nodes, control, etcd):
+            self._stop(names, "the cluster went down")
 
     def _keep(self, spec: ClusterSpec) -> None:
         self._spec = spec

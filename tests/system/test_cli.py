@@ -12,6 +12,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib import import_module
@@ -49,6 +50,7 @@ COMMANDS = [
             "logs",
             "kill",
             "stop",
+            "start",
             "pause",
             "resume",
             "restart",
@@ -246,6 +248,43 @@ def test_logs_are_printed(shell: Shell, component: str):
     assert shell("logs", component).strip()
 
 
+def test_logs_of_all_components_are_one_story(shell: Shell, tmp_path: Path):
+    """Each line with its component; of each the last ones, or the newest; or the files themselves."""
+    said = shell("logs").splitlines()
+    names = {line.split(" | ")[0].strip() for line in said}
+    assert {"apiserver", "scheduler", "kubelet@node-1"} <= names
+    counts = Counter(line.split(" | ")[0].strip() for line in shell("logs", "--tail", "2").splitlines())
+    assert set(counts.values()) <= {1, 2}
+    assert len(shell("logs", "--tail", "1", "scheduler").splitlines()) == 1
+    assert {
+        line.split(" | ")[0].strip() for line in shell("logs", "apiserver", "scheduler").splitlines()
+    } == {"apiserver", "scheduler"}
+    assert shell("logs", "--since", "1000d", "scheduler") == shell("logs", "scheduler")
+    shell("logs", "--export", str(tmp_path / "logs"))
+    assert (tmp_path / "logs" / "scheduler.log").read_text().startswith("time=")
+
+
+@pytest.mark.parametrize("command", ["ps", "ls", "node ls"])
+def test_every_listing_is_there_for_programs(shell: Shell, command: str):
+    """As JSON, and as names alone, in the order of the table."""
+    rows = [row.split()[0] for row in shell(*command.split()).splitlines()[1:]]
+    assert [each["name"] for each in json.loads(shell(*command.split(), "--output", "json"))] == rows
+    assert shell(*command.split(), "-o", "name").split() == rows
+
+
+def test_several_components_in_one_command(shell: Shell):
+    """All of them, or none where one is not there."""
+    assert shell("stop", "scheduler", "controllers").split("\n")[:2] == [
+        "scheduler stopped",
+        "controllers stopped",
+    ]
+    shell("restart", "scheduler", "controllers")
+    assert 'no component "nobody"' in shell.fails("stop", "scheduler", "nobody")
+    eventually(
+        lambda: {shell.states()[name] for name in ("scheduler", "controllers")} == {"ready"}, timeout_s=20
+    )
+
+
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, -signal.SIGTERM)])
 def test_logs_are_followed_until_it_is_ended(shell: Shell, number: signal.Signals, code: int):
     """What a component says appears as it says it; Ctrl-C ends it without a word."""
@@ -375,6 +414,7 @@ def test_a_component_is_paused_and_resumed(shell: Shell):
     [
         ("kill nobody", 'no component "nobody" (it has: etcd, '),
         ("stop nobody", 'no component "nobody"'),
+        ("stop scheduler nobody", 'no component "nobody"'),
         ("restart nobody", 'no component "nobody"'),
         ("logs nobody", 'no component "nobody"'),
         ("logs ../../etc/passwd", "no component"),
@@ -421,6 +461,8 @@ def test_a_cluster_that_cannot_be_is_not_begun(bare: Shell, arguments: str, word
         "up --etcd many",
         "up --api-port x",
         "down --all --own",
+        "logs --since yesterday",
+        "logs --tail -1",
         "up --nodes -1",
         "up --time-scale fast",
         "up --runtime rkt",
@@ -544,6 +586,28 @@ def test_two_ups_at_once_start_one_cluster(bare: Shell):
     finally:
         bare.run("down", "--name", "once")
     assert _processes_of(bare.home / "once") == []
+
+
+def test_a_cluster_is_stopped_and_started_with_its_state(bare: Shell):
+    """No process runs meanwhile; objects and nodes are as they were, and its logs can be read."""
+    need("etcd", "kubectl")
+    bare("up", "--name", "kept", "--nodes", "1", "--runtime", "hollow")
+    try:
+        kubectl = Kubectl(bare.home / "kept" / "kubeconfig")
+        kubectl("create", "configmap", "mine", "--from-literal=a=b")
+        boot = kubectl.get("node", "node-1")["status"]["nodeInfo"]["bootID"]
+        assert 'Cluster "kept" is stopped' in bare("stop", "--name", "kept")
+        assert _processes_of(bare.home / "kept") == []
+        row = next(row for row in bare("ls").splitlines() if row.startswith("kept"))
+        assert "not running" in row
+        assert bare("logs", "--name", "kept", "--tail", "1", "scheduler")
+        assert 'Cluster "kept" is up' in bare("start", "--name", "kept")
+        assert kubectl.get("configmap", "mine")["data"] == {"a": "b"}
+        assert kubectl.get("node", "node-1")["status"]["nodeInfo"]["bootID"] != boot
+    finally:
+        bare.run("down", "--name", "kept")
+    assert 'there is no cluster "kept"' in bare.fails("start", "--name", "kept")
+    assert 'there is no cluster "kept"' in bare.fails("stop", "--name", "kept")
 
 
 def test_down_ends_what_a_killed_supervisor_left(bare: Shell):
