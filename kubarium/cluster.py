@@ -11,7 +11,7 @@ Everything here is synchronous and raises KubariumError with words for people.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -84,6 +84,9 @@ class Cluster:
         controllers: int | None = None,
         cpu: str = "",
         memory: str = "",
+        labels: Mapping[str, str] | None = None,
+        taints: Sequence[str] = (),
+        zones: Sequence[str] = (),
         home: Path | None = None,
         wait: bool = True,
         timeout_s: float = START_PATIENCE_S,
@@ -94,7 +97,8 @@ class Cluster:
 
         What is not said is as `kubarium up` has it: three nodes, one process of each program, the best runtime that works
         here. Of a cluster that exists, options have to be what it has; more `nodes` are added. `etcd` is 1 or 3;
-        `apiservers`, `schedulers` and `controllers` say how many processes of each there are. With `check_invariants`
+        `apiservers`, `schedulers` and `controllers` say how many processes of each there are; `cpu`, `memory`, `labels` and
+        `taints` (key=value:Effect) are those of each node, `zones` are given to them in turn. With `check_invariants`
         a component ends where it finds its own state broken: for tests.
 
         Raises:
@@ -112,6 +116,9 @@ class Cluster:
             controllers=controllers,
             cpu=cpu,
             memory=memory,
+            labels=labels or {},
+            taints=tuple(taints),
+            zones=tuple(zones),
             check_invariants=check_invariants,
         )
         return cls.begin(name, options, home=home, wait=wait, timeout_s=timeout_s, progress=progress).cluster
@@ -234,8 +241,16 @@ class Cluster:
         """
         return list(self._call("restart", component=component))
 
-    def add_node(self, name: str = "", *, cpu: str = "", memory: str = "") -> str:
-        """Add a node with that declared capacity to the running cluster; return its name.
+    def add_node(
+        self,
+        name: str = "",
+        *,
+        cpu: str = "",
+        memory: str = "",
+        labels: Mapping[str, str] | None = None,
+        taints: Sequence[str] = (),
+    ) -> str:
+        """Add a node with that declared capacity, labels and taints to the running cluster; return its name.
 
         Raises:
             KubariumError: it cannot be; the message names the option. Where no apiserver answers nothing is changed.
@@ -243,7 +258,11 @@ class Cluster:
         from kubarium.waiting import require_answer  # gRPC, which most commands do without
 
         require_answer(self.spec, self.layout)
-        return str(self._call("node_add", name=name, cpu=cpu, memory=memory))
+        return str(
+            self._call(
+                "node_add", name=name, cpu=cpu, memory=memory, labels=dict(labels or {}), taints=list(taints)
+            )
+        )
 
     def remove_node(self, name: str) -> None:
         """Switch a node off and take it out, with its Node object and its containers.
@@ -367,7 +386,13 @@ class Cluster:
         spec = self.spec
         refuse_differences(options, spec)
         return [
-            self.add_node(cpu=options.cpu, memory=options.memory) for _ in range(options.missing_nodes(spec))
+            self.add_node(
+                cpu=options.cpu,
+                memory=options.memory,
+                labels=options.labels_of(spec.next_index + number),
+                taints=options.taints,
+            )
+            for number in range(options.missing_nodes(spec))
         ]
 
     def _call(self, op: str, *, timeout_s: float = 60.0, **arguments: Any) -> Any:

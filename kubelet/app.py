@@ -98,7 +98,12 @@ class Kubelet:
             self.events,
             log,
             settings=NodeSettings(
-                config.node_name, config.node_ip, config.labels, intervals(config.profile), config.root
+                config.node_name,
+                config.node_ip,
+                config.labels,
+                intervals(config.profile),
+                config.root,
+                tuple(config.taints),
             ),
             machine=self.machine,
             cgroups=self.cgroups,

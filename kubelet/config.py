@@ -7,6 +7,8 @@ from pathlib import Path
 
 from kubelet.core.node_status import read_labels
 from machinery.model import quantity
+from machinery.model.k8s.core_v1 import Taint
+from machinery.model.taints import read_taint
 from machinery.process.config import ComponentConfig, ConfigError, setting
 
 
@@ -22,6 +24,10 @@ class KubeletConfig(ComponentConfig):
     cpu: str = setting("", help="declared cpu capacity (2, 500m); empty: the machine's")
     memory: str = setting("", help="declared memory capacity (4Gi); empty: the machine's")
     node_labels: tuple[str, ...] = setting((), help="labels key=value of the node")
+    register_with_taints: tuple[str, ...] = setting(
+        (),
+        help="taints key=value:Effect that the node has when it is registered; afterwards they are the API's",
+    )
     cgroup_root: str = setting("", help="cgroup under which the node's pods live; empty: none is made")
     machine_id_file: str = setting("", help="file with the node's machine id; empty: the machine's")
     system_uuid_file: str = setting("", help="file with the node's system UUID; empty: the machine's")
@@ -38,6 +44,11 @@ class KubeletConfig(ComponentConfig):
     def labels(self) -> dict[str, str]:
         """The node's labels."""
         return read_labels(self.node_labels)
+
+    @property
+    def taints(self) -> list[Taint]:
+        """The taints that the node is registered with."""
+        return [read_taint(text) for text in self.register_with_taints]
 
     @property
     def root(self) -> Path:
@@ -62,6 +73,10 @@ class KubeletConfig(ComponentConfig):
             read_labels(self.node_labels)
         except ValueError as error:
             raise ConfigError("node_labels", str(error)) from error
+        try:
+            _ = self.taints
+        except ValueError as error:
+            raise ConfigError("register_with_taints", str(error)) from error
 
 
 def _check_quantity(field: str, text: str) -> None:

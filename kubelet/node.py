@@ -44,7 +44,7 @@ from machinery.model.conditions import is_true
 from machinery.model.errors import AlreadyExists, ApiError, NotFound, NotImplementedHere
 from machinery.model.insist import insist, tell_first
 from machinery.model.k8s.core_v1 import Node as NodeObject
-from machinery.model.k8s.core_v1 import NodeStatus
+from machinery.model.k8s.core_v1 import NodeStatus, Taint
 from machinery.model.log import SILENT, EventLog
 from machinery.model.profile import Intervals
 from machinery.model.requests import PatchType, Selection
@@ -86,6 +86,7 @@ class NodeSettings:
     labels: Mapping[str, str]
     intervals: Intervals
     root_dir: Path
+    taints: Sequence[Taint] = ()  # when it is registered; afterwards they are the API's
 
 
 class Node:
@@ -160,7 +161,9 @@ class Node:
     async def _create_or_adopt(self) -> NodeObject:
         settings, system = self._settings, self._machine.system
         try:
-            return await self._api.create(NODES, new_node(settings.name, settings.labels, system))
+            return await self._api.create(
+                NODES, new_node(settings.name, settings.labels, settings.taints, system)
+            )
         except AlreadyExists:
             pass
         found = await self._api.get(NODES, settings.name)

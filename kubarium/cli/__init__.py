@@ -133,6 +133,14 @@ def _capacity(sub: argparse.ArgumentParser) -> None:
     sub.add_argument(
         "--memory", default="", help="declared memory of a node: 4Gi, 512Mi (default: the machine's)"
     )
+    sub.add_argument(
+        "--label", dest="labels", action="append", type=_pair, metavar="KEY=VALUE",
+        help="a label of a node; may be given several times",
+    )  # fmt: skip
+    sub.add_argument(
+        "--taint", dest="taints", action="append", metavar="KEY=VALUE:EFFECT",
+        help="a taint of a node, from its registration on; may be given several times",
+    )  # fmt: skip
 
 
 def _up(sub: argparse.ArgumentParser) -> None:
@@ -163,6 +171,9 @@ def _up(sub: argparse.ArgumentParser) -> None:
     )
     _wait(sub)
     _capacity(sub)
+    sub.add_argument(
+        "--zones", type=_names, metavar="ZONE,…", help="zones that the nodes are in, in turn (a, b, a, b…)"
+    )
 
 
 def _wait(sub: argparse.ArgumentParser) -> None:
@@ -178,6 +189,7 @@ def _nodes(subs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     add = _command(inner, "add", commands.node_add, "add a node")
     add.add_argument("node", nargs="?", default="", metavar="NODE", help="its name (default: node-N)")
     _capacity(add)
+    add.add_argument("--zone", default="", help="the zone that it is in")
     remove = _command(inner, "rm", commands.node_rm, "switch a node off and take it out of the cluster")
     remove.add_argument("node", metavar="NODE")
     _listing(inner, "ls", commands.node_ls, "list the nodes: address, declared capacity, processes")
@@ -198,3 +210,14 @@ def _duration(text: str) -> float:
         return read_duration_s(text)
     except ValueError as error:
         raise argparse.ArgumentTypeError(str(error)) from error
+
+
+def _pair(text: str) -> tuple[str, str]:
+    key, sign, value = text.partition("=")
+    if not sign or not key:
+        raise argparse.ArgumentTypeError(f"has to be KEY=VALUE, not {text!r}")
+    return key, value
+
+
+def _names(text: str) -> tuple[str, ...]:
+    return tuple(text.split(","))

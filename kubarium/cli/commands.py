@@ -22,6 +22,7 @@ from kubarium.cluster import Cluster
 from kubarium.core.addresses import Addresses
 from kubarium.core.log_lines import LogLine, merged, read_lines, select_lines, written
 from kubarium.core.options import Options
+from kubarium.core.spec import ZONE
 from kubarium.errors import KubariumError
 from kubarium.import_path import programs_folder
 from kubarium.logs import follow_all
@@ -34,10 +35,13 @@ Run = Callable[[argparse.Namespace], int]
 def up(options: argparse.Namespace) -> int:
     """Start a cluster, or say that it runs."""
     began = WALL.monotonic_wall()
-    given = ((field.name, getattr(options, field.name, None)) for field in fields(Options))
-    asked = Options(**{name: value for name, value in given if value is not None})
+    options.labels = dict(options.labels) if getattr(options, "labels", None) else None
+    given = ((each.name, getattr(options, each.name, None)) for each in fields(Options))
+    asked = {name: value for name, value in given if value is not None}
+    asked["labels"] = dict(asked.get("labels", ()))
+    asked["taints"] = tuple(asked.get("taints", ()))
     begun = Cluster.begin(
-        options.name, asked, wait=not options.no_wait, timeout_s=options.timeout, progress=_say
+        options.name, Options(**asked), wait=not options.no_wait, timeout_s=options.timeout, progress=_say
     )
     cluster = begun.cluster
     if begun.is_new:
@@ -220,7 +224,10 @@ def _each(options: argparse.Namespace, done: str, act: Callable[[Cluster, str], 
 def node_add(options: argparse.Namespace) -> int:
     """Add a node."""
     cluster = Cluster(options.name)
-    name = cluster.add_node(options.node, cpu=options.cpu, memory=options.memory)
+    labels = dict(options.labels or ()) | ({ZONE: options.zone} if options.zone else {})
+    name = cluster.add_node(
+        options.node, cpu=options.cpu, memory=options.memory, labels=labels, taints=options.taints or ()
+    )
     began = WALL.monotonic_wall()
     cluster.wait_ready(nodes=[name])
     print(f"{name} is Ready after {WALL.monotonic_wall() - began:.1f} s")

@@ -225,6 +225,7 @@ def _kubelet(node: NodeSpec, places: Places) -> Component:
         "cpu": node.cpu,
         "memory": node.memory,
         "node-labels": ",".join(f"{key}={value}" for key, value in sorted(node.labels.items())),
+        "register-with-taints": ",".join(node.taints),
         "cgroup-root": f"{places.cgroup_root}/{node.name}" if places.spec.isolated else "",
         "check-invariants": "true" if places.spec.check_invariants else "",
     }

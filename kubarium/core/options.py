@@ -6,12 +6,13 @@ Options of a cluster that exists are never ignored: one that cannot be had any m
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import msgspec
 
-from kubarium.core.spec import ClusterSpec, Runtime, SpecError, checked
+from kubarium.core.spec import ZONE, ClusterSpec, Runtime, SpecError, checked
 
 DEFAULT_NODES = 3
 RUNTIMES = ("auto", "docker", "hollow")
@@ -34,6 +35,9 @@ class Options:
     controllers: int | None = None
     cpu: str = ""  # of each node
     memory: str = ""
+    labels: Mapping[str, str] = field(default_factory=dict)
+    taints: tuple[str, ...] = ()
+    zones: tuple[str, ...] = ()  # given to the nodes in turn
     check_invariants: bool | None = None
 
     def new_spec(self, name: str, runtime: Runtime = "hollow", *, origin: str = "") -> ClusterSpec:
@@ -42,7 +46,7 @@ class Options:
         Raises:
             SpecError: it cannot be; the message names the option.
         """
-        fields = {field: value for field in _FIELDS if (value := getattr(self, field)) is not None}
+        fields = {each: value for each in _FIELDS if (value := getattr(self, each)) is not None}
         if self.runtime not in {None, *RUNTIMES}:
             raise SpecError(f"--runtime: has to be one of {', '.join(RUNTIMES)}, not {self.runtime!r}")
         try:
@@ -60,20 +64,21 @@ class Options:
     def differences(self, spec: ClusterSpec) -> list[str]:
         """List the options that a cluster does not have, and cannot get while it exists, with what it has."""
         found = [
-            _difference(field, wanted, getattr(spec, field))
-            for field in _FIELDS
-            if (wanted := getattr(self, field)) is not None and wanted != getattr(spec, field)
+            _difference(each, wanted, getattr(spec, each))
+            for each in _FIELDS
+            if (wanted := getattr(self, each)) is not None and wanted != getattr(spec, each)
         ]
         if self.runtime not in {None, "auto", spec.runtime}:
             found.append(_difference("runtime", self.runtime, spec.runtime))
         if self.api_port not in {None, 0, spec.base_port}:
             found.append(_difference("api_port", self.api_port, spec.base_port))
-        for field in ("cpu", "memory"):
-            wanted, had = getattr(self, field), {getattr(node, field) for node in spec.nodes}
+        for each in ("cpu", "memory"):
+            wanted, had = getattr(self, each), {getattr(node, each) for node in spec.nodes}
             if wanted and had - {wanted}:
                 found.append(
-                    _difference(field, wanted, ", ".join(sorted(had - {wanted, ""})) or "the machine's")
+                    _difference(each, wanted, ", ".join(sorted(had - {wanted, ""})) or "the machine's")
                 )
+        found += self._lacking(spec)
         if self.nodes is not None and self.nodes < len(spec.nodes):
             found.append(
                 f"{_difference('nodes', self.nodes, len(spec.nodes))}; `kubarium node rm` removes one"
@@ -94,8 +99,30 @@ class Options:
 
     def _with_nodes(self, spec: ClusterSpec, count: int) -> ClusterSpec:
         for _ in range(count):
-            spec = spec.with_node(cpu=self.cpu, memory=self.memory)
+            spec = spec.with_node(
+                cpu=self.cpu,
+                memory=self.memory,
+                labels=self.labels_of(spec.next_index),
+                taints=self.taints,
+            )
         return spec
+
+    def labels_of(self, index: int) -> dict[str, str]:
+        """Return the labels of the node with that place in the address plan, its zone among them."""
+        zone = {ZONE: self.zones[(index - 1) % len(self.zones)]} if self.zones else {}
+        return {**self.labels, **zone}
+
+    def _lacking(self, spec: ClusterSpec) -> list[str]:
+        """List the labels and taints that a node of a cluster does not have, each with the first such node."""
+        found: dict[str, str] = {}
+        for node in spec.nodes:
+            for key, value in self.labels_of(node.index).items():
+                if node.labels.get(key) != value:
+                    found.setdefault(f"--label {key}={value}", node.name)
+            for taint in self.taints:
+                if taint not in node.taints:
+                    found.setdefault(f"--taint {taint}", node.name)
+        return [f"{option} ({name} does not have it)" for option, name in found.items()]
 
 
 def _difference(field: str, wanted: Any, had: Any) -> str:
@@ -112,4 +139,4 @@ def _flag(field: str) -> str:
 
 def _flag_in(message: str) -> str:
     """Return the flag of the field that an error of msgspec is about, "" where it names none."""
-    return next((f"{_flag(field)}: " for field in _FIELDS if f"$.{field}`" in message), "")
+    return next((f"{_flag(each)}: " for each in _FIELDS if f"$.{each}`" in message), "")

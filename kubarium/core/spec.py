@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -12,6 +13,10 @@ Runtime = Literal["docker", "hollow"]
 Profile = Literal["default", "fast"]
 
 _LABEL = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
+_KUBERNETES = re.compile(r"(^|\.)(kubernetes|k8s)\.io$")
+_KUBELETS = re.compile(r"(^|\.)(kubelet|node)\.kubernetes\.io$")
+ZONE = "topology.kubernetes.io/zone"
+_TOPOLOGY = frozenset({ZONE, "topology.kubernetes.io/region"})
 _CAPACITY = re.compile(r"[0-9]+(\.[0-9]+)?(m|[kKMGTPE]i?)?")
 DOCKER_SOCKET = "/var/run/docker.sock"
 SLOT_PORTS = 10  # ports that a slot has for itself
@@ -43,6 +48,7 @@ class NodeSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     cpu: str = ""  # a Kubernetes quantity; "" for what the machine has
     memory: str = ""
     labels: dict[str, str] = {}
+    taints: tuple[str, ...] = ()  # key=value:Effect, from its registration on
 
 
 class ClusterSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -100,14 +106,29 @@ class ClusterSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
         known = ", ".join(node.name for node in self.nodes) or "none"
         raise SpecError(f'cluster "{self.name}" has no node "{name}" (it has: {known})')
 
-    def with_node(self, name: str = "", *, cpu: str = "", memory: str = "") -> ClusterSpec:
+    def with_node(
+        self,
+        name: str = "",
+        *,
+        cpu: str = "",
+        memory: str = "",
+        labels: Mapping[str, str] | None = None,
+        taints: Iterable[str] = (),
+    ) -> ClusterSpec:
         """Return the spec with one more node; without a name it is called node-N.
 
         Raises:
-            SpecError: there is a node of that name, or what is declared is no capacity.
+            SpecError: there is a node of that name, or what it is to declare cannot be.
         """
         index = self.next_index
-        node = NodeSpec(name=name or f"node-{index}", index=index, cpu=cpu, memory=memory)
+        node = NodeSpec(
+            name=name or f"node-{index}",
+            index=index,
+            cpu=cpu,
+            memory=memory,
+            labels=dict(labels or {}),
+            taints=tuple(taints),
+        )
         if any(node.name == other.name for other in self.nodes):
             raise SpecError(f'cluster "{self.name}" already has a node "{node.name}"')
         return checked(msgspec.structs.replace(self, nodes=(*self.nodes, node), next_index=index + 1))
@@ -162,6 +183,39 @@ def _check_node(node: NodeSpec) -> None:
             raise SpecError(f'{flag}: "{value}" is no quantity; write it as 2, 500m, 512Mi or 4Gi')
         if value and not re.search("[1-9]", value):
             raise SpecError(f"{flag}: has to be above 0, not {value}")
+    if node.labels or node.taints:
+        _check_marks(node)
+
+
+def _check_marks(node: NodeSpec) -> None:
+    """Check labels and taints: a kubelet could not register a node with what the apiserver refuses."""
+    from machinery.model.names import label_key_errors, label_value_errors  # few clusters have any
+    from machinery.model.taints import read_taint
+
+    for key, value in node.labels.items():
+        if wrong := [*label_key_errors(key), *label_value_errors(value)]:
+            raise SpecError(f'--label: "{key}={value}": {wrong[0]}')
+        if not _may_label_itself(key):
+            raise SpecError(
+                f'--label: "{key}" is kept for administrators (NodeRestriction): '
+                f"`kubectl label node {node.name} {key}={value}` sets it"
+            )
+    for taint in node.taints:
+        try:
+            read_taint(taint)
+        except ValueError as error:
+            raise SpecError(f"--taint: {error}") from error
+
+
+def _may_label_itself(key: str) -> bool:
+    """Whether a kubelet may set a label: of Kubernetes' own only those for topology and for kubelets.
+
+    https://kubernetes.io/docs/reference/access-authn-authz/admission-controllers/#noderestriction
+    """
+    prefix, slash, _ = key.rpartition("/")
+    if not slash or not _KUBERNETES.search(prefix):
+        return True
+    return key in _TOPOLOGY or _KUBELETS.search(prefix) is not None
 
 
 def _check_label(what: str, value: str, *, longest: int) -> None:

@@ -141,7 +141,13 @@ class Operations:
             KubariumError: it cannot be; the message names the option.
         """
         try:
-            spec = self._spec.with_node(request.name, cpu=request.cpu, memory=request.memory)
+            spec = self._spec.with_node(
+                request.name,
+                cpu=request.cpu,
+                memory=request.memory,
+                labels=request.labels,
+                taints=request.taints,
+            )
         except SpecError as error:
             raise KubariumError(str(error)) from error
         node = spec.nodes[-1]

@@ -28,6 +28,8 @@ class Request(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     name: str = ""
     cpu: str = ""
     memory: str = ""
+    labels: dict[str, str] = {}
+    taints: tuple[str, ...] = ()
 
 
 def read_request(line: bytes) -> Request:

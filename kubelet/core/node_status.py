@@ -20,8 +20,10 @@ from machinery.model.k8s.core_v1 import (
     NodeAddress,
     NodeCondition,
     NodeDaemonEndpoints,
+    NodeSpec,
     NodeStatus,
     NodeSystemInfo,
+    Taint,
 )
 from machinery.model.k8s.meta_v1 import ObjectMeta, OwnerReference
 from machinery.pb import cri_pb2 as cri
@@ -233,9 +235,12 @@ def new_boot_id(old: NodeStatus, new: NodeStatus) -> str:
     return now if before and now != before else ""
 
 
-def new_node(name: str, labels: Mapping[str, str], system: System) -> Node:
+def new_node(name: str, labels: Mapping[str, str], taints: Sequence[Taint], system: System) -> Node:
     """Return the Node object that a kubelet registers."""
-    return Node(metadata=ObjectMeta(name=name, labels=node_labels(name, labels, system)))
+    return Node(
+        metadata=ObjectMeta(name=name, labels=node_labels(name, labels, system)),
+        spec=NodeSpec(taints=list(taints)),
+    )
 
 
 def node_labels(name: str, labels: Mapping[str, str], system: System) -> dict[str, str]:

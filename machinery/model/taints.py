@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterable
 from typing import Final
 
 from machinery.model.k8s.core_v1 import Taint, Toleration
+from machinery.model.names import label_key_errors, label_value_errors
 
 NO_SCHEDULE: Final = "NoSchedule"
 PREFER_NO_SCHEDULE: Final = "PreferNoSchedule"
@@ -20,6 +21,21 @@ DISK_PRESSURE: Final = "node.kubernetes.io/disk-pressure"
 PID_PRESSURE: Final = "node.kubernetes.io/pid-pressure"
 NETWORK_UNAVAILABLE: Final = "node.kubernetes.io/network-unavailable"
 OUT_OF_SERVICE: Final = "node.kubernetes.io/out-of-service"
+
+
+def read_taint(text: str) -> Taint:
+    """Read a taint as kubectl writes it: key=value:Effect, or key:Effect.
+
+    Raises:
+        ValueError: it is none; the message says what is wrong.
+    """
+    pair, colon, effect = text.rpartition(":")
+    key, _, value = pair.partition("=")
+    if not colon or effect not in EFFECTS:
+        raise ValueError(f"{text!r} is no taint: key=value:Effect, with an effect of {', '.join(EFFECTS)}")
+    if wrong := [*label_key_errors(key), *label_value_errors(value)]:
+        raise ValueError(f"{text!r} is no taint: {wrong[0]}")
+    return Taint(effect=effect, key=key, value=value)
 
 
 def tolerates(tolerations: Iterable[Toleration], taint: Taint) -> bool:

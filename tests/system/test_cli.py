@@ -330,6 +330,20 @@ def test_nodes_are_added_listed_and_removed(shell: Shell):
     assert "two" not in shell("node", "ls")
 
 
+def test_a_node_has_the_labels_taints_and_zone_that_it_is_added_with(shell: Shell):
+    """In the API, from its registration on."""
+    need("kubectl")
+    shell("node", "add", "marked", "--label", "tier=gold", "--zone", "east", "--taint", "gpu=yes:NoSchedule")
+    node = Kubectl(Path(shell("kubeconfig").strip())).get("node", "marked")
+    labels = {"tier": "gold", "topology.kubernetes.io/zone": "east"}
+    assert node["metadata"]["labels"].items() >= labels.items()
+    assert {"key": "gpu", "value": "yes", "effect": "NoSchedule"} in node["spec"]["taints"]
+    listed = json.loads(shell("node", "ls", "--output", "json"))[-1]
+    assert (listed["labels"], listed["taints"]) == (labels, ["gpu=yes:NoSchedule"])
+    assert "--label tier=gold (node-1 does not have it)" in shell.fails("up", "--label", "tier=gold")
+    shell("node", "rm", "marked")
+
+
 def test_without_an_apiserver_a_node_is_neither_added_nor_removed(shell: Shell):
     """At once, with what to do; nothing is changed, and it works when one is back. Frozen is as good as down."""
     shell("node", "add", "three")
@@ -421,6 +435,8 @@ def test_a_component_is_paused_and_resumed(shell: Shell):
         ("node rm nowhere", 'no node "nowhere" (it has: node-1)'),
         ("node add Not_A_Name", "node name"),
         ("node add --cpu lots", "--cpu: "),
+        ("node add --taint gpu", "--taint: "),
+        ("node add --label kubernetes.io/os=x", "--label: "),
         ("node add --memory 12Q", "--memory: "),
     ],
 )

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from kubarium.core.options import Options
-from kubarium.core.spec import SpecError
+from kubarium.core.spec import ZONE, SpecError
 
 RUNNING = Options(nodes=2, cpu="500m", apiservers=2, time_scale=20.0).new_spec("t", "hollow")
 
@@ -46,6 +46,59 @@ def test_a_cluster_that_has_what_was_asked_for_differs_in_nothing(asked: dict[st
 def test_what_a_cluster_does_not_have_is_named(asked: dict[str, Any], words: str):
     """With the flag, what was asked for and what there is."""
     assert Options(**asked).differences(RUNNING) == [words]
+
+
+MARKED = Options(nodes=3, labels={"tier": "gold"}, taints=("gpu=yes:NoSchedule",), zones=("a", "b")).new_spec(
+    "t"
+)
+
+
+def test_nodes_have_the_labels_taints_and_zones_that_were_asked_for():
+    """Zones in turn, also for those that are added later."""
+    assert [node.labels[ZONE] for node in MARKED.nodes] == ["a", "b", "a"]
+    assert {node.labels["tier"] for node in MARKED.nodes} == {"gold"}
+    assert {node.taints for node in MARKED.nodes} == {("gpu=yes:NoSchedule",)}
+    assert Options(nodes=4, zones=("a", "b")).extended(MARKED).nodes[-1].labels[ZONE] == "b"
+
+
+def test_labels_and_taints_that_a_node_lacks_are_named():
+    """With the first node that lacks each."""
+    asked = Options(labels={"tier": "iron"}, taints=("a:NoExecute",), zones=("a", "b"))
+    assert asked.differences(MARKED) == [
+        "--label tier=iron (node-1 does not have it)",
+        "--taint a:NoExecute (node-1 does not have it)",
+    ]
+    assert Options(zones=("a",)).differences(MARKED) == [f"--label {ZONE}=a (node-2 does not have it)"]
+
+
+@pytest.mark.parametrize(
+    ("asked", "words"),
+    [
+        ({"labels": {"a b": "c"}}, '--label: "a b=c"'),
+        ({"labels": {"a": "-"}}, '--label: "a=-"'),
+        ({"labels": {"kubernetes.io/hostname": "x"}}, "--label: .* kept for administrators"),
+        ({"labels": {"node-role.kubernetes.io/worker": ""}}, "--label: .* kept for administrators"),
+        ({"taints": ("a",)}, "--taint: .* no taint"),
+        ({"taints": ("a=b:Never",)}, "--taint: .* no taint"),
+        ({"taints": ("=b:NoSchedule",)}, "--taint: .* no taint"),
+        ({"zones": ("a b",)}, "--label: "),
+    ],
+)
+def test_labels_and_taints_that_cannot_be_are_refused(asked: dict[str, Any], words: str):
+    """Before a kubelet would be refused by the apiserver, for ever."""
+    with pytest.raises(SpecError, match=f"^{words}"):
+        Options(**asked).new_spec("t")
+
+
+def test_a_kubelet_may_say_where_it_is():
+    """Of Kubernetes' own labels those of topology and of kubelets."""
+    labels = {
+        ZONE: "a",
+        "topology.kubernetes.io/region": "r",
+        "node.kubernetes.io/x": "",
+        "example.com/k8s.io": "y",
+    }
+    assert Options(labels=labels).new_spec("t").nodes[0].labels == labels
 
 
 def test_several_differences_are_all_named():
