@@ -2,10 +2,10 @@
 
 `Cluster` is the library's handle; `kubarium` on the command line is the same handle for people. In the order of use:
 
-- `cli`, `cluster`: the two handles; `logs`, `usage`, `waiting`: what they read of a cluster that runs;
-- `preflight`, `homes`: what has to be there first, and where clusters live;
+- `cli`, `cluster`: the two handles; `starting`, `ending`, `claims`, `remains`: a cluster's begin and end; `logs`, `usage`, `waiting`: what they read of a cluster that runs;
+- `preflight`, `homes`: what has to be there first, and where clusters live; `docker_host`, `search_path`: what the environment says;
 - `core`: what a cluster is made of, decided without I/O;
-- `credentials`, `pki`, `signing`: keys and certificates;
+- `credentials`, `pki`, `signing`: keys and certificates; `kubeconfigs`: the user's own kubeconfig;
 - `starter`, `supervisor`: the process that runs a cluster's programs; `import_path`, `program`: how these are found;
 - `network`, `mounts`, `containers`, `pidfd`: the kernel's and the engine's side of nodes;
 - `node_identity`: a node's ids; `machine`, `machine_lock`: the same cluster as compose services.

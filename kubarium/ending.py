@@ -11,6 +11,7 @@ from kubarium.containers import remove_containers
 from kubarium.core.layout import Layout
 from kubarium.core.spec import DOCKER_SOCKET, ClusterSpec
 from kubarium.errors import KubariumError
+from kubarium.kubeconfigs import merged_files, unmerge
 from kubarium.mounts import unmount_below
 from kubarium.starting import Progress
 from kubarium.supervisor.protocol import call
@@ -37,7 +38,9 @@ def end(name: str, layout: Layout[Path], *, progress: Progress) -> bool:
         progress("removing the containers")
         engine = spec.docker_socket if spec else DOCKER_SOCKET
         remove_containers(name, docker_socket=engine, nodes=layout.nodes)
+    _leave_kubeconfigs(layout, progress)
     _remove_folders(layout)
+    homes.forget_current(name, layout.home.parent)
     return was_there or found or bool(left)
 
 
@@ -89,6 +92,15 @@ def _clear_nodes(name: str, layout: Layout[Path], progress: Progress) -> bool:
         progress(f"removing network namespaces that were left: {', '.join(spaces)}")
         remains.remove_namespaces(spaces)
     return bool(spaces or killed)
+
+
+def _leave_kubeconfigs(layout: Layout[Path], progress: Progress) -> None:
+    """Remove the cluster's contexts from the user's kubeconfigs; one that cannot be changed stays as it is."""
+    for file in merged_files(layout):
+        try:
+            unmerge(layout, file)
+        except KubariumError as error:
+            progress(f"the cluster's contexts stay in {file}: {error}")
 
 
 def _remove_folders(layout: Layout[Path]) -> None:

@@ -13,6 +13,7 @@ from kubarium.core.layout import SOCKET_PATH_LIMIT, Layout
 from kubarium.core.spec import MAX_SLOTS, ClusterSpec, SpecError, checked, is_cluster_name
 from kubarium.errors import KubariumError
 
+DEFAULT_NAME = "kubarium"
 _LONGEST_SOCKET = 80  # a node's name may be 63 long, with "kubelet@" and ".health" around it
 
 
@@ -22,6 +23,42 @@ _RESERVED = frozenset({"run", "compose"})  # the folder of sockets, and the clus
 def default_home() -> Path:
     """Return the folder of all clusters: $KUBARIUM_HOME, else ~/.kubarium."""
     return Path(os.environ.get("KUBARIUM_HOME") or Path.home() / ".kubarium").absolute()
+
+
+def current_name(home: Path | None = None) -> str:
+    """Return the cluster that commands without --name are about."""
+    try:
+        name = _current(home).read_text().strip()
+    except (OSError, ValueError):
+        return DEFAULT_NAME
+    return name if is_cluster_name(name) else DEFAULT_NAME
+
+
+def set_current(name: str, home: Path | None = None) -> None:
+    """Make a cluster the one that commands without --name are about.
+
+    Raises:
+        KubariumError: the folder of all clusters cannot be written.
+    """
+    file = _current(home)
+    try:
+        file.write_text(f"{name}\n")
+    except OSError as error:
+        raise KubariumError(f"{file} cannot be written: {error.strerror or error}") from error
+
+
+def forget_current(name: str, home: Path | None = None) -> None:
+    """Make the default the current cluster again, where the one of that name was.
+
+    Raises:
+        OSError: the folder of all clusters cannot be written.
+    """
+    if current_name(home) == name:
+        _current(home).unlink(missing_ok=True)
+
+
+def _current(home: Path | None) -> Path:
+    return (home or default_home()) / ".current"
 
 
 def layout_of(name: str, home: Path | None = None) -> Layout[Path]:

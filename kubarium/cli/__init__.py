@@ -10,6 +10,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 
+from kubarium import homes
 from kubarium.cli import commands
 from kubarium.core.log_lines import read_duration_s
 from kubarium.errors import KubariumError
@@ -20,6 +21,7 @@ _DESCRIPTION = "Start, watch, take apart and break a real Kubernetes-shaped clus
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; return its exit code: 0 done, 1 could not be done, 2 wrong usage."""
     options = parser().parse_args(argv)
+    options.name = options.name or homes.current_name()
     try:
         code: int = options.run(options)
     except KubariumError as error:
@@ -80,6 +82,15 @@ def parser() -> argparse.ArgumentParser:
     _component(_command(subs, "restart", commands.restart, "stop it where it runs, and start it"))
     _nodes(subs)
     _command(subs, "kubeconfig", commands.kubeconfig, "print the path of the kubeconfig")
+    use = _command(
+        subs, "use", commands.use, "make a cluster the one that is meant without --name, or print which is"
+    )
+    use.add_argument("cluster", nargs="?", default="", metavar="CLUSTER", help="a name from `kubarium ls`")
+    use.add_argument(
+        "--merge",
+        action="store_true",
+        help="put its contexts into ~/.kube/config (or KUBECONFIG's first file), too",
+    )
     _listing(subs, "ls", commands.clusters, "list the clusters")
     return top
 
@@ -89,7 +100,10 @@ def _command(
 ) -> argparse.ArgumentParser:
     sub = subs.add_parser(name, help=text, description=text[0].upper() + text[1:] + ".")
     sub.add_argument(
-        "--name", default="kubarium", metavar="CLUSTER", help="which cluster (default: kubarium)"
+        "--name",
+        default="",
+        metavar="CLUSTER",
+        help="which cluster (default: the one in `use`, else kubarium)",
     )
     sub.set_defaults(run=run)
     return sub

@@ -25,6 +25,7 @@ from kubarium.core.options import Options
 from kubarium.core.spec import ZONE
 from kubarium.errors import KubariumError
 from kubarium.import_path import programs_folder
+from kubarium.kubeconfigs import merge, user_file
 from kubarium.logs import follow_all
 from kubarium.usage import usage
 from machinery.process.clock import WALL
@@ -66,7 +67,7 @@ def up(options: argparse.Namespace) -> int:
 
 
 def _name(options: argparse.Namespace) -> str:
-    return "" if options.name == "kubarium" else f" --name {options.name}"
+    return "" if options.name == homes.current_name() else f" --name {options.name}"
 
 
 def down(options: argparse.Namespace) -> int:
@@ -282,6 +283,27 @@ def kubeconfig(options: argparse.Namespace) -> int:
             f'there is no cluster "{options.name}": `kubarium up --name {options.name}` starts one'
         )
     print(cluster.kubeconfig)
+    return 0
+
+
+def use(options: argparse.Namespace) -> int:
+    """Make a cluster the current one, or print which it is.
+
+    Raises:
+        KubariumError: there is no such cluster.
+    """
+    name = options.cluster or options.name
+    if options.cluster or options.merge:
+        if name not in homes.cluster_names():
+            raise KubariumError(f'there is no cluster "{name}": `kubarium ls` lists those that are')
+        homes.set_current(name)
+    print(name)
+    if options.merge:
+        file = user_file()
+        merge(Cluster(name).layout, file)
+        print(
+            f"its contexts are in {file}, and kubectl uses it; `kubarium down --name {name}` takes them out"
+        )
     return 0
 
 

@@ -6,6 +6,8 @@ from base64 import b64encode
 from collections.abc import Mapping
 from typing import Any
 
+_LISTS = ("clusters", "users", "contexts")
+
 
 def kubeconfig(
     cluster: str, urls: Mapping[str, str], *, authority: bytes, certificate: bytes, key: bytes
@@ -32,6 +34,25 @@ def kubeconfig(
         ],
         "current-context": main,
     }
+
+
+def merged(content: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a kubeconfig with a cluster's entries in it, its context the current one; entries of the same names go."""
+    lists = {key: [*_others(content, own, key), *own[key]] for key in _LISTS}
+    return {**content, **lists, "current-context": own["current-context"]}
+
+
+def without(content: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a kubeconfig without a cluster's entries; where its context was the current one, none is."""
+    lists = {key: _others(content, own, key) for key in _LISTS}
+    current = content.get("current-context", "")
+    is_own = any(current == each["name"] for each in own["contexts"])
+    return {**content, **lists, "current-context": "" if is_own else current}
+
+
+def _others(content: Mapping[str, Any], own: Mapping[str, Any], key: str) -> list[Any]:
+    names = {each["name"] for each in own[key]}
+    return [each for each in content.get(key) or [] if each.get("name") not in names]
 
 
 def _text(data: bytes) -> str:

@@ -38,6 +38,11 @@ class Layout(Generic[P]):
         return self.home / "kubeconfig"
 
     @property
+    def merged(self) -> P:
+        """The paths of the user's kubeconfigs that have its contexts, a line each."""
+        return self.home / "merged-into"
+
+    @property
     def pki(self) -> P:
         """Keys and certificates."""
         return self.home / "pki"

@@ -56,6 +56,7 @@ COMMANDS = [
             "restart",
             "node",
             "kubeconfig",
+            "use",
             "ls",
         ]
     ),
@@ -656,6 +657,25 @@ def test_down_ends_what_a_frozen_supervisor_has(bare: Shell):
 
 def _processes_of(home: Path) -> list[remains.Process]:
     return [each for each in remains.processes() if each.home == str(home)]
+
+
+def test_kubectl_and_kubarium_use_the_cluster_that_they_are_told_to(shell: Shell, tmp_path: Path):
+    """Without --name and without KUBECONFIG, until the cluster goes."""
+    need("etcd", "kubectl")
+    shell("up", "--name", "other", "--nodes", "0", "--runtime", "hollow")
+    try:
+        assert 'there is no cluster "nowhere"' in shell.fails("use", "nowhere")
+        assert shell("use").strip() == "kubarium"
+        merged = shell.run("use", "other", "--merge", HOME=str(tmp_path), KUBECONFIG="")
+        assert merged.code == 0, merged
+        assert shell("kubeconfig").strip() == f"{shell.home}/other/kubeconfig"
+        kubectl = Kubectl(tmp_path / ".kube" / "config")
+        assert kubectl("config", "current-context").strip() == "kubarium-other"
+        assert "default" in kubectl("get", "namespaces", "-o", "name")
+    finally:
+        shell("down", "--name", "other")
+    assert kubectl("config", "get-contexts", "-o", "name") == ""
+    assert shell("kubeconfig").strip() == f"{shell.home}/kubarium/kubeconfig"
 
 
 def test_down_leaves_nothing(shell: Shell):
