@@ -41,7 +41,7 @@ class Discovery:
 
 
 def parse_for(raw_path: str, *, is_known: bool) -> Target | Discovery | None:
-    """Take a path apart; what a known client asks for again and again is remembered, if it is short.
+    """Parse a path; what a known client asks for again and again is remembered, if it is short.
 
     Anybody may ask for any path, and memory is no place for that.
     """

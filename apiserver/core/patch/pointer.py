@@ -89,7 +89,7 @@ class Draft:
         holder.insert(index, value)
 
     def remove(self, path: Tokens) -> None:
-        """Take a place away.
+        """Remove a place.
 
         Raises:
             Missing: it is not there.
