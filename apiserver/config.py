@@ -55,6 +55,12 @@ class ApiserverConfig(ComponentConfig):
         _LIMITS.stalled_s, help="a client's time to take the next part of an answer", unit="wall seconds"
     )
     rest_head_bytes: int = setting(_LIMITS.head_bytes, help="largest head; then 431", unit="bytes")
+    rest_greetings: int = setting(
+        _LIMITS.greetings, help="connections that shake hands at once; above it the longest one is cut"
+    )
+    rest_connections: int = setting(
+        _LIMITS.connections, help="connections at once; above it one that has never asked is cut"
+    )
 
     def validate(self) -> None:
         """Check what has no default, and that files and addresses can be read.
@@ -113,6 +119,8 @@ class ApiserverConfig(ComponentConfig):
             answer_s=self.rest_answer_s,
             stalled_s=self.rest_stalled_s,
             head_bytes=self.rest_head_bytes,
+            greetings=self.rest_greetings,
+            connections=self.rest_connections,
         )
 
     @property

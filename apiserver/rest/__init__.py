@@ -2,7 +2,7 @@
 
 In the order of use:
 
-server, listener   the sockets, their connections, and what aiohttp serves
+server, accepting, listener   the sockets, how many connections they take, and what aiohttp serves of them
 connection, heads  one client: plain requests are read and answered here; limits say how long it may take
 http_request       a request as a value: HttpRequest, and Exchange for an answer that lasts
 door, seam         who asks, how long it may take, what went wrong; the door behind a seam, which calls requests

@@ -54,6 +54,10 @@ class Server(Protocol):
         """Count a connection in."""
         ...
 
+    def heard(self, connection: Connection) -> None:
+        """Note that somebody has asked for something on a connection. Idempotent."""
+        ...
+
     def closed(self, connection: Connection) -> None:
         """Count a connection out. Idempotent."""
         ...
@@ -98,6 +102,7 @@ class Connection(asyncio.Protocol):
         self._coming = ComingHead()
         self._head_has_begun = False
         self._refused = False
+        self._was_heard = False  # whether a whole head has come
 
     # What the transport calls.
 
@@ -190,6 +195,7 @@ class Connection(asyncio.Protocol):
 
     def begins(self) -> None:
         """Note that aiohttp has read a head; from here on the answer's own limits hold."""
+        self._hear()
         self._answering += 1
         self._coming, self._head_has_begun = ComingHead(), False
         self._expect_nothing()
@@ -199,6 +205,16 @@ class Connection(asyncio.Protocol):
         self._answering -= 1
         if not self._answering and not self._refused:
             self._expect_within(self._limits.idle_s)
+
+    def cut(self) -> None:
+        """End the connection at once."""
+        if self._transport is not None:
+            self._transport.abort()
+
+    def _hear(self) -> None:
+        if not self._was_heard:
+            self._was_heard = True
+            self._server.heard(self)
 
     async def finish(self, within_s: float) -> None:
         """Close when the plain request that is being served has its answer, or after so many wall seconds."""
@@ -223,6 +239,7 @@ class Connection(asyncio.Protocol):
             self._hand_over()
             return
         if request is not None:
+            self._hear()
             self._expect_nothing()
             self._serving = self._loop.create_task(self._serve(request))
 

@@ -43,6 +43,7 @@ class Listener:
         self.wall_s = wall_s
         self._door = door
         self._open: set[Connection] = set()
+        self._silent: dict[Connection, None] = {}  # those that have never asked, the oldest first
         self._loop = asyncio.get_running_loop()
         self._aiohttp = web.Server(self._served, handler_cancellation=True)
 
@@ -50,13 +51,30 @@ class Listener:
         """Make a connection."""
         return Connection(self)
 
+    def has_room(self) -> bool:
+        """Whether there may be one more connection; where there are enough, one that has never asked makes room."""
+        if len(self._open) < self.limits.connections:
+            return True
+        silent = next(iter(self._silent), None)
+        if silent is None:
+            return False
+        self.closed(silent)
+        silent.cut()
+        return True
+
     def opened(self, connection: Connection) -> None:
         """Count a connection in."""
         self._open.add(connection)
+        self._silent[connection] = None
+
+    def heard(self, connection: Connection) -> None:
+        """Note that somebody has asked for something on a connection. Idempotent."""
+        self._silent.pop(connection, None)
 
     def closed(self, connection: Connection) -> None:
         """Count a connection out."""
         self._open.discard(connection)
+        self._silent.pop(connection, None)
 
     def lasts(self, request: HttpRequest) -> bool:
         """Whether the answer is a stream."""

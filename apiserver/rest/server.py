@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Final
@@ -14,7 +13,7 @@ from machinery.process.server import ListenError
 from machinery.process.tls import ServerTls
 
 if TYPE_CHECKING:
-    from apiserver.rest.listener import Listener
+    from apiserver.rest.accepting import Accepting
 
 __all__ = ["RestServices", "serving_rest"]
 
@@ -34,6 +33,7 @@ async def serving_rest(
     Raises:
         ListenError: an address is taken or cannot be used.
     """
+    from apiserver.rest.accepting import Accepting
     from apiserver.rest.door import Door
     from apiserver.rest.listener import Listener
     from apiserver.rest.seam import SeamDoor
@@ -41,31 +41,22 @@ async def serving_rest(
     clock = services.clock
     door = Door(services, limits) if seam is None else SeamDoor(services, limits, seam)
     listener = Listener(door, limits, wall_s=lambda: clock.timescale.wall(clock.now()))
-    listening: list[asyncio.Server] = []
+    context = tls.ssl_context()
+    context.set_alpn_protocols(["http/1.1"])
+    accepting = Accepting(listener, context, limits)
     try:
         for address in listen:
-            server = await _listen(listener, address, tls, limits)
-            listening.append(server)
+            await _listen(accepting, address)
         yield
     finally:
         await door.end_streams()
-        for each in listening:
-            each.close()
+        await accepting.aclose()
         await listener.shutdown(_LINGER_S)
 
 
-async def _listen(listener: Listener, address: str, tls: ServerTls, limits: Limits) -> asyncio.Server:
+async def _listen(accepting: Accepting, address: str) -> None:
     host, _, port = address.rpartition(":")
-    context = tls.ssl_context()
-    context.set_alpn_protocols(["http/1.1"])
     try:
-        return await asyncio.get_running_loop().create_server(
-            listener,
-            host.strip("[]"),
-            int(port),
-            ssl=context,
-            ssl_handshake_timeout=limits.handshake_s,
-            backlog=1024,
-        )
+        await accepting.listen(host.strip("[]"), int(port))
     except (OSError, ValueError) as error:
         raise ListenError(f"cannot listen on {address}: {error}") from error

@@ -20,7 +20,7 @@ from kubarium.pki import Pki
 from tests.support.apiserver import Served, serving
 from tests.support.rest_door import MAPS, Wire, config_map, creation, request
 from tests.support.stalls import Stalls, taking
-from tests.support.waiting import pause
+from tests.support.waiting import pause, until
 
 Dial: TypeAlias = Callable[..., Awaitable[Wire]]
 
@@ -34,6 +34,13 @@ async def served(pki: Pki) -> AsyncIterator[Served]:
     """An apiserver whose REST door is an impatient one."""
     limits = {f"rest_{field.name}": getattr(LIMITS, field.name) for field in fields(LIMITS)}
     async with serving(pki, **limits) as running:
+        yield running
+
+
+@pytest.fixture
+async def narrow(pki: Pki) -> AsyncIterator[Served]:
+    """An apiserver whose REST door has little room, and patience."""
+    async with serving(pki, rest_greetings=5, rest_connections=8) as running:
         yield running
 
 
@@ -279,3 +286,61 @@ async def test_a_flood_of_headers_is_refused(
     assert b"HTTP/" not in rest
     assert longest_s < 0.1
     assert not caplog.records
+
+
+async def _connected(served: Served, *, context: ssl.SSLContext | None) -> Wire:
+    host, _, port = served.config.rest_listen[0].rpartition(":")
+    name = host if context else None
+    return Wire(*await asyncio.open_connection(host, int(port), ssl=context, server_hostname=name))
+
+
+def _as_admin(served: Served) -> ssl.SSLContext:
+    context = ssl.create_default_context(cafile=str(served.pki.certificate("ca")))
+    context.load_cert_chain(served.pki.certificate("admin"), served.pki.key("admin"))
+    return context
+
+
+async def test_connections_without_a_handshake_have_little_room(narrow: Served) -> None:
+    """Those that have stood there longest are cut; who shakes hands comes through and is answered."""
+    plain = [await _connected(narrow, context=None) for _ in range(40)]
+    for wire in plain[:35]:
+        rest, _ = await end_of(wire)
+        assert rest in (b"", b"reset")
+    wire = await _connected(narrow, context=_as_admin(narrow))
+    await wire.send(request("GET", "/version"))
+    assert (await wire.answer())[0] == 200
+    for each in (wire, *plain):
+        each.writer.transport.abort()
+
+
+async def test_who_never_asks_makes_room(narrow: Served) -> None:
+    """Where all of them have asked, the new one is turned away, and none of the others is."""
+    context = _as_admin(narrow)
+    silent = [await _connected(narrow, context=context) for _ in range(8)]
+    asking = []
+    for number in range(8):
+        asking.append(await _connected(narrow, context=context))
+        await asking[-1].send(request("GET", "/version"))
+        assert (await asking[-1].answer())[0] == 200
+        assert (await end_of(silent[number]))[0] in (b"", b"reset")
+        silent[number].writer.transport.abort()
+    with pytest.raises((ConnectionError, ssl.SSLError)):
+        await _connected(narrow, context=context)
+    last = asking.pop()
+    last.writer.transport.abort()
+    await until(lambda: _is_answered(narrow, context), what="a place that became free is taken")
+    for wire in asking:
+        await wire.send(request("GET", "/version"))
+        assert (await wire.answer())[0] == 200
+        wire.writer.transport.abort()
+
+
+async def _is_answered(served: Served, context: ssl.SSLContext) -> bool:
+    try:
+        wire = await _connected(served, context=context)
+    except OSError:
+        return False
+    await wire.send(request("GET", "/version"))
+    status, _, _ = await wire.answer()
+    wire.writer.transport.abort()
+    return status == 200
