@@ -48,7 +48,7 @@ class Accepting:
             self._tasks.append(self._loop.create_task(self._accept(listening)))
 
     async def aclose(self) -> None:
-        """Take no more; those that shake hands are cut."""
+        """Accept no more; those that shake hands are cut."""
         tasks = [*self._tasks, *self._greeting]
         for task in tasks:
             task.cancel()

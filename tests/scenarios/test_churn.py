@@ -42,7 +42,7 @@ async def test_pods_that_have_gone_leave_nothing_behind(
 
 
 async def churn(cluster: Cluster) -> None:
-    """Let a Deployment's pods come and go, and what is remembered of them for a time grow old."""
+    """Create and delete a Deployment's pods, and wait until what is remembered of them for a time is old."""
     admin = cluster.api.admin
     await admin.create("deployments", web(4))
     await cluster.until(lambda: sum(map(is_pod_ready, cluster.objects("pods"))) == 4, limit_s=120)
