@@ -330,6 +330,8 @@ async def test_a_key_may_lie_as_deep_as_a_path_can_say(world: VolumeWorld):
     before = (folder / "..data").readlink()
     await world.volumes.refresh(one)
     assert (folder / "..data").readlink() == before
+    await world.volumes.unmount(one.metadata.uid)
+    assert not folder.exists()
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,7 @@ from machinery.process.faults import PlannedFaults
 from machinery.process.health import Health
 from machinery.process.metrics import Metrics
 from machinery.process.recorder import Recorder
-from machinery.wire.conversation import Conversation
+from machinery.wire.conversation import Conversation, Reading
 
 RULE = {"fault": "expired", "method": "Get", "count": 2}
 
@@ -36,7 +36,7 @@ class Process:
         self.control = Control(Health(Metrics()), self.faults, recorder)
         seam = compose(recorder, self.faults)
         assert seam is not None
-        self._conversation = Conversation(seam, Ends("scheduler", "apiserver", "resources"))
+        self._conversation = Conversation(seam, Ends("scheduler", "apiserver", "resources"), Reading(str))
 
     async def ask(self, method: str, path: str, body: bytes = b"") -> tuple[int, bytes]:
         """Send a request over the socket."""
@@ -58,7 +58,7 @@ class Process:
             return "x"
 
         try:
-            await self._conversation.call("Get", send, about="pods/default/a")
+            await self._conversation.call("Get", "pods/default/a", send)
         except ApiError as error:
             return error.reason
         return ""
