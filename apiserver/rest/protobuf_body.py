@@ -1,7 +1,8 @@
 """Bodies in Kubernetes' protobuf form, as JSON: what kubectl's typed commands and most Go clients send.
 
 https://kubernetes.io/docs/reference/using-api/api-concepts/#protobuf-encoding
-The messages are described by `kubernetes_messages.binpb`, which `tools/extract_kubernetes_messages.py` wrote. A
+The messages of all groups, as v1.36 has them, are described by `kubernetes_messages.binpb`, which
+`tools/extract_kubernetes_messages.py` wrote; a field that is called otherwise in JSON has that as its `json_name`. A
 field that is set and not described there is an error, never dropped: it belongs to a newer Kubernetes.
 """
 
@@ -23,19 +24,22 @@ MESSAGES: Final = Path(__file__).with_name("kubernetes_messages.binpb")
 _MAGIC: Final = b"k8s\x00"
 _META: Final = "k8s.io.apimachinery.pkg.apis.meta.v1"
 _UNKNOWN: Final = "k8s.io.apimachinery.pkg.runtime.Unknown"
+_ZERO_TIME: Final = datetime(1, 1, 1, tzinfo=UTC)
 _OF_META: Final = frozenset({"DeleteOptions", "Status"})
 INLINED: Final = frozenset(
     {
+        "deviceConfiguration",
         "ephemeralContainerCommon",
         "handler",
+        "ingressRuleValue",
         "localObjectReference",
         "persistentVolumeSource",
+        "rule",
+        "ruleWithOperations",
         "volumeSource",
     }
 )
-"""Fields whose own fields stand in their place in JSON."""
-RENAMED: Final = {"uID": "uid"}
-"""Fields that have another name in JSON."""
+"""Fields of a message's type whose own fields stand in their place in JSON."""
 
 
 def protobuf_to_json(data: bytes) -> bytes:
@@ -98,15 +102,20 @@ def _object(message: Any) -> Any:
     _check_known(message)
     obj: dict[str, Any] = {}
     for field, value in message.ListFields():
-        if field.name in INLINED:
+        if is_inlined(field):
             obj |= _object(value)
         else:
-            name = RENAMED.get(field.name, field.name)
+            name = field.json_name
             try:
                 obj[name] = _field(field, value)
             except (_NoTextError, UnicodeDecodeError) as error:
                 raise _within(name, error) from None
     return obj
+
+
+def is_inlined(field: Any) -> bool:
+    """Whether a field's own fields stand in its place in JSON."""
+    return field.name in INLINED and field.message_type is not None
 
 
 def _field(field: Any, value: Any) -> Any:
@@ -168,22 +177,29 @@ def _check_known(message: Any) -> None:
 
 
 def _time(message: Any) -> str | None:
-    return _moment(message, "%Y-%m-%dT%H:%M:%SZ")
+    return _moment(message, "%m-%dT%H:%M:%SZ")
 
 
 def _micro_time(message: Any) -> str | None:
-    return _moment(message, "%Y-%m-%dT%H:%M:%S.%fZ")
+    return _moment(message, "%m-%dT%H:%M:%S.%fZ")
 
 
 def _moment(message: Any, form: str) -> str | None:
+    """Write a time; Go's zero time, the first moment of year 1, is null in JSON."""
     if not message.HasField("seconds"):
         return None
     since = timedelta(seconds=message.seconds, microseconds=message.nanos // 1000)
-    return (datetime(1970, 1, 1, tzinfo=UTC) + since).strftime(form)
+    moment = datetime(1970, 1, 1, tzinfo=UTC) + since
+    return f"{moment.year:04}-{moment.strftime(form)}" if moment != _ZERO_TIME else None
 
 
 def _int_or_string(message: Any) -> int | str:
     return _text(message.strVal) if message.type else int(message.intVal)
+
+
+def _items(message: Any) -> list[str]:
+    """Write a list that is a message of its own, since it is a value of a map."""
+    return [_text(each) for each in message.items]
 
 
 def _raw(message: Any) -> Any:
@@ -202,6 +218,8 @@ _SPECIAL: Final[dict[str, Callable[[Any], Any]]] = {
     "k8s.io.apimachinery.pkg.runtime.RawExtension": _raw,
     "k8s.io.apimachinery.pkg.api.resource.Quantity": lambda message: _text(message.string),
     "k8s.io.apimachinery.pkg.util.intstr.IntOrString": _int_or_string,
-    "k8s.io.api.authentication.v1.ExtraValue": lambda message: [_text(item) for item in message.items],
-    "k8s.io.api.authorization.v1.ExtraValue": lambda message: [_text(item) for item in message.items],
+    f"{_META}.Verbs": _items,
+    "k8s.io.api.authentication.v1.ExtraValue": _items,
+    "k8s.io.api.authorization.v1.ExtraValue": _items,
+    "k8s.io.api.certificates.v1.ExtraValue": _items,
 }
