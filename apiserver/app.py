@@ -119,7 +119,7 @@ def build(
     opening = Opening(feed, clock)
     reads = Reads(storage, feed, rng)
     lookup = Lookup(catalogue, reads)
-    gate = Gate(catalogue, RbacCache(feed, opening), NodeReferences(reads, KINDS["", "pods"]))
+    gate = Gate(catalogue, RbacCache(feed, opening), NodeReferences(feed, reads, KINDS["", "pods"]))
     key = key or TokenKey.load(config.sa_key_file)
     authenticator = Authenticator(lookup, key, clock)
     allocator = Allocator(storage, services.STORAGE_PREFIX, config.service_cidr, clock, rng=rng, log=log)

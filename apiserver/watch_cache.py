@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right, insort
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, Protocol
 
 from apiserver import objects
 from apiserver.core.kind import Kind
@@ -19,6 +19,7 @@ from apiserver.objects import CachedObject
 from apiserver.request import INITIAL_EVENTS_END, SharedBatch, SharedEvent, SharedItems
 from apiserver.storage.interface import StorageEvent, Stored
 from apiserver.watch_cache_audience import Audience, Rounds
+from apiserver.watch_cache_index import Indexes
 from apiserver.watch_cache_selection import Selected
 from apiserver.watch_cache_watcher import Watcher
 from machinery.model.errors import ApiError, Expired
@@ -74,6 +75,18 @@ class Progress:
     revision: int = 0
 
 
+class Follower(Protocol):
+    """What keeps something that follows from the objects. Neither method waits."""
+
+    def replaced(self, every: Iterable[CachedObject]) -> None:
+        """Begin again: these are all objects."""
+        ...
+
+    def changed(self, old: CachedObject | None, new: CachedObject | None) -> None:
+        """Follow a write: `old` is None for a new object, `new` for one that is gone."""
+        ...
+
+
 class WatchCache:
     """The objects of one resource at one revision."""
 
@@ -101,6 +114,8 @@ class WatchCache:
         self._triggers: dict[str, dict[str, dict[Selected, None]]] = {}  # field → value → who needs it
         self._untriggered: dict[Selected, None] = {}
         self._subscribers: list[Callable[[], None]] = []
+        self._followers: list[Follower] = []
+        self._indexes = Indexes()
 
     @property
     def revision(self) -> int:
@@ -143,9 +158,31 @@ class WatchCache:
             items = self._lists[selected] = SharedItems(self._selected(selected))
         return items
 
+    def page(self, selected: Selected, limit: int) -> tuple[SharedItems, int]:
+        """Return the first selected objects, all with a limit of 0, and how many follow them."""
+        first, end = self._range(selected.namespace)
+        if selected.by_selectors or not limit or end - first <= limit:
+            found = self.list(selected)
+            if not limit or len(found) <= limit:
+                return found, 0
+            return SharedItems(found[:limit]), len(found) - limit
+        shown = [self._objects[place] for place in self._places[first : first + limit]]
+        return SharedItems(shown), end - first - limit
+
     def _selected(self, selected: Selected) -> Sequence[CachedObject]:
-        found = [self._objects[place] for place in self._in(selected.namespace)]
+        found = [self._objects[place] for place in self._candidates(selected)]
         return [obj for obj in found if selected.matches(obj)] if selected.by_selectors else found
+
+    def _candidates(self, selected: Selected) -> Sequence[str]:
+        """Return places, in order, among which all selected objects are: as few as are known."""
+        if selected.name and bool(selected.namespace) is self.kind.namespaced:
+            place = self.kind.place(selected.namespace, selected.name)
+            return (place,) if place in self._objects else ()
+        first, end = self._range(selected.namespace)
+        found = None
+        if selected.by_selectors:
+            found = self._indexes.find(selected, self._objects.values(), fewer_than=end - first)
+        return self._places[first:end] if found is None else found
 
     def replace(self, items: Sequence[Stored], revision: int) -> None:
         """Start from a whole list. Who watches has to list again, since nobody knows what happened between."""
@@ -154,6 +191,9 @@ class WatchCache:
         self._objects = {obj.place: obj for obj in made if obj}
         self._places = sorted(self._objects)
         self._lists.clear()
+        self._indexes.clear()
+        for follower in self._followers:
+            follower.replaced(self._objects.values())
         self._window.clear()
         self._window_bytes = 0
         self._window_start = revision
@@ -175,6 +215,9 @@ class WatchCache:
             return
         self._lists.clear()
         self._keep(place, old, new)
+        self._indexes.change(old, new)
+        for follower in self._followers:
+            follower.changed(old, new)
         self._remember(Change(event.revision, old, new))
         self._tell_subscribers()
 
@@ -227,6 +270,10 @@ class WatchCache:
             for watcher in audience:
                 watcher.end(error)
 
+    def follow(self, follower: Follower) -> None:
+        """Pass every change to a follower from now on, before any watcher is told."""
+        self._followers.append(follower)
+
     def subscribe(self, changed: Callable[[], None]) -> None:
         """Call back after every change; the callback does not wait."""
         self._subscribers.append(changed)
@@ -242,13 +289,12 @@ class WatchCache:
         """Bring an object of another version into this one."""
         return self._read(obj.place, obj.json, obj.revision) if obj else None
 
-    def _in(self, namespace: str) -> Sequence[str]:
+    def _range(self, namespace: str) -> tuple[int, int]:
+        """Return where the places of a namespace begin and end, those of all of them for ""."""
         if not namespace:
-            return self._places
+            return 0, len(self._places)
         first = bisect_left(self._places, namespace + "/")
-        return self._places[
-            first : bisect_left(self._places, namespace + "0", first)
-        ]  # "0" is what follows "/"
+        return first, bisect_left(self._places, namespace + "0", first)  # "0" is what follows "/"
 
     def _keep(self, place: str, old: CachedObject | None, new: CachedObject | None) -> None:
         if new is None:

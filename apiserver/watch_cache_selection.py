@@ -11,6 +11,7 @@ from machinery.model import selectors
 from machinery.model.errors import BadRequest
 from machinery.model.selectors import FieldMatcher, LabelMatcher
 
+NAME_FIELD = "metadata.name"
 NAMESPACE_FIELD = "metadata.namespace"
 
 _NO_FIELDS = FieldMatcher()
@@ -35,6 +36,12 @@ class Selected:
         return len(self.fields.requirements) + sum(
             max(1, len(each.values)) for each in self.labels.requirements
         )
+
+    @property
+    def name(self) -> str:
+        """The name that every selected object has; "" where it may have any."""
+        wanted = (value for key, equal, value in self.fields.requirements if equal and key == NAME_FIELD)
+        return next(wanted, "")
 
     @property
     def trigger(self) -> tuple[str, str] | None:

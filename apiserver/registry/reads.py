@@ -89,8 +89,12 @@ class Reads:
             return await self._page(kind, selected, listing.Continue(revision, ""), options.limit)
         cache = await self._cache(kind, revision)
         current = cache.revision
-        found = cache.list(selected) if selected.terms <= _MOST_TERMS else await _matching(cache, selected)
-        return _first_page(kind, found, current, selected, 0 if revision == 0 else options.limit)
+        limit = 0 if revision == 0 else options.limit
+        if selected.terms <= _MOST_TERMS:
+            found, following = cache.page(selected, limit)
+        else:
+            found, following = await _matching(cache, selected, limit)
+        return _first_page(kind, found, following, current, selected)
 
     async def watch(self, kind: Kind, request: Request) -> Watcher:
         """Follow a collection from a revision, or from its state.
@@ -116,14 +120,19 @@ class Reads:
 
     async def _cache(self, kind: Kind, revision: int | None) -> WatchCache:
         """Return the cache of a kind: up to date (None), as it is (0), or not older than a revision."""
-        await self._ready(kind)
+        await self.ready(kind)
         if revision is None:
             await self._feed.fresh()
         elif revision and not await self._feed.reached(revision):
             raise answers.revision_too_large(revision, self._feed.revision)
         return self._feed.cache(kind)
 
-    async def _ready(self, kind: Kind) -> None:
+    async def ready(self, kind: Kind) -> None:
+        """Wait until the cache of a kind is filled.
+
+        Raises:
+            Unavailable: that takes longer than `PATIENCE_S`.
+        """
         if not await self._feed.filled(kind, PATIENCE_S):
             problem = self._feed.problem or "reading it from etcd"
             raise Unavailable(f"the apiserver has no state yet: {problem}", retry_after_s=1)
@@ -216,20 +225,20 @@ def selection(kind: Kind, request: Request) -> Selected:
 
 
 def _first_page(
-    kind: Kind, found: SharedItems | Sequence[CachedObject], revision: int, selected: Selected, limit: int
+    kind: Kind, found: SharedItems, following: int, revision: int, selected: Selected
 ) -> ListReply:
-    if not limit or len(found) <= limit:
+    """Answer with the first objects, `following` of which more follow."""
+    if not following:
         return _list(kind, found, revision)
-    shown = found[:limit]
-    more = listing.after(shown[-1].place, revision).encode()
-    remaining = None if selected.by_selectors else len(found) - limit
-    return _list(kind, shown, revision, more, remaining)
+    more = listing.after(found[-1].place, revision).encode()
+    return _list(kind, found, revision, more, None if selected.by_selectors else following)
 
 
-async def _matching(cache: WatchCache, selected: Selected) -> Sequence[CachedObject]:
-    """Return the objects that a long selector selects; nothing of it is remembered."""
+async def _matching(cache: WatchCache, selected: Selected, limit: int) -> tuple[SharedItems, int]:
+    """Return what `WatchCache.page` does, of a long selector; nothing of it is remembered."""
     every = cache.every()
-    return await aside(selected.terms * len(every), _those, every, selected)
+    found = await aside(selected.terms * len(every), _those, every, selected)
+    return SharedItems(found[:limit] if limit else found), max(0, len(found) - limit) if limit else 0
 
 
 def _those(every: Sequence[CachedObject], selected: Selected) -> list[CachedObject]:

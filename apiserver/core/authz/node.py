@@ -8,14 +8,17 @@ by field, is the NodeRestriction admission plugin's.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Set as AbstractSet
 from typing import Any, Final, TypeAlias
 
 from apiserver.core.authz.attributes import YES, Attributes, Decision, User
 from apiserver.core.authz.rules import Rule
 
 Json: TypeAlias = Mapping[str, Any]
-References: TypeAlias = frozenset[tuple[str, str, str]]
-"""(resource, namespace, name) of a node's pods and of everything that they refer to."""
+Reference: TypeAlias = tuple[str, str, str]
+"""(resource, namespace, name)."""
+References: TypeAlias = AbstractSet[Reference]
+"""A node's pods and everything that they refer to."""
 
 GROUP: Final = "system:nodes"
 USER_PREFIX: Final = "system:node:"
@@ -75,7 +78,7 @@ def decide(node: str, attributes: Attributes, references: References = frozenset
     return decider(node, attributes, references) if decider else Decision(allowed=False)
 
 
-def references_of(pod: Json) -> Iterator[tuple[str, str, str]]:
+def references_of(pod: Json) -> Iterator[Reference]:
     """Yield a pod, and what the kubelet has to read to run it."""
     meta, spec = pod.get("metadata") or {}, pod.get("spec") or {}
     namespace = meta.get("namespace", "")
