@@ -54,15 +54,16 @@ class Index:
     """The places of the objects, by their value on one axis."""
 
     def __init__(self, axis: Axis, objects: Iterable[CachedObject]) -> None:
-        self._axis = axis
+        self._value = axis.value
         self._places: dict[str, set[str]] = {}
         for obj in objects:
             self.change(None, obj)
 
     def change(self, old: CachedObject | None, new: CachedObject | None) -> None:
         """Follow a write: `old` is None for a new object, `new` for one that is gone."""
-        before = self._axis.value(old) if old else None
-        after = self._axis.value(new) if new else None
+        value = self._value
+        before = value(old) if old else None
+        after = value(new) if new else None
         if before == after:
             return
         if old and before is not None:
