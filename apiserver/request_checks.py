@@ -5,7 +5,7 @@ In the order in which a door asks:
 checked_selection, checked_deletion   the options, as they are read
 selected                              one object of a collection, chosen by its name
                                       (the gate: may this caller do this?)
-served                                does the place exist: kind, version, namespace, subresource?
+found_kind                            does the place exist: kind, version, namespace, subresource?
 checked_verb                          has it this verb?
 checked_body                          the size of a body, and that there is one
 """
@@ -71,7 +71,7 @@ def selected(request: Request) -> Request:
     return structs.replace(request, name="", selection=replace(options, field_selector=fields))
 
 
-def served(catalogue: Catalogue, request: Request) -> KindNames | None:
+def found_kind(catalogue: Catalogue, request: Request) -> KindNames | None:
     """Return the kind that a request is about; None where its place leads nowhere."""
     names = catalogue.names(request.group, request.version, request.resource)
     if names is None or (request.namespace and not names.namespaced):

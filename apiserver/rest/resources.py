@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 from apiserver.request import ListReply, ObjectReply, Request, UserInfo, request_about
-from apiserver.request_checks import checked_verb, served
+from apiserver.request_checks import checked_verb, found_kind
 from apiserver.rest import envelopes, pod_exec, pod_log
 from apiserver.rest.custom_resources import lists_definitions, no_definitions
 from apiserver.rest.http_request import Exchange, HttpRequest
@@ -76,7 +76,7 @@ class Resources:
         if answer is None:
             return await self._watch(exchange, user, target)
         request = request_about(target, user, "get")
-        if target.rest or served(self._catalogue, request) is None:
+        if target.rest or found_kind(self._catalogue, request) is None:
             return not_found()
         return await answer(exchange, user, target)
 
@@ -90,7 +90,7 @@ class Resources:
         await self._gate.admit(asked.request)
         if lists_definitions(target, asked.verb):
             return no_definitions(http.accept)
-        found = None if target.rest else served(self._catalogue, asked.request)
+        found = None if target.rest else found_kind(self._catalogue, asked.request)
         if found is None:
             return not_found()
         checked_verb(found, asked.request)
@@ -105,7 +105,7 @@ class Resources:
             raise NotFound(_NOT_FOUND)
         asked = read_request(exchange.http, user, target)
         await self._gate.admit(asked.request)
-        found = served(self._catalogue, asked.request)
+        found = found_kind(self._catalogue, asked.request)
         if found is None:
             return not_found()
         checked_verb(found, asked.request)

@@ -22,8 +22,8 @@ from apiserver.request_checks import (
     checked_deletion,
     checked_selection,
     checked_verb,
+    found_kind,
     selected,
-    served,
 )
 from apiserver.services import frames
 from machinery.model.errors import BadRequest
@@ -160,7 +160,7 @@ class Resources:
             checked_selection(request.selection)
             request = selected(request)
         await self._gate.admit(request)
-        found = served(self._catalogue, request)
+        found = found_kind(self._catalogue, request)
         if found is None:
             raise answers.no_such_resource(request.group, request.resource)
         checked_verb(found, request)

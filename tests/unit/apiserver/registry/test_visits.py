@@ -203,7 +203,7 @@ async def test_the_node_authorizer_reads_what_changed_at_its_node(
 
 
 async def _admit(bench: RegistryBench) -> None:
-    """Let node-0 read the service account of its pods."""
+    """Admit a read by node-0 of the service account of its pods."""
     request = bench.request("get", "serviceaccounts", "default", namespace="few")
     await bench.feed.fresh()
     await bench.core.gate.admit(replace(request, user=KUBELET))

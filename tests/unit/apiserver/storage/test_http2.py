@@ -264,7 +264,7 @@ def test_the_connection_takes_back_what_came(monkeypatch: pytest.MonkeyPatch) ->
     """Whatever streams it was for, also one that nobody has any more: else all of them would stand still."""
     client = Http2Client()
     begin(client)
-    monkeypatch.setattr(http2, "_WINDOW", 1000)
+    monkeypatch.setattr(http2, "_CREDIT", 500)
     for stream in (1, 99):
         client.receive(frame(0, 0, stream, b"\0\0\0\x0f\0" + bytes(295)))
     assert (8, 0, 0, (600).to_bytes(4)) in written(client)
@@ -274,6 +274,6 @@ def test_padding_is_credited_to_its_stream(monkeypatch: pytest.MonkeyPatch) -> N
     """Nobody reads it, so nobody else would."""
     client = Http2Client()
     begin(client)
-    monkeypatch.setattr(http2, "_WINDOW", 400)
+    monkeypatch.setattr(http2, "_CREDIT", 200)
     client.receive(frame(0, 8, 1, b"\xc8" + bytes(200)))
     assert (8, 0, 1, (201).to_bytes(4)) in written(client)
