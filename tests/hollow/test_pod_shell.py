@@ -217,7 +217,7 @@ async def test_the_status_survives_a_lost_answer(node: Rig):
     node.kubelets_api.before_reply = lose
     await node.create(pod("web"))
     await node.until("web", is_ready)
-    assert len(failed) == 2
+    assert failed  # how many there are depends on which statuses were written as one
 
 
 async def test_a_post_start_hook_is_given_up_when_its_pod_is_deleted(node: Rig):
@@ -226,6 +226,7 @@ async def test_a_post_start_hook_is_given_up_when_its_pod_is_deleted(node: Rig):
     box = container(lifecycle=hook)
     await node.create(pod("web", containers=[box], terminationGracePeriodSeconds=20_000))
     await node.until_true(lambda: node.containers() and node.containers()[0].record.started_s)
+    await node.until("web", state_of)  # a status is held for a moment
 
     async def is_waiting() -> bool:
         return bool(state_of(await node.pod("web")).waiting.reason == "ContainerCreating")
