@@ -5,9 +5,14 @@ from __future__ import annotations
 import re
 from typing import Any, Final, TypeAlias
 
+import msgspec
+
 Tokens: TypeAlias = tuple[str, ...]
 _INDEX: Final = re.compile("0|[1-9][0-9]*", re.ASCII)
 _MOST_SHIFTED: Final = 200_000_000  # elements of lists that make room or close ranks: some 100 ms
+_MOST_COPIED: Final = (
+    3 * 1024 * 1024
+)  # bytes of JSON, as in Kubernetes: copies of copies would double it each time
 _MOST_SHOWN, _LONGEST = 100, 1000  # parts and characters of a path in a message
 
 
@@ -16,7 +21,7 @@ class Missing(Exception):  # noqa: N818 - it names an outcome
 
 
 class TooMuch(Exception):  # noqa: N818 - it names an outcome
-    """The changes would take too long."""
+    """The changes would take too long. The text says what there is too much of."""
 
 
 def tokens(pointer: str) -> Tokens:
@@ -60,7 +65,7 @@ class Draft:
     def __init__(self, document: Any) -> None:
         self.document = document
         self._own: dict[int, Any] = {}  # by id; held, so that no other container gets the id
-        self._shifted = 0
+        self._shifted = self._copied = 0
 
     def look(self, path: Tokens) -> Any:
         """Return the value at a place.
@@ -87,6 +92,19 @@ class Draft:
         index = len(holder) if part == "-" else _index(part, len(holder) + 1, path)
         self._shift(len(holder) - index)
         holder.insert(index, value)
+
+    def copy(self, source: Tokens, path: Tokens) -> None:
+        """Add a value that stands elsewhere; a change of one does not show in the other.
+
+        Raises:
+            Missing: it is not there, or the place that should hold it is not.
+            TooMuch: it was copied so much that it would take too long.
+        """
+        value = msgspec.json.encode(self.look(source))
+        self._copied += len(value)
+        if self._copied > _MOST_COPIED:
+            raise TooMuch("copies too much")
+        self.add(path, msgspec.json.decode(value))
 
     def remove(self, path: Tokens) -> None:
         """Remove a place.
@@ -140,7 +158,7 @@ class Draft:
     def _shift(self, count: int) -> None:
         self._shifted += count
         if self._shifted > _MOST_SHIFTED:
-            raise TooMuch
+            raise TooMuch("moves too much of a list")
 
 
 def _step(holder: Any, part: str, path: Tokens) -> Any:

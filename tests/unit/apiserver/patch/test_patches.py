@@ -106,8 +106,18 @@ def test_a_json_patch_has_a_bound() -> None:
     assert _json({"a": 1}, *[test] * 10_000) == {"a": 1}
     with pytest.raises(TooLarge):
         _json({"a": 1}, *[test] * 10_001)
-    with pytest.raises(TooLarge):
+    with pytest.raises(TooLarge, match="copies too much"):
         _json({"a": {}}, *[{"op": "copy", "from": "/a", "path": f"/a/{n}"} for n in range(40)])
+
+
+def test_a_copy_is_a_value_of_its_own() -> None:
+    """What is changed in one place afterwards does not show in the other."""
+    copied = {"op": "copy", "from": "/a", "path": "/b"}
+    changed = {"op": "add", "path": "/b/x", "value": 2}
+    assert _json({"a": {"x": 1, "l": [1.0]}}, copied, changed) == {
+        "a": {"x": 1, "l": [1.0]},
+        "b": {"x": 2, "l": [1.0]},
+    }
 
 
 def test_a_merge_patch_removes_by_null_and_replaces_lists() -> None:
