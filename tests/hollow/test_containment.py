@@ -22,6 +22,7 @@ from tests.support.waiting import until
 INSTRUCTIONS = tuple(each.__name__ for each in instructions.Instruction.__args__)
 ACTIONS = tuple(each.__name__ for each in actions.Action.__args__)
 STIMULI = tuple(each.__name__ for each in instructions.Stimulus.__args__)
+DEADLINE_S = 150  # cluster seconds: long after the start, on a slow machine too, so that nothing but the time passes then
 
 
 def _errors() -> Iterator[Exception]:
@@ -93,7 +94,7 @@ def _spec(name: str) -> Pod:
         hook = Lifecycle(preStop=LifecycleHandler(sleep=SleepAction(seconds=3600)))
         return pod(name, containers=[container(lifecycle=hook)], terminationGracePeriodSeconds=3601)
     if name in {"instruction-record", "stimulus-timepassed"}:  # is told that its time is over
-        return pod(name, activeDeadlineSeconds=5)
+        return pod(name, activeDeadlineSeconds=DEADLINE_S)
     return pod(name)
 
 
