@@ -85,7 +85,8 @@ def uids_of_containers(cluster: Cluster) -> set[str]:
     """Ask the engine to whose pods all containers of the cluster belong, running or not."""
     client = docker.from_env()
     try:
-        found = client.containers.list(all=True, filters={"label": f"kubarium.cluster={cluster.name}"})
+        labels = {"label": f"kubarium.cluster={cluster.name}"}
+        found = client.containers.list(all=True, filters=labels, ignore_removed=True)
         return {container.labels["io.kubernetes.pod.uid"] for container in found}
     finally:
         client.close()

@@ -120,7 +120,7 @@ def containers(*labels: str, stopped: bool = False) -> list[str]:
     """Name the containers with these labels that run, and those that do not where they are asked for."""
     client = docker.from_env()
     try:
-        found = client.containers.list(all=stopped, filters={"label": list(labels)})
+        found = client.containers.list(all=stopped, filters={"label": list(labels)}, ignore_removed=True)
         return [container.name for container in found]
     finally:
         client.close()

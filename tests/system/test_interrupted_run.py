@@ -32,7 +32,8 @@ def _namespaces() -> list[str]:
 def _containers() -> list[str]:
     with contextlib.closing(docker.from_env()) as client:
         label = f"kubarium.cluster={CLUSTER}"
-        return [str(found.name) for found in client.containers.list(all=True, filters={"label": label})]
+        found = client.containers.list(all=True, filters={"label": label}, ignore_removed=True)
+        return [str(container.name) for container in found]
 
 
 def _processes() -> list[int]:
@@ -42,6 +43,15 @@ def _processes() -> list[int]:
         for each in processes
         if any(word.endswith(f"/{CLUSTER}") for word in each.info["cmdline"] or ())
     ]
+
+
+def _end(run: subprocess.Popen[str]) -> None:
+    """End it so that it can clear up, also when this test itself has failed before that."""
+    if run.poll() is None:
+        run.terminate()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            run.communicate(timeout=90)
+    run.kill()
 
 
 @pytest.mark.parametrize(
@@ -66,7 +76,7 @@ def test_a_run_that_is_ended_leaves_nothing(
             run.send_signal(number)
             said, _ = run.communicate(timeout=90)
         finally:
-            run.kill()
+            _end(run)
     assert run.returncode == pytest.ExitCode.INTERRUPTED, said
     eventually(lambda: not _processes(), what="no process left")
     assert (_namespaces(), _containers()) == ([], []), said

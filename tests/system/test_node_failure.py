@@ -57,7 +57,8 @@ def test_a_killed_kubelet_at_twenty_times_the_speed(start_cluster: StartCluster)
 def _running_containers(cluster: Cluster, node: str) -> list[str]:
     client = docker.from_env()
     try:
-        labels = [f"kubarium.cluster={cluster.name}", f"kubarium.node={node}"]
-        return [container.name for container in client.containers.list(filters={"label": labels})]
+        labels = {"label": [f"kubarium.cluster={cluster.name}", f"kubarium.node={node}"]}
+        found = client.containers.list(filters=labels, ignore_removed=True)
+        return [container.name for container in found]
     finally:
         client.close()
