@@ -21,6 +21,7 @@ from kubelet.config import KubeletConfig
 from kubelet.container_starter import ContainerStarter, Providers
 from kubelet.container_stopper import ContainerStopper
 from kubelet.core.life import Surroundings
+from kubelet.core.sysctls import allowed_sysctls
 from kubelet.environment import Environment
 from kubelet.hooks import Hooks
 from kubelet.housekeeping import Housekeeping
@@ -104,6 +105,7 @@ class Kubelet:
                 intervals(config.profile),
                 config.root,
                 tuple(config.taints),
+                allowed_sysctls(self.machine.system.kernel_version, config.allowed_unsafe_sysctls),
             ),
             machine=self.machine,
             cgroups=self.cgroups,
@@ -140,6 +142,7 @@ class Kubelet:
             self.relist,
             allocatable=self.node.allocatable,
             labels=self.node.labels,
+            abilities=self.node.abilities,
             is_gone=self.source.is_gone,
             on_gone=self._forget,
         )

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from kubelet.core.node_status import read_labels
+from kubelet.core.sysctls import allowed_sysctls
 from machinery.model import quantity
 from machinery.model.k8s.core_v1 import Taint
 from machinery.model.taints import read_taint
@@ -27,6 +28,10 @@ class KubeletConfig(ComponentConfig):
     register_with_taints: tuple[str, ...] = setting(
         (),
         help="taints key=value:Effect that the node has when it is registered; afterwards they are the API's",
+    )
+    allowed_unsafe_sysctls: tuple[str, ...] = setting(
+        (),
+        help="kernel parameters that pods may set beside the safe ones: net.core.somaxconn, kernel.msg*",
     )
     cgroup_root: str = setting("", help="cgroup under which the node's pods live; empty: none is made")
     machine_id_file: str = setting("", help="file with the node's machine id; empty: the machine's")
@@ -77,6 +82,10 @@ class KubeletConfig(ComponentConfig):
             _ = self.taints
         except ValueError as error:
             raise ConfigError("register_with_taints", str(error)) from error
+        try:
+            allowed_sysctls("", self.allowed_unsafe_sysctls)
+        except ValueError as error:
+            raise ConfigError("allowed_unsafe_sysctls", str(error)) from error
 
 
 def _check_quantity(field: str, text: str) -> None:

@@ -44,6 +44,7 @@ def read_machine(
         cpu_millicores=quantity.cpu_millicores(amounts["cpu"]),
         memory_bytes=quantity.memory_bytes(amounts["memory"]),
         declared=bool(memory),
+        has_app_armor=_read("/sys/module/apparmor/parameters/enabled") == "Y",
     )
 
 

@@ -18,6 +18,7 @@ import msgspec
 
 from kubelet.cgroups import Cgroups
 from kubelet.core import node_watch
+from kubelet.core.admission import Abilities
 from kubelet.core.node_status import (
     Machine,
     RuntimeState,
@@ -33,6 +34,7 @@ from kubelet.core.node_status import (
     runtime_problems,
 )
 from kubelet.core.node_watch import NodeWatch
+from kubelet.core.sysctls import NO_SYSCTLS, AllowedSysctls
 from kubelet.lease import NodeLease
 from kubelet.machine_info import memory_available_bytes
 from machinery.client.api import Api
@@ -87,6 +89,7 @@ class NodeSettings:
     intervals: Intervals
     root_dir: Path
     taints: Sequence[Taint] = ()  # when it is registered; afterwards they are the API's
+    sysctls: AllowedSysctls = NO_SYSCTLS
 
 
 class Node:
@@ -128,6 +131,14 @@ class Node:
     def labels(self) -> Mapping[str, str] | None:
         """Return the node's labels as the API has them; None before they are known."""
         return self._own.metadata.labels if self._own else None
+
+    def abilities(self) -> Abilities:
+        """Return what else pods may ask for here; what the runtime can is known once it has answered."""
+        return Abilities(
+            self._settings.sysctls,
+            has_app_armor=self._machine.has_app_armor,
+            keeps_groups_apart=self._watch.runtime.keeps_groups_apart,
+        )
 
     def pulse(self) -> None:
         """Look at once: the runtime has come back, or gone."""
@@ -227,7 +238,12 @@ class Node:
         text = f"{version.runtime_name}://{version.runtime_version}"
         if self.ready.is_set() or self._images:  # they only serve people and schedulers: not before Ready
             self._images = await self._runtime.list_images()
-        return RuntimeState(text, runtime_problems(answer.status), runtime_notes(answer.status))
+        return RuntimeState(
+            text,
+            runtime_problems(answer.status),
+            runtime_notes(answer.status),
+            keeps_groups_apart=answer.features.supplemental_groups_policy,
+        )
 
     async def _learn_driver(self) -> None:
         try:

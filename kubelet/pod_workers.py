@@ -15,7 +15,7 @@ from typing import Final
 import msgspec
 
 from kubelet.containment import contained, fault_text, log_fault, tell_fault
-from kubelet.core.admission import Rejection, admit
+from kubelet.core.admission import Abilities, Rejection, admit
 from kubelet.core.life import Life, Stage
 from kubelet.core.log_lines import LoggedContainer
 from kubelet.core.observed import ObservedContainer
@@ -40,6 +40,7 @@ class PodWorkers:
     _: KW_ONLY
     allocatable: Callable[[], Mapping[str, str]]
     labels: Callable[[], Mapping[str, str] | None]
+    abilities: Callable[[], Abilities]
     is_gone: Callable[[str], Awaitable[bool]]
     on_gone: Callable[[Pod], None]
     _workers: dict[str, PodWorker] = field(init=False, default_factory=dict)
@@ -151,7 +152,7 @@ class PodWorkers:
 
     def _judge(self, pod: Pod) -> Rejection | None:
         try:
-            return admit(pod, self._taken(), self.allocatable(), self.labels())
+            return admit(pod, self._taken(), self.allocatable(), self.labels(), self.abilities())
         except Exception as error:  # noqa: BLE001 - whatever it is, it is this pod's
             log_fault(self.tools.log, "pod_not_judged", error, pod=pod.metadata.name, uid=pod.metadata.uid)
             return Rejection("UnexpectedAdmissionError", f"Allocate failed due to {fault_text(error)}")

@@ -5,7 +5,7 @@
 - `pod_lifecycle`: the table of stages and the one step that follows it; `pod_invariants`: what always holds;
 - `pod_actions`, `pod_stop`, `pod_garbage`, `restart`, `termination`: what is to be done now, and until when;
 - `pod_status`, `container_status`, `pod_conditions`, `status_patch`: what the API is told;
-- `admission`, `images`, `environment`, `field_values`, `volumes`, `security`, `network_files`, `cri_config`: how a pod's
+- `admission`, `sysctls`, `images`, `environment`, `field_values`, `volumes`, `security`, `network_files`, `cri_config`: how a pod's
   spec becomes containers; `probing`, `probe_urls`: what probes mean and ask for; `log_lines`: which part of a log is shown;
 - `node_status`, `node_watch`, `cgroups`: the node itself; `references`: what events are about.
 """

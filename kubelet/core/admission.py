@@ -7,9 +7,11 @@ bind more than there is. A pod that does not fit is never started: its phase bec
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from machinery.model.k8s.core_v1 import Pod
+from kubelet.core.security import app_armor_profiles, wants_strict_groups
+from kubelet.core.sysctls import AllowedSysctls
+from machinery.model.k8s.core_v1 import AppArmorProfile, Pod
 from machinery.model.placement import (
     PODS,
     collides,
@@ -30,11 +32,21 @@ class Rejection:
     message: str
 
 
+@dataclass(frozen=True, slots=True)
+class Abilities:
+    """What a pod may ask for beside resources, and only some nodes can give."""
+
+    sysctls: AllowedSysctls = field(default_factory=AllowedSysctls)
+    has_app_armor: bool = False  # the kernel's module is enabled
+    keeps_groups_apart: bool = False  # the runtime knows supplementalGroupsPolicy
+
+
 def admit(
     pod: Pod,
     others: Iterable[Pod],
     allocatable: Mapping[str, str],
     labels: Mapping[str, str] | None,
+    abilities: Abilities,
 ) -> Rejection | None:
     """Check a new pod against the node; None when it may run.
 
@@ -43,6 +55,7 @@ def admit(
         others: the pods that the node has already taken.
         allocatable: what the node has for pods.
         labels: the node's labels; None where they are not known yet: then they are not checked.
+        abilities: what else the node can give.
     """
     taken = [other for other in others if not is_terminal(other)]
     capacity = read_allocatable(allocatable)
@@ -51,6 +64,7 @@ def admit(
         or _out_of_resources(pod, taken, capacity)
         or _misplaced(pod, labels)
         or _out_of_ports(pod, taken)
+        or _unable(pod, abilities)
     )
 
 
@@ -97,3 +111,18 @@ def _out_of_ports(pod: Pod, taken: list[Pod]) -> Rejection | None:
     return Rejection(
         "NodePorts", "Predicate NodePorts failed: node(s) didn't have free ports for the requested pod ports"
     )
+
+
+def _unable(pod: Pod, abilities: Abilities) -> Rejection | None:
+    if problem := abilities.sysctls.problem(pod):
+        return Rejection("SysctlForbidden", f"forbidden sysctl: {problem}")
+    if wants_strict_groups(pod) and not abilities.keeps_groups_apart:
+        text = "SupplementalGroupsPolicy=Strict is not supported in this node"
+        return Rejection("SupplementalGroupsPolicyNotSupported", text)
+    if not abilities.has_app_armor and any(map(_confines, app_armor_profiles(pod))):
+        return Rejection("AppArmor", "Cannot enforce AppArmor: AppArmor is not enabled on the host")
+    return None
+
+
+def _confines(profile: AppArmorProfile) -> bool:
+    return profile.type != "Unconfined"

@@ -14,6 +14,7 @@ from kubelet.core.network_files import Dns
 from kubelet.core.security import container_security, sandbox_security
 from machinery.model import quantity
 from machinery.model.k8s.core_v1 import Container, ContainerPort, Pod
+from machinery.model.sysctls import dotted
 from machinery.pb import cri_pb2 as cri
 
 _PROTOCOLS: Final = {"": cri.TCP, "TCP": cri.TCP, "UDP": cri.UDP, "SCTP": cri.SCTP}
@@ -137,7 +138,7 @@ def _port_mapping(port: ContainerPort) -> cri.PortMapping:
 
 def _sysctls(pod: Pod) -> dict[str, str]:
     context = pod.spec.securityContext
-    return {item.name.replace("/", "."): item.value for item in context.sysctls} if context else {}
+    return {dotted(item.name): item.value for item in context.sysctls} if context else {}
 
 
 def _pod_resources(pod: Pod) -> Any:

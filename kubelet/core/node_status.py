@@ -75,6 +75,7 @@ class Machine:
     cpu_millicores: int
     memory_bytes: int
     declared: bool  # its memory is what the user said, not what the machine has
+    has_app_armor: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +95,7 @@ class RuntimeState:
     version: str = ""  # "docker://20.10.24"
     problems: tuple[str, ...] = ("container runtime status check may not have completed yet",)
     notes: tuple[RuntimeNote, ...] = ()
+    keeps_groups_apart: bool = False  # it knows supplementalGroupsPolicy
 
     @property
     def is_ready(self) -> bool:

@@ -139,6 +139,18 @@ def security_problem(pod: Pod, container: Container, image: Any) -> str:
     return ""
 
 
+def wants_strict_groups(pod: Pod) -> bool:
+    """Whether a pod's processes may have no groups of their image."""
+    return (pod.spec.securityContext or _NO_POD_CONTEXT).supplementalGroupsPolicy == "Strict"
+
+
+def app_armor_profiles(pod: Pod) -> list[AppArmorProfile]:
+    """Return the profiles that a pod's containers ask for by themselves or by their pod."""
+    common = (pod.spec.securityContext or _NO_POD_CONTEXT).appArmorProfile
+    asked = [(each.securityContext or _NO_CONTEXT).appArmorProfile or common for each in _all(pod)]
+    return [profile for profile in asked if profile is not None]
+
+
 def is_privileged(container: Container) -> bool:
     """Whether a container asks for all that the node has."""
     return bool(container.securityContext and container.securityContext.privileged)
@@ -185,8 +197,7 @@ def _supplemental_groups(pod: Pod) -> list[int]:
 
 
 def _groups_policy(pod: Pod) -> Any:
-    context = pod.spec.securityContext or _NO_POD_CONTEXT
-    return cri.Strict if context.supplementalGroupsPolicy == "Strict" else cri.Merge
+    return cri.Strict if wants_strict_groups(pod) else cri.Merge
 
 
 def _profile(profile: SeccompProfile | AppArmorProfile | None, default: Any) -> Any:

@@ -10,6 +10,7 @@ from apiserver.core.admission.namespace_lifecycle import IMMORTAL_NAMESPACES, NA
 from apiserver.core.admission.node_restriction import NODE_RESTRICTION
 from apiserver.core.admission.node_taints import TAINT_NODES_BY_CONDITION
 from apiserver.core.admission.priority import PRIORITY
+from apiserver.core.admission.runtime_class import RUNTIME_CLASS
 from apiserver.core.admission.service_account import SERVICE_ACCOUNT
 from apiserver.core.values import Json
 
@@ -21,6 +22,7 @@ CHAIN: Final[tuple[Plugin, ...]] = (
     TAINT_NODES_BY_CONDITION,
     PRIORITY,
     DEFAULT_TOLERATIONS,
+    RUNTIME_CLASS,
 )
 
 

@@ -10,7 +10,7 @@ from apiserver.core.podspec.lifecycle import lifecycle_causes
 from apiserver.core.podspec.mounts import mount_causes
 from apiserver.core.podspec.ports import host_port_conflicts, port_list_causes
 from apiserver.core.podspec.probes import probe_causes
-from apiserver.core.podspec.resources import resource_causes
+from apiserver.core.podspec.resources import resize_causes, resource_causes
 from apiserver.core.podspec.security import container_security_causes
 from apiserver.core.values import Json
 from machinery.model import names
@@ -90,7 +90,8 @@ def _common_causes(container: Json, spec: Json, path: str) -> list[Cause]:
         *mount_causes(container, spec.get("volumes") or [], f"{path}.volumeMounts"),
         *_required_one_of(f"{path}.imagePullPolicy", container.get("imagePullPolicy", ""), _PULL_POLICIES),
         *resource_causes(container.get("resources") or {}, f"{path}.resources"),
-        *container_security_causes(container.get("securityContext") or {}, f"{path}.securityContext"),
+        *resize_causes(container.get("resizePolicy") or [], spec, f"{path}.resizePolicy"),
+        *container_security_causes(container, spec, path),
     ]
 
 

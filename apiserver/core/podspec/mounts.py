@@ -10,6 +10,7 @@ from apiserver.core.values import Json
 from machinery.model.errors import Cause
 
 _PROPAGATIONS: Final = frozenset({"Bidirectional", "HostToContainer", "None"})
+_RECURSIONS: Final = frozenset({"Disabled", "Enabled", "IfPossible"})
 
 
 def mount_causes(container: Json, volumes: list[Json], path: str) -> list[Cause]:
@@ -30,6 +31,7 @@ def mount_causes(container: Json, volumes: list[Json], path: str) -> list[Cause]
         seen.add(place)
         found += _part_causes(mount, where)
         found += _propagation_causes(mount, container, f"{where}.mountPropagation")
+        found += _recursion_causes(mount, f"{where}.recursiveReadOnly")
     return found
 
 
@@ -52,3 +54,16 @@ def _propagation_causes(mount: Json, container: Json, path: str) -> list[Cause]:
         text = "Bidirectional mount propagation is available only to privileged containers"
         return [field_errors.forbidden(path, text)]
     return field_errors.one_of(path, propagation, _PROPAGATIONS)
+
+
+def _recursion_causes(mount: Json, path: str) -> list[Cause]:
+    recursion = mount.get("recursiveReadOnly", "Disabled")
+    found = field_errors.one_of(path, recursion, _RECURSIONS)
+    if found or recursion == "Disabled":
+        return found
+    if not mount.get("readOnly"):
+        found.append(field_errors.forbidden(path, "may only be specified when readOnly is true"))
+    if mount.get("mountPropagation", "None") != "None":
+        text = "may only be specified when mountPropagation is None or not specified"
+        found.append(field_errors.forbidden(path, text))
+    return found

@@ -14,6 +14,8 @@ from machinery.model.errors import Cause
 
 _STANDARD: Final = frozenset({"cpu", "ephemeral-storage", "memory"})
 _HUGE_PAGES: Final = "hugepages-"
+_RESIZED: Final = frozenset({"cpu", "memory"})
+_RESIZE_POLICIES: Final = frozenset({"NotRequired", "RestartContainer"})
 
 
 def resource_causes(resources: Json, path: str) -> list[Cause]:
@@ -26,6 +28,22 @@ def resource_causes(resources: Json, path: str) -> list[Cause]:
         found += _amount_causes(name, amount, f"{path}.requests[{name}]")
         found += _against_limit(name, amount, limits, path)
     return found + _huge_page_causes({*limits, *requests}, path)
+
+
+def resize_causes(policies: list[Json], spec: Json, path: str) -> list[Cause]:
+    """Check what a container says of being resized: each resource once."""
+    found: list[Cause] = []
+    seen: set[str] = set()
+    for index, each in enumerate(policies):
+        resource, policy = each.get("resourceName", ""), each.get("restartPolicy", "")
+        found += [field_errors.duplicate(f"{path}[{index}]", resource)] if resource in seen else []
+        seen.add(resource)
+        for value, supported in ((resource, _RESIZED), (policy, _RESIZE_POLICIES)):
+            found += field_errors.one_of(path, value, supported) if value else [field_errors.required(path)]
+        if spec.get("restartPolicy") == "Never" and policy != "NotRequired":
+            text = "must be 'NotRequired' when `restartPolicy` is 'Never'"
+            found.append(field_errors.invalid(path, policy, text))
+    return found
 
 
 def _amount_causes(name: str, amount: str, path: str) -> list[Cause]:

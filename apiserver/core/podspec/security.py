@@ -9,29 +9,52 @@ from typing import Final
 
 from apiserver.core import field_errors
 from apiserver.core.podspec.paths import descending_causes
+from apiserver.core.podspec.windows import windows_causes
 from apiserver.core.values import Json
+from machinery.model import sysctls
 from machinery.model.errors import Cause
 
 _LARGEST_ID: Final = 2**31 - 1
-_SECCOMP: Final = frozenset({"Localhost", "RuntimeDefault", "Unconfined"})
+_LONGEST_PROFILE: Final = 4095  # a path's length
+_PROFILES: Final = frozenset({"Localhost", "RuntimeDefault", "Unconfined"})
+_PROC_MOUNTS: Final = frozenset({"Default", "Unmasked"})
+_POLICIES: Final = {
+    "fsGroupChangePolicy": frozenset({"Always", "OnRootMismatch"}),
+    "supplementalGroupsPolicy": frozenset({"Merge", "Strict"}),
+    "seLinuxChangePolicy": frozenset({"MountOption", "Recursive"}),
+}
+_SYSCTL_TEXT: Final = f"must have at most {sysctls.MAX_LENGTH} characters and match regex ^({sysctls.SEGMENT}[\\./])*{sysctls.SEGMENT}$"
 
 
-def pod_security_causes(context: Json, path: str) -> list[Cause]:
+def pod_security_causes(spec: Json, path: str) -> list[Cause]:
     """Check what holds for all containers of a pod."""
+    context, path = spec.get("securityContext") or {}, f"{path}.securityContext"
     found = _id_causes(context, path)
     if "fsGroup" in context:
         found += field_errors.within(f"{path}.fsGroup", context["fsGroup"], 0, _LARGEST_ID)
-    if "fsGroupChangePolicy" in context:
-        policy, supported = context["fsGroupChangePolicy"], {"Always", "OnRootMismatch"}
-        found += field_errors.one_of(f"{path}.fsGroupChangePolicy", policy, supported)
     for index, group in enumerate(context.get("supplementalGroups") or []):
         found += field_errors.within(f"{path}.supplementalGroups[{index}]", group, 0, _LARGEST_ID)
-    return found + _seccomp_causes(context, path)
+    found += _sysctl_causes(context.get("sysctls") or [], spec, f"{path}.sysctls")
+    for name, supported in _POLICIES.items():
+        if name in context:
+            found += field_errors.one_of(f"{path}.{name}", context[name], supported)
+    return found + _common_causes(context, spec, path)
 
 
-def container_security_causes(context: Json, path: str) -> list[Cause]:
+def container_security_causes(container: Json, spec: Json, path: str) -> list[Cause]:
     """Check what holds for one container."""
-    return [*_id_causes(context, path), *_seccomp_causes(context, path), *_escalation_causes(context, path)]
+    context, path = container.get("securityContext") or {}, f"{path}.securityContext"
+    found = [*_id_causes(context, path), *_common_causes(context, spec, path)]
+    if "procMount" in context:
+        found += field_errors.one_of(f"{path}.procMount", context["procMount"], _PROC_MOUNTS)
+    return found + _escalation_causes(context, path)
+
+
+def _common_causes(context: Json, spec: Json, path: str) -> list[Cause]:
+    found = _seccomp_causes(context, path)
+    if "windowsOptions" in context:
+        found += windows_causes(context["windowsOptions"], spec, f"{path}.windowsOptions")
+    return found + _app_armor_causes(context, path)
 
 
 def _id_causes(context: Json, path: str) -> list[Cause]:
@@ -51,7 +74,7 @@ def _seccomp_causes(context: Json, path: str) -> list[Cause]:
     if not type_:
         found = [field_errors.required(f"{path}.type", "type is required when seccompProfile is set")]
     else:
-        found = field_errors.one_of(f"{path}.type", type_, _SECCOMP)
+        found = field_errors.one_of(f"{path}.type", type_, _PROFILES)
     if type_ != "Localhost":
         if file is not None:
             text = "can only be set when seccomp type is Localhost"
@@ -61,6 +84,55 @@ def _seccomp_causes(context: Json, path: str) -> list[Cause]:
         text = "must be set when seccomp type is Localhost"
         return [*found, field_errors.required(f"{path}.localhostProfile", text)]
     return found + descending_causes(f"{path}.localhostProfile", file)
+
+
+def _app_armor_causes(context: Json, path: str) -> list[Cause]:
+    if "appArmorProfile" not in context:
+        return []
+    profile, path = context["appArmorProfile"], f"{path}.appArmorProfile"
+    type_, name = profile.get("type", ""), profile.get("localhostProfile")
+    if not type_:
+        return [field_errors.required(f"{path}.type", "type is required when appArmorProfile is set")]
+    path_of_name = f"{path}.localhostProfile"
+    if type_ == "Localhost":
+        return _local_profile_causes(name or "", path_of_name)
+    found = field_errors.one_of(f"{path}.type", type_, _PROFILES)
+    if not found and name is not None:
+        text = "can only be set when AppArmor type is Localhost"
+        found.append(field_errors.invalid(path_of_name, name, text))
+    return found
+
+
+def _local_profile_causes(name: str, path: str) -> list[Cause]:
+    if not name:
+        return [field_errors.required(path, "must be set when AppArmor type is Localhost")]
+    found: list[Cause] = []
+    if name != name.strip():
+        found.append(field_errors.invalid(path, name, "must not be padded with whitespace"))
+    if len(name.encode()) > _LONGEST_PROFILE:
+        found.append(field_errors.too_long(path, _LONGEST_PROFILE))
+    return found
+
+
+def _sysctl_causes(asked: list[Json], spec: Json, path: str) -> list[Cause]:
+    """Check kernel parameters: each is named once, and lies in a namespace that the pod does not share."""
+    found: list[Cause] = []
+    seen: set[str] = set()
+    for index, each in enumerate(asked):
+        where, name = f"{path}[{index}].name", each.get("name", "")
+        if not name:
+            found.append(field_errors.required(where))
+        elif not sysctls.is_name(name):
+            found.append(field_errors.invalid(where, name, _SYSCTL_TEXT))
+        elif name in seen:
+            found.append(field_errors.duplicate(where, name))
+        space = sysctls.namespace_of(sysctls.dotted(name))
+        for field, shared in (("hostNetwork", sysctls.NETWORK), ("hostIPC", sysctls.IPC)):
+            if space == shared and spec.get(field):
+                text = f"may not be specified when '{field}' is true"
+                found.append(field_errors.invalid(where, name, text))
+        seen.add(name)
+    return found
 
 
 def _escalation_causes(context: Json, path: str) -> list[Cause]:

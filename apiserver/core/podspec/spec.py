@@ -11,6 +11,7 @@ from apiserver.core import field_errors, metadata
 from apiserver.core.podspec.affinity import affinity_causes
 from apiserver.core.podspec.containers import container_list_causes
 from apiserver.core.podspec.dns import dns_causes
+from apiserver.core.podspec.resources import resource_causes
 from apiserver.core.podspec.security import pod_security_causes
 from apiserver.core.podspec.spread import spread_causes
 from apiserver.core.podspec.tolerations import toleration_causes
@@ -32,7 +33,7 @@ def validate_spec(spec: Json, path: str) -> list[Cause]:
         *_restart_causes(spec, path),
         *dns_causes(spec, path),
         *metadata.validate_labels(spec.get("nodeSelector") or {}, f"{path}.nodeSelector"),
-        *pod_security_causes(spec.get("securityContext") or {}, f"{path}.securityContext"),
+        *pod_security_causes(spec, path),
         *affinity_causes(spec.get("affinity") or {}, f"{path}.affinity"),
         *_gate_causes(spec, path),
         *spread_causes(spec.get("topologySpreadConstraints") or [], f"{path}.topologySpreadConstraints"),
@@ -40,6 +41,7 @@ def validate_spec(spec: Json, path: str) -> list[Cause]:
         *_deadline_causes(spec, path),
         *toleration_causes(spec.get("tolerations") or [], f"{path}.tolerations"),
         *_preemption_causes(spec, path),
+        *resource_causes({"limits": spec.get("overhead") or {}}, f"{path}.overhead"),
         *_os_causes(spec, path),
     ]
 
@@ -81,7 +83,7 @@ def _gate_causes(spec: Json, path: str) -> list[Cause]:
 
 def _name_causes(spec: Json, path: str) -> list[Cause]:
     found: list[Cause] = []
-    for field in ("serviceAccountName", "nodeName", "priorityClassName"):
+    for field in ("serviceAccountName", "nodeName", "priorityClassName", "runtimeClassName"):
         if name := spec.get(field):
             found += field_errors.each_invalid(f"{path}.{field}", name, names.dns_subdomain_errors(name))
     for field in ("hostname", "subdomain"):

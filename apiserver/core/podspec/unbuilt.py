@@ -16,31 +16,19 @@ _BUILT_MEDIA: Final = frozenset({"", "Memory"})
 
 _SPEC: Final[dict[str, str]] = {
     "hostnameOverride": "the hostname is metadata.name or spec.hostname",
-    "overhead": "there are no RuntimeClasses that could define it",
     "resourceClaims": "there is no dynamic resource allocation",
     "resources": "give requests and limits to the containers",
-    "runtimeClassName": "there is one runtime",
     "schedulingGroup": "pods are scheduled one by one",
     "setHostnameAsFQDN": "the hostname is the short one",
     "shareProcessNamespace": "each container has a process namespace of its own",
 }
 _CONTAINER: Final[dict[str, str]] = {
-    "resizePolicy": "a running pod is not resized in place",
     "restartPolicyRules": "the pod's restartPolicy holds for all of its containers",
     "volumeDevices": "there are no block volumes",
-}
-_SECURITY: Final[dict[str, str]] = {
-    "appArmorProfile": "",
-    "seLinuxChangePolicy": "",
-    "seLinuxOptions": "",
-    "supplementalGroupsPolicy": "",
-    "sysctls": "",
-    "windowsOptions": "nodes run Linux",
 }
 _HARMLESS: Final[dict[str, frozenset[Any]]] = {  # what says the same as silence
     "setHostnameAsFQDN": frozenset({False}),
     "shareProcessNamespace": frozenset({False}),
-    "supplementalGroupsPolicy": frozenset({"Merge"}),
 }
 
 
@@ -55,7 +43,7 @@ def _missing(spec: Json, path: str) -> Iterator[str]:
     if spec.get("hostUsers") is False:
         yield f"{path}.hostUsers: false is not built: pods have no user namespace of their own"
     yield from _asked(spec, _SPEC, path)
-    yield from _asked(spec.get("securityContext") or {}, _SECURITY, f"{path}.securityContext")
+    yield from _in_security(spec, path)
     for index, volume in enumerate(spec.get("volumes") or []):
         yield from _in_volume(volume, f"{path}.volumes[{index}]")
     for container, where in containers_with_paths(spec, path):
@@ -86,7 +74,7 @@ def _in_volume(volume: Json, path: str) -> Iterator[str]:
 
 def _in_container(container: Json, path: str, *, sidecar: bool) -> Iterator[str]:
     yield from _asked(container, _CONTAINER, path)
-    yield from _in_container_security(container.get("securityContext") or {}, f"{path}.securityContext")
+    yield from _in_security(container, path)
     if container.get("restartPolicy") in {"Never", "OnFailure"}:
         why = "it may only be Always, of an init container" if sidecar else "it is the pod's"
         yield f"{path}.restartPolicy: {container['restartPolicy']} is not built: {why}"
@@ -99,10 +87,12 @@ def _in_container(container: Json, path: str, *, sidecar: bool) -> Iterator[str]
     yield from _in_mounts(container, path)
 
 
-def _in_container_security(context: Json, path: str) -> Iterator[str]:
-    yield from _asked(context, _SECURITY, path)
-    if context.get("procMount", "Default") != "Default":
-        yield f"{path}.procMount: {context['procMount']} is not built"
+def _in_security(part: Json, path: str) -> Iterator[str]:
+    context = part.get("securityContext") or {}
+    if (context.get("windowsOptions") or {}).get("hostProcess"):
+        yield f"{path}.securityContext.windowsOptions.hostProcess is not built: nodes run Linux"
+    if context.get("procMount") == "Unmasked":
+        yield f"{path}.securityContext.procMount: Unmasked is not built: it needs hostUsers: false"
 
 
 def _in_lifecycle(lifecycle: Json, path: str) -> Iterator[str]:
@@ -116,5 +106,5 @@ def _in_lifecycle(lifecycle: Json, path: str) -> Iterator[str]:
 def _in_mounts(container: Json, path: str) -> Iterator[str]:
     for index, mount in enumerate(container.get("volumeMounts") or []):
         where = f"{path}.volumeMounts[{index}]"
-        if mount.get("recursiveReadOnly", "Disabled") != "Disabled":
-            yield f"{where}.recursiveReadOnly: {mount['recursiveReadOnly']} is not built"
+        if mount.get("recursiveReadOnly") == "Enabled":
+            yield f"{where}.recursiveReadOnly: Enabled is not built: IfPossible does what the runtime can"

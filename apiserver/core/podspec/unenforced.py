@@ -1,4 +1,8 @@
-"""What a pod may ask for and is not held to: warnings, where a refusal would keep ordinary manifests out."""
+"""What a pod may ask for and is not held to: warnings, where a refusal would keep ordinary manifests out.
+
+Real nodes do not all act on it either: SELinux and Windows options mean something only where there are such, and what
+is asked for "if possible" need not be.
+"""
 
 from __future__ import annotations
 
@@ -9,19 +13,42 @@ from apiserver.core.podspec.paths import containers_with_paths
 from apiserver.core.values import Json
 
 _STORAGE: Final = "ephemeral-storage"
-_WHY: Final = "is not enforced: nothing watches yet how much disk a pod uses"
+_DISK: Final = "is not enforced: nothing watches yet how much disk a pod uses"
+_WITHOUT_EFFECT: Final = {
+    "seLinuxOptions": "has no effect on nodes without SELinux",
+    "seLinuxChangePolicy": "has no effect on nodes without SELinux",
+    "windowsOptions": "has no effect: nodes run Linux",
+}
 
 
 def unenforced_in_spec(spec: Json, path: str) -> tuple[str, ...]:
-    """Return each limit of a pod's spec that no node enforces."""
+    """Return each part of a pod's spec that no node acts on, with the reason."""
     return tuple(_found(spec, path))
 
 
 def _found(spec: Json, path: str) -> Iterator[str]:
+    yield from _in_security(spec, path)
     for index, volume in enumerate(spec.get("volumes") or []):
         source = volume.get("emptyDir") or {}
         if "sizeLimit" in source and source.get("medium") != "Memory":  # a tmpfs has its size
-            yield f"{path}.volumes[{index}].emptyDir.sizeLimit {_WHY}"
+            yield f"{path}.volumes[{index}].emptyDir.sizeLimit {_DISK}"
     for container, where in containers_with_paths(spec, path):
-        if _STORAGE in ((container.get("resources") or {}).get("limits") or {}):
-            yield f"{where}.resources.limits[{_STORAGE}] {_WHY}"
+        yield from _in_container(container, where)
+
+
+def _in_container(container: Json, path: str) -> Iterator[str]:
+    if _STORAGE in ((container.get("resources") or {}).get("limits") or {}):
+        yield f"{path}.resources.limits[{_STORAGE}] {_DISK}"
+    if container.get("resizePolicy"):
+        yield f"{path}.resizePolicy has no effect: a running pod is not resized in place"
+    for index, mount in enumerate(container.get("volumeMounts") or []):
+        if mount.get("recursiveReadOnly") == "IfPossible":
+            yield f"{path}.volumeMounts[{index}].recursiveReadOnly has no effect: only the mount itself is read-only"
+    yield from _in_security(container, path)
+
+
+def _in_security(part: Json, path: str) -> Iterator[str]:
+    context = part.get("securityContext") or {}
+    for name, why in _WITHOUT_EFFECT.items():
+        if name in context:
+            yield f"{path}.securityContext.{name} {why}"

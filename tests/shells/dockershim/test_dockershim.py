@@ -306,6 +306,29 @@ async def test_addresses_are_given_back(shim: Cri):
         await shim.call("RemovePodSandbox", pod_sandbox_id=sandbox_id)
 
 
+async def test_kernel_parameters_hold_in_the_pod(shim: Cri):
+    """Each is set in the pod's own network or memory, where its containers read it; the node's stays as it is."""
+    wanted = {"net.ipv4.ip_local_port_range": "20000\t20100", "kernel.shm_rmid_forced": "1"}
+    paths = [f"/proc/sys/{name.replace('.', '/')}" for name in wanted]
+    before = output("cat", *paths)
+    sandbox = await shim.run_sandbox(linux=cri.LinuxPodSandboxConfig(sysctls=wanted))
+    container = await shim.create(sandbox)
+    await shim.call("StartContainer", container_id=container)
+    said = (await sh(shim, container, f"cat {' '.join(paths)}")).stdout.decode()
+    assert said.splitlines() == list(wanted.values())
+    assert output("cat", *paths) == before
+
+
+async def test_labels_mean_nothing_without_selinux(shim: Cri):
+    """A container with SELinux options runs as one without, where the machine has none."""
+    options = cri.SELinuxOption(user="u", role="r", type="t", level="s0:c1,c2")
+    security = cri.LinuxContainerSecurityContext(selinux_options=options)
+    sandbox = await shim.run_sandbox()
+    container = await shim.create(sandbox, linux=cri.LinuxContainerConfig(security_context=security))
+    await shim.call("StartContainer", container_id=container)
+    assert (await sh(shim, container, "echo here")).stdout == b"here\n"
+
+
 # --- limits and identities
 
 

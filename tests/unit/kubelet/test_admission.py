@@ -1,18 +1,24 @@
 import pytest
 
-from kubelet.core.admission import admit
+from kubelet.core.admission import Abilities, Rejection, admit
+from kubelet.core.sysctls import allowed_sysctls
 from machinery.model.k8s.core_v1 import (
     Affinity,
+    AppArmorProfile,
     ContainerPort,
     NodeAffinity,
     NodeSelector,
     NodeSelectorRequirement,
     NodeSelectorTerm,
     Pod,
+    PodSecurityContext,
+    SecurityContext,
+    Sysctl,
 )
 from tests.support.builders import changed, container, pod
 
 NODE = {"cpu": "2", "memory": "1Gi", "pods": "3"}
+ABLE = Abilities()
 
 
 def affinity(key: str, operator: str, *values: str, field: bool = False) -> Affinity:
@@ -37,13 +43,13 @@ def affinity(key: str, operator: str, *values: str, field: bool = False) -> Affi
 )
 def test_what_does_not_fit_is_refused(requests, others, reason):
     """Pods that have ended hold nothing; what the node does not know of is not its to refuse."""
-    found = admit(pod("new", requests=requests), others, {**NODE, "example.com/gpu": "0"}, {})
+    found = admit(pod("new", requests=requests), others, {**NODE, "example.com/gpu": "0"}, {}, ABLE)
     assert (found.reason if found else None) == reason
 
 
 def test_the_message_has_the_numbers():
     """Requested, used and capacity, as upstream writes them."""
-    found = admit(pod("new", requests={"cpu": "3"}), [pod(requests={"cpu": "500m"})], NODE, {})
+    found = admit(pod("new", requests={"cpu": "3"}), [pod(requests={"cpu": "500m"})], NODE, {}, ABLE)
     expected = "Node didn't have enough resource: cpu, requested: 3000, used: 500, capacity: 2000"
     assert found.message == expected
 
@@ -63,7 +69,7 @@ def test_the_message_has_the_numbers():
 )
 def test_a_pod_that_belongs_elsewhere_is_refused(spec, labels, admitted):
     """NodeSelector and required node affinity; labels that are not known yet are not checked."""
-    found = admit(pod("new", node="node-1", **spec), [], NODE, labels)
+    found = admit(pod("new", node="node-1", **spec), [], NODE, labels, ABLE)
     assert found is None if admitted else found.reason == "NodeAffinity"
 
 
@@ -83,12 +89,82 @@ def holding(name: str, port: int, **fields) -> Pod:
 )
 def test_a_port_of_the_node_is_given_once(other, reason):
     """Whoever bound the second pod past the scheduler is told."""
-    found = admit(holding("new", 8080), [other], NODE, {})
+    found = admit(holding("new", 8080), [other], NODE, {}, ABLE)
     assert (found.reason if found else None) == reason
 
 
 def test_the_same_port_on_another_address_is_another_port():
     """Only the unspecified address stands for all."""
     others = [holding("old", 8080, hostIP="10.0.0.1")]
-    assert admit(holding("new", 8080, hostIP="10.0.0.2"), others, NODE, {}) is None
-    assert admit(holding("new", 8080, hostIP="10.0.0.1"), others, NODE, {}).reason == "NodePorts"
+    assert admit(holding("new", 8080, hostIP="10.0.0.2"), others, NODE, {}, ABLE) is None
+    assert admit(holding("new", 8080, hostIP="10.0.0.1"), others, NODE, {}, ABLE).reason == "NodePorts"
+
+
+def setting(*names: str, **spec) -> Pod:
+    """Return a pod that sets kernel parameters."""
+    context = PodSecurityContext(sysctls=[Sysctl(name=name, value="1") for name in names])
+    return pod("new", securityContext=context, **spec)
+
+
+@pytest.mark.parametrize(
+    ("new", "message"),
+    [
+        (setting("net.ipv4.tcp_syncookies", "kernel/shm_rmid_forced"), None),
+        (setting("net.core.somaxconn"), 'forbidden sysctl: "net.core.somaxconn" not allowlisted'),
+        (
+            setting("kernel.shm_rmid_forced", "kernel/msgmax"),
+            'forbidden sysctl: "kernel.msgmax" not allowlisted',
+        ),
+        (setting("vm.swappiness"), 'forbidden sysctl: "vm.swappiness" not allowlisted'),
+        (
+            setting("net.ipv4.tcp_syncookies", hostNetwork=True),
+            'forbidden sysctl: "net.ipv4.tcp_syncookies" not allowed with host net enabled',
+        ),
+        (
+            setting("kernel.shm_rmid_forced", hostIPC=True),
+            'forbidden sysctl: "kernel.shm_rmid_forced" not allowed with host ipc enabled',
+        ),
+    ],
+)
+def test_kernel_parameters_that_reach_others_are_forbidden(new, message):
+    """The safe ones are allowed; the reason is upstream's."""
+    found = admit(new, [], NODE, {}, Abilities(allowed_sysctls("5.15.0-91-generic")))
+    assert found == (Rejection("SysctlForbidden", message) if message else None)
+
+
+def test_the_nodes_owner_allows_more_of_them():
+    """By name or by how names begin; what is shared stays forbidden."""
+    able = Abilities(allowed_sysctls("6.1", ["net.core.somaxconn", "kernel.msg*"]))
+    assert admit(setting("net.core.somaxconn", "kernel.msgmax"), [], NODE, {}, able) is None
+    assert admit(setting("net.core.rmem_max"), [], NODE, {}, able).reason == "SysctlForbidden"
+    assert admit(setting("kernel.msgmax", hostIPC=True), [], NODE, {}, able).reason == "SysctlForbidden"
+
+
+def test_groups_of_the_image_need_a_runtime_that_leaves_them_out():
+    """A pod that must not have them is refused where the runtime does not know how."""
+    strict = pod("new", securityContext=PodSecurityContext(supplementalGroupsPolicy="Strict"))
+    text = "SupplementalGroupsPolicy=Strict is not supported in this node"
+    assert admit(strict, [], NODE, {}, ABLE) == Rejection("SupplementalGroupsPolicyNotSupported", text)
+    assert admit(strict, [], NODE, {}, Abilities(keeps_groups_apart=True)) is None
+
+
+@pytest.mark.parametrize(
+    ("of_pod", "of_container", "refused"),
+    [
+        (None, None, False),
+        ("RuntimeDefault", None, True),
+        ("Localhost", None, True),
+        (None, "Localhost", True),
+        ("Unconfined", None, False),
+        ("RuntimeDefault", "Unconfined", False),
+        ("Unconfined", "RuntimeDefault", True),
+    ],
+)
+def test_a_profile_needs_app_armor(of_pod, of_container, refused):
+    """A container's own goes before its pod's; to be unconfined needs nothing."""
+    own, common = (AppArmorProfile(type=type_) if type_ else None for type_ in (of_container, of_pod))
+    box = container(securityContext=SecurityContext(appArmorProfile=own))
+    new = pod("new", containers=[box], securityContext=PodSecurityContext(appArmorProfile=common))
+    expected = Rejection("AppArmor", "Cannot enforce AppArmor: AppArmor is not enabled on the host")
+    assert admit(new, [], NODE, {}, ABLE) == (expected if refused else None)
+    assert admit(new, [], NODE, {}, Abilities(has_app_armor=True)) is None

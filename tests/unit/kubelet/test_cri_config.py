@@ -71,14 +71,16 @@ def _config(box: Container, **fields: Any) -> cri.ContainerConfig:
 def test_a_sandbox_has_the_names_ports_and_settings_of_its_pod():
     """Only host ports are mapped."""
     ports = [ContainerPort(containerPort=80, hostPort=8080, protocol="UDP"), ContainerPort(containerPort=81)]
-    context = PodSecurityContext(sysctls=[Sysctl(name="net/ipv4/ip_forward", value="1")], fsGroup=7)
+    context = PodSecurityContext(
+        sysctls=[Sysctl(name="net/ipv4/conf/eno2.1/log_martians", value="1")], fsGroup=7
+    )
     config = _sandbox(pod(containers=[container(ports=ports)], securityContext=context))
     assert (config.metadata.name, config.metadata.attempt, config.hostname) == ("web", 2, "web")
     assert list(config.dns_config.servers) == ["10.0.0.10"]
     [mapping] = config.port_mappings
     assert (mapping.protocol, mapping.container_port, mapping.host_port) == (cri.UDP, 80, 8080)
     assert config.linux.cgroup_parent == "/n/pod1"
-    assert dict(config.linux.sysctls) == {"net.ipv4.ip_forward": "1"}
+    assert dict(config.linux.sysctls) == {"net.ipv4.conf.eno2/1.log_martians": "1"}
     assert list(config.linux.security_context.supplemental_groups) == [7]
 
 

@@ -347,3 +347,26 @@ def test_a_name_like_a_kubelets_is_none_without_the_group() -> None:
     assert _admitted(
         _attributes("nodes", "update", user=user, name="node-2"), _node("node-2"), _node("node-2")
     )
+
+
+# RuntimeClass
+
+
+def test_a_class_that_is_not_there_is_refused_in_kubernetes_words() -> None:
+    """There are no RuntimeClasses: whatever a pod names is not found."""
+    expected = 'pods "web" is forbidden: pod rejected: RuntimeClass "gvisor" not found'
+    assert _refusal(_attributes(), read(pod(runtimeClassName="gvisor"))) == expected
+
+
+def test_only_a_class_can_say_what_a_pod_costs_beside_its_containers() -> None:
+    """A pod that brings an overhead of its own is refused."""
+    text = "pod rejected: Pod Overhead set without corresponding RuntimeClass defined Overhead"
+    refused = _refusal(_attributes(), read(pod(overhead={"cpu": "10m"})))
+    assert refused == f'pods "web" is forbidden: {text}'
+
+
+def test_classes_are_asked_for_when_a_pod_is_made() -> None:
+    """What is stored already is not judged again."""
+    stored = read(pod(runtimeClassName="gvisor"))
+    after = _admitted(_attributes(verb="update", name="web"), stored, stored)
+    assert after["spec"]["runtimeClassName"] == "gvisor"

@@ -17,13 +17,13 @@ from tests.support.pod_specs import created, deployment, pod
         (pod(volumes=[{"name": "a", "emptyDir": {"medium": "HugePages"}}]), "spec.volumes[0].emptyDir.medium"),
         (pod(volumes=[{"name": "a", "projected": {"sources": [{"clusterTrustBundle": {"path": "p"}}]}}]), "spec.volumes[0].projected.sources[0].clusterTrustBundle"),
         (pod(container={"volumeDevices": [{"name": "a", "devicePath": "/dev/x"}]}), "spec.containers[0].volumeDevices"),
-        (pod(container={"resizePolicy": [{"resourceName": "cpu", "restartPolicy": "NotRequired"}]}), "spec.containers[0].resizePolicy"),
-        (pod(runtimeClassName="gvisor"), "spec.runtimeClassName"),
+        (pod(container={"securityContext": {"procMount": "Unmasked"}}), "spec.containers[0].securityContext.procMount"),
+        (pod(securityContext={"windowsOptions": {"hostProcess": True}}), "spec.securityContext.windowsOptions.hostProcess"),
+        (pod(container={"volumeMounts": [{"name": "a", "mountPath": "/a", "readOnly": True, "recursiveReadOnly": "Enabled"}]}), "spec.containers[0].volumeMounts[0].recursiveReadOnly"),
         (pod(hostUsers=False), "spec.hostUsers"),
         (pod(os={"name": "windows"}), "spec.os.name"),
         (pod(resourceClaims=[{"name": "gpu"}]), "spec.resourceClaims"),
         (pod(shareProcessNamespace=True), "spec.shareProcessNamespace"),
-        (pod(securityContext={"sysctls": [{"name": "a", "value": "1"}]}), "spec.securityContext.sysctls"),
         (pod(container={"resources": {"claims": [{"name": "gpu"}]}}), "spec.containers[0].resources.claims"),
         (pod(container={"lifecycle": {"preStop": {"tcpSocket": {"port": 1}}}}), "spec.containers[0].lifecycle.preStop.tcpSocket"),
     ],
@@ -38,8 +38,10 @@ def test_a_pod_that_asks_for_it_gets_a_501(obj: Json, path: str) -> None:
 
 def test_a_template_that_asks_for_it_gets_a_501() -> None:
     """A Deployment is refused at once, instead of its pods one by one."""
-    with pytest.raises(NotImplementedHere, match=r"^spec\.template\.spec\.runtimeClassName is not built"):
-        created(deployment(template={"runtimeClassName": "gvisor"}), "deployments", "apps")
+    with pytest.raises(
+        NotImplementedHere, match=r"^spec\.template\.spec\.shareProcessNamespace is not built"
+    ):
+        created(deployment(template={"shareProcessNamespace": True}), "deployments", "apps")
 
 
 @pytest.mark.parametrize(
@@ -68,3 +70,49 @@ def test_a_limit_on_disk_is_warned_of() -> None:
     assert (
         KINDS["apps", "deployments"].rules.unenforced(template)[0].startswith("spec.template.spec.volumes[0]")
     )
+
+
+def test_what_has_no_effect_on_such_a_node_is_warned_of() -> None:
+    """SELinux and Windows options, resizing, what is asked for if possible: accepted, as by every Linux node."""
+    mount = {"name": "a", "mountPath": "/a", "readOnly": True, "recursiveReadOnly": "IfPossible"}
+    selinux = {"seLinuxOptions": {"level": "s0:c1,c2"}}
+    spec = pod(
+        volumes=[{"name": "a", "emptyDir": {}}],
+        securityContext={
+            **selinux,
+            "seLinuxChangePolicy": "Recursive",
+            "windowsOptions": {"runAsUserName": "a"},
+        },
+        container={
+            "resizePolicy": [{"resourceName": "cpu", "restartPolicy": "NotRequired"}],
+            "securityContext": selinux,
+            "volumeMounts": [mount],
+        },
+    )
+    stored = created(spec)
+    assert stored["spec"]["securityContext"]["seLinuxOptions"] == selinux["seLinuxOptions"]
+    assert [text.partition(" has no effect")[0] for text in KINDS["", "pods"].rules.unenforced(stored)] == [
+        "spec.securityContext.seLinuxOptions",
+        "spec.securityContext.seLinuxChangePolicy",
+        "spec.securityContext.windowsOptions",
+        "spec.containers[0].resizePolicy",
+        "spec.containers[0].volumeMounts[0].recursiveReadOnly",
+        "spec.containers[0].securityContext.seLinuxOptions",
+    ]
+
+
+@pytest.mark.parametrize(
+    "spec",
+    [
+        {"runtimeClassName": "gvisor"},
+        {"overhead": {"cpu": "10m"}},
+        {"securityContext": {"supplementalGroupsPolicy": "Strict"}},
+        {"securityContext": {"appArmorProfile": {"type": "RuntimeDefault"}}},
+        {"securityContext": {"sysctls": [{"name": "kernel.msgmax", "value": "1"}]}},
+    ],
+)
+def test_what_others_judge_is_stored_in_a_template(spec: Json) -> None:
+    """Whether there is such a class is admission's to say, whether a node can is the node's; nothing warns of it."""
+    template = created(deployment(template=spec), "deployments", "apps")
+    assert spec.items() <= template["spec"]["template"]["spec"].items()
+    assert KINDS["apps", "deployments"].rules.unenforced(template) == ()
