@@ -71,8 +71,9 @@ class Cluster:
     @classmethod
     def up(
         cls,
-        name: str = "kubarium",
+        name: str = "",
         *,
+        file: Path | str | None = None,
         nodes: int | None = None,
         runtime: str | None = None,
         profile: str | None = None,
@@ -96,7 +97,8 @@ class Cluster:
         """Start a cluster, or find it running, and (with `wait`) return when its nodes are Ready.
 
         What is not said is as `kubarium up` has it: three nodes, one process of each program, the best runtime that works
-        here. Of a cluster that exists, options have to be what it has; more `nodes` are added. `etcd` is 1 or 3;
+        here. A cluster `file` (docs/cluster-file.md) says the same as a document; what is said beside it wins. Of a cluster
+        that exists, options have to be what it has; more `nodes` are added. `etcd` is 1 or 3;
         `apiservers`, `schedulers` and `controllers` say how many processes of each there are; `cpu`, `memory`, `labels` and
         `taints` (key=value:Effect) are those of each node, `zones` are given to them in turn. With `check_invariants`
         a component ends where it finds its own state broken: for tests.
@@ -121,6 +123,12 @@ class Cluster:
             zones=tuple(zones),
             check_invariants=check_invariants,
         )
+        if file is not None:
+            from kubarium.cluster_file import read_cluster_file  # YAML, which most clusters do without
+
+            document = read_cluster_file(Path(file))
+            name, options = name or document.name, options.over(document.options)
+        name = name or homes.DEFAULT_NAME
         return cls.begin(name, options, home=home, wait=wait, timeout_s=timeout_s, progress=progress).cluster
 
     @classmethod
@@ -386,13 +394,8 @@ class Cluster:
         spec = self.spec
         refuse_differences(options, spec)
         return [
-            self.add_node(
-                cpu=options.cpu,
-                memory=options.memory,
-                labels=options.labels_of(spec.next_index + number),
-                taints=options.taints,
-            )
-            for number in range(options.missing_nodes(spec))
+            self.add_node(node.name, cpu=node.cpu, memory=node.memory, labels=node.labels, taints=node.taints)
+            for node in options.missing_nodes(spec)
         ]
 
     def _call(self, op: str, *, timeout_s: float = 60.0, **arguments: Any) -> Any:

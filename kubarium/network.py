@@ -81,15 +81,6 @@ def remove_backbone(addresses: Addresses) -> None:
         _ip(command)
 
 
-def has_bridge(namespace: str) -> bool:
-    """Whether a namespace is the backbone of a cluster, not a node.
-
-    Raises:
-        KubariumError: `ip` is not installed.
-    """
-    return _ip(["-n", namespace, "link", "show", "backbone"]).returncode == 0
-
-
 def delete_namespace(namespace: str) -> None:
     """Remove a namespace, with the cables that end in it; nothing happens where it is gone.
 

@@ -15,8 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from kubarium.core.layout import Layout
-from kubarium.core.network import backbone_namespace
-from kubarium.network import NAMESPACES, delete_namespace, has_bridge
+from kubarium.core.network import backbone_namespace, node_namespace
+from kubarium.network import NAMESPACES, delete_namespace
 from kubarium.pidfd import wait_ended
 from kubarium.supervisor.machines import admit_cgroup, kill_cgroup, pids_below
 from machinery.process.clock import WALL
@@ -106,11 +106,7 @@ def namespaces(name: str) -> list[str]:
         names = sorted(path.name for path in NAMESPACES.iterdir())
     except FileNotFoundError:
         return []
-    mine = [each for each in names if each == backbone or each.startswith(f"{backbone}-")]
-    others = [each for each in mine if each != backbone and has_bridge(each)]  # cluster "a-b" beside "a"
-    return [
-        each for each in mine if not any(each == other or each.startswith(f"{other}-") for other in others)
-    ]
+    return [each for each in names if each == backbone or each.startswith(node_namespace(name, ""))]
 
 
 def remove_namespaces(names: Iterable[str]) -> None:

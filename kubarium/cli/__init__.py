@@ -21,7 +21,8 @@ _DESCRIPTION = "Start, watch, take apart and break a real Kubernetes-shaped clus
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; return its exit code: 0 done, 1 could not be done, 2 wrong usage."""
     options = parser().parse_args(argv)
-    options.name = options.name or homes.current_name()
+    if not getattr(options, "file", None):  # which may name one
+        options.name = options.name or homes.current_name()
     try:
         code: int = options.run(options)
     except KubariumError as error:
@@ -158,6 +159,10 @@ def _capacity(sub: argparse.ArgumentParser) -> None:
 
 
 def _up(sub: argparse.ArgumentParser) -> None:
+    sub.add_argument(
+        "-f", "--file", metavar="FILE",
+        help="a cluster file (docs/cluster-file.md; - is standard input); what is said beside it wins",
+    )  # fmt: skip
     sub.add_argument(
         "--nodes", type=_count, metavar="N", help="how many nodes (default: 3); more than it has are added"
     )

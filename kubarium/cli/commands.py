@@ -34,15 +34,26 @@ Run = Callable[[argparse.Namespace], int]
 
 
 def up(options: argparse.Namespace) -> int:
-    """Start a cluster, or say that it runs."""
+    """Start a cluster, or say that it runs.
+
+    Raises:
+        KubariumError: it cannot be started, or what runs is not what was asked for.
+    """
     began = WALL.monotonic_wall()
     options.labels = dict(options.labels) if getattr(options, "labels", None) else None
     given = ((each.name, getattr(options, each.name, None)) for each in fields(Options))
     asked = {name: value for name, value in given if value is not None}
     asked["labels"] = dict(asked.get("labels", ()))
     asked["taints"] = tuple(asked.get("taints", ()))
+    wanted = Options(**asked)
+    if getattr(options, "file", None):
+        from kubarium.cluster_file import read_cluster_file  # YAML, which most commands do without
+
+        document = read_cluster_file(Path(options.file))
+        wanted = wanted.over(document.options)
+        options.name = options.name or document.name or homes.current_name()
     begun = Cluster.begin(
-        options.name, Options(**asked), wait=not options.no_wait, timeout_s=options.timeout, progress=_say
+        options.name, wanted, wait=not options.no_wait, timeout_s=options.timeout, progress=_say
     )
     cluster = begun.cluster
     if begun.is_new:

@@ -18,7 +18,9 @@ def kubeconfig(
     current context is the first one, and each further one has a context of its own, "kubarium@apiserver-2". The PEM
     bytes are the cluster's authority and the user's certificate and key.
     """
-    main = cluster if cluster.startswith("kubarium") else f"kubarium-{cluster}"
+    main = (
+        cluster if cluster == "kubarium" else f"kubarium-{cluster}"
+    )  # two clusters never have one name here
     contexts = {
         main if not number else f"{main}@{name}": url for number, (name, url) in enumerate(urls.items())
     }

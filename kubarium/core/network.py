@@ -22,8 +22,8 @@ def backbone_namespace(cluster: str) -> str:
 
 
 def node_namespace(cluster: str, node: str) -> str:
-    """Name a node's namespace."""
-    return f"kubarium-{cluster}-{node}"
+    """Name a node's namespace: by the dot, which no name has, it is no other cluster's (node "b-c" of "a", "c" of "a-b")."""
+    return f"{backbone_namespace(cluster)}.{node}"
 
 
 def host_link(slot: int) -> str:

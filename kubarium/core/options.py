@@ -6,18 +6,33 @@ Options of a cluster that exists are never ignored: one that cannot be had any m
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, fields, replace
+from typing import Any, get_args
 
 import msgspec
 
-from kubarium.core.spec import ZONE, ClusterSpec, Runtime, SpecError, checked
+from kubarium.core.spec import ZONE, ClusterSpec, NodeSpec, Profile, Runtime, SpecError, checked
 
 DEFAULT_NODES = 3
+_UNSAID: tuple[Any, ...] = (None, "", {}, ())
 RUNTIMES = ("auto", "docker", "hollow")
 _COUNTS = ("etcd", "apiservers", "schedulers", "controllers")
 _FIELDS = ("profile", "time_scale", *_COUNTS, "check_invariants")
+
+
+PROFILES = get_args(Profile)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeclaredNode:
+    """A node as it was asked for; "" and nothing where nothing was said."""
+
+    name: str = ""  # "": as it comes, node-N
+    cpu: str = ""
+    memory: str = ""
+    labels: Mapping[str, str] = field(default_factory=dict)
+    taints: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,7 +53,15 @@ class Options:
     labels: Mapping[str, str] = field(default_factory=dict)
     taints: tuple[str, ...] = ()
     zones: tuple[str, ...] = ()  # given to the nodes in turn
+    declared: tuple[DeclaredNode, ...] | None = None  # each by its name, as a cluster file has them
     check_invariants: bool | None = None
+
+    def over(self, others: Options) -> Options:
+        """Return these options, and the others where nothing was said here."""
+        said = {
+            each.name: value for each in fields(self) if (value := getattr(self, each.name)) not in _UNSAID
+        }
+        return replace(others, **said)
 
     def new_spec(self, name: str, runtime: Runtime = "hollow", *, origin: str = "") -> ClusterSpec:
         """Return the spec of a new cluster, in slot 0.
@@ -47,19 +70,28 @@ class Options:
             SpecError: it cannot be; the message names the option.
         """
         fields = {each: value for each in _FIELDS if (value := getattr(self, each)) is not None}
-        if self.runtime not in {None, *RUNTIMES}:
-            raise SpecError(f"--runtime: has to be one of {', '.join(RUNTIMES)}, not {self.runtime!r}")
+        for option, allowed in (("runtime", RUNTIMES), ("profile", PROFILES)):
+            if (value := getattr(self, option)) not in {None, *allowed}:
+                raise SpecError(f"has to be one of {', '.join(allowed)}, not {value!r}", _flag(option))
         try:
             spec = msgspec.convert(
                 fields | {"name": name, "runtime": runtime, "api_port": self.api_port or 0, "origin": origin},
                 ClusterSpec,
             )
         except msgspec.ValidationError as error:
-            raise SpecError(f"{_flag_in(str(error))}{error}") from error
-        nodes = DEFAULT_NODES if self.nodes is None else self.nodes
-        if not isinstance(nodes, int) or nodes < 0:
-            raise SpecError(f"--nodes: has to be a number, 0 or more, not {nodes!r}")
-        return self._with_nodes(checked(spec), nodes)
+            raise SpecError(str(error), _flag_in(str(error))) from error
+        if self.nodes is not None and (not isinstance(self.nodes, int) or self.nodes < 0):
+            raise SpecError(f"has to be a number, 0 or more, not {self.nodes!r}", "--nodes")
+        if self.count is None:
+            return replace(self, nodes=DEFAULT_NODES).extended(checked(spec))
+        return self.extended(checked(spec))
+
+    @property
+    def count(self) -> int | None:
+        """How many nodes were asked for; None where nothing was said."""
+        if self.nodes is None and self.declared is not None:
+            return len(self.declared)
+        return self.nodes
 
     def differences(self, spec: ClusterSpec) -> list[str]:
         """List the options that a cluster does not have, and cannot get while it exists, with what it has."""
@@ -79,50 +111,70 @@ class Options:
                     _difference(each, wanted, ", ".join(sorted(had - {wanted, ""})) or "the machine's")
                 )
         found += self._lacking(spec)
-        if self.nodes is not None and self.nodes < len(spec.nodes):
-            found.append(
-                f"{_difference('nodes', self.nodes, len(spec.nodes))}; `kubarium node rm` removes one"
-            )
+        if self.count is not None and self.count < len(spec.nodes) + len(self._missing_declared(spec)):
+            declared = {node.name for node in (self.declared or ())[: self.count]}
+            others = ", ".join(node.name for node in spec.nodes if node.name not in declared)
+            has = f"{others} besides" if declared else str(len(spec.nodes))
+            found.append(f"{_difference('nodes', self.count, has)}; `kubarium node rm` removes one")
         return found
 
-    def missing_nodes(self, spec: ClusterSpec) -> int:
-        """Return how many nodes are to be added to a cluster."""
-        return max(0, (self.nodes or 0) - len(spec.nodes))
+    def missing_nodes(self, spec: ClusterSpec) -> Iterator[DeclaredNode]:
+        """List the nodes that were asked for and that a cluster does not have, with what each is to declare."""
+        missing = self._missing_declared(spec)
+        unnamed = max(0, (self.count or 0) - len(spec.nodes) - len(missing))
+        for index, node in enumerate([*missing, *[DeclaredNode()] * unnamed], spec.next_index):
+            yield self._as_wanted(node, index)
 
     def extended(self, spec: ClusterSpec) -> ClusterSpec:
         """Return a spec with the nodes that were asked for and that it does not have yet.
 
         Raises:
-            SpecError: there would be too many.
+            SpecError: there would be too many, or what one is to declare cannot be.
         """
-        return self._with_nodes(spec, self.missing_nodes(spec))
-
-    def _with_nodes(self, spec: ClusterSpec, count: int) -> ClusterSpec:
-        for _ in range(count):
+        for node in self.missing_nodes(spec):
             spec = spec.with_node(
-                cpu=self.cpu,
-                memory=self.memory,
-                labels=self.labels_of(spec.next_index),
-                taints=self.taints,
+                node.name, cpu=node.cpu, memory=node.memory, labels=node.labels, taints=node.taints
             )
         return spec
 
-    def labels_of(self, index: int) -> dict[str, str]:
-        """Return the labels of the node with that place in the address plan, its zone among them."""
+    def _missing_declared(self, spec: ClusterSpec) -> list[DeclaredNode]:
+        """List the declared nodes that a cluster does not have, of those first ones that are asked for."""
+        known = {node.name for node in spec.nodes}
+        return [node for node in (self.declared or ())[: self.count] if node.name not in known]
+
+    def _as_wanted(self, node: DeclaredNode, index: int) -> DeclaredNode:
+        """Return a node with the options for all nodes over what it declares itself."""
         zone = {ZONE: self.zones[(index - 1) % len(self.zones)]} if self.zones else {}
-        return {**self.labels, **zone}
+        return replace(
+            node,
+            cpu=self.cpu or node.cpu,
+            memory=self.memory or node.memory,
+            labels={**node.labels, **self.labels, **zone},
+            taints=self.taints or node.taints,
+        )
 
     def _lacking(self, spec: ClusterSpec) -> list[str]:
-        """List the labels and taints that a node of a cluster does not have, each with the first such node."""
+        """List what nodes of a cluster do not have and should, each with the first such node."""
         found: dict[str, str] = {}
+        declared = {node.name: node for node in (self.declared or ())[: self.count]}
         for node in spec.nodes:
-            for key, value in self.labels_of(node.index).items():
-                if node.labels.get(key) != value:
-                    found.setdefault(f"--label {key}={value}", node.name)
-            for taint in self.taints:
-                if taint not in node.taints:
-                    found.setdefault(f"--taint {taint}", node.name)
+            wanted = self._as_wanted(declared.get(node.name, DeclaredNode()), node.index)
+            for option in _lacking_in(node, wanted, is_declared=node.name in declared):
+                found.setdefault(option, node.name)
         return [f"{option} ({name} does not have it)" for option, name in found.items()]
+
+
+def _lacking_in(node: NodeSpec, wanted: DeclaredNode, *, is_declared: bool) -> Iterator[str]:
+    """List what a node lacks, as options; the capacity of one that is declared for itself as well."""
+    for key, value in wanted.labels.items():
+        if node.labels.get(key) != value:
+            yield f"--label {key}={value}"
+    for taint in wanted.taints:
+        if taint not in node.taints:
+            yield f"--taint {taint}"
+    for flag, value, had in (("--cpu", wanted.cpu, node.cpu), ("--memory", wanted.memory, node.memory)):
+        if is_declared and value and value != had:
+            yield f"{flag} {value}"
 
 
 def _difference(field: str, wanted: Any, had: Any) -> str:
@@ -139,4 +191,4 @@ def _flag(field: str) -> str:
 
 def _flag_in(message: str) -> str:
     """Return the flag of the field that an error of msgspec is about, "" where it names none."""
-    return next((f"{_flag(each)}: " for each in _FIELDS if f"$.{each}`" in message), "")
+    return next((_flag(each) for each in _FIELDS if f"$.{each}`" in message), "")

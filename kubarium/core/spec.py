@@ -29,7 +29,11 @@ ETCD, APISERVER, SCHEDULER, CONTROLLERS = "etcd", "apiserver", "scheduler", "con
 
 
 class SpecError(ValueError):
-    """The cluster that was asked for cannot be; the message names the field."""
+    """The cluster that was asked for cannot be: why, and the option that it is about ("" where it is about none)."""
+
+    def __init__(self, why: str, option: str = "") -> None:
+        super().__init__(f"{option}: {why}" if option else why)
+        self.why = why
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,16 +165,16 @@ def checked(spec: ClusterSpec) -> ClusterSpec:
     """
     _check_label("--name", spec.name, longest=_LONGEST_NAME)
     if not spec.time_scale > 0 or spec.time_scale > 1000:
-        raise SpecError(f"--time-scale: has to be above 0 and at most 1000, not {spec.time_scale}")
+        raise SpecError(f"has to be above 0 and at most 1000, not {spec.time_scale}", "--time-scale")
     if not 0 <= spec.api_port <= 65535 - SLOT_PORTS:
-        raise SpecError(f"--api-port: has to be a port below {65535 - SLOT_PORTS}, not {spec.api_port}")
+        raise SpecError(f"has to be a port below {65535 - SLOT_PORTS}, not {spec.api_port}", "--api-port")
     if spec.etcd not in {1, 3}:
-        raise SpecError(f"--etcd: has to be 1 or 3 members, not {spec.etcd}")
+        raise SpecError(f"has to be 1 or 3 members, not {spec.etcd}", "--etcd")
     for field in ("apiservers", "schedulers", "controllers"):
         if not 1 <= (count := getattr(spec, field)) <= MAX_INSTANCES:
-            raise SpecError(f"--{field}: has to be from 1 to {MAX_INSTANCES}, not {count}")
+            raise SpecError(f"has to be from 1 to {MAX_INSTANCES}, not {count}", f"--{field}")
     if len(spec.nodes) > MAX_NODES or spec.next_index > MAX_NODES + 1:
-        raise SpecError(f"--nodes: a cluster has at most {MAX_NODES} nodes in its life")
+        raise SpecError(f"a cluster has at most {MAX_NODES} nodes in its life", "--nodes")
     for node in spec.nodes:
         _check_node(node)
     return spec
@@ -180,9 +184,9 @@ def _check_node(node: NodeSpec) -> None:
     _check_label("node name", node.name, longest=63)
     for flag, value in (("--cpu", node.cpu), ("--memory", node.memory)):
         if value and not _CAPACITY.fullmatch(value):
-            raise SpecError(f'{flag}: "{value}" is no quantity; write it as 2, 500m, 512Mi or 4Gi')
+            raise SpecError(f'"{value}" is no quantity; write it as 2, 500m, 512Mi or 4Gi', flag)
         if value and not re.search("[1-9]", value):
-            raise SpecError(f"{flag}: has to be above 0, not {value}")
+            raise SpecError(f"has to be above 0, not {value}", flag)
     if node.labels or node.taints:
         _check_marks(node)
 
@@ -194,17 +198,18 @@ def _check_marks(node: NodeSpec) -> None:
 
     for key, value in node.labels.items():
         if wrong := [*label_key_errors(key), *label_value_errors(value)]:
-            raise SpecError(f'--label: "{key}={value}": {wrong[0]}')
+            raise SpecError(f'"{key}={value}": {wrong[0]}', "--label")
         if not _may_label_itself(key):
             raise SpecError(
-                f'--label: "{key}" is kept for administrators (NodeRestriction): '
-                f"`kubectl label node {node.name} {key}={value}` sets it"
+                f'"{key}" is kept for administrators (NodeRestriction): '
+                f"`kubectl label node {node.name} {key}={value}` sets it",
+                "--label",
             )
     for taint in node.taints:
         try:
             read_taint(taint)
         except ValueError as error:
-            raise SpecError(f"--taint: {error}") from error
+            raise SpecError(str(error), "--taint") from error
 
 
 def _may_label_itself(key: str) -> bool:
@@ -221,6 +226,7 @@ def _may_label_itself(key: str) -> bool:
 def _check_label(what: str, value: str, *, longest: int) -> None:
     if len(value) > longest or not _LABEL.fullmatch(value):
         raise SpecError(
-            f'{what}: "{value}" has to be lower-case letters, digits and "-", '
-            f"starting and ending with a letter or digit, at most {longest} long"
+            f'"{value}" has to be lower-case letters, digits and "-", '
+            f"starting and ending with a letter or digit, at most {longest} long",
+            what,
         )

@@ -659,6 +659,30 @@ def _processes_of(home: Path) -> list[remains.Process]:
     return [each for each in remains.processes() if each.home == str(home)]
 
 
+def test_a_cluster_file_is_brought_up(bare: Shell):
+    """The example, with its nodes as they are described; what is said beside it wins, and a second `up` agrees."""
+    need("etcd", "kubectl")
+    example = str(Path(__file__).parents[2] / "examples" / "cluster.yaml")
+    said = bare("up", "-f", example, "--runtime", "hollow", "--schedulers", "1")
+    try:
+        assert 'Cluster "shop" is up' in said
+        assert "kubarium down --name shop" in said
+        kubectl = Kubectl(bare.home / "shop" / "kubeconfig")
+        node = kubectl.get("node", "big")
+        assert (
+            node["metadata"]["labels"].items()
+            >= {"tier": "gold", "topology.kubernetes.io/zone": "west"}.items()
+        )
+        assert node["status"]["capacity"]["cpu"] == "2"
+        names = {row["name"] for row in json.loads(bare("ps", "--name", "shop", "-o", "json"))}
+        assert {"scheduler", "controllers-2", "kubelet@node-2"} <= names
+        assert "already running" in bare("up", "-f", example, "--runtime", "hollow", "--schedulers", "1")
+        assert "--schedulers 2 (it has 1)" in bare.fails("up", "-f", example)
+        assert "cannot be read" not in bare.fails("up", "-f", str(bare.home / "none.yaml"))
+    finally:
+        bare.run("down", "--name", "shop")
+
+
 def test_kubectl_and_kubarium_use_the_cluster_that_they_are_told_to(shell: Shell, tmp_path: Path):
     """Without --name and without KUBECONFIG, until the cluster goes."""
     need("etcd", "kubectl")

@@ -30,7 +30,7 @@ def test_the_bridge_lies_in_a_namespace_of_its_own():
 
 def test_a_node_reaches_the_machine_by_default():
     """A node's default route leads to the machine, where the apiserver is."""
-    assert ["-n", "kubarium-c-node-1", "route", "add", "default", "via", "10.77.3.1"] in plan_node(
+    assert ["-n", "kubarium-c.node-1", "route", "add", "default", "via", "10.77.3.1"] in plan_node(
         ADDRESSES, NODE
     )
 
@@ -50,6 +50,13 @@ def test_every_namespace_that_is_made_is_taken_away():
     assert sorted(made) == sorted(gone) == sorted([backbone_namespace("c"), node_namespace("c", "node-1")])
 
 
+def test_no_two_clusters_have_a_namespace_in_common():
+    """Wherever a name is cut in two: node "b-c" of "a", node "c" of "a-b", and the backbone of "a-b-c"."""
+    names = [backbone_namespace("a-b-c"), node_namespace("a-b", "c"), node_namespace("a", "b-c")]
+    names += [backbone_namespace("a-b"), node_namespace("a", "b"), backbone_namespace("a")]
+    assert len(set(names)) == len(names)
+
+
 def test_interface_names_fit():
     """The kernel's limit on interface names holds in the last slot too."""
     assert len(host_link(MAX_SLOTS - 1)) <= LONGEST_INTERFACE_NAME
@@ -60,7 +67,7 @@ def test_three_nodes_need_five_calls():
     three = Addresses(ClusterSpec(name="c").with_node().with_node().with_node())
     grouped = batches(plan_nodes(three, three.spec.nodes))
     spaces = [space for space, _ in grouped]
-    assert spaces == ["", "kubarium-c", "kubarium-c-node-1", "kubarium-c-node-2", "kubarium-c-node-3"]
+    assert spaces == ["", "kubarium-c", "kubarium-c.node-1", "kubarium-c.node-2", "kubarium-c.node-3"]
     assert all(command[0] != "-n" for _, commands in grouped for command in commands)
 
 

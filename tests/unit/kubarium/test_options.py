@@ -109,7 +109,7 @@ def test_several_differences_are_all_named():
 def test_nodes_that_are_missing_are_added_with_what_they_declare():
     """Those that are there stay as they are."""
     asked = Options(nodes=4, cpu="500m")
-    assert asked.missing_nodes(RUNNING) == 2
+    assert len(list(asked.missing_nodes(RUNNING))) == 2
     spec = asked.extended(RUNNING)
     assert [node.name for node in spec.nodes] == ["node-1", "node-2", "node-3", "node-4"]
     assert {node.cpu for node in spec.nodes} == {"500m"}

@@ -117,6 +117,17 @@ def test_a_kubeconfig_has_a_context_for_each_apiserver():
     assert [each["name"] for each in content["contexts"]] == ["kubarium", "kubarium@apiserver-2"]
 
 
+def test_no_two_clusters_have_a_context_in_common():
+    """Else the contexts of one would replace the other's where both are merged."""
+    names = [
+        kubeconfig(cluster, {"apiserver": "https://1"}, authority=b"", certificate=b"", key=b"")[
+            "current-context"
+        ]
+        for cluster in ("kubarium", "a", "kubarium-a", "kubarium-kubarium", "kubariuma")
+    ]
+    assert len(set(names)) == len(names)
+
+
 def test_one_ready_apiserver_is_enough_to_go_on():
     """Whoever needs the program starts when the first instance of it serves."""
     table = {name: Supervised(part) for name, part in described(SPEC).items()}
