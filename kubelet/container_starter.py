@@ -6,14 +6,17 @@ is made already (a kubelet died before it could start it) is only started.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
-from dataclasses import KW_ONLY, dataclass
+from dataclasses import KW_ONLY, dataclass, field
+from functools import partial
 
 from kubelet.container_stopper import ContainerStopper
 from kubelet.core import labels
 from kubelet.core.actions import KillContainer, StartContainer
 from kubelet.core.containers import find
 from kubelet.core.cri_config import container_config
+from kubelet.core.environment import TooLargeError
 from kubelet.core.instructions import Problem
 from kubelet.core.node_status import Machine
 from kubelet.core.pod_actions import Kill
@@ -28,6 +31,7 @@ from kubelet.pod_files import PodFiles
 from kubelet.relist import Relist
 from kubelet.runtime import Runtime
 from kubelet.sandboxes import Sandboxes
+from kubelet.turns import Turns
 from kubelet.volumes import VolumeProblem, Volumes
 from machinery.client.events import NORMAL, WARNING, EventRecorder
 from machinery.model.clock import Clock
@@ -37,6 +41,7 @@ from machinery.model.log import EventLog
 from machinery.pb import cri_pb2 as cri
 
 _CONFIG_ERROR = "CreateContainerConfigError"
+_FEW_MOUNTS = 32  # of a container, which are found while the other pods wait
 _FIRST_LOOK_S = 5.0  # so soon after a failed pull its backoff is shown
 
 
@@ -75,6 +80,7 @@ class ContainerStarter:
     log: EventLog
     _: KW_ONLY
     is_draining: Callable[[], bool]
+    turns: Turns = field(default_factory=Turns)
 
     async def start(self, pod: Pod, action: StartContainer) -> Problem | None:
         """Start a container; the runtime's picture is up to date afterwards."""
@@ -92,13 +98,14 @@ class ContainerStarter:
     async def _create(self, pod: Pod, container: Container, action: StartContainer) -> str:
         sandbox = self.providers.sandboxes.config(pod, action.sandbox_attempt)
         image_ref = await self._image(pod, container, sandbox)
-        config = await self._config(pod, container, action, image_ref)
-        create = self.runtime.create_container(action.sandbox_id, config, sandbox)
-        try:
-            container_id = await finish(create, self.is_draining)
-        except ApiError as error:
-            self._tell(pod, container, WARNING, "Failed", f"Error: {error.message}")
-            raise StartProblem(Problem("CreateContainerError", error.message)) from error
+        async with self.turns.taken(pod.metadata.uid):
+            config = await self._config(pod, container, action, image_ref)
+            create = self.runtime.create_container(action.sandbox_id, config, sandbox)
+            try:
+                container_id = await finish(create, self.is_draining)
+            except ApiError as error:
+                self._tell(pod, container, WARNING, "Failed", f"Error: {error.message}")
+                raise StartProblem(Problem("CreateContainerError", error.message)) from error
         self._tell(pod, container, NORMAL, "Created", "Container created")
         return container_id
 
@@ -115,15 +122,21 @@ class ContainerStarter:
         self, pod: Pod, container: Container, action: StartContainer, image_ref: str
     ) -> cri.ContainerConfig:
         """Gather what a container is made of."""
-        attempt, ips = action.start.attempt, action.ips
         try:
-            image = await self._image_user(pod, container, image_ref)
-            env = await self.providers.environment.make(pod, container, ips[0] if ips else "", ips)
-            volumes = await self.providers.sandboxes.mount(pod)
-            mounts = self.providers.volumes.mounts(pod, container, volumes, dict(env))
-        except (ConfigProblem, VolumeProblem) as problem:
+            return await self._gathered(pod, container, action, image_ref)
+        except (ConfigProblem, VolumeProblem, TooLargeError) as problem:
             self._tell(pod, container, WARNING, "Failed", f"Error: {problem}")
             raise StartProblem(Problem(_CONFIG_ERROR, str(problem))) from problem
+
+    async def _gathered(
+        self, pod: Pod, container: Container, action: StartContainer, image_ref: str
+    ) -> cri.ContainerConfig:
+        attempt, ips = action.start.attempt, action.ips
+        image = await self._image_user(pod, container, image_ref)
+        strings = await self.providers.environment.make(pod, container, ips[0] if ips else "", ips)
+        volumes = await self.providers.sandboxes.mount(pod)
+        make = partial(self.providers.volumes.mounts, pod, container, volumes, strings.variables)
+        mounts = await asyncio.to_thread(make) if len(container.volumeMounts) > _FEW_MOUNTS else make()
         files = self.providers.files
         own = (files.hosts_mount(pod, container, ips), files.termination_log(pod, container, attempt))
         machine = self.providers.machine
@@ -131,7 +144,7 @@ class ContainerStarter:
             pod,
             container,
             image_ref=image_ref,
-            env=env,
+            strings=strings,
             mounts=[*mounts, *(mount for mount in own if mount is not None)],
             attempt=attempt,
             labels=labels.container_labels(pod, container),

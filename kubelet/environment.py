@@ -9,13 +9,14 @@ from __future__ import annotations
 import asyncio
 import binascii
 from base64 import b64decode
+from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
-from typing import Final
+from typing import Final, TypeVar
 
 import msgspec
 
 from kubelet.core.environment import (
-    expand,
+    ProcessStrings,
     service_variables,
     split_names,
     visible_services,
@@ -31,7 +32,6 @@ from machinery.model.k8s.core_v1 import (
     ConfigMap,
     Container,
     EnvFromSource,
-    EnvVar,
     EnvVarSource,
     Pod,
     Secret,
@@ -42,6 +42,9 @@ from machinery.model.k8s.meta_v1 import ObjectMeta
 from machinery.model.log import SILENT, EventLog
 from machinery.model.resources import CONFIG_MAPS, SECRETS, SERVICES
 
+S = TypeVar("S", ConfigMap | None, Secret | None)
+
+_KEPT_BYTES: Final = 4 * 2**20  # of ConfigMaps, and of Secrets, while one container's environment is gathered
 _SYNC_LIMIT_S: Final = 5.0  # wall seconds that a container waits for the first list of Services
 
 
@@ -84,24 +87,27 @@ class Environment:
 
     async def make(
         self, pod: Pod, container: Container, pod_ip: str, pod_ips: Sequence[str] = ()
-    ) -> list[tuple[str, str]]:
-        """Return the names and values, in the order of their declaration, Services last.
+    ) -> ProcessStrings:
+        """Return the container's environment, in the order of its declaration, Services last.
 
         Raises:
             ConfigProblem: something that is not optional is missing.
+            TooLargeError: it is more than a process can be started with.
         """
         addresses = Addresses(tuple(pod_ips) or ((pod_ip,) if pod_ip else ()), (self._host_ip,))
-        services = await self._service_variables(pod)
+        strings = ProcessStrings(container.name, await self._service_variables(pod))
         sources = _Sources(self._api, pod.metadata.namespace)
-        own: dict[str, str] = {}
         for source in container.envFrom:
-            own |= await self._from_source(pod, source, sources)
+            for name, value in (await self._from_source(pod, source, sources)).items():
+                strings.put(name, value)
         for variable in container.env:
-            value = await self._value(pod, container, variable, {**services, **own}, addresses, sources)
-            if value is not None:
-                own[variable.name] = value
-        rest = {name: value for name, value in services.items() if name not in own}
-        return [*own.items(), *rest.items()]
+            if variable.value or variable.valueFrom is None:
+                strings.put_expanded(variable.name, variable.value)
+                continue
+            found = await self._value(pod, container, variable.valueFrom, addresses, sources)
+            if found is not None:
+                strings.put(variable.name, found)
+        return strings
 
     async def _note_sync(self) -> None:
         await self._services.synced()
@@ -140,15 +146,11 @@ class Environment:
         self,
         pod: Pod,
         container: Container,
-        variable: EnvVar,
-        known: Mapping[str, str],
+        source: EnvVarSource,
         addresses: Addresses,
         sources: _Sources,
     ) -> str | None:
-        """Return a variable's value, None for an optional one that is not there."""
-        if variable.value or variable.valueFrom is None:
-            return expand(variable.value, known)
-        source = variable.valueFrom
+        """Return the value that a source has, None for an optional one that is not there."""
         try:
             if source.fieldRef:
                 return field_value(pod, source.fieldRef.fieldPath, addresses)
@@ -160,17 +162,17 @@ class Environment:
 
 
 class _Sources:
-    """ConfigMaps and Secrets of one namespace, each read once for one container."""
+    """ConfigMaps and Secrets of one namespace, each read once for one container, unless they are many and large."""
 
     def __init__(self, api: Api, namespace: str) -> None:
         self._api = api
         self._namespace = namespace
-        self._config_maps: dict[str, ConfigMap | None] = {}
-        self._secrets: dict[str, Secret | None] = {}
+        self._config_maps: OrderedDict[str, ConfigMap | None] = OrderedDict()
+        self._secrets: OrderedDict[str, Secret | None] = OrderedDict()
 
     async def config_map(self, name: str, *, optional: bool) -> dict[str, str] | None:
         if name not in self._config_maps:
-            self._config_maps[name] = await self._read_config_map(name)
+            _keep(self._config_maps, name, await self._read_config_map(name))
         found = self._config_maps[name]
         if found is None and not optional:
             raise ConfigProblem(f'configmap "{name}" not found')
@@ -183,7 +185,7 @@ class _Sources:
             ConfigProblem: it cannot be had now.
         """
         if name not in self._secrets:
-            self._secrets[name] = await self._read_secret(name)
+            _keep(self._secrets, name, await self._read_secret(name))
         found = self._secrets[name]
         if found is None and not optional:
             raise ConfigProblem(f'secret "{name}" not found')
@@ -223,6 +225,17 @@ class _Sources:
             return None
         except ApiError as error:
             raise ConfigProblem(f'secret "{name}": {error.message}') from error
+
+
+def _keep(kept: OrderedDict[str, S], name: str, found: S) -> None:
+    """Keep what was read, in place of the oldest where all together are large."""
+    kept[name] = found
+    while len(kept) > 1 and sum(map(_size, kept.values())) > _KEPT_BYTES:
+        kept.popitem(last=False)
+
+
+def _size(found: ConfigMap | Secret | None) -> int:
+    return sum(map(len, found.data.values())) if found else 0
 
 
 def _text(key: str, encoded: str) -> str:

@@ -8,20 +8,23 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import Final
 
 from kubelet.core.security import app_armor_profiles, wants_strict_groups
 from kubelet.core.sysctls import AllowedSysctls
 from machinery.model.k8s.core_v1 import AppArmorProfile, Pod
 from machinery.model.placement import (
     PODS,
-    collides,
     host_ports,
+    is_address_taken,
     is_short,
     read_allocatable,
     requests_by_name,
     selects_node,
 )
 from machinery.model.pods import is_terminal, requests
+
+MAX_CONTAINERS: Final = 500  # of one pod, init containers included
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,11 +63,22 @@ def admit(
     taken = [other for other in others if not is_terminal(other)]
     capacity = read_allocatable(allocatable)
     return (
-        _out_of_pods(taken, capacity)
+        _too_many(pod)
+        or _out_of_pods(taken, capacity)
         or _out_of_resources(pod, taken, capacity)
         or _misplaced(pod, labels)
         or _out_of_ports(pod, taken)
         or _unable(pod, abilities)
+    )
+
+
+def _too_many(pod: Pod) -> Rejection | None:
+    """Each step of a pod's life looks at each of its containers, while the node's other pods wait."""
+    count = len(pod.spec.initContainers) + len(pod.spec.containers)
+    if count <= MAX_CONTAINERS:
+        return None
+    return Rejection(
+        "TooManyContainers", f"a node takes pods of at most {MAX_CONTAINERS} containers, not of {count}"
     )
 
 
@@ -105,8 +119,12 @@ def _misplaced(pod: Pod, labels: Mapping[str, str] | None) -> Rejection | None:
 
 def _out_of_ports(pod: Pod, taken: list[Pod]) -> Rejection | None:
     """A port of the node leads to one pod; on different addresses the same number is two ports."""
-    used = [port for other in taken for port in host_ports(other.spec)]
-    if not any(collides(port, used) for port in host_ports(pod.spec)):
+    used: dict[tuple[str, int], list[str]] = {}  # addresses, by protocol and number
+    for other in taken:
+        for port in host_ports(other.spec):
+            used.setdefault((port.protocol, port.port), []).append(port.ip)
+    wanted = host_ports(pod.spec)
+    if not any(is_address_taken(port.ip, used.get((port.protocol, port.port), ())) for port in wanted):
         return None
     return Rejection(
         "NodePorts", "Predicate NodePorts failed: node(s) didn't have free ports for the requested pod ports"

@@ -5,11 +5,11 @@ Pure: who calls has pulled the image, gathered the environment, mounted the volu
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 from kubelet.core import cgroups
-from kubelet.core.environment import expand_all
+from kubelet.core.environment import ProcessStrings
 from kubelet.core.network_files import Dns
 from kubelet.core.security import container_security, sandbox_security
 from machinery.model import quantity
@@ -59,7 +59,7 @@ def container_config(
     container: Container,
     *,
     image_ref: str,
-    env: Sequence[tuple[str, str]],
+    strings: ProcessStrings,
     mounts: Iterable[cri.Mount],
     attempt: int,
     labels: Mapping[str, str],
@@ -74,15 +74,17 @@ def container_config(
     `image`: what the runtime says of it, where `needs_image_user`.
     `node_cpu_millicores`: the capacity that the node's cgroup enforces, 0 where none does. No container is given
     more than that: the kernel refuses a cgroup v1 quota above that of the group around it.
+
+    Raises:
+        TooLargeError: command and arguments are, with the environment, more than a process can be started with.
     """
-    variables = dict(env)
     return cri.ContainerConfig(
         metadata=cri.ContainerMetadata(name=container.name, attempt=attempt),
         image=cri.ImageSpec(image=image_ref, user_specified_image=container.image),
-        command=expand_all(container.command, variables),
-        args=expand_all(container.args, variables),
+        command=strings.command_line("command", container.command),
+        args=strings.command_line("args", container.args),
         working_dir=container.workingDir,
-        envs=[cri.KeyValue(key=name, value=value) for name, value in env],
+        envs=[cri.KeyValue(key=name, value=value) for name, value in strings.pairs()],
         mounts=list(mounts),
         labels=dict(labels),
         annotations=dict(annotations),

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from math import ceil
@@ -17,6 +17,7 @@ from machinery.model import quantity
 from machinery.model.k8s.core_v1 import Container, Pod, ResourceFieldSelector
 
 _SUBSCRIPT: Final = re.compile(r"metadata\.(labels|annotations)\['([^']*)'\]")
+_SHOWN: Final = 256  # characters of a path in a message
 _FROM_NODE: Final = ("cpu", "memory", "ephemeral-storage")  # a missing limit is the node's allocatable
 
 
@@ -34,26 +35,13 @@ def field_value(pod: Pod, path: str, addresses: Addresses) -> str:
     Raises:
         ValueError: there is no such field for pods to see.
     """
-    meta, spec = pod.metadata, pod.spec
     if subscript := _SUBSCRIPT.fullmatch(path):
+        meta = pod.metadata
         entries = meta.labels if subscript[1] == "labels" else meta.annotations
         return entries.get(subscript[2], "")
-    values = {
-        "metadata.name": meta.name,
-        "metadata.namespace": meta.namespace,
-        "metadata.uid": meta.uid,
-        "metadata.labels": format_map(meta.labels),
-        "metadata.annotations": format_map(meta.annotations),
-        "spec.nodeName": spec.nodeName,
-        "spec.serviceAccountName": spec.serviceAccountName,
-        "status.hostIP": next(iter(addresses.host_ips), ""),
-        "status.hostIPs": ",".join(addresses.host_ips),
-        "status.podIP": next(iter(addresses.pod_ips), ""),
-        "status.podIPs": ",".join(addresses.pod_ips),
-    }
-    if path not in values:
-        raise ValueError(f"unsupported fieldPath: {path}")
-    return values[path]
+    if path not in _FIELDS:
+        raise ValueError(f"unsupported fieldPath: {path[:_SHOWN]}")
+    return _FIELDS[path](pod, addresses)
 
 
 def resource_value(
@@ -77,6 +65,21 @@ def resource_value(
 def format_map(entries: Mapping[str, str]) -> str:
     """Write labels or annotations one a line, sorted, the values quoted."""
     return "\n".join(f"{key}={_quoted(entries[key])}" for key in sorted(entries))
+
+
+_FIELDS: Final[dict[str, Callable[[Pod, Addresses], str]]] = {
+    "metadata.name": lambda pod, _: pod.metadata.name,
+    "metadata.namespace": lambda pod, _: pod.metadata.namespace,
+    "metadata.uid": lambda pod, _: pod.metadata.uid,
+    "metadata.labels": lambda pod, _: format_map(pod.metadata.labels),
+    "metadata.annotations": lambda pod, _: format_map(pod.metadata.annotations),
+    "spec.nodeName": lambda pod, _: pod.spec.nodeName,
+    "spec.serviceAccountName": lambda pod, _: pod.spec.serviceAccountName,
+    "status.hostIP": lambda _, addresses: next(iter(addresses.host_ips), ""),
+    "status.hostIPs": lambda _, addresses: ",".join(addresses.host_ips),
+    "status.podIP": lambda _, addresses: next(iter(addresses.pod_ips), ""),
+    "status.podIPs": lambda _, addresses: ",".join(addresses.pod_ips),
+}
 
 
 def _quoted(text: str) -> str:

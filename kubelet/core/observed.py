@@ -7,7 +7,7 @@ seconds, 0 for what has not happened.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any, Final
 
@@ -78,6 +78,13 @@ class ObservedPod:
     name: str = ""
     sandboxes: tuple[ObservedSandbox, ...] = ()  # newest first
     containers: tuple[ObservedContainer, ...] = ()  # newest first
+    _by_name: dict[str, list[ObservedContainer]] = field(
+        init=False, repr=False, compare=False, default_factory=dict
+    )
+
+    def __post_init__(self) -> None:
+        for container in self.containers:
+            self._by_name.setdefault(container.name, []).append(container)
 
     @property
     def sandbox(self) -> ObservedSandbox | None:
@@ -91,7 +98,7 @@ class ObservedPod:
 
     def named(self, name: str) -> Iterator[ObservedContainer]:
         """Return the containers of a name, newest first."""
-        return (container for container in self.containers if container.name == name)
+        return iter(self._by_name.get(name, ()))
 
     def newest(self, name: str) -> ObservedContainer | None:
         """Return the newest container of a name."""

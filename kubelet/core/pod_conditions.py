@@ -5,11 +5,11 @@ https://kubernetes.io/docs/concepts/workloads/pods/pod-lifecycle/#pod-conditions
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from kubelet.core.container_status import StatusInputs
-from machinery.model.conditions import find, is_true, set_condition
+from machinery.model.conditions import set_condition
 from machinery.model.k8s.core_v1 import ContainerStatus, Pod, PodCondition, PodStatus
 from machinery.model.pods import is_sidecar
 
@@ -21,6 +21,7 @@ SCHEDULED: Final = "PodScheduled"
 OWNED: Final = (READY_TO_START, INITIALIZED, READY, CONTAINERS_READY, SCHEDULED)
 _COMPLETED: Final = "PodCompleted"
 _FAILED: Final = "PodFailed"
+_LONGEST_MESSAGE: Final = 32 * 1024  # characters, as of a metav1.Condition
 
 
 def pod_conditions(inputs: StatusInputs, status: PodStatus, *, terminal: bool) -> list[PodCondition]:
@@ -102,28 +103,23 @@ def _ready(pod: Pod, status: PodStatus, containers: PodCondition) -> PodConditio
     """Ready: every container is, and every readiness gate is open."""
     if containers.status != "True":
         return PodCondition(type=READY, status="False", reason=containers.reason, message=containers.message)
-    closed = [
-        _gate_message(gate.conditionType, status)
-        for gate in pod.spec.readinessGates
-        if not is_true(status.conditions, gate.conditionType)
-    ]
+    known = {each.type: each.status for each in status.conditions}
+    gates = (gate.conditionType for gate in pod.spec.readinessGates)
+    closed = [_gate_message(gate, known) for gate in gates if known.get(gate) != "True"]
     if not closed:
         return PodCondition(type=READY, status="True")
     return PodCondition(
-        type=READY, status="False", reason="ReadinessGatesNotReady", message=", ".join(closed)
+        type=READY,
+        status="False",
+        reason="ReadinessGatesNotReady",
+        message=", ".join(closed)[:_LONGEST_MESSAGE],
     )
 
 
-def _gate_message(type_: str, status: PodStatus) -> str:
-    if find(status.conditions, type_) is None:
+def _gate_message(type_: str, known: Mapping[str, str]) -> str:
+    if type_ not in known:
         return f'corresponding condition of pod readiness gate "{type_}" does not exist.'
-    return f'the status of pod readiness gate "{type_}" is not "True", but {find_status(status, type_)}'
-
-
-def find_status(status: PodStatus, type_: str) -> str:
-    """Return the status of a condition, "" where it is not there."""
-    found = find(status.conditions, type_)
-    return found.status if found else ""
+    return f'the status of pod readiness gate "{type_}" is not "True", but {known[type_]}'
 
 
 def _names(names: Sequence[str]) -> str:

@@ -66,6 +66,7 @@ from machinery.model.pods import is_terminal
 NORMAL: Final = "Normal"
 WARNING: Final = "Warning"
 _RETRY: Final = Backoff(initial_s=1.0, cap_s=10.0)
+_LONGEST_MESSAGE: Final = 4096  # characters of why a container waits: a name in it may be as long as its pod
 _SANDBOX_RETRY: Final = Backoff(initial_s=0.5, cap_s=10.0)
 
 # --- the table: in this stage, when this holds, go there
@@ -282,7 +283,7 @@ def _retry(key: ActionKey, before: Retry | None, problem: Problem, now_s: float)
     failures = before.failures + 1 if before else 1
     backoff = _SANDBOX_RETRY if key == RUN_SANDBOX_KEY else _RETRY
     delay_s = backoff.delay(failures) if problem.retry_after_s is None else problem.retry_after_s
-    return Retry(failures, now_s + delay_s, Waiting(problem.reason, problem.message))
+    return Retry(failures, now_s + delay_s, Waiting(problem.reason, problem.message[:_LONGEST_MESSAGE]))
 
 
 def _check_deadline(life: Life, now_s: float, around: Surroundings, out: list[Instruction]) -> Life:

@@ -27,6 +27,10 @@ from machinery.model.pods import limits, limits_all
 DEFAULT_MODE: Final = 0o644
 TOKEN_MODE: Final = 0o600  # where somebody is named to whom the token belongs
 TOKEN_MAX_AGE_S: Final = 24 * 3600.0
+MAX_WRITTEN_BYTES: Final = 64 * 2**20  # in all files that the kubelet writes for the volumes of one pod
+_FEW: Final = 64  # files that are written at once, in a few milliseconds
+_LITTLE_BYTES: Final = 256 * 1024
+_BLOCK_BYTES: Final = 4096  # that a file or a folder takes at least
 _LONGEST_PATH: Final = 4096
 _LONGEST_NAME: Final = 255
 BUILT: Final = ("emptyDir", "configMap", "secret", "downwardAPI", "projected", "hostPath")
@@ -42,6 +46,28 @@ class File:
 
 
 Payload: TypeAlias = dict[str, File]  # by path, relative to the volume
+
+
+class Room:
+    """What the kubelet may still write for one pod: a line of its spec may ask for a megabyte once more."""
+
+    def __init__(self, left_bytes: int = MAX_WRITTEN_BYTES) -> None:
+        self._left_bytes = left_bytes
+
+    def take(self, payload: Payload) -> Payload:
+        """Return the payload where there is room for it; each file and folder counts as a block at least.
+
+        Raises:
+            ValueError: there is none.
+        """
+        blocks = sum(1 + path.count("/") for path in payload)
+        self._left_bytes -= blocks * _BLOCK_BYTES + sum(len(file.data) for file in payload.values())
+        if self._left_bytes < 0:
+            raise ValueError(
+                "the pod's configMap, secret, downwardAPI and projected volumes have more than"
+                f" {MAX_WRITTEN_BYTES} bytes of files together, which is the most that is written for one pod"
+            )
+        return payload
 
 
 def kind_of(volume: Volume) -> str:
@@ -110,14 +136,18 @@ def downward_files(
     """
     default = DEFAULT_MODE if mode is None else mode
     files: Payload = {}
+    fields: dict[str, bytes] = {}  # each once, however many files show it: annotations are 256 KiB
     for item in items:
         if item.fieldRef:
-            text = field_value(pod, item.fieldRef.fieldPath, addresses)
+            path = item.fieldRef.fieldPath
+            if path not in fields:
+                fields[path] = field_value(pod, path, addresses).encode()
+            data = fields[path]
         elif item.resourceFieldRef:
-            text = resource_value(pod, pod.spec.containers[0], item.resourceFieldRef, allocatable)
+            data = resource_value(pod, pod.spec.containers[0], item.resourceFieldRef, allocatable).encode()
         else:
             continue
-        files[item.path] = File(text.encode(), default if item.mode is None else item.mode)
+        files[item.path] = File(data, default if item.mode is None else item.mode)
     return files
 
 
@@ -128,6 +158,11 @@ def checked(payload: Payload) -> Payload:
         ValueError: a path would leave the volume, or lies where the writer keeps its own files.
     """
     return {_clean(path): file for path, file in payload.items()}
+
+
+def is_large(payload: Payload) -> bool:
+    """Whether writing the files takes so long that the node's other pods would notice."""
+    return len(payload) > _FEW or sum(len(file.data) for file in payload.values()) > _LITTLE_BYTES
 
 
 def owner_of_files(pod: Pod) -> int | None:

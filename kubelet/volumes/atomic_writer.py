@@ -44,9 +44,7 @@ def write_atomically(volume: Path, payload: Payload, *, stamp: str, group: int |
 
 def give_to_group(folder: Path, group: int, *, read_only: bool) -> None:
     """Change the group of a folder and all in it (fsGroup); symbolic links stay as they are."""
-    for path in (folder, *folder.rglob("*")):
-        if path.is_symlink():
-            continue
+    for path in (folder, *(Path(entry.path) for entry in walk_tree(folder) if not entry.is_symlink())):
         status = path.stat()
         wanted = ownership_mode(status.st_mode & 0o7777, directory=path.is_dir(), read_only=read_only)
         if status.st_gid != group:

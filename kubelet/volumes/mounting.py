@@ -6,6 +6,7 @@ propagates to it.
 
 from __future__ import annotations
 
+import errno
 import os
 from pathlib import Path
 from typing import Any, Final
@@ -13,6 +14,7 @@ from typing import Any, Final
 _MS_BIND: Final = 4096
 _MS_NOSUID_NODEV: Final = 2 | 4
 _MNT_DETACH: Final = 2
+_UMOUNT_NOFOLLOW: Final = 8
 
 
 def mounts_are_seen(folder: Path) -> bool:
@@ -53,6 +55,18 @@ def unmount_below(folder: Path) -> None:
     """
     for point in sorted(_mount_points(folder), key=len, reverse=True):
         _unmount(point)
+
+
+def unmount_at(point: Path) -> None:
+    """Detach all that is mounted on each other at a path. Idempotent.
+
+    Raises:
+        OSError: a mount cannot be detached.
+    """
+    while _libc().umount2(str(point).encode(), _MNT_DETACH | _UMOUNT_NOFOLLOW) == 0:
+        pass
+    if _errno() != errno.EINVAL:  # it is no mount (any more)
+        _fail(str(point))
 
 
 def _is_machines_namespace() -> bool:
@@ -110,8 +124,12 @@ def _libc() -> Any:
     return ctypes.CDLL(None, use_errno=True)
 
 
-def _fail(target: str) -> None:
+def _errno() -> int:
     import ctypes
 
-    number = ctypes.get_errno()
+    return ctypes.get_errno()
+
+
+def _fail(target: str) -> None:
+    number = _errno()
     raise OSError(number, os.strerror(number), target)

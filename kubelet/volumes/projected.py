@@ -10,6 +10,7 @@ from kubelet.core.volumes import (
     TOKEN_MODE,
     File,
     Payload,
+    Room,
     downward_files,
     fs_group,
     owner_of_files,
@@ -32,16 +33,18 @@ async def files(
     *,
     addresses: Addresses,
     allocatable: Mapping[str, str],
+    room: Room,
 ) -> Payload:
     """Return the files of all sources; of two with one path, the later source's.
 
     Raises:
         VolumeProblem: a source cannot be had, or is of a kind that is not built.
-        ValueError: a chosen key or field is not there.
+        ValueError: a chosen key or field is not there, or there is no room for all.
     """
     payload: Payload = {}
     for source in volume.sources:
-        payload |= await _source_files(sources, pod, source, volume.defaultMode, addresses, allocatable)
+        files = await _source_files(sources, pod, source, volume.defaultMode, addresses, allocatable)
+        payload |= room.take(files)
     return payload
 
 

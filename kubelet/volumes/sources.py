@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Final, TypeVar
 
 from kubelet.core.volumes import config_map_data, secret_data, token_refresh_s
 from kubelet.volumes.problem import VolumeProblem
@@ -16,6 +16,9 @@ from machinery.model.k8s.core_v1 import ConfigMap, Pod, Secret, ServiceAccountTo
 from machinery.model.resources import CONFIG_MAPS, SECRETS, SERVICE_ACCOUNTS, Resource
 
 S = TypeVar("S", ConfigMap, Secret)
+
+
+_KEPT_BYTES: Final = 2 * 2**20  # of immutable objects, for one pod
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +91,10 @@ class Sources:
         self, pod: Pod, key: tuple[str, str], data: Mapping[str, bytes], found: S
     ) -> Mapping[str, bytes]:
         if found.immutable:
-            self._immutable.setdefault(pod.metadata.uid, {})[key] = data
+            kept = self._immutable.setdefault(pod.metadata.uid, {})
+            size = _size(data) + sum(_size(each) for each in kept.values())
+            if size <= _KEPT_BYTES:  # what is more is read again
+                kept[key] = data
         return data
 
     async def _read(
@@ -122,3 +128,7 @@ class Sources:
         expires = reply.status.expirationTimestamp
         expires_s = self._clock.timescale.parse(expires) if expires else asked_s + expiration_s
         return _Token(reply.status.token, token_refresh_s(asked_s, expires_s))
+
+
+def _size(data: Mapping[str, bytes]) -> int:
+    return sum(len(value) for value in data.values())

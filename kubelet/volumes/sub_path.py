@@ -8,10 +8,15 @@ from __future__ import annotations
 
 import os
 import stat
+from contextlib import suppress
 from pathlib import Path
+from typing import Final
 
-from kubelet.volumes.mounting import bind, unmount_below
+from kubelet.volumes.mounting import bind, unmount_at
 from kubelet.volumes.problem import VolumeProblem
+
+_LONGEST: Final = 4096  # PATH_MAX of Linux
+_SHOWN: Final = 256  # characters of a path in a message
 
 
 def resolve(volume: str, sub_path: str, *, place: Path | None) -> str:
@@ -25,14 +30,17 @@ def resolve(volume: str, sub_path: str, *, place: Path | None) -> str:
     try:
         return _resolved(volume, sub_path, place)
     except (OSError, ValueError) as error:  # a NUL byte is a ValueError
-        raise VolumeProblem(f'subPath "{sub_path}" cannot be opened: {error}') from error
+        text = str(error)[:_SHOWN]
+        raise VolumeProblem(f'subPath "{sub_path[:_SHOWN]}" cannot be opened: {text}') from error
 
 
 def _resolved(volume: str, sub_path: str, place: Path | None) -> str:
+    if len(sub_path) > _LONGEST:  # before anything walks along it
+        raise VolumeProblem(f'subPath "{sub_path[:_SHOWN]}…" is longer than {_LONGEST} characters')
     base = os.path.realpath(volume)
     target = os.path.realpath(Path(base, sub_path))
     if ".." in Path(sub_path).parts or sub_path.startswith("/") or not _is_within(base, target):
-        raise VolumeProblem(f'subPath "{sub_path}" is not within the volume')
+        raise VolumeProblem(f'subPath "{sub_path[:_SHOWN]}" is not within the volume')
     descriptor = _open_within(base, os.path.relpath(target, base))
     try:
         return target if place is None else _bound(descriptor, place)
@@ -62,7 +70,8 @@ def _open_or_make(name: str, parent: int) -> int:
     try:
         descriptor = os.open(name, os.O_PATH | os.O_NOFOLLOW, dir_fd=parent)
     except FileNotFoundError:
-        os.mkdir(name, 0o755, dir_fd=parent)
+        with suppress(FileExistsError):  # another container of the pod is as fast
+            os.mkdir(name, 0o755, dir_fd=parent)
         os.chmod(name, stat.S_IMODE(os.stat(parent).st_mode), dir_fd=parent)
         descriptor = os.open(name, os.O_PATH | os.O_NOFOLLOW, dir_fd=parent)
     if stat.S_ISLNK(os.fstat(descriptor).st_mode):
@@ -76,7 +85,7 @@ def _bound(descriptor: int, place: Path) -> str:
     if place.exists() and os.path.samestat(place.stat(), status):
         return str(place)  # the container is made again
     if place.exists():
-        unmount_below(place)
+        unmount_at(place)
     place.parent.mkdir(parents=True, exist_ok=True)
     if stat.S_ISDIR(status.st_mode):
         place.mkdir(exist_ok=True)

@@ -9,21 +9,25 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Callable, Collection, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Final
 
 from kubelet.containment import contained
-from kubelet.core.environment import expand, unknown_names
+from kubelet.core.environment import TooLargeError, expand, unknown_names
 from kubelet.core.field_values import Addresses
 from kubelet.core.volumes import (
     BUILT,
     Payload,
+    Room,
     checked,
     downward_files,
     fs_group,
+    is_large,
     kind_of,
     memory_volume_bytes,
 )
+from kubelet.finishing import finish
 from kubelet.volumes import empty_dir, host_path, projected
 from kubelet.volumes.atomic_writer import write_atomically
 from kubelet.volumes.keyed import config_map_files, secret_files
@@ -48,6 +52,8 @@ _FOLDERS: Final = {
 }
 _WRITTEN: Final = ("configMap", "secret", "downwardAPI", "projected")
 _IN_MEMORY: Final = ("secret", "projected")
+_AT_ONCE: Final = 8  # volumes of one pod that are set up at the same time
+_SHOWN: Final = 256  # characters of a name or an expression in a message
 _PROPAGATION: Final = {
     "": cri.PROPAGATION_PRIVATE,
     "None": cri.PROPAGATION_PRIVATE,
@@ -80,6 +86,7 @@ class Volumes:
         self._boot_id = boot_id
         self._host_ips = (host_ip,) if host_ip else ()
         self._sources = Sources(api, clock)
+        self._writing = asyncio.Lock()
         self._can_mount = mounts_are_seen(self._pods)
         if not self._can_mount:
             log.warning("volumes_on_disk", why="mounts made here do not reach the container runtime")
@@ -90,23 +97,26 @@ class Volumes:
         Raises:
             VolumeProblem: one of them cannot be had; a FailedMount event says which and why.
         """
-        outcomes = await asyncio.gather(
-            *(self._set_up(pod, volume) for volume in pod.spec.volumes), return_exceptions=True
-        )
-        paths: dict[str, str] = {}
-        for volume, outcome in zip(pod.spec.volumes, outcomes, strict=True):
-            if isinstance(outcome, BaseException):
-                self._tell(pod, volume, outcome)
-                raise outcome
-            paths[volume.name] = outcome
+        volumes, room, paths = pod.spec.volumes, Room(), dict[str, str]()
+        for begin in range(0, len(volumes), _AT_ONCE):
+            some = volumes[begin : begin + _AT_ONCE]
+            outcomes = await asyncio.gather(
+                *(self._set_up(pod, volume, room) for volume in some), return_exceptions=True
+            )
+            for volume, outcome in zip(some, outcomes, strict=True):
+                if isinstance(outcome, BaseException):
+                    self._tell(pod, volume, outcome)
+                    raise outcome
+                paths[volume.name] = outcome
         return paths
 
     async def refresh(self, pod: Pod) -> None:
         """Bring files up to date with what they come from; what cannot be read now stays as it is."""
+        room = Room()
         for volume in pod.spec.volumes:
             if kind_of(volume) in _WRITTEN and self._folder(pod, volume).is_dir():
                 try:
-                    await self._set_up(pod, volume)
+                    await self._set_up(pod, volume, room)
                 except Exception as problem:  # noqa: BLE001 - whatever it is, it is this volume's
                     self._tell(pod, volume, problem)
 
@@ -118,8 +128,9 @@ class Volumes:
         Raises:
             VolumeProblem: a subPath leads out of its volume, or names a variable that nobody knows.
         """
+        written = {volume.name for volume in pod.spec.volumes if kind_of(volume) in _WRITTEN}
         return [
-            self._mount(pod, container, index, mount, volumes, env)
+            self._mount(pod, container, index, mount, volumes, env, read_only=mount.name in written)
             for index, mount in enumerate(container.volumeMounts)
         ]
 
@@ -141,16 +152,16 @@ class Volumes:
     def _folder(self, pod: Pod, volume: Volume) -> Path:
         return self._pods / pod.metadata.uid / "volumes" / _FOLDERS[kind_of(volume)] / volume.name
 
-    async def _set_up(self, pod: Pod, volume: Volume) -> str:
+    async def _set_up(self, pod: Pod, volume: Volume, room: Room) -> str:
         kind = kind_of(volume) or "emptyDir"
         if kind not in BUILT:
             raise VolumeProblem(f"volumes of kind {kind} are not built")
         try:
-            return await self._set_up_kind(pod, volume, kind)
+            return await self._set_up_kind(pod, volume, kind, room)
         except (ValueError, OSError) as error:
             raise VolumeProblem(str(error)) from error
 
-    async def _set_up_kind(self, pod: Pod, volume: Volume, kind: str) -> str:
+    async def _set_up_kind(self, pod: Pod, volume: Volume, kind: str, room: Room) -> str:
         if volume.hostPath:
             return host_path.set_up(volume.hostPath)
         folder = self._folder(pod, volume)
@@ -163,11 +174,25 @@ class Volumes:
                 boot_id=self._boot_id if wants_memory and not self._can_mount else "",
             )
         else:
-            payload = checked(await self._payload(pod, volume))
-            self._prepare(folder, kind)
+            payload = checked(await self._payload(pod, volume, room))
             stamp = self._clock.timescale.format(self._clock.now()).replace("-", "_").replace(":", "_")
-            write_atomically(folder, payload, stamp=stamp, group=fs_group(pod))
+            write = partial(self._replace_files, folder, kind, payload, stamp, fs_group(pod))
+            await self._write(write, payload)
         return str(folder)
+
+    async def _write(self, write: Callable[[], None], payload: Payload) -> None:
+        """Write beside the loop what takes long; one volume at a time, since one may be mounted and refreshed at once."""
+        async with self._writing:
+            if is_large(payload):
+                await finish(asyncio.to_thread(write), lambda: False)
+            else:
+                write()
+
+    def _replace_files(
+        self, folder: Path, kind: str, payload: Payload, stamp: str, group: int | None
+    ) -> None:
+        self._prepare(folder, kind)
+        write_atomically(folder, payload, stamp=stamp, group=group)
 
     def _prepare(self, folder: Path, kind: str) -> None:
         folder.mkdir(parents=True, exist_ok=True)
@@ -181,23 +206,21 @@ class Volumes:
             return None
         return memory_volume_bytes(pod, source.sizeLimit, self._allocatable())
 
-    async def _payload(self, pod: Pod, volume: Volume) -> Payload:
+    async def _payload(self, pod: Pod, volume: Volume, room: Room) -> Payload:
         addresses = Addresses([item.ip for item in pod.status.podIPs], self._host_ips)
         if chosen := volume.configMap:
-            return await config_map_files(self._sources, pod, chosen, mode=chosen.defaultMode)
+            return room.take(await config_map_files(self._sources, pod, chosen, mode=chosen.defaultMode))
         if hidden := volume.secret:
-            return await secret_files(self._sources, pod, hidden, mode=hidden.defaultMode)
+            return room.take(await secret_files(self._sources, pod, hidden, mode=hidden.defaultMode))
+        allocatable = self._allocatable()
         if downward := volume.downwardAPI:
-            return downward_files(
-                pod,
-                downward.items,
-                mode=downward.defaultMode,
-                addresses=addresses,
-                allocatable=self._allocatable(),
+            mode = downward.defaultMode
+            return room.take(
+                downward_files(pod, downward.items, mode=mode, addresses=addresses, allocatable=allocatable)
             )
         assert volume.projected is not None  # noqa: S101 - the kinds that are written are these four
         return await projected.files(
-            self._sources, pod, volume.projected, addresses=addresses, allocatable=self._allocatable()
+            self._sources, pod, volume.projected, addresses=addresses, allocatable=allocatable, room=room
         )
 
     def _mount(
@@ -208,6 +231,8 @@ class Volumes:
         mount: VolumeMount,
         volumes: Mapping[str, str],
         env: Mapping[str, str],
+        *,
+        read_only: bool,  # the kubelet writes the volume, and nobody else, whatever the mount says
     ) -> cri.Mount:
         if mount.name not in volumes:
             raise VolumeProblem(
@@ -222,7 +247,7 @@ class Volumes:
         return cri.Mount(
             container_path=mount.mountPath if mount.mountPath.startswith("/") else f"/{mount.mountPath}",
             host_path=path,
-            readonly=bool(mount.readOnly) or _is_written(pod, mount.name),
+            readonly=bool(mount.readOnly) or read_only,
             propagation=_PROPAGATION[mount.mountPropagation],
         )
 
@@ -239,16 +264,14 @@ class Volumes:
         self._events.record(pod, WARNING, "FailedMount", message)
 
 
-def _is_written(pod: Pod, name: str) -> bool:
-    """Whether the kubelet writes a volume: containers only read it, whatever their mount says."""
-    return any(volume.name == name and kind_of(volume) in _WRITTEN for volume in pod.spec.volumes)
-
-
 def _sub_path(mount: VolumeMount, env: Mapping[str, str]) -> str:
     if not mount.subPathExpr:
         return mount.subPath
     if unknown := unknown_names(mount.subPathExpr, env):
         raise VolumeProblem(
-            f'failed to expand subPath "{mount.subPathExpr}": missing value for "{unknown[0]}"'
+            f'failed to expand subPath "{mount.subPathExpr[:_SHOWN]}": missing value for "{unknown[0][:_SHOWN]}"'
         )
-    return expand(mount.subPathExpr, env)
+    try:
+        return expand(mount.subPathExpr, env)
+    except TooLargeError as error:
+        raise VolumeProblem(f'failed to expand subPath "{mount.subPathExpr[:_SHOWN]}": {error}') from error

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import stat
@@ -35,7 +36,7 @@ from machinery.model.k8s.core_v1 import (
     VolumeProjection,
 )
 from machinery.model.resources import CONFIG_MAPS, PODS, SECRETS, SERVICE_ACCOUNTS
-from machinery.process.trees import make_folders
+from machinery.process.trees import make_folders, remove_tree
 from tests.support.builders import config_map, container, meta, pod
 from tests.support.requirements import need
 from tests.support.volumes import VolumeWorld, pod_with, visible
@@ -288,6 +289,58 @@ async def test_a_sub_path_may_be_one_key_of_a_config_map(world: VolumeWorld):
     paths = await world.volumes.mount(one)
     [mount] = world.volumes.mounts(one, box, paths, {})
     assert Path(mount.host_path).read_text() == "1"
+
+
+@pytest.mark.parametrize("written", ["a/" * 2049, "$(LONG)" * 1000], ids=["written", "expanded"])
+async def test_a_sub_path_is_no_longer_than_linux_takes(world: VolumeWorld, written: str):
+    """It is refused before anything walks along it, in a message of a bounded length."""
+    box = _mount(subPathExpr=written)
+    one = pod_with(Volume(name="scratch", emptyDir=EmptyDirVolumeSource()), boxes=[box])
+    paths = await world.volumes.mount(one)
+    with pytest.raises(VolumeProblem, match=r"is longer than|failed to expand") as caught:
+        world.volumes.mounts(one, box, paths, {"LONG": "a/" * 1000})
+    assert len(caught.value.message) < 1000
+    assert list(Path(paths["scratch"]).iterdir()) == []
+
+
+async def test_one_config_map_in_many_files_fills_no_disk(world: VolumeWorld):
+    """A megabyte once more is a line of the spec: what is more than 64 MiB is refused, and nothing of it is written."""
+    await world.server.given(CONFIG_MAPS, config_map(a="x" * 900_000))
+    items = [KeyToPath(key="a", path=f"f{number}") for number in range(100)]
+    text = await world.problem(pod_with(_config(items=items)))
+    assert "more than 67108864 bytes of files together" in text
+    twice = [
+        _config(items=items[:40]),
+        Volume(name="more", configMap=ConfigMapVolumeSource(name="settings", items=items[:40])),
+    ]
+    assert "of files together" in await world.problem(pod_with(*twice))
+    sources = [
+        VolumeProjection(configMap=ConfigMapProjection(name="settings", items=[item])) for item in items
+    ]
+    projected = Volume(name="all", projected=ProjectedVolumeSource(sources=sources))
+    assert "of files together" in await world.problem(pod_with(projected))
+
+
+async def test_a_large_volume_is_whole(world: VolumeWorld):
+    """Also where it is mounted and refreshed at the same time, beside the loop."""
+    await world.server.given(CONFIG_MAPS, config_map(a="1"))
+    items = [KeyToPath(key="a", path=f"d{number}/f") for number in range(300)]
+    one = pod_with(_config(items=items))
+    folder = await world.folder(one)
+    assert len(visible(folder)) == 300
+    await world.server.user.patch(CONFIG_MAPS, "settings", {"data": {"a": "2"}}, namespace="default")
+    await asyncio.gather(world.volumes.mount(one), world.volumes.refresh(one), world.volumes.mount(one))
+    assert {Path(folder, name, "f").read_text() for name in visible(folder)} == {"2"}
+    assert len(_hidden(folder)) == 2
+
+
+def test_the_group_owns_files_of_any_depth(tmp_path: Path):
+    """A path of 1,500 segments is no recursion."""
+    volume = tmp_path / "volume"
+    volume.mkdir()
+    path = "d/" * 1500 + "f"
+    assert write_atomically(volume, {path: File(b"1", 0o600)}, stamp="s", group=os.getgid())
+    remove_tree(volume)  # pytest could not
 
 
 def test_other_files_of_apod_with(tmp_path: Path):

@@ -1,6 +1,6 @@
 import pytest
 
-from kubelet.core.admission import Abilities, Rejection, admit
+from kubelet.core.admission import MAX_CONTAINERS, Abilities, Rejection, admit
 from kubelet.core.sysctls import allowed_sysctls
 from machinery.model.k8s.core_v1 import (
     Affinity,
@@ -45,6 +45,18 @@ def test_what_does_not_fit_is_refused(requests, others, reason):
     """Pods that have ended hold nothing; what the node does not know of is not its to refuse."""
     found = admit(pod("new", requests=requests), others, {**NODE, "example.com/gpu": "0"}, {}, ABLE)
     assert (found.reason if found else None) == reason
+
+
+def test_a_pod_of_too_many_containers_is_refused():
+    """Init containers count."""
+    boxes = [container(f"c{number}") for number in range(MAX_CONTAINERS)]
+    assert admit(pod(containers=boxes), [], NODE, {}, ABLE) is None
+    found = admit(pod(containers=boxes, initContainers=[container("init")]), [], NODE, {}, ABLE)
+    assert found is not None
+    assert (found.reason, "at most 500 containers, not of 501" in found.message) == (
+        "TooManyContainers",
+        True,
+    )
 
 
 def test_the_message_has_the_numbers():

@@ -8,6 +8,7 @@ import pytest
 
 from kubelet.core.cgroups import MAX_BYTES, MAX_QUOTA_US
 from kubelet.core.cri_config import container_config, container_resources, sandbox_config
+from kubelet.core.environment import ProcessStrings
 from kubelet.core.network_files import (
     Dns,
     dns_config,
@@ -53,11 +54,13 @@ def _sandbox(one: Pod) -> cri.PodSandboxConfig:
 
 
 def _config(box: Container, **fields: Any) -> cri.ContainerConfig:
+    strings = ProcessStrings(box.name, {})
+    strings.put("A", "1")
     return container_config(
         pod(containers=[box]),
         box,
         image_ref="sha256:1",
-        env=[("A", "1")],
+        strings=strings,
         mounts=[cri.Mount(container_path="/x")],
         attempt=3,
         labels={},

@@ -10,7 +10,17 @@ from typing import Any
 import msgspec
 import pytest
 
-from kubelet.core.environment import expand, service_variables, split_names, visible_services
+from kubelet.core.environment import (
+    MAX_STRING_BYTES,
+    MAX_TOTAL_BYTES,
+    ProcessStrings,
+    TooLargeError,
+    expand,
+    service_variables,
+    split_names,
+    unknown_names,
+    visible_services,
+)
 from kubelet.core.field_values import Addresses, field_value, format_map, resource_value
 from kubelet.environment import ConfigProblem, Environment
 from machinery.model.k8s.core_v1 import (
@@ -46,11 +56,56 @@ from tests.support.virtual_clock import VirtualClock
         ("$(A)$(A)", "11"),
         ("$()", "$()"),
         ("$($(A))", "$($(A))"),
+        ("$(A)$($$$(", "1$($$("),
+        pytest.param("$(" * 60_000, "$(" * 60_000, id="never closed"),
     ],
 )
 def test_expansion(text: str, expanded: str):
     """A known name is replaced, an unknown one stays, two dollars are one."""
     assert expand(text, {"A": "1", "B": "2"}) == expanded
+
+
+def test_names_that_nobody_knows():
+    """What is not closed is no reference, however often it begins."""
+    assert unknown_names("$(A)$(B)$$(C)" + "$(" * 60_000, {"A": "1"}) == ["B"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["x" * MAX_STRING_BYTES, "$(X)" * 2, "$$" * MAX_STRING_BYTES],
+    ids=["written", "expanded", "dollars"],
+)
+def test_no_text_becomes_longer_than_linux_takes(text: str):
+    """Whether it is written so or becomes so."""
+    with pytest.raises(TooLargeError, match="longer than the 131072 bytes"):
+        expand(text, {"X": "x" * (MAX_STRING_BYTES // 2)})
+
+
+def test_a_container_has_no_more_strings_than_linux_takes():
+    """A string of 128 KiB with its name and NUL, 2 MiB of all with pointers: one byte more is refused, by its name."""
+    strings = ProcessStrings("app", {})
+    longest = "x" * (MAX_STRING_BYTES - len("V00=") - 1)
+    with pytest.raises(
+        TooLargeError, match='environment variable "V00" of container "app": as it is written'
+    ):
+        strings.put("V00", f"{longest}x")
+    strings = ProcessStrings("app", {})
+    for number in range(15):
+        strings.put(f"V{number:02}", longest)
+        strings.put(f"V{number:02}", longest)  # in its own place: it counts once
+    left = MAX_TOTAL_BYTES - 15 * (MAX_STRING_BYTES + 8)
+    assert strings.command_line("args", ["x" * (left - 8 - 1)]) == ["x" * (left - 8 - 1)]
+    with pytest.raises(
+        TooLargeError, match=r'command\[0\] of container "app": with it, environment, command and args'
+    ):
+        strings.command_line("command", [""])
+
+
+def test_long_names_do_not_make_long_messages():
+    """A name may be as long as its pod."""
+    with pytest.raises(TooLargeError) as caught:
+        ProcessStrings("app", {}).put("N" * 2**20, "")
+    assert len(str(caught.value)) < 500
 
 
 def test_keys_that_are_no_names_are_left_out():
@@ -135,8 +190,9 @@ def test_resources_are_counted_in_divisors(resource: str, divisor: str, value: s
 class _World:
     def __init__(self, clock: VirtualClock, server: LocalRegistry) -> None:
         self.events, self.server = KeptEvents(), server
+        self.door = server.api("kubelet")
         self.environment = Environment(
-            server.api("kubelet"),
+            self.door,
             clock,
             self.events,
             allocatable=lambda: {"cpu": "4", "memory": "8Gi"},
@@ -148,7 +204,7 @@ class _World:
         running = asyncio.ensure_future(self.environment.run())
         try:
             one = pod(containers=[box], enableServiceLinks=links)
-            return dict(await self.environment.make(one, box, "10.1.0.5"))
+            return dict((await self.environment.make(one, box, "10.1.0.5")).pairs())
         finally:
             running.cancel()
             await asyncio.gather(running, return_exceptions=True)
@@ -187,6 +243,26 @@ async def test_sources_in_their_order_of_precedence(world: _World):
     assert found["URL"] == "10.96.0.7/blue/big/$(NONE)"
     assert (found["SIZE"], found["DB_PORT"], found["IP"]) == ("big", "mine", "10.1.0.5")
     assert found["DB_SERVICE_PORT"] == "5432"
+
+
+async def test_variables_that_expand_ten_times_each_are_refused_by_name(world: _World):
+    """Eight short lines would be a gigabyte."""
+    lines = [EnvVar(name="E0", value="0123456789")]
+    lines += [EnvVar(name=f"E{number}", value=f"$(E{number - 1})" * 10) for number in range(1, 9)]
+    with pytest.raises(TooLargeError, match=r'^environment variable "E5" of container "main": '):
+        await world.make(env=lines)
+
+
+async def test_large_sources_are_not_kept_together(world: _World):
+    """Each is read again where it is named again: what a container is made of does not pile up."""
+    for number in range(6):
+        large = config_map(f"c{number}", key="v", rest="x" * 1_000_000)
+        await world.server.given(CONFIG_MAPS, large)
+    refs = [ConfigMapKeySelector(name=f"c{number}", key="key") for number in (*range(6), 5, 0)]
+    found = await world.make(env=[_from(f"V{at}", configMapKeyRef=ref) for at, ref in enumerate(refs)])
+    assert set(found.values()) == {"v"}
+    reads = [name for verb, plural, name in world.door.calls if (verb, plural) == ("get", "configmaps")]
+    assert reads == ["c0", "c1", "c2", "c3", "c4", "c5", "c0"]
 
 
 async def test_keys_that_cannot_be_names_are_skipped_and_told(world: _World):

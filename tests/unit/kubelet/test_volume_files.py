@@ -8,10 +8,13 @@ import pytest
 
 from kubelet.core.field_values import Addresses
 from kubelet.core.volumes import (
+    MAX_WRITTEN_BYTES,
     File,
+    Room,
     checked,
     config_map_data,
     downward_files,
+    is_large,
     keyed_files,
     kind_of,
     memory_volume_bytes,
@@ -75,6 +78,35 @@ def test_downward_files():
     item = DownwardAPIVolumeFile(path="labels", fieldRef=ObjectFieldSelector(fieldPath="metadata.labels"))
     files = downward_files(pod(labels={"a": "b"}), [item], mode=None, addresses=Addresses(), allocatable={})
     assert files == {"labels": File(b'a="b"', 0o644)}
+
+
+def test_a_field_is_written_once_for_all_files_that_show_it():
+    """Annotations are up to 256 KiB, and a line of the spec is one more file of them."""
+    ref = ObjectFieldSelector(fieldPath="metadata.annotations")
+    items = [DownwardAPIVolumeFile(path=f"f{number}", fieldRef=ref) for number in range(50)]
+    files = downward_files(pod(), items, mode=None, addresses=Addresses(), allocatable={})
+    assert len({id(file.data) for file in files.values()}) == 1
+
+
+def test_a_pod_has_room_for_so_much_and_no_more():
+    """Files count as the blocks that they take, and so do folders."""
+    room = Room()
+    half = {"a": File(bytes(MAX_WRITTEN_BYTES // 2 - 4096), 0o644)}
+    assert room.take(half) is half
+    room.take(half)
+    with pytest.raises(ValueError, match="more than 67108864 bytes of files together"):
+        room.take({"b": File(b"", 0o644)})
+    deep = {f"{'d/' * 1000}{number}": File(b"", 0o644) for number in range(20)}
+    with pytest.raises(ValueError, match="of files together"):
+        Room().take(deep)
+
+
+def test_what_is_written_while_the_others_wait_is_little():
+    """Many files, or many bytes, are written beside the loop."""
+    small = File(b"x", 0o644)
+    assert not is_large({"a": small})
+    assert is_large({f"f{number}": small for number in range(65)})
+    assert is_large({"a": File(bytes(2**20), 0o644)})
 
 
 def test_whose_files_they_are():
