@@ -16,6 +16,7 @@ from dockershim.creations import Creations, appeared
 from dockershim.docker import Engine
 from dockershim.engine_connection import EngineConnection
 from dockershim.events import Events
+from dockershim.exec_process import Commands
 from dockershim.host import HostFacts
 from dockershim.locks import Locks
 from dockershim.logs import Logs
@@ -76,6 +77,7 @@ def assemble(config: DockershimConfig, process: Process, engine: Engine, run_plu
     state, clock, log = Path(config.state_dir), process.clock, process.log
     notes = Notes(state / "containers")
     catalogue = Catalogue(engine, Scope(config.cluster, config.node))
+    commands = Commands(engine, clock, Notes(state / "commands"))
     logs = Logs(engine, catalogue, process.tasks, notes, clock, log)
 
     async def describe(sandbox_id: str) -> tuple[Any, list[Any]]:
@@ -94,8 +96,9 @@ def assemble(config: DockershimConfig, process: Process, engine: Engine, run_plu
         logs=logs,
         notes=notes,
         creations=Creations(state),
+        commands=commands,
         events=Events(engine, catalogue, logs, describe, clock, log),
-        streaming=Streaming(engine, clock, log, config.streaming_listen),
+        streaming=Streaming(engine, commands, clock, log, config.streaming_listen),
         statistics=Statistics(clock),
         image_references={},
         locks=Locks(),
@@ -106,8 +109,10 @@ def assemble(config: DockershimConfig, process: Process, engine: Engine, run_plu
 
 
 async def sweep(shim: Shim) -> None:
-    """Free, once, what sandboxes have left that somebody removed while nobody was here; forget what was on its way."""
+    """Put in order, once, what was left while nobody was here: commands without a client, what was on its way, addresses."""
     try:
+        if left := await shim.commands.sweep():
+            shim.log.info("commands_killed", commands=len(left))
         for name in shim.creations.names():
             await appeared(shim.engine, shim.clock, name)
             shim.creations.forget(name)

@@ -8,6 +8,7 @@ from dockershim.catalogue import Catalogue
 from dockershim.creations import Creations
 from dockershim.docker import Engine
 from dockershim.events import Events
+from dockershim.exec_process import Commands
 from dockershim.host import HostFacts
 from dockershim.locks import Locks
 from dockershim.logs import Logs
@@ -30,6 +31,7 @@ class Shim:
     logs: Logs
     notes: Notes  # per container: whether its log is complete, when its start failed
     creations: Creations
+    commands: Commands
     events: Events
     streaming: Streaming
     statistics: Statistics

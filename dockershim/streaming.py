@@ -12,8 +12,9 @@ import asyncio
 import contextlib
 import json
 import secrets
+import select
 import socket as sockets
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import asynccontextmanager
 from typing import Any, Final
 from urllib.parse import quote
@@ -23,7 +24,7 @@ from aiohttp import WSMsgType, web
 from dockershim.core.log_lines import Frames
 from dockershim.docker import Engine
 from dockershim.engine_connection import Hijacked
-from dockershim.exec_process import exec_body, exit_code
+from dockershim.exec_process import Command, Commands, exec_body
 from machinery.model.clock import Clock
 from machinery.model.errors import ApiError, Unavailable
 from machinery.model.log import EventLog
@@ -32,6 +33,7 @@ from machinery.process.control import private_socket
 PROTOCOLS: Final = ("v5.channel.k8s.io", "v4.channel.k8s.io")
 TOKEN_S: Final = 60.0  # wall seconds that a URL waits to be used
 _WAITING: Final = 1_000  # URLs that may wait at once
+_LOOK_S: Final = 1.0  # wall seconds between two looks whether a client is still there
 _MESSAGE_BYTES: Final = 32 * 1024 * 1024
 _STDIN, _STDOUT, _STDERR, _ERROR, _RESIZE, _CLOSE = 0, 1, 2, 3, 4, 255
 
@@ -41,8 +43,9 @@ Session = Callable[[web.WebSocketResponse], Awaitable[None]]
 class Streaming:
     """Sessions that wait for their client, and those that run."""
 
-    def __init__(self, engine: Engine, clock: Clock, log: EventLog, listen: str) -> None:
+    def __init__(self, engine: Engine, commands: Commands, clock: Clock, log: EventLog, listen: str) -> None:
         self._engine = engine
+        self._commands = commands
         self._clock = clock
         self._log = log
         self._listen = listen  # host:port of loopback
@@ -83,10 +86,10 @@ class Streaming:
         )
 
         async def run(client: web.WebSocketResponse) -> None:
-            exec_id = await self._engine.exec_create(container_id, body)
-            streams = await self._engine.exec_start(exec_id, tty=request.tty)
-            said = await self._bridge(client, streams, f"exec/{exec_id}", tty=request.tty)
-            await _finish(client, await exit_code(self._engine, self._clock, exec_id, said))
+            async with self._commands.started(container_id, body) as command:
+                running = self._run(client, command, tty=request.tty)
+                if not await self._while_there(client, command.streams, f"exec/{command.id}", running):
+                    await self._commands.leave(command, tty=request.tty)
 
         return self._path("exec", run)
 
@@ -99,8 +102,11 @@ class Streaming:
 
         async def run(client: web.WebSocketResponse) -> None:
             streams = await self._engine.attach(container_id, stdin=request.stdin)
-            await self._bridge(client, streams, f"containers/{container_id}", tty=request.tty)
-            await _finish(client, 0)
+            try:
+                showing = _show(client, streams, tty=request.tty)
+                await self._while_there(client, streams, f"containers/{container_id}", showing)
+            finally:
+                streams.close()
 
         return self._path("attach", run)
 
@@ -152,20 +158,46 @@ class Streaming:
             await client.close()
         return client
 
-    async def _bridge(
-        self, client: web.WebSocketResponse, streams: Hijacked, resize_path: str, *, tty: bool
-    ) -> bytes:
-        """Carry the streams until the process has closed its output; return the beginning of it."""
-        feeding = asyncio.ensure_future(self._feed(client, streams, resize_path))
+    async def _run(self, client: web.WebSocketResponse, command: Command, *, tty: bool) -> None:
+        """Carry a command's output, and then say how it ended."""
+        said = await _deliver(client, command.streams, tty=tty)
+        await _finish(client, await self._commands.exit_code(command, said))
+
+    async def _while_there(
+        self,
+        client: web.WebSocketResponse,
+        streams: Hijacked,
+        resize_path: str,
+        work: Coroutine[Any, Any, None],
+    ) -> bool:
+        """Do some work for a client and carry its input meanwhile; return whether it stayed to the end."""
+        working = asyncio.ensure_future(work)
+        leaving = [
+            asyncio.ensure_future(self._feed(client, streams, resize_path)),
+            asyncio.ensure_future(self._hung_up(client)),  # input that nobody reads hides the end behind it
+        ]
         try:
-            return await _deliver(client, streams, tty=tty)
+            await asyncio.wait({working, *leaving}, return_when=asyncio.FIRST_COMPLETED)
+            if not working.done():
+                return False
+            await working
+        except ConnectionError:  # it left while something was sent to it
+            return False
         finally:
-            feeding.cancel()
-            await asyncio.wait([feeding])
-            streams.close()
+            for task in (working, *leaving):
+                task.cancel()
+            await asyncio.wait({working, *leaving})
+        return True
+
+    async def _hung_up(self, client: web.WebSocketResponse) -> None:
+        """Return when the client has closed its end of the connection, whatever of it is unread."""
+        look = select.poll()
+        look.register(client.get_extra_info("socket"), select.POLLRDHUP)
+        while not look.poll(0):
+            await self._clock.sleep_wall(_LOOK_S)
 
     async def _feed(self, client: web.WebSocketResponse, streams: Hijacked, resize_path: str) -> None:
-        """Carry what the client sends; when it leaves, the process gets an end of input."""
+        """Carry what the client sends until it leaves."""
         async for message in client:
             if message.type is not WSMsgType.BINARY or not message.data:
                 continue
@@ -176,8 +208,6 @@ class Streaming:
                 streams.end_input()
             elif channel == _RESIZE:
                 await self._resize(resize_path, data)
-        streams.end_input()
-        streams.close()
 
     async def _resize(self, path: str, data: bytes) -> None:
         try:
@@ -195,6 +225,12 @@ async def _deliver(client: web.WebSocketResponse, streams: Hijacked, *, tty: boo
             if len(beginning) < 1024:
                 beginning += payload[:1024]
     return beginning
+
+
+async def _show(client: web.WebSocketResponse, streams: Hijacked, *, tty: bool) -> None:
+    """Carry the output of a container's own process to its end."""
+    await _deliver(client, streams, tty=tty)
+    await _finish(client, 0)
 
 
 async def _finish(client: web.WebSocketResponse, code: int) -> None:

@@ -26,7 +26,7 @@ from kubelet.environment import Environment
 from kubelet.hooks import Hooks
 from kubelet.housekeeping import Housekeeping
 from kubelet.images import Images
-from kubelet.logs import LogRotation
+from kubelet.log_rotation import LogRotation
 from kubelet.machine_info import IdentityFiles, read_machine
 from kubelet.node import Node, NodeSettings
 from kubelet.pod_executor import PodExecutor
@@ -176,7 +176,9 @@ class Kubelet:
         clock, log = self._process.clock, self._process.log
         log.info("pods_begin", runtime=self._runtime_name, known=len(self.workers.active_uids))
         housekeeping = Housekeeping(self.workers, self.volumes, self.cgroups, self.files, clock, log)
-        rotation = LogRotation(self.runtime, clock, log, running=self.workers.running)
+        rotation = LogRotation(
+            self.runtime, clock, log, running=self.workers.running, limits=self._config.log_limits
+        )
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self.workers.run(), name="pod-workers")
             tasks.create_task(housekeeping.run(), name="housekeeping")

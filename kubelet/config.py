@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from kubelet.core.log_files import MOST_FILES_LEFT_ALONE, LogLimits
 from kubelet.core.node_status import read_labels
 from kubelet.core.sysctls import allowed_sysctls
 from machinery.model import quantity
@@ -40,6 +41,12 @@ class KubeletConfig(ComponentConfig):
         "",
         help="file with the id of the node's latest start, read when the kubelet starts; empty: the machine's",
     )
+    container_log_max_size: str = setting(
+        "10Mi", help="size at which a container's log file is rotated; below 0: none is"
+    )
+    container_log_max_files: int = setting(
+        5, help="files that a container's log has at most, with the one that is written to; at least 2"
+    )
     check_invariants: bool = setting(
         default=False,
         help="check every step of every pod's life against its invariants; end where one is broken",
@@ -54,6 +61,11 @@ class KubeletConfig(ComponentConfig):
     def taints(self) -> list[Taint]:
         """The taints that the node is registered with."""
         return [read_taint(text) for text in self.register_with_taints]
+
+    @property
+    def log_limits(self) -> LogLimits:
+        """How much of a container's log is kept."""
+        return LogLimits(quantity.memory_bytes(self.container_log_max_size), self.container_log_max_files)
 
     @property
     def root(self) -> Path:
@@ -74,6 +86,7 @@ class KubeletConfig(ComponentConfig):
             raise ConfigError("listen", "needs --cert-file and --key-file: the Node service speaks TLS")
         for field in ("cpu", "memory"):
             _check_quantity(field, getattr(self, field))
+        self._validate_logs()
         try:
             read_labels(self.node_labels)
         except ValueError as error:
@@ -86,6 +99,14 @@ class KubeletConfig(ComponentConfig):
             allowed_sysctls("", self.allowed_unsafe_sysctls)
         except ValueError as error:
             raise ConfigError("allowed_unsafe_sysctls", str(error)) from error
+
+    def _validate_logs(self) -> None:
+        try:
+            _ = self.log_limits
+        except ValueError as error:
+            raise ConfigError("container_log_max_size", str(error)) from error
+        if self.container_log_max_files < MOST_FILES_LEFT_ALONE:
+            raise ConfigError("container_log_max_files", "has to be greater than 1")
 
 
 def _check_quantity(field: str, text: str) -> None:

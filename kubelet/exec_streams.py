@@ -9,8 +9,11 @@ aiohttp is imported at the first stream: most kubelets never open one.
 
 from __future__ import annotations
 
+import os
+from contextlib import suppress
 from dataclasses import dataclass
 from enum import IntEnum
+from socket import SHUT_RDWR, socket
 from typing import TYPE_CHECKING, Final
 from urllib.parse import unquote, urlsplit
 
@@ -99,7 +102,9 @@ class StreamConnection:
                 return Channel(data[0]), data[1:]
 
     async def aclose(self) -> None:
-        """Close, without waiting for the other end."""
+        """Close, without waiting for the other end: nor for what it has not read, behind which it would see no end."""
+        if (own := self._socket.get_extra_info("socket")) is not None:
+            _shut_down(own.fileno())
         await self._socket.close()
         await self._session.close()
 
@@ -144,6 +149,11 @@ async def _open(session: aiohttp.ClientSession, target: str) -> aiohttp.ClientWe
         await socket.close()
         raise Unavailable(f"the runtime's streaming server does not speak {PROTOCOL}")
     return socket
+
+
+def _shut_down(descriptor: int) -> None:
+    with suppress(OSError), socket(fileno=os.dup(descriptor)) as end:  # it is closed already
+        end.shutdown(SHUT_RDWR)
 
 
 def read_outcome(status_json: bytes) -> Exit:

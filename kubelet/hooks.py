@@ -1,8 +1,7 @@
 """Runs lifecycle hooks: postStart and preStop.
 
 https://kubernetes.io/docs/concepts/containers/container-lifecycle-hooks/
-A hook is run at least once; it may be cancelled at any time, and an exec hook's process may then live on in its
-container. An HTTP hook has done its work when somebody answers: unlike a probe, it asks nothing of the status.
+A hook is run at least once; it may be cancelled at any time, and an exec hook's process ends then. An HTTP hook has done its work when somebody answers: unlike a probe, it asks nothing of the status.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""Reads, follows and rotates the log files of containers.
+"""Reads and follows the log files of containers.
 
-The runtime writes a container's file; the kubelet renames a full one and lets the runtime open a new one
-(`LogRotation`). A reader that follows reads the renamed file to its end, then goes on with the new one.
+A file that is full is renamed and another one takes its name (`kubelet/log_rotation.py`). A reader that follows reads the
+renamed file to its end, then goes on with the new one; any other one reads the newest file only, as in Kubernetes.
 """
 
 from __future__ import annotations
@@ -9,32 +9,18 @@ from __future__ import annotations
 import os
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import nullcontext
-from dataclasses import KW_ONLY, dataclass
+from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, Final, Protocol
+from typing import BinaryIO, Final
 
-from kubelet.containment import log_fault
-from kubelet.core.log_lines import LoggedContainer, LogSelector, LogWishes
+from kubelet.core.log_files import COMPRESSED, DRAFT
+from kubelet.core.log_lines import LogSelector, LogWishes
 from kubelet.log_news import LogNews
-from machinery.model.clock import Clock
-from machinery.model.errors import ApiError
-from machinery.model.log import SILENT, EventLog
+from kubelet.log_rotation import rotated_files
 from machinery.process.clock import WALL
 
 CHUNK_BYTES: Final = 32 * 1024
-MAX_BYTES: Final = 10 * 2**20
-MAX_FILES: Final = 5
-_ROTATION_PERIOD_S: Final = 10.0
 _BLOCK: Final = 64 * 1024
-_NO_SIGNS: Final = str.maketrans("", "", "-:TZ.")
-
-
-class LogRuntime(Protocol):
-    """What this needs of the CRI client."""
-
-    async def reopen_container_log(self, container_id: str) -> None:
-        """Make the runtime open a container's log file anew."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,12 +105,20 @@ def _shown(file: BinaryIO, selector: LogSelector) -> Iterable[bytes]:
 
 
 def _newer(path: Path, file: BinaryIO) -> BinaryIO | None:
-    """Open the file again where another one has its name now."""
+    """Open the log's file after this one, None where this one is the newest.
+
+    A reader that is slow finds its file rotated twice, and compressed by then: the next one is the one before the newest.
+    """
+    own = os.fstat(file.fileno())
     try:
-        if os.path.samestat(path.stat(), os.fstat(file.fileno())):
+        if os.path.samestat(path.stat(), own):
             return None
-        return path.open("rb")
-    except FileNotFoundError:  # between the rename and the reopening
+        plain = [each for each in rotated_files(path) if each.suffix not in {COMPRESSED, DRAFT}]
+        latest = max(plain, default=path)
+        return (path if os.path.samestat(latest.stat(), own) else latest).open("rb")
+    except (
+        FileNotFoundError
+    ):  # between the rename and the reopening, or while the oldest is compressed: at the next look
         return None
 
 
@@ -147,55 +141,3 @@ def tail_offset(file: BinaryIO, lines: int) -> int:
             return begin + cut + 1
         position = begin
     return 0
-
-
-@dataclass(frozen=True, slots=True)
-class LogRotation:
-    """Keeps log files small: at most 10 MiB, and five of them for a container."""
-
-    runtime: LogRuntime
-    clock: Clock
-    log: EventLog = SILENT
-    _: KW_ONLY
-    running: Callable[[], Iterable[LoggedContainer]]
-    max_bytes: int = MAX_BYTES
-    max_files: int = MAX_FILES
-
-    async def run(self) -> None:
-        """Look at the running containers' logs now and then, until cancelled."""
-        while True:
-            await self.clock.sleep(
-                self.clock.timescale.cluster(_ROTATION_PERIOD_S)
-            )  # bytes come in wall time
-            await self.rotate_all()
-
-    async def rotate_all(self) -> None:
-        """Rotate every log that is full."""
-        for container in list(self.running()):
-            try:
-                await self._rotate(container)
-            except (ApiError, OSError) as error:
-                self.log.warning("log_not_rotated", container=container.id, error=error)
-            except Exception as error:  # noqa: BLE001 - whatever it is, it is this container's
-                log_fault(self.log, "log_not_rotated", error, container=container.id)
-
-    async def _rotate(self, container: LoggedContainer) -> None:
-        path = Path(container.log_path)
-        renamed = self._rename_if_full(path)
-        if renamed is None:
-            return
-        try:
-            await self.runtime.reopen_container_log(container.id)
-        except ApiError:
-            renamed.rename(path)  # the runtime still writes to it: readers have to find it
-            raise
-
-    def _rename_if_full(self, path: Path) -> Path | None:
-        """Rename a full file, after taking the oldest of its predecessors away; None for one that is not full."""
-        if not path.exists() or path.stat().st_size < self.max_bytes:
-            return None
-        old = sorted(path.parent.glob(f"{path.name}.*"))
-        for surplus in old[: max(0, len(old) - (self.max_files - 2))]:
-            surplus.unlink(missing_ok=True)
-        stamp = self.clock.timescale.format_micro(self.clock.now()).translate(_NO_SIGNS)
-        return path.rename(path.with_name(f"{path.name}.{stamp}"))

@@ -22,6 +22,7 @@ from kubelet.core.actions import (
 )
 from kubelet.core.instructions import Problem
 from kubelet.core.termination import Deadline
+from kubelet.log_rotation import remove_log
 from kubelet.relist import Relist
 from kubelet.runtime import Runtime
 from kubelet.sandboxes import Sandboxes
@@ -96,13 +97,9 @@ class PodExecutor:
                 await self.runtime.stop_sandbox(id_)
             case RemoveContainer(id_, log_path):
                 await self.runtime.remove_container(id_)
-                _remove_log(log_path)
+                if log_path:
+                    remove_log(Path(log_path))
             case RemoveSandbox(id_):
                 await self.runtime.remove_sandbox(id_)
             case CleanUp():
                 await self.sandboxes.clean_up(pod.metadata.uid)
-
-
-def _remove_log(path: str) -> None:
-    if path:
-        Path(path).unlink(missing_ok=True)

@@ -8,7 +8,6 @@ from __future__ import annotations
 from typing import Any
 
 from dockershim.core.states import Details
-from dockershim.exec_process import run_command
 from dockershim.shim import Shim
 from machinery.model.errors import BadRequest, Conflict, NotImplementedHere
 from machinery.pb import cri_pb2 as cri
@@ -25,9 +24,7 @@ async def exec_sync(shim: Shim, request: Any) -> Any:
         InternalError: it could not be started.
     """
     details = await _running(shim, request.container_id)
-    stdout, stderr, code = await run_command(
-        shim.engine, shim.clock, details.id, request.cmd, float(request.timeout)
-    )
+    stdout, stderr, code = await shim.commands.run(details.id, request.cmd, float(request.timeout))
     return cri.ExecSyncResponse(stdout=bytes(stdout), stderr=bytes(stderr), exit_code=code)
 
 

@@ -19,6 +19,7 @@ import grpc
 import pytest
 
 from dockershim.core.capabilities import NAMES
+from kubelet.exec_streams import connect
 from machinery.pb import cri_pb2 as cri
 from tests.support.cri_servers import (
     DOCKER,
@@ -35,7 +36,7 @@ from tests.support.cri_servers import (
 )
 from tests.support.requirements import need
 from tests.support.stalls import taking
-from tests.support.waiting import pause, until
+from tests.support.waiting import pause, stays, until
 
 pytestmark = pytest.mark.docker
 
@@ -73,6 +74,22 @@ async def conversation(socket: aiohttp.ClientWebSocketResponse) -> dict[int, byt
 # --- commands
 
 
+async def runs(shim: Cri, container: str, word: str) -> bool:
+    """Whether a process of a container has a word in its command line."""
+    return f"sleep {word}" in (await sh(shim, container, "ps")).stdout.decode()
+
+
+async def not_runs(shim: Cri, container: str, pattern: str) -> bool:
+    """Whether no process of a container has what a pattern finds in its command line."""
+    return not re.search(f"sleep {pattern}", (await sh(shim, container, "ps")).stdout.decode())
+
+
+async def exec_url(shim: Cri, container: str, script: str, *, tty: bool) -> str:
+    """Prepare a script with all its streams; return their URL."""
+    request = {"container_id": container, "cmd": ["sh", "-c", script], "stdin": True, "stdout": True}
+    return str((await shim.call("Exec", **request, tty=tty, stderr=not tty)).url)
+
+
 async def test_a_command_gives_both_streams_and_its_code(shim: Cri):
     """Output and errors are apart."""
     _, container = await shim.run()
@@ -87,6 +104,90 @@ async def test_a_command_that_takes_too_long_is_killed(shim: Cri):
         await shim.call("ExecSync", container_id=container, cmd=["sleep", "4711"], timeout=1)
     assert caught.value.code() is Code.DEADLINE_EXCEEDED
     assert b"4711" not in (await sh(shim, container, "ps | grep -v grep")).stdout
+
+
+async def test_what_a_command_has_started_is_killed_with_it(shim: Cri):
+    """Also where the first process has ended and left one behind that holds its output."""
+    _, container = await shim.run()
+    for script in ("sleep 4711; true", "sleep 4711 &"):
+        with pytest.raises(grpc.aio.AioRpcError, match="timed out"):
+            await sh(shim, container, script, timeout_s=1)
+        assert not await runs(shim, container, "4711")
+
+
+async def test_a_command_is_killed_when_its_caller_has_waited_long_enough(shim: Cri):
+    """As the kubelet's deadline does, which comes before the runtime's; also while it is being started."""
+    _, container = await shim.run()
+    for patience_s in (0.02, 0.05, 0.1, 0.5):
+        request = cri.ExecSyncRequest(
+            container_id=container, cmd=["sh", "-c", "sleep 4712; true"], timeout=30
+        )
+        with pytest.raises(grpc.aio.AioRpcError):
+            await shim.runtime.ExecSync(request, timeout=patience_s)
+    await until(lambda: not_runs(shim, container, "4712"))
+
+
+async def test_a_killed_dockershims_commands_are_killed_by_the_next_one(shim: Cri):
+    """Their clients went with it."""
+    _, container = await shim.run()
+    calling = asyncio.ensure_future(sh(shim, container, "sleep 4713; true"))
+    url = (await shim.call("Exec", container_id=container, cmd=["sleep", "4714"], stdout=True)).url
+    async with streams(shim, url):
+        await until(lambda: runs(shim, container, "4713"))
+        await until(lambda: runs(shim, container, "4714"))
+        shim.server.kill()
+    with pytest.raises(grpc.aio.AioRpcError):
+        await calling
+    shim.server.start()
+    await until(lambda: not_runs(shim, container, "471[34]"))
+
+
+@pytest.mark.parametrize("tty", [False, True])
+async def test_a_command_does_not_outlive_its_client(shim: Cri, *, tty: bool):
+    """It is asked to end, with what it has started: a terminal hangs up, and what ignores that stays."""
+    _, container = await shim.run()
+    script = "trap '' HUP; sleep 4715 & trap - HUP; sleep 4716 & sleep 4717; true"
+    async with streams(shim, await exec_url(shim, container, script, tty=tty)):
+        for number in ("4715", "4716", "4717"):
+            await until(lambda number=number: runs(shim, container, number))
+    await until(lambda: not_runs(shim, container, "471[67]"))
+    if tty:
+        assert await runs(shim, container, "4715")
+    else:
+        await until(lambda: not_runs(shim, container, "4715"))
+
+
+async def test_a_command_that_does_not_end_when_its_client_leaves_is_killed(shim: Cri):
+    """After some seconds."""
+    _, container = await shim.run()
+    script = "trap '' TERM; sleep 4718; sleep 4719"
+    async with streams(shim, await exec_url(shim, container, script, tty=False)):
+        await until(lambda: runs(shim, container, "4718"))
+    await until(lambda: not_runs(shim, container, "471[89]"), within_s=30)
+
+
+async def test_a_kubelet_that_leaves_is_noticed_behind_input_that_nobody_reads(shim: Cri):
+    """More than all buffers hold."""
+    _, container = await shim.run()
+    request = cri.ExecRequest(container_id=container, cmd=["sleep", "4720"], stdin=True, stdout=True)
+    ours = await shim.runtime.Exec(request, timeout=20, metadata=[("kubarium-caller", "kubelet@node-1")])
+    connection = await connect(ours.url)
+    await until(lambda: runs(shim, container, "4720"))
+    typing = asyncio.ensure_future(connection.send_stdin(bytes(8 * 2**20)))
+    await stays(lambda: not typing.done(), for_s=0.5)
+    typing.cancel()
+    await connection.aclose()
+    await until(lambda: not_runs(shim, container, "4720"))
+
+
+async def test_a_container_outlives_who_is_attached_to_it(shim: Cri):
+    """Its own process is nobody's command."""
+    _, container = await shim.run(Behaviour("sleep 4721"))
+    url = (await shim.call("Attach", container_id=container, stdout=True)).url
+    async with streams(shim, url):
+        await until(lambda: runs(shim, container, "4721"))
+    await pause(1.5, "a client that has left would be noticed")
+    assert await runs(shim, container, "4721")
 
 
 async def test_a_command_that_does_not_exist_is_an_error(shim: Cri):

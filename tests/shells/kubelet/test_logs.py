@@ -1,6 +1,5 @@
-"""Reading, following and rotating log files."""
+"""Reading and following log files."""
 
-# ruff: noqa: ASYNC240 - files are what this is about
 from __future__ import annotations
 
 import asyncio
@@ -9,13 +8,10 @@ from pathlib import Path
 import pytest
 
 from kubelet import log_news
-from kubelet.core.log_lines import LoggedContainer, LogWishes
-from kubelet.logs import LogRange, LogRotation, read_log, tail_offset
-from machinery.model.errors import Unavailable
+from kubelet.core.log_lines import LogWishes
+from kubelet.logs import LogRange, read_log, tail_offset
 from machinery.process.file_watch import FileWatch
-from tests.support.kubelet_node import ScriptedRuntime
 from tests.support.stalls import taking
-from tests.support.virtual_clock import VirtualClock
 from tests.support.waiting import stays
 
 STAMP = "2026-01-01T00:00:00.000000001Z"
@@ -160,6 +156,19 @@ async def test_a_follower_loses_nothing_when_the_log_is_rotated(tmp_path: Path):
     await follower.ends_with(expected.encode())
 
 
+async def test_a_slow_follower_whose_file_is_rotated_twice_misses_nothing(tmp_path: Path):
+    """The file that it reads is compressed by then: the one before the newest comes next."""
+    path = tmp_path / "0.log"
+    path.write_text(_line("first"))
+    chunks = read_log(path, LogWishes(), LogRange(follow=True), lambda: False)
+    got = await anext(chunks)  # and now its client is slow
+    path.rename(tmp_path / "0.log.20260501-120000.gz")  # packed, for all that its name says
+    (tmp_path / "0.log.20260501-120010").write_text(_line("second"))
+    path.write_text(_line("third"))
+    got += b"".join([chunk async for chunk in chunks])
+    assert got == b"first\nsecond\nthird\n"
+
+
 @pytest.mark.usefixtures("_news")
 async def test_a_torn_line_that_its_next_writer_drops_is_not_shown(tmp_path: Path):
     """A runtime that was killed in the middle of a line cuts it off when it is back (dockershim does)."""
@@ -193,36 +202,3 @@ async def test_a_quiet_log_is_looked_at_once_a_second_and_a_new_line_shown_at_on
             file.write(_line("a"))
         assert await waiting == b"a\n"
     await chunks.aclose()  # type: ignore[attr-defined]  # a generator
-
-
-async def test_full_logs_are_rotated_and_few_are_kept(tmp_path: Path):
-    """Five files with the one that is written to; a small log is left alone."""
-    runtime, clock, path = ScriptedRuntime(), VirtualClock(), tmp_path / "0.log"
-    container = LoggedContainer("c1", 0, running=True, log_path=str(path))
-    rotation = LogRotation(runtime, clock, running=lambda: [container], max_bytes=10)
-    runtime.on_reopen = lambda _id: path.touch()
-    path.write_text("small")
-    await rotation.rotate_all()
-    assert runtime.reopened == []
-    for number in range(7):
-        path.write_text(f"{number}" * 20)
-        await rotation.rotate_all()
-        await clock.advance(1)
-    assert len(runtime.reopened) == 7
-    kept = sorted(tmp_path.iterdir())
-    assert len(kept) == 5
-    assert [file.read_text()[0] for file in kept[1:]] == ["3", "4", "5", "6"]
-
-
-async def test_a_log_that_cannot_be_reopened_keeps_its_name(tmp_path: Path):
-    """Else its readers would look at a file that nobody writes."""
-    runtime, path = ScriptedRuntime(), tmp_path / "0.log"
-
-    def fail(_id: str) -> None:
-        raise Unavailable("away")
-
-    runtime.on_reopen = fail
-    container = LoggedContainer("c1", 0, running=True, log_path=str(path))
-    path.write_text("x" * 20)
-    await LogRotation(runtime, VirtualClock(), running=lambda: [container], max_bytes=10).rotate_all()
-    assert [file.name for file in tmp_path.iterdir()] == ["0.log"]

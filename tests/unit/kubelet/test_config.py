@@ -1,0 +1,42 @@
+"""What a kubelet refuses to be told."""
+
+from __future__ import annotations
+
+import pytest
+
+from kubelet.config import KubeletConfig
+from kubelet.core.log_files import LogLimits
+from machinery.process.config import ConfigError
+
+NEEDED = {"server": "127.0.0.1:1", "node_name": "node-1", "cri_socket": "/cri.sock"}
+
+
+@pytest.mark.parametrize(
+    ("fields", "limits"),
+    [
+        ({}, LogLimits(10 * 2**20, 5)),
+        ({"container_log_max_size": "64Ki", "container_log_max_files": 2}, LogLimits(64 * 2**10, 2)),
+        ({"container_log_max_size": "-1"}, LogLimits(-1, 5)),
+    ],
+)
+def test_logs_are_limited_as_containerlogmaxsize_and_containerlogmaxfiles_say(
+    fields: dict[str, object], limits: LogLimits
+):
+    """A quantity and a number, with the defaults of Kubernetes."""
+    config = KubeletConfig(**NEEDED, **fields)  # type: ignore[arg-type]  # a table of any fields
+    config.validate()
+    assert config.log_limits == limits
+
+
+@pytest.mark.parametrize(
+    ("fields", "problem"),
+    [
+        ({"container_log_max_size": "much"}, "--container-log-max-size: .*quantit"),
+        ({"container_log_max_size": ""}, "--container-log-max-size: .*quantit"),
+        ({"container_log_max_files": 1}, "--container-log-max-files: has to be greater than 1"),
+    ],
+)
+def test_what_cannot_be_a_limit_is_refused_by_its_name(fields: dict[str, object], problem: str):
+    """Before anything is started."""
+    with pytest.raises(ConfigError, match=problem):
+        KubeletConfig(**NEEDED, **fields).validate()  # type: ignore[arg-type]  # a table of any fields
