@@ -50,7 +50,7 @@ def decode_continue(token: str, namespace: str) -> Continue:
     """
     try:
         raw = msgspec.json.decode(urlsafe_b64decode(token + "=" * (-len(token) % 4)))
-    except (ValueError, msgspec.MsgspecError) as error:
+    except (ValueError, RecursionError, msgspec.MsgspecError) as error:
         raise _not_valid(str(error)) from error
     if not isinstance(raw, dict) or raw.get("v") != _VERSION:
         raise _not_valid("the server does not recognize this encoded version")

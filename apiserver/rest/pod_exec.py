@@ -9,7 +9,7 @@ WebSockets first.
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final, TypeAlias
 
 import msgspec
 
@@ -116,11 +116,12 @@ async def _carry_in(
 ) -> None:
     """Forward what the caller sends to the kubelet; return when the caller has gone."""
     async for message in received(socket):
-        if (event := _input(protocol.decode(message))) is not None:
+        if (event := stream_input(protocol.decode(message))) is not None:
             await exchange.hand_on(event, call.write)
 
 
-def _input(received: tuple[Channel, bytes] | None) -> Any:
+def stream_input(received: tuple[Channel, bytes] | None) -> Any:
+    """Return what a message of the caller is for the kubelet; None for one that makes no sense, which is passed over."""
     from machinery.wire.node import messages
 
     match received:
@@ -138,14 +139,17 @@ def _resize(data: bytes) -> Any:
 
     try:
         size = msgspec.json.decode(data, type=_Size)
-    except msgspec.MsgspecError:
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return None
     return messages.StreamInput(resize=messages.TerminalSize(width=size.Width, height=size.Height))
 
 
+_Cells: TypeAlias = Annotated[int, msgspec.Meta(ge=0, lt=1 << 16)]  # as in Kubernetes
+
+
 class _Size(msgspec.Struct):
-    Width: int = 0
-    Height: int = 0
+    Width: _Cells = 0
+    Height: _Cells = 0
 
 
 async def _carry_out(

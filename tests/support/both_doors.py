@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -12,6 +13,8 @@ import grpc.aio
 import msgspec
 from multidict import CIMultiDict, CIMultiDictProxy
 
+from apiserver.authentication import Authenticator
+from apiserver.core.authz.attributes import Attributes
 from apiserver.request import UserInfo
 from apiserver.rest.door import Door
 from apiserver.rest.http_request import HttpRequest
@@ -28,8 +31,13 @@ from machinery.wire.resources import SERVICE, SERVICE_PATH
 from machinery.wire.resources import messages as pb
 from machinery.wire.services import Stub
 from machinery.wire.status import from_rpc
-from tests.support.apiserver import RegistryBench
+from tests.support.apiserver import RegistryBench, config_map
 from tests.support.local_channel import LocalChannel, ServerTasks
+
+OWNER = UserInfo("owner", groups=("system:authenticated",))
+READER = UserInfo("reader", groups=("system:authenticated",))
+NODE = UserInfo("system:node:node-1", groups=("system:nodes", "system:authenticated"))
+RBAC = "rbac.authorization.k8s.io"
 
 _METHODS = {"get": "GET", "list": "GET", "create": "POST", "update": "PUT", "patch": "PATCH"}
 _RPCS = {"get": "Get", "list": "List", "create": "Create", "update": "Update", "patch": "Patch"}
@@ -97,6 +105,7 @@ class BothDoors:
     """The two doors of one registry."""
 
     door: Door
+    channel: LocalChannel
     stub: Stub
     server: ServerTasks
     caller: _Everybody
@@ -136,6 +145,43 @@ class BothDoors:
         self.caller.user = asked.user
         items = (await self.stub.List(_message(asked))).items
         return [msgspec.json.decode(item.json)["metadata"]["name"] for item in items]
+
+
+async def furnish(bench: RegistryBench) -> None:
+    """Make what requests may find: `owner` is cluster-admin in one namespace, `reader` may read one object."""
+    await bench.create("configmaps", config_map("map", key="value"))
+    await bench.create("secrets", {"metadata": {"name": "secret"}, "stringData": {"a": "b"}})
+    await bench.create("nodes", {"metadata": {"name": "node-1"}})
+    await bench.create(
+        "clusterroles",
+        {"metadata": {"name": "all"}, "rules": [{"apiGroups": ["*"], "resources": ["*"], "verbs": ["*"]}]},
+    )
+    await bind(bench, "owner", {"kind": "ClusterRole", "name": "all"})
+    rule = {
+        "apiGroups": [""],
+        "resources": ["configmaps"],
+        "resourceNames": ["map"],
+        "verbs": ["get", "list"],
+    }
+    await create(bench, "roles", {"metadata": {"name": "one"}, "rules": [rule]})
+    await bind(bench, "reader", {"kind": "Role", "name": "one"})
+    mine = Attributes(verb="get", resource="configmaps", namespace="default", name="map")
+    while not (await bench.core.gate.authorize(READER, mine)).allowed:
+        await asyncio.sleep(0)  # until the gate has seen the last binding
+
+
+async def bind(bench: RegistryBench, user: str, role: dict[str, Any]) -> None:
+    """Bind a role to a user in the namespace `default`."""
+    subject = {"kind": "User", "name": user, "apiGroup": RBAC}
+    binding = {"metadata": {"name": user}, "roleRef": {**role, "apiGroup": RBAC}, "subjects": [subject]}
+    await create(bench, "rolebindings", binding)
+
+
+async def create(bench: RegistryBench, resource: str, obj: dict[str, Any]) -> None:
+    """Create an object of RBAC."""
+    body = msgspec.json.encode(obj)
+    request = msgspec.structs.replace(bench.request("create", resource), group=RBAC, body=body)
+    await bench.registry.create(request)
 
 
 def _message(asked: Asked) -> Any:
@@ -192,16 +238,15 @@ def _deleting(given: Mapping[str, Any]) -> pb.DeleteOptions:
     return options
 
 
-@asynccontextmanager
-async def both_doors(bench: RegistryBench) -> AsyncIterator[BothDoors]:
-    """Put both doors before a registry."""
-    core, caller, server, metrics = bench.core, _Everybody(), ServerTasks(), Metrics()
-    services = RestServices(
+def rest_services(bench: RegistryBench, authenticator: Authenticator) -> RestServices:
+    """Return what the REST door before a registry works with."""
+    core, metrics = bench.core, Metrics()
+    return RestServices(
         name="apiserver",
         catalogue=core.catalogue,
         registry=core.registry,
         gate=core.gate,
-        authenticator=caller,  # type: ignore[arg-type]  # this is all that doors ask of it
+        authenticator=authenticator,
         token_key=core.token_key,
         kubelets=core.kubelets,
         clock=bench.clock,
@@ -209,10 +254,18 @@ async def both_doors(bench: RegistryBench) -> AsyncIterator[BothDoors]:
         metrics=metrics,
         health=Health(metrics),
     )
+
+
+@asynccontextmanager
+async def both_doors(bench: RegistryBench) -> AsyncIterator[BothDoors]:
+    """Put both doors before a registry."""
+    core, caller, server = bench.core, _Everybody(), ServerTasks()
+    services = rest_services(bench, caller)  # type: ignore[arg-type]  # this is all that doors ask of it
     handler = resources_handler(core.catalogue, core.registry, core.gate, caller)  # type: ignore[arg-type]
-    stub = Stub(LocalChannel([handler], server), SERVICE, SERVICE_PATH)
+    channel = LocalChannel([handler], server)
     try:
-        yield BothDoors(Door(services, Limits()), stub, server, caller)
+        stub = Stub(channel, SERVICE, SERVICE_PATH)
+        yield BothDoors(Door(services, Limits()), channel, stub, server, caller)
     finally:
         await server.aclose()
     assert not server.bugs, server.bugs

@@ -3,24 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any
 
 import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 
-from apiserver.core.authz.attributes import Attributes
-from apiserver.request import UserInfo
 from apiserver.request_checks import BODY_LIMIT
 from machinery.model.requests import PatchType
-from tests.support.apiserver import ADMIN, RegistryBench, config_map, running_registry
-from tests.support.both_doors import Answered, Asked, both_doors
+from tests.support.apiserver import ADMIN, config_map, running_registry
+from tests.support.both_doors import NODE, OWNER, RBAC, READER, Answered, Asked, both_doors, furnish
 from tests.support.examples import examples
-
-OWNER = UserInfo("owner", groups=("system:authenticated",))
-READER = UserInfo("reader", groups=("system:authenticated",))
-NODE = UserInfo("system:node:node-1", groups=("system:nodes", "system:authenticated"))
-RBAC = "rbac.authorization.k8s.io"
 
 _PLACES = st.sampled_from(
     [
@@ -98,43 +90,6 @@ REQUESTS = st.builds(
     selection=_SELECTIONS,
     deleting=_DELETING,
 )
-
-
-async def furnish(bench: RegistryBench) -> None:
-    """Make what requests may find: `owner` is cluster-admin in one namespace, `reader` may read one object."""
-    await bench.create("configmaps", config_map("map", key="value"))
-    await bench.create("secrets", {"metadata": {"name": "secret"}, "stringData": {"a": "b"}})
-    await bench.create("nodes", {"metadata": {"name": "node-1"}})
-    await bench.create(
-        "clusterroles",
-        {"metadata": {"name": "all"}, "rules": [{"apiGroups": ["*"], "resources": ["*"], "verbs": ["*"]}]},
-    )
-    await bind(bench, "owner", {"kind": "ClusterRole", "name": "all"})
-    rule = {
-        "apiGroups": [""],
-        "resources": ["configmaps"],
-        "resourceNames": ["map"],
-        "verbs": ["get", "list"],
-    }
-    await create(bench, "roles", {"metadata": {"name": "one"}, "rules": [rule]})
-    await bind(bench, "reader", {"kind": "Role", "name": "one"})
-    mine = Attributes(verb="get", resource="configmaps", namespace="default", name="map")
-    while not (await bench.core.gate.authorize(READER, mine)).allowed:
-        await asyncio.sleep(0)  # until the gate has seen the last binding
-
-
-async def bind(bench: RegistryBench, user: str, role: dict[str, Any]) -> None:
-    """Bind a role to a user in the namespace `default`."""
-    subject = {"kind": "User", "name": user, "apiGroup": RBAC}
-    binding = {"metadata": {"name": user}, "roleRef": {**role, "apiGroup": RBAC}, "subjects": [subject]}
-    await create(bench, "rolebindings", binding)
-
-
-async def create(bench: RegistryBench, resource: str, obj: dict[str, Any]) -> None:
-    """Create an object of RBAC."""
-    body = msgspec.json.encode(obj)
-    request = msgspec.structs.replace(bench.request("create", resource), group=RBAC, body=body)
-    await bench.registry.create(request)
 
 
 def both(asked: list[Asked]) -> list[tuple[Asked, Answered, Answered]]:
