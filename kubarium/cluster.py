@@ -83,6 +83,7 @@ class Cluster:
         apiservers: int | None = None,
         schedulers: int | None = None,
         controllers: int | None = None,
+        process_memory: str | None = None,
         cpu: str = "",
         memory: str = "",
         labels: Mapping[str, str] | None = None,
@@ -100,8 +101,8 @@ class Cluster:
         here. A cluster `file` (docs/cluster-file.md) says the same as a document; what is said beside it wins. Of a cluster
         that exists, options have to be what it has; more `nodes` are added. `etcd` is 1 or 3;
         `apiservers`, `schedulers` and `controllers` say how many processes of each there are; `cpu`, `memory`, `labels` and
-        `taints` (key=value:Effect) are those of each node, `zones` are given to them in turn. With `check_invariants`
-        a component ends where it finds its own state broken: for tests.
+        `taints` (key=value:Effect) are those of each node, `zones` are given to them in turn. `process_memory` ("1Gi") is the
+        most that each process of a node may have. With `check_invariants` a component ends where it finds its own state broken: for tests.
 
         Raises:
             KubariumError: it cannot be; the message names the option, or says what is missing.
@@ -116,6 +117,7 @@ class Cluster:
             apiservers=apiservers,
             schedulers=schedulers,
             controllers=controllers,
+            process_memory=process_memory,
             cpu=cpu,
             memory=memory,
             labels=labels or {},

@@ -11,7 +11,7 @@ from kubelet.core.sysctls import allowed_sysctls
 from machinery.model import quantity
 from machinery.model.k8s.core_v1 import Taint
 from machinery.model.taints import read_taint
-from machinery.process.config import ComponentConfig, ConfigError, setting
+from machinery.process.config import ComponentConfig, ConfigError, check_quantity, setting
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,7 +85,7 @@ class KubeletConfig(ComponentConfig):
         if self.listen and not self.cert_file:
             raise ConfigError("listen", "needs --cert-file and --key-file: the Node service speaks TLS")
         for field in ("cpu", "memory"):
-            _check_quantity(field, getattr(self, field))
+            check_quantity(field, getattr(self, field))
         self._validate_logs()
         try:
             read_labels(self.node_labels)
@@ -107,14 +107,3 @@ class KubeletConfig(ComponentConfig):
             raise ConfigError("container_log_max_size", str(error)) from error
         if self.container_log_max_files < MOST_FILES_LEFT_ALONE:
             raise ConfigError("container_log_max_files", "has to be greater than 1")
-
-
-def _check_quantity(field: str, text: str) -> None:
-    if not text:
-        return
-    try:
-        amount = quantity.parse(text)
-    except ValueError as error:
-        raise ConfigError(field, str(error)) from error
-    if amount <= 0:
-        raise ConfigError(field, f"has to be above 0, not {text}")

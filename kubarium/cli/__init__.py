@@ -188,6 +188,11 @@ def _up(sub: argparse.ArgumentParser) -> None:
     sub.add_argument(
         "--api-port", type=_count, metavar="PORT", help="first of four ports (default: 6443 and up)"
     )
+    sub.add_argument(
+        "--process-memory",
+        metavar="QUANTITY",
+        help="most memory of each process of a node (default: 1Gi); one that takes more is started again",
+    )
     _wait(sub)
     _capacity(sub)
     sub.add_argument(

@@ -83,6 +83,7 @@ def read_document(document: Written) -> ClusterFile:
         apiservers=plane.get("apiservers"),
         schedulers=plane.get("schedulers"),
         controllers=plane.get("controllers"),
+        process_memory=read.get("processMemory"),
         declared=read.get("nodes"),
     )
     return ClusterFile(read.get("name", ""), options)
@@ -279,6 +280,7 @@ _TOP: Final[Mapping[str, _Reader]] = {
     "profile": _option("profile", _text),
     "timeScale": _option("time_scale", _number),
     "apiPort": _option("api_port", _whole),
+    "processMemory": _option("process_memory", _quantity),
     "controlPlane": lambda written, path: _read(written, path, _PLANE),
     "nodes": _nodes,
 }

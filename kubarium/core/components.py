@@ -85,6 +85,11 @@ def _common(places: Places, name: str) -> dict[str, str]:
     }
 
 
+def _on_node(places: Places, name: str) -> dict[str, str]:
+    """Return what each process of a node is told; beside the common flags, how much memory it may have."""
+    return {**_common(places, name), "memory-limit": places.spec.process_memory}
+
+
 def _namespace(node: NodeSpec, places: Places) -> str:
     return node.name if places.own_namespaces else ""
 
@@ -184,7 +189,7 @@ def _dockershim(node: NodeSpec, places: Places) -> Component:
     name = f"dockershim@{node.name}"
     state = str(places.layout.node(node.name) / "dockershim")
     flags = {
-        **_common(places, name),
+        **_on_node(places, name),
         "socket": str(places.layout.cri(node.name)),
         "docker-socket": places.docker_socket,
         "cluster": places.spec.name,
@@ -198,7 +203,7 @@ def _hollow(node: NodeSpec, places: Places) -> Component:
     name = f"hollow@{node.name}"
     state = str(places.layout.node(node.name) / "hollow")
     flags = {
-        **_common(places, name),
+        **_on_node(places, name),
         "socket": str(places.layout.cri(node.name)),
         "state-dir": state,
         "boot-id-file": str(places.layout.identity(node.name) / "boot-id"),
@@ -214,7 +219,7 @@ def _kubelet(node: NodeSpec, places: Places) -> Component:
     )
     root, identity_folder = str(places.layout.node(node.name) / "kubelet"), places.layout.identity(node.name)
     flags = {
-        **_common(places, name),
+        **_on_node(places, name),
         **_client(places, identity, places.node_server),
         "node-name": node.name,
         "node-ip": address,
@@ -236,7 +241,7 @@ def _proxy(node: NodeSpec, places: Places) -> Component:
     name = f"proxy@{node.name}"
     identity = Certificate("proxy", "system:kube-proxy")
     flags = {
-        **_common(places, name),
+        **_on_node(places, name),
         **_client(places, identity, places.node_server),
         "node-name": node.name,
         "cluster-cidr": CLUSTER_CIDR,

@@ -18,7 +18,7 @@ DEFAULT_NODES = 3
 _UNSAID: tuple[Any, ...] = (None, "", {}, ())
 RUNTIMES = ("auto", "docker", "hollow")
 _COUNTS = ("etcd", "apiservers", "schedulers", "controllers")
-_FIELDS = ("profile", "time_scale", *_COUNTS, "check_invariants")
+_FIELDS = ("profile", "time_scale", *_COUNTS, "process_memory", "check_invariants")
 
 
 PROFILES = get_args(Profile)
@@ -48,6 +48,7 @@ class Options:
     apiservers: int | None = None
     schedulers: int | None = None
     controllers: int | None = None
+    process_memory: str | None = None
     cpu: str = ""  # of each node
     memory: str = ""
     labels: Mapping[str, str] = field(default_factory=dict)

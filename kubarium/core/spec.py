@@ -22,6 +22,8 @@ DOCKER_SOCKET = "/var/run/docker.sock"
 SLOT_PORTS = 10  # ports that a slot has for itself
 FIRST_PORT = 6443
 _LONGEST_NAME = 24
+DEFAULT_PROCESS_MEMORY = "1Gi"
+LEAST_PROCESS_MEMORY = "256Mi"  # one that has just started has 110 Mi, its threads' stacks included
 MAX_SLOTS = 250  # the third octet of the backbone
 MAX_NODES = 200
 MAX_INSTANCES = 9  # of one program; the backbone's addresses .1 to .9 are theirs
@@ -72,6 +74,7 @@ class ClusterSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     next_index: int = 1
     docker_socket: str = DOCKER_SOCKET  # of the engine that its nodes share
     origin: str = ""  # the folder of the programs that started it: of this checkout, or of an installation
+    process_memory: str = DEFAULT_PROCESS_MEMORY  # the most of each process of a node
     check_invariants: bool = (
         False  # kubelets check each step of their pods' lives, and end where one is wrong
     )
@@ -170,6 +173,7 @@ def checked(spec: ClusterSpec) -> ClusterSpec:
         raise SpecError(f"has to be a port below {65535 - SLOT_PORTS}, not {spec.api_port}", "--api-port")
     if spec.etcd not in {1, 3}:
         raise SpecError(f"has to be 1 or 3 members, not {spec.etcd}", "--etcd")
+    _check_process_memory(spec.process_memory)
     for field in ("apiservers", "schedulers", "controllers"):
         if not 1 <= (count := getattr(spec, field)) <= MAX_INSTANCES:
             raise SpecError(f"has to be from 1 to {MAX_INSTANCES}, not {count}", f"--{field}")
@@ -178,6 +182,17 @@ def checked(spec: ClusterSpec) -> ClusterSpec:
     for node in spec.nodes:
         _check_node(node)
     return spec
+
+
+def _check_process_memory(text: str) -> None:
+    if text == DEFAULT_PROCESS_MEMORY:
+        return
+    from machinery.model.quantity import memory_bytes  # few clusters have another
+
+    if not _CAPACITY.fullmatch(text):
+        raise SpecError(f'"{text}" is no quantity; write it as 512Mi or 4Gi', "--process-memory")
+    if memory_bytes(text) < memory_bytes(LEAST_PROCESS_MEMORY):
+        raise SpecError(f"has to be at least {LEAST_PROCESS_MEMORY}, not {text}", "--process-memory")
 
 
 def _check_node(node: NodeSpec) -> None:

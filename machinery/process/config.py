@@ -19,6 +19,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import MISSING, dataclass
 from typing import Any, Final, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
+from machinery.model import quantity
+
 REQUIRED: Final[Any] = MISSING  # the default of a field that the user has to give
 
 
@@ -70,6 +72,9 @@ class ComponentConfig:
     notify_socket: str = setting("", help="unix datagram socket that is told READY=1; none if empty")
     faults_file: str = setting("", help="fault plan (JSON), read at the start and again at SIGHUP")
     record_messages: int = setting(0, help="how many of the latest messages to remember; none if 0")
+    memory_limit: str = setting(
+        "", help="most memory that the process may have (1Gi), as Linux counts its data; unbounded if empty"
+    )
 
     def validate(self) -> None:
         """Check the fields against each other; subclasses call this first and raise ConfigError.
@@ -81,6 +86,7 @@ class ComponentConfig:
             raise ConfigError("time_scale", f"has to be above 0, not {self.time_scale}")
         if self.record_messages < 0:
             raise ConfigError("record_messages", f"may not be below 0, not {self.record_messages}")
+        check_quantity("memory_limit", self.memory_limit)
         if bool(self.cert_file) != bool(self.key_file):
             raise ConfigError("cert_file", "goes together with --key-file")
         for field in ("ca_file", "cert_file", "key_file"):
@@ -105,6 +111,18 @@ def check_positive(config: ComponentConfig, *fields: str) -> None:
     for field in fields:
         if not getattr(config, field) > 0:
             raise ConfigError(field, f"has to be above 0, not {getattr(config, field)}")
+
+
+def check_quantity(field: str, text: str) -> None:
+    """Raise ConfigError where a text is neither empty nor a quantity above 0."""
+    if not text:
+        return
+    try:
+        amount = quantity.parse(text)
+    except ValueError as error:
+        raise ConfigError(field, str(error)) from error
+    if amount <= 0:
+        raise ConfigError(field, f"has to be above 0, not {text}")
 
 
 def check_readable(field: str, path: str) -> None:

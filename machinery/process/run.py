@@ -7,6 +7,7 @@
   run; then these are cancelled; exit code 0. Whoever drains longer than 10 s is cut short with exit code 1.
 - SIGHUP reads the fault plan again.
 - An exception in `serve` or in any task ends the process with exit code 1 and one logged error.
+- `--memory-limit` bounds the memory of the process; what asks for more has a MemoryError.
 
 Nothing here, nor in what it imports, makes a thread, a channel or a loop at import: components are forked from a
 process that has imported everything.
@@ -32,6 +33,7 @@ from machinery.process.control import Control, served
 from machinery.process.faults import PlannedFaults
 from machinery.process.health import Health
 from machinery.process.logging import Log, capture_libraries, describe
+from machinery.process.memory import limit_memory
 from machinery.process.metrics import Metrics
 from machinery.process.recorder import Recorder
 
@@ -102,6 +104,7 @@ def run(
 ) -> int:
     """Read the command line and run `serve(config, process)` to its end; return the exit code."""
     config = parse(config_class, argv)
+    limit_memory(config.memory_limit)
     os.environ.setdefault("GRPC_VERBOSITY", "NONE")  # our own log says what matters
     os.environ.setdefault("GRPC_DNS_RESOLVER", "native")
     import uvloop
@@ -138,7 +141,7 @@ async def _main(
                 await _serve(process, serve(config, process))
             raise Stopped
     except BaseExceptionGroup as group:
-        return _exit_code(group, log)
+        return _exit_code(group, log, config.memory_limit)
 
 
 async def _serve(process: Process, serving: Coroutine[Any, Any, None]) -> None:
@@ -201,14 +204,17 @@ async def _watch_loop(process: Process) -> None:
             worst.set(max(worst.value(), late_s))
 
 
-def _exit_code(group: BaseExceptionGroup[BaseException], log: Log) -> int:
+def _exit_code(group: BaseExceptionGroup[BaseException], log: Log, memory_limit: str) -> int:
     """Return 0 where all that happened is that the component stopped; log what else it was, once."""
     failures = [error for error in _leaves(group) if not isinstance(error, Stopped)]
     if not failures:
         log.info("stopped")
         return 0
     others = [f"{type(error).__name__}: {error}" for error in failures[1:]]
-    log.error("crashed", **describe(failures[0]), **({"also": "; ".join(others)} if others else {}))
+    keys = {"also": "; ".join(others)} if others else {}
+    if isinstance(failures[0], MemoryError):
+        keys["memory_limit"] = memory_limit or "the machine's"
+    log.error("crashed", **describe(failures[0]), **keys)
     return 1
 
 

@@ -71,6 +71,15 @@ def test_compose_and_processes_run_the_same_programs():
     }
 
 
+def test_each_process_of_a_node_has_a_memory_bound_of_its_own():
+    """And none of the control plane; it is the cluster's, 1 GiB where nothing was said."""
+    for spec in (ClusterSpec(), ClusterSpec(runtime="hollow"), ClusterSpec(process_memory="512Mi")):
+        parts = described(spec.with_node())
+        bounds = {name: part.flags.get("memory-limit") for name, part in parts.items()}
+        assert all((bound == spec.process_memory) == ("@" in name) for name, bound in bounds.items())
+    assert ClusterSpec().process_memory == "1Gi"
+
+
 def test_an_empty_flag_is_left_out():
     """A flag without a value is not written, so that the component's own default holds."""
     assert Component("x", "x", {"cpu": "", "memory": "1Gi"}).arguments == ["--memory=1Gi"]

@@ -46,6 +46,8 @@ def test_an_unknown_node_is_named_with_those_that_exist():
         ({"time_scale": 0.0}, "--time-scale"),
         ({"time_scale": -1.0}, "--time-scale"),
         ({"api_port": 65530}, "--api-port"),
+        ({"process_memory": "128Mi"}, "--process-memory"),
+        ({"process_memory": "much"}, "--process-memory"),
     ],
 )
 def test_a_bad_value_names_its_flag(change, flag):
