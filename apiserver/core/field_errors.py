@@ -32,9 +32,20 @@ def not_supported(path: str, value: Any, supported: Collection[str]) -> Cause:
     )
 
 
-def duplicate(path: str, value: Any) -> Cause:
+def duplicate(path: str, value: Any, detail: str = "") -> Cause:
     """Refuse the second of two equal values."""
-    return Cause(path, f"Duplicate value: {_quoted(value)}", "FieldValueDuplicate")
+    return Cause(path, _with_detail(f"Duplicate value: {_quoted(value)}", detail), "FieldValueDuplicate")
+
+
+def repeated(values: Iterable[str]) -> list[int]:
+    """Return where a list says again what it has said before."""
+    seen: set[str] = set()
+    found = []
+    for index, value in enumerate(values):
+        if value in seen:
+            found.append(index)
+        seen.add(value)
+    return found
 
 
 def forbidden(path: str, detail: str) -> Cause:

@@ -167,13 +167,16 @@ def _owner_causes(owners: list[Json], path: str, may_own: MayOwn) -> list[Cause]
     return found
 
 
+def finalizer_name_causes(name: str, path: str) -> list[Cause]:
+    """Find what is wrong with the name of a finalizer."""
+    errors = names.label_key_errors(name)
+    if not errors and "/" not in name and name not in _STANDARD_FINALIZERS:
+        errors = ["name is neither a standard finalizer name nor is it fully qualified"]
+    return field_errors.each_invalid(path, name, errors)
+
+
 def _finalizer_causes(finalizers: list[str], path: str) -> list[Cause]:
-    found: list[Cause] = []
-    for finalizer in finalizers:
-        errors = names.label_key_errors(finalizer)
-        if not errors and "/" not in finalizer and finalizer not in _STANDARD_FINALIZERS:
-            errors = ["name is neither a standard finalizer name nor is it fully qualified"]
-        found += field_errors.each_invalid(path, finalizer, errors)
+    found = [cause for finalizer in finalizers for cause in finalizer_name_causes(finalizer, path)]
     if {"orphan", "foregroundDeletion"} <= set(finalizers):
         text = "finalizer orphan and foregroundDeletion cannot be both set"
         found.append(field_errors.invalid(path, finalizers, text))

@@ -47,14 +47,19 @@ def address_causes(path: str, text: str) -> list[Cause]:
     return [field_errors.invalid(path, text, "must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)")]
 
 
+def is_range(text: str, family: str = "") -> bool:
+    """Whether a text is a range of addresses in CIDR notation, of the family ("IPv4", "IPv6") if one is given."""
+    try:
+        network = ipaddress.ip_network(text, strict=False)
+    except ValueError:
+        return False
+    is_length = text.rpartition("/")[2].isdecimal() and "/" in text  # Python takes masks, too
+    return is_length and (not family or family == f"IPv{network.version}")
+
+
 def range_causes(path: str, text: str) -> list[Cause]:
     """Check a CIDR range."""
-    try:
-        ipaddress.ip_network(text, strict=False)
-    except ValueError:
-        return [
-            field_errors.invalid(
-                path, text, "must be a valid CIDR value, (e.g. 10.9.8.0/24 or 2001:db8::/64)"
-            )
-        ]
-    return []
+    if is_range(text):
+        return []
+    text_ = "must be a valid CIDR value, (e.g. 10.9.8.0/24 or 2001:db8::/64)"
+    return [field_errors.invalid(path, text, text_)]

@@ -9,6 +9,7 @@ from typing import Final
 
 from apiserver.core import field_errors, metadata, ports
 from apiserver.core.values import Json, spec
+from apiserver.core.values import metadata as metadata_of
 from machinery.model import names
 from machinery.model.errors import Cause
 
@@ -17,6 +18,9 @@ _TYPES: Final = frozenset({"ClusterIP", "ExternalName", *EXTERNAL})
 _POLICIES: Final = frozenset({"Cluster", "Local"})
 _IP_MODES: Final = frozenset({"Proxy", "VIP"})
 _LONGEST_AFFINITY_S: Final = 86400
+_NOT_EXTERNAL_NAME: Final = "may not be set for ExternalName services"
+_ONLY_BALANCERS: Final = "may only be used when `type` is 'LoadBalancer'"
+_SOURCE_RANGES: Final = "service.beta.kubernetes.io/load-balancer-source-ranges"
 
 
 def unbuilt(obj: Json) -> str:
@@ -50,7 +54,10 @@ def validate(obj: Json) -> list[Cause]:
         *metadata.validate_labels(service.get("selector") or {}, "spec.selector"),
         *_type_causes(service),
         *_affinity_causes(service),
+        *_family_causes(service),
         *_cluster_ip_causes(service),
+        *_balancer_causes(service),
+        *_source_range_causes(obj),
         *_policy_causes(service),
     ]
 
@@ -63,6 +70,10 @@ def validate_update(new: Json, old: Json) -> list[Cause]:
     if held and after.get("clusterIP") != before["clusterIP"]:
         text = "may not change once set"
         found.append(field_errors.invalid("spec.clusterIPs[0]", after.get("clusterIPs") or [], text))
+    if after.get("type") == before.get("type") == "LoadBalancer":
+        class_ = after.get("loadBalancerClass")
+        if class_ != before.get("loadBalancerClass"):
+            found.append(field_errors.invalid("spec.loadBalancerClass", class_, "may not change once set"))
     return [*found, *validate(new)]
 
 
@@ -71,7 +82,7 @@ def validate_status(new: Json, old: Json) -> list[Cause]:
     ingress = ((new.get("status") or {}).get("loadBalancer") or {}).get("ingress") or []
     path = "status.loadBalancer.ingress"
     if ingress and spec(old).get("type") != "LoadBalancer":
-        return [field_errors.forbidden(path, 'may only be used when `spec.type` is "LoadBalancer"')]
+        return [field_errors.forbidden(path, "may only be used when `spec.type` is 'LoadBalancer'")]
     return [
         cause for index, each in enumerate(ingress) for cause in _ingress_causes(each, f"{path}[{index}]")
     ]
@@ -146,7 +157,10 @@ def _type_causes(service: Json) -> list[Cause]:
     if type_ != "ExternalName":
         return found
     if service.get("clusterIPs") or service.get("clusterIP"):
-        found.append(field_errors.forbidden("spec.clusterIPs", "may not be set for ExternalName services"))
+        found.append(field_errors.forbidden("spec.clusterIPs", _NOT_EXTERNAL_NAME))
+    for name in ("ipFamilies", "ipFamilyPolicy"):
+        if service.get(name):
+            found.append(field_errors.forbidden(f"spec.{name}", _NOT_EXTERNAL_NAME))
     # A name may end in a dot, as fully qualified ones do.
     name = service.get("externalName", "").removesuffix(".")
     if not name:
@@ -171,27 +185,64 @@ def _affinity_causes(service: Json) -> list[Cause]:
 
 
 def _cluster_ip_causes(service: Json) -> list[Cause]:
-    addresses = service.get("clusterIPs") or []
+    path, addresses = "spec.clusterIPs", service.get("clusterIPs") or []
     if service.get("type") == "ExternalName" or not addresses:
         return []
     found: list[Cause] = []
-    if service.get("clusterIP") != addresses[0]:
-        text = "first value must match `clusterIP`"
-        found.append(field_errors.invalid("spec.clusterIPs", addresses, text))
-    if len(addresses) > 1:
-        text = (
-            "may only hold up to 2 values"
-            if len(addresses) > 2
-            else "only one address is built: the cluster is IPv4"
-        )
-        found.append(field_errors.invalid("spec.clusterIPs", addresses, text))
-    for index, address in enumerate(addresses):
-        if address == "None":
-            continue
-        path = f"spec.clusterIPs[{index}]"
-        found += ports.address_causes(path, address)
-        if ports.is_address(address, "IPv6"):
-            found.append(field_errors.invalid(path, addresses, "IPv6 is not configured on this cluster"))
+    if not service.get("clusterIP"):
+        found.append(field_errors.invalid(path, addresses, "must be empty when `clusterIP` is not specified"))
+    elif service["clusterIP"] != addresses[0]:
+        found.append(field_errors.invalid(path, addresses, "first value must match `clusterIP`"))
+    if addresses[0] == "None":
+        text = "'None' must be the first and only value"
+        return found + ([field_errors.invalid(path, addresses, text)] if len(addresses) > 1 else [])
+    wrong = [
+        cause
+        for index, address in enumerate(addresses)
+        for cause in ports.address_causes(f"{path}[{index}]", address)
+    ]
+    if len(addresses) > 2:
+        wrong.append(field_errors.invalid(path, addresses, "may only hold up to 2 values"))
+    return found + (wrong or _stack_causes(addresses, path))
+
+
+def _stack_causes(addresses: list[str], path: str) -> list[Cause]:
+    """Check that addresses are of families that the cluster has, each of another one."""
+    families = ["IPv6" if ports.is_address(address, "IPv6") else "IPv4" for address in addresses]
+    if len(set(families)) < len(families):
+        text = "may specify no more than one IP for each IP family"
+        return [field_errors.invalid(path, addresses, text)]
+    return [
+        field_errors.invalid(f"{path}[{index}]", addresses, "IPv6 is not configured on this cluster")
+        for index, family in enumerate(families)
+        if family == "IPv6"
+    ]
+
+
+def _balancer_causes(service: Json) -> list[Cause]:
+    """Check what only load balancers have."""
+    if service.get("type") == "LoadBalancer":
+        class_ = service.get("loadBalancerClass")
+        errors = names.label_key_errors(class_) if class_ else []
+        return field_errors.each_invalid("spec.loadBalancerClass", class_, errors)
+    return [
+        field_errors.forbidden(f"spec.{name}", _ONLY_BALANCERS)
+        for name in ("allocateLoadBalancerNodePorts", "loadBalancerClass")
+        if name in service
+    ]
+
+
+def _source_range_causes(obj: Json) -> list[Cause]:
+    """Check the older form of spec.loadBalancerSourceRanges, an annotation."""
+    text = (metadata_of(obj).get("annotations") or {}).get(_SOURCE_RANGES)
+    if text is None:
+        return []
+    path = f"metadata.annotations[{_SOURCE_RANGES}]"
+    found: list[Cause] = []
+    if spec(obj).get("type") != "LoadBalancer":
+        found.append(field_errors.forbidden(path, _ONLY_BALANCERS))
+    for each in text.strip().split(",") if text.strip() else ():
+        found += ports.range_causes(path, each.strip())
     return found
 
 
@@ -219,10 +270,19 @@ def _policy_causes(service: Json) -> list[Cause]:
         found += field_errors.one_of("spec.externalTrafficPolicy", external, _POLICIES)
     if internal:
         found += field_errors.one_of("spec.internalTrafficPolicy", internal, _POLICIES)
-    for index, family in enumerate(service.get("ipFamilies") or []):
+    return found
+
+
+def _family_causes(service: Json) -> list[Cause]:
+    if service.get("type") == "ExternalName":
+        return []
+    found: list[Cause] = []
+    families = service.get("ipFamilies") or []
+    for index, family in enumerate(families):
         found += field_errors.one_of(f"spec.ipFamilies[{index}]", family, {"IPv4", "IPv6"})
-    policy = service.get("ipFamilyPolicy")
-    if policy:
+    for index in field_errors.repeated(families):
+        found.append(field_errors.duplicate(f"spec.ipFamilies[{index}]", families[index]))
+    if policy := service.get("ipFamilyPolicy"):
         supported = {"PreferDualStack", "RequireDualStack", "SingleStack"}
         found += field_errors.one_of("spec.ipFamilyPolicy", policy, supported)
     return found

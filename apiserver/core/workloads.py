@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import Final
 
 from apiserver.core import field_errors, labelselector
+from apiserver.core.podspec.annotations import unenforced_annotations
 from apiserver.core.podspec.defaults import default_template
 from apiserver.core.podspec.template import validate_template
 from apiserver.core.podspec.unbuilt import unbuilt_in_spec
 from apiserver.core.podspec.unenforced import unenforced_in_spec
 from apiserver.core.rules import Prepare, Rules, ScaleMapping, WriteContext, with_old_status
-from apiserver.core.values import Json, spec
+from apiserver.core.values import Json, metadata, spec
 from machinery.model.errors import Cause
 
 
@@ -30,7 +31,12 @@ def unbuilt(obj: Json) -> str:
 
 def unenforced(obj: Json) -> tuple[str, ...]:
     """Return what the template asks for and no node enforces."""
-    return unenforced_in_spec(spec(spec(obj).get("template") or {}), "spec.template.spec")
+    template = spec(obj).get("template") or {}
+    annotations = metadata(template).get("annotations") or {}
+    return (
+        *unenforced_annotations(annotations, "spec.template.metadata.annotations"),
+        *unenforced_in_spec(spec(template), "spec.template.spec"),
+    )
 
 
 def as_created(obj: Json, _context: WriteContext) -> Json:

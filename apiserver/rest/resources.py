@@ -113,7 +113,7 @@ class Resources:
 
     def _object_reply(self, asked: ResourceRequest, form: Form, answer: ObjectReply) -> Reply:
         match form:
-            case Form.TABLE if not asked.target.subresource:
+            case Form.TABLE:
                 body = self._tables.of_object(answer.json, asked.include_object)
             case Form.METADATA:
                 body = envelopes.metadata_json(answer.json)

@@ -10,12 +10,14 @@ import msgspec
 from apiserver.core.catalogue import Catalogue
 from apiserver.core.table import Moment, Table
 from apiserver.core.table.table import NAME_AND_AGE
+from apiserver.core.table.workloads import SCALES
 from apiserver.core.values import Json
 from apiserver.request import ListReply, SharedEvent
 from apiserver.rest import envelopes
 from machinery.model.clock import Clock
 from machinery.model.errors import BadRequest
 
+_NOT_STORED: Final = {("autoscaling/v1", "Scale"): SCALES}
 _INCLUDES: Final = ("", "Metadata", "None", "Object")
 
 
@@ -84,7 +86,7 @@ class Tables:
 
     def _table(self, api_version: str, kind: str) -> Table:
         found = self._catalogue.of_type(api_version, kind)
-        return found.rules.table if found else NAME_AND_AGE
+        return found.rules.table if found else _NOT_STORED.get((api_version, kind), NAME_AND_AGE)
 
     def _written(
         self, table: Table, meta: Json, pairs: list[tuple[Json, bytes]], include: str, *, columns: bool = True

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Final
 
 from apiserver.core.admission.attributes import Attributes, LookedUp, LookupKey, Operation, forbidden
-from apiserver.core.admission.service_account import MIRROR_ANNOTATION, is_mirror
+from apiserver.core.admission.service_account import is_mirror
+from apiserver.core.podspec.annotations import MIRROR
 from apiserver.core.values import Json, metadata, spec
 from machinery.model.errors import NotFound
 from machinery.model.k8s import served
@@ -112,9 +113,7 @@ def _check_create(node: str, attributes: Attributes, pod: Json, old: Json | None
         text = f'unexpected operation "{operation}", node "{node}" can only create and delete mirror pods'
         raise forbidden(attributes, pod, text)
     if not is_mirror(pod):
-        text = (
-            f'pod does not have "{MIRROR_ANNOTATION}" annotation, node "{node}" can only create mirror pods'
-        )
+        text = f'pod does not have "{MIRROR}" annotation, node "{node}" can only create mirror pods'
         raise forbidden(attributes, pod, text)
     if spec(pod).get("nodeName") != node:
         text = f'node "{node}" can only create pods with spec.nodeName set to itself'

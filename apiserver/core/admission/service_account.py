@@ -16,12 +16,12 @@ from apiserver.core.admission.attributes import (
     about,
     forbidden,
 )
+from apiserver.core.podspec.annotations import MIRROR
 from apiserver.core.values import Json, metadata, spec
 from machinery.model.k8s import served
 
 MOUNT_PATH: Final = "/var/run/secrets/kubernetes.io/serviceaccount"
 VOLUME_PREFIX: Final = "kube-api-access-"
-MIRROR_ANNOTATION: Final = "kubernetes.io/config.mirror"
 TOKEN_LIFETIME_S: Final = (
     3607  # an hour, and a few seconds by which it is told from one that a user asked for
 )
@@ -33,7 +33,7 @@ def _applies(attributes: Attributes, obj: Json | None, old: Json | None) -> bool
 
 def is_mirror(pod: Json) -> bool:
     """Whether a pod only shows what a kubelet runs from its own files."""
-    return MIRROR_ANNOTATION in (metadata(pod).get("annotations") or {})
+    return MIRROR in (metadata(pod).get("annotations") or {})
 
 
 def _account(pod: Json) -> str:

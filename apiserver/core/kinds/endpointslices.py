@@ -19,6 +19,7 @@ _TYPES: Final = frozenset({"FQDN", "IPv4", "IPv6"})
 _MOST_ENDPOINTS: Final = 1000
 _MOST_ADDRESSES: Final = 100
 _MOST_PORTS: Final = 20_000
+_MOST_HINTS: Final = 8
 
 
 def _default(obj: Json) -> Json:
@@ -65,6 +66,21 @@ def _endpoint_causes(endpoint: Json, path: str, type_: str) -> list[Cause]:
     if "hostname" in endpoint:
         name = endpoint["hostname"]
         found += field_errors.each_invalid(f"{path}.hostname", name, names.dns_label_errors(name))
+    hints = endpoint.get("hints") or {}
+    for field in ("forZones", "forNodes"):
+        found += _hint_causes(
+            [each.get("name", "") for each in hints.get(field) or []], f"{path}.hints.{field}"
+        )
+    return found
+
+
+def _hint_causes(names_: list[str], path: str) -> list[Cause]:
+    if len(names_) > _MOST_HINTS:
+        return [field_errors.too_many(path, len(names_), _MOST_HINTS)]
+    again = field_errors.repeated(names_)
+    found = [field_errors.duplicate(f"{path}[{index}].name", names_[index]) for index in again]
+    for index, name in enumerate(names_):
+        found += field_errors.each_invalid(f"{path}[{index}].name", name, names.label_value_errors(name))
     return found
 
 

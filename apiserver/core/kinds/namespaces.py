@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Final
 
 from apiserver.core import deletion, field_errors
+from apiserver.core.metadata import finalizer_name_causes
 from apiserver.core.rules import Prepare, Rules, Validate, WriteContext, metadata_fields
 from apiserver.core.table import configuration as table
 from apiserver.core.values import Json, kept, spec
@@ -17,6 +18,7 @@ from machinery.model.errors import Cause
 
 NAME_LABEL: Final = "kubernetes.io/metadata.name"
 FINALIZER: Final = "kubernetes"
+_POD_SECURITY: Final = tuple(f"pod-security.kubernetes.io/{mode}" for mode in ("enforce", "audit", "warn"))
 
 
 def _default(obj: Json) -> Json:
@@ -25,7 +27,7 @@ def _default(obj: Json) -> Json:
     if name := meta.get("name"):
         meta["labels"] = {**(meta.get("labels") or {}), NAME_LABEL: name}
     obj.setdefault("spec", {})
-    obj.setdefault("status", {})
+    obj.setdefault("status", {}).setdefault("phase", "Active")
     return obj
 
 
@@ -49,8 +51,14 @@ def _prepare_update(new: Json, old: Json, _context: WriteContext) -> Json:
 
 
 def finalized(old: Json, new: Json, _now: str) -> Json:
-    """Apply spec.finalizers of a write to the finalize subresource, and nothing else."""
+    """Apply spec.finalizers of a write to the finalize subresource, and nothing else.
+
+    Raises:
+        Invalid: one of them is none.
+    """
     finalizers = spec(new).get("finalizers") or []
+    if found := _finalizer_causes(new, indexed=True):
+        raise field_errors.invalid_object("Namespace", old["metadata"]["name"], found)
     rest = {key: value for key, value in spec(old).items() if key != "finalizers"}
     return {**old, "spec": {**rest, "finalizers": finalizers} if finalizers else rest}
 
@@ -74,6 +82,25 @@ def _is_held(obj: Json) -> bool:
     return bool(spec(obj).get("finalizers"))
 
 
+def _finalizer_causes(obj: Json, *, indexed: bool = False) -> list[Cause]:
+    path = "spec.finalizers"
+    return [
+        cause
+        for index, name in enumerate(spec(obj).get("finalizers") or [])
+        for cause in finalizer_name_causes(name, f"{path}[{index}]" if indexed else path)
+    ]
+
+
+def _unenforced(obj: Json) -> tuple[str, ...]:
+    """Return the labels of Pod Security Standards that ask for more than nothing: nobody looks at them yet."""
+    labels = obj["metadata"].get("labels") or {}
+    return tuple(
+        f"metadata.labels[{label}] has no effect: pod security admission is not built, and every pod is admitted"
+        for label in _POD_SECURITY
+        if labels.get(label, "privileged") != "privileged"
+    )
+
+
 def _label_causes(obj: Json) -> list[Cause]:
     name, labels = obj["metadata"].get("name", ""), obj["metadata"].get("labels") or {}
     if labels.get(NAME_LABEL) == name:
@@ -91,7 +118,7 @@ def _validate_status(new: Json, _old: Json) -> list[Cause]:
                 "status.phase", phase, "may only be 'Terminating' if `deletionTimestamp` is not empty"
             )
         ]
-    if not deleted and phase not in {"", "Active"}:
+    if not deleted and phase != "Active":
         return [
             field_errors.invalid(
                 "status.phase", phase, "may only be 'Active' if `deletionTimestamp` is empty"
@@ -110,7 +137,10 @@ RULES: Final = Rules(
     name_errors=names.dns_label_errors,
     default=_default,
     prepare=Prepare(create=_prepare_create, update=_prepare_update),
-    validate=Validate(update=lambda new, _old: _label_causes(new), status=_validate_status),
+    unenforced=_unenforced,
+    validate=Validate(
+        create=_finalizer_causes, update=lambda new, _old: _label_causes(new), status=_validate_status
+    ),
     subresources={"finalize": finalized},
     contains_objects=True,
     plan_deletion=_plan_deletion,

@@ -8,14 +8,14 @@ from __future__ import annotations
 from typing import Final
 
 from apiserver.core import field_errors, ports
+from apiserver.core.podspec import resources
 from apiserver.core.rules import Prepare, Rules, Validate, metadata_fields, with_old_status
 from apiserver.core.table import nodes as table
 from apiserver.core.values import Json, spec
-from machinery.model import names, quantity
+from machinery.model import names
 from machinery.model.errors import Cause
 
 _EFFECTS: Final = frozenset({"NoExecute", "NoSchedule", "PreferNoSchedule"})
-_CHANGEABLE: Final = frozenset({"podCIDR", "podCIDRs", "providerID", "taints", "unschedulable"})
 
 
 def _default(obj: Json) -> Json:
@@ -27,8 +27,8 @@ def _default(obj: Json) -> Json:
 
 
 def _pair_ranges(node: Json) -> None:
-    """Fill in podCIDR from podCIDRs, or the other way round."""
-    if node.get("podCIDR") and not node.get("podCIDRs"):
+    """Fill in podCIDR from podCIDRs, or the other way round; where they disagree, podCIDR counts."""
+    if node.get("podCIDR") and (node.get("podCIDRs") or [""])[0] != node["podCIDR"]:
         node["podCIDRs"] = [node["podCIDR"]]
     elif node.get("podCIDRs") and not node.get("podCIDR"):
         node["podCIDR"] = node["podCIDRs"][0]
@@ -37,6 +37,8 @@ def _pair_ranges(node: Json) -> None:
 def _unbuilt(obj: Json) -> str:
     if spec(obj).get("configSource"):
         return "spec.configSource (dynamic kubelet configuration) was removed from Kubernetes"
+    if any(ports.is_range(text, "IPv6") for text in spec(obj).get("podCIDRs") or []):
+        return "spec.podCIDRs: IPv6 is not built: the cluster has IPv4 addresses only"
     return ""
 
 
@@ -54,7 +56,8 @@ def taint_causes(taints: list[Json], path: str) -> list[Cause]:
         else:
             found.append(field_errors.required(f"{here}.effect"))
         if (key, effect) in seen:
-            found.append(field_errors.duplicate(here, taint))
+            text = "taints must be unique by key and effect pair"
+            found.append(field_errors.duplicate(here, taint, text))
         seen.add((key, effect))
     return found
 
@@ -62,15 +65,19 @@ def taint_causes(taints: list[Json], path: str) -> list[Cause]:
 def _validate(obj: Json) -> list[Cause]:
     node = spec(obj)
     found = taint_causes(node.get("taints") or [], "spec.taints")
-    for index, text in enumerate(node.get("podCIDRs") or []):
-        found += ports.range_causes(f"spec.podCIDRs[{index}]", text)
-    if len(node.get("podCIDRs") or []) > 1:
-        found.append(
-            field_errors.invalid(
-                "spec.podCIDRs", node["podCIDRs"], "may specify no more than one CIDR for each IP family"
-            )
-        )
-    return found + _status_causes(obj.get("status") or {})
+    return [*found, *_range_causes(node.get("podCIDRs") or []), *_status_causes(obj.get("status") or {})]
+
+
+def _range_causes(ranges: list[str]) -> list[Cause]:
+    path = "spec.podCIDRs"
+    found = [
+        cause for index, text in enumerate(ranges) for cause in ports.range_causes(f"{path}[{index}]", text)
+    ]
+    if len(ranges) > 1:  # of IPv4, all of them
+        text = "may specify no more than one CIDR for each IP family"
+        found.append(field_errors.invalid(path, ranges, text))
+    again = field_errors.repeated(ranges)
+    return [*found, *(field_errors.duplicate(f"{path}[{index}]", ranges[index]) for index in again)]
 
 
 def _status_causes(status: Json) -> list[Cause]:
@@ -83,9 +90,7 @@ def _status_causes(status: Json) -> list[Cause]:
         seen.add(both)
     for field in ("capacity", "allocatable"):
         for name, amount in (status.get(field) or {}).items():
-            if quantity.parse(amount) < 0:
-                text = "must be greater than or equal to 0"
-                found.append(field_errors.invalid(f"status.{field}.{name}", amount, text))
+            found += resources.amount_causes(name, amount, f"status.{field}.{name}")
     return found
 
 
@@ -98,9 +103,8 @@ def _validate_update(new: Json, old: Json) -> list[Cause]:
     if before.get("providerID") and after.get("providerID") != before["providerID"]:
         text = 'node updates may not change providerID except from "" to valid'
         found.append(field_errors.forbidden("spec.providerID", text))
-    if any(after.get(name) != before.get(name) for name in {*after, *before} - _CHANGEABLE):
-        text = "node updates may only change labels, taints, or capacity"
-        found.append(field_errors.forbidden("spec", text))
+    if after.get("externalID") != before.get("externalID"):
+        found.append(field_errors.forbidden("spec.externalID", "may not be updated"))
     return found
 
 

@@ -12,6 +12,11 @@ import msgspec
 
 from apiserver.core import field_errors
 from apiserver.core.deletion import gracefully
+from apiserver.core.podspec.annotations import (
+    annotation_causes,
+    annotation_update_causes,
+    unenforced_annotations,
+)
 from apiserver.core.podspec.binding import bind, deletion_grace_s, disrupted
 from apiserver.core.podspec.containers import image_causes
 from apiserver.core.podspec.defaults import default_pod
@@ -23,10 +28,12 @@ from apiserver.core.podspec.unenforced import unenforced_in_spec
 from apiserver.core.podspec.update import update_causes
 from apiserver.core.rules import Prepare, Rules, Validate, WriteContext, metadata_fields, with_old_status
 from apiserver.core.table import pods as table
-from apiserver.core.values import Json, spec
+from apiserver.core.values import Json, metadata, spec
 from machinery.model.errors import Cause
 from machinery.model.k8s.core_v1 import Pod
 from machinery.model.pods import qos_class
+
+_ANNOTATIONS: Final = "metadata.annotations"
 
 
 def _default(obj: Json) -> Json:
@@ -40,7 +47,9 @@ def _unbuilt(obj: Json) -> str:
 
 
 def _unenforced(obj: Json) -> tuple[str, ...]:
-    return unenforced_in_spec(spec(obj), "spec")
+    annotations = metadata(obj).get("annotations") or {}
+    warned = unenforced_annotations(annotations, _ANNOTATIONS) if annotations else ()
+    return (*warned, *unenforced_in_spec(spec(obj), "spec"))
 
 
 def _prepare_create(obj: Json, context: WriteContext) -> Json:
@@ -81,8 +90,13 @@ def _prepare_status(new: Json, old: Json, _context: WriteContext) -> Json:
 
 
 def _common(obj: Json) -> list[Cause]:
-    own = spec(obj)
-    return [*validate_spec(own, "spec"), *_token_causes(own), *image_causes(own, "spec")]
+    own, annotations = spec(obj), metadata(obj).get("annotations") or {}
+    return [
+        *annotation_causes(annotations, own, _ANNOTATIONS),
+        *validate_spec(own, "spec"),
+        *_token_causes(own),
+        *image_causes(own, "spec"),
+    ]
 
 
 def _token_causes(own: Json) -> list[Cause]:
@@ -112,7 +126,12 @@ def _validate(obj: Json) -> list[Cause]:
 
 
 def _validate_update(new: Json, old: Json) -> list[Cause]:
-    return [*_common(new), *update_causes(spec(new), spec(old))]
+    after, before = (metadata(obj).get("annotations") or {} for obj in (new, old))
+    return [
+        *annotation_update_causes(after, before, _ANNOTATIONS),
+        *_common(new),
+        *update_causes(spec(new), spec(old)),
+    ]
 
 
 def _fields(obj: Json) -> dict[str, str]:

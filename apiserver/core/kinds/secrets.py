@@ -17,10 +17,11 @@ from apiserver.core.values import Json
 from machinery.model.errors import Cause
 
 _LEGACY_TOKEN: Final = "kubernetes.io/service-account-token"  # noqa: S105 - a type's name
+_SSH: Final = "kubernetes.io/ssh-auth"  # whose key may not be empty either
 _REQUIRED_KEYS: Final[dict[str, tuple[str, ...]]] = {
     "kubernetes.io/dockercfg": (".dockercfg",),
     "kubernetes.io/dockerconfigjson": (".dockerconfigjson",),
-    "kubernetes.io/ssh-auth": ("ssh-privatekey",),
+    _SSH: ("ssh-privatekey",),
     "kubernetes.io/tls": ("tls.crt", "tls.key"),
 }
 _JSON_TYPES: Final = frozenset({"kubernetes.io/dockercfg", "kubernetes.io/dockerconfigjson"})
@@ -61,20 +62,20 @@ def _type_causes(type_: str, data: Json) -> list[Cause]:
     if type_ == "kubernetes.io/basic-auth" and not {"username", "password"} & set(data):
         return [field_errors.required("data[username]"), field_errors.required("data[password]")]
     required = _REQUIRED_KEYS.get(type_, ())
-    found = [field_errors.required(f"data[{key}]") for key in required if key not in data]
-    if type_ in _JSON_TYPES and not found and not _is_json(data[required[0]]):
-        found.append(
-            field_errors.invalid(f"data[{required[0]}]", "<secret contents redacted>", "it has to be JSON")
-        )
+    missing = [key for key in required if key not in data or (type_ == _SSH and not data[key])]
+    found = [field_errors.required(f"data[{key}]") for key in missing]
+    if type_ in _JSON_TYPES and not found and not _is_json_object(data[required[0]]):
+        text = "it has to be a JSON object"
+        found.append(field_errors.invalid(f"data[{required[0]}]", "<secret contents redacted>", text))
     return found
 
 
-def _is_json(encoded: str) -> bool:
+def _is_json_object(encoded: str) -> bool:
     try:
-        json.loads(binascii.a2b_base64(encoded))
+        read = json.loads(binascii.a2b_base64(encoded))
     except (ValueError, RecursionError):
         return False
-    return True
+    return read is None or isinstance(read, dict)
 
 
 def _prepare_update(new: Json, old: Json, _context: object) -> Json:

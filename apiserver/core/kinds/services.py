@@ -15,6 +15,11 @@ from apiserver.core.values import Json, kept, spec
 from machinery.model import names
 
 STORAGE_PREFIX: Final = "/registry/services/specs"
+_OF_TYPES: Final = {  # what only Services of some types have
+    "allocateLoadBalancerNodePorts": frozenset({"LoadBalancer"}),
+    "externalTrafficPolicy": EXTERNAL,
+    "loadBalancerClass": frozenset({"LoadBalancer"}),
+}
 
 
 def _default(obj: Json) -> Json:
@@ -44,15 +49,13 @@ def _default(obj: Json) -> Json:
 
 
 def with_families(obj: Json) -> Json:
-    """Fill in which address family the service has: the cluster has one, IPv4; and let clusterIP(s) agree."""
+    """Fill in which address family the service has: the cluster has one, IPv4; and clusterIPs from clusterIP."""
     service = spec(obj)
     if service.get("type") == "ExternalName":
         return obj
     filled = {"ipFamilyPolicy": "SingleStack", "ipFamilies": ["IPv4"], **service}
     if filled.get("clusterIP") and not filled.get("clusterIPs"):
         filled["clusterIPs"] = [filled["clusterIP"]]
-    elif filled.get("clusterIPs") and not filled.get("clusterIP"):
-        filled["clusterIP"] = filled["clusterIPs"][0]
     return {**obj, "spec": filled}
 
 
@@ -89,18 +92,24 @@ def _with_own_status(new: Json, old: Json) -> Json:
 
 def _drop_type_leftovers(after: Json, before: Json) -> None:
     """Drop what only the old type had, unless the update speaks of it."""
-    if after.get("type") not in EXTERNAL and after.get("externalTrafficPolicy") == before.get(
-        "externalTrafficPolicy"
-    ):
-        after.pop("externalTrafficPolicy", None)
-    if after.get("type") != "LoadBalancer":
-        after.pop("allocateLoadBalancerNodePorts", None)
+    for name, types in _OF_TYPES.items():
+        if (
+            before.get("type") in types
+            and after.get("type") not in types
+            and after.get(name) == before.get(name)
+        ):
+            after.pop(name, None)
 
 
 def _keep_addresses(after: Json, before: Json) -> None:
-    if not after.get("clusterIP") and not after.get("clusterIPs") and before.get("clusterIP"):
+    """Keep the address that was given; of the two fields that name it, the one that has changed counts."""
+    if not after.get("clusterIP") and before.get("clusterIP"):
         after["clusterIP"] = before["clusterIP"]
-        after["clusterIPs"] = before.get("clusterIPs") or [before["clusterIP"]]
+    if after.get("clusterIP") != before.get("clusterIP"):
+        if after.get("clusterIPs") == before.get("clusterIPs"):
+            after.pop("clusterIPs", None)
+    elif not after.get("clusterIPs") and before.get("clusterIPs"):
+        after["clusterIPs"] = before["clusterIPs"]
     for name in ("ipFamilies", "ipFamilyPolicy"):
         if not after.get(name) and before.get(name):
             after[name] = before[name]

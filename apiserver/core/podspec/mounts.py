@@ -31,7 +31,8 @@ def mount_causes(container: Json, volumes: list[Json], path: str) -> list[Cause]
         seen.add(place)
         found += _part_causes(mount, where)
         found += _propagation_causes(mount, container, f"{where}.mountPropagation")
-        found += _recursion_causes(mount, f"{where}.recursiveReadOnly")
+        if "recursiveReadOnly" in mount:
+            found += _recursion_causes(mount, f"{where}.recursiveReadOnly")
     return found
 
 
@@ -57,7 +58,7 @@ def _propagation_causes(mount: Json, container: Json, path: str) -> list[Cause]:
 
 
 def _recursion_causes(mount: Json, path: str) -> list[Cause]:
-    recursion = mount.get("recursiveReadOnly", "Disabled")
+    recursion = mount["recursiveReadOnly"]
     found = field_errors.one_of(path, recursion, _RECURSIONS)
     if found or recursion == "Disabled":
         return found

@@ -5,6 +5,7 @@ https://kubernetes.io/docs/concepts/configuration/manage-resources-containers/
 
 from __future__ import annotations
 
+from fractions import Fraction
 from typing import Final
 
 from apiserver.core import field_errors
@@ -14,6 +15,7 @@ from machinery.model.errors import Cause
 
 _STANDARD: Final = frozenset({"cpu", "ephemeral-storage", "memory"})
 _HUGE_PAGES: Final = "hugepages-"
+_WHOLE: Final = frozenset({"pods"})
 _RESIZED: Final = frozenset({"cpu", "memory"})
 _RESIZE_POLICIES: Final = frozenset({"NotRequired", "RestartContainer"})
 
@@ -23,11 +25,16 @@ def resource_causes(resources: Json, path: str) -> list[Cause]:
     limits, requests = resources.get("limits") or {}, resources.get("requests") or {}
     found: list[Cause] = []
     for name, amount in limits.items():
-        found += _amount_causes(name, amount, f"{path}.limits[{name}]")
+        found += _named_amount_causes(name, amount, f"{path}.limits[{name}]")
     for name, amount in requests.items():
-        found += _amount_causes(name, amount, f"{path}.requests[{name}]")
+        found += _named_amount_causes(name, amount, f"{path}.requests[{name}]")
         found += _against_limit(name, amount, limits, path)
     return found + _huge_page_causes({*limits, *requests}, path)
+
+
+def _named_amount_causes(name: str, amount: str, path: str) -> list[Cause]:
+    found = [*_name_causes(name, path), *amount_causes(name, amount, path)]
+    return found + (_huge_page_amount_causes(name, amount, path) if name.startswith(_HUGE_PAGES) else [])
 
 
 def resize_causes(policies: list[Json], spec: Json, path: str) -> list[Cause]:
@@ -46,14 +53,26 @@ def resize_causes(policies: list[Json], spec: Json, path: str) -> list[Cause]:
     return found
 
 
-def _amount_causes(name: str, amount: str, path: str) -> list[Cause]:
-    found = _name_causes(name, path)
+def amount_causes(name: str, amount: str, path: str) -> list[Cause]:
+    """Check how much there is of a resource, or is asked for: pods and what nodes are extended by are whole."""
     value = quantity.parse(amount)
+    found: list[Cause] = []
     if value < 0:
         found.append(field_errors.invalid(path, amount, "must be greater than or equal to 0"))
-    if not _is_native(name) and value.denominator != 1:
+    if (not _is_native(name) or name in _WHOLE) and value.denominator != 1:
         found.append(field_errors.invalid(path, amount, "must be an integer"))
     return found
+
+
+def _huge_page_amount_causes(name: str, amount: str, path: str) -> list[Cause]:
+    """Check that an amount of huge pages is pages."""
+    try:
+        page = quantity.parse(name.removeprefix(_HUGE_PAGES))
+    except ValueError:
+        page = Fraction(0)
+    if page > 0 and (quantity.parse(amount) / page).denominator == 1:
+        return []
+    return [field_errors.invalid(path, amount, f"{amount} is not positive integer multiple of {name}")]
 
 
 def _name_causes(name: str, path: str) -> list[Cause]:

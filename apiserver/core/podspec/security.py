@@ -28,7 +28,9 @@ _SYSCTL_TEXT: Final = f"must have at most {sysctls.MAX_LENGTH} characters and ma
 
 def pod_security_causes(spec: Json, path: str) -> list[Cause]:
     """Check what holds for all containers of a pod."""
-    context, path = spec.get("securityContext") or {}, f"{path}.securityContext"
+    context, path = spec.get("securityContext"), f"{path}.securityContext"
+    if not context:
+        return []
     found = _id_causes(context, path)
     if "fsGroup" in context:
         found += field_errors.within(f"{path}.fsGroup", context["fsGroup"], 0, _LARGEST_ID)
@@ -43,7 +45,9 @@ def pod_security_causes(spec: Json, path: str) -> list[Cause]:
 
 def container_security_causes(container: Json, spec: Json, path: str) -> list[Cause]:
     """Check what holds for one container."""
-    context, path = container.get("securityContext") or {}, f"{path}.securityContext"
+    context, path = container.get("securityContext"), f"{path}.securityContext"
+    if not context:
+        return []
     found = [*_id_causes(context, path), *_common_causes(context, spec, path)]
     if "procMount" in context:
         found += field_errors.one_of(f"{path}.procMount", context["procMount"], _PROC_MOUNTS)

@@ -41,7 +41,7 @@ def validate_spec(spec: Json, path: str) -> list[Cause]:
         *_deadline_causes(spec, path),
         *toleration_causes(spec.get("tolerations") or [], f"{path}.tolerations"),
         *_preemption_causes(spec, path),
-        *resource_causes({"limits": spec.get("overhead") or {}}, f"{path}.overhead"),
+        *(resource_causes({"limits": spec["overhead"]}, f"{path}.overhead") if "overhead" in spec else ()),
         *_os_causes(spec, path),
     ]
 

@@ -94,8 +94,8 @@ def _address_causes(status: Json, whose: str) -> list[Cause]:
         found.append(field_errors.invalid(f"{path}[0].ip", addresses[0], "must be equal to `hostIP`"))
     for index, address in enumerate(addresses):
         found += ports.address_causes(f"{path}[{index}]", address)
-        if address in addresses[:index]:
-            found.append(field_errors.duplicate(f"{path}[{index}]", {"ip": address}))
+    for index in field_errors.repeated(addresses):
+        found.append(field_errors.duplicate(f"{path}[{index}]", {"ip": addresses[index]}))
     families = [":" in address for address in addresses]
     if len(set(families)) != len(families):
         text = "may specify no more than one IP for each IP family"

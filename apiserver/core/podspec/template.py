@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from apiserver.core import field_errors, metadata
+from apiserver.core.podspec.annotations import annotation_causes
 from apiserver.core.podspec.spec import validate_spec
 from apiserver.core.values import Json
 from machinery.model.errors import Cause
@@ -13,6 +14,7 @@ def validate_template(template: Json, path: str) -> list[Cause]:
     meta, spec = template.get("metadata") or {}, template.get("spec") or {}
     found = metadata.validate_labels(meta.get("labels") or {}, f"{path}.metadata.labels")
     found += metadata.validate_annotations(meta.get("annotations") or {}, f"{path}.metadata.annotations")
+    found += annotation_causes(meta.get("annotations") or {}, spec, f"{path}.metadata.annotations")
     found += validate_spec(spec, f"{path}.spec")
     if spec.get("ephemeralContainers"):
         text = "ephemeral containers not allowed in pod template"

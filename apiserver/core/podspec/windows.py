@@ -16,7 +16,7 @@ from machinery.model.errors import Cause
 _LONGEST_CREDENTIAL_KIB: Final = 64
 _LONGEST_DOMAIN: Final = 256
 _LONGEST_USER: Final = 104
-_LABEL: Final = "[a-zA-Z0-9](?:[a-zA-Z0-9-]*[a-zA-Z0-9])?"
+_LABEL: Final = "[a-zA-Z0-9](?:[a-zA-Z0-9-]{0,61}[a-zA-Z0-9])?"
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f]")
 _NETBIOS: Final = re.compile(r"""[^\\/:*?"<>|.][^\\/:*?"<>|]{0,14}""")
 _DOMAIN: Final = re.compile(rf"{_LABEL}(?:\.{_LABEL})*")

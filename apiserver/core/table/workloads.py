@@ -73,3 +73,14 @@ REPLICA_SETS: Final = Table(
     ),
     _replica_set,
 )
+
+
+def _scale(obj: Json, moment: Moment) -> Cells:
+    replicas = (obj.get("status") or {}).get("replicas", 0)
+    return [name(obj), spec(obj).get("replicas", 0), replicas, age(obj, moment)]
+
+
+SCALES: Final = Table(
+    (NAME, Column("Desired", "integer"), Column("Available", "integer"), AGE),
+    _scale,
+)

@@ -13,6 +13,7 @@ import pytest
 
 from apiserver.core.kinds import KINDS
 from tests.support.apiserver import Served
+from tests.support.pod_specs import deployment
 from tests.support.rest_door import KUBECTL_TABLE, Client, config_map
 from tests.support.waiting import until
 
@@ -48,6 +49,40 @@ async def test_an_object_is_created_listed_and_printed(admin: aiohttp.ClientSess
     assert "data" not in found["items"][0]
     _, text = await call(admin, "GET", f"{MAPS}/b", headers={"Accept": "application/yaml"})
     assert "kind: ConfigMap" in text
+
+
+async def test_parts_of_an_object_are_printed(admin: aiohttp.ClientSession):
+    """Its status as the object itself, its scale with the numbers: `kubectl get --subresource`."""
+    path = "/apis/apps/v1/namespaces/default/deployments"
+    await call(admin, "POST", path, json=deployment(replicas=3))
+    _, table = await call(admin, "GET", f"{path}/web/status", headers={"Accept": KUBECTL_TABLE})
+    assert [column["name"] for column in table["columnDefinitions"]][:4] == [
+        "Name",
+        "Ready",
+        "Up-to-date",
+        "Available",
+    ]
+    assert table["rows"][0]["cells"][:3] == ["web", "0/3", 0]
+    _, table = await call(admin, "GET", f"{path}/web/scale", headers={"Accept": KUBECTL_TABLE})
+    assert [column["name"] for column in table["columnDefinitions"]] == [
+        "Name",
+        "Desired",
+        "Available",
+        "Age",
+    ]
+    assert table["rows"][0]["cells"][:3] == ["web", 3, 0]
+
+
+async def test_what_has_no_effect_is_warned_of_with_every_write(admin: aiohttp.ClientSession):
+    """A namespace's label, in the head of the answer."""
+    label = "pod-security.kubernetes.io/enforce"
+    body = {"metadata": {"name": "guarded", "labels": {label: "restricted"}}}
+    async with admin.post("/api/v1/namespaces", json=body) as response:
+        assert f"metadata.labels[{label}] has no effect" in response.headers["Warning"]
+    change = {"metadata": {"labels": {label: "baseline"}}}
+    headers = {"Content-Type": "application/merge-patch+json"}
+    async with admin.patch("/api/v1/namespaces/guarded", json=change, headers=headers) as response:
+        assert f"metadata.labels[{label}] has no effect" in response.headers["Warning"]
 
 
 async def test_a_list_comes_in_pages(admin: aiohttp.ClientSession):

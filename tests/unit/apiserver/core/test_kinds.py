@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from apiserver.core.kinds import services
+from apiserver.core.kinds import namespaces, services
 from apiserver.core.values import Json
 from machinery.model.errors import Invalid, NotImplementedHere
 from tests.support.apiserver import service
-from tests.support.pod_specs import complaints, created, read, updated, with_status
+from tests.support.pod_specs import complaints, created, read, update_complaints, updated, with_status
 
 ADDRESS = "10.96.0.77"
 
@@ -35,7 +35,17 @@ def test_a_secret_for_a_registry_holds_json(type_: str, key: str) -> None:
     assert complaints(_secret(type_), "secrets") == [f"data[{key}]: Required value"]
     [faulty] = complaints(_secret(type_, **{key: "eA=="}), "secrets")
     assert faulty.startswith(f"data[{key}]: Invalid value")
+    [faulty] = complaints(_secret(type_, **{key: "W10="}), "secrets")
+    assert faulty.endswith("it has to be a JSON object")
     assert complaints(_secret(type_, **{key: "e30="}), "secrets") == []
+
+
+def test_a_private_key_is_not_empty() -> None:
+    """Other types need their keys only to be there."""
+    needed = ["data[ssh-privatekey]: Required value"]
+    assert complaints(_secret("kubernetes.io/ssh-auth", **{"ssh-privatekey": ""}), "secrets") == needed
+    pair = {"tls.crt": "", "tls.key": ""}
+    assert complaints(_secret("kubernetes.io/tls", **pair), "secrets") == []
 
 
 def test_a_service_asks_for_no_address_of_a_family_that_is_not_there() -> None:
@@ -62,7 +72,7 @@ def test_only_a_load_balancer_has_an_ingress() -> None:
     stored = with_status(balanced, _stored("LoadBalancer"), "services")
     ingress = [{"ip": "192.0.2.1", "ipMode": "VIP"}, {"hostname": "lb.example.com"}]
     assert stored["status"]["loadBalancer"]["ingress"] == ingress
-    with pytest.raises(Invalid, match=r'may only be used when `spec\.type` is "LoadBalancer"'):
+    with pytest.raises(Invalid, match=r"may only be used when `spec\.type` is 'LoadBalancer'"):
         with_status(_with_ingress(service(), {"ip": "192.0.2.1"}), _stored("ClusterIP"), "services")
 
 
@@ -103,3 +113,172 @@ def test_an_aggregated_role_is_refused_even_where_it_aggregates_nothing(rule: Js
     role = {"metadata": {"name": "all"}, "rules": [], "aggregationRule": rule}
     with pytest.raises(NotImplementedHere, match="aggregationRule"):
         read(role, "clusterroles", "rbac.authorization.k8s.io")
+
+
+BALANCER = "may only be used when `type` is 'LoadBalancer'"
+EXTERNAL = {"type": "ExternalName", "externalName": "example.com"}
+RANGES = "service.beta.kubernetes.io/load-balancer-source-ranges"
+
+
+@pytest.mark.parametrize(
+    ("spec", "said"),
+    [
+        ({"loadBalancerClass": "example.com/lb"}, f"loadBalancerClass: Forbidden: {BALANCER}"),
+        ({"allocateLoadBalancerNodePorts": False}, f"allocateLoadBalancerNodePorts: Forbidden: {BALANCER}"),
+        ({"type": "NodePort", "allocateLoadBalancerNodePorts": True}, f"allocateLoadBalancerNodePorts: Forbidden: {BALANCER}"),
+        ({"ipFamilies": ["IPv4", "IPv4"]}, 'ipFamilies[1]: Duplicate value: "IPv4"'),
+        ({"ipFamilies": ["IPv5"]}, 'ipFamilies[0]: Unsupported value: "IPv5": supported values: "IPv4", "IPv6"'),
+        ({**EXTERNAL, "ipFamilies": ["IPv4"]}, "ipFamilies: Forbidden: may not be set for ExternalName services"),
+        ({**EXTERNAL, "ipFamilyPolicy": "SingleStack"}, "ipFamilyPolicy: Forbidden: may not be set for ExternalName services"),
+        ({"clusterIPs": [ADDRESS]}, f'clusterIPs: Invalid value: ["{ADDRESS}"]: must be empty when `clusterIP` is not specified'),
+        ({"clusterIP": "None", "clusterIPs": ["None", ADDRESS]}, f"clusterIPs: Invalid value: [\"None\",\"{ADDRESS}\"]: 'None' must be the first and only value"),
+        ({"clusterIP": ADDRESS, "clusterIPs": [ADDRESS, "10.96.0.78"]}, f'clusterIPs: Invalid value: ["{ADDRESS}","10.96.0.78"]: may specify no more than one IP for each IP family'),
+        ({"clusterIP": ADDRESS, "clusterIPs": [ADDRESS, "fd00::1"]}, f'clusterIPs[1]: Invalid value: ["{ADDRESS}","fd00::1"]: IPv6 is not configured on this cluster'),
+        ({"type": "LoadBalancer", "loadBalancerClass": "-"}, 'loadBalancerClass: Invalid value: "-": name part must consist of'),
+    ],
+)  # fmt: skip
+def test_a_service_says_what_its_type_may(spec: Json, said: str) -> None:
+    """What means nothing to it is refused, in Kubernetes' words."""
+    [found] = complaints(service(**spec), "services")
+    assert found.startswith(f"spec.{said}")
+
+
+def test_a_balancers_class_stays_and_goes_with_it() -> None:
+    """It is given once; with another type it goes, unless the change speaks of it."""
+    asked = {"type": "LoadBalancer", "clusterIP": ADDRESS}
+    old = created(service(**asked, loadBalancerClass="a.example/x"), "services")
+    other = service(**asked, loadBalancerClass="a.example/y")
+    text = 'spec.loadBalancerClass: Invalid value: "a.example/y": may not change once set'
+    assert update_complaints(other, old, "services") == [text]
+    plain = service(clusterIP=ADDRESS, loadBalancerClass="a.example/x", allocateLoadBalancerNodePorts=True)
+    kept = updated(plain, old, "services")["spec"]
+    assert not {"loadBalancerClass", "allocateLoadBalancerNodePorts", "externalTrafficPolicy"} & set(kept)
+    changed = service(clusterIP=ADDRESS, loadBalancerClass="a.example/y", allocateLoadBalancerNodePorts=False)
+    assert [text.split(":")[0] for text in update_complaints(changed, old, "services")] == [
+        "spec.allocateLoadBalancerNodePorts",
+        "spec.loadBalancerClass",
+    ]
+
+
+@pytest.mark.parametrize("spec", [{}, {"clusterIPs": [ADDRESS]}, {"clusterIP": ADDRESS}])
+def test_an_address_that_an_update_leaves_out_is_kept(spec: Json) -> None:
+    """Both fields name it again."""
+    kept = updated(service(**spec), created(service(clusterIP=ADDRESS), "services"), "services")["spec"]
+    assert (kept["clusterIP"], kept["clusterIPs"]) == (ADDRESS, [ADDRESS])
+
+
+def test_an_address_that_changes_is_told_of_once() -> None:
+    """The list follows the field that was changed."""
+    old = created(service(clusterIP=ADDRESS), "services")
+    said = ['spec.clusterIPs[0]: Invalid value: ["10.96.0.78"]: may not change once set']
+    assert update_complaints(service(clusterIP="10.96.0.78", clusterIPs=[ADDRESS]), old, "services") == said
+
+
+@pytest.mark.parametrize(
+    ("type_", "ranges", "problems"),
+    [
+        ("LoadBalancer", "10.0.0.0/8, 192.0.2.0/24", 0),
+        ("LoadBalancer", "10.0.0.0/8,all", 1),
+        ("ClusterIP", " ", 1),
+    ],
+)
+def test_the_older_form_of_source_ranges_is_checked(type_: str, ranges: str, problems: int) -> None:
+    """Only load balancers have them."""
+    obj = service(type=type_)
+    obj["metadata"]["annotations"] = {RANGES: ranges}
+    found = complaints(obj, "services")
+    assert [text.split(": ")[0] for text in found] == [f"metadata.annotations[{RANGES}]"] * problems
+
+
+def _node(spec: Json, **status: Json) -> Json:
+    return {"metadata": {"name": "n"}, "spec": spec, "status": status}
+
+
+@pytest.mark.parametrize(
+    ("given", "stored"),
+    [
+        ({"podCIDR": "10.1.0.0/24", "podCIDRs": ["10.2.0.0/24"]}, "10.1.0.0/24"),
+        ({"podCIDRs": ["10.2.0.0/24"]}, "10.2.0.0/24"),
+        ({"podCIDR": "10.1.0.0/24"}, "10.1.0.0/24"),
+    ],
+)
+def test_a_nodes_range_is_the_one_that_it_names_alone(given: Json, stored: str) -> None:
+    """As in Kubernetes the older field counts, where the two disagree."""
+    spec = created(_node(given), "nodes")["spec"]
+    assert (spec["podCIDR"], spec["podCIDRs"]) == (stored, [stored])
+
+
+@pytest.mark.parametrize(
+    ("node", "said"),
+    [
+        (_node({"podCIDR": "10.1.0.0"}), ['spec.podCIDRs[0]: Invalid value: "10.1.0.0": must be a valid CIDR value, (e.g. 10.9.8.0/24 or 2001:db8::/64)']),
+        (_node({"podCIDR": "10.1.0.0/255.255.0.0"}), ['spec.podCIDRs[0]: Invalid value: "10.1.0.0/255.255.0.0": must be a valid CIDR value, (e.g. 10.9.8.0/24 or 2001:db8::/64)']),
+        (_node({"podCIDRs": ["10.1.0.0/24", "10.1.0.0/24"]}), ['spec.podCIDRs: Invalid value: ["10.1.0.0/24","10.1.0.0/24"]: may specify no more than one CIDR for each IP family', 'spec.podCIDRs[1]: Duplicate value: "10.1.0.0/24"']),
+        (_node({"taints": [{"key": "a", "effect": "NoExecute"}] * 2}), ['spec.taints[1]: Duplicate value: {"key":"a","effect":"NoExecute"}: taints must be unique by key and effect pair']),
+        (_node({}, capacity={"pods": "1500m"}), ['status.capacity.pods: Invalid value: "1500m": must be an integer', 'status.allocatable.pods: Invalid value: "1500m": must be an integer']),
+        (_node({}, capacity={"cpu": "-1"}, allocatable={"example.com/gpu": "500m"}), ['status.capacity.cpu: Invalid value: "-1": must be greater than or equal to 0', 'status.allocatable.example.com/gpu: Invalid value: "500m": must be an integer']),
+    ],
+)  # fmt: skip
+def test_a_node_is_checked(node: Json, said: list[str]) -> None:
+    """Ranges, taints, amounts."""
+    assert sorted(complaints(node, "nodes")) == sorted(said)
+
+
+def test_a_nodes_range_and_old_id_stay() -> None:
+    """What was given once is not changed."""
+    old = created(_node({"podCIDR": "10.1.0.0/24"}), "nodes")
+    new = _node({"podCIDR": "10.2.0.0/24", "podCIDRs": ["10.1.0.0/24"], "externalID": "x"})
+    assert update_complaints(new, old, "nodes") == [
+        'spec.podCIDRs: Forbidden: node updates may not change podCIDR except from "" to valid',
+        "spec.externalID: Forbidden: may not be updated",
+    ]
+
+
+def _namespace(*finalizers: str, **labels: str) -> Json:
+    return {"metadata": {"name": "a", "labels": labels}, "spec": {"finalizers": list(finalizers)}}
+
+
+@pytest.mark.parametrize("finalizer", ["not a name", "plain"])
+def test_a_namespaces_finalizer_has_a_name(finalizer: str) -> None:
+    """Those of the spec are checked where they can be written: at creation, and in the finalize subresource."""
+    [said] = complaints(_namespace(finalizer), "namespaces")
+    assert said.startswith(f'spec.finalizers: Invalid value: "{finalizer}": name ')
+    assert complaints(_namespace("kubernetes", "example.com/mine"), "namespaces") == []
+    old = created(_namespace(), "namespaces")
+    with pytest.raises(Invalid, match=r"spec\.finalizers\[1\]: Invalid value"):
+        namespaces.RULES.subresources["finalize"](old, _namespace("kubernetes", finalizer), "now")
+
+
+def test_a_namespace_that_asks_for_safer_pods_is_told_that_nobody_looks() -> None:
+    """Until it is built; to ask for nothing is fine."""
+    label = "pod-security.kubernetes.io/"
+    asked = created(
+        _namespace(
+            **{f"{label}enforce": "restricted", f"{label}warn": "baseline", f"{label}audit": "privileged"}
+        ),
+        "namespaces",
+    )
+    warned = namespaces.RULES.unenforced(asked)
+    assert [text.partition(" has no effect")[0] for text in warned] == [
+        f"metadata.labels[{label}enforce]",
+        f"metadata.labels[{label}warn]",
+    ]
+    assert namespaces.RULES.unenforced(created(_namespace(), "namespaces")) == ()
+
+
+def test_a_slices_hints_are_few_and_once() -> None:
+    """Zones and nodes alike."""
+    zones = [{"name": "a"}, {"name": "a"}, {"name": "b c"}]
+    endpoint = {"addresses": ["10.0.0.1"], "hints": {"forZones": zones, "forNodes": [{"name": "n"}] * 9}}
+    obj = {
+        "metadata": {"name": "s", "namespace": "default"},
+        "addressType": "IPv4",
+        "endpoints": [endpoint],
+    }
+    said = complaints(obj, "endpointslices", "discovery.k8s.io")
+    assert [text.partition(": ")[0] for text in said] == [
+        "endpoints[0].hints.forZones[1].name",
+        "endpoints[0].hints.forZones[2].name",
+        "endpoints[0].hints.forNodes",
+    ]
+    assert said[2].endswith("Too many: 9: must have at most 8 items")
