@@ -9,10 +9,11 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar, NamedTuple, Protocol
 
 import msgspec
 
+from machinery.model.causes import CauseRef
 from machinery.model.requests import EventType, Fence, PatchType
 
 INITIAL_EVENTS_END = "k8s.io/initial-events-end"  # annotation of the bookmark that ends the initial events
@@ -97,6 +98,13 @@ def request_about(target: Any, user: UserInfo, verb: str, **options: Any) -> Req
         name=target.name,
         **options,
     )
+
+
+class Part(NamedTuple):
+    """The create of one of several objects that come by one request."""
+
+    request: Request
+    causes: tuple[CauseRef, ...]
 
 
 class ObjectReply(msgspec.Struct, frozen=True, gc=False):

@@ -8,6 +8,7 @@ selected                              one object of a collection, chosen by its 
 found_kind                            does the place exist: kind, version, namespace, subresource?
 checked_verb                          has it this verb?
 checked_body                          the size of a body, and that there is one
+checked_count                         how many objects one request creates
 """
 
 from __future__ import annotations
@@ -114,6 +115,17 @@ def checked_body(verb: str, body: bytes) -> bytes:
     if len(body) > BODY_LIMIT:
         raise too_large()
     return body
+
+
+def checked_count(count: int, limit: int) -> int:
+    """Return how many objects one request creates, if they are not too many.
+
+    Raises:
+        BadRequest: they are.
+    """
+    if count > limit:
+        raise BadRequest(f"items: {count} objects in one request; at most {limit} can be created by one")
+    return count
 
 
 def too_large() -> TooLarge:

@@ -7,6 +7,7 @@ In the order of use:
 - `pod_workers` keeps a `pod_worker` for each pod, which feeds `core` and carries its instructions out;
 - `pod_executor` leads each action through `sandboxes`, `container_starter`, `container_stopper`, `images`,
   `environment`, `volumes`, `hooks`, `cgroups` and `pod_files`, to `runtime`, the client of the CRI;
+- `referenced_objects` follows the ConfigMaps and Secrets that these read;
 - `containment` keeps what nobody foresaw in one pod's work from the others;
 - `probes` (with `http_probe`, `grpc_probe`) watch what runs; `status_writer` reports it to the API;
 - `node` and `lease` register the node and keep it alive; `housekeeping` and `logs` tidy up;

@@ -36,6 +36,7 @@ from kubelet.pod_worker import Tools
 from kubelet.pod_workers import PodWorkers
 from kubelet.probe_states import ProbeStateView
 from kubelet.probes import Probes
+from kubelet.referenced_objects import ReferencedObjects
 from kubelet.relist import Relist
 from kubelet.runtime import Runtime
 from kubelet.sandboxes import Sandboxes
@@ -121,12 +122,20 @@ class Kubelet:
             on_health=self.node.pulse,
         )
         self.probes = Probes(self.runtime, self.events, clock, log, on_change=self._probes_changed)
-        self.images = Images(api, self.runtime, self.events, clock, log)
+        self.objects = ReferencedObjects(api, clock, log)
+        self.images = Images(self.objects, self.runtime, self.events, clock, log)
         self.environment = Environment(
-            api, clock, self.events, log, allocatable=self.node.allocatable, host_ip=config.node_ip
+            api,
+            self.objects,
+            clock,
+            self.events,
+            log,
+            allocatable=self.node.allocatable,
+            host_ip=config.node_ip,
         )
         self.volumes = Volumes(
             api,
+            self.objects,
             config.root,
             clock,
             self.events,
@@ -158,6 +167,7 @@ class Kubelet:
                 ("pod-source", self.source.run()),
                 ("relist", self.relist.run()),
                 ("probes", self.probes.run()),
+                ("referenced-objects", self.objects.run()),
                 ("environment", self.environment.run()),
                 ("status-writer", self.writer.run()),
             ):
@@ -276,5 +286,6 @@ class Kubelet:
         uid = pod.metadata.uid
         self.probes.forget(uid)
         self.images.forget(uid)
+        self.objects.forget(uid)
         self.writer.forget(uid)
         self.files.remove_logs(pod)

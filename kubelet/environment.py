@@ -1,7 +1,7 @@
 """Gathers the environment variables of a container.
 
-Fed by the pod workers, before a container is created. ConfigMaps and Secrets are read from the apiserver with the
-node's own identity; Services come from a watch that starts with the first container.
+Fed by the pod workers, before a container is created. ConfigMaps and Secrets are those that the node follows; Services
+come from a watch that starts with the first container.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from kubelet.core.environment import (
     visible_services,
 )
 from kubelet.core.field_values import Addresses, field_value, resource_value
+from kubelet.referenced_objects import ObjectSource
 from machinery.client.api import Api
 from machinery.client.events import WARNING, EventRecorder
 from machinery.client.informer import Informer
@@ -62,6 +63,7 @@ class Environment:
     def __init__(
         self,
         api: Api,
+        objects: ObjectSource,
         clock: Clock,
         events: EventRecorder,
         log: EventLog = SILENT,
@@ -69,7 +71,7 @@ class Environment:
         allocatable: Callable[[], Mapping[str, str]],
         host_ip: str,
     ) -> None:
-        self._api = api
+        self._objects = objects
         self._clock = clock
         self._events = events
         self._allocatable = allocatable
@@ -96,7 +98,7 @@ class Environment:
         """
         addresses = Addresses(tuple(pod_ips) or ((pod_ip,) if pod_ip else ()), (self._host_ip,))
         strings = ProcessStrings(container.name, await self._service_variables(pod))
-        sources = _Sources(self._api, pod.metadata.namespace)
+        sources = _Sources(self._objects, pod)
         for source in container.envFrom:
             for name, value in (await self._from_source(pod, source, sources)).items():
                 strings.put(name, value)
@@ -162,11 +164,11 @@ class Environment:
 
 
 class _Sources:
-    """ConfigMaps and Secrets of one namespace, each read once for one container, unless they are many and large."""
+    """ConfigMaps and Secrets for one container, each read once, unless they are many and large."""
 
-    def __init__(self, api: Api, namespace: str) -> None:
-        self._api = api
-        self._namespace = namespace
+    def __init__(self, objects: ObjectSource, pod: Pod) -> None:
+        self._objects = objects
+        self._pod = pod
         self._config_maps: OrderedDict[str, ConfigMap | None] = OrderedDict()
         self._secrets: OrderedDict[str, Secret | None] = OrderedDict()
 
@@ -207,12 +209,12 @@ class _Sources:
             raise ConfigProblem("valueFrom.fileKeyRef is not built: use a ConfigMap, a Secret or a field")
         value = (data or {}).get(key)
         if value is None and not optional:
-            raise ConfigProblem(f"couldn't find key {key} in {kind} {self._namespace}/{name}")
+            raise ConfigProblem(f"couldn't find key {key} in {kind} {self._pod.metadata.namespace}/{name}")
         return _text(key, value) if kind == "Secret" and value is not None else value
 
     async def _read_config_map(self, name: str) -> ConfigMap | None:
         try:
-            return await self._api.get(CONFIG_MAPS, name, namespace=self._namespace)
+            return await self._objects.get(CONFIG_MAPS, self._pod, name)
         except NotFound:
             return None
         except ApiError as error:
@@ -220,7 +222,7 @@ class _Sources:
 
     async def _read_secret(self, name: str) -> Secret | None:
         try:
-            return await self._api.get(SECRETS, name, namespace=self._namespace)
+            return await self._objects.get(SECRETS, self._pod, name)
         except NotFound:
             return None
         except ApiError as error:

@@ -20,7 +20,7 @@ from kubelet.core.images import (
     with_default_tag,
 )
 from kubelet.core.references import container_reference
-from machinery.client.api import Api
+from kubelet.referenced_objects import ObjectSource
 from machinery.client.events import NORMAL, WARNING, EventRecorder
 from machinery.model.backoff import Backoff
 from machinery.model.clock import Clock
@@ -74,9 +74,14 @@ class Images:
     """The images of the node's containers."""
 
     def __init__(
-        self, api: Api, runtime: ImageRuntime, events: EventRecorder, clock: Clock, log: EventLog = SILENT
+        self,
+        objects: ObjectSource,
+        runtime: ImageRuntime,
+        events: EventRecorder,
+        clock: Clock,
+        log: EventLog = SILENT,
     ) -> None:
-        self._api = api
+        self._objects = objects
         self._runtime = runtime
         self._events = events
         self._clock = clock
@@ -203,7 +208,7 @@ class Images:
             if not reference.name:
                 continue
             try:
-                secret = await self._api.get(SECRETS, reference.name, namespace=pod.metadata.namespace)
+                secret = await self._objects.get(SECRETS, pod, reference.name)
                 found += read_credentials(secret)
             except (ApiError, ValueError) as error:
                 self._log.warning(

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import partial
 from typing import TypeAlias, TypeVar
 
@@ -21,9 +22,10 @@ from apiserver.registry.preparing import Preparing
 from apiserver.registry.reads import Reads
 from apiserver.registry.subresources import Subresources
 from apiserver.registry.writes import Writes
-from apiserver.request import ListReply, ObjectReply, Request, WatchReply
+from apiserver.request import ListReply, ObjectReply, Part, Request, WatchReply
 from machinery.model.errors import ApiError
 from machinery.process.metrics import Metrics
+from machinery.wire.cause_headers import acting_on
 
 _R = TypeVar("_R")
 Handler: TypeAlias = Callable[[Request], Awaitable[ObjectReply]]
@@ -61,6 +63,11 @@ class Registry:
         self._served = metrics.counter(
             "apiserver_requests_total", "Requests that reached the registry", ("verb", "resource", "code")
         )
+        self._created_together = metrics.counter(
+            "apiserver_created_together_total",
+            "Objects that came several in one request",
+            ("resource", "code"),
+        )
         self._durations = metrics.histogram(
             "apiserver_request_duration_seconds",
             "Wall time in the registry; watches until established",
@@ -95,6 +102,27 @@ class Registry:
         """Store a new object, or create a subresource."""
         return await self._one(request, self._writes.create)
 
+    async def create_each(self, parts: Sequence[Part]) -> Sequence[ObjectReply | Exception]:
+        """Store several new objects of one kind for one caller, at one seat; each is answered for itself, in order.
+
+        They are one request where requests are counted. What an answer is that is no `ApiError` is a bug.
+        """
+        return await self._measured(parts[0].request, partial(self._each, parts))
+
+    async def _each(self, parts: Sequence[Part]) -> Sequence[ObjectReply | Exception]:
+        """Serve the parts beside each other, so that the store has all their writes at once."""
+        served: list[ObjectReply | Exception] = []
+        for reply in await asyncio.gather(*map(self._part, parts), return_exceptions=True):
+            if isinstance(reply, BaseException) and not isinstance(reply, Exception):
+                raise reply
+            served.append(reply)
+            self._created_together.add(1, parts[0].request.resource, _code(reply))
+        return served
+
+    async def _part(self, part: Part) -> ObjectReply:
+        acting_on.set(part.causes)  # in the task of this part alone
+        return await self._service(part.request, self._writes.create)()
+
     async def update(self, request: Request) -> ObjectReply:
         """Replace an object or a subresource."""
         return await self._one(request, self._writes.update)
@@ -114,12 +142,18 @@ class Registry:
     async def _one(
         self, request: Request, serve: Callable[[Kind, Request], Awaitable[ObjectReply]]
     ) -> ObjectReply:
+        return await self._measured(request, self._service(request, serve))
+
+    def _service(
+        self, request: Request, serve: Callable[[Kind, Request], Awaitable[ObjectReply]]
+    ) -> Callable[[], Awaitable[ObjectReply]]:
+        """Return what serves a request: a handler, what subresources have, or `serve` for an object that is stored."""
         place = (request.group, request.resource, request.subresource, request.verb)
         if handler := self._handlers.get(place):
-            return await self._measured(request, partial(handler, request))
+            return partial(handler, request)
         if request.subresource:
             serve = self._subresources.serve
-        return await self._measured(request, partial(self._in_version, request, serve))
+        return partial(self._in_version, request, serve)
 
     async def _in_version(
         self, request: Request, serve: Callable[[Kind, Request], Awaitable[ObjectReply]]
@@ -166,6 +200,12 @@ class Registry:
                 self._flow.leave(ticket)
             self._served.add(1, request.verb, request.resource, code)
             self._durations.observe(self._clock.monotonic_wall() - begun, request.verb)
+
+
+def _code(reply: ObjectReply | Exception) -> str:
+    if isinstance(reply, ObjectReply):
+        return "200"
+    return str(reply.code) if isinstance(reply, ApiError) else "500"
 
 
 def _shown(kind: Kind, reply: ObjectReply) -> ObjectReply:

@@ -7,9 +7,12 @@ batches are joined, and the items of a list are encoded apart from its revision.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Final
 
+from apiserver import objects
 from apiserver.request import ListReply, ObjectReply, SharedBatch, SharedEvent, SharedItems
+from machinery.model.errors import ApiError
 from machinery.model.requests import EventType
 from machinery.wire.resources import messages as pb
 
@@ -32,6 +35,17 @@ def object_list(reply: ListReply) -> bytes:
 def object_reply(reply: ObjectReply) -> bytes:
     """Write an Object."""
     return _written(pb.Object(uid=reply.uid, revision=reply.revision, json=reply.json))
+
+
+def outcomes(replies: Sequence[ObjectReply | ApiError]) -> bytes:
+    """Write an ObjectList: of each request the object, or the Status that refuses it."""
+    return _written(pb.ObjectList(items=[_outcome(reply) for reply in replies]))
+
+
+def _outcome(reply: ObjectReply | ApiError) -> pb.Object:
+    if isinstance(reply, ApiError):
+        return pb.Object(json=objects.to_json(reply.to_status()))
+    return pb.Object(uid=reply.uid, revision=reply.revision, json=reply.json)
 
 
 def _items(items: SharedItems) -> bytes:

@@ -16,9 +16,19 @@ from apiserver.core import answers
 from apiserver.core.catalogue import Catalogue
 from apiserver.gate import Gate
 from apiserver.registry import Registry
-from apiserver.request import DeleteOptions, ListOptions, Request, WriteOptions, request_about
+from apiserver.request import (
+    DeleteOptions,
+    ListOptions,
+    ObjectReply,
+    Part,
+    Request,
+    UserInfo,
+    WriteOptions,
+    request_about,
+)
 from apiserver.request_checks import (
     checked_body,
+    checked_count,
     checked_deletion,
     checked_selection,
     checked_verb,
@@ -27,13 +37,13 @@ from apiserver.request_checks import (
 )
 from apiserver.services import frames
 from machinery.model.errors import BadRequest
-from machinery.model.requests import PatchType
+from machinery.model.requests import Fence, PatchType
 from machinery.process.server import peer
 from machinery.wire import fence_header
-from machinery.wire.cause_headers import SERVER_KEY
-from machinery.wire.resources import SERVICE, SERVICE_PATH
+from machinery.wire.cause_headers import SERVER_KEY, parse_header
+from machinery.wire.resources import EACH_LIMIT, SERVICE, SERVICE_PATH
 from machinery.wire.resources import messages as pb
-from machinery.wire.services import ServiceHandler, handler
+from machinery.wire.services import ServiceHandler, answer_to, handler
 
 _PATCHES: Final = {
     pb.PatchRequest.JSON: PatchType.JSON,
@@ -119,6 +129,18 @@ class Resources:
         request = await self._admitted("create", call, context, writing=_writing(call), body=call.json)
         return frames.object_reply(await self._registry.create(request))
 
+    async def CreateEach(self, call: pb.CreateEachRequest, context: Any) -> bytes:  # noqa: N802 - the proto's name
+        """Store several new objects of one kind; each is checked, and answered, for itself."""
+        checked_count(len(call.items), EACH_LIMIT)
+        user, fence = await self._caller("create", context)
+        outcomes = [await self._checked_item(call, item, user, fence) for item in call.items]
+        parts = [outcome for outcome in outcomes if isinstance(outcome, Part)]
+        replies = iter(await self._registry.create_each(parts) if parts else ())
+        each = [next(replies) if isinstance(outcome, Part) else outcome for outcome in outcomes]
+        return frames.outcomes(
+            [reply if isinstance(reply, ObjectReply) else answer_to(reply) for reply in each]
+        )
+
     async def Update(self, call: pb.UpdateRequest, context: Any) -> bytes:  # noqa: N802 - the proto's name
         """Replace an object or a subresource."""
         request = await self._admitted("update", call, context, writing=_writing(call), body=call.json)
@@ -151,20 +173,43 @@ class Resources:
 
     async def _admitted(self, verb: str, call: Any, context: Any, **fields: Any) -> Request:
         """Build the request, once it is known who asks, and that they may."""
-        context.set_trailing_metadata(self._signature)
-        user = self._authenticator.of_peer(peer(context))
-        await self._registry.wait_open()
-        fence = None if verb in _READS else fence_header.of_metadata(context.invocation_metadata())
+        user, fence = await self._caller(verb, context)
         request = request_about(call.target, user, verb, fence=fence, **fields)
         if verb in _COLLECTIONS:
             checked_selection(request.selection)
             request = selected(request)
+        return await self._checked(request)
+
+    async def _caller(self, verb: str, context: Any) -> tuple[UserInfo, Fence | None]:
+        """Return who asks, and the leadership under which they write."""
+        context.set_trailing_metadata(self._signature)
+        user = self._authenticator.of_peer(peer(context))
+        await self._registry.wait_open()
+        fence = None if verb in _READS else fence_header.of_metadata(context.invocation_metadata())
+        return user, fence
+
+    async def _checked_item(
+        self, call: pb.CreateEachRequest, item: Any, user: UserInfo, fence: Fence | None
+    ) -> Part | Exception:
+        """Return the request of one of several objects, or why there can be none."""
+        writing = WriteOptions(
+            field_validation=call.field_validation or _QUIET, field_manager=call.field_manager
+        )
+        request = request_about(call.target, user, "create", fence=fence, writing=writing, body=item.json)
+        try:
+            checked = await self._checked(structs.replace(request, namespace=item.namespace))
+        except Exception as error:  # noqa: BLE001 - whatever it is, it is this object's
+            return error
+        return Part(checked, parse_header(item.cause))
+
+    async def _checked(self, request: Request) -> Request:
+        """Return a request that its caller may make, and that makes sense."""
         await self._gate.admit(request)
         found = found_kind(self._catalogue, request)
         if found is None:
             raise answers.no_such_resource(request.group, request.resource)
         checked_verb(found, request)
-        checked_body(verb, request.body)
+        checked_body(request.verb, request.body)
         return request
 
 

@@ -1,12 +1,13 @@
-"""Reads what volumes are made of: ConfigMaps, Secrets, tokens. Immutable objects are read once for each pod."""
+"""Reads what volumes are made of: ConfigMaps, Secrets, tokens."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final, TypeVar
+from typing import TypeVar
 
 from kubelet.core.volumes import config_map_data, secret_data, token_refresh_s
+from kubelet.referenced_objects import ObjectSource
 from kubelet.volumes.problem import VolumeProblem
 from machinery.client.api import Api
 from machinery.model.clock import Clock
@@ -18,9 +19,6 @@ from machinery.model.resources import CONFIG_MAPS, SECRETS, SERVICE_ACCOUNTS, Re
 S = TypeVar("S", ConfigMap, Secret)
 
 
-_KEPT_BYTES: Final = 2 * 2**20  # of immutable objects, for one pod
-
-
 @dataclass(frozen=True, slots=True)
 class _Token:
     text: str
@@ -30,11 +28,11 @@ class _Token:
 class Sources:
     """The sources of the volumes of the node's pods."""
 
-    def __init__(self, api: Api, clock: Clock) -> None:
+    def __init__(self, api: Api, objects: ObjectSource, clock: Clock) -> None:
         self._api = api
+        self._objects = objects
         self._clock = clock
-        self._immutable: dict[str, dict[tuple[str, str], Mapping[str, bytes]]] = {}  # by pod uid
-        self._tokens: dict[str, dict[tuple[str, int], _Token]] = {}
+        self._tokens: dict[str, dict[tuple[str, int], _Token]] = {}  # by pod uid
 
     async def config_map(self, pod: Pod, name: str, *, optional: bool) -> Mapping[str, bytes]:
         """Return a ConfigMap's data; nothing for an optional one that is not there.
@@ -43,11 +41,8 @@ class Sources:
             VolumeProblem: it is not there, or cannot be read.
             ValueError: a value is no base64.
         """
-        key = ("configmap", name)
-        if (known := self._known(pod, key)) is not None:
-            return known
         found = await self._read(CONFIG_MAPS, "configmap", pod, name, optional=optional)
-        return self._kept(pod, key, config_map_data(found), found) if found else {}
+        return config_map_data(found) if found else {}
 
     async def secret(self, pod: Pod, name: str, *, optional: bool) -> Mapping[str, bytes]:
         """Return a Secret's data; nothing for an optional one that is not there.
@@ -56,11 +51,8 @@ class Sources:
             VolumeProblem: it is not there, or cannot be read.
             ValueError: a value is no base64.
         """
-        key = ("secret", name)
-        if (known := self._known(pod, key)) is not None:
-            return known
         found = await self._read(SECRETS, "secret", pod, name, optional=optional)
-        return self._kept(pod, key, secret_data(found), found) if found else {}
+        return secret_data(found) if found else {}
 
     async def token(self, pod: Pod, source: ServiceAccountTokenProjection) -> str:
         """Return a token for the pod's ServiceAccount, bound to the pod; a new one when it gets old.
@@ -81,27 +73,13 @@ class Sources:
 
     def forget(self, pod_uid: str) -> None:
         """Drop what is kept for a pod."""
-        self._immutable.pop(pod_uid, None)
         self._tokens.pop(pod_uid, None)
-
-    def _known(self, pod: Pod, key: tuple[str, str]) -> Mapping[str, bytes] | None:
-        return self._immutable.get(pod.metadata.uid, {}).get(key)
-
-    def _kept(
-        self, pod: Pod, key: tuple[str, str], data: Mapping[str, bytes], found: S
-    ) -> Mapping[str, bytes]:
-        if found.immutable:
-            kept = self._immutable.setdefault(pod.metadata.uid, {})
-            size = _size(data) + sum(_size(each) for each in kept.values())
-            if size <= _KEPT_BYTES:  # what is more is read again
-                kept[key] = data
-        return data
 
     async def _read(
         self, resource: Resource[S], word: str, pod: Pod, name: str, *, optional: bool
     ) -> S | None:
         try:
-            return await self._api.get(resource, name, namespace=pod.metadata.namespace)
+            return await self._objects.get(resource, pod, name)
         except NotFound as error:
             if optional:
                 return None
@@ -128,7 +106,3 @@ class Sources:
         expires = reply.status.expirationTimestamp
         expires_s = self._clock.timescale.parse(expires) if expires else asked_s + expiration_s
         return _Token(reply.status.token, token_refresh_s(asked_s, expires_s))
-
-
-def _size(data: Mapping[str, bytes]) -> int:
-    return sum(len(value) for value in data.values())

@@ -28,6 +28,7 @@ from kubelet.core.volumes import (
     memory_volume_bytes,
 )
 from kubelet.finishing import finish
+from kubelet.referenced_objects import ObjectSource
 from kubelet.volumes import empty_dir, host_path, projected
 from kubelet.volumes.atomic_writer import write_atomically
 from kubelet.volumes.keyed import config_map_files, secret_files
@@ -68,6 +69,7 @@ class Volumes:
     def __init__(
         self,
         api: Api,
+        objects: ObjectSource,
         root_dir: Path,
         clock: Clock,
         events: EventRecorder,
@@ -85,7 +87,7 @@ class Volumes:
         self._allocatable = allocatable
         self._boot_id = boot_id
         self._host_ips = (host_ip,) if host_ip else ()
-        self._sources = Sources(api, clock)
+        self._sources = Sources(api, objects, clock)
         self._writing = asyncio.Lock()
         self._can_mount = mounts_are_seen(self._pods)
         if not self._can_mount:

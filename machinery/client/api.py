@@ -16,7 +16,9 @@ from typing import Any, Final, TypeVar
 
 import msgspec
 
-from machinery.client.transport import ApiRequest, Transport
+from machinery.client.transport import ApiRequest, New, Transport
+from machinery.model.causes import CauseRef
+from machinery.model.errors import ApiError, from_status
 from machinery.model.requests import EVERYTHING, DeleteOptions, Listing, PatchType, Selection, WatchEvent
 from machinery.model.resources import KubeObject, Resource
 from machinery.wire import objects
@@ -124,6 +126,25 @@ class Api:
         request = ApiRequest("Create", resource, obj.metadata.namespace, body=objects.encode(obj))
         return objects.decode(await self._transport.call(request, timeout_s), resource.type)
 
+    async def create_each(
+        self,
+        resource: Resource[T],
+        objs: Sequence[tuple[T, tuple[CauseRef, ...]]],
+        *,
+        timeout_s: float = CALL_TIMEOUT_S,
+    ) -> Sequence[T | ApiError]:
+        """Write several new objects of one kind by one request, each because of causes of its own.
+
+        What comes of one does not touch the others: for each, in order, the object that was stored is returned, or why
+        it was not. At most `machinery.wire.resources.EACH_LIMIT` objects.
+
+        Raises:
+            ApiError: nobody knows of any of them, or the request as a whole was refused.
+        """
+        each = tuple(New(obj.metadata.namespace, objects.encode(obj), causes) for obj, causes in objs)
+        page = await self._transport.page(ApiRequest("CreateEach", resource, each=each), timeout_s)
+        return [_created(item, resource.type) for item in page.items]
+
     async def update(
         self, resource: Resource[T], obj: T, *, subresource: str = "", timeout_s: float = CALL_TIMEOUT_S
     ) -> T:
@@ -220,3 +241,13 @@ class Api:
     async def aclose(self) -> None:
         """End every call and the connection. Idempotent."""
         await self._transport.aclose()
+
+
+class _Kinded(msgspec.Struct):
+    kind: str = ""
+
+
+def _created(item: bytes, type_: type[T]) -> T | ApiError:
+    if objects.decode(item, _Kinded).kind == "Status":
+        return from_status(msgspec.json.decode(item))
+    return objects.decode(item, type_)

@@ -1,15 +1,16 @@
-"""Events for users (`kubectl get events`), written beside the work, never in its way.
+"""Events for users (`kubectl get events`), written beside the work and together, never in its way.
 
-Equal events are one object with a count, as client-go does it: the same source, object, type, reason and message
-raise `count` and `lastTimestamp`. An object that floods its recorder is throttled: 25 at once, then one in five
-minutes. Not built: merging events that differ in their message only ("combined from similar events").
+What is recorded waits a moment for what comes next, and goes with it in one request. Equal events are one object with
+a count, as client-go does it: the same source, object, type, reason and message raise `count` and `lastTimestamp`. An
+object that floods its recorder is throttled: 25 at once, then one in five minutes. Not built: merging events that
+differ in their message only ("combined from similar events").
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict, deque
-from contextlib import suppress
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, TypeAlias
 
@@ -38,7 +39,11 @@ _BURST: Final = 25.0
 _REFILL_S: Final = 300.0  # cluster seconds for one more event about the same object
 _NAMES: Final = 16  # that are tried for one event
 _ATTEMPTS: Final = 5  # of one write
+_GATHER_S: Final = 0.1  # wall seconds that an event waits for others
+_TOGETHER: Final = 64  # events in one request
 _RETRY: Final = Backoff(initial_s=0.2, cap_s=2.0)  # wall seconds
+
+_AGAIN: Final = (OutcomeUnknown, TooManyRequests)
 
 _Identity: TypeAlias = tuple[str, str, str, str, str, str, str, str]
 
@@ -57,6 +62,15 @@ class _Pending:
         about = self.about
         where = (about.kind, about.namespace, about.name, about.uid, about.fieldPath)
         return (*where, self.type, self.reason, self.message)
+
+
+@dataclass(slots=True)
+class _Entry:
+    """Equal events that are written as one."""
+
+    first: _Pending
+    count: int
+    at_s: float  # of the last of them
 
 
 @dataclass(slots=True)
@@ -106,54 +120,106 @@ class EventRecorder:
         """Write what is recorded until cancelled."""
         while True:
             await self._arrived.wait()
+            await self._clock.sleep_wall(_GATHER_S)
             self._arrived.clear()
             await self.flush()
 
     async def flush(self) -> None:
         """Write everything that is recorded now."""
         while self._pending:
+            await self._write_together(self._taken())
+
+    def _taken(self) -> list[_Entry]:
+        """Take the oldest of what waits, equal events as one."""
+        entries: dict[_Identity, _Entry] = {}
+        for _ in range(min(_TOGETHER, len(self._pending))):
             pending = self._pending.popleft()
-            with acting(pending.causes):
-                await self._write_with_retries(pending)
+            entry = entries.setdefault(pending.identity, _Entry(pending, 0, pending.at_s))
+            entry.count, entry.at_s = entry.count + 1, pending.at_s
+        return list(entries.values())
 
-    async def _write_with_retries(self, pending: _Pending) -> None:
-        again = (OutcomeUnknown, TooManyRequests)
-        try:
-            await insist(lambda: self._write(pending), self._clock, _RETRY, on=again, attempts=_ATTEMPTS)
-        except (
-            ApiError
-        ) as error:  # nobody answered so often, or the server refuses it: its namespace is going
-            self._note_loss(pending, error)
-        except Exception as error:  # noqa: BLE001 - one event, whatever is in it, does not keep the others
-            self._note_loss(pending, error)
-
-    async def _write(self, pending: _Pending) -> None:
+    async def _write_together(self, entries: Sequence[_Entry]) -> None:
         self._forget_old()
-        known = self._written.get(pending.identity)
-        if known and await self._raise_count(pending, known):
-            return
-        name = await self._create(pending)
-        self._remember(pending, _Written(name, 1, pending.at_s))
+        new = [entry for entry in entries if not await self._is_counted(entry)]
+        left = {entry.first.identity: entry for entry in new}
+        if left and not await self._is_done(left):
+            for identity, entry in list(left.items()):  # what one of them has in it does not keep the others
+                await self._is_done({identity: entry})
 
-    async def _create(self, pending: _Pending) -> str:
-        """Write a new event; return the name that it got: another recorder may have taken the first choice."""
-        for _ in range(_NAMES - 1):
-            with suppress(AlreadyExists):
-                return (await self._api.create(EVENTS, self._event(pending))).metadata.name
-        return (await self._api.create(EVENTS, self._event(pending))).metadata.name
-
-    async def _raise_count(self, pending: _Pending, known: _Written) -> bool:
-        patch = {"count": known.count + 1, "lastTimestamp": self._clock.timescale.format(pending.at_s)}
+    async def _is_done(self, left: dict[_Identity, _Entry]) -> bool:
+        """Write new events; False where nothing is known of those that are left, since one cannot be written at all."""
         try:
-            await self._api.patch(EVENTS, known.name, patch, namespace=_namespace(pending.about))
-        except NotFound:  # it has outlived its time to live
-            return False
-        self._remember(pending, _Written(known.name, known.count + 1, pending.at_s))
+            await insist(lambda: self._create(left), self._clock, _RETRY, on=_AGAIN, attempts=_ATTEMPTS)
+        except Exception as error:  # noqa: BLE001 - the ones that come after go on, whatever is in these
+            if len(left) > 1 and not isinstance(error, ApiError):
+                return False
+            for entry in left.values():
+                self._note_loss(entry, error)
         return True
 
-    def _event(self, pending: _Pending) -> Event:
-        about, at_text = pending.about, self._clock.timescale.format(pending.at_s)
-        self._serial = max(self._serial + 1, int(self._clock.timescale.wall(pending.at_s) * 1e9))
+    async def _is_counted(self, entry: _Entry) -> bool:
+        """Raise the count of an event that is known; return whether nothing more is to be written."""
+        identity = entry.first.identity
+        if identity not in self._written:
+            return False
+        try:
+            with acting(entry.first.causes):
+                return await insist(
+                    lambda: self._raise_count(entry), self._clock, _RETRY, on=_AGAIN, attempts=_ATTEMPTS
+                )
+        except Exception as error:  # noqa: BLE001 - one event, whatever is in it, does not keep the others
+            self._note_loss(entry, error)
+            return True
+
+    async def _raise_count(self, entry: _Entry) -> bool:
+        identity = entry.first.identity
+        known = self._written[identity]
+        count, last = known.count + entry.count, self._clock.timescale.format(entry.at_s)
+        patch = {"count": count, "lastTimestamp": last}
+        try:
+            await self._api.patch(EVENTS, known.name, patch, namespace=_namespace(entry.first.about))
+        except NotFound:  # it has outlived its time to live
+            return False
+        self._remember(identity, _Written(known.name, count, entry.at_s))
+        return True
+
+    async def _create(self, left: dict[_Identity, _Entry]) -> None:
+        """Write new events by one request, and take those off whose end is known.
+
+        Raises:
+            ApiError: some are left, which may be tried again; of one of them.
+        """
+        refused = await self._create_once(left)
+        for _ in range(_NAMES - 1):  # another recorder may have taken the first choice of a name
+            if not any(isinstance(error, AlreadyExists) for error in refused.values()):
+                break
+            refused = await self._create_once(left)
+        for identity, error in refused.items():
+            if not isinstance(error, _AGAIN):  # its namespace is going
+                self._note_loss(left.pop(identity), error)
+        if left:
+            raise refused[next(iter(left))]
+
+    async def _create_once(self, left: dict[_Identity, _Entry]) -> dict[_Identity, ApiError]:
+        """Return why those that are still left could not be written."""
+        if not left:
+            return {}
+        entries = list(left.values())
+        wanted = [(self._event(entry), entry.first.causes) for entry in entries]
+        refused: dict[_Identity, ApiError] = {}
+        for entry, found in zip(entries, await self._api.create_each(EVENTS, wanted), strict=True):
+            identity = entry.first.identity
+            if isinstance(found, ApiError):
+                refused[identity] = found
+            else:
+                del left[identity]
+                self._remember(identity, _Written(found.metadata.name, entry.count, entry.at_s))
+        return refused
+
+    def _event(self, entry: _Entry) -> Event:
+        pending, timescale = entry.first, self._clock.timescale
+        about = pending.about
+        self._serial = max(self._serial + 1, int(timescale.wall(pending.at_s) * 1e9))
         serial = f"{self._serial:x}"
         name = f"{about.name[: 253 - len(serial) - 1]}.{serial}"
         return Event(
@@ -162,17 +228,17 @@ class EventRecorder:
             type=pending.type,
             reason=pending.reason,
             message=pending.message,
-            count=1,
-            firstTimestamp=at_text,
-            lastTimestamp=at_text,
+            count=entry.count,
+            firstTimestamp=timescale.format(pending.at_s),
+            lastTimestamp=timescale.format(entry.at_s),
             source=EventSource(component=self._component, host=self._host),
             reportingComponent=self._component,
             reportingInstance=self._host,
         )
 
-    def _remember(self, pending: _Pending, written: _Written) -> None:
-        self._written[pending.identity] = written
-        self._written.move_to_end(pending.identity)
+    def _remember(self, identity: _Identity, written: _Written) -> None:
+        self._written[identity] = written
+        self._written.move_to_end(identity)
         if len(self._written) > _REMEMBERED:
             self._written.popitem(last=False)
 
@@ -198,7 +264,8 @@ class EventRecorder:
         budget.tokens -= 1
         return True
 
-    def _note_loss(self, pending: _Pending, error: Exception) -> None:
+    def _note_loss(self, entry: _Entry, error: Exception) -> None:
+        pending = entry.first
         self._log.warning(
             "event_not_written",
             about=f"{pending.about.kind}/{pending.about.namespace}/{pending.about.name}",

@@ -84,7 +84,7 @@ class Failover:
         )
 
     async def page(self, request: ApiRequest, timeout_s: float) -> Page:
-        """Return the answer to a List or a DeleteCollection.
+        """Return the answer to a List, a DeleteCollection or a CreateEach.
 
         Raises:
             ApiError: it was refused, or it is not known whether it was carried out.

@@ -51,7 +51,7 @@ class _Fenced:
         return await self._transport.call(self._with_fence(request), timeout_s)
 
     async def page(self, request: ApiRequest, timeout_s: float) -> Page:
-        """Return the answer to a List or a DeleteCollection.
+        """Return the answer to a List, a DeleteCollection or a CreateEach.
 
         Raises:
             Deposed: the lease is not held any more.

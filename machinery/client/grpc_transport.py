@@ -22,7 +22,7 @@ from machinery.model.log import SILENT, EventLog
 from machinery.model.requests import DeleteOptions, EventType, PatchType, WatchEvent
 from machinery.model.resources import KubeObject
 from machinery.model.seam import Ends, Seam
-from machinery.wire.cause_headers import SERVER_KEY, request_metadata
+from machinery.wire.cause_headers import SERVER_KEY, header, request_metadata
 from machinery.wire.resources import SERVICE, SERVICE_PATH
 from machinery.wire.resources import messages as pb
 from machinery.wire.services import Stub, insecure_channel
@@ -117,7 +117,7 @@ class GrpcTransport:
         return (await self._unary(request, timeout_s)).json  # type: ignore[no-any-return]
 
     async def page(self, request: ApiRequest, timeout_s: float) -> Page:
-        """Return the answer to a List or a DeleteCollection.
+        """Return the answer to a List, a DeleteCollection or a CreateEach.
 
         Raises:
             ApiError: it was refused, or it is not known whether it was carried out.
@@ -201,6 +201,12 @@ def _list(target: pb.Target, request: ApiRequest, _caller: str) -> pb.ListReques
     )
 
 
+def _create_each(target: pb.Target, request: ApiRequest, _caller: str) -> pb.CreateEachRequest:
+    item = pb.CreateEachRequest.Item
+    items = [item(namespace=new.namespace, json=new.body, cause=header(new.causes)) for new in request.each]
+    return pb.CreateEachRequest(target=target, items=items)
+
+
 def _watch(target: pb.Target, request: ApiRequest, _caller: str) -> pb.WatchRequest:
     return pb.WatchRequest(
         target=target,
@@ -231,6 +237,7 @@ _MESSAGES: Final[dict[Method, Callable[[pb.Target, ApiRequest, str], Any]]] = {
     "List": _list,
     "Watch": _watch,
     "Create": lambda target, request, _caller: pb.CreateRequest(target=target, json=request.body),
+    "CreateEach": _create_each,
     "Update": lambda target, request, _caller: pb.UpdateRequest(target=target, json=request.body),
     "Patch": _patch,
     "Delete": lambda target, request, _caller: pb.DeleteRequest(

@@ -45,7 +45,7 @@ class _Limited:
             return await self._transport.call(request, timeout_s)
 
     async def page(self, request: ApiRequest, timeout_s: float) -> Page:
-        """Return the answer to a List or a DeleteCollection.
+        """Return the answer to a List, a DeleteCollection or a CreateEach.
 
         Raises:
             ApiError: it was refused, or it is not known whether it was carried out.

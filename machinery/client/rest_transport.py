@@ -16,7 +16,7 @@ from machinery.client.failover import Server, over
 from machinery.client.seam_transport import through
 from machinery.client.servers import NotSent
 from machinery.client.tls import ClientTls
-from machinery.client.transport import ApiRequest, Method, Page, raise_status, read_event
+from machinery.client.transport import ApiRequest, Method, New, Page, raise_status, read_event
 from machinery.model.clock import Clock
 from machinery.model.errors import (
     BY_CODE,
@@ -36,7 +36,7 @@ from machinery.model.requests import (
 from machinery.model.resources import KubeObject
 from machinery.model.seam import Ends, Seam
 from machinery.wire import objects
-from machinery.wire.cause_headers import SERVER_KEY, request_metadata
+from machinery.wire.cause_headers import SERVER_KEY, acting, request_metadata
 
 if TYPE_CHECKING:
     import aiohttp
@@ -48,6 +48,7 @@ _METHODS: Final[dict[Method, str]] = {  # calls as the gRPC door and fault plans
     "List": "GET",
     "Watch": "GET",
     "Create": "POST",
+    "CreateEach": "POST",
     "Update": "PUT",
     "Patch": "PATCH",
     "Delete": "DELETE",
@@ -131,14 +132,25 @@ class RestTransport:
             return await response.read()
 
     async def page(self, request: ApiRequest, timeout_s: float) -> Page:
-        """Return the answer to a List or a DeleteCollection.
+        """Return the answer to a List or a DeleteCollection; of a CreateEach, for which HTTP has no word, those of its parts.
 
         Raises:
             ApiError: it was refused, or it is not known whether it was carried out.
         """
+        if request.each:
+            return Page([await self._create(request, new, timeout_s) for new in request.each], 0, "")
         page = objects.decode(await self.call(request, timeout_s), _Page)
         items = [bytes(item) for item in page.items or ()]
         return Page(items, read_revision(page.metadata.resourceVersion), page.metadata.continue_)
+
+    async def _create(self, request: ApiRequest, new: New, timeout_s: float) -> bytes:
+        """Create one of several objects; return it, or the Status that says why it is not there."""
+        one = request._replace(method="Create", namespace=new.namespace, body=new.body, each=())
+        with acting(new.causes):
+            try:
+                return await self.call(one, timeout_s)
+            except ApiError as error:
+                return msgspec.json.encode(error.to_status())
 
     async def stream(self, request: ApiRequest, type_: type[T]) -> AsyncIterator[list[WatchEvent[T]]]:
         """Yield the batches of a Watch; the response is closed when this is.

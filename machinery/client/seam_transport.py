@@ -39,7 +39,7 @@ class SeamTransport:
         return self._passed(self._transport.call, request, timeout_s)
 
     def page(self, request: ApiRequest, timeout_s: float) -> Coroutine[Any, Any, Page]:
-        """Return the answer to a List or a DeleteCollection."""
+        """Return the answer to a List, a DeleteCollection or a CreateEach."""
         return self._passed(self._transport.page, request, timeout_s)
 
     def stream(self, request: ApiRequest, type_: type[T]) -> AsyncIterator[Sequence[WatchEvent[T]]]:

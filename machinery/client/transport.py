@@ -12,6 +12,7 @@ from typing import Any, Final, Literal, NamedTuple, Protocol, TypeAlias, TypeVar
 
 import msgspec
 
+from machinery.model.causes import CauseRef
 from machinery.model.errors import from_status
 from machinery.model.requests import DeleteOptions, EventType, Fence, PatchType, WatchEvent
 from machinery.model.resources import KubeObject, Resource
@@ -21,8 +22,16 @@ from machinery.wire.conversation import Measured, Reading
 T = TypeVar("T", bound=KubeObject)
 
 Method: TypeAlias = Literal[  # as the gRPC door and fault plans name them
-    "Get", "List", "Watch", "Create", "Update", "Patch", "Delete", "DeleteCollection"
+    "Get", "List", "Watch", "Create", "CreateEach", "Update", "Patch", "Delete", "DeleteCollection"
 ]
+
+
+class New(NamedTuple):
+    """One of several objects that are created by one request."""
+
+    namespace: str
+    body: bytes  # JSON
+    causes: tuple[CauseRef, ...]
 
 
 class ApiRequest(NamedTuple):
@@ -40,6 +49,7 @@ class ApiRequest(NamedTuple):
     resource_version: str = ""
     server_timeout_s: int = 0  # wall seconds after which the server ends a watch; 0: as long as it likes
     body: bytes = b""  # JSON
+    each: tuple[New, ...] = ()  # CreateEach only: the objects
     patch_type: PatchType = PatchType.MERGE
     delete_options: DeleteOptions | None = None
     fence: Fence | None = None  # of a write: refused with Deposed once the lease says otherwise
@@ -58,13 +68,17 @@ class Page(NamedTuple):
     continue_: str  # "" on the last page
 
 
+def _body(request: ApiRequest) -> bytes:
+    return b"[%b]" % b",".join(new.body for new in request.each) if request.each else request.body
+
+
 def _measured(answer: bytes | Page) -> Measured:
     if isinstance(answer, bytes):
         return Measured(size=len(answer))
     return Measured(answer.revision, sum(map(len, answer.items)))
 
 
-READING: Final = Reading(lambda request: request.about, lambda request: request.body, _measured)
+READING: Final = Reading(lambda request: request.about, _body, _measured)
 """How requests and answers are read for a seam."""
 
 
@@ -89,7 +103,9 @@ class Transport(Protocol):
         ...
 
     async def page(self, request: ApiRequest, timeout_s: float) -> Page:
-        """Return the answer to a List, or what a DeleteCollection found.
+        """Return the answer to a List, what a DeleteCollection found, or what came of each object of a CreateEach.
+
+        Of an object that was not created, the item is the Status that says why.
 
         Raises:
             ApiError: it was refused, or it is not known whether it was carried out.

@@ -127,6 +127,27 @@ class CreateRequest(_message.Message):
     field_manager: str
     def __init__(self, target: _Optional[_Union[Target, _Mapping]] = ..., json: _Optional[bytes] = ..., dry_run: _Optional[bool] = ..., field_validation: _Optional[str] = ..., field_manager: _Optional[str] = ...) -> None: ...
 
+class CreateEachRequest(_message.Message):
+    __slots__ = ("target", "items", "field_validation", "field_manager")
+    class Item(_message.Message):
+        __slots__ = ("namespace", "json", "cause")
+        NAMESPACE_FIELD_NUMBER: _ClassVar[int]
+        JSON_FIELD_NUMBER: _ClassVar[int]
+        CAUSE_FIELD_NUMBER: _ClassVar[int]
+        namespace: str
+        json: bytes
+        cause: str
+        def __init__(self, namespace: _Optional[str] = ..., json: _Optional[bytes] = ..., cause: _Optional[str] = ...) -> None: ...
+    TARGET_FIELD_NUMBER: _ClassVar[int]
+    ITEMS_FIELD_NUMBER: _ClassVar[int]
+    FIELD_VALIDATION_FIELD_NUMBER: _ClassVar[int]
+    FIELD_MANAGER_FIELD_NUMBER: _ClassVar[int]
+    target: Target
+    items: _containers.RepeatedCompositeFieldContainer[CreateEachRequest.Item]
+    field_validation: str
+    field_manager: str
+    def __init__(self, target: _Optional[_Union[Target, _Mapping]] = ..., items: _Optional[_Iterable[_Union[CreateEachRequest.Item, _Mapping]]] = ..., field_validation: _Optional[str] = ..., field_manager: _Optional[str] = ...) -> None: ...
+
 class UpdateRequest(_message.Message):
     __slots__ = ("target", "json", "dry_run", "field_validation", "field_manager")
     TARGET_FIELD_NUMBER: _ClassVar[int]

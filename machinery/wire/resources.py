@@ -11,5 +11,6 @@ from machinery.pb import resources_pb2 as messages
 
 SERVICE: Final = messages.DESCRIPTOR.services_by_name["Resources"]
 SERVICE_PATH: Final = "kubarium.api.v1.Resources"  # its name on the wire
+EACH_LIMIT: Final = 128  # objects in a CreateEach
 
-__all__ = ["SERVICE", "SERVICE_PATH", "messages"]
+__all__ = ["EACH_LIMIT", "SERVICE", "SERVICE_PATH", "messages"]

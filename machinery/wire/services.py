@@ -223,9 +223,14 @@ def _of_stream(behaviour: Behaviour) -> Behaviour:
 async def _answer_error(context: Any, error: Exception) -> Any:
     if isinstance(error, grpc.aio.AbortError):
         raise error
+    await abort(context, answer_to(error))
+
+
+def answer_to(error: Exception) -> ApiError:
+    """Return what is answered where a handler raised this; what is no `ApiError` is a bug, and logged."""
     if not isinstance(error, ApiError):
         _log.error("a handler failed", exc_info=error)
-    await abort(context, rpc_as_api_error(error))
+    return rpc_as_api_error(error)
 
 
 async def abort(context: Any, error: ApiError) -> Any:

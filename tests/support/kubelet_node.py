@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
+from machinery.client.api import Api
 from machinery.model.errors import ApiError
+from machinery.model.k8s.core_v1 import Pod
 from machinery.pb import cri_pb2 as cri
 
 
@@ -25,6 +27,16 @@ class KeptEvents:
     @property
     def messages(self) -> list[str]:
         return [message for _, _, _, message in self.all]
+
+
+class ReadAlways:
+    """Reads what pods refer to from the server each time (`kubelet.referenced_objects.ObjectSource`)."""
+
+    def __init__(self, api: Api) -> None:
+        self._api = api
+
+    async def get(self, resource: Any, pod: Pod, name: str) -> Any:
+        return await self._api.get(resource, name, namespace=pod.metadata.namespace)
 
 
 class ScriptedRuntime:

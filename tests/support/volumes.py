@@ -10,7 +10,7 @@ import pytest
 from kubelet.volumes import VolumeProblem, Volumes
 from machinery.model.k8s.core_v1 import Container, Pod, Volume
 from tests.support.builders import pod
-from tests.support.kubelet_node import KeptEvents
+from tests.support.kubelet_node import KeptEvents, ReadAlways
 from tests.support.scripted_api import LocalRegistry
 from tests.support.virtual_clock import VirtualClock
 
@@ -41,6 +41,7 @@ class VolumeWorld:
     def restarted(self, boot_id: str = "") -> Volumes:
         return Volumes(
             self.api,
+            ReadAlways(self.api),
             self.root,
             self.clock,
             self.events,

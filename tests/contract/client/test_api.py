@@ -74,6 +74,29 @@ async def test_a_name_is_given_once(door: Door) -> None:
     assert all(name.startswith("gen-") for name in names)
 
 
+async def test_several_are_created_and_each_is_answered_for_itself(door: Door) -> None:
+    """In order: what was stored, or why it was not; each because of its own causes."""
+    await door.api.create(kinds.CONFIG_MAPS, config_map("taken"))
+    wanted = [
+        config_map("b", data={"k": "v"}),
+        config_map("taken"),
+        msgspec.structs.replace(config_map("d"), metadata=ObjectMeta(name="d", namespace="gone")),
+        config_map("c"),
+    ]
+    first, second, third, last = await door.api.create_each(
+        kinds.CONFIG_MAPS, [(each, ()) for each in wanted]
+    )
+    assert isinstance(first, ConfigMap)
+    assert await door.api.get(kinds.CONFIG_MAPS, "b", namespace="default") == first
+    assert isinstance(second, AlreadyExists)
+    assert isinstance(third, NotFound)
+    assert isinstance(last, ConfigMap)
+    assert (last.metadata.name, last.metadata.resourceVersion != first.metadata.resourceVersion) == (
+        "c",
+        True,
+    )
+
+
 async def test_lists_select_by_labels_and_fields(door: Door) -> None:
     """In the order of their names, within their namespace."""
     for number in range(4):

@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import grpc
+import grpc.aio
+import msgspec
 import pytest
 
+from kubarium.core.certificates import Certificate
 from kubarium.pki import Pki
 from machinery.model import resources as kinds
-from machinery.model.errors import TooLarge
-from machinery.wire.resources import SERVICE_PATH
+from machinery.model.errors import BadRequest, TooLarge
+from machinery.model.requests import Selection
+from machinery.wire.resources import EACH_LIMIT, SERVICE, SERVICE_PATH
+from machinery.wire.resources import messages as pb
+from machinery.wire.services import Stub
 from machinery.wire.status import from_rpc
 from tests.support.apiserver import serving
 from tests.support.client_doors import config_map
@@ -35,3 +41,47 @@ async def test_bytes_that_are_no_message_are_a_bad_request(pki: Pki) -> None:
         assert raised.value.code() is grpc.StatusCode.INVALID_ARGUMENT
         assert from_rpc(raised.value).message == "resource_version: the string is not valid UTF-8"
         await channel.close()
+
+
+async def test_too_many_objects_in_one_request_are_refused(pki: Pki) -> None:
+    """With the number that is allowed, and before anything is stored."""
+    async with serving(pki) as served:
+        api = served.connect("grpc")
+        wanted = [(config_map(f"m{number}"), ()) for number in range(EACH_LIMIT + 1)]
+        with pytest.raises(BadRequest, match=f"at most {EACH_LIMIT} can be created by one"):
+            await api.create_each(kinds.CONFIG_MAPS, wanted)
+        assert not (await api.list(kinds.CONFIG_MAPS, Selection("default"))).items
+        await api.aclose()
+
+
+async def test_several_objects_are_checked_as_one_is(pki: Pki) -> None:
+    """A namespace that is missing, no body, a kind that is not there, one that the caller may not write: as by `Create`."""
+    pki.ensure(Certificate("node-1", "system:node:node-1", ("system:nodes",)))
+    async with serving(pki) as served:
+        for name, client in (("admin", served.tls()), ("node-1", served.tls("node-1"))):
+            channel = client.channel(served.config.grpc_listen[0])
+            stub = Stub(channel, SERVICE, SERVICE_PATH)
+            for target, namespace, body in _ODD:
+                one = pb.CreateRequest(target=target, json=body)
+                one.target.namespace = namespace
+                with pytest.raises(grpc.aio.AioRpcError) as raised:
+                    await stub.Create(one, timeout=5)
+                item = pb.CreateEachRequest.Item(namespace=namespace, json=body)
+                answer = await stub.CreateEach(
+                    pb.CreateEachRequest(target=target, items=[item, item]), timeout=5
+                )
+                statuses = [msgspec.json.decode(each.json) for each in answer.items]
+                assert statuses == [from_rpc(raised.value).to_status()] * 2, name
+            await channel.close()
+
+
+_ODD = [
+    (pb.Target(version="v1", resource="configmaps"), "", b'{"metadata": {"name": "a"}}'),
+    (pb.Target(version="v1", resource="configmaps"), "default", b""),
+    (pb.Target(version="v1", resource="configmaps"), "default", b"{"),
+    (pb.Target(version="v1", resource="configmaps"), "default", b'{"metadata": {"name": "NO"}}'),
+    (pb.Target(version="v1", resource="configmaps"), "gone", b'{"metadata": {"name": "a"}}'),
+    (pb.Target(version="v1", resource="nothings"), "default", b'{"metadata": {"name": "a"}}'),
+    (pb.Target(version="v1", resource="pods", name="a"), "default", b"{}"),
+    (pb.Target(version="v1", resource="pods", name="a", subresource="binding"), "default", b"{}"),
+]

@@ -43,13 +43,13 @@ class Source:
     missing_key: str
     is_projected: bool
 
-    async def write(self, world: VolumeWorld, *, immutable: bool = False, **data: bytes) -> None:
+    async def write(self, world: VolumeWorld, **data: bytes) -> None:
         """Have the object "settings", with this data."""
         about = meta("settings", "default")
         if self.word == "secret":
-            await _put(world, SECRETS, Secret(metadata=about, data=_encoded(data), immutable=immutable))
+            await _put(world, SECRETS, Secret(metadata=about, data=_encoded(data)))
         else:
-            content = ConfigMap(metadata=about, binaryData=_encoded(data), immutable=immutable)
+            content = ConfigMap(metadata=about, binaryData=_encoded(data))
             await _put(world, CONFIG_MAPS, content)
 
     async def delete(self, world: VolumeWorld) -> None:
@@ -171,16 +171,6 @@ async def test_what_was_mounted_stays_when_its_object_goes(world: VolumeWorld, s
     await world.volumes.refresh(one)
     assert (folder / "a").read_bytes() == b"1"
     assert world.events.reasons == ["FailedMount"]
-
-
-async def test_an_immutable_one_is_read_once(world: VolumeWorld, source: Source):
-    """Nobody asks for it again."""
-    await source.write(world, immutable=True, a=b"1")
-    one = pod_with(source.volume())
-    folder = await world.folder(one)
-    await source.delete(world)
-    await world.volumes.refresh(one)
-    assert ((folder / "a").read_bytes(), world.events.all) == (b"1", [])
 
 
 async def test_a_sub_path_keeps_the_version_that_its_container_began_with(world: VolumeWorld, source: Source):

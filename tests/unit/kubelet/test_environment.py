@@ -39,7 +39,7 @@ from machinery.model.k8s.core_v1 import (
 )
 from machinery.model.resources import CONFIG_MAPS, SECRETS, SERVICES
 from tests.support.builders import config_map, container, meta, pod
-from tests.support.kubelet_node import KeptEvents
+from tests.support.kubelet_node import KeptEvents, ReadAlways
 from tests.support.scripted_api import LocalRegistry, local_registry
 from tests.support.virtual_clock import VirtualClock
 
@@ -193,6 +193,7 @@ class _World:
         self.door = server.api("kubelet")
         self.environment = Environment(
             self.door,
+            ReadAlways(self.door),
             clock,
             self.events,
             allocatable=lambda: {"cpu": "4", "memory": "8Gi"},

@@ -24,7 +24,7 @@ from machinery.model.k8s.core_v1 import LocalObjectReference, Secret
 from machinery.model.resources import SECRETS
 from machinery.pb import cri_pb2 as cri
 from tests.support.builders import container, meta, pod
-from tests.support.kubelet_node import KeptEvents, ScriptedRuntime
+from tests.support.kubelet_node import KeptEvents, ReadAlways, ScriptedRuntime
 from tests.support.scripted_api import LocalRegistry, local_registry
 from tests.support.virtual_clock import VirtualClock
 
@@ -132,7 +132,7 @@ class _World:
     def __init__(self, clock: VirtualClock, server: LocalRegistry) -> None:
         self.clock, self.server = clock, server
         self.runtime, self.events = ScriptedRuntime(), KeptEvents()
-        self.images = Images(server.api("kubelet"), self.runtime, self.events, clock)
+        self.images = Images(ReadAlways(server.api("kubelet")), self.runtime, self.events, clock)
 
     async def ensure(self, image: str = "app:1", policy: str = "IfNotPresent", **spec: object) -> str:
         box = container(image=image, imagePullPolicy=policy)

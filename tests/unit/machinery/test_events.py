@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from machinery.client.events import NORMAL, WARNING, EventRecorder
+from machinery.model.errors import Unavailable
 from machinery.model.resources import EVENTS
 from tests.support import builders
 from tests.support.scripted_api import LocalRegistry, ScriptedApi, local_registry
@@ -62,7 +63,7 @@ async def test_recording_never_waits_for_the_server(server, api, recorder, clock
     await clock.settle()
     recorder.record(builders.pod("web"), NORMAL, "Started", "x")
     assert api.calls == []
-    await clock.settle()
+    await clock.sleep(1)
     assert len(await events(server)) == 1
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
@@ -92,3 +93,64 @@ async def test_what_is_remembered_of_events_is_bounded(recorder):
         if number % 500 == 499:
             await recorder.flush()
     assert recorder.remembered <= 2_048
+
+
+async def test_what_is_recorded_together_is_written_by_one_request(server, api, recorder, clock):
+    """Of different objects, equal ones as one; each of them keeps its own cause."""
+    task = asyncio.ensure_future(recorder.run())
+    for number in range(20):
+        recorder.record(builders.pod(f"web-{number}"), NORMAL, "Started", "x")
+        recorder.record(builders.pod(f"web-{number}"), NORMAL, "Started", "x")
+    await clock.sleep(1)
+    assert [verb for verb, _, _ in api.calls] == ["createeach"]
+    assert [event.count for event in await events(server)] == [2] * 20
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+
+
+async def test_more_than_one_request_may_carry_is_written_by_several(server, api, recorder):
+    """In order, nothing left out."""
+    for number in range(150):
+        recorder.record(builders.pod(f"web-{number}"), NORMAL, "Started", "x")
+    await recorder.flush()
+    assert [verb for verb, _, _ in api.calls] == ["createeach"] * 3
+    assert len(await events(server)) == 150
+
+
+async def test_an_event_that_is_refused_does_not_keep_the_others(server, recorder):
+    """One for a namespace that is not there, one that is no text: both are lost, the next ones are written."""
+    recorder.record(builders.pod("web-1"), NORMAL, "Started", "x")
+    recorder.record(builders.pod("lost", namespace="gone"), NORMAL, "Started", "x")
+    recorder.record(builders.pod("bad"), NORMAL, "Started", "\udcff")
+    recorder.record(builders.pod("web-2"), NORMAL, "Started", "x")
+    await recorder.flush()
+    assert sorted(event.involvedObject.name for event in await events(server)) == ["web-1", "web-2"]
+
+
+async def test_what_nobody_knows_of_is_written_again(server, api, recorder, clock):
+    """A request that does not arrive is made again, with all of its events."""
+    failures = 2
+
+    async def fail(_verb: str, _plural: str, _name: str) -> None:
+        nonlocal failures
+        failures -= 1
+        if failures >= 0:
+            raise Unavailable("nobody answers")
+
+    api.before_call = fail
+    recorder.record(builders.pod("web-1"), NORMAL, "Started", "x")
+    recorder.record(builders.pod("web-2"), NORMAL, "Started", "x")
+    writing = asyncio.ensure_future(recorder.flush())
+    await clock.sleep(5)
+    await writing
+    assert len(await events(server)) == 2
+
+
+async def test_a_name_that_is_taken_is_not_the_end(server, clock):
+    """Two recorders at one moment, about one object: both events are written."""
+    for host in ("node-1", "node-2"):
+        recorder = EventRecorder(server.api(host), component="kubelet", host=host, clock=clock)
+        recorder.record(builders.pod("web"), NORMAL, "Started", host)
+        recorder.record(builders.pod("web"), NORMAL, "Created", host)
+        await recorder.flush()
+    assert len(await events(server)) == 4
