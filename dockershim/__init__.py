@@ -9,5 +9,6 @@ In the order of use:
 - `events` follows the engine, `logs` copies output into the kubelet's files, `statistics` reads cgroups;
 - `streaming` serves exec and attach; `exec_process` runs commands and ends them with their clients (`exec_session`); `notes` keeps what the engine does not, `creations` what
   it has not answered yet; `locks` keeps order;
-- `seam_engine`, `seam_hijacked` and `seam_plugins` put the seam into both conversations; `purge` removes a cluster.
+- `seam_engine`, `seam_hijacked` and `seam_plugins` put the seam into both conversations; `purge` removes a cluster;
+  `loading` brings images to where nodes find them.
 """

@@ -37,6 +37,11 @@ class DockershimConfig(ComponentConfig):
     purge_states: tuple[str, ...] = setting(
         (), help="with --purge: the state folders of the nodes, to wait for what was being created there"
     )
+    load: bool = setting(
+        default=False,
+        help="look up the images that standard input names, a line each (or load archives), push them to --registry, and end",
+    )
+    registry: str = setting("", help="with --load: the registry, host:port, to which they are pushed")
 
     def validate(self) -> None:
         """Check what has no default, and the ranges.
@@ -45,6 +50,8 @@ class DockershimConfig(ComponentConfig):
             ConfigError: a field has a value that does not work.
         """
         ComponentConfig.validate(self)
+        if self.load:
+            return
         needed = ("cluster",) if self.purge else ("cluster", "node", "socket", "state_dir")
         for field in needed:
             if not getattr(self, field):

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any, Final
+from typing import Any, BinaryIO, Final
 from urllib.parse import quote
 
 from dockershim.core.times import format_since, parse_ns
 from dockershim.engine_connection import READ_S, WRITE_S, Connection, EngineCall, Hijacked
 from machinery.model.errors import BadRequest, InternalError, NotFound, Unavailable
 
+_LOADED: Final = re.compile(r"Loaded image(?: ID)?: (\S+)")
 _ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
 Json = dict[str, Any]
 
@@ -269,6 +271,63 @@ class Engine:
             _raise_reported(await self._connection.call(call, None))
         except InternalError as error:
             raise Unavailable(error.message) from error
+
+    async def load(self, archive: BinaryIO) -> list[str]:
+        """Load the images of an archive that `docker save` has written; return their names, or the ids of those without.
+
+        Raises:
+            InternalError: the engine cannot read the archive, or keep an image.
+        """
+        call = EngineCall(
+            "POST",
+            "images",
+            action="load",
+            params={"quiet": "1"},
+            file=archive,
+            content_type="application/x-tar",
+        )
+        reports = await self._connection.call(call, None)
+        _raise_reported(reports)
+        said = (json.loads(line).get("stream", "") for line in reports.splitlines() if line.strip())
+        return [match[1] for text in said if (match := _LOADED.match(text))]
+
+    async def tag(self, image: str, repository: str, tag: str) -> None:
+        """Add a name to an image.
+
+        Raises:
+            BadRequest: the name cannot be one.
+            NotFound: there is no such image.
+        """
+        params = {"repo": repository, "tag": tag}
+        await self._connection.call(
+            EngineCall("POST", "images", _image_path(image), "tag", params=params), READ_S
+        )
+
+    async def push(self, repository: str, tag: str) -> str:
+        """Push an image to the registry that its name begins with; return the digest by which the registry has it.
+
+        Raises:
+            BadRequest: the name cannot be one.
+            Unavailable: the registry does not answer, or does not take it.
+        """
+        call = EngineCall(
+            "POST",
+            "images",
+            _image_path(repository),
+            "push",
+            params={"tag": tag},
+            headers={"X-Registry-Auth": base64.urlsafe_b64encode(b"{}").decode()},
+        )
+        reports = await self._connection.call(call, None)
+        try:
+            _raise_reported(reports)
+        except InternalError as error:
+            raise Unavailable(error.message) from error
+        told = (json.loads(line).get("aux") or {} for line in reports.splitlines() if line.strip())
+        digests = [str(each["Digest"]) for each in told if "Digest" in each]
+        if not digests:
+            raise Unavailable(f"the registry did not confirm {repository}:{tag}")
+        return digests[-1]
 
     # --- within
 

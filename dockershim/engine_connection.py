@@ -14,7 +14,7 @@ import json
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
-from typing import Any, Final, NamedTuple, Protocol
+from typing import Any, BinaryIO, Final, NamedTuple, Protocol
 
 import aiohttp
 from aiodocker import Docker
@@ -55,6 +55,7 @@ class EngineCall(NamedTuple):
     action: str = ""
     params: Mapping[str, str] = {}
     body: bytes | None = None
+    file: BinaryIO | None = None  # sent as it is read, in place of a body
     content_type: str = "application/json"
     headers: Mapping[str, str] = {}
     is_versioned: bool = True
@@ -237,7 +238,7 @@ class EngineConnection:
                         call.path,
                         call.method,
                         params=dict(call.params),
-                        data=call.body,
+                        data=call.body if call.file is None else call.file,
                         headers={"Content-Type": call.content_type, **call.headers},
                         timeout=aiohttp.ClientTimeout(),
                         versioned_api=call.is_versioned,

@@ -21,7 +21,7 @@ import msgspec
 
 from kubarium import homes, remains
 from kubarium.claims import cluster_locked
-from kubarium.containers import remove_containers
+from kubarium.containers import LoadedImage, load_images, remove_containers
 from kubarium.core.addresses import Addresses
 from kubarium.core.layout import Layout
 from kubarium.core.options import Options
@@ -84,6 +84,7 @@ class Cluster:
         schedulers: int | None = None,
         controllers: int | None = None,
         process_memory: str | None = None,
+        registry_port: int | None = None,
         cpu: str = "",
         memory: str = "",
         labels: Mapping[str, str] | None = None,
@@ -102,7 +103,8 @@ class Cluster:
         that exists, options have to be what it has; more `nodes` are added. `etcd` is 1 or 3;
         `apiservers`, `schedulers` and `controllers` say how many processes of each there are; `cpu`, `memory`, `labels` and
         `taints` (key=value:Effect) are those of each node, `zones` are given to them in turn. `process_memory` ("1Gi") is the
-        most that each process of a node may have. With `check_invariants` a component ends where it finds its own state broken: for tests.
+        most that each process of a node may have. At a `registry_port` there is an image registry that every node knows as
+        localhost:PORT. With `check_invariants` a component ends where it finds its own state broken: for tests.
 
         Raises:
             KubariumError: it cannot be; the message names the option, or says what is missing.
@@ -118,6 +120,7 @@ class Cluster:
             schedulers=schedulers,
             controllers=controllers,
             process_memory=process_memory,
+            registry_port=registry_port,
             cpu=cpu,
             memory=memory,
             labels=labels or {},
@@ -164,6 +167,10 @@ class Cluster:
         if wait and (is_new or waited or added):
             nodes = None if is_new or waited else added
             cluster.wait_ready(nodes=nodes, timeout_s=timeout_s, progress=progress)
+        if wait and (spec := cluster.spec).registry_port:
+            from kubarium.registry import announce  # gRPC, which most commands do without
+
+            announce(spec, cluster.layout)
         return Begun(cluster, is_new=is_new, added=added)
 
     @property
@@ -297,6 +304,24 @@ class Cluster:
         unmount_below(self.layout.node(name))
         with suppress(OSError):  # `ls` and `down` find what is left
             remove_tree(self.layout.node(name))
+
+    def load(self, images: Iterable[str]) -> list[LoadedImage]:
+        """See to it that the nodes have images: by their names in the engine's store, or as archives of `docker save`.
+
+        All nodes share one engine, so each of them has what the engine has; an archive is loaded into it. Where the
+        cluster has a registry the images are pushed there, too. Return what the engine and the registry confirmed.
+
+        Raises:
+            KubariumError: the cluster's containers are simulated, or an image is not there or could not be pushed.
+        """
+        spec, wanted = self.spec, list(images)
+        if spec.runtime == "hollow":
+            raise KubariumError(
+                f'cluster "{self.name}" has the hollow runtime: its containers are simulated, and need no images'
+            )
+        if broken := [each for each in wanted if not each.strip() or "\n" in each]:
+            raise KubariumError(f"{broken[0]!r} is no name of an image")
+        return load_images(wanted, docker_socket=spec.docker_socket, registry=spec.registry)
 
     def log_file(self, component: str) -> Path:
         """Return the path of a component's log file.

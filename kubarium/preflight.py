@@ -9,6 +9,7 @@ from pathlib import Path
 
 from kubarium import remains
 from kubarium.core.addresses import Addresses
+from kubarium.core.components import REGISTRY
 from kubarium.core.layout import Layout
 from kubarium.core.spec import DOCKER_SOCKET, ClusterSpec, Runtime
 from kubarium.docker_host import docker_socket
@@ -16,7 +17,7 @@ from kubarium.errors import KubariumError
 from kubarium.search_path import search_path
 from machinery.process.clock import WALL
 
-_PACKAGES = {"etcd": "etcd-server", "ip": "iproute2", "nft": "nftables"}
+_PACKAGES = {"etcd": "etcd-server", "ip": "iproute2", "nft": "nftables", REGISTRY: REGISTRY}
 _CLAIM_S = 5.0  # nobody waits longer for what may never come; `up` itself then says what is wrong
 _LOOK_S = 0.01  # etcd has bound its port long before the first look, as a rule
 _CNI_FOLDERS = ("/opt/cni/bin", "/usr/lib/cni")
@@ -50,7 +51,11 @@ def check(spec: ClusterSpec) -> None:
     Raises:
         KubariumError: something is missing or taken; the message says what to do.
     """
-    programs = ("etcd", "ip", "nft") if spec.isolated else ("etcd",)
+    programs = [
+        "etcd",
+        *(("ip", "nft") if spec.isolated else ()),
+        *([REGISTRY] if spec.registry_port else []),
+    ]
     for program in programs:
         if shutil.which(program, path=search_path()) is None:
             raise KubariumError(
@@ -58,7 +63,12 @@ def check(spec: ClusterSpec) -> None:
             )
     if spec.isolated and not any((Path(folder) / "bridge").exists() for folder in _CNI_FOLDERS):
         raise KubariumError("the CNI plugins are not installed: apt-get install containernetworking-plugins")
+    seen: dict[tuple[str, int], str] = {}
     for what, host, port in Addresses(spec).claimed():
+        if (other := seen.setdefault((host, port), what)) != what:
+            raise KubariumError(
+                f"port {port} on {host} is meant for {other}, and for {what} (--registry PORT)"
+            )
         _check_port(what, host, port)
 
 
@@ -112,7 +122,7 @@ def _check_port(what: str, host: str, port: int) -> None:
     if problem := _port_problem(host, port):
         raise KubariumError(
             f"port {port} on {host}, meant for {what}, cannot be had ({problem}): "
-            f"end what uses it, or choose other ports with --api-port N (N to N+3 are used)"
+            f"end what uses it, or choose other ports with --api-port N (N to N+3 are used), --registry N for a registry"
         )
 
 

@@ -1,7 +1,7 @@
 """What of a cluster is on this machine, whoever left it: processes, cgroups, network namespaces.
 
 Every process of a cluster is forked from its supervisor, so that its command line names the cluster's folder; etcd's
-names it too. A supervisor that was killed, or a second one that should not be, leaves processes that no record has.
+and the registry's name it too. A supervisor that was killed, or a second one that should not be, leaves processes that no record has.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from kubarium.core.components import REGISTRY
 from kubarium.core.layout import Layout
 from kubarium.core.network import backbone_namespace, node_namespace
 from kubarium.network import NAMESPACES, delete_namespace
@@ -32,7 +33,7 @@ class Process:
     pid: int
     name: str  # of the component, as far as the kernel keeps it (15 letters)
     home: str  # the cluster's folder
-    run: str  # its folder for sockets; "" of etcd
+    run: str  # its folder for sockets; "" of etcd and the registry
 
     @property
     def is_supervisor(self) -> bool:
@@ -128,9 +129,19 @@ def _process(pid: int) -> Process | None:
     if _SUPERVISOR in arguments:
         home, run = (_value(arguments, flag) for flag in ("--home", "--run"))
         return Process(pid, name, home, run) if home else None
-    data = next((each.partition("=")[2] for each in arguments if each.startswith("--data-dir=")), "")
-    is_etcd = Path(arguments[0]).name == "etcd" and data
-    return Process(pid, name, str(Path(data).parent), "") if is_etcd else None
+    home = _home_of_other(arguments)
+    return Process(pid, name, home, "") if home else None
+
+
+def _home_of_other(arguments: list[str]) -> str:
+    """Return the folder of the cluster whose etcd or registry this is; "" for any other command line."""
+    program = Path(arguments[0]).name
+    if program == "etcd":
+        data = next((each.partition("=")[2] for each in arguments if each.startswith("--data-dir=")), "")
+        return str(Path(data).parent) if data else ""
+    if program == REGISTRY and arguments[1:2] == ["serve"] and len(arguments) > 2:
+        return str(Path(arguments[2]).parent.parent)
+    return ""
 
 
 def _value(arguments: list[str], flag: str) -> str:

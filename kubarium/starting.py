@@ -10,6 +10,7 @@ import msgspec
 
 from kubarium import homes, preflight, remains
 from kubarium.claims import SlotClaims
+from kubarium.core.components import registry_config
 from kubarium.core.layout import Layout
 from kubarium.core.options import Options
 from kubarium.core.places import LocalPlaces
@@ -106,7 +107,7 @@ def _new(
     spec = msgspec.structs.replace(spec, docker_socket=docker_socket)
 
     def is_free(slot: int) -> bool:
-        with_slot = msgspec.structs.replace(spec, slot=slot, api_port=0)
+        with_slot = msgspec.structs.replace(spec, slot=slot, api_port=0, registry_port=0)
         return (
             claims.claim(slot) and slot not in homes.taken_slots(home) and preflight.ports_are_free(with_slot)
         )
@@ -125,6 +126,9 @@ def _write(spec: ClusterSpec, layout: Layout[Path]) -> None:
     descriptor = os.open(layout.kubeconfig, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with os.fdopen(descriptor, "w") as file:
         file.write(content)
+    if spec.registry_port:
+        layout.registry.mkdir(exist_ok=True, mode=0o700)
+        (layout.registry / "config.yml").write_bytes(msgspec.json.encode(registry_config(places)))
     draft = layout.spec.with_suffix(".new")
     draft.write_bytes(msgspec.json.format(msgspec.json.encode(spec)))
     draft.replace(layout.spec)

@@ -51,6 +51,26 @@ def registry(image: str) -> str:
     return first if slash and ("." in first or ":" in first or first == "localhost") else HUB
 
 
+def is_archive(argument: str) -> bool:
+    """Whether an argument means an archive of images: a path (/…, ./…, ../…), or a name that ends as archives do."""
+    return argument.startswith(("/", "./", "../")) or argument.endswith((".tar", ".tar.gz", ".tgz"))
+
+
+def in_registry(name: str, host: str) -> str:
+    """Return the name that an image has in another registry: its path and tag, without the registry that it names now.
+
+    Raises:
+        ValueError: the name has no tag (a digest cannot be pushed to).
+    """
+    if "@" in name or name.startswith("sha256:"):
+        raise ValueError(f"{name!r} cannot be pushed: give it a name with a tag (`docker tag`)")
+    repository, tag = split_reference(name.removeprefix("docker.io/"))
+    path = (
+        repository.removeprefix("library/") if registry(repository) == HUB else repository.partition("/")[2]
+    )
+    return f"{host}/{path}:{tag}"
+
+
 def view_image(raw: Mapping[str, Any], *, wanted: str = "") -> Any:
     """Write an image from the engine's list or inspect."""
     image = cri.Image(

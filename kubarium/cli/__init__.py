@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from kubarium import homes
 from kubarium.cli import commands
 from kubarium.core.log_lines import read_duration_s
+from kubarium.core.spec import REGISTRY_PORT
 from kubarium.errors import KubariumError
 
 _DESCRIPTION = "Start, watch, take apart and break a real Kubernetes-shaped cluster."
@@ -82,6 +83,16 @@ def parser() -> argparse.ArgumentParser:
     _component(_command(subs, "resume", commands.resume, "SIGCONT: let what was paused go on"))
     _component(_command(subs, "restart", commands.restart, "stop it where it runs, and start it"))
     _nodes(subs)
+    load = _command(
+        subs,
+        "load",
+        commands.load,
+        "have images where the nodes find them: in the engine, and in the cluster's registry",
+    )
+    load.add_argument(
+        "image", nargs="+", metavar="IMAGE",
+        help="a name in the engine's store, or an archive of `docker save` (a path, or *.tar, *.tar.gz, *.tgz)",
+    )  # fmt: skip
     _command(subs, "kubeconfig", commands.kubeconfig, "print the path of the kubeconfig")
     use = _command(
         subs, "use", commands.use, "make a cluster the one that is meant without --name, or print which is"
@@ -169,6 +180,10 @@ def _up(sub: argparse.ArgumentParser) -> None:
     sub.add_argument("--etcd", type=_count, metavar="N", help="etcd members: 1 (default) or 3")
     for kind in ("apiservers", "schedulers", "controllers"):
         sub.add_argument(f"--{kind}", type=_count, metavar="N", help=f"how many {kind} (default: 1)")
+    sub.add_argument(
+        "--registry", dest="registry_port", nargs="?", type=_count, const=REGISTRY_PORT, metavar="PORT",
+        help=f"have an image registry that the nodes know as localhost:PORT (default: {REGISTRY_PORT})",
+    )  # fmt: skip
     sub.add_argument(
         "--runtime",
         choices=("auto", "docker", "hollow"),

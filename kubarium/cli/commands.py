@@ -282,6 +282,24 @@ def node_ls(options: argparse.Namespace) -> int:
     return 0
 
 
+def load(options: argparse.Namespace) -> int:
+    """See to it that the nodes have images."""
+    cluster = Cluster(options.name)
+    has_registry = bool(cluster.spec.registry)
+    wanted = [
+        str(Path(each).absolute()) if each.startswith(("./", "../")) else each for each in options.image
+    ]
+    for each in cluster.load(wanted):
+        place = f"; {each.pushed} in the registry ({each.digest})" if each.pushed else ""
+        print(f"{each.image} is in the engine that all nodes share ({each.id}){place}")
+    if not has_registry:
+        print(
+            "\nPods run it by this name, except with imagePullPolicy Always (the default of :latest), which asks a registry: "
+            "`kubarium up --registry` makes a cluster that has one"
+        )
+    return 0
+
+
 def kubeconfig(options: argparse.Namespace) -> int:
     """Print the kubeconfig's path.
 

@@ -109,7 +109,8 @@ class Addresses:
             for each in self.spec.instances(APISERVER)
             for door, port in (("REST", self.rest_port), ("gRPC", self.grpc_port))
         ]
-        return members + doors
+        port = self.spec.registry_port
+        return [*members, *doors, *([("the registry", LOOPBACK, port)] if port else [])]
 
     def _on_backbone(self, host: int | str) -> str:
         return f"10.77.{self.spec.slot}.{host}"

@@ -84,6 +84,7 @@ def read_document(document: Written) -> ClusterFile:
         schedulers=plane.get("schedulers"),
         controllers=plane.get("controllers"),
         process_memory=read.get("processMemory"),
+        registry_port=read.get("registryPort"),
         declared=read.get("nodes"),
     )
     return ClusterFile(read.get("name", ""), options)
@@ -281,6 +282,7 @@ _TOP: Final[Mapping[str, _Reader]] = {
     "timeScale": _option("time_scale", _number),
     "apiPort": _option("api_port", _whole),
     "processMemory": _option("process_memory", _quantity),
+    "registryPort": _option("registry_port", _whole),
     "controlPlane": lambda written, path: _read(written, path, _PLANE),
     "nodes": _nodes,
 }

@@ -7,6 +7,7 @@ launches these as processes; `kubarium.core.compose` writes the same ones as com
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
 from kubarium.core.addresses import (
     CLUSTER_CIDR,
@@ -34,6 +35,7 @@ _APISERVER_NAMES = (  # no address of a machine: whoever dials one asks for "api
 )
 
 
+REGISTRY = "docker-registry"  # the program, as Debian's package of that name has it
 IDENTITY_FILES = ("machine-id", "system-uuid", "boot-id")  # in a node's identity folder; flags of its kubelet
 
 
@@ -49,11 +51,12 @@ class Component:
     node: str = ""  # whose network namespace it runs in, "" for the machine's own
     external: bool = False  # an executable that knows nothing of our readiness protocol
     folders: tuple[str, ...] = field(default=())  # made before the start, mode 0700
+    words: tuple[str, ...] = field(default=())  # before the flags
 
     @property
     def arguments(self) -> list[str]:
-        """Write the flags as a command line, without the program."""
-        return [f"--{flag}={value}" for flag, value in self.flags.items() if value != ""]
+        """Write the command line, without the program."""
+        return [*self.words, *(f"--{flag}={value}" for flag, value in self.flags.items() if value != "")]
 
 
 def components(places: Places) -> list[Component]:
@@ -63,9 +66,12 @@ def components(places: Places) -> list[Component]:
 
 
 def control_plane(places: Places) -> list[Component]:
-    """List the processes of etcd, apiserver, scheduler and controllers."""
+    """List the processes of etcd, apiserver, scheduler and controllers, and of the registry where there is one."""
     makers = {ETCD: _etcd, APISERVER: _apiserver, SCHEDULER: _scheduler, CONTROLLERS: _controllers}
-    return [make(each, places) for program, make in makers.items() for each in places.spec.instances(program)]
+    plane = [
+        make(each, places) for program, make in makers.items() for each in places.spec.instances(program)
+    ]
+    return [*plane, _registry(places)] if places.spec.registry_port else plane
 
 
 def node_parts(node: NodeSpec, places: Places) -> list[Component]:
@@ -183,6 +189,26 @@ def _controllers(instance: Instance, places: Places) -> Component:
         "root-ca-file": places.authority_file(),
     }
     return Component(instance.name, CONTROLLERS, flags, (identity,), after=(APISERVER,))
+
+
+def _registry(places: Places) -> Component:
+    """Describe the image registry: Debian's docker-registry, which speaks plain HTTP on loopback as engines expect there."""
+    file = str(places.layout.registry / "config.yml")
+    folders = (str(places.layout.registry),)
+    return Component("registry", REGISTRY, {}, external=True, folders=folders, words=("serve", file))
+
+
+def registry_config(places: Places) -> dict[str, Any]:
+    """Return the registry's configuration."""
+    return {
+        "version": 0.1,
+        "log": {"level": "warn"},
+        "storage": {
+            "filesystem": {"rootdirectory": str(places.layout.registry / "images")},
+            "delete": {"enabled": True},
+        },
+        "http": {"addr": f"{LOOPBACK}:{places.spec.registry_port}"},
+    }
 
 
 def _dockershim(node: NodeSpec, places: Places) -> Component:

@@ -72,6 +72,11 @@ class Layout(Generic[P]):
         return self.home / member
 
     @property
+    def registry(self) -> P:
+        """The images of the cluster's registry, and its configuration."""
+        return self.home / "registry"
+
+    @property
     def nodes(self) -> P:
         """The disks of all nodes."""
         return self.home / "nodes"

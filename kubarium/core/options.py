@@ -18,7 +18,7 @@ DEFAULT_NODES = 3
 _UNSAID: tuple[Any, ...] = (None, "", {}, ())
 RUNTIMES = ("auto", "docker", "hollow")
 _COUNTS = ("etcd", "apiservers", "schedulers", "controllers")
-_FIELDS = ("profile", "time_scale", *_COUNTS, "process_memory", "check_invariants")
+_FIELDS = ("profile", "time_scale", *_COUNTS, "process_memory", "registry_port", "check_invariants")
 
 
 PROFILES = get_args(Profile)
@@ -49,6 +49,7 @@ class Options:
     schedulers: int | None = None
     controllers: int | None = None
     process_memory: str | None = None
+    registry_port: int | None = None
     cpu: str = ""  # of each node
     memory: str = ""
     labels: Mapping[str, str] = field(default_factory=dict)
@@ -187,7 +188,7 @@ def _text(value: Any) -> str:
 
 
 def _flag(field: str) -> str:
-    return f"--{field.replace('_', '-')}"
+    return "--registry" if field == "registry_port" else f"--{field.replace('_', '-')}"
 
 
 def _flag_in(message: str) -> str:

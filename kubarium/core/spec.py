@@ -28,6 +28,7 @@ MAX_SLOTS = 250  # the third octet of the backbone
 MAX_NODES = 200
 MAX_INSTANCES = 9  # of one program; the backbone's addresses .1 to .9 are theirs
 ETCD, APISERVER, SCHEDULER, CONTROLLERS = "etcd", "apiserver", "scheduler", "controllers"
+REGISTRY_PORT = 5001  # as kind documents it
 
 
 class SpecError(ValueError):
@@ -70,6 +71,7 @@ class ClusterSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     apiservers: int = 1
     schedulers: int = 1
     controllers: int = 1
+    registry_port: int = 0  # where the cluster's image registry listens; 0: it has none
     nodes: tuple[NodeSpec, ...] = ()
     next_index: int = 1
     docker_socket: str = DOCKER_SOCKET  # of the engine that its nodes share
@@ -83,6 +85,11 @@ class ClusterSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     def base_port(self) -> int:
         """The first of the slot's ports: REST, then gRPC, etcd's clients, etcd's peers."""
         return self.api_port or FIRST_PORT + SLOT_PORTS * self.slot
+
+    @property
+    def registry(self) -> str:
+        """The image registry as the engine, and so each node, knows it; "" where there is none."""
+        return f"localhost:{self.registry_port}" if self.registry_port else ""
 
     @property
     def isolated(self) -> bool:
@@ -171,6 +178,8 @@ def checked(spec: ClusterSpec) -> ClusterSpec:
         raise SpecError(f"has to be above 0 and at most 1000, not {spec.time_scale}", "--time-scale")
     if not 0 <= spec.api_port <= 65535 - SLOT_PORTS:
         raise SpecError(f"has to be a port below {65535 - SLOT_PORTS}, not {spec.api_port}", "--api-port")
+    if not 0 <= spec.registry_port <= 65535:
+        raise SpecError(f"has to be a port, not {spec.registry_port}", "--registry")
     if spec.etcd not in {1, 3}:
         raise SpecError(f"has to be 1 or 3 members, not {spec.etcd}", "--etcd")
     _check_process_memory(spec.process_memory)

@@ -109,6 +109,7 @@ _CHECKS: dict[str, Callable[[], str]] = {
     "cni": _cni,
     "kubectl": _kubectl,
     "iptables": _program("iptables"),  # the portmap plugin calls it
+    "docker-registry": _program("docker-registry"),
     "root": _root,
     "cgroups": _cgroups,
     "mounts": _mounts,

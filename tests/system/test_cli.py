@@ -55,6 +55,7 @@ COMMANDS = [
             "resume",
             "restart",
             "node",
+            "load",
             "kubeconfig",
             "use",
             "ls",
@@ -629,14 +630,17 @@ def test_a_cluster_is_stopped_and_started_with_its_state(bare: Shell):
 
 def test_down_ends_what_a_killed_supervisor_left(bare: Shell):
     """Every process that bears the cluster's folder, also without records; it says which."""
-    need("etcd")
-    bare("up", "--name", "orphan", "--nodes", "1", "--runtime", "hollow")
+    need("etcd", "docker-registry")
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = str(probe.getsockname()[1])
+    bare("up", "--name", "orphan", "--nodes", "1", "--runtime", "hollow", "--registry", port)
     home = bare.home / "orphan"
     supervisor = next(each for each in _processes_of(home) if each.is_supervisor)
     os.kill(supervisor.pid, signal.SIGKILL)
     shutil.rmtree(home)
     left = {each.name for each in _processes_of(home)} - {supervisor.name}
-    assert {"etcd", "apiserver", "scheduler"} <= left
+    assert {"etcd", "apiserver", "scheduler", "docker-registry"} <= left
     said = bare("down", "--name", "orphan")
     assert "ended what nobody had stopped: " in said
     assert all(f"{name} (pid " in said for name in left)

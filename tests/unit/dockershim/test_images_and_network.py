@@ -9,7 +9,16 @@ import pytest
 
 from dockershim.core.cgroup_files import cgroup_paths, read_interfaces, usage_v1, usage_v2
 from dockershim.core.cni import bridge_config, error_text, port_mappings, portmap_config, result_addresses
-from dockershim.core.images import HUB, image_reference, registry, registry_auth, split_reference, view_image
+from dockershim.core.images import (
+    HUB,
+    image_reference,
+    in_registry,
+    is_archive,
+    registry,
+    registry_auth,
+    split_reference,
+    view_image,
+)
 from dockershim.core.pause_program import pause_program
 from machinery.pb import cri_pb2 as cri
 
@@ -37,6 +46,39 @@ def test_names_come_apart(name: str, repository: str, tag: str):
 def test_registries(image: str, host: str):
     """A first part with a dot, a port or the name localhost is one."""
     assert registry(image) == host
+
+
+@pytest.mark.parametrize(
+    ("name", "there"),
+    [
+        ("busybox", "localhost:5001/busybox:latest"),
+        ("docker.io/library/busybox:1.36", "localhost:5001/busybox:1.36"),
+        ("me/app", "localhost:5001/me/app:latest"),
+        ("quay.io/library/app:v2", "localhost:5001/library/app:v2"),
+        ("localhost:5001/app:v1", "localhost:5001/app:v1"),
+        ("localhost:5000/a/b", "localhost:5001/a/b:latest"),
+    ],
+)
+def test_a_name_in_another_registry(name: str, there: str):
+    """The path stays; the registry that the name began with goes, and the Hub's own parts, which nobody writes."""
+    assert in_registry(name, "localhost:5001") == there
+
+
+@pytest.mark.parametrize("name", ["app@sha256:ab", "sha256:ab"])
+def test_a_digest_is_no_name_to_push(name: str):
+    """A registry computes it."""
+    with pytest.raises(ValueError, match="cannot be pushed"):
+        in_registry(name, "localhost:5001")
+
+
+@pytest.mark.parametrize(
+    ("argument", "archive"),
+    [("a.tar", True), ("a.tgz", True), ("a.tar.gz", True), ("/a", True), ("./a", True), ("../a", True), ("a", False),
+     ("a/b:v1", False), ("a.tar:1", False)],
+)  # fmt: skip
+def test_archives_are_known_by_their_names(argument: str, archive: bool):
+    """No file is looked for, so that a file cannot hide an image."""
+    assert is_archive(argument) is archive
 
 
 def test_credentials():

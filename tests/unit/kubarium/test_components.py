@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from kubarium.core.components import Component, components
+from kubarium.core.components import Component, components, registry_config
 from kubarium.core.layout import Layout
 from kubarium.core.places import ComposePlaces, LocalPlaces
 from kubarium.core.spec import ClusterSpec
@@ -24,6 +24,16 @@ def test_a_node_is_three_processes_of_its_own():
         "kubelet@node-1",
         "proxy@node-1",
     }
+
+
+def test_a_registry_is_one_process_more():
+    """On loopback, where engines expect no TLS; without one nothing is different."""
+    spec = ClusterSpec(registry_port=5001).with_node()
+    parts, places = described(spec), LocalPlaces(spec, LAYOUT)
+    assert parts.keys() - described(ClusterSpec().with_node()).keys() == {"registry"}
+    assert parts["registry"].arguments == ["serve", "/home/registry/config.yml"]
+    assert registry_config(places)["http"] == {"addr": "127.0.0.1:5001"}
+    assert ("the registry", "127.0.0.1", 5001) in places.addresses.claimed()
 
 
 def test_a_hollow_node_needs_no_namespace():
