@@ -130,7 +130,7 @@ class EventRecorder:
             await self._write_together(self._taken())
 
     def _taken(self) -> list[_Entry]:
-        """Take the oldest of what waits, equal events as one."""
+        """Remove and return the oldest of what waits, equal events as one."""
         entries: dict[_Identity, _Entry] = {}
         for _ in range(min(_TOGETHER, len(self._pending))):
             pending = self._pending.popleft()
