@@ -7,8 +7,9 @@ In the order of use:
 - `catalogue` finds our containers; `docker` has the engine's methods, over `engine_connection`;
 - `network` connects sandboxes by CNI plugins (`cni_plugin`); `pause_image` makes the image that sandboxes run;
 - `events` follows the engine, `logs` copies output into the kubelet's files, `statistics` reads cgroups;
-- `streaming` serves exec and attach; `exec_process` runs commands and ends them with their clients (`exec_session`); `notes` keeps what the engine does not, `creations` what
-  it has not answered yet; `locks` keeps order;
+- `streaming` serves exec and attach; `exec_process` runs commands and ends them with their clients (`exec_session`);
+- `private_images` tells which images are on this node; `notes` keeps what the engine does not, `creations` what it has not
+  answered yet; `locks` keeps order;
 - `seam_engine`, `seam_hijacked` and `seam_plugins` put the seam into both conversations; `purge` removes a cluster;
   `loading` brings images to where nodes find them.
 """

@@ -22,6 +22,7 @@ from dockershim.locks import Locks
 from dockershim.logs import Logs
 from dockershim.network import Network
 from dockershim.notes import Notes
+from dockershim.private_images import PrivateImages
 from dockershim.rpc import image_service, runtime_service
 from dockershim.rpc.sandbox_status import describe_sandbox
 from dockershim.seam_plugins import RunPlugin
@@ -101,6 +102,7 @@ def assemble(config: DockershimConfig, process: Process, engine: Engine, run_plu
         streaming=Streaming(engine, commands, clock, log, config.streaming_listen),
         statistics=Statistics(clock),
         image_references={},
+        private_images=PrivateImages(engine, Notes(state / "images"), Notes(state / "pulls")),
         locks=Locks(),
         clock=clock,
         log=log,
@@ -109,10 +111,11 @@ def assemble(config: DockershimConfig, process: Process, engine: Engine, run_plu
 
 
 async def sweep(shim: Shim) -> None:
-    """Put in order, once, what was left while nobody was here: commands without a client, what was on its way, addresses."""
+    """Put in order, once, what was left while nobody was here: commands without a client, private images, addresses."""
     try:
         if left := await shim.commands.sweep():
             shim.log.info("commands_killed", commands=len(left))
+        await shim.private_images.sweep()
         for name in shim.creations.names():
             await appeared(shim.engine, shim.clock, name)
             shim.creations.forget(name)

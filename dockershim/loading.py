@@ -14,7 +14,7 @@ import sys
 from collections.abc import AsyncIterator, Iterable, Sequence
 
 from dockershim.config import DockershimConfig
-from dockershim.core.images import in_registry, is_archive, split_reference
+from dockershim.core.images import PRIVATE, in_registry, is_archive, is_private, private_tag, split_reference
 from dockershim.docker import Engine
 from dockershim.engine_connection import EngineConnection
 from machinery.model.errors import ApiError, BadRequest, NotFound
@@ -61,6 +61,8 @@ async def _names(engine: Engine, wanted: str) -> AsyncIterator[str]:
 async def load(engine: Engine, image: str, registry: str) -> dict[str, str]:
     """Look an image up, push it where there is a registry, and return what was found: image, id, and pushed, digest.
 
+    An image that a node's credentials have pulled is then on every node, for every pod, as any other.
+
     Raises:
         NotFound: the engine does not have it.
         BadRequest: it is no name, or one that cannot be pushed.
@@ -73,6 +75,8 @@ async def load(engine: Engine, image: str, registry: str) -> dict[str, str]:
             f"the engine has no image {image!r}: `docker build -t {image} …`, `docker pull {image}` or an archive"
             " (`docker save`) brings it there"
         ) from error
+    if is_private(found):  # it is for everyone now
+        await engine.remove_image(f"{PRIVATE}:{private_tag(found['Id'])}")
     done = {"image": image, "id": str(found["Id"])}
     if not registry:
         return done

@@ -14,6 +14,7 @@ from dockershim.locks import Locks
 from dockershim.logs import Logs
 from dockershim.network import Network
 from dockershim.notes import Notes
+from dockershim.private_images import PrivateImages
 from dockershim.statistics import Statistics
 from dockershim.streaming import Streaming
 from machinery.model.clock import Clock
@@ -36,6 +37,7 @@ class Shim:
     streaming: Streaming
     statistics: Statistics
     image_references: dict[str, str]  # by image id: its digest in a repository, or the id
+    private_images: PrivateImages
     locks: Locks
     clock: Clock
     log: EventLog

@@ -10,6 +10,7 @@ In the order of use:
 - `referenced_objects` follows the ConfigMaps and Secrets that these read;
 - `containment` keeps what nobody foresaw in one pod's work from the others;
 - `probes` (with `http_probe`, `grpc_probe`) watch what runs; `status_writer` reports it to the API;
-- `node` and `lease` register the node and keep it alive; `housekeeping` and `logs` tidy up;
-- `server` is the kubelet's own door: logs, and exec and attach through `exec_streams`.
+- `image_permits` says which pods may use an image that is here, by `image_records`;
+- `node` and `lease` register the node and keep it alive; `housekeeping` and `log_rotation` tidy up;
+- `server` is the kubelet's own door: `logs`, and exec and attach through `exec_streams`.
 """

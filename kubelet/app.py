@@ -25,6 +25,8 @@ from kubelet.core.sysctls import allowed_sysctls
 from kubelet.environment import Environment
 from kubelet.hooks import Hooks
 from kubelet.housekeeping import Housekeeping
+from kubelet.image_permits import ImagePermits
+from kubelet.image_records import ImageRecords
 from kubelet.images import Images
 from kubelet.log_rotation import LogRotation
 from kubelet.machine_info import IdentityFiles, read_machine
@@ -123,7 +125,14 @@ class Kubelet:
         )
         self.probes = Probes(self.runtime, self.events, clock, log, on_change=self._probes_changed)
         self.objects = ReferencedObjects(api, clock, log)
-        self.images = Images(self.objects, self.runtime, self.events, clock, log)
+        self.images = Images(
+            self.objects,
+            self.runtime,
+            self.events,
+            clock,
+            log,
+            permits=ImagePermits(ImageRecords(config.root, log), config.image_verification, clock, log),
+        )
         self.environment = Environment(
             api,
             self.objects,
@@ -185,7 +194,9 @@ class Kubelet:
         await self.source.synced()
         clock, log = self._process.clock, self._process.log
         log.info("pods_begin", runtime=self._runtime_name, known=len(self.workers.active_uids))
-        housekeeping = Housekeeping(self.workers, self.volumes, self.cgroups, self.files, clock, log)
+        housekeeping = Housekeeping(
+            self.workers, self.volumes, self.cgroups, self.files, self.images, clock, log
+        )
         rotation = LogRotation(
             self.runtime, clock, log, running=self.workers.running, limits=self._config.log_limits
         )

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
+from kubelet.core.image_access import Verification, VerificationPolicy
 from kubelet.core.log_files import MOST_FILES_LEFT_ALONE, LogLimits
 from kubelet.core.node_status import read_labels
 from kubelet.core.sysctls import allowed_sysctls
@@ -47,6 +49,17 @@ class KubeletConfig(ComponentConfig):
     container_log_max_files: int = setting(
         5, help="files that a container's log has at most, with the one that is written to; at least 2"
     )
+    image_pull_credentials_verification_policy: Literal[
+        "NeverVerify", "NeverVerifyPreloadedImages", "NeverVerifyAllowlistedImages", "AlwaysVerify"
+    ] = setting(
+        "NeverVerifyPreloadedImages",
+        help="for which images that are on the node a pod needs credentials that could pull them",
+    )
+    preloaded_images_verification_allowlist: tuple[str, ...] = setting(
+        (),
+        help="with NeverVerifyAllowlistedImages: repositories that everyone may use (docker.io/library/busybox,"
+        " registry.example.com/team/*)",
+    )
     check_invariants: bool = setting(
         default=False,
         help="check every step of every pod's life against its invariants; end where one is broken",
@@ -68,6 +81,12 @@ class KubeletConfig(ComponentConfig):
         return LogLimits(quantity.memory_bytes(self.container_log_max_size), self.container_log_max_files)
 
     @property
+    def image_verification(self) -> Verification:
+        """For which images on the node a pod needs credentials."""
+        policy = VerificationPolicy(self.image_pull_credentials_verification_policy)
+        return Verification(policy, self.preloaded_images_verification_allowlist)
+
+    @property
     def root(self) -> Path:
         """The folder for the files of pods."""
         return Path(self.root_dir)
@@ -87,6 +106,10 @@ class KubeletConfig(ComponentConfig):
         for field in ("cpu", "memory"):
             check_quantity(field, getattr(self, field))
         self._validate_logs()
+        try:
+            _ = self.image_verification
+        except ValueError as error:
+            raise ConfigError("preloaded_images_verification_allowlist", str(error)) from error
         try:
             read_labels(self.node_labels)
         except ValueError as error:

@@ -8,6 +8,7 @@ from typing import Final
 from kubelet.cgroups import Cgroups
 from kubelet.containment import contained
 from kubelet.core.life import Stage
+from kubelet.images import Images
 from kubelet.pod_files import PodFiles
 from kubelet.pod_workers import PodWorkers
 from kubelet.volumes import Volumes
@@ -26,6 +27,7 @@ class Housekeeping:
     volumes: Volumes
     cgroups: Cgroups
     files: PodFiles
+    images: Images
     clock: Clock
     log: EventLog
 
@@ -44,6 +46,8 @@ class Housekeeping:
             await self.cgroups.sweep(active)
         with contained(self.log, "logs_not_swept"):
             self.files.sweep_logs(active)
+        with contained(self.log, "image_records_not_pruned"):
+            await self.images.prune()
 
     async def _refresh(self) -> None:
         for life in self.workers.lives():

@@ -2,6 +2,9 @@
 
 Fed by the pod workers; asks the runtime's ImageService. Pulls of one image with the same credentials at the same
 time are one pull. A failed pull is tried again after 10 s, doubled up to 300 s, for each pod and image.
+
+An image that is here is not therefore for everyone: whoever has not pulled it, nor has the credentials of somebody who
+has, pulls it by its own (`kubelet/image_permits.py`).
 """
 
 from __future__ import annotations
@@ -11,6 +14,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Protocol, TypeAlias
 
+from kubelet.core.image_access import PodCredential
 from kubelet.core.images import (
     Credential,
     PullStep,
@@ -20,12 +24,13 @@ from kubelet.core.images import (
     with_default_tag,
 )
 from kubelet.core.references import container_reference
+from kubelet.image_permits import ImagePermits
 from kubelet.referenced_objects import ObjectSource
 from machinery.client.events import NORMAL, WARNING, EventRecorder
 from machinery.model.backoff import Backoff
 from machinery.model.clock import Clock
 from machinery.model.errors import ApiError, Unavailable
-from machinery.model.k8s.core_v1 import Container, Pod
+from machinery.model.k8s.core_v1 import Container, Pod, Secret
 from machinery.model.log import SILENT, EventLog
 from machinery.model.resources import SECRETS
 from machinery.pb import cri_pb2 as cri
@@ -33,7 +38,9 @@ from machinery.pb import cri_pb2 as cri
 _BACKOFF: Final = Backoff(initial_s=10.0, cap_s=300.0)
 _FORGIVEN_S: Final = 600.0  # without a failure for so long, the next one is the first again
 
-_PullKey: TypeAlias = tuple[str, tuple[Credential, ...]]
+_PRUNING_S: Final = 300.0  # between two looks for records of images that are gone
+
+_PullKey: TypeAlias = tuple[str, tuple[PodCredential, ...]]
 _BackoffKey: TypeAlias = tuple[str, str]  # pod uid, image
 
 
@@ -48,6 +55,10 @@ class ImageRuntime(Protocol):
         self, image: str, auth: cri.AuthConfig | None, sandbox: cri.PodSandboxConfig | None
     ) -> str:
         """Pull an image; return its reference."""
+        ...
+
+    async def list_images(self) -> Sequence[cri.Image]:
+        """List the images on the node."""
         ...
 
 
@@ -80,12 +91,16 @@ class Images:
         events: EventRecorder,
         clock: Clock,
         log: EventLog = SILENT,
+        *,
+        permits: ImagePermits,
     ) -> None:
         self._objects = objects
         self._runtime = runtime
         self._events = events
         self._clock = clock
         self._log = log
+        self._permits = permits
+        self._pruned_s = clock.monotonic()
         self._pulls: dict[_PullKey, asyncio.Future[str]] = {}
         self._failures: dict[_BackoffKey, _Failures] = {}
 
@@ -112,22 +127,34 @@ class Images:
             raise tell.problem("ImageInspectError", message) from error
         match plan_pull(container.imagePullPolicy, present=found is not None):
             case PullStep.REFUSE:
-                message = f'Container image "{container.image}" is not present with pull policy of Never'
-                tell(WARNING, "ErrImageNeverPull", message)
-                raise tell.problem("ErrImageNeverPull", message)
-            case PullStep.USE if found is not None:
+                raise _never_pulled(container, tell)
+            case PullStep.USE if found is not None and await self._permits.allow(
+                name, found, lambda: self._credentials(pod, name)
+            ):
                 tell(
                     NORMAL,
                     "Pulled",
                     f'Container image "{container.image}" already present on machine and can be accessed by the pod',
                 )
                 return str(found.id)
+        if container.imagePullPolicy == "Never":
+            raise _never_pulled(container, tell)
         return await self._pull_with_backoff(pod, container, name, sandbox, tell)
 
     def forget(self, pod_uid: str) -> None:
         """Drop the backoffs of a pod that is gone."""
         for key in [key for key in self._failures if key[0] == pod_uid]:
             del self._failures[key]
+
+    async def prune(self) -> None:
+        """Forget, now and then, who pulled images that are here no more.
+
+        Raises:
+            ApiError: the runtime does not answer.
+        """
+        if self._permits.has_records() and self._clock.monotonic() - self._pruned_s >= _PRUNING_S:
+            self._pruned_s, listed_text = self._clock.monotonic(), self._permits.now_text()
+            self._permits.prune(await self._runtime.list_images(), listed_text)
 
     async def _pull_with_backoff(
         self, pod: Pod, container: Container, name: str, sandbox: cri.PodSandboxConfig | None, tell: _Teller
@@ -188,12 +215,20 @@ class Images:
 
     async def _pull(self, key: _PullKey, sandbox: cri.PodSandboxConfig | None) -> str:
         name, credentials = key
+        with self._permits.pulling(name) as pull:
+            pull.image_ref, pull.used = await self._pull_with_any(name, credentials, sandbox)
+        return pull.image_ref
+
+    async def _pull_with_any(
+        self, name: str, credentials: Sequence[PodCredential], sandbox: cri.PodSandboxConfig | None
+    ) -> tuple[str, PodCredential | None]:
+        """Pull with one credential after the other; return the image's reference and the one that worked."""
         if not credentials:
-            return await self._runtime.pull_image(name, None, sandbox)
+            return await self._runtime.pull_image(name, None, sandbox), None
         failures: list[ApiError] = []
-        for credential in credentials:
+        for each in credentials:
             try:
-                return await self._runtime.pull_image(name, _auth(credential), sandbox)
+                return await self._runtime.pull_image(name, _auth(each.credential), sandbox), each
             except ApiError as error:
                 failures.append(error)
         if len(failures) == 1:
@@ -201,15 +236,15 @@ class Images:
         texts = ", ".join(dict.fromkeys(error.message for error in failures))
         raise Unavailable(f"[{texts}]")
 
-    async def _credentials(self, pod: Pod, name: str) -> tuple[Credential, ...]:
-        found: list[Credential] = []
+    async def _credentials(self, pod: Pod, name: str) -> tuple[PodCredential, ...]:
+        found: list[PodCredential] = []
         missing: list[str] = []
         for reference in pod.spec.imagePullSecrets:
             if not reference.name:
                 continue
             try:
                 secret = await self._objects.get(SECRETS, pod, reference.name)
-                found += read_credentials(secret)
+                found += _of_secret(secret)
             except (ApiError, ValueError) as error:
                 self._log.warning(
                     "pull_secret_skipped", secret=reference.name, pod=pod.metadata.name, error=error
@@ -243,6 +278,25 @@ class _Teller:
         """Record what the user is shown last, and return the error."""
         self(WARNING, "Failed", f"Error: {reason}")
         return ImageProblem(reason, message, retry_after_s=max(0.0, retry_after_s))
+
+
+def _never_pulled(container: Container, tell: _Teller) -> ImageProblem:
+    message = f'Container image "{container.image}" is not present with pull policy of Never'
+    tell(WARNING, "ErrImageNeverPull", message)
+    return tell.problem("ErrImageNeverPull", message)
+
+
+def _of_secret(secret: Secret) -> list[PodCredential]:
+    """Read a pull secret's credentials, with the secret itself.
+
+    Raises:
+        ValueError: its content is no docker config.
+    """
+    meta = secret.metadata
+    return [
+        PodCredential(credential, meta.namespace, meta.name, meta.uid)
+        for credential in read_credentials(secret)
+    ]
 
 
 def _auth(credential: Credential) -> Any:

@@ -11,6 +11,7 @@ from machinery.pb import cri_pb2 as cri
 
 NO_TAG: Final = "<none>:<none>"
 PAUSE_IMAGE: Final = "kubarium/pause:1"
+PRIVATE: Final = "kubarium/pulled-with-credentials"  # the name that an image has which came so
 HUB: Final = "https://index.docker.io/v1/"
 
 
@@ -71,11 +72,26 @@ def in_registry(name: str, host: str) -> str:
     return f"{host}/{path}:{tag}"
 
 
+def private_tag(image_id: str) -> str:
+    """Return the tag of `PRIVATE` for an image: its id, without the algorithm."""
+    return image_id.rpartition(":")[2]
+
+
+def is_private(raw: Mapping[str, Any]) -> bool:
+    """Whether an image of the engine's list or inspect came with credentials."""
+    return any(is_mark(tag) for tag in raw.get("RepoTags") or ())
+
+
+def is_mark(tag: str) -> bool:
+    """Whether a name of an image only says that it came with credentials."""
+    return tag.startswith(f"{PRIVATE}:")
+
+
 def view_image(raw: Mapping[str, Any], *, wanted: str = "") -> Any:
     """Write an image from the engine's list or inspect."""
     image = cri.Image(
         id=raw.get("Id", ""),
-        repo_tags=[tag for tag in raw.get("RepoTags") or () if tag != NO_TAG],
+        repo_tags=[tag for tag in raw.get("RepoTags") or () if tag != NO_TAG and not is_mark(tag)],
         repo_digests=[digest for digest in raw.get("RepoDigests") or () if not digest.startswith("<none>")],
         size=max(0, int(raw.get("Size") or 0)),
         spec=cri.ImageSpec(image=wanted or raw.get("Id", "")),

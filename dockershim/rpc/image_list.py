@@ -12,15 +12,18 @@ from machinery.pb import cri_pb2 as cri
 
 
 async def list_images(shim: Shim, request: Any) -> Any:
-    """List the engine's images, or the one of the filter.
+    """List the images of this node, or the one of the filter.
 
     Raises:
         BadRequest: the filter's name cannot be an image's.
     """
     if wanted := request.filter.image.image:
-        found = await _find(shim, wanted)
-        return cri.ListImagesResponse(images=[view_image(found)] if found else [])
-    return cri.ListImagesResponse(images=[view_image(raw) for raw in await shim.engine.images()])
+        one = await _find(shim, wanted)
+        return cri.ListImagesResponse(images=[view_image(one)] if one else [])
+    found = await shim.engine.images()
+    shim.private_images.forget_gone(found)
+    here = [view_image(raw) for raw in found if shim.private_images.is_here(raw)]
+    return cri.ListImagesResponse(images=here)
 
 
 async def image_status(shim: Shim, request: Any) -> Any:
@@ -58,8 +61,9 @@ def _filesystem(now_ns: int, root: Any, used: int) -> Any:
 
 async def _find(shim: Shim, name: str) -> dict[str, Any] | None:
     try:
-        return await shim.engine.image(name)
+        found = await shim.engine.image(name)
     except NotFound:
         return None
     except BadRequest as error:  # the engine cannot read the name
         raise BadRequest(f"image {name!r}: {error.message}") from error
+    return found if shim.private_images.is_here(found) else None

@@ -27,7 +27,8 @@ async def pull_image(shim: Shim, request: Any) -> Any:
     except ValueError as error:
         raise BadRequest(f"the credentials for {name} cannot be read: {error}") from error
     try:
-        await shim.engine.pull(*split_reference(name), auth)
+        async with shim.private_images.pulling(name, with_credentials=bool(auth)):
+            await shim.engine.pull(*split_reference(name), auth)
         return cri.PullImageResponse(image_ref=str((await shim.engine.image(name))["Id"]))
     except (NotFound, Unauthorized, Unavailable, BadRequest) as error:
         raise type(error)(f"failed to pull image {name!r}: {error.message}") from error

@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import Any, Final
 
-from dockershim.core.images import NO_TAG
+from dockershim.core.images import NO_TAG, is_mark
 from dockershim.shim import Shim
 from machinery.model.backoff import Backoff
 from machinery.model.errors import BadRequest, InternalError, NotFound
@@ -35,11 +35,14 @@ async def remove_image(shim: Shim, request: Any) -> Any:
 
 
 async def _remove(shim: Shim, image_id: str) -> None:
-    """Remove the names that an image has now, each of which may go meanwhile; with the last one it goes itself."""
+    """Remove the names that an image has now, each of which may go meanwhile; with the last one it goes itself.
+
+    One that came with credentials stays known as such to the last.
+    """
     async with shim.locks.held(f"image {image_id}"):
         with suppress(NotFound):
             found = await shim.engine.image(image_id)
-            names = [tag for tag in found.get("RepoTags") or () if tag != NO_TAG]
+            names = sorted((tag for tag in found.get("RepoTags") or () if tag != NO_TAG), key=is_mark)
             for name in names or [image_id]:
                 with suppress(NotFound):
                     await shim.engine.remove_image(name)

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import Enum
 from fnmatch import fnmatchcase
-from typing import Any, Final
+from typing import Any, Final, Protocol, TypeVar
 
 import msgspec
 
@@ -110,7 +110,19 @@ def read_credentials(secret: Secret) -> list[Credential]:
     return [_credential(registry, entry) for registry, entry in (entries or {}).items()]
 
 
-def matching(credentials: Iterable[Credential], image: str) -> list[Credential]:
+class ForRegistry(Protocol):
+    """A credential, or what has one."""
+
+    @property
+    def registry(self) -> str:
+        """The registry that it is for, or a part of it."""
+        ...
+
+
+C = TypeVar("C", bound=ForRegistry)
+
+
+def matching(credentials: Iterable[C], image: str) -> list[C]:
     """Return the credentials for an image, the most specific first."""
     repository, _, _ = parse_name(image)
     fitting = [item for item in credentials if _fits(item.registry, repository)]

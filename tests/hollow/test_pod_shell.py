@@ -2,15 +2,26 @@
 
 from __future__ import annotations
 
+import json
+from base64 import b64encode
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from hollow.core.lifetime import State
-from machinery.model.k8s.core_v1 import ExecAction, Lifecycle, LifecycleHandler, Pod, SleepAction
+from machinery.model.k8s.core_v1 import (
+    ExecAction,
+    Lifecycle,
+    LifecycleHandler,
+    LocalObjectReference,
+    Pod,
+    Secret,
+    SleepAction,
+)
 from machinery.model.requests import Selection
-from tests.support.builders import container, pod
+from machinery.model.resources import SECRETS
+from tests.support.builders import container, meta, pod
 from tests.support.kubelet import Rig, machine, rig, running_kubelet
 from tests.support.waiting import stays
 
@@ -337,3 +348,24 @@ async def test_a_kubelet_that_cannot_reach_the_api_touches_nothing(tmp_path: Pat
             await stays(
                 lambda: container.state(world.clock.now()) is State.RUNNING, for_s=1.0
             )  # 20 cluster seconds
+
+
+async def test_a_private_image_is_not_for_the_next_pod_because_another_has_pulled_it(node: Rig):
+    """It needs a secret of its own, and says so as any pod whose image cannot be pulled."""
+    auths = {"hollow.private": {"username": "u", "password": "p"}}
+    data = {".dockerconfigjson": b64encode(json.dumps({"auths": auths}).encode()).decode()}
+    secret = Secret(metadata=meta("pull", "default"), type="kubernetes.io/dockerconfigjson", data=data)
+    await node.server.given(SECRETS, secret)
+    box = container(image="hollow.private/app:1", imagePullPolicy="IfNotPresent")
+    with_secret = {"containers": [box], "imagePullSecrets": [LocalObjectReference(name="pull")]}
+    await node.create(pod("first", **with_secret))
+    await node.until("first", is_ready)
+    await node.create(pod("without", containers=[box]))
+    found = await node.until(
+        "without", lambda p: state_of(p) and state_of(p).waiting.reason.startswith("ErrImage")
+    )
+    assert "no credentials for hollow.private" in state_of(found).waiting.message
+    await node.create(pod("second", **with_secret))
+    await node.until("second", is_ready)
+    told = f'Container image "{box.image}" already present on machine and can be accessed by the pod'
+    assert ("Pulled", told) in await node.events("second")

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 from machinery.client.api import Api
-from machinery.model.errors import ApiError
+from machinery.model.errors import ApiError, Unauthorized
 from machinery.model.k8s.core_v1 import Pod
 from machinery.pb import cri_pb2 as cri
 
@@ -46,6 +46,7 @@ class ScriptedRuntime:
         self.images: dict[str, cri.Image] = {}
         self.pulls: list[tuple[str, Any]] = []
         self.pull_error: ApiError | None = None
+        self.refuses: Callable[[Any], bool] = lambda _auth: False
         self.during_pull: Callable[[], Awaitable[None]] | None = None
         self.error: ApiError | None = None  # for everything that asks how the runtime is
         self.network_ready = False
@@ -64,6 +65,8 @@ class ScriptedRuntime:
             await self.during_pull()
         if self.pull_error:
             raise self.pull_error
+        if self.refuses(auth):
+            raise Unauthorized("no basic auth credentials")
         self.images[image] = cri.Image(id=f"sha256:{image}", repo_tags=[image], size=7)
         return f"sha256:{image}"
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from dockershim.core.images import PRIVATE
 from dockershim.docker import Engine
 from dockershim.engine_connection import EngineCall
 from dockershim.locks import Locks
@@ -93,6 +94,14 @@ async def test_whoever_removes_it_meanwhile_does_no_harm(rivals: list[Exception 
     store = ImageStore("app:a", "app:b")
     store.rivals = rivals
     await removed(store)
+    assert not store.is_here
+
+
+async def test_an_image_that_came_with_credentials_is_known_as_such_to_the_last():
+    """Else the others that share the engine would take it for everyone's."""
+    store = ImageStore("app:a", f"{PRIVATE}:1", "team/app:b")
+    await removed(store)
+    assert store.asked == ["app:a", "team/app:b", f"{PRIVATE}:1"]
     assert not store.is_here
 
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 
 from kubelet.config import KubeletConfig
+from kubelet.core.image_access import Verification, VerificationPolicy
 from kubelet.core.log_files import LogLimits
-from machinery.process.config import ConfigError
+from machinery.process.config import ConfigError, parse
 
 NEEDED = {"server": "127.0.0.1:1", "node_name": "node-1", "cri_socket": "/cri.sock"}
 
@@ -28,9 +29,26 @@ def test_logs_are_limited_as_containerlogmaxsize_and_containerlogmaxfiles_say(
     assert config.log_limits == limits
 
 
+def test_images_are_verified_as_kubernetes_does_unless_told_otherwise():
+    """By the names of KubeletConfiguration's fields."""
+    assert KubeletConfig(**NEEDED).image_verification == Verification(VerificationPolicy.NOT_PRELOADED)  # type: ignore[arg-type]
+    argv = [
+        "--image-pull-credentials-verification-policy=NeverVerifyAllowlistedImages",
+        "--preloaded-images-verification-allowlist=docker.io/library/busybox,r.example.com/*",
+        *(f"--{name.replace('_', '-')}={value}" for name, value in NEEDED.items()),
+    ]
+    assert parse(KubeletConfig, argv).image_verification == Verification(
+        VerificationPolicy.NOT_ALLOWLISTED, ("docker.io/library/busybox", "r.example.com/*")
+    )
+
+
 @pytest.mark.parametrize(
     ("fields", "problem"),
     [
+        (
+            {"preloaded_images_verification_allowlist": ("docker.io/library/busybox",)},
+            "--preloaded-images-verification-allowlist: is for the policy NeverVerifyAllowlistedImages only",
+        ),
         ({"container_log_max_size": "much"}, "--container-log-max-size: .*quantit"),
         ({"container_log_max_size": ""}, "--container-log-max-size: .*quantit"),
         ({"container_log_max_files": 1}, "--container-log-max-files: has to be greater than 1"),

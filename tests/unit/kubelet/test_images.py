@@ -1,11 +1,9 @@
-"""Image names, pull policies and credentials, and the pulls themselves."""
+"""Image names, pull policies and credentials."""
 
 from __future__ import annotations
 
-import asyncio
 import json
 from base64 import b64encode
-from collections.abc import AsyncIterator
 
 import pytest
 
@@ -18,15 +16,8 @@ from kubelet.core.images import (
     read_credentials,
     with_default_tag,
 )
-from kubelet.images import ImageProblem, Images
-from machinery.model.errors import NotFound
-from machinery.model.k8s.core_v1 import LocalObjectReference, Secret
-from machinery.model.resources import SECRETS
-from machinery.pb import cri_pb2 as cri
-from tests.support.builders import container, meta, pod
-from tests.support.kubelet_node import KeptEvents, ReadAlways, ScriptedRuntime
-from tests.support.scripted_api import LocalRegistry, local_registry
-from tests.support.virtual_clock import VirtualClock
+from machinery.model.k8s.core_v1 import Secret
+from tests.support.builders import meta
 
 DIGEST = "sha256:" + "a" * 64
 
@@ -126,107 +117,6 @@ def test_docker_configs_are_read_in_both_forms():
     assert read_credentials(new) == [Credential("docker.io", "me", "se:cret")]
     assert read_credentials(old) == [Credential("r.example.com", "u", "p")]
     assert read_credentials(Secret(type="Opaque", data={"a": "b"})) == []
-
-
-class _World:
-    def __init__(self, clock: VirtualClock, server: LocalRegistry) -> None:
-        self.clock, self.server = clock, server
-        self.runtime, self.events = ScriptedRuntime(), KeptEvents()
-        self.images = Images(ReadAlways(server.api("kubelet")), self.runtime, self.events, clock)
-
-    async def ensure(self, image: str = "app:1", policy: str = "IfNotPresent", **spec: object) -> str:
-        box = container(image=image, imagePullPolicy=policy)
-        return await self.images.ensure(pod(containers=[box], **spec), box)
-
-    async def problem(self, *args: str) -> ImageProblem:
-        with pytest.raises(ImageProblem) as caught:
-            await self.ensure(*args)
-        return caught.value
-
-
-@pytest.fixture
-async def world() -> AsyncIterator[_World]:
-    clock = VirtualClock()
-    async with local_registry(clock) as server:
-        yield _World(clock, server)
-
-
-async def test_a_missing_image_is_pulled_once_and_then_found(world: _World):
-    """The first container pulls, the second says that the image is there."""
-    assert await world.ensure() == "sha256:app:1"
-    assert await world.ensure() == "sha256:app:1"
-    assert [name for name, _ in world.runtime.pulls] == ["app:1"]
-    assert world.events.reasons == ["Pulling", "Pulled", "Pulled"]
-    assert world.events.messages[0] == 'Pulling image "app:1"'
-    assert world.events.messages[1].startswith('Successfully pulled image "app:1" in ')
-    assert world.events.messages[1].endswith("Image size: 7 bytes.")
-    assert world.events.messages[2] == (
-        'Container image "app:1" already present on machine and can be accessed by the pod'
-    )
-    assert world.events.all[0][0].fieldPath == "spec.containers{main}"
-
-
-async def test_a_failed_pull_backs_off_and_is_tried_again(world: _World):
-    """ErrImagePull, then ImagePullBackOff for 10 s, then the next try, then 20 s."""
-    world.runtime.pull_error = NotFound("app:1: not found")
-    first = await world.problem()
-    assert (first.reason, first.message, first.retry_after_s) == ("ErrImagePull", "app:1: not found", 10)
-    waiting = await world.problem()
-    assert waiting.reason == "ImagePullBackOff"
-    assert waiting.message == 'Back-off pulling image "app:1": ErrImagePull: app:1: not found'
-    assert world.events.messages[-2:] == ['Back-off pulling image "app:1"', "Error: ImagePullBackOff"]
-    await world.clock.advance(10)
-    assert (await world.problem()).retry_after_s == 20
-    assert len(world.runtime.pulls) == 2
-    await world.clock.advance(20)
-    world.runtime.pull_error = None
-    assert await world.ensure() == "sha256:app:1"
-
-
-async def test_pulls_of_one_image_at_once_are_one_pull(world: _World):
-    """Twenty pods that want an image at once cost one download."""
-    world.runtime.during_pull = lambda: world.clock.sleep(5)
-    assert set(await asyncio.gather(*(world.ensure() for _ in range(20)))) == {"sha256:app:1"}
-    assert len(world.runtime.pulls) == 1
-
-
-async def test_a_cancelled_pull_is_taken_over(world: _World):
-    """Where the pod that pulls is deleted, another one that waits goes on."""
-    world.runtime.during_pull = lambda: world.clock.sleep(5)
-    leader = asyncio.ensure_future(world.ensure())
-    follower = asyncio.ensure_future(world.ensure())
-    await world.clock.advance(1)
-    leader.cancel()
-    assert await follower == "sha256:app:1"
-    assert len(world.runtime.pulls) == 2
-    assert leader.cancelled()
-
-
-async def test_never_and_wrong_names_have_reasons_of_their_own(world: _World):
-    """ErrImageNeverPull and InvalidImageName are what users look for."""
-    never = await world.problem("app:1", "Never")
-    assert (never.reason, never.message) == (
-        "ErrImageNeverPull",
-        'Container image "app:1" is not present with pull policy of Never',
-    )
-    assert (await world.problem("App:1")).reason == "InvalidImageName"
-    assert "InspectFailed" in world.events.reasons
-
-
-async def test_pull_secrets_are_used_and_missing_ones_are_told(world: _World):
-    """Each fitting credential is tried; a secret that is not there is an event, not an error."""
-    auths = {"r.example.com": {"username": "u", "password": "p"}, "other.example.com": {"username": "x"}}
-    await world.server.given(SECRETS, _secret({"auths": auths}))
-    await world.ensure(
-        "r.example.com/app:1",
-        imagePullSecrets=[LocalObjectReference(name="pull"), LocalObjectReference(name="gone")],
-    )
-    [(_, auth)] = world.runtime.pulls
-    assert auth == cri.AuthConfig(username="u", password="p", server_address="r.example.com")
-    assert (
-        "Unable to retrieve some image pull secrets (gone); attempting to pull the image may not succeed."
-        in world.events.messages
-    )
 
 
 @pytest.mark.parametrize(

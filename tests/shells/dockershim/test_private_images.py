@@ -1,0 +1,104 @@
+"""Images that came with credentials, on two nodes that share an engine."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AsyncExitStack
+from typing import Any
+
+import grpc
+import pytest
+
+from dockershim.docker import Engine
+from dockershim.engine_connection import EngineConnection
+from dockershim.loading import load
+from machinery.pb import cri_pb2 as cri
+from machinery.process.clock import SystemClock
+from tests.support.cri_servers import DOCKER, Cri, CriServer, connected, dockershim_server
+from tests.support.registry_server import PASSWORD, USER, private_registry
+
+pytestmark = pytest.mark.docker
+
+CREDENTIALS = cri.AuthConfig(username=USER, password=PASSWORD)
+
+
+@pytest.fixture(scope="module")
+def servers() -> Iterator[list[CriServer]]:
+    with dockershim_server() as one, dockershim_server() as other:
+        yield [one, other]
+
+
+@pytest.fixture
+async def nodes(servers: list[CriServer]) -> AsyncIterator[list[Cri]]:
+    async with AsyncExitStack() as stack:
+        yield [await stack.enter_async_context(connected(server)) for server in servers]
+
+
+@pytest.fixture
+async def name(nodes: list[Cri]) -> AsyncIterator[str]:
+    """Return the name of an image in a private registry, which is on no node, now and in the end."""
+    with private_registry() as found:
+        yield found
+        for node in nodes:
+            await node.images.RemoveImage(
+                cri.RemoveImageRequest(image=cri.ImageSpec(image=found)), timeout=20
+            )
+        for node in nodes:
+            assert await _tags(node, found) == []
+            assert not [tag for tag in await _all_tags(node) if "credentials" in tag]
+
+
+async def _pull(node: Cri, name: str, auth: Any = None) -> str:
+    request = cri.PullImageRequest(image=cri.ImageSpec(image=name), auth=auth)
+    return str((await node.images.PullImage(request, timeout=30)).image_ref)
+
+
+async def _tags(node: Cri, name: str) -> list[str]:
+    """Return the names of an image as a node has them; none where it is not there."""
+    request = cri.ImageStatusRequest(image=cri.ImageSpec(image=name))
+    return list((await node.images.ImageStatus(request, timeout=20)).image.repo_tags)
+
+
+async def _all_tags(node: Cri) -> list[str]:
+    listed = await node.images.ListImages(cri.ListImagesRequest(), timeout=20)
+    return [tag for image in listed.images for tag in image.repo_tags]
+
+
+async def test_an_image_that_came_with_credentials_is_on_the_nodes_that_have_pulled_it(
+    nodes: list[Cri], name: str
+):
+    """Each by its own credentials; the mark that the engine keeps is shown to nobody."""
+    here, there = nodes
+    image = await _pull(here, name, CREDENTIALS)
+    assert await _tags(here, name) == await _tags(here, image) == [name]
+    assert await _tags(there, name) == await _tags(there, image) == []
+    assert name in await _all_tags(here)
+    assert name not in await _all_tags(there)
+    with pytest.raises(grpc.aio.AioRpcError):
+        await _pull(there, name)
+    assert await _tags(there, name) == []
+    assert await _pull(there, name, CREDENTIALS) == image
+    assert await _tags(there, name) == [name]
+    assert not [tag for tag in [*await _all_tags(here), *await _all_tags(there)] if "credentials" in tag]
+
+
+async def test_a_node_keeps_what_it_has_pulled_across_a_kill(nodes: list[Cri], name: str):
+    """And a node that has pulled nothing still has nothing."""
+    await _pull(nodes[0], name, CREDENTIALS)
+    for node in nodes:
+        node.server.kill()
+        node.server.start()
+    assert [await _tags(node, name) for node in nodes] == [[name], []]
+
+
+async def test_an_image_that_is_loaded_is_everyones_and_stays_so(nodes: list[Cri], name: str):
+    """Credentials for something that every node has make it nobody's own."""
+    image = await _pull(nodes[0], name, CREDENTIALS)
+    engine = Engine(EngineConnection(DOCKER, SystemClock()))
+    try:
+        assert await load(engine, name, "") == {"image": name, "id": image}
+    finally:
+        await engine.aclose()
+    assert await _tags(nodes[1], name) == [name]
+    await _pull(nodes[0], name, CREDENTIALS)
+    assert await _tags(nodes[1], name) == [name]
