@@ -12,6 +12,7 @@ from collections.abc import Sequence
 
 from kubarium import homes
 from kubarium.cli import commands
+from kubarium.cli.completion import SCRIPTS
 from kubarium.core.log_lines import read_duration_s
 from kubarium.core.spec import REGISTRY_PORT
 from kubarium.errors import KubariumError
@@ -21,7 +22,10 @@ _DESCRIPTION = "Start, watch, take apart and break a real Kubernetes-shaped clus
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; return its exit code: 0 done, 1 could not be done, 2 wrong usage."""
-    options = parser().parse_args(argv)
+    words = sys.argv[1:] if argv is None else argv
+    if words[:1] == ["__complete"]:
+        return commands.complete(parser(), words[1:])
+    options = parser().parse_args(words)
     if not getattr(options, "file", None):  # which may name one
         options.name = options.name or homes.current_name()
     try:
@@ -104,6 +108,10 @@ def parser() -> argparse.ArgumentParser:
         help="put its contexts into ~/.kube/config (or KUBECONFIG's first file), too",
     )
     _listing(subs, "ls", commands.clusters, "list the clusters")
+    completion = _command(
+        subs, "completion", commands.completion, "print the script for a shell's completion"
+    )
+    completion.add_argument("shell", choices=sorted(SCRIPTS))
     return top
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import argparse
 import shutil
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, fields
 from functools import partial
 from pathlib import Path
@@ -17,11 +17,14 @@ from typing import Any
 import msgspec
 
 from kubarium import homes
+from kubarium.cli.completion import SCRIPTS, candidates
 from kubarium.cli.tables import ago, listing
 from kubarium.cluster import Cluster
 from kubarium.core.addresses import Addresses
+from kubarium.core.components import components
 from kubarium.core.log_lines import LogLine, merged, read_lines, select_lines, written
 from kubarium.core.options import Options
+from kubarium.core.places import LocalPlaces
 from kubarium.core.spec import ZONE
 from kubarium.errors import KubariumError
 from kubarium.import_path import programs_folder
@@ -342,6 +345,36 @@ def clusters(options: argparse.Namespace) -> int:
     rows = [[str(value) for value in each.values()] for each in values]
     print(listing(options.output, values, ("CLUSTER", "STATE", "RUNTIME", "NODES", "API"), rows), end="")
     return 0
+
+
+def completion(options: argparse.Namespace) -> int:
+    """Print a shell's script."""
+    print(SCRIPTS[options.shell], end="")
+    return 0
+
+
+def complete(parser: argparse.ArgumentParser, words: Sequence[str]) -> int:
+    """Print what the last word can become, as the shells' scripts ask."""
+    for word, text in candidates(parser, words, _names):
+        print(f"{word}\t{text}")
+    return 0
+
+
+def _names(what: str, cluster: str) -> list[str]:
+    """List the names of clusters, or of a cluster's components and nodes, as their folders have them."""
+    try:
+        if what == "CLUSTER":
+            return homes.cluster_names()
+        layout = homes.layout_of(cluster or homes.current_name())
+        spec = homes.read_spec(layout) if what in {"COMPONENT", "NODE"} else None
+    except KubariumError:
+        return []
+    if spec is None:
+        return []
+    nodes = [node.name for node in spec.nodes]
+    if what == "NODE":
+        return nodes
+    return [*(part.name for part in components(LocalPlaces(spec, layout))), *nodes]
 
 
 def _cluster_row(cluster: Cluster) -> dict[str, Any]:

@@ -58,6 +58,7 @@ COMMANDS = [
             "load",
             "kubeconfig",
             "use",
+            "completion",
             "ls",
         ]
     ),
