@@ -48,7 +48,7 @@ class HandClock(TimerClock):
         return timer
 
     async def advance(self, duration_s: float) -> None:
-        """Let time pass, and run what is due in it."""
+        """Advance the time, and run what is due meanwhile."""
         end = self._now + duration_s
         while self._timers and self._timers[0][0] <= end:
             self._now, _, timer = heappop(self._timers)
