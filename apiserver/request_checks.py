@@ -73,11 +73,18 @@ def selected(request: Request) -> Request:
 
 
 def found_kind(catalogue: Catalogue, request: Request) -> KindNames | None:
-    """Return the kind that a request is about; None where its place leads nowhere."""
+    """Return the kind that a request is about; None where its place leads nowhere.
+
+    Raises:
+        NotBuilt: Kubernetes has this place.
+    """
     names = catalogue.names(request.group, request.version, request.resource)
-    if names is None or (request.namespace and not names.namespaced):
+    if names is None or (request.subresource and request.subresource not in names.subresources):
+        lacking = answers.not_built(request.group, request.version, request.resource, request.subresource)
+        if lacking:
+            raise lacking
         return None
-    if request.subresource and request.subresource not in names.subresources:
+    if request.namespace and not names.namespaced:
         return None
     # Without its namespace an object cannot be found; a collection can be listed, if it can be listed at all.
     is_partial = names.namespaced and not request.namespace

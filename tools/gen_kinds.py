@@ -1,5 +1,6 @@
-"""Generate machinery/model/k8s/served.py: what every kind that is served is called. With --check, fail where it is stale.
+"""Generate machinery/model/k8s/{served,unserved}.py: what the kinds are called. With --check, fail where they are stale.
 
+served: the kinds that there are; unserved: those that Kubernetes has besides, and parts of kinds.
 Group, version, kind and status come from the published schemas, the rest from `tools/kind_facts.py`.
 """
 
@@ -10,9 +11,23 @@ import sys
 from collections.abc import Iterator, Sequence
 
 from gen_k8s import TARGET, VERSION, definitions
-from kind_facts import PARTS, REVIEWS, SCHEMAS, STORED, Fact, Part
+from kind_facts import (
+    METRICS,
+    NO_PLACES,
+    PARTS,
+    PLURALS,
+    REVIEWS,
+    SCHEMAS,
+    STORED,
+    UNSERVED_PARTS,
+    Fact,
+    Part,
+)
 
 FILE = TARGET / "served.py"
+UNSERVED_FILE = TARGET / "unserved.py"
+_KINDS_MEANING = '"""Kinds by group, version and plural."""'
+_PARTS_MEANING = '"""Subresources of served kinds of the core group, by the plural."""'
 EVERY_VERB = ("create", "delete", "deletecollection", "get", "list", "patch", "update", "watch")
 
 
@@ -109,16 +124,44 @@ def text(facts: Sequence[Fact] = STORED) -> str:
     return "\n\n".join(parts).replace("'", '"') + "\n"
 
 
+def unserved_kinds() -> dict[tuple[str, str, str], str]:
+    """Return the kinds that Kubernetes has and no `Fact` names: by group, version and plural."""
+    served = {SCHEMAS + fact.schema for fact in (*STORED, *REVIEWS)}
+    apart = {SCHEMAS + schema for schema in NO_PLACES}
+    found = dict(METRICS)
+    for name, schema in definitions().items():
+        is_object = "ObjectMeta" in str(schema.get("properties", {}).get("metadata", ""))
+        if is_object and name not in {*served, *apart} and "x-kubernetes-group-version-kind" in schema:
+            named = schema["x-kubernetes-group-version-kind"][0]
+            plural = PLURALS.get(name.removeprefix(SCHEMAS)) or plural_of(named["kind"].lower())
+            found[named["group"], named["version"], plural] = named["kind"]
+    return dict(sorted(found.items()))
+
+
+def unserved_text() -> str:
+    """Write the module of what is not served."""
+    kinds = "".join(f"    {key!r}: {kind!r},\n" for key, kind in unserved_kinds().items())
+    parts = "".join(f"    {plural!r}: frozenset({names!r}),\n" for plural, names in UNSERVED_PARTS.items())
+    written = [
+        f'"""What Kubernetes {VERSION} has and is not served, made by tools/gen_kinds.py; not to be edited."""',
+        "# ruff: noqa\nfrom __future__ import annotations\n\nfrom typing import Final",
+        f"KINDS: Final[dict[tuple[str, str, str], str]] = {{\n{kinds}}}\n" + _KINDS_MEANING,
+        f"PARTS: Final[dict[str, frozenset[str]]] = {{\n{parts}}}\n" + _PARTS_MEANING,
+    ]
+    return "\n\n".join(written).replace("'", '"') + "\n"
+
+
 def main() -> None:
     """Generate, or check.
 
     Raises:
         SystemExit: with --check, what is generated is stale.
     """
-    if "--check" not in sys.argv:
-        FILE.write_text(text())
-    elif not FILE.exists() or FILE.read_text() != text():
-        raise SystemExit(f"{FILE.name} is stale: run python tools/gen_kinds.py")
+    for file, made in ((FILE, text()), (UNSERVED_FILE, unserved_text())):
+        if "--check" not in sys.argv:
+            file.write_text(made)
+        elif not file.exists() or file.read_text() != made:
+            raise SystemExit(f"{file.name} is stale: run python tools/gen_kinds.py")
 
 
 if __name__ == "__main__":

@@ -68,6 +68,25 @@ STORED: Final = (
 )  # fmt: skip
 """Kinds whose objects are kept."""
 
+PLURALS: Final = {"core.v1.Endpoints": "endpoints"}
+"""Of kinds that are not served, where English does not make them."""
+
+NO_PLACES: Final = ("authentication.v1.TokenRequest", "autoscaling.v1.Scale", "policy.v1.Eviction")
+"""Kinds that are read and written below objects of others only."""
+
+METRICS: Final = {
+    ("metrics.k8s.io", "v1beta1", "nodes"): "NodeMetrics",
+    ("metrics.k8s.io", "v1beta1", "pods"): "PodMetrics",
+}
+"""Kinds of a group that another server adds to Kubernetes, so that it is in no schema of it; `kubectl top` asks for it."""
+
+UNSERVED_PARTS: Final = {
+    "nodes": ("proxy",),
+    "pods": ("ephemeralcontainers", "proxy", "resize"),
+    "services": ("proxy",),
+}
+"""Subresources of served kinds of the core group."""
+
 REVIEWS: Final = (
     Fact("authentication.v1.SelfSubjectReview", cluster=True),
     Fact("authentication.v1.TokenReview", cluster=True),

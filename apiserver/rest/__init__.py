@@ -10,7 +10,7 @@ door, seam         who asks, how long it may take, what went wrong; the door beh
 paths, query, negotiation, bodies, yaml_body, protobuf_body   what a request says, read strictly
 resource_request, resources   requests of resources, as calls of the registry
 watches, pod_log, pod_exec, streams   answers that last
-pages, openapi, custom_resources      what is the same for everybody: discovery, documents, health, metrics
+pages, openapi                        what is the same for everybody: discovery, documents, health, metrics
 replies, envelopes, lists, tables, gzip_parts   how answers are written
 services           the parts of the apiserver that the door works with
 """

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 from apiserver.request import ListReply, ObjectReply, Request, UserInfo, request_about
 from apiserver.request_checks import checked_verb, found_kind
 from apiserver.rest import envelopes, pod_exec, pod_log
-from apiserver.rest.custom_resources import lists_definitions, no_definitions
 from apiserver.rest.http_request import Exchange, HttpRequest
 from apiserver.rest.lists import list_reply
 from apiserver.rest.negotiation import OBJECTS, Form, negotiate
@@ -76,7 +75,7 @@ class Resources:
         if answer is None:
             return await self._watch(exchange, user, target)
         request = request_about(target, user, "get")
-        if target.rest or found_kind(self._catalogue, request) is None:
+        if found_kind(self._catalogue, request) is None or target.rest:
             return not_found()
         return await answer(exchange, user, target)
 
@@ -88,10 +87,8 @@ class Resources:
         """
         asked = read_request(http, user, target)
         await self._gate.admit(asked.request)
-        if lists_definitions(target, asked.verb):
-            return no_definitions(http.accept)
-        found = None if target.rest else found_kind(self._catalogue, asked.request)
-        if found is None:
+        found = found_kind(self._catalogue, asked.request)
+        if found is None or target.rest:
             return not_found()
         checked_verb(found, asked.request)
         form = negotiate(http.accept, OBJECTS)
@@ -101,11 +98,11 @@ class Resources:
         return self._object_reply(asked, form, await self._object_calls[asked.verb](request))
 
     async def _watch(self, exchange: Exchange, user: UserInfo, target: Target) -> web.StreamResponse | Reply:
-        if target.subresource or target.rest:
-            raise NotFound(_NOT_FOUND)
         asked = read_request(exchange.http, user, target)
         await self._gate.admit(asked.request)
         found = found_kind(self._catalogue, asked.request)
+        if target.subresource or target.rest:
+            raise NotFound(_NOT_FOUND)
         if found is None:
             return not_found()
         checked_verb(found, asked.request)

@@ -16,7 +16,8 @@
     │   ├── UnsupportedMediaType 415
     │   ├── Invalid          422  mend the fields that `causes` names
     │   ├── TooManyRequests  429  wait `retry_after_s`, then again
-    │   └── NotImplementedHere 501  not built, and says so
+    │   ├── NotImplementedHere 501  not built, and says so
+    │   └── NotBuilt         501  the same of a whole kind, or a part of it: do without
     └── OutcomeUnknown            it may have happened: read again before you retry
         ├── InternalError    500
         ├── Unavailable      503  nobody answered
@@ -192,6 +193,15 @@ class NotImplementedHere(Definite):
     code, reason = 501, "NotImplemented"
 
 
+class NotBuilt(Definite):
+    """Kubernetes has this kind, or this part of it, and Kubarium has not built it.
+
+    Its reason is that of what is not there: by that clients know what a server does not have, and do without.
+    """
+
+    code, reason = 501, "NotFound"
+
+
 class OutcomeUnknown(ApiError):  # noqa: N818 - it names an outcome
     """It may have happened, or not: read again before you retry."""
 
@@ -222,7 +232,10 @@ def _leaves(root: type[ApiError]) -> list[type[ApiError]]:
     ]
 
 
-BY_REASON: dict[str, type[ApiError]] = {leaf.reason: leaf for leaf in _leaves(ApiError)}
+BY_BOTH: dict[tuple[str, int], type[ApiError]] = {
+    (leaf.reason, leaf.code): leaf for leaf in _leaves(ApiError)
+}
+BY_REASON: dict[str, type[ApiError]] = {leaf.reason: leaf for leaf in reversed(_leaves(ApiError))}
 BY_CODE: dict[int, type[ApiError]] = {leaf.code: leaf for leaf in reversed(_leaves(ApiError))} | {
     409: Conflict
 }
@@ -236,7 +249,8 @@ def as_api_error(error: BaseException) -> ApiError:
 def from_status(status: dict[str, Any]) -> ApiError:
     """Read a metav1.Status of a failure; an unknown reason is read by its code, an unknown code as a 500."""
     details = status.get("details") or {}
-    leaf = BY_REASON.get(status.get("reason", "")) or BY_CODE.get(status.get("code", 500), InternalError)
+    reason, code = status.get("reason", ""), status.get("code", 500)
+    leaf = BY_BOTH.get((reason, code)) or BY_REASON.get(reason) or BY_CODE.get(code, InternalError)
     return leaf(
         status.get("message", ""),
         kind=details.get("kind", ""),

@@ -19,6 +19,7 @@ from machinery.model.errors import (
     Expired,
     Forbidden,
     Invalid,
+    NotBuilt,
     NotFound,
     NotImplementedHere,
     Unavailable,
@@ -93,6 +94,18 @@ async def test_errors_arrive_as_what_they_are(api: Api) -> None:
         await api.patch(kinds.CONFIG_MAPS, "a", {}, namespace="default", kind=PatchType.APPLY)
     with pytest.raises(Conflict):
         await api.delete(kinds.CONFIG_MAPS, "a", namespace="default", options=DeleteOptions(uid="another"))
+
+
+async def test_a_kind_that_is_not_built_is_named(api: Api) -> None:
+    """Whatever is asked of it; one that nobody knows is not found."""
+    jobs = kinds.Resource("batch", "v1", "jobs", "Job", namespaced=True, type=ConfigMap)
+    with pytest.raises(NotBuilt, match=r"jobs\.batch .* is not built"):
+        await api.list(jobs)
+    with pytest.raises(NotBuilt, match=r"jobs\.batch .* is not built"):
+        await api.delete(jobs, "a", namespace="default")
+    puddings = kinds.Resource("", "v1", "puddings", "Pudding", namespaced=True, type=ConfigMap)
+    with pytest.raises(NotFound):
+        await api.list(puddings)
 
 
 async def test_lists_select_and_come_in_pages(api: Api) -> None:

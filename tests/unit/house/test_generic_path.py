@@ -19,7 +19,7 @@ PARTICULAR = (
     "core/flow/schemas.py",  # which requests belong together, as Kubernetes suggests
     "core/bootstrap*.py", "bootstrap.py", "presence.py", "allocation.py",
     "authentication.py", "token_requests.py", "reviews.py", "rbac_cache.py", "kubelets.py",
-    "rest/pod_*.py", "rest/custom_resources.py",
+    "rest/pod_*.py",
 )  # fmt: skip
 """Modules that are about some kinds: their rules, access, what a cluster begins with. All others are generic."""
 
