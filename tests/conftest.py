@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import threading
@@ -21,13 +22,24 @@ _GUARDED = {
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Have the profiles there before Hypothesis looks for the one that is asked for; let SIGTERM end a run as Ctrl-C does."""
+    """Have the profiles there before Hypothesis looks for the one that is asked for; let SIGTERM end a run as Ctrl-C does.
+
+    What is collected stays to the end: the garbage collector is not to look at it again and again.
+    """
+    gc.disable()
     if threading.current_thread() is threading.main_thread():
         signal.signal(signal.SIGTERM, _end_run)
     if config.getoption("--hypothesis-profile", ""):
         from tests.support.examples import register_profiles
 
         register_profiles()
+
+
+def pytest_collection_finish() -> None:
+    """Have garbage collected from now on, of what tests make."""
+    gc.collect()
+    gc.freeze()
+    gc.enable()
 
 
 def _end_run(*_: object) -> None:

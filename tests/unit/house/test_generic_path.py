@@ -8,8 +8,7 @@ from pathlib import Path
 import pytest
 
 from machinery.model.k8s import served
-
-ROOT = Path(__file__).parents[3]
+from tests.support.sources import ROOT, text_of
 
 PARTICULAR = (
     "app.py",  # the composition root
@@ -79,7 +78,7 @@ def test_there_is_a_generic_path() -> None:
 @pytest.mark.parametrize("path", GENERIC, ids=str)
 def test_a_generic_module_speaks_of_no_kind(path: Path) -> None:
     """Neither by its plural, nor by its kind, nor by its rules."""
-    found = mentions((ROOT / "apiserver" / path).read_text())
+    found = mentions(text_of(ROOT / "apiserver" / path))
     assert found <= OTHER_MEANINGS.get(str(path), set())
 
 

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+from tests.support.sources import mentioning, tree_of
 
 TESTS = Path(__file__).parents[2]
 GUARDS = [
@@ -21,12 +24,17 @@ CLOCKS = {
     "loop.time()",
     "clock.monotonic_wall()",
 }
+CLOCK_METHODS = {each.removesuffix("()").rpartition(".")[2] for each in CLOCKS}
+WORDS = (
+    r"monotonic|perf_counter|\btime\s*\(|\btimeout\b|\bwait_for\b"  # without one of them there is no bound
+)
 HANG_S = 10  # a wait with a later end is there for a test that hangs, and is no bound
 DEADLINES = {"asyncio.timeout": 0, "asyncio.wait_for": 1}  # which argument it is
 
 
 def _is_reading(node: ast.AST) -> bool:
-    return isinstance(node, ast.Call) and ast.unparse(node) in CLOCKS
+    is_call = isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)
+    return is_call and node.func.attr in CLOCK_METHODS and ast.unparse(node) in CLOCKS
 
 
 def _is_duration(node: ast.AST) -> bool:
@@ -79,6 +87,8 @@ def _bounds(tree: ast.AST) -> Iterator[ast.AST]:
     for function in ast.walk(tree):
         if not isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef):
             continue
+        if not any(map(_is_reading, ast.walk(function))):
+            continue  # nothing in it is, or is made of, a time
         named = _named(function)
         for each in _assertions(function):
             compares = [node for node in ast.walk(each.test) if isinstance(node, ast.Compare)]
@@ -99,7 +109,9 @@ def _deadlines(tree: ast.Module) -> Iterator[ast.Call]:
         for target in node.targets
     }
     for node in ast.walk(tree):
-        if isinstance(node, ast.Call) and (place := DEADLINES.get(ast.unparse(node.func))) is not None:
+        if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Attribute):
+            continue
+        if (place := DEADLINES.get(ast.unparse(node.func))) is not None:
             given = [*node.args[place : place + 1], *(each.value for each in node.keywords)]
             within = constants.get(ast.unparse(given[0]), given[0]) if given else None
             if isinstance(within, ast.Constant) and within.value is not None and within.value < HANG_S:
@@ -110,9 +122,9 @@ def test_a_bound_in_wall_time_has_a_guard():
     """`taking`, or a `Stalls` whose time is taken off; who waits for the end of a hang waits long enough."""
     found = [
         f"{path.relative_to(TESTS.parent)}:{getattr(node, 'lineno', 0)} {ast.unparse(node)}"
-        for path in sorted(TESTS.rglob("*.py"))
+        for path in mentioning(WORDS, "tests")
         if path not in GUARDS
-        for tree in [ast.parse(path.read_text())]
+        for tree in [tree_of(path)]
         for node in [*_bounds(tree), *_deadlines(tree)]
     ]
     assert found == []
@@ -136,6 +148,7 @@ def test_a_bound_in_wall_time_has_a_guard():
 def test_a_bound_without_a_guard_is_found(breach: str):
     """Given directly, by a name, as a share, by a function's answer, as a deadline."""
     tree = ast.parse(f"SOON_S = 1.0\ndef test():\n {breach}")
+    assert re.search(WORDS, breach)
     assert len([*_bounds(tree), *_deadlines(tree)]) == 1
 
 
