@@ -98,7 +98,7 @@ def _running_status(
         state=ContainerState(running=running),
         lastState=_last_state(inputs, older, told, run),
         started=probed.started,
-        ready=probed.started and probed.ready,
+        ready=probed.started and probed.ready and not _is_plain_init(inputs, container),
         **_declared(container),
     )
 

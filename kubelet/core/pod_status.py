@@ -1,7 +1,8 @@
 """The status of a pod, as the API shows it: phase, conditions, addresses.
 
 https://kubernetes.io/docs/concepts/workloads/pods/pod-lifecycle/#pod-phase
-A terminal phase is final. Conditions that are not the kubelet's stay as they are.
+A terminal phase is final. Conditions that are not the kubelet's stay as they are. A pod whose sandbox is made again begins
+again with its init containers: it is Pending until one of its main containers has started in the new one.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from typing import Final
 import msgspec
 
 from kubelet.core.container_status import StatusInputs, container_statuses
+from kubelet.core.observed import ContainerState
 from kubelet.core.pod_conditions import pod_conditions
 from kubelet.core.restart import should_restart
 from machinery.model.k8s.core_v1 import Container, ContainerStatus, HostIP, Pod, PodIP, PodStatus
@@ -84,8 +86,8 @@ def _main_phase(
 ) -> str:
     ends = {status.name: _end_code(status) for status in mains}
     running = {status.name for status in mains if status.state and status.state.running}
-    if any(code is None for name, code in ends.items() if name not in running):
-        return PENDING  # one of them has not run yet
+    if any(code is None for name, code in ends.items() if name not in running):  # one of them has not run yet
+        return FAILED if is_ending and _any_ran((), mains) else PENDING
     if running:
         return RUNNING
     codes = {name: code for name, code in ends.items() if code is not None}
@@ -114,10 +116,26 @@ def _phase(
         return known
     if inputs.observed.running():
         phase = compute_phase(inputs.pod, inits, mains)
-        return (known or RUNNING) if phase in {SUCCEEDED, FAILED} else phase
-    if verdict is not None:
+        phase = (known or RUNNING) if phase in {SUCCEEDED, FAILED} else phase
+    elif verdict is not None:
         return FAILED
-    return compute_phase(inputs.pod, inits, mains, is_ending=inputs.is_ending)
+    else:
+        phase = compute_phase(inputs.pod, inits, mains, is_ending=inputs.is_ending)
+    return PENDING if phase == RUNNING and _initializes_again(inputs) else phase
+
+
+def _initializes_again(inputs: StatusInputs) -> bool:
+    """Whether a pod with init containers has a new sandbox in which no main container has started yet."""
+    sandbox = inputs.observed.sandbox
+    if inputs.is_ending or sandbox is None or not inputs.pod.spec.initContainers:
+        return False
+    mains = {container.name for container in inputs.pod.spec.containers}
+    runs = [
+        run
+        for run in inputs.observed.containers
+        if run.name in mains and run.state is not ContainerState.CREATED
+    ]
+    return bool(runs) and all(run.sandbox_id != sandbox.id for run in runs)
 
 
 def _init_failed(pod: Pod, inits: Sequence[ContainerStatus]) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from base64 import b64encode
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,7 @@ from machinery.model.requests import Selection
 from machinery.model.resources import SECRETS
 from tests.support.builders import container, meta, pod
 from tests.support.kubelet import Rig, machine, rig, running_kubelet
-from tests.support.waiting import stays
+from tests.support.waiting import stays, until
 
 
 def is_ready(found: Pod) -> bool:
@@ -59,7 +60,11 @@ async def test_a_pod_becomes_ready(node: Rig):
     assert found.status.phase == "Running"
     assert found.status.podIP.startswith("10.77.0.")
     assert found.status.containerStatuses[0].containerID.startswith("hollow://")
-    assert [reason for reason, _ in await node.events("web")][-2:] == ["Created", "Started"]
+    await until(partial(_was_told, node, ["Created", "Started"]), what="the events follow")
+
+
+async def _was_told(node: Rig, reasons: list[str]) -> bool:
+    return [reason for reason, _ in await node.events("web")][-len(reasons) :] == reasons
 
 
 async def test_a_deleted_pod_is_stopped_then_its_object_goes_then_all_traces(node: Rig):

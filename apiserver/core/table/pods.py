@@ -17,7 +17,7 @@ class _Summary:
     reason: str
     ready: int = 0
     total: int = 0
-    restarts: int = 0  # of every container, while it initializes
+    restarts: int = 0  # of the init containers while it initializes, afterwards of those that go on
     last_restart: str = ""  # the newest finishedAt, in the form that the restarts are counted in
 
 
@@ -46,7 +46,9 @@ def _summarize(pod: Json) -> _Summary:
         summary.reason = "SchedulingGated"
     inits = {each["name"]: each for each in spec(pod).get("initContainers") or ()}
     summary.total = len(spec(pod).get("containers") or ()) + sum(map(_is_sidecar, inits.values()))
-    if not _initializing(summary, status, inits) or _is_initialized(status):
+    lasting = _Summary("")
+    if not _initializing(summary, status, inits, lasting) or _is_initialized(status):
+        summary.restarts, summary.last_restart = lasting.restarts, lasting.last_restart
         _main_containers(summary, status)
     _deleted(summary, pod, status)
     return summary
@@ -70,19 +72,20 @@ def _is_sidecar(container: Json) -> bool:
     return container.get("restartPolicy") == "Always"
 
 
-def _initializing(summary: _Summary, status: Json, inits: dict[str, Json]) -> bool:
-    """Look at the init containers; tell whether one of them is what the pod waits for."""
-    sidecars = _Summary("")
+def _initializing(summary: _Summary, status: Json, inits: dict[str, Json], lasting: _Summary) -> bool:
+    """Look at the init containers, and count the restarts of sidecars as `lasting`.
+
+    Return whether one of them is what the pod waits for.
+    """
     for index, container in enumerate(status.get("initContainerStatuses") or ()):
         _count(summary, container)
         sidecar = _is_sidecar(inits.get(container.get("name", ""), {}))
         if sidecar:
-            _count(sidecars, container)
+            _count(lasting, container)
         if _has_passed(summary, container, sidecar=sidecar):
             continue
         summary.reason = _init_reason(container, index, len(inits))
         return True
-    summary.restarts, summary.last_restart = sidecars.restarts, sidecars.last_restart
     return False
 
 

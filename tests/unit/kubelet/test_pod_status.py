@@ -25,7 +25,7 @@ from machinery.model.k8s.core_v1 import (
 )
 from machinery.pb import cri_pb2 as cri
 from tests.support.builders import changed, container, pod
-from tests.support.pod_life import START_S, ended, run, seen
+from tests.support.pod_life import START_S, ended, run, sandbox, seen
 
 HOST = ("192.0.2.7",)
 NOW_S = START_S + 60
@@ -75,6 +75,66 @@ def test_the_phase_of_two_main_containers(policy, runs, phase):
 def test_the_phase_during_initialization(policy, runs, phase):
     """Init containers keep a pod Pending; one that failed for good fails the pod."""
     assert status(pod(initContainers=[container("init")], restartPolicy=policy), *runs).phase == phase
+
+
+def test_a_plain_init_container_is_ready_when_it_has_done_its_work():
+    """While it runs it is not; a sidecar is ready when its probes say so."""
+    inits = [container("side", restartPolicy="Always"), container("init"), container("next")]
+    spec = pod(initContainers=inits)
+    found = status(spec, run("side"), ended("init"), run("next"))
+    assert [each.ready for each in found.initContainerStatuses] == [True, True, False]
+    assert [each.started for each in found.initContainerStatuses] == [True, False, True]
+    probed = pod(initContainers=[container("side", restartPolicy="Always", readinessProbe=Probe()), inits[1]])
+    found = status(probed, run("side"), run("init"))
+    assert [each.ready for each in found.initContainerStatuses] == [False, False]
+
+
+def test_a_pod_that_is_over_before_all_have_run_has_failed():
+    """As one that never restarts, and loses its sandbox meanwhile."""
+    spec = pod(containers=[container("a"), container("b")], restartPolicy="Never")
+    boxes = (sandbox(is_ready=False),)
+    assert status(spec, ended("a", code=0), sandboxes=boxes, is_ending=True).phase == "Failed"
+    assert status(spec, sandboxes=boxes, is_ending=True).phase == "Pending"
+
+
+@pytest.mark.parametrize(
+    ("runs", "phase", "initialized"),
+    [
+        (
+            (),
+            "Pending",
+            "True",
+        ),  # nothing of it has begun: its init containers are still those that have passed
+        ((run("init", 1, sandbox_id="sandbox-1"),), "Pending", "False"),
+        ((ended("init", 1, sandbox_id="sandbox-1"),), "Pending", "True"),
+        (
+            (ended("init", 1, sandbox_id="sandbox-1"), run(attempt=1, sandbox_id="sandbox-1")),
+            "Running",
+            "True",
+        ),
+        (
+            (ended("init", 1, sandbox_id="sandbox-1"), ended(attempt=1, sandbox_id="sandbox-1")),
+            "Running",
+            "True",
+        ),
+    ],
+)
+def test_a_pod_that_initializes_again_is_pending(runs, phase, initialized):
+    """In a new sandbox, until a main container has started there; afterwards its restarts leave it Running."""
+    boxes = (sandbox(1), sandbox(0, is_ready=False))
+    spec = pod(initContainers=[container("init")])
+    found = status(spec, ended("init"), ended(code=137), *runs, sandboxes=boxes)
+    assert found.phase == phase
+    assert condition(found, "Initialized")[0] == initialized
+
+
+def test_a_pod_without_init_containers_does_not_initialize():
+    """It goes on where its sandbox is new, and so does one that is being stopped."""
+    boxes = (sandbox(1), sandbox(0, is_ready=False))
+    assert status(pod(), ended(code=137), sandboxes=boxes).phase == "Running"
+    spec = pod(initContainers=[container("init")])
+    runs = (ended("init"), ended(code=137))
+    assert status(spec, *runs, sandboxes=boxes, is_ending=True).phase == "Failed"
 
 
 def test_a_pod_is_not_over_while_a_sidecar_runs():

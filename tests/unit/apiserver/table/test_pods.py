@@ -145,6 +145,26 @@ def test_restarts_tell_when_the_last_one_was():
     assert printed(pod(container(state=RUNNING, restartCount=2)))["Restarts"] == "2"
 
 
+@pytest.mark.parametrize(
+    ("state", "is_initialized", "restarts"),
+    [
+        (RUNNING, False, "3"),  # it begins again: what was before does not count yet
+        (RUNNING, True, "12"),  # an init container that somebody has started anew, beside what runs
+        (terminated(), True, "12"),
+    ],
+)
+def test_restarts_of_init_containers_count_while_the_pod_initializes(
+    state: dict[str, Any], is_initialized: bool, restarts: str
+):
+    """Afterwards those of sidecars and main containers, whatever an init container does."""
+    side = container("side", RUNNING, started=True, ready=True, restartCount=2)
+    init = container("init", state, restartCount=1)
+    conditions = [{"type": "Initialized", "status": str(is_initialized)}]
+    main = container(state=RUNNING, ready=True, restartCount=10)
+    obj = pod(main, inits=(side, init), sidecars=("side",), conditions=conditions)
+    assert printed(obj)["Restarts"] == restarts
+
+
 def test_the_wide_columns():
     """Address, node, nominated node and readiness gates."""
     obj = pod(
