@@ -73,7 +73,7 @@ def _end_in_order(layout: Layout[Path], progress: Progress, *, op: str = "down")
     try:
         call(layout.control, "ps", home=str(layout.home), timeout_s=_KNOCK_S)
         progress("stopping the components")
-        call(layout.control, op, home=str(layout.home), timeout_s=_PATIENCE_S)
+        call(layout.control, op, home=str(layout.home), timeout_s=_PATIENCE_S, until_ended=True)
     except TimeoutError:
         progress("the supervisor does not answer: ending it and the components by force")
     except (OSError, ValueError):

@@ -15,6 +15,7 @@ from kubarium.core.components import Component
 from kubarium.core.network import node_namespace
 from kubarium.network import enter
 
+_OURS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)  # that the supervisor handles
 _PR_SET_PDEATHSIG, _PR_SET_NAME = 1, 15  # prctl.h
 
 
@@ -35,9 +36,16 @@ def launch(
     with suppress(OSError):  # the disk of the log may be full
         sys.stdout.flush()
         sys.stderr.flush()
-    parent, pid = os.getpid(), os.fork()
-    if pid:
-        return pid
+    parent = os.getpid()
+    # What is sent to it before it has settled waits: until then it has our handlers, and our wakeup descriptor.
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, _OURS)
+    try:
+        pid = os.fork()
+        if pid:
+            return pid
+    finally:
+        if os.getpid() == parent:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
     code = 70  # EX_SOFTWARE of sysexits.h, where the launch itself fails
     try:
         if falls_with_us:
@@ -64,9 +72,10 @@ def _fall_with(parent: int) -> None:
 
 def _settle(component: Component, cluster: str, log: Path, inherited: list[int]) -> None:
     os.setsid()
-    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGCHLD, signal.SIGHUP):
+    for number in (*_OURS, signal.SIGCHLD):
         signal.signal(number, signal.SIG_DFL)
     signal.set_wakeup_fd(-1)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, _OURS)
     for descriptor in inherited:
         os.close(descriptor)
     output, nothing = _opened(log), os.open(os.devnull, os.O_RDONLY)

@@ -8,14 +8,17 @@ from __future__ import annotations
 
 import json
 import socket
+import struct
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
 from kubarium.errors import KubariumError
+from kubarium.pidfd import wait_ended
 
 LINE_LIMIT = 1 << 20
+_CREDENTIALS = struct.Struct("3i")  # pid, uid, gid of unix(7)
 
 
 class Request(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -44,8 +47,12 @@ def read_request(line: bytes) -> Request:
         raise KubariumError(f"the supervisor was asked for what is no request: {error}") from error
 
 
-def call(control: Path, op: str, *, timeout_s: float = 60.0, **arguments: Any) -> Any:
+def call(
+    control: Path, op: str, *, timeout_s: float = 60.0, until_ended: bool = False, **arguments: Any
+) -> Any:
     """Ask the supervisor and return its answer; to `down`, when it has left the cluster's folders.
+
+    With `until_ended` its process has ended by then, too: it closes its sockets a moment earlier.
 
     Raises:
         KubariumError: the supervisor refused, and says why.
@@ -55,12 +62,21 @@ def call(control: Path, op: str, *, timeout_s: float = 60.0, **arguments: Any) -
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
         connection.settimeout(timeout_s)
         connection.connect(str(control))
+        pid = _peer(connection)
         connection.sendall(json.dumps({"op": op, **arguments}).encode() + b"\n")
         with connection.makefile("rb") as reader:
             line = reader.read()
     if not line:
         raise ConnectionResetError(f"the supervisor at {control} closed the connection without an answer")
+    if until_ended and pid:
+        wait_ended(pid, timeout_s)
     answer = json.loads(line)
     if "error" in answer:
         raise KubariumError(answer["error"])
     return answer["ok"]
+
+
+def _peer(connection: socket.socket) -> int:
+    """Return the pid of who listens at the other end; 0 where it is not of this machine."""
+    credentials = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size)
+    return int(_CREDENTIALS.unpack(credentials)[0])

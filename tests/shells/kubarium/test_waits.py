@@ -16,6 +16,7 @@ import pytest
 
 from kubarium import logs
 from kubarium.core.layout import Layout
+from kubarium.ending import end
 from kubarium.errors import KubariumError
 from kubarium.logs import follow
 from kubarium.pidfd import wait_ended
@@ -114,9 +115,9 @@ def test_patience_with_a_supervisor_ends(layout: Layout):
         starter.wait(0.1)
 
 
-def _started(script: str, layout: Layout) -> tuple[subprocess.Popen[bytes], int]:
+def _started(script: str, layout: Layout, *more: str) -> tuple[subprocess.Popen[bytes], int]:
     listening, telling = os.pipe()
-    command = [sys.executable, "-c", script, str(layout.run), str(telling)]
+    command = [sys.executable, "-c", script, str(layout.run), str(telling), *more]
     child = subprocess.Popen(command, pass_fds=[telling])
     os.close(telling)
     return child, listening
@@ -135,6 +136,22 @@ def test_a_supervisor_that_goes_down_answers_when_it_has_left(layout: Layout):
         child.kill()
         child.wait()
         os.close(listening)
+
+
+def test_down_waits_for_the_end_of_a_supervisor_that_has_left(layout: Layout):
+    """It closes its sockets a moment before it ends, and is not taken for one that nobody had stopped."""
+    flags = ["kubarium.supervisor", "--home", str(layout.home), "--run", str(layout.run)]
+    child, listening = _started(f"{SUPERVISOR}time.sleep(0.5)  # whatever Python's end takes", layout, *flags)
+    said: list[str] = []
+    try:
+        assert os.read(listening, 1)
+        assert end(f"kb-{uuid.uuid4().hex[:8]}", layout, progress=said.append)
+        assert child.wait(10) == 0
+    finally:
+        child.kill()
+        child.wait()
+        os.close(listening)
+    assert said == ["stopping the components"]
 
 
 @pytest.mark.parametrize(
