@@ -16,6 +16,7 @@ from typing import Any, Final
 
 import apiserver.rest.listener  # noqa: F401 - imported once, before processes are forked, not in each of them
 from apiserver import schemas
+from apiserver.access_log import AccessLog
 from apiserver.allocation import Allocator
 from apiserver.authentication import Authenticator
 from apiserver.bootstrap import Bootstrap
@@ -238,6 +239,11 @@ async def doors(core: Core, config: ApiserverConfig, process: Process) -> AsyncI
     handler = resources_handler(
         core.catalogue, core.registry, core.gate, core.authenticator, name=process.name
     )
+    access = AccessLog(process.log, process.clock) if config.access_log else None
+    if access is not None:
+        from apiserver.services.access import logged  # seldom needed
+
+        handler = logged(handler, access)
     server = grpc_server(
         config.grpc_listen,
         _tls(config),
@@ -247,7 +253,7 @@ async def doors(core: Core, config: ApiserverConfig, process: Process) -> AsyncI
         largest_bytes=2 * BODY_LIMIT,  # those up to here are refused with a Status
     )
     rest_tls = _tls(config, require_client=False)
-    async with serving_rest(services, config.rest_listen, rest_tls, config.rest_limits, process.seam):
+    async with serving_rest(services, config.rest_listen, rest_tls, config.rest_limits, process.seam, access):
         await server.start()
         process.log.info("serving", rest=",".join(config.rest_listen), grpc=",".join(config.grpc_listen))
         try:

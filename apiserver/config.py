@@ -33,6 +33,9 @@ class ApiserverConfig(ComponentConfig):
     kubelet_key_file: str = setting("", help="PEM key of --kubelet-cert-file")
     sa_key_file: str = setting("", help="PEM private key that signs ServiceAccount tokens")
     service_cidr: str = setting("10.96.0.0/16", help="range of the Services' cluster IPs")
+    access_log: bool = setting(
+        default=False, help="log each request at level info: verb, path, user, code, latency, user agent"
+    )
     max_requests_inflight: int = setting(
         60, help="requests served at once, of all priority levels but exempt; the others wait in fair order"
     )

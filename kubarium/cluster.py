@@ -85,6 +85,7 @@ class Cluster:
         controllers: int | None = None,
         process_memory: str | None = None,
         registry_port: int | None = None,
+        access_log: bool | None = None,
         cpu: str = "",
         memory: str = "",
         labels: Mapping[str, str] | None = None,
@@ -104,7 +105,7 @@ class Cluster:
         `apiservers`, `schedulers` and `controllers` say how many processes of each there are; `cpu`, `memory`, `labels` and
         `taints` (key=value:Effect) are those of each node, `zones` are given to them in turn. `process_memory` ("1Gi") is the
         most that each process of a node may have. At a `registry_port` there is an image registry that every node knows as
-        localhost:PORT. With `check_invariants` a component ends where it finds its own state broken: for tests.
+        localhost:PORT. With `access_log` apiservers log each request. With `check_invariants` a component ends where it finds its own state broken: for tests.
 
         Raises:
             KubariumError: it cannot be; the message names the option, or says what is missing.
@@ -121,6 +122,7 @@ class Cluster:
             controllers=controllers,
             process_memory=process_memory,
             registry_port=registry_port,
+            access_log=access_log,
             cpu=cpu,
             memory=memory,
             labels=labels or {},

@@ -154,9 +154,10 @@ class Door:
         if http.target is not None:
             await self._services.registry.wait_open()
         user = await self._authenticated(http)
-        if not http.impersonates:
-            return user
-        return await self._services.gate.impersonated(user, http.headers.items())
+        if http.impersonates:
+            user = await self._services.gate.impersonated(user, http.headers.items())
+        http.user = user.name
+        return user
 
     async def _authenticated(self, http: HttpRequest) -> UserInfo:
         """A client certificate comes first, then a token; who shows neither is nobody, a wrong token is an error."""

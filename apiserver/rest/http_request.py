@@ -28,7 +28,17 @@ METHODS: Final = frozenset({"GET", "POST", "PUT", "PATCH", "DELETE"})
 class HttpRequest:
     """One request, however it came in."""
 
-    __slots__ = ("_body", "headers", "impersonates", "method", "peer", "raw_path", "raw_query", "target")
+    __slots__ = (
+        "_body",
+        "headers",
+        "impersonates",
+        "method",
+        "peer",
+        "raw_path",
+        "raw_query",
+        "target",
+        "user",
+    )
 
     def __init__(
         self,
@@ -48,6 +58,7 @@ class HttpRequest:
         self.target: Target | Discovery | None = (
             parse_for(self.raw_path, is_known=peer is not ANONYMOUS) if method in METHODS else None
         )
+        self.user = ""  # the name of who asks, when that is known
         self._body = body
 
     async def read_body(self) -> bytes:

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Final
 
+from apiserver.access_log import AccessLog
 from apiserver.rest.limits import Limits
 from apiserver.rest.services import RestServices
 from machinery.model.seam import Seam
@@ -27,6 +28,7 @@ async def serving_rest(
     tls: ServerTls,
     limits: Limits,
     seam: Seam | None = None,
+    access: AccessLog | None = None,
 ) -> AsyncIterator[None]:
     """Serve the REST API on "host:port" addresses while inside; ends watches first, then the connections.
 
@@ -40,6 +42,10 @@ async def serving_rest(
 
     clock = services.clock
     door = Door(services, limits) if seam is None else SeamDoor(services, limits, seam)
+    if access is not None:
+        from apiserver.rest.access import logged_door
+
+        door = logged_door(services, limits, seam, access)
     listener = Listener(door, limits, wall_s=lambda: clock.timescale.wall(clock.now()))
     context = tls.ssl_context()
     context.set_alpn_protocols(["http/1.1"])

@@ -189,6 +189,10 @@ def _up(sub: argparse.ArgumentParser) -> None:
     for kind in ("apiservers", "schedulers", "controllers"):
         sub.add_argument(f"--{kind}", type=_count, metavar="N", help=f"how many {kind} (default: 1)")
     sub.add_argument(
+        "--access-log", action="store_true", default=None,
+        help="have apiservers log each request: verb, path, user, code, latency, user agent",
+    )  # fmt: skip
+    sub.add_argument(
         "--registry", dest="registry_port", nargs="?", type=_count, const=REGISTRY_PORT, metavar="PORT",
         help=f"have an image registry that the nodes know as localhost:PORT (default: {REGISTRY_PORT})",
     )  # fmt: skip

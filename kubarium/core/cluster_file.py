@@ -84,6 +84,7 @@ def read_document(document: Written) -> ClusterFile:
         schedulers=plane.get("schedulers"),
         controllers=plane.get("controllers"),
         process_memory=read.get("processMemory"),
+        access_log=read.get("accessLog"),
         registry_port=read.get("registryPort"),
         declared=read.get("nodes"),
     )
@@ -149,6 +150,12 @@ def _number(written: Written, path: str) -> float:
 def _whole(written: Written, path: str) -> int:
     if not isinstance(written, Scalar) or not isinstance(written.value, int) or _is_truth(written):
         raise FileError(written.line, path, f"has to be a whole number, not {_what(written)}")
+    return written.value
+
+
+def _truth(written: Written, path: str) -> bool:
+    if not isinstance(written, Scalar) or not isinstance(written.value, bool):
+        raise FileError(written.line, path, f"has to be true or false, not {_what(written)}")
     return written.value
 
 
@@ -283,6 +290,7 @@ _TOP: Final[Mapping[str, _Reader]] = {
     "apiPort": _option("api_port", _whole),
     "processMemory": _option("process_memory", _quantity),
     "registryPort": _option("registry_port", _whole),
+    "accessLog": _truth,
     "controlPlane": lambda written, path: _read(written, path, _PLANE),
     "nodes": _nodes,
 }

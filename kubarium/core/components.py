@@ -170,6 +170,7 @@ def _apiserver(instance: Instance, places: Places) -> Component:
         "kubelet-key-file": places.key_file(KUBELET_CLIENT),
         "sa-key-file": str(places.layout.pki / "sa.key"),
         "service-cidr": SERVICE_CIDR,
+        "access-log": "true" if places.spec.access_log else "",
     }
     return Component(instance.name, APISERVER, flags, (serving, KUBELET_CLIENT, ETCD_CLIENT, ADMIN))
 

@@ -18,7 +18,15 @@ DEFAULT_NODES = 3
 _UNSAID: tuple[Any, ...] = (None, "", {}, ())
 RUNTIMES = ("auto", "docker", "hollow")
 _COUNTS = ("etcd", "apiservers", "schedulers", "controllers")
-_FIELDS = ("profile", "time_scale", *_COUNTS, "process_memory", "registry_port", "check_invariants")
+_FIELDS = (
+    "profile",
+    "time_scale",
+    *_COUNTS,
+    "process_memory",
+    "registry_port",
+    "access_log",
+    "check_invariants",
+)
 
 
 PROFILES = get_args(Profile)
@@ -50,6 +58,7 @@ class Options:
     controllers: int | None = None
     process_memory: str | None = None
     registry_port: int | None = None
+    access_log: bool | None = None
     cpu: str = ""  # of each node
     memory: str = ""
     labels: Mapping[str, str] = field(default_factory=dict)

@@ -71,6 +71,7 @@ class ClusterSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     apiservers: int = 1
     schedulers: int = 1
     controllers: int = 1
+    access_log: bool = False  # whether apiservers log each request
     registry_port: int = 0  # where the cluster's image registry listens; 0: it has none
     nodes: tuple[NodeSpec, ...] = ()
     next_index: int = 1

@@ -306,11 +306,13 @@ def configuration(pki: Pki, etcd: str = "127.0.0.1:1", **fields: Any) -> Apiserv
 
 
 @asynccontextmanager
-async def serving(pki: Pki, storage: Storage | None = None, **fields: Any) -> AsyncIterator[Served]:
+async def serving(
+    pki: Pki, storage: Storage | None = None, *, log: Log | None = None, **fields: Any
+) -> AsyncIterator[Served]:
     """Serve both doors of a whole apiserver on a store, bootstrapped."""
     config = configuration(pki, **fields)
     async with asyncio.TaskGroup() as tasks:
-        process = Process("apiserver", config, Log(config.name or "apiserver", "error"), tasks)
+        process = Process("apiserver", config, log or Log(config.name or "apiserver", "error"), tasks)
         core = app.build(config, process, storage or MemoryStorage())
         async with app.running(core, process), app.doors(core, config, process):
             await core.bootstrap.run_until_done(process.clock)

@@ -40,6 +40,7 @@ profile: fast
 timeScale: 20
 apiPort: 7000
 registryPort: 5001
+accessLog: true
 controlPlane: {etcd: 3, apiservers: 2, schedulers: 3, controllers: 4}
 nodes:
 - {count: 2, cpu: 0.5, memory: 1Gi}
@@ -49,6 +50,7 @@ nodes:
     assert document.name == "shop"
     spec = document.options.new_spec("shop", "hollow")
     assert (spec.profile, spec.time_scale, spec.api_port) == ("fast", 20.0, 7000)
+    assert spec.access_log
     assert (spec.registry_port, spec.registry) == (5001, "localhost:5001")
     assert (spec.etcd, spec.apiservers, spec.schedulers, spec.controllers) == (3, 2, 3, 4)
     assert [(node.name, node.cpu, node.memory) for node in spec.nodes] == [
@@ -85,6 +87,7 @@ def test_json_is_yaml():
         ("timeScale: 1" + "0" * 400, "3: timeScale: is too large"),
         ("apiPort: 70000", "3: apiPort: has to be a port below"),
         ("apiPort: 6443.5", "3: apiPort: has to be a whole number, not 6443.5"),
+        ("accessLog: 1", "3: accessLog: has to be true or false, not 1"),
         ("registryPort: 70000", "3: registryPort: has to be a port"),
         ("controlPlane:\n  etcd: 2", "4: controlPlane.etcd: has to be 1 or 3 members"),
         ("controlPlane:\n  apiservers: 10", "4: controlPlane.apiservers: has to be from 1 to 9"),

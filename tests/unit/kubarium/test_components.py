@@ -26,6 +26,13 @@ def test_a_node_is_three_processes_of_its_own():
     }
 
 
+def test_apiservers_log_requests_where_that_is_asked_for():
+    """It costs, so nobody has it by default."""
+    flags = described(ClusterSpec(access_log=True, apiservers=2))["apiserver-2"].arguments
+    assert "--access-log=true" in flags
+    assert not [each for each in described(ClusterSpec())["apiserver"].arguments if "access-log" in each]
+
+
 def test_a_registry_is_one_process_more():
     """On loopback, where engines expect no TLS; without one nothing is different."""
     spec = ClusterSpec(registry_port=5001).with_node()
