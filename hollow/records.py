@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from hollow.core.behaviour import Behaviour, read_behaviour
+from hollow.core.behaviour import ROLE, Behaviour, read_behaviour
 from hollow.core.lifetime import End, Lifetime, State, observe, plan_end
 from machinery.pb import cri_pb2 as cri
 
@@ -73,7 +73,9 @@ class Container:
     def __init__(self, record: ContainerRecord) -> None:
         self.record = record
         self.config: Any = cri.ContainerConfig.FromString(record.config)
-        self.behaviour: Behaviour = read_behaviour(self.config.metadata.name, record.annotations)
+        self.behaviour: Behaviour = read_behaviour(
+            self.config.metadata.name, record.annotations, role=self.config.annotations.get(ROLE, "")
+        )
         self.end_announced = False
 
     @property

@@ -1,6 +1,6 @@
 """How a simulated container behaves, as its pod's annotations say.
 
-    hollow.kubarium.dev/<container>.exit-after: 3s        it ends by itself so long after its start
+    hollow.kubarium.dev/<container>.exit-after: 3s        it ends by itself so long after its start; or: never
     hollow.kubarium.dev/<container>.exit-code: "1"        with this code (default 0)
     hollow.kubarium.dev/<container>.oom-after: 2s         it exceeds its memory limit: OOMKilled, 137
     hollow.kubarium.dev/<container>.start-error: no such command   it does not start, and why
@@ -10,7 +10,8 @@
     hollow.kubarium.dev/<container>.cpu: 100m             what it seems to use (default 1m)
     hollow.kubarium.dev/<container>.memory: 64Mi          (default 4Mi)
 
-Durations are cluster seconds. Without annotations a container runs until it is stopped and then exits 0.
+Durations are cluster seconds. Without annotations a container runs until it is stopped and then exits 0; an init
+container (the kubelet says which is one; a sidecar is none) has done its work at once.
 """
 
 from __future__ import annotations
@@ -23,6 +24,8 @@ from typing import Final
 from machinery.model.quantity import cpu_millicores, memory_bytes
 
 PREFIX: Final = "hollow.kubarium.dev/"
+ROLE: Final = "kubarium.dev/container-role"  # of a container, as its kubelet says
+INIT: Final = "init"
 _UNITS: Final = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 _DURATION: Final = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h)")
 
@@ -45,8 +48,8 @@ class Behaviour:
 _READERS: Final[dict[str, tuple[str, Callable[[str], object]]]] = {}
 
 
-def read_behaviour(container: str, annotations: Mapping[str, str]) -> Behaviour:
-    """Read what the annotations of a pod say about one of its containers.
+def read_behaviour(container: str, annotations: Mapping[str, str], *, role: str = "") -> Behaviour:
+    """Read what the annotations of a pod say about one of its containers; the role is the container's own.
 
     Raises:
         ValueError: an annotation of ours is unknown or has a value that does not fit; the text names it.
@@ -60,6 +63,8 @@ def read_behaviour(container: str, annotations: Mapping[str, str]) -> Behaviour:
                 fields[name] = read(text)
             except ValueError as error:
                 raise ValueError(f"annotation {key}: {error}") from error
+    if role == INIT and "oom_after_s" not in fields:
+        fields.setdefault("exit_after_s", 0.0)
     return Behaviour(**fields)  # type: ignore[arg-type] # each reader gives its field's type
 
 
@@ -81,6 +86,10 @@ def _reader(key: str, name: str) -> tuple[str, Callable[[str], object]]:
     return _READERS[name]
 
 
+def _parse_end_s(text: str) -> float | None:
+    return None if text == "never" else parse_duration_s(text)
+
+
 def _parse_code(text: str) -> int:
     if not text.isdecimal() or int(text) > 255:
         raise ValueError(f"{text!r} is no exit code from 0 to 255")
@@ -95,7 +104,7 @@ def _parse_truth(text: str) -> bool:
 
 _READERS.update(
     {
-        "exit-after": ("exit_after_s", parse_duration_s),
+        "exit-after": ("exit_after_s", _parse_end_s),
         "exit-code": ("exit_code", _parse_code),
         "oom-after": ("oom_after_s", parse_duration_s),
         "start-error": ("start_error", str),

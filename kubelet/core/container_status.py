@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from kubelet.core.containers import ProbeStates, probe_state
+from kubelet.core.labels import is_plain_init
 from kubelet.core.observed import ContainerState as State
 from kubelet.core.observed import ObservedContainer, ObservedPod
 from machinery.model.clock import Timescale
@@ -26,7 +27,6 @@ from machinery.model.k8s.core_v1 import (
     ResourceRequirements,
     VolumeMountStatus,
 )
-from machinery.model.pods import is_sidecar
 
 CREATING: Final = "ContainerCreating"
 INITIALIZING: Final = "PodInitializing"
@@ -98,7 +98,7 @@ def _running_status(
         state=ContainerState(running=running),
         lastState=_last_state(inputs, older, told, run),
         started=probed.started,
-        ready=probed.started and probed.ready and not _is_plain_init(inputs, container),
+        ready=probed.started and probed.ready and not is_plain_init(inputs.pod, container),
         **_declared(container),
     )
 
@@ -118,7 +118,7 @@ def _ended_status(
         state, last = _waiting(waiting), end if run.state is State.EXITED else None
     else:
         state, last = end, _last_state(inputs, older, told, run)
-    is_done = state is end and run.exit_code == 0 and _is_plain_init(inputs, container)
+    is_done = state is end and run.exit_code == 0 and is_plain_init(inputs.pod, container)
     return ContainerStatus(
         **_common(container, run, inputs),
         state=state,
@@ -267,8 +267,3 @@ def _lost(inputs: StatusInputs, told: ContainerStatus) -> ContainerState:
             message=f"The container could not be located when the pod was {when}",
         )
     )
-
-
-def _is_plain_init(inputs: StatusInputs, container: Container) -> bool:
-    names = {each.name for each in inputs.pod.spec.initContainers if not is_sidecar(each)}
-    return container.name in names

@@ -2,7 +2,8 @@
 
 Labels say whose an object is, annotations what a kubelet that starts again has to know even where the pod has
 left the API meanwhile: how often a container was restarted, how it wants to be stopped. The keys are upstream's,
-so that node tools (crictl, log collectors) find what they look for.
+so that node tools (crictl, log collectors) find what they look for; only the role of an init container is ours, for
+runtimes whose containers have no command to do (the hollow one).
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from typing import Final, TypeVar
 import msgspec
 
 from machinery.model.k8s.core_v1 import Container, ContainerPort, LifecycleHandler, Pod
+from machinery.model.pods import is_sidecar
 
 T = TypeVar("T")
 
@@ -27,6 +29,8 @@ MESSAGE_PATH: Final = "io.kubernetes.container.terminationMessagePath"
 MESSAGE_POLICY: Final = "io.kubernetes.container.terminationMessagePolicy"
 PRE_STOP: Final = "io.kubernetes.container.preStopHandler"
 PORTS: Final = "io.kubernetes.container.ports"
+ROLE: Final = "kubarium.dev/container-role"
+INIT: Final = "init"  # it is to do its work and end; a sidecar has no role
 DELETION_GRACE: Final = "io.kubernetes.pod.deletionGracePeriod"
 GRACE: Final = "io.kubernetes.pod.terminationGracePeriod"
 
@@ -60,6 +64,8 @@ def container_annotations(pod: Pod, container: Container, *, restart_count: int)
         MESSAGE_PATH: container.terminationMessagePath,
         MESSAGE_POLICY: container.terminationMessagePolicy,
     }
+    if is_plain_init(pod, container):
+        found[ROLE] = INIT
     if pod.metadata.deletionGracePeriodSeconds is not None:
         found[DELETION_GRACE] = str(pod.metadata.deletionGracePeriodSeconds)
     if pod.spec.terminationGracePeriodSeconds is not None:
@@ -103,6 +109,11 @@ def read_pre_stop(annotations: Mapping[str, str]) -> LifecycleHandler | None:
 def read_ports(annotations: Mapping[str, str]) -> list[ContainerPort]:
     """Read a container's ports, which a handler may name."""
     return _decode(annotations.get(PORTS, ""), list[ContainerPort]) or []
+
+
+def is_plain_init(pod: Pod, container: Container) -> bool:
+    """Whether a container is to end before the main containers start."""
+    return not is_sidecar(container) and any(each.name == container.name for each in pod.spec.initContainers)
 
 
 def _identity(pod: Pod) -> dict[str, str]:

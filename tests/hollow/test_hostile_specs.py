@@ -28,5 +28,6 @@ async def test_variables_that_expand_ten_times_each_wait_with_a_reason(tmp_path:
         assert (bomb.reason, long.reason) == ("CreateContainerConfigError", "CreateContainerConfigError")
         assert bomb.message.startswith('environment variable "E5" of container "bomb": ')
         assert long.message.startswith('args[0] of container "long": ')
+        await node.until_told("large", "Failed", "Started")
         assert ("Failed", f"Error: {bomb.message}") in await node.events("large")
         assert {each.config.metadata.name for each in node.containers()} == {"good", "main"}

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from base64 import b64encode
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +23,7 @@ from machinery.model.requests import Selection
 from machinery.model.resources import SECRETS
 from tests.support.builders import container, meta, pod
 from tests.support.kubelet import Rig, machine, rig, running_kubelet
-from tests.support.waiting import stays, until
+from tests.support.waiting import stays
 
 
 def is_ready(found: Pod) -> bool:
@@ -60,11 +59,16 @@ async def test_a_pod_becomes_ready(node: Rig):
     assert found.status.phase == "Running"
     assert found.status.podIP.startswith("10.77.0.")
     assert found.status.containerStatuses[0].containerID.startswith("hollow://")
-    await until(partial(_was_told, node, ["Created", "Started"]), what="the events follow")
+    await node.until_told("web", "Created", "Started")
 
 
-async def _was_told(node: Rig, reasons: list[str]) -> bool:
-    return [reason for reason, _ in await node.events("web")][-len(reasons) :] == reasons
+async def test_a_pod_with_init_containers_becomes_ready_by_itself(node: Rig):
+    """Nothing runs in a simulated container: an init container has done its work at once, a sidecar stays."""
+    inits = [container("first"), container("side", restartPolicy="Always"), container("second")]
+    await node.create(pod("web", initContainers=inits))
+    found = await node.until("web", is_ready)
+    ends = [each.state.terminated for each in found.status.initContainerStatuses]
+    assert [end and end.exitCode for end in ends] == [0, None, 0]
 
 
 async def test_a_deleted_pod_is_stopped_then_its_object_goes_then_all_traces(node: Rig):
@@ -127,7 +131,7 @@ async def test_a_crashing_container_is_restarted_then_waits(node: Rig):
     assert (status.restartCount, status.lastState.terminated.exitCode) == (1, 3)
     assert found.status.phase == "Running"
     await node.until("web", lambda p: p.status.containerStatuses[0].restartCount == 2)
-    assert ("BackOff") in [reason for reason, _ in await node.events("web")]
+    await node.until_told("web", "BackOff")
     await node.until_true(lambda: len(node.containers()) <= 2)
 
 
@@ -177,6 +181,7 @@ async def test_a_command_that_does_not_start_is_an_error_of_the_container(node: 
     await node.until(
         "web", lambda p: p.status.containerStatuses and p.status.containerStatuses[0].restartCount
     )
+    await node.until_told("web", "Failed")
     found = [message for reason, message in await node.events("web") if reason == "Failed"]
     assert "no such command" in found[0]
 
@@ -206,7 +211,7 @@ async def test_a_dead_sandbox_is_replaced(node: Rig):
     node.world.stop_sandbox(sandbox)
     found = await node.until("web", lambda p: is_ready(p) and p.status.containerStatuses[0].restartCount == 1)
     assert found.status.phase == "Running"
-    assert "SandboxChanged" in [reason for reason, _ in await node.events("web")]
+    await node.until_told("web", "SandboxChanged")
 
 
 async def test_a_deletion_during_the_start_leaves_nothing(node: Rig):
@@ -257,6 +262,7 @@ async def test_a_post_start_hook_that_fails_kills_the_container(node: Rig):
     hook = Lifecycle(postStart=LifecycleHandler(exec=ExecAction(command=["true"])))
     await node.create(pod("web", containers=[container(lifecycle=hook)]))
     await node.until("web", lambda p: p.status.containerStatuses[0].restartCount if state_of(p) else False)
+    await node.until_told("web", "FailedPostStartHook")
     assert ("FailedPostStartHook", "PostStartHook failed") in await node.events("web")
 
 
@@ -372,5 +378,6 @@ async def test_a_private_image_is_not_for_the_next_pod_because_another_has_pulle
     assert "no credentials for hollow.private" in state_of(found).waiting.message
     await node.create(pod("second", **with_secret))
     await node.until("second", is_ready)
+    await node.until_told("second", "Pulled")
     told = f'Container image "{box.image}" already present on machine and can be accessed by the pod'
     assert ("Pulled", told) in await node.events("second")

@@ -27,6 +27,7 @@ from machinery.process.server import grpc_server
 from machinery.wire.services import handler, unix_channel
 from tests.support.builders import changed
 from tests.support.scripted_api import LocalRegistry, ScriptedApi, local_registry
+from tests.support.waiting import until
 
 NODE = "node-1"
 SCALE = 20.0
@@ -145,6 +146,14 @@ class Rig:
         listing = await self.api.list(EVENTS)
         found = [event for event in listing.items if event.involvedObject.name == name]
         return [(event.reason, event.message) for event in found]
+
+    async def until_told(self, name: str, *reasons: str) -> None:
+        """Wait until events about a pod have these reasons among them: they are written beside the work."""
+
+        async def are_told() -> bool:
+            return {*reasons} <= {reason for reason, _ in await self.events(name)}
+
+        await until(are_told, what=f"events {reasons} about {name}")
 
     def containers(self, name: str = "") -> list[Any]:
         """Return the containers in the runtime, by name, the oldest first."""

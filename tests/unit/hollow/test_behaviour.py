@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from hollow.core.addresses import allocate
-from hollow.core.behaviour import Behaviour, parse_duration_s, read_behaviour
+from hollow.core.behaviour import INIT, Behaviour, parse_duration_s, read_behaviour
 
 PREFIX = "hollow.kubarium.dev/"
 
@@ -22,6 +22,24 @@ def test_annotations_are_read():
         f"{PREFIX}main.{key}": value for key, value in {"exit-after": "1m30s", "memory": "1Ki"}.items()
     }
     assert read_behaviour("main", annotations) == Behaviour(exit_after_s=90, memory_bytes=1024)
+
+
+@pytest.mark.parametrize(
+    ("annotations", "expected"),
+    [
+        ({}, Behaviour(exit_after_s=0)),
+        ({"exit-code": "3"}, Behaviour(exit_after_s=0, exit_code=3)),
+        ({"exit-after": "2s"}, Behaviour(exit_after_s=2)),
+        ({"exit-after": "never"}, Behaviour()),
+        ({"oom-after": "2s"}, Behaviour(oom_after_s=2)),
+    ],
+)
+def test_an_init_container_has_done_its_work_at_once(annotations: dict[str, str], expected: Behaviour):
+    """Unless it is to do something else; a sidecar and a main container go on."""
+    keyed = {f"{PREFIX}main.{key}": value for key, value in annotations.items()}
+    assert read_behaviour("main", keyed, role=INIT) == expected
+    if not annotations:
+        assert read_behaviour("main", keyed) == Behaviour()
 
 
 @pytest.mark.parametrize(
