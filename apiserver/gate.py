@@ -75,7 +75,10 @@ class Gate:
             return YES
         reasons = []
         if name := node.node_of(user):
-            decision = await self._ask_node(name, attributes)
+            needed = node.needs_references(attributes)
+            decision = node.decide(
+                name, attributes, await self._references.of(name) if needed else frozenset()
+            )
             if decision.allowed:
                 return decision
             reasons.append(decision.reason)
@@ -161,11 +164,6 @@ class Gate:
                 f'user "{user.name}" (groups=[{groups}]) is attempting to grant RBAC permissions '
                 f"not currently held:\n{listed}",
             )
-
-    async def _ask_node(self, name: str, attributes: Attributes) -> Decision:
-        if not node.needs_references(attributes):
-            return node.decide(name, attributes)
-        return node.decide(name, attributes, await self._references.of(name))
 
 
 def attributes_of(request: Request, kind: Kind | None) -> Attributes:

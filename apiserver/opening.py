@@ -19,6 +19,11 @@ class Opening:
         if is_open:
             self._opened.set()
 
+    @property
+    def is_open(self) -> bool:
+        """Whether it is open."""
+        return self._opened.is_set()
+
     def open(self) -> None:
         """Open, so that those who wait go on."""
         self._opened.set()

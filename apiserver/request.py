@@ -29,8 +29,7 @@ class UserInfo:
     extra: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ListOptions:
+class ListOptions(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """Which objects, and how fresh (query of list, watch and deletecollection)."""
 
     label_selector: str = ""
@@ -44,8 +43,7 @@ class ListOptions:
     timeout_s: int | None = None  # wall seconds; None: the server's own limit
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WriteOptions:
+class WriteOptions(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """How to write (query of create, update and patch)."""
 
     dry_run: bool = False
@@ -54,8 +52,7 @@ class WriteOptions:
     force: bool = False  # of an apply patch
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DeleteOptions:
+class DeleteOptions(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """How to delete (metav1.DeleteOptions)."""
 
     grace_period_s: int | None = None  # None: the object's own

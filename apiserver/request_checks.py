@@ -13,7 +13,6 @@ checked_count                         how many objects one request creates
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Final
 
 from msgspec import structs
@@ -52,7 +51,7 @@ def checked_deletion(options: DeleteOptions) -> DeleteOptions:
         raise invalid_option(
             "DeleteOptions", field_errors.not_supported("propagationPolicy", policy, _POLICIES)
         )
-    return replace(options, grace_period_s=1) if grace_s is not None and grace_s < 0 else options
+    return structs.replace(options, grace_period_s=1) if grace_s is not None and grace_s < 0 else options
 
 
 def invalid_option(options_kind: str, cause: Cause) -> Invalid:
@@ -69,7 +68,7 @@ def selected(request: Request) -> Request:
         return request
     options, own = request.selection, f"metadata.name={request.name}"
     fields = f"{options.field_selector},{own}" if options.field_selector else own
-    return structs.replace(request, name="", selection=replace(options, field_selector=fields))
+    return structs.replace(request, name="", selection=structs.replace(options, field_selector=fields))
 
 
 def found_kind(catalogue: Catalogue, request: Request) -> KindNames | None:
@@ -99,15 +98,12 @@ def checked_verb(found: KindNames, request: Request) -> None:
     """
     verb, subresource = request.verb, request.subresource
     allowed = found.subresources[subresource].verbs if subresource else found.verbs
-    if verb not in allowed or _is_misplaced(found, request):
+    if verb == "create" and not subresource:
+        is_misplaced = bool(request.name) or (found.namespaced and not request.namespace)
+    else:
+        is_misplaced = (verb in _OF_ONE or bool(subresource)) != bool(request.name)
+    if is_misplaced or verb not in allowed:
         raise answers.not_allowed(found.group, found.plural)
-
-
-def _is_misplaced(found: KindNames, request: Request) -> bool:
-    if request.verb == "create" and not request.subresource:
-        return bool(request.name) or (found.namespaced and not request.namespace)
-    is_about_one = request.verb in _OF_ONE or bool(request.subresource)
-    return is_about_one != bool(request.name)
 
 
 def checked_body(verb: str, body: bytes) -> bytes:

@@ -78,6 +78,11 @@ class Registry:
         """Note that the cluster's own objects are there: those who `wait_open` go on."""
         self._opening.open()
 
+    @property
+    def is_open(self) -> bool:
+        """Whether there is nothing to wait for in `wait_open`."""
+        return self._opening.is_open
+
     async def wait_open(self, within_s: float | None = 5.0) -> None:
         """Wait until the registry can authorize and serve; doors do, before anything else.
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -155,7 +154,7 @@ class Subresources:
         if not deleting.dry_run:
             marked = await self._mark(kind, request, eviction, deleting)
             if deleting.resource_version:  # it was that one; the mark has made another of it
-                deleting = dataclasses.replace(deleting, resource_version=str(marked.revision))
+                deleting = replace(deleting, resource_version=str(marked.revision))
         await self._deletes.delete(kind, replace(request, verb="delete", subresource="", deleting=deleting))
         return _created()
 

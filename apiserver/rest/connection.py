@@ -212,9 +212,8 @@ class Connection(asyncio.Protocol):
             self._transport.abort()
 
     def _hear(self) -> None:
-        if not self._was_heard:
-            self._was_heard = True
-            self._server.heard(self)
+        self._was_heard = True
+        self._server.heard(self)
 
     async def finish(self, within_s: float) -> None:
         """Close when the plain request that is being served has its answer, or after so many wall seconds."""
@@ -239,8 +238,9 @@ class Connection(asyncio.Protocol):
             self._hand_over()
             return
         if request is not None:
-            self._hear()
-            self._expect_nothing()
+            if not self._was_heard:
+                self._hear()
+            self._deadline = None
             self._serving = self._loop.create_task(self._serve(request))
 
     def _taken(self) -> HttpRequest | None:
@@ -249,7 +249,8 @@ class Connection(asyncio.Protocol):
         Raises:
             Unusual: aiohttp has to serve it.
         """
-        head = read_head(self._inbox, is_known=self.peer is not ANONYMOUS)
+        peer = self._peer or self.peer
+        head = read_head(self._inbox, is_known=peer is not ANONYMOUS)
         if head is None:
             self._expect_head()
             return None
@@ -259,16 +260,16 @@ class Connection(asyncio.Protocol):
         if len(self._inbox) < self._wanted:
             self._expect_within(self._limits.plain_body_s)
             return None
-        request = self._request(head)
+        request = self._request(head, peer)
         if self._server.lasts(request):
             raise Unusual
         self._inbox, self._wanted, self._head_has_begun = self._inbox[self._wanted :], 0, False
         return request
 
-    def _request(self, head: Head) -> HttpRequest:
+    def _request(self, head: Head, peer: Peer) -> HttpRequest:
         body, fields = self._inbox[head.size : self._wanted], head.fields
         return HttpRequest(
-            head.method, head.raw_url, fields.headers, self.peer, body, impersonates=fields.impersonates
+            head.method, head.raw_url, fields.headers, peer, body, impersonates=fields.impersonates
         )
 
     async def _serve(self, request: HttpRequest) -> None:

@@ -68,7 +68,7 @@ class Door:
     async def handle(self, exchange: Exchange) -> web.StreamResponse:
         """Answer a request that aiohttp has read; never raises except for a caller who has gone."""
         http = exchange.http
-        begun = self._services.clock.monotonic()
+        begun = self._services.clock.monotonic_wall()
         response = await self._guarded(http, self._answer_or_stream(exchange), exchange)
         if isinstance(response, Reply):
             return (await self._finished(http, response, begun)).to_response()
@@ -81,7 +81,7 @@ class Door:
 
     async def answer(self, http: HttpRequest) -> Reply:
         """Answer a request whose answer is not a stream; never raises."""
-        begun = self._services.clock.monotonic()
+        begun = self._services.clock.monotonic_wall()
         reply = await self._guarded(http, self._answer(http))
         return await self._finished(http, reply, begun)
 
@@ -91,8 +91,7 @@ class Door:
         audit_id = http.headers.get("Audit-Id", "")[:64] or _audit_id()
         reply.headers += (self._signature, ("Audit-Id", audit_id))
         self._requests.add(1, http.method, str(reply.status))
-        took = self._services.clock.timescale.wall(self._services.clock.monotonic() - begun)
-        self._durations.observe(took, http.method)
+        self._durations.observe(self._services.clock.monotonic_wall() - begun, http.method)
         return reply
 
     async def _guarded(
@@ -151,7 +150,7 @@ class Door:
 
     async def _user(self, http: HttpRequest) -> UserInfo:
         """Find out who asks, once there is something to ask for."""
-        if http.target is not None:
+        if http.target is not None and not self._services.registry.is_open:
             await self._services.registry.wait_open()
         user = await self._authenticated(http)
         if http.impersonates:

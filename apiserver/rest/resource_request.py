@@ -5,9 +5,9 @@ The body is read later, by `complete`: whoever may not write is refused before t
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any, Final
 
+import msgspec
 from msgspec import structs
 
 from apiserver.request import Request, UserInfo, request_about
@@ -23,8 +23,7 @@ _READS: Final = frozenset({"get", "list", "watch"})
 _OPTIONS: Final = {"create": "CreateOptions", "update": "UpdateOptions", "patch": "PatchOptions"}
 
 
-@dataclass(frozen=True, slots=True)
-class ResourceRequest:
+class ResourceRequest(msgspec.Struct, frozen=True, gc=False):
     """What is asked, and how the answer is to be written."""
 
     http: HttpRequest

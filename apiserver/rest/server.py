@@ -46,7 +46,7 @@ async def serving_rest(
         from apiserver.rest.access import logged_door
 
         door = logged_door(services, limits, seam, access)
-    listener = Listener(door, limits, wall_s=lambda: clock.timescale.wall(clock.now()))
+    listener = Listener(door, limits, wall_s=lambda: clock.wall_ns() // 1_000_000_000)
     context = tls.ssl_context()
     context.set_alpn_protocols(["http/1.1"])
     accepting = Accepting(listener, context, limits)

@@ -184,7 +184,8 @@ class Resources:
         """Return who asks, and the leadership under which they write."""
         context.set_trailing_metadata(self._signature)
         user = self._authenticator.of_peer(peer(context))
-        await self._registry.wait_open()
+        if not self._registry.is_open:
+            await self._registry.wait_open()
         fence = None if verb in _READS else fence_header.of_metadata(context.invocation_metadata())
         return user, fence
 

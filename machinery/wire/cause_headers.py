@@ -11,6 +11,7 @@ The controller loop sets `acting_on` from the watch events that led to a reconci
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -25,6 +26,7 @@ CAUSE_KEY: Final = "kubarium-cause"
 TRACE_KEY: Final = "traceparent"
 CALLER_KEY: Final = "kubarium-caller"
 SERVER_KEY: Final = "kubarium-server"  # in answers: the name of the apiserver that gave them
+_TRACEPARENT: Final = re.compile("[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
 LIMIT: Final = 16  # causes in a header; a reconcile that waited longer acted on the newest ones
 
 
@@ -35,26 +37,29 @@ traceparent: ContextVar[str] = ContextVar("traceparent", default="")
 def header(causes: tuple[CauseRef, ...] | None = None) -> str:
     """Return causes (those of the context, if none are given) as a header; the newest `LIMIT` of them."""
     chosen = acting_on.get() if causes is None else causes
+    if not chosen:
+        return ""
     newest = sorted(chosen, key=lambda cause: cause.revision)[-LIMIT:]
     return ",".join(_format(cause) for cause in newest)
 
 
 def parse_header(text: str) -> tuple[CauseRef, ...]:
     """Read a header; what is not a cause is left out, since a bad header never fails a request."""
+    if not text:
+        return ()
     parsed = (_parse(part.strip()) for part in text.split(",")[: 4 * LIMIT])
     return tuple(cause for cause in parsed if cause)[:LIMIT]
 
 
 def new_traceparent(random_bytes: Callable[[int], bytes] = os.urandom) -> str:
     """Start a trace (W3C Trace Context, version 00, sampled)."""
-    return f"00-{random_bytes(16).hex()}-{random_bytes(8).hex()}-01"
+    digits = random_bytes(24).hex()
+    return f"00-{digits[:32]}-{digits[32:]}-01"
 
 
 def is_traceparent(text: str) -> bool:
     """Whether a text is a traceparent that can be passed on."""
-    parts = text.split("-")
-    lengths_fit = [len(part) for part in parts] == [2, 32, 16, 2]
-    return lengths_fit and all(set(part) <= set("0123456789abcdef") for part in parts)
+    return _TRACEPARENT.fullmatch(text) is not None
 
 
 def request_metadata(caller: str, fence: Fence | None = None) -> tuple[tuple[str, str], ...]:
@@ -69,9 +74,13 @@ def request_metadata(caller: str, fence: Fence | None = None) -> tuple[tuple[str
 
 def receive(metadata: Iterable[tuple[str, Any]] | None) -> None:
     """Set the causes and the trace of an incoming request in the context of the task that serves it."""
-    found = {key: value for key, value in metadata or () if key in {CAUSE_KEY, TRACE_KEY}}
-    acting_on.set(parse_header(found.get(CAUSE_KEY, "")))
-    trace = found.get(TRACE_KEY, "")
+    cause = trace = ""
+    for key, value in metadata or ():
+        if key == CAUSE_KEY:
+            cause = value
+        elif key == TRACE_KEY:
+            trace = value
+    acting_on.set(parse_header(cause))
     traceparent.set(trace if is_traceparent(trace) else new_traceparent())
 
 

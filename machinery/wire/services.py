@@ -156,7 +156,7 @@ def _method_handler(
     method: MethodDescriptor, behaviour: Behaviour, *, serialized: bool
 ) -> grpc.RpcMethodHandler:
     guard = _guard_stream if method.server_streaming else _guard
-    guarded = guard(_of_stream(behaviour) if method.client_streaming else _of_one(behaviour))
+    guarded = guard(_of_stream(behaviour) if method.client_streaming else behaviour)
     make = getattr(grpc, f"{_arity(method)}_rpc_method_handler")
     return make(
         guarded,
@@ -182,7 +182,7 @@ def _guard(behaviour: Behaviour) -> Callable[[Any, Any], Awaitable[Any]]:
     async def guarded(request: Any, context: Any) -> Any:
         cause_headers.receive(context.invocation_metadata())
         try:
-            return await behaviour(request, context)
+            return await behaviour(_readable(request), context)
         except Exception as error:  # noqa: BLE001 - a bug in one request is answered like every other error
             return await _answer_error(context, error)
 
@@ -193,7 +193,7 @@ def _guard_stream(behaviour: Behaviour) -> Callable[[Any, Any], AsyncIterator[An
     async def guarded(request: Any, context: Any) -> AsyncIterator[Any]:
         cause_headers.receive(context.invocation_metadata())
         try:
-            async for message in behaviour(request, context):
+            async for message in behaviour(_readable(request), context):
                 yield message
         except Exception as error:  # noqa: BLE001 - as above
             await _answer_error(context, error)
@@ -201,21 +201,21 @@ def _guard_stream(behaviour: Behaviour) -> Callable[[Any, Any], AsyncIterator[An
     return guarded
 
 
-def _of_one(behaviour: Behaviour) -> Behaviour:
-    def read(request: Any, context: Any) -> Any:
-        if isinstance(request, Malformed):
-            raise request.error
-        return behaviour(request, context)
+def _readable(request: Any) -> Any:
+    """Return a request, or a stream of them, that could be read.
 
-    return read
+    Raises:
+        BadRequest: it could not.
+    """
+    if isinstance(request, Malformed):
+        raise request.error
+    return request
 
 
 def _of_stream(behaviour: Behaviour) -> Behaviour:
     async def read(requests: AsyncIterator[Any]) -> AsyncIterator[Any]:
         async for request in requests:
-            if isinstance(request, Malformed):
-                raise request.error
-            yield request
+            yield _readable(request)
 
     return lambda requests, context: behaviour(read(requests), context)
 

@@ -480,7 +480,11 @@ def _fill(random: Random, request: Any, collection: str) -> None:
         if field.name == "target":
             _aim(random, request.target, collection)
         elif field.message_type is not None:
-            _fill(random, getattr(request, field.name), collection)
+            inner = getattr(request, field.name)
+            for each in (
+                [inner.add() for _ in range(random.choice((0, 1, 3)))] if field.is_repeated else [inner]
+            ):
+                _fill(random, each, collection)
         elif field.name in {"json", "patch"}:
             write = document if field.name == "json" else patch
             setattr(request, field.name, write(random, collection))

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Protocol, TypeAlias
 
+import msgspec
+
 from apiserver.core.values import Json, metadata
 from machinery.model.errors import Cause, Forbidden
 from machinery.model.kinds import KindNames
@@ -40,8 +42,7 @@ class User(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class Attributes:
+class Attributes(msgspec.Struct, frozen=True, gc=False):
     """One request. `kind` is the stored kind, also where `subresource` takes an object of another one."""
 
     user: User

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final, Protocol
 
+import msgspec
+
 ALL: Final = "*"
 MASTERS: Final = "system:masters"  # this group may do everything, whatever RBAC says
 AUTHENTICATED: Final = "system:authenticated"
@@ -27,8 +29,7 @@ class User(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Attributes:
+class Attributes(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One request: of a resource, or (with `path`) of a URL that is none."""
 
     verb: str
@@ -59,6 +60,8 @@ YES: Final = Decision(allowed=True)
 
 def required_fields(selector: str) -> dict[str, str]:
     """Return what a field selector requires to be equal; its other terms restrict further and are left out."""
+    if not selector:
+        return {}
     terms = (term for term in selector.split(",") if "=" in term and "!=" not in term)
     pairs = (term.replace("==", "=", 1).partition("=") for term in terms)
     return {key.strip(): value.strip() for key, _, value in pairs}

@@ -5,6 +5,7 @@ A flow is what gets its fair share inside a level: a user, or one namespace of a
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Final, NamedTuple, Protocol
 
 from apiserver.core.authz.attributes import AUTHENTICATED, MASTERS, UNAUTHENTICATED, User
@@ -17,6 +18,7 @@ _COMPONENTS: Final = frozenset(
 _ACCOUNT: Final = "system:serviceaccount:"
 _SYSTEMS_ACCOUNT: Final = "system:serviceaccount:kube-system:"
 _LEASES: Final = ("coordination.k8s.io", "leases")
+_MOST_REMEMBERED: Final = 4_096  # flows of nodes
 _ALIVE: Final = frozenset({_LEASES, ("", "nodes")})  # that a node is alive, and how it is
 
 
@@ -56,14 +58,15 @@ def classify(user: User, asked: Asked) -> Flow:
     if MASTERS in groups:
         return _EXEMPT
     if _NODES in groups:
-        return _of_node(name, asked)
+        return _of_node(name, asked.group, asked.resource)
     if name in _COMPONENTS or name.startswith(_SYSTEMS_ACCOUNT):
         return _of_component(name, asked)
     return _of_somebody(name, groups)
 
 
-def _of_node(name: str, asked: Asked) -> Flow:
-    if (asked.group, asked.resource) in _ALIVE:
+@lru_cache(maxsize=_MOST_REMEMBERED)
+def _of_node(name: str, group: str, resource: str) -> Flow:
+    if (group, resource) in _ALIVE:
         return Flow("system-node-high", "node-high", name)
     return Flow("system-nodes", "system", name)
 

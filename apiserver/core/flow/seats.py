@@ -65,7 +65,7 @@ class Seats(Generic[R]):
         if flow.level == EXEMPT:
             return Arrival.SEATED
         queues = self._levels[flow.level]
-        if not queues.waiting and self._has_seat(queues):
+        if not queues.waiting and (queues.served < queues.share.own or self._borrowed < self._lent):
             self._seat(queues, request)
             return Arrival.SEATED
         length, level = queues.lengths.get(flow.key, 0), queues.level
