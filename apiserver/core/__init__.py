@@ -6,7 +6,7 @@ In the order in which a write uses it:
 
 catalogue, kind, rules   which kinds are served, in which versions, and what is special about each
 kinds                    the rules of single kinds; podspec, workloads and service_* are what some of them share
-schema, normalize, patch, metadata, deletion, scaling      what holds for every kind
+schema, normalize, strictness, patch, metadata, deletion, scaling   what holds for every kind
 authn*, authz            who asks, and whether they may
 listing, table, discovery, openapi*                        how objects and kinds are shown
 

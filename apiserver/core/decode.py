@@ -1,4 +1,4 @@
-"""Read a request's JSON, and notice keys that it says twice.
+"""Read a request's JSON, and notice keys that it says twice: `strictness` tells of them.
 
 msgspec is four times as fast and takes the last of two equal keys in silence, so it serves where nobody asked
 (fieldValidation=Ignore); `json` with a hook serves where somebody did.
@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
-from itertools import islice
 from typing import Any, Final, NoReturn
 
 import msgspec
@@ -20,26 +18,24 @@ from machinery.model.errors import BadRequest
 _ESCAPE: Final = re.compile(
     rb"\\[^u]|\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|(?P<lone>\\u[dD][89a-fA-F][0-9a-fA-F]{2})"
 )
-MOST_DUPLICATES: Final = 100  # keys that are told, as in Kubernetes; what is wrong is clear by then
-LONGEST_PATH: Final = 1000  # characters
 
 
-class _Repeated(dict[str, Any]):
-    """An object with keys that it says more than once."""
+class Repeated(dict[str, Any]):
+    """An object with keys that it says more than once: as a dict it has the last value of each."""
 
-    repeated: tuple[str, ...] = ()
+    pairs: tuple[tuple[str, Any], ...] = ()  # all of them, as they stand there
 
 
-def read_json(data: bytes, *, find_duplicates: bool = True) -> tuple[Json, tuple[str, ...]]:
-    """Return the object, and the paths of the first 100 keys that it says twice (the last one counts).
+def read_json(data: bytes, *, find_repeated: bool = True) -> tuple[Json, bool]:
+    """Return the object, and whether it says keys twice somewhere: there it is `Repeated`, if that was to be found.
 
     Raises:
         BadRequest: it is no JSON object.
     """
-    obj, duplicates = _read_carefully(data) if find_duplicates else (_read(data), ())
+    obj, repeats = read_carefully(data) if find_repeated else (_read(data), False)
     if not isinstance(obj, dict):
         raise BadRequest("the body of the request has to be a JSON object")
-    return obj, duplicates
+    return obj, repeats
 
 
 def read_any(data: bytes) -> Any:
@@ -51,23 +47,22 @@ def read_any(data: bytes) -> Any:
     return _read(data)
 
 
-def _read(data: bytes) -> Any:
-    try:
-        return msgspec.json.decode(_without_lone_surrogates(data))
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise BadRequest(f"couldn't read the body as JSON: {error}") from error
+def read_carefully(data: bytes) -> tuple[Any, bool]:
+    """Return the JSON value, with objects that say keys twice as `Repeated`; and whether there is one.
 
-
-def _read_carefully(data: bytes) -> tuple[Any, tuple[str, ...]]:
-    found: list[_Repeated] = []
+    Raises:
+        BadRequest: it is no JSON.
+    """
+    repeats = False
 
     def gather(pairs: list[tuple[str, Any]]) -> Json:
+        nonlocal repeats
         plain = dict(pairs)
         if len(plain) == len(pairs):
             return plain
-        marked = _Repeated(plain)
-        marked.repeated = _twice([key for key, _ in pairs])
-        found.append(marked)
+        repeats = True
+        marked = Repeated(plain)
+        marked.pairs = tuple(pairs)
         return marked
 
     try:
@@ -75,7 +70,14 @@ def _read_carefully(data: bytes) -> tuple[Any, tuple[str, ...]]:
         obj = json.loads(text, object_pairs_hook=gather, parse_constant=_no_constant)
     except (ValueError, RecursionError) as error:
         raise BadRequest(f"couldn't read the body as JSON: {error}") from error
-    return obj, tuple(islice(_paths(obj, ()), MOST_DUPLICATES)) if found else ()
+    return obj, repeats
+
+
+def _read(data: bytes) -> Any:
+    try:
+        return msgspec.json.decode(_without_lone_surrogates(data))
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise BadRequest(f"couldn't read the body as JSON: {error}") from error
 
 
 def _without_lone_surrogates(data: bytes) -> bytes:
@@ -90,37 +92,3 @@ def _without_lone_surrogates(data: bytes) -> bytes:
 
 def _no_constant(name: str) -> NoReturn:
     raise ValueError(f"{name} is no JSON")
-
-
-def _twice(keys: list[str]) -> tuple[str, ...]:
-    """Return the keys that stand there again, each once, in the order of their second place."""
-    seen: set[str] = set()
-    again: dict[str, None] = {}
-    for key in keys:
-        if key in seen:
-            again[key] = None
-        seen.add(key)
-    return tuple(again)
-
-
-def _paths(value: Any, steps: tuple[Any, ...]) -> Iterator[str]:
-    """Yield the paths of the keys that are repeated; `steps` is linked, so that a path costs only where it is told."""
-    if isinstance(value, dict):
-        if isinstance(value, _Repeated):
-            yield from (_path((steps, key)) for key in value.repeated)
-        for key, item in value.items():
-            if isinstance(item, dict | list):
-                yield from _paths(item, (steps, key))
-    elif isinstance(value, list):
-        for index, item in enumerate(value):
-            if isinstance(item, dict | list):
-                yield from _paths(item, (steps, index))
-
-
-def _path(steps: tuple[Any, ...]) -> str:
-    """Write a path as .spec.containers[0].name without the first dot; one that is too long is cut."""
-    parts: list[str] = []
-    while steps:
-        steps, step = steps
-        parts.append(f"[{step}]" if isinstance(step, int) else f".{step[:LONGEST_PATH]}")
-    return "".join(reversed(parts)).removeprefix(".")[:LONGEST_PATH]

@@ -2,14 +2,14 @@
 
 Nulls and empty optional values go, types are checked, quantities and times take their canonical form. The
 result is a new tree that shares no container with what came in, so the caller owns it. The common case, a good
-object, is one walk without a path; where something is wrong, a second walk names the field.
+object, is one walk without a path; where something is wrong, a second walk names the field (`strictness`).
 """
 
 from __future__ import annotations
 
 import binascii
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Final
 
@@ -52,10 +52,10 @@ class _Walk:
 
 @dataclass(frozen=True, slots=True)
 class Normalized:
-    """The object as it is stored, and the paths that its schema does not know (dropped from it)."""
+    """The object as it is stored, and whether it had fields that its schema does not know (dropped from it)."""
 
     obj: Json
-    unknown: tuple[str, ...] = field(default=())
+    has_unknown: bool = False
 
 
 def normalize(schemas: Schemas, definition: str, obj: Any) -> Normalized:
@@ -67,7 +67,7 @@ def normalize(schemas: Schemas, definition: str, obj: Any) -> Normalized:
     shape = schemas.struct(definition)
     walk = _Walk()
     result = _struct(shape, obj, walk)
-    return Normalized(result, tuple(_unknown(shape, obj, "")) if walk.unknown else ())
+    return Normalized(result, walk.unknown)
 
 
 def _value(shape: Shape, value: Any, walk: _Walk) -> Any:
@@ -87,6 +87,7 @@ def _struct(shape: Struct, value: Any, walk: _Walk) -> Json:
     result = {}
     for name, item in value.items():
         if item is None:
+            walk.unknown |= name not in fields
             continue
         inner = fields.get(name)
         if inner is None:
@@ -139,24 +140,6 @@ def _zero(shape: Shape) -> Any:
     if isinstance(shape, MapOf | Struct):
         return {}
     return _ZEROS.get(shape)
-
-
-def _unknown(shape: Shape, value: Any, path: str) -> Iterator[str]:
-    """Return the fields that the schema does not know, in their order."""
-    if isinstance(shape, Struct) and isinstance(value, dict):
-        for name, item in value.items():
-            inner = shape.fields.get(name)
-            here = f"{path}.{name}" if path else name
-            if inner is not None:
-                yield from _unknown(inner, item, here)
-            elif item is not None:
-                yield here
-    elif isinstance(shape, ListOf) and isinstance(value, list):
-        for index, item in enumerate(value):
-            yield from _unknown(shape.item, item, f"{path}[{index}]")
-    elif isinstance(shape, MapOf) and isinstance(value, dict):
-        for name, item in value.items():
-            yield from _unknown(shape.item, item, f"{path}.{name}")
 
 
 def _mismatch(value: Any, shape: Shape) -> WrongValue:

@@ -32,7 +32,11 @@ def scale_of(mapping: ScaleMapping, obj: Json) -> Json:
 
 
 def read_scale(
-    schemas: Schemas, raw: Any, name: str, validation: writes.FieldValidation
+    schemas: Schemas,
+    raw: Any,
+    name: str,
+    validation: writes.FieldValidation,
+    document: writes.Document = writes.OBJECT,
 ) -> tuple[Json, tuple[str, ...]]:
     """Read a client's Scale; with its warnings.
 
@@ -40,7 +44,9 @@ def read_scale(
         BadRequest: it does not fit the schema, or is another object's.
         Invalid: the number is negative.
     """
-    scale, warnings = writes.read_as(schemas, DEFINITION, API_VERSION, "Scale", raw, validation=validation)
+    scale, warnings = writes.read_as(
+        schemas, DEFINITION, API_VERSION, "Scale", raw, validation=validation, document=document
+    )
     given = metadata(scale).get("name", name)
     if given != name:
         raise BadRequest(f"the name of the object ({given}) does not match the name on the URL ({name})")

@@ -11,10 +11,9 @@ registry compares `metadata.resourceVersion` before it calls, and stores what it
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
-from typing import Any
+from typing import Any, Final
 
 from apiserver.core import field_errors, metadata
 from apiserver.core.decode import read_json
@@ -23,6 +22,7 @@ from apiserver.core.metadata import MayOwn, everything_owns
 from apiserver.core.normalize import WrongValue, normalize
 from apiserver.core.rules import WriteContext
 from apiserver.core.schema import Schemas
+from apiserver.core.strictness import MOST, strict_errors
 from apiserver.core.values import Json
 from machinery.model.errors import BadRequest, NotImplementedHere
 from machinery.model.kinds import KindNames, Subresource
@@ -34,6 +34,19 @@ class FieldValidation(Enum):
     STRICT = "Strict"  # refused
     WARN = "Warn"  # dropped, with a warning: the default
     IGNORE = "Ignore"  # dropped
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """What a client sent, where that is more than the object: what is said in vain is told in its order."""
+
+    repeats: bool = False  # it says keys twice
+    value: Any = None  # a merge patch, in whose order unknown fields are told; None: the object's own
+    found: tuple[str, ...] = ()  # what was found in a patch of another form already
+
+
+OBJECT: Final = Document()
+"""The object itself, without repeated keys."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +79,7 @@ def read(
     namespace: str = "",
     name: str = "",
     validation: FieldValidation = FieldValidation.WARN,
-    duplicates: Sequence[str] = (),
+    document: Document = OBJECT,
 ) -> Read:
     """Bring a client's object into stored form, with its defaults.
 
@@ -83,7 +96,7 @@ def read(
         kind.kind,
         raw,
         validation=validation,
-        duplicates=duplicates,
+        document=document,
     )
     obj["metadata"] = _placed(kind, obj.get("metadata") or {}, namespace, name)
     if missing := kind.rules.unbuilt(obj):
@@ -101,7 +114,7 @@ def read_as(
     raw: Any,
     *,
     validation: FieldValidation = FieldValidation.WARN,
-    duplicates: Sequence[str] = (),
+    document: Document = OBJECT,
 ) -> tuple[Json, tuple[str, ...]]:
     """Normalize an object of any schema, stored or not (Binding, Scale, DeleteOptions); with its warnings.
 
@@ -117,13 +130,15 @@ def read_as(
         result = normalize(schemas, definition, raw)
     except WrongValue as wrong:
         raise BadRequest(prefix + wrong.describe()) from wrong
-    strict = [f'duplicate field "{path}"' for path in duplicates]
-    strict += [f'unknown field "{path}"' for path in result.unknown]
-    if strict and validation is FieldValidation.STRICT:
-        raise BadRequest(f"{prefix}strict decoding error: {', '.join(strict)}")
+    found: tuple[str, ...] = ()
+    if validation is not FieldValidation.IGNORE and (document.repeats or result.has_unknown):
+        said = raw if document.value is None else document.value
+        more = strict_errors(said, schemas.struct(definition))
+        found = (*document.found, *more)[:MOST]
+    if found and validation is FieldValidation.STRICT:
+        raise BadRequest(f"{prefix}strict decoding error: {', '.join(found)}")
     rest = {key: value for key, value in result.obj.items() if key not in {"apiVersion", "kind"}}
-    warnings = tuple(strict) if validation is FieldValidation.WARN else ()
-    return {"apiVersion": api_version, "kind": kind, **rest}, warnings
+    return {"apiVersion": api_version, "kind": kind, **rest}, found
 
 
 def read_posted(
@@ -134,7 +149,7 @@ def read_posted(
     Raises:
         BadRequest: it is no such object.
     """
-    raw, duplicates = read_json(body, find_duplicates=validation is not FieldValidation.IGNORE)
+    raw, repeats = read_json(body, find_repeated=validation is not FieldValidation.IGNORE)
     return read_as(
         schemas,
         posted.definition,
@@ -142,7 +157,7 @@ def read_posted(
         posted.kind,
         raw,
         validation=validation,
-        duplicates=duplicates,
+        document=Document(repeats=repeats),
     )
 
 

@@ -15,12 +15,13 @@ from apiserver.core.deletion import Wanted, check_preconditions
 from apiserver.core.kind import Kind
 from apiserver.core.patch import apply_patch
 from apiserver.core.values import Json, metadata
+from apiserver.core.writes import FieldValidation
 from apiserver.registry.deletion import Deletes
 from apiserver.registry.modify import Put, Same, Step
 from apiserver.registry.parts import Parts
 from apiserver.registry.preparing import Preparing, check_version, without_version
 from apiserver.registry.reads import Reads
-from apiserver.registry.writes import Writes, patch_of
+from apiserver.registry.writes import Writes, patch_of, warned
 from apiserver.request import DeleteOptions, ObjectReply, Request
 from machinery.model.errors import BadRequest, NotImplementedHere
 
@@ -79,27 +80,31 @@ class Subresources:
             check_version(kind, read.obj, found)
             return await self._preparing.new_status(kind, request, read.obj, found)
 
-        return (await self._writes.modify(kind, request, decide)).reply
+        return warned((await self._writes.modify(kind, request, decide)).reply, read.warnings)
 
     async def _patch_status(self, kind: Kind, request: Request) -> ObjectReply:
         patch = patch_of(request)
+        warnings: tuple[str, ...] = ()
 
         async def decide(old: Json | None) -> Step:
+            nonlocal warnings
             found = _found(kind, request, old)
             weight = len(request.body) + weigh(found)
             read = await aside(weight, self._writes.patched, kind, request, patch, found)
+            warnings = read.warnings
             check_version(kind, read.obj, found)
             return await self._preparing.new_status(kind, request, read.obj, found)
 
-        return (await self._writes.modify(kind, request, decide)).reply
+        return warned((await self._writes.modify(kind, request, decide)).reply, warnings)
 
     async def _get_scale(self, kind: Kind, request: Request) -> ObjectReply:
         reply = await self._reads.get(kind, request)
         return _scale_reply(kind, objects.decode(reply.json), reply.revision)
 
     async def _update_scale(self, kind: Kind, request: Request) -> ObjectReply:
-        raw, _ = read_json(request.body, find_duplicates=False)
-        return await self._scale(kind, request, lambda _old: raw)
+        validation = writes.field_validation(request.writing.field_validation)
+        raw, repeats = read_json(request.body, find_repeated=validation is not FieldValidation.IGNORE)
+        return await self._scale(kind, request, lambda _old: raw, writes.Document(repeats=repeats))
 
     async def _patch_scale(self, kind: Kind, request: Request) -> ObjectReply:
         patch, patch_type = patch_of(request), request.patch_type
@@ -109,25 +114,29 @@ class Subresources:
 
         def patched(old: Json) -> Any:
             current = scaling.scale_of(mapping, old)
-            return apply_patch(self._parts.schemas, scaling.DEFINITION, patch_type, current, patch)
+            return apply_patch(self._parts.schemas, scaling.DEFINITION, patch_type, current, patch.value)
 
-        return await self._scale(kind, request, patched)
+        return await self._scale(kind, request, patched, patch.document)
 
-    async def _scale(self, kind: Kind, request: Request, wanted: Callable[[Json], Any]) -> ObjectReply:
+    async def _scale(
+        self, kind: Kind, request: Request, wanted: Callable[[Json], Any], document: writes.Document
+    ) -> ObjectReply:
         validation = writes.field_validation(request.writing.field_validation)
+        warnings: tuple[str, ...] = ()
 
         async def decide(old: Json | None) -> Step:
+            nonlocal warnings
             found = _found(kind, request, old)
             raw = wanted(found)
-            scale, _ = scaling.read_scale(self._parts.schemas, raw, request.name, validation)
+            scale, warnings = scaling.read_scale(self._parts.schemas, raw, request.name, validation, document)
             return await self._preparing.replacement(kind, request, scaling.scaled(kind, found, scale), found)
 
         reply = (await self._writes.modify(kind, request, decide)).reply
-        return _scale_reply(kind, objects.decode(reply.json), reply.revision)
+        return warned(_scale_reply(kind, objects.decode(reply.json), reply.revision), warnings)
 
     async def _post(self, kind: Kind, request: Request) -> ObjectReply:
         """Change the object by one of another kind that is posted to it."""
-        posted = self._read_posted(kind, request)
+        posted, warnings = self._read_posted(kind, request)
         change = kind.rules.subresources[request.subresource]
 
         async def decide(old: Json | None) -> Step:
@@ -136,11 +145,11 @@ class Subresources:
             return Put(change(found, posted, self._parts.now()))
 
         await self._writes.modify(kind, request, decide)
-        return _created()
+        return warned(_created(), warnings)
 
     async def _evict(self, kind: Kind, request: Request) -> ObjectReply:
         """Mark the object and delete it. There are no PodDisruptionBudgets yet that could stand in the way."""
-        eviction = self._read_posted(kind, request)
+        eviction, warnings = self._read_posted(kind, request)
         await self._preparing.admit(kind, request, eviction)
         options = eviction.get("deleteOptions") or {}
         preconditions = options.get("preconditions") or {}
@@ -156,7 +165,7 @@ class Subresources:
             if deleting.resource_version:  # it was that one; the mark has made another of it
                 deleting = replace(deleting, resource_version=str(marked.revision))
         await self._deletes.delete(kind, replace(request, verb="delete", subresource="", deleting=deleting))
-        return _created()
+        return warned(_created(), warnings)
 
     async def _mark(
         self, kind: Kind, request: Request, eviction: Json, deleting: DeleteOptions
@@ -184,13 +193,13 @@ class Subresources:
             changed = change(found, read.obj, self._parts.now())
             return self._preparing.settled(kind, Put(without_version(changed)), found)
 
-        return (await self._writes.modify(kind, request, decide)).reply
+        return warned((await self._writes.modify(kind, request, decide)).reply, read.warnings)
 
-    def _read_posted(self, kind: Kind, request: Request) -> Json:
-        """Read the body of a request that posts an object of a kind that is not stored."""
+    def _read_posted(self, kind: Kind, request: Request) -> tuple[Json, tuple[str, ...]]:
+        """Read the body of a request that posts an object of a kind that is not stored; with its warnings."""
         posted = kind.subresources[request.subresource]
         validation = writes.field_validation(request.writing.field_validation)
-        obj, _ = writes.read_posted(self._parts.schemas, posted, request.body, validation)
+        obj, warnings = writes.read_posted(self._parts.schemas, posted, request.body, validation)
         meta = metadata(obj)
         if meta.get("name", request.name) != request.name:
             raise BadRequest(f"name in URL does not match name in {posted.kind} object")
@@ -198,7 +207,8 @@ class Subresources:
             raise BadRequest(
                 f"the namespace of the {posted.kind} does not match the namespace sent on the request"
             )
-        return {**obj, "metadata": {**meta, "name": request.name, "namespace": request.namespace}}
+        placed = {**meta, "name": request.name, "namespace": request.namespace}
+        return {**obj, "metadata": placed}, warnings
 
 
 def _found(kind: Kind, request: Request, old: Json | None) -> Json:

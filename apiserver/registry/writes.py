@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from msgspec.structs import replace
 
 from apiserver import objects
 from apiserver.aside import aside, weigh
 from apiserver.core import answers, writes
-from apiserver.core.decode import read_any, read_json
+from apiserver.core.decode import read_any, read_carefully, read_json
 from apiserver.core.kind import Kind
 from apiserver.core.patch import apply_patch, check_built
+from apiserver.core.strictness import strict_errors
 from apiserver.core.values import Json, metadata
 from apiserver.core.writes import FieldValidation
 from apiserver.registry.modify import Decide, Done, Modifier, Place, Put, Step
@@ -20,6 +21,7 @@ from apiserver.registry.preparing import Preparing, check_version, without_versi
 from apiserver.request import ObjectReply, Request
 from apiserver.storage.interface import Stored
 from machinery.model.errors import BadRequest, Definite
+from machinery.model.requests import PatchType
 
 GENERATED_NAMES: Final = 8  # names that are tried for a generateName
 
@@ -45,7 +47,7 @@ class Writes:
             name = put.obj["metadata"]["name"]
             found = await self._store_new(kind, request, name, put)
             if isinstance(found, ObjectReply):
-                return _warned(found, (*read.warnings, *kind.rules.unenforced(read.obj)))
+                return warned(found, (*read.warnings, *kind.rules.unenforced(read.obj)))
             if attempt == GENERATED_NAMES or not generated:
                 being_deleted = found is not None and _is_marked(found)
                 raise answers.already_exists(kind, name, being_deleted=being_deleted, generated=generated)
@@ -67,7 +69,7 @@ class Writes:
             return await self._preparing.replacement(kind, request, read.obj, old)
 
         done = await self.modify(kind, request, decide)
-        return _warned(done.reply, (*read.warnings, *kind.rules.unenforced(read.obj)))
+        return warned(done.reply, (*read.warnings, *kind.rules.unenforced(read.obj)))
 
     async def patch(self, kind: Kind, request: Request) -> ObjectReply:
         """Change a part of an object.
@@ -90,7 +92,7 @@ class Writes:
             return await self._preparing.replacement(kind, request, read.obj, old)
 
         done = await self.modify(kind, request, decide)
-        return _warned(done.reply, warnings)
+        return warned(done.reply, warnings)
 
     async def modify(self, kind: Kind, request: Request, decide: Decide) -> Done:
         """Store what is decided on the request's object."""
@@ -100,7 +102,7 @@ class Writes:
     def read_body(self, kind: Kind, request: Request, name: str = "") -> writes.Read:
         """Read the object of a request, in the version that is stored."""
         validation = writes.field_validation(request.writing.field_validation)
-        raw, duplicates = read_json(request.body, find_duplicates=validation is not FieldValidation.IGNORE)
+        raw, repeats = read_json(request.body, find_repeated=validation is not FieldValidation.IGNORE)
         sent = self._version_of(request) or kind
         read = writes.read(
             self._parts.schemas,
@@ -109,16 +111,16 @@ class Writes:
             namespace=request.namespace,
             name=name,
             validation=validation,
-            duplicates=duplicates,
+            document=writes.Document(repeats=repeats),
         )
         return _in_version(kind, read)
 
-    def patched(self, kind: Kind, request: Request, patch: Any, old: Json) -> writes.Read:
+    def patched(self, kind: Kind, request: Request, patch: Patch, old: Json) -> writes.Read:
         """Apply the patch of a request and read the result as a client's object, in the version that is stored."""
         assert request.patch_type  # noqa: S101 - `patch_of` has seen it
         sent = self._version_of(request) or kind
         shown = objects.in_version(sent, old)
-        changed = apply_patch(self._parts.schemas, sent.definition, request.patch_type, shown, patch)
+        changed = apply_patch(self._parts.schemas, sent.definition, request.patch_type, shown, patch.value)
         read = writes.read(
             self._parts.schemas,
             sent,
@@ -126,6 +128,7 @@ class Writes:
             namespace=request.namespace,
             name=request.name,
             validation=writes.field_validation(request.writing.field_validation),
+            document=patch.document,
         )
         return _in_version(kind, read)
 
@@ -154,17 +157,36 @@ class Writes:
         return await self._preparing.new_object(kind, request, without_version(obj))
 
 
-def patch_of(request: Request) -> Any:
-    """Read the patch of a request.
+class Patch(NamedTuple):
+    """The patch of a request."""
+
+    value: Any
+    document: writes.Document
+
+
+def patch_of(request: Request) -> Patch:
+    """Read the patch of a request. A merge patch looks like the object; of others only repeated keys are told.
 
     Raises:
-        BadRequest: it is no JSON, or its type is missing.
+        BadRequest: it is no JSON, or its type is missing; there is no such validation of fields.
         NotImplementedHere: it is of a type that is not built.
     """
     if request.patch_type is None:
         raise BadRequest("a patch needs a type")
     check_built(request.patch_type)
-    return read_any(request.body)
+    validation = writes.field_validation(request.writing.field_validation)
+    if validation is FieldValidation.IGNORE:
+        return Patch(read_any(request.body), writes.OBJECT)
+    value, repeats = read_carefully(request.body)
+    if request.patch_type is PatchType.MERGE:
+        return Patch(value, writes.Document(repeats, value))
+    if not repeats:
+        return Patch(value, writes.OBJECT)
+    prefix = "json patch " if request.patch_type is PatchType.JSON else ""
+    found = tuple(f"{prefix}{each}" for each in strict_errors(value))
+    return Patch(
+        read_any(request.body), writes.Document(repeats, found=found)
+    )  # told: what is merged is plain
 
 
 def _in_version(kind: Kind, read: writes.Read) -> writes.Read:
@@ -172,7 +194,8 @@ def _in_version(kind: Kind, read: writes.Read) -> writes.Read:
     return read if obj is read.obj else writes.Read(obj, read.warnings)
 
 
-def _warned(reply: ObjectReply, warnings: tuple[str, ...]) -> ObjectReply:
+def warned(reply: ObjectReply, warnings: tuple[str, ...]) -> ObjectReply:
+    """Return a reply with warnings."""
     if not warnings:
         return reply
     return ObjectReply(reply.json, reply.uid, reply.revision, reply.created, warnings)

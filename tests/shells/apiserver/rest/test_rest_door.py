@@ -85,6 +85,46 @@ async def test_what_has_no_effect_is_warned_of_with_every_write(admin: aiohttp.C
         assert f"metadata.labels[{label}] has no effect" in response.headers["Warning"]
 
 
+DEPLOYMENTS = "/apis/apps/v1/namespaces/default/deployments"
+IN_ORDER = 'unknown field "spec.odd", duplicate field "spec.replicas"'
+TWICE = '{"spec":{"odd":1,"replicas":2,"replicas":3}}'
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "form", "body", "told"),
+    [
+        ("POST", DEPLOYMENTS, "json", TWICE, IN_ORDER),
+        ("POST", DEPLOYMENTS, "yaml", "spec: {odd: 1, replicas: 2, replicas: 3}", IN_ORDER),
+        ("PUT", f"{DEPLOYMENTS}/web", "json", TWICE, IN_ORDER),
+        ("PUT", f"{DEPLOYMENTS}/web/status", "json", TWICE, IN_ORDER),
+        ("PUT", f"{DEPLOYMENTS}/web/scale", "json", TWICE, IN_ORDER),
+        ("PATCH", f"{DEPLOYMENTS}/web", "merge-patch+json", TWICE, IN_ORDER),
+        ("PATCH", f"{DEPLOYMENTS}/web/scale", "merge-patch+json", TWICE, IN_ORDER),
+        ("PATCH", f"{DEPLOYMENTS}/web", "merge-patch+json", '{"spec":{"x":1},"metadata":{"y":1}}', 'unknown field "spec.x", unknown field "metadata.y"'),
+        ("PATCH", f"{DEPLOYMENTS}/web", "strategic-merge-patch+json", TWICE, 'duplicate field "spec.replicas", unknown field "spec.odd"'),
+        ("PATCH", f"{DEPLOYMENTS}/web/status", "strategic-merge-patch+json", TWICE, 'duplicate field "spec.replicas", unknown field "spec.odd"'),
+        ("PATCH", f"{DEPLOYMENTS}/web", "json-patch+json", '[{"op":"test","op":"add","path":"/spec/odd","value":{"a":1,"a":2}}]', 'json patch duplicate field "[0].op", json patch duplicate field "[0].value.a", unknown field "spec.odd"'),
+        ("POST", "/api/v1/namespaces/default/pods/web/eviction", "json", '{"odd":1,"kind":"Eviction","kind":"Eviction"}', 'unknown field "odd", duplicate field "kind"'),
+        ("POST", "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews", "json", '{"odd":1,"spec":{},"spec":{"nonResourceAttributes":{"path":"/"}}}', 'unknown field "odd", duplicate field "spec"'),
+    ],
+)  # fmt: skip
+async def test_what_is_said_in_vain_is_told_in_its_order(
+    admin: aiohttp.ClientSession, method: str, path: str, form: str, body: str, told: str
+):
+    """Whatever is written in which form: refused with Strict; else warned of, and with Ignore done in silence."""
+    await call(admin, "POST", DEPLOYMENTS, json=deployment())
+    request = {"data": body, "headers": {"Content-Type": f"application/{form}"}}
+    status, error = await call(admin, method, f"{path}?fieldValidation=Strict&dryRun=All", **request)
+    assert (status, error["message"].partition("strict decoding error: ")[2]) == (400, told)
+    if method == "PATCH" or path.endswith(("scale", "status", "reviews")):  # others need a whole object
+        async with admin.request(method, f"{path}?dryRun=All", **request) as response:
+            assert response.status < 300, await response.text()
+            warned = [text.removeprefix("299 - ") for text in response.headers.getall("Warning")]
+            assert ", ".join(json.loads(text) for text in warned) == told
+        async with admin.request(method, f"{path}?dryRun=All&fieldValidation=Ignore", **request) as response:
+            assert "Warning" not in response.headers
+
+
 async def test_a_list_comes_in_pages(admin: aiohttp.ClientSession):
     """The token of a page leads to the next one."""
     for name in ("a", "b", "c"):
