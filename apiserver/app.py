@@ -153,7 +153,7 @@ def build(
     bootstrap = Bootstrap(catalogue, registry, feed, log)
     addresses = Addresses(allocator.range.first, config.advertise_address, config.rest_port)
     presence = Presence(storage, feed, bootstrap, addresses, log)
-    process.health.add_check("etcd", lambda: feed.problem)
+    process.health.add_check("etcd", lambda: feed.problem or storage.problem)
     return Core(
         catalogue,
         storage,
@@ -198,6 +198,7 @@ async def running(core: Core, process: Process) -> AsyncIterator[None]:
         "probe": core.feed.probe(),
         "fill": core.feed.fill(),
         "bookmarks": core.feed.bookmarks(sleep=sleep),
+        "storage": core.storage.follow_problem(sleep),
         "presence": later(partial(core.presence.keep, sleep)),
         "compaction": later(partial(compaction.run, sleep=sleep)),
         "allocation": later(core.allocator.repair_forever),

@@ -120,7 +120,7 @@ class Pages:
         found = [line for line in self._services.health.problems() if line.partition(":")[0] == check]
         if found:
             return text_reply(f"internal server error: {found[0]}", status=500)
-        return None
+        return text_reply("ok") if self._services.health.has_check(check) else None
 
     def _issuer(self, _: HttpRequest) -> Reply:
         return reply(self._services.token_key.discovery())

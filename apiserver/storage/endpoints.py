@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import ssl
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
@@ -57,11 +58,13 @@ class Member:
     kv: Stub = field(init=False)
     watch: Stub = field(init=False)
     lease: Stub = field(init=False)
+    maintenance: Stub = field(init=False)
 
     def __post_init__(self) -> None:
         self.kv = Stub(self.channel, _SERVICES["KV"], "etcdserverpb.KV")
         self.watch = Stub(self.channel, _SERVICES["Watch"], "etcdserverpb.Watch")
         self.lease = Stub(self.channel, _SERVICES["Lease"], "etcdserverpb.Lease")
+        self.maintenance = Stub(self.channel, _SERVICES["Maintenance"], "etcdserverpb.Maintenance")
 
 
 class Endpoints:
@@ -82,6 +85,7 @@ class Endpoints:
             for url, name in zip(urls, names, strict=True)
         ]
         self._servers = Servers(members, caller=caller, now=WALL.monotonic_wall)
+        self.refused = asyncio.Event()  # set when a member refuses a call for a reason of its own
         self._attempt_timeout_s = attempt_timeout_s  # wall seconds for one member
 
     def choose(self) -> Member:
@@ -106,7 +110,10 @@ class Endpoints:
             try:
                 return await ask(member, timeout_s)
             except grpc.aio.AioRpcError as error:
-                raise to_error(error, member.address) from error
+                refusal = to_error(error, member.address)
+                if type(refusal) is InternalError:  # its quota is reached, or worse
+                    self.refused.set()
+                raise refusal from error
 
         every = max(2, len(self._servers.members))  # a restart breaks the channel of a single member once
         return self._servers.call(asked, timeout_s=self._attempt_timeout_s, attempts=attempts or every)

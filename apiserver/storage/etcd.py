@@ -18,6 +18,7 @@ from typing import Any, Final
 
 import grpc.aio
 
+from apiserver.storage.alarms import Alarms
 from apiserver.storage.channel import NotConnected
 from apiserver.storage.endpoints import AnswerTooLargeError, Endpoints, EtcdTls, Member, ThroughSeam, to_error
 from apiserver.storage.interface import (
@@ -70,6 +71,7 @@ class EtcdStorage:
             seam=seam,
         )
         self._leases = _SharedLeases(self._endpoints)
+        self._alarms = Alarms(self._endpoints)
 
     async def revision(self) -> int:
         """Return the newest revision."""
@@ -192,6 +194,15 @@ class EtcdStorage:
             wrong = await self._wrong_revision(revision, error)
             if not isinstance(wrong, Expired):
                 raise wrong from error
+
+    @property
+    def problem(self) -> str:
+        """Etcd's alarms."""
+        return self._alarms.problem
+
+    async def follow_problem(self, sleep: Callable[[float], Awaitable[None]]) -> None:
+        """Ask for the alarms while there is reason to, for ever."""
+        await self._alarms.follow(sleep)
 
     async def aclose(self) -> None:
         """Close the channels."""

@@ -13,7 +13,7 @@ are still to come.
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol, TypeAlias
 
@@ -158,6 +158,15 @@ class Storage(Protocol):
 
     async def compact(self, revision: int) -> None:
         """Forget the history before a revision. What is compacted already stays so."""
+        ...
+
+    @property
+    def problem(self) -> str:
+        """What the store says is wrong with itself, as a quota that is reached; "" where all is well, as far as is known."""
+        ...
+
+    async def follow_problem(self, sleep: Callable[[float], Awaitable[None]]) -> None:
+        """Keep `problem` up to date, for ever; `sleep` takes wall seconds."""
         ...
 
     async def aclose(self) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from bisect import bisect_left, bisect_right, insort
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -31,6 +31,8 @@ class _Log:
 
 class MemoryStorage:
     """Implements `apiserver.storage.interface.Storage`."""
+
+    problem = ""
 
     def __init__(self) -> None:
         self._revision = 1  # as etcd's, which starts at 1
@@ -120,6 +122,9 @@ class MemoryStorage:
         """Delete every key with a prefix, as an ended lease would."""
         for key in [key for key in self._keys if key.startswith(prefix)]:
             self._write(key, None, self._values[key].revision)
+
+    async def follow_problem(self, sleep: Callable[[float], Awaitable[None]]) -> None:
+        """Return at once: there is never one."""
 
     async def aclose(self) -> None:
         """Return at once: there is no connection."""

@@ -22,6 +22,10 @@ class Health:
         """Add a condition of readiness: `check()` returns "" when all is well, else what is wrong."""
         self._checks[name] = check
 
+    def has_check(self, name: str) -> bool:
+        """Whether there is a condition of that name."""
+        return name in self._checks
+
     def problems(self) -> list[str]:
         """Return what keeps the process from being ready."""
         found = [] if self.is_ready else ["starting"]

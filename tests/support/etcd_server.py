@@ -10,15 +10,16 @@ import subprocess
 import tempfile
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 
 class EtcdServer:
     """One member that can be killed, paused and started again on the same data."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, flags: Mapping[str, str]) -> None:
         self._folder = folder
+        self._flags = flags
         self.port, self._peer_port = free_ports(2)
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -33,6 +34,7 @@ class EtcdServer:
             "name": "test", "data-dir": str(self._folder / "data"), "log-level": "error", "logger": "zap",
             "listen-client-urls": client, "advertise-client-urls": client, "listen-peer-urls": peer,
             "initial-advertise-peer-urls": peer, "initial-cluster": f"test={peer}",
+            **self._flags,
         }  # fmt: skip
         log = (self._folder / "etcd.log").open("ab")
         with log:
@@ -88,10 +90,10 @@ def free_ports(count: int) -> list[int]:
 
 
 @contextlib.contextmanager
-def etcd_server() -> Iterator[EtcdServer]:
-    """Run one etcd until the end of the block."""
+def etcd_server(**flags: str) -> Iterator[EtcdServer]:
+    """Run one etcd until the end of the block; flags are written with _ for -."""
     folder = Path(tempfile.mkdtemp(prefix="kubarium-etcd-"))
-    server = EtcdServer(folder)
+    server = EtcdServer(folder, {name.replace("_", "-"): value for name, value in flags.items()})
     try:
         server.start()
         yield server

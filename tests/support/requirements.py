@@ -105,6 +105,7 @@ def _mounts() -> str:
 
 _CHECKS: dict[str, Callable[[], str]] = {
     "etcd": _program("etcd"),
+    "etcdctl": _program("etcdctl"),
     "docker": _docker,
     "cni": _cni,
     "kubectl": _kubectl,

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import subprocess
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager
 
@@ -12,13 +14,14 @@ from apiserver.storage.etcd import EtcdStorage
 from kubarium.pki import Pki
 from machinery.client.api import Api
 from machinery.model import resources as kinds
-from machinery.model.errors import ApiError, Unavailable
+from machinery.model.errors import ApiError, InternalError, Unavailable
 from machinery.model.k8s.core_v1 import ConfigMap, Service, ServicePort, ServiceSpec
 from machinery.model.k8s.meta_v1 import ObjectMeta
 from machinery.model.requests import WatchEvent
 from tests.support.apiserver import Served, serving
 from tests.support.etcd_server import EtcdServer, etcd_server
 from tests.support.requirements import need
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.etcd
 
@@ -131,3 +134,46 @@ async def test_a_restarted_apiserver_takes_watches_up_where_they_were(pki: Pki, 
                     break
         assert [each.object.metadata.name for each in batch if each.object] == ["missed"]
         await api.aclose()
+
+
+def _etcdctl(etcd: EtcdServer, *arguments: str) -> str:
+    command = ["etcdctl", f"--endpoints=http://{etcd.address}", *arguments]
+    environment = {**os.environ, "ETCDCTL_API": "3"}
+    return subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout
+
+
+async def _fill(api: Api) -> InternalError:
+    """Write until etcd takes no more; return how it says so."""
+    for number in range(200):
+        data = {"key": "x" * 100_000}
+        obj = ConfigMap(metadata=ObjectMeta(name=f"large-{number}", namespace="default"), data=data)
+        try:
+            await api.create(kinds.CONFIG_MAPS, obj)
+        except InternalError as error:
+            return error
+    raise AssertionError("etcd's quota is never reached")
+
+
+async def test_a_quota_that_is_reached_is_said_and_over_when_it_is_mended(pki: Pki) -> None:
+    """Writes are a 500 with etcd's reason, reads and deletions go on, the apiserver is not ready until the alarm is disarmed."""
+    need("etcd", "etcdctl")
+    with etcd_server(quota_backend_bytes=str(4 * 2**20)) as etcd:
+        async with _serving(pki, etcd) as served:
+            api, health = served.connect("rest"), served.process.health
+            error = await _fill(api)
+            assert error.code == 500
+            assert "database space exceeded" in error.message
+            await until(lambda: "NOSPACE" in "".join(health.problems()))
+            assert health.answer("/readyz")[0] == 503
+            with pytest.raises(InternalError, match="database space exceeded"):
+                await _create(api, "small")
+            found = [each.metadata.name for each in (await api.list(kinds.CONFIG_MAPS)).items]
+            for name in found:
+                if name.startswith("large-"):
+                    await api.delete(kinds.CONFIG_MAPS, name, namespace="default")
+            _etcdctl(etcd, "compact", str(await served.core.storage.revision()))
+            _etcdctl(etcd, "defrag")
+            _etcdctl(etcd, "alarm", "disarm")
+            await until(lambda: not health.problems())
+            await _create(api, "small")
+            await api.aclose()
