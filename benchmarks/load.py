@@ -35,6 +35,7 @@ from machinery.model.resources import DEPLOYMENTS, NODES, PODS, KubeObject, Reso
 PLAN: Final = "10:100,1000"
 NAME: Final = "load"
 PATIENCE_S: Final = 600.0
+_QUIET_S: Final = 2.0  # without an event, then all are written
 
 
 def measure() -> dict[str, Any]:
@@ -68,13 +69,24 @@ async def _scale(handle: Cluster, api: Api, count: int, *, per: int = 0) -> dict
         async with asyncio.timeout(PATIENCE_S):
             await pods.until(lambda objects: len(objects) == sum(map(is_ready, objects)) == count)
         took_s = time.monotonic() - began
-        costs = _Costs.of(handle)
+        costs = await _settled(handle)
     return {
         "seconds": round(took_s, 1),
         "processes_ended": costs.restarts - before.restarts,
         "nodes_not_ready": sum(not _is_node_ready(node) for node in nodes.seen),
         **costs.since(before, per or count),
     }
+
+
+async def _settled(handle: Cluster) -> _Costs:
+    """Measure once everything is told: events are written beside the work, maybe after it."""
+    costs = _Costs.of(handle)
+    while True:
+        before = costs
+        await asyncio.sleep(_QUIET_S)
+        costs = _Costs.of(handle)
+        if not any((costs.requests - before.requests)[f"{verb} events"] for verb in ("create", "patch")):
+            return before
 
 
 _SELECTED: Final = Selection("default", label_selector=f"app={NAME}")

@@ -74,7 +74,9 @@ class PodExecutor:
             self.log.warning("container_not_stopped", container=action.kill.id, error=error)
             self.events.record(pod, WARNING, "FailedKillPod", f"error killing pod: {error.message}")
             problem = Problem("KillContainerError", error.message)
-        await self.relist.refresh(pod.metadata.uid)
+            await self.relist.refresh(pod.metadata.uid)
+        else:
+            await self.relist.note_end(pod.metadata.uid, action.kill.id)
         return problem
 
     async def _tidy(
@@ -85,21 +87,23 @@ class PodExecutor:
         except (ApiError, OSError) as error:
             self.log.warning("not_tidied", pod=pod.metadata.name, action=key_of(action), error=error)
             return Problem("KillPodSandboxError", str(error))
-        if not isinstance(action, CleanUp):
-            await self.relist.refresh(pod.metadata.uid)
         return None
 
     async def _tidy_once(
         self, pod: Pod, action: StopSandbox | RemoveContainer | RemoveSandbox | CleanUp
     ) -> None:
+        uid = pod.metadata.uid
         match action:
             case StopSandbox(id_):
                 await self.runtime.stop_sandbox(id_)
+                await self.relist.note_stopped_sandbox(uid, id_)
             case RemoveContainer(id_, log_path):
                 await self.runtime.remove_container(id_)
+                self.relist.note_removed_container(uid, id_)
                 if log_path:
                     remove_log(Path(log_path))
             case RemoveSandbox(id_):
                 await self.runtime.remove_sandbox(id_)
+                self.relist.note_removed_sandbox(uid, id_)
             case CleanUp():
-                await self.sandboxes.clean_up(pod.metadata.uid)
+                await self.sandboxes.clean_up(uid)

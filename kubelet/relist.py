@@ -15,6 +15,7 @@ from typing import Any, TypeAlias, assert_never, cast
 from kubelet.containment import contained, log_fault
 from kubelet.core import labels, pictures
 from kubelet.core.observed import (
+    ContainerState,
     ObservedContainer,
     ObservedPod,
     ObservedSandbox,
@@ -114,6 +115,30 @@ class Relist:
                 self._put_container(uid, status, sandbox_id)
                 return
         await self.refresh(uid)
+
+    async def note_end(self, uid: str, container_id: str) -> None:
+        """Look at a container that has been stopped, unless an event has told of its end already."""
+        run = next((each for each in self.observed(uid).containers if each.id == container_id), None)
+        if run is None:
+            await self.refresh(uid)
+        elif run.state is not ContainerState.EXITED:
+            await self.note_container(uid, container_id, run.sandbox_id)
+
+    async def note_stopped_sandbox(self, uid: str, sandbox_id: str) -> None:
+        """Look at a sandbox that has been stopped, and at what ran in it until then."""
+        inside = [each for each in self.observed(uid).containers if each.sandbox_id == sandbox_id]
+        if all(each.state is ContainerState.EXITED for each in inside):
+            await self.note_sandbox(uid, sandbox_id)
+        else:
+            await self.refresh(uid)
+
+    def note_removed_container(self, uid: str, container_id: str) -> None:
+        """Take a container off that the runtime has removed."""
+        self._put(pictures.without_container(self.observed(uid), container_id))
+
+    def note_removed_sandbox(self, uid: str, sandbox_id: str) -> None:
+        """Take a sandbox off that the runtime has removed, and what was in it."""
+        self._put(pictures.without_sandbox(self.observed(uid), sandbox_id))
 
     def forget(self, uid: str) -> None:
         """Drop what is kept beside the picture of a pod that is gone."""

@@ -184,6 +184,19 @@ def with_container(known: ObservedPod, new: ObservedContainer) -> ObservedPod:
     return observe_pod(known.uid, known.namespace, known.name, known.sandboxes, [new, *others])
 
 
+def without_container(known: ObservedPod, id_: str) -> ObservedPod:
+    """Return the picture without a container that has been removed."""
+    left = [each for each in known.containers if each.id != id_]
+    return observe_pod(known.uid, known.namespace, known.name, known.sandboxes, left)
+
+
+def without_sandbox(known: ObservedPod, id_: str) -> ObservedPod:
+    """Return the picture without a sandbox that has been removed, and what was in it."""
+    sandboxes = [each for each in known.sandboxes if each.id != id_]
+    left = [each for each in known.containers if each.sandbox_id != id_]
+    return observe_pod(known.uid, known.namespace, known.name, sandboxes, left)
+
+
 def read_event(event: Any, known: ObservedPod) -> EventMeaning:
     """Return what a CRI ContainerEventResponse tells about its pod.
 

@@ -41,6 +41,11 @@ _SHARED_OPTIONS: Final = (
     ("grpc.http2.ping_timeout_ms", 5_000),  # without it a frozen peer is noticed after 70 s only
     ("grpc.keepalive_permit_without_calls", 1),
     ("grpc.http2.max_pings_without_data", 0),
+    (
+        "grpc.http2.bdp_probe",
+        0,
+    ),  # it pings with every message that comes, to learn what fits into a window of this size:
+    ("grpc.http2.lookahead_bytes", 1024 * 1024),
 )
 
 CHANNEL_OPTIONS: Final = (

@@ -10,6 +10,8 @@ from typing import Any
 import pytest
 
 from hollow.core.lifetime import State
+from hollow.runtime_service import RuntimeService
+from hollow.simulation import POD_UID
 from machinery.model.k8s.core_v1 import (
     ExecAction,
     Lifecycle,
@@ -381,3 +383,20 @@ async def test_a_private_image_is_not_for_the_next_pod_because_another_has_pulle
     await node.until_told("second", "Pulled")
     told = f'Container image "{box.image}" already present on machine and can be accessed by the pod'
     assert ("Pulled", told) in await node.events("second")
+
+
+async def test_the_runtime_is_not_asked_what_it_has_just_said(node: Rig, monkeypatch: pytest.MonkeyPatch):
+    """A pod starts and ends without a list of what the runtime has of it: each step looks at its own thing."""
+    lists: list[str] = []
+
+    def counted(service: RuntimeService, chosen: Any) -> Any:
+        lists.append(chosen.label_selector.get(POD_UID, ""))
+        return original(service, chosen)
+
+    original = RuntimeService._containers_for
+    monkeypatch.setattr(RuntimeService, "_containers_for", counted)
+    created = await node.create(pod("web"))
+    await node.until("web", is_ready)
+    await node.remove("web")
+    await node.until_true(lambda: not node.world.sandboxes and not node.world.containers)
+    assert created.metadata.uid not in lists

@@ -142,7 +142,9 @@ class Rig:
                 await asyncio.sleep(0.01)
 
     async def events(self, name: str) -> list[tuple[str, str]]:
-        """Return reason and message of the events about a pod."""
+        """Return reason and message of the events about a pod, those included that wait for others."""
+        if self.kubelet is not None:
+            await self.kubelet.events.flush()
         listing = await self.api.list(EVENTS)
         found = [event for event in listing.items if event.involvedObject.name == name]
         return [(event.reason, event.message) for event in found]

@@ -8,20 +8,23 @@ import subprocess
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager
 
+import msgspec
 import pytest
 
 from apiserver.storage.etcd import EtcdStorage
 from kubarium.pki import Pki
 from machinery.client.api import Api
+from machinery.client.leader import LeaderElector, LeadershipLost
 from machinery.model import resources as kinds
 from machinery.model.errors import ApiError, InternalError, Unavailable
 from machinery.model.k8s.core_v1 import ConfigMap, Service, ServicePort, ServiceSpec
 from machinery.model.k8s.meta_v1 import ObjectMeta
-from machinery.model.requests import WatchEvent
+from machinery.model.requests import Selection, WatchEvent
+from machinery.process.clock import WALL
 from tests.support.apiserver import Served, serving
 from tests.support.etcd_server import EtcdServer, etcd_server
 from tests.support.requirements import need
-from tests.support.waiting import until
+from tests.support.waiting import stays, until
 
 pytestmark = pytest.mark.etcd
 
@@ -177,3 +180,77 @@ async def test_a_quota_that_is_reached_is_said_and_over_when_it_is_mended(pki: P
             await until(lambda: not health.problems())
             await _create(api, "small")
             await api.aclose()
+
+
+async def test_a_leader_that_a_frozen_etcd_deposed_leads_again_when_it_is_back(
+    pki: Pki, etcd: EtcdServer
+) -> None:
+    """It stops when its deadline is over; its next life does not wait for the lease that it held itself, but for etcd only."""
+    async with _serving(pki, etcd) as served:
+        api = served.connect("grpc")
+        leading = asyncio.Event()
+
+        async def lead() -> None:
+            leading.set()
+            await asyncio.get_running_loop().create_future()
+
+        first = asyncio.ensure_future(_candidate(api, "first").run(lead))
+        await asyncio.wait_for(leading.wait(), 10)
+        leading.clear()
+        etcd.pause()
+        with pytest.raises(LeadershipLost):
+            await first
+        second = asyncio.ensure_future(_candidate(api, "second").run(lead))
+        stranger = asyncio.ensure_future(_candidate(api, "third", own=False).run(lead))
+        await stays(lambda: not leading.is_set(), for_s=0.5)
+        etcd.resume()
+        await asyncio.wait_for(leading.wait(), _LEASE_S / 3)  # the lease itself would last much longer
+        assert not second.done()
+        for task in (second, stranger):
+            task.cancel()
+        await asyncio.gather(second, stranger, return_exceptions=True)
+        await api.aclose()
+
+
+_LEASE_S = 60.0
+
+
+def _candidate(api: Api, identity: str, *, own: bool = True) -> LeaderElector:
+    return LeaderElector(
+        api,
+        namespace="kube-system",
+        name="lock",
+        identity=identity,
+        clock=WALL,
+        lease_duration_s=_LEASE_S,
+        renew_deadline_s=2.0,
+        retry_period_s=0.5,
+        is_own_past=lambda holder: own and holder == "first",
+    )
+
+
+async def test_an_apiserver_starts_over_more_than_one_answer_may_bring(pki: Pki, etcd: EtcdServer) -> None:
+    """70 objects of 1 MB of one kind (64 MiB is the most that it takes at once): it reads them all, and changes one."""
+    storage = EtcdStorage([etcd.address])
+    text = "x" * 1_000_000
+    for number in range(70):
+        obj = {
+            "apiVersion": "v1",
+            "kind": "ConfigMap",
+            "metadata": {"name": f"m{number:02}", "namespace": "default", "uid": f"u{number}"},
+            "data": {"k": text},
+        }
+        await storage.create(f"/registry/configmaps/default/m{number:02}", msgspec.json.encode(obj))
+    await storage.aclose()
+    async with _serving(pki, etcd) as served:
+        api = served.connect("grpc")
+        names: list[str] = []
+        continue_ = ""
+        while len(names) < 70:
+            page = await api.list(kinds.CONFIG_MAPS, Selection("default"), limit=10, continue_=continue_)
+            names += [each.metadata.name for each in page.items]
+            continue_ = page.continue_
+        assert names == [f"m{number:02}" for number in range(70)]
+        changed = await api.patch(kinds.CONFIG_MAPS, "m69", {"data": {"k": "y"}}, namespace="default")
+        assert changed.data == {"k": "y"}
+        await api.aclose()

@@ -166,3 +166,13 @@ def test_the_end_of_a_known_container_is_taken_as_it_is_told():
 def test_looks_come_as_often_as_the_wall_and_the_events_allow(failures, scale, is_streaming, pause_s):
     """Every cluster second, at most four times a wall second; seldom beside events; soon after a failure."""
     assert pictures.pause_s(failures, Timescale(scale), is_streaming=is_streaming) == pause_s
+
+
+def test_what_has_been_removed_is_off_the_picture():
+    """A container alone; a sandbox with all that was in it."""
+    (run,) = RUNNING.containers
+    (sandbox,) = RUNNING.sandboxes
+    assert pictures.without_container(RUNNING, run.id).containers == ()
+    assert pictures.without_container(RUNNING, "another") == RUNNING
+    assert pictures.without_sandbox(RUNNING, sandbox.id).is_empty
+    assert pictures.without_sandbox(RUNNING, "another") == RUNNING
