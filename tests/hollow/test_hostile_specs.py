@@ -2,11 +2,27 @@
 
 from __future__ import annotations
 
+import asyncio
+import time
+from functools import partial
 from pathlib import Path
+from random import Random
+from resource import RUSAGE_SELF, getrusage
+from typing import Final
 
-from machinery.model.k8s.core_v1 import EnvVar
+import pytest
+
+from machinery.model.errors import Invalid
+from machinery.model.k8s.core_v1 import EnvVar, Pod
+from machinery.model.resources import CONFIG_MAPS
 from tests.support.builders import container, pod
-from tests.support.kubelet import rig
+from tests.support.examples import first_seeds
+from tests.support.hostile_pods import KINDS, big_config_map, hostile_pods
+from tests.support.kubelet import Rig, rig
+from tests.support.waiting import until
+
+LONGEST_STEP_S: Final = 1.0
+MOST_GROWTH_KIB: Final = 256 * 1024
 
 
 async def test_variables_that_expand_ten_times_each_wait_with_a_reason(tmp_path: Path):
@@ -31,3 +47,62 @@ async def test_variables_that_expand_ten_times_each_wait_with_a_reason(tmp_path:
         await node.until_told("large", "Failed", "Started")
         assert ("Failed", f"Error: {bomb.message}") in await node.events("large")
         assert {each.config.metadata.name for each in node.containers()} == {"good", "main"}
+
+
+@pytest.fixture
+def longest(monkeypatch: pytest.MonkeyPatch) -> dict[str, float]:
+    """Measure the CPU of what the loop does at one go, in seconds of this thread: no other process makes it more."""
+    found = {"s": 0.0}
+    run = asyncio.Handle._run
+
+    def running(handle: asyncio.Handle) -> None:
+        began = time.thread_time()
+        run(handle)
+        found["s"] = max(found["s"], time.thread_time() - began)
+
+    monkeypatch.setattr(asyncio.Handle, "_run", running)
+    return found
+
+
+@pytest.mark.parametrize("seed", first_seeds(2, quick=0))
+async def test_no_spec_ends_the_kubelet_or_stalls_the_others(
+    tmp_path: Path, seed: int, longest: dict[str, float]
+):
+    """Pods of every hostile kind that the apiserver takes: a pod beside them runs, no step is long, and all of them go."""
+    random = Random(seed)
+    async with rig(tmp_path, time_scale=3.0) as node:  # what fails is not tried again all the time
+        await node.server.given(CONFIG_MAPS, big_config_map())
+        await node.create(pod("first"))
+        before_kib = getrusage(RUSAGE_SELF).ru_maxrss
+        taken = [one.metadata.name for one in hostile_pods(random) if await _is_taken(node, one)]
+        await node.create(pod("last"))
+        for name in ("first", "last"):
+            await node.until(name, lambda found: found.status.phase == "Running", limit_s=60)
+        for name in taken:
+            await until(
+                partial(_has_an_outcome, node, name), within_s=60, every_s=0.1, what=f"an outcome of {name}"
+            )
+        for name in (*taken, "first", "last"):
+            await node.delete(name, grace_s=1)
+            await node.remove(name)
+        await node.until_true(lambda: not list(node.running.workers.lives()), limit_s=60)
+        await node.until_true(lambda: not node.world.containers and not node.world.sandboxes)
+    assert len(taken) == len(KINDS)
+    assert longest["s"] < LONGEST_STEP_S
+    assert getrusage(RUSAGE_SELF).ru_maxrss - before_kib < MOST_GROWTH_KIB
+
+
+async def _is_taken(node: Rig, one: Pod) -> bool:
+    try:
+        await node.create(one)
+    except Invalid:
+        return False
+    return True
+
+
+async def _has_an_outcome(node: Rig, name: str) -> bool:
+    """Whether a pod runs, was refused, or its user is told what is in its way."""
+    found = await node.pod(name)
+    if found.status.phase in {"Running", "Failed", "Succeeded"}:
+        return True
+    return any(reason.startswith("Failed") for reason, _ in await node.events(name))
