@@ -50,9 +50,16 @@ def tell_fault(events: EventRecorder, pod: Pod, what: str, error: BaseException)
 
 
 @contextmanager
-def contained(log: EventLog, event: str, **keys: object) -> Iterator[None]:
-    """Run a block whose errors are its own: they are logged, and whoever follows goes on. Cancellation passes."""
+def contained(
+    log: EventLog, event: str, *, passing: type[Exception] | tuple[()] = (), **keys: object
+) -> Iterator[None]:
+    """Run a block whose errors are its own: they are logged, and whoever follows goes on.
+
+    Cancellation passes, and so do errors of the type `passing`, which the caller handles.
+    """
     try:
         yield
+    except passing:
+        raise
     except Exception as error:  # noqa: BLE001 - whatever it is, it is one pod's
         log_fault(log, event, error, **keys)

@@ -16,7 +16,7 @@ from dataclasses import KW_ONLY, dataclass
 from pathlib import Path
 from typing import Final, Protocol
 
-from kubelet.containment import log_fault
+from kubelet.containment import contained
 from kubelet.core.log_files import COMPRESSED, DRAFT, LogLimits, plan_tidying, rotated_name
 from kubelet.core.log_lines import LoggedContainer
 from machinery.model.clock import Clock
@@ -56,12 +56,11 @@ class LogRotation:
         if self.limits.max_bytes < 0:
             return
         for container in [each for each in self.running() if each.log_path]:
-            try:
-                await self._look_at(container.id, Path(container.log_path))
-            except (ApiError, OSError) as error:
-                self.log.warning("log_not_rotated", container=container.id, error=error)
-            except Exception as error:  # noqa: BLE001 - whatever it is, it is this container's
-                log_fault(self.log, "log_not_rotated", error, container=container.id)
+            with contained(self.log, "log_not_rotated", container=container.id):
+                try:
+                    await self._look_at(container.id, Path(container.log_path))
+                except (ApiError, OSError) as error:  # foreseen: no trace of it is needed
+                    self.log.warning("log_not_rotated", container=container.id, error=error)
 
     async def _look_at(self, container_id: str, path: Path) -> None:
         size = _size_bytes(path)

@@ -12,7 +12,7 @@ from collections.abc import AsyncGenerator, Callable, Iterable
 from contextlib import aclosing
 from typing import Any, TypeAlias, assert_never, cast
 
-from kubelet.containment import contained, log_fault
+from kubelet.containment import contained
 from kubelet.core import labels, pictures
 from kubelet.core.observed import (
     ContainerState,
@@ -174,14 +174,10 @@ class Relist:
 
     async def _look_at(self, uid: str, listing: Listing, asked_at: int) -> None:
         """Look at one pod; what cannot be read of it does not hide the others."""
-        try:
+        with contained(self._log, "pod_not_read", passing=ApiError, pod_uid=uid):
             picture = await self._picture(uid, listing)
             if self._pictures.is_newest(uid, asked_at):
                 self._put(picture)
-        except ApiError:
-            raise
-        except Exception as error:  # noqa: BLE001 - whatever it is, it is this pod's
-            log_fault(self._log, "pod_not_read", error, pod_uid=uid)
 
     def _note_silence(self, error: ApiError, failures: int) -> None:
         if self.is_answering or failures == 1:
