@@ -91,7 +91,7 @@ class Network:
         """Connect a sandbox and return its addresses, the first one first.
 
         Raises:
-            BadRequest: a port mapping has a protocol that is none.
+            BadRequest: a port mapping has a port, an address or a protocol that is none.
             InternalError: a plugin refuses, and why.
             NotImplementedHere: a plugin is not installed.
             DeadlineExceeded: a plugin does not end.

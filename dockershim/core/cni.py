@@ -6,6 +6,7 @@ cluster is masqueraded by the proxy, not here.
 
 from __future__ import annotations
 
+import ipaddress
 from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
@@ -59,18 +60,33 @@ def port_mappings(mappings: Iterable[Any]) -> list[dict[str, Any]]:
     """Write CRI port mappings as CNI's; those without a host port are no mappings.
 
     Raises:
-        BadRequest: a protocol that is none.
+        BadRequest: a port, an address or a protocol that is none. The plugin would map it to nothing without a word, or take
+            the sandbox and never remove it.
     """
     return [
         {
-            "hostPort": mapping.host_port,
-            "containerPort": mapping.container_port,
+            "hostPort": _port(mapping.host_port, "host_port"),
+            "containerPort": _port(mapping.container_port, "container_port"),
             "protocol": _protocol(mapping.protocol),
-            **({"hostIP": mapping.host_ip} if mapping.host_ip else {}),
+            **({"hostIP": _address(mapping.host_ip)} if mapping.host_ip else {}),
         }
         for mapping in mappings
         if mapping.host_port > 0
     ]
+
+
+def _port(number: int, field: str) -> int:
+    if not 0 < number < 2**16:
+        raise BadRequest(f"port mapping: {field} has to be 1 to 65535, not {number}")
+    return number
+
+
+def _address(text: str) -> str:
+    try:
+        ipaddress.ip_address(text)
+    except ValueError as error:
+        raise BadRequest(f"port mapping: host_ip: {error}") from error
+    return text
 
 
 def _protocol(number: Any) -> str:

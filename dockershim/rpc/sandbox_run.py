@@ -10,7 +10,7 @@ import os
 from pathlib import Path
 from typing import Any
 
-from dockershim.core import security
+from dockershim.core import cni, security
 from dockershim.core.host_config import is_host_network, sandbox_body
 from dockershim.core.images import PAUSE_IMAGE
 from dockershim.core.naming import sandbox_name
@@ -37,6 +37,7 @@ async def run_pod_sandbox(shim: Shim, request: Any) -> Any:
     if not (config.metadata.name and config.metadata.namespace and config.metadata.uid):
         raise BadRequest("the sandbox's metadata has to have a name, a namespace and a uid")
     if not is_host_network(config):
+        cni.port_mappings(config.port_mappings)  # before anything is there to be removed again
         shim.network.require_ready()
     name = sandbox_name(config.metadata)
     async with shim.locks.held(name):

@@ -347,32 +347,47 @@ async def test_pods_reach_each_other_and_containers_of_a_pod_share_localhost(shi
 
 
 async def test_a_host_port_leads_to_the_pod(shim: Cri):
-    """On the node's own addresses, until the pod is stopped."""
+    """On the node's addresses that it is for, from the node, another pod and itself, until the pod is stopped."""
     need("iptables")
     mappings = [
         cri.PortMapping(container_port=8080, host_port=18080),
         cri.PortMapping(container_port=8080, host_port=18081, host_ip="10.88.5.1"),
-        cri.PortMapping(container_port=8080, host_port=18082, protocol=cri.UDP),
+        cri.PortMapping(container_port=8080, host_port=18082, host_ip="127.0.0.1"),
+        cri.PortMapping(container_port=8081, host_port=18083, protocol=cri.UDP),
         cri.PortMapping(container_port=8080),
     ]
     sandbox = await shim.run_sandbox(port_mappings=mappings)
     container = await shim.create(sandbox, Behaviour("echo here >/tmp/index.html; httpd -f -p 8080 -h /tmp"))
     await shim.call("StartContainer", container_id=container)
+    _, other = await shim.run()
     inside = ["nsenter", f"--net=/run/netns/{shim.server.namespace}"]
 
-    def answers(port: int) -> bool:
-        fetch = [*inside, "busybox", "wget", "-qO-", f"http://10.88.5.1:{port}/"]
+    def answers(port: int, address: str = "10.88.5.1") -> bool:
+        fetch = [*inside, "busybox", "wget", "-qO-", f"http://{address}:{port}/"]
         return subprocess.run(fetch, capture_output=True, check=False).stdout == b"here\n"
 
     await until(lambda: answers(18080))
-    assert answers(18081)
+    assert [answers(port) for port in (18081, 18082)] == [True, False]
+    assert [answers(port, "127.0.0.1") for port in (18080, 18081, 18082)] == [True, False, True]
+    for each in (container, other):
+        assert (await sh(shim, each, "wget -qO- http://10.88.5.1:18080/")).stdout == b"here\n"
     rules = output(*inside, "iptables-save").decode()
-    assert re.search(r"-p udp -m udp --dport 18082 -j DNAT", rules)
+    assert re.search(r"-p udp -m udp --dport 18083 -j DNAT --to-destination [0-9.]+:8081", rules)
     shim.server.kill()
     shim.server.start()
     assert answers(18080)
     await shim.call("StopPodSandbox", pod_sandbox_id=sandbox[0])
     assert not re.search(r"1808[0-9]", output(*inside, "iptables-save").decode())
+
+
+async def test_a_host_port_that_cannot_be_leaves_no_sandbox(shim: Cri):
+    """There is nothing that somebody would have to remove, and could not."""
+    before = len((await shim.call("ListPodSandbox")).items)
+    for mapping in (cri.PortMapping(host_port=18090), cri.PortMapping(host_port=70000, container_port=80)):
+        with pytest.raises(grpc.aio.AioRpcError, match="port mapping: ") as caught:
+            await shim.run_sandbox(port_mappings=[mapping])
+        assert caught.value.code() is Code.INVALID_ARGUMENT
+    assert len((await shim.call("ListPodSandbox")).items) == before
 
 
 async def test_a_pod_on_the_nodes_network_is_in_the_nodes_namespace(shim: Cri):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack
 from typing import Any
@@ -102,3 +103,19 @@ async def test_an_image_that_is_loaded_is_everyones_and_stays_so(nodes: list[Cri
     assert await _tags(nodes[1], name) == [name]
     await _pull(nodes[0], name, CREDENTIALS)
     assert await _tags(nodes[1], name) == [name]
+
+
+async def test_several_may_remove_an_image_at_once(nodes: list[Cri], name: str):
+    """All of them are told that it is gone, from whatever node they ask."""
+    for _ in range(5):
+        image = await _pull(nodes[0], name, CREDENTIALS)
+        request = cri.RemoveImageRequest(image=cri.ImageSpec(image=name))
+        by_id = cri.RemoveImageRequest(image=cri.ImageSpec(image=image))
+        await asyncio.gather(
+            *(
+                node.images.RemoveImage(each, timeout=30)
+                for node in nodes
+                for each in (request, by_id, request)
+            )
+        )
+        assert await _tags(nodes[0], image) == []

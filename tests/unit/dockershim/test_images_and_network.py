@@ -20,6 +20,7 @@ from dockershim.core.images import (
     view_image,
 )
 from dockershim.core.pause_program import pause_program
+from machinery.model.errors import BadRequest
 from machinery.pb import cri_pb2 as cri
 
 
@@ -113,6 +114,24 @@ def test_the_bridge_serves_both_families():
     ipam = bridge_config("10.0.1.0/24,fd00::/64", "/data", 1400)["ipam"]
     assert ipam["ranges"] == [[{"subnet": "10.0.1.0/24"}], [{"subnet": "fd00::/64"}]]
     assert ipam["routes"] == [{"dst": "0.0.0.0/0"}, {"dst": "::/0"}]
+
+
+@pytest.mark.parametrize(
+    ("mapping", "problem"),
+    [
+        ({"host_port": 70000, "container_port": 80}, "host_port has to be 1 to 65535, not 70000"),
+        ({"host_port": 80, "container_port": 70000}, "container_port has to be 1 to 65535, not 70000"),
+        ({"host_port": 80}, "container_port has to be 1 to 65535, not 0"),
+        ({"host_port": 80, "container_port": -1}, "container_port has to be 1 to 65535, not -1"),
+        ({"host_port": 80, "container_port": 80, "host_ip": "abc"}, "host_ip: 'abc' does not appear to be"),
+        ({"host_port": 80, "container_port": 80, "host_ip": "10.0.0.0/8"}, "host_ip: '10.0.0.0/8' does not"),
+        ({"host_port": 80, "container_port": 80, "protocol": 7}, "there is no protocol 7"),
+    ],
+)
+def test_a_mapping_that_cannot_be_is_refused(mapping: dict[str, object], problem: str):
+    """With its field: the plugin would map it to nothing, or leave a sandbox that nobody can remove."""
+    with pytest.raises(BadRequest, match=problem):
+        port_mappings([cri.PortMapping(**mapping)])
 
 
 def test_only_host_ports_are_mapped():

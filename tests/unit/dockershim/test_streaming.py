@@ -1,0 +1,59 @@
+"""URLs of streams before their client comes."""
+
+from __future__ import annotations
+
+from typing import Any
+from unittest.mock import sentinel
+
+import pytest
+
+from dockershim.streaming import TOKEN_S, Streaming
+from machinery.model.errors import BadRequest, Unavailable
+from machinery.model.log import SILENT
+from machinery.pb import cri_pb2 as cri
+from tests.support.virtual_clock import VirtualClock
+
+REQUEST = cri.ExecRequest(container_id="1", cmd=["true"], stdout=True)
+
+
+@pytest.fixture
+def clock() -> VirtualClock:
+    return VirtualClock()
+
+
+@pytest.fixture
+def streaming(clock: VirtualClock) -> Streaming:
+    """Streams that nobody opens: engine and commands are not asked."""
+    nobody: Any = sentinel.nobody
+    return Streaming(nobody, nobody, clock, SILENT, "127.0.0.1:0")
+
+
+async def test_no_two_urls_are_the_same(streaming: Streaming):
+    """Nobody can guess one from another."""
+    paths = [
+        streaming.exec_path("1", REQUEST),
+        streaming.exec_path("1", REQUEST),
+        streaming.attach_path("1", REQUEST),
+    ]
+    assert len(set(paths)) == 3
+    assert [path.split("/")[1] for path in paths] == ["exec", "exec", "attach"]
+
+
+async def test_urls_that_nobody_uses_are_given_up_after_a_minute(streaming: Streaming, clock: VirtualClock):
+    """A thousand may wait at once; who asks for more is told so."""
+    for _ in range(1000):
+        streaming.exec_path("1", REQUEST)
+    for prepare in (streaming.exec_path, streaming.attach_path):
+        with pytest.raises(Unavailable, match="too many exec and attach requests wait"):
+            prepare("1", REQUEST)
+    await clock.advance(TOKEN_S - 1)
+    with pytest.raises(Unavailable):
+        streaming.exec_path("1", REQUEST)
+    await clock.advance(1)
+    streaming.exec_path("1", REQUEST)
+
+
+def test_a_url_is_for_a_command(streaming: Streaming):
+    """Without one it is refused at once, not when the client comes."""
+    with pytest.raises(BadRequest, match="no command"):
+        streaming.exec_path("1", cri.ExecRequest(container_id="1", stdout=True))
