@@ -26,6 +26,26 @@ def label_key_causes(term: Json, path: str) -> list[Cause]:
         if key in both:
             text = "exists in both matchLabelKeys and mismatchLabelKeys"
             found.append(field_errors.invalid(f"{path}.matchLabelKeys[{index}]", key, text))
+    return found + _said_twice(term, path)
+
+
+def _said_twice(term: Json, path: str) -> list[Cause]:
+    """Find keys that the selector asks for already: of a new pod it has those of matchLabelKeys at its end."""
+    wanted = {key: index for index, key in enumerate(term.get("matchLabelKeys") or [])}
+    if not wanted:
+        return []
+    selector = term.get("labelSelector") or {}
+    seen = set(selector.get("matchLabels") or {})
+    found: list[Cause] = []
+    for expression in selector.get("matchExpressions") or []:
+        key = expression.get("key", "")
+        if key in wanted and key in seen:
+            where, text = (
+                f"{path}.matchLabelKeys[{wanted[key]}]",
+                "exists in both matchLabelKeys and labelSelector",
+            )
+            found.append(field_errors.invalid(where, key, text))
+        seen.add(key)
     return found
 
 

@@ -10,7 +10,7 @@ from apiserver.core.kinds import pods
 from apiserver.core.podspec.binding import bind, deletion_grace_s
 from apiserver.core.values import Json
 from machinery.model.errors import Conflict, Invalid
-from tests.support.pod_specs import CONTEXT, created, pod, update_complaints, updated, with_status
+from tests.support.pod_specs import CONTEXT, complaints, created, pod, update_complaints, updated, with_status
 
 NOW = "2026-01-01T00:00:09Z"
 
@@ -60,6 +60,29 @@ def test_match_label_keys_become_part_of_the_selector() -> None:
     sent["metadata"]["labels"] = {"hash": "x"}
     selector = created(sent)["spec"]["topologySpreadConstraints"][0]["labelSelector"]
     assert selector["matchExpressions"] == [{"key": "hash", "operator": "In", "values": ["x"]}]
+
+
+@pytest.mark.parametrize(
+    ("selector", "repeats"),
+    [
+        ({"matchLabels": {"app": "web"}}, False),
+        ({"matchLabels": {"hash": "x"}}, True),
+        ({"matchExpressions": [{"key": "hash", "operator": "Exists"}]}, True),
+    ],
+)
+def test_a_key_is_asked_for_by_one_of_both(selector: Json, repeats: bool) -> None:
+    """A selector that asks for the label already leaves the key nothing to say, in spreading and in affinity."""
+    term = {"topologyKey": "zone", "labelSelector": selector, "matchLabelKeys": ["other", "hash"]}
+    constraint = {**term, "maxSkew": 1, "whenUnsatisfiable": "DoNotSchedule"}
+    required = "requiredDuringSchedulingIgnoredDuringExecution"
+    sent = pod(topologySpreadConstraints=[constraint], affinity={"podAffinity": {required: [term]}})
+    sent["metadata"]["labels"] = {"hash": "x"}
+    text = 'matchLabelKeys[1]: Invalid value: "hash": exists in both matchLabelKeys and labelSelector'
+    places = (f"spec.affinity.podAffinity.{required}[0]", "spec.topologySpreadConstraints[0]")
+    assert complaints(sent) == ([f"{place}.{text}" for place in places] if repeats else [])
+    if not repeats:
+        stored = created(sent)
+        assert update_complaints(deepcopy(stored), stored) == []
 
 
 def test_an_image_may_change_and_is_the_next_generation() -> None:
