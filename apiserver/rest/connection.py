@@ -25,7 +25,8 @@ from http import HTTPStatus
 from typing import Final, Protocol, cast
 
 from apiserver.request_checks import BODY_LIMIT
-from apiserver.rest.heads import ComingHead, Head, Unusual, read_head
+from apiserver.rest.client_frames import ClientFrames
+from apiserver.rest.heads import ComingHead, Head, Unusual, has_unknown_coding, read_head, with_crlf
 from apiserver.rest.http_request import HttpRequest
 from apiserver.rest.limits import Limits
 from apiserver.rest.replies import Reply
@@ -40,6 +41,11 @@ _HEAD_TOO_LARGE: Final = (
     b"HTTP/1.1 431 Request Header Fields Too Large\r\nContent-Type: text/plain; charset=utf-8\r\n"
     b"Connection: close\r\n\r\n431 Request Header Fields Too Large"
 )
+_UNKNOWN_CODING: Final = (
+    b"HTTP/1.1 501 Not Implemented\r\nContent-Type: text/plain; charset=utf-8\r\n"
+    b"Connection: close\r\n\r\nUnsupported transfer encoding"
+)
+_PROTOCOL_ERROR: Final = b"\x88\x02\x03\xea"  # the frame that closes a WebSocket with 1002
 _IN_PARTS_FROM: Final = 64 * 1024  # bytes of a body that are not copied to stand behind the head
 _PART: Final = 256 * 1024  # bytes of a body that are encrypted at once
 
@@ -101,7 +107,9 @@ class Connection(asyncio.Protocol):
         self._answering = 0  # requests that aiohttp has begun to answer
         self._coming = ComingHead()
         self._head_has_begun = False
-        self._refused = False
+        self._refused = False  # whether what still comes is dropped
+        self._closes = False  # whether the request that is served is the last one
+        self._frames: ClientFrames | None = None  # what comes over a WebSocket
         self._was_heard = False  # whether a whole head has come
 
     # What the transport calls.
@@ -200,6 +208,10 @@ class Connection(asyncio.Protocol):
         self._coming, self._head_has_begun = ComingHead(), False
         self._expect_nothing()
 
+    def expect_frames(self) -> None:
+        """Note that what comes from now on are frames of a WebSocket."""
+        self._frames = ClientFrames()
+
     def ended(self) -> None:
         """Note that aiohttp has answered, and read the body to its end: the next head may come."""
         self._answering -= 1
@@ -235,13 +247,22 @@ class Connection(asyncio.Protocol):
         try:
             request = self._taken()
         except Unusual:
-            self._hand_over()
+            self._next_unusual()
             return
         if request is not None:
             if not self._was_heard:
                 self._hear()
             self._deadline = None
             self._serving = self._loop.create_task(self._serve(request))
+
+    def _next_unusual(self) -> None:
+        """Mend what Go's server takes, and look at it again; hand over what is unusual otherwise."""
+        mended = with_crlf(self._inbox)
+        if mended is not self._inbox:
+            self._inbox = mended
+            self._next()
+        else:
+            self._hand_over()
 
     def _taken(self) -> HttpRequest | None:
         """Remove a request from the inbox and return it; None where some of it is still to come.
@@ -252,6 +273,9 @@ class Connection(asyncio.Protocol):
         peer = self._peer or self.peer
         head = read_head(self._inbox, is_known=peer is not ANONYMOUS)
         if head is None:
+            if (mended := with_crlf(self._inbox)) is not self._inbox:
+                self._inbox = mended
+                return self._taken()
             self._expect_head()
             return None
         if head.fields.body_bytes > BODY_LIMIT:
@@ -262,7 +286,10 @@ class Connection(asyncio.Protocol):
             return None
         request = self._request(head, peer)
         if self._server.lasts(request):
+            if head.fields.closes and not head.fields.upgrades:
+                self._inbox, self._closes = self._inbox[: self._wanted], True
             raise Unusual
+        self._closes = head.fields.closes
         self._inbox, self._wanted, self._head_has_begun = self._inbox[self._wanted :], 0, False
         return request
 
@@ -292,7 +319,7 @@ class Connection(asyncio.Protocol):
             self._transport.write(head + reply.body)
         else:
             await self._write_in_parts(head, memoryview(reply.body))
-        if self._server.is_closing:
+        if self._server.is_closing or self._closes:
             self._close()
 
     async def _write_in_parts(self, head: bytes, body: memoryview) -> None:
@@ -314,7 +341,7 @@ class Connection(asyncio.Protocol):
     def _head(self, reply: Reply) -> bytes:
         length = "" if reply.status == HTTPStatus.NOT_MODIFIED else f"Content-Length: {len(reply.body)}\r\n"
         lines = "".join([f"{name}: {value}\r\n" for name, value in reply.headers])
-        ends = "Connection: close\r\n" if self._server.is_closing else ""
+        ends = "Connection: close\r\n" if self._server.is_closing or self._closes else ""
         date = _http_date(int(self._server.wall_s()))
         return b"HTTP/1.1 %d %b\r\n%b\r\n" % (
             reply.status,
@@ -332,23 +359,40 @@ class Connection(asyncio.Protocol):
             self._handler.pause_writing()
         data, self._inbox, self._wanted = self._inbox, b"", 0
         self._pass_on(self._handler, data)
+        self._refused = self._refused or self._closes
 
     def _pass_on(self, handler: asyncio.Protocol, data: bytes) -> None:
         """Pass bytes on to aiohttp; a head that begins behind another one in them has the time of an idle connection."""
         if self._refused:
             return
+        if self._frames is not None:
+            self._pass_frames_on(handler, data, self._frames)
+            return
         if not self._answering and not self._coming.has_ended:
+            if not self._coming.size:
+                data = with_crlf(data)
+                if has_unknown_coding(data):
+                    self._refuse(_UNKNOWN_CODING)
+                    return
             self._expect_head()
             self._coming.add(data)
             if self._coming.size > self._limits.head_bytes:
-                self._refuse_head()
+                self._refuse(_HEAD_TOO_LARGE)
                 return
         handler.data_received(data)
 
-    def _refuse_head(self) -> None:
-        """Answer 431; what more comes of the head is dropped for a while, since a reset loses the answer."""
+    def _pass_frames_on(self, handler: asyncio.Protocol, data: bytes, frames: ClientFrames) -> None:
+        """Pass on frames that are masked, as a client's have to be (RFC 6455, 5.1); another one ends the connection."""
+        size = frames.masked(data)
+        if size:
+            handler.data_received(data[:size])
+        if size < len(data):
+            self._refuse(_PROTOCOL_ERROR)
+
+    def _refuse(self, answer: bytes) -> None:
+        """Answer for the last time; what still comes is dropped for a while, since a reset loses the answer."""
         self._refused = True
-        self.write(_HEAD_TOO_LARGE)
+        self.write(answer)
         self._expect_within(_FAREWELL_S)
 
     # How long the client may take.

@@ -28,7 +28,6 @@ from machinery.model.errors import (
     InternalError,
     MethodNotSupported,
     TooManyRequests,
-    Unauthorized,
 )
 from machinery.process.clock import WALL
 from machinery.process.logging import describe
@@ -163,12 +162,13 @@ class Door:
         authenticator = self._services.authenticator
         if http.peer != ANONYMOUS:
             return authenticator.of_peer(http.peer)
-        scheme, _, token = http.headers.get("Authorization", "").partition(" ")
-        if scheme.lower() != "bearer":
+        scheme, _, rest = http.headers.get("Authorization", "").strip().partition(" ")
+        token = rest.partition(" ")[0]
+        if (
+            scheme.lower() != "bearer" or not token
+        ):  # as in Kubernetes: "Bearer " and a second space prove nothing
             return NOBODY
-        if not token.strip():
-            raise Unauthorized("Unauthorized")
-        return await authenticator.of_bearer(token.strip())
+        return await authenticator.of_bearer(token)
 
 
 def failed(error: ApiError, exchange: Exchange | None) -> Reply:

@@ -1,8 +1,9 @@
 """The heads of plain HTTP/1.1 requests, read by llhttp; whatever is unusual is left to aiohttp.
 
-Plain is: one of the five methods on a path, one Host, no transfer coding, no upgrade, no expectation, a connection
-that stays, and no body with a GET. The bytes of a head decide that alone, so a connection can hand over what is not
-plain before any of it has been acted on.
+Plain is: one of the five methods on a path, one Host, no transfer coding, no expectation, and no body with a GET. The
+bytes of a head decide that alone, so a connection can hand over what is not plain before any of it has been acted on.
+What Go's server answers otherwise than aiohttp's is seen to here as well: lines that end without CR, transfer codings,
+upgrades that nobody serves (they are ignored), `Connection: close`.
 
 Clients send the same header lines again and again: what a block of lines was read as is remembered, unless a name in
 it is not known to be neither secret (a token) nor new each time (a trace).
@@ -11,6 +12,7 @@ it is not known to be neither secret (a token) nor new each time (a trace).
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from typing import Final, NamedTuple
 
 from httptools import HttpParserError, HttpParserUpgrade, HttpRequestParser
@@ -22,6 +24,9 @@ _MOST_REMEMBERED: Final = 512  # blocks
 _LONGEST_REMEMBERED: Final = 1024  # bytes of a block
 _END: Final = b"\r\n\r\n"
 _REQUEST_LINE: Final = re.compile(rb"(GET|POST|PUT|PATCH|DELETE) (/[!\"$-~]*) HTTP/1\.1\r\n")
+_EMPTY_LINE: Final = re.compile(rb"\n\r?\n")
+_LINE_END: Final = re.compile(rb"\r?\n")
+_TRANSFER_ENCODING: Final = re.compile(rb"^transfer-encoding:([^\n]*)", re.IGNORECASE | re.MULTILINE)
 HOST: Final = re.compile(r"[A-Za-z0-9!$%&'()*+,.:;=\[\]_~-]*")
 """What a Host header may be; the table of characters is Go's, which is RFC 3986's and more."""
 _NOT_PLAIN: Final = frozenset(
@@ -33,7 +38,6 @@ _NOT_PLAIN: Final = frozenset(
         "te",
         "trailer",
         "transfer-encoding",
-        "upgrade",
     }
 )
 _ONCE: Final = ("authorization", "connection", "content-length", "content-type", "host")
@@ -61,6 +65,8 @@ class Fields(NamedTuple):
     headers: CIMultiDictProxy[str]
     body_bytes: int  # as announced
     impersonates: bool  # whether a header says so
+    closes: bool = False  # whether this is the last request of the connection
+    upgrades: bool = False  # whether a header asks for another protocol
 
 
 class Head(NamedTuple):
@@ -117,21 +123,51 @@ class ComingHead:
         self._tail = joined[1 - len(_END) :]
 
 
+def with_crlf(data: bytes) -> bytes:
+    """Return data with CR LF at the end of each line of the head that it begins with, where that is whole.
+
+    Go's server takes LF alone (RFC 9112, 2.2); llhttp, rightly, does not.
+    """
+    end = _EMPTY_LINE.search(data)
+    if end is None:
+        return data
+    head = data[: end.end()]
+    if head.count(b"\n") == head.count(b"\r\n"):
+        return data
+    return _LINE_END.sub(b"\r\n", head) + data[end.end() :]
+
+
+def has_unknown_coding(data: bytes) -> bool:
+    """Whether data begins with a head that names another transfer coding than `chunked`, or several."""
+    end = _EMPTY_LINE.search(data)
+    if end is None or b" HTTP/1.1" not in data[: data.find(b"\n")]:  # before 1.1 there were none
+        return False
+    codings = _TRANSFER_ENCODING.findall(data, 0, end.end())
+    return bool(codings) and [coding.strip().lower() for coding in codings] != [b"chunked"]
+
+
+def tokens(value: str) -> frozenset[str]:
+    """Return the words of a header that is a list."""
+    return frozenset(word.strip().lower() for word in value.split(","))
+
+
 _remembered: Final[dict[bytes, Fields]] = {}  # by the block of lines
 
 
 def _read(block: bytes, *, is_known: bool) -> Fields:
     lines = _Lines()
     try:
-        HttpRequestParser(lines).feed_data(b"POST / HTTP/1.1\r\n" + block)
+        with suppress(HttpParserUpgrade):  # all lines are read by then
+            HttpRequestParser(lines).feed_data(b"POST / HTTP/1.1\r\n" + block)
         headers = CIMultiDict((name.decode("ascii"), value.decode("ascii")) for name, value in lines.found)
-    except (HttpParserError, HttpParserUpgrade, UnicodeDecodeError) as error:
+    except (HttpParserError, UnicodeDecodeError) as error:
         raise Unusual from error
     names = [name.lower() for name, _ in headers.items()]  # iterating over the keys gives each once
     _check(headers, names, lines.ends)
     body_bytes = int(headers.get("Content-Length", "0"))  # digits, as the parser has seen to it
     impersonates = any(name.startswith("impersonate-") for name in names)
-    fields = Fields(CIMultiDictProxy(headers), body_bytes, impersonates)
+    closes = "close" in tokens(headers.get("Connection", ""))
+    fields = Fields(CIMultiDictProxy(headers), body_bytes, impersonates, closes, "Upgrade" in headers)
     if is_known and len(block) <= _LONGEST_REMEMBERED and _STEADY.issuperset(names):
         _remember(block, fields)
     return fields
@@ -155,8 +191,7 @@ class _Lines:
 
 def _check(headers: CIMultiDict[str], names: list[str], ends: int) -> None:
     repeated = any(names.count(name) > 1 for name in _ONCE)
-    stays = headers.get("Connection", "keep-alive").lower() == "keep-alive"
-    if ends != 1 or repeated or not stays or len(names) > _MOST_FIELDS:
+    if ends != 1 or repeated or len(names) > _MOST_FIELDS:
         raise Unusual
     if not HOST.fullmatch(headers.get("Host", " ")) or not _NOT_PLAIN.isdisjoint(names):
         raise Unusual

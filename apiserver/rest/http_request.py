@@ -13,7 +13,7 @@ from urllib.parse import unquote
 
 from apiserver.rest.paths import LONGEST_REMEMBERED, Discovery, Target, parse_for
 from apiserver.rest.seam_outlet import SeamOutlet
-from apiserver.rest.streams import Outlet
+from apiserver.rest.streams import Outlet, WholeConnection
 from machinery.process.tls import ANONYMOUS, Peer
 from machinery.wire.stream_passage import StreamPassage
 
@@ -100,10 +100,11 @@ class HttpRequest:
 class Exchange:
     """A request whose answer lasts."""
 
-    def __init__(self, http: HttpRequest, request: web.BaseRequest, outlet: Outlet) -> None:
+    def __init__(self, http: HttpRequest, request: web.BaseRequest, outlet: WholeConnection) -> None:
         self.http = http
         self.request = request
-        self.outlet = outlet
+        self.outlet: Outlet = outlet
+        self._connection = outlet
         self.has_begun = False  # whether the head of the answer is sent
         self._passage: StreamPassage | None = None
 
@@ -124,6 +125,11 @@ class Exchange:
         """Send the head of the answer; from here on there is no other way to tell of an error than to break off."""
         await response.prepare(self.request)
         self.has_begun = True
+
+    async def begin_websocket(self, socket: web.WebSocketResponse) -> None:
+        """Do as `begin` does, where the connection becomes a WebSocket."""
+        self._connection.expect_frames()
+        await self.begin(socket)
 
     async def send(self, data: T, send: Callable[[T], Awaitable[None]]) -> None:
         """Send a piece of the answer, unless the seam drops it.

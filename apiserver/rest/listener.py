@@ -18,7 +18,7 @@ from aiohttp.http_exceptions import LineTooLong
 from apiserver.request_checks import BODY_LIMIT, too_large
 from apiserver.rest.connection import Connection
 from apiserver.rest.door import Door
-from apiserver.rest.heads import HOST
+from apiserver.rest.heads import HOST, tokens
 from apiserver.rest.http_request import Exchange, HttpRequest
 from apiserver.rest.limits import Limits
 from apiserver.rest.replies import Reply
@@ -26,6 +26,7 @@ from machinery.model.errors import BadRequest, UnsupportedMediaType
 
 _LONGEST_LINE: Final = 64 * 1024  # bytes of a request line, or of one header
 _GO_ON: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
+_GO_ON_WORD: Final = "100-continue"
 _OPTIONS: Final[dict[str, Any]] = {
     "access_log": None,
     "auto_decompress": False,  # a body that says it is compressed is refused, and nobody unpacks it meanwhile
@@ -101,7 +102,9 @@ class Listener:
         connection.begins()
         try:
             if not HOST.fullmatch(request.headers.get("Host", "")):
-                return await _refused_host(request)
+                return await _refused(request, 400, "400 Bad Request: malformed Host header")
+            if (expected := _expected(request)) and _GO_ON_WORD not in expected:
+                return await _refused(request, HTTPStatus.EXPECTATION_FAILED)
             url = request.rel_url
             http = HttpRequest(
                 request.method,
@@ -119,9 +122,15 @@ class Listener:
             request.content.on_eof(connection.ended)
 
 
-async def _refused_host(request: web.BaseRequest) -> web.StreamResponse:
+def _expected(request: web.BaseRequest) -> frozenset[str]:
+    """Return what the client expects before it goes on."""
+    value = request.headers.get("Expect", "")
+    return tokens(value) if value else frozenset()
+
+
+async def _refused(request: web.BaseRequest, status: int, text: str = "") -> web.StreamResponse:
     """Answer as Go's server does, and end the connection."""
-    response = web.Response(status=400, text="400 Bad Request: malformed Host header")
+    response = web.Response(status=status, text=text)
     response.force_close()
     with suppress(ConnectionError):
         await response.prepare(request)
@@ -139,7 +148,7 @@ async def _body(request: web.BaseRequest) -> bytes:
         )
     if (request.content_length or 0) > BODY_LIMIT:
         raise too_large()
-    if request.headers.get("Expect", "").lower() == "100-continue":
+    if _expected(request):
         await request.writer.write(_GO_ON)
     parts, size = [], 0
     try:

@@ -83,7 +83,7 @@ class PodExec:
             call.cancel()
 
         with self._streams.opened(end):
-            await exchange.begin(socket)
+            await exchange.begin_websocket(socket)
             await send_message(
                 socket, protocol.encode(_lowest(start), b"")
             )  # tells that the connection stands

@@ -117,7 +117,7 @@ async def _as_messages(exchange: Exchange, first: bytes | None, chunks: Any) -> 
         async for _ in websockets.received(socket):
             pass
 
-    await exchange.begin(socket)
+    await exchange.begin_websocket(socket)
     await write(b"")  # tells that the connection stands
     await websockets.until_either_ends(_copy(exchange, first, chunks, partial(send, write)), until_gone())
     await socket.close()

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
+from apiserver.rest.warnings import bounded, header
 from machinery.model.errors import ApiError
 
 if TYPE_CHECKING:
@@ -53,7 +54,8 @@ def reply(
 ) -> Reply:
     """Make a response."""
     fields = [("Content-Type", content_type), ("Cache-Control", "no-cache, private")]
-    fields += [("Warning", f"299 - {_quoted(warning)}") for warning in warnings]
+    if warnings:
+        fields += [("Warning", header(warning)) for warning in bounded(warnings)]
     if headers:
         fields += headers.items()
     return Reply(status, body, fields, encoding)
@@ -118,8 +120,3 @@ async def _compressed(body: bytes) -> bytes:
 def _compress(body: bytes) -> bytes:
     compressor = zlib.compressobj(level=1, wbits=_GZIP)
     return compressor.compress(body) + compressor.flush()
-
-
-def _quoted(warning: str) -> str:
-    safe = "".join(letter if letter.isprintable() and letter.isascii() else "?" for letter in warning)
-    return '"' + safe.replace("\\", "\\\\").replace('"', '\\"') + '"'

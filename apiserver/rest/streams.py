@@ -47,6 +47,14 @@ class Outlet(Protocol):
         ...
 
 
+class WholeConnection(Outlet, Protocol):
+    """The connection itself, with both of its ways."""
+
+    def expect_frames(self) -> None:
+        """Note that what comes from now on are frames of a WebSocket."""
+        ...
+
+
 class Streams:
     """All streams that are open."""
 

@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from tests.support.apiserver import Served
-from tests.support.rest_door import MAPS, Wire, request
+from tests.support.rest_door import MAPS, Wire, creation, request
 
 
 @pytest.fixture
@@ -36,3 +36,95 @@ async def test_odd_hosts_are_taken(wire: Wire, host: bytes) -> None:
     """Nobody looks at what they name."""
     await wire.send(request("GET", "/version").replace(b"Host: kube", b"Host: " + host))
     assert (await wire.answer())[0] == 200
+
+
+async def _rest(wire: Wire) -> bytes:
+    async with asyncio.timeout(10):
+        return await wire.reader.read()
+
+
+@pytest.mark.parametrize("how", ["Connection: close", "Connection: TE, Close"])
+@pytest.mark.parametrize("path", ["/version", MAPS, f"{MAPS}?watch=true&timeoutSeconds=1"])
+async def test_nothing_follows_the_last_request(wire: Wire, how: str, path: str) -> None:
+    """It is answered, says so, and what comes behind it is not."""
+    await wire.send(request("GET", path, how) + request("GET", "/version"), b"nonsense\r\n\r\n")
+    answer = await _rest(wire)
+    assert answer.startswith(b"HTTP/1.1 200 ")
+    assert b"\r\nConnection: close\r\n" in answer
+    assert answer.count(b"HTTP/1.1 ") == 1
+
+
+async def test_a_last_request_may_have_a_body(wire: Wire) -> None:
+    """It is read to its end, whatever comes behind."""
+    await wire.send(creation("last", "Connection: close")[:-5], creation("last")[-5:] + b"GET")
+    assert (await _rest(wire)).startswith(b"HTTP/1.1 201 ")
+
+
+@pytest.mark.parametrize("upgrade", ["h2c", "websocket", "SPDY/3.1", "TLS/1.0"])
+async def test_an_upgrade_that_nobody_serves_is_ignored(wire: Wire, upgrade: str) -> None:
+    """The request is answered as it is, and the next one, too."""
+    upgrades = (f"Upgrade: {upgrade}", "Connection: Upgrade, HTTP2-Settings", "HTTP2-Settings: AAMAAABk")
+    await wire.send(request("GET", "/version", *upgrades) + creation("a", *upgrades) + request("GET", MAPS))
+    assert [(await wire.answer())[0] for _ in range(3)] == [200, 201, 200]
+
+
+@pytest.mark.parametrize("header", ["Accept: */*", "TE: trailers"])
+async def test_lines_may_end_without_a_carriage_return(wire: Wire, header: str) -> None:
+    """Those of heads; a body is left as it is. Also on a connection that the HTTP library serves."""
+    for number, (old, new) in enumerate(
+        [(b"\r\n", b"\n"), (b"kube\r\n", b"kube\n"), (b"\r\n\r\n", b"\r\n\n")]
+    ):
+        head, _, body = creation(f"a{number}", header).partition(b"\r\n\r\n")
+        body = body.replace(b'{"', b'{\n\n"', 1)
+        head = head.replace(b"Content-Length: ", b"Content-Length:  ").replace(
+            str(len(body) - 2).encode(), str(len(body)).encode()
+        )
+        await wire.send((head + b"\r\n\r\n").replace(old, new) + body)
+        assert (await wire.answer())[0] == 201
+    await wire.send(request("GET", "/version", header))
+    assert (await wire.answer())[0] == 200
+
+
+@pytest.mark.parametrize("header", ["Accept: */*", "TE: trailers"])
+@pytest.mark.parametrize("coding", ["gzip, chunked", "identity", "chunked, chunked", ""])
+async def test_a_transfer_coding_that_is_not_built_says_so(wire: Wire, header: str, coding: str) -> None:
+    """And the connection ends, since nobody knows where the body does."""
+    await wire.send(request("GET", "/version", header))
+    assert (await wire.answer())[0] == 200
+    chunk = b"2\r\n{}\r\n0\r\n\r\n"
+    await wire.send(request("POST", MAPS, header, f"Transfer-Encoding: {coding}") + chunk + b"x" * 1_000)
+    answer = await _rest(wire)
+    assert answer.startswith(b"HTTP/1.1 501 Not Implemented\r\n")
+    assert answer.endswith(b"Unsupported transfer encoding")
+
+
+async def test_what_cannot_be_expected_fails(wire: Wire) -> None:
+    """Without a body, and the connection ends."""
+    await wire.send(creation("a", "Expect: 200-ok") + request("GET", "/version"))
+    answer = await _rest(wire)
+    assert answer.startswith(b"HTTP/1.1 417 Expectation Failed\r\n")
+    assert answer.count(b"HTTP/1.1 ") == 1
+
+
+async def test_one_expectation_of_several_is_met(wire: Wire) -> None:
+    """Whoever else hears of the others."""
+    whole = creation("a", "Expect: more, 100-Continue")
+    await wire.send(whole[:-10])
+    async with asyncio.timeout(10):
+        assert await wire.reader.readuntil(b"\r\n\r\n") == b"HTTP/1.1 100 Continue\r\n\r\n"
+    await wire.send(whole[-10:])
+    assert (await wire.answer())[0] == 201
+
+
+@pytest.mark.parametrize(
+    ("authorization", "status"),
+    [("Bearer", 403), ("Bearer ", 403), ("Bearer  x", 403), ("bearer a==", 401), ("Bearer a b", 401)],
+)
+async def test_a_token_that_is_none(served: Served, authorization: str, status: int) -> None:
+    """No token proves nothing, and is nobody's; a wrong one is refused."""
+    context = ssl.create_default_context(cafile=str(served.pki.certificate("ca")))
+    host, _, port = served.config.rest_listen[0].rpartition(":")
+    wire = Wire(*await asyncio.open_connection(host, int(port), ssl=context))
+    await wire.send(request("GET", MAPS, f"Authorization: {authorization}"))
+    assert (await wire.answer())[0] == status
+    wire.writer.transport.abort()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import ssl
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -16,7 +17,8 @@ from machinery.process.server import bound_ports, grpc_server, peer
 from machinery.process.tls import ServerTls
 from machinery.wire.node import messages as pb
 from machinery.wire.services import handler
-from tests.support.rest_door import Client
+from tests.support.apiserver import Served
+from tests.support.rest_door import Client, Wire, request
 
 POD = "/api/v1/namespaces/default/pods/web"
 
@@ -192,6 +194,30 @@ async def test_a_command_gets_its_input_and_its_output_comes_back(
             await socket.send_bytes(b"\xff\x00")
             end = await socket.receive_bytes()
             assert (end[:1], json.loads(end[1:])["status"]) == (b"\x03", "Success")
+
+
+@pytest.mark.usefixtures("kubelet")
+@pytest.mark.parametrize("before", [b"", b"\x82\x83\0\0\0\0\0hi"])
+async def test_frames_of_a_client_have_to_be_masked(served: Served, before: bytes):
+    """The first one that is not ends the connection, with the reason that the protocol has for it."""
+    context = ssl.create_default_context(cafile=str(served.pki.certificate("ca")))
+    context.load_cert_chain(served.pki.certificate("admin"), served.pki.key("admin"))
+    host, _, port = served.config.rest_listen[0].rpartition(":")
+    wire = Wire(*await asyncio.open_connection(host, int(port), ssl=context))
+    upgrade = ("Connection: Upgrade", "Upgrade: websocket", "Sec-WebSocket-Version: 13")
+    names = ("Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==", "Sec-WebSocket-Protocol: v5.channel.k8s.io")
+    await wire.send(
+        request("GET", f"{POD}/exec?command=cat&container=main&stdin=1&stdout=1", *upgrade, *names)
+    )
+    async with asyncio.timeout(10):
+        assert b" 101 " in await wire.reader.readuntil(b"\r\n\r\n")
+        await wire.reader.readexactly(3)  # that the connection stands
+        await wire.send(before + b"\x82\x03\0no")
+        answer = await wire.reader.read()
+    echo = b"\x82\x03\x01hi" if before else b""
+    assert answer.startswith((echo + b"\x88\x02\x03\xea", b"\x88\x02\x03\xea"))
+    assert b"no" not in answer
+    wire.writer.transport.abort()
 
 
 @pytest.mark.usefixtures("kubelet")

@@ -89,6 +89,17 @@ def test_a_changed_token_is_refused():
             signer.verify(token)
 
 
+@pytest.mark.parametrize("more", ["=", "==", "!", "\n", "%3D", " "])
+def test_a_token_is_written_in_one_way(more: str):
+    """Without padding, and without anything that a decoder would pass over: a token has no second form."""
+    signer = key()
+    parts = signer.sign(claims()).split(".")
+    for place in range(3):
+        changed = [part + more * (index == place) for index, part in enumerate(parts)]
+        with pytest.raises(BadToken):
+            signer.verify(".".join(changed))
+
+
 @pytest.mark.parametrize("algorithm", ["none", "None", "HS256", "RS256", ""])
 def test_no_other_algorithm_is_accepted(algorithm: str):
     """`alg: none` least of all."""

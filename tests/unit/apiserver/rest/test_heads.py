@@ -45,8 +45,6 @@ def test_the_length_of_the_body_and_impersonation_are_noticed() -> None:
         (b"Content-Length: 1, 1",),
         (b"Content-Length:",),
         (b"Expect: 100-continue",),
-        (b"Upgrade: websocket", b"Connection: Upgrade"),
-        (b"Connection: close",),
         (b"Content-Encoding: gzip",),
         (b"Host: other",),
         (b" folded: line",),
@@ -145,6 +143,62 @@ def test_few_heads_are_remembered() -> None:
         _fields(b"User-Agent: %d" % number)
         _fields(b"Content-Length: %d" % number)
     assert len(heads._remembered) <= 512
+
+
+@pytest.mark.parametrize(
+    ("lines", "closes", "upgrades"),
+    [
+        ((b"Connection: close",), True, False),
+        ((b"Connection: Keep-Alive, TE, CLOSE",), True, False),
+        ((b"Connection: closed",), False, False),
+        ((b"Upgrade: h2c", b"Connection: Upgrade, HTTP2-Settings"), False, True),
+        ((b"Upgrade: websocket", b"Connection: Upgrade"), False, True),
+        ((b"Connection: Upgrade",), False, False),
+    ],
+)
+def test_what_becomes_of_the_connection_is_noticed(
+    lines: tuple[bytes, ...], closes: bool, upgrades: bool
+) -> None:
+    """It is for the connection to act on it."""
+    fields = _fields(*lines)
+    assert (fields.closes, fields.upgrades) == (closes, upgrades)
+
+
+@pytest.mark.parametrize(
+    ("data", "mended"),
+    [
+        (b"GET / HTTP/1.1\nHost: a\n\nbo\ndy", b"GET / HTTP/1.1\r\nHost: a\r\n\r\nbo\ndy"),
+        (b"GET / HTTP/1.1\r\nHost: a\n\r\n\n\n", b"GET / HTTP/1.1\r\nHost: a\r\n\r\n\n\n"),
+        (b"GET / HTTP/1.1\nHost: a\r\n\n", b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"),
+        (b"GET / HTTP/1.1\r\nHost: a\r\n\r\na\nb\n\n", b"GET / HTTP/1.1\r\nHost: a\r\n\r\na\nb\n\n"),
+        (b"GET / HTTP/1.1\nHost: a\n", b"GET / HTTP/1.1\nHost: a\n"),
+        (b"GET / HTTP/1.1\rHost: a\r\r", b"GET / HTTP/1.1\rHost: a\r\r"),
+    ],
+)
+def test_a_line_may_end_without_a_carriage_return(data: bytes, mended: bytes) -> None:
+    """In a head that is whole; what comes behind it is left alone."""
+    assert heads.with_crlf(data) == mended
+    assert heads.with_crlf(mended) is mended
+
+
+@pytest.mark.parametrize(
+    ("lines", "unknown"),
+    [
+        ((b"Transfer-Encoding: chunked",), False),
+        ((b"transfer-encoding:\tChunked ",), False),
+        ((b"Transfer-Encoding: gzip, chunked",), True),
+        ((b"Transfer-Encoding: identity",), True),
+        ((b"Transfer-Encoding:",), True),
+        ((b"Transfer-Encoding: chunked", b"Transfer-Encoding: chunked"), True),
+        ((b"X-Transfer-Encoding: gzip",), False),
+        ((b"TE: gzip",), False),
+    ],
+)
+def test_other_transfer_codings_than_chunked_are_noticed(lines: tuple[bytes, ...], unknown: bool) -> None:
+    """In HTTP/1.1: in 1.0 there are none."""
+    assert heads.has_unknown_coding(_with(*lines)) == unknown
+    assert not heads.has_unknown_coding(_with(*lines, first=b"POST / HTTP/1.0"))
+    assert not heads.has_unknown_coding(_with(*lines)[:-1])
 
 
 def test_the_first_of_two_with_one_name_comes_first() -> None:
