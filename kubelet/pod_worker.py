@@ -219,7 +219,9 @@ class PodWorker:
             yield instructions.ActionEnded(key, self._tools.pictures.observed(uid), problem)
         if mail.runtime:
             mail.runtime = False
-            yield instructions.RuntimeSeen(self._tools.pictures.observed(uid))
+            observed = self._tools.pictures.observed(uid)
+            if observed is not self.life.observed:  # else whoever has ended an action has brought it
+                yield instructions.RuntimeSeen(observed)
         if mail.probes:
             mail.probes = False
             yield instructions.ProbesSeen(self._tools.probes.states(self.life.pod, self.life.observed))

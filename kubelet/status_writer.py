@@ -26,7 +26,7 @@ from machinery.model.requests import DeleteOptions, PatchType, revision_of
 from machinery.model.resources import PODS
 
 _AT_ONCE: Final = 16  # writes on their way
-_HOLD_S: Final = 0.05  # wall seconds that a status which nobody acts on waits for the next one
+_HOLD_S: Final = 0.2  # wall seconds that a status which nobody acts on waits for the next one
 _LONGEST_HOLD_S: Final = 1.0  # ... while there is more to write than can be written
 _RETRY: Final = Backoff(initial_s=0.1, cap_s=2.0)  # wall seconds
 

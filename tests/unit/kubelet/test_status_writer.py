@@ -80,8 +80,22 @@ async def test_a_status_that_nothing_follows_is_written_soon(world: World):
     made = await world.server.given(PODS, pod(phase="Pending"))
     async with world.running():
         world.writer.write(made, changed(made.status, startTime="2026-01-01T00:00:00Z"))
-        await world.clock.advance(0.1)
+        await world.clock.advance(0.3)
         assert (await world.stored()).status.startTime
+
+
+async def test_a_status_that_follows_soon_goes_with_the_one_before(world: World):
+    """The sandbox's address comes a moment after the pod was begun: one write."""
+    made = await world.server.given(PODS, pod(phase="Pending"))
+    async with world.running():
+        begun = changed(made.status, startTime="2026-01-01T00:00:00Z")
+        world.writer.write(made, begun)
+        await world.clock.advance(0.15)
+        world.writer.write(made, changed(begun, podIP="10.244.0.7"))
+        await world.clock.advance(0.3)
+        stored = (await world.stored()).status
+        assert (stored.podIP, bool(stored.startTime)) == ("10.244.0.7", True)
+    assert [verb for verb, *_ in world.calls] == ["patch"]
 
 
 async def test_while_there_is_too_much_to_write_what_others_act_on_goes_first(world: World):
