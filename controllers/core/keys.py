@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
-from typing import Any, TypeVar
+from collections.abc import Iterable, Iterator
+from typing import Any
 
 from controllers.core.controller import Key
+from controllers.core.indexes import BY_SELECTOR
 from machinery.model.k8s.core_v1 import Pod
-from machinery.model.k8s.meta_v1 import LabelSelector, ObjectMeta
+from machinery.model.k8s.meta_v1 import ObjectMeta
+from machinery.model.label_index import selectors_for
 from machinery.model.owners import controller_of
 from machinery.model.requests import EventType
-from machinery.model.resources import KubeObject
 from machinery.model.selectors import from_selector
 from machinery.model.store import Change, Store
-
-T = TypeVar("T", bound=KubeObject)
 
 
 def key_of(meta: ObjectMeta) -> Key:
@@ -32,10 +31,11 @@ def namespace_of(change: Change[Any]) -> Iterable[Key]:
     return (("", change.object.metadata.namespace),)
 
 
-def owners_and_adopters(
-    change: Change[Any], kind: str, owners: Store[T], selector_of: Callable[[T], LabelSelector]
-) -> Iterator[Key]:
-    """Return the controllers of a kind before and after; for an object without any, those that would adopt it."""
+def owners_and_adopters(change: Change[Any], kind: str, owners: Store[Any]) -> Iterator[Key]:
+    """Return the controllers of a kind before and after; for an object without any, those that would adopt it.
+
+    The owners have the index `BY_SELECTOR`.
+    """
     namespace = change.object.metadata.namespace
     for state in (change.old, change.new):
         controller = controller_of(state.metadata) if state is not None else None
@@ -43,8 +43,9 @@ def owners_and_adopters(
             yield namespace, controller.name
     if change.new is None or controller_of(change.new.metadata) is not None:
         return
-    for owner in owners.list(namespace):
-        if from_selector(selector_of(owner)).matches(change.new.metadata.labels):
+    labels = change.new.metadata.labels
+    for owner in selectors_for(owners, BY_SELECTOR, namespace, labels):
+        if from_selector(owner.spec.selector).matches(labels):
             yield key_of(owner.metadata)
 
 

@@ -51,7 +51,9 @@ class Seen:
     """What the plan knows."""
 
     deployment: Deployment
-    replica_sets: Sequence[ReplicaSet]  # all of its namespace
+    replica_sets: Sequence[
+        ReplicaSet
+    ]  # its own, those that it may adopt, and those with a name that it may choose
     pods: Sequence[Pod] = ()  # of its ReplicaSets, for the strategy that waits for them: Recreate
 
 

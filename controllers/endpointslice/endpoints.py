@@ -20,7 +20,7 @@ Grouped: TypeAlias = dict[Ports, list[Endpoint]]
 def group(service: Service, pods: Iterable[Pod], zones: Mapping[str, str], address_type: str) -> Grouped:
     """Return the endpoints of one address type by their ports: where a named port differs, pods part company.
 
-    `zones` has every node's zone ("" for none). A pod on a node that is not there is left out until the node is
+    `zones` has the zone of every node that is there ("" for none). A pod on a node that is not there is left out until the node is
     known, unless the Service publishes what is not ready.
     """
     result: Grouped = {}

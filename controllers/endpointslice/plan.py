@@ -69,7 +69,7 @@ class Seen:
     service: Service
     pods: Sequence[Pod]  # that its selector matches
     slices: Sequence[EndpointSlice]  # that carry its name
-    zones: Mapping[str, str]  # every node's; "" for none
+    zones: Mapping[str, str]  # of the nodes that the pods are on; "" for none
 
 
 def plan(seen: Seen, moment: Moment, _facts: Facts = NO_FACTS) -> Plan:

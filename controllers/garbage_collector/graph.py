@@ -43,10 +43,21 @@ class Seen:
 
     item: Item
     owners: Sequence[Owner]
-    dependents: Sequence[Item]
+    dependents: Sequence[Item]  # none where nothing follows from them: see `is_settled`
     waits_for_itself: bool = (
         False  # it goes in the foreground, and all that it waits for waits for it in turn
     )
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether the item stays, and the caches show every owner where it should be: there is no need to ask."""
+        return self.item.meta.deletionTimestamp is None and all(
+            owner.item is not None
+            and owner.is_what_is_named
+            and is_in_reach(self.item, owner.item)
+            and not is_going(owner.item.meta, FOREGROUND)
+            for owner in self.owners
+        )
 
 
 class Graph:
@@ -82,10 +93,13 @@ class Graph:
         return [self._items[dependent] for dependent in sorted(self._dependents.get(uid, ()))]
 
     def see(self, item: Item) -> Seen:
-        """Return an object with its owners and dependents."""
+        """Return an object with its owners, and with its dependents unless it is settled."""
         owners = [
             Owner(owner, self._kind_of(owner), self.item(owner.uid)) for owner in item.meta.ownerReferences
         ]
+        alone = Seen(item, owners, ())
+        if alone.is_settled:
+            return alone
         circle = is_going(item.meta, FOREGROUND) and self._is_circle(item)
         return Seen(item, owners, self.dependents(item.meta.uid), circle)
 

@@ -46,7 +46,7 @@ def plan(seen: Seen, _moment: Moment, facts: Facts = NO_FACTS) -> Plan:
         return _orphan(seen)
     if is_going(meta, FOREGROUND):
         return _foreground(seen)
-    if meta.deletionTimestamp or not seen.owners or _is_sound(seen):
+    if meta.deletionTimestamp or not seen.owners or seen.is_settled:
         return NOTHING_TO_DO
     return _collect(seen, facts)
 
@@ -62,17 +62,6 @@ def _foreground(seen: Seen) -> Plan:
     if blockers(seen.item.meta.uid, seen.dependents) and not seen.waits_for_itself:
         return NOTHING_TO_DO
     return Plan((_without_finalizer(seen.item, FOREGROUND),))
-
-
-def _is_sound(seen: Seen) -> bool:
-    """Whether the caches show every owner where it should be: then there is no need to ask."""
-    return all(
-        owner.item is not None
-        and owner.is_what_is_named
-        and is_in_reach(seen.item, owner.item)
-        and not is_going(owner.item.meta, FOREGROUND)
-        for owner in seen.owners
-    )
 
 
 @dataclass(frozen=True, slots=True)

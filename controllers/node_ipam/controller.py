@@ -1,31 +1,68 @@
-"""What the allocator of pod address ranges watches and looks at."""
+"""What the allocator of pod address ranges watches, remembers and looks at."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Final
 
 from controllers.core.caches import Caches
-from controllers.core.controller import EVERYTHING_AT_ONCE, Controller, Key, Settings, Watched
+from controllers.core.controller import EVERYTHING_AT_ONCE, Controller, Key, Noted, Settings, Watched
 from controllers.core.moment import Moment
 from controllers.node_ipam.plan import Seen, plan
+from controllers.node_ipam.ranges import Ranges
 from machinery.model.k8s.core_v1 import Node
 from machinery.model.requests import EventType
 from machinery.model.resources import NODES
 from machinery.model.store import Change
 
+_BY_RANGE: Final = "range"  # index of nodes: those that wait for one
+_NONE: Final = "none"
+
 
 def build(caches: Caches, settings: Settings) -> Controller[Seen]:
-    """Build the controller."""
-    nodes = caches.ask(NODES, fields=("spec.podCIDR", "spec.podCIDRs"))
+    """Build the controller; without addresses for the cluster it has nothing to do."""
+    reader = Reader(caches, settings.cluster_cidr)
+    return Controller(
+        "cidrAllocator",
+        (Watched(reader.nodes, reader.all_where_one_waits),),
+        reader.look,
+        plan,
+        notes=(Noted(reader.nodes, reader.note),),
+    )
 
-    def look(_key: Key, _moment: Moment) -> Seen | None:
-        return Seen(tuple(nodes.store), settings.cluster_cidr) if settings.cluster_cidr else None
 
-    def all_where_one_waits(change: Change[Node]) -> Iterable[Key]:
+class Reader:
+    """Reads the nodes that wait, and remembers the ranges of all."""
+
+    def __init__(self, caches: Caches, cluster_cidr: str) -> None:
+        self.nodes = caches.ask(
+            NODES, fields=("spec.podCIDR", "spec.podCIDRs"), indexes={_BY_RANGE: _by_range}
+        )
+        self._ranges = Ranges(cluster_cidr) if cluster_cidr else None
+
+    def look(self, _key: Key, _moment: Moment) -> Seen | None:
+        """Return the nodes that wait, and the ranges for them."""
+        if self._ranges is None:
+            return None
+        waiting = self.nodes.store.by_index(_BY_RANGE, _NONE)
+        return Seen(waiting, self._ranges.lowest(len(waiting)))
+
+    def note(self, change: Change[Node], _now_s: float) -> None:
+        """Note the ranges of a node."""
+        if self._ranges is None:
+            return
+        if change.kind is EventType.DELETED:
+            self._ranges.drop(change.object.metadata.name)
+        else:
+            self._ranges.put(change.object)
+
+    def all_where_one_waits(self, change: Change[Node]) -> Iterable[Key]:
         """Return all nodes where one has no range, or leaves one that others wait for."""
         waits = not change.object.spec.podCIDR
         if change.kind is EventType.DELETED:
-            waits = any(not node.spec.podCIDR for node in nodes.store)
+            waits = self.nodes.store.count(_BY_RANGE, _NONE) > 0
         return (EVERYTHING_AT_ONCE,) if waits else ()
 
-    return Controller("cidrAllocator", (Watched(nodes, all_where_one_waits),), look, plan)
+
+def _by_range(node: Node) -> Iterable[str]:
+    return () if node.spec.podCIDR else (_NONE,)

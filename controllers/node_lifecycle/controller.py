@@ -23,6 +23,7 @@ from machinery.model.resources import LEASES, NODES, PODS
 from machinery.model.store import Change
 
 NODE_FIELDS: Final = ("metadata.labels", "spec.taints", "spec.unschedulable", "status.conditions")
+BY_ZONE: Final = "zone"
 POD_FIELDS: Final = ("spec.nodeName", "status.conditions", "status.phase")
 
 
@@ -44,7 +45,7 @@ class Reader:
     """Reads the caches, and remembers heartbeats, the health of zones, their turns, and who was announced."""
 
     def __init__(self, caches: Caches, intervals: Intervals) -> None:
-        self.nodes = caches.ask(NODES, fields=NODE_FIELDS)
+        self.nodes = caches.ask(NODES, fields=NODE_FIELDS, indexes={BY_ZONE: by_zone})
         self.pods = caches.ask(PODS, fields=POD_FIELDS, indexes={BY_NODE: by_node})
         self.leases = caches.ask(LEASES, fields=("spec.holderIdentity", "spec.renewTime"))
         self._intervals = intervals
@@ -95,13 +96,13 @@ class Reader:
             self._heartbeats.lose_sight()
 
     def nodes_by_health(self, change: Change[Node]) -> Iterable[Key]:
-        """Return the node; and all, where the health of a zone as a whole has changed with it."""
+        """Return the node, and all nodes of the zones whose health as a whole has changed with it."""
         node = change.object
         gone = change.kind is EventType.DELETED
         shifted = self._zones.drop(node.metadata.name) if gone else self._zones.put(node)
-        if shifted:
-            return [key_of(other.metadata) for other in self.nodes.store]
-        return (key_of(node.metadata),)
+        of_zones = (self.nodes.store.by_index(BY_ZONE, zone) for zone in sorted(shifted))
+        others = [key_of(other.metadata) for nodes in of_zones for other in nodes]
+        return dict.fromkeys((key_of(node.metadata), *others))
 
     def unhealthy_node_of_pod(self, change: Change[Pod]) -> Iterable[Key]:
         """Return the pod's node, where that is not Ready."""
@@ -114,6 +115,11 @@ class Reader:
             return seen
         self._announced.add(uid)
         return replace(seen, is_new=True)
+
+
+def by_zone(node: Node) -> Iterable[str]:
+    """Index nodes by their failure domain."""
+    return (zone_of(node),)
 
 
 def take_turn(seen: Seen, throttle: Throttle, now_s: float) -> Seen:

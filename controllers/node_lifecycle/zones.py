@@ -40,12 +40,12 @@ class Zones:
         self._ready: Counter[str] = Counter()
         self._total: Counter[str] = Counter()
 
-    def put(self, node: Node) -> bool:
-        """Note a node as it is now; return whether that changes the disruption of any zone."""
+    def put(self, node: Node) -> set[str]:
+        """Note a node as it is now; return the zones whose disruption that changes."""
         return self._change(node.metadata.name, (zone_of(node), is_node_ready(node)))
 
-    def drop(self, name: str) -> bool:
-        """Drop a node; return whether that changes the disruption of any zone."""
+    def drop(self, name: str) -> set[str]:
+        """Drop a node; return the zones whose disruption that changes."""
         return self._change(name, None)
 
     def disruption(self, zone: str) -> Disruption:
@@ -58,10 +58,10 @@ class Zones:
             return Disruption(evictions_per_s=SECONDARY_EVICTIONS_PER_S if total > LARGE_ZONE else 0.0)
         return Disruption()
 
-    def _change(self, name: str, state: tuple[str, bool] | None) -> bool:
+    def _change(self, name: str, state: tuple[str, bool] | None) -> set[str]:
         old = self._nodes.get(name)
         if old == state:
-            return False
+            return set()
         before = self._judgements()
         if old is not None:
             self._count(*old, by=-1)
@@ -69,7 +69,9 @@ class Zones:
         if state is not None:
             self._count(*state, by=1)
             self._nodes[name] = state
-        return self._judgements() != before
+        after = self._judgements()
+        calm = Disruption()
+        return {zone for zone in before.keys() | after if before.get(zone, calm) != after.get(zone, calm)}
 
     def _count(self, zone: str, ready: bool, *, by: int) -> None:  # noqa: FBT001 - half of a pair
         for counts, amount in ((self._total, by), (self._ready, by if ready else 0)):

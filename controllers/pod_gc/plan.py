@@ -28,25 +28,25 @@ _REASON: Final = "DeletionByPodGC"
 
 
 def quarantine(
-    since_s: Mapping[str, float], pods: Iterable[Pod], nodes: Mapping[str, Node], now_s: float
+    since_s: Mapping[str, float], named: Iterable[str], nodes: Mapping[str, Node], now_s: float
 ) -> dict[str, float]:
     """Return for each node that pods name and that is not there since when that has been so."""
-    missing = {pod.spec.nodeName for pod in pods} - {""} - nodes.keys()
-    return {name: since_s.get(name, now_s) for name in missing}
+    return {name: since_s.get(name, now_s) for name in set(named) - nodes.keys()}
 
 
 @dataclass(frozen=True, slots=True)
 class Seen:
     """What the plan knows."""
 
-    pods: Sequence[Pod]  # all of the cluster
-    nodes: Mapping[str, Node]
+    pods: Sequence[Pod]  # all of the cluster, or those that something has happened to
+    nodes: Mapping[str, Node]  # of these pods at least
     missing_since_s: Mapping[str, float]  # see `quarantine`
-    threshold: int = TERMINATED_THRESHOLD
+    threshold: int = 0  # ended pods that there may be, among all; 0 where that is not asked
+    period_s: float | None = None  # until the same is looked at again in any case
 
 
 def plan(seen: Seen, moment: Moment, facts: Facts = NO_FACTS) -> Plan:
-    """Plan for all pods."""
+    """Plan for some pods or all."""
     every, nodes = seen.pods, seen.nodes
     suspects = sorted(
         name for name, at_s in seen.missing_since_s.items() if moment.now_s - at_s >= QUARANTINE_S
@@ -65,7 +65,7 @@ def plan(seen: Seen, moment: Moment, facts: Facts = NO_FACTS) -> Plan:
         *_end(_beyond(every, seen.threshold), moment, ""),
     )
     waits = (QUARANTINE_S - (moment.now_s - at_s) for at_s in seen.missing_since_s.values())
-    return Plan(actions, requeue_after_s=soonest(PERIOD_S, *(wait_s for wait_s in waits if wait_s > 0)))
+    return Plan(actions, requeue_after_s=soonest(seen.period_s, *(wait_s for wait_s in waits if wait_s > 0)))
 
 
 def _is_out(node: Node | None) -> bool:

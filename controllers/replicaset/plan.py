@@ -44,7 +44,7 @@ class Seen:
     """What the plan knows."""
 
     rs: ReplicaSet
-    pods: Sequence[Pod]  # of its namespace: its own, its siblings' and those of nobody at least
+    pods: Sequence[Pod]  # its own, its siblings', and those of nobody that its selector matches, at least
     siblings: frozenset[str]  # see `siblings_of`: their pods share the nodes with its own
 
 

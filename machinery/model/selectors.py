@@ -101,6 +101,11 @@ EVERYTHING: Final = LabelMatcher()
 NOTHING: Final = LabelMatcher(nothing=True)
 
 
+def equal_to(labels: Mapping[str, str]) -> LabelMatcher:
+    """Return what matches whoever has all of these labels; no check is made of them."""
+    return LabelMatcher(tuple(Requirement(key, IN, (value,)) for key, value in sorted(labels.items())))
+
+
 def from_selector(selector: LabelSelector | None) -> LabelMatcher:
     """Read a metav1.LabelSelector: None matches nothing, an empty one everything.
 

@@ -84,6 +84,10 @@ class Store(Generic[T]):
         """Return the objects that an indexer has put under a key."""
         return list(self._indexes[index].get(key, {}).values())
 
+    def count(self, index: str, key: str) -> int:
+        """Return how many objects an indexer has put under a key."""
+        return len(self._indexes[index].get(key, ()))
+
     def index_keys(self, index: str) -> Objects[str]:  # type: ignore[type-var]  # a list, of texts
         """Return the keys under which there are objects now."""
         return list(self._indexes[index])

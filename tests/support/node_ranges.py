@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from controllers.core.actions import Patch
 from controllers.node_ipam.plan import Seen, plan
+from controllers.node_ipam.ranges import Ranges
 from tests.support import builders
 from tests.support.builders import changed
 from tests.support.controllers import moment, of_type
@@ -16,6 +17,14 @@ def node(name, cidr="", created="2026-01-01T00:00:00Z"):
     return changed(made, metadata__creationTimestamp=created)
 
 
+def seen(nodes, cluster=CLUSTER):
+    known = Ranges(cluster)
+    for each in nodes:
+        known.put(each)
+    waiting = [each for each in nodes if not each.spec.podCIDR]
+    return Seen(waiting, known.lowest(len(waiting)))
+
+
 def ranges(nodes, cluster=CLUSTER):
-    made = plan(Seen(nodes, cluster), moment())
+    made = plan(seen(nodes, cluster), moment())
     return {write.name: write.patch["spec"]["podCIDR"] for write in of_type(made, Patch)}

@@ -1,9 +1,10 @@
 """Pod ranges of nodes."""
 
 from controllers.core.actions import Patch
-from controllers.node_ipam.plan import Seen, plan
+from controllers.node_ipam.plan import plan
+from controllers.node_ipam.ranges import Ranges
 from tests.support.controllers import events, moment, of_type
-from tests.support.node_ranges import CLUSTER, node, ranges
+from tests.support.node_ranges import node, ranges, seen
 
 
 def test_each_node_gets_the_lowest_free_range():
@@ -14,7 +15,7 @@ def test_each_node_gets_the_lowest_free_range():
 
 def test_both_fields_are_written_at_the_revision_that_was_read():
     """PodCIDR is the first of podCIDRs."""
-    [patch] = of_type(plan(Seen([node("a")], CLUSTER), moment()), Patch)
+    [patch] = of_type(plan(seen([node("a")]), moment()), Patch)
     assert patch.patch["spec"] == {"podCIDR": "10.244.0.0/24", "podCIDRs": ["10.244.0.0/24"]}
     assert patch.patch["metadata"]["resourceVersion"] == "1"
 
@@ -39,9 +40,36 @@ def test_without_a_range_left_an_event_says_so():
 
 
 def events_of(nodes):
-    return events(plan(Seen(nodes, "10.244.0.0/23"), moment()))
+    return events(plan(seen(nodes, "10.244.0.0/23"), moment()))
 
 
 def test_nothing_is_written_where_everybody_has_one():
     """A second look writes nothing."""
-    assert plan(Seen([node("a", "10.244.0.0/24")], CLUSTER), moment()).actions == ()
+    assert plan(seen([node("a", "10.244.0.0/24")]), moment()).actions == ()
+
+
+def test_what_a_node_leaves_is_given_again_once():
+    """Also what it took, left and took again; two nodes that had the same range leave it when both are gone."""
+    known = Ranges("10.244.0.0/22")
+    for name in ("a", "twin"):
+        known.put(node(name, "10.244.0.0/24"))
+    known.put(node("b", "10.244.1.0/24"))
+    assert texts(known, 9) == ["10.244.2.0/24", "10.244.3.0/24"]
+    for _ in range(2):
+        known.drop("b")
+        assert texts(known, 1) == ["10.244.1.0/24"]
+        known.put(node("b", "10.244.1.0/24"))
+    known.put(node("b", "10.244.3.0/24"))
+    known.drop("a")
+    assert texts(known, 9) == ["10.244.1.0/24", "10.244.2.0/24"]
+    known.drop("twin")
+    assert texts(known, 2) == ["10.244.0.0/24", "10.244.1.0/24"]
+
+
+def texts(known, count):
+    return [str(network) for network in known.lowest(count)]
+
+
+def test_what_is_no_range_takes_nothing():
+    """An address of the other family, and what nobody can read."""
+    assert ranges([node("v6", "fd00::/64"), node("odd", "x"), node("new")]) == {"new": "10.244.0.0/24"}

@@ -268,9 +268,17 @@ def test_how_far_a_zone_is_down_sets_the_rate():
 def test_zones_tell_when_everything_goes_down_and_when_it_comes_back():
     """Then every node has to be looked at again."""
     zones = Zones()
-    assert up(zones, 2)[1] is False
-    assert down(zones, 1) == [False]
-    assert down(zones, 1, start=1) == [True]
+    assert up(zones, 2)[1] == set()
+    assert down(zones, 1) == [set()]
+    assert down(zones, 1, start=1) == [{":"}]
     assert zones.disruption(":").everything
-    assert up(zones, 1) == [True]
-    assert zones.drop("n0") is True
+    assert up(zones, 1) == [{":"}]
+    assert zones.drop("n0") == {":"}
+
+
+def test_a_zone_tells_of_itself_only():
+    """The nodes of other zones go on as they were; a first node changes nothing for anybody."""
+    zones = Zones()
+    assert up(zones, 9, zone="a") == [set()] * 9
+    assert up(zones, 4, zone="b") == [set()] * 4
+    assert down(zones, 3, zone="b") == [set(), set(), {":b"}]

@@ -1,0 +1,364 @@
+"""The cost of an event follows what it concerns: all controllers together do the same for it beside N objects and 10 N.
+
+What walks over everything all the same is named in `RESYNCS`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any, TypeAlias
+
+import msgspec
+import pytest
+
+from controllers.core.actions import Census, Facts, Lookup
+from controllers.core.caches import Caches
+from controllers.core.controller import EVERYTHING_AT_ONCE, Controller, Key, Noted, Settings, Watched
+from controllers.core.kinds import KINDS
+from controllers.core.moment import Moment
+from controllers.informers import Informers
+from controllers.table import CONTROLLERS
+from machinery.model.log import SILENT
+from machinery.model.profile import intervals
+from machinery.model.requests import EventType, WatchEvent
+from machinery.model.store import Change, Store
+from tests.support.controllers import NOW_S
+from tests.support.virtual_clock import VirtualClock
+from tests.support.visits import counted
+
+N = 12
+PODS_EACH = 3
+CREATED = "2026-01-01T00:00:00Z"
+RESYNCS = {
+    (
+        "pod-garbage-collector",
+        EVERYTHING_AT_ONCE,
+    ): "every 20 s: ended pods are counted, and what no event told is found"
+}
+
+Json: TypeAlias = dict[str, Any]
+Event: TypeAlias = Callable[["World"], None]
+
+
+def _obj(api_version: str, kind: str, name: str, namespace: str = "default", **fields: Any) -> Json:
+    metadata = {
+        "name": name,
+        "uid": f"uid-{kind}-{namespace}-{name}",
+        "resourceVersion": "1",
+        "creationTimestamp": CREATED,
+        **({"namespace": namespace} if namespace else {}),
+        **fields.pop("metadata", {}),
+    }
+    return {"apiVersion": api_version, "kind": kind, "metadata": metadata, **fields}
+
+
+def _owner(obj: Json) -> list[Json]:
+    meta = obj["metadata"]
+    reference = {
+        "apiVersion": obj["apiVersion"],
+        "kind": obj["kind"],
+        "name": meta["name"],
+        "uid": meta["uid"],
+    }
+    return [reference | {"controller": True, "blockOwnerDeletion": True}]
+
+
+def _ready(status: str = "True") -> Json:
+    return {"conditions": [{"type": "Ready", "status": status, "lastTransitionTime": CREATED}]}
+
+
+def node(index: int, *, ready: str = "True", **spec: Any) -> Json:
+    """Return a node in one of three zones, with a range of its own."""
+    cidr = f"10.{index // 250}.{index % 250}.0/24"
+    labels = {"topology.kubernetes.io/zone": f"zone-{index % 3}"}
+    spec = {"podCIDR": cidr, "podCIDRs": [cidr]} | spec
+    return _obj(
+        "v1", "Node", f"node-{index}", "", metadata={"labels": labels}, spec=spec, status=_ready(ready)
+    )
+
+
+def lease(index: int, renewed: str = CREATED) -> Json:
+    """Return a node's lease."""
+    spec = {"holderIdentity": f"node-{index}", "renewTime": renewed}
+    return _obj("coordination.k8s.io/v1", "Lease", f"node-{index}", "kube-node-lease", spec=spec)
+
+
+def namespace(index: int, **metadata: Any) -> Json:
+    """Return a namespace."""
+    spec = {"finalizers": ["kubernetes"]}
+    phase = {"phase": "Terminating" if metadata else "Active"}
+    return _obj("v1", "Namespace", f"space-{index}", "", metadata=metadata, spec=spec, status=phase)
+
+
+def account(index: int) -> Json:
+    """Return the default ServiceAccount of a namespace."""
+    return _obj("v1", "ServiceAccount", "default", f"space-{index}")
+
+
+def root_ca(index: int) -> Json:
+    """Return a namespace's root certificates."""
+    return _obj("v1", "ConfigMap", "kube-root-ca.crt", f"space-{index}", data={"ca.crt": "PEM"})
+
+
+def _template(index: int) -> Json:
+    return {
+        "metadata": {"labels": {"app": f"web-{index}"}},
+        "spec": {"containers": [{"name": "main", "image": "a"}]},
+    }
+
+
+def deployment(index: int, replicas: int = PODS_EACH) -> Json:
+    """Return a Deployment."""
+    spec = {
+        "replicas": replicas,
+        "selector": {"matchLabels": {"app": f"web-{index}"}},
+        "template": _template(index),
+        "strategy": {"type": "RollingUpdate", "rollingUpdate": {"maxSurge": 1, "maxUnavailable": 1}},
+    }
+    return _obj("apps/v1", "Deployment", f"web-{index}", spec=spec)
+
+
+def replica_set(index: int, *, owned: bool = True) -> Json:
+    """Return a Deployment's ReplicaSet, or one that nobody owns."""
+    labels = {"app": f"web-{index}"}
+    metadata = {"labels": labels, "ownerReferences": _owner(deployment(index)) if owned else []}
+    spec = {"replicas": PODS_EACH, "selector": {"matchLabels": labels}, "template": _template(index)}
+    return _obj("apps/v1", "ReplicaSet", f"web-{index}-hash", metadata=metadata, spec=spec)
+
+
+def pod(index: int, number: int = 0, *, owned: bool = True, **fields: Any) -> Json:
+    """Return a pod of a ReplicaSet, on a node of its own; or one that nobody owns."""
+    metadata = {
+        "labels": {"app": f"web-{index}" if owned else f"bare-{index}", "tier": "all"},
+        "ownerReferences": _owner(replica_set(index)) if owned else [],
+        **fields.pop("metadata", {}),
+    }
+    spec = {"nodeName": f"node-{index}", "containers": [{"name": "main", "ports": [{"containerPort": 80}]}]}
+    status = _ready() | {"phase": "Running", "podIP": f"10.0.{index % 250}.{number + 1}"}
+    kind = "web" if owned else "bare"
+    return _obj(
+        "v1",
+        "Pod",
+        f"{kind}-{index}-{number}",
+        metadata=metadata,
+        spec=spec | fields.pop("spec", {}),
+        status=status | fields.pop("status", {}),
+    )
+
+
+def service(index: int, app: int | None = None) -> Json:
+    """Return a Service of a Deployment's pods."""
+    selector = {"app": f"web-{index if app is None else app}", "tier": "all"}
+    ports = [{"port": 80, "protocol": "TCP"}]
+    return _obj(
+        "v1", "Service", f"svc-{index}", spec={"selector": selector, "clusterIP": "10.96.0.9", "ports": ports}
+    )
+
+
+def endpoint_slice(index: int) -> Json:
+    """Return a Service's slice."""
+    labels = {
+        "kubernetes.io/service-name": f"svc-{index}",
+        "endpointslice.kubernetes.io/managed-by": "endpointslice-controller.k8s.io",
+    }
+    endpoints = [{"addresses": [f"10.0.{index % 250}.{number + 1}"]} for number in range(PODS_EACH)]
+    metadata = {"labels": labels, "ownerReferences": _owner(service(index))}
+    return _obj(
+        "discovery.k8s.io/v1",
+        "EndpointSlice",
+        f"svc-{index}-x",
+        metadata=metadata,
+        addressType="IPv4",
+        endpoints=endpoints,
+        ports=[{"port": 80, "protocol": "TCP"}],
+    )
+
+
+def _objects(index: int) -> Iterator[Json]:
+    """Yield what there is of everything, once more."""
+    yield from (node(index), lease(index), namespace(index), account(index), root_ca(index))
+    yield from (deployment(index), replica_set(index), service(index), endpoint_slice(index))
+    yield from (pod(index, number) for number in range(PODS_EACH))
+    yield pod(index, owned=False)
+
+
+class World:
+    """All controllers over their caches, without anybody who executes their plans."""
+
+    def __init__(self, count: int) -> None:
+        caches = Caches()
+        settings = Settings(intervals("default"), KINDS, cluster_cidr="10.0.0.0/8", root_ca="PEM")
+        self.controllers = [build(caches, settings) for build in CONTROLLERS]
+        self.informers = Informers(caches, None, VirtualClock(), SILENT)  # type: ignore[arg-type]  # nothing is asked
+        self._keys: dict[tuple[str, Key], Controller[Any]] = {}
+        self._last: dict[tuple[str, str, str], Json] = {}
+        self._revision = 1
+        for controller in self.controllers:
+            for noted in controller.notes:
+                self.informers.subscribe(noted.source, _noting(noted))
+        for controller in self.controllers:
+            for watched in controller.watched:
+                self.informers.subscribe(watched.source, self._queueing(controller, watched))
+        for index in range(count):
+            for obj in _objects(index):
+                self.put(obj)
+        self._keys.clear()
+        self.work(EVENTS["node comes"])  # the ranges that are taken are passed over once, for all that come
+
+    def put(self, obj: Json) -> None:
+        """Add or change an object."""
+        self._revision += 1
+        obj = obj | {"metadata": obj["metadata"] | {"resourceVersion": str(self._revision)}}
+        kind = EventType.MODIFIED if _place(obj) in self._last else EventType.ADDED
+        self._last[_place(obj)] = obj
+        self._tell(kind, obj)
+
+    def drop(self, obj: Json) -> None:
+        """Remove an object."""
+        self._tell(EventType.DELETED, self._last.pop(_place(obj)))
+
+    def work(self, event: Event) -> int:
+        """Return how much all controllers do for an event; what it changed is put back afterwards."""
+        before = dict(self._last)
+        with counted() as work:
+            event(self)
+            self.reconcile()
+        for place, obj in [*self._last.items()]:
+            if place not in before:
+                self.drop(obj)
+        for place, obj in before.items():
+            if self._last.get(place) is not obj:
+                self.put(obj)
+        self._keys.clear()
+        return work.total
+
+    def reconcile(self) -> None:
+        """Plan for every key that waits; what is asked live is as the caches have it."""
+        for (_, key), controller in self._keys.items():
+            seen = controller.look(key, Moment(NOW_S, monotonic_s=NOW_S))
+            if seen is not None:
+                made = controller.plan(seen, Moment(NOW_S), Facts())
+                controller.plan(seen, Moment(NOW_S), self._answers(made.needs))
+
+    @property
+    def waiting(self) -> set[tuple[str, Key]]:
+        """The keys that wait, with their controllers' names."""
+        return set(self._keys)
+
+    def _answers(self, needs: tuple[Lookup | Census, ...]) -> Facts:
+        lookups = {each: self._find(each) for each in needs if isinstance(each, Lookup)}
+        return Facts(lookups, {each: () for each in needs if isinstance(each, Census)})
+
+    def _find(self, lookup: Lookup) -> Any:
+        return self.informers.find((str(lookup.resource), lookup.namespace, lookup.name))
+
+    def _tell(self, kind: EventType, obj: Json) -> None:
+        raw = msgspec.json.encode(obj)
+        for informer in self.informers:
+            if (informer.resource.kind, informer.resource.group) == (obj["kind"], _group(obj)):
+                found = msgspec.json.decode(raw, type=informer.resource.type)
+                informer.apply(WatchEvent(kind, self._revision, found))
+
+    def _queueing(self, controller: Controller[Any], watched: Watched[Any]) -> Callable[[Change[Any]], None]:
+        def queue(change: Change[Any]) -> None:
+            self._keys.update(((controller.name, key), controller) for key in watched.keys(change))
+
+        return queue
+
+
+def _noting(noted: Noted[Any]) -> Callable[[Change[Any]], None]:
+    return lambda change: noted.note(change, NOW_S)
+
+
+def _group(obj: Json) -> str:
+    group, slash, _ = obj["apiVersion"].partition("/")
+    return group if slash else ""
+
+
+def _place(obj: Json) -> tuple[str, str, str]:
+    return obj["kind"], obj["metadata"].get("namespace", ""), obj["metadata"]["name"]
+
+
+GOING = {"deletionTimestamp": CREATED}
+NEW = 5_000
+
+EVENTS: dict[str, Event] = {
+    "node comes": lambda world: world.put(node(NEW, podCIDR="", podCIDRs=[])),
+    "node beats": lambda world: world.put(node(1)),
+    "node is not ready": lambda world: world.put(node(1, ready="False")),
+    "node moves": lambda world: world.put(node(1) | {"metadata": node(1)["metadata"] | {"labels": {}}}),
+    "node goes": lambda world: world.drop(node(1)),
+    "lease is renewed": lambda world: world.put(lease(1, "2026-01-01T00:00:10Z")),
+    "namespace comes": lambda world: world.put(namespace(NEW)),
+    "namespace is to go": lambda world: world.put(namespace(1, **GOING)),
+    "account goes": lambda world: world.drop(account(1)),
+    "root certificates go": lambda world: world.drop(root_ca(1)),
+    "deployment comes": lambda world: world.put(deployment(NEW)),
+    "deployment is scaled": lambda world: world.put(deployment(1, 9)),
+    "deployment goes": lambda world: world.drop(deployment(1)),
+    "replica set of nobody comes": lambda world: (world.put(deployment(NEW)), world.put(replica_set(NEW, owned=False))),
+    "replica set changes": lambda world: world.put(replica_set(1)),
+    "replica set goes": lambda world: world.drop(replica_set(1)),
+    "replica set goes in the foreground": lambda world: world.put(
+        _with_metadata(replica_set(1), **GOING, finalizers=["foregroundDeletion"])
+    ),
+    "pod comes": lambda world: world.put(pod(1, 9)),
+    "pod of nobody comes": lambda world: world.put(_with_metadata(pod(1, 9), ownerReferences=[])),
+    "pod is not ready": lambda world: world.put(pod(1, status=_ready("False"))),
+    "pod gets other labels": lambda world: world.put(_with_metadata(pod(1), labels={"app": "web-2", "tier": "all"})),
+    "pod ends without a node": lambda world: world.put(pod(1, 9, metadata=GOING, spec={"nodeName": ""})),
+    "pod has ended": lambda world: world.put(pod(1, status={"phase": "Succeeded"})),
+    "pod goes": lambda world: world.drop(pod(1)),
+    "service comes": lambda world: world.put(service(NEW, 1)),
+    "service selects others": lambda world: world.put(service(1, 2)),
+    "service goes": lambda world: world.drop(service(1)),
+    "slice changes": lambda world: world.put(endpoint_slice(1) | {"endpoints": []}),
+    "slice goes": lambda world: world.drop(endpoint_slice(1)),
+}  # fmt: skip
+
+
+def _with_metadata(obj: Json, **fields: Any) -> Json:
+    return obj | {"metadata": obj["metadata"] | fields}
+
+
+@pytest.fixture(scope="module")
+def worlds() -> tuple[World, World]:
+    return World(N), World(10 * N)
+
+
+@pytest.mark.parametrize("event", EVENTS)
+def test_an_event_costs_no_more_beside_ten_times_as_many(worlds: tuple[World, World], event: str) -> None:
+    """Less than one instruction for ten objects more, of each kind: nobody walks over them."""
+    few, many = (world.work(EVENTS[event]) for world in worlds)
+    assert few > 0
+    assert many - few < N
+
+
+def test_every_collection_that_a_controller_watches_has_events() -> None:
+    """A controller that watches another one has to have its events here; metadata are watched of all kinds."""
+    world = World(1)
+    watched = {
+        watched.source.resource.kind
+        for controller in world.controllers
+        for watched in controller.watched
+        if watched.source.resource.type.__name__ != "MetadataOnly"
+    }
+    assert watched <= {obj["kind"] for obj in _objects(0)}
+
+
+def test_what_walks_over_everything_is_named() -> None:
+    """A key that stands for everything is there from the start, and comes again by itself."""
+    world = World(1)
+    always = {(controller.name, key) for controller in world.controllers for key in controller.always}
+    assert always == set(RESYNCS)
+
+
+def test_a_walk_is_found(worlds: tuple[World, World]) -> None:
+    """One that copies, and one that looks at each."""
+    for walk in (lambda world: _pods(world).list(), lambda world: [None for _ in _pods(world)]):
+        few, many = (world.work(walk) for world in worlds)
+        assert many - few >= N
+
+
+def _pods(world: World) -> Store[Any]:
+    return next(each for each in world.informers if each.resource.plural == "pods").store
