@@ -14,7 +14,7 @@ import asyncio
 import signal
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 from dockershim.core.log_lines import Frames
@@ -27,6 +27,9 @@ from machinery.model.clock import Clock
 from machinery.model.errors import BadRequest, Conflict, DeadlineExceeded, InternalError, NotFound
 
 OUTPUT_LIMIT: Final = 16 * 1024 * 1024  # bytes of each stream; what comes after is dropped
+ALL_OUTPUT_LIMIT: Final = (
+    64 * 1024 * 1024
+)  # of all calls together: probes of many containers may be as talkative at once
 GRACE_S: Final = 10.0  # wall seconds, as the engine has it for a client of its own that leaves
 _STARTING_LOOKS: Final = 40
 _STARTING: Final = Backoff(
@@ -65,6 +68,19 @@ class Command:
     streams: Hijacked
 
 
+@dataclass(slots=True)
+class OutputRoom:
+    """How much output may still be kept for the calls that run."""
+
+    left: int = ALL_OUTPUT_LIMIT
+
+    def take(self, wanted: int) -> int:
+        """Return how many of so many bytes may be kept."""
+        taken = max(0, min(wanted, self.left))
+        self.left -= taken
+        return taken
+
+
 @dataclass(frozen=True, slots=True)
 class Commands:
     """The commands that run for somebody."""
@@ -72,6 +88,7 @@ class Commands:
     engine: Engine
     clock: Clock
     notes: Notes  # per command: its container
+    room: OutputRoom = field(default_factory=OutputRoom)
 
     @asynccontextmanager
     async def started(self, container_id: str, body: dict[str, Any]) -> AsyncIterator[Command]:
@@ -109,16 +126,19 @@ class Commands:
             Conflict: the container does not run.
         """
         body = exec_body(command, stdin=False, stdout=True, stderr=True, tty=False)
+        output = {1: bytearray(), 2: bytearray()}
         try:
             async with (
                 self.started(container_id, body) as started,
                 self.clock.timeout_wall(timeout_s or None),
             ):
-                output = await _collect(started.streams)
+                await collect(started.streams, output, self.room)
                 code = await self.exit_code(started, bytes(output[1][:1024]))
         except TimeoutError as error:
             text = f"command {' '.join(command)!r} timed out: timeout {timeout_s:g}s exceeded"
             raise DeadlineExceeded(text) from error
+        finally:
+            self.room.left += sum(map(len, output.values()))
         return output[1], output[2], code
 
     async def exit_code(self, command: Command, said: bytes = b"") -> int:
@@ -189,11 +209,10 @@ class Commands:
         return 0
 
 
-async def _collect(streams: Hijacked) -> dict[int, bytearray]:
-    output = {1: bytearray(), 2: bytearray()}
+async def collect(streams: Hijacked, output: dict[int, bytearray], room: OutputRoom) -> None:
+    """Read what a command writes to its end, and keep the beginning of each stream as far as there is room."""
     frames = Frames()
     while data := await streams.read():
         for stream, payload in frames.feed(data):
             buffer = output.get(stream, output[1])
-            buffer += payload[: OUTPUT_LIMIT - len(buffer)]
-    return output
+            buffer += payload[: room.take(min(len(payload), OUTPUT_LIMIT - len(buffer)))]

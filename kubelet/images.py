@@ -38,6 +38,9 @@ from machinery.pb import cri_pb2 as cri
 _BACKOFF: Final = Backoff(initial_s=10.0, cap_s=300.0)
 _FORGIVEN_S: Final = 600.0  # without a failure for so long, the next one is the first again
 
+_MOST_CREDENTIALS: Final = (
+    64  # that an image is pulled with, one after the other: a secret may have thousands
+)
 _PRUNING_S: Final = 300.0  # between two looks for records of images that are gone
 
 _PullKey: TypeAlias = tuple[str, tuple[PodCredential, ...]]
@@ -244,7 +247,7 @@ class Images:
                 continue
             try:
                 secret = await self._objects.get(SECRETS, pod, reference.name)
-                found += _of_secret(secret)
+                found += matching(_of_secret(secret), name)[: _MOST_CREDENTIALS - len(found)]
             except (ApiError, ValueError) as error:
                 self._log.warning(
                     "pull_secret_skipped", secret=reference.name, pod=pod.metadata.name, error=error

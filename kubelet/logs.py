@@ -20,6 +20,7 @@ from kubelet.log_rotation import rotated_files
 from machinery.process.clock import WALL
 
 CHUNK_BYTES: Final = 32 * 1024
+LONGEST_LINE: Final = 2**20  # bytes; runtimes break lines at 16 KiB; of longer ones only this is shown
 _BLOCK: Final = 64 * 1024
 
 
@@ -92,8 +93,8 @@ async def _open(path: Path, news: LogNews | None, is_running: Callable[[], bool]
 def _shown(file: BinaryIO, selector: LogSelector) -> Iterable[bytes]:
     """Return the whole lines that there are now; a line that is still being written stays for later."""
     shown = bytearray()
-    while line := file.readline():
-        if not line.endswith(b"\n"):
+    while line := file.readline(LONGEST_LINE):
+        if not line.endswith(b"\n") and len(line) < LONGEST_LINE:
             file.seek(-len(line), os.SEEK_CUR)
             break
         shown += selector.show(line)

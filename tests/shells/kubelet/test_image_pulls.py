@@ -158,6 +158,15 @@ async def test_pull_secrets_are_used_and_missing_ones_are_told(world: _World):
     )
 
 
+async def test_an_image_is_pulled_with_a_bounded_number_of_credentials(world: _World):
+    """One secret may have thousands that fit, and a pod may name thousands of secrets."""
+    world.wants_credentials()
+    names = [f"s{number}" for number in range(70)]
+    await world.knows(*(_secret(name, "wrong", name=name) for name in names))
+    await world.problem(IMAGE, "IfNotPresent", *names)
+    assert len(world.pulled_with) == 64
+
+
 # --- images that are here
 
 

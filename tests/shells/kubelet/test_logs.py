@@ -9,7 +9,7 @@ import pytest
 
 from kubelet import log_news
 from kubelet.core.log_lines import LogWishes
-from kubelet.logs import LogRange, read_log, tail_offset
+from kubelet.logs import LONGEST_LINE, LogRange, read_log, tail_offset
 from machinery.process.file_watch import FileWatch
 from tests.support.stalls import taking
 from tests.support.waiting import stays
@@ -37,6 +37,13 @@ async def test_a_log_is_read(tmp_path: Path):
     assert await _all(path, LogWishes(stream="stderr")) == b"b\n"
     assert await _all(path, LogWishes(timestamps=True), limit_bytes=34) == f"{STAMP} a\n".encode() + b"2"
     assert await _all(tmp_path / "none.log") == b""
+
+
+async def test_a_line_without_end_fills_no_memory(tmp_path: Path):
+    """It is read in pieces, of which the first is shown; the line behind it is shown whole."""
+    path = tmp_path / "0.log"
+    path.write_text(_line("x" * (5 * LONGEST_LINE // 2)) + _line("b"))
+    assert await _all(path) == b"x" * (LONGEST_LINE - len(_line("")) + 1) + b"\nb\n"
 
 
 @pytest.mark.parametrize("lines", [0, 1, 2, 999, 1000, 5000])
