@@ -219,9 +219,7 @@ class PodWorker:
             yield instructions.ActionEnded(key, self._tools.pictures.observed(uid), problem)
         if mail.runtime:
             mail.runtime = False
-            observed = self._tools.pictures.observed(uid)
-            if observed is not self.life.observed:  # else whoever has ended an action has brought it
-                yield instructions.RuntimeSeen(observed)
+            yield instructions.RuntimeSeen(self._tools.pictures.observed(uid))
         if mail.probes:
             mail.probes = False
             yield instructions.ProbesSeen(self._tools.probes.states(self.life.pod, self.life.observed))

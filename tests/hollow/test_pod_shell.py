@@ -12,9 +12,6 @@ import pytest
 from hollow.core.lifetime import State
 from hollow.runtime_service import RuntimeService
 from hollow.simulation import POD_UID
-from kubelet import pod_worker
-from kubelet.core import instructions
-from kubelet.core.pod_lifecycle import handle
 from machinery.model.k8s.core_v1 import (
     ExecAction,
     Lifecycle,
@@ -403,20 +400,3 @@ async def test_the_runtime_is_not_asked_what_it_has_just_said(node: Rig, monkeyp
     await node.remove("web")
     await node.until_true(lambda: not node.world.sandboxes and not node.world.containers)
     assert created.metadata.uid not in lists
-
-
-async def test_a_life_is_not_told_the_same_picture_twice(node: Rig, monkeypatch: pytest.MonkeyPatch):
-    """What an action has brought back is not news of the runtime as well."""
-    told: list[bool] = []
-
-    def told_handle(life: Any, stimulus: Any, *rest: Any) -> Any:
-        if isinstance(stimulus, instructions.RuntimeSeen):
-            told.append(stimulus.observed is not life.observed)
-        return handle(life, stimulus, *rest)
-
-    monkeypatch.setattr(pod_worker, "handle", told_handle)
-    await node.create(pod("web"))
-    await node.until("web", is_ready)
-    await node.remove("web")
-    await node.until_true(lambda: not node.world.sandboxes)
-    assert all(told)
