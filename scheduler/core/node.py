@@ -95,16 +95,17 @@ class NodeInfo:
         self.ephemeral += sign * needs.ephemeral
         self.nonzero_cpu += sign * needs.nonzero_cpu
         self.nonzero_memory += sign * needs.nonzero_memory
-        _count(self.priorities, pod.priority, sign)
+        count(self.priorities, pod.priority, sign)
         if not pod.is_terminating:
-            _count(self.label_counts, pod.labels, sign)
+            count(self.label_counts, pod.labels, sign)
         for name, amount in needs.extended:
-            _count(self.extended, name, sign * amount)
+            count(self.extended, name, sign * amount)
         for port in needs.ports:
-            _count(self.ports.setdefault((port.protocol, port.port), {}), port.ip, sign)
+            count(self.ports.setdefault((port.protocol, port.port), {}), port.ip, sign)
 
 
-def _count(counts: dict[K, int], key: K, change: int) -> None:
+def count(counts: dict[K, int], key: K, change: int) -> None:
+    """Change a count; what is none is left out."""
     now = counts.get(key, 0) + change
     if now:
         counts[key] = now

@@ -6,12 +6,13 @@ watched: pods of theirs are spread by their Services only.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Final
 
 from machinery.model.k8s.apps_v1 import ReplicaSet
 from machinery.model.k8s.core_v1 import Service
-from machinery.model.selectors import IN, LabelMatcher, Requirement, from_selector
+from machinery.model.label_index import label_entries, selector_entries
+from machinery.model.selectors import NOTHING, LabelMatcher, equal_to, from_selector
 from scheduler.core.pod import LabelSet, PodInfo
 
 _LIMIT: Final = 10_000
@@ -22,20 +23,27 @@ class Owners:
     """Services and ReplicaSets, as far as selectors go."""
 
     def __init__(self) -> None:
-        self._services: dict[str, dict[str, Mapping[str, str]]] = {}
+        self._services: dict[tuple[str, str], Mapping[str, str]] = {}
+        self._services_at: dict[str, set[tuple[str, str]]] = {}  # by what their selectors ask for
         self._replica_sets: dict[tuple[str, str], LabelMatcher] = {}
         self._known: _Known = {}
 
     def set_service(self, service: Service) -> None:
         """Add or replace a Service; one without a selector selects nothing."""
-        meta = service.metadata
-        self._services.setdefault(meta.namespace, {})[meta.name] = service.spec.selector
-        self._known.clear()
+        key, selector = (service.metadata.namespace, service.metadata.name), service.spec.selector
+        self.remove_service(*key)
+        self._services[key] = selector
+        for entry in _entries(key[0], selector):
+            self._services_at.setdefault(entry, set()).add(key)
 
     def remove_service(self, namespace: str, name: str) -> None:
         """Forget a Service."""
-        self._services.get(namespace, {}).pop(name, None)
         self._known.clear()
+        selector = self._services.pop((namespace, name), {})
+        for entry in _entries(namespace, selector):
+            self._services_at[entry].discard((namespace, name))
+            if not self._services_at[entry]:
+                del self._services_at[entry]
 
     def set_replica_set(self, replica_set: ReplicaSet) -> None:
         """Add or replace a ReplicaSet."""
@@ -62,10 +70,16 @@ class Owners:
 
     def _selector(self, labels: LabelSet, owner: str) -> LabelMatcher | None:
         chosen: dict[str, str] = {}
-        for selector in self._services.get(labels.namespace, {}).values():
-            if selector and selector.items() <= labels.labels.items():
-                chosen.update(selector)
-        requirements = tuple(Requirement(key, IN, (value,)) for key, value in sorted(chosen.items()))
+        for entry in label_entries(labels.namespace, labels.labels):
+            for key in self._services_at.get(entry, ()):
+                selector = self._services[key]
+                if selector.items() <= labels.labels.items():
+                    chosen.update(selector)
+        requirements = equal_to(chosen).requirements
         if (matcher := self._replica_sets.get((labels.namespace, owner))) is not None:
             requirements += matcher.requirements
         return LabelMatcher(requirements) if requirements else None
+
+
+def _entries(namespace: str, selector: Mapping[str, str]) -> Iterable[str]:
+    return selector_entries(namespace, equal_to(selector) if selector else NOTHING)

@@ -17,7 +17,6 @@ are monotonic cluster seconds, passed in.
 from __future__ import annotations
 
 import heapq
-from collections import Counter
 from dataclasses import dataclass
 from enum import Enum, auto
 from itertools import count, takewhile
@@ -65,6 +64,7 @@ class SchedulingQueue:
 
     def __init__(self) -> None:
         self._pods: dict[str, QueuedPod] = {}
+        self._counts = dict.fromkeys(Where, 0)
         self._active: list[tuple[int, float, int, str]] = []
         self._backoff: list[tuple[float, int, str]] = []
         # by the plugins that rejected them; in each group by uid, in the order of their last attempts
@@ -83,14 +83,15 @@ class SchedulingQueue:
         return item.where if item else None
 
     def counts(self) -> dict[Where, int]:
-        """Count the pods in each part."""
-        return dict.fromkeys(Where, 0) | Counter(item.where for item in self._pods.values())
+        """Return how many pods there are in each part."""
+        return dict(self._counts)
 
     def put(self, pod: PodInfo, now_s: float) -> None:
         """Add a pod, or take its new state; a change that may let it fit wakes it."""
         item = self._pods.get(pod.uid)
         if item is None:
             item = self._pods[pod.uid] = QueuedPod(pod, now_s)
+            self._counts[item.where] += 1
             self._open(item)
             return
         same, item.pod = item.pod.asks_as(pod), pod
@@ -103,6 +104,7 @@ class SchedulingQueue:
         """Remove a pod, wherever it is; entries in heaps are skipped later."""
         item = self._pods.pop(uid, None)
         if item is not None:
+            self._counts[item.where] -= 1
             self._leave(item)
 
     def pop(self, now_s: float) -> QueuedPod | None:
@@ -112,7 +114,7 @@ class SchedulingQueue:
             _, _, ticket, uid = heapq.heappop(self._active)
             item = self._valid(uid, ticket, Where.ACTIVE)
             if item is not None:
-                item.where = Where.IN_FLIGHT
+                self._move(item, Where.IN_FLIGHT)
                 item.attempts += 1
                 item.tried_s = now_s
                 return item
@@ -123,7 +125,7 @@ class SchedulingQueue:
         if self._pods.get(item.pod.uid) is not item:
             return
         item.plugins = plugins
-        item.where = Where.UNSCHEDULABLE
+        self._move(item, Where.UNSCHEDULABLE)
         self._unschedulable.setdefault(plugins, {})[item.pod.uid] = item
 
     def set_failed(self, item: QueuedPod) -> None:
@@ -149,15 +151,20 @@ class SchedulingQueue:
         if scheduling_gates.is_open(item.pod.gates):
             self._activate(item)
         else:
-            item.where = Where.GATED
+            self._move(item, Where.GATED)
+
+    def _move(self, item: QueuedPod, where: Where) -> None:
+        self._counts[item.where] -= 1
+        self._counts[where] += 1
+        item.where = where
 
     def _activate(self, item: QueuedPod) -> None:
-        item.where = Where.ACTIVE
+        self._move(item, Where.ACTIVE)
         item.ticket = next(self._tickets)
         heapq.heappush(self._active, (-item.pod.priority, item.added_s, item.ticket, item.pod.uid))
 
     def _back_off(self, item: QueuedPod) -> None:
-        item.where = Where.BACKOFF
+        self._move(item, Where.BACKOFF)
         item.ticket = next(self._tickets)
         heapq.heappush(self._backoff, (item.ready_s, item.ticket, item.pod.uid))
 

@@ -124,6 +124,8 @@ def _unschedulable(pod: PodInfo, snapshot: Snapshot, evaluation: Evaluation) -> 
 def _preemption(pod: PodInfo, snapshot: Snapshot, evaluation: Evaluation) -> str:
     if not pod.preempts:
         return messages.NEVER
+    if not snapshot.has_lower(pod.priority):
+        return messages.preemption(snapshot.node_count, _without_victims(snapshot, evaluation))
     reasons = {messages.NOT_HELPFUL: 0, messages.NO_VICTIMS: 0, messages.NOT_BUILT: 0}
     for node in snapshot.existing_nodes():
         rejection = evaluation.rejection_of(node.index)
@@ -134,3 +136,9 @@ def _preemption(pod: PodInfo, snapshot: Snapshot, evaluation: Evaluation) -> str
         else:
             reasons[messages.NO_VICTIMS] += 1
     return messages.preemption(snapshot.node_count, reasons)
+
+
+def _without_victims(snapshot: Snapshot, evaluation: Evaluation) -> dict[str, int]:
+    rejections = evaluation.rejections().items()
+    unhelpful = sum(nodes for rejection, nodes in rejections if not rejection.resolvable)
+    return {messages.NOT_HELPFUL: unhelpful, messages.NO_VICTIMS: snapshot.node_count - unhelpful}

@@ -8,12 +8,14 @@ nodes are not what they were.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
 from machinery.model.k8s.core_v1 import Node, PodAffinityTerm
-from scheduler.core.node import NodeInfo
+from scheduler.core.needs import Needs
+from scheduler.core.node import NodeInfo, count
 from scheduler.core.pod import PodInfo
 
 _LOG_LIMIT: Final = 20_000  # changes that are remembered; who is further behind looks at every node
@@ -37,7 +39,10 @@ class Snapshot:
         self._free: list[int] = []
         self._pods: dict[str, PodInfo] = {}  # on a node, assumed ones too
         self._assumed: dict[str, _Assumed] = {}
-        self._repelling: dict[str, tuple[tuple[str, PodAffinityTerm], ...]] = {}
+        self._priorities: Counter[int] = Counter()  # of the pods
+        self._repelling: Counter[tuple[str, Needs]] = (
+            Counter()
+        )  # pods with anti-affinity, by namespace and template
         self._log: list[int] = []
         self._log_start = 0
 
@@ -117,8 +122,12 @@ class Snapshot:
         ]
 
     def repelling_terms(self) -> Iterable[tuple[str, PodAffinityTerm]]:
-        """Yield the required anti-affinity of all pods on nodes, each with its pod's namespace."""
-        return (term for terms in self._repelling.values() for term in terms)
+        """Yield the required anti-affinity of the pods on nodes, of each template once, with the pod's namespace."""
+        return ((namespace, term) for namespace, needs in self._repelling for term in needs.anti_affinity)
+
+    def has_lower(self, priority: int) -> bool:
+        """Whether a pod on some node has a lower priority."""
+        return min(self._priorities, default=priority) < priority
 
     # -- changes --
 
@@ -149,8 +158,7 @@ class Snapshot:
     def _put(self, pod: PodInfo) -> None:
         self._take(pod.uid)
         self._pods[pod.uid] = pod
-        if pod.needs.anti_affinity:
-            self._repelling[pod.uid] = tuple((pod.namespace, term) for term in pod.needs.anti_affinity)
+        self._count(pod, 1)
         info = self._named(pod.node)
         info.add(pod)
         self._note(info)
@@ -159,12 +167,17 @@ class Snapshot:
         pod = self._pods.pop(uid, None)
         if pod is None:
             return None
-        self._repelling.pop(uid, None)
+        self._count(pod, -1)
         info = self._by_name[pod.node]
         info.add(pod, -1)
         self._note(info)
         self._drop_if_empty(info)
         return pod
+
+    def _count(self, pod: PodInfo, sign: int) -> None:
+        count(self._priorities, pod.priority, sign)
+        if pod.needs.anti_affinity:
+            count(self._repelling, (pod.namespace, pod.needs), sign)
 
     def _drop_if_empty(self, info: NodeInfo) -> None:
         if not info.exists and not info.pod_count and info.name in self._by_name:

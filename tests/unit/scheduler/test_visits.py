@@ -1,0 +1,181 @@
+"""The cost of an event and of a decision follows what it concerns: the same beside N nodes, pods and Services and 10 N.
+
+A pod of a template that is not among the last 64 is compared with every node; those after it with what has changed since.
+A pod that goes wakes all that it may have kept from a node. One that fits nowhere while pods of a lower priority run is
+told of every node what preemption would find there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeAlias
+
+from machinery.client.informer import Informer
+from machinery.model.k8s.apps_v1 import ReplicaSet
+from machinery.model.k8s.core_v1 import (
+    Affinity,
+    Node,
+    Pod,
+    PodAffinityTerm,
+    PodAntiAffinity,
+    Service,
+    ServiceSpec,
+)
+from machinery.model.k8s.meta_v1 import LabelSelector
+from machinery.model.log import SILENT
+from machinery.model.requests import EventType, WatchEvent
+from machinery.model.resources import NODES, PODS, REPLICA_SETS, SERVICES
+from scheduler.cluster_watch import ClusterWatch
+from scheduler.core.schedule import Bind, Evaluations, Unschedulable, schedule
+from tests.support import builders
+from tests.support.builders import changed
+from tests.support.virtual_clock import VirtualClock
+from tests.support.visits import counted
+
+N = 12
+NOW_S = 100.0
+KINDS = {Node: NODES, Pod: PODS, Service: SERVICES, ReplicaSet: REPLICA_SETS}
+REPELLING = Affinity(
+    podAntiAffinity=PodAntiAffinity(
+        requiredDuringSchedulingIgnoredDuringExecution=[
+            PodAffinityTerm(topologyKey="zone", labelSelector=LabelSelector(matchLabels={"app": "lonely"}))
+        ]
+    )
+)
+
+
+def node(index: int, **fields: Any) -> Node:
+    """Return a node with a hostname and one of three zones."""
+    labels = {"kubernetes.io/hostname": f"node-{index}", "topology.kubernetes.io/zone": f"zone-{index % 3}"}
+    return changed(builders.node(f"node-{index}", **fields), metadata__labels=labels)
+
+
+def pod(name: str, app: int, *, on: int | None = None, huge: bool = False, **spec: Any) -> Pod:
+    """Return a pod of an app; all have one template, except for those that fit nowhere."""
+    return builders.pod(
+        name,
+        node=f"node-{on}" if on is not None else "",
+        labels={"app": f"web-{app}", "tier": "all"},
+        requests={"cpu": "4" if huge else "1m"},  # as much as a node has, and each has pods
+        **spec,
+    )
+
+
+def service(index: int) -> Service:
+    """Return a Service of an app."""
+    selector = {"app": f"web-{index}", "tier": "all"}
+    return Service(metadata=builders.meta(f"svc-{index}", "default"), spec=ServiceSpec(selector=selector))
+
+
+def replica_set(index: int) -> ReplicaSet:
+    """Return a ReplicaSet of an app."""
+    selector = LabelSelector(matchLabels={"app": f"web-{index}"})
+    return changed(builders.replica_set(f"rs-{index}"), spec__selector=selector)
+
+
+class World:
+    """What a scheduler knows, and its decisions."""
+
+    def __init__(self, count: int) -> None:
+        self.watch = ClusterWatch(
+            None,  # type: ignore[arg-type]  # nothing is asked
+            scheduler_name="default-scheduler",
+            clock=VirtualClock(),
+            log=SILENT,
+            on_change=lambda: None,
+            on_unreadable=lambda _pod, _error: None,
+        )
+        self.evaluations = Evaluations(self.watch.snapshot)
+        self.told: list[str] = []
+        self._revision = 1
+        for index in range(count):
+            self.put(node(index), service(index), replica_set(index))
+            self.put(pod(f"web-{index}", index, on=index))
+            self.put(pod(f"repels-{index}", index, on=index, affinity=REPELLING))
+            self.put(pod(f"waits-{index}", 1, huge=True))
+        self.put(pod("first", 1))  # of the template that all decisions are about
+        self.settle()
+        assert len(self.told) == count
+
+    def put(self, *objects: Any) -> None:
+        """Add or change objects."""
+        for obj in objects:
+            self._revision += 1
+            self._tell(EventType.MODIFIED, changed(obj, metadata__resourceVersion=str(self._revision)))
+
+    def drop(self, obj: Any) -> None:
+        """Remove an object."""
+        self._tell(EventType.DELETED, obj)
+
+    def confirm(self, name: str) -> None:
+        """Show a pod on the node that was chosen for it."""
+        assumed = self.watch.snapshot.pod(pod(name, 1).metadata.uid)
+        assert assumed
+        self.put(pod(name, 1, on=int(assumed.node.removeprefix("node-"))))
+
+    def settle(self) -> None:
+        """Decide about every pod that is due, as the loop does."""
+        queue = self.watch.queue
+        while (item := queue.pop(NOW_S)) is not None:
+            match schedule(item.pod, self.watch.snapshot, self.watch.owners, self.evaluations, tie_break=0.0):
+                case Bind(node=name):
+                    self.watch.snapshot.assume(item.pod, name)
+                    self.watch.snapshot.finish_binding(item.pod.uid, NOW_S)
+                    queue.remove(item.pod.uid)
+                case Unschedulable(message=message, plugins=plugins):
+                    queue.set_unschedulable(item, plugins)
+                    self.told.append(message)
+        queue.counts()
+        queue.next_due_s()
+
+    def work(self, event: Callable[[World], None]) -> int:
+        """Return how much there is to do for an event."""
+        with counted() as work:
+            event(self)
+            self.settle()
+        return work.total
+
+    def _tell(self, kind: EventType, obj: Any) -> None:
+        resource = KINDS[type(obj)]
+        for informer in self._informers():
+            if informer.resource == resource:
+                informer.apply(WatchEvent(kind, self._revision, obj))
+
+    def _informers(self) -> list[Informer[Any]]:
+        watch = self.watch
+        return [watch.pods, watch._nodes, watch._services, watch._replica_sets]
+
+
+Event: TypeAlias = Callable[[World], None]
+EVENTS: dict[str, Event] = {
+    "pod waits": lambda world: world.put(pod("new", 1)),
+    "pod waits and fits nowhere": lambda world: world.put(pod("big", 1, huge=True)),
+    "pod is bound": lambda world: world.confirm("new"),
+    "pod is on a node": lambda world: world.put(pod("other", 1, on=1)),
+    "pod is the next of its template": lambda world: world.put(pod("next", 1)),
+    "node beats": lambda world: world.put(node(1)),
+    "node is cordoned": lambda world: world.put(node(1, unschedulable=True)),
+    "node is open again": lambda world: world.put(node(1)),
+    "service comes": lambda world: (world.put(service(5_000)), world.put(pod("after", 1))),
+    "service goes": lambda world: (world.drop(service(5_000)), world.put(pod("then", 1))),
+    "replica set comes": lambda world: (world.put(replica_set(5_000)), world.put(pod("more", 1))),
+    "replica set goes": lambda world: (world.drop(replica_set(5_000)), world.put(pod("last", 1))),
+    "nobody confirms": lambda world: world.watch.snapshot.unconfirmed(0.0),
+}  # fmt: skip
+
+
+def test_an_event_costs_no_more_beside_ten_times_as_many() -> None:
+    """One after the other, with the decisions that follow: less than one instruction for ten objects more."""
+    few, many = World(N), World(10 * N)
+    costs = {name: (few.work(event), many.work(event)) for name, event in EVENTS.items()}
+    assert min(cost for cost, _ in costs.values()) > 0
+    assert {name: cost for name, cost in costs.items() if cost[1] - cost[0] >= N} == {}
+
+
+def test_a_pod_that_fits_nowhere_is_told_of_every_node() -> None:
+    """The same whether somebody could be preempted or not, except for those that could."""
+    world = World(3)
+    assert world.told[0].endswith("3 No preemption victims found for incoming pod.")
+    world.put(pod("urgent", 1, huge=True, priority=7))
+    world.settle()
+    assert "lower priority is not built" in world.told[-1]
