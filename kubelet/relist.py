@@ -133,11 +133,11 @@ class Relist:
             await self.refresh(uid)
 
     def note_removed_container(self, uid: str, container_id: str) -> None:
-        """Take a container off that the runtime has removed."""
+        """Remove a container from the picture that the runtime has removed."""
         self._put(pictures.without_container(self.observed(uid), container_id))
 
     def note_removed_sandbox(self, uid: str, sandbox_id: str) -> None:
-        """Take a sandbox off that the runtime has removed, and what was in it."""
+        """Remove a sandbox from the picture that the runtime has removed, and what was in it."""
         self._put(pictures.without_sandbox(self.observed(uid), sandbox_id))
 
     def forget(self, uid: str) -> None:

@@ -185,7 +185,7 @@ async def test_a_quota_that_is_reached_is_said_and_over_when_it_is_mended(pki: P
 async def test_a_leader_that_a_frozen_etcd_deposed_leads_again_when_it_is_back(
     pki: Pki, etcd: EtcdServer
 ) -> None:
-    """It stops when its deadline is over; its next life does not wait for the lease that it held itself, but for etcd only."""
+    """It stops when its deadline is over; its next life waits for etcd only, and not for the lease that it held itself."""
     async with _serving(pki, etcd) as served:
         api = served.connect("grpc")
         leading = asyncio.Event()
