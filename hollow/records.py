@@ -1,14 +1,16 @@
 """What the hollow runtime knows of sandboxes and containers, and the folder that outlives it.
 
-One small file per record, replaced atomically, so that a kill at any instruction leaves each record as it was
-or as it is to be. Configurations are kept as CRI messages, byte for byte.
+One small file per record, a line for each of its versions: the last whole line holds. So a kill at any instruction
+leaves each record as it was or as it is to be, and a change costs no new file. Configurations are kept as CRI
+messages, byte for byte.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 import msgspec
 
@@ -98,11 +100,13 @@ class Container:
         return Lifetime(record.created_s, record.started_s, record.term_s, record.kill_s)
 
 
+_LONGEST: Final = 64 * 1024  # bytes of all versions of a record that are kept before only the last one is
+
 R = TypeVar("R", SandboxRecord, ContainerRecord, NodeRecord)
 
 
 class RecordFolder:
-    """Keeps records of one kind as JSON files; without a folder it keeps nothing."""
+    """Keeps records of one kind as files of JSON lines; without a folder it keeps nothing."""
 
     def __init__(self, state_dir: str, kind: str) -> None:
         self._folder = Path(state_dir) / kind if state_dir else None
@@ -110,18 +114,34 @@ class RecordFolder:
             self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
 
     def load(self, type_: type[R]) -> Iterable[R]:
-        """Read every record."""
+        """Read every record; one whose first version was never written whole is not there."""
         paths = self._folder.glob("*.json") if self._folder else ()
-        return [msgspec.json.decode(path.read_bytes(), type=type_) for path in sorted(paths)]
+        found = [_last(path.read_bytes(), type_) for path in sorted(paths)]
+        return [record for record in found if record is not None]
 
     def save(self, name: str, record: SandboxRecord | ContainerRecord | NodeRecord) -> None:
-        """Write one record in place of the one of that name."""
+        """Write a version of a record."""
         if self._folder:
-            draft = self._folder / f"{name}.draft"
-            draft.write_bytes(msgspec.json.encode(record))
-            draft.replace(self._folder / f"{name}.json")
+            line = msgspec.json.encode(record)
+            path = self._folder / f"{name}.json"
+            with path.open("ab", buffering=0) as file:
+                file.write(b"\n" + line + b"\n")  # the first newline ends a line that a full disk cut off
+                is_long = file.tell() > _LONGEST
+            if is_long:
+                draft = self._folder / f"{name}.draft"
+                draft.write_bytes(line + b"\n")
+                draft.replace(path)
 
     def remove(self, name: str) -> None:
         """Forget a record."""
         if self._folder:
             (self._folder / f"{name}.json").unlink(missing_ok=True)
+
+
+def _last(lines: bytes, type_: type[R]) -> R | None:
+    whole = lines.splitlines(keepends=True)
+    for line in reversed(whole):
+        with suppress(msgspec.DecodeError):
+            if line.endswith(b"\n") and line.strip():
+                return msgspec.json.decode(line, type=type_)
+    return None
