@@ -25,6 +25,7 @@ from http import HTTPStatus
 from typing import Final, Protocol, cast
 
 from apiserver.request_checks import BODY_LIMIT
+from apiserver.rest.body_room import SMALL
 from apiserver.rest.client_frames import ClientFrames
 from apiserver.rest.heads import ComingHead, Head, Unusual, has_unknown_coding, read_head, with_crlf
 from apiserver.rest.http_request import HttpRequest
@@ -68,6 +69,10 @@ class Server(Protocol):
         """Count a connection out. Idempotent."""
         ...
 
+    def awaits(self, size: int) -> bool:
+        """Note that so many bytes more, or less, are awaited of unknown callers; False where that is too much."""
+        ...
+
     def lasts(self, request: HttpRequest) -> bool:
         """Whether aiohttp has to serve a request, since its answer is a stream."""
         ...
@@ -96,6 +101,7 @@ class Connection(asyncio.Protocol):
         self._peer: Peer | None = None
         self._inbox = b""  # what has come and is not served
         self._wanted = 0  # bytes that the inbox has to have before it is worth a look
+        self._awaited = 0  # bytes of a large body that is awaited here
         self._serving: asyncio.Task[None] | None = None  # held here, awaited by `finish`
         self._reading_paused = False
         self._writing_paused = False
@@ -152,6 +158,7 @@ class Connection(asyncio.Protocol):
         """Cancel the request that is being served, since its client has gone."""
         self._transport = None
         self._inbox = b""
+        self._await_no_more()
         self._expect_nothing()
         if self._timer is not None:
             self._timer.cancel()
@@ -282,8 +289,12 @@ class Connection(asyncio.Protocol):
             raise Unusual
         self._wanted = head.size + head.fields.body_bytes
         if len(self._inbox) < self._wanted:
+            if head.fields.body_bytes > SMALL and not self._awaited:
+                self._await_large(head.fields.body_bytes)
             self._expect_within(self._limits.plain_body_s)
             return None
+        if self._awaited:
+            self._await_no_more()
         request = self._request(head, peer)
         if self._server.lasts(request):
             if head.fields.closes and not head.fields.upgrades:
@@ -292,6 +303,21 @@ class Connection(asyncio.Protocol):
         self._closes = head.fields.closes
         self._inbox, self._wanted, self._head_has_begun = self._inbox[self._wanted :], 0, False
         return request
+
+    def _await_large(self, size: int) -> None:
+        """Note that a large body is awaited here, of which nobody knows yet whose it is.
+
+        Raises:
+            Unusual: there are enough of them; aiohttp reads it when the door has asked for it.
+        """
+        if not self._server.awaits(size):
+            raise Unusual
+        self._awaited = size
+
+    def _await_no_more(self) -> None:
+        if self._awaited:
+            self._server.awaits(-self._awaited)
+            self._awaited = 0
 
     def _request(self, head: Head, peer: Peer) -> HttpRequest:
         body, fields = self._inbox[head.size : self._wanted], head.fields
@@ -353,6 +379,7 @@ class Connection(asyncio.Protocol):
 
     def _hand_over(self) -> None:
         assert self._transport is not None  # noqa: S101 - `_next` has looked
+        self._await_no_more()
         self._handler = self._server.handler(self)
         self._handler.connection_made(self._transport)
         if self._writing_paused:

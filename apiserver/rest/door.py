@@ -14,7 +14,9 @@ from typing import TYPE_CHECKING, Final, TypeVar
 
 from apiserver.authentication import NOBODY
 from apiserver.core.authz.attributes import MASTERS
+from apiserver.core.flow.schemas import is_own
 from apiserver.request import UserInfo
+from apiserver.rest.body_room import SMALL, BodyRoom
 from apiserver.rest.http_request import METHODS, Exchange, HttpRequest
 from apiserver.rest.limits import Limits
 from apiserver.rest.pages import Pages
@@ -54,6 +56,7 @@ class Door:
         self._resources = Resources(services)
         self._pages = Pages(services)
         self._of_user: Counter[str] = Counter()
+        self._bodies = BodyRoom()
         metrics = services.metrics
         self._requests = metrics.counter("apiserver_rest_requests_total", "REST requests", ("method", "code"))
         self._durations = metrics.histogram(
@@ -123,6 +126,16 @@ class Door:
         user = await self._user(http)
         if not isinstance(http.target, Target) or MASTERS in user.groups:
             return await self._answer_in_time(http, user)
+        if http.body_bytes <= SMALL or is_own(user):
+            return await self._answer_one_of(http, user)
+        self._bodies.take(user.name, http.body_bytes)
+        try:
+            return await self._answer_one_of(http, user)
+        finally:
+            self._bodies.give_back(user.name, http.body_bytes)
+
+    async def _answer_one_of(self, http: HttpRequest, user: UserInfo) -> Reply:
+        """Answer one of the requests that a user has here."""
         if self._of_user[user.name] >= _MOST_OF_ONE:
             raise TooManyRequests("too many requests, please try again later", retry_after_s=1)
         self._of_user[user.name] += 1

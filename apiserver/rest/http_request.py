@@ -30,6 +30,7 @@ class HttpRequest:
 
     __slots__ = (
         "_body",
+        "body_bytes",
         "headers",
         "impersonates",
         "method",
@@ -48,6 +49,7 @@ class HttpRequest:
         peer: Peer,
         body: bytes | Callable[[], Awaitable[bytes]],
         *,
+        body_bytes: int | None = None,
         impersonates: bool = True,
     ) -> None:
         self.method = method
@@ -60,6 +62,7 @@ class HttpRequest:
         )
         self.user = ""  # the name of who asks, when that is known
         self._body = body
+        self.body_bytes = len(body) if isinstance(body, bytes) else body_bytes or 0  # as announced
 
     async def read_body(self) -> bytes:
         """Return the body as it is.

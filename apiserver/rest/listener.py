@@ -24,6 +24,7 @@ from apiserver.rest.limits import Limits
 from apiserver.rest.replies import Reply
 from machinery.model.errors import BadRequest, UnsupportedMediaType
 
+_MOST_AWAITED: Final = 32 * 1024 * 1024  # bytes of large bodies, before it is known whose they are
 _LONGEST_LINE: Final = 64 * 1024  # bytes of a request line, or of one header
 _GO_ON: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
 _GO_ON_WORD: Final = "100-continue"
@@ -44,6 +45,7 @@ class Listener:
         self.wall_s = wall_s
         self._door = door
         self._open: set[Connection] = set()
+        self._awaited = 0  # bytes of large bodies
         self._silent: dict[Connection, None] = {}  # those that have never asked, the oldest first
         self._loop = asyncio.get_running_loop()
         self._aiohttp = web.Server(self._served, handler_cancellation=True)
@@ -76,6 +78,13 @@ class Listener:
         """Count a connection out."""
         self._open.discard(connection)
         self._silent.pop(connection, None)
+
+    def awaits(self, size: int) -> bool:
+        """Note that so many bytes more, or less, are awaited of unknown callers; False where that is too much."""
+        if size > 0 and self._awaited + size > _MOST_AWAITED:
+            return False
+        self._awaited += size
+        return True
 
     def lasts(self, request: HttpRequest) -> bool:
         """Whether the answer is a stream."""
@@ -112,6 +121,7 @@ class Listener:
                 request.headers,
                 connection.peer,
                 partial(_body, request),
+                body_bytes=_announced(request),
             )
             response = await self._door.handle(Exchange(http, request, connection))
             with suppress(ConnectionError):  # the client has gone; aiohttp notices, too
@@ -136,6 +146,13 @@ async def _refused(request: web.BaseRequest, status: int, text: str = "") -> web
         await response.prepare(request)
         await response.write_eof()
     return response
+
+
+def _announced(request: web.BaseRequest) -> int:
+    """Return how many bytes a body may have; one that does not say counts as the largest."""
+    if not request.can_read_body:
+        return 0
+    return BODY_LIMIT if request.content_length is None else min(request.content_length, BODY_LIMIT)
 
 
 async def _body(request: web.BaseRequest) -> bytes:

@@ -52,6 +52,12 @@ class Asked(Protocol):
 _EXEMPT: Final = Flow("exempt", EXEMPT, "")
 
 
+def is_own(user: User) -> bool:
+    """Whether a user is one of the cluster's own: an administrator of it, a node, a component, an account of kube-system."""
+    name, groups = user.name, user.groups
+    return MASTERS in groups or _NODES in groups or name in _COMPONENTS or name.startswith(_SYSTEMS_ACCOUNT)
+
+
 def classify(user: User, asked: Asked) -> Flow:
     """Return the flow of a request."""
     name, groups = user.name, user.groups
