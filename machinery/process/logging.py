@@ -4,6 +4,10 @@
 
 Values with spaces, quotes or line breaks are quoted as JSON strings, so a line is always one line. What
 third-party libraries say through `logging` becomes an event `library_log` from WARNING on.
+
+A line that cannot be written (the disk is full, nobody reads the pipe) is lost, and its writer goes on: a component is worth
+more than its words. The next line that can be written is preceded by an event `log_lines_lost` with their number; the
+stream's own buffer may have kept a few of them.
 """
 
 from __future__ import annotations
@@ -23,10 +27,19 @@ _PLAIN = frozenset(
 )
 
 
+class _Gap:
+    """How many lines of a stream were lost since one was written."""
+
+    __slots__ = ("lines",)
+
+    def __init__(self) -> None:
+        self.lines = 0
+
+
 class Log:
     """Writes events to one stream; `bind` returns a log that adds keys to each of them."""
 
-    __slots__ = ("_bound", "_component", "_stream", "_threshold")
+    __slots__ = ("_bound", "_component", "_gap", "_stream", "_threshold")
 
     def __init__(
         self,
@@ -34,16 +47,18 @@ class Log:
         level: str = "info",
         stream: TextIO | None = None,
         bound: dict[str, object] | None = None,
+        gap: _Gap | None = None,
     ) -> None:
         self._component = component
         self._threshold = LEVELS.index(level)
         self._stream = stream
         self._bound = bound or {}
+        self._gap = gap or _Gap()
 
     def bind(self, **fields: object) -> Log:
         """Return a log whose every event carries these keys too."""
         level = LEVELS[self._threshold]
-        return Log(self._component, level, self._stream, {**self._bound, **fields})
+        return Log(self._component, level, self._stream, {**self._bound, **fields}, self._gap)
 
     def debug(self, event: str, /, **fields: object) -> None:
         """Log what only the author of the component wants to know."""
@@ -64,16 +79,27 @@ class Log:
     def _write(self, level: int, event: str, fields: dict[str, object]) -> None:
         if level < self._threshold:
             return
+        text = self._line(level, event, {**self._bound, **fields})
+        gap = self._gap
+        if gap.lines:
+            text = self._line(2, "log_lines_lost", {"at_most": gap.lines}) + text
+        stream = self._stream or sys.stderr
+        try:
+            stream.write(text)
+            stream.flush()
+        except OSError:
+            gap.lines += 1
+        else:
+            gap.lines = 0
+
+    def _line(self, level: int, event: str, fields: dict[str, object]) -> str:
         stamp = (
             datetime.fromtimestamp(WALL.wall_ns() / 1e9, UTC)
             .isoformat(timespec="milliseconds")
             .removesuffix("+00:00")
         )
         head = {"time": stamp + "Z", "level": LEVELS[level], "component": self._component, "event": event}
-        line = format_fields({**head, **self._bound, **fields})
-        stream = self._stream or sys.stderr
-        stream.write(line + "\n")
-        stream.flush()
+        return format_fields({**head, **fields}) + "\n"
 
 
 def format_fields(fields: dict[str, object]) -> str:

@@ -1,4 +1,6 @@
+import errno
 import io
+import os
 from dataclasses import dataclass
 from typing import Literal
 
@@ -21,6 +23,33 @@ class SampleConfig(ComponentConfig):
         ComponentConfig.validate(self)
         if self.count < 1:
             raise ConfigError("count", f"has to be at least 1, not {self.count}")
+
+
+class FullDisk(io.StringIO):
+    """A stream that takes nothing while `is_full`."""
+
+    is_full = True
+
+    def write(self, text: str) -> int:
+        """Refuse, as the kernel does."""
+        if self.is_full:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        return super().write(text)
+
+
+def test_a_log_on_a_full_disk_ends_nobody():
+    """Lines are lost, and the next one that can be written says so; once, whichever log of the stream it is."""
+    stream = FullDisk()
+    log = Log("x", stream=stream)
+    inner = log.bind(pod="p")
+    for _ in range(3):
+        log.info("one")
+        inner.error("two")
+    stream.is_full = False
+    inner.info("three")
+    log.info("four")
+    events = [line.split("event=")[1] for line in stream.getvalue().splitlines()]
+    assert events == ["log_lines_lost at_most=6", "three pod=p", "four"]
 
 
 def test_a_configuration_survives_its_command_line():
