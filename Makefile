@@ -18,7 +18,7 @@ setup:  ## Install what is missing and start the Docker engine where none runs.
 
 up: setup  ## Start the cluster (ARGS="--nodes 5 --profile fast" for other than the defaults).
 	@.venv/bin/kubarium up $(ARGS)
-	@command -v kubectl >/dev/null || echo '  export PATH=$(CURDIR)/.tools/bin:$$PATH  # kubectl and helm are there'
+	@command -v kubectl >/dev/null && command -v helm >/dev/null || echo '  export PATH=$(CURDIR)/.tools/bin:$$PATH  # kubectl and helm are there'
 	@echo '  make down'
 
 down:  ## Stop the clusters that this checkout started, and the Docker engine if make started it and nobody uses it.
