@@ -43,7 +43,7 @@ class BodyRoom:
         self._of_user[user] += size
 
     def give_back(self, user: str, size: int) -> None:
-        """Give back what was taken."""
+        """Return what was taken."""
         self._taken -= size
         self._of_user[user] -= size
         if not self._of_user[user]:
