@@ -24,7 +24,7 @@ from apiserver.compaction import Compaction
 from apiserver.config import ApiserverConfig
 from apiserver.core.admission import Settings
 from apiserver.core.catalogue import Catalogue
-from apiserver.core.kinds import ALL, KINDS, services
+from apiserver.core.kinds import ALL, KINDS, customresourcedefinitions, services
 from apiserver.core.schema import Schemas
 from apiserver.flow_control import FlowControl
 from apiserver.gate import Gate
@@ -115,7 +115,7 @@ def build(
     """
     rng = rng or random.Random()  # noqa: S311 - a uid is no secret
     clock, log = process.clock, process.log
-    catalogue = Catalogue(ALL, served.REVIEWS)
+    catalogue = Catalogue((*ALL, customresourcedefinitions.KIND), served.REVIEWS)
     feed = Feed(storage, catalogue, clock, log=log)
     opening = Opening(feed, clock)
     reads = Reads(storage, feed, rng)

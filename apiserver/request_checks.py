@@ -94,6 +94,7 @@ def checked_verb(found: KindNames, request: Request) -> None:
     """Check that a request's verb is one of its place's.
 
     Raises:
+        NotBuilt: Kubernetes has it.
         MethodNotSupported: it is not, or the place is one object where the verb is about a collection, or the other way.
     """
     verb, subresource = request.verb, request.subresource
@@ -103,7 +104,8 @@ def checked_verb(found: KindNames, request: Request) -> None:
     else:
         is_misplaced = (verb in _OF_ONE or bool(subresource)) != bool(request.name)
     if is_misplaced or verb not in allowed:
-        raise answers.not_allowed(found.group, found.plural)
+        lacking = answers.not_built(found.group, found.version, found.plural)  # a kind that can only be read
+        raise lacking or answers.not_allowed(found.group, found.plural)
 
 
 def checked_body(verb: str, body: bytes) -> bytes:

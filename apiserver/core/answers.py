@@ -61,7 +61,7 @@ def not_built(group: str, version: str, resource: str, subresource: str = "") ->
     """
     named = f"{resource}.{group}" if group else resource
     if kind := unserved.KINDS.get((group, version, resource)):
-        text = f"{named} ({group or 'core'}/{version} {kind}) is not built: this server has no such kind yet"
+        text = f"{named} ({group or 'core'}/{version} {kind}) is not built yet"
         return NotBuilt(text, kind=resource, group=group)
     if not group and version == "v1" and subresource in unserved.PARTS.get(resource, ()):
         return NotBuilt(f"{named}/{subresource} is not built", kind=resource)
