@@ -1,22 +1,22 @@
-"""Roles and bindings as authorization reads them: an index, built again at the first question after a change."""
+"""Roles and bindings as authorization reads them: an index that follows the watch caches.
+
+A write costs a note; what has changed is decoded and put into the index at the first question after it.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from typing import Final
 
 from apiserver import objects
-from apiserver.core.authz.rbac import RbacIndex
-from apiserver.core.values import Json
+from apiserver.core.authz.rbac import Json, Place, RbacIndex
+from apiserver.objects import CachedObject
 from apiserver.opening import Opening
 from apiserver.watch_cache_feed import Feed
 from machinery.model.k8s import served
 
-_TABLES: Final = {
-    "roles": served.ROLES,
-    "cluster_roles": served.CLUSTER_ROLES,
-    "role_bindings": served.ROLE_BINDINGS,
-    "cluster_role_bindings": served.CLUSTER_ROLE_BINDINGS,
-}
+_ROLES: Final = (served.ROLES, served.CLUSTER_ROLES)
+_BINDINGS: Final = (served.ROLE_BINDINGS, served.CLUSTER_ROLE_BINDINGS)
 
 
 class RbacCache:
@@ -24,10 +24,13 @@ class RbacCache:
 
     def __init__(self, feed: Feed, opening: Opening) -> None:
         self._opening = opening
-        self._caches = {name: feed.cache(kind) for name, kind in _TABLES.items()}
-        self._index: RbacIndex | None = None
-        for cache in self._caches.values():
-            cache.subscribe(self._forget)
+        self._index = RbacIndex()
+        self._waiting: set[_Table] = set()  # those with changes that the index does not have
+        for kinds, put in ((_ROLES, self._index.set_role), (_BINDINGS, self._index.set_binding)):
+            for kind in kinds:
+                table = _Table(put, self._waiting)
+                self._waiting.add(table)
+                feed.cache(kind).follow(table)
 
     def index(self) -> RbacIndex:
         """Return the index of all roles and bindings, maybe a moment old.
@@ -35,13 +38,39 @@ class RbacCache:
         Raises:
             Unavailable: the cluster's own roles are not there yet, so nothing follows from what is missing.
         """
-        if self._index is None:
+        if self._waiting:
             self._opening.check()
-            self._index = RbacIndex(**{name: self._objects(name) for name in _TABLES})
+            while self._waiting:
+                self._waiting.pop().bring_up_to_date()
         return self._index
 
-    def _objects(self, table: str) -> list[Json]:
-        return [objects.decode(obj.json) for obj in self._caches[table].every()]
 
-    def _forget(self) -> None:
-        self._index = None
+class _Table:
+    """One of the four collections; follows its cache (`apiserver.watch_cache.Follower`)."""
+
+    def __init__(self, put: Callable[[Place, Json | None], None], waiting: set[_Table]) -> None:
+        self._put = put
+        self._waiting = waiting
+        self._changed: dict[str, CachedObject | None] = {}  # by place, since the last question
+        self._known: set[str] = set()  # what the index has
+
+    def replaced(self, every: Iterable[CachedObject]) -> None:
+        """Begin again from a whole list."""
+        self._changed = {**dict.fromkeys(self._known), **{obj.place: obj for obj in every}}
+        self._waiting.add(self)
+
+    def changed(self, old: CachedObject | None, new: CachedObject | None) -> None:
+        """Note a write."""
+        self._waiting.add(self)
+        if new is not None:
+            self._changed[new.place] = new
+        elif old is not None:
+            self._changed[old.place] = None
+
+    def bring_up_to_date(self) -> None:
+        """Put what has changed into the index."""
+        while self._changed:
+            place, obj = self._changed.popitem()
+            namespace, _, name = place.rpartition("/")
+            self._put((namespace, name), None if obj is None else objects.decode(obj.json))
+            (self._known.discard if obj is None else self._known.add)(place)

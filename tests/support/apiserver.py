@@ -57,6 +57,8 @@ GROUPS = {
     "leases": "coordination.k8s.io",
     "endpointslices": "discovery.k8s.io",
     "clusterroles": "rbac.authorization.k8s.io",
+    "roles": "rbac.authorization.k8s.io",
+    "rolebindings": "rbac.authorization.k8s.io",
 }
 
 

@@ -1,12 +1,11 @@
 """RBAC: roles and bindings, arranged by who they are for.
 
-The index is built once after a change of any role or binding; what a user may do is gathered when they first ask,
-and every answer is kept until the next change.
+The index follows each role and binding that changes; what a user may do is gathered when they first ask, and every
+answer is kept until the next change. A binding is there whether its role is or not.
 """
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import chain
@@ -22,6 +21,9 @@ _LONGEST: Final = 512  # characters of what is asked; a longer answer is not kep
 SERVICE_ACCOUNT_PREFIX: Final = "system:serviceaccount:"
 
 
+Place: TypeAlias = tuple[str, str]  # namespace ("" for a ClusterRole or ClusterRoleBinding), name
+
+
 @dataclass(frozen=True, slots=True)
 class _Bound:
     namespace: str  # "" for everywhere
@@ -29,8 +31,17 @@ class _Bound:
     missing: str = ""  # the role that the binding names and that is not there
 
 
+@dataclass(frozen=True, slots=True)
+class _Binding:
+    role_ref: Json
+    subjects: tuple[str, ...]  # keys of `_bound`
+
+
+_NO_BINDING: Final = _Binding({}, ())
+
+
 class RbacIndex:
-    """All roles and bindings of one moment."""
+    """All roles and bindings."""
 
     def __init__(
         self,
@@ -40,17 +51,45 @@ class RbacIndex:
         role_bindings: Iterable[Json] = (),
         cluster_role_bindings: Iterable[Json] = (),
     ) -> None:
-        self._roles = {("Role", *_place(role)): rules_of(role) for role in roles}
-        self._roles |= {("ClusterRole", "", _place(role)[1]): rules_of(role) for role in cluster_roles}
-        rules = chain.from_iterable(self._roles.values())
-        self._names = frozenset(chain.from_iterable(rule.names for rule in rules))
-        self._bound: dict[str, list[_Bound]] = defaultdict(list)
+        self._roles: dict[Place, tuple[Rule, ...]] = {}
+        self._names: dict[str, int] = {}  # that rules name, and how often
+        self._bindings: dict[Place, _Binding] = {}
+        self._bound: dict[str, set[Place]] = {}  # bindings by whom they are for
         self._gathered: dict[tuple[str, tuple[str, ...]], list[_Bound]] = {}
         self._answers: dict[tuple[str, tuple[str, ...], tuple[str | None, ...]], Decision] = {}
-        for binding in cluster_role_bindings:
-            self._bind(binding, "")
-        for binding in role_bindings:
-            self._bind(binding, _place(binding)[0])
+        for role in (*roles, *cluster_roles):
+            self.set_role(_place(role), role)
+        for binding in (*role_bindings, *cluster_role_bindings):
+            self.set_binding(_place(binding), binding)
+
+    def set_role(self, place: Place, role: Json | None) -> None:
+        """Note a role as it is now, None for one that is gone."""
+        self._forget_answers()
+        for name in _names(self._roles.pop(place, ())):
+            self._names[name] -= 1
+            if not self._names[name]:
+                del self._names[name]
+        if role is not None:
+            rules = self._roles[place] = rules_of(role)
+            for name in _names(rules):
+                self._names[name] = self._names.get(name, 0) + 1
+
+    def set_binding(self, place: Place, binding: Json | None) -> None:
+        """Note a binding as it is now, None for one that is gone."""
+        self._forget_answers()
+        old = self._bindings.pop(place, _NO_BINDING)
+        for subject in old.subjects:
+            self._bound[subject].discard(place)
+            if not self._bound[subject]:
+                del self._bound[subject]
+        if binding is not None:
+            new = self._bindings[place] = _Binding(binding.get("roleRef") or {}, _subjects(binding, place[0]))
+            for subject in new.subjects:
+                self._bound.setdefault(subject, set()).add(place)
+
+    def _forget_answers(self) -> None:
+        self._gathered.clear()
+        self._answers.clear()
 
     def authorize(self, user: User, attributes: Attributes) -> Decision:
         """Whether some role allows a request."""
@@ -80,9 +119,10 @@ class RbacIndex:
 
     def role_rules(self, role_ref: Json, namespace: str) -> tuple[Rule, ...] | None:
         """Return the rules of the role that a binding in a namespace refers to; None where it is not there."""
-        kind = role_ref.get("kind", "")
-        place = namespace if kind == "Role" else ""
-        return self._roles.get((kind, place, role_ref.get("name", "")))
+        kind, name = role_ref.get("kind"), role_ref.get("name", "")
+        if kind not in {"Role", "ClusterRole"}:
+            return None
+        return self._roles.get((namespace if kind == "Role" else "", name))
 
     def _decide(self, user: User, attributes: Attributes) -> Decision:
         missing = []
@@ -103,20 +143,27 @@ class RbacIndex:
         found = self._gathered.get(key)
         if found is None:
             names = dict.fromkeys((f"user:{user.name}", *(f"group:{group}" for group in user.groups)))
-            found = [bound for name in names for bound in self._bound.get(name, ())]
+            found = [self._read(place) for name in names for place in sorted(self._bound.get(name, ()))]
             if _is_short(user):
                 if len(self._gathered) >= _LIMIT:
                     self._gathered.clear()
                 self._gathered[key] = found
         return found
 
-    def _bind(self, binding: Json, namespace: str) -> None:
-        role_ref = binding.get("roleRef") or {}
+    def _read(self, place: Place) -> _Bound:
+        namespace, _ = place
+        role_ref = self._bindings[place].role_ref
         rules = self.role_rules(role_ref, namespace)
-        missing = "" if rules is not None else _name_role(role_ref)
-        bound = _Bound(namespace, rules or (), missing)
-        for subject in binding.get("subjects") or ():
-            self._bound[_subject_key(subject, namespace)].append(bound)
+        return _Bound(namespace, rules or (), "" if rules is not None else _name_role(role_ref))
+
+
+def _names(rules: Iterable[Rule]) -> Iterator[str]:
+    return chain.from_iterable(rule.names for rule in rules)
+
+
+def _subjects(binding: Json, namespace: str) -> tuple[str, ...]:
+    found = (_subject_key(subject, namespace) for subject in binding.get("subjects") or ())
+    return tuple(dict.fromkeys(found))
 
 
 def _is_short(user: User) -> bool:

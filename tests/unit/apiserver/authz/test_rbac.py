@@ -157,6 +157,30 @@ def test_names_that_no_rule_names_share_their_answer() -> None:
     assert not index.authorize(ALICE, get(name="other")).allowed
 
 
+def test_an_index_follows_changes_as_if_it_were_built_anew() -> None:
+    """Of roles and bindings, in any order; of two that name the same, one that goes leaves the other in force."""
+    alice, named = {"kind": "User", "name": "alice"}, rule(resourceNames=["web"])
+    index = RbacIndex()
+    index.set_binding(("x", "early"), binding("reader", alice, "x", "Role"))
+    assert not index.authorize(ALICE, get()).allowed
+    for name in ("reader", "other"):
+        index.set_role(("x", name), role(name, named, namespace="x"))
+    index.set_binding(("x", "late"), binding("other", alice, "x", "Role"))
+    assert index.authorize(ALICE, get()).allowed
+    assert not index.authorize(ALICE, get(name="odd")).allowed
+    index.set_role(("x", "reader"), None)
+    assert index.authorize(ALICE, get()).allowed
+    assert not index.authorize(ALICE, get(name="odd")).allowed
+    index.set_binding(("x", "late"), None)
+    assert index.authorize(ALICE, get()).reason == 'RBAC: role.rbac.authorization.k8s.io "reader" not found'
+    index.set_role(("x", "reader"), role("reader", rule(), namespace="x"))
+    assert index.authorize(ALICE, get(name="odd")).allowed
+    index.set_binding(("x", "early"), binding("reader", {"kind": "User", "name": "bob"}, "x", "Role"))
+    assert not index.authorize(ALICE, get()).allowed
+    index.set_binding(("x", "nobody"), None)
+    assert not index.authorize(ALICE, get()).allowed
+
+
 def decisions_alive() -> int:
     """Count the decisions that somebody holds."""
     gc.collect()

@@ -7,19 +7,24 @@ ten times as much for each of them (law 7 of the design).
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterator
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from msgspec.structs import replace
 
-from apiserver import node_references
+from apiserver import node_references, objects
 from apiserver.core.authz import node as node_rules
+from apiserver.core.authz.attributes import Attributes
+from apiserver.opening import Opening
+from apiserver.rbac_cache import RbacCache
 from apiserver.request import DeleteOptions, UserInfo
 from apiserver.watch_cache_selection import Selected
 from machinery.model.errors import Forbidden
 from machinery.model.k8s import served
 from machinery.model.requests import PatchType
 from tests.support.apiserver import RegistryBench, pod
+from tests.support.visits import counted
 
 N = 12
 EACH = 3  # pods of a node, of an app, of a small namespace
@@ -227,3 +232,40 @@ async def test_a_node_may_read_what_its_pods_need_for_as_long_as_they_are_there(
         await bench.registry.delete(request)
     with pytest.raises(Forbidden, match="no relationship found"):
         await _admit(bench)
+
+
+@pytest.mark.parametrize("count", [N, 10 * N])
+async def test_a_change_of_a_role_costs_that_role(
+    few_and_many: RegistryBench, monkeypatch: pytest.MonkeyPatch, count: int
+) -> None:
+    """At the next question that role is read, and the binding that changed with it; not those that were there."""
+    bench = few_and_many
+    cache = RbacCache(bench.feed, Opening(bench.feed, bench.clock, is_open=True))
+    for index in range(count):
+        await _bind_reader(bench, f"user-{index}")
+    await bench.feed.fresh()
+    asked = Attributes(verb="get", resource="pods", namespace="few", name="web")
+    assert cache.index().authorize(UserInfo("user-1"), asked).allowed
+    decoded: list[bytes] = []
+    noting = SimpleNamespace(decode=lambda raw: decoded.append(raw) or objects.decode(raw))
+    monkeypatch.setattr("apiserver.rbac_cache.objects", noting)
+    assert not cache.index().authorize(UserInfo("new"), asked).allowed
+    await _bind_reader(bench, "new")
+    await bench.feed.fresh()
+    with counted() as work:
+        assert cache.index().authorize(UserInfo("new"), asked).allowed
+    assert len(decoded) == 2
+    assert work.total < 1_500
+    await bench.registry.delete(bench.request("delete", "rolebindings", "new", namespace="few"))
+    await bench.feed.fresh()
+    assert not cache.index().authorize(UserInfo("new"), asked).allowed
+    assert len(decoded) == 2
+
+
+async def _bind_reader(bench: RegistryBench, user: str) -> None:
+    rules = [{"verbs": ["get"], "apiGroups": [""], "resources": ["pods"]}]
+    await bench.create("roles", {"metadata": {"name": user}, "rules": rules}, namespace="few")
+    reference = {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": user}
+    subject = {"apiGroup": "rbac.authorization.k8s.io", "kind": "User", "name": user}
+    binding = {"metadata": {"name": user}, "roleRef": reference, "subjects": [subject]}
+    await bench.create("rolebindings", binding, namespace="few")
