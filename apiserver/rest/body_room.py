@@ -32,7 +32,7 @@ class BodyRoom:
         return self._taken
 
     def take(self, user: str, size: int) -> None:
-        """Take room for a body of a user.
+        """Reserve room for a body of a user.
 
         Raises:
             TooManyRequests: there is not so much.
