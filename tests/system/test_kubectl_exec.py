@@ -178,3 +178,17 @@ def test_a_terminal_carries_much_and_every_byte(pod: Kubectl):
         run.end(30)
         assert run.said.split() == [str(number) for number in range(1, 20001)]
     assert run.process.returncode == 0
+
+
+@pytest.mark.parametrize("streams", [["-it"], ["-i"], []], ids=" ".join)
+def test_a_command_ends_with_the_kubectl_that_has_started_it(pod: Kubectl, streams: list[str]):
+    """With what it has started, whether it has a terminal or not; nobody else would end it."""
+    script = "sleep 4711 & sleep 4712; true"
+
+    def sleepers() -> set[str]:
+        lines = pod("exec", "host", "--", "ps").splitlines()
+        return {line.split()[-1] for line in lines if line.split()[-2:-1] == ["sleep"]} - {"3600"}
+
+    with terminal(pod.command("exec", *streams, "host", "--", "sh", "-c", script)):
+        eventually(lambda: sleepers() == {"4711", "4712"}, what="the command, and what it has started")
+    eventually(lambda: not sleepers(), what="its end, after kubectl's")

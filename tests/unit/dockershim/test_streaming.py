@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from typing import Any
-from unittest.mock import sentinel
 
 import pytest
 
@@ -24,7 +23,7 @@ def clock() -> VirtualClock:
 @pytest.fixture
 def streaming(clock: VirtualClock) -> Streaming:
     """Streams that nobody opens: engine and commands are not asked."""
-    nobody: Any = sentinel.nobody
+    nobody: Any = object()
     return Streaming(nobody, nobody, clock, SILENT, "127.0.0.1:0")
 
 
