@@ -50,7 +50,7 @@ def measure(commands: Mapping[str, Sequence[str]] | None = None) -> dict[str, An
     """
     own = {name: (sys.executable, "-m", "benchmarks.rest_front_server", name) for name in FRONTS}
     with tempfile.TemporaryDirectory() as folder:
-        pki, etcd = certificates(Path(folder)), EtcdServer(Path(folder))
+        pki, etcd = certificates(Path(folder)), EtcdServer(Path(folder), {})
         etcd.start()
         try:
             with _serving(pki, etcd.address, commands or own) as servers:
