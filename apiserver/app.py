@@ -54,6 +54,7 @@ from machinery.client.tls import ClientTls
 from machinery.model.k8s import served
 from machinery.model.profile import intervals
 from machinery.model.seam import Ends
+from machinery.process import heap
 from machinery.process.run import Process
 from machinery.process.server import grpc_server
 from machinery.process.tls import ServerTls
@@ -200,6 +201,7 @@ async def running(core: Core, process: Process) -> AsyncIterator[None]:
         "bookmarks": core.feed.bookmarks(sleep=sleep),
         "storage": core.storage.follow_problem(sleep),
         "presence": later(partial(core.presence.keep, sleep)),
+        "heap": heap.keep_trimmed(sleep),
         "compaction": later(partial(compaction.run, sleep=sleep)),
         "allocation": later(core.allocator.repair_forever),
     }
@@ -252,6 +254,7 @@ async def doors(core: Core, config: ApiserverConfig, process: Process) -> AsyncI
         process.seam,
         name=process.name,
         largest_bytes=2 * BODY_LIMIT,  # those up to here are refused with a Status
+        connections=config.rest_limits.connections,
     )
     rest_tls = _tls(config, require_client=False)
     async with serving_rest(services, config.rest_listen, rest_tls, config.rest_limits, process.seam, access):

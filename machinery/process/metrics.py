@@ -135,7 +135,12 @@ class Metrics:
         cpu = self.gauge("process_cpu_seconds_total", "User and system CPU time, in seconds")
         cpu.set(usage.ru_utime + usage.ru_stime)
         memory = self.gauge("process_resident_memory_bytes", "Resident memory")
-        memory.set(_resident_pages() * os.sysconf("SC_PAGE_SIZE"))
+        memory.set(resident_bytes())
+
+
+def resident_bytes() -> int:
+    """Return how much memory the process has at present."""
+    return _resident_pages() * os.sysconf("SC_PAGE_SIZE")
 
 
 def _resident_pages() -> int:

@@ -29,17 +29,20 @@ def grpc_server(
     *,
     name: str = "",
     largest_bytes: int = -1,
+    connections: int = 0,
 ) -> grpc.aio.Server:
     """Return a server that listens on "host:port" (TLS needed) and "unix:/path" (mode 0600) addresses.
 
     The caller starts it (`await server.start()`) and ends it (`await server.stop(grace_s)`). `name` is the
     instance's name, by which fault plans and records know it. A message of more than `largest_bytes` (-1: any) ends
-    its call with RESOURCE_EXHAUSTED.
+    its call with RESOURCE_EXHAUSTED. There are at most so many `connections` (0: any) on one address.
 
     Raises:
         ListenError: an address is taken or cannot be used.
     """
     options = dict(SERVER_OPTIONS) | {"grpc.max_receive_message_length": largest_bytes}
+    if connections:
+        options["grpc.max_allowed_incoming_connections"] = connections
     server = grpc.aio.server(options=tuple(options.items()))
     server.add_generic_rpc_handlers(tuple(through(handler, seam, name) for handler in handlers))
     server.kubarium_ports = tuple(_bind(server, address, tls) for address in listen)

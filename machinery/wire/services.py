@@ -62,6 +62,10 @@ SERVER_OPTIONS: Final = (
     *_SHARED_OPTIONS,
     ("grpc.http2.min_recv_ping_interval_without_data_ms", 5_000),
     ("grpc.http2.max_ping_strikes", 0),
+    (
+        "grpc.server_handshake_timeout_ms",
+        10_000,
+    ),  # an honest one takes milliseconds; gRPC's default is two minutes
     ("grpc.so_reuseport", 0),  # a port in use is an error, not a second server behind it
 )
 
