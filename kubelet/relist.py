@@ -276,9 +276,12 @@ class Relist:
             try:
                 stream = cast("AsyncGenerator[Any, None]", self._runtime.container_events())
                 async with aclosing(stream) as events:
-                    self._streaming = True
                     async for event in events:
                         failures.forget()
+                        if event is None:
+                            self._streaming = True
+                            self._kick.set()  # what happened before has not been told
+                            continue
                         with contained(self._log, "container_event_not_read"):
                             self._take(event)
             except NotImplementedHere:
@@ -288,7 +291,8 @@ class Relist:
                 )
                 return
             except ApiError:
-                self._streaming = False
+                pass
+            self._streaming = False
             failures.count += 1  # an end without an error, too
             self._kick.set()  # whatever happened meanwhile was not told
             await failures.pause()

@@ -150,8 +150,8 @@ class Runtime:
         request = cri.ReopenContainerLogRequest(container_id=container_id)
         await self._ask(self._runtime.ReopenContainerLog, request)
 
-    async def container_events(self) -> AsyncIterator[cri.ContainerEventResponse]:
-        """Yield what happens to containers from now on, until the connection ends.
+    async def container_events(self) -> AsyncIterator[cri.ContainerEventResponse | None]:
+        """Yield what happens to containers, until the connection ends; first None: from then on nothing is missed.
 
         Raises:
             NotImplementedHere: the runtime tells no events.
@@ -161,6 +161,8 @@ class Runtime:
             cri.GetEventsRequest(), metadata=request_metadata(self._caller)
         )
         try:
+            await call.initial_metadata()  # of a runtime that says nothing before its first event, with that
+            yield None
             async for event in call:
                 yield event
         except grpc.aio.AioRpcError as error:

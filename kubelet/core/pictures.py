@@ -31,7 +31,7 @@ RETRY: Final = Backoff(initial_s=0.1, cap_s=1.0)  # wall seconds between questio
 _PERIOD_S: Final = 1.0  # cluster seconds between two looks, but not more often than the wall allows:
 _LEAST_WALL_S: Final = 0.25
 _LEAST_STREAMING_WALL_S: Final = (
-    3.0  # events tell what matters; a stream that ends is a reason to look at once
+    30.0  # events tell what matters; a stream that ends or begins is a reason to look at once
 )
 
 

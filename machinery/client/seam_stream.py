@@ -43,6 +43,12 @@ class SeamStream:
             call, passage = await self._opened()
             await passage.run(call.wait_for_connection())
 
+    async def initial_metadata(self) -> Any:
+        """Return what the other side says before its first message."""
+        with rpc_errors():
+            call, passage = await self._opened()
+            return await passage.run(call.initial_metadata())
+
     def cancel(self) -> None:
         """End the stream."""
         if self._passage is not None:

@@ -42,6 +42,7 @@ class _Context:
 
     metadata: tuple[Any, ...]
     certificate: bytes
+    begun: asyncio.Event = field(default_factory=asyncio.Event)  # the handler has said so, or has ended
 
     def invocation_metadata(self) -> tuple[Any, ...]:
         return self.metadata
@@ -50,7 +51,7 @@ class _Context:
         return {"x509_pem_cert": [self.certificate]} if self.certificate else {}
 
     async def send_initial_metadata(self, _metadata: Any) -> None:
-        """Do nothing: a local stream is established when its call is."""
+        self.begun.set()
 
     def set_trailing_metadata(self, _metadata: Any) -> None:
         """Do nothing: whoever asks knows who answers."""
@@ -130,6 +131,7 @@ class LocalChannel:
                 return stream
             handler, context = self._handler(path, metadata)
             self._streams[stream] = None
+            stream.begun = context.begun
             stream.pump = self._spawn(stream.take_from(handler, request_serializer(request), context))
             return stream
 
@@ -194,20 +196,28 @@ class _Stream:
     deserialize: Callable[[bytes], Any]
     leave: Callable[[_Stream], None]
     pump: asyncio.Task[Any] | None = None
+    begun: asyncio.Event = field(default_factory=asyncio.Event)
     queue: asyncio.Queue[Any] = field(default_factory=lambda: asyncio.Queue(_BACKLOG))
 
     async def take_from(self, handler: grpc.RpcMethodHandler, data: bytes, context: _Context) -> None:
         answers = handler.unary_stream(handler.request_deserializer(data), context)
         try:
             async for answer in answers:
+                self.begun.set()
                 await self.queue.put(_bytes(handler, answer))
         except _Aborted as aborted:
             await self.queue.put(aborted.error)
         else:
             await self.queue.put(None)
         finally:
+            self.begun.set()
             await answers.aclose()
             self.leave(self)
+
+    async def initial_metadata(self) -> tuple[Any, ...]:
+        """Wait until the handler has begun to answer, or has ended."""
+        await self.begun.wait()
+        return ()
 
     def fail(self, error: grpc.aio.AioRpcError) -> None:
         self.cancel()
@@ -216,6 +226,7 @@ class _Stream:
         self.queue.put_nowait(error)
 
     def cancel(self) -> None:
+        self.begun.set()
         self.leave(self)
         if self.pump:
             self.pump.cancel()
