@@ -112,9 +112,12 @@ class _Mailbox:
 class PodWorker:
     """One pod on this node, until nothing is left of it."""
 
-    def __init__(self, life: Life, tools: Tools) -> None:
+    def __init__(
+        self, life: Life, tools: Tools, on_step: Callable[[Life], None] = lambda _life: None
+    ) -> None:
         self.life = life
         self._tools = tools
+        self._on_step = on_step
         self._mail = _Mailbox()
         self._actions: dict[ActionKey, asyncio.Task[instructions.Problem | None]] = {}
         self._stepped_s = 0.0  # the time that the life was told last
@@ -235,6 +238,7 @@ class PodWorker:
         self.life, to_do = handle(before, stimulus, self._stepped_s, tools.surroundings())
         if tools.checks_invariants:
             check(Step(before, stimulus, self.life, to_do))
+        self._on_step(self.life)
         if self.life.stage is not before.stage:
             self._log_stage()
         with acting((cause_of(PODS, self.life.pod),)):

@@ -16,10 +16,11 @@ import msgspec
 
 from kubelet.containment import contained, fault_text, log_fault, tell_fault
 from kubelet.core.admission import Abilities, Rejection, admit
-from kubelet.core.life import Life, Stage
+from kubelet.core.life import Life
 from kubelet.core.log_lines import LoggedContainer
 from kubelet.core.observed import ObservedContainer
 from kubelet.core.pod_lifecycle import begin, begin_unknown
+from kubelet.core.taken import Taken
 from kubelet.pod_worker import PodWorker, Tools
 from kubelet.relist import Relist
 from machinery.client.events import WARNING
@@ -47,6 +48,8 @@ class PodWorkers:
     # the runtime has them, the API's list does not
     _doubted: set[str] = field(init=False, default_factory=set)
     _known: dict[str, Pod] = field(init=False, default_factory=dict)  # what the API has
+    _by_name: dict[tuple[str, str], dict[str, PodWorker]] = field(init=False, default_factory=dict)
+    _taken: Taken = field(init=False, default_factory=Taken)
     _group: asyncio.TaskGroup | None = field(init=False, default=None)
 
     async def run(self) -> None:
@@ -107,11 +110,12 @@ class PodWorkers:
 
     def pod(self, namespace: str, name: str, uid: str) -> Pod | None:
         """Return a pod of this node, with the status that the kubelet knows; uid "" for whichever has the name."""
-        for life in self.lives():
-            meta = life.pod.metadata
-            if (meta.namespace, meta.name) == (namespace, name) and uid in {"", meta.uid}:
-                return msgspec.structs.replace(life.pod, status=life.told or life.pod.status)
-        return None
+        named = self._by_name.get((namespace, name), {})
+        worker = named.get(uid) if uid else next(iter(named.values()), None)
+        if worker is None:
+            return None
+        life = worker.life
+        return msgspec.structs.replace(life.pod, status=life.told or life.pod.status)
 
     def containers(self, pod_uid: str, container: str) -> Sequence[LoggedContainer]:
         """Return the attempts at a container that still exist, the newest first."""
@@ -152,14 +156,10 @@ class PodWorkers:
 
     def _judge(self, pod: Pod) -> Rejection | None:
         try:
-            return admit(pod, self._taken(), self.allocatable(), self.labels(), self.abilities())
+            return admit(pod, self._taken, self.allocatable(), self.labels(), self.abilities())
         except Exception as error:  # noqa: BLE001 - whatever it is, it is this pod's
             log_fault(self.tools.log, "pod_not_judged", error, pod=pod.metadata.name, uid=pod.metadata.uid)
             return Rejection("UnexpectedAdmissionError", f"Allocate failed due to {fault_text(error)}")
-
-    def _taken(self) -> list[Pod]:
-        going = {Stage.TERMINATED, Stage.FINISHED}
-        return [life.pod for life in self.lives() if life.stage not in going and life.verdict is None]
 
     async def _dismiss(self, uid: str) -> None:
         """Begin the end of a pod that only the runtime still has, once the API has confirmed it."""
@@ -176,16 +176,34 @@ class PodWorkers:
         self._start(begin_unknown(observed, self.tools.clock.now()))
 
     def _start(self, life: Life) -> None:
-        worker = self._workers[life.uid] = PodWorker(life, self.tools)
+        worker = self._workers[life.uid] = PodWorker(life, self.tools, self._note)
+        self._by_name.setdefault(_place(life.pod), {})[life.uid] = worker
+        self._note(life)
         if self._group is not None:
             self._group.create_task(self._work(worker), name=f"pod-{life.pod.metadata.name}")
 
+    def _note(self, life: Life) -> None:
+        with contained(self.tools.log, "pod_not_counted", uid=life.uid):
+            self._taken.note(life)
+
+    def _drop(self, life: Life) -> None:
+        del self._workers[life.uid]
+        named = self._by_name[_place(life.pod)]
+        del named[life.uid]
+        if not named:
+            del self._by_name[_place(life.pod)]
+        self._taken.drop(life.uid)
+
     async def _work(self, worker: PodWorker) -> None:
         await worker.run()
-        del self._workers[worker.life.uid]
+        self._drop(worker.life)
         with contained(self.tools.log, "pod_not_forgotten", uid=worker.life.uid):
             self.relist.forget(worker.life.uid)
             self.on_gone(worker.life.pod)
+
+
+def _place(pod: Pod) -> tuple[str, str]:
+    return pod.metadata.namespace, pod.metadata.name
 
 
 def _is_new(pod: Pod) -> bool:

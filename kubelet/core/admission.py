@@ -6,12 +6,13 @@ bind more than there is. A pod that does not fit is never started: its phase bec
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
 from kubelet.core.security import app_armor_profiles, wants_strict_groups
 from kubelet.core.sysctls import AllowedSysctls
+from kubelet.core.taken import Taken
 from machinery.model.k8s.core_v1 import AppArmorProfile, Pod
 from machinery.model.placement import (
     PODS,
@@ -22,7 +23,7 @@ from machinery.model.placement import (
     requests_by_name,
     selects_node,
 )
-from machinery.model.pods import is_terminal, requests
+from machinery.model.pods import requests
 
 MAX_CONTAINERS: Final = 500  # of one pod, init containers included
 
@@ -46,7 +47,7 @@ class Abilities:
 
 def admit(
     pod: Pod,
-    others: Iterable[Pod],
+    taken: Taken,
     allocatable: Mapping[str, str],
     labels: Mapping[str, str] | None,
     abilities: Abilities,
@@ -55,12 +56,11 @@ def admit(
 
     Args:
         pod: the pod that is bound to the node.
-        others: the pods that the node has already taken.
+        taken: what the node has taken already.
         allocatable: what the node has for pods.
         labels: the node's labels; None where they are not known yet: then they are not checked.
         abilities: what else the node can give.
     """
-    taken = [other for other in others if not is_terminal(other)]
     capacity = read_allocatable(allocatable)
     return (
         _too_many(pod)
@@ -82,18 +82,15 @@ def _too_many(pod: Pod) -> Rejection | None:
     )
 
 
-def _out_of_pods(taken: list[Pod], capacity: Mapping[str, int]) -> Rejection | None:
+def _out_of_pods(taken: Taken, capacity: Mapping[str, int]) -> Rejection | None:
     if PODS not in capacity or not is_short(1, len(taken), capacity[PODS]):
         return None
     return _lacking(PODS, 1, len(taken), capacity[PODS])
 
 
-def _out_of_resources(pod: Pod, taken: list[Pod], capacity: Mapping[str, int]) -> Rejection | None:
+def _out_of_resources(pod: Pod, taken: Taken, capacity: Mapping[str, int]) -> Rejection | None:
     """Check what the node knows: an extended resource that it does not may be one of the whole cluster."""
-    used: dict[str, int] = {}
-    for other in taken:
-        for name, amount in requests_by_name(requests(other)).items():
-            used[name] = used.get(name, 0) + amount
+    used = taken.amounts
     for name, amount in requests_by_name(requests(pod)).items():
         if name in capacity and is_short(amount, used.get(name, 0), capacity[name]):
             return _lacking(name, amount, used.get(name, 0), capacity[name])
@@ -117,14 +114,10 @@ def _misplaced(pod: Pod, labels: Mapping[str, str] | None) -> Rejection | None:
     )
 
 
-def _out_of_ports(pod: Pod, taken: list[Pod]) -> Rejection | None:
+def _out_of_ports(pod: Pod, taken: Taken) -> Rejection | None:
     """A port of the node leads to one pod; on different addresses the same number is two ports."""
-    used: dict[tuple[str, int], list[str]] = {}  # addresses, by protocol and number
-    for other in taken:
-        for port in host_ports(other.spec):
-            used.setdefault((port.protocol, port.port), []).append(port.ip)
     wanted = host_ports(pod.spec)
-    if not any(is_address_taken(port.ip, used.get((port.protocol, port.port), ())) for port in wanted):
+    if not any(is_address_taken(port.ip, taken.addresses(port.protocol, port.port)) for port in wanted):
         return None
     return Rejection(
         "NodePorts", "Predicate NodePorts failed: node(s) didn't have free ports for the requested pod ports"

@@ -2,6 +2,7 @@ import pytest
 
 from kubelet.core.admission import MAX_CONTAINERS, Abilities, Rejection, admit
 from kubelet.core.sysctls import allowed_sysctls
+from kubelet.core.taken import Taken
 from machinery.model.k8s.core_v1 import (
     Affinity,
     AppArmorProfile,
@@ -36,22 +37,22 @@ def affinity(key: str, operator: str, *values: str, field: bool = False) -> Affi
         ({"cpu": "1500m"}, [pod(requests={"cpu": "600m"})], "OutOfcpu"),
         ({"cpu": "1500m"}, [pod(requests={"cpu": "600m"}, phase="Succeeded")], None),
         ({"memory": "2Gi"}, [], "OutOfmemory"),
-        ({}, [pod(), pod(), pod()], "OutOfpods"),
+        ({}, [pod("a"), pod("b"), pod("c")], "OutOfpods"),
         ({"example.com/gpu": "1"}, [], "OutOfexample.com/gpu"),
         ({"example.com/licence": "1"}, [], None),
     ],
 )
 def test_what_does_not_fit_is_refused(requests, others, reason):
     """Pods that have ended hold nothing; what the node does not know of is not its to refuse."""
-    found = admit(pod("new", requests=requests), others, {**NODE, "example.com/gpu": "0"}, {}, ABLE)
+    found = admit(pod("new", requests=requests), Taken(others), {**NODE, "example.com/gpu": "0"}, {}, ABLE)
     assert (found.reason if found else None) == reason
 
 
 def test_a_pod_of_too_many_containers_is_refused():
     """Init containers count."""
     boxes = [container(f"c{number}") for number in range(MAX_CONTAINERS)]
-    assert admit(pod(containers=boxes), [], NODE, {}, ABLE) is None
-    found = admit(pod(containers=boxes, initContainers=[container("init")]), [], NODE, {}, ABLE)
+    assert admit(pod(containers=boxes), Taken(), NODE, {}, ABLE) is None
+    found = admit(pod(containers=boxes, initContainers=[container("init")]), Taken(), NODE, {}, ABLE)
     assert found is not None
     assert (found.reason, "at most 500 containers, not of 501" in found.message) == (
         "TooManyContainers",
@@ -61,7 +62,7 @@ def test_a_pod_of_too_many_containers_is_refused():
 
 def test_the_message_has_the_numbers():
     """Requested, used and capacity, as upstream writes them."""
-    found = admit(pod("new", requests={"cpu": "3"}), [pod(requests={"cpu": "500m"})], NODE, {}, ABLE)
+    found = admit(pod("new", requests={"cpu": "3"}), Taken([pod(requests={"cpu": "500m"})]), NODE, {}, ABLE)
     expected = "Node didn't have enough resource: cpu, requested: 3000, used: 500, capacity: 2000"
     assert found.message == expected
 
@@ -81,7 +82,7 @@ def test_the_message_has_the_numbers():
 )
 def test_a_pod_that_belongs_elsewhere_is_refused(spec, labels, admitted):
     """NodeSelector and required node affinity; labels that are not known yet are not checked."""
-    found = admit(pod("new", node="node-1", **spec), [], NODE, labels, ABLE)
+    found = admit(pod("new", node="node-1", **spec), Taken(), NODE, labels, ABLE)
     assert found is None if admitted else found.reason == "NodeAffinity"
 
 
@@ -101,15 +102,15 @@ def holding(name: str, port: int, **fields) -> Pod:
 )
 def test_a_port_of_the_node_is_given_once(other, reason):
     """Whoever bound the second pod past the scheduler is told."""
-    found = admit(holding("new", 8080), [other], NODE, {}, ABLE)
+    found = admit(holding("new", 8080), Taken([other]), NODE, {}, ABLE)
     assert (found.reason if found else None) == reason
 
 
 def test_the_same_port_on_another_address_is_another_port():
     """Only the unspecified address stands for all."""
     others = [holding("old", 8080, hostIP="10.0.0.1")]
-    assert admit(holding("new", 8080, hostIP="10.0.0.2"), others, NODE, {}, ABLE) is None
-    assert admit(holding("new", 8080, hostIP="10.0.0.1"), others, NODE, {}, ABLE).reason == "NodePorts"
+    assert admit(holding("new", 8080, hostIP="10.0.0.2"), Taken(others), NODE, {}, ABLE) is None
+    assert admit(holding("new", 8080, hostIP="10.0.0.1"), Taken(others), NODE, {}, ABLE).reason == "NodePorts"
 
 
 def setting(*names: str, **spec) -> Pod:
@@ -140,24 +141,24 @@ def setting(*names: str, **spec) -> Pod:
 )
 def test_kernel_parameters_that_reach_others_are_forbidden(new, message):
     """The safe ones are allowed; the reason is upstream's."""
-    found = admit(new, [], NODE, {}, Abilities(allowed_sysctls("5.15.0-91-generic")))
+    found = admit(new, Taken(), NODE, {}, Abilities(allowed_sysctls("5.15.0-91-generic")))
     assert found == (Rejection("SysctlForbidden", message) if message else None)
 
 
 def test_the_nodes_owner_allows_more_of_them():
     """By name or by how names begin; what is shared stays forbidden."""
     able = Abilities(allowed_sysctls("6.1", ["net.core.somaxconn", "kernel.msg*"]))
-    assert admit(setting("net.core.somaxconn", "kernel.msgmax"), [], NODE, {}, able) is None
-    assert admit(setting("net.core.rmem_max"), [], NODE, {}, able).reason == "SysctlForbidden"
-    assert admit(setting("kernel.msgmax", hostIPC=True), [], NODE, {}, able).reason == "SysctlForbidden"
+    assert admit(setting("net.core.somaxconn", "kernel.msgmax"), Taken(), NODE, {}, able) is None
+    assert admit(setting("net.core.rmem_max"), Taken(), NODE, {}, able).reason == "SysctlForbidden"
+    assert admit(setting("kernel.msgmax", hostIPC=True), Taken(), NODE, {}, able).reason == "SysctlForbidden"
 
 
 def test_groups_of_the_image_need_a_runtime_that_leaves_them_out():
     """A pod that must not have them is refused where the runtime does not know how."""
     strict = pod("new", securityContext=PodSecurityContext(supplementalGroupsPolicy="Strict"))
     text = "SupplementalGroupsPolicy=Strict is not supported in this node"
-    assert admit(strict, [], NODE, {}, ABLE) == Rejection("SupplementalGroupsPolicyNotSupported", text)
-    assert admit(strict, [], NODE, {}, Abilities(keeps_groups_apart=True)) is None
+    assert admit(strict, Taken(), NODE, {}, ABLE) == Rejection("SupplementalGroupsPolicyNotSupported", text)
+    assert admit(strict, Taken(), NODE, {}, Abilities(keeps_groups_apart=True)) is None
 
 
 @pytest.mark.parametrize(
@@ -178,5 +179,5 @@ def test_a_profile_needs_app_armor(of_pod, of_container, refused):
     box = container(securityContext=SecurityContext(appArmorProfile=own))
     new = pod("new", containers=[box], securityContext=PodSecurityContext(appArmorProfile=common))
     expected = Rejection("AppArmor", "Cannot enforce AppArmor: AppArmor is not enabled on the host")
-    assert admit(new, [], NODE, {}, ABLE) == (expected if refused else None)
-    assert admit(new, [], NODE, {}, Abilities(has_app_armor=True)) is None
+    assert admit(new, Taken(), NODE, {}, ABLE) == (expected if refused else None)
+    assert admit(new, Taken(), NODE, {}, Abilities(has_app_armor=True)) is None
