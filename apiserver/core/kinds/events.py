@@ -5,6 +5,7 @@ https://kubernetes.io/docs/reference/kubernetes-api/cluster-resources/event-v1/
 
 from __future__ import annotations
 
+from sys import intern
 from typing import Final
 
 from apiserver.core import field_errors
@@ -13,7 +14,10 @@ from apiserver.core.table import events as table
 from apiserver.core.values import Json, metadata
 from machinery.model.errors import Cause
 
-_INVOLVED: Final = ("kind", "namespace", "name", "uid", "apiVersion", "resourceVersion", "fieldPath")
+_INVOLVED: Final = {  # by the names that selectors have for them, made once: there are thousands of events
+    f"involvedObject.{name}": name
+    for name in ("kind", "namespace", "name", "uid", "apiVersion", "resourceVersion", "fieldPath")
+}
 
 
 def _default(obj: Json) -> Json:
@@ -32,14 +36,20 @@ def _validate(obj: Json) -> list[Cause]:
 
 def _fields(obj: Json) -> dict[str, str]:
     involved, source = obj.get("involvedObject") or {}, obj.get("source") or {}
+    component = _shared(obj.get("reportingComponent", ""))
     return {
         **metadata_fields(obj),
-        **{f"involvedObject.{name}": involved.get(name, "") for name in _INVOLVED},
-        "reason": obj.get("reason", ""),
-        "reportingComponent": obj.get("reportingComponent", ""),
-        "source": source.get("component", "") or obj.get("reportingComponent", ""),
-        "type": obj.get("type", ""),
+        **{field: _shared(involved.get(name, "")) for field, name in _INVOLVED.items()},
+        "reason": _shared(obj.get("reason", "")),
+        "reportingComponent": component,
+        "source": _shared(source.get("component", "")) or component,
+        "type": _shared(obj.get("type", "")),
     }
+
+
+def _shared(text: str) -> str:
+    """Return the one copy of a text that all events share which say it: of a pod's events all but the name."""
+    return intern(text) if type(text) is str else text
 
 
 RULES: Final = Rules(
