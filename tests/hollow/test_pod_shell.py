@@ -12,6 +12,7 @@ import pytest
 from hollow.core.lifetime import State
 from hollow.runtime_service import RuntimeService
 from hollow.simulation import POD_UID
+from kubelet.core import pictures
 from machinery.model.k8s.core_v1 import (
     ExecAction,
     Lifecycle,
@@ -393,6 +394,7 @@ async def test_the_runtime_is_not_asked_what_it_has_just_said(node: Rig, monkeyp
         lists.append(chosen.label_selector.get(POD_UID, ""))
         return original(service, chosen)
 
+    monkeypatch.setattr(pictures, "LINGER_S", 5.0)  # a slow machine is given time to look itself
     original = RuntimeService._containers_for
     monkeypatch.setattr(RuntimeService, "_containers_for", counted)
     created = await node.create(pod("web"))
