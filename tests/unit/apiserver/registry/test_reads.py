@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import Sequence
 from typing import Any
 
 import msgspec
 import pytest
 
+from apiserver.core.kinds import KINDS
 from apiserver.request import INITIAL_EVENTS_END, SharedEvent
 from machinery.model.errors import BadRequest, DeadlineExceeded, Expired, Invalid, NotFound
 from machinery.model.requests import EventType
@@ -217,8 +219,10 @@ async def test_a_watch_shows_objects_enter_and_leave_its_selection(bench: Regist
 
 async def test_a_watch_from_too_long_ago_is_expired(bench: RegistryBench) -> None:
     """Who was away for too long lists again."""
+    cache = bench.feed.cache(KINDS["", "configmaps"])
+    cache._window = deque(maxlen=20)
     await bench.create("configmaps", config_map("hot"))
-    for number in range(2_050):
+    for number in range(30):
         await bench.patch("configmaps", "hot", {"data": {"n": str(number)}})
     await bench.list("configmaps")
     with pytest.raises(Expired, match="too old resource version: 2 "):
