@@ -24,6 +24,7 @@ from machinery.pb import cri_pb2 as cri
 from machinery.process.logging import Log
 from machinery.process.run import Process
 from machinery.process.server import grpc_server
+from machinery.process.trees import remove_tree
 from machinery.wire.services import handler, unix_channel
 from tests.support.builders import changed
 from tests.support.scripted_api import LocalRegistry, ScriptedApi, local_registry
@@ -192,12 +193,15 @@ async def process_for(folder: Path, **flags: Any) -> AsyncIterator[Process]:
 async def machine(folder: Path, *, tells_events: bool = True, **flags: Any) -> AsyncIterator[Rig]:
     """Return a node without a kubelet, and an apiserver that does not know it yet."""
     (folder / "kubelet").mkdir()
-    async with (
-        process_for(folder, **flags) as process,
-        local_registry(process.clock) as server,
-        HollowRuntime(folder, process, tells_events=tells_events) as hollow,
-    ):
-        yield Rig(folder, process, server, hollow)
+    try:
+        async with (
+            process_for(folder, **flags) as process,
+            local_registry(process.clock) as server,
+            HollowRuntime(folder, process, tells_events=tells_events) as hollow,
+        ):
+            yield Rig(folder, process, server, hollow)
+    finally:
+        remove_tree(folder / "kubelet" / "pods")  # pytest itself cannot remove folders that are nested deep
 
 
 @asynccontextmanager
