@@ -11,6 +11,7 @@ import asyncio
 import socket
 import ssl
 from contextlib import suppress
+from functools import partial
 from typing import Final
 
 from apiserver.rest.limits import Limits
@@ -64,16 +65,20 @@ class Accepting:
                 await WALL.sleep_wall(_PAUSE_S)
                 continue
             if len(self._greeting) >= self._limits.greetings:
-                next(iter(self._greeting)).cancel()
+                longest = next(iter(self._greeting))
+                del self._greeting[longest]  # at once: many may come before it has ended
+                longest.cancel()
             if not self._listener.has_room():
                 client.close()
                 continue
             task = self._loop.create_task(self._greet(client))
             self._greeting[task] = None
-            task.add_done_callback(self._greeted)
+            task.add_done_callback(partial(self._greeted, client))
 
-    def _greeted(self, task: asyncio.Task[None]) -> None:
+    def _greeted(self, client: socket.socket, task: asyncio.Task[None]) -> None:
         self._greeting.pop(task, None)
+        if task.cancelled():  # maybe before it began
+            client.close()
 
     async def _greet(self, client: socket.socket) -> None:
         with suppress(OSError, ConnectionError, TimeoutError):  # ssl.SSLError is an OSError

@@ -114,12 +114,13 @@ class ComingHead:
         self._tail = b""  # may be the beginning of the end
 
     def add(self, data: bytes) -> None:
-        """Count bytes, up to those that come together with the end."""
+        """Count bytes, up to the end."""
         if self.has_ended:
             return
-        self.size += len(data)
         joined = self._tail + data
-        self.has_ended = _END in joined
+        end = joined.find(_END)
+        self.has_ended = end >= 0
+        self.size += (end + len(_END) if self.has_ended else len(joined)) - len(self._tail)
         self._tail = joined[1 - len(_END) :]
 
 

@@ -162,6 +162,16 @@ async def test_a_slow_body_is_waited_for(dial: Dial) -> None:
     assert [(await wire.answer())[0] for _ in range(2)] == [201, 200]
 
 
+async def test_a_large_body_that_is_slow_is_no_head(dial: Dial) -> None:
+    """However much of it has come together with the head."""
+    wire = await dial()
+    whole = request("POST", MAPS, body=json.dumps(config_map("a")).encode() + b" " * 2_000_000)
+    await wire.send(whole[:-10])
+    await pause(2 * LIMITS.plain_body_s, "a slow client")
+    await wire.send(whole[-10:])
+    assert (await wire.answer())[0] == 201
+
+
 async def test_who_may_not_write_is_told_before_the_body_has_come(dial: Dial) -> None:
     """Nobody's body is waited for until the limit of the answer."""
     wire = await dial("")
@@ -311,6 +321,24 @@ async def test_connections_without_a_handshake_have_little_room(narrow: Served) 
     assert (await wire.answer())[0] == 200
     for each in (wire, *plain):
         each.writer.transport.abort()
+
+
+async def test_many_connections_at_once_have_no_more_room(narrow: Served) -> None:
+    """Also where all of them come before the first of those above has gone."""
+    host, _, port = narrow.config.rest_listen[0].rpartition(":")
+    plain = [socket.create_connection((host, int(port))) for _ in range(200)]
+    await until(lambda: sum(map(_is_cut, plain)) == 195, what="the end of those above the room")
+    for client in plain:
+        client.close()
+
+
+def _is_cut(client: socket.socket) -> bool:
+    try:
+        return not client.recv(1, socket.MSG_DONTWAIT | socket.MSG_PEEK)
+    except BlockingIOError:
+        return False
+    except ConnectionError:
+        return True
 
 
 async def test_who_never_asks_makes_room(narrow: Served) -> None:

@@ -243,3 +243,12 @@ def test_a_body_is_not_counted_as_a_head() -> None:
     coming.add(GET)
     coming.add(b"x\r\n\r\ny")
     assert (coming.size, coming.has_ended) == (len(GET), True)
+
+
+@pytest.mark.parametrize("cut", [1, 5, len(GET) - 2])
+def test_what_comes_with_the_end_of_a_head_is_not_counted_either(cut: int) -> None:
+    """A large body may come in one piece with it."""
+    coming = ComingHead()
+    for piece in (GET[:cut], GET[cut:] + b"x" * 2_000_000):
+        coming.add(piece)
+    assert (coming.size, coming.has_ended) == (len(GET), True)
