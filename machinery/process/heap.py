@@ -19,7 +19,7 @@ _LATE_S: Final = 480.0  # and when there was nothing several times
 
 
 def trim() -> int:
-    """Give back what is free, and return how many bytes that was; 0 where the C library cannot."""
+    """Return free memory to the machine, and how many bytes that was; 0 where the C library cannot."""
     give_back = _malloc_trim()
     if give_back is None:
         return 0

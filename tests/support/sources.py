@@ -1,4 +1,4 @@
-"""The repository's Python files, for the rules that read them: each is read once, and parsed once, in a process.
+"""The repository's Python files, for the rules that read them: each is read once in a process.
 
 A rule that can only be broken by somebody who uses certain words looks at the files with these words (`mentioning`), and
 parses nothing else.
@@ -27,16 +27,9 @@ def text_of(path: Path) -> str:
     return path.read_text(encoding="utf-8")
 
 
-@cache
 def tree_of(path: Path) -> ast.Module:
-    """Return a module's syntax tree; nobody changes it."""
+    """Return a module's syntax tree; it is not kept, since tests that look at all objects would look at it."""
     return ast.parse(text_of(path))
-
-
-@cache
-def nodes_of(path: Path) -> tuple[ast.AST, ...]:
-    """Return all nodes of a module's syntax tree, as `ast.walk` does."""
-    return tuple(ast.walk(tree_of(path)))
 
 
 def mentioning(words: str, *folders: str) -> Iterator[Path]:

@@ -56,7 +56,7 @@ class Node:
             self.see(pod(index))
 
     def see(self, one: Pod, kind: EventType = EventType.ADDED) -> None:
-        """Tell what the API says of a pod."""
+        """Pass on what the API says of a pod."""
         self.workers.pod_changed(Change(kind, None, one))
 
     def work(self, event: Callable[[Node], Any]) -> int:
