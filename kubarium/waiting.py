@@ -96,11 +96,13 @@ def wait_for_nodes(
 ) -> None:
     """Return when nodes are Ready: those that are named, or all of the spec.
 
+    What a node's kubelet said before the machine was last switched on does not count.
+
     Raises:
         KubariumError: not in time.
     """
     wanted = [node.name for node in spec.nodes] if nodes is None else list(nodes)
-    state = _State()
+    state = _State(layout)
 
     async def until_ready(api: Api) -> None:
         began = WALL.monotonic_wall()
@@ -129,7 +131,7 @@ def delete_node(spec: ClusterSpec, layout: Layout[Path], name: str, *, timeout_s
     Raises:
         KubariumError: not in time.
     """
-    state = _State()
+    state = _State(layout)
 
     async def delete(api: Api) -> None:
         while True:
@@ -175,7 +177,8 @@ def _run(
 class _State:
     """What was seen so far, for the message when it was not enough."""
 
-    def __init__(self) -> None:
+    def __init__(self, layout: Layout[Path]) -> None:
+        self.layout = layout
         self.answering = False
         self.ready: set[str] = set()
         self.error = ""
@@ -232,9 +235,24 @@ async def _until_ready(api: Api, wanted: list[str], state: _State, note: Callabl
 
 def _note(node: core_v1.Node, state: _State, note: Callable[[str], None]) -> None:
     name = node.metadata.name
-    ready = find(node.status.conditions, "Ready")
-    if ready is None or ready.status != "True":
+    if not is_ready(node, _boot_id(state.layout, name)):
         state.ready.discard(name)
     elif name not in state.ready:
         state.ready.add(name)
         note(name)
+
+
+def is_ready(node: core_v1.Node, boot_id: str) -> bool:
+    """Whether a node is Ready, and says so since the start of its machine that has this id ("": since whenever)."""
+    ready = find(node.status.conditions, "Ready")
+    if ready is None or ready.status != "True":
+        return False
+    info = node.status.nodeInfo
+    return not boot_id or (info is not None and info.bootID == boot_id)
+
+
+def _boot_id(layout: Layout[Path], node: str) -> str:
+    try:
+        return (layout.identity(node) / "boot-id").read_text().strip()
+    except OSError:
+        return ""
