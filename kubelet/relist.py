@@ -261,7 +261,7 @@ class Relist:
             for uid, events in told.items():
                 with contained(self._log, "pod_not_read", pod_uid=uid):
                     known = self.observed(uid)
-                    if any(pictures.read_event(event, known) is Look.AT_POD for event in events):
+                    if any(pictures.read_event(event, known) is not Look.AT_NOTHING for event in events):
                         await self._look_at_pod(uid)
 
     async def _look_at_pod(self, uid: str) -> None:

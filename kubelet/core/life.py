@@ -143,14 +143,18 @@ class Life:
     def _latest_status(self) -> PodStatus:
         """Return the status to go on from: the one handed on last, which the API may not show yet.
 
-        Conditions of others, and a terminal phase that somebody else has set, are the API's.
+        Else what two writes on their way said differently would be told by turns for ever, after each one's echo. Conditions
+        of others, and a terminal phase that somebody else has set, are the API's.
         """
         known, told = self.pod.status, self.told
-        if told is None or is_terminal(self.pod):
+        if told is None:
             return known
         conditions = [each for each in known.conditions if each.type not in OWNED]
         conditions += [each for each in told.conditions if each.type in OWNED]
-        return msgspec.structs.replace(told, conditions=conditions)
+        status = msgspec.structs.replace(told, conditions=conditions)
+        if not is_terminal(self.pod):
+            return status
+        return msgspec.structs.replace(status, phase=known.phase, reason=known.reason, message=known.message)
 
     def visible(self) -> list[ObservedContainer]:
         """Return the containers that run and whose start, postStart included, is over."""

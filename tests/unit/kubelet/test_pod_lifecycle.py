@@ -159,6 +159,31 @@ def test_a_refused_pod_is_failed_and_never_started():
     assert [str(key_of(each.action)) for each in out if isinstance(each, Run)] == ["clean-up"]
 
 
+def test_what_the_api_does_not_show_yet_is_not_told_again_at_another_time():
+    """Two writes of one change with different times would follow each other's echo for ever."""
+    it = running(pod(restartPolicy="Never"))
+    it.exit("main")
+    it.sync()
+    assert it.life.pod.status.phase == "Succeeded"
+    it.statuses.clear()
+    it.finish("stop/sandbox-0")
+    it.pass_time(1.5)
+    it.sync()
+    told = it.statuses[0]
+    assert it.statuses == [told] * len(it.statuses)
+
+
+def test_a_terminal_phase_that_somebody_else_has_set_is_taken_over():
+    """With its reason; what the kubelet says itself goes on from what it has said."""
+    it = running()
+    failed = changed(it.pod.status, phase="Failed", reason="NodeLost", message="gone")
+    it.pod = changed(it.pod, status=failed)
+    it.settle()
+    status = it.pod.status
+    assert (status.phase, status.reason, status.message) == ("Failed", "NodeLost", "gone")
+    assert not it.running()
+
+
 def test_a_finished_pod_of_an_earlier_kubelet_is_left_as_it_is():
     """Nothing is started, and its status is not rewritten."""
     it = running(pod(restartPolicy="Never"))

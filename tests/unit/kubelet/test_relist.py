@@ -1,4 +1,4 @@
-"""When everything is looked at: often where the runtime tells nothing, seldom where it does."""
+"""When everything is looked at: often where the runtime tells nothing, seldom where it does; and that no event is lost."""
 
 from __future__ import annotations
 
@@ -8,8 +8,11 @@ from typing import Any
 
 import pytest
 
+from kubelet.core.labels import POD_UID
+from kubelet.core.observed import ContainerState
 from kubelet.relist import Relist
 from machinery.model.errors import Unavailable
+from machinery.pb import cri_pb2 as cri
 from tests.support.virtual_clock import VirtualClock
 
 
@@ -77,3 +80,52 @@ async def test_a_stream_that_breaks_is_a_reason_to_look_at_once(clock: VirtualCl
     assert runtime.lists == seen + 1
     relist.cancel()
     await asyncio.gather(relist, return_exceptions=True)
+
+
+class _OneContainer:
+    """Has one container, and tells of its end."""
+
+    def __init__(self) -> None:
+        self.state = cri.CONTAINER_RUNNING
+        self.events: asyncio.Queue[Any] = asyncio.Queue()
+
+    async def list_sandboxes(self, _labels: Any = None) -> Sequence[Any]:
+        return ()
+
+    async def list_containers(self, labels: Any = None) -> Sequence[Any]:
+        found = cri.Container(id="c", pod_sandbox_id="s", state=self.state, labels={POD_UID: "u"})
+        return (found,) if labels else ()
+
+    async def container_status(self, _id: str) -> Any:
+        return cri.ContainerStatus(id="c", state=self.state)
+
+    async def container_events(self) -> AsyncIterator[Any]:
+        yield None
+        while True:
+            yield await self.events.get()
+
+
+async def test_an_end_that_is_told_before_the_start_is_known_is_not_lost(clock: VirtualClock) -> None:
+    """The container's starter asked just before it ended, and has the answer just after that was told."""
+    runtime: Any = _OneContainer()
+    relist = Relist(runtime, clock)
+    running = asyncio.ensure_future(relist.run())
+    await clock.advance(0.01)
+    sandbox = cri.PodSandboxStatus(id="s", metadata=cri.PodSandboxMetadata(uid="u"))
+    end = cri.ContainerStatus(id="c", state=cri.CONTAINER_EXITED)
+    runtime.events.put_nowait(
+        cri.ContainerEventResponse(
+            container_id="c",
+            container_event_type=cri.CONTAINER_STOPPED_EVENT,
+            pod_sandbox_status=sandbox,
+            containers_statuses=[end],
+        )
+    )
+    await clock.advance(0.01)
+    await relist.note_container("u", "c", "s")
+    assert relist.observed("u").containers[0].is_running
+    runtime.state = cri.CONTAINER_EXITED
+    await clock.advance(1)
+    assert relist.observed("u").containers[0].state is ContainerState.EXITED
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
