@@ -4,8 +4,8 @@
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
 # Properties on fewer examples and scenarios on fewer seeds than in `make test`; see tests/support/examples.py. The
-# dearest tests come first, so that the workers end together.
-QUICK := -q -n logical --dist worksteal --hypothesis-profile=quick -m "not deep" \
+# dearest tests come first, so that the workers end together; there is one more of them than cores, since some tests wait.
+QUICK := -q -n $(shell echo $$(( $$(nproc) + 1 ))) --dist worksteal --hypothesis-profile=quick -m "not deep" \
   tests/scenarios tests/hollow tests/property tests/unit
 # Byte code is kept from run to run, whatever the environment says: to compile all of it takes a sixth of the time.
 PYTEST := PYTHONDONTWRITEBYTECODE= .venv/bin/python -m pytest

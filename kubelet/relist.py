@@ -114,6 +114,8 @@ class Relist:
             if status is not None and self._pictures.is_newest(uid, asked_at):
                 self._put_container(uid, status, sandbox_id)
                 return
+            if status is not None and pictures.is_as_far(self.observed(uid), status):
+                return  # an event was faster than the answer
         await self.refresh(uid)
 
     async def note_end(self, uid: str, container_id: str) -> None:

@@ -133,6 +133,11 @@ def has_changed(known: ObservedPod, listing: Listing) -> bool:
     return before != now or before_runs != {(each.id, each.state) for each in listing.containers}
 
 
+def is_as_far(known: ObservedPod, status: Any) -> bool:
+    """Whether the picture shows a container at least as far as its CRI ContainerStatus: created, then running, then exited."""
+    return any(each.id == status.id and each.state.value >= status.state for each in known.containers)
+
+
 def questions(known: ObservedPod, listing: Listing) -> Questions:
     """Return what has to be asked about: new sandboxes, those that became ready, containers in another state.
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
-from math import ceil
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +14,7 @@ from kubelet import pod_worker
 from kubelet.core import actions, instructions
 from kubelet.pod_executor import PodExecutor
 from machinery.model.k8s.core_v1 import Lifecycle, LifecycleHandler, Pod, SleepAction
-from machinery.model.resources import EVENTS, PODS
+from machinery.model.resources import EVENTS
 from tests.support.builders import container, pod
 from tests.support.kubelet import Rig, rig
 from tests.support.waiting import until
@@ -110,7 +109,7 @@ async def test_a_fault_at_any_instruction_action_or_step_stays_with_its_pod(tmp_
         for name in names:
             await node.until(name, _has_started, limit_s=30)
         for name in OVERDUE:
-            await _limit(node, name)
+            await node.give_deadline(name, DEADLINE_S)
         for name in OVERDUE:
             await node.until(name, lambda found: found.status.phase == "Failed", limit_s=30)
         for name in names:
@@ -141,15 +140,6 @@ def _is_killing(life: Any) -> bool:
     return life.pod.metadata.name == "instruction-shorten" and any(
         isinstance(action, actions.KillContainer) for action in life.actions.values()
     )
-
-
-async def _limit(node: Rig, name: str) -> None:
-    """Set the time at which a pod that runs has to be over."""
-    clock = node.process.clock
-    started = (await node.pod(name)).status.startTime
-    assert started
-    active_s = ceil(clock.now() - clock.timescale.parse(started)) + DEADLINE_S
-    await node.api.patch(PODS, name, {"spec": {"activeDeadlineSeconds": active_s}}, namespace="default")
 
 
 def _has_started(found: Pod) -> Any:

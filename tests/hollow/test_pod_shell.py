@@ -200,7 +200,9 @@ async def test_a_pod_that_does_not_fit_is_refused(node: Rig):
 
 async def test_the_active_deadline_ends_a_pod(node: Rig):
     """ActiveDeadlineSeconds: the containers are stopped, the phase is Failed with DeadlineExceeded."""
-    await node.create(pod("slow", activeDeadlineSeconds=100))  # five seconds of the wall, in which it starts
+    await node.create(pod("slow"))
+    await node.until("slow", is_ready)
+    await node.give_deadline("slow", 20)
     found = await node.until("slow", lambda p: p.status.phase == "Failed", limit_s=30)
     assert found.status.reason == "DeadlineExceeded"
     assert state_of(found).terminated is not None

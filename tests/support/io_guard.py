@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 ROOT = Path(__file__).parents[2]
@@ -22,6 +23,7 @@ _READABLE = tuple(
     f"{folder}/" for folder in {str(ROOT), sys.prefix, sys.base_prefix, os.path.realpath(sys.base_prefix)}
 )
 _OWN = ("/proc/self/", "/dev/null", "/dev/urandom")
+_KEEPER = "/hypothesis/database.py"
 _PEERS = frozenset({
     "socket.connect", "socket.bind", "socket.sendto", "socket.sendmsg", "socket.getaddrinfo", "socket.gethostbyname",
     "subprocess.Popen", "os.posix_spawn", "os.fork", "os.forkpty", "os.exec", "os.system", "pty.spawn",
@@ -68,9 +70,10 @@ class Watch:
             return True
         if self.allowed is Allowed.OWN_FILES:
             return False
-        if event in _CHANGES:
-            return not _is_examples(arguments)
-        return event == "open" and _is_foreign(*arguments)
+        is_foreign = (
+            not _is_own(arguments) if event in _CHANGES else event == "open" and _is_foreign(*arguments)
+        )
+        return is_foreign and not _is_kept_by_hypothesis()
 
 
 def _is_foreign(path: object, mode: object, flags: int) -> bool:
@@ -84,10 +87,20 @@ def _is_foreign(path: object, mode: object, flags: int) -> bool:
     return not name.startswith(_READABLE)
 
 
-def _is_examples(arguments: tuple[Any, ...]) -> bool:
-    """Whether it is Hypothesis that keeps an example, or the interpreter that keeps byte code."""
+def _is_own(arguments: tuple[Any, ...]) -> bool:
+    """Whether it is Hypothesis' own folder, or the interpreter that keeps byte code."""
     name = str(arguments[0])
     return ".hypothesis" in name or "__pycache__" in name
+
+
+def _is_kept_by_hypothesis() -> bool:
+    """Whether an example that failed is being kept: it is written elsewhere first. If that failed, the example would be lost."""
+    frame: FrameType | None = sys._getframe()
+    while frame is not None:
+        if frame.f_code.co_filename.endswith(_KEEPER):
+            return True
+        frame = frame.f_back
+    return False
 
 
 _watching: list[Watch] = []

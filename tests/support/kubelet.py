@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from math import ceil
 from pathlib import Path
 from typing import Any, Self, cast
 
@@ -135,6 +136,13 @@ class Rig:
                 return pod
         except TimeoutError:
             raise AssertionError(msgspec.json.encode((await self.pod(name)).status).decode()) from None
+
+    async def give_deadline(self, name: str, within_s: float) -> None:
+        """Set the time at which a pod that runs has to be over: so many cluster seconds from now."""
+        clock, started = self.process.clock, (await self.pod(name)).status.startTime
+        assert started
+        active_s = ceil(clock.now() - clock.timescale.parse(started) + within_s)
+        await self.api.patch(PODS, name, {"spec": {"activeDeadlineSeconds": active_s}}, namespace="default")
 
     async def until_true(self, holds: Callable[[], Any], *, limit_s: float = 10.0) -> None:
         """Wait (wall seconds) until something holds."""

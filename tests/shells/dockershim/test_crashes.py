@@ -8,8 +8,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import secrets
+import signal
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +30,7 @@ from tests.support.fake_engine import FakeEngine, FakePlugins
 from tests.support.images import build_all
 from tests.support.mortal_dockershim import MortalDockershim, mortal_dockershim
 from tests.support.requirements import need
+from tests.support.waiting import until
 
 WANTED = (
     "POST containers/create",
@@ -49,6 +52,7 @@ class Bench:
     connection: Connection
     starts: Callable[[str], int]  # how often a container of this name was started
     stop_signals: Callable[[str], int]  # how often it was sent SIGTERM
+    listens: Callable[[str], bool]  # whether its script runs and has said what it does at SIGTERM
 
 
 @contextlib.asynccontextmanager
@@ -59,7 +63,7 @@ async def fake_bench() -> AsyncIterator[Bench]:
     def stop_signals(name: str) -> int:
         return [(who, which) for _, who, which in engine.signals].count((name, "SIGTERM"))
 
-    yield Bench("blue", engine, engine.started.count, stop_signals)
+    yield Bench("blue", engine, engine.started.count, stop_signals, lambda _name: True)
 
 
 @contextlib.asynccontextmanager
@@ -85,8 +89,14 @@ async def docker_bench() -> AsyncIterator[Bench]:
         def stop_signals(name: str) -> int:
             return sum(each["signal"] == "15" for each in happened(name, "kill"))
 
+        def listens(name: str) -> bool:
+            status = Path(f"/proc/{client.api.inspect_container(name)['State']['Pid']}/status").read_text()
+            fields = dict(line.split(":\t", 1) for line in status.splitlines())
+            handled = int(fields["SigCgt"], 16) >> (signal.SIGTERM - 1) & 1
+            return fields["Name"] == "sh" and bool(handled)
+
         try:
-            yield Bench(scope.cluster, connection, starts, stop_signals)
+            yield Bench(scope.cluster, connection, starts, stop_signals, listens)
         finally:
             await purge(DOCKER, scope)
             await connection.aclose()
@@ -146,6 +156,7 @@ async def come(shim: MortalDockershim, bench: Bench, plugins: FakePlugins, fatal
     assert (status.state, status.network.ip) == (cri.SANDBOX_READY, plugins.addresses[sandbox_id]), why
     full_name = f"k8s_main_{name}_default_{bench.cluster}-{fatal}_0"
     assert await asyncio.to_thread(bench.starts, full_name) == 1, why
+    await until(partial(asyncio.to_thread, bench.listens, full_name), what=f"the script runs, {why}")
     return pod
 
 

@@ -12,8 +12,9 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
+from hypothesis.database import DirectoryBasedExampleDatabase
 
-from tests.support.io_guard import Allowed, IoInTestError, watching
+from tests.support.io_guard import ROOT, Allowed, IoInTestError, watching
 
 
 def _connect() -> None:
@@ -69,3 +70,12 @@ def test_an_event_loop_and_what_is_installed_are_no_io():
     with watching(Allowed.NOTHING):
         asyncio.run(asyncio.sleep(0))
         Path(__file__).read_text()
+
+
+def test_an_example_that_failed_is_kept():
+    """Hypothesis writes it to a temporary file of its own; else it would be lost, and the failure with it."""
+    kept = DirectoryBasedExampleDatabase(ROOT / ".hypothesis" / "guard")
+    with watching(Allowed.NOTHING):
+        kept.save(b"property", b"example")
+    assert list(kept.fetch(b"property")) == [b"example"]
+    kept.delete(b"property", b"example")

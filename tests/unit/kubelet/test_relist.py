@@ -83,26 +83,51 @@ async def test_a_stream_that_breaks_is_a_reason_to_look_at_once(clock: VirtualCl
 
 
 class _OneContainer:
-    """Has one container, and tells of its end."""
+    """Has one container, and tells of its end: when it is let, or while it answers another question."""
 
     def __init__(self) -> None:
         self.state = cri.CONTAINER_RUNNING
+        self.looks = 0  # at the pod
         self.events: asyncio.Queue[Any] = asyncio.Queue()
+        self.tells_meanwhile = False
 
     async def list_sandboxes(self, _labels: Any = None) -> Sequence[Any]:
         return ()
 
     async def list_containers(self, labels: Any = None) -> Sequence[Any]:
+        self.looks += labels is not None
         found = cri.Container(id="c", pod_sandbox_id="s", state=self.state, labels={POD_UID: "u"})
         return (found,) if labels else ()
 
     async def container_status(self, _id: str) -> Any:
+        if self.tells_meanwhile:
+            self.tell_end()
+            while not self.events.empty():
+                await asyncio.sleep(0)
+            await asyncio.sleep(0)
         return cri.ContainerStatus(id="c", state=self.state)
 
     async def container_events(self) -> AsyncIterator[Any]:
         yield None
         while True:
             yield await self.events.get()
+
+    def tell_end(self) -> None:
+        """Tell that the container has ended."""
+        sandbox = cri.PodSandboxStatus(id="s", metadata=cri.PodSandboxMetadata(uid="u"))
+        self.events.put_nowait(
+            cri.ContainerEventResponse(
+                container_id="c",
+                container_event_type=cri.CONTAINER_STOPPED_EVENT,
+                pod_sandbox_status=sandbox,
+                containers_statuses=[cri.ContainerStatus(id="c", state=cri.CONTAINER_EXITED)],
+            )
+        )
+
+
+def _state(relist: Relist) -> ContainerState:
+    (container,) = relist.observed("u").containers
+    return container.state
 
 
 async def test_an_end_that_is_told_before_the_start_is_known_is_not_lost(clock: VirtualClock) -> None:
@@ -111,21 +136,26 @@ async def test_an_end_that_is_told_before_the_start_is_known_is_not_lost(clock: 
     relist = Relist(runtime, clock)
     running = asyncio.ensure_future(relist.run())
     await clock.advance(0.01)
-    sandbox = cri.PodSandboxStatus(id="s", metadata=cri.PodSandboxMetadata(uid="u"))
-    end = cri.ContainerStatus(id="c", state=cri.CONTAINER_EXITED)
-    runtime.events.put_nowait(
-        cri.ContainerEventResponse(
-            container_id="c",
-            container_event_type=cri.CONTAINER_STOPPED_EVENT,
-            pod_sandbox_status=sandbox,
-            containers_statuses=[end],
-        )
-    )
+    runtime.tell_end()
     await clock.advance(0.01)
     await relist.note_container("u", "c", "s")
-    assert relist.observed("u").containers[0].is_running
+    assert _state(relist) is ContainerState.RUNNING
     runtime.state = cri.CONTAINER_EXITED
     await clock.advance(1)
-    assert relist.observed("u").containers[0].state is ContainerState.EXITED
+    assert _state(relist) is ContainerState.EXITED
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+
+
+async def test_an_end_that_is_told_while_it_is_asked_about_needs_no_other_look(clock: VirtualClock) -> None:
+    """Whoever has stopped a container asks about it, and the event is faster than the answer."""
+    runtime: Any = _OneContainer()
+    relist = Relist(runtime, clock)
+    running = asyncio.ensure_future(relist.run())
+    await clock.advance(0.01)
+    await relist.note_container("u", "c", "s")
+    runtime.state, runtime.tells_meanwhile = cri.CONTAINER_EXITED, True
+    await relist.note_end("u", "c")
+    assert (_state(relist), runtime.looks) == (ContainerState.EXITED, 0)
     running.cancel()
     await asyncio.gather(running, return_exceptions=True)
