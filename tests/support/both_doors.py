@@ -40,6 +40,10 @@ NODE = UserInfo("system:node:node-1", groups=("system:nodes", "system:authentica
 RBAC = "rbac.authorization.k8s.io"
 
 _METHODS = {"get": "GET", "list": "GET", "create": "POST", "update": "PUT", "patch": "PATCH"}
+_SELECTORS = (
+    "labelSelector",
+    "fieldSelector",
+)  # all that the gRPC door's DeleteCollection can say of a selection
 _RPCS = {"get": "Get", "list": "List", "create": "Create", "update": "Update", "patch": "Patch"}
 
 
@@ -115,7 +119,8 @@ class BothDoors:
         self.caller.user = asked.user
         patch = {"Content-Type": asked.patch_type.value} if asked.verb == "patch" else {}
         method = _METHODS.get(asked.verb, "DELETE")
-        query = {key: str(value) for key, value in asked.selection.items()}
+        said = _SELECTORS if asked.verb == "deletecollection" else asked.selection.keys()
+        query = {key: str(value) for key, value in asked.selection.items() if key in said}
         body = asked.body
         if method == "DELETE":
             body = msgspec.json.encode({**asked.deleting, "dryRun": ["All"]})

@@ -113,7 +113,7 @@ class _OneContainer:
             yield await self.events.get()
 
     def tell_end(self) -> None:
-        """Tell that the container has ended."""
+        """Report the end of the container."""
         sandbox = cri.PodSandboxStatus(id="s", metadata=cri.PodSandboxMetadata(uid="u"))
         self.events.put_nowait(
             cri.ContainerEventResponse(
