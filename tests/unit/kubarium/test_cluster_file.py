@@ -133,7 +133,7 @@ def test_what_is_wrong_is_named_with_line_and_field(body: str, where: str):
         ("apiVersion: kubarium.dev/v1alpha1\nkind: Pod", '2: kind: has to be Cluster, not "Pod"'),
         ("- a", "1: has to be fields with values, not a list"),
         ("a: \0", "1: is no YAML"),
-        ("[" * 1500, "1: is nested too deeply"),
+        ("[" * 500, "1: is nested too deeply"),
     ],
 )  # fmt: skip
 def test_what_is_no_document_of_this_kind_is_refused(text: str, where: str):
