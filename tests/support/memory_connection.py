@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterable
-from functools import partial
-from heapq import heappop, heappush
-from itertools import count
+from heapq import heappop
 from socket import AF_UNIX
 from typing import Any
 
@@ -14,38 +12,16 @@ from httptools import HttpParserUpgrade, HttpResponseParser
 
 from apiserver.rest.connection import Connection
 from apiserver.rest.listener import Listener
-from machinery.model.clock import Timescale
 from machinery.process.tls import ANONYMOUS, Peer
-from tests.support.virtual_clock import TimerClock, VirtualTimer
+from tests.support.virtual_clock import HeapClock
 
 _CONTINUE = 100
 _STEPS = 10  # of the event loop, until what was due has been acted on
 _SOON_S = 0.1  # an answer that begins and does not end for so long is a stream
 
 
-class HandClock(TimerClock):
+class HandClock(HeapClock):
     """A clock that goes on when it is told to; for those who wait for nothing but the other side of a socket."""
-
-    def __init__(self) -> None:
-        self._now = 0.0
-        self._timers: list[tuple[float, int, VirtualTimer]] = []
-        self._numbers = count()
-
-    @property
-    def timescale(self) -> Timescale:
-        """One to one."""
-        return Timescale()
-
-    def now(self) -> float:
-        return self._now
-
-    def monotonic(self) -> float:
-        return self._now
-
-    def call_later(self, within_s: float, callback: Callable[..., object], *args: Any) -> VirtualTimer:
-        timer = VirtualTimer(partial(callback, *args))
-        heappush(self._timers, (self._now + max(0.0, within_s), next(self._numbers), timer))
-        return timer
 
     async def advance(self, duration_s: float) -> None:
         """Advance the time, and run what is due meanwhile."""
