@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from math import ceil
 from pathlib import Path
@@ -209,7 +209,10 @@ async def machine(folder: Path, *, tells_events: bool = True, **flags: Any) -> A
         ):
             yield Rig(folder, process, server, hollow)
     finally:
-        remove_tree(folder / "kubelet" / "pods")  # pytest itself cannot remove folders that are nested deep
+        with suppress(FileNotFoundError):  # a thread of the kubelet that has ended may still be at it
+            remove_tree(
+                folder / "kubelet" / "pods"
+            )  # pytest itself cannot remove folders that are nested deep
 
 
 @asynccontextmanager
