@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from google.protobuf.descriptor import MethodDescriptor
@@ -23,32 +24,31 @@ def logged(handler: ServiceHandler, access: AccessLog) -> ServiceHandler:
         verb = method.name.lower()
 
         async def unary(request: Any, context: Any) -> Any:
-            begun, code = access.now(), GONE
-            try:
-                answer = await behaviour(request, context)
-                code = 200
-            except Exception as error:
-                code = error.code if isinstance(error, ApiError) else _INTERNAL
-                raise
-            else:
-                return answer
-            finally:
-                _write(access, verb, request, context, code, begun)
+            with _line(access, verb, request, context, left=GONE):
+                return await behaviour(request, context)
 
         async def stream(request: Any, context: Any) -> AsyncIterator[Any]:
-            begun, code = access.now(), 200  # a watch that its caller ends has been one
-            try:
+            with _line(access, verb, request, context, left=200):  # a watch that its caller ends has been one
                 async for item in behaviour(request, context):
                     yield item
-            except Exception as error:
-                code = error.code if isinstance(error, ApiError) else _INTERNAL
-                raise
-            finally:
-                _write(access, verb, request, context, code, begun)
 
         return stream if method.server_streaming else unary
 
     return handler.wrapped(wrap)
+
+
+@contextmanager
+def _line(access: AccessLog, verb: str, request: Any, context: Any, *, left: int) -> Iterator[None]:
+    """Write the line of a call when it is over; `left` is the code of one whose caller did not wait for its end."""
+    begun, code = access.now(), left
+    try:
+        yield
+        code = 200
+    except Exception as error:
+        code = error.code if isinstance(error, ApiError) else _INTERNAL
+        raise
+    finally:
+        _write(access, verb, request, context, code, begun)
 
 
 def _write(access: AccessLog, verb: str, request: Any, context: Any, code: int, begun: float) -> None:
