@@ -11,8 +11,6 @@ from typing import Any, Final, TypeVar
 import grpc
 import grpc.aio
 
-from apiserver.storage import http2_connection
-from apiserver.storage.channel import Channel, NotConnected
 from machinery.client.servers import NotSent, Servers
 from machinery.model.errors import (
     ApiError,
@@ -23,6 +21,8 @@ from machinery.model.errors import (
 )
 from machinery.pb import etcd_pb2
 from machinery.process.clock import WALL
+from machinery.rpc.channel import Channel, NotConnected
+from machinery.rpc.connection import AnswerTooLarge
 from machinery.wire.services import Stub
 
 R = TypeVar("R")
@@ -133,7 +133,7 @@ def to_error(exc: grpc.aio.AioRpcError, address: str) -> ApiError:
     match exc:
         case NotConnected():
             leaf: type[ApiError] = NotSent
-        case http2_connection.AnswerTooLarge():
+        case AnswerTooLarge():
             leaf = AnswerTooLargeError
         case _:
             leaf = _ERRORS.get(exc.code(), InternalError)

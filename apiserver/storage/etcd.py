@@ -19,7 +19,6 @@ from typing import Any, Final
 import grpc.aio
 
 from apiserver.storage.alarms import Alarms
-from apiserver.storage.channel import NotConnected
 from apiserver.storage.endpoints import AnswerTooLargeError, Endpoints, EtcdTls, Member, ThroughSeam, to_error
 from apiserver.storage.interface import (
     Differs,
@@ -36,6 +35,7 @@ from apiserver.storage.interface import (
 from machinery.model.errors import BadRequest, DeadlineExceeded, Expired, OutcomeUnknown, Unavailable
 from machinery.pb import etcd_pb2 as pb
 from machinery.process.clock import WALL
+from machinery.rpc.channel import NotConnected
 
 ATTEMPT_TIMEOUT_S: Final = 3.0  # wall seconds; a leader election of three members takes 1 to 2
 LEASE_SHARED_S: Final = 60  # keys that are written within so many seconds share a lease

@@ -22,7 +22,6 @@ from typing import Any
 
 import grpc.aio
 
-from apiserver.storage.channel import Channel
 from apiserver.storage.seam import READING
 from dockershim import seam_engine, seam_plugins
 from dockershim.cni_plugin import run_plugin
@@ -38,6 +37,7 @@ from machinery.process.clock import SystemClock
 from machinery.process.faults import PlannedFaults
 from machinery.process.recorder import Recorder
 from machinery.process.server import grpc_server
+from machinery.rpc.channel import Channel
 from machinery.wire.cause_headers import request_metadata
 from machinery.wire.services import Stub, handler, unix_channel
 from machinery.wire.status import api_errors

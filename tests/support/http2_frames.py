@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from apiserver.storage.hpack import write_block
+from machinery.rpc.hpack import write_block
 
 OK = write_block([("grpc-status", "0")])
 HEAD = b"\x88" + write_block([("content-type", "application/grpc")])

@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 
-from apiserver.storage.channel import Channel
 from dockershim import seam_engine, seam_plugins
 from dockershim.cni_plugin import PLUGIN_S, run_plugin
 from dockershim.engine_connection import Connection
@@ -22,6 +21,7 @@ from machinery.process import seam_server
 from machinery.process.config import ComponentConfig
 from machinery.process.faults import PlannedFaults
 from machinery.process.recorder import Recorder
+from machinery.rpc.channel import Channel
 from machinery.wire.conversation import Conversation, Reading, no_body
 from machinery.wire.services import handler
 from tests.support.virtual_clock import VirtualClock

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import grpc
 import pytest
 
-from apiserver.storage.http2_connection import Http2Connection
+from machinery.rpc.connection import Http2Connection
 from tests.support.http2_frames import HEAD, OK, frame, message, read_frames
 
 

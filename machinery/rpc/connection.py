@@ -1,12 +1,12 @@
 """One HTTP/2 connection that carries gRPC calls, written for many small calls.
 
 gRPC's own library costs the apiserver a task and 200 to 400 µs of CPU a call, and it asks etcd once or twice for every
-request; this is a quarter of that (docs/adr/0011). What the bytes mean is `apiserver.storage.http2`'s business; here
+request; this is a quarter of that (docs/adr/0011). What the bytes mean is `machinery.rpc.client_machine`'s business; here
 are the socket, the time and those who wait. A call is written in one piece, with others that begin in the same turn of
 a busy event loop, and its answer wakes the caller at once.
 
-Every call ends: with etcd's status, or as UNAVAILABLE when the connection breaks (deadlines are the caller's,
-`apiserver.storage.channel`). A peer that is silent for `DEAD_AFTER_S`, although it was pinged, counts as gone.
+Every call ends: with the server's status, or as UNAVAILABLE when the connection breaks (deadlines are the caller's,
+`machinery.rpc.channel`). A peer that is silent for `DEAD_AFTER_S`, although it was pinged, counts as gone.
 """
 
 from __future__ import annotations
@@ -18,9 +18,11 @@ from typing import Final, Protocol, cast
 
 import grpc
 
-from apiserver.storage.http2 import UNAVAILABLE, Answered, Ended, Event, Failure, Http2Client, Message
 from machinery.model.clock import Timer
 from machinery.process.clock import WALL
+from machinery.rpc.client_machine import Http2Client
+from machinery.rpc.endpoint import Answered, Ended, Event, Failure, Message
+from machinery.rpc.status import Code
 from machinery.wire.status import rpc_error
 
 PING_AFTER_S: Final = 10.0  # wall seconds of silence
@@ -77,7 +79,7 @@ class Http2Connection(asyncio.Protocol):
             self._slots.append(waiting)
             await waiting
         if not self.is_open:
-            raise _error(Failure(UNAVAILABLE, "the connection is closed"))
+            raise _error(Failure(Code.UNAVAILABLE, "the connection is closed"))
 
     def begin(self, headers: bytes, message: bytes | None, listener: Listener) -> int:
         """Begin a call, right after `slot`, and return its stream; with a message it asks one thing, and no more."""

@@ -4,25 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from apiserver.storage import http2
-from apiserver.storage.hpack import write_block
-from apiserver.storage.http2 import (
-    INTERNAL,
-    LARGEST_MESSAGE,
-    RESOURCE_EXHAUSTED,
-    UNAVAILABLE,
-    UNKNOWN,
-    Answered,
-    Broken,
-    Ended,
-    Event,
-    Failure,
-    Http2Client,
-    Message,
-)
+from machinery.rpc.client_machine import WINDOW, Http2Client
+from machinery.rpc.endpoint import Answered, Broken, Ended, Event, Failure, Message
+from machinery.rpc.hpack import write_block
+from machinery.rpc.status import Code
 from tests.support.http2_frames import HEAD, OK, frame, message, read_frames
-
-OUT_OF_RANGE = 11
 
 
 @pytest.fixture
@@ -88,16 +74,18 @@ def test_a_status_becomes_a_failure(client: Http2Client) -> None:
     """Code and text are the server's."""
     stream = begin(client)
     block = b"\x88" + write_block([("grpc-status", "11"), ("grpc-message", "revision%20gone")])
-    assert client.receive(frame(1, 5, 1, block)) == [Ended(stream, Failure(OUT_OF_RANGE, "revision gone"))]
+    assert client.receive(frame(1, 5, 1, block)) == [
+        Ended(stream, Failure(Code.OUT_OF_RANGE, "revision gone"))
+    ]
 
 
 @pytest.mark.parametrize(
     ("frames", "code"),
     [
-        (frame(1, 4, 1, b"\x8d"), UNAVAILABLE),  # HTTP status 404
-        (frame(1, 5, 1, b"\x88"), UNAVAILABLE),
-        (frame(0, 1, 1, b""), UNKNOWN),
-        (frame(3, 0, 1, (2).to_bytes(4)), UNAVAILABLE),
+        (frame(1, 4, 1, b"\x8d"), Code.UNAVAILABLE),  # HTTP status 404
+        (frame(1, 5, 1, b"\x88"), Code.UNAVAILABLE),
+        (frame(0, 1, 1, b""), Code.UNKNOWN),
+        (frame(3, 0, 1, (2).to_bytes(4)), Code.UNAVAILABLE),
     ],
 )
 def test_a_call_that_ends_without_a_status_has_failed(client: Http2Client, frames: bytes, code: int) -> None:
@@ -150,7 +138,7 @@ def test_an_answer_without_a_message_is_a_failure(client: Http2Client) -> None:
     """Who asked one thing has one answer."""
     stream = begin(client)
     assert client.receive(frame(1, 5, 1, OK)) == [
-        Ended(stream, Failure(INTERNAL, "an answer without a message"))
+        Ended(stream, Failure(Code.INTERNAL, "an answer without a message"))
     ]
 
 
@@ -158,16 +146,16 @@ def test_an_answer_without_a_message_is_a_failure(client: Http2Client) -> None:
 def test_an_answer_may_use_up_the_window(client: Http2Client, content: bytes | None) -> None:
     """A whole window in small pieces: joined once (piece by piece that would copy 128 GB), and credited to the peer."""
     stream, piece = begin(client, content), bytes(16_384)
-    whole = message(bytes(LARGEST_MESSAGE - 5))
+    whole = message(bytes(WINDOW - 5))
     assert client.receive(frame(0, 0, stream, whole[:16_384])) == []
     events: list[Event] = []
-    for _ in range(LARGEST_MESSAGE // 16_384 - 1):
+    for _ in range(WINDOW // 16_384 - 1):
         events += client.receive(frame(0, 0, stream, piece))
     (event,) = events + client.receive(frame(1, 5, stream, OK))[: 1 - len(events)]
     assert isinstance(event, Answered if content else Message)
-    assert len(event.data) == LARGEST_MESSAGE - 5
+    assert len(event.data) == WINDOW - 5
     credited = [int.from_bytes(payload) for kind, _, to, payload in written(client) if (kind, to) == (8, 0)]
-    assert sum(credited) == LARGEST_MESSAGE
+    assert sum(credited) == WINDOW
 
 
 @pytest.mark.parametrize("content", [b"ask", None])
@@ -176,11 +164,11 @@ def test_a_message_that_does_not_fit_the_window_is_not_waited_for(
 ) -> None:
     """The peer could not send its end: the call fails at once, the others go on."""
     stream, other = begin(client, content), begin(client)
-    head = b"\0" + LARGEST_MESSAGE.to_bytes(4)
+    head = b"\0" + WINDOW.to_bytes(4)
     (event,) = client.receive(frame(0, 0, stream, head + b"begin"))
     assert isinstance(event, Ended)
     assert event.failure is not None
-    assert (event.failure.code, event.failure.is_too_large) == (RESOURCE_EXHAUSTED, True)
+    assert (event.failure.code, event.failure.is_too_large) == (Code.RESOURCE_EXHAUSTED, True)
     assert written(client) == [(3, 0, stream, (8).to_bytes(4))]
     assert client.receive(frame(0, 0, stream, b"more")) == []
     assert client.receive(frame(0, 0, other, message(b"fine")) + frame(1, 5, other, OK)) == [
@@ -191,7 +179,7 @@ def test_a_message_that_does_not_fit_the_window_is_not_waited_for(
 def test_a_broken_connection_ends_every_call_once(client: Http2Client) -> None:
     """And takes no new ones."""
     streams = [begin(client), begin(client, None)]
-    assert client.abort("reset") == [Ended(stream, Failure(UNAVAILABLE, "reset")) for stream in streams]
+    assert client.abort("reset") == [Ended(stream, Failure(Code.UNAVAILABLE, "reset")) for stream in streams]
     assert client.abort("again") == []
     assert not client.has_room
 
@@ -260,20 +248,18 @@ def test_the_window_of_a_stream_holds_where_the_connection_has_room(client: Http
     assert sum(len(payload) for kind, _, _, payload in written(client) if kind == 0) == 65_535
 
 
-def test_the_connection_takes_back_what_came(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_connection_takes_back_what_came() -> None:
     """Whatever streams it was for, also one that nobody has any more: else all of them would stand still."""
-    client = Http2Client()
+    client = Http2Client(window=1_000)
     begin(client)
-    monkeypatch.setattr(http2, "_CREDIT", 500)
     for stream in (1, 99):
         client.receive(frame(0, 0, stream, b"\0\0\0\x0f\0" + bytes(295)))
     assert (8, 0, 0, (600).to_bytes(4)) in written(client)
 
 
-def test_padding_is_credited_to_its_stream(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_padding_is_credited_to_its_stream() -> None:
     """Nobody reads it, so nobody else would."""
-    client = Http2Client()
+    client = Http2Client(window=400)
     begin(client)
-    monkeypatch.setattr(http2, "_CREDIT", 200)
     client.receive(frame(0, 8, 1, b"\xc8" + bytes(200)))
     assert (8, 0, 1, (201).to_bytes(4)) in written(client)

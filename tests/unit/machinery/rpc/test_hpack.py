@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from apiserver.storage.hpack import Undecodable, read_block, write_block
+from machinery.rpc.hpack import Undecodable, read_block, write_block
 
 
 @pytest.mark.parametrize(

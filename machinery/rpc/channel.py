@@ -15,10 +15,10 @@ from typing import Any, Final, TypeAlias
 import grpc
 import grpc.aio
 
-from apiserver.storage.hpack import write_block
-from apiserver.storage.http2_connection import Http2Connection
 from machinery.model.backoff import Backoff
 from machinery.process.clock import WALL
+from machinery.rpc.connection import Http2Connection
+from machinery.rpc.hpack import write_block
 from machinery.wire.status import rpc_error
 
 Metadata: TypeAlias = Iterable[tuple[str, str]]
