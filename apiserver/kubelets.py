@@ -56,7 +56,7 @@ class Kubelets:
         """
         import grpc.aio
 
-        from machinery.wire.status import from_rpc
+        from machinery.wire.rpc_errors import from_rpc
 
         address = await self._address(name)
         line = self._line(address, name)
@@ -77,7 +77,7 @@ class Kubelets:
 
     def _line(self, address: str, node: str) -> _Line:
         from machinery.wire import node as conversation
-        from machinery.wire.services import Stub
+        from machinery.wire.stubs import Stub
 
         line = self._lines.get((address, node))
         if line is None:

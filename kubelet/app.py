@@ -58,7 +58,7 @@ from machinery.model.seam import Ends
 from machinery.process.run import Process
 from machinery.process.server import bound_ports, grpc_server
 from machinery.process.tls import ServerTls
-from machinery.wire.services import unix_channel
+from machinery.wire.stubs import unix_channel
 
 REQUESTS_AT_ONCE: Final = 12  # of all pods together: the node's lease and status are not among them
 HOLLOW = "hollow"  # the runtime that simulates containers

@@ -10,7 +10,7 @@ async def grpc_check(host: str, port: int, service: str, timeout_s: float) -> tu
     import grpc.aio
 
     from machinery.wire.health import SERVICE, SERVICE_PATH, messages
-    from machinery.wire.services import Stub
+    from machinery.wire.stubs import Stub
 
     netloc = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
     async with grpc.aio.insecure_channel(netloc, options=(("grpc.enable_http_proxy", 0),)) as channel:

@@ -20,8 +20,9 @@ from machinery.model.errors import ApiError, Unavailable
 from machinery.model.insist import Failures
 from machinery.pb import cri_pb2 as cri
 from machinery.wire.cause_headers import request_metadata
-from machinery.wire.services import Stub
-from machinery.wire.status import STATUS_KEY, from_rpc
+from machinery.wire.rpc_errors import from_rpc
+from machinery.wire.status import STATUS_KEY
+from machinery.wire.stubs import Stub
 
 _SERVICES: Final = cri.DESCRIPTOR.services_by_name
 _QUERY_S: Final = 10.0

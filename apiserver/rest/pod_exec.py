@@ -75,7 +75,7 @@ class PodExec:
         import grpc.aio
 
         from machinery.wire.node import messages
-        from machinery.wire.status import from_rpc
+        from machinery.wire.rpc_errors import from_rpc
 
         socket = websockets.prepared(protocol.name)
 

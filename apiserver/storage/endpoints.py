@@ -23,7 +23,7 @@ from machinery.pb import etcd_pb2
 from machinery.process.clock import WALL
 from machinery.rpc.channel import Channel, NotConnected
 from machinery.rpc.connection import AnswerTooLarge
-from machinery.wire.services import Stub
+from machinery.wire.stubs import Stub
 
 R = TypeVar("R")
 ThroughSeam = Callable[[grpc.aio.Channel, str], grpc.aio.Channel]

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from machinery.wire.conversation import Measured, Reading
 from machinery.wire.messages import body
-from machinery.wire.status import rpc_as_api_error
+from machinery.wire.rpc_errors import rpc_as_api_error
 
 
 def _key(request: Any) -> str:

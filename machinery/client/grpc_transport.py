@@ -25,8 +25,8 @@ from machinery.model.seam import Ends, Seam
 from machinery.wire.cause_headers import SERVER_KEY, header, request_metadata
 from machinery.wire.resources import SERVICE, SERVICE_PATH
 from machinery.wire.resources import messages as pb
-from machinery.wire.services import Stub, insecure_channel
-from machinery.wire.status import from_own_rpc
+from machinery.wire.rpc_errors import from_own_rpc
+from machinery.wire.stubs import Stub, insecure_channel
 
 T = TypeVar("T", bound=KubeObject)
 

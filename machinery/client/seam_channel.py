@@ -13,7 +13,7 @@ from machinery.client.seam_stream import SeamStream
 from machinery.model.seam import Ends, Seam
 from machinery.wire.conversation import Conversation, Reading
 from machinery.wire.messages import READING, method_of
-from machinery.wire.status import rpc_errors
+from machinery.wire.rpc_errors import rpc_errors
 
 
 def through(channel: Any, seam: Seam | None, ends: Ends, reading: Reading = READING) -> Any:

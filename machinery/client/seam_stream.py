@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Callable
 from functools import partial
 from typing import Any
 
-from machinery.wire.status import rpc_errors
+from machinery.wire.rpc_errors import rpc_errors
 from machinery.wire.stream_passage import StreamPassage
 
 

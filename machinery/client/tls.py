@@ -9,7 +9,7 @@ from pathlib import Path
 import grpc
 import grpc.aio
 
-from machinery.wire.services import secure_channel
+from machinery.wire.stubs import secure_channel
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,7 @@ from machinery.model.backoff import Backoff
 from machinery.process.clock import WALL
 from machinery.rpc.connection import Http2Connection
 from machinery.rpc.hpack import write_block
-from machinery.wire.status import rpc_error
+from machinery.wire.rpc_errors import rpc_error
 
 Metadata: TypeAlias = Iterable[tuple[str, str]]
 

@@ -23,7 +23,7 @@ from machinery.process.clock import WALL
 from machinery.rpc.client_machine import Http2Client
 from machinery.rpc.endpoint import Answered, Ended, Event, Failure, Message
 from machinery.rpc.status import Code
-from machinery.wire.status import rpc_error
+from machinery.wire.rpc_errors import rpc_error
 
 PING_AFTER_S: Final = 10.0  # wall seconds of silence
 DEAD_AFTER_S: Final = 15.0

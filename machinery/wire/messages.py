@@ -9,8 +9,10 @@ from collections.abc import Callable
 from functools import cache
 from typing import Any, Final
 
+from google.protobuf.descriptor import MethodDescriptor
+
 from machinery.wire.conversation import Measured, Reading
-from machinery.wire.status import rpc_as_api_error
+from machinery.wire.rpc_errors import rpc_as_api_error
 
 Reader = Callable[[Any], str]
 
@@ -35,6 +37,12 @@ def measured(answer: Any) -> Measured:
 def method_of(path: str) -> str:
     """Return a method's name: the last part of its path on the wire."""
     return path.rsplit("/", 1)[-1]
+
+
+def arity(method: MethodDescriptor) -> str:
+    """Return which sides of a method are streams, as gRPC writes it: "unary_stream" has a stream of answers."""
+    sides = (method.client_streaming, method.server_streaming)
+    return "_".join("stream" if streaming else "unary" for streaming in sides)
 
 
 def _target(request: Any) -> str:

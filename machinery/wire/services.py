@@ -1,4 +1,4 @@
-"""gRPC stubs and handlers, made from message descriptors: no generated service modules.
+"""gRPC handlers, made from message descriptors: no generated service modules. The client's side is `machinery.wire.stubs`.
 
 A service's path on the wire ("runtime.v1.RuntimeService") may differ from its private proto package
 ("kubarium.cri..."), so that two clients of one protocol never collide in a process.
@@ -22,7 +22,9 @@ from google.protobuf.message_factory import GetMessageClass
 from machinery.model.errors import ApiError, NotImplementedHere
 from machinery.wire import cause_headers
 from machinery.wire.malformed import Malformed, reader_of
-from machinery.wire.status import rpc_as_api_error, to_rpc
+from machinery.wire.messages import arity
+from machinery.wire.rpc_errors import rpc_as_api_error
+from machinery.wire.status import to_rpc
 
 Behaviour: TypeAlias = Callable[
     [Any, Any], Any
@@ -31,7 +33,7 @@ Behaviour: TypeAlias = Callable[
 _log: Final = logging.getLogger("grpc")
 _METADATA_LIMIT: Final = 256 * 1024  # a Status with many causes has to fit into the trailers
 
-_SHARED_OPTIONS: Final = (
+SHARED_OPTIONS: Final = (
     ("grpc.max_receive_message_length", -1),
     ("grpc.max_send_message_length", -1),
     ("grpc.max_metadata_size", _METADATA_LIMIT),
@@ -48,18 +50,8 @@ _SHARED_OPTIONS: Final = (
     ("grpc.http2.lookahead_bytes", 1024 * 1024),
 )
 
-CHANNEL_OPTIONS: Final = (
-    *_SHARED_OPTIONS,
-    ("grpc.initial_reconnect_backoff_ms", 100),
-    ("grpc.max_reconnect_backoff_ms", 1_000),
-    ("grpc.min_reconnect_backoff_ms", 3_000),  # this one limits the handshake, not the wait between two
-    ("grpc.use_local_subchannel_pool", 1),  # a channel's connection is its own: closing it closes it
-    ("grpc.enable_http_proxy", 0),
-    ("grpc.enable_retries", 0),  # only the caller knows whether a write may be repeated
-)
-
 SERVER_OPTIONS: Final = (
-    *_SHARED_OPTIONS,
+    *SHARED_OPTIONS,
     ("grpc.http2.min_recv_ping_interval_without_data_ms", 5_000),
     ("grpc.http2.max_ping_strikes", 0),
     (
@@ -68,48 +60,6 @@ SERVER_OPTIONS: Final = (
     ),  # an honest one takes milliseconds; gRPC's default is two minutes
     ("grpc.so_reuseport", 0),  # a port in use is an error, not a second server behind it
 )
-
-
-def secure_channel(
-    server: str, credentials: grpc.ChannelCredentials, *, server_name: str = ""
-) -> grpc.aio.Channel:
-    """Return a TLS channel to host:port. It connects at the first call, which raises what goes wrong then.
-
-    The server's certificate has to carry `server_name`, or the host, where no name is given.
-    """
-    named = (("grpc.ssl_target_name_override", server_name),) if server_name else ()
-    return grpc.aio.secure_channel(server, credentials, options=(*CHANNEL_OPTIONS, *named))
-
-
-def insecure_channel(server: str) -> grpc.aio.Channel:
-    """Return a channel without TLS: for unix sockets and tests."""
-    return grpc.aio.insecure_channel(server, options=CHANNEL_OPTIONS)
-
-
-def unix_channel(path: str) -> grpc.aio.Channel:
-    """Return a channel to a unix socket, which file modes guard."""
-    authority = ("grpc.default_authority", "localhost")  # servers in Go refuse the path as an authority
-    return grpc.aio.insecure_channel(f"unix:{path}", options=(*CHANNEL_OPTIONS, authority))
-
-
-class Stub:
-    """The client's side of a service: one attribute per method, a `grpc.aio` multicallable.
-
-    Calls raise gRPC's `AioRpcError`; `machinery.wire.status.api_errors` makes `ApiError` of it.
-    """
-
-    def __init__(self, channel: grpc.aio.Channel, service: ServiceDescriptor, path: str) -> None:
-        for method in service.methods:
-            make = getattr(channel, _arity(method))
-            multicallable = make(
-                f"/{path}/{method.name}",
-                request_serializer=GetMessageClass(method.input_type).SerializeToString,
-                response_deserializer=GetMessageClass(method.output_type).FromString,
-            )
-            setattr(self, method.name, multicallable)
-
-    def __getattr__(self, name: str) -> Any:  # for unknown names only; tells mypy that the others exist
-        raise AttributeError(f"the service has no method {name!r}")
 
 
 def handler(
@@ -156,17 +106,12 @@ class ServiceHandler(grpc.GenericRpcHandler):  # type: ignore[misc]  # gRPC has 
         return ServiceHandler(self.path, behaviours, self._serialized)
 
 
-def _arity(method: MethodDescriptor) -> str:
-    sides = (method.client_streaming, method.server_streaming)
-    return "_".join("stream" if streaming else "unary" for streaming in sides)
-
-
 def _method_handler(
     method: MethodDescriptor, behaviour: Behaviour, *, serialized: bool
 ) -> grpc.RpcMethodHandler:
     guard = _guard_stream if method.server_streaming else _guard
     guarded = guard(_of_stream(behaviour) if method.client_streaming else behaviour)
-    make = getattr(grpc, f"{_arity(method)}_rpc_method_handler")
+    make = getattr(grpc, f"{arity(method)}_rpc_method_handler")
     return make(
         guarded,
         request_deserializer=reader_of(method.input_type),

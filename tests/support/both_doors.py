@@ -29,8 +29,8 @@ from machinery.process.metrics import Metrics
 from machinery.process.tls import Peer
 from machinery.wire.resources import SERVICE, SERVICE_PATH
 from machinery.wire.resources import messages as pb
-from machinery.wire.services import Stub
-from machinery.wire.status import from_rpc
+from machinery.wire.rpc_errors import from_rpc
+from machinery.wire.stubs import Stub
 from tests.support.apiserver import RegistryBench, config_map
 from tests.support.local_channel import LocalChannel, ServerTasks
 

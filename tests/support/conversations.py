@@ -39,8 +39,9 @@ from machinery.process.recorder import Recorder
 from machinery.process.server import grpc_server
 from machinery.rpc.channel import Channel
 from machinery.wire.cause_headers import request_metadata
-from machinery.wire.services import Stub, handler, unix_channel
-from machinery.wire.status import api_errors
+from machinery.wire.rpc_errors import api_errors
+from machinery.wire.services import handler
+from machinery.wire.stubs import Stub, unix_channel
 from tests.support.apiserver import Served
 from tests.support.client_doors import config_map
 from tests.support.cri_servers import DOCKER, IMAGE, CriServer, connected

@@ -25,7 +25,7 @@ import grpc
 import grpc.aio
 
 from machinery.pb import cri_pb2 as cri
-from machinery.wire.services import Stub, unix_channel
+from machinery.wire.stubs import Stub, unix_channel
 from tests.support.images import build_all
 from tests.support.netns import inside
 from tests.support.requirements import need

@@ -26,7 +26,8 @@ from machinery.process.logging import Log
 from machinery.process.run import Process
 from machinery.process.server import grpc_server
 from machinery.process.trees import remove_tree
-from machinery.wire.services import handler, unix_channel
+from machinery.wire.services import handler
+from machinery.wire.stubs import unix_channel
 from tests.support.builders import changed
 from tests.support.scripted_api import LocalRegistry, ScriptedApi, local_registry
 from tests.support.waiting import until

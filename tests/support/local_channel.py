@@ -89,7 +89,7 @@ class ServerTasks:
 
 
 class LocalChannel:
-    """Implements what `machinery.wire.services.Stub` needs of a `grpc.aio.Channel`.
+    """Implements what `machinery.wire.stubs.Stub` needs of a `grpc.aio.Channel`.
 
     `certificate` is the PEM client certificate by which the server knows the caller; empty on a unix socket.
     """

@@ -21,7 +21,7 @@ from apiserver.rest.limits import Limits
 from apiserver.rest.listener import Listener
 from machinery.process.tls import ANONYMOUS, Peer
 from machinery.wire.resources import SERVICE_PATH
-from machinery.wire.status import from_rpc
+from machinery.wire.rpc_errors import from_rpc
 from tests.support import hostile
 from tests.support.apiserver import ADMIN, RegistryBench, running_registry
 from tests.support.both_doors import BothDoors, both_doors, furnish, rest_services

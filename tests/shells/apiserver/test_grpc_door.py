@@ -14,8 +14,8 @@ from machinery.model.errors import BadRequest, TooLarge
 from machinery.model.requests import Selection
 from machinery.wire.resources import EACH_LIMIT, SERVICE, SERVICE_PATH
 from machinery.wire.resources import messages as pb
-from machinery.wire.services import Stub
-from machinery.wire.status import from_rpc
+from machinery.wire.rpc_errors import from_rpc
+from machinery.wire.stubs import Stub
 from tests.support.apiserver import serving
 from tests.support.client_doors import config_map
 

@@ -29,8 +29,8 @@ from machinery.process.server import bound_ports, grpc_server
 from machinery.process.tls import ServerTls
 from machinery.wire.node import SERVICE, SERVICE_PATH
 from machinery.wire.node import messages as pb
-from machinery.wire.services import Stub, secure_channel
-from machinery.wire.status import from_rpc
+from machinery.wire.rpc_errors import from_rpc
+from machinery.wire.stubs import Stub, secure_channel
 from tests.support.builders import pod
 from tests.support.stalls import taking
 from tests.support.virtual_clock import VirtualClock

@@ -12,8 +12,8 @@ import pytest
 from machinery.wire.malformed import problem
 from machinery.wire.resources import SERVICE, SERVICE_PATH
 from machinery.wire.resources import messages as pb
+from machinery.wire.rpc_errors import from_rpc
 from machinery.wire.services import handler
-from machinery.wire.status import from_rpc
 from tests.support.local_channel import LocalChannel, ServerTasks
 
 GET, WATCH = pb.GetRequest.DESCRIPTOR, pb.WatchRequest.DESCRIPTOR

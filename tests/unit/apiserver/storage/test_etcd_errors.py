@@ -7,7 +7,7 @@ import pytest
 
 from apiserver.storage.endpoints import to_error
 from machinery.model.errors import ApiError, BadRequest, DeadlineExceeded, InternalError, Unavailable
-from machinery.wire.status import rpc_error
+from machinery.wire.rpc_errors import rpc_error
 
 
 @pytest.mark.parametrize(
