@@ -121,16 +121,17 @@ class Writes:
         sent = self._version_of(request) or kind
         shown = objects.in_version(sent, old)
         changed = apply_patch(self._parts.schemas, sent.definition, request.patch_type, shown, patch.value)
+        untouched = _untouched(shown, changed) if request.subresource == "status" else {}
         read = writes.read(
             self._parts.schemas,
             sent,
-            changed,
+            {name: part for name, part in changed.items() if name not in untouched} if untouched else changed,
             namespace=request.namespace,
             name=request.name,
             validation=writes.field_validation(request.writing.field_validation),
             document=patch.document,
         )
-        return _in_version(kind, read)
+        return _in_version(kind, writes.Read({**untouched, **read.obj, **untouched}, read.warnings))
 
     def _version_of(self, request: Request) -> Kind | None:
         return self._parts.catalogue.kind(request.group, request.version, request.resource)
@@ -187,6 +188,17 @@ def patch_of(request: Request) -> Patch:
     return Patch(
         read_any(request.body), writes.Document(repeats, found=found)
     )  # told: what is merged is plain
+
+
+def _untouched(old: Json, changed: Any) -> Json:
+    """Return the parts that a patch of the status left as they are stored: nothing of them is written, so nothing is read."""
+    if not isinstance(changed, dict):
+        return {}  # told by `writes.read`
+    return {
+        name: part
+        for name, part in old.items()
+        if isinstance(part, dict) and name not in {"metadata", "status"} and changed.get(name) is part
+    }
 
 
 def _in_version(kind: Kind, read: writes.Read) -> writes.Read:

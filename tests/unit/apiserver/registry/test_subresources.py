@@ -8,7 +8,14 @@ import msgspec
 import pytest
 
 from apiserver.request import ObjectReply, Request
-from machinery.model.errors import Conflict, Invalid, MethodNotSupported, NotFound, NotImplementedHere
+from machinery.model.errors import (
+    BadRequest,
+    Conflict,
+    Invalid,
+    MethodNotSupported,
+    NotFound,
+    NotImplementedHere,
+)
 from machinery.model.requests import PatchType
 from tests.support.apiserver import RegistryBench, pod
 
@@ -96,3 +103,24 @@ async def test_other_parts_serve_through_the_registry(bench: RegistryBench) -> N
     bench.registry._handlers["", "serviceaccounts", "token", "create"] = answer
     assert await bench.create("serviceaccounts/token", {}, name="default") == {"status": {"token": "t"}}
     assert seen[0].name == "default"
+
+
+async def test_a_patch_of_the_status_reads_nothing_else_of_what_is_stored(bench: RegistryBench) -> None:
+    """What another program has stored in the spec is no fault of the patch; what the patch itself says there is."""
+    await bench.create("pods", pod("p"))
+    stored = await bench.storage.get("/registry/pods/default/p")
+    assert stored
+    foreign = msgspec.json.decode(stored.value)
+    foreign["spec"]["soul"] = "unknown"
+    await bench.storage.update(stored.key, msgspec.json.encode(foreign), stored.revision)
+    await bench.feed.fresh()
+
+    for kind in (PatchType.STRATEGIC_MERGE, PatchType.MERGE):
+        said = {"status": {"message": kind.name}}
+        patched = await bench.patch("pods/status", "p", said, kind, field_validation="Strict")
+        assert patched["status"]["message"] == kind.name
+        assert list(patched) == ["apiVersion", "kind", "metadata", "spec", "status"]
+    with pytest.raises(BadRequest, match=r'unknown field "spec\.body"'):
+        await bench.patch("pods/status", "p", {"spec": {"body": "x"}}, field_validation="Strict")
+    with pytest.raises(BadRequest, match=r"PodSpec\.spec\.nodeName of type string"):
+        await bench.patch("pods/status", "p", {"spec": {"nodeName": 5}})
