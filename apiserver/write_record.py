@@ -67,7 +67,7 @@ class WriteRecord:
             namespace=namespace,
             object=name,
             revision=revision,
-            because_of=cause_headers.header(because_of),
+            because_of=_AsHeader(because_of),
             trace=trace,
         )
 
@@ -80,6 +80,16 @@ class WriteRecord:
             and namespace in {"", write.namespace}
             and name in {"", write.name}
         ]
+
+
+@dataclass(frozen=True, slots=True)
+class _AsHeader:
+    """Causes that become text only where somebody logs them."""
+
+    causes: tuple[CauseRef, ...]
+
+    def __str__(self) -> str:
+        return cause_headers.header(self.causes)
 
 
 def _shown(cause: CauseRef) -> dict[str, Any]:

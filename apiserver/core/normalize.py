@@ -72,6 +72,8 @@ def normalize(schemas: Schemas, definition: str, obj: Any) -> Normalized:
 
 def _value(shape: Shape, value: Any, walk: _Walk) -> Any:
     if type(shape) is Scalar:
+        if shape is Scalar.STRING and type(value) is str:  # most of what there is
+            return value
         return _READERS[shape](value)
     if type(shape) is Struct:
         return _struct(shape, value, walk)

@@ -42,6 +42,10 @@ class Scalar(Enum):
     BYTES = "[]uint8"
     ANYTHING = "interface {}"
 
+    __hash__ = (
+        object.__hash__
+    )  # each is there once; Enum hashes the name, in Python, with every value that is read
+
     @property
     def go_type(self) -> str:
         """Go's name of the type, as Kubernetes' messages have it."""

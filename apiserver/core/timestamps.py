@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Final
 
 _FORM: Final = re.compile(
     r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d{1,9})?(Z|[+-]\d{2}:\d{2})",
     re.ASCII,
 )
+_REMEMBERED: Final = 256  # texts that are times, 35 letters at most: an object has the same one several times
 
 
+@lru_cache(maxsize=_REMEMBERED)
 def time(text: str) -> str:
     """Return the canonical metav1.Time.
 

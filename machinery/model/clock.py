@@ -17,6 +17,8 @@ from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
+from math import floor
 from typing import Any, Protocol
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -42,7 +44,7 @@ class Timescale:
 
     def format(self, at_s: float) -> str:
         """Return cluster seconds as metav1.Time: RFC 3339, UTC, whole seconds (rounded down)."""
-        return self._moment(at_s).strftime("%Y-%m-%dT%H:%M:%SZ")
+        return _text(floor(at_s / self.scale))
 
     def format_micro(self, at_s: float) -> str:
         """Return cluster seconds as metav1.MicroTime: RFC 3339, UTC, six decimals."""
@@ -58,6 +60,12 @@ class Timescale:
 
     def _moment(self, at_s: float) -> datetime:
         return _EPOCH + timedelta(seconds=at_s / self.scale)
+
+
+@lru_cache(maxsize=16)
+def _text(wall_s: int) -> str:
+    """Return a whole second as metav1.Time; most of what is written now is written in the same one."""
+    return (_EPOCH + timedelta(seconds=wall_s)).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 class Timer(Protocol):

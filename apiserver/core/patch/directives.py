@@ -17,7 +17,9 @@ ORDER: Final = "$setElementOrder/"
 
 def is_directive(name: str) -> bool:
     """Whether a key of a patch says how to merge, instead of being a field."""
-    return name in {DIRECTIVE, RETAIN_KEYS} or name.startswith((DELETE_PRIMITIVES, ORDER))
+    return name.startswith("$") and (
+        name in {DIRECTIVE, RETAIN_KEYS} or name.startswith((DELETE_PRIMITIVES, ORDER))
+    )
 
 
 def listed(value: Any, where: str) -> list[Any]:

@@ -55,27 +55,32 @@ def strategic_merge(shape: Shape, current: Json, patch: Json, path: str = "") ->
 
 def _merged(shape: Shape, current: Json, patch: Json, path: str) -> Json:
     result = _retained(current, patch, path)
+    has_directives = False
     for name, value in patch.items():
         if is_directive(name):
-            continue
-        if value is None:
+            has_directives = True
+        elif value is None:
             result.pop(name, None)
         else:
             result[name] = _value(_field(shape, name), result.get(name), value, _at(path, name))
+    if has_directives:
+        _direct(shape, result, current, patch, path)
+    return result
+
+
+def _direct(shape: Shape, result: Json, current: Json, patch: Json, path: str) -> None:
+    """Do with the lists of the result what the patch's directives say."""
     for directive, wanted in patch.items():
         if directive.startswith(DELETE_PRIMITIVES):
             _take_out(result, directive, wanted, path)
     for directive, wanted in patch.items():
         if directive.startswith(ORDER):
             _set_order(shape, result, current, patch, directive, wanted, path)
-    return result
 
 
 def _value(shape: Shape, current: Any, value: Any, path: str) -> Any:
     if isinstance(value, dict):
-        if isinstance(current, dict):
-            return strategic_merge(shape, current, value, path)
-        return strategic_merge(shape, {}, value, path)
+        return strategic_merge(shape, current if isinstance(current, dict) else {}, value, path)
     if isinstance(value, list) and isinstance(shape, ListOf) and shape.strategy == "merge":
         before = current if isinstance(current, list) else []
         return strategic_lists.merged(shape, before, value, path, strategic_merge)

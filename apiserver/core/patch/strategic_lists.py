@@ -7,12 +7,14 @@ keep their place among those that both have; elements that only the patch has go
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable
-from typing import Any, TypeAlias
+from typing import Any, Final, TypeAlias
 
 from apiserver.core.patch.directives import DIRECTIVE, identity, plain
 from apiserver.core.schema import ListOf, Shape
 from apiserver.core.values import Json
 from machinery.model.errors import BadRequest
+
+_PLAIN: Final = (str, int, float, bool, type(None))  # a union in its place would be built with each question
 
 Merge: TypeAlias = Callable[[Shape, Json, Json, str], Json]
 
@@ -124,4 +126,4 @@ def _ranks(items: list[Any], key: str) -> dict[Any, int]:
 def _identity(item: Any, key: str) -> Any:
     """Return what tells an element from the others: its merge key, or the scalar itself."""
     value = item.get(key) if isinstance(item, dict) and key else item
-    return value if isinstance(value, str | int | float | bool | None) else str(value)
+    return value if isinstance(value, _PLAIN) else str(value)
