@@ -28,9 +28,11 @@ from kubarium.core.options import Options
 from kubarium.core.spec import ClusterSpec, is_node_name
 from kubarium.ending import end, halt
 from kubarium.errors import KubariumError
+from kubarium.kubelet_args import check_kubelet_args
 from kubarium.mounts import unmount_below
 from kubarium.starting import START_PATIENCE_S, Progress, check_options, refuse_differences, start
 from kubarium.supervisor.protocol import call
+from machinery.process.clock import WALL
 from machinery.process.trees import remove_tree
 
 _DELETE_PATIENCE_S = 15.0  # for a Node object, by an apiserver that has just answered
@@ -90,6 +92,7 @@ class Cluster:
         memory: str = "",
         labels: Mapping[str, str] | None = None,
         taints: Sequence[str] = (),
+        kubelet_args: Mapping[str, str] | None = None,
         zones: Sequence[str] = (),
         home: Path | None = None,
         wait: bool = True,
@@ -103,7 +106,7 @@ class Cluster:
         here. A cluster `file` (docs/cluster-file.md) says the same as a document; what is said beside it wins. Of a cluster
         that exists, options have to be what it has; more `nodes` are added. `etcd` is 1 or 3;
         `apiservers`, `schedulers` and `controllers` say how many processes of each there are; `cpu`, `memory`, `labels` and
-        `taints` (key=value:Effect) are those of each node, `zones` are given to them in turn. `process_memory` ("1Gi") is the
+        `taints` (key=value:Effect) are those of each node, `kubelet_args` flags of each kubelet, `zones` are given to them in turn. `process_memory` ("1Gi") is the
         most that each process of a node may have. At a `registry_port` there is an image registry that every node knows as
         localhost:PORT. With `access_log` apiservers log each request. With `check_invariants` a component ends where it finds its own state broken: for tests.
 
@@ -127,6 +130,7 @@ class Cluster:
             memory=memory,
             labels=labels or {},
             taints=tuple(taints),
+            kubelet_args=kubelet_args or {},
             zones=tuple(zones),
             check_invariants=check_invariants,
         )
@@ -155,6 +159,7 @@ class Cluster:
             KubariumError: it cannot be; the message names the option, or says what is missing.
         """
         cluster = cls(name, home=home)
+        began = WALL.monotonic_wall()
         check_options(options, name, timeout_s)
         with cluster_locked(
             name, home or homes.default_home(), patience_s=LOCK_PATIENCE_S, told=progress
@@ -168,7 +173,7 @@ class Cluster:
                 added = cluster._adapt(options)
         if wait and (is_new or waited or added):
             nodes = None if is_new or waited else added
-            cluster.wait_ready(nodes=nodes, timeout_s=timeout_s, progress=progress)
+            cluster.wait_ready(nodes=nodes, timeout_s=timeout_s, began=began, progress=progress)
         if wait and (spec := cluster.spec).registry_port:
             from kubarium.registry import announce  # gRPC, which most commands do without
 
@@ -268,18 +273,27 @@ class Cluster:
         memory: str = "",
         labels: Mapping[str, str] | None = None,
         taints: Sequence[str] = (),
+        kubelet_args: Mapping[str, str] | None = None,
     ) -> str:
-        """Add a node with that declared capacity, labels and taints to the running cluster; return its name.
+        """Add a node with that declared capacity, labels, taints and flags of its kubelet to the running cluster; return its name.
 
         Raises:
             KubariumError: it cannot be; the message names the option. Where no apiserver answers nothing is changed.
         """
         from kubarium.waiting import require_answer  # gRPC, which most commands do without
 
+        if kubelet_args:
+            check_kubelet_args([kubelet_args])
         require_answer(self.spec, self.layout)
         return str(
             self._call(
-                "node_add", name=name, cpu=cpu, memory=memory, labels=dict(labels or {}), taints=list(taints)
+                "node_add",
+                name=name,
+                cpu=cpu,
+                memory=memory,
+                labels=dict(labels or {}),
+                taints=list(taints),
+                kubelet_args=dict(kubelet_args or {}),
             )
         )
 
@@ -358,16 +372,22 @@ class Cluster:
         *,
         nodes: Iterable[str] | None = None,
         timeout_s: float = START_PATIENCE_S,
+        began: float | None = None,
         progress: Progress = lambda _: None,
     ) -> None:
         """Return when the apiserver answers and every node, or each of those that are named, is Ready.
+
+        Progress is told with the seconds since `began` (of time.monotonic()), or since this call.
 
         Raises:
             KubariumError: not in time; the message says what was still missing.
         """
         from kubarium.waiting import wait_for_nodes  # gRPC, which most commands do without
 
-        wait_for_nodes(self.spec, self.layout, nodes=nodes, timeout_s=timeout_s, progress=progress)
+        began = WALL.monotonic_wall() if began is None else began
+        wait_for_nodes(
+            self.spec, self.layout, nodes=nodes, timeout_s=timeout_s, began=began, progress=progress
+        )
 
     def down(self, *, progress: Progress = lambda _: None) -> bool:
         """Stop every process, remove every container, namespace and file that is the cluster's, also what has no record.
@@ -423,7 +443,14 @@ class Cluster:
         spec = self.spec
         refuse_differences(options, spec)
         return [
-            self.add_node(node.name, cpu=node.cpu, memory=node.memory, labels=node.labels, taints=node.taints)
+            self.add_node(
+                node.name,
+                cpu=node.cpu,
+                memory=node.memory,
+                labels=node.labels,
+                taints=node.taints,
+                kubelet_args=node.kubelet_args,
+            )
             for node in options.missing_nodes(spec)
         ]
 

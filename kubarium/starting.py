@@ -18,6 +18,7 @@ from kubarium.core.spec import ClusterSpec, SpecError
 from kubarium.credentials import ensure_credentials, kubeconfig_text
 from kubarium.errors import KubariumError
 from kubarium.import_path import programs_folder
+from kubarium.kubelet_args import check_kubelet_args
 from kubarium.starter import Starter
 
 Progress = Callable[[str], None]
@@ -32,9 +33,10 @@ def check_options(options: Options, name: str, timeout_s: float) -> None:
         KubariumError: no cluster can be so; the message names the option.
     """
     try:
-        options.new_spec(name)
+        spec = options.new_spec(name)
     except SpecError as error:
         raise KubariumError(str(error)) from error
+    check_kubelet_args(node.kubelet_args for node in spec.nodes)
     if not timeout_s > 0:
         raise KubariumError(f"--timeout: has to be above 0, not {timeout_s:g}")
 

@@ -92,11 +92,13 @@ def wait_for_nodes(
     *,
     nodes: Iterable[str] | None = None,
     timeout_s: float,
+    began: float,
     progress: Callable[[str], None] = lambda _: None,
 ) -> None:
     """Return when nodes are Ready: those that are named, or all of the spec.
 
-    What a node's kubelet said before the machine was last switched on does not count.
+    What a node's kubelet said before the machine was last switched on does not count. Progress is told with the seconds
+    since `began` (of the monotonic wall clock).
 
     Raises:
         KubariumError: not in time.
@@ -105,7 +107,6 @@ def wait_for_nodes(
     state = _State(layout)
 
     async def until_ready(api: Api) -> None:
-        began = WALL.monotonic_wall()
         await _until_answering(api, Addresses(spec).grpc_servers, state)
         progress(f"the apiserver answers after {WALL.monotonic_wall() - began:.1f} s")
         await _until_ready(
@@ -217,13 +218,13 @@ async def _until_ready(api: Api, wanted: list[str], state: _State, note: Callabl
         try:
             listing = await api.list(NODES)
             for node in listing.items:
-                _note(node, state, note)
+                _note(node, wanted, state, note)
             if state.ready.issuperset(wanted):
                 return
             async for batch in api.watch(NODES, resource_version=str(listing.revision)):
                 for event in batch:
                     if event.object is not None and event.type is not EventType.DELETED:
-                        _note(event.object, state, note)
+                        _note(event.object, wanted, state, note)
                 if state.ready.issuperset(wanted):
                     return
         except Expired:
@@ -233,8 +234,10 @@ async def _until_ready(api: Api, wanted: list[str], state: _State, note: Callabl
             await WALL.sleep_wall(_RETRY_S)
 
 
-def _note(node: core_v1.Node, state: _State, note: Callable[[str], None]) -> None:
+def _note(node: core_v1.Node, wanted: list[str], state: _State, note: Callable[[str], None]) -> None:
     name = node.metadata.name
+    if name not in wanted:
+        return
     if not is_ready(node, _boot_id(state.layout, name)):
         state.ready.discard(name)
     elif name not in state.ready:

@@ -14,7 +14,7 @@ from kubarium import homes
 from kubarium.cli import commands
 from kubarium.cli.completion import SCRIPTS
 from kubarium.core.log_lines import read_duration_s
-from kubarium.core.spec import REGISTRY_PORT
+from kubarium.core.spec import KUBELET_FLAGS, REGISTRY_PORT
 from kubarium.errors import KubariumError
 
 _DESCRIPTION = "Start, watch, take apart and break a real Kubernetes-shaped cluster."
@@ -174,6 +174,10 @@ def _capacity(sub: argparse.ArgumentParser) -> None:
     sub.add_argument(
         "--taint", dest="taints", action="append", metavar="KEY=VALUE:EFFECT",
         help="a taint of a node, from its registration on; may be given several times",
+    )  # fmt: skip
+    sub.add_argument(
+        "--kubelet-arg", dest="kubelet_args", action="append", type=_pair, metavar="FLAG=VALUE",
+        help=f"a flag of a node's kubelet, of {', '.join(KUBELET_FLAGS)}; may be given several times",
     )  # fmt: skip
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import argparse
 import shutil
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Sized
 from dataclasses import asdict, fields
 from functools import partial
 from pathlib import Path
@@ -43,10 +43,10 @@ def up(options: argparse.Namespace) -> int:
         KubariumError: it cannot be started, or what runs is not what was asked for.
     """
     began = WALL.monotonic_wall()
-    options.labels = dict(options.labels) if getattr(options, "labels", None) else None
     given = ((each.name, getattr(options, each.name, None)) for each in fields(Options))
     asked = {name: value for name, value in given if value is not None}
     asked["labels"] = dict(asked.get("labels", ()))
+    asked["kubelet_args"] = dict(asked.get("kubelet_args", ()))
     asked["taints"] = tuple(asked.get("taints", ()))
     wanted = Options(**asked)
     if getattr(options, "file", None):
@@ -68,7 +68,7 @@ def up(options: argparse.Namespace) -> int:
         )
         print(
             f'Cluster "{options.name}" {state}: '
-            f"{len(spec.nodes)} nodes, {spec.runtime} runtime, {cluster.addresses.rest_url}"
+            f"{_count_of(spec.nodes, 'node')}, {spec.runtime} runtime, {cluster.addresses.rest_url}"
         )
     for node in begun.added:
         print(f"{node} was added")
@@ -78,6 +78,10 @@ def up(options: argparse.Namespace) -> int:
     print("  kubectl get nodes")
     print(f"  kubarium ps{_name(options)}\n  kubarium down{_name(options)}")
     return 0
+
+
+def _count_of(things: Sized, name: str) -> str:
+    return f"{len(things)} {name}" if len(things) == 1 else f"{len(things)} {name}s"
 
 
 def _name(options: argparse.Namespace) -> str:
@@ -240,10 +244,15 @@ def node_add(options: argparse.Namespace) -> int:
     """Add a node."""
     cluster = Cluster(options.name)
     labels = dict(options.labels or ()) | ({ZONE: options.zone} if options.zone else {})
-    name = cluster.add_node(
-        options.node, cpu=options.cpu, memory=options.memory, labels=labels, taints=options.taints or ()
-    )
     began = WALL.monotonic_wall()
+    name = cluster.add_node(
+        options.node,
+        cpu=options.cpu,
+        memory=options.memory,
+        labels=labels,
+        taints=options.taints or (),
+        kubelet_args=dict(options.kubelet_args or ()),
+    )
     cluster.wait_ready(nodes=[name])
     print(f"{name} is Ready after {WALL.monotonic_wall() - began:.1f} s")
     return 0

@@ -13,7 +13,7 @@ from functools import partial
 from typing import Any, Final
 
 from kubarium.core.options import DeclaredNode, Options
-from kubarium.core.spec import MAX_NODES, ZONE, ClusterSpec, SpecError, checked
+from kubarium.core.spec import KUBELET_FLAGS, MAX_NODES, ZONE, ClusterSpec, SpecError, checked
 
 API_VERSION: Final = "kubarium.dev/v1alpha1"
 KIND: Final = "Cluster"
@@ -88,7 +88,16 @@ def read_document(document: Written) -> ClusterFile:
         registry_port=read.get("registryPort"),
         declared=read.get("nodes"),
     )
+    if options.time_scale is not None:  # how large it may be depends on the profile
+        with _placed(_value(document, "timeScale"), "timeScale"):
+            Options(profile=options.profile, time_scale=options.time_scale).new_spec("any")
     return ClusterFile(read.get("name", ""), options)
+
+
+def _value(table: Written, name: str) -> Written:
+    """Return a table's value of that name, which it has."""
+    entries = table.entries if isinstance(table, Table) else ()
+    return next(value for key, value in entries if isinstance(key, Scalar) and key.text == name)
 
 
 def _read(written: Written, path: str, fields: Mapping[str, _Reader]) -> dict[str, Any]:
@@ -226,6 +235,7 @@ def _declared(name: str, read: dict[str, Any]) -> DeclaredNode:
         memory=read.get("memory", ""),
         labels={**read.get("labels", {}), **zone},
         taints=read.get("taints", ()),
+        kubelet_args=read.get("kubeletExtraArgs", {}),
     )
 
 
@@ -271,6 +281,7 @@ def _taints(written: Written, path: str) -> tuple[str, ...]:
 _PLANE: Final[Mapping[str, _Reader]] = {
     name: _option(name, _whole) for name in ("etcd", "apiservers", "schedulers", "controllers")
 }
+_KUBELET: Final[Mapping[str, _Reader]] = dict.fromkeys(KUBELET_FLAGS, _quantity)
 _NODE: Final[Mapping[str, _Reader]] = {
     "name": _of_node("name", _text),
     "count": _count,
@@ -279,6 +290,7 @@ _NODE: Final[Mapping[str, _Reader]] = {
     "zone": _of_node("labels", _text, lambda zone: {ZONE: zone}),
     "labels": _labels,
     "taints": _taints,
+    "kubeletExtraArgs": lambda written, path: _read(written, path, _KUBELET),
 }
 _TOP: Final[Mapping[str, _Reader]] = {
     "apiVersion": _constant(API_VERSION),
@@ -286,7 +298,7 @@ _TOP: Final[Mapping[str, _Reader]] = {
     "name": _cluster_name,
     "runtime": _option("runtime", _text),
     "profile": _option("profile", _text),
-    "timeScale": _option("time_scale", _number),
+    "timeScale": _number,
     "apiPort": _option("api_port", _whole),
     "processMemory": _option("process_memory", _quantity),
     "registryPort": _option("registry_port", _whole),

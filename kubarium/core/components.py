@@ -260,6 +260,7 @@ def _kubelet(node: NodeSpec, places: Places) -> Component:
         "register-with-taints": ",".join(node.taints),
         "cgroup-root": f"{places.cgroup_root}/{node.name}" if places.spec.isolated else "",
         "check-invariants": "true" if places.spec.check_invariants else "",
+        **node.kubelet_args,
     }
     return Component(name, "kubelet", flags, (identity,), node=_namespace(node, places), folders=(root,))
 

@@ -41,6 +41,7 @@ class DeclaredNode:
     memory: str = ""
     labels: Mapping[str, str] = field(default_factory=dict)
     taints: tuple[str, ...] = ()
+    kubelet_args: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,6 +64,7 @@ class Options:
     memory: str = ""
     labels: Mapping[str, str] = field(default_factory=dict)
     taints: tuple[str, ...] = ()
+    kubelet_args: Mapping[str, str] = field(default_factory=dict)  # flags of each kubelet, without "--"
     zones: tuple[str, ...] = ()  # given to the nodes in turn
     declared: tuple[DeclaredNode, ...] | None = None  # each by its name, as a cluster file has them
     check_invariants: bool | None = None
@@ -144,7 +146,12 @@ class Options:
         """
         for node in self.missing_nodes(spec):
             spec = spec.with_node(
-                node.name, cpu=node.cpu, memory=node.memory, labels=node.labels, taints=node.taints
+                node.name,
+                cpu=node.cpu,
+                memory=node.memory,
+                labels=node.labels,
+                taints=node.taints,
+                kubelet_args=node.kubelet_args,
             )
         return spec
 
@@ -162,6 +169,7 @@ class Options:
             memory=self.memory or node.memory,
             labels={**node.labels, **self.labels, **zone},
             taints=self.taints or node.taints,
+            kubelet_args={**node.kubelet_args, **self.kubelet_args},
         )
 
     def _lacking(self, spec: ClusterSpec) -> list[str]:
@@ -183,6 +191,9 @@ def _lacking_in(node: NodeSpec, wanted: DeclaredNode, *, is_declared: bool) -> I
     for taint in wanted.taints:
         if taint not in node.taints:
             yield f"--taint {taint}"
+    for name, value in wanted.kubelet_args.items():
+        if node.kubelet_args.get(name) != value:
+            yield f"--kubelet-arg {name}={value}"
     for flag, value, had in (("--cpu", wanted.cpu, node.cpu), ("--memory", wanted.memory, node.memory)):
         if is_declared and value and value != had:
             yield f"{flag} {value}"

@@ -9,6 +9,8 @@ from typing import Literal
 
 import msgspec
 
+from machinery.model.profile import intervals
+
 Runtime = Literal["docker", "hollow"]
 Profile = Literal["default", "fast"]
 
@@ -28,7 +30,17 @@ MAX_SLOTS = 250  # the third octet of the backbone
 MAX_NODES = 200
 MAX_INSTANCES = 9  # of one program; the backbone's addresses .1 to .9 are theirs
 ETCD, APISERVER, SCHEDULER, CONTROLLERS = "etcd", "apiserver", "scheduler", "controllers"
+LEAST_RENEWAL_S = 0.25  # of real time: machines that are busy keep leaders waiting for so long
 REGISTRY_PORT = 5001  # as kind documents it
+KUBELET_FLAGS = (  # those that a user may hand to a kubelet; all others follow from the cluster
+    "allowed-unsafe-sysctls",
+    "container-log-max-files",
+    "container-log-max-size",
+    "image-pull-credentials-verification-policy",
+    "log-level",
+    "preloaded-images-verification-allowlist",
+    "record-messages",
+)
 
 
 class SpecError(ValueError):
@@ -56,6 +68,7 @@ class NodeSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     memory: str = ""
     labels: dict[str, str] = {}
     taints: tuple[str, ...] = ()  # key=value:Effect, from its registration on
+    kubelet_args: dict[str, str] = {}  # flags of its kubelet, of KUBELET_FLAGS, without "--"
 
 
 class ClusterSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -129,6 +142,7 @@ class ClusterSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
         memory: str = "",
         labels: Mapping[str, str] | None = None,
         taints: Iterable[str] = (),
+        kubelet_args: Mapping[str, str] | None = None,
     ) -> ClusterSpec:
         """Return the spec with one more node; without a name it is called node-N.
 
@@ -143,6 +157,7 @@ class ClusterSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
             memory=memory,
             labels=dict(labels or {}),
             taints=tuple(taints),
+            kubelet_args=dict(kubelet_args or {}),
         )
         if any(node.name == other.name for other in self.nodes):
             raise SpecError(f'cluster "{self.name}" already has a node "{node.name}"')
@@ -175,8 +190,7 @@ def checked(spec: ClusterSpec) -> ClusterSpec:
         SpecError: it cannot; the message names the field.
     """
     _check_label("--name", spec.name, longest=_LONGEST_NAME)
-    if not spec.time_scale > 0 or spec.time_scale > 1000:
-        raise SpecError(f"has to be above 0 and at most 1000, not {spec.time_scale}", "--time-scale")
+    _check_time_scale(spec.time_scale, spec.profile)
     if not 0 <= spec.api_port <= 65535 - SLOT_PORTS:
         raise SpecError(f"has to be a port below {65535 - SLOT_PORTS}, not {spec.api_port}", "--api-port")
     if not 0 <= spec.registry_port <= 65535:
@@ -192,6 +206,16 @@ def checked(spec: ClusterSpec) -> ClusterSpec:
     for node in spec.nodes:
         _check_node(node)
     return spec
+
+
+def _check_time_scale(scale: float, profile: Profile) -> None:
+    renewal_s = intervals(profile).leader_renew_deadline_s
+    if not 0 < scale <= renewal_s / LEAST_RENEWAL_S:
+        most = f"{renewal_s / LEAST_RENEWAL_S:g} (with the profile {profile})"
+        why = (
+            f", or leaders have less than {LEAST_RENEWAL_S:g} s to renew their leases in" if scale > 0 else ""
+        )
+        raise SpecError(f"has to be above 0 and at most {most}, not {scale:g}{why}", "--time-scale")
 
 
 def _check_process_memory(text: str) -> None:
@@ -212,6 +236,11 @@ def _check_node(node: NodeSpec) -> None:
             raise SpecError(f'"{value}" is no quantity; write it as 2, 500m, 512Mi or 4Gi', flag)
         if value and not re.search("[1-9]", value):
             raise SpecError(f"has to be above 0, not {value}", flag)
+    for name in node.kubelet_args:
+        if name not in KUBELET_FLAGS:
+            raise SpecError(
+                f'"{name}" is no flag to hand on (there are: {", ".join(KUBELET_FLAGS)})', "--kubelet-arg"
+            )
     if node.labels or node.taints:
         _check_marks(node)
 

@@ -14,10 +14,12 @@ Times are wall seconds of a monotonic clock.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from enum import Enum
 
 from kubarium.core.components import Component
+from kubarium.core.spec import ETCD
 
 FIRST_DELAY_S = 0.1
 LONGEST_DELAY_S = 5.0
@@ -104,6 +106,15 @@ def next_due_s(processes: dict[str, Supervised]) -> float | None:
     """Return when the next delay is over; None where no process waits for a time."""
     times = [process.due_s for process in processes.values() if process.phase is Phase.BACKOFF]
     return min(times, default=None)
+
+
+def stop_order(processes: Mapping[str, Supervised]) -> list[list[str]]:
+    """Return who is stopped together, the first ones first: nobody's server goes before it, so that leases are given back."""
+    nodes = [name for name in processes if "@" in name]
+    etcd = [name for name, process in processes.items() if process.component.program == ETCD]
+    clients = [name for name, process in processes.items() if process.component.after and name not in nodes]
+    others = [name for name in processes if name not in {*nodes, *etcd, *clients}]
+    return [nodes, clients, others, etcd]
 
 
 def _is_due(process: Supervised, processes: dict[str, Supervised], now_s: float) -> bool:

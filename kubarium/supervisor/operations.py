@@ -13,8 +13,8 @@ from kubarium import network
 from kubarium.core.components import node_parts
 from kubarium.core.layout import Layout
 from kubarium.core.places import Places
-from kubarium.core.spec import ETCD, ClusterSpec, SpecError
-from kubarium.core.supervision import Phase, Supervised
+from kubarium.core.spec import ClusterSpec, SpecError
+from kubarium.core.supervision import Phase, Supervised, stop_order
 from kubarium.errors import KubariumError
 from kubarium.pki import Pki, ensure_certificates
 from kubarium.supervisor.daemon import Daemon
@@ -147,6 +147,7 @@ class Operations:
                 memory=request.memory,
                 labels=request.labels,
                 taints=request.taints,
+                kubelet_args=request.kubelet_args,
             )
         except SpecError as error:
             raise KubariumError(str(error)) from error
@@ -207,11 +208,7 @@ class Operations:
         self._daemon.leave()
 
     def _stop_everything(self) -> None:
-        table = self._processes.table
-        nodes = [name for name in table if "@" in name]
-        etcd = [name for name, process in table.items() if process.component.program == ETCD]
-        control = [name for name in table if name not in {*nodes, *etcd}]
-        for names in (nodes, control, etcd):
+        for names in stop_order(self._processes.table):
             self._stop(names, "the cluster went down")
 
     def _keep(self, spec: ClusterSpec) -> None:

@@ -33,6 +33,7 @@ class Request(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     memory: str = ""
     labels: dict[str, str] = {}
     taints: tuple[str, ...] = ()
+    kubelet_args: dict[str, str] = {}
 
 
 def read_request(line: bytes) -> Request:

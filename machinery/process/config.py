@@ -72,6 +72,7 @@ class ComponentConfig:
     notify_socket: str = setting("", help="unix datagram socket that is told READY=1; none if empty")
     faults_file: str = setting("", help="fault plan (JSON), read at the start and again at SIGHUP")
     record_messages: int = setting(0, help="how many of the latest messages to remember; none if 0")
+    check_flags: bool = setting(default=False, help="check the flags, say what is wrong with them, and end")
     memory_limit: str = setting(
         "", help="most memory that the process may have (1Gi), as Linux counts its data; unbounded if empty"
     )
@@ -136,7 +137,8 @@ def parse(config_class: type[C], argv: Sequence[str] | None) -> C:
     """Read a command line.
 
     Raises:
-        SystemExit: with code 2 for what does not fit (a line on stderr names the flag), 0 after --help.
+        SystemExit: with code 2 for what does not fit (a line on stderr names the flag), 0 after --help and
+            where only the flags are to be checked.
     """
     parser = parser_of(config_class)
     values = vars(parser.parse_args(argv))
@@ -145,6 +147,8 @@ def parse(config_class: type[C], argv: Sequence[str] | None) -> C:
         config.validate()
     except ConfigError as error:
         parser.error(str(error))
+    if config.check_flags:
+        parser.exit()
     return config
 
 

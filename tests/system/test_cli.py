@@ -336,13 +336,16 @@ def test_nodes_are_added_listed_and_removed(shell: Shell):
 def test_a_node_has_the_labels_taints_and_zone_that_it_is_added_with(shell: Shell):
     """In the API, from its registration on."""
     need("kubectl")
-    shell("node", "add", "marked", "--label", "tier=gold", "--zone", "east", "--taint", "gpu=yes:NoSchedule")
+    assert "has to be one of debug" in shell.fails("node", "add", "marked", "--kubelet-arg", "log-level=loud")
+    marks = ("--label", "tier=gold", "--zone", "east", "--taint", "gpu=yes:NoSchedule")
+    shell("node", "add", "marked", *marks, "--kubelet-arg", "log-level=debug")
     node = Kubectl(Path(shell("kubeconfig").strip())).get("node", "marked")
     labels = {"tier": "gold", "topology.kubernetes.io/zone": "east"}
     assert node["metadata"]["labels"].items() >= labels.items()
     assert {"key": "gpu", "value": "yes", "effect": "NoSchedule"} in node["spec"]["taints"]
     listed = json.loads(shell("node", "ls", "--output", "json"))[-1]
     assert (listed["labels"], listed["taints"]) == (labels, ["gpu=yes:NoSchedule"])
+    assert listed["kubelet_args"] == {"log-level": "debug"}
     assert "--label tier=gold (node-1 does not have it)" in shell.fails("up", "--label", "tier=gold")
     shell("node", "rm", "marked")
 

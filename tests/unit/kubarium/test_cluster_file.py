@@ -37,19 +37,20 @@ def test_every_field_becomes_what_the_options_say():
 name: shop
 runtime: hollow
 profile: fast
-timeScale: 20
+timeScale: 8
 apiPort: 7000
 registryPort: 5001
 accessLog: true
 controlPlane: {etcd: 3, apiservers: 2, schedulers: 3, controllers: 4}
 nodes:
 - {count: 2, cpu: 0.5, memory: 1Gi}
-- {name: big, zone: west, labels: {tier: gold}, taints: ["gpu=yes:NoSchedule", "slow:NoExecute"]}
+- {name: big, zone: west, labels: {tier: gold}, taints: ["gpu=yes:NoSchedule", "slow:NoExecute"],
+   kubeletExtraArgs: {container-log-max-size: 1Mi, container-log-max-files: 3, allowed-unsafe-sysctls: "kernel.msg*"}}
 """
     document = read(body)
     assert document.name == "shop"
     spec = document.options.new_spec("shop", "hollow")
-    assert (spec.profile, spec.time_scale, spec.api_port) == ("fast", 20.0, 7000)
+    assert (spec.profile, spec.time_scale, spec.api_port) == ("fast", 8.0, 7000)
     assert spec.access_log
     assert (spec.registry_port, spec.registry) == (5001, "localhost:5001")
     assert (spec.etcd, spec.apiservers, spec.schedulers, spec.controllers) == (3, 2, 3, 4)
@@ -60,6 +61,15 @@ nodes:
     ]
     assert spec.nodes[2].labels == {"tier": "gold", ZONE: "west"}
     assert spec.nodes[2].taints == ("gpu=yes:NoSchedule", "slow:NoExecute")
+    assert [node.kubelet_args for node in spec.nodes] == [
+        {},
+        {},
+        {
+            "container-log-max-size": "1Mi",
+            "container-log-max-files": "3",
+            "allowed-unsafe-sysctls": "kernel.msg*",
+        },
+    ]
 
 
 def test_json_is_yaml():
@@ -84,6 +94,8 @@ def test_json_is_yaml():
         ("timeScale: -1", "3: timeScale: has to be above 0"),
         ("timeScale: .nan", "3: timeScale: has to be above 0"),
         ("timeScale: yes", "3: timeScale: has to be a number, not yes"),
+        ("timeScale: 41", "3: timeScale: has to be above 0 and at most 40 (with the profile default)"),
+        ("timeScale: 9\nprofile: fast", "3: timeScale: has to be above 0 and at most 8 (with the profile fast)"),
         ("timeScale: 1" + "0" * 400, "3: timeScale: is too large"),
         ("apiPort: 70000", "3: apiPort: has to be a port below"),
         ("apiPort: 6443.5", "3: apiPort: has to be a whole number, not 6443.5"),
@@ -107,6 +119,8 @@ def test_json_is_yaml():
         ("nodes:\n- labels:\n    kubernetes.io/hostname: x", "5: nodes[0].labels.kubernetes.io/hostname: "),
         (f"nodes:\n- labels:\n    {ZONE}: x", f"5: nodes[0].labels.{ZONE}: is written as the field zone"),
         ("nodes:\n- taints:\n  - a=b:NoSchedule\n  - a=b:Never", "6: nodes[0].taints[1]: "),
+        ("nodes:\n- kubeletExtraArgs:\n    cpu: 2", "5: nodes[0].kubeletExtraArgs.cpu: there is no such field (it has: allowed-"),
+        ("nodes:\n- kubeletExtraArgs:\n    log-level:", "5: nodes[0].kubeletExtraArgs.log-level: has to be text, not nothing"),
         ("nodes:\n- taints: a=b:NoSchedule", "4: nodes[0].taints: has to be a list"),
         ("nodes:\n- &a\n  cpu: 1\n- <<: *a", "6: nodes[1].<<: there is no such field"),
         ("nodes: [", "3: while parsing a flow node"),

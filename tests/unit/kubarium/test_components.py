@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
 from kubarium.core.components import Component, components, registry_config
 from kubarium.core.layout import Layout
 from kubarium.core.places import ComposePlaces, LocalPlaces
-from kubarium.core.spec import ClusterSpec
+from kubarium.core.spec import KUBELET_FLAGS, ClusterSpec
+from kubelet.config import KubeletConfig
+from machinery.process.config import flag
 
 LAYOUT = Layout(Path("/home"), Path("/run"))
 
@@ -31,6 +34,21 @@ def test_apiservers_log_requests_where_that_is_asked_for():
     flags = described(ClusterSpec(access_log=True, apiservers=2))["apiserver-2"].arguments
     assert "--access-log=true" in flags
     assert not [each for each in described(ClusterSpec())["apiserver"].arguments if "access-log" in each]
+
+
+def test_a_kubelet_has_the_flags_that_its_node_declares():
+    """Its own only."""
+    spec = ClusterSpec().with_node(kubelet_args={"log-level": "debug"}).with_node()
+    debugging = [name for name, part in described(spec).items() if "--log-level=debug" in part.arguments]
+    assert debugging == ["kubelet@node-1"]
+
+
+def test_the_flags_that_a_user_may_hand_to_a_kubelet_are_those_that_the_cluster_leaves_alone():
+    """A new flag of the kubelet is one that the cluster sets, or that the user may set."""
+    known = {flag(each.name).removeprefix("--") for each in dataclasses.fields(KubeletConfig)}
+    set_here = set(described(ClusterSpec(check_invariants=True).with_node())["kubelet@node-1"].flags)
+    others = {"transport", "notify-socket", "check-flags"}  # how it is started and spoken to
+    assert set(KUBELET_FLAGS) == known - set_here - others
 
 
 def test_a_registry_is_one_process_more():

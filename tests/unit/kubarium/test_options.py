@@ -48,9 +48,13 @@ def test_what_a_cluster_does_not_have_is_named(asked: dict[str, Any], words: str
     assert Options(**asked).differences(RUNNING) == [words]
 
 
-MARKED = Options(nodes=3, labels={"tier": "gold"}, taints=("gpu=yes:NoSchedule",), zones=("a", "b")).new_spec(
-    "t"
-)
+MARKED = Options(
+    nodes=3,
+    labels={"tier": "gold"},
+    taints=("gpu=yes:NoSchedule",),
+    kubelet_args={"log-level": "debug"},
+    zones=("a", "b"),
+).new_spec("t")
 
 
 def test_nodes_have_the_labels_taints_and_zones_that_were_asked_for():
@@ -58,15 +62,19 @@ def test_nodes_have_the_labels_taints_and_zones_that_were_asked_for():
     assert [node.labels[ZONE] for node in MARKED.nodes] == ["a", "b", "a"]
     assert {node.labels["tier"] for node in MARKED.nodes} == {"gold"}
     assert {node.taints for node in MARKED.nodes} == {("gpu=yes:NoSchedule",)}
+    assert [node.kubelet_args for node in MARKED.nodes] == [{"log-level": "debug"}] * 3
     assert Options(nodes=4, zones=("a", "b")).extended(MARKED).nodes[-1].labels[ZONE] == "b"
 
 
 def test_labels_and_taints_that_a_node_lacks_are_named():
     """With the first node that lacks each."""
-    asked = Options(labels={"tier": "iron"}, taints=("a:NoExecute",), zones=("a", "b"))
+    asked = Options(
+        labels={"tier": "iron"}, taints=("a:NoExecute",), kubelet_args={"log-level": "info"}, zones=("a", "b")
+    )
     assert asked.differences(MARKED) == [
         "--label tier=iron (node-1 does not have it)",
         "--taint a:NoExecute (node-1 does not have it)",
+        "--kubelet-arg log-level=info (node-1 does not have it)",
     ]
     assert Options(zones=("a",)).differences(MARKED) == [f"--label {ZONE}=a (node-2 does not have it)"]
 
@@ -78,6 +86,7 @@ def test_labels_and_taints_that_a_node_lacks_are_named():
         ({"labels": {"a": "-"}}, '--label: "a=-"'),
         ({"labels": {"kubernetes.io/hostname": "x"}}, "--label: .* kept for administrators"),
         ({"labels": {"node-role.kubernetes.io/worker": ""}}, "--label: .* kept for administrators"),
+        ({"kubelet_args": {"cpu": "2"}}, '--kubelet-arg: "cpu" is no flag to hand on .there are: allowed-'),
         ({"taints": ("a",)}, "--taint: .* no taint"),
         ({"taints": ("a=b:Never",)}, "--taint: .* no taint"),
         ({"taints": ("=b:NoSchedule",)}, "--taint: .* no taint"),
@@ -119,6 +128,7 @@ def test_nodes_that_are_missing_are_added_with_what_they_declare():
 @pytest.mark.parametrize(
     ("asked", "flag"),
     [({"cpu": "abc"}, "--cpu"), ({"time_scale": -1.0}, "--time-scale"), ({"time_scale": float("nan")}, "--time-scale"),
+     ({"time_scale": 41.0}, "--time-scale"), ({"time_scale": 9.0, "profile": "fast"}, "--time-scale"),
      ({"runtime": "rkt"}, "--runtime"), ({"profile": "slow"}, "--profile"), ({"nodes": -1}, "--nodes"), ({"etcd": 2}, "--etcd"),
      ({"apiservers": 0}, "--apiservers"), ({"nodes": "many"}, "--nodes"), ({"time_scale": "fast"}, "--time-scale")],
 )  # fmt: skip

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
-from kubarium.core.components import Component
+from kubarium.core.components import Component, components
+from kubarium.core.layout import Layout
+from kubarium.core.places import LocalPlaces
+from kubarium.core.spec import ClusterSpec
 from kubarium.core.supervision import (
     LONGEST_DELAY_S,
     Phase,
@@ -16,6 +20,7 @@ from kubarium.core.supervision import (
     exited,
     next_due_s,
     started,
+    stop_order,
     stopped_by_user,
     wanted_by_user,
 )
@@ -94,3 +99,15 @@ def test_the_next_delay_is_known():
     """The loop may sleep until the first delay is over, and for ever where there is none."""
     assert next_due_s({"scheduler": running()}) is None
     assert next_due_s({"scheduler": exited(running(), "killed", 2.0)}) == pytest.approx(2.1)
+
+
+def test_nobody_is_stopped_after_whom_it_speaks_to():
+    """Leaders give their leases back, and what they have under way gets through."""
+    spec = ClusterSpec(etcd=3, apiservers=2, schedulers=2, registry_port=5001).with_node()
+    parts = components(LocalPlaces(spec, Layout(Path("/home"), Path("/run"))))
+    assert stop_order({part.name: Supervised(part) for part in parts}) == [
+        ["dockershim@node-1", "kubelet@node-1", "proxy@node-1"],
+        ["scheduler-1", "scheduler-2", "controllers"],
+        ["apiserver-1", "apiserver-2", "registry"],
+        ["etcd-1", "etcd-2", "etcd-3"],
+    ]

@@ -78,6 +78,14 @@ def test_a_wrong_flag_ends_the_process_and_is_named(argv, said, capsys):
     assert said in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(("argv", "code"), [(["--count=2"], 0), (["--count=0"], 2)])
+def test_flags_can_be_checked_without_starting_anything(argv: list[str], code: int):
+    """Whoever hands flags on asks before."""
+    with pytest.raises(SystemExit) as leaving:
+        parse(SampleConfig, [*argv, "--check-flags"])
+    assert (leaving.value.code or 0) == code
+
+
 def test_a_log_line_is_one_line_whatever_is_in_it():
     """Quotes and line breaks are escaped."""
     stream = io.StringIO()
