@@ -180,6 +180,7 @@ class PodWorker:
         while self.life.stage is not Stage.FINISHED:
             if not await event_within(self._mail.news, self._tools.clock, self._patience_s()):
                 self._step(instructions.TimePassed(), group)
+            await self._tools.clock.sleep(0)  # an action's end comes just after the runtime's news of it
             self._mail.news.clear()
             for stimulus in self._stimuli():
                 self._take(stimulus, group)
@@ -215,17 +216,20 @@ class PodWorker:
         return None if at_s is None else max(0.0, at_s - self._tools.clock.now())
 
     def _stimuli(self) -> Iterator[instructions.Stimulus]:
-        """Empty the mailbox: first what was done, then what is seen."""
+        """Empty the mailbox: first what was done, then what is seen. What the life knows already is left out."""
         mail, uid = self._mail, self.life.uid
         while mail.ended:
             key, problem = mail.ended.pop(0)
             yield instructions.ActionEnded(key, self._tools.pictures.observed(uid), problem)
         if mail.runtime:
             mail.runtime = False
-            yield instructions.RuntimeSeen(self._tools.pictures.observed(uid))
+            if (observed := self._tools.pictures.observed(uid)) is not self.life.observed:
+                yield instructions.RuntimeSeen(observed)
         if mail.probes:
             mail.probes = False
-            yield instructions.ProbesSeen(self._tools.probes.states(self.life.pod, self.life.observed))
+            states = self._tools.probes.states(self.life.pod, self.life.observed)
+            if states != self.life.probes:
+                yield instructions.ProbesSeen(states)
         if mail.api is not None:
             news, mail.api = mail.api, None
             yield news
@@ -241,9 +245,10 @@ class PodWorker:
         self._on_step(self.life)
         if self.life.stage is not before.stage:
             self._log_stage()
-        with acting((cause_of(PODS, self.life.pod),)):
-            for instruction in to_do:
-                self._execute(instruction, group)
+        if to_do:
+            with acting((cause_of(PODS, self.life.pod),)):
+                for instruction in to_do:
+                    self._execute(instruction, group)
 
     def _execute(self, instruction: instructions.Instruction, group: asyncio.TaskGroup) -> None:
         tools = self._tools

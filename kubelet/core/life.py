@@ -22,7 +22,7 @@ from kubelet.core.pod_status import Verdict
 from kubelet.core.restart import CrashBackoff
 from kubelet.core.termination import Deadline
 from machinery.model.clock import Timescale
-from machinery.model.k8s.core_v1 import Pod, PodStatus
+from machinery.model.k8s.core_v1 import Pod, PodSpec, PodStatus
 from machinery.model.pods import is_terminal
 
 
@@ -81,7 +81,7 @@ class Life:
     is_over: bool = False  # the last plan found nothing more to run
     is_clean: bool = False  # volumes and cgroup are gone
     is_deletion_sent: bool = False
-    watched: tuple[tuple[str, ...], str, str] = ((), "", "")  # what the probes were told last
+    watched: tuple[tuple[str, ...], str, PodSpec | None] = ((), "", None)  # what the probes were told last
     told: PodStatus | None = None  # the last status that was handed on
 
     @property

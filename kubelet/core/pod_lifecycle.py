@@ -19,6 +19,8 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from typing import Final, TypeAlias, assert_never
 
+import msgspec
+
 from kubelet.core.actions import (
     RUN_SANDBOX_KEY,
     Action,
@@ -133,7 +135,7 @@ def begin_again(life: Life, observed: ObservedPod) -> Life:
         actions={},
         waits={},
         is_deletion_sent=False,
-        watched=((), "", ""),
+        watched=((), "", None),
     )
 
 
@@ -141,6 +143,8 @@ def handle(
     life: Life, stimulus: Stimulus | None, now_s: float, around: Surroundings
 ) -> tuple[Life, list[Instruction]]:
     """Return the next life and what to do, in this order, after one stimulus (None to begin with)."""
+    if isinstance(stimulus, PodSeen) and _is_echo(life, stimulus.pod):
+        return replace(life, pod=stimulus.pod), []
     out: list[Instruction] = []
     if stimulus is not None:
         life = _absorb(life, stimulus, now_s)
@@ -193,6 +197,19 @@ def _enter(life: Life, stage: Stage, now_s: float, out: list[Instruction]) -> Li
 
 
 # --- what a stimulus changes
+
+
+def _is_echo(life: Life, pod: Pod) -> bool:
+    """Whether a version of the pod is the last one with the status that was told: all else has been planned for."""
+    known = life.pod
+    return (
+        life.is_known
+        and pod.status == life.told
+        and not is_terminal(pod)
+        and pod.spec == known.spec
+        and msgspec.structs.replace(pod.metadata, resourceVersion=known.metadata.resourceVersion)
+        == known.metadata
+    )
 
 
 def _absorb(life: Life, stimulus: Stimulus, now_s: float) -> Life:
@@ -387,7 +404,7 @@ def _settle(life: Life, now_s: float, out: list[Instruction]) -> Life:
     life = shorten(life, now_s, out)
     running, sandbox = life.visible(), life.observed.sandbox
     pod_ip = sandbox.ips[0] if sandbox and sandbox.ips else ""
-    watched = (tuple(run.id for run in running), pod_ip, life.pod.metadata.resourceVersion)
+    watched = (tuple(run.id for run in running), pod_ip, life.pod.spec)
     if watched[:2] == life.watched[:2] and (not running or watched == life.watched):
         return life
     out.append(WatchProbes(life.pod, running, pod_ip))

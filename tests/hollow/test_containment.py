@@ -13,7 +13,7 @@ import pytest
 from kubelet import pod_worker
 from kubelet.core import actions, instructions
 from kubelet.pod_executor import PodExecutor
-from machinery.model.k8s.core_v1 import Lifecycle, LifecycleHandler, Pod, SleepAction
+from machinery.model.k8s.core_v1 import Lifecycle, LifecycleHandler, Pod, Probe, SleepAction, TCPSocketAction
 from machinery.model.resources import EVENTS
 from tests.support.builders import container, pod
 from tests.support.kubelet import Rig, rig
@@ -96,6 +96,8 @@ def _spec(name: str) -> Pod:
     if name == "instruction-shorten":  # is deleted twice
         hook = Lifecycle(preStop=LifecycleHandler(sleep=SleepAction(seconds=3600)))
         return pod(name, containers=[container(lifecycle=hook)], terminationGracePeriodSeconds=3601)
+    if name == "stimulus-probesseen":
+        return pod(name, containers=[container(readinessProbe=Probe(tcpSocket=TCPSocketAction(port=80)))])
     return pod(name)
 
 

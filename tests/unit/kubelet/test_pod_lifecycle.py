@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import pytest
+
+from kubelet.core import pod_lifecycle
 from kubelet.core.actions import ActionKey, KillContainer, Verb, key_of
 from kubelet.core.admission import Rejection
 from kubelet.core.containers import ProbeState
@@ -218,6 +223,41 @@ def test_a_pod_that_was_ready_stays_ready_when_the_kubelet_starts_again():
     it.statuses.clear()
     it.start()
     assert it.statuses == []
+
+
+def test_the_echo_of_what_was_told_is_taken_without_a_plan(monkeypatch: pytest.MonkeyPatch):
+    """It changes nothing that a plan or a status is made of, and leaves the life that a plan would leave."""
+    it = running()
+    echo = changed(it.pod, metadata__resourceVersion="4712")
+    planned, instructions = _handled_at_length(it, PodSeen(echo), monkeypatch)
+    monkeypatch.setattr(pod_lifecycle, "compute_pod_actions", None)
+    monkeypatch.setattr(pod_lifecycle, "compute_status", None)
+    assert handle(it.life, PodSeen(echo), it.now_s, AROUND) == (planned, instructions)
+    assert instructions == []
+    assert planned.pod == echo
+
+
+@pytest.mark.parametrize(
+    "news",
+    [
+        {"metadata__deletionTimestamp": "2026-01-01T00:00:30Z"},
+        {"metadata__labels": {"app": "other"}},
+        {"spec__activeDeadlineSeconds": 60},
+        {"status__phase": "Pending"},
+        {"status__conditions": []},
+    ],
+)
+def test_what_comes_with_an_echo_is_planned_for(news, monkeypatch: pytest.MonkeyPatch):
+    """Whoever else wrote the pod is heard."""
+    it = running()
+    seen_pod = PodSeen(changed(it.pod, metadata__resourceVersion="4712", **news))
+    assert handle(it.life, seen_pod, it.now_s, AROUND) == _handled_at_length(it, seen_pod, monkeypatch)
+
+
+def _handled_at_length(it: PodRun, stimulus: PodSeen, monkeypatch: pytest.MonkeyPatch) -> Any:
+    with monkeypatch.context() as patched:
+        patched.setattr(pod_lifecycle, "_is_echo", lambda *_: False)
+        return handle(it.life, stimulus, it.now_s, AROUND)
 
 
 def test_a_failed_action_is_tried_again_later():

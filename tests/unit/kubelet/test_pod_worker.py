@@ -11,16 +11,17 @@ import pytest
 
 from kubelet.core.actions import Action, ActionKey, RunSandbox
 from kubelet.core.containers import ProbeStates
-from kubelet.core.instructions import Problem
-from kubelet.core.life import Surroundings
+from kubelet.core.instructions import Problem, Stimulus
+from kubelet.core.life import Life, Surroundings
 from kubelet.core.observed import NOTHING, ObservedContainer, ObservedPod
-from kubelet.core.pod_lifecycle import begin
+from kubelet.core.pod_lifecycle import begin, handle
 from kubelet.core.termination import Deadline
 from kubelet.pod_worker import PodWorker, Tools
 from machinery.model.clock import Timescale
 from machinery.model.k8s.core_v1 import Pod, PodStatus
 from machinery.model.log import SILENT
 from tests.support.builders import pod
+from tests.support.pod_life import seen
 from tests.support.virtual_clock import TimerClock
 
 TICK_S = 0.001
@@ -140,3 +141,50 @@ async def test_a_worker_that_checks_ends_at_a_broken_life(monkeypatch, checks_in
     if checks_invariants:
         assert isinstance(outcome, BaseExceptionGroup)
         assert "a_pod_is_gone_only_on_the_word_of_the_api" in str(outcome.exceptions[0])
+
+
+class Runtime(Surface):
+    """A runtime that makes the sandbox, tells of it before the action is over, and starts no container."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.tell: Callable[[], None] = lambda: None
+        self.picture = NOTHING
+
+    async def perform(self, _pod: Pod, action: Action) -> Problem | None:
+        """Make the sandbox; a start takes for ever."""
+        if not isinstance(action, RunSandbox):
+            self.enough.set()
+            await asyncio.get_running_loop().create_future()
+        self.picture = seen(pod("web"))
+        self.tell()
+        return None
+
+    def observed(self, _uid: str) -> ObservedPod:
+        """Return what there is."""
+        return self.picture
+
+
+async def test_what_an_action_has_done_and_the_runtime_tells_as_well_is_one_step(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The news of it come just before its end: a life that is told of both looks once, and once more for nothing."""
+    stimuli: list[str] = []
+
+    def handling(life: Life, stimulus: Stimulus | None, *rest: Any) -> Any:
+        stimuli.append(type(stimulus).__name__)
+        return handle(life, stimulus, *rest)
+
+    monkeypatch.setattr("kubelet.pod_worker.handle", handling)
+    runtime = Runtime()
+    worker = worker_of(runtime, TickingClock())
+    runtime.tell = worker.runtime_changed
+    running = asyncio.create_task(worker.run())
+    await runtime.enough.wait()
+    worker.runtime_changed()
+    worker.probes_changed()
+    for _ in range(9):
+        await asyncio.sleep(0)
+    assert stimuli == ["NoneType", "ActionEnded"]
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
