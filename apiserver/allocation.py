@@ -153,12 +153,13 @@ class Allocator:
             if not key:
                 raise rules.is_full(obj, "spec.clusterIPs", "serviceIP")
             obj = rules.with_address(obj, key.rpartition("/")[2])
+        numbers: dict[int, int] = {}
         for index in rules.ports_without(obj):
             key = await self._any(self._draw_port, _every_port, _port_key, obj, taken, dry_run=dry_run)
             if not key:
                 raise rules.is_full(obj, f"spec.ports[{index}].nodePort", "nodePort")
-            obj = rules.with_node_port(obj, index, int(key.rpartition("/")[2]))
-        return obj
+            numbers[index] = int(key.rpartition("/")[2])
+        return rules.with_node_ports(obj, numbers) if numbers else obj
 
     def _draw_port(self) -> str:
         return str(self._random.choice(NODE_PORTS))

@@ -7,16 +7,18 @@ away may not be changed by anybody until it is back.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final, TypeVar, TypeVarTuple, Unpack
 
 import msgspec
 
 R = TypeVar("R")
+T = TypeVar("T")
 Ts = TypeVarTuple("Ts")
 
 SMALL: Final = 32 * 1024  # bytes of JSON that are read and checked in some 10 ms
+_SLICE: Final = 128 * 1024  # bytes of JSON, after which others have their turn
 _THREAD: Final = ThreadPoolExecutor(1, "aside")
 
 
@@ -29,6 +31,19 @@ async def aside(weight: int, work: Callable[[Unpack[Ts]], R], *given: *Ts) -> R:
     if weight <= SMALL:
         return work(*given)
     return await asyncio.get_running_loop().run_in_executor(_THREAD, work, *given)
+
+
+def slices(items: Sequence[T], weight_of: Callable[[T], int]) -> Iterator[tuple[Sequence[T], int]]:
+    """Yield the items in slices that are not too heavy for one turn, with their weights; an item is never divided."""
+    begin, weight = 0, 0
+    for end, item in enumerate(items):
+        own = weight_of(item)
+        if weight and weight + own > _SLICE:
+            yield items[begin:end], weight
+            begin, weight = end, 0
+        weight += own
+    if begin < len(items):
+        yield items[begin:], weight
 
 
 def weigh(value: Any) -> int:

@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
+from apiserver.aside import aside
 from apiserver.core.authn_impersonation import BadImpersonation, impersonation_of
 from apiserver.core.authz import escalation, node
 from apiserver.core.authz.attributes import MASTERS, YES, Attributes, Decision, required_fields
@@ -27,6 +28,8 @@ from apiserver.rbac_cache import RbacCache
 from apiserver.request import Request, UserInfo
 from machinery.model.errors import BadRequest, Forbidden, NotFound
 
+_RULE_BYTES: Final = 64  # of JSON that take as long to read as a rule to arrange
+_MOST_NAMED: Final = 50  # single permissions that a refusal names
 _EVERYTHING: Final = (
     Rule(frozenset("*"), frozenset("*"), frozenset("*")),
     Rule(verbs=frozenset("*"), urls=frozenset("*")),
@@ -132,7 +135,7 @@ class Gate:
         meta = role["metadata"]
         escalate = _on_role("escalate", kind.plural, meta.get("namespace", ""), meta.get("name", ""))
         if not (await self.authorize(user, escalate)).allowed:
-            self._check_held(user, kind, role, rules)
+            await self._check_held(user, kind, role, rules)
 
     async def _check_binding(
         self, user: UserInfo, kind: Kind, binding: dict[str, Any], role_ref: Mapping[str, str]
@@ -146,18 +149,23 @@ class Gate:
         if rules is None:
             text = f'{plural}.{RBAC_GROUP} "{role_ref["name"]}" not found'
             raise NotFound(text, kind=plural, group=RBAC_GROUP, name=role_ref["name"])
-        self._check_held(user, kind, binding, rules)
+        await self._check_held(user, kind, binding, rules)
 
-    def _check_held(self, user: UserInfo, kind: Kind, obj: dict[str, Any], rules: tuple[Rule, ...]) -> None:
+    async def _check_held(
+        self, user: UserInfo, kind: Kind, obj: dict[str, Any], rules: tuple[Rule, ...]
+    ) -> None:
         meta = obj["metadata"]
         held = self._rbac.index().rules_for(user, meta.get("namespace", ""))
         try:
-            lacking = escalation.uncovered(held, rules)
+            weight = _RULE_BYTES * len(held) + sum(map(escalation.size, rules))
+            lacking = await aside(weight, escalation.uncovered, held, rules)
         except escalation.TooManyParts as error:
             raise _not_granted(kind, meta, str(error)) from error
         if lacking:
             groups = ", ".join(f'"{group}"' for group in user.groups)
-            listed = "\n".join(rule.describe() for rule in lacking)
+            listed = "\n".join([rule.describe() for rule in lacking[:_MOST_NAMED]])
+            if len(lacking) > _MOST_NAMED:
+                listed += f"\n… and {len(lacking) - _MOST_NAMED} more"
             raise _not_granted(
                 kind,
                 meta,

@@ -10,6 +10,7 @@ from typing import Any, Final
 
 import msgspec
 
+from apiserver.aside import aside
 from apiserver.authentication import API_AUDIENCES, Authenticator
 from apiserver.core import access_reviews, field_errors, writes
 from apiserver.core.authn import BadToken
@@ -47,12 +48,12 @@ class _Reviews:
         self._schemas = schemas
 
     async def subject_access(self, request: Request) -> ObjectReply:
-        review, warnings = self._read(request, served.SUBJECT_ACCESS_REVIEWS)
+        review, warnings = await self._read(request, served.SUBJECT_ACCESS_REVIEWS)
         _check(review, access_reviews.access_causes(review, of_subject=True))
         return await self._answer(review, _asked(review), warnings)
 
     async def local_access(self, request: Request) -> ObjectReply:
-        review, warnings = self._read(request, served.LOCAL_SUBJECT_ACCESS_REVIEWS)
+        review, warnings = await self._read(request, served.LOCAL_SUBJECT_ACCESS_REVIEWS)
         namespace = metadata(review).get("namespace") or request.namespace
         if namespace != request.namespace:
             raise BadRequest(
@@ -62,12 +63,12 @@ class _Reviews:
         return await self._answer(review, _asked(review), warnings)
 
     async def self_access(self, request: Request) -> ObjectReply:
-        review, warnings = self._read(request, served.SELF_SUBJECT_ACCESS_REVIEWS)
+        review, warnings = await self._read(request, served.SELF_SUBJECT_ACCESS_REVIEWS)
         _check(review, access_reviews.access_causes(review, of_subject=False))
         return await self._answer(review, request.user, warnings)
 
     async def self_rules(self, request: Request) -> ObjectReply:
-        review, warnings = self._read(request, served.SELF_SUBJECT_RULES_REVIEWS)
+        review, warnings = await self._read(request, served.SELF_SUBJECT_RULES_REVIEWS)
         namespace = spec(review).get("namespace", "")
         if not namespace:
             raise BadRequest("no namespace on request")
@@ -76,12 +77,12 @@ class _Reviews:
         return _reply(access_reviews.rules_answered(review, rules, problem), warnings)
 
     async def self_subject(self, request: Request) -> ObjectReply:
-        review, warnings = self._read(request, served.SELF_SUBJECT_REVIEWS)
+        review, warnings = await self._read(request, served.SELF_SUBJECT_REVIEWS)
         meta = {"creationTimestamp": None, **metadata(review)}
         return _reply({**review, "metadata": meta, "status": {"userInfo": _written(request.user)}}, warnings)
 
     async def token(self, request: Request) -> ObjectReply:
-        review, warnings = self._read(request, served.TOKEN_REVIEWS)
+        review, warnings = await self._read(request, served.TOKEN_REVIEWS)
         token = spec(review).get("token", "")
         if not token:
             raise BadRequest("token is required for TokenReview in authentication")
@@ -97,9 +98,9 @@ class _Reviews:
             return {"user": {}, "error": str(error)}
         return {"authenticated": True, "user": _written(user), "audiences": list(audiences)}
 
-    def _read(self, request: Request, kind: KindNames) -> tuple[Json, tuple[str, ...]]:
-        validation = writes.field_validation(request.writing.field_validation)
-        return writes.read_posted(self._schemas(), kind, request.body, validation)
+    async def _read(self, request: Request, kind: KindNames) -> tuple[Json, tuple[str, ...]]:
+        body, validation = request.body, writes.field_validation(request.writing.field_validation)
+        return await aside(len(body), writes.read_posted, self._schemas(), kind, body, validation)
 
     async def _answer(self, review: Json, user: UserInfo, warnings: tuple[str, ...]) -> ObjectReply:
         decision = await self._gate.authorize(user, access_reviews.attributes_of(review))

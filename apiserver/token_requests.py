@@ -8,6 +8,7 @@ from uuid import uuid4
 
 import msgspec
 
+from apiserver.aside import aside
 from apiserver.core import field_errors, token_requests, writes
 from apiserver.core.admission.attributes import Attributes, Settings
 from apiserver.core.admission.node_restriction import NODE_RESTRICTION
@@ -40,7 +41,7 @@ class _TokenRequests:
         self._schemas = schemas
 
     async def create(self, request: Request) -> ObjectReply:
-        asked, warnings = self._read(request)
+        asked, warnings = await aside(len(request.body), self._read, request)
         account = await self._get("serviceaccounts", request.namespace, request.name)
         await self._admit(request, asked)
         if found := token_requests.request_causes(asked):

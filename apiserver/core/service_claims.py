@@ -7,7 +7,7 @@ an address it is Kubernetes' own IPAddress object under its own key.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network
 from typing import Final
@@ -22,6 +22,9 @@ from machinery.model.errors import Cause, Invalid
 ADDRESS_PREFIX: Final = "/registry/ipaddresses/"
 PORT_PREFIX: Final = "/registry/ranges/servicenodeports/"
 NODE_PORTS: Final = range(30000, 32768)
+_MOST_ADDRESSES: Final = (
+    2  # that a valid Service has; of one with more nothing is claimed that it will not get
+)
 KUBERNETES: Final = ("default", "kubernetes")  # the Service that has the first address of the range
 
 Draw = Callable[[int], int]
@@ -74,7 +77,8 @@ def port_key(port: int) -> str:
 def held(obj: Json | None) -> set[str]:
     """Return the keys of everything that a Service holds."""
     service = spec(obj or {})
-    addresses = {address_key(each) for each in service.get("clusterIPs") or [] if is_address(each)}
+    named = (service.get("clusterIPs") or [])[:_MOST_ADDRESSES]
+    addresses = {address_key(each) for each in named if is_address(each)}
     ports = {port_key(port["nodePort"]) for port in service.get("ports") or [] if port.get("nodePort")}
     return addresses | ports
 
@@ -107,10 +111,11 @@ def ports_without(obj: Json) -> list[int]:
     return [index for index, port in enumerate(service.get("ports") or []) if not port.get("nodePort")]
 
 
-def with_node_port(obj: Json, index: int, number: int) -> Json:
-    """Return the Service with a node port."""
+def with_node_ports(obj: Json, numbers: Mapping[int, int]) -> Json:
+    """Return the Service with node ports, by the indexes of the ports."""
     ports = list(spec(obj)["ports"])
-    ports[index] = {**ports[index], "nodePort": number}
+    for index, number in numbers.items():
+        ports[index] = {**ports[index], "nodePort": number}
     return {**obj, "spec": {**spec(obj), "ports": ports}}
 
 

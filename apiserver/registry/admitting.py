@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from apiserver import objects
+from apiserver.aside import aside
 from apiserver.core import admission
 from apiserver.core.admission import Attributes, LookedUp, LookupKey
 from apiserver.core.values import Json
@@ -15,15 +16,15 @@ class Admitting:
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
 
-    async def admit(self, attributes: Attributes, obj: Json, old: Json | None) -> Json:
-        """Return the object as the cluster wants it.
+    async def admit(self, attributes: Attributes, obj: Json, old: Json | None, weight: int) -> Json:
+        """Return the object as the cluster wants it; `weight` says how large it, and the old one, are.
 
         Raises:
             Forbidden: the cluster does not want it.
             NotFound: its namespace is not there.
         """
         looked_up = await self._looked_up(attributes, obj, old)
-        return admission.admit(attributes, obj, old, looked_up, self._parts.settings)
+        return await aside(weight, admission.admit, attributes, obj, old, looked_up, self._parts.settings)
 
     async def admit_delete(self, attributes: Attributes, old: Json) -> None:
         """Check that an object may be deleted.

@@ -28,7 +28,8 @@ class Preparing:
         Raises:
             Forbidden: the cluster does not want it.
         """
-        await self._admitting.admit(self._attributes(kind, request, request.name), obj, None)
+        attributes = self._attributes(kind, request, request.name)
+        await self._admitting.admit(attributes, obj, None, len(request.body))
 
     async def admit_delete(self, kind: Kind, request: Request, old: Json) -> None:
         """Check that an object may be deleted.
@@ -43,23 +44,27 @@ class Preparing:
         name = metadata(obj).get("name", "")
         suffix = self._parts.suffix() if kind.rules.needs_suffix else ""
         attributes = self._attributes(kind, request, name, suffix)
-        admitted = await self._admitting.admit(attributes, obj, None)
-        stamped = writes.prepare_create(kind, admitted, self._parts.context(named=bool(name)))
+        weight = len(request.body)
+        admitted = await self._admitting.admit(attributes, obj, None, weight)
+        context = self._parts.context(named=bool(name))
+        stamped = await aside(weight, writes.prepare_create, kind, admitted, context)
         claims = await self._claims(kind, stamped, None, dry_run=request.writing.dry_run)
-        return await self._checked(kind, request, claims, None)
+        return await self._checked(kind, request, claims, None, weight)
 
     async def replacement(self, kind: Kind, request: Request, new: Json, old: Json) -> Step:
         """Admit and prepare what is to stand in an object's place; removes it where nothing keeps it any more."""
-        admitted = await self._admitting.admit(self._attributes(kind, request, request.name), new, old)
-        stamped = writes.prepare_update(kind, admitted, old, self._parts.update_context())
+        weight, attributes = _weight(request, old), self._attributes(kind, request, request.name)
+        admitted = await self._admitting.admit(attributes, new, old, weight)
+        context = self._parts.update_context()
+        stamped = await aside(weight, writes.prepare_update, kind, admitted, old, context)
         claims = await self._claims(kind, stamped, old, dry_run=request.writing.dry_run)
-        return self.settled(kind, await self._checked(kind, request, claims, old), old)
+        return self.settled(kind, await self._checked(kind, request, claims, old, weight), old)
 
     async def new_status(self, kind: Kind, request: Request, new: Json, old: Json) -> Step:
         """The same for a write to the status subresource."""
-        admitted = await self._admitting.admit(self._attributes(kind, request, request.name), new, old)
+        weight, attributes = _weight(request, old), self._attributes(kind, request, request.name)
+        admitted = await self._admitting.admit(attributes, new, old, weight)
         context, may_own = self._parts.update_context(), self._parts.catalogue.may_own
-        weight = len(request.body) + weigh(old)
         stamped = await aside(weight, writes.update_status, kind, admitted, old, context, may_own)
         return self.settled(kind, Put(stamped), old)
 
@@ -82,10 +87,12 @@ class Preparing:
             suffix=suffix,
         )
 
-    async def _checked(self, kind: Kind, request: Request, claims: Claims, old: Json | None) -> Put:
+    async def _checked(
+        self, kind: Kind, request: Request, claims: Claims, old: Json | None, weight: int
+    ) -> Put:
         """Check what is to be stored; what was claimed for it is dropped where it is refused."""
+        may_own = self._parts.catalogue.may_own
         try:
-            weight, may_own = len(request.body) + (weigh(old) if old else 0), self._parts.catalogue.may_own
             if old is None:
                 await aside(weight, writes.check_create, kind, claims.obj, may_own)
             else:
@@ -99,6 +106,11 @@ class Preparing:
     async def _claims(self, kind: Kind, new: Json, old: Json | None, *, dry_run: bool) -> Claims:
         claimer = self._parts.claimers.get(kind.group_resource)
         return await claimer.claim(new, old, dry_run=dry_run) if claimer else Claims(new)
+
+
+def _weight(request: Request, old: Json) -> int:
+    """Return how many bytes of JSON a change of an object is about."""
+    return len(request.body) + weigh(old)
 
 
 def check_version(kind: Kind, new: Json, old: Json) -> None:

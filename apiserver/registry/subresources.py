@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Any
 
 from msgspec.structs import replace
@@ -83,7 +84,7 @@ class Subresources:
         return warned((await self._writes.modify(kind, request, decide)).reply, read.warnings)
 
     async def _patch_status(self, kind: Kind, request: Request) -> ObjectReply:
-        patch = patch_of(request)
+        patch = await aside(len(request.body), patch_of, request)
         warnings: tuple[str, ...] = ()
 
         async def decide(old: Json | None) -> Step:
@@ -103,11 +104,14 @@ class Subresources:
 
     async def _update_scale(self, kind: Kind, request: Request) -> ObjectReply:
         validation = writes.field_validation(request.writing.field_validation)
-        raw, repeats = read_json(request.body, find_repeated=validation is not FieldValidation.IGNORE)
+        find_repeated = validation is not FieldValidation.IGNORE
+        read = partial(read_json, request.body, find_repeated=find_repeated)
+        raw, repeats = await aside(len(request.body), read)
         return await self._scale(kind, request, lambda _old: raw, writes.Document(repeats=repeats))
 
     async def _patch_scale(self, kind: Kind, request: Request) -> ObjectReply:
-        patch, patch_type = patch_of(request), request.patch_type
+        patch = await aside(len(request.body), patch_of, request)
+        patch_type = request.patch_type
         assert kind.rules.scale  # noqa: S101 - its table of subresources says so
         assert patch_type  # noqa: S101 - patch_of has seen it
         mapping = kind.rules.scale
@@ -127,8 +131,11 @@ class Subresources:
         async def decide(old: Json | None) -> Step:
             nonlocal warnings
             found = _found(kind, request, old)
-            raw = wanted(found)
-            scale, warnings = scaling.read_scale(self._parts.schemas, raw, request.name, validation, document)
+            raw = await aside(len(request.body), wanted, found)
+            schemas = self._parts.schemas
+            scale, warnings = await aside(
+                len(request.body), scaling.read_scale, schemas, raw, request.name, validation, document
+            )
             return await self._preparing.replacement(kind, request, scaling.scaled(kind, found, scale), found)
 
         reply = (await self._writes.modify(kind, request, decide)).reply
@@ -136,7 +143,7 @@ class Subresources:
 
     async def _post(self, kind: Kind, request: Request) -> ObjectReply:
         """Change the object by one of another kind that is posted to it."""
-        posted, warnings = self._read_posted(kind, request)
+        posted, warnings = await aside(len(request.body), self._read_posted, kind, request)
         change = kind.rules.subresources[request.subresource]
 
         async def decide(old: Json | None) -> Step:
@@ -149,7 +156,7 @@ class Subresources:
 
     async def _evict(self, kind: Kind, request: Request) -> ObjectReply:
         """Mark the object and delete it. There are no PodDisruptionBudgets yet that could stand in the way."""
-        eviction, warnings = self._read_posted(kind, request)
+        eviction, warnings = await aside(len(request.body), self._read_posted, kind, request)
         await self._preparing.admit(kind, request, eviction)
         options = eviction.get("deleteOptions") or {}
         preconditions = options.get("preconditions") or {}
@@ -190,7 +197,7 @@ class Subresources:
         async def decide(old: Json | None) -> Step:
             found = _found(kind, request, old)
             check_version(kind, read.obj, found)
-            changed = change(found, read.obj, self._parts.now())
+            changed = await aside(len(request.body), change, found, read.obj, self._parts.now())
             return self._preparing.settled(kind, Put(without_version(changed)), found)
 
         return warned((await self._writes.modify(kind, request, decide)).reply, read.warnings)

@@ -18,11 +18,6 @@ class _Marked(msgspec.Struct):
     metadata: msgspec.Raw
 
 
-def list_json(reply: ListReply) -> bytes:
-    """Write a list of objects."""
-    return b"".join((list_head(reply), list_items(reply), LIST_TAIL))
-
-
 def list_head(reply: ListReply) -> bytes:
     """Write what stands before the items of a list."""
     return _head(f"{reply.kind}List", reply.api_version, reply)
@@ -33,10 +28,9 @@ def list_items(reply: ListReply) -> bytes:
     return reply.items.frame("rest", lambda items: b",".join([item.json for item in items]))
 
 
-def metadata_list_json(reply: ListReply) -> bytes:
-    """Write a list of what objects have in common."""
-    items = b",".join([metadata_json(item.json) for item in reply.items])
-    return b"".join((_head("PartialObjectMetadataList", "meta.k8s.io/v1", reply), items, LIST_TAIL))
+def metadata_list_head(reply: ListReply) -> bytes:
+    """Write what stands before the items of a list of what objects have in common."""
+    return _head("PartialObjectMetadataList", "meta.k8s.io/v1", reply)
 
 
 def metadata_json(obj: bytes) -> bytes:

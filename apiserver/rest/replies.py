@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 JSON: Final = "application/json"
 _COMPRESSED_FROM: Final = 128 * 1024  # bytes, as in Kubernetes
 ASIDE_FROM: Final = 1024 * 1024  # bytes: compressing these takes longer than the loop can be kept waiting
+YAML_WEIGHT: Final = 4  # bytes of JSON that are read and checked as fast as one is written as YAML
 _GZIP: Final = 16 + zlib.MAX_WBITS
 
 

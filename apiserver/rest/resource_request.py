@@ -10,6 +10,7 @@ from typing import Any, Final
 import msgspec
 from msgspec import structs
 
+from apiserver.aside import aside
 from apiserver.request import Request, UserInfo, request_about
 from apiserver.request_checks import checked_body, selected
 from apiserver.rest import query
@@ -56,9 +57,8 @@ class ResourceRequest(msgspec.Struct, frozen=True, gc=False):
             case "delete" | "deletecollection":
                 body = await http.read_body()
                 body = await object_json(content_type, body) if body else b""
-                return structs.replace(
-                    request, deleting=query.delete_options(http.query, body, _dry_run(http))
-                )
+                options = await aside(len(body), query.delete_options, http.query, body, _dry_run(http))
+                return structs.replace(request, deleting=options)
         return request
 
 

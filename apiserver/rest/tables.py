@@ -7,13 +7,15 @@ from typing import Any, Final
 
 import msgspec
 
+from apiserver.aside import aside
 from apiserver.core.catalogue import Catalogue
 from apiserver.core.table import Moment, Table
 from apiserver.core.table.table import NAME_AND_AGE
 from apiserver.core.table.workloads import SCALES
 from apiserver.core.values import Json
-from apiserver.request import ListReply, SharedEvent
+from apiserver.request import Item, ListReply, SharedEvent
 from apiserver.rest import envelopes
+from apiserver.rest.long_lists import LongList, long_list
 from machinery.model.clock import Clock
 from machinery.model.errors import BadRequest
 
@@ -28,12 +30,15 @@ class Tables:
         self._catalogue = catalogue
         self._clock = clock
 
-    def of_object(self, obj: bytes, include_object: str) -> bytes:
+    async def of_object(self, obj: bytes, include_object: str) -> bytes:
         """Write a table of one object; what is no object of a kind (a Status) is written as it is.
 
         Raises:
             BadRequest: includeObject is none of its values.
         """
+        return await aside(len(obj), self._of_object, obj, include_object)
+
+    def _of_object(self, obj: bytes, include_object: str) -> bytes:
         decoded = msgspec.json.decode(obj)
         if decoded.get("kind") == "Status":
             return obj
@@ -41,15 +46,23 @@ class Tables:
         table = self._table(decoded["apiVersion"], decoded["kind"])
         return self._written(table, meta, [(decoded, obj)], _include(include_object))
 
-    def of_list(self, reply: ListReply, include_object: str) -> bytes:
+    async def of_list(self, reply: ListReply, include_object: str) -> LongList:
         """Write a table of a list.
 
         Raises:
             BadRequest: includeObject is none of its values.
         """
-        pairs = [(msgspec.json.decode(item.json), item.json) for item in reply.items]
+        include, moment = _include(include_object), self._moment()
         table = self._table(reply.api_version, reply.kind)
-        return self._written(table, envelopes.list_meta(reply), pairs, _include(include_object))
+        whole = self._written(table, envelopes.list_meta(reply), [], include)
+
+        def write(item: Item) -> bytes:
+            return msgspec.json.encode(
+                _row(table, moment, msgspec.json.decode(item.json), item.json, include)
+            )
+
+        head = whole.removesuffix(envelopes.LIST_TAIL)
+        return await long_list(head, reply.items, write, envelopes.LIST_TAIL)
 
     def framing(self, include_object: str) -> Callable[[SharedEvent], bytes]:
         """Return what writes the events of a watch: the columns stand in its first one only.

@@ -12,6 +12,7 @@ from math import prod
 from typing import Any, Final, TypeAlias
 
 from apiserver.core.authz.attributes import ALL
+from apiserver.core.authz.rule_set import RuleSet
 from apiserver.core.authz.rules import Rule, resource_covers, url_covers
 
 _PARTS_LIMIT: Final = 50_000  # single permissions that are compared; every real role has far fewer
@@ -45,11 +46,12 @@ def uncovered(held: Sequence[Rule], wanted: Iterable[Rule]) -> list[Rule]:
     Raises:
         TooManyParts: there are too many to look at.
     """
-    asked = [rule for rule in wanted if not any(_contains(have, rule) for have in held)]
-    if sum(_size(rule) for rule in asked) > _PARTS_LIMIT:
+    have = RuleSet(held)
+    asked = [rule for rule in dict.fromkeys(wanted) if not _is_held(have, rule)]
+    if sum(size(rule) for rule in asked) > _PARTS_LIMIT:
         raise TooManyParts(f"the rules consist of more than {_PARTS_LIMIT} single permissions")
     parts = dict.fromkeys(part for rule in asked for part in _parts(rule))
-    return [part for part in parts if not any(_contains(have, part) for have in held)]
+    return [part for part in parts if not _is_held(have, part)]
 
 
 def changes_meaning(new: Mapping[str, Any], old: Mapping[str, Any] | None) -> bool:
@@ -60,6 +62,11 @@ def changes_meaning(new: Mapping[str, Any], old: Mapping[str, Any] | None) -> bo
 def _meaning(obj: Mapping[str, Any]) -> dict[str, Any]:
     meta = {key: value for key, value in obj["metadata"].items() if key not in _BOOKKEEPING}
     return {**obj, "metadata": meta}
+
+
+def _is_held(held: RuleSet, rule: Rule) -> bool:
+    """Whether one of the rules contains all of another."""
+    return any(_contains(have, rule) for have in held.containing(rule))
 
 
 def _contains(have: Rule, part: Rule) -> bool:
@@ -73,7 +80,8 @@ def _contains(have: Rule, part: Rule) -> bool:
     return named and bool(have.resources) and all(resource_covers(have.resources, r) for r in part.resources)
 
 
-def _size(rule: Rule) -> int:
+def size(rule: Rule) -> int:
+    """Return how many single permissions a rule consists of."""
     resources = prod((len(rule.verbs), len(rule.groups), len(rule.resources), len(rule.names) or 1))
     return resources + len(rule.verbs) * len(rule.urls)
 

@@ -12,10 +12,12 @@ from itertools import chain
 from typing import Any, Final, TypeAlias
 
 from apiserver.core.authz.attributes import Attributes, Decision, User
+from apiserver.core.authz.rule_set import RuleSet
 from apiserver.core.authz.rules import Rule, rules_of
 
 Json: TypeAlias = Mapping[str, Any]
 RBAC_GROUP: Final = "rbac.authorization.k8s.io"
+_FEW_RULES: Final = 64  # that are all looked at for each request
 _LIMIT: Final = 4_000  # answers that are kept
 _LONGEST: Final = 512  # characters of what is asked; a longer answer is not kept, whoever asks
 SERVICE_ACCOUNT_PREFIX: Final = "system:serviceaccount:"
@@ -24,10 +26,34 @@ SERVICE_ACCOUNT_PREFIX: Final = "system:serviceaccount:"
 Place: TypeAlias = tuple[str, str]  # namespace ("" for a ClusterRole or ClusterRoleBinding), name
 
 
+class _Role:
+    """The rules of a role, and where they are many, their arrangement; that is made when it is first needed."""
+
+    __slots__ = ("_arranged", "rules")
+
+    def __init__(self, rules: tuple[Rule, ...]) -> None:
+        self.rules = rules
+        self._arranged: RuleSet | None = None
+
+    def about(self, attributes: Attributes) -> Iterable[Rule]:
+        """Return the rules that may allow a request."""
+        if len(self.rules) <= _FEW_RULES:
+            return self.rules
+        if self._arranged is None:
+            self._arranged = RuleSet(self.rules)
+        verb, path = attributes.verb, attributes.path
+        if path:
+            return self._arranged.about_url(verb, path)
+        return self._arranged.about(verb, attributes.group, attributes.combined, attributes.name)
+
+
+_NO_ROLE: Final = _Role(())
+
+
 @dataclass(frozen=True, slots=True)
 class _Bound:
     namespace: str  # "" for everywhere
-    rules: tuple[Rule, ...]
+    role: _Role
     missing: str = ""  # the role that the binding names and that is not there
 
 
@@ -51,7 +77,7 @@ class RbacIndex:
         role_bindings: Iterable[Json] = (),
         cluster_role_bindings: Iterable[Json] = (),
     ) -> None:
-        self._roles: dict[Place, tuple[Rule, ...]] = {}
+        self._roles: dict[Place, _Role] = {}
         self._names: dict[str, int] = {}  # that rules name, and how often
         self._bindings: dict[Place, _Binding] = {}
         self._bound: dict[str, set[Place]] = {}  # bindings by whom they are for
@@ -65,13 +91,13 @@ class RbacIndex:
     def set_role(self, place: Place, role: Json | None) -> None:
         """Note a role as it is now, None for one that is gone."""
         self._forget_answers()
-        for name in _names(self._roles.pop(place, ())):
+        for name in _names(self._roles.pop(place, _NO_ROLE).rules):
             self._names[name] -= 1
             if not self._names[name]:
                 del self._names[name]
         if role is not None:
-            rules = self._roles[place] = rules_of(role)
-            for name in _names(rules):
+            new = self._roles[place] = _Role(rules_of(role))
+            for name in _names(new.rules):
                 self._names[name] = self._names.get(name, 0) + 1
 
     def set_binding(self, place: Place, binding: Json | None) -> None:
@@ -115,10 +141,14 @@ class RbacIndex:
 
     def rules_for(self, user: User, namespace: str) -> list[Rule]:
         """Return the rules that hold for a user in a namespace ("": only those that hold everywhere)."""
-        return [rule for bound in self._in(user, namespace) for rule in bound.rules]
+        return [rule for bound in self._in(user, namespace) for rule in bound.role.rules]
 
     def role_rules(self, role_ref: Json, namespace: str) -> tuple[Rule, ...] | None:
         """Return the rules of the role that a binding in a namespace refers to; None where it is not there."""
+        role = self._role(role_ref, namespace)
+        return role.rules if role is not None else None
+
+    def _role(self, role_ref: Json, namespace: str) -> _Role | None:
         kind, name = role_ref.get("kind"), role_ref.get("name", "")
         if kind not in {"Role", "ClusterRole"}:
             return None
@@ -127,7 +157,7 @@ class RbacIndex:
     def _decide(self, user: User, attributes: Attributes) -> Decision:
         missing = []
         for bound in self._in(user, attributes.namespace):
-            if any(rule.matches(attributes) for rule in bound.rules):
+            if any(rule.matches(attributes) for rule in bound.role.about(attributes)):
                 return Decision(allowed=True)
             if bound.missing:
                 missing.append(bound.missing)
@@ -153,8 +183,8 @@ class RbacIndex:
     def _read(self, place: Place) -> _Bound:
         namespace, _ = place
         role_ref = self._bindings[place].role_ref
-        rules = self.role_rules(role_ref, namespace)
-        return _Bound(namespace, rules or (), "" if rules is not None else _name_role(role_ref))
+        role = self._role(role_ref, namespace)
+        return _Bound(namespace, role or _NO_ROLE, "" if role is not None else _name_role(role_ref))
 
 
 def _names(rules: Iterable[Rule]) -> Iterator[str]:

@@ -6,14 +6,16 @@ https://kubernetes.io/docs/reference/access-authn-authz/rbac/#referring-to-resou
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
+
+import msgspec
 
 from apiserver.core.authz.attributes import ALL, Attributes
 
+_NAMES: Final = {"groups": "apiGroups", "names": "resourceNames", "urls": "nonResourceURLs"}
 
-@dataclass(frozen=True, slots=True)
-class Rule:
+
+class Rule(msgspec.Struct, frozen=True, gc=False, rename=_NAMES):
     """A PolicyRule, ready to be matched."""
 
     verbs: frozenset[str] = frozenset()
@@ -62,6 +64,13 @@ class Rule:
 
 def rule_of(rule: Mapping[str, Any]) -> Rule:
     """Read a PolicyRule."""
+    try:
+        return msgspec.convert(rule, Rule)
+    except msgspec.ValidationError:  # a null
+        return _with_nulls(rule)
+
+
+def _with_nulls(rule: Mapping[str, Any]) -> Rule:
     return Rule(
         verbs=frozenset(rule.get("verbs") or ()),
         groups=frozenset(rule.get("apiGroups") or ()),

@@ -74,8 +74,9 @@ def _prepare_update(new: Json, old: Json, _context: WriteContext) -> Json:
     elif type_ != "ExternalName":
         _keep_addresses(after, before)
     _drop_type_leftovers(after, before)
+    held = {_number(port): port for port in reversed(before.get("ports") or [])}  # of equal ones the first
     after["ports"] = [
-        _with_node_port(port, before.get("ports") or [], type_) for port in after.get("ports") or []
+        _with_node_port(port, held.get(_number(port), {}), type_) for port in after.get("ports") or []
     ]
     if not after["ports"]:
         del after["ports"]
@@ -115,9 +116,8 @@ def _keep_addresses(after: Json, before: Json) -> None:
             after[name] = before[name]
 
 
-def _with_node_port(port: Json, before: list[Json], type_: str | None) -> Json:
-    """Carry a port's node port over, or drop it with the type that had it."""
-    same = next((old for old in before if _number(old) == _number(port)), {})
+def _with_node_port(port: Json, same: Json, type_: str | None) -> Json:
+    """Carry a port's node port over from what it was, or drop it with the type that had it."""
     if type_ in EXTERNAL:
         return (
             {**port, "nodePort": same["nodePort"]}

@@ -103,15 +103,15 @@ def _deadline_causes(new_s: int | None, old_s: int | None) -> list[Cause]:
 
 
 def _toleration_causes(new: list[Json], old: list[Json]) -> list[Cause]:
-    after = [_untimed(toleration) for toleration in new]
+    after = {_untimed(toleration) for toleration in new}
     if all(_untimed(toleration) in after for toleration in old):
         return []
     text = "existing toleration can not be modified except its tolerationSeconds"
     return [field_errors.forbidden("spec.tolerations", text)]
 
 
-def _untimed(toleration: Json) -> Json:
-    return {name: value for name, value in toleration.items() if name != "tolerationSeconds"}
+def _untimed(toleration: Json) -> frozenset[tuple[str, str]]:
+    return frozenset((name, value) for name, value in toleration.items() if name != "tolerationSeconds")
 
 
 def _gate_causes(new: list[Json], old: list[Json]) -> list[Cause]:

@@ -11,6 +11,7 @@ from apiserver.core.service_claims import NODE_PORTS
 from apiserver.storage.memory import MemoryStorage
 from machinery.model.errors import AlreadyExists, Invalid
 from tests.support.apiserver import RegistryBench, running_registry, service
+from tests.support.stalls import using
 
 ADDRESSES = "/registry/ipaddresses/"
 PORTS = "/registry/ranges/servicenodeports/"
@@ -107,6 +108,18 @@ async def test_node_ports_follow_the_type(bench: RegistryBench) -> None:
     await bench.patch("services", "web", {"spec": {"type": "ClusterIP"}})
     assert await _claims(bench, PORTS) == []
     assert len(await _claims(bench, ADDRESSES)) == 1
+
+
+async def test_a_service_of_many_ports_costs_what_its_ports_cost(bench: RegistryBench) -> None:
+    """Its creation with a node port each, and every change of it: no port is compared with all others."""
+    ports = [{"name": f"p{number}", "port": number} for number in range(1, 2_001)]
+    await bench.create("services", service(type="NodePort", ports=ports))
+    with using(less_than_s=2):
+        for number in range(5):
+            changed = await bench.patch("services", "web", {"metadata": {"labels": {"a": str(number)}}})
+    held = {port["nodePort"] for port in changed["spec"]["ports"]}
+    assert len(held) == 2_000
+    assert len(await _claims(bench, PORTS)) == 2_000
 
 
 async def test_claims_that_a_crash_left_are_repaired(bench: RegistryBench) -> None:

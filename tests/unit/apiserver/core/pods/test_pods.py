@@ -11,6 +11,7 @@ from apiserver.core.podspec.binding import bind, deletion_grace_s
 from apiserver.core.values import Json
 from machinery.model.errors import Conflict, Invalid
 from tests.support.pod_specs import CONTEXT, complaints, created, pod, update_complaints, updated, with_status
+from tests.support.stalls import using
 
 NOW = "2026-01-01T00:00:09Z"
 
@@ -122,6 +123,14 @@ def test_a_toleration_may_be_added_or_get_another_time() -> None:
     assert update_complaints(_changed(old, tolerations=[]), old) == [
         "spec.tolerations: Forbidden: existing toleration can not be modified except its tolerationSeconds",
     ]
+
+
+def test_many_tolerations_are_compared_in_linear_time() -> None:
+    """Each with each would be 50 million comparisons."""
+    many = [{"key": f"k{number}", "operator": "Exists"} for number in range(10_000)]
+    old = created(pod(tolerations=many))
+    with using(less_than_s=2):
+        assert update_complaints(_changed(old, tolerations=many[::-1]), old) == []
 
 
 @pytest.mark.parametrize(
