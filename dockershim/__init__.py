@@ -7,7 +7,10 @@ In the order of use:
 - `catalogue` finds our containers; `docker` has the engine's methods, over `engine_connection`;
 - `network` connects sandboxes by CNI plugins (`cni_plugin`); `pause_image` makes the image that sandboxes run;
 - `events` follows the engine, `logs` copies output into the kubelet's files, `statistics` reads cgroups;
-- `streaming` serves exec and attach; `exec_process` runs commands and ends them with their clients (`exec_session`);
+- `streaming` serves the URLs of exec, attach and port-forward: over WebSocket (`websocket_client`) or over SPDY
+  (`spdy_client`, on connections that `upgrade` takes over from HTTP);
+- `command_sessions` is exec and attach for either, `port_forward` connects clients to sandboxes (`sandbox_dial`);
+- `exec_process` runs commands and ends them with their clients (`exec_session`);
 - `private_images` tells which images are on this node; `notes` keeps what the engine does not, `creations` what it has not
   answered yet; `locks` keeps order;
 - `seam_engine`, `seam_hijacked` and `seam_plugins` put the seam into both conversations; `purge` removes a cluster;

@@ -10,6 +10,7 @@ from typing import Any
 from dockershim import seam_engine, seam_plugins
 from dockershim.catalogue import Catalogue
 from dockershim.cni_plugin import PLUGIN_S, run_plugin
+from dockershim.command_sessions import CommandSessions
 from dockershim.config import DockershimConfig
 from dockershim.core.naming import KIND_SANDBOX, Scope
 from dockershim.creations import Creations, appeared
@@ -99,7 +100,9 @@ def assemble(config: DockershimConfig, process: Process, engine: Engine, run_plu
         creations=Creations(state),
         commands=commands,
         events=Events(engine, catalogue, logs, describe, clock, log),
-        streaming=Streaming(engine, commands, clock, log, config.streaming_listen),
+        streaming=Streaming(
+            CommandSessions(engine, commands, clock, log), clock, log, config.streaming_listen
+        ),
         statistics=Statistics(clock),
         image_references={},
         private_images=PrivateImages(engine, Notes(state / "images"), Notes(state / "pulls")),

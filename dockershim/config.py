@@ -15,7 +15,7 @@ class DockershimConfig(ComponentConfig):
     """Every field is a flag."""
 
     socket: str = setting(
-        "", help="unix socket to serve CRI v1 on; exec and attach are on <socket>.streaming"
+        "", help="unix socket to serve CRI v1 on; exec, attach and port-forward are on <socket>.streaming"
     )
     docker_socket: str = setting("/var/run/docker.sock", help="the Docker engine's unix socket")
     cluster: str = setting("", help="label of the containers that are ours")
@@ -28,7 +28,7 @@ class DockershimConfig(ComponentConfig):
     )
     streaming_listen: str = setting(
         "127.0.0.1:0",
-        help="loopback address host:port for exec and attach of clients that dial no unix socket (crictl, another"
+        help="loopback address host:port for exec, attach and port-forward of clients that dial no unix socket (crictl, another"
         " kubelet); opened when the first one asks, port 0 for any",
     )
     purge: bool = setting(

@@ -61,13 +61,16 @@ RUNTIME: Final[dict[str, Rpc]] = {
     "UpdateContainerResources": container_update.update_container_resources,
     "ReopenContainerLog": container_log.reopen_container_log,
     "ExecSync": container_exec.exec_sync,
-    "PortForward": container_exec.port_forward,
     "ContainerStats": stats.container_stats,
     "ListContainerStats": stats.list_container_stats,
     "PodSandboxStats": stats.pod_sandbox_stats,
     "ListPodSandboxStats": stats.list_pod_sandbox_stats,
 }
-STREAMS: Final[dict[str, StreamRpc]] = {"Exec": container_exec.exec_, "Attach": container_exec.attach}
+STREAMS: Final[dict[str, StreamRpc]] = {
+    "Exec": container_exec.exec_,
+    "Attach": container_exec.attach,
+    "PortForward": container_exec.port_forward,
+}
 IMAGES: Final[dict[str, Rpc]] = {
     "ListImages": image_list.list_images,
     "ImageStatus": image_list.image_status,

@@ -7,9 +7,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from dockershim import sandbox_dial
 from dockershim.core.states import Details
+from dockershim.port_forward import Connection
 from dockershim.shim import Shim
-from machinery.model.errors import BadRequest, Conflict, NotImplementedHere
+from machinery.model.errors import BadRequest, Conflict
 from machinery.pb import cri_pb2 as cri
 
 
@@ -62,15 +64,29 @@ async def attach(shim: Shim, request: Any, caller: str) -> Any:
     return cri.AttachResponse(url=f"{address}{shim.streaming.attach_path(details.id, request)}")
 
 
-async def port_forward(shim: Shim, request: Any) -> Any:
-    """Refuse: the kubelet forwards ports by itself, in the sandbox's network namespace.
+async def port_forward(shim: Shim, request: Any, caller: str) -> Any:
+    """Return a URL behind which ports of a sandbox can be connected to.
 
     Raises:
         NotFound: there is no such sandbox.
-        NotImplementedHere: always, otherwise.
+        Conflict: it does not run.
+        Unavailable: too many URLs wait for their client, or there is no port to serve on.
     """
-    await shim.catalogue.sandbox(request.pod_sandbox_id)
-    raise NotImplementedHere("port-forward is not built")
+    sandbox = await _running_sandbox(shim, request.pod_sandbox_id)
+
+    async def dial(port: int) -> Connection:
+        now = await _running_sandbox(shim, sandbox.id)
+        return await sandbox_dial.dial(now.pid, port, shim.clock)
+
+    address = await shim.streaming.address(is_ours=bool(caller))
+    return cri.PortForwardResponse(url=f"{address}{shim.streaming.port_forward_path(sandbox.id, dial)}")
+
+
+async def _running_sandbox(shim: Shim, sandbox_id: str) -> Details:
+    details = await shim.catalogue.sandbox(sandbox_id)
+    if not details.is_running:
+        raise Conflict(f"sandbox {details.id} does not run")
+    return details
 
 
 async def _running(shim: Shim, container_id: str) -> Details:
