@@ -3,7 +3,7 @@
 In the order of use:
 
 - `app` puts the parts together; `config` is what the process is told;
-- `pod_source` (the API) and `relist` (the runtime) see what is wanted and what is there;
+- `pod_source` (the API) and `relist` (the runtime, with `start_news`) see what is wanted and what is there;
 - `pod_workers` keeps a `pod_worker` for each pod, which feeds `core` and carries its instructions out;
 - `pod_executor` leads each action through `sandboxes`, `container_starter`, `container_stopper`, `images`,
   `environment`, `volumes`, `hooks`, `cgroups` and `pod_files`, to `runtime`, the client of the CRI;

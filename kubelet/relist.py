@@ -22,8 +22,9 @@ from kubelet.core.observed import (
     read_container,
     read_sandbox,
 )
-from kubelet.core.pictures import Answers, ContainerEnded, Listing, Look, Pictures
+from kubelet.core.pictures import Answers, ContainerEnded, Listing, Look, Pictures, SandboxStopped
 from kubelet.runtime import Runtime
+from kubelet.start_news import StartNews
 from machinery.client.waiting import event_within
 from machinery.model.clock import Clock
 from machinery.model.errors import ApiError, NotFound, NotImplementedHere
@@ -59,6 +60,7 @@ class Relist:
         self._told: dict[str, list[Any]] = {}  # events that ask for a look at their pod, by its uid
         self._looking = asyncio.Event()
         self._streaming = False
+        self._starts = StartNews(clock)
         self._subscribers: list[Callable[[str], None]] = []
         self.listed = asyncio.Event()  # set once everything has been seen
         self.is_answering = False
@@ -89,7 +91,13 @@ class Relist:
         await insist(lambda: self._refresh(uid), self._clock, pictures.RETRY, told)
 
     async def note_sandbox(self, uid: str, sandbox_id: str) -> None:
-        """Look at one new sandbox: cheaper than the whole pod."""
+        """Look at one new sandbox, unless an event tells enough of it: cheaper than the whole pod."""
+        event = await self._told_start(sandbox_id)
+        told = pictures.told_sandbox(event) if event is not None else None
+        if told is not None:
+            if all(each.id != sandbox_id for each in self.observed(uid).sandboxes):  # else a look was faster
+                self._put_sandbox(uid, told)
+            return
         async with self._lock(uid):
             asked_at = self._pictures.serial
             try:
@@ -97,14 +105,37 @@ class Relist:
             except ApiError:
                 status = None
             if status is not None and self._pictures.is_newest(uid, asked_at):
-                meta, new = status.metadata, self._read_sandbox(status)
-                known = self.observed(uid)
-                self._put(pictures.with_sandbox(known, new, namespace=meta.namespace, name=meta.name))
+                self._put_sandbox(uid, status)
                 return
         await self.refresh(uid)
 
     async def note_container(self, uid: str, container_id: str, sandbox_id: str) -> None:
-        """Look at one new container: cheaper than the whole pod."""
+        """Look at one new container, unless an event tells enough of it: cheaper than the whole pod."""
+        event = await self._told_start(container_id)
+        status = pictures.told_container(event) if event is not None else None
+        if status is None:
+            await self._note_changed(uid, container_id, sandbox_id)
+        elif not pictures.is_as_far(self.observed(uid), status):
+            self._put_container(uid, status, sandbox_id)
+
+    async def note_end(self, uid: str, container_id: str) -> None:
+        """Look at a container that has been stopped, unless an event has told of its end already."""
+        run = next((each for each in self.observed(uid).containers if each.id == container_id), None)
+        if run is None:
+            await self.refresh(uid)
+        elif run.state is not ContainerState.EXITED:
+            await self._note_changed(uid, container_id, run.sandbox_id)
+
+    async def note_stopped_sandbox(self, uid: str, sandbox_id: str) -> None:
+        """Note that a sandbox has been stopped; look at what ran in it until then."""
+        inside = [each for each in self.observed(uid).containers if each.sandbox_id == sandbox_id]
+        if all(each.state is ContainerState.EXITED for each in inside):
+            self._put(pictures.with_stopped_sandbox(self.observed(uid), sandbox_id))
+        else:
+            await self.refresh(uid)
+
+    async def _note_changed(self, uid: str, container_id: str, sandbox_id: str) -> None:
+        """Look at one container."""
         async with self._lock(uid):
             asked_at = self._pictures.serial
             try:
@@ -117,22 +148,6 @@ class Relist:
             if status is not None and pictures.is_as_far(self.observed(uid), status):
                 return  # an event was faster than the answer
         await self.refresh(uid)
-
-    async def note_end(self, uid: str, container_id: str) -> None:
-        """Look at a container that has been stopped, unless an event has told of its end already."""
-        run = next((each for each in self.observed(uid).containers if each.id == container_id), None)
-        if run is None:
-            await self.refresh(uid)
-        elif run.state is not ContainerState.EXITED:
-            await self.note_container(uid, container_id, run.sandbox_id)
-
-    async def note_stopped_sandbox(self, uid: str, sandbox_id: str) -> None:
-        """Look at a sandbox that has been stopped, and at what ran in it until then."""
-        inside = [each for each in self.observed(uid).containers if each.sandbox_id == sandbox_id]
-        if all(each.state is ContainerState.EXITED for each in inside):
-            await self.note_sandbox(uid, sandbox_id)
-        else:
-            await self.refresh(uid)
 
     def note_removed_container(self, uid: str, container_id: str) -> None:
         """Remove a container from the picture that the runtime has removed."""
@@ -240,6 +255,10 @@ class Relist:
         message = self._read_message(status) if status.state == cri.CONTAINER_EXITED else ""
         return read_container(status, sandbox_id, self._clock.timescale, message=message)
 
+    def _put_sandbox(self, uid: str, status: Any) -> None:
+        known, new, meta = self.observed(uid), self._read_sandbox(status), status.metadata
+        self._put(pictures.with_sandbox(known, new, namespace=meta.namespace, name=meta.name))
+
     def _put_container(self, uid: str, status: Any, sandbox_id: str) -> None:
         self._put(pictures.with_container(self.observed(uid), self._read(status, sandbox_id)))
 
@@ -252,6 +271,10 @@ class Relist:
         return self._locks.setdefault(uid, asyncio.Lock())
 
     # --- events
+
+    async def _told_start(self, id_: str) -> Any | None:
+        """Return the event of a start that has just been made, None where the runtime tells none, or not soon."""
+        return await self._starts.take(id_) if self._streaming else None
 
     async def _look_at_pods(self) -> None:
         """Look at the pods that events ask to be looked at, once whoever caused them has had time to look himself."""
@@ -295,15 +318,19 @@ class Relist:
             except ApiError:
                 pass
             self._streaming = False
+            self._starts.forget()
             failures.count += 1  # an end without an error, too
             self._kick.set()  # whatever happened meanwhile was not told
             await failures.pause()
 
     def _take(self, event: Any) -> None:
+        self._starts.tell(event)
         uid = event.pod_sandbox_status.metadata.uid
         match pictures.read_event(event, self.observed(uid)):
             case ContainerEnded(status, sandbox_id):
                 self._put_container(uid, status, sandbox_id)
+            case SandboxStopped(id_):
+                self._put(pictures.with_stopped_sandbox(self.observed(uid), id_))
             case Look.AT_POD:
                 self._told.setdefault(uid, []).append(event)
                 self._looking.set()

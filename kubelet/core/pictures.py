@@ -67,6 +67,13 @@ class ContainerEnded:
     sandbox_id: str
 
 
+@dataclass(frozen=True, slots=True)
+class SandboxStopped:
+    """An event that a sandbox in which nothing runs any more was stopped."""
+
+    id: str
+
+
 class Look(Enum):
     """What else can come of an event."""
 
@@ -74,7 +81,7 @@ class Look(Enum):
     AT_POD = 1
 
 
-EventMeaning: TypeAlias = ContainerEnded | Look
+EventMeaning: TypeAlias = ContainerEnded | SandboxStopped | Look
 
 
 class Pictures:
@@ -183,6 +190,12 @@ def with_sandbox(known: ObservedPod, new: ObservedSandbox, *, namespace: str, na
     return observe_pod(known.uid, namespace, name, [new, *others], known.containers)
 
 
+def with_stopped_sandbox(known: ObservedPod, id_: str) -> ObservedPod:
+    """Return the picture with one sandbox stopped: everything else is known of it."""
+    sandboxes = [replace(each, is_ready=False) if each.id == id_ else each for each in known.sandboxes]
+    return observe_pod(known.uid, known.namespace, known.name, sandboxes, known.containers)
+
+
 def with_container(known: ObservedPod, new: ObservedContainer) -> ObservedPod:
     """Return the picture with one container as it is now."""
     others = [each for each in known.containers if each.id != new.id]
@@ -205,14 +218,15 @@ def without_sandbox(known: ObservedPod, id_: str) -> ObservedPod:
 def read_event(event: Any, known: ObservedPod) -> EventMeaning:
     """Return what a CRI ContainerEventResponse tells about its pod.
 
-    The end of a container that is known is taken as it is told; where anything else may be new the pod is looked at. Starts are no
-    news: who starts a container looks at it.
+    The end of a container that is known is taken as it is told, and so is that of its sandbox; where anything else may be new
+    the pod is looked at. Starts are no news: who starts a container looks at it, or takes what its event says.
     """
-    run = next((each for each in known.containers if each.id == event.container_id), None)
     is_stop = event.container_event_type == cri.CONTAINER_STOPPED_EVENT
+    if event.container_id == event.pod_sandbox_status.id:
+        return _sandbox_stop(event.pod_sandbox_status, known) if is_stop else Look.AT_NOTHING
+    run = next((each for each in known.containers if each.id == event.container_id), None)
     if run is None:
-        is_known = any(each.id == event.container_id and not each.is_ready for each in known.sandboxes)
-        return Look.AT_POD if is_stop and not is_known else Look.AT_NOTHING
+        return Look.AT_POD if is_stop else Look.AT_NOTHING
     if not is_stop:
         is_removal = event.container_event_type == cri.CONTAINER_DELETED_EVENT
         return Look.AT_POD if is_removal else Look.AT_NOTHING
@@ -222,6 +236,32 @@ def read_event(event: Any, known: ObservedPod) -> EventMeaning:
     if status is None or status.state != cri.CONTAINER_EXITED:
         return Look.AT_POD
     return ContainerEnded(status, run.sandbox_id)
+
+
+def _sandbox_stop(status: Any, known: ObservedPod) -> EventMeaning:
+    """Return what a stop of a sandbox says. One that is not known is looked at by whoever makes it, or was removed."""
+    if not any(each.id == status.id and each.is_ready for each in known.sandboxes):
+        return Look.AT_NOTHING
+    inside = (each.state for each in known.containers if each.sandbox_id == status.id)
+    is_over = status.state == cri.SANDBOX_NOTREADY and all(state is ContainerState.EXITED for state in inside)
+    return SandboxStopped(status.id) if is_over else Look.AT_POD
+
+
+def told_container(event: Any) -> Any | None:
+    """Return the status of the container that a CRI event tells the start of; None where it does not say enough."""
+    found = next((each for each in event.containers_statuses if each.id == event.container_id), None)
+    return found if found is not None and found.state != cri.CONTAINER_CREATED else None
+
+
+def told_sandbox(event: Any) -> Any | None:
+    """Return the status of the sandbox that a CRI event tells the start of; None where it does not say enough.
+
+    Some runtimes tell of a sandbox before it has its address.
+    """
+    status = event.pod_sandbox_status
+    has_network = status.network.ip or status.linux.namespaces.options.network == cri.NODE
+    is_whole = status.id == event.container_id and status.state == cri.SANDBOX_READY and has_network
+    return status if is_whole else None
 
 
 def pause_s(failures: int, timescale: Timescale, *, is_streaming: bool) -> float:

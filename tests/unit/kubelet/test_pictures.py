@@ -8,7 +8,15 @@ import pytest
 
 from kubelet.core import labels, pictures
 from kubelet.core.observed import ContainerState, ObservedPod, observe_pod
-from kubelet.core.pictures import Answers, ContainerEnded, Listing, Look, Pictures, Questions
+from kubelet.core.pictures import (
+    Answers,
+    ContainerEnded,
+    Listing,
+    Look,
+    Pictures,
+    Questions,
+    SandboxStopped,
+)
 from machinery.model.clock import Timescale
 from machinery.pb import cri_pb2 as cri
 from tests.support.pod_life import ended, run, sandbox
@@ -176,3 +184,55 @@ def test_what_has_been_removed_is_off_the_picture():
     assert pictures.without_container(RUNNING, "another") == RUNNING
     assert pictures.without_sandbox(RUNNING, sandbox.id).is_empty
     assert pictures.without_sandbox(RUNNING, "another") == RUNNING
+
+
+def sandbox_event(kind: int, id_: str = "sandbox-0", *, is_ready: bool = False, **own: Any) -> Any:
+    """Build an event about a sandbox."""
+    state = cri.SANDBOX_READY if is_ready else cri.SANDBOX_NOTREADY
+    return cri.ContainerEventResponse(
+        container_id=id_,
+        container_event_type=kind,  # type: ignore[arg-type]
+        pod_sandbox_status=cri.PodSandboxStatus(id=id_, state=state, **own),
+    )
+
+
+STOP = cri.CONTAINER_STOPPED_EVENT
+
+
+@pytest.mark.parametrize(
+    ("told", "containers", "meaning"),
+    [
+        (sandbox_event(STOP), [ended()], SandboxStopped("sandbox-0")),
+        (sandbox_event(STOP), [], SandboxStopped("sandbox-0")),
+        (sandbox_event(STOP), [run()], Look.AT_POD),  # what ran in it has ended, too
+        (sandbox_event(STOP, is_ready=True), [ended()], Look.AT_POD),  # it does not say so
+        (sandbox_event(STOP, "other"), [ended()], Look.AT_NOTHING),
+        (sandbox_event(cri.CONTAINER_DELETED_EVENT), [ended()], Look.AT_NOTHING),
+    ],
+)
+def test_the_stop_of_a_sandbox_in_which_nothing_runs_is_taken_as_it_is_told(told, containers, meaning):
+    """With something in it that may run the pod is looked at; one that is not known was removed, or is just being made."""
+    known = observe_pod(UID, "default", "web", [sandbox()], containers)
+    assert pictures.read_event(told, known) == meaning
+    stopped = pictures.with_stopped_sandbox(known, "sandbox-0")
+    assert stopped.sandboxes == (sandbox(is_ready=False),)
+    assert pictures.read_event(told, stopped) is Look.AT_NOTHING
+
+
+def test_a_start_that_an_event_tells_whole_need_not_be_asked_about():
+    """A sandbox with its address, or on the node's network; a container that runs or has ended already."""
+    start, address = cri.CONTAINER_STARTED_EVENT, cri.PodSandboxNetworkStatus(ip="10.0.0.9")
+    on_node = cri.LinuxPodSandboxStatus(
+        namespaces=cri.Namespace(options=cri.NamespaceOption(network=cri.NODE))
+    )
+    assert pictures.told_sandbox(sandbox_event(start, is_ready=True, network=address)) is not None
+    assert pictures.told_sandbox(sandbox_event(start, is_ready=True, linux=on_node)) is not None
+    assert pictures.told_sandbox(sandbox_event(start, is_ready=True)) is None
+    assert pictures.told_sandbox(sandbox_event(start, network=address)) is None
+    for state, is_told in (
+        (cri.CONTAINER_CREATED, False),
+        (cri.CONTAINER_RUNNING, True),
+        (cri.CONTAINER_EXITED, True),
+    ):
+        assert (pictures.told_container(event(start, "main-0", state)) is not None) is is_told
+    assert pictures.told_container(event(start)) is None

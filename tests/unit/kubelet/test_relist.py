@@ -11,6 +11,7 @@ import pytest
 from kubelet.core.labels import POD_UID
 from kubelet.core.observed import ContainerState
 from kubelet.relist import Relist
+from kubelet.start_news import StartNews
 from machinery.model.errors import Unavailable
 from machinery.pb import cri_pb2 as cri
 from tests.support.virtual_clock import VirtualClock
@@ -88,6 +89,7 @@ class _OneContainer:
     def __init__(self) -> None:
         self.state = cri.CONTAINER_RUNNING
         self.looks = 0  # at the pod
+        self.questions = 0  # about the container
         self.events: asyncio.Queue[Any] = asyncio.Queue()
         self.tells_meanwhile = False
 
@@ -100,6 +102,7 @@ class _OneContainer:
         return (found,) if labels else ()
 
     async def container_status(self, _id: str) -> Any:
+        self.questions += 1
         if self.tells_meanwhile:
             self.tell_end()
             while not self.events.empty():
@@ -112,15 +115,22 @@ class _OneContainer:
         while True:
             yield await self.events.get()
 
+    def tell_start(self) -> None:
+        """Report the start of the container."""
+        self._tell(cri.CONTAINER_STARTED_EVENT, cri.CONTAINER_RUNNING)
+
     def tell_end(self) -> None:
         """Report the end of the container."""
+        self._tell(cri.CONTAINER_STOPPED_EVENT, cri.CONTAINER_EXITED)
+
+    def _tell(self, kind: Any, state: Any) -> None:
         sandbox = cri.PodSandboxStatus(id="s", metadata=cri.PodSandboxMetadata(uid="u"))
         self.events.put_nowait(
             cri.ContainerEventResponse(
                 container_id="c",
-                container_event_type=cri.CONTAINER_STOPPED_EVENT,
+                container_event_type=kind,
                 pod_sandbox_status=sandbox,
-                containers_statuses=[cri.ContainerStatus(id="c", state=cri.CONTAINER_EXITED)],
+                containers_statuses=[cri.ContainerStatus(id="c", state=state)],
             )
         )
 
@@ -159,3 +169,58 @@ async def test_an_end_that_is_told_while_it_is_asked_about_needs_no_other_look(c
     assert (_state(relist), runtime.looks) == (ContainerState.EXITED, 0)
     running.cancel()
     await asyncio.gather(running, return_exceptions=True)
+
+
+async def test_a_start_that_is_told_is_not_asked_about(clock: VirtualClock) -> None:
+    """Neither where the event comes before the runtime's answer, nor where it comes a moment after it."""
+    runtime: Any = _OneContainer()
+    relist = Relist(runtime, clock)
+    running = asyncio.ensure_future(relist.run())
+    await clock.advance(0.01)
+    runtime.tell_start()
+    await clock.advance(0.01)
+    await relist.note_container("u", "c", "s")
+    assert (_state(relist), runtime.questions) == (ContainerState.RUNNING, 0)
+    relist.note_removed_container("u", "c")
+    noting = asyncio.ensure_future(relist.note_container("u", "c", "s"))
+    await clock.advance(0.01)
+    runtime.tell_start()
+    await noting
+    assert (_state(relist), runtime.questions) == (ContainerState.RUNNING, 0)
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+
+
+async def test_a_start_that_is_not_told_soon_or_not_the_last_word_is_asked_about(clock: VirtualClock) -> None:
+    """Some runtimes tell late or never; and a container may have ended since its start was told."""
+    runtime: Any = _OneContainer()
+    relist = Relist(runtime, clock)
+    running = asyncio.ensure_future(relist.run())
+    await clock.advance(0.01)
+    await relist.note_container("u", "c", "s")
+    assert (_state(relist), runtime.questions) == (ContainerState.RUNNING, 1)
+    relist.note_removed_container("u", "c")
+    runtime.tell_start()
+    runtime.tell_end()
+    runtime.state = cri.CONTAINER_EXITED
+    await clock.advance(0.01)
+    await relist.note_container("u", "c", "s")
+    assert (_state(relist), runtime.questions) == (ContainerState.EXITED, 2)
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+
+
+async def test_starts_that_nobody_asks_about_are_few(clock: VirtualClock) -> None:
+    """The oldest are dropped: whoever asks about them asks the runtime."""
+    news = StartNews(clock)
+    for number in range(300):
+        news.tell(
+            cri.ContainerEventResponse(
+                container_id=str(number), container_event_type=cri.CONTAINER_STARTED_EVENT
+            )
+        )
+    assert (await news.take("299")) is not None
+    assert (await news.take("299")) is None
+    assert (await news.take("0")) is None
+    news.forget()
+    assert (await news.take("298")) is None
