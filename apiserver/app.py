@@ -147,6 +147,7 @@ def build(
     kubelets = Kubelets(
         lookup,
         ClientTls(config.ca_file, config.kubelet_cert_file, config.kubelet_key_file),
+        process.clock,
         seam=lambda channel, node: through(
             channel, process.seam, Ends(process.name, f"kubelet@{node}", "node")
         ),

@@ -16,12 +16,13 @@ import msgspec
 
 from apiserver.lookup import Lookup
 from machinery.client.tls import ClientTls
+from machinery.model.clock import Clock
 from machinery.model.errors import ApiError, BadRequest, NotFound, Unavailable
 
 if TYPE_CHECKING:
-    import grpc.aio
+    from machinery.rpc.channel import Channel
 
-    ThroughSeam = Callable[[grpc.aio.Channel, str], Any]
+    ThroughSeam = Callable[[Channel, str], Any]
 
 _ADDRESS_TYPES: Final = ("InternalIP", "Hostname", "ExternalIP")
 _DEFAULT_PORT: Final = 10250
@@ -41,9 +42,12 @@ class Kubelets:
     `seam(channel, node)` is where a fault plan takes hold of a channel; without it, nothing does.
     """
 
-    def __init__(self, lookup: Lookup, tls: ClientTls, *, seam: ThroughSeam | None = None) -> None:
+    def __init__(
+        self, lookup: Lookup, tls: ClientTls, clock: Clock, *, seam: ThroughSeam | None = None
+    ) -> None:
         self._lookup = lookup
         self._tls = tls
+        self._clock = clock
         self._seam = seam
         self._lines: OrderedDict[tuple[str, str], _Line] = OrderedDict()
 
@@ -54,8 +58,7 @@ class Kubelets:
         Raises:
             Unavailable: the kubelet cannot be reached.
         """
-        import grpc.aio
-
+        from machinery.rpc.status import RpcError
         from machinery.wire.rpc_errors import from_rpc
 
         address = await self._address(name)
@@ -63,7 +66,7 @@ class Kubelets:
         line.users += 1
         try:
             yield line.stub
-        except grpc.aio.AioRpcError as error:
+        except RpcError as error:
             raise _named(from_rpc(error), name, address) from error
         finally:
             line.users -= 1
@@ -81,7 +84,7 @@ class Kubelets:
 
         line = self._lines.get((address, node))
         if line is None:
-            channel = replace(self._tls, server_name=node).channel(address)
+            channel = replace(self._tls, server_name=node).channel(address, self._clock)
             seamed = self._seam(channel, node) if self._seam else channel
             stub = Stub(seamed, conversation.SERVICE, conversation.SERVICE_PATH)
             line = self._lines[address, node] = _Line(channel, stub)

@@ -14,8 +14,6 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Final
 
-import grpc.aio
-
 from kubelet.cgroups import Cgroups
 from kubelet.config import KubeletConfig
 from kubelet.container_starter import ContainerStarter, Providers
@@ -58,6 +56,7 @@ from machinery.model.seam import Ends
 from machinery.process.run import Process
 from machinery.process.server import bound_ports, grpc_server
 from machinery.process.tls import ServerTls
+from machinery.rpc.channel import Channel
 from machinery.wire.stubs import unix_channel
 
 REQUESTS_AT_ONCE: Final = 12  # of all pods together: the node's lease and status are not among them
@@ -69,7 +68,7 @@ async def serve(config: KubeletConfig, process: Process) -> None:
     """Be the node until cancelled."""
     config.root.mkdir(parents=True, exist_ok=True)
     api = process.connect()
-    channel = unix_channel(config.cri_socket)
+    channel = unix_channel(config.cri_socket, process.clock)
     ends = Ends(process.name, f"cri@{config.node_name}", "cri")
     try:
         await Kubelet(config, process, api, through(channel, process.seam, ends)).run()
@@ -81,7 +80,7 @@ async def serve(config: KubeletConfig, process: Process) -> None:
 class Kubelet:
     """All parts of one kubelet."""
 
-    def __init__(self, config: KubeletConfig, process: Process, api: Api, channel: grpc.aio.Channel) -> None:
+    def __init__(self, config: KubeletConfig, process: Process, api: Api, channel: Channel) -> None:
         self._config = config
         self._process = process
         vital, api = api, limited(api, REQUESTS_AT_ONCE)

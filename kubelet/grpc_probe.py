@@ -2,23 +2,32 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from kubelet.core.probing import Outcome
+from machinery.model.clock import Clock
+
+if TYPE_CHECKING:
+    from machinery.rpc.status import RpcError
 
 
-async def grpc_check(host: str, port: int, service: str, timeout_s: float) -> tuple[Outcome, str]:
+async def grpc_check(
+    host: str, port: int, service: str, timeout_s: float, clock: Clock
+) -> tuple[Outcome, str]:
     """Call a server's health check, in so many wall seconds; return the outcome and what the probe's event says."""
-    import grpc.aio
-
+    from machinery.rpc.status import RpcError
     from machinery.wire.health import SERVICE, SERVICE_PATH, messages
-    from machinery.wire.stubs import Stub
+    from machinery.wire.stubs import Stub, insecure_channel
 
     netloc = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
-    async with grpc.aio.insecure_channel(netloc, options=(("grpc.enable_http_proxy", 0),)) as channel:
-        health, request = Stub(channel, SERVICE, SERVICE_PATH), messages.HealthCheckRequest(service=service)
-        try:
-            answer = await health.Check(request, timeout=timeout_s)
-        except grpc.aio.AioRpcError as error:
-            return Outcome.FAILURE, _explain(error, netloc, timeout_s)
+    channel = insecure_channel(netloc, clock)
+    health, request = Stub(channel, SERVICE, SERVICE_PATH), messages.HealthCheckRequest(service=service)
+    try:
+        answer = await health.Check(request, timeout=timeout_s)
+    except RpcError as error:
+        return Outcome.FAILURE, _explain(error, netloc, timeout_s)
+    finally:
+        await channel.close()
     known = messages.HealthCheckResponse.ServingStatus
     if answer.status == known.SERVING:
         return Outcome.SUCCESS, "service healthy"
@@ -26,12 +35,11 @@ async def grpc_check(host: str, port: int, service: str, timeout_s: float) -> tu
     return Outcome.FAILURE, f'service unhealthy (responded with "{name}")'
 
 
-def _explain(error: object, netloc: str, timeout_s: float) -> str:
-    import grpc
+def _explain(error: RpcError, netloc: str, timeout_s: float) -> str:
+    from machinery.rpc.status import Code
 
-    code = error.code()  # type: ignore[attr-defined]  # an AioRpcError
-    if code is grpc.StatusCode.UNIMPLEMENTED:
+    if error.code is Code.UNIMPLEMENTED:
         return "error: this server does not implement the grpc health protocol (grpc.health.v1.Health)"
-    if code in {grpc.StatusCode.DEADLINE_EXCEEDED, grpc.StatusCode.UNAVAILABLE}:
+    if error.code in {Code.DEADLINE_EXCEEDED, Code.UNAVAILABLE}:
         return f'timeout: failed to connect service "{netloc}" within {timeout_s:g}s'
-    return f"error: health rpc probe failed: {error.details()}"  # type: ignore[attr-defined]  # an AioRpcError
+    return f"error: health rpc probe failed: {error.details}"

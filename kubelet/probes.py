@@ -256,7 +256,7 @@ class Probes:
         if probe.grpc:
             from kubelet.grpc_probe import grpc_check
 
-            return await grpc_check(watched.pod_ip, probe.grpc.port, probe.grpc.service, limit_s)
+            return await grpc_check(watched.pod_ip, probe.grpc.port, probe.grpc.service, limit_s, WALL)
         return (
             Outcome.ERROR,
             f"missing probe handler for {watched.pod.metadata.name}:{watched.container.name}",

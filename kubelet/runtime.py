@@ -11,14 +11,13 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from math import ceil
 from typing import Any, Final
 
-import grpc
-import grpc.aio
-
 from machinery.model.backoff import Backoff
 from machinery.model.clock import Clock
 from machinery.model.errors import ApiError, Unavailable
 from machinery.model.insist import Failures
 from machinery.pb import cri_pb2 as cri
+from machinery.rpc.channel import Channel
+from machinery.rpc.status import Closed, Code, RpcError
 from machinery.wire.cause_headers import request_metadata
 from machinery.wire.rpc_errors import from_rpc
 from machinery.wire.status import STATUS_KEY
@@ -40,7 +39,7 @@ class Runtime:
         ApiError: from every method: the runtime refuses a call, or does not answer in time.
     """
 
-    def __init__(self, channel: grpc.aio.Channel, clock: Clock, *, caller: str = "kubelet") -> None:
+    def __init__(self, channel: Channel, clock: Clock, *, caller: str = "kubelet") -> None:
         self._runtime = Stub(channel, _SERVICES["RuntimeService"], "runtime.v1.RuntimeService")
         self._images = Stub(channel, _SERVICES["ImageService"], "runtime.v1.ImageService")
         self._clock = clock
@@ -162,11 +161,11 @@ class Runtime:
             cri.GetEventsRequest(), metadata=request_metadata(self._caller)
         )
         try:
-            await call.initial_metadata()  # of a runtime that says nothing before its first event, with that
+            await call.begun()  # of a runtime that says nothing before its first event, with that
             yield None
             async for event in call:
                 yield event
-        except grpc.aio.AioRpcError as error:
+        except RpcError as error:
             raise from_rpc(error) from error
         finally:
             call.cancel()
@@ -223,20 +222,18 @@ class Runtime:
         while True:
             try:
                 return await method(request, timeout=timeout_s, metadata=request_metadata(self._caller))
-            except grpc.aio.AioRpcError as error:
+            except Closed as error:
+                raise _closed(error) from error
+            except RpcError as error:
                 if not _is_absent(error) or self._clock.monotonic() >= give_up_s:
                     raise from_rpc(error) from error
                 failures.note(error)
-            except grpc.aio.UsageError as error:
-                raise _closed(error) from error
             await failures.pause()
 
 
-def _is_absent(error: grpc.aio.AioRpcError) -> bool:
+def _is_absent(error: RpcError) -> bool:
     """Whether nobody answered, rather than a runtime that says it cannot."""
-    if error.code() is not grpc.StatusCode.UNAVAILABLE:
-        return False
-    return all(key != STATUS_KEY for key, _ in error.trailing_metadata() or ())
+    return error.code is Code.UNAVAILABLE and all(key != STATUS_KEY for key, _ in error.trailers)
 
 
 def _closed(error: Exception) -> ApiError:

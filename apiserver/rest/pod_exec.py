@@ -64,7 +64,7 @@ class PodExec:
             method = stub.Exec if target.subresource == "exec" else stub.Attach
             call = method(timeout=_LONGEST_S)
             try:
-                await call.wait_for_connection()  # after the upgrade there is no status to answer with
+                await call.opened()  # after the upgrade there is no status to answer with
                 return await self._connected(exchange, protocol, call, start)
             finally:
                 call.cancel()
@@ -72,8 +72,7 @@ class PodExec:
     async def _connected(
         self, exchange: Exchange, protocol: ChannelProtocol, call: Any, start: Any
     ) -> web.StreamResponse:
-        import grpc.aio
-
+        from machinery.rpc.status import RpcError
         from machinery.wire.node import messages
         from machinery.wire.rpc_errors import from_rpc
 
@@ -93,7 +92,7 @@ class PodExec:
                     _carry_out(exchange, socket, protocol, call),
                     _carry_in(exchange, socket, protocol, call),
                 )
-            except grpc.aio.AioRpcError as error:
+            except RpcError as error:
                 status = from_rpc(error).to_status()
             if not socket.closed and status is not None:
                 await _send(socket, protocol.encode_end(status))
@@ -156,10 +155,8 @@ async def _carry_out(
     exchange: Exchange, socket: web.WebSocketResponse, protocol: ChannelProtocol, call: Any
 ) -> Json:
     """Forward what the command writes to the caller. Return how it ended, as a Status."""
-    from grpc.aio import EOF
-
     send = partial(send_message, socket)
-    while (event := await call.read()) is not EOF:
+    while (event := await call.read()) is not None:
         match event.WhichOneof("output"):
             case "stdout":
                 await exchange.send(protocol.encode(Channel.STDOUT, event.stdout), send)

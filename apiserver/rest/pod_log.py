@@ -74,7 +74,7 @@ class PodLog:
                 chunks.cancel()
 
     async def _stream(self, exchange: Exchange, chunks: Any) -> web.StreamResponse:
-        import grpc.aio
+        from machinery.rpc.status import RpcError
 
         task = asyncio.current_task()
 
@@ -89,8 +89,8 @@ class PodLog:
                 if websockets.is_upgrade(exchange.http):
                     return await _as_messages(exchange, first, chunks)
                 return await _as_text(exchange, first, chunks)
-            except grpc.aio.AioRpcError as error:
-                raise ConnectionError(f"the log broke off: {error.details()}") from error
+            except RpcError as error:
+                raise ConnectionError(f"the log broke off: {error.details}") from error
 
 
 async def _as_text(exchange: Exchange, first: bytes | None, chunks: Any) -> web.StreamResponse:
@@ -206,7 +206,5 @@ def _call(pod: Json, container: str, options: pod_access.LogOptions) -> Any:
 
 async def _next(chunks: Any) -> bytes | None:
     """Return the next piece of the log; None at its end."""
-    from grpc.aio import EOF
-
     chunk = await chunks.read()
-    return None if chunk is EOF else bytes(chunk.data)
+    return None if chunk is None else bytes(chunk.data)

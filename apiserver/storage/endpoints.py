@@ -8,10 +8,8 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, TypeVar
 
-import grpc
-import grpc.aio
-
 from machinery.client.servers import NotSent, Servers
+from machinery.model.backoff import Backoff
 from machinery.model.errors import (
     ApiError,
     BadRequest,
@@ -21,14 +19,15 @@ from machinery.model.errors import (
 )
 from machinery.pb import etcd_pb2
 from machinery.process.clock import WALL
-from machinery.rpc.channel import Channel, NotConnected
-from machinery.rpc.connection import AnswerTooLarge
+from machinery.rpc.channel import Channel
+from machinery.rpc.status import Code, MessageTooLarge, NotConnected, RpcError
 from machinery.wire.stubs import Stub
 
 R = TypeVar("R")
-ThroughSeam = Callable[[grpc.aio.Channel, str], grpc.aio.Channel]
+ThroughSeam = Callable[[Channel, str], Any]
 """Puts the seam (`machinery.client.seam_channel`) into the channel to a member: "etcd", or "etcd-2" of several."""
 
+_RETRY: Final = Backoff(0.1, 0.25)  # wall seconds between two attempts to connect
 _SERVICES: Final = etcd_pb2.DESCRIPTOR.services_by_name
 
 
@@ -54,7 +53,7 @@ class Member:
     """One etcd server and the services that it offers."""
 
     address: str  # host:port
-    channel: grpc.aio.Channel
+    channel: Any  # a `Channel`, maybe behind a seam
     kv: Stub = field(init=False)
     watch: Stub = field(init=False)
     lease: Stub = field(init=False)
@@ -109,7 +108,7 @@ class Endpoints:
         async def asked(member: Member, timeout_s: float) -> R:
             try:
                 return await ask(member, timeout_s)
-            except grpc.aio.AioRpcError as error:
+            except RpcError as error:
                 refusal = to_error(error, member.address)
                 if type(refusal) is InternalError:  # its quota is reached, or worse
                     self.refused.set()
@@ -128,29 +127,29 @@ class AnswerTooLargeError(InternalError):
     """An answer is larger than is taken at once: ask for less."""
 
 
-def to_error(exc: grpc.aio.AioRpcError, address: str) -> ApiError:
+def to_error(exc: RpcError, address: str) -> ApiError:
     """Read what etcd or the connection to it reports; the text says which server it was."""
     match exc:
         case NotConnected():
             leaf: type[ApiError] = NotSent
-        case AnswerTooLarge():
+        case MessageTooLarge():
             leaf = AnswerTooLargeError
         case _:
-            leaf = _ERRORS.get(exc.code(), InternalError)
-    return leaf(f"etcd at {address}: {exc.details() or exc.code().name}")
+            leaf = _ERRORS.get(exc.code, InternalError)
+    return leaf(f"etcd at {address}: {exc.details or exc.code.name}")
 
 
-_ERRORS: Final[dict[grpc.StatusCode, type[ApiError]]] = {
-    grpc.StatusCode.UNAVAILABLE: Unavailable,
-    grpc.StatusCode.CANCELLED: Unavailable,  # the server or a fault plan ended the call
-    grpc.StatusCode.UNKNOWN: Unavailable,  # a member that stops in the middle
-    grpc.StatusCode.DEADLINE_EXCEEDED: DeadlineExceeded,
-    grpc.StatusCode.OUT_OF_RANGE: BadRequest,  # a revision that is compacted, or still to come
+_ERRORS: Final[dict[Code, type[ApiError]]] = {
+    Code.UNAVAILABLE: Unavailable,
+    Code.CANCELLED: Unavailable,  # the server or a fault plan ended the call
+    Code.UNKNOWN: Unavailable,  # a member that stops in the middle
+    Code.DEADLINE_EXCEEDED: DeadlineExceeded,
+    Code.OUT_OF_RANGE: BadRequest,  # a revision that is compacted, or still to come
 }  # what is left is a 500 with etcd's reason, as kube-apiserver has it: a full quota ("database space exceeded"), too
 
 
-def _connect(tls: EtcdTls | None, address: str) -> Any:
-    return Channel(address, tls.ssl_context() if tls else None)
+def _connect(tls: EtcdTls | None, address: str) -> Channel:
+    return Channel(address, WALL, tls=tls.ssl_context() if tls else None, retry=_RETRY)
 
 
 def _address(url: str) -> str:

@@ -11,12 +11,9 @@ and the caller is told so.
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import suppress
 from typing import Any, Final
-
-import grpc.aio
 
 from apiserver.storage.alarms import Alarms
 from apiserver.storage.endpoints import AnswerTooLargeError, Endpoints, EtcdTls, Member, ThroughSeam, to_error
@@ -35,7 +32,7 @@ from apiserver.storage.interface import (
 from machinery.model.errors import BadRequest, DeadlineExceeded, Expired, OutcomeUnknown, Unavailable
 from machinery.pb import etcd_pb2 as pb
 from machinery.process.clock import WALL
-from machinery.rpc.channel import NotConnected
+from machinery.rpc.status import NotConnected, RpcError
 
 ATTEMPT_TIMEOUT_S: Final = 3.0  # wall seconds; a leader election of three members takes 1 to 2
 LEASE_SHARED_S: Final = 60  # keys that are written within so many seconds share a lease
@@ -172,12 +169,9 @@ class EtcdStorage:
             async for batch in _batches(call, after_revision):
                 yield batch
             raise Unavailable(f"etcd at {member.address} ended the watch")
-        except grpc.aio.AioRpcError as exc:
+        except RpcError as exc:
             self._endpoints.leave(member)
             raise to_error(exc, member.address) from exc
-        except asyncio.InvalidStateError as exc:  # grpc.aio's word for a stream that is over
-            self._endpoints.leave(member)
-            raise Unavailable(f"etcd at {member.address} ended the watch") from exc
         finally:
             call.cancel()
 

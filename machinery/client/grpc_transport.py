@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, Final, TypeVar
-
-import grpc
-import grpc.aio
 
 from machinery.client.api import Api
 from machinery.client.failover import Server, over
@@ -22,6 +18,8 @@ from machinery.model.log import SILENT, EventLog
 from machinery.model.requests import DeleteOptions, EventType, PatchType, WatchEvent
 from machinery.model.resources import KubeObject
 from machinery.model.seam import Ends, Seam
+from machinery.rpc.channel import Channel
+from machinery.rpc.status import Closed, Metadata, RpcError
 from machinery.wire.cause_headers import SERVER_KEY, header, request_metadata
 from machinery.wire.resources import SERVICE, SERVICE_PATH
 from machinery.wire.resources import messages as pb
@@ -29,10 +27,6 @@ from machinery.wire.rpc_errors import from_own_rpc
 from machinery.wire.stubs import Stub, insecure_channel
 
 T = TypeVar("T", bound=KubeObject)
-
-
-READY: Final = grpc.ChannelConnectivity.READY
-_FAILED: Final = (grpc.ChannelConnectivity.TRANSIENT_FAILURE, grpc.ChannelConnectivity.SHUTDOWN)
 
 _PATCHES: Final = {
     PatchType.JSON: pb.PatchRequest.JSON,
@@ -66,8 +60,8 @@ def connect_grpc(
     """
 
     def opened(server: str, name: str) -> Server:
-        channel = tls.channel(server) if tls else insecure_channel(server)
-        transport = GrpcTransport(channel, caller=caller, clock=clock)
+        channel = tls.channel(server, clock) if tls else insecure_channel(server, clock)
+        transport = GrpcTransport(channel, caller=caller)
         return Server(server, through(transport, seam, Ends(caller, name, "resources")), transport.reach)
 
     return Api(over(opened, servers, caller=caller, clock=clock, log=log))
@@ -76,8 +70,7 @@ def connect_grpc(
 class GrpcTransport:
     """Requests over one channel, for one identity. Implements `machinery.client.transport.Transport`."""
 
-    def __init__(self, channel: grpc.aio.Channel, *, caller: str, clock: Clock) -> None:
-        self._clock = clock
+    def __init__(self, channel: Channel, *, caller: str) -> None:
         self._channel = channel
         self._caller = caller
         self._stub = Stub(channel, SERVICE, SERVICE_PATH)
@@ -91,22 +84,13 @@ class GrpcTransport:
             NotSent: there is no connection.
             Unavailable: this end has been closed.
         """
-        state = self._channel.get_state(try_to_connect=True)
-        if state is READY:
-            return timeout_s
-        begun_s = self._clock.monotonic_wall()
         try:
-            async with self._clock.timeout_wall(timeout_s):
-                while state is not READY:
-                    if state in _FAILED:
-                        raise NotSent("the connection to the apiserver cannot be opened")
-                    await self._channel.wait_for_state_change(state)
-                    state = self._channel.get_state(try_to_connect=True)
-        except TimeoutError as error:
-            raise NotSent("the connection to the apiserver was not opened in time") from error
-        except grpc.aio.UsageError as error:
+            _, left_s = await self._channel.reach(timeout_s)
+        except Closed as error:
             raise Unavailable(f"the connection to the apiserver is closed: {error}") from error
-        return timeout_s - (self._clock.monotonic_wall() - begun_s)
+        except RpcError as error:
+            raise NotSent(f"the connection to the apiserver cannot be opened: {error.details}") from error
+        return timeout_s if left_s is None else left_s
 
     async def call(self, request: ApiRequest, timeout_s: float) -> bytes:
         """Return the answer's object as JSON.
@@ -148,33 +132,24 @@ class GrpcTransport:
         method, message = getattr(self._stub, request.method), _message(request, self._caller)
         with self._errors():
             metadata = request_metadata(self._caller, request.fence)
-            call = method(message, timeout=timeout_s, metadata=metadata)
-            reply = await call
-        if not self._is_known:
-            self.answered_by, self._is_known = await _name_of_server(call), True
-        return reply
+            if self._is_known:
+                return await method(message, timeout=timeout_s, metadata=metadata)
+            return await method(
+                message, timeout=timeout_s, metadata=metadata, on_trailers=self._note_who_answered
+            )
+
+    def _note_who_answered(self, trailers: Metadata) -> None:
+        """Remember the name that the server gave itself."""
+        self.answered_by, self._is_known = str(dict(trailers).get(SERVER_KEY, "")), True
 
     @contextmanager
     def _errors(self) -> Iterator[None]:
-        """Raise what gRPC says as ApiErrors, the closing of the channel under a call included."""
+        """Raise what RPCs end with as ApiErrors."""
         try:
             yield
-        except grpc.aio.AioRpcError as error:
+        except RpcError as error:
             self._is_known = False
             raise from_own_rpc(error) from error
-        except grpc.aio.UsageError as error:
-            raise Unavailable(f"the connection to the apiserver is closed: {error}") from error
-        except asyncio.CancelledError as error:
-            task = asyncio.current_task()
-            if task is not None and task.cancelling():
-                raise
-            raise Unavailable("the connection to the apiserver was closed") from error  # it cancels its calls
-
-
-async def _name_of_server(call: Any) -> str:
-    """Return the name that the server of a call that has ended gave itself."""
-    trailers = getattr(call, "trailing_metadata", None)  # a call that a fault plan took hold of has none
-    return str(dict(await trailers() or ()).get(SERVER_KEY, "")) if trailers else ""
 
 
 def _message(request: ApiRequest, caller: str) -> Any:

@@ -1,6 +1,6 @@
 """The seam of a gRPC client: a channel whose calls and streams pass it. For every channel of that shape, etcd's too.
 
-No interceptors of gRPC: they make a task of every call. What the seam lets alone is the call that the channel makes.
+What the seam lets alone is the call that the channel makes.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from machinery.wire.rpc_errors import rpc_errors
 
 
 def through(channel: Any, seam: Seam | None, ends: Ends, reading: Reading = READING) -> Any:
-    """Return a `grpc.aio.Channel` whose calls pass the seam; the channel itself where there is none."""
+    """Return a channel whose calls pass the seam; the channel itself where there is none."""
     return channel if seam is None else SeamChannel(channel, Conversation(seam, ends, reading))
 
 

@@ -28,7 +28,7 @@ class SeamStream:
             await passage.write(message, call.write)
 
     async def read(self) -> Any:
-        """Return one message; at the end `grpc.aio.EOF`, which is false."""
+        """Return one message; None at the end."""
         with rpc_errors():
             call, passage = await self._opened()
             return await passage.read(call.read)
@@ -37,17 +37,17 @@ class SeamStream:
         while message := await self.read():
             yield message
 
-    async def wait_for_connection(self) -> None:
-        """Return when the call is made and the other side reached."""
+    async def opened(self) -> None:
+        """Return when the call is sent to the other side."""
         with rpc_errors():
             call, passage = await self._opened()
-            await passage.run(call.wait_for_connection())
+            await passage.run(call.opened())
 
-    async def initial_metadata(self) -> Any:
-        """Return what the other side says before its first message."""
+    async def begun(self) -> None:
+        """Return when the other side has begun to answer."""
         with rpc_errors():
             call, passage = await self._opened()
-            return await passage.run(call.initial_metadata())
+            await passage.run(call.begun())
 
     def cancel(self) -> None:
         """End the stream."""

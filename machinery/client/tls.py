@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import ssl
 from dataclasses import dataclass
-from pathlib import Path
 
-import grpc
-import grpc.aio
-
+from machinery.model.clock import Clock
+from machinery.rpc.channel import Channel
 from machinery.wire.stubs import secure_channel
 
 
@@ -24,25 +22,17 @@ class ClientTls:
     key_file: str = ""
     server_name: str = ""
 
-    def channel(self, server: str) -> grpc.aio.Channel:
+    def channel(self, server: str, clock: Clock) -> Channel:
         """Open a gRPC channel to host:port; it connects at the first call.
 
-        Raises:
-            OSError: a file cannot be read.
-        """
-        return secure_channel(server, self.grpc_credentials(), server_name=self.server_name)
-
-    def grpc_credentials(self) -> grpc.ChannelCredentials:
-        """Read the files for gRPC. A renewed certificate is read when the process starts again.
+        A renewed certificate is read when the process starts again.
 
         Raises:
-            OSError: a file cannot be read.
+            OSError: a file cannot be read, or (ssl.SSLError) holds no key or certificate.
         """
-        return grpc.ssl_channel_credentials(
-            root_certificates=Path(self.ca_file).read_bytes(),
-            private_key=_read(self.key_file),
-            certificate_chain=_read(self.cert_file),
-        )
+        context = self.ssl_context()
+        context.set_alpn_protocols(["h2"])
+        return secure_channel(server, context, clock, server_name=self.server_name)
 
     def ssl_context(self) -> ssl.SSLContext:
         """Read the files for HTTPS.
@@ -55,7 +45,3 @@ class ClientTls:
         if self.cert_file:
             context.load_cert_chain(self.cert_file, self.key_file)
         return context
-
-
-def _read(path: str) -> bytes | None:
-    return Path(path).read_bytes() if path else None

@@ -1,12 +1,11 @@
-"""One HTTP/2 connection that carries gRPC calls, written for many small calls.
+"""One HTTP/2 connection that carries gRPC calls to a server, written for many small calls.
 
-gRPC's own library costs the apiserver a task and 200 to 400 µs of CPU a call, and it asks etcd once or twice for every
-request; this is a quarter of that (docs/adr/0011). What the bytes mean is `machinery.rpc.client_machine`'s business; here
-are the socket, the time and those who wait. A call is written in one piece, with others that begin in the same turn of
-a busy event loop, and its answer wakes the caller at once.
+What the bytes mean is `machinery.rpc.client_machine`'s business; here are the socket, the time and those who wait. A call
+is written in one piece, with others that begin in the same turn of a busy event loop, and its answer wakes the caller at
+once: no call has a task or a timer of its own.
 
-Every call ends: with the server's status, or as UNAVAILABLE when the connection breaks (deadlines are the caller's,
-`machinery.rpc.channel`). A peer that is silent for `DEAD_AFTER_S`, although it was pinged, counts as gone.
+Every call ends: with the server's status, with DEADLINE_EXCEEDED, or as UNAVAILABLE when the connection breaks. A peer that
+is silent for `DEAD_AFTER_S`, although it was pinged, counts as gone.
 """
 
 from __future__ import annotations
@@ -16,30 +15,38 @@ from collections import deque
 from collections.abc import Iterable
 from typing import Final, Protocol, cast
 
-import grpc
-
-from machinery.model.clock import Timer
-from machinery.process.clock import WALL
+from machinery.model.clock import Clock, Timer
 from machinery.rpc.client_machine import Http2Client
-from machinery.rpc.endpoint import Answered, Ended, Event, Failure, Message
-from machinery.rpc.status import Code
-from machinery.wire.rpc_errors import rpc_error
+from machinery.rpc.deadlines import Deadlines
+from machinery.rpc.endpoint import Answered, Began, Broken, Ended, Event, Message
+from machinery.rpc.status import Code, Metadata, RpcError
 
 PING_AFTER_S: Final = 10.0  # wall seconds of silence
 DEAD_AFTER_S: Final = 15.0
-_TICK_S: Final = 2.5
+PING_AGAIN_S: Final = 2.5
 _BUSY_FROM: Final = 5  # calls under way, from which on frames are gathered
-_CODES: Final = {code.value[0]: code for code in grpc.StatusCode}
 
 
 class Listener(Protocol):
     """Who is told of a call, in order."""
 
-    def message(self, data: bytes) -> None:
-        """Handle a message. The answer of a call that asks one thing is the last that is told of it."""
+    def began(self) -> None:
+        """Note that the server has begun to answer, in a stream."""
         ...
 
-    def end(self, error: Exception | None) -> None:
+    def message(self, data: bytes) -> None:
+        """Handle a message of a stream."""
+        ...
+
+    def drained(self) -> None:
+        """Note that all is sent that `send` could not send at once."""
+        ...
+
+    def answer(self, data: bytes, trailers: Metadata) -> None:
+        """Handle the answer of a call that has one: nothing comes any more."""
+        ...
+
+    def end(self, error: RpcError | None, trailers: Metadata) -> None:
         """Handle the end, once: nothing comes any more. Without an error the status is OK."""
         ...
 
@@ -47,15 +54,19 @@ class Listener(Protocol):
 class Http2Connection(asyncio.Protocol):
     """The client's side of a connection."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Clock) -> None:
         self._loop = asyncio.get_running_loop()
+        self._clock = clock
         self._client = Http2Client()
         self._transport: asyncio.Transport | None = None
         self._listeners: dict[int, Listener] = {}  # by stream
+        self._deadlines = Deadlines(clock, self._listeners, self._expire)
         self._slots: deque[asyncio.Future[None]] = deque()  # calls that wait for others to end
         self._gathers = False  # whether what this turn of the loop has to write is written at its end
-        self._heard_at = WALL.monotonic_wall()
+        self._heard_at = clock.monotonic_wall()
+        self._has_pinged = False  # whether it was silent already at the last look
         self._ticker: Timer | None = None
+        self.problem = "the connection is closed"  # why, once it is
         self.settled: asyncio.Future[None] = self._loop.create_future()  # done when the peer has said hello
 
     @property
@@ -69,30 +80,38 @@ class Http2Connection(asyncio.Protocol):
         return self._client.has_room
 
     async def slot(self) -> None:
-        """Wait until the peer takes another call.
-
-        Raises:
-            AioRpcError: the connection takes none any more (UNAVAILABLE).
-        """
+        """Wait until the peer takes another call, or none any more."""
         while self.is_open and not self.has_room:
             waiting = self._loop.create_future()
             self._slots.append(waiting)
             await waiting
-        if not self.is_open:
-            raise _error(Failure(Code.UNAVAILABLE, "the connection is closed"))
 
-    def begin(self, headers: bytes, message: bytes | None, listener: Listener) -> int:
-        """Begin a call, right after `slot`, and return its stream; with a message it asks one thing, and no more."""
-        stream = self._client.begin(headers, message)
+    def begin(
+        self,
+        headers: bytes,
+        message: bytes | None,
+        listener: Listener,
+        *,
+        one_answer: bool = True,
+        within_s: float | None = None,
+    ) -> int:
+        """Begin a call where there is room, and return its stream; with a message it asks one thing, and no more.
+
+        After `within_s` wall seconds it ends with DEADLINE_EXCEEDED.
+        """
+        stream = self._client.begin(headers, message, one_answer=one_answer)
         self._listeners[stream] = listener
+        if within_s is not None:
+            self._deadlines.add(stream, within_s)
         self._write()
         return stream
 
-    def send(self, stream: int, message: bytes) -> None:
-        """Send a message of a stream that goes on."""
-        self._client.send(stream, message)
+    def send(self, stream: int, message: bytes) -> bool:
+        """Send a message of a stream that goes on; False where its listener hears later that it is `drained`."""
+        is_sent = self._client.send(stream, message)
         if self._client.outgoing:
             self._write()
+        return is_sent
 
     def cancel(self, stream: int) -> None:
         """End a call that nobody waits for; it is told nothing any more. Idempotent."""
@@ -111,12 +130,14 @@ class Http2Connection(asyncio.Protocol):
         """End the connection and every call on it. Idempotent."""
         if self._ticker is not None:
             self._ticker.cancel()
+        self._deadlines.close()
         if self._transport is not None:
+            self.problem = problem
             self._transport.abort()
             self._transport = None
+        self._tell(self._client.abort(problem))
         if not self.settled.done():
             self.settled.set_result(None)
-        self._tell(self._client.abort(problem))
         self._wake_slots()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -131,7 +152,7 @@ class Http2Connection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Feed bytes to the machine, and act on its events."""
-        self._heard_at = WALL.monotonic_wall()
+        self._heard_at = self._clock.monotonic_wall()
         client = self._client
         self._tell(client.receive(data))
         if client.outgoing:
@@ -143,19 +164,27 @@ class Http2Connection(asyncio.Protocol):
         listeners = self._listeners
         for event in events:
             if isinstance(event, Answered):
-                stream, data = event
+                stream, data, trailers = event
                 if listener := listeners.pop(stream, None):
-                    listener.message(data)
+                    listener.answer(data, trailers)
             elif isinstance(event, Message):
                 stream, data = event
                 if listener := listeners.get(stream):
                     listener.message(data)
             elif isinstance(event, Ended):
-                stream, failure = event
+                stream, error, trailers = event
                 if listener := listeners.pop(stream, None):
-                    listener.end(None if failure is None else _error(failure))
-            else:
+                    listener.end(error, trailers)
+            elif isinstance(event, Broken):
                 self.close(event.text)
+            elif listener := listeners.get(event.stream):
+                listener.began() if isinstance(event, Began) else listener.drained()
+
+    def _expire(self, stream: int) -> None:
+        """End a call whose deadline has passed; the server learns that nobody waits."""
+        listener = self._listeners[stream]
+        self.cancel(stream)
+        listener.end(RpcError(Code.DEADLINE_EXCEEDED, "no answer in time"), ())
 
     def _look_around(self) -> None:
         """Act on the state of the connection: close it, or wake who waits."""
@@ -189,29 +218,17 @@ class Http2Connection(asyncio.Protocol):
             self._transport.write(self._client.take())
 
     def _tick(self) -> None:
-        """Send a PING to a silent peer, and give up one that has not answered."""
-        silent_s = WALL.monotonic_wall() - self._heard_at
-        if silent_s >= DEAD_AFTER_S:
+        """Send a PING to a silent peer, and give up one that answers none.
+
+        Between two looks there is a turn of the loop: what came while this process itself stood still has been read.
+        """
+        silent_s = self._clock.monotonic_wall() - self._heard_at
+        if silent_s >= DEAD_AFTER_S and self._has_pinged:
             self.close(f"the server has been silent for {silent_s:.0f} s")
             return
         if silent_s >= PING_AFTER_S:
             self._client.ping()
             self._write()
-        self._ticker = WALL.call_later_wall(_TICK_S, self._tick)
-
-
-class AnswerTooLarge(grpc.aio.AioRpcError):  # type: ignore[misc]  # grpc has no types
-    """A message is larger than this client takes; it was not read."""
-
-    def __init__(self, details: str) -> None:
-        super().__init__(
-            grpc.StatusCode.RESOURCE_EXHAUSTED, grpc.aio.Metadata(), grpc.aio.Metadata(), details=details
-        )
-
-
-def _error(failure: Failure) -> Exception:
-    if failure.is_too_large:
-        return AnswerTooLarge(failure.text)
-    code = _CODES.get(failure.code, grpc.StatusCode.UNKNOWN)
-    error: Exception = rpc_error(code, failure.text)
-    return error
+        self._has_pinged = silent_s >= PING_AFTER_S
+        after_s = PING_AGAIN_S if self._has_pinged else PING_AFTER_S - silent_s
+        self._ticker = self._clock.call_later_wall(after_s, self._tick)

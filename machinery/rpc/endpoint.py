@@ -10,7 +10,7 @@ import struct
 from typing import Final, NamedTuple, TypeAlias
 
 from machinery.rpc.hpack import Undecodable
-from machinery.rpc.status import Code
+from machinery.rpc.status import Metadata, RpcError
 
 DATA, HEADERS, RST_STREAM, SETTINGS, PING, GOAWAY, WINDOW_UPDATE, CONTINUATION = (0, 1, 3, 4, 6, 7, 8, 9)
 END_STREAM, ACK, END_HEADERS, PADDED, PRIORITY = 0x1, 0x1, 0x4, 0x8, 0x20
@@ -26,12 +26,10 @@ FIRST: Final = struct.Struct(">IBIBI")  # a frame's head, and that of the messag
 _SETTING: Final = struct.Struct(">HI")
 
 
-class Failure(NamedTuple):
-    """How a call failed."""
+class Began(NamedTuple):
+    """The peer has begun to answer a call that goes on, before its first message."""
 
-    code: Code
-    text: str
-    is_too_large: bool = False  # whether it is a message that is larger than this end takes
+    stream: int
 
 
 class Message(NamedTuple):
@@ -41,18 +39,26 @@ class Message(NamedTuple):
     data: bytes
 
 
+class Drained(NamedTuple):
+    """All that a call had to send is sent, after some of it had to wait for the peer to take more."""
+
+    stream: int
+
+
 class Answered(NamedTuple):
-    """A call that asked one thing is over: this is the answer, its status is OK."""
+    """A call with one answer is over: this is the answer, its status is OK."""
 
     stream: int
     data: bytes
+    trailers: Metadata
 
 
 class Ended(NamedTuple):
-    """A call is over; without a failure its status is OK."""
+    """A call is over; without an error its status is OK."""
 
     stream: int
-    failure: Failure | None
+    error: RpcError | None
+    trailers: Metadata = ()
 
 
 class Broken(NamedTuple):
@@ -61,28 +67,45 @@ class Broken(NamedTuple):
     text: str
 
 
-Event: TypeAlias = Message | Answered | Ended | Broken
+Event: TypeAlias = Began | Message | Drained | Answered | Ended | Broken
 
 
 class Stream:
     """One call."""
 
-    __slots__ = ("answer", "ends", "have", "id", "need", "pieces", "to_send", "unread", "window")
+    __slots__ = (
+        "answer",
+        "ends",
+        "have",
+        "id",
+        "need",
+        "one_answer",
+        "pieces",
+        "sent",
+        "to_send",
+        "unread",
+        "window",
+    )
 
     def __init__(self, id_: int, window: int) -> None:
         self.id = id_
         self.window = window  # bytes that may be sent
-        self.answer: bytes | None = None  # of a call that asked one thing
+        self.one_answer = False  # whether the message that comes is told with the end of the call
+        self.answer: bytes | None = None  # that message
         self.pieces: list[bytes] = []  # of a message that is not whole yet
         self.have = 0  # how many bytes they are
         self.need = 0  # how many bytes there have to be before they are looked at again
         self.to_send = b""
+        self.sent = 0  # how many bytes of `to_send` are sent already
         self.ends = False  # whether nothing comes after `to_send`
         self.unread = 0  # bytes that were read, and are not credited to the peer yet
 
 
 class Endpoint:
-    """One side of one connection; `window` is how many bytes the peer may send before somebody has read them."""
+    """One side of one connection; `window` is how many bytes of a call the peer may send before somebody has read them.
+
+    A larger message comes nevertheless, up to `largest_message` bytes with its head.
+    """
 
     def __init__(self, window: int, largest_message: int) -> None:
         self.is_settled = False  # whether the peer has said hello
@@ -95,7 +118,7 @@ class Endpoint:
         self._credit = window // 2  # bytes that are read before the peer is told
         self._window = self._initial_window = DEFAULT_WINDOW
         self._largest_frame = 16_384
-        self._most_streams = 100
+        self._most_streams = 1 << 31
         self._unread = 0
         self._blocked: dict[int, Stream] = {}  # have more to send than the peer takes now
         self._block: tuple[int, int, bytes] | None = None  # a header block that goes on: stream, flags, bytes
@@ -110,11 +133,15 @@ class Endpoint:
         frames, self.outgoing = self.outgoing, []
         return frames[0] if len(frames) == 1 else b"".join(frames)
 
-    def send(self, stream_id: int, message: bytes) -> None:
-        """Send a message of a call that goes on."""
-        if stream := self._streams.get(stream_id):
-            stream.to_send += MESSAGE.pack(0, len(message)) + message
-            self._send(stream)
+    def send(self, stream_id: int, message: bytes) -> bool:
+        """Send a message of a call that goes on. False where not all is sent at once: `Drained` says when it is."""
+        stream = self._streams.get(stream_id)
+        if stream is None:
+            return True
+        stream.to_send = b"".join((stream.to_send[stream.sent :], MESSAGE.pack(0, len(message)), message))
+        stream.sent = 0
+        self._send(stream)
+        return stream_id not in self._blocked
 
     def reset(self, stream_id: int, error: int) -> None:
         """End a call with an error code of HTTP/2, without an event. Idempotent."""
@@ -245,6 +272,13 @@ class Endpoint:
         stream.have, stream.need, stream.pieces = size - place, need, [body[place:]]
         if need > self._largest_message:
             self._on_too_large(stream, need)
+        elif need > self._credit:
+            self._make_room(stream, need)
+
+    def _make_room(self, stream: Stream, size: int) -> None:
+        """Credit a message that might not fit the window to the peer at once: nobody reads it before it is whole."""
+        self.outgoing.append(frame(WINDOW_UPDATE, 0, stream.id, size.to_bytes(4)))
+        stream.unread -= size
 
     def _headers(self, kind: int, flags: int, stream_id: int, payload: bytes) -> None:
         if kind == HEADERS:
@@ -286,18 +320,22 @@ class Endpoint:
 
     def _send(self, stream: Stream) -> None:
         """Send what the peer takes of a stream; the rest waits for it to take more."""
-        while stream.to_send:
-            size = min(len(stream.to_send), self._largest_frame, self._window, stream.window)
-            if size <= 0:
+        data, size = stream.to_send, len(stream.to_send)
+        while stream.sent < size:
+            fitting = min(size - stream.sent, self._largest_frame, self._window, stream.window)
+            if fitting <= 0:
                 self._blocked[stream.id] = stream
                 return
-            piece, stream.to_send = stream.to_send[:size], stream.to_send[size:]
-            self._window -= size
-            stream.window -= size
-            is_last = stream.ends and not stream.to_send
+            piece = data[stream.sent : stream.sent + fitting]
+            stream.sent += fitting
+            self._window -= fitting
+            stream.window -= fitting
+            is_last = stream.ends and stream.sent == size
             self.outgoing.append(frame(DATA, END_STREAM if is_last else 0, stream.id, piece))
-        if self._blocked:
-            self._blocked.pop(stream.id, None)
+        stream.to_send, stream.sent = b"", 0
+        if stream.id in self._blocked:
+            del self._blocked[stream.id]
+            self._events.append(Drained(stream.id))
 
     def _unblock(self) -> None:
         for stream in list(self._blocked.values()):

@@ -1,18 +1,40 @@
-"""Header blocks of HTTP/2 (RFC 7541), as far as a gRPC client needs them: without a dynamic table.
+"""Header blocks of HTTP/2 (RFC 7541), without a dynamic table.
 
-The client announces a table of size 0, so every block stands alone, and equal blocks mean the same: they are read once
+Our side announces a table of size 0, so every block stands alone, and equal blocks mean the same: short ones are read once
 and remembered. Blocks are written without Huffman codes. A block that needs what is not here is `Undecodable`, which
 ends the connection.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from functools import cache, lru_cache
-from typing import Final
+from typing import Final, TypeAlias
 
-_STATUSES: Final = {8: "200", 9: "204", 10: "206", 11: "304", 12: "400", 13: "404", 14: "500"}
-_STATIC_SIZE: Final = 61
+Fields: TypeAlias = tuple[tuple[str, str], ...]
+"""The fields of a block, in its order; names may come more than once."""
+
+_NAMES: Final = (
+    "accept-language accept-ranges accept access-control-allow-origin age allow authorization cache-control "
+    "content-disposition content-encoding content-language content-length content-location content-range content-type "
+    "cookie date etag expect expires from host if-match if-modified-since if-none-match if-range if-unmodified-since "
+    "last-modified link location max-forwards proxy-authenticate proxy-authorization range referer refresh retry-after "
+    "server set-cookie strict-transport-security transfer-encoding user-agent vary via www-authenticate"
+)
+_STATIC: Final[Fields] = (  # RFC 7541, appendix A
+    (":authority", ""),
+    (":method", "GET"),
+    (":method", "POST"),
+    (":path", "/"),
+    (":path", "/index.html"),
+    (":scheme", "http"),
+    (":scheme", "https"),
+    *((":status", status) for status in ("200", "204", "206", "304", "400", "404", "500")),
+    ("accept-charset", ""),
+    ("accept-encoding", "gzip, deflate"),
+    *((name, "") for name in _NAMES.split()),
+)
+_REMEMBERED: Final = 512  # bytes of a block that is worth remembering: longer ones do not come again
 _LONGEST: Final = 64 * 1024  # bytes of a text
 
 # The code is canonical (RFC 7541, 5.2): the lengths of the codes give the codes. Longer ones than these belong to
@@ -38,20 +60,31 @@ class Undecodable(Exception):  # noqa: N818 - it says what the block is
 
 def write_block(fields: Iterable[tuple[str, str]]) -> bytes:
     """Write fields as literals that nobody puts into a table."""
-    return b"".join(b"\x00" + _text(name) + _text(value) for name, value in fields)
+    return b"".join(write_field(name, value) for name, value in fields)
 
 
-@lru_cache(maxsize=256)
-def read_block(block: bytes) -> Mapping[str, str]:
-    """Read the fields that have literal names, and the status; the last one of equal names counts.
+def write_field(name: str, value: str) -> bytes:
+    """Write one field."""
+    return _written_name(name) + _text(value)
+
+
+def read_block(block: bytes) -> Fields:
+    """Read the fields.
 
     Raises:
         Undecodable: the block is malformed, or refers to a dynamic table.
     """
+    return _remembered(block) if len(block) <= _REMEMBERED else _read(block)
+
+
+def _read(block: bytes) -> Fields:
     try:
-        return dict(_fields(block))
+        return tuple(_fields(block))
     except IndexError:
         raise Undecodable("a header block breaks off") from None
+
+
+_remembered: Final = lru_cache(maxsize=256)(_read)
 
 
 def _fields(block: bytes) -> Iterator[tuple[str, str]]:
@@ -73,9 +106,9 @@ def _fields(block: bytes) -> Iterator[tuple[str, str]]:
 
 
 def _static(index: int) -> tuple[str, str]:
-    if not 0 < index <= _STATIC_SIZE:
+    if not 0 < index <= len(_STATIC):
         raise Undecodable(f"the header table has no entry {index}")
-    return (":status", _STATUSES[index]) if index in _STATUSES else (f"static-{index}", "")
+    return _STATIC[index - 1]
 
 
 def _number(block: bytes, place: int, bits: int) -> tuple[int, int]:
@@ -126,6 +159,11 @@ def _codes() -> dict[int, int]:
             code += 1
         last = length
     return codes
+
+
+@lru_cache(maxsize=256)
+def _written_name(name: str) -> bytes:
+    return b"\x00" + _text(name)
 
 
 def _text(text: str) -> bytes:

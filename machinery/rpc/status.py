@@ -36,7 +36,7 @@ class Code(IntEnum):
 
 
 class RpcError(Exception):
-    """A call ended with another status than OK."""
+    """A call ended with another status than OK. `trailers` is the metadata that the server sent with it."""
 
     def __init__(self, code: Code, details: str = "", trailers: Metadata = ()) -> None:
         super().__init__(f"{code.name}: {details}")
@@ -46,10 +46,17 @@ class RpcError(Exception):
 
 
 class NotConnected(RpcError):  # noqa: N818 - it says what is so, as the errors of the model
-    """There is no connection, so nothing was sent."""
+    """Nothing was sent, or nothing that the server has looked at: the call was not carried out."""
 
     def __init__(self, details: str) -> None:
         super().__init__(Code.UNAVAILABLE, details)
+
+
+class Closed(RpcError):  # noqa: N818 - as above
+    """This end has been closed: it makes no calls any more."""
+
+    def __init__(self) -> None:
+        super().__init__(Code.UNAVAILABLE, "the channel is closed")
 
 
 class MessageTooLarge(RpcError):  # noqa: N818 - as above

@@ -194,4 +194,4 @@ async def abort(context: Any, error: ApiError) -> Any:
         AbortError: always; it is gRPC's, and ends the handler.
     """
     code, text, metadata = to_rpc(error)
-    await context.abort(code, text, metadata)
+    await context.abort(grpc.StatusCode[code.name], text, metadata)

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-import grpc
 import msgspec
 
 from machinery.model.errors import (
@@ -32,32 +31,32 @@ from machinery.model.errors import (
     Unavailable,
     UnsupportedMediaType,
 )
+from machinery.rpc.status import Code
 
 STATUS_KEY: Final = "kubarium-status-bin"
 _TEXT_LIMIT: Final = 2_000  # characters of the message that stand beside the code as well
 _STATUS_LIMIT: Final = 128 * 1024  # bytes; half of what a peer accepts in its trailers
-_Code = grpc.StatusCode
 
-_TO_CODE: Final[dict[type[ApiError], grpc.StatusCode]] = {
-    BadRequest: _Code.INVALID_ARGUMENT,
-    Unauthorized: _Code.UNAUTHENTICATED,
-    Forbidden: _Code.PERMISSION_DENIED,
-    NotFound: _Code.NOT_FOUND,
-    MethodNotSupported: _Code.UNIMPLEMENTED,
-    NotAcceptable: _Code.INVALID_ARGUMENT,
-    AlreadyExists: _Code.ALREADY_EXISTS,
-    Conflict: _Code.ABORTED,
-    Expired: _Code.OUT_OF_RANGE,
-    Deposed: _Code.FAILED_PRECONDITION,
-    TooLarge: _Code.RESOURCE_EXHAUSTED,
-    UnsupportedMediaType: _Code.INVALID_ARGUMENT,
-    Invalid: _Code.INVALID_ARGUMENT,
-    TooManyRequests: _Code.RESOURCE_EXHAUSTED,
-    NotBuilt: _Code.UNIMPLEMENTED,
-    NotImplementedHere: _Code.UNIMPLEMENTED,
-    InternalError: _Code.INTERNAL,
-    Unavailable: _Code.UNAVAILABLE,
-    DeadlineExceeded: _Code.DEADLINE_EXCEEDED,
+_TO_CODE: Final[dict[type[ApiError], Code]] = {
+    BadRequest: Code.INVALID_ARGUMENT,
+    Unauthorized: Code.UNAUTHENTICATED,
+    Forbidden: Code.PERMISSION_DENIED,
+    NotFound: Code.NOT_FOUND,
+    MethodNotSupported: Code.UNIMPLEMENTED,
+    NotAcceptable: Code.INVALID_ARGUMENT,
+    AlreadyExists: Code.ALREADY_EXISTS,
+    Conflict: Code.ABORTED,
+    Expired: Code.OUT_OF_RANGE,
+    Deposed: Code.FAILED_PRECONDITION,
+    TooLarge: Code.RESOURCE_EXHAUSTED,
+    UnsupportedMediaType: Code.INVALID_ARGUMENT,
+    Invalid: Code.INVALID_ARGUMENT,
+    TooManyRequests: Code.RESOURCE_EXHAUSTED,
+    NotBuilt: Code.UNIMPLEMENTED,
+    NotImplementedHere: Code.UNIMPLEMENTED,
+    InternalError: Code.INTERNAL,
+    Unavailable: Code.UNAVAILABLE,
+    DeadlineExceeded: Code.DEADLINE_EXCEEDED,
 }
 
 
@@ -66,13 +65,13 @@ def http_status(error: ApiError) -> int:
     return error.code
 
 
-def to_rpc(error: ApiError) -> tuple[grpc.StatusCode, str, tuple[tuple[str, bytes], ...]]:
+def to_rpc(error: ApiError) -> tuple[Code, str, tuple[tuple[str, bytes], ...]]:
     """Return the gRPC code, the text and the trailing metadata of an error."""
     status = error.to_status()
     body = msgspec.json.encode(status)
     if len(body) > _STATUS_LIMIT:
         body = msgspec.json.encode(_shortened(status))
-    return _TO_CODE.get(type(error), _Code.INTERNAL), error.message[:_TEXT_LIMIT], ((STATUS_KEY, body),)
+    return _TO_CODE.get(type(error), Code.INTERNAL), error.message[:_TEXT_LIMIT], ((STATUS_KEY, body),)
 
 
 def _shortened(status: dict[str, Any]) -> dict[str, Any]:

@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 from urllib.parse import quote, urlencode
 
-import grpc.aio
 import msgspec
 from multidict import CIMultiDict, CIMultiDictProxy
 
@@ -27,6 +26,7 @@ from machinery.process.health import Health
 from machinery.process.logging import Log
 from machinery.process.metrics import Metrics
 from machinery.process.tls import Peer
+from machinery.rpc.status import RpcError
 from machinery.wire.resources import SERVICE, SERVICE_PATH
 from machinery.wire.resources import messages as pb
 from machinery.wire.rpc_errors import from_rpc
@@ -140,7 +140,7 @@ class BothDoors:
         method = _RPCS.get(asked.verb, "Delete" if asked.verb == "delete" else "DeleteCollection")
         try:
             await getattr(self.stub, method)(_message(asked))
-        except grpc.aio.AioRpcError as error:
+        except RpcError as error:
             found = from_rpc(error)
             return Answered(found.code, found.to_status())
         return Answered(200, None)

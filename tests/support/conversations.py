@@ -20,8 +20,6 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
-import grpc.aio
-
 from apiserver.storage.seam import READING
 from dockershim import seam_engine, seam_plugins
 from dockershim.cni_plugin import run_plugin
@@ -33,7 +31,7 @@ from machinery.model import resources as kinds
 from machinery.model.fault_plan import Fault, FaultPlan, Rule
 from machinery.model.seam import Ends, Seam, compose
 from machinery.pb import cri_pb2, etcd_pb2, node_pb2
-from machinery.process.clock import SystemClock
+from machinery.process.clock import WALL, SystemClock
 from machinery.process.faults import PlannedFaults
 from machinery.process.recorder import Recorder
 from machinery.process.server import grpc_server
@@ -196,7 +194,7 @@ async def echoing_kubelet() -> AsyncIterator[tuple[TalkativeKubelet, Stub, Plann
             [f"unix:{path}"], None, [handler(service, "kubarium.node.v1.Node", kubelet)], name="kubelet"
         )
         await server.start()
-        channel = seam_channel.through(unix_channel(path), seam, Ends("apiserver", "kubelet", "node"))
+        channel = seam_channel.through(unix_channel(path, WALL), seam, Ends("apiserver", "kubelet", "node"))
         try:
             yield kubelet, Stub(channel, service, "kubarium.node.v1.Node"), faults
         finally:
@@ -216,7 +214,7 @@ async def node_service(side: str) -> AsyncIterator[Conversation]:
         server = grpc_server([f"unix:{path}"], None, handlers, own[1], name="kubelet@node-1")
         await server.start()
         ends = Ends("apiserver", "kubelet@node-1", "node", "server" if side == "server" else "client")
-        channel = seam_channel.through(unix_channel(path), own[0], ends)
+        channel = seam_channel.through(unix_channel(path, WALL), own[0], ends)
         stub = Stub(channel, service, "kubarium.node.v1.Node")
 
         @contextlib.asynccontextmanager
@@ -251,7 +249,7 @@ async def container_runtime(server: CriServer) -> AsyncIterator[Conversation]:
     """The kubelet's conversation with a CRI server."""
     faults, recorder, seam = seams()
     ends = Ends("kubelet@node-1", "cri@node-1", "cri")
-    channel = CountingChannel(unix_channel(str(server.socket)))
+    channel = CountingChannel(unix_channel(str(server.socket), WALL))
     passed = seam_channel.through(channel, seam, ends)
     stub = Stub(passed, cri_pb2.DESCRIPTOR.services_by_name["RuntimeService"], "runtime.v1.RuntimeService")
     async with connected(server) as client:
@@ -362,7 +360,7 @@ async def etcd_member(address: str) -> AsyncIterator[Conversation]:
 async def _read(call: Any) -> Any:
     with api_errors():
         message = await call.read()
-    assert message is not grpc.aio.EOF
+    assert message is not None
     return message
 
 

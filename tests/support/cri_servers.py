@@ -21,10 +21,11 @@ from pathlib import Path
 from typing import Any
 
 import docker
-import grpc
-import grpc.aio
 
 from machinery.pb import cri_pb2 as cri
+from machinery.process.clock import WALL
+from machinery.rpc.channel import Channel
+from machinery.rpc.status import NotConnected
 from machinery.wire.stubs import Stub, unix_channel
 from tests.support.images import build_all
 from tests.support.netns import inside
@@ -163,9 +164,10 @@ def purge(server: CriServer) -> None:
 class Cri:
     """A client of a server, with the few steps that most tests share."""
 
-    def __init__(self, server: CriServer, channel: grpc.aio.Channel) -> None:
+    def __init__(self, server: CriServer, channel: Channel) -> None:
         services = cri.DESCRIPTOR.services_by_name
         self.server = server
+        self._channel = channel
         self.runtime: Any = Stub(channel, services["RuntimeService"], "runtime.v1.RuntimeService")
         self.images: Any = Stub(channel, services["ImageService"], "runtime.v1.ImageService")
 
@@ -177,7 +179,17 @@ class Cri:
     async def call(self, method: str, **fields: Any) -> Any:
         """Call an RPC of RuntimeService by its name."""
         rpc = getattr(self.runtime, method)
-        return await rpc(getattr(cri, f"{method}Request")(**fields), timeout=CALL_S, wait_for_ready=True)
+        await self._reach()
+        return await rpc(getattr(cri, f"{method}Request")(**fields), timeout=CALL_S)
+
+    async def _reach(self) -> None:
+        """Wait for a server that is being started again."""
+        async with WALL.timeout_wall(CALL_S):
+            while True:
+                with contextlib.suppress(NotConnected):
+                    await self._channel.reach(CALL_S)
+                    return
+                await pause(0.05, "the server may be there by then")
 
     async def use_pod_range(self, pod_cidr: str = POD_CIDR) -> None:
         """Pass on the node's pod range."""
@@ -187,9 +199,8 @@ class Cri:
     async def have_image(self, name: str = IMAGE) -> None:
         """Make sure that an image is here."""
         spec = cri.ImageSpec(image=name)
-        status = await self.images.ImageStatus(
-            cri.ImageStatusRequest(image=spec), timeout=CALL_S, wait_for_ready=True
-        )
+        await self._reach()
+        status = await self.images.ImageStatus(cri.ImageStatusRequest(image=spec), timeout=CALL_S)
         if not status.image.id:
             await self.images.PullImage(cri.PullImageRequest(image=spec), timeout=CALL_S)
 
@@ -295,12 +306,15 @@ class Cri:
 @contextlib.asynccontextmanager
 async def connected(server: CriServer) -> AsyncIterator[Cri]:
     """Open a client; what it leaves behind is removed in the end."""
-    async with unix_channel(str(server.socket)) as channel:
-        client = Cri(server, channel)
+    channel = unix_channel(str(server.socket), WALL)
+    client = Cri(server, channel)
+    try:
         try:
             yield client
         finally:
             await _remove_all(client)
+    finally:
+        await channel.close()
 
 
 def exists(path: str) -> bool:

@@ -22,6 +22,7 @@ from machinery.model.k8s.meta_v1 import ObjectMeta
 from machinery.model.requests import DeleteOptions
 from machinery.model.resources import EVENTS, NODES, PODS
 from machinery.pb import cri_pb2 as cri
+from machinery.process.clock import WALL
 from machinery.process.logging import Log
 from machinery.process.run import Process
 from machinery.process.server import grpc_server
@@ -220,7 +221,7 @@ async def machine(folder: Path, *, tells_events: bool = True, **flags: Any) -> A
 async def running_kubelet(made: Rig) -> AsyncIterator[Kubelet]:
     """Run a kubelet while inside; leaving is what SIGTERM does."""
     config = cast("KubeletConfig", made.process.config)
-    channel = unix_channel(f"{made.folder}/cri.sock")
+    channel = unix_channel(f"{made.folder}/cri.sock", WALL)
     made.door = made.server.api("kubelet")
     kubelet = Kubelet(config, made.process, made.door, channel)
     running = asyncio.ensure_future(kubelet.run())

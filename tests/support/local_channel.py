@@ -15,9 +15,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import grpc
-import grpc.aio
 
 from machinery.model.errors import ApiError
+from machinery.rpc.status import Closed, Code, RpcError
 
 _BACKLOG = 64  # messages of a stream that may wait for the client: as good as flow control
 
@@ -25,9 +25,9 @@ _BACKLOG = 64  # messages of a stream that may wait for the client: as good as f
 class _Aborted(Exception):  # noqa: N818 - it says what happened
     """A handler has ended its call with an error."""
 
-    def __init__(self, code: grpc.StatusCode, text: str, trailers: Iterable[tuple[str, Any]]) -> None:
+    def __init__(self, code: Any, text: str, trailers: Iterable[tuple[str, Any]]) -> None:
         super().__init__(text)
-        self.error = grpc.aio.AioRpcError(code, grpc.aio.Metadata(), grpc.aio.Metadata(*trailers), text)
+        self.error = RpcError(Code[code.name], text, tuple(trailers))
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +56,7 @@ class _Context:
     def set_trailing_metadata(self, _metadata: Any) -> None:
         """Do nothing: whoever asks knows who answers."""
 
-    async def abort(self, code: grpc.StatusCode, text: str, trailers: Iterable[tuple[str, Any]] = ()) -> None:
+    async def abort(self, code: Any, text: str, trailers: Iterable[tuple[str, Any]] = ()) -> None:
         bug = sys.exc_info()[1]  # a handler that fails otherwise is answered with an InternalError, too
         raise _Aborted(code, text, trailers) if bug is None or isinstance(bug, ApiError) else bug
 
@@ -89,7 +89,7 @@ class ServerTasks:
 
 
 class LocalChannel:
-    """Implements what `machinery.wire.stubs.Stub` needs of a `grpc.aio.Channel`.
+    """Implements what `machinery.wire.stubs.Stub` needs of a channel.
 
     `certificate` is the PEM client certificate by which the server knows the caller; empty on a unix socket.
     """
@@ -107,7 +107,9 @@ class LocalChannel:
     def unary_unary(self, path: str, request_serializer: Any, response_deserializer: Any) -> Any:
         """Make the multicallable of a method with one answer."""
 
-        async def call(request: Any, *, timeout: float | None = None, metadata: Any = ()) -> Any:
+        async def call(
+            request: Any, *, timeout: float | None = None, metadata: Any = (), on_trailers: Any = None
+        ) -> Any:
             self._check()
             handler, context = self._handler(path, metadata)
             served = self._spawn(_serve(handler, request_serializer(request), context))
@@ -115,6 +117,8 @@ class LocalChannel:
             self._check()  # the answer was lost
             if isinstance(outcome, BaseException):
                 raise outcome
+            if on_trailers is not None:
+                on_trailers(())
             return response_deserializer(outcome)
 
         return call
@@ -126,12 +130,12 @@ class LocalChannel:
             stream = _Stream(response_deserializer, self._left)
             try:
                 self._check()
-            except grpc.aio.AioRpcError as error:
+            except RpcError as error:
                 stream.fail(error)
                 return stream
             handler, context = self._handler(path, metadata)
             self._streams[stream] = None
-            stream.begun = context.begun
+            stream.has_begun = context.begun
             stream.pump = self._spawn(stream.take_from(handler, request_serializer(request), context))
             return stream
 
@@ -165,14 +169,14 @@ class LocalChannel:
         """Close, as a client does: its running streams end with an error."""
         self._is_closed = True
         for stream in list(self._streams):
-            stream.fail(_error(grpc.StatusCode.CANCELLED, "the channel was closed"))
+            stream.fail(RpcError(Code.UNAVAILABLE, "the channel was closed"))
 
     def _left(self, stream: _Stream) -> None:
         self._streams.pop(stream, None)
 
     def _check(self) -> None:
         if self._is_closed:
-            raise grpc.aio.UsageError("Channel is closed.")
+            raise Closed
         if self._is_cut:
             raise _unavailable()
 
@@ -196,37 +200,36 @@ class _Stream:
     deserialize: Callable[[bytes], Any]
     leave: Callable[[_Stream], None]
     pump: asyncio.Task[Any] | None = None
-    begun: asyncio.Event = field(default_factory=asyncio.Event)
+    has_begun: asyncio.Event = field(default_factory=asyncio.Event)
     queue: asyncio.Queue[Any] = field(default_factory=lambda: asyncio.Queue(_BACKLOG))
 
     async def take_from(self, handler: grpc.RpcMethodHandler, data: bytes, context: _Context) -> None:
         answers = handler.unary_stream(handler.request_deserializer(data), context)
         try:
             async for answer in answers:
-                self.begun.set()
+                self.has_begun.set()
                 await self.queue.put(_bytes(handler, answer))
         except _Aborted as aborted:
             await self.queue.put(aborted.error)
         else:
             await self.queue.put(None)
         finally:
-            self.begun.set()
+            self.has_begun.set()
             await answers.aclose()
             self.leave(self)
 
-    async def initial_metadata(self) -> tuple[Any, ...]:
+    async def begun(self) -> None:
         """Wait until the handler has begun to answer, or has ended."""
-        await self.begun.wait()
-        return ()
+        await self.has_begun.wait()
 
-    def fail(self, error: grpc.aio.AioRpcError) -> None:
+    def fail(self, error: RpcError) -> None:
         self.cancel()
         while not self.queue.empty():
             self.queue.get_nowait()
         self.queue.put_nowait(error)
 
     def cancel(self) -> None:
-        self.begun.set()
+        self.has_begun.set()
         self.leave(self)
         if self.pump:
             self.pump.cancel()
@@ -250,9 +253,5 @@ def _bytes(handler: grpc.RpcMethodHandler, answer: Any) -> bytes:
     return handler.response_serializer(answer) if handler.response_serializer else answer
 
 
-def _unavailable() -> grpc.aio.AioRpcError:
-    return _error(grpc.StatusCode.UNAVAILABLE, "the connection is cut")
-
-
-def _error(code: grpc.StatusCode, text: str) -> grpc.aio.AioRpcError:
-    return grpc.aio.AioRpcError(code, grpc.aio.Metadata(), grpc.aio.Metadata(), text)
+def _unavailable() -> RpcError:
+    return RpcError(Code.UNAVAILABLE, "the connection is cut")

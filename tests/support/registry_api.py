@@ -21,7 +21,6 @@ from kubarium.core.certificates import Certificate
 from kubarium.pki import Pki
 from machinery.client.api import Api
 from machinery.client.grpc_transport import GrpcTransport
-from machinery.process.clock import WALL
 from machinery.process.run import Process
 from tests.support.apiserver import RegistryBench
 from tests.support.local_channel import LocalChannel, ServerTasks
@@ -63,7 +62,7 @@ class LocalApiserver:
 
     def connect(self, identity: str) -> Api:
         """Return an `Api` for an identity."""
-        return Api(GrpcTransport(self.channel(identity), caller=identity, clock=WALL))
+        return Api(GrpcTransport(self.channel(identity), caller=identity))
 
 
 @asynccontextmanager

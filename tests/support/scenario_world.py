@@ -230,7 +230,7 @@ class Cluster:
 
         def connect() -> Api:
             channels.append(self.api.channel(identity))
-            return Api(GrpcTransport(channels[-1], caller=config.name, clock=self.clock))
+            return Api(GrpcTransport(channels[-1], caller=config.name))
 
         async def live() -> None:
             async with asyncio.TaskGroup() as tasks:

@@ -29,7 +29,6 @@ from machinery.model.k8s.core_v1 import Binding, ObjectReference
 from machinery.model.k8s.meta_v1 import ObjectMeta, Status
 from machinery.model.requests import WatchEvent
 from machinery.model.resources import NODES, PODS, KubeObject, Resource
-from machinery.process.clock import WALL
 from tests.support.apiserver import RegistryBench, running_registry
 from tests.support.builders import changed
 from tests.support.local_channel import LocalChannel, ServerTasks
@@ -161,7 +160,7 @@ class LocalRegistry:
         """Return a client with a connection of its own."""
         channel = LocalChannel([self._handler], self._tasks, certificate=_admins_certificate())
         self._channels.append(channel)
-        return ScriptedApi(GrpcTransport(channel, caller=name, clock=WALL))
+        return ScriptedApi(GrpcTransport(channel, caller=name))
 
     async def given(self, resource: Resource[T], obj: Any) -> T:
         """Store an object with its status, under a uid of its own; a node has only the taints that it says."""

@@ -7,10 +7,10 @@ import ipaddress
 import time
 from typing import Any
 
-import grpc
 import pytest
 
 from machinery.pb import cri_pb2 as cri
+from machinery.rpc.status import Code, RpcError
 from tests.support.cri_servers import (
     DEAF,
     DONE,
@@ -30,17 +30,16 @@ from tests.support.requirements import need
 from tests.support.stalls import taking
 from tests.support.waiting import stays
 
-Code = grpc.StatusCode
 SECOND_NS = 10**9  # as exact as an engine need be
 
 
-async def refused(work: Any, *codes: grpc.StatusCode) -> str:
+async def refused(work: Any, *codes: Code) -> str:
     """Expect an error with one of these codes, and return its text."""
-    with pytest.raises(grpc.aio.AioRpcError) as caught:
+    with pytest.raises(RpcError) as caught:
         await work
-    assert caught.value.code() in codes, caught.value
-    assert caught.value.details()
-    return str(caught.value.details())
+    assert caught.value.code in codes, caught.value
+    assert caught.value.details
+    return str(caught.value.details)
 
 
 # --- the runtime
@@ -339,7 +338,7 @@ async def test_statistics_name_their_container(runtime: Cri):
 async def test_every_change_is_told(runtime: Cri):
     """With the sandbox and its containers as they were then; an end comes with its exit code."""
     stream = runtime.runtime.GetContainerEvents(cri.GetEventsRequest())
-    await stream.initial_metadata()
+    await stream.begun()
     sandbox_id, container = await runtime.run(FAILS)
     await runtime.ended(container)
     await runtime.call("RemovePodSandbox", pod_sandbox_id=sandbox_id)
@@ -385,7 +384,7 @@ async def test_a_killed_server_finds_its_containers_as_they_are(runtime: Cri):
 async def test_sigterm_ends_the_server_in_good_order(runtime: Cri):
     """With exit code 0, also while somebody listens to events."""
     stream = runtime.runtime.GetContainerEvents(cri.GetEventsRequest())
-    await stream.initial_metadata()
+    await stream.begun()
     assert runtime.server.stop() == 0
     stream.cancel()
     runtime.server.start()

@@ -6,13 +6,13 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-import grpc.aio
 import pytest
 
 from kubarium.pki import Pki
 from machinery.model.errors import Expired, Unavailable
 from machinery.model.fault_plan import NO_PLAN, Fault, FaultPlan, Rule
 from machinery.pb import node_pb2
+from machinery.rpc.status import RpcError
 from tests.support.apiserver import serving
 from tests.support.conversations import Conversation, Next, echoing_kubelet
 from tests.support.pod_conversations import echoing_container, heard, pod_streams
@@ -141,7 +141,7 @@ async def test_a_cut_holds_both_directions_of_a_stream() -> None:
         assert not done
         faults.use(NO_PLAN)
         for each in (writing, reading):
-            with pytest.raises(grpc.aio.AioRpcError, match="cut"):
+            with pytest.raises(RpcError, match="cut"):
                 await each
         assert kubelet.heard == [b"before"]
         again = stub.Exec()

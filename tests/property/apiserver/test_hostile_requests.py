@@ -11,7 +11,6 @@ from contextlib import asynccontextmanager
 from random import Random
 from typing import Final
 
-import grpc.aio
 import pytest
 
 from apiserver.request import UserInfo
@@ -20,6 +19,7 @@ from apiserver.rest.door import Door
 from apiserver.rest.limits import Limits
 from apiserver.rest.listener import Listener
 from machinery.process.tls import ANONYMOUS, Peer
+from machinery.rpc.status import RpcError
 from machinery.wire.resources import SERVICE_PATH
 from machinery.wire.rpc_errors import from_rpc
 from tests.support import hostile
@@ -112,7 +112,7 @@ async def call(doors: BothDoors, random: Random) -> None:
             await _first(doors.channel.unary_stream(path, bytes, bytes)(data, metadata=metadata))
         else:
             await doors.channel.unary_unary(path, bytes, bytes)(data, metadata=metadata)
-    except grpc.aio.AioRpcError as error:
+    except RpcError as error:
         code = from_rpc(error).code
         if code >= 500 and code not in {_NOT_BUILT, _LATE}:
             raise AssertionError(f"{method} {data[:3_000]!r} {metadata!r}") from error

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import grpc
-import grpc.aio
 import msgspec
 import pytest
 
@@ -12,6 +10,8 @@ from kubarium.pki import Pki
 from machinery.model import resources as kinds
 from machinery.model.errors import BadRequest, TooLarge
 from machinery.model.requests import Selection
+from machinery.process.clock import WALL
+from machinery.rpc.status import Code, RpcError
 from machinery.wire.resources import EACH_LIMIT, SERVICE, SERVICE_PATH
 from machinery.wire.resources import messages as pb
 from machinery.wire.rpc_errors import from_rpc
@@ -34,11 +34,11 @@ async def test_a_body_over_the_limit_is_refused_as_at_the_rest_door(pki: Pki, si
 async def test_bytes_that_are_no_message_are_a_bad_request(pki: Pki) -> None:
     """INVALID_ARGUMENT, and the door goes on."""
     async with serving(pki) as served:
-        channel = served.tls().channel(served.config.grpc_listen[0])
+        channel = served.tls().channel(served.config.grpc_listen[0], WALL)
         call = channel.unary_unary(f"/{SERVICE_PATH}/Get", lambda data: data, bytes)
-        with pytest.raises(grpc.aio.AioRpcError) as raised:
+        with pytest.raises(RpcError) as raised:
             await call(b"\x12\x01\xff", timeout=5)
-        assert raised.value.code() is grpc.StatusCode.INVALID_ARGUMENT
+        assert raised.value.code is Code.INVALID_ARGUMENT
         assert from_rpc(raised.value).message == "resource_version: the string is not valid UTF-8"
         await channel.close()
 
@@ -59,12 +59,12 @@ async def test_several_objects_are_checked_as_one_is(pki: Pki) -> None:
     pki.ensure(Certificate("node-1", "system:node:node-1", ("system:nodes",)))
     async with serving(pki) as served:
         for name, client in (("admin", served.tls()), ("node-1", served.tls("node-1"))):
-            channel = client.channel(served.config.grpc_listen[0])
+            channel = client.channel(served.config.grpc_listen[0], WALL)
             stub = Stub(channel, SERVICE, SERVICE_PATH)
             for target, namespace, body in _ODD:
                 one = pb.CreateRequest(target=target, json=body)
                 one.target.namespace = namespace
-                with pytest.raises(grpc.aio.AioRpcError) as raised:
+                with pytest.raises(RpcError) as raised:
                     await stub.Create(one, timeout=5)
                 item = pb.CreateEachRequest.Item(namespace=namespace, json=body)
                 answer = await stub.CreateEach(

@@ -15,12 +15,12 @@ from urllib.parse import quote, unquote, urlsplit
 
 import aiohttp
 import docker
-import grpc
 import pytest
 
 from dockershim.core.capabilities import NAMES
 from kubelet.exec_streams import connect
 from machinery.pb import cri_pb2 as cri
+from machinery.rpc.status import Code, RpcError
 from tests.support.cri_servers import (
     DOCKER,
     IMAGE,
@@ -39,8 +39,6 @@ from tests.support.stalls import taking
 from tests.support.waiting import pause, stays, until
 
 pytestmark = pytest.mark.docker
-
-Code = grpc.StatusCode
 
 
 async def sh(shim: Cri, container: str, script: str, timeout_s: int = 0) -> Any:
@@ -100,9 +98,9 @@ async def test_a_command_gives_both_streams_and_its_code(shim: Cri):
 async def test_a_command_that_takes_too_long_is_killed(shim: Cri):
     """The caller gets DEADLINE_EXCEEDED in time, and the process is gone."""
     _, container = await shim.run()
-    with taking(less_than_s=10), pytest.raises(grpc.aio.AioRpcError) as caught:
+    with taking(less_than_s=10), pytest.raises(RpcError) as caught:
         await shim.call("ExecSync", container_id=container, cmd=["sleep", "4711"], timeout=1)
-    assert caught.value.code() is Code.DEADLINE_EXCEEDED
+    assert caught.value.code is Code.DEADLINE_EXCEEDED
     assert b"4711" not in (await sh(shim, container, "ps | grep -v grep")).stdout
 
 
@@ -110,7 +108,7 @@ async def test_what_a_command_has_started_is_killed_with_it(shim: Cri):
     """Also where the first process has ended and left one behind that holds its output."""
     _, container = await shim.run()
     for script in ("sleep 4711; true", "sleep 4711 &"):
-        with pytest.raises(grpc.aio.AioRpcError, match="timed out"):
+        with pytest.raises(RpcError, match="timed out"):
             await sh(shim, container, script, timeout_s=1)
         assert not await runs(shim, container, "4711")
 
@@ -122,7 +120,7 @@ async def test_a_command_is_killed_when_its_caller_has_waited_long_enough(shim: 
         request = cri.ExecSyncRequest(
             container_id=container, cmd=["sh", "-c", "sleep 4712; true"], timeout=30
         )
-        with pytest.raises(grpc.aio.AioRpcError):
+        with pytest.raises(RpcError):
             await shim.runtime.ExecSync(request, timeout=patience_s)
     await until(lambda: not_runs(shim, container, "4712"))
 
@@ -136,7 +134,7 @@ async def test_a_killed_dockershims_commands_are_killed_by_the_next_one(shim: Cr
         await until(lambda: runs(shim, container, "4713"))
         await until(lambda: runs(shim, container, "4714"))
         shim.server.kill()
-    with pytest.raises(grpc.aio.AioRpcError):
+    with pytest.raises(RpcError):
         await calling
     shim.server.start()
     await until(lambda: not_runs(shim, container, "471[34]"))
@@ -193,7 +191,7 @@ async def test_a_container_outlives_who_is_attached_to_it(shim: Cri):
 async def test_a_command_that_does_not_exist_is_an_error(shim: Cri):
     """It says which."""
     _, container = await shim.run()
-    with pytest.raises(grpc.aio.AioRpcError, match="nonsuch"):
+    with pytest.raises(RpcError, match="nonsuch"):
         await shim.call("ExecSync", container_id=container, cmd=["nonsuch"])
 
 
@@ -384,9 +382,9 @@ async def test_a_host_port_that_cannot_be_leaves_no_sandbox(shim: Cri):
     """There is nothing that somebody would have to remove, and could not."""
     before = len((await shim.call("ListPodSandbox")).items)
     for mapping in (cri.PortMapping(host_port=18090), cri.PortMapping(host_port=70000, container_port=80)):
-        with pytest.raises(grpc.aio.AioRpcError, match="port mapping: ") as caught:
+        with pytest.raises(RpcError, match="port mapping: ") as caught:
             await shim.run_sandbox(port_mappings=[mapping])
-        assert caught.value.code() is Code.INVALID_ARGUMENT
+        assert caught.value.code is Code.INVALID_ARGUMENT
     assert len((await shim.call("ListPodSandbox")).items) == before
 
 
@@ -496,7 +494,7 @@ async def test_mounts_are_bound_and_a_missing_source_is_refused(shim: Cri):
     assert said.stdout == b"content"
     assert said.exit_code != 0
     missing = cri.Mount(container_path="/data", host_path=str(shim.server.folder / "nowhere"))
-    with pytest.raises(grpc.aio.AioRpcError, match="nowhere"):
+    with pytest.raises(RpcError, match="nowhere"):
         await shim.run(mounts=[missing])
 
 
@@ -567,10 +565,10 @@ async def test_what_the_engine_cannot_do_is_refused(shim: Cri):
     """With a text that says what it is."""
     strict = cri.LinuxContainerSecurityContext(supplemental_groups_policy=cri.Strict)
     sandbox = await shim.run_sandbox()
-    with pytest.raises(grpc.aio.AioRpcError, match="Strict") as caught:
+    with pytest.raises(RpcError, match="Strict") as caught:
         await shim.create(sandbox, linux=cri.LinuxContainerConfig(security_context=strict))
-    assert caught.value.code() is Code.UNIMPLEMENTED
-    with pytest.raises(grpc.aio.AioRpcError, match="gvisor"):
+    assert caught.value.code is Code.UNIMPLEMENTED
+    with pytest.raises(RpcError, match="gvisor"):
         await shim.call("RunPodSandbox", config=shim.sandbox_config(), runtime_handler="gvisor")
 
 
@@ -643,9 +641,9 @@ async def test_a_name_that_somebody_else_has_taken_is_left_alone(shim: Cri):
     with engine() as client:
         other = client.containers.create(IMAGE, name=f"k8s_POD_{meta.name}_{meta.namespace}_{meta.uid}_0")
         try:
-            with pytest.raises(grpc.aio.AioRpcError) as caught:
+            with pytest.raises(RpcError) as caught:
                 await shim.call("RunPodSandbox", config=config)
-            assert caught.value.code() is Code.ALREADY_EXISTS
+            assert caught.value.code is Code.ALREADY_EXISTS
             other.reload()
             assert not (await shim.call("ListPodSandbox")).items
         finally:
@@ -685,9 +683,9 @@ async def test_the_engine_may_go_away_and_come_back(tmp_path: Path, dockershim: 
             sandbox_id, container = await client.run()
             await client.status(container)
             await _cut(relay, path)
-            with pytest.raises(grpc.aio.AioRpcError) as caught:
+            with pytest.raises(RpcError) as caught:
                 await client.call("ListContainers")
-            assert caught.value.code() is Code.UNAVAILABLE
+            assert caught.value.code is Code.UNAVAILABLE
             conditions = {item.type: item.status for item in (await client.call("Status")).status.conditions}
             assert conditions["RuntimeReady"] is False
             with engine() as second:
@@ -696,7 +694,7 @@ async def test_the_engine_may_go_away_and_come_back(tmp_path: Path, dockershim: 
             assert (await client.status(container)).exit_code == 137
             assert (await client.sandbox_status(sandbox_id)).state == cri.SANDBOX_READY
             stream = client.runtime.GetContainerEvents(cri.GetEventsRequest())
-            await stream.initial_metadata()
+            await stream.begun()
             await client.call("RemoveContainer", container_id=container)
             async with asyncio.timeout(10):
                 while (await stream.read()).container_event_type != cri.CONTAINER_DELETED_EVENT:

@@ -7,7 +7,6 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack
 from typing import Any
 
-import grpc
 import pytest
 
 from dockershim.docker import Engine
@@ -15,6 +14,7 @@ from dockershim.engine_connection import EngineConnection
 from dockershim.loading import load
 from machinery.pb import cri_pb2 as cri
 from machinery.process.clock import SystemClock
+from machinery.rpc.status import RpcError
 from tests.support.cri_servers import DOCKER, Cri, CriServer, connected, dockershim_server
 from tests.support.registry_server import PASSWORD, USER, private_registry
 
@@ -75,7 +75,7 @@ async def test_an_image_that_came_with_credentials_is_on_the_nodes_that_have_pul
     assert await _tags(there, name) == await _tags(there, image) == []
     assert name in await _all_tags(here)
     assert name not in await _all_tags(there)
-    with pytest.raises(grpc.aio.AioRpcError):
+    with pytest.raises(RpcError):
         await _pull(there, name)
     assert await _tags(there, name) == []
     assert await _pull(there, name, CREDENTIALS) == image

@@ -18,6 +18,7 @@ from kubarium.pki import Pki
 from kubelet.core.probing import PROBE_OUTPUT_LIMIT, Outcome
 from kubelet.hooks import HookProblem, Hooks
 from kubelet.http_probe import HttpProblem, http_get
+from machinery.process.clock import WALL
 from machinery.model.k8s.core_v1 import HTTPGetAction, LifecycleHandler
 from machinery.process.clock import SystemClock
 from tests.support.etcd_server import free_ports
@@ -299,12 +300,12 @@ async def test_grpc_health():
     port = server.add_insecure_port("127.0.0.1:0")
     await server.start()
     try:
-        assert await grpc_check("127.0.0.1", port, "", 2) == (Outcome.SUCCESS, "service healthy")
-        assert (await grpc_check("127.0.0.1", port, "ok", 2))[0] is Outcome.SUCCESS
-        outcome, text = await grpc_check("127.0.0.1", port, "bad", 2)
+        assert await grpc_check("127.0.0.1", port, "", 2, WALL) == (Outcome.SUCCESS, "service healthy")
+        assert (await grpc_check("127.0.0.1", port, "ok", 2, WALL))[0] is Outcome.SUCCESS
+        outcome, text = await grpc_check("127.0.0.1", port, "bad", 2, WALL)
         assert (outcome, text) == (Outcome.FAILURE, 'service unhealthy (responded with "NOT_SERVING")')
         for name in ("new", "empty"):
-            assert (await grpc_check("127.0.0.1", port, name, 2))[1] == (
+            assert (await grpc_check("127.0.0.1", port, name, 2, WALL))[1] == (
                 'service unhealthy (responded with "UNKNOWN")'
             )
     finally:
@@ -321,14 +322,14 @@ async def test_who_does_not_speak_grpc_health():
     port = server.add_insecure_port("127.0.0.1:0")
     await server.start()
     try:
-        assert await grpc_check("127.0.0.1", port, "", 2) == (
+        assert await grpc_check("127.0.0.1", port, "", 2, WALL) == (
             Outcome.FAILURE,
             "error: this server does not implement the grpc health protocol (grpc.health.v1.Health)",
         )
     finally:
         await server.stop(0)
     [free] = free_ports(1)
-    assert await grpc_check("127.0.0.1", free, "", 0.2) == (
+    assert await grpc_check("127.0.0.1", free, "", 0.2, WALL) == (
         Outcome.FAILURE,
         f'timeout: failed to connect service "127.0.0.1:{free}" within 0.2s',
     )

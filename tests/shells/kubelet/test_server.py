@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-import grpc.aio
 import pytest
 from aiohttp import WSMsgType, web
 
@@ -23,14 +22,15 @@ from machinery.client.tls import ClientTls
 from machinery.model.errors import BadRequest, Forbidden, NotFound, NotImplementedHere, Unavailable
 from machinery.model.k8s.core_v1 import Pod
 from machinery.pb import cri_pb2 as cri
-from machinery.process.clock import SystemClock
+from machinery.process.clock import WALL, SystemClock
 from machinery.process.faults import PlannedFaults
 from machinery.process.server import bound_ports, grpc_server
 from machinery.process.tls import ServerTls
+from machinery.rpc.status import RpcError
 from machinery.wire.node import SERVICE, SERVICE_PATH
 from machinery.wire.node import messages as pb
 from machinery.wire.rpc_errors import from_rpc
-from machinery.wire.stubs import Stub, secure_channel
+from machinery.wire.stubs import Stub
 from tests.support.builders import pod
 from tests.support.stalls import taking
 from tests.support.virtual_clock import VirtualClock
@@ -259,7 +259,7 @@ class _Door:
         tls = ClientTls(
             str(self._pki.certificate("ca")), str(self._pki.certificate(name)), str(self._pki.key(name))
         )
-        channel = secure_channel(f"127.0.0.1:{self.port}", tls.grpc_credentials())
+        channel = tls.channel(f"127.0.0.1:{self.port}", WALL)
         try:
             yield Stub(channel, SERVICE, SERVICE_PATH)
         finally:
@@ -270,7 +270,7 @@ async def _logs(stub: Any, container: pb.ContainerRef, **wishes: Any) -> bytes:
     try:
         call = stub.Logs(pb.LogsRequest(container=container, **wishes), timeout=5)
         return b"".join([chunk.data async for chunk in call])
-    except grpc.aio.AioRpcError as error:
+    except RpcError as error:
         raise from_rpc(error) from error
 
 
@@ -312,8 +312,11 @@ def _inputs(*inputs: pb.StreamInput, stdin: bool = True, **start: Any) -> list[p
 
 async def _exec(stub: Any, inputs: list[pb.StreamInput]) -> list[pb.StreamOutput]:
     try:
-        return [message async for message in stub.Exec(iter(inputs), timeout=5)]
-    except grpc.aio.AioRpcError as error:
+        call = stub.Exec(timeout=5)
+        for each in inputs:
+            await call.write(each)
+        return [message async for message in call]
+    except RpcError as error:
         raise from_rpc(error) from error
 
 
@@ -370,6 +373,6 @@ async def test_what_cannot_be_run(tmp_path: Path, streaming: _Streaming):
 async def test_port_forward_is_not_built(tmp_path: Path):
     """And says so."""
     async with _Door(tmp_path, _Runtime("")).open() as door, door.client() as stub:
-        with pytest.raises(grpc.aio.AioRpcError) as caught:
-            [_ async for _ in stub.PortForward(iter([]), timeout=5)]
+        with pytest.raises(RpcError) as caught:
+            [_ async for _ in stub.PortForward(timeout=5)]
         assert isinstance(from_rpc(caught.value), NotImplementedHere)

@@ -11,9 +11,9 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
-import grpc.aio
 import pytest
 
+from machinery.rpc.status import Code, RpcError
 from tests.support.cri_servers import CriServer, connected
 
 PLAN = {"rules": [{"fault": "expired", "protocol": "cri", "method": "RunPodSandbox", "at": "server"}]}
@@ -39,8 +39,8 @@ async def runs(server: CriServer) -> bool:
         await client.use_pod_range()
         try:
             await client.run_sandbox()
-        except grpc.aio.AioRpcError as error:
-            if error.code() is not grpc.StatusCode.OUT_OF_RANGE:
+        except RpcError as error:
+            if error.code is not Code.OUT_OF_RANGE:
                 raise
             return False
         return True

@@ -2,27 +2,26 @@
 
 from __future__ import annotations
 
-import grpc
 import pytest
 
 from apiserver.storage.endpoints import to_error
 from machinery.model.errors import ApiError, BadRequest, DeadlineExceeded, InternalError, Unavailable
-from machinery.wire.rpc_errors import rpc_error
+from machinery.rpc.status import Code, RpcError
 
 
 @pytest.mark.parametrize(
     ("code", "error"),
     [
-        (grpc.StatusCode.UNAVAILABLE, Unavailable),
-        (grpc.StatusCode.DEADLINE_EXCEEDED, DeadlineExceeded),
-        (grpc.StatusCode.OUT_OF_RANGE, BadRequest),
-        (grpc.StatusCode.RESOURCE_EXHAUSTED, InternalError),  # its quota is reached
-        (grpc.StatusCode.DATA_LOSS, InternalError),
-        (grpc.StatusCode.FAILED_PRECONDITION, InternalError),
+        (Code.UNAVAILABLE, Unavailable),
+        (Code.DEADLINE_EXCEEDED, DeadlineExceeded),
+        (Code.OUT_OF_RANGE, BadRequest),
+        (Code.RESOURCE_EXHAUSTED, InternalError),  # its quota is reached
+        (Code.DATA_LOSS, InternalError),
+        (Code.FAILED_PRECONDITION, InternalError),
     ],
 )
-def test_what_etcd_refuses_is_told_in_its_own_words(code: grpc.StatusCode, error: type[ApiError]) -> None:
+def test_what_etcd_refuses_is_told_in_its_own_words(code: Code, error: type[ApiError]) -> None:
     """With the server's address; a full quota is no reason for clients to come again soon, as a 429 is."""
-    found = to_error(rpc_error(code, "etcdserver: mvcc: database space exceeded"), "10.0.0.1:2379")
+    found = to_error(RpcError(code, "etcdserver: mvcc: database space exceeded"), "10.0.0.1:2379")
     assert type(found) is error
     assert found.message == "etcd at 10.0.0.1:2379: etcdserver: mvcc: database space exceeded"

@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass, field
 
-import grpc
 import pytest
 
+from machinery.process.clock import WALL
 from machinery.rpc.connection import Http2Connection
+from machinery.rpc.status import Code, Metadata, RpcError
 from tests.support.http2_frames import HEAD, OK, frame, message, read_frames
 
 
@@ -42,10 +43,19 @@ class Heard:
     messages: list[bytes] = field(default_factory=list)
     ends: list[Exception | None] = field(default_factory=list)
 
+    def began(self) -> None:
+        pass
+
+    def drained(self) -> None:
+        pass
+
     def message(self, data: bytes) -> None:
         self.messages.append(data)
 
-    def end(self, error: Exception | None) -> None:
+    def answer(self, data: bytes, trailers: Metadata) -> None:
+        self.messages.append(data)
+
+    def end(self, error: RpcError | None, trailers: Metadata) -> None:
         self.ends.append(error)
 
 
@@ -56,7 +66,7 @@ async def wire() -> Wire:
 
 @pytest.fixture
 async def connection(wire: Wire) -> Http2Connection:
-    made = Http2Connection()
+    made = Http2Connection(WALL)
     made.connection_made(wire)
     made.data_received(frame(4, 0, 0, b""))
     await wire.frames()
@@ -65,7 +75,7 @@ async def connection(wire: Wire) -> Http2Connection:
 
 def call(connection: Http2Connection, content: bytes | None = b"ask") -> Heard:
     heard = Heard()
-    connection.begin(b"", content, heard)
+    connection.begin(b"", content, heard, one_answer=content is not None)
     return heard
 
 
@@ -96,13 +106,13 @@ async def test_many_calls_of_one_turn_are_written_in_one_piece(
     assert wire.pieces == before + 5
 
 
-async def test_a_failure_is_an_error_of_grpc(connection: Http2Connection) -> None:
-    """With the server's code."""
+async def test_a_failure_is_told_with_the_servers_code(connection: Http2Connection) -> None:
+    """Once."""
     heard = call(connection)
     connection.data_received(frame(3, 0, 1, (8).to_bytes(4)))
     (error,) = heard.ends
-    assert isinstance(error, grpc.aio.AioRpcError)
-    assert error.code() is grpc.StatusCode.CANCELLED
+    assert isinstance(error, RpcError)
+    assert error.code is Code.CANCELLED
 
 
 async def test_a_broken_connection_ends_every_call_once(connection: Http2Connection) -> None:
@@ -112,10 +122,10 @@ async def test_a_broken_connection_ends_every_call_once(connection: Http2Connect
     connection.close()
     for heard in calls:
         (error,) = heard.ends
-        assert isinstance(error, grpc.aio.AioRpcError)
-        assert error.code() is grpc.StatusCode.UNAVAILABLE
-    with pytest.raises(grpc.aio.AioRpcError):
-        await connection.slot()
+        assert isinstance(error, RpcError)
+        assert error.code is Code.UNAVAILABLE
+    await connection.slot()
+    assert not connection.has_room
 
 
 async def test_a_connection_whose_server_goes_away_closes_after_its_last_call(
