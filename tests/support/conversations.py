@@ -302,7 +302,7 @@ async def etcd_member(address: str) -> AsyncIterator[Conversation]:
     """The apiserver's conversation with etcd."""
     faults, recorder, seam = seams()
     ends = Ends("apiserver", "etcd", "etcd")
-    channel, services = Channel(address, None), etcd_pb2.DESCRIPTOR.services_by_name
+    channel, services = Channel(address, WALL), etcd_pb2.DESCRIPTOR.services_by_name
     passed = seam_channel.through(channel, seam, ends, READING)
     kv = Stub(passed, services["KV"], "etcdserverpb.KV")
     watches = Stub(passed, services["Watch"], "etcdserverpb.Watch")

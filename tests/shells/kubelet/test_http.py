@@ -18,9 +18,8 @@ from kubarium.pki import Pki
 from kubelet.core.probing import PROBE_OUTPUT_LIMIT, Outcome
 from kubelet.hooks import HookProblem, Hooks
 from kubelet.http_probe import HttpProblem, http_get
-from machinery.process.clock import WALL
 from machinery.model.k8s.core_v1 import HTTPGetAction, LifecycleHandler
-from machinery.process.clock import SystemClock
+from machinery.process.clock import WALL, SystemClock
 from tests.support.etcd_server import free_ports
 from tests.support.waiting import pause
 

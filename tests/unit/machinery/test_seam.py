@@ -18,6 +18,7 @@ from machinery.model.fault_plan import NO_PLAN, Fault, FaultPlan, Rule, Tallies,
 from machinery.model.seam import Break, Ends, Message, Outcome, compose
 from machinery.pb import resources_pb2
 from machinery.process import seam_server
+from machinery.process.clock import WALL
 from machinery.process.config import ComponentConfig
 from machinery.process.faults import PlannedFaults
 from machinery.process.recorder import Recorder
@@ -35,7 +36,7 @@ MESSAGE = Message(ENDS, "Create", "pods/default/a", (), no_body)
 def test_without_a_seam_everything_is_bare() -> None:
     """There is no adapter to pay for: what goes in comes out, by identity."""
     transport, connection = _Something(), _Something()
-    channel = Channel("127.0.0.1:1", None)
+    channel = Channel("127.0.0.1:1", WALL)
     service = handler(resources_pb2.DESCRIPTOR.services_by_name["Resources"], "x.Y", object())
     assert seam_transport.through(transport, None, ENDS) is transport
     assert seam_channel.through(channel, None, ENDS) is channel
