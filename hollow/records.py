@@ -1,16 +1,16 @@
 """What the hollow runtime knows of sandboxes and containers, and the folder that outlives it.
 
-One small file per record, a line for each of its versions: the last whole line holds. So a kill at any instruction
-leaves each record as it was or as it is to be, and a change costs no new file. Configurations are kept as CRI
-messages, byte for byte.
+One file per kind, a line for each version of a record: the last whole line holds. So a kill at any instruction leaves each
+record as it was or as it is to be, and neither a change nor a new record costs a new file, which is dear on many file
+systems. Configurations are kept as CRI messages, byte for byte.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import Any, Final, Generic, TypeVar
 
 import msgspec
 
@@ -100,48 +100,72 @@ class Container:
         return Lifetime(record.created_s, record.started_s, record.term_s, record.kill_s)
 
 
-_LONGEST: Final = 64 * 1024  # bytes of all versions of a record that are kept before only the last one is
+_LONGEST: Final = 64 * 1024  # bytes of a file before what is over is left out of it ...
+_GROWTH: Final = 4  # ... and how many times as long as what was not over then
 
 R = TypeVar("R", SandboxRecord, ContainerRecord, NodeRecord)
 
 
-class RecordFolder:
-    """Keeps records of one kind as files of JSON lines; without a folder it keeps nothing."""
+class _Line(msgspec.Struct, Generic[R], frozen=True, omit_defaults=True):
+    name: str
+    record: R | None = None  # None: it was removed
 
-    def __init__(self, state_dir: str, kind: str) -> None:
-        self._folder = Path(state_dir) / kind if state_dir else None
-        if self._folder:
-            self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
 
-    def load(self, type_: type[R]) -> Iterable[R]:
-        """Read every record; one whose first version was never written whole is not there."""
-        paths = self._folder.glob("*.json") if self._folder else ()
-        found = [_last(path.read_bytes(), type_) for path in sorted(paths)]
-        return [record for record in found if record is not None]
+class RecordFile(Generic[R]):
+    """Keeps records of one kind in a file of JSON lines; without a folder it keeps nothing."""
 
-    def save(self, name: str, record: SandboxRecord | ContainerRecord | NodeRecord) -> None:
+    def __init__(self, state_dir: str, kind: str, current: Callable[[], Mapping[str, R]]) -> None:
+        """`current` returns the records that there are, by name, the change that is being written included."""
+        self._path = Path(state_dir) / f"{kind}.jsonl" if state_dir else None
+        self._current: Callable[[], Mapping[str, R]] = current
+        self._limit = _LONGEST
+        if self._path:
+            self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+
+    def load(self, type_: type[R]) -> list[R]:
+        """Read every record, the oldest first; one whose first version was never written whole is not there."""
+        found: dict[str, R] = {}
+        decoder: msgspec.json.Decoder[_Line[R]] = msgspec.json.Decoder(_line_of(type_))
+        lines = self._path.read_bytes().splitlines() if self._path and self._path.exists() else ()
+        for text in filter(None, lines):
+            with suppress(msgspec.DecodeError):  # it was cut off
+                line = decoder.decode(text)
+                if line.record is None:
+                    found.pop(line.name, None)
+                else:
+                    found[line.name] = line.record
+        return list(found.values())
+
+    def save(self, name: str, record: R) -> None:
         """Write a version of a record."""
-        if self._folder:
-            line = msgspec.json.encode(record)
-            path = self._folder / f"{name}.json"
-            with path.open("ab", buffering=0) as file:
-                file.write(b"\n" + line + b"\n")  # the first newline ends a line that a full disk cut off
-                is_long = file.tell() > _LONGEST
-            if is_long:
-                draft = self._folder / f"{name}.draft"
-                draft.write_bytes(line + b"\n")
-                draft.replace(path)
+        self._append(_Line(name, record))
 
     def remove(self, name: str) -> None:
         """Forget a record."""
-        if self._folder:
-            (self._folder / f"{name}.json").unlink(missing_ok=True)
+        self._append(_Line(name))
+
+    def _append(self, line: _Line[R]) -> None:
+        if self._path:
+            with self._path.open("ab", buffering=0) as file:
+                file.write(
+                    b"\n" + _ENCODER.encode(line) + b"\n"
+                )  # the first newline ends a line that was cut off
+                is_long = file.tell() > self._limit
+            if is_long:
+                self._shorten(self._path)
+
+    def _shorten(self, path: Path) -> None:
+        """Write the file anew with what there is; whoever is killed meanwhile leaves the one before."""
+        draft = path.with_suffix(".draft")
+        lines = (_ENCODER.encode(_Line(name, record)) + b"\n" for name, record in self._current().items())
+        with draft.open("wb") as file:
+            file.writelines(lines)
+            self._limit = max(_LONGEST, _GROWTH * file.tell())
+        draft.replace(path)
 
 
-def _last(lines: bytes, type_: type[R]) -> R | None:
-    whole = lines.splitlines(keepends=True)
-    for line in reversed(whole):
-        with suppress(msgspec.DecodeError):
-            if line.endswith(b"\n") and line.strip():
-                return msgspec.json.decode(line, type=type_)
-    return None
+_ENCODER: Final = msgspec.json.Encoder()
+
+
+def _line_of(type_: type[R]) -> Any:
+    return _Line[type_]  # type: ignore[valid-type]  # the class that `type_` is, at run time

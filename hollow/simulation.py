@@ -8,15 +8,16 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import Any, Final, TextIO, TypeVar
 
 import msgspec
 
 from hollow.core.addresses import allocate
 from hollow.core.lifetime import State
 from hollow.index import Index
-from hollow.records import Container, ContainerRecord, NodeRecord, RecordFolder, Sandbox, SandboxRecord
+from hollow.records import Container, ContainerRecord, NodeRecord, RecordFile, Sandbox, SandboxRecord
 from hollow.views import image_id, log_path, view_container_status, view_sandbox_status, wall_ns, with_tag
 from machinery.model.clock import Clock
 from machinery.model.errors import BadRequest, Conflict, NotFound, Unavailable
@@ -34,18 +35,20 @@ class Simulation:
     def __init__(self, clock: Clock, tasks: asyncio.TaskGroup, state_dir: str) -> None:
         self.clock = clock
         self._tasks = tasks
-        self._folders = {kind: RecordFolder(state_dir, kind) for kind in ("sandboxes", "containers", "node")}
         self.subscribers = FanOut()  # they get ContainerEventResponse
-        self.node = next(iter(self._folders["node"].load(NodeRecord)), NodeRecord())
         self.sandboxes: dict[str, Sandbox] = {}
         self.containers: dict[str, Container] = {}
+        self._kept_sandboxes = RecordFile(state_dir, "sandboxes", lambda: _records(self.sandboxes))
+        self._kept_containers = RecordFile(state_dir, "containers", lambda: _records(self.containers))
+        self._kept_node = RecordFile(state_dir, "node", lambda: {"node": self.node})
+        self.node = next(iter(self._kept_node.load(NodeRecord)), NodeRecord())
         self._of_pod: Index[Sandbox] = Index()  # by the uid in their metadata
         self._of_sandbox: Index[Container] = Index()
         self.labelled_sandboxes: Index[Sandbox] = Index()  # by the pod's uid in their labels
         self.labelled_containers: Index[Container] = Index()
-        for record in self._folders["sandboxes"].load(SandboxRecord):
+        for record in self._kept_sandboxes.load(SandboxRecord):
             self._know_sandbox(Sandbox(record))
-        for known in self._folders["containers"].load(ContainerRecord):
+        for known in self._kept_containers.load(ContainerRecord):
             container = self._know_container(Container(known))
             container.end_announced = container.state(clock.now()) is State.EXITED
             self._expect_end(container)
@@ -55,7 +58,7 @@ class Simulation:
     def configure(self, **changes: Any) -> None:
         """Change what the runtime was told."""
         self.node = msgspec.structs.replace(self.node, **changes)
-        self._folders["node"].save("node", self.node)
+        self._kept_node.save("node", self.node)
 
     def boot(self, boot_id: str) -> None:
         """Note on which boot of its machine the node runs: on another one than before nothing runs any more."""
@@ -102,7 +105,7 @@ class Simulation:
             self._address(config),
         )
         sandbox = self._know_sandbox(Sandbox(record))
-        self._folders["sandboxes"].save(record.id, record)
+        self._kept_sandboxes.save(record.id, record)
         self._announce(record.id, cri.CONTAINER_CREATED_EVENT, sandbox)
         self._announce(record.id, cri.CONTAINER_STARTED_EVENT, sandbox)
         return sandbox
@@ -123,7 +126,7 @@ class Simulation:
             self.stop(container, 0)
         if sandbox.is_ready:
             sandbox.record = msgspec.structs.replace(sandbox.record, stopped_s=self.clock.now())
-            self._folders["sandboxes"].save(sandbox.id, sandbox.record)
+            self._kept_sandboxes.save(sandbox.id, sandbox.record)
             self._announce(sandbox.id, cri.CONTAINER_STOPPED_EVENT, sandbox)
 
     def remove_sandbox(self, sandbox: Sandbox) -> None:
@@ -134,7 +137,7 @@ class Simulation:
         del self.sandboxes[sandbox.id]
         self._of_pod.drop(sandbox.config.metadata.uid, sandbox.id)
         self.labelled_sandboxes.drop(pod_label(sandbox), sandbox.id)
-        self._folders["sandboxes"].remove(sandbox.id)
+        self._kept_sandboxes.remove(sandbox.id)
         self._announce(sandbox.id, cri.CONTAINER_DELETED_EVENT, sandbox)
 
     # --- containers
@@ -178,7 +181,7 @@ class Simulation:
         except ValueError as error:
             raise BadRequest(str(error)) from error
         self._know_container(container)
-        self._folders["containers"].save(record.id, record)
+        self._kept_containers.save(record.id, record)
         self._announce(record.id, cri.CONTAINER_CREATED_EVENT, sandbox)
         return container
 
@@ -222,7 +225,7 @@ class Simulation:
         del self.containers[container.id]
         self._of_sandbox.drop(container.record.sandbox_id, container.id)
         self.labelled_containers.drop(pod_label(container), container.id)
-        self._folders["containers"].remove(container.id)
+        self._kept_containers.remove(container.id)
         self._announce(container.id, cri.CONTAINER_DELETED_EVENT, self._sandbox_of(container))
 
     def reconfigure(self, container: Container, config: Any) -> None:
@@ -273,7 +276,7 @@ class Simulation:
 
     def _update(self, container: Container, **changes: Any) -> None:
         container.record = msgspec.structs.replace(container.record, **changes)
-        self._folders["containers"].save(container.id, container.record)
+        self._kept_containers.save(container.id, container.record)
         self._expect_end(container)
 
     def _expect_end(self, container: Container) -> None:
@@ -300,14 +303,26 @@ class Simulation:
         sandbox = self._sandbox_of(container)
         path = log_path(sandbox.config.log_directory, container.config.log_path) if sandbox else ""
         if path:
-            Path(path).parent.mkdir(parents=True, exist_ok=True)
-            with Path(path).open("a", encoding="utf-8") as log:
+            with _opened(Path(path)) as log:
                 log.write(lines)
+
+
+def _opened(path: Path) -> TextIO:
+    """Open a log at its end; its folder is there already, unless somebody has removed it."""
+    try:
+        return path.open("a", encoding="utf-8")
+    except FileNotFoundError:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return path.open("a", encoding="utf-8")
 
 
 def pod_label(item: Sandbox | Container) -> str:
     """Return the uid of the pod that an item is labelled as, "" for one without that label."""
     return str(item.config.labels.get(POD_UID, ""))
+
+
+def _records(items: Mapping[str, Sandbox | Container]) -> dict[str, Any]:
+    return {id_: item.record for id_, item in items.items()}
 
 
 def _find(what: str, table: dict[str, T], beginning: str) -> T:
