@@ -2,7 +2,7 @@
 
 __main__, config, app  the process: flags, and how its parts are put together
 core                   what rules, routes and forgotten flows should be, without I/O
-sync                   the loop that writes to the kernel after every change, and every now and then
+sync                   the loop that writes to the kernel what a change changes, and looks at it every now and then
 nft, routes, conntrack the three places in the kernel that are written to
 commands               how nft, ip and conntrack are run
 """

@@ -15,19 +15,19 @@ from machinery.model.fields import trimmer
 from machinery.model.k8s.core_v1 import Node, Service
 from machinery.model.k8s.discovery_v1 import EndpointSlice
 from machinery.model.resources import ENDPOINT_SLICES, NODES, SERVICES
-from machinery.model.store import Change
 from machinery.process.run import Process
 from proxy.commands import Commands
 from proxy.config import ProxyConfig
 from proxy.conntrack import Conntrack
+from proxy.core.desired import Desired
 from proxy.nft import Nft
 from proxy.routes import Routes, enable_forwarding, sees_bridged
-from proxy.sync import Kernel, NodeView, Syncer
+from proxy.sync import BY_SERVICE, Kernel, Stores, Syncer, services_of
 
 SERVICE_FIELDS: Final = ("metadata.labels", "spec")
 SLICE_FIELDS: Final = ("addressType", "endpoints", "metadata.labels", "ports")
 NODE_FIELDS: Final = ("spec", "status.addresses")
-_MIN_PERIOD_S: Final = 5.0  # wall seconds: a fast cluster clock is no reason to rewrite rules all the time
+_MIN_PERIOD_S: Final = 5.0  # wall seconds: a fast cluster clock is no reason to look all the time
 
 
 async def serve(config: ProxyConfig, process: Process) -> None:
@@ -54,7 +54,12 @@ class Proxy:
             api, SERVICES, clock=clock, keep=trimmer(Service, SERVICE_FIELDS), log=log
         )
         self._slices: Informer[EndpointSlice] = Informer(
-            api, ENDPOINT_SLICES, clock=clock, keep=trimmer(EndpointSlice, SLICE_FIELDS), log=log
+            api,
+            ENDPOINT_SLICES,
+            clock=clock,
+            indexers={BY_SERVICE: services_of},
+            keep=trimmer(EndpointSlice, SLICE_FIELDS),
+            log=log,
         )
         self._nodes: Informer[Node] = Informer(
             api, NODES, clock=clock, keep=trimmer(Node, NODE_FIELDS), log=log
@@ -70,24 +75,18 @@ class Proxy:
                 tasks.create_task(informer.run(), name=f"informer-{informer.resource.plural}")
             for informer in (self._services, self._slices, self._nodes):
                 await informer.synced()
-            self._services.subscribe(lambda _change: self._syncer.changed())
-            self._slices.subscribe(lambda _change: self._syncer.changed())
-            self._nodes.subscribe(self._on_node)
+            self._services.subscribe(self._syncer.on_service)
+            self._slices.subscribe(self._syncer.on_slice)
+            self._nodes.subscribe(self._syncer.on_node)
             await self._syncer.run()
 
     def _make_syncer(self, config: ProxyConfig) -> Syncer:
         process = self._process
-        view = NodeView(
-            services=self._services.store,
-            slices=self._slices.store,
-            nodes=self._nodes.store,
-            node_name=config.node_name,
-            cluster_cidr=config.cluster_cidr,
-            sees_bridged=sees_bridged(),
-        )
+        desired = Desired(config.node_name, config.cluster_cidr, sees_bridged=sees_bridged())
         commands = Commands(process.clock, config.command_timeout_s)
         return Syncer(
-            view,
+            desired,
+            Stores(self._services.store, self._slices.store, self._nodes.store),
             Kernel(Nft(commands, process.log), Routes(commands), Conntrack(commands)),
             clock=process.clock,
             log=process.log,
@@ -99,9 +98,3 @@ class Proxy:
     def _on_success(self, elapsed_s: float) -> None:
         self._elapsed.observe(elapsed_s)
         self._process.ready()
-
-    def _on_node(self, change: Change[Node]) -> None:
-        """Wake the loop, but not for a heartbeat."""
-        old, new = change.old, change.new
-        if old is None or new is None or (old.spec, old.status) != (new.spec, new.status):
-            self._syncer.changed()

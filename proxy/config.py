@@ -22,7 +22,7 @@ class ProxyConfig(ComponentConfig):
     node_name: str = setting(REQUIRED, help="the node whose packet filter this is, as the API names it")
     cluster_cidr: str = setting("10.244.0.0/16", help="network that every pod's address lies in (IPv4)")
     sync_period_s: float = setting(
-        30.0, help="rewrite rules and routes that often, changed or not", unit="cluster seconds"
+        30.0, help="look at the kernel's rules and routes that often, changed or not", unit="cluster seconds"
     )
     min_sync_gap_s: float = setting(0.05, help="least time between two writes", unit="wall seconds")
     command_timeout_s: float = setting(

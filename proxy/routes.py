@@ -5,11 +5,13 @@ from __future__ import annotations
 import ipaddress
 import json
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
 from proxy.commands import CommandError, Commands
-from proxy.core.routes import PROTOCOL, Route, diff_routes
+from proxy.core.merged import Merged
+from proxy.core.routes import PROTOCOL, Route, change_routes, diff_routes
 
 _FORWARDING: Final = Path("/proc/sys/net/ipv4/ip_forward")
 _BRIDGE_FILTER: Final = Path("/proc/sys/net/bridge/bridge-nf-call-iptables")
@@ -20,20 +22,36 @@ class Routes:
 
     def __init__(self, commands: Commands) -> None:
         self._commands = commands
-        self._written: tuple[Route, ...] | None = None
+        self._is_known = (
+            False  # whether the kernel has the routes that were settled last, except for the refused
+        )
         self.refused: tuple[Route, ...] = ()
 
-    async def apply(self, wanted: tuple[Route, ...], *, anyway: bool = False) -> bool:
-        """Make our routes the wanted ones; return whether any was changed. Idempotent.
+    async def apply(self, wanted: Merged[str, str], *, anyway: bool = False) -> bool:
+        """Make our routes the wanted ones (gateways by networks); return whether any was changed. Idempotent.
 
-        A route that the kernel refuses while it takes others is that node's trouble: it is in `refused` afterwards.
+        Only what is different is written, unless something fails; with `anyway` the kernel's routes are looked at
+        first. The caller settles it afterwards. A route that the kernel refuses while it takes others is that node's
+        trouble: it is in `refused` afterwards.
 
         Raises:
             CommandError: nothing could be set or removed.
         """
-        if wanted == self._written and not anyway:
-            return False
-        self._written = None
+        if self._is_known and not anyway:
+            differences = wanted.differences()
+            if not differences:
+                return False
+            with suppress(CommandError):
+                await self._batch(change_routes(differences))
+                changed = {each.key for each in differences}
+                self.refused = tuple(route for route in self.refused if route.destination not in changed)
+                return True
+        self._is_known = False
+        is_changed = await self._compare(tuple(Route(*item) for item in sorted(wanted.items())))
+        self._is_known = True
+        return is_changed
+
+    async def _compare(self, wanted: tuple[Route, ...]) -> bool:
         commands = diff_routes(wanted, await self.present())
         self.refused = ()
         if commands:
@@ -44,7 +62,6 @@ class Routes:
                 self.refused = tuple(route for route in wanted if route not in present)
                 if not self.refused or len(self.refused) == len(wanted):
                     raise
-        self._written = wanted
         return bool(commands)
 
     async def present(self) -> tuple[Route, ...]:

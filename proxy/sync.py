@@ -1,39 +1,50 @@
 """From the informers' stores to the kernel, again and again.
 
 The first change is written at once; whatever comes while that is being done, or within `min_gap_s` after it, is
-written together. Every `period_s` all is written again, changed or not, so that what another hand has done to the
-node heals. A failure is logged once for each message, shown in /readyz, and tried again with growing pauses; the
+written together. Only what has changed is looked at, and only what is different is written. Every `period_s` the kernel
+is looked at, changed or not, so that what another hand has done to the node heals. A failure is logged once for each message, shown in /readyz, and tried again with growing pauses; the
 rules that were there stay.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Hashable
 from dataclasses import dataclass
-from typing import Final, Protocol
+from typing import Final, Protocol, TypeVar
 
 from machinery.client.waiting import event_within
 from machinery.model.backoff import Backoff
 from machinery.model.clock import Clock
+from machinery.model.endpoints import IPV4, service_of
 from machinery.model.insist import Failures
 from machinery.model.k8s.core_v1 import Node, Service
 from machinery.model.k8s.discovery_v1 import EndpointSlice
 from machinery.model.log import EventLog
+from machinery.model.store import Change, Store, key_of
 from proxy.commands import CommandError
-from proxy.core.endpoints import PortPlan, plan_ports
-from proxy.core.flows import Flow, UdpTable, plan_forgetting, plan_udp
-from proxy.core.routes import Route, node_addresses, plan_routes, pod_range
-from proxy.core.ruleset import Ruleset, Surroundings, plan_ruleset
+from proxy.core.desired import Desired
+from proxy.core.flows import Flow, may_be_stale, plan_forgetting
+from proxy.core.merged import Merged, Owner
+from proxy.core.routes import Route
+from proxy.core.table import Item
 
 BACKOFF: Final = Backoff(0.1, 5.0)  # wall seconds
+BY_SERVICE: Final = "service"  # index of slices: "namespace/name" of the Service
+
+K = TypeVar("K", bound=Hashable)
+V = TypeVar("V")
+
+
+class _Writable(Protocol[K, V]):
+    async def apply(self, wanted: Merged[K, V], /, *, anyway: bool = False) -> bool: ...
 
 
 class Filter(Protocol):
-    """What writes rules: `proxy.nft.Nft`."""
+    """What writes the packet filter's table: `proxy.nft.Nft`."""
 
-    async def apply(self, rules: Ruleset, *, anyway: bool = False) -> bool:
-        """Put a ruleset in place; return whether there was anything to write."""
+    async def apply(self, table: Merged[Item, str], *, anyway: bool = False) -> bool:
+        """Put a table in place; return whether there was anything to write."""
         ...
 
 
@@ -45,7 +56,7 @@ class RouteTable(Protocol):
         """The wanted routes that the kernel did not take."""
         ...
 
-    async def apply(self, wanted: tuple[Route, ...], *, anyway: bool = False) -> bool:
+    async def apply(self, wanted: Merged[str, str], *, anyway: bool = False) -> bool:
         """Make our routes the wanted ones; return whether any was changed."""
         ...
 
@@ -71,33 +82,32 @@ class Kernel:
     flows: FlowTable
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NodeView:
-    """What one node's proxy reads: the informers' stores, and what it knows of its node."""
+@dataclass(frozen=True, slots=True)
+class Stores:
+    """What one node's proxy reads: the informers' stores, slices with the index `BY_SERVICE`."""
 
-    services: Iterable[Service]
-    slices: Iterable[EndpointSlice]
-    nodes: Iterable[Node]
-    node_name: str
-    cluster_cidr: str
-    sees_bridged: bool  # whether the packet filter sees what passes between two pods of this node
+    services: Store[Service]
+    slices: Store[EndpointSlice]
+    nodes: Store[Node]
 
-    def plans(self) -> tuple[PortPlan, ...]:
-        """Resolve all Services."""
-        return plan_ports(self.services, self.slices, self.node_name)
 
-    def around(self) -> Surroundings:
-        """Return what the rules need besides Services."""
-        own = "" if self.sees_bridged else pod_range(self.nodes, self.node_name)
-        return Surroundings(self.cluster_cidr, node_addresses(self.nodes), own)
+def services_of(slice_: EndpointSlice) -> tuple[str, ...]:
+    """Return the one key of the index `BY_SERVICE`, if any."""
+    owner = service_of(slice_, IPV4)
+    return (_index_key(owner),) if owner else ()
+
+
+def _index_key(owner: Owner) -> str:
+    return "/".join(owner)
 
 
 class Syncer:
-    """The loop. `changed()` wakes it; `problem` says why the kernel is not up to date, "" when it is."""
+    """The loop. What has changed wakes it; `problem` says why the kernel is not up to date, "" when it is."""
 
     def __init__(
         self,
-        view: NodeView,
+        desired: Desired,
+        stores: Stores,
         kernel: Kernel,
         *,
         clock: Clock,
@@ -107,7 +117,8 @@ class Syncer:
         on_success: Callable[[float], None] = lambda _elapsed_s: None,
     ) -> None:
         self.problem = ""
-        self._view = view
+        self._desired = desired
+        self._stores = stores
         self._kernel = kernel
         self._clock = clock
         self._log = log
@@ -115,13 +126,29 @@ class Syncer:
         self._min_gap_s = min_gap_s  # wall seconds
         self._on_success = on_success
         self._dirty = asyncio.Event()
-        self._udp: UdpTable | None = None  # None: the flows have to be looked at
+        self._services: set[Owner] = set()  # to be looked at
+        self._nodes: set[str] = set()
         self._refused: tuple[Route, ...] = ()
         self._failures = Failures(clock, BACKOFF, self._tell)
 
-    def changed(self) -> None:
-        """Note that something that is read has changed. Cheap; may be called from an informer's callback."""
+    def on_service(self, change: Change[Service]) -> None:
+        """Note that a Service has changed; like the other two a callback of an informer."""
+        self._services.add(key_of(change.object))
         self._dirty.set()
+
+    def on_slice(self, change: Change[EndpointSlice]) -> None:
+        """Note that endpoints of a Service, or of two, have changed."""
+        for state in (change.old, change.new):
+            if state is not None and (owner := service_of(state, IPV4)):
+                self._services.add(owner)
+                self._dirty.set()
+
+    def on_node(self, change: Change[Node]) -> None:
+        """Note that a node has changed, except for a heartbeat."""
+        old, new = change.old, change.new
+        if old is None or new is None or (old.spec, old.status) != (new.spec, new.status):
+            self._nodes.add(change.object.metadata.name)
+            self._dirty.set()
 
     async def run(self) -> None:
         """Write now, then after every change and every period, until cancelled."""
@@ -140,7 +167,7 @@ class Syncer:
                 await self._failures.pause()
 
     async def sync(self, *, anyway: bool) -> bool:
-        """Write all once; return whether anything was written.
+        """Write what has changed; return whether anything was written. With `anyway` the kernel is looked at, too.
 
         Routes and rules do not wait for each other's success; flows are forgotten after the rules have changed,
         for until then new ones come up.
@@ -148,13 +175,11 @@ class Syncer:
         Raises:
             CommandError: something was not written; the message says all of it.
         """
-        plans = self._view.plans()
-        rules = plan_ruleset(plans, self._view.around())
-        wanted = plan_routes(self._view.nodes, self._view.node_name)
+        self._look()
         steps: tuple[Callable[[], Awaitable[bool]], ...] = (
-            lambda: self._kernel.filter.apply(rules, anyway=anyway),
-            lambda: self._kernel.routes.apply(wanted, anyway=anyway),
-            lambda: self._forget(plans, anyway=anyway),
+            lambda: self._write(self._kernel.filter, self._desired.table, anyway=anyway),
+            lambda: self._write(self._kernel.routes, self._desired.routes, anyway=anyway),
+            lambda: self._forget(anyway=anyway),
         )
         problems: list[str] = []
         written = False
@@ -166,6 +191,22 @@ class Syncer:
         if problems:
             raise CommandError("; ".join(problems))
         return written
+
+    def _look(self) -> None:
+        """Plan again for what has changed."""
+        services, self._services = self._services, set()
+        nodes, self._nodes = self._nodes, set()
+        for owner in services:
+            slices = self._stores.slices.by_index(BY_SERVICE, _index_key(owner))
+            self._desired.put_service(owner, self._stores.services.get(*owner), slices)
+        for name in nodes:
+            self._desired.put_node(name, self._stores.nodes.get("", name))
+
+    @staticmethod
+    async def _write(place: _Writable[K, V], wanted: Merged[K, V], *, anyway: bool) -> bool:
+        is_written = await place.apply(wanted, anyway=anyway)
+        wanted.settle()
+        return is_written
 
     async def _attempt(self, *, anyway: bool) -> bool:
         begun_s = self._clock.monotonic()
@@ -198,20 +239,19 @@ class Syncer:
             self._log.debug("synced", elapsed_ms=round(elapsed_s * 1000))
         self._on_success(elapsed_s)
 
-    async def _forget(self, plans: tuple[PortPlan, ...], *, anyway: bool) -> bool:
-        """Forget the UDP flows to what is no endpoint any more; look only where UDP's endpoints changed."""
-        table = plan_udp(plans)
-        if table == self._udp and not anyway:
-            return False
-        before = self._udp or UdpTable({})
-        if not table.allowed and not before.allowed:
-            self._udp = table
-            return False
-        own = node_addresses(node for node in self._view.nodes if node.metadata.name == self._view.node_name)
-        stale = plan_forgetting(await self._kernel.flows.flows(), table, before, own)
+    async def _forget(self, *, anyway: bool) -> bool:
+        """Forget the UDP flows to what is no endpoint any more; look only where UDP has lost endpoints."""
+        udp = self._desired.udp
+        differences = udp.differences()
+        if (len(udp) or differences) and (anyway or may_be_stale(differences)):
+            before = {each.key: each.old for each in differences}
+            flows = await self._kernel.flows.flows()
+            stale = plan_forgetting(flows, udp.get, before.get, self._desired.own.addresses)
+        else:
+            stale = ()
         for flow in stale:
             await self._kernel.flows.forget(flow)
-        self._udp = table
+        udp.settle()
         if stale:
             self._log.info("udp_flows_forgotten", count=len(stale))
         return bool(stale)

@@ -5,7 +5,6 @@ https://kubernetes.io/docs/concepts/services-networking/endpoint-slices/, KEP-16
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final, TypeAlias
@@ -44,15 +43,10 @@ def address_types(service: Service) -> list[str]:
     return [IPV6 if ":" in service.spec.clusterIP else IPV4]
 
 
-def slices_by_service(
-    slices: Iterable[EndpointSlice], address_type: str
-) -> dict[ServiceKey, list[EndpointSlice]]:
-    """Sort the slices of one IP family by the Service whose name they carry."""
-    found: dict[ServiceKey, list[EndpointSlice]] = defaultdict(list)
-    for slice_ in slices:
-        if slice_.addressType == address_type and (name := slice_.metadata.labels.get(SERVICE_NAME)):
-            found[slice_.metadata.namespace, name].append(slice_)
-    return found
+def service_of(slice_: EndpointSlice, address_type: str) -> ServiceKey | None:
+    """Return the Service whose endpoints a slice of one IP family has, None for a slice of nobody or of another family."""
+    name = slice_.metadata.labels.get(SERVICE_NAME)
+    return (slice_.metadata.namespace, name) if name and slice_.addressType == address_type else None
 
 
 def backends_of(port: ServicePort, slices: Iterable[EndpointSlice]) -> list[Backend]:

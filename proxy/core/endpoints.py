@@ -1,7 +1,7 @@
 """Which endpoints a Service's port leads to.
 
-Input is the API's own objects; output is one `PortPlan` for each port of each Service that needs rules, in a stable
-order. The ruleset, and what is forgotten of UDP, are written from these.
+Input is a Service and its own EndpointSlices; output is one `PortPlan` for each of its ports that needs rules, in a
+stable order. The ruleset, and what is forgotten of UDP, are written from these.
 
 https://kubernetes.io/docs/reference/networking/virtual-ips/, KEP-2086 (internalTrafficPolicy).
 """
@@ -9,13 +9,14 @@ https://kubernetes.io/docs/reference/networking/virtual-ips/, KEP-2086 (internal
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Final
 
-from machinery.model.endpoints import IPV4, Backend, backends_of, protocol_of, slices_by_service, usable
+from machinery.model.endpoints import IPV4, Backend, backends_of, protocol_of, service_of, usable
 from machinery.model.k8s.core_v1 import Service, ServicePort
 from machinery.model.k8s.discovery_v1 import EndpointSlice
+from machinery.model.store import key_of
 
 OTHER_PROXY_LABEL: Final = "service.kubernetes.io/service-proxy-name"  # such a Service is another proxy's
 PROTOCOLS: Final = frozenset({"TCP", "UDP", "SCTP"})
@@ -35,7 +36,8 @@ class PortPlan:
     """One port of one Service, and where it leads.
 
     `cluster` and `local` are the endpoints that take new connections, under the Cluster and the Local traffic
-    policy; `serving` are all that may still have old ones. Each is sorted and free of duplicates.
+    policy, each in its place; `serving` are all that may still have old ones. `hairpins` are those of `cluster` which are
+    on this node, or may be: only they can meet themselves as clients. None has duplicates.
     """
 
     namespace: str
@@ -52,6 +54,7 @@ class PortPlan:
     cluster: tuple[Target, ...]
     local: tuple[Target, ...]
     serving: tuple[Target, ...]
+    hairpins: tuple[str, ...]  # addresses
 
     @property
     def has_external(self) -> bool:
@@ -60,20 +63,36 @@ class PortPlan:
 
 
 def plan_ports(
-    services: Iterable[Service], slices: Iterable[EndpointSlice], node_name: str
+    service: Service, slices: Iterable[EndpointSlice], node_name: str, before: Iterable[PortPlan] = ()
 ) -> tuple[PortPlan, ...]:
-    """Resolve every port of every Service with an IPv4 ClusterIP, sorted by namespace, name and port."""
-    by_service = slices_by_service(slices, IPV4)
+    """Resolve every port of a Service with an IPv4 ClusterIP, sorted by protocol and port.
+
+    Slices that are not its own, or IPv6, are left out. What was planned for it before says which place each target has.
+    """
+    if not is_proxied(service):
+        return ()
+    own = [slice_ for slice_ in slices if service_of(slice_, IPV4) == key_of(service)]
+    ports = [port for port in service.spec.ports if protocol_of(port.protocol) in PROTOCOLS]
+    known = {(plan.protocol, plan.port): plan for plan in before}
     plans = [
-        _plan_port(
-            service, port, by_service.get((service.metadata.namespace, service.metadata.name), ()), node_name
-        )
-        for service in services
-        if is_proxied(service)
-        for port in service.spec.ports
-        if protocol_of(port.protocol) in PROTOCOLS
+        _keep_places(plan, known) for port in ports for plan in [_plan_port(service, port, own, node_name)]
     ]
-    return tuple(sorted(plans, key=lambda plan: (plan.namespace, plan.service, plan.protocol, plan.port)))
+    return tuple(sorted(plans, key=lambda plan: (plan.protocol, plan.port)))
+
+
+def keep_places(wanted: Sequence[Target], before: Sequence[Target]) -> tuple[Target, ...]:
+    """Order targets so that at most two places differ for each that comes or goes.
+
+    Who stays keeps its place; those that come take the places of those that went, then the ones at the end; a place that
+    is still free is taken by the last one.
+    """
+    staying, known = set(wanted), set(before)
+    coming = iter([target for target in wanted if target not in known])
+    places = [target if target in staying else next(coming, None) for target in before]
+    places.extend(coming)
+    count = sum(target is not None for target in places)
+    last = [target for target in places[count:] if target is not None]
+    return tuple(last.pop() if target is None else target for target in places[:count])
 
 
 def is_proxied(service: Service) -> bool:
@@ -97,6 +116,7 @@ def _plan_port(
 ) -> PortPlan:
     spec = service.spec
     backends = [backend for backend in backends_of(port, slices) if is_ipv4(backend.ip)]
+    cluster = usable(backends)
     return PortPlan(
         namespace=service.metadata.namespace,
         service=service.metadata.name,
@@ -109,10 +129,19 @@ def _plan_port(
         affinity_s=_affinity_s(service),
         internal_local=spec.internalTrafficPolicy == "Local",
         external_local=spec.externalTrafficPolicy == "Local",
-        cluster=_targets(usable(backends)),
+        cluster=_targets(cluster),
         local=_targets(usable([backend for backend in backends if backend.node == node_name])),
         serving=_targets(backend for backend in backends if backend.ready or backend.serving),
+        hairpins=tuple(sorted({backend.ip for backend in cluster if backend.node in {"", node_name}})),
     )
+
+
+def _keep_places(plan: PortPlan, known: Mapping[tuple[str, int], PortPlan]) -> PortPlan:
+    before = known.get((plan.protocol, plan.port))
+    if before is None:
+        return plan
+    cluster, local = keep_places(plan.cluster, before.cluster), keep_places(plan.local, before.local)
+    return replace(plan, cluster=cluster, local=local)
 
 
 def _affinity_s(service: Service) -> int:

@@ -9,11 +9,16 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, TypeAlias
 
 from proxy.core.endpoints import PortPlan
+from proxy.core.merged import Difference
+
+Address: TypeAlias = tuple[str, int]  # where a client sends to, and the port; "" for any address of this node
+Allowed: TypeAlias = Callable[[Address], frozenset[str] | None]
+"""Returns the endpoints that may have flows to an address, None where it is no Service's."""
 
 _FIELD: Final = re.compile(r"(src|dst|sport|dport)=(\S+)")
 
@@ -27,16 +32,9 @@ class Flow:
     answered_by: str
 
 
-@dataclass(frozen=True, slots=True)
-class UdpTable:
-    """Where UDP may go: endpoints' addresses by the address and port that clients use, "" for any own address."""
-
-    allowed: dict[tuple[str, int], frozenset[str]]
-
-
-def plan_udp(plans: Iterable[PortPlan]) -> UdpTable:
-    """Collect the endpoints that may have flows, by every address of their Services."""
-    allowed: dict[tuple[str, int], frozenset[str]] = {}
+def plan_udp(plans: Iterable[PortPlan]) -> dict[Address, frozenset[str]]:
+    """Return where UDP to one Service may go: endpoints' addresses, by all that its clients may ask for."""
+    allowed: dict[Address, frozenset[str]] = {}
     for plan in plans:
         if plan.protocol != "udp":
             continue
@@ -45,7 +43,7 @@ def plan_udp(plans: Iterable[PortPlan]) -> UdpTable:
             allowed.setdefault((address, plan.port), endpoints)
         if plan.node_port:
             allowed.setdefault(("", plan.node_port), endpoints)
-    return UdpTable(allowed)
+    return allowed
 
 
 def parse_flows(listing: str) -> tuple[Flow, ...]:
@@ -60,19 +58,27 @@ def parse_flows(listing: str) -> tuple[Flow, ...]:
     return tuple(sorted(flows))
 
 
+def may_be_stale(differences: Iterable[Difference[Address, frozenset[str]]]) -> bool:
+    """Whether flows can have become stale: not where an address only got endpoints in addition to those it had."""
+    return any(not each.old or not each.new or not each.old <= each.new for each in differences)
+
+
 def plan_forgetting(
-    flows: Iterable[Flow], table: UdpTable, before: UdpTable, own_addresses: Iterable[str]
+    flows: Iterable[Flow], allowed: Allowed, before: Allowed, own_addresses: Iterable[str]
 ) -> tuple[Flow, ...]:
-    """Return the flows to a Service's address, now or before, whose other end is no endpoint of it (any more)."""
+    """Return the flows to a Service's address, now or before, whose other end is no endpoint of it (any more).
+
+    Addresses are looked up in `before` only where they are not in `allowed`.
+    """
     own = frozenset(own_addresses)
-    return tuple(flow for flow in flows if _is_stale(flow, table, before, own))
+    return tuple(flow for flow in flows if _is_stale(flow, allowed, before, own))
 
 
-def _is_stale(flow: Flow, table: UdpTable, before: UdpTable, own: frozenset[str]) -> bool:
+def _is_stale(flow: Flow, allowed: Allowed, before: Allowed, own: frozenset[str]) -> bool:
     keys = [(flow.destination, flow.port)]
     if flow.destination in own:
         keys.append(("", flow.port))
     for key in keys:
-        if key in table.allowed:
-            return flow.answered_by not in table.allowed[key]
-    return any(flow.answered_by in before.allowed.get(key, ()) for key in keys)
+        if (endpoints := allowed(key)) is not None:
+            return flow.answered_by not in endpoints
+    return any(flow.answered_by in (before(key) or ()) for key in keys)

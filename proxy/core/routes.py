@@ -10,10 +10,11 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from machinery.model.k8s.core_v1 import Node
 from proxy.core.endpoints import is_ipv4
+from proxy.core.merged import Difference
 
 _THIS_NETWORK: Final = ipaddress.IPv4Network("0.0.0.0/8")  # RFC 1122, 3.2.1.3
 PROTOCOL: Final = 77  # marks our routes in the kernel's table, see rt_protos; nobody else's are touched
@@ -44,30 +45,40 @@ def is_possible(text: str) -> bool:
     return not (never or address.is_reserved or address.is_link_local or address in _THIS_NETWORK)
 
 
-def node_addresses(nodes: Iterable[Node]) -> tuple[str, ...]:
-    """Return all addresses of all nodes (IPv4), sorted."""
-    found = {address.address for node in nodes for address in node.status.addresses}
-    return tuple(sorted(address for address in found if is_possible(address)))
+class NodeFacts(NamedTuple):
+    """What of a node matters to the others."""
+
+    pod_range: str = ""  # "" while it has none
+    gateway: str = ""
+    addresses: tuple[str, ...] = ()  # all that can be a node's, sorted
 
 
-def pod_range(nodes: Iterable[Node], node_name: str) -> str:
-    """Return a node's own pod range, "" while it has none."""
-    return next((_network(node.spec.podCIDR) for node in nodes if node.metadata.name == node_name), "")
+def facts_of(node: Node) -> NodeFacts:
+    """Return what of a node matters to the others."""
+    addresses = {address.address for address in node.status.addresses}
+    return NodeFacts(
+        _network(node.spec.podCIDR), node_address(node), tuple(sorted(filter(is_possible, addresses)))
+    )
 
 
-def plan_routes(nodes: Iterable[Node], node_name: str) -> tuple[Route, ...]:
-    """Return the routes that this node needs, sorted, at most one for a destination."""
-    known = sorted(nodes, key=lambda node: node.metadata.name)
-    own = pod_range(known, node_name)
-    own_addresses = node_addresses(node for node in known if node.metadata.name == node_name)
-    routes: dict[str, Route] = {}
-    for node in known:
-        destination, gateway = _network(node.spec.podCIDR), node_address(node)
-        if node.metadata.name == node_name or gateway in own_addresses:
-            continue
-        if destination and gateway and destination != own:
-            routes.setdefault(destination, Route(destination, gateway))
-    return tuple(sorted(routes.values()))
+def plan_routes(node: NodeFacts, own: NodeFacts) -> dict[str, str]:
+    """Return the routes to another node's pods: gateways by networks, at most one."""
+    if (
+        not (node.pod_range and node.gateway)
+        or node.pod_range == own.pod_range
+        or node.gateway in own.addresses
+    ):
+        return {}
+    return {node.pod_range: node.gateway}
+
+
+def change_routes(differences: Iterable[Difference[str, str]]) -> tuple[str, ...]:
+    """Return the commands, for `ip -batch`, that change the routes to some networks."""
+    differences = sorted(differences)
+    return (
+        *(_delete(Route(each.key, each.old)) for each in differences if each.old and not each.new),
+        *(_replace(Route(each.key, each.new)) for each in differences if each.new),
+    )
 
 
 def diff_routes(wanted: Iterable[Route], present: Iterable[Route]) -> tuple[str, ...]:
@@ -75,13 +86,15 @@ def diff_routes(wanted: Iterable[Route], present: Iterable[Route]) -> tuple[str,
     wanted, present = set(wanted), set(present)
     kept = {route.destination for route in wanted}
     stale = sorted(route for route in present - wanted if route.destination not in kept)
-    return (
-        *(f"route del {route.destination} via {route.gateway} proto {PROTOCOL}" for route in stale),
-        *(
-            f"route replace {route.destination} via {route.gateway} proto {PROTOCOL}"
-            for route in sorted(wanted - present)
-        ),
-    )
+    return (*map(_delete, stale), *map(_replace, sorted(wanted - present)))
+
+
+def _delete(route: Route) -> str:
+    return f"route del {route.destination} via {route.gateway} proto {PROTOCOL}"
+
+
+def _replace(route: Route) -> str:
+    return f"route replace {route.destination} via {route.gateway} proto {PROTOCOL}"
 
 
 def _network(text: str) -> str:

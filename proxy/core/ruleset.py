@@ -1,240 +1,251 @@
-"""The packet filter's rules of one node, as text for `nft -f -`.
+"""What the packet filter's table holds for Services, nodes and the node's surroundings.
 
-Everything lives in one table of our own. A packet to a Service takes this way:
+A packet to a Service takes this way:
 
     prerouting, output (nat)
       services / nodeports      one verdict map each: address . protocol . port
-        external-X              by a node port or an external address: masquerade, traffic policy
-        internal-X              by the ClusterIP, under internalTrafficPolicy Local
-        service-X / local-X     affinity, then one endpoint at random
-          endpoint-X            remember the client, masquerade a hairpin, dnat
+        external-P-N            by a node port or an external address: masquerade, traffic policy
+        internal-P-N            by the ClusterIP, under internalTrafficPolicy Local
+        service-P-N, local-P-N  protocol P, N endpoints: dnat to one of them by a random number, in one map for all
+          endpoint-X            only under session affinity: remember the client, dnat
         refuse                  no endpoints, or no such port: reset or port-unreachable
-    postrouting (nat)           masquerade what is marked, and what leaves the cluster
+    postrouting (nat)           masquerade what is marked, who meets itself, and what leaves the cluster
 
 NAT looks at the first packet of a connection only, so a change of the rules never moves one that is established.
-A new ruleset replaces the old one in one transaction, but the sets that remember clients (session affinity) stay.
+
+Chains belong to numbers of endpoints, and all Services with as many share them; what is a Service's own are elements
+of maps. So the kernel and nft, which look at all chains for every change, see few of them, and an endpoint that comes or
+goes is two or three elements. Session affinity alone has chains and sets of its own, for each endpoint a set of clients.
 """
 
 from __future__ import annotations
 
 import hashlib
-import ipaddress
 import re
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
-from typing import Final
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Final, NamedTuple
 
-from proxy.core.endpoints import PortPlan, Target
+from proxy.core.endpoints import PROTOCOLS, PortPlan, Target
+from proxy.core.table import CHAIN, MAP, SET, Item
 
-TABLE: Final = "ip kubarium-proxy"
 MARK: Final = 0x4000  # on a packet that is to be masqueraded
 _NAME_LIMIT: Final = 120  # the kernel takes 127 characters
 _UNSAFE: Final = re.compile(r"[^A-Za-z0-9/._-]")
 _SET_MARK: Final = f"meta mark set meta mark or {MARK:#x}"
-_KEY: Final = "meta l4proto . th dport"
-_SERVICE_TYPE: Final = "type ipv4_addr . inet_proto . inet_service : verdict"
-_NODE_PORT_TYPE: Final = "type inet_proto . inet_service : verdict"
+_REFUSE: Final = "goto refuse"
+
+
+class _Door(NamedTuple):
+    """One way to ask for a Service, by an address and a port or by a node port."""
+
+    holder: str  # the map from what is asked for to chains
+    prefix: str  # of other maps, and of chains
+    address: str  # what of a packet is looked up, besides protocol and port
+    address_type: str
+
+    def places(self, protocol: str, kind: str) -> str:
+        """Name the map from what is asked for, and a number, to endpoints of a kind."""
+        return f"{self.prefix}{protocol}-{kind}"
+
+
+_BY_ADDRESS: Final = _Door("services", "", "ip daddr . ", "ipv4_addr . ")
+_BY_NODE_PORT: Final = _Door("nodeports", "nodeport-", "", "")
+_ENDPOINTS: Final = "endpoints"  # those under the Cluster traffic policy
+_LOCALS: Final = "local-endpoints"
+_ANY_PORT: Final = "meta l4proto . th dport"
 
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """What the rules need to know besides Services."""
+    """What the rules need to know besides Services and nodes."""
 
     cluster_cidr: str  # every pod's address, "10.244.0.0/16"
-    node_addresses: tuple[str, ...] = ()
     bridged_pods: str = ""  # own pod range, where the bridge hides replies between its pods from the filter
 
 
-@dataclass(frozen=True, slots=True)
-class Present:
-    """The names that are in the kernel's table now."""
-
-    chains: frozenset[str] = frozenset()
-    sets: frozenset[str] = frozenset()
-    maps: frozenset[str] = frozenset()
-
-
-@dataclass(frozen=True, slots=True)
-class Ruleset:
-    """Rules by chain, and declarations by set and map; all in the order in which they are written."""
-
-    chains: dict[str, Sequence[str]] = field(default_factory=dict)
-    sets: dict[str, Sequence[str]] = field(default_factory=dict)
-    maps: dict[str, Sequence[str]] = field(default_factory=dict)
-
-    @property
-    def names(self) -> Present:
-        """What is in the kernel's table once this ruleset is."""
-        return Present(frozenset(self.chains), frozenset(self.sets), frozenset(self.maps))
-
-    def text(self) -> str:
-        """Write the table."""
-        blocks = [
-            _block(kind, name, lines)
-            for kind, members in (("set", self.sets), ("map", self.maps), ("chain", self.chains))
-            for name, lines in members.items()
-        ]
-        return f"table {TABLE} {{\n{''.join(blocks)}}}\n"
-
-    def transaction(self, present: Present | None) -> str:
-        """Write the commands that put this ruleset in the place of what is there.
-
-        With `present` None nothing of the old table is used again, whatever it holds; clients are forgotten.
-        """
-        if present is None:
-            return f"add table {TABLE}\ndelete table {TABLE}\n{self.text()}"
-        return "".join((f"add table {TABLE}\n", f"flush table {TABLE}\n", *self._clear(present), self.text()))
-
-    def _clear(self, present: Present) -> list[str]:
-        emptied = sorted(name for name in present.sets if not is_affinity(name))
-        return [
-            *(f"flush map {TABLE} {name}\n" for name in sorted(present.maps)),
-            *(f"flush set {TABLE} {name}\n" for name in emptied),
-            *(f"delete chain {TABLE} {name}\n" for name in sorted(present.chains - self.chains.keys())),
-            *(f"delete map {TABLE} {name}\n" for name in sorted(present.maps - self.maps.keys())),
-            *(f"delete set {TABLE} {name}\n" for name in sorted(present.sets - self.sets.keys())),
-        ]
+def plan_base(around: Surroundings) -> dict[Item, str]:
+    """Return what is there without any Service or node."""
+    dispatch = _lines(
+        f"{_BY_ADDRESS.address}{_ANY_PORT} vmap @services",
+        f"ip daddr @cluster-ips {_REFUSE}",  # a port that it does not have
+        f"fib daddr type local ip daddr != 127.0.0.0/8 {_BY_NODE_PORT.address}{_ANY_PORT} vmap @nodeports",
+    )
+    unmark = f"meta mark set meta mark and {0xFFFFFFFF ^ MARK:#x}"
+    tcp, others = "meta l4proto tcp reject with tcp reset", "reject with icmp type port-unreachable"
+    return {
+        **_plan_maps(_BY_ADDRESS),
+        **_plan_maps(_BY_NODE_PORT),
+        Item(SET, "nodes"): "type ipv4_addr;",
+        Item(SET, "cluster-ips"): "type ipv4_addr;",
+        Item(SET, "hairpins"): "type ipv4_addr . ipv4_addr;",
+        Item(CHAIN, "refuse"): _lines(tcp, others),
+        Item(CHAIN, "disguise"): _lines(unmark, "masquerade fully-random"),
+        Item(CHAIN, "prerouting"): dispatch,
+        Item(CHAIN, "output"): dispatch,
+        Item(CHAIN, "postrouting"): _lines(*_postrouting(around)),
+    }
 
 
-def is_affinity(set_name: str) -> bool:
-    """Whether a set remembers clients."""
-    return set_name.startswith("affinity-")
+def plan_node(addresses: Iterable[str]) -> dict[Item, str]:
+    """Return what a node with these addresses adds."""
+    return {Item("nodes", address): "" for address in addresses}
 
 
-def plan_ruleset(plans: Sequence[PortPlan], around: Surroundings) -> Ruleset:
-    """Write the rules of all Services; the same input makes the same text."""
-    rules = Ruleset()
-    services: dict[str, str] = {}
-    node_ports: dict[str, str] = {}
+def plan_service(plans: Iterable[PortPlan], cluster_cidr: str) -> dict[Item, str]:
+    """Return what the ports of one Service add."""
+    items: dict[Item, str] = {}
     for plan in plans:
-        port = _PortRules(plan, around, rules)
-        services.setdefault(f"{plan.cluster_ip} . {plan.protocol} . {plan.port}", port.internal())
-        if plan.has_external:
-            external = port.external()
-            for address in plan.external_ips:
-                services.setdefault(f"{address} . {plan.protocol} . {plan.port}", external)
-            if plan.node_port:
-                node_ports.setdefault(f"{plan.protocol} . {plan.node_port}", external)
-    rules.maps["services"] = _map(_SERVICE_TYPE, services)
-    rules.maps["nodeports"] = _map(_NODE_PORT_TYPE, node_ports)
-    rules.sets["nodes"] = _addresses(around.node_addresses)
-    rules.sets["cluster-ips"] = _addresses({plan.cluster_ip for plan in plans})
-    _write_base(rules, around)
-    return rules
+        _PortRules(plan, cluster_cidr, items).write()
+    return items
 
 
-def _write_base(rules: Ruleset, around: Surroundings) -> None:
-    """Add the chains that are there without any Service, after all that they lead to."""
-    dispatch = (
-        f"ip daddr . {_KEY} vmap @services",
-        "ip daddr @cluster-ips goto refuse",  # a port that it does not have
-        f"fib daddr type local ip daddr != 127.0.0.0/8 {_KEY} vmap @nodeports",
-    )
-    rules.chains["refuse"] = (
-        "meta l4proto tcp reject with tcp reset",
-        "reject with icmp type port-unreachable",
-    )
-    rules.chains["disguise"] = (
-        f"meta mark set meta mark and {0xFFFFFFFF ^ MARK:#x}",
-        "masquerade fully-random",
-    )
-    rules.chains["prerouting"] = ("type nat hook prerouting priority -100; policy accept;", *dispatch)
-    rules.chains["output"] = ("type nat hook output priority -100; policy accept;", *dispatch)
-    rules.chains["postrouting"] = _postrouting(around)
+def _plan_maps(door: _Door) -> dict[Item, str]:
+    """Return the maps of a door. nft knows what a port is only where it knows of which protocol: one map each."""
+    number = "numgen random mod 65536"  # says nothing but that the last part of a key is a number
+    places = {
+        Item(MAP, door.places(protocol, kind)): (
+            f"typeof {door.address}{protocol} dport . {number} : ip daddr . {protocol} dport;"
+        )
+        for protocol in sorted(map(str.lower, PROTOCOLS))
+        for kind in (_ENDPOINTS, _LOCALS)
+    }
+    return {
+        Item(MAP, door.holder): f"type {door.address_type}inet_proto . inet_service : verdict;",
+        **places,
+    }
 
 
-def _postrouting(around: Surroundings) -> tuple[str, ...]:
-    lines = ["type nat hook postrouting priority 100; policy accept;"]
-    lines.append(f"meta mark and {MARK:#x} == {MARK:#x} goto disguise")
+def _postrouting(around: Surroundings) -> Iterator[str]:
+    yield f"meta mark and {MARK:#x} == {MARK:#x} goto disguise"
+    yield "ct status dnat ip saddr . ip daddr @hairpins goto disguise"
     if pods := around.bridged_pods:
-        lines.append(f"ct status dnat ip saddr {pods} ip daddr {pods} goto disguise")
+        yield f"ct status dnat ip saddr {pods} ip daddr {pods} goto disguise"
     pods = around.cluster_cidr
-    lines.append(f"ip saddr {pods} ip daddr != {pods} ip daddr != @nodes goto disguise")
-    return tuple(lines)
+    yield f"ip saddr {pods} ip daddr != {pods} ip daddr != @nodes goto disguise"
 
 
 @dataclass(frozen=True, slots=True)
 class _PortRules:
-    """Writes the chains of one Service's port; each method returns the verdict that leads there."""
+    """Writes what one Service's port needs. What is a verdict leads there; what it leads to is written with it."""
 
     plan: PortPlan
-    around: Surroundings
-    rules: Ruleset
+    cluster_cidr: str
+    items: dict[Item, str]
 
-    def internal(self) -> str:
-        """What happens to a packet for the ClusterIP."""
+    def write(self) -> None:
+        """Write all."""
+        plan = self.plan
+        self._add("cluster-ips", plan.cluster_ip, "")
+        for address in plan.hairpins:
+            self._add("hairpins", f"{address} . {address}", "")
+        self._enter(_BY_ADDRESS, plan.cluster_ip, self._internal(f"{plan.cluster_ip} . {plan.port}"))
+        for address in plan.external_ips:
+            verdict = self._external(_BY_ADDRESS, f"{address} . {plan.port}")
+            self._enter(_BY_ADDRESS, address, verdict)
+        if plan.node_port:
+            verdict = self._external(_BY_NODE_PORT, str(plan.node_port))
+            self._add(_BY_NODE_PORT.holder, f"{plan.protocol} . {plan.node_port}", verdict)
+
+    def _enter(self, door: _Door, address: str, verdict: str) -> None:
+        self._add(door.holder, f"{address} . {self.plan.protocol} . {self.plan.port}", verdict)
+
+    def _internal(self, asked: str) -> str:
+        """Return what happens to a packet for the ClusterIP."""
         if not self.plan.cluster:
-            return "goto refuse"
+            return _REFUSE
         if not self.plan.internal_local:
-            return self._cluster()
+            return self._cluster(_BY_ADDRESS, asked)
         if not self.plan.local:
             return "drop"  # KEP-2086: there are endpoints, but not for this node's pods
-        chain = self._name("internal")
-        self.rules.chains[chain] = (self._mark_strangers(), self._local())
-        return f"goto {chain}"
+        name = self._name(_BY_ADDRESS, "internal", str(len(self.plan.local)))
+        return self._chain(name, self._mark_strangers(), self._local(_BY_ADDRESS, asked))
 
-    def external(self) -> str:
-        """What happens to a packet for a node port or an external address."""
+    def _external(self, door: _Door, asked: str) -> str:
+        """Return what happens to a packet for a node port or an external address.
+
+        Under Local the client's address is kept; who is inside the cluster is served as by the ClusterIP.
+        """
         if not self.plan.cluster:
-            return "goto refuse"
-        chain = self._name("external")
-        self.rules.chains[chain] = self._external_rules()
-        return f"goto {chain}"
-
-    def _external_rules(self) -> tuple[str, ...]:
-        """Under Local the client's address is kept; who is inside the cluster is served as by the ClusterIP."""
+            return _REFUSE
+        cluster, count = self._cluster(door, asked), str(len(self.plan.cluster))
         if not self.plan.external_local:
-            return (_SET_MARK, self._cluster())
-        cluster = self._cluster()
-        return (
-            f"ip saddr {self.around.cluster_cidr} {cluster}",
+            return self._chain(self._name(door, "external", count), _SET_MARK, cluster)
+        return self._chain(
+            self._name(door, "external", f"{count}-local-{len(self.plan.local)}"),
+            f"ip saddr {self.cluster_cidr} {cluster}",
             f"fib saddr type local {_SET_MARK} {cluster}",
-            self._local() if self.plan.local else "drop",
+            self._local(door, asked) if self.plan.local else "drop",
         )
 
     def _mark_strangers(self) -> str:
-        """Return the rules by which replies to clients outside of the pod network come back through this node."""
-        return f"ip saddr != {self.around.cluster_cidr} {_SET_MARK}"
+        """Return the rule by which replies to clients outside of the pod network come back through this node."""
+        return f"ip saddr != {self.cluster_cidr} {_SET_MARK}"
 
-    def _cluster(self) -> str:
-        chain = self._name("service")
-        self.rules.chains[chain] = (self._mark_strangers(), *self._balance(self.plan.cluster))
-        return f"goto {chain}"
+    def _cluster(self, door: _Door, asked: str) -> str:
+        targets = self.plan.cluster
+        choice = self._choose(targets, door, _ENDPOINTS, asked)
+        return self._chain(self._name(door, "service", str(len(targets))), self._mark_strangers(), *choice)
 
-    def _local(self) -> str:
-        chain = self._name("local")
-        self.rules.chains[chain] = self._balance(self.plan.local)
-        return f"goto {chain}"
-
-    def _balance(self, targets: Sequence[Target]) -> tuple[str, ...]:
-        """Send a client that is remembered where it was, any other to one of the endpoints at random."""
-        chains = [self._endpoint(target) for target in targets]
-        sticky = (
-            [
-                f"ip saddr @{self._affinity(target)} goto {chain}"
-                for target, chain in zip(targets, chains, strict=True)
-            ]
-            if self.plan.affinity_s
-            else []
+    def _local(self, door: _Door, asked: str) -> str:
+        targets = self.plan.local
+        return self._chain(
+            self._name(door, "local", str(len(targets))), *self._choose(targets, door, _LOCALS, asked)
         )
-        choice = ", ".join(f"{number} : goto {chain}" for number, chain in enumerate(chains))
-        return (*sticky, f"numgen random mod {len(chains)} vmap {{ {choice} }}")
+
+    def _choose(self, targets: Sequence[Target], door: _Door, kind: str, asked: str) -> tuple[str, ...]:
+        """Return the rules that send a client to one of the endpoints."""
+        if self.plan.affinity_s:
+            ways = [(self._affinity(target), self._endpoint(target)) for target in sorted(targets)]
+            return self._remember(ways)
+        places, protocol = door.places(self.plan.protocol, kind), self.plan.protocol
+        for number, target in enumerate(targets):
+            self._add(places, f"{asked} . {number}", f"{target.ip} . {target.port}")
+        place = f"numgen random mod {len(targets)}"
+        # A table that is changed between a packet's two look-ups may not have the number any more: it is sent again.
+        return f"dnat to {door.address}{protocol} dport . {place} map @{places}", "drop"
+
+    @staticmethod
+    def _remember(endpoints: Sequence[tuple[str, str]]) -> tuple[str, ...]:
+        """Send a client that is remembered where it was, any other to one of the endpoints at random."""
+        count = len(endpoints)
+        return (
+            *(f"ip saddr @{known} {verdict}" for known, verdict in endpoints),
+            *(
+                f"numgen random mod {count - index} 0 {verdict}"
+                for index, (_, verdict) in enumerate(endpoints[:-1])
+            ),
+            endpoints[-1][1],
+        )
 
     def _endpoint(self, target: Target) -> str:
-        chain = self._name("endpoint", f"/{target.ip}/{target.port}")
-        lines = [f"ip saddr {target.ip} {_SET_MARK}"]  # a pod that reaches itself
-        if self.plan.affinity_s:
-            known = self._affinity(target)
-            self.rules.sets[known] = ("type ipv4_addr; size 65535; flags dynamic,timeout;",)
-            lines.append(f"update @{known} {{ ip saddr timeout {self.plan.affinity_s}s }}")
-        lines.append(f"meta l4proto {self.plan.protocol} dnat to {target.ip}:{target.port}")
-        self.rules.chains[chain] = lines
-        return chain
+        """Return the way to an endpoint that remembers its clients."""
+        known = self._affinity(target)
+        self.items[Item(SET, known)] = "type ipv4_addr; size 65535; flags dynamic,timeout;"
+        return self._chain(
+            self._own_name("endpoint", f"/{target.ip}/{target.port}"),
+            f"update @{known} {{ ip saddr timeout {self.plan.affinity_s}s }}",
+            f"meta l4proto {self.plan.protocol} dnat to {target.ip}:{target.port}",
+        )
 
     def _affinity(self, target: Target) -> str:
-        return self._name("affinity", f"/{target.ip}/{target.port}")
+        return self._own_name("affinity", f"/{target.ip}/{target.port}")
 
-    def _name(self, kind: str, tail: str = "") -> str:
+    def _add(self, holder: str, key: str, value: str) -> None:
+        self.items.setdefault(Item(holder, key), value)
+
+    def _chain(self, name: str, *rules: str) -> str:
+        self.items[Item(CHAIN, name)] = _lines(*rules)
+        return sys.intern(f"goto {name}")  # there may be many
+
+    def _name(self, door: _Door, kind: str, counts: str) -> str:
+        """Name a chain: all ports with as many endpoints share it, except for those that remember their clients."""
+        if self.plan.affinity_s:
+            return self._own_name(kind)
+        return f"{door.prefix}{kind}-{self.plan.protocol}-{counts}"
+
+    def _own_name(self, kind: str, tail: str = "") -> str:
         """Name a chain or set so that people can read it, and no two are the same however long their names are."""
         plan = self.plan
         full = f"{plan.namespace}/{plan.service}/{plan.protocol}/{plan.port}{tail}"
@@ -242,19 +253,5 @@ class _PortRules:
         return _UNSAFE.sub("_", f"{kind}-{digest}-{full}")[:_NAME_LIMIT]
 
 
-def _block(kind: str, name: str, lines: Sequence[str]) -> str:
-    body = "".join(f"    {line}\n" for line in lines)
-    return f"  {kind} {name} {{\n{body}  }}\n"
-
-
-def _map(kind: str, elements: dict[str, str]) -> tuple[str, ...]:
-    if not elements:
-        return (f"{kind};",)
-    pairs = ",\n      ".join(f"{key} : {verdict}" for key, verdict in elements.items())
-    return (f"{kind};", f"elements = {{\n      {pairs}\n    }}")
-
-
-def _addresses(addresses: Iterable[str]) -> tuple[str, ...]:
-    known = sorted({ipaddress.IPv4Address(address) for address in addresses})
-    declaration = "type ipv4_addr;"
-    return (declaration, f"elements = {{ {', '.join(map(str, known))} }}") if known else (declaration,)
+def _lines(*rules: str) -> str:
+    return "\n".join(rules)

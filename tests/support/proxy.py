@@ -15,6 +15,9 @@ from machinery.model.k8s.core_v1 import (
     ServiceSpec,
 )
 from machinery.model.k8s.discovery_v1 import Endpoint, EndpointConditions, EndpointPort, EndpointSlice
+from machinery.model.requests import EventType
+from machinery.model.store import Change, Store
+from proxy.sync import BY_SERVICE, Stores, Syncer, services_of
 from tests.support.builders import meta
 
 SERVICE_IP = "10.96.7.7"
@@ -89,3 +92,25 @@ def routed_node(name: str, pod_cidr: str, address: str) -> Node:
     if address:
         addresses.append(NodeAddress(type="InternalIP", address=address))
     return Node(metadata=meta(name), spec=NodeSpec(podCIDR=pod_cidr), status=NodeStatus(addresses=addresses))
+
+
+def stores_of(
+    services: Iterable[Service] = (), slices: Iterable[EndpointSlice] = (), nodes: Iterable[Node] = ()
+) -> Stores:
+    """Return stores with these objects."""
+    stores = Stores(Store(), Store({BY_SERVICE: services_of}), Store())
+    for store, objects in ((stores.services, services), (stores.slices, slices), (stores.nodes, nodes)):
+        for obj in objects:
+            store.put(obj)
+    return stores
+
+
+def tell_all(stores: Stores, syncer: Syncer) -> None:
+    """Call a loop back for everything in its stores, as informers do at the start."""
+    for store, tell in (
+        (stores.services, syncer.on_service),
+        (stores.slices, syncer.on_slice),
+        (stores.nodes, syncer.on_node),
+    ):
+        for obj in store:
+            tell(Change(EventType.ADDED, None, obj))

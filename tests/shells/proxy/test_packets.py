@@ -20,9 +20,10 @@ from machinery.model.log import SILENT
 from machinery.process.clock import SystemClock
 from proxy.commands import Commands
 from proxy.conntrack import Conntrack
+from proxy.core.desired import Desired
 from proxy.nft import Nft
 from proxy.routes import Routes, enable_forwarding, sees_bridged
-from proxy.sync import Kernel, NodeView, Syncer
+from proxy.sync import Kernel, Syncer
 from tests.support.netns import MACHINE_IP, NODE_IPS, POD_CIDRS, POD_IPS, Lab, inside
 from tests.support.proxy import (
     PORT,
@@ -33,6 +34,8 @@ from tests.support.proxy import (
     routed_node,
     service,
     service_port,
+    stores_of,
+    tell_all,
 )
 from tests.support.stalls import taking
 
@@ -58,17 +61,19 @@ class Cluster:
 
     async def _sync(self, name: str) -> None:
         enable_forwarding()
-        view = NodeView(
-            services=self.services,
-            slices=self.slices,
-            nodes=self.nodes,
-            node_name=name,
-            cluster_cidr="10.244.0.0/16",
-            sees_bridged=sees_bridged() if self.bridged is None else self.bridged,
-        )
+        bridged = sees_bridged() if self.bridged is None else self.bridged
         commands = Commands(SystemClock(), 10)
-        kernel = Kernel(Nft(commands), Routes(commands), Conntrack(commands))
-        syncer = Syncer(view, kernel, clock=SystemClock(), log=SILENT, period_s=30, min_gap_s=0.05)
+        stores = stores_of(self.services, self.slices, self.nodes)
+        syncer = Syncer(
+            Desired(name, "10.244.0.0/16", sees_bridged=bridged),
+            stores,
+            Kernel(Nft(commands), Routes(commands), Conntrack(commands)),
+            clock=SystemClock(),
+            log=SILENT,
+            period_s=30,
+            min_gap_s=0.05,
+        )
+        tell_all(stores, syncer)
         await syncer.sync(anyway=True)
 
 

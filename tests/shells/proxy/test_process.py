@@ -24,6 +24,7 @@ from tests.support.stalls import taking
 from tests.support.waiting import stays, until
 
 NODE = "node-1"
+TARGET = "10.244.1.3 . 9123"
 CONFIG = ProxyConfig(node_name=NODE, server="memory:0")
 
 
@@ -96,11 +97,11 @@ def test_readiness_is_followed(lab: Lab) -> None:
     async def scenario() -> None:
         async with furnished() as server, running(server) as here:
             await here.until(lambda _rules: not here.process.health.problems())
-            assert "dnat to 10.244.1.3:9123" in await here.rules()
+            assert TARGET in await here.rules()
             for ready in (False, True):
                 await _set_ready(here, ready=ready)
                 with taking(less_than_s=0.5):
-                    await here.until(lambda rules, ready=ready: ("dnat" in rules) is ready)
+                    await here.until(lambda rules, ready=ready: (TARGET in rules) is ready)
 
     in_node(lab, scenario)
 
@@ -111,11 +112,11 @@ def test_rules_outlive_the_proxy(lab: Lab) -> None:
     async def scenario() -> None:
         async with furnished() as server:
             async with running(server) as here:
-                await here.until(lambda rules: "dnat to 10.244.1.3:9123" in rules)
-            assert "dnat to 10.244.1.3:9123" in await here.rules()
+                await here.until(lambda rules: TARGET in rules)
+            assert TARGET in await here.rules()
             await server.user.delete(SERVICES, "web", namespace="default")
             async with running(server) as here:
-                await here.until(lambda rules: "dnat" not in rules)
+                await here.until(lambda rules: TARGET not in rules)
 
     in_node(lab, scenario)
 

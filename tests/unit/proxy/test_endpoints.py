@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from itertools import zip_longest
+from random import Random
+
 import pytest
 
 from machinery.model.k8s.core_v1 import ClientIPConfig, Service, SessionAffinityConfig
 from machinery.model.k8s.discovery_v1 import EndpointSlice
-from proxy.core.endpoints import PortPlan, Target, plan_ports
+from proxy.core.endpoints import PortPlan, Target, keep_places, plan_ports
 from tests.support.proxy import endpoint, endpoint_slice, leaving, service, service_port
 
 
 def only(svc: Service, *slices: EndpointSlice, node: str = "node-1") -> PortPlan:
     """Plan one Service with one port."""
-    (plan,) = plan_ports([svc], slices, node)
+    (plan,) = plan_ports(svc, slices, node)
     return plan
 
 
@@ -68,7 +71,7 @@ def test_ports_are_matched_by_name() -> None:
         endpoint_slice(endpoint("10.1.0.1"), name="a", port=8080, port_name="http"),
         endpoint_slice(endpoint("10.1.0.1"), name="b", port=9090, port_name="admin"),
     ]
-    found = {plan.port: plan.cluster for plan in plan_ports([svc], slices, "node-1")}
+    found = {plan.port: plan.cluster for plan in plan_ports(svc, slices, "node-1")}
     assert found == {80: (Target("10.1.0.1", 8080),), 81: (Target("10.1.0.1", 9090),)}
 
 
@@ -102,7 +105,7 @@ def test_what_is_no_endpoint_of_the_port(piece: EndpointSlice) -> None:
 )
 def test_services_without_rules(svc: Service) -> None:
     """A Service without a virtual address of ours has no rules."""
-    assert plan_ports([svc], [], "node-1") == ()
+    assert plan_ports(svc, [], "node-1") == ()
 
 
 def test_affinity() -> None:
@@ -118,3 +121,47 @@ def test_node_ports_belong_to_their_types() -> None:
     ports = [service_port(nodePort=30_007)]
     assert only(service(ports=ports)).node_port == 0
     assert only(service(ports=ports, type="NodePort")).node_port == 30_007
+
+
+def test_only_who_may_be_here_meets_itself() -> None:
+    """Hairpins are the addresses on this node, and those of which nobody says where they are."""
+    ends = endpoint_slice(
+        endpoint("10.1.0.1"), endpoint("10.1.0.2", node=""), endpoint("10.2.0.1", node="node-2")
+    )
+    assert only(service(), ends).hairpins == ("10.1.0.1", "10.1.0.2")
+
+
+def test_endpoints_keep_their_places() -> None:
+    """One that comes takes the place of one that went; a place that stays free is taken by the last one."""
+    a, b, c, d = (Target(f"10.1.0.{number}", 80) for number in range(1, 5))
+    assert keep_places((a, b, c), ()) == (a, b, c)
+    assert keep_places((b, c, d), (c, a, b)) == (c, d, b)
+    assert keep_places((b, c), (a, b, c)) == (c, b)
+    assert keep_places((a, b, c, d), (d, c)) == (d, c, a, b)
+    assert keep_places((), (a, b)) == ()
+    assert keep_places((d,), (a, b, c)) == (d,)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_few_places_change(seed: int) -> None:
+    """For each endpoint that comes or goes at most two places are different, however many there are."""
+    random = Random(seed)
+    pool = [Target(f"10.1.0.{number}", 80) for number in range(40)]
+    before: tuple[Target, ...] = ()
+    for _ in range(30):
+        wanted = sorted(random.sample(pool, random.randrange(len(pool))))
+        after = keep_places(wanted, before)
+        assert sorted(after) == wanted
+        different = sum(old != new for old, new in zip_longest(before, after))
+        assert different <= 2 * len(set(before) ^ set(after))
+        before = after
+
+
+def test_places_are_kept_from_plan_to_plan() -> None:
+    """Under both traffic policies."""
+    before = plan_ports(service(), [endpoint_slice(endpoint("10.1.0.1"), endpoint("10.1.0.2"))], "node-1")
+    slices = [endpoint_slice(endpoint("10.1.0.0"), endpoint("10.1.0.2"))]
+    (plan,) = plan_ports(service(), slices, "node-1", before)
+    assert ips(plan.cluster) == ips(plan.local) == ["10.1.0.0", "10.1.0.2"]
+    (plan,) = plan_ports(service(), [endpoint_slice(endpoint("10.1.0.2"))], "node-1", before)
+    assert ips(plan.cluster) == ["10.1.0.2"]

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from machinery.model.k8s.discovery_v1 import Endpoint
 from proxy.core.endpoints import plan_ports
-from proxy.core.flows import Flow, UdpTable, parse_flows, plan_forgetting, plan_udp
+from proxy.core.flows import Address, Allowed, Flow, may_be_stale, parse_flows, plan_forgetting, plan_udp
+from proxy.core.merged import Difference
 from tests.support.proxy import SERVICE_IP, endpoint, endpoint_slice, leaving, service, service_port
 
 LISTING = """\
@@ -14,14 +17,14 @@ udp      17 29 src=10.1.0.2 dst=10.96.7.7 sport=4000 dport=8123 [UNREPLIED] src=
 udp      17 29 src=10.1.0.4 dst=10.96.7.7 sport=4001 dport=8123 src=10.1.0.3 dst=10.1.0.4 sport=53 dport=4001 [ASSURED] mark=0 use=1
 conntrack v1.4.7 (conntrack-tools): 2 flow entries have been shown.
 """
-NOTHING = UdpTable({})
+NOTHING: Allowed = dict[Address, frozenset[str]]().get
 
 
-def table(*ends: Endpoint, **fields: Any) -> UdpTable:
+def table(*ends: Endpoint, **fields: Any) -> Allowed:
     """Return the table of one UDP Service."""
     ports = [service_port(protocol="UDP", nodePort=30_053)]
     svc = service(ports=ports, type="NodePort", **fields)
-    return plan_udp(plan_ports([svc], [endpoint_slice(*ends, protocol="UDP")], "node-1"))
+    return plan_udp(plan_ports(svc, [endpoint_slice(*ends, protocol="UDP")], "node-1")).get
 
 
 def flow(answered_by: str, to: str = SERVICE_IP, port: int = 8123) -> Flow:
@@ -62,4 +65,24 @@ def test_flows_that_are_no_services_stay() -> None:
 
 def test_tcp_has_no_table() -> None:
     """TCP connections are never forgotten."""
-    assert plan_udp(plan_ports([service()], [endpoint_slice(endpoint("10.1.0.1"))], "node-1")) == NOTHING
+    assert plan_udp(plan_ports(service(), [endpoint_slice(endpoint("10.1.0.1"))], "node-1")) == {}
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "expected"),
+    [
+        ({"10.1.0.1"}, {"10.1.0.1", "10.1.0.2"}, False),
+        ({"10.1.0.1", "10.1.0.2"}, {"10.1.0.1"}, True),
+        ({"10.1.0.1"}, {"10.1.0.2"}, True),
+        ({"10.1.0.1"}, set(), True),
+        (set(), {"10.1.0.1"}, True),
+        (None, {"10.1.0.1"}, True),
+        ({"10.1.0.1"}, None, True),
+    ],
+)
+def test_flows_are_looked_at_where_they_may_be_stale(
+    old: set[str] | None, new: set[str] | None, *, expected: bool
+) -> None:
+    """An address that only gets endpoints in addition has no stale flows; one that had none may: they went nowhere."""
+    before, after = (None if each is None else frozenset(each) for each in (old, new))
+    assert may_be_stale([Difference((SERVICE_IP, 8123), before, after)]) is expected

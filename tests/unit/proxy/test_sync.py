@@ -8,12 +8,25 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
 from machinery.model.k8s.core_v1 import Service
+from machinery.model.requests import EventType
+from machinery.model.store import Change, key_of
 from proxy.commands import CommandError
+from proxy.core.desired import Desired
 from proxy.core.flows import Flow
+from proxy.core.merged import Merged
 from proxy.core.routes import Route
-from proxy.core.ruleset import Ruleset
-from proxy.sync import Kernel, NodeView, Syncer
-from tests.support.proxy import SERVICE_IP, endpoint, endpoint_slice, routed_node, service, service_port
+from proxy.core.table import Item, write_whole
+from proxy.sync import Kernel, Stores, Syncer
+from tests.support.proxy import (
+    SERVICE_IP,
+    endpoint,
+    endpoint_slice,
+    routed_node,
+    service,
+    service_port,
+    stores_of,
+    tell_all,
+)
 from tests.support.virtual_clock import START_S, VirtualClock
 
 
@@ -25,23 +38,27 @@ class Recorder:
     failure: str = ""
     written: list[tuple[float, bool]] = field(default_factory=list)  # when, and whether in full
     text: str = ""
-    routes: tuple[Route, ...] = ()
+    differences: int = 0  # that were told last
+    listings: int = 0
+    routes: dict[str, str] = field(default_factory=dict)
     known: tuple[Flow, ...] = ()
 
     def kernel(self) -> Kernel:
         """Return it as the kernel."""
         return Kernel(self, _RouteRecorder(self), self)
 
-    async def apply(self, rules: Ruleset, *, anyway: bool = False) -> bool:
+    async def apply(self, table: Merged[Item, str], *, anyway: bool = False) -> bool:
         """Keep rules."""
         self.written.append((round(self.clock.monotonic() - START_S, 3), anyway))
         if self.failure:
             raise CommandError(self.failure)
-        self.text = rules.text()
+        self.differences = len(table.differences())
+        self.text = write_whole(dict(table.items()), None)
         return True
 
     async def flows(self) -> tuple[Flow, ...]:
         """List."""
+        self.listings += 1
         return self.known
 
     async def forget(self, flow: Flow) -> None:
@@ -54,9 +71,9 @@ class _RouteRecorder:
     recorder: Recorder
     refused: tuple[Route, ...] = ()
 
-    async def apply(self, wanted: tuple[Route, ...], *, anyway: bool = False) -> bool:
+    async def apply(self, wanted: Merged[str, str], *, anyway: bool = False) -> bool:
         """Keep routes."""
-        self.recorder.routes = wanted
+        self.recorder.routes = dict(wanted.items())
         return True
 
 
@@ -76,10 +93,14 @@ class Setting:
 
     clock: VirtualClock
     recorder: Recorder
-    services: list[Service]
+    stores: Stores
     events: Events
     syncer: Syncer
     successes: list[float]
+
+    def change(self, svc: Service) -> None:
+        """Call back as for a Service that has changed."""
+        self.syncer.on_service(Change(EventType.MODIFIED, svc, svc))
 
 
 @asynccontextmanager
@@ -87,20 +108,17 @@ async def running(*, failure: str = "", known: tuple[Flow, ...] = ()) -> AsyncIt
     """Run the loop of node-1 with one UDP Service."""
     clock, events, successes = VirtualClock(), Events(), []
     recorder = Recorder(clock, failure, known=known)
-    services = [service(ports=[service_port(protocol="UDP")])]
-    view = NodeView(
-        services=services,
-        slices=[endpoint_slice(endpoint("10.244.2.2", node="node-2"), protocol="UDP")],
-        nodes=[
+    stores = stores_of(
+        [service(ports=[service_port(protocol="UDP")])],
+        [endpoint_slice(endpoint("10.244.2.2", node="node-2"), protocol="UDP")],
+        [
             routed_node("node-1", "10.244.1.0/24", "10.77.0.11"),
             routed_node("node-2", "10.244.2.0/24", "10.77.0.12"),
         ],
-        node_name="node-1",
-        cluster_cidr="10.244.0.0/16",
-        sees_bridged=False,
     )
     syncer = Syncer(
-        view,
+        Desired("node-1", "10.244.0.0/16", sees_bridged=False),
+        stores,
         recorder.kernel(),
         clock=clock,
         log=events,
@@ -108,9 +126,10 @@ async def running(*, failure: str = "", known: tuple[Flow, ...] = ()) -> AsyncIt
         min_gap_s=0.05,
         on_success=successes.append,
     )
+    tell_all(stores, syncer)
     task = asyncio.ensure_future(syncer.run())
     try:
-        yield Setting(clock, recorder, services, events, syncer, successes)
+        yield Setting(clock, recorder, stores, events, syncer, successes)
     finally:
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
@@ -123,7 +142,7 @@ async def test_everything_is_written_at_the_start() -> None:
         assert here.recorder.written == [(0.0, True)]
         assert SERVICE_IP in here.recorder.text
         assert "ip saddr 10.244.1.0/24 ip daddr 10.244.1.0/24" in here.recorder.text
-        assert here.recorder.routes == (Route("10.244.2.0/24", "10.77.0.12"),)
+        assert here.recorder.routes == {"10.244.2.0/24": "10.77.0.12"}
         assert len(here.successes) == 1
 
 
@@ -132,7 +151,7 @@ async def test_a_change_is_written_at_once_and_a_burst_together() -> None:
     async with running() as here:
         await here.clock.advance(10)
         for _ in range(5):
-            here.syncer.changed()
+            here.change(service())
             await here.clock.advance(0.01)
         await here.clock.advance(1)
         assert here.recorder.written[1:] == [(10.0, False), (10.05, False)]
@@ -175,7 +194,85 @@ async def test_stale_flows_are_forgotten() -> None:
         await here.clock.settle()
         assert here.recorder.known == (good,)
         await here.clock.advance(1)
-        here.services.clear()
-        here.syncer.changed()
+        (svc,) = here.stores.services.list()
+        here.stores.services.drop(key_of(svc))
+        here.syncer.on_service(Change(EventType.DELETED, svc, None))
         await here.clock.settle()
         assert here.recorder.known == ()
+
+
+async def test_a_failure_forgets_no_difference() -> None:
+    """What was not written is still different when it is tried again."""
+    async with running() as here:
+        await here.clock.advance(1)
+        here.recorder.failure = "nft: no"
+        here.stores.services.put(service("other", ip="10.96.7.8"))
+        here.change(service("other"))
+        await here.clock.settle()
+        here.recorder.failure = ""
+        await here.clock.advance(1)
+        assert here.recorder.differences == 2
+        assert here.recorder.text.count("10.96.7.8") == 2
+
+
+async def test_changes_that_come_together_are_one_transaction() -> None:
+    """Also while another is being written."""
+    async with running() as here:
+        await here.clock.advance(1)
+        here.recorder.written.clear()
+        for number in range(20):
+            svc = service(f"web-{number}", ip=f"10.96.8.{number}")
+            here.stores.services.put(svc)
+            here.change(svc)
+        await here.clock.advance(1)
+        assert len(here.recorder.written) == 1
+        assert here.recorder.differences == 40
+
+
+async def test_flows_are_listed_only_where_endpoints_went() -> None:
+    """A change of a Service without UDP, or another endpoint of one with it, looks at no flow."""
+    async with running() as here:
+        await here.clock.advance(1)
+        here.recorder.listings = 0
+        web = service("tcp", ip="10.96.7.8")
+        here.stores.services.put(web)
+        here.change(web)
+        more = endpoint_slice(
+            endpoint("10.244.2.2", node="node-2"), endpoint("10.244.2.3", node="node-2"), protocol="UDP"
+        )
+        here.stores.slices.put(more)
+        here.syncer.on_slice(Change(EventType.MODIFIED, more, more))
+        await here.clock.advance(1)
+        assert "10.244.2.3" in here.recorder.text
+        assert here.recorder.listings == 0
+
+
+async def test_endpoints_that_move_to_another_service_are_told_to_both() -> None:
+    """A slice whose label changes concerns the Service that it had, too."""
+    async with running() as here:
+        await here.clock.advance(1)
+        (old,) = here.stores.slices.list()
+        new = endpoint_slice(
+            endpoint("10.244.2.2", node="node-2"), protocol="UDP", of="other", name="web-abcde"
+        )
+        here.stores.slices.put(new)
+        here.syncer.on_slice(Change(EventType.MODIFIED, old, new))
+        await here.clock.advance(1)
+        assert "10.244.2.2" not in here.recorder.text
+
+
+async def test_a_heartbeat_wakes_nobody() -> None:
+    """A node whose spec and addresses are as before is not looked at."""
+    async with running() as here:
+        await here.clock.advance(1)
+        here.recorder.written.clear()
+        same, moved = (
+            routed_node("node-2", "10.244.2.0/24", address) for address in ("10.77.0.12", "10.77.0.22")
+        )
+        here.syncer.on_node(Change(EventType.MODIFIED, same, same))
+        await here.clock.advance(1)
+        assert here.recorder.written == []
+        here.stores.nodes.put(moved)
+        here.syncer.on_node(Change(EventType.MODIFIED, same, moved))
+        await here.clock.advance(1)
+        assert here.recorder.routes == {"10.244.2.0/24": "10.77.0.22"}

@@ -1,0 +1,73 @@
+"""What the kernel of one node should have, brought up to date by one Service or node at a time.
+
+Fed by the shell with what has changed, in any order; the result depends on the objects only, except for which of its
+places each endpoint has. A change costs as much as that Service or node, however many there are; only when the node
+itself gets another address or pod range all nodes are looked at.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Final
+
+from machinery.model.k8s.core_v1 import Node, Service
+from machinery.model.k8s.discovery_v1 import EndpointSlice
+from proxy.core.endpoints import PortPlan, plan_ports
+from proxy.core.flows import Address, plan_udp
+from proxy.core.merged import Merged, Owner
+from proxy.core.routes import NodeFacts, facts_of, plan_routes
+from proxy.core.ruleset import Surroundings, plan_base, plan_node, plan_service
+from proxy.core.table import Item
+
+_BASE: Final[Owner] = ("", "")  # before every Service and node
+
+
+class Desired:
+    """The table, the routes (gateways by networks), and the endpoints that UDP flows may have."""
+
+    def __init__(self, node_name: str, cluster_cidr: str, *, sees_bridged: bool) -> None:
+        self.table: Merged[Item, str] = Merged()
+        self.routes: Merged[str, str] = Merged()
+        self.udp: Merged[Address, frozenset[str]] = Merged()
+        self._node_name = node_name
+        self._cluster_cidr = cluster_cidr
+        self._sees_bridged = sees_bridged
+        self._plans: dict[Owner, tuple[PortPlan, ...]] = {}
+        self._nodes: dict[str, NodeFacts] = {}
+        self._write_base()
+
+    @property
+    def own(self) -> NodeFacts:
+        """What is known of the node itself."""
+        return self._nodes.get(self._node_name, NodeFacts())
+
+    def put_service(self, key: Owner, service: Service | None, slices: Iterable[EndpointSlice]) -> None:
+        """Note a Service as it is now, None for one that is not there, with its own slices."""
+        before = self._plans.pop(key, ())
+        plans = plan_ports(service, slices, self._node_name, before) if service else ()
+        if plans:
+            self._plans[key] = plans
+        if plans != before:
+            self.table.put(key, plan_service(plans, self._cluster_cidr))
+            self.udp.put(key, plan_udp(plans))
+
+    def put_node(self, name: str, node: Node | None) -> None:
+        """Note a node as it is now, None for one that is not there."""
+        before = self.own
+        self._nodes.pop(name, None)
+        if node is not None:
+            self._nodes[name] = facts_of(node)
+        self.table.put(("", name), plan_node(self._nodes[name].addresses if node else ()))
+        self._route(name)
+        if self.own != before:
+            self._write_base()
+            for other in self._nodes:
+                self._route(other)
+
+    def _route(self, name: str) -> None:
+        facts = self._nodes.get(name, NodeFacts())
+        self.routes.put(("", name), {} if name == self._node_name else plan_routes(facts, self.own))
+
+    def _write_base(self) -> None:
+        bridged = "" if self._sees_bridged else self.own.pod_range
+        self.table.put(_BASE, plan_base(Surroundings(self._cluster_cidr, bridged)))
