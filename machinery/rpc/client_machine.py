@@ -5,7 +5,7 @@
     for event in client.receive(data): …   Began, Message, Drained, Answered, Ended; Broken is the last of a connection
     transport.write(client.take())         after every call of a method
 
-The shell around it is `machinery.rpc.connection`; docs/adr/0033 says why this is written here at all. Every call ends
+The shell around it is `machinery.rpc.connection`; docs/adr/0034 says why this is written here at all. Every call ends
 once: with the server's status, or by `abort` when the connection breaks.
 """
 

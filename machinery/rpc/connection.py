@@ -24,6 +24,7 @@ from machinery.rpc.status import Code, Metadata, RpcError
 PING_AFTER_S: Final = 10.0  # wall seconds of silence
 DEAD_AFTER_S: Final = 15.0
 PING_AGAIN_S: Final = 2.5
+_SHORTEST_S: Final = 0.05  # between two looks
 _BUSY_FROM: Final = 5  # calls under way, from which on frames are gathered
 
 
@@ -230,5 +231,5 @@ class Http2Connection(asyncio.Protocol):
             self._client.ping()
             self._write()
         self._has_pinged = silent_s >= PING_AFTER_S
-        after_s = PING_AGAIN_S if self._has_pinged else PING_AFTER_S - silent_s
+        after_s = max(_SHORTEST_S, PING_AGAIN_S if self._has_pinged else PING_AFTER_S - silent_s)
         self._ticker = self._clock.call_later_wall(after_s, self._tick)

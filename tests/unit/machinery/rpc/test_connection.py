@@ -11,6 +11,7 @@ from machinery.process.clock import WALL
 from machinery.rpc.connection import Http2Connection
 from machinery.rpc.status import Code, Metadata, RpcError
 from tests.support.http2_frames import HEAD, OK, frame, message, read_frames
+from tests.support.memory_connection import HandClock
 
 
 class Wire(asyncio.Transport):
@@ -34,6 +35,18 @@ class Wire(asyncio.Transport):
         await asyncio.sleep(0)
         data, self.written = self.written, b""
         return read_frames(data)
+
+
+class StoppedClock(HandClock):
+    """The clock of a process that is stopped: when it goes on, everything is late."""
+
+    def go_on_after(self, duration_s: float) -> None:
+        """Run what is due, once."""
+        self._now += duration_s
+        due = [timer for at, _, timer in self._timers if at <= self._now]
+        self._timers = [entry for entry in self._timers if entry[0] > self._now]
+        for timer in due:
+            timer.fire()
 
 
 @dataclass
@@ -166,3 +179,55 @@ async def test_nonsense_ends_the_connection(connection: Http2Connection, wire: W
     heard = call(connection)
     connection.data_received(b"HTTP/1.1 400 Bad Request\r\n\r\n")
     assert (wire.aborted, connection.is_open, len(heard.ends)) == (True, False, 1)
+
+
+async def test_a_silent_server_is_pinged_and_given_up(wire: Wire) -> None:
+    """After 10 and 15 s; what it sends begins that anew, whatever it is."""
+    clock = HandClock()
+    connection = Http2Connection(clock)
+    connection.connection_made(wire)
+    connection.data_received(frame(4, 0, 0, b""))
+    await wire.frames()
+    heard = call(connection, None)
+    for _ in range(3):
+        await clock.advance(9.9)
+        assert [kind for kind, _, _, _ in await wire.frames()] in ([], [1])
+        await clock.advance(0.2)
+        assert (6, 0, 0, bytes(8)) in await wire.frames()
+        connection.data_received(frame(6, 1, 0, bytes(8)))
+    await clock.advance(14.9)
+    assert heard.ends == []
+    await clock.advance(2.6)
+    (error,) = heard.ends
+    assert isinstance(error, RpcError)
+    assert (error.code, wire.aborted) == (Code.UNAVAILABLE, True)
+
+
+async def test_a_process_that_stood_still_does_not_give_up_its_server(wire: Wire) -> None:
+    """What came meanwhile has not been read yet: it asks first."""
+    clock = StoppedClock()
+    connection = Http2Connection(clock)
+    connection.connection_made(wire)
+    connection.data_received(frame(4, 0, 0, b""))
+    heard = call(connection, None)
+    clock.go_on_after(60)
+    assert (heard.ends, wire.aborted) == ([], False)
+    connection.data_received(frame(6, 1, 0, bytes(8)))
+    await clock.advance(9)
+    assert (heard.ends, wire.aborted) == ([], False)
+
+
+async def test_a_deadline_ends_a_call_and_tells_the_server(wire: Wire) -> None:
+    """With a code of this side's own."""
+    clock = HandClock()
+    connection = Http2Connection(clock)
+    connection.connection_made(wire)
+    connection.data_received(frame(4, 0, 0, b""))
+    heard = Heard()
+    stream = connection.begin(b"", b"ask", heard, within_s=2.0)
+    await wire.frames()
+    await clock.advance(2.1)
+    (error,) = heard.ends
+    assert isinstance(error, RpcError)
+    assert error.code is Code.DEADLINE_EXCEEDED
+    assert await wire.frames() == [(3, 0, stream, (8).to_bytes(4))]
