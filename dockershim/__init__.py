@@ -6,7 +6,8 @@ In the order of use:
 - `rpc` has one module for each RPC of the CRI, or family of them;
 - `catalogue` finds our containers; `docker` has the engine's methods, over `engine_connection`;
 - `network` connects sandboxes by CNI plugins (`cni_plugin`); `pause_image` makes the image that sandboxes run;
-- `events` follows the engine, `logs` copies output into the kubelet's files, `statistics` reads cgroups;
+- `events` follows the engine, `logs` copies output into the kubelet's files, `statistics` reads cgroups
+  (`unified` writes what the engine cannot);
 - `streaming` serves the URLs of exec, attach and port-forward: over WebSocket (`websocket_client`) or over SPDY
   (`spdy_client`, on connections that `upgrade` takes over from HTTP);
 - `command_sessions` is exec and attach for either, `port_forward` connects clients to sandboxes (`sandbox_dial`);

@@ -104,7 +104,7 @@ def assemble(config: DockershimConfig, process: Process, engine: Engine, run_plu
             CommandSessions(engine, commands, clock, log), clock, log, config.streaming_listen
         ),
         statistics=Statistics(clock),
-        image_references={},
+        image_names={},
         private_images=PrivateImages(engine, Notes(state / "images"), Notes(state / "pulls")),
         locks=Locks(),
         clock=clock,

@@ -55,6 +55,7 @@ class HostFacts:
             self._known = Host(
                 least_oom_score=floor,
                 systemd_cgroups=info.get("CgroupDriver") == "systemd",
+                unified_cgroups=info.get("CgroupVersion") == "2",
                 runtimes=tuple(info.get("Runtimes") or {}),
                 missing_capabilities=missing,
                 left_out=left_out,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from dockershim.catalogue import Catalogue
+from dockershim.core.images import ImageNames
 from dockershim.creations import Creations
 from dockershim.docker import Engine
 from dockershim.events import Events
@@ -36,7 +37,7 @@ class Shim:
     events: Events
     streaming: Streaming
     statistics: Statistics
-    image_references: dict[str, str]  # by image id: its digest in a repository, or the id
+    image_names: dict[str, ImageNames]  # by image id
     private_images: PrivateImages
     locks: Locks
     clock: Clock

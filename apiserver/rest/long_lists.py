@@ -43,7 +43,7 @@ class LongList:
         return b"".join((head, b"[\n", b",\n".join(parts), b"\n  ]\n}\n"))
 
     async def yaml(self) -> bytes:
-        """Return it as YAML; the items are its last field but for `kind` and `metadata`, which follow them in the alphabet."""
+        """Return it as YAML; the items are its last field except for `kind` and `metadata`, which follow them in the alphabet."""
         if not self.slices:
             return to_yaml(self.json())
         parts = [await aside(YAML_WEIGHT * len(each), _yaml_items, each) for each in self.slices]

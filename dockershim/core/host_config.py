@@ -5,6 +5,7 @@ A sandbox is a container that only sleeps and holds the namespaces; the pod's co
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -19,6 +20,7 @@ NO_LOG: Final = {"Type": "none"}
 NETNS_MOUNT: Final = "/netns"  # where the pause program finds the network namespace that it has to enter
 SANDBOX_OOM_SCORE: Final = -998  # as Kubernetes has it: a pod's sandbox goes last
 SANDBOX_SHARES: Final = 2
+_CGROUP_FILE: Final = re.compile(r"[a-z_0-9]+(\.[A-Za-z_0-9]+)+")
 _PROPAGATION: Final = {
     # Private is the engine's default. Where a mount contains the engine's own folder (/, /var…), or lies in it, the
     # default is rslave instead, and the engine refuses a wish for anything else.
@@ -34,6 +36,7 @@ class Host:
 
     least_oom_score: int = -1000  # the engine cannot go below this
     systemd_cgroups: bool = False
+    unified_cgroups: bool = False  # whether it has cgroup v2 alone
     runtimes: tuple[str, ...] = ()
     missing_capabilities: tuple[str, ...] = ()  # that the engine lacks, so that it can give them to nobody
     left_out: tuple[str, ...] = ()  # those of them that it would give with "all" or "privileged", and fail
@@ -105,6 +108,8 @@ def container_body(
         NotImplementedHere: something that the engine cannot do; the message names it.
     """
     security = config.linux.security_context
+    if config.CDI_devices:
+        raise NotImplementedHere("CDI devices: not built")
     host_config = {
         "NetworkMode": f"container:{sandbox_id}",
         "IpcMode": "host" if security.namespace_options.ipc == cri.NODE else f"container:{sandbox_id}",
@@ -137,15 +142,14 @@ def container_body(
 
 
 def resources(limits: Any, host: Host) -> dict[str, Any]:
-    """Write what a container is held to; only what is asked for. Memory never extends into swap.
+    """Write what a container is held to; only what is asked for. Memory extends into swap only where that is asked for.
 
-    Huge pages are left out: the engine has no limits for them.
+    Huge pages are left out: the engine has no limits for them. `unified_settings` are not the engine's either.
 
     Raises:
-        NotImplementedHere: something is asked for that the engine cannot give.
+        BadRequest, NotImplementedHere: as `unified_settings`.
     """
-    if limits.unified:
-        raise NotImplementedHere("unified cgroup settings: the Docker engine has none")
+    unified_settings(limits, host)
     memory = limits.memory_limit_in_bytes
     wanted = {
         "CpuShares": limits.cpu_shares,
@@ -154,10 +158,28 @@ def resources(limits: Any, host: Host) -> dict[str, Any]:
         "CpusetCpus": limits.cpuset_cpus,
         "CpusetMems": limits.cpuset_mems,
         "Memory": memory,
-        "MemorySwap": memory,
+        "MemorySwap": max(memory, limits.memory_swap_limit_in_bytes) if memory else 0,
         "OomScoreAdj": max(limits.oom_score_adj, host.least_oom_score),
     }
     return {key: value for key, value in wanted.items() if value}
+
+
+def unified_settings(limits: Any, host: Host) -> dict[str, str]:
+    """Return the files of cgroup v2 that have to be written once a container runs, with what goes into them.
+
+    A kubelet sets memory.oom.group wherever there is cgroup v2, so that a container is killed as a whole.
+
+    Raises:
+        BadRequest: a name is none of a file of a cgroup.
+        NotImplementedHere: the machine has cgroup v1.
+    """
+    settings = dict(limits.unified)
+    if settings and not host.unified_cgroups:
+        raise NotImplementedHere("unified cgroup settings: this machine has cgroup v1")
+    for name in settings:
+        if not _CGROUP_FILE.fullmatch(name):
+            raise BadRequest(f"unified: {name!r} is no file of a cgroup")
+    return settings
 
 
 def cgroup_parent(sandbox: Any, host: Host) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from machinery.pb import cri_pb2 as cri
 
@@ -105,7 +105,14 @@ def view_image(raw: Mapping[str, Any], *, wanted: str = "") -> Any:
     return image
 
 
-def image_reference(raw: Mapping[str, Any]) -> str:
-    """Return what identifies an image for good: its digest in a repository, else its id."""
-    digests = [digest for digest in raw.get("RepoDigests") or () if not digest.startswith("<none>")]
-    return str(digests[0] if digests else raw.get("Id", ""))
+class ImageNames(NamedTuple):
+    """What an image is called."""
+
+    reference: str  # what identifies it for good: its digest in a repository, else its id
+    tag: str  # a name with a tag, "" where it has none
+
+
+def image_names(raw: Mapping[str, Any]) -> ImageNames:
+    """Read the names of an image from the engine's inspect."""
+    image = view_image(raw)
+    return ImageNames(next(iter(image.repo_digests), image.id), next(iter(image.repo_tags), ""))

@@ -16,9 +16,14 @@ Profiles = Mapping[str, str]  # the text of each localhost seccomp profile, by i
 
 
 def localhost_profile(security: Any) -> str:
-    """Return the path of the seccomp profile that has to be read first; "" if none."""
-    if security.HasField("seccomp") and security.seccomp.profile_type == cri.SecurityProfile.Localhost:
-        return str(security.seccomp.localhost_ref).removeprefix("localhost/")
+    """Return the path of the seccomp profile that has to be read first; "" if none.
+
+    Raises:
+        BadRequest: the profile that an older client names is none.
+    """
+    profile = _profile(security, "seccomp", "seccomp_profile_path")
+    if profile is not None and profile.profile_type == cri.SecurityProfile.Localhost:
+        return str(profile.localhost_ref).removeprefix("localhost/")
     return ""
 
 
@@ -29,6 +34,9 @@ def security_options(security: Any, profile: str = "") -> list[str]:
     """Write SecurityOpt. `profile` is the text of the localhost seccomp profile, where there is one.
 
     Without a seccomp profile a container is unconfined, as CRI has it; the engine's own default is another.
+
+    Raises:
+        BadRequest: a profile that an older client names is none.
     """
     options = [*_seccomp(security, profile), *_apparmor(security), *_selinux(security.selinux_options)]
     if getattr(security, "no_new_privs", False):
@@ -77,22 +85,41 @@ def capabilities(security: Any, missing: Sequence[str], left_out: Sequence[str])
     return available(wanted.add_capabilities, wanted.drop_capabilities, missing, left_out)
 
 
-def _seccomp(security: Any, profile: str) -> list[str]:
-    if not security.HasField("seccomp") or security.seccomp.profile_type == cri.SecurityProfile.Unconfined:
+def _seccomp(security: Any, text: str) -> list[str]:
+    profile = _profile(security, "seccomp", "seccomp_profile_path")
+    if profile is None or profile.profile_type == cri.SecurityProfile.Unconfined:
         return ["seccomp=unconfined"]
-    return [f"seccomp={profile}"] if profile else []
+    return [f"seccomp={text}"] if text else []
 
 
 def _apparmor(security: Any) -> list[str]:
-    if not security.HasField("apparmor"):
+    profile = _profile(security, "apparmor", "apparmor_profile")
+    if profile is None:
         return []
-    match security.apparmor.profile_type:
+    match profile.profile_type:
         case cri.SecurityProfile.Unconfined:
             return ["apparmor=unconfined"]
         case cri.SecurityProfile.Localhost:
-            return [f"apparmor={security.apparmor.localhost_ref.removeprefix('localhost/')}"]
+            return [f"apparmor={profile.localhost_ref.removeprefix('localhost/')}"]
         case _:
             return []
+
+
+def _profile(security: Any, field: str, deprecated: str) -> Any:
+    """Return a profile, where there is none the one that an older client names in the field before it; None if none."""
+    if field in security.DESCRIPTOR.fields_by_name and security.HasField(field):
+        return getattr(security, field)
+    match str(getattr(security, deprecated, "")):
+        case "":
+            return None
+        case "unconfined":
+            return cri.SecurityProfile(profile_type=cri.SecurityProfile.Unconfined)
+        case "runtime/default" | "docker/default":
+            return cri.SecurityProfile(profile_type=cri.SecurityProfile.RuntimeDefault)
+        case name if name.startswith("localhost/"):
+            return cri.SecurityProfile(profile_type=cri.SecurityProfile.Localhost, localhost_ref=name)
+        case name:
+            raise BadRequest(f"{deprecated}: {name!r} is no profile")
 
 
 def _selinux(options: Any) -> list[str]:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from dockershim.core import naming
+from dockershim.core.images import ImageNames
 from dockershim.core.times import parse_ns
 from machinery.pb import cri_pb2 as cri
 
@@ -158,9 +159,14 @@ def view_container(summary: Mapping[str, Any], state: Any, image_ref: str) -> An
     )
 
 
-def view_container_status(details: Details, *, log_path: str, image_ref: str, failed_ns: int = 0) -> Any:
-    """Write a container's status. `failed_ns`: when its start failed, if somebody noted it."""
+def view_container_status(details: Details, *, log_path: str, names: ImageNames, failed_ns: int = 0) -> Any:
+    """Write a container's status. `failed_ns`: when its start failed, if somebody noted it.
+
+    A kubelet has a container made from an image's id; its status names the image, as every runtime has it.
+    """
     config, state = details.container_config(), details.raw["State"]
+    if names.tag and config.image.image == details.raw["Image"]:
+        config.image.image = names.tag
     status = cri.ContainerStatus(
         id=details.id,
         metadata=config.metadata,
@@ -168,7 +174,7 @@ def view_container_status(details: Details, *, log_path: str, image_ref: str, fa
         created_at=parse_ns(details.raw["Created"]),
         started_at=parse_ns(state.get("StartedAt", "")),
         image=config.image,
-        image_ref=image_ref,
+        image_ref=names.reference,
         image_id=details.raw["Image"],
         labels=config.labels,
         annotations=config.annotations,

@@ -8,7 +8,7 @@ from typing import Any
 from dockershim.core import naming
 from dockershim.core.states import container_state, fits, view_container
 from dockershim.docker import Json
-from dockershim.rpc.container_status import image_ref
+from dockershim.rpc.container_status import names_of
 from dockershim.shim import Shim
 from machinery.model.errors import NotFound
 from machinery.pb import cri_pb2 as cri
@@ -29,7 +29,7 @@ async def _view(shim: Shim, item: Json) -> Any:
         state = await _state_of_created(shim, item["Id"])
     if state == cri.CONTAINER_EXITED:
         await shim.logs.drained(item["Id"])
-    return view_container(item, state, await image_ref(shim, item["ImageID"]))
+    return view_container(item, state, (await names_of(shim, item["ImageID"])).reference)
 
 
 async def _state_of_created(shim: Shim, container_id: str) -> Any:

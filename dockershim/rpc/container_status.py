@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from dockershim.core.images import image_reference
+from dockershim.core.images import ImageNames, image_names
 from dockershim.core.states import view_container_status
 from dockershim.shim import Shim
 from machinery.model.errors import ApiError
@@ -37,19 +37,19 @@ async def describe_container(shim: Shim, container_id: str) -> Any:
     return view_container_status(
         details,
         log_path=await _log_path(shim, details),
-        image_ref=await image_ref(shim, details.raw["Image"]),
+        names=await names_of(shim, details.raw["Image"]),
         failed_ns=int(shim.notes.get(details.id).get("failed_ns", 0)),
     )
 
 
-async def image_ref(shim: Shim, image_id: str) -> str:
-    """Return an image's digest in a repository, or its id; asked once for each image."""
-    if image_id not in shim.image_references:
+async def names_of(shim: Shim, image_id: str) -> ImageNames:
+    """Return what an image is called; asked once for each image."""
+    if image_id not in shim.image_names:
         try:
-            shim.image_references[image_id] = image_reference(await shim.engine.image(image_id))
+            shim.image_names[image_id] = image_names(await shim.engine.image(image_id))
         except ApiError:  # the image was removed under its container: the id is still right
-            return image_id
-    return shim.image_references[image_id]
+            return ImageNames(image_id, "")
+    return shim.image_names[image_id]
 
 
 async def _log_path(shim: Shim, details: Any) -> str:

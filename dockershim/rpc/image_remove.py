@@ -30,7 +30,7 @@ async def remove_image(shim: Shim, request: Any) -> Any:
         image_id = str((await shim.engine.image(wanted))["Id"])
         # InternalError: somebody else (another node's runtime) has removed it in the middle of the engine's work.
         await insist(lambda: _remove(shim, image_id), shim.clock, _LOOK, on=InternalError, attempts=_LOOKS)
-        shim.image_references.pop(image_id, None)
+        shim.image_names.pop(image_id, None)
     return cri.RemoveImageResponse()
 
 

@@ -16,6 +16,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import aiohttp
+import grpc
 import pytest
 
 from tests.support.cri_servers import Behaviour, Cri
@@ -193,3 +194,15 @@ async def test_port_forward_tells_that_nobody_listens(shim: Cri, tmp_path: Path)
         _, err = await process.communicate()
     assert b"error forwarding port 81 to pod" in err
     assert b"Connection refused" in err
+
+
+async def test_ports_are_forwarded_to_a_sandbox_that_runs(shim: Cri):
+    """Another one is refused at once, in words."""
+    sandbox, _ = await shim.run()
+    url = (await shim.call("PortForward", pod_sandbox_id=sandbox)).url
+    assert re.fullmatch(r"http://127\.0\.0\.1:[0-9]+/portforward/[\w-]{22}", url)
+    await shim.call("StopPodSandbox", pod_sandbox_id=sandbox)
+    with pytest.raises(grpc.aio.AioRpcError, match="does not run"):
+        await shim.call("PortForward", pod_sandbox_id=sandbox)
+    with pytest.raises(grpc.aio.AioRpcError, match="not there"):
+        await shim.call("PortForward", pod_sandbox_id="0123456789ab")

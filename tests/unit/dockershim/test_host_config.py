@@ -7,7 +7,15 @@ from typing import Any
 import pytest
 
 from dockershim.core.capabilities import lacking, to_drop_from_all
-from dockershim.core.host_config import Host, container_body, resources, sandbox_body, stop_signal
+from dockershim.core.host_config import (
+    Host,
+    container_body,
+    resources,
+    sandbox_body,
+    stop_signal,
+    unified_settings,
+)
+from dockershim.core.security import localhost_profile
 from machinery.model.errors import BadRequest, NotImplementedHere
 from machinery.pb import cri_pb2 as cri
 from tests.support.dockershim import SCOPE, container_config, sandbox_config, secured
@@ -52,10 +60,25 @@ def test_command_and_args_replace_entrypoint_and_cmd():
     assert "Entrypoint" not in container(container_config(args=["b"]))
 
 
-def test_memory_never_extends_into_swap():
-    """Both limits are the same."""
-    limits = resources(cri.LinuxContainerResources(memory_limit_in_bytes=7), HOST)
-    assert limits == {"Memory": 7, "MemorySwap": 7}
+@pytest.mark.parametrize(("swap", "both"), [(0, 7), (7, 7), (9, 9), (5, 7), (-1, 7)])
+def test_memory_extends_into_swap_only_where_that_is_asked_for(swap: int, both: int):
+    """Both limits are the same otherwise; one without the other is none."""
+    wanted = cri.LinuxContainerResources(memory_limit_in_bytes=7, memory_swap_limit_in_bytes=swap)
+    assert resources(wanted, HOST) == {"Memory": 7, "MemorySwap": both}
+    wanted.memory_limit_in_bytes = 0
+    assert resources(wanted, HOST) == {}
+
+
+def test_unified_settings_are_for_cgroup_v2():
+    """A kubelet sends one with each container there; elsewhere they are refused, and so is what is no file."""
+    limits = cri.LinuxContainerResources(unified={"memory.oom.group": "1"})
+    assert unified_settings(limits, Host(unified_cgroups=True)) == {"memory.oom.group": "1"}
+    assert resources(limits, Host(unified_cgroups=True)) == {}
+    with pytest.raises(NotImplementedHere, match="cgroup v1"):
+        resources(limits, HOST)
+    for name in ("../memory.max", "memory", "", "a/b.c", "memory.max\n", "cgroup..procs"):
+        with pytest.raises(BadRequest, match="no file of a cgroup"):
+            unified_settings(cri.LinuxContainerResources(unified={name: "1"}), Host(unified_cgroups=True))
 
 
 def test_what_is_not_limited_is_not_sent():
@@ -174,6 +197,44 @@ def test_an_engine_that_looks_at_its_own_rights_is_told_nothing(version: str, wa
 def test_seccomp(profile: Any, wanted: list[str]):
     """Without a profile a container is unconfined, as CRI has it."""
     assert container(secured(seccomp=profile))["HostConfig"]["SecurityOpt"] == wanted
+
+
+@pytest.mark.parametrize(
+    ("name", "seccomp", "apparmor"),
+    [
+        ("", ["seccomp=unconfined"], []),
+        ("unconfined", ["seccomp=unconfined"], ["apparmor=unconfined"]),
+        ("runtime/default", [], []),
+        ("docker/default", [], []),
+        ("localhost/mine", ["seccomp={}"], ["apparmor=mine"]),
+    ],
+)
+def test_profiles_of_older_clients(name: str, seccomp: list[str], apparmor: list[str]):
+    """They name them in fields that newer ones have replaced, and which count where the newer ones are not set."""
+    text = "{}" if name.startswith("localhost/") else ""
+    for field, wanted in (("seccomp_profile_path", seccomp), ("apparmor_profile", apparmor)):
+        config = secured(**{field: name})
+        body = container_body(
+            config, sandbox_config(), "sand", scope=SCOPE, runtime_handler="", host=HOST, profile=text
+        )
+        options = [
+            each for each in body["HostConfig"]["SecurityOpt"] if each.startswith(field.partition("_")[0])
+        ]
+        assert options == wanted
+    path = localhost_profile(secured(seccomp_profile_path=name).linux.security_context)
+    assert path == ("mine" if name.startswith("localhost/") else "")
+    mine = cri.SecurityProfile(profile_type=cri.SecurityProfile.Localhost, localhost_ref="mine")
+    assert "apparmor=mine" in container(secured(apparmor=mine))["HostConfig"]["SecurityOpt"]
+    newer = cri.SecurityProfile(profile_type=cri.SecurityProfile.RuntimeDefault)
+    both = secured(seccomp=newer, seccomp_profile_path="unconfined")
+    assert container(both)["HostConfig"]["SecurityOpt"] == []
+
+
+@pytest.mark.parametrize("field", ["seccomp_profile_path", "apparmor_profile"])
+def test_a_profile_that_is_none_is_refused(field: str):
+    """In the field's name."""
+    with pytest.raises(BadRequest, match=f"{field}: 'default' is no profile"):
+        container(secured(**{field: "default"}))
 
 
 def test_users_and_groups():

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from dockershim.core.images import PRIVATE
+from dockershim.core.images import PRIVATE, ImageNames
 from dockershim.docker import Engine
 from dockershim.engine_connection import EngineCall
 from dockershim.locks import Locks
@@ -64,13 +64,16 @@ class ImageStore:
 async def removed(store: ImageStore, name: str = "app:a") -> None:
     """Ask dockershim to remove the image."""
     shim: Any = SimpleNamespace(
-        engine=Engine(store), clock=VirtualClock(), locks=Locks(), image_references={IMAGE_ID: "app@sha256:2"}
+        engine=Engine(store),
+        clock=VirtualClock(),
+        locks=Locks(),
+        image_names={IMAGE_ID: ImageNames("app@sha256:2", "app:1")},
     )
     asked = asyncio.ensure_future(remove_image(shim, cri.RemoveImageRequest(image=cri.ImageSpec(image=name))))
     while not asked.done():
         await shim.clock.advance(0.1)
     await asked
-    assert shim.image_references == {}
+    assert shim.image_names == {}
 
 
 async def test_all_names_of_an_image_go():

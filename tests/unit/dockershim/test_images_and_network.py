@@ -11,7 +11,9 @@ from dockershim.core.cgroup_files import cgroup_paths, read_interfaces, usage_v1
 from dockershim.core.cni import bridge_config, error_text, port_mappings, portmap_config, result_addresses
 from dockershim.core.images import (
     HUB,
-    image_reference,
+    PRIVATE,
+    ImageNames,
+    image_names,
     in_registry,
     is_archive,
     registry,
@@ -105,8 +107,13 @@ def test_the_user_of_an_image(user: str, uid: int | None, username: str):
 
 def test_an_image_is_referred_to_by_its_digest():
     """One that was never in a registry, by its id."""
-    assert image_reference({"Id": "sha256:1", "RepoDigests": ["app@sha256:2"]}) == "app@sha256:2"
-    assert image_reference({"Id": "sha256:1", "RepoDigests": []}) == "sha256:1"
+    named = {
+        "Id": "sha256:1",
+        "RepoDigests": ["app@sha256:2"],
+        "RepoTags": [f"{PRIVATE}:1", "app:1", "app:2"],
+    }
+    assert image_names(named) == ImageNames("app@sha256:2", "app:1")
+    assert image_names({"Id": "sha256:1", "RepoDigests": [], "RepoTags": None}) == ImageNames("sha256:1", "")
 
 
 def test_the_bridge_serves_both_families():

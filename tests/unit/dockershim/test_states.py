@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from dockershim.core.images import ImageNames
 from dockershim.core.naming import (
     Scope,
     container_labels,
@@ -15,6 +16,8 @@ from dockershim.core.states import is_chosen, log_path, view_container_status, v
 from dockershim.core.times import format_since, parse_ns
 from machinery.pb import cri_pb2 as cri
 from tests.support.dockershim import SCOPE, container_config, inspected, pod_metadata
+
+UNKNOWN = ImageNames("", "")
 
 
 def test_names_tell_attempts_apart():
@@ -65,14 +68,14 @@ def test_the_engines_words(word: str, state: int):
 def test_how_it_ended(code: int, oom: bool, reason: str):
     """In one word."""
     details = inspected(status="exited", ExitCode=code, OOMKilled=oom, FinishedAt="2026-05-01T12:00:02Z")
-    status = view_container_status(details, log_path="", image_ref="")
+    status = view_container_status(details, log_path="", names=UNKNOWN)
     assert (status.exit_code, status.reason) == (code, reason)
 
 
 def test_an_end_is_never_before_the_start():
     """The engine's clock readings of a short-lived container can be the wrong way round."""
     details = inspected(status="exited", FinishedAt="2026-05-01T12:00:00.9Z")
-    status = view_container_status(details, log_path="", image_ref="")
+    status = view_container_status(details, log_path="", names=UNKNOWN)
     assert status.finished_at == status.started_at
 
 
@@ -81,7 +84,7 @@ def test_a_failed_start_is_an_end():
     details = inspected(
         status="created", Error="no such file", ExitCode=127, StartedAt="0001-01-01T00:00:00Z"
     )
-    status = view_container_status(details, log_path="", image_ref="", failed_ns=5)
+    status = view_container_status(details, log_path="", names=UNKNOWN, failed_ns=5)
     assert (status.state, status.exit_code, status.reason) == (cri.CONTAINER_EXITED, 128, "StartError")
     assert "no such file" in status.message
     assert (status.started_at, status.finished_at) == (0, 5)
@@ -89,8 +92,25 @@ def test_a_failed_start_is_an_end():
 
 def test_resources_are_those_that_the_engine_enforces():
     """Not those that were asked for once."""
-    status = view_container_status(inspected(), log_path="", image_ref="")
+    status = view_container_status(inspected(), log_path="", names=UNKNOWN)
     assert (status.resources.linux.cpu_shares, status.resources.linux.memory_limit_in_bytes) == (128, 1024)
+
+
+@pytest.mark.parametrize(
+    ("made_from", "tag", "shown"),
+    [
+        ("sha256:1", "busybox:1.36", "busybox:1.36"),
+        ("sha256:1", "", "sha256:1"),
+        ("app:2", "busybox:1.36", "app:2"),
+    ],
+)
+def test_a_container_made_from_an_id_shows_the_images_name(made_from: str, tag: str, shown: str):
+    """A kubelet makes them so, and writes what it sees into the pod; a name stays the one that was asked for."""
+    config = container_config(image=cri.ImageSpec(image=made_from, user_specified_image="busybox"))
+    details = inspected(config=config)
+    status = view_container_status(details, log_path="", names=ImageNames("busybox@sha256:2", tag))
+    assert (status.image.image, status.image.user_specified_image) == (shown, "busybox")
+    assert (status.image_ref, status.image_id) == ("busybox@sha256:2", "sha256:1")
 
 
 def test_a_sandbox_without_its_network_is_not_ready():
