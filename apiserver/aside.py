@@ -33,12 +33,14 @@ async def aside(weight: int, work: Callable[[Unpack[Ts]], R], *given: *Ts) -> R:
     return await asyncio.get_running_loop().run_in_executor(_THREAD, work, *given)
 
 
-def slices(items: Sequence[T], weight_of: Callable[[T], int]) -> Iterator[tuple[Sequence[T], int]]:
+def slices(
+    items: Sequence[T], weight_of: Callable[[T], int], most: int = _SLICE
+) -> Iterator[tuple[Sequence[T], int]]:
     """Yield the items in slices that are not too heavy for one turn, with their weights; an item is never divided."""
     begin, weight = 0, 0
     for end, item in enumerate(items):
         own = weight_of(item)
-        if weight and weight + own > _SLICE:
+        if weight and weight + own > most:
             yield items[begin:end], weight
             begin, weight = end, 0
         weight += own

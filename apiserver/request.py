@@ -222,11 +222,15 @@ class SharedEvent:
 class SharedBatch(Sequence[SharedEvent]):
     """Events in order, told at once to many watchers: every door puts them together once."""
 
-    __slots__ = ("_events", "_frames")
+    __slots__ = ("_events", "_frames", "_portions", "size_bytes")
+
+    PORTION: ClassVar = 512 * 1024  # bytes of JSON that are written at one go
 
     def __init__(self, events: Iterable[SharedEvent]) -> None:
         self._events = tuple(events)
         self._frames: dict[str, bytes] = {}
+        self._portions: tuple[SharedBatch, ...] = ()
+        self.size_bytes = sum([len(event.json) for event in self._events])  # of JSON
 
     def __len__(self) -> int:
         return len(self._events)
@@ -237,12 +241,31 @@ class SharedBatch(Sequence[SharedEvent]):
     def __iter__(self) -> Iterator[SharedEvent]:
         return iter(self._events)
 
+    @property
+    def portions(self) -> tuple[SharedBatch, ...]:
+        """The same events in batches that can be written at one go; an event is never divided."""
+        if self.size_bytes <= self.PORTION or len(self._events) < 2:
+            return (self,)
+        if not self._portions:
+            self._portions = tuple(map(SharedBatch, _portioned(self._events, self.PORTION)))
+        return self._portions
+
     def frame(self, door: str, encode: Callable[[SharedEvent], bytes]) -> bytes:
         """Return the events as a door writes them, one after the other; `encode` writes one, once per door."""
         frame = self._frames.get(door)
         if frame is None:
             frame = self._frames[door] = b"".join([event.frame(door, encode) for event in self._events])
         return frame
+
+
+def _portioned(events: Sequence[SharedEvent], most_bytes: int) -> Iterator[Sequence[SharedEvent]]:
+    begin, size = 0, 0
+    for end, event in enumerate(events):
+        if size and size + len(event.json) > most_bytes:
+            yield events[begin:end]
+            begin, size = end, 0
+        size += len(event.json)
+    yield events[begin:]
 
 
 class Sink(Protocol):

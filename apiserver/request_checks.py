@@ -24,6 +24,9 @@ from machinery.model.errors import BadRequest, Cause, Invalid, TooLarge
 from machinery.model.kinds import KindNames
 
 BODY_LIMIT: Final = 3 * 1024 * 1024  # bytes, as in Kubernetes
+LONGEST_OPTIONS: Final = (
+    64 * 1024
+)  # characters of selectors and continue token: no URL takes more at the REST door
 _POLICIES: Final = ("Background", "Foreground", "Orphan")
 _OF_ONE: Final = frozenset({"get", "create", "update", "patch", "delete"})
 _NEED_BODY: Final = frozenset({"create", "update"})
@@ -33,11 +36,21 @@ def checked_selection(options: ListOptions) -> ListOptions:
     """Return the options, if they make sense.
 
     Raises:
-        BadRequest: the limit is below 0.
+        BadRequest: the limit is below 0, or a text is longer than any URL.
     """
     if options.limit < 0:
         raise BadRequest(f"limit: {options.limit} is below 0")
+    texts = (options.label_selector, options.field_selector, options.continue_)
+    if sum(map(len, texts)) > LONGEST_OPTIONS:
+        long = max(zip(texts, ("labelSelector", "fieldSelector", "continue"), strict=True), key=_length)
+        raise BadRequest(
+            f"{long[1]}: {len(long[0])} characters; all three together have {LONGEST_OPTIONS} at most"
+        )
     return options
+
+
+def _length(named: tuple[str, str]) -> int:
+    return len(named[0])
 
 
 def checked_deletion(options: DeleteOptions) -> DeleteOptions:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
-from itertools import chain, islice
+from itertools import chain
 from typing import Final
 
 from apiserver.request import SharedBatch, SharedEvent
@@ -18,6 +18,7 @@ from apiserver.watch_cache_watcher import BATCH_LIMIT, Watcher
 from machinery.process.clock import WALL
 
 AT_ONCE: Final = 100  # watchers that are told in one turn of the loop: about 2 ms
+BYTES_AT_ONCE: Final = 8 * 1024 * 1024  # of objects, after which the others wait for the next turn
 REST_S: Final = (
     40e-6  # wall seconds for each watcher told: by their number, so that no run depends on a clock
 )
@@ -43,12 +44,16 @@ class Rounds:
         due, self._due = self._due, {}
         self._go_on(chain.from_iterable(audience.round() for audience in due), 0)
 
-    def _go_on(self, telling: Iterator[None], told_before: int) -> None:
-        told = sum(1 for _ in islice(telling, AT_ONCE))
-        if told == AT_ONCE:
-            asyncio.get_running_loop().call_soon(self._go_on, telling, told_before + told)
+    def _go_on(self, telling: Iterator[int], told_before: int) -> None:
+        told, size_bytes = 0, 0
+        for each in telling:
+            told, size_bytes = told + 1, size_bytes + each
+            if told == AT_ONCE or size_bytes > BYTES_AT_ONCE:
+                break
         else:
             self._rest(told_before + told)
+            return
+        asyncio.get_running_loop().call_soon(self._go_on, telling, told_before + told)
 
     def _rest(self, told: int) -> None:
         rest_s = min(REST_S * told, LONGEST_REST_S)
@@ -107,21 +112,23 @@ class Audience:
         for _ in self.round():
             pass
 
-    def round(self) -> Iterator[None]:
-        """Send everybody what they have not been sent; yields after each of them, events may come between."""
+    def round(self) -> Iterator[int]:
+        """Send everybody what they have not been sent; yields its bytes after each of them, events may come between."""
         for watcher in self:
             if self._told.get(watcher, self._end) < self._end:
-                self.tell(watcher)
-                yield
+                yield self.tell(watcher)
         told = min(self._told.values(), default=self._end)
         del self._news[: len(self._news) - (self._end - told)]
 
-    def tell(self, watcher: Watcher) -> None:
-        """Send a watcher what it has not been sent, before the next round."""
+    def tell(self, watcher: Watcher) -> int:
+        """Send a watcher what it has not been sent, before the next round; returns how many bytes that are."""
         told = self._told.get(watcher, self._end)
-        if told < self._end:
-            self._told[watcher] = self._end
-            watcher.offer(self._after(told))
+        if told == self._end:
+            return 0
+        self._told[watcher] = self._end
+        batch = self._after(told)
+        watcher.offer(batch)
+        return batch.size_bytes
 
     def _after(self, told: int) -> SharedBatch:
         """Return the events after the first so many; the same batch to all that are in the same place."""

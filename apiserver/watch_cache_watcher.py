@@ -43,12 +43,13 @@ class Watcher:
 
     def offer(self, batch: SharedBatch) -> None:
         """Pass events to the sink, or queue them; called in order of revision."""
-        if self._ended:
-            return
-        if self._sink is None:
-            self._enqueue(batch)
-        else:  # nothing is queued
-            self._write(self._sink, batch)
+        for portion in batch.portions:
+            if self._ended:
+                return
+            if self._sink is None:
+                self._enqueue(portion)
+            else:  # nothing is queued
+                self._write(self._sink, portion)
 
     def _write(self, sink: Sink, batch: SharedBatch) -> None:
         try:
@@ -93,6 +94,8 @@ class Watcher:
         while True:
             while self._queue:
                 yield self._take()
+                if self._queue:
+                    await WALL.sleep_wall(0)
             if self._ended:
                 break
             self._wake.clear()
@@ -102,8 +105,12 @@ class Watcher:
 
     async def _first(self) -> AsyncIterator[SharedBatch]:
         first, self._initial = self._initial, ()
-        for start in range(0, max(1, len(first)), BATCH_LIMIT):
-            yield SharedBatch(first[start : start + BATCH_LIMIT])
+        starts = range(0, max(1, len(first)), BATCH_LIMIT)
+        batches = [SharedBatch(first[start : start + BATCH_LIMIT]) for start in starts]
+        for number, portion in enumerate(chain.from_iterable(batch.portions for batch in batches)):
+            if number:
+                await WALL.sleep_wall(0)  # others have their turn
+            yield portion
 
     async def deliver(self, sink: Sink) -> None:
         """Pass every batch to a sink, as iterating would, without a turn of this task for each of them.
@@ -119,6 +126,8 @@ class Watcher:
             while self._queue:
                 sink.write(self._take())
                 await sink.drained()
+                if self._queue:
+                    await WALL.sleep_wall(0)
             if self._ended:
                 break
             self._wake.clear()
@@ -134,8 +143,11 @@ class Watcher:
     def _take(self) -> SharedBatch:
         """Return the next batch, in one with those after it as far as there is room."""
         taken = [self._queue.popleft()]
-        size = len(taken[0])
+        size, size_bytes = len(taken[0]), taken[0].size_bytes
         while self._queue and size + len(self._queue[0]) <= BATCH_LIMIT:
+            size_bytes += self._queue[0].size_bytes
+            if size_bytes > SharedBatch.PORTION:
+                break
             taken.append(self._queue.popleft())
             size += len(taken[-1])
         self._behind -= size

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Final
 
+import msgspec
 from msgspec.structs import replace
 
 from apiserver import objects
@@ -91,6 +92,20 @@ class Deletes:
                 return Same(old)
 
 
+class _Named(msgspec.Struct):
+    name: str
+    namespace: str = ""
+
+
+class _Marked(msgspec.Struct):
+    metadata: _Named  # all that is read of an object
+
+
+def _place(item: Item) -> str:
+    meta = msgspec.json.decode(item.json, type=_Marked).metadata
+    return f"{meta.namespace}/{meta.name}" if meta.namespace else meta.name
+
+
 def _wanted(request: Request) -> Wanted:
     options = request.deleting
     return Wanted(options.grace_period_s, options.propagation_policy, options.uid, options.resource_version)
@@ -101,8 +116,3 @@ def _everything(request: Request) -> Request:
     options = request.selection
     chosen = ListOptions(label_selector=options.label_selector, field_selector=options.field_selector)
     return replace(request, verb="list", selection=chosen)
-
-
-def _place(item: Item) -> str:
-    meta = objects.decode(item.json)["metadata"]
-    return f"{meta['namespace']}/{meta['name']}" if meta.get("namespace") else str(meta["name"])

@@ -22,10 +22,11 @@ from apiserver.watch_cache_feed import Behind, Feed
 from apiserver.watch_cache_selection import Selected, select
 from apiserver.watch_cache_watcher import Watcher
 from machinery.model.errors import BadRequest, Expired, Unavailable
+from machinery.model.selectors import FEW_TERMS
 
 WATCH_TIMEOUT_S: Final = 1800  # wall seconds that a watch lasts at least; at most twice as long
 PATIENCE_S: Final = 5.0  # wall seconds that a request waits for a cache that is still being filled
-_MOST_TERMS: Final = 64  # of a selector that is compared with every object at once
+_MATCH_BYTES: Final = 4  # of JSON, that take as long to read as an object to be compared with a selector
 _TEXT_BYTES: Final = 8  # of JSON, that take as long to read as a character of a selector
 _CHUNK: Final = 500  # keys that are read at once where selectors pick from them
 
@@ -90,7 +91,7 @@ class Reads:
         cache = await self._cache(kind, revision)
         current = cache.revision
         limit = 0 if revision == 0 else options.limit
-        if selected.terms <= _MOST_TERMS:
+        if selected.terms <= FEW_TERMS:
             found, following = cache.page(selected, limit)
         else:
             found, following = await _matching(cache, selected, limit)
@@ -237,7 +238,7 @@ def _first_page(
 async def _matching(cache: WatchCache, selected: Selected, limit: int) -> tuple[SharedItems, int]:
     """Return what `WatchCache.page` does, of a long selector; nothing of it is remembered."""
     every = cache.every()
-    found = await aside(selected.terms * len(every), _those, every, selected)
+    found = await aside(_MATCH_BYTES * len(every), _those, every, selected)
     return SharedItems(found[:limit] if limit else found), max(0, len(found) - limit) if limit else 0
 
 

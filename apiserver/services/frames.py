@@ -11,12 +11,15 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from apiserver import objects
-from apiserver.request import ListReply, ObjectReply, SharedBatch, SharedEvent, SharedItems
+from apiserver.aside import slices
+from apiserver.request import Item, ListReply, ObjectReply, SharedBatch, SharedEvent, SharedItems
 from machinery.model.errors import ApiError
 from machinery.model.requests import EventType
+from machinery.process.clock import WALL
 from machinery.wire.resources import messages as pb
 
 DOOR: Final = "grpc"
+_AT_ONCE: Final = 1024 * 1024  # bytes of JSON
 _TYPES: Final[dict[EventType, Any]] = {kind: pb.WatchEvent.Type.Value(kind.name) for kind in EventType}
 
 
@@ -25,11 +28,11 @@ def batch(events: SharedBatch) -> bytes:
     return events.frame(DOOR, _event)
 
 
-def object_list(reply: ListReply) -> bytes:
-    """Write an ObjectList."""
+async def object_list(reply: ListReply) -> bytes:
+    """Write an ObjectList; others have their turn while a long one is written."""
     page: dict[str, Any] = {"continue": reply.continue_}
     head = pb.ObjectList(revision=reply.revision, remaining_item_count=reply.remaining or 0, **page)
-    return _written(head) + reply.items.frame(DOOR, _items)
+    return _written(head) + (reply.items.kept(DOOR) or await _items(reply.items))
 
 
 def object_reply(reply: ObjectReply) -> bytes:
@@ -48,9 +51,21 @@ def _outcome(reply: ObjectReply | ApiError) -> pb.Object:
     return pb.Object(uid=reply.uid, revision=reply.revision, json=reply.json)
 
 
-def _items(items: SharedItems) -> bytes:
-    objects = [pb.Object(uid=item.uid, revision=item.revision, json=item.json) for item in items]
-    return _written(pb.ObjectList(items=objects))
+async def _items(items: SharedItems) -> bytes:
+    parts: list[bytes] = []
+    for some, _ in slices(items, _weight, _AT_ONCE):
+        if parts:
+            await WALL.sleep_wall(0)
+        objects = [pb.Object(uid=item.uid, revision=item.revision, json=item.json) for item in some]
+        parts.append(_written(pb.ObjectList(items=objects)))
+    frame = b"".join(parts)
+    if items.repeats(DOOR):
+        items.keep(DOOR, frame, len(frame))
+    return frame
+
+
+def _weight(item: Item) -> int:
+    return len(item.json)
 
 
 def _event(event: SharedEvent) -> bytes:

@@ -105,7 +105,7 @@ class Resources:
             resource_version_match=call.resource_version_match,
         )
         request = await self._admitted("list", call, context, selection=selection)
-        return frames.object_list(await self._registry.list(request))
+        return await frames.object_list(await self._registry.list(request))
 
     async def Watch(self, call: pb.WatchRequest, context: Any) -> AsyncIterator[bytes]:  # noqa: N802 - the proto's name
         """Follow a collection; the first message, maybe empty, says that the watch is established."""
@@ -169,7 +169,7 @@ class Resources:
         selection = ListOptions(label_selector=call.label_selector, field_selector=call.field_selector)
         request = await self._admitted("deletecollection", call, context, selection=selection)
         request = structs.replace(request, deleting=_deleting(call.options))
-        return frames.object_list(await self._registry.delete_collection(request))
+        return await frames.object_list(await self._registry.delete_collection(request))
 
     async def _admitted(self, verb: str, call: Any, context: Any, **fields: Any) -> Request:
         """Build the request, once it is known who asks, and that they may."""

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import re
 from collections import deque
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Final
 
 from machinery.model.k8s.meta_v1 import LabelSelector
@@ -21,6 +21,8 @@ EXISTS: Final = "exists"
 NOT_EXISTS: Final = "!"
 GREATER: Final = ">"
 LESS: Final = "<"
+FEW_TERMS: Final = 16  # that are compared one by one
+_NO_VALUES: Final[frozenset[str]] = frozenset()
 _FROM_API: Final = {"In": IN, "NotIn": NOT_IN, "Exists": EXISTS, "DoesNotExist": NOT_EXISTS}
 
 _TOKEN: Final = re.compile(r"\s*(==|!=|=|!|<|>|\(|\)|,|[^\s=!<>(),]+)\s*")
@@ -68,13 +70,28 @@ class Requirement:
 
 @dataclass(frozen=True, slots=True)
 class LabelMatcher:
-    """Conditions that all have to hold; none at all match everything, unless `nothing`."""
+    """Conditions that all have to hold; none at all match everything, unless `nothing`.
+
+    Those that are many are arranged once: an object then costs what its own labels cost, not what all of them do.
+    """
 
     requirements: tuple[Requirement, ...] = ()
     nothing: bool = False
+    _arranged: LongLabels | None = field(init=False, repr=False, compare=False, default=None)
+
+    def __post_init__(self) -> None:
+        """Arrange conditions that are many."""
+        if _is_long(self.requirements):
+            object.__setattr__(self, "_arranged", long_labels(self.requirements))
+
+    def __hash__(self) -> int:
+        """Return the same for equal ones; where the conditions are many it is known."""
+        return self._arranged.hash if self._arranged else hash((self.requirements, self.nothing))
 
     def matches(self, labels: Mapping[str, str]) -> bool:
         """Whether an object with these labels is selected."""
+        if self._arranged is not None:
+            return not self.nothing and self._arranged.matches(labels)
         return not self.nothing and all(requirement.matches(labels) for requirement in self.requirements)
 
     def __str__(self) -> str:
@@ -83,9 +100,19 @@ class LabelMatcher:
 
 @dataclass(frozen=True, slots=True)
 class FieldMatcher:
-    """Conditions (field, wanted or not, value) that all have to hold."""
+    """Conditions (field, wanted or not, value) that all have to hold; many are arranged, as those on labels."""
 
     requirements: tuple[tuple[str, bool, str], ...] = ()
+    _arranged: LongFields | None = field(init=False, repr=False, compare=False, default=None)
+
+    def __post_init__(self) -> None:
+        """Arrange conditions that are many."""
+        if len(self.requirements) > FEW_TERMS:
+            object.__setattr__(self, "_arranged", long_fields(self.requirements))
+
+    def __hash__(self) -> int:
+        """Return the same for equal ones; where the conditions are many it is known."""
+        return self._arranged.hash if self._arranged else hash(self.requirements)
 
     @property
     def keys(self) -> frozenset[str]:
@@ -94,7 +121,103 @@ class FieldMatcher:
 
     def matches(self, fields: Mapping[str, str]) -> bool:
         """Whether an object with these fields is selected; an absent field is the empty text."""
+        if self._arranged is not None:
+            return self._arranged.matches(fields)
         return all((fields.get(key, "") == value) is wanted for key, wanted, value in self.requirements)
+
+
+class LongLabels:
+    """Many conditions on labels, by the labels that they are about."""
+
+    __slots__ = ("_others", "_unwanted", "_wanted", "hash")
+
+    def __init__(
+        self,
+        hash_: int,
+        wanted: Mapping[str, frozenset[str]],
+        unwanted: Mapping[str, frozenset[str] | None],
+        others: Sequence[Requirement],
+    ) -> None:
+        """Note which labels have to be there with which values, and which must not with some, or any (None)."""
+        self.hash = hash_
+        self._wanted = wanted
+        self._unwanted = unwanted
+        self._others = others
+
+    def matches(self, labels: Mapping[str, str]) -> bool:
+        """Whether all of them hold."""
+        if len(self._wanted) > len(labels):
+            return False
+        if any(labels.get(key) not in values for key, values in self._wanted.items()):
+            return False
+        fewer = labels if len(labels) < len(self._unwanted) else self._unwanted
+        if any(key in labels and self._refuses(key, labels[key]) for key in fewer):
+            return False
+        return all(each.matches(labels) for each in self._others)
+
+    def _refuses(self, key: str, value: str) -> bool:
+        values = self._unwanted.get(key, _NO_VALUES)
+        return values is None or value in values
+
+
+def long_labels(requirements: Sequence[Requirement]) -> LongLabels:
+    """Arrange many conditions on labels."""
+    wanted: dict[str, frozenset[str]] = {}
+    unwanted: dict[str, set[str] | None] = {}
+    others: dict[Requirement, None] = {}
+    for each in requirements:
+        match each.operator:
+            case "in":
+                values = frozenset(each.values)
+                wanted[each.key] = wanted.get(each.key, values) & values
+            case "notin":
+                known = unwanted.setdefault(each.key, set())
+                if known is not None:
+                    known.update(each.values)
+            case "!":
+                unwanted[each.key] = None
+            case _:
+                others[each] = None
+    frozen = {key: None if values is None else frozenset(values) for key, values in unwanted.items()}
+    return LongLabels(hash((tuple(requirements), len(requirements))), wanted, frozen, tuple(others))
+
+
+class LongFields:
+    """Many conditions on fields, by the fields that they are about: there are few of those."""
+
+    __slots__ = ("_unwanted", "_wanted", "hash")
+
+    def __init__(
+        self, hash_: int, wanted: Mapping[str, frozenset[str]], unwanted: Mapping[str, set[str]]
+    ) -> None:
+        self.hash = hash_
+        self._wanted = wanted
+        self._unwanted = unwanted
+
+    def matches(self, fields: Mapping[str, str]) -> bool:
+        """Whether all of them hold."""
+        return all(fields.get(key, "") in values for key, values in self._wanted.items()) and all(
+            fields.get(key, "") not in values for key, values in self._unwanted.items()
+        )
+
+
+def long_fields(requirements: Sequence[tuple[str, bool, str]]) -> LongFields:
+    """Arrange many conditions on fields."""
+    wanted: dict[str, frozenset[str]] = {}
+    unwanted: dict[str, set[str]] = {}
+    for key, is_wanted, value in requirements:
+        if is_wanted:
+            values = frozenset((value,))
+            wanted[key] = wanted.get(key, values) & values
+        else:
+            unwanted.setdefault(key, set()).add(value)
+    return LongFields(hash(tuple(requirements)), wanted, unwanted)
+
+
+def _is_long(requirements: Sequence[Requirement]) -> bool:
+    if len(requirements) > FEW_TERMS:
+        return True
+    return any(len(each.values) > FEW_TERMS for each in requirements)
 
 
 EVERYTHING: Final = LabelMatcher()

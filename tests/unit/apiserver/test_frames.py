@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -31,13 +33,21 @@ def test_an_object_is_written_as_the_library_writes_it(reply: ObjectReply) -> No
 @given(items=st.lists(_REPLIES, max_size=4), revision=st.integers(0, 2**63 - 1), more=st.text(max_size=20))
 def test_a_list_is_read_as_it_was_meant(items: list[ObjectReply], revision: int, more: str) -> None:
     """Every item, the revision, the token and the rest."""
-    read = pb.ObjectList.FromString(
-        frames.object_list(ListReply("v1", "Pod", SharedItems(items), revision, more, 3))
-    )
+    reply = ListReply("v1", "Pod", SharedItems(items), revision, more, 3)
+    read = pb.ObjectList.FromString(asyncio.run(frames.object_list(reply)))
     wanted = pb.ObjectList(
         revision=revision, items=map(_object, items), remaining_item_count=3, **{"continue": more}
     )
     assert read == wanted
+
+
+def test_a_long_list_is_read_as_it_was_meant() -> None:
+    """It is written in parts, with turns for others between them."""
+    items = [ObjectReply(b"%d" % number * 700_000, f"uid-{number}", number) for number in range(1, 8)]
+    shared = SharedItems(items)
+    for _ in range(3):  # the second time it is kept, unless it is too large for that
+        read = pb.ObjectList.FromString(asyncio.run(frames.object_list(ListReply("v1", "Pod", shared, 9))))
+        assert list(read.items) == list(map(_object, items))
 
 
 @examples(100)

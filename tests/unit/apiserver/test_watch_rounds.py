@@ -92,8 +92,8 @@ async def _watch(
     return watcher
 
 
-def _write(cache: WatchCache, *revisions: int) -> None:
-    value = msgspec.json.encode(config_map("one"))
+def _write(cache: WatchCache, *revisions: int, size_bytes: int = 0) -> None:
+    value = msgspec.json.encode(config_map("one", key="x" * size_bytes))
     for revision in revisions:
         cache.apply(StorageEvent(f"{MAPS.storage_prefix}/default/one", value, revision))
 
@@ -140,6 +140,52 @@ async def test_events_of_one_turn_go_together(
     _write(cache, 1, 2, 3)
     await _turns()
     assert door.revisions == [[1, 2, 3]]
+
+
+async def test_large_objects_are_written_with_turns_between(
+    cache: WatchCache, deliveries: list[asyncio.Task[None]]
+) -> None:
+    """Whether they come at once, wait for a watcher that is full, or are its initial ones; in order, none divided."""
+    ready, full = Door(), Door()
+    full.is_full = True
+    await _watch(cache, ready, deliveries)
+    await _watch(cache, full, deliveries)
+    _write(cache, *range(1, 31), size_bytes=200_000)
+    await _turns()
+    full.empty()
+    late = Door()
+    deliveries.append(asyncio.ensure_future(cache.watch(Selected(), 0, bookmarks=False).deliver(late)))
+    for door in (ready, full, late):
+        await _told(door, 30)
+        assert door.told == list(range(1, 31))
+        assert max(sum(len(event.json) for event in batch) for batch in door.batches) < 600_000
+        assert len(door.revisions) == 15
+
+
+async def test_one_object_is_written_however_large_it_is(
+    cache: WatchCache, deliveries: list[asyncio.Task[None]]
+) -> None:
+    """Alone."""
+    door = Door()
+    await _watch(cache, door, deliveries)
+    _write(cache, 1, 2, size_bytes=900_000)
+    await _told(door, 2)
+    assert door.revisions == [[1], [2]]
+
+
+async def test_a_turn_ends_after_so_many_bytes(
+    cache: WatchCache, deliveries: list[asyncio.Task[None]]
+) -> None:
+    """However few watchers were told by then."""
+    doors = [Door() for _ in range(40)]
+    for door in doors:
+        await _watch(cache, door, deliveries)
+    _write(cache, 1, size_bytes=900_000)
+    await _turns(2)
+    told = sum(bool(door.told) for door in doors)
+    assert 0 < told < 30
+    for door in doors:
+        await _told(door, 1)
 
 
 @pytest.mark.usefixtures("long_rests")
