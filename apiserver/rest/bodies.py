@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from apiserver.aside import aside
+from apiserver.core.patch import check_built
 from apiserver.rest.protobuf_body import MEDIA_TYPE, protobuf_to_json
 from apiserver.rest.yaml_body import yaml_to_json
 from machinery.model.errors import UnsupportedMediaType
@@ -38,11 +39,13 @@ async def patch_json(content_type: str, body: bytes) -> tuple[PatchType, bytes]:
     Raises:
         UnsupportedMediaType: it is not one of the four.
         BadRequest: it is not what it says it is.
+        NotImplementedHere: it is of a type that is not built; nobody reads it then.
     """
     try:
         kind = PatchType(media_type_of(content_type))
     except ValueError as error:
         raise _unknown(tuple(each.value for each in PatchType)) from error
+    check_built(kind)
     return kind, await _yaml_json(body) if kind is PatchType.APPLY else body
 
 
