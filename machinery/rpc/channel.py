@@ -46,7 +46,10 @@ class Channel:
         self._tls = tls
         self._server_name = server_name
         self._retry = retry
-        self._connection: Http2Connection | None = None
+        self._connection: Http2Connection | None = None  # for new calls
+        self._leaving: list[
+            Http2Connection
+        ] = []  # whose server takes no new ones: until those under way are over
         self._connecting: asyncio.Task[Http2Connection] | None = None  # held here, cancelled by `close`
         self._is_closed = False
         self._failures = 0
@@ -76,8 +79,9 @@ class Channel:
         self._is_closed = True
         if self._connecting is not None:
             self._connecting.cancel()
-        if self._connection is not None:
-            self._connection.close()
+        for connection in (*self._leaving, self._connection):
+            if connection is not None:
+                connection.close()
 
     @property
     def ready(self) -> Http2Connection | None:
@@ -138,7 +142,7 @@ class Channel:
 
     async def _connect(self) -> Http2Connection:
         try:
-            self._connection = await self._opened()
+            connection = await self._opened()
         except (OSError, TimeoutError, ValueError) as error:  # ValueError: a name that TLS cannot ask for
             self._failures += 1
             self._retry_at = self._clock.monotonic_wall() + self._retry.delay(self._failures)
@@ -146,8 +150,10 @@ class Channel:
             raise NotConnected(self._problem) from error
         finally:
             self._connecting = None
+        self._leaving = [old for old in (*self._leaving, self._connection) if old and not old.is_closed]
+        self._connection = connection
         self._failures = 0
-        return self._connection
+        return connection
 
     async def _opened(self) -> Http2Connection:
         async with self._clock.timeout_wall(CONNECT_TIMEOUT_S):

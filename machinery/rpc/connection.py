@@ -80,6 +80,11 @@ class Http2Connection(asyncio.Protocol):
         """Whether a call can begin at once."""
         return self._client.has_room
 
+    @property
+    def is_closed(self) -> bool:
+        """Whether the connection is over, and every call on it."""
+        return self._transport is None
+
     async def slot(self) -> None:
         """Wait until the peer takes another call, or none any more."""
         while self.is_open and not self.has_room:

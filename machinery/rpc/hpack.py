@@ -34,6 +34,7 @@ _STATIC: Final[Fields] = (  # RFC 7541, appendix A
     ("accept-encoding", "gzip, deflate"),
     *((name, "") for name in _NAMES.split()),
 )
+_SHORT: Final = tuple(bytes((size,)) for size in range(0x7F))  # lengths of texts, as they are written
 _REMEMBERED: Final = 512  # bytes of a block that is worth remembering: longer ones do not come again
 _LONGEST: Final = 64 * 1024  # bytes of a text
 
@@ -169,7 +170,7 @@ def _written_name(name: str) -> bytes:
 def _text(text: str) -> bytes:
     raw = text.encode()
     if len(raw) < 0x7F:
-        return bytes((len(raw),)) + raw
+        return _SHORT[len(raw)] + raw
     size, rest = b"\x7f", len(raw) - 0x7F
     while rest > 0x7F:
         size, rest = size + bytes((rest & 0x7F | 0x80,)), rest >> 7

@@ -22,7 +22,7 @@ _PROTOCOL: Final = frozenset(
 def write_metadata(metadata: Iterable[tuple[str, str | bytes]]) -> bytes:
     """Write metadata as fields of a header block."""
     return b"".join(
-        write_field(key, value if isinstance(value, str) else _coded(value)) for key, value in metadata
+        [write_field(key, value if isinstance(value, str) else _coded(value)) for key, value in metadata]
     )
 
 

@@ -253,6 +253,33 @@ async def test_closing_ends_what_is_under_way(pair: Pair) -> None:
             await work
 
 
+async def test_a_server_that_goes_away_finishes_what_it_has() -> None:
+    """New calls go to whoever is there then; closing the channel ends those on both connections."""
+    with tempfile.TemporaryDirectory(dir="/tmp") as folder:
+        address = f"unix:{folder}/s"
+        echo, server = Echo(Channel(address, WALL)), grpc.aio.server()
+        server.add_generic_rpc_handlers((EchoServer().handlers(),))
+        server.add_insecure_port(address)
+        await server.start()
+        talk, other = echo.talk(), echo.talk()
+        for each in (talk, other):
+            await each.write(b"before")
+            assert await each.read() == b"before"
+        stopping = asyncio.ensure_future(server.stop(60))
+        await until(lambda: not _is_ready(echo))
+        async with serving(address) as (_, _port):
+            assert await echo.ask(b"new") == b"new"
+            await talk.write(b"after")
+            assert await talk.read() == b"after"
+            await talk.write(b"end")
+            assert await talk.read() is None
+            await echo.channel.close()
+            with pytest.raises(RpcError) as raised:
+                await other.read()
+            assert raised.value.code is Code.UNAVAILABLE
+        await stopping
+
+
 async def test_who_is_not_the_server_is_not_talked_to() -> None:
     """A name that its certificate does not carry, and an authority that did not sign it."""
     with pki() as made, pki() as other:
@@ -346,6 +373,10 @@ async def test_a_frozen_server_is_noticed(process: Process, monkeypatch: pytest.
     process.send(signal.SIGCONT)
     await until(lambda: _answers(echo))
     await echo.channel.close()
+
+
+def _is_ready(echo: Echo) -> bool:
+    return echo.channel.ready is not None
 
 
 async def _answers(echo: Echo) -> bool:
