@@ -4,17 +4,15 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from apiserver.access_log import AccessLog
 from apiserver.rest.limits import Limits
 from apiserver.rest.services import RestServices
 from machinery.model.seam import Seam
+from machinery.process.accepting import Accepting
 from machinery.process.server import ListenError
 from machinery.process.tls import ServerTls
-
-if TYPE_CHECKING:
-    from apiserver.rest.accepting import Accepting
 
 __all__ = ["RestServices", "serving_rest"]
 
@@ -35,7 +33,6 @@ async def serving_rest(
     Raises:
         ListenError: an address is taken or cannot be used.
     """
-    from apiserver.rest.accepting import Accepting
     from apiserver.rest.door import Door
     from apiserver.rest.listener import Listener
     from apiserver.rest.seam import SeamDoor
@@ -49,7 +46,13 @@ async def serving_rest(
     listener = Listener(door, limits, wall_s=lambda: clock.wall_ns() // 1_000_000_000)
     context = tls.ssl_context()
     context.set_alpn_protocols(["http/1.1"])
-    accepting = Accepting(listener, context, limits)
+    accepting = Accepting(
+        listener,
+        listener.has_room,
+        context,
+        greetings=limits.greetings,
+        handshake_s=limits.handshake_s,
+    )
     try:
         for address in listen:
             await _listen(accepting, address)

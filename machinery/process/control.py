@@ -107,11 +107,19 @@ async def served(control: Control, socket_path: str) -> AsyncIterator[None]:
 
 
 def private_socket(path: str, kind: socket.SocketKind = socket.SOCK_STREAM) -> socket.socket:
-    """Bind a unix socket of mode 0600, in place of one that a dead process left."""
+    """Bind a unix socket of mode 0600, in place of one that a dead process left.
+
+    Raises:
+        OSError: there is no place for it.
+    """
     _unlink(path)
     bound = socket.socket(socket.AF_UNIX, kind)
-    with PrivateFiles():
-        bound.bind(path)
+    try:
+        with PrivateFiles():
+            bound.bind(path)
+    except OSError:
+        bound.close()
+        raise
     bound.settimeout(0)
     return bound
 

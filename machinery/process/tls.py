@@ -5,12 +5,10 @@ from __future__ import annotations
 import ssl
 from dataclasses import dataclass
 from functools import lru_cache
-from pathlib import Path
-from typing import Any, Final
-
-import grpc
+from typing import Final
 
 from machinery.client.tls import ClientTls
+from machinery.rpc.service import CallContext
 
 __all__ = ["ANONYMOUS", "ClientTls", "Peer", "ServerTls", "peer_of_certificate", "peer_of_rpc"]
 
@@ -24,15 +22,12 @@ class ServerTls:
     client_ca_file: str
     require_client: bool = True  # a client without a certificate is turned away in the handshake
 
-    def grpc_credentials(self) -> grpc.ServerCredentials:
-        """Read the files for gRPC."""
-        pair = (Path(self.key_file).read_bytes(), Path(self.cert_file).read_bytes())
-        return grpc.ssl_server_credentials(
-            [pair], Path(self.client_ca_file).read_bytes(), require_client_auth=self.require_client
-        )
-
     def ssl_context(self) -> ssl.SSLContext:
-        """Read the files for HTTPS."""
+        """Read the files.
+
+        Raises:
+            OSError: a file cannot be read, or (ssl.SSLError) holds no key or certificate.
+        """
         context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH, cafile=self.client_ca_file)
         context.minimum_version = ssl.TLSVersion.TLSv1_2
         context.load_cert_chain(self.cert_file, self.key_file)
@@ -51,10 +46,10 @@ class Peer:
 ANONYMOUS: Final = Peer()
 
 
-def peer_of_rpc(context: Any) -> Peer:
+def peer_of_rpc(context: CallContext) -> Peer:
     """Return who calls; ANONYMOUS where there is no certificate (a unix socket)."""
-    certificates = context.auth_context().get("x509_pem_cert")
-    return peer_of_certificate(bytes(certificates[0])) if certificates else ANONYMOUS
+    certificate = context.certificate
+    return peer_of_certificate(certificate) if certificate else ANONYMOUS
 
 
 @lru_cache(maxsize=1024)

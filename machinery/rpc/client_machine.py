@@ -83,7 +83,7 @@ class Http2Client(Endpoint):
         With a message it asks one thing, without one it goes on with `send`. Of a call with one answer, `Answered` is all
         that is told, else each `Message`.
         """
-        stream = Stream(self._next_id, self._initial_window)
+        stream = Stream(self._next_id, self._initial_window, self._room)
         stream.one_answer = one_answer
         self._streams[stream.id] = stream
         self._next_id += 2

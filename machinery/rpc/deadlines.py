@@ -42,7 +42,7 @@ class Deadlines:
             self._arm(at, within_s)
 
     def close(self) -> None:
-        """Tell of none any more."""
+        """Stop: no call is told of any more."""
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None

@@ -9,31 +9,16 @@ of its own: it is done to the end when the client dies in between, as on a real 
 from __future__ import annotations
 
 import asyncio
-import sys
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-import grpc
-
 from machinery.model.errors import ApiError
+from machinery.rpc.service import Method
 from machinery.rpc.status import Closed, Code, RpcError
+from machinery.wire.services import ServiceHandler
 
 _BACKLOG = 64  # messages of a stream that may wait for the client: as good as flow control
-
-
-class _Aborted(Exception):  # noqa: N818 - it says what happened
-    """A handler has ended its call with an error."""
-
-    def __init__(self, code: Any, text: str, trailers: Iterable[tuple[str, Any]]) -> None:
-        super().__init__(text)
-        self.error = RpcError(Code[code.name], text, tuple(trailers))
-
-
-@dataclass(frozen=True, slots=True)
-class _Details:
-    method: str
-    invocation_metadata: tuple[Any, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,18 +32,11 @@ class _Context:
     def invocation_metadata(self) -> tuple[Any, ...]:
         return self.metadata
 
-    def auth_context(self) -> dict[str, list[bytes]]:
-        return {"x509_pem_cert": [self.certificate]} if self.certificate else {}
-
     async def send_initial_metadata(self, _metadata: Any) -> None:
         self.begun.set()
 
     def set_trailing_metadata(self, _metadata: Any) -> None:
         """Do nothing: whoever asks knows who answers."""
-
-    async def abort(self, code: Any, text: str, trailers: Iterable[tuple[str, Any]] = ()) -> None:
-        bug = sys.exc_info()[1]  # a handler that fails otherwise is answered with an InternalError, too
-        raise _Aborted(code, text, trailers) if bug is None or isinstance(bug, ApiError) else bug
 
 
 class ServerTasks:
@@ -95,9 +73,9 @@ class LocalChannel:
     """
 
     def __init__(
-        self, handlers: Iterable[grpc.GenericRpcHandler], server: ServerTasks, *, certificate: bytes = b""
+        self, handlers: Iterable[ServiceHandler], server: ServerTasks, *, certificate: bytes = b""
     ) -> None:
-        self.handlers = tuple(handlers)
+        self._methods = {path: method for each in handlers for path, method in each.methods.items()}
         self._spawn = server.spawn
         self._certificate = certificate
         self._is_cut = False
@@ -111,8 +89,8 @@ class LocalChannel:
             request: Any, *, timeout: float | None = None, metadata: Any = (), on_trailers: Any = None
         ) -> Any:
             self._check()
-            handler, context = self._handler(path, metadata)
-            served = self._spawn(_serve(handler, request_serializer(request), context))
+            method, context = self._method(path, metadata)
+            served = self._spawn(_serve(method, request_serializer(request), context))
             outcome = await asyncio.shield(served)
             self._check()  # the answer was lost
             if isinstance(outcome, BaseException):
@@ -133,10 +111,10 @@ class LocalChannel:
             except RpcError as error:
                 stream.fail(error)
                 return stream
-            handler, context = self._handler(path, metadata)
+            method, context = self._method(path, metadata)
             self._streams[stream] = None
             stream.has_begun = context.begun
-            stream.pump = self._spawn(stream.take_from(handler, request_serializer(request), context))
+            stream.pump = self._spawn(stream.take_from(method, request_serializer(request), context))
             return stream
 
         return call
@@ -180,10 +158,8 @@ class LocalChannel:
         if self._is_cut:
             raise _unavailable()
 
-    def _handler(self, path: str, metadata: Any) -> tuple[grpc.RpcMethodHandler, _Context]:
-        details = _Details(path, tuple(metadata))
-        found = (each.service(details) for each in self.handlers)
-        return next(filter(None, found)), _Context(details.invocation_metadata, self._certificate)
+    def _method(self, path: str, metadata: Any) -> tuple[Method, _Context]:
+        return self._methods[path], _Context(tuple(metadata), self._certificate)
 
     @staticmethod
     def _no_such_arity(path: str) -> Any:
@@ -203,14 +179,14 @@ class _Stream:
     has_begun: asyncio.Event = field(default_factory=asyncio.Event)
     queue: asyncio.Queue[Any] = field(default_factory=lambda: asyncio.Queue(_BACKLOG))
 
-    async def take_from(self, handler: grpc.RpcMethodHandler, data: bytes, context: _Context) -> None:
-        answers = handler.unary_stream(handler.request_deserializer(data), context)
+    async def take_from(self, method: Method, data: bytes, context: _Context) -> None:
+        answers = method.behave(method.read(data), context)
         try:
             async for answer in answers:
                 self.has_begun.set()
-                await self.queue.put(_bytes(handler, answer))
-        except _Aborted as aborted:
-            await self.queue.put(aborted.error)
+                await self.queue.put(_bytes(method, answer))
+        except RpcError as error:
+            await self.queue.put(_no_bug(error))
         else:
             await self.queue.put(None)
         finally:
@@ -241,16 +217,24 @@ class _Stream:
             yield self.deserialize(item)
 
 
-async def _serve(handler: grpc.RpcMethodHandler, data: bytes, context: _Context) -> bytes | BaseException:
+async def _serve(method: Method, data: bytes, context: _Context) -> bytes | BaseException:
     try:
-        answer = await handler.unary_unary(handler.request_deserializer(data), context)
-    except _Aborted as aborted:
-        return aborted.error
-    return _bytes(handler, answer)
+        answer = await method.behave(method.read(data), context)
+    except RpcError as error:
+        return _no_bug(error)
+    return _bytes(method, answer)
 
 
-def _bytes(handler: grpc.RpcMethodHandler, answer: Any) -> bytes:
-    return handler.response_serializer(answer) if handler.response_serializer else answer
+def _bytes(method: Method, answer: Any) -> bytes:
+    return answer if method.write is None else method.write(answer)
+
+
+def _no_bug(error: RpcError) -> RpcError:
+    """Return what a handler has ended its call with; one that fails otherwise is answered, too, but not here."""
+    bug = error.__cause__
+    if bug is not None and not isinstance(bug, ApiError):
+        raise bug
+    return error
 
 
 def _unavailable() -> RpcError:

@@ -56,16 +56,9 @@ class Service:
 class Context:
     """What a call of a handler is about."""
 
-    def __init__(self) -> None:
-        self.aborted: tuple[Any, ...] = ()
-
     def invocation_metadata(self) -> tuple[Any, ...]:
         """Return nothing."""
         return ()
-
-    async def abort(self, *arguments: Any) -> None:
-        """Note how the call ends."""
-        self.aborted = arguments
 
 
 async def test_what_cannot_be_read_is_the_callers_fault() -> None:
@@ -91,16 +84,11 @@ async def test_what_a_stream_cannot_read_is_the_callers_fault_too() -> None:
 
 async def test_a_handler_that_fails_is_the_servers_fault(caplog: pytest.LogCaptureFixture) -> None:
     """It is answered as an InternalError with its Status, and logged with its trace."""
-    behaviour = handler(SERVICE, SERVICE_PATH, Service()).service(Details).unary_stream
-    context = Context()
-    assert [batch async for batch in behaviour(pb.WatchRequest(), context)] == [pb.WatchBatch()]
-    code, text, trailers = context.aborted
-    assert (code.name, text) == ("INTERNAL", "KeyError: 'bug'")
-    assert b'"InternalError"' in trailers[0][1]
+    watch = handler(SERVICE, SERVICE_PATH, Service()).methods[f"/{SERVICE_PATH}/Watch"]
+    batches = watch.behave(pb.WatchRequest(), Context())
+    assert await anext(batches) == pb.WatchBatch()
+    with pytest.raises(RpcError) as raised:
+        await anext(batches)
+    assert (raised.value.code, raised.value.details) == (Code.INTERNAL, "KeyError: 'bug'")
+    assert b'"InternalError"' in raised.value.trailers[0][1]
     assert [record.exc_info[0] for record in caplog.records if record.exc_info] == [KeyError]
-
-
-class Details:
-    """Of a call."""
-
-    method = f"/{SERVICE_PATH}/Watch"

@@ -1,8 +1,8 @@
 """Where clients come in: connections are taken one by one, so that there are never more than there is room for.
 
 TLS costs memory before anybody has said who they are. So those that are still shaking hands have a bound of their own:
-above it the one that has taken longest is cut, since an honest one takes milliseconds. Above the bound on all
-connections, one that has never asked for anything is cut, the oldest first; where all have, the new one is.
+above it the one that has taken longest is cut, since an honest one takes milliseconds. For those that have shaken hands,
+whoever serves them says whether there is room.
 """
 
 from __future__ import annotations
@@ -10,12 +10,11 @@ from __future__ import annotations
 import asyncio
 import socket
 import ssl
+from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
 from typing import Final
 
-from apiserver.rest.limits import Limits
-from apiserver.rest.listener import Listener
 from machinery.process.clock import WALL
 
 _BACKLOG: Final = 1024
@@ -23,12 +22,22 @@ _PAUSE_S: Final = 0.1  # wall seconds without a file descriptor left, before the
 
 
 class Accepting:
-    """Takes connections on listening sockets, for a listener."""
+    """Takes connections on listening sockets, and makes a protocol for each; without a context, without TLS."""
 
-    def __init__(self, listener: Listener, context: ssl.SSLContext, limits: Limits) -> None:
-        self._listener = listener
+    def __init__(
+        self,
+        connect: Callable[[], asyncio.BaseProtocol],
+        has_room: Callable[[], bool],
+        context: ssl.SSLContext | None,
+        *,
+        greetings: int,
+        handshake_s: float,
+    ) -> None:
+        self._connect = connect
+        self._has_room = has_room
         self._context = context
-        self._limits = limits
+        self._most_greetings = greetings
+        self._handshake_s = handshake_s
         self._loop = asyncio.get_running_loop()
         self._greeting: dict[asyncio.Task[None], None] = {}  # those that shake hands, the longest one first
         self._tasks: list[asyncio.Task[None]] = []
@@ -43,10 +52,13 @@ class Accepting:
         kind = socket.SOCK_STREAM
         found = await self._loop.getaddrinfo(host or None, port, type=kind, flags=socket.AI_PASSIVE)
         for family, address in {(family, address) for family, _, _, _, address in found}:
-            listening = socket.create_server(address, family=family, backlog=_BACKLOG)
-            listening.settimeout(0)
-            self._sockets.append(listening)
-            self._tasks.append(self._loop.create_task(self._accept(listening)))
+            self.accept_on(socket.create_server(address, family=family, backlog=_BACKLOG))
+
+    def accept_on(self, listening: socket.socket) -> None:
+        """Accept on a listening socket, which is closed with this."""
+        listening.settimeout(0)
+        self._sockets.append(listening)
+        self._tasks.append(self._loop.create_task(self._accept(listening)))
 
     async def aclose(self) -> None:
         """Accept no more; those that shake hands are cut."""
@@ -64,11 +76,11 @@ class Accepting:
             except OSError:  # no file descriptor is left, or the client has gone already
                 await WALL.sleep_wall(_PAUSE_S)
                 continue
-            if len(self._greeting) >= self._limits.greetings:
+            if len(self._greeting) >= self._most_greetings:
                 longest = next(iter(self._greeting))
                 del self._greeting[longest]  # at once: many may come before it has ended
                 longest.cancel()
-            if not self._listener.has_room():
+            if not self._has_room():
                 client.close()
                 continue
             task = self._loop.create_task(self._greet(client))
@@ -81,10 +93,11 @@ class Accepting:
             client.close()
 
     async def _greet(self, client: socket.socket) -> None:
+        handshake_s = None if self._context is None else self._handshake_s
         with suppress(OSError, ConnectionError, TimeoutError):  # ssl.SSLError is an OSError
             await self._loop.connect_accepted_socket(
-                self._listener,
+                self._connect,
                 client,
                 ssl=self._context,
-                ssl_handshake_timeout=self._limits.handshake_s,
+                ssl_handshake_timeout=handshake_s,
             )
