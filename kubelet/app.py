@@ -12,6 +12,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from typing import Final
 
 from kubelet.cgroups import Cgroups
@@ -85,7 +86,7 @@ class Kubelet:
         self._process = process
         vital, api = api, limited(api, REQUESTS_AT_ONCE)
         self._draining = False
-        self._runtime_name = ""
+        self._around = Surroundings(process.clock.timescale, "", (config.node_ip,))
         self._ports: tuple[int, ...] = ()
         clock, log = process.clock, process.log
         identity = IdentityFiles(config.machine_id_file, config.system_uuid_file, config.boot_id_file)
@@ -186,13 +187,13 @@ class Kubelet:
         """Begin with the pods once the node is registered and both sides have been seen whole."""
         await self.node.registered.wait()
         self._process.ready()
-        self._runtime_name = await self._ask_runtime_name()
-        if self._runtime_name == HOLLOW:
+        self._around = replace(self._around, runtime=await self._ask_runtime_name())
+        if self._around.runtime == HOLLOW:
             self.probes.simulate()
         await self.relist.listed.wait()
         await self.source.synced()
         clock, log = self._process.clock, self._process.log
-        log.info("pods_begin", runtime=self._runtime_name, known=len(self.workers.active_uids))
+        log.info("pods_begin", runtime=self._around.runtime, known=len(self.workers.active_uids))
         housekeeping = Housekeeping(
             self.workers, self.volumes, self.cgroups, self.files, self.images, clock, log
         )
@@ -280,11 +281,7 @@ class Kubelet:
         )
 
     def _surroundings(self) -> Surroundings:
-        return Surroundings(
-            timescale=self._process.clock.timescale,
-            runtime=self._runtime_name,
-            host_ips=(self._config.node_ip,),
-        )
+        return self._around
 
     def _is_draining(self) -> bool:
         return self._draining

@@ -87,7 +87,8 @@ class PodFiles:
             return ""
 
     def _message_file(self, pod_uid: str, container: str, attempt: int) -> Path:
-        return self.pod_dir(pod_uid) / "containers" / container / str(attempt)
+        """Return where a message lies: in the pod's own folder, since each new one is dear on many file systems."""
+        return self.pod_dir(pod_uid) / f"termination-{container}-{attempt}"
 
 
 def _hosts(pod: Pod, pod_ips: Sequence[str]) -> str:

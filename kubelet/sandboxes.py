@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from dataclasses import KW_ONLY, dataclass, field
 from pathlib import Path
@@ -24,6 +25,7 @@ from machinery.model.k8s.core_v1 import Pod
 from machinery.pb import cri_pb2 as cri
 
 _RESOLV_CONF: Final = Path("/etc/resolv.conf")
+_CONFIGS: Final = 32  # descriptions that are kept: of pods that start at the same time
 
 
 @dataclass(slots=True)
@@ -40,6 +42,10 @@ class Sandboxes:
     _: KW_ONLY
     is_draining: Callable[[], bool]
     _mounted: dict[str, Mapping[str, str]] = field(init=False, default_factory=dict)
+    # those made last, by pod uid and attempt: each of their containers is made with the same description
+    _configs: OrderedDict[tuple[str, int], cri.PodSandboxConfig] = field(
+        init=False, default_factory=OrderedDict
+    )
 
     async def run(self, pod: Pod, attempt: int) -> Problem | None:
         """Make a pod's sandbox; the runtime's picture is up to date afterwards."""
@@ -48,7 +54,9 @@ class Sandboxes:
         except VolumeProblem as problem:
             return Problem("ContainerCreating", str(problem))
         await self.cgroups.ensure_pod(pod)
-        config = self.config(pod, attempt)
+        config = self._configs[pod.metadata.uid, attempt] = self._describe(pod, attempt)
+        if len(self._configs) > _CONFIGS:
+            self._configs.popitem(last=False)
         if dns_config(pod, self._host_dns())[1]:
             self.events.record(pod, WARNING, "MissingClusterDNS", missing_cluster_dns(pod))
         try:
@@ -61,7 +69,10 @@ class Sandboxes:
         return None
 
     def config(self, pod: Pod, attempt: int) -> cri.PodSandboxConfig:
-        """Describe a pod's sandbox."""
+        """Return the description of a pod's sandbox."""
+        return self._configs.get((pod.metadata.uid, attempt)) or self._describe(pod, attempt)
+
+    def _describe(self, pod: Pod, attempt: int) -> cri.PodSandboxConfig:
         dns, _ = dns_config(pod, self._host_dns())
         return sandbox_config(
             pod,

@@ -13,6 +13,7 @@ from hollow.core.lifetime import State
 from hollow.runtime_service import RuntimeService
 from hollow.simulation import POD_UID
 from kubelet.core import pictures
+from kubelet.runtime import Runtime
 from machinery.model.k8s.core_v1 import (
     ExecAction,
     Lifecycle,
@@ -404,3 +405,26 @@ async def test_the_runtime_is_not_asked_what_it_has_just_said(node: Rig, monkeyp
     await node.remove("web")
     await node.until_true(lambda: not node.world.sandboxes and not node.world.containers)
     assert created.metadata.uid not in lists
+
+
+async def test_containers_are_made_with_the_description_that_their_sandbox_was_made_by(
+    node: Rig, monkeypatch: pytest.MonkeyPatch
+):
+    """As the CRI says, word for word; each says when the kubelet saw the pod."""
+    described: list[Any] = []
+    run_sandbox, create_container = Runtime.run_sandbox, Runtime.create_container
+
+    async def running(self: Runtime, config: Any) -> str:
+        described.append(config)
+        return await run_sandbox(self, config)
+
+    async def creating(self: Runtime, sandbox_id: str, config: Any, sandbox: Any) -> str:
+        described.append(sandbox)
+        return await create_container(self, sandbox_id, config, sandbox)
+
+    monkeypatch.setattr(Runtime, "run_sandbox", running)
+    monkeypatch.setattr(Runtime, "create_container", creating)
+    await node.create(pod("web", containers=[container("main"), container("beside")]))
+    await node.until("web", is_ready)
+    first, *others = described
+    assert others == [first, first]

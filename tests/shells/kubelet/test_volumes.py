@@ -358,6 +358,7 @@ def test_other_files_of_apod_with(tmp_path: Path):
     assert files.read_termination_log("uid-default-web", "main", 1) == ""
     hosts = files.hosts_mount(one, box, ["10.1.0.5"])
     assert hosts is not None
+    assert not [each for each in files.pod_dir("uid-default-web").iterdir() if each.is_dir()]
     assert "10.1.0.5\tweb\n" in Path(hosts.host_path).read_text()
     assert files.hosts_mount(one, box, []) is None
     files.sweep_logs({"other"})
