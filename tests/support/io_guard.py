@@ -2,13 +2,14 @@
 
 Two strengths: `NOTHING` for unit and property tests, which may read what is installed and no other file, and
 `OWN_FILES` for whole components in one process (scenarios, hollow), which may use files but no peer: no socket
-that goes anywhere, no other process. What is seen raises where it happens, and fails the test even where it is
+that goes anywhere (a unix socket among the files is the test's own), no other process. What is seen raises where it happens, and fails the test even where it is
 caught there. The socket pair and the selector of an event loop make no such event.
 """
 
 from __future__ import annotations
 
 import os
+import socket
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -67,13 +68,17 @@ class Watch:
 
     def _is_forbidden(self, event: str, arguments: tuple[Any, ...]) -> bool:
         if event in _PEERS:
-            return True
+            return self.allowed is Allowed.NOTHING or not _is_unix_socket(arguments)
         if self.allowed is Allowed.OWN_FILES:
             return False
         is_foreign = (
             not _is_own(arguments) if event in _CHANGES else event == "open" and _is_foreign(*arguments)
         )
         return is_foreign and not _is_kept_by_hypothesis()
+
+
+def _is_unix_socket(arguments: tuple[Any, ...]) -> bool:
+    return any(getattr(each, "family", None) == socket.AF_UNIX for each in arguments[:1])
 
 
 def _is_foreign(path: object, mode: object, flags: int) -> bool:

@@ -59,6 +59,19 @@ def test_components_in_one_process_meet_no_peer(does: Callable[[], object]):
         does()
 
 
+def _listen_on_unix() -> None:
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind("/nowhere/socket")
+
+
+def test_a_unix_socket_is_one_of_a_suite_s_own_files():
+    """Where files are allowed, and nowhere else; this one cannot be made."""
+    with pytest.raises(FileNotFoundError), watching(Allowed.OWN_FILES):
+        _listen_on_unix()
+    with pytest.raises(IoInTestError), watching(Allowed.NOTHING):
+        _listen_on_unix()
+
+
 def test_what_is_caught_by_the_product_fails_the_test_all_the_same():
     """A refusal that somebody swallows is told at the end."""
     with pytest.raises(IoInTestError, match="connect"), watching(Allowed.NOTHING), suppress(AssertionError):
