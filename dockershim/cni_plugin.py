@@ -1,7 +1,7 @@
 """Runs a CNI plugin: a program that reads its configuration on stdin and answers on stdout.
 
-Started with vfork (subprocess), not with the event loop's own fork: that one runs gRPC's fork handlers in the child,
-and now and then the child dies of them. Its end is noticed by a descriptor of the process (pidfd); no thread waits.
+Started with vfork (subprocess), not with the event loop's own fork: that one copies the tables of all this process's pages.
+Its end is noticed by a descriptor of the process (pidfd); no thread waits.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 It is single-threaded and synchronous on purpose: it imports what components need, freezes the garbage
 collector and forks, so that they start at once and share their memory. A fork is only safe where no thread
-and no gRPC channel exists. In the order of use:
+exists. In the order of use:
 
 - `__main__`: started by the handle; the order that makes a cluster answer soonest;
 - `protocol`: how the handle speaks with it;

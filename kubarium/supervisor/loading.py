@@ -11,8 +11,6 @@ from kubarium.supervisor.allocator import fill_holes
 from kubarium.supervisor.daemon import Daemon
 
 _SHARED = (
-    "machinery",  # before grpc, to which it says how forks are done here
-    "grpc.aio",
     "aiohttp.web",
     "uvloop",
     "msgspec",

@@ -40,9 +40,6 @@ from machinery.process.recorder import Recorder
 C = TypeVar("C", bound=ComponentConfig)
 
 DRAIN_LIMIT_S: Final = 10.0  # wall seconds
-_GRPC_ENGINE: Final = "-event_engine_client,-event_engine_listener"
-"""gRPC's own threads hand each message on to its newer engine's threads, which Python wakes up for again: a call costs its
-two ends a sixth less CPU where the thread that polls does the reading and writing itself."""
 _LOOK_S: Final = 0.5  # wall seconds between two looks at the loop's punctuality
 _LATE_S: Final = 0.02
 
@@ -108,9 +105,6 @@ def run(
     """Read the command line and run `serve(config, process)` to its end; return the exit code."""
     config = parse(config_class, argv)
     limit_memory(config.memory_limit)
-    os.environ.setdefault("GRPC_VERBOSITY", "NONE")  # our own log says what matters
-    os.environ.setdefault("GRPC_DNS_RESOLVER", "native")
-    os.environ.setdefault("GRPC_EXPERIMENTS", _GRPC_ENGINE)
     import uvloop
 
     log = Log(config.name or component, config.log_level)
