@@ -205,7 +205,7 @@ async def test_what_is_not_served_is_unimplemented(channel: grpc.aio.Channel) ->
     """Methods that are not there, and messages in gzip."""
     for call in (
         channel.unary_unary("/s/Nothing")(b""),
-        channel.stream_unary("/t/Echo")(iter([b"a", b"b"])),
+        channel.stream_unary("/t/Echo")(iter(())),  # one that still sends would say that it cannot
         channel.unary_unary("/s/Echo")(bytes(1_000), compression=grpc.Compression.Gzip),
     ):
         with pytest.raises(grpc.aio.AioRpcError) as raised:
