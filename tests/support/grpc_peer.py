@@ -30,7 +30,8 @@ class EchoServer:
 
     def __init__(self) -> None:
         self.sent = 0  # messages of streams that were handed to gRPC
-        self.cancelled = 0  # calls that their client left
+        self.waiting = 0  # calls that have come to "wait"
+        self.cancelled = 0  # those that their client left
 
     async def ask(self, request: bytes, context: Any) -> bytes:
         """Answer one request."""
@@ -46,6 +47,7 @@ class EchoServer:
             case [b"deadline"]:
                 return repr(context.time_remaining()).encode()
             case [b"wait"]:
+                self.waiting += 1
                 try:
                     await asyncio.sleep(60)
                 except asyncio.CancelledError:
@@ -63,6 +65,7 @@ class EchoServer:
                 await context.abort(grpc.StatusCode.ABORTED, "after one", (("why-bin", b"x"),))
             case [b"wait"]:
                 await context.send_initial_metadata(())
+                self.waiting += 1
                 try:
                     await asyncio.sleep(60)
                 except asyncio.CancelledError:
