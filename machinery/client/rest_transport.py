@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T", bound=KubeObject)
 
+_PARTS_AT_ONCE: Final = 8  # of the requests that stand for a CreateEach
 _METHODS: Final[dict[Method, str]] = {  # calls as the gRPC door and fault plans name them → HTTP
     "Get": "GET",
     "List": "GET",
@@ -138,19 +140,24 @@ class RestTransport:
             ApiError: it was refused, or it is not known whether it was carried out.
         """
         if request.each:
-            return Page([await self._create(request, new, timeout_s) for new in request.each], 0, "")
+            slots = asyncio.Semaphore(_PARTS_AT_ONCE)
+            parts = (self._create(request, new, timeout_s, slots) for new in request.each)
+            return Page(await asyncio.gather(*parts), 0, "")
         page = objects.decode(await self.call(request, timeout_s), _Page)
         items = [bytes(item) for item in page.items or ()]
         return Page(items, read_revision(page.metadata.resourceVersion), page.metadata.continue_)
 
-    async def _create(self, request: ApiRequest, new: New, timeout_s: float) -> bytes:
+    async def _create(
+        self, request: ApiRequest, new: New, timeout_s: float, slots: asyncio.Semaphore
+    ) -> bytes:
         """Create one of several objects; return it, or the Status that says why it is not there."""
         one = request._replace(method="Create", namespace=new.namespace, body=new.body, each=())
-        with acting(new.causes):
-            try:
-                return await self.call(one, timeout_s)
-            except ApiError as error:
-                return msgspec.json.encode(error.to_status())
+        async with slots:
+            with acting(new.causes):  # in the task of this one alone
+                try:
+                    return await self.call(one, timeout_s)
+                except ApiError as error:
+                    return msgspec.json.encode(error.to_status())
 
     async def stream(self, request: ApiRequest, type_: type[T]) -> AsyncIterator[list[WatchEvent[T]]]:
         """Yield the batches of a Watch; the response is closed when this is.
