@@ -7,7 +7,6 @@ has to decode anything.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import cache
 from typing import Any, Final
 
@@ -25,8 +24,7 @@ class Unreadable(ValueError):  # noqa: N818 - it says what the value is
     """A stored value is no object."""
 
 
-@dataclass(frozen=True, slots=True)
-class CachedObject:
+class CachedObject(msgspec.Struct, frozen=True, gc=False):
     """An object as lists and watches need it: its bytes, and what selectors look at."""
 
     place: str  # "namespace/name", or "name" of a cluster-scoped object: the key without the kind's prefix

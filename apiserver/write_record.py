@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any, Final
+
+import msgspec
 
 from machinery.model.causes import CauseRef
 from machinery.model.clock import Clock
@@ -19,8 +20,7 @@ from machinery.wire import cause_headers
 LIMIT: Final = 2_000  # writes
 
 
-@dataclass(frozen=True, slots=True)
-class Write:
+class Write(msgspec.Struct, frozen=True, gc=False):
     """One write that happened."""
 
     at_s: float  # cluster seconds
@@ -82,8 +82,7 @@ class WriteRecord:
         ]
 
 
-@dataclass(frozen=True, slots=True)
-class _AsHeader:
+class _AsHeader(msgspec.Struct, frozen=True, gc=False):
     """Causes that become text only where somebody logs them."""
 
     causes: tuple[CauseRef, ...]

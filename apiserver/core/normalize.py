@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Final
 
+import msgspec
+
 from apiserver.core.schema import ListOf, MapOf, Scalar, Schemas, Shape, Struct
 from apiserver.core.timestamps import micro_time, time
 from apiserver.core.values import Json
@@ -50,8 +52,7 @@ class _Walk:
     unknown: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Normalized:
+class Normalized(msgspec.Struct, frozen=True, gc=False):
     """The object as it is stored, and whether it had fields that its schema does not know (dropped from it)."""
 
     obj: Json

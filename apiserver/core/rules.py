@@ -11,6 +11,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Final, TypeAlias
 
+import msgspec
+
 from apiserver.core import deletion
 from apiserver.core.authz.escalation import Grant
 from apiserver.core.table.table import NAME_AND_AGE, Table
@@ -20,8 +22,7 @@ from machinery.model.clock import Timescale
 from machinery.model.errors import Cause
 
 
-@dataclass(frozen=True, slots=True)
-class WriteContext:
+class WriteContext(msgspec.Struct, frozen=True, gc=False):
     """The facts of one write that only the shell knows."""
 
     now: str  # metav1.Time: RFC 3339, UTC, whole seconds

@@ -15,6 +15,8 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any, Final
 
+import msgspec
+
 from apiserver.core import field_errors, metadata
 from apiserver.core.decode import read_json
 from apiserver.core.kind import Kind
@@ -49,8 +51,7 @@ OBJECT: Final = Document()
 """The object itself, without repeated keys."""
 
 
-@dataclass(frozen=True, slots=True)
-class Read:
+class Read(msgspec.Struct, frozen=True, gc=False):
     """A client's object in its stored form, and what to warn the client of."""
 
     obj: Json

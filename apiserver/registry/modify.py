@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from typing import Final, TypeAlias
 from weakref import WeakValueDictionary
+
+import msgspec
 
 from apiserver import objects
 from apiserver.allocation import NOTHING_CLAIMED, Claims
@@ -27,24 +28,21 @@ from machinery.model.errors import Definite
 ATTEMPTS: Final = 12  # of a write whose turn it is, against other apiservers and newcomers
 
 
-@dataclass(frozen=True, slots=True)
-class Put:
+class Put(msgspec.Struct, frozen=True, gc=False):
     """Store this object; `claims` are kept with it, or dropped where it is not stored."""
 
     obj: Json
     claims: Claims = NOTHING_CLAIMED
 
 
-@dataclass(frozen=True, slots=True)
-class Gone:
+class Gone(msgspec.Struct, frozen=True, gc=False):
     """Remove the object; the answer shows it as `obj`."""
 
     obj: Json
     claims: Claims = NOTHING_CLAIMED
 
 
-@dataclass(frozen=True, slots=True)
-class Same:
+class Same(msgspec.Struct, frozen=True, gc=False):
     """Write nothing."""
 
     obj: Json
@@ -55,8 +53,7 @@ Decide: TypeAlias = Callable[[Json | None], Awaitable[Step]]
 """Decides on an object as it is stored, with its resourceVersion; None where there is none."""
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(msgspec.Struct, frozen=True, gc=False):
     """An object's place, and the request that writes there."""
 
     kind: Kind
@@ -76,16 +73,14 @@ class Place:
         return self.kind.place(self.namespace, self.name)
 
 
-@dataclass(frozen=True, slots=True)
-class Done:
+class Done(msgspec.Struct, frozen=True, gc=False):
     """What came of it."""
 
     step: Step
     reply: ObjectReply
 
 
-@dataclass(frozen=True, slots=True)
-class _Current:
+class _Current(msgspec.Struct, frozen=True, gc=False):
     obj: Json | None
     revision: int  # 0: there is no object
     is_live: bool

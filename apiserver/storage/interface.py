@@ -42,8 +42,7 @@ class Page:
     remaining: int = 0  # how many keys come after the last item
 
 
-@dataclass(frozen=True, slots=True)
-class Written:
+class Written(msgspec.Struct, frozen=True, gc=False):
     """The write happened, as this revision."""
 
     revision: int
@@ -56,8 +55,7 @@ class Differs:
     current: Stored | None  # None: there is no such key
 
 
-@dataclass(frozen=True, slots=True)
-class Unmoved:
+class Unmoved(msgspec.Struct, frozen=True, gc=False):
     """A condition of a write: another key is still at this revision."""
 
     key: str
@@ -85,8 +83,7 @@ class StorageEvent(msgspec.Struct, frozen=True, gc=False):
     revision: int
 
 
-@dataclass(frozen=True, slots=True)
-class EventBatch:
+class EventBatch(msgspec.Struct, frozen=True, gc=False):
     """Events in order of revision. With them the watch has told everything up to `revision`."""
 
     events: Sequence[StorageEvent]
