@@ -123,7 +123,8 @@ class Gate:
         """
         if MASTERS in user.groups:
             return
-        match kind.rules.grants(new, old):
+        weight = _RULE_BYTES * len(new.get("rules") or ())
+        match await aside(weight, kind.rules.grants, new, old):
             case RulesGranted(rules):
                 await self._check_role(user, kind, new, rules)
             case RoleGranted(role_ref):

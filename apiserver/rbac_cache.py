@@ -6,14 +6,18 @@ A write costs a note; what has changed is decoded and put into the index at the 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Final
+from typing import Any, Final, Generic, TypeVar
 
 from apiserver import objects
-from apiserver.core.authz.rbac import Json, Place, RbacIndex
+from apiserver.core.authz.rbac import Place, RbacIndex
+from apiserver.core.authz.rules import rules_of_json
 from apiserver.objects import CachedObject
 from apiserver.opening import Opening
 from apiserver.watch_cache_feed import Feed
 from machinery.model.k8s import served
+from machinery.model.kinds import KindNames
+
+R = TypeVar("R")
 
 _ROLES: Final = (served.ROLES, served.CLUSTER_ROLES)
 _BINDINGS: Final = (served.ROLE_BINDINGS, served.CLUSTER_ROLE_BINDINGS)
@@ -25,12 +29,15 @@ class RbacCache:
     def __init__(self, feed: Feed, opening: Opening) -> None:
         self._opening = opening
         self._index = RbacIndex()
-        self._waiting: set[_Table] = set()  # those with changes that the index does not have
-        for kinds, put in ((_ROLES, self._index.set_role), (_BINDINGS, self._index.set_binding)):
-            for kind in kinds:
-                table = _Table(put, self._waiting)
-                self._waiting.add(table)
-                feed.cache(kind).follow(table)
+        self._waiting: set[_Table[Any]] = set()  # those with changes that the index does not have
+        for kind in _ROLES:
+            self._follow(feed, kind, _Table(rules_of_json, self._index.set_rules, self._waiting))
+        for kind in _BINDINGS:
+            self._follow(feed, kind, _Table(objects.decode, self._index.set_binding, self._waiting))
+
+    def _follow(self, feed: Feed, kind: KindNames, table: _Table[Any]) -> None:
+        self._waiting.add(table)
+        feed.cache(kind).follow(table)
 
     def index(self) -> RbacIndex:
         """Return the index of all roles and bindings, maybe a moment old.
@@ -45,10 +52,13 @@ class RbacCache:
         return self._index
 
 
-class _Table:
+class _Table(Generic[R]):
     """One of the four collections; follows its cache (`apiserver.watch_cache.Follower`)."""
 
-    def __init__(self, put: Callable[[Place, Json | None], None], waiting: set[_Table]) -> None:
+    def __init__(
+        self, read: Callable[[bytes], R], put: Callable[[Place, R | None], None], waiting: set[_Table[Any]]
+    ) -> None:
+        self._read = read
         self._put = put
         self._waiting = waiting
         self._changed: dict[str, CachedObject | None] = {}  # by place, since the last question
@@ -72,5 +82,5 @@ class _Table:
         while self._changed:
             place, obj = self._changed.popitem()
             namespace, _, name = place.rpartition("/")
-            self._put((namespace, name), None if obj is None else objects.decode(obj.json))
+            self._put((namespace, name), None if obj is None else self._read(obj.json))
             (self._known.discard if obj is None else self._known.add)(place)

@@ -7,12 +7,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from typing import Final
 
 from apiserver.core import field_errors
 from apiserver.core.authz.attributes import Attributes, Decision
 from apiserver.core.authz.rules import Rule
 from apiserver.core.values import Json, metadata, spec
 from machinery.model.errors import Cause
+
+_MOST_GROUPS: Final = 10_000  # of somebody; each is looked for among the bindings
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +35,8 @@ def access_causes(review: Json, *, of_subject: bool, namespace: str | None = Non
     if of_subject and not asked.get("user") and not asked.get("groups"):
         text = "at least one of user or group must be specified"
         found.append(field_errors.invalid("spec.user", asked.get("user", ""), text))
+    if of_subject and len(asked.get("groups") or ()) > _MOST_GROUPS:
+        found.append(field_errors.too_many("spec.groups", len(asked["groups"]), _MOST_GROUPS))
     if namespace is not None:
         found += _local_causes(asked, namespace)
     return found

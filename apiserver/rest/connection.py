@@ -49,6 +49,7 @@ _UNKNOWN_CODING: Final = (
 _PROTOCOL_ERROR: Final = b"\x88\x02\x03\xea"  # the frame that closes a WebSocket with 1002
 _IN_PARTS_FROM: Final = 64 * 1024  # bytes of a body that are not copied to stand behind the head
 _PART: Final = 256 * 1024  # bytes of a body that are encrypted at once
+_TURN: Final = 4 * _PART  # bytes of a body that are written in one turn of the loop
 
 
 class Server(Protocol):
@@ -357,6 +358,8 @@ class Connection(asyncio.Protocol):
                 if self._writing_paused:
                     async with WALL.timeout_wall(self._limits.stalled_s):
                         await self.drained()
+                elif begin % _TURN == 0:
+                    await WALL.sleep_wall(0)  # others have their turn, however fast the client is
                 if self._transport is None:
                     return
                 self._transport.write(body[begin : begin + _PART])

@@ -14,6 +14,8 @@ _FORM: Final = "rest-gzip"
 
 async def list_reply(answer: ListReply, *, accepts_gzip: bool) -> Reply:
     """Answer with a list."""
+    if not accepts_gzip and sum(len(item.json) for item in answer.items) > answer.items.LARGEST:
+        return reply(_large(answer))
     items = envelopes.list_items(answer)
     if not (accepts_gzip and is_worth_compressing(len(items))):
         return reply(b"".join((envelopes.list_head(answer), items, envelopes.LIST_TAIL)))
@@ -22,6 +24,14 @@ async def list_reply(answer: ListReply, *, accepts_gzip: bool) -> Reply:
         answer.items.keep(_FORM, part, len(part.deflated))
     body = gzip_parts.join(envelopes.list_head(answer), part, envelopes.LIST_TAIL)
     return reply(body, encoding="gzip")
+
+
+def _large(answer: ListReply) -> bytes:
+    """Write a list that is too large to be kept: by one copy."""
+    parts = [item.json for item in answer.items]
+    parts[0] = envelopes.list_head(answer) + parts[0]
+    parts[-1] += envelopes.LIST_TAIL
+    return b",".join(parts)
 
 
 async def _compressed(items: bytes) -> gzip_parts.Part:

@@ -90,14 +90,18 @@ class RbacIndex:
 
     def set_role(self, place: Place, role: Json | None) -> None:
         """Note a role as it is now, None for one that is gone."""
+        self.set_rules(place, None if role is None else rules_of(role))
+
+    def set_rules(self, place: Place, rules: tuple[Rule, ...] | None) -> None:
+        """Note the rules of a role as they are now, None for one that is gone."""
         self._forget_answers()
         for name in _names(self._roles.pop(place, _NO_ROLE).rules):
             self._names[name] -= 1
             if not self._names[name]:
                 del self._names[name]
-        if role is not None:
-            new = self._roles[place] = _Role(rules_of(role))
-            for name in _names(new.rules):
+        if rules is not None:
+            self._roles[place] = _Role(rules)
+            for name in _names(rules):
                 self._names[name] = self._names.get(name, 0) + 1
 
     def set_binding(self, place: Place, binding: Json | None) -> None:

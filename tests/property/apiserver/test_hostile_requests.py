@@ -1,4 +1,4 @@
-"""Whatever comes in at the front doors: each request has its answer, none is the server's fault, and nothing ends.
+"""Whatever comes in at the front doors: each has its answer, none is the server's fault, nothing ends, no step is long.
 
 Everything is drawn from a seed, which a failure names together with the request; so a failure can be repeated.
 """
@@ -26,6 +26,7 @@ from tests.support import hostile
 from tests.support.apiserver import ADMIN, RegistryBench, running_registry
 from tests.support.both_doors import BothDoors, both_doors, furnish, rest_services
 from tests.support.examples import first_seeds
+from tests.support.loop_steps import Steps, measured_steps
 from tests.support.memory_connection import HandClock, MemoryClient
 
 STRANGER: Final = UserInfo("somebody", groups=("system:authenticated",))
@@ -97,14 +98,15 @@ class Conversation:
             assert client.statuses[1:] in ([200], [403]), "the next request is not understood"
 
 
-async def call(doors: BothDoors, random: Random) -> None:
+async def call(doors: BothDoors, random: Random, steps: Steps) -> None:
     """Make one hostile call at the gRPC door.
 
     Raises:
         AssertionError: the answer is the server's fault.
     """
-    method, data = hostile.message(random)
-    metadata = hostile.metadata(random)
+    with steps.apart():
+        method, data = hostile.message(random)
+        metadata = hostile.metadata(random)
     doors.caller.user = random.choice((ADMIN, ADMIN, ADMIN, STRANGER))
     path = f"/{SERVICE_PATH}/{method}"
     try:
@@ -124,7 +126,7 @@ async def _first(stream: AsyncIterator[bytes]) -> None:
     stream.cancel()  # type: ignore[attr-defined]  # as a call of gRPC
 
 
-async def at_rest(seed: int, count: int, clock: HandClock) -> None:
+async def at_rest(seed: int, count: int, clock: HandClock, steps: Steps) -> None:
     """Drive the REST door with so many conversations, several at a time; then let all limits pass."""
     async with running_registry() as bench, rest_door(bench) as listener:
         await furnish(bench)
@@ -134,11 +136,13 @@ async def at_rest(seed: int, count: int, clock: HandClock) -> None:
             async with room:
                 await conversation.hold()
 
-        conversations = [Conversation(listener, Random(f"{seed}/{number}")) for number in range(count)]
+        with steps.apart():
+            conversations = [Conversation(listener, Random(f"{seed}/{number}")) for number in range(count)]
         await asyncio.gather(*map(hold, conversations))
         await clock.advance(LIMITS.head_s + LIMITS.answer_s)
-        for conversation in conversations:
-            conversation.end()
+        with steps.apart():
+            for conversation in conversations:
+                conversation.end()
         await _still_serves(listener)
 
 
@@ -150,12 +154,12 @@ async def _still_serves(listener: Listener) -> None:
     client.leave()
 
 
-async def at_grpc(seed: int, count: int) -> None:
+async def at_grpc(seed: int, count: int, steps: Steps) -> None:
     """Drive the gRPC door with so many calls."""
     async with running_registry() as bench, both_doors(bench) as doors:
         await furnish(bench)
         for number in range(count):
-            await call(doors, Random(f"{seed}/{number}"))
+            await call(doors, Random(f"{seed}/{number}"), steps)
 
 
 @pytest.mark.parametrize("seed", first_seeds(2, quick=1))
@@ -166,12 +170,18 @@ def test_hostile_requests_at_the_rest_door(
     clock = HandClock()
     for module in (connection, door):
         monkeypatch.setattr(module, "WALL", clock)
-    asyncio.run(at_rest(seed, 300, clock))
+    with measured_steps(monkeypatch) as steps:
+        asyncio.run(at_rest(seed, 300, clock, steps))
+    steps.check(f"a request of seed {seed}")
     assert not caplog.records
 
 
 @pytest.mark.parametrize("seed", first_seeds(2, quick=1))
-def test_hostile_calls_at_the_grpc_door(seed: int, caplog: pytest.LogCaptureFixture) -> None:
+def test_hostile_calls_at_the_grpc_door(
+    seed: int, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
     """Messages as they should be, with odd values, and bytes that are no messages."""
-    asyncio.run(at_grpc(seed, 600))
+    with measured_steps(monkeypatch) as steps:
+        asyncio.run(at_grpc(seed, 600, steps))
+    steps.check(f"a call of seed {seed}")
     assert not caplog.records
