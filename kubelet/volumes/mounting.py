@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import errno
 import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
@@ -15,6 +16,12 @@ _MS_BIND: Final = 4096
 _MS_NOSUID_NODEV: Final = 2 | 4
 _MNT_DETACH: Final = 2
 _UMOUNT_NOFOLLOW: Final = 8
+_ESCAPES: Final = (
+    (" ", "\\040"),
+    ("\t", "\\011"),
+    ("\n", "\\012"),
+    ("\\", "\\134"),
+)  # of a path in mountinfo
 
 
 def mounts_are_seen(folder: Path) -> bool:
@@ -80,11 +87,22 @@ def _is_machines_namespace() -> bool:
 
 
 def _mount_points(folder: Path) -> list[str]:
-    base = os.path.realpath(folder)
-    points = [
-        _unescaped(line.split(" ")[4]) for line in Path("/proc/self/mountinfo").read_text().splitlines()
-    ]
+    return points_below(Path("/proc/self/mountinfo").read_text(), os.path.realpath(folder))
+
+
+def points_below(mountinfo: str, base: str) -> list[str]:
+    """Return the mount points at or below a path. Lines without its last name are not looked at: there is one for each pod."""
+    lines = _lines_with(_escaped(base.rpartition("/")[2]), mountinfo)
+    points = [_unescaped(line.split(" ")[4]) for line in lines]
     return [point for point in points if point == base or point.startswith(base + "/")]
+
+
+def _lines_with(part: str, text: str) -> Iterator[str]:
+    at = text.find(part)
+    while at >= 0:
+        end = text.index("\n", at)
+        yield text[text.rfind("\n", 0, at) + 1 : end]
+        at = text.find(part, end + 1)
 
 
 def _is_shared(folder: Path) -> bool:
@@ -98,8 +116,14 @@ def _is_shared(folder: Path) -> bool:
     return shared
 
 
+def _escaped(text: str) -> str:
+    for sign, code in reversed(_ESCAPES):  # the backslash first, which the others are written with
+        text = text.replace(sign, code)
+    return text
+
+
 def _unescaped(text: str) -> str:
-    for code, sign in (("\\040", " "), ("\\011", "\t"), ("\\012", "\n"), ("\\134", "\\")):
+    for sign, code in _ESCAPES:
         text = text.replace(code, sign)
     return text
 
