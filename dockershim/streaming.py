@@ -23,7 +23,7 @@ from dockershim.command_sessions import Client, CommandSessions, say_error
 from dockershim.core.stream_protocols import (
     PORT_FORWARD,
     SPDY,
-    WEBSOCKET,
+    TUNNEL,
     Wanted,
     negotiate,
     read_offers,
@@ -34,10 +34,12 @@ from dockershim.port_forward import Dial, PortForwarding
 from dockershim.spdy_client import serve_command
 from dockershim.upgrade import Upgraded, upgraded
 from dockershim.websocket_client import WebSocketClient, websocket
+from dockershim.websocket_tunnel import WebSocketTunnel, tunnel_socket
 from machinery.model.clock import Clock
 from machinery.model.errors import ApiError, Unavailable
 from machinery.model.log import EventLog
 from machinery.process.control import private_socket
+from machinery.spdy.connection import Wire
 
 TOKEN_S: Final = 60.0  # wall seconds that a URL waits to be used
 _WAITING: Final = 1_000  # URLs that may wait at once
@@ -167,18 +169,28 @@ class Streaming:
         return _refusal(400, "this URL is for a connection that is upgraded to SPDY/3.1 or WebSocket")
 
     async def _over_websocket(self, request: web.Request, waiting: _Command | _Forward) -> web.StreamResponse:
-        connection = websocket()
-        if isinstance(waiting, _Forward):
-            return _refusal(400, "port-forward is served over SPDY/3.1 only")
-        if not connection.can_prepare(request):
-            return _refusal(400, f"a WebSocket needs a version and a key; protocols: {', '.join(WEBSOCKET)}")
+        is_tunnel = isinstance(waiting, _Forward)
+        connection = tunnel_socket(TUNNEL) if is_tunnel else websocket()
+        ready = connection.can_prepare(request)
+        if not ready:
+            return _refusal(400, "a WebSocket needs a version and a key")
+        if is_tunnel and ready.protocol != TUNNEL:
+            return _refusal(400, f"port-forward over WebSocket is {TUNNEL}")
         del self._waiting[request.path]
         await connection.prepare(request)
         try:
-            await self._run(waiting.session, WebSocketClient(connection))
+            if isinstance(waiting, _Forward):
+                await self._tunnel(connection, waiting)
+            else:
+                await self._run(waiting.session, WebSocketClient(connection))
         finally:
             await connection.close()
         return connection
+
+    async def _tunnel(self, connection: web.WebSocketResponse, waiting: _Forward) -> None:
+        tunnel = WebSocketTunnel(connection)
+        async with tunnel.sending():
+            self._note(await self._forward(tunnel, waiting), "portforward")
 
     async def _over_spdy(self, request: web.Request, waiting: _Command | _Forward) -> web.StreamResponse:
         offers = request.headers.getall(_OFFERS, [])
@@ -191,15 +203,21 @@ class Streaming:
         del self._waiting[request.path]
         answer = {"Connection": "Upgrade", "Upgrade": "SPDY/3.1", _OFFERS: protocol}
         async with upgraded(request, answer) as wire:
-            if problem := await self._serve_spdy(wire, protocol, waiting):
-                self._log.info("stream_client_refused", path=request.path.split("/")[1], error=problem)
+            self._note(await self._serve_spdy(wire, protocol, waiting), request.path.split("/")[1])
         return web.Response()
 
     async def _serve_spdy(self, wire: Upgraded, protocol: str, waiting: _Command | _Forward) -> str:
         if isinstance(waiting, _Forward):
-            return await PortForwarding(waiting.sandbox_id, waiting.dial, self._clock).serve(wire)
+            return await self._forward(wire, waiting)
         types = stream_types(waiting.wanted, protocol)
         return await serve_command(wire, protocol, types, partial(self._run, waiting.session), self._clock)
+
+    async def _forward(self, wire: Wire, waiting: _Forward) -> str:
+        return await PortForwarding(waiting.sandbox_id, waiting.dial, self._clock).serve(wire)
+
+    def _note(self, problem: str, verb: str) -> None:
+        if problem:
+            self._log.info("stream_client_refused", verb=verb, error=problem)
 
     async def _run(self, session: Session, client: Client) -> None:
         try:

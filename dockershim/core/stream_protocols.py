@@ -14,6 +14,7 @@ from typing import Any, Final, NamedTuple
 WEBSOCKET: Final = ("v5.channel.k8s.io", "v4.channel.k8s.io")
 SPDY: Final = ("v4.channel.k8s.io", "v3.channel.k8s.io", "v2.channel.k8s.io", "channel.k8s.io")
 PORT_FORWARD: Final = ("portforward.k8s.io",)
+TUNNEL: Final = f"SPDY/3.1+{PORT_FORWARD[0]}"  # within a WebSocket
 STDOUT, STDERR = 1, 2
 """The streams that a process writes."""
 STREAM_TYPES: Final = {STDOUT: "stdout", STDERR: "stderr"}

@@ -2,7 +2,7 @@
 
 kubectl is the independent peer of dockershim's SPDY: its streams are client-go's, as crictl's and every Go client's
 are. The door upgrades nothing itself: as a kubelet does, it asks CRI for a URL, sends the client's request there with
-another path, and carries bytes both ways. It refuses WebSocket, after which kubectl speaks SPDY.
+another path, and carries bytes both ways. Where it refuses WebSocket, kubectl speaks SPDY.
 """
 
 from __future__ import annotations
@@ -35,6 +35,7 @@ class PodDoor:
     shim: Cri
     sandbox: str
     container: str
+    passes_websocket: bool
     protocols: list[str]  # that clients were upgraded to
 
     async def fetches(self, url: str) -> bool:
@@ -88,7 +89,7 @@ class PodDoor:
         reader: asyncio.StreamReader,
         writer: asyncio.StreamWriter,
     ) -> None:
-        if "SPDY/3.1" not in head:
+        if "upgrade: websocket" in head.lower() and not self.passes_websocket:
             writer.write(_response(400, {"kind": "Status", "message": "no WebSocket here"}))
             return
         url = urlsplit(await self._url(verb, query))
@@ -97,13 +98,13 @@ class PodDoor:
         await asyncio.get_running_loop().sock_connect(connection, (url.hostname, url.port))
         there, back = await asyncio.open_connection(sock=connection)
         fields = head.partition("\r\n")[2]
-        back.write(f"POST {url.path} HTTP/1.1\r\n{fields}".encode("latin-1"))
+        back.write(f"{head.partition(' ')[0]} {url.path} HTTP/1.1\r\n{fields}".encode("latin-1"))
         answer = await there.readuntil(b"\r\n\r\n")
         writer.write(answer)
         self.protocols.extend(
             line.partition(": ")[2]
             for line in answer.decode().split("\r\n")
-            if line.lower().startswith("x-stream-protocol-version:")
+            if line.lower().startswith(("x-stream-protocol-version:", "sec-websocket-protocol:"))
         )
         await asyncio.gather(_carry(reader, back), _carry(there, writer))
 
@@ -120,10 +121,10 @@ class PodDoor:
 
 @contextlib.asynccontextmanager
 async def pod_door(
-    shim: Cri, sandbox: str, container: str, folder: Path
+    shim: Cri, sandbox: str, container: str, folder: Path, *, passes_websocket: bool
 ) -> AsyncIterator[tuple[PodDoor, Path]]:
     """Open a door; yield it with a kubeconfig that leads there."""
-    door = PodDoor(shim, sandbox, container, [])
+    door = PodDoor(shim, sandbox, container, passes_websocket, [])
     server = await asyncio.start_server(door.serve, "127.0.0.1", 0)
     port = server.sockets[0].getsockname()[1]
     kubeconfig = folder / "kubeconfig"

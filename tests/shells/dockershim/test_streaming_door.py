@@ -164,7 +164,7 @@ async def test_a_request_that_cannot_be_upgraded_does_not_use_its_url_up(door: D
 
 
 async def test_a_url_is_for_what_it_was_made_for(door: Door):
-    """Another verb, another token: not found; port-forward has its own protocol, and no WebSocket."""
+    """Another verb, another token: not found; port-forward has protocols of its own."""
     token = door.streaming.exec_path("1", EXEC).rpartition("/")[2]
     for path in (f"/attach/{token}", f"/portforward/{token}", "/exec/guess"):
         assert (await ask(door, path))[0] == 404
@@ -177,7 +177,34 @@ async def test_a_url_is_for_what_it_was_made_for(door: Door):
     assert (await ask(door, path, **spdy, **{VERSIONS: "v4.channel.k8s.io"}))[0] == 403
     async with aiohttp.ClientSession() as session:
         with pytest.raises(aiohttp.WSServerHandshakeError, match="400"):
-            await session.ws_connect(await door.url(path))
+            await session.ws_connect(await door.url(path), protocols=["v5.channel.k8s.io"])
+
+
+async def test_a_tunnel_carries_spdy_in_whatever_messages(door: Door):
+    """Of one byte each, too; text is none, and ends it."""
+
+    async def dial(port: int) -> Any:
+        raise OSError(f"nobody at {port}")
+
+    peer = SpdyPeer()
+    opened = peer.open(1, streamtype="error", port="80") + peer.open(3, streamtype="data", port="80")
+    async with (
+        aiohttp.ClientSession() as session,
+        session.ws_connect(
+            await door.url(door.streaming.port_forward_path("0123", dial)),
+            protocols=["SPDY/3.1+portforward.k8s.io"],
+        ) as socket,
+    ):
+        for byte in opened:
+            await socket.send_bytes(bytes((byte,)))
+        frames: list[Frame] = []
+        async with asyncio.timeout(10):
+            while len(frames) < 5:
+                frames += peer.read(await socket.receive_bytes())
+            assert b"nobody at 80" in frames[2].data
+            await socket.send_str("text")
+            assert (await socket.receive()).type is aiohttp.WSMsgType.CLOSE
+    await until(lambda: not door.open_connections())
 
 
 async def test_what_is_not_spdy_ends_its_connection_only(door: Door, caller: Caller):

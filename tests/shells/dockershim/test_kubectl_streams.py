@@ -1,4 +1,4 @@
-"""The real kubectl against dockershim's streams, over SPDY: client-go is what crictl and other kubelets speak with."""
+"""The real kubectl against dockershim's streams, over SPDY and WebSocket: client-go is what crictl and other kubelets speak."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import aiohttp
-import grpc
 import pytest
 
-from tests.support.cri_servers import Behaviour, Cri
+from machinery.rpc.status import RpcError
+from tests.support.cri_servers import SLEEPS, Behaviour, Cri
 from tests.support.kubectl import Kubectl
 from tests.support.pod_door import POD, PodDoor, pod_door
 from tests.support.requirements import need
@@ -57,12 +57,20 @@ class Client:
 
 @contextlib.asynccontextmanager
 async def kubectl(
-    shim: Cri, folder: Path, behaviour: Behaviour | None = None, **fields: object
+    shim: Cri,
+    folder: Path,
+    behaviour: Behaviour = SLEEPS,
+    *,
+    passes_websocket: bool = False,
+    **fields: object,
 ) -> AsyncIterator[Client]:
     """Run a container, and open a door to it."""
     need("kubectl")
-    sandbox, container = await (shim.run(behaviour, **fields) if behaviour else shim.run(**fields))
-    async with pod_door(shim, sandbox, container, folder) as (door, kubeconfig):
+    sandbox, container = await shim.run(behaviour, **fields)
+    async with pod_door(shim, sandbox, container, folder, passes_websocket=passes_websocket) as (
+        door,
+        kubeconfig,
+    ):
         yield Client(door, kubeconfig)
 
 
@@ -89,21 +97,25 @@ def _read_until(descriptor: int, wanted: bytes) -> bytes:
     return said
 
 
-async def test_exec_carries_all_streams_and_the_exit_code(shim: Cri, tmp_path: Path):
+@pytest.mark.parametrize("passes_websocket", [False, True], ids=["spdy", "websocket"])
+async def test_exec_carries_all_streams_and_the_exit_code(
+    shim: Cri, tmp_path: Path, *, passes_websocket: bool
+):
     """The end of its input is told, output comes after it, and stderr is apart."""
-    async with kubectl(shim, tmp_path) as client:
+    async with kubectl(shim, tmp_path, passes_websocket=passes_websocket) as client:
         script = "cat; echo bye >&2; exit 4"
         code, out, err = await client.run("exec", "-i", POD, "--", "sh", "-c", script, stdin=b"hello world")
         assert (code, out) == (4, b"hello world"), err
         assert err.startswith(b"bye\n")
         assert b"exit code 4" in err
-        assert client.door.protocols == ["v4.channel.k8s.io"]
+        assert client.door.protocols == ["v5.channel.k8s.io" if passes_websocket else "v4.channel.k8s.io"]
 
 
-async def test_exec_loses_nothing_of_much(shim: Cri, tmp_path: Path):
+@pytest.mark.parametrize("passes_websocket", [False, True], ids=["spdy", "websocket"])
+async def test_exec_loses_nothing_of_much(shim: Cri, tmp_path: Path, *, passes_websocket: bool):
     """More than any window or buffer, in both directions at once, and to the last byte."""
     much = os.urandom(64 * 1024) * 128
-    async with kubectl(shim, tmp_path) as client:
+    async with kubectl(shim, tmp_path, passes_websocket=passes_websocket) as client:
         code, out, err = await client.run("exec", "-i", POD, "--", "cat", stdin=much)
     assert (code, err, out == much) == (0, b"", True)
 
@@ -162,11 +174,14 @@ async def test_a_command_ends_with_its_kubectl(shim: Cri, tmp_path: Path):
         await until(is_gone)
 
 
-async def test_port_forward_carries_connections_beside_each_other(shim: Cri, tmp_path: Path):
+@pytest.mark.parametrize("passes_websocket", [False, True], ids=["spdy", "websocket"])
+async def test_port_forward_carries_connections_beside_each_other(
+    shim: Cri, tmp_path: Path, *, passes_websocket: bool
+):
     """To what listens on the pod's own loopback only; many at once, a large answer whole."""
     page = bytes(2 * 1024 * 1024)
     serve = f"head -c {len(page)} /dev/zero >/tmp/index.html; httpd -f -p 127.0.0.1:8080 -h /tmp"
-    async with kubectl(shim, tmp_path, Behaviour(serve)) as client:
+    async with kubectl(shim, tmp_path, Behaviour(serve), passes_websocket=passes_websocket) as client:
         await until(lambda: client.door.fetches("http://127.0.0.1:8080/"))
         async with forwarded(client, 8080) as base, aiohttp.ClientSession() as session:
 
@@ -176,11 +191,14 @@ async def test_port_forward_carries_connections_beside_each_other(shim: Cri, tmp
 
             async with asyncio.timeout(LIMIT_S):
                 assert await asyncio.gather(*(fetch() for _ in range(10))) == [len(page)] * 10
+        tunnel = "SPDY/3.1+portforward.k8s.io"
+        assert client.door.protocols == [tunnel if passes_websocket else "portforward.k8s.io"]
 
 
-async def test_port_forward_tells_that_nobody_listens(shim: Cri, tmp_path: Path):
+@pytest.mark.parametrize("passes_websocket", [False, True], ids=["spdy", "websocket"])
+async def test_port_forward_tells_that_nobody_listens(shim: Cri, tmp_path: Path, *, passes_websocket: bool):
     """By a text on the error stream, which kubectl prints."""
-    async with kubectl(shim, tmp_path) as client:
+    async with kubectl(shim, tmp_path, passes_websocket=passes_websocket) as client:
         process = await client.start("port-forward", f"pod/{POD}", ":81")
         assert process.stdout is not None
         line = (await process.stdout.readline()).decode()
@@ -202,7 +220,7 @@ async def test_ports_are_forwarded_to_a_sandbox_that_runs(shim: Cri):
     url = (await shim.call("PortForward", pod_sandbox_id=sandbox)).url
     assert re.fullmatch(r"http://127\.0\.0\.1:[0-9]+/portforward/[\w-]{22}", url)
     await shim.call("StopPodSandbox", pod_sandbox_id=sandbox)
-    with pytest.raises(grpc.aio.AioRpcError, match="does not run"):
+    with pytest.raises(RpcError, match="does not run"):
         await shim.call("PortForward", pod_sandbox_id=sandbox)
-    with pytest.raises(grpc.aio.AioRpcError, match="not there"):
+    with pytest.raises(RpcError, match="not there"):
         await shim.call("PortForward", pod_sandbox_id="0123456789ab")
