@@ -385,9 +385,9 @@ async def test_sigterm_ends_the_server_in_good_order(runtime: Cri):
     """With exit code 0, also while somebody listens to events."""
     stream = runtime.runtime.GetContainerEvents(cri.GetEventsRequest())
     await stream.begun()
-    assert runtime.server.stop() == 0
+    assert await asyncio.to_thread(runtime.server.stop) == 0
     stream.cancel()
-    runtime.server.start()
+    await asyncio.to_thread(runtime.server.start)
     await runtime.call("Version")
 
 
