@@ -171,15 +171,18 @@ class Channel:
 
     async def _dialled(self) -> Http2Connection:
         loop, clock = asyncio.get_running_loop(), self._clock
+        ping_after_s = self._connection.next_ping_after_s if self._connection else 0.0
         if self._address.startswith(_UNIX):
             path = self._address.removeprefix(_UNIX)
-            _, connection = await loop.create_unix_connection(lambda: Http2Connection(clock), path)
+            _, connection = await loop.create_unix_connection(
+                lambda: Http2Connection(clock, ping_after_s), path
+            )
             return connection
         host, _, port = self._address.rpartition(":")
         host = host.strip("[]")
         name = (self._server_name or host) if self._tls else None
         _, connection = await loop.create_connection(
-            lambda: Http2Connection(clock), host, int(port), ssl=self._tls, server_hostname=name
+            lambda: Http2Connection(clock, ping_after_s), host, int(port), ssl=self._tls, server_hostname=name
         )
         return connection
 

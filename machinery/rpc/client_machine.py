@@ -17,16 +17,15 @@ from typing import Final, NamedTuple
 from urllib.parse import unquote
 
 from machinery.rpc.endpoint import (
-    CONTINUATION,
+    CALM,
+    CANCEL,
     DATA,
-    END_HEADERS,
     END_STREAM,
     FIRST,
-    HEAD,
-    HEADERS,
     HELLO,
     MESSAGE,
     PUSH,
+    REFUSED,
     Answered,
     Began,
     Ended,
@@ -34,7 +33,7 @@ from machinery.rpc.endpoint import (
     Event,
     Message,
     Stream,
-    frame,
+    block_frames,
 )
 from machinery.rpc.hpack import read_block
 from machinery.rpc.metadata import read_metadata
@@ -46,10 +45,9 @@ WINDOW: Final = 1024 * 1024
 LARGEST_MESSAGE: Final = 64 * 1024 * 1024
 """Bytes of the largest message that is taken, with its head."""
 
-_CANCEL, _REFUSED = 8, 7
 _CODES: Final = frozenset(map(int, Code))
 _LAST_ID: Final = (1 << 31) - 1
-_RESETS: Final = {_CANCEL: Code.CANCELLED, 11: Code.RESOURCE_EXHAUSTED, 12: Code.PERMISSION_DENIED}
+_RESETS: Final = {CANCEL: Code.CANCELLED, CALM: Code.RESOURCE_EXHAUSTED, 12: Code.PERMISSION_DENIED}
 _HTTP_STATUSES: Final = {  # https://github.com/grpc/grpc/blob/master/doc/http-grpc-status-mapping.md
     "400": Code.INTERNAL,
     "401": Code.UNAUTHENTICATED,
@@ -69,6 +67,7 @@ class Http2Client(Endpoint):
     def __init__(self, window: int = WINDOW, largest_message: int = LARGEST_MESSAGE) -> None:
         super().__init__(window, largest_message)
         self._next_id = 1
+        self.is_asked_for_calm = False  # whether the server went away because it was pinged too often
         self.outgoing.append(HELLO)
         self._wish(window, (PUSH, 0))
 
@@ -89,7 +88,7 @@ class Http2Client(Endpoint):
         self._next_id += 2
         if self._next_id > _LAST_ID:
             self.is_open = False  # numbers are used up: as if the server went away
-        head = self._head(stream.id, headers)
+        head = block_frames(stream.id, 0, headers, self._largest_frame)
         if message is None:
             self.outgoing.append(head)
             return stream.id
@@ -107,7 +106,7 @@ class Http2Client(Endpoint):
 
     def cancel(self, stream_id: int) -> None:
         """End a call that nobody waits for, without an event. Idempotent."""
-        self.reset(stream_id, _CANCEL)
+        self.reset(stream_id, CANCEL)
 
     def abort(self, problem: str) -> list[Event]:
         """End the connection and every call on it, as unavailable. Idempotent."""
@@ -117,15 +116,6 @@ class Http2Client(Endpoint):
         self._streams.clear()
         self._blocked.clear()
         return ended
-
-    def _head(self, stream_id: int, headers: bytes) -> bytes:
-        most = self._largest_frame
-        if len(headers) <= most:
-            return HEAD.pack(len(headers) << 8 | HEADERS, END_HEADERS, stream_id) + headers
-        pieces = [headers[place : place + most] for place in range(0, len(headers), most)]
-        frames = [frame(HEADERS, 0, stream_id, pieces[0])]
-        frames += [frame(CONTINUATION, 0, stream_id, piece) for piece in pieces[1:-1]]
-        return b"".join((*frames, frame(CONTINUATION, END_HEADERS, stream_id, pieces[-1])))
 
     def _on_block(self, stream_id: int, flags: int, block: bytes) -> None:
         is_last = flags & END_STREAM
@@ -158,13 +148,14 @@ class Http2Client(Endpoint):
         if stream is None:
             return
         text = f"the server reset the call (HTTP/2 error {error})"
-        refused = error == _REFUSED  # the server has not looked at it
+        refused = error == REFUSED  # the server has not looked at it
         why = NotConnected(text) if refused else RpcError(_RESETS.get(error, Code.UNAVAILABLE), text)
         self._events.append(Ended(stream_id, why))
 
-    def _on_goaway(self, last_id: int) -> None:
+    def _on_goaway(self, last_id: int, error: int) -> None:
         """Begin nothing here any more; calls that the server will not look at are over."""
         self.is_open = False
+        self.is_asked_for_calm |= error == CALM
         for stream_id in [each for each in self._streams if each > last_id]:
             self._forget(stream_id)
             self._events.append(Ended(stream_id, NotConnected("the server is going away")))

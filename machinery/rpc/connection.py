@@ -5,7 +5,7 @@ is written in one piece, with others that begin in the same turn of a busy event
 once: no call has a task or a timer of its own.
 
 Every call ends: with the server's status, with DEADLINE_EXCEEDED, or as UNAVAILABLE when the connection breaks. A peer that
-is silent for `DEAD_AFTER_S`, although it was pinged, counts as gone.
+is silent for `PING_AFTER_S` is pinged, and counts as gone when it is for `ANSWER_S` more.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ from machinery.rpc.deadlines import Deadlines
 from machinery.rpc.endpoint import Answered, Began, Broken, Ended, Event, Message
 from machinery.rpc.status import Code, Metadata, RpcError
 
-PING_AFTER_S: Final = 10.0  # wall seconds of silence
-DEAD_AFTER_S: Final = 15.0
+PING_AFTER_S: Final = 10.0  # wall seconds of silence, where the server does not ask for more
+ANSWER_S: Final = 5.0  # in which one that is there answers
 PING_AGAIN_S: Final = 2.5
 _SHORTEST_S: Final = 0.05  # between two looks
 _BUSY_FROM: Final = 5  # calls under way, from which on frames are gathered
@@ -55,9 +55,10 @@ class Listener(Protocol):
 class Http2Connection(asyncio.Protocol):
     """The client's side of a connection."""
 
-    def __init__(self, clock: Clock) -> None:
+    def __init__(self, clock: Clock, ping_after_s: float = 0.0) -> None:
         self._loop = asyncio.get_running_loop()
         self._clock = clock
+        self._ping_after_s = ping_after_s or PING_AFTER_S
         self._client = Http2Client()
         self._transport: asyncio.Transport | None = None
         self._listeners: dict[int, Listener] = {}  # by stream
@@ -79,6 +80,14 @@ class Http2Connection(asyncio.Protocol):
     def has_room(self) -> bool:
         """Whether a call can begin at once."""
         return self._client.has_room
+
+    @property
+    def next_ping_after_s(self) -> float:
+        """The wall seconds of silence that the next connection to this server should wait before it pings.
+
+        Servers of grpc-go and others end a connection on which they hear too many pings without a call.
+        """
+        return self._ping_after_s * (2 if self._client.is_asked_for_calm else 1)
 
     @property
     def is_closed(self) -> bool:
@@ -229,12 +238,12 @@ class Http2Connection(asyncio.Protocol):
         Between two looks there is a turn of the loop: what came while this process itself stood still has been read.
         """
         silent_s = self._clock.monotonic_wall() - self._heard_at
-        if silent_s >= DEAD_AFTER_S and self._has_pinged:
+        if silent_s >= self._ping_after_s + ANSWER_S and self._has_pinged:
             self.close(f"the server has been silent for {silent_s:.0f} s")
             return
-        if silent_s >= PING_AFTER_S:
+        if silent_s >= self._ping_after_s:
             self._client.ping()
             self._write()
-        self._has_pinged = silent_s >= PING_AFTER_S
-        after_s = max(_SHORTEST_S, PING_AGAIN_S if self._has_pinged else PING_AFTER_S - silent_s)
+        self._has_pinged = silent_s >= self._ping_after_s
+        after_s = max(_SHORTEST_S, PING_AGAIN_S if self._has_pinged else self._ping_after_s - silent_s)
         self._ticker = self._clock.call_later_wall(after_s, self._tick)

@@ -260,8 +260,8 @@ class Endpoint:
         """Act on a call that the peer ended with an error code of HTTP/2."""
         raise NotImplementedError
 
-    def _on_goaway(self, last_id: int) -> None:
-        """Act on a peer that takes no new calls, and looks at none after `last_id`."""
+    def _on_goaway(self, last_id: int, error: int) -> None:
+        """Act on a peer that takes no new calls, and looks at none after `last_id`, for HTTP/2's reason `error`."""
         raise NotImplementedError
 
     def _on_compressed(self, _stream: Any) -> None:
@@ -317,7 +317,7 @@ class Endpoint:
                 self._check_begun(stream_id)
             self._on_reset(stream_id, int.from_bytes(payload))
         elif kind == GOAWAY:
-            self._on_goaway(int.from_bytes(payload[:4]) & 0x7FFFFFFF)
+            self._on_goaway(int.from_bytes(payload[:4]) & LARGEST_WINDOW, int.from_bytes(payload[4:8]))
         elif kind == _PROMISE:
             raise ProtocolError("a push that nobody allowed")
 

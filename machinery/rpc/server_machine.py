@@ -327,7 +327,7 @@ class Http2Server(Endpoint):
         if self._forget(stream_id):
             self._events.append(Left(stream_id))
 
-    def _on_goaway(self, _last_id: int) -> None:
+    def _on_goaway(self, _last_id: int, _error: int) -> None:
         """Do nothing: a client that goes away ends its connection."""
 
     def _on_sent(self, stream: ServerStream) -> None:

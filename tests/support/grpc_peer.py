@@ -100,8 +100,8 @@ async def serving(
     address: str = "127.0.0.1:0", credentials: grpc.ServerCredentials | None = None, **options: int
 ) -> AsyncIterator[tuple[EchoServer, int]]:
     """Serve while inside; yields the service and its port. `options` are gRPC's, with _ for their dots."""
-    more = tuple((f"grpc.{name}", value) for name, value in options.items())
-    server, echo = grpc.aio.server(options=(*OPTIONS, *more)), EchoServer()
+    wishes = dict(OPTIONS) | {f"grpc.{name}": value for name, value in options.items()}
+    server, echo = grpc.aio.server(options=tuple(wishes.items())), EchoServer()
     server.add_generic_rpc_handlers((echo.handlers(),))
     if credentials is None:
         port = server.add_insecure_port(address)

@@ -359,7 +359,7 @@ async def test_a_server_that_comes_back_is_found(process: Process) -> None:
 
 async def test_a_frozen_server_is_noticed(process: Process, monkeypatch: pytest.MonkeyPatch) -> None:
     """By the pings that it does not answer, without a deadline; one that is only idle is kept."""
-    for name, seconds in (("PING_AFTER_S", 0.2), ("DEAD_AFTER_S", 0.6), ("PING_AGAIN_S", 0.1)):
+    for name, seconds in (("PING_AFTER_S", 0.2), ("ANSWER_S", 0.4), ("PING_AGAIN_S", 0.1)):
         monkeypatch.setattr(connections, name, seconds)
     await process.start()
     echo = Echo(Channel(process.address, WALL))
@@ -374,6 +374,29 @@ async def test_a_frozen_server_is_noticed(process: Process, monkeypatch: pytest.
     process.send(signal.SIGCONT)
     await until(lambda: _answers(echo))
     await echo.channel.close()
+
+
+async def test_a_server_that_wants_fewer_pings_gets_fewer(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It ends the connection, as a container runtime in Go does, until they are seldom enough."""
+    monkeypatch.setattr(connections, "PING_AFTER_S", 0.05)
+    monkeypatch.setattr(connections, "PING_AGAIN_S", 0.05)
+    options = {"http2.max_ping_strikes": 1, "http2.min_recv_ping_interval_without_data_ms": 200}
+    async with serving(**options) as (_, port):
+        echo, lost = Echo(Channel(f"127.0.0.1:{port}", WALL)), 0
+        while True:
+            idle = echo.answers(b"wait")
+            await idle.begun()
+            reader = asyncio.ensure_future(idle.read())
+            done, _pending = await asyncio.wait((reader,), timeout=1)
+            if not done:
+                break
+            with pytest.raises(RpcError):
+                reader.result()
+            lost += 1
+        assert 1 <= lost <= 6
+        idle.cancel()
+        await reader
+        await echo.channel.close()
 
 
 def _is_ready(echo: Echo) -> bool:
