@@ -10,6 +10,7 @@ In the order of use:
   (`unified` writes what the engine cannot);
 - `streaming` serves the URLs of exec, attach and port-forward: over WebSocket (`websocket_client`) or over SPDY
   (`spdy_client`, on connections that `upgrade` takes over from HTTP, or within a WebSocket: `websocket_tunnel`);
+- `loopback_listener` bounds what those can take who reach it without a URL;
 - `command_sessions` is exec and attach for either, `port_forward` connects clients to sandboxes (`sandbox_dial`);
 - `exec_process` runs commands and ends them with their clients (`exec_session`);
 - `private_images` tells which images are on this node; `notes` keeps what the engine does not, `creations` what it has not

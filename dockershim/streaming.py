@@ -30,6 +30,7 @@ from dockershim.core.stream_protocols import (
     stream_types,
 )
 from dockershim.exec_process import exec_body
+from dockershim.loopback_listener import LoopbackListener
 from dockershim.port_forward import Dial, PortForwarding
 from dockershim.spdy_client import serve_command
 from dockershim.upgrade import Upgraded, upgraded
@@ -71,7 +72,7 @@ class Streaming:
         self._clock = clock
         self._log = log
         self._listen = listen  # host:port of loopback
-        self._runner: web.AppRunner | None = None
+        self._listener: LoopbackListener | None = None
         self._unix_address, self._http_address = "", ""
         self._waiting: dict[str, _Command | _Forward] = {}  # by path
 
@@ -84,14 +85,10 @@ class Streaming:
         if is_ours:
             return self._unix_address
         if not self._http_address:
-            assert self._runner is not None  # noqa: S101 - who asks is served
+            assert self._listener is not None  # noqa: S101 - who asks is served
             try:
-                bound = _bind(self._listen)
-                host, port = bound.getsockname()[:2]
-                self._http_address = f"http://{f'[{host}]' if ':' in host else host}:{port}"
-                await web.SockSite(self._runner, bound).start()
+                self._http_address = await self._listener.start(self._listen)
             except OSError as error:
-                self._http_address = ""
                 raise Unavailable(f"streams cannot be served on {self._listen}: {error}") from error
             self._log.info("serving_streams", address=self._http_address)
         return self._http_address
@@ -147,14 +144,19 @@ class Streaming:
         application.router.add_route("*", "/{verb}/{token}", self._answer)
         runner = web.AppRunner(application, access_log=None, shutdown_timeout=1.0)
         await runner.setup()
+        assert runner.server is not None  # noqa: S101 - it is set up
+        self._listener = LoopbackListener(runner.server, self._clock)
         try:
             await web.SockSite(runner, private_socket(socket_path, sockets.SOCK_STREAM)).start()
-            self._runner, self._unix_address = runner, f"http+unix://{quote(socket_path, safe='')}"
+            self._unix_address = f"http+unix://{quote(socket_path, safe='')}"
             yield
         finally:
+            self._listener.close()
             await runner.cleanup()
 
     async def _answer(self, request: web.Request) -> web.StreamResponse:
+        if self._listener is not None:
+            self._listener.note_request(request.protocol)
         waiting = self._waiting.get(request.path)
         if waiting is None:
             return _refusal(404, "this URL was used already, or has expired: ask for another one")
@@ -240,13 +242,3 @@ def _asks_for(request: web.Request, protocol: str) -> bool:
 
 def _refusal(status: int, text: str, headers: dict[str, str] | None = None) -> web.Response:
     return web.Response(status=status, text=f"{text}\n", headers=headers)
-
-
-def _bind(listen: str) -> sockets.socket:
-    host, _, port = listen.rpartition(":")
-    family = sockets.AF_INET6 if host.startswith("[") else sockets.AF_INET
-    bound = sockets.socket(family, sockets.SOCK_STREAM)
-    bound.bind((host.strip("[]"), int(port)))
-    bound.listen()
-    bound.settimeout(0)
-    return bound

@@ -4,18 +4,24 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, suppress
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import aiohttp
 import pytest
 
+from dockershim import loopback_listener
 from dockershim.command_sessions import Client
 from dockershim.core.stream_protocols import STDOUT, exit_status
+from dockershim.loopback_listener import REQUEST_S
 from dockershim.streaming import Streaming
+from machinery.model.clock import Clock
 from machinery.model.log import SILENT
 from machinery.pb import cri_pb2 as cri
 from machinery.process.clock import WALL
+from tests.support.memory_connection import HandClock
 from tests.support.spdy_peer import DATA, FIN, GOAWAY, SYN_REPLY, Frame, SpdyPeer, control, data
 from tests.support.waiting import until
 
@@ -50,9 +56,9 @@ class Sessions:
 class Door:
     """The server, and those who come to it."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, clock: Clock = WALL) -> None:
         self.sessions: Any = Sessions()
-        self.streaming = Streaming(self.sessions, WALL, SILENT, "127.0.0.1:0")
+        self.streaming = Streaming(self.sessions, clock, SILENT, "127.0.0.1:0")
         self.socket = str(folder / "streaming.sock")
 
     async def url(self, path: str) -> str:
@@ -61,10 +67,8 @@ class Door:
 
     def open_connections(self) -> int:
         """Count the connections that the server knows."""
-        runner = self.streaming._runner
-        assert runner is not None
-        assert runner.server is not None
-        return len(runner.server.connections)
+        assert self.streaming._listener is not None
+        return len(self.streaming._listener._server.connections)
 
 
 class Caller:
@@ -229,15 +233,52 @@ async def test_both_transports_have_the_same_session(door: Door):
         assert (await socket.receive_bytes())[:1] == b"\x03"
 
 
-async def test_a_server_that_ends_ends_its_streams(door: Door, caller: Caller):
+async def test_a_server_that_ends_ends_its_streams(tmp_path: Path):
     """Nobody is waited for."""
-    request = cri.ExecRequest(container_id="1", cmd=["cat"], stdin=True, stdout=True)
-    await caller.upgrade(door.streaming.exec_path("1", request), **{VERSIONS: "v4.channel.k8s.io"})
-    for number, kind in enumerate(("error", "stdin", "stdout")):
-        caller.writer.write(caller.peer.open(1 + 2 * number, streamtype=kind))
-    await until(lambda: door.sessions.running)
-    runner = door.streaming._runner
-    assert runner is not None
-    async with asyncio.timeout(10):
-        await runner.cleanup()
+    door = Door(tmp_path)
+    async with door.streaming.served(door.socket):
+        request = cri.ExecRequest(container_id="1", cmd=["cat"], stdin=True, stdout=True)
+        caller = Caller(*await asyncio.open_unix_connection(door.socket))
+        await caller.upgrade(door.streaming.exec_path("1", request), **{VERSIONS: "v4.channel.k8s.io"})
+        for number, kind in enumerate(("error", "stdin", "stdout")):
+            caller.writer.write(caller.peer.open(1 + 2 * number, streamtype=kind))
+        await until(lambda: door.sessions.running)
+        assert (await ask(door, "/exec/none"))[0] == 404
     await until(lambda: not door.sessions.running)
+    with pytest.raises(aiohttp.ClientConnectionError):
+        await ask(door, "/exec/none")
+    caller.writer.close()
+
+
+async def test_who_has_no_url_takes_a_bounded_number_of_connections(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """For a bounded time; who sends a request may stay, and clients of ours come another way."""
+    monkeypatch.setattr(loopback_listener, "MOST_CONNECTIONS", 50)  # a test may open a thousand files only
+    clock = HandClock()
+    door = Door(tmp_path, clock)
+    async with door.streaming.served(door.socket), AsyncExitStack() as stack:
+        url = urlsplit(await door.url(""))
+        callers = []
+
+        async def call() -> Caller:
+            caller = Caller(*await asyncio.open_connection(url.hostname, url.port))
+            stack.callback(caller.writer.close)
+            callers.append(caller)
+            return caller
+
+        staying = await call()
+        path = door.streaming.exec_path("1", cri.ExecRequest(cmd=["cat"], stdin=True))
+        assert "101" in (await staying.upgrade(path, **{VERSIONS: "v4.channel.k8s.io"}))[0]
+        for _ in range(49):
+            await call()
+        await until(lambda: door.open_connections() == 50)
+        with suppress(ConnectionError):
+            assert await (await call()).reader.read() == b""
+        ours = Caller(*await asyncio.open_unix_connection(door.socket))
+        stack.callback(ours.writer.close)
+        assert "404" in (await ours.upgrade("/exec/none"))[0]
+        await clock.advance(REQUEST_S)
+        await until(lambda: door.open_connections() <= 2)
+        staying.writer.write(control(6, (1).to_bytes(4)))
+        assert (await staying.hear(last=6))[-1].numbers == (1,)
