@@ -39,7 +39,7 @@ quick: .venv/bin/python  ## The tests that need no etcd, Docker or cluster, in p
 
 test: setup  ## Every check and every test, on real etcd, Docker, CNI and kubectl.
 	@scripts/check
-	@$(PYTEST)
+	@scripts/test
 
 bench: setup  ## Measure; results go to benchmarks/results as JSON.
 	@.venv/bin/python -m benchmarks

@@ -24,11 +24,14 @@ _GUARDED = {
 def pytest_configure(config: pytest.Config) -> None:
     """Have the profiles there before Hypothesis looks for the one that is asked for; let SIGTERM end a run as Ctrl-C does.
 
+    Ctrl-C, too, ends one that a shell has started in the background: there SIGINT is ignored at first.
     What is collected stays to the end: the garbage collector is not to look at it again and again.
     """
     gc.disable()
     if threading.current_thread() is threading.main_thread():
         signal.signal(signal.SIGTERM, _end_run)
+        if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+            signal.signal(signal.SIGINT, signal.default_int_handler)
     if config.getoption("--hypothesis-profile", ""):
         from tests.support.examples import register_profiles
 

@@ -7,6 +7,7 @@ under one of the names is left alone: it does as well.
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import io
 import json
@@ -17,6 +18,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 LABEL = "dev.kubarium.stand-in"
+_LOCK = Path("/tmp/kubarium-stand-ins.lock")
 REAL = "real"  # not ours: somebody pulled it
 
 # A well-behaved web application: on SIGTERM it goes on serving until the endpoints have followed, then exits 0.
@@ -74,12 +76,14 @@ def stand_ins() -> list[StandIn]:
 
 
 def build_all() -> None:
-    """Make the images that the engine does not have yet."""
-    here = _present()
-    for image in stand_ins():
-        digest = _digest(image)
-        if here.get(image.name, "") not in {digest, REAL}:
-            _import(image, digest)
+    """Make the images that the engine does not have yet; of several runs at once, one makes them."""
+    with _LOCK.open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        here = _present()
+        for image in stand_ins():
+            digest = _digest(image)
+            if here.get(image.name, "") not in {digest, REAL}:
+                _import(image, digest)
 
 
 def busybox_path() -> Path:
