@@ -24,15 +24,22 @@ PROJECT = "kubarium-test"
 ENVIRONMENT = {**os.environ, "KUBARIUM_PROFILE": "fast", "COMPOSE_PROJECT_NAME": PROJECT}
 
 
-@pytest.fixture(
-    scope="module",
-    params=["compose", "compose-v2"],
-)
-def composed(request: pytest.FixtureRequest, images: None) -> Iterator[tuple[list[str], Kubectl]]:
-    """The cluster, up by compose."""
-    need("docker", "cni", "kubectl", request.param)
-    command = compose_command(request.param)
+@pytest.fixture(scope="module")
+def built(images: None) -> None:
+    """The image of the services."""
     subprocess.run([str(ROOT / "scripts" / "image")], check=True, timeout=400)
+
+
+@pytest.fixture(scope="module", params=["compose", "compose-v2"])
+def command(request: pytest.FixtureRequest) -> list[str]:
+    """Compose, as docker-compose 1.29 and as compose v2."""
+    need("docker", "cni", "kubectl", request.param)
+    return compose_command(request.param)
+
+
+@pytest.fixture(scope="module")
+def composed(command: list[str], built: None) -> Iterator[tuple[list[str], Kubectl]]:
+    """The cluster, up by compose."""
     run(command, "up", "-d")
     try:
         kubectl = Kubectl(ROOT / ".compose" / "kubeconfig")

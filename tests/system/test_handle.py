@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from kubarium import Cluster, KubariumError
-from tests.support.clusters import StartCluster
+from tests.support.clusters import StartCluster, clusters
 from tests.support.kubectl import Kubectl, eventually
+from tests.support.requirements import need
 from tests.support.waiting import remains
 
 pytestmark = [pytest.mark.cluster, pytest.mark.docker]
+
+
+@pytest.fixture(scope="module")
+def small() -> Iterator[Cluster]:
+    """A cluster of one simulated node, shared by the tests that leave it as it was."""
+    need("etcd")
+    with clusters() as start:
+        yield start("small", nodes=1, runtime="hollow")
 
 
 def test_two_clusters_side_by_side(start_cluster: StartCluster):
@@ -31,12 +41,11 @@ def test_a_name_that_another_folder_has_taken_is_refused(start_cluster: StartClu
     assert {process.state for process in first.ps()} == {"ready"}
 
 
-def test_a_second_up_finds_the_cluster_running(start_cluster: StartCluster):
+def test_a_second_up_finds_the_cluster_running(small: Cluster):
     """`up` on a running cluster changes nothing."""
-    cluster = start_cluster("twice", nodes=1, runtime="hollow")
-    before = {process.name: process.pid for process in cluster.ps()}
-    start_cluster("twice", nodes=1, runtime="hollow")
-    assert {process.name: process.pid for process in cluster.ps()} == before
+    before = {process.name: process.pid for process in small.ps()}
+    Cluster.up(small.name, home=small.layout.home.parent, nodes=1, runtime="hollow")
+    assert {process.name: process.pid for process in small.ps()} == before
 
 
 def test_nodes_come_and_go_with_their_declared_capacity(start_cluster: StartCluster):
@@ -51,32 +60,30 @@ def test_nodes_come_and_go_with_their_declared_capacity(start_cluster: StartClus
     assert kubectl.run("get", "node", name).code != 0
 
 
-def test_a_killed_component_stays_down_until_it_is_wanted(start_cluster: StartCluster):
+def test_a_killed_component_stays_down_until_it_is_wanted(small: Cluster):
     """What the user killed is not brought back, what died on its own is."""
-    cluster = start_cluster("killing", nodes=1, runtime="hollow")
-    cluster.kill("scheduler")
+    small.kill("scheduler")
 
     def state() -> str:
-        return {process.name: process.state for process in cluster.ps()}["scheduler"]
+        return {process.name: process.state for process in small.ps()}["scheduler"]
 
     eventually(lambda: state() == "stopped", what="scheduler stopped")
     remains(lambda: state() == "stopped", for_s=1)
-    cluster.restart("scheduler")
+    small.restart("scheduler")
     eventually(
-        lambda: {item.name: item.state for item in cluster.ps()}["scheduler"] == "ready",
+        lambda: {item.name: item.state for item in small.ps()}["scheduler"] == "ready",
         what="scheduler ready",
     )
-    cluster.kill("controllers", restart=True)
+    small.kill("controllers", restart=True)
     eventually(
-        lambda: {item.name: item.restarts for item in cluster.ps()}["controllers"] == 1, what="a restart"
+        lambda: {item.name: item.restarts for item in small.ps()}["controllers"] == 1, what="a restart"
     )
 
 
-def test_an_unknown_component_is_named_with_the_known_ones(start_cluster: StartCluster):
+def test_an_unknown_component_is_named_with_the_known_ones(small: Cluster):
     """A wrong name is answered with the right ones."""
-    cluster = start_cluster("naming", nodes=1, runtime="hollow")
     with pytest.raises(KubariumError, match=r'no component "schedular" \(it has: etcd, apiserver, scheduler'):
-        cluster.kill("schedular")
+        small.kill("schedular")
 
 
 def test_a_paused_node_agent_is_noticed(start_cluster: StartCluster):
