@@ -49,7 +49,7 @@ class EchoServer:
             case [b"wait"]:
                 self.waiting += 1
                 try:
-                    await asyncio.sleep(60)
+                    await asyncio.Event().wait()
                 except asyncio.CancelledError:
                     self.cancelled += 1
                     raise
@@ -67,7 +67,7 @@ class EchoServer:
                 await context.send_initial_metadata(())
                 self.waiting += 1
                 try:
-                    await asyncio.sleep(60)
+                    await asyncio.Event().wait()
                 except asyncio.CancelledError:
                     self.cancelled += 1
                     raise

@@ -23,7 +23,7 @@ from machinery.rpc import connection as connections
 from machinery.rpc.channel import Channel
 from machinery.rpc.status import Closed, Code, Metadata, NotConnected, RpcError
 from tests.support.grpc_peer import SERVICE, EchoServer, serving
-from tests.support.waiting import until
+from tests.support.waiting import pause, until
 
 MIB = 1024 * 1024
 
@@ -366,7 +366,7 @@ async def test_a_frozen_server_is_noticed(process: Process, monkeypatch: pytest.
     idle = echo.answers(b"wait")
     await idle.begun()
     reader = asyncio.ensure_future(idle.read())
-    await asyncio.sleep(1.5)  # longer than a frozen one has
+    await pause(1.5, "longer than a frozen one has")
     assert not reader.done()
     process.send(signal.SIGSTOP)
     with pytest.raises(RpcError, match="the server has been silent"):
