@@ -42,10 +42,8 @@ class Sandboxes:
     _: KW_ONLY
     is_draining: Callable[[], bool]
     _mounted: dict[str, Mapping[str, str]] = field(init=False, default_factory=dict)
-    # those made last, by pod uid and attempt: each of their containers is made with the same description
-    _configs: OrderedDict[tuple[str, int], cri.PodSandboxConfig] = field(
-        init=False, default_factory=OrderedDict
-    )
+    # of those that were made last, by pod uid: each of their containers is made with the same description
+    _configs: OrderedDict[str, cri.PodSandboxConfig] = field(init=False, default_factory=OrderedDict)
 
     async def run(self, pod: Pod, attempt: int) -> Problem | None:
         """Make a pod's sandbox; the runtime's picture is up to date afterwards."""
@@ -54,7 +52,7 @@ class Sandboxes:
         except VolumeProblem as problem:
             return Problem("ContainerCreating", str(problem))
         await self.cgroups.ensure_pod(pod)
-        config = self._configs[pod.metadata.uid, attempt] = self._describe(pod, attempt)
+        config = self._configs[pod.metadata.uid] = self._describe(pod, attempt)
         if len(self._configs) > _CONFIGS:
             self._configs.popitem(last=False)
         if dns_config(pod, self._host_dns())[1]:
@@ -70,7 +68,8 @@ class Sandboxes:
 
     def config(self, pod: Pod, attempt: int) -> cri.PodSandboxConfig:
         """Return the description of a pod's sandbox."""
-        return self._configs.get((pod.metadata.uid, attempt)) or self._describe(pod, attempt)
+        known = self._configs.get(pod.metadata.uid)
+        return known if known and known.metadata.attempt == attempt else self._describe(pod, attempt)
 
     def _describe(self, pod: Pod, attempt: int) -> cri.PodSandboxConfig:
         dns, _ = dns_config(pod, self._host_dns())
@@ -101,6 +100,7 @@ class Sandboxes:
     async def clean_up(self, pod_uid: str) -> None:
         """Remove a pod's volumes and its cgroup. Idempotent."""
         self._mounted.pop(pod_uid, None)
+        self._configs.pop(pod_uid, None)
         await self.volumes.unmount(pod_uid)
         await self.cgroups.remove_pod(pod_uid)
 
