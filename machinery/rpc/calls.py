@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from functools import lru_cache
-from typing import Any, Final, Protocol, TypeAlias
+from typing import Any, Final, Protocol, Self, TypeAlias
 
 from machinery.rpc.connection import Http2Connection
 from machinery.rpc.hpack import write_field
@@ -206,7 +206,8 @@ class StreamCall:
             RpcError: the stream has ended with an error, or the server cannot be reached.
         """
         body = self._encode(message)
-        await self.opened()
+        if self._connection is None:
+            await self.opened()
         if self._connection is not None and not self._is_over:
             if not self._connection.send(self._stream, body):
                 self._drained.clear()
@@ -230,18 +231,20 @@ class StreamCall:
             await self._wait()
         return self._taken()
 
-    async def __aiter__(self) -> AsyncIterator[Any]:
-        """Yield every message.
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> Any:
+        """Return the next message.
 
         Raises:
             RpcError: the stream ended with an error.
         """
-        while True:
-            while self._arrived:
-                yield self._taken()
-            if (message := await self.read()) is None:
-                return
-            yield message
+        if self._arrived:
+            return self._taken()
+        if (message := await self.read()) is None:
+            raise StopAsyncIteration
+        return message
 
     def cancel(self) -> bool:
         """End the stream, whose reader finds its end; False where it has ended already."""
