@@ -9,7 +9,7 @@ import platform
 import time
 from pathlib import Path
 
-NAMES = ("startup", "memory", "pods", "api", "rest_front", "rpc", "scheduler_decisions", "load")
+NAMES = ("startup", "memory", "pods", "api", "rest_front", "rpc", "scheduler_decisions", "proxy", "load")
 RESULTS = Path(__file__).parent / "results"
 
 

@@ -8,10 +8,9 @@ https://kubernetes.io/docs/reference/networking/virtual-ips/, KEP-2086 (internal
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import Final, NamedTuple
 
 from machinery.model.endpoints import IPV4, Backend, backends_of, protocol_of, service_of, usable
 from machinery.model.k8s.core_v1 import Service, ServicePort
@@ -22,9 +21,10 @@ OTHER_PROXY_LABEL: Final = "service.kubernetes.io/service-proxy-name"  # such a 
 PROTOCOLS: Final = frozenset({"TCP", "UDP", "SCTP"})
 DEFAULT_AFFINITY_S: Final = 10_800
 
+_OCTETS: Final = frozenset(map(str, range(256)))  # without leading zeros, which some read as octal
 
-@dataclass(frozen=True, slots=True, order=True)
-class Target:
+
+class Target(NamedTuple):
     """One address and port that a Service's port may lead to."""
 
     ip: str
@@ -104,11 +104,8 @@ def is_proxied(service: Service) -> bool:
 
 def is_ipv4(text: str) -> bool:
     """Whether a text is an IPv4 address; whatever else an object may hold never reaches the rules."""
-    try:
-        ipaddress.IPv4Address(text)
-    except ValueError:
-        return False
-    return True
+    octets = text.split(".", 4)
+    return len(octets) == 4 and _OCTETS.issuperset(octets)
 
 
 def _plan_port(

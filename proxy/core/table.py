@@ -10,7 +10,7 @@ nothing refers to it any more. So elements go first and come last, and chains ar
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final, NamedTuple, TypeAlias
 
@@ -102,31 +102,30 @@ def _clear(table: Table, present: Present) -> Iterator[str]:
 
 
 def _write_table(table: Table) -> str:
-    elements: dict[str, list[str]] = defaultdict(list)
-    for item, value in sorted(table.items()):
-        if item.kind not in {CHAIN, SET, MAP}:
-            elements[item.kind].append(_element(item.name, value))
+    named: dict[str, list[tuple[str, str]]] = defaultdict(list)  # by kind
+    for item, value in table.items():
+        named[item.kind].append((item.name, value))
     blocks = [
-        _block(item, _body(item, value, elements.get(item.name, ())))
+        _block(kind, name, _body(kind, name, value, named.get(name, [])))
         for kind in (SET, MAP, CHAIN)
-        for item, value in sorted(table.items())
-        if item.kind == kind
+        for name, value in sorted(named[kind])
     ]
     return f"table {TABLE} {{\n{''.join(blocks)}}}\n"
 
 
-def _body(item: Item, value: str, elements: Sequence[str]) -> list[str]:
+def _body(kind: str, name: str, value: str, elements: list[tuple[str, str]]) -> list[str]:
     lines = value.splitlines()
-    if item.kind == CHAIN and item.name in HOOKS:
-        lines.insert(0, HOOKS[item.name])
-    if item.kind != CHAIN and elements:
-        lines.append(f"elements = {{ {', '.join(elements)} }}")
+    if kind == CHAIN and name in HOOKS:
+        lines.insert(0, HOOKS[name])
+    if kind != CHAIN and elements:
+        written = ", ".join(_element(*each) for each in sorted(elements))
+        lines.append(f"elements = {{ {written} }}")
     return lines
 
 
-def _block(item: Item, lines: Iterable[str]) -> str:
+def _block(kind: str, name: str, lines: Iterable[str]) -> str:
     body = "".join(f"    {line}\n" for line in lines)
-    return f"  {item.kind} {item.name} {{\n{body}  }}\n"
+    return f"  {kind} {name} {{\n{body}  }}\n"
 
 
 def _elements(verb: str, differences: Iterable[TableDifference]) -> Iterator[str]:
