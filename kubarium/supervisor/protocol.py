@@ -10,7 +10,7 @@ import json
 import socket
 import struct
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, TypeAlias
 
 import msgspec
 
@@ -21,16 +21,20 @@ LINE_LIMIT = 1 << 20
 _CREDENTIALS = struct.Struct("3i")  # pid, uid, gid of unix(7)
 
 
+Word: TypeAlias = Annotated[str, msgspec.Meta(max_length=253)]  # as long as a name in Kubernetes
+FilePath: TypeAlias = Annotated[str, msgspec.Meta(max_length=4096)]  # PATH_MAX of Linux
+
+
 class Request(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What the supervisor is asked; an operation reads the fields that it needs."""
 
-    op: str
-    home: str = ""  # the cluster's folder, as the handle knows it; another one's supervisor refuses
-    component: str = ""
+    op: Word
+    home: FilePath = ""  # the cluster's folder, as the handle knows it; another one's supervisor refuses
+    component: Word = ""
     restart: bool = False
-    name: str = ""
-    cpu: str = ""
-    memory: str = ""
+    name: Word = ""
+    cpu: Word = ""
+    memory: Word = ""
     labels: dict[str, str] = {}
     taints: tuple[str, ...] = ()
     kubelet_args: dict[str, str] = {}

@@ -8,6 +8,7 @@ import os
 import signal
 import socket
 import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -38,6 +39,7 @@ class Supervisor:
 
     def __init__(self, layout: Layout[Path]) -> None:
         self.layout = layout
+        self.longest_turn_s = 0.0  # of CPU
         self.daemon = Daemon("t", layout)
         spec = ClusterSpec(name="t", runtime="hollow").with_node()
         Operations(self.daemon, spec, layout, lambda now: LocalPlaces(now, layout))
@@ -52,7 +54,9 @@ class Supervisor:
 
     def turn(self) -> None:
         """Handle what there is to be handled now."""
+        began = time.thread_time()
         self.daemon.step(0)
+        self.longest_turn_s = max(self.longest_turn_s, time.thread_time() - began)
 
     def answer(self, client: socket.socket) -> dict[str, Any]:
         """Return the answer to a client that has sent its request."""
@@ -138,6 +142,46 @@ def test_what_is_no_request_is_refused(supervisor: Supervisor, request_: bytes):
     """With an error for who asked, and no harm for the others."""
     assert "error" in supervisor.ask(request_)
     assert supervisor.answers()
+
+
+MANY = range(30_000)
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        {"op": "node_add", "labels": {f"-{number}": "" for number in MANY}},
+        {"op": "node_add", "taints": [f"-{number}" for number in MANY]},
+        {"op": "node_add", "kubelet_args": {f"-{number}": "" for number in MANY}},
+        {"op": "node_add", "cpu": "9" * 500_000, "memory": "1" * 400_000},
+        {"op": "kill", "component": "x" * 1_000_000},
+        {"op": "ps", "home": "/" * 1_000_000},
+        {"op": "ps", **{f"k{number}": 1 for number in MANY}},
+        [[]] * 200_000,
+        [1e300] * 50_000,
+    ],
+    ids=lambda request: str(request)[:40],
+)
+def test_a_large_request_keeps_nobody_waiting(supervisor: Supervisor, request_: Any):
+    """No turn takes a tenth of a second of CPU, and the answer to what makes no sense is short."""
+    supervisor.longest_turn_s = 0.0
+    assert len(supervisor.ask(json.dumps(request_).encode())["error"]) < 2_000
+    assert supervisor.longest_turn_s < 0.1
+
+
+def test_a_request_that_comes_byte_by_byte_keeps_nobody_waiting(supervisor: Supervisor):
+    """However long it has become."""
+    client = supervisor.connect()
+    for _ in range(16):
+        client.sendall(b" " * 60_000)
+        supervisor.turn()
+    supervisor.longest_turn_s = 0.0
+    for _ in range(200):
+        client.sendall(b" ")
+        supervisor.turn()
+    client.sendall(b"5\n")
+    assert "error" in supervisor.answer(client)
+    assert supervisor.longest_turn_s < 0.1
 
 
 def test_a_fault_of_its_own_in_one_request_does_not_end_it(
