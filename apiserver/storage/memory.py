@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from bisect import bisect_left, bisect_right, insort
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from apiserver.storage import interface
@@ -20,10 +20,18 @@ _Snapshot: TypeAlias = tuple[list[str], dict[str, interface.Stored]]  # the keys
 
 @dataclass(slots=True)
 class _Log:
-    """Every write since the last compaction, in order."""
+    """Every write since the last compaction, in order, and what there was before them."""
 
     events: list[interface.StorageEvent]
     compacted: int = 0
+    before: dict[str, interface.Stored] = field(default_factory=dict)
+
+    def compact(self, revision: int) -> None:
+        """Forget the writes before a revision."""
+        kept = self.after(revision - 1)
+        for event in self.events[: len(self.events) - len(kept)]:
+            _replay(event, self.before)
+        self.events, self.compacted = kept, revision
 
     def after(self, revision: int) -> list[interface.StorageEvent]:
         return self.events[bisect_right(self.events, revision, key=lambda event: event.revision) :]
@@ -43,7 +51,7 @@ class MemoryStorage:
 
     @property
     def history(self) -> Sequence[interface.StorageEvent]:
-        """Every write, in order: for tests that compare it with what watches told."""
+        """Every write since the last compaction, in order: for tests that compare it with what watches told."""
         return tuple(self._log.events)
 
     async def revision(self) -> int:
@@ -116,7 +124,8 @@ class MemoryStorage:
         """
         if revision > self._revision:
             raise BadRequest(f"the revision {revision} is still to come")
-        self._log.compacted = max(self._log.compacted, revision)
+        if revision > self._log.compacted:
+            self._log.compact(revision)
 
     def expire(self, prefix: str) -> None:
         """Delete every key with a prefix, as an ended lease would."""
@@ -159,12 +168,16 @@ class MemoryStorage:
             raise BadRequest(f"the revision {revision} is still to come")
         if revision < self._log.compacted:
             raise Expired(f"the revision {revision} is compacted; the oldest is {self._log.compacted}")
-        values: dict[str, interface.Stored] = {}
+        values = dict(self._log.before)
         for event in self._log.events:
             if event.revision > revision:
                 break
-            if event.value is None:
-                values.pop(event.key, None)
-            else:
-                values[event.key] = interface.Stored(event.key, event.value, event.revision)
+            _replay(event, values)
         return sorted(values), values
+
+
+def _replay(event: interface.StorageEvent, values: dict[str, interface.Stored]) -> None:
+    if event.value is None:
+        values.pop(event.key, None)
+    else:
+        values[event.key] = interface.Stored(event.key, event.value, event.revision)

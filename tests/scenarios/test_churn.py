@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import gc
+import sys
 from collections import Counter
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -15,6 +17,8 @@ from machinery.model.log import SILENT
 from tests.support.scenario_objects import web, web_service
 from tests.support.scenario_world import Cluster, is_pod_ready, running_cluster
 
+PODS = 4
+LEAK_BYTES = 1_500  # of a pod: less than one object takes
 OURS = ("apiserver.", "controllers.", "hollow.", "kubelet.", "machinery.", "scheduler.")
 
 
@@ -29,27 +33,41 @@ async def test_pods_that_have_gone_leave_nothing_behind(
     monkeypatch.setitem(WatchCache.__init__.__kwdefaults__, "window", 8)
     monkeypatch.setattr(WriteRecord.__init__, "__defaults__", (SILENT, 100))
     monkeypatch.setattr("machinery.client.events._REMEMBERED_S", 60.0)
+    monkeypatch.setattr("kubelet.sandboxes._CONFIGS", 2)
+    gc.unfreeze()  # what was there before may keep something as well
     async with running_cluster(tmp_path, pki, nodes=1) as cluster:
         await cluster.api.admin.create("services", web_service())
         for _ in range(3):
             await churn(cluster)
-        before = alive()
+        before, before_bytes = alive(), kept_text()
         for _ in range(2):
             await churn(cluster)
-        after = alive()
+        after, after_bytes = alive(), kept_text()
         assert not cluster.journal
     assert {name: (before[name], count) for name, count in after.items() if count > before[name]} == {}
+    assert after_bytes - before_bytes < 2 * PODS * LEAK_BYTES
+
+
+async def test_what_is_kept_of_a_pod_is_seen():
+    """Text or bytes of the size of one object, under its uid, in a table of anything."""
+    leaking = SimpleNamespace(table={})
+    before = kept_text()
+    for number in range(2 * PODS):
+        leaking.table[f"uid-{number}"] = b"%d" % number * LEAK_BYTES
+    assert kept_text() - before > 2 * PODS * LEAK_BYTES
 
 
 async def churn(cluster: Cluster) -> None:
     """Create and delete a Deployment's pods, and wait until what is remembered of them for a time is old."""
     admin = cluster.api.admin
-    await admin.create("deployments", web(4))
-    await cluster.until(lambda: sum(map(is_pod_ready, cluster.objects("pods"))) == 4, limit_s=120)
+    await admin.create("deployments", web(PODS))
+    await cluster.until(lambda: sum(map(is_pod_ready, cluster.objects("pods"))) == PODS, limit_s=120)
     await admin.delete("deployments", "web")
     await cluster.until(lambda: not cluster.objects("pods") + cluster.objects("replicasets"), limit_s=120)
-    cluster.api.core.storage.expire("/registry/events/")
+    cluster.api.storage.expire("/registry/events/")
     await cluster.rest(120)
+    cluster.observer.seen.clear()
+    await cluster.api.storage.compact(await cluster.api.storage.revision())
 
 
 def alive() -> Counter[str]:
@@ -58,3 +76,16 @@ def alive() -> Counter[str]:
     kinds = (type(each) for each in gc.get_objects())
     names = (f"{kind.__module__}.{kind.__qualname__}" for kind in kinds)
     return Counter(name for name in names if name.startswith(OURS))
+
+
+def kept_text() -> int:
+    """Return the bytes of all texts, also of those in what the collector does not follow (a table of texts)."""
+    gc.collect()
+    found: dict[int, int] = {}
+    waiting = gc.get_objects()
+    while waiting:
+        each = waiting.pop()
+        if id(each) not in found:
+            found[id(each)] = sys.getsizeof(each) if isinstance(each, str | bytes) else 0
+            waiting += [held for held in gc.get_referents(each) if not gc.is_tracked(held)]
+    return sum(found.values())
