@@ -55,7 +55,7 @@ from kubelet.core.instructions import (
 from kubelet.core.labels import container_hash
 from kubelet.core.life import Ending, Life, Retry, Stage, Surroundings
 from kubelet.core.observed import ContainerState, ObservedPod, pod_of
-from kubelet.core.pod_actions import PodActions, Wait, compute_pod_actions
+from kubelet.core.pod_actions import PodActions, compute_pod_actions
 from kubelet.core.pod_garbage import dead_to_remove
 from kubelet.core.pod_status import Verdict, compute_status
 from kubelet.core.pod_stop import plan_removal, plan_stop, shorten, sync_kill
@@ -356,8 +356,9 @@ def _with_waits(life: Life, plan: PodActions, out: list[Instruction]) -> Life:
         Record(WARNING, "BackOff", _back_off_text(life.pod, name), container=name)
         for name in sorted(plan.waits.keys() - life.waits.keys())
     ]
-    waits: dict[str, Wait] = dict(plan.waits)
-    return replace(life, waits=waits, is_over=plan.is_over)
+    if plan.waits == life.waits and plan.is_over == life.is_over:
+        return life
+    return replace(life, waits=dict(plan.waits), is_over=plan.is_over)
 
 
 def _terminate(life: Life, now_s: float, out: list[Instruction]) -> Life:
@@ -393,7 +394,7 @@ def _issue(life: Life, actions: Iterable[Action], now_s: float, out: list[Instru
         if key not in running and not life.is_blocked(key, now_s):
             running[key] = action
             out.append(Run(action))
-    return replace(life, actions=running)
+    return life if len(running) == len(life.actions) else replace(life, actions=running)
 
 
 # --- what the outside is told

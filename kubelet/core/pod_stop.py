@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import replace
 
-from kubelet.core.actions import Action, KillContainer, RemoveContainer, RemoveSandbox, StopSandbox
+from kubelet.core.actions import Action, ActionKey, KillContainer, RemoveContainer, RemoveSandbox, StopSandbox
 from kubelet.core.containers import find, sidecars
 from kubelet.core.instructions import Instruction, Shorten
 from kubelet.core.life import Life
@@ -41,12 +41,12 @@ def shorten(life: Life, _now_s: float, out: list[Instruction]) -> Life:
     """Bring the kills that are on their way under the deadline of the ending."""
     if life.ending is None:
         return life
-    actions = dict(life.actions)
+    shortened: dict[ActionKey, Action] = {}
     for key, action in life.actions.items():
         if isinstance(action, KillContainer) and action.deadline.end_s > life.ending.deadline.end_s:
-            actions[key] = replace(action, deadline=life.ending.deadline)
+            shortened[key] = replace(action, deadline=life.ending.deadline)
             out.append(Shorten(key, life.ending.deadline))
-    return replace(life, actions=actions)
+    return replace(life, actions={**life.actions, **shortened}) if shortened else life
 
 
 def plan_removal(observed: ObservedPod) -> list[Action]:

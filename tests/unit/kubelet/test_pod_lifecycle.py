@@ -20,6 +20,7 @@ from kubelet.core.instructions import (
     Run,
     RuntimeSeen,
     Shorten,
+    TimePassed,
     WriteStatus,
 )
 from kubelet.core.life import Stage
@@ -235,6 +236,15 @@ def test_the_echo_of_what_was_told_is_taken_without_a_plan(monkeypatch: pytest.M
     assert handle(it.life, PodSeen(echo), it.now_s, AROUND) == (planned, instructions)
     assert instructions == []
     assert planned.pod == echo
+
+
+def test_a_step_that_changes_nothing_leaves_the_same_life():
+    """Not an equal one: each costs what all of its fields cost."""
+    it = running()
+    assert handle(it.life, TimePassed(), it.now_s, AROUND) == (it.life, [])
+    assert handle(it.life, TimePassed(), it.now_s, AROUND)[0] is it.life
+    it.delete()
+    assert handle(it.life, TimePassed(), it.now_s, AROUND)[0] is it.life
 
 
 @pytest.mark.parametrize(
