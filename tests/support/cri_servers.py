@@ -181,10 +181,10 @@ class Cri:
     async def call(self, method: str, **fields: Any) -> Any:
         """Call an RPC of RuntimeService by its name."""
         rpc = getattr(self.runtime, method)
-        await self._reach()
+        await self.reach()
         return await rpc(getattr(cri, f"{method}Request")(**fields), timeout=CALL_S)
 
-    async def _reach(self) -> None:
+    async def reach(self) -> None:
         """Wait for a server that is being started again."""
         for _ in range(_TURNS):
             await asyncio.sleep(0)
@@ -203,7 +203,7 @@ class Cri:
     async def have_image(self, name: str = IMAGE) -> None:
         """Make sure that an image is here."""
         spec = cri.ImageSpec(image=name)
-        await self._reach()
+        await self.reach()
         status = await self.images.ImageStatus(cri.ImageStatusRequest(image=spec), timeout=CALL_S)
         if not status.image.id:
             await self.images.PullImage(cri.PullImageRequest(image=spec), timeout=CALL_S)

@@ -89,6 +89,7 @@ async def test_a_node_keeps_what_it_has_pulled_across_a_kill(nodes: list[Cri], n
     for node in nodes:
         node.server.kill()
         node.server.start()
+        await node.reach()
     assert [await _tags(node, name) for node in nodes] == [[name], []]
 
 
