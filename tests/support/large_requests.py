@@ -132,7 +132,7 @@ def _box(**fields: Any) -> Json:
 
 def _pods(random: Random) -> Iterator[Ask]:
     large, small = _pod_fields(20_000), _pod_fields(3_000)
-    chosen = random.sample(list(large), 5)
+    chosen = random.sample(list(large), 3)
     yield _post(f"{NAMESPACE}/pods", {"metadata": {"name": "boxes"}, "spec": large["containers"]})
     for name in chosen:
         yield _post(
