@@ -16,6 +16,7 @@ from msgspec.structs import replace
 from apiserver import node_references, objects
 from apiserver.core.authz import node as node_rules
 from apiserver.core.authz.attributes import Attributes
+from apiserver.core.authz.rules import rules_of_json
 from apiserver.opening import Opening
 from apiserver.rbac_cache import RbacCache
 from apiserver.request import DeleteOptions, UserInfo
@@ -240,15 +241,19 @@ async def test_a_change_of_a_role_costs_that_role(
 ) -> None:
     """At the next question that role is read, and the binding that changed with it; not those that were there."""
     bench = few_and_many
+    decoded: list[bytes] = []
+    noting = SimpleNamespace(decode=lambda raw: decoded.append(raw) or objects.decode(raw))
+    monkeypatch.setattr("apiserver.rbac_cache.objects", noting)
+    monkeypatch.setattr(
+        "apiserver.rbac_cache.rules_of_json", lambda raw: decoded.append(raw) or rules_of_json(raw)
+    )
     cache = RbacCache(bench.feed, Opening(bench.feed, bench.clock, is_open=True))
     for index in range(count):
         await _bind_reader(bench, f"user-{index}")
     await bench.feed.fresh()
     asked = Attributes(verb="get", resource="pods", namespace="few", name="web")
     assert cache.index().authorize(UserInfo("user-1"), asked).allowed
-    decoded: list[bytes] = []
-    noting = SimpleNamespace(decode=lambda raw: decoded.append(raw) or objects.decode(raw))
-    monkeypatch.setattr("apiserver.rbac_cache.objects", noting)
+    decoded.clear()
     assert not cache.index().authorize(UserInfo("new"), asked).allowed
     await _bind_reader(bench, "new")
     await bench.feed.fresh()
