@@ -1,7 +1,6 @@
 """The only module that writes: it carries a plan out, action by action.
 
-New objects that do not depend on each other go several in one request, and each is answered for itself: with hundreds of
-pods, the requests would cost as much as the pods. No write is repeated here. What was written is noted as an expectation under the plan's key, so that the next plan
+No write is repeated here. What was written is noted as an expectation under the plan's key, so that the next plan
 for it waits until the caches show it. New objects get their names here and not from the server: after a create of
 unknown outcome its name is enough to find out whether it happened.
 """
@@ -9,8 +8,8 @@ unknown outcome its name is enough to find out whether it happened.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Hashable, Iterator, Sequence
-from typing import Any, Final, Generic, TypeAlias, TypeVar, assert_never
+from collections.abc import Callable, Hashable, Sequence
+from typing import Any, Final, Generic, TypeVar, assert_never
 
 import msgspec
 
@@ -49,14 +48,11 @@ from machinery.model.k8s.meta_v1 import ObjectMeta
 from machinery.model.names import generated
 from machinery.model.requests import DeleteOptions, Selection, revision_of
 from machinery.model.resources import KubeObject, Resource
-from machinery.wire.cause_headers import acting_on
 
 K = TypeVar("K", bound=Hashable)
-_Alone: TypeAlias = Patch | Finalize | Delete | DeleteCollection  # writes that go one by one
+T = TypeVar("T")
 
 _AT_ONCE: Final = 64  # requests of one controller in flight
-_TOGETHER: Final = 16  # new objects in one request; more would keep the apiserver from others' for too long
-_GROUPS_AT_ONCE: Final = 2  # ... and such requests in flight
 _NO_NEWS: Final = (Conflict, AlreadyExists, Deposed, Unavailable, DeadlineExceeded)
 
 
@@ -80,7 +76,6 @@ class Executor(Generic[K]):
         self._clock = clock
         self._random_ints = random_ints
         self._slots = asyncio.Semaphore(_AT_ONCE)
-        self._groups = asyncio.Semaphore(_GROUPS_AT_ONCE)
         self._failures: dict[K, Failure] = {}
 
     def failure(self, key: K) -> Failure | None:
@@ -126,15 +121,15 @@ class Executor(Generic[K]):
             size *= 2
 
     async def _all_at_once(self, key: K, writes: Sequence[Write]) -> None:
-        alone = [self._try(key, write) for write in writes if not isinstance(write, Create)]
-        groups = [self._create(key, group) for group in grouped(writes)]
-        await run_all([*alone, *groups])
+        await run_all([self._try(key, write) for write in writes])
 
-    async def _try(self, key: K, write: _Alone) -> None:
+    async def _try(self, key: K, write: Write) -> None:
         async with self._slots:
             try:
                 await self._write(key, write)
             except ApiError as error:
+                if _is_too_late(write, error):
+                    return
                 self._note_failure(key, write, error)
                 raise
 
@@ -146,8 +141,10 @@ class Executor(Generic[K]):
         if not isinstance(write, DeleteCollection):
             self._record(write.on_failure, error=error.message)
 
-    async def _write(self, key: K, write: _Alone) -> None:
+    async def _write(self, key: K, write: Write) -> None:
         match write:
+            case Create():
+                await self._create(key, write)
             case Patch():
                 await self._patch(key, write)
             case Delete():
@@ -159,40 +156,22 @@ class Executor(Generic[K]):
             case _:
                 assert_never(write)
 
-    async def _create(self, key: K, creates: Sequence[Create]) -> None:
-        """Write new objects of one resource by one request; each is tried, and the first one's failure is raised."""
-        wanted = [self._named(create.object) for create in creates]
-        outcomes = await self._created(creates[0].resource, wanted)
-        errors = []
-        for create, obj, outcome in zip(creates, wanted, outcomes, strict=True):
-            if not isinstance(outcome, ApiError):
-                self._expect_written(key, create.resource, outcome.metadata)
-                self._record(create.on_success, name=obj.metadata.name)
-            elif not _is_done(create, outcome):
-                self._note_refusal(key, create, obj.metadata, outcome)
-                errors.append(outcome)
-        if errors:
-            raise errors[0]
-
-    async def _created(
-        self, resource: Resource[Any], wanted: Sequence[KubeObject]
-    ) -> Sequence[KubeObject | ApiError]:
-        """Return for each what was stored, or why it was not."""
+    async def _create(self, key: K, write: Create) -> None:
+        wanted = self._named(write.object)
+        meta = wanted.metadata
         try:
-            if len(wanted) == 1:
-                async with self._slots:
-                    return [await self._api.create(resource, wanted[0])]
-            causes = acting_on.get()
-            async with self._groups:
-                return await self._api.create_each(resource, [(obj, causes) for obj in wanted])
-        except ApiError as error:
-            return [error] * len(wanted)
-
-    def _note_refusal(self, key: K, create: Create, meta: ObjectMeta, error: ApiError) -> None:
-        if isinstance(error, OutcomeUnknown) and self._sees(str(create.resource)):
-            unclear = Unclear(create.resource, meta.namespace, meta.name)
-            self._expectations.expect(key, unclear, self._clock.monotonic())
-        self._note_failure(key, create, error)
+            made = await self._api.create(write.resource, wanted)
+        except AlreadyExists:
+            if not write.already_exists_is_fine:
+                raise
+        except OutcomeUnknown:
+            if self._sees(str(write.resource)):
+                unclear = Unclear(write.resource, meta.namespace, meta.name)
+                self._expectations.expect(key, unclear, self._clock.monotonic())
+            raise
+        else:
+            self._expect_written(key, write.resource, made.metadata)
+            self._record(write.on_success, name=meta.name)
 
     def _named(self, obj: KubeObject) -> KubeObject:
         if obj.metadata.name:
@@ -253,19 +232,7 @@ class Executor(Generic[K]):
         self._recorder.record(event.regarding, event.type, event.reason, message)
 
 
-def grouped(writes: Sequence[Write]) -> Iterator[Sequence[Create]]:
-    """Yield the creates among writes that do not depend on each other, each time as many of one resource as go together."""
-    by_resource: dict[str, list[Create]] = {}
-    for write in writes:
-        if isinstance(write, Create):
-            by_resource.setdefault(str(write.resource), []).append(write)
-    for creates in by_resource.values():
-        for start in range(0, len(creates), _TOGETHER):
-            yield creates[start : start + _TOGETHER]
-
-
-def _is_done(create: Create, error: ApiError) -> bool:
-    """Whether nothing is left to do about a refusal: the object is there, or its namespace goes, and its owner with that."""
-    if isinstance(error, AlreadyExists):
-        return create.already_exists_is_fine
-    return any(cause.reason == "NamespaceTerminating" for cause in error.causes)
+def _is_too_late(write: Write, error: ApiError) -> bool:
+    """Whether a new object was refused because its namespace is being deleted: so is its owner, nothing is left to do."""
+    terminating = any(cause.reason == "NamespaceTerminating" for cause in error.causes)
+    return isinstance(write, Create) and terminating

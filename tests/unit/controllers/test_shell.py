@@ -7,13 +7,9 @@ import msgspec
 import pytest
 
 from controllers.app import LEASE
-from controllers.core.actions import AllAtOnce, Create, Plan
-from controllers.core.expectations import Expectations
 from controllers.core.workloads import DEPLOYMENTS, REPLICA_SETS
-from controllers.execute import Executor
-from machinery.client.events import EventRecorder
 from machinery.client.leader import COMPONENT_LEASES, LeadershipLost
-from machinery.model.errors import Cause, Forbidden, Invalid, NotFound, Unavailable
+from machinery.model.errors import Cause, Forbidden, NotFound, Unavailable
 from machinery.model.pods import is_ready
 from machinery.model.requests import Selection
 from machinery.model.resources import (
@@ -89,53 +85,6 @@ async def test_a_lost_answer_to_a_create_makes_no_pod_too_many(cluster: Cluster)
         most = max(most, len(await cluster.pods()))
     assert len(lost) == 2
     assert len(await cluster.pods()) == most == 3
-
-
-async def test_a_lost_answer_to_several_creates_makes_no_pod_too_many(cluster: Cluster):
-    """Each of those that went in one request is looked up before anything else is done."""
-    lost = most = 0
-
-    async def lose(verb: str, plural: str, _name: str) -> None:
-        nonlocal lost
-        if (verb, plural) == ("createeach", "pods") and lost < 2:
-            lost += 1
-            raise Unavailable("the connection broke")
-
-    cluster.apis["a"].before_reply = lose
-    await cluster.server.given(REPLICA_SETS, replica_set(replicas=12))
-    for _ in range(60):
-        await cluster.clock.advance(0.05)
-        most = max(most, len(await cluster.pods()))
-    assert lost == 2
-    assert len(await cluster.pods()) == most == 12
-
-
-async def test_many_pods_take_few_requests(cluster: Cluster):
-    """A few at first, in case they are refused, then sixteen in each request."""
-    await cluster.server.given(REPLICA_SETS, replica_set(replicas=100))
-    await cluster.clock.advance(5)
-    requests = [verb for verb, plural, _ in cluster.apis["a"].calls if plural == "pods" and "create" in verb]
-    assert len(requests) == len([1, 2, 4, 8, 16, 16, 16, 16, 16, 5])
-    assert len(await cluster.pods()) == 100
-
-
-async def test_one_of_several_creates_that_is_refused_does_not_keep_the_others(cluster: Cluster):
-    """They are made, and waited for; the refusal is the plan's failure."""
-    api, expectations = cluster.user, Expectations[str]()
-    recorder = EventRecorder(api, component="test", host="", clock=cluster.clock)
-    executor = Executor(
-        api, recorder, expectations, sees=lambda _: True, clock=cluster.clock, random_ints=lambda _: 0
-    )
-    pods = map(builders.pod, ("a", "b c", "d"))
-    new = [builders.changed(pod, metadata__uid="", metadata__resourceVersion="") for pod in pods]
-    creates = tuple(Create(PODS, pod) for pod in new)
-    with pytest.raises(Invalid, match="b c"):
-        await executor.execute("key", Plan((AllAtOnce(creates),)))
-    assert set(await cluster.pods()) == {"a", "d"}
-    failure = executor.failure("key")
-    assert failure
-    assert failure.reason == "Invalid"
-    assert expectations.wait_s("key", cluster.clock.monotonic(), lambda _: None) is not None
 
 
 async def test_a_create_that_did_not_happen_is_made_up_for(cluster: Cluster):
