@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from bisect import bisect_left, bisect_right, insort
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TypeAlias
 
 from apiserver.storage import interface
@@ -20,18 +20,10 @@ _Snapshot: TypeAlias = tuple[list[str], dict[str, interface.Stored]]  # the keys
 
 @dataclass(slots=True)
 class _Log:
-    """Every write since the last compaction, in order, and what there was before them."""
+    """Every write since the last compaction, in order."""
 
     events: list[interface.StorageEvent]
     compacted: int = 0
-    before: dict[str, interface.Stored] = field(default_factory=dict)
-
-    def compact(self, revision: int) -> None:
-        """Forget the writes before a revision."""
-        kept = self.after(revision - 1)
-        for event in self.events[: len(self.events) - len(kept)]:
-            _replay(event, self.before)
-        self.events, self.compacted = kept, revision
 
     def after(self, revision: int) -> list[interface.StorageEvent]:
         return self.events[bisect_right(self.events, revision, key=lambda event: event.revision) :]
@@ -51,7 +43,7 @@ class MemoryStorage:
 
     @property
     def history(self) -> Sequence[interface.StorageEvent]:
-        """Every write since the last compaction, in order: for tests that compare it with what watches told."""
+        """Every write, in order: for tests that compare it with what watches told."""
         return tuple(self._log.events)
 
     async def revision(self) -> int:
@@ -124,8 +116,7 @@ class MemoryStorage:
         """
         if revision > self._revision:
             raise BadRequest(f"the revision {revision} is still to come")
-        if revision > self._log.compacted:
-            self._log.compact(revision)
+        self._log.compacted = max(self._log.compacted, revision)
 
     def expire(self, prefix: str) -> None:
         """Delete every key with a prefix, as an ended lease would."""
@@ -168,16 +159,12 @@ class MemoryStorage:
             raise BadRequest(f"the revision {revision} is still to come")
         if revision < self._log.compacted:
             raise Expired(f"the revision {revision} is compacted; the oldest is {self._log.compacted}")
-        values = dict(self._log.before)
+        values: dict[str, interface.Stored] = {}
         for event in self._log.events:
             if event.revision > revision:
                 break
-            _replay(event, values)
+            if event.value is None:
+                values.pop(event.key, None)
+            else:
+                values[event.key] = interface.Stored(event.key, event.value, event.revision)
         return sorted(values), values
-
-
-def _replay(event: interface.StorageEvent, values: dict[str, interface.Stored]) -> None:
-    if event.value is None:
-        values.pop(event.key, None)
-    else:
-        values[event.key] = interface.Stored(event.key, event.value, event.revision)

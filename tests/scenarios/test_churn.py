@@ -67,7 +67,7 @@ async def churn(cluster: Cluster) -> None:
     cluster.api.storage.expire("/registry/events/")
     await cluster.rest(120)
     cluster.observer.seen.clear()
-    await cluster.api.storage.compact(await cluster.api.storage.revision())
+    cluster.api.storage._log.events.clear()  # etcd's history is no component's memory
 
 
 def alive() -> Counter[str]:
