@@ -29,10 +29,11 @@ ATTEMPTS: Final = 12  # of a write whose turn it is, against other apiservers an
 
 
 class Put(msgspec.Struct, frozen=True, gc=False):
-    """Store this object; `claims` are kept with it, or dropped where it is not stored."""
+    """Store this object; `claims` are kept with it, or dropped where it is not stored; the answer warns."""
 
     obj: Json
     claims: Claims = NOTHING_CLAIMED
+    warnings: tuple[str, ...] = ()
 
 
 class Gone(msgspec.Struct, frozen=True, gc=False):
@@ -40,12 +41,14 @@ class Gone(msgspec.Struct, frozen=True, gc=False):
 
     obj: Json
     claims: Claims = NOTHING_CLAIMED
+    warnings: tuple[str, ...] = ()
 
 
 class Same(msgspec.Struct, frozen=True, gc=False):
     """Write nothing."""
 
     obj: Json
+    warnings: tuple[str, ...] = ()
 
 
 Step: TypeAlias = Put | Gone | Same
@@ -98,13 +101,13 @@ class Modifier:
         value = objects.encode(put.obj)
         if place.dry_run:
             existing = await self._parts.storage.get(place.key)
-            return existing or ObjectReply(value, uid=_uid(put.obj), created=True)
+            return existing or ObjectReply(value, uid=_uid(put.obj), created=True, warnings=put.warnings)
         outcome = await self._write(place, 0, put, value)
         if not isinstance(outcome, Written):
             return outcome.current
         self._record(place, "create", put.obj, outcome.revision)
         shown = objects.with_revision(place.kind, value, outcome.revision)
-        return ObjectReply(shown, _uid(put.obj), outcome.revision, created=True)
+        return ObjectReply(shown, _uid(put.obj), outcome.revision, created=True, warnings=put.warnings)
 
     async def modify(self, place: Place, decide: Decide) -> Done:
         """Decide on the object and store the decision, again and again until nobody has come between.
@@ -157,18 +160,18 @@ class Modifier:
             live = await self._live(place)
             if live.revision != current.revision:
                 return live
-        return Done(step, _shown(place, objects.encode(step.obj), step.obj, current.revision))
+        return Done(step, _shown(place, objects.encode(step.obj), step, current.revision))
 
     async def _store(self, place: Place, current: _Current, step: Put | Gone) -> Done | _Current:
         value = objects.encode(step.obj)
         created = not current.revision
         if place.dry_run:
-            return Done(step, _shown(place, value, step.obj, current.revision, created=created))
+            return Done(step, _shown(place, value, step, current.revision, created=created))
         outcome = await self._write(place, current.revision, step, value)
         if not isinstance(outcome, Written):
             return _live(place.kind, outcome.current)
         self._record(place, _verb(step, current), step.obj, outcome.revision)
-        return Done(step, _shown(place, value, step.obj, outcome.revision, created=created))
+        return Done(step, _shown(place, value, step, outcome.revision, created=created))
 
     async def _write(self, place: Place, revision: int, step: Put | Gone, value: bytes) -> Written | Differs:
         storage, key = self._parts.storage, place.key
@@ -212,9 +215,9 @@ def _live(kind: Kind, stored: Stored | None) -> _Current:
     return _Current(objects.decode_at(kind, stored.value, stored.revision), stored.revision, is_live=True)
 
 
-def _shown(place: Place, value: bytes, obj: Json, revision: int, *, created: bool = False) -> ObjectReply:
+def _shown(place: Place, value: bytes, step: Step, revision: int, *, created: bool = False) -> ObjectReply:
     shown = objects.with_revision(place.kind, value, revision) if revision else value
-    return ObjectReply(shown, _uid(obj), revision, created)
+    return ObjectReply(shown, _uid(step.obj), revision, created, step.warnings)
 
 
 def _verb(step: Put | Gone, current: _Current) -> str:

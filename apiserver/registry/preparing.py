@@ -1,6 +1,8 @@
-"""From a client's object to the one that is stored: admit, prepare, claim, check. Nothing is stored here."""
+"""From a client's object to the one that is stored: admit, prepare, claim, check, validate. Nothing is stored here."""
 
 from __future__ import annotations
+
+from typing import NamedTuple
 
 from apiserver.allocation import Claims
 from apiserver.aside import aside, weigh
@@ -8,11 +10,20 @@ from apiserver.core import answers, deletion, field_errors, writes
 from apiserver.core.admission import Attributes
 from apiserver.core.kind import Kind
 from apiserver.core.values import Json, metadata
-from apiserver.registry.admitting import Admitting
+from apiserver.registry.admitting import Admitted, Admitting
 from apiserver.registry.modify import Gone, Put, Same, Step
 from apiserver.registry.parts import Parts
 from apiserver.request import Request
 from machinery.model.errors import ApiError
+
+
+class _Draft(NamedTuple):
+    """A write on its way: of what kind, asked by whom, and what admission has made of it."""
+
+    kind: Kind
+    request: Request
+    attributes: Attributes
+    admitted: Admitted
 
 
 class Preparing:
@@ -47,32 +58,34 @@ class Preparing:
         weight = len(request.body)
         admitted = await self._admitting.admit(attributes, obj, None, weight)
         context = self._parts.context(named=bool(name))
-        stamped = await aside(weight, writes.prepare_create, kind, admitted, context)
+        stamped = await aside(weight, writes.prepare_create, kind, admitted.obj, context)
         claims = await self._claims(kind, stamped, None, dry_run=request.writing.dry_run)
-        return await self._checked(kind, request, claims, None, weight)
+        return await self._checked(_Draft(kind, request, attributes, admitted), claims, None, weight)
 
     async def replacement(self, kind: Kind, request: Request, new: Json, old: Json) -> Step:
         """Admit and prepare what is to stand in an object's place; removes it where nothing keeps it any more."""
         weight, attributes = _weight(request, old), self._attributes(kind, request, request.name)
         admitted = await self._admitting.admit(attributes, new, old, weight)
         context = self._parts.update_context()
-        stamped = await aside(weight, writes.prepare_update, kind, admitted, old, context)
+        stamped = await aside(weight, writes.prepare_update, kind, admitted.obj, old, context)
         claims = await self._claims(kind, stamped, old, dry_run=request.writing.dry_run)
-        return self.settled(kind, await self._checked(kind, request, claims, old, weight), old)
+        draft = _Draft(kind, request, attributes, admitted)
+        return self.settled(kind, await self._checked(draft, claims, old, weight), old)
 
     async def new_status(self, kind: Kind, request: Request, new: Json, old: Json) -> Step:
         """The same for a write to the status subresource."""
         weight, attributes = _weight(request, old), self._attributes(kind, request, request.name)
         admitted = await self._admitting.admit(attributes, new, old, weight)
         context, may_own = self._parts.update_context(), self._parts.catalogue.may_own
-        stamped = await aside(weight, writes.update_status, kind, admitted, old, context, may_own)
-        return self.settled(kind, Put(stamped), old)
+        stamped = await aside(weight, writes.update_status, kind, admitted.obj, old, context, may_own)
+        warnings = await self._admitting.validate(attributes, admitted, stamped, old)
+        return self.settled(kind, Put(stamped, warnings=warnings), old)
 
     def settled(self, kind: Kind, put: Put, old: Json) -> Step:
         """Turn a write into no write, or into the object's end, where it is that."""
         if deletion.is_over(put.obj, old, is_held=kind.rules.is_held(put.obj)):
-            return Gone(put.obj, self._parts.released(kind, old))
-        return Same(old) if put.obj == without_version(old) else put
+            return Gone(put.obj, self._parts.released(kind, old), put.warnings)
+        return Same(old, put.warnings) if put.obj == without_version(old) else put
 
     def _attributes(self, kind: Kind, request: Request, name: str, suffix: str = "") -> Attributes:
         """Describe a request to admission."""
@@ -87,21 +100,20 @@ class Preparing:
             suffix=suffix,
         )
 
-    async def _checked(
-        self, kind: Kind, request: Request, claims: Claims, old: Json | None, weight: int
-    ) -> Put:
+    async def _checked(self, draft: _Draft, claims: Claims, old: Json | None, weight: int) -> Put:
         """Check what is to be stored; what was claimed for it is dropped where it is refused."""
-        may_own = self._parts.catalogue.may_own
+        kind, may_own = draft.kind, self._parts.catalogue.may_own
         try:
             if old is None:
                 await aside(weight, writes.check_create, kind, claims.obj, may_own)
             else:
                 await aside(weight, writes.check_update, kind, claims.obj, old, may_own)
-            await self._parts.guard.admit_grant(request.user, kind, claims.obj, old)
+            await self._parts.guard.admit_grant(draft.request.user, kind, claims.obj, old)
+            warnings = await self._admitting.validate(draft.attributes, draft.admitted, claims.obj, old)
         except ApiError:
             await claims.drop()
             raise
-        return Put(claims.obj, claims)
+        return Put(claims.obj, claims, warnings)
 
     async def _claims(self, kind: Kind, new: Json, old: Json | None, *, dry_run: bool) -> Claims:
         claimer = self._parts.claimers.get(kind.group_resource)

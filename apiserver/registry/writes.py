@@ -207,10 +207,11 @@ def _in_version(kind: Kind, read: writes.Read) -> writes.Read:
 
 
 def warned(reply: ObjectReply, warnings: tuple[str, ...]) -> ObjectReply:
-    """Return a reply with warnings."""
+    """Return a reply with warnings before those that it has: what was read is told first."""
     if not warnings:
         return reply
-    return ObjectReply(reply.json, reply.uid, reply.revision, reply.created, warnings)
+    every = (*warnings, *reply.warnings)
+    return ObjectReply(reply.json, reply.uid, reply.revision, reply.created, every)
 
 
 def _is_marked(stored: Stored) -> bool:

@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
-from typing import Protocol, TypeAlias
+from typing import Final, Protocol, TypeAlias
 
 import msgspec
 
+from apiserver.core.pod_security.policy import PodSecuritySettings
 from apiserver.core.values import Json, metadata
 from machinery.model.errors import Cause, Forbidden
 from machinery.model.kinds import KindNames
 
 LookupKey: TypeAlias = tuple[str, str, str, str]
-"""(group, plural, namespace, name); namespace is "" for cluster-scoped objects."""
+"""(group, plural, namespace, name); namespace is "" for cluster-scoped objects, name is EVERY_NAME for all in one."""
+
+EVERY_NAME: Final = ""
+"""Asks for the objects of a namespace as one, with `items`."""
 
 LookedUp: TypeAlias = Mapping[LookupKey, Json | None]
-"""The objects that `needs` asked for; None where there is none."""
+"""The objects that `needs` asked for; None where there is none, or where there is no such kind."""
 
 
 class Operation(Enum):
@@ -81,6 +85,7 @@ class Settings:
     """How the cluster is configured, as far as admission is concerned."""
 
     default_toleration_s: int = 300  # cluster seconds; `default_toleration_s` of machinery.model.profile
+    pod_security: PodSecuritySettings = field(default_factory=PodSecuritySettings)
 
 
 def about(*kinds: KindNames) -> frozenset[tuple[str, str]]:
@@ -104,12 +109,17 @@ def let_go(_attributes: Attributes, _old: Json, _looked_up: LookedUp) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Plugin:
-    """One admission controller. `admit` never changes what it is given: it returns a changed copy, or raises."""
+    """One admission controller. `admit` never changes what it is given: it returns a changed copy, or raises.
+
+    `validate` sees the object as it would be stored, after every `admit` and the kind's own rules; it raises, or returns
+    what to warn the client of.
+    """
 
     name: str
     about: frozenset[tuple[str, str]] | None = None  # resources, by group and plural; None: every one
     needs: Callable[[Attributes, Json | None, Json | None], tuple[LookupKey, ...]] = no_needs
     admit: Callable[[Attributes, Json, Json | None, LookedUp, Settings], Json] = as_it_is
+    validate: Callable[[Attributes, Json, Json | None, LookedUp, Settings], tuple[str, ...]] | None = None
     admit_delete: Callable[[Attributes, Json, LookedUp], None] = let_go
 
 

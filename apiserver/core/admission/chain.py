@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import chain
 from typing import Final
 
 from apiserver.core.admission.attributes import Attributes, LookedUp, LookupKey, Plugin, Settings
@@ -9,6 +10,7 @@ from apiserver.core.admission.default_tolerations import DEFAULT_TOLERATIONS
 from apiserver.core.admission.namespace_lifecycle import IMMORTAL_NAMESPACES, NAMESPACE_LIFECYCLE
 from apiserver.core.admission.node_restriction import NODE_RESTRICTION
 from apiserver.core.admission.node_taints import TAINT_NODES_BY_CONDITION
+from apiserver.core.admission.pod_security import POD_SECURITY
 from apiserver.core.admission.priority import PRIORITY
 from apiserver.core.admission.runtime_class import RUNTIME_CLASS
 from apiserver.core.admission.service_account import SERVICE_ACCOUNT
@@ -23,6 +25,7 @@ CHAIN: Final[tuple[Plugin, ...]] = (
     PRIORITY,
     DEFAULT_TOLERATIONS,
     RUNTIME_CLASS,
+    POD_SECURITY,
 )
 
 
@@ -30,6 +33,11 @@ _EVERYWHERE: Final = tuple(plugin for plugin in CHAIN if plugin.about is None)
 _ABOUT: Final = {
     resource: tuple(plugin for plugin in CHAIN if plugin.about is None or resource in plugin.about)
     for resource in frozenset[tuple[str, str]]().union(*(plugin.about or () for plugin in CHAIN))
+}
+
+_VALIDATORS: Final = {
+    resource: tuple(plugin.validate for plugin in plugins if plugin.validate is not None)
+    for resource, plugins in _ABOUT.items()
 }
 
 
@@ -61,6 +69,24 @@ def admit(
     for plugin in _plugins(attributes):
         obj = plugin.admit(attributes, obj, old, looked_up, settings)
     return obj
+
+
+def validate(
+    attributes: Attributes, obj: Json, old: Json | None, looked_up: LookedUp, settings: Settings
+) -> tuple[str, ...]:
+    """Check an object as it would be stored; returns what to warn the client of.
+
+    `looked_up` is what `admit` had: what is asked for does not depend on what plugins and rules add.
+
+    Raises:
+        Forbidden: the cluster does not want it.
+        Invalid: it breaks a rule of a plugin's own.
+    """
+    told = (
+        validate_by(attributes, obj, old, looked_up, settings)
+        for validate_by in _VALIDATORS.get(attributes.resource, ())
+    )
+    return tuple(chain.from_iterable(told))
 
 
 def admit_delete(attributes: Attributes, old: Json, looked_up: LookedUp) -> None:

@@ -18,7 +18,7 @@ from machinery.model.errors import Cause
 
 NAME_LABEL: Final = "kubernetes.io/metadata.name"
 FINALIZER: Final = "kubernetes"
-_POD_SECURITY: Final = tuple(f"pod-security.kubernetes.io/{mode}" for mode in ("enforce", "audit", "warn"))
+_AUDIT: Final = "pod-security.kubernetes.io/audit"
 
 
 def _default(obj: Json) -> Json:
@@ -92,13 +92,10 @@ def _finalizer_causes(obj: Json, *, indexed: bool = False) -> list[Cause]:
 
 
 def _unenforced(obj: Json) -> tuple[str, ...]:
-    """Return the labels of Pod Security Standards that ask for more than nothing: nobody looks at them yet."""
-    labels = obj["metadata"].get("labels") or {}
-    return tuple(
-        f"metadata.labels[{label}] has no effect: pod security admission is not built, and every pod is admitted"
-        for label in _POD_SECURITY
-        if labels.get(label, "privileged") != "privileged"
-    )
+    """Return the label of Pod Security Standards that asks for notes in the audit log: there is none."""
+    if (obj["metadata"].get("labels") or {}).get(_AUDIT, "privileged") == "privileged":
+        return ()
+    return (f"metadata.labels[{_AUDIT}] has no effect: there is no audit log",)
 
 
 def _label_causes(obj: Json) -> list[Cause]:

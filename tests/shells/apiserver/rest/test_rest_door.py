@@ -75,7 +75,7 @@ async def test_parts_of_an_object_are_printed(admin: aiohttp.ClientSession):
 
 async def test_what_has_no_effect_is_warned_of_with_every_write(admin: aiohttp.ClientSession):
     """A namespace's label, in the head of the answer."""
-    label = "pod-security.kubernetes.io/enforce"
+    label = "pod-security.kubernetes.io/audit"
     body = {"metadata": {"name": "guarded", "labels": {label: "restricted"}}}
     async with admin.post("/api/v1/namespaces", json=body) as response:
         assert f"metadata.labels[{label}] has no effect" in response.headers["Warning"]
