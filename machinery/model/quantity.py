@@ -50,6 +50,15 @@ def parse(quantity: str | float) -> Fraction:
     return _read(_text(quantity))[0]
 
 
+def parse_in_family(quantity: str | float) -> tuple[Fraction, Family]:
+    """Return the exact amount, and how it was written.
+
+    Raises:
+        ValueError: it is no quantity; the text says why.
+    """
+    return _read(_text(quantity))
+
+
 def cpu_millicores(quantity: str | float) -> int:
     """Return thousandths of a core, rounded up."""
     return ceil(parse(quantity) * 1000)

@@ -28,9 +28,7 @@ from apiserver.core.pod_security.policy import ENFORCE_LABELS, PodSecuritySettin
 from apiserver.core.values import Json, metadata, spec
 from machinery.model.k8s import served
 
-_UNSEEN: Final = frozenset(
-    {"attach", "binding", "eviction", "exec", "log", "portforward", "proxy", "status"}
-)
+_UNSEEN: Final = frozenset({"attach", "binding", "eviction", "exec", "log", "portforward", "proxy", "status"})
 _PODS: Final = (served.PODS.group, served.PODS.plural)
 _NAMESPACES: Final = (served.NAMESPACES.group, served.NAMESPACES.plural)
 _IN_SPEC: Final = ("spec", "template")

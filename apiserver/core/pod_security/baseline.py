@@ -119,7 +119,9 @@ def host_namespaces(_meta: Json, spec: Json) -> Violation | None:
 
 def host_path_volumes(_meta: Json, spec: Json) -> Violation | None:
     """Refuse volumes that are directories of the node."""
-    names = [volume.get("name", "") for volume in spec.get("volumes") or () if volume.get("hostPath") is not None]
+    names = [
+        volume.get("name", "") for volume in spec.get("volumes") or () if volume.get("hostPath") is not None
+    ]
     return Violation("hostPath volumes", f"{plural(names, 'volume')} {quoted(names)}") if names else None
 
 
@@ -134,7 +136,9 @@ def host_ports(_meta: Json, spec: Json) -> Violation | None:
         return None
     ports = sorted(set[str]().union(*map(used, containers(spec))))
     uses = plural(names, "uses", "use")
-    return Violation("hostPort", f"{in_containers(names)} {uses} {plural(ports, 'hostPort')} {', '.join(ports)}")
+    return Violation(
+        "hostPort", f"{in_containers(names)} {uses} {plural(ports, 'hostPort')} {', '.join(ports)}"
+    )
 
 
 def probe_hosts(_meta: Json, spec: Json) -> Violation | None:
@@ -172,7 +176,9 @@ def proc_mount(_meta: Json, spec: Json) -> Violation | None:
     if not bad:
         return None
     names = names_where(spec, lambda container: security(container).get("procMount") in bad)
-    return Violation("procMount", f"{in_containers(names)} must not set securityContext.procMount to {quoted(bad)}")
+    return Violation(
+        "procMount", f"{in_containers(names)} must not set securityContext.procMount to {quoted(bad)}"
+    )
 
 
 def proc_mount_35(meta: Json, spec: Json) -> Violation | None:
@@ -197,8 +203,12 @@ def selinux(allowed: frozenset[str]) -> Check:
         parts = [options(part) for part in (spec, *containers(spec))]
         types = sorted({own.get("type", "") for own in parts} - allowed)
         said = [f"{plural(types, 'type')} {quoted(types)}"] if types else []
-        said += [f"{field} may not be set" for field in ("user", "role") if any(own.get(field) for own in parts)]
-        return Violation("seLinuxOptions", f"{who} set forbidden securityContext.seLinuxOptions: {'; '.join(said)}")
+        said += [
+            f"{field} may not be set" for field in ("user", "role") if any(own.get(field) for own in parts)
+        ]
+        return Violation(
+            "seLinuxOptions", f"{who} set forbidden securityContext.seLinuxOptions: {'; '.join(said)}"
+        )
 
     return check
 
@@ -225,7 +235,9 @@ def seccomp(_meta: Json, spec: Json) -> Violation | None:
         return None
     names = names_where(spec, lambda container: _profile(container, "seccompProfile") in bad)
     who = setters(types[0] in bad, names)
-    return Violation("seccompProfile", f"{who} must not set securityContext.seccompProfile.type to {quoted(bad)}")
+    return Violation(
+        "seccompProfile", f"{who} must not set securityContext.seccompProfile.type to {quoted(bad)}"
+    )
 
 
 def seccomp_type(part: Json) -> str | None:

@@ -69,7 +69,9 @@ def _judged(policy: Policy, wrong: Sequence[Cause], meta: Json, pod_spec: Json, 
         if found := broken(policy.enforce):
             refusal = f'violates PodSecurity "{policy.enforce}": {details(found)}'
     if found := broken(policy.audit):
-        annotations[f"{PREFIX}audit-violations"] = f'would violate PodSecurity "{policy.audit}": {details(found)}'
+        annotations[f"{PREFIX}audit-violations"] = (
+            f'would violate PodSecurity "{policy.audit}": {details(found)}'
+        )
     if refusal:
         return Decision(refusal, annotations=annotations)
     found = broken(policy.warn)
@@ -86,11 +88,13 @@ def is_significant(new: Json, old: Json) -> bool:
     """Whether a change of a pod can make it break a rule: an image, a container. Others are admitted unseen."""
     after, before = spec(new), spec(old)
     for name in _COMPARED:
-        if [_image(each) for each in after.get(name) or ()] != [_image(each) for each in before.get(name) or ()]:
+        if [_image(each) for each in after.get(name) or ()] != [
+            _image(each) for each in before.get(name) or ()
+        ]:
             return True
     debuggers = {each.get("name"): _image(each) for each in before.get("ephemeralContainers") or ()}
     return any(
-        debuggers.get(each.get("name"), None) != _image(each) for each in after.get("ephemeralContainers") or ()
+        debuggers.get(each.get("name")) != _image(each) for each in after.get("ephemeralContainers") or ()
     )
 
 
@@ -125,7 +129,9 @@ def warn_of_exemption(settings: PodSecuritySettings, name: str, labels: Mapping[
         for mode, standard in standards
         if standard.level and not labels.keys().isdisjoint((f"{PREFIX}{mode}", f"{PREFIX}{mode}-version"))
     ]
-    text = f'namespace "{name}" is exempt from Pod Security, and the policy ({", ".join(said)}) will be ignored'
+    text = (
+        f'namespace "{name}" is exempt from Pod Security, and the policy ({", ".join(said)}) will be ignored'
+    )
     return (text,)
 
 
@@ -144,7 +150,9 @@ def warn_of_pods(
         counted = f"the first {MOST_PODS} of {len(ordered)} existing pods"
         warnings.append(f"new PodSecurity enforce level only checked against {counted}")
     if breaking:
-        warnings.append(f'existing pods in namespace "{name}" violate the new PodSecurity enforce level "{standard}"')
+        warnings.append(
+            f'existing pods in namespace "{name}" violate the new PodSecurity enforce level "{standard}"'
+        )
     return (*warnings, *sorted(f"{_named(names)}: {text}" for text, names in breaking.items()))
 
 

@@ -56,7 +56,9 @@ def not_with_own_users(check: Check) -> Check:
 
 def privilege_escalation(_meta: Json, spec: Json) -> Violation | None:
     """Demand that no process gets more rights than its parent had."""
-    names = names_where(spec, lambda container: security(container).get("allowPrivilegeEscalation") is not False)
+    names = names_where(
+        spec, lambda container: security(container).get("allowPrivilegeEscalation") is not False
+    )
     if not names:
         return None
     detail = f"{in_containers(names)} must set securityContext.allowPrivilegeEscalation=false"
@@ -77,7 +79,9 @@ def capabilities(_meta: Json, spec: Json) -> Violation | None:
         said.append(f'{in_containers(keeping)} must set securityContext.capabilities.drop=["ALL"]')
     if adding := names_where(spec, added):
         bad = sorted(set[str]().union(*map(added, containers(spec))))
-        said.append(f"{in_containers(adding)} must not include {quoted(bad)} in securityContext.capabilities.add")
+        said.append(
+            f"{in_containers(adding)} must not include {quoted(bad)} in securityContext.capabilities.add"
+        )
     return Violation("unrestricted capabilities", "; ".join(said)) if said else None
 
 
@@ -90,7 +94,9 @@ def volume_types(_meta: Json, spec: Json) -> Violation | None:
     types = sorted({next((key for key in volume if key != "name"), "unknown") for volume in bad})
     uses = plural(names, "uses", "use")
     word = plural(types, "restricted volume type")
-    return Violation("restricted volume types", f"{plural(names, 'volume')} {quoted(names)} {uses} {word} {quoted(types)}")
+    return Violation(
+        "restricted volume types", f"{plural(names, 'volume')} {quoted(names)} {uses} {word} {quoted(types)}"
+    )
 
 
 def non_root(_meta: Json, spec: Json) -> Violation | None:

@@ -28,7 +28,10 @@ class Rule:
         return next((check for begun, check in reversed(self.since.items()) if begun <= minor), None)
 
 
-_SELINUX: Final = {0: baseline.selinux(baseline.SELINUX_TYPES), 31: baseline.selinux(baseline.SELINUX_TYPES_31)}
+_SELINUX: Final = {
+    0: baseline.selinux(baseline.SELINUX_TYPES),
+    31: baseline.selinux(baseline.SELINUX_TYPES_31),
+}
 _SYSCTLS: Final = {
     0: baseline.sysctls(baseline.SYSCTLS),
     27: baseline.sysctls(baseline.SYSCTLS_27),
@@ -66,7 +69,11 @@ _RESTRICTED: Final = (
     Rule("restrictedVolumes", {0: restricted.volume_types}, "hostPathVolumes"),
     Rule("runAsNonRoot", _except_with_own_users(0, restricted.non_root)),
     Rule("runAsUser", _except_with_own_users(23, restricted.user)),
-    Rule("seccompProfile_restricted", _except_on_windows(19, restricted.seccomp_profile), "seccompProfile_baseline"),
+    Rule(
+        "seccompProfile_restricted",
+        _except_on_windows(19, restricted.seccomp_profile),
+        "seccompProfile_baseline",
+    ),
 )
 RULES: Final[Mapping[Level, tuple[Rule, ...]]] = {Level.BASELINE: _BASELINE, Level.RESTRICTED: _RESTRICTED}
 """The rules that each level adds to the one before it, in the order in which they are told."""
@@ -76,7 +83,9 @@ LATEST: Final = max(begun for rules in RULES.values() for rule in rules for begu
 
 
 def _checks(level: Level, minor: int) -> tuple[Check, ...]:
-    present = [rule for each, rules in RULES.items() if each <= level for rule in rules if rule.in_version(minor)]
+    present = [
+        rule for each, rules in RULES.items() if each <= level for rule in rules if rule.in_version(minor)
+    ]
     replaced = {rule.replaces for rule in present}
     return tuple(check for rule in present if rule.id not in replaced and (check := rule.in_version(minor)))
 

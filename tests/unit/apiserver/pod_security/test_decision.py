@@ -78,7 +78,9 @@ def test_a_template_is_never_refused():
 
 def test_a_pod_that_keeps_to_everything_is_only_noted():
     """What was enforced is noted also where that is nothing."""
-    assert judged(harmless(), enforce="baseline") == Decision(annotations={f"{PREFIX}enforce-policy": "baseline:latest"})
+    assert judged(harmless(), enforce="baseline") == Decision(
+        annotations={f"{PREFIX}enforce-policy": "baseline:latest"}
+    )
     assert judged(privileged()) == Decision(annotations={f"{PREFIX}enforce-policy": "privileged:latest"})
     assert judged(privileged(), is_pod=False) == Decision()
 
@@ -86,7 +88,9 @@ def test_a_pod_that_keeps_to_everything_is_only_noted():
 def test_labels_that_cannot_be_read_enforce_the_strictest():
     """And the audit log hears why."""
     found = judged(harmless(), enforce="strict", warn_version="1")
-    assert found.refusal.startswith('violates PodSecurity "restricted:latest": allowPrivilegeEscalation != false')
+    assert found.refusal.startswith(
+        'violates PodSecurity "restricted:latest": allowPrivilegeEscalation != false'
+    )
     assert found.annotations[f"{PREFIX}error"] == (
         f'Failed to parse policy: [metadata.labels[{PREFIX}enforce]: Invalid value: "strict": must be one of '
         f'privileged, baseline, restricted, metadata.labels[{PREFIX}warn-version]: Invalid value: "1": '

@@ -143,8 +143,7 @@ RESTRICTED = [
     (spec(container(capabilities={"drop": ["NET_RAW"]})), 'unrestricted capabilities (container "a" must set securityContext.capabilities.drop=["ALL"])'),
     (
         spec(container("a", capabilities=None), container("b", capabilities={"add": ["CHOWN"]})),
-        'unrestricted capabilities (containers "a", "b" must set securityContext.capabilities.drop=["ALL"]; '
-        'container "b" must not include "CHOWN" in securityContext.capabilities.add)',
+        'unrestricted capabilities (containers "a", "b" must set securityContext.capabilities.drop=["ALL"]; container "b" must not include "CHOWN" in securityContext.capabilities.add)',
     ),
     (spec(volumes=[{"name": "n", "nfs": {}}, {"name": "h", "iscsi": {}}]), 'restricted volume types (volumes "n", "h" use restricted volume types "iscsi", "nfs")'),
     (spec(container(runAsNonRoot=None), container("b")), 'runAsNonRoot != true (pod or container "a" must set securityContext.runAsNonRoot=true)'),
@@ -208,7 +207,10 @@ def test_annotations_that_were_before_fields_count():
     assert found("baseline", both, **apparmor).startswith(
         'forbidden AppArmor profiles (container "a" and annotation must not set AppArmor profile type to "Unconfined", '
     )
-    fine = {f"container.apparmor.security.beta.kubernetes.io/{name}": name for name in ("runtime/default", "localhost/x")}
+    fine = {
+        f"container.apparmor.security.beta.kubernetes.io/{name}": name
+        for name in ("runtime/default", "localhost/x")
+    }
     assert found("restricted", spec(), **fine) == ""
     seccomp = {
         "seccomp.security.alpha.kubernetes.io/pod": "unconfined",

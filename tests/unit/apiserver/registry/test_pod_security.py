@@ -28,7 +28,9 @@ def namespace(name: str, **said: str) -> Json:
     return {"metadata": {"name": name, "labels": labels}}
 
 
-async def _created(bench: RegistryBench, resource: str, obj: Json, where: str = "team", **options: Any) -> ObjectReply:
+async def _created(
+    bench: RegistryBench, resource: str, obj: Json, where: str = "team", **options: Any
+) -> ObjectReply:
     await bench.feed.fresh()
     request = bench.request("create", resource, namespace=where, body=msgspec.json.encode(obj), writing=WriteOptions(**options))  # fmt: skip
     return await bench.registry.create(request)
@@ -66,13 +68,18 @@ async def test_a_pod_that_breaks_the_standard_is_not_created(team: RegistryBench
     await _label(team, enforce="baseline")
     with pytest.raises(Forbidden) as caught:
         await _created(team, "pods", _pod(**CONTEXT))
-    assert caught.value.message == f'pods "web" is forbidden: violates PodSecurity "baseline:latest": {PRIVILEGED}'
+    assert (
+        caught.value.message
+        == f'pods "web" is forbidden: violates PodSecurity "baseline:latest": {PRIVILEGED}'
+    )
     with pytest.raises(Forbidden):
         await _created(team, "pods", _pod(**CONTEXT), dry_run=True)
     with pytest.raises(Forbidden, match=r'pods "web-[a-z0-9]{5}" is forbidden: violates PodSecurity'):
         await _created(team, "pods", _pod("", **CONTEXT))
     assert (await _created(team, "pods", _pod())).warnings == ()
-    assert [each.key for each in (await team.storage.list("/registry/pods/")).items] == ["/registry/pods/team/web"]
+    assert [each.key for each in (await team.storage.list("/registry/pods/")).items] == [
+        "/registry/pods/team/web"
+    ]
 
 
 async def test_an_invalid_pod_hears_of_that_first(team: RegistryBench):
@@ -92,7 +99,9 @@ async def test_what_would_be_refused_is_warned_of(team: RegistryBench):
     workload = deployment(template={"containers": [main]})
     workload["metadata"].pop("namespace")
     reply = await _created(team, "deployments", workload)
-    assert [text.partition(": ")[0] for text in reply.warnings] == ['would violate PodSecurity "restricted:latest"']
+    assert [text.partition(": ")[0] for text in reply.warnings] == [
+        'would violate PodSecurity "restricted:latest"'
+    ]
     patch = {"spec": {"replicas": 2}}
     assert len((await _patched(team, "deployments", "web", patch)).warnings) == 1
     assert len((await _patched(team, "deployments", "web", patch)).warnings) == 1  # nothing is written

@@ -1,0 +1,179 @@
+"""What one object counts for.
+
+https://kubernetes.io/docs/concepts/policy/resource-quotas/#types-of-resource-quota
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from fractions import Fraction
+from math import ceil
+from typing import Final, NamedTuple
+
+from apiserver.core import amounts
+from apiserver.core.amounts import Amount, Amounts
+from apiserver.core.podspec import totals
+from apiserver.core.values import Json, metadata, spec
+from machinery.model.clock import Timescale
+
+ONE: Final = amounts.whole(1)
+_COMPUTED: Final = ("cpu", "memory", "ephemeral-storage")
+_OF_CLASS: Final = ".storageclass.storage.k8s.io/"
+_OLD_CLASS: Final = "volume.beta.kubernetes.io/storage-class"
+CLAIM_RESOURCES: Final = ("persistentvolumeclaims", "requests.storage")
+SERVICE_RESOURCES: Final = ("services", "services.nodeports", "services.loadbalancers")
+_ENDED: Final = frozenset({"Failed", "Succeeded"})
+
+
+class Moment(NamedTuple):
+    """The time, as objects carry it."""
+
+    now_s: float  # cluster seconds
+    timescale: Timescale
+
+
+def count_name(group: str, plural: str) -> str:
+    """Return what a quota calls the number of objects of a resource."""
+    return f"count/{plural}.{group}" if group else f"count/{plural}"
+
+
+# Pods
+
+
+def of_pod(pod: Json, moment: Moment) -> dict[str, Amount]:
+    """Return what a pod counts for; one that has ended, or should have gone, is only one object."""
+    found = {count_name("", "pods"): ONE}
+    if is_charged(pod, moment):
+        requests, limits = totals.charged(pod, "requests"), totals.charged(pod, "limits")
+        found.update(compute_resources(requests, limits))
+    return found
+
+
+def is_charged(pod: Json, moment: Moment) -> bool:
+    """Whether a pod takes anything of its node: not once it has ended, or stays beyond its grace period."""
+    if (pod.get("status") or {}).get("phase") in _ENDED:
+        return False
+    deleted, grace_s = (
+        metadata(pod).get(f"deletion{field}") for field in ("Timestamp", "GracePeriodSeconds")
+    )
+    if deleted is None or grace_s is None:
+        return True
+    return moment.now_s <= moment.timescale.parse(deleted) + grace_s
+
+
+def compute_resources(requests: Amounts, limits: Amounts) -> dict[str, Amount]:
+    """Return requests and limits under the names that quotas have for them."""
+    found = {"pods": ONE}
+    for name in _COMPUTED:
+        if name in requests:
+            found[name] = found[f"requests.{name}"] = requests[name]
+        if name in limits:
+            found[f"limits.{name}"] = limits[name]
+    for name, amount in requests.items():
+        if name.startswith(totals.HUGE_PAGES):
+            found[name] = found[f"requests.{name}"] = amount
+        elif is_extended(name):
+            found[f"requests.{name}"] = amount
+    return found
+
+
+def is_extended(name: str) -> bool:
+    """Whether a resource is one that somebody extended nodes by."""
+    return not _is_native(name) and not name.startswith("requests.")
+
+
+def is_extended_in_quota(name: str) -> bool:
+    """Whether a quota's resource is the request of one that somebody extended nodes by."""
+    return not _is_native(name) and name.startswith("requests.")
+
+
+def _is_native(name: str) -> bool:
+    return "/" not in name or "kubernetes.io/" in name
+
+
+def missing_in_pod(pod: Json, required: frozenset[str]) -> str:
+    """Return which of the required resources containers do not ask for: `must specify limits.cpu for: c`; "" for none.
+
+    A pod that asks for resources as a whole need not ask in each container.
+    """
+    own = spec(pod)
+    whole = (name for side in ("requests", "limits") for name in (own.get("resources") or {}).get(side) or ())
+    if not required or any(map(totals.is_pod_level, whole)):
+        return ""
+    missing: dict[str, set[str]] = {}
+    for container in (*(own.get("containers") or ()), *(own.get("initContainers") or ())):
+        requests, limits = (totals.container_amounts(container, side) for side in ("requests", "limits"))
+        for name in required - compute_resources(requests, limits).keys():
+            missing.setdefault(name, set()).add(container.get("name", ""))
+    said = [f"{name} for: {','.join(sorted(names))}" for name, names in sorted(missing.items())]
+    return f"must specify {'; '.join(said)}" if said else ""
+
+
+# Services
+
+
+def of_service(service: Json, _moment: Moment) -> dict[str, Amount]:
+    """Return what a Service counts for; its node ports are not given out yet, so that its ports are counted."""
+    own = spec(service)
+    ports, type_ = own.get("ports") or (), own.get("type")
+    node_ports = 0
+    if type_ == "NodePort" or (
+        type_ == "LoadBalancer" and own.get("allocateLoadBalancerNodePorts") is not False
+    ):
+        node_ports = len(ports)
+    elif type_ == "LoadBalancer":
+        node_ports = sum(1 for port in ports if port.get("nodePort"))
+    return {
+        count_name("", "services"): ONE,
+        "services": ONE,
+        "services.nodeports": amounts.whole(node_ports),
+        "services.loadbalancers": amounts.whole(int(type_ == "LoadBalancer")),
+    }
+
+
+# PersistentVolumeClaims
+
+
+def of_claim(claim: Json, _moment: Moment) -> dict[str, Amount]:
+    """Return what a claim counts for, in all and in its storage class."""
+    found = {count_name("", "persistentvolumeclaims"): ONE, "persistentvolumeclaims": ONE}
+    storage = _storage(claim)
+    if storage is not None:
+        found["requests.storage"] = storage
+    if class_ := _storage_class(claim):
+        by_class = {f"{class_}{_OF_CLASS}{name}": found[name] for name in CLAIM_RESOURCES if name in found}
+        found.update(by_class)
+    return found
+
+
+def is_of_claim_class(name: str) -> bool:
+    """Whether a quota's resource is about the claims of one storage class."""
+    return any(name.endswith(f"{_OF_CLASS}{resource}") for resource in CLAIM_RESOURCES)
+
+
+def _storage_class(claim: Json) -> str:
+    old = (metadata(claim).get("annotations") or {}).get(_OLD_CLASS)
+    return str(spec(claim).get("storageClassName") or "" if old is None else old)
+
+
+def _storage(claim: Json) -> Amount | None:
+    """Return how much a claim asks for, or has been given while it grows, in whole bytes."""
+    asked = totals.container_amounts(spec(claim), "requests").get("storage")
+    if asked is None:
+        return None
+    allocated = amounts.read((claim.get("status") or {}).get("allocatedResources")).get("storage")
+    most = allocated if allocated is not None and allocated.value > asked.value else asked
+    return Amount(Fraction(ceil(most.value)), most.family)
+
+
+def attributes_classes(claim: Json) -> Iterator[str]:
+    """Yield the VolumeAttributesClasses that a claim has, wants, or is on its way to."""
+    status = claim.get("status") or {}
+    changing = status.get("modifyVolumeStatus") or {}
+    for name in (
+        spec(claim).get("volumeAttributesClassName"),
+        status.get("currentVolumeAttributesClassName"),
+        changing.get("targetVolumeAttributesClassName"),
+    ):
+        if name:
+            yield name
