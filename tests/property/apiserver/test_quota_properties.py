@@ -19,6 +19,7 @@ from machinery.model.clock import Timescale
 from machinery.model.k8s.core_v1 import Pod
 from machinery.model.placement import requests_by_name
 from machinery.model.pods import PodRequests
+from tests.support.examples import examples
 
 NOW = Moment(0.0, Timescale())
 _NAMES = st.sampled_from(["cpu", "memory", "ephemeral-storage", "hugepages-2Mi", "example.com/gpu"])
@@ -36,6 +37,7 @@ _SPECS = st.fixed_dictionaries(
 
 
 @given(spec=_SPECS)
+@examples(200)
 def test_a_pod_counts_for_what_the_scheduler_keeps_free_for_it(spec: dict[str, Any]):
     """And for the limits that its cgroup has: two programs, one rule."""
     own: Json = {"metadata": {"name": "p"}, "spec": spec}
@@ -68,6 +70,7 @@ _OBJECTS = st.one_of(
 
 
 @given(specs=st.lists(_QUOTAS, min_size=1, max_size=3), writes=st.lists(_OBJECTS, max_size=8))
+@examples(100)
 def test_what_was_charged_is_what_is_counted_afresh_and_never_more_than_the_limit(
     specs: list[Json], writes: list[tuple[str, Json]]
 ):
