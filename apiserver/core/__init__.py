@@ -10,6 +10,7 @@ kinds                    the rules of single kinds; podspec, workloads and servi
 schema, normalize, strictness, patch, metadata, deletion, scaling   what holds for every kind
 authn*, authz            who asks, and whether they may
 admission, pod_security  what the cluster adds to objects and refuses; what namespaces demand of their pods
+quota, amounts           how much of a namespace's quotas a write takes (not wired yet); sums of resources
 listing, table, discovery, openapi*                        how objects and kinds are shown
 
 Objects are plain dicts as JSON gives them. A function here never changes an object that it was not given for

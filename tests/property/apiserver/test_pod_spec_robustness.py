@@ -10,6 +10,10 @@ from hypothesis import strategies as st
 
 from apiserver import schemas
 from apiserver.core.kinds import KINDS
+from apiserver.core.normalize import normalize
+from apiserver.core.pod_security.policy import Level, LevelVersion
+from apiserver.core.pod_security.standards import LATEST, evaluate
+from apiserver.core.podspec.totals import Side, charged
 from apiserver.core.schema import ListOf, MapOf, Scalar, Shape, Struct
 from apiserver.core.values import Json
 from apiserver.core.writes import check_create, prepare_create, read, update, update_status
@@ -27,6 +31,7 @@ _SCALARS: dict[Scalar, list[Any]] = {
     Scalar.INT_OR_STRING: [0, 80, "http", ""],
     Scalar.TIME: ["2026-01-01T00:00:00Z"],
 }
+_SIDES: tuple[Side, Side] = ("requests", "limits")
 _LEFT_OUT = {"managedFields", "resourceVersion", "deletionTimestamp", "ownerReferences"}
 
 
@@ -84,6 +89,18 @@ def test_a_pod_is_stored_or_refused_with_reasons(random: Any) -> None:
     stored = _stored(_pod(random))
     if stored is not None:
         assert update(kind, stored, stored, CONTEXT) == stored
+
+
+@examples(200)
+@given(st.randoms(use_true_random=False))
+def test_the_standards_and_quotas_judge_every_pod_that_fits_the_schema(random: Any) -> None:
+    """Whatever else is wrong with it."""
+    spec = _struct(schemas.load().struct("io.k8s.api.core.v1.PodSpec"), random, 1)
+    read_spec = normalize(schemas.load(), "io.k8s.api.core.v1.PodSpec", spec).obj
+    for level, minor in ((Level.BASELINE, 0), (Level.RESTRICTED, 19), (Level.RESTRICTED, LATEST)):
+        evaluate(LevelVersion(level, minor), {}, read_spec)
+    for side in _SIDES:
+        charged({"spec": read_spec}, side)
 
 
 def test_both_happen() -> None:
