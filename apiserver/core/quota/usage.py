@@ -58,7 +58,7 @@ def is_charged(pod: Json, moment: Moment) -> bool:
     )
     if deleted is None or grace_s is None:
         return True
-    return moment.now_s <= moment.timescale.parse(deleted) + grace_s
+    return moment.now_s <= moment.timescale.parse(deleted) + float(grace_s)
 
 
 def compute_resources(requests: Amounts, limits: Amounts) -> dict[str, Amount]:

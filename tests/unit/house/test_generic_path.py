@@ -14,7 +14,8 @@ PARTICULAR = (
     "app.py",  # the composition root
     "core/kinds/*", "core/table/*", "core/podspec/*", "core/workloads.py", "core/service_*.py", "core/pod_access.py",
     "core/emptiness.py",  # a table of Go types
-    "core/admission/*", "core/quota/*", "core/authz/*", "core/authn*.py", "core/access_reviews.py", "core/token_requests.py",
+    "core/admission/*", "core/pod_security/*", "core/quota/*",
+    "core/authz/*", "core/authn*.py", "core/access_reviews.py", "core/token_requests.py",
     "core/flow/schemas.py",  # which requests belong together, as Kubernetes suggests
     "core/bootstrap*.py", "bootstrap.py", "presence.py", "allocation.py",
     "authentication.py", "token_requests.py", "reviews.py", "rbac_cache.py", "kubelets.py",
