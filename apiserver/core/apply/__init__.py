@@ -1,0 +1,22 @@
+"""Server-side apply and metadata.managedFields: who owns which field of an object. Pure; nothing calls it yet.
+
+topology      how the values of a type merge: the schema as apply sees it
+elements      a step to a part of a value, as text: f:replicas, k:{"name":"web"}
+field_set     sets of fields, in the form of FieldsV1
+compare       what changed between two states; owned: the fields of a configuration; merge, remove: change an object
+managers      the entries of managedFields; validation: what they have to look like
+tracker       what is known of the kind and the subresource that a request writes to
+transfer      who loses what by a change, and conflicts in Kubernetes' words
+update        create, update, patch: `track_update` → the managedFields to store
+apply         server-side apply: `apply` → the object and its managedFields, or a Conflict
+scale         the owners of replicas, seen from the scale
+"""
+
+from __future__ import annotations
+
+from apiserver.core.apply.apply import Applied, apply
+from apiserver.core.apply.topology import Topologies
+from apiserver.core.apply.tracker import Tracker, UnknownVersion
+from apiserver.core.apply.update import track_update
+
+__all__ = ["Applied", "Topologies", "Tracker", "UnknownVersion", "apply", "track_update"]

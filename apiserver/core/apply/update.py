@@ -1,0 +1,87 @@
+"""What an update, a patch or a create does to managedFields: whoever changes a field owns it from then on."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from apiserver.core.apply import managers
+from apiserver.core.apply.field_set import FieldSet, difference, ordered, union
+from apiserver.core.apply.managers import Entry, Managed
+from apiserver.core.apply.tracker import NEVER_OWNED, Tracker
+from apiserver.core.apply.transfer import transfer
+from apiserver.core.values import Json, metadata
+from machinery.model.errors import BadRequest
+
+ABSENT: Final = None
+
+
+def track_update(
+    tracker: Tracker, live: Json | None, new: Json, *, manager: str, now: str, given: Any = ABSENT
+) -> list[Json]:
+    """Return the managedFields that `new` is stored with; [] for none.
+
+    `live` is what is stored now, None at a create; `given` are the managedFields that the request has, as it has
+    them. Without any the stored ones go on; `[]` and `[{}]` forget them, and an object without any gets none until
+    somebody applies to it; what cannot be read is ignored. A subresource keeps the stored ones, whatever it is
+    given. Neither object is changed.
+
+    `now` (metav1.Time) is noted where the manager changes a value.
+
+    Raises:
+        BadRequest: `new` is nested too deeply.
+    """
+    managed = _known(live, given, ignored=bool(tracker.subresource))
+    if live is not None and not managed:
+        return []
+    old, after = without_managed(live or {}), without_managed(new)
+    try:
+        result = take_over(tracker, old, after, managed, manager=manager, now=now)
+    except RecursionError as error:
+        raise BadRequest("the object is nested too deeply") from error
+    return managers.write(managers.capped(result))
+
+
+def take_over(tracker: Tracker, old: Json, new: Json, managed: Managed, *, manager: str, now: str) -> Managed:
+    """Return the managers after `manager` made `new` out of `old`, both without managedFields."""
+    result, comparison = transfer(tracker, old, new, managed, by=None, force=True)
+    taken = trackable(difference(comparison.changed, comparison.removed))
+    if taken:
+        who = managers.updater(manager, tracker.api_version, tracker.subresource)
+        before = result.get(who)
+        fields = union(before.fields, taken) if before else taken
+        result[who] = Entry(fields, tracker.api_version, now)
+    return result
+
+
+def trackable(fields: FieldSet) -> FieldSet:
+    """Return the fields that somebody can own, in order."""
+    return ordered(difference(fields, NEVER_OWNED))
+
+
+def _known(live: Json | None, given: Any, *, ignored: bool) -> Managed:
+    """Return the managers that a request starts from."""
+    before = metadata(live or {}).get("managedFields") or []
+    if ignored or given is ABSENT or given == before:
+        return known(before)
+    if managers.is_reset(given):
+        return {}
+    try:
+        return managers.given(given if isinstance(given, list) else []) or known(before)
+    except ValueError:
+        return known(before)
+
+
+def known(entries: list[Json]) -> Managed:
+    """Return the managers of a stored object; none where its entries make no sense, as upstream has it."""
+    try:
+        return managers.stored(entries)
+    except ValueError:
+        return {}
+
+
+def without_managed(obj: Json) -> Json:
+    """Return the object without its managedFields: a shallow copy where it has any."""
+    meta = metadata(obj)
+    if "managedFields" not in meta:
+        return obj
+    return {**obj, "metadata": {name: item for name, item in meta.items() if name != "managedFields"}}
