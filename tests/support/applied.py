@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from apiserver import schemas
-from apiserver.core.apply import Topologies, Tracker, apply, track_update
+from apiserver.core.apply import Topologies, Tracker, apply_configuration, track_update
 from apiserver.core.schema import Schemas
 from apiserver.core.values import Json
 from tests.support.apply_histories import without_nulls
@@ -65,7 +65,9 @@ class Stored:
 
     def apply(self, manager: str, config: Json, *, force: bool = False, by: Tracker | None = None) -> Stored:
         before = deepcopy((self.obj, config))
-        applied = apply(by or self.of, self.obj, config, manager=manager, force=force, now=self._next())
+        applied = apply_configuration(
+            by or self.of, self.obj, config, manager=manager, force=force, now=self._next()
+        )
         assert (self.obj, config) == before
         self.changed = applied.changed
         self._store(applied.obj, applied.managed_fields)

@@ -8,15 +8,15 @@ managers      the entries of managedFields; validation: what they have to look l
 tracker       what is known of the kind and the subresource that a request writes to
 transfer      who loses what by a change, and conflicts in Kubernetes' words
 update        create, update, patch: `track_update` → the managedFields to store
-apply         server-side apply: `apply` → the object and its managedFields, or a Conflict
+apply         server-side apply: `apply_configuration` → the object and its managedFields, or a Conflict
 scale         the owners of replicas, seen from the scale
 """
 
 from __future__ import annotations
 
-from apiserver.core.apply.apply import Applied, apply
+from apiserver.core.apply.apply import Applied, apply_configuration
 from apiserver.core.apply.topology import Topologies
 from apiserver.core.apply.tracker import Tracker, UnknownVersion
 from apiserver.core.apply.update import track_update
 
-__all__ = ["Applied", "Topologies", "Tracker", "UnknownVersion", "apply", "track_update"]
+__all__ = ["Applied", "Topologies", "Tracker", "UnknownVersion", "apply_configuration", "track_update"]

@@ -37,7 +37,7 @@ class Applied:
     changed: bool  # whether a value changed, not only who owns it
 
 
-def apply(
+def apply_configuration(
     tracker: Tracker, live: Json | None, config: Json, *, manager: str, force: bool = False, now: str
 ) -> Applied:
     """Apply a configuration, as its client wrote it, to what is stored; None: nothing, it is a create.

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from copy import deepcopy
 from random import Random
 from typing import Any
 
 import pytest
 
-from apiserver.core.apply import Topologies, Tracker, apply, track_update
+from apiserver.core.apply import Topologies, Tracker, apply_configuration, track_update
 from apiserver.core.apply.elements import describe
+from apiserver.core.apply.field_set import ordered
 from apiserver.core.schema import Schemas
 from machinery.model.errors import Conflict
 from tests.support import apply_histories as histories
@@ -53,11 +55,15 @@ class History:
         conflicts = self.world.apply(manager, config, now, force=force)
         if conflicts:
             with pytest.raises(Conflict) as refused:
-                apply(self.tracker, self.live, config, manager=manager, force=force, now=_time(now))
+                apply_configuration(
+                    self.tracker, self.live, config, manager=manager, force=force, now=_time(now)
+                )
             expected = sorted((name, describe(_elements(path))) for name, _, path in conflicts)
             assert sorted((_quoted(cause.message), cause.field) for cause in refused.value.causes) == expected
             return
-        applied = apply(self.tracker, self.live, config, manager=manager, force=force, now=_time(now))
+        applied = apply_configuration(
+            self.tracker, self.live, config, manager=manager, force=force, now=_time(now)
+        )
         assert (self.live, config) == before
         self.store(applied.obj, applied.managed_fields)
         self.note_order(before[0], manager, now)
@@ -101,6 +107,8 @@ class History:
             key: (to_fields(each.fields), _time(each.time)) for key, each in self.world.managers.items()
         }
         assert found == expected
+        for fields, _ in found.values():
+            assert json.dumps(fields) == json.dumps(ordered(fields))
         assert flatten(self.schema, _plain(live)) == self.world.flat
 
     def value(self) -> Any:
@@ -135,8 +143,9 @@ def _run(seeds: range) -> None:
     for seed in seeds:
         try:
             History(seed).run()
-        except AssertionError as error:
-            raise AssertionError(f"the history with seed {seed}") from error
+        except BaseException as error:
+            error.add_note(f"in the history with seed {seed}")
+            raise
 
 
 def test_a_few_histories_of_applies_and_updates_end_as_the_reference_says() -> None:

@@ -8,7 +8,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from apiserver.core.apply import apply, track_update
+from apiserver.core.apply import apply_configuration, track_update
 from apiserver.core.apply.field_set import difference, intersection, paths, read, union
 from machinery.model.errors import BadRequest, Conflict
 from tests.support.applied import DEPLOYMENTS
@@ -68,9 +68,11 @@ def test_any_configuration_is_applied_or_refused(config: dict[str, Any], is_crea
     """It is a 400 or a 409, or an object whose managers can apply the same again."""
     sent = {"apiVersion": "apps/v1", "kind": "Deployment", **config}
     with suppress(BadRequest, Conflict):
-        applied = apply(DEPLOYMENTS, None if is_create else _LIVE, sent, manager="me", now=_NOW)
+        applied = apply_configuration(DEPLOYMENTS, None if is_create else _LIVE, sent, manager="me", now=_NOW)
         meta = {**(applied.obj.get("metadata") or {}), "managedFields": applied.managed_fields}
-        again = apply(DEPLOYMENTS, {**applied.obj, "metadata": meta}, sent, manager="me", now="later")
+        again = apply_configuration(
+            DEPLOYMENTS, {**applied.obj, "metadata": meta}, sent, manager="me", now="later"
+        )
         assert again.managed_fields == applied.managed_fields
         assert not again.changed
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from apiserver.core.apply import apply, track_update
+from apiserver.core.apply import apply_configuration, track_update
 from apiserver.core.apply.field_set import of_path
 from apiserver.core.apply.tracker import Tracker, UnknownVersion
 from apiserver.core.values import Json
@@ -252,7 +252,7 @@ def test_an_object_that_is_nested_deeper_than_python_goes_is_refused() -> None:
         deep = {"a": deep}
     nests = things({"o": open_map})
     with pytest.raises(BadRequest, match="nested too deeply"):
-        apply(nests, None, thing({"o": deep}), manager="me", now="")
+        apply_configuration(nests, None, thing({"o": deep}), manager="me", now="")
     with pytest.raises(BadRequest, match="nested too deeply"):
         track_update(nests, None, thing({"o": deep}), manager="me", now="")
     while deep:
