@@ -68,6 +68,29 @@ STORED: Final = (
 )  # fmt: skip
 """Kinds whose objects are kept."""
 
+NEXT: Final = (
+    Fact("core.v1.ReplicationController", short="rc", categories="all", subresources="scale"),
+    Fact("core.v1.PodTemplate"),
+    Fact("core.v1.LimitRange", short="limits"),
+    Fact("core.v1.ResourceQuota", short="quota"),
+    Fact("core.v1.PersistentVolume", short="pv", cluster=True),
+    Fact("core.v1.PersistentVolumeClaim", short="pvc"),
+    Fact("apps.v1.StatefulSet", short="sts", categories="all", subresources="scale"),
+    Fact("apps.v1.DaemonSet", short="ds", categories="all"),
+    Fact("apps.v1.ControllerRevision"),
+    Fact("batch.v1.Job", categories="all"),
+    Fact("batch.v1.CronJob", short="cj", categories="all"),
+    Fact("autoscaling.v2.HorizontalPodAutoscaler", short="hpa", categories="all"),
+    Fact("policy.v1.PodDisruptionBudget", short="pdb"),
+    Fact("networking.v1.Ingress", short="ing"),
+    Fact("networking.v1.IngressClass", cluster=True),
+    Fact("networking.v1.NetworkPolicy", short="netpol"),
+    Fact("scheduling.v1.PriorityClass", short="pc", cluster=True),
+    Fact("storage.v1.StorageClass", short="sc", cluster=True),
+    Fact("node.v1.RuntimeClass", cluster=True),
+)  # fmt: skip
+"""Kinds that have rules (`apiserver.core.kinds`) and are not served yet: to serve one, move its line to `STORED`."""
+
 PLURALS: Final = {"core.v1.Endpoints": "endpoints"}
 """Of kinds that are not served, where English does not make them."""
 

@@ -6,7 +6,7 @@ In the order in which a write uses it:
         → admission.validate → the store
 
 catalogue, kind, rules   which kinds are served, in which versions, and what is special about each
-kinds                    the rules of single kinds; podspec, workloads and service_* are what some of them share
+kinds                    the rules of single kinds; podspec, batch, workloads and service_* are what some share
 schema, normalize, strictness, patch, metadata, deletion, scaling   what holds for every kind
 authn*, authz            who asks, and whether they may
 admission, pod_security  what the cluster adds to objects and refuses; what namespaces demand of their pods

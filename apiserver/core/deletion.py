@@ -9,7 +9,7 @@ deletionTimestamp, and goes with the write that removes the last reason to stay.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, TypeAlias
 
 from apiserver.core import answers, field_errors
@@ -108,6 +108,17 @@ def by_finalizers(obj: Json, wanted: Wanted, now_s: float, timescale: Timescale)
         marked = {**obj, "metadata": {**changed, "deletionGracePeriodSeconds": 0}}
         return Pending() if marked == obj else Mark(marked)
     return Mark(_marked({**obj, "metadata": changed}, timescale.format(now_s), 0))
+
+
+def by_finalizers_orphaning(obj: Json, wanted: Wanted, now_s: float, timescale: Timescale) -> Deletion:
+    """Do the same, and keep the dependents where neither the request nor the object says otherwise.
+
+    Kinds whose clients deleted the dependents themselves before there was a collector still do that.
+    """
+    says = wanted.propagation_policy or {ORPHAN, FOREGROUND} & set(metadata(obj).get("finalizers") or ())
+    return by_finalizers(
+        obj, wanted if says else replace(wanted, propagation_policy="Orphan"), now_s, timescale
+    )
 
 
 def gracefully(

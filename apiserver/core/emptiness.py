@@ -2,7 +2,7 @@
 
 Its schemas do not say it: it follows from its Go types. An optional string, list or map is left out when empty,
 unless its type is a pointer; a number or boolean is kept when zero, unless its type is a plain value. Both
-exceptions stand here, by the last part of the definition's name, for the kinds that Kubarium stores.
+exceptions stand here, by the last part of the definition's name, for the kinds that have rules.
 """
 
 from __future__ import annotations
@@ -10,20 +10,41 @@ from __future__ import annotations
 from typing import Final
 
 KEPT_WHEN_EMPTY: Final[dict[str, frozenset[str]]] = {
+    "CronJobSpec": frozenset({"timeZone"}),
     "Endpoint": frozenset({"hostname", "nodeName", "zone"}),
     "EndpointPort": frozenset({"appProtocol", "name", "protocol"}),
     "GRPCAction": frozenset({"service"}),
+    "HPAScalingRules": frozenset({"selectPolicy"}),
     "HostPathVolumeSource": frozenset({"type"}),
+    "IngressClassParametersReference": frozenset({"apiGroup", "namespace", "scope"}),
+    "IngressSpec": frozenset({"ingressClassName"}),
+    "JobSpec": frozenset({"completionMode", "managedBy", "podReplacementPolicy"}),
+    "JobStatus": frozenset({"failedIndexes"}),
     "LeaseSpec": frozenset({"holderIdentity", "preferredHolder", "strategy"}),
+    "NetworkPolicyPort": frozenset({"protocol"}),
+    "PersistentVolumeClaimSpec": frozenset({"storageClassName", "volumeAttributesClassName", "volumeMode"}),
+    "PersistentVolumeSpec": frozenset({"volumeAttributesClassName", "volumeMode"}),
     "PodDNSConfigOption": frozenset({"value"}),
+    "PodDisruptionBudgetSpec": frozenset({"unhealthyPodEvictionPolicy"}),
+    "PodFailurePolicyOnExitCodesRequirement": frozenset({"containerName"}),
     "PodSpec": frozenset({"preemptionPolicy", "runtimeClassName", "hostnameOverride"}),
+    "PriorityClass": frozenset({"preemptionPolicy"}),
     "ServicePort": frozenset({"appProtocol"}),
     "ServiceSpec": frozenset({"loadBalancerClass", "trafficDistribution"}),
+    "StorageClass": frozenset({"reclaimPolicy", "volumeBindingMode"}),
+    "SuccessPolicyRule": frozenset({"succeededIndexes"}),
+    "TypedLocalObjectReference": frozenset({"apiGroup"}),
+    "TypedObjectReference": frozenset({"apiGroup", "namespace"}),
 }
 
 LEFT_OUT_WHEN_ZERO: Final[dict[str, frozenset[str]]] = {
+    "CSIPersistentVolumeSource": frozenset({"readOnly"}),
     "Container": frozenset({"stdin", "stdinOnce", "tty"}),
     "ContainerPort": frozenset({"hostPort"}),
+    "DaemonSetSpec": frozenset({"minReadySeconds"}),
+    "DaemonSetStatus": frozenset(
+        {"numberAvailable", "numberUnavailable", "observedGeneration", "updatedNumberScheduled"},
+    ),
     "DeploymentSpec": frozenset({"minReadySeconds", "paused"}),
     "DeploymentStatus": frozenset(
         {
@@ -36,11 +57,16 @@ LEFT_OUT_WHEN_ZERO: Final[dict[str, frozenset[str]]] = {
         },
     ),
     "Event": frozenset({"count"}),
+    "HorizontalPodAutoscalerStatus": frozenset({"currentReplicas"}),
+    "JobStatus": frozenset({"active", "failed", "succeeded"}),
+    "NFSVolumeSource": frozenset({"readOnly"}),
     "NodeSpec": frozenset({"unschedulable"}),
     "ObjectMeta": frozenset({"generation"}),
     "PodCondition": frozenset({"observedGeneration"}),
+    "PodDisruptionBudgetStatus": frozenset({"observedGeneration"}),
     "PodSpec": frozenset({"hostIPC", "hostNetwork", "hostPID"}),
     "PodStatus": frozenset({"observedGeneration"}),
+    "PriorityClass": frozenset({"globalDefault"}),
     "Probe": frozenset(
         {"failureThreshold", "initialDelaySeconds", "periodSeconds", "successThreshold", "timeoutSeconds"},
     ),
@@ -48,8 +74,15 @@ LEFT_OUT_WHEN_ZERO: Final[dict[str, frozenset[str]]] = {
     "ReplicaSetStatus": frozenset(
         {"availableReplicas", "fullyLabeledReplicas", "observedGeneration", "readyReplicas"},
     ),
+    "ReplicationControllerSpec": frozenset({"minReadySeconds"}),
+    "ReplicationControllerStatus": frozenset(
+        {"availableReplicas", "fullyLabeledReplicas", "observedGeneration", "readyReplicas"},
+    ),
     "ScaleSpec": frozenset({"replicas"}),
+    "ServiceBackendPort": frozenset({"number"}),
     "ServicePort": frozenset({"nodePort"}),
     "ServiceSpec": frozenset({"healthCheckNodePort", "publishNotReadyAddresses"}),
+    "StatefulSetSpec": frozenset({"minReadySeconds"}),
+    "StatefulSetStatus": frozenset({"currentReplicas", "readyReplicas", "updatedReplicas"}),
     "VolumeMount": frozenset({"readOnly"}),
 }

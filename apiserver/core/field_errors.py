@@ -24,9 +24,15 @@ def invalid(path: str, value: Any, detail: str) -> Cause:
     return Cause(path, _with_detail(f"Invalid value: {_quoted(value)}", detail), "FieldValueInvalid")
 
 
+def invalid_without_value(path: str, detail: str) -> Cause:
+    """Refuse a field for what its parts say together, without quoting all of them."""
+    return Cause(path, _with_detail("Invalid value", detail), "FieldValueInvalid")
+
+
 def not_supported(path: str, value: Any, supported: Collection[str]) -> Cause:
-    """Refuse a value that is not one of a few."""
-    names = ", ".join(_quoted(name) for name in sorted(supported))
+    """Refuse a value that is not one of a few: they are named in the order of a list, those of a set by the alphabet."""
+    ordered = supported if isinstance(supported, list) else sorted(supported)
+    names = ", ".join(_quoted(name) for name in ordered)
     return Cause(
         path, f"Unsupported value: {_quoted(value)}: supported values: {names}", "FieldValueNotSupported"
     )
@@ -76,6 +82,11 @@ def each_invalid(path: str, value: Any, details: Iterable[str]) -> list[Cause]:
 def one_of(path: str, value: Any, supported: Collection[str]) -> list[Cause]:
     """Check a value against the few that are supported."""
     return [] if value in supported else [not_supported(path, value, supported)]
+
+
+def required_one_of(path: str, value: str, supported: Collection[str], detail: str = "") -> list[Cause]:
+    """Check a value that has to be there against the few that are supported."""
+    return one_of(path, value, supported) if value else [required(path, detail)]
 
 
 def not_negative(path: str, value: int | None) -> list[Cause]:

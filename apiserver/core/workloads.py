@@ -26,16 +26,25 @@ def default_workload(obj: Json) -> Json:
 
 def unbuilt(obj: Json) -> str:
     """Return what the template asks for and Kubarium has not built."""
-    return unbuilt_in_spec(spec(spec(obj).get("template") or {}), "spec.template.spec")
+    return unbuilt_in_template(spec(obj).get("template") or {}, "spec.template")
+
+
+def unbuilt_in_template(template: Json, path: str) -> str:
+    """Return what a template of pods asks for and Kubarium has not built."""
+    return unbuilt_in_spec(spec(template), f"{path}.spec")
 
 
 def unenforced(obj: Json) -> tuple[str, ...]:
     """Return what the template asks for and no node enforces."""
-    template = spec(obj).get("template") or {}
+    return unenforced_in_template(spec(obj).get("template") or {}, "spec.template")
+
+
+def unenforced_in_template(template: Json, path: str) -> tuple[str, ...]:
+    """Return what a template of pods asks for and no node enforces."""
     annotations = metadata(template).get("annotations") or {}
     return (
-        *unenforced_annotations(annotations, "spec.template.metadata.annotations"),
-        *unenforced_in_spec(spec(template), "spec.template.spec"),
+        *unenforced_annotations(annotations, f"{path}.metadata.annotations"),
+        *unenforced_in_spec(spec(template), f"{path}.spec"),
     )
 
 
@@ -53,17 +62,15 @@ def status_only(new: Json, old: Json, _context: WriteContext) -> Json:
     return {**old, "metadata": meta, "status": new.get("status") or {}}
 
 
-def selector_causes(own: Json) -> list[Cause]:
-    """Check that the selector is there, says something, and matches the template."""
+def selector_causes(own: Json, word: str = "deployment") -> list[Cause]:
+    """Check that the selector is there, says something, and matches the template; `word` is the workload's."""
     selector = own.get("selector")
     if selector is None:
         return [field_errors.required("spec.selector")]
     found = labelselector.validate(selector, "spec.selector")
     if labelselector.is_empty(selector):
-        return [
-            *found,
-            field_errors.invalid("spec.selector", selector, "empty selector is invalid for deployment"),
-        ]
+        text = f"empty selector is invalid for {word}"
+        return [*found, field_errors.invalid("spec.selector", selector, text)]
     labels = (own["template"].get("metadata") or {}).get("labels") or {}
     if not found and not labelselector.matches(selector, labels):
         text = "`selector` does not match template `labels`"
@@ -71,17 +78,20 @@ def selector_causes(own: Json) -> list[Cause]:
     return found
 
 
-def template_causes(own: Json) -> list[Cause]:
-    """Check the template: a pod that is always restarted."""
-    found = validate_template(own["template"], "spec.template")
-    pod = spec(own["template"])
-    if pod.get("restartPolicy") != "Always" and pod.get("restartPolicy") in {"Never", "OnFailure"}:
-        found.append(
-            field_errors.not_supported("spec.template.spec.restartPolicy", pod["restartPolicy"], {"Always"})
-        )
+def template_causes(own: Json, kind: str = "ReplicaSet") -> list[Cause]:
+    """Check the template: a pod that is always restarted; `kind` is the one that messages speak of."""
+    return [*validate_template(own["template"], "spec.template"), *lasting_causes(own["template"], kind)]
+
+
+def lasting_causes(template: Json, kind: str) -> list[Cause]:
+    """Check that the pods of a template have no end."""
+    pod, path = spec(template), "spec.template.spec"
+    found: list[Cause] = []
+    if pod.get("restartPolicy") in {"Never", "OnFailure"}:
+        found.append(field_errors.not_supported(f"{path}.restartPolicy", pod["restartPolicy"], {"Always"}))
     if "activeDeadlineSeconds" in pod:
-        text = "activeDeadlineSeconds in ReplicaSet is not Supported"
-        found.append(field_errors.forbidden("spec.template.spec.activeDeadlineSeconds", text))
+        text = f"activeDeadlineSeconds in {kind} is not Supported"
+        found.append(field_errors.forbidden(f"{path}.activeDeadlineSeconds", text))
     return found
 
 
@@ -90,6 +100,24 @@ def status_causes(status: Json, *names: str) -> list[Cause]:
     return [
         cause for name in names for cause in field_errors.not_negative(f"status.{name}", status.get(name))
     ]
+
+
+def at_most_causes(status: Json, names: tuple[str, ...], most: str, text: str) -> list[Cause]:
+    """Check that counters of a status are not above another one of it."""
+    limit = status.get(most, 0)
+    return [
+        field_errors.invalid(f"status.{name}", count, f"cannot be greater than {text}")
+        for name in names
+        if (count := status.get(name, 0)) > limit
+    ]
+
+
+def collision_causes(new: Json, old: Json) -> list[Cause]:
+    """Check that the count of collisions only grows."""
+    count, before = ((obj.get("status") or {}).get("collisionCount") for obj in (new, old))
+    if before is None or (count or 0) >= before:
+        return []
+    return [field_errors.invalid("status.collisionCount", count or 0, "cannot be decremented")]
 
 
 SCALE = ScaleMapping(

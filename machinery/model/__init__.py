@@ -6,7 +6,7 @@ kinds, resources, k8s             what kinds are called, where they live, their 
 requests, causes, fields          the words of requests; because of what they are made; paths of fields
 seam, fault_plan                  the one seam of every conversation, and what a plan does there
 store                             a collection's copy, with its indexes
-names, selectors, quantity, sysctls   the syntax of Kubernetes' texts
+names, selectors, quantity, sysctls, cron, time_zones   the syntax of Kubernetes' texts
 pods, owners, conditions, taints, placement, endpoints   rules that several components apply to objects
 log, varints                      events with keys, as libraries see them; a number on protobuf's wire
 """

@@ -36,6 +36,11 @@ _SUBDOMAIN_TEXT = (
     "start and end with an alphanumeric character (e.g. 'example.com', regex used for validation is "
     f"'{_SUBDOMAIN}')"
 )
+_WILDCARD_TEXT = (
+    "a wildcard DNS-1123 subdomain must start with '*.', followed by a valid DNS subdomain, which must consist of "
+    "lower case alphanumeric characters, '-' or '.' and end with an alphanumeric character (e.g. '*.example.com', "
+    rf"regex used for validation is '\*\.{_SUBDOMAIN}')"
+)
 _NAME_PART_TEXT = (
     "name part must consist of alphanumeric characters, '-', '_' or '.', and must start and end with an "
     "alphanumeric character (e.g. 'MyName',  or 'my.name',  or '123-abc', regex used for validation is "
@@ -65,6 +70,11 @@ def dns_1035_label_errors(text: str) -> list[str]:
 def dns_subdomain_errors(text: str) -> list[str]:
     """Return what keeps a text from being an RFC 1123 subdomain (labels with dots, at most 253 characters)."""
     return _errors(text, _SUBDOMAIN, _SUBDOMAIN_TEXT, SUBDOMAIN_LENGTH)
+
+
+def wildcard_errors(text: str) -> list[str]:
+    """Return what keeps a text from being a subdomain behind "*.", as hosts of Ingresses may be."""
+    return _errors(text, rf"\*\.{_SUBDOMAIN}", _WILDCARD_TEXT, SUBDOMAIN_LENGTH)
 
 
 def path_segment_errors(text: str) -> list[str]:

@@ -1,7 +1,8 @@
 """The rules of every kind of Kubernetes that has some: one file a kind, one table of all.
 
 What the kinds are called is generated (`machinery.model.k8s.served`); one that is not in this table has no rules of
-its own. Only the composition root imports this package: everybody else is handed a `Catalogue`.
+its own. A file whose kind is not in it waits: its facts stand apart in `tools/kind_facts.py` (`NEXT`), and the kind
+is not served. Only the composition root imports this package: everybody else is handed a `Catalogue`.
 """
 
 from __future__ import annotations

@@ -5,20 +5,14 @@ https://kubernetes.io/docs/concepts/workloads/controllers/deployment/
 
 from __future__ import annotations
 
-import re
 from dataclasses import replace
-from typing import Any, Final
+from typing import Final
 
-from apiserver.core import field_errors, workloads
+from apiserver.core import field_errors, rolling, workloads
 from apiserver.core.rules import Validate, spec_changed
 from apiserver.core.table import workloads as table
 from apiserver.core.values import Json, spec
 from machinery.model.errors import Cause
-
-_PERCENT_TEXT = (
-    "a valid percent string must be a numeric string followed by an ending '%' (e.g. '1%',  or '93%', regex used "
-    "for validation is '[0-9]+%')"
-)
 
 
 def _default(obj: Json) -> Json:
@@ -26,9 +20,9 @@ def _default(obj: Json) -> Json:
     strategy = own.setdefault("strategy", {})
     strategy.setdefault("type", "RollingUpdate")
     if strategy["type"] == "RollingUpdate":
-        rolling = strategy.setdefault("rollingUpdate", {})
-        rolling.setdefault("maxUnavailable", "25%")
-        rolling.setdefault("maxSurge", "25%")
+        update = strategy.setdefault("rollingUpdate", {})
+        update.setdefault("maxUnavailable", "25%")
+        update.setdefault("maxSurge", "25%")
     own.setdefault("revisionHistoryLimit", 10)
     own.setdefault("progressDeadlineSeconds", 600)
     return obj
@@ -51,42 +45,30 @@ def _validate(obj: Json) -> list[Cause]:
 
 
 def _strategy_causes(strategy: Json) -> list[Cause]:
-    type_, rolling = strategy.get("type", ""), strategy.get("rollingUpdate")
-    if type_ == "Recreate" and rolling is not None:
+    type_, update = strategy.get("type", ""), strategy.get("rollingUpdate")
+    if type_ == "Recreate" and update is not None:
         text = "may not be specified when strategy `type` is 'Recreate'"
         return [field_errors.forbidden("spec.strategy.rollingUpdate", text)]
     if type_ == "RollingUpdate":
-        return _rolling_causes(rolling or {}, "spec.strategy.rollingUpdate")
+        return _rolling_causes(update or {}, "spec.strategy.rollingUpdate")
     return field_errors.one_of("spec.strategy.type", type_, {"Recreate", "RollingUpdate"})
 
 
-def _rolling_causes(rolling: Json, path: str) -> list[Cause]:
-    unavailable, surge = rolling.get("maxUnavailable", 0), rolling.get("maxSurge", 0)
-    found = _amount_causes(f"{path}.maxUnavailable", unavailable)
-    found += _amount_causes(f"{path}.maxSurge", surge)
+def _rolling_causes(update: Json, path: str) -> list[Cause]:
+    unavailable, surge = update.get("maxUnavailable", 0), update.get("maxSurge", 0)
+    found = rolling.amount_causes(f"{path}.maxUnavailable", unavailable)
+    found += rolling.amount_causes(f"{path}.maxSurge", surge)
     if found:
         return found
-    if _amount(unavailable) == 0 and _amount(surge) == 0:
+    if rolling.amount(unavailable) == 0 and rolling.amount(surge) == 0:
         found.append(
             field_errors.invalid(f"{path}.maxUnavailable", unavailable, "may not be 0 when `maxSurge` is 0")
         )
-    if isinstance(unavailable, str) and _amount(unavailable) > 100:
+    if isinstance(unavailable, str) and rolling.amount(unavailable) > 100:
         found.append(
             field_errors.invalid(f"{path}.maxUnavailable", unavailable, "must not be greater than 100%")
         )
     return found
-
-
-def _amount_causes(path: str, value: Any) -> list[Cause]:
-    if isinstance(value, int):
-        return field_errors.not_negative(path, value)
-    if len(value) <= 10 and re.fullmatch("[0-9]+%", value, re.ASCII):
-        return []
-    return [field_errors.invalid(path, value, _PERCENT_TEXT)]
-
-
-def _amount(value: int | str) -> int:
-    return value if isinstance(value, int) else int(value.removesuffix("%"))
 
 
 def _is_next_generation(new: Json, old: Json) -> bool:

@@ -28,7 +28,7 @@ def affinity_causes(affinity: Json, path: str) -> list[Cause]:
 def _node_causes(affinity: Json, path: str) -> list[Cause]:
     found: list[Cause] = []
     if REQUIRED in affinity:
-        found += _selector_causes(affinity[REQUIRED], f"{path}.{REQUIRED}.nodeSelectorTerms")
+        found += node_selector_causes(affinity[REQUIRED], f"{path}.{REQUIRED}.nodeSelectorTerms")
     for index, term in enumerate(affinity.get(PREFERRED) or []):
         where = f"{path}.{PREFERRED}[{index}]"
         found += _weight_causes(term, where)
@@ -45,7 +45,8 @@ def _weight_causes(term: Json, path: str) -> list[Cause]:
     )
 
 
-def _selector_causes(selector: Json, path: str) -> list[Cause]:
+def node_selector_causes(selector: Json, path: str) -> list[Cause]:
+    """Check a choice of nodes; `path` is that of its terms."""
     terms = selector.get("nodeSelectorTerms") or []
     if not terms:
         return [field_errors.required(path, "must have at least one node selector term")]

@@ -33,7 +33,7 @@ def resource_causes(resources: Json, path: str) -> list[Cause]:
 
 
 def _named_amount_causes(name: str, amount: str, path: str) -> list[Cause]:
-    found = [*_name_causes(name, path), *amount_causes(name, amount, path)]
+    found = [*resource_name_causes(name, path), *amount_causes(name, amount, path)]
     return found + (_huge_page_amount_causes(name, amount, path) if name.startswith(_HUGE_PAGES) else [])
 
 
@@ -59,7 +59,7 @@ def amount_causes(name: str, amount: str, path: str) -> list[Cause]:
     found: list[Cause] = []
     if value < 0:
         found.append(field_errors.invalid(path, amount, "must be greater than or equal to 0"))
-    if (not _is_native(name) or name in _WHOLE) and value.denominator != 1:
+    if (not is_native(name) or name in _WHOLE) and value.denominator != 1:
         found.append(field_errors.invalid(path, amount, "must be an integer"))
     return found
 
@@ -75,20 +75,21 @@ def _huge_page_amount_causes(name: str, amount: str, path: str) -> list[Cause]:
     return [field_errors.invalid(path, amount, f"{amount} is not positive integer multiple of {name}")]
 
 
-def _name_causes(name: str, path: str) -> list[Cause]:
+def resource_name_causes(name: str, path: str) -> list[Cause]:
+    """Check the name of what containers may have amounts of."""
     if errors := names.label_key_errors(name):
         return field_errors.each_invalid(path, name, errors)
     if "/" not in name:
         if name in _STANDARD or name.startswith(_HUGE_PAGES):
             return []
         return [field_errors.invalid(path, name, "must be a standard resource for containers")]
-    if not _is_native(name) and name.startswith("requests."):
+    if not is_native(name) and name.startswith("requests."):
         return [field_errors.invalid(path, name, "doesn't follow extended resource name standard")]
     return []
 
 
 def _against_limit(name: str, amount: str, limits: Json, path: str) -> list[Cause]:
-    overcommits = _is_native(name) and not name.startswith(_HUGE_PAGES)
+    overcommits = is_native(name) and not name.startswith(_HUGE_PAGES)
     if name not in limits:
         text = "Limit must be set for non overcommitable resources"
         return [] if overcommits else [field_errors.required(f"{path}.limits", text)]
@@ -108,6 +109,6 @@ def _huge_page_causes(names_: set[str], path: str) -> list[Cause]:
     return []
 
 
-def _is_native(name: str) -> bool:
+def is_native(name: str) -> bool:
     """Whether a resource is Kubernetes' own, not one that somebody extended nodes by."""
     return "/" not in name or "kubernetes.io/" in name

@@ -53,7 +53,8 @@ def _empty_dir_causes(source: Json, path: str) -> list[Cause]:
     return [field_errors.forbidden(f"{path}.sizeLimit", text)]
 
 
-def _host_path_causes(source: Json, path: str) -> list[Cause]:
+def host_path_causes(source: Json, path: str) -> list[Cause]:
+    """Check a volume that is a part of its node's own files."""
     place = source.get("path", "")
     if not place:
         return [field_errors.required(f"{path}.path")]
@@ -80,7 +81,7 @@ def _downward_causes(source: Json, path: str) -> list[Cause]:
 
 _SOURCES: Final = {
     "emptyDir": _empty_dir_causes,
-    "hostPath": _host_path_causes,
+    "hostPath": host_path_causes,
     "secret": _secret_causes,
     "configMap": _config_map_causes,
     "downwardAPI": _downward_causes,

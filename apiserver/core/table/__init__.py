@@ -2,7 +2,8 @@
 
 table    what a table is: columns, and how an object becomes a row
 ages     how long ago something was, as users know it
-pods, nodes, workloads, network, configuration, events, rbac      the tables, by family of kinds
+pods, nodes, workloads, batch, autoscaling, policy, network, storage, configuration, events, rbac
+         the tables, by family of kinds
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Services and EndpointSlices."""
+"""Services, EndpointSlices, Ingresses and NetworkPolicies."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from apiserver.core.table.table import (
     age,
     labels_text,
     name,
+    selector_text,
     wide,
 )
 from apiserver.core.values import Json, spec
@@ -105,4 +106,78 @@ ENDPOINT_SLICES: Final = Table(
         AGE,
     ),
     _slice,
+)
+
+
+def _ingress(obj: Json, moment: Moment) -> Cells:
+    own = spec(obj)
+    balancer = (obj.get("status") or {}).get("loadBalancer") or {}
+    places = {each.get("ip") or each.get("hostname", "") for each in balancer.get("ingress") or ()}
+    return [
+        name(obj),
+        own.get("ingressClassName", NONE),
+        _hosts(own.get("rules") or []),
+        ",".join(sorted(filter(None, places))),
+        "80, 443" if own.get("tls") else "80",
+        age(obj, moment),
+    ]
+
+
+def _hosts(rules: list[Json]) -> str:
+    """Write the hosts of rules; those behind the third are counted, together with the rules that have none."""
+    hosts = [each["host"] for each in rules if each.get("host")]
+    if not hosts:
+        return "*"
+    has_more = len(hosts) >= _SHOWN and any(True for _ in _behind(rules))
+    return ",".join(hosts[:_SHOWN]) + (f" + {len(rules) - _SHOWN} more..." if has_more else "")
+
+
+def _behind(rules: list[Json]) -> Iterable[Json]:
+    """Return the rules behind the third that has a host."""
+    seen = 0
+    for rule in rules:
+        if seen == _SHOWN:
+            yield rule
+        else:
+            seen += bool(rule.get("host"))
+
+
+def _ingress_class(obj: Json, moment: Moment) -> Cells:
+    own = spec(obj)
+    return [name(obj), own.get("controller", ""), _parameters(own.get("parameters")), age(obj, moment)]
+
+
+def _parameters(reference: Json | None) -> str:
+    if reference is None:
+        return NONE
+    group = f".{reference['apiGroup']}" if "apiGroup" in reference else ""
+    return f"{reference.get('kind', '')}{group}/{reference.get('name', '')}"
+
+
+def _network_policy(obj: Json, moment: Moment) -> Cells:
+    return [name(obj), selector_text(spec(obj).get("podSelector")), age(obj, moment)]
+
+
+INGRESSES: Final = Table(
+    (
+        NAME,
+        Column("Class", description="Its IngressClass."),
+        Column("Hosts", description="The hosts that it is about."),
+        Column("Address", description="Where it is reached."),
+        Column("Ports", description="The ports that it is reached at."),
+        AGE,
+    ),
+    _ingress,
+)
+INGRESS_CLASSES: Final = Table(
+    (
+        NAME,
+        Column("Controller", description="Who serves its Ingresses."),
+        Column("Parameters", description="The object that says more."),
+        AGE,
+    ),
+    _ingress_class,
+)
+NETWORK_POLICIES: Final = Table(
+    (NAME, Column("Pod-Selector", description="The pods that it is about."), AGE), _network_policy
 )

@@ -1,4 +1,4 @@
-"""Nodes and leases."""
+"""Nodes, leases, and the runtimes of nodes."""
 
 from __future__ import annotations
 
@@ -51,6 +51,10 @@ def _lease(obj: Json, moment: Moment) -> Cells:
     return [name(obj), spec(obj).get("holderIdentity") or "", age(obj, moment)]
 
 
+def _runtime_class(obj: Json, moment: Moment) -> Cells:
+    return [name(obj), obj.get("handler", ""), age(obj, moment)]
+
+
 NODES: Final = Table(
     (
         NAME,
@@ -67,3 +71,6 @@ NODES: Final = Table(
     _node,
 )
 LEASES: Final = Table((NAME, Column("Holder", description="Who holds the lease."), AGE), _lease)
+RUNTIME_CLASSES: Final = Table(
+    (NAME, Column("Handler", description="What the runtime calls it."), AGE), _runtime_class
+)

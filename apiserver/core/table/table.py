@@ -67,6 +67,10 @@ def wide(name: str, type_: str = "string", description: str = "") -> Column:
     return Column(name, type_, description=description, priority=1)
 
 
+WORKLOAD_COLUMNS: Final = (wide("Containers"), wide("Images"), wide("Selector"))
+"""What `-o wide` shows of everything that has a template of pods."""
+
+
 def age(obj: Json, moment: Moment) -> str:
     """Return the age of an object."""
     return moment.since(metadata(obj).get("creationTimestamp"))

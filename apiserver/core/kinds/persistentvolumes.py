@@ -1,0 +1,228 @@
+"""PersistentVolumes, of the sources that a node of a cluster without a cloud can mount.
+
+https://kubernetes.io/docs/concepts/storage/persistent-volumes/
+"""
+
+from __future__ import annotations
+
+import posixpath
+from typing import Final
+
+from apiserver.core import field_errors
+from apiserver.core.podspec.affinity import node_selector_causes
+from apiserver.core.podspec.paths import no_backsteps_causes
+from apiserver.core.podspec.volumes import host_path_causes
+from apiserver.core.rules import Prepare, Rules, Validate, WriteContext, metadata_fields, with_old_status
+from apiserver.core.table import storage as table
+from apiserver.core.values import Json, spec
+from apiserver.core.volume_claims import access_mode_causes, class_name_causes, mode_causes, positive_causes
+from machinery.model import names
+from machinery.model.errors import Cause
+
+_RECLAIM_POLICIES: Final = frozenset({"Delete", "Recycle", "Retain"})
+_LONGEST_DRIVER: Final = 63
+_SECRETS: Final = (
+    "controllerPublishSecretRef",
+    "controllerExpandSecretRef",
+    "nodePublishSecretRef",
+    "nodeExpandSecretRef",
+)
+_UNBUILT: Final = frozenset(
+    {
+        "awsElasticBlockStore",
+        "azureDisk",
+        "azureFile",
+        "cephfs",
+        "cinder",
+        "fc",
+        "flexVolume",
+        "flocker",
+        "gcePersistentDisk",
+        "glusterfs",
+        "iscsi",
+        "photonPersistentDisk",
+        "portworxVolume",
+        "quobyte",
+        "rbd",
+        "scaleIO",
+        "storageos",
+        "vsphereVolume",
+    }
+)
+
+
+def _default(obj: Json) -> Json:
+    own = obj.setdefault("spec", {})
+    obj.setdefault("status", {}).setdefault("phase", "Pending")
+    own.setdefault("persistentVolumeReclaimPolicy", "Retain")
+    own.setdefault("volumeMode", "Filesystem")
+    if "hostPath" in own:
+        own["hostPath"].setdefault("type", "")
+    return obj
+
+
+def _unbuilt(obj: Json) -> str:
+    for name in sorted(_UNBUILT & {*spec(obj)}):
+        return f"spec.{name} is not built: volumes may be hostPath, local, nfs or csi"
+    return ""
+
+
+def _prepare_create(obj: Json, context: WriteContext) -> Json:
+    return {**obj, "status": {"phase": "Pending", "lastPhaseTransitionTime": context.now}}
+
+
+def _prepare_status(new: Json, old: Json, context: WriteContext) -> Json:
+    """Say when the phase changed, unless the one who changed it does."""
+    status, before = new.get("status") or {}, old.get("status") or {}
+    if status.get("phase") != before.get("phase") and status.get("lastPhaseTransitionTime") == before.get(
+        "lastPhaseTransitionTime"
+    ):
+        status = {**status, "lastPhaseTransitionTime": context.now}
+    return {**old, "metadata": new["metadata"], "status": status}
+
+
+def _validate(obj: Json) -> list[Cause]:
+    own = spec(obj)
+    found = [] if own.get("accessModes") else [field_errors.required("spec.accessModes")]
+    found += access_mode_causes(own.get("accessModes") or [], "spec")
+    found += _capacity_causes(own.get("capacity") or {}, "spec.capacity")
+    policy = own["persistentVolumeReclaimPolicy"]
+    found += field_errors.one_of("spec.persistentVolumeReclaimPolicy", policy, _RECLAIM_POLICIES)
+    if "nodeAffinity" in own:
+        found += _affinity_causes(own["nodeAffinity"], "spec.nodeAffinity")
+    found += _source_causes(own)
+    if "hostPath" in own and policy == "Recycle" and _is_root(own["hostPath"].get("path", "")):
+        text = "may not be 'recycle' for a hostPath mount of '/'"
+        found.append(field_errors.forbidden("spec.persistentVolumeReclaimPolicy", text))
+    if name := own.get("storageClassName"):
+        found += class_name_causes(name, "spec.storageClassName")
+    return [*found, *mode_causes(own, "spec"), *_attributes_causes(own)]
+
+
+def _is_root(place: str) -> bool:
+    return bool(place) and posixpath.normpath(place) in {"/", "//"}
+
+
+def _capacity_causes(capacity: Json, path: str) -> list[Cause]:
+    found = [] if capacity else [field_errors.required(path)]
+    if set(capacity) != {"storage"}:
+        found.append(field_errors.not_supported(path, capacity, ["storage"]))
+    return found + [
+        cause for name, amount in capacity.items() for cause in positive_causes(amount, f"{path}[{name}]")
+    ]
+
+
+def _affinity_causes(affinity: Json, path: str) -> list[Cause]:
+    if "required" not in affinity:
+        return [field_errors.required(f"{path}.required", "must specify required node constraints")]
+    return node_selector_causes(affinity["required"], f"{path}.required.nodeSelectorTerms")
+
+
+def _source_causes(own: Json) -> list[Cause]:
+    given = [name for name in _SOURCES if name in own]
+    if not given:
+        return [field_errors.required("spec", "must specify a volume type")]
+    first = given[0]
+    found = _SOURCES[first](own[first], f"spec.{first}")
+    if first == "local" and "nodeAffinity" not in own:
+        found.append(field_errors.required("spec.nodeAffinity", "Local volume requires node affinity"))
+    text = "may not specify more than 1 volume type"
+    return found + [field_errors.forbidden(f"spec.{name}", text) for name in given[1:]]
+
+
+def _nfs_causes(source: Json, path: str) -> list[Cause]:
+    place = source.get("path", "")
+    found = [field_errors.required(f"{path}.{name}") for name in ("server", "path") if not source.get(name)]
+    if not place.startswith("/"):
+        found.append(field_errors.invalid(f"{path}.path", place, "must be an absolute path"))
+    return found
+
+
+def _local_causes(source: Json, path: str) -> list[Cause]:
+    place = source.get("path", "")
+    return no_backsteps_causes(f"{path}.path", place) if place else [field_errors.required(f"{path}.path")]
+
+
+def _csi_causes(source: Json, path: str) -> list[Cause]:
+    found = _driver_causes(source.get("driver", ""), f"{path}.driver")
+    if not source.get("volumeHandle"):
+        found.append(field_errors.required(f"{path}.volumeHandle"))
+    return found + [
+        field_errors.required(f"{path}.{name}.{field}")
+        for name in _SECRETS
+        if name in source
+        for field in ("name", "namespace")
+        if not source[name].get(field)
+    ]
+
+
+def _driver_causes(driver: str, path: str) -> list[Cause]:
+    if not driver:
+        return [field_errors.required(path)]
+    found = []
+    if len(driver.encode()) > _LONGEST_DRIVER:
+        found.append(field_errors.too_long(path, _LONGEST_DRIVER))
+    return found + field_errors.each_invalid(path, driver, names.dns_subdomain_errors(driver.lower()))
+
+
+def _attributes_causes(own: Json) -> list[Cause]:
+    if "volumeAttributesClassName" not in own:
+        return []
+    name, path = own["volumeAttributesClassName"], "spec.volumeAttributesClassName"
+    found = (
+        class_name_causes(name, path)
+        if name
+        else [field_errors.required(path, "an empty string is disallowed")]
+    )
+    if "csi" not in own:
+        text = "has to be specified when using volumeAttributesClassName"
+        found.append(field_errors.required("spec.csi", text))
+    return found
+
+
+def _validate_update(new: Json, old: Json) -> list[Cause]:
+    own, before = spec(new), spec(old)
+    found = _validate(new)
+    if _sources(own, before) != _sources(before, before):
+        text = "spec.persistentvolumesource is immutable after creation"
+        found.append(field_errors.forbidden("spec.persistentvolumesource", text))
+    found += field_errors.unchanged("volumeMode", own.get("volumeMode"), before.get("volumeMode"))
+    if "nodeAffinity" in before:
+        found += field_errors.unchanged("nodeAffinity", own.get("nodeAffinity"), before["nodeAffinity"])
+    if "volumeAttributesClassName" in before and "volumeAttributesClassName" not in own:
+        text = "update from non-nil value to nil is forbidden"
+        found.append(field_errors.forbidden("spec.volumeAttributesClassName", text))
+    return found
+
+
+def _sources(own: Json, before: Json) -> Json:
+    """Return the sources of a volume; a secret for growing it may be named later."""
+    sources = {name: own[name] for name in _SOURCES if name in own}
+    if "csi" in sources and "controllerExpandSecretRef" not in (before.get("csi") or {}):
+        csi = {key: value for key, value in sources["csi"].items() if key != "controllerExpandSecretRef"}
+        sources["csi"] = csi
+    return sources
+
+
+_SOURCES: Final = {
+    "hostPath": host_path_causes,
+    "nfs": _nfs_causes,
+    "local": _local_causes,
+    "csi": _csi_causes,
+}
+
+
+def _fields(obj: Json) -> dict[str, str]:
+    common = metadata_fields(obj)
+    return {**common, "name": common["metadata.name"]}
+
+
+RULES: Final = Rules(
+    default=_default,
+    unbuilt=_unbuilt,
+    prepare=Prepare(create=_prepare_create, update=with_old_status, status=_prepare_status),
+    validate=Validate(create=_validate, update=_validate_update),
+    deletion_returns_object=True,
+    fields=_fields,
+    table=table.PERSISTENT_VOLUMES,
+)

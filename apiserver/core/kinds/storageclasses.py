@@ -1,0 +1,99 @@
+"""StorageClasses.
+
+https://kubernetes.io/docs/concepts/storage/storage-classes/
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from apiserver.core import field_errors
+from apiserver.core.rules import Rules, Validate
+from apiserver.core.table import storage as table
+from apiserver.core.values import Json
+from machinery.model import names
+from machinery.model.errors import Cause
+
+_MOST_PARAMETERS: Final = 512
+_PARAMETER_LIMIT_BYTES: Final = 256 * 1024
+_RECLAIM_POLICIES: Final = frozenset({"Delete", "Retain"})
+_BINDING_MODES: Final = frozenset({"Immediate", "WaitForFirstConsumer"})
+_FIXED: Final = ("parameters", "provisioner", "reclaimPolicy")
+
+
+def _default(obj: Json) -> Json:
+    obj.setdefault("reclaimPolicy", "Delete")
+    obj.setdefault("volumeBindingMode", "Immediate")
+    return obj
+
+
+def _validate(obj: Json) -> list[Cause]:
+    provisioner = obj.get("provisioner", "")
+    if provisioner:
+        errors = names.label_key_errors(provisioner.lower())
+        found = field_errors.each_invalid("provisioner", provisioner.lower(), errors)
+    else:
+        found = [field_errors.required("provisioner")]
+    found += _parameter_causes(obj.get("parameters") or {}, "parameters")
+    if policy := obj["reclaimPolicy"]:
+        found += field_errors.one_of("reclaimPolicy", policy, _RECLAIM_POLICIES)
+    found += field_errors.one_of("volumeBindingMode", obj["volumeBindingMode"], _BINDING_MODES)
+    return found + _topology_causes(obj.get("allowedTopologies") or [], "allowedTopologies")
+
+
+def _parameter_causes(parameters: Json, path: str) -> list[Cause]:
+    if len(parameters) > _MOST_PARAMETERS:
+        return [field_errors.too_long(path, _MOST_PARAMETERS)]
+    found = [field_errors.invalid(path, "", "field can not be empty.")] if "" in parameters else []
+    size = sum(len(key.encode()) + len(value.encode()) for key, value in parameters.items())
+    if size > _PARAMETER_LIMIT_BYTES:
+        found.append(field_errors.too_long(path, _PARAMETER_LIMIT_BYTES))
+    return found
+
+
+def _topology_causes(terms: list[Json], path: str) -> list[Cause]:
+    found: list[Cause] = []
+    seen: list[Any] = []
+    for index, term in enumerate(terms):
+        where, expressions = f"{path}[{index}].matchLabelExpressions", term.get("matchLabelExpressions") or []
+        found += _expression_causes(expressions, where)
+        meaning = {each.get("key", ""): set(each.get("values") or []) for each in expressions}
+        if meaning in seen:
+            found.append(field_errors.duplicate(where, ""))
+        seen.append(meaning)
+    return found
+
+
+def _expression_causes(expressions: list[Json], path: str) -> list[Cause]:
+    found: list[Cause] = []
+    again = set(field_errors.repeated(each.get("key", "") for each in expressions))
+    for index, expression in enumerate(expressions):
+        where, key, values = f"{path}[{index}]", expression.get("key", ""), expression.get("values") or []
+        if not values:
+            found.append(field_errors.required(f"{where}.values"))
+        found += [
+            field_errors.duplicate(f"{where}.values[{number}]", values[number])
+            for number in field_errors.repeated(values)
+        ]
+        found += field_errors.each_invalid(f"{where}.key", key, names.label_key_errors(key))
+        if index in again:
+            found.append(field_errors.duplicate(f"{where}.key", key))
+    return found
+
+
+def _validate_update(new: Json, old: Json) -> list[Cause]:
+    found = [
+        field_errors.forbidden(name, f"updates to {name} are forbidden.")
+        for name in _FIXED
+        if (new.get(name) or {}) != (old.get(name) or {})
+    ]
+    modes = new["volumeBindingMode"], old.get("volumeBindingMode")
+    return found + field_errors.unchanged("volumeBindingMode", *modes)
+
+
+RULES: Final = Rules(
+    default=_default,
+    validate=Validate(create=_validate, update=_validate_update),
+    deletion_returns_object=True,
+    table=table.STORAGE_CLASSES,
+)
