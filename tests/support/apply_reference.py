@@ -4,7 +4,7 @@ https://kubernetes.io/docs/reference/using-api/server-side-apply/
 
 A path is a tuple of steps, a step is a tuple: ("f", name), ("k", (key, value), …), ("v", value). Leaves have their
 value, containers `Empty` or `Full`. Nothing here is shared with `apiserver.core.apply`, except for `to_fields`,
-which writes a set of paths as FieldsV1 to compare the two. There is one version, and no null.
+which writes a set of paths as FieldsV1 to compare the two. There is no null, and versions differ in nothing but name.
 """
 
 from __future__ import annotations
@@ -80,21 +80,23 @@ def prefixes(path: Path) -> list[Path]:
     return [path[:length] for length in range(1, len(path) + 1)]
 
 
-def has_parts(flat: Flat, path: Path) -> bool:
-    return any(other[: len(path)] == path and len(other) > len(path) for other in flat)
+def with_parts(flat: Flat) -> set[Path]:
+    """Return the containers that have something in them."""
+    return {path[:-1] for path in flat}
 
 
 def said(flat: Flat) -> set[Path]:
     """Return what somebody who says this owns: not structs and lists that are only on the way to what they say."""
-    return {path for path in flat if _is_said(flat, path)}
+    full = with_parts(flat)
+    return {path for path in flat if _is_said(flat, path, is_full=path in full)}
 
 
-def _is_said(flat: Flat, path: Path) -> bool:
+def _is_said(flat: Flat, path: Path, *, is_full: bool) -> bool:
     container = flat[path].container
     parent = flat[path[:-1]].container if len(path) > 1 else Container.STRUCT
     if container is None or parent is not Container.STRUCT:  # leaves, entries of maps, elements of lists
         return True
-    return container is not Container.LIST and not has_parts(flat, path)
+    return container is not Container.LIST and not is_full
 
 
 @dataclass
@@ -102,6 +104,7 @@ class Manager:
     fields: set[Path]
     applies: bool
     time: int
+    version: str
 
 
 @dataclass
@@ -110,46 +113,56 @@ class World:
 
     schema: Schema
     flat: Flat = field(default_factory=dict)
-    managers: dict[tuple[str, bool], Manager] = field(default_factory=dict)
+    managers: dict[tuple[str, bool, str], Manager] = field(default_factory=dict)
     exists: bool = False
 
     def update(self, name: str, obj: Any, now: int) -> None:
-        """Store an object by an update, or a create."""
-        new = flatten(self.schema, obj)
+        """Store an object by an update, or a create. An updater is somebody else in each version."""
+        new, version = flatten(self.schema, obj), obj["apiVersion"]
         if not self.exists or self.managers:
             changed, removed = _changes(self.flat, new)
             for manager in self.managers.values():
                 manager.fields -= changed | removed
             if owned := {path for path in changed if not _never_owned(path)}:
-                mine = self.managers.setdefault((name, False), Manager(set(), applies=False, time=now))
+                mine = self.managers.setdefault(
+                    (name, False, version), Manager(set(), applies=False, time=now, version=version)
+                )
                 mine.fields |= owned
                 mine.time = now
         self._store(new)
 
-    def apply(self, name: str, config: Any, now: int, *, force: bool) -> set[tuple[str, bool, Path]]:
+    def apply(self, name: str, config: Any, now: int, *, force: bool) -> set[tuple[str, bool, str, Path]]:
         """Apply a configuration; return the conflicts, with which nothing is stored."""
         sent = flatten(self.schema, config)
         mine = said(sent)
-        last = self.managers.get((name, True))
-        others = {key: each for key, each in self.managers.items() if key != (name, True)}
+        version, key = config["apiVersion"], (name, True, "")
+        last = self.managers.get(key)
+        others = {other: each for other, each in self.managers.items() if other != key}
         if self.exists and not self.managers:
             before = {path for path in self.flat if not _never_owned(path)}
             others = (
-                {("before-first-apply", False): Manager(before, applies=False, time=now)} if before else {}
+                {
+                    ("before-first-apply", False, version): Manager(
+                        before, applies=False, time=now, version=version
+                    )
+                }
+                if before
+                else {}
             )
         united = merged = {**self.flat, **sent}
         if last:
             claims = mine.union(*(each.fields for each in others.values()))
             merged = _pruned(united, last.fields, claims)
         changed, removed = _changes(self.flat, merged)
-        conflicts = {(*key, path) for key, each in others.items() for path in each.fields & changed}
+        conflicts = {(*other, path) for other, each in others.items() for path in each.fields & changed}
         if conflicts and not force:
             return conflicts
         for each in others.values():
             each.fields -= changed | removed
         kept = {path for path in mine if not _never_owned(path)}
-        moved = merged != self.flat or not last or last.fields != kept
-        others[name, True] = Manager(kept, applies=True, time=now if moved else last.time)  # type: ignore[union-attr]
+        moved = merged != self.flat or not last or last.fields != kept or last.version != version
+        since = now if moved or not last else last.time
+        others[key] = Manager(kept, applies=True, time=since, version=version)
         self.managers = others
         became_null = _emptied(united, merged)
         self._store({path: node for path, node in merged.items() if path not in became_null})
@@ -183,7 +196,7 @@ def _with_structs(merged: Flat, paths: set[Path]) -> set[Path]:
 
 def _emptied(before: Flat, after: Flat) -> set[Path]:
     """Return the containers that have lost all that they had: they become null, and are not stored."""
-    return {path for path in after if has_parts(before, path) and not has_parts(after, path)}
+    return (with_parts(before) - with_parts(after)) & after.keys()
 
 
 def _never_owned(path: Path) -> bool:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from apiserver.core.apply.field_set import FieldSet, difference, intersection, union
+from apiserver.core.apply.field_set import SELF, FieldSet, difference, intersection, is_member, union
 from apiserver.core.apply.managers import Entry, Managed, Manager
 from apiserver.core.apply.owned import all_fields
-from apiserver.core.apply.remove import remove, with_structs
+from apiserver.core.apply.remove import below_element, is_struct_field, remove, with_structs
+from apiserver.core.apply.topology import Granular, Topology
 from apiserver.core.apply.tracker import Tracker, UnknownVersion
 from apiserver.core.values import Json
 
@@ -16,8 +17,9 @@ def prune(tracker: Tracker, merged: Json, managed: Managed, who: Manager, last: 
     Where the last configuration was of a version that is not served, nothing is removed.
     """
     version = last.api_version
-    if version == managed[who].api_version and not difference(last.fields, managed[who].fields):
-        return merged
+    versions = {entry.api_version for entry in managed.values()}
+    if versions == {version}:
+        return _pruned_in_one_version(tracker.topology(version), merged, managed, who, last)
     try:
         at_last = tracker.at(merged, version)
         topology = tracker.topology(version)
@@ -57,3 +59,41 @@ def _with_claims(
 
 def _all(tracker: Tracker, obj: Json, version: str) -> FieldSet:
     return all_fields(tracker.topology(version), obj)
+
+
+def _pruned_in_one_version(
+    topology: Granular, merged: Json, managed: Managed, who: Manager, last: Entry
+) -> Json:
+    """Prune where all speak of one version, as almost always: along what the manager lost, and nowhere else."""
+    lost = difference(last.fields, managed[who].fields)
+    if not lost:
+        return merged
+    claims: FieldSet = {}
+    for entry in managed.values():
+        claims = union(claims, entry.fields)
+    return remove(topology, merged, _going(topology, lost, claims)) or {}
+
+
+def _going(
+    topology: Topology, lost: FieldSet, claims: FieldSet, *, inside: bool = False, cut: bool = False
+) -> FieldSet:
+    """Return what of `lost` is to be removed: what nobody claims, with the structs that nobody needs for anything else.
+
+    `inside`: something above was lost; `cut`: something above was, and goes.
+    """
+    result: FieldSet = {}
+    for element, node in lost.items():
+        if element == SELF:
+            continue
+        theirs, named = claims.get(element), is_struct_field(topology, element)
+        is_lost = named or is_member(node)
+        goes = cut or ((inside or is_lost) and not (theirs is not None and (named or is_member(theirs))))
+        if goes and is_lost:
+            result[element] = {}
+            continue
+        below = _going(
+            below_element(topology, element), node, theirs or {}, inside=inside or is_lost, cut=goes
+        )
+        if below:
+            result[element] = below
+    return result

@@ -58,9 +58,8 @@ def with_structs(topology: Topology, fields: FieldSet) -> FieldSet:
         if element == SELF or not node:
             result[element] = node
             continue
-        below = with_structs(_below(topology, element), node)
-        is_struct = isinstance(topology, Granular) and name_of(element) in topology.fields
-        result[element] = as_member(below) if is_struct else below
+        below = with_structs(below_element(topology, element), node)
+        result[element] = as_member(below) if is_struct_field(topology, element) else below
     return result
 
 
@@ -74,7 +73,7 @@ def coarsened(topology: Topology, fields: FieldSet, along: FieldSet | None = Non
         node = fields[element]
         if not node or element == SELF:
             continue
-        below = _below(topology, element)
+        below = below_element(topology, element)
         new = (
             {}
             if type(below) is Leaf
@@ -85,7 +84,13 @@ def coarsened(topology: Topology, fields: FieldSet, along: FieldSet | None = Non
     return {**fields, **changed} if changed else fields
 
 
-def _below(topology: Topology, element: str) -> Topology:
+def is_struct_field(topology: Topology, element: str) -> bool:
+    """Whether an element is a field that its struct declares."""
+    return type(topology) is Granular and name_of(element) in topology.fields
+
+
+def below_element(topology: Topology, element: str) -> Topology:
+    """Return the type of what an element leads to."""
     is_field = element.startswith("f:")
     if type(topology) is Granular and is_field:
         return topology.fields.get(element[2:]) or topology.rest or DEDUCED

@@ -19,7 +19,7 @@ from tests.support.apply_reference import World, flatten, to_fields
 from tests.support.examples import first_seeds
 
 _DEFINITION = "io.example.v1.Thing"
-_VERSION = "example.io/v1"
+_VERSIONS = ("example.io/v1", "example.io/v2")
 _MANAGERS = ("one", "two", "three")
 _STEPS = 7
 _QUICK, _BLOCK, _BLOCKS = 60, 500, 20
@@ -32,7 +32,9 @@ class History:
         self.random = Random(seed)
         self.schema = histories.schema(self.random)
         topology = Topologies(Schemas(histories.document(_DEFINITION, self.schema))).root(_DEFINITION)
-        self.tracker = Tracker(_VERSION, lambda _: topology)
+        trackers = [Tracker(version, lambda _: topology, _converted) for version in _VERSIONS]
+        self.trackers = trackers[: self.random.choice([1, 1, 2])]
+        self.tracker = trackers[0]
         self.world = World(self.schema)
         self.live: dict[str, Any] | None = None
 
@@ -40,6 +42,7 @@ class History:
         for step in range(1, _STEPS + 1):
             manager = self.random.choice(_MANAGERS)
             kept = deepcopy(self.live)
+            self.speak(self.random.choice(self.trackers))
             if self.random.random() < 0.65:
                 self.apply(manager, step)
             else:
@@ -47,6 +50,13 @@ class History:
             if kept is not None and self.random.random() < 0.05:
                 self.forget()
             self.check()
+
+    def speak(self, tracker: Tracker) -> None:
+        """Go on in a version: objects come to the rules in the version of the request."""
+        self.tracker = tracker
+        if self.live:
+            self.live = _converted(self.live, tracker.api_version)
+            self.world.flat |= flatten(self.schema, {"apiVersion": tracker.api_version})
 
     def apply(self, manager: str, now: int) -> None:
         config = self.obj(self.value())
@@ -58,7 +68,7 @@ class History:
                 apply_configuration(
                     self.tracker, self.live, config, manager=manager, force=force, now=_time(now)
                 )
-            expected = sorted((name, describe(_elements(path))) for name, _, path in conflicts)
+            expected = sorted((name, describe(_elements(path))) for name, _, _, path in conflicts)
             assert sorted((_quoted(cause.message), cause.field) for cause in refused.value.causes) == expected
             return
         applied = apply_configuration(
@@ -71,7 +81,7 @@ class History:
     def note_order(self, before: dict[str, Any] | None, manager: str, now: int) -> None:
         """Tell the reference, which knows no order, of an apply that changed nothing but the order of a list."""
         old, new = _plain(before or {}), _plain(self.live or {})
-        mine = self.world.managers.get((manager, True))
+        mine = self.world.managers.get((manager, True, ""))
         if mine and old != new and flatten(self.schema, old) == flatten(self.schema, new):
             mine.time = now
 
@@ -99,15 +109,15 @@ class History:
 
     def check(self) -> None:
         live = self.live or {}
-        found = {
-            (entry["manager"], entry["operation"] == "Apply"): (entry["fieldsV1"], entry["time"])
-            for entry in live.get("metadata", {}).get("managedFields", [])
-        }
+        found = {_key(entry): entry for entry in live.get("metadata", {}).get("managedFields", [])}
         expected = {
-            key: (to_fields(each.fields), _time(each.time)) for key, each in self.world.managers.items()
+            key: (each.version, _time(each.time), to_fields(each.fields))
+            for key, each in self.world.managers.items()
         }
-        assert found == expected
-        for fields, _ in found.values():
+        assert {
+            key: (entry["apiVersion"], entry["time"], entry["fieldsV1"]) for key, entry in found.items()
+        } == expected
+        for fields in (entry["fieldsV1"] for entry in found.values()):
             assert json.dumps(fields) == json.dumps(ordered(fields))
         assert flatten(self.schema, _plain(live)) == self.world.flat
 
@@ -115,12 +125,26 @@ class History:
         return histories.value(self.random, self.schema["properties"]["spec"], self.random.choice([0.4, 0.8]))
 
     def obj(self, spec: Any) -> dict[str, Any]:
-        return {"apiVersion": _VERSION, "kind": "Thing", "metadata": {"name": "n"}, "spec": spec}
+        return {
+            "apiVersion": self.tracker.api_version,
+            "kind": "Thing",
+            "metadata": {"name": "n"},
+            "spec": spec,
+        }
+
+
+def _converted(obj: dict[str, Any], version: str) -> dict[str, Any]:
+    return {**obj, "apiVersion": version}
 
 
 def _plain(obj: dict[str, Any]) -> dict[str, Any]:
     meta = {name: item for name, item in obj.get("metadata", {}).items() if name != "managedFields"}
     return {**obj, "metadata": meta} if obj else {}
+
+
+def _key(entry: dict[str, Any]) -> tuple[str, bool, str]:
+    applies = entry["operation"] == "Apply"
+    return entry["manager"], applies, "" if applies else entry["apiVersion"]
 
 
 def _time(now: int) -> str:
