@@ -22,7 +22,7 @@ _DEFINITION = "io.example.v1.Thing"
 _VERSIONS = ("example.io/v1", "example.io/v2")
 _MANAGERS = ("one", "two", "three")
 _STEPS = 7
-_QUICK, _BLOCK, _BLOCKS = 60, 500, 20
+_QUICK, _BLOCK, _BLOCKS = 30, 500, 20
 
 
 class History:

@@ -62,7 +62,7 @@ _ENTRIES = st.fixed_dictionaries(
 _LIVE = {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "x"}, "spec": {"replicas": 1}}
 
 
-@examples(200)
+@examples(100)
 @given(st.dictionaries(_NAMES, _VALUES, max_size=4), st.booleans())
 def test_any_configuration_is_applied_or_refused(config: dict[str, Any], is_create: bool) -> None:
     """It is a 400 or a 409, or an object whose managers can apply the same again."""
@@ -77,7 +77,7 @@ def test_any_configuration_is_applied_or_refused(config: dict[str, Any], is_crea
         assert not again.changed
 
 
-@examples(200)
+@examples(100)
 @given(_VALUES | st.lists(_VALUES | _ENTRIES, max_size=3))
 def test_any_managed_fields_are_read_or_ignored(given_fields: Any) -> None:
     """An update stores entries that make sense, whatever it was given."""
@@ -86,7 +86,7 @@ def test_any_managed_fields_are_read_or_ignored(given_fields: Any) -> None:
         assert read(entry["fieldsV1"]) == entry["fieldsV1"]
 
 
-@examples(200)
+@examples(100)
 @given(_SETS, _SETS)
 def test_sets_of_fields_are_sets_of_paths(one: dict[str, Any], other: dict[str, Any]) -> None:
     """Union, intersection and difference are those of the paths; none of them changes what it is given."""
