@@ -139,7 +139,7 @@ def shell(running: tuple[Shell, str]) -> Shell:
 def test_up_says_how_to_go_on(running: tuple[Shell, str]):
     """Where the kubeconfig is, how to look, how to end it."""
     shell, said = running
-    assert re.search(r'Cluster "kubarium" is up after [0-9.]+ s: 1 nodes, hollow runtime, https://', said)
+    assert re.search(r'Cluster "kubarium" is up after [0-9.]+ s: 1 node, hollow runtime, https://', said)
     lines = [line.strip() for line in said.splitlines()]
     kubeconfig = f"{shell.home}/kubarium/kubeconfig"
     commands = [f"export KUBECONFIG={kubeconfig}", "kubectl get nodes", "kubarium ps", "kubarium down"]
