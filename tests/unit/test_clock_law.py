@@ -81,6 +81,7 @@ def test_the_law_sees_what_it_forbids(line: str) -> None:
 
 MACHINE_TIME = {
     "apiserver/rest/": "clients' sockets",
+    "apiserver/services/frames.py": "turns of this process between the parts of a large list",
     "apiserver/storage/": "etcd's socket",
     "apiserver/watch_cache_audience.py": "rests between rounds, which spare sockets",
     "apiserver/watch_cache_watcher.py": "the time that a client gave its watch",
