@@ -21,7 +21,7 @@ def required(path: str, detail: str = "") -> Cause:
 
 def invalid(path: str, value: Any, detail: str) -> Cause:
     """Refuse a value; `detail` says what it has to be."""
-    return Cause(path, _with_detail(f"Invalid value: {_quoted(value)}", detail), "FieldValueInvalid")
+    return Cause(path, _with_detail(f"Invalid value: {quoted(value)}", detail), "FieldValueInvalid")
 
 
 def invalid_without_value(path: str, detail: str) -> Cause:
@@ -32,15 +32,15 @@ def invalid_without_value(path: str, detail: str) -> Cause:
 def not_supported(path: str, value: Any, supported: Collection[str]) -> Cause:
     """Refuse a value that is not one of a few: they are named in the order of a list, those of a set by the alphabet."""
     ordered = supported if isinstance(supported, list) else sorted(supported)
-    names = ", ".join(_quoted(name) for name in ordered)
+    names = ", ".join(quoted(name) for name in ordered)
     return Cause(
-        path, f"Unsupported value: {_quoted(value)}: supported values: {names}", "FieldValueNotSupported"
+        path, f"Unsupported value: {quoted(value)}: supported values: {names}", "FieldValueNotSupported"
     )
 
 
 def duplicate(path: str, value: Any, detail: str = "") -> Cause:
     """Refuse the second of two equal values."""
-    return Cause(path, _with_detail(f"Duplicate value: {_quoted(value)}", detail), "FieldValueDuplicate")
+    return Cause(path, _with_detail(f"Duplicate value: {quoted(value)}", detail), "FieldValueDuplicate")
 
 
 def repeated(values: Iterable[str]) -> list[int]:
@@ -61,7 +61,7 @@ def forbidden(path: str, detail: str) -> Cause:
 
 def not_found(path: str, value: Any) -> Cause:
     """Refuse a reference to what the object does not have."""
-    return Cause(path, f"Not found: {_quoted(value)}", "FieldValueNotFound")
+    return Cause(path, f"Not found: {quoted(value)}", "FieldValueNotFound")
 
 
 def too_long(path: str, limit_bytes: int) -> Cause:
@@ -127,6 +127,7 @@ def _with_detail(text: str, detail: str) -> str:
     return f"{text}: {detail}" if detail else text
 
 
-def _quoted(value: Any) -> str:
+def quoted(value: Any) -> str:
+    """Return a value as messages have it: JSON, cut where it is no reading."""
     text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
     return text if len(text) <= _LONGEST_VALUE else f"{text[:_LONGEST_VALUE]}…"

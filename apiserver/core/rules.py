@@ -30,6 +30,11 @@ class WriteContext(msgspec.Struct, frozen=True, gc=False):
     suffix: str = ""  # five letters of machinery.model.names.suffix, for a generateName
 
 
+def spec_scaled(obj: Json, replicas: int) -> Json:
+    """Return an object with another number of replicas in `spec.replicas`."""
+    return {**obj, "spec": {**(obj.get("spec") or {}), "replicas": replicas}}
+
+
 @dataclass(frozen=True, slots=True)
 class ScaleMapping:
     """Where the numbers of an autoscaling/v1 Scale live; `selector` is the text of status.selector."""
@@ -37,6 +42,7 @@ class ScaleMapping:
     replicas: Callable[[Json], int]
     current_replicas: Callable[[Json], int]
     selector: Callable[[Json], str]
+    scaled: Callable[[Json, int], Json] = spec_scaled  # the object with another number
 
 
 DeletionPlan: TypeAlias = Callable[[Json, deletion.Wanted, float, Timescale], deletion.Deletion]

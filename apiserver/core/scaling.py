@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from apiserver.core import answers, field_errors, writes
 from apiserver.core.kind import Kind
-from apiserver.core.rules import ScaleMapping
+from apiserver.core.rules import ScaleMapping, spec_scaled
 from apiserver.core.schema import Schemas
 from apiserver.core.values import Json, metadata, spec
 from machinery.model.errors import BadRequest
@@ -68,4 +68,5 @@ def scaled(kind: Kind, obj: Json, scale: Json) -> Json:
         raise answers.conflict(kind, before["name"])
     if meta.get("uid", before["uid"]) != before["uid"]:
         raise answers.conflict(kind, before["name"], "the Scale is about an object that has been replaced")
-    return {**obj, "spec": {**spec(obj), "replicas": spec(scale).get("replicas", 0)}}
+    scaled = kind.rules.scale.scaled if kind.rules.scale else spec_scaled
+    return scaled(obj, spec(scale).get("replicas", 0))

@@ -1,0 +1,92 @@
+"""The rules of the kind CustomResourceDefinition itself: what the write path does with a definition."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from apiserver.core.custom.definition_rules import (
+    check_definition,
+    check_definition_change,
+    check_status_change,
+)
+from apiserver.core.custom.schema_rules import CheckRules, no_rules
+from apiserver.core.custom.structure import subschemas
+from apiserver.core.rules import Prepare, Rules, Validate, WriteContext, with_old_status
+from apiserver.core.values import Json, spec
+
+STORAGE_PREFIX = "/registry/apiextensions.k8s.io/customresourcedefinitions"
+
+
+def definition_kind_rules(
+    *, check_rules: CheckRules = no_rules, unbuilt: Callable[[Json], str] | None = None
+) -> Rules:
+    """Return the rules of definitions. `unbuilt` names what of a definition nobody acts on yet (`without_parts`)."""
+    return Rules(
+        default=default_definition,
+        unbuilt=unbuilt or without_parts(),
+        prepare=Prepare(create=_created, update=_updated),
+        validate=Validate(
+            create=lambda obj: check_definition(obj, check_rules),
+            update=lambda new, old: check_definition_change(new, old, check_rules),
+            status=check_status_change,
+        ),
+        counts_generation=True,
+        storage_prefix=STORAGE_PREFIX,
+    )
+
+
+def without_parts(*, rules: bool = True, webhooks: bool = True) -> Callable[[Json], str]:
+    """Return what tells of parts that are not built: expressions, conversion by webhook."""
+
+    def unbuilt(definition: Json) -> str:
+        conversion = spec(definition).get("conversion") or {}
+        if webhooks and conversion.get("strategy") == "Webhook":
+            return "conversion by a webhook is not built: spec.conversion.strategy has to be None"
+        if rules and any(_has_rules(version) for version in spec(definition).get("versions") or ()):
+            return (
+                "x-kubernetes-validations are not built: a schema with rules would not be kept by its objects"
+            )
+        return ""
+
+    return unbuilt
+
+
+def _has_rules(version: Json) -> bool:
+    schema = (version.get("schema") or {}).get("openAPIV3Schema")
+    return schema is not None and any(each.get("x-kubernetes-validations") for each in subschemas(schema))
+
+
+def default_definition(definition: Json) -> Json:
+    """Fill in names that follow from the kind, and that versions differ in their name alone. In place."""
+    wanted = definition.setdefault("spec", {})
+    names = wanted.setdefault("names", {})
+    if kind := names.get("kind"):
+        names.setdefault("singular", kind.lower())
+        names.setdefault("listKind", f"{kind}List")
+    conversion = wanted.setdefault("conversion", {"strategy": "None"})
+    service = ((conversion.get("webhook") or {}).get("clientConfig") or {}).get("service")
+    if service is not None:
+        service.setdefault("port", 443)
+    return definition
+
+
+def _created(definition: Json, _context: WriteContext) -> Json:
+    status: Json = {"conditions": [], "acceptedNames": {"kind": "", "plural": ""}}
+    return {**definition, "status": {**status, "storedVersions": _stored(definition)}}
+
+
+def _updated(new: Json, old: Json, context: WriteContext) -> Json:
+    """Keep the status; a version that is stored from now on is one of the stored ones."""
+    kept = with_old_status(new, old, context)
+    status = kept.get("status") or {}
+    before = status.get("storedVersions") or []
+    added = [name for name in _stored(new) if name not in before]
+    return {**kept, "status": {**status, "storedVersions": [*before, *added]}} if added else kept
+
+
+def _stored(definition: Json) -> list[str]:
+    return [
+        each["name"]
+        for each in spec(definition).get("versions") or ()
+        if each.get("storage") and each.get("name")
+    ]

@@ -1,0 +1,252 @@
+"""A definition as entries of the catalogue: one `Kind` for each version that is served, the stored one first.
+
+    definition → custom_kinds → Catalogue.add for each
+    a client's JSON → CustomSchema.read → prepare and validate (`Rules`) → stored
+    stored bytes → CustomSchema.complete (defaults that came later) → answered
+
+What costs much is made when it is first used: 500 idle definitions are 500 small objects and their schemas' packed bytes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from apiserver.core.custom import expressions, jsonpath, structural
+from apiserver.core.custom.columns import table_of
+from apiserver.core.custom.defaulting import drop_nulls, fill_defaults
+from apiserver.core.custom.embedded import ReadMetadata, check_embedded
+from apiserver.core.custom.lists import check_lists
+from apiserver.core.custom.problems import NOWHERE, UNCHECKED, blocks_rules
+from apiserver.core.custom.pruning import prune, unknown_fields
+from apiserver.core.custom.publishing import definition_name, published_schema
+from apiserver.core.custom.selectable import fields_of
+from apiserver.core.custom.structural import META_FIELDS, Schema
+from apiserver.core.custom.values import MISSING, check_value
+from apiserver.core.kind import Kind, make_kind
+from apiserver.core.rules import (
+    Prepare,
+    Rules,
+    ScaleMapping,
+    Validate,
+    WriteContext,
+    same_schema,
+    with_old_status,
+    without_status,
+)
+from apiserver.core.strictness import MOST
+from apiserver.core.values import Json, metadata, spec
+from machinery.model.errors import Cause
+from machinery.model.kinds import EVERY_VERB, STATUS_VERBS, KindNames, Subresource
+
+_SCALE: Final = "io.k8s.api.autoscaling.v1.Scale"
+
+
+@dataclass(frozen=True, slots=True)
+class Seams:
+    """What custom resources need of others."""
+
+    read_metadata: ReadMetadata
+    compile_rule: expressions.CompileRule | None = None  # None: definitions with rules have been refused
+    convert: Callable[[Json, str], Json] = same_schema  # strategy None; a webhook's goes here
+
+
+class CustomSchema:
+    """What one version does with objects."""
+
+    def __init__(self, raw: Json | None, seams: Seams, *, preserves: bool = False) -> None:
+        root: Json = {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
+        self.schema = Schema(raw or root)
+        self._preserves = preserves or not raw  # nothing is pruned
+        self._seams = seams
+
+    def read(self, raw: Json) -> tuple[Json, tuple[str, ...]]:
+        """Bring a client's object into the form that is stored, except for its metadata; and name unknown fields.
+
+        The object is a new one as far as the schema reaches.
+        """
+        root = self.schema.root
+        unknown = () if self._preserves else tuple(_first(unknown_fields(raw, root), MOST))
+        obj: Json = {**raw} if self._preserves else prune(raw, root)
+        return self.complete(obj), tuple(f'unknown field "{each}"' for each in unknown)
+
+    def complete(self, obj: Json) -> Json:
+        """Fill in defaults, in place: also those that a stored object was written before."""
+        drop_nulls(obj, self.schema.root)
+        if self.schema.has_defaults:
+            fill_defaults(obj, self.schema.root)
+        return obj
+
+    def check(self, obj: Json, old: Json | None = None) -> list[Cause]:
+        """Find what is wrong with an object; what has not changed since `old` is not checked again."""
+        try:
+            return self._check(obj, old)
+        except (
+            RecursionError
+        ):  # deep in a part that the schema leaves free: the schema itself is not that deep
+            return [Cause(NOWHERE, 'Invalid value: "": it is nested too deeply')]
+
+    def _check(self, obj: Json, old: Json | None) -> list[Cause]:
+        root = self.schema.root
+        before: Any = MISSING if old is None else _content(old)
+        content = _content(obj)
+        found = check_value(content, _without_metadata(root), "", before)
+        found += check_embedded(content, root, self._seams.read_metadata)
+        if old is None or not check_lists(before, root):
+            found += check_lists(content, root)
+        if self.schema.has_rules and self._seams.compile_rule is not None:
+            if blocks_rules(found):
+                return [*found, UNCHECKED]
+            found += expressions.check_rules(
+                obj, root, self._seams.compile_rule, MISSING if old is None else old
+            )
+        return found
+
+
+def _content(obj: Json) -> Json:
+    return {name: value for name, value in obj.items() if name not in META_FIELDS}
+
+
+def _without_metadata(root: structural.Structural) -> structural.Structural:
+    """Return the root without what it says of apiVersion, kind and metadata, which others check."""
+    required = [name for name in root.required if name not in META_FIELDS]
+    if len(required) == len(root.required):
+        return root
+    return structural.Structural({**root.raw, "required": required}, resource=True)
+
+
+def _first(found: Iterator[str], most: int) -> Iterator[str]:
+    for each, _ in zip(found, range(most), strict=False):
+        yield each
+
+
+class _Definitions(Mapping[str, Json]):
+    """The published definition of one version, made when somebody asks for it."""
+
+    def __init__(self, name: str, make: Callable[[], Json]) -> None:
+        self._name = name
+        self._make = make
+
+    def __getitem__(self, name: str) -> Json:
+        if name != self._name:
+            raise KeyError(name)
+        return self._make()
+
+    def __iter__(self) -> Iterator[str]:
+        yield self._name
+
+    def __len__(self) -> int:
+        return 1
+
+    def __contains__(self, name: object) -> bool:
+        return name == self._name
+
+
+def custom_kinds(definition: Json, seams: Seams) -> tuple[Kind, ...]:
+    """Return the kinds that a definition serves, the version that is stored first.
+
+    A stored version that is not served has no verbs: it stands there for the others. Names are the accepted ones.
+    """
+    wanted = spec(definition)
+    versions = sorted(wanted.get("versions") or (), key=lambda each: not each.get("storage"))
+    made: list[Kind] = []
+    for version in versions:
+        if version.get("served") or version.get("storage"):
+            made.append(_kind(definition, version, seams, made[0] if made else None))
+    return tuple(made) if any(kind.verbs for kind in made) else ()
+
+
+def _kind(definition: Json, version: Json, seams: Seams, stored: Kind | None) -> Kind:
+    wanted = spec(definition)
+    group, name = wanted["group"], version["name"]
+    names = (definition.get("status") or {}).get("acceptedNames") or wanted["names"]
+    raw = (version.get("schema") or {}).get("openAPIV3Schema")
+    custom = CustomSchema(raw, seams, preserves=bool(wanted.get("preserveUnknownFields")))
+    called = definition_name(group, name, names["kind"])
+    schema = custom.schema if raw else None
+    made = KindNames(
+        group, name, names["kind"], names["plural"], names.get("singular") or names["kind"].lower(), called,
+        namespaced=wanted.get("scope") == "Namespaced",
+        verbs=EVERY_VERB if version.get("served") else (),
+        short_names=tuple(names.get("shortNames") or ()),
+        categories=tuple(names.get("categories") or ()),
+        subresources=_subresources(version, group, name, names["kind"], called),
+    )  # fmt: skip
+    definitions = _Definitions(
+        called, lambda: published_schema(schema.raw if schema else None, group, name, names["kind"])
+    )
+    prefix = f"/registry/{group}/{names['plural']}"
+    return make_kind(
+        made, _rules(version, custom, seams), stored=stored, storage_prefix=prefix, definitions=definitions
+    )
+
+
+def _subresources(version: Json, group: str, name: str, kind: str, called: str) -> dict[str, Subresource]:
+    given = version.get("subresources") or {}
+    found = {}
+    if given.get("status") is not None:
+        found["status"] = Subresource(kind, group, name, STATUS_VERBS, called)
+    if given.get("scale") is not None:
+        found["scale"] = Subresource("Scale", "autoscaling", "v1", STATUS_VERBS, _SCALE)
+    return found
+
+
+def _rules(version: Json, custom: CustomSchema, seams: Seams) -> Rules:
+    subresources = version.get("subresources") or {}
+    has_status, scale = subresources.get("status") is not None, subresources.get("scale")
+    return Rules(
+        default=custom.complete,
+        prepare=Prepare(create=without_status, update=_with_old_status) if has_status else Prepare(),
+        validate=Validate(create=custom.check, update=custom.check, status=custom.check),
+        counts_generation=True,
+        is_next_generation=_all_but_metadata_changed,
+        unconditional_update=False,
+        scale=scale_mapping(scale) if scale is not None else None,
+        convert=seams.convert,
+        fields=fields_of(version.get("selectableFields") or []),
+        table=table_of(version.get("additionalPrinterColumns") or []),
+    )
+
+
+def _with_old_status(new: Json, old: Json, context: WriteContext) -> Json:
+    return with_old_status(new, old, context)
+
+
+def _all_but_metadata_changed(new: Json, old: Json) -> bool:
+    apart = {"metadata": None}
+    return {**new, **apart} != {**old, **apart}
+
+
+def scale_mapping(scale: Json) -> ScaleMapping:
+    """Return where the numbers of a Scale lie, by the paths of a definition."""
+    wanted, current = scale["specReplicasPath"], scale["statusReplicasPath"]
+    selector = scale.get("labelSelectorPath") or ""
+    return ScaleMapping(
+        replicas=lambda obj: _whole(_at(obj, wanted)),
+        current_replicas=lambda obj: _whole(_at(obj, current)),
+        selector=lambda obj: str(_at(obj, selector) or "") if selector else "",
+        scaled=lambda obj, replicas: _with(obj, wanted.split(".")[1:], replicas),
+    )
+
+
+def _at(obj: Json, path: str) -> Any:
+    found = jsonpath.find(jsonpath.compile_path(path), obj)
+    return found[0] if found else None
+
+
+def _whole(value: Any) -> int:
+    return value if isinstance(value, int) and not isinstance(value, bool) else 0
+
+
+def _with(obj: Any, names: list[str], value: Any) -> Any:
+    """Return an object with one field set; what is on the way is copied, the rest shared."""
+    if not names:
+        return value
+    inner = obj.get(names[0]) if isinstance(obj, dict) else None
+    return {**(obj if isinstance(obj, dict) else {}), names[0]: _with(inner, names[1:], value)}
+
+
+def is_terminating(definition: Json) -> bool:
+    """Whether a definition is being deleted: new objects of its kind are refused."""
+    return bool(metadata(definition).get("deletionTimestamp"))
