@@ -66,7 +66,14 @@ def cel_expr_python() -> Compile:
     def compile_one(text: str, variables: Mapping[str, Any]) -> Run:
         types = dict.fromkeys(variables, cel.Type.DYN)
         program = cel.NewEnv(variables=types, extensions=extensions).compile(text)
-        return lambda data: program.eval(data=dict(data)).plain_value()
+
+        def run(data: Mapping[str, Any]) -> Any:
+            value = program.eval(data=dict(data))
+            if value.type() == cel.Type.ERROR:
+                raise ValueError(value.value())
+            return value.plain_value()
+
+        return run
 
     return compile_one
 

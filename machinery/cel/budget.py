@@ -8,6 +8,8 @@ from machinery.cel.errors import BudgetExceededError
 
 PER_CALL: Final = 1_000_000  # of one evaluation, as in Kubernetes
 PER_OBJECT: Final = 10_000_000  # of all rules for one object, as in Kubernetes
+ESTIMATED_PER_RULE: Final = 10_000_000  # what a rule of a CustomResourceDefinition may be estimated at
+ESTIMATED_PER_DEFINITION: Final = 100_000_000  # and all of a definition's together
 
 
 class Budget:

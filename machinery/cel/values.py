@@ -238,15 +238,15 @@ def is_number(value: Value) -> bool:
 
 def equal(one: Value, other: Value) -> bool:
     """Whether two values are equal: numbers of all types compare, and values of different types are not equal."""
+    if type(one) is Optional and type(other) is Optional:
+        return one.present is other.present and equal(one.value, other.value)
     if type(one) is type(other) and not isinstance(one, (list, dict)):
         return bool(one == other)
     if isinstance(one, list):
         return isinstance(other, list) and len(one) == len(other) and all(map(equal, one, other))
     if isinstance(one, Mapping):
         return isinstance(other, Mapping) and _equal_maps(one, other)
-    if is_number(one) and is_number(other):
-        return bool(one == other)
-    return False
+    return is_number(one) and is_number(other) and bool(one == other)
 
 
 def _equal_maps(one: Mapping[Any, Value], other: Mapping[Any, Value]) -> bool:

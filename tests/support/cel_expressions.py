@@ -516,6 +516,8 @@ FORMATS = cases(
 
 OPTIONALS = cases(
     ("optional.of(1).value()", 1),
+    ("optional.of(dyn(true)) == optional.of(dyn(1))", False),
+    ("optional.of(dyn(1.0)) == optional.of(dyn(1))", True),
     ("optional.none().hasValue()", False),
     ("optional.none().value()", Error("optional.none() dereference")),
     ("optional.ofNonZeroValue('').hasValue()", False),

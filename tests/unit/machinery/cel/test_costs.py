@@ -6,6 +6,7 @@ import pytest
 
 from machinery.cel import (
     DYN,
+    ESTIMATED_PER_RULE,
     PER_CALL,
     Budget,
     BudgetExceededError,
@@ -126,3 +127,34 @@ def test_nothing_gets_over_a_budget_that_is_spent():
     program = compile_expression("l.all(x, l.all(y, true)) || true", Environment({"l": DYN}))
     with pytest.raises(BudgetExceededError, match="actual cost limit exceeded"):
         program({"l": [1] * 1000}, per_call=1000)
+
+
+ROUTES = {
+    "type": "array",
+    "maxItems": 64,
+    "items": {
+        "type": "object",
+        "properties": {
+            "port": {"type": "integer"},
+            "protocol": {"type": "string", "maxLength": 255},
+            "hostname": {"type": "string", "maxLength": 253},
+        },
+    },
+}
+
+
+def test_a_rule_that_compares_all_pairs_of_a_bounded_list_is_admitted():
+    """It is one that a widely used gateway's definition has; without the bound it is refused."""
+    text = (
+        "self.all(a, self.exists_one(b, a.port == b.port && a.protocol == b.protocol && "
+        "(has(a.hostname) && has(b.hostname) ? a.hostname == b.hostname : !has(a.hostname) && !has(b.hostname))))"
+    )
+    bounded = Environment({"self": type_from_schema(ROUTES)})
+    program = compile_expression(text, bounded)
+    assert program.cost.high < ESTIMATED_PER_RULE
+    unbounded = {key: value for key, value in ROUTES.items() if key != "maxItems"}
+    free = Environment({"self": type_from_schema(unbounded)})
+    assert compile_expression(text, free).cost.high > ESTIMATED_PER_RULE
+    listeners = [{"port": port, "protocol": "TCP"} for port in range(64)]
+    assert program({"self": listeners}) is True
+    assert program({"self": [*listeners[:63], listeners[0]]}) is False

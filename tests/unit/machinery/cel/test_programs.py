@@ -8,12 +8,15 @@ import pytest
 
 from machinery.cel import (
     DYN,
+    NONE,
     Environment,
     EvaluationError,
     Field,
     Kind,
+    Optional,
     Type,
     compile_expression,
+    optional_of,
     type_from_schema,
 )
 from machinery.cel.library.authorizers import RESOURCE_CHECK, AuthorizerValue, Decision, ResourceCheck
@@ -141,6 +144,19 @@ def test_a_property_goes_by_an_identifier(name, escaped):
     assert escape(name) == escaped
     if escaped is not None:
         assert unescape(escaped) == name
+
+
+def test_a_rule_can_ask_whether_there_was_an_object_before():
+    """`optionalOldSelf` makes the old value one that may be missing; it is of the schema's type."""
+    declared = type_from_schema(
+        {"type": "object", "properties": {"at": {"type": "string", "format": "date-time"}}}
+    )
+    environment = Environment({"self": declared, "oldSelf": optional_of(declared)})
+    program = compile_expression("!oldSelf.hasValue() || self.at >= oldSelf.value().at", environment)
+    newer, older = {"at": "2024-01-02T00:00:00Z"}, {"at": "2024-01-01T23:00:00-00:30"}
+    assert program({"self": newer, "oldSelf": NONE}) is True
+    assert program({"self": newer, "oldSelf": Optional(present=True, value=older)}) is True
+    assert program({"self": older, "oldSelf": Optional(present=True, value=newer)}) is False
 
 
 def test_lists_of_a_schema_join_as_their_kind_says():
