@@ -1,4 +1,4 @@
-"""Take fields out of an object, and the marks of sets that depend on the schema."""
+"""Remove fields from an object, and the marks of sets that depend on the schema."""
 
 from __future__ import annotations
 
