@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 from apiserver.core.apply.field_set import SELF, FieldSet, difference, intersection, is_member, union
 from apiserver.core.apply.managers import Entry, Managed, Manager
 from apiserver.core.apply.owned import all_fields
@@ -38,11 +40,12 @@ def _with_claimed(tracker: Tracker, merged: Json, pruned: Json, managed: Managed
     claims: dict[str, FieldSet] = {}
     for entry in managed.values():
         claims[entry.api_version] = union(claims.get(entry.api_version, {}), entry.fields)
-    for other in sorted(claims, key=lambda each: each != version):
-        try:
-            pruned = _with_claims(tracker, merged, pruned, claims[other], version, other)
-        except UnknownVersion:
-            continue
+    before = None
+    while pruned != before:  # what one version puts back may hold what another one claims; it only grows
+        before = pruned
+        for other in sorted(claims, key=lambda each: each != version):
+            with suppress(UnknownVersion):
+                pruned = _with_claims(tracker, merged, pruned, claims[other], version, other)
     return pruned
 
 
