@@ -89,6 +89,44 @@ KINDS: Final = _made()
 """By the name of the kind."""
 
 
+_POD = {"containers": [{"name": "main", "image": "app:1"}]}
+_LABELS = {"metadata": {"labels": {"app": "web"}}}
+_SELECTOR = {"matchLabels": {"app": "web"}}
+_CLAIM = {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}}
+EXAMPLES: Final[dict[str, Json]] = {
+    "ControllerRevision": {"revision": 1, "data": {"spec": {}}},
+    "CronJob": {"spec": {"schedule": "@daily", "jobTemplate": {"spec": {"template": {"spec": {**_POD, "restartPolicy": "Never"}}}}}},
+    "DaemonSet": {"spec": {"selector": _SELECTOR, "template": {**_LABELS, "spec": _POD}}},
+    "HorizontalPodAutoscaler": {"spec": {"scaleTargetRef": {"kind": "Deployment", "name": "web"}, "maxReplicas": 2, "behavior": {}}},
+    "Ingress": {"spec": {"defaultBackend": {"service": {"name": "web", "port": {"number": 80}}}}},
+    "IngressClass": {"spec": {"controller": "example.com/x", "parameters": {"kind": "A", "name": "b"}}},
+    "Job": {"spec": {"template": {**_LABELS, "spec": {**_POD, "restartPolicy": "Never"}}}},
+    "LimitRange": {"spec": {"limits": [{"type": "Container", "max": {"cpu": "1"}}]}},
+    "NetworkPolicy": {"spec": {"podSelector": {}, "ingress": [{"ports": [{"port": 80}]}]}},
+    "PersistentVolume": {"spec": {"accessModes": ["ReadWriteOnce"], "capacity": {"storage": "1Gi"}, "hostPath": {"path": "/d"}}},
+    "PersistentVolumeClaim": {"spec": _CLAIM},
+    "PodDisruptionBudget": {"spec": {"minAvailable": 1, "selector": _SELECTOR}},
+    "PodTemplate": {"template": {**_LABELS, "spec": _POD}},
+    "PriorityClass": {"value": 5},
+    "ReplicationController": {"spec": {"template": {**_LABELS, "spec": _POD}}},
+    "ResourceQuota": {"spec": {"hard": {"pods": "5"}}},
+    "RuntimeClass": {"handler": "runsc"},
+    "StatefulSet": {"spec": {"selector": _SELECTOR, "serviceName": "web", "template": {**_LABELS, "spec": _POD}, "volumeClaimTemplates": [{"metadata": {"name": "data"}, "spec": _CLAIM}]}},
+    "StorageClass": {"provisioner": "example.com/disk"},
+}  # fmt: skip
+"""What makes an object of each kind, by the name of the kind."""
+
+
+def example(kind: Kind) -> Json:
+    """Return an object of the kind that is taken."""
+    return {
+        "apiVersion": kind.api_version,
+        "kind": kind.kind,
+        "metadata": {"name": "x"},
+        **EXAMPLES[kind.kind],
+    }
+
+
 def kind_of(obj: Json) -> Kind:
     """Return the kind of an object."""
     return KINDS[obj["kind"]]

@@ -14,47 +14,12 @@ from apiserver.core.kind import Kind
 from apiserver.core.kinds import ALL
 from apiserver.core.patch import apply
 from apiserver.core.table import Moment
-from apiserver.core.values import Json
 from apiserver.rest.protobuf_body import message_pool
 from machinery.model.k8s import unserved
 from machinery.model.requests import PatchType
-from tests.support.coming_kinds import KINDS, NOW_S, RULES, created, read, updated
+from tests.support.coming_kinds import EXAMPLES, KINDS, NOW_S, RULES, created, example, read, updated
 
-POD = {"containers": [{"name": "main", "image": "app:1"}]}
-LABELS = {"metadata": {"labels": {"app": "web"}}}
-SELECTOR = {"matchLabels": {"app": "web"}}
-CLAIM = {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}}
-EXAMPLES: dict[str, Json] = {
-    "ControllerRevision": {"revision": 1, "data": {"spec": {}}},
-    "CronJob": {"spec": {"schedule": "@daily", "jobTemplate": {"spec": {"template": {"spec": {**POD, "restartPolicy": "Never"}}}}}},
-    "DaemonSet": {"spec": {"selector": SELECTOR, "template": {**LABELS, "spec": POD}}},
-    "HorizontalPodAutoscaler": {"spec": {"scaleTargetRef": {"kind": "Deployment", "name": "web"}, "maxReplicas": 2, "behavior": {}}},
-    "Ingress": {"spec": {"defaultBackend": {"service": {"name": "web", "port": {"number": 80}}}}},
-    "IngressClass": {"spec": {"controller": "example.com/x", "parameters": {"kind": "A", "name": "b"}}},
-    "Job": {"spec": {"template": {**LABELS, "spec": {**POD, "restartPolicy": "Never"}}}},
-    "LimitRange": {"spec": {"limits": [{"type": "Container", "max": {"cpu": "1"}}]}},
-    "NetworkPolicy": {"spec": {"podSelector": {}, "ingress": [{"ports": [{"port": 80}]}]}},
-    "PersistentVolume": {"spec": {"accessModes": ["ReadWriteOnce"], "capacity": {"storage": "1Gi"}, "hostPath": {"path": "/d"}}},
-    "PersistentVolumeClaim": {"spec": CLAIM},
-    "PodDisruptionBudget": {"spec": {"minAvailable": 1, "selector": SELECTOR}},
-    "PodTemplate": {"template": {**LABELS, "spec": POD}},
-    "PriorityClass": {"value": 5},
-    "ReplicationController": {"spec": {"template": {**LABELS, "spec": POD}}},
-    "ResourceQuota": {"spec": {"hard": {"pods": "5"}}},
-    "RuntimeClass": {"handler": "runsc"},
-    "StatefulSet": {"spec": {"selector": SELECTOR, "serviceName": "web", "template": {**LABELS, "spec": POD}, "volumeClaimTemplates": [{"metadata": {"name": "data"}, "spec": CLAIM}]}},
-    "StorageClass": {"provisioner": "example.com/disk"},
-}  # fmt: skip
 EACH = pytest.mark.parametrize("kind", KINDS.values(), ids=lambda kind: kind.kind)
-
-
-def example(kind: Kind) -> Json:
-    return {
-        "apiVersion": kind.api_version,
-        "kind": kind.kind,
-        "metadata": {"name": "x"},
-        **EXAMPLES[kind.kind],
-    }
 
 
 def test_every_kind_has_an_example_and_rules_of_its_own() -> None:
