@@ -180,7 +180,7 @@ def _changes(old: Flat, new: Flat) -> tuple[set[Path], set[Path]]:
 
 
 def _pruned(merged: Flat, last: set[Path], claims: set[Path]) -> Flat:
-    """Take out what was applied last and nobody claims now, with what is below it."""
+    """Remove what was applied last and nobody claims now, with what is below it."""
     last, claims = _with_structs(merged, last), _with_structs(merged, claims)
     unclaimed = {path for path in merged if not last.isdisjoint(prefixes(path)) and path not in claims}
     going = {path for path in merged if path in last and not unclaimed.isdisjoint(prefixes(path))}

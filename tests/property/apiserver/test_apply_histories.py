@@ -79,7 +79,7 @@ class History:
         self.note_order(before[0], manager, now)
 
     def note_order(self, before: dict[str, Any] | None, manager: str, now: int) -> None:
-        """Tell the reference, which knows no order, of an apply that changed nothing but the order of a list."""
+        """Note in the reference, which knows no order, an apply that changed nothing but the order of a list."""
         old, new = _plain(before or {}), _plain(self.live or {})
         mine = self.world.managers.get((manager, True, ""))
         if mine and old != new and flatten(self.schema, old) == flatten(self.schema, new):
