@@ -101,7 +101,7 @@ def _decided(
     labels = _labels(looked_up[_namespace_key(attributes)] or {})
     if attributes.resource == _PODS:
         if old is not None and not decision.is_significant(obj, old):
-            return Decision()
+            return decision.NOTHING_SAID
         return decision.decide(settings, labels, metadata(obj), spec(obj), is_pod=True)
     template = obj
     for field in _TEMPLATES[attributes.resource]:

@@ -13,6 +13,7 @@ from typing import Final
 from apiserver.core.pod_security.policy import (
     MODES,
     PREFIX,
+    UNRESTRICTED,
     LevelVersion,
     PodSecuritySettings,
     Policy,
@@ -37,6 +38,10 @@ class Decision:
     annotations: Mapping[str, str] = field(default_factory=dict)
 
 
+NOTHING_SAID: Final = Decision()
+_UNRESTRICTED: Final = Decision(annotations={f"{PREFIX}enforce-policy": str(UNRESTRICTED)})
+
+
 def exempt(reason: str) -> Decision:
     """Admit what the configuration exempts: by its user, its namespace or its runtimeClass."""
     return Decision(annotations={f"{PREFIX}exempt": reason})
@@ -48,7 +53,7 @@ def decide(
     """Judge a pod, or the template of pods (it is not refused), by the labels of its namespace."""
     policy, wrong = settings.policy_of(labels)
     if not wrong and policy.is_privileged:
-        return Decision(annotations={f"{PREFIX}enforce-policy": str(policy.enforce)} if is_pod else {})
+        return _UNRESTRICTED if is_pod else NOTHING_SAID
     if pod_spec.get("runtimeClassName") in settings.exemptions.runtime_classes:
         return exempt("runtimeClass")
     return _judged(policy, wrong, meta, pod_spec, is_pod=is_pod)
