@@ -22,6 +22,7 @@ LEAK_BYTES = 1_500  # of a pod: less than one object takes
 OURS = ("apiserver.", "controllers.", "hollow.", "kubelet.", "machinery.", "scheduler.")
 
 
+@pytest.mark.deep
 async def test_pods_that_have_gone_leave_nothing_behind(
     tmp_path: Path, pki: Pki, monkeypatch: pytest.MonkeyPatch
 ):
@@ -48,6 +49,7 @@ async def test_pods_that_have_gone_leave_nothing_behind(
     assert after_bytes - before_bytes < 2 * PODS * LEAK_BYTES
 
 
+@pytest.mark.deep
 async def test_what_is_kept_of_a_pod_is_seen():
     """Text or bytes of the size of one object, under its uid, in a table of anything."""
     leaking = SimpleNamespace(table={})
