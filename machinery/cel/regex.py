@@ -1,36 +1,22 @@
-"""Regular expressions in RE2's syntax, in time that is linear in the text.
-
-Go's patterns are RE2's; Python's `re` knows others, and some of them take exponential time. Compiled patterns are kept.
-"""
+"""What expressions do with regular expressions; those of `machinery.model.patterns`, whose errors are told as CEL's."""
 
 from __future__ import annotations
 
-from functools import lru_cache
-from typing import Any, Final
-
 from machinery.cel.errors import EvaluationError
+from machinery.model import patterns
+from machinery.model.patterns import Pattern
 
-_KEPT: Final = 512  # patterns
-_MEMORY_BYTES: Final = 8 * 1024 * 1024  # of one pattern's automaton; with less it goes on, more slowly
 
-
-@lru_cache(maxsize=_KEPT)
-def compile_pattern(pattern: str) -> Any:
-    """Return a pattern that has `search` and `finditer` as Python's have.
+def compile_pattern(pattern: str) -> Pattern:
+    """Return a compiled pattern.
 
     Raises:
         EvaluationError: it is none.
     """
-    import re2  # only where expressions have patterns
-
-    options = re2.Options()
-    options.log_errors = False
-    options.max_mem = _MEMORY_BYTES
     try:
-        return re2.compile(pattern, options=options)
-    except re2.error as why:
-        said = why.args[0].decode() if why.args and isinstance(why.args[0], bytes) else str(why)
-        raise EvaluationError(f"error parsing regexp: {said}") from None
+        return patterns.compile_pattern(pattern)
+    except ValueError as why:
+        raise EvaluationError(str(why)) from None
 
 
 def matches(text: str, pattern: str) -> bool:

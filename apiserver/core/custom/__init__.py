@@ -6,7 +6,7 @@ naming              which definition has which names: the conditions
 structural          a schema, compiled piece by piece as objects use it
 pruning, defaulting from a client's object to the stored one
 values, lists, embedded, expressions    what is wrong with an object; problems: in which words
-patterns, formats   texts, in linear time
+formats             texts, in linear time
 columns, jsonpath, selectable           how objects are printed and selected
 publishing          the schema in OpenAPI
 serving             one definition → the entries of the catalogue

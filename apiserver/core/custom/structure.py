@@ -11,9 +11,9 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 from apiserver.core import field_errors
-from apiserver.core.custom.patterns import compile_pattern
 from apiserver.core.values import Json
 from machinery.model.errors import Cause
+from machinery.model.patterns import compile_pattern
 
 _ROOT, _ITEM, _FIELD = "at the root", "for specified array items", "for specified object fields"
 _INT_OR_STRING: Final = [{"type": "integer"}, {"type": "string"}]

@@ -11,9 +11,10 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from apiserver.core import field_errors
-from apiserver.core.custom import formats, patterns
+from apiserver.core.custom import formats
 from apiserver.core.custom.problems import NOWHERE, combination, not_one_of, number_text, wrong, wrong_type
 from apiserver.core.custom.structural import Structural, canonical, comparable
+from machinery.model import patterns
 from machinery.model.errors import Cause
 
 _INT64: Final = 2**63

@@ -8,9 +8,9 @@ import pytest
 
 from apiserver.core.custom import formats
 from apiserver.core.custom.lists import check_lists
-from apiserver.core.custom.patterns import compile_pattern
 from apiserver.core.custom.structural import Structural
 from apiserver.core.custom.values import check_value
+from machinery.model.patterns import compile_pattern
 
 
 def told(value: Any, field: dict[str, Any], **old: Any) -> list[str]:

@@ -5,6 +5,7 @@ Python's own engine backtracks: `(a+)+$` stalls it for hours. RE2 cannot be stal
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import lru_cache
 from typing import Protocol
 
@@ -12,11 +13,23 @@ _MEMORY_BYTES = 8 << 20  # of one pattern's automaton; what needs more is refuse
 _REMEMBERED = 1024
 
 
+class Match(Protocol):
+    """A place where a pattern matches."""
+
+    def group(self) -> str:
+        """Return what matches there."""
+        ...
+
+
 class Pattern(Protocol):
     """A compiled pattern: `search` returns None where nothing in the text matches."""
 
-    def search(self, text: str, /) -> object | None:
+    def search(self, text: str, /) -> Match | None:
         """Return the first match."""
+        ...
+
+    def finditer(self, text: str, /) -> Iterator[Match]:
+        """Return the matches that do not overlap."""
         ...
 
 
@@ -27,7 +40,7 @@ def compile_pattern(pattern: str) -> Pattern:
     Raises:
         ValueError: it is no regular expression of RE2, or a huge one.
     """
-    import re2
+    import re2  # only where there are patterns
 
     options = re2.Options()
     options.max_mem = _MEMORY_BYTES
