@@ -9,7 +9,9 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Callable, Collection, Mapping
+from contextlib import suppress
 from functools import partial
+from itertools import chain
 from pathlib import Path
 from typing import Final
 
@@ -32,7 +34,7 @@ from kubelet.referenced_objects import ObjectSource
 from kubelet.volumes import empty_dir, host_path, projected
 from kubelet.volumes.atomic_writer import write_atomically
 from kubelet.volumes.keyed import config_map_files, secret_files
-from kubelet.volumes.mounting import mount_tmpfs, mounts_are_seen, unmount_below
+from kubelet.volumes.mounting import mount_tmpfs, mounts_are_seen, unmount_at, unmount_below
 from kubelet.volumes.problem import VolumeProblem
 from kubelet.volumes.sources import Sources
 from kubelet.volumes.sub_path import resolve
@@ -42,7 +44,7 @@ from machinery.model.clock import Clock
 from machinery.model.k8s.core_v1 import Container, Pod, Volume, VolumeMount
 from machinery.model.log import SILENT, EventLog
 from machinery.pb import cri_pb2 as cri
-from machinery.process.trees import remove_tree
+from machinery.process.trees import keeps_out_of_mounts, remove_tree
 
 _FOLDERS: Final = {
     "emptyDir": "kubernetes.io~empty-dir",
@@ -51,6 +53,8 @@ _FOLDERS: Final = {
     "downwardAPI": "kubernetes.io~downward-api",
     "projected": "kubernetes.io~projected",
 }
+_VOLUMES: Final = "volumes/*/*"
+_SUB_PATHS: Final = "volume-subpaths/*/*/*"
 _WRITTEN: Final = ("configMap", "secret", "downwardAPI", "projected")
 _IN_MEMORY: Final = ("secret", "projected")
 _AT_ONCE: Final = 8  # volumes of one pod that are set up at the same time
@@ -256,14 +260,31 @@ class Volumes:
     def _remove(self, folder: Path) -> None:
         try:
             if self._can_mount:
-                unmount_below(folder)
-            remove_tree(folder)
+                _remove_with_mounts(folder)
+            else:
+                remove_tree(folder)
         except OSError as error:  # the sweep comes back to it
             self._log.warning("volumes_not_removed", folder=folder, error=error)
 
     def _tell(self, pod: Pod, volume: Volume, problem: BaseException) -> None:
         message = f'MountVolume.SetUp failed for volume "{volume.name}" : {problem}'
         self._events.record(pod, WARNING, "FailedMount", message)
+
+
+def _remove_with_mounts(folder: Path) -> None:
+    """Remove a pod's folder and what is mounted in it.
+
+    The kubelet's own mounts lie where it puts them. What a container has mounted deeper inside is looked for only where there
+    is some: the kernel's table has a line for each mount of the machine.
+    """
+    for place in chain(folder.glob(_VOLUMES), folder.glob(_SUB_PATHS)):
+        unmount_at(place)
+    if keeps_out_of_mounts():
+        with suppress(OSError):
+            remove_tree(folder)
+            return
+    unmount_below(folder)
+    remove_tree(folder)
 
 
 def _sub_path(mount: VolumeMount, env: Mapping[str, str]) -> str:

@@ -1,25 +1,36 @@
 """Folders that others have filled: walked and removed without recursion, by descriptors instead of paths.
 
 What a pod leaves behind may be nested deeper than any stack and have paths longer than the kernel takes. Symbolic links are
-never followed; a way back up is checked, so that a folder that is moved meanwhile leads nowhere else.
+never followed; a way back up is checked, so that a folder that is moved meanwhile leads nowhere else. Where the kernel can
+say so (openat2(2), Linux 5.6), nothing that is mounted in a folder is entered: what it shows belongs to somebody else.
 """
 
 from __future__ import annotations
 
+import errno
 import os
+import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 _FOLDER: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+_OPENAT2: Final = 437  # the number of the call on every architecture that Python runs on here
+_RESOLVE_NO_XDEV: Final = (
+    1  # fails with EXDEV at any mount point, a bind mount of the same file system as well
+)
+_OPEN_HOW: Final = struct.pack("QQQ", _FOLDER, 0, _RESOLVE_NO_XDEV)
+_WITHOUT_IT: Final = (errno.ENOSYS, errno.EPERM)  # an older kernel, a seccomp profile without the call
 
 
 def remove_tree(root: Path) -> None:
     """Remove a folder and everything below it; nothing where there is none.
 
     Raises:
-        OSError: something in it cannot be removed (a mount, say), or is being changed; what is left stays where it is.
+        OSError: something in it cannot be removed (EBUSY or EXDEV: something is mounted there), or is being changed; what
+            is left stays where it is.
     """
     try:
         place = _Place(root)
@@ -34,6 +45,21 @@ def remove_tree(root: Path) -> None:
             else:
                 os.rmdir(place.leave(), dir_fd=place.descriptor)
     root.rmdir()
+
+
+@cache
+def keeps_out_of_mounts() -> bool:
+    """Whether `remove_tree` stops at what is mounted in a folder; if not, one has to unmount it first."""
+    root = os.open("/", _FOLDER)
+    try:
+        os.close(_open_unmounted(".", root))
+    except OSError as error:
+        if error.errno in _WITHOUT_IT:
+            return False
+        raise
+    finally:
+        os.close(root)
+    return True
 
 
 def walk_tree(root: Path) -> Iterator[os.DirEntry[str]]:
@@ -83,7 +109,7 @@ class _Place:
             os.close(self.descriptor)
 
     def enter(self, name: str) -> None:
-        inner = os.open(name, _FOLDER, dir_fd=self.descriptor)
+        inner = _open_inner(name, self.descriptor)
         self._way.append((name, os.fstat(self.descriptor)))
         self._move(inner)
 
@@ -118,3 +144,27 @@ def _removed(name: str, descriptor: int) -> bool:
     except OSError:
         return False  # what keeps it is met when it is entered
     return True
+
+
+def _open_inner(name: str, folder: int) -> int:
+    if keeps_out_of_mounts():
+        return _open_unmounted(name, folder)
+    return os.open(name, _FOLDER, dir_fd=folder)
+
+
+def _open_unmounted(name: str, folder: int) -> int:
+    """Open a folder in another one; EXDEV where something is mounted on it."""
+    import ctypes
+
+    opened: int = _libc().syscall(_OPENAT2, folder, os.fsencode(name), _OPEN_HOW, len(_OPEN_HOW))
+    if opened < 0:
+        number = ctypes.get_errno()
+        raise OSError(number, os.strerror(number), name)
+    return opened
+
+
+@cache
+def _libc() -> Any:
+    import ctypes
+
+    return ctypes.CDLL(None, use_errno=True)

@@ -17,6 +17,7 @@ from kubelet.core.volumes import File
 from kubelet.pod_files import PodFiles
 from kubelet.volumes import VolumeProblem
 from kubelet.volumes.atomic_writer import write_atomically
+from kubelet.volumes.mounting import bind
 from machinery.model.k8s.core_v1 import (
     ConfigMapProjection,
     ConfigMapVolumeSource,
@@ -51,6 +52,21 @@ def _hidden(folder: Path) -> list[str]:
 def _claims(token: str) -> Any:
     body = token.split(".")[1]
     return json.loads(urlsafe_b64decode(body + "=" * (-len(body) % 4)))
+
+
+def _no_table(monkeypatch: pytest.MonkeyPatch) -> None:
+    def unexpected(folder: Path) -> None:
+        raise AssertionError(f"the table of mounts is read for {folder}")
+
+    monkeypatch.setattr("kubelet.volumes.volumes.unmount_below", unexpected)
+
+
+def _bind(source: Path, target: Path) -> None:
+    descriptor = os.open(source, os.O_PATH)
+    try:
+        bind(descriptor, target)
+    finally:
+        os.close(descriptor)
 
 
 def test_files_are_written_and_seen_through_one_link(tmp_path: Path):
@@ -164,6 +180,41 @@ async def test_secrets_and_memory_volumes_touch_no_disk(world: VolumeWorld):
     assert mounts.count(f" {paths['memory']} ") == 1
     await world.volumes.unmount(one.metadata.uid)
     assert str(world.root) not in Path("/proc/self/mountinfo").read_text()
+
+
+async def test_volumes_go_without_a_look_at_the_mounts_of_the_machine(
+    world: VolumeWorld, monkeypatch: pytest.MonkeyPatch
+):
+    """Its table has lines for every pod of every node: reading it for each pod that goes would cost what all of them cost."""
+    need("mounts")
+    _no_table(monkeypatch)
+    box = _mount("part")
+    one = pod_with(Volume(name="scratch", emptyDir=EmptyDirVolumeSource(medium="Memory")), boxes=[box])
+    mounts = world.volumes.mounts(one, box, await world.volumes.mount(one), {})
+    assert Path(mounts[0].host_path).is_mount()
+    await world.volumes.unmount(one.metadata.uid)
+    assert not (world.root / "pods" / one.metadata.uid).exists()
+
+
+@pytest.mark.parametrize("kernel_helps", [True, False])
+async def test_what_a_container_mounted_in_its_volume_is_detached_and_not_emptied(
+    world: VolumeWorld, monkeypatch: pytest.MonkeyPatch, *, kernel_helps: bool
+):
+    """A bind mount shows files of somebody else, on the same file system; also by a kernel that cannot tell."""
+    need("mounts")
+    if not kernel_helps:
+        monkeypatch.setattr("kubelet.volumes.volumes.keeps_out_of_mounts", lambda: False)
+        monkeypatch.setattr("machinery.process.trees.keeps_out_of_mounts", lambda: False)
+    foreign = world.root / "foreign"
+    foreign.mkdir()
+    (foreign / "kept").touch()
+    one = pod_with(Volume(name="scratch", emptyDir=EmptyDirVolumeSource()))
+    inner = make_folders(await world.folder(one), Path("a/b"))
+    _bind(foreign, inner)
+    assert (inner / "kept").exists()
+    await world.volumes.unmount(one.metadata.uid)
+    assert not (world.root / "pods" / one.metadata.uid).exists()
+    assert (foreign / "kept").exists()
 
 
 async def test_a_memory_volume_without_a_mount_is_empty_after_a_reboot(

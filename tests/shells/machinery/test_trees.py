@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from machinery.process.trees import make_folders, remove_tree, walk_tree
+from kubelet.volumes.mounting import bind, unmount_at
+from machinery.process.trees import keeps_out_of_mounts, make_folders, remove_tree, walk_tree
+from tests.support.requirements import need
 
 DEPTH = 1_500
 
@@ -81,3 +83,24 @@ def test_folders_are_made_without_recursion(tmp_path: Path):
     assert folder.is_dir()
     assert sum(1 for _ in walk_tree(tmp_path)) == DEPTH
     remove_tree(tmp_path / "d")
+
+
+def test_what_is_mounted_in_a_folder_is_neither_entered_nor_emptied(tmp_path: Path):
+    """A bind mount on the same file system has the same device number; the kernel alone can tell it from a folder."""
+    need("mounts")
+    assert keeps_out_of_mounts()
+    root, foreign = tmp_path / "volume", tmp_path / "foreign"
+    for folder in (root / "a" / "mounted", foreign):
+        folder.mkdir(parents=True)
+    (foreign / "kept").touch()
+    source = os.open(foreign, os.O_PATH)
+    bind(source, root / "a" / "mounted")
+    try:
+        with pytest.raises(OSError, match="mounted"):
+            remove_tree(root)
+        assert (foreign / "kept").exists()
+    finally:
+        os.close(source)
+        unmount_at(root / "a" / "mounted")
+    remove_tree(root)
+    assert not root.exists()
