@@ -10,14 +10,14 @@ RBAC. What they know comes from the watch caches of roles, bindings and pods.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 
 from apiserver.aside import aside
-from apiserver.core.authn_impersonation import BadImpersonation, impersonation_of
+from apiserver.core.authn_impersonation import BadImpersonation, Way, impersonation_of, ways
 from apiserver.core.authz import escalation, node
 from apiserver.core.authz.attributes import MASTERS, YES, Attributes, Decision, required_fields
-from apiserver.core.authz.escalation import RoleGranted, RulesGranted
+from apiserver.core.authz.escalation import EVERYTHING, RoleGranted, RulesGranted
 from apiserver.core.authz.messages import forbidden
 from apiserver.core.authz.rbac import RBAC_GROUP
 from apiserver.core.authz.rules import Rule
@@ -29,11 +29,8 @@ from apiserver.request import Request, UserInfo
 from machinery.model.errors import BadRequest, Forbidden, NotFound
 
 _RULE_BYTES: Final = 64  # of JSON that take as long to read as a rule to arrange
-_MOST_NAMED: Final = 50  # single permissions that a refusal names
-_EVERYTHING: Final = (
-    Rule(frozenset("*"), frozenset("*"), frozenset("*")),
-    Rule(verbs=frozenset("*"), urls=frozenset("*")),
-)
+_MOST_NAMED: Final = 50  # lines of permissions that a refusal names
+_NO_AGGREGATION: Final = "must have cluster-admin privileges to use the aggregationRule"
 
 
 class Gate:
@@ -51,8 +48,7 @@ class Gate:
             Forbidden: the user may not do this.
         """
         if MASTERS not in request.user.groups:
-            kind = self._catalogue.kind(request.group, request.version, request.resource)
-            await self.check(request.user, attributes_of(request, kind))
+            await self.check(request.user, self.attributes(request))
 
     async def admit_path(self, user: UserInfo, verb: str, path: str) -> None:
         """Check that the user may make a request of a URL that is no resource; `verb` is the HTTP method in lower case.
@@ -91,8 +87,16 @@ class Gate:
             decision if decision.allowed else Decision(allowed=False, reason=", ".join(filter(None, reasons)))
         )
 
-    async def impersonated(self, user: UserInfo, headers: Iterable[tuple[str, str]]) -> UserInfo:
+    def attributes(self, request: Request) -> Attributes:
+        """Return what authorizers have to know of a request."""
+        return attributes_of(request, self._catalogue.kind(request.group, request.version, request.resource))
+
+    async def impersonated(
+        self, user: UserInfo, headers: Iterable[tuple[str, str]], asked: Callable[[], Attributes]
+    ) -> UserInfo:
         """Return the user that a request wants to be taken for; the same one where it says nothing.
+
+        `asked` returns what is asked for under the other name.
 
         Raises:
             BadRequest: the headers make no sense.
@@ -104,13 +108,29 @@ class Gate:
             raise BadRequest(str(error)) from error
         if wanted is None:
             return user
-        for attributes in wanted.needs():
-            await self.check(user, attributes)
-        return UserInfo(wanted.user, wanted.uid, wanted.all_groups, dict(wanted.extra))
+        refusals: list[Forbidden] = []
+        meant: list[Forbidden] = []  # of ways of which a part is allowed
+        for way in ways(wanted, user, asked()):
+            passed, refused = await self._passed(user, way)
+            if refused is None:
+                return UserInfo(wanted.user, wanted.uid, way.groups, dict(wanted.extra))
+            (meant if passed and way.constraint else refusals).append(refused)
+        raise meant[0] if meant else refusals[-1]
+
+    async def _passed(self, user: UserInfo, way: Way) -> tuple[int, Forbidden | None]:
+        """Return how many checks of a way were passed, and the refusal of the next one, if there was any."""
+        for passed, attributes in enumerate(way.checks):
+            decision = await self.authorize(user, attributes)
+            if not decision.allowed:
+                return passed, forbidden(user, attributes, decision)
+        if way.refusal:
+            refused = Decision(allowed=False, reason=way.refusal)
+            return len(way.checks), forbidden(user, way.checks[-1], refused)
+        return len(way.checks), None
 
     def rules_for(self, user: UserInfo, namespace: str) -> list[Rule]:
         """Return the rules that hold for a user in a namespace (those of the Node authorizer are no rules)."""
-        everything = _EVERYTHING if MASTERS in user.groups else ()
+        everything = EVERYTHING if MASTERS in user.groups else ()
         return [*everything, *self._rbac.index().rules_for(user, namespace)]
 
     async def admit_grant(
@@ -125,18 +145,21 @@ class Gate:
             return
         weight = _RULE_BYTES * len(new.get("rules") or ())
         match await aside(weight, kind.rules.grants, new, old):
-            case RulesGranted(rules):
-                await self._check_role(user, kind, new, rules)
+            case RulesGranted() as grant:
+                await self._check_role(user, kind, new, grant)
             case RoleGranted(role_ref):
                 await self._check_binding(user, kind, new, role_ref)
 
     async def _check_role(
-        self, user: UserInfo, kind: Kind, role: dict[str, Any], rules: tuple[Rule, ...]
+        self, user: UserInfo, kind: Kind, role: dict[str, Any], grant: RulesGranted
     ) -> None:
         meta = role["metadata"]
         escalate = _on_role("escalate", kind.plural, meta.get("namespace", ""), meta.get("name", ""))
-        if not (await self.authorize(user, escalate)).allowed:
-            await self._check_held(user, kind, role, rules)
+        if (await self.authorize(user, escalate)).allowed:
+            return
+        await self._check_held(user, kind, role, grant.rules)
+        if grant.aggregates and escalation.uncovered(self._rbac.index().rules_for(user, ""), EVERYTHING):
+            raise _not_granted(kind, meta, _NO_AGGREGATION)
 
     async def _check_binding(
         self, user: UserInfo, kind: Kind, binding: dict[str, Any], role_ref: Mapping[str, str]
@@ -163,16 +186,7 @@ class Gate:
         except escalation.TooManyParts as error:
             raise _not_granted(kind, meta, str(error)) from error
         if lacking:
-            groups = ", ".join(f'"{group}"' for group in user.groups)
-            listed = "\n".join([rule.describe() for rule in lacking[:_MOST_NAMED]])
-            if len(lacking) > _MOST_NAMED:
-                listed += f"\n… and {len(lacking) - _MOST_NAMED} more"
-            raise _not_granted(
-                kind,
-                meta,
-                f'user "{user.name}" (groups=[{groups}]) is attempting to grant RBAC permissions '
-                f"not currently held:\n{listed}",
-            )
+            raise _not_granted(kind, meta, _lacks(user, lacking))
 
 
 def attributes_of(request: Request, kind: Kind | None) -> Attributes:
@@ -191,6 +205,18 @@ def attributes_of(request: Request, kind: Kind | None) -> Attributes:
         namespace=request.name if kind and kind.rules.contains_objects else request.namespace,
         name=request.name or (fields.get("metadata.name", "") if reads_many else ""),
         fields=fields,
+    )
+
+
+def _lacks(user: UserInfo, lacking: list[Rule]) -> str:
+    groups = " ".join(f'"{group}"' for group in user.groups)
+    described = sorted(rule.describe() for rule in escalation.compacted(lacking))
+    listed = "\n".join(described[:_MOST_NAMED])
+    if len(described) > _MOST_NAMED:
+        listed += f"\n… and {len(described) - _MOST_NAMED} more"
+    return (
+        f'user "{user.name}" (groups=[{groups}]) is attempting to grant RBAC permissions '
+        f"not currently held:\n{listed}"
     )
 
 

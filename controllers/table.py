@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from controllers import (
+    clusterrole_aggregation,
     deployment,
     endpointslice,
     garbage_collector,
@@ -20,6 +21,7 @@ from controllers.core.controller import Build
 
 CONTROLLERS: Final[tuple[Build, ...]] = (
     serviceaccount.build,
+    clusterrole_aggregation.build,
     deployment.build,
     replicaset.build,
     endpointslice.build,

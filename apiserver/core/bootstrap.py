@@ -25,7 +25,7 @@ class Missing:
 
 @dataclass(frozen=True, slots=True)
 class Lacking:
-    """An object that has to be replaced by this one, since it lacks rules or subjects."""
+    """An object that has to be replaced by this one, since it lacks rules, subjects, labels or what it aggregates."""
 
     obj: Json
 
@@ -53,8 +53,8 @@ def namespace(name: str) -> Json:
 def plan_rbac(wanted: Sequence[Json], existing: Mapping[Key, Json]) -> list[Repair]:
     """Compare the default roles and bindings with what is there.
 
-    Permissions that somebody added stay, those that are missing come back, unless the object's annotation
-    `rbac.authorization.kubernetes.io/autoupdate` is "false".
+    Permissions and labels that somebody added or changed stay, those that are missing come back, unless the object's
+    annotation `rbac.authorization.kubernetes.io/autoupdate` is "false". The rules of aggregated roles are not wanted here.
     """
     repairs = (_repair(obj, existing.get(key_of(obj))) for obj in wanted)
     return [repair for repair in repairs if repair]
@@ -67,13 +67,27 @@ def _repair(wanted: Json, existing: Json | None) -> Repair | None:
         return None
     if wanted.get("roleRef") != existing.get("roleRef"):
         return Misdirected(wanted)
-    merged = dict(existing)
+    merged = {**existing, "metadata": _labelled(metadata(existing), metadata(wanted))}
     for field in ("rules", "subjects"):
-        there = existing.get(field) or []
-        missing = [item for item in wanted.get(field) or [] if item not in there]
-        if missing:
-            merged[field] = [*there, *missing]
+        if both := _joined(existing.get(field), wanted.get(field)):
+            merged[field] = both
+    if (gathered := wanted.get("aggregationRule")) is not None:
+        there = existing.get("aggregationRule") or {}
+        selectors = _joined(there.get("clusterRoleSelectors"), gathered["clusterRoleSelectors"])
+        merged["aggregationRule"] = {**there, "clusterRoleSelectors": selectors}
     return None if merged == existing else Lacking(merged)
+
+
+def _labelled(meta: Json, wanted: Json) -> Json:
+    both = {
+        name: {**(wanted.get(name) or {}), **(meta.get(name) or {})} for name in ("annotations", "labels")
+    }
+    return {**meta, **{name: texts for name, texts in both.items() if texts}}
+
+
+def _joined(there: list[Json] | None, wanted: list[Json] | None) -> list[Json]:
+    have = there or []
+    return [*have, *(item for item in wanted or [] if item not in have)]
 
 
 def kubernetes_service(address: str, port: int) -> Json:

@@ -1,8 +1,9 @@
 """The roles that a cluster has from the beginning, and who has them: each component what it needs, no more.
 
 Names and meanings are Kubernetes' (https://kubernetes.io/docs/reference/access-authn-authz/rbac/#default-roles-and-role-bindings);
-`admin`, `edit` and `view` are written out instead of aggregated. Kubelets need no role: the Node authorizer knows
-them. The controllers run as one identity, so its role is the union of what they do.
+`admin`, `edit` and `view` gather the rules of all roles with their label: what an operator adds for a custom resource
+counts, too. Kubelets need no role: the Node authorizer knows them. The controllers run as one identity, so its role is
+the union of what they do.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ Json: TypeAlias = dict[str, Any]
 _READ: Final = ("get", "list", "watch")
 _WRITE: Final = ("create", "delete", "deletecollection", "patch", "update")
 _REPORT: Final = ("create", "patch", "update")
+_AGGREGATE: Final = f"{RBAC_GROUP}/aggregate-to-"  # and a role's name: the label of what is a part of it
 _APPS: Final = ("deployments", "replicasets")
 _PUBLIC_URLS: Final = ("/healthz", "/livez", "/readyz", "/version", "/version/")
 
@@ -41,13 +43,19 @@ def _meta(name: str, namespace: str = "") -> Json:
     return {**meta, "namespace": namespace} if namespace else meta
 
 
-def _role(name: str, *rules: Json) -> Json:
-    return {
-        "apiVersion": f"{RBAC_GROUP}/v1",
-        "kind": "ClusterRole",
-        "metadata": _meta(name),
-        "rules": list(rules),
-    }
+def _role(name: str, *rules: Json, part_of: str = "") -> Json:
+    """Return a role; its rules are a part of those of `admin`, `edit` or `view`, where one of them is named."""
+    meta = _meta(name)
+    if part_of:
+        meta["labels"][f"{_AGGREGATE}{part_of}"] = "true"
+    return {"apiVersion": f"{RBAC_GROUP}/v1", "kind": "ClusterRole", "metadata": meta, "rules": list(rules)}
+
+
+def _aggregated(name: str, *, part_of: str = "") -> Json:
+    """Return a role that has the rules of all others with its label."""
+    selector = {"matchLabels": {f"{_AGGREGATE}{name}": "true"}}
+    role = _role(name, part_of=part_of)
+    return {**role, "aggregationRule": {"clusterRoleSelectors": [selector]}}
 
 
 def _binding(name: str, role: str, *subjects: Json) -> Json:
@@ -84,12 +92,10 @@ _EDIT: Final = (
     _rule(_WRITE, "", "configmaps", "events", "secrets", "serviceaccounts", "services"),
     _rule(_WRITE, "apps", *_APPS, *(f"{each}/scale" for each in _APPS)),
     _rule((*_READ, *_WRITE), "coordination.k8s.io", "leases"),
-    *_VIEW,
 )
 _ADMIN: Final = (
     _rule(("create",), "authorization.k8s.io", "localsubjectaccessreviews"),
     _rule((*_READ, *_WRITE), RBAC_GROUP, "roles", "rolebindings"),
-    *_EDIT,
 )
 
 
@@ -124,6 +130,7 @@ _CONTROLLERS: Final = (
     _rule(("create", "update"), "apps", "replicasets"),
     _rule(("update",), "apps", "deployments", *(f"{each}/status" for each in _APPS)),
     _rule(("create", "update"), "discovery.k8s.io", "endpointslices"),
+    _rule(("escalate",), RBAC_GROUP, "clusterroles"),  # an aggregated role may come to hold anything
 )
 _PROXY: Final = (
     _EVENTS,
@@ -149,13 +156,17 @@ _MONITORING_URLS: Final = (
 )
 
 _ROLES: Final = (
-    _role("admin", *_ADMIN),
+    _aggregated("admin"),
+    _aggregated("edit", part_of="admin"),
+    _aggregated("view", part_of="edit"),
+    _role("system:aggregate-to-admin", *_ADMIN, part_of="admin"),
+    _role("system:aggregate-to-edit", *_EDIT, part_of="edit"),
+    _role("system:aggregate-to-view", *_VIEW, part_of="view"),
     _role(
         "cluster-admin",
         {"verbs": ["*"], "apiGroups": ["*"], "resources": ["*"]},
         {"verbs": ["*"], "nonResourceURLs": ["*"]},
     ),
-    _role("edit", *_EDIT),
     _role(
         "system:basic-user",
         _rule(("create",), "authentication.k8s.io", "selfsubjectreviews"),
@@ -169,7 +180,6 @@ _ROLES: Final = (
     _role("system:node-proxier", *_PROXY),
     _role("system:public-info-viewer", _urls(*_PUBLIC_URLS)),
     _role("system:service-account-issuer-discovery", _urls(*_ISSUER_URLS)),
-    _role("view", *_VIEW),
 )
 
 _BINDINGS: Final = (

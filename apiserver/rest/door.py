@@ -10,10 +10,11 @@ import asyncio
 import random
 from collections import Counter
 from collections.abc import Awaitable
+from functools import partial
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from apiserver.authentication import NOBODY
-from apiserver.core.authz.attributes import MASTERS
+from apiserver.core.authz.attributes import MASTERS, Attributes
 from apiserver.core.flow.schemas import is_own
 from apiserver.request import UserInfo
 from apiserver.rest.body_room import SMALL, BodyRoom
@@ -22,6 +23,7 @@ from apiserver.rest.limits import Limits
 from apiserver.rest.pages import Pages
 from apiserver.rest.paths import Target
 from apiserver.rest.replies import Reply, encode, error_reply, not_found
+from apiserver.rest.resource_request import read_request
 from apiserver.rest.resources import Resources
 from apiserver.rest.services import RestServices
 from machinery.model.errors import (
@@ -166,9 +168,16 @@ class Door:
             await self._services.registry.wait_open()
         user = await self._authenticated(http)
         if http.impersonates:
-            user = await self._services.gate.impersonated(user, http.headers.items())
+            asked = partial(self._asked, http, user)
+            user = await self._services.gate.impersonated(user, http.headers.items(), asked)
         http.user = user.name
         return user
+
+    def _asked(self, http: HttpRequest, user: UserInfo) -> Attributes:
+        """Return what authorizers have to know of a request."""
+        if isinstance(http.target, Target):
+            return self._services.gate.attributes(read_request(http, user, http.target).request)
+        return Attributes(verb=http.method.lower(), path=http.raw_path)
 
     async def _authenticated(self, http: HttpRequest) -> UserInfo:
         """A client certificate comes first, then a token; who shows neither is nobody, a wrong token is an error."""

@@ -7,12 +7,14 @@ same path as for the REST door, and errors travel as the same Status.
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from functools import partial
 from typing import Any, Final
 
 from msgspec import structs
 
 from apiserver.authentication import Authenticator
 from apiserver.core import answers
+from apiserver.core.authn_impersonation import PREFIX
 from apiserver.core.catalogue import Catalogue
 from apiserver.gate import Gate
 from apiserver.registry import Registry
@@ -133,7 +135,7 @@ class Resources:
         """Store several new objects of one kind; each is checked, and answered, for itself."""
         checked_count(len(call.items), EACH_LIMIT)
         user, fence = await self._caller("create", context)
-        outcomes = [await self._checked_item(call, item, user, fence) for item in call.items]
+        outcomes = [await self._checked_item(call, item, user, fence, context) for item in call.items]
         parts = [outcome for outcome in outcomes if isinstance(outcome, Part)]
         replies = iter(await self._registry.create_each(parts) if parts else ())
         each = [next(replies) if isinstance(outcome, Part) else outcome for outcome in outcomes]
@@ -178,7 +180,7 @@ class Resources:
         if verb in _COLLECTIONS:
             checked_selection(request.selection)
             request = selected(request)
-        return await self._checked(request)
+        return await self._checked(await self._acting(request, context))
 
     async def _caller(self, verb: str, context: Any) -> tuple[UserInfo, Fence | None]:
         """Return who asks, and the leadership under which they write."""
@@ -189,8 +191,18 @@ class Resources:
         fence = None if verb in _READS else fence_header.of_metadata(context.invocation_metadata())
         return user, fence
 
+    async def _acting(self, request: Request, context: Any) -> Request:
+        """Return a request as that of whom its caller wants to be taken for; metadata says so as headers do."""
+        metadata = context.invocation_metadata()
+        for key, _ in metadata or ():
+            if key.startswith(PREFIX):
+                asked = partial(self._gate.attributes, request)
+                user = await self._gate.impersonated(request.user, metadata, asked)
+                return structs.replace(request, user=user)
+        return request
+
     async def _checked_item(
-        self, call: pb.CreateEachRequest, item: Any, user: UserInfo, fence: Fence | None
+        self, call: pb.CreateEachRequest, item: Any, user: UserInfo, fence: Fence | None, context: Any
     ) -> Part | Exception:
         """Return the request of one of several objects, or why there can be none."""
         writing = WriteOptions(
@@ -198,7 +210,8 @@ class Resources:
         )
         request = request_about(call.target, user, "create", fence=fence, writing=writing, body=item.json)
         try:
-            checked = await self._checked(structs.replace(request, namespace=item.namespace))
+            request = structs.replace(request, namespace=item.namespace)
+            checked = await self._checked(await self._acting(request, context))
         except Exception as error:  # noqa: BLE001 - whatever it is, it is this object's
             return error
         return Part(checked, parse_header(item.cause))

@@ -63,6 +63,7 @@ class Asked:
     patch_type: PatchType = PatchType.MERGE
     selection: Mapping[str, Any] = field(default_factory=dict)  # in the words of the REST door
     deleting: Mapping[str, Any] = field(default_factory=dict)  # metav1.DeleteOptions
+    acting: tuple[tuple[str, str], ...] = ()  # headers: as whom
 
     @property
     def path(self) -> str:
@@ -127,7 +128,7 @@ class BothDoors:
         elif method != "GET":
             query |= {"dryRun": "All", "fieldManager": "test", "fieldValidation": "Ignore"}
         url = f"{asked.path}?{urlencode(query)}"
-        headers = CIMultiDictProxy(CIMultiDict(patch))
+        headers = CIMultiDictProxy(CIMultiDict([*patch.items(), *asked.acting]))
         reply = await self.door.answer(HttpRequest(method, url, headers, Peer("somebody"), body))
         if reply.status < 400:
             return Answered(200, None)
@@ -139,7 +140,8 @@ class BothDoors:
         self.caller.user = asked.user
         method = _RPCS.get(asked.verb, "Delete" if asked.verb == "delete" else "DeleteCollection")
         try:
-            await getattr(self.stub, method)(_message(asked))
+            metadata = tuple((key.lower(), value) for key, value in asked.acting)
+            await getattr(self.stub, method)(_message(asked), metadata=metadata)
         except RpcError as error:
             found = from_rpc(error)
             return Answered(found.code, found.to_status())

@@ -11,6 +11,8 @@ from itertools import product
 from math import prod
 from typing import Any, Final, TypeAlias
 
+from msgspec import structs
+
 from apiserver.core.authz.attributes import ALL
 from apiserver.core.authz.rule_set import RuleSet
 from apiserver.core.authz.rules import Rule, resource_covers, url_covers
@@ -24,6 +26,9 @@ class RulesGranted:
     """The write of a role: whoever holds it may do this."""
 
     rules: tuple[Rule, ...]
+    aggregates: bool = (
+        False  # whether it gathers the rules of other roles, or did: then it may come to hold anything
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +39,13 @@ class RoleGranted:
 
 
 Grant: TypeAlias = RulesGranted | RoleGranted
+
+
+EVERYTHING: Final = (
+    Rule(frozenset("*"), frozenset("*"), frozenset("*")),
+    Rule(verbs=frozenset("*"), urls=frozenset("*")),
+)
+"""The rules of who may do everything."""
 
 
 class TooManyParts(ValueError):  # noqa: N818 - it names what there is
@@ -78,6 +90,15 @@ def _contains(have: Rule, part: Rule) -> bool:
         return False
     named = not have.names or (bool(part.names) and part.names <= have.names)
     return named and bool(have.resources) and all(resource_covers(have.resources, r) for r in part.resources)
+
+
+def compacted(rules: Iterable[Rule]) -> list[Rule]:
+    """Join single permissions on one resource that differ in nothing but the verb."""
+    verbs: dict[Rule, frozenset[str]] = {}
+    for rule in rules:
+        apart = rule if rule.urls else structs.replace(rule, verbs=frozenset())
+        verbs[apart] = verbs.get(apart, frozenset()) | rule.verbs
+    return [structs.replace(apart, verbs=every) for apart, every in verbs.items()]
 
 
 def size(rule: Rule) -> int:

@@ -7,6 +7,7 @@ answer is kept until the next change. A binding is there whether its role is or 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from itertools import chain
 from typing import Any, Final, TypeAlias
@@ -54,16 +55,17 @@ _NO_ROLE: Final = _Role(())
 class _Bound:
     namespace: str  # "" for everywhere
     role: _Role
+    source: str  # the binding, its role and its subject, as the reason of a yes names them
     missing: str = ""  # the role that the binding names and that is not there
 
 
 @dataclass(frozen=True, slots=True)
 class _Binding:
     role_ref: Json
-    subjects: tuple[str, ...]  # keys of `_bound`
+    subjects: Mapping[str, str]  # by the key of `_bound`, in order: as reasons name it
 
 
-_NO_BINDING: Final = _Binding({}, ())
+_NO_BINDING: Final = _Binding({}, {})
 
 
 class RbacIndex:
@@ -162,7 +164,7 @@ class RbacIndex:
         missing = []
         for bound in self._in(user, attributes.namespace):
             if any(rule.matches(attributes) for rule in bound.role.about(attributes)):
-                return Decision(allowed=True)
+                return Decision(allowed=True, reason=f"RBAC: allowed by {bound.source}")
             if bound.missing:
                 missing.append(bound.missing)
         return Decision(allowed=False, reason=_not_there(missing))
@@ -176,28 +178,36 @@ class RbacIndex:
         key = (user.name, user.groups)
         found = self._gathered.get(key)
         if found is None:
-            names = dict.fromkeys((f"user:{user.name}", *(f"group:{group}" for group in user.groups)))
-            found = [self._read(place) for name in names for place in sorted(self._bound.get(name, ()))]
+            names = {f"user:{user.name}", *(f"group:{group}" for group in user.groups)}
+            places = {place for name in names for place in self._bound.get(name, ())}
+            found = [self._read(place, names) for place in sorted(places)]  # those that hold everywhere first
             if _is_short(user):
                 if len(self._gathered) >= _LIMIT:
                     self._gathered.clear()
                 self._gathered[key] = found
         return found
 
-    def _read(self, place: Place) -> _Bound:
-        namespace, _ = place
-        role_ref = self._bindings[place].role_ref
+    def _read(self, place: Place, names: AbstractSet[str]) -> _Bound:
+        namespace, name = place
+        binding = self._bindings[place]
+        subject = next(text for key, text in binding.subjects.items() if key in names)
+        role_ref = binding.role_ref
         role = self._role(role_ref, namespace)
-        return _Bound(namespace, role or _NO_ROLE, "" if role is not None else _name_role(role_ref))
+        said = f'{role_ref.get("kind", "")} "{role_ref.get("name", "")}" to {subject}'
+        kind, shown = ("RoleBinding", f"{name}/{namespace}") if namespace else ("ClusterRoleBinding", name)
+        missing = "" if role is not None else _name_role(role_ref)
+        return _Bound(namespace, role or _NO_ROLE, f'{kind} "{shown}" of {said}', missing)
 
 
 def _names(rules: Iterable[Rule]) -> Iterator[str]:
     return chain.from_iterable(rule.names for rule in rules)
 
 
-def _subjects(binding: Json, namespace: str) -> tuple[str, ...]:
-    found = (_subject_key(subject, namespace) for subject in binding.get("subjects") or ())
-    return tuple(dict.fromkeys(found))
+def _subjects(binding: Json, namespace: str) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for subject in binding.get("subjects") or ():
+        found.setdefault(_subject_key(subject, namespace), _subject_text(subject, namespace))
+    return found
 
 
 def _is_short(user: User) -> bool:
@@ -224,6 +234,13 @@ def _subject_key(subject: Json, namespace: str) -> str:
             return f"group:{name}"
         case _:
             return f"user:{service_account_name(subject.get('namespace') or namespace, name)}"
+
+
+def _subject_text(subject: Json, namespace: str) -> str:
+    kind, name = subject.get("kind", ""), subject.get("name", "")
+    if kind == "ServiceAccount":
+        name = f"{name}/{subject.get('namespace') or namespace}"
+    return f'{kind} "{name}"'
 
 
 def _name_role(role_ref: Json) -> str:

@@ -51,15 +51,15 @@ class Rule(msgspec.Struct, frozen=True, gc=False, rename=_NAMES):
         return {name: sorted(values) for name, values in fields.items() if values}
 
     def describe(self) -> str:
-        """Write it as messages do: {APIGroups:[""], Resources:["pods"], Verbs:["get"]}."""
+        """Write it as messages do: {APIGroups:[""], Resources:["pods"], Verbs:["get" "list"]}."""
         parts = (
-            ("NonResourceURLs", self.urls),
             ("APIGroups", self.groups),
             ("Resources", self.resources),
+            ("NonResourceURLs", self.urls),
             ("ResourceNames", self.names),
             ("Verbs", self.verbs),
         )
-        return "{" + ", ".join(f"{name}:{_quoted(values)}" for name, values in parts if values) + "}"
+        return "{" + ", ".join(f"{name}:{quoted(values)}" for name, values in parts if values) + "}"
 
 
 def rule_of(rule: Mapping[str, Any]) -> Rule:
@@ -113,5 +113,6 @@ def url_covers(pattern: str, path: str) -> bool:
     return pattern in {ALL, path} or (pattern.endswith(ALL) and path.startswith(pattern.rstrip(ALL)))
 
 
-def _quoted(values: Iterable[str]) -> str:
-    return "[" + ", ".join(f'"{value}"' for value in sorted(values)) + "]"
+def quoted(values: Iterable[str]) -> str:
+    """Write texts as Kubernetes' messages do: ["a" "b"]."""
+    return "[" + " ".join(f'"{value}"' for value in sorted(values)) + "]"

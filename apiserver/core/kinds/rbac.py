@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
-from apiserver.core import field_errors
+from apiserver.core import field_errors, labelselector
 from apiserver.core.authz.escalation import Grant, RoleGranted, RulesGranted, changes_meaning
 from apiserver.core.authz.rbac import RBAC_GROUP
 from apiserver.core.authz.rules import rules_of
@@ -61,11 +61,12 @@ def _rule_causes(rule: Json, path: str, *, namespaced: bool) -> list[Cause]:
 
 def _role_validator(*, namespaced: bool) -> Callable[[Json], list[Cause]]:
     def validate(obj: Json) -> list[Cause]:
-        return [
+        found = [
             cause
             for index, rule in enumerate(obj.get("rules") or [])
             for cause in _rule_causes(rule, f"rules[{index}]", namespaced=namespaced)
         ]
+        return found if namespaced else [*found, *_aggregation_causes(obj)]
 
     return validate
 
@@ -106,15 +107,29 @@ def _same_role(new: Json, old: Json) -> list[Cause]:
     return [field_errors.invalid("roleRef", new["roleRef"], "cannot change roleRef")]
 
 
-def _unbuilt(obj: Json) -> str:
-    if "aggregationRule" in obj:
-        return "aggregationRule needs the ClusterRole aggregation controller, which Kubarium has not built"
-    return ""
+def _aggregation_causes(obj: Json) -> list[Cause]:
+    rule, path = obj.get("aggregationRule"), "aggregationRule.clusterRoleSelectors"
+    if rule is None:
+        return []
+    selectors = rule.get("clusterRoleSelectors") or []
+    if not selectors:
+        text = "at least one clusterRoleSelector required if aggregationRule is non-nil"
+        return [field_errors.required(path, text)]
+    return [
+        cause
+        for index, selector in enumerate(selectors)
+        for cause in labelselector.validate(selector, f"{path}[{index}]")
+    ]
+
+
+def _aggregates(obj: Json | None) -> bool:
+    return bool(((obj or {}).get("aggregationRule") or {}).get("clusterRoleSelectors"))
 
 
 def _role_grant(new: Json, old: Json | None) -> Grant | None:
-    is_same = old is not None and new.get("rules") == old.get("rules")
-    return None if is_same or not changes_meaning(new, old) else RulesGranted(rules_of(new))
+    if not changes_meaning(new, old):
+        return None
+    return RulesGranted(rules_of(new), aggregates=_aggregates(new) or _aggregates(old))
 
 
 def _binding_grant(new: Json, old: Json | None) -> Grant | None:
@@ -126,7 +141,6 @@ def _role(*, namespaced: bool) -> Rules:
     return Rules(
         name_errors=names.path_segment_errors,
         default=_default_role,
-        unbuilt=_unbuilt,
         validate=Validate(create=validate, update=lambda new, _old: validate(new)),
         grants=_role_grant,
         create_on_update=True,

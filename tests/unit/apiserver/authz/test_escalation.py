@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from apiserver.core.authz.escalation import TooManyParts, changes_meaning, uncovered
+from apiserver.core.authz.escalation import TooManyParts, changes_meaning, compacted, uncovered
 from apiserver.core.authz.rules import Rule
 
 
@@ -62,3 +62,16 @@ def test_the_garbage_collector_may_change_its_own_fields():
     assert not changes_meaning({**old, "metadata": {"name": "r", "finalizers": ["x"]}}, old)
     assert changes_meaning({**old, "rules": [{}]}, old)
     assert changes_meaning(old, None)
+
+
+def test_lacking_permissions_on_one_resource_are_one_line():
+    """As Kubernetes writes them: verbs together, all else apart."""
+    lacking = uncovered(
+        [], [rule(verbs="get,list", resources="pods,secrets"), rule(urls="/a,/b", resources="")]
+    )
+    assert [each.describe() for each in compacted(lacking)] == [
+        '{APIGroups:[""], Resources:["pods"], Verbs:["get" "list"]}',
+        '{APIGroups:[""], Resources:["secrets"], Verbs:["get" "list"]}',
+        '{NonResourceURLs:["/a"], Verbs:["get"]}',
+        '{NonResourceURLs:["/b"], Verbs:["get"]}',
+    ]

@@ -185,3 +185,24 @@ def decisions_alive() -> int:
     """Count the decisions that somebody holds."""
     gc.collect()
     return sum(isinstance(each, Decision) for each in gc.get_objects())
+
+
+def test_a_yes_says_by_which_binding():
+    """The one that holds everywhere first, with the first of its subjects that the user is."""
+    role = {
+        "metadata": {"name": "r"},
+        "rules": [{"verbs": ["get"], "apiGroups": [""], "resources": ["pods"]}],
+    }
+    account = {"kind": "ServiceAccount", "name": "app"}
+    subjects = [{"kind": "Group", "name": "other"}, account, {"kind": "Group", "name": "team"}]
+    ref = {"kind": "ClusterRole", "name": "r"}
+    local = {"metadata": {"name": "b", "namespace": "ns"}, "roleRef": ref, "subjects": subjects}
+    user = UserInfo("system:serviceaccount:ns:app", groups=("team",))
+    asked = Attributes(verb="get", resource="pods", namespace="ns")
+    index = RbacIndex(cluster_roles=[role], role_bindings=[local])
+    said = index.authorize(user, asked).reason
+    assert said == 'RBAC: allowed by RoleBinding "b/ns" of ClusterRole "r" to ServiceAccount "app/ns"'
+    everywhere = {"metadata": {"name": "c"}, "roleRef": ref, "subjects": [subjects[2]]}
+    index = RbacIndex(cluster_roles=[role], role_bindings=[local], cluster_role_bindings=[everywhere])
+    said = index.authorize(user, asked).reason
+    assert said == 'RBAC: allowed by ClusterRoleBinding "c" of ClusterRole "r" to Group "team"'

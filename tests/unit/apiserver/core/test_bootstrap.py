@@ -43,6 +43,23 @@ def test_missing_rules_come_back_and_added_ones_stay() -> None:
     assert _plan(_role(RULE), _role(RULE, MORE)) == []
 
 
+def test_a_role_gathers_again_what_it_should() -> None:
+    """Selectors and labels that somebody added stay, those that are missing come back; rules are the controller's."""
+    ours, theirs = {"matchLabels": {"to": "edit"}}, {"matchLabels": {"to": "mine"}}
+    wanted = _role() | {"aggregationRule": {"clusterRoleSelectors": [ours]}}
+    wanted["metadata"] = wanted["metadata"] | {"labels": {"to": "admin"}}
+    old = _role(RULE)
+    [repair] = _plan(wanted, old)
+    assert isinstance(repair, Lacking)
+    assert (repair.obj["aggregationRule"], repair.obj["rules"]) == (wanted["aggregationRule"], [RULE])
+    assert repair.obj["metadata"]["labels"] == {"to": "admin"}
+    extended = repair.obj | {"aggregationRule": {"clusterRoleSelectors": [theirs]}}
+    [repair] = _plan(wanted, extended)
+    assert isinstance(repair, Lacking)
+    assert repair.obj["aggregationRule"] == {"clusterRoleSelectors": [theirs, ours]}
+    assert _plan(wanted, repair.obj) == []
+
+
 def test_a_role_without_autoupdate_is_the_operators() -> None:
     """They say so with an annotation."""
     assert _plan(_role(RULE), _role(autoupdate="false")) == []

@@ -7,7 +7,7 @@ import pytest
 
 from apiserver.core.kinds import KINDS, namespaces, services
 from apiserver.core.values import Json
-from machinery.model.errors import Invalid, NotImplementedHere
+from machinery.model.errors import Invalid
 from tests.support.apiserver import service
 from tests.support.pod_specs import complaints, created, read, update_complaints, updated, with_status
 
@@ -106,14 +106,6 @@ def test_defaults_change_nothing_when_they_run_again() -> None:
     """A Service that was read is as it will be read again."""
     obj = read(_with_ingress(service(type="LoadBalancer"), {"ip": "192.0.2.1"}), "services")
     assert services.RULES.default(obj) == read(obj, "services")
-
-
-@pytest.mark.parametrize("rule", [{}, {"clusterRoleSelectors": []}, {"clusterRoleSelectors": [{}]}])
-def test_an_aggregated_role_is_refused_even_where_it_aggregates_nothing(rule: Json) -> None:
-    """Nobody would fill its rules in."""
-    role = {"metadata": {"name": "all"}, "rules": [], "aggregationRule": rule}
-    with pytest.raises(NotImplementedHere, match="aggregationRule"):
-        read(role, "clusterroles", "rbac.authorization.k8s.io")
 
 
 BALANCER = "may only be used when `type` is 'LoadBalancer'"
