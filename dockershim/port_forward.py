@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Final, TypeAlias
 
+from dockershim.core.stream_protocols import parse_port
 from dockershim.spdy_client import CREATION_S
 from machinery.model.clock import Clock, Timer
 from machinery.model.errors import ApiError
@@ -89,9 +90,7 @@ class PortForwarding:
         try:
             problem = await self._connect(data, port)
             if problem:
-                await error.write(
-                    f"error forwarding port {port} to pod {self._sandbox_id}, uid : {problem}".encode()
-                )
+                await error.write(forward_error(port, self._sandbox_id, problem))
         except ConnectionResetError:  # the client has left
             return
         finally:
@@ -119,11 +118,9 @@ class PortForwarding:
         return ""
 
 
-def parse_port(text: str) -> int:
-    """Parse the number of a port; 0 where it is none."""
-    if not text.isascii() or not text.isdecimal() or len(text) > 5:
-        return 0
-    return number if (number := int(text)) <= 0xFFFF else 0
+def forward_error(port: int, sandbox_id: str, problem: str) -> bytes:
+    """Return what a client is told when its connection to a port fails, in upstream's words."""
+    return f"error forwarding port {port} to pod {sandbox_id}, uid : {problem}".encode()
 
 
 def _request_of(stream_id: int, kind: str) -> str:

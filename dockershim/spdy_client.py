@@ -11,9 +11,9 @@ from typing import Any, Final
 
 from dockershim.command_sessions import Client, Process, say_error
 from dockershim.core.stream_protocols import STREAM_TYPES, SizeReader, encode_outcome
-from dockershim.upgrade import Upgraded
 from machinery.model.clock import Clock
 from machinery.model.errors import DeadlineExceeded
+from machinery.process.byte_stream import ByteStream
 from machinery.spdy.connection import SpdyConnection, SpdyStream
 from machinery.spdy.protocol import REFUSED_STREAM
 
@@ -49,7 +49,7 @@ class SpdyClient:
     """Implements `Client` over the streams of one connection; a stream that the client has not opened takes nothing."""
 
     def __init__(
-        self, wire: Upgraded, carrying: asyncio.Task[None], streams: Mapping[str, SpdyStream], protocol: str
+        self, wire: ByteStream, carrying: asyncio.Task[None], streams: Mapping[str, SpdyStream], protocol: str
     ) -> None:
         self._wire = wire
         self._carrying = carrying  # done when the client has left
@@ -95,7 +95,7 @@ class SpdyClient:
 
 
 async def serve_command(
-    wire: Upgraded,
+    wire: ByteStream,
     protocol: str,
     types: frozenset[str],
     session: Callable[[Client], Awaitable[None]],

@@ -21,29 +21,35 @@ from aiohttp import web
 
 from dockershim.command_sessions import Client, CommandSessions, say_error
 from dockershim.core.stream_protocols import (
+    PORT_CHANNELS,
     PORT_FORWARD,
     SPDY,
     TUNNEL,
     Wanted,
     negotiate,
     read_offers,
+    read_ports,
     stream_types,
 )
 from dockershim.exec_process import exec_body
 from dockershim.loopback_listener import LoopbackListener
 from dockershim.port_forward import Dial, PortForwarding
 from dockershim.spdy_client import serve_command
-from dockershim.upgrade import Upgraded, upgraded
+from dockershim.upgrade import upgraded
 from dockershim.websocket_client import WebSocketClient, websocket
+from dockershim.websocket_ports import WebSocketPorts
 from dockershim.websocket_tunnel import WebSocketTunnel, tunnel_socket
 from machinery.model.clock import Clock
 from machinery.model.errors import ApiError, Unavailable
 from machinery.model.log import EventLog
+from machinery.process.byte_stream import ByteStream
 from machinery.process.control import private_socket
 from machinery.spdy.connection import Wire
 
 TOKEN_S: Final = 60.0  # wall seconds that a URL waits to be used
 _WAITING: Final = 1_000  # URLs that may wait at once
+_PROTOCOLS: Final = "Sec-WebSocket-Protocol"
+_NO_KEY: Final = "a WebSocket needs a version and a key"
 _OFFERS: Final = "X-Stream-Protocol-Version"
 _ACCEPTED: Final = "X-Accepted-Stream-Protocol-Versions"
 
@@ -171,20 +177,41 @@ class Streaming:
         return _refusal(400, "this URL is for a connection that is upgraded to SPDY/3.1 or WebSocket")
 
     async def _over_websocket(self, request: web.Request, waiting: _Command | _Forward) -> web.StreamResponse:
-        is_tunnel = isinstance(waiting, _Forward)
-        connection = tunnel_socket(TUNNEL) if is_tunnel else websocket()
-        ready = connection.can_prepare(request)
-        if not ready:
-            return _refusal(400, "a WebSocket needs a version and a key")
-        if is_tunnel and ready.protocol != TUNNEL:
-            return _refusal(400, f"port-forward over WebSocket is {TUNNEL}")
+        if isinstance(waiting, _Forward):
+            return await self._forward_over_websocket(request, waiting)
+        connection = websocket()
+        if not connection.can_prepare(request):
+            return _refusal(400, _NO_KEY)
         del self._waiting[request.path]
         await connection.prepare(request)
         try:
-            if isinstance(waiting, _Forward):
+            await self._run(waiting.session, WebSocketClient(connection))
+        finally:
+            await connection.close()
+        return connection
+
+    async def _forward_over_websocket(self, request: web.Request, waiting: _Forward) -> web.StreamResponse:
+        connection = tunnel_socket((TUNNEL, *PORT_CHANNELS))
+        if not (ready := connection.can_prepare(request)):
+            return _refusal(400, _NO_KEY)
+        offers = read_offers(request.headers.getall(_PROTOCOLS, []))
+        if offers and not ready.protocol:
+            return _refusal(
+                400, f"port-forward over WebSocket is one of {', '.join((TUNNEL, *PORT_CHANNELS))}"
+            )
+        ports: list[int] = []
+        if ready.protocol != TUNNEL:
+            try:
+                ports = read_ports(request.query.getall("port", []))
+            except ValueError as error:
+                return _refusal(400, str(error))
+        del self._waiting[request.path]
+        await connection.prepare(request)
+        try:
+            if ready.protocol == TUNNEL:
                 await self._tunnel(connection, waiting)
             else:
-                await self._run(waiting.session, WebSocketClient(connection))
+                await WebSocketPorts(connection, waiting.sandbox_id, waiting.dial).serve(ports)
         finally:
             await connection.close()
         return connection
@@ -208,7 +235,7 @@ class Streaming:
             self._note(await self._serve_spdy(wire, protocol, waiting), request.path.split("/")[1])
         return web.Response()
 
-    async def _serve_spdy(self, wire: Upgraded, protocol: str, waiting: _Command | _Forward) -> str:
+    async def _serve_spdy(self, wire: ByteStream, protocol: str, waiting: _Command | _Forward) -> str:
         if isinstance(waiting, _Forward):
             return await self._forward(wire, waiting)
         types = stream_types(waiting.wanted, protocol)

@@ -14,9 +14,9 @@ from aiohttp import WSMsgType, web
 from dockershim.websocket_client import MESSAGE_BYTES
 
 
-def tunnel_socket(protocol: str) -> web.WebSocketResponse:
-    """Return the answer to a request for a tunnel."""
-    return web.WebSocketResponse(protocols=(protocol,), max_msg_size=MESSAGE_BYTES, compress=False)
+def tunnel_socket(protocols: tuple[str, ...]) -> web.WebSocketResponse:
+    """Return the answer to a request for port-forward over WebSocket, in one of these protocols."""
+    return web.WebSocketResponse(protocols=protocols, max_msg_size=MESSAGE_BYTES, compress=False)
 
 
 class WebSocketTunnel:

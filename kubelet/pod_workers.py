@@ -121,6 +121,11 @@ class PodWorkers:
         """Return the attempts at a container that still exist, the newest first."""
         return [_logged(run) for run in self.relist.observed(pod_uid).named(container)]
 
+    def sandbox(self, pod_uid: str) -> str:
+        """Return the id of the pod's sandbox, if it is ready; else ""."""
+        newest = self.relist.observed(pod_uid).sandbox
+        return newest.id if newest is not None and newest.is_ready else ""
+
     def running(self) -> Iterator[LoggedContainer]:
         """Return every running container of the node."""
         for uid in self.relist.uids:

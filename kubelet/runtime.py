@@ -191,6 +191,11 @@ class Runtime:
         """Prepare an attachment to a container's main process; return the URL of its streams."""
         return str((await self._ask(self._runtime.Attach, request)).url)
 
+    async def port_forward(self, sandbox_id: str) -> str:
+        """Prepare connections to ports of a sandbox; return the URL of their streams."""
+        request = cri.PortForwardRequest(pod_sandbox_id=sandbox_id)
+        return str((await self._ask(self._runtime.PortForward, request)).url)
+
     # --- images
 
     async def image_status(self, image: str) -> cri.Image | None:

@@ -1,5 +1,5 @@
 # ruff: noqa: N802 - methods are named as the protocol names its RPCs
-"""The kubelet's own door: logs, exec and attach, for the apiserver and nobody else."""
+"""The kubelet's own door: logs, exec, attach and port-forward, for the apiserver and nobody else."""
 
 from __future__ import annotations
 
@@ -11,8 +11,9 @@ from typing import Any, Final, Protocol
 from kubelet.core.log_lines import LoggedContainer, LogWishes, choose_log, nanoseconds
 from kubelet.exec_streams import Channel, StreamConnection, connect, read_outcome
 from kubelet.logs import LogRange, read_log
+from kubelet.tunnels import carry, upgraded
 from machinery.model.clock import Clock
-from machinery.model.errors import BadRequest, Forbidden, NotFound, NotImplementedHere
+from machinery.model.errors import BadRequest, Forbidden, NotFound
 from machinery.model.k8s.core_v1 import Pod
 from machinery.model.log import SILENT, EventLog
 from machinery.pb import cri_pb2 as cri
@@ -38,6 +39,10 @@ class StreamRuntime(Protocol):
         """Prepare an attachment to a container's main process; return the URL of its streams."""
         ...
 
+    async def port_forward(self, sandbox_id: str) -> str:
+        """Prepare connections to ports of a sandbox; return the URL of their streams."""
+        ...
+
 
 class PodLookup(Protocol):
     """What the pod workers know."""
@@ -48,6 +53,10 @@ class PodLookup(Protocol):
 
     def containers(self, pod_uid: str, container: str) -> Sequence[LoggedContainer]:
         """Return the attempts at a container that still exist, the newest first."""
+        ...
+
+    def sandbox(self, pod_uid: str) -> str:
+        """Return the id of the pod's sandbox, if it is ready; else ""."""
         ...
 
 
@@ -123,26 +132,52 @@ class NodeServer:
         async for message in _pass_through(url, requests, has_stdin=start.stdin):
             yield message
 
-    async def PortForward(self, _requests: AsyncIterator[Any], context: Any) -> AsyncIterator[Any]:
-        """Refuse.
+    async def Tunnel(self, requests: AsyncIterator[Any], context: Any) -> AsyncIterator[Any]:
+        """Open a connection, and carry its bytes.
 
         Raises:
-            NotImplementedHere: always.
+            Forbidden: the caller is not the apiserver.
+            BadRequest: the first message is not a start, or the runtime cannot upgrade the connection so.
+            NotFound: the pod is not on this node, or it or its container does not run.
+            ApiError: what the runtime answers.
         """
         _admit(context)
-        raise NotImplementedHere("port-forward is not built")
-        yield  # what makes it a stream
+        first = await anext(aiter(requests), pb.TunnelInput())
+        target = first.start.WhichOneof("target")
+        if target is None:
+            raise BadRequest("the first message of a tunnel has to be its start")
+        streams = getattr(first.start, target)
+        url = await self._session_url(target, streams.start)
+        headers = [(each.name, each.value) for each in streams.headers]
+        connection = await upgraded(url, "GET" if _is_websocket(headers) else "POST", streams.query, headers)
+        async for message in carry(connection, requests):
+            yield message
+
+    async def _session_url(self, target: str, start: Any) -> str:
+        if target == "port_forward":
+            pod = self._pod(start.container)
+            if not (sandbox_id := self._pods.sandbox(pod.metadata.uid)):
+                raise NotFound(f'the pod "{pod.metadata.name}" has no sandbox that runs')
+            return await self._runtime.port_forward(sandbox_id)
+        container = self._running(start)
+        if target == "attach":
+            return await self._runtime.attach(cri.AttachRequest(**_streams(start, container.id)))
+        return await self._runtime.exec(cri.ExecRequest(cmd=start.command, **_streams(start, container.id)))
 
     async def _begin(self, requests: AsyncIterator[Any]) -> tuple[Any, LoggedContainer]:
         """Read the first message; return it and the running container that it is for."""
         first = await anext(aiter(requests), None)
         if first is None or first.WhichOneof("input") != "start":
             raise BadRequest("the first message of a stream has to be its start")
-        pod = self._pod(first.start.container)
-        name = _container_name(pod, first.start.container)
+        return first.start, self._running(first.start)
+
+    def _running(self, start: Any) -> LoggedContainer:
+        """Return the running container that a request is for."""
+        pod = self._pod(start.container)
+        name = _container_name(pod, start.container)
         for container in self._pods.containers(pod.metadata.uid, name):
             if container.running:
-                return first.start, container
+                return container
         raise NotFound(f'container not found ("{name}")')
 
     def _pod(self, wanted: Any) -> Pod:
@@ -168,6 +203,10 @@ class NodeServer:
             now_s = self._clock.timescale.wall(self._clock.now())
             since_ns = int((now_s - request.since_seconds) * 1e9)
         return LogWishes(_STREAMS[request.stream], since_ns, request.timestamps)
+
+
+def _is_websocket(headers: Sequence[tuple[str, str]]) -> bool:
+    return any(name.lower() == "upgrade" and value.lower() == "websocket" for name, value in headers)
 
 
 def _streams(start: Any, container_id: str) -> dict[str, Any]:

@@ -64,15 +64,34 @@ def container_of(pod: Json, asked: str) -> str:
     raise BadRequest(_which(pod, pod_name, names))
 
 
+def connect_verbs(method: str) -> tuple[str, ...]:
+    """Return the verbs that somebody needs who connects by a method.
+
+    A WebSocket begins with a GET, and goes into the pod all the same: it needs the verb create, too.
+    """
+    return ("get", "create") if method == "GET" else ("create",)
+
+
+def node_of(pod: Json) -> str:
+    """Return the node of a pod.
+
+    Raises:
+        BadRequest: it has none yet.
+    """
+    node: str = spec(pod).get("nodeName", "")
+    if not node:
+        raise BadRequest(f"pod {metadata(pod)['name']} does not have a host assigned")
+    return node
+
+
 def check_running(pod: Json) -> None:
     """Check that somebody can go into the pod.
 
     Raises:
         BadRequest: it has no node yet, or it has ended.
     """
-    pod_name, phase = metadata(pod)["name"], (pod.get("status") or {}).get("phase", "")
-    if not spec(pod).get("nodeName"):
-        raise BadRequest(f"pod {pod_name} does not have a host assigned")
+    node_of(pod)
+    phase = (pod.get("status") or {}).get("phase", "")
     if phase in {"Succeeded", "Failed"}:
         raise BadRequest(f"cannot exec into a container in a completed pod; current phase is {phase}")
 

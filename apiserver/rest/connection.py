@@ -220,6 +220,17 @@ class Connection(asyncio.Protocol):
         """Note that what comes from now on are frames of a WebSocket."""
         self._frames = ClientFrames()
 
+    def hand_to(self, protocol: asyncio.Protocol) -> tuple[asyncio.Transport, asyncio.Protocol]:
+        """Pass what comes from now on to another protocol than aiohttp's; return the transport, and aiohttp's.
+
+        Raises:
+            ConnectionError: the client has gone.
+        """
+        if self._transport is None or self._handler is None:
+            raise ConnectionResetError("the client has gone")
+        before, self._handler = self._handler, protocol
+        return self._transport, before
+
     def ended(self) -> None:
         """Note that aiohttp has answered, and read the body to its end: the next head may come."""
         self._answering -= 1

@@ -6,7 +6,7 @@ Exchange      the same for an answer that lasts: with aiohttp's request to respo
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from functools import lru_cache
 from typing import TYPE_CHECKING, Final, TypeVar
 from urllib.parse import unquote
@@ -20,6 +20,8 @@ from machinery.wire.stream_passage import StreamPassage
 if TYPE_CHECKING:
     from aiohttp import web
     from multidict import CIMultiDictProxy, MultiMapping
+
+    from machinery.process.byte_stream import ByteStream
 
 T = TypeVar("T")
 METHODS: Final = frozenset({"GET", "POST", "PUT", "PATCH", "DELETE"})
@@ -133,6 +135,31 @@ class Exchange:
         """Do as `begin` does, where the connection becomes a WebSocket."""
         self._connection.expect_frames()
         await self.begin(socket)
+
+    def take_over(self, headers: Iterable[tuple[str, str]]) -> ByteStream:
+        """Answer 101 with some headers; return the bytes of the connection. Who takes it over closes it.
+
+        What the handler returns afterwards goes nowhere (`taken_response`).
+
+        Raises:
+            ConnectionError: the caller has gone.
+        """
+        from machinery.process.byte_stream import ByteCarrier
+
+        carrier = ByteCarrier()
+        transport, before = self._connection.hand_to(carrier)
+        carrier.on_lost = before.connection_lost
+        stream = carrier.carry(transport)
+        head = ["HTTP/1.1 101 Switching Protocols", *(f"{name}: {value}" for name, value in headers)]
+        stream.post("\r\n".join((*head, "", "")).encode("latin-1"))
+        self.has_begun = True
+        return stream
+
+    def taken_response(self) -> web.StreamResponse:
+        """Return what a handler returns whose connection is taken over, and closed."""
+        from aiohttp import web
+
+        return web.StreamResponse(status=101)
 
     async def send(self, data: T, send: Callable[[T], Awaitable[None]]) -> None:
         """Send a piece of the answer, unless the seam drops it.

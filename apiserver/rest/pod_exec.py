@@ -2,8 +2,8 @@
 
     0 stdin → the command   1 stdout ←   2 stderr ←   3 how it ended ←   4 size of the terminal →
 
-`pod_channels` has the protocols that a caller may speak. SPDY, the older way, is not built and says so. kubectl tries
-WebSockets first.
+`pod_channels` has the protocols that a caller may speak. A caller that speaks SPDY/3.1, as older ones do, is connected with
+the runtime of the container's node, which speaks it too (`node_tunnels`).
 """
 
 from __future__ import annotations
@@ -16,27 +16,26 @@ import msgspec
 from apiserver.core import pod_access
 from apiserver.core.values import Json, spec
 from apiserver.request import UserInfo
-from apiserver.rest import query, websockets
+from apiserver.rest import node_tunnels, query, websockets
 from apiserver.rest.http_request import Exchange, HttpRequest
+from apiserver.rest.node_tunnels import connection_headers
 from apiserver.rest.paths import Target
 from apiserver.rest.pod_channels import PROTOCOLS, Channel, ChannelProtocol
 from apiserver.rest.pod_log import container_ref, read_pod
 from apiserver.rest.services import RestServices
 from apiserver.rest.streams import Streams
 from apiserver.rest.websockets import received, send_message, until_either_ends
-from machinery.model.errors import BadRequest, MethodNotSupported, NotImplementedHere
+from machinery.model.errors import BadRequest, MethodNotSupported
 from machinery.model.k8s import served
 
 if TYPE_CHECKING:
     from aiohttp import web
 
-_LONGEST_S: Final = 4 * 3600.0  # wall seconds that a session may last, as in Kubernetes
-
-PLACES: Final = tuple((*served.PODS.gvr, name) for name in ("exec", "attach", "portforward"))
+PLACES: Final = tuple((*served.PODS.gvr, name) for name in ("exec", "attach"))
 
 
 class PodExec:
-    """Serves the subresources `exec`, `attach` and (not built) `portforward`."""
+    """Serves the subresources `exec` and `attach`."""
 
     def __init__(self, services: RestServices, streams: Streams) -> None:
         self._services = services
@@ -51,23 +50,31 @@ class PodExec:
         http = exchange.http
         if http.method not in {"GET", "POST"}:
             raise MethodNotSupported("the server does not allow this method on the requested resource")
-        # A WebSocket begins with a GET, and goes into the pod all the same: it needs the verb create, too.
-        verbs = ("get", "create") if http.method == "GET" else ("create",)
-        pod = await read_pod(self._services, user, target, *verbs)
-        if target.subresource == "portforward":
-            raise NotImplementedHere("port-forward is not built", kind="pods", name=target.name)
+        pod = await read_pod(self._services, user, target, *pod_access.connect_verbs(http.method))
         pod_access.check_running(pod)
         start = _start(http, pod, target.subresource)
-        websockets.check_upgrade(http)
+        if websockets.upgrade_of(http) == websockets.SPDY:
+            return await self._over_spdy(exchange, target.subresource, spec(pod)["nodeName"], start)
         protocol = PROTOCOLS[websockets.negotiated(http, PROTOCOLS)]
         async with self._services.kubelets.node(spec(pod)["nodeName"]) as stub:
             method = stub.Exec if target.subresource == "exec" else stub.Attach
-            call = method(timeout=_LONGEST_S)
+            call = method(timeout=node_tunnels.LONGEST_S)
             try:
                 await call.opened()  # after the upgrade there is no status to answer with
                 return await self._connected(exchange, protocol, call, start)
             finally:
                 call.cancel()
+
+    async def _over_spdy(
+        self, exchange: Exchange, subresource: str, node: str, start: Any
+    ) -> web.StreamResponse:
+        from machinery.wire.node import messages
+
+        streams = messages.RuntimeStreams(start=start, headers=connection_headers(exchange.http))
+        wanted = messages.TunnelStart(**{subresource: streams})
+        async with node_tunnels.opened(self._services.kubelets, node, wanted) as tunnel:
+            response: web.StreamResponse = await node_tunnels.carry(exchange, self._streams, tunnel)
+            return response
 
     async def _connected(
         self, exchange: Exchange, protocol: ChannelProtocol, call: Any, start: Any

@@ -9,7 +9,7 @@ from apiserver.aside import aside
 from apiserver.core.authz.attributes import MASTERS
 from apiserver.request import Item, ListReply, ObjectReply, Request, UserInfo, request_about
 from apiserver.request_checks import checked_verb, found_kind
-from apiserver.rest import envelopes, pod_exec, pod_log
+from apiserver.rest import envelopes, pod_exec, pod_log, pod_port_forward
 from apiserver.rest.http_request import Exchange, HttpRequest
 from apiserver.rest.lists import list_reply
 from apiserver.rest.long_lists import long_list
@@ -17,6 +17,7 @@ from apiserver.rest.negotiation import OBJECTS, Form, negotiate
 from apiserver.rest.paths import Target
 from apiserver.rest.pod_exec import PodExec
 from apiserver.rest.pod_log import PodLog
+from apiserver.rest.pod_port_forward import PodPortForward
 from apiserver.rest.replies import JSON, YAML_WEIGHT, Reply, not_found, pretty, reply, to_yaml
 from apiserver.rest.resource_request import ResourceRequest, is_watch, read_request
 from apiserver.rest.services import RestServices
@@ -47,6 +48,7 @@ class Resources:
         self._streamed: dict[tuple[str, str, str, str], Stream] = {
             **dict.fromkeys(pod_log.PLACES, PodLog(services, self._streams).answer),
             **dict.fromkeys(pod_exec.PLACES, PodExec(services, self._streams).answer),
+            **dict.fromkeys(pod_port_forward.PLACES, PodPortForward(services, self._streams).answer),
         }
         self._object_calls: dict[str, Callable[[Request], Awaitable[ObjectReply]]] = {
             "get": registry.get,

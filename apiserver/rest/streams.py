@@ -54,6 +54,14 @@ class WholeConnection(Outlet, Protocol):
         """Note that what comes from now on are frames of a WebSocket."""
         ...
 
+    def hand_to(self, protocol: asyncio.Protocol) -> tuple[asyncio.Transport, asyncio.Protocol]:
+        """Pass what comes from now on to another protocol; return the transport, and who had it before.
+
+        Raises:
+            ConnectionError: the client has gone.
+        """
+        ...
+
 
 class Streams:
     """All streams that are open."""

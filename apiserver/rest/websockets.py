@@ -7,10 +7,13 @@ from collections.abc import AsyncIterator, Collection, Coroutine
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from apiserver.rest.http_request import HttpRequest
-from machinery.model.errors import BadRequest, NotImplementedHere
+from machinery.model.errors import BadRequest
 
 if TYPE_CHECKING:
     from aiohttp import web
+
+WEBSOCKET, SPDY = "websocket", "spdy/3.1"
+"""What a connection can become."""
 
 _HEARTBEAT_S: Final = 30.0  # wall seconds between two pings
 _LARGEST: Final = 1024 * 1024  # bytes of a message that comes in; kubectl's have 32 KiB
@@ -20,20 +23,26 @@ _Result = TypeVar("_Result")
 
 def is_upgrade(http: HttpRequest) -> bool:
     """Whether a request asks for a WebSocket."""
-    return http.headers.get("Upgrade", "").lower() == "websocket"
+    return http.headers.get("Upgrade", "").lower() == WEBSOCKET
 
 
-def check_upgrade(http: HttpRequest) -> None:
-    """Check that a request asks for a WebSocket.
+def upgrade_of(http: HttpRequest) -> str:
+    """Return what a request asks its connection to become: WEBSOCKET or SPDY.
 
     Raises:
-        NotImplementedHere: it asks for SPDY.
         BadRequest: it asks for no upgrade.
     """
-    if http.headers.get("Upgrade", "").lower().startswith("spdy"):
-        raise NotImplementedHere("SPDY is not built: use WebSockets (kubectl 1.31 and later do)")
-    if not is_upgrade(http):
-        raise BadRequest("Upgrade request required")
+    if is_upgrade(http):
+        return WEBSOCKET
+    if http.headers.get("Upgrade", "").lower() == SPDY:
+        return SPDY
+    raise BadRequest("Upgrade request required")
+
+
+def offered(http: HttpRequest) -> list[str]:
+    """Return the protocols that a request offers to speak over a WebSocket, in its order."""
+    values = http.headers.getall("Sec-WebSocket-Protocol", [])
+    return [name for value in values for each in value.split(",") if (name := each.strip())]
 
 
 def negotiated(http: HttpRequest, built: Collection[str]) -> str:

@@ -8,6 +8,7 @@ can say that input has ended, which a stream of SPDY always could.
 from __future__ import annotations
 
 import json
+from base64 import b64decode, b64encode
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
@@ -15,6 +16,8 @@ WEBSOCKET: Final = ("v5.channel.k8s.io", "v4.channel.k8s.io")
 SPDY: Final = ("v4.channel.k8s.io", "v3.channel.k8s.io", "v2.channel.k8s.io", "channel.k8s.io")
 PORT_FORWARD: Final = ("portforward.k8s.io",)
 TUNNEL: Final = f"SPDY/3.1+{PORT_FORWARD[0]}"  # within a WebSocket
+PORT_CHANNELS: Final = ("v4.channel.k8s.io", "v4.base64.channel.k8s.io")
+"""Port-forward over WebSocket with a pair of channels for each port, which the request names."""
 STDOUT, STDERR = 1, 2
 """The streams that a process writes."""
 STREAM_TYPES: Final = {STDOUT: "stdout", STDERR: "stderr"}
@@ -72,6 +75,52 @@ def exit_status(code: int) -> dict[str, Any]:
         "reason": "NonZeroExitCode",
         "details": {"causes": [{"reason": "ExitCode", "message": str(code)}]},
     }
+
+
+def parse_port(text: str) -> int:
+    """Parse the number of a port; 0 where it is none."""
+    if not text.isascii() or not text.isdecimal() or len(text) > 5:
+        return 0
+    return number if (number := int(text)) <= 0xFFFF else 0
+
+
+def read_ports(values: Iterable[str]) -> list[int]:
+    """Read the ports that a request names, by commas and in several values.
+
+    Raises:
+        ValueError: there is none, or one that is no port; in upstream's words.
+    """
+    texts = [text for value in values for text in value.split(",")]
+    if not texts:
+        raise ValueError('query parameter "port" is required')
+    for text in texts:
+        if not text:
+            raise ValueError('query parameter "port" cannot be empty')
+        if not parse_port(text):
+            raise ValueError(f'unable to parse "{text}" as a port')
+    return [parse_port(text) for text in texts]
+
+
+def encode_channel(channel: int, data: bytes, protocol: str) -> bytes | str:
+    """Return the message that carries data of a channel: text where the protocol is base64."""
+    if "base64" in protocol:
+        return chr(ord("0") + channel) + b64encode(data).decode()
+    return bytes((channel,)) + data
+
+
+def decode_channel(message: bytes | str) -> tuple[int, bytes]:
+    """Return the channel and the data of a message; -1 where it is none.
+
+    What is text is base64, whatever was agreed on, as upstream takes it.
+    """
+    if not message:
+        return -1, b""
+    if isinstance(message, bytes):
+        return message[0], message[1:]
+    try:
+        return ord(message[0]) - ord("0"), b64decode(message[1:], validate=True)
+    except ValueError:
+        return -1, b""
 
 
 def encode_outcome(status: Mapping[str, Any], protocol: str) -> bytes:

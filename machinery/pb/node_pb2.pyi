@@ -99,3 +99,55 @@ class ExitStatus(_message.Message):
     code: int
     error: str
     def __init__(self, code: _Optional[int] = ..., error: _Optional[str] = ...) -> None: ...
+
+class TunnelInput(_message.Message):
+    __slots__ = ("start", "data", "end")
+    START_FIELD_NUMBER: _ClassVar[int]
+    DATA_FIELD_NUMBER: _ClassVar[int]
+    END_FIELD_NUMBER: _ClassVar[int]
+    start: TunnelStart
+    data: bytes
+    end: bool
+    def __init__(self, start: _Optional[_Union[TunnelStart, _Mapping]] = ..., data: _Optional[bytes] = ..., end: _Optional[bool] = ...) -> None: ...
+
+class TunnelStart(_message.Message):
+    __slots__ = ("exec", "attach", "port_forward")
+    EXEC_FIELD_NUMBER: _ClassVar[int]
+    ATTACH_FIELD_NUMBER: _ClassVar[int]
+    PORT_FORWARD_FIELD_NUMBER: _ClassVar[int]
+    exec: RuntimeStreams
+    attach: RuntimeStreams
+    port_forward: RuntimeStreams
+    def __init__(self, exec: _Optional[_Union[RuntimeStreams, _Mapping]] = ..., attach: _Optional[_Union[RuntimeStreams, _Mapping]] = ..., port_forward: _Optional[_Union[RuntimeStreams, _Mapping]] = ...) -> None: ...
+
+class RuntimeStreams(_message.Message):
+    __slots__ = ("start", "query", "headers")
+    START_FIELD_NUMBER: _ClassVar[int]
+    QUERY_FIELD_NUMBER: _ClassVar[int]
+    HEADERS_FIELD_NUMBER: _ClassVar[int]
+    start: StreamStart
+    query: str
+    headers: _containers.RepeatedCompositeFieldContainer[Header]
+    def __init__(self, start: _Optional[_Union[StreamStart, _Mapping]] = ..., query: _Optional[str] = ..., headers: _Optional[_Iterable[_Union[Header, _Mapping]]] = ...) -> None: ...
+
+class Header(_message.Message):
+    __slots__ = ("name", "value")
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    VALUE_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    value: str
+    def __init__(self, name: _Optional[str] = ..., value: _Optional[str] = ...) -> None: ...
+
+class TunnelOutput(_message.Message):
+    __slots__ = ("opened", "data")
+    OPENED_FIELD_NUMBER: _ClassVar[int]
+    DATA_FIELD_NUMBER: _ClassVar[int]
+    opened: TunnelOpened
+    data: bytes
+    def __init__(self, opened: _Optional[_Union[TunnelOpened, _Mapping]] = ..., data: _Optional[bytes] = ...) -> None: ...
+
+class TunnelOpened(_message.Message):
+    __slots__ = ("headers",)
+    HEADERS_FIELD_NUMBER: _ClassVar[int]
+    headers: _containers.RepeatedCompositeFieldContainer[Header]
+    def __init__(self, headers: _Optional[_Iterable[_Union[Header, _Mapping]]] = ...) -> None: ...

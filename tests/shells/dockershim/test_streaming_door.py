@@ -14,7 +14,7 @@ import pytest
 
 from dockershim import loopback_listener
 from dockershim.command_sessions import Client
-from dockershim.core.stream_protocols import STDOUT, exit_status
+from dockershim.core.stream_protocols import STDOUT, decode_channel, encode_channel, exit_status
 from dockershim.loopback_listener import REQUEST_S
 from dockershim.streaming import Streaming
 from machinery.model.clock import Clock
@@ -209,6 +209,76 @@ async def test_a_tunnel_carries_spdy_in_whatever_messages(door: Door):
             await socket.send_str("text")
             assert (await socket.receive()).type is aiohttp.WSMsgType.CLOSE
     await until(lambda: not door.open_connections())
+
+
+@pytest.mark.parametrize("protocols", [(), ("v4.channel.k8s.io",), ("v4.base64.channel.k8s.io",)])
+async def test_ports_have_two_channels_each_over_a_websocket(door: Door, protocols: tuple[str, ...]):
+    """Both begin with the number of their port; a port that cannot be had says so on its second one, and ends alone."""
+    spoken = "base64" if protocols and "base64" in protocols[0] else ""
+
+    async def echo(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while len(data := await reader.read(65536)) > 1:
+            writer.write(data)
+        writer.close()
+
+    server = await asyncio.start_server(echo, "127.0.0.1", 0)
+    there = server.sockets[0].getsockname()[1]
+
+    async def dial(port: int) -> Any:
+        if port != 80:
+            raise OSError("nobody listens")
+        return await asyncio.open_connection("127.0.0.1", there)
+
+    url = f"{await door.url(door.streaming.port_forward_path('0123', dial))}?port=80,81"
+    async with (
+        server,
+        aiohttp.ClientSession() as session,
+        session.ws_connect(url, protocols=protocols) as socket,
+        asyncio.timeout(10),
+    ):
+
+        async def send(channel: int, sent: bytes) -> None:
+            message = encode_channel(channel, sent, spoken)
+            await (socket.send_str(message) if isinstance(message, str) else socket.send_bytes(message))
+
+        heard: dict[int, bytes] = {}
+        await send(2, b"to nobody")
+        await send(9, b"to no port")
+        await send(0, b"x" * 100_000)
+        while len(heard.get(0, b"")) < 100_002 or len(heard.get(3, b"")) < 3:
+            channel, got = decode_channel((await socket.receive()).data)
+            heard[channel] = heard.get(channel, b"") + got
+        assert heard[0] == b"\x50\0" + b"x" * 100_000
+        assert (heard[1], heard[2]) == (b"\x50\0", b"\x51\0")
+        assert heard[3] == b"\x51\0error forwarding port 81 to pod 0123, uid : nobody listens"
+        await send(0, b".")  # which ends the last connection
+        assert (await socket.receive()).type is aiohttp.WSMsgType.CLOSE
+
+
+@pytest.mark.parametrize(
+    ("query", "words"),
+    [
+        ("", 'query parameter "port" is required'),
+        ("?port=", 'query parameter "port" cannot be empty'),
+        ("?port=80&port=http", 'unable to parse "http" as a port'),
+    ],
+)
+async def test_ports_over_a_websocket_have_to_be_named(door: Door, query: str, words: str):
+    """And are no use of the URL otherwise."""
+
+    async def dial(_port: int) -> Any:
+        raise OSError
+
+    path = door.streaming.port_forward_path("0123", dial)
+    for _ in range(2):
+        headers = {
+            "Connection": "Upgrade",
+            "Upgrade": "websocket",
+            "Sec-WebSocket-Version": "13",
+            "Sec-WebSocket-Key": "AAAAAAAAAAAAAAAAAAAAAA==",
+        }
+        status, text, _ = await ask(door, f"{path}{query}", **headers)
+        assert (status, text) == (400, f"{words}\n")
 
 
 async def test_what_is_not_spdy_ends_its_connection_only(door: Door, caller: Caller):

@@ -19,7 +19,7 @@ from kubelet.core.log_lines import LoggedContainer
 from kubelet.exec_streams import MAX_MESSAGE_BYTES, Exit, connect, read_outcome
 from kubelet.server import APISERVER, NodeServer
 from machinery.client.tls import ClientTls
-from machinery.model.errors import BadRequest, Forbidden, NotFound, NotImplementedHere, Unavailable
+from machinery.model.errors import BadRequest, Forbidden, NotFound, Unavailable
 from machinery.model.k8s.core_v1 import Pod
 from machinery.pb import cri_pb2 as cri
 from machinery.process.clock import WALL, SystemClock
@@ -130,9 +130,14 @@ class _Runtime:
         self.asked.append(request)
         return self.url
 
+    async def port_forward(self, sandbox_id: str) -> str:
+        self.asked.append(sandbox_id)
+        return self.url
+
 
 class _Pods:
     def __init__(self, log: Path) -> None:
+        self.ready = "s1"
         self.known = [LoggedContainer("c1", 0, running=True, log_path=str(log))]
 
     def pod(self, namespace: str, name: str, uid: str) -> Pod | None:
@@ -142,6 +147,9 @@ class _Pods:
 
     def containers(self, _uid: str, _container: str) -> Sequence[LoggedContainer]:
         return self.known
+
+    def sandbox(self, _pod_uid: str) -> str:
+        return self.ready
 
 
 @pytest.fixture
@@ -370,9 +378,74 @@ async def test_what_cannot_be_run(tmp_path: Path, streaming: _Streaming):
             await _exec(stub, _inputs())
 
 
-async def test_port_forward_is_not_built(tmp_path: Path):
-    """And says so."""
-    async with _Door(tmp_path, _Runtime("")).open() as door, door.client() as stub:
-        with pytest.raises(RpcError) as caught:
-            [_ async for _ in stub.PortForward(timeout=5)]
-        assert isinstance(from_rpc(caught.value), NotImplementedHere)
+class _Upgrading:
+    """A runtime's streaming server that upgrades what asks for it by a POST, and echoes it in capitals."""
+
+    def __init__(self, socket: Path, status: str = "101 Switching Protocols") -> None:
+        self.socket = socket
+        self.status = status
+        self.heads: list[str] = []
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.heads.append((await reader.readuntil(b"\r\n\r\n")).decode())
+        writer.write(f"HTTP/1.1 {self.status}\r\nX-Stream-Protocol-Version: v\r\n\r\n".encode())
+        if self.status.startswith("101"):
+            while data := await reader.read(65536):
+                writer.write(data.upper())
+            writer.write(b"over")
+        else:
+            writer.write(b"not so\n")
+        writer.close()
+
+
+async def _tunnel(stub: Any, target: str, *messages: Any) -> list[Any]:
+    start = pb.StreamStart(container=WEB, command=["x"], stdout=True)
+    headers = [pb.Header(name="Upgrade", value="SPDY/3.1"), pb.Header(name="A", value="b")]
+    streams = pb.RuntimeStreams(start=start, query="port=1", headers=headers)
+    return await _heard(stub, pb.TunnelInput(start=pb.TunnelStart(**{target: streams})), *messages)
+
+
+async def _heard(stub: Any, *messages: Any) -> list[Any]:
+    """Send some messages; return what comes back."""
+    call = stub.Tunnel(timeout=30)
+    for message in messages:
+        await call.write(message)
+    try:
+        return [message async for message in call]
+    except RpcError as error:
+        raise from_rpc(error) from error
+
+
+@pytest.mark.parametrize("target", ["exec", "attach", "port_forward"])
+async def test_a_tunnel_carries_every_byte_of_what_the_runtime_upgrades(tmp_path: Path, target: str):
+    """Headers and query go there, the answer's headers come back; the end of what is sent is not the end of the rest."""
+    there = _Upgrading(tmp_path / "s.sock")
+    runtime = _Runtime(f"http+unix://{quote(str(there.socket), safe='')}/x/token")
+    async with (
+        await asyncio.start_unix_server(there.serve, there.socket),
+        _Door(tmp_path, runtime).open() as door,
+        door.client() as stub,
+    ):
+        sent = [pb.TunnelInput(data=b"a" * 100_000), pb.TunnelInput(end=True)]
+        opened, *rest = await _tunnel(stub, target, *sent)
+    assert [(each.name, each.value) for each in opened.opened.headers] == [("X-Stream-Protocol-Version", "v")]
+    assert b"".join(each.data for each in rest) == b"A" * 100_000 + b"over"
+    assert there.heads[0].startswith("POST /x/token?port=1 HTTP/1.1\r\n")
+    assert "\r\nUpgrade: SPDY/3.1\r\nA: b\r\n" in there.heads[0]
+
+
+async def test_a_tunnel_that_cannot_be(tmp_path: Path):
+    """The runtime's own word for it is passed on; a pod without a sandbox has no ports."""
+    there = _Upgrading(tmp_path / "s.sock", "403 Forbidden")
+    runtime = _Runtime(f"http+unix://{quote(str(there.socket), safe='')}/x/token")
+    async with _Door(tmp_path, runtime).open() as door, door.client() as stub:
+        with pytest.raises(Unavailable, match="streaming server does not answer"):
+            await _tunnel(stub, "port_forward")
+        async with await asyncio.start_unix_server(there.serve, there.socket):
+            with pytest.raises(Forbidden, match="not so"):
+                await _tunnel(stub, "port_forward")
+        door.pods.ready = ""
+        with pytest.raises(NotFound, match="has no sandbox that runs"):
+            await _tunnel(stub, "port_forward")
+        with pytest.raises(BadRequest, match="has to be its start"):
+            await _heard(stub, pb.TunnelInput(data=b"x"))

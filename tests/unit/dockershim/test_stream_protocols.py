@@ -16,10 +16,10 @@ from dockershim.core.stream_protocols import (
     encode_outcome,
     exit_status,
     negotiate,
+    parse_port,
     parse_size,
     stream_types,
 )
-from dockershim.port_forward import parse_port
 
 V1, V2, V3, V4 = SPDY[::-1]
 TERMINAL = Wanted(stdin=True, stdout=True, stderr=False, tty=True)

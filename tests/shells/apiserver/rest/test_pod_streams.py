@@ -60,6 +60,35 @@ class Kubelet:
             case _:
                 raise BadRequest("the container does not run")
 
+    async def Tunnel(self, inputs: AsyncIterator[Any], _context: Any) -> AsyncIterator[Any]:  # noqa: N802 - the proto's name
+        """Upgrade a connection as it asks, and echo what comes; what says `refuse` is refused."""
+        stream = inputs.__aiter__()
+        start = (await anext(stream)).start
+        streams = getattr(start, start.WhichOneof("target"))
+        self.asked.append(start)
+        if "refuse" in streams.start.command:
+            raise BadRequest("unable to upgrade")
+        headers = [each for each in streams.headers if each.name != "Sec-WebSocket-Key"]
+        yield pb.TunnelOutput(opened=pb.TunnelOpened(headers=headers))
+        try:
+            async for event in stream:
+                if event.data == b"end":
+                    return
+                yield pb.TunnelOutput(data=event.data)
+        finally:
+            self.left.set()
+
+
+@pytest.fixture
+async def wire(served: Served) -> AsyncIterator[Wire]:
+    """A connection of an admin's."""
+    context = ssl.create_default_context(cafile=str(served.pki.certificate("ca")))
+    context.load_cert_chain(served.pki.certificate("admin"), served.pki.key("admin"))
+    host, _, port = served.config.rest_listen[0].rpartition(":")
+    connection = Wire(*await asyncio.open_connection(host, int(port), ssl=context))
+    yield connection
+    connection.writer.transport.abort()
+
 
 @pytest.fixture
 async def kubelet(pki: Pki, admin: aiohttp.ClientSession) -> AsyncIterator[Kubelet]:
@@ -198,12 +227,8 @@ async def test_a_command_gets_its_input_and_its_output_comes_back(
 
 @pytest.mark.usefixtures("kubelet")
 @pytest.mark.parametrize("before", [b"", b"\x82\x83\0\0\0\0\0hi"])
-async def test_frames_of_a_client_have_to_be_masked(served: Served, before: bytes):
+async def test_frames_of_a_client_have_to_be_masked(wire: Wire, before: bytes):
     """The first one that is not ends the connection, with the reason that the protocol has for it."""
-    context = ssl.create_default_context(cafile=str(served.pki.certificate("ca")))
-    context.load_cert_chain(served.pki.certificate("admin"), served.pki.key("admin"))
-    host, _, port = served.config.rest_listen[0].rpartition(":")
-    wire = Wire(*await asyncio.open_connection(host, int(port), ssl=context))
     upgrade = ("Connection: Upgrade", "Upgrade: websocket", "Sec-WebSocket-Version: 13")
     names = ("Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==", "Sec-WebSocket-Protocol: v5.channel.k8s.io")
     await wire.send(
@@ -217,7 +242,6 @@ async def test_frames_of_a_client_have_to_be_masked(served: Served, before: byte
     echo = b"\x82\x03\x01hi" if before else b""
     assert answer.startswith((echo + b"\x88\x02\x03\xea", b"\x88\x02\x03\xea"))
     assert b"no" not in answer
-    wire.writer.transport.abort()
 
 
 @pytest.mark.usefixtures("kubelet")
@@ -268,18 +292,92 @@ async def test_how_a_command_failed_is_told(admin: aiohttp.ClientSession, comman
     assert (b"\x02oh\n" in messages) == (command == "fail")
 
 
+@pytest.mark.parametrize(
+    ("path", "status"),
+    [
+        ("exec?command=cat&container=main&stdout=1", 400),
+        ("portforward", 400),
+        ("portforward?ports=http", 400),
+    ],
+)
 @pytest.mark.usefixtures("kubelet")
-async def test_other_ways_into_a_pod_are_refused(admin: aiohttp.ClientSession, client: Client):
-    """SPDY and port-forward are not built and say so; a plain request needs an upgrade; not everybody may."""
-    path = f"{POD}/exec?command=cat&container=main&stdout=1"
-    async with admin.post(path, headers={"Upgrade": "SPDY/3.1", "Connection": "Upgrade"}) as response:
-        assert response.status == 501
-    async with admin.get(path) as response:
-        assert response.status == 400
-    async with admin.post(f"{POD}/portforward") as response:
-        assert response.status == 501
-    async with client("nobody").get(path) as response:
+async def test_other_ways_into_a_pod_are_refused(
+    admin: aiohttp.ClientSession, client: Client, path: str, status: int
+):
+    """A plain request needs an upgrade; not everybody may."""
+    async with admin.get(f"{POD}/{path}") as response:
+        assert response.status == status
+    async with client("nobody").get(f"{POD}/{path}") as response:
         assert response.status == 403
+
+
+@pytest.mark.parametrize(
+    ("path", "target", "offer"),
+    [
+        ("exec?command=cat&container=main&stdin=1&stdout=1", "exec", "v4.channel.k8s.io"),
+        ("attach?container=side&stdout=1", "attach", "v4.channel.k8s.io"),
+        ("portforward", "port_forward", "portforward.k8s.io"),
+        ("portforward?ports=80&ports=81,82", "port_forward", "portforward.k8s.io"),
+    ],
+)
+async def test_spdy_goes_through_as_it_is(wire: Wire, kubelet: Kubelet, path: str, target: str, offer: str):
+    """The runtime agrees on a version with the caller, and hears every byte; then either side ends it."""
+    headers = {"Connection": "Upgrade", "Upgrade": "SPDY/3.1", "X-Stream-Protocol-Version": offer}
+    reader, writer = wire.reader, wire.writer
+    writer.write(request("POST", f"{POD}/{path}", *(f"{name}: {value}" for name, value in headers.items())))
+    async with asyncio.timeout(60):
+        status, *lines = (await reader.readuntil(b"\r\n\r\n")).decode().strip().split("\r\n")
+        assert status == "HTTP/1.1 101 Switching Protocols"
+        assert dict(line.split(": ", 1) for line in lines) == headers
+        sent = bytes(range(256)) * 4000
+        writer.write(sent)
+        assert await reader.readexactly(len(sent)) == sent
+        writer.write(b"end")
+        assert await reader.read() == b""
+    [start] = kubelet.asked
+    assert start.WhichOneof("target") == target
+    streams = getattr(start, target)
+    assert streams.query == ("port=80,81,82" if "ports" in path else "")
+    assert streams.start.container.container == {"exec": "main", "attach": "side"}.get(target, "")
+
+
+async def test_a_tunnel_ends_when_its_caller_has_gone(wire: Wire, kubelet: Kubelet):
+    """The kubelet is told, so that nobody forwards for nobody."""
+    reader, writer = wire.reader, wire.writer
+    writer.write(request("POST", f"{POD}/portforward", "Connection: Upgrade", "Upgrade: SPDY/3.1"))
+    async with asyncio.timeout(60):
+        await reader.readuntil(b"\r\n\r\n")
+        writer.close()
+        await kubelet.left.wait()
+
+
+async def test_what_the_runtime_refuses_to_upgrade(wire: Wire, kubelet: Kubelet):
+    """It is an answer of its own, before anything is upgraded."""
+    del kubelet
+    reader, writer = wire.reader, wire.writer
+    path = f"{POD}/exec?command=refuse&container=main&stdout=1"
+    writer.write(request("POST", path, "Connection: Upgrade", "Upgrade: SPDY/3.1"))
+    async with asyncio.timeout(60):
+        head = await reader.readuntil(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 400 ")
+
+
+async def test_spdy_within_a_websocket_is_unwrapped(admin: aiohttp.ClientSession, kubelet: Kubelet):
+    """The runtime hears plain SPDY, whatever the messages that it comes in."""
+    protocol = "SPDY/3.1+portforward.k8s.io"
+    async with admin.ws_connect(f"{POD}/portforward", protocols=(protocol,)) as socket:
+        assert socket.protocol == protocol
+        for message in (b"a", b"b" * 100_000):
+            await socket.send_bytes(message)
+        received = b""
+        while len(received) < 100_001:
+            received += await socket.receive_bytes()
+        assert received == b"a" + b"b" * 100_000
+        await socket.send_bytes(b"end")
+        assert (await socket.receive()).type is aiohttp.WSMsgType.CLOSE
+    headers = {each.name: each.value for each in kubelet.asked[0].port_forward.headers}
+    assert headers["Upgrade"] == "SPDY/3.1"
+    assert headers["X-Stream-Protocol-Version"] == "portforward.k8s.io"
 
 
 async def test_a_kubelet_that_is_away_is_named(admin: aiohttp.ClientSession, kubelet: Kubelet):
