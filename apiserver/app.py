@@ -36,6 +36,7 @@ from apiserver.presence import Addresses, Presence
 from apiserver.rbac_cache import RbacCache
 from apiserver.registry import Parts, Registry
 from apiserver.registry.reads import Reads
+from apiserver.reloading import ReloadedFile
 from apiserver.request_checks import BODY_LIMIT
 from apiserver.rest.server import serving_rest
 from apiserver.rest.services import RestServices
@@ -80,6 +81,8 @@ class Core:
     bootstrap: Bootstrap
     presence: Presence
     allocator: Allocator
+    reloaded: tuple[ReloadedFile, ...]
+    closing: list[Callable[[], Awaitable[None]]]  # what is called when nothing is served any more
 
 
 async def serve(config: ApiserverConfig, process: Process) -> None:
@@ -111,8 +114,8 @@ def build(
     `rng` makes names, uids and addresses. Without a `key` the one of the configuration is read.
 
     Raises:
-        ValueError: the file of the key holds none.
-        OSError: it cannot be read.
+        ValueError: the file of the key holds none, or another one of the configuration makes no sense.
+        OSError: one cannot be read.
     """
     rng = rng or random.Random()  # noqa: S311 - a uid is no secret
     clock, log = process.clock, process.log
@@ -121,7 +124,12 @@ def build(
     opening = Opening(feed, clock)
     reads = Reads(storage, feed, rng)
     lookup = Lookup(catalogue, reads)
-    gate = Gate(catalogue, RbacCache(feed, opening), NodeReferences(feed, reads, KINDS["", "pods"]))
+    rbac, references = RbacCache(feed, opening), NodeReferences(feed, reads, KINDS["", "pods"])
+    gate = Gate(catalogue, rbac, references)
+    reloaded: list[ReloadedFile] = []
+    closing: list[Callable[[], Awaitable[None]]] = []
+    if config.authorization_config:
+        reloaded.append(_authorized_by(config.authorization_config, gate, rbac, references, process, closing))
     key = key or TokenKey.load(config.sa_key_file)
     authenticator = Authenticator(lookup, key, clock)
     allocator = Allocator(storage, services.STORAGE_PREFIX, config.service_cidr, clock, rng=rng, log=log)
@@ -171,7 +179,28 @@ def build(
         bootstrap,
         presence,
         allocator,
+        tuple(reloaded),
+        closing,
     )
+
+
+def _authorized_by(
+    path: str,
+    gate: Gate,
+    rbac: RbacCache,
+    references: NodeReferences,
+    process: Process,
+    closing: list[Callable[[], Awaitable[None]]],
+) -> ReloadedFile:
+    """Have the gate ask the authorizers that a file names, as it is now and will be."""
+    from apiserver.webhook_authorizer import WebhookAuthorizer, configured_authorizers  # seldom needed
+
+    def use(file: str) -> None:
+        gate.authorizers = configured_authorizers(file, rbac, references, process.clock, process.log)
+        closing.extend(each.aclose for each in gate.authorizers if isinstance(each, WebhookAuthorizer))
+
+    use(path)
+    return ReloadedFile(path, use, process.log)
 
 
 def _schemas(catalogue: Catalogue) -> Schemas:
@@ -205,6 +234,7 @@ async def running(core: Core, process: Process) -> AsyncIterator[None]:
         "heap": heap.keep_trimmed(sleep),
         "compaction": later(partial(compaction.run, sleep=sleep)),
         "allocation": later(core.allocator.repair_forever),
+        **{f"reload-{number}": each.follow(sleep) for number, each in enumerate(core.reloaded)},
     }
     tasks = [process.tasks.create_task(work, name=name) for name, work in loops.items()]
     try:
@@ -213,6 +243,7 @@ async def running(core: Core, process: Process) -> AsyncIterator[None]:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        await asyncio.gather(*(close() for close in core.closing))
 
 
 def rest_services(core: Core, process: Process) -> RestServices:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from ipaddress import ip_network
+from typing import Any
 
 from apiserver.rest.limits import Limits
 from machinery.process.config import ComponentConfig, ConfigError, check_readable, flag, setting
@@ -33,6 +35,10 @@ class ApiserverConfig(ComponentConfig):
     kubelet_key_file: str = setting("", help="PEM key of --kubelet-cert-file")
     sa_key_file: str = setting("", help="PEM private key that signs ServiceAccount tokens")
     service_cidr: str = setting("10.96.0.0/16", help="range of the Services' cluster IPs")
+    authorization_config: str = setting(
+        "",
+        help="file with an AuthorizationConfiguration, read again when it changes; without one: Node, then RBAC",
+    )
     access_log: bool = setting(
         default=False, help="log each request at level info: verb, path, user, code, latency, user agent"
     )
@@ -87,6 +93,8 @@ class ApiserverConfig(ComponentConfig):
         ):
             check_readable(field, getattr(self, field))
         check_readable("sa_key_file", self.sa_key_file)
+        if self.authorization_config:
+            _check_document("authorization_config", self.authorization_config, _authorizers)
         self._check_addresses()
         if self.max_requests_inflight < 1:
             raise ConfigError(
@@ -130,3 +138,19 @@ class ApiserverConfig(ComponentConfig):
     def rest_port(self) -> int:
         """The port of the REST door."""
         return int(self.rest_listen[0].rpartition(":")[2])
+
+
+def _check_document(field: str, path: str, read: Callable[[Any], object]) -> None:
+    from apiserver.configured_files import read_document  # seldom needed, as is all below
+
+    try:
+        read(read_document(path))
+    except (ValueError, OSError) as error:
+        raise ConfigError(field, f"{path}: {error}") from error
+
+
+def _authorizers(document: Any) -> object:
+    from apiserver.core.authz.webhook import compile_condition
+    from apiserver.core.configured.authorization import read_authorization
+
+    return read_authorization(document, compile_condition)

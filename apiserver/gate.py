@@ -1,7 +1,8 @@
 """The gate between the doors and the registry: may this caller do this?
 
-The order of authorizers is upstream's: the group system:masters may do everything, then the Node authorizer, then
-RBAC. What they know comes from the watch caches of roles, bindings and pods.
+The group system:masters may do everything. Then authorizers are asked in turn until one says yes or no: as a rule the
+Node authorizer and RBAC, whose knowledge comes from the watch caches of roles, bindings and pods; others, and another order,
+by `apiserver.authorizers`.
 
     gate.admit(request)             before every method of the registry
     gate.admit_grant(user, …)       the registry calls it with the object that a write of a role or binding would
@@ -10,12 +11,13 @@ RBAC. What they know comes from the watch caches of roles, bindings and pods.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from apiserver.aside import aside
+from apiserver.authorizers import Authorizer, NodeAuthorizer, RbacAuthorizer
 from apiserver.core.authn_impersonation import BadImpersonation, Way, impersonation_of, ways
-from apiserver.core.authz import escalation, node
+from apiserver.core.authz import escalation
 from apiserver.core.authz.attributes import MASTERS, YES, Attributes, Decision, required_fields
 from apiserver.core.authz.escalation import EVERYTHING, RoleGranted, RulesGranted
 from apiserver.core.authz.messages import forbidden
@@ -39,7 +41,7 @@ class Gate:
     def __init__(self, catalogue: Catalogue, rbac: RbacCache, references: NodeReferences) -> None:
         self._catalogue = catalogue
         self._rbac = rbac
-        self._references = references
+        self.authorizers: Sequence[Authorizer] = (NodeAuthorizer(references), RbacAuthorizer(rbac))
 
     async def admit(self, request: Request) -> None:
         """Check that the user may make a request.
@@ -69,23 +71,17 @@ class Gate:
             raise forbidden(user, attributes, decision)
 
     async def authorize(self, user: UserInfo, attributes: Attributes) -> Decision:
-        """Try every authorizer in turn."""
+        """Ask every authorizer in turn, until one has an opinion."""
         if MASTERS in user.groups:
             return YES
         reasons = []
-        if name := node.node_of(user):
-            needed = node.needs_references(attributes)
-            decision = node.decide(
-                name, attributes, await self._references.of(name) if needed else frozenset()
-            )
-            if decision.allowed:
+        for authorizer in self.authorizers:
+            decision = await authorizer.authorize(user, attributes)
+            if decision.allowed or decision.denied:
                 return decision
-            reasons.append(decision.reason)
-        decision = self._rbac.index().authorize(user, attributes)
-        reasons.append(decision.reason)
-        return (
-            decision if decision.allowed else Decision(allowed=False, reason=", ".join(filter(None, reasons)))
-        )
+            if decision.reason:
+                reasons.append(decision.reason)
+        return Decision(allowed=False, reason=", ".join(reasons))
 
     def attributes(self, request: Request) -> Attributes:
         """Return what authorizers have to know of a request."""
@@ -127,6 +123,10 @@ class Gate:
             refused = Decision(allowed=False, reason=way.refusal)
             return len(way.checks), forbidden(user, way.checks[-1], refused)
         return len(way.checks), None
+
+    def unresolved(self, user: UserInfo) -> str:
+        """Return which authorizers may allow a user more than rules say; "" where there are none."""
+        return ", ".join(text for each in self.authorizers if (text := each.unresolved(user)))
 
     def rules_for(self, user: UserInfo, namespace: str) -> list[Rule]:
         """Return the rules that hold for a user in a namespace (those of the Node authorizer are no rules)."""
@@ -205,6 +205,9 @@ def attributes_of(request: Request, kind: Kind | None) -> Attributes:
         namespace=request.name if kind and kind.rules.contains_objects else request.namespace,
         name=request.name or (fields.get("metadata.name", "") if reads_many else ""),
         fields=fields,
+        version=request.version,
+        field_selector=request.selection.field_selector,
+        label_selector=request.selection.label_selector,
     )
 
 

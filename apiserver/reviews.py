@@ -14,7 +14,6 @@ from apiserver.aside import aside
 from apiserver.authentication import API_AUDIENCES, Authenticator
 from apiserver.core import access_reviews, field_errors, writes
 from apiserver.core.authn import BadToken
-from apiserver.core.authz import node
 from apiserver.core.schema import Schemas
 from apiserver.core.values import Json, metadata, spec
 from apiserver.gate import Gate
@@ -25,7 +24,6 @@ from machinery.model.k8s import served
 from machinery.model.kinds import KindNames
 
 _RULE_BYTES: Final = 64  # of JSON that are read as fast as a rule is written
-_NODES_HAVE_MORE: Final = "node authorizer does not support user rule resolution"
 
 
 def review_handlers(gate: Gate, authenticator: Authenticator, schemas: Callable[[], Schemas]) -> Handlers:
@@ -74,7 +72,7 @@ class _Reviews:
         if not namespace:
             raise BadRequest("no namespace on request")
         rules = self._gate.rules_for(request.user, namespace)
-        problem = _NODES_HAVE_MORE if node.node_of(request.user) else ""
+        problem = self._gate.unresolved(request.user)
         weight = _RULE_BYTES * len(rules)
         return _reply(await aside(weight, access_reviews.rules_answered, review, rules, problem), warnings)
 

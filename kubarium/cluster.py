@@ -28,7 +28,7 @@ from kubarium.core.options import Options
 from kubarium.core.spec import ClusterSpec, is_node_name
 from kubarium.ending import end, halt
 from kubarium.errors import KubariumError
-from kubarium.kubelet_args import check_kubelet_args
+from kubarium.handed_flags import check_kubelet_args
 from kubarium.mounts import unmount_below
 from kubarium.starting import START_PATIENCE_S, Progress, check_options, refuse_differences, start
 from kubarium.supervisor.protocol import call
@@ -88,6 +88,7 @@ class Cluster:
         process_memory: str | None = None,
         registry_port: int | None = None,
         access_log: bool | None = None,
+        apiserver_args: Mapping[str, str] | None = None,
         cpu: str = "",
         memory: str = "",
         labels: Mapping[str, str] | None = None,
@@ -108,7 +109,7 @@ class Cluster:
         `apiservers`, `schedulers` and `controllers` say how many processes of each there are; `cpu`, `memory`, `labels` and
         `taints` (key=value:Effect) are those of each node, `kubelet_args` flags of each kubelet, `zones` are given to them in turn. `process_memory` ("1Gi") is the
         most that each process of a node may have. At a `registry_port` there is an image registry that every node knows as
-        localhost:PORT. With `access_log` apiservers log each request. With `check_invariants` a component ends where it finds its own state broken: for tests.
+        localhost:PORT. With `access_log` apiservers log each request; `apiserver_args` are flags of each. With `check_invariants` a component ends where it finds its own state broken: for tests.
 
         Raises:
             KubariumError: it cannot be; the message names the option, or says what is missing.
@@ -126,6 +127,7 @@ class Cluster:
             process_memory=process_memory,
             registry_port=registry_port,
             access_log=access_log,
+            apiserver_args=apiserver_args or {},
             cpu=cpu,
             memory=memory,
             labels=labels or {},

@@ -17,8 +17,8 @@ from kubarium.core.places import LocalPlaces
 from kubarium.core.spec import ClusterSpec, SpecError
 from kubarium.credentials import ensure_credentials, kubeconfig_text
 from kubarium.errors import KubariumError
+from kubarium.handed_flags import check_apiserver_args, check_kubelet_args
 from kubarium.import_path import programs_folder
-from kubarium.kubelet_args import check_kubelet_args
 from kubarium.starter import Starter
 
 Progress = Callable[[str], None]
@@ -37,6 +37,7 @@ def check_options(options: Options, name: str, timeout_s: float) -> None:
     except SpecError as error:
         raise KubariumError(str(error)) from error
     check_kubelet_args(node.kubelet_args for node in spec.nodes)
+    check_apiserver_args(spec.apiserver_args)
     if not timeout_s > 0:
         raise KubariumError(f"--timeout: has to be above 0, not {timeout_s:g}")
 

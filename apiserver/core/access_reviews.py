@@ -62,6 +62,8 @@ def asked_user(review: Json) -> Asked:
 def answered(review: Json, decision: Decision) -> Json:
     """Write the answer into a review."""
     status: Json = {"allowed": decision.allowed}
+    if decision.denied:
+        status["denied"] = True
     if decision.reason:
         status["reason"] = decision.reason
     return {**_head(review), "spec": spec(review), "status": status}

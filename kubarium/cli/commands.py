@@ -46,7 +46,8 @@ def up(options: argparse.Namespace) -> int:
     given = ((each.name, getattr(options, each.name, None)) for each in fields(Options))
     asked = {name: value for name, value in given if value is not None}
     asked["labels"] = dict(asked.get("labels", ()))
-    asked["kubelet_args"] = dict(asked.get("kubelet_args", ()))
+    for each in ("kubelet_args", "apiserver_args"):
+        asked[each] = dict(asked.get(each, ()))
     asked["taints"] = tuple(asked.get("taints", ()))
     wanted = Options(**asked)
     if getattr(options, "file", None):

@@ -13,7 +13,15 @@ from functools import partial
 from typing import Any, Final
 
 from kubarium.core.options import DeclaredNode, Options
-from kubarium.core.spec import KUBELET_FLAGS, MAX_NODES, ZONE, ClusterSpec, SpecError, checked
+from kubarium.core.spec import (
+    APISERVER_FLAGS,
+    KUBELET_FLAGS,
+    MAX_NODES,
+    ZONE,
+    ClusterSpec,
+    SpecError,
+    checked,
+)
 
 API_VERSION: Final = "kubarium.dev/v1alpha1"
 KIND: Final = "Cluster"
@@ -85,6 +93,7 @@ def read_document(document: Written) -> ClusterFile:
         controllers=plane.get("controllers"),
         process_memory=read.get("processMemory"),
         access_log=read.get("accessLog"),
+        apiserver_args=plane.get("apiserverExtraArgs", {}),
         registry_port=read.get("registryPort"),
         declared=read.get("nodes"),
     )
@@ -278,8 +287,10 @@ def _taints(written: Written, path: str) -> tuple[str, ...]:
     return tuple(read(item, f"{path}[{number}]") for number, item in enumerate(written.items))
 
 
+_APISERVER: Final[Mapping[str, _Reader]] = dict.fromkeys(APISERVER_FLAGS, _quantity)
 _PLANE: Final[Mapping[str, _Reader]] = {
-    name: _option(name, _whole) for name in ("etcd", "apiservers", "schedulers", "controllers")
+    **{name: _option(name, _whole) for name in ("etcd", "apiservers", "schedulers", "controllers")},
+    "apiserverExtraArgs": lambda written, path: _read(written, path, _APISERVER),
 }
 _KUBELET: Final[Mapping[str, _Reader]] = dict.fromkeys(KUBELET_FLAGS, _quantity)
 _NODE: Final[Mapping[str, _Reader]] = {

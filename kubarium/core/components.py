@@ -171,6 +171,7 @@ def _apiserver(instance: Instance, places: Places) -> Component:
         "sa-key-file": str(places.layout.pki / "sa.key"),
         "service-cidr": SERVICE_CIDR,
         "access-log": "true" if places.spec.access_log else "",
+        **places.spec.apiserver_args,
     }
     return Component(instance.name, APISERVER, flags, (serving, KUBELET_CLIENT, ETCD_CLIENT, ADMIN))
 

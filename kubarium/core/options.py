@@ -60,6 +60,7 @@ class Options:
     process_memory: str | None = None
     registry_port: int | None = None
     access_log: bool | None = None
+    apiserver_args: Mapping[str, str] = field(default_factory=dict)  # flags of each apiserver, without "--"
     cpu: str = ""  # of each node
     memory: str = ""
     labels: Mapping[str, str] = field(default_factory=dict)
@@ -88,7 +89,9 @@ class Options:
                 raise SpecError(f"has to be one of {', '.join(allowed)}, not {value!r}", _flag(option))
         try:
             spec = msgspec.convert(
-                fields | {"name": name, "runtime": runtime, "api_port": self.api_port or 0, "origin": origin},
+                fields
+                | {"name": name, "runtime": runtime, "api_port": self.api_port or 0, "origin": origin}
+                | {"apiserver_args": dict(self.apiserver_args)},
                 ClusterSpec,
             )
         except msgspec.ValidationError as error:
@@ -123,6 +126,11 @@ class Options:
                 found.append(
                     _difference(each, wanted, ", ".join(sorted(had - {wanted, ""})) or "the machine's")
                 )
+        found += [
+            f"--apiserver-arg {name}={value} (it has {spec.apiserver_args.get(name, 'none')})"
+            for name, value in self.apiserver_args.items()
+            if spec.apiserver_args.get(name) != value
+        ]
         found += self._lacking(spec)
         if self.count is not None and self.count < len(spec.nodes) + len(self._missing_declared(spec)):
             declared = {node.name for node in (self.declared or ())[: self.count]}

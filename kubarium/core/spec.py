@@ -41,6 +41,12 @@ KUBELET_FLAGS = (  # those that a user may hand to a kubelet; all others follow 
     "preloaded-images-verification-allowlist",
     "record-messages",
 )
+APISERVER_FLAGS = (  # those that a user may hand to the apiservers
+    "authorization-config",
+    "log-level",
+    "max-requests-inflight",
+    "record-messages",
+)
 
 
 class SpecError(ValueError):
@@ -85,6 +91,7 @@ class ClusterSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     schedulers: int = 1
     controllers: int = 1
     access_log: bool = False  # whether apiservers log each request
+    apiserver_args: dict[str, str] = {}  # flags of each apiserver, of APISERVER_FLAGS, without "--"
     registry_port: int = 0  # where the cluster's image registry listens; 0: it has none
     nodes: tuple[NodeSpec, ...] = ()
     next_index: int = 1
@@ -203,9 +210,16 @@ def checked(spec: ClusterSpec) -> ClusterSpec:
             raise SpecError(f"has to be from 1 to {MAX_INSTANCES}, not {count}", f"--{field}")
     if len(spec.nodes) > MAX_NODES or spec.next_index > MAX_NODES + 1:
         raise SpecError(f"a cluster has at most {MAX_NODES} nodes in its life", "--nodes")
+    _check_flags(spec.apiserver_args, APISERVER_FLAGS, "--apiserver-arg")
     for node in spec.nodes:
         _check_node(node)
     return spec
+
+
+def _check_flags(handed: Iterable[str], known: tuple[str, ...], option: str) -> None:
+    for name in handed:
+        if name not in known:
+            raise SpecError(f'"{name}" is no flag to hand on (there are: {", ".join(known)})', option)
 
 
 def _check_time_scale(scale: float, profile: Profile) -> None:
@@ -236,11 +250,7 @@ def _check_node(node: NodeSpec) -> None:
             raise SpecError(f'"{value}" is no quantity; write it as 2, 500m, 512Mi or 4Gi', flag)
         if value and not re.search("[1-9]", value):
             raise SpecError(f"has to be above 0, not {value}", flag)
-    for name in node.kubelet_args:
-        if name not in KUBELET_FLAGS:
-            raise SpecError(
-                f'"{name}" is no flag to hand on (there are: {", ".join(KUBELET_FLAGS)})', "--kubelet-arg"
-            )
+    _check_flags(node.kubelet_args, KUBELET_FLAGS, "--kubelet-arg")
     if node.labels or node.taints:
         _check_marks(node)
 

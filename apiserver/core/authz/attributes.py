@@ -40,6 +40,9 @@ class Attributes(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     name: str = ""
     path: str = ""  # "/healthz"; "" for a resource
     fields: Mapping[str, str] | None = None  # what a field selector requires; None where that is unknown
+    version: str = ""  # of the API group; "" where any is meant
+    field_selector: str = ""
+    label_selector: str = ""
 
     @property
     def combined(self) -> str:
@@ -49,10 +52,11 @@ class Attributes(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """Yes or no, and why; a no without a reason is the usual one: nothing allows it."""
+    """Yes, no, or no opinion, and why; none without a reason is the usual one: nothing allows it."""
 
     allowed: bool
     reason: str = ""
+    denied: bool = False  # a no that nobody who is asked later changes
 
 
 YES: Final = Decision(allowed=True)

@@ -1,11 +1,13 @@
-"""Flags for kubelets are checked by the kubelet, in a process of its own."""
+"""Flags for kubelets and apiservers are checked by these, in a process of its own."""
 
 from __future__ import annotations
+
+from pathlib import Path
 
 import pytest
 
 from kubarium.errors import KubariumError
-from kubarium.kubelet_args import check_kubelet_args
+from kubarium.handed_flags import check_apiserver_args, check_kubelet_args
 
 
 def test_what_a_kubelet_accepts_passes():
@@ -33,3 +35,19 @@ def test_what_a_kubelet_refuses_is_told_in_its_own_words(args: dict[str, str], w
     text = str(refused.value)
     assert text.startswith(f"--kubelet-arg: the kubelet refuses {flags}: ")
     assert why in text
+
+
+def test_the_files_that_an_apiserver_is_given_are_read_first(tmp_path: Path):
+    """What is wrong in one is told with its field, before anything is started."""
+    path = tmp_path / "authorization.yaml"
+    path.write_text(
+        "apiVersion: apiserver.config.k8s.io/v1\nkind: AuthorizationConfiguration\n"
+        "authorizers:\n- {type: RBAC, name: rbac}\n"
+    )
+    check_apiserver_args({})
+    check_apiserver_args({"authorization-config": str(path), "max-requests-inflight": "100"})
+    path.write_text(path.read_text().replace("RBAC", "ABAC"))
+    with pytest.raises(KubariumError, match=r"^--apiserver-arg: .*authorizers\[0\].type: "):
+        check_apiserver_args({"authorization-config": str(path)})
+    with pytest.raises(KubariumError, match="No such file"):
+        check_apiserver_args({"authorization-config": str(tmp_path / "none")})
