@@ -16,10 +16,10 @@ PARTICULAR = (
     "core/batch/*", "core/ingress_rules.py", "core/resource_names.py", "core/scaling_metrics.py", "core/volume_claims.py",
     "core/emptiness.py", "core/apply/topology.py",  # tables of Go types
     "core/admission/*", "core/pod_security/*", "core/quota/*",
-    "core/authz/*", "core/authn*.py", "core/access_reviews.py", "core/token_requests.py",
+    "core/authz/*", "core/authn*.py", "core/access_reviews.py", "core/token_requests.py", "core/configured/*", "core/audit/*",
     "core/flow/schemas.py",  # which requests belong together, as Kubernetes suggests
     "core/bootstrap*.py", "bootstrap.py", "presence.py", "allocation.py",
-    "authentication.py", "token_requests.py", "reviews.py", "rbac_cache.py", "kubelets.py",
+    "authentication.py", "authorizers.py", "webhook_authorizer.py", "token_requests.py", "reviews.py", "rbac_cache.py", "kubelets.py",
     "rest/pod_*.py",
 )  # fmt: skip
 """Modules that are about some kinds: their rules, access, what a cluster begins with. All others are generic."""
