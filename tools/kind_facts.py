@@ -57,24 +57,14 @@ STORED: Final = (
     Fact("core.v1.Secret"),
     Fact("core.v1.ServiceAccount", short="sa", subresources="token"),
     Fact("core.v1.Event", short="ev"),
-    Fact("apps.v1.Deployment", short="deploy", categories="all", subresources="scale"),
-    Fact("apps.v1.ReplicaSet", short="rs", categories="all", subresources="scale"),
-    Fact("coordination.v1.Lease"),
-    Fact("discovery.v1.EndpointSlice"),
-    Fact("rbac.v1.Role"),
-    Fact("rbac.v1.RoleBinding"),
-    Fact("rbac.v1.ClusterRole", cluster=True),
-    Fact("rbac.v1.ClusterRoleBinding", cluster=True),
-)  # fmt: skip
-"""Kinds whose objects are kept."""
-
-NEXT: Final = (
     Fact("core.v1.ReplicationController", short="rc", categories="all", subresources="scale"),
     Fact("core.v1.PodTemplate"),
     Fact("core.v1.LimitRange", short="limits"),
     Fact("core.v1.ResourceQuota", short="quota"),
     Fact("core.v1.PersistentVolume", short="pv", cluster=True),
     Fact("core.v1.PersistentVolumeClaim", short="pvc"),
+    Fact("apps.v1.Deployment", short="deploy", categories="all", subresources="scale"),
+    Fact("apps.v1.ReplicaSet", short="rs", categories="all", subresources="scale"),
     Fact("apps.v1.StatefulSet", short="sts", categories="all", subresources="scale"),
     Fact("apps.v1.DaemonSet", short="ds", categories="all"),
     Fact("apps.v1.ControllerRevision"),
@@ -88,8 +78,14 @@ NEXT: Final = (
     Fact("scheduling.v1.PriorityClass", short="pc", cluster=True),
     Fact("storage.v1.StorageClass", short="sc", cluster=True),
     Fact("node.v1.RuntimeClass", cluster=True),
+    Fact("coordination.v1.Lease"),
+    Fact("discovery.v1.EndpointSlice"),
+    Fact("rbac.v1.Role"),
+    Fact("rbac.v1.RoleBinding"),
+    Fact("rbac.v1.ClusterRole", cluster=True),
+    Fact("rbac.v1.ClusterRoleBinding", cluster=True),
 )  # fmt: skip
-"""Kinds that have rules (`apiserver.core.kinds`) and are not served yet: to serve one, move its line to `STORED`."""
+"""Kinds whose objects are kept."""
 
 PLURALS: Final = {"core.v1.Endpoints": "endpoints"}
 """Of kinds that are not served, where English does not make them."""

@@ -19,7 +19,7 @@ _READ: Final = ("get", "list", "watch")
 _WRITE: Final = ("create", "delete", "deletecollection", "patch", "update")
 _REPORT: Final = ("create", "patch", "update")
 _AGGREGATE: Final = f"{RBAC_GROUP}/aggregate-to-"  # and a role's name: the label of what is a part of it
-_APPS: Final = ("deployments", "replicasets")
+_SCALED: Final = ("deployments", "replicasets", "statefulsets")  # of the group apps
 _PUBLIC_URLS: Final = ("/healthz", "/livez", "/readyz", "/version", "/version/")
 
 
@@ -28,6 +28,11 @@ def _rule(verbs: tuple[str, ...], group: str, *resources: str, names: tuple[str,
     if names:
         rule["resourceNames"] = list(names)
     return rule
+
+
+def _with(plural: str, *parts: str) -> tuple[str, ...]:
+    """Return a resource and its subresources: its status, unless others are named."""
+    return (plural, *(f"{plural}/{part}" for part in parts or ("status",)))
 
 
 def _urls(*urls: str) -> Json:
@@ -79,19 +84,31 @@ def _group(name: str) -> Json:
 _EVENTS: Final = _rule(_REPORT, "", "events")
 
 _VIEW: Final = (
-    _rule(_READ, "", "configmaps", "events", "namespaces", "namespaces/status", "pods", "pods/log"),
-    _rule(_READ, "", "pods/status", "serviceaccounts", "services", "services/status"),
-    _rule(_READ, "apps", *_APPS, *(f"{each}/{sub}" for each in _APPS for sub in ("scale", "status"))),
+    _rule(_READ, "", *_with("replicationcontrollers", "scale", "status"), "bindings", "configmaps", "events"),
+    _rule(_READ, "", "limitranges", "namespaces", "namespaces/status", *_with("persistentvolumeclaims")),
+    _rule(_READ, "", *_with("pods", "log", "status"), *_with("resourcequotas"), "serviceaccounts"),
+    _rule(_READ, "", *_with("services")),
+    _rule(_READ, "apps", "controllerrevisions", *_with("daemonsets")),
+    _rule(_READ, "apps", *(part for plural in _SCALED for part in _with(plural, "scale", "status"))),
+    _rule(_READ, "autoscaling", *_with("horizontalpodautoscalers")),
+    _rule(_READ, "batch", *_with("cronjobs"), *_with("jobs")),
     _rule(_READ, "discovery.k8s.io", "endpointslices"),
+    _rule(_READ, "networking.k8s.io", *_with("ingresses"), "networkpolicies"),
+    _rule(_READ, "policy", *_with("poddisruptionbudgets")),
 )
 _EDIT: Final = (
-    _rule(_READ, "", "pods/attach", "pods/exec", "pods/portforward", "secrets"),
+    _rule(_READ, "", "pods/attach", "pods/exec", "pods/portforward", "pods/proxy", "secrets", "services/proxy"),
     _rule(("impersonate",), "", "serviceaccounts"),
-    _rule(_WRITE, "", "pods", "pods/attach", "pods/exec", "pods/portforward"),
+    _rule(_WRITE, "", *_with("pods", "attach", "exec", "portforward", "proxy")),
     _rule(("create",), "", "pods/eviction", "serviceaccounts/token"),
-    _rule(_WRITE, "", "configmaps", "events", "secrets", "serviceaccounts", "services"),
-    _rule(_WRITE, "apps", *_APPS, *(f"{each}/scale" for each in _APPS)),
+    _rule(_WRITE, "", "configmaps", "events", "persistentvolumeclaims", "secrets", "serviceaccounts"),
+    _rule(_WRITE, "", *_with("replicationcontrollers", "scale"), *_with("services", "proxy")),
+    _rule(_WRITE, "apps", "daemonsets", *(part for plural in _SCALED for part in _with(plural, "scale"))),
+    _rule(_WRITE, "autoscaling", "horizontalpodautoscalers"),
+    _rule(_WRITE, "batch", "cronjobs", "jobs"),
     _rule((*_READ, *_WRITE), "coordination.k8s.io", "leases"),
+    _rule(_WRITE, "networking.k8s.io", "ingresses", "networkpolicies"),
+    _rule(_WRITE, "policy", "poddisruptionbudgets"),
 )
 _ADMIN: Final = (
     _rule(("create",), "authorization.k8s.io", "localsubjectaccessreviews"),
@@ -128,7 +145,7 @@ _CONTROLLERS: Final = (
         ("update",), "", "namespaces/finalize", "namespaces/status", "nodes", "nodes/status", "pods/status"
     ),
     _rule(("create", "update"), "apps", "replicasets"),
-    _rule(("update",), "apps", "deployments", *(f"{each}/status" for each in _APPS)),
+    _rule(("update",), "apps", "deployments", "deployments/status", "replicasets/status"),
     _rule(("create", "update"), "discovery.k8s.io", "endpointslices"),
     _rule(("escalate",), RBAC_GROUP, "clusterroles"),  # an aggregated role may come to hold anything
 )

@@ -1,7 +1,7 @@
 """Every kind that the cluster keeps, from the table that the apiserver and its clients share.
 
 Garbage collection and namespace deletion look at all of them, and at nothing but their metadata: a kind that is added
-to the table is covered.
+to the table is covered. Where a kind has several versions, its objects are looked at in the one that is stored.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from machinery.model.k8s import served
 from machinery.model.resources import Resource, resource_of
 
 KINDS: Final[tuple[Resource[MetadataOnly], ...]] = tuple(
-    resource_of(names, MetadataOnly) for names in served.STORED
+    resource_of(names, MetadataOnly) for names in served.STORED if names not in served.STORED_AS
 )
 _NEVER_OWNED: Final = frozenset({"events", "events.events.k8s.io"})  # many, and short-lived
 

@@ -7,7 +7,8 @@ from collections import defaultdict
 from typing import Any
 
 from apiserver import objects
-from apiserver.core.kinds import ALL
+from apiserver.core.kind import Kind
+from apiserver.core.kinds import KINDS
 from apiserver.request import ListOptions, Request
 from hollow.core.lifetime import State
 from kubelet.core import labels
@@ -74,7 +75,7 @@ def _check_node(name: str, allocatable: Json, pods: list[Json]) -> None:
 def check_watches(cluster: Cluster) -> None:
     """Every watch stream is what the store wrote: each revision once, in order, byte for byte."""
     log = cluster.api.storage.history
-    for kind in ALL:
+    for kind in KINDS.values():
         written = [event for event in log if event.key.startswith(f"{kind.storage_prefix}/")]
         told = [each for each in cluster.observer.seen if each.kind is kind]
         assert [each.revision for each in told] == [event.revision for event in written], kind.plural
@@ -87,18 +88,30 @@ def check_watches(cluster: Cluster) -> None:
 async def check_resumed_watches(cluster: Cluster, seen: list[Seen]) -> None:
     """A watch from the middle tells the same as the one from the beginning did."""
     middle = seen[len(seen) // 2].revision
-    for kind in ALL:
-        expected = [each.revision for each in seen if each.kind is kind and each.revision > middle]
-        options = ListOptions(resource_version=str(middle))
-        request = Request(user=ADMIN, verb="watch", group=kind.group, resource=kind.plural, selection=options)
-        watch = await cluster.api.core.registry.watch(request)
-        told: list[int] = []
-        reading = asyncio.ensure_future(_read(watch, told))
-        await cluster.clock.settle()  # all is told that there is to tell: neither too little nor too much
-        reading.cancel()
-        await asyncio.wait({reading})
+    watches = {kind: await _watch_from(cluster, kind, middle) for kind in KINDS.values()}
+    told: dict[Kind, list[int]] = {kind: [] for kind in watches}
+    reading = [asyncio.ensure_future(_read(watch, told[kind])) for kind, watch in watches.items()]
+    await cluster.clock.settle()  # all is told that there is to tell: neither too little nor too much
+    for task in reading:
+        task.cancel()
+    await asyncio.wait(reading)
+    for kind, watch in watches.items():
         await watch.aclose()
-        assert told == expected, f"the resumed watch of {kind.plural}"
+        expected = [each.revision for each in seen if each.kind is kind and each.revision > middle]
+        assert told[kind] == expected, f"the resumed watch of {kind.plural}"
+
+
+async def _watch_from(cluster: Cluster, kind: Kind, revision: int) -> Any:
+    options = ListOptions(resource_version=str(revision))
+    request = Request(
+        user=ADMIN,
+        verb="watch",
+        group=kind.group,
+        version=kind.version,
+        resource=kind.plural,
+        selection=options,
+    )
+    return await cluster.api.core.registry.watch(request)
 
 
 async def _read(watch: Any, told: list[int]) -> None:

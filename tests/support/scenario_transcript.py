@@ -20,7 +20,7 @@ import msgspec
 import pytest
 
 from apiserver.core.kind import Kind
-from apiserver.core.kinds import ALL
+from apiserver.core.kinds import KINDS
 from apiserver.request import ListOptions, Request
 from machinery.client.waiting import event_within
 from tests.support.apiserver import ADMIN
@@ -79,7 +79,7 @@ class Observer:
     async def run(self) -> None:
         """Watch until cancelled."""
         async with asyncio.TaskGroup() as tasks:
-            for kind in ALL:
+            for kind in KINDS.values():
                 tasks.create_task(self._follow(kind))
 
     def objects(self, resource: str) -> list[Json]:
@@ -99,7 +99,14 @@ class Observer:
 
     async def _follow(self, kind: Kind) -> None:
         options = ListOptions(resource_version="1")
-        request = Request(user=ADMIN, verb="watch", group=kind.group, resource=kind.plural, selection=options)
+        request = Request(
+            user=ADMIN,
+            verb="watch",
+            group=kind.group,
+            version=kind.version,
+            resource=kind.plural,
+            selection=options,
+        )
         async for batch in await self._registry.watch(request):
             for event in batch:
                 self._take(kind, event.type.value, event.revision, event.json)

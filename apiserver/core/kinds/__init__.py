@@ -1,8 +1,7 @@
 """The rules of every kind of Kubernetes that has some: one file a kind, one table of all.
 
 What the kinds are called is generated (`machinery.model.k8s.served`); one that is not in this table has no rules of
-its own. A file whose kind is not in it waits: its facts stand apart in `tools/kind_facts.py` (`NEXT`), and the kind
-is not served. Only the composition root imports this package: everybody else is handed a `Catalogue`.
+its own. Only the composition root imports this package: everybody else is handed a `Catalogue`.
 """
 
 from __future__ import annotations
@@ -13,18 +12,37 @@ from typing import Final
 from apiserver.core.kind import Kind, make_kind
 from apiserver.core.kinds import (
     configmaps,
+    controllerrevisions,
+    cronjobs,
+    daemonsets,
     deployments,
     endpointslices,
     events,
+    horizontalpodautoscalers,
+    ingressclasses,
+    ingresses,
+    jobs,
     leases,
+    limitranges,
     namespaces,
+    networkpolicies,
     nodes,
+    persistentvolumeclaims,
+    persistentvolumes,
+    poddisruptionbudgets,
     pods,
+    podtemplates,
+    priorityclasses,
     rbac,
     replicasets,
+    replicationcontrollers,
+    resourcequotas,
+    runtimeclasses,
     secrets,
     serviceaccounts,
     services,
+    statefulsets,
+    storageclasses,
 )
 from apiserver.core.rules import Rules
 from machinery.model.k8s import served
@@ -39,8 +57,27 @@ RULES: Final[Mapping[KindNames, Rules]] = {
     served.SECRETS: secrets.RULES,
     served.SERVICE_ACCOUNTS: serviceaccounts.RULES,
     served.EVENTS: events.RULES,
+    served.REPLICATION_CONTROLLERS: replicationcontrollers.RULES,
+    served.POD_TEMPLATES: podtemplates.RULES,
+    served.LIMIT_RANGES: limitranges.RULES,
+    served.RESOURCE_QUOTAS: resourcequotas.RULES,
+    served.PERSISTENT_VOLUMES: persistentvolumes.RULES,
+    served.PERSISTENT_VOLUME_CLAIMS: persistentvolumeclaims.RULES,
     served.DEPLOYMENTS: deployments.RULES,
     served.REPLICA_SETS: replicasets.RULES,
+    served.STATEFUL_SETS: statefulsets.RULES,
+    served.DAEMON_SETS: daemonsets.RULES,
+    served.CONTROLLER_REVISIONS: controllerrevisions.RULES,
+    served.JOBS: jobs.RULES,
+    served.CRON_JOBS: cronjobs.RULES,
+    served.HORIZONTAL_POD_AUTOSCALERS: horizontalpodautoscalers.RULES,
+    served.POD_DISRUPTION_BUDGETS: poddisruptionbudgets.RULES,
+    served.INGRESSES: ingresses.RULES,
+    served.INGRESS_CLASSES: ingressclasses.RULES,
+    served.NETWORK_POLICIES: networkpolicies.RULES,
+    served.PRIORITY_CLASSES: priorityclasses.RULES,
+    served.STORAGE_CLASSES: storageclasses.RULES,
+    served.RUNTIME_CLASSES: runtimeclasses.RULES,
     served.LEASES: leases.RULES,
     served.ENDPOINT_SLICES: endpointslices.RULES,
     served.ROLES: rbac.ROLES,
@@ -59,6 +96,9 @@ def _make_all() -> tuple[Kind, ...]:
 
 
 ALL: Final[tuple[Kind, ...]] = _make_all()
+"""Every version of every kind."""
 
-KINDS: Final[Mapping[tuple[str, str], Kind]] = {(kind.group, kind.plural): kind for kind in ALL}
-"""By group ("" for core) and plural."""
+KINDS: Final[Mapping[tuple[str, str], Kind]] = {
+    (kind.group, kind.plural): kind for kind in ALL if kind.stored is kind
+}
+"""By group ("" for core) and plural, in the version that is stored."""

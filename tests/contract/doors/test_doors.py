@@ -98,11 +98,13 @@ async def test_errors_arrive_as_what_they_are(api: Api) -> None:
 
 async def test_a_kind_that_is_not_built_is_named(api: Api) -> None:
     """Whatever is asked of it; one that nobody knows is not found."""
-    jobs = kinds.Resource("batch", "v1", "jobs", "Job", namespaced=True, type=ConfigMap)
-    with pytest.raises(NotBuilt, match=r"jobs\.batch .* is not built"):
-        await api.list(jobs)
-    with pytest.raises(NotBuilt, match=r"jobs\.batch .* is not built"):
-        await api.delete(jobs, "a", namespace="default")
+    candidates = kinds.Resource(
+        "coordination.k8s.io", "v1beta1", "leasecandidates", "LeaseCandidate", namespaced=True, type=ConfigMap
+    )
+    with pytest.raises(NotBuilt, match=r"leasecandidates\.coordination\.k8s\.io .* is not built"):
+        await api.list(candidates)
+    with pytest.raises(NotBuilt, match=r"leasecandidates\.coordination\.k8s\.io .* is not built"):
+        await api.delete(candidates, "a", namespace="default")
     puddings = kinds.Resource("", "v1", "puddings", "Pudding", namespaced=True, type=ConfigMap)
     with pytest.raises(NotFound):
         await api.list(puddings)

@@ -1,4 +1,4 @@
-"""The kinds that the apiserver stores and the resources that components speak about are the same ones."""
+"""The resources that components speak about are kinds that the apiserver stores."""
 
 from __future__ import annotations
 
@@ -6,17 +6,18 @@ import pytest
 from msgspec.structs import fields
 
 from apiserver.core.kinds import KINDS
-from machinery.model.kinds import KindNames
 from machinery.model.resources import ALL, Resource
 
 
-def described(one: KindNames | Resource) -> tuple[str, str, str, str, bool]:
-    return one.group, one.version, one.plural, one.kind, one.namespaced
-
-
-def test_every_resource_is_a_stored_kind_of_the_same_description():
-    """Group, version, plural, kind and scope: a difference would be a 404, or objects of another type."""
-    assert sorted(map(described, ALL)) == sorted(map(described, KINDS.values()))
+@pytest.mark.parametrize("resource", ALL, ids=str)
+def test_every_resource_is_a_stored_kind_of_the_same_description(resource: Resource):
+    """Version, kind and scope: a difference would be a 404, or objects of another type."""
+    kind = KINDS[resource.group, resource.plural]
+    assert (resource.version, resource.kind, resource.namespaced) == (
+        kind.version,
+        kind.kind,
+        kind.namespaced,
+    )
 
 
 @pytest.mark.parametrize("resource", ALL, ids=str)

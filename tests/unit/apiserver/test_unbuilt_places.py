@@ -52,7 +52,7 @@ def test_each_part_that_is_missing_is_named(resource: str, part: str, namespace:
     "request_",
     [
         asked("puddings"),
-        asked("jobs"),
+        asked("leasecandidates"),
         asked("jobs", "batch", "v2"),
         asked("scales", "autoscaling"),
         asked("pods", name="x", namespace="a", subresource="bake"),
@@ -74,8 +74,8 @@ def test_what_is_served_is_not_missing() -> None:
 
 
 def test_the_answer_is_a_501_that_clients_take_for_missing() -> None:
-    """The code says that it is not built; by the reason client-go does without, as `kubectl describe ns` of quotas."""
-    error = NotBuilt("resourcequotas (core/v1 ResourceQuota) is not built", kind="resourcequotas")
+    """The code says that it is not built; by the reason client-go does without, as `kubectl describe service` of endpoints."""
+    error = NotBuilt("endpoints (core/v1 Endpoints) is not built", kind="endpoints")
     status = error.to_status()
     assert (status["code"], status["reason"]) == (501, "NotFound")
     assert type(from_status(status)) is NotBuilt

@@ -173,8 +173,20 @@ async def test_unknown_fields_are_warned_of_or_refused(admin: aiohttp.ClientSess
         ("GET", f"{MAPS}/none", {}, 404, 'configmaps "none" not found'),
         ("GET", "/api/v1/puddings", {}, 404, "404 page not found"),
         ("GET", "/nowhere", {}, 404, "404 page not found"),
-        ("GET", "/apis/batch/v1/jobs?watch=true", {}, 501, "jobs.batch (batch/v1 Job) is not built"),
-        ("POST", "/apis/batch/v1/namespaces/default/jobs", {"data": b"{}"}, 501, "jobs.batch"),
+        (
+            "GET",
+            "/apis/certificates.k8s.io/v1beta1/clustertrustbundles?watch=true",
+            {},
+            501,
+            "clustertrustbundles.certificates.k8s.io (certificates.k8s.io/v1beta1 ClusterTrustBundle) is not built",
+        ),
+        (
+            "POST",
+            "/apis/coordination.k8s.io/v1beta1/namespaces/default/leasecandidates",
+            {"data": b"{}"},
+            501,
+            "leasecandidates.coordination.k8s.io",
+        ),
         (
             "POST",
             "/apis/apiextensions.k8s.io/v1/customresourcedefinitions",

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from apiserver.core.values import Json
-from tests.support.coming_kinds import (
+from tests.support.served_kinds import (
     complaints,
     created,
     merged,

@@ -8,7 +8,7 @@ import pytest
 
 from apiserver.core.values import Json
 from machinery.model.errors import NotImplementedHere
-from tests.support.coming_kinds import (
+from tests.support.served_kinds import (
     complaints,
     created,
     merged,

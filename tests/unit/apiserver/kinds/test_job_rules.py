@@ -9,7 +9,7 @@ import pytest
 from apiserver.core import deletion
 from apiserver.core.values import Json
 from machinery.model.clock import Timescale
-from tests.support.coming_kinds import (
+from tests.support.served_kinds import (
     KINDS,
     complaints,
     created,

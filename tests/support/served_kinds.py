@@ -1,116 +1,64 @@
-"""Kinds that have rules and are not served yet, with the names that the facts which wait for them give them."""
+"""Every kind that is served, an object of each, and what the write path makes of one."""
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from copy import deepcopy
-from importlib import import_module
-from pathlib import Path
 from typing import Any, Final
 
 from apiserver import schemas
-from apiserver.core import writes
-from apiserver.core.kind import Kind, make_kind
-from apiserver.core.kinds import (
-    controllerrevisions,
-    cronjobs,
-    daemonsets,
-    horizontalpodautoscalers,
-    ingressclasses,
-    ingresses,
-    jobs,
-    limitranges,
-    networkpolicies,
-    persistentvolumeclaims,
-    persistentvolumes,
-    poddisruptionbudgets,
-    podtemplates,
-    priorityclasses,
-    replicationcontrollers,
-    resourcequotas,
-    runtimeclasses,
-    statefulsets,
-    storageclasses,
-)
-from apiserver.core.rules import Rules
+from apiserver.core import kinds, writes
+from apiserver.core.kind import Kind
 from apiserver.core.table import Moment
 from apiserver.core.values import Json
 from machinery.model.errors import Invalid
 from tests.support.pod_specs import CONTEXT
 
-TOOLS: Final = Path(__file__).parents[2] / "tools"
 NOW_S: Final = 1767225660.0  # one minute after the moment of CONTEXT
 
-RULES: Final[dict[str, Rules]] = {
-    "CONTROLLER_REVISIONS": controllerrevisions.RULES,
-    "CRON_JOBS": cronjobs.RULES,
-    "DAEMON_SETS": daemonsets.RULES,
-    "HORIZONTAL_POD_AUTOSCALERS": horizontalpodautoscalers.RULES,
-    "INGRESSES": ingresses.RULES,
-    "INGRESS_CLASSES": ingressclasses.RULES,
-    "JOBS": jobs.RULES,
-    "LIMIT_RANGES": limitranges.RULES,
-    "NETWORK_POLICIES": networkpolicies.RULES,
-    "PERSISTENT_VOLUMES": persistentvolumes.RULES,
-    "PERSISTENT_VOLUME_CLAIMS": persistentvolumeclaims.RULES,
-    "POD_DISRUPTION_BUDGETS": poddisruptionbudgets.RULES,
-    "POD_TEMPLATES": podtemplates.RULES,
-    "PRIORITY_CLASSES": priorityclasses.RULES,
-    "REPLICATION_CONTROLLERS": replicationcontrollers.RULES,
-    "RESOURCE_QUOTAS": resourcequotas.RULES,
-    "RUNTIME_CLASSES": runtimeclasses.RULES,
-    "STATEFUL_SETS": statefulsets.RULES,
-    "STORAGE_CLASSES": storageclasses.RULES,
-}
-"""By the constant that the kind's names will have in machinery.model.k8s.served."""
-
-
-@contextmanager
-def _tools_on_the_path() -> Iterator[None]:
-    sys.path.insert(0, str(TOOLS))
-    try:
-        yield
-    finally:
-        sys.path.remove(str(TOOLS))
-
-
-def _made() -> dict[str, Kind]:
-    with _tools_on_the_path():
-        generator, facts = import_module("gen_kinds"), import_module("kind_facts")
-    namespace: dict[str, Any] = {}
-    exec(generator.text(facts.NEXT), namespace)
-    made = {name: make_kind(namespace[name], rules) for name, rules in RULES.items()}
-    return {kind.kind: kind for kind in made.values()}
-
-
-KINDS: Final = _made()
-"""By the name of the kind."""
+KINDS: Final = {kind.kind: kind for kind in kinds.KINDS.values()}
+"""By the name of the kind, in the version that is stored."""
 
 
 _POD = {"containers": [{"name": "main", "image": "app:1"}]}
 _LABELS = {"metadata": {"labels": {"app": "web"}}}
 _SELECTOR = {"matchLabels": {"app": "web"}}
 _CLAIM = {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}}
+_ABOUT = {"kind": "Pod", "namespace": "default", "name": "web"}
+_ROLE = {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "view"}
 EXAMPLES: Final[dict[str, Json]] = {
+    "ClusterRole": {"rules": [{"apiGroups": [""], "resources": ["pods"], "verbs": ["get"]}]},
+    "ClusterRoleBinding": {"roleRef": _ROLE, "subjects": [{"kind": "User", "name": "ann"}]},
+    "ConfigMap": {"data": {"a": "b"}},
     "ControllerRevision": {"revision": 1, "data": {"spec": {}}},
     "CronJob": {"spec": {"schedule": "@daily", "jobTemplate": {"spec": {"template": {"spec": {**_POD, "restartPolicy": "Never"}}}}}},
     "DaemonSet": {"spec": {"selector": _SELECTOR, "template": {**_LABELS, "spec": _POD}}},
+    "Deployment": {"spec": {"selector": _SELECTOR, "template": {**_LABELS, "spec": _POD}}},
+    "EndpointSlice": {"addressType": "IPv4", "endpoints": [{"addresses": ["10.1.2.3"]}], "ports": [{"port": 80}]},
+    "Event": {"involvedObject": _ABOUT, "reason": "Started", "message": "m", "type": "Normal"},
     "HorizontalPodAutoscaler": {"spec": {"scaleTargetRef": {"kind": "Deployment", "name": "web"}, "maxReplicas": 2, "behavior": {}}},
     "Ingress": {"spec": {"defaultBackend": {"service": {"name": "web", "port": {"number": 80}}}}},
     "IngressClass": {"spec": {"controller": "example.com/x", "parameters": {"kind": "A", "name": "b"}}},
     "Job": {"spec": {"template": {**_LABELS, "spec": {**_POD, "restartPolicy": "Never"}}}},
+    "Lease": {"spec": {"holderIdentity": "me", "leaseDurationSeconds": 15}},
     "LimitRange": {"spec": {"limits": [{"type": "Container", "max": {"cpu": "1"}}]}},
+    "Namespace": {},
     "NetworkPolicy": {"spec": {"podSelector": {}, "ingress": [{"ports": [{"port": 80}]}]}},
+    "Node": {"spec": {"podCIDR": "10.1.0.0/24"}},
     "PersistentVolume": {"spec": {"accessModes": ["ReadWriteOnce"], "capacity": {"storage": "1Gi"}, "hostPath": {"path": "/d"}}},
     "PersistentVolumeClaim": {"spec": _CLAIM},
+    "Pod": {"spec": _POD},
     "PodDisruptionBudget": {"spec": {"minAvailable": 1, "selector": _SELECTOR}},
     "PodTemplate": {"template": {**_LABELS, "spec": _POD}},
     "PriorityClass": {"value": 5},
+    "ReplicaSet": {"spec": {"selector": _SELECTOR, "template": {**_LABELS, "spec": _POD}}},
     "ReplicationController": {"spec": {"template": {**_LABELS, "spec": _POD}}},
     "ResourceQuota": {"spec": {"hard": {"pods": "5"}}},
+    "Role": {"rules": [{"apiGroups": [""], "resources": ["pods"], "verbs": ["get"]}]},
+    "RoleBinding": {"roleRef": _ROLE, "subjects": [{"kind": "User", "name": "ann"}]},
     "RuntimeClass": {"handler": "runsc"},
+    "Secret": {"data": {"a": "Yg=="}},
+    "Service": {"spec": {"ports": [{"port": 80}], "selector": {"app": "web"}}},
+    "ServiceAccount": {},
     "StatefulSet": {"spec": {"selector": _SELECTOR, "serviceName": "web", "template": {**_LABELS, "spec": _POD}, "volumeClaimTemplates": [{"metadata": {"name": "data"}, "spec": _CLAIM}]}},
     "StorageClass": {"provisioner": "example.com/disk"},
 }  # fmt: skip

@@ -1,4 +1,4 @@
-"""No object of the kinds that wait for being served makes their rules stumble, as long as it fits its schema."""
+"""No object makes the rules of its kind stumble, as long as it fits its schema."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from apiserver.core.schema import ListOf, MapOf, Scalar, Shape, Struct
 from apiserver.core.table import Moment
 from apiserver.core.values import Json
 from machinery.model.errors import Invalid, NotImplementedHere
-from tests.support.coming_kinds import KINDS, NOW_S, example
+from tests.support.served_kinds import KINDS, NOW_S, example
 from tests.support.examples import examples
 from tests.support.pod_specs import CONTEXT
 
