@@ -97,7 +97,9 @@ _VIEW: Final = (
     _rule(_READ, "policy", *_with("poddisruptionbudgets")),
 )
 _EDIT: Final = (
-    _rule(_READ, "", "pods/attach", "pods/exec", "pods/portforward", "pods/proxy", "secrets", "services/proxy"),
+    _rule(
+        _READ, "", "pods/attach", "pods/exec", "pods/portforward", "pods/proxy", "secrets", "services/proxy"
+    ),
     _rule(("impersonate",), "", "serviceaccounts"),
     _rule(_WRITE, "", *_with("pods", "attach", "exec", "portforward", "proxy")),
     _rule(("create",), "", "pods/eviction", "serviceaccounts/token"),

@@ -12,7 +12,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, Final, TypeAlias
 
-from apiserver.core.kinds import ALL
+from apiserver.core.kinds import KINDS
 from controllers.core.controller import Build
 from machinery.client.waiting import event_within
 from machinery.model.errors import Unavailable
@@ -62,7 +62,7 @@ class CrashWorld:
         """Describe every object that there is; of what differs from run to run (names, uids, times) only what it stands for."""
         objects = [
             json.loads(item.value)
-            for kind in ALL
+            for kind in KINDS.values()
             if kind.plural not in _BESIDE
             for item in (await self.server.storage.list(f"{kind.storage_prefix}/")).items
         ]

@@ -16,7 +16,7 @@ from typing import Any, TypeAlias, TypeVar
 
 import msgspec
 
-from apiserver.core.kinds import ALL
+from apiserver.core.kinds import KINDS
 from apiserver.services.resources import resources_handler
 from kubarium.core.certificates import Certificate
 from kubarium.signing import new_authority, new_certificate
@@ -190,7 +190,7 @@ class LocalRegistry:
     async def forget_history(self) -> None:
         """Expire every watch from before now, as a compaction does."""
         await self.feed.fresh()
-        for kind in ALL:
+        for kind in KINDS.values():
             page = await self.storage.list(f"{kind.storage_prefix}/")
             self.feed.cache(kind).replace(page.items, page.revision)
 

@@ -16,9 +16,9 @@ from apiserver.core.schema import ListOf, MapOf, Scalar, Shape, Struct
 from apiserver.core.table import Moment
 from apiserver.core.values import Json
 from machinery.model.errors import Invalid, NotImplementedHere
-from tests.support.served_kinds import KINDS, NOW_S, example
 from tests.support.examples import examples
 from tests.support.pod_specs import CONTEXT
+from tests.support.served_kinds import KINDS, NOW_S, example
 
 _TEXTS = ["", "a", "A b", "*.a", "1-3,5", "50%", "/x", "10.0.0.0/8", "Pods", "Resource", "Utilization", "In", "NotIn",
           "Exists", "Container", "Pod", "TCP", "Prefix", "Indexed", "FailJob", "RollingUpdate", "OnDelete",
