@@ -110,13 +110,28 @@ def address_of(name: str, node: dict[str, Any]) -> str:
     Raises:
         Unavailable: the node has not said yet where it is.
     """
-    status = node.get("status") or {}
-    known = {each.get("type"): each.get("address", "") for each in status.get("addresses") or ()}
+    host, port = host_of(name, node), port_of(node)
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+def host_of(name: str, node: dict[str, Any]) -> str:
+    """Return the address of a node.
+
+    Raises:
+        Unavailable: the node has not said yet where it is.
+    """
+    addresses = (node.get("status") or {}).get("addresses") or ()
+    known: dict[str, str] = {each.get("type"): each.get("address", "") for each in addresses}
     host = next((known[kind] for kind in _ADDRESS_TYPES if known.get(kind)), "")
     if not host:
         raise Unavailable(f'the node "{name}" has no address yet')
-    port = ((status.get("daemonEndpoints") or {}).get("kubeletEndpoint") or {}).get("Port") or _DEFAULT_PORT
-    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+    return host
+
+
+def port_of(node: dict[str, Any]) -> int:
+    """Return the port of a node's kubelet."""
+    endpoints = (node.get("status") or {}).get("daemonEndpoints") or {}
+    return (endpoints.get("kubeletEndpoint") or {}).get("Port") or _DEFAULT_PORT
 
 
 def _named(error: ApiError, node: str, address: str) -> ApiError:

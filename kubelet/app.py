@@ -30,6 +30,7 @@ from kubelet.images import Images
 from kubelet.log_rotation import LogRotation
 from kubelet.machine_info import IdentityFiles, read_machine
 from kubelet.node import Node, NodeSettings
+from kubelet.pages import Pages
 from kubelet.pod_executor import PodExecutor
 from kubelet.pod_files import PodFiles
 from kubelet.pod_source import PodSource
@@ -217,12 +218,29 @@ class Kubelet:
 
     @asynccontextmanager
     async def _node_service(self) -> AsyncIterator[None]:
-        """Serve logs, exec and attach while inside."""
+        """Serve logs, exec, tunnels and pages while inside."""
         config, process = self._config, self._process
         if not config.listen:
             yield
             return
-        service = NodeServer(self.workers, self.runtime, process.clock, process.log)
+        clock = process.clock
+        pages = Pages(
+            node_name=config.node_name,
+            started=clock.timescale.format(clock.now()),
+            configuration=config.published,
+            logs=config.root / "logs",
+            runtime=self.runtime,
+            pods=self.workers.pods,
+            metrics=process.metrics.render,
+        )
+        service = NodeServer(
+            self.workers,
+            self.runtime,
+            clock,
+            process.log,
+            pages=pages,
+            is_simulated=lambda: self._around.runtime == HOLLOW,
+        )
         tls = ServerTls(config.cert_file, config.key_file, config.ca_file)
         server = grpc_server(config.listen, tls, [service.handler()], process.seam, name=process.name)
         await server.start()

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
+
+import msgspec
 
 from kubelet.core.image_access import Verification, VerificationPolicy
 from kubelet.core.log_files import MOST_FILES_LEFT_ALONE, LogLimits
@@ -85,6 +87,22 @@ class KubeletConfig(ComponentConfig):
         """For which images on the node a pod needs credentials."""
         policy = VerificationPolicy(self.image_pull_credentials_verification_policy)
         return Verification(policy, self.preloaded_images_verification_allowlist)
+
+    @property
+    def published(self) -> dict[str, Any]:
+        """What of this a KubeletConfiguration (kubelet.config.k8s.io/v1beta1) has: /configz shows it."""
+        return {
+            "apiVersion": "kubelet.config.k8s.io/v1beta1",
+            "kind": "KubeletConfiguration",
+            "allowedUnsafeSysctls": list(self.allowed_unsafe_sysctls),
+            "cgroupRoot": self.cgroup_root,
+            "containerLogMaxFiles": self.container_log_max_files,
+            "containerLogMaxSize": self.container_log_max_size,
+            "containerRuntimeEndpoint": f"unix://{self.cri_socket}",
+            "imagePullCredentialsVerificationPolicy": self.image_pull_credentials_verification_policy,
+            "preloadedImagesVerificationAllowlist": list(self.preloaded_images_verification_allowlist),
+            "registerWithTaints": [msgspec.to_builtins(each) for each in self.taints],
+        }
 
     @property
     def root(self) -> Path:

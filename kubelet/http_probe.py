@@ -89,7 +89,7 @@ def _redirected(url: HttpUrl, location: str) -> HttpUrl:
 
 async def _request(url: HttpUrl, headers: _Headers) -> tuple[int, str, bytes]:
     loop = asyncio.get_running_loop()
-    context = _trusting_context() if url.scheme == "https" else None
+    context = trusting_context() if url.scheme == "https" else None
     try:
         transport, exchange = await loop.create_connection(
             lambda: _Exchange(_head(url, headers), loop.create_future()), url.host, url.port, ssl=context
@@ -208,7 +208,8 @@ def _describe(error: Exception) -> str:
 
 
 @cache
-def _trusting_context() -> ssl.SSLContext:
+def trusting_context() -> ssl.SSLContext:
+    """Return a context of TLS that checks no certificates."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE

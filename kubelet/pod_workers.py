@@ -117,6 +117,12 @@ class PodWorkers:
         life = worker.life
         return msgspec.structs.replace(life.pod, status=life.told or life.pod.status)
 
+    def pods(self) -> Iterator[Pod]:
+        """Return every pod that the API has on this node, with the status that the kubelet knows."""
+        for life in self.lives():
+            if life.is_known:
+                yield msgspec.structs.replace(life.pod, status=life.told or life.pod.status)
+
     def containers(self, pod_uid: str, container: str) -> Sequence[LoggedContainer]:
         """Return the attempts at a container that still exist, the newest first."""
         return [_logged(run) for run in self.relist.observed(pod_uid).named(container)]

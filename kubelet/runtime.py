@@ -196,6 +196,16 @@ class Runtime:
         request = cri.PortForwardRequest(pod_sandbox_id=sandbox_id)
         return str((await self._ask(self._runtime.PortForward, request)).url)
 
+    # --- statistics
+
+    async def sandbox_stats(self) -> Sequence[cri.PodSandboxStats]:
+        """Return what each pod uses."""
+        request = cri.ListPodSandboxStatsRequest()
+        stats: Sequence[cri.PodSandboxStats] = (
+            await self._ask(self._runtime.ListPodSandboxStats, request)
+        ).stats
+        return stats
+
     # --- images
 
     async def image_status(self, image: str) -> cri.Image | None:

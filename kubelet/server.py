@@ -4,16 +4,17 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from pathlib import Path
 from typing import Any, Final, Protocol
 
 from kubelet.core.log_lines import LoggedContainer, LogWishes, choose_log, nanoseconds
 from kubelet.exec_streams import Channel, StreamConnection, connect, read_outcome
 from kubelet.logs import LogRange, read_log
-from kubelet.tunnels import carry, upgraded
+from kubelet.pages import Pages, pieces
+from kubelet.tunnels import Connection, DialError, carry, dialled, upgraded
 from machinery.model.clock import Clock
-from machinery.model.errors import BadRequest, Forbidden, NotFound
+from machinery.model.errors import BadRequest, Forbidden, NotFound, NotImplementedHere
 from machinery.model.k8s.core_v1 import Pod
 from machinery.model.log import SILENT, EventLog
 from machinery.pb import cri_pb2 as cri
@@ -25,6 +26,7 @@ from machinery.wire.services import ServiceHandler, handler
 __all__ = ["APISERVER", "LoggedContainer", "NodeServer", "PodLookup", "StreamRuntime"]
 
 APISERVER: Final = "kube-apiserver-kubelet-client"  # the common name of the only client that is let in
+_SIMULATED: Final = "containers are simulated by the hollow runtime: no process listens"
 _STREAMS: Final = {"": "", "All": "", "Stdout": "stdout", "Stderr": "stderr"}
 
 
@@ -63,11 +65,24 @@ class PodLookup(Protocol):
 class NodeServer:
     """One method per RPC; what is not here answers UNIMPLEMENTED and says so."""
 
-    def __init__(self, pods: PodLookup, runtime: StreamRuntime, clock: Clock, log: EventLog = SILENT) -> None:
+    def __init__(
+        self,
+        pods: PodLookup,
+        runtime: StreamRuntime,
+        clock: Clock,
+        log: EventLog = SILENT,
+        *,
+        pages: Pages | None = None,
+        is_simulated: Callable[[], bool] = lambda: False,
+    ) -> None:
         self._pods = pods
         self._runtime = runtime
         self._clock = clock
         self._log = log
+        self._pages = pages
+        self._is_simulated = (
+            is_simulated  # whether no process listens at a pod's address, nor may a packet leave
+        )
 
     def handler(self) -> ServiceHandler:
         """Return what a gRPC server serves."""
@@ -146,12 +161,39 @@ class NodeServer:
         target = first.start.WhichOneof("target")
         if target is None:
             raise BadRequest("the first message of a tunnel has to be its start")
-        streams = getattr(first.start, target)
-        url = await self._session_url(target, streams.start)
-        headers = [(each.name, each.value) for each in streams.headers]
-        connection = await upgraded(url, "GET" if _is_websocket(headers) else "POST", streams.query, headers)
+        try:
+            connection = await self._connected(target, getattr(first.start, target))
+        except DialError as error:
+            yield pb.TunnelOutput(failed=str(error))
+            return
         async for message in carry(connection, requests):
             yield message
+
+    async def Page(self, request: Any, context: Any) -> AsyncIterator[Any]:
+        """Send a page of the kubelet's.
+
+        Raises:
+            Forbidden: the caller is not the apiserver.
+            NotImplementedHere: the kubelet has no pages, or not this one.
+            NotFound: there is no such page.
+            MethodNotSupported: it can only be read.
+        """
+        _admit(context)
+        if self._pages is None:
+            raise NotImplementedHere("this kubelet has no pages")
+        page = await self._pages.page(request.method, request.path)
+        yield pb.PageChunk(head=pb.PageHead(status=200, content_type=page.content_type))
+        async for data in pieces(page):
+            yield pb.PageChunk(data=data)
+
+    async def _connected(self, target: str, wanted: Any) -> Connection:
+        if target == "address":
+            if self._is_simulated():
+                raise DialError(f"{wanted.host}:{wanted.port}: {_SIMULATED}")
+            return await dialled(wanted.host, wanted.port, tls=wanted.tls)
+        url = await self._session_url(target, wanted.start)
+        headers = [(each.name, each.value) for each in wanted.headers]
+        return await upgraded(url, "GET" if _is_websocket(headers) else "POST", wanted.query, headers)
 
     async def _session_url(self, target: str, start: Any) -> str:
         if target == "port_forward":

@@ -1,6 +1,6 @@
 """Connections that the kubelet makes for the apiserver, and whose bytes it carries both ways (`Node.Tunnel`).
 
-A session of the runtime (exec, attach, port-forward) is one that its streaming server upgrades: to SPDY/3.1 or a WebSocket, as
+An address is one of a pod, or of the node itself. A session of the runtime (exec, attach, port-forward) is one that its streaming server upgrades: to SPDY/3.1 or a WebSocket, as
 the caller of the apiserver has asked for. What is spoken on it then is between that caller and the runtime.
 """
 
@@ -13,11 +13,13 @@ from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import unquote, urlsplit
 
+from kubelet.http_probe import describe_os_error, trusting_context
 from machinery.model.errors import BY_CODE, Unavailable
 from machinery.process.clock import WALL
 from machinery.wire.node import messages as pb
 
 CONNECT_TIMEOUT_S: Final = 10.0  # wall seconds, the runtime's answer included
+DIAL_TIMEOUT_S: Final = 30.0  # wall seconds, TLS's handshake included
 _READ_BYTES: Final = 64 * 1024
 _LARGEST_HEAD: Final = 64 * 1024  # bytes
 _LARGEST_REFUSAL: Final = 4 * 1024  # bytes of a text that says why not
@@ -51,6 +53,29 @@ async def upgraded(url: str, method: str, query: str, headers: Iterable[tuple[st
     except (OSError, EOFError, ValueError, asyncio.LimitOverrunError) as error:  # TimeoutError is an OSError
         text = f"the runtime's streaming server does not answer: {error or 'in time'}"
         raise Unavailable(text) from error
+
+
+class DialError(Exception):
+    """An address cannot be connected to; the text says why, as Go's programs say it."""
+
+
+async def dialled(host: str, port: int, *, tls: bool) -> Connection:
+    """Connect to an address, as the node reaches it; nobody checks the certificate of who answers.
+
+    Raises:
+        DialError: it cannot be connected to.
+    """
+    netloc = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+    try:
+        async with WALL.timeout_wall(DIAL_TIMEOUT_S):
+            context = trusting_context() if tls else None
+            return Connection(*await asyncio.open_connection(host, port, ssl=context, limit=_LARGEST_HEAD))
+    except TimeoutError as error:
+        raise DialError(f"dial tcp {netloc}: i/o timeout") from error
+    except ValueError as error:  # what IDNA does not take
+        raise DialError(f"dial tcp: lookup {host}: no such host") from error
+    except OSError as error:
+        raise DialError(f"dial tcp {netloc}: {describe_os_error(error)}") from error
 
 
 async def carry(connection: Connection, requests: AsyncIterator[Any]) -> AsyncIterator[Any]:

@@ -66,7 +66,8 @@ def subresource_text(fact: Fact, part: Part) -> str:
     """Write one subresource."""
     group, version, kind = identity(part.schema or fact.schema)
     schema = "" if part.kind else SCHEMAS + (part.schema or fact.schema)
-    return f"Subresource({(part.kind or kind)!r}, {group!r}, {version!r}, {tuple(part.verbs.split())}, {schema!r})"
+    named = part.kind.format(kind) or kind
+    return f"Subresource({named!r}, {group!r}, {version!r}, {tuple(part.verbs.split())}, {schema!r})"
 
 
 def kind_text(fact: Fact, *, stored: bool) -> str:

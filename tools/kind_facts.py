@@ -32,7 +32,7 @@ class Part:
 
     verbs: str
     schema: str = ""  # of what is written there; "": the object itself
-    kind: str = ""  # where its schema is not published
+    kind: str = ""  # where its schema is not published; {} is the object's own kind
 
 
 PARTS: Final = {
@@ -43,6 +43,7 @@ PARTS: Final = {
     "finalize": Part("update"),
     "log": Part("get"),
     "portforward": Part("create get", kind="PodPortForwardOptions"),
+    "proxy": Part("create delete get patch update", kind="{}ProxyOptions"),
     "scale": Part("get patch update", "autoscaling.v1.Scale"),
     "status": Part("get patch update"),
     "token": Part("create", "authentication.v1.TokenRequest"),
@@ -50,9 +51,9 @@ PARTS: Final = {
 
 STORED: Final = (
     Fact("core.v1.Namespace", short="ns", cluster=True, lacks="deletecollection", subresources="finalize"),
-    Fact("core.v1.Node", short="no", cluster=True),
-    Fact("core.v1.Pod", short="po", categories="all", subresources="attach binding eviction exec log portforward"),
-    Fact("core.v1.Service", short="svc", categories="all"),
+    Fact("core.v1.Node", short="no", cluster=True, subresources="proxy"),
+    Fact("core.v1.Pod", short="po", categories="all", subresources="attach binding eviction exec log portforward proxy"),
+    Fact("core.v1.Service", short="svc", categories="all", subresources="proxy"),
     Fact("core.v1.ConfigMap", short="cm"),
     Fact("core.v1.Secret"),
     Fact("core.v1.ServiceAccount", short="sa", subresources="token"),
@@ -100,9 +101,7 @@ METRICS: Final = {
 """Kinds of a group that another server adds to Kubernetes, so that it is in no schema of it; `kubectl top` asks for it."""
 
 UNSERVED_PARTS: Final = {
-    "nodes": ("proxy",),
-    "pods": ("ephemeralcontainers", "proxy", "resize"),
-    "services": ("proxy",),
+    "pods": ("ephemeralcontainers", "resize"),
 }
 """Subresources of served kinds of the core group."""
 

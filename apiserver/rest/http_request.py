@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 METHODS: Final = frozenset({"GET", "POST", "PUT", "PATCH", "DELETE"})
+_PROXIED: Final = METHODS | {"HEAD", "OPTIONS"}
+"""Methods of requests that may be passed on to others."""
 
 
 class HttpRequest:
@@ -60,7 +62,7 @@ class HttpRequest:
         self.peer = peer
         self.impersonates = impersonates  # whether a header may be about impersonation
         self.target: Target | Discovery | None = (
-            parse_for(self.raw_path, is_known=peer is not ANONYMOUS) if method in METHODS else None
+            parse_for(self.raw_path, is_known=peer is not ANONYMOUS) if method in _PROXIED else None
         )
         self.user = ""  # the name of who asks, when that is known
         self._body = body

@@ -20,7 +20,13 @@ if TYPE_CHECKING:
 
 _OBJECT: Final = {"GET": "Get", "POST": "Create", "PUT": "Update", "PATCH": "Patch", "DELETE": "Delete"}
 _COLLECTION: Final = {**_OBJECT, "GET": "List", "DELETE": "DeleteCollection"}
-_STREAMED: Final = {"log": "Logs", "exec": "Exec", "attach": "Attach", "portforward": "PortForward"}
+_STREAMED: Final = {
+    "log": "Logs",
+    "exec": "Exec",
+    "attach": "Attach",
+    "portforward": "PortForward",
+    "proxy": "Proxy",
+}
 
 STREAMS: Final = frozenset({"Watch", *_STREAMED.values()})
 """The methods whose answers last."""

@@ -89,6 +89,8 @@ async def opened(kubelets: Kubelets, node: str, start: Any) -> AsyncIterator[Tun
             first = await call.read()
             if first is None:
                 raise Unavailable(f'the kubelet of node "{node}" has ended the connection')
+            if first.failed:
+                raise Unavailable(f"error trying to reach service: {first.failed}")
             yield Tunnel(call, tuple((each.name, each.value) for each in first.opened.headers))
         finally:
             call.cancel()
@@ -121,12 +123,20 @@ async def carry(exchange: Exchange, streams: Streams, tunnel: Tunnel) -> Any:
     with streams.opened(end):
         connection = exchange.take_over(_answer_headers(tunnel.headers))
         try:
-            await until_either_ends(
-                _carry_out(exchange, connection, tunnel), _carry_in(exchange, connection, tunnel)
-            )
+            await carry_bytes(exchange, connection, tunnel)
         finally:
             connection.close()
     return exchange.taken_response()
+
+
+async def carry_bytes(exchange: Exchange, connection: ByteStream, tunnel: Tunnel) -> None:
+    """Carry bytes both ways between a caller's connection, once it is taken over, and a tunnel until either side ends.
+
+    Raises:
+        RpcError: the tunnel broke.
+        ConnectionError: the caller takes nothing.
+    """
+    await until_either_ends(_carry_out(exchange, connection, tunnel), _carry_in(exchange, connection, tunnel))
 
 
 def _answer_headers(headers: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:

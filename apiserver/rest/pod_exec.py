@@ -71,7 +71,8 @@ class PodExec:
         from machinery.wire.node import messages
 
         streams = messages.RuntimeStreams(start=start, headers=connection_headers(exchange.http))
-        wanted = messages.TunnelStart(**{subresource: streams})
+        is_exec = subresource == "exec"
+        wanted = messages.TunnelStart(exec=streams) if is_exec else messages.TunnelStart(attach=streams)
         async with node_tunnels.opened(self._services.kubelets, node, wanted) as tunnel:
             response: web.StreamResponse = await node_tunnels.carry(exchange, self._streams, tunnel)
             return response

@@ -9,7 +9,7 @@ from apiserver.aside import aside
 from apiserver.core.authz.attributes import MASTERS
 from apiserver.request import Item, ListReply, ObjectReply, Request, UserInfo, request_about
 from apiserver.request_checks import checked_verb, found_kind
-from apiserver.rest import envelopes, pod_exec, pod_log, pod_port_forward
+from apiserver.rest import envelopes, pod_exec, pod_log, pod_port_forward, proxies
 from apiserver.rest.http_request import Exchange, HttpRequest
 from apiserver.rest.lists import list_reply
 from apiserver.rest.long_lists import long_list
@@ -18,6 +18,7 @@ from apiserver.rest.paths import Target
 from apiserver.rest.pod_exec import PodExec
 from apiserver.rest.pod_log import PodLog
 from apiserver.rest.pod_port_forward import PodPortForward
+from apiserver.rest.proxies import Proxies
 from apiserver.rest.replies import JSON, YAML_WEIGHT, Reply, not_found, pretty, reply, to_yaml
 from apiserver.rest.resource_request import ResourceRequest, is_watch, read_request
 from apiserver.rest.services import RestServices
@@ -49,6 +50,7 @@ class Resources:
             **dict.fromkeys(pod_log.PLACES, PodLog(services, self._streams).answer),
             **dict.fromkeys(pod_exec.PLACES, PodExec(services, self._streams).answer),
             **dict.fromkeys(pod_port_forward.PLACES, PodPortForward(services, self._streams).answer),
+            **dict.fromkeys(proxies.PLACES, Proxies(services, self._streams).answer),
         }
         self._object_calls: dict[str, Callable[[Request], Awaitable[ObjectReply]]] = {
             "get": registry.get,
@@ -81,7 +83,8 @@ class Resources:
         if answer is None:
             return await self._watch(exchange, user, target)
         request = request_about(target, user, "get")
-        if found_kind(self._catalogue, request) is None or target.rest:
+        is_path = bool(target.rest) and _place(target) not in proxies.PLACES
+        if found_kind(self._catalogue, request) is None or is_path:
             return not_found()
         return await answer(exchange, user, target)
 

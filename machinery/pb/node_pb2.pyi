@@ -111,14 +111,26 @@ class TunnelInput(_message.Message):
     def __init__(self, start: _Optional[_Union[TunnelStart, _Mapping]] = ..., data: _Optional[bytes] = ..., end: _Optional[bool] = ...) -> None: ...
 
 class TunnelStart(_message.Message):
-    __slots__ = ("exec", "attach", "port_forward")
+    __slots__ = ("exec", "attach", "port_forward", "address")
     EXEC_FIELD_NUMBER: _ClassVar[int]
     ATTACH_FIELD_NUMBER: _ClassVar[int]
     PORT_FORWARD_FIELD_NUMBER: _ClassVar[int]
+    ADDRESS_FIELD_NUMBER: _ClassVar[int]
     exec: RuntimeStreams
     attach: RuntimeStreams
     port_forward: RuntimeStreams
-    def __init__(self, exec: _Optional[_Union[RuntimeStreams, _Mapping]] = ..., attach: _Optional[_Union[RuntimeStreams, _Mapping]] = ..., port_forward: _Optional[_Union[RuntimeStreams, _Mapping]] = ...) -> None: ...
+    address: Address
+    def __init__(self, exec: _Optional[_Union[RuntimeStreams, _Mapping]] = ..., attach: _Optional[_Union[RuntimeStreams, _Mapping]] = ..., port_forward: _Optional[_Union[RuntimeStreams, _Mapping]] = ..., address: _Optional[_Union[Address, _Mapping]] = ...) -> None: ...
+
+class Address(_message.Message):
+    __slots__ = ("host", "port", "tls")
+    HOST_FIELD_NUMBER: _ClassVar[int]
+    PORT_FIELD_NUMBER: _ClassVar[int]
+    TLS_FIELD_NUMBER: _ClassVar[int]
+    host: str
+    port: int
+    tls: bool
+    def __init__(self, host: _Optional[str] = ..., port: _Optional[int] = ..., tls: _Optional[bool] = ...) -> None: ...
 
 class RuntimeStreams(_message.Message):
     __slots__ = ("start", "query", "headers")
@@ -139,15 +151,43 @@ class Header(_message.Message):
     def __init__(self, name: _Optional[str] = ..., value: _Optional[str] = ...) -> None: ...
 
 class TunnelOutput(_message.Message):
-    __slots__ = ("opened", "data")
+    __slots__ = ("opened", "data", "failed")
     OPENED_FIELD_NUMBER: _ClassVar[int]
     DATA_FIELD_NUMBER: _ClassVar[int]
+    FAILED_FIELD_NUMBER: _ClassVar[int]
     opened: TunnelOpened
     data: bytes
-    def __init__(self, opened: _Optional[_Union[TunnelOpened, _Mapping]] = ..., data: _Optional[bytes] = ...) -> None: ...
+    failed: str
+    def __init__(self, opened: _Optional[_Union[TunnelOpened, _Mapping]] = ..., data: _Optional[bytes] = ..., failed: _Optional[str] = ...) -> None: ...
 
 class TunnelOpened(_message.Message):
     __slots__ = ("headers",)
     HEADERS_FIELD_NUMBER: _ClassVar[int]
     headers: _containers.RepeatedCompositeFieldContainer[Header]
     def __init__(self, headers: _Optional[_Iterable[_Union[Header, _Mapping]]] = ...) -> None: ...
+
+class PageRequest(_message.Message):
+    __slots__ = ("method", "path", "query")
+    METHOD_FIELD_NUMBER: _ClassVar[int]
+    PATH_FIELD_NUMBER: _ClassVar[int]
+    QUERY_FIELD_NUMBER: _ClassVar[int]
+    method: str
+    path: str
+    query: str
+    def __init__(self, method: _Optional[str] = ..., path: _Optional[str] = ..., query: _Optional[str] = ...) -> None: ...
+
+class PageChunk(_message.Message):
+    __slots__ = ("head", "data")
+    HEAD_FIELD_NUMBER: _ClassVar[int]
+    DATA_FIELD_NUMBER: _ClassVar[int]
+    head: PageHead
+    data: bytes
+    def __init__(self, head: _Optional[_Union[PageHead, _Mapping]] = ..., data: _Optional[bytes] = ...) -> None: ...
+
+class PageHead(_message.Message):
+    __slots__ = ("status", "content_type")
+    STATUS_FIELD_NUMBER: _ClassVar[int]
+    CONTENT_TYPE_FIELD_NUMBER: _ClassVar[int]
+    status: int
+    content_type: str
+    def __init__(self, status: _Optional[int] = ..., content_type: _Optional[str] = ...) -> None: ...

@@ -66,8 +66,6 @@ KINDS: Final[dict[tuple[str, str, str], str]] = {
 """Kinds by group, version and plural."""
 
 PARTS: Final[dict[str, frozenset[str]]] = {
-    "nodes": frozenset(("proxy",)),
-    "pods": frozenset(("ephemeralcontainers", "proxy", "resize")),
-    "services": frozenset(("proxy",)),
+    "pods": frozenset(("ephemeralcontainers", "resize")),
 }
 """Subresources of served kinds of the core group, by the plural."""

@@ -17,9 +17,17 @@ from kubarium.core.certificates import Certificate
 from kubarium.pki import Pki
 from kubelet.core.log_lines import LoggedContainer
 from kubelet.exec_streams import MAX_MESSAGE_BYTES, Exit, connect, read_outcome
+from kubelet.pages import Pages
 from kubelet.server import APISERVER, NodeServer
 from machinery.client.tls import ClientTls
-from machinery.model.errors import BadRequest, Forbidden, NotFound, Unavailable
+from machinery.model.errors import (
+    BadRequest,
+    Forbidden,
+    MethodNotSupported,
+    NotFound,
+    NotImplementedHere,
+    Unavailable,
+)
 from machinery.model.k8s.core_v1 import Pod
 from machinery.pb import cri_pb2 as cri
 from machinery.process.clock import WALL, SystemClock
@@ -232,12 +240,15 @@ def test_an_outcome_that_is_no_status():
 
 
 class _Door:
-    def __init__(self, folder: Path, runtime: _Runtime) -> None:
+    def __init__(self, folder: Path, runtime: _Runtime, pages: Pages | None = None) -> None:
         self._pki = Pki(folder)
         self._pki.ensure_authority()
         self._pki.ensure(Certificate("kubelet", "system:node:n", hosts=("127.0.0.1",)))
         self.pods = _Pods(folder / "0.log")
-        self._server = NodeServer(self.pods, runtime, VirtualClock())
+        self.simulated = False
+        self._server = NodeServer(
+            self.pods, runtime, VirtualClock(), pages=pages, is_simulated=lambda: self.simulated
+        )
         self.port = 0
 
     @asynccontextmanager
@@ -449,3 +460,108 @@ async def test_a_tunnel_that_cannot_be(tmp_path: Path):
             await _tunnel(stub, "port_forward")
         with pytest.raises(BadRequest, match="has to be its start"):
             await _heard(stub, pb.TunnelInput(data=b"x"))
+
+
+async def test_an_address_is_connected_to_from_the_node(tmp_path: Path):
+    """Bytes go both ways, and half-closing ends one of them; what refuses is told in Go's words."""
+    there = await asyncio.start_server(_shout, "127.0.0.1", 0)
+    port = there.sockets[0].getsockname()[1]
+    async with _Door(tmp_path, _Runtime("")).open() as door, door.client() as stub:
+        async with there:
+            opened, *rest = await _heard(
+                stub,
+                pb.TunnelInput(start=_address(port)),
+                pb.TunnelInput(data=b"a" * 100_000),
+                pb.TunnelInput(end=True),
+            )
+        assert opened.WhichOneof("output") == "opened"
+        assert b"".join(each.data for each in rest) == b"A" * 100_000 + b"over"
+        [failed] = await _heard(stub, pb.TunnelInput(start=_address(port)))
+        assert failed.failed == f"dial tcp 127.0.0.1:{port}: connect: connection refused"
+        door.simulated = True
+        [failed] = await _heard(stub, pb.TunnelInput(start=_address(port)))
+        assert "simulated by the hollow runtime" in failed.failed
+
+
+async def _shout(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    while data := await reader.read(65536):
+        writer.write(data.upper())
+    writer.write(b"over")
+    writer.close()
+
+
+def _address(port: int) -> Any:
+    return pb.TunnelStart(address=pb.Address(host="127.0.0.1", port=port))
+
+
+class _Stats:
+    """A runtime that knows one pod's use."""
+
+    async def sandbox_stats(self) -> list[Any]:
+        cpu = cri.CpuUsage(timestamp=10**18, usage_core_nano_seconds=cri.UInt64Value(value=2_500_000_000))
+        memory = cri.MemoryUsage(timestamp=10**18, working_set_bytes=cri.UInt64Value(value=4096))
+        meta = cri.PodSandboxMetadata(name="web", namespace="default", uid="u")
+        main = cri.ContainerAttributes(metadata=cri.ContainerMetadata(name="main"))
+        inside = [cri.ContainerStats(attributes=main, cpu=cpu, memory=memory)]
+        return [
+            cri.PodSandboxStats(
+                attributes=cri.PodSandboxAttributes(metadata=meta),
+                linux=cri.LinuxPodSandboxStats(cpu=cpu, memory=memory, containers=inside),
+            )
+        ]
+
+
+async def test_the_pages_of_a_kubelet(tmp_path: Path):
+    """Each with its type; what Kubernetes has beyond them is not built, everything else is not found."""
+    log = tmp_path / "logs" / "default_web_u" / "main" / "0.log"
+    log.parent.mkdir(parents=True)
+    log.write_bytes(b"line" * 50_000)
+    (tmp_path / "secret").write_text("secret")
+    (tmp_path / "logs" / "way-out").symlink_to(tmp_path / "secret")
+    pages = Pages(
+        node_name="n",
+        started="2026-01-01T00:00:00Z",
+        configuration={"kind": "KubeletConfiguration"},
+        logs=tmp_path / "logs",
+        runtime=_Stats(),
+        pods=lambda: [pod("web", "default")],
+        metrics=lambda: "up 1\n",
+    )
+    door = _Door(tmp_path, _Runtime(""), pages)
+    async with door.open(), door.client() as stub:
+
+        async def read(path: str, method: str = "GET") -> tuple[str, bytes]:
+            call = stub.Page(pb.PageRequest(method=method, path=path), timeout=30)
+            try:
+                head, *rest = [chunk async for chunk in call]
+            except RpcError as error:
+                raise from_rpc(error) from error
+            assert head.head.status == 200
+            return head.head.content_type, b"".join(chunk.data for chunk in rest)
+
+        assert await read("/healthz") == ("text/plain; charset=utf-8", b"ok")
+        assert (await read("/metrics"))[1] == b"up 1\n"
+        type_, body = await read("/stats/summary")
+        told = json.loads(body)
+        assert (type_, told["node"]["nodeName"]) == ("application/json", "n")
+        used = {"time": "2001-09-09T01:46:40Z"}
+        [told_pod] = told["pods"]
+        assert told_pod["podRef"] == {"name": "web", "namespace": "default", "uid": "u"}
+        assert told_pod["cpu"] == {**used, "usageCoreNanoSeconds": 2_500_000_000}
+        assert told_pod["containers"][0]["memory"] == {**used, "workingSetBytes": 4096}
+        metrics = (await read("/metrics/resource"))[1].decode()
+        labelled = 'container="main",namespace="default",pod="web"'
+        assert f"container_cpu_usage_seconds_total{{{labelled}}} 2.5 1000000000000\n" in metrics
+        assert json.loads((await read("/pods"))[1])["items"][0]["metadata"]["name"] == "web"
+        assert json.loads((await read("/configz"))[1])["kubeletconfig"]["kind"] == "KubeletConfiguration"
+        assert (await read("/logs/"))[1] == b'<pre>\n<a href="pods/">pods/</a>\n</pre>\n'
+        assert b"main/" in (await read("/logs/pods/default_web_u"))[1]
+        assert (await read("/logs/pods/default_web_u/main/0.log"))[1] == b"line" * 50_000
+        for path in ("/logs/pods/../../secret", "/logs/pods/way-out", "/logs/syslog", "/none"):
+            with pytest.raises(NotFound):
+                await read(path)
+        for path in ("/run/default/web/main", "/metrics/cadvisor"):
+            with pytest.raises(NotImplementedHere):
+                await read(path)
+        with pytest.raises(MethodNotSupported):
+            await read("/healthz", "POST")

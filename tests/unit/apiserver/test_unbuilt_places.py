@@ -35,10 +35,7 @@ def test_each_kind_that_is_missing_is_named(gvr: tuple[str, str, str]) -> None:
     ("resource", "part", "namespace"),
     [
         ("pods", "ephemeralcontainers", "a"),
-        ("pods", "proxy", "a"),
         ("pods", "resize", "a"),
-        ("services", "proxy", "a"),
-        ("nodes", "proxy", ""),
     ],
 )
 def test_each_part_that_is_missing_is_named(resource: str, part: str, namespace: str) -> None:

@@ -20,7 +20,7 @@ PARTICULAR = (
     "core/flow/schemas.py",  # which requests belong together, as Kubernetes suggests
     "core/bootstrap*.py", "bootstrap.py", "presence.py", "allocation.py",
     "authentication.py", "authorizers.py", "webhook_authorizer.py", "token_requests.py", "reviews.py", "rbac_cache.py", "kubelets.py",
-    "rest/pod_*.py",
+    "rest/pod_*.py", "core/proxying/*", "rest/proxies.py",  # which are about what requests can be passed on to
 )  # fmt: skip
 """Modules that are about some kinds: their rules, access, what a cluster begins with. All others are generic."""
 

@@ -195,15 +195,14 @@ async def test_unknown_fields_are_warned_of_or_refused(admin: aiohttp.ClientSess
             "CustomResourceDefinition",
         ),
         ("GET", "/apis/metrics.k8s.io/v1beta1/nodes", {}, 501, "NodeMetrics"),
-        ("GET", "/api/v1/nodes/n/proxy/logs/a?watch=true", {}, 501, "nodes/proxy is not built"),
+        ("GET", "/api/v1/nodes/n/proxy/logs/a?watch=true", {}, 404, 'nodes "n" not found'),
         (
             "PUT",
             "/api/v1/namespaces/default/services/https:web:1/proxy/a/b",
             {},
-            501,
-            "services/proxy is not built",
+            404,
+            'services "web" not found',
         ),
-        ("DELETE", "/api/v1/namespaces/default/pods/web/proxy", {}, 501, "pods/proxy is not built"),
         (
             "PATCH",
             "/api/v1/namespaces/default/pods/web/ephemeralcontainers",

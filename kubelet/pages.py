@@ -1,0 +1,155 @@
+"""The pages that a kubelet's HTTP server has in Kubernetes, as nodes/proxy shows them.
+
+What the server of a real kubelet has beyond that says that it is not built; everything else is not found.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from dataclasses import dataclass
+from html import escape
+from pathlib import Path
+from typing import Any, Final, Protocol
+from urllib.parse import quote
+
+import msgspec
+
+from kubelet.core.node_summary import resource_metrics, summary
+from machinery.model.errors import MethodNotSupported, NotFound, NotImplementedHere
+from machinery.model.k8s.core_v1 import Pod
+
+_JSON: Final = "application/json"
+_TEXT: Final = "text/plain; charset=utf-8"
+_HTML: Final = "text/html; charset=utf-8"
+_METRICS: Final = "text/plain; version=0.0.4; charset=utf-8"
+_PIECE: Final = 64 * 1024  # bytes
+_UNBUILT: Final = frozenset(
+    {
+        "attach",
+        "checkpoint",
+        "containerLogs",
+        "cri",
+        "debug",
+        "exec",
+        "flagz",
+        "portForward",
+        "run",
+        "runningpods",
+        "statusz",
+        "metrics/cadvisor",
+        "metrics/probes",
+        "metrics/slis",
+    }
+)
+
+
+class StatsRuntime(Protocol):
+    """What this needs of the CRI client."""
+
+    async def sandbox_stats(self) -> Iterable[Any]:
+        """Return what each pod of the node uses, as CRI's PodSandboxStats."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """An answer."""
+
+    content_type: str
+    body: bytes | Path  # or the file that has it
+
+
+@dataclass(frozen=True, slots=True)
+class Pages:
+    """All pages of one kubelet."""
+
+    node_name: str
+    started: str  # when the kubelet began, as objects carry times
+    configuration: dict[str, Any]
+    logs: Path
+    runtime: StatsRuntime
+    pods: Callable[[], Iterable[Pod]]
+    metrics: Callable[[], str]
+
+    async def page(self, method: str, path: str) -> Page:
+        """Return a page; its path is decoded.
+
+        Raises:
+            NotFound: there is none.
+            NotImplementedHere: a kubelet of Kubernetes has it.
+            MethodNotSupported: it can only be read.
+        """
+        name = path.strip("/")
+        root = name.partition("/")[0]
+        known: dict[str, Callable[[], Awaitable[Page]]] = {
+            "healthz": self._healthy,
+            "healthz/ping": self._healthy,
+            "metrics": self._own_metrics,
+            "metrics/resource": self._resource_metrics,
+            "stats/summary": self._summary,
+            "pods": self._pods,
+            "configz": self._configz,
+        }
+        if (name in _UNBUILT or root in _UNBUILT) and name not in known:
+            raise NotImplementedHere(f"/{name} of the kubelet is not built")
+        if name not in known and root != "logs":
+            raise NotFound("404 page not found")
+        if method not in {"GET", "HEAD"}:
+            raise MethodNotSupported(f"/{name} of the kubelet can only be read")
+        return await known[name]() if name in known else await asyncio.to_thread(self._log, path)
+
+    async def _healthy(self) -> Page:
+        return Page(_TEXT, b"ok")
+
+    async def _own_metrics(self) -> Page:
+        return Page(_METRICS, self.metrics().encode())
+
+    async def _resource_metrics(self) -> Page:
+        return Page(_METRICS, resource_metrics(await self.runtime.sandbox_stats()).encode())
+
+    async def _summary(self) -> Page:
+        found = summary(self.node_name, self.started, await self.runtime.sandbox_stats())
+        return Page(_JSON, msgspec.json.encode(found))
+
+    async def _pods(self) -> Page:
+        found = {"kind": "PodList", "apiVersion": "v1", "metadata": {}, "items": list(self.pods())}
+        return Page(_JSON, msgspec.json.encode(found))
+
+    async def _configz(self) -> Page:
+        return Page(_JSON, msgspec.json.encode({"kubeletconfig": self.configuration}))
+
+    def _log(self, path: str) -> Page:
+        """Return a log of the node's pods, or the list of a folder: /logs/pods/<namespace>_<pod>_<uid>/<container>."""
+        parts = [part for part in path.split("/") if part]
+        if parts == ["logs"]:
+            return _listing(["pods/"])
+        if parts[1] != "pods":
+            raise NotFound("404 page not found")
+        root = self.logs.resolve()
+        try:
+            found = root.joinpath(*parts[2:]).resolve()
+            if not found.is_relative_to(root):
+                raise NotFound("404 page not found")
+            if found.is_dir():
+                return _listing(each.name + "/" * each.is_dir() for each in found.iterdir())
+            if found.is_file():
+                return Page(_TEXT, found)
+        except (OSError, ValueError) as error:
+            raise NotFound(f"404 page not found: {error}") from error
+        raise NotFound("404 page not found")
+
+
+async def pieces(page: Page) -> AsyncIterator[bytes]:
+    """Yield what a page says, in pieces; a file as far as it is written now."""
+    if isinstance(page.body, bytes):
+        yield page.body
+        return
+    with await asyncio.to_thread(page.body.open, "rb") as file:
+        while data := await asyncio.to_thread(file.read, _PIECE):
+            yield data
+
+
+def _listing(names: Iterable[str]) -> Page:
+    lines = [f'<a href="{quote(name)}">{escape(name)}</a>\n' for name in sorted(names)]
+    return Page(_HTML, f"<pre>\n{''.join(lines)}</pre>\n".encode())
