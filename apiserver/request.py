@@ -193,6 +193,9 @@ class ListReply:
     revision: int
     continue_: str = ""  # "" on the last page
     remaining: int | None = None  # None where it is not known (a selector is at work)
+    is_cached: bool = (
+        True  # whether others may get the same items; what was read from the store is this reader's own
+    )
 
 
 class SharedEvent:

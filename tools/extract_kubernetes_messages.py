@@ -26,7 +26,7 @@ from google.protobuf.descriptor_pb2 import (
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from apiserver.rest.protobuf_body import MESSAGES  # noqa: E402
+from apiserver.rest.protobuf_messages import MESSAGES  # noqa: E402
 
 PACKAGES: Final = re.compile(
     r"k8s\.io/(api/\w+/v\w+|apimachinery/pkg/(apis/meta/v1|runtime|util/intstr|api/resource))"

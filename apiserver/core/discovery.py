@@ -13,7 +13,8 @@ from typing import Final
 from apiserver.core.values import Json
 from machinery.model.kinds import KindNames
 
-AGGREGATED_TYPE: Final = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList"
+AGGREGATED: Final = ";g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList"
+"""What the media type of an aggregated document ends with."""
 _VERSION: Final = re.compile(r"v([1-9][0-9]*)(?:(alpha|beta)([1-9][0-9]*))?")
 _STABILITY: Final = {"alpha": 0, "beta": 1, None: 2}
 

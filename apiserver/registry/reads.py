@@ -249,8 +249,9 @@ def _those(every: Sequence[CachedObject], selected: Selected) -> list[CachedObje
 def _list(
     kind: Kind, found: Sequence[Item], revision: int, more: str = "", remaining: int | None = None
 ) -> ListReply:
+    is_cached = isinstance(found, SharedItems)
     items = found if isinstance(found, SharedItems) else SharedItems(found)
-    return ListReply(kind.api_version, kind.kind, items, revision, more, remaining)
+    return ListReply(kind.api_version, kind.kind, items, revision, more, remaining, is_cached)
 
 
 def _reply(obj: CachedObject) -> ObjectReply:

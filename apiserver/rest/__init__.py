@@ -1,4 +1,4 @@
-"""The REST front door: HTTPS and JSON, for kubectl and every Kubernetes client.
+"""The REST front door: HTTPS, for kubectl and every Kubernetes client.
 
 In the order of use:
 
@@ -11,6 +11,8 @@ paths, query, negotiation, bodies, yaml_body, protobuf_body   what a request say
 resource_request, resources   requests of resources, as calls of the registry
 watches, pod_log, pod_exec, streams   answers that last
 pages, openapi                        what is the same for everybody: discovery, documents, health, metrics
-replies, envelopes, lists, tables, gzip_parts   how answers are written
+object_answers, lists, tables, envelopes        objects and lists, in the form that was asked for
+protobuf_messages, protobuf_writer, protobuf_answers   the same as Kubernetes' protobuf
+replies, gzip_parts                             responses
 services           the parts of the apiserver that the door works with
 """

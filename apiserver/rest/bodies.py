@@ -6,7 +6,8 @@ from typing import Final
 
 from apiserver.aside import aside
 from apiserver.core.patch import check_built
-from apiserver.rest.protobuf_body import MEDIA_TYPE, protobuf_to_json
+from apiserver.rest.protobuf_body import protobuf_to_json
+from apiserver.rest.protobuf_messages import MEDIA_TYPE
 from apiserver.rest.yaml_body import yaml_to_json
 from machinery.model.errors import UnsupportedMediaType
 from machinery.model.requests import PatchType

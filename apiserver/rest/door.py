@@ -104,12 +104,12 @@ class Door:
         try:
             return await answer
         except ApiError as error:
-            return failed(error, exchange)
+            return failed(error, http, exchange)
         except ConnectionError:
             raise asyncio.CancelledError from None  # the caller has gone: there is nobody to answer
         except Exception as error:  # noqa: BLE001 - a bug in one request must not take the others with it
             self._log_bug(http, error)
-            return failed(InternalError(f"Internal error occurred: {error}"), exchange)
+            return failed(InternalError(f"Internal error occurred: {error}"), http, exchange)
 
     def _log_bug(self, http: HttpRequest, error: Exception) -> None:
         self._services.log.error("request_failed", method=http.method, path=http.path, **describe(error))
@@ -193,7 +193,7 @@ class Door:
         return await authenticator.of_bearer(token)
 
 
-def failed(error: ApiError, exchange: Exchange | None) -> Reply:
+def failed(error: ApiError, http: HttpRequest, exchange: Exchange | None) -> Reply:
     """Return the answer to a request that failed.
 
     Raises:
@@ -201,7 +201,7 @@ def failed(error: ApiError, exchange: Exchange | None) -> Reply:
     """
     if exchange is not None and exchange.has_begun:
         raise asyncio.CancelledError from error  # there is no place for a second answer
-    return error_reply(error)
+    return error_reply(error, http.accept)
 
 
 def receive_causes(http: HttpRequest) -> None:

@@ -1,29 +1,72 @@
-"""Lists as JSON: around items that are joined, and compressed, once for all who ask until the collection changes."""
+"""Lists: around items that are joined, and compressed, once for all who ask until the collection changes."""
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from typing import Final
 
-from apiserver.request import ListReply
-from apiserver.rest import envelopes, gzip_parts
+from apiserver.request import ListReply, SharedItems
+from apiserver.rest import envelopes, gzip_parts, protobuf_answers
+from apiserver.rest.protobuf_answers import Elements
+from apiserver.rest.protobuf_messages import MEDIA_TYPE
 from apiserver.rest.replies import ASIDE_FROM, Reply, is_worth_compressing, reply
 
 _FORM: Final = "rest-gzip"
 
 
 async def list_reply(answer: ListReply, *, accepts_gzip: bool) -> Reply:
-    """Answer with a list."""
+    """Answer with a list as JSON."""
     if not accepts_gzip and sum(len(item.json) for item in answer.items) > answer.items.LARGEST:
         return reply(_large(answer))
     items = envelopes.list_items(answer)
     if not (accepts_gzip and is_worth_compressing(len(items))):
         return reply(b"".join((envelopes.list_head(answer), items, envelopes.LIST_TAIL)))
-    part = answer.items.kept(_FORM) or await _compressed(items)
-    if answer.items.repeats(_FORM):
-        answer.items.keep(_FORM, part, len(part.deflated))
+    part = await _part(answer.items, _FORM, items)
     body = gzip_parts.join(envelopes.list_head(answer), part, envelopes.LIST_TAIL)
     return reply(body, encoding="gzip")
+
+
+async def protobuf_list_reply(
+    answer: ListReply, elements: Elements, *, is_metadata: bool, accepts_gzip: bool
+) -> Reply:
+    """Answer with a list as protobuf.
+
+    Raises:
+        NotAcceptable: an object of it cannot be written as that.
+    """
+    form = f"rest-protobuf-{is_metadata}"
+    messages = await _messages(answer, form, elements)
+    size = sum(map(len, messages))
+    head_of = protobuf_answers.metadata_list_head if is_metadata else protobuf_answers.list_head
+    head = head_of(answer, size)
+    if not (accepts_gzip and is_worth_compressing(size)):
+        return reply(b"".join((head, *messages, protobuf_answers.LIST_TAIL)), content_type=MEDIA_TYPE)
+    part = await _part(answer.items, f"{form}-gzip", b"".join(messages))
+    body = gzip_parts.join(head, part, protobuf_answers.LIST_TAIL)
+    return reply(body, content_type=MEDIA_TYPE, encoding="gzip")
+
+
+async def _messages(answer: ListReply, form: str, elements: Elements) -> Sequence[bytes]:
+    """Return the messages of a list's items, joined where the list is asked for repeatedly."""
+    items = answer.items
+    kept: bytes | None = items.kept(form)
+    if kept is not None:
+        return (kept,)
+    messages = await elements.messages(items, keep=answer.is_cached)
+    if items.repeats(form):
+        joined = b"".join(messages)
+        items.keep(form, joined, len(joined))
+        return (joined,)
+    return messages
+
+
+async def _part(items: SharedItems, form: str, content: bytes) -> gzip_parts.Part:
+    """Return the items compressed, which is kept where they are asked for repeatedly."""
+    part: gzip_parts.Part = items.kept(form) or await _compressed(content)
+    if items.repeats(form):
+        items.keep(form, part, len(part.deflated))
+    return part
 
 
 def _large(answer: ListReply) -> bytes:

@@ -1,48 +1,83 @@
 """In which form the caller wants the answer: the Accept header.
 
 https://kubernetes.io/docs/reference/using-api/api-concepts/#alternate-representations-of-resources
-Forms that are not built (protobuf, CBOR) are passed over in favour of the next one that the header names.
+A form is how the answer is encoded and what is shown of it. What is not offered at a place (CBOR anywhere, protobuf of
+custom resources) is passed over in favour of the next form that the header names.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from enum import Enum
 from functools import lru_cache
-from typing import Final
+from itertools import product
+from typing import Final, NamedTuple
 
+from apiserver.rest import protobuf_messages
 from machinery.model.errors import NotAcceptable
 
 LONGEST_REMEMBERED: Final = 256  # characters
+OPENAPI_V2_TYPE: Final = "application/com.github.proto-openapi.spec.v2.v1.0+protobuf"
 
 
-class Form(Enum):
-    """How objects are written."""
+class Encoding(Enum):
+    """How an answer is written, by its media type. A caller who takes anything gets the first that is offered."""
 
-    JSON = "json"
-    YAML = "yaml"
-    TABLE = "table"
-    METADATA = "metadata"  # PartialObjectMetadata, or a list of them
-    DISCOVERY = "discovery"  # apidiscovery.k8s.io/v2
-    OPENAPI_V2 = "openapi-v2"  # openapi.v2.Document in protobuf
+    JSON = "application/json"
+    YAML = "application/yaml"
+    PROTOBUF = protobuf_messages.MEDIA_TYPE
+    OPENAPI_V2 = OPENAPI_V2_TYPE  # openapi.v2.Document in protobuf
 
 
-_ANY = frozenset({"*/*", "application/*", "application/json"})
-_AS = {
-    ("Table", "meta.k8s.io", "v1"): Form.TABLE,
-    ("PartialObjectMetadata", "meta.k8s.io", "v1"): Form.METADATA,
-    ("PartialObjectMetadataList", "meta.k8s.io", "v1"): Form.METADATA,
-    ("APIGroupDiscoveryList", "apidiscovery.k8s.io", "v2"): Form.DISCOVERY,
+class Shape(Enum):
+    """What is shown: the object or document itself, or another representation of it."""
+
+    WHOLE = ""
+    TABLE = "Table"
+    METADATA = "PartialObjectMetadata"
+    METADATA_LIST = "PartialObjectMetadataList"
+    DISCOVERY = "APIGroupDiscoveryList"
+
+
+class Form(NamedTuple):
+    """How an answer is written, and what is shown."""
+
+    encoding: Encoding = Encoding.JSON
+    shape: Shape = Shape.WHOLE
+
+
+Offer = frozenset[Form]
+
+
+def _offer(encodings: str, shapes: str) -> Offer:
+    made = product(encodings.split(), shapes.split())
+    return frozenset(Form(Encoding[encoding], Shape[shape]) for encoding, shape in made)
+
+
+_METADATA = _offer("JSON YAML PROTOBUF", "METADATA METADATA_LIST")
+CUSTOM_OBJECTS: Final = _offer("JSON YAML", "WHOLE TABLE") | _METADATA
+"""Objects whose kind has no protobuf message: custom resources."""
+OBJECTS: Final = CUSTOM_OBJECTS | _offer("PROTOBUF", "WHOLE")
+CUSTOM_STREAMS: Final = frozenset(form for form in CUSTOM_OBJECTS if form.encoding is not Encoding.YAML)
+STREAMS: Final = frozenset(form for form in OBJECTS if form.encoding is not Encoding.YAML)
+DISCOVERIES: Final = _offer("JSON YAML PROTOBUF", "WHOLE DISCOVERY")
+PLAIN: Final = _offer("JSON YAML PROTOBUF", "WHOLE")
+"""What has no other representation: an error, a part of discovery."""
+DOCUMENTS: Final = _offer("JSON", "WHOLE")
+DOCUMENTS_V2: Final = _offer("JSON OPENAPI_V2", "WHOLE")
+
+_ALIASES: Final = {OPENAPI_V2_TYPE.replace(".v1.0", "@v1.0"): OPENAPI_V2_TYPE}
+_ENCODINGS: Final = {each.value: each for each in Encoding}
+_GROUPS: Final = {
+    Shape.TABLE: ("meta.k8s.io", "v1"),
+    Shape.METADATA: ("meta.k8s.io", "v1"),
+    Shape.METADATA_LIST: ("meta.k8s.io", "v1"),
+    Shape.DISCOVERY: ("apidiscovery.k8s.io", "v2"),
 }
-OBJECTS = frozenset({Form.JSON, Form.YAML, Form.TABLE, Form.METADATA})
-STREAMS = frozenset({Form.JSON, Form.TABLE, Form.METADATA})
-DISCOVERIES = frozenset({Form.JSON, Form.DISCOVERY})
-DOCUMENTS = frozenset({Form.JSON})
-DOCUMENTS_V2 = frozenset({Form.JSON, Form.OPENAPI_V2})
-OPENAPI_V2_TYPE = "application/com.github.proto-openapi.spec.v2.v1.0+protobuf"
-_OPENAPI_V2_TYPES = frozenset({OPENAPI_V2_TYPE, OPENAPI_V2_TYPE.replace(".v1.0", "@v1.0")})
+_SHAPES: Final = {(shape.value, *group_version): shape for shape, group_version in _GROUPS.items()}
 
 
-def negotiate(accept: str, offered: frozenset[Form]) -> Form:
+def negotiate(accept: str, offered: Offer) -> Form:
     """Choose the form that the caller likes best among those that are offered.
 
     Raises:
@@ -51,30 +86,34 @@ def negotiate(accept: str, offered: frozenset[Form]) -> Form:
     return (_remembered if len(accept) <= LONGEST_REMEMBERED else _negotiated)(accept, offered)
 
 
-def _negotiated(accept: str, offered: frozenset[Form]) -> Form:
+def _negotiated(accept: str, offered: Offer) -> Form:
     if not accept:
-        return Form.JSON
+        return Form()
+    is_stream = offered in (STREAMS, CUSTOM_STREAMS)
     for media_type, parameters in _clauses(accept):
-        form = _form(media_type, parameters)
-        if form in offered:
-            return form
+        if parameters.get("stream", "") not in ("", "watch"):
+            continue
+        for form in _forms(media_type, parameters):
+            if form in offered:
+                return form
+    types = [each.value for each in Encoding if Form(each) in offered]
+    tail = ";stream=watch" if is_stream else ""
     raise NotAcceptable(
-        "only the following media types are accepted: application/json"
-        + (", application/yaml" if Form.YAML in offered else "")
-        + (f", {OPENAPI_V2_TYPE}" if Form.OPENAPI_V2 in offered else "")
+        f"only the following media types are accepted: {', '.join(each + tail for each in types)}"
     )
 
 
 _remembered: Final = lru_cache(maxsize=512)(_negotiated)
 
 
-def _clauses(accept: str) -> list[tuple[str, dict[str, str]]]:
+def _clauses(accept: str) -> list[tuple[str, Mapping[str, str]]]:
+    """Return the media types with their parameters, the best first: by their quality, then what is more specific."""
     clauses = []
     for part in accept.split(","):
         media_type, *pairs = (piece.strip() for piece in part.split(";"))
         parameters = {key.strip(): value.strip() for key, _, value in (pair.partition("=") for pair in pairs)}
         clauses.append((media_type.lower(), parameters))
-    return sorted(clauses, key=lambda clause: -_quality(clause[1].get("q", "1")))
+    return sorted(clauses, key=lambda clause: (-_quality(clause[1].get("q", "1")), clause[0].count("*")))
 
 
 def _quality(text: str) -> float:
@@ -84,12 +123,14 @@ def _quality(text: str) -> float:
         return 0.0
 
 
-def _form(media_type: str, parameters: dict[str, str]) -> Form | None:
-    if wanted := parameters.get("as"):
-        key = (wanted, parameters.get("g", ""), parameters.get("v", ""))
-        return _AS.get(key) if media_type in _ANY else None
-    if media_type in _ANY:
-        return Form.JSON
-    if media_type in _OPENAPI_V2_TYPES:
-        return Form.OPENAPI_V2
-    return Form.YAML if media_type == "application/yaml" else None
+def _forms(media_type: str, parameters: Mapping[str, str]) -> Iterator[Form]:
+    """Yield what a clause of the header asks for, the best first."""
+    shape: Shape | None = Shape.WHOLE
+    if wanted := parameters.get("as", ""):
+        shape = _SHAPES.get((wanted, parameters.get("g", ""), parameters.get("v", "")))
+    if shape is None:
+        return
+    if media_type in ("*/*", "application/*"):
+        yield from (Form(encoding, shape) for encoding in Encoding)
+    elif encoding := _ENCODINGS.get(_ALIASES.get(media_type, media_type)):
+        yield Form(encoding, shape)

@@ -15,10 +15,20 @@ from apiserver.core.catalogue import PerGeneration
 from apiserver.core.openapi import served_paths
 from apiserver.request import UserInfo
 from apiserver.rest.http_request import HttpRequest
-from apiserver.rest.negotiation import DISCOVERIES, DOCUMENTS, DOCUMENTS_V2, OPENAPI_V2_TYPE, Form, negotiate
+from apiserver.rest.negotiation import (
+    DISCOVERIES,
+    DOCUMENTS,
+    DOCUMENTS_V2,
+    OPENAPI_V2_TYPE,
+    PLAIN,
+    Encoding,
+    Shape,
+    negotiate,
+)
 from apiserver.rest.openapi import OpenApi
 from apiserver.rest.paths import Discovery
-from apiserver.rest.replies import JSON, Reply, pretty, reply, text_reply
+from apiserver.rest.protobuf_answers import element, object_body
+from apiserver.rest.replies import JSON, Reply, pretty, reply, text_reply, to_yaml
 from apiserver.rest.services import RestServices
 from apiserver.schemas import VERSION
 from machinery.model.errors import MethodNotSupported
@@ -130,7 +140,7 @@ class Pages:
         return reply(body, content_type="application/jwk-set+json")
 
     def _openapi_v2(self, http: HttpRequest) -> Reply:
-        if negotiate(http.accept, DOCUMENTS_V2) is Form.OPENAPI_V2:
+        if negotiate(http.accept, DOCUMENTS_V2).encoding is Encoding.OPENAPI_V2:
             return _cached(http, self._openapi.v2_binary(), OPENAPI_V2_TYPE)
         return _cached(http, self._openapi.v2(), JSON)
 
@@ -145,11 +155,25 @@ class Pages:
 
 
 def _discovered(http: HttpRequest, documents: _Documents, target: Discovery) -> Reply | None:
-    form = negotiate(http.accept, DISCOVERIES)
-    if form is Form.DISCOVERY and not target.group and not target.version:
-        return _cached(http, documents.aggregated(legacy=target.legacy), discovery.AGGREGATED_TYPE)
-    body = _discovery_json(documents.lists, target, http.headers.get("Host", ""))
-    return None if body is None else _cached(http, body, JSON)
+    is_root = not target.group and not target.version
+    encoding, shape = negotiate(http.accept, DISCOVERIES if is_root else PLAIN)
+    content_type = encoding.value
+    if shape is Shape.DISCOVERY:
+        body: bytes | None = documents.aggregated(legacy=target.legacy)
+        content_type += discovery.AGGREGATED
+    else:
+        body = _discovery_json(documents.lists, target, http.headers.get("Host", ""))
+    return None if body is None else _cached(http, _encoded(body, encoding), content_type)
+
+
+def _encoded(body: bytes, encoding: Encoding) -> bytes:
+    match encoding:
+        case Encoding.PROTOBUF:
+            return object_body(element(body))
+        case Encoding.YAML:
+            return to_yaml(body)
+        case _:
+            return body
 
 
 class _Documents:

@@ -1,9 +1,7 @@
 """Bodies in Kubernetes' protobuf form, as JSON: what kubectl's typed commands and most Go clients send.
 
 https://kubernetes.io/docs/reference/using-api/api-concepts/#protobuf-encoding
-The messages of all groups, as v1.36 has them, are described by `kubernetes_messages.binpb`, which
-`tools/extract_kubernetes_messages.py` wrote; a field that is called otherwise in JSON has that as its `json_name`. A
-field that is set and not described there is an error, never dropped: it belongs to a newer Kubernetes.
+A field that is set and not described (`protobuf_messages`) is an error, never dropped: it belongs to a newer Kubernetes.
 """
 
 from __future__ import annotations
@@ -11,35 +9,21 @@ from __future__ import annotations
 from base64 import b64encode
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from functools import cache
-from pathlib import Path
 from typing import Any, Final
 
 import msgspec
 
+from apiserver.rest.protobuf_messages import (
+    MAGIC,
+    META,
+    UNKNOWN,
+    is_inlined,
+    message_of,
+    message_pool,
+)
 from machinery.model.errors import BadRequest
 
-MEDIA_TYPE: Final = "application/vnd.kubernetes.protobuf"
-MESSAGES: Final = Path(__file__).with_name("kubernetes_messages.binpb")
-_MAGIC: Final = b"k8s\x00"
-_META: Final = "k8s.io.apimachinery.pkg.apis.meta.v1"
-_UNKNOWN: Final = "k8s.io.apimachinery.pkg.runtime.Unknown"
 _ZERO_TIME: Final = datetime(1, 1, 1, tzinfo=UTC)
-_OF_META: Final = frozenset({"DeleteOptions", "Status"})
-INLINED: Final = frozenset(
-    {
-        "deviceConfiguration",
-        "ephemeralContainerCommon",
-        "handler",
-        "ingressRuleValue",
-        "localObjectReference",
-        "persistentVolumeSource",
-        "rule",
-        "ruleWithOperations",
-        "volumeSource",
-    }
-)
-"""Fields of a message's type whose own fields stand in their place in JSON."""
 
 
 def protobuf_to_json(data: bytes) -> bytes:
@@ -50,13 +34,13 @@ def protobuf_to_json(data: bytes) -> bytes:
     """
     from google.protobuf.message import DecodeError
 
-    if not data.startswith(_MAGIC):
+    if not data.startswith(MAGIC):
         raise BadRequest("the body does not begin as Kubernetes' protobuf does")
     try:
-        envelope = _parsed(_UNKNOWN, data[len(_MAGIC) :])
+        envelope = _parsed(UNKNOWN, data[len(MAGIC) :])
         meta = _object(envelope.typeMeta)
         api_version, kind = meta.get("apiVersion", ""), meta.get("kind", "")
-        obj = _object(_parsed(_message_of(api_version, kind), envelope.raw))
+        obj = _object(_parsed(message_of(api_version, kind), envelope.raw))
     except _NoTextError as error:
         raise BadRequest(f"couldn't read the body as protobuf: {error.path} is no UTF-8") from error
     except DecodeError as error:
@@ -64,25 +48,6 @@ def protobuf_to_json(data: bytes) -> bytes:
     except (UnicodeDecodeError, OverflowError, RecursionError) as error:
         raise BadRequest(f"couldn't read the body: {error}") from error
     return msgspec.json.encode({"apiVersion": api_version, "kind": kind, **obj})
-
-
-@cache
-def message_pool() -> Any:
-    """Return the descriptions of all messages: a pool of its own, since other programs describe the same ones."""
-    from google.protobuf.descriptor_pb2 import FileDescriptorSet
-    from google.protobuf.descriptor_pool import DescriptorPool
-
-    pool = DescriptorPool()
-    for file in FileDescriptorSet.FromString(MESSAGES.read_bytes()).file:
-        pool.Add(file)
-    return pool
-
-
-def _message_of(api_version: str, kind: str) -> str:
-    if kind in _OF_META:
-        return f"{_META}.{kind}"
-    group, _, version = api_version.rpartition("/")
-    return f"k8s.io.api.{group.partition('.')[0] or 'core'}.{version}.{kind}"
 
 
 def _parsed(name: str, data: bytes) -> Any:
@@ -111,11 +76,6 @@ def _object(message: Any) -> Any:
             except (_NoTextError, UnicodeDecodeError) as error:
                 raise _within(name, error) from None
     return obj
-
-
-def is_inlined(field: Any) -> bool:
-    """Whether a field's own fields stand in its place in JSON."""
-    return field.name in INLINED and field.message_type is not None
 
 
 def _field(field: Any, value: Any) -> Any:
@@ -211,14 +171,14 @@ def _raw(message: Any) -> Any:
 
 
 _SPECIAL: Final[dict[str, Callable[[Any], Any]]] = {
-    f"{_META}.Time": _time,
-    f"{_META}.MicroTime": _micro_time,
-    f"{_META}.FieldsV1": _raw,
-    f"{_META}.Duration": lambda message: f"{message.duration}ns",
+    f"{META}.Time": _time,
+    f"{META}.MicroTime": _micro_time,
+    f"{META}.FieldsV1": _raw,
+    f"{META}.Duration": lambda message: f"{message.duration}ns",
     "k8s.io.apimachinery.pkg.runtime.RawExtension": _raw,
     "k8s.io.apimachinery.pkg.api.resource.Quantity": lambda message: _text(message.string),
     "k8s.io.apimachinery.pkg.util.intstr.IntOrString": _int_or_string,
-    f"{_META}.Verbs": _items,
+    f"{META}.Verbs": _items,
     "k8s.io.api.authentication.v1.ExtraValue": _items,
     "k8s.io.api.authorization.v1.ExtraValue": _items,
     "k8s.io.api.certificates.v1.ExtraValue": _items,

@@ -13,8 +13,10 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
+from apiserver.rest.negotiation import PLAIN, Encoding, negotiate
+from apiserver.rest.protobuf_answers import status_body
 from apiserver.rest.warnings import bounded, header
-from machinery.model.errors import ApiError
+from machinery.model.errors import ApiError, NotAcceptable
 
 if TYPE_CHECKING:
     from aiohttp import web
@@ -62,10 +64,22 @@ def reply(
     return Reply(status, body, fields, encoding)
 
 
-def error_reply(error: ApiError) -> Reply:
-    """Make the response to a request that failed: its Status."""
+def error_reply(error: ApiError, accept: str = "") -> Reply:
+    """Make the response to a request that failed: its Status, in JSON where the caller accepts no other form of it."""
     headers = {"Retry-After": str(error.retry_after_s)} if error.retry_after_s else None
-    return reply(msgspec.json.encode(error.to_status()), status=error.code, headers=headers)
+    body, content_type = _status(error, accept)
+    return reply(body, status=error.code, content_type=content_type, headers=headers)
+
+
+def _status(error: ApiError, accept: str) -> tuple[bytes, str]:
+    try:
+        encoding = negotiate(accept, PLAIN).encoding
+    except NotAcceptable:
+        encoding = Encoding.JSON
+    if encoding is Encoding.PROTOBUF:
+        return status_body(error), encoding.value
+    body = msgspec.json.encode(error.to_status())
+    return (to_yaml(body), encoding.value) if encoding is Encoding.YAML else (body, JSON)
 
 
 def as_response(answer: Reply | web.StreamResponse) -> web.StreamResponse:

@@ -42,7 +42,7 @@ class SeamDoor(Door):
                 return await super().handle(exchange)
             return await self._conversation(http).call(method, http, lambda _: Door.handle(self, exchange))
         except ApiError as error:
-            return as_response(failed(error, exchange))
+            return as_response(failed(error, exchange.http, exchange))
 
     async def _answer_through_seam(self, http: HttpRequest) -> Reply:
         try:

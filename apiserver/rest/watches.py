@@ -1,57 +1,70 @@
-"""Watches: one JSON object a line, for as long as the caller stays."""
+"""Watches: one event after the other, for as long as the caller stays: JSON objects, each a line, or protobuf messages."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from apiserver.request import Request, SharedBatch, SharedEvent, WatchReply
-from apiserver.rest import envelopes
+from apiserver.rest import envelopes, protobuf_answers
 from apiserver.rest.http_request import Exchange
-from apiserver.rest.negotiation import STREAMS, Form, negotiate
+from apiserver.rest.negotiation import CUSTOM_STREAMS, STREAMS, Encoding, Form, Shape
+from apiserver.rest.object_answers import ObjectAnswers, negotiate_for
+from apiserver.rest.replies import JSON
 from apiserver.rest.resource_request import ResourceRequest
 from apiserver.rest.services import RestServices
 from apiserver.rest.streams import STALLED_S, Outlet, Streams, send
 from apiserver.rest.tables import Tables
 from apiserver.watch_cache_watcher import ended_watch
 from machinery.model.errors import ApiError, Expired
+from machinery.model.kinds import KindNames
 from machinery.process.clock import WALL
 
 if TYPE_CHECKING:
     from aiohttp import web
 
 Frame = Callable[[SharedBatch], bytes]  # gives chunks of the response, one for each event
+_CONTENT_TYPES: Final = {Encoding.JSON: JSON, Encoding.PROTOBUF: protobuf_answers.STREAM_TYPE}
+_ERROR_FRAMES: Final = {
+    Encoding.JSON: envelopes.error_frame,
+    Encoding.PROTOBUF: protobuf_answers.error_frame,
+}
 
 
 class Watches:
     """Turns watches of the registry into responses."""
 
-    def __init__(self, services: RestServices, tables: Tables, streams: Streams) -> None:
+    def __init__(
+        self, services: RestServices, tables: Tables, answers: ObjectAnswers, streams: Streams
+    ) -> None:
         self._registry = services.registry
         self._tables = tables
+        self._answers = answers
         self._streams = streams
         self._open = services.metrics.gauge("apiserver_rest_watches", "Watches that are open")
 
-    async def answer(self, exchange: Exchange, asked: ResourceRequest) -> web.StreamResponse:
+    async def answer(self, exchange: Exchange, asked: ResourceRequest, kind: KindNames) -> web.StreamResponse:
         """Answer with a stream of events; errors before the first one are raised.
 
         Except for a revision that is gone: clients look for that among the events, where Kubernetes tells of it.
         """
         from aiohttp import web
 
-        frame = self._framing(asked)
+        form = negotiate_for(kind, asked.http.accept, STREAMS, CUSTOM_STREAMS)
+        frame = self._framing(form, asked)
         watch = await self._begun(asked.request)
         try:
             with self._streams.opened(watch.aclose):
                 self._open.set(self._open.value() + 1)
                 try:
                     response = web.StreamResponse()
-                    response.headers["Content-Type"] = "application/json"
+                    response.headers["Content-Type"] = _CONTENT_TYPES[form.encoding]
                     response.headers["Cache-Control"] = "no-cache, private"
                     response.enable_chunked_encoding()
                     await exchange.begin(response)
-                    await _pump(exchange, response, watch, _ChunkSink(exchange.outlet, frame))
+                    error_frame = _ERROR_FRAMES[form.encoding]
+                    await _pump(exchange, response, watch, _ChunkSink(exchange.outlet, frame), error_frame)
                     return response
                 finally:
                     self._open.set(self._open.value() - 1)
@@ -64,15 +77,23 @@ class Watches:
         except Expired as error:
             return ended_watch(error)
 
-    def _framing(self, asked: ResourceRequest) -> Frame:
-        match negotiate(asked.http.accept, STREAMS):
-            case Form.TABLE:
+    def _framing(self, form: Form, asked: ResourceRequest) -> Frame:
+        match form:
+            case (Encoding.PROTOBUF, shape):
+                elements = self._answers.elements(shape)
+
+                def chunk(event: SharedEvent) -> bytes:
+                    return _chunk(protobuf_answers.event_frame(event, elements.get(event.json)))
+
+                door = f"rest-protobuf-{shape.value}"
+                return lambda batch: batch.frame(door, chunk)
+            case (_, Shape.TABLE):
                 framed = self._tables.framing(asked.include_object)
                 return lambda batch: b"".join([_chunk(framed(event)) for event in batch])
-            case Form.METADATA:
-                return lambda batch: batch.frame("rest-metadata", _metadata_chunk)
-            case _:
+            case (_, Shape.WHOLE):
                 return lambda batch: batch.frame("rest", _event_chunk)
+            case _:
+                return lambda batch: batch.frame("rest-metadata", _metadata_chunk)
 
 
 class _ChunkSink:
@@ -111,9 +132,13 @@ def _metadata_chunk(event: SharedEvent) -> bytes:
 
 
 async def _pump(
-    exchange: Exchange, response: web.StreamResponse, watch: WatchReply, sink: _ChunkSink
+    exchange: Exchange,
+    response: web.StreamResponse,
+    watch: WatchReply,
+    sink: _ChunkSink,
+    error_frame: Callable[[ApiError], bytes],
 ) -> None:
     try:
         await watch.deliver(sink)
     except ApiError as error:
-        await exchange.send(envelopes.error_frame(error), partial(send, response.write))
+        await exchange.send(error_frame(error), partial(send, response.write))

@@ -12,7 +12,7 @@ from apiserver.core.discovery import Discovery
 from apiserver.core.kind import Kind
 from apiserver.core.patch import apply
 from apiserver.core.table import Moment
-from apiserver.rest.protobuf_body import message_pool
+from apiserver.rest.protobuf_messages import message_pool
 from machinery.model.requests import PatchType
 from tests.support.served_kinds import EXAMPLES, KINDS, NOW_S, created, example, read, updated
 

@@ -14,7 +14,7 @@ import yaml
 from apiserver.core.catalogue import Catalogue
 from apiserver.core.kinds import ALL
 from apiserver.core.openapi_v2_binary import encode
-from apiserver.rest.negotiation import DOCUMENTS, DOCUMENTS_V2, OPENAPI_V2_TYPE, Form, negotiate
+from apiserver.rest.negotiation import DOCUMENTS, DOCUMENTS_V2, OPENAPI_V2_TYPE, Encoding, negotiate
 from apiserver.rest.openapi import OpenApi
 from apiserver.schemas import document
 from machinery.model.errors import NotAcceptable
@@ -273,22 +273,22 @@ def test_what_has_no_field_is_left_out():
 
 
 @pytest.mark.parametrize(
-    ("accept", "form"),
+    ("accept", "encoding"),
     [
-        ("application/com.github.proto-openapi.spec.v2@v1.0+protobuf", Form.OPENAPI_V2),
+        ("application/com.github.proto-openapi.spec.v2@v1.0+protobuf", Encoding.OPENAPI_V2),
         (
             "application/com.github.proto-openapi.spec.v2@v1.0+protobuf, application/json;q=0.5",
-            Form.OPENAPI_V2,
+            Encoding.OPENAPI_V2,
         ),
-        (OPENAPI_V2_TYPE, Form.OPENAPI_V2),
-        ("application/json", Form.JSON),
-        ("", Form.JSON),
-        ("*/*", Form.JSON),
+        (OPENAPI_V2_TYPE, Encoding.OPENAPI_V2),
+        ("application/json", Encoding.JSON),
+        ("", Encoding.JSON),
+        ("*/*", Encoding.JSON),
     ],
 )
-def test_the_form_that_is_asked_for(accept: str, form: Form):
+def test_the_form_that_is_asked_for(accept: str, encoding: Encoding):
     """Whoever names the message gets it; JSON is for everybody else."""
-    assert negotiate(accept, DOCUMENTS_V2) is form
+    assert negotiate(accept, DOCUMENTS_V2).encoding is encoding
 
 
 def test_only_version_2_has_this_form():

@@ -11,7 +11,8 @@ import pytest
 from google.protobuf.message_factory import GetMessageClass
 
 from apiserver.rest.bodies import object_json, patch_json
-from apiserver.rest.protobuf_body import is_inlined, message_pool, protobuf_to_json
+from apiserver.rest.protobuf_body import protobuf_to_json
+from apiserver.rest.protobuf_messages import is_inlined, message_pool
 from apiserver.rest.yaml_body import yaml_to_json
 from apiserver.schemas import document
 from machinery.model.errors import BadRequest, UnsupportedMediaType

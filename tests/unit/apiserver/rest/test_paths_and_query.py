@@ -5,7 +5,16 @@ from __future__ import annotations
 import pytest
 
 from apiserver.rest import query
-from apiserver.rest.negotiation import OBJECTS, STREAMS, Form, negotiate
+from apiserver.rest.negotiation import (
+    CUSTOM_OBJECTS,
+    CUSTOM_STREAMS,
+    OBJECTS,
+    STREAMS,
+    Encoding,
+    Form,
+    Shape,
+    negotiate,
+)
 from apiserver.rest.paths import Discovery, Target, parse
 from machinery.model.errors import BadRequest, Invalid, NotAcceptable
 
@@ -50,32 +59,67 @@ def test_a_path_is_taken_apart(path: str, found: object):
         assert parse(path) == found
 
 
+JSON, YAML, PROTOBUF = Form(), Form(Encoding.YAML), Form(Encoding.PROTOBUF)
+
+
 @pytest.mark.parametrize(
     ("accept", "form"),
     [
-        ("", Form.JSON),
-        ("*/*", Form.JSON),
+        ("", JSON),
+        ("*/*", JSON),
+        ("application/*;q=0.5,application/yaml;q=0.5", YAML),
+        ("*/*;q=0.9,application/vnd.kubernetes.protobuf;q=0.8", JSON),
         (
             "application/json;as=Table;v=v1;g=meta.k8s.io,application/json;as=Table;v=v1beta1;g=meta.k8s.io,application/json",
-            Form.TABLE,
+            Form(Encoding.JSON, Shape.TABLE),
         ),
-        ("application/json;as=Table;v=v1beta1;g=meta.k8s.io,application/json", Form.JSON),
-        ("application/vnd.kubernetes.protobuf,application/json", Form.JSON),
-        ("application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1", Form.METADATA),
-        ("application/json;q=0.1, application/yaml;q=0.9", Form.YAML),
-        ("application/vnd.kubernetes.protobuf;as=Table;g=meta.k8s.io;v=v1,*/*;q=0.1", Form.JSON),
+        ("application/json;as=Table;v=v1beta1;g=meta.k8s.io,application/json", JSON),
+        ("application/vnd.kubernetes.protobuf,application/json", PROTOBUF),
+        ("application/json;stream=watch", JSON),
+        ("application/json;stream=other,application/yaml", YAML),
+        (
+            "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1",
+            Form(Encoding.JSON, Shape.METADATA_LIST),
+        ),
+        (
+            "application/vnd.kubernetes.protobuf;as=PartialObjectMetadata;g=meta.k8s.io;v=v1",
+            Form(Encoding.PROTOBUF, Shape.METADATA),
+        ),
+        ("application/yaml;as=Table;g=meta.k8s.io;v=v1", Form(Encoding.YAML, Shape.TABLE)),
+        ("application/json;q=0.1, application/yaml;q=0.9", YAML),
+        ("application/vnd.kubernetes.protobuf;as=Table;g=meta.k8s.io;v=v1,*/*;q=0.1", JSON),
+        ("application/cbor,application/json", JSON),
     ],
 )
 def test_the_first_form_that_is_built_is_given(accept: str, form: Form):
     """Clients list what they accept; what is not built is passed over."""
-    assert negotiate(accept, OBJECTS) is form
+    assert negotiate(accept, OBJECTS) == form
 
 
-@pytest.mark.parametrize("accept", ["application/vnd.kubernetes.protobuf", "text/html", "application/cbor"])
+@pytest.mark.parametrize(
+    "accept",
+    [
+        "application/yaml",
+        "text/html",
+        "application/cbor",
+        "application/vnd.kubernetes.protobuf;as=Table;g=meta.k8s.io;v=v1",
+    ],
+)
 def test_who_accepts_nothing_that_is_built_is_told(accept: str):
     """406, and what there is."""
-    with pytest.raises(NotAcceptable, match="application/json"):
+    there_is = "application/json;stream=watch, application/vnd.kubernetes.protobuf;stream=watch"
+    with pytest.raises(NotAcceptable, match=f": {there_is}$"):
         negotiate(accept, STREAMS)
+
+
+def test_custom_resources_have_no_protobuf_form_but_their_metadata_has():
+    """Whoever accepts JSON as well gets that."""
+    protobuf = "application/vnd.kubernetes.protobuf"
+    assert negotiate(f"{protobuf},application/json", CUSTOM_OBJECTS) == JSON
+    with pytest.raises(NotAcceptable):
+        negotiate(protobuf, CUSTOM_OBJECTS)
+    metadata = negotiate(f"{protobuf};as=PartialObjectMetadata;g=meta.k8s.io;v=v1", CUSTOM_STREAMS)
+    assert metadata == (Encoding.PROTOBUF, Shape.METADATA)
 
 
 def test_list_options_are_read():

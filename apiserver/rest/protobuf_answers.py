@@ -1,0 +1,198 @@
+r"""Answers in Kubernetes' protobuf form: objects, lists, events of watches.
+
+https://kubernetes.io/docs/reference/using-api/api-concepts/#protobuf-encoding
+
+    object  "k8s\0" Unknown{1: its type, 2: the message, 3: "", 4: ""}
+    list    "k8s\0" Unknown{1: its type, 2: List{1: ListMeta, 2: message, 2: message, …}, 3: "", 4: ""}
+    event   four bytes of length, WatchEvent{1: type, 2: RawExtension{1: object}}
+
+A message is the second field of an Unknown as well as of a list. So it is written once as that field (`Element`), for
+whoever gets the object of that revision: alone, in a list, in an event.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import Any, Final, NamedTuple
+
+import msgspec
+
+from apiserver.aside import aside, slices
+from apiserver.request import Item, ListReply, SharedEvent
+from apiserver.rest import envelopes
+from apiserver.rest.protobuf_messages import MAGIC, MEDIA_TYPE, META, message_names, message_of
+from apiserver.rest.protobuf_writer import message_writer, sized_field
+from machinery.model.errors import ApiError, NotAcceptable
+from machinery.model.kinds import KindNames
+from machinery.model.varints import varint
+
+STREAM_TYPE: Final = f"{MEDIA_TYPE};stream=watch"
+LIST_TAIL: Final = b"\x1a\x00\x22\x00"
+"""What follows a message: its encoding and its media type, both empty."""
+BUDGET: Final = 64 * 1024 * 1024  # bytes of JSON and protobuf that are remembered together
+_LIGHT: Final = 8  # bytes of JSON that are written as protobuf as fast as one is read and checked
+_METADATA: Final = ("meta.k8s.io/v1", "PartialObjectMetadata")
+_first: Final = sized_field(1)
+_second: Final = sized_field(2)
+
+
+class Element(NamedTuple):
+    """An object: its type, as the first field of an Unknown, and its message, as the second."""
+
+    type_meta: bytes
+    message: bytes
+
+
+class Elements:
+    """The latest objects that were written, by the bytes of their JSON, which the watch cache shares with all readers.
+
+    So nothing is kept where nobody asks for it, and no more than `budget` bytes of it.
+    """
+
+    def __init__(self, *, is_metadata: bool = False, budget: int = BUDGET) -> None:
+        self._write = metadata_element if is_metadata else element
+        self._left = budget
+        self._found: dict[bytes, Element] = {}
+
+    def get(self, json: bytes) -> Element:
+        """Return an object, written now or before.
+
+        Raises:
+            NotAcceptable: it cannot be written as protobuf.
+        """
+        found = self._found.get(json)
+        return found or self._keep(json, self._write(json))
+
+    async def messages(self, items: Sequence[Item], *, keep: bool) -> list[bytes]:
+        """Return the messages of a list's items, and keep them; others have their turn while many are written.
+
+        Raises:
+            NotAcceptable: one cannot be written as protobuf.
+        """
+        find = self._found.get
+        found = [find(item.json) for item in items]
+        missing = [item.json for item, each in zip(items, found, strict=True) if each is None]
+        written: list[Element] = []
+        for some, weight in slices(missing, _weight):
+            written += await aside(weight, self._written, some)
+        if keep:
+            for json, each in zip(missing, written, strict=True):
+                self._keep(json, each)
+        latest = iter(written)
+        return [(each or next(latest)).message for each in found]
+
+    def _written(self, some: Sequence[bytes]) -> list[Element]:
+        return [self._write(json) for json in some]
+
+    def _keep(self, json: bytes, made: Element) -> Element:
+        """Remember an object; the oldest are forgotten where there is no room."""
+        if json not in self._found:
+            self._found[json] = made
+            self._left -= len(json) + len(made.message)
+            while self._left < 0:
+                oldest = next(iter(self._found))
+                self._left += len(oldest) + len(self._found.pop(oldest).message)
+        return made
+
+
+def has_message(kind: KindNames) -> bool:
+    """Whether the objects of a kind can be written as protobuf."""
+    return message_of(kind.api_version, kind.kind) in message_names()
+
+
+def element(json: bytes) -> Element:
+    """Write an object.
+
+    Raises:
+        NotAcceptable: its type has no message, or it has a value that does not fit there.
+    """
+    obj = msgspec.json.decode(json)
+    return _element(obj.get("apiVersion", ""), obj["kind"], obj)
+
+
+def metadata_element(json: bytes) -> Element:
+    """Write what an object has in common with others, as PartialObjectMetadata; a Status as it is.
+
+    Raises:
+        NotAcceptable: it has a value that does not fit there.
+    """
+    obj = msgspec.json.decode(json)
+    if obj["kind"] == "Status":
+        return element(json)
+    return _element(*_METADATA, {"metadata": obj["metadata"]})
+
+
+def _element(api_version: str, kind: str, obj: dict[str, Any]) -> Element:
+    name = message_of(api_version, kind)
+    try:
+        message = message_writer(name)(obj)
+    except KeyError as error:
+        raise NotAcceptable(
+            f"{kind} of {api_version} has no protobuf form: ask for application/json"
+        ) from error
+    except (TypeError, ValueError, AttributeError, struct.error) as error:
+        raise NotAcceptable(
+            f"{kind} {_name(obj)} has a value that its protobuf form cannot have ({error}): ask for application/json"
+        ) from error
+    return Element(_type_meta(api_version, kind), _second(message))
+
+
+def _name(obj: dict[str, Any]) -> str:
+    meta = obj.get("metadata")
+    return repr(meta.get("name", "")) if isinstance(meta, dict) else ""
+
+
+@lru_cache(maxsize=512)
+def _type_meta(api_version: str, kind: str) -> bytes:
+    return _first(_first(api_version.encode()) + _second(kind.encode()))
+
+
+def object_body(made: Element) -> bytes:
+    """Write the answer of an object."""
+    return b"".join((MAGIC, made.type_meta, made.message, LIST_TAIL))
+
+
+def status_body(error: ApiError) -> bytes:
+    """Write the answer of a request that failed."""
+    return object_body(element(msgspec.json.encode(error.to_status())))
+
+
+def list_head(reply: ListReply, size: int) -> bytes:
+    """Write what stands before the messages of a list, which have so many bytes."""
+    return _list_head(reply.api_version, f"{reply.kind}List", reply, size)
+
+
+def metadata_list_head(reply: ListReply, size: int) -> bytes:
+    """Do as `list_head` does, of a list of what objects have in common."""
+    return _list_head(_METADATA[0], f"{_METADATA[1]}List", reply, size)
+
+
+def _list_head(api_version: str, kind: str, reply: ListReply, size: int) -> bytes:
+    meta = _first(message_writer(f"{META}.ListMeta")(envelopes.list_meta(reply)))
+    return b"".join((MAGIC, _type_meta(api_version, kind), _second_head(len(meta) + size), meta))
+
+
+def _second_head(size: int) -> bytes:
+    """Write a tag and a size, which many pieces follow."""
+    return b"\x12" + varint(size)
+
+
+def event_frame(event: SharedEvent, made: Element) -> bytes:
+    """Write an event of a watch."""
+    return _frame(event.type.value, object_body(made))
+
+
+def error_frame(error: ApiError) -> bytes:
+    """Write the event that ends a watch which failed."""
+    return _frame("ERROR", status_body(error))
+
+
+def _frame(type_: str, obj: bytes) -> bytes:
+    event = _first(type_.encode()) + _second(_first(obj))
+    return len(event).to_bytes(4, "big") + event
+
+
+def _weight(json: bytes) -> int:
+    return len(json) // _LIGHT

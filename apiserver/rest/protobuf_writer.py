@@ -1,0 +1,272 @@
+"""Objects as Kubernetes' protobuf messages, written from their JSON: the other direction of `protobuf_body`.
+
+For every message there is one function that writes it, put together once from the descriptions of its fields. It walks
+over the fields that an object has, not over those that it could have, and makes no message in between. A field that is
+not described is left out: a client that reads protobuf has no place for it.
+"""
+
+from __future__ import annotations
+
+import struct
+from binascii import a2b_base64
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from functools import cache, lru_cache
+from typing import Any, Final, TypeAlias
+
+import msgspec
+
+from apiserver.rest.protobuf_messages import INLINED, META, RUNTIME, described_messages
+from machinery.model.varints import varint
+
+Write: TypeAlias = Callable[[Any], bytes]
+
+_VARINT, _FIXED64, _SIZED = 0, 1, 2  # wire types
+_DOUBLE, _BOOL, _STRING, _MESSAGE, _BYTES = 1, 8, 9, 11, 12  # types in descriptions
+_REPEATED: Final = 3  # a label there
+_WIRE_TYPES: Final = {_DOUBLE: _FIXED64, _STRING: _SIZED, _MESSAGE: _SIZED, _BYTES: _SIZED}
+_SHORT: Final = 0x80  # sizes below are one byte
+_TWO_TO_64: Final = 1 << 64
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_DAY_S: Final = 86_400
+
+_writers: dict[str, Write] = {}
+
+
+def message_writer(name: str) -> Write:
+    """Return the function that writes an object, decoded from JSON, as a message.
+
+    It raises TypeError, ValueError, AttributeError or struct.error where a value is not what its field says.
+
+    Raises:
+        KeyError: there is no message of that name.
+    """
+    found = _writers.get(name)
+    if found is None:
+        compiler = _Compiler(described_messages())
+        found = compiler.writer(name)
+        _writers.update(compiler.made)
+    return found
+
+
+def sized_field(number: int) -> Callable[[bytes], bytes]:
+    """Return the function that writes bytes, or a message, as the field of that number."""
+    return _sized(_tag(number, _SIZED))
+
+
+class _Compiler:
+    """Puts writers together, each from those of the messages that it is made of."""
+
+    def __init__(self, described: Mapping[str, Any]) -> None:
+        self._described = described
+        self.made: dict[str, Write] = {**_SPECIAL, **_writers}
+
+    def writer(self, name: str) -> Write:
+        if name not in self.made:
+            message = self._described[name]
+            fields: dict[str, Write] = {}
+            parts: list[tuple[frozenset[str], Write]] = []
+            self.made[name] = (
+                _with_parts(fields, parts) if any(map(_is_inlined, message.field)) else _message(fields)
+            )
+            for field in message.field:  # one may be of this message's own type
+                if _is_inlined(field):
+                    parts.append((self._names_in(field), self._one(field)))
+                else:
+                    fields[_json_name(field)] = self._field(message, field)
+        return self.made[name]
+
+    def _names_in(self, inlined: Any) -> frozenset[str]:
+        """Return the names of the fields that stand in the place of one."""
+        found: set[str] = set()
+        for field in self._described[inlined.type_name[1:]].field:
+            found |= self._names_in(field) if _is_inlined(field) else {_json_name(field)}
+        return frozenset(found)
+
+    def _field(self, message: Any, field: Any) -> Write:
+        entry = _map_entry(message, field)
+        if entry is not None:
+            return _map(_sized(_tag_of(field)), *map(self._one, entry.field))
+        one = self._one(field)
+        return _each(one) if field.label == _REPEATED else one
+
+    def _one(self, field: Any) -> Write:
+        tag = _tag_of(field)
+        if field.type == _MESSAGE:
+            return _within(tag, self.writer(field.type_name[1:]))
+        return _SCALARS.get(field.type, _integer)(tag)
+
+
+def _is_inlined(field: Any) -> bool:
+    return field.name in INLINED and field.type == _MESSAGE
+
+
+def _json_name(field: Any) -> str:
+    name: str = field.json_name or field.name
+    return name
+
+
+def _map_entry(message: Any, field: Any) -> Any:
+    """Return the message of a map's entries, its key first; None where the field is no map."""
+    name = field.type_name.rpartition(".")[2]
+    return next((each for each in message.nested_type if each.name == name), None)
+
+
+def _tag_of(field: Any) -> bytes:
+    return _tag(field.number, _WIRE_TYPES.get(field.type, _VARINT))
+
+
+def _tag(number: int, wire_type: int) -> bytes:
+    return varint(number << 3 | wire_type)
+
+
+@cache
+def _heads(tag: bytes) -> tuple[bytes, ...]:
+    """Return a tag with each of the short sizes behind it."""
+    return tuple(tag + bytes((size,)) for size in range(_SHORT))
+
+
+def _sized(tag: bytes) -> Callable[[bytes], bytes]:
+    heads = _heads(tag)
+
+    def write(data: bytes) -> bytes:
+        size = len(data)
+        return heads[size] + data if size < _SHORT else tag + varint(size) + data
+
+    return write
+
+
+def _message(fields: Mapping[str, Write]) -> Write:
+    find = fields.get
+
+    def write(obj: Mapping[str, Any]) -> bytes:
+        return b"".join(
+            [field(value) for name, value in obj.items() if value is not None and (field := find(name))]
+        )
+
+    return write
+
+
+def _with_parts(fields: Mapping[str, Write], parts: list[tuple[frozenset[str], Write]]) -> Write:
+    """Write a message some of whose fields are, in JSON, given by their own fields."""
+    own = _message(fields)
+
+    def write(obj: Mapping[str, Any]) -> bytes:
+        written = own(obj)
+        for names, part in parts:
+            if given := {name: value for name, value in obj.items() if name in names}:
+                written += part(given)
+        return written
+
+    return write
+
+
+def _within(tag: bytes, message: Write) -> Write:
+    heads = _heads(tag)
+
+    def write(obj: Any) -> bytes:
+        data = message(obj)
+        size = len(data)
+        return heads[size] + data if size < _SHORT else tag + varint(size) + data
+
+    return write
+
+
+def _each(one: Write) -> Write:
+    return lambda values: b"".join([one(value) for value in values])
+
+
+def _map(entry: Callable[[bytes], bytes], key: Write, value: Write) -> Write:
+    return lambda pairs: b"".join([entry(key(name) + value(each)) for name, each in pairs.items()])
+
+
+def _string(tag: bytes) -> Write:
+    heads = _heads(tag)
+
+    def write(text: str) -> bytes:
+        data = text.encode()
+        size = len(data)
+        return heads[size] + data if size < _SHORT else tag + varint(size) + data
+
+    return write
+
+
+def _bytes(tag: bytes) -> Write:
+    sized = _sized(tag)
+    return lambda text: sized(a2b_base64(text, strict_mode=True))
+
+
+def _boolean(tag: bytes) -> Write:
+    yes, no = tag + b"\x01", tag + b"\x00"
+    return lambda value: yes if value else no
+
+
+def _integer(tag: bytes) -> Write:
+    heads = _heads(tag)
+    return lambda number: heads[number] if 0 <= number < _SHORT else tag + varint(number % _TWO_TO_64)
+
+
+def _double(tag: bytes) -> Write:
+    return lambda number: tag + struct.pack("<d", number)
+
+
+_SCALARS: Final[Mapping[int, Callable[[bytes], Write]]] = {
+    _DOUBLE: _double,
+    _BOOL: _boolean,
+    _STRING: _string,
+    _BYTES: _bytes,
+}
+
+
+@lru_cache(maxsize=1024)
+def _time(text: str) -> bytes:
+    """Write a time; its fraction, which JSON does not have, is left out as Kubernetes does."""
+    return _seconds(_since_epoch(text)[0])
+
+
+@lru_cache(maxsize=1024)
+def _micro_time(text: str) -> bytes:
+    seconds, nanoseconds = _since_epoch(text)
+    return _seconds(seconds) + _nanoseconds(nanoseconds)
+
+
+def _since_epoch(text: str) -> tuple[int, int]:
+    since = datetime.fromisoformat(text) - _EPOCH
+    return since.days * _DAY_S + since.seconds, since.microseconds * 1000
+
+
+_seconds: Final = _integer(_tag(1, _VARINT))
+_nanoseconds: Final = _integer(_tag(2, _VARINT))
+_first: Final = _string(_tag(1, _SIZED))
+_first_bytes: Final = _sized(_tag(1, _SIZED))
+_TEXT: Final = _tag(1, _VARINT) + b"\x01"  # what an IntOrString is
+_int_value: Final = _integer(_tag(2, _VARINT))
+_text_value: Final = _string(_tag(3, _SIZED))
+
+
+def _int_or_string(value: int | str) -> bytes:
+    return _TEXT + _text_value(value) if isinstance(value, str) else _int_value(value)
+
+
+def _quantity(value: float | str) -> bytes:
+    return _first(str(value))
+
+
+def _raw(value: Any) -> bytes:
+    """Write what stays JSON."""
+    return _first_bytes(msgspec.json.encode(value))
+
+
+_items: Final = _each(_first)
+_SPECIAL: Final[dict[str, Write]] = {
+    f"{META}.Time": _time,
+    f"{META}.MicroTime": _micro_time,
+    f"{META}.FieldsV1": _raw,
+    f"{RUNTIME}.RawExtension": _raw,
+    "k8s.io.apimachinery.pkg.api.resource.Quantity": _quantity,
+    "k8s.io.apimachinery.pkg.util.intstr.IntOrString": _int_or_string,
+    f"{META}.Verbs": _items,
+    "k8s.io.api.authentication.v1.ExtraValue": _items,
+    "k8s.io.api.authorization.v1.ExtraValue": _items,
+    "k8s.io.api.certificates.v1.ExtraValue": _items,
+}

@@ -1,0 +1,132 @@
+"""Answers in protobuf: objects, lists, events and errors, read as a client in Go reads them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from google.protobuf.message_factory import GetMessageClass
+
+from apiserver.objects import CachedObject
+from apiserver.request import ListReply, SharedEvent, SharedItems
+from apiserver.rest import protobuf_answers
+from apiserver.rest.lists import protobuf_list_reply
+from apiserver.rest.protobuf_answers import Elements, element, metadata_element, object_body
+from apiserver.rest.protobuf_body import protobuf_to_json
+from apiserver.rest.protobuf_messages import MAGIC, META, RUNTIME, message_pool
+from machinery.model.errors import NotAcceptable, NotFound
+from machinery.model.requests import EventType
+
+
+def read(name: str, data: bytes) -> Any:
+    return GetMessageClass(message_pool().FindMessageTypeByName(name)).FromString(data)
+
+
+def config_map(name: str, **more: Any) -> bytes:
+    meta = {"name": name, "resourceVersion": "7"}
+    return json.dumps({"apiVersion": "v1", "kind": "ConfigMap", "metadata": meta, **more}).encode()
+
+
+def cached(*names: str) -> SharedItems:
+    return SharedItems([CachedObject(name, config_map(name), 7, "", {}, {}) for name in names])
+
+
+def events(stream: bytes) -> Iterator[Any]:
+    """The events of a watch, which four bytes of length precede."""
+    while stream:
+        size = int.from_bytes(stream[:4], "big")
+        yield read(f"{META}.WatchEvent", stream[4 : 4 + size])
+        stream = stream[4 + size :]
+
+
+async def listed(items: SharedItems, elements: Elements, **options: Any) -> Any:
+    page = ListReply("v1", "ConfigMap", items, 9, "more", 3)
+    found = await protobuf_list_reply(page, elements, is_metadata=False, accepts_gzip=False, **options)
+    assert found.body.startswith(MAGIC)
+    envelope = read(f"{RUNTIME}.Unknown", found.body[len(MAGIC) :])
+    assert (envelope.typeMeta.apiVersion, envelope.typeMeta.kind) == ("v1", "ConfigMapList")
+    return read("k8s.io.api.core.v1.ConfigMapList", envelope.raw)
+
+
+async def test_a_list_has_its_metadata_and_its_items():
+    """Whether they were written before or not; an empty one has none."""
+    items, elements = cached("a", "b"), Elements()
+    for _ in range(3):
+        found = await listed(items, elements)
+        assert [each.metadata.name for each in found.items] == ["a", "b"]
+        meta = found.metadata
+        assert (meta.resourceVersion, getattr(meta, "continue"), meta.remainingItemCount) == ("9", "more", 3)
+    assert list((await listed(cached(), elements)).items) == []
+
+
+async def test_an_object_is_written_once_for_all_who_read_it():
+    """Alone, in a list, in an event: by its bytes, of which the watch cache has one copy."""
+    elements, items = Elements(), cached("a", "b")
+    alone = elements.get(items[0].json)
+    assert elements.get(items[0].json) is alone
+    assert (await elements.messages(items, keep=True))[0] is alone.message
+    assert elements.get(items[1].json) is elements.get(items[1].json)
+
+
+async def test_no_more_is_kept_than_there_is_room_for():
+    """The oldest goes first; what is read from the store, for one reader, is not kept at all."""
+    one = config_map("a", data={"x": "y" * 1000})
+    elements = Elements(budget=5000)
+    made = [elements.get(one.replace(b'"a"', b'"%d"' % number)) for number in range(10)]
+    assert elements.get(one.replace(b'"a"', b'"9"')) is made[9]
+    assert elements.get(one.replace(b'"a"', b'"0"')) is not made[0]
+    items = cached("p")
+    written = await elements.messages(items, keep=False)
+    assert (await elements.messages(items, keep=False))[0] is not written[0]
+
+
+def test_an_event_is_a_message_behind_its_length():
+    """The object in it is a whole answer."""
+    event = SharedEvent(EventType.ADDED, config_map("a", data={"k": "v"}), "", 7)
+    stream = protobuf_answers.event_frame(event, element(event.json)) * 2
+    stream += protobuf_answers.error_frame(NotFound('pods "x" not found', kind="pods", name="x"))
+    first, second, last = events(stream)
+    assert (first.type, second) == ("ADDED", first)
+    assert json.loads(protobuf_to_json(first.object.raw)) == json.loads(event.json)
+    status = json.loads(protobuf_to_json(last.object.raw))
+    assert (last.type, status["kind"], status["code"], status["details"]["name"]) == (
+        "ERROR",
+        "Status",
+        404,
+        "x",
+    )
+
+
+def test_metadata_is_a_message_for_any_kind():
+    """Also of a custom resource, which has none of its own; a Status stays what it is."""
+    widget = b'{"apiVersion":"example.com/v1","kind":"Widget","metadata":{"name":"a"},"spec":{"x":1}}'
+    envelope = read(f"{RUNTIME}.Unknown", object_body(metadata_element(widget))[len(MAGIC) :])
+    assert (envelope.typeMeta.apiVersion, envelope.typeMeta.kind) == (
+        "meta.k8s.io/v1",
+        "PartialObjectMetadata",
+    )
+    assert read(f"{META}.PartialObjectMetadata", envelope.raw).metadata.name == "a"
+    status = b'{"kind":"Status","apiVersion":"v1","metadata":{},"status":"Success"}'
+    assert metadata_element(status) == element(status)
+    with pytest.raises(NotAcceptable, match=r"Widget of example\.com/v1 has no protobuf form"):
+        element(widget)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [{"data": {"a": 1}}, {"binaryData": {"a": "?"}}, {"immutable": {}, "data": "x"}, {"metadata": "x"}],
+)
+def test_a_value_that_its_field_cannot_have_is_told(wrong: dict[str, Any]):
+    """Another program may have written it into the store; JSON shows it."""
+    with pytest.raises(NotAcceptable, match=r"ConfigMap .*ask for application/json"):
+        element(config_map("a", **wrong))
+
+
+def test_what_has_no_field_and_what_is_null_is_left_out():
+    """As a program in Go has no place for it."""
+    obj = config_map("a", data={"k": "v"}, other=[1], immutable=None)
+    assert json.loads(protobuf_to_json(object_body(element(obj)))) == json.loads(
+        config_map("a", data={"k": "v"})
+    )
