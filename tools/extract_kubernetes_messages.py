@@ -2,7 +2,7 @@
 
 A program in Go that speaks to Kubernetes carries the types of the API, and in the tags of their fields the numbers that
 the published .proto files have. This reads them, for all groups, from a kubectl (Linux, amd64) of the version that the
-schemas are of.
+schemas are of. Those of two groups are in no kubectl; `aggregated_messages.py` has them.
 
     python tools/extract_kubernetes_messages.py /path/to/kubectl
 """
@@ -27,6 +27,7 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
 from apiserver.rest.protobuf_messages import MESSAGES  # noqa: E402
+from tools import aggregated_messages  # noqa: E402
 
 PACKAGES: Final = re.compile(
     r"k8s\.io/(api/\w+/v\w+|apimachinery/pkg/(apis/meta/v1|runtime|util/intstr|api/resource))"
@@ -260,7 +261,7 @@ def _used(file: FileDescriptorProto) -> Iterator[str]:
 
 def main() -> None:
     """Read the program, write the file."""
-    messages = read(Program(Path(sys.argv[1]).read_bytes()))
+    messages = {**read(Program(Path(sys.argv[1]).read_bytes())), **dict(aggregated_messages.messages())}
     MESSAGES.write_bytes(described(messages).SerializeToString())
     print(f"{MESSAGES.relative_to(ROOT)}: {len(messages)} messages, {MESSAGES.stat().st_size} bytes")
 

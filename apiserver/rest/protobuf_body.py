@@ -14,6 +14,7 @@ from typing import Any, Final
 import msgspec
 
 from apiserver.rest.protobuf_messages import (
+    EXTENSIONS,
     MAGIC,
     META,
     UNKNOWN,
@@ -170,10 +171,21 @@ def _raw(message: Any) -> Any:
         raise BadRequest(f"an embedded object is no JSON: {error}") from error
 
 
+def _chosen(message: Any) -> Any:
+    """Write what is a schema or another value: the schema where there is one, else the other field."""
+    found = {field.name: _field(field, value) for field, value in message.ListFields()}
+    allows = found.pop("allows", False)
+    return found.get("schema", next(iter(found.values()), allows))
+
+
 _SPECIAL: Final[dict[str, Callable[[Any], Any]]] = {
     f"{META}.Time": _time,
     f"{META}.MicroTime": _micro_time,
     f"{META}.FieldsV1": _raw,
+    f"{EXTENSIONS}.JSON": _raw,
+    f"{EXTENSIONS}.JSONSchemaPropsOrArray": _chosen,
+    f"{EXTENSIONS}.JSONSchemaPropsOrBool": _chosen,
+    f"{EXTENSIONS}.JSONSchemaPropsOrStringArray": _chosen,
     f"{META}.Duration": lambda message: f"{message.duration}ns",
     "k8s.io.apimachinery.pkg.runtime.RawExtension": _raw,
     "k8s.io.apimachinery.pkg.api.resource.Quantity": lambda message: _text(message.string),

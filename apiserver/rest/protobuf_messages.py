@@ -23,7 +23,13 @@ UNKNOWN: Final = f"{RUNTIME}.Unknown"
 _OF_META: Final = frozenset(
     {"APIGroup", "APIGroupList", "APIResourceList", "APIVersions", "DeleteOptions", "Status"}
 )
-_PACKAGES: Final = {"": "core", "internal.apiserver.k8s.io": "apiserverinternal"}
+EXTENSIONS: Final = "k8s.io.apiextensions_apiserver.pkg.apis.apiextensions.v1"
+_PACKAGES: Final = {
+    "": "k8s.io.api.core",
+    "apiextensions.k8s.io": EXTENSIONS.removesuffix(".v1"),
+    "apiregistration.k8s.io": "k8s.io.kube_aggregator.pkg.apis.apiregistration",
+    "internal.apiserver.k8s.io": "k8s.io.api.apiserverinternal",
+}
 INLINED: Final = frozenset(
     {
         "deviceConfiguration",
@@ -47,7 +53,8 @@ def message_of(api_version: str, kind: str) -> str:
         return f"{META}.{kind}"
     if "." in group and not group.endswith(".k8s.io"):
         return ""  # a group of custom resources, which have no messages
-    return f"k8s.io.api.{_PACKAGES.get(group) or group.partition('.')[0]}.{version}.{kind}"
+    package = _PACKAGES.get(group) or f"k8s.io.api.{group.partition('.')[0]}"
+    return f"{package}.{version}.{kind}"
 
 
 @cache

@@ -16,10 +16,11 @@ from typing import Any, Final, TypeAlias
 
 import msgspec
 
-from apiserver.rest.protobuf_messages import INLINED, META, RUNTIME, described_messages
+from apiserver.rest.protobuf_messages import EXTENSIONS, INLINED, META, RUNTIME, described_messages
 from machinery.model.varints import varint
 
 Write: TypeAlias = Callable[[Any], bytes]
+_Part: TypeAlias = tuple[frozenset[str], Write]  # a message, and the names of fields that stand in its place
 
 _VARINT, _FIXED64, _SIZED = 0, 1, 2  # wire types
 _DOUBLE, _BOOL, _STRING, _MESSAGE, _BYTES = 1, 8, 9, 11, 12  # types in descriptions
@@ -65,16 +66,21 @@ class _Compiler:
         if name not in self.made:
             message = self._described[name]
             fields: dict[str, Write] = {}
-            parts: list[tuple[frozenset[str], Write]] = []
-            self.made[name] = (
-                _with_parts(fields, parts) if any(map(_is_inlined, message.field)) else _message(fields)
-            )
+            parts: list[_Part] = []
+            self.made[name] = self._walk(name, fields, parts)
             for field in message.field:  # one may be of this message's own type
                 if _is_inlined(field):
                     parts.append((self._names_in(field), self._one(field)))
                 else:
                     fields[_json_name(field)] = self._field(message, field)
         return self.made[name]
+
+    def _walk(self, name: str, fields: Mapping[str, Write], parts: list[_Part]) -> Write:
+        """Return what writes a message by its fields, which are put together later."""
+        if choose := _CHOICES.get(name):
+            return choose(fields)
+        is_plain = not any(map(_is_inlined, self._described[name].field))
+        return _message(fields) if is_plain else _with_parts(fields, parts)
 
     def _names_in(self, inlined: Any) -> frozenset[str]:
         """Return the names of the fields that stand in the place of one."""
@@ -147,7 +153,7 @@ def _message(fields: Mapping[str, Write]) -> Write:
     return write
 
 
-def _with_parts(fields: Mapping[str, Write], parts: list[tuple[frozenset[str], Write]]) -> Write:
+def _with_parts(fields: Mapping[str, Write], parts: list[_Part]) -> Write:
     """Write a message some of whose fields are, in JSON, given by their own fields."""
     own = _message(fields)
 
@@ -257,12 +263,37 @@ def _raw(value: Any) -> bytes:
     return _first_bytes(msgspec.json.encode(value))
 
 
+def _schema_or(other: str, type_: type) -> Callable[[Mapping[str, Write]], Write]:
+    """Return what makes the writer of a message that in JSON is a schema, or a value of another type."""
+
+    def choose(fields: Mapping[str, Write]) -> Write:
+        return lambda value: fields[other if isinstance(value, type_) else "schema"](value)
+
+    return choose
+
+
+def _schema_or_bool(fields: Mapping[str, Write]) -> Write:
+    def write(value: Any) -> bytes:
+        if isinstance(value, bool):
+            return fields["allows"](value)
+        return fields["allows"](True) + fields["schema"](value)  # noqa: FBT003 - as Kubernetes reads a schema
+
+    return write
+
+
+_CHOICES: Final[Mapping[str, Callable[[Mapping[str, Write]], Write]]] = {
+    f"{EXTENSIONS}.JSONSchemaPropsOrArray": _schema_or("jSONSchemas", list),
+    f"{EXTENSIONS}.JSONSchemaPropsOrBool": _schema_or_bool,
+    f"{EXTENSIONS}.JSONSchemaPropsOrStringArray": _schema_or("property", list),
+}
+
 _items: Final = _each(_first)
 _SPECIAL: Final[dict[str, Write]] = {
     f"{META}.Time": _time,
     f"{META}.MicroTime": _micro_time,
     f"{META}.FieldsV1": _raw,
     f"{RUNTIME}.RawExtension": _raw,
+    f"{EXTENSIONS}.JSON": _raw,
     "k8s.io.apimachinery.pkg.api.resource.Quantity": _quantity,
     "k8s.io.apimachinery.pkg.util.intstr.IntOrString": _int_or_string,
     f"{META}.Verbs": _items,

@@ -56,6 +56,8 @@ def types() -> dict[tuple[str, str], str]:
     for name, definition in json.loads(schemas.document())["$defs"].items():
         for each in definition.get("x-kubernetes-group-version-kind") or ():
             api_version = f"{each['group']}/{each['version']}" if each["group"] else each["version"]
+            if each["kind"] == "CustomResourceDefinition":  # its schemas are values of a choice of types
+                continue
             is_object = "metadata" in definition["properties"] and "items" not in definition["properties"]
             if is_object and message_of(api_version, each["kind"]) in message_names():
                 found[api_version, each["kind"]] = name

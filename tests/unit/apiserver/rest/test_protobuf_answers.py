@@ -130,3 +130,28 @@ def test_what_has_no_field_and_what_is_null_is_left_out():
     assert json.loads(protobuf_to_json(object_body(element(obj)))) == json.loads(
         config_map("a", data={"k": "v"})
     )
+
+
+SCHEMAS = [
+    {"type": "object", "properties": {"a": {"type": "string", "default": "x", "enum": ["x", None, 1]}}},
+    {"items": {"type": "integer", "minimum": 0.5, "x-kubernetes-int-or-string": True}},
+    {"items": [{"$ref": "#/a"}, {"maxLength": 0}], "additionalItems": False},
+    {"additionalProperties": True, "x-kubernetes-list-map-keys": ["a"]},
+    {"additionalProperties": {"x-kubernetes-preserve-unknown-fields": True}},
+    {"dependencies": {"a": ["b", "c"], "d": {"not": {"type": "null"}}}, "$schema": "x"},
+    {"x-kubernetes-validations": [{"rule": "self.a", "optionalOldSelf": True, "fieldPath": ".a"}]},
+    {"properties": {"deep": {"properties": {"deeper": {"oneOf": [{"allOf": [{"default": {"a": [1]}}]}]}}}}},
+]
+
+
+@pytest.mark.parametrize("schema", SCHEMAS)
+def test_a_schema_is_written_and_read(schema: dict[str, Any]):
+    """Also where it stands for a boolean, a list of schemas or one of names."""
+    version = {"name": "v1", "served": True, "storage": False, "schema": {"openAPIV3Schema": schema}}
+    obj = {
+        "apiVersion": "apiextensions.k8s.io/v1",
+        "kind": "CustomResourceDefinition",
+        "metadata": {"name": "widgets.example.com"},
+        "spec": {"group": "example.com", "versions": [version]},
+    }
+    assert json.loads(protobuf_to_json(object_body(element(json.dumps(obj).encode())))) == obj
