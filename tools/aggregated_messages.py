@@ -1,6 +1,6 @@
 """How the protobuf messages are numbered that no kubectl carries: those of apiextensions.k8s.io and apiregistration.k8s.io.
 
-Their types are not part of k8s.io/api. The numbers are those of the generated.proto that each of both packages publishes
+Their types are not part of k8s.io/api. The numbers are those of the protocol file that each of both packages publishes
 (k8s.io/apiextensions-apiserver and k8s.io/kube-aggregator, v1.36). `tools/extract_kubernetes_messages.py` adds them.
 
 A line is a message: its fields with their numbers and types, `name=` before those that are called otherwise in JSON.
