@@ -217,7 +217,7 @@ async def test_unknown_fields_are_warned_of_or_refused(admin: aiohttp.ClientSess
         (
             "GET",
             MAPS,
-            {"headers": {"Accept": "application/vnd.kubernetes.protobuf"}},
+            {"headers": {"Accept": "application/cbor"}},
             406,
             "application/json",
         ),
