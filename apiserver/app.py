@@ -22,10 +22,13 @@ from apiserver.authentication import Authenticator
 from apiserver.bootstrap import Bootstrap
 from apiserver.compaction import Compaction
 from apiserver.config import ApiserverConfig
+from apiserver.core import writes
 from apiserver.core.admission import Settings
 from apiserver.core.catalogue import Catalogue
-from apiserver.core.kinds import ALL, KINDS, customresourcedefinitions, services
+from apiserver.core.custom.serving import Seams
+from apiserver.core.kinds import ALL, KINDS, services
 from apiserver.core.schema import Schemas
+from apiserver.custom_resources import ServedDefinitions, Upkeep
 from apiserver.flow_control import FlowControl
 from apiserver.gate import Gate
 from apiserver.kubelets import Kubelets
@@ -83,6 +86,7 @@ class Core:
     allocator: Allocator
     reloaded: tuple[ReloadedFile, ...]
     closing: list[Callable[[], Awaitable[None]]]  # what is called when nothing is served any more
+    definitions: Upkeep
 
 
 async def serve(config: ApiserverConfig, process: Process) -> None:
@@ -96,6 +100,7 @@ async def serve(config: ApiserverConfig, process: Process) -> None:
         await stack.enter_async_context(doors(core, config, process))
         await core.bootstrap.run_until_done(process.clock)
         await core.presence.ensure()
+        await core.feed.wait_filled()
         core.registry.open()
         process.ready()
         await asyncio.get_running_loop().create_future()
@@ -119,7 +124,7 @@ def build(
     """
     rng = rng or random.Random()  # noqa: S311 - a uid is no secret
     clock, log = process.clock, process.log
-    catalogue = Catalogue((*ALL, customresourcedefinitions.KIND), served.REVIEWS)
+    catalogue = Catalogue(ALL, served.REVIEWS)
     feed = Feed(storage, catalogue, clock, log=log)
     opening = Opening(feed, clock)
     reads = Reads(storage, feed, rng)
@@ -134,11 +139,15 @@ def build(
     authenticator = Authenticator(lookup, key, clock)
     allocator = Allocator(storage, services.STORAGE_PREFIX, config.service_cidr, clock, rng=rng, log=log)
     write_record = WriteRecord(clock, log)
+    known = _schemas(catalogue)
+    seams = Seams(partial(writes.read_metadata, known))
+    definitions = ServedDefinitions(catalogue, seams, log)
+    feed.cache(served.CUSTOM_RESOURCE_DEFINITIONS).follow(definitions)
     parts = Parts(
         catalogue,
         storage,
         feed,
-        _schemas(catalogue),
+        known,
         clock,
         write_record,
         {served.SERVICES.group_resource: allocator},
@@ -163,6 +172,7 @@ def build(
     bootstrap = Bootstrap(catalogue, registry, feed, log)
     addresses = Addresses(allocator.range.first, config.advertise_address, config.rest_port)
     presence = Presence(storage, feed, bootstrap, addresses, log)
+    upkeep = Upkeep(served.CUSTOM_RESOURCE_DEFINITIONS, definitions, registry, storage, feed, clock, log)
     process.health.add_check("etcd", lambda: feed.problem or storage.problem)
     return Core(
         catalogue,
@@ -181,6 +191,7 @@ def build(
         allocator,
         tuple(reloaded),
         closing,
+        upkeep,
     )
 
 
@@ -235,6 +246,7 @@ async def running(core: Core, process: Process) -> AsyncIterator[None]:
         "compaction": later(partial(compaction.run, sleep=sleep)),
         "allocation": later(core.allocator.repair_forever),
         **{f"reload-{number}": each.follow(sleep) for number, each in enumerate(core.reloaded)},
+        "definitions": later(core.definitions.run),
     }
     tasks = [process.tasks.create_task(work, name=name) for name, work in loops.items()]
     try:

@@ -63,9 +63,13 @@ def in_version(kind: Kind, obj: Json) -> Json:
 
 def decode_at(kind: Kind, value: bytes, revision: int) -> Json:
     """Read a stored object, with its resourceVersion; the caller owns it."""
-    obj = in_version(kind, _decode(value))
+    obj = _completed(kind, in_version(kind, _decode(value)))
     obj["metadata"]["resourceVersion"] = str(revision)
     return obj
+
+
+def _completed(kind: Kind, obj: Json) -> Json:
+    return obj if kind.rules.complete is None else kind.rules.complete(obj)
 
 
 def with_revision(kind: Kind, value: bytes, revision: int) -> bytes:
@@ -98,6 +102,9 @@ def cached(kind: Kind, place: str, value: bytes, revision: int) -> CachedObject:
     """
     try:
         obj = in_version(kind, _decode(value))
+        if kind.rules.complete is not None:
+            obj = kind.rules.complete(obj)
+            value = encode(obj)
         meta = obj["metadata"]
         shown = with_revision(kind, value, revision)
         return CachedObject(

@@ -125,21 +125,39 @@ class WatchCache:
     def view(self, kind: Kind) -> WatchCache:
         """Return a cache of another version of the kind; it follows this one until `drop_view`."""
         view = WatchCache(kind, window=self._window.maxlen or WINDOW, progress=self._progress, log=self._log)
-        objects_ = ((place, view._converted(obj)) for place, obj in self._objects.items())
-        view._objects = {place: obj for place, obj in objects_ if obj}
-        view._places = sorted(view._objects)
-        view._window_start = self._window_start
-        view._window.extend(
-            Change(each.revision, view._converted(each.old), view._converted(each.new))
+        found = [obj for obj in view.converted(self.every(), self.kind) if obj]
+        window = [
+            Change(each.revision, view._converted(each.old, self.kind), view._converted(each.new, self.kind))
             for each in self._window
-        )
-        view._window_bytes = sum(each.size_bytes for each in view._window)
+        ]
+        view.adopt(found, window, self._window_start)
         self._views.append(view)
         return view
 
     def drop_view(self, view: WatchCache) -> None:
         """Stop a view from following."""
         self._views.remove(view)
+
+    def converted(self, found: Iterable[CachedObject | None], kind: Kind) -> list[CachedObject | None]:
+        """Return objects of another kind of the same storage, as they are in this one; None for what cannot be read."""
+        return [self._converted(obj, kind) for obj in found]
+
+    def adopt(self, found: Sequence[CachedObject], window: Sequence[Change], window_start: int) -> None:
+        """Begin with the objects and the latest changes of another cache; they are in this one's version."""
+        self._objects = {obj.place: obj for obj in found}
+        self._places = sorted(self._objects)
+        self._window_start = window_start
+        self._window.extend(window)
+        self._window_bytes = sum(each.size_bytes for each in self._window)
+
+    def window(self) -> list[Change]:
+        """Return the latest changes, the oldest one first."""
+        return list(self._window)
+
+    @property
+    def window_start(self) -> int:
+        """The revision after which a watch may start."""
+        return self._window_start
 
     def get(self, place: str) -> CachedObject | None:
         """Return one object."""
@@ -285,9 +303,10 @@ class WatchCache:
             self._log.error("stored_object_unreadable", resource=self.kind.plural, place=place, error=error)
             return None
 
-    def _converted(self, obj: CachedObject | None) -> CachedObject | None:
-        """Bring an object of another version into this one."""
-        return self._read(obj.place, obj.json, obj.revision) if obj else None
+    def _converted(self, obj: CachedObject | None, kind: Kind) -> CachedObject | None:
+        if obj is None:
+            return None
+        return self._read(obj.place, objects.without_revision(kind, obj.json), obj.revision)
 
     def _range(self, namespace: str) -> tuple[int, int]:
         """Return where the places of a namespace begin and end, those of all of them for ""."""

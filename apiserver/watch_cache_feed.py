@@ -13,15 +13,15 @@ from __future__ import annotations
 
 import asyncio
 import heapq
-from collections.abc import Awaitable, Callable
-from contextlib import aclosing
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import aclosing, suppress
 from itertools import count
 from typing import Final
 
 from apiserver.core import answers
 from apiserver.core.catalogue import Catalogue
 from apiserver.core.kind import Kind
-from apiserver.storage.interface import EventBatch, Storage
+from apiserver.storage.interface import EventBatch, Page, Storage
 from apiserver.watch_cache import Progress, WatchCache
 from apiserver.watch_cache_arrivals import Arrival
 from machinery.model.backoff import Backoff
@@ -32,6 +32,7 @@ from machinery.model.kinds import KindNames
 from machinery.model.log import SILENT, EventLog
 
 REPLAY: Final = 500  # revisions before the start that the caches can tell about
+AT_ONCE: Final = 50  # kinds that are read at the same time
 CATCH_UP_S: Final = 3.0  # wall seconds that a read waits for the watch
 BOOKMARK_PERIOD_S: Final = 30.0  # wall seconds
 _RETRY: Final = Backoff(0.05, 0.25)  # wall seconds; asking an etcd that is away costs next to nothing
@@ -68,7 +69,7 @@ class Feed:
         for kind in catalogue.kinds():
             if kind.stored is kind:
                 self._by_prefix[kind.storage_prefix] = self._make_cache(kind)
-        catalogue.subscribe(self._add, self._remove)
+        catalogue.subscribe(self._add, self._remove, self._replace)
 
     @property
     def revision(self) -> int:
@@ -93,15 +94,20 @@ class Feed:
         """Return when the caches are filled."""
         await self._caught_up.wait()
 
+    async def wait_filled(self) -> None:
+        """Return when the caches of kinds that have been added are filled, too."""
+        await self.wait_ready()
+        while self._arrivals:
+            await next(iter(self._arrivals.values())).done.wait()
+
     async def filled(self, kind: Kind, within_s: float) -> bool:
         """Wait until the cache of a kind is filled; False if that takes longer than `within_s` wall seconds."""
-        arrival = self._arrivals.get(kind.stored.gvr) if self._arrivals else None
-        if arrival is None and self._caught_up.is_set():
+        if not self._arrivals and self._caught_up.is_set():
             return True
         try:
             async with self._clock.timeout_wall(within_s):
                 await self._caught_up.wait()
-                if arrival:
+                while arrival := self._arrivals.get(kind.stored.gvr):
                     await arrival.done.wait()
         except TimeoutError:
             return False
@@ -212,15 +218,14 @@ class Feed:
         kind = self._catalogue.kind(*names.gvr)
         if kind is None or kind.stored is kind:
             raise answers.no_such_resource(names.group, names.plural)
+        if kind.stored.gvr in self._arrivals:
+            raise Unavailable(f"{kind.group_resource} are being read", retry_after_s=1)
         view = self._caches[kind.gvr] = self.cache(kind.stored).view(kind)
         return view
 
     def _add(self, kind: Kind) -> None:
-        if kind.stored is not kind:
-            return
-        arrival = Arrival(self._make_cache(kind))
-        self._by_prefix[kind.storage_prefix] = self._arrivals[kind.gvr] = arrival
-        self._arrived.set()
+        if kind.stored is kind:
+            self._expect(kind)
 
     def _remove(self, kind: Kind) -> None:
         cache = self._caches.pop(kind.gvr, None)
@@ -233,18 +238,64 @@ class Feed:
         if cache:
             cache.end_watches(answers.no_such_resource(kind.group, kind.plural))
 
+    def _replace(self, old: Sequence[Kind], new: Sequence[Kind]) -> None:
+        """Hand the objects of kinds on to those that replace them; the watches of those that go on end as at a timeout."""
+        kept = {kind.gvr for kind in new}
+        predecessors: dict[str, WatchCache] = {}
+        for kind in old:
+            cache = self._caches.pop(kind.gvr, None)
+            if kind.stored is kind:
+                found = self._by_prefix.pop(kind.storage_prefix)
+                if arrival := self._arrivals.pop(kind.gvr, None):
+                    arrival.done.set()
+                if isinstance(found, WatchCache):
+                    predecessors[kind.storage_prefix] = found
+            if cache:
+                cache.end_watches(
+                    None if kind.gvr in kept else answers.no_such_resource(kind.group, kind.plural)
+                )
+        for kind in new:
+            if kind.stored is kind:
+                self._expect(kind, predecessors.get(kind.storage_prefix))
+
+    def _expect(self, kind: Kind, predecessor: WatchCache | None = None) -> None:
+        arrival = Arrival(self._make_cache(kind), self.revision, predecessor)
+        self._by_prefix[kind.storage_prefix] = self._arrivals[kind.gvr] = arrival
+        self._arrived.set()
+
     async def _fill(self, arrival: Arrival) -> None:
         kind = arrival.cache.kind
+        if arrival.predecessor is not None:
+            predecessor = arrival.predecessor
+            history = await arrival.read_anew(predecessor)
+            if arrival.predecessor is predecessor and self._settled(arrival):
+                arrival.adopt(history, predecessor)
+            return
         arrival.begin()
-        page = await self._storage.list(f"{kind.storage_prefix}/")
+        page = await self._read(kind, arrival.since)
         if not await self.reached(page.revision):
             raise self._behind(page.revision)
         if arrival.has_gap:
             self._arrived.set()
-        elif self._arrivals.get(kind.gvr) is arrival:
-            del self._arrivals[kind.gvr]
-            self._by_prefix[kind.storage_prefix] = arrival.cache
+        elif self._settled(arrival):
             arrival.fill(page.items, page.revision)
+
+    async def _read(self, kind: Kind, since: int) -> Page:
+        """Read the objects of a kind as they were at a revision, if that is still known, else as they are."""
+        prefix = f"{kind.storage_prefix}/"
+        if since:
+            with suppress(Expired):
+                return await self._storage.list(prefix, revision=since)
+        return await self._storage.list(prefix)
+
+    def _settled(self, arrival: Arrival) -> bool:
+        """Put the cache of an arrival in its place, before it is filled; False where the kind is gone again."""
+        kind = arrival.cache.kind
+        if self._arrivals.get(kind.gvr) is not arrival:
+            return False
+        del self._arrivals[kind.gvr]
+        self._by_prefix[kind.storage_prefix] = arrival.cache
+        return True
 
     async def _load(self) -> None:
         newest = await self._storage.revision()
@@ -264,6 +315,17 @@ class Feed:
             cache.replace(page.items, revision)
         for arrival in self._arrivals.values():
             arrival.lose_track()
+        await self._load_arrivals(revision)
+
+    async def _load_arrivals(self, revision: int) -> None:
+        """Read the kinds that objects which were just read have brought, at the same revision."""
+        while some := list(self._arrivals.values())[:AT_ONCE]:
+            reads = (
+                self._storage.list(f"{each.cache.kind.storage_prefix}/", revision=revision) for each in some
+            )
+            for arrival, page in zip(some, await asyncio.gather(*reads), strict=True):
+                if self._settled(arrival):
+                    arrival.fill(page.items, revision)
 
     async def _follow_until(self, newest: int) -> None:
         async with aclosing(self._storage.watch("", self.revision)) as batches:

@@ -24,6 +24,7 @@ from kind_facts import (
     Part,
 )
 
+ROOT = "io.k8s."
 FILE = TARGET / "served.py"
 UNSERVED_FILE = TARGET / "unserved.py"
 _KINDS_MEANING = '"""Kinds by group, version and plural."""'
@@ -31,9 +32,14 @@ _PARTS_MEANING = '"""Subresources of served kinds of the core group, by the plur
 EVERY_VERB = ("create", "delete", "deletecollection", "get", "list", "patch", "update", "watch")
 
 
+def full(schema: str) -> str:
+    """Return the whole name of a schema; those of Kubernetes' own API are written without its package."""
+    return schema if schema.startswith(ROOT) else SCHEMAS + schema
+
+
 def identity(schema: str) -> tuple[str, str, str]:
     """Return group, version and kind of a schema."""
-    found = definitions()[SCHEMAS + schema]["x-kubernetes-group-version-kind"][0]
+    found = definitions()[full(schema)]["x-kubernetes-group-version-kind"][0]
     return found["group"], found["version"], found["kind"]
 
 
@@ -56,7 +62,7 @@ def constant_of(kind: str, plural: str) -> str:
 def subresources(fact: Fact) -> Iterator[tuple[str, Part]]:
     """List the subresources of a stored kind by name."""
     names = set(fact.subresources.split())
-    if "status" in definitions()[SCHEMAS + fact.schema]["properties"]:
+    if "status" in definitions()[full(fact.schema)]["properties"]:
         names.add("status")
     for name in sorted(names):
         yield name, PARTS[name]
@@ -65,7 +71,7 @@ def subresources(fact: Fact) -> Iterator[tuple[str, Part]]:
 def subresource_text(fact: Fact, part: Part) -> str:
     """Write one subresource."""
     group, version, kind = identity(part.schema or fact.schema)
-    schema = "" if part.kind else SCHEMAS + (part.schema or fact.schema)
+    schema = "" if part.kind else full(part.schema or fact.schema)
     named = part.kind.format(kind) or kind
     return f"Subresource({named!r}, {group!r}, {version!r}, {tuple(part.verbs.split())}, {schema!r})"
 
@@ -85,9 +91,7 @@ def kind_text(fact: Fact, *, stored: bool) -> str:
         "categories": tuple(fact.categories.split()),
         "subresources": "{" + ", ".join(f"{name!r}: {text}" for name, text in parts.items()) + "}" if parts else "",
     }  # fmt: skip
-    values = [
-        *map(repr, (group, version, kind, plural, kind.lower(), SCHEMAS + fact.schema, not fact.cluster))
-    ]
+    values = [*map(repr, (group, version, kind, plural, kind.lower(), full(fact.schema), not fact.cluster))]
     values += [f"{name}={value}" for name, value in optional.items() if value]
     return f"{name}: Final = KindNames({', '.join(values)})"
 
@@ -127,8 +131,8 @@ def text(facts: Sequence[Fact] = STORED) -> str:
 
 def unserved_kinds() -> dict[tuple[str, str, str], str]:
     """Return the kinds that Kubernetes has and no `Fact` names: by group, version and plural."""
-    served = {SCHEMAS + fact.schema for fact in (*STORED, *REVIEWS)}
-    apart = {SCHEMAS + schema for schema in NO_PLACES}
+    served = {full(fact.schema) for fact in (*STORED, *REVIEWS)}
+    apart = {full(schema) for schema in NO_PLACES}
     found = dict(METRICS)
     for name, schema in definitions().items():
         is_object = "ObjectMeta" in str(schema.get("properties", {}).get("metadata", ""))

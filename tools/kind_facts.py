@@ -10,13 +10,14 @@ from dataclasses import dataclass
 from typing import Final
 
 SCHEMAS: Final = "io.k8s.api."
+EXTENSIONS: Final = "io.k8s.apiextensions-apiserver.pkg.apis.apiextensions."
 
 
 @dataclass(frozen=True)
 class Fact:
     """What discovery says of a kind."""
 
-    schema: str  # the definition's name, without SCHEMAS: "core.v1.Pod"
+    schema: str  # the definition's name, without SCHEMAS: "core.v1.Pod"; whole where it is another package's
     plural: str = ""  # "": by the rules of English
     short: str = ""  # short names, by spaces
     categories: str = ""  # by spaces
@@ -85,6 +86,7 @@ STORED: Final = (
     Fact("rbac.v1.RoleBinding"),
     Fact("rbac.v1.ClusterRole", cluster=True),
     Fact("rbac.v1.ClusterRoleBinding", cluster=True),
+    Fact(f"{EXTENSIONS}v1.CustomResourceDefinition", short="crd crds", categories="api-extensions", cluster=True),
 )  # fmt: skip
 """Kinds whose objects are kept."""
 

@@ -10,7 +10,8 @@ catalogue are kept until then (`PerGeneration`); who keeps something for each ki
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from apiserver.core.kind import Kind
@@ -18,6 +19,13 @@ from apiserver.core.values import Json
 from machinery.model.kinds import KindNames
 
 T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class _Subscriber:
+    added: Callable[[Kind], None]
+    removed: Callable[[Kind], None]
+    replaced: Callable[[Sequence[Kind], Sequence[Kind]], None] | None
 
 
 class Catalogue:
@@ -30,7 +38,7 @@ class Catalogue:
         self._types: dict[tuple[str, str], Kind] = {}  # by apiVersion and kind
         self._stored: dict[tuple[str, str], Kind] = {}  # by group and plural
         self._prefixes: dict[str, Kind] = {}
-        self._subscribers: list[tuple[Callable[[Kind], None], Callable[[Kind], None]]] = []
+        self._subscribers: list[_Subscriber] = []
         for kind in kinds:
             self.add(kind)
 
@@ -41,6 +49,12 @@ class Catalogue:
             ValueError: there is one of this group, version and plural, or one that is stored in the same place; or
                 the version that it is stored as is not served.
         """
+        self._put(kind)
+        self.generation += 1
+        for subscriber in self._subscribers:
+            subscriber.added(kind)
+
+    def _put(self, kind: Kind) -> None:
         if kind.gvr in self._kinds or kind.gvr in self._reviews:
             raise ValueError(f"{kind.group_resource} {kind.version} is served already")
         if kind.stored is not kind and self._kinds.get(kind.stored.gvr) is not kind.stored:
@@ -52,9 +66,6 @@ class Catalogue:
         self._kinds[kind.gvr] = kind
         self._types[kind.api_version, kind.kind] = kind
         self._stored.setdefault((kind.group, kind.plural), kind.stored)
-        self.generation += 1
-        for added, _ in self._subscribers:
-            added(kind)
 
     def remove(self, kind: Kind) -> None:
         """Serve a kind no longer; other versions that are stored in its form go with it.
@@ -64,28 +75,72 @@ class Catalogue:
         """
         for other in [each for each in self._kinds.values() if each.stored is kind and each is not kind]:
             self.remove(other)
+        self._drop(kind)
+        self.generation += 1
+        for subscriber in self._subscribers:
+            subscriber.removed(kind)
+
+    def replace(self, old: Sequence[Kind], new: Sequence[Kind]) -> None:
+        """Serve kinds in the place of others, all at once; the version that is stored comes first in both.
+
+        Subscribers that said what they do then are told once; others that each is removed, and added.
+
+        Raises:
+            ValueError: as `add` does; nothing has changed then.
+        """
+        for kind in reversed(old):
+            self._drop(kind)
+        put: list[Kind] = []
+        try:
+            for kind in new:
+                self._put(kind)
+                put.append(kind)
+        except ValueError:
+            for kind in reversed(put):
+                self._drop(kind)
+            for kind in old:
+                self._put(kind)
+            raise
+        self.generation += 1
+        for subscriber in self._subscribers:
+            if subscriber.replaced is not None:
+                subscriber.replaced(old, new)
+                continue
+            for kind in reversed(old):
+                subscriber.removed(kind)
+            for kind in new:
+                subscriber.added(kind)
+
+    def _drop(self, kind: Kind) -> None:
         del self._kinds[kind.gvr]
         del self._types[kind.api_version, kind.kind]
         if kind.stored is kind:
             del self._prefixes[kind.storage_prefix]
         if not any((each.group, each.plural) == (kind.group, kind.plural) for each in self._kinds.values()):
             del self._stored[kind.group, kind.plural]
-        self.generation += 1
-        for _, removed in self._subscribers:
-            removed(kind)
 
-    def subscribe(self, added: Callable[[Kind], None], removed: Callable[[Kind], None]) -> None:
-        """Call back for every kind that comes or goes from now on, after it has; neither function waits."""
-        self._subscribers.append((added, removed))
+    def subscribe(
+        self,
+        added: Callable[[Kind], None],
+        removed: Callable[[Kind], None],
+        replaced: Callable[[Sequence[Kind], Sequence[Kind]], None] | None = None,
+    ) -> None:
+        """Call back for every kind that comes or goes from now on, after it has; none of the functions waits."""
+        self._subscribers.append(_Subscriber(added, removed, replaced))
 
     def kind(self, group: str, version: str, plural: str) -> Kind | None:
         """Find a stored kind in one of its versions."""
         return self._kinds.get((group, version, plural))
 
     def names(self, group: str, version: str, plural: str) -> KindNames | None:
-        """Find a kind, whether its objects are stored or it is a review."""
+        """Find a kind that is served, whether its objects are stored or it is a review."""
         gvr = (group, version, plural)
-        return self._kinds.get(gvr) or self._reviews.get(gvr)
+        kind = self._kinds.get(gvr)
+        if kind is not None:
+            return (
+                kind if kind.verbs else None
+            )  # without verbs it is stored, for other versions, and not served
+        return self._reviews.get(gvr)
 
     def stored(self, group: str, plural: str) -> Kind | None:
         """Find the version of a kind that is stored."""
@@ -106,14 +161,18 @@ class Catalogue:
 
     def served(self) -> tuple[KindNames, ...]:
         """Return everything that can be asked for: the stored kinds and the reviews."""
-        return (*self._kinds.values(), *self._reviews.values())
+        return (*(kind for kind in self._kinds.values() if kind.verbs), *self._reviews.values())
 
-    def definition(self, name: str) -> Json | None:
-        """Find a schema that came with a kind, or that of its lists; Kubernetes' published ones are not here."""
+    def definition(self, name: str, *, v2: bool = False) -> Json | None:
+        """Find a schema that came with a kind, or that of its lists; Kubernetes' published ones are not here.
+
+        `v2` asks for it in the form that OpenAPI version 2 has words for.
+        """
         for kind in self._kinds.values():
-            if name in kind.definitions:
-                return kind.definitions[name]
-            if name == f"{kind.definition}List" and kind.definition in kind.definitions:
+            definitions = kind.definitions_v2 if v2 and kind.definitions_v2 is not None else kind.definitions
+            if name in definitions:
+                return definitions[name]
+            if name == f"{kind.definition}List" and kind.definition in definitions:
                 return _list_definition(kind)
         return None
 

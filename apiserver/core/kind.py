@@ -20,6 +20,7 @@ class Kind(KindNames):
     definitions: Mapping[str, Json] = field(
         default_factory=dict
     )  # schemas that are not among the published ones
+    definitions_v2: Mapping[str, Json] | None = None  # ... as OpenAPI version 2 has them; None: the same
 
     @property
     def stored(self) -> Kind:
@@ -43,6 +44,7 @@ def make_kind(
     stored: Kind | None = None,
     storage_prefix: str = "",
     definitions: Mapping[str, Json] | None = None,
+    definitions_v2: Mapping[str, Json] | None = None,
 ) -> Kind:
     """Return the kind of these names; without rules of its own it gets those that fit every kind.
 
@@ -56,4 +58,5 @@ def make_kind(
         storage_prefix=stored.storage_prefix if stored else prefix,
         storage_version=stored,
         definitions=definitions or {},
+        definitions_v2=definitions_v2,
     )

@@ -78,26 +78,31 @@ def validate_created(kind: Kind, obj: Json, may_own: MayOwn = everything_owns) -
     return [
         *_name_causes(kind, meta),
         *_namespace_causes(kind, meta),
-        *validate_common(meta, "metadata", may_own),
+        *validate_common(meta, "metadata", may_own, any_finalizer=kind.rules.any_finalizer),
     ]
 
 
-def validate_updated(new: Json, old: Json, may_own: MayOwn = everything_owns) -> list[Cause]:
+def validate_updated(kind: Kind, new: Json, old: Json, may_own: MayOwn = everything_owns) -> list[Cause]:
     """Find what is wrong with the metadata of a changed object."""
     meta, before = new["metadata"], old["metadata"]
-    found = validate_common(meta, "metadata", may_own)
+    found = validate_common(meta, "metadata", may_own, any_finalizer=kind.rules.any_finalizer)
     for name in ("name", "namespace", "uid", "creationTimestamp"):
         found += field_errors.unchanged(f"metadata.{name}", meta.get(name, ""), before.get(name, ""))
     return [*found, *_added_finalizers(meta, before)]
 
 
-def validate_common(meta: Mapping[str, Any], path: str, may_own: MayOwn = everything_owns) -> list[Cause]:
-    """Find what is wrong with labels, annotations, owners and finalizers."""
+def validate_common(
+    meta: Mapping[str, Any], path: str, may_own: MayOwn = everything_owns, *, any_finalizer: bool = False
+) -> list[Cause]:
+    """Find what is wrong with labels, annotations, owners and finalizers.
+
+    `any_finalizer` says that finalizers without a prefix need not be those of Kubernetes.
+    """
     return [
         *validate_labels(meta.get("labels") or {}, f"{path}.labels"),
         *validate_annotations(meta.get("annotations") or {}, f"{path}.annotations"),
         *_owner_causes(meta.get("ownerReferences") or [], f"{path}.ownerReferences", may_own),
-        *_finalizer_causes(meta.get("finalizers") or [], f"{path}.finalizers"),
+        *_finalizer_causes(meta.get("finalizers") or [], f"{path}.finalizers", any_finalizer=any_finalizer),
     ]
 
 
@@ -167,16 +172,20 @@ def _owner_causes(owners: list[Json], path: str, may_own: MayOwn) -> list[Cause]
     return found
 
 
-def finalizer_name_causes(name: str, path: str) -> list[Cause]:
+def finalizer_name_causes(name: str, path: str, *, any_finalizer: bool = False) -> list[Cause]:
     """Find what is wrong with the name of a finalizer."""
     errors = names.label_key_errors(name)
-    if not errors and "/" not in name and name not in _STANDARD_FINALIZERS:
+    if not errors and not any_finalizer and "/" not in name and name not in _STANDARD_FINALIZERS:
         errors = ["name is neither a standard finalizer name nor is it fully qualified"]
     return field_errors.each_invalid(path, name, errors)
 
 
-def _finalizer_causes(finalizers: list[str], path: str) -> list[Cause]:
-    found = [cause for finalizer in finalizers for cause in finalizer_name_causes(finalizer, path)]
+def _finalizer_causes(finalizers: list[str], path: str, *, any_finalizer: bool) -> list[Cause]:
+    found = [
+        cause
+        for finalizer in finalizers
+        for cause in finalizer_name_causes(finalizer, path, any_finalizer=any_finalizer)
+    ]
     if {"orphan", "foregroundDeletion"} <= set(finalizers):
         text = "finalizer orphan and foregroundDeletion cannot be both set"
         found.append(field_errors.invalid(path, finalizers, text))

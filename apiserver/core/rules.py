@@ -52,6 +52,10 @@ SubresourceWrite: TypeAlias = Callable[[Json, Json, str], Json]
 """What a write to a subresource makes of the object: the stored object, what was sent, and the time."""
 
 
+Reader: TypeAlias = Callable[[Json], tuple[Json, tuple[str, ...]]]
+"""Brings a client's object, except for its metadata, into stored form; with what to warn the client of."""
+
+
 def unchanged(obj: Json) -> Json:
     """Default nothing."""
     return obj
@@ -161,11 +165,14 @@ class Rules:
 
     # Reading a client's object
     name_errors: Callable[[str], list[str]] = names.dns_subdomain_errors
+    read: Reader | None = None  # in place of the published schema, which the kind has none of
+    any_finalizer: bool = False  # finalizers without a prefix need not be those of Kubernetes
     default: Callable[[Json], Json] = unchanged
     unbuilt: Callable[[Json], str] = nothing_unbuilt  # "" or the sentence of a 501
     unenforced: Callable[[Json], tuple[str, ...]] = nothing_unenforced  # warnings: stored, and not acted on
 
     # Writing it
+    refuses_new: str = ""  # why no object may be created at the moment: the sentence of a 405
     prepare: Prepare = Prepare()
     validate: Validate = Validate()
     grants: Callable[[Json, Json | None], Grant | None] = (
@@ -180,6 +187,7 @@ class Rules:
     scale: ScaleMapping | None = None
 
     # Storing and converting it
+    complete: Callable[[Json], Json] | None = None  # what a stored object has become; its schema changes
     storage_prefix: str = ""  # "": "/registry/<plural>"; a key is prefix[/namespace]/name
     ttl_s: float = 0.0  # cluster seconds for which an object is kept; 0: until it is deleted
     convert: Callable[[Json, str], Json] = same_schema  # an object of any version, to the one that is named

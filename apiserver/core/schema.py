@@ -142,6 +142,7 @@ class Schemas:
     def __init__(self, document: bytes, *, base: Schemas | None = None) -> None:
         """Index the definitions of a `_definitions.json` document without reading them."""
         self._raw = msgspec.json.decode(document, type=_Document).defs
+        self._added: dict[str, Mapping[str, Json]] = {}  # by name, what has it: read when it is needed
         self._structs: dict[str, Struct] = {}
         self._base = base
 
@@ -151,16 +152,16 @@ class Schemas:
 
     def names(self) -> list[str]:
         """Return the name of every definition."""
-        return [*(self._base.names() if self._base else ()), *self._raw]
+        return [*(self._base.names() if self._base else ()), *self._raw, *self._added]
 
     def add(self, definitions: Mapping[str, Json]) -> None:
-        """Know more definitions."""
-        self._raw.update((name, msgspec.Raw(msgspec.json.encode(each))) for name, each in definitions.items())
+        """Know more definitions; each is taken from the mapping when it is first needed."""
+        self._added.update(dict.fromkeys(definitions, definitions))
 
     def remove(self, definitions: Iterable[str]) -> None:
         """Forget definitions that were added."""
         for name in definitions:
-            self._raw.pop(name, None)
+            self._added.pop(name, None)
             self._structs.pop(name, None)
 
     def struct(self, name: str) -> Struct:
@@ -172,9 +173,13 @@ class Schemas:
         found = self._structs.get(name)
         if found is not None:
             return found
-        if self._base and name not in self._raw:
+        if name in self._added:
+            raw = msgspec.Raw(msgspec.json.encode(self._added[name][name]))
+        elif self._base and name not in self._raw:
             return self._base.struct(name)
-        made = self._structs[name] = Struct(name, self._raw[name], self)
+        else:
+            raw = self._raw[name]
+        made = self._structs[name] = Struct(name, raw, self)
         return made
 
     def shape(self, schema: dict[str, Any]) -> Shape:

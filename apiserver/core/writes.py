@@ -22,12 +22,15 @@ from apiserver.core.decode import read_json
 from apiserver.core.kind import Kind
 from apiserver.core.metadata import MayOwn, everything_owns
 from apiserver.core.normalize import WrongValue, normalize
-from apiserver.core.rules import WriteContext
+from apiserver.core.rules import Reader, WriteContext
 from apiserver.core.schema import Schemas
 from apiserver.core.strictness import MOST, strict_errors
 from apiserver.core.values import Json
 from machinery.model.errors import BadRequest, NotImplementedHere
 from machinery.model.kinds import KindNames, Subresource
+
+_OBJECT_META: Final = "io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta"
+_TYPE_AND_METADATA: Final = frozenset({"apiVersion", "kind", "metadata"})
 
 
 class FieldValidation(Enum):
@@ -90,15 +93,18 @@ def read(
         BadRequest: it does not fit the schema, or not the request.
         NotImplementedHere: it asks for what Kubarium has not built.
     """
-    obj, warnings = read_as(
-        schemas,
-        kind.definition,
-        kind.api_version,
-        kind.kind,
-        raw,
-        validation=validation,
-        document=document,
-    )
+    if kind.rules.read is None:
+        obj, warnings = read_as(
+            schemas,
+            kind.definition,
+            kind.api_version,
+            kind.kind,
+            raw,
+            validation=validation,
+            document=document,
+        )
+    else:
+        obj, warnings = _read_by_rules(schemas, kind, kind.rules.read, raw, validation, document)
     obj["metadata"] = _placed(kind, obj.get("metadata") or {}, namespace, name)
     if missing := kind.rules.unbuilt(obj):
         raise NotImplementedHere(
@@ -140,6 +146,50 @@ def read_as(
         raise BadRequest(f"{prefix}strict decoding error: {', '.join(found)}")
     rest = {key: value for key, value in result.obj.items() if key not in {"apiVersion", "kind"}}
     return {"apiVersion": api_version, "kind": kind, **rest}, found
+
+
+def read_metadata(schemas: Schemas, raw: Any) -> Json:
+    """Normalize an ObjectMeta, wherever it stands.
+
+    Raises:
+        ValueError: it is none, in the words of its fault.
+    """
+    try:
+        return normalize(schemas, _OBJECT_META, raw).obj
+    except WrongValue as wrong:
+        raise ValueError(wrong.describe()) from wrong
+
+
+def _read_by_rules(
+    schemas: Schemas, kind: Kind, read_rest: Reader, raw: Any, validation: FieldValidation, document: Document
+) -> tuple[Json, tuple[str, ...]]:
+    """Read an object whose kind has no published schema: its metadata as of all objects, the rest by its rules."""
+    if not isinstance(raw, dict):
+        raise BadRequest("the body of the request has to be a JSON object")
+    _check_type(raw, kind.api_version, kind.kind)
+    prefix = f'{kind.kind} in version "{kind.version}" cannot be handled as a {kind.kind}: '
+    try:
+        meta = normalize(schemas, _OBJECT_META, raw.get("metadata") or {})
+    except WrongValue as wrong:
+        raise BadRequest(prefix + wrong.describe()) from wrong
+    rest, unknown = read_rest({key: value for key, value in raw.items() if key not in _TYPE_AND_METADATA})
+    found: list[str] = []
+    if validation is not FieldValidation.IGNORE:
+        found += document.found
+        if document.repeats:
+            found += strict_errors(raw if document.value is None else document.value)
+        if meta.has_unknown:
+            found += _unknown_in_metadata(schemas, raw["metadata"])
+        found += unknown
+    if found and validation is FieldValidation.STRICT:
+        raise BadRequest(f"{prefix}strict decoding error: {', '.join(found[:MOST])}")
+    obj = {"apiVersion": kind.api_version, "kind": kind.kind, "metadata": meta.obj, **rest}
+    return obj, tuple(found[:MOST])
+
+
+def _unknown_in_metadata(schemas: Schemas, raw: Json) -> list[str]:
+    found = strict_errors(raw, schemas.struct(_OBJECT_META))
+    return [each.replace('"', '"metadata.', 1) for each in found if each.startswith("unknown")]
 
 
 def read_posted(
@@ -216,7 +266,10 @@ def check_update(kind: Kind, stamped: Json, old: Json, may_own: MayOwn = everyth
     Raises:
         Invalid: the change breaks rules.
     """
-    found = [*metadata.validate_updated(stamped, old, may_own), *kind.rules.validate.update(stamped, old)]
+    found = [
+        *metadata.validate_updated(kind, stamped, old, may_own),
+        *kind.rules.validate.update(stamped, old),
+    ]
     if found:
         raise field_errors.invalid_object(kind.group_kind, old["metadata"]["name"], found)
 
@@ -230,7 +283,10 @@ def update_status(
         Invalid: the status breaks rules.
     """
     stamped = metadata.carry_over(kind.rules.prepare.status(new, old, context), old)
-    found = [*metadata.validate_updated(stamped, old, may_own), *kind.rules.validate.status(stamped, old)]
+    found = [
+        *metadata.validate_updated(kind, stamped, old, may_own),
+        *kind.rules.validate.status(stamped, old),
+    ]
     if found:
         raise field_errors.invalid_object(kind.group_kind, old["metadata"]["name"], found)
     return stamped

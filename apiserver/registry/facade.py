@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import suppress
 from functools import partial
 from typing import TypeAlias, TypeVar
 
@@ -51,6 +52,7 @@ class Registry:
         flow: FlowControl,
     ) -> None:
         self._catalogue = parts.catalogue
+        self._feed = parts.feed
         self._clock = parts.clock
         self._handlers = handlers
         self._opening = opening
@@ -90,6 +92,11 @@ class Registry:
             Unavailable: it takes longer than `within_s` wall seconds.
         """
         await self._opening.wait(within_s)
+
+    async def catch_up(self) -> None:
+        """Learn what the store holds by now, as other apiservers' definitions of kinds; as far as the store answers."""
+        with suppress(ApiError):
+            await self._feed.fresh()
 
     async def get(self, request: Request) -> ObjectReply:
         """Read one object, or a subresource of it."""

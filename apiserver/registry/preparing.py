@@ -14,7 +14,7 @@ from apiserver.registry.admitting import Admitted, Admitting
 from apiserver.registry.modify import Gone, Put, Same, Step
 from apiserver.registry.parts import Parts
 from apiserver.request import Request
-from machinery.model.errors import ApiError
+from machinery.model.errors import ApiError, MethodNotSupported
 
 
 class _Draft(NamedTuple):
@@ -51,7 +51,13 @@ class Preparing:
         await self._admitting.admit_delete(self._attributes(kind, request, request.name), old)
 
     async def new_object(self, kind: Kind, request: Request, obj: Json) -> Put:
-        """Admit and prepare a new object, with what it needs to claim."""
+        """Admit and prepare a new object, with what it needs to claim.
+
+        Raises:
+            MethodNotSupported: nobody creates objects of this kind at the moment.
+        """
+        if kind.rules.refuses_new:
+            raise MethodNotSupported(kind.rules.refuses_new, kind=kind.plural, group=kind.group)
         name = metadata(obj).get("name", "")
         suffix = self._parts.suffix() if kind.rules.needs_suffix else ""
         attributes = self._attributes(kind, request, name, suffix)

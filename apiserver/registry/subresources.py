@@ -22,7 +22,7 @@ from apiserver.registry.modify import Put, Same, Step
 from apiserver.registry.parts import Parts
 from apiserver.registry.preparing import Preparing, check_version, without_version
 from apiserver.registry.reads import Reads
-from apiserver.registry.writes import Writes, patch_of, warned
+from apiserver.registry.writes import Writes, check_patch, patch_of, warned
 from apiserver.request import DeleteOptions, ObjectReply, Request
 from machinery.model.errors import BadRequest, NotImplementedHere
 
@@ -84,6 +84,7 @@ class Subresources:
         return warned((await self._writes.modify(kind, request, decide)).reply, read.warnings)
 
     async def _patch_status(self, kind: Kind, request: Request) -> ObjectReply:
+        check_patch(kind, request.patch_type)
         patch = await aside(len(request.body), patch_of, request)
         warnings: tuple[str, ...] = ()
 
@@ -110,6 +111,7 @@ class Subresources:
         return await self._scale(kind, request, lambda _old: raw, writes.Document(repeats=repeats))
 
     async def _patch_scale(self, kind: Kind, request: Request) -> ObjectReply:
+        check_patch(kind, request.patch_type)
         patch = await aside(len(request.body), patch_of, request)
         patch_type = request.patch_type
         assert kind.rules.scale  # noqa: S101 - its table of subresources says so

@@ -20,7 +20,7 @@ from apiserver.registry.parts import Parts
 from apiserver.registry.preparing import Preparing, check_version, without_version
 from apiserver.request import ObjectReply, Request
 from apiserver.storage.interface import Stored
-from machinery.model.errors import BadRequest, Definite
+from machinery.model.errors import BadRequest, Definite, UnsupportedMediaType
 from machinery.model.requests import PatchType
 
 GENERATED_NAMES: Final = 8  # names that are tried for a generateName
@@ -78,6 +78,7 @@ class Writes:
             NotFound: there is no such object.
             Conflict: the patch is about another version of it.
         """
+        check_patch(kind, request.patch_type)
         patch = await aside(len(request.body), patch_of, request)
         warnings: tuple[str, ...] = ()
 
@@ -163,6 +164,19 @@ class Patch(NamedTuple):
 
     value: Any
     document: writes.Document
+
+
+def check_patch(kind: Kind, patch_type: PatchType | None) -> None:
+    """Check that objects of a kind can be patched in this way.
+
+    Raises:
+        UnsupportedMediaType: it takes the published schema of the kind, and there is none.
+    """
+    if patch_type is PatchType.STRATEGIC_MERGE and kind.rules.read is not None:
+        accepted = ", ".join(each.value for each in PatchType if each is not PatchType.STRATEGIC_MERGE)
+        raise UnsupportedMediaType(
+            f"the body of the request was in an unknown format - accepted media types include: {accepted}"
+        )
 
 
 def patch_of(request: Request) -> Patch:

@@ -50,7 +50,7 @@ class OpenApi:
         return self._index()
 
     def _document_v2(self) -> Json:
-        return document_v2(self._discovery(), VERSION, self._lookup())
+        return document_v2(self._discovery(), VERSION, self._lookup(v2=True))
 
     def _make_index(self) -> bytes:
         paths = {
@@ -65,14 +65,14 @@ class OpenApi:
             for path, (group, version) in served_paths(discovery).items()
         }
 
-    def _lookup(self) -> Callable[[str], Json | None]:
+    def _lookup(self, *, v2: bool = False) -> Callable[[str], Json | None]:
         raw = msgspec.json.decode(self._definitions(), type=_Definitions).defs
 
         def lookup(name: str) -> Json | None:
             if name in raw:
                 found: Json = msgspec.json.decode(raw[name])
                 return found
-            return self._catalogue.definition(name)
+            return self._catalogue.definition(name, v2=v2)
 
         return lookup
 

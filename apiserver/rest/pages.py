@@ -81,6 +81,7 @@ class Pages:
         await self._services.gate.admit_path(user, http.method.lower(), http.raw_path)
         if isinstance(http.target, Discovery):
             _check_get(http)
+            await self._services.registry.catch_up()
             return _discovered(http, self._discovery(), http.target)
         path = http.raw_path.strip("/")
         root, _, rest = path.partition("/")
@@ -92,6 +93,8 @@ class Pages:
         if page is None:
             return None
         _check_get(http)
+        if root == "openapi":
+            await self._services.registry.catch_up()
         return page(http)
 
     def _roots(self, _: HttpRequest) -> Reply:

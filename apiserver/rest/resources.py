@@ -24,6 +24,7 @@ from apiserver.rest.streams import Streams
 from apiserver.rest.tables import Tables
 from apiserver.rest.watches import Watches
 from machinery.model.errors import NotFound
+from machinery.model.kinds import KindNames
 
 if TYPE_CHECKING:
     from aiohttp import web
@@ -96,7 +97,7 @@ class Resources:
         request, verb = asked.request, asked.request.verb
         if MASTERS not in user.groups:
             await self._gate.admit(request)
-        found = found_kind(self._catalogue, request)
+        found = found_kind(self._catalogue, request) or await self._look_again(request)
         if found is None or target.rest:
             return not_found()
         checked_verb(found, request)
@@ -111,13 +112,18 @@ class Resources:
     async def _watch(self, exchange: Exchange, user: UserInfo, target: Target) -> web.StreamResponse | Reply:
         asked = read_request(exchange.http, user, target)
         await self._gate.admit(asked.request)
-        found = found_kind(self._catalogue, asked.request)
+        found = found_kind(self._catalogue, asked.request) or await self._look_again(asked.request)
         if target.subresource or target.rest:
             raise NotFound(_NOT_FOUND)
         if found is None:
             return not_found()
         checked_verb(found, asked.request)
         return await self._watches.answer(exchange, asked, found)
+
+    async def _look_again(self, request: Request) -> KindNames | None:
+        """Find a kind that another apiserver has only just begun to serve."""
+        await self._registry.catch_up()
+        return found_kind(self._catalogue, request)
 
 
 def _place(target: Target) -> tuple[str, str, str, str]:

@@ -220,6 +220,9 @@ class Resources:
         """Return a request that its caller may make, and that makes sense."""
         await self._gate.admit(request)
         found = found_kind(self._catalogue, request)
+        if found is None:  # unless another apiserver has only just begun to serve it
+            await self._registry.catch_up()
+            found = found_kind(self._catalogue, request)
         if found is None:
             raise answers.no_such_resource(request.group, request.resource)
         checked_verb(found, request)

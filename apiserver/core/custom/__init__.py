@@ -2,7 +2,7 @@
 
 definition_rules    what a definition may say; schema_rules: what its schemas may, structure: that they are structural
 definitions         the rules of the kind CustomResourceDefinition; schema_types: the form of schemas
-naming              which definition has which names: the conditions
+naming              which definition has which names: the conditions; heads: what is known without the schemas
 structural          a schema, compiled piece by piece as objects use it
 pruning, defaulting from a client's object to the stored one
 values, lists, embedded, expressions    what is wrong with an object; problems: in which words
@@ -11,5 +11,5 @@ columns, jsonpath, selectable           how objects are printed and selected
 publishing          the schema in OpenAPI
 serving             one definition → the entries of the catalogue
 
-Nobody outside uses it yet: CustomResourceDefinitions cannot be made.
+At work it is in `apiserver.custom_resources`.
 """

@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 
 from apiserver.core import field_errors
 from apiserver.core.custom import fieldpath
+from apiserver.core.custom.conditions import is_condition_true
 from apiserver.core.custom.schema_rules import CheckRules, check_schema, no_rules
 from apiserver.core.values import Json, metadata, spec
 from machinery.model import names
@@ -84,12 +85,6 @@ def check_stored_versions(definition: Json) -> list[Cause]:
             )
             found.append(field_errors.invalid(f"{path}[{index}]", name, text))
     return found
-
-
-def is_condition_true(definition: Json, kind: str) -> bool:
-    """Whether a condition of a definition is true."""
-    conditions = (definition.get("status") or {}).get("conditions") or ()
-    return any(each.get("type") == kind and each.get("status") == "True" for each in conditions)
 
 
 def _spec_causes(wanted: Json, check_rules: CheckRules) -> list[Cause]:

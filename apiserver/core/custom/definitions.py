@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Final
 
+from apiserver.core.custom.conditions import with_condition
 from apiserver.core.custom.definition_rules import (
     check_definition,
     check_definition_change,
@@ -11,10 +13,21 @@ from apiserver.core.custom.definition_rules import (
 )
 from apiserver.core.custom.schema_rules import CheckRules, no_rules
 from apiserver.core.custom.structure import subschemas
+from apiserver.core.deletion import Deletion, Mark, Wanted, by_finalizers
 from apiserver.core.rules import Prepare, Rules, Validate, WriteContext, with_old_status
-from apiserver.core.values import Json, spec
+from apiserver.core.table.table import NAME, Column, Table
+from apiserver.core.table.table import name as name_of
+from apiserver.core.values import Json, metadata, spec
+from machinery.model.clock import Timescale
 
-STORAGE_PREFIX = "/registry/apiextensions.k8s.io/customresourcedefinitions"
+CLEANUP: Final = "customresourcecleanup.apiextensions.k8s.io"  # the finalizer: its objects go first
+STORAGE_PREFIX: Final = "/registry/apiextensions.k8s.io/customresourcedefinitions"
+
+
+TABLE: Final = Table(
+    (NAME, Column("Created At", "date", description="When the definition was created.")),
+    lambda definition, _moment: [name_of(definition), metadata(definition).get("creationTimestamp", "")],
+)
 
 
 def definition_kind_rules(
@@ -30,8 +43,11 @@ def definition_kind_rules(
             update=lambda new, old: check_definition_change(new, old, check_rules),
             status=check_status_change,
         ),
+        any_finalizer=True,
         counts_generation=True,
         storage_prefix=STORAGE_PREFIX,
+        plan_deletion=plan_deletion,
+        table=TABLE,
     )
 
 
@@ -68,6 +84,29 @@ def default_definition(definition: Json) -> Json:
     if service is not None:
         service.setdefault("port", 443)
     return definition
+
+
+def plan_deletion(definition: Json, wanted: Wanted, now_s: float, timescale: Timescale) -> Deletion:
+    """Mark a definition, for its objects have to go before it; the finalizer is set with the first delete."""
+    meta = metadata(definition)
+    if meta.get("deletionTimestamp"):
+        return by_finalizers(definition, wanted, now_s, timescale)
+    finalizers = meta.get("finalizers") or []
+    kept = {**meta, "finalizers": finalizers if CLEANUP in finalizers else [*finalizers, CLEANUP]}
+    plan = by_finalizers({**definition, "metadata": kept}, wanted, now_s, timescale)
+    if not isinstance(plan, Mark):
+        return plan
+    text = "CustomResourceDefinition marked for deletion; CustomResource deletion will begin soon"
+    return Mark(
+        with_condition(
+            plan.obj,
+            "Terminating",
+            status=True,
+            reason="InstanceDeletionPending",
+            message=text,
+            now=timescale.format(now_s),
+        )
+    )
 
 
 def _created(definition: Json, _context: WriteContext) -> Json:

@@ -82,4 +82,4 @@ def _metadata_causes(meta: dict[str, Any], path: str) -> list[Cause]:
     ):
         if given := meta.get(name):
             found += field_errors.each_invalid(f"{path}.{name}", given, errors(given))
-    return [*found, *metadata.validate_common(meta, path)]
+    return [*found, *metadata.validate_common(meta, path, any_finalizer=True)]

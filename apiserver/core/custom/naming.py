@@ -6,9 +6,10 @@ Names are unique in a group. Who has one keeps it; who asks for one that is take
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any, Final
+from typing import Final
 
 from apiserver.core.custom import structure
+from apiserver.core.custom.conditions import is_condition_true, set_condition
 from apiserver.core.values import Json, metadata, spec
 from machinery.model.errors import Cause
 
@@ -67,18 +68,21 @@ def settled_status(definition: Json, claims: Claims, now: str) -> Json:
     status = {**_status(definition), "acceptedNames": accepted}
     conditions = list(status.get("conditions") or ())
     names_fine = not reason
-    _set(
-        conditions, "NamesAccepted", names_fine, reason or "NoConflicts", message or "no conflicts found", now
+    set_condition(
+        conditions,
+        "NamesAccepted",
+        str(names_fine),
+        reason or "NoConflicts",
+        message or "no conflicts found",
+        now,
     )
-    was_established = any(
-        each.get("type") == "Established" and each.get("status") == "True" for each in conditions
-    )
+    was_established = is_condition_true(definition, "Established")
     if names_fine and not was_established:
         text = "the initial names have been accepted"
-        _set(conditions, "Established", True, "InitialNamesAccepted", text, now)  # noqa: FBT003 - its status
+        set_condition(conditions, "Established", "True", "InitialNamesAccepted", text, now)
     elif not was_established:
         text = "not all names are accepted"
-        _set(conditions, "Established", False, "NotAccepted", text, now)  # noqa: FBT003 - its status
+        set_condition(conditions, "Established", "False", "NotAccepted", text, now)
     _set_structural(definition, conditions, now)
     return {**status, "conditions": conditions}
 
@@ -105,7 +109,7 @@ def _set_structural(definition: Json, conditions: list[Json], now: str) -> None:
     if found is None:
         conditions[:] = [each for each in conditions if each.get("type") != "NonStructuralSchema"]
     else:
-        _set(conditions, "NonStructuralSchema", *found, now)
+        set_condition(conditions, "NonStructuralSchema", *found, now)
 
 
 def _accepted(owner: str, wanted: Json, before: Json, claims: Claims) -> tuple[Json, str, str]:
@@ -140,19 +144,6 @@ def _keep(accepted: Json, name: str, values: list[str]) -> None:
 
 def _taken(name: str) -> str:
     return f'"{name}" is already in use'
-
-
-def _set(conditions: list[Json], kind: str, status: Any, reason: str, message: str, now: str) -> None:
-    """Set a condition in place; its time of transition stays where its status does."""
-    text = status if isinstance(status, str) else str(status)
-    made = {"type": kind, "status": text, "lastTransitionTime": now, "reason": reason, "message": message}
-    for index, each in enumerate(conditions):
-        if each.get("type") == kind:
-            if each.get("status") == text and "lastTransitionTime" in each:
-                made["lastTransitionTime"] = each["lastTransitionTime"]
-            conditions[index] = {**each, **made}
-            return
-    conditions.append(made)
 
 
 def _status(definition: Json) -> Json:

@@ -2,7 +2,7 @@
 
     definition → custom_kinds → Catalogue.add for each
     a client's JSON → CustomSchema.read → prepare and validate (`Rules`) → stored
-    stored bytes → CustomSchema.complete (defaults that came later) → answered
+    stored bytes → CustomSchema.restore (what the schema has come to since) → answered
 
 What costs much is made when it is first used: 500 idle definitions are 500 small objects and their schemas' packed bytes.
 """
@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+from apiserver.core import deletion
 from apiserver.core.custom import expressions, jsonpath, structural
 from apiserver.core.custom.columns import table_of
 from apiserver.core.custom.defaulting import drop_nulls, fill_defaults
@@ -40,6 +41,8 @@ from apiserver.core.values import Json, metadata, spec
 from machinery.model.errors import Cause
 from machinery.model.kinds import EVERY_VERB, STATUS_VERBS, KindNames, Subresource
 
+_NOT_CREATED: Final = "create not allowed while custom resource definition is terminating"
+_OF_THE_COLLECTOR: Final = frozenset({deletion.ORPHAN, deletion.FOREGROUND})
 _SCALE: Final = "io.k8s.api.autoscaling.v1.Scale"
 
 
@@ -66,13 +69,18 @@ class CustomSchema:
 
         The object is a new one as far as the schema reaches.
         """
-        root = self.schema.root
-        unknown = () if self._preserves else tuple(_first(unknown_fields(raw, root), MOST))
-        obj: Json = {**raw} if self._preserves else prune(raw, root)
-        return self.complete(obj), tuple(f'unknown field "{each}"' for each in unknown)
+        unknown = () if self._preserves else tuple(_first(unknown_fields(raw, self.schema.root), MOST))
+        return self.restore(raw), tuple(f'unknown field "{each}"' for each in unknown)
+
+    def restore(self, obj: Json) -> Json:
+        """Bring a stored object, or one of another version, into the form of this schema: another object.
+
+        The schema may have changed since it was written.
+        """
+        return self.complete({**obj} if self._preserves else prune(obj, self.schema.root))
 
     def complete(self, obj: Json) -> Json:
-        """Fill in defaults, in place: also those that a stored object was written before."""
+        """Fill in defaults, in place."""
         drop_nulls(obj, self.schema.root)
         if self.schema.has_defaults:
             fill_defaults(obj, self.schema.root)
@@ -173,12 +181,20 @@ def _kind(definition: Json, version: Json, seams: Seams, stored: Kind | None) ->
         categories=tuple(names.get("categories") or ()),
         subresources=_subresources(version, group, name, names["kind"], called),
     )  # fmt: skip
-    definitions = _Definitions(
-        called, lambda: published_schema(schema.raw if schema else None, group, name, names["kind"])
-    )
-    prefix = f"/registry/{group}/{names['plural']}"
+
+    def publish(*, v2: bool) -> _Definitions:
+        return _Definitions(
+            called,
+            lambda: published_schema(schema.raw if schema else None, group, name, names["kind"], v2=v2),
+        )
+
     return make_kind(
-        made, _rules(version, custom, seams), stored=stored, storage_prefix=prefix, definitions=definitions
+        made,
+        _rules(version, custom, seams, refuses_new=_NOT_CREATED if is_terminating(definition) else ""),
+        stored=stored,
+        storage_prefix=f"/registry/{group}/{names['plural']}",
+        definitions=publish(v2=False),
+        definitions_v2=publish(v2=True),
     )
 
 
@@ -192,20 +208,38 @@ def _subresources(version: Json, group: str, name: str, kind: str, called: str) 
     return found
 
 
-def _rules(version: Json, custom: CustomSchema, seams: Seams) -> Rules:
+def _rules(version: Json, custom: CustomSchema, seams: Seams, *, refuses_new: str) -> Rules:
     subresources = version.get("subresources") or {}
     has_status, scale = subresources.get("status") is not None, subresources.get("scale")
+
+    def convert(obj: Json, api_version: str) -> Json:
+        return custom.restore(seams.convert(obj, api_version))
+
     return Rules(
-        default=custom.complete,
+        read=custom.read,
+        any_finalizer=True,
+        unenforced=finalizer_warnings,
+        refuses_new=refuses_new,
         prepare=Prepare(create=without_status, update=_with_old_status) if has_status else Prepare(),
         validate=Validate(create=custom.check, update=custom.check, status=custom.check),
         counts_generation=True,
         is_next_generation=_all_but_metadata_changed,
         unconditional_update=False,
         scale=scale_mapping(scale) if scale is not None else None,
-        convert=seams.convert,
+        complete=custom.restore,
+        convert=convert,
         fields=fields_of(version.get("selectableFields") or []),
         table=table_of(version.get("additionalPrinterColumns") or []),
+    )
+
+
+def finalizer_warnings(obj: Json) -> tuple[str, ...]:
+    """Return what to warn of: finalizers that might be those of somebody else, too."""
+    told = "prefer a domain-qualified finalizer name including a path (/) to avoid accidental conflicts with other finalizer writers"
+    return tuple(
+        f'metadata.finalizers: "{name}": {told}'
+        for name in metadata(obj).get("finalizers") or ()
+        if "/" not in name and name not in _OF_THE_COLLECTOR
     )
 
 

@@ -14,6 +14,7 @@ from apiserver.core.kinds import (
     configmaps,
     controllerrevisions,
     cronjobs,
+    customresourcedefinitions,
     daemonsets,
     deployments,
     endpointslices,
@@ -84,6 +85,7 @@ RULES: Final[Mapping[KindNames, Rules]] = {
     served.ROLE_BINDINGS: rbac.ROLE_BINDINGS,
     served.CLUSTER_ROLES: rbac.CLUSTER_ROLES,
     served.CLUSTER_ROLE_BINDINGS: rbac.CLUSTER_ROLE_BINDINGS,
+    served.CUSTOM_RESOURCE_DEFINITIONS: customresourcedefinitions.RULES,
 }
 
 

@@ -42,6 +42,7 @@ ROLES: Final = KindNames("rbac.authorization.k8s.io", "v1", "Role", "roles", "ro
 ROLE_BINDINGS: Final = KindNames("rbac.authorization.k8s.io", "v1", "RoleBinding", "rolebindings", "rolebinding", "io.k8s.api.rbac.v1.RoleBinding", True)
 CLUSTER_ROLES: Final = KindNames("rbac.authorization.k8s.io", "v1", "ClusterRole", "clusterroles", "clusterrole", "io.k8s.api.rbac.v1.ClusterRole", False)
 CLUSTER_ROLE_BINDINGS: Final = KindNames("rbac.authorization.k8s.io", "v1", "ClusterRoleBinding", "clusterrolebindings", "clusterrolebinding", "io.k8s.api.rbac.v1.ClusterRoleBinding", False)
+CUSTOM_RESOURCE_DEFINITIONS: Final = KindNames("apiextensions.k8s.io", "v1", "CustomResourceDefinition", "customresourcedefinitions", "customresourcedefinition", "io.k8s.apiextensions-apiserver.pkg.apis.apiextensions.v1.CustomResourceDefinition", False, short_names=("crd", "crds"), categories=("api-extensions",), subresources={"status": Subresource("CustomResourceDefinition", "apiextensions.k8s.io", "v1", ("get", "patch", "update"), "io.k8s.apiextensions-apiserver.pkg.apis.apiextensions.v1.CustomResourceDefinition")})
 
 SELF_SUBJECT_REVIEWS: Final = KindNames("authentication.k8s.io", "v1", "SelfSubjectReview", "selfsubjectreviews", "selfsubjectreview", "io.k8s.api.authentication.v1.SelfSubjectReview", False, verbs=("create",))
 TOKEN_REVIEWS: Final = KindNames("authentication.k8s.io", "v1", "TokenReview", "tokenreviews", "tokenreview", "io.k8s.api.authentication.v1.TokenReview", False, verbs=("create",))
@@ -50,7 +51,7 @@ SELF_SUBJECT_ACCESS_REVIEWS: Final = KindNames("authorization.k8s.io", "v1", "Se
 SELF_SUBJECT_RULES_REVIEWS: Final = KindNames("authorization.k8s.io", "v1", "SelfSubjectRulesReview", "selfsubjectrulesreviews", "selfsubjectrulesreview", "io.k8s.api.authorization.v1.SelfSubjectRulesReview", False, verbs=("create",))
 SUBJECT_ACCESS_REVIEWS: Final = KindNames("authorization.k8s.io", "v1", "SubjectAccessReview", "subjectaccessreviews", "subjectaccessreview", "io.k8s.api.authorization.v1.SubjectAccessReview", False, verbs=("create",))
 
-STORED: Final = (NAMESPACES, NODES, PODS, SERVICES, CONFIG_MAPS, SECRETS, SERVICE_ACCOUNTS, EVENTS, REPLICATION_CONTROLLERS, POD_TEMPLATES, LIMIT_RANGES, RESOURCE_QUOTAS, PERSISTENT_VOLUMES, PERSISTENT_VOLUME_CLAIMS, DEPLOYMENTS, REPLICA_SETS, STATEFUL_SETS, DAEMON_SETS, CONTROLLER_REVISIONS, JOBS, CRON_JOBS, HORIZONTAL_POD_AUTOSCALERS, POD_DISRUPTION_BUDGETS, INGRESSES, INGRESS_CLASSES, NETWORK_POLICIES, PRIORITY_CLASSES, STORAGE_CLASSES, RUNTIME_CLASSES, LEASES, ENDPOINT_SLICES, ROLES, ROLE_BINDINGS, CLUSTER_ROLES, CLUSTER_ROLE_BINDINGS,)
+STORED: Final = (NAMESPACES, NODES, PODS, SERVICES, CONFIG_MAPS, SECRETS, SERVICE_ACCOUNTS, EVENTS, REPLICATION_CONTROLLERS, POD_TEMPLATES, LIMIT_RANGES, RESOURCE_QUOTAS, PERSISTENT_VOLUMES, PERSISTENT_VOLUME_CLAIMS, DEPLOYMENTS, REPLICA_SETS, STATEFUL_SETS, DAEMON_SETS, CONTROLLER_REVISIONS, JOBS, CRON_JOBS, HORIZONTAL_POD_AUTOSCALERS, POD_DISRUPTION_BUDGETS, INGRESSES, INGRESS_CLASSES, NETWORK_POLICIES, PRIORITY_CLASSES, STORAGE_CLASSES, RUNTIME_CLASSES, LEASES, ENDPOINT_SLICES, ROLES, ROLE_BINDINGS, CLUSTER_ROLES, CLUSTER_ROLE_BINDINGS, CUSTOM_RESOURCE_DEFINITIONS,)
 """Kinds whose objects are kept."""
 
 STORED_AS: Final[dict[KindNames, KindNames]] = {}

@@ -19,7 +19,6 @@ KINDS: Final[dict[tuple[str, str, str], str]] = {
     ("admissionregistration.k8s.io", "v1alpha1", "mutatingadmissionpolicybindings"): "MutatingAdmissionPolicyBinding",
     ("admissionregistration.k8s.io", "v1beta1", "mutatingadmissionpolicies"): "MutatingAdmissionPolicy",
     ("admissionregistration.k8s.io", "v1beta1", "mutatingadmissionpolicybindings"): "MutatingAdmissionPolicyBinding",
-    ("apiextensions.k8s.io", "v1", "customresourcedefinitions"): "CustomResourceDefinition",
     ("apiregistration.k8s.io", "v1", "apiservices"): "APIService",
     ("autoscaling", "v1", "horizontalpodautoscalers"): "HorizontalPodAutoscaler",
     ("certificates.k8s.io", "v1", "certificatesigningrequests"): "CertificateSigningRequest",

@@ -19,6 +19,7 @@ from machinery.model.k8s.authentication_v1 import TokenRequest
 from machinery.model.k8s.core_v1 import ConfigMap, Namespace, ServiceAccount
 from machinery.model.k8s.meta_v1 import ObjectMeta
 from machinery.process.clock import WALL
+from tests.support import custom_resources as custom
 from tests.support.apiserver import Served, serving
 from tests.support.etcd_server import EtcdServer, etcd_server
 from tests.support.requirements import need
@@ -92,6 +93,21 @@ async def test_what_one_has_written_another_one_builds_on_at_once(pair: tuple[Se
     assert made.metadata.uid
     await first.aclose()
     await late.aclose()
+
+
+async def test_a_definition_of_one_is_served_by_another_one_at_once(pair: tuple[Served, Served]) -> None:
+    """Through both doors, in discovery, and so is its end: nobody is told that there is no such kind."""
+    first, late, rest = pair[0].connect("grpc"), pair[1].connect("grpc"), pair[1].connect("rest")
+    await custom.apply(first, custom.definition())
+    await late.create(custom.TOYS, custom.toy("a"))
+    await rest.create(custom.TOYS, custom.toy("b"))
+    await first.delete(custom.CRDS, f"toys.{custom.GROUP}")
+    await custom.gone(first)
+    assert (await pair[0].core.storage.list(f"/registry/{custom.GROUP}/")).items == []
+    await custom.apply(first, custom.definition(plural="games", kind="Game"))
+    assert (await rest.list(custom.resource(plural="games", kind="Game"))).items == []
+    for api in (first, late, rest):
+        await api.aclose()
 
 
 async def test_of_two_writes_on_one_revision_one_wins(pair: tuple[Served, Served]) -> None:

@@ -125,25 +125,6 @@ async def test_what_is_said_in_vain_is_told_in_its_order(
             assert "Warning" not in response.headers
 
 
-async def test_there_are_no_custom_resources_and_everybody_says_so(admin: aiohttp.ClientSession):
-    """The list is empty, discovery has it, it can be followed; none can be made."""
-    path = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
-    _, listed = await call(admin, "GET", path)
-    assert (listed["kind"], listed["items"]) == ("CustomResourceDefinitionList", [])
-    assert (await call(admin, "GET", f"{path}/puddings.example.com"))[0] == 404
-    async with admin.get(f"{path}?watch=true&timeoutSeconds=1") as watch:
-        assert (watch.status, await watch.read()) == (200, b"")
-    _, found = await call(admin, "GET", "/apis/apiextensions.k8s.io/v1")
-    assert [(each["name"], each["verbs"]) for each in found["resources"]] == [
-        ("customresourcedefinitions", ["get", "list", "watch"])
-    ]
-    for method, place in (("PUT", "/x"), ("PATCH", "/x"), ("DELETE", "/x"), ("DELETE", "")):
-        status, error = await call(admin, method, f"{path}{place}")
-        assert (status, error["reason"]) == (501, "NotFound")
-    for document in ("/openapi/v2", "/openapi/v3/apis/apiextensions.k8s.io/v1"):
-        assert (await call(admin, "GET", document))[0] == 200
-
-
 async def test_a_list_comes_in_pages(admin: aiohttp.ClientSession):
     """The token of a page leads to the next one."""
     for name in ("a", "b", "c"):
@@ -186,13 +167,6 @@ async def test_unknown_fields_are_warned_of_or_refused(admin: aiohttp.ClientSess
             {"data": b"{}"},
             501,
             "leasecandidates.coordination.k8s.io",
-        ),
-        (
-            "POST",
-            "/apis/apiextensions.k8s.io/v1/customresourcedefinitions",
-            {"data": b"{}"},
-            501,
-            "CustomResourceDefinition",
         ),
         ("GET", "/apis/metrics.k8s.io/v1beta1/nodes", {}, 501, "NodeMetrics"),
         ("GET", "/api/v1/nodes/n/proxy/logs/a?watch=true", {}, 404, 'nodes "n" not found'),
