@@ -12,7 +12,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import apiserver.rest.listener  # noqa: F401 - imported once, before processes are forked, not in each of them
 from apiserver import schemas
@@ -63,6 +63,9 @@ from machinery.process.run import Process
 from machinery.process.server import grpc_server
 from machinery.process.tls import ServerTls
 
+if TYPE_CHECKING:
+    from apiserver.audit.trail import Trail
+
 GRACE_S: Final = 2.0  # wall seconds that running requests have when the server stops
 
 
@@ -87,6 +90,7 @@ class Core:
     reloaded: tuple[ReloadedFile, ...]
     closing: list[Callable[[], Awaitable[None]]]  # what is called when nothing is served any more
     definitions: Upkeep
+    trail: Trail | None  # the audit log
 
 
 async def serve(config: ApiserverConfig, process: Process) -> None:
@@ -130,13 +134,14 @@ def build(
     reads = Reads(storage, feed, rng)
     lookup = Lookup(catalogue, reads)
     rbac, references = RbacCache(feed, opening), NodeReferences(feed, reads, KINDS["", "pods"])
-    gate = Gate(catalogue, rbac, references)
+    makers = _makers(config, process)
+    gate = makers.gate(catalogue, rbac, references)
     reloaded: list[ReloadedFile] = []
     closing: list[Callable[[], Awaitable[None]]] = []
     if config.authorization_config:
         reloaded.append(_authorized_by(config.authorization_config, gate, rbac, references, process, closing))
     key = key or TokenKey.load(config.sa_key_file)
-    authenticator = Authenticator(lookup, key, clock)
+    authenticator = makers.authenticator(lookup, key, clock)
     allocator = Allocator(storage, services.STORAGE_PREFIX, config.service_cidr, clock, rng=rng, log=log)
     write_record = WriteRecord(clock, log)
     known = _schemas(catalogue)
@@ -160,7 +165,7 @@ def build(
         **token_handlers(lookup, key, clock, schemas.load),
     }
     flow = FlowControl(config.max_requests_inflight, process.metrics, process.clock)
-    registry = Registry(parts, reads, opening, handlers, process.metrics, flow)
+    registry = makers.registry(parts, reads, opening, handlers, process.metrics, flow)
     kubelets = Kubelets(
         lookup,
         ClientTls(config.ca_file, config.kubelet_cert_file, config.kubelet_key_file),
@@ -192,7 +197,28 @@ def build(
         tuple(reloaded),
         closing,
         upkeep,
+        makers.trail,
     )
+
+
+@dataclass(frozen=True, slots=True)
+class _Makers:
+    """What the parts that the audit log hears of are made by."""
+
+    gate: Callable[..., Gate] = Gate
+    authenticator: Callable[..., Authenticator] = Authenticator
+    registry: Callable[..., Registry] = Registry
+    trail: Trail | None = None
+
+
+def _makers(config: ApiserverConfig, process: Process) -> _Makers:
+    if not config.audit_policy_file:
+        return _Makers()
+    from apiserver.audit.made import configured_trail  # seldom needed
+    from apiserver.audit.parts import AuditedAuthenticator, AuditedGate, AuditedRegistry
+
+    trail = configured_trail(config, process)
+    return _Makers(AuditedGate, partial(AuditedAuthenticator, trail), AuditedRegistry, trail)
 
 
 def _authorized_by(
@@ -248,6 +274,8 @@ async def running(core: Core, process: Process) -> AsyncIterator[None]:
         **{f"reload-{number}": each.follow(sleep) for number, each in enumerate(core.reloaded)},
         "definitions": later(core.definitions.run),
     }
+    sinks = core.trail.sinks if core.trail is not None else ()
+    loops |= {f"audit-{number}": sink.run() for number, sink in enumerate(sinks)}
     tasks = [process.tasks.create_task(work, name=name) for name, work in loops.items()]
     try:
         yield
@@ -255,7 +283,7 @@ async def running(core: Core, process: Process) -> AsyncIterator[None]:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        await asyncio.gather(*(close() for close in core.closing))
+        await asyncio.gather(*(close() for close in (*core.closing, *(sink.aclose for sink in sinks))))
 
 
 def rest_services(core: Core, process: Process) -> RestServices:
@@ -291,6 +319,10 @@ async def doors(core: Core, config: ApiserverConfig, process: Process) -> AsyncI
         from apiserver.services.access import logged  # seldom needed
 
         handler = logged(handler, access)
+    if core.trail is not None:
+        from apiserver.audit.grpc import audited
+
+        handler = audited(handler, core.gate, core.authenticator, core.trail)
     server = grpc_server(
         config.grpc_listen,
         _tls(config),
@@ -301,7 +333,9 @@ async def doors(core: Core, config: ApiserverConfig, process: Process) -> AsyncI
         connections=config.rest_limits.connections,
     )
     rest_tls = _tls(config, require_client=False)
-    async with serving_rest(services, config.rest_listen, rest_tls, config.rest_limits, process.seam, access):
+    async with serving_rest(
+        services, config.rest_listen, rest_tls, config.rest_limits, process.seam, access, core.trail
+    ):
         await server.start()
         process.log.info("serving", rest=",".join(config.rest_listen), grpc=",".join(config.grpc_listen))
         try:

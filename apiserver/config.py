@@ -8,7 +8,14 @@ from ipaddress import ip_network
 from typing import Any
 
 from apiserver.rest.limits import Limits
-from machinery.process.config import ComponentConfig, ConfigError, check_readable, flag, setting
+from machinery.process.config import (
+    ComponentConfig,
+    ConfigError,
+    check_positive,
+    check_readable,
+    flag,
+    setting,
+)
 
 _LIMITS = Limits()
 _PAIRS = (
@@ -38,6 +45,24 @@ class ApiserverConfig(ComponentConfig):
     authorization_config: str = setting(
         "",
         help="file with an AuthorizationConfiguration, read again when it changes; without one: Node, then RBAC",
+    )
+    audit_policy_file: str = setting(
+        "", help="file with the audit policy; together with --audit-log-path or --audit-webhook-config-file"
+    )
+    audit_log_path: str = setting("", help='file that audit events are written to, "-" for standard output')
+    audit_log_maxsize: int = setting(100, help="size at which the file is left; 0: never", unit="megabytes")
+    audit_log_maxbackup: int = setting(0, help="how many old files are kept; 0: all")
+    audit_log_maxage: int = setting(0, help="how long old files are kept; 0: for ever", unit="days")
+    audit_log_compress: bool = setting(default=False, help="compress old files (gzip)")
+    audit_webhook_config_file: str = setting(
+        "", help="kubeconfig of the server that audit events are posted to"
+    )
+    audit_webhook_batch_max_size: int = setting(400, help="most events that are posted at once")
+    audit_webhook_batch_max_wait_s: float = setting(
+        30.0, help="after how long fewer are posted", unit="wall seconds"
+    )
+    audit_webhook_batch_buffer_size: int = setting(
+        10_000, help="most events that wait to be posted; what comes on top is lost, and counted"
     )
     access_log: bool = setting(
         default=False, help="log each request at level info: verb, path, user, code, latency, user agent"
@@ -93,6 +118,7 @@ class ApiserverConfig(ComponentConfig):
         ):
             check_readable(field, getattr(self, field))
         check_readable("sa_key_file", self.sa_key_file)
+        self._check_audit()
         if self.authorization_config:
             _check_document("authorization_config", self.authorization_config, _authorizers)
         self._check_addresses()
@@ -104,6 +130,27 @@ class ApiserverConfig(ComponentConfig):
             _ = self.rest_limits
         except ValueError as error:
             raise ConfigError("rest_head_s", str(error)) from error
+
+    def _check_audit(self) -> None:
+        """Check that there is a policy where there is a log, and that it makes sense."""
+        if not self.audit_policy_file and (self.audit_log_path or self.audit_webhook_config_file):
+            raise ConfigError("audit_policy_file", "is needed for an audit log")
+        if not self.audit_policy_file:
+            return
+        if not (self.audit_log_path or self.audit_webhook_config_file):
+            raise ConfigError("audit_policy_file", "needs a place to log to: --audit-log-path, for example")
+        for field in ("audit_log_maxsize", "audit_log_maxbackup", "audit_log_maxage"):
+            if getattr(self, field) < 0:
+                raise ConfigError(field, f"may not be below 0, not {getattr(self, field)}")
+        check_positive(
+            self,
+            "audit_webhook_batch_max_size",
+            "audit_webhook_batch_max_wait_s",
+            "audit_webhook_batch_buffer_size",
+        )
+        _check_document("audit_policy_file", self.audit_policy_file, _policy)
+        if self.audit_webhook_config_file:
+            _check_document("audit_webhook_config_file", self.audit_webhook_config_file, _remote)
 
     def _check_addresses(self) -> None:
         for field in ("rest_listen", "grpc_listen"):
@@ -147,6 +194,18 @@ def _check_document(field: str, path: str, read: Callable[[Any], object]) -> Non
         read(read_document(path))
     except (ValueError, OSError) as error:
         raise ConfigError(field, f"{path}: {error}") from error
+
+
+def _policy(document: Any) -> object:
+    from apiserver.core.audit.policy import read_policy
+
+    return read_policy(document)
+
+
+def _remote(document: Any) -> object:
+    from apiserver.core.configured.kubeconfig import read_kubeconfig
+
+    return read_kubeconfig(document)
 
 
 def _authorizers(document: Any) -> object:

@@ -109,9 +109,14 @@ class Gate:
         for way in ways(wanted, user, asked()):
             passed, refused = await self._passed(user, way)
             if refused is None:
-                return UserInfo(wanted.user, wanted.uid, way.groups, dict(wanted.extra))
+                found = UserInfo(wanted.user, wanted.uid, way.groups, dict(wanted.extra))
+                self.acting(found, way.constraint)
+                return found
             (meant if passed and way.constraint else refusals).append(refused)
         raise meant[0] if meant else refusals[-1]
+
+    def acting(self, user: UserInfo, constraint: str) -> None:
+        """Note as whom a request is made, and by which constrained way ("" for none)."""
 
     async def _passed(self, user: UserInfo, way: Way) -> tuple[int, Forbidden | None]:
         """Return how many checks of a way were passed, and the refusal of the next one, if there was any."""

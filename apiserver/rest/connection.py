@@ -183,6 +183,12 @@ class Connection(asyncio.Protocol):
         return self._peer
 
     @property
+    def address(self) -> str:
+        """The address of who is at the other end, "" once they have gone."""
+        peer = self._transport.get_extra_info("peername") if self._transport is not None else None
+        return str(peer[0]) if peer else ""
+
+    @property
     def is_open(self) -> bool:
         """Whether what is written goes anywhere."""
         return self._transport is not None
@@ -334,7 +340,13 @@ class Connection(asyncio.Protocol):
     def _request(self, head: Head, peer: Peer) -> HttpRequest:
         body, fields = self._inbox[head.size : self._wanted], head.fields
         return HttpRequest(
-            head.method, head.raw_url, fields.headers, peer, body, impersonates=fields.impersonates
+            head.method,
+            head.raw_url,
+            fields.headers,
+            peer,
+            body,
+            impersonates=fields.impersonates,
+            origin=self,
         )
 
     async def _serve(self, request: HttpRequest) -> None:

@@ -7,7 +7,6 @@
 from __future__ import annotations
 
 import asyncio
-import random
 from collections import Counter
 from collections.abc import Awaitable
 from functools import partial
@@ -92,8 +91,7 @@ class Door:
     async def _finished(self, http: HttpRequest, reply: Reply, begun: float) -> Reply:
         """Encode an answer, add what every one has, and count it."""
         await encode(reply, accepts_gzip=http.accepts_gzip)
-        audit_id = http.headers.get("Audit-Id", "")[:64] or _audit_id()
-        reply.headers += (self._signature, ("Audit-Id", audit_id))
+        reply.headers += (self._signature, ("Audit-Id", http.audit_id))
         self._requests.add(1, http.method, str(reply.status))
         self._durations.observe(self._services.clock.monotonic_wall() - begun, http.method)
         return reply
@@ -209,8 +207,3 @@ def receive_causes(http: HttpRequest) -> None:
     cause_headers.receive(
         [(key, http.headers.get(key, "")) for key in (cause_headers.CAUSE_KEY, cause_headers.TRACE_KEY)]
     )
-
-
-def _audit_id() -> str:
-    digits = f"{random.getrandbits(128):032x}"
-    return f"{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-8{digits[17:20]}-{digits[20:]}"

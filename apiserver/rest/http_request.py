@@ -6,9 +6,10 @@ Exchange      the same for an answer that lasts: with aiohttp's request to respo
 
 from __future__ import annotations
 
+import random
 from collections.abc import Awaitable, Callable, Iterable
 from functools import lru_cache
-from typing import TYPE_CHECKING, Final, TypeVar
+from typing import TYPE_CHECKING, Final, Protocol, TypeVar
 from urllib.parse import unquote
 
 from apiserver.rest.paths import LONGEST_REMEMBERED, Discovery, Target, parse_for
@@ -29,11 +30,22 @@ _PROXIED: Final = METHODS | {"HEAD", "OPTIONS"}
 """Methods of requests that may be passed on to others."""
 
 
+class Origin(Protocol):
+    """The connection that a request came by."""
+
+    @property
+    def address(self) -> str:
+        """The address of who is at its other end."""
+        ...
+
+
 class HttpRequest:
     """One request, however it came in."""
 
     __slots__ = (
+        "_audit_id",
         "_body",
+        "_origin",
         "body_bytes",
         "headers",
         "impersonates",
@@ -55,6 +67,7 @@ class HttpRequest:
         *,
         body_bytes: int | None = None,
         impersonates: bool = True,
+        origin: Origin | None = None,
     ) -> None:
         self.method = method
         self.raw_path, _, self.raw_query = raw_url.partition("?")  # both percent-encoded
@@ -66,7 +79,21 @@ class HttpRequest:
         )
         self.user = ""  # the name of who asks, when that is known
         self._body = body
+        self._origin = origin
+        self._audit_id = ""
         self.body_bytes = len(body) if isinstance(body, bytes) else body_bytes or 0  # as announced
+
+    @property
+    def source(self) -> str:
+        """The address of who is connected, "" where it is not known."""
+        return self._origin.address if self._origin is not None else ""
+
+    @property
+    def audit_id(self) -> str:
+        """What the request is called in logs and in its answer: what its caller calls it, or a random UUID."""
+        if not self._audit_id:
+            self._audit_id = self.headers.get("Audit-Id", "")[:64] or random_id()
+        return self._audit_id
 
     async def read_body(self) -> bytes:
         """Return the body as it is.
@@ -113,6 +140,7 @@ class Exchange:
         self.outlet: Outlet = outlet
         self._connection = outlet
         self.has_begun = False  # whether the head of the answer is sent
+        self.on_begin: Callable[[int], None] | None = None  # told of the status when it is
         self._passage: StreamPassage | None = None
 
     async def through(self, passage: StreamPassage, answer: Callable[[Exchange], Awaitable[T]]) -> T:
@@ -132,6 +160,8 @@ class Exchange:
         """Send the head of the answer; from here on there is no other way to tell of an error than to break off."""
         await response.prepare(self.request)
         self.has_begun = True
+        if self.on_begin is not None:
+            self.on_begin(response.status)
 
     async def begin_websocket(self, socket: web.WebSocketResponse) -> None:
         """Do as `begin` does, where the connection becomes a WebSocket."""
@@ -155,6 +185,8 @@ class Exchange:
         head = ["HTTP/1.1 101 Switching Protocols", *(f"{name}: {value}" for name, value in headers)]
         stream.post("\r\n".join((*head, "", "")).encode("latin-1"))
         self.has_begun = True
+        if self.on_begin is not None:
+            self.on_begin(101)
         return stream
 
     def taken_response(self) -> web.StreamResponse:
@@ -182,6 +214,12 @@ class Exchange:
             Exception: as `send` raised it.
         """
         await (send(item) if self._passage is None else self._passage.write(item, send))
+
+
+def random_id() -> str:
+    """Return a random UUID."""
+    digits = f"{random.getrandbits(128):032x}"
+    return f"{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-8{digits[17:20]}-{digits[20:]}"
 
 
 def _query(text: str) -> MultiMapping[str]:

@@ -10,14 +10,13 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from functools import partial
 from http import HTTPStatus
-from typing import Any, Final, cast
+from typing import Any, Final, Protocol, cast
 
 from aiohttp import web
 from aiohttp.http_exceptions import LineTooLong
 
 from apiserver.request_checks import BODY_LIMIT, too_large
 from apiserver.rest.connection import Connection
-from apiserver.rest.door import Door
 from apiserver.rest.heads import HOST, tokens
 from apiserver.rest.http_request import Exchange, HttpRequest
 from apiserver.rest.limits import Limits
@@ -36,10 +35,30 @@ _OPTIONS: Final[dict[str, Any]] = {
 }
 
 
+class AnsweringDoor(Protocol):
+    """What a listener brings requests to: `apiserver.rest.door.Door`, or one around it."""
+
+    def lasts(self, http: HttpRequest) -> bool:
+        """Whether the answer is a stream, and not one of `answer`."""
+        ...
+
+    def answer(self, http: HttpRequest) -> Awaitable[Reply]:
+        """Answer a request whose answer is not a stream; never raises."""
+        ...
+
+    async def handle(self, exchange: Exchange) -> web.StreamResponse:
+        """Answer a request that aiohttp has read; never raises except for a caller who has gone."""
+        ...
+
+    async def end_streams(self) -> None:
+        """End everything that lasts, so that connections can be closed."""
+        ...
+
+
 class Listener:
     """Makes a connection for every client; implements `apiserver.rest.connection.Server`."""
 
-    def __init__(self, door: Door, limits: Limits, wall_s: Callable[[], float]) -> None:
+    def __init__(self, door: AnsweringDoor, limits: Limits, wall_s: Callable[[], float]) -> None:
         self.limits = limits
         self.is_closing = False
         self.wall_s = wall_s
@@ -122,6 +141,7 @@ class Listener:
                 connection.peer,
                 partial(_body, request),
                 body_bytes=_announced(request),
+                origin=connection,
             )
             response = await self._door.handle(Exchange(http, request, connection))
             with suppress(ConnectionError):  # the client has gone; aiohttp notices, too

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from apiserver.access_log import AccessLog
 from apiserver.rest.limits import Limits
@@ -13,6 +13,10 @@ from machinery.model.seam import Seam
 from machinery.process.accepting import Accepting
 from machinery.process.server import ListenError
 from machinery.process.tls import ServerTls
+
+if TYPE_CHECKING:
+    from apiserver.audit.trail import Trail
+    from apiserver.rest.listener import AnsweringDoor
 
 __all__ = ["RestServices", "serving_rest"]
 
@@ -27,6 +31,7 @@ async def serving_rest(
     limits: Limits,
     seam: Seam | None = None,
     access: AccessLog | None = None,
+    trail: Trail | None = None,
 ) -> AsyncIterator[None]:
     """Serve the REST API on "host:port" addresses while inside; ends watches first, then the connections.
 
@@ -43,7 +48,12 @@ async def serving_rest(
         from apiserver.rest.access import logged_door
 
         door = logged_door(services, limits, seam, access)
-    listener = Listener(door, limits, wall_s=lambda: clock.wall_ns() // 1_000_000_000)
+    outer: AnsweringDoor = door
+    if trail is not None:
+        from apiserver.audit.rest import AuditedDoor
+
+        outer = AuditedDoor(door, services.gate, trail)
+    listener = Listener(outer, limits, wall_s=lambda: clock.wall_ns() // 1_000_000_000)
     context = tls.ssl_context()
     context.set_alpn_protocols(["http/1.1"])
     accepting = Accepting(

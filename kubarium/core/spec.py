@@ -42,6 +42,16 @@ KUBELET_FLAGS = (  # those that a user may hand to a kubelet; all others follow 
     "record-messages",
 )
 APISERVER_FLAGS = (  # those that a user may hand to the apiservers
+    "audit-log-compress",
+    "audit-log-maxage",
+    "audit-log-maxbackup",
+    "audit-log-maxsize",
+    "audit-log-path",
+    "audit-policy-file",
+    "audit-webhook-batch-buffer-size",
+    "audit-webhook-batch-max-size",
+    "audit-webhook-batch-max-wait-s",
+    "audit-webhook-config-file",
     "authorization-config",
     "log-level",
     "max-requests-inflight",

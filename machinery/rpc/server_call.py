@@ -26,6 +26,11 @@ class CallConnection(Protocol):
 
     certificate: bytes
 
+    @property
+    def address(self) -> str:
+        """The client's address, "" where it is not known."""
+        ...
+
     def answer(self, stream: int, message: bytes, ending: bytes) -> None:
         """Answer a call with one message, and end it."""
         ...
@@ -74,6 +79,11 @@ class ServerCall:
     def certificate(self) -> bytes:
         """The client's certificate; empty where there is none."""
         return self._connection.certificate
+
+    @property
+    def address(self) -> str:
+        """The client's address, "" on a unix socket."""
+        return self._connection.address
 
     def invocation_metadata(self) -> Metadata:
         """Return the metadata of the request."""

@@ -70,6 +70,12 @@ class ServerConnection(asyncio.Protocol):
         self._silent = self._stalled = self._age = 0  # ticks
 
     @property
+    def address(self) -> str:
+        """The client's address; "" on a unix socket, and once the client has gone."""
+        peer = self._transport.get_extra_info("peername") if self._transport is not None else None
+        return str(peer[0]) if isinstance(peer, tuple) else ""
+
+    @property
     def is_idle(self) -> bool:
         """Whether no handler runs, and nothing is left to be sent."""
         return not self._calls and not self._machine.under_way

@@ -16,6 +16,11 @@ class CallContext(Protocol):
         """The client's certificate, DER or PEM, which TLS has verified; empty where there is none."""
         ...
 
+    @property
+    def address(self) -> str:
+        """The client's address; empty on a unix socket, and where it is not known."""
+        ...
+
     def invocation_metadata(self) -> Metadata:
         """Return the metadata of the request."""
         ...

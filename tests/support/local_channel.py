@@ -29,6 +29,10 @@ class _Context:
     certificate: bytes
     begun: asyncio.Event = field(default_factory=asyncio.Event)  # the handler has said so, or has ended
 
+    @property
+    def address(self) -> str:
+        return ""
+
     def invocation_metadata(self) -> tuple[Any, ...]:
         return self.metadata
 
