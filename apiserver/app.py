@@ -319,10 +319,13 @@ async def doors(core: Core, config: ApiserverConfig, process: Process) -> AsyncI
         from apiserver.services.access import logged  # seldom needed
 
         handler = logged(handler, access)
+    around = None
     if core.trail is not None:
-        from apiserver.audit.grpc import audited
+        from apiserver.audit.grpc import audited  # seldom needed
+        from apiserver.audit.rest import AuditedDoor
 
         handler = audited(handler, core.gate, core.authenticator, core.trail)
+        around = partial(AuditedDoor, gate=core.gate, trail=core.trail)
     server = grpc_server(
         config.grpc_listen,
         _tls(config),
@@ -334,7 +337,7 @@ async def doors(core: Core, config: ApiserverConfig, process: Process) -> AsyncI
     )
     rest_tls = _tls(config, require_client=False)
     async with serving_rest(
-        services, config.rest_listen, rest_tls, config.rest_limits, process.seam, access, core.trail
+        services, config.rest_listen, rest_tls, config.rest_limits, process.seam, access, around
     ):
         await server.start()
         process.log.info("serving", rest=",".join(config.rest_listen), grpc=",".join(config.grpc_listen))

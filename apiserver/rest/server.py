@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Final
 
@@ -15,7 +15,6 @@ from machinery.process.server import ListenError
 from machinery.process.tls import ServerTls
 
 if TYPE_CHECKING:
-    from apiserver.audit.trail import Trail
     from apiserver.rest.listener import AnsweringDoor
 
 __all__ = ["RestServices", "serving_rest"]
@@ -31,9 +30,11 @@ async def serving_rest(
     limits: Limits,
     seam: Seam | None = None,
     access: AccessLog | None = None,
-    trail: Trail | None = None,
+    around: Callable[[AnsweringDoor], AnsweringDoor] | None = None,
 ) -> AsyncIterator[None]:
     """Serve the REST API on "host:port" addresses while inside; ends watches first, then the connections.
+
+    `around` returns a door around the one that answers.
 
     Raises:
         ListenError: an address is taken or cannot be used.
@@ -48,12 +49,9 @@ async def serving_rest(
         from apiserver.rest.access import logged_door
 
         door = logged_door(services, limits, seam, access)
-    outer: AnsweringDoor = door
-    if trail is not None:
-        from apiserver.audit.rest import AuditedDoor
-
-        outer = AuditedDoor(door, services.gate, trail)
-    listener = Listener(outer, limits, wall_s=lambda: clock.wall_ns() // 1_000_000_000)
+    listener = Listener(
+        door if around is None else around(door), limits, wall_s=lambda: clock.wall_ns() // 1_000_000_000
+    )
     context = tls.ssl_context()
     context.set_alpn_protocols(["http/1.1"])
     accepting = Accepting(
