@@ -51,7 +51,7 @@ class AuditLogFile:
         )
 
     def put(self, event: bytes) -> None:
-        """Take an event."""
+        """Accept an event."""
         self._lines.append(event)
         self._size += len(event) + 1
         self._has_lines.set()

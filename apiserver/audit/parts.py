@@ -51,7 +51,11 @@ class AuditedGate(Gate):
     """Tells what was decided, and as whom a request is made."""
 
     async def check(self, user: UserInfo, attributes: Attributes) -> None:
-        """Check that the user may do something, and note what was decided."""
+        """Check that the user may do something, and note what was decided.
+
+        Raises:
+            Forbidden: the user may not do this.
+        """
         decision = await self.authorize(user, attributes)
         annotate("authorization.k8s.io/decision", "allow" if decision.allowed else "forbid")
         annotate("authorization.k8s.io/reason", decision.reason)

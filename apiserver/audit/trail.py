@@ -31,7 +31,7 @@ class Sink(Protocol):
     """Where events go."""
 
     def put(self, event: bytes) -> None:
-        """Take an event, as JSON; at once, whatever becomes of it."""
+        """Accept an event, as JSON; at once, whatever becomes of it."""
         ...
 
     async def room(self) -> None:

@@ -56,7 +56,7 @@ class AuditWebhook:
         )
 
     def put(self, event: bytes) -> None:
-        """Take an event, unless the buffer is full."""
+        """Accept an event, unless the buffer is full."""
         if len(self._events) >= self._batches.buffer or self._bytes > _BUFFERED_BYTES:
             self._lose(1, "the buffer is full")
             return
