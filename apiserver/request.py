@@ -48,8 +48,9 @@ class WriteOptions(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
     dry_run: bool = False
     field_validation: str = ""  # "" (means Warn), "Ignore", "Warn", "Strict"
-    field_manager: str = ""
-    force: bool = False  # of an apply patch
+    field_manager: str = ""  # "" where the request names none: what the user agent begins with writes
+    user_agent: str = ""
+    force: bool | None = None  # of an apply patch; None: not said
 
 
 class DeleteOptions(msgspec.Struct, frozen=True, kw_only=True, gc=False):

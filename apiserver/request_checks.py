@@ -8,26 +8,32 @@ selected                              one object of a collection, chosen by its 
 found_kind                            does the place exist: kind, version, namespace, subresource?
 checked_verb                          has it this verb?
 checked_body                          the size of a body, and that there is one
+checked_writing                       the options of a write
 checked_count                         how many objects one request creates
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 from msgspec import structs
 
 from apiserver.core import answers, field_errors
+from apiserver.core.apply.validation import manager_causes
 from apiserver.core.catalogue import Catalogue
 from apiserver.request import DeleteOptions, ListOptions, Request
 from machinery.model.errors import BadRequest, Cause, Invalid, TooLarge
 from machinery.model.kinds import KindNames
+from machinery.model.requests import PatchType
 
 BODY_LIMIT: Final = 3 * 1024 * 1024  # bytes, as in Kubernetes
 LONGEST_OPTIONS: Final = (
     64 * 1024
 )  # characters of selectors and continue token: no URL takes more at the REST door
-_POLICIES: Final = ("Background", "Foreground", "Orphan")
+_POLICIES: Final = ["Foreground", "Background", "Orphan", "nil"]  # in the order of Kubernetes' words
+_VALIDATIONS: Final = ("", "Ignore", "Strict", "Warn")
+_OPTIONS: Final = {"create": "CreateOptions", "update": "UpdateOptions", "patch": "PatchOptions"}
 _OF_ONE: Final = frozenset({"get", "create", "update", "patch", "delete"})
 _NEED_BODY: Final = frozenset({"create", "update"})
 
@@ -60,16 +66,46 @@ def checked_deletion(options: DeleteOptions) -> DeleteOptions:
         Invalid: there is no such propagation policy.
     """
     policy, grace_s = options.propagation_policy, options.grace_period_s
-    if policy and policy not in _POLICIES:
+    if policy and policy not in _POLICIES[:3]:
         raise invalid_option(
             "DeleteOptions", field_errors.not_supported("propagationPolicy", policy, _POLICIES)
         )
     return structs.replace(options, grace_period_s=1) if grace_s is not None and grace_s < 0 else options
 
 
-def invalid_option(options_kind: str, cause: Cause) -> Invalid:
-    """Return the error of an option with a value that it cannot have."""
-    return field_errors.invalid_object(f"{options_kind}.meta.k8s.io", "", [cause])
+def checked_writing(request: Request, dry_run: Sequence[str] = ()) -> Request:
+    """Return a request of a write, if its options make sense; `dry_run` has every value of dryRun, where they are texts.
+
+    Raises:
+        Invalid: one of them has a value that it cannot have; all of them are named.
+    """
+    options, is_apply = request.writing, request.patch_type is PatchType.APPLY
+    causes: list[Cause] = []
+    if request.verb == "patch" and not is_apply and options.force is not None:
+        causes.append(field_errors.forbidden("force", "may not be specified for non-apply patch"))
+    causes += manager_causes(options.field_manager, "fieldManager", required=is_apply)
+    causes += dry_run_causes(dry_run)
+    causes += field_errors.one_of("fieldValidation", options.field_validation, _VALIDATIONS)
+    if causes:
+        raise invalid_option(_OPTIONS[request.verb], *causes)
+    return request
+
+
+def dry_run_causes(values: Sequence[str]) -> list[Cause]:
+    """Find what is wrong with the values of dryRun: there is one, All."""
+    if all(value == "All" for value in values):
+        return []
+    given = "{" + ", ".join(field_errors.quoted(value) for value in values) + "}"
+    return [
+        Cause(
+            "dryRun", f'Unsupported value: []string{given}: supported values: "All"', "FieldValueNotSupported"
+        )
+    ]
+
+
+def invalid_option(options_kind: str, *causes: Cause) -> Invalid:
+    """Return the error of options with values that they cannot have."""
+    return field_errors.invalid_object(f"{options_kind}.meta.k8s.io", "", causes)
 
 
 def selected(request: Request) -> Request:

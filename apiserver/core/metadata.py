@@ -15,7 +15,6 @@ from machinery.model.errors import BadRequest, Cause
 ANNOTATIONS_LIMIT_BYTES: Final = 256 * 1024
 _SERVER_SET: Final = (
     "selfLink",
-    "managedFields",
     "resourceVersion",
     "deletionTimestamp",
     "deletionGracePeriodSeconds",

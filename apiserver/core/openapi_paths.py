@@ -17,6 +17,7 @@ PATCH_TYPES: Final = (
     "application/json-patch+json",
     "application/merge-patch+json",
     "application/strategic-merge-patch+json",
+    "application/apply-patch+yaml",
 )
 
 _PRETTY: Final = ("pretty", "string", "If 'true', the answer is indented.")

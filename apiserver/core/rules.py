@@ -43,6 +43,7 @@ class ScaleMapping:
     current_replicas: Callable[[Json], int]
     selector: Callable[[Json], str]
     scaled: Callable[[Json, int], Json] = spec_scaled  # the object with another number
+    path: tuple[str, ...] = ("f:spec", "f:replicas")  # where the number is, in the words of managedFields
 
 
 DeletionPlan: TypeAlias = Callable[[Json, deletion.Wanted, float, Timescale], deletion.Deletion]
@@ -185,6 +186,9 @@ class Rules:
     needs_suffix: bool = False  # admission makes up a name in a new object
     subresources: Mapping[str, SubresourceWrite] = field(default_factory=dict)  # those that change the object
     scale: ScaleMapping | None = None
+    reset: Mapping[str, Json] = field(default_factory=dict)
+    """By subresource ("": of the object itself), as a set of fields: what a write cannot change, so that nobody owns it
+    by that. Where nothing is said it is the status, or in a write of the status the spec."""
 
     # Storing and converting it
     complete: Callable[[Json], Json] | None = None  # what a stored object has become; its schema changes

@@ -106,11 +106,19 @@ def read(
     else:
         obj, warnings = _read_by_rules(schemas, kind, kind.rules.read, raw, validation, document)
     obj["metadata"] = _placed(kind, obj.get("metadata") or {}, namespace, name)
+    if resets_owners(raw):
+        obj["metadata"]["managedFields"] = []
     if missing := kind.rules.unbuilt(obj):
         raise NotImplementedHere(
             missing, kind=kind.plural, group=kind.group, name=obj["metadata"].get("name", "")
         )
     return Read(kind.rules.default(obj), warnings)
+
+
+def resets_owners(raw: Any) -> bool:
+    """Whether a client's object forgets who owns its fields by an empty list, which no stored form has."""
+    meta = raw.get("metadata")
+    return isinstance(meta, dict) and meta.get("managedFields") == []
 
 
 def read_as(
@@ -314,7 +322,6 @@ def _placed(kind: Kind, meta: Json, namespace: str, name: str) -> Json:
             f"the name of the object ({meta['name']}) does not match the name on the URL ({name})"
         )
     placed = dict(meta)
-    placed.pop("managedFields", None)  # server-side apply is not built: nobody owns fields
     if kind.namespaced and namespace:
         placed["namespace"] = namespace
     if name:

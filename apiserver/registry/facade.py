@@ -22,6 +22,7 @@ from apiserver.registry.parts import Parts
 from apiserver.registry.preparing import Preparing
 from apiserver.registry.reads import Reads
 from apiserver.registry.subresources import Subresources
+from apiserver.registry.tracking import Tracking
 from apiserver.registry.writes import Writes
 from apiserver.request import ListReply, ObjectReply, Part, Request, WatchReply
 from machinery.model.errors import ApiError
@@ -59,9 +60,10 @@ class Registry:
         self._flow = flow
         preparing, modifier = Preparing(parts, Admitting(parts)), Modifier(parts)
         self._reads = reads
-        self._writes = Writes(parts, preparing, modifier)
+        tracking = Tracking(parts)
+        self._writes = Writes(parts, preparing, modifier, tracking)
         self._deletes = Deletes(parts, preparing, modifier, reads)
-        self._subresources = Subresources(parts, preparing, reads, self._writes, self._deletes)
+        self._subresources = Subresources(parts, preparing, reads, self._writes, self._deletes, tracking)
         self._served = metrics.counter(
             "apiserver_requests_total", "Requests that reached the registry", ("verb", "resource", "code")
         )

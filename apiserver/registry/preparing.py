@@ -13,8 +13,17 @@ from apiserver.core.values import Json, metadata
 from apiserver.registry.admitting import Admitted, Admitting
 from apiserver.registry.modify import Gone, Put, Same, Step
 from apiserver.registry.parts import Parts
+from apiserver.registry.tracking import after_admission, says_the_same
 from apiserver.request import Request
 from machinery.model.errors import ApiError, MethodNotSupported
+
+
+class _Mutated(NamedTuple):
+    """What mutating admission has made of an object, with owners of its fields that make sense."""
+
+    obj: Json
+    admitted: Admitted
+    warnings: tuple[str, ...]
 
 
 class _Draft(NamedTuple):
@@ -23,7 +32,7 @@ class _Draft(NamedTuple):
     kind: Kind
     request: Request
     attributes: Attributes
-    admitted: Admitted
+    admitted: _Mutated
 
 
 class Preparing:
@@ -62,7 +71,7 @@ class Preparing:
         suffix = self._parts.suffix() if kind.rules.needs_suffix else ""
         attributes = self._attributes(kind, request, name, suffix)
         weight = len(request.body)
-        admitted = await self._admitting.admit(attributes, obj, None, weight)
+        admitted = await self._admit(attributes, obj, None, weight)
         context = self._parts.context(named=bool(name))
         stamped = await aside(weight, writes.prepare_create, kind, admitted.obj, context)
         claims = await self._claims(kind, stamped, None, dry_run=request.writing.dry_run)
@@ -71,7 +80,7 @@ class Preparing:
     async def replacement(self, kind: Kind, request: Request, new: Json, old: Json) -> Step:
         """Admit and prepare what is to stand in an object's place; removes it where nothing keeps it any more."""
         weight, attributes = _weight(request, old), self._attributes(kind, request, request.name)
-        admitted = await self._admitting.admit(attributes, new, old, weight)
+        admitted = await self._admit(attributes, new, old, weight)
         context = self._parts.update_context()
         stamped = await aside(weight, writes.prepare_update, kind, admitted.obj, old, context)
         claims = await self._claims(kind, stamped, old, dry_run=request.writing.dry_run)
@@ -81,17 +90,22 @@ class Preparing:
     async def new_status(self, kind: Kind, request: Request, new: Json, old: Json) -> Step:
         """The same for a write to the status subresource."""
         weight, attributes = _weight(request, old), self._attributes(kind, request, request.name)
-        admitted = await self._admitting.admit(attributes, new, old, weight)
+        admitted = await self._admit(attributes, new, old, weight)
         context, may_own = self._parts.update_context(), self._parts.catalogue.may_own
         stamped = await aside(weight, writes.update_status, kind, admitted.obj, old, context, may_own)
-        warnings = await self._admitting.validate(attributes, admitted, stamped, old)
-        return self.settled(kind, Put(stamped, warnings=warnings), old)
+        warnings = await self._admitting.validate(attributes, admitted.admitted, stamped, old)
+        return self.settled(kind, Put(stamped, warnings=(*admitted.warnings, *warnings)), old)
+
+    async def _admit(self, attributes: Attributes, obj: Json, old: Json | None, weight: int) -> _Mutated:
+        admitted = await self._admitting.admit(attributes, obj, old, weight)
+        kept, warnings = after_admission(obj, admitted.obj)
+        return _Mutated(kept, admitted, warnings)
 
     def settled(self, kind: Kind, put: Put, old: Json) -> Step:
         """Turn a write into no write, or into the object's end, where it is that."""
         if deletion.is_over(put.obj, old, is_held=kind.rules.is_held(put.obj)):
             return Gone(put.obj, self._parts.released(kind, old), put.warnings)
-        return Same(old, put.warnings) if put.obj == without_version(old) else put
+        return Same(old, put.warnings) if says_the_same(put.obj, without_version(old)) else put
 
     def _attributes(self, kind: Kind, request: Request, name: str, suffix: str = "") -> Attributes:
         """Describe a request to admission."""
@@ -115,11 +129,12 @@ class Preparing:
             else:
                 await aside(weight, writes.check_update, kind, claims.obj, old, may_own)
             await self._parts.guard.admit_grant(draft.request.user, kind, claims.obj, old)
-            warnings = await self._admitting.validate(draft.attributes, draft.admitted, claims.obj, old)
+            admitted = draft.admitted
+            warnings = await self._admitting.validate(draft.attributes, admitted.admitted, claims.obj, old)
         except ApiError:
             await claims.drop()
             raise
-        return Put(claims.obj, claims, warnings)
+        return Put(claims.obj, claims, (*admitted.warnings, *warnings))
 
     async def _claims(self, kind: Kind, new: Json, old: Json | None, *, dry_run: bool) -> Claims:
         claimer = self._parts.claimers.get(kind.group_resource)

@@ -11,6 +11,7 @@ from msgspec.structs import replace
 from apiserver import objects
 from apiserver.aside import aside, weigh
 from apiserver.core import answers, scaling, writes
+from apiserver.core.apply.update import with_managed
 from apiserver.core.decode import read_json
 from apiserver.core.deletion import Wanted, check_preconditions
 from apiserver.core.kind import Kind
@@ -22,9 +23,11 @@ from apiserver.registry.modify import Put, Same, Step
 from apiserver.registry.parts import Parts
 from apiserver.registry.preparing import Preparing, check_version, without_version
 from apiserver.registry.reads import Reads
+from apiserver.registry.tracking import AppliedScale, Tracking
 from apiserver.registry.writes import Writes, check_patch, patch_of, warned
 from apiserver.request import DeleteOptions, ObjectReply, Request
 from machinery.model.errors import BadRequest, NotImplementedHere
+from machinery.model.requests import PatchType
 
 Serve = Callable[[Kind, Request], Awaitable[ObjectReply]]
 
@@ -33,9 +36,16 @@ class Subresources:
     """Serves (subresource, verb)."""
 
     def __init__(
-        self, parts: Parts, preparing: Preparing, reads: Reads, writes_: Writes, deletes: Deletes
+        self,
+        parts: Parts,
+        preparing: Preparing,
+        reads: Reads,
+        writes_: Writes,
+        deletes: Deletes,
+        tracking: Tracking,
     ) -> None:
         self._parts = parts
+        self._tracking = tracking
         self._preparing = preparing
         self._reads = reads
         self._writes = writes_
@@ -79,7 +89,8 @@ class Subresources:
         async def decide(old: Json | None) -> Step:
             found = _found(kind, request, old)
             check_version(kind, read.obj, found)
-            return await self._preparing.new_status(kind, request, read.obj, found)
+            new = await self._tracked(kind, request, read.obj, found)
+            return await self._preparing.new_status(kind, request, new, found)
 
         return warned((await self._writes.modify(kind, request, decide)).reply, read.warnings)
 
@@ -119,6 +130,8 @@ class Subresources:
         mapping = kind.rules.scale
 
         def patched(old: Json) -> Any:
+            if patch_type is PatchType.APPLY:
+                return self._tracking.applied_scale(kind, request, patch.value, old)
             current = scaling.scale_of(mapping, old)
             return apply_patch(self._parts.schemas, scaling.DEFINITION, patch_type, current, patch.value)
 
@@ -127,21 +140,35 @@ class Subresources:
     async def _scale(
         self, kind: Kind, request: Request, wanted: Callable[[Json], Any], document: writes.Document
     ) -> ObjectReply:
-        validation = writes.field_validation(request.writing.field_validation)
         warnings: tuple[str, ...] = ()
 
         async def decide(old: Json | None) -> Step:
             nonlocal warnings
             found = _found(kind, request, old)
-            raw = await aside(len(request.body), wanted, found)
-            schemas = self._parts.schemas
-            scale, warnings = await aside(
-                len(request.body), scaling.read_scale, schemas, raw, request.name, validation, document
-            )
-            return await self._preparing.replacement(kind, request, scaling.scaled(kind, found, scale), found)
+            weight = len(request.body) + weigh(found)
+            new, warnings = await aside(weight, self._scaled, kind, request, wanted, document, found)
+            return await self._preparing.replacement(kind, request, new, found)
 
         reply = (await self._writes.modify(kind, request, decide)).reply
         return warned(_scale_reply(kind, objects.decode(reply.json), reply.revision), warnings)
+
+    def _scaled(
+        self,
+        kind: Kind,
+        request: Request,
+        wanted: Callable[[Json], Any],
+        document: writes.Document,
+        old: Json,
+    ) -> tuple[Json, tuple[str, ...]]:
+        """Return the object with the number of the Scale that is wanted, and the warnings of that."""
+        raw = wanted(old)
+        validation = writes.field_validation(request.writing.field_validation)
+        applied = raw if isinstance(raw, AppliedScale) else None
+        scale, warnings = scaling.read_scale(
+            self._parts.schemas, applied.scale if applied else raw, request.name, validation, document
+        )
+        entries = applied.entries if applied else self._tracking.scaled(kind, request, scale, old)
+        return with_managed(scaling.scaled(kind, old, scale), entries), warnings
 
     async def _post(self, kind: Kind, request: Request) -> ObjectReply:
         """Change the object by one of another kind that is posted to it."""
@@ -200,9 +227,13 @@ class Subresources:
             found = _found(kind, request, old)
             check_version(kind, read.obj, found)
             changed = await aside(len(request.body), change, found, read.obj, self._parts.now())
-            return self._preparing.settled(kind, Put(without_version(changed)), found)
+            tracked = await self._tracked(kind, request, changed, found)
+            return self._preparing.settled(kind, Put(without_version(tracked)), found)
 
         return warned((await self._writes.modify(kind, request, decide)).reply, read.warnings)
+
+    async def _tracked(self, kind: Kind, request: Request, new: Json, old: Json) -> Json:
+        return await aside(len(request.body) + weigh(old), self._tracking.tracked, kind, request, new, old)
 
     def _read_posted(self, kind: Kind, request: Request) -> tuple[Json, tuple[str, ...]]:
         """Read the body of a request that posts an object of a kind that is not stored; with its warnings."""

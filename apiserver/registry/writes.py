@@ -9,15 +9,17 @@ from msgspec.structs import replace
 from apiserver import objects
 from apiserver.aside import aside, weigh
 from apiserver.core import answers, writes
+from apiserver.core.apply.update import with_managed
 from apiserver.core.decode import read_any, read_carefully, read_json
 from apiserver.core.kind import Kind
-from apiserver.core.patch import apply_patch, check_built
+from apiserver.core.patch import apply_patch
 from apiserver.core.strictness import strict_errors
 from apiserver.core.values import Json, metadata
 from apiserver.core.writes import FieldValidation
 from apiserver.registry.modify import Decide, Done, Modifier, Place, Put, Step
 from apiserver.registry.parts import Parts
 from apiserver.registry.preparing import Preparing, check_version, without_version
+from apiserver.registry.tracking import Tracking
 from apiserver.request import ObjectReply, Request
 from apiserver.storage.interface import Stored
 from machinery.model.errors import BadRequest, Definite, UnsupportedMediaType
@@ -29,8 +31,9 @@ GENERATED_NAMES: Final = 8  # names that are tried for a generateName
 class Writes:
     """Writes objects."""
 
-    def __init__(self, parts: Parts, preparing: Preparing, modifier: Modifier) -> None:
+    def __init__(self, parts: Parts, preparing: Preparing, modifier: Modifier, tracking: Tracking) -> None:
         self._parts = parts
+        self._tracking = tracking
         self._preparing = preparing
         self._modifier = modifier
 
@@ -40,7 +43,7 @@ class Writes:
         Raises:
             AlreadyExists: the name is taken.
         """
-        read = await aside(len(request.body), self.read_body, kind, request)
+        read = await aside(len(request.body), self._read_new, kind, request)
         generated = not metadata(read.obj).get("name")
         for attempt in range(1, GENERATED_NAMES + 1 if generated else 2):
             put = await self._preparing.new_object(kind, request, read.obj)
@@ -66,17 +69,19 @@ class Writes:
             if old is None:
                 return await self._create_on_update(kind, request, read.obj)
             check_version(kind, read.obj, old)
-            return await self._preparing.replacement(kind, request, read.obj, old)
+            weight = len(request.body) + weigh(old)
+            new = await aside(weight, self._tracking.tracked, kind, request, read.obj, old)
+            return await self._preparing.replacement(kind, request, new, old)
 
         done = await self.modify(kind, request, decide)
         return warned(done.reply, (*read.warnings, *kind.rules.unenforced(read.obj)))
 
     async def patch(self, kind: Kind, request: Request) -> ObjectReply:
-        """Change a part of an object.
+        """Change a part of an object; a configuration that is applied may create it.
 
         Raises:
             NotFound: there is no such object.
-            Conflict: the patch is about another version of it.
+            Conflict: the patch is about another version of it, or others own what a configuration changes.
         """
         check_patch(kind, request.patch_type)
         patch = await aside(len(request.body), patch_of, request)
@@ -84,11 +89,13 @@ class Writes:
 
         async def decide(old: Json | None) -> Step:
             nonlocal warnings
-            if old is None:
+            if old is None and request.patch_type is not PatchType.APPLY:
                 raise answers.not_found(kind, request.name)
-            weight = len(request.body) + weigh(old)
+            weight = len(request.body) + (weigh(old) if old else 0)
             read = await aside(weight, self.patched, kind, request, patch, old)
             warnings = (*read.warnings, *kind.rules.unenforced(read.obj))
+            if old is None:
+                return await self._create_by_apply(kind, request, read.obj)
             check_version(kind, read.obj, old)
             return await self._preparing.replacement(kind, request, read.obj, old)
 
@@ -116,21 +123,61 @@ class Writes:
         )
         return _in_version(kind, read)
 
-    def patched(self, kind: Kind, request: Request, patch: Patch, old: Json) -> writes.Read:
-        """Apply the patch of a request and read the result as a client's object, in the version that is stored."""
+    def patched(self, kind: Kind, request: Request, patch: Patch, old: Json | None) -> writes.Read:
+        """Change an object as a patch says, and return it in its stored form, with the owners of its fields.
+
+        There is no object only where a configuration is applied.
+
+        Raises:
+            BadRequest: the patch is malformed, or what comes of it does not fit the schema.
+            Invalid: the patch cannot be applied.
+            Conflict: others own what a configuration changes.
+        """
+        if request.patch_type is PatchType.APPLY:
+            return self._applied(kind, request, patch, old)
         assert request.patch_type  # noqa: S101 - `patch_of` has seen it
+        assert old is not None  # noqa: S101 - nothing else creates
         sent = self._version_of(request) or kind
         shown = objects.in_version(sent, old)
         changed = apply_patch(self._parts.schemas, sent.definition, request.patch_type, shown, patch.value)
+        validation = writes.field_validation(request.writing.field_validation)
+        read = self._read_changed(kind, request, shown, changed, validation, patch.document)
+        return writes.Read(self._tracking.tracked(kind, request, read.obj, old), read.warnings)
+
+    def _applied(self, kind: Kind, request: Request, patch: Patch, old: Json | None) -> writes.Read:
+        """Apply a configuration; what it says in vain was found when it was read, or does not fit the schema."""
+        applied = self._tracking.applied(kind, request, patch.value, old)
+        if patch.document.found and request.writing.field_validation == FieldValidation.STRICT.value:
+            raise BadRequest(f"error strict decoding YAML: {', '.join(patch.document.found)}")
+        if old is not None and not applied.changed:
+            return writes.Read(with_managed(old, applied.managed_fields), patch.document.found)
+        sent = self._version_of(request) or kind
+        shown = objects.in_version(sent, old or {"apiVersion": sent.api_version})
+        read = self._read_changed(kind, request, shown, applied.obj, FieldValidation.IGNORE, writes.OBJECT)
+        return writes.Read(with_managed(read.obj, applied.managed_fields), patch.document.found)
+
+    def _read_changed(
+        self,
+        kind: Kind,
+        request: Request,
+        shown: Json,
+        changed: Any,
+        validation: FieldValidation,
+        document: writes.Document,
+    ) -> writes.Read:
+        """Read what has become of an object as a client's, in the version that is stored."""
+        sent = self._version_of(request) or kind
         untouched = _untouched(shown, changed) if request.subresource == "status" else {}
+        if untouched:
+            changed = {name: part for name, part in changed.items() if name not in untouched}
         read = writes.read(
             self._parts.schemas,
             sent,
-            {name: part for name, part in changed.items() if name not in untouched} if untouched else changed,
+            _without_same_owners(shown, changed),
             namespace=request.namespace,
             name=request.name,
-            validation=writes.field_validation(request.writing.field_validation),
-            document=patch.document,
+            validation=validation,
+            document=document,
         )
         return _in_version(kind, writes.Read({**untouched, **read.obj, **untouched}, read.warnings))
 
@@ -156,7 +203,19 @@ class Writes:
         if not kind.rules.create_on_update or version not in {"", "0"}:
             raise answers.not_found(kind, request.name)
         await self._parts.guard.admit(replace(request, verb="create"))
+        new = await aside(len(request.body), self._tracking.tracked, kind, request, obj, None)
+        return await self._preparing.new_object(kind, request, without_version(new))
+
+    async def _create_by_apply(self, kind: Kind, request: Request, obj: Json) -> Step:
+        if uid := metadata(obj).get("uid"):
+            text = f"uid mismatch: the provided object specified uid {uid}, and no existing object was found"
+            raise answers.conflict(kind, request.name, text)
+        await self._parts.guard.admit(replace(request, verb="create"))
         return await self._preparing.new_object(kind, request, without_version(obj))
+
+    def _read_new(self, kind: Kind, request: Request) -> writes.Read:
+        read = self.read_body(kind, request)
+        return writes.Read(self._tracking.tracked(kind, request, read.obj, None), read.warnings)
 
 
 class Patch(NamedTuple):
@@ -184,24 +243,37 @@ def patch_of(request: Request) -> Patch:
 
     Raises:
         BadRequest: it is no JSON, or its type is missing; there is no such validation of fields.
-        NotImplementedHere: it is of a type that is not built.
     """
     if request.patch_type is None:
         raise BadRequest("a patch needs a type")
-    check_built(request.patch_type)
     validation = writes.field_validation(request.writing.field_validation)
     if validation is FieldValidation.IGNORE:
-        return Patch(read_any(request.body), writes.OBJECT)
+        return _patch(request.patch_type, read_any(request.body), writes.OBJECT)
     value, repeats = read_carefully(request.body)
     if request.patch_type is PatchType.MERGE:
         return Patch(value, writes.Document(repeats, value))
     if not repeats:
-        return Patch(value, writes.OBJECT)
+        return _patch(request.patch_type, value, writes.OBJECT)
     prefix = "json patch " if request.patch_type is PatchType.JSON else ""
     found = tuple(f"{prefix}{each}" for each in strict_errors(value))
-    return Patch(
-        read_any(request.body), writes.Document(repeats, found=found)
-    )  # told: what is merged is plain
+    plain = read_any(request.body)  # told: what is merged is plain
+    return _patch(request.patch_type, plain, writes.Document(repeats, found=found))
+
+
+def _patch(patch_type: PatchType, value: Any, document: writes.Document) -> Patch:
+    if patch_type is PatchType.APPLY and not isinstance(value, dict):
+        raise BadRequest("error decoding YAML: the configuration has to be an object")
+    return Patch(value, document)
+
+
+def _without_same_owners(shown: Json, changed: Any) -> Any:
+    """Return an object without managedFields that are those of another state of it: nothing of them is said, then."""
+    if not isinstance(changed, dict) or not isinstance(meta := changed.get("metadata"), dict):
+        return changed
+    entries = meta.get("managedFields")
+    if entries is None or entries is not metadata(shown).get("managedFields"):
+        return changed
+    return {**changed, "metadata": {name: item for name, item in meta.items() if name != "managedFields"}}
 
 
 def _untouched(old: Json, changed: Any) -> Json:

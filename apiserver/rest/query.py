@@ -8,7 +8,7 @@ from typing import Any, Final
 from apiserver.core import field_errors
 from apiserver.core.decode import read_json
 from apiserver.request import DeleteOptions, ListOptions, WriteOptions
-from apiserver.request_checks import checked_deletion, checked_selection, invalid_option
+from apiserver.request_checks import checked_deletion, checked_selection, dry_run_causes, invalid_option
 from machinery.model.errors import BadRequest
 
 Query = Mapping[str, str]
@@ -57,17 +57,14 @@ def list_options(query: Query) -> ListOptions:
     return checked_selection(options)
 
 
-def write_options(query: Query, user_agent: str, dry_run: list[str], options_kind: str) -> WriteOptions:
-    """Read how to write; `dry_run` has every value of dryRun.
-
-    Raises:
-        Invalid: one of those is not "All".
-    """
+def write_options(query: Query, user_agent: str, dry_run: list[str]) -> WriteOptions:
+    """Read how to write; `dry_run` has every value of dryRun. Whether they make sense is asked later."""
     return WriteOptions(
-        dry_run=_dry_run(dry_run, options_kind),
+        dry_run=bool(dry_run),
         field_validation=query.get("fieldValidation", ""),
-        field_manager=query.get("fieldManager", "") or user_agent.partition("/")[0],
-        force=bool(boolean(query, "force")),
+        field_manager=query.get("fieldManager", ""),
+        user_agent=user_agent,
+        force=boolean(query, "force"),
     )
 
 
@@ -85,7 +82,7 @@ def delete_options(query: Query, body: bytes, dry_run: list[str]) -> DeleteOptio
         propagation_policy=_policy(given),
         uid=_text(preconditions, "uid"),
         resource_version=_text(preconditions, "resourceVersion"),
-        dry_run=_dry_run(given.get("dryRun") or [], "DeleteOptions"),
+        dry_run=_dry_run(given.get("dryRun") or []),
     )
     return checked_deletion(options)
 
@@ -129,12 +126,11 @@ def _policy(given: Mapping[str, Any]) -> str:
     return policy or ""
 
 
-def _dry_run(values: Any, options_kind: str) -> bool:
+def _dry_run(values: Any) -> bool:
     if not isinstance(values, list):
         raise BadRequest("dryRun has to be a list")
-    for value in values:
-        if value != "All":
-            raise invalid_option(options_kind, field_errors.not_supported("dryRun", value, ("All",)))
+    if causes := dry_run_causes(values):
+        raise invalid_option("DeleteOptions", *causes)
     return bool(values)
 
 

@@ -12,16 +12,16 @@ from msgspec import structs
 
 from apiserver.aside import aside
 from apiserver.request import Request, UserInfo, request_about
-from apiserver.request_checks import checked_body, selected
+from apiserver.request_checks import checked_body, checked_writing, selected
 from apiserver.rest import query
-from apiserver.rest.bodies import object_json, patch_json
+from apiserver.rest.bodies import object_json, patch_json, patch_type
 from apiserver.rest.http_request import HttpRequest
 from apiserver.rest.paths import Target
 from machinery.wire import fence_header
 
 _COLLECTIONS: Final = frozenset({"list", "watch", "deletecollection"})
 _READS: Final = frozenset({"get", "list", "watch"})
-_OPTIONS: Final = {"create": "CreateOptions", "update": "UpdateOptions", "patch": "PatchOptions"}
+_WRITES: Final = frozenset({"create", "update", "patch"})
 
 
 class ResourceRequest(msgspec.Struct, frozen=True, gc=False):
@@ -49,11 +49,13 @@ class ResourceRequest(msgspec.Struct, frozen=True, gc=False):
         match request.verb:
             case "create" | "update":
                 body = checked_body(request.verb, await http.read_body())
+                checked_writing(request, _dry_run(http))
                 return structs.replace(request, body=await object_json(content_type, body))
             case "patch":
                 body = checked_body(request.verb, await http.read_body())
-                patch_type, body = await patch_json(content_type, body)
-                return structs.replace(request, body=body, patch_type=patch_type)
+                request = structs.replace(request, patch_type=patch_type(content_type))
+                checked_writing(request, _dry_run(http))
+                return structs.replace(request, body=await patch_json(request.patch_type, body))
             case "delete" | "deletecollection":
                 body = await http.read_body()
                 body = await object_json(content_type, body) if body else b""
@@ -76,9 +78,8 @@ def read_request(http: HttpRequest, user: UserInfo, target: Target) -> ResourceR
         fields["selection"] = query.list_options(asked)
     elif verb == "get":
         fields["resource_version"] = asked.get("resourceVersion", "")
-    elif verb in _OPTIONS:
-        agent = http.headers.get("User-Agent", "")
-        fields["writing"] = query.write_options(asked, agent, _dry_run(http), _OPTIONS[verb])
+    elif verb in _WRITES:
+        fields["writing"] = query.write_options(asked, http.headers.get("User-Agent", ""), _dry_run(http))
     if verb not in _READS and (fence := http.headers.get(fence_header.FENCE_KEY)):
         fields["fence"] = fence_header.read(fence)
     request = request_about(target, user, verb, **fields)

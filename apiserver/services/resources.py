@@ -34,6 +34,7 @@ from apiserver.request_checks import (
     checked_deletion,
     checked_selection,
     checked_verb,
+    checked_writing,
     found_kind,
     selected,
 )
@@ -55,6 +56,7 @@ _PATCHES: Final = {
 }
 _COLLECTIONS: Final = frozenset({"list", "watch", "deletecollection"})
 _READS: Final = frozenset({"get", "list", "watch"})
+_WRITES: Final = frozenset({"create", "update", "patch"})
 _QUIET: Final = "Ignore"  # this door has no place for warnings, so nobody has to look for what they are about
 
 
@@ -150,14 +152,13 @@ class Resources:
 
     async def Patch(self, call: pb.PatchRequest, context: Any) -> bytes:  # noqa: N802 - the proto's name
         """Change a part of an object or of a subresource."""
+        writing = _writing(call, force=call.force or None)
+        patch_type = _PATCHES.get(call.type)
         request = await self._admitted(
-            "patch",
-            call,
-            context,
-            writing=_writing(call, force=call.force),
-            body=call.patch,
+            "patch", call, context, writing=writing, body=call.patch, patch_type=patch_type
         )
-        request = structs.replace(request, patch_type=_patch_type(call.type))
+        if patch_type is None:
+            raise BadRequest(f"type: {call.type} is not one of {', '.join(each.name for each in PatchType)}")
         return frames.object_reply(await self._registry.patch(request))
 
     async def Delete(self, call: pb.DeleteRequest, context: Any) -> bytes:  # noqa: N802 - the proto's name
@@ -227,17 +228,10 @@ class Resources:
             raise answers.no_such_resource(request.group, request.resource)
         checked_verb(found, request)
         checked_body(request.verb, request.body)
-        return request
+        return checked_writing(request) if request.verb in _WRITES else request
 
 
-def _patch_type(number: Any) -> PatchType:
-    patch_type: PatchType | None = _PATCHES.get(number)
-    if patch_type is None:
-        raise BadRequest(f"type: {number} is not one of {', '.join(each.name for each in PatchType)}")
-    return patch_type
-
-
-def _writing(call: Any, *, force: bool = False) -> WriteOptions:
+def _writing(call: Any, *, force: bool | None = None) -> WriteOptions:
     return WriteOptions(
         dry_run=call.dry_run,
         field_validation=call.field_validation or _QUIET,

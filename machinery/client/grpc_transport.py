@@ -8,6 +8,7 @@ from typing import Any, Final, TypeVar
 
 from machinery.client.api import Api
 from machinery.client.failover import Server, over
+from machinery.client.field_manager import field_manager
 from machinery.client.seam_transport import through
 from machinery.client.servers import NotSent
 from machinery.client.tls import ClientTls
@@ -176,10 +177,10 @@ def _list(target: pb.Target, request: ApiRequest, _caller: str) -> pb.ListReques
     )
 
 
-def _create_each(target: pb.Target, request: ApiRequest, _caller: str) -> pb.CreateEachRequest:
+def _create_each(target: pb.Target, request: ApiRequest, caller: str) -> pb.CreateEachRequest:
     item = pb.CreateEachRequest.Item
     items = [item(namespace=new.namespace, json=new.body, cause=header(new.causes)) for new in request.each]
-    return pb.CreateEachRequest(target=target, items=items)
+    return pb.CreateEachRequest(target=target, items=items, field_manager=field_manager(caller))
 
 
 def _watch(target: pb.Target, request: ApiRequest, _caller: str) -> pb.WatchRequest:
@@ -195,7 +196,15 @@ def _watch(target: pb.Target, request: ApiRequest, _caller: str) -> pb.WatchRequ
 
 def _patch(target: pb.Target, request: ApiRequest, caller: str) -> pb.PatchRequest:
     kind = _PATCHES[request.patch_type]
-    return pb.PatchRequest(target=target, type=kind, patch=request.body, field_manager=caller)
+    return pb.PatchRequest(target=target, type=kind, patch=request.body, field_manager=field_manager(caller))
+
+
+def _create(target: pb.Target, request: ApiRequest, caller: str) -> pb.CreateRequest:
+    return pb.CreateRequest(target=target, json=request.body, field_manager=field_manager(caller))
+
+
+def _update(target: pb.Target, request: ApiRequest, caller: str) -> pb.UpdateRequest:
+    return pb.UpdateRequest(target=target, json=request.body, field_manager=field_manager(caller))
 
 
 def _delete_collection(target: pb.Target, request: ApiRequest, _caller: str) -> pb.DeleteCollectionRequest:
@@ -211,9 +220,9 @@ _MESSAGES: Final[dict[Method, Callable[[pb.Target, ApiRequest, str], Any]]] = {
     "Get": lambda target, _request, _caller: pb.GetRequest(target=target),
     "List": _list,
     "Watch": _watch,
-    "Create": lambda target, request, _caller: pb.CreateRequest(target=target, json=request.body),
+    "Create": _create,
     "CreateEach": _create_each,
-    "Update": lambda target, request, _caller: pb.UpdateRequest(target=target, json=request.body),
+    "Update": _update,
     "Patch": _patch,
     "Delete": lambda target, request, _caller: pb.DeleteRequest(
         target=target, options=_options(request.delete_options)

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import socket
-from typing import Any
+from typing import Any, Final
 
+from machinery.client.field_manager import field_manager
 from machinery.client.transport import ApiRequest
 from machinery.model.k8s import meta_v1
 from machinery.model.requests import DeleteOptions
 from machinery.wire import objects
+
+_WRITES: Final = frozenset({"Create", "Update", "Patch"})
 
 
 def path(request: ApiRequest) -> str:
@@ -32,8 +35,8 @@ def query(request: ApiRequest, caller: str) -> dict[str, str]:
     }
     if request.method == "Watch":
         texts |= {"watch": "true", "allowWatchBookmarks": "true"}
-    if request.method == "Patch":
-        texts["fieldManager"] = caller
+    if request.method in _WRITES:
+        texts["fieldManager"] = field_manager(caller)
     return {key: text for key, text in texts.items() if text}
 
 

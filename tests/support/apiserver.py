@@ -154,6 +154,12 @@ class RegistryBench:
         )
         return read(await self.registry.patch(request))
 
+    async def apply(
+        self, resource: str, config: dict[str, Any], manager: str = "me", **options: Any
+    ) -> dict[str, Any]:
+        name = config["metadata"]["name"]
+        return await self.patch(resource, name, config, PatchType.APPLY, field_manager=manager, **options)
+
     async def delete(self, resource: str, name: str, **options: Any) -> dict[str, Any]:
         request = self.request("delete", resource, name, deleting=DeleteOptions(**options))
         return read(await self.registry.delete(request))

@@ -85,3 +85,11 @@ def without_managed(obj: Json) -> Json:
     if "managedFields" not in meta:
         return obj
     return {**obj, "metadata": {name: item for name, item in meta.items() if name != "managedFields"}}
+
+
+def with_managed(obj: Json, entries: list[Json]) -> Json:
+    """Return the object with these managedFields: a shallow copy, without the field where there are none."""
+    meta = {name: item for name, item in metadata(obj).items() if name != "managedFields"}
+    if entries:
+        meta["managedFields"] = entries
+    return {**obj, "metadata": meta}

@@ -16,6 +16,8 @@ def manager_causes(name: str, path: str, *, required: bool = False) -> list[Caus
     """Check the name of a field manager; an apply requires one."""
     if required and not name:
         return [field_errors.required(path, "is required for apply patch")]
+    if len(name) <= LONGEST_NAME and name.isascii() and name.isprintable():
+        return []
     causes = (
         [field_errors.too_long(path, LONGEST_NAME)]
         if len(name.encode(errors="replace")) > LONGEST_NAME
@@ -23,7 +25,7 @@ def manager_causes(name: str, path: str, *, required: bool = False) -> list[Caus
     )
     for position, sign in enumerate(name):
         if not sign.isprintable():
-            problem = f"should only contain printable characters (invalid character U+{ord(sign):04X} at position {position})"
+            problem = f"invalid character U+{ord(sign):04X} (at position {position})"
             return [*causes, field_errors.invalid(path, name, problem)]
     return causes
 

@@ -158,6 +158,10 @@ RULES: Final = Rules(
     fields=_fields,
     counts_generation=True,
     needs_suffix=True,  # for the volume of its token
+    reset={
+        "": {"f:status": {}},
+        "status": {"f:metadata": {"f:deletionTimestamp": {}, "f:ownerReferences": {}}, "f:spec": {}},
+    },
     subresources={"binding": bind, "eviction": lambda pod, _eviction, now: disrupted(pod, now)},
     plan_deletion=gracefully(deletion_grace_s),
     deletion_returns_object=True,

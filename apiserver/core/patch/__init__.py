@@ -7,6 +7,6 @@ strategic    Kubernetes' own: a merge patch that knows by the schema how lists m
 
 from __future__ import annotations
 
-from apiserver.core.patch.apply import apply_patch, check_built
+from apiserver.core.patch.apply import apply_patch
 
-__all__ = ["apply_patch", "check_built"]
+__all__ = ["apply_patch"]

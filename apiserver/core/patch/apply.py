@@ -1,4 +1,4 @@
-"""The door to the three kinds of patch."""
+"""The door to the three kinds of patch; a configuration that is applied is another matter (`apiserver.core.apply`)."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from apiserver.core.patch.merge_patch import merge_patch
 from apiserver.core.patch.strategic import strategic_merge
 from apiserver.core.schema import Schemas
 from apiserver.core.values import Json
-from machinery.model.errors import BadRequest, NotImplementedHere
+from machinery.model.errors import BadRequest
 from machinery.model.requests import PatchType
 
 
@@ -23,9 +23,8 @@ def apply_patch(schemas: Schemas, definition: str, patch_type: PatchType, curren
         BadRequest: the patch is malformed; the message names the place.
         Invalid: it is well-formed and cannot be applied: a path that is not there, a test that fails.
         TooLarge: it has too many operations.
-        NotImplementedHere: it is a server-side apply.
+        ValueError: it is no patch, but a configuration that is applied.
     """
-    check_built(patch_type)
     try:
         return _applied(schemas, definition, patch_type, current, patch)
     except RecursionError as error:
@@ -39,17 +38,6 @@ def _applied(schemas: Schemas, definition: str, patch_type: PatchType, current: 
         raise BadRequest("the patch has to be a JSON object")
     if patch_type is PatchType.MERGE:
         return merge_patch(current, patch)
-    return strategic_merge(schemas.struct(definition), current, patch)
-
-
-def check_built(patch_type: PatchType) -> None:
-    """Refuse a sort of patch that Kubarium does not have, whether its object is there or not.
-
-    Raises:
-        NotImplementedHere: it is a server-side apply.
-    """
     if patch_type is PatchType.APPLY:
-        raise NotImplementedHere(
-            "server-side apply (application/apply-patch+yaml) is not built: use `kubectl apply` without "
-            "--server-side, or a merge patch"
-        )
+        raise ValueError("a configuration is applied by apiserver.core.apply")
+    return strategic_merge(schemas.struct(definition), current, patch)

@@ -21,7 +21,6 @@ from machinery.model.errors import (
     Invalid,
     NotBuilt,
     NotFound,
-    NotImplementedHere,
     Unavailable,
 )
 from machinery.model.k8s.core_v1 import Binding, ConfigMap, Namespace, ObjectReference
@@ -90,7 +89,7 @@ async def test_errors_arrive_as_what_they_are(api: Api) -> None:
     assert refused.value.causes[0].field == "metadata.name"
     with pytest.raises(BadRequest):
         await api.list(kinds.CONFIG_MAPS, Selection(label_selector="a in ("))
-    with pytest.raises(NotImplementedHere):
+    with pytest.raises(BadRequest, match="Incorrect version specified in apply patch"):
         await api.patch(kinds.CONFIG_MAPS, "a", {}, namespace="default", kind=PatchType.APPLY)
     with pytest.raises(Conflict):
         await api.delete(kinds.CONFIG_MAPS, "a", namespace="default", options=DeleteOptions(uid="another"))

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from google.protobuf.message_factory import GetMessageClass
 
-from apiserver.rest.bodies import object_json, patch_json
+from apiserver.rest.bodies import object_json, patch_json, patch_type
 from apiserver.rest.protobuf_body import protobuf_to_json
 from apiserver.rest.protobuf_messages import is_inlined, message_pool
 from apiserver.rest.yaml_body import yaml_to_json
@@ -274,9 +274,19 @@ async def test_bodies_are_read_by_their_media_type():
     assert await object_json("application/yaml", b"a: 1") == b'{"a":1}'
     with pytest.raises(UnsupportedMediaType, match="application/yaml"):
         await object_json("application/x-www-form-urlencoded", b"a=1")
-    assert await patch_json("application/merge-patch+json", b"{}") == (PatchType.MERGE, b"{}")
+    assert patch_type("application/merge-patch+json") is PatchType.MERGE
     with pytest.raises(UnsupportedMediaType, match="strategic-merge-patch"):
-        await patch_json("application/json", b"{}")
+        patch_type("application/json")
+
+
+@pytest.mark.parametrize(
+    ("body", "read"),
+    [(b"a: 1", b'{"a":1}'), (b' {"a": 1}\n', b' {"a": 1}\n'), (b"{a: 1}", b'{"a":1}'), (b"[1]", b"[1]")],
+)
+async def test_a_configuration_is_yaml_or_json(body: bytes, read: bytes):
+    """JSON is YAML, and goes on as it is; other patches are JSON, whatever they look like."""
+    assert await patch_json(PatchType.APPLY, body) == read
+    assert await patch_json(PatchType.MERGE, body) == body
 
 
 async def test_a_large_yaml_does_not_hold_up_the_others():
