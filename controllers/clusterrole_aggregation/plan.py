@@ -10,6 +10,7 @@ import msgspec
 from controllers.core.actions import NO_FACTS, NOTHING_TO_DO, Facts, Plan
 from controllers.core.merge_patch import patch_at_revision
 from controllers.core.moment import Moment
+from machinery.model.k8s.meta_v1 import LabelSelector
 from machinery.model.k8s.rbac_v1 import ClusterRole, PolicyRule
 from machinery.model.resources import CLUSTER_ROLES
 from machinery.model.selectors import from_selector
@@ -20,7 +21,8 @@ class Seen:
     """What the plan knows."""
 
     role: ClusterRole  # with an aggregationRule
-    every: tuple[ClusterRole, ...]  # all of the cluster, by name
+    gathered: tuple[tuple[LabelSelector, tuple[ClusterRole, ...]], ...]
+    """Its selectors, each with roles by name: all that it matches, and others."""
 
 
 def plan(seen: Seen, _moment: Moment, _facts: Facts = NO_FACTS) -> Plan:
@@ -37,9 +39,8 @@ def plan(seen: Seen, _moment: Moment, _facts: Facts = NO_FACTS) -> Plan:
 
 def _gathered(seen: Seen) -> Iterator[PolicyRule]:
     """Yield the rules of what each selector matches, by name; a role that matches itself adds nothing."""
-    rule = seen.role.aggregationRule
-    for selector in rule.clusterRoleSelectors if rule is not None else ():
+    for selector, roles in seen.gathered:
         matches = from_selector(selector).matches
-        for role in seen.every:
+        for role in roles:
             if role.metadata.name != seen.role.metadata.name and matches(role.metadata.labels):
                 yield from role.rules

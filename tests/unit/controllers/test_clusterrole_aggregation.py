@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from controllers.clusterrole_aggregation import build
-from controllers.clusterrole_aggregation.plan import Seen, plan
-from controllers.core.actions import NOTHING_TO_DO, Patch
+from controllers.clusterrole_aggregation.plan import Seen
+from controllers.core.actions import NO_FACTS, Patch
 from controllers.core.caches import Caches
-from controllers.core.controller import Settings
+from controllers.core.controller import Controller, Settings, Watched
 from machinery.model.k8s.meta_v1 import LabelSelector, LabelSelectorRequirement
 from machinery.model.k8s.rbac_v1 import AggregationRule, ClusterRole, PolicyRule
 from machinery.model.profile import intervals
@@ -26,8 +26,20 @@ def role(name: str, *rules: PolicyRule, labels: dict[str, str] | None = None, **
 
 
 def planned(one: ClusterRole, *others: ClusterRole) -> list[Patch]:
-    every = sorted((one, *others), key=lambda each: each.metadata.name)
-    return of_type(plan(Seen(one, tuple(every)), moment()), Patch)
+    """Return what is planned for the first of some roles, as the controller sees them."""
+    controller, _ = built(one, *others)
+    seen = controller.look(("", one.metadata.name), moment())
+    assert seen is not None
+    return of_type(controller.plan(seen, moment(), NO_FACTS), Patch)
+
+
+def built(*roles: ClusterRole) -> tuple[Controller[Seen], Watched[ClusterRole]]:
+    """Build the controller over a cache with these roles."""
+    controller = build(Caches(), Settings(intervals("default"), ()))
+    [watched] = controller.watched
+    for role_ in roles:
+        watched.source.store.put(role_)
+    return controller, watched
 
 
 def test_rules_are_gathered_by_name_each_once() -> None:
@@ -65,16 +77,20 @@ def test_several_selectors_are_an_or() -> None:
     assert [rule["resources"] for rule in patch.patch["rules"]] == [["configmaps"], ["pods"]]
 
 
-def test_every_change_of_a_role_concerns_all_that_gather() -> None:
-    """And a role that gathers nothing is not looked at."""
-    caches = Caches()
-    controller = build(caches, Settings(intervals("default"), ()))
-    [watched] = controller.watched
-    part, whole = role("a", PODS, labels={"part": "yes"}), role("whole", part="yes")
-    for one in (part, whole):
-        watched.source.store.put(one)
-    assert list(watched.keys(Change(EventType.MODIFIED, part, part))) == [("", "whole")]
-    seen = controller.look(("", "whole"), moment())
-    assert seen is not None
-    assert controller.plan(seen, moment(), None) != NOTHING_TO_DO  # type: ignore[arg-type]  # it asks for no facts
+def test_a_change_of_a_role_concerns_those_that_may_gather_it() -> None:
+    """By the labels that it has, or has had; those that select by expressions hear of every role."""
+    exists = LabelSelectorRequirement(key="late", operator="Exists")
+    rule = AggregationRule(clusterRoleSelectors=[LabelSelector(matchExpressions=[exists])])
+    expressive = changed(role("expressive"), aggregationRule=rule)
+    part, plain, whole = role("a", PODS, labels={"part": "yes"}), role("a", PODS), role("whole", part="yes")
+    controller, watched = built(part, whole, role("other", part="no"), expressive)
+    for change, names in (
+        (Change(EventType.MODIFIED, plain, part), ["expressive", "whole"]),
+        (Change(EventType.MODIFIED, part, plain), ["expressive", "whole"]),
+        (Change(EventType.DELETED, part, None), ["expressive", "whole"]),
+        (Change(EventType.ADDED, None, plain), ["expressive"]),
+        (Change(EventType.ADDED, None, whole), ["expressive", "whole"]),
+        (Change(EventType.DELETED, whole, None), ["expressive"]),
+    ):
+        assert list(watched.keys(change)) == [("", name) for name in names]
     assert controller.look(("", "a"), moment()) is None

@@ -174,12 +174,30 @@ def endpoint_slice(index: int) -> Json:
     )
 
 
+def cluster_role(index: int, part: str = "") -> Json:
+    """Return a role that another one gathers."""
+    rules = [{"verbs": ["get"], "apiGroups": [""], "resources": [f"things-{index}"]}]
+    labels = {"part": part or f"part-{index}"}
+    kind = ("rbac.authorization.k8s.io/v1", "ClusterRole")
+    return _obj(*kind, f"role-{index}", "", metadata={"labels": labels}, rules=rules)
+
+
+def aggregated_role(index: int, part: str = "") -> Json:
+    """Return the one that gathers it."""
+    selector = {"matchLabels": {"part": part or f"part-{index}"}}
+    rule = {"clusterRoleSelectors": [selector]}
+    rules = cluster_role(index)["rules"]
+    kind = ("rbac.authorization.k8s.io/v1", "ClusterRole")
+    return _obj(*kind, f"whole-{index}", "", aggregationRule=rule, rules=rules)
+
+
 def _objects(index: int) -> Iterator[Json]:
     """Yield what there is of everything, once more."""
     yield from (node(index), lease(index), namespace(index), account(index), root_ca(index))
     yield from (deployment(index), replica_set(index), service(index), endpoint_slice(index))
     yield from (pod(index, number) for number in range(PODS_EACH))
     yield pod(index, owned=False)
+    yield from (cluster_role(index), aggregated_role(index))
 
 
 class World:
@@ -314,6 +332,10 @@ EVENTS: dict[str, Event] = {
     "service goes": lambda world: world.drop(service(1)),
     "slice changes": lambda world: world.put(endpoint_slice(1) | {"endpoints": []}),
     "slice goes": lambda world: world.drop(endpoint_slice(1)),
+    "role comes": lambda world: world.put(cluster_role(NEW, "part-1")),
+    "role is no part any more": lambda world: world.put(cluster_role(1, "none")),
+    "role goes": lambda world: world.drop(cluster_role(1)),
+    "role gathers others": lambda world: world.put(aggregated_role(1, "part-2")),
 }  # fmt: skip
 
 
