@@ -25,6 +25,7 @@ from apiserver.config import ApiserverConfig
 from apiserver.core import writes
 from apiserver.core.admission import Settings
 from apiserver.core.catalogue import Catalogue
+from apiserver.core.custom.language import compile_rule
 from apiserver.core.custom.serving import Seams
 from apiserver.core.kinds import ALL, KINDS, services
 from apiserver.core.schema import Schemas
@@ -145,7 +146,7 @@ def build(
     allocator = Allocator(storage, services.STORAGE_PREFIX, config.service_cidr, clock, rng=rng, log=log)
     write_record = WriteRecord(clock, log)
     known = _schemas(catalogue)
-    seams = Seams(partial(writes.read_metadata, known))
+    seams = Seams(partial(writes.read_metadata, known), compile_rule)
     definitions = ServedDefinitions(catalogue, seams, log)
     feed.cache(served.CUSTOM_RESOURCE_DEFINITIONS).follow(definitions)
     parts = Parts(

@@ -173,6 +173,7 @@ class Rules:
     unenforced: Callable[[Json], tuple[str, ...]] = nothing_unenforced  # warnings: stored, and not acted on
 
     # Writing it
+    weight: int = 0  # bytes of JSON that take as long to read as its rules may take to be tried
     refuses_new: str = ""  # why no object may be created at the moment: the sentence of a 405
     prepare: Prepare = Prepare()
     validate: Validate = Validate()

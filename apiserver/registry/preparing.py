@@ -92,6 +92,7 @@ class Preparing:
         weight, attributes = _weight(request, old), self._attributes(kind, request, request.name)
         admitted = await self._admit(attributes, new, old, weight)
         context, may_own = self._parts.update_context(), self._parts.catalogue.may_own
+        weight += kind.rules.weight
         stamped = await aside(weight, writes.update_status, kind, admitted.obj, old, context, may_own)
         warnings = await self._admitting.validate(attributes, admitted.admitted, stamped, old)
         return self.settled(kind, Put(stamped, warnings=(*admitted.warnings, *warnings)), old)
@@ -123,6 +124,7 @@ class Preparing:
     async def _checked(self, draft: _Draft, claims: Claims, old: Json | None, weight: int) -> Put:
         """Check what is to be stored; what was claimed for it is dropped where it is refused."""
         kind, may_own = draft.kind, self._parts.catalogue.may_own
+        weight += kind.rules.weight
         try:
             if old is None:
                 await aside(weight, writes.check_create, kind, claims.obj, may_own)

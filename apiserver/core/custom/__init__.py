@@ -6,6 +6,7 @@ naming              which definition has which names: the conditions; heads: wha
 structural          a schema, compiled piece by piece as objects use it
 pruning, defaulting from a client's object to the stored one
 values, lists, embedded, expressions    what is wrong with an object; problems: in which words
+language            rules in CEL, imported with the first: rules_check (of a definition), rule_programs (of an object)
 formats             texts, in linear time
 columns, jsonpath, selectable           how objects are printed and selected
 publishing          the schema in OpenAPI

@@ -38,15 +38,21 @@ class Outcome:
 class RuleProgram(Protocol):
     """A compiled expression. It never raises and ends within `budget` cost units, with an error that says so."""
 
-    uses_old_self: bool
+    @property
+    def uses_old_self(self) -> bool:
+        """Whether it compares with the old value."""
+        ...
 
     def run(self, self_value: Any, old_self: Any, budget: int) -> Outcome:
         """Evaluate it; `old_self` is MISSING where there is no old value."""
         ...
 
 
-CompileRule: TypeAlias = Callable[[str, Structural], RuleProgram]
-"""Compiles an expression of a schema. It raises ValueError where it is none."""
+CompileRule: TypeAlias = Callable[[str, Structural, bool], RuleProgram]
+"""Compiles an expression of a schema; the last argument says whether its `oldSelf` is an optional.
+
+It raises ValueError where it is none.
+"""
 
 
 @dataclass(slots=True)
@@ -109,7 +115,7 @@ def _try(
         return
     where, kind = path or NOWHERE, schema.raw.get("type") or ""
     try:
-        program = walk.compile(text, schema)
+        program = walk.compile(text, schema, bool(rule.get("optionalOldSelf")))
     except ValueError as error:
         walk.found.append(field_errors.invalid(where, kind, f"rule compile error: {error}"))
         return
@@ -152,7 +158,8 @@ def _broken(path: str, kind: str, message: str, reason: str | None) -> Cause:
 def _message(walk: _Try, rule: Json, value: Any, schema: Structural, old: Any) -> str:
     if expression := (rule.get("messageExpression") or "").strip():
         try:
-            outcome = walk.compile(expression, schema).run(value, old, walk.left)
+            program = walk.compile(expression, schema, bool(rule.get("optionalOldSelf")))
+            outcome = program.run(value, old, walk.left)
         except ValueError:
             outcome = Outcome(error="it does not compile")
         walk.left -= outcome.cost

@@ -42,6 +42,7 @@ from machinery.model.errors import Cause
 from machinery.model.kinds import EVERY_VERB, STATUS_VERBS, KindNames, Subresource
 
 _NOT_CREATED: Final = "create not allowed while custom resource definition is terminating"
+_RULES_WEIGHT: Final = 1_000_000  # a spent budget is some seconds
 _OF_THE_COLLECTOR: Final = frozenset({deletion.ORPHAN, deletion.FOREGROUND})
 _SCALE: Final = "io.k8s.api.autoscaling.v1.Scale"
 
@@ -218,6 +219,7 @@ def _rules(version: Json, custom: CustomSchema, seams: Seams, *, refuses_new: st
     return Rules(
         read=custom.read,
         any_finalizer=True,
+        weight=_RULES_WEIGHT if custom.schema.has_rules else 0,
         unenforced=finalizer_warnings,
         refuses_new=refuses_new,
         prepare=Prepare(create=without_status, update=_with_old_status) if has_status else Prepare(),

@@ -54,6 +54,11 @@ class Structural:
         self.rules: list[Json] = raw.get("x-kubernetes-validations") or []
 
     @cached_property
+    def programs(self) -> dict[Any, Any]:
+        """What was compiled of its rules, by who compiles them."""
+        return {}
+
+    @cached_property
     def properties(self) -> Mapping[str, Structural]:
         """The fields by name, compiled one by one."""
         return _Properties(self.raw.get("properties") or {})

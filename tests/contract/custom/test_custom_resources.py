@@ -33,6 +33,7 @@ from tests.support.custom_resources import (
     toy,
     version,
 )
+from tests.support.loop_steps import measured_steps
 from tests.support.rest_door import KUBECTL_TABLE
 from tests.support.streams import closing
 from tests.support.waiting import until
@@ -287,3 +288,55 @@ async def test_a_definition_that_makes_no_sense_is_refused(api: Api) -> None:
         "spec.validation.openAPIV3Schema.type",
     }
     assert (await api.list(CRDS)).items == []
+
+
+RULED: dict[str, Any] = {
+    "type": "object",
+    "properties": {
+        "spec": {
+            "type": "object",
+            "properties": {
+                "min": {"type": "integer"},
+                "max": {"type": "integer", "x-kubernetes-validations": [{"rule": "self >= oldSelf", "message": "it only grows"}]},
+                "words": {"type": "array", "maxItems": 80, "items": {"type": "string", "maxLength": 8}},
+            },
+            "x-kubernetes-validations": [
+                {
+                    "rule": "!has(self.min) || self.min <= self.max",
+                    "messageExpression": "'%d is over %d'.format([self.min, self.max])",
+                    "fieldPath": ".min",
+                    "reason": "FieldValueForbidden",
+                },
+                {"rule": "!has(self.words) || self.words.all(a, self.words.all(b, self.words.all(c, a + b != c)))"},
+            ],
+        }
+    },
+}  # fmt: skip
+
+
+async def test_rules_hold(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of an object, and of its change; what costs too much is ended, and others are served meanwhile."""
+    await apply(api, definition(version(schema={"openAPIV3Schema": RULED})))
+    error = await refusal(api.create(TOYS, toy("bad", min=3, max=2)))
+    assert isinstance(error, Invalid)
+    assert [(cause.field, cause.message) for cause in error.causes] == [
+        ("spec.min", "Forbidden: 3 is over 2")
+    ]
+    await api.create(TOYS, toy(min=1, max=5))
+    error = await refusal(api.patch(TOYS, "t", {"spec": {"max": 4}}, namespace="default"))
+    assert 'spec.max: Invalid value: "integer": it only grows' in error.message
+    with measured_steps(monkeypatch) as steps:
+        error = await refusal(api.create(TOYS, toy("dear", max=1, words=["a"] * 80)))
+    steps.check("an expression that explodes")
+    assert "operation cancelled: actual cost limit exceeded evaluating rule: " in error.message
+
+
+async def test_rules_that_cannot_hold_or_cost_too_much_are_refused(api: Api) -> None:
+    """When the definition is made."""
+    rules = [{"rule": "self.none == 1"}, {"rule": "self.words.all(a, self.words.all(b, a + b != ''))"}]
+    words = {"type": "array", "items": STRING}
+    spec = {"type": "object", "properties": {"words": words}, "x-kubernetes-validations": rules}
+    schema = {"type": "object", "properties": {"spec": spec}}
+    error = await refusal(api.create(CRDS, definition(version(schema={"openAPIV3Schema": schema}))))
+    assert "compilation failed: ERROR: <input>:1:5: undefined field 'none'" in error.message
+    assert "estimated rule cost exceeds budget by factor of more than 100x" in error.message

@@ -434,7 +434,7 @@ def ruled(*rules: dict[str, Any], new: Any, old: Any = MISSING) -> list[str]:
         "type": "object",
         "properties": {"n": {"type": "integer", "x-kubernetes-validations": [*rules]}},
     }
-    custom = CustomSchema(schema, replace(SEAMS, compile_rule=lambda text, _schema: Program(text)))
+    custom = CustomSchema(schema, replace(SEAMS, compile_rule=lambda text, _schema, _optional: Program(text)))
     found: list[Cause] = custom.check({"n": new}, None if old is MISSING else {"n": old})
     return [f"{cause.field}: {cause.message}" for cause in found]
 
