@@ -17,13 +17,15 @@ from typing import TYPE_CHECKING, Any, Final
 import apiserver.rest.listener  # noqa: F401 - imported once, before processes are forked, not in each of them
 from apiserver import schemas
 from apiserver.access_log import AccessLog
+from apiserver.admission.build import build_dynamic
+from apiserver.admission.web_client import WebClient
 from apiserver.allocation import Allocator
 from apiserver.authentication import Authenticator
 from apiserver.bootstrap import Bootstrap
 from apiserver.compaction import Compaction
 from apiserver.config import ApiserverConfig
 from apiserver.core import writes
-from apiserver.core.admission import Settings
+from apiserver.core.admission import Chain, Settings, chosen, make_chain
 from apiserver.core.catalogue import Catalogue
 from apiserver.core.custom.language import compile_rule
 from apiserver.core.custom.serving import Seams
@@ -149,6 +151,21 @@ def build(
     seams = Seams(partial(writes.read_metadata, known), compile_rule)
     definitions = ServedDefinitions(catalogue, seams, log)
     feed.cache(served.CUSTOM_RESOURCE_DEFINITIONS).follow(definitions)
+    chain = _chain(config)
+    web_client = WebClient(clock)
+    closing.append(web_client.aclose)
+    dynamic = build_dynamic(
+        catalogue,
+        feed,
+        known,
+        web_client,
+        gate.authorize,
+        chain.later,
+        tunnels=None,
+        clock=clock,
+        log=log,
+        metrics=process.metrics,
+    )
     parts = Parts(
         catalogue,
         storage,
@@ -160,6 +177,8 @@ def build(
         Settings(default_toleration_s=intervals(config.profile).default_toleration_s),
         gate,
         rng,
+        chain,
+        dynamic,
     )
     handlers = {
         **review_handlers(gate, authenticator, schemas.load),
@@ -239,6 +258,10 @@ def _authorized_by(
 
     use(path)
     return ReloadedFile(path, use, process.log)
+
+
+def _chain(config: ApiserverConfig) -> Chain:
+    return make_chain(chosen(config.enable_admission_plugins, config.disable_admission_plugins))
 
 
 def _schemas(catalogue: Catalogue) -> Schemas:

@@ -47,10 +47,12 @@ class Bootstrap:
         """
         known = {obj.place for obj in self._feed.cache(served.NAMESPACES).every()}
         namespaces = [bootstrap.namespace(name) for name in bootstrap.NAMESPACES if name not in known]
+        classes = {obj.place for obj in self._feed.cache(served.PRIORITY_CLASSES).every()}
+        lacking = [obj for obj in bootstrap.priority_classes() if metadata(obj)["name"] not in classes]
         repairs = bootstrap.plan_rbac(BOOTSTRAP_OBJECTS, self._existing())
-        await _all(self.create(obj) for obj in namespaces)
+        await _all(self.create(obj) for obj in (*namespaces, *lacking))
         await _all(self._execute(repair) for repair in repairs)
-        if namespaces or repairs:
+        if namespaces or lacking or repairs:
             self._log.info("bootstrapped", namespaces=len(namespaces), rbac_objects=len(repairs))
 
     async def run_until_done(self, clock: Clock) -> None:

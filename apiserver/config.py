@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from ipaddress import ip_network
 from typing import Any
 
+from apiserver.core.admission import chosen
 from apiserver.rest.limits import Limits
 from machinery.process.config import (
     ComponentConfig,
@@ -63,6 +64,12 @@ class ApiserverConfig(ComponentConfig):
     )
     audit_webhook_batch_buffer_size: int = setting(
         10_000, help="most events that wait to be posted; what comes on top is lost, and counted"
+    )
+    enable_admission_plugins: tuple[str, ...] = setting(
+        (), help="admission plugins that are on besides the default ones"
+    )
+    disable_admission_plugins: tuple[str, ...] = setting(
+        (), help="admission plugins that are off, although they are on by default"
     )
     access_log: bool = setting(
         default=False, help="log each request at level info: verb, path, user, code, latency, user agent"
@@ -122,6 +129,10 @@ class ApiserverConfig(ComponentConfig):
         if self.authorization_config:
             _check_document("authorization_config", self.authorization_config, _authorizers)
         self._check_addresses()
+        try:
+            chosen(self.enable_admission_plugins, self.disable_admission_plugins)
+        except ValueError as error:
+            raise ConfigError("enable_admission_plugins", str(error)) from error
         if self.max_requests_inflight < 1:
             raise ConfigError(
                 "max_requests_inflight", f"has to be 1 or more, not {self.max_requests_inflight}"

@@ -98,6 +98,31 @@ def request_about(target: Any, user: UserInfo, verb: str, **options: Any) -> Req
     )
 
 
+def options_of(request: Request) -> dict[str, Any]:
+    """Return the options of a write as an object of meta.k8s.io/v1, as webhooks are told them."""
+    writing, deleting = request.writing, request.deleting
+    if request.verb in {"delete", "deletecollection"}:
+        preconditions = {"uid": deleting.uid, "resourceVersion": deleting.resource_version}
+        found: dict[str, Any] = {
+            "gracePeriodSeconds": deleting.grace_period_s,
+            "propagationPolicy": deleting.propagation_policy or None,
+            "preconditions": {name: value for name, value in preconditions.items() if value} or None,
+            "dryRun": ["All"] if deleting.dry_run else None,
+        }
+    else:
+        found = {
+            "fieldManager": writing.field_manager or None,
+            "fieldValidation": writing.field_validation or None,
+            "force": True if writing.force else None,
+            "dryRun": ["All"] if writing.dry_run else None,
+        }
+    kind = {"create": "CreateOptions", "update": "UpdateOptions", "patch": "PatchOptions"}.get(
+        request.verb, "DeleteOptions"
+    )
+    said = {name: value for name, value in found.items() if value is not None}
+    return {"kind": kind, "apiVersion": "meta.k8s.io/v1", **said}
+
+
 class Part(NamedTuple):
     """The create of one of several objects that come by one request."""
 

@@ -167,6 +167,13 @@ class WatchCache:
         """Return all objects in order of namespace and name."""
         return [self._objects[place] for place in self._places]
 
+    def has_any(self, namespace: str) -> bool:
+        """Whether there are objects in a namespace; some tenths of a µs, asked with each write."""
+        if not self._places:
+            return False
+        first = bisect_left(self._places, namespace + "/")
+        return first < len(self._places) and self._places[first].startswith(namespace + "/")
+
     def list(self, selected: Selected) -> SharedItems:
         """Return the selected objects in order of namespace and name; the same ones until something changes."""
         items = self._lists.get(selected)

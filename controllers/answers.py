@@ -6,18 +6,20 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Final
 
-from controllers.core.actions import Census, Facts, Lookup
+from controllers.core.actions import Census, Documents, Facts, Lookup, Need
+from controllers.core.documents import documents_of, to_json
 from controllers.core.metadata_only import metadata_only
 from controllers.run_all import run_all
 from machinery.client.api import Api
 from machinery.model.errors import NotFound
+from machinery.model.json_objects import Json
 from machinery.model.k8s.meta_v1 import ObjectMeta
 from machinery.model.requests import Selection
 
 _PAGE: Final = 500
 
 
-async def answer(api: Api, needs: Sequence[Lookup | Census], facts: Facts) -> Facts:
+async def answer(api: Api, needs: Sequence[Need], facts: Facts) -> Facts:
     """Return the facts with the answers to what is needed added.
 
     Raises:
@@ -25,12 +27,15 @@ async def answer(api: Api, needs: Sequence[Lookup | Census], facts: Facts) -> Fa
     """
     lookups = [need for need in needs if isinstance(need, Lookup)]
     censuses = [need for need in needs if isinstance(need, Census)]
+    whole = [need for need in needs if isinstance(need, Documents)]
     objects = await run_all([look_up(api, lookup) for lookup in lookups])
     collections = await run_all([take_census(api, census) for census in censuses])
+    documents = await run_all([read_documents(api, question) for question in whole])
     return replace(
         facts,
         objects={**facts.objects, **dict(zip(lookups, objects, strict=True))},
         collections={**facts.collections, **dict(zip(censuses, collections, strict=True))},
+        documents={**facts.documents, **dict(zip(whole, documents, strict=True))},
     )
 
 
@@ -58,6 +63,28 @@ async def take_census(api: Api, census: Census) -> tuple[ObjectMeta, ...]:
     while True:
         page = await api.list(metadata_only(census.resource), selection, limit=_PAGE, continue_=rest)
         found += [item.metadata for item in page.items]
+        rest = page.continue_
+        if not rest:
+            return tuple(found)
+
+
+async def read_documents(api: Api, question: Documents) -> tuple[Json, ...]:
+    """Read a whole collection as of now, page by page, or one object of it; nothing where it is not there.
+
+    Raises:
+        ApiError: it could not be read.
+    """
+    resource = documents_of(question.resource)
+    if question.name:
+        try:
+            return (to_json(await api.get(resource, question.name, namespace=question.namespace)),)
+        except NotFound:
+            return ()
+    found: list[Json] = []
+    selection, rest = Selection(namespace=question.namespace), ""
+    while True:
+        page = await api.list(resource, selection, limit=_PAGE, continue_=rest)
+        found += map(to_json, page.items)
         rest = page.continue_
         if not rest:
             return tuple(found)

@@ -13,7 +13,10 @@ from controllers import (
     node_ipam,
     node_lifecycle,
     pod_gc,
+    pv_protection,
+    pvc_protection,
     replicaset,
+    resourcequota,
     serviceaccount,
     taint_eviction,
 )
@@ -31,4 +34,7 @@ CONTROLLERS: Final[tuple[Build, ...]] = (
     garbage_collector.build,
     pod_gc.build,
     namespace.build,
+    resourcequota.build,
+    pvc_protection.build,
+    pv_protection.build,
 )

@@ -90,6 +90,31 @@ def _joined(there: list[Json] | None, wanted: list[Json] | None) -> list[Json]:
     return [*have, *(item for item in wanted or [] if item not in have)]
 
 
+def priority_classes() -> list[Json]:
+    """Return the PriorityClasses of the system: https://kubernetes.io/docs/concepts/scheduling-eviction/pod-priority-preemption/."""
+    about = {
+        "system-cluster-critical": (
+            2_000_000_000,
+            "Used for system critical pods that must run in the cluster, but can be moved to another node if necessary.",
+        ),
+        "system-node-critical": (
+            2_000_001_000,
+            "Used for system critical pods that must not be moved from their current node.",
+        ),
+    }
+    return [
+        {
+            "apiVersion": "scheduling.k8s.io/v1",
+            "kind": "PriorityClass",
+            "metadata": {"name": name},
+            "value": value,
+            "description": text,
+            "preemptionPolicy": "PreemptLowerPriority",
+        }
+        for name, (value, text) in about.items()
+    ]
+
+
 def kubernetes_service(address: str, port: int) -> Json:
     """Return the Service by which pods find the apiserver."""
     return {

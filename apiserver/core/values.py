@@ -2,19 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any, TypeAlias
+from machinery.model.json_objects import Json, metadata, spec
 
-Json: TypeAlias = dict[str, Any]
-
-
-def spec(obj: Json) -> Json:
-    """Return the spec, or an empty one that is not part of the object."""
-    return obj.get("spec") or {}
-
-
-def metadata(obj: Json) -> Json:
-    """Return the metadata, or an empty one that is not part of the object."""
-    return obj.get("metadata") or {}
+__all__ = ["Json", "kept", "metadata", "spec"]
 
 
 def kept(obj: Json, old: Json, *names: str) -> Json:

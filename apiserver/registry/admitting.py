@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Final, NamedTuple, cast
 
 from apiserver import objects
-from apiserver.aside import aside
-from apiserver.core import admission
-from apiserver.core.admission import EVERY_NAME, Attributes, LookedUp, LookupKey
+from apiserver.admission.quota import Quotas
+from apiserver.aside import SMALL, aside
+from apiserver.core.admission import EVERY_NAME, Attributes, Demand, LookedUp, LookupKey
+from apiserver.core.admission.attributes import forbidden
+from apiserver.core.authz import attributes as authz
 from apiserver.core.kind import Kind
 from apiserver.core.values import Json
+from apiserver.registry.held import Held
 from apiserver.registry.parts import Parts
+from apiserver.request import UserInfo
 from apiserver.watch_cache_selection import Selected
+
+NO_ITEMS: Final[Json] = {"items": []}
+_DECODED: Final = "decoded"  # a form in which a list of the cache is kept
 
 
 class Admitted(NamedTuple):
@@ -21,13 +28,23 @@ class Admitted(NamedTuple):
     obj: Json
     looked_up: LookedUp
     weight: int  # bytes of JSON: of the object, of the old one, and of all that was looked up in a namespace
+    warnings: tuple[str, ...] = ()
+
+
+class Validated(NamedTuple):
+    """What came of the validating stage: what to warn the client of, and what was taken of quotas."""
+
+    warnings: tuple[str, ...]
+    charge: Held | None = None
 
 
 class Admitting:
-    """Runs the chain of `apiserver.core.admission`."""
+    """Runs the chain of `apiserver.core.admission`, and what waits after it."""
 
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
+        self._has_quotas = parts.chain.counts_quotas
+        self._quotas = Quotas(parts.catalogue, parts.storage, parts.feed, parts.moment)
 
     async def admit(self, attributes: Attributes, obj: Json, old: Json | None, weight: int) -> Admitted:
         """Return the object as the cluster wants it; `weight` says how large it, and the old one, are.
@@ -36,34 +53,90 @@ class Admitting:
             Forbidden: the cluster does not want it.
             NotFound: its namespace is not there.
         """
+        admitted = await self._run_plugins(attributes, obj, old, weight)
+        dynamic = self._parts.dynamic
+        if dynamic is None or not dynamic.mutates(attributes):
+            return admitted
+
+        async def again(changed: Json) -> Json:
+            nonlocal admitted
+            admitted = await self._run_plugins(attributes, changed, old, weight)
+            return admitted.obj
+
+        mutated, warnings = await dynamic.mutate(attributes, admitted.obj, old, again)
+        assert mutated is not None  # noqa: S101 - there was an object, and there is one
+        return admitted._replace(obj=mutated, warnings=warnings)
+
+    async def _run_plugins(
+        self, attributes: Attributes, obj: Json, old: Json | None, weight: int
+    ) -> Admitted:
         looked_up: dict[LookupKey, Json | None] = {}
-        for key in admission.needs(attributes, obj, old):
+        for key in self._parts.chain.needs(attributes, obj, old):
             looked_up[key], listed = await self._look_up(key)
             weight += listed
         settings = self._parts.settings
-        result = await aside(weight, admission.admit, attributes, obj, old, looked_up, settings)
+        result = await aside(weight, self._parts.chain.admit, attributes, obj, old, looked_up, settings)
         return Admitted(result, looked_up, weight)
 
     async def validate(
         self, attributes: Attributes, admitted: Admitted, obj: Json, old: Json | None
-    ) -> tuple[str, ...]:
-        """Check what became of an admitted object, ready to store; returns what to warn the client of.
+    ) -> Validated:
+        """Check what became of an admitted object, ready to store; quotas come last.
 
         Raises:
             Forbidden: the cluster does not want it.
             Invalid: it breaks a rule of a plugin's own.
         """
         looked_up, settings = admitted.looked_up, self._parts.settings
-        return await aside(admitted.weight, admission.validate, attributes, obj, old, looked_up, settings)
+        chain = self._parts.chain
+        warnings = await aside(admitted.weight, chain.validate, attributes, obj, old, looked_up, settings)
+        for demand in chain.demands(attributes, obj, old):
+            await self._insist(attributes, obj, demand)
+        warnings = (*admitted.warnings, *warnings) if admitted.warnings else warnings
+        dynamic = self._parts.dynamic
+        if dynamic is not None and dynamic.validates(attributes):
+            warnings = (*warnings, *await dynamic.validate(attributes, obj, old))
+        if not self._has_quotas or not self._quotas.concern(attributes):
+            return Validated(warnings)
+        return Validated(warnings, await self._quotas.charge(attributes, obj, old))
 
-    async def admit_delete(self, attributes: Attributes, old: Json) -> None:
-        """Check that an object may be deleted.
+    async def admit_delete(self, attributes: Attributes, old: Json) -> tuple[str, ...]:
+        """Check that an object may be deleted; returns what to warn the client of.
 
         Raises:
             Forbidden: it has to stay.
         """
-        asked = admission.needs(attributes, None, old)
-        admission.admit_delete(attributes, old, {key: (await self._look_up(key))[0] for key in asked})
+        asked = self._parts.chain.needs(attributes, None, old)
+        looked_up = {key: (await self._look_up(key))[0] for key in asked}
+        self._parts.chain.admit_delete(attributes, old, looked_up)
+        warnings: tuple[str, ...] = ()
+        dynamic = self._parts.dynamic
+        if dynamic is not None and dynamic.mutates(attributes):
+            _, warnings = await dynamic.mutate(attributes, None, old, _unchanged)
+        if dynamic is not None and dynamic.validates(attributes):
+            warnings = (*warnings, *await dynamic.validate(attributes, None, old))
+        return warnings
+
+    async def _insist(self, attributes: Attributes, obj: Json, demand: Demand) -> None:
+        """Check that the user of a request has one of several permissions."""
+        for permission in demand.any_of:
+            group, resource = permission.group, permission.resource
+            if permission.of_type is not None:
+                kind = self._parts.catalogue.of_type(*permission.of_type)
+                if kind is None:
+                    raise forbidden(attributes, obj, _unknown_owner(*permission.of_type))
+                group, resource = kind.group, kind.plural
+            asked = authz.Attributes(
+                verb=permission.verb,
+                group=group,
+                resource=resource,
+                subresource=permission.subresource,
+                namespace=permission.namespace,
+                name=permission.name,
+            )
+            if (await self._parts.guard.authorize(cast(UserInfo, attributes.user), asked)).allowed:
+                return
+        raise forbidden(attributes, obj, demand.refusal)
 
     async def _look_up(self, key: LookupKey) -> tuple[Json | None, int]:
         """Return what is asked about, and how large it is where that is the whole of a namespace."""
@@ -80,10 +153,30 @@ class Admitting:
         return (objects.decode_at(kind, stored.value, stored.revision) if stored else None), 0
 
     async def _all_of(self, kind: Kind, namespace: str) -> tuple[Json, int]:
-        """Return the objects of a namespace, as the watch cache has them."""
-        found = [each.json for each in self._parts.feed.cache(kind).list(Selected(namespace))]
+        """Return the objects of a namespace, as the watch cache has them; few are decoded once, until they change."""
+        cache = self._parts.feed.cache(kind)
+        if not (cache.has_any(namespace) if namespace else cache.every()):
+            return NO_ITEMS, 0
+        listed = cache.list(Selected(namespace))
+        if kept := listed.kept(_DECODED):
+            return kept, 0
+        found = [each.json for each in listed]
         weight = sum(map(len, found))
-        return {"items": await aside(weight, _decode_all, found)}, weight
+        decoded = {"items": await aside(weight, _decode_all, found)}
+        if weight <= SMALL:
+            listed.keep(_DECODED, decoded, weight)
+        return decoded, weight
+
+
+async def _unchanged(obj: Json) -> Json:
+    """Return what nobody has changed: a deletion has no object."""
+    return obj
+
+
+def _unknown_owner(api_version: str, kind: str) -> str:
+    text = f'no matches for kind "{kind}" in version "{api_version}"'
+    what = "cannot set blockOwnerDeletion in this case because cannot find RESTMapping for APIVersion"
+    return f"{what} {api_version} Kind {kind}: {text}"
 
 
 def _decode_all(found: Sequence[bytes]) -> list[Json]:

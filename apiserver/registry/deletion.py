@@ -51,7 +51,8 @@ class Deletes:
         done = await self._modifier.modify(place, decide)
         if not isinstance(done.step, Gone) or kind.rules.deletion_returns_object:
             return done.reply
-        return ObjectReply(objects.to_json(answers.deleted(kind, request.name, done.reply.uid)))
+        deleted = objects.to_json(answers.deleted(kind, request.name, done.reply.uid))
+        return ObjectReply(deleted, warnings=done.reply.warnings)
 
     async def delete_collection(self, kind: Kind, request: Request) -> ListReply:
         """Delete every selected object; answers with them as they were.
@@ -80,16 +81,16 @@ class Deletes:
         return found
 
     async def _step(self, kind: Kind, request: Request, wanted: Wanted, old: Json) -> Step:
-        await self._preparing.admit_delete(kind, request, old)
+        warnings = await self._preparing.admit_delete(kind, request, old)
         deletion.check_preconditions(kind, old, wanted)
         clock = self._parts.clock
         match kind.rules.plan_deletion(old, wanted, clock.now(), clock.timescale):
             case Remove():
-                return Gone(old, self._parts.released(kind, old))
+                return Gone(old, self._parts.released(kind, old), warnings)
             case Mark(obj):
-                return Put(obj)
+                return Put(obj, warnings=warnings)
             case Pending():
-                return Same(old)
+                return Same(old, warnings)
 
 
 class _Named(msgspec.Struct):

@@ -15,11 +15,11 @@ from weakref import WeakValueDictionary
 import msgspec
 
 from apiserver import objects
-from apiserver.allocation import NOTHING_CLAIMED, Claims
 from apiserver.core import answers
 from apiserver.core.kind import Kind
 from apiserver.core.values import Json
 from apiserver.registry.fences import write_fenced
+from apiserver.registry.held import NOTHING_HELD, Held
 from apiserver.registry.parts import Parts
 from apiserver.request import ObjectReply, Request
 from apiserver.storage.interface import Differs, Outcome, Stored, Unmoved, Written
@@ -32,7 +32,7 @@ class Put(msgspec.Struct, frozen=True, gc=False):
     """Store this object; `claims` are kept with it, or dropped where it is not stored; the answer warns."""
 
     obj: Json
-    claims: Claims = NOTHING_CLAIMED
+    claims: Held = NOTHING_HELD
     warnings: tuple[str, ...] = ()
 
 
@@ -40,7 +40,7 @@ class Gone(msgspec.Struct, frozen=True, gc=False):
     """Remove the object; the answer shows it as `obj`."""
 
     obj: Json
-    claims: Claims = NOTHING_CLAIMED
+    claims: Held = NOTHING_HELD
     warnings: tuple[str, ...] = ()
 
 

@@ -8,8 +8,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from apiserver.admission.dynamic import DynamicAdmission
 from apiserver.allocation import NOTHING_CLAIMED, Allocator, Claims
-from apiserver.core.admission import Settings
+from apiserver.core.admission import DEFAULT_CHAIN, Chain, Settings
+from apiserver.core.authz import attributes as authz
 from apiserver.core.catalogue import Catalogue
 from apiserver.core.kind import Kind
 from apiserver.core.rules import WriteContext
@@ -21,6 +23,7 @@ from apiserver.watch_cache_feed import Feed
 from apiserver.write_record import WriteRecord
 from machinery.model import names
 from machinery.model.clock import Clock
+from machinery.model.quota.usage import Moment
 
 
 class Guard(Protocol):
@@ -34,6 +37,10 @@ class Guard(Protocol):
         """Raise Forbidden if the write gives permissions away that the user does not have."""
         ...
 
+    async def authorize(self, user: UserInfo, attributes: authz.Attributes) -> authz.Decision:
+        """Decide whether a user may do something."""
+        ...
+
 
 class NoGuard:
     """Lets everybody do everything: for a registry without a gate."""
@@ -43,6 +50,10 @@ class NoGuard:
 
     async def admit_grant(self, user: UserInfo, kind: Kind, new: Json, old: Json | None) -> None:
         """Allow it."""
+
+    async def authorize(self, _user: UserInfo, _attributes: authz.Attributes) -> authz.Decision:
+        """Allow it."""
+        return authz.YES
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,10 +70,16 @@ class Parts:
     settings: Settings = field(default_factory=Settings)
     guard: Guard = field(default_factory=NoGuard)
     random: random.Random = field(default_factory=random.Random)
+    chain: Chain = DEFAULT_CHAIN
+    dynamic: DynamicAdmission | None = None
 
     def now(self) -> str:
         """Return the time as objects carry it."""
         return self.clock.timescale.format(self.clock.now())
+
+    def moment(self) -> Moment:
+        """Return the time as quotas compare it."""
+        return Moment(self.clock.now(), self.clock.timescale)
 
     def context(self, *, named: bool) -> WriteContext:
         """Return the facts of a create; an object that has its name needs no letters for one."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import NamedTuple
 
 from apiserver.allocation import Claims
@@ -11,10 +12,11 @@ from apiserver.core.admission import Attributes
 from apiserver.core.kind import Kind
 from apiserver.core.values import Json, metadata
 from apiserver.registry.admitting import Admitted, Admitting
+from apiserver.registry.held import NOTHING_HELD, AllHeld
 from apiserver.registry.modify import Gone, Put, Same, Step
 from apiserver.registry.parts import Parts
 from apiserver.registry.tracking import after_admission, says_the_same
-from apiserver.request import Request
+from apiserver.request import Request, options_of
 from machinery.model.errors import ApiError, MethodNotSupported
 
 
@@ -42,22 +44,24 @@ class Preparing:
         self._parts = parts
         self._admitting = admitting
 
-    async def admit(self, kind: Kind, request: Request, obj: Json) -> None:
-        """Check an object of another kind, posted to a subresource.
+    async def admit(self, kind: Kind, request: Request, obj: Json) -> Put:
+        """Return an object of another kind, posted to a subresource, as the cluster wants it, with its warnings.
 
         Raises:
             Forbidden: the cluster does not want it.
         """
         attributes = self._attributes(kind, request, request.name)
-        await self._admitting.admit(attributes, obj, None, len(request.body))
+        admitted = await self._admitting.admit(attributes, obj, None, len(request.body))
+        valid = await self._admitting.validate(attributes, admitted, admitted.obj, None)
+        return Put(admitted.obj, warnings=valid.warnings)
 
-    async def admit_delete(self, kind: Kind, request: Request, old: Json) -> None:
-        """Check that an object may be deleted.
+    async def admit_delete(self, kind: Kind, request: Request, old: Json) -> tuple[str, ...]:
+        """Check that an object may be deleted; returns what to warn the client of.
 
         Raises:
             Forbidden: it has to stay.
         """
-        await self._admitting.admit_delete(self._attributes(kind, request, request.name), old)
+        return await self._admitting.admit_delete(self._attributes(kind, request, request.name), old)
 
     async def new_object(self, kind: Kind, request: Request, obj: Json) -> Put:
         """Admit and prepare a new object, with what it needs to claim.
@@ -94,8 +98,9 @@ class Preparing:
         context, may_own = self._parts.update_context(), self._parts.catalogue.may_own
         weight += kind.rules.weight
         stamped = await aside(weight, writes.update_status, kind, admitted.obj, old, context, may_own)
-        warnings = await self._admitting.validate(attributes, admitted.admitted, stamped, old)
-        return self.settled(kind, Put(stamped, warnings=(*admitted.warnings, *warnings)), old)
+        valid = await self._admitting.validate(attributes, admitted.admitted, stamped, old)
+        held = NOTHING_HELD if valid.charge is None else valid.charge
+        return self.settled(kind, Put(stamped, held, (*admitted.warnings, *valid.warnings)), old)
 
     async def _admit(self, attributes: Attributes, obj: Json, old: Json | None, weight: int) -> _Mutated:
         admitted = await self._admitting.admit(attributes, obj, old, weight)
@@ -119,6 +124,8 @@ class Preparing:
             name=name,
             dry_run=request.writing.dry_run or request.deleting.dry_run,
             suffix=suffix,
+            version=request.version,
+            options=partial(options_of, request),
         )
 
     async def _checked(self, draft: _Draft, claims: Claims, old: Json | None, weight: int) -> Put:
@@ -132,11 +139,12 @@ class Preparing:
                 await aside(weight, writes.check_update, kind, claims.obj, old, may_own)
             await self._parts.guard.admit_grant(draft.request.user, kind, claims.obj, old)
             admitted = draft.admitted
-            warnings = await self._admitting.validate(draft.attributes, admitted.admitted, claims.obj, old)
+            valid = await self._admitting.validate(draft.attributes, admitted.admitted, claims.obj, old)
         except ApiError:
             await claims.drop()
             raise
-        return Put(claims.obj, claims, (*admitted.warnings, *warnings))
+        held = claims if valid.charge is None else AllHeld((claims, valid.charge))
+        return Put(claims.obj, held, (*admitted.warnings, *valid.warnings))
 
     async def _claims(self, kind: Kind, new: Json, old: Json | None, *, dry_run: bool) -> Claims:
         claimer = self._parts.claimers.get(kind.group_resource)

@@ -177,16 +177,17 @@ class Subresources:
 
         async def decide(old: Json | None) -> Step:
             found = _found(kind, request, old)
-            await self._preparing.admit(kind, request, posted)
-            return Put(change(found, posted, self._parts.now()))
+            admitted = await self._preparing.admit(kind, request, posted)
+            return Put(change(found, admitted.obj, self._parts.now()), warnings=admitted.warnings)
 
-        await self._writes.modify(kind, request, decide)
-        return warned(_created(), warnings)
+        done = await self._writes.modify(kind, request, decide)
+        return warned(_created(), (*warnings, *done.step.warnings))
 
     async def _evict(self, kind: Kind, request: Request) -> ObjectReply:
         """Mark the object and delete it. There are no PodDisruptionBudgets yet that could stand in the way."""
         eviction, warnings = await aside(len(request.body), self._read_posted, kind, request)
-        await self._preparing.admit(kind, request, eviction)
+        admitted = await self._preparing.admit(kind, request, eviction)
+        eviction, warnings = admitted.obj, (*warnings, *admitted.warnings)
         options = eviction.get("deleteOptions") or {}
         preconditions = options.get("preconditions") or {}
         deleting = DeleteOptions(

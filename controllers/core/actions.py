@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
+from machinery.model.json_objects import Json
 from machinery.model.k8s.core_v1 import ObjectReference
 from machinery.model.k8s.meta_v1 import ObjectMeta
 from machinery.model.requests import PatchType, reference_to
@@ -124,6 +125,18 @@ class Census:
 
 
 @dataclass(frozen=True, slots=True)
+class Documents:
+    """All objects of a kind in a namespace, or the one of a name, asked for live: whole, as JSON gives them."""
+
+    resource: Resource[Any]
+    namespace: str
+    name: str = ""
+
+
+Need = Lookup | Census | Documents
+
+
+@dataclass(frozen=True, slots=True)
 class Failure:
     """How the previous execution of a plan for the same key ended, if it failed."""
 
@@ -137,6 +150,7 @@ class Facts:
 
     objects: Mapping[Lookup, ObjectMeta | None] = field(default_factory=dict)
     collections: Mapping[Census, tuple[ObjectMeta, ...]] = field(default_factory=dict)
+    documents: Mapping[Documents, tuple[Json, ...]] = field(default_factory=dict)
     failure: Failure | None = None
 
 
@@ -153,7 +167,7 @@ class Plan:
 
     actions: tuple[Action, ...] = ()
     requeue_after_s: float | None = None
-    needs: tuple[Lookup | Census, ...] = ()
+    needs: tuple[Need, ...] = ()
 
 
 NOTHING_TO_DO: Final = Plan()

@@ -30,7 +30,7 @@ reason, code, message, details and causes. The tables to gRPC codes and HTTP sta
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,8 +49,8 @@ class Cause:
 class ApiError(Exception):
     """A request did not succeed. `message` is for people: what happened, to which object, what to do."""
 
-    code: ClassVar[int] = 500
-    reason: ClassVar[str] = "InternalError"
+    code: int = 500  # of the class, except for `Refused`
+    reason: str = "InternalError"
 
     def __init__(
         self,
@@ -239,6 +239,27 @@ BY_REASON: dict[str, type[ApiError]] = {leaf.reason: leaf for leaf in reversed(_
 BY_CODE: dict[int, type[ApiError]] = {leaf.code: leaf for leaf in reversed(_leaves(ApiError))} | {
     409: Conflict
 }
+
+
+class Refused(Definite):
+    """Somebody outside refused the request, in words of their own; code and reason are theirs, too.
+
+    It is in none of the tables: over the wire it becomes the error that its code and reason name best.
+    """
+
+    def __init__(self, message: str, code: int, reason: str, details: dict[str, Any] | None = None) -> None:
+        read = from_status({"details": details or {}, "reason": "", "code": code})
+        super().__init__(
+            message,
+            kind=read.kind,
+            group=read.group,
+            name=read.name,
+            uid=read.uid,
+            causes=read.causes,
+            retry_after_s=read.retry_after_s,
+        )
+        self.code = code
+        self.reason = reason
 
 
 def as_api_error(error: BaseException) -> ApiError:

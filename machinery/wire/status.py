@@ -10,6 +10,7 @@ from typing import Any, Final
 import msgspec
 
 from machinery.model.errors import (
+    BY_CODE,
     AlreadyExists,
     ApiError,
     BadRequest,
@@ -71,7 +72,12 @@ def to_rpc(error: ApiError) -> tuple[Code, str, tuple[tuple[str, bytes], ...]]:
     body = msgspec.json.encode(status)
     if len(body) > _STATUS_LIMIT:
         body = msgspec.json.encode(_shortened(status))
-    return _TO_CODE.get(type(error), Code.INTERNAL), error.message[:_TEXT_LIMIT], ((STATUS_KEY, body),)
+    return _code(error), error.message[:_TEXT_LIMIT], ((STATUS_KEY, body),)
+
+
+def _code(error: ApiError) -> Code:
+    known = _TO_CODE.get(type(error))
+    return known or _TO_CODE.get(BY_CODE.get(error.code, InternalError), Code.INTERNAL)
 
 
 def _shortened(status: dict[str, Any]) -> dict[str, Any]:

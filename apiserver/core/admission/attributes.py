@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import Final, Protocol, TypeAlias
+from typing import Final, NamedTuple, Protocol, TypeAlias
 
 import msgspec
 
@@ -41,8 +41,18 @@ class User(Protocol):
         ...
 
     @property
+    def uid(self) -> str:
+        """The user's own identity, beside the name."""
+        ...
+
+    @property
     def groups(self) -> tuple[str, ...]:
         """The user's groups."""
+        ...
+
+    @property
+    def extra(self) -> Mapping[str, tuple[str, ...]]:
+        """What else whoever authenticated the user knows."""
         ...
 
 
@@ -57,6 +67,8 @@ class Attributes(msgspec.Struct, frozen=True, gc=False):
     name: str = ""  # may be "" where a create leaves it to the server
     dry_run: bool = False
     suffix: str = ""  # five fresh letters of machinery.model.names.suffix, for the name of a volume
+    version: str = ""  # of the kind, in which it was asked for; "": as it is stored
+    options: Callable[[], Json] = dict  # the options of the request, as a meta.k8s.io/v1 object
 
     @property
     def operation(self) -> Operation:
@@ -78,6 +90,25 @@ _OPERATIONS = {
     "delete": Operation.DELETE,
     "deletecollection": Operation.DELETE,
 }
+
+
+class Permission(NamedTuple):
+    """Something that a user may do, or not."""
+
+    verb: str
+    group: str
+    resource: str
+    subresource: str = ""
+    namespace: str = ""
+    name: str = ""
+    of_type: tuple[str, str] | None = None  # apiVersion and kind, where group and resource follow from them
+
+
+class Demand(NamedTuple):
+    """What a plugin wants the user of a request to be allowed: one of several permissions, or `refusal` is the answer."""
+
+    any_of: tuple[Permission, ...]
+    refusal: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +134,11 @@ def as_it_is(_a: Attributes, obj: Json, _old: Json | None, _looked_up: LookedUp,
     return obj
 
 
+def no_demands(_attributes: Attributes, _obj: Json, _old: Json | None) -> tuple[Demand, ...]:
+    """Ask for no permission."""
+    return ()
+
+
 def let_go(_attributes: Attributes, _old: Json, _looked_up: LookedUp) -> None:
     """Allow the deletion."""
 
@@ -112,7 +148,7 @@ class Plugin:
     """One admission controller. `admit` never changes what it is given: it returns a changed copy, or raises.
 
     `validate` sees the object as it would be stored, after every `admit` and the kind's own rules; it raises, or returns
-    what to warn the client of.
+    what to warn the client of. `demands` sees the same, where permissions beyond that for the request are needed.
     """
 
     name: str
@@ -120,6 +156,7 @@ class Plugin:
     needs: Callable[[Attributes, Json | None, Json | None], tuple[LookupKey, ...]] = no_needs
     admit: Callable[[Attributes, Json, Json | None, LookedUp, Settings], Json] = as_it_is
     validate: Callable[[Attributes, Json, Json | None, LookedUp, Settings], tuple[str, ...]] | None = None
+    demands: Callable[[Attributes, Json, Json | None], Iterable[Demand]] = no_demands
     admit_delete: Callable[[Attributes, Json, LookedUp], None] = let_go
 
 

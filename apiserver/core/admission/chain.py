@@ -1,97 +1,184 @@
-"""The plugins in their order. Each sees what those before it have made of the object."""
+"""The plugins in upstream's order. Each sees what those before it have made of the object.
+
+https://kubernetes.io/docs/reference/access-authn-authz/admission-controllers/
+"""
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterable
 from typing import Final
 
-from apiserver.core.admission.attributes import Attributes, LookedUp, LookupKey, Plugin, Settings
+from apiserver.core.admission.attributes import (
+    Attributes,
+    Demand,
+    LookedUp,
+    LookupKey,
+    Plugin,
+    Settings,
+    no_demands,
+)
+from apiserver.core.admission.certificates import (
+    CERTIFICATE_APPROVAL,
+    CERTIFICATE_SIGNING,
+    CERTIFICATE_SUBJECT,
+)
+from apiserver.core.admission.default_classes import DEFAULT_INGRESS_CLASS, DEFAULT_STORAGE_CLASS
 from apiserver.core.admission.default_tolerations import DEFAULT_TOLERATIONS
+from apiserver.core.admission.limit_ranger import LIMIT_RANGER
 from apiserver.core.admission.namespace_lifecycle import IMMORTAL_NAMESPACES, NAMESPACE_LIFECYCLE
 from apiserver.core.admission.node_restriction import NODE_RESTRICTION
 from apiserver.core.admission.node_taints import TAINT_NODES_BY_CONDITION
+from apiserver.core.admission.owner_references import OWNER_REFERENCES
 from apiserver.core.admission.pod_security import POD_SECURITY
 from apiserver.core.admission.priority import PRIORITY
 from apiserver.core.admission.runtime_class import RUNTIME_CLASS
 from apiserver.core.admission.service_account import SERVICE_ACCOUNT
+from apiserver.core.admission.storage_protection import CLAIM_RESIZE, STORAGE_PROTECTION
+from apiserver.core.admission.topology_labels import POD_TOPOLOGY_LABELS
 from apiserver.core.values import Json
 
-CHAIN: Final[tuple[Plugin, ...]] = (
+ORDERED: Final[tuple[Plugin, ...]] = (
     NAMESPACE_LIFECYCLE,
     IMMORTAL_NAMESPACES,
+    LIMIT_RANGER,
     SERVICE_ACCOUNT,
     NODE_RESTRICTION,
     TAINT_NODES_BY_CONDITION,
+    POD_SECURITY,
     PRIORITY,
     DEFAULT_TOLERATIONS,
+    DEFAULT_STORAGE_CLASS,
+    STORAGE_PROTECTION,
+    OWNER_REFERENCES,
+    CLAIM_RESIZE,
     RUNTIME_CLASS,
-    POD_SECURITY,
+    CERTIFICATE_APPROVAL,
+    CERTIFICATE_SIGNING,
+    CERTIFICATE_SUBJECT,
+    DEFAULT_INGRESS_CLASS,
+    POD_TOPOLOGY_LABELS,
 )
+"""All plugins that there are; webhooks, policies and quotas wait for something, and come after them (`apiserver.admission`)."""
+
+LATER: Final = (
+    "MutatingAdmissionPolicy",
+    "MutatingAdmissionWebhook",
+    "ValidatingAdmissionPolicy",
+    "ValidatingAdmissionWebhook",
+    "ResourceQuota",
+)
+"""The names of what comes after the plugins, in order."""
+
+OFF_BY_DEFAULT: Final = frozenset({OWNER_REFERENCES.name})
+NAMES: Final = tuple(dict.fromkeys((*(plugin.name for plugin in ORDERED), *LATER)))
 
 
-_EVERYWHERE: Final = tuple(plugin for plugin in CHAIN if plugin.about is None)
-_ABOUT: Final = {
-    resource: tuple(plugin for plugin in CHAIN if plugin.about is None or resource in plugin.about)
-    for resource in frozenset[tuple[str, str]]().union(*(plugin.about or () for plugin in CHAIN))
-}
-
-_VALIDATORS: Final = {
-    resource: tuple(plugin.validate for plugin in plugins if plugin.validate is not None)
-    for resource, plugins in _ABOUT.items()
-}
-
-
-def _plugins(attributes: Attributes) -> tuple[Plugin, ...]:
-    return _ABOUT.get(attributes.resource, _EVERYWHERE)
-
-
-def needs(attributes: Attributes, obj: Json | None, old: Json | None) -> tuple[LookupKey, ...]:
-    """Return the keys of what `admit` and `admit_delete` will look up: no key twice.
-
-    `obj` is the object of the request (None for a delete), `old` the stored one (None where there is none).
-    """
-    asked = (key for plugin in _plugins(attributes) for key in plugin.needs(attributes, obj, old))
-    return tuple(dict.fromkeys(asked))
-
-
-def admit(
-    attributes: Attributes, obj: Json, old: Json | None, looked_up: LookedUp, settings: Settings
-) -> Json:
-    """Return the object as the cluster wants it; `obj` itself is left alone.
-
-    `looked_up` has every key that `needs` named. The result is defaulted as far as `obj` was. Settings and looked_up
-    aside it depends on nothing, so a write that lost a race runs it again from the request's object.
+def chosen(enabled: Collection[str] = (), disabled: Collection[str] = ()) -> frozenset[str]:
+    """Return the names of the plugins that are on, with some more and some less than by default.
 
     Raises:
-        Forbidden: the cluster does not want it.
-        NotFound: its namespace, or the pod that it speaks of, is not there.
+        ValueError: there is no such plugin, or one is in both.
     """
-    for plugin in _plugins(attributes):
-        obj = plugin.admit(attributes, obj, old, looked_up, settings)
-    return obj
+    for name in (*enabled, *disabled):
+        if name not in NAMES:
+            raise ValueError(f"there is no admission plugin {name!r}; there are {', '.join(sorted(NAMES))}")
+        if name in enabled and name in disabled:
+            raise ValueError(f"the admission plugin {name!r} is both enabled and disabled")
+    on = (name for name in NAMES if name in enabled or name not in OFF_BY_DEFAULT)
+    return frozenset(name for name in on if name not in disabled)
 
 
-def validate(
-    attributes: Attributes, obj: Json, old: Json | None, looked_up: LookedUp, settings: Settings
-) -> tuple[str, ...]:
-    """Check an object as it would be stored; returns what to warn the client of.
+class Chain:
+    """The plugins that are on, sorted by what they are about."""
 
-    `looked_up` is what `admit` had: what is asked for does not depend on what plugins and rules add.
+    def __init__(self, plugins: Iterable[Plugin], later: Collection[str] = LATER) -> None:
+        plugins = tuple(plugins)
+        self.later = frozenset(later)  # the names of what is on after the plugins
+        self._everywhere = tuple(plugin for plugin in plugins if plugin.about is None)
+        resources = frozenset[tuple[str, str]]().union(*(plugin.about or () for plugin in plugins))
+        self._about = {
+            resource: tuple(plugin for plugin in plugins if plugin.about is None or resource in plugin.about)
+            for resource in resources
+        }
+        self._validators = {
+            resource: tuple(plugin.validate for plugin in about if plugin.validate is not None)
+            for resource, about in self._about.items()
+        }
+        self._demanding = {
+            resource: tuple(plugin for plugin in about if plugin.demands is not no_demands)
+            for resource, about in self._about.items()
+        }
+        self._demanding_everywhere = tuple(
+            plugin for plugin in self._everywhere if plugin.demands is not no_demands
+        )
 
-    Raises:
-        Forbidden: the cluster does not want it.
-        Invalid: it breaks a rule of a plugin's own.
-    """
-    warnings: tuple[str, ...] = ()
-    for validate_by in _VALIDATORS.get(attributes.resource, ()):
-        warnings += validate_by(attributes, obj, old, looked_up, settings)
-    return warnings
+    @property
+    def counts_quotas(self) -> bool:
+        """Whether writes are charged to quotas."""
+        return LATER[-1] in self.later
+
+    def _plugins(self, attributes: Attributes) -> tuple[Plugin, ...]:
+        return self._about.get(attributes.resource, self._everywhere)
+
+    def needs(self, attributes: Attributes, obj: Json | None, old: Json | None) -> tuple[LookupKey, ...]:
+        """Return the keys of what `admit` and `admit_delete` will look up: no key twice.
+
+        `obj` is the object of the request (None for a delete), `old` the stored one (None where there is none).
+        """
+        asked = (key for plugin in self._plugins(attributes) for key in plugin.needs(attributes, obj, old))
+        return tuple(dict.fromkeys(asked))
+
+    def admit(
+        self, attributes: Attributes, obj: Json, old: Json | None, looked_up: LookedUp, settings: Settings
+    ) -> Json:
+        """Return the object as the cluster wants it; `obj` itself is left alone.
+
+        `looked_up` has every key that `needs` named. The result is defaulted as far as `obj` was. Settings and looked_up
+        aside it depends on nothing, so a write that lost a race runs it again from the request's object.
+
+        Raises:
+            Forbidden: the cluster does not want it.
+            NotFound: its namespace, or the pod that it speaks of, is not there.
+        """
+        for plugin in self._plugins(attributes):
+            obj = plugin.admit(attributes, obj, old, looked_up, settings)
+        return obj
+
+    def validate(
+        self, attributes: Attributes, obj: Json, old: Json | None, looked_up: LookedUp, settings: Settings
+    ) -> tuple[str, ...]:
+        """Check an object as it would be stored; returns what to warn the client of.
+
+        `looked_up` is what `admit` had: what is asked for does not depend on what plugins and rules add.
+
+        Raises:
+            Forbidden: the cluster does not want it.
+            Invalid: it breaks a rule of a plugin's own.
+        """
+        warnings: tuple[str, ...] = ()
+        for validate_by in self._validators.get(attributes.resource, ()):
+            warnings += validate_by(attributes, obj, old, looked_up, settings)
+        return warnings
+
+    def demands(self, attributes: Attributes, obj: Json, old: Json | None) -> list[Demand]:
+        """Return what permissions the user of a request needs beyond that for the request itself."""
+        demanding = self._demanding.get(attributes.resource, self._demanding_everywhere)
+        return [each for plugin in demanding for each in plugin.demands(attributes, obj, old)]
+
+    def admit_delete(self, attributes: Attributes, old: Json, looked_up: LookedUp) -> None:
+        """Check that an object may be deleted.
+
+        Raises:
+            Forbidden: it has to stay, or the caller may not.
+        """
+        for plugin in self._plugins(attributes):
+            plugin.admit_delete(attributes, old, looked_up)
 
 
-def admit_delete(attributes: Attributes, old: Json, looked_up: LookedUp) -> None:
-    """Check that an object may be deleted.
+def make_chain(on: Collection[str]) -> Chain:
+    """Return the chain of the plugins with these names."""
+    plugins = (plugin for plugin in ORDERED if plugin.name in on)
+    return Chain(plugins, [name for name in LATER if name in on])
 
-    Raises:
-        Forbidden: it has to stay, or the caller may not.
-    """
-    for plugin in _plugins(attributes):
-        plugin.admit_delete(attributes, old, looked_up)
+
+DEFAULT_CHAIN: Final = make_chain(chosen())

@@ -1,6 +1,5 @@
 """LimitRanger: in a namespace with LimitRanges, containers get defaults, and what asks for too much or too little is refused.
 
-Not in the chain: LimitRanges are not served yet. Where they are, it is, before ServiceAccount.
 https://kubernetes.io/docs/concepts/policy/limit-range/
 """
 
@@ -10,7 +9,6 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from math import ceil
 from typing import Final, TypeAlias
 
-from apiserver.core import amounts
 from apiserver.core.admission.attributes import (
     EVERY_NAME,
     Attributes,
@@ -20,10 +18,11 @@ from apiserver.core.admission.attributes import (
     Settings,
     forbidden,
 )
-from apiserver.core.amounts import Amount, Amounts
-from apiserver.core.podspec.totals import container_amounts, declared
 from apiserver.core.values import Json, metadata, spec
+from machinery.model import amounts
+from machinery.model.amounts import Amount, Amounts
 from machinery.model.k8s import served
+from machinery.model.pod_totals import container_amounts, declared
 
 ANNOTATION: Final = "kubernetes.io/limit-ranger"
 _PODS: Final = (served.PODS.group, served.PODS.plural)

@@ -13,12 +13,22 @@ from machinery.model.k8s import served
 
 PODS: Final = (served.PODS.group, served.PODS.plural)
 ACCOUNTS: Final = (served.SERVICE_ACCOUNTS.group, served.SERVICE_ACCOUNTS.plural)
-_REFERRING: Final = {"configMap": "configmaps", "secret": "secrets"}
+_REFERRING: Final = {
+    "configMap": "configmaps",
+    "secret": "secrets",
+    "clusterTrustBundle": "clustertrustbundles",
+    "persistentVolumeClaim": "persistentvolumeclaims",
+}
 
 
 def needs(attributes: Attributes, obj: Json | None, _old: Json | None) -> tuple[LookupKey, ...]:
-    """Return the key of the pod that an eviction or a token is about."""
+    """Return the key of the pod that an eviction or a token is about, or of the node that a mirror pod is owned by."""
     name = ""
+    if attributes.resource == PODS and attributes.subresource == "" and obj is not None:
+        return tuple(
+            _node_key(str(owner.get("name", "")))
+            for owner in (metadata(obj).get("ownerReferences") or ())[:1]
+        )
     if attributes.resource == PODS and attributes.subresource == "eviction":
         name = _evicted(attributes, obj or {})
     elif attributes.resource == ACCOUNTS and attributes.subresource == "token":
@@ -35,7 +45,7 @@ def check(node: str, attributes: Attributes, obj: Json, old: Json | None, looked
     """
     match attributes.subresource:
         case "":
-            _check_create(node, attributes, obj, old)
+            _check_create(node, attributes, obj, old, looked_up)
         case "status":
             _check_status(node, attributes, obj, old or {})
         case "eviction":
@@ -107,7 +117,9 @@ def _audiences(pod: Json) -> set[str]:
     }
 
 
-def _check_create(node: str, attributes: Attributes, pod: Json, old: Json | None) -> None:
+def _check_create(
+    node: str, attributes: Attributes, pod: Json, old: Json | None, looked_up: LookedUp
+) -> None:
     if not attributes.creates(old):
         operation = Operation.UPDATE.value
         text = f'unexpected operation "{operation}", node "{node}" can only create and delete mirror pods'
@@ -119,6 +131,7 @@ def _check_create(node: str, attributes: Attributes, pod: Json, old: Json | None
         text = f'node "{node}" can only create pods with spec.nodeName set to itself'
         raise forbidden(attributes, pod, text)
     _check_owner(node, attributes, pod)
+    _check_owner_uid(node, attributes, pod, looked_up)
     if what := _referred(pod):
         raise forbidden(attributes, pod, f'node "{node}" can not create pods that reference {what}')
 
@@ -136,6 +149,21 @@ def _check_owner(node: str, attributes: Attributes, pod: Json) -> None:
         problem = f'node "{node}" must not set blockOwnerDeletion on an owner reference'
     if problem:
         raise forbidden(attributes, pod, problem)
+
+
+def _check_owner_uid(node: str, attributes: Attributes, pod: Json, looked_up: LookedUp) -> None:
+    owner = metadata(pod)["ownerReferences"][0]
+    found = looked_up[_node_key(node)]
+    if found is None:
+        raise NotFound(f'nodes "{node}" not found', kind="nodes", name=node)
+    expected, uid = owner.get("uid", ""), metadata(found).get("uid", "")
+    if expected != uid:
+        text = f"node {node} UID mismatch: expected {expected} got {uid}"
+        raise forbidden(attributes, pod, text)
+
+
+def _node_key(node: str) -> LookupKey:
+    return ("", "nodes", "", node)
 
 
 def _identity(owner: Json) -> tuple[object, object, object]:
@@ -177,6 +205,9 @@ def _check_status(node: str, attributes: Attributes, pod: Json, old: Json) -> No
         raise forbidden(attributes, pod, f'node "{node}" {what}')
     if (metadata(old).get("labels") or {}) != (metadata(pod).get("labels") or {}):
         raise forbidden(attributes, pod, f'node "{node}" cannot update labels through pod status')
+    claims = [(each.get("status") or {}).get("resourceClaimStatuses") or [] for each in (old, pod)]
+    if claims[0] != claims[1]:
+        raise forbidden(attributes, pod, f'node "{node}" cannot update resource claim statues')
 
 
 def _evicted(attributes: Attributes, eviction: Json) -> str:

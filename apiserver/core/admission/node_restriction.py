@@ -42,6 +42,8 @@ _OWN_LABELS: Final = frozenset(
         "topology.kubernetes.io/zone",
     },
 )
+_OF_EACH_WRITE: Final = frozenset({"managedFields", "resourceVersion"})
+_GROWTH: Final = frozenset({"allocatedResourceStatuses", "allocatedResources", "capacity", "conditions"})
 _KUBELET_DOMAINS: Final = ("kubelet.kubernetes.io", "node.kubernetes.io")
 
 
@@ -122,6 +124,41 @@ def _within(domain: str, parent: str) -> bool:
     return domain == parent or domain.endswith(f".{parent}")
 
 
+def _check_claim(
+    node: str, attributes: Attributes, obj: Json, old: Json | None, _looked_up: LookedUp
+) -> None:
+    """Check that a kubelet writes of a claim only how large its volume has become."""
+    if attributes.subresource != "status":
+        raise forbidden(attributes, obj, "may only update PVC status")
+    if _without_growth(obj) != _without_growth(old or {}):
+        text = (
+            f'node "{node}" is not allowed to update fields other than status.capacity and status.conditions'
+        )
+        raise forbidden(attributes, obj, text)
+
+
+def _without_growth(claim: Json) -> Json:
+    meta = {key: value for key, value in metadata(claim).items() if key not in _OF_EACH_WRITE}
+    status = {key: value for key, value in (claim.get("status") or {}).items() if key not in _GROWTH}
+    return {**claim, "metadata": meta, "status": status}
+
+
+def _refuse_claim(_node: str, attributes: Attributes, obj: Json) -> None:
+    raise forbidden(attributes, obj, "may only update PVC status")
+
+
+def _check_csi_node(node: str, attributes: Attributes, obj: Json) -> None:
+    if (attributes.name or metadata(obj).get("name", "")) != node:
+        text = "can only access CSINode with the same name as the requesting node"
+        raise forbidden(attributes, obj, text)
+
+
+def _check_slice(node: str, attributes: Attributes, obj: Json) -> None:
+    if spec(obj).get("nodeName") != node:
+        text = "can only create or delete ResourceSlice with the same NodeName as the requesting node"
+        raise forbidden(attributes, obj, text)
+
+
 def _check_lease(node: str, attributes: Attributes, obj: Json) -> None:
     if attributes.namespace != LEASE_NAMESPACE:
         raise forbidden(
@@ -133,17 +170,26 @@ def _check_lease(node: str, attributes: Attributes, obj: Json) -> None:
 
 
 _LEASES: Final = (served.LEASES.group, served.LEASES.plural)
+_CLAIMS: Final = ("", "persistentvolumeclaims")
+_CSI_NODES: Final = ("storage.k8s.io", "csinodes")
+_SLICES: Final = ("resource.k8s.io", "resourceslices")
 _NODES: Final = (served.NODES.group, served.NODES.plural)
 _CHECKS: Final[dict[tuple[str, str], Callable[[str, Attributes, Json, Json | None, LookedUp], None]]] = {
     node_pods.PODS: node_pods.check,
     node_pods.ACCOUNTS: node_pods.check_token,
     _NODES: _check_node,
+    _CLAIMS: _check_claim,
     _LEASES: lambda node, attributes, obj, _old, _looked_up: _check_lease(node, attributes, obj),
+    _CSI_NODES: lambda node, attributes, obj, _old, _looked_up: _check_csi_node(node, attributes, obj),
+    _SLICES: lambda node, attributes, obj, _old, _looked_up: _check_slice(node, attributes, obj),
 }
 _DELETE_CHECKS: Final[dict[tuple[str, str], Callable[[str, Attributes, Json], None]]] = {
     node_pods.PODS: node_pods.check_delete,
     _NODES: _check_is_own,
     _LEASES: _check_lease,
+    _CLAIMS: _refuse_claim,
+    _CSI_NODES: _check_csi_node,
+    _SLICES: _check_slice,
 }
 
 NODE_RESTRICTION: Final = Plugin("NodeRestriction", needs=_needs, admit=_admit, admit_delete=_admit_delete)

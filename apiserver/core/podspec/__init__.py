@@ -7,5 +7,4 @@ defaults              what an absent field means
 spec, template, annotations   the rules; one module for each part of a spec: containers, env, probes, volumes…
 update                what of a pod may change
 status, binding       what is written after it: its status, its node, its eviction
-totals                what a whole pod asks for, as limits and quotas count it
 """

@@ -15,8 +15,8 @@ _LONGEST_GRACE_S: Final = 2**31 - 1  # 68 years: a timestamp can be written for 
 def bind(pod: Json, binding: Json, now: str) -> Json:
     """Return the pod, bound to the node that a Binding names; the pod is left alone.
 
-    `now` is a metav1.Time. The annotations and labels of the Binding go to the pod, labels where it has none of
-    that key. Its generation stays: the scheduler, not the user, decided.
+    `now` is a metav1.Time. The annotations and labels of the Binding go to the pod, in place of its own. Its
+    generation stays: the scheduler, not the user, decided.
 
     Raises:
         Invalid: the Binding names no node.
@@ -71,7 +71,7 @@ def _bound_metadata(meta: Json, given: Json) -> Json:
     if annotations := given.get("annotations"):
         result["annotations"] = {**(meta.get("annotations") or {}), **annotations}
     if labels := given.get("labels"):
-        result["labels"] = {**labels, **(meta.get("labels") or {})}
+        result["labels"] = {**(meta.get("labels") or {}), **labels}
     return result
 
 

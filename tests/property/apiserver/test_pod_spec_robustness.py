@@ -13,11 +13,11 @@ from apiserver.core.kinds import KINDS
 from apiserver.core.normalize import normalize
 from apiserver.core.pod_security.policy import Level, LevelVersion
 from apiserver.core.pod_security.standards import LATEST, evaluate
-from apiserver.core.podspec.totals import Side, charged
 from apiserver.core.schema import ListOf, MapOf, Scalar, Shape, Struct
 from apiserver.core.values import Json
 from apiserver.core.writes import check_create, prepare_create, read, update, update_status
 from machinery.model.errors import Invalid, NotImplementedHere
+from machinery.model.pod_totals import Side, charged
 from tests.support.examples import examples
 from tests.support.pod_specs import CONTEXT
 

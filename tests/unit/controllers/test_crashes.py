@@ -11,6 +11,7 @@ import msgspec
 import pytest
 
 from controllers import (
+    clusterrole_aggregation,
     deployment,
     endpointslice,
     garbage_collector,
@@ -18,16 +19,23 @@ from controllers import (
     node_ipam,
     node_lifecycle,
     pod_gc,
+    pv_protection,
+    pvc_protection,
     replicaset,
+    resourcequota,
     serviceaccount,
     taint_eviction,
 )
 from controllers.core.actions import NOTHING_TO_DO, Create, Facts, Plan
 from controllers.core.caches import Caches
 from controllers.core.controller import Build, Controller, Settings, Watched
+from controllers.core.documents import Document, documents_of
 from controllers.core.keys import itself
 from controllers.core.moment import Moment
 from controllers.core.workloads import DEPLOYMENTS, REPLICA_SETS
+from controllers.pv_protection.plan import VOLUMES
+from controllers.pvc_protection.plan import CLAIMS
+from controllers.resourcequota.plan import QUOTAS
 from controllers.table import CONTROLLERS
 from machinery.model.errors import NotFound
 from machinery.model.k8s.core_v1 import ConfigMap, NodeCondition
@@ -35,6 +43,7 @@ from machinery.model.k8s.meta_v1 import ObjectMeta
 from machinery.model.pods import is_ready
 from machinery.model.requests import DeleteOptions, Selection
 from machinery.model.resources import (
+    CLUSTER_ROLES,
     CONFIG_MAPS,
     ENDPOINT_SLICES,
     NAMESPACES,
@@ -264,6 +273,84 @@ async def a_namespace_goes(world: CrashWorld) -> None:
         await world.user.get(NAMESPACES, "gone")
 
 
+def _document(resource: Any, name: str, namespace: str = "", **fields: Any) -> Any:
+    """Return an object of which controllers know no more than that it has a spec and a status."""
+    metadata = {"name": name, "uid": f"uid-{name}", **fields.pop("metadata", {})}
+    if namespace:
+        metadata["namespace"] = namespace
+    document = {"apiVersion": resource.api_version, "kind": resource.kind, "metadata": metadata, **fields}
+    return msgspec.convert(document, Document)
+
+
+async def a_quota_is_counted(world: CrashWorld) -> None:
+    """Pods come, end and go; then there is to be more of something else."""
+    for name in ("a", "b", "c"):
+        await world.server.given(PODS, builders.pod(name, node="node-1", phase="Running"))
+    await world.server.given(CONFIG_MAPS, builders.config_map("settings", "default"))
+    hard = {"pods": "5", "count/configmaps": "4", "configmaps": "4"}
+    await world.server.given(QUOTAS, _document(QUOTAS, "all", "default", spec={"hard": hard}))
+    await world.settle()
+    await world.user.patch(
+        PODS, "a", {"status": {"phase": "Succeeded"}}, namespace="default", subresource="status"
+    )
+    await world.user.delete(PODS, "b", namespace="default", options=DeleteOptions(grace_period_s=0))
+    await world.settle()
+    quota = await world.user.get(QUOTAS, "all", namespace="default")
+    assert quota.status == {"hard": hard, "used": {"pods": "1", "count/configmaps": "1", "configmaps": "1"}}
+    await world.user.patch(
+        QUOTAS, "all", {"spec": {"hard": {"secrets": "1", "configmaps": None}}}, namespace="default"
+    )
+    await world.settle()
+    quota = await world.user.get(QUOTAS, "all", namespace="default")
+    assert quota.status["used"] == {"pods": "1", "count/configmaps": "1", "secrets": "0"}
+
+
+async def claims_go(world: CrashWorld) -> None:
+    """They are protected from the start, and nobody uses them."""
+    claims = documents_of(CLAIMS)
+    storage = {"resources": {"requests": {"storage": "1Gi"}}, "accessModes": ["ReadWriteOnce"]}
+    for name in ("one", "two"):
+        await world.server.given(claims, _document(CLAIMS, name, "default", spec=storage))
+        assert (await world.user.get(claims, name, namespace="default")).metadata.finalizers
+        await world.user.delete(claims, name, namespace="default")
+    await world.settle()
+    assert not (await world.user.list(claims)).items
+
+
+async def a_volume_is_held(world: CrashWorld) -> None:
+    """While it is bound."""
+    volumes = documents_of(VOLUMES)
+    spec = {"capacity": {"storage": "1Gi"}, "accessModes": ["ReadWriteOnce"], "hostPath": {"path": "/data"}}
+    for name, phase in (("bound", "Bound"), ("free", "Available")):
+        await world.server.given(volumes, _document(VOLUMES, name, spec=spec, status={"phase": phase}))
+    await world.settle()
+    for name in ("bound", "free"):
+        await world.user.delete(volumes, name)
+    await world.settle()
+    assert [each.metadata.name for each in (await world.user.list(volumes)).items] == ["bound"]
+    await world.user.patch(volumes, "bound", {"status": {"phase": "Released"}}, subresource="status")
+    await world.settle()
+    assert not (await world.user.list(volumes)).items
+
+
+async def roles_are_gathered(world: CrashWorld) -> None:
+    """An aggregated role follows those that its labels select, as they come and change."""
+    labels = {"to-web": "true"}
+    rule = {"apiGroups": [""], "resources": ["pods"], "verbs": ["get"]}
+    selecting = {"clusterRoleSelectors": [{"matchLabels": labels}]}
+    for name, fields in (("web", {"aggregationRule": selecting, "rules": []}), ("part", {"rules": [rule]})):
+        metadata = {"name": name, "labels": labels if name == "part" else {}}
+        role = msgspec.convert({"metadata": metadata, **fields}, CLUSTER_ROLES.type)
+        await world.server.given(CLUSTER_ROLES, role)
+    await world.settle()
+    more = {"rules": [{**rule, "verbs": ["get", "list"]}]}
+    await world.user.patch(CLUSTER_ROLES, "part", more)
+    await world.settle()
+    assert (await world.user.get(CLUSTER_ROLES, "web")).rules == (
+        await world.user.get(CLUSTER_ROLES, "part")
+    ).rules
+
+
 TRIALS: dict[Build, Trial] = {
     serviceaccount.build: Trial(namespaces_come, writes=10),
     deployment.build: Trial(a_deployment_rolls, beside=(replicaset.build,), writes=12),
@@ -275,6 +362,10 @@ TRIALS: dict[Build, Trial] = {
     garbage_collector.build: Trial(owners_go, writes=8),
     pod_gc.build: Trial(pods_are_left_behind, writes=5),
     namespace.build: Trial(a_namespace_goes, writes=4),
+    clusterrole_aggregation.build: Trial(roles_are_gathered, writes=2),
+    resourcequota.build: Trial(a_quota_is_counted, writes=3),
+    pvc_protection.build: Trial(claims_go, writes=2),
+    pv_protection.build: Trial(a_volume_is_held, writes=2),
 }
 
 

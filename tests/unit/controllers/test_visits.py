@@ -11,7 +11,7 @@ from typing import Any, TypeAlias
 import msgspec
 import pytest
 
-from controllers.core.actions import Census, Facts, Lookup
+from controllers.core.actions import Census, Documents, Facts, Lookup, Need
 from controllers.core.caches import Caches
 from controllers.core.controller import EVERYTHING_AT_ONCE, Controller, Key, Noted, Settings, Watched
 from controllers.core.kinds import KINDS
@@ -191,8 +191,21 @@ def aggregated_role(index: int, part: str = "") -> Json:
     return _obj(*kind, f"whole-{index}", "", aggregationRule=rule, rules=rules)
 
 
+def quota(index: int) -> Json:
+    """Return a quota of a namespace, counted."""
+    hard = {"pods": "9"}
+    return _obj("v1", "ResourceQuota", "all", f"space-{index}", spec={"hard": hard}, status={"hard": hard})
+
+
+def claim(index: int, **metadata: Any) -> Json:
+    """Return a claim."""
+    protected = {"finalizers": ["kubernetes.io/pvc-protection"], **metadata}
+    return _obj("v1", "PersistentVolumeClaim", f"data-{index}", metadata=protected)
+
+
 def _objects(index: int) -> Iterator[Json]:
     """Yield what there is of everything, once more."""
+    yield from (quota(index), claim(index))
     yield from (node(index), lease(index), namespace(index), account(index), root_ca(index))
     yield from (deployment(index), replica_set(index), service(index), endpoint_slice(index))
     yield from (pod(index, number) for number in range(PODS_EACH))
@@ -263,9 +276,10 @@ class World:
         """The keys that wait, with their controllers' names."""
         return set(self._keys)
 
-    def _answers(self, needs: tuple[Lookup | Census, ...]) -> Facts:
+    def _answers(self, needs: tuple[Need, ...]) -> Facts:
         lookups = {each: self._find(each) for each in needs if isinstance(each, Lookup)}
-        return Facts(lookups, {each: () for each in needs if isinstance(each, Census)})
+        counted = {each: () for each in needs if isinstance(each, Census)}
+        return Facts(lookups, counted, {each: () for each in needs if isinstance(each, Documents)})
 
     def _find(self, lookup: Lookup) -> Any:
         return self.informers.find((str(lookup.resource), lookup.namespace, lookup.name))
@@ -330,6 +344,8 @@ EVENTS: dict[str, Event] = {
     "service comes": lambda world: world.put(service(NEW, 1)),
     "service selects others": lambda world: world.put(service(1, 2)),
     "service goes": lambda world: world.drop(service(1)),
+    "quota changes": lambda world: world.put(quota(1) | {"spec": {"hard": {"pods": "10"}}}),
+    "claim is to go": lambda world: world.put(claim(1, **GOING)),
     "slice changes": lambda world: world.put(endpoint_slice(1) | {"endpoints": []}),
     "slice goes": lambda world: world.drop(endpoint_slice(1)),
     "role comes": lambda world: world.put(cluster_role(NEW, "part-1")),

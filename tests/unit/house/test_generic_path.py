@@ -16,7 +16,7 @@ PARTICULAR = (
     "core/batch/*", "core/ingress_rules.py", "core/resource_names.py", "core/scaling_metrics.py", "core/volume_claims.py",
     "core/emptiness.py", "core/apply/topology.py",  # tables of Go types
     "core/custom/*", "custom_resources/*",
-    "core/admission/*", "core/pod_security/*", "core/quota/*",
+    "admission/*", "core/admission/*", "core/hooks/*", "core/pod_security/*",
     "core/authz/*", "core/authn*.py", "core/access_reviews.py", "core/token_requests.py", "core/configured/*", "core/audit/*",
     "core/flow/schemas.py",  # which requests belong together, as Kubernetes suggests
     "core/bootstrap*.py", "bootstrap.py", "presence.py", "allocation.py",

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from apiserver.core.admission import Attributes, LookupKey, Settings, admit, admit_delete, needs
+from apiserver.core.admission import DEFAULT_CHAIN, Attributes, LookupKey, Settings
 from apiserver.core.kinds import KINDS
 from apiserver.core.values import Json
 from machinery.model.errors import Forbidden, NotFound
@@ -39,21 +39,29 @@ def _attributes(plural: str = "pods", verb: str = "create", group: str = "", **f
 def _admitted(attributes: Attributes, obj: Json, old: Json | None = None, **facts: Any) -> Json:
     known = {**FACTS, **facts.get("facts", {})}
     before = deepcopy(obj)
-    asked = {key: known.get(key) for key in needs(attributes, obj, old)}
-    result = admit(attributes, obj, old, asked, Settings(default_toleration_s=7))
+    asked = {key: known.get(key) for key in DEFAULT_CHAIN.needs(attributes, obj, old)}
+    result = DEFAULT_CHAIN.admit(attributes, obj, old, asked, Settings(default_toleration_s=7))
     assert obj == before
     return result
 
 
 def _refusal(attributes: Attributes, obj: Json, old: Json | None = None, **facts: Any) -> str:
     with pytest.raises(Forbidden) as caught:
-        _admitted(attributes, obj, old, **facts)
+        _valid(attributes, obj, old, **facts)
     return caught.value.message
+
+
+def _valid(attributes: Attributes, obj: Json, old: Json | None = None, **facts: Any) -> None:
+    """Admit an object and validate what became of it."""
+    known = {**FACTS, **facts.get("facts", {})}
+    asked = {key: known.get(key) for key in DEFAULT_CHAIN.needs(attributes, obj, old)}
+    admitted = _admitted(attributes, obj, old, **facts)
+    DEFAULT_CHAIN.validate(attributes, admitted, old, asked, Settings())
 
 
 def _delete_refusal(attributes: Attributes, old: Json) -> str:
     with pytest.raises(Forbidden) as caught:
-        admit_delete(attributes, old, {})
+        DEFAULT_CHAIN.admit_delete(attributes, old, {})
     return caught.value.message
 
 
@@ -256,7 +264,7 @@ def test_a_kubelet_reports_and_deletes_its_own_pods_only() -> None:
         status, other, other
     )
     delete = _attributes(verb="delete", user=KUBELET, name="web")
-    assert admit_delete(delete, mine, {}) is None
+    assert DEFAULT_CHAIN.admit_delete(delete, mine, {}) is None
     assert "can only delete pods with spec.nodeName set to itself" in _delete_refusal(delete, other)
 
 
@@ -279,9 +287,16 @@ def test_a_kubelet_creates_mirror_pods_only() -> None:
     assert "with an owner reference set to itself" in _refusal(create, mirror)
     owner = {"apiVersion": "v1", "kind": "Node", "name": "node-1", "uid": "u", "controller": True}
     mirror["metadata"]["ownerReferences"] = [owner]
-    assert _admitted(create, mirror)
+    with pytest.raises(NotFound):
+        _admitted(create, mirror)
+    key = ("", "nodes", "", "node-1")
+    assert "node node-1 UID mismatch: expected u got v" in _refusal(
+        create, mirror, facts={key: {"metadata": {"uid": "v"}}}
+    )
+    facts = {key: {"metadata": {"uid": "u"}}}
+    assert _admitted(create, mirror, facts=facts)
     mirror["spec"]["volumes"] = [{"name": "s", "configMap": {"name": "c"}}]
-    assert "can not create pods that reference configmaps" in _refusal(create, mirror)
+    assert "can not create pods that reference configmaps" in _refusal(create, mirror, facts=facts)
 
 
 def test_a_kubelet_changes_no_pods() -> None:

@@ -10,9 +10,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final, Literal, TypeAlias
 
-from apiserver.core import amounts
-from apiserver.core.amounts import Amount, Amounts
-from apiserver.core.values import Json, spec
+from machinery.model import amounts
+from machinery.model.amounts import Amount, Amounts
+from machinery.model.json_objects import Json, spec
 
 Side: TypeAlias = Literal["requests", "limits"]
 

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from fractions import Fraction
 from typing import Final, NamedTuple, TypeAlias
 
-from apiserver.core.values import Json
+from machinery.model.json_objects import Json
 from machinery.model.quantity import Family, format_amount, parse_in_family
 
 

@@ -9,16 +9,15 @@ import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 
-from apiserver.core import amounts
-from apiserver.core.podspec.totals import Side, charged
-from apiserver.core.quota.decision import Charged, Write, decide, observed_use, with_charge
-from apiserver.core.quota.usage import Moment
 from apiserver.core.values import Json
-from machinery.model import pods
+from machinery.model import amounts, pods
 from machinery.model.clock import Timescale
 from machinery.model.k8s.core_v1 import Pod
 from machinery.model.placement import requests_by_name
+from machinery.model.pod_totals import Side, charged
 from machinery.model.pods import PodRequests
+from machinery.model.quota.decision import Charged, Write, decide, observed_use, with_charge
+from machinery.model.quota.usage import Moment
 from tests.support.examples import examples
 
 NOW = Moment(0.0, Timescale())

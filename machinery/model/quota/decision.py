@@ -9,11 +9,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple, TypeAlias
 
-from apiserver.core import amounts
-from apiserver.core.amounts import Amount, Amounts
-from apiserver.core.quota.evaluators import Evaluator, evaluator
-from apiserver.core.quota.usage import Moment
-from apiserver.core.values import Json, metadata
+from machinery.model import amounts
+from machinery.model.amounts import Amount, Amounts
+from machinery.model.json_objects import Json, metadata
+from machinery.model.quota.evaluators import Evaluator, evaluator
+from machinery.model.quota.usage import Moment
 
 
 class Write(NamedTuple):
@@ -102,6 +102,16 @@ def with_charge(quota: Json, charge: Amounts) -> Json:
     """Return a quota whose status has a charge added."""
     used = amounts.added(amounts.read(_status(quota, "used")), charge)
     return {**quota, "status": {**(quota.get("status") or {}), "used": amounts.to_json(used)}}
+
+
+def without_charge(quota: Json, charge: Amounts) -> Json:
+    """Return a quota whose status has a charge taken back: what `with_charge` undoes."""
+    used = amounts.read(_status(quota, "used"))
+    left = {
+        name: Amount(amount.value - charge[name].value, amount.family) if name in charge else amount
+        for name, amount in used.items()
+    }
+    return {**quota, "status": {**(quota.get("status") or {}), "used": amounts.to_json(left)}}
 
 
 def observed_use(

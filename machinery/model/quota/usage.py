@@ -10,11 +10,11 @@ from fractions import Fraction
 from math import ceil
 from typing import Final, NamedTuple
 
-from apiserver.core import amounts
-from apiserver.core.amounts import Amount, Amounts
-from apiserver.core.podspec import totals
-from apiserver.core.values import Json, metadata, spec
+from machinery.model import amounts
+from machinery.model import pod_totals as totals
+from machinery.model.amounts import Amount, Amounts
 from machinery.model.clock import Timescale
+from machinery.model.json_objects import Json, metadata, spec
 
 ONE: Final = amounts.whole(1)
 _COMPUTED: Final = ("cpu", "memory", "ephemeral-storage")

@@ -5,7 +5,6 @@
     evaluators  the table: of each resource, its usage, what a quota may limit, when it is counted
     decision    decide(quotas, write) → refused, or what to add to each quota's `status.used`; `observed_use` counts afresh
 
-Pure, and not in the chain: ResourceQuotas are not served yet. Whoever wires this stores the charge in the quota's status
-with its revision compared, before the object, and decides again where the quota has moved on.
+Pure. The apiserver charges writes by it (`apiserver.admission.quota`), the ResourceQuota controller counts afresh.
 https://kubernetes.io/docs/concepts/policy/resource-quotas/
 """

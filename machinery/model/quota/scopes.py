@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterator
 from typing import Final, TypeAlias
 
-from apiserver.core.podspec.totals import container_amounts
-from apiserver.core.quota.usage import attributes_classes
-from apiserver.core.values import Json, spec
+from machinery.model.json_objects import Json, spec
+from machinery.model.pod_totals import container_amounts
+from machinery.model.quota.usage import attributes_classes
 
 Match: TypeAlias = Callable[[Json, Json], bool]
 """Whether an object is in the scope of one requirement (v1.ScopedResourceSelectorRequirement)."""

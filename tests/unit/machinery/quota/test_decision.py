@@ -10,8 +10,10 @@ from typing import Any
 
 import pytest
 
-from apiserver.core import amounts
-from apiserver.core.quota.decision import (
+from apiserver.core.values import Json
+from machinery.model import amounts
+from machinery.model.clock import Timescale
+from machinery.model.quota.decision import (
     NO_CHARGE,
     Charged,
     Decision,
@@ -21,9 +23,7 @@ from apiserver.core.quota.decision import (
     observed_use,
     with_charge,
 )
-from apiserver.core.quota.usage import Moment
-from apiserver.core.values import Json
-from machinery.model.clock import Timescale
+from machinery.model.quota.usage import Moment
 
 NOW = Moment(0.0, Timescale())
 

@@ -6,11 +6,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
-from apiserver.core.amounts import Amount
-from apiserver.core.podspec.totals import HUGE_PAGES
-from apiserver.core.quota import scopes, usage
-from apiserver.core.quota.usage import Moment, count_name
-from apiserver.core.values import Json
+from machinery.model.amounts import Amount
+from machinery.model.json_objects import Json
+from machinery.model.pod_totals import HUGE_PAGES
+from machinery.model.quota import scopes, usage
+from machinery.model.quota.usage import Moment, count_name
 
 _POD_RESOURCES: Final = frozenset(
     {
@@ -105,6 +105,11 @@ _EVALUATORS: Final = {
 def evaluator(group: str, plural: str) -> Evaluator:
     """Return how objects of a resource are counted; where there is nothing special about them, by their number."""
     return _EVALUATORS.get((group, plural)) or _by_number(group, plural)
+
+
+def is_counted_by_number(group: str, plural: str) -> bool:
+    """Whether nothing of an object counts but that it is there."""
+    return (group, plural) not in _EVALUATORS
 
 
 def _by_number(group: str, plural: str) -> Evaluator:

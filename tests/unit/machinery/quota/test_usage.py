@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
-from apiserver.core import amounts
-from apiserver.core.quota.evaluators import evaluator
-from apiserver.core.quota.usage import Moment
 from apiserver.core.values import Json
+from machinery.model import amounts
 from machinery.model.clock import Timescale
+from machinery.model.quota.evaluators import evaluator
+from machinery.model.quota.usage import Moment
 
 SCALE = Timescale()
 NOW = Moment(SCALE.parse("2026-01-01T00:01:00Z"), SCALE)

@@ -1,0 +1,12 @@
+"""What webhooks and policies of admission decide without waiting: which of them a request concerns, what they are told.
+
+    occasion        a request, as rules, reviews and expressions see it: in each version of its kind
+    matching        rules, namespaces and objects that a webhook or a policy is about
+    reviews         AdmissionReview: what a webhook is sent, and what its answer means
+    reinvocation    which mutating webhooks and policies are asked a second time
+    expressions     match conditions, and the expressions of policies, compiled once
+    policies        ValidatingAdmissionPolicy and MutatingAdmissionPolicy: bindings, params, verdicts, mutations
+    type_check      what a policy's status says of its expressions and the types that they are about
+
+`apiserver.admission` runs it. https://kubernetes.io/docs/reference/access-authn-authz/extensible-admission-controllers/
+"""
