@@ -14,7 +14,7 @@ from functools import partial
 from kubelet.container_stopper import ContainerStopper
 from kubelet.core import labels
 from kubelet.core.actions import KillContainer, StartContainer
-from kubelet.core.containers import find
+from kubelet.core.containers import find, target_of
 from kubelet.core.cri_config import container_config
 from kubelet.core.environment import TooLargeError
 from kubelet.core.instructions import Problem
@@ -133,6 +133,7 @@ class ContainerStarter:
     ) -> cri.ContainerConfig:
         attempt, ips = action.start.attempt, action.ips
         image = await self._image_user(pod, container, image_ref)
+        target_id = self._target_id(pod, target) if (target := target_of(pod, container.name)) else ""
         strings = await self.providers.environment.make(pod, container, ips[0] if ips else "", ips)
         volumes = await self.providers.sandboxes.mount(pod)
         make = partial(self.providers.volumes.mounts, pod, container, volumes, strings.variables)
@@ -153,7 +154,15 @@ class ContainerStarter:
             node_memory_bytes=machine.memory_bytes,
             node_cpu_millicores=machine.cpu_millicores if self.providers.enforces_cpu else 0,
             image=image,
+            target_id=target_id,
         )
+
+    def _target_id(self, pod: Pod, target: str) -> str:
+        """Return the id of the container that an ephemeral one aims at; without it there is nothing to see."""
+        run = self.relist.observed(pod.metadata.uid).newest(target)
+        if run is None or not run.is_running:
+            raise ConfigProblem(f"unable to find target container {target}: it does not run")
+        return run.id
 
     async def _image_user(self, pod: Pod, container: Container, image_ref: str) -> cri.Image | None:
         """Look at the image where its user matters; refuse a container that would run as root where it must not."""

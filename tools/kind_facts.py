@@ -39,6 +39,7 @@ class Part:
 PARTS: Final = {
     "attach": Part("create get", kind="PodAttachOptions"),
     "binding": Part("create", "core.v1.Binding"),
+    "ephemeralcontainers": Part("get patch update"),
     "eviction": Part("create", "policy.v1.Eviction"),
     "exec": Part("create get", kind="PodExecOptions"),
     "finalize": Part("update"),
@@ -53,7 +54,7 @@ PARTS: Final = {
 STORED: Final = (
     Fact("core.v1.Namespace", short="ns", cluster=True, lacks="deletecollection", subresources="finalize"),
     Fact("core.v1.Node", short="no", cluster=True, subresources="proxy"),
-    Fact("core.v1.Pod", short="po", categories="all", subresources="attach binding eviction exec log portforward proxy"),
+    Fact("core.v1.Pod", short="po", categories="all", subresources="attach binding ephemeralcontainers eviction exec log portforward proxy"),
     Fact("core.v1.Service", short="svc", categories="all", subresources="proxy"),
     Fact("core.v1.ConfigMap", short="cm"),
     Fact("core.v1.Secret"),
@@ -103,7 +104,7 @@ METRICS: Final = {
 """Kinds of a group that another server adds to Kubernetes, so that it is in no schema of it; `kubectl top` asks for it."""
 
 UNSERVED_PARTS: Final = {
-    "pods": ("ephemeralcontainers", "resize"),
+    "pods": ("resize",),
 }
 """Subresources of served kinds of the core group."""
 

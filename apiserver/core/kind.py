@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 
 from apiserver.core.rules import PLAIN, WITH_STATUS, Rules
 from apiserver.core.values import Json
@@ -35,6 +35,18 @@ class Kind(KindNames):
     def place(self, namespace: str, name: str) -> str:
         """Return where an object is below the kind's prefix."""
         return f"{namespace}/{name}" if self.namespaced else name
+
+
+def for_part(kind: Kind, subresource: str) -> Kind:
+    """Return a kind whose updates are those of a part of its objects (`Rules.parts`)."""
+    part, rules = kind.rules.parts[subresource], kind.rules
+    own = replace(
+        rules,
+        prepare=replace(rules.prepare, update=part.prepare),
+        validate=replace(rules.validate, update=part.validate),
+        create_on_update=False,
+    )
+    return replace(kind, rules=own)
 
 
 def make_kind(

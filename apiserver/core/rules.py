@@ -157,6 +157,14 @@ class Validate:
     status: Callable[[Json, Json], list[Cause]] = no_change_wrong
 
 
+@dataclass(frozen=True, slots=True)
+class PartUpdate:
+    """How a part of an object is written that has a subresource of its own, whose body is the whole object."""
+
+    prepare: Callable[[Json, Json, WriteContext], Json]  # new, old: the object with only that part changed
+    validate: Callable[[Json, Json], list[Cause]]  # new, old
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rules:
     """The rules of one kind.
@@ -186,6 +194,7 @@ class Rules:
     unconditional_update: bool = True  # a PUT without resourceVersion overwrites
     needs_suffix: bool = False  # admission makes up a name in a new object
     subresources: Mapping[str, SubresourceWrite] = field(default_factory=dict)  # those that change the object
+    parts: Mapping[str, PartUpdate] = field(default_factory=dict)  # by subresource
     scale: ScaleMapping | None = None
     reset: Mapping[str, Json] = field(default_factory=dict)
     """By subresource ("": of the object itself), as a set of fields: what a write cannot change, so that nobody owns it

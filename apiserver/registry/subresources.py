@@ -14,7 +14,7 @@ from apiserver.core import answers, scaling, writes
 from apiserver.core.apply.update import with_managed
 from apiserver.core.decode import read_json
 from apiserver.core.deletion import Wanted, check_preconditions
-from apiserver.core.kind import Kind
+from apiserver.core.kind import Kind, for_part
 from apiserver.core.patch import apply_patch
 from apiserver.core.values import Json, metadata
 from apiserver.core.writes import FieldValidation
@@ -75,6 +75,8 @@ class Subresources:
             raise answers.no_such_resource(kind.group, kind.plural)
         if request.verb not in known.verbs:
             raise answers.not_allowed(kind.group, kind.plural)
+        if request.subresource in kind.rules.parts:
+            return await self._serve_part(kind, request)
         serve = self._table.get((request.subresource, request.verb))
         if serve is None:
             text = (
@@ -82,6 +84,13 @@ class Subresources:
             )
             raise NotImplementedHere(text, kind=kind.plural, group=kind.group, name=request.name)
         return await serve(kind, request)
+
+    async def _serve_part(self, kind: Kind, request: Request) -> ObjectReply:
+        """Read the object, or change only the part of it that the subresource is about."""
+        if request.verb == "get":
+            return await self._reads.get(kind, request)
+        write = self._writes.update if request.verb == "update" else self._writes.patch
+        return await write(for_part(kind, request.subresource), request)
 
     async def _update_status(self, kind: Kind, request: Request) -> ObjectReply:
         read = await aside(len(request.body), self._writes.read_body, kind, request, request.name)

@@ -11,7 +11,9 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from kubelet.core.containers import ProbeStates, probe_state
+import msgspec
+
+from kubelet.core.containers import ProbeStates, ephemeral, probe_state
 from kubelet.core.labels import is_plain_init
 from kubelet.core.observed import ContainerState as State
 from kubelet.core.observed import ObservedContainer, ObservedPod
@@ -65,6 +67,17 @@ def container_statuses(inputs: StatusInputs, containers: Sequence[Container]) ->
     status = inputs.pod.status
     told = {each.name: each for each in (*status.initContainerStatuses, *status.containerStatuses)}
     return [_status(inputs, container, told.get(container.name)) for container in containers]
+
+
+def ephemeral_statuses(inputs: StatusInputs) -> list[ContainerStatus]:
+    """Return the statuses of the pod's ephemeral containers, which are never ready."""
+    told = {each.name: each for each in inputs.pod.status.ephemeralContainerStatuses}
+    return [
+        msgspec.structs.replace(
+            _status(inputs, container, told.get(container.name)), ready=False, started=None
+        )
+        for container in ephemeral(inputs.pod)
+    ]
 
 
 def _status(inputs: StatusInputs, container: Container, told: ContainerStatus | None) -> ContainerStatus:

@@ -4,10 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Final
 
 from kubelet.core.observed import ObservedPod
-from machinery.model.k8s.core_v1 import Container, Pod
+from machinery.model.k8s.core_v1 import Container, EphemeralContainer, Pod
 from machinery.model.pods import is_sidecar
+
+_COMMON: Final = tuple(
+    field for field in EphemeralContainer.__struct_fields__ if field != "targetContainerName"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,8 +50,21 @@ def told_states(pod: Pod, observed: ObservedPod) -> dict[str, ProbeState]:
 
 def find(pod: Pod, name: str) -> Container | None:
     """Return a container of the spec by its name."""
-    members = (*pod.spec.initContainers, *pod.spec.containers)
+    members = (*pod.spec.initContainers, *pod.spec.containers, *ephemeral(pod))
     return next((container for container in members if container.name == name), None)
+
+
+def ephemeral(pod: Pod) -> list[Container]:
+    """Return the ephemeral containers, as containers; whom each aims at is said by `target_of`."""
+    return [
+        Container(**{field: getattr(each, field) for field in _COMMON})
+        for each in pod.spec.ephemeralContainers
+    ]
+
+
+def target_of(pod: Pod, name: str) -> str:
+    """Return the container whose processes an ephemeral container sees; "" for another one, or where it aims at none."""
+    return next((each.targetContainerName for each in pod.spec.ephemeralContainers if each.name == name), "")
 
 
 def sidecars(pod: Pod) -> list[Container]:

@@ -68,10 +68,12 @@ def container_config(
     node_memory_bytes: int,
     node_cpu_millicores: int = 0,
     image: cri.Image | None = None,
+    target_id: str = "",
 ) -> cri.ContainerConfig:
     """Write a container; its command and arguments are expanded with its environment.
 
     `image`: what the runtime says of it, where `needs_image_user`.
+    `target_id`: the container whose processes an ephemeral one is to see.
     `node_cpu_millicores`: the capacity that the node's cgroup enforces, 0 where none does. No container is given
     more than that: the kernel refuses a cgroup v1 quota above that of the group around it.
 
@@ -99,7 +101,7 @@ def container_config(
                 node_memory_bytes=node_memory_bytes,
                 node_cpu_millicores=node_cpu_millicores,
             ),
-            security_context=container_security(pod, container, image),
+            security_context=container_security(pod, container, image, target_id),
         ),
         stop_signal=_stop_signal(container),
     )

@@ -16,7 +16,7 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from typing import Final
 
-from kubelet.core.containers import ProbeState, ProbeStates, probe_state
+from kubelet.core.containers import ProbeState, ProbeStates, ephemeral, probe_state
 from kubelet.core.labels import container_hash
 from kubelet.core.observed import ContainerState, ObservedContainer, ObservedPod, ObservedSandbox
 from kubelet.core.restart import CrashBackoff, back_off_message, backoff_left, should_restart
@@ -175,6 +175,7 @@ class _Steps:
         self._plan = plan
 
     def plan(self) -> None:
+        self._ephemeral()
         init_over = self._is_initialized()
         for container in self._pod.spec.initContainers:
             passed = self._sidecar(container) if is_sidecar(container) else init_over or self._init(container)
@@ -183,6 +184,16 @@ class _Steps:
         self._main()
         if self._plan.is_over:  # sidecars, too, are not started again
             self._plan.start.clear()
+
+    def _ephemeral(self) -> None:
+        """Start ephemeral containers, whatever the others do; each runs once."""
+        told = {status.name for status in self._pod.status.ephemeralContainerStatuses if status.containerID}
+        for container in ephemeral(self._pod):
+            run = self._now.observed.newest(container.name)
+            if run is None and container.name not in told:
+                self._start(container, None)
+            elif run is not None and self._is_unstarted(run):
+                self._start(container, run)
 
     def _is_initialized(self) -> bool:
         """Whether a main container has been made in this sandbox: then initialization is behind it."""

@@ -227,12 +227,16 @@ def containers_start_in_the_newest_sandbox(step: Step) -> Iterator[str]:
 
 
 def init_containers_come_first(step: Step) -> Iterator[str]:
-    """A container starts when every plain init container before it has succeeded in the same sandbox."""
+    """A container starts when every plain init container before it has succeeded in the same sandbox; an ephemeral one does not wait."""
     for action in step.begun:
-        if isinstance(action, StartContainer):
+        if isinstance(action, StartContainer) and not _is_ephemeral(step.after, action):
             missing = _missing_inits(step.after, action)
             if missing:
                 yield f"{action.start.name} before {missing}"
+
+
+def _is_ephemeral(life: Life, action: StartContainer) -> bool:
+    return any(each.name == action.start.name for each in life.pod.spec.ephemeralContainers)
 
 
 def _missing_inits(life: Life, action: StartContainer) -> list[str]:

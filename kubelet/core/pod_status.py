@@ -13,7 +13,7 @@ from typing import Final
 
 import msgspec
 
-from kubelet.core.container_status import StatusInputs, container_statuses
+from kubelet.core.container_status import StatusInputs, container_statuses, ephemeral_statuses
 from kubelet.core.observed import ContainerState
 from kubelet.core.pod_conditions import pod_conditions
 from kubelet.core.restart import should_restart
@@ -58,6 +58,7 @@ def compute_status(
         podIPs=[PodIP(ip=ip) for ip in ips],
         initContainerStatuses=_settled(inits) if terminal else inits,
         containerStatuses=_settled(mains) if terminal else mains,
+        ephemeralContainerStatuses=ephemeral_statuses(inputs) if pod.spec.ephemeralContainers else [],
         observedGeneration=pod.metadata.generation,
     )
     conditions = pod_conditions(inputs, status, terminal=terminal)

@@ -60,8 +60,11 @@ def sandbox_security(pod: Pod) -> Any:
     )
 
 
-def container_security(pod: Pod, container: Container, image: Any = None) -> Any:
-    """Write a container's security context. `image` is asked for its user where `needs_image_user`."""
+def container_security(pod: Pod, container: Container, image: Any = None, target_id: str = "") -> Any:
+    """Write a container's security context. `image` is asked for its user where `needs_image_user`.
+
+    `target_id`: the container whose processes this one is to see.
+    """
     own = container.securityContext or _NO_CONTEXT
     context = pod.spec.securityContext or _NO_POD_CONTEXT
     open_proc = is_privileged(container) or own.procMount == "Unmasked"
@@ -69,7 +72,7 @@ def container_security(pod: Pod, container: Container, image: Any = None) -> Any
     return cri.LinuxContainerSecurityContext(
         capabilities=_capabilities(own),
         privileged=is_privileged(container),
-        namespace_options=namespace_options(pod),
+        namespace_options=namespace_options(pod, target_id),
         selinux_options=_selinux(own.seLinuxOptions or context.seLinuxOptions),
         run_as_user=_int64(user),
         run_as_username=username,
@@ -85,13 +88,16 @@ def container_security(pod: Pod, container: Container, image: Any = None) -> Any
     )
 
 
-def namespace_options(pod: Pod) -> Any:
-    """Write which namespaces a pod shares with its node, and its containers with each other."""
+def namespace_options(pod: Pod, target_id: str = "") -> Any:
+    """Write which namespaces a pod shares with its node, and its containers with each other, or one with another."""
     spec = pod.spec
-    shared_pid = cri.POD if spec.shareProcessNamespace else cri.CONTAINER
+    own_pid = cri.TARGET if target_id else cri.CONTAINER
+    shared_pid = cri.POD if spec.shareProcessNamespace else own_pid
+    pid = cri.NODE if spec.hostPID else shared_pid
     return cri.NamespaceOption(
         network=cri.NODE if spec.hostNetwork else cri.POD,
-        pid=cri.NODE if spec.hostPID else shared_pid,
+        pid=pid,
+        target_id=target_id if pid == cri.TARGET else "",
         ipc=cri.NODE if spec.hostIPC else cri.POD,
     )
 

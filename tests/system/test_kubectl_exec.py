@@ -13,6 +13,7 @@ import struct
 import subprocess
 import termios
 import time
+import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
@@ -192,3 +193,50 @@ def test_a_command_ends_with_the_kubectl_that_has_started_it(pod: Kubectl, strea
     with terminal(pod.command("exec", *streams, "host", "--", "sh", "-c", script)):
         eventually(lambda: sleepers() == {"4711", "4712"}, what="the command, and what it has started")
     eventually(lambda: not sleepers(), what="its end, after kubectl's")
+
+
+def test_a_debugger_sees_the_processes_of_its_target(pod: Kubectl):
+    """And has a status of its own; the pod goes on when it ends."""
+    command = "ps -o args | grep 'sleep [3]600'; exit 3"
+    pod(
+        "debug",
+        "host",
+        "--image=busybox:1.36",
+        "--target=host",
+        "-c",
+        "bug",
+        "--profile=general",
+        "--",
+        "sh",
+        "-c",
+        command,
+    )
+    pod(
+        "wait",
+        "pod/host",
+        "--for=jsonpath={.status.ephemeralContainerStatuses[0].state.terminated.exitCode}=3",
+    )
+    assert "sleep 3600" in pod("logs", "host", "-c", "bug")
+    assert pod.get("pod", "host")["status"]["phase"] == "Running"
+
+
+def test_a_port_is_forwarded_and_proxied(pod: Kubectl):
+    """By port-forward to a local port, by `get --raw` through the apiserver."""
+    serve = "mkdir /tmp/www && echo here I am > /tmp/www/index.html && httpd -p 8080 -h /tmp/www"
+    pod("exec", "host", "--", "sh", "-c", serve)
+    process = subprocess.Popen(
+        pod.command("port-forward", "pod/host", ":8080"),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    try:
+        assert process.stdout
+        port = process.stdout.readline().partition("127.0.0.1:")[2].partition(" ")[0]
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/", timeout=15) as answer:
+            assert answer.read() == b"here I am\n"
+    finally:
+        process.kill()
+        process.communicate()
+    path = f"/api/v1/namespaces/{pod.namespace}/pods/host:8080/proxy/"
+    assert pod("get", "--raw", path) == "here I am\n"

@@ -20,13 +20,22 @@ from apiserver.core.podspec.annotations import (
 from apiserver.core.podspec.binding import bind, deletion_grace_s, disrupted
 from apiserver.core.podspec.containers import image_causes
 from apiserver.core.podspec.defaults import default_pod
+from apiserver.core.podspec.ephemeral import all_but, ephemeral_causes, only_ephemeral
 from apiserver.core.podspec.labelkeys import merged_label_keys
 from apiserver.core.podspec.spec import validate_spec
 from apiserver.core.podspec.status import status_causes, status_to_store, with_both_addresses
 from apiserver.core.podspec.unbuilt import unbuilt_in_spec
 from apiserver.core.podspec.unenforced import unenforced_in_spec
 from apiserver.core.podspec.update import update_causes
-from apiserver.core.rules import Prepare, Rules, Validate, WriteContext, metadata_fields, with_old_status
+from apiserver.core.rules import (
+    PartUpdate,
+    Prepare,
+    Rules,
+    Validate,
+    WriteContext,
+    metadata_fields,
+    with_old_status,
+)
 from apiserver.core.table import pods as table
 from apiserver.core.values import Json, metadata, spec
 from machinery.model.errors import Cause
@@ -134,6 +143,10 @@ def _validate_update(new: Json, old: Json) -> list[Cause]:
     ]
 
 
+def _validate_ephemeral(new: Json, old: Json) -> list[Cause]:
+    return [*_common(new), *ephemeral_causes(new, old)]
+
+
 def _fields(obj: Json) -> dict[str, str]:
     own, status = spec(obj), obj.get("status") or {}
     return {
@@ -161,7 +174,9 @@ RULES: Final = Rules(
     reset={
         "": {"f:status": {}},
         "status": {"f:metadata": {"f:deletionTimestamp": {}, "f:ownerReferences": {}}, "f:spec": {}},
+        "ephemeralcontainers": all_but("ephemeralContainers"),
     },
+    parts={"ephemeralcontainers": PartUpdate(only_ephemeral, _validate_ephemeral)},
     subresources={"binding": bind, "eviction": lambda pod, _eviction, now: disrupted(pod, now)},
     plan_deletion=gracefully(deletion_grace_s),
     deletion_returns_object=True,

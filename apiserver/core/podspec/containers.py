@@ -6,6 +6,8 @@ from typing import Final
 
 from apiserver.core import field_errors
 from apiserver.core.podspec.env import env_causes, env_from_causes
+from apiserver.core.podspec.ephemeral import FIELD as EPHEMERAL
+from apiserver.core.podspec.ephemeral import own_causes
 from apiserver.core.podspec.lifecycle import lifecycle_causes
 from apiserver.core.podspec.mounts import mount_causes
 from apiserver.core.podspec.ports import host_port_conflicts, port_list_causes
@@ -22,8 +24,12 @@ _ONLY_LASTING: Final = ("lifecycle", "livenessProbe", "readinessProbe", "startup
 
 
 def container_list_causes(spec: Json, path: str) -> list[Cause]:
-    """Check both lists of containers, and that no name is there twice."""
-    return [*_main_causes(spec, f"{path}.containers"), *_init_causes(spec, f"{path}.initContainers")]
+    """Check the lists of containers, and that no name is there twice."""
+    return [
+        *_main_causes(spec, f"{path}.containers"),
+        *_init_causes(spec, f"{path}.initContainers"),
+        *_ephemeral_causes(spec, f"{path}.{EPHEMERAL}"),
+    ]
 
 
 def _main_causes(spec: Json, path: str) -> list[Cause]:
@@ -61,6 +67,23 @@ def _init_causes(spec: Json, path: str) -> list[Cause]:
             found += [
                 field_errors.forbidden(f"{where}.{name}", text) for name in _ONLY_LASTING if name in container
             ]
+    return found
+
+
+def _ephemeral_causes(spec: Json, path: str) -> list[Cause]:
+    containers = spec.get(EPHEMERAL)
+    if not containers:
+        return []
+    seen = {
+        each.get("name", "") for field in ("containers", "initContainers") for each in spec.get(field) or []
+    }
+    others = frozenset(seen)
+    found: list[Cause] = []
+    for index, container in enumerate(containers):
+        where = f"{path}[{index}]"
+        found += _common_causes(container, spec, where)
+        found += _name_once(container, where, seen)
+        found += own_causes(container, others, where)
     return found
 
 
@@ -115,7 +138,7 @@ def image_causes(spec: Json, path: str) -> list[Cause]:
     text = "must not have leading or trailing whitespace"
     return [
         field_errors.invalid(f"{path}.{field}[{index}].image", container["image"], text)
-        for field in ("containers", "initContainers")
+        for field in ("containers", "initContainers", EPHEMERAL)
         for index, container in enumerate(spec.get(field) or [])
         if container.get("image", "") != container.get("image", "").strip()
     ]

@@ -61,6 +61,8 @@ def default_spec(spec: Json) -> None:
         _default_volume(volume)
     for container in containers(spec):
         _default_container(container)
+    for container in spec.get("ephemeralContainers") or []:
+        _default_container(container)
 
 
 def _name_service_account(spec: Json) -> None:

@@ -11,7 +11,7 @@ from machinery.model.errors import Cause
 
 def containers_with_paths(spec: Json, path: str) -> Iterator[tuple[Json, str]]:
     """Return each container with its path: those of the start first."""
-    for field in ("initContainers", "containers"):
+    for field in ("initContainers", "containers", "ephemeralContainers"):
         for index, container in enumerate(spec.get(field) or []):
             yield container, f"{path}.{field}[{index}]"
 

@@ -20,7 +20,6 @@ _SPEC: Final[dict[str, str]] = {
     "resources": "give requests and limits to the containers",
     "schedulingGroup": "pods are scheduled one by one",
     "setHostnameAsFQDN": "the hostname is the short one",
-    "shareProcessNamespace": "each container has a process namespace of its own",
 }
 _CONTAINER: Final[dict[str, str]] = {
     "restartPolicyRules": "the pod's restartPolicy holds for all of its containers",
@@ -28,7 +27,6 @@ _CONTAINER: Final[dict[str, str]] = {
 }
 _HARMLESS: Final[dict[str, frozenset[Any]]] = {  # what says the same as silence
     "setHostnameAsFQDN": frozenset({False}),
-    "shareProcessNamespace": frozenset({False}),
 }
 
 

@@ -65,6 +65,6 @@ KINDS: Final[dict[tuple[str, str, str], str]] = {
 """Kinds by group, version and plural."""
 
 PARTS: Final[dict[str, frozenset[str]]] = {
-    "pods": frozenset(("ephemeralcontainers", "resize")),
+    "pods": frozenset(("resize",)),
 }
 """Subresources of served kinds of the core group, by the plural."""

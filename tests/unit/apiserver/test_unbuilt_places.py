@@ -34,7 +34,6 @@ def test_each_kind_that_is_missing_is_named(gvr: tuple[str, str, str]) -> None:
 @pytest.mark.parametrize(
     ("resource", "part", "namespace"),
     [
-        ("pods", "ephemeralcontainers", "a"),
         ("pods", "resize", "a"),
     ],
 )

@@ -9,7 +9,7 @@ from kubelet.core.labels import container_hash
 from kubelet.core.observed import ContainerState
 from kubelet.core.pod_actions import Situation, compute_pod_actions
 from kubelet.core.restart import CrashBackoff
-from machinery.model.k8s.core_v1 import ContainerStatus, PodStatus, Probe
+from machinery.model.k8s.core_v1 import ContainerStatus, EphemeralContainer, PodStatus, Probe
 from tests.support.builders import changed, container, pod
 from tests.support.pod_life import START_S, ended, run, sandbox, seen
 
@@ -222,3 +222,25 @@ def test_the_restart_count_survives_lost_containers():
     )
     spec = changed(pod(), status=PodStatus(containerStatuses=[told]))
     assert starts(spec) == [("main", 5)]
+
+
+def test_an_ephemeral_container_is_started_at_once_and_never_again():
+    """Before containers of the start have done their work; its end, or that it is lost, is no reason to start it again."""
+    waits = pod(
+        initContainers=[container("init")], ephemeralContainers=[EphemeralContainer(name="debug", image="x")]
+    )
+    assert starts(waits, run("init")) == [("debug", 0)]
+    assert starts(waits, run("init"), run("debug")) == []
+    assert starts(waits, run("init"), ended("debug", code=1)) == []
+    told = PodStatus(ephemeralContainerStatuses=[told_status("debug")])
+    assert starts(changed(waits, status=told), run("init")) == []
+    assert starts(waits, run("init"), busy={"debug"}) == []
+    over = pod(restartPolicy="Never", ephemeralContainers=[EphemeralContainer(name="debug", image="x")])
+    assert starts(over, ended()) == []
+
+
+def told_status(name):
+    """Write what the API was told of a container that has run."""
+    return ContainerStatus(
+        name=name, image="x", imageID="", restartCount=0, ready=False, containerID="docker://1"
+    )

@@ -16,6 +16,7 @@ from machinery.model.k8s.core_v1 import (
     ContainerStateRunning,
     ContainerStateTerminated,
     ContainerStatus,
+    EphemeralContainer,
     PodCondition,
     PodIP,
     PodReadinessGate,
@@ -354,3 +355,20 @@ def test_the_containers_of_a_pod_share_what_their_messages_may_take():
     spec = pod(containers=[container(name) for name in names], restartPolicy="Never")
     found = status(spec, *(ended(name, message="€" * 1000) for name in names))
     assert [each.state.terminated.message for each in found.containerStatuses] == ["€" * 682] * 6
+
+
+def test_ephemeral_containers_have_statuses_and_decide_nothing():
+    """They are never ready; the pod's phase and readiness are those of the others."""
+    debug = EphemeralContainer(name="debug", image="x", targetContainerName="main")
+    spec = pod(ephemeralContainers=[debug])
+    [waiting] = status(spec, run()).ephemeralContainerStatuses
+    assert (waiting.name, waiting.state.waiting.reason) == ("debug", "ContainerCreating")
+    found = status(spec, run(), run("debug"))
+    [running] = found.ephemeralContainerStatuses
+    assert running.state.running
+    assert (running.ready, running.started) == (False, None)
+    [over] = status(spec, run(), ended("debug", code=3)).ephemeralContainerStatuses
+    assert over.state.terminated.exitCode == 3
+    assert (found.phase, condition(found, "Ready")[0]) == ("Running", "True")
+    told = changed(spec, status__ephemeralContainerStatuses=[over])
+    assert status(told, run()).ephemeralContainerStatuses == [over]  # history, once its container is gone

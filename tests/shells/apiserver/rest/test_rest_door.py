@@ -179,10 +179,10 @@ async def test_unknown_fields_are_warned_of_or_refused(admin: aiohttp.ClientSess
         ),
         (
             "PATCH",
-            "/api/v1/namespaces/default/pods/web/ephemeralcontainers",
+            "/api/v1/namespaces/default/pods/web/resize",
             {"data": b"{}"},
             501,
-            "pods/ephemeralcontainers is not built",
+            "pods/resize is not built",
         ),
         ("PUT", MAPS, {"json": {}}, 405, "does not allow this method"),
         ("POST", "/api/v1/configmaps", {"json": {}}, 405, "does not allow this method"),

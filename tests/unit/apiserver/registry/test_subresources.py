@@ -124,3 +124,68 @@ async def test_a_patch_of_the_status_reads_nothing_else_of_what_is_stored(bench:
         await bench.patch("pods/status", "p", {"spec": {"body": "x"}}, field_validation="Strict")
     with pytest.raises(BadRequest, match=r"PodSpec\.spec\.nodeName of type string"):
         await bench.patch("pods/status", "p", {"spec": {"nodeName": 5}})
+
+
+async def test_ephemeral_containers_are_added_by_their_subresource(bench: RegistryBench) -> None:
+    """With their defaults, as a new generation, and nothing else of the pod changes; what is there stays."""
+    await bench.create("pods", pod("p"))
+    part = "pods/ephemeralcontainers"
+    debug = {"name": "debug", "image": "x", "targetContainerName": "main"}
+    sent = {
+        "metadata": {"labels": {"sneaked": "in"}},
+        "spec": {"ephemeralContainers": [debug], "activeDeadlineSeconds": 5},
+    }
+    await bench.patch(part, "p", sent, PatchType.STRATEGIC_MERGE)
+    found = await bench.get(part, "p")
+    [added] = found["spec"]["ephemeralContainers"]
+    assert (added["imagePullPolicy"], added["terminationMessagePath"]) == ("Always", "/dev/termination-log")
+    assert "activeDeadlineSeconds" not in found["spec"]
+    assert "sneaked" not in found["metadata"].get("labels", {})
+    assert found["metadata"]["generation"] == 2
+    more = {"name": "more", "image": "x:1"}
+    await bench.patch(part, "p", {"spec": {"ephemeralContainers": [more]}}, PatchType.STRATEGIC_MERGE)
+    found = await bench.get("pods", "p")
+    assert [each["name"] for each in found["spec"]["ephemeralContainers"]] == ["more", "debug"]
+    with pytest.raises(Invalid, match="pod updates may not change fields other than"):
+        await bench.update("pods", {**found, "spec": {**found["spec"], "ephemeralContainers": []}})
+    with pytest.raises(Conflict):
+        await bench.update(part, {**found, "metadata": {**found["metadata"], "resourceVersion": "1"}})
+
+
+@pytest.mark.parametrize(
+    ("container", "path", "words"),
+    [
+        ({"ports": [{"containerPort": 1}]}, "ports", "cannot be set for an Ephemeral Container"),
+        ({"resources": {"limits": {"cpu": "1"}}}, "resources", "cannot be set for an Ephemeral Container"),
+        ({"livenessProbe": {"exec": {"command": ["x"]}}}, "livenessProbe", "cannot be set"),
+        ({"lifecycle": {"preStop": {"exec": {"command": ["x"]}}}}, "lifecycle", "cannot be set"),
+        ({"targetContainerName": "none"}, "targetContainerName", 'Not found: "none"'),
+        ({"name": "main"}, "name", 'Duplicate value: "main"'),
+        ({"name": "Bad"}, "name", "Invalid value"),
+        ({"image": " x"}, "image", "must not have leading or trailing whitespace"),
+        ({"image": ""}, "image", "Required value"),
+        ({"name": "first", "image": "other"}, "", 'existing ephemeral containers "first" may not be changed'),
+        (None, "", 'existing ephemeral containers "first" may not be removed'),
+    ],
+)
+async def test_an_ephemeral_container_that_cannot_be(
+    bench: RegistryBench, container: dict[str, Any] | None, path: str, words: str
+) -> None:
+    """The cause names the field, in Kubernetes' words."""
+    await bench.create("pods", pod("p"))
+    part = "pods/ephemeralcontainers"
+    first = {"name": "first", "image": "x"}
+    await bench.patch(part, "p", {"spec": {"ephemeralContainers": [first]}}, PatchType.STRATEGIC_MERGE)
+    found = await bench.get("pods", "p")
+    first = found["spec"]["ephemeralContainers"][0]
+    wanted = [first, {"name": "debug", "image": "x", **(container or {})}]
+    if path == "" and container:
+        wanted = [{**first, **container}]
+    if container is None:
+        wanted = []
+    with pytest.raises(Invalid) as caught:
+        await bench.update(part, {**found, "spec": {**found["spec"], "ephemeralContainers": wanted}})
+    [cause] = caught.value.causes
+    index = "[1]." if path else ""
+    assert cause.field == f"spec.ephemeralContainers{index}{path}"
+    assert words in cause.message

@@ -23,7 +23,6 @@ from tests.support.pod_specs import created, deployment, pod
         (pod(hostUsers=False), "spec.hostUsers"),
         (pod(os={"name": "windows"}), "spec.os.name"),
         (pod(resourceClaims=[{"name": "gpu"}]), "spec.resourceClaims"),
-        (pod(shareProcessNamespace=True), "spec.shareProcessNamespace"),
         (pod(container={"resources": {"claims": [{"name": "gpu"}]}}), "spec.containers[0].resources.claims"),
         (pod(container={"lifecycle": {"preStop": {"tcpSocket": {"port": 1}}}}), "spec.containers[0].lifecycle.preStop.tcpSocket"),
     ],
@@ -38,14 +37,12 @@ def test_a_pod_that_asks_for_it_gets_a_501(obj: Json, path: str) -> None:
 
 def test_a_template_that_asks_for_it_gets_a_501() -> None:
     """A Deployment is refused at once, instead of its pods one by one."""
-    with pytest.raises(
-        NotImplementedHere, match=r"^spec\.template\.spec\.shareProcessNamespace is not built"
-    ):
-        created(deployment(template={"shareProcessNamespace": True}), "deployments", "apps")
+    with pytest.raises(NotImplementedHere, match=r"^spec\.template\.spec\.hostnameOverride is not built"):
+        created(deployment(template={"hostnameOverride": "a"}), "deployments", "apps")
 
 
 @pytest.mark.parametrize(
-    "obj", [pod(hostUsers=True), pod(shareProcessNamespace=False), pod(os={"name": "linux"})]
+    "obj", [pod(hostUsers=True), pod(shareProcessNamespace=True), pod(os={"name": "linux"})]
 )
 def test_what_says_the_same_as_silence_is_fine(obj: Json) -> None:
     """A field that asks for what is there anyway is accepted."""
