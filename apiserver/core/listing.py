@@ -2,7 +2,8 @@
 
 https://kubernetes.io/docs/reference/using-api/api-concepts/#resource-versions
 A continue token is what Kubernetes' own is: base64url of {"v": "meta.k8s.io/v1", "rv": revision, "start": key},
-the key below the resource's prefix. It is no secret and no proof: whoever presents it gets what the request's own
+the key below the resource's prefix. A revision below 0 means that of the next page is the newest: such a token comes with
+the error of a page whose revision is compacted. It is no secret and no proof: whoever presents it gets what the request's own
 namespace and selectors allow.
 """
 
@@ -24,9 +25,12 @@ _MATCH: Final = "resourceVersionMatch"
 _LARGEST: Final = (1 << 63) - 1  # revisions are int64
 
 
+NEWEST: Final = -1
+
+
 @dataclass(frozen=True, slots=True)
 class Continue:
-    """Where a page begins: at the first key from `start` on, as of a revision."""
+    """Where a page begins: at the first key from `start` on, as of a revision; below 0 it is the newest."""
 
     revision: int
     start: str  # below the resource's prefix: "namespace/name\0"
@@ -55,7 +59,7 @@ def decode_continue(token: str, namespace: str) -> Continue:
     if not isinstance(raw, dict) or raw.get("v") != _VERSION:
         raise _not_valid("the server does not recognize this encoded version")
     revision, start = raw.get("rv"), raw.get("start")
-    if type(revision) is not int or not 0 < revision <= _LARGEST:
+    if type(revision) is not int or not revision or abs(revision) > _LARGEST:
         raise _not_valid(f"incorrect encoded start resourceVersion (version {_VERSION})")
     if not isinstance(start, str) or not start:
         raise _not_valid(f"encoded start key empty (version {_VERSION})")
@@ -68,11 +72,14 @@ def _not_valid(problem: str) -> BadRequest:
     return BadRequest(f"continue key is not valid: {problem}")
 
 
-def continue_expired() -> Expired:
-    """Return the error of a page whose revision is compacted."""
+def continue_expired(page: Continue) -> Expired:
+    """Return the error of a page whose revision is compacted; with it the list can go on, in its newest state."""
     return Expired(
-        "The provided continue parameter is too old to display a consistent list result. "
-        "You must start a new list without the continue parameter."
+        "The provided continue parameter is too old to display a consistent list result. You can start a new list "
+        "without the continue parameter, or use the continue token in this response to retrieve the remainder of the "
+        "results. Continuing with the provided token results in an inconsistent list - objects that were created, "
+        "modified, or deleted between the time the first chunk was returned and now may show up in the list.",
+        continue_=Continue(NEWEST, page.start).encode(),
     )
 
 

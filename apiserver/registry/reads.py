@@ -149,10 +149,12 @@ class Reads:
 
     async def _page(self, kind: Kind, selected: Selected, page: listing.Continue, limit: int) -> ListReply:
         """Read from the store, at the page's revision: its history is there, not in the cache."""
+        if page.revision < 0:
+            page = listing.Continue(await self._storage.revision(), page.start)
         try:
             found, remaining = await self._read_page(kind, selected, page, limit)
         except Expired as error:
-            raise listing.continue_expired() if page.start else listing.revision_expired() from error
+            raise listing.continue_expired(page) if page.start else listing.revision_expired() from error
         except BadRequest as error:
             raise answers.revision_too_large(page.revision, self._feed.revision) from error
         if remaining == 0:

@@ -62,6 +62,7 @@ class ApiError(Exception):
         uid: str = "",
         causes: tuple[Cause, ...] = (),
         retry_after_s: int = 0,
+        continue_: str = "",
     ) -> None:
         super().__init__(message)
         self.message = message
@@ -71,13 +72,14 @@ class ApiError(Exception):
         self.uid = uid
         self.causes = causes
         self.retry_after_s = retry_after_s  # wall seconds
+        self.continue_ = continue_  # of an expired page: where a list can go on, of what is there now
 
     def to_status(self) -> dict[str, Any]:
         """Return it as a metav1.Status."""
         status: dict[str, Any] = {
             "kind": "Status",
             "apiVersion": "v1",
-            "metadata": {},
+            "metadata": {"continue": self.continue_} if self.continue_ else {},
             "status": "Failure",
             "message": self.message,
             "reason": self.reason,
@@ -283,4 +285,5 @@ def from_status(status: dict[str, Any]) -> ApiError:
             for item in details.get("causes") or ()
         ),
         retry_after_s=details.get("retryAfterSeconds", 0),
+        continue_=(status.get("metadata") or {}).get("continue", ""),
     )
