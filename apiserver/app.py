@@ -10,7 +10,7 @@ import asyncio
 import random
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
@@ -51,7 +51,9 @@ from apiserver.services.resources import resources_handler
 from apiserver.storage.endpoints import EtcdTls
 from apiserver.storage.etcd import EtcdStorage
 from apiserver.storage.interface import Storage
+from apiserver.storage.measured import MeasuredStorage
 from apiserver.storage.seam import READING
+from apiserver.storage_metrics import StorageMetrics
 from apiserver.token_requests import token_handlers
 from apiserver.tokens import TokenKey
 from apiserver.watch_cache_feed import Feed
@@ -116,7 +118,7 @@ async def serve(config: ApiserverConfig, process: Process) -> None:
 def build(
     config: ApiserverConfig,
     process: Process,
-    storage: Storage,
+    store: Storage,
     *,
     rng: random.Random | None = None,
     key: TokenKey | None = None,
@@ -131,6 +133,7 @@ def build(
     """
     rng = rng or random.Random()  # noqa: S311 - a uid is no secret
     clock, log = process.clock, process.log
+    storage = MeasuredStorage(store)
     catalogue = Catalogue(ALL, served.REVIEWS)
     feed = Feed(storage, catalogue, clock, log=log)
     opening = Opening(feed, clock)
@@ -199,6 +202,8 @@ def build(
     presence = Presence(storage, feed, bootstrap, addresses, log)
     upkeep = Upkeep(served.CUSTOM_RESOURCE_DEFINITIONS, definitions, registry, storage, feed, clock, log)
     process.health.add_check("etcd", lambda: feed.problem or storage.problem)
+    process.health.add_check("informer-sync", lambda: "" if feed.ready else "the caches are not filled yet")
+    process.metrics.add(StorageMetrics(storage, feed, catalogue))
     return Core(
         catalogue,
         storage,
@@ -310,8 +315,8 @@ async def running(core: Core, process: Process) -> AsyncIterator[None]:
         await asyncio.gather(*(close() for close in (*core.closing, *(sink.aclose for sink in sinks))))
 
 
-def rest_services(core: Core, process: Process) -> RestServices:
-    """Return what the REST door works with."""
+def rest_services(core: Core, process: Process, config: ApiserverConfig | None = None) -> RestServices:
+    """Return what the REST door works with; the configuration is what it shows at /configz."""
     return RestServices(
         name=process.name,
         catalogue=core.catalogue,
@@ -324,6 +329,7 @@ def rest_services(core: Core, process: Process) -> RestServices:
         log=process.log,
         metrics=process.metrics,
         health=process.health,
+        configuration=asdict(config) if config else {},
     )
 
 
@@ -334,7 +340,7 @@ async def doors(core: Core, config: ApiserverConfig, process: Process) -> AsyncI
     Raises:
         ListenError: an address is taken.
     """
-    services = rest_services(core, process)
+    services = rest_services(core, process, config)
     handler = resources_handler(
         core.catalogue, core.registry, core.gate, core.authenticator, name=process.name
     )

@@ -51,6 +51,21 @@ class FlowControl:
             labels,
         )
 
+    def priority_levels(self) -> str:
+        """Return what waits and what is served at each level, in the columns of Kubernetes that there is something for."""
+        rows = [("PriorityLevelName", "ActiveQueues", "IsIdle", "WaitingRequests", "ExecutingRequests")]
+        rows += [
+            (
+                each.name,
+                str(each.queues),
+                str(not (each.waiting or each.served)).lower(),
+                str(each.waiting),
+                str(each.served),
+            )
+            for each in self._seats.levels()
+        ]
+        return "".join(", ".join(row) + "\n" for row in rows)
+
     def arrive(self, request: Request) -> Ticket | None:
         """Return the ticket of a request, which waits where it has `seated`; None where it needs none.
 

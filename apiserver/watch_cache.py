@@ -117,6 +117,12 @@ class WatchCache:
         self._followers: list[Follower] = []
         self._indexes = Indexes()
 
+    def __len__(self) -> int:
+        return len(self._objects)
+
+    def __bool__(self) -> bool:
+        return True  # also where it is empty
+
     @property
     def revision(self) -> int:
         """The store's revision that this is: everything up to it is in here."""

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import asyncio
 import heapq
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import aclosing, suppress
 from itertools import count
 from typing import Final
@@ -84,6 +84,12 @@ class Feed:
         """
         cache = self._caches.get(kind.gvr)
         return cache if cache is not None else self._view(kind)
+
+    def sizes(self) -> Iterator[tuple[Kind, int]]:
+        """Yield the kinds, each in the version that is stored, and how many objects there are of them."""
+        for cache in self._caches.values():
+            if cache.kind.stored is cache.kind:
+                yield cache.kind, len(cache)
 
     @property
     def ready(self) -> bool:

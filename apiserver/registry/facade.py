@@ -73,7 +73,7 @@ class Registry:
             ("resource", "code"),
         )
         self._durations = metrics.histogram(
-            "apiserver_request_duration_seconds",
+            "apiserver_registry_duration_seconds",
             "Wall time in the registry; watches until established",
             ("verb",),
         )
@@ -81,6 +81,10 @@ class Registry:
     def open(self) -> None:
         """Note that the cluster's own objects are there: those who `wait_open` go on."""
         self._opening.open()
+
+    def priority_levels(self) -> str:
+        """Return what waits and what is served at each priority level, as a table for people."""
+        return self._flow.priority_levels()
 
     @property
     def is_open(self) -> bool:

@@ -22,6 +22,7 @@ from apiserver.rest.limits import Limits
 from apiserver.rest.pages import Pages
 from apiserver.rest.paths import Target
 from apiserver.rest.replies import Reply, encode, error_reply, not_found
+from apiserver.rest.request_metrics import RequestMetrics
 from apiserver.rest.resource_request import read_request
 from apiserver.rest.resources import Resources
 from apiserver.rest.services import RestServices
@@ -54,15 +55,12 @@ class Door:
         self._services = services
         self._signature = ("Kubarium-Server", services.name)
         self._answer_limit_s = limits.answer_s
-        self._resources = Resources(services)
+        self._metrics = RequestMetrics(services.catalogue)
+        services.metrics.add(self._metrics)
+        self._resources = Resources(services, self._metrics)
         self._pages = Pages(services)
         self._of_user: Counter[str] = Counter()
         self._bodies = BodyRoom()
-        metrics = services.metrics
-        self._requests = metrics.counter("apiserver_rest_requests_total", "REST requests", ("method", "code"))
-        self._durations = metrics.histogram(
-            "apiserver_rest_duration_seconds", "Wall time of REST requests that are no streams", ("method",)
-        )
 
     async def end_streams(self) -> None:
         """End every watch, log and exec, so that connections can be closed."""
@@ -71,11 +69,14 @@ class Door:
     async def handle(self, exchange: Exchange) -> web.StreamResponse:
         """Answer a request that aiohttp has read; never raises except for a caller who has gone."""
         http = exchange.http
+        if not self.lasts(http):
+            return (await self._answered(http)).to_response()
         begun = self._services.clock.monotonic_wall()
-        response = await self._guarded(http, self._answer_or_stream(exchange), exchange)
+        with self._metrics.lasting(http):
+            response = await self._guarded(http, self._stream(exchange), exchange)
         if isinstance(response, Reply):
             return (await self._finished(http, response, begun)).to_response()
-        self._requests.add(1, http.method, str(response.status))
+        self._metrics.ended(http, response.status)
         return response
 
     def lasts(self, http: HttpRequest) -> bool:
@@ -84,16 +85,23 @@ class Door:
 
     async def answer(self, http: HttpRequest) -> Reply:
         """Answer a request whose answer is not a stream; never raises."""
+        return await self._answered(http)
+
+    async def _answered(self, http: HttpRequest) -> Reply:
         begun = self._services.clock.monotonic_wall()
-        reply = await self._guarded(http, self._answer(http))
-        return await self._finished(http, reply, begun)
+        self._metrics.begun(http)
+        try:
+            reply = await self._guarded(http, self._answer(http))
+            return await self._finished(http, reply, begun)
+        finally:
+            self._metrics.over(http)
 
     async def _finished(self, http: HttpRequest, reply: Reply, begun: float) -> Reply:
         """Encode an answer, add what every one has, and count it."""
         await encode(reply, accepts_gzip=http.accepts_gzip)
         reply.headers += (self._signature, ("Audit-Id", http.audit_id))
-        self._requests.add(1, http.method, str(reply.status))
-        self._durations.observe(self._services.clock.monotonic_wall() - begun, http.method)
+        took_s = self._services.clock.monotonic_wall() - begun
+        self._metrics.answered(http, reply.status, len(reply.body), took_s)
         return reply
 
     async def _guarded(
@@ -112,10 +120,9 @@ class Door:
     def _log_bug(self, http: HttpRequest, error: Exception) -> None:
         self._services.log.error("request_failed", method=http.method, path=http.path, **describe(error))
 
-    async def _answer_or_stream(self, exchange: Exchange) -> web.StreamResponse | Reply:
+    async def _stream(self, exchange: Exchange) -> web.StreamResponse | Reply:
         http = exchange.http
-        if not isinstance(http.target, Target) or not self._resources.lasts(http, http.target):
-            return await self._answer(http)
+        assert isinstance(http.target, Target)  # noqa: S101 - nothing else lasts
         receive_causes(http)
         user = await self._user(http)
         return await self._resources.stream(exchange, user, http.target)

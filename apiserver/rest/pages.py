@@ -14,6 +14,7 @@ from apiserver.core import discovery
 from apiserver.core.catalogue import PerGeneration
 from apiserver.core.openapi import served_paths
 from apiserver.request import UserInfo
+from apiserver.rest.health_pages import ROOTS, HealthPages
 from apiserver.rest.http_request import HttpRequest
 from apiserver.rest.negotiation import (
     DISCOVERIES,
@@ -31,17 +32,21 @@ from apiserver.rest.protobuf_answers import element, object_body
 from apiserver.rest.replies import JSON, Reply, pretty, reply, text_reply, to_yaml
 from apiserver.rest.services import RestServices
 from apiserver.schemas import VERSION
-from machinery.model.errors import MethodNotSupported
+from machinery.model.errors import MethodNotSupported, NotImplementedHere
 
-_HEALTH: Final = {"livez": "/livez", "healthz": "/livez", "readyz": "/readyz"}
+_APF: Final = "debug/api_priority_and_fairness"
+_PROMETHEUS: Final = "text/plain; version=0.0.4; charset=utf-8"
 _MACHINES: Final = {"x86_64": "amd64", "aarch64": "arm64"}
 _ROOTS: Final = (
     "/.well-known/openid-configuration",
     "/api",
     "/apis",
+    "/configz",
+    f"/{_APF}/dump_priority_levels",
     "/healthz",
     "/livez",
     "/metrics",
+    "/metrics/slis",
     "/openapi/v2",
     "/openapi/v3",
     "/openid/v1/jwks",
@@ -56,6 +61,7 @@ class Pages:
 
     def __init__(self, services: RestServices) -> None:
         self._services = services
+        self._health = HealthPages(services)
         catalogue = services.catalogue
         self._openapi = OpenApi(catalogue, services.definitions)
         self._discovery = PerGeneration(
@@ -65,6 +71,9 @@ class Pages:
             "": self._roots,
             "version": self._version,
             "metrics": self._metrics,
+            "metrics/slis": self._slis,
+            "configz": self._configuration,
+            f"{_APF}/dump_priority_levels": self._priority_levels,
             "openapi/v2": self._openapi_v2,
             "openapi/v3": self._openapi_index,
             ".well-known/openid-configuration": self._issuer,
@@ -88,8 +97,11 @@ class Pages:
         page = self._pages.get(path)
         if page is None and path.startswith("openapi/v3/"):
             page = self._openapi_document
-        if page is None and root in _HEALTH:
-            return self._health(http, root, rest)
+        if page is None and root in ROOTS:
+            _check_get(http)
+            return self._health.answer(http, root, rest)
+        if page is None and (root == "logs" or path.startswith("debug/pprof")):
+            raise NotImplementedHere(f"/{path} is not built: this apiserver is no program in Go")
         if page is None:
             return None
         _check_get(http)
@@ -110,30 +122,16 @@ class Pages:
         return reply(pretty(_version_info()))
 
     def _metrics(self, _: HttpRequest) -> Reply:
-        return text_reply(self._services.metrics.render())
+        return reply(self._services.metrics.render().encode(), content_type=_PROMETHEUS)
 
-    def _health(self, http: HttpRequest, root: str, check: str) -> Reply | None:
-        _check_get(http)
-        status, text = self._services.health.answer(_HEALTH[root])
-        if check:
-            return self._one_check(check)
-        if "verbose" not in http.query and status == 200:
-            return text_reply("ok")
-        lines = ["[+]ping ok"]
-        if status != 200:
-            lines += [f"[-]{line} failed" for line in text.splitlines()]
-        verdict = "passed" if status == 200 else "failed"
-        return text_reply(
-            "\n".join((*lines, f"{root} check {verdict}", "")), status=200 if status == 200 else 500
-        )
+    def _slis(self, _: HttpRequest) -> Reply:
+        return reply(self._health.metrics().encode(), content_type=_PROMETHEUS)
 
-    def _one_check(self, check: str) -> Reply | None:
-        if check == "ping":
-            return text_reply("ok")
-        found = [line for line in self._services.health.problems() if line.partition(":")[0] == check]
-        if found:
-            return text_reply(f"internal server error: {found[0]}", status=500)
-        return text_reply("ok") if self._services.health.has_check(check) else None
+    def _configuration(self, _: HttpRequest) -> Reply:
+        return reply(msgspec.json.encode({"apiserver": self._services.configuration}))
+
+    def _priority_levels(self, _: HttpRequest) -> Reply:
+        return text_reply(self._services.registry.priority_levels())
 
     def _issuer(self, _: HttpRequest) -> Reply:
         return reply(self._services.token_key.discovery())
@@ -220,6 +218,10 @@ def _version_info() -> bytes:
     info = {
         "major": major,
         "minor": minor,
+        "emulationMajor": major,
+        "emulationMinor": minor,
+        "minCompatibilityMajor": major,
+        "minCompatibilityMinor": str(int(minor) - 1),
         "gitVersion": f"{VERSION}+kubarium",
         "gitCommit": "",
         "gitTreeState": "clean",

@@ -18,6 +18,7 @@ from apiserver.rest.pod_log import PodLog
 from apiserver.rest.pod_port_forward import PodPortForward
 from apiserver.rest.proxies import Proxies
 from apiserver.rest.replies import Reply, not_found
+from apiserver.rest.request_metrics import RequestMetrics
 from apiserver.rest.resource_request import is_watch, read_request
 from apiserver.rest.services import RestServices
 from apiserver.rest.streams import Streams
@@ -37,14 +38,14 @@ Stream: TypeAlias = Callable[[Exchange, UserInfo, Target], Awaitable["web.Stream
 class Resources:
     """Serves /api/v1/… and /apis/<group>/<version>/…."""
 
-    def __init__(self, services: RestServices) -> None:
+    def __init__(self, services: RestServices, metrics: RequestMetrics) -> None:
         self._catalogue = services.catalogue
         self._gate = services.gate
         self._registry = registry = services.registry
         self._streams = Streams()
         tables = Tables(services.catalogue, services.clock)
         self._answers = ObjectAnswers(tables)
-        self._watches = Watches(services, tables, self._answers, self._streams)
+        self._watches = Watches(services, tables, self._answers, self._streams, metrics)
         self._streamed: dict[tuple[str, str, str, str], Stream] = {
             **dict.fromkeys(pod_log.PLACES, PodLog(services, self._streams).answer),
             **dict.fromkeys(pod_exec.PLACES, PodExec(services, self._streams).answer),

@@ -50,7 +50,7 @@ class SeamDoor(Door):
                 method_of(http), http, lambda _: Door.answer(self, http)
             )
         except ApiError as error:
-            return error_reply(error)
+            return error_reply(error, http.accept)
 
     def _conversation(self, http: HttpRequest) -> Conversation:
         receive_causes(http)

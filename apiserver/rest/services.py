@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from apiserver.authentication import Authenticator
@@ -33,6 +33,7 @@ class RestServices:
     log: EventLog
     metrics: Metrics
     health: Health
+    configuration: Mapping[str, object] = field(default_factory=dict)  # what the apiserver was told
     definitions: Callable[[], bytes] = field(
         default=document
     )  # the published schemas, read when first asked for

@@ -12,6 +12,7 @@ from apiserver.rest.http_request import Exchange
 from apiserver.rest.negotiation import CUSTOM_STREAMS, STREAMS, Encoding, Form, Shape
 from apiserver.rest.object_answers import ObjectAnswers, negotiate_for
 from apiserver.rest.replies import JSON
+from apiserver.rest.request_metrics import Events, RequestMetrics
 from apiserver.rest.resource_request import ResourceRequest
 from apiserver.rest.services import RestServices
 from apiserver.rest.streams import STALLED_S, Outlet, Streams, send
@@ -36,13 +37,18 @@ class Watches:
     """Turns watches of the registry into responses."""
 
     def __init__(
-        self, services: RestServices, tables: Tables, answers: ObjectAnswers, streams: Streams
+        self,
+        services: RestServices,
+        tables: Tables,
+        answers: ObjectAnswers,
+        streams: Streams,
+        metrics: RequestMetrics,
     ) -> None:
         self._registry = services.registry
         self._tables = tables
         self._answers = answers
         self._streams = streams
-        self._open = services.metrics.gauge("apiserver_rest_watches", "Watches that are open")
+        self._metrics = metrics
 
     async def answer(self, exchange: Exchange, asked: ResourceRequest, kind: KindNames) -> web.StreamResponse:
         """Answer with a stream of events; errors before the first one are raised.
@@ -56,18 +62,14 @@ class Watches:
         watch = await self._begun(asked.request)
         try:
             with self._streams.opened(watch.aclose):
-                self._open.set(self._open.value() + 1)
-                try:
-                    response = web.StreamResponse()
-                    response.headers["Content-Type"] = _CONTENT_TYPES[form.encoding]
-                    response.headers["Cache-Control"] = "no-cache, private"
-                    response.enable_chunked_encoding()
-                    await exchange.begin(response)
-                    error_frame = _ERROR_FRAMES[form.encoding]
-                    await _pump(exchange, response, watch, _ChunkSink(exchange.outlet, frame), error_frame)
-                    return response
-                finally:
-                    self._open.set(self._open.value() - 1)
+                response = web.StreamResponse()
+                response.headers["Content-Type"] = _CONTENT_TYPES[form.encoding]
+                response.headers["Cache-Control"] = "no-cache, private"
+                response.enable_chunked_encoding()
+                await exchange.begin(response)
+                sink = _ChunkSink(exchange.outlet, frame, self._metrics.events(kind))
+                await _pump(exchange, response, watch, sink, _ERROR_FRAMES[form.encoding])
+                return response
         finally:
             await watch.aclose()
 
@@ -99,9 +101,10 @@ class Watches:
 class _ChunkSink:
     """Writes chunks to the connection itself: they are made once, whoever gets them, and aiohttp would copy them."""
 
-    def __init__(self, outlet: Outlet, frame: Frame) -> None:
+    def __init__(self, outlet: Outlet, frame: Frame, events: Events) -> None:
         self._outlet = outlet
         self._frame = frame
+        self._events = events
 
     def write(self, batch: SharedBatch) -> bool:
         outlet = self._outlet
@@ -109,6 +112,7 @@ class _ChunkSink:
             return False
         if batch:
             outlet.write(self._frame(batch))
+            self._events.told += len(batch)
         return not outlet.writing_paused
 
     async def drained(self) -> None:

@@ -5,7 +5,7 @@ Alive is a process that answers. Ready it is once the component has said so and 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from machinery.process.metrics import Metrics
 
@@ -22,9 +22,9 @@ class Health:
         """Add a condition of readiness: `check()` returns "" when all is well, else what is wrong."""
         self._checks[name] = check
 
-    def has_check(self, name: str) -> bool:
-        """Whether there is a condition of that name."""
-        return name in self._checks
+    def checks(self) -> Mapping[str, Callable[[], str]]:
+        """Return the conditions by their names."""
+        return self._checks
 
     def problems(self) -> list[str]:
         """Return what keeps the process from being ready."""

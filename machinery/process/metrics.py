@@ -11,7 +11,7 @@ import resource
 from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Final, TypeVar
+from typing import Final, Protocol, TypeVar
 
 BUCKETS_S: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 
@@ -38,9 +38,9 @@ class Counter:
 
     def lines(self) -> Iterator[str]:
         """Yield its lines."""
-        yield from _head(self.name, self.text, "counter")
+        yield from described(self.name, self.text, "counter")
         for values, number in self._values.items():
-            yield f"{self.name}{_labels(self.labels, values)} {_number(number)}"
+            yield sample(self.name, self.labels, values, number)
 
 
 @dataclass(slots=True)
@@ -62,9 +62,9 @@ class Gauge:
 
     def lines(self) -> Iterator[str]:
         """Yield its lines."""
-        yield from _head(self.name, self.text, "gauge")
+        yield from described(self.name, self.text, "gauge")
         for values, number in self._values.items():
-            yield f"{self.name}{_labels(self.labels, values)} {_number(number)}"
+            yield sample(self.name, self.labels, values, number)
 
 
 @dataclass(slots=True)
@@ -91,17 +91,20 @@ class Histogram:
 
     def lines(self) -> Iterator[str]:
         """Yield its lines."""
-        yield from _head(self.name, self.text, "histogram")
+        yield from described(self.name, self.text, "histogram")
         for values, series in self._series.items():
             yield from self._series_lines(values, series)
 
     def _series_lines(self, values: Values, series: _Series) -> Iterator[str]:
-        running = 0
-        for bound, number in zip((*map(_number, self.buckets), "+Inf"), series.counts, strict=True):
-            running += number
-            yield f"{self.name}_bucket{_labels((*self.labels, 'le'), (*values, bound))} {running}"
-        yield f"{self.name}_sum{_labels(self.labels, values)} {_number(series.total)}"
-        yield f"{self.name}_count{_labels(self.labels, values)} {running}"
+        yield from histogram_lines(self.name, self.labels, values, self.buckets, series.counts, series.total)
+
+
+class Measured(Protocol):
+    """What counts by itself, and says what it has counted."""
+
+    def lines(self) -> Iterator[str]:
+        """Yield its lines, in the text format; `described` and `sample` write them."""
+        ...
 
 
 class Metrics:
@@ -109,6 +112,11 @@ class Metrics:
 
     def __init__(self) -> None:
         self._metrics: dict[str, Counter | Gauge | Histogram] = {}
+        self._measured: list[Measured] = []
+
+    def add(self, measured: Measured) -> None:
+        """Render what counts by itself, too; its names are its own."""
+        self._measured.append(measured)
 
     def counter(self, name: str, text: str, labels: Sequence[str] = ()) -> Counter:
         """Return the counter of this name."""
@@ -127,7 +135,8 @@ class Metrics:
     def render(self) -> str:
         """Return all of them, and what the system knows about the process."""
         self._measure_process()
-        lines = [line for metric in self._metrics.values() for line in metric.lines()]
+        every: tuple[Measured, ...] = (*self._metrics.values(), *self._measured)
+        lines = [line for each in every for line in each.lines()]
         return "\n".join(lines) + "\n"
 
     def _measure_process(self) -> None:
@@ -136,6 +145,34 @@ class Metrics:
         cpu.set(usage.ru_utime + usage.ru_stime)
         memory = self.gauge("process_resident_memory_bytes", "Resident memory")
         memory.set(resident_bytes())
+
+
+def described(name: str, text: str, kind: str) -> Iterator[str]:
+    """Yield what stands before a metric's samples; the kind is counter, gauge or histogram."""
+    yield f"# HELP {name} {text}"
+    yield f"# TYPE {name} {kind}"
+
+
+def sample(name: str, labels: Sequence[str], values: Sequence[str], number: float) -> str:
+    """Return the line of one number; the values belong to the labels, in their order."""
+    return f"{name}{_labels(labels, values)} {_number(number)}"
+
+
+def histogram_lines(
+    name: str,
+    labels: Sequence[str],
+    values: Sequence[str],
+    bounds: Sequence[float],
+    counts: Sequence[int],
+    total: float,
+) -> Iterator[str]:
+    """Yield the lines of one series of a histogram; the last of the counts is above all bounds."""
+    running = 0
+    for bound, number in zip((*map(_number, bounds), "+Inf"), counts, strict=True):
+        running += number
+        yield sample(f"{name}_bucket", (*labels, "le"), (*values, bound), running)
+    yield sample(f"{name}_sum", labels, values, total)
+    yield sample(f"{name}_count", labels, values, running)
 
 
 def resident_bytes() -> int:
@@ -152,11 +189,6 @@ def _same(metric: Counter | Gauge | Histogram, kind: type[_M]) -> _M:
     if not isinstance(metric, kind):
         raise TypeError(f"the metric {metric.name} is a {type(metric).__name__} already")
     return metric
-
-
-def _head(name: str, text: str, kind: str) -> Iterator[str]:
-    yield f"# HELP {name} {text}"
-    yield f"# TYPE {name} {kind}"
 
 
 def _labels(names: Sequence[str], values: Sequence[str]) -> str:

@@ -12,11 +12,11 @@ Between levels, those that are below their nominal seats come first, in the orde
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Iterator
 from dataclasses import dataclass, field
 from enum import Enum
 from heapq import heapify, heappop, heappush
-from typing import Final, Generic, TypeVar
+from typing import Final, Generic, NamedTuple, TypeVar
 
 from apiserver.core.flow.levels import EXEMPT, LEVELS, Level, Share, shares_of
 from apiserver.core.flow.schemas import Flow
@@ -48,6 +48,15 @@ class _Queues(Generic[R]):
     order: list[tuple[int, int, R]] = field(default_factory=list)  # a heap; who has given up is still in it
 
 
+class LevelState(NamedTuple):
+    """What is going on at a level."""
+
+    name: str
+    queues: int  # flows that have something waiting
+    waiting: int
+    served: int
+
+
 class Seats(Generic[R]):
     """The seats of one apiserver."""
 
@@ -59,6 +68,11 @@ class Seats(Generic[R]):
         self._waiting = 0
         self._seated: dict[R, _Queues[R]] = {}
         self._number = 0
+
+    def levels(self) -> Iterator[LevelState]:
+        """Yield what is going on at every level that has seats."""
+        for name, each in self._levels.items():
+            yield LevelState(name, len(each.lengths), len(each.waiting), each.served)
 
     def arrive(self, request: R, flow: Flow) -> Arrival:
         """Seat a request, have it wait, or refuse it."""

@@ -289,13 +289,19 @@ async def test_a_watch_from_a_revision_that_is_gone_tells_of_it_in_an_event(
     assert text["object"]["reason"] == "Expired"
 
 
+OPEN = (
+    'apiserver_longrunning_requests{component="apiserver",group="",resource="configmaps",scope="namespace",'
+    'subresource="",verb="WATCH",version="v1"}'
+)
+
+
 async def test_a_caller_who_goes_leaves_no_watch_behind(admin: aiohttp.ClientSession):
     """The watch ends with the connection."""
     response = await admin.get(f"{MAPS}?watch=1")
-    assert "apiserver_rest_watches 1" in (await call(admin, "GET", "/metrics"))[1]
+    assert f"{OPEN} 1" in (await call(admin, "GET", "/metrics"))[1]
     response.close()
     async with asyncio.timeout(15):
-        while "apiserver_rest_watches 0" not in (await call(admin, "GET", "/metrics"))[1]:
+        while f"{OPEN} 0" not in (await call(admin, "GET", "/metrics"))[1]:
             await asyncio.sleep(0.01)
 
 

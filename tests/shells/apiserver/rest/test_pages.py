@@ -1,0 +1,76 @@
+"""Pages of the REST door that are no resource: health, metrics, the version, the configuration, debugging."""
+
+from __future__ import annotations
+
+import aiohttp
+import pytest
+
+from tests.support.apiserver import Served
+from tests.support.rest_door import config_map
+
+STARTED = "poststarthook/rbac/bootstrap-roles"
+ALL = ("ping", "etcd", "informer-sync", STARTED)
+
+
+async def got(session: aiohttp.ClientSession, path: str) -> tuple[int, str]:
+    async with session.get(path) as response:
+        return response.status, await response.text()
+
+
+@pytest.mark.parametrize(("root", "more"), [("livez", ()), ("healthz", ()), ("readyz", ("shutdown",))])
+async def test_health_is_told_check_by_check(
+    admin: aiohttp.ClientSession, served: Served, root: str, more: tuple[str, ...]
+):
+    """In Kubernetes' form; what fails is named in the whole, and told where it is asked for alone."""
+    assert await got(admin, f"/{root}") == (200, "ok")
+    whole = "".join(f"[+]{name} ok\n" for name in (*ALL, *more)) + f"{root} check passed\n"
+    assert await got(admin, f"/{root}?verbose") == (200, whole)
+    for name in (*ALL, *more):
+        assert await got(admin, f"/{root}/{name}") == (200, "ok")
+    assert (await got(admin, f"/{root}/nothing"))[0] == 404
+    served.core.feed.problem = "etcd is away"
+    status, text = await got(admin, f"/{root}")
+    assert (status, "[-]etcd failed: reason withheld\n" in text) == (500, True)
+    assert text.endswith(f"{root} check failed\n")
+    assert await got(admin, f"/{root}/etcd") == (500, "internal server error: etcd is away\n")
+    assert await got(admin, f"/{root}?exclude=etcd") == (200, "ok")
+    _, text = await got(admin, f"/{root}?verbose&exclude=etcd,other&exclude=more")
+    assert "[+]etcd excluded: ok\n" in text
+    assert 'warn: some health checks cannot be excluded: no matches for "more","other"\n' in text
+
+
+async def test_metrics_have_the_names_of_kube_apiserver(admin: aiohttp.ClientSession):
+    """Requests, the store, the process."""
+    async with admin.post("/api/v1/namespaces/default/configmaps", json=config_map("a")) as response:
+        assert response.status == 201
+    async with admin.get("/metrics") as response:
+        assert response.headers["Content-Type"].startswith("text/plain; version=0.0.4")
+        lines = (await response.text()).splitlines()
+    place = 'component="apiserver",dry_run="",group="",resource="configmaps",scope="resource",subresource=""'
+    assert f'apiserver_request_total{{code="201",{place},verb="POST",version="v1"}} 1' in lines
+    created = '{group="",operation="create",resource="configmaps"}'
+    assert f"etcd_requests_total{created} 1" in lines
+    assert f"etcd_request_duration_seconds_count{created} 1" in lines
+    assert f"etcd_request_errors_total{created} 0" in lines
+    assert 'apiserver_storage_objects{group="",resource="configmaps"} 1' in lines
+    found = {line.partition("{")[0].partition(" ")[0] for line in lines}
+    assert {"process_cpu_seconds_total", "apiserver_current_inflight_requests"} <= found
+    _, slis = await got(admin, "/metrics/slis")
+    assert 'kubernetes_healthcheck{name="etcd",type="readyz"} 1' in slis
+
+
+async def test_what_the_apiserver_was_told_and_what_waits_is_shown(
+    admin: aiohttp.ClientSession, client: object
+):
+    """To those who may ask; what only a program in Go has says that it is not built."""
+    async with admin.get("/configz") as response:
+        assert (await response.json())["apiserver"]["max_requests_inflight"] == 60
+    status, table = await got(admin, "/debug/api_priority_and_fairness/dump_priority_levels")
+    assert (status, table.splitlines()[0].split(", ")[0]) == (200, "PriorityLevelName")
+    for path in ("/debug/pprof/", "/debug/pprof/profile", "/logs", "/logs/kube-apiserver.log"):
+        status, text = await got(admin, path)
+        assert (status, "is not built" in text) == (501, True)
+    async with admin.get("/version") as response:
+        version = await response.json()
+    assert (version["major"], version["minor"], version["emulationMinor"]) == ("1", "36", "36")
+    assert version["gitVersion"].startswith("v1.36.")
