@@ -6,19 +6,20 @@ import json
 import shutil
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
 T = TypeVar("T")
 
-_TOOLS = Path(__file__).resolve().parents[2] / ".tools" / "bin"
+TOOLS = Path(__file__).resolve().parents[2] / ".tools" / "bin"
 
 
 def find_kubectl() -> str | None:
-    """Find kubectl: the one on the PATH, else the one that `make setup` installed."""
-    return shutil.which("kubectl") or shutil.which("kubectl", path=str(_TOOLS))
+    """Find kubectl: the one that `make setup` brought, which is as new as the API that is served, else the one on the PATH."""
+    return shutil.which("kubectl", path=str(TOOLS)) or shutil.which("kubectl")
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +77,18 @@ class Kubectl:
         """Read the namespace's pods, oldest first."""
         found = self.get("pods", *(["-l", selector] if selector else []))
         return sorted(found, key=lambda pod: pod["metadata"]["creationTimestamp"])
+
+
+@contextmanager
+def own_namespace(kubeconfig: Path, name: str) -> Iterator[Kubectl]:
+    """Make a namespace that is ready for pods; at the end it goes, and nobody waits for that."""
+    admin = Kubectl(kubeconfig, name)
+    admin("create", "namespace", name)
+    eventually(
+        lambda: admin.run("get", "serviceaccount", "default").code == 0, what="the default ServiceAccount"
+    )
+    yield admin
+    admin("delete", "namespace", name, "--wait=false")
 
 
 def is_ready(pod: dict[str, Any]) -> bool:

@@ -111,6 +111,7 @@ _CHECKS: dict[str, Callable[[], str]] = {
     "kubectl": _kubectl,
     "iptables": _program("iptables"),  # the portmap plugin calls it
     "docker-registry": _program("docker-registry"),
+    "npm": _program("npm"),
     **{shell: _program(shell) for shell in ("bash", "zsh", "fish")},
     "root": _root,
     "cgroups": _cgroups,

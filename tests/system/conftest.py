@@ -9,7 +9,7 @@ import pytest
 
 from kubarium import Cluster
 from tests.support.clusters import clusters, images, start_cluster
-from tests.support.kubectl import Kubectl, eventually
+from tests.support.kubectl import Kubectl, own_namespace
 from tests.support.requirements import need
 
 __all__ = ["cluster", "images", "kubectl", "start_cluster"]
@@ -30,10 +30,5 @@ def kubectl(cluster: Cluster, request: pytest.FixtureRequest) -> Iterator[Kubect
     """Kubectl in a namespace of this test's own."""
     words = request.node.name.split("[")[0].removeprefix("test_").replace("_", "-")[:50].strip("-")
     name = f"{words}-{next(_NUMBERS)}"  # the one before may still be terminating
-    admin = Kubectl(cluster.kubeconfig, name)
-    admin("create", "namespace", name)
-    eventually(
-        lambda: admin.run("get", "serviceaccount", "default").code == 0, what="the default ServiceAccount"
-    )
-    yield admin
-    admin("delete", "namespace", name, "--wait=false")
+    with own_namespace(cluster.kubeconfig, name) as admin:
+        yield admin

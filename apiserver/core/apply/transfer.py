@@ -48,8 +48,9 @@ def transfer(
     return result, comparisons.at(tracker.api_version)
 
 
-def _name(conflict: tuple[Manager, FieldSet]) -> Manager:
-    return conflict[0]
+def _name(conflict: tuple[Manager, FieldSet]) -> tuple[str, Manager]:
+    """Order conflicts as Kubernetes lists them, by the managers' names."""
+    return conflict[0].name, conflict[0]
 
 
 class _Comparisons:

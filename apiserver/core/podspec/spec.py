@@ -20,7 +20,7 @@ from apiserver.core.values import Json
 from machinery.model import names
 from machinery.model.errors import Cause
 
-_RESTART_POLICIES: Final = frozenset({"Always", "Never", "OnFailure"})
+_RESTART_POLICIES: Final = ["Always", "OnFailure", "Never"]
 _LARGEST: Final = 2**31 - 1
 
 

@@ -129,7 +129,7 @@ UNKNOWN_LABEL = "spec.template.metadata.labels"
         (job(backoffLimitPerIndex=1), ["spec.backoffLimitPerIndex: Invalid value: 1: requires indexed completion mode"]),
         (job(backoffLimitPerIndex=1, maxFailedIndexes=1), ["spec.backoffLimitPerIndex: Invalid value: 1: requires indexed completion mode", "spec.maxFailedIndexes: Invalid value: 1: requires indexed completion mode"]),
         (job(template=template(restartPolicy="Always")), ['spec.template.spec.restartPolicy: Required value: valid values: "OnFailure", "Never"']),
-        (job(template=template(restartPolicy="Sometimes")), ['spec.template.spec.restartPolicy: Unsupported value: "Sometimes": supported values: "Always", "Never", "OnFailure"', 'spec.template.spec.restartPolicy: Unsupported value: "Sometimes": supported values: "OnFailure", "Never"']),
+        (job(template=template(restartPolicy="Sometimes")), ['spec.template.spec.restartPolicy: Unsupported value: "Sometimes": supported values: "Always", "OnFailure", "Never"', 'spec.template.spec.restartPolicy: Unsupported value: "Sometimes": supported values: "OnFailure", "Never"']),
         (failing(on_codes(), template=template(restartPolicy="OnFailure")), ['spec.template.spec.restartPolicy: Invalid value: "OnFailure": only "Never" is supported when podFailurePolicy is specified']),
         (failing(*[on_codes()] * 21), ["spec.podFailurePolicy.rules: Too many: 21: must have at most 20 items"]),
         (failing({**on_codes(), "action": ""}), [f'{RULE}.action: Required value: valid values: ["Count" "FailIndex" "FailJob" "Ignore"]']),

@@ -27,7 +27,7 @@ def test_a_plain_pod_is_fine() -> None:
     ("spec", "expected"),
     [
         ({"containers": []}, "spec.containers: Required value"),
-        ({"restartPolicy": "Sometimes"}, 'spec.restartPolicy: Unsupported value: "Sometimes": supported values: "Always", "Never", "OnFailure"'),
+        ({"restartPolicy": "Sometimes"}, 'spec.restartPolicy: Unsupported value: "Sometimes": supported values: "Always", "OnFailure", "Never"'),
         ({"dnsPolicy": "None"}, "spec.dnsConfig: Required value: must provide `dnsConfig` when `dnsPolicy` is None"),
         ({"dnsConfig": {"nameservers": ["x"]}}, 'spec.dnsConfig.nameservers[0]: Invalid value: "x": must be a valid IP address'),
         ({"hostname": "Web"}, f'spec.hostname: Invalid value: "Web": {_DNS_LABEL}'),
