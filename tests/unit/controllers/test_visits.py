@@ -201,6 +201,8 @@ def claim(index: int, **metadata: Any) -> Json:
     """Return a claim."""
     protected = {"finalizers": ["kubernetes.io/pvc-protection"], **metadata}
     return _obj("v1", "PersistentVolumeClaim", f"data-{index}", metadata=protected)
+
+
 def token_secret(index: int, **data: str) -> Json:
     """Return a Secret of a namespace's account."""
     notes = {"kubernetes.io/service-account.name": "default"}
