@@ -91,6 +91,7 @@ MACHINE_TIME = {
     "kubelet/log_news.py": "files of this machine",
     "kubelet/logs.py": "files of this machine",
     "kubelet/probes.py": "a container's socket",
+    "kubelet/tunnels.py": "the sockets of the runtime and of a container",
     "machinery/process/": "this process and its own socket; the clock itself",
 }
 """Who may ask `WALL` instead of a clock that is handed in, and what it waits for (ADR 0026)."""
