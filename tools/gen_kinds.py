@@ -15,7 +15,6 @@ from kind_facts import (
     METRICS,
     NO_PLACES,
     PARTS,
-    PLURALS,
     REVIEWS,
     SCHEMAS,
     STORED,
@@ -138,7 +137,7 @@ def unserved_kinds() -> dict[tuple[str, str, str], str]:
         is_object = "ObjectMeta" in str(schema.get("properties", {}).get("metadata", ""))
         if is_object and name not in {*served, *apart} and "x-kubernetes-group-version-kind" in schema:
             named = schema["x-kubernetes-group-version-kind"][0]
-            plural = PLURALS.get(name.removeprefix(SCHEMAS)) or plural_of(named["kind"].lower())
+            plural = plural_of(named["kind"].lower())
             found[named["group"], named["version"], plural] = named["kind"]
     return dict(sorted(found.items()))
 

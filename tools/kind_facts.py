@@ -37,6 +37,7 @@ class Part:
 
 
 PARTS: Final = {
+    "approval": Part("get patch update"),
     "attach": Part("create get", kind="PodAttachOptions"),
     "binding": Part("create", "core.v1.Binding"),
     "ephemeralcontainers": Part("get patch update"),
@@ -56,6 +57,7 @@ STORED: Final = (
     Fact("core.v1.Node", short="no", cluster=True, subresources="proxy"),
     Fact("core.v1.Pod", short="po", categories="all", subresources="attach binding ephemeralcontainers eviction exec log portforward proxy"),
     Fact("core.v1.Service", short="svc", categories="all", subresources="proxy"),
+    Fact("core.v1.Endpoints", plural="endpoints", short="ep"),
     Fact("core.v1.ConfigMap", short="cm"),
     Fact("core.v1.Secret"),
     Fact("core.v1.ServiceAccount", short="sa", subresources="token"),
@@ -74,12 +76,20 @@ STORED: Final = (
     Fact("batch.v1.Job", categories="all"),
     Fact("batch.v1.CronJob", short="cj", categories="all"),
     Fact("autoscaling.v2.HorizontalPodAutoscaler", short="hpa", categories="all"),
+    Fact("autoscaling.v1.HorizontalPodAutoscaler", short="hpa", categories="all", stored_as="autoscaling.v2.HorizontalPodAutoscaler"),
     Fact("policy.v1.PodDisruptionBudget", short="pdb"),
     Fact("networking.v1.Ingress", short="ing"),
     Fact("networking.v1.IngressClass", cluster=True),
     Fact("networking.v1.NetworkPolicy", short="netpol"),
+    Fact("networking.v1.IPAddress", short="ip", cluster=True),
+    Fact("networking.v1.ServiceCIDR", cluster=True),
     Fact("scheduling.v1.PriorityClass", short="pc", cluster=True),
     Fact("storage.v1.StorageClass", short="sc", cluster=True),
+    Fact("storage.v1.VolumeAttachment", cluster=True),
+    Fact("storage.v1.VolumeAttributesClass", short="vac", cluster=True),
+    Fact("storage.v1.CSIDriver", cluster=True),
+    Fact("storage.v1.CSINode", cluster=True),
+    Fact("storage.v1.CSIStorageCapacity"),
     Fact("node.v1.RuntimeClass", cluster=True),
     Fact("coordination.v1.Lease"),
     Fact("discovery.v1.EndpointSlice"),
@@ -88,11 +98,19 @@ STORED: Final = (
     Fact("rbac.v1.ClusterRole", cluster=True),
     Fact("rbac.v1.ClusterRoleBinding", cluster=True),
     Fact(f"{EXTENSIONS}v1.CustomResourceDefinition", short="crd crds", categories="api-extensions", cluster=True),
+    Fact("events.v1.Event", short="ev", stored_as="core.v1.Event"),
+    Fact("certificates.v1.CertificateSigningRequest", short="csr", cluster=True, subresources="approval"),
+    Fact("flowcontrol.v1.FlowSchema", cluster=True),
+    Fact("flowcontrol.v1.PriorityLevelConfiguration", cluster=True),
+    Fact("admissionregistration.v1.ValidatingWebhookConfiguration", categories="api-extensions", cluster=True),
+    Fact("admissionregistration.v1.MutatingWebhookConfiguration", categories="api-extensions", cluster=True),
+    Fact("admissionregistration.v1.ValidatingAdmissionPolicy", categories="api-extensions", cluster=True),
+    Fact("admissionregistration.v1.ValidatingAdmissionPolicyBinding", categories="api-extensions", cluster=True),
+    Fact("admissionregistration.v1.MutatingAdmissionPolicy", categories="api-extensions", cluster=True),
+    Fact("admissionregistration.v1.MutatingAdmissionPolicyBinding", categories="api-extensions", cluster=True),
+    Fact("io.k8s.kube-aggregator.pkg.apis.apiregistration.v1.APIService", categories="api-extensions", cluster=True),
 )  # fmt: skip
 """Kinds whose objects are kept."""
-
-PLURALS: Final = {"core.v1.Endpoints": "endpoints"}
-"""Of kinds that are not served, where English does not make them."""
 
 NO_PLACES: Final = ("authentication.v1.TokenRequest", "autoscaling.v1.Scale", "policy.v1.Eviction")
 """Kinds that are read and written below objects of others only."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import re
 from typing import Any, Final
 
 from apiserver.core import field_errors
@@ -10,6 +11,7 @@ from machinery.model import names
 from machinery.model.errors import Cause
 
 PROTOCOLS: Final = frozenset({"SCTP", "TCP", "UDP"})
+_DECIMALS: Final = re.compile(r"[0-9]{1,9}(\.[0-9]{1,9}){3}(/[0-9]{1,9})?")
 
 
 def port_causes(path: str, port: int) -> list[Cause]:
@@ -63,3 +65,37 @@ def range_causes(path: str, text: str) -> list[Cause]:
         return []
     text_ = "must be a valid CIDR value, (e.g. 10.9.8.0/24 or 2001:db8::/64)"
     return [field_errors.invalid(path, text, text_)]
+
+
+def exact_address_errors(text: str) -> list[str]:
+    """Return what keeps a text from being an IP address that is written in the one way that it should be."""
+    if not is_address(text):
+        if _has_leading_zeros(text):
+            return ["must not have leading 0s"]
+        return ["must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)"]
+    address = ipaddress.ip_address(text)
+    if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped:
+        return ["must not be an IPv4-mapped IPv6 address"]
+    return [] if str(address) == text else [f'must be in canonical form ("{address}")']
+
+
+def exact_range_errors(text: str) -> list[str]:
+    """Return the same of a range of addresses in CIDR notation."""
+    if not is_range(text):
+        if _has_leading_zeros(text):
+            return ["must not have leading 0s in IP or prefix length"]
+        return ["must be a valid CIDR value, (e.g. 10.9.8.0/24 or 2001:db8::/64)"]
+    network, interface = ipaddress.ip_network(text, strict=False), ipaddress.ip_interface(text)
+    if isinstance(interface, ipaddress.IPv6Interface) and interface.ipv4_mapped:
+        return ["must not be an IPv4-mapped IPv6 address"]
+    if interface.ip != network.network_address:
+        return ["must not have bits set beyond the prefix length"]
+    return [] if str(network) == text else [f'must be in canonical form ("{network}")']
+
+
+def _has_leading_zeros(text: str) -> bool:
+    """Whether an IPv4 address, or a range of them, is well-formed except for zeros before its numbers."""
+    if not _DECIMALS.fullmatch(text):
+        return False
+    plain = "/".join(".".join(str(int(each)) for each in part.split(".")) for part in text.split("/"))
+    return plain != text and (is_address(plain) or is_range(plain))

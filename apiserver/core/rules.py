@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Final, TypeAlias
+from typing import Final, Protocol, TypeAlias
 
 import msgspec
 
@@ -22,12 +22,37 @@ from machinery.model.clock import Timescale
 from machinery.model.errors import Cause
 
 
+class User(Protocol):
+    """Who writes (apiserver.request.UserInfo fits)."""
+
+    @property
+    def name(self) -> str:
+        """The user's name."""
+        ...
+
+    @property
+    def uid(self) -> str:
+        """What tells the user from an earlier one of the same name; "" where that is not known."""
+        ...
+
+    @property
+    def groups(self) -> tuple[str, ...]:
+        """The groups that the user is in."""
+        ...
+
+    @property
+    def extra(self) -> Mapping[str, tuple[str, ...]]:
+        """What else is known of the user."""
+        ...
+
+
 class WriteContext(msgspec.Struct, frozen=True, gc=False):
     """The facts of one write that only the shell knows."""
 
     now: str  # metav1.Time: RFC 3339, UTC, whole seconds
     uid: str = ""  # a fresh UUID, for a create
     suffix: str = ""  # five letters of machinery.model.names.suffix, for a generateName
+    user: User | None = None  # who writes
 
 
 def spec_scaled(obj: Json, replicas: int) -> Json:

@@ -252,6 +252,23 @@ def check_create(kind: Kind, stamped: Json, may_own: MayOwn = everything_owns) -
         raise field_errors.invalid_object(kind.group_kind, stamped["metadata"].get("name", ""), found)
 
 
+def check_sent(sent: Kind, stamped: Json, old: Json | None) -> None:
+    """Check what is to be stored by the rules of the version that it was sent in, beside those of the stored one.
+
+    Raises:
+        Invalid: it breaks rules of that version.
+    """
+    rules, version = sent.rules, sent.api_version
+    shown = rules.convert(stamped, version)
+    found = (
+        rules.validate.create(shown)
+        if old is None
+        else rules.validate.update(shown, rules.convert(old, version))
+    )
+    if found:
+        raise field_errors.invalid_object(sent.group_kind, shown["metadata"].get("name", ""), found)
+
+
 def update(kind: Kind, new: Json, old: Json, context: WriteContext) -> Json:
     """Return the object to store in place of `old`; equal to `old` where nothing changed.
 

@@ -81,10 +81,10 @@ class Parts:
         """Return the time as quotas compare it."""
         return Moment(self.clock.now(), self.clock.timescale)
 
-    def context(self, *, named: bool) -> WriteContext:
+    def context(self, user: UserInfo, *, named: bool) -> WriteContext:
         """Return the facts of a create; an object that has its name needs no letters for one."""
         uid = str(uuid.UUID(int=self.random.getrandbits(128), version=4))
-        return WriteContext(self.now(), uid, "" if named else self.suffix())
+        return WriteContext(self.now(), uid, "" if named else self.suffix(), user)
 
     def update_context(self) -> WriteContext:
         """Return the facts of an update: nobody needs a name or an identity."""

@@ -76,7 +76,7 @@ class Preparing:
         attributes = self._attributes(kind, request, name, suffix)
         weight = len(request.body)
         admitted = await self._admit(attributes, obj, None, weight)
-        context = self._parts.context(named=bool(name))
+        context = self._parts.context(request.user, named=bool(name))
         stamped = await aside(weight, writes.prepare_create, kind, admitted.obj, context)
         claims = await self._claims(kind, stamped, None, dry_run=request.writing.dry_run)
         return await self._checked(_Draft(kind, request, attributes, admitted), claims, None, weight)
@@ -137,6 +137,10 @@ class Preparing:
                 await aside(weight, writes.check_create, kind, claims.obj, may_own)
             else:
                 await aside(weight, writes.check_update, kind, claims.obj, old, may_own)
+            asked = draft.request
+            sent = self._parts.catalogue.kind(asked.group, asked.version, asked.resource)
+            if sent is not None and sent.stored is not sent:
+                await aside(weight, writes.check_sent, sent, claims.obj, old)
             await self._parts.guard.admit_grant(draft.request.user, kind, claims.obj, old)
             admitted = draft.admitted
             valid = await self._admitting.validate(draft.attributes, admitted.admitted, claims.obj, old)

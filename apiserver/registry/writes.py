@@ -289,7 +289,7 @@ def _untouched(old: Json, changed: Any) -> Json:
 
 def _in_version(kind: Kind, read: writes.Read) -> writes.Read:
     obj = objects.in_version(kind, read.obj)
-    return read if obj is read.obj else writes.Read(obj, read.warnings)
+    return read if obj is read.obj else writes.Read(kind.rules.default(obj), read.warnings)
 
 
 def warned(reply: ObjectReply, warnings: tuple[str, ...]) -> ObjectReply:

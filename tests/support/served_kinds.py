@@ -19,6 +19,24 @@ KINDS: Final = {kind.kind: kind for kind in kinds.KINDS.values()}
 """By the name of the kind, in the version that is stored."""
 
 
+REQUEST: Final = (
+    "LS0tLS1CRUdJTiBDRVJUSUZJQ0FURSBSRVFVRVNULS0tLS0KTUlIWE1IOENBUUF3SFRFTU1Bb0dBMVVFQXd3RFlXNXVNUTB3Q3dZ"
+    "RFZRUUtEQVJ6YUc5d01Ga3dFd1lIS29aSQp6ajBDQVFZSUtvWkl6ajBEQVFjRFFnQUVLV1Jva2RVcWNtd1hNdmhxbmg1dmo4OTVV"
+    "VmVwTms0aE1kVVN3QzNzCkVOQVFkYWxTV25reGxWcnRtQ1oydkNKYmMyQ3BkZEliNjhKQmRFWHhWZEtDLzZBQU1Bb0dDQ3FHU000"
+    "OUJBTUMKQTBnQU1FVUNJR1Y5MEwyRi9VMDZuM3k1SGt4b2xoUlliRUpRSEJEdHhiQkFER0pUSlBzbkFpRUFrbk80SzRYUAo3bXJl"
+    "eGhCd1RXZzR4dzEzdUFxTjdpaHg1RncvczNibFBFZz0KLS0tLS1FTkQgQ0VSVElGSUNBVEUgUkVRVUVTVC0tLS0tCg=="
+)
+"""A request for a certificate, of CN=ann, O=shop, that its key has signed, as it stands in a spec."""
+
+_RULE = {"apiGroups": ["apps"], "apiVersions": ["v1"], "resources": ["deployments"], "operations": ["CREATE"]}
+_WEBHOOK = {
+    "name": "a.example.com",
+    "clientConfig": {"service": {"namespace": "default", "name": "web"}},
+    "rules": [_RULE],
+    "sideEffects": "None",
+    "admissionReviewVersions": ["v1"],
+    "matchConditions": [{"name": "a", "expression": "true"}],
+}
 _POD = {"containers": [{"name": "main", "image": "app:1"}]}
 _LABELS = {"metadata": {"labels": {"app": "web"}}}
 _SELECTOR = {"matchLabels": {"app": "web"}}
@@ -26,21 +44,33 @@ _CLAIM = {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage"
 _ABOUT = {"kind": "Pod", "namespace": "default", "name": "web"}
 _ROLE = {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "view"}
 EXAMPLES: Final[dict[str, Json]] = {
+    "APIService": {"metadata": {"name": "v1.example.com"}, "spec": {"group": "example.com", "version": "v1", "service": {"namespace": "default", "name": "web"}, "groupPriorityMinimum": 100, "versionPriority": 10}},
+    "CSIDriver": {"spec": {"tokenRequests": [{"audience": "a"}]}},
+    "CSINode": {"spec": {"drivers": [{"name": "csi.example.com", "nodeID": "n", "topologyKeys": ["example.com/zone"]}]}},
+    "CSIStorageCapacity": {"storageClassName": "fast", "capacity": "1Gi", "nodeTopology": _SELECTOR},
+    "CertificateSigningRequest": {"spec": {"request": REQUEST, "signerName": "example.com/signer", "usages": ["client auth"]}},
     "ClusterRole": {"rules": [{"apiGroups": [""], "resources": ["pods"], "verbs": ["get"]}]},
     "ClusterRoleBinding": {"roleRef": _ROLE, "subjects": [{"kind": "User", "name": "ann"}]},
     "ConfigMap": {"data": {"a": "b"}},
     "ControllerRevision": {"revision": 1, "data": {"spec": {}}},
     "CronJob": {"spec": {"schedule": "@daily", "jobTemplate": {"spec": {"template": {"spec": {**_POD, "restartPolicy": "Never"}}}}}},
+    "CustomResourceDefinition": {"metadata": {"name": "toys.example.com"}, "spec": {"group": "example.com", "scope": "Namespaced", "names": {"plural": "toys", "kind": "Toy"}, "versions": [{"name": "v1", "served": True, "storage": True, "schema": {"openAPIV3Schema": {"type": "object"}}}]}},
     "DaemonSet": {"spec": {"selector": _SELECTOR, "template": {**_LABELS, "spec": _POD}}},
     "Deployment": {"spec": {"selector": _SELECTOR, "template": {**_LABELS, "spec": _POD}}},
     "EndpointSlice": {"addressType": "IPv4", "endpoints": [{"addresses": ["10.1.2.3"]}], "ports": [{"port": 80}]},
+    "Endpoints": {"subsets": [{"addresses": [{"ip": "10.1.2.3"}], "ports": [{"port": 80}]}]},
     "Event": {"involvedObject": _ABOUT, "reason": "Started", "message": "m", "type": "Normal"},
+    "FlowSchema": {"spec": {"priorityLevelConfiguration": {"name": "workload-low"}, "rules": [{"subjects": [{"kind": "User", "user": {"name": "ann"}}], "nonResourceRules": [{"verbs": ["get"], "nonResourceURLs": ["/version"]}]}]}},
     "HorizontalPodAutoscaler": {"spec": {"scaleTargetRef": {"kind": "Deployment", "name": "web"}, "maxReplicas": 2, "behavior": {}}},
+    "IPAddress": {"metadata": {"name": "10.0.0.5"}, "spec": {"parentRef": {"resource": "services", "namespace": "default", "name": "web"}}},
     "Ingress": {"spec": {"defaultBackend": {"service": {"name": "web", "port": {"number": 80}}}}},
     "IngressClass": {"spec": {"controller": "example.com/x", "parameters": {"kind": "A", "name": "b"}}},
     "Job": {"spec": {"template": {**_LABELS, "spec": {**_POD, "restartPolicy": "Never"}}}},
     "Lease": {"spec": {"holderIdentity": "me", "leaseDurationSeconds": 15}},
     "LimitRange": {"spec": {"limits": [{"type": "Container", "max": {"cpu": "1"}}]}},
+    "MutatingAdmissionPolicy": {"spec": {"matchConstraints": {"resourceRules": [_RULE]}, "mutations": [{"patchType": "JSONPatch", "jsonPatch": {"expression": "[]"}}]}},
+    "MutatingAdmissionPolicyBinding": {"spec": {"policyName": "x", "paramRef": {"name": "y"}}},
+    "MutatingWebhookConfiguration": {"webhooks": [_WEBHOOK]},
     "Namespace": {},
     "NetworkPolicy": {"spec": {"podSelector": {}, "ingress": [{"ports": [{"port": 80}]}]}},
     "Node": {"spec": {"podCIDR": "10.1.0.0/24"}},
@@ -50,6 +80,7 @@ EXAMPLES: Final[dict[str, Json]] = {
     "PodDisruptionBudget": {"spec": {"minAvailable": 1, "selector": _SELECTOR}},
     "PodTemplate": {"template": {**_LABELS, "spec": _POD}},
     "PriorityClass": {"value": 5},
+    "PriorityLevelConfiguration": {"spec": {"type": "Limited", "limited": {"limitResponse": {"type": "Queue", "queuing": {}}}}},
     "ReplicaSet": {"spec": {"selector": _SELECTOR, "template": {**_LABELS, "spec": _POD}}},
     "ReplicationController": {"spec": {"template": {**_LABELS, "spec": _POD}}},
     "ResourceQuota": {"spec": {"hard": {"pods": "5"}}},
@@ -58,9 +89,15 @@ EXAMPLES: Final[dict[str, Json]] = {
     "RuntimeClass": {"handler": "runsc"},
     "Secret": {"data": {"a": "Yg=="}},
     "Service": {"spec": {"ports": [{"port": 80}], "selector": {"app": "web"}}},
+    "ServiceCIDR": {"spec": {"cidrs": ["10.200.0.0/16"]}},
     "ServiceAccount": {},
     "StatefulSet": {"spec": {"selector": _SELECTOR, "serviceName": "web", "template": {**_LABELS, "spec": _POD}, "volumeClaimTemplates": [{"metadata": {"name": "data"}, "spec": _CLAIM}]}},
     "StorageClass": {"provisioner": "example.com/disk"},
+    "ValidatingAdmissionPolicy": {"spec": {"matchConstraints": {"resourceRules": [_RULE]}, "validations": [{"expression": "true"}]}},
+    "ValidatingAdmissionPolicyBinding": {"spec": {"policyName": "x", "validationActions": ["Deny"], "matchResources": {}}},
+    "ValidatingWebhookConfiguration": {"webhooks": [_WEBHOOK]},
+    "VolumeAttachment": {"spec": {"attacher": "csi.example.com", "nodeName": "n", "source": {"persistentVolumeName": "v"}}},
+    "VolumeAttributesClass": {"driverName": "csi.example.com", "parameters": {"iops": "100"}},
 }  # fmt: skip
 """What makes an object of each kind, by the name of the kind."""
 

@@ -9,22 +9,32 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
+from apiserver.core import webhook_rules
 from apiserver.core.kind import Kind, make_kind
 from apiserver.core.kinds import (
+    apiservices,
+    certificatesigningrequests,
     configmaps,
     controllerrevisions,
     cronjobs,
+    csidrivers,
+    csinodes,
+    csistoragecapacities,
     customresourcedefinitions,
     daemonsets,
     deployments,
+    endpoints,
     endpointslices,
     events,
+    flowschemas,
     horizontalpodautoscalers,
     ingressclasses,
     ingresses,
+    ipaddresses,
     jobs,
     leases,
     limitranges,
+    mutatingadmissionpolicies,
     namespaces,
     networkpolicies,
     nodes,
@@ -34,6 +44,7 @@ from apiserver.core.kinds import (
     pods,
     podtemplates,
     priorityclasses,
+    prioritylevelconfigurations,
     rbac,
     replicasets,
     replicationcontrollers,
@@ -41,10 +52,15 @@ from apiserver.core.kinds import (
     runtimeclasses,
     secrets,
     serviceaccounts,
+    servicecidrs,
     services,
     statefulsets,
     storageclasses,
+    validatingadmissionpolicies,
+    volumeattachments,
+    volumeattributesclasses,
 )
+from apiserver.core.match_rules import unchecked
 from apiserver.core.rules import Rules
 from machinery.model.k8s import served
 from machinery.model.kinds import KindNames
@@ -86,6 +102,26 @@ RULES: Final[Mapping[KindNames, Rules]] = {
     served.CLUSTER_ROLES: rbac.CLUSTER_ROLES,
     served.CLUSTER_ROLE_BINDINGS: rbac.CLUSTER_ROLE_BINDINGS,
     served.CUSTOM_RESOURCE_DEFINITIONS: customresourcedefinitions.RULES,
+    served.ENDPOINTS: endpoints.RULES,
+    served.EVENTS_EVENTS_V1: events.NEWER,
+    served.HORIZONTAL_POD_AUTOSCALERS_AUTOSCALING_V1: horizontalpodautoscalers.OLDER,
+    served.IP_ADDRESSES: ipaddresses.RULES,
+    served.SERVICE_CIDRS: servicecidrs.RULES,
+    served.VOLUME_ATTACHMENTS: volumeattachments.RULES,
+    served.VOLUME_ATTRIBUTES_CLASSES: volumeattributesclasses.RULES,
+    served.CSI_DRIVERS: csidrivers.RULES,
+    served.CSI_NODES: csinodes.RULES,
+    served.CSI_STORAGE_CAPACITIES: csistoragecapacities.RULES,
+    served.CERTIFICATE_SIGNING_REQUESTS: certificatesigningrequests.RULES,
+    served.FLOW_SCHEMAS: flowschemas.RULES,
+    served.PRIORITY_LEVEL_CONFIGURATIONS: prioritylevelconfigurations.RULES,
+    served.VALIDATING_WEBHOOK_CONFIGURATIONS: webhook_rules.validating(unchecked),
+    served.MUTATING_WEBHOOK_CONFIGURATIONS: webhook_rules.mutating(unchecked),
+    served.VALIDATING_ADMISSION_POLICIES: validatingadmissionpolicies.policies(unchecked),
+    served.VALIDATING_ADMISSION_POLICY_BINDINGS: validatingadmissionpolicies.BINDINGS,
+    served.MUTATING_ADMISSION_POLICIES: mutatingadmissionpolicies.policies(unchecked),
+    served.MUTATING_ADMISSION_POLICY_BINDINGS: mutatingadmissionpolicies.BINDINGS,
+    served.API_SERVICES: apiservices.RULES,
 }
 
 

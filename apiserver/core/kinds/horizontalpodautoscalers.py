@@ -1,4 +1,4 @@
-"""HorizontalPodAutoscalers, in version 2.
+"""HorizontalPodAutoscalers: in version 2, which is stored, and in version 1.
 
 https://kubernetes.io/docs/tasks/run-application/horizontal-pod-autoscale/
 """
@@ -7,14 +7,16 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from apiserver.core import field_errors, workloads
+from apiserver.core import autoscaling_v1, field_errors, workloads
 from apiserver.core.rules import Prepare, Rules, Validate, WriteContext, with_old_status
 from apiserver.core.scaling_metrics import metric_causes, scaled_reference_causes
+from apiserver.core.table import Table
 from apiserver.core.table import autoscaling as table
 from apiserver.core.values import Json, spec
 from machinery.model import quantity
 from machinery.model.errors import Cause
 
+_V2: Final = "autoscaling/v2"
 _CPU_SHARE: Final = 80
 _LONGEST_WINDOW_S: Final = 3600
 _LONGEST_PERIOD_S: Final = 1800
@@ -116,9 +118,29 @@ def _validate_status(new: Json, _old: Json) -> list[Cause]:
     return workloads.status_causes(new.get("status") or {}, "currentReplicas", "desiredReplicas")
 
 
+def _default_older(obj: Json) -> Json:
+    """Ask for a share of the CPU where nothing else is asked for."""
+    own = obj.setdefault("spec", {})
+    own.setdefault("minReplicas", 1)
+    if not autoscaling_v1.has_metrics(obj):
+        own["targetCPUUtilizationPercentage"] = _CPU_SHARE
+    return obj
+
+
 RULES: Final = Rules(
     default=_default,
+    convert=autoscaling_v1.convert,
     prepare=Prepare(create=_prepare_create, update=with_old_status),
     validate=Validate(create=_validate, update=_validate_update, status=_validate_status),
     table=table.HORIZONTAL_POD_AUTOSCALERS,
 )
+
+OLDER: Final = Rules(
+    default=_default_older,
+    convert=autoscaling_v1.convert,
+    table=Table(
+        table.HORIZONTAL_POD_AUTOSCALERS.columns,
+        lambda obj, moment: table.HORIZONTAL_POD_AUTOSCALERS.row(autoscaling_v1.convert(obj, _V2), moment),
+    ),
+)
+"""The rules of version 1, beside those of what is stored."""

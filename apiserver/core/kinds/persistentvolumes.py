@@ -9,6 +9,7 @@ import posixpath
 from typing import Final
 
 from apiserver.core import field_errors
+from apiserver.core.csi import driver_name_causes
 from apiserver.core.podspec.affinity import node_selector_causes
 from apiserver.core.podspec.paths import no_backsteps_causes
 from apiserver.core.podspec.volumes import host_path_causes
@@ -16,11 +17,9 @@ from apiserver.core.rules import Prepare, Rules, Validate, WriteContext, metadat
 from apiserver.core.table import storage as table
 from apiserver.core.values import Json, spec
 from apiserver.core.volume_claims import access_mode_causes, class_name_causes, mode_causes, positive_causes
-from machinery.model import names
 from machinery.model.errors import Cause
 
 _RECLAIM_POLICIES: Final = frozenset({"Delete", "Recycle", "Retain"})
-_LONGEST_DRIVER: Final = 63
 _SECRETS: Final = (
     "controllerPublishSecretRef",
     "controllerExpandSecretRef",
@@ -144,7 +143,7 @@ def _local_causes(source: Json, path: str) -> list[Cause]:
 
 
 def _csi_causes(source: Json, path: str) -> list[Cause]:
-    found = _driver_causes(source.get("driver", ""), f"{path}.driver")
+    found = driver_name_causes(source.get("driver", ""), f"{path}.driver")
     if not source.get("volumeHandle"):
         found.append(field_errors.required(f"{path}.volumeHandle"))
     return found + [
@@ -154,15 +153,6 @@ def _csi_causes(source: Json, path: str) -> list[Cause]:
         for field in ("name", "namespace")
         if not source[name].get(field)
     ]
-
-
-def _driver_causes(driver: str, path: str) -> list[Cause]:
-    if not driver:
-        return [field_errors.required(path)]
-    found = []
-    if len(driver.encode()) > _LONGEST_DRIVER:
-        found.append(field_errors.too_long(path, _LONGEST_DRIVER))
-    return found + field_errors.each_invalid(path, driver, names.dns_subdomain_errors(driver.lower()))
 
 
 def _attributes_causes(own: Json) -> list[Cause]:

@@ -9,13 +9,12 @@ from typing import Any, Final
 
 from apiserver.core import field_errors
 from apiserver.core.rules import Rules, Validate
+from apiserver.core.storage_parameters import parameter_causes
 from apiserver.core.table import storage as table
 from apiserver.core.values import Json
 from machinery.model import names
 from machinery.model.errors import Cause
 
-_MOST_PARAMETERS: Final = 512
-_PARAMETER_LIMIT_BYTES: Final = 256 * 1024
 _RECLAIM_POLICIES: Final = frozenset({"Delete", "Retain"})
 _BINDING_MODES: Final = frozenset({"Immediate", "WaitForFirstConsumer"})
 _FIXED: Final = ("parameters", "provisioner", "reclaimPolicy")
@@ -34,21 +33,11 @@ def _validate(obj: Json) -> list[Cause]:
         found = field_errors.each_invalid("provisioner", provisioner.lower(), errors)
     else:
         found = [field_errors.required("provisioner")]
-    found += _parameter_causes(obj.get("parameters") or {}, "parameters")
+    found += parameter_causes(obj.get("parameters") or {}, "parameters")
     if policy := obj["reclaimPolicy"]:
         found += field_errors.one_of("reclaimPolicy", policy, _RECLAIM_POLICIES)
     found += field_errors.one_of("volumeBindingMode", obj["volumeBindingMode"], _BINDING_MODES)
     return found + _topology_causes(obj.get("allowedTopologies") or [], "allowedTopologies")
-
-
-def _parameter_causes(parameters: Json, path: str) -> list[Cause]:
-    if len(parameters) > _MOST_PARAMETERS:
-        return [field_errors.too_long(path, _MOST_PARAMETERS)]
-    found = [field_errors.invalid(path, "", "field can not be empty.")] if "" in parameters else []
-    size = sum(len(key.encode()) + len(value.encode()) for key, value in parameters.items())
-    if size > _PARAMETER_LIMIT_BYTES:
-        found.append(field_errors.too_long(path, _PARAMETER_LIMIT_BYTES))
-    return found
 
 
 def _topology_causes(terms: list[Json], path: str) -> list[Cause]:

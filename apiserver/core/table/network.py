@@ -1,4 +1,4 @@
-"""Services, EndpointSlices, Ingresses and NetworkPolicies."""
+"""Services, their endpoints and addresses, Ingresses and NetworkPolicies."""
 
 from __future__ import annotations
 
@@ -158,6 +158,41 @@ def _network_policy(obj: Json, moment: Moment) -> Cells:
     return [name(obj), selector_text(spec(obj).get("podSelector")), age(obj, moment)]
 
 
+def _endpoints(obj: Json, moment: Moment) -> Cells:
+    return [name(obj), _endpoints_text(obj.get("subsets") or ()), age(obj, moment)]
+
+
+def _endpoints_text(subsets: Iterable[Json]) -> str:
+    """Write the first addresses that are ready, each with each port, and how many there are besides."""
+    every = [
+        _with_port(address.get("ip", ""), port)
+        for subset in subsets
+        for port in [each.get("port") for each in subset.get("ports") or ()] or [None]
+        for address in subset.get("addresses") or ()
+    ]
+    more = f" + {len(every) - _SHOWN} more..." if len(every) > _SHOWN else ""
+    return (",".join(every[:_SHOWN]) or NONE) + more
+
+
+def _with_port(address: str, port: int | None) -> str:
+    if port is None:
+        return address
+    return f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
+
+
+def _ip_address(obj: Json, _moment: Moment) -> Cells:
+    reference = spec(obj).get("parentRef")
+    if reference is None:
+        return [name(obj), NONE]
+    group, resource = reference.get("group", ""), reference.get("resource", "")
+    where = [f"{resource}.{group}" if group else resource, reference.get("namespace", "")]
+    return [name(obj), "/".join([*(each for each in where if each), reference.get("name", "")])]
+
+
+def _service_cidr(obj: Json, moment: Moment) -> Cells:
+    return [name(obj), ",".join(spec(obj).get("cidrs") or ()), age(obj, moment)]
+
+
 INGRESSES: Final = Table(
     (
         NAME,
@@ -180,4 +215,12 @@ INGRESS_CLASSES: Final = Table(
 )
 NETWORK_POLICIES: Final = Table(
     (NAME, Column("Pod-Selector", description="The pods that it is about."), AGE), _network_policy
+)
+ENDPOINTS: Final = Table(
+    (NAME, Column("Endpoints", description="The addresses that are ready, with their ports."), AGE),
+    _endpoints,
+)
+IP_ADDRESSES: Final = Table((NAME, Column("ParentRef", description="What has taken it.")), _ip_address)
+SERVICE_CIDRS: Final = Table(
+    (NAME, Column("CIDRs", description="The ranges, one of each family at most."), AGE), _service_cidr
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from apiserver.core.table.table import AGE, NAME, Cells, Column, Moment, Table, age, name, wide
+from apiserver.core.table.table import AGE, NAME, NONE, Cells, Column, Moment, Table, age, name, wide
 from apiserver.core.values import Json, metadata, spec
 
 _UNSET: Final = "<unset>"
@@ -68,6 +68,45 @@ def _claim(obj: Json, moment: Moment) -> Cells:
     ]
 
 
+def _attributes_class(obj: Json, moment: Moment) -> Cells:
+    return [name(obj), obj.get("driverName", ""), age(obj, moment)]
+
+
+def _driver(obj: Json, moment: Moment) -> Cells:
+    own = spec(obj)
+    audiences = [each.get("audience", "") for each in own.get("tokenRequests") or ()]
+    return [
+        name(obj),
+        own.get("attachRequired", True),
+        own.get("podInfoOnMount", False),
+        own.get("storageCapacity", False),
+        ",".join(audiences) if audiences else _UNSET,
+        own.get("requiresRepublish", False),
+        ",".join(own.get("volumeLifecycleModes") or ()) or NONE,
+        age(obj, moment),
+    ]
+
+
+def _csi_node(obj: Json, moment: Moment) -> Cells:
+    return [name(obj), len(spec(obj).get("drivers") or ()), age(obj, moment)]
+
+
+def _storage_capacity(obj: Json, _moment: Moment) -> Cells:
+    return [name(obj), obj.get("storageClassName", ""), obj.get("capacity", _UNSET)]
+
+
+def _attachment(obj: Json, moment: Moment) -> Cells:
+    own = spec(obj)
+    return [
+        name(obj),
+        own.get("attacher", ""),
+        (own.get("source") or {}).get("persistentVolumeName", ""),
+        own.get("nodeName", ""),
+        (obj.get("status") or {}).get("attached", False),
+        age(obj, moment),
+    ]
+
+
 def _phase(obj: Json) -> str:
     if metadata(obj).get("deletionTimestamp"):
         return "Terminating"
@@ -124,4 +163,48 @@ PERSISTENT_VOLUME_CLAIMS: Final = Table(
         wide("VolumeMode", description="Whether it is a filesystem or a block device."),
     ),
     _claim,
+)
+VOLUME_ATTRIBUTES_CLASSES: Final = Table(
+    (NAME, Column("DriverName", description="The driver that knows its parameters."), AGE),
+    _attributes_class,
+)
+CSI_DRIVERS: Final = Table(
+    (
+        NAME,
+        Column(
+            "AttachRequired",
+            "boolean",
+            description="Whether its volumes are attached before they are mounted.",
+        ),
+        Column("PodInfoOnMount", "boolean", description="Whether it is told the pod that it mounts for."),
+        Column("StorageCapacity", "boolean", description="Whether it publishes how much it has left."),
+        Column("TokenRequests", description="The audiences of the tokens that it is given."),
+        Column("RequiresRepublish", "boolean", description="Whether it wants to be asked again and again."),
+        Column("Modes", description="The kinds of volumes that it has."),
+        AGE,
+    ),
+    _driver,
+)
+CSI_NODES: Final = Table(
+    (NAME, Column("Drivers", "integer", description="How many drivers have registered at the node."), AGE),
+    _csi_node,
+)
+CSI_STORAGE_CAPACITIES: Final = Table(
+    (
+        NAME,
+        Column("StorageClassName", description="The class that it is told for."),
+        Column("Capacity", description="How much there is."),
+    ),
+    _storage_capacity,
+)
+VOLUME_ATTACHMENTS: Final = Table(
+    (
+        NAME,
+        Column("Attacher", format="name", description="Who attaches the volume."),
+        Column("PV", description="The volume."),
+        Column("Node", description="The node that it is attached to."),
+        Column("Attached", "boolean", description="Whether it is attached."),
+        AGE,
+    ),
+    _attachment,
 )

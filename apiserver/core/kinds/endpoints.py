@@ -1,0 +1,94 @@
+"""Endpoints: the older form of EndpointSlices.
+
+https://kubernetes.io/docs/concepts/services-networking/service/#endpoints
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from typing import Final
+
+from apiserver.core import field_errors, ports
+from apiserver.core.rules import Rules, Validate
+from apiserver.core.table import network as table
+from apiserver.core.values import Json
+from machinery.model import names
+from machinery.model.errors import Cause
+
+DEPRECATED: Final = "v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice"
+STORAGE_PREFIX: Final = "/registry/services/endpoints"
+_SPECIAL: Final = (
+    ("may not be unspecified (0.0.0.0 or ::)", "is_unspecified"),
+    ("may not be in the loopback range (127.0.0.0/8, ::1/128)", "is_loopback"),
+    ("may not be in the link-local range (169.254.0.0/16, fe80::/10)", "is_link_local"),
+)
+_LOCAL_GROUPS: Final = (ipaddress.ip_network("224.0.0.0/24"), ipaddress.ip_network("ff02::/16"))
+
+
+def _default(obj: Json) -> Json:
+    for subset in obj.get("subsets") or ():
+        for port in subset.get("ports") or ():
+            port.setdefault("protocol", "TCP")
+    return obj
+
+
+def _validate(obj: Json) -> list[Cause]:
+    found: list[Cause] = []
+    for index, subset in enumerate(obj.get("subsets") or []):
+        path = f"subsets[{index}]"
+        if not subset.get("addresses") and not subset.get("notReadyAddresses"):
+            text = "must specify `addresses` or `notReadyAddresses`"
+            found.append(field_errors.required(path, text))
+        for field in ("addresses", "notReadyAddresses"):
+            for number, address in enumerate(subset.get(field) or []):
+                found += _address_causes(address, f"{path}.{field}[{number}]")
+        own_ports = subset.get("ports") or []
+        for number, port in enumerate(own_ports):
+            found += _port_causes(port, f"{path}.ports[{number}]", needs_name=len(own_ports) > 1)
+    return found
+
+
+def _address_causes(address: Json, path: str) -> list[Cause]:
+    ip = address.get("ip", "")
+    found = ports.address_causes(f"{path}.ip", ip)
+    if hostname := address.get("hostname"):
+        errors = names.dns_label_errors(hostname)
+        found += field_errors.each_invalid(f"{path}.hostname", hostname, errors)
+    if "nodeName" in address:
+        node = address["nodeName"]
+        found += field_errors.each_invalid(f"{path}.nodeName", node, names.dns_subdomain_errors(node))
+    return found + field_errors.each_invalid(f"{path}.ip", ip, special_address_errors(ip))
+
+
+def special_address_errors(text: str) -> list[str]:
+    """Return what keeps an address from being one that others can reach; nothing where it is no address."""
+    try:
+        address = ipaddress.ip_address(text)
+    except ValueError:
+        return []
+    found = [problem for problem, test in _SPECIAL if getattr(address, test)]
+    if any(address in group for group in _LOCAL_GROUPS if group.version == address.version):
+        found.append("may not be in the link-local multicast range (224.0.0.0/24, ff02::/10)")
+    return found
+
+
+def _port_causes(port: Json, path: str, *, needs_name: bool) -> list[Cause]:
+    name = port.get("name", "")
+    found = [field_errors.required(f"{path}.name")] if needs_name and not name else []
+    if name:
+        found += field_errors.each_invalid(f"{path}.name", name, names.dns_label_errors(name))
+    found += ports.port_causes(f"{path}.port", port.get("port", 0))
+    found += ports.protocol_causes(f"{path}.protocol", port["protocol"])
+    if app := port.get("appProtocol"):
+        found += field_errors.each_invalid(f"{path}.appProtocol", app, names.label_key_errors(app))
+    return found
+
+
+RULES: Final = Rules(
+    default=_default,
+    unenforced=lambda _obj: (DEPRECATED,),
+    validate=Validate(create=_validate, update=lambda new, _old: _validate(new)),
+    create_on_update=True,
+    storage_prefix=STORAGE_PREFIX,
+    table=table.ENDPOINTS,
+)

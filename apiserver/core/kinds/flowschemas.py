@@ -1,0 +1,106 @@
+"""FlowSchemas: which requests belong together, and to which priority level.
+
+https://kubernetes.io/docs/concepts/cluster-administration/flow-control/#flowschema
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from apiserver.core import field_errors
+from apiserver.core.flow_rules import CATCH_ALL, EXEMPT, rule_causes, status_causes
+from apiserver.core.rules import Prepare, Rules, Validate, with_old_status, without_status
+from apiserver.core.table import flow as table
+from apiserver.core.values import Json, spec
+from machinery.model import names
+from machinery.model.errors import Cause
+
+_PRECEDENCE: Final = 1000
+_LARGEST_PRECEDENCE: Final = 10_000
+_METHODS: Final = frozenset({"ByNamespace", "ByUser"})
+
+
+def _everybody(groups: tuple[str, ...]) -> list[Json]:
+    subjects = [{"kind": "Group", "group": {"name": group}} for group in groups]
+    return [
+        {
+            "subjects": subjects,
+            "resourceRules": [
+                {
+                    "verbs": ["*"],
+                    "apiGroups": ["*"],
+                    "resources": ["*"],
+                    "clusterScope": True,
+                    "namespaces": ["*"],
+                }
+            ],
+            "nonResourceRules": [{"verbs": ["*"], "nonResourceURLs": ["*"]}],
+        }
+    ]
+
+
+MANDATORY: Final[dict[str, Json]] = {
+    EXEMPT: {
+        "priorityLevelConfiguration": {"name": EXEMPT},
+        "matchingPrecedence": 1,
+        "rules": _everybody(("system:masters",)),
+    },
+    CATCH_ALL: {
+        "priorityLevelConfiguration": {"name": CATCH_ALL},
+        "matchingPrecedence": _LARGEST_PRECEDENCE,
+        "distinguisherMethod": {"type": "ByUser"},
+        "rules": _everybody(("system:unauthenticated", "system:authenticated")),
+    },
+}
+"""The specs of those that every cluster has, and that cannot be changed."""
+
+
+def _default(obj: Json) -> Json:
+    own = obj.setdefault("spec", {})
+    if not own.get("matchingPrecedence"):
+        own["matchingPrecedence"] = _PRECEDENCE
+    return obj
+
+
+def _validate(obj: Json) -> list[Cause]:
+    own, name = spec(obj), obj["metadata"].get("name", "")
+    found = _precedence_causes(own["matchingPrecedence"], name, "spec.matchingPrecedence")
+    if "distinguisherMethod" in own:
+        method = own["distinguisherMethod"]
+        if method.get("type", "") not in _METHODS:
+            found.append(field_errors.not_supported("spec.distinguisherMethod.type", method, _METHODS))
+    level, path = (
+        (own.get("priorityLevelConfiguration") or {}).get("name", ""),
+        "spec.priorityLevelConfiguration",
+    )
+    if level:
+        found += field_errors.each_invalid(f"{path}.name", level, names.dns_subdomain_errors(level))
+    else:
+        found.append(field_errors.required(f"{path}.name", "must reference a priority level"))
+    for index, rule in enumerate(own.get("rules") or []):
+        found += rule_causes(rule, f"spec.rules[{index}]")
+    if name in MANDATORY and own != MANDATORY[name]:
+        text = f"spec of '{name}' must equal the fixed value"
+        found.append(field_errors.invalid("spec", own, text))
+    return found
+
+
+def _precedence_causes(precedence: int, name: str, path: str) -> list[Cause]:
+    if precedence <= 0:
+        return [field_errors.invalid(path, precedence, "must be a positive value")]
+    if precedence > _LARGEST_PRECEDENCE:
+        text = f"must not be greater than {_LARGEST_PRECEDENCE}"
+        return [field_errors.invalid(path, precedence, text)]
+    if precedence == 1 and name != EXEMPT:
+        text = "only the schema named 'exempt' may have matchingPrecedence 1"
+        return [field_errors.invalid(path, precedence, text)]
+    return []
+
+
+RULES: Final = Rules(
+    default=_default,
+    prepare=Prepare(create=without_status, update=with_old_status),
+    validate=Validate(create=_validate, update=lambda new, _old: _validate(new), status=status_causes),
+    counts_generation=True,
+    table=table.FLOW_SCHEMAS,
+)
