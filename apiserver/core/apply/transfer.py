@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from apiserver.core.apply.compare import Comparison, compare
 from apiserver.core.apply.conflicts import ConflictsFound, FieldConflict
-from apiserver.core.apply.field_set import FieldSet, difference, intersection, paths
+from apiserver.core.apply.field_set import FieldSet, difference, intersection, meets, paths
 from apiserver.core.apply.managers import Managed, Manager
 from apiserver.core.apply.remove import coarsened
 from apiserver.core.apply.tracker import Tracker, UnknownVersion
@@ -12,11 +12,19 @@ from apiserver.core.values import Json
 
 
 def transfer(
-    tracker: Tracker, old: Json, new: Json, managed: Managed, *, by: Manager | None, force: bool
+    tracker: Tracker,
+    old: Json,
+    new: Json,
+    managed: Managed,
+    *,
+    by: Manager | None = None,
+    updater: Manager | None = None,
+    force: bool,
 ) -> tuple[Managed, Comparison]:
     """Return the managers after a change, and what changed in the tracker's own version.
 
-    Who owned what has another value now, or is gone, owns it no more; `by`, whose change it is, is left alone.
+    Who owned what has another value now, or is gone, owns it no more; `by`, whose configuration it is, is left alone,
+    and the `updater` whose change it is loses only what is gone.
     Entries of versions that are not served, and those that own nothing any more, are left out.
 
     Raises:
@@ -34,8 +42,11 @@ def transfer(
             topology = tracker.topology(entry.api_version)
         except UnknownVersion:
             continue
+        if entry.fields and not meets(entry.fields, comparison.touched):
+            result[manager] = entry
+            continue
         fields = coarsened(topology, entry.fields, comparison.touched)
-        taken = intersection(fields, comparison.changed)
+        taken = intersection(fields, comparison.changed) if manager != updater else {}
         if taken:
             conflicts.append((manager, taken))
         left = difference(difference(fields, taken), comparison.removed)

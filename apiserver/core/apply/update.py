@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import Any, Final
 
 from apiserver.core.apply import managers
-from apiserver.core.apply.field_set import FieldSet, difference, ordered, union
+from apiserver.core.apply.compare import equality
+from apiserver.core.apply.field_set import FieldSet, difference, difference_below, includes, ordered, union
 from apiserver.core.apply.managers import Entry, Managed
+from apiserver.core.apply.owned import new_fields
 from apiserver.core.apply.tracker import NEVER_OWNED, Tracker
 from apiserver.core.apply.transfer import transfer
 from apiserver.core.values import Json, metadata
@@ -30,27 +32,50 @@ def track_update(
     Raises:
         BadRequest: `new` is nested too deeply.
     """
-    managed = _known(live, given, ignored=bool(tracker.subresource))
+    stored = metadata(live or {}).get("managedFields") or []
+    if tracker.subresource or given == stored:
+        given = ABSENT
+    old, after = without_managed(live or {}), without_managed(new)
+    if live is not None and given is ABSENT and (not stored or equality(tracker.own_topology)(old, after)):
+        return stored
+    managed = _known(stored, given)
     if live is not None and not managed:
         return []
-    old, after = without_managed(live or {}), without_managed(new)
     try:
-        result = take_over(tracker, old, after, managed, manager=manager, now=now)
+        if live is None and not managed:
+            result = _created(tracker, after, manager, now)
+        else:
+            result = take_over(tracker, old, after, managed, manager=manager, now=now)
     except RecursionError as error:
         raise BadRequest("the object is nested too deeply") from error
     return managers.write(managers.capped(result))
 
 
+def _created(tracker: Tracker, new: Json, manager: str, now: str) -> Managed:
+    """Return the one manager of a new object."""
+    version = tracker.api_version
+    fields = difference_below(new_fields(tracker.own_topology, new), tracker.never_owned(version))
+    taken = difference(fields, NEVER_OWNED)
+    return (
+        {managers.updater(manager, version, tracker.subresource): Entry(taken, version, now)} if taken else {}
+    )
+
+
 def take_over(tracker: Tracker, old: Json, new: Json, managed: Managed, *, manager: str, now: str) -> Managed:
     """Return the managers after `manager` made `new` out of `old`, both without managedFields."""
-    result, comparison = transfer(tracker, old, new, managed, by=None, force=True)
-    taken = trackable(difference(comparison.changed, comparison.removed))
+    who = managers.updater(manager, tracker.api_version, tracker.subresource)
+    result, comparison = transfer(tracker, old, new, managed, updater=who, force=True)
+    taken = difference(difference(comparison.changed, comparison.removed), NEVER_OWNED)
     if taken:
-        who = managers.updater(manager, tracker.api_version, tracker.subresource)
-        before = result.get(who)
-        fields = union(before.fields, taken) if before else taken
-        result[who] = Entry(fields, tracker.api_version, now)
+        result[who] = Entry(_with(result.get(who), taken), tracker.api_version, now)
     return result
+
+
+def _with(entry: Entry | None, taken: FieldSet) -> FieldSet:
+    """Return what an updater owns after it has changed these fields: mostly what it owned before."""
+    if entry is None:
+        return ordered(taken)
+    return entry.fields if includes(entry.fields, taken) else union(entry.fields, ordered(taken))
 
 
 def trackable(fields: FieldSet) -> FieldSet:
@@ -58,17 +83,16 @@ def trackable(fields: FieldSet) -> FieldSet:
     return ordered(difference(fields, NEVER_OWNED))
 
 
-def _known(live: Json | None, given: Any, *, ignored: bool) -> Managed:
-    """Return the managers that a request starts from."""
-    before = metadata(live or {}).get("managedFields") or []
-    if ignored or given is ABSENT or given == before:
-        return known(before)
+def _known(stored: list[Json], given: Any) -> Managed:
+    """Return the managers that a request starts from: those that it says, if they make sense, or those that are stored."""
+    if given is ABSENT:
+        return known(stored)
     if managers.is_reset(given):
         return {}
     try:
-        return managers.given(given if isinstance(given, list) else []) or known(before)
+        return managers.given(given if isinstance(given, list) else []) or known(stored)
     except ValueError:
-        return known(before)
+        return known(stored)
 
 
 def known(entries: list[Json]) -> Managed:
