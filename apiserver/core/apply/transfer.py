@@ -45,8 +45,12 @@ def transfer(
         if entry.fields and not meets(entry.fields, comparison.touched):
             result[manager] = entry
             continue
+        if manager == updater:
+            if left := difference(entry.fields, comparison.removed):
+                result[manager] = entry.with_fields(left)
+            continue
         fields = coarsened(topology, entry.fields, comparison.touched)
-        taken = intersection(fields, comparison.changed) if manager != updater else {}
+        taken = intersection(fields, comparison.changed)
         if taken:
             conflicts.append((manager, taken))
         left = difference(difference(fields, taken), comparison.removed)

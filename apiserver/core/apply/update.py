@@ -9,6 +9,7 @@ from apiserver.core.apply.compare import equality
 from apiserver.core.apply.field_set import FieldSet, difference, difference_below, includes, ordered, union
 from apiserver.core.apply.managers import Entry, Managed
 from apiserver.core.apply.owned import new_fields
+from apiserver.core.apply.remove import coarsened
 from apiserver.core.apply.tracker import NEVER_OWNED, Tracker
 from apiserver.core.apply.transfer import transfer
 from apiserver.core.values import Json, metadata
@@ -67,15 +68,17 @@ def take_over(tracker: Tracker, old: Json, new: Json, managed: Managed, *, manag
     result, comparison = transfer(tracker, old, new, managed, updater=who, force=True)
     taken = difference(difference(comparison.changed, comparison.removed), NEVER_OWNED)
     if taken:
-        result[who] = Entry(_with(result.get(who), taken), tracker.api_version, now)
+        result[who] = Entry(_with(tracker, result.get(who), taken), tracker.api_version, now)
     return result
 
 
-def _with(entry: Entry | None, taken: FieldSet) -> FieldSet:
+def _with(tracker: Tracker, entry: Entry | None, taken: FieldSet) -> FieldSet:
     """Return what an updater owns after it has changed these fields: mostly what it owned before."""
     if entry is None:
         return ordered(taken)
-    return entry.fields if includes(entry.fields, taken) else union(entry.fields, ordered(taken))
+    if includes(entry.fields, taken):
+        return entry.fields
+    return union(coarsened(tracker.own_topology, entry.fields, taken), ordered(taken))
 
 
 def trackable(fields: FieldSet) -> FieldSet:
