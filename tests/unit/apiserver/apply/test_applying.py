@@ -78,8 +78,8 @@ def test_several_conflicts_are_listed_by_manager() -> None:
     with pytest.raises(Conflict) as refused:
         stored.apply("two", _config_map(a="2", b="2", c="2"))
     assert refused.value.message == (
-        'Apply failed with 3 conflicts: conflicts with "one":\n- .data.a\n- .data.b\n'
-        'conflicts with "edit" using v1:\n- .data.c'
+        'Apply failed with 3 conflicts: conflicts with "edit" using v1:\n- .data.c\n'
+        'conflicts with "one":\n- .data.a\n- .data.b'
     )
 
 
