@@ -47,6 +47,7 @@ from apiserver.request_checks import BODY_LIMIT
 from apiserver.rest.server import serving_rest
 from apiserver.rest.services import RestServices
 from apiserver.reviews import review_handlers
+from apiserver.service_tunnels import ServiceTunnels
 from apiserver.services.resources import resources_handler
 from apiserver.storage.endpoints import EtcdTls
 from apiserver.storage.etcd import EtcdStorage
@@ -157,6 +158,14 @@ def build(
     chain = _chain(config)
     web_client = WebClient(clock)
     closing.append(web_client.aclose)
+    kubelets = Kubelets(
+        lookup,
+        ClientTls(config.ca_file, config.kubelet_cert_file, config.kubelet_key_file),
+        process.clock,
+        seam=lambda channel, node: through(
+            channel, process.seam, Ends(process.name, f"kubelet@{node}", "node")
+        ),
+    )
     dynamic = build_dynamic(
         catalogue,
         feed,
@@ -164,7 +173,7 @@ def build(
         web_client,
         gate.authorize,
         chain.later,
-        tunnels=None,
+        tunnels=ServiceTunnels(kubelets, process.tasks.create_task),
         clock=clock,
         log=log,
         metrics=process.metrics,
@@ -189,14 +198,6 @@ def build(
     }
     flow = FlowControl(config.max_requests_inflight, process.metrics, process.clock)
     registry = makers.registry(parts, reads, opening, handlers, process.metrics, flow)
-    kubelets = Kubelets(
-        lookup,
-        ClientTls(config.ca_file, config.kubelet_cert_file, config.kubelet_key_file),
-        process.clock,
-        seam=lambda channel, node: through(
-            channel, process.seam, Ends(process.name, f"kubelet@{node}", "node")
-        ),
-    )
     bootstrap = Bootstrap(catalogue, registry, feed, log)
     addresses = Addresses(allocator.range.first, config.advertise_address, config.rest_port)
     presence = Presence(storage, feed, bootstrap, addresses, log)

@@ -1,6 +1,13 @@
 """The part of admission that waits: for the store, for other servers, for what expressions cost.
 
-    quota       what a write takes of its namespace's ResourceQuotas: compared and set before the object is stored
+    dynamic         policies and webhooks in both stages, in upstream's order
+    configurations  the objects that configure them, as the watch caches have them
+    forms           requests and objects in the versions that they are told of
+    webhooks        who is asked about a request, and what the answers do to it
+    web_client, service_dialer    HTTPS to a URL, or to a Service through the node of its pod
+    evaluation      expressions that ask the authorizer, or cost much
+    quota           what a write takes of its namespace's ResourceQuotas: compared and set before the object is stored
 
-What decides without waiting is in `apiserver.core.admission`; `apiserver.registry.admitting` runs both.
+What decides without waiting is in `apiserver.core.admission` and `apiserver.core.hooks`; `apiserver.registry.admitting`
+runs all of it.
 """

@@ -59,6 +59,12 @@ GROUPS = {
     "clusterroles": "rbac.authorization.k8s.io",
     "roles": "rbac.authorization.k8s.io",
     "rolebindings": "rbac.authorization.k8s.io",
+    "mutatingadmissionpolicies": "admissionregistration.k8s.io",
+    "mutatingadmissionpolicybindings": "admissionregistration.k8s.io",
+    "mutatingwebhookconfigurations": "admissionregistration.k8s.io",
+    "validatingadmissionpolicies": "admissionregistration.k8s.io",
+    "validatingadmissionpolicybindings": "admissionregistration.k8s.io",
+    "validatingwebhookconfigurations": "admissionregistration.k8s.io",
 }
 
 
@@ -96,15 +102,16 @@ class RegistryBench:
     def request(
         self, verb: str, resource: str, name: str = "", namespace: str = "default", **fields: Any
     ) -> Request:
-        cluster_scoped = resource in {"namespaces", "nodes", "clusterroles"}
         plural, _, subresource = resource.partition("/")
+        group = GROUPS.get(plural, "")
+        kind = self.catalogue.stored(group, plural)
         return Request(
             user=ADMIN,
             verb=verb,
-            group=GROUPS.get(plural, ""),
+            group=group,
             resource=plural,
             subresource=subresource,
-            namespace="" if cluster_scoped or plural in {"namespaces", "nodes"} else namespace,
+            namespace="" if kind is not None and not kind.namespaced else namespace,
             name=name,
             **fields,
         )

@@ -24,6 +24,7 @@ class WebServer:
     answer: Callable[[str, Any], Any] = lambda _path, _document: {}
     asked: list[Any] = field(default_factory=list)
     headers: list[dict[str, str]] = field(default_factory=list)
+    peers: set[Any] = field(default_factory=set)  # the other ends of connections
 
     async def serve(self, request: web.Request) -> web.Response:
         """Answer; an int is a status without a document."""
@@ -31,6 +32,8 @@ class WebServer:
         document = msgspec.json.decode(body) if body else None
         self.asked.append(document)
         self.headers.append(dict(request.headers))
+        if request.transport is not None:
+            self.peers.add(request.transport.get_extra_info("peername"))
         answered = self.answer(request.path, document)
         if isinstance(answered, int):
             return web.Response(status=answered)
@@ -47,12 +50,12 @@ class WebServer:
 
 
 @asynccontextmanager
-async def web_server(pki: Pki) -> AsyncIterator[WebServer]:
-    """Serve on a free port with the apiserver's certificate."""
+async def web_server(pki: Pki, certificate: str = "apiserver") -> AsyncIterator[WebServer]:
+    """Serve on a free port with a certificate of the test's CA."""
     server, application = WebServer(), web.Application(client_max_size=16 * 1024 * 1024)
     application.router.add_route("*", "/{path:.*}", server.serve)
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    context.load_cert_chain(pki.certificate("apiserver"), pki.key("apiserver"))
+    context.load_cert_chain(pki.certificate(certificate), pki.key(certificate))
     runner = web.AppRunner(application)
     await runner.setup()
     try:

@@ -4,9 +4,7 @@
     matching        rules, namespaces and objects that a webhook or a policy is about
     reviews         AdmissionReview: what a webhook is sent, and what its answer means
     reinvocation    which mutating webhooks and policies are asked a second time
-    expressions     match conditions, and the expressions of policies, compiled once
-    policies        ValidatingAdmissionPolicy and MutatingAdmissionPolicy: bindings, params, verdicts, mutations
-    type_check      what a policy's status says of its expressions and the types that they are about
+    expressions     match conditions, compiled once
 
 `apiserver.admission` runs it. https://kubernetes.io/docs/reference/access-authn-authz/extensible-admission-controllers/
 """
