@@ -56,7 +56,6 @@ from apiserver.storage.measured import MeasuredStorage
 from apiserver.storage.seam import READING
 from apiserver.storage_metrics import StorageMetrics
 from apiserver.token_requests import token_handlers
-from apiserver.tokens import TokenKey
 from apiserver.watch_cache_feed import Feed
 from apiserver.write_record import WriteRecord
 from machinery.client.seam_channel import through
@@ -68,6 +67,7 @@ from machinery.process import heap
 from machinery.process.run import Process
 from machinery.process.server import grpc_server
 from machinery.process.tls import ServerTls
+from machinery.process.token_key import TokenKey
 
 if TYPE_CHECKING:
     from apiserver.audit.trail import Trail

@@ -9,14 +9,24 @@ from typing import Any, Final, TypeAlias
 
 import msgspec
 
-from apiserver.core.authn import ISSUER, BadToken, Ref, TokenSubject, audiences_of, subject_of
+from apiserver.core import bootstrap_tokens
+from apiserver.core.authn import (
+    ISSUER,
+    BadToken,
+    Ref,
+    TokenSubject,
+    audiences_of,
+    legacy_subject_of,
+    subject_of,
+)
 from apiserver.core.authz.attributes import ANONYMOUS, AUTHENTICATED, UNAUTHENTICATED
 from apiserver.lookup import Lookup
 from apiserver.request import ObjectReply, UserInfo
-from apiserver.tokens import TokenKey
 from machinery.model.clock import Clock
 from machinery.model.errors import NotFound, Unauthorized
+from machinery.model.tokens import LEGACY_ISSUER
 from machinery.process.tls import Peer
+from machinery.process.token_key import TokenKey
 
 Look: TypeAlias = Callable[[str, str, str], Awaitable[ObjectReply]]
 
@@ -63,13 +73,41 @@ class Authenticator:
         Raises:
             BadToken: the token proves nothing; the text says why.
         """
+        if token_id := bootstrap_tokens.id_of(token):
+            return await self._bootstrapping(token, token_id), _own_of(accepted)
         claims = self._claims(token)
+        if claims.get("iss") == LEGACY_ISSUER:
+            return await self._with_secret(token, claims), _own_of(accepted)
         wall_s = self._clock.timescale.wall(self._clock.now())
         subject = subject_of(claims, accepted, wall_s)
         await self._check_alive(subject)
         audiences = tuple(audience for audience in accepted if audience in audiences_of(claims))
         user = UserInfo(subject.user_name, subject.account.uid, subject.groups, subject.extra)
         return user, audiences
+
+    async def _bootstrapping(self, token: str, token_id: str) -> UserInfo:
+        """Return who bootstraps: what a token is worth stands in its Secret."""
+        place = ("secrets", bootstrap_tokens.NAMESPACE, bootstrap_tokens.secret_name(token_id))
+        try:
+            secret = msgspec.json.decode((await self._lookup.current(*place)).json)
+        except NotFound as error:
+            raise BadToken("there is no such bootstrap token") from error
+        name, groups = bootstrap_tokens.user_of(token, secret, self._clock.now(), self._clock.timescale)
+        return UserInfo(name, groups=_with(groups, AUTHENTICATED))
+
+    async def _with_secret(self, token: str, claims: dict[str, Any]) -> UserInfo:
+        """Return the ServiceAccount of a token that lives in a Secret, as long as it stands there."""
+        subject = legacy_subject_of(claims)
+        await self._check("serviceaccounts", subject.namespace, subject.account)
+        name = subject.secret.name if subject.secret is not None else ""
+        try:
+            reply = await self._lookup.current("secrets", subject.namespace, name)
+        except NotFound as error:
+            raise BadToken(f"secret {name}, which the token lives in, does not exist") from error
+        secret = msgspec.json.decode(reply.json, type=_Secret)
+        if secret.metadata.deletionTimestamp or secret.data.get("token") != token.encode():
+            raise BadToken(f"the token is not the one of secret {name}")
+        return UserInfo(subject.user_name, subject.account.uid, subject.groups, subject.extra)
 
     def _claims(self, token: str) -> dict[str, Any]:
         claims = self._verified.get(token)
@@ -117,6 +155,23 @@ class _Meta(msgspec.Struct):
 
 class _Marked(msgspec.Struct):
     metadata: _Meta
+
+
+class _Secret(msgspec.Struct):
+    metadata: _Meta
+    data: dict[str, bytes] = {}  # Base64 in JSON
+
+
+def _own_of(accepted: tuple[str, ...]) -> tuple[str, ...]:
+    """Return which audiences a token is for that names none: those of the apiserver.
+
+    Raises:
+        BadToken: it is asked for others.
+    """
+    found = tuple(audience for audience in accepted if audience in API_AUDIENCES)
+    if not found:
+        raise BadToken("the token is for other audiences")
+    return found
 
 
 @lru_cache(maxsize=1024)

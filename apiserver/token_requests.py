@@ -19,10 +19,10 @@ from apiserver.core.values import Json, metadata, spec
 from apiserver.lookup import Lookup
 from apiserver.registry import Handlers
 from apiserver.request import ObjectReply, Request
-from apiserver.tokens import TokenKey
 from machinery.model.clock import Clock
 from machinery.model.errors import BadRequest, NotFound
 from machinery.model.k8s import served
+from machinery.process.token_key import TokenKey
 
 _POSTED: Final = served.SERVICE_ACCOUNTS.subresources["token"]
 

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from controllers.config import ControllersConfig
 from controllers.core.caches import Caches
-from controllers.core.controller import Build, Noted, Settings
+from controllers.core.controller import Build, Noted, Settings, SignToken
 from controllers.core.kinds import KINDS
 from controllers.informers import Informers
 from controllers.manager import Manager
@@ -46,6 +46,7 @@ async def serve(
         kinds=KINDS,
         cluster_cidr=config.cluster_cidr,
         root_ca=_read(config.root_ca_file),
+        sign_token=_signer_of_tokens(config.service_account_private_key_file),
     )
     identity = new_identity(process.name)
     controllers = build(api, process.clock, process.log, settings, identity=identity, random_ints=random_ints)
@@ -130,6 +131,19 @@ class Controllers:
 
 def _note(noted: Noted[Any], clock: Clock, change: Change[Any]) -> None:
     noted.note(change, clock.monotonic())
+
+
+def _signer_of_tokens(path: str) -> SignToken | None:
+    """Return what signs tokens; the key is read when there is one to sign."""
+    if not path:
+        return None
+
+    def sign(claims: dict[str, Any]) -> str:
+        from machinery.process.token_key import TokenKey  # seldom needed
+
+        return TokenKey.load(path).sign(claims)
+
+    return sign
 
 
 def _read(path: str) -> str:

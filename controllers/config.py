@@ -15,6 +15,10 @@ class ControllersConfig(ComponentConfig):
     cluster_cidr: str = setting("", help="range that nodes get their pod addresses from; none if empty")
     root_ca_file: str = setting("", help="PEM file published as kube-root-ca.crt; none if empty")
 
+    service_account_private_key_file: str = setting(
+        "", help="PEM private key that signs tokens in Secrets of ServiceAccounts; none is made if empty"
+    )
+
     def validate(self) -> None:
         """Check what has no default, the file and the range.
 
@@ -23,7 +27,8 @@ class ControllersConfig(ComponentConfig):
         """
         ComponentConfig.validate(self)
         check_given(self, "server")
-        check_readable("root_ca_file", self.root_ca_file)
+        for field in ("root_ca_file", "service_account_private_key_file"):
+            check_readable(field, getattr(self, field))
         if self.cluster_cidr:
             _check_range(self.cluster_cidr)
 

@@ -18,12 +18,14 @@ from controllers import (
     replicaset,
     resourcequota,
     serviceaccount,
+    serviceaccount_token,
     taint_eviction,
 )
 from controllers.core.controller import Build
 
 CONTROLLERS: Final[tuple[Build, ...]] = (
     serviceaccount.build,
+    serviceaccount_token.build,
     clusterrole_aggregation.build,
     deployment.build,
     replicaset.build,

@@ -18,9 +18,9 @@ from apiserver.gate import Gate
 from apiserver.lookup import Lookup
 from apiserver.registry import Registry
 from apiserver.request import ListReply, ObjectReply, Request, UserInfo
-from apiserver.tokens import TokenKey
 from machinery.model.clock import Clock
 from machinery.process.tls import Peer
+from machinery.process.token_key import TokenKey
 
 _R = TypeVar("_R")
 _WRITES: Final = frozenset({"create", "update", "patch"})

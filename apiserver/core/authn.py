@@ -1,6 +1,6 @@
 """Who somebody is: the claims of ServiceAccount tokens, and what a user may say about themself.
 
-Tokens are JSON Web Tokens (RFC 7519); their signatures are `apiserver.tokens`' business. Times here are wall
+Tokens are JSON Web Tokens (RFC 7519); their signatures are `machinery.process.token_key`' business. Times here are wall
 seconds since the epoch, since that is what a token holds.
 https://kubernetes.io/docs/reference/access-authn-authz/service-accounts-admin/#bound-service-account-tokens
 """
@@ -11,16 +11,24 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-ISSUER: Final = "https://kubernetes.default.svc.cluster.local"
+from machinery.model.tokens import ISSUER, BadToken, read_legacy_claims
+
+__all__ = [
+    "ISSUER",
+    "BadToken",
+    "Ref",
+    "TokenSubject",
+    "audiences_of",
+    "claims_of",
+    "legacy_subject_of",
+    "subject_of",
+]
+
 PRIVATE_CLAIM: Final = "kubernetes.io"
 LEAST_LIFETIME_S: Final = 600
 MOST_LIFETIME_S: Final = 1 << 32
 DEFAULT_LIFETIME_S: Final = 3600
 _EARLY_S: Final = 10  # by how much the clock of another apiserver may be ahead
-
-
-class BadToken(ValueError):  # noqa: N818 - it names what there is
-    """A token that proves nothing; the text says why."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +114,16 @@ def subject_of(claims: Mapping[str, Any], accepted: Sequence[str], now_s: float)
         raise BadToken("the token's subject is not its ServiceAccount")
     token_id = claims.get("jti")
     return _identified(subject, token_id if isinstance(token_id, str) else "")
+
+
+def legacy_subject_of(claims: Mapping[str, Any]) -> TokenSubject:
+    """Read whom the claims of a token are for that lives in a Secret.
+
+    Raises:
+        BadToken: they say nothing that makes sense.
+    """
+    namespace, account, uid, secret = read_legacy_claims(dict(claims))
+    return TokenSubject(namespace, Ref(account, uid), secret=Ref(secret))
 
 
 def audiences_of(claims: Mapping[str, Any]) -> tuple[str, ...]:

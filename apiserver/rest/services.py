@@ -11,11 +11,11 @@ from apiserver.gate import Gate
 from apiserver.kubelets import Kubelets
 from apiserver.registry import Registry
 from apiserver.schemas import document
-from apiserver.tokens import TokenKey
 from machinery.model.clock import Clock
 from machinery.model.log import EventLog
 from machinery.process.health import Health
 from machinery.process.metrics import Metrics
+from machinery.process.token_key import TokenKey
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

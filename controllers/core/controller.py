@@ -30,6 +30,10 @@ EVERYTHING_AT_ONCE: Final[Key] = ("", "")
 """The only key of a controller that plans for everything at once."""
 
 
+SignToken: TypeAlias = Callable[[dict[str, Any]], str]
+"""Returns the token of some claims."""
+
+
 @dataclass(frozen=True, slots=True)
 class Settings:
     """What the controllers are built with."""
@@ -40,6 +44,7 @@ class Settings:
     ]  # every kind that the cluster has, with the types that the controllers use
     cluster_cidr: str = ""  # range that nodes get their pod addresses from; none if empty
     root_ca: str = ""  # PEM published in every namespace; none if empty
+    sign_token: SignToken | None = None  # None: no token is made
 
 
 @dataclass(frozen=True, slots=True)

@@ -189,6 +189,7 @@ def _controllers(instance: Instance, places: Places) -> Component:
         **_client(places, identity, places.server),
         "cluster-cidr": CLUSTER_CIDR,
         "root-ca-file": places.authority_file(),
+        "service-account-private-key-file": str(places.layout.pki / "sa.key"),
     }
     return Component(instance.name, CONTROLLERS, flags, (identity,), after=(APISERVER,))
 

@@ -31,7 +31,6 @@ from apiserver.request import (
 )
 from apiserver.storage.interface import Storage
 from apiserver.storage.memory import MemoryStorage
-from apiserver.tokens import TokenKey
 from apiserver.watch_cache_feed import Feed
 from apiserver.write_record import WriteRecord
 from kubarium.core.certificates import Certificate
@@ -47,6 +46,7 @@ from machinery.model.seam import Seam
 from machinery.process.clock import WALL
 from machinery.process.logging import Log
 from machinery.process.run import Process
+from machinery.process.token_key import TokenKey
 from tests.support.etcd_server import free_ports
 from tests.support.virtual_clock import VirtualClock
 

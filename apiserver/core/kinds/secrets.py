@@ -13,10 +13,10 @@ from apiserver.core import field_errors
 from apiserver.core.kinds.configmaps import SIZE_LIMIT_BYTES, decoded_size, frozen_causes, key_causes
 from apiserver.core.rules import Prepare, Rules, Validate, metadata_fields
 from apiserver.core.table import configuration as table
-from apiserver.core.values import Json
+from apiserver.core.values import Json, metadata
 from machinery.model.errors import Cause
+from machinery.model.tokens import ACCOUNT_NAME, LEGACY_TYPE
 
-_LEGACY_TOKEN: Final = "kubernetes.io/service-account-token"  # noqa: S105 - a type's name
 _SSH: Final = "kubernetes.io/ssh-auth"  # whose key may not be empty either
 _REQUIRED_KEYS: Final[dict[str, tuple[str, ...]]] = {
     "kubernetes.io/dockercfg": (".dockercfg",),
@@ -41,20 +41,13 @@ def _encoded(text: str) -> str:
     return binascii.b2a_base64(text.encode(), newline=False).decode()
 
 
-def _unbuilt(obj: Json) -> str:
-    if obj.get("type") == _LEGACY_TOKEN:
-        return (
-            f"a Secret of type {_LEGACY_TOKEN} needs the legacy token controller, which Kubarium has not built: "
-            "ask for a token with `kubectl create token`"
-        )
-    return ""
-
-
 def _validate(obj: Json) -> list[Cause]:
     data = obj.get("data") or {}
     found = key_causes("data", data)
     if sum(map(decoded_size, data.values())) > SIZE_LIMIT_BYTES:
         found.append(field_errors.too_long("data", SIZE_LIMIT_BYTES))
+    if obj["type"] == LEGACY_TYPE and not (metadata(obj).get("annotations") or {}).get(ACCOUNT_NAME):
+        found.append(field_errors.required(f"metadata.annotations[{ACCOUNT_NAME}]"))
     return [*found, *_type_causes(obj["type"], data)]
 
 
@@ -97,7 +90,6 @@ def _fields(obj: Json) -> dict[str, str]:
 
 RULES: Final = Rules(
     default=_default,
-    unbuilt=_unbuilt,
     prepare=Prepare(update=_prepare_update),
     validate=Validate(create=_validate, update=_validate_update),
     fields=_fields,

@@ -203,6 +203,12 @@ def claim(index: int, **metadata: Any) -> Json:
     return _obj("v1", "PersistentVolumeClaim", f"data-{index}", metadata=protected)
 
 
+def token_secret(index: int, **data: str) -> Json:
+    """Return a Secret of a namespace's account."""
+    notes = {"kubernetes.io/service-account.name": "default"}
+    return _obj("v1", "Secret", "token", f"space-{index}", metadata={"annotations": notes}, data=data)
+
+
 def _objects(index: int) -> Iterator[Json]:
     """Yield what there is of everything, once more."""
     yield from (quota(index), claim(index))
@@ -210,7 +216,7 @@ def _objects(index: int) -> Iterator[Json]:
     yield from (deployment(index), replica_set(index), service(index), endpoint_slice(index))
     yield from (pod(index, number) for number in range(PODS_EACH))
     yield pod(index, owned=False)
-    yield from (cluster_role(index), aggregated_role(index))
+    yield from (cluster_role(index), aggregated_role(index), token_secret(index))
 
 
 class World:
@@ -348,6 +354,8 @@ EVENTS: dict[str, Event] = {
     "claim is to go": lambda world: world.put(claim(1, **GOING)),
     "slice changes": lambda world: world.put(endpoint_slice(1) | {"endpoints": []}),
     "slice goes": lambda world: world.drop(endpoint_slice(1)),
+    "token secret comes": lambda world: world.put(token_secret(NEW)),
+    "token secret changes": lambda world: world.put(token_secret(1, a="Yg==")),
     "role comes": lambda world: world.put(cluster_role(NEW, "part-1")),
     "role is no part any more": lambda world: world.put(cluster_role(1, "none")),
     "role goes": lambda world: world.drop(cluster_role(1)),

@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from apiserver.core.authn import ISSUER, BadToken, Ref, TokenSubject, claims_of, subject_of
-from apiserver.tokens import TokenKey
+from machinery.process.token_key import TokenKey
 
 SUBJECT = TokenSubject("x", Ref("robot", "u1"), Ref("web", "u2"), Ref("node-1", "u3"), token_id="id")
 NOW = 1_000_000

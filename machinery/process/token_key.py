@@ -14,7 +14,7 @@ from typing import Any, Final, Protocol
 
 import msgspec
 
-from apiserver.core.authn import ISSUER, BadToken
+from machinery.model.tokens import ISSUER, BadToken
 
 _LONGEST: Final = 16_384  # bytes of a token
 _BASE64URL: Final = re.compile("[A-Za-z0-9_-]*")
