@@ -63,6 +63,7 @@ from machinery.client.tls import ClientTls
 from machinery.model.k8s import served
 from machinery.model.profile import intervals
 from machinery.model.seam import Ends
+from machinery.model.tokens import ISSUER
 from machinery.process import heap
 from machinery.process.run import Process
 from machinery.process.server import grpc_server
@@ -149,6 +150,8 @@ def build(
         reloaded.append(_authorized_by(config.authorization_config, gate, rbac, references, process, closing))
     key = key or TokenKey.load(config.sa_key_file)
     authenticator = makers.authenticator(lookup, key, clock)
+    if config.authentication_config:
+        reloaded.append(_authenticated_by(config.authentication_config, authenticator, process, closing))
     allocator = Allocator(storage, services.STORAGE_PREFIX, config.service_cidr, clock, rng=rng, log=log)
     write_record = WriteRecord(clock, log)
     known = _schemas(catalogue)
@@ -268,6 +271,25 @@ def _authorized_by(
 
 def _chain(config: ApiserverConfig) -> Chain:
     return make_chain(chosen(config.enable_admission_plugins, config.disable_admission_plugins))
+
+
+def _authenticated_by(
+    path: str, authenticator: Authenticator, process: Process, closing: list[Callable[[], Awaitable[None]]]
+) -> ReloadedFile:
+    """Believe the issuers that a file names, as it is now and will be."""
+    from apiserver.configured_files import read_document  # seldom needed, as is all of it
+    from apiserver.core.authn_issuers import compile_mapping
+    from apiserver.core.configured.authentication import read_authentication
+    from apiserver.issuers import TrustedIssuer
+
+    def use(file: str) -> None:
+        found = read_authentication(read_document(file), compile_mapping, ISSUER)
+        issuers = {each.url: TrustedIssuer(each, process.clock) for each in found.issuers}
+        closing.extend(each.aclose for each in issuers.values())
+        authenticator.issuers, authenticator.anonymous = issuers, found.anonymous
+
+    use(path)
+    return ReloadedFile(path, use, process.log)
 
 
 def _schemas(catalogue: Catalogue) -> Schemas:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from functools import lru_cache
-from typing import Any, Final, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 import msgspec
 
 from apiserver.core import bootstrap_tokens
 from apiserver.core.authn import (
+    EVERYWHERE,
     ISSUER,
     BadToken,
     Ref,
@@ -26,7 +27,10 @@ from machinery.model.clock import Clock
 from machinery.model.errors import NotFound, Unauthorized
 from machinery.model.tokens import LEGACY_ISSUER
 from machinery.process.tls import Peer
-from machinery.process.token_key import TokenKey
+from machinery.process.token_key import TokenKey, read_part
+
+if TYPE_CHECKING:
+    from apiserver.issuers import TrustedIssuer
 
 Look: TypeAlias = Callable[[str, str, str], Awaitable[ObjectReply]]
 
@@ -44,6 +48,19 @@ class Authenticator:
         self._key = key
         self._clock = clock
         self._verified: OrderedDict[str, dict[str, Any]] = OrderedDict()
+        self.issuers: Mapping[str, TrustedIssuer] = {}  # others than the cluster itself, by their URLs
+        self.anonymous = EVERYWHERE
+
+    def of_nobody(self, path: str) -> UserInfo:
+        """Return who asks without showing who they are, for a path.
+
+        Raises:
+            Unauthorized: nobody may, there.
+        """
+        anonymous = self.anonymous
+        if anonymous.enabled and (anonymous.paths is None or path in anonymous.paths):
+            return NOBODY
+        raise Unauthorized("Unauthorized")
 
     def of_peer(self, peer: Peer) -> UserInfo:
         """Return the user of a certificate that TLS has verified.
@@ -75,6 +92,8 @@ class Authenticator:
         """
         if token_id := bootstrap_tokens.id_of(token):
             return await self._bootstrapping(token, token_id), _own_of(accepted)
+        if self.issuers and (issuer := self.issuers.get(issuer_of(token))) is not None:
+            return await issuer.user_of(token), _own_of(accepted)
         claims = self._claims(token)
         if claims.get("iss") == LEGACY_ISSUER:
             return await self._with_secret(token, claims), _own_of(accepted)
@@ -177,6 +196,15 @@ def _own_of(accepted: tuple[str, ...]) -> tuple[str, ...]:
 @lru_cache(maxsize=1024)
 def _user_of(peer: Peer) -> UserInfo:
     return UserInfo(peer.common_name, groups=_with(peer.organizations, AUTHENTICATED))
+
+
+def issuer_of(token: str) -> str:
+    """Return who a token says has issued it, unverified; "" where it is no token."""
+    parts = token.split(".")
+    try:
+        return str(read_part(parts[1]).get("iss", "")) if len(parts) == 3 else ""
+    except BadToken:
+        return ""
 
 
 def _with(groups: tuple[str, ...], group: str) -> tuple[str, ...]:

@@ -9,6 +9,7 @@ from typing import Any
 
 from apiserver.core.admission import chosen
 from apiserver.rest.limits import Limits
+from machinery.model.tokens import ISSUER
 from machinery.process.config import (
     ComponentConfig,
     ConfigError,
@@ -43,6 +44,10 @@ class ApiserverConfig(ComponentConfig):
     kubelet_key_file: str = setting("", help="PEM key of --kubelet-cert-file")
     sa_key_file: str = setting("", help="PEM private key that signs ServiceAccount tokens")
     service_cidr: str = setting("10.96.0.0/16", help="range of the Services' cluster IPs")
+    authentication_config: str = setting(
+        "",
+        help="file with an AuthenticationConfiguration, read again when it changes: issuers, and where nobody may ask",
+    )
     authorization_config: str = setting(
         "",
         help="file with an AuthorizationConfiguration, read again when it changes; without one: Node, then RBAC",
@@ -126,8 +131,9 @@ class ApiserverConfig(ComponentConfig):
             check_readable(field, getattr(self, field))
         check_readable("sa_key_file", self.sa_key_file)
         self._check_audit()
-        if self.authorization_config:
-            _check_document("authorization_config", self.authorization_config, _authorizers)
+        for field, read in (("authentication_config", _issuers), ("authorization_config", _authorizers)):
+            if path := getattr(self, field):
+                _check_document(field, path, read)
         self._check_addresses()
         try:
             chosen(self.enable_admission_plugins, self.disable_admission_plugins)
@@ -217,6 +223,13 @@ def _remote(document: Any) -> object:
     from apiserver.core.configured.kubeconfig import read_kubeconfig
 
     return read_kubeconfig(document)
+
+
+def _issuers(document: Any) -> object:
+    from apiserver.core.authn_issuers import compile_mapping
+    from apiserver.core.configured.authentication import read_authentication
+
+    return read_authentication(document, compile_mapping, ISSUER)
 
 
 def _authorizers(document: Any) -> object:

@@ -80,6 +80,27 @@ class RemoteServer:
         except (aiohttp.ClientError, OSError) as error:
             raise Unavailable(f"{self._remote.url}: {error}") from error
 
+    async def get(self, url: str, within_s: float) -> bytes:
+        """Return a document of the server's, or of another one that its authority vouches for.
+
+        Raises:
+            Unavailable: it cannot be reached, or is not able to answer.
+            DeadlineExceeded: it takes too long.
+            InternalError: it answers with another status than 2xx, or at too great length.
+        """
+        import aiohttp
+
+        limits = aiohttp.ClientTimeout(total=within_s)
+        try:
+            async with self._opened().get(url, timeout=limits, allow_redirects=False) as response:
+                if not 200 <= response.status < 300:
+                    raise InternalError(f"{url} answers {response.status}")
+                return await _bounded(response, url)
+        except TimeoutError as error:
+            raise DeadlineExceeded(f"{url} does not answer within {within_s:g} s") from error
+        except (aiohttp.ClientError, OSError, ValueError) as error:
+            raise Unavailable(f"{url}: {error}") from error
+
     async def aclose(self) -> None:
         """Close the connections."""
         if self._session is not None:

@@ -14,11 +14,14 @@ from typing import Any, Final
 from machinery.model.tokens import ISSUER, BadToken, read_legacy_claims
 
 __all__ = [
+    "EVERYWHERE",
     "ISSUER",
+    "Anonymous",
     "BadToken",
     "Ref",
     "TokenSubject",
     "audiences_of",
+    "check_times",
     "claims_of",
     "legacy_subject_of",
     "subject_of",
@@ -29,6 +32,17 @@ LEAST_LIFETIME_S: Final = 600
 MOST_LIFETIME_S: Final = 1 << 32
 DEFAULT_LIFETIME_S: Final = 3600
 _EARLY_S: Final = 10  # by how much the clock of another apiserver may be ahead
+
+
+@dataclass(frozen=True, slots=True)
+class Anonymous:
+    """Whether, and on which paths, nobody in particular may ask; None: on all."""
+
+    enabled: bool = True
+    paths: frozenset[str] | None = None
+
+
+EVERYWHERE: Final = Anonymous()
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +120,7 @@ def subject_of(claims: Mapping[str, Any], accepted: Sequence[str], now_s: float)
     """
     if claims.get("iss") != ISSUER:
         raise BadToken("the token was issued by somebody else")
-    _check_times(claims, now_s)
+    check_times(claims, now_s)
     if not set(audiences_of(claims)) & set(accepted):
         raise BadToken("the token is for other audiences")
     subject = _private(claims.get(PRIVATE_CLAIM))
@@ -133,7 +147,12 @@ def audiences_of(claims: Mapping[str, Any]) -> tuple[str, ...]:
     return tuple(audience for audience in listed if isinstance(audience, str))
 
 
-def _check_times(claims: Mapping[str, Any], now_s: float) -> None:
+def check_times(claims: Mapping[str, Any], now_s: float) -> None:
+    """Check that a token is valid now, in wall seconds since 1970.
+
+    Raises:
+        BadToken: it is not, or does not say how long it is.
+    """
     expires: Any = claims.get("exp")
     begins: Any = claims.get("nbf", 0)
     if not _is_number(expires) or not _is_number(begins):

@@ -12,7 +12,6 @@ from collections.abc import Awaitable
 from functools import partial
 from typing import TYPE_CHECKING, Final, TypeVar
 
-from apiserver.authentication import NOBODY
 from apiserver.core.authz.attributes import MASTERS, Attributes
 from apiserver.core.flow.schemas import is_own
 from apiserver.request import UserInfo
@@ -194,7 +193,7 @@ class Door:
         if (
             scheme.lower() != "bearer" or not token
         ):  # as in Kubernetes: "Bearer " and a second space prove nothing
-            return NOBODY
+            return authenticator.of_nobody(http.path)
         return await authenticator.of_bearer(token)
 
 

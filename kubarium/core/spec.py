@@ -52,6 +52,7 @@ APISERVER_FLAGS = (  # those that a user may hand to the apiservers
     "audit-webhook-batch-max-size",
     "audit-webhook-batch-max-wait-s",
     "audit-webhook-config-file",
+    "authentication-config",
     "authorization-config",
     "log-level",
     "max-requests-inflight",

@@ -87,12 +87,12 @@ class TokenKey:
         parts = token.split(".")
         if len(parts) != 3 or len(token) > _LONGEST or not token.isascii():
             raise BadToken("this is no JSON Web Token")
-        header = _object(parts[0])
+        header = read_part(parts[0])
         if header.get("alg") != self._key.algorithm or header.get("kid", self._kid) != self._kid:
             raise BadToken("the token is not signed with this cluster's key")
         if not self._key.verify(_bytes(parts[2]), f"{parts[0]}.{parts[1]}".encode()):
             raise BadToken("the signature of the token is wrong")
-        return _object(parts[1])
+        return read_part(parts[1])
 
     def jwks(self) -> bytes:
         """Return the public key as a JSON Web Key Set (RFC 7517)."""
@@ -210,7 +210,12 @@ def _bytes(text: str) -> bytes:
         raise BadToken("this is no JSON Web Token") from error
 
 
-def _object(text: str) -> dict[str, Any]:
+def read_part(text: str) -> dict[str, Any]:
+    """Read the head or the claims of a token, which is JSON in base64url.
+
+    Raises:
+        BadToken: it is none.
+    """
     try:
         found = msgspec.json.decode(_bytes(text))
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
