@@ -131,9 +131,7 @@ class ApiserverConfig(ComponentConfig):
             check_readable(field, getattr(self, field))
         check_readable("sa_key_file", self.sa_key_file)
         self._check_audit()
-        for field, read in (("authentication_config", _issuers), ("authorization_config", _authorizers)):
-            if path := getattr(self, field):
-                _check_document(field, path, read)
+        self._check_documents()
         self._check_addresses()
         try:
             chosen(self.enable_admission_plugins, self.disable_admission_plugins)
@@ -147,6 +145,11 @@ class ApiserverConfig(ComponentConfig):
             _ = self.rest_limits
         except ValueError as error:
             raise ConfigError("rest_head_s", str(error)) from error
+
+    def _check_documents(self) -> None:
+        for field, read in (("authentication_config", _issuers), ("authorization_config", _authorizers)):
+            if path := getattr(self, field):
+                _check_document(field, path, read)
 
     def _check_audit(self) -> None:
         """Check that there is a policy where there is a log, and that it makes sense."""
