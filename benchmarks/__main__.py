@@ -17,13 +17,20 @@ def main() -> None:
     """Run the benchmarks that are named, or all."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"default: {' '.join(NAMES)}")
-    names = parser.parse_args().names or NAMES
+    parser.add_argument(
+        "--kubeconfig", default="", metavar="FILE", help="measure the cluster of this kubeconfig (api only)"
+    )
+    given = parser.parse_args()
+    names = given.names or NAMES
+    if given.kubeconfig and names != ["api"]:
+        parser.error("--kubeconfig is for the benchmark api alone; the others start clusters of their own")
     for name in names:
         if name not in NAMES:
             parser.error(f"there is no benchmark {name!r}; there are: {', '.join(NAMES)}")
     for name in names:
         began = time.monotonic()
-        figures = importlib.import_module(f"benchmarks.{name}").measure()
+        options = {"kubeconfig": given.kubeconfig} if given.kubeconfig else {}
+        figures = importlib.import_module(f"benchmarks.{name}").measure(**options)
         record = {
             "benchmark": name,
             "figures": figures,

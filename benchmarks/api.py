@@ -1,107 +1,217 @@
-"""The apiserver's CPU per request, on real etcd, with nodes out of the way.
+"""What requests cost an apiserver: `python -m benchmarks api [--kubeconfig FILE]`.
 
-Over REST with TLS: GET, LIST of 500 pods, POST, PATCH, PUT, and the fan-out of a watch to 100 and 500 watchers, with
-the time from the write to the watcher. Over gRPC: updates of leases, as kubelets make them. CPU is the server process's
-own.
+Without a kubeconfig a cluster without nodes is started, on real etcd. With one, any cluster is measured, kube-apiserver's
+too: it gets two namespaces, which are deleted afterwards. Over REST with TLS, at 1 and at 16 connections, with answers as
+JSON and as protobuf: GET; LIST of 500 and of 10,000 pods, also right after a change; POST, PUT, PATCH, APPLY; watches of
+1, 100 and 500 watchers, of a stream of events and of lone ones. Over Kubarium's gRPC door: GET, LIST, updates of leases.
+
+Of each: requests a second, the time of the middle one and of the slowest but for a hundredth, and the CPU milliseconds of
+the server's process, by its own metrics. Of what follows a change the time is the list's alone, the CPU that of both.
 """
 
 from __future__ import annotations
 
 import asyncio
 import json
-import ssl
 import sys
 import time
 from collections.abc import Awaitable, Callable
-from typing import Any
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
 
 import aiohttp
 from msgspec.structs import replace
 
+from benchmarks.api_load import Figures, client, cpu_s, fetched, load
 from benchmarks.api_watchers import sent
 from benchmarks.clusters import cluster
+from benchmarks.kubeconfig import Server, read
 from kubarium import Cluster
-from kubarium.usage import usage
 from kubarium.waiting import connect
 from machinery.model import resources
 from machinery.model.k8s.coordination_v1 import Lease, LeaseSpec
 from machinery.model.k8s.meta_v1 import ObjectMeta
+from machinery.model.requests import Selection
 
-CONNECTIONS = 16
-PODS = 500
-MAPS = 500
-LEASES = 100
-RENEWALS = 20  # of each lease
-WATCHERS = (100, 500)
-CHANGES = 100  # that each of them is told
-LONE_S = 0.05  # between two changes, so that none waits for another
-PATH = "/api/v1/namespaces/default/pods"
+CONNECTIONS: Final = (1, 16)
+FORMS: Final = {"json": "application/json", "protobuf": "application/vnd.kubernetes.protobuf"}
+WATCHERS: Final = (1, 100, 500)
+LONE_S: Final = 0.05  # between two changes, so that none waits for another
+SMALL, LARGE = "api-bench-small", "api-bench-large"  # namespaces
 
 
-def measure() -> dict[str, Any]:
-    """Report requests a second and server CPU milliseconds a request.
+@dataclass(frozen=True, slots=True)
+class Sizes:
+    """How much is measured."""
+
+    small: int = 500  # pods of a list
+    large: int = 10_000
+    gets: int = 2_000
+    lists: int = 100
+    large_lists: int = 8
+    writes: int = 200
+    changes: int = 100  # that each watcher is told
+
+
+def measure(kubeconfig: str = "", sizes: Sizes | None = None) -> dict[str, Any]:
+    """Report rates, times and CPU milliseconds a request.
 
     Raises:
         RuntimeError: the cluster does not get ready to be measured.
+        ValueError: the kubeconfig cannot be used.
     """
+    sizes = sizes or Sizes()
+    if kubeconfig:
+        return asyncio.run(_rest(Path(kubeconfig), sizes))
     with cluster(nodes=0, runtime="hollow") as handle:
-        return asyncio.run(_measure(handle))
+        figures = asyncio.run(_rest(Path(handle.kubeconfig), sizes, clean=False))
+        return {**figures, "grpc": asyncio.run(_grpc(handle, Path(handle.kubeconfig), sizes))}
 
 
-async def _measure(handle: Cluster) -> dict[str, Any]:
-    folder = handle.layout.pki
-    tls = ssl.create_default_context(cafile=str(folder / "ca.crt"))
-    tls.load_cert_chain(str(folder / "admin.crt"), str(folder / "admin.key"))
-    connector = aiohttp.TCPConnector(limit=0, ssl=tls)
-    pid = next(process.pid for process in handle.ps() if process.name == "apiserver")
-    async with aiohttp.ClientSession(handle.addresses.rest_url, connector=connector) as session:
-        await _wait_for_default_account(session)
-        figures = {"post": await _load(pid, PODS, lambda index: _post(session, f"pod-{index}"))}
-        figures["get"] = await _load(pid, 5000, lambda index: _get(session, f"{PATH}/pod-{index % PODS}"))
-        figures["list_500"] = await _load(pid, 200, lambda _: _get(session, PATH))
-        figures["patch"] = await _load(pid, PODS, lambda index: _patch(session, f"pod-{index}"))
-        figures["put"] = await _load(pid, MAPS, lambda index: _put(session, index))
+async def _rest(kubeconfig: Path, sizes: Sizes, *, clean: bool = True) -> dict[str, Any]:
+    server = read(kubeconfig)
+    async with client(server, 32) as session:
+        for namespace in (SMALL, LARGE):
+            await _make_namespace(session, namespace)
+        try:
+            return await _measured(kubeconfig, server, session, sizes)
+        finally:
+            for namespace in (SMALL, LARGE) if clean else ():
+                async with session.delete(f"/api/v1/namespaces/{namespace}") as answer:
+                    await answer.read()
+
+
+async def _measured(
+    kubeconfig: Path, server: Server, session: aiohttp.ClientSession, sizes: Sizes
+) -> dict[str, Any]:
+    figures: dict[str, Any] = {"fill": await _fill(session, LARGE, sizes.large)}
+    await _fill(session, SMALL, sizes.small)
+    for connections in CONNECTIONS:
+        async with client(server, connections) as own:
+            for form, accept in FORMS.items():
+                run = _Run(own, connections, accept, sizes, f"{form[0]}{connections}")
+                for name, operation in run.operations().items():
+                    found = figures.setdefault(name, {}).setdefault(form, {})
+                    found[connections] = await operation()
+    for form, accept in FORMS.items():
         for watchers in WATCHERS:
-            figures[f"watch_delivery_{watchers}"] = await _fan_out(handle, session, pid, watchers)
-        figures["watch_lone_event_500"] = await _fan_out(handle, session, pid, 500, LONE_S)
-    figures["grpc_lease_update"] = await _leases(handle, pid)
+            for name, pause_s in (("watch_stream", 0.0), ("watch_lone_events", LONE_S)):
+                told = await _fan_out(kubeconfig, session, watchers, accept, sizes.changes, pause_s)
+                figures.setdefault(name, {}).setdefault(form, {})[watchers] = told
     return figures
 
 
-async def _wait_for_default_account(session: aiohttp.ClientSession) -> None:
-    for _ in range(100):
-        async with session.get("/api/v1/namespaces/default/serviceaccounts/default") as answer:
+class _Run:
+    """All operations of one number of connections and one form of answers."""
+
+    def __init__(
+        self, session: aiohttp.ClientSession, connections: int, accept: str, sizes: Sizes, name: str
+    ) -> None:
+        self._session = session
+        self._connections = connections
+        self._accept = accept
+        self._sizes = sizes
+        self._name = name
+
+    def operations(self) -> dict[str, Callable[[], Awaitable[Figures | str]]]:
+        sizes = self._sizes
+        return {
+            "get": lambda: self._load(sizes.gets, self._get),
+            "list_small": lambda: self._load(sizes.lists, lambda _: self._list(SMALL)),
+            "list_large": lambda: self._load(sizes.large_lists, lambda _: self._list(LARGE)),
+            "list_small_after_change": lambda: self._load(sizes.lists, lambda index: self._list_after(SMALL, index)),
+            "list_large_after_change": lambda: self._load(
+                sizes.large_lists, lambda index: self._list_after(LARGE, index)
+            ),
+            "post": lambda: self._load(sizes.writes, self._post),
+            "put": lambda: self._load(sizes.writes, self._put),
+            "patch": lambda: self._load(sizes.writes, lambda index: self._patch(SMALL, index)),
+            "apply": self._applies,
+        }  # fmt: skip
+
+    async def _load(self, count: int, request: Callable[[int], Awaitable[Any]]) -> Figures:
+        return await load(self._session, count, self._connections, request)
+
+    async def _get(self, index: int) -> None:
+        await fetched(self._session, f"{_pods(SMALL)}/pod-{index % self._sizes.small}", self._accept)
+
+    async def _list(self, namespace: str) -> None:
+        await fetched(self._session, _pods(namespace), self._accept)
+
+    async def _list_after(self, namespace: str, index: int) -> float:
+        await self._patch(namespace, index)
+        began = time.perf_counter()
+        await self._list(namespace)
+        return time.perf_counter() - began
+
+    async def _post(self, index: int) -> None:
+        await self._write("POST", _maps(), "json", _map(f"post-{self._name}-{index}", index))
+
+    async def _put(self, index: int) -> None:
+        name = f"post-{self._name}-{index % self._connections}"  # of those each connection has its own
+        await self._write("PUT", f"{_maps()}/{name}", "json", _map(name, index))
+
+    async def _patch(self, namespace: str, index: int) -> None:
+        """Write a status as a kubelet does."""
+        name = f"pod-{index % self._sizes.small}"
+        condition = {"type": "Ready", "status": "True", "lastTransitionTime": "2026-01-01T00:00:00Z"}
+        status = {"phase": "Running", "message": f"{self._name}-{index}", "conditions": [condition]}
+        path = f"{_pods(namespace)}/{name}/status"
+        await self._write("PATCH", path, "strategic-merge-patch+json", {"status": status})
+
+    async def _applies(self) -> Figures | str:
+        try:
+            return await self._load(self._sizes.writes, self._apply)
+        except aiohttp.ClientResponseError as error:
+            return f"not served: {error.status} {error.message}"
+
+    async def _apply(self, index: int) -> None:
+        name = f"apply-{self._name}-{index % (2 * self._connections)}"  # half of them are there already
+        body = _map(name, index)
+        await self._write(
+            "PATCH", f"{_maps()}/{name}?fieldManager=bench&force=true", "apply-patch+yaml", body
+        )
+
+    async def _write(self, method: str, path: str, form: str, body: dict[str, Any]) -> None:
+        headers = {"Content-Type": f"application/{form}", "Accept": self._accept}
+        async with self._session.request(method, path, data=json.dumps(body), headers=headers) as answer:
+            answer.raise_for_status()
+            await answer.read()
+
+
+def _pods(namespace: str) -> str:
+    return f"/api/v1/namespaces/{namespace}/pods"
+
+
+def _maps() -> str:
+    return f"/api/v1/namespaces/{SMALL}/configmaps"
+
+
+def _map(name: str, index: int) -> dict[str, Any]:
+    return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name}, "data": {"key": str(index)}}
+
+
+async def _make_namespace(session: aiohttp.ClientSession, name: str) -> None:
+    """Make a namespace in which pods can be made: there is a ServiceAccount for them."""
+    body = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}
+    async with session.post("/api/v1/namespaces", json=body) as answer:
+        answer.raise_for_status()
+    for _ in range(300):
+        async with session.get(f"/api/v1/namespaces/{name}/serviceaccounts/default") as answer:
             if answer.status == 200:
                 return
         await asyncio.sleep(0.1)
     raise RuntimeError("the default ServiceAccount does not appear")
 
 
-async def _load(pid: int, count: int, request: Callable[[int], Awaitable[None]]) -> dict[str, float]:
-    before, began = usage([pid])[pid].cpu_s, time.monotonic()
-    todo = iter(range(count))
+async def _fill(session: aiohttp.ClientSession, namespace: str, count: int) -> Figures:
+    async def create(index: int) -> None:
+        async with session.post(_pods(namespace), json=_pod(f"pod-{index}")) as answer:
+            answer.raise_for_status()
+            await answer.read()
 
-    async def worker() -> None:
-        for index in todo:
-            await request(index)
-
-    await asyncio.gather(*(worker() for _ in range(CONNECTIONS)))
-    took, cpu = time.monotonic() - began, usage([pid])[pid].cpu_s - before
-    return {"per_s": round(count / took, 1), "cpu_ms": round(cpu / count * 1000, 3)}
-
-
-async def _get(session: aiohttp.ClientSession, path: str) -> None:
-    async with session.get(path) as answer:
-        answer.raise_for_status()
-        await answer.read()
-
-
-async def _post(session: aiohttp.ClientSession, name: str) -> None:
-    async with session.post(
-        PATH, data=json.dumps(_pod(name)), headers={"Content-Type": "application/json"}
-    ) as answer:
-        answer.raise_for_status()
-        await answer.read()
+    return await load(session, count, 16, create)
 
 
 def _pod(name: str) -> dict[str, Any]:
@@ -121,83 +231,73 @@ def _pod(name: str) -> dict[str, Any]:
     }
 
 
-async def _patch(session: aiohttp.ClientSession, name: str) -> None:
-    """Write a status as a kubelet does."""
-    condition = {"type": "Ready", "status": "True", "lastTransitionTime": "2026-01-01T00:00:00Z"}
-    body = json.dumps({"status": {"phase": "Running", "conditions": [condition]}})
-    headers = {"Content-Type": "application/strategic-merge-patch+json"}
-    async with session.patch(f"{PATH}/{name}/status", data=body, headers=headers) as answer:
-        answer.raise_for_status()
-        await answer.read()
-
-
-async def _put(session: aiohttp.ClientSession, index: int) -> None:
-    """Replace one of a few ConfigMaps; each of the connections has its own."""
-    name = f"put-{index % CONNECTIONS}"
-    body = {
-        "apiVersion": "v1",
-        "kind": "ConfigMap",
-        "metadata": {"name": name},
-        "data": {"key": str(index)},
-    }
-    if index < CONNECTIONS:
-        async with session.post("/api/v1/namespaces/default/configmaps", json=body) as answer:
+async def _fan_out(
+    kubeconfig: Path,
+    session: aiohttp.ClientSession,
+    watchers: int,
+    accept: str,
+    changes: int,
+    pause_s: float,
+) -> dict[str, float]:
+    """Write ConfigMaps, one after the other, that so many watch."""
+    arguments = (str(kubeconfig), _maps(), str(watchers), str(changes), await _revision(session), accept)
+    command = (sys.executable, "-m", "benchmarks.api_watchers", *arguments)
+    process = await asyncio.create_subprocess_exec(*command, stdout=asyncio.subprocess.PIPE)
+    assert process.stdout is not None
+    if (await process.stdout.readline()).strip() != b"ready":
+        raise RuntimeError("the watchers could not watch")
+    before, began, run = await cpu_s(session), time.perf_counter(), sent()
+    for index in range(changes):
+        body = {**_map(f"map-{run}-{index}", index), "data": {"sent": sent()}}
+        async with session.post(_maps(), json=body) as answer:
             answer.raise_for_status()
-    async with session.put(f"/api/v1/namespaces/default/configmaps/{name}", json=body) as answer:
-        answer.raise_for_status()
-        await answer.read()
+        await asyncio.sleep(pause_s)
+    latencies: dict[str, float] = json.loads(await process.stdout.readline())
+    took, cpu = time.perf_counter() - began, await cpu_s(session) - before
+    await process.wait()
+    delivered = changes * watchers
+    return {"per_s": round(delivered / took, 1), "cpu_ms": round(cpu / delivered * 1000, 4), **latencies}
 
 
-async def _leases(handle: Cluster, pid: int) -> dict[str, float]:
-    """Renew leases over the components' own door, each by one writer at a time."""
+async def _revision(session: aiohttp.ClientSession) -> str:
+    async with session.get(f"{_maps()}?limit=1") as answer:
+        return str((await answer.json())["metadata"]["resourceVersion"])
+
+
+async def _grpc(handle: Cluster, kubeconfig: Path, sizes: Sizes) -> dict[str, Any]:
+    """Measure the components' own door: GET and LIST as a scheduler asks, leases as kubelets renew them."""
     api = connect(handle.spec, handle.layout)
+    figures: dict[str, Any] = {}
     try:
-        held = [await api.create(resources.LEASES, _lease(index)) for index in range(LEASES)]
+        async with client(read(kubeconfig), 1) as session:
+            held = [await api.create(resources.LEASES, _lease(index)) for index in range(100)]
 
-        async def renew(index: int) -> None:
-            place = index % LEASES
-            spec = replace(held[place].spec, renewTime=f"2026-01-01T00:00:00.{index:06}Z")
-            held[place] = await api.update(resources.LEASES, replace(held[place], spec=spec))
+            async def get(index: int) -> None:
+                await api.get(resources.PODS, f"pod-{index % sizes.small}", namespace=SMALL)
 
-        return await _load(pid, LEASES * RENEWALS, renew)
+            async def list_(namespace: str) -> None:
+                await api.list(resources.PODS, Selection(namespace=namespace))
+
+            async def renew(index: int) -> None:
+                place = index % len(held)
+                spec = replace(held[place].spec, renewTime=f"2026-01-01T00:00:00.{index:06}Z")
+                held[place] = await api.update(resources.LEASES, replace(held[place], spec=spec))
+
+            for connections in CONNECTIONS:  # calls at once, on one connection
+                found = {
+                    "get": await load(session, sizes.gets, connections, get),
+                    "list_small": await load(session, sizes.lists, connections, lambda _: list_(SMALL)),
+                    "list_large": await load(session, sizes.large_lists, connections, lambda _: list_(LARGE)),
+                    "lease_update": await load(session, sizes.gets, connections, renew),
+                }
+                for name, each in found.items():
+                    figures.setdefault(name, {})[connections] = each
     finally:
         await api.aclose()
+    return figures
 
 
 def _lease(index: int) -> Lease:
     name = f"bench-{index}"
     spec = LeaseSpec(holderIdentity=name, leaseDurationSeconds=40)
     return Lease(metadata=ObjectMeta(name=name, namespace="default"), spec=spec)
-
-
-async def _fan_out(
-    handle: Cluster, session: aiohttp.ClientSession, pid: int, watchers: int, pause_s: float = 0.0
-) -> dict[str, float]:
-    """Write ConfigMaps, one after the other, that so many watch."""
-    arguments = (handle.addresses.rest_url, str(handle.layout.pki), str(watchers), str(CHANGES))
-    command = (sys.executable, "-m", "benchmarks.api_watchers", *arguments, await _revision(session))
-    process = await asyncio.create_subprocess_exec(*command, stdout=asyncio.subprocess.PIPE)
-    assert process.stdout is not None
-    if (await process.stdout.readline()).strip() != b"ready":
-        raise RuntimeError("the watchers could not watch")
-    before, began, run = usage([pid])[pid].cpu_s, time.monotonic(), sent()
-    for index in range(CHANGES):
-        await _post_map(session, f"map-{run}-{index}")
-        await asyncio.sleep(pause_s)
-    latencies: dict[str, float] = json.loads(await process.stdout.readline())
-    took, cpu = time.monotonic() - began, usage([pid])[pid].cpu_s - before
-    await process.wait()
-    delivered = CHANGES * watchers
-    return {"per_s": round(delivered / took, 1), "cpu_ms": round(cpu / delivered * 1000, 4), **latencies}
-
-
-async def _post_map(session: aiohttp.ClientSession, name: str) -> None:
-    meta, data = {"name": name}, {"key": "value", "sent": sent()}
-    body = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": meta, "data": data}
-    async with session.post("/api/v1/namespaces/default/configmaps", json=body) as answer:
-        answer.raise_for_status()
-
-
-async def _revision(session: aiohttp.ClientSession) -> str:
-    async with session.get("/api/v1/namespaces/default/configmaps") as answer:
-        return str((await answer.json())["metadata"]["resourceVersion"])

@@ -1,4 +1,4 @@
-"""`python -m benchmarks.api_watchers URL PKI COUNT WRITES REVISION`: watch ConfigMaps on many connections.
+"""`python -m benchmarks.api_watchers KUBECONFIG PATH COUNT WRITES REVISION ACCEPT`: watch a collection on many connections.
 
 In a process of its own, and without an HTTP library, so that what is measured is the server. Prints "ready" when every
 watch is established, and after so many events on each of them a line of JSON: how long they took from the write, whose
@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import json
 import re
-import ssl
 import sys
 import time
 from pathlib import Path
@@ -18,8 +17,10 @@ from typing import cast
 
 import uvloop
 
-SENT = re.compile(rb'"sent":"(\d{20})"')  # as `sent()` writes it
-LONGEST = len('"sent":""') + 20
+from benchmarks.kubeconfig import read
+
+SENT = re.compile(rb'sent(?:":"|\x12\x14)(\d{20})')  # as `sent()` writes it, in JSON and in protobuf
+LONGEST = len('sent":"') + 20
 PATIENCE_S = 60
 
 
@@ -88,20 +89,20 @@ class Watcher(asyncio.Protocol):
         self._rest = self._watchers.take(self._rest + data)
 
 
-async def watch(url: str, pki: Path, count: int, writes: int, revision: str) -> None:
+async def watch(kubeconfig: Path, path: str, count: int, writes: int, revision: str, accept: str) -> None:
     """Watch on `count` connections until each has seen so many writes; print "ready", then the delays.
 
     Raises:
         TimeoutError: not all events arrived in time.
     """
-    host, _, port = url.removeprefix("https://").rpartition(":")
-    tls = ssl.create_default_context(cafile=str(pki / "ca.crt"))
-    tls.load_cert_chain(str(pki / "admin.crt"), str(pki / "admin.key"))
-    path = f"/api/v1/namespaces/default/configmaps?watch=true&resourceVersion={revision}"
-    request = f"GET {path} HTTP/1.1\r\nHost: {host}\r\n\r\n".encode()
+    server = read(kubeconfig)
+    host, _, port = server.url.removeprefix("https://").rpartition(":")
+    lines = {"Host": host, "Accept": accept, **server.headers}
+    head = "".join(f"{name}: {value}\r\n" for name, value in lines.items())
+    request = f"GET {path}?watch=true&resourceVersion={revision} HTTP/1.1\r\n{head}\r\n".encode()
     watchers, loop = Watchers(count, writes), asyncio.get_running_loop()
     for _ in range(count):
-        await loop.create_connection(lambda: Watcher(watchers, request), host, int(port), ssl=tls)
+        await loop.create_connection(lambda: Watcher(watchers, request), host, int(port), ssl=server.tls)
     async with asyncio.timeout(PATIENCE_S):
         await watchers.established.wait()
         print("ready", flush=True)
@@ -110,5 +111,5 @@ async def watch(url: str, pki: Path, count: int, writes: int, revision: str) -> 
 
 
 if __name__ == "__main__":
-    _, url, pki, count, writes, revision = sys.argv
-    uvloop.run(watch(url, Path(pki), int(count), int(writes), revision))
+    _, kubeconfig, path, count, writes, revision, accept = sys.argv
+    uvloop.run(watch(Path(kubeconfig), path, int(count), int(writes), revision, accept))
