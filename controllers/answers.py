@@ -47,7 +47,9 @@ async def look_up(api: Api, lookup: Lookup) -> ObjectMeta | None:
     """
     try:
         found = await api.get(metadata_only(lookup.resource), lookup.name, namespace=lookup.namespace)
-    except NotFound:
+    except NotFound as error:
+        if not error.name:
+            raise  # it is the kind that is not served: nothing is known of its objects
         return None
     return found.metadata
 

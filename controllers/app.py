@@ -12,8 +12,10 @@ from typing import Any, Final
 
 from controllers.config import ControllersConfig
 from controllers.core.caches import Caches
-from controllers.core.controller import Build, Noted, Settings, SignToken
+from controllers.core.controller import Build, Settings, SignToken
+from controllers.core.definitions import DEFINITIONS
 from controllers.core.kinds import KINDS
+from controllers.custom_kinds import CustomKinds, note
 from controllers.informers import Informers
 from controllers.manager import Manager
 from controllers.table import CONTROLLERS
@@ -24,7 +26,6 @@ from machinery.client.limited import limited
 from machinery.model.clock import Clock
 from machinery.model.log import EventLog
 from machinery.model.profile import intervals
-from machinery.model.store import Change
 from machinery.process.instance import is_own_past, new_identity
 from machinery.process.run import Process
 
@@ -72,11 +73,12 @@ def build(
         ValueError: what two controllers ask of one cache contradicts.
     """
     caches = Caches()
+    definitions = caches.ask(DEFINITIONS, fields=("spec", "status"))
     controllers = [build_one(caches, settings) for build_one in table]
     informers = Informers(caches, api, clock, log)
     for controller in controllers:
         for noted in controller.notes:
-            informers.subscribe(noted.source, bind(_note, noted, clock))
+            informers.subscribe(noted.source, bind(note, noted, clock))
     elector = component_candidate(
         api,
         LEASE,
@@ -91,6 +93,7 @@ def build(
         Manager(controller, informers, leading, clock=clock, log=log, random_ints=random_ints)
         for controller in controllers
     ]
+    informers.subscribe(definitions, CustomKinds(caches, informers, controllers, managers, clock).follow)
     return Controllers(informers, managers, elector)
 
 
@@ -127,10 +130,6 @@ class Controllers:
         async with asyncio.TaskGroup() as tasks:
             for manager in self.managers:
                 tasks.create_task(manager.run(), name=manager.name)
-
-
-def _note(noted: Noted[Any], clock: Clock, change: Change[Any]) -> None:
-    noted.note(change, clock.monotonic())
 
 
 def _signer_of_tokens(path: str) -> SignToken | None:

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Collection, Iterator
-from typing import Any, TypeAlias, TypeVar
+from contextlib import suppress
+from typing import Any, Final, TypeAlias, TypeVar
 
-from controllers.core.caches import Caches, Source
+from controllers.core.caches import Caches, Request, Source
+from controllers.core.caches import Collection as Place_
 from controllers.core.expectations import Place
 from machinery.client.api import Api
 from machinery.client.informer import Informer
@@ -23,29 +25,55 @@ from machinery.model.store import Change
 
 T = TypeVar("T", bound=KubeObject)
 AnyInformer: TypeAlias = Informer[Any]
+LATER_SYNC_S: Final = 10.0  # wall seconds
 
 
 class Informers:
     """One informer for each collection that was asked for."""
 
     def __init__(self, caches: Caches, api: Api, clock: Clock, log: EventLog) -> None:
-        self._by_collection: dict[tuple[str, Any], AnyInformer] = {
-            collection: Informer(
-                api,
-                request.resource,
-                request.selection,
-                clock=clock,
-                log=log,
-                store=request.store,
-                keep=request.keep(),
-            )
-            for collection, request in caches.requests.items()
+        self._api = api
+        self._clock = clock
+        self._log = log
+        self._tasks: asyncio.TaskGroup | None = None  # while they run
+        self._running: dict[Place_, asyncio.Task[None]] = {}
+        self._later: set[Place_] = set()
+        self._by_collection: dict[Place_, AnyInformer] = {
+            collection: self._make(request) for collection, request in caches.requests.items()
         }
         self._whole = {
             resource: informer
             for (resource, selection), informer in self._by_collection.items()
             if selection == EVERYTHING
         }
+
+    def _make(self, request: Request) -> AnyInformer:
+        return Informer(
+            self._api,
+            request.resource,
+            request.selection,
+            clock=self._clock,
+            log=self._log,
+            store=request.store,
+            keep=request.keep(),
+        )
+
+    def add(self, source: Source[Any], request: Request) -> None:
+        """Follow one more collection, whole, from now on."""
+        informer = self._by_collection[source.collection] = self._make(request)
+        self._whole[str(source.resource)] = informer
+        self._later.add(source.collection)
+        if self._tasks is not None:
+            self._start(source.collection, informer)
+
+    def remove(self, source: Source[Any]) -> None:
+        """Follow a collection no longer; what is left in its cache is told as deleted."""
+        informer = self._by_collection.pop(source.collection)
+        self._whole.pop(str(source.resource), None)
+        self._later.discard(source.collection)
+        if task := self._running.pop(source.collection, None):
+            task.cancel()
+        informer.replace(())
 
     def __iter__(self) -> Iterator[AnyInformer]:
         return iter(self._by_collection.values())
@@ -72,9 +100,25 @@ class Informers:
     async def run(self) -> None:
         """Keep all of them up to date until cancelled."""
         async with asyncio.TaskGroup() as tasks:
-            for informer in self:
-                tasks.create_task(informer.run(), name=f"informer-{informer.resource}")
+            self._tasks = tasks
+            for collection, informer in self._by_collection.items():
+                self._start(collection, informer)
+
+    def _start(self, collection: Place_, informer: AnyInformer) -> None:
+        assert self._tasks is not None  # noqa: S101 - they run
+        self._running[collection] = self._tasks.create_task(
+            informer.run(), name=f"informer-{informer.resource}"
+        )
 
     async def synced(self) -> None:
-        """Wait until every informer has its first list."""
-        await asyncio.gather(*(informer.synced() for informer in self))
+        """Wait until every informer has its first list; those of kinds that came later for a while only.
+
+        A kind may be served and not be readable, as one whose webhook does not answer.
+        """
+        later = self._later
+        first = [each for place, each in self._by_collection.items() if place not in later]
+        await asyncio.gather(*(informer.synced() for informer in first))
+        waiting = [self._by_collection[place].synced() for place in later]
+        with suppress(TimeoutError):
+            async with self._clock.timeout_wall(LATER_SYNC_S):
+                await asyncio.gather(*waiting)

@@ -10,11 +10,12 @@ from typing import Any, Final, Generic, TypeVar
 
 from controllers.answers import answer
 from controllers.core.actions import NOTHING_TO_DO, Facts, Plan
+from controllers.core.caches import Source
 from controllers.core.controller import Controller, Key, Watched
 from controllers.core.expectations import Expectations
 from controllers.core.moment import Moment
 from controllers.execute import Executor
-from controllers.informers import AnyInformer, Informers
+from controllers.informers import Informers
 from machinery.client.api import Api
 from machinery.client.controller import run_controller
 from machinery.client.events import EventRecorder
@@ -24,6 +25,7 @@ from machinery.model.clock import Clock
 from machinery.model.errors import OutcomeUnknown
 from machinery.model.log import EventLog
 from machinery.model.requests import EventType
+from machinery.model.resources import Resource
 from machinery.model.store import Change
 
 In = TypeVar("In")
@@ -50,6 +52,8 @@ class Manager(Generic[In]):
         self._api = api
         self._clock = clock
         self._log = log
+        self._watched = list(controller.watched)
+        self._is_running = False
         self._queue: WorkQueue[Key] = WorkQueue(clock)
         self._due_s: dict[Key, float] = {}  # the next time that a key comes by itself, monotonic
         self._expectations: Expectations[Key] = Expectations()
@@ -78,17 +82,32 @@ class Manager(Generic[In]):
                 log=self._log,
             )
 
-    def _subscribe(self) -> None:
-        for informer in self._informers.whole:
-            informer.subscribe(bind(self._note_progress, informer))
-        for watched in self._controller.watched:
+    def watch(self, watched: Watched[Any]) -> None:
+        """Watch a collection that is whole in a cache, from now on."""
+        self._watched.append(watched)
+        if self._is_running:
+            self._informers.subscribe(watched.source, self._progress_of(watched.source.resource))
             self._informers.subscribe(watched.source, bind(self._enqueue, watched))
 
-    def _note_progress(self, informer: AnyInformer, change: Change[Any]) -> None:
+    def unwatch(self, source: Source[Any]) -> None:
+        """Forget a collection: there is no such collection any more."""
+        self._watched = [each for each in self._watched if each.source is not source]
+
+    def _subscribe(self) -> None:
+        self._is_running = True
+        for informer in self._informers.whole:
+            informer.subscribe(self._progress_of(informer.resource))
+        for watched in self._watched:
+            self._informers.subscribe(watched.source, bind(self._enqueue, watched))
+
+    def _progress_of(self, resource: Resource[Any]) -> Callable[[Change[Any]], None]:
+        return bind(self._note_progress, str(resource))
+
+    def _note_progress(self, resource: str, change: Change[Any]) -> None:
         """Wake the keys that wait to see what they wrote."""
         meta = change.object.metadata
         gone = meta.uid if change.kind is EventType.DELETED else ""
-        for key in self._expectations.saw((str(informer.resource), meta.namespace, meta.name), gone):
+        for key in self._expectations.saw((resource, meta.namespace, meta.name), gone):
             self._queue.add(key)
 
     def _enqueue(self, watched: Watched[Any], change: Change[Any]) -> None:

@@ -88,6 +88,10 @@ class Caches:
         """
         return self.ask(metadata_only(resource), fields=())
 
+    def forget(self, source: Source[Any]) -> None:
+        """Drop what was asked of a collection: there is no such collection any more."""
+        self.requests.pop(source.collection, None)
+
 
 def _agreed(one: Resource[Any], other: Resource[Any]) -> Resource[Any]:
     """Return the resource whose type serves two readers.

@@ -71,6 +71,18 @@ class Noted(Generic[T]):
 
 
 @dataclass(frozen=True, slots=True)
+class LaterKinds:
+    """What a controller does with kinds that come, and go, while the process runs: those of custom resources.
+
+    `come` returns what is watched of the kind, and what is remembered of its changes. Before `gone` is called, every
+    object that is left has been told as deleted.
+    """
+
+    come: Callable[[Source[Any]], tuple[Watched[Any], Noted[Any] | None]]
+    gone: Callable[[Source[Any]], None]
+
+
+@dataclass(frozen=True, slots=True)
 class Controller(Generic[In]):
     """One controller, built.
 
@@ -84,6 +96,7 @@ class Controller(Generic[In]):
     look: Callable[[Key, Moment], In | None]
     plan: Callable[[In, Moment, Facts], Plan]
     notes: tuple[Noted[Any], ...] = ()
+    later: LaterKinds | None = None  # where it concerns itself with every kind
     workers: int = 1
     always: tuple[Key, ...] = ()  # keys that exist from the start
     heard: Callable[[bool, float], None] = lambda _answers, _now_s: None

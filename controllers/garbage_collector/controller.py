@@ -7,7 +7,7 @@ from functools import partial
 from typing import Any
 
 from controllers.core.caches import Caches, Source
-from controllers.core.controller import Controller, Key, Noted, Settings, Watched
+from controllers.core.controller import Controller, Key, LaterKinds, Noted, Settings, Watched
 from controllers.core.keys import key_of
 from controllers.core.kinds import watched_kinds
 from controllers.core.moment import Moment
@@ -28,6 +28,7 @@ def build(caches: Caches, settings: Settings) -> Controller[Seen]:
         reader.look,
         plan,
         notes=tuple(Noted(source, partial(reader.note, source)) for source in sources),
+        later=LaterKinds(reader.come, reader.gone),
         workers=10,
     )
 
@@ -39,17 +40,30 @@ class Reader:
         self._sources = {str(source.resource): source for source in sources}
         self._graph = graph
 
+    def come(self, source: Source[Any]) -> tuple[Watched[Any], Noted[Any]]:
+        """Read the cache of one more kind."""
+        self._sources[str(source.resource)] = source
+        self._graph.know(source.resource)
+        return Watched(source, partial(self.neighbours, source)), Noted(source, partial(self.note, source))
+
+    def gone(self, source: Source[Any]) -> None:
+        """Forget a kind."""
+        self._sources.pop(str(source.resource), None)
+        self._graph.forget(source.resource)
+
     def look(self, key: Key, _moment: Moment) -> Seen | None:
         """Return an object of any kind, with its owners and dependents."""
         resource, namespace, name = key
-        source = self._sources[resource]
+        source = self._sources.get(resource)
+        if source is None:
+            return None  # there is no such kind any more
         found = source.store.get(namespace, name)
         return self._graph.see(Item(source.resource, found.metadata)) if found is not None else None
 
     def note(self, source: Source[Any], change: Change[Any], _now_s: float) -> None:
         """Keep the graph up to date."""
         if change.kind is EventType.DELETED:
-            self._graph.drop(change.object.metadata.uid)
+            self._graph.note_deleted(change.object.metadata.uid)
         else:
             self._graph.put(Item(source.resource, change.object.metadata))
 

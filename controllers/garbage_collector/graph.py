@@ -11,6 +11,7 @@ from machinery.model.resources import Resource
 
 FOREGROUND: Final = "foregroundDeletion"
 ORPHAN: Final = "orphan"
+DELETED: Final = 5_000  # objects that are remembered as deleted
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +29,7 @@ class Owner:
     reference: OwnerReference
     resource: Resource[Any] | None  # None for a kind that is not known here
     item: Item | None  # what has the uid; None where the caches do not have it
+    was_deleted: bool = False  # a cache has seen it go
 
     @property
     def is_what_is_named(self) -> bool:
@@ -66,6 +68,7 @@ class Graph:
     def __init__(self, kinds: Iterable[Resource[Any]] = ()) -> None:
         self._kinds = {(kind.group, kind.kind): kind for kind in kinds}
         self._items: dict[str, Item] = {}
+        self._deleted: dict[str, None] = {}  # uids, the latest last: none of them ever comes back
         self._dependents: dict[str, set[str]] = {}
 
     def put(self, item: Item) -> None:
@@ -75,8 +78,23 @@ class Graph:
         for owner in item.meta.ownerReferences:
             self._dependents.setdefault(owner.uid, set()).add(item.meta.uid)
 
+    def know(self, kind: Resource[Any]) -> None:
+        """Know one more kind."""
+        self._kinds[kind.group, kind.kind] = kind
+
+    def forget(self, kind: Resource[Any]) -> None:
+        """Forget a kind."""
+        self._kinds.pop((kind.group, kind.kind), None)
+
+    def note_deleted(self, uid: str) -> None:
+        """Remove an object that is gone; its dependents still name it."""
+        self.drop(uid)
+        self._deleted[uid] = None
+        if len(self._deleted) > DELETED:
+            del self._deleted[next(iter(self._deleted))]
+
     def drop(self, uid: str) -> None:
-        """Remove an object; its dependents still name it."""
+        """Remove an object, before its new state is put."""
         item = self._items.pop(uid, None)
         for owner in item.meta.ownerReferences if item else ():
             dependents = self._dependents.get(owner.uid, set())
@@ -95,7 +113,8 @@ class Graph:
     def see(self, item: Item) -> Seen:
         """Return an object with its owners, and with its dependents unless it is settled."""
         owners = [
-            Owner(owner, self._kind_of(owner), self.item(owner.uid)) for owner in item.meta.ownerReferences
+            Owner(owner, self._kind_of(owner), self.item(owner.uid), owner.uid in self._deleted)
+            for owner in item.meta.ownerReferences
         ]
         alone = Seen(item, owners, ())
         if alone.is_settled:

@@ -103,7 +103,9 @@ def _sort(seen: Seen, facts: Facts) -> _Owners:
     for owner in seen.owners:
         question = _ask(seen.item, owner)
         live = facts.objects[question] if question else None
-        if question is None:
+        if question is None and owner.resource is None and owner.was_deleted:
+            owners.dangling.append(owner.reference)  # its kind went with it
+        elif question is None:
             owners.solid.append(owner.reference)
         elif live is None or live.uid != owner.reference.uid:
             owners.dangling.append(owner.reference)

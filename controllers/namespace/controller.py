@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from controllers.core.caches import Caches
-from controllers.core.controller import Controller, Key, Settings, Watched
+from controllers.core.caches import Caches, Source
+from controllers.core.controller import Controller, Key, LaterKinds, Settings, Watched
 from controllers.core.keys import itself
 from controllers.core.kinds import watched_kinds
 from controllers.core.moment import Moment
@@ -19,12 +19,12 @@ from machinery.model.store import Change
 def build(caches: Caches, settings: Settings) -> Controller[Seen]:
     """Build the controller."""
     namespaces = caches.ask(NAMESPACES, fields=("spec", "status"))
-    namespaced = tuple(kind for kind in settings.kinds if kind.namespaced)
+    namespaced = {str(kind): kind for kind in settings.kinds if kind.namespaced}
     contents = [caches.ask_for_metadata(kind) for kind in watched_kinds(settings.kinds)]
 
     def look(key: Key, _moment: Moment) -> Seen | None:
         found = namespaces.store.get("", key[1])
-        return Seen(found, namespaced) if found is not None else None
+        return Seen(found, tuple(namespaced.values())) if found is not None else None
 
     def leaving_namespace(change: Change[Any]) -> Iterable[Key]:
         """Return the object's namespace, where it waits for objects to go and one has."""
@@ -34,10 +34,19 @@ def build(caches: Caches, settings: Settings) -> Controller[Seen]:
         leaving = namespace is not None and namespace.metadata.deletionTimestamp
         return (("", change.object.metadata.namespace),) if leaving else ()
 
+    def come(source: Source[Any]) -> tuple[Watched[Any], None]:
+        if source.resource.namespaced:
+            namespaced[str(source.resource)] = source.resource
+        return Watched(source, leaving_namespace), None
+
+    def gone(source: Source[Any]) -> None:
+        namespaced.pop(str(source.resource), None)
+
     return Controller(
         "namespace-controller",
         (Watched(namespaces, itself), *(Watched(source, leaving_namespace) for source in contents)),
         look,
         plan,
+        later=LaterKinds(come, gone),
         workers=5,
     )

@@ -244,7 +244,8 @@ async def running_registry(
         core = app.build(config, process, storage, rng=random.Random(seed), key=signing_key())
         core.registry.open()
         bench, feed = RegistryBench(core, clock), core.feed
-        loops = [tasks.create_task(loop) for loop in (feed.run(), feed.probe(), feed.fill())]
+        follow = (feed.run(), feed.probe(), feed.fill(), core.definitions.run())
+        loops = [tasks.create_task(loop) for loop in follow]
         try:
             await feed.wait_ready()
             if await storage.get("/registry/namespaces/default") is None:
