@@ -169,12 +169,20 @@ class Catalogue:
         `v2` asks for it in the form that OpenAPI version 2 has words for.
         """
         for kind in self._kinds.values():
-            definitions = kind.definitions_v2 if v2 and kind.definitions_v2 is not None else kind.definitions
-            if name in definitions:
-                return definitions[name]
-            if name == f"{kind.definition}List" and kind.definition in definitions:
-                return _list_definition(kind)
+            found = definition_in(kind, name, v2=v2)
+            if found is not None:
+                return found
         return None
+
+
+def definition_in(kind: Kind, name: str, *, v2: bool = False) -> Json | None:
+    """Find a schema that came with a kind, or that of its lists."""
+    definitions = kind.definitions_v2 if v2 and kind.definitions_v2 is not None else kind.definitions
+    if name in definitions:
+        return definitions[name]
+    if name == f"{kind.definition}List" and kind.definition in definitions:
+        return _list_definition(kind)
+    return None
 
 
 def _list_definition(kind: Kind) -> Json:

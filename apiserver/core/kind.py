@@ -20,6 +20,8 @@ class Kind(KindNames):
     definitions: Mapping[str, Json] = field(
         default_factory=dict
     )  # schemas that are not among the published ones
+    warning: str = ""  # what every answer in this version warns of: that it is deprecated
+    schema_hash: str = ""  # of those schemas; "": they do not change while the process runs
     definitions_v2: Mapping[str, Json] | None = None  # ... as OpenAPI version 2 has them; None: the same
 
     @property
@@ -57,6 +59,8 @@ def make_kind(
     storage_prefix: str = "",
     definitions: Mapping[str, Json] | None = None,
     definitions_v2: Mapping[str, Json] | None = None,
+    schema_hash: str = "",
+    warning: str = "",
 ) -> Kind:
     """Return the kind of these names; without rules of its own it gets those that fit every kind.
 
@@ -71,4 +75,6 @@ def make_kind(
         storage_version=stored,
         definitions=definitions or {},
         definitions_v2=definitions_v2,
+        schema_hash=schema_hash,
+        warning=warning,
     )

@@ -5,12 +5,15 @@ https://kubernetes.io/docs/concepts/overview/kubernetes-api/#openapi-interface-d
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any, Final
 
 from apiserver.core.discovery import Discovery
+from apiserver.core.kind import Kind
 from apiserver.core.openapi_paths import Operation, definitions, operations
 from apiserver.core.openapi_schemas import V2, V3, GroupVersions, Lookup, needed, published
 from apiserver.core.values import Json
+from machinery.model.kinds import KindNames
 
 _TYPES: Final = {"string": "string", "integer": "integer", "boolean": "boolean"}
 _UNAUTHORIZED: Final = {"description": "Unauthorized"}
@@ -24,9 +27,22 @@ def served_paths(discovery: Discovery) -> dict[str, tuple[str, str]]:
     }
 
 
+def has_own_schema(names: KindNames) -> bool:
+    """Whether the schema of a kind came with it, and is not one of the published ones."""
+    return isinstance(names, Kind) and bool(names.definitions)
+
+
+def _is_own(resources: Iterable[KindNames]) -> bool:
+    return any(map(has_own_schema, resources))
+
+
 def document_v3(discovery: Discovery, group: str, version: str, release: str, lookup: Lookup) -> Json:
-    """Write the document of one group and version."""
-    served = set(discovery.group_versions())
+    """Write the document of one group and version.
+
+    It does not depend on what else there is of custom resources.
+    """
+    published = (pair for pair in discovery.group_versions() if not _is_own(discovery.resources(*pair)))
+    served = {(group, version), *published}
     resources = discovery.resources(group, version)
     schemas = needed(definitions(resources), lookup)
     return {

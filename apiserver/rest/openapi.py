@@ -1,69 +1,70 @@
-"""The OpenAPI documents as bytes: each is made when it is first asked for, and only its bytes are kept."""
+"""The OpenAPI documents as bytes: each is made when it is first asked for, beside the event loop, and only bytes are kept.
+
+A document of version 3 depends on its own group's version alone, so a definition that comes or changes makes no other one
+anew. Of the groups of custom resources, which may be many and large, few documents are kept; what clients keep them by is
+a hash of what they are made from.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import asyncio
+from collections.abc import Callable, Mapping
 from hashlib import sha256
+from typing import Final, TypeAlias
 
 import msgspec
 
+from apiserver.aside import aside
 from apiserver.core import openapi_v2_binary
-from apiserver.core.catalogue import Catalogue, PerGeneration
+from apiserver.core.catalogue import Catalogue, PerGeneration, definition_in
 from apiserver.core.discovery import Discovery
-from apiserver.core.openapi import document_v2, document_v3, served_paths
+from apiserver.core.kind import Kind
+from apiserver.core.openapi import document_v2, document_v3, has_own_schema, served_paths
 from apiserver.core.values import Json
 from apiserver.schemas import VERSION
+from machinery.model.kinds import KindNames
+
+KEPT: Final = 32  # documents of groups with schemas of their own
+_HEAVY: Final = 10_000_000  # bytes of JSON: all of it is made in a thread
+
+Resources: TypeAlias = tuple[KindNames, ...]
 
 
 class _Definitions(msgspec.Struct):
     defs: dict[str, msgspec.Raw] = msgspec.field(name="$defs")
 
 
-class OpenApi:
-    """Makes the documents, and keeps them until the catalogue changes."""
+class Documents:
+    """Makes the documents of one generation of the catalogue; it looks at the catalogue no more."""
 
     def __init__(self, catalogue: Catalogue, definitions: Callable[[], bytes]) -> None:
-        self._catalogue = catalogue
+        self.discovery = Discovery(catalogue.served())
+        self.paths = served_paths(self.discovery)
         self._definitions = definitions
-        self._discovery = PerGeneration(catalogue, lambda: Discovery(catalogue.served()))
-        self._v2 = PerGeneration(catalogue, lambda: msgspec.json.encode(self._document_v2()))
-        self._v2_binary = PerGeneration(catalogue, lambda: openapi_v2_binary.encode(self._document_v2()))
-        self._documents = PerGeneration(catalogue, self._make_all)
-        self._index = PerGeneration(catalogue, self._make_index)
+        self._own: dict[str, Kind] = {}
+        for kind in catalogue.kinds():
+            if kind.definitions:
+                self._own |= dict.fromkeys((*kind.definitions, f"{kind.definition}List"), kind)
 
     def v2(self) -> bytes:
         """Return the document of version 2."""
-        return self._v2()
+        return msgspec.json.encode(self._v2())
 
     def v2_binary(self) -> bytes:
         """Return the document of version 2 in protobuf."""
-        return self._v2_binary()
+        return openapi_v2_binary.encode(self._v2())
 
-    def document(self, path: str) -> bytes | None:
-        """Return the document of a group's version (api/v1, apis/apps/v1); None where there is none."""
-        if path not in served_paths(self._discovery()):
-            return None
-        return self._documents()[path]
+    def v3(self, path: str) -> bytes:
+        """Return the document of a group's version (api/v1, apis/apps/v1), which is served."""
+        group, version = self.paths[path]
+        return msgspec.json.encode(document_v3(self.discovery, group, version, VERSION, self._lookup()))
 
-    def index(self) -> bytes:
-        """Return the list of documents; each has a hash in its address, so that clients may keep it."""
-        return self._index()
+    def resources(self, path: str) -> Resources:
+        """Return what a document of version 3 is made from."""
+        return self.discovery.resources(*self.paths[path])
 
-    def _document_v2(self) -> Json:
-        return document_v2(self._discovery(), VERSION, self._lookup(v2=True))
-
-    def _make_index(self) -> bytes:
-        paths = {
-            path: {"serverRelativeURL": _address(path, body)} for path, body in self._documents().items()
-        }
-        return msgspec.json.encode({"paths": paths})
-
-    def _make_all(self) -> dict[str, bytes]:
-        lookup, discovery = self._lookup(), self._discovery()
-        return {
-            path: msgspec.json.encode(document_v3(discovery, group, version, VERSION, lookup))
-            for path, (group, version) in served_paths(discovery).items()
-        }
+    def _v2(self) -> Json:
+        return document_v2(self.discovery, VERSION, self._lookup(v2=True))
 
     def _lookup(self, *, v2: bool = False) -> Callable[[str], Json | None]:
         raw = msgspec.json.decode(self._definitions(), type=_Definitions).defs
@@ -72,10 +73,87 @@ class OpenApi:
             if name in raw:
                 found: Json = msgspec.json.decode(raw[name])
                 return found
-            return self._catalogue.definition(name, v2=v2)
+            kind = self._own.get(name)
+            return definition_in(kind, name, v2=v2) if kind else None
 
         return lookup
 
 
-def _address(path: str, body: bytes) -> str:
-    return f"/openapi/v3/{path}?hash={sha256(body).hexdigest().upper()}"
+class OpenApi:
+    """Keeps what is asked for, until what it is made from changes."""
+
+    def __init__(self, catalogue: Catalogue, definitions: Callable[[], bytes]) -> None:
+        self._documents = PerGeneration(catalogue, lambda: Documents(catalogue, definitions))
+        self._whole: PerGeneration[dict[str, bytes]] = PerGeneration(catalogue, dict)
+        self._published: dict[str, tuple[Resources, bytes]] = {}
+        self._own: dict[str, tuple[Resources, bytes]] = {}  # the latest last
+        self._making = asyncio.Lock()  # one at a time: they take as long as they are large
+
+    async def v2(self) -> bytes:
+        """Return the document of version 2."""
+        return await self._once("v2", Documents.v2)
+
+    async def v2_binary(self) -> bytes:
+        """Return the document of version 2 in protobuf."""
+        return await self._once("v2_binary", Documents.v2_binary)
+
+    async def document(self, path: str) -> bytes | None:
+        """Return the document of a group's version (api/v1, apis/apps/v1); None where there is none."""
+        async with self._making:
+            documents = self._documents()
+            return await self._v3(documents, path) if path in documents.paths else None
+
+    async def index(self) -> bytes:
+        """Return the list of documents; each has a hash in its address, so that clients may keep it."""
+        async with self._making:
+            documents = self._documents()
+            whole = self._whole()
+            if "index" not in whole:
+                paths = {path: await self._address(documents, path) for path in documents.paths}
+                whole["index"] = msgspec.json.encode({"paths": paths})
+            return whole["index"]
+
+    async def _once(self, name: str, make: Callable[[Documents], bytes]) -> bytes:
+        async with self._making:
+            documents, whole = self._documents(), self._whole()
+            if name not in whole:
+                whole[name] = await aside(_HEAVY, make, documents)
+            return whole[name]
+
+    async def _v3(self, documents: Documents, path: str) -> bytes:
+        resources = documents.resources(path)
+        is_own = any(map(has_own_schema, resources))
+        kept = self._own if is_own else self._published
+        known = kept.pop(path, None)
+        if known is None or known[0] != resources:
+            known = (resources, await aside(_HEAVY, documents.v3, path))
+        kept[path] = known
+        if len(self._own) > KEPT:
+            del self._own[next(iter(self._own))]
+        return known[1]
+
+    async def _address(self, documents: Documents, path: str) -> Mapping[str, str]:
+        resources = documents.resources(path)
+        if any(map(has_own_schema, resources)):
+            digest = sha256(VERSION.encode())
+            for each in resources:
+                digest.update(_identity(each))
+            text = digest.hexdigest()
+        else:
+            text = sha256(await self._v3(documents, path)).hexdigest()
+        return {"serverRelativeURL": f"/openapi/v3/{path}?hash={text.upper()}"}
+
+
+def _identity(names: KindNames) -> bytes:
+    """Return what differs where the documents of two kinds do."""
+    schema = names.schema_hash if isinstance(names, Kind) else ""
+    described = [
+        *names.gvr,
+        names.kind,
+        names.definition,
+        names.namespaced,
+        names.verbs,
+        {name: (sub.kind, sub.group, sub.version, sub.verbs) for name, sub in names.subresources.items()},
+        schema,
+    ]
+    return msgspec.json.encode(described)

@@ -74,8 +74,6 @@ class Pages:
             "metrics/slis": self._slis,
             "configz": self._configuration,
             f"{_APF}/dump_priority_levels": self._priority_levels,
-            "openapi/v2": self._openapi_v2,
-            "openapi/v3": self._openapi_index,
             ".well-known/openid-configuration": self._issuer,
             "openid/v1/jwks": self._keys,
         }
@@ -94,9 +92,10 @@ class Pages:
             return _discovered(http, self._discovery(), http.target)
         path = http.raw_path.strip("/")
         root, _, rest = path.partition("/")
+        if root == "openapi":
+            _check_get(http)
+            return await self._openapi_page(http, path)
         page = self._pages.get(path)
-        if page is None and path.startswith("openapi/v3/"):
-            page = self._openapi_document
         if page is None and root in ROOTS:
             _check_get(http)
             return self._health.answer(http, root, rest)
@@ -105,8 +104,6 @@ class Pages:
         if page is None:
             return None
         _check_get(http)
-        if root == "openapi":
-            await self._services.registry.catch_up()
         return page(http)
 
     def _roots(self, _: HttpRequest) -> Reply:
@@ -140,18 +137,16 @@ class Pages:
         body = self._services.token_key.jwks()
         return reply(body, content_type="application/jwk-set+json")
 
-    def _openapi_v2(self, http: HttpRequest) -> Reply:
-        if negotiate(http.accept, DOCUMENTS_V2).encoding is Encoding.OPENAPI_V2:
-            return _cached(http, self._openapi.v2_binary(), OPENAPI_V2_TYPE)
-        return _cached(http, self._openapi.v2(), JSON)
-
-    def _openapi_index(self, http: HttpRequest) -> Reply:
+    async def _openapi_page(self, http: HttpRequest, path: str) -> Reply | None:
+        await self._services.registry.catch_up()
+        if path == "openapi/v2":
+            if negotiate(http.accept, DOCUMENTS_V2).encoding is Encoding.OPENAPI_V2:
+                return _cached(http, await self._openapi.v2_binary(), OPENAPI_V2_TYPE)
+            return _cached(http, await self._openapi.v2(), JSON)
         negotiate(http.accept, DOCUMENTS)
-        return _cached(http, self._openapi.index(), JSON)
-
-    def _openapi_document(self, http: HttpRequest) -> Reply | None:
-        negotiate(http.accept, DOCUMENTS)
-        document = self._openapi.document(http.path.strip("/").removeprefix("openapi/v3/"))
+        if path == "openapi/v3":
+            return _cached(http, await self._openapi.index(), JSON)
+        document = await self._openapi.document(path.removeprefix("openapi/v3/"))
         return None if document is None else _cached(http, document, JSON)
 
 

@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 from apiserver.core.authz.attributes import MASTERS
+from apiserver.core.kind import Kind
 from apiserver.request import ListReply, ObjectReply, Request, UserInfo, request_about
 from apiserver.request_checks import checked_verb, found_kind
 from apiserver.rest import pod_exec, pod_log, pod_port_forward, proxies
@@ -23,6 +24,7 @@ from apiserver.rest.resource_request import is_watch, read_request
 from apiserver.rest.services import RestServices
 from apiserver.rest.streams import Streams
 from apiserver.rest.tables import Tables
+from apiserver.rest.warnings import header
 from apiserver.rest.watches import Watches
 from machinery.model.errors import NotFound
 from machinery.model.kinds import KindNames
@@ -107,8 +109,12 @@ class Resources:
         if verb != "get":
             request = await asked.complete()
         if verb in self._list_calls:
-            return await self._answers.of_list(asked, form, await self._list_calls[verb](request))
-        return await self._answers.of_object(asked, form, await self._object_calls[verb](request))
+            reply = await self._answers.of_list(asked, form, await self._list_calls[verb](request))
+        else:
+            reply = await self._answers.of_object(asked, form, await self._object_calls[verb](request))
+        if isinstance(found, Kind) and found.warning:
+            reply.headers.append(("Warning", header(found.warning)))
+        return reply
 
     async def _watch(self, exchange: Exchange, user: UserInfo, target: Target) -> web.StreamResponse | Reply:
         asked = read_request(exchange.http, user, target)

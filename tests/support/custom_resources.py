@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import json
+import ssl
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any
 
 import aiohttp
@@ -13,6 +16,7 @@ from machinery.client.api import Api
 from machinery.model.errors import ApiError, NotFound
 from machinery.model.k8s.meta_v1 import ObjectMeta
 from machinery.model.resources import Resource
+from tests.support.apiserver import Served
 from tests.support.waiting import until
 
 GROUP = "toys.example.com"
@@ -178,3 +182,13 @@ class Rest:
         async with self.session.request(method, path, **options) as response:
             body = await response.read()
             return response.status, json.loads(body) if body[:1] in {b"{", b"["} else body
+
+
+@asynccontextmanager
+async def rest_session(served: Served) -> AsyncIterator[Rest]:
+    """Open the admin's HTTP session."""
+    context = ssl.create_default_context(cafile=str(served.pki.certificate("ca")))
+    context.load_cert_chain(served.pki.certificate("admin"), served.pki.key("admin"))
+    address = f"https://{served.config.rest_listen[0]}"
+    async with aiohttp.ClientSession(address, connector=aiohttp.TCPConnector(ssl=context)) as session:
+        yield Rest(session)

@@ -196,7 +196,16 @@ def _kind(definition: Json, version: Json, seams: Seams, stored: Kind | None) ->
         storage_prefix=f"/registry/{group}/{names['plural']}",
         definitions=publish(v2=False),
         definitions_v2=publish(v2=True),
+        schema_hash=custom.schema.digest if raw else "",
+        warning=_deprecation(version, f"{group}/{name} {names['kind']}"),
     )
+
+
+def _deprecation(version: Json, called: str) -> str:
+    """Return what users of a version are warned of."""
+    if not version.get("deprecated"):
+        return ""
+    return str(version.get("deprecationWarning") or f"{called} is deprecated")
 
 
 def _subresources(version: Json, group: str, name: str, kind: str, called: str) -> dict[str, Subresource]:
@@ -263,6 +272,7 @@ def scale_mapping(scale: Json) -> ScaleMapping:
         current_replicas=lambda obj: _whole(_at(obj, current)),
         selector=lambda obj: str(_at(obj, selector) or "") if selector else "",
         scaled=lambda obj, replicas: _with(obj, wanted.split(".")[1:], replicas),
+        path=tuple(f"f:{name}" for name in wanted.split(".")[1:]),
     )
 
 

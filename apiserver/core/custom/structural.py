@@ -10,6 +10,7 @@ from __future__ import annotations
 import zlib
 from collections.abc import Mapping
 from functools import cached_property
+from hashlib import sha256
 from typing import Any, Final
 
 import msgspec
@@ -170,6 +171,7 @@ class Schema:
     def __init__(self, raw: Json) -> None:
         encoded = msgspec.json.encode(raw)
         self._packed = zlib.compress(encoded, level=1)
+        self.digest = sha256(encoded).hexdigest()
         self.has_defaults = b'"default":' in encoded
         self.has_rules = b'"x-kubernetes-validations":' in encoded
 

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import ssl
 from collections.abc import AsyncIterator, Iterator
 
-import aiohttp
 import pytest
 
 from apiserver.storage.etcd import EtcdStorage
@@ -14,7 +12,7 @@ from apiserver.storage.memory import MemoryStorage
 from kubarium.pki import Pki
 from machinery.client.api import Api
 from tests.support.apiserver import Served, serving
-from tests.support.custom_resources import Rest, withdraw_all
+from tests.support.custom_resources import Rest, rest_session, withdraw_all
 from tests.support.etcd_server import EtcdServer, etcd_server
 from tests.support.requirements import need
 
@@ -56,8 +54,5 @@ async def api(request: pytest.FixtureRequest, served: Served) -> AsyncIterator[A
 @pytest.fixture
 async def rest(served: Served) -> AsyncIterator[Rest]:
     """The admin's HTTP session."""
-    context = ssl.create_default_context(cafile=str(served.pki.certificate("ca")))
-    context.load_cert_chain(served.pki.certificate("admin"), served.pki.key("admin"))
-    address = f"https://{served.config.rest_listen[0]}"
-    async with aiohttp.ClientSession(address, connector=aiohttp.TCPConnector(ssl=context)) as session:
-        yield Rest(session)
+    async with rest_session(served) as session:
+        yield session

@@ -340,3 +340,65 @@ async def test_rules_that_cannot_hold_or_cost_too_much_are_refused(api: Api) -> 
     error = await refusal(api.create(CRDS, definition(version(schema={"openAPIV3Schema": schema}))))
     assert "compilation failed: ERROR: <input>:1:5: undefined field 'none'" in error.message
     assert "estimated rule cost exceeds budget by factor of more than 100x" in error.message
+
+
+APPLIED: dict[str, Any] = {
+    "type": "object",
+    "properties": {
+        "spec": {
+            "type": "object",
+            "properties": {
+                "size": {"type": "integer"},
+                "tags": {"type": "array", "items": STRING, "x-kubernetes-list-type": "set"},
+                "ports": {
+                    "type": "array",
+                    "x-kubernetes-list-type": "map",
+                    "x-kubernetes-list-map-keys": ["port", "protocol"],
+                    "items": {
+                        "type": "object",
+                        "required": ["port"],
+                        "properties": {
+                            "port": {"type": "integer"},
+                            "protocol": {"type": "string", "default": "TCP"},
+                            "name": STRING,
+                        },
+                    },
+                },
+            },
+        },
+        "status": {"type": "object", "properties": {"size": {"type": "integer"}}},
+    },
+}
+
+
+async def test_configurations_are_applied(rest: Rest, api: Api) -> None:
+    """By how the schema says that lists and maps merge; a conflict names the field and its owner, also of a scale."""
+    await apply(
+        api, definition(version(schema={"openAPIV3Schema": APPLIED}, subresources=EVERYTHING["subresources"]))
+    )
+
+    async def ask(manager: str, spec: dict[str, Any], query: str = "", place: str = "") -> tuple[int, Any]:
+        body = {"apiVersion": f"{GROUP}/v1", "kind": "Toy", "metadata": {"name": "t"}, "spec": spec}
+        headers = {"Content-Type": "application/apply-patch+yaml"}
+        path = f"{PATH}/t{place}?fieldManager={manager}{query}"
+        return await rest("PATCH", path, data=msgspec.json.encode(body), headers=headers)
+
+    status, made = await ask("one", {"size": 1, "tags": ["a"], "ports": [{"port": 80, "name": "web"}]})
+    assert (status, made["spec"]["ports"]) == (201, [{"port": 80, "name": "web", "protocol": "TCP"}])
+    status, made = await ask("two", {"tags": ["b"], "ports": [{"port": 81}]})
+    assert (status, made["spec"]["tags"], [each["port"] for each in made["spec"]["ports"]]) == (
+        200,
+        ["a", "b"],
+        [80, 81],
+    )
+    status, error = await ask("two", {"size": 2})
+    assert (status, error["details"]["causes"][0]["field"]) == (409, ".spec.size")
+    assert 'conflict with "one"' in error["message"]
+    status, made = await ask("two", {"size": 2}, "&force=true")
+    assert (status, made["spec"]["size"], made["spec"]["tags"]) == (200, 2, ["a"])
+    _, scale = await rest("GET", f"{PATH}/t/scale")
+    scale["spec"]["replicas"] = 7
+    assert (await rest("PUT", f"{PATH}/t/scale?fieldManager=scaler", json=scale))[0] == 200
+    status, error = await ask("two", {"size": 2})
+    assert (status, error["details"]["causes"][0]["field"]) == (409, ".spec.size")
+    assert 'conflict with "scaler" with subresource "scale"' in error["message"]

@@ -15,7 +15,7 @@ from apiserver.core.catalogue import Catalogue
 from apiserver.core.kinds import ALL
 from apiserver.core.openapi_v2_binary import encode
 from apiserver.rest.negotiation import DOCUMENTS, DOCUMENTS_V2, OPENAPI_V2_TYPE, Encoding, negotiate
-from apiserver.rest.openapi import OpenApi
+from apiserver.rest.openapi import Documents
 from apiserver.schemas import document
 from machinery.model.errors import NotAcceptable
 from machinery.model.k8s import served
@@ -185,13 +185,13 @@ DOCUMENT = message(
 @cache
 def shown() -> Any:
     """Return the document that the apiserver serves as JSON."""
-    return msgspec.json.decode(OpenApi(Catalogue(ALL, served.REVIEWS), document).v2())
+    return msgspec.json.decode(Documents(Catalogue(ALL, served.REVIEWS), document).v2())
 
 
 @cache
 def read_back() -> Any:
     """Return the document as a reader of the protobuf message sees it."""
-    return DOCUMENT(OpenApi(Catalogue(ALL, served.REVIEWS), document).v2_binary())
+    return DOCUMENT(Documents(Catalogue(ALL, served.REVIEWS), document).v2_binary())
 
 
 def without_empty_lists(value: Any) -> Any:
