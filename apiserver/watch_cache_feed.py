@@ -5,7 +5,7 @@ watch has told R, without asking each of them, and a read that has to be up to d
 (`fresh`), which all reads that wait at the same time share. (etcd's own progress requests are not reliable before
 3.4.25 and 3.5.8, and cost a message per watch.)
 
-At the start the caches read a revision a little before the newest and are told the rest by the watch. So clients
+At the start the caches read all that there is at once, at a revision a little before the newest, and are told the rest by the watch. So clients
 that were watching another apiserver, or this one before it was killed, take up their watches without a new list.
 """
 
@@ -13,15 +13,16 @@ from __future__ import annotations
 
 import asyncio
 import heapq
+from bisect import bisect_left
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import aclosing, suppress
 from itertools import count
 from typing import Final
 
 from apiserver.core import answers
-from apiserver.core.catalogue import Catalogue
+from apiserver.core.catalogue import REGISTRY, Catalogue
 from apiserver.core.kind import Kind
-from apiserver.storage.interface import EventBatch, Page, Storage
+from apiserver.storage.interface import EventBatch, Page, Storage, Stored
 from apiserver.watch_cache import Progress, WatchCache
 from apiserver.watch_cache_arrivals import Arrival
 from machinery.model.backoff import Backoff
@@ -32,10 +33,22 @@ from machinery.model.kinds import KindNames
 from machinery.model.log import SILENT, EventLog
 
 REPLAY: Final = 500  # revisions before the start that the caches can tell about
-AT_ONCE: Final = 50  # kinds that are read at the same time
 CATCH_UP_S: Final = 3.0  # wall seconds that a read waits for the watch
 BOOKMARK_PERIOD_S: Final = 30.0  # wall seconds
 _RETRY: Final = Backoff(0.05, 0.25)  # wall seconds; asking an etcd that is away costs next to nothing
+
+
+class Everything:
+    """What the store has at one revision: read once, whatever kinds there are, or come while it is taken in."""
+
+    def __init__(self, items: Sequence[Stored]) -> None:
+        self._items = items
+        self._keys = [item.key for item in items]  # in order, as the store gives them
+
+    def below(self, prefix: str) -> Sequence[Stored]:
+        """Return what lies below a prefix."""
+        first = bisect_left(self._keys, f"{prefix}/")
+        return self._items[first : bisect_left(self._keys, f"{prefix}0", first)]  # "0" is what follows "/"
 
 
 class Behind(Unavailable):
@@ -313,25 +326,19 @@ class Feed:
         await self._follow_until(newest)
 
     async def _load_at(self, revision: int) -> None:
+        everything = Everything((await self._storage.list(REGISTRY, revision=revision)).items)
         caches = [each for each in self._by_prefix.values() if isinstance(each, WatchCache)]
-        reads = (self._storage.list(cache.kind.storage_prefix + "/", revision=revision) for cache in caches)
-        pages = await asyncio.gather(*reads)
         self._progress.revision = revision
-        for cache, page in zip(caches, pages, strict=True):
-            cache.replace(page.items, revision)
+        for cache in caches:
+            cache.replace(everything.below(cache.kind.storage_prefix), revision)
         for arrival in self._arrivals.values():
             arrival.lose_track()
-        await self._load_arrivals(revision)
-
-    async def _load_arrivals(self, revision: int) -> None:
-        """Read the kinds that objects which were just read have brought, at the same revision."""
-        while some := list(self._arrivals.values())[:AT_ONCE]:
-            reads = (
-                self._storage.list(f"{each.cache.kind.storage_prefix}/", revision=revision) for each in some
-            )
-            for arrival, page in zip(some, await asyncio.gather(*reads), strict=True):
+        while arrivals := list(
+            self._arrivals.values()
+        ):  # of kinds that objects which were just read have brought
+            for arrival in arrivals:
                 if self._settled(arrival):
-                    arrival.fill(page.items, revision)
+                    arrival.fill(everything.below(arrival.cache.kind.storage_prefix), revision)
 
     async def _follow_until(self, newest: int) -> None:
         async with aclosing(self._storage.watch("", self.revision)) as batches:

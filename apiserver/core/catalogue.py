@@ -12,13 +12,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import Final, Generic, TypeVar
 
 from apiserver.core.kind import Kind
 from apiserver.core.values import Json
 from machinery.model.kinds import KindNames
 
 T = TypeVar("T")
+
+REGISTRY: Final = "/registry/"
+"""Where the objects of every kind are in the store: all of them are read at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +50,7 @@ class Catalogue:
 
         Raises:
             ValueError: there is one of this group, version and plural, or one that is stored in the same place; or
-                the version that it is stored as is not served.
+                the version that it is stored as is not served; or its place is not below `REGISTRY`.
         """
         self._put(kind)
         self.generation += 1
@@ -61,6 +64,8 @@ class Catalogue:
             raise ValueError(
                 f"{kind.group_resource} {kind.version} is stored as a version that is not served"
             )
+        if not kind.storage_prefix.startswith(REGISTRY):
+            raise ValueError(f"objects are stored below {REGISTRY}, not under {kind.storage_prefix}")
         if self._prefixes.setdefault(kind.storage_prefix, kind.stored) is not kind.stored:
             raise ValueError(f"another kind is stored under {kind.storage_prefix}")
         self._kinds[kind.gvr] = kind
