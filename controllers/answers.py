@@ -6,17 +6,25 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Final
 
-from controllers.core.actions import Census, Documents, Facts, Lookup, Need
+from controllers.core.actions import Census, Documents, Facts, Lookup, MayDo, Need
 from controllers.core.documents import documents_of, to_json
 from controllers.core.metadata_only import metadata_only
 from controllers.run_all import run_all
 from machinery.client.api import Api
 from machinery.model.errors import NotFound
 from machinery.model.json_objects import Json
+from machinery.model.k8s.authorization_v1 import (
+    ResourceAttributes,
+    SubjectAccessReview,
+    SubjectAccessReviewSpec,
+    SubjectAccessReviewStatus,
+)
 from machinery.model.k8s.meta_v1 import ObjectMeta
 from machinery.model.requests import Selection
+from machinery.model.resources import SUBJECT_ACCESS_REVIEWS
 
 _PAGE: Final = 500
+_OPEN: Final = SubjectAccessReviewStatus(allowed=False)  # that of a question: the answer has its own
 
 
 async def answer(api: Api, needs: Sequence[Need], facts: Facts) -> Facts:
@@ -31,11 +39,14 @@ async def answer(api: Api, needs: Sequence[Need], facts: Facts) -> Facts:
     objects = await run_all([look_up(api, lookup) for lookup in lookups])
     collections = await run_all([take_census(api, census) for census in censuses])
     documents = await run_all([read_documents(api, question) for question in whole])
+    questions = [need for need in needs if isinstance(need, MayDo)]
+    permissions = await run_all([review(api, question) for question in questions])
     return replace(
         facts,
         objects={**facts.objects, **dict(zip(lookups, objects, strict=True))},
         collections={**facts.collections, **dict(zip(censuses, collections, strict=True))},
         documents={**facts.documents, **dict(zip(whole, documents, strict=True))},
+        permissions={**facts.permissions, **dict(zip(questions, permissions, strict=True))},
     )
 
 
@@ -52,6 +63,30 @@ async def look_up(api: Api, lookup: Lookup) -> ObjectMeta | None:
             raise  # it is the kind that is not served: nothing is known of its objects
         return None
     return found.metadata
+
+
+async def review(api: Api, question: MayDo) -> bool:
+    """Return whether somebody may do something.
+
+    Raises:
+        ApiError: it could not be asked.
+    """
+    asked = ResourceAttributes(
+        verb=question.verb,
+        group=question.group,
+        resource=question.resource,
+        subresource=question.subresource,
+        version="*",
+    )
+    spec = SubjectAccessReviewSpec(
+        user=question.user,
+        uid=question.uid,
+        groups=list(question.groups),
+        extra={key: list(values) for key, values in question.extra},
+        resourceAttributes=asked,
+    )
+    answered = await api.create(SUBJECT_ACCESS_REVIEWS, SubjectAccessReview(spec=spec, status=_OPEN))
+    return answered.status.allowed
 
 
 async def take_census(api: Api, census: Census) -> tuple[ObjectMeta, ...]:

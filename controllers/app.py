@@ -12,12 +12,13 @@ from typing import Any, Final
 
 from controllers.config import ControllersConfig
 from controllers.core.caches import Caches
-from controllers.core.controller import Build, Settings, SignToken
+from controllers.core.controller import Build, Settings, SignCertificate, SignToken
 from controllers.core.definitions import DEFINITIONS
 from controllers.core.kinds import KINDS
 from controllers.custom_kinds import CustomKinds, note
 from controllers.informers import Informers
 from controllers.manager import Manager
+from controllers.signing import Authority
 from controllers.table import CONTROLLERS
 from machinery.client.api import Api
 from machinery.client.fenced import fenced
@@ -48,6 +49,7 @@ async def serve(
         cluster_cidr=config.cluster_cidr,
         root_ca=_read(config.root_ca_file),
         sign_token=_signer_of_tokens(config.service_account_private_key_file),
+        sign_certificate=_signing(config),
     )
     identity = new_identity(process.name)
     controllers = build(api, process.clock, process.log, settings, identity=identity, random_ints=random_ints)
@@ -143,6 +145,12 @@ def _signer_of_tokens(path: str) -> SignToken | None:
         return TokenKey.load(path).sign(claims)
 
     return sign
+
+
+def _signing(config: ControllersConfig) -> SignCertificate | None:
+    if not config.cluster_signing_cert_file:
+        return None
+    return Authority(config.cluster_signing_cert_file, config.cluster_signing_key_file).sign
 
 
 def _read(path: str) -> str:

@@ -18,6 +18,11 @@ class ControllersConfig(ComponentConfig):
     service_account_private_key_file: str = setting(
         "", help="PEM private key that signs tokens in Secrets of ServiceAccounts; none is made if empty"
     )
+    cluster_signing_cert_file: str = setting(
+        "",
+        help="PEM certificate of the authority that signs CertificateSigningRequests; none is signed if empty",
+    )
+    cluster_signing_key_file: str = setting("", help="PEM key of --cluster-signing-cert-file")
 
     def validate(self) -> None:
         """Check what has no default, the file and the range.
@@ -27,7 +32,14 @@ class ControllersConfig(ComponentConfig):
         """
         ComponentConfig.validate(self)
         check_given(self, "server")
-        for field in ("root_ca_file", "service_account_private_key_file"):
+        if bool(self.cluster_signing_cert_file) != bool(self.cluster_signing_key_file):
+            raise ConfigError("cluster_signing_cert_file", "goes together with --cluster-signing-key-file")
+        for field in (
+            "root_ca_file",
+            "service_account_private_key_file",
+            "cluster_signing_cert_file",
+            "cluster_signing_key_file",
+        ):
             check_readable(field, getattr(self, field))
         if self.cluster_cidr:
             _check_range(self.cluster_cidr)

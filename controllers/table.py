@@ -5,6 +5,9 @@ from __future__ import annotations
 from typing import Final
 
 from controllers import (
+    certificate_approving,
+    certificate_cleaning,
+    certificate_signing,
     clusterrole_aggregation,
     deployment,
     endpointslice,
@@ -39,4 +42,7 @@ CONTROLLERS: Final[tuple[Build, ...]] = (
     resourcequota.build,
     pvc_protection.build,
     pv_protection.build,
+    certificate_approving.build,
+    certificate_signing.build,
+    certificate_cleaning.build,
 )

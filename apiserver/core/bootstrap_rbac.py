@@ -19,6 +19,10 @@ _READ: Final = ("get", "list", "watch")
 _WRITE: Final = ("create", "delete", "deletecollection", "patch", "update")
 _REPORT: Final = ("create", "patch", "update")
 _AGGREGATE: Final = f"{RBAC_GROUP}/aggregate-to-"  # and a role's name: the label of what is a part of it
+_CERTIFICATES: Final = "certificates.k8s.io"
+_REQUESTS: Final = "certificatesigningrequests"
+_SIGNER: Final = "kubernetes.io/kube-apiserver-client"
+_BOOTSTRAPPERS: Final = "system:bootstrappers"
 _SCALED: Final = ("deployments", "replicasets", "statefulsets")  # of the group apps
 _PUBLIC_URLS: Final = ("/healthz", "/livez", "/readyz", "/version", "/version/")
 
@@ -149,6 +153,20 @@ _CONTROLLERS: Final = (
     _rule(("create", "update"), "apps", "replicasets"),
     _rule(("update",), "apps", "deployments", "deployments/status", "replicasets/status"),
     _rule(("create", "update"), "discovery.k8s.io", "endpointslices"),
+    _rule(("create",), "authorization.k8s.io", "subjectaccessreviews"),
+    _rule(("patch", "update"), _CERTIFICATES, f"{_REQUESTS}/approval", f"{_REQUESTS}/status"),
+    _rule(("approve",), _CERTIFICATES, "signers", names=(f"{_SIGNER}-kubelet",)),
+    _rule(
+        ("sign",),
+        _CERTIFICATES,
+        "signers",
+        names=(
+            _SIGNER,
+            f"{_SIGNER}-kubelet",
+            "kubernetes.io/kubelet-serving",
+            "kubernetes.io/legacy-unknown",
+        ),
+    ),
     _rule(("escalate",), RBAC_GROUP, "clusterroles"),  # an aggregated role may come to hold anything
 )
 _PROXY: Final = (
@@ -191,11 +209,31 @@ _ROLES: Final = (
         _rule(("create",), "authentication.k8s.io", "selfsubjectreviews"),
         _rule(("create",), "authorization.k8s.io", "selfsubjectaccessreviews", "selfsubjectrulesreviews"),
     ),
+    *(
+        _role(
+            f"system:certificates.k8s.io:{_REQUESTS}:{what}",
+            _rule(("create",), _CERTIFICATES, f"{_REQUESTS}/{what}"),
+        )
+        for what in ("nodeclient", "selfnodeclient")
+    ),
+    *(
+        _role(
+            f"system:certificates.k8s.io:{name}-approver",
+            _rule(("approve",), _CERTIFICATES, "signers", names=(signer,)),
+        )
+        for name, signer in (
+            ("kube-apiserver-client", _SIGNER),
+            ("kube-apiserver-client-kubelet", f"{_SIGNER}-kubelet"),
+            ("kubelet-serving", "kubernetes.io/kubelet-serving"),
+            ("legacy-unknown", "kubernetes.io/legacy-unknown"),
+        )
+    ),
     _role("system:discovery", _urls(*_DISCOVERY_URLS)),
     _role("system:kube-controller-manager", *_CONTROLLERS),
     _role("system:kube-scheduler", *_SCHEDULER),
     _role("system:kubelet-api-admin", *_KUBELET_API),
     _role("system:monitoring", _urls(*_MONITORING_URLS)),
+    _role("system:node-bootstrapper", _rule(("create", *_READ), _CERTIFICATES, _REQUESTS)),
     _role("system:node-proxier", *_PROXY),
     _role("system:public-info-viewer", _urls(*_PUBLIC_URLS)),
     _role("system:service-account-issuer-discovery", _urls(*_ISSUER_URLS)),
@@ -207,6 +245,17 @@ _BINDINGS: Final = (
         "kubarium:apiserver-kubelet-client",
         "system:kubelet-api-admin",
         _user("kube-apiserver-kubelet-client"),
+    ),
+    _binding("kubarium:kubelet-bootstrap", "system:node-bootstrapper", _group(_BOOTSTRAPPERS)),
+    _binding(
+        "kubarium:node-autoapprove-bootstrap",
+        f"system:certificates.k8s.io:{_REQUESTS}:nodeclient",
+        _group(_BOOTSTRAPPERS),
+    ),
+    _binding(
+        "kubarium:node-autoapprove-certificate-rotation",
+        f"system:certificates.k8s.io:{_REQUESTS}:selfnodeclient",
+        _group("system:nodes"),
     ),
     _binding("system:basic-user", "system:basic-user", _group(AUTHENTICATED)),
     _binding("system:discovery", "system:discovery", _group(AUTHENTICATED)),

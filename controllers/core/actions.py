@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, TypeAlias
 
 from machinery.model.json_objects import Json
 from machinery.model.k8s.core_v1 import ObjectReference
@@ -133,7 +133,18 @@ class Documents:
     name: str = ""
 
 
-Need = Lookup | Census | Documents
+@dataclass(frozen=True, slots=True)
+class MayDo:
+    """Whether somebody may do something, asked for live (a SubjectAccessReview)."""
+
+    user: str
+    uid: str
+    groups: tuple[str, ...]
+    extra: tuple[tuple[str, tuple[str, ...]], ...]
+    verb: str
+    group: str
+    resource: str
+    subresource: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,10 +162,14 @@ class Facts:
     objects: Mapping[Lookup, ObjectMeta | None] = field(default_factory=dict)
     collections: Mapping[Census, tuple[ObjectMeta, ...]] = field(default_factory=dict)
     documents: Mapping[Documents, tuple[Json, ...]] = field(default_factory=dict)
+    permissions: Mapping[MayDo, bool] = field(default_factory=dict)
     failure: Failure | None = None
 
 
 NO_FACTS: Final = Facts()
+
+
+Need: TypeAlias = Lookup | Census | Documents | MayDo
 
 
 @dataclass(frozen=True, slots=True)

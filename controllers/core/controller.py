@@ -32,6 +32,10 @@ EVERYTHING_AT_ONCE: Final[Key] = ("", "")
 
 SignToken: TypeAlias = Callable[[dict[str, Any]], str]
 """Returns the token of some claims."""
+SignCertificate: TypeAlias = Callable[[str, tuple[str, ...], float, float], bytes]
+"""Returns the certificate (PEM) of a request (PEM in Base64) with some usages; now, and how long it lasts, are wall seconds.
+
+It raises ValueError where the request cannot be signed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +49,7 @@ class Settings:
     cluster_cidr: str = ""  # range that nodes get their pod addresses from; none if empty
     root_ca: str = ""  # PEM published in every namespace; none if empty
     sign_token: SignToken | None = None  # None: no token is made
+    sign_certificate: SignCertificate | None = None  # None: nothing is signed
 
 
 @dataclass(frozen=True, slots=True)

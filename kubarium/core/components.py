@@ -190,6 +190,8 @@ def _controllers(instance: Instance, places: Places) -> Component:
         "cluster-cidr": CLUSTER_CIDR,
         "root-ca-file": places.authority_file(),
         "service-account-private-key-file": str(places.layout.pki / "sa.key"),
+        "cluster-signing-cert-file": places.authority_file(),
+        "cluster-signing-key-file": places.authority_key_file(),
     }
     return Component(instance.name, CONTROLLERS, flags, (identity,), after=(APISERVER,))
 

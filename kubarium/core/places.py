@@ -86,6 +86,10 @@ class Places(ABC):
         """Name an authority's certificate file."""
         return str(self.layout.pki / f"{name}.crt")
 
+    def authority_key_file(self, name: str = "ca") -> str:
+        """Name the file of an authority's private key."""
+        return str(self.layout.pki / f"{name}.key")
+
     def _servers(self, host: Callable[[Instance], str]) -> str:
         port = self.addresses.grpc_port
         return ",".join(f"{host(each)}:{port}" for each in self.spec.instances(APISERVER))

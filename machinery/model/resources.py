@@ -5,7 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Generic, Protocol, TypeVar
 
-from machinery.model.k8s import apps_v1, coordination_v1, core_v1, discovery_v1, meta_v1, rbac_v1, served
+from machinery.model.k8s import (
+    apps_v1,
+    authorization_v1,
+    certificates_v1,
+    coordination_v1,
+    core_v1,
+    discovery_v1,
+    meta_v1,
+    rbac_v1,
+    served,
+)
 from machinery.model.kinds import KindNames
 
 
@@ -72,6 +82,11 @@ ROLES = resource_of(served.ROLES, rbac_v1.Role)
 ROLE_BINDINGS = resource_of(served.ROLE_BINDINGS, rbac_v1.RoleBinding)
 CLUSTER_ROLES = resource_of(served.CLUSTER_ROLES, rbac_v1.ClusterRole)
 CLUSTER_ROLE_BINDINGS = resource_of(served.CLUSTER_ROLE_BINDINGS, rbac_v1.ClusterRoleBinding)
+CERTIFICATE_SIGNING_REQUESTS = resource_of(
+    served.CERTIFICATE_SIGNING_REQUESTS, certificates_v1.CertificateSigningRequest
+)
+
+SUBJECT_ACCESS_REVIEWS = resource_of(served.SUBJECT_ACCESS_REVIEWS, authorization_v1.SubjectAccessReview)
 
 ALL: tuple[Resource[Any], ...] = (
     NAMESPACES,

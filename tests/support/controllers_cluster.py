@@ -15,6 +15,7 @@ from machinery.model.pods import is_ready
 from machinery.model.profile import intervals
 from machinery.model.requests import DeleteOptions
 from machinery.model.resources import PODS
+from tests.support.certificate_requests import sign_anything
 from tests.support.election import SkewedClock
 from tests.support.scripted_api import LocalRegistry, ScriptedApi, local_registry
 from tests.support.virtual_clock import VirtualClock
@@ -36,7 +37,14 @@ class Cluster:
         """Start a controllers process."""
         api = self.apis[name] = self.server.api(name)
         clock = self.clocks[name] = SkewedClock(self.clock, 0)
-        settings = Settings(TABLE, KINDS, cluster_cidr="10.244.0.0/16", root_ca="PEM")
+        settings = Settings(
+            TABLE,
+            KINDS,
+            cluster_cidr="10.244.0.0/16",
+            root_ca="PEM",
+            sign_token=lambda claims: f"token of {claims['sub']}",
+            sign_certificate=sign_anything,
+        )
         controllers = build(api, clock, SILENT, settings, identity=name, table=self._table)
         self._processes[name] = asyncio.ensure_future(controllers.run())
         return api

@@ -115,7 +115,7 @@ class _Script:
 
 
 class _Named(msgspec.Struct):
-    metadata: ObjectMeta
+    metadata: ObjectMeta = ObjectMeta()  # a review has none
 
 
 def _verb(request: ApiRequest) -> str:

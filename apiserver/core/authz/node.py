@@ -42,6 +42,7 @@ NODE_RULES: Final = (
     _rule(("create", "patch", "update"), "events.k8s.io", "events"),
     _rule(("create", "delete"), "", "pods"),
     _rule(("create",), "", "pods/eviction"),
+    _rule(("create", *_READ), "certificates.k8s.io", "certificatesigningrequests"),
     _rule(_READ, "node.k8s.io", "runtimeclasses"),
     _rule(_READ, "storage.k8s.io", "csidrivers"),
 )

@@ -11,6 +11,9 @@ import msgspec
 import pytest
 
 from controllers import (
+    certificate_approving,
+    certificate_cleaning,
+    certificate_signing,
     clusterrole_aggregation,
     deployment,
     endpointslice,
@@ -24,6 +27,7 @@ from controllers import (
     replicaset,
     resourcequota,
     serviceaccount,
+    serviceaccount_token,
     taint_eviction,
 )
 from controllers.core.actions import NOTHING_TO_DO, Create, Facts, Plan
@@ -38,11 +42,13 @@ from controllers.pvc_protection.plan import CLAIMS
 from controllers.resourcequota.plan import QUOTAS
 from controllers.table import CONTROLLERS
 from machinery.model.errors import NotFound
-from machinery.model.k8s.core_v1 import ConfigMap, NodeCondition
+from machinery.model.k8s.certificates_v1 import CertificateSigningRequest, CertificateSigningRequestSpec
+from machinery.model.k8s.core_v1 import ConfigMap, NodeCondition, Secret, ServiceAccount
 from machinery.model.k8s.meta_v1 import ObjectMeta
 from machinery.model.pods import is_ready
 from machinery.model.requests import DeleteOptions, Selection
 from machinery.model.resources import (
+    CERTIFICATE_SIGNING_REQUESTS,
     CLUSTER_ROLES,
     CONFIG_MAPS,
     ENDPOINT_SLICES,
@@ -53,8 +59,10 @@ from machinery.model.resources import (
     SERVICE_ACCOUNTS,
     SERVICES,
 )
+from machinery.model.tokens import ACCOUNT_NAME, LEGACY_TYPE
 from tests.support import builders
 from tests.support.builders import changed
+from tests.support.certificate_requests import requested
 from tests.support.controller_crashes import CrashWorld, play
 from tests.support.controllers import deployment as web
 from tests.support.controllers import owner, replica_set, rolling, template
@@ -351,6 +359,63 @@ async def roles_are_gathered(world: CrashWorld) -> None:
     ).rules
 
 
+async def a_token_secret_is_filled(world: CrashWorld) -> None:
+    """It has its token, and goes with its account."""
+    await world.server.given(NAMESPACES, builders.namespace("space"))
+    await world.server.given(
+        SERVICE_ACCOUNTS, ServiceAccount(metadata=ObjectMeta(name="robot", namespace="space"))
+    )
+    meta = ObjectMeta(name="mine", namespace="space", annotations={ACCOUNT_NAME: "robot"})
+    await world.server.given(SECRETS, Secret(metadata=meta, type=LEGACY_TYPE))
+    await world.settle()
+    filled = await world.user.get(SECRETS, "mine", namespace="space")
+    assert filled.data.keys() == {"token", "namespace", "ca.crt"}
+    await world.user.delete(SERVICE_ACCOUNTS, "robot", namespace="space")
+    await world.settle()
+    assert not (await world.user.list(SECRETS, Selection("space"))).items
+
+
+async def ask_for_a_certificate(world: CrashWorld, name: str, *types: str, at: str | None = None) -> None:
+    """Ask as a node, and have it decided."""
+    spec = CertificateSigningRequestSpec(
+        request=requested("system:node:node-1", "system:nodes"),
+        signerName="kubernetes.io/kube-apiserver-client-kubelet",
+        usages=["digital signature", "client auth"],
+    )
+    request = CertificateSigningRequest(metadata=ObjectMeta(name=name), spec=spec)
+    await world.server.given(CERTIFICATE_SIGNING_REQUESTS, request)
+    conditions = [{"type": type_, "status": "True", "lastUpdateTime": at} for type_ in types]
+    status = {"status": {"conditions": conditions}}
+    if types:
+        await world.user.patch(CERTIFICATE_SIGNING_REQUESTS, name, status, subresource="approval")
+
+
+async def a_node_asks_for_a_certificate(world: CrashWorld) -> None:
+    """It is approved."""
+    await ask_for_a_certificate(world, "csr")
+    await world.settle()
+    found = await world.user.get(CERTIFICATE_SIGNING_REQUESTS, "csr")
+    assert [each.type for each in found.status.conditions] == ["Approved"]
+
+
+async def a_certificate_is_approved(world: CrashWorld) -> None:
+    """It is signed, and one that is denied is not."""
+    await ask_for_a_certificate(world, "good", "Approved")
+    await ask_for_a_certificate(world, "bad", "Denied")
+    await world.settle()
+    found = {each.metadata.name: each for each in (await world.user.list(CERTIFICATE_SIGNING_REQUESTS)).items}
+    assert (bool(found["good"].status.certificate), found["bad"].status.certificate) == (True, "")
+
+
+async def requests_are_old(world: CrashWorld) -> None:
+    """They go."""
+    await ask_for_a_certificate(world, "old", "Denied", at="2000-01-01T00:00:00Z")
+    await ask_for_a_certificate(world, "new", "Denied")
+    await world.settle()
+    left = (await world.user.list(CERTIFICATE_SIGNING_REQUESTS)).items
+    assert [each.metadata.name for each in left] == ["new"]
+
+
 TRIALS: dict[Build, Trial] = {
     serviceaccount.build: Trial(namespaces_come, writes=10),
     deployment.build: Trial(a_deployment_rolls, beside=(replicaset.build,), writes=12),
@@ -366,6 +431,10 @@ TRIALS: dict[Build, Trial] = {
     resourcequota.build: Trial(a_quota_is_counted, writes=3),
     pvc_protection.build: Trial(claims_go, writes=2),
     pv_protection.build: Trial(a_volume_is_held, writes=2),
+    serviceaccount_token.build: Trial(a_token_secret_is_filled, writes=2),
+    certificate_approving.build: Trial(a_node_asks_for_a_certificate, writes=2),
+    certificate_signing.build: Trial(a_certificate_is_approved, writes=1),
+    certificate_cleaning.build: Trial(requests_are_old, writes=1),
 }
 
 

@@ -209,6 +209,18 @@ def token_secret(index: int, **data: str) -> Json:
     return _obj("v1", "Secret", "token", f"space-{index}", metadata={"annotations": notes}, data=data)
 
 
+def certificate_request(index: int, *types: str) -> Json:
+    """Return a request for a certificate."""
+    spec = {
+        "request": "",
+        "signerName": "kubernetes.io/kube-apiserver-client-kubelet",
+        "usages": ["client auth"],
+    }
+    conditions = [{"type": type_, "status": "True", "lastUpdateTime": CREATED} for type_ in types]
+    kind = ("certificates.k8s.io/v1", "CertificateSigningRequest")
+    return _obj(*kind, f"csr-{index}", "", spec=spec, status={"conditions": conditions})
+
+
 def _objects(index: int) -> Iterator[Json]:
     """Yield what there is of everything, once more."""
     yield from (quota(index), claim(index))
@@ -216,7 +228,7 @@ def _objects(index: int) -> Iterator[Json]:
     yield from (deployment(index), replica_set(index), service(index), endpoint_slice(index))
     yield from (pod(index, number) for number in range(PODS_EACH))
     yield pod(index, owned=False)
-    yield from (cluster_role(index), aggregated_role(index), token_secret(index))
+    yield from (cluster_role(index), aggregated_role(index), token_secret(index), certificate_request(index))
 
 
 class World:
@@ -360,6 +372,9 @@ EVENTS: dict[str, Event] = {
     "role is no part any more": lambda world: world.put(cluster_role(1, "none")),
     "role goes": lambda world: world.drop(cluster_role(1)),
     "role gathers others": lambda world: world.put(aggregated_role(1, "part-2")),
+    "certificate is asked for": lambda world: world.put(certificate_request(NEW)),
+    "certificate is approved": lambda world: world.put(certificate_request(1, "Approved")),
+    "request for a certificate goes": lambda world: world.drop(certificate_request(1)),
 }  # fmt: skip
 
 
