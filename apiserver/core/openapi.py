@@ -104,7 +104,7 @@ def _operation_v3(each: Operation) -> Json:
 def _answer_v3(each: Operation) -> Json:
     if not each.answer:
         return {"content": {"text/plain": {"schema": {"type": "string"}}}}
-    return {"content": {"application/json": {"schema": {"$ref": V3 + each.answer}}}}
+    return {"content": {form: {"schema": {"$ref": V3 + each.answer}} for form in each.produces}}
 
 
 def _paths_v2(found: list[Operation]) -> Json:
@@ -136,7 +136,7 @@ def _operation_v2(each: Operation) -> Json:
     return {
         **written,
         "consumes": list(each.consumes),
-        "produces": ["application/json"],
+        "produces": list(each.produces) if each.answer else ["text/plain"],
         "schemes": ["https"],
         "parameters": parameters,
         "responses": _responses(each, answer),

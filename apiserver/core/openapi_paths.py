@@ -13,6 +13,8 @@ STATUS: Final = f"{_META}.Status"
 _DELETE_OPTIONS: Final = f"{_META}.DeleteOptions"
 _PATCH: Final = f"{_META}.Patch"
 JSON_TYPES: Final = ("application/json", "application/yaml")
+PROTOBUF: Final = "application/vnd.kubernetes.protobuf"
+_WATCH: Final = ";stream=watch"
 PATCH_TYPES: Final = (
     "application/json-patch+json",
     "application/merge-patch+json",
@@ -68,6 +70,7 @@ class Operation:
     body: str = ""  # a definition
     consumes: tuple[str, ...] = JSON_TYPES
     answer: str = ""  # a definition; "" for a text
+    produces: tuple[str, ...] = JSON_TYPES
     created: bool = False  # answers 201 as well
 
 
@@ -80,6 +83,11 @@ def definitions(resources: Iterable[KindNames]) -> set[str]:
     """Return the names of the definitions that the operations of resources speak of."""
     spoken = operations(resources)
     return {name for each in spoken for name in (each.body, each.answer) if name} | {STATUS}
+
+
+def _produced(resource: KindNames) -> tuple[str, ...]:
+    """Return in which media types objects are answered; only Kubernetes' own kinds have protobuf messages."""
+    return (*JSON_TYPES, PROTOBUF) if resource.definition.startswith("io.k8s.") else JSON_TYPES
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,12 +150,14 @@ def _collection(place: _Place, kind: KindNames) -> Iterator[Operation]:
             in_path=place.in_collection,
             body=_DELETE_OPTIONS,
             answer=STATUS,
+            produces=_produced(kind),
         )
 
 
 def _list(
     place: _Place, kind: KindNames, path: str, operation_id: str, in_path: tuple[str, ...]
 ) -> Operation:
+    produced = _produced(kind)
     return Operation(
         path=path,
         method="get",
@@ -158,6 +168,7 @@ def _list(
         parameters=(_PRETTY, *_SELECTION, *_WATCHING),
         in_path=in_path,
         answer=f"{kind.definition}List",
+        produces=(*produced, *(each + _WATCH for each in produced if each != "application/yaml")),
     )
 
 
@@ -173,6 +184,7 @@ def _create(place: _Place, definition: str) -> Operation:
         in_path=place.in_collection,
         body=definition,
         answer=definition,
+        produces=_produced(place.resource),
         created=True,
     )
 
@@ -235,5 +247,6 @@ def _one(
         body=bodies.get(verb, definition),
         consumes=PATCH_TYPES if verb == "patch" else JSON_TYPES,
         answer=answer,
+        produces=_produced(place.resource),
         created=verb in {"create", "update", "patch"},
     )

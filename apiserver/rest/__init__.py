@@ -10,7 +10,7 @@ door, seam         who asks, how long it may take, what went wrong; the door beh
 paths, query, negotiation, bodies, yaml_body, protobuf_body   what a request says, read strictly
 resource_request, resources   requests of resources, as calls of the registry
 watches, pod_log, pod_exec, streams   answers that last
-pages, health_pages, openapi          what is the same for everybody: discovery, documents, health, metrics
+pages, health_pages, openapi, kept_documents   what is the same for everybody: discovery, documents, health, metrics
 request_metrics                       what is counted of requests
 object_answers, lists, tables, envelopes        objects and lists, in the form that was asked for
 protobuf_messages, protobuf_writer, protobuf_answers   the same as Kubernetes' protobuf

@@ -8,7 +8,7 @@ a hash of what they are made from.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from hashlib import sha256
 from typing import Final, TypeAlias
 
@@ -103,13 +103,21 @@ class OpenApi:
             documents = self._documents()
             return await self._v3(documents, path) if path in documents.paths else None
 
+    async def address(self, path: str) -> str:
+        """Return where the document of a group's version, which is served, is for as long as it stays the same."""
+        async with self._making:
+            return await self._address(self._documents(), path)
+
     async def index(self) -> bytes:
         """Return the list of documents; each has a hash in its address, so that clients may keep it."""
         async with self._making:
             documents = self._documents()
             whole = self._whole()
             if "index" not in whole:
-                paths = {path: await self._address(documents, path) for path in documents.paths}
+                paths = {
+                    path: {"serverRelativeURL": await self._address(documents, path)}
+                    for path in documents.paths
+                }
                 whole["index"] = msgspec.json.encode({"paths": paths})
             return whole["index"]
 
@@ -132,7 +140,7 @@ class OpenApi:
             del self._own[next(iter(self._own))]
         return known[1]
 
-    async def _address(self, documents: Documents, path: str) -> Mapping[str, str]:
+    async def _address(self, documents: Documents, path: str) -> str:
         resources = documents.resources(path)
         if any(map(has_own_schema, resources)):
             digest = sha256(VERSION.encode())
@@ -141,7 +149,7 @@ class OpenApi:
             text = digest.hexdigest()
         else:
             text = sha256(await self._v3(documents, path)).hexdigest()
-        return {"serverRelativeURL": f"/openapi/v3/{path}?hash={text.upper()}"}
+        return f"/openapi/v3/{path}?hash={text.upper()}"
 
 
 def _identity(names: KindNames) -> bytes:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from email.utils import formatdate
 from functools import cache
-from hashlib import sha256
 from platform import machine, python_version
 from typing import Final
 
@@ -16,6 +16,7 @@ from apiserver.core.openapi import served_paths
 from apiserver.request import UserInfo
 from apiserver.rest.health_pages import ROOTS, HealthPages
 from apiserver.rest.http_request import HttpRequest
+from apiserver.rest.kept_documents import KeptDocuments
 from apiserver.rest.negotiation import (
     DISCOVERIES,
     DOCUMENTS,
@@ -34,6 +35,7 @@ from apiserver.rest.services import RestServices
 from apiserver.schemas import VERSION
 from machinery.model.errors import MethodNotSupported, NotImplementedHere
 
+_YEAR_S: Final = 365 * 86_400
 _APF: Final = "debug/api_priority_and_fairness"
 _PROMETHEUS: Final = "text/plain; version=0.0.4; charset=utf-8"
 _MACHINES: Final = {"x86_64": "amd64", "aarch64": "arm64"}
@@ -62,6 +64,7 @@ class Pages:
     def __init__(self, services: RestServices) -> None:
         self._services = services
         self._health = HealthPages(services)
+        self._kept = KeptDocuments()
         catalogue = services.catalogue
         self._openapi = OpenApi(catalogue, services.definitions)
         self._discovery = PerGeneration(
@@ -89,7 +92,7 @@ class Pages:
         if isinstance(http.target, Discovery):
             _check_get(http)
             await self._services.registry.catch_up()
-            return _discovered(http, self._discovery(), http.target)
+            return await self._discovered(http, http.target)
         path = http.raw_path.strip("/")
         root, _, rest = path.partition("/")
         if root == "openapi":
@@ -139,27 +142,46 @@ class Pages:
 
     async def _openapi_page(self, http: HttpRequest, path: str) -> Reply | None:
         await self._services.registry.catch_up()
+        openapi, kept = self._openapi, self._kept
         if path == "openapi/v2":
             if negotiate(http.accept, DOCUMENTS_V2).encoding is Encoding.OPENAPI_V2:
-                return _cached(http, await self._openapi.v2_binary(), OPENAPI_V2_TYPE)
-            return _cached(http, await self._openapi.v2(), JSON)
+                return await kept.answer(http, await openapi.v2_binary(), OPENAPI_V2_TYPE)
+            return await kept.answer(http, await openapi.v2(), JSON)
         negotiate(http.accept, DOCUMENTS)
         if path == "openapi/v3":
-            return _cached(http, await self._openapi.index(), JSON)
-        document = await self._openapi.document(path.removeprefix("openapi/v3/"))
-        return None if document is None else _cached(http, document, JSON)
+            return await kept.answer(http, await openapi.index(), JSON)
+        place = path.removeprefix("openapi/v3/")
+        document = await openapi.document(place)
+        return None if document is None else await self._version_3(http, place, document)
 
+    async def _version_3(self, http: HttpRequest, path: str, document: bytes) -> Reply:
+        """Answer with a document; at an address with its hash it may be kept for ever, one with another leads there."""
+        if "hash" not in http.query:
+            return await self._kept.answer(http, document, JSON)
+        address = await self._openapi.address(path)
+        if not address.endswith(f"?hash={http.query['hash']}"):
+            return reply(b"", status=301, headers={"Location": address})
+        answer = await self._kept.answer(http, document, JSON)
+        clock = self._services.clock
+        expires_s = clock.timescale.wall(clock.now()) + _YEAR_S
+        answer.headers = [pair for pair in answer.headers if pair[0] != "Cache-Control"]
+        answer.headers += (
+            ("Cache-Control", "public, immutable"),
+            ("Expires", formatdate(expires_s, usegmt=True)),
+        )
+        return answer
 
-def _discovered(http: HttpRequest, documents: _Documents, target: Discovery) -> Reply | None:
-    is_root = not target.group and not target.version
-    encoding, shape = negotiate(http.accept, DISCOVERIES if is_root else PLAIN)
-    content_type = encoding.value
-    if shape is Shape.DISCOVERY:
-        body: bytes | None = documents.aggregated(legacy=target.legacy)
-        content_type += discovery.AGGREGATED
-    else:
-        body = _discovery_json(documents.lists, target, http.headers.get("Host", ""))
-    return None if body is None else _cached(http, _encoded(body, encoding), content_type)
+    async def _discovered(self, http: HttpRequest, target: Discovery) -> Reply | None:
+        documents = self._discovery()
+        is_root = not target.group and not target.version
+        encoding, shape = negotiate(http.accept, DISCOVERIES if is_root else PLAIN)
+        content_type = encoding.value
+        if shape is Shape.DISCOVERY:
+            body: bytes | None = documents.aggregated(legacy=target.legacy)
+            content_type += discovery.AGGREGATED
+        else:
+            body = _discovery_json(documents.lists, target, http.headers.get("Host", ""))
+        return None if body is None else await self._kept.answer(http, _encoded(body, encoding), content_type)
 
 
 def _encoded(body: bytes, encoding: Encoding) -> bytes:
@@ -196,15 +218,6 @@ def _discovery_json(lists: discovery.Discovery, target: Discovery, host: str) ->
     if not target.group:
         return msgspec.json.encode(lists.api_group_list())
     return msgspec.json.encode(lists.api_group(target.group)) if known else None
-
-
-def _cached(http: HttpRequest, body: bytes, content_type: str) -> Reply:
-    """Answer with a document that clients keep: they need not get twice what they have."""
-    tag = f'"{sha256(body).hexdigest().upper()}"'
-    headers = {"ETag": tag, "Vary": "Accept"}
-    if http.headers.get("If-None-Match") == tag:
-        return reply(b"", status=304, content_type=content_type, headers=headers)
-    return reply(body, content_type=content_type, headers=headers)
 
 
 @cache

@@ -74,3 +74,36 @@ async def test_what_the_apiserver_was_told_and_what_waits_is_shown(
         version = await response.json()
     assert (version["major"], version["minor"], version["emulationMinor"]) == ("1", "36", "36")
     assert version["gitVersion"].startswith("v1.36.")
+
+
+async def test_documents_are_kept_by_their_hash(admin: aiohttp.ClientSession):
+    """For ever at the address that the index names; an old address leads to the new one; compressed once."""
+    async with admin.get("/openapi/v3") as response:
+        address = (await response.json())["paths"]["apis/apps/v1"]["serverRelativeURL"]
+    path, _, tag = address.partition("?hash=")
+    async with admin.get(address) as response:
+        head, body = response.headers, await response.read()
+    assert (head["Cache-Control"], head["ETag"]) == ("public, immutable", f'"{tag}"')
+    assert head["Expires"].endswith(" GMT")
+    async with admin.get(path, headers={"Accept-Encoding": "identity"}) as response:
+        assert "Content-Encoding" not in response.headers
+        assert (response.headers["Cache-Control"], await response.read()) == ("no-cache, private", body)
+    async with admin.get(f"{path}?hash=ABC", allow_redirects=False) as response:
+        assert (response.status, response.headers["Location"]) == (301, address)
+    async with admin.get(path, headers={"If-None-Match": f'"{tag}"'}) as response:
+        assert (response.status, await response.read()) == (304, b"")
+    for missing in ("/openapi/v3/apis/none/v1", "/openapi/v4", "/openapi"):
+        assert (await got(admin, missing))[0] == 404
+
+
+async def test_a_document_says_in_which_forms_answers_come(admin: aiohttp.ClientSession):
+    """JSON, YAML and protobuf of Kubernetes' own kinds; streams where a list can be watched; texts as texts."""
+    async with admin.get("/openapi/v3/api/v1") as response:
+        paths = (await response.json())["paths"]
+    pods = paths["/api/v1/namespaces/{namespace}/pods"]
+    answers = {method: set(pods[method]["responses"]["200"]["content"]) for method in ("get", "post")}
+    protobuf = "application/vnd.kubernetes.protobuf"
+    assert answers["post"] == {"application/json", "application/yaml", protobuf}
+    assert answers["get"] - answers["post"] == {"application/json;stream=watch", f"{protobuf};stream=watch"}
+    log = paths["/api/v1/namespaces/{namespace}/pods/{name}/log"]["get"]["responses"]["200"]
+    assert set(log["content"]) == {"text/plain"}
