@@ -18,6 +18,7 @@ import apiserver.rest.listener  # noqa: F401 - imported once, before processes a
 from apiserver import schemas
 from apiserver.access_log import AccessLog
 from apiserver.admission.build import build_dynamic
+from apiserver.admission.service_dialer import ServiceDialer
 from apiserver.admission.web_client import WebClient
 from apiserver.allocation import Allocator
 from apiserver.authentication import Authenticator
@@ -32,6 +33,7 @@ from apiserver.core.custom.serving import Seams
 from apiserver.core.kinds import ALL, KINDS, services
 from apiserver.core.schema import Schemas
 from apiserver.custom_resources import ServedDefinitions, Upkeep
+from apiserver.custom_resources.conversion import converter_of
 from apiserver.flow_control import FlowControl
 from apiserver.gate import Gate
 from apiserver.kubelets import Kubelets
@@ -155,9 +157,6 @@ def build(
     allocator = Allocator(storage, services.STORAGE_PREFIX, config.service_cidr, clock, rng=rng, log=log)
     write_record = WriteRecord(clock, log)
     known = _schemas(catalogue)
-    seams = Seams(partial(writes.read_metadata, known), compile_rule)
-    definitions = ServedDefinitions(catalogue, seams, log)
-    feed.cache(served.CUSTOM_RESOURCE_DEFINITIONS).follow(definitions)
     chain = _chain(config)
     web_client = WebClient(clock)
     closing.append(web_client.aclose)
@@ -169,6 +168,11 @@ def build(
             channel, process.seam, Ends(process.name, f"kubelet@{node}", "node")
         ),
     )
+    tunnels = ServiceTunnels(kubelets, process.tasks.create_task)
+    converters = converter_of(web_client, ServiceDialer(catalogue, feed, tunnels))
+    seams = Seams(partial(writes.read_metadata, known), compile_rule, converters)
+    definitions = ServedDefinitions(catalogue, seams, log)
+    feed.cache(served.CUSTOM_RESOURCE_DEFINITIONS).follow(definitions)
     dynamic = build_dynamic(
         catalogue,
         feed,
@@ -176,7 +180,7 @@ def build(
         web_client,
         gate.authorize,
         chain.later,
-        tunnels=ServiceTunnels(kubelets, process.tasks.create_task),
+        tunnels=tunnels,
         clock=clock,
         log=log,
         metrics=process.metrics,

@@ -13,10 +13,14 @@ from typing import Any, Final, TypeVar, TypeVarTuple, Unpack
 
 import msgspec
 
+from apiserver.core.conversion import ConversionNeeded
+from machinery.model.errors import InternalError
+
 R = TypeVar("R")
 T = TypeVar("T")
 Ts = TypeVarTuple("Ts")
 
+CONVERSIONS: Final = 20  # that one piece of work may need
 SMALL: Final = 32 * 1024  # bytes of JSON that are read and checked in some 10 ms
 _SLICE: Final = 128 * 1024  # bytes of JSON, after which others have their turn
 _THREAD: Final = ThreadPoolExecutor(1, "aside")
@@ -25,12 +29,19 @@ _THREAD: Final = ThreadPoolExecutor(1, "aside")
 async def aside(weight: int, work: Callable[[Unpack[Ts]], R], *given: *Ts) -> R:
     """Return what `work` returns; it is done here where the weight, in bytes of JSON, is small.
 
+    Work that needs conversions that somebody else makes is done anew once each of them has been made.
+
     Raises:
         Exception: what `work` raises.
     """
-    if weight <= SMALL:
-        return work(*given)
-    return await asyncio.get_running_loop().run_in_executor(_THREAD, work, *given)
+    for _ in range(CONVERSIONS):
+        try:
+            if weight <= SMALL:
+                return work(*given)
+            return await asyncio.get_running_loop().run_in_executor(_THREAD, work, *given)
+        except ConversionNeeded as needed:
+            await needed.make()
+    raise InternalError("the object needs more and more conversions")
 
 
 def slices(

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import Final, Protocol
 
 from apiserver import objects
+from apiserver.core.conversion import ConversionNeeded
 from apiserver.core.kind import Kind
 from apiserver.objects import CachedObject
 from apiserver.request import INITIAL_EVENTS_END, SharedBatch, SharedEvent, SharedItems
@@ -312,7 +313,10 @@ class WatchCache:
     def _read(self, place: str, value: bytes, revision: int) -> CachedObject | None:
         try:
             return objects.cached(self.kind, place, value, revision)
-        except objects.Unreadable as error:  # another program wrote it: for readers it is not there
+        except (
+            objects.Unreadable,
+            ConversionNeeded,
+        ) as error:  # another program wrote it: for readers it is not there
             self._log.error("stored_object_unreadable", resource=self.kind.plural, place=place, error=error)
             return None
 

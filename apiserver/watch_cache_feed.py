@@ -23,6 +23,7 @@ from apiserver.core import answers
 from apiserver.core.catalogue import REGISTRY, Catalogue
 from apiserver.core.kind import Kind
 from apiserver.storage.interface import EventBatch, Page, Storage, Stored
+from apiserver.stored_versions import stored_in
 from apiserver.watch_cache import Progress, WatchCache
 from apiserver.watch_cache_arrivals import Arrival
 from machinery.model.backoff import Backoff
@@ -260,6 +261,8 @@ class Feed:
     def _replace(self, old: Sequence[Kind], new: Sequence[Kind]) -> None:
         """Hand the objects of kinds on to those that replace them; the watches of those that go on end as at a timeout."""
         kept = {kind.gvr for kind in new}
+        # What is in another version by now has to be read anew where a server outside converts it.
+        versions = {kind.api_version for kind in new if kind.stored is kind or kind.rules.convert_all is None}
         predecessors: dict[str, WatchCache] = {}
         for kind in old:
             cache = self._caches.pop(kind.gvr, None)
@@ -267,7 +270,7 @@ class Feed:
                 found = self._by_prefix.pop(kind.storage_prefix)
                 if arrival := self._arrivals.pop(kind.gvr, None):
                     arrival.done.set()
-                if isinstance(found, WatchCache):
+                if isinstance(found, WatchCache) and found.kind.api_version in versions:
                     predecessors[kind.storage_prefix] = found
             if cache:
                 cache.end_watches(
@@ -292,12 +295,13 @@ class Feed:
             return
         arrival.begin()
         page = await self._read(kind, arrival.since)
+        items = await stored_in(kind, page.items)
         if not await self.reached(page.revision):
             raise self._behind(page.revision)
         if arrival.has_gap:
             self._arrived.set()
         elif self._settled(arrival):
-            arrival.fill(page.items, page.revision)
+            arrival.fill(items, page.revision)
 
     async def _read(self, kind: Kind, since: int) -> Page:
         """Read the objects of a kind as they were at a revision, if that is still known, else as they are."""
@@ -330,15 +334,18 @@ class Feed:
         caches = [each for each in self._by_prefix.values() if isinstance(each, WatchCache)]
         self._progress.revision = revision
         for cache in caches:
-            cache.replace(everything.below(cache.kind.storage_prefix), revision)
+            if _is_converted(cache):  # who converts may be served by this cluster: it is not waited for
+                cache.end_watches(Expired("the objects are read anew"))
+                self._expect(cache.kind)
+            else:
+                cache.replace(everything.below(cache.kind.storage_prefix), revision)
         for arrival in self._arrivals.values():
             arrival.lose_track()
-        while arrivals := list(
-            self._arrivals.values()
-        ):  # of kinds that objects which were just read have brought
-            for arrival in arrivals:
+        while arrivals := [each for each in self._arrivals.values() if not _is_converted(each.cache)]:
+            for arrival in arrivals:  # of kinds that objects which were just read have brought
                 if self._settled(arrival):
                     arrival.fill(everything.below(arrival.cache.kind.storage_prefix), revision)
+        self._arrived.set()
 
     async def _follow_until(self, newest: int) -> None:
         async with aclosing(self._storage.watch("", self.revision)) as batches:
@@ -365,6 +372,11 @@ class Feed:
             future = heapq.heappop(self._waiting)[2]
             if not future.done():
                 future.set_result(None)
+
+
+def _is_converted(cache: WatchCache) -> bool:
+    """Whether a server outside converts what is stored in another version."""
+    return cache.kind.rules.convert_all is not None
 
 
 def _prefix(key: str) -> str:

@@ -15,6 +15,7 @@ import msgspec
 
 from apiserver.core import deletion
 from apiserver.core.authz.escalation import Grant
+from apiserver.core.conversion import ConvertAll
 from apiserver.core.table.table import NAME_AND_AGE, Table
 from apiserver.core.values import Json, kept, metadata
 from machinery.model import names
@@ -230,6 +231,7 @@ class Rules:
     storage_prefix: str = ""  # "": "/registry/<plural>"; a key is prefix[/namespace]/name
     ttl_s: float = 0.0  # cluster seconds for which an object is kept; 0: until it is deleted
     convert: Callable[[Json, str], Json] = same_schema  # an object of any version, to the one that is named
+    convert_all: ConvertAll | None = None  # where a server outside converts: `convert` may need it first
     contains_objects: bool = False  # its objects are namespaces: others lie in them, and each in itself
 
     may_own: bool = True  # owner references may name its objects

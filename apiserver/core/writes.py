@@ -252,6 +252,29 @@ def check_create(kind: Kind, stamped: Json, may_own: MayOwn = everything_owns) -
         raise field_errors.invalid_object(kind.group_kind, stamped["metadata"].get("name", ""), found)
 
 
+def check_content(kind: Kind, obj: Json) -> None:
+    """Check a new object, except for its metadata, before anything else is done with it.
+
+    Raises:
+        Invalid: it breaks rules.
+    """
+    if found := kind.rules.validate.create(obj):
+        raise field_errors.invalid_object(kind.group_kind, obj["metadata"].get("name", ""), found)
+
+
+def check_in_sent(sent: Kind, stamped: Json, old: Json | None, may_own: MayOwn = everything_owns) -> None:
+    """Check what is to be stored by the rules of the version that it was sent in, and by no others.
+
+    Raises:
+        Invalid: it breaks rules of that version.
+    """
+    shown = sent.rules.convert(stamped, sent.api_version)
+    if old is None:
+        check_create(sent, shown, may_own)
+    else:
+        check_update(sent, shown, sent.rules.convert(old, sent.api_version), may_own)
+
+
 def check_sent(sent: Kind, stamped: Json, old: Json | None) -> None:
     """Check what is to be stored by the rules of the version that it was sent in, beside those of the stored one.
 

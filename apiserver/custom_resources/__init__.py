@@ -2,6 +2,7 @@
 
     cache of definitions ─▶ serving   their kinds, in the catalogue, before anybody is told of the change
                          └▶ upkeep    their names (status), and the end of those that are deleted: objects first
+    conversion          between the versions of a kind, by a webhook
 
 What is decided about them is in `apiserver.core.custom`.
 """

@@ -11,6 +11,7 @@ from typing import TypeAlias, TypeVar
 from msgspec.structs import replace
 
 from apiserver import objects
+from apiserver.aside import aside
 from apiserver.core import answers
 from apiserver.core.kind import Kind
 from apiserver.flow_control import FlowControl
@@ -179,7 +180,7 @@ class Registry:
         """Serve a request in the version that is stored, and answer in the version of the request."""
         kind = self._kind(request)
         reply = await serve(kind.stored, request)
-        return reply if kind.stored is kind else _shown(kind, reply)
+        return reply if kind.stored is kind else await aside(len(reply.json), _shown, kind, reply)
 
     async def _in_kind(self, request: Request, serve: Callable[[Kind, Request], Awaitable[_R]]) -> _R:
         return await serve(self._kind(request), request)

@@ -15,6 +15,7 @@ from weakref import WeakValueDictionary
 import msgspec
 
 from apiserver import objects
+from apiserver.aside import aside
 from apiserver.core import answers
 from apiserver.core.kind import Kind
 from apiserver.core.values import Json
@@ -169,7 +170,7 @@ class Modifier:
             return Done(step, _shown(place, value, step, current.revision, created=created))
         outcome = await self._write(place, current.revision, step, value)
         if not isinstance(outcome, Written):
-            return _live(place.kind, outcome.current)
+            return await _live(place.kind, outcome.current)
         self._record(place, _verb(step, current), step.obj, outcome.revision)
         return Done(step, _shown(place, value, step, outcome.revision, created=created))
 
@@ -190,7 +191,7 @@ class Modifier:
         return _Current(objects.decode(found.json), found.revision, is_live=False) if found else None
 
     async def _live(self, place: Place) -> _Current:
-        return _live(place.kind, await self._parts.storage.get(place.key))
+        return await _live(place.kind, await self._parts.storage.get(place.key))
 
     def _ttl_s(self, kind: Kind) -> int:
         """Return the wall seconds that an object of the kind is kept; 0 for ever."""
@@ -209,10 +210,11 @@ class Modifier:
         )
 
 
-def _live(kind: Kind, stored: Stored | None) -> _Current:
+async def _live(kind: Kind, stored: Stored | None) -> _Current:
     if stored is None:
         return _Current(None, 0, is_live=True)
-    return _Current(objects.decode_at(kind, stored.value, stored.revision), stored.revision, is_live=True)
+    obj = await aside(len(stored.value), objects.decode_at, kind, stored.value, stored.revision)
+    return _Current(obj, stored.revision, is_live=True)
 
 
 def _shown(place: Place, value: bytes, step: Step, revision: int, *, created: bool = False) -> ObjectReply:

@@ -142,13 +142,15 @@ class Preparing:
         kind, may_own = draft.kind, self._parts.catalogue.may_own
         weight += kind.rules.weight
         try:
-            if old is None:
+            asked = draft.request
+            sent = self._parts.catalogue.kind(asked.group, asked.version, asked.resource) or kind
+            if sent is not sent.stored and sent.rules.read is not None:
+                await aside(weight, writes.check_in_sent, sent, claims.obj, old, may_own)
+            elif old is None:
                 await aside(weight, writes.check_create, kind, claims.obj, may_own)
             else:
                 await aside(weight, writes.check_update, kind, claims.obj, old, may_own)
-            asked = draft.request
-            sent = self._parts.catalogue.kind(asked.group, asked.version, asked.resource)
-            if sent is not None and sent.stored is not sent:
+            if sent is not sent.stored and sent.rules.read is None:
                 await aside(weight, writes.check_sent, sent, claims.obj, old)
             await self._parts.guard.admit_grant(draft.request.user, kind, claims.obj, old)
             admitted = draft.admitted

@@ -15,12 +15,20 @@ from apiserver.core import answers, listing
 from apiserver.core.kind import Kind
 from apiserver.core.values import Json
 from apiserver.objects import CachedObject
-from apiserver.request import Item, ListOptions, ListReply, ObjectReply, Request, SharedItems
+from apiserver.registry.converted import ConvertedWatch, converted_list
+from apiserver.request import (
+    Item,
+    ListOptions,
+    ListReply,
+    ObjectReply,
+    Request,
+    SharedItems,
+    WatchReply,
+)
 from apiserver.storage.interface import Storage, Stored
 from apiserver.watch_cache import WatchCache
 from apiserver.watch_cache_feed import Behind, Feed
 from apiserver.watch_cache_selection import Selected, select
-from apiserver.watch_cache_watcher import Watcher
 from machinery.model.errors import BadRequest, Expired, Unavailable
 from machinery.model.selectors import FEW_TERMS
 
@@ -74,6 +82,8 @@ class Reads:
             Expired: the revision is gone.
             DeadlineExceeded: the revision is still to come.
         """
+        if kind.stored is not kind and kind.rules.convert_all is not None:
+            return await converted_list(kind, await self.list(kind.stored, request))
         options = request.selection
         listing.check_list(
             options.resource_version_match,
@@ -97,13 +107,15 @@ class Reads:
             found, following = await _matching(cache, selected, limit)
         return _first_page(kind, found, following, current, selected)
 
-    async def watch(self, kind: Kind, request: Request) -> Watcher:
+    async def watch(self, kind: Kind, request: Request) -> WatchReply:
         """Follow a collection from a revision, or from its state.
 
         Raises:
             Expired: the revision is gone.
             DeadlineExceeded: the revision is still to come.
         """
+        if kind.stored is not kind and kind.rules.convert_all is not None:
+            return ConvertedWatch(kind, await self.watch(kind.stored, request))
         options = request.selection
         wants_state = options.send_initial_events
         listing.check_watch(options.resource_version_match, options.continue_, initial_events=wants_state)
@@ -145,7 +157,8 @@ class Reads:
         known = self._feed.cache(kind).get(place)
         if known and known.revision == stored.revision:
             return _reply(known)
-        return _reply(objects.cached(kind, place, stored.value, stored.revision))
+        shown = await aside(len(stored.value), objects.cached, kind, place, stored.value, stored.revision)
+        return _reply(shown)
 
     async def _page(self, kind: Kind, selected: Selected, page: listing.Continue, limit: int) -> ListReply:
         """Read from the store, at the page's revision: its history is there, not in the cache."""

@@ -121,6 +121,8 @@ class Writes:
             validation=validation,
             document=writes.Document(repeats=repeats),
         )
+        if sent is not kind and sent.rules.convert_all is not None and not name:
+            writes.check_content(sent, read.obj)  # who converts is spared what is wrong anyway
         return _in_version(kind, read)
 
     def patched(self, kind: Kind, request: Request, patch: Patch, old: Json | None) -> writes.Read:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Final
 
 from apiserver.core.custom.conditions import with_condition
@@ -12,7 +11,6 @@ from apiserver.core.custom.definition_rules import (
     check_status_change,
 )
 from apiserver.core.custom.schema_rules import CheckRules, no_rules
-from apiserver.core.custom.structure import subschemas
 from apiserver.core.deletion import Deletion, Mark, Wanted, by_finalizers
 from apiserver.core.rules import Prepare, Rules, Validate, WriteContext, with_old_status
 from apiserver.core.table.table import NAME, Column, Table
@@ -30,13 +28,10 @@ TABLE: Final = Table(
 )
 
 
-def definition_kind_rules(
-    *, check_rules: CheckRules = no_rules, unbuilt: Callable[[Json], str] | None = None
-) -> Rules:
-    """Return the rules of definitions. `unbuilt` names what of a definition nobody acts on yet (`without_parts`)."""
+def definition_kind_rules(*, check_rules: CheckRules = no_rules) -> Rules:
+    """Return the rules of definitions."""
     return Rules(
         default=default_definition,
-        unbuilt=unbuilt or without_parts(),
         prepare=Prepare(create=_created, update=_updated),
         validate=Validate(
             create=lambda obj: check_definition(obj, check_rules),
@@ -49,27 +44,6 @@ def definition_kind_rules(
         plan_deletion=plan_deletion,
         table=TABLE,
     )
-
-
-def without_parts(*, rules: bool = True, webhooks: bool = True) -> Callable[[Json], str]:
-    """Return what tells of parts that are not built: expressions, conversion by webhook."""
-
-    def unbuilt(definition: Json) -> str:
-        conversion = spec(definition).get("conversion") or {}
-        if webhooks and conversion.get("strategy") == "Webhook":
-            return "conversion by a webhook is not built: spec.conversion.strategy has to be None"
-        if rules and any(_has_rules(version) for version in spec(definition).get("versions") or ()):
-            return (
-                "x-kubernetes-validations are not built: a schema with rules would not be kept by its objects"
-            )
-        return ""
-
-    return unbuilt
-
-
-def _has_rules(version: Json) -> bool:
-    schema = (version.get("schema") or {}).get("openAPIV3Schema")
-    return schema is not None and any(each.get("x-kubernetes-validations") for each in subschemas(schema))
 
 
 def default_definition(definition: Json) -> Json:

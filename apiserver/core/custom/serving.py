@@ -9,9 +9,9 @@ What costs much is made when it is first used: 500 idle definitions are 500 smal
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 from apiserver.core import deletion
 from apiserver.core.custom import expressions, jsonpath, structural
@@ -47,13 +47,29 @@ _OF_THE_COLLECTOR: Final = frozenset({deletion.ORPHAN, deletion.FOREGROUND})
 _SCALE: Final = "io.k8s.api.autoscaling.v1.Scale"
 
 
+class Converter(Protocol):
+    """Converts the objects of a definition whose versions differ in more than their name."""
+
+    def convert(self, obj: Json, api_version: str) -> Json:
+        """Return an object in another version. Raise `ConversionNeeded` where that has to be asked for first."""
+        ...
+
+    async def convert_all(self, objs: Sequence[Json], api_version: str) -> list[Json]:
+        """Return objects in another version, in their order."""
+        ...
+
+
+def _no_converter(_definition: Json) -> None:
+    """Know of versions only that differ in their name."""
+
+
 @dataclass(frozen=True, slots=True)
 class Seams:
     """What custom resources need of others."""
 
     read_metadata: ReadMetadata
     compile_rule: expressions.CompileRule | None = None  # None: definitions with rules have been refused
-    convert: Callable[[Json, str], Json] = same_schema  # strategy None; a webhook's goes here
+    converter_of: Callable[[Json], Converter | None] = _no_converter
 
 
 class CustomSchema:
@@ -160,13 +176,16 @@ def custom_kinds(definition: Json, seams: Seams) -> tuple[Kind, ...]:
     wanted = spec(definition)
     versions = sorted(wanted.get("versions") or (), key=lambda each: not each.get("storage"))
     made: list[Kind] = []
+    converter = seams.converter_of(definition)
     for version in versions:
         if version.get("served") or version.get("storage"):
-            made.append(_kind(definition, version, seams, made[0] if made else None))
+            made.append(_kind(definition, version, seams, converter, made[0] if made else None))
     return tuple(made) if any(kind.verbs for kind in made) else ()
 
 
-def _kind(definition: Json, version: Json, seams: Seams, stored: Kind | None) -> Kind:
+def _kind(
+    definition: Json, version: Json, seams: Seams, converter: Converter | None, stored: Kind | None
+) -> Kind:
     wanted = spec(definition)
     group, name = wanted["group"], version["name"]
     names = (definition.get("status") or {}).get("acceptedNames") or wanted["names"]
@@ -191,7 +210,7 @@ def _kind(definition: Json, version: Json, seams: Seams, stored: Kind | None) ->
 
     return make_kind(
         made,
-        _rules(version, custom, seams, refuses_new=_NOT_CREATED if is_terminating(definition) else ""),
+        _rules(version, custom, converter, refuses_new=_NOT_CREATED if is_terminating(definition) else ""),
         stored=stored,
         storage_prefix=f"/registry/{group}/{names['plural']}",
         definitions=publish(v2=False),
@@ -218,12 +237,14 @@ def _subresources(version: Json, group: str, name: str, kind: str, called: str) 
     return found
 
 
-def _rules(version: Json, custom: CustomSchema, seams: Seams, *, refuses_new: str) -> Rules:
+def _rules(version: Json, custom: CustomSchema, converter: Converter | None, *, refuses_new: str) -> Rules:
     subresources = version.get("subresources") or {}
     has_status, scale = subresources.get("status") is not None, subresources.get("scale")
 
+    to_version = converter.convert if converter is not None else same_schema
+
     def convert(obj: Json, api_version: str) -> Json:
-        return custom.restore(seams.convert(obj, api_version))
+        return custom.restore(to_version(obj, api_version))
 
     return Rules(
         read=custom.read,
@@ -239,6 +260,7 @@ def _rules(version: Json, custom: CustomSchema, seams: Seams, *, refuses_new: st
         scale=scale_mapping(scale) if scale is not None else None,
         complete=custom.restore,
         convert=convert,
+        convert_all=converter.convert_all if converter is not None else None,
         fields=fields_of(version.get("selectableFields") or []),
         table=table_of(version.get("additionalPrinterColumns") or []),
     )

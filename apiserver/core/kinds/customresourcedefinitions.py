@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from apiserver.core.custom.definitions import definition_kind_rules, without_parts
+from apiserver.core.custom.definitions import definition_kind_rules
 from apiserver.core.custom.language import check_rules
 from apiserver.core.rules import Rules
 
-RULES: Final[Rules] = definition_kind_rules(check_rules=check_rules, unbuilt=without_parts(rules=False))
+RULES: Final[Rules] = definition_kind_rules(check_rules=check_rules)

@@ -9,7 +9,7 @@ import pytest
 
 from apiserver.core import scaling, writes
 from apiserver.core.catalogue import Catalogue
-from apiserver.core.custom.definitions import definition_kind_rules, without_parts
+from apiserver.core.custom.definitions import definition_kind_rules
 from apiserver.core.custom.embedded import ReadMetadata
 from apiserver.core.custom.expressions import Outcome
 from apiserver.core.custom.jsonpath import compile_path, find
@@ -161,20 +161,6 @@ def test_a_definition_is_written() -> None:
     assert after["status"] == {**made["status"], "storedVersions": ["v1", "v2"]}
     assert rules.validate.update(after, made) == []
     assert rules.is_next_generation(after, made)
-
-
-def test_what_nobody_acts_on_is_not_taken() -> None:
-    """Rules and webhooks are refused until somebody evaluates and calls them."""
-    ruled_schema = {
-        "type": "object",
-        "properties": {"a": {"type": "string", "x-kubernetes-validations": [{"rule": "r"}]}},
-    }
-    with_rules = definition(version(schema={"openAPIV3Schema": ruled_schema}))
-    with_webhook = definition(conversion={"strategy": "Webhook"})
-    assert without_parts()(definition()) == ""
-    assert without_parts()(with_rules).startswith("x-kubernetes-validations are not built")
-    assert without_parts()(with_webhook).startswith("conversion by a webhook is not built")
-    assert without_parts(rules=False, webhooks=False)(with_rules) == ""
 
 
 def kind_of(**changes: Any) -> Any:
