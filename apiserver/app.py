@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Final
 import apiserver.rest.listener  # noqa: F401 - imported once, before processes are forked, not in each of them
 from apiserver import schemas
 from apiserver.access_log import AccessLog
-from apiserver.admission.build import build_dynamic
+from apiserver.admission.dynamic import DynamicAdmission
 from apiserver.admission.service_dialer import ServiceDialer
 from apiserver.admission.web_client import WebClient
 from apiserver.allocation import Allocator
@@ -74,6 +74,9 @@ from machinery.process.token_key import TokenKey
 
 if TYPE_CHECKING:
     from apiserver.audit.trail import Trail
+
+if TYPE_CHECKING:
+    from apiserver.admission.stages import Stages
 
 GRACE_S: Final = 2.0  # wall seconds that running requests have when the server stops
 
@@ -158,8 +161,6 @@ def build(
     write_record = WriteRecord(clock, log)
     known = _schemas(catalogue)
     chain = _chain(config)
-    web_client = WebClient(clock)
-    closing.append(web_client.aclose)
     kubelets = Kubelets(
         lookup,
         ClientTls(config.ca_file, config.kubelet_cert_file, config.kubelet_key_file),
@@ -169,22 +170,31 @@ def build(
         ),
     )
     tunnels = ServiceTunnels(kubelets, process.tasks.create_task)
-    converters = converter_of(web_client, ServiceDialer(catalogue, feed, tunnels))
+    web_client, dialer = WebClient(clock), ServiceDialer(catalogue, feed, tunnels)
+    closing.append(web_client.aclose)
+    converters = converter_of(web_client, dialer)
     seams = Seams(partial(writes.read_metadata, known), compile_rule, converters)
     definitions = ServedDefinitions(catalogue, seams, log)
     feed.cache(served.CUSTOM_RESOURCE_DEFINITIONS).follow(definitions)
-    dynamic = build_dynamic(
-        catalogue,
-        feed,
-        known,
-        web_client,
-        gate.authorize,
-        chain.later,
-        tunnels=tunnels,
-        clock=clock,
-        log=log,
-        metrics=process.metrics,
-    )
+
+    def stages() -> Stages:
+        from apiserver.admission.build import build_stages  # where there are policies or webhooks
+
+        return build_stages(
+            catalogue,
+            feed,
+            storage,
+            known,
+            gate.authorize,
+            chain.later,
+            client=web_client,
+            dialer=dialer,
+            clock=clock,
+            log=log,
+            metrics=process.metrics,
+        )
+
+    dynamic = DynamicAdmission(catalogue, feed, chain.later, stages)
     parts = Parts(
         catalogue,
         storage,

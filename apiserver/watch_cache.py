@@ -174,6 +174,11 @@ class WatchCache:
         """Return all objects in order of namespace and name."""
         return [self._objects[place] for place in self._places]
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether there is no object at all."""
+        return not self._places
+
     def has_any(self, namespace: str) -> bool:
         """Whether there are objects in a namespace; some tenths of a µs, asked with each write."""
         if not self._places:

@@ -1,8 +1,9 @@
 """The part of admission that waits: for the store, for other servers, for what expressions cost.
 
-    dynamic         policies and webhooks in both stages, in upstream's order
+    dynamic, stages, build    policies and webhooks in both stages, in upstream's order; made when there is the first
     configurations  the objects that configure them, as the watch caches have them
     forms           requests and objects in the versions that they are told of
+    policies        which policies a request concerns, with which bindings and params
     webhooks        who is asked about a request, and what the answers do to it
     web_client, service_dialer    HTTPS to a URL, or to a Service through the node of its pod
     evaluation      expressions that ask the authorizer, or cost much

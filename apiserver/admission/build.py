@@ -2,39 +2,62 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 
-from apiserver.admission.dynamic import DynamicAdmission
 from apiserver.admission.evaluation import Authorize
 from apiserver.admission.forms import Forms
-from apiserver.admission.service_dialer import ServiceDialer, Tunnels
+from apiserver.admission.policies import MUTATING as MUTATING_POLICIES
+from apiserver.admission.policies import VALIDATING as VALIDATING_POLICIES
+from apiserver.admission.policies import PolicyStage
+from apiserver.admission.service_dialer import ServiceDialer
+from apiserver.admission.stages import Stages
 from apiserver.admission.web_client import WebClient
 from apiserver.admission.webhooks import MUTATING, VALIDATING, Webhooks
+from apiserver.core.apply.topology import Topologies
 from apiserver.core.catalogue import Catalogue
 from apiserver.core.schema import Schemas
+from apiserver.storage.interface import Storage
 from apiserver.watch_cache_feed import Feed
 from machinery.model.clock import Clock
 from machinery.model.log import EventLog
 from machinery.process.metrics import Metrics
 
 
-def build_dynamic(
+def build_stages(
     catalogue: Catalogue,
     feed: Feed,
+    storage: Storage,
     schemas: Schemas,
-    client: WebClient,
     authorize: Authorize,
     on: Collection[str],
     *,
-    tunnels: Tunnels | None,
+    client: WebClient,
+    dialer: ServiceDialer,
     clock: Clock,
     log: EventLog,
     metrics: Metrics,
-) -> DynamicAdmission:
+) -> Stages:
     """Return webhooks and policies as the watch caches have them; `on` names the plugins that are on."""
-    forms, dialer = Forms(catalogue, feed, schemas), ServiceDialer(catalogue, feed, tunnels)
-    mutating, validating = (
-        Webhooks(plural, catalogue, feed, forms, client, dialer, clock, log, metrics)
-        for plural in (MUTATING, VALIDATING)
+    forms = Forms(catalogue, feed, schemas)
+    topologies = Topologies(schemas)
+
+    def policies(plurals: tuple[str, str]) -> PolicyStage:
+        return PolicyStage(plurals, catalogue, feed, storage, forms, topologies)
+
+    def webhooks(plural: str) -> Webhooks:
+        return Webhooks(plural, catalogue, feed, forms, client, dialer, clock, log, metrics)
+
+    mutating: dict[str, Callable[[], PolicyStage | Webhooks]] = {
+        "MutatingAdmissionPolicy": lambda: policies(MUTATING_POLICIES),
+        "MutatingAdmissionWebhook": lambda: webhooks(MUTATING),
+    }
+    validating: dict[str, Callable[[], PolicyStage | Webhooks]] = {
+        "ValidatingAdmissionPolicy": lambda: policies(VALIDATING_POLICIES),
+        "ValidatingAdmissionWebhook": lambda: webhooks(VALIDATING),
+    }
+    return Stages(
+        forms,
+        [make() for name, make in mutating.items() if name in on],
+        [make() for name, make in validating.items() if name in on],
+        authorize,
     )
-    return DynamicAdmission(forms, mutating, validating, authorize, on)

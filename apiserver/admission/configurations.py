@@ -26,13 +26,14 @@ class Configurations(Generic[T]):
         read: Callable[[Mapping[str, Sequence[Json]]], T],
     ) -> None:
         self._read = read
+        self._made: T | None = None
         self._collections: dict[str, _Collection] = {}
         for plural in plurals:
             kind = catalogue.stored(group, plural)
             if kind is not None:
                 collection = self._collections[plural] = _Collection(self._forget)
                 feed.cache(kind).follow(collection)
-        self._made: T | None = None
+                collection.replaced(feed.cache(kind).every())
 
     @property
     def is_empty(self) -> bool:

@@ -18,6 +18,7 @@ from machinery.cel.library import (
     lists,
     networks,
     optionals,
+    patches,
     quantities,
     regexes,
     sets,
@@ -62,6 +63,7 @@ _LIBRARIES: Final = (
     (30, networks.FUNCTIONS),
     (31, formats.FUNCTIONS),
     (31, authorizers.SELECTORS),
+    (32, patches.FUNCTIONS),
     (33, versions.FUNCTIONS),
 )
 _OPTIONALS_SINCE: Final = 28

@@ -54,8 +54,10 @@ def policy_form(constraints: Json, occasion: Occasion) -> Form | None:
     rules = constraints.get("resourceRules") or ()
     excluded = constraints.get("excludeResourceRules") or ()
     policy = constraints.get("matchPolicy")
-    if matching_form({"rules": excluded, "matchPolicy": policy}, occasion) is not None:
+    if excluded and matching_form({"rules": excluded, "matchPolicy": policy}, occasion) is not None:
         return None
+    if not rules:
+        return occasion.form
     return matching_form({"rules": rules, "matchPolicy": policy}, occasion)
 
 

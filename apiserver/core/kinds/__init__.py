@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from apiserver.core import webhook_rules
+from apiserver.core.hooks.checking import check_expression
 from apiserver.core.kind import Kind, make_kind
 from apiserver.core.kinds import (
     apiservices,
@@ -60,7 +61,6 @@ from apiserver.core.kinds import (
     volumeattachments,
     volumeattributesclasses,
 )
-from apiserver.core.match_rules import unchecked
 from apiserver.core.rules import Rules
 from machinery.model.k8s import served
 from machinery.model.kinds import KindNames
@@ -115,11 +115,11 @@ RULES: Final[Mapping[KindNames, Rules]] = {
     served.CERTIFICATE_SIGNING_REQUESTS: certificatesigningrequests.RULES,
     served.FLOW_SCHEMAS: flowschemas.RULES,
     served.PRIORITY_LEVEL_CONFIGURATIONS: prioritylevelconfigurations.RULES,
-    served.VALIDATING_WEBHOOK_CONFIGURATIONS: webhook_rules.validating(unchecked),
-    served.MUTATING_WEBHOOK_CONFIGURATIONS: webhook_rules.mutating(unchecked),
-    served.VALIDATING_ADMISSION_POLICIES: validatingadmissionpolicies.policies(unchecked),
+    served.VALIDATING_WEBHOOK_CONFIGURATIONS: webhook_rules.validating(check_expression),
+    served.MUTATING_WEBHOOK_CONFIGURATIONS: webhook_rules.mutating(check_expression),
+    served.VALIDATING_ADMISSION_POLICIES: validatingadmissionpolicies.policies(check_expression),
     served.VALIDATING_ADMISSION_POLICY_BINDINGS: validatingadmissionpolicies.BINDINGS,
-    served.MUTATING_ADMISSION_POLICIES: mutatingadmissionpolicies.policies(unchecked),
+    served.MUTATING_ADMISSION_POLICIES: mutatingadmissionpolicies.policies(check_expression),
     served.MUTATING_ADMISSION_POLICY_BINDINGS: mutatingadmissionpolicies.BINDINGS,
     served.API_SERVICES: apiservices.RULES,
 }
