@@ -5,7 +5,7 @@ too: it gets two namespaces, which are deleted afterwards. Over REST with TLS, a
 JSON and as protobuf: GET; LIST of 500 and of 10,000 pods, also right after a change; POST, PUT, PATCH, APPLY; watches of
 1, 100 and 500 watchers, of a stream of events and of lone ones. Over Kubarium's gRPC door: GET, LIST, updates of leases.
 
-Of each: requests a second, the time of the middle one and of the slowest but for a hundredth, and the CPU milliseconds of
+Of each: requests a second, the time of the middle one and of the slowest except for a hundredth, and the CPU milliseconds of
 the server's process, by its own metrics. Of what follows a change the time is the list's alone, the CPU that of both.
 """
 

@@ -18,14 +18,24 @@ async def raw_web_server(pki: Pki, serve: Serve) -> AsyncIterator[str]:
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     context.load_cert_chain(pki.certificate("apiserver"), pki.key("apiserver"))
 
-    async def served(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with suppress(ConnectionError, asyncio.IncompleteReadError):
-            await reader.readuntil(b"\r\n\r\n")
-            await serve(reader, writer)
-        writer.close()
+    handlers: set[asyncio.Task[None]] = set()
+
+    async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            with suppress(ConnectionError, asyncio.IncompleteReadError):
+                await reader.readuntil(b"\r\n\r\n")
+                await serve(reader, writer)
+        finally:
+            writer.close()
+
+    def served(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        handlers.add(asyncio.ensure_future(handle(reader, writer)))
 
     server = await asyncio.start_server(served, "127.0.0.1", 0, ssl=context)
     try:
         yield f"https://localhost:{server.sockets[0].getsockname()[1]}"
     finally:
         server.close()
+        for handler in handlers:
+            handler.cancel()
+        await asyncio.gather(*handlers, return_exceptions=True)
