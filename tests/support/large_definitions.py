@@ -59,7 +59,7 @@ def _inline(schema: Json) -> Json:
 
 
 def _give_keys_defaults(schema: Json) -> None:
-    """Give keys of list maps a default where they are not required, as a definition has to."""
+    """Set defaults of keys of list maps where they are not required, as a definition has to."""
     items = schema.get("items") or {}
     lacking = [
         key
