@@ -128,7 +128,7 @@ def found_kind(catalogue: Catalogue, request: Request) -> KindNames | None:
     """
     names = catalogue.names(request.group, request.version, request.resource)
     if names is None or (request.subresource and request.subresource not in names.subresources):
-        lacking = answers.not_built(request.group, request.version, request.resource, request.subresource)
+        lacking = answers.not_built(request.group, request.version, request.resource)
         if lacking:
             raise lacking
         return None

@@ -17,6 +17,7 @@ from typing import Final
 
 from kubelet.cgroups import Cgroups
 from kubelet.config import KubeletConfig
+from kubelet.container_resizer import ContainerResizer
 from kubelet.container_starter import ContainerStarter, Providers
 from kubelet.container_stopper import ContainerStopper
 from kubelet.core.life import Surroundings
@@ -284,7 +285,12 @@ class Kubelet:
             log,
             is_draining=self._is_draining,
         )
-        executor = PodExecutor(self.runtime, self.relist, sandboxes, starter, stopper, self.events, log)
+        resizer = ContainerResizer(
+            self.runtime, self.cgroups, self.machine, log, enforces_cpu=bool(self._config.cgroup_root)
+        )
+        executor = PodExecutor(
+            self.runtime, self.relist, sandboxes, starter, stopper, resizer, self.events, log
+        )
         return Tools(
             executor=executor,
             pictures=self.relist,

@@ -90,6 +90,14 @@ class Cgroups:
         self._weigh_burstable()
         self._apply(pod_group(self.root, pod), bound)
 
+    async def grow_pod(self, pod: Pod) -> None:
+        """Widen a pod's group to what it is to have, where that is more than it has; nothing of it shrinks. Idempotent."""
+        if not self.is_enforcing:
+            return
+        known = self._pods.get(pod.metadata.uid)
+        have = self._within_node(pod_limits(known)) if known else Limits()
+        self._apply(pod_group(self.root, pod), self._within_node(pod_limits(pod)).at_least(have))
+
     async def remove_pod(self, pod_uid: str) -> None:
         """Remove a pod's group; what still runs in it keeps it. Idempotent."""
         if not self.is_enforcing:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import assert_never
 
+from kubelet.container_resizer import ContainerResizer
 from kubelet.container_starter import ContainerStarter
 from kubelet.container_stopper import ContainerStopper
 from kubelet.core.actions import (
@@ -15,6 +16,7 @@ from kubelet.core.actions import (
     KillContainer,
     RemoveContainer,
     RemoveSandbox,
+    ResizeContainer,
     RunSandbox,
     StartContainer,
     StopSandbox,
@@ -41,6 +43,7 @@ class PodExecutor:
     sandboxes: Sandboxes
     starter: ContainerStarter
     stopper: ContainerStopper
+    resizer: ContainerResizer
     events: EventRecorder
     log: EventLog
 
@@ -48,11 +51,13 @@ class PodExecutor:
         """Carry out an action; return what went wrong, None where nothing did."""
         match action:
             case StartContainer():
-                return await self.starter.start(pod, action)
+                return await self._start(pod, action)
             case RunSandbox(attempt):
                 return await self.sandboxes.run(pod, attempt)
             case KillContainer():
                 return await self._kill(pod, action)
+            case ResizeContainer():
+                return await self.resizer.resize(pod, action)
             case StopSandbox() | RemoveContainer() | RemoveSandbox() | CleanUp():
                 return await self._tidy(pod, action)
             case _:
@@ -65,6 +70,16 @@ class PodExecutor:
     async def refresh(self, pod_uid: str) -> None:
         """Look up what the runtime has of a pod, after an action was given up."""
         await self.relist.refresh(pod_uid)
+
+    async def _start(self, pod: Pod, action: StartContainer) -> Problem | None:
+        """Start a container; one that runs again may have other resources than before, and its pod with it."""
+        if action.start.after is None:
+            return await self.starter.start(pod, action)
+        await self.resizer.cgroups.grow_pod(pod)
+        problem = await self.starter.start(pod, action)
+        if problem is None:
+            await self.resizer.cgroups.ensure_pod(pod)
+        return problem
 
     async def _kill(self, pod: Pod, action: KillContainer) -> Problem | None:
         problem: Problem | None = None

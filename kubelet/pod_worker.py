@@ -21,6 +21,7 @@ from kubelet.core.observed import ObservedContainer, ObservedPod
 from kubelet.core.pod_invariants import BrokenLifeError, Step, check
 from kubelet.core.pod_lifecycle import begin_again, handle, wake_at
 from kubelet.core.references import container_reference
+from kubelet.core.resizing import Pending
 from kubelet.core.termination import Deadline
 from machinery.client.events import EventRecorder
 from machinery.client.waiting import event_within
@@ -125,9 +126,9 @@ class PodWorker:
 
     # --- news; all of these are synchronous and cheap
 
-    def pod_seen(self, pod: Pod) -> None:
-        """The API has this version."""
-        self._mail.api = instructions.PodSeen(pod)
+    def pod_seen(self, pod: Pod, pending: Pending | None = None) -> None:
+        """The API has this version, which is given with what is allocated; `pending` says why that is less."""
+        self._mail.api = instructions.PodSeen(pod, pending)
         self._mail.news.set()
 
     def pod_gone(self, last: Pod) -> None:
@@ -276,13 +277,14 @@ class PodWorker:
 
     def _begin(self, action: Action, group: asyncio.TaskGroup) -> None:
         key = key_of(action)
-        task = group.create_task(self._perform(action), name=f"{key}-{self.life.pod.metadata.name}")
+        pod = self.life.pod  # as it was planned for
+        task = group.create_task(self._perform(pod, action), name=f"{key}-{pod.metadata.name}")
         self._actions[key] = task
         task.add_done_callback(partial(self._ended, key))
 
-    async def _perform(self, action: Action) -> instructions.Problem | None:
+    async def _perform(self, pod: Pod, action: Action) -> instructions.Problem | None:
         try:
-            return await self._tools.executor.perform(self.life.pod, action)
+            return await self._tools.executor.perform(pod, action)
         except asyncio.CancelledError:
             if not self._tools.is_draining():  # it was given up: what has come of it?
                 await self._look()

@@ -16,10 +16,11 @@ import msgspec
 
 from kubelet.containment import contained, fault_text, log_fault, tell_fault
 from kubelet.core.admission import Abilities, Rejection, admit
-from kubelet.core.life import Life
+from kubelet.core.life import Life, Stage
 from kubelet.core.log_lines import LoggedContainer
 from kubelet.core.observed import ObservedContainer
 from kubelet.core.pod_lifecycle import begin, begin_unknown
+from kubelet.core.resizing import DEFERRED, Pending, from_status, is_resized, judge, with_allocated
 from kubelet.core.taken import Taken
 from kubelet.pod_worker import PodWorker, Tools
 from kubelet.relist import Relist
@@ -49,6 +50,10 @@ class PodWorkers:
     _doubted: set[str] = field(init=False, default_factory=set)
     _known: dict[str, Pod] = field(init=False, default_factory=dict)  # what the API has
     _by_name: dict[tuple[str, str], dict[str, PodWorker]] = field(init=False, default_factory=dict)
+    # the pods as their workers have them, with what is allocated
+    _allocations: dict[str, Pod] = field(init=False, default_factory=dict)
+    # resizes that wait for room, with what all pods had when they were looked at last
+    _deferred: dict[str, dict[str, int]] = field(init=False, default_factory=dict)
     _taken: Taken = field(init=False, default_factory=Taken)
     _group: asyncio.TaskGroup | None = field(init=False, default=None)
 
@@ -78,7 +83,7 @@ class PodWorkers:
         if is_gone and worker is not None:
             worker.pod_gone(pod)
         elif worker is not None:
-            worker.pod_seen(pod)
+            worker.pod_seen(*self._allocated(pod))
         elif not is_gone:
             self._adopt(pod)
 
@@ -156,14 +161,49 @@ class PodWorkers:
         if uid in self._known and uid not in self._workers:
             self._adopt(self._known[uid])
 
-    def _admitted(self, pod: Pod) -> Life:
+    def _allocated(self, pod: Pod) -> tuple[Pod, Pending | None]:
+        """Return a pod with what is allocated to it, and why that is not all that it declares, where it is not."""
+        uid, pending = pod.metadata.uid, None
+        have, worker = self._allocations.get(uid), self._workers.get(uid)
+        if have is not None and is_resized(pod, have):
+            if worker is not None and worker.life.stage is Stage.SYNCING:
+                pending = judge(pod, have, self._taken.amounts, self.allocatable())
+                if pending is None:
+                    self._taken.put(pod)  # before another one is looked at
+                    have = pod
+            pod = with_allocated(pod, have)
+        if pending is not None and pending.reason == DEFERRED:
+            self._deferred[uid] = dict(self._taken.amounts)
+        else:
+            self._deferred.pop(uid, None)
+        self._allocations[uid] = pod
+        return pod, pending
+
+    def _retry_deferred(self) -> None:
+        """Look again at the resizes that wait for room, once what the node's pods have is another sum."""
+        for uid, before in list(self._deferred.items()):
+            if before != self._taken.amounts and uid in self._known and uid in self._workers:
+                seen, pending = self._allocated(self._known[uid])
+                if pending is None:
+                    self._workers[uid].pod_seen(seen)
+
+    def _admitted(self, declared: Pod) -> Life:
+        pod = from_status(declared)
         uid = pod.metadata.uid
         observed = self.relist.observed(uid)
         rejection = self._judge(pod) if observed.is_empty and _is_new(pod) else None
         if rejection is not None:
             self.tools.log.info("pod_rejected", pod=pod.metadata.name, uid=uid, reason=rejection.reason)
             self.tools.events.record(pod, WARNING, rejection.reason, rejection.message)
+        self._allocations[uid] = pod
+        if is_resized(declared, pod) and self._group is not None:  # looked at when all pods are counted
+            self._group.create_task(self._resize_later(uid), name=f"resize-{pod.metadata.name}")
         return begin(pod, observed, self.tools.clock.now(), rejection)
+
+    async def _resize_later(self, uid: str) -> None:
+        await self.tools.clock.sleep(0)
+        if uid in self._known and uid in self._workers:
+            self._workers[uid].pod_seen(*self._allocated(self._known[uid]))
 
     def _judge(self, pod: Pod) -> Rejection | None:
         try:
@@ -196,6 +236,8 @@ class PodWorkers:
     def _note(self, life: Life) -> None:
         with contained(self.tools.log, "pod_not_counted", uid=life.uid):
             self._taken.note(life)
+            if self._deferred:
+                self._retry_deferred()
 
     def _drop(self, life: Life) -> None:
         del self._workers[life.uid]
@@ -204,6 +246,10 @@ class PodWorkers:
         if not named:
             del self._by_name[_place(life.pod)]
         self._taken.drop(life.uid)
+        self._allocations.pop(life.uid, None)
+        self._deferred.pop(life.uid, None)
+        if self._deferred:
+            self._retry_deferred()
 
     async def _work(self, worker: PodWorker) -> None:
         await worker.run()

@@ -145,6 +145,13 @@ class Runtime:
         ).containers
         return items
 
+    async def update_container_resources(
+        self, container_id: str, resources: cri.LinuxContainerResources
+    ) -> None:
+        """Hold a container to other resources. Idempotent."""
+        request = cri.UpdateContainerResourcesRequest(container_id=container_id, linux=resources)
+        await self._ask(self._runtime.UpdateContainerResources, request, _ACTION_S)
+
     async def reopen_container_log(self, container_id: str) -> None:
         """Make the runtime open a container's log file again, after it was renamed."""
         request = cri.ReopenContainerLogRequest(container_id=container_id)

@@ -18,7 +18,6 @@ from kind_facts import (
     REVIEWS,
     SCHEMAS,
     STORED,
-    UNSERVED_PARTS,
     Fact,
     Part,
 )
@@ -27,7 +26,6 @@ ROOT = "io.k8s."
 FILE = TARGET / "served.py"
 UNSERVED_FILE = TARGET / "unserved.py"
 _KINDS_MEANING = '"""Kinds by group, version and plural."""'
-_PARTS_MEANING = '"""Subresources of served kinds of the core group, by the plural."""'
 EVERY_VERB = ("create", "delete", "deletecollection", "get", "list", "patch", "update", "watch")
 
 
@@ -145,12 +143,10 @@ def unserved_kinds() -> dict[tuple[str, str, str], str]:
 def unserved_text() -> str:
     """Write the module of what is not served."""
     kinds = "".join(f"    {key!r}: {kind!r},\n" for key, kind in unserved_kinds().items())
-    parts = "".join(f"    {plural!r}: frozenset({names!r}),\n" for plural, names in UNSERVED_PARTS.items())
     written = [
         f'"""What Kubernetes {VERSION} has and is not served, made by tools/gen_kinds.py; not to be edited."""',
         "# ruff: noqa\nfrom __future__ import annotations\n\nfrom typing import Final",
         f"KINDS: Final[dict[tuple[str, str, str], str]] = {{\n{kinds}}}\n" + _KINDS_MEANING,
-        f"PARTS: Final[dict[str, frozenset[str]]] = {{\n{parts}}}\n" + _PARTS_MEANING,
     ]
     return "\n\n".join(written).replace("'", '"') + "\n"
 

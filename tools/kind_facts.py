@@ -47,6 +47,7 @@ PARTS: Final = {
     "log": Part("get"),
     "portforward": Part("create get", kind="PodPortForwardOptions"),
     "proxy": Part("create delete get patch update", kind="{}ProxyOptions"),
+    "resize": Part("get patch update"),
     "scale": Part("get patch update", "autoscaling.v1.Scale"),
     "status": Part("get patch update"),
     "token": Part("create", "authentication.v1.TokenRequest"),
@@ -55,7 +56,7 @@ PARTS: Final = {
 STORED: Final = (
     Fact("core.v1.Namespace", short="ns", cluster=True, lacks="deletecollection", subresources="finalize"),
     Fact("core.v1.Node", short="no", cluster=True, subresources="proxy"),
-    Fact("core.v1.Pod", short="po", categories="all", subresources="attach binding ephemeralcontainers eviction exec log portforward proxy"),
+    Fact("core.v1.Pod", short="po", categories="all", subresources="attach binding ephemeralcontainers eviction exec log portforward proxy resize"),
     Fact("core.v1.Service", short="svc", categories="all", subresources="proxy"),
     Fact("core.v1.Endpoints", plural="endpoints", short="ep"),
     Fact("core.v1.ConfigMap", short="cm"),
@@ -120,11 +121,6 @@ METRICS: Final = {
     ("metrics.k8s.io", "v1beta1", "pods"): "PodMetrics",
 }
 """Kinds of a group that another server adds to Kubernetes, so that it is in no schema of it; `kubectl top` asks for it."""
-
-UNSERVED_PARTS: Final = {
-    "pods": ("resize",),
-}
-"""Subresources of served kinds of the core group."""
 
 REVIEWS: Final = (
     Fact("authentication.v1.SelfSubjectReview", cluster=True),

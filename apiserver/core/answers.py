@@ -54,17 +54,12 @@ def no_such_resource(group: str, resource: str) -> NotFound:
     return NotFound("the server could not find the requested resource", kind=resource, group=group)
 
 
-def not_built(group: str, version: str, resource: str, subresource: str = "") -> NotBuilt | None:
-    """Return the error of a place that Kubernetes has and this server does not; None where neither has it.
-
-    It names no object: by that clients tell a part that a server lacks from an object that is not there.
-    """
+def not_built(group: str, version: str, resource: str) -> NotBuilt | None:
+    """Return the error of a kind that Kubernetes has and this server does not; None where neither has it."""
     named = f"{resource}.{group}" if group else resource
     if kind := unserved.KINDS.get((group, version, resource)):
         text = f"{named} ({group or 'core'}/{version} {kind}) is not built yet"
         return NotBuilt(text, kind=resource, group=group)
-    if not group and version == "v1" and subresource in unserved.PARTS.get(resource, ()):
-        return NotBuilt(f"{named}/{subresource} is not built", kind=resource)
     return None
 
 

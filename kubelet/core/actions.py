@@ -6,13 +6,13 @@ Of one key no two actions are under way at the same time.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
-from typing import NamedTuple, TypeAlias, assert_never
+from typing import Final, NamedTuple, TypeAlias, assert_never
 
 from kubelet.core.pod_actions import Kill, Start
 from kubelet.core.termination import Deadline
-from machinery.model.k8s.core_v1 import ContainerPort, LifecycleHandler
+from machinery.model.k8s.core_v1 import ContainerPort, LifecycleHandler, ResourceRequirements
 
 
 class Verb(Enum):
@@ -24,6 +24,7 @@ class Verb(Enum):
     KILL = "kill"
     REMOVE = "remove"
     CLEAN_UP = "clean-up"
+    RESIZE = "resize"
 
 
 class ActionKey(NamedTuple):
@@ -64,6 +65,16 @@ class StartContainer:
     sandbox_id: str
     sandbox_attempt: int
     ips: tuple[str, ...]
+    resources: ResourceRequirements = field(default_factory=ResourceRequirements)  # that it is made with
+
+
+@dataclass(frozen=True, slots=True)
+class ResizeContainer:
+    """Hold a running container to other resources, and the pod's cgroup with it."""
+
+    id: str
+    name: str
+    resources: ResourceRequirements
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,8 +109,23 @@ class CleanUp:
 
 
 Action: TypeAlias = (
-    RunSandbox | StopSandbox | StartContainer | KillContainer | RemoveContainer | RemoveSandbox | CleanUp
+    RunSandbox
+    | StopSandbox
+    | StartContainer
+    | ResizeContainer
+    | KillContainer
+    | RemoveContainer
+    | RemoveSandbox
+    | CleanUp
 )
+
+
+_OF_ID: Final = {
+    StopSandbox: Verb.STOP_SANDBOX,
+    ResizeContainer: Verb.RESIZE,
+    RemoveContainer: Verb.REMOVE,
+    RemoveSandbox: Verb.REMOVE,
+}
 
 
 def key_of(action: Action) -> ActionKey:
@@ -107,14 +133,12 @@ def key_of(action: Action) -> ActionKey:
     match action:
         case RunSandbox():
             return RUN_SANDBOX_KEY
-        case StopSandbox(id_):
-            return ActionKey(Verb.STOP_SANDBOX, id_)
         case StartContainer(start):
             return ActionKey(Verb.START, start.name)
         case KillContainer(kill):
             return ActionKey(Verb.KILL, kill.id)
-        case RemoveContainer(id_) | RemoveSandbox(id_):
-            return ActionKey(Verb.REMOVE, id_)
+        case StopSandbox(id_) | ResizeContainer(id_) | RemoveContainer(id_) | RemoveSandbox(id_):
+            return ActionKey(_OF_ID[type(action)], id_)
         case CleanUp():
             return ActionKey(Verb.CLEAN_UP)
         case _:

@@ -40,6 +40,18 @@ class Limits:
     cpu_quota_us: int = 0  # in a period of PERIOD_US
     memory_bytes: int = 0
 
+    def at_least(self, other: Limits) -> Limits:
+        """Return what bounds no less than either of both."""
+
+        def larger(left: int, right: int) -> int:
+            return max(left, right) if left and right else 0
+
+        return Limits(
+            max(self.cpu_shares, other.cpu_shares),
+            larger(self.cpu_quota_us, other.cpu_quota_us),
+            larger(self.memory_bytes, other.memory_bytes),
+        )
+
 
 def shares(cpu_millicores: int) -> int:
     """Return cpu.shares for a request."""

@@ -17,6 +17,7 @@ from kubelet.core.containers import ProbeStates, ephemeral, probe_state
 from kubelet.core.labels import is_plain_init
 from kubelet.core.observed import ContainerState as State
 from kubelet.core.observed import ObservedContainer, ObservedPod
+from kubelet.core.resizing import Pending, Resources
 from machinery.model.clock import Timescale
 from machinery.model.k8s.core_v1 import (
     Container,
@@ -60,6 +61,10 @@ class StatusInputs:
     starting: Mapping[str, int] = field(default_factory=dict)  # name → attempt whose start is not over yet
     failed_starts: AbstractSet[str] = frozenset()
     is_ending: bool = False  # nothing is started any more
+    pending: Pending | None = None  # why what is declared is not allocated
+    applied: Resources = field(default_factory=dict)  # what running containers have, by id
+    restarted: AbstractSet[str] = frozenset()  # ids of containers that were killed to have other resources
+    resize_problem: str = ""  # why a container could not be held to what is allocated to it
 
 
 def container_statuses(inputs: StatusInputs, containers: Sequence[Container]) -> list[ContainerStatus]:
@@ -112,7 +117,7 @@ def _running_status(
         lastState=_last_state(inputs, older, told, run),
         started=probed.started,
         ready=probed.started and probed.ready and not is_plain_init(inputs.pod, container),
-        **_declared(container),
+        **_declared(container, inputs.applied.get(run.id)),
     )
 
 
@@ -202,12 +207,13 @@ def _common(container: Container, run: ObservedContainer, inputs: StatusInputs) 
     }
 
 
-def _declared(container: Container) -> dict[str, Any]:
-    """Return what of the spec is in force: containers are made with it and not resized afterwards."""
-    resources = container.resources or ResourceRequirements()
+def _declared(container: Container, applied: ResourceRequirements | None = None) -> dict[str, Any]:
+    """Return what is allocated to a container, and what it has: `applied`, where that is another thing."""
+    allocated = container.resources or ResourceRequirements()
+    resources = allocated if applied is None else applied
     return {
         "resources": ResourceRequirements(limits=resources.limits, requests=resources.requests),
-        "allocatedResources": dict(resources.requests),
+        "allocatedResources": dict(allocated.requests),
         "volumeMounts": [
             VolumeMountStatus(
                 name=mount.name,

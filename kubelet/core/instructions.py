@@ -13,6 +13,7 @@ from typing import TypeAlias
 from kubelet.core.actions import Action, ActionKey
 from kubelet.core.containers import ProbeStates
 from kubelet.core.observed import ObservedContainer, ObservedPod
+from kubelet.core.resizing import Pending
 from kubelet.core.termination import Deadline
 from machinery.model.k8s.core_v1 import Pod, PodStatus
 
@@ -21,9 +22,10 @@ from machinery.model.k8s.core_v1 import Pod, PodStatus
 
 @dataclass(frozen=True, slots=True)
 class PodSeen:
-    """The API has this version of the pod."""
+    """The API has this version of the pod, which is given with what is allocated to its containers."""
 
     pod: Pod
+    pending: Pending | None = None  # why that is not what the API has, where it is not
 
 
 @dataclass(frozen=True, slots=True)

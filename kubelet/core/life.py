@@ -19,6 +19,7 @@ from kubelet.core.observed import ContainerState, ObservedContainer, ObservedPod
 from kubelet.core.pod_actions import Situation, Wait
 from kubelet.core.pod_conditions import OWNED
 from kubelet.core.pod_status import Verdict
+from kubelet.core.resizing import Pending, Resources
 from kubelet.core.restart import CrashBackoff
 from kubelet.core.termination import Deadline
 from machinery.model.clock import Timescale
@@ -65,7 +66,7 @@ class Ending:
 class Life:
     """One pod on this node."""
 
-    pod: Pod  # as the API has, or had it
+    pod: Pod  # as the API has, or had it, with what is allocated to its containers
     observed: ObservedPod
     born_s: float  # when this kubelet saw it first
     stage: Stage = Stage.SYNCING
@@ -76,6 +77,9 @@ class Life:
     waits: Mapping[str, Wait] = field(default_factory=dict)  # by container name
     probes: ProbeStates = field(default_factory=dict)
     failed_starts: frozenset[str] = frozenset()
+    pending: Pending | None = None  # why what is declared is not allocated, where it is not
+    applied: Resources = field(default_factory=dict)  # what running containers have, by id
+    restarted: frozenset[str] = frozenset()  # ids of containers that were killed to have other resources
     verdict: Verdict | None = None  # decided before the ending begins
     ending: Ending | None = None
     is_over: bool = False  # the last plan found nothing more to run
@@ -120,7 +124,15 @@ class Life:
             probes=self.probes,
             busy=self.busy,
             failed_starts=self.failed_starts,
+            applied=self.applied,
+            restarted=self.restarted,
         )
+
+    @property
+    def resize_problem(self) -> str:
+        """Why a container could not be held to what is allocated to it, where that has failed."""
+        failed = (retry.waiting for key, retry in self.retries.items() if key.verb is Verb.RESIZE)
+        return next((waiting.message for waiting in failed), "")
 
     def status_inputs(self, now_s: float, around: Surroundings) -> StatusInputs:
         """Return what its status is made of."""
@@ -138,6 +150,10 @@ class Life:
             starting=self.starting,
             failed_starts=self.failed_starts,
             is_ending=self.stage in _ENDED,
+            pending=self.pending,
+            applied=self.applied,
+            restarted=self.restarted,
+            resize_problem=self.resize_problem,
         )
 
     def _latest_status(self) -> PodStatus:

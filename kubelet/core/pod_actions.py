@@ -19,6 +19,7 @@ from typing import Final
 from kubelet.core.containers import ProbeState, ProbeStates, ephemeral, probe_state
 from kubelet.core.labels import container_hash
 from kubelet.core.observed import ContainerState, ObservedContainer, ObservedPod, ObservedSandbox
+from kubelet.core.resizing import Change, Resources, change_of
 from kubelet.core.restart import CrashBackoff, back_off_message, backoff_left, should_restart
 from kubelet.core.termination import probe_grace_s
 from machinery.model.k8s.core_v1 import Container, Pod
@@ -46,6 +47,7 @@ class Kill:
     message: str
     grace_s: float
     probe: str = ""  # the kind of the probe that failed
+    is_resize: bool = False  # whether it is to have other resources, and runs again in any case
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +67,7 @@ class PodActions:
     create_sandbox: int | None = None  # its attempt
     start: list[Start] = field(default_factory=list)
     kill: list[Kill] = field(default_factory=list)
+    resize: list[ObservedContainer] = field(default_factory=list)
     waits: dict[str, Wait] = field(default_factory=dict)  # by container name
     is_over: bool = False  # every container has ended for good, or an init container has failed for good
 
@@ -80,6 +83,8 @@ class Situation:
     probes: ProbeStates = field(default_factory=dict)
     busy: AbstractSet[str] = frozenset()  # names of containers that are being started or killed
     failed_starts: AbstractSet[str] = frozenset()  # ids of created containers that could not be started
+    applied: Resources = field(default_factory=dict)  # what running containers have, by id
+    restarted: AbstractSet[str] = frozenset()  # ids of containers that were killed to have other resources
 
 
 def compute_pod_actions(situation: Situation) -> PodActions:
@@ -215,8 +220,9 @@ class _Steps:
             self._start(container, run)
             return False
         if run.is_running:
+            self._resize(container, run)
             return False
-        if self._is_exit(run) and run.exit_code == 0:
+        if self._is_exit(run) and run.exit_code == 0 and run.id not in self._now.restarted:
             return True
         if self._runs_again(container, run, is_init=True):
             self._restart(container, run)
@@ -265,6 +271,8 @@ class _Steps:
     def _runs_again(self, container: Container, run: ObservedContainer, *, is_init: bool = False) -> bool:
         if not self._is_exit(run):  # it was made and could not be started: no run of it has ended
             return True
+        if run.id in self._now.restarted:
+            return True
         return should_restart(self._pod, container, run.exit_code, is_init=is_init)
 
     def _is_free(self, name: str) -> bool:
@@ -289,7 +297,8 @@ class _Steps:
     def _restart(self, container: Container, run: ObservedContainer) -> None:
         if not self._is_free(container.name):
             return
-        backoff = None if has_changed(container, run) else self._now.backoffs.get(container.name)
+        is_free = has_changed(container, run) or run.id in self._now.restarted
+        backoff = None if is_free else self._now.backoffs.get(container.name)
         ended_s = run.finished_s or run.created_s
         left_s = backoff_left(backoff, ended_s, self._now.now_s)
         if backoff is not None and left_s > 0:
@@ -315,6 +324,18 @@ class _Steps:
             message = f"Container {container.name} failed {probed.failed.lower()} probe"
             grace_s = probe_grace_s(self._pod, probed.grace_s)
             self._kill(run, f"{message}, will be restarted" if again else message, grace_s, probed.failed)
+        else:
+            self._resize(container, run)
+
+    def _resize(self, container: Container, run: ObservedContainer) -> None:
+        """Have a running container held to what is allocated to it, as its policy says."""
+        match change_of(container, run, self._now.applied):
+            case Change.UPDATE:
+                self._plan.resize.append(run)
+            case Change.RESTART:
+                message = f"Container {container.name} resize requires restart"
+                grace_s = probe_grace_s(self._pod, None)
+                self._plan.kill.append(Kill(run.id, run.name, message, grace_s, is_resize=True))
 
     def _kill(self, run: ObservedContainer, message: str, grace_s: float, probe: str = "") -> None:
         self._plan.kill.append(Kill(run.id, run.name, message, grace_s, probe))

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 from kubelet.core.container_status import StatusInputs
+from kubelet.core.resizing import unapplied
 from machinery.model.conditions import set_condition
 from machinery.model.k8s.core_v1 import ContainerStatus, Pod, PodCondition, PodStatus
 from machinery.model.pods import is_sidecar
@@ -18,7 +19,9 @@ INITIALIZED: Final = "Initialized"
 READY: Final = "Ready"
 CONTAINERS_READY: Final = "ContainersReady"
 SCHEDULED: Final = "PodScheduled"
-OWNED: Final = (READY_TO_START, INITIALIZED, READY, CONTAINERS_READY, SCHEDULED)
+RESIZE_PENDING: Final = "PodResizePending"
+RESIZING: Final = "PodResizeInProgress"
+OWNED: Final = (READY_TO_START, INITIALIZED, READY, CONTAINERS_READY, SCHEDULED, RESIZE_PENDING, RESIZING)
 _COMPLETED: Final = "PodCompleted"
 _FAILED: Final = "PodFailed"
 _LONGEST_MESSAGE: Final = 32 * 1024  # characters, as of a metav1.Condition
@@ -34,8 +37,14 @@ def pod_conditions(inputs: StatusInputs, status: PodStatus, *, terminal: bool) -
         _ready(pod, status, containers_ready),
         containers_ready,
         PodCondition(type=SCHEDULED, status="True"),
+        *_resizing(inputs, terminal=terminal),
     ]
-    conditions: Sequence[PodCondition] = pod.status.conditions
+    told = {condition.type for condition in fresh}
+    conditions: Sequence[PodCondition] = [
+        each
+        for each in pod.status.conditions
+        if each.type in told or each.type not in {RESIZE_PENDING, RESIZING}
+    ]
     now_text = inputs.timescale.format(inputs.now_s)
     for condition in fresh:
         dated = PodCondition(
@@ -47,6 +56,23 @@ def pod_conditions(inputs: StatusInputs, status: PodStatus, *, terminal: bool) -
         )
         conditions = set_condition(conditions, dated, now_text=now_text)
     return list(conditions)
+
+
+def _resizing(inputs: StatusInputs, *, terminal: bool) -> list[PodCondition]:
+    """Return the conditions that are there only while a pod waits for other resources, or is being given them."""
+    found: list[PodCondition] = []
+    if terminal:
+        return found
+    if (pending := inputs.pending) is not None:
+        found.append(
+            PodCondition(type=RESIZE_PENDING, status="True", reason=pending.reason, message=pending.message)
+        )
+    if inputs.applied and unapplied(inputs.pod, inputs.observed, inputs.applied):
+        problem = inputs.resize_problem
+        found.append(
+            PodCondition(type=RESIZING, status="True", reason="Error" if problem else "", message=problem)
+        )
+    return found
 
 
 def _has_sandbox(inputs: StatusInputs) -> bool:

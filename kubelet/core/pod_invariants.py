@@ -17,6 +17,7 @@ from kubelet.core.actions import (
     KillContainer,
     RemoveContainer,
     RemoveSandbox,
+    ResizeContainer,
     RunSandbox,
     StartContainer,
     StopSandbox,
@@ -192,7 +193,7 @@ def each_stage_begins_only_its_own(step: Step) -> Iterator[str]:
     first, last = sorted((_ORDER.index(step.before.stage), _ORDER.index(step.after.stage)))
     allowed = {kind for stage in _ORDER[first : last + 1] for kind in _BEGINS[stage]}
     if step.after.stage is not Stage.SYNCING:
-        allowed -= {StartContainer, RunSandbox}
+        allowed -= {StartContainer, RunSandbox, ResizeContainer}
     for action in step.begun:
         if type(action) not in allowed:
             yield f"{key_of(action)} while {step.after.stage.value}"
@@ -200,7 +201,15 @@ def each_stage_begins_only_its_own(step: Step) -> Iterator[str]:
 
 _BEGINS: Final[dict[Stage, frozenset[type]]] = {
     Stage.SYNCING: frozenset(
-        {RunSandbox, StopSandbox, StartContainer, KillContainer, RemoveContainer, RemoveSandbox}
+        {
+            RunSandbox,
+            StopSandbox,
+            StartContainer,
+            ResizeContainer,
+            KillContainer,
+            RemoveContainer,
+            RemoveSandbox,
+        }
     ),
     Stage.TERMINATING: frozenset({KillContainer, StopSandbox}),
     Stage.TERMINATED: frozenset({CleanUp, RemoveContainer, RemoveSandbox}),

@@ -26,6 +26,8 @@ from kubelet.core.actions import (
     Action,
     ActionKey,
     CleanUp,
+    KillContainer,
+    ResizeContainer,
     RunSandbox,
     StartContainer,
     Verb,
@@ -33,7 +35,7 @@ from kubelet.core.actions import (
 )
 from kubelet.core.admission import Rejection
 from kubelet.core.container_status import Waiting
-from kubelet.core.containers import told_states
+from kubelet.core.containers import find, told_states
 from kubelet.core.instructions import (
     ActionEnded,
     Cancel,
@@ -54,15 +56,16 @@ from kubelet.core.instructions import (
 )
 from kubelet.core.labels import container_hash
 from kubelet.core.life import Ending, Life, Retry, Stage, Surroundings
-from kubelet.core.observed import ContainerState, ObservedPod, pod_of
+from kubelet.core.observed import ContainerState, ObservedContainer, ObservedPod, pod_of
 from kubelet.core.pod_actions import PodActions, compute_pod_actions
 from kubelet.core.pod_garbage import dead_to_remove
 from kubelet.core.pod_status import Verdict, compute_status
 from kubelet.core.pod_stop import plan_removal, plan_stop, shorten, sync_kill
+from kubelet.core.resizing import applied_in_status, resources_of, unapplied
 from kubelet.core.restart import next_backoff
 from kubelet.core.termination import Deadline, grace_s
 from machinery.model.backoff import Backoff
-from machinery.model.k8s.core_v1 import Container, Pod
+from machinery.model.k8s.core_v1 import Container, Pod, ResourceRequirements
 from machinery.model.pods import is_terminal
 
 NORMAL: Final = "Normal"
@@ -116,7 +119,14 @@ TRANSITIONS: Final[tuple[tuple[Stage, _Condition, Stage], ...]] = (
 def begin(pod: Pod, observed: ObservedPod, now_s: float, rejection: Rejection | None = None) -> Life:
     """Return the life of a pod that the API has; one that the node does not take is condemned from the start."""
     verdict = Verdict(rejection.reason, f"Pod was rejected: {rejection.message}") if rejection else None
-    return Life(pod=pod, observed=observed, born_s=now_s, verdict=verdict, probes=told_states(pod, observed))
+    return Life(
+        pod=pod,
+        observed=observed,
+        born_s=now_s,
+        verdict=verdict,
+        probes=told_states(pod, observed),
+        applied=applied_in_status(pod, observed),
+    )
 
 
 def begin_unknown(observed: ObservedPod, now_s: float) -> Life:
@@ -143,14 +153,16 @@ def handle(
     life: Life, stimulus: Stimulus | None, now_s: float, around: Surroundings
 ) -> tuple[Life, list[Instruction]]:
     """Return the next life and what to do, in this order, after one stimulus (None to begin with)."""
-    if isinstance(stimulus, PodSeen) and _is_echo(life, stimulus.pod):
+    if isinstance(stimulus, PodSeen) and stimulus.pending == life.pending and _is_echo(life, stimulus.pod):
         return replace(life, pod=stimulus.pod), []
+    before = life
     out: list[Instruction] = []
     if stimulus is not None:
         life = _absorb(life, stimulus, now_s)
     life = _check_deadline(life, now_s, around, out)
     life = _follow_table(life, now_s, out)
     life = _settle(life, now_s, out)
+    _record_resize(before, life, out)
     return _tell(life, now_s, around, out), out
 
 
@@ -214,13 +226,14 @@ def _is_echo(life: Life, pod: Pod) -> bool:
 
 def _absorb(life: Life, stimulus: Stimulus, now_s: float) -> Life:
     match stimulus:
-        case PodSeen(pod):
+        case PodSeen(pod, pending):
             retries = _still_failing(life, pod)
-            return _with_pod(replace(life, is_known=True, pod=pod, retries=retries), now_s)
+            seen = replace(life, is_known=True, pod=pod, pending=pending, retries=retries)
+            return _with_pod(seen, now_s)
         case PodGone(last):
             return _with_pod(replace(life, is_known=False, pod=last or life.pod), now_s)
         case RuntimeSeen(observed):
-            return replace(life, observed=observed)
+            return _with_observed(life, observed)
         case ProbesSeen(states):
             return replace(life, probes=states)
         case ActionEnded():
@@ -229,6 +242,23 @@ def _absorb(life: Life, stimulus: Stimulus, now_s: float) -> Life:
             return life
         case _:
             assert_never(stimulus)
+
+
+def _with_observed(life: Life, observed: ObservedPod) -> Life:
+    """Note what the runtime has; of containers that are gone nothing is remembered."""
+    if not life.applied and not life.restarted:
+        return replace(life, observed=observed)
+    ids = {run.id for run in observed.containers}
+    applied = {id_: resources for id_, resources in life.applied.items() if id_ in ids}
+    retries = life.retries
+    if any(key.verb is Verb.RESIZE for key in retries):
+        running = {run.id for run in observed.running()}
+        retries = {
+            key: retry
+            for key, retry in retries.items()
+            if key.verb is not Verb.RESIZE or key.target in running
+        }
+    return replace(life, observed=observed, applied=applied, restarted=life.restarted & ids, retries=retries)
 
 
 def _still_failing(life: Life, pod: Pod) -> Mapping[ActionKey, Retry]:
@@ -259,16 +289,26 @@ def _with_pod(life: Life, now_s: float) -> Life:
 def _with_end(life: Life, end: ActionEnded, now_s: float) -> Life:
     action = life.actions.get(end.key)
     actions = {key: value for key, value in life.actions.items() if key != end.key}
+    life = _with_observed(replace(life, actions=actions), end.observed or life.observed)
     retries = {key: value for key, value in life.retries.items() if key != end.key}
-    life = replace(life, actions=actions, observed=end.observed or life.observed)
     if isinstance(action, StartContainer):
-        life = _with_start(life, action, end, now_s)
+        life = _with_start(_with_applied(life, action), action, end, now_s)
+    if isinstance(action, ResizeContainer) and end.problem is None:
+        life = replace(life, applied={**life.applied, action.id: action.resources})
     if end.problem is None:
         return replace(life, retries=retries, is_clean=life.is_clean or isinstance(action, CleanUp))
     if end.problem.cancelled or _is_run(life, action):
         return replace(life, retries=retries)
     before = life.retries.get(end.key)
     return replace(life, retries={**retries, end.key: _retry(end.key, before, end.problem, now_s)})
+
+
+def _with_applied(life: Life, action: StartContainer) -> Life:
+    """Note what a container has that was made, whether its start was a success or not."""
+    newest = life.observed.newest(action.start.name)
+    if newest is None or newest.attempt != action.start.attempt or newest.id in life.applied:
+        return life
+    return replace(life, applied={**life.applied, newest.id: action.resources})
 
 
 def _with_start(life: Life, action: StartContainer, end: ActionEnded, now_s: float) -> Life:
@@ -345,9 +385,22 @@ def _sync_actions(life: Life, plan: PodActions, now_s: float) -> list[Action]:
         actions += plan_stop(life, now_s, only_sandboxes=plan.stop_sandboxes)
     if plan.create_sandbox is not None and not life.busy:
         actions.append(RunSandbox(plan.create_sandbox))
+    actions += [_resize_action(life, run) for run in plan.resize]
     if (sandbox := life.observed.sandbox) is not None:
-        actions += [StartContainer(start, sandbox.id, sandbox.attempt, sandbox.ips) for start in plan.start]
+        actions += [
+            StartContainer(start, sandbox.id, sandbox.attempt, sandbox.ips, _resources(life, start.name))
+            for start in plan.start
+        ]
     return [*actions, *dead_to_remove(life.observed, life.busy)]
+
+
+def _resize_action(life: Life, run: ObservedContainer) -> Action:
+    return ResizeContainer(run.id, run.name, _resources(life, run.name))
+
+
+def _resources(life: Life, name: str) -> ResourceRequirements:
+    container = find(life.pod, name)
+    return resources_of(container) if container is not None else ResourceRequirements()
 
 
 def _with_waits(life: Life, plan: PodActions, out: list[Instruction]) -> Life:
@@ -388,13 +441,17 @@ _STAGES: Final[dict[Stage, Callable[[Life, float, list[Instruction]], Life]]] = 
 
 def _issue(life: Life, actions: Iterable[Action], now_s: float, out: list[Instruction]) -> Life:
     """Begin the actions that are not under way."""
-    running = dict(life.actions)
+    running, restarted = dict(life.actions), set(life.restarted)
     for action in actions:
         key = key_of(action)
         if key not in running and not life.is_blocked(key, now_s):
             running[key] = action
             out.append(Run(action))
-    return life if len(running) == len(life.actions) else replace(life, actions=running)
+            if isinstance(action, KillContainer) and action.kill.is_resize:
+                restarted.add(action.kill.id)
+    if len(running) == len(life.actions):
+        return life
+    return replace(life, actions=running, restarted=frozenset(restarted))
 
 
 # --- what the outside is told
@@ -410,6 +467,23 @@ def _settle(life: Life, now_s: float, out: list[Instruction]) -> Life:
         return life
     out.append(WatchProbes(life.pod, running, pod_ip))
     return replace(life, watched=watched)
+
+
+def _record_resize(before: Life, life: Life, out: list[Instruction]) -> None:
+    """Record as events that a resize waits, begins, fails, or is done."""
+    if life.pending is not None and life.pending != before.pending:
+        name = f"Resize{life.pending.reason}"
+        out.append(Record(WARNING, name, f"Pod resize {life.pending.reason}: {life.pending.message}"))
+    if life.resize_problem and life.resize_problem != before.resize_problem:
+        out.append(Record(WARNING, "ResizeError", f"Pod resize error: {life.resize_problem}"))
+    if not life.applied or (life.pod.spec is before.pod.spec and life.applied is before.applied):
+        return
+    was, is_ = (bool(unapplied(each.pod, each.observed, each.applied)) for each in (before, life))
+    generation = life.pod.metadata.generation
+    if is_ and not was:
+        out.append(Record(NORMAL, "ResizeStarted", f"Pod resize started: generation {generation}"))
+    elif was and not is_:
+        out.append(Record(NORMAL, "ResizeCompleted", f"Pod resize completed: generation {generation}"))
 
 
 def _tell(life: Life, now_s: float, around: Surroundings, out: list[Instruction]) -> Life:

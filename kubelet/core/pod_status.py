@@ -122,7 +122,16 @@ def _phase(
         return FAILED
     else:
         phase = compute_phase(inputs.pod, inits, mains, is_ending=inputs.is_ending)
+        if phase in {SUCCEEDED, FAILED} and not inputs.is_ending and _is_being_resized(inputs):
+            phase = RUNNING
     return PENDING if phase == RUNNING and _initializes_again(inputs) else phase
+
+
+def _is_being_resized(inputs: StatusInputs) -> bool:
+    """Whether a container was ended to run again with other resources."""
+    members = (*inputs.pod.spec.initContainers, *inputs.pod.spec.containers)
+    newest = (inputs.observed.newest(container.name) for container in members)
+    return bool(inputs.restarted) and any(run is not None and run.id in inputs.restarted for run in newest)
 
 
 def _initializes_again(inputs: StatusInputs) -> bool:

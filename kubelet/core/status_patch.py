@@ -44,9 +44,13 @@ def is_awaited(known: PodStatus, wanted: PodStatus) -> bool:
 
 
 def _conditions(old: dict[str, Any], new: dict[str, Any]) -> list[dict[str, Any]]:
-    """Return the conditions that are different; what one does not say any more is null, since they are merged."""
+    """Return the conditions that are different; what one does not say any more is null, since they are merged.
+
+    One that is not there any more (those of a resize) is deleted.
+    """
     changed = [(old.get(type_, {}), each) for type_, each in new.items() if old.get(type_) != each]
-    return [{**dict.fromkeys(before.keys() - each.keys()), **each} for before, each in changed]
+    gone = [{"$patch": "delete", "type": type_} for type_ in old if type_ not in new]
+    return [*({**dict.fromkeys(before.keys() - each.keys()), **each} for before, each in changed), *gone]
 
 
 def _owned(status: dict[str, Any]) -> dict[str, Any]:

@@ -8,6 +8,8 @@ from fractions import Fraction
 from math import ceil
 from typing import Final, Literal
 
+from msgspec.structs import replace
+
 from machinery.model import quantity
 from machinery.model.k8s.core_v1 import Container, Pod, PodSpec, ResourceRequirements
 
@@ -67,6 +69,42 @@ def lasting_containers(spec: PodSpec) -> Iterator[Container]:
 def requests(pod: Pod) -> PodRequests:
     """Return what a node has to have free for the pod (KEP-753: sidecars; KEP-2837: pod-level; overhead on top)."""
     return _whole(_effective(pod, lambda resources: resources.requests, pod_level="requests"))
+
+
+def as_reserved(pod: Pod) -> Pod:
+    """Return a pod with the requests that its node keeps for it while it is resized in place (KEP-1287).
+
+    Of each container the most of what is declared, allocated and in force; where its node can never have what is declared, that
+    does not count. A pod that was never changed is returned as it is.
+    """
+    if (pod.metadata.generation or 0) <= 1 or not pod.status.containerStatuses:
+        return pod
+    told = {each.name: each for each in (*pod.status.initContainerStatuses, *pod.status.containerStatuses)}
+    ignores = any(
+        each.type == "PodResizePending" and each.reason == "Infeasible" for each in pod.status.conditions
+    )
+
+    def reserved(container: Container) -> Container:
+        status = told.get(container.name)
+        if status is None or not status.allocatedResources:
+            return container
+        own = _declared(container)
+        parts = [status.allocatedResources, status.resources.requests if status.resources else {}]
+        amounts = dict(own.requests)
+        for name in _QOS_RESOURCES:
+            known = [part[name] for part in parts if name in part]
+            if name in amounts and known:
+                amounts[name] = max(known if ignores else [amounts[name], *known], key=quantity.parse)
+        if amounts == own.requests:
+            return container
+        return replace(container, resources=replace(own, requests=amounts))
+
+    spec = replace(
+        pod.spec,
+        containers=[reserved(each) for each in pod.spec.containers],
+        initContainers=[reserved(each) for each in pod.spec.initContainers],
+    )
+    return replace(pod, spec=spec)
 
 
 def limits(pod: Pod) -> PodRequests:

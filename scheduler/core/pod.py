@@ -11,6 +11,7 @@ from machinery.model.fields import trimmer
 from machinery.model.k8s.core_v1 import Pod, PodSpec, PodStatus
 from machinery.model.k8s.meta_v1 import ObjectMeta, OwnerReference
 from machinery.model.owners import controller_of
+from machinery.model.pods import as_reserved
 from machinery.model.requests import revision_of
 from scheduler.core.needs import Needs, read_needs, spec_key
 
@@ -147,7 +148,10 @@ class PodReader:
 
 
 def essential(pod: Pod) -> Pod:
-    """Return the part of a pod that scheduling looks at: a cluster's pods have to fit into memory."""
+    """Return the part of a pod that scheduling looks at: a cluster's pods have to fit into memory.
+
+    A pod that is being resized asks for what its node keeps for it.
+    """
     scheduled = [each for each in pod.status.conditions if each.type == "PodScheduled"]
     status = PodStatus(phase=pod.status.phase, conditions=scheduled)
-    return msgspec.structs.replace(_trim(pod), status=status)
+    return msgspec.structs.replace(_trim(as_reserved(pod)), status=status)

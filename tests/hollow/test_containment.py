@@ -96,6 +96,8 @@ def _spec(name: str) -> Pod:
     if name == "instruction-shorten":  # is deleted twice
         hook = Lifecycle(preStop=LifecycleHandler(sleep=SleepAction(seconds=3600)))
         return pod(name, containers=[container(lifecycle=hook)], terminationGracePeriodSeconds=3601)
+    if name == "action-resizecontainer":
+        return pod(name, containers=[container(requests={"cpu": "1m"})])
     if name == "stimulus-probesseen":
         return pod(name, containers=[container(readinessProbe=Probe(tcpSocket=TCPSocketAction(port=80)))])
     return pod(name)
@@ -110,6 +112,8 @@ async def test_a_fault_at_any_instruction_action_or_step_stays_with_its_pod(tmp_
             await node.create(_spec(name))
         for name in names:
             await node.until(name, _has_started, limit_s=30)
+        await node.resize("action-resizecontainer", {"cpu": "2m"})
+        await node.until("action-resizecontainer", _is_resized, limit_s=30)
         for name in OVERDUE:
             await node.give_deadline(name, DEADLINE_S)
         for name in OVERDUE:
@@ -151,6 +155,11 @@ def _has_started(found: Pod) -> Any:
             for each in found.status.conditions
         )
     return found.status.phase == "Running"
+
+
+def _is_resized(found: Pod) -> bool:
+    [status] = found.status.containerStatuses
+    return status.resources is not None and status.resources.requests == {"cpu": "2m"}
 
 
 def _calls(node: Rig) -> list[Any]:

@@ -146,6 +146,15 @@ class Rig:
         active_s = ceil(clock.now() - clock.timescale.parse(started) + within_s)
         await self.api.patch(PODS, name, {"spec": {"activeDeadlineSeconds": active_s}}, namespace="default")
 
+    async def resize(self, name: str, requests: dict[str, str]) -> None:
+        """Declare other requests of a pod's container that runs."""
+        found = await self.pod(name)
+        image = found.spec.containers[0].image
+        wanted = [{"name": "main", "image": image, "resources": {"requests": requests}}]
+        await self.api.patch(
+            PODS, name, {"spec": {"containers": wanted}}, namespace="default", subresource="resize"
+        )
+
     async def until_true(self, holds: Callable[[], Any], *, limit_s: float = 10.0) -> None:
         """Wait (wall seconds) until something holds."""
         async with asyncio.timeout(limit_s):

@@ -22,6 +22,7 @@ from apiserver.core.podspec.containers import image_causes
 from apiserver.core.podspec.defaults import default_pod
 from apiserver.core.podspec.ephemeral import all_but, ephemeral_causes, only_ephemeral
 from apiserver.core.podspec.labelkeys import merged_label_keys
+from apiserver.core.podspec.resize import only_resized, resized_causes
 from apiserver.core.podspec.spec import validate_spec
 from apiserver.core.podspec.status import status_causes, status_to_store, with_both_addresses
 from apiserver.core.podspec.unbuilt import unbuilt_in_spec
@@ -66,8 +67,12 @@ def _prepare_create(obj: Json, context: WriteContext) -> Json:
     status: Json = {"phase": "Pending"}
     if spec(obj).get("schedulingGates"):
         status["conditions"] = [_gated(context.now)]
-    status["qosClass"] = qos_class(msgspec.convert({"spec": _only_resources(spec(obj))}, Pod))
+    status["qosClass"] = _qos_class(obj)
     return {**merged_label_keys(obj), "status": status}
+
+
+def _qos_class(obj: Json) -> str:
+    return qos_class(msgspec.convert({"spec": _only_resources(spec(obj))}, Pod))
 
 
 def _only_resources(pod_spec: Json) -> Json:
@@ -147,6 +152,11 @@ def _validate_ephemeral(new: Json, old: Json) -> list[Cause]:
     return [*_common(new), *ephemeral_causes(new, old)]
 
 
+def _validate_resize(new: Json, old: Json) -> list[Cause]:
+    before = (old.get("status") or {}).get("qosClass") or _qos_class(old)
+    return [*_common(new), *resized_causes(new, old, _qos_class(new), before)]
+
+
 def _fields(obj: Json) -> dict[str, str]:
     own, status = spec(obj), obj.get("status") or {}
     return {
@@ -175,8 +185,12 @@ RULES: Final = Rules(
         "": {"f:status": {}},
         "status": {"f:metadata": {"f:deletionTimestamp": {}, "f:ownerReferences": {}}, "f:spec": {}},
         "ephemeralcontainers": all_but("ephemeralContainers"),
+        "resize": all_but("containers", "initContainers"),
     },
-    parts={"ephemeralcontainers": PartUpdate(only_ephemeral, _validate_ephemeral)},
+    parts={
+        "ephemeralcontainers": PartUpdate(only_ephemeral, _validate_ephemeral),
+        "resize": PartUpdate(only_resized, _validate_resize),
+    },
     subresources={"binding": bind, "eviction": lambda pod, _eviction, now: disrupted(pod, now)},
     plan_deletion=gracefully(deletion_grace_s),
     deletion_returns_object=True,

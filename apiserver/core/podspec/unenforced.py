@@ -39,8 +39,6 @@ def _found(spec: Json, path: str) -> Iterator[str]:
 def _in_container(container: Json, path: str) -> Iterator[str]:
     if _STORAGE in ((container.get("resources") or {}).get("limits") or {}):
         yield f"{path}.resources.limits[{_STORAGE}] {_DISK}"
-    if container.get("resizePolicy"):
-        yield f"{path}.resizePolicy has no effect: a running pod is not resized in place"
     for index, mount in enumerate(container.get("volumeMounts") or []):
         if mount.get("recursiveReadOnly") == "IfPossible":
             yield f"{path}.volumeMounts[{index}].recursiveReadOnly has no effect: only the mount itself is read-only"

@@ -43,8 +43,3 @@ KINDS: Final[dict[tuple[str, str, str], str]] = {
     ("storagemigration.k8s.io", "v1beta1", "storageversionmigrations"): "StorageVersionMigration",
 }
 """Kinds by group, version and plural."""
-
-PARTS: Final[dict[str, frozenset[str]]] = {
-    "pods": frozenset(("resize",)),
-}
-"""Subresources of served kinds of the core group, by the plural."""

@@ -32,19 +32,6 @@ def test_each_kind_that_is_missing_is_named(gvr: tuple[str, str, str]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("resource", "part", "namespace"),
-    [
-        ("pods", "resize", "a"),
-    ],
-)
-def test_each_part_that_is_missing_is_named(resource: str, part: str, namespace: str) -> None:
-    """The error names no object: so kubectl tells it from a pod that is not there."""
-    with pytest.raises(NotBuilt, match=f"^{resource}/{part} is not built$") as caught:
-        found_kind(KINDS, asked(resource, name="x", subresource=part, namespace=namespace))
-    assert caught.value.to_status()["details"] == {"kind": resource}
-
-
-@pytest.mark.parametrize(
     "request_",
     [
         asked("puddings"),
@@ -63,10 +50,6 @@ def test_what_kubernetes_does_not_have_leads_nowhere(request_: Request) -> None:
 def test_what_is_served_is_not_missing() -> None:
     """A kind is in one of the tables."""
     assert not {names.gvr for names in KINDS.served()} & set(unserved.KINDS)
-    for plural, parts in unserved.PARTS.items():
-        kind = KINDS.kind("", "v1", plural)
-        assert kind is not None
-        assert not parts & set(kind.subresources)
 
 
 def test_the_answer_is_a_501_that_clients_take_for_missing() -> None:

@@ -177,13 +177,6 @@ async def test_unknown_fields_are_warned_of_or_refused(admin: aiohttp.ClientSess
             404,
             'services "web" not found',
         ),
-        (
-            "PATCH",
-            "/api/v1/namespaces/default/pods/web/resize",
-            {"data": b"{}"},
-            501,
-            "pods/resize is not built",
-        ),
         ("PUT", MAPS, {"json": {}}, 405, "does not allow this method"),
         ("POST", "/api/v1/configmaps", {"json": {}}, 405, "does not allow this method"),
         ("GET", f"{MAPS}?limit=x", {}, 400, "limit"),

@@ -189,3 +189,88 @@ async def test_an_ephemeral_container_that_cannot_be(
     index = "[1]." if path else ""
     assert cause.field == f"spec.ephemeralContainers{index}{path}"
     assert words in cause.message
+
+
+def _sized(**resources: dict[str, str]) -> dict[str, Any]:
+    """Return a pod that is Burstable, with an init container."""
+    first, main = {"name": "first", "image": "x"}, {"name": "main", "image": "x"}
+    given = {"requests": {"cpu": "1", "memory": "1Gi"}, "limits": {"cpu": "2"}, **resources}
+    spec = {
+        "containers": [{**main, "resources": given}],
+        "initContainers": [{**first, "resources": given}],
+    }
+    return {**pod("p"), "spec": spec}
+
+
+async def test_a_pod_is_resized_by_its_subresource(bench: RegistryBench) -> None:
+    """As a new generation, and nothing else of the pod changes."""
+    await bench.create("pods", _sized())
+    main = {"name": "main", "image": "sneaked", "resources": {"requests": {"cpu": "1500m"}}}
+    patch = {"metadata": {"labels": {"sneaked": "in"}}, "spec": {"containers": [main], "nodeName": "sneaked"}}
+    await bench.patch("pods/resize", "p", patch, PatchType.STRATEGIC_MERGE)
+    found = await bench.get("pods/resize", "p")
+    [container] = found["spec"]["containers"]
+    assert container["resources"] == {"requests": {"cpu": "1500m", "memory": "1Gi"}, "limits": {"cpu": "2"}}
+    assert (container["image"], found["spec"].get("nodeName")) == ("x", None)
+    assert "sneaked" not in found["metadata"].get("labels", {})
+    assert found["metadata"]["generation"] == 2
+    container["resources"]["requests"]["cpu"] = "1"
+    with pytest.raises(Invalid, match="pod updates may not change fields other than"):
+        await bench.update("pods", found)
+
+
+@pytest.mark.parametrize(
+    ("change", "field", "words"),
+    [
+        ({"requests": {"cpu": "1"}}, "spec.containers[0].resources.requests", "resource requests cannot be removed"),
+        ({"limits": {}}, "spec.containers[0].resources.limits", "resource limits cannot be removed"),
+        ({"limits": {"cpu": "2", "ephemeral-storage": "1Gi"}}, "spec", "only cpu and memory resources are mutable"),
+        ({"requests": {"cpu": "3", "memory": "1Gi"}}, "spec.containers[0].resources.requests", "must be less than or equal to cpu limit"),
+    ],
+)  # fmt: skip
+async def test_a_resize_that_cannot_be(
+    bench: RegistryBench, change: dict[str, Any], field: str, words: str
+) -> None:
+    """The cause names the field, in Kubernetes' words."""
+    await bench.create("pods", _sized())
+    found = await bench.get("pods", "p")
+    found["spec"]["containers"][0]["resources"] |= change
+    with pytest.raises(Invalid) as caught:
+        await bench.update("pods/resize", found)
+    assert [(cause.field, words in cause.message) for cause in caught.value.causes] == [(field, True)]
+
+
+@pytest.mark.parametrize(
+    ("spec", "field", "words"),
+    [
+        ({"containers": []}, "spec.containers", "containers may not be added or removed on resize"),
+        (
+            {"initContainers": []},
+            "spec.initContainers",
+            "initContainers may not be added or removed on resize",
+        ),
+        (
+            {"containers": [{"name": "other", "image": "x"}]},
+            "spec.containers[0].name",
+            "containers may not be renamed or reordered on resize",
+        ),
+    ],
+)
+async def test_a_resize_changes_no_list_of_containers(
+    bench: RegistryBench, spec: dict[str, Any], field: str, words: str
+) -> None:
+    """Neither their number nor their names."""
+    await bench.create("pods", _sized())
+    found = await bench.get("pods", "p")
+    with pytest.raises(Invalid) as caught:
+        await bench.update("pods/resize", {**found, "spec": {**found["spec"], **spec}})
+    told = {cause.field: cause.message for cause in caught.value.causes}
+    assert words in told[field]
+
+
+async def test_a_resize_keeps_the_class_of_its_pod(bench: RegistryBench) -> None:
+    """A pod that asked for nothing cannot begin to."""
+    await bench.create("pods", pod("p"))
+    main = {"name": "main", "resources": {"requests": {"cpu": "1"}}}
+    with pytest.raises(Invalid, match="Pod QOS Class may not change as a result of resizing"):
+        await bench.patch("pods/resize", "p", {"spec": {"containers": [main]}}, PatchType.STRATEGIC_MERGE)

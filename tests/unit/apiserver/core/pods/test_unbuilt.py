@@ -92,7 +92,6 @@ def test_what_has_no_effect_on_such_a_node_is_warned_of() -> None:
         "spec.securityContext.seLinuxOptions",
         "spec.securityContext.seLinuxChangePolicy",
         "spec.securityContext.windowsOptions",
-        "spec.containers[0].resizePolicy",
         "spec.containers[0].volumeMounts[0].recursiveReadOnly",
         "spec.containers[0].securityContext.seLinuxOptions",
     ]
