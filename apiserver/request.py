@@ -61,6 +61,7 @@ class DeleteOptions(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     uid: str = ""  # precondition
     resource_version: str = ""  # precondition
     dry_run: bool = False
+    tells_pending: bool = False  # orphanDependents=false: HTTP 202 where the object is still there
 
 
 class Request(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -138,6 +139,7 @@ class ObjectReply(msgspec.Struct, frozen=True, gc=False):
     revision: int = 0  # 0 for what is not stored: a Status, a review
     created: bool = False  # HTTP 201 instead of 200
     warnings: tuple[str, ...] = ()
+    accepted: bool = False  # HTTP 202: what is to be deleted is still there
 
 
 class Item(Protocol):

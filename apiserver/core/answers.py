@@ -49,6 +49,12 @@ def conflict(kind: KindNames, name: str, problem: str = MODIFIED) -> Conflict:
     return Conflict(text, kind=kind.plural, group=kind.group, name=name)
 
 
+def conflict_of_kind(kind: KindNames, name: str, problem: str) -> Conflict:
+    """Return the error of a delete of another object than the one that is there; it names the kind, as Kubernetes does."""
+    text = f'Operation cannot be fulfilled on {kind.group_kind} "{name}": {problem}'
+    return Conflict(text, kind=kind.kind, group=kind.group, name=name)
+
+
 def no_such_resource(group: str, resource: str) -> NotFound:
     """Return the error of a resource or subresource that is not there."""
     return NotFound("the server could not find the requested resource", kind=resource, group=group)

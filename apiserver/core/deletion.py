@@ -89,13 +89,13 @@ def check_preconditions(kind: KindNames, obj: Json, wanted: Wanted) -> None:
             f"the UID in the precondition ({wanted.uid}) does not match the UID in record ({uid}). "
             "The object might have been deleted and then recreated"
         )
-        raise answers.conflict(kind, meta.get("name", ""), text)
+        raise answers.conflict_of_kind(kind, meta.get("name", ""), text)
     if wanted.resource_version and wanted.resource_version != version:
         text = (
             f"the ResourceVersion in the precondition ({wanted.resource_version}) does not match the "
             f"ResourceVersion in record ({version}). The object might have been modified"
         )
-        raise answers.conflict(kind, meta.get("name", ""), text)
+        raise answers.conflict_of_kind(kind, meta.get("name", ""), text)
 
 
 def by_finalizers(obj: Json, wanted: Wanted, now_s: float, timescale: Timescale) -> Deletion:

@@ -61,6 +61,14 @@ class Read(msgspec.Struct, frozen=True, gc=False):
     warnings: tuple[str, ...] = ()
 
 
+class DoesNotFit(BadRequest):
+    """An object does not fit its schema, or says more than that knows."""
+
+    def __init__(self, prefix: str, problem: str) -> None:
+        super().__init__(prefix + problem)
+        self.problem = problem  # without saying what cannot be handled
+
+
 def field_validation(text: str) -> FieldValidation:
     """Read the query parameter; "" is Warn.
 
@@ -144,14 +152,14 @@ def read_as(
     try:
         result = normalize(schemas, definition, raw)
     except WrongValue as wrong:
-        raise BadRequest(prefix + wrong.describe()) from wrong
+        raise DoesNotFit(prefix, wrong.describe()) from wrong
     found: tuple[str, ...] = ()
     if validation is not FieldValidation.IGNORE and (document.repeats or result.has_unknown):
         said = raw if document.value is None else document.value
         more = strict_errors(said, schemas.struct(definition))
         found = (*document.found, *more)[:MOST]
     if found and validation is FieldValidation.STRICT:
-        raise BadRequest(f"{prefix}strict decoding error: {', '.join(found)}")
+        raise DoesNotFit(prefix, f"strict decoding error: {', '.join(found)}")
     rest = {key: value for key, value in result.obj.items() if key not in {"apiVersion", "kind"}}
     return {"apiVersion": api_version, "kind": kind, **rest}, found
 
@@ -179,7 +187,7 @@ def _read_by_rules(
     try:
         meta = normalize(schemas, _OBJECT_META, raw.get("metadata") or {})
     except WrongValue as wrong:
-        raise BadRequest(prefix + wrong.describe()) from wrong
+        raise DoesNotFit(prefix, wrong.describe()) from wrong
     rest, unknown = read_rest({key: value for key, value in raw.items() if key not in _TYPE_AND_METADATA})
     found: list[str] = []
     if validation is not FieldValidation.IGNORE:
@@ -190,7 +198,7 @@ def _read_by_rules(
             found += _unknown_in_metadata(schemas, raw["metadata"])
         found += unknown
     if found and validation is FieldValidation.STRICT:
-        raise BadRequest(f"{prefix}strict decoding error: {', '.join(found[:MOST])}")
+        raise DoesNotFit(prefix, f"strict decoding error: {', '.join(found[:MOST])}")
     obj = {"apiVersion": kind.api_version, "kind": kind.kind, "metadata": meta.obj, **rest}
     return obj, tuple(found[:MOST])
 
@@ -357,13 +365,13 @@ def _placed(kind: Kind, meta: Json, namespace: str, name: str) -> Json:
         raise BadRequest(
             "the namespace of the provided object does not match the namespace sent on the request"
         )
-    if name and meta.get("name", name) != name:
+    if name and not meta.get("name"):
+        raise BadRequest("the name of the object (based on URL) was undeterminable: name must be provided")
+    if name and meta["name"] != name:
         raise BadRequest(
             f"the name of the object ({meta['name']}) does not match the name on the URL ({name})"
         )
     placed = dict(meta)
     if kind.namespaced and namespace:
         placed["namespace"] = namespace
-    if name:
-        placed["name"] = name
     return placed

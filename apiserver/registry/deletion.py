@@ -49,6 +49,8 @@ class Deletes:
             return await self._step(kind, request, wanted, old)
 
         done = await self._modifier.modify(place, decide)
+        if not isinstance(done.step, Gone) and request.deleting.tells_pending:
+            return replace(done.reply, accepted=True)
         if not isinstance(done.step, Gone) or kind.rules.deletion_returns_object:
             return done.reply
         deleted = objects.to_json(answers.deleted(kind, request.name, done.reply.uid))

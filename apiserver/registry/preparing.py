@@ -171,8 +171,8 @@ def weight_of(request: Request, old: Json) -> int:
     return len(request.body) + weigh(old)
 
 
-def check_version(kind: Kind, new: Json, old: Json) -> None:
-    """Check that a write is about the version of the object that is there.
+def check_version(kind: Kind, new: Json, old: Json, *, by_patch: bool = False) -> None:
+    """Check that a write is about the version of the object that is there; a patch of the uid is told as one of any field.
 
     Raises:
         Conflict: it is about another one.
@@ -180,9 +180,8 @@ def check_version(kind: Kind, new: Json, old: Json) -> None:
     """
     meta, before = metadata(new), metadata(old)
     name = before["name"]
-    if meta.get("uid") and meta["uid"] != before.get("uid"):
-        text = f"Precondition failed: UID in precondition: {meta['uid']}, UID in object meta: {before.get('uid', '')}"
-        raise answers.conflict(kind, name, text)
+    if not by_patch and meta.get("uid") and meta["uid"] != before.get("uid"):
+        raise answers.conflict(kind, name, wrong_uid(meta["uid"], before.get("uid", "")))
     version = meta.get("resourceVersion", "")
     if version in {"", "0"}:
         if not kind.rules.unconditional_update:
@@ -190,6 +189,11 @@ def check_version(kind: Kind, new: Json, old: Json) -> None:
             raise field_errors.invalid_object(kind.group_kind, name, [cause])
     elif version != before["resourceVersion"]:
         raise answers.conflict(kind, name)
+
+
+def wrong_uid(wanted: str, found: str) -> str:
+    """Return what a write is told that is about another object."""
+    return f"Precondition failed: UID in precondition: {wanted}, UID in object meta: {found}"
 
 
 def without_version(obj: Json) -> Json:

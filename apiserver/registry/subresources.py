@@ -115,7 +115,7 @@ class Subresources:
             weight = weight_of(request, found)
             read = await aside(weight, self._writes.patched, kind, request, patch, found)
             warnings = read.warnings
-            check_version(kind, read.obj, found)
+            check_version(kind, read.obj, found, by_patch=True)
             return await self._preparing.new_status(kind, request, read.obj, found, weight)
 
         return warned((await self._writes.modify(kind, request, decide)).reply, warnings)
@@ -174,9 +174,8 @@ class Subresources:
         raw = wanted(old)
         validation = writes.field_validation(request.writing.field_validation)
         applied = raw if isinstance(raw, AppliedScale) else None
-        scale, warnings = scaling.read_scale(
-            self._parts.schemas, applied.scale if applied else raw, request.name, validation, document
-        )
+        given = applied.scale if applied else raw
+        scale, warnings = scaling.read_scale(self._parts.schemas, given, request.name, validation, document)
         entries = applied.entries if applied else self._tracking.scaled(kind, request, scale, old)
         return with_managed(scaling.scaled(kind, old, scale), entries), warnings
 

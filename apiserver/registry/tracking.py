@@ -124,7 +124,7 @@ class Tracking:
 def _check_kind(config: Json, kind: Kind) -> None:
     """Refuse a configuration that does not say of what kind it is; one of another kind is told when it is read."""
     if config.get("apiVersion") == kind.api_version and not config.get("kind"):
-        text = f"no corresponding type for {kind.api_version}, Kind="
+        text = f"no corresponding type for {kind.group}/{kind.version}, Kind="
         raise BadRequest(f"failed to create typed patch object: {text}")
 
 

@@ -12,13 +12,13 @@ from apiserver.core import answers, writes
 from apiserver.core.apply.update import with_managed
 from apiserver.core.decode import read_any, read_carefully, read_json
 from apiserver.core.kind import Kind
-from apiserver.core.patch import apply_patch
+from apiserver.core.patch import apply_patch, refused
 from apiserver.core.strictness import strict_errors
 from apiserver.core.values import Json, metadata
 from apiserver.core.writes import FieldValidation
 from apiserver.registry.modify import Decide, Done, Modifier, Place, Put, Step
 from apiserver.registry.parts import Parts
-from apiserver.registry.preparing import Preparing, check_version, weight_of, without_version
+from apiserver.registry.preparing import Preparing, check_version, weight_of, without_version, wrong_uid
 from apiserver.registry.tracking import Tracking
 from apiserver.request import ObjectReply, Request
 from apiserver.storage.interface import Stored
@@ -96,7 +96,7 @@ class Writes:
             warnings = (*read.warnings, *kind.rules.unenforced(read.obj))
             if old is None:
                 return await self._create_by_apply(kind, request, read.obj)
-            check_version(kind, read.obj, old)
+            check_version(kind, read.obj, old, by_patch=True)
             return await self._preparing.replacement(kind, request, read.obj, old, weight)
 
         done = await self.modify(kind, request, decide)
@@ -131,8 +131,8 @@ class Writes:
         There is no object only where a configuration is applied.
 
         Raises:
-            BadRequest: the patch is malformed, or what comes of it does not fit the schema.
-            Invalid: the patch cannot be applied.
+            BadRequest: the patch is malformed.
+            Invalid: it cannot be applied, or what comes of it does not fit the schema.
             Conflict: others own what a configuration changes.
         """
         if request.patch_type is PatchType.APPLY:
@@ -143,7 +143,10 @@ class Writes:
         shown = objects.in_version(sent, old)
         changed = apply_patch(self._parts.schemas, sent.definition, request.patch_type, shown, patch.value)
         validation = writes.field_validation(request.writing.field_validation)
-        read = self._read_changed(kind, request, shown, changed, validation, patch.document)
+        try:
+            read = self._read_changed(kind, request, shown, changed, validation, patch.document)
+        except writes.DoesNotFit as error:
+            raise refused(request.patch_type, patch.value, changed, error.problem) from error
         return writes.Read(self._tracking.tracked(kind, request, read.obj, old), read.warnings)
 
     def _applied(self, kind: Kind, request: Request, patch: Patch, old: Json | None) -> writes.Read:
@@ -201,9 +204,10 @@ class Writes:
         return found
 
     async def _create_on_update(self, kind: Kind, request: Request, obj: Json) -> Step:
-        version = metadata(obj).get("resourceVersion", "")
-        if not kind.rules.create_on_update or version not in {"", "0"}:
+        if not kind.rules.create_on_update:
             raise answers.not_found(kind, request.name)
+        if uid := metadata(obj).get("uid"):
+            raise answers.conflict(kind, request.name, wrong_uid(uid, ""))
         await self._parts.guard.admit(replace(request, verb="create"))
         new = await aside(len(request.body), self._tracking.tracked, kind, request, obj, None)
         return await self._preparing.new_object(kind, request, without_version(new))

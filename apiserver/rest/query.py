@@ -9,11 +9,19 @@ from apiserver.core import field_errors
 from apiserver.core.decode import read_json
 from apiserver.request import DeleteOptions, ListOptions, WriteOptions
 from apiserver.request_checks import checked_deletion, checked_selection, dry_run_causes, invalid_option
-from machinery.model.errors import BadRequest
+from machinery.model.errors import BadRequest, Cause
 
 Query = Mapping[str, str]
 _FALSE: Final = frozenset({"0", "false"})
 _LARGEST: Final = (1 << 63) - 1
+_UNSAFE: Final = "ignoreStoreReadErrorWithClusterBreakingPotential"
+_NOT_WITH_UNSAFE: Final = (
+    "dryRun",
+    "propagationPolicy",
+    "orphanDependents",
+    "gracePeriodSeconds",
+    "preconditions",
+)
 
 
 def boolean(query: Query, name: str) -> bool | None:
@@ -68,8 +76,8 @@ def write_options(query: Query, user_agent: str, dry_run: list[str]) -> WriteOpt
     )
 
 
-def delete_options(query: Query, body: bytes, dry_run: list[str]) -> DeleteOptions:
-    """Read how to delete: the body decides where there is one, as in Kubernetes.
+def delete_options(query: Query, body: bytes, dry_run: list[str], *, one: bool = True) -> DeleteOptions:
+    """Read how to delete: the body decides where there is one, as in Kubernetes. `one`: it is not about a collection.
 
     Raises:
         BadRequest: the body is not DeleteOptions.
@@ -83,7 +91,10 @@ def delete_options(query: Query, body: bytes, dry_run: list[str]) -> DeleteOptio
         uid=_text(preconditions, "uid"),
         resource_version=_text(preconditions, "resourceVersion"),
         dry_run=_dry_run(given.get("dryRun") or []),
+        tells_pending=given.get("orphanDependents") is False,
     )
+    if causes := _unsafe_causes(given, one=one):
+        raise invalid_option("DeleteOptions", *causes)
     return checked_deletion(options)
 
 
@@ -102,7 +113,25 @@ def _queried(query: Query, dry_run: list[str]) -> dict[str, Any]:
         "propagationPolicy": query.get("propagationPolicy"),
         "orphanDependents": boolean(query, "orphanDependents"),
         "dryRun": dry_run,
+        _UNSAFE: boolean(query, _UNSAFE),
     }
+
+
+def _unsafe_causes(given: Mapping[str, Any], *, one: bool) -> list[Cause]:
+    """Refuse to delete what cannot be read: it goes with options of no other kind, and is for what is corrupt only."""
+    if not given.get(_UNSAFE):
+        return []
+    if not one:
+        text = "is not allowed with DELETECOLLECTION, try again after removing the option"
+        return [field_errors.invalid(_UNSAFE, value=True, detail=text)]
+    found = [name for name in _NOT_WITH_UNSAFE if given.get(name) not in (None, [])]
+    if found:
+        return [
+            field_errors.invalid(_UNSAFE, value=True, detail=f"cannot be set together with .{name}")
+            for name in found
+        ]
+    text = "is exclusively used to delete corrupt object(s), try again by removing this option"
+    return [field_errors.invalid(_UNSAFE, value=True, detail=text)]
 
 
 def _grace(given: Mapping[str, Any]) -> int | None:

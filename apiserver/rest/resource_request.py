@@ -5,6 +5,7 @@ The body is read later, by `complete`: whoever may not write is refused before t
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any, Final
 
 import msgspec
@@ -59,7 +60,8 @@ class ResourceRequest(msgspec.Struct, frozen=True, gc=False):
             case "delete" | "deletecollection":
                 body = await http.read_body()
                 body = await object_json(content_type, body) if body else b""
-                options = await aside(len(body), query.delete_options, http.query, body, _dry_run(http))
+                read = partial(query.delete_options, one=request.verb == "delete")
+                options = await aside(len(body), read, http.query, body, _dry_run(http))
                 return structs.replace(request, deleting=options)
         return request
 

@@ -147,4 +147,5 @@ def _identity(config: Json) -> str:
     meta = metadata(config)
     names = meta if isinstance(meta, dict) else {}
     place = f"{names.get('namespace') or ''}/{names.get('name') or ''}"
-    return f"{place}; {config.get('apiVersion')}, Kind={config.get('kind') or ''}"
+    version = str(config.get("apiVersion"))
+    return f"{place}; {version if '/' in version else f'/{version}'}, Kind={config.get('kind') or ''}"

@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from apiserver.request import ListOptions
+from apiserver.request import DeleteOptions, ListOptions
 from machinery.model.errors import Conflict, Forbidden, Invalid, NotFound
 from machinery.model.requests import EventType
 from tests.support.apiserver import RegistryBench, config_map, names, pod, take
@@ -118,9 +118,25 @@ async def test_preconditions_protect_another_object(
 ) -> None:
     """A delete that means another object, or another version, is a conflict."""
     await bench.create("configmaps", config_map("a"))
-    with pytest.raises(Conflict, match="in the precondition"):
+    told = 'Operation cannot be fulfilled on ConfigMap "a": the .* in the precondition'
+    with pytest.raises(Conflict, match=told):
         await bench.delete("configmaps", "a", **precondition)
     assert not await _gone(bench, "configmaps", "a")
+
+
+async def test_who_orphans_nothing_hears_that_the_object_is_still_there(bench: RegistryBench) -> None:
+    """orphanDependents=false is answered with 202 then; no other delete is."""
+    held = config_map("a")
+    held["metadata"]["finalizers"] = ["example.com/hold"]
+    await bench.create("configmaps", held)
+    await bench.create("configmaps", config_map("b"))
+    for name, options, accepted in (
+        ("a", DeleteOptions(propagation_policy="Foreground"), False),
+        ("a", DeleteOptions(propagation_policy="Background", tells_pending=True), True),
+        ("b", DeleteOptions(propagation_policy="Background", tells_pending=True), False),
+    ):
+        reply = await bench.registry.delete(bench.request("delete", "configmaps", name, deleting=options))
+        assert reply.accepted is accepted
 
 
 async def test_a_dry_run_deletes_nothing(bench: RegistryBench) -> None:

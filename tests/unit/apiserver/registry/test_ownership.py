@@ -221,7 +221,7 @@ async def test_the_scale_shares_the_owner_of_the_replicas(bench: RegistryBench) 
     [
         ({}, "Incorrect version specified in apply patch"),
         ({"apiVersion": "v2", "kind": "ConfigMap"}, "Specified patch version: v2, expected: v1"),
-        ({"apiVersion": "v1"}, "no corresponding type for v1, Kind="),
+        ({"apiVersion": "v1"}, "no corresponding type for /v1, Kind="),
         ({"apiVersion": "v1", "kind": "Secret"}, 'Secret in version "v1" cannot be handled as a ConfigMap'),
         (
             {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "b"}},

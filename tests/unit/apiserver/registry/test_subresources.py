@@ -9,7 +9,6 @@ import pytest
 
 from apiserver.request import ObjectReply, Request
 from machinery.model.errors import (
-    BadRequest,
     Conflict,
     Invalid,
     MethodNotSupported,
@@ -120,9 +119,9 @@ async def test_a_patch_of_the_status_reads_nothing_else_of_what_is_stored(bench:
         patched = await bench.patch("pods/status", "p", said, kind, field_validation="Strict")
         assert patched["status"]["message"] == kind.name
         assert list(patched) == ["apiVersion", "kind", "metadata", "spec", "status"]
-    with pytest.raises(BadRequest, match=r'unknown field "spec\.body"'):
+    with pytest.raises(Invalid, match=r'unknown field "spec\.body"'):
         await bench.patch("pods/status", "p", {"spec": {"body": "x"}}, field_validation="Strict")
-    with pytest.raises(BadRequest, match=r"PodSpec\.spec\.nodeName of type string"):
+    with pytest.raises(Invalid, match=r"PodSpec\.spec\.nodeName of type string"):
         await bench.patch("pods/status", "p", {"spec": {"nodeName": 5}})
 
 

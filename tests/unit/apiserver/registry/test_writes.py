@@ -104,11 +104,48 @@ async def test_a_lease_needs_the_version_that_it_replaces(bench: RegistryBench) 
         await bench.update("leases", lease)
 
 
-async def test_an_update_that_names_a_version_never_creates(bench: RegistryBench) -> None:
-    """The object that it is about is gone."""
+async def test_an_update_creates_whatever_version_it_names(bench: RegistryBench) -> None:
+    """There is none to compare it with; an identity that it names is missed."""
     lease = {"metadata": {"name": "l", "resourceVersion": "5"}, "spec": {}}
-    with pytest.raises(NotFound):
+    assert (await bench.update("leases", lease))["metadata"]["resourceVersion"] != "5"
+    lease["metadata"] = {"name": "m", "uid": "u"}
+    with pytest.raises(Conflict, match=r"UID in precondition: u, UID in object meta: $"):
         await bench.update("leases", lease)
+
+
+@pytest.mark.parametrize(
+    ("patch_type", "patch", "told"),
+    [
+        (PatchType.MERGE, {"data": {"a": 1}}, "json: cannot unmarshal number into Go struct field ConfigMap.data"),
+        (PatchType.JSON, [{"op": "add", "path": "/odd", "value": 1}], 'strict decoding error: unknown field "odd"'),
+        (PatchType.STRATEGIC_MERGE, {"odd": [1, None, {"b": True, "a": "x"}]}, 'strict decoding error: unknown field "odd"'),
+    ],
+)  # fmt: skip
+async def test_a_patch_that_does_not_fit_is_invalid(
+    bench: RegistryBench, patch_type: PatchType, patch: Any, told: str
+) -> None:
+    """It is a 422 about the patch: what the object would be is quoted, or the patch, in Go's words."""
+    await bench.create("configmaps", config_map("x", a="1"))
+    with pytest.raises(Invalid) as refused:
+        await bench.patch("configmaps", "x", patch, patch_type, field_validation="Strict")
+    [cause] = refused.value.causes
+    assert cause.field == "patch"
+    quoted = (
+        "map[odd:[1 <nil> map[a:x b:true]]]" if patch_type is PatchType.STRATEGIC_MERGE else '{\\"apiVersion'
+    )
+    assert cause.message.startswith(f'Invalid value: "{quoted}')
+    assert told in cause.message
+
+
+async def test_a_patch_of_the_identity_changes_nothing(bench: RegistryBench) -> None:
+    """It is told as that of any field that cannot change; a PUT about another object is a conflict."""
+    created = await bench.create("configmaps", config_map("x"))
+    with pytest.raises(Invalid, match=r"metadata\.uid: Invalid value: .*: field is immutable"):
+        await bench.patch("configmaps", "x", {"metadata": {"uid": "u"}})
+    with pytest.raises(Conflict, match="UID in precondition: u, UID in object meta: "):
+        await bench.update("configmaps", {**created, "metadata": {"name": "x", "uid": "u"}})
+    with pytest.raises(BadRequest, match=r"undeterminable: name must be provided"):
+        await bench.registry.update(bench.request("update", "configmaps", "x", body=b"{}"))
 
 
 async def test_an_update_that_changes_nothing_writes_nothing(bench: RegistryBench) -> None:

@@ -198,15 +198,28 @@ def test_delete_options_that_make_no_sense_are_refused(body: bytes):
         query.delete_options({}, body, [])
 
 
+UNSAFE = "ignoreStoreReadErrorWithClusterBreakingPotential"
+
+
 @pytest.mark.parametrize(
-    "body",
+    ("body", "told"),
     [
-        b'{"propagationPolicy":"x"}',
-        b'{"propagationPolicy":"Orphan","orphanDependents":true}',
-        b'{"dryRun":["x"]}',
+        ('{"propagationPolicy":"x"}', 'propagationPolicy: Unsupported value: "x": supported values: "Foreground", "Background", "Orphan", "nil"'),
+        ('{"propagationPolicy":"Orphan","orphanDependents":true}', "orphanDependents and deletionPropagation cannot be both set"),
+        ('{"dryRun":["x","All"]}', 'dryRun: Unsupported value: []string{"x", "All"}: supported values: "All"'),
+        (f'{{"{UNSAFE}":true}}', "is exclusively used to delete corrupt object(s), try again by removing this option"),
+        (f'{{"{UNSAFE}":true,"dryRun":["All"],"preconditions":{{}}}}', "cannot be set together with .dryRun"),
     ],
-)
-def test_delete_options_with_wrong_values_are_invalid(body: bytes):
+)  # fmt: skip
+def test_delete_options_with_wrong_values_are_invalid(body: str, told: str):
     """A 422 that names the field."""
-    with pytest.raises(Invalid):
-        query.delete_options({}, body, [])
+    with pytest.raises(Invalid) as refused:
+        query.delete_options({}, body.encode(), [])
+    assert told in refused.value.message
+
+
+def test_what_cannot_be_read_is_not_deleted_by_collections():
+    """Nobody deletes blindly; false asks for nothing."""
+    with pytest.raises(Invalid, match="is not allowed with DELETECOLLECTION"):
+        query.delete_options({UNSAFE: "true"}, b"", [], one=False)
+    assert query.delete_options({UNSAFE: "false"}, b"", [], one=False).dry_run is False
