@@ -19,6 +19,7 @@ from apiserver.core.patch import apply_patch
 from apiserver.core.values import Json, metadata
 from apiserver.core.writes import FieldValidation
 from apiserver.registry.deletion import Deletes
+from apiserver.registry.disruption import DisruptionBudgets
 from apiserver.registry.modify import Put, Same, Step
 from apiserver.registry.parts import Parts
 from apiserver.registry.preparing import Preparing, check_version, weight_of, without_version
@@ -50,6 +51,7 @@ class Subresources:
         self._reads = reads
         self._writes = writes_
         self._deletes = deletes
+        self._budgets = DisruptionBudgets(parts.catalogue, parts.storage, reads, parts.now)
         self._table: dict[tuple[str, str], Serve] = {
             ("status", "get"): reads.get,
             ("status", "update"): self._update_status,
@@ -193,7 +195,7 @@ class Subresources:
         return warned(_created(), (*warnings, *done.step.warnings))
 
     async def _evict(self, kind: Kind, request: Request) -> ObjectReply:
-        """Mark the object and delete it. There are no PodDisruptionBudgets yet that could stand in the way."""
+        """Mark the object and delete it, where no budget stands in the way."""
         eviction, warnings = await aside(len(request.body), self._read_posted, kind, request)
         admitted = await self._preparing.admit(kind, request, eviction)
         eviction, warnings = admitted.obj, (*warnings, *admitted.warnings)
@@ -206,12 +208,19 @@ class Subresources:
             resource_version=preconditions.get("resourceVersion", ""),
             dry_run=request.writing.dry_run or bool(options.get("dryRun")),
         )
+        await self._take_budget(kind, request, deleting)
         if not deleting.dry_run:
             marked = await self._mark(kind, request, eviction, deleting)
             if deleting.resource_version:  # it was that one; the mark has made another of it
                 deleting = replace(deleting, resource_version=str(marked.revision))
         await self._deletes.delete(kind, replace(request, verb="delete", subresource="", deleting=deleting))
         return warned(_created(), warnings)
+
+    async def _take_budget(self, kind: Kind, request: Request, deleting: DeleteOptions) -> None:
+        reply = await self._reads.get(kind, replace(request, verb="get", subresource=""))
+        found = objects.decode(reply.json)
+        check_preconditions(kind, found, Wanted(uid=deleting.uid, resource_version=deleting.resource_version))
+        await self._budgets.take(request, found, dry_run=deleting.dry_run)
 
     async def _mark(
         self, kind: Kind, request: Request, eviction: Json, deleting: DeleteOptions

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 from kubelet.core.container_status import StatusInputs
-from kubelet.core.resizing import unapplied
+from kubelet.core.resizing import is_in_progress
 from machinery.model.conditions import set_condition
 from machinery.model.k8s.core_v1 import ContainerStatus, Pod, PodCondition, PodStatus
 from machinery.model.pods import is_sidecar
@@ -67,7 +67,7 @@ def _resizing(inputs: StatusInputs, *, terminal: bool) -> list[PodCondition]:
         found.append(
             PodCondition(type=RESIZE_PENDING, status="True", reason=pending.reason, message=pending.message)
         )
-    if inputs.applied and unapplied(inputs.pod, inputs.observed, inputs.applied):
+    if inputs.applied and is_in_progress(inputs.pod, inputs.observed, inputs.applied, inputs.restarted):
         problem = inputs.resize_problem
         found.append(
             PodCondition(type=RESIZING, status="True", reason="Error" if problem else "", message=problem)

@@ -61,7 +61,7 @@ from kubelet.core.pod_actions import PodActions, compute_pod_actions
 from kubelet.core.pod_garbage import dead_to_remove
 from kubelet.core.pod_status import Verdict, compute_status
 from kubelet.core.pod_stop import plan_removal, plan_stop, shorten, sync_kill
-from kubelet.core.resizing import applied_in_status, resources_of, unapplied
+from kubelet.core.resizing import applied_in_status, is_in_progress, resources_of
 from kubelet.core.restart import next_backoff
 from kubelet.core.termination import Deadline, grace_s
 from machinery.model.backoff import Backoff
@@ -478,7 +478,9 @@ def _record_resize(before: Life, life: Life, out: list[Instruction]) -> None:
         out.append(Record(WARNING, "ResizeError", f"Pod resize error: {life.resize_problem}"))
     if not life.applied or (life.pod.spec is before.pod.spec and life.applied is before.applied):
         return
-    was, is_ = (bool(unapplied(each.pod, each.observed, each.applied)) for each in (before, life))
+    was, is_ = (
+        is_in_progress(each.pod, each.observed, each.applied, each.restarted) for each in (before, life)
+    )
     generation = life.pod.metadata.generation
     if is_ and not was:
         out.append(Record(NORMAL, "ResizeStarted", f"Pod resize started: generation {generation}"))

@@ -12,6 +12,7 @@ or by its restart, as its policy says. Only cpu and memory are resized.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from enum import Enum
 from fractions import Fraction
@@ -125,15 +126,19 @@ def change_of(container: Container, run: ObservedContainer, applied: Resources) 
     return Change.RESTART if restarts & set(changed) else Change.UPDATE
 
 
-def unapplied(pod: Pod, observed: ObservedPod, applied: Resources) -> list[str]:
-    """Return the names of the running containers that do not have what is allocated to them."""
-    return [
-        container.name
-        for container in _members(pod)
-        if (run := observed.newest(container.name)) is not None
-        and run.is_running
-        and change_of(container, run, applied) is not Change.NOTHING
-    ]
+def is_in_progress(
+    pod: Pod, observed: ObservedPod, applied: Resources, restarted: AbstractSet[str] = frozenset()
+) -> bool:
+    """Whether a container does not have what is allocated to it: it runs so, or was ended (`restarted`) to run otherwise."""
+    for container in _members(pod):
+        run = observed.newest(container.name)
+        if run is None:
+            continue
+        if run.id in restarted or (
+            run.is_running and change_of(container, run, applied) is not Change.NOTHING
+        ):
+            return True
+    return False
 
 
 def _changed(left: ResourceRequirements, right: ResourceRequirements) -> tuple[str, ...]:

@@ -52,6 +52,7 @@ from tests.support.virtual_clock import VirtualClock
 
 ADMIN = UserInfo("kubernetes-admin", groups=("system:masters", "system:authenticated"))
 GROUPS = {
+    "poddisruptionbudgets": "policy",
     "deployments": "apps",
     "replicasets": "apps",
     "leases": "coordination.k8s.io",

@@ -19,6 +19,7 @@ PARTICULAR = (
     "admission/*", "core/admission/*", "core/hooks/*", "core/pod_security/*",
     "core/authz/*", "core/authn*.py", "core/access_reviews.py", "core/token_requests.py", "core/configured/*", "core/audit/*",
     "core/flow/schemas.py",  # which requests belong together, as Kubernetes suggests
+    "core/disruption.py", "registry/disruption.py",
     "core/bootstrap*.py", "bootstrap.py", "presence.py", "allocation.py",
     "authentication.py", "authorizers.py", "webhook_authorizer.py", "token_requests.py", "reviews.py", "rbac_cache.py", "kubelets.py",
     "rest/pod_*.py", "core/proxying/*", "rest/proxies.py",  # which are about what requests can be passed on to

@@ -121,6 +121,7 @@ def test_a_container_whose_policy_says_so_is_restarted(policy: str):
     [status] = run.pod.status.containerStatuses
     assert (status.restartCount, status.resources.requests["memory"]) == (1, "2Gi")
     assert run.pod.status.phase != "Succeeded"
+    assert events(run) == ["ResizeStarted", "ResizeCompleted"] * 2
 
 
 def test_an_update_that_failed_is_forgotten_with_its_container():

@@ -8,8 +8,8 @@ import msgspec
 import pytest
 
 from apiserver.request import DeleteOptions, ListOptions
-from machinery.model.errors import Conflict, Forbidden, Invalid, NotFound
-from machinery.model.requests import EventType
+from machinery.model.errors import Conflict, Forbidden, InternalError, Invalid, NotFound, TooManyRequests
+from machinery.model.requests import EventType, PatchType
 from tests.support.apiserver import RegistryBench, config_map, names, pod, take
 
 
@@ -179,7 +179,7 @@ async def evict(bench: RegistryBench, **options: Any) -> dict[str, Any]:
 
 
 async def test_an_evicted_pod_is_marked_and_deleted(bench: RegistryBench) -> None:
-    """There are no PodDisruptionBudgets, so nothing stands in the way; the pod says why it goes."""
+    """There is no PodDisruptionBudget that could stand in the way; the pod says why it goes."""
     created = await bench.create("pods", pod("p", node="node-1"))
     version = created["metadata"]["resourceVersion"]
     answer = await evict(bench, gracePeriodSeconds=7, preconditions={"resourceVersion": version})
@@ -198,3 +198,111 @@ async def test_an_eviction_that_does_not_happen_leaves_no_mark(bench: RegistryBe
         with pytest.raises(Conflict, match="in the precondition"):
             await evict(bench, preconditions={field: "1"})
     assert await bench.get("pods", "p") == created
+
+
+BUDGET = {
+    "apiVersion": "policy/v1",
+    "kind": "PodDisruptionBudget",
+    "metadata": {"name": "b"},
+    "spec": {"minAvailable": 1, "selector": {"matchLabels": {"app": "web"}}},
+}
+COUNTED = {
+    "observedGeneration": 1,
+    "disruptionsAllowed": 1,
+    "currentHealthy": 2,
+    "desiredHealthy": 1,
+    "expectedPods": 2,
+}
+
+
+async def under_budget(
+    bench: RegistryBench, *, ready: bool = True, phase: str = "Running", **status: Any
+) -> None:
+    """Make the pod `p` and its budget, with such statuses."""
+    await bench.create("pods", pod("p", node="node-1", labels={"app": "web"}))
+    condition = {"type": "Ready", "status": str(ready)}
+    patch = {"status": {"phase": phase, "conditions": [condition]}}
+    await bench.patch("pods/status", "p", patch, PatchType.STRATEGIC_MERGE)
+    await bench.create("poddisruptionbudgets", BUDGET)
+    if status:
+        await bench.patch(
+            "poddisruptionbudgets/status", "b", {"status": {**COUNTED, **status}}, PatchType.MERGE
+        )
+
+
+async def test_an_eviction_takes_a_disruption_of_its_budget(bench: RegistryBench) -> None:
+    """The last one makes the condition False; a dry run takes nothing."""
+    await under_budget(bench, disruptionsAllowed=1)
+    before = await bench.get("poddisruptionbudgets", "b")
+    await evict(bench, dryRun=["All"])
+    assert await bench.get("poddisruptionbudgets", "b") == before
+    await evict(bench)
+    status = (await bench.get("poddisruptionbudgets", "b"))["status"]
+    assert (status["disruptionsAllowed"], list(status["disruptedPods"])) == (0, ["p"])
+    [condition] = status["conditions"]
+    assert (condition["type"], condition["status"], condition["reason"]) == (
+        "DisruptionAllowed",
+        "False",
+        "InsufficientPods",
+    )
+    assert "deletionTimestamp" in (await bench.get("pods", "p"))["metadata"]
+
+
+SYNC_FAILED = {
+    "type": "DisruptionAllowed",
+    "status": "False",
+    "reason": "SyncFailed",
+    "message": "oh",
+    "lastTransitionTime": "2026-01-01T00:00:00Z",
+}
+
+
+@pytest.mark.parametrize(
+    ("status", "retry_s", "words"),
+    [
+        ({"disruptionsAllowed": 0}, 0, "The disruption budget b needs 1 healthy pods and has 2 currently"),
+        ({"disruptionsAllowed": 0, "conditions": [SYNC_FAILED]}, 0, "because it failed sync: oh"),
+        ({"observedGeneration": 0}, 10, "The disruption budget b is still being processed by the server."),
+    ],
+)  # fmt: skip
+async def test_an_eviction_that_its_budget_does_not_allow(
+    bench: RegistryBench, status: dict[str, Any], retry_s: int, words: str
+) -> None:
+    """It is a 429 whose cause says why; nothing has happened."""
+    await under_budget(bench, **status)
+    before = await bench.get("pods", "p")
+    with pytest.raises(TooManyRequests) as caught:
+        await evict(bench)
+    assert caught.value.message == "Cannot evict pod as it would violate the pod's disruption budget."
+    [cause] = caught.value.causes
+    assert (cause.reason, words in cause.message) == ("DisruptionBudget", True)
+    assert caught.value.retry_after_s == retry_s
+    assert await bench.get("pods", "p") == before
+
+
+@pytest.mark.parametrize(
+    ("pod_status", "status", "spec"),
+    [
+        ({"phase": "Succeeded"}, {"disruptionsAllowed": 0}, {}),
+        ({"phase": "Pending"}, {"disruptionsAllowed": 0}, {}),
+        ({"ready": False}, {"disruptionsAllowed": 0}, {}),
+        ({"ready": False}, {"disruptionsAllowed": 0, "currentHealthy": 0}, {"unhealthyPodEvictionPolicy": "AlwaysAllow"}),
+    ],
+)  # fmt: skip
+async def test_an_eviction_that_disturbs_nobody_needs_no_budget(
+    bench: RegistryBench, pod_status: dict[str, Any], status: dict[str, Any], spec: dict[str, Any]
+) -> None:
+    """Of a pod that has ended or not begun, or of one that is not ready where its budget says so."""
+    await under_budget(bench, **pod_status, **status)
+    if spec:
+        await bench.patch("poddisruptionbudgets", "b", {"spec": spec}, PatchType.MERGE)
+    await evict(bench)
+    assert (await bench.get("poddisruptionbudgets", "b"))["status"]["disruptionsAllowed"] == 0
+
+
+async def test_a_pod_of_two_budgets_cannot_be_evicted(bench: RegistryBench) -> None:
+    """As in Kubernetes, which says so by a 500."""
+    await under_budget(bench, disruptionsAllowed=1)
+    await bench.create("poddisruptionbudgets", {**BUDGET, "metadata": {"name": "c"}})
+    with pytest.raises(InternalError, match="more than one PodDisruptionBudget"):
+        await evict(bench)
