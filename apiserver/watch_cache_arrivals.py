@@ -27,6 +27,7 @@ class Arrival:
         self.predecessor = (
             predecessor  # the cache of the kind that this one replaces; nothing changes it any more
         )
+        self.is_being_filled = False
         self.done = asyncio.Event()  # the cache is filled, or the kind is gone again
         self._events: list[StorageEvent] = []
         self._has_gap = False

@@ -115,10 +115,10 @@ class Feed:
         await self._caught_up.wait()
 
     async def wait_filled(self) -> None:
-        """Return when the caches of kinds that have been added are filled, too."""
+        """Return when the caches of kinds that have been added are filled, too, as far as this cluster reads them itself."""
         await self.wait_ready()
-        while self._arrivals:
-            await next(iter(self._arrivals.values())).done.wait()
+        while arrivals := [each for each in self._arrivals.values() if not _is_converted(each.cache)]:
+            await arrivals[0].done.wait()
 
     async def filled(self, kind: Kind, within_s: float) -> bool:
         """Wait until the cache of a kind is filled; False if that takes longer than `within_s` wall seconds."""
@@ -155,18 +155,27 @@ class Feed:
 
     async def fill(self) -> None:
         """Read the objects of kinds that are added while the feed runs, for ever; run it in a third task."""
-        while True:
-            await self._arrived.wait()
-            self._arrived.clear()
-            for arrival in list(self._arrivals.values()):
-                try:
-                    await self._fill(arrival)
-                except ApiError as error:
-                    self._log.warning(
-                        "watch_cache_not_filled", resource=arrival.cache.kind.plural, error=error
-                    )
-                    await self._clock.sleep_wall(_RETRY.delay(1))
-                    self._arrived.set()
+        async with asyncio.TaskGroup() as tasks:
+            while True:
+                await self._arrived.wait()
+                self._arrived.clear()
+                for arrival in list(self._arrivals.values()):
+                    if not _is_converted(arrival.cache):
+                        await self._try_to_fill(arrival)
+                    elif not arrival.is_being_filled:  # who converts may hang: nobody else waits for that
+                        arrival.is_being_filled = True
+                        tasks.create_task(self._try_to_fill(arrival))
+
+    async def _try_to_fill(self, arrival: Arrival) -> None:
+        try:
+            await self._fill(arrival)
+        except ApiError as error:
+            resource = arrival.cache.kind.plural
+            self._log.warning("watch_cache_not_filled", resource=resource, error=error)
+            await self._clock.sleep_wall(_RETRY.delay(1))
+            self._arrived.set()
+        finally:
+            arrival.is_being_filled = False
 
     async def probe(self) -> None:
         """Read the newest revision, once for all who wait for it at the time."""
