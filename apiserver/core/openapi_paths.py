@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
+from apiserver.core.kind import Kind
 from machinery.model.kinds import KindNames, Subresource
 
 _META: Final = "io.k8s.apimachinery.pkg.apis.meta.v1"
@@ -223,6 +224,12 @@ _METHODS: Final = {
 }
 
 
+def _patches(place: _Place) -> tuple[str, ...]:
+    """Return the types of patches that a resource takes: strategic ones need a published schema."""
+    own = isinstance(place.resource, Kind) and place.resource.rules.read is not None
+    return tuple(each for each in PATCH_TYPES if not own or "strategic" not in each)
+
+
 def _one(
     place: _Place,
     path: str,
@@ -245,7 +252,7 @@ def _one(
         parameters=parameters,
         in_path=(*place.in_collection, "name"),
         body=bodies.get(verb, definition),
-        consumes=PATCH_TYPES if verb == "patch" else JSON_TYPES,
+        consumes=_patches(place) if verb == "patch" else JSON_TYPES,
         answer=answer,
         produces=_produced(place.resource),
         created=verb in {"create", "update", "patch"},

@@ -39,19 +39,19 @@ class ServedDefinitions:
         self._seams = seams
         self._log = log
         self._known: dict[str, Known] = {}
-        self._subscribers: list[Callable[[Known | None], None]] = []
+        self._groups: dict[str, dict[str, Known]] = {}
+        self._subscribers: list[Callable[[str, Known | None], None]] = []
 
-    @property
-    def known(self) -> Iterable[Known]:
-        """Every definition."""
-        return self._known.values()
+    def of_group(self, group: str) -> Iterable[Known]:
+        """Return the definitions of a group."""
+        return self._groups.get(group, {}).values()
 
     def find(self, name: str) -> Known | None:
         """Return a definition; None where there is none."""
         return self._known.get(name)
 
-    def subscribe(self, changed: Callable[[Known | None], None]) -> None:
-        """Call back after every change, with the definition where it is gone; the callback does not wait."""
+    def subscribe(self, changed: Callable[[str, Known | None], None]) -> None:
+        """Call back after every change with the name, and what the definition was where it is gone; nobody waits."""
         self._subscribers.append(changed)
 
     def replaced(self, every: Iterable[CachedObject]) -> None:
@@ -61,16 +61,13 @@ class ServedDefinitions:
             self._remove(name)
         for obj in found.values():
             self._put(obj)
-        self._tell(None)
 
     def changed(self, old: CachedObject | None, new: CachedObject | None) -> None:
         """Follow a write."""
-        gone = None
         if new is not None:
             self._put(new)
         elif old is not None:
-            gone = self._remove(old.place)
-        self._tell(gone)
+            self._remove(old.place)
 
     def _put(self, obj: CachedObject) -> None:
         before = self._known.get(obj.place)
@@ -82,7 +79,9 @@ class ServedDefinitions:
         kinds = before.kinds if before else ()
         if before is None or head.form != before.head.form:
             kinds = self._serve(obj, head, kinds)
-        self._known[obj.place] = Known(head, obj, kinds)
+        known = self._known[obj.place] = Known(head, obj, kinds)
+        self._groups.setdefault(head.spec.group, {})[obj.place] = known
+        self._tell(obj.place, None)
 
     def _serve(self, obj: CachedObject, head: Head, before: tuple[Kind, ...]) -> tuple[Kind, ...]:
         try:
@@ -96,13 +95,19 @@ class ServedDefinitions:
             self._log.info("definition_served" if kinds else "definition_withdrawn", definition=obj.place)
         return kinds
 
-    def _remove(self, name: str) -> Known | None:
+    def _remove(self, name: str) -> None:
         known = self._known.pop(name, None)
-        if known and known.kinds:
+        if known is None:
+            return
+        group = self._groups[known.head.spec.group]
+        del group[name]
+        if not group:
+            del self._groups[known.head.spec.group]
+        if known.kinds:
             self._catalogue.replace(known.kinds, ())
             self._log.info("definition_withdrawn", definition=name)
-        return known
+        self._tell(name, known)
 
-    def _tell(self, gone: Known | None) -> None:
+    def _tell(self, name: str, gone: Known | None) -> None:
         for changed in self._subscribers:
-            changed(gone)
+            changed(name, gone)

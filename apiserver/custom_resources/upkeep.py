@@ -7,7 +7,7 @@ same one is stored, and the others find it done.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
 from apiserver import objects
@@ -58,13 +58,25 @@ class Upkeep:
         self._changed = asyncio.Event()
         self._gone: list[tuple[Head, int]] = []  # with the revision at which each went
         self._removing: set[str] = set()  # uids
+        # Dicts without values are sets in order.
+        self._unsettled: dict[str, None] = {}  # definitions without the names that they want
+        self._ending: dict[str, None] = {}  # definitions whose objects have to go
         served.subscribe(self._note)
-        self._changed.set()
 
-    def _note(self, gone: Known | None) -> None:
+    def _note(self, name: str, gone: Known | None) -> None:
         if gone is not None and gone.head.is_established:
             self._gone.append((gone.head, self._feed.revision))
-        self._changed.set()
+        known = self._served.find(name)
+        for waiting, waits in (
+            (self._unsettled, known is not None and not known.head.has_its_names),
+            (self._ending, known is not None and known.head.waits_for_objects),
+        ):
+            if waits:
+                waiting[name] = None
+            else:
+                waiting.pop(name, None)
+        if self._unsettled or self._ending or self._gone:
+            self._changed.set()
 
     async def run(self) -> None:
         """Look after the definitions for ever. The registry has to be open."""
@@ -81,22 +93,25 @@ class Upkeep:
                     failures.note(error)
                     self._changed.set()
                     await failures.pause()
-                for known in list(self._served.known):
+                for known in self._those(self._ending):
                     uid = known.head.metadata.uid
-                    if known.head.waits_for_objects and uid not in self._removing:
+                    if uid not in self._removing:
                         self._removing.add(uid)
                         tasks.create_task(self._remove(known), name=f"definition-{known.head.name}")
 
     async def _settle(self) -> None:
         """Write the status of every definition whose names or conditions are not what they have to be."""
-        heads = [known.head for known in self._served.known]
         groups: dict[str, Claims] = {}
-        for head in in_order([head for head in heads if not head.has_its_names]):
-            claims = groups.get(head.spec.group) or claims_of(heads, head.spec.group)
-            groups[head.spec.group] = claims
+        for head in in_order(known.head for known in self._those(self._unsettled)):
+            group = head.spec.group
+            if group not in groups:
+                groups[group] = claims_of(known.head for known in self._served.of_group(group))
             known = self._served.find(head.name)
             if known is not None:
-                await self._settle_one(known, claims)
+                await self._settle_one(known, groups[group])
+
+    def _those(self, names: Iterable[str]) -> list[Known]:
+        return [known for name in names if (known := self._served.find(name)) is not None]
 
     async def _settle_one(self, known: Known, claims: Claims) -> None:
         definition = objects.decode(known.cached.json)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import msgspec
@@ -87,15 +88,14 @@ def _said(names: Json) -> Json:
     return {name: value for name, value in names.items() if value}
 
 
-def claims_of(heads: list[Head], group: str) -> Claims:
-    """Return who has which names of a group."""
+def claims_of(group: Iterable[Head]) -> Claims:
+    """Return who has which names, of the definitions of a group."""
     claims = Claims()
-    for head in heads:
-        if head.spec.group == group:
-            claims.claim(head.name, head.status.acceptedNames)
+    for head in in_order(group):
+        claims.claim(head.name, head.status.acceptedNames)
     return claims
 
 
-def in_order(heads: list[Head]) -> list[Head]:
+def in_order(heads: Iterable[Head]) -> list[Head]:
     """Return definitions in the order in which they choose: who was there first is the first."""
     return sorted(heads, key=lambda head: (head.metadata.creationTimestamp, head.name))

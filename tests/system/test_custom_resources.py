@@ -1,0 +1,112 @@
+"""Custom resources as users of the real kubectl know them: from `apply` of the definition to its end."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+import yaml
+
+from tests.support.kubectl import Kubectl
+
+pytestmark = [pytest.mark.cluster, pytest.mark.docker]
+
+GROUP = "stable.example.com"
+DEFINITION = {
+    "apiVersion": "apiextensions.k8s.io/v1",
+    "kind": "CustomResourceDefinition",
+    "metadata": {"name": f"crontabs.{GROUP}"},
+    "spec": {
+        "group": GROUP,
+        "scope": "Namespaced",
+        "names": {"plural": "crontabs", "kind": "CronTab", "shortNames": ["ct"], "categories": ["all"]},
+        "versions": [
+            {
+                "name": "v1",
+                "served": True,
+                "storage": True,
+                "subresources": {
+                    "status": {},
+                    "scale": {"specReplicasPath": ".spec.replicas", "statusReplicasPath": ".status.replicas"},
+                },
+                "additionalPrinterColumns": [
+                    {"name": "Spec", "type": "string", "jsonPath": ".spec.cronSpec"},
+                    {"name": "Replicas", "type": "integer", "jsonPath": ".spec.replicas"},
+                    {"name": "Age", "type": "date", "jsonPath": ".metadata.creationTimestamp"},
+                ],
+                "selectableFields": [{"jsonPath": ".spec.image"}],
+                "schema": {
+                    "openAPIV3Schema": {
+                        "type": "object",
+                        "properties": {
+                            "spec": {
+                                "type": "object",
+                                "description": "What is run, and when.",
+                                "properties": {
+                                    "cronSpec": {"type": "string", "description": "When it is run."},
+                                    "image": {"type": "string", "default": "busybox"},
+                                    "replicas": {"type": "integer", "minimum": 0},
+                                },
+                                "x-kubernetes-validations": [
+                                    {
+                                        "rule": "!has(self.replicas) || self.replicas < 8",
+                                        "message": "too many",
+                                    }
+                                ],
+                            },
+                            "status": {"type": "object", "properties": {"replicas": {"type": "integer"}}},
+                        },
+                    }
+                },
+            }
+        ],
+    },
+}
+
+
+def crontab(**spec: object) -> str:
+    obj = {"apiVersion": f"{GROUP}/v1", "kind": "CronTab", "metadata": {"name": "mine"}, "spec": spec}
+    return yaml.safe_dump(obj)
+
+
+def test_a_definition_is_applied_used_and_deleted(kubectl: Kubectl) -> None:
+    """At once after it is established: applied in both ways, printed, explained, scaled, patched, selected, refused."""
+    named = f"crd/crontabs.{GROUP}"
+    try:
+        kubectl("apply", "-f", "-", stdin=yaml.safe_dump(DEFINITION))
+        kubectl("wait", "--for=condition=Established", named, "--timeout=20s")
+        assert "crontab.stable.example.com/mine created" in kubectl(
+            "apply", "-f", "-", stdin=crontab(cronSpec="* * * * 5", replicas=2)
+        )
+        lines = kubectl("get", "ct").splitlines()
+        assert lines[0].split() == ["NAME", "SPEC", "REPLICAS", "AGE"]
+        assert lines[1].split()[:-1] == ["mine", "*", "*", "*", "*", "5", "2"]
+        changed = crontab(cronSpec="* * * * 6", replicas=2)
+        assert "+  cronSpec: '* * * * 6'" in kubectl.run("diff", "-f", "-", stdin=changed).out
+        assert "configured" in kubectl("apply", "-f", "-", stdin=changed)
+        assert "unchanged" in kubectl("apply", "-f", "-", stdin=changed)
+        assert "When it is run." in kubectl("explain", "crontab.spec.cronSpec")
+        assert "crontabs" in kubectl("api-resources", f"--api-group={GROUP}")
+        assert "crontab.stable.example.com/mine" in kubectl("get", "all", "-o", "name")
+        kubectl("scale", "ct/mine", "--replicas=3")
+        kubectl(
+            "patch", "ct", "mine", "--subresource=status", "--type=merge", "-p", '{"status":{"replicas":3}}'
+        )
+        found = json.loads(kubectl("get", "ct", "mine", "-o", "json"))
+        assert (found["spec"]["replicas"], found["status"], found["metadata"]["generation"]) == (
+            3,
+            {"replicas": 3},
+            3,
+        )
+        assert kubectl("get", "ct", "--field-selector", "spec.image=busybox", "-o", "name").split() == [
+            f"crontab.{GROUP}/mine"
+        ]
+        refused = kubectl.run("patch", "ct", "mine", "--type=merge", "-p", '{"spec":{"replicas":9}}')
+        assert (refused.code, "too many" in refused.err) == (1, True)
+        refused = kubectl.run("apply", "--server-side", "-f", "-", stdin=crontab(replicas=1))
+        assert 'conflict with "kubectl' in refused.err
+        kubectl("apply", "--server-side", "--force-conflicts", "-f", "-", stdin=crontab(replicas=1))
+        assert kubectl("get", "ct", "mine", "-o", "jsonpath={.spec.replicas}") == "1"
+    finally:
+        kubectl("delete", named, "--timeout=30s")
+    assert "crontabs" not in kubectl.run("api-resources", f"--api-group={GROUP}").out
