@@ -35,6 +35,7 @@ from apiserver.core.schema import Schemas
 from apiserver.custom_resources import ServedDefinitions, Upkeep
 from apiserver.custom_resources.conversion import converter_of
 from apiserver.flow_control import FlowControl
+from apiserver.flow_objects import FlowObjects
 from apiserver.gate import Gate
 from apiserver.kubelets import Kubelets
 from apiserver.lookup import Lookup
@@ -103,6 +104,7 @@ class Core:
     closing: list[Callable[[], Awaitable[None]]]  # what is called when nothing is served any more
     definitions: Upkeep
     trail: Trail | None  # the audit log
+    flow_objects: FlowObjects
 
 
 async def serve(config: ApiserverConfig, process: Process) -> None:
@@ -214,6 +216,7 @@ def build(
         **token_handlers(lookup, key, clock, schemas.load),
     }
     flow = FlowControl(config.max_requests_inflight, process.metrics, process.clock)
+    flow_objects = FlowObjects(feed, flow, clock, log)
     registry = makers.registry(parts, reads, opening, handlers, process.metrics, flow)
     bootstrap = Bootstrap(catalogue, registry, feed, log)
     addresses = Addresses(allocator.range.first, config.advertise_address, config.rest_port)
@@ -241,6 +244,7 @@ def build(
         closing,
         upkeep,
         makers.trail,
+        flow_objects,
     )
 
 
@@ -339,6 +343,7 @@ async def running(core: Core, process: Process) -> AsyncIterator[None]:
         "allocation": later(core.allocator.repair_forever),
         **{f"reload-{number}": each.follow(sleep) for number, each in enumerate(core.reloaded)},
         "definitions": later(core.definitions.run),
+        "flow-conditions": later(partial(core.flow_objects.keep_conditions, core.registry, sleep)),
     }
     sinks = core.trail.sinks if core.trail is not None else ()
     loops |= {f"audit-{number}": sink.run() for number, sink in enumerate(sinks)}

@@ -6,6 +6,7 @@ It compares with the watch cache first, so a start that finds everything in its 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterable
 from contextlib import suppress
 from typing import Any, Final
 
@@ -14,6 +15,7 @@ from apiserver.core import bootstrap
 from apiserver.core.bootstrap import Key, Lacking, Misdirected, Missing, Repair
 from apiserver.core.bootstrap_rbac import BOOTSTRAP_OBJECTS
 from apiserver.core.catalogue import Catalogue
+from apiserver.core.flow import suggested
 from apiserver.core.values import Json, metadata
 from apiserver.lookup import own_request
 from apiserver.registry import Registry
@@ -24,9 +26,11 @@ from machinery.model.clock import Clock
 from machinery.model.errors import AlreadyExists, Conflict, NotFound
 from machinery.model.insist import insist, tell_first
 from machinery.model.k8s import served
+from machinery.model.kinds import KindNames
 from machinery.model.log import EventLog
 
 _RETRY: Final = Backoff(initial_s=0.5, cap_s=0.5)  # wall seconds
+_FLOWS: Final = (served.FLOW_SCHEMAS, served.PRIORITY_LEVEL_CONFIGURATIONS)
 _RBAC: Final = (served.ROLES, served.ROLE_BINDINGS, served.CLUSTER_ROLES, served.CLUSTER_ROLE_BINDINGS)
 
 
@@ -50,9 +54,11 @@ class Bootstrap:
         classes = {obj.place for obj in self._feed.cache(served.PRIORITY_CLASSES).every()}
         lacking = [obj for obj in bootstrap.priority_classes() if metadata(obj)["name"] not in classes]
         repairs = bootstrap.plan_rbac(BOOTSTRAP_OBJECTS, self._existing())
-        await _all(self.create(obj) for obj in (*namespaces, *lacking))
+        flows, changed_flows = suggested.plan(self._of(_FLOWS))
+        await _all(self.create(obj) for obj in (*namespaces, *lacking, *flows))
+        await _all(self.update(obj) for obj in changed_flows)
         await _all(self._execute(repair) for repair in repairs)
-        if namespaces or lacking or repairs:
+        if namespaces or lacking or repairs or flows or changed_flows:
             self._log.info("bootstrapped", namespaces=len(namespaces), rbac_objects=len(repairs))
 
     async def run_until_done(self, clock: Clock) -> None:
@@ -94,6 +100,11 @@ class Bootstrap:
                 with suppress(NotFound):
                     await self._registry.delete(self._request("delete", obj, name=metadata(obj)["name"]))
                 await self.create(obj)
+
+    def _of(self, kinds: Iterable[KindNames]) -> dict[tuple[str, str], Json]:
+        caches = (self._feed.cache(kind) for kind in kinds)
+        decoded = (objects.decode(obj.json) for cache in caches for obj in cache.every())
+        return {(obj["kind"], metadata(obj)["name"]): obj for obj in decoded}
 
     def _existing(self) -> dict[Key, Json]:
         caches = (self._feed.cache(kind) for kind in _RBAC)

@@ -7,16 +7,22 @@ A watch has its seat until it is established; logs, execs and what is no resourc
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
+from contextvars import ContextVar
 from typing import Final
 
+from apiserver.core.flow.configuration import FlowConfiguration
 from apiserver.core.flow.levels import EXEMPT
-from apiserver.core.flow.schemas import Flow, classify
+from apiserver.core.flow.schemas import Flow
 from apiserver.core.flow.seats import Arrival, Seats
+from apiserver.core.flow.suggested import SUGGESTED
 from apiserver.request import Request
 from machinery.model.clock import Clock
 from machinery.model.errors import TooManyRequests
 from machinery.process.metrics import Metrics
 
+current_flow: ContextVar[Flow | None] = ContextVar("flow", default=None)
+"""The flow of the request that a task serves."""
 WAIT_S: Final = (
     15.0  # wall seconds that a request waits for a seat; a quarter of what it may take, as in Kubernetes
 )
@@ -36,7 +42,11 @@ class FlowControl:
     """Gives out the seats of one apiserver."""
 
     def __init__(self, total: int, metrics: Metrics, clock: Clock, wait_s: float = WAIT_S) -> None:
-        self._seats: Seats[Ticket] = Seats(total)
+        self._total = total
+        self._configuration = FlowConfiguration(SUGGESTED)
+        self._read: Callable[[], FlowConfiguration] | None = None
+        self._is_stale = False
+        self._seats: Seats[Ticket] = Seats(total, self._configuration.levels)
         self._clock = clock
         self._wait_s = wait_s
         labels = ("priority_level", "flow_schema")
@@ -50,6 +60,26 @@ class FlowControl:
             "Wall time of those who waited for a seat",
             labels,
         )
+
+    def configure(self, configuration: FlowConfiguration) -> None:
+        """Classify and seat by another configuration from now on."""
+        self._configuration = configuration
+        for each in self._seats.reconfigure(self._total, configuration.levels):
+            _wake(each)
+
+    def follow(self, read: Callable[[], FlowConfiguration]) -> Callable[[], None]:
+        """Configure by what `read` returns, at the first request after the returned function was called."""
+        self._read = read
+
+        def stale() -> None:
+            self._is_stale = True
+
+        return stale
+
+    def _refresh(self) -> None:
+        self._is_stale = False
+        if self._read is not None:
+            self.configure(self._read())
 
     def priority_levels(self) -> str:
         """Return what waits and what is served at each level, in the columns of Kubernetes that there is something for."""
@@ -72,7 +102,10 @@ class FlowControl:
         Raises:
             TooManyRequests: too many of its flow, or of its priority level, wait already.
         """
-        flow = classify(request.user, request)
+        if self._is_stale:
+            self._refresh()
+        flow = self._configuration.classify(request.user, request)
+        current_flow.set(flow)
         if flow.level == EXEMPT:
             return None
         ticket = Ticket(flow)
@@ -103,9 +136,13 @@ class FlowControl:
     def leave(self, ticket: Ticket) -> None:
         """Free the seat of a request, or its place in the queue, and wake those who are seated now."""
         for each in self._seats.leave(ticket):
-            if each.seated is not None and not each.seated.done():
-                each.seated.set_result(None)
+            _wake(each)
 
     def _refusal(self, flow: Flow, reason: str) -> TooManyRequests:
         self._refused.add(1, flow.level, flow.schema, reason)
         return TooManyRequests("too many requests, please try again later", retry_after_s=1)
+
+
+def _wake(ticket: Ticket) -> None:
+    if ticket.seated is not None and not ticket.seated.done():
+        ticket.seated.set_result(None)

@@ -58,7 +58,7 @@ class Registry:
         self._clock = parts.clock
         self._handlers = handlers
         self._opening = opening
-        self._flow = flow
+        self.flow = flow
         preparing, modifier = Preparing(parts, Admitting(parts)), Modifier(parts)
         self._reads = reads
         tracking = Tracking(parts)
@@ -85,7 +85,7 @@ class Registry:
 
     def priority_levels(self) -> str:
         """Return what waits and what is served at each priority level, as a table for people."""
-        return self._flow.priority_levels()
+        return self.flow.priority_levels()
 
     @property
     def is_open(self) -> bool:
@@ -204,9 +204,9 @@ class Registry:
         begun, code = self._clock.monotonic_wall(), "200"
         ticket = None
         try:
-            ticket = self._flow.arrive(request)
+            ticket = self.flow.arrive(request)
             if ticket is not None and ticket.seated is not None:
-                await self._flow.wait(ticket)
+                await self.flow.wait(ticket)
             return await serve()
         except ApiError as error:
             code = str(error.code)
@@ -216,7 +216,7 @@ class Registry:
             raise
         finally:
             if ticket is not None:
-                self._flow.leave(ticket)
+                self.flow.leave(ticket)
             self._served.add(1, request.verb, request.resource, code)
             self._durations.observe(self._clock.monotonic_wall() - begun, request.verb)
 

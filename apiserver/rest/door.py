@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final, TypeVar
 
 from apiserver.core.authz.attributes import MASTERS, Attributes
 from apiserver.core.flow.schemas import is_own
+from apiserver.flow_control import current_flow
 from apiserver.request import UserInfo
 from apiserver.rest.body_room import SMALL, BodyRoom
 from apiserver.rest.http_request import METHODS, Exchange, HttpRequest
@@ -68,6 +69,7 @@ class Door:
     async def handle(self, exchange: Exchange) -> web.StreamResponse:
         """Answer a request that aiohttp has read; never raises except for a caller who has gone."""
         http = exchange.http
+        current_flow.set(None)  # of this request: the task has served others
         if not self.lasts(http):
             return (await self._answered(http)).to_response()
         begun = self._services.clock.monotonic_wall()
@@ -98,7 +100,9 @@ class Door:
     async def _finished(self, http: HttpRequest, reply: Reply, begun: float) -> Reply:
         """Encode an answer, add what every one has, and count it."""
         await encode(reply, accepts_gzip=http.accepts_gzip)
-        reply.headers += (self._signature, ("Audit-Id", http.audit_id))
+        flow = current_flow.get() if isinstance(http.target, Target) else None
+        own = flow.headers if flow is not None else ()
+        reply.headers += (self._signature, ("Audit-Id", http.audit_id), *own)
         took_s = self._services.clock.monotonic_wall() - begun
         self._metrics.answered(http, reply.status, len(reply.body), took_s)
         return reply

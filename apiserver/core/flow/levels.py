@@ -31,6 +31,9 @@ class Level:
     lendable_percent: int
     queue_length: int = 300  # requests of one flow that may wait: in Kubernetes, a hand of 6 queues of 50
     queued: int = 3_200  # requests of all flows that may wait
+    borrowing_percent: int | None = (
+        None  # of its nominal seats that it may have beside them; None: any number
+    )
 
 
 LEVELS: Final = (
@@ -49,14 +52,17 @@ class Share(NamedTuple):
 
     nominal: int
     own: int  # seats of these that it does not lend
+    most: int | None = None  # seats that it may have with those that it borrows; None: any number
 
 
 def shares_of(total: int, levels: tuple[Level, ...] = LEVELS) -> dict[str, Share]:
     """Divide the seats; every level has one of its own at least."""
-    whole = sum(level.shares for level in levels)
+    whole = sum(level.shares for level in levels) or 1
     shares = {}
     for level in levels:
         nominal = ceil(total * level.shares / whole)
         lent = nominal * level.lendable_percent // 100
-        shares[level.name] = Share(nominal, max(1, nominal - lent))
+        borrowed = None if level.borrowing_percent is None else nominal * level.borrowing_percent // 100
+        most = None if borrowed is None else max(1, nominal + borrowed)
+        shares[level.name] = Share(nominal, max(1, nominal - lent), most)
     return shares

@@ -74,12 +74,30 @@ class Seats(Generic[R]):
         for name, each in self._levels.items():
             yield LevelState(name, len(each.lengths), len(each.waiting), each.served)
 
+    def reconfigure(self, total: int, levels: tuple[Level, ...]) -> list[R]:
+        """Divide the seats anew; return the requests that are seated now.
+
+        Who is served keeps the seat, who waits the place. A level that is no more is there until its last request goes.
+        """
+        shares = shares_of(total, levels)
+        before, self._levels = self._levels, {}
+        for level in levels:
+            queues = self._levels[level.name] = before.pop(level.name, _Queues[R](level, shares[level.name]))
+            queues.level, queues.share = level, shares[level.name]
+        for name, queues in before.items():
+            if queues.served or queues.waiting:
+                queues.share = Share(0, 1)
+                self._levels[name] = queues
+        self._lent = sum(share.nominal - share.own for share in shares.values())
+        self._borrowed = sum(max(0, each.served - each.share.own) for each in self._levels.values())
+        return self._seat_waiting()
+
     def arrive(self, request: R, flow: Flow) -> Arrival:
         """Seat a request, have it wait, or refuse it."""
         if flow.level == EXEMPT:
             return Arrival.SEATED
         queues = self._levels[flow.level]
-        if not queues.waiting and (queues.served < queues.share.own or self._borrowed < self._lent):
+        if not queues.waiting and self._has_seat(queues):
             self._seat(queues, request)
             return Arrival.SEATED
         length, level = queues.lengths.get(flow.key, 0), queues.level
@@ -102,6 +120,10 @@ class Seats(Generic[R]):
         if queues.served > queues.share.own:
             self._borrowed -= 1
         queues.served -= 1
+        return self._seat_waiting()
+
+    def _seat_waiting(self) -> list[R]:
+        """Seat those who wait, as long as there are seats for them."""
         seated: list[R] = []
         if not self._waiting:
             return seated
@@ -134,7 +156,10 @@ class Seats(Generic[R]):
         return next((each for each in can if each.served < each.share.nominal), can[0] if can else None)
 
     def _has_seat(self, queues: _Queues[R]) -> bool:
-        return queues.served < queues.share.own or self._borrowed < self._lent
+        share = queues.share
+        if queues.served < share.own:
+            return True
+        return self._borrowed < self._lent and (share.most is None or queues.served < share.most)
 
     def _seat(self, queues: _Queues[R], request: R) -> None:
         queues.served += 1

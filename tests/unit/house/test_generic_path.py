@@ -18,7 +18,7 @@ PARTICULAR = (
     "core/custom/*", "custom_resources/*", "core/autoscaling_v1.py", "core/event_versions.py", "core/flow_rules.py",
     "admission/*", "core/admission/*", "core/hooks/*", "core/pod_security/*",
     "core/authz/*", "core/authn*.py", "core/access_reviews.py", "core/token_requests.py", "core/configured/*", "core/audit/*",
-    "core/flow/schemas.py",  # which requests belong together, as Kubernetes suggests
+    "core/flow/schemas.py", "core/flow/suggested.py", "core/flow/configuration.py", "flow_objects.py",  # which requests belong together, as Kubernetes suggests
     "core/disruption.py", "registry/disruption.py",
     "core/bootstrap*.py", "bootstrap.py", "presence.py", "allocation.py",
     "authentication.py", "authorizers.py", "webhook_authorizer.py", "token_requests.py", "reviews.py", "rbac_cache.py", "kubelets.py",

@@ -25,8 +25,8 @@ from tests.support.virtual_clock import VirtualClock
 LEASES = "kube-node-lease"
 AUTH = "system:authenticated"
 JANE = UserInfo("jane", groups=(AUTH,))
-ACCOUNT = UserInfo("system:serviceaccount:default:app", groups=(AUTH,))
-OTHER_ACCOUNT = UserInfo("system:serviceaccount:default:other", groups=(AUTH,))
+ACCOUNT = UserInfo("system:serviceaccount:default:app", groups=("system:serviceaccounts", AUTH))
+OTHER_ACCOUNT = UserInfo("system:serviceaccount:default:other", groups=("system:serviceaccounts", AUTH))
 NODE = UserInfo("system:node:node-1", groups=("system:nodes", AUTH))
 SCHEDULER = UserInfo("system:kube-scheduler", groups=(AUTH,))
 

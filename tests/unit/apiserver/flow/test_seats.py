@@ -112,3 +112,26 @@ def test_a_queue_that_many_leave_keeps_nothing_of_them() -> None:
         some.give_up(f"goes{n}")
     assert some.waiting() == {"high": 0, "low": 1}
     assert some.kept < 100
+
+
+def test_seats_are_divided_anew_while_requests_are_served() -> None:
+    """Who is served or waits stays; more seats are given out at once, and a level that is gone ends with its last request."""
+    some = seats()
+    assert [some.arrive(f"l{n}", low()) for n in range(6)] == [SEATED] * 3 + [WAITS] * 3
+    assert some.reconfigure(8, (HIGH, LOW)) == ["l3", "l4", "l5"]
+    assert some.arrive("h0", high()) is SEATED
+    assert some.reconfigure(4, (LOW,)) == []
+    assert some.served() == {"low": 6, "high": 1}
+    assert some.leave("h0") == []
+    assert some.reconfigure(4, (LOW,)) == []
+    assert some.served() == {"low": 6}
+    assert some.arrive("late", low()) is WAITS
+    assert [seated for n in range(6) for seated in some.leave(f"l{n}")] == ["late"]
+
+
+def test_what_a_level_borrows_is_bounded_where_it_says_so() -> None:
+    """By a part of its own share."""
+    bounded = Level("high", 1, 0, borrowing_percent=100)
+    some: Seats[str] = Seats(4, (bounded, LOW))
+    assert [some.arrive(f"h{n}", high()) for n in range(3)] == [SEATED, SEATED, WAITS]
+    assert some.leave("h0") == ["h2"]
