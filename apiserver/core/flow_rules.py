@@ -14,10 +14,58 @@ from machinery.model.errors import Cause
 
 EXEMPT: Final = "exempt"
 CATCH_ALL: Final = "catch-all"
+LARGEST_PRECEDENCE: Final = 10_000
 _VERBS: Final = frozenset(
     {"create", "delete", "deletecollection", "get", "list", "patch", "proxy", "update", "watch"}
 )
 _SUBJECTS: Final = {"ServiceAccount": "serviceAccount", "User": "user", "Group": "group"}
+
+
+def _everybody(groups: tuple[str, ...]) -> list[Json]:
+    subjects = [{"kind": "Group", "group": {"name": group}} for group in groups]
+    return [
+        {
+            "subjects": subjects,
+            "resourceRules": [
+                {
+                    "verbs": ["*"],
+                    "apiGroups": ["*"],
+                    "resources": ["*"],
+                    "clusterScope": True,
+                    "namespaces": ["*"],
+                }
+            ],
+            "nonResourceRules": [{"verbs": ["*"], "nonResourceURLs": ["*"]}],
+        }
+    ]
+
+
+MANDATORY_SCHEMAS: Final[dict[str, Json]] = {
+    EXEMPT: {
+        "priorityLevelConfiguration": {"name": EXEMPT},
+        "matchingPrecedence": 1,
+        "rules": _everybody(("system:masters",)),
+    },
+    CATCH_ALL: {
+        "priorityLevelConfiguration": {"name": CATCH_ALL},
+        "matchingPrecedence": LARGEST_PRECEDENCE,
+        "distinguisherMethod": {"type": "ByUser"},
+        "rules": _everybody(("system:unauthenticated", "system:authenticated")),
+    },
+}
+"""The specs of those that every cluster has, and that cannot be changed."""
+MANDATORY_LEVELS: Final[dict[str, Json]] = {
+    EXEMPT: {"type": "Exempt", "exempt": {"nominalConcurrencyShares": 0, "lendablePercent": 0}},
+    CATCH_ALL: {
+        "type": "Limited",
+        "limited": {
+            "nominalConcurrencyShares": 5,
+            "lendablePercent": 0,
+            "limitResponse": {"type": "Reject"},
+        },
+    },
+}
+"""The specs of the levels that every cluster has; of the first only the shares may be changed."""
 
 
 def rule_causes(rule: Json, path: str) -> list[Cause]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from apiserver.core.kinds import flowschemas, prioritylevelconfigurations
+from apiserver.core.flow_rules import MANDATORY_LEVELS, MANDATORY_SCHEMAS
 from apiserver.core.values import Json
 
 AUTOUPDATE: Final = "apf.kubernetes.io/autoupdate-spec"
@@ -81,11 +81,8 @@ def _probes() -> Json:
 
 
 MANDATORY: Final[tuple[Json, ...]] = (
-    *(
-        _object("PriorityLevelConfiguration", name, spec)
-        for name, spec in prioritylevelconfigurations.MANDATORY.items()
-    ),
-    *(_object("FlowSchema", name, spec) for name, spec in flowschemas.MANDATORY.items()),
+    *(_object("PriorityLevelConfiguration", name, spec) for name, spec in MANDATORY_LEVELS.items()),
+    *(_object("FlowSchema", name, spec) for name, spec in MANDATORY_SCHEMAS.items()),
 )
 SUGGESTED: Final[tuple[Json, ...]] = (
     _level("leader-election", 10, 0, 16, 4),

@@ -8,7 +8,13 @@ from __future__ import annotations
 from typing import Final
 
 from apiserver.core import field_errors
-from apiserver.core.flow_rules import CATCH_ALL, EXEMPT, rule_causes, status_causes
+from apiserver.core.flow_rules import (
+    EXEMPT,
+    LARGEST_PRECEDENCE,
+    MANDATORY_SCHEMAS,
+    rule_causes,
+    status_causes,
+)
 from apiserver.core.rules import Prepare, Rules, Validate, with_old_status, without_status
 from apiserver.core.table import flow as table
 from apiserver.core.values import Json, spec
@@ -16,43 +22,7 @@ from machinery.model import names
 from machinery.model.errors import Cause
 
 _PRECEDENCE: Final = 1000
-_LARGEST_PRECEDENCE: Final = 10_000
 _METHODS: Final = frozenset({"ByNamespace", "ByUser"})
-
-
-def _everybody(groups: tuple[str, ...]) -> list[Json]:
-    subjects = [{"kind": "Group", "group": {"name": group}} for group in groups]
-    return [
-        {
-            "subjects": subjects,
-            "resourceRules": [
-                {
-                    "verbs": ["*"],
-                    "apiGroups": ["*"],
-                    "resources": ["*"],
-                    "clusterScope": True,
-                    "namespaces": ["*"],
-                }
-            ],
-            "nonResourceRules": [{"verbs": ["*"], "nonResourceURLs": ["*"]}],
-        }
-    ]
-
-
-MANDATORY: Final[dict[str, Json]] = {
-    EXEMPT: {
-        "priorityLevelConfiguration": {"name": EXEMPT},
-        "matchingPrecedence": 1,
-        "rules": _everybody(("system:masters",)),
-    },
-    CATCH_ALL: {
-        "priorityLevelConfiguration": {"name": CATCH_ALL},
-        "matchingPrecedence": _LARGEST_PRECEDENCE,
-        "distinguisherMethod": {"type": "ByUser"},
-        "rules": _everybody(("system:unauthenticated", "system:authenticated")),
-    },
-}
-"""The specs of those that every cluster has, and that cannot be changed."""
 
 
 def _default(obj: Json) -> Json:
@@ -79,7 +49,7 @@ def _validate(obj: Json) -> list[Cause]:
         found.append(field_errors.required(f"{path}.name", "must reference a priority level"))
     for index, rule in enumerate(own.get("rules") or []):
         found += rule_causes(rule, f"spec.rules[{index}]")
-    if name in MANDATORY and own != MANDATORY[name]:
+    if name in MANDATORY_SCHEMAS and own != MANDATORY_SCHEMAS[name]:
         text = f"spec of '{name}' must equal the fixed value"
         found.append(field_errors.invalid("spec", own, text))
     return found
@@ -88,8 +58,8 @@ def _validate(obj: Json) -> list[Cause]:
 def _precedence_causes(precedence: int, name: str, path: str) -> list[Cause]:
     if precedence <= 0:
         return [field_errors.invalid(path, precedence, "must be a positive value")]
-    if precedence > _LARGEST_PRECEDENCE:
-        text = f"must not be greater than {_LARGEST_PRECEDENCE}"
+    if precedence > LARGEST_PRECEDENCE:
+        text = f"must not be greater than {LARGEST_PRECEDENCE}"
         return [field_errors.invalid(path, precedence, text)]
     if precedence == 1 and name != EXEMPT:
         text = "only the schema named 'exempt' may have matchingPrecedence 1"

@@ -9,7 +9,7 @@ import math
 from typing import Final
 
 from apiserver.core import field_errors
-from apiserver.core.flow_rules import CATCH_ALL, EXEMPT, status_causes
+from apiserver.core.flow_rules import CATCH_ALL, EXEMPT, MANDATORY_LEVELS, status_causes
 from apiserver.core.rules import Prepare, Rules, Validate, with_old_status, without_status
 from apiserver.core.table import flow as table
 from apiserver.core.values import Json, spec
@@ -21,19 +21,6 @@ _SHARES: Final = 30
 _QUEUES: Final = {"queues": 64, "handSize": 8, "queueLengthLimit": 50}
 _MOST_QUEUES: Final = 10_000_000
 _MOST_BITS: Final = 60  # of a hash, by which a hand of queues is dealt
-
-MANDATORY: Final[dict[str, Json]] = {
-    EXEMPT: {"type": "Exempt", "exempt": {"nominalConcurrencyShares": 0, "lendablePercent": 0}},
-    CATCH_ALL: {
-        "type": "Limited",
-        "limited": {
-            "nominalConcurrencyShares": 5,
-            "lendablePercent": 0,
-            "limitResponse": {"type": "Reject"},
-        },
-    },
-}
-"""The specs of those that every cluster has; of the first only the shares may be changed."""
 
 
 def _default(obj: Json) -> Json:
@@ -69,10 +56,10 @@ def _validate(obj: Json) -> list[Cause]:
 
 
 def _mandatory_causes(own: Json, name: str) -> list[Cause]:
-    if name == EXEMPT and {**own, "exempt": None} != {**MANDATORY[EXEMPT], "exempt": None}:
+    if name == EXEMPT and {**own, "exempt": None} != {**MANDATORY_LEVELS[EXEMPT], "exempt": None}:
         text = "spec of 'exempt' except the 'spec.exempt' field must equal the fixed value"
         return [field_errors.invalid("spec", own, text)]
-    if name == CATCH_ALL and own != MANDATORY[CATCH_ALL]:
+    if name == CATCH_ALL and own != MANDATORY_LEVELS[CATCH_ALL]:
         text = "spec of 'catch-all' must equal the fixed value"
         return [field_errors.invalid("spec", own, text)]
     return []
