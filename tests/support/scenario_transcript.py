@@ -35,6 +35,7 @@ Key = tuple[str, str, str]  # resource, namespace, name
 GOLDEN = Path(__file__).parents[1] / "scenarios" / "golden"
 _SEPARATORS = re.compile(r"([^A-Za-z0-9.-]+)")
 _UID = re.compile(r"\([0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\)")
+_CLUSTER_IP = re.compile(r"\b10\.96\.[0-9]+\.[0-9]+\b")  # one is drawn for each Service
 _LEADS = "leads to "
 _WRITE = os.environ.get("KUBARIUM_GOLDEN") == "write"
 
@@ -149,7 +150,7 @@ class Transcript:
 
     def name(self, text: str) -> str:
         """Put the names into a text."""
-        words = _SEPARATORS.split(_UID.sub("(uid)", text))
+        words = _SEPARATORS.split(_CLUSTER_IP.sub("of-a-service", _UID.sub("(uid)", text)))
         return "".join(self.names.get(word, word) for word in words)
 
     def lines(self, seen: list[Seen]) -> list[str]:
