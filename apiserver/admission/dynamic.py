@@ -5,12 +5,13 @@ Where there is no such object it costs a look at empty caches; where none is abo
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Collection
+from collections.abc import Awaitable, Callable, Collection, Iterable
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 from apiserver.core.admission.attributes import Attributes
 from apiserver.core.catalogue import Catalogue
 from apiserver.core.values import Json
+from apiserver.objects import CachedObject
 from apiserver.watch_cache import WatchCache
 from apiserver.watch_cache_feed import Feed
 
@@ -44,21 +45,26 @@ class DynamicAdmission:
             wanted = (catalogue.stored(_GROUP, plural) for name, plural in table.items() if name in on)
             return tuple(feed.cache(kind) for kind in wanted if kind is not None)
 
-        self._mutating, self._validating = caches(_MUTATING), caches(_VALIDATING)
+        self._caches = (*caches(_MUTATING), *caches(_VALIDATING))
+        self.is_idle = True  # whether there is no such object
+        for cache in self._caches:
+            cache.follow(self)
+
+    def replaced(self, _every: Iterable[CachedObject]) -> None:
+        """Look again whether there is anything."""
+        self.is_idle = all(cache.is_empty for cache in self._caches)
+
+    def changed(self, _old: CachedObject | None, _new: CachedObject | None) -> None:
+        """Look again whether there is anything."""
+        self.is_idle = all(cache.is_empty for cache in self._caches)
 
     def mutates(self, attributes: Attributes) -> bool:
         """Whether something may want an object changed."""
-        for cache in self._mutating:
-            if not cache.is_empty:
-                return self._stages().mutates(attributes)
-        return False
+        return not self.is_idle and self._stages().mutates(attributes)
 
     def validates(self, attributes: Attributes) -> bool:
         """Whether something may refuse a request."""
-        for cache in self._validating:
-            if not cache.is_empty:
-                return self._stages().validates(attributes)
-        return False
+        return not self.is_idle and self._stages().validates(attributes)
 
     async def mutate(
         self, attributes: Attributes, obj: Json | None, old: Json | None, again: Again

@@ -81,16 +81,17 @@ class Quotas:
         self._storage = storage
         self._feed = feed
         self._moment = moment
+        kind = catalogue.stored(*_RESOURCE)
+        self._cache = None if kind is None else feed.cache(kind)
         self._turns: dict[str, asyncio.Lock] = {}
         self._waiting: dict[str, list[_Waiter]] = {}  # by namespace
         self._own: dict[str, _Quota] = {}  # what was written here last, by storage key
 
     def concern(self, attributes: Attributes) -> bool:
         """Whether the namespace of a request has quotas: a look into an index."""
-        if not attributes.namespace or attributes.resource in _UNCOUNTED:
+        if self._cache is None or self._cache.is_empty or not attributes.namespace:
             return False
-        kind = self._catalogue.stored(*_RESOURCE)
-        return kind is not None and self._feed.cache(kind).has_any(attributes.namespace)
+        return attributes.resource not in _UNCOUNTED and self._cache.has_any(attributes.namespace)
 
     async def charge(self, attributes: Attributes, obj: Json, old: Json | None) -> Charge | None:
         """Charge a write, in turn with the others of its namespace; None where it takes nothing.

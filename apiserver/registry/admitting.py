@@ -13,12 +13,16 @@ from apiserver.core.admission.attributes import forbidden
 from apiserver.core.authz import attributes as authz
 from apiserver.core.kind import Kind
 from apiserver.core.values import Json
+from apiserver.objects import CachedObject
 from apiserver.registry.held import Held
 from apiserver.registry.parts import Parts
 from apiserver.request import UserInfo
 from apiserver.watch_cache_selection import Selected
 
 NO_ITEMS: Final[Json] = {"items": []}
+_EVERYTHING: Final = Selected()
+_SMALL: Final = 4 * 1024  # bytes of an object that is kept decoded
+_DECODED_OBJECTS: Final = 128
 _DECODED: Final = "decoded"  # a form in which a list of the cache is kept
 
 
@@ -43,6 +47,7 @@ class Admitting:
 
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
+        self._decoded: dict[str, tuple[CachedObject, Json]] = {}  # by uid
         self._has_quotas = parts.chain.counts_quotas
         self._quotas = Quotas(parts.catalogue, parts.storage, parts.feed, parts.moment)
 
@@ -55,7 +60,7 @@ class Admitting:
         """
         admitted = await self._run_plugins(attributes, obj, old, weight)
         dynamic = self._parts.dynamic
-        if dynamic is None or not dynamic.mutates(attributes):
+        if dynamic is None or dynamic.is_idle or not dynamic.mutates(attributes):
             return admitted
 
         async def again(changed: Json) -> Json:
@@ -94,7 +99,7 @@ class Admitting:
             await self._insist(attributes, obj, demand)
         warnings = (*admitted.warnings, *warnings) if admitted.warnings else warnings
         dynamic = self._parts.dynamic
-        if dynamic is not None and dynamic.validates(attributes):
+        if dynamic is not None and not dynamic.is_idle and dynamic.validates(attributes):
             warnings = (*warnings, *await dynamic.validate(attributes, obj, old))
         if not self._has_quotas or not self._quotas.concern(attributes):
             return Validated(warnings)
@@ -148,16 +153,28 @@ class Admitting:
             return await self._all_of(kind, namespace)
         found = self._parts.feed.cache(kind).get(kind.place(namespace, name))
         if found:
-            return objects.decode(found.json), 0
+            return self._read(found), 0
         stored = await self._parts.storage.get(kind.key(namespace, name))
         return (objects.decode_at(kind, stored.value, stored.revision) if stored else None), 0
+
+    def _read(self, cached: CachedObject) -> Json:
+        """Return an object of the cache; those that are asked about with each write are decoded once. Nobody changes it."""
+        known = self._decoded.get(cached.uid)
+        if known is not None and known[0] is cached:
+            return known[1]
+        obj = objects.decode(cached.json)
+        if len(cached.json) <= _SMALL:
+            if len(self._decoded) >= _DECODED_OBJECTS:
+                self._decoded.clear()
+            self._decoded[cached.uid] = (cached, obj)
+        return obj
 
     async def _all_of(self, kind: Kind, namespace: str) -> tuple[Json, int]:
         """Return the objects of a namespace, as the watch cache has them; few are decoded once, until they change."""
         cache = self._parts.feed.cache(kind)
-        if not (cache.has_any(namespace) if namespace else cache.every()):
+        if cache.is_empty or (namespace and not cache.has_any(namespace)):
             return NO_ITEMS, 0
-        listed = cache.list(Selected(namespace))
+        listed = cache.list(Selected(namespace) if namespace else _EVERYTHING)
         if kept := listed.kept(_DECODED):
             return kept, 0
         found = [each.json for each in listed]

@@ -5,7 +5,7 @@ https://kubernetes.io/docs/reference/access-authn-authz/admission-controllers/
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from typing import Final
 
 from apiserver.core.admission.attributes import (
@@ -15,7 +15,10 @@ from apiserver.core.admission.attributes import (
     LookupKey,
     Plugin,
     Settings,
+    as_it_is,
+    let_go,
     no_demands,
+    no_needs,
 )
 from apiserver.core.admission.certificates import (
     CERTIFICATE_APPROVAL,
@@ -30,7 +33,7 @@ from apiserver.core.admission.node_restriction import NODE_RESTRICTION
 from apiserver.core.admission.node_taints import TAINT_NODES_BY_CONDITION
 from apiserver.core.admission.owner_references import OWNER_REFERENCES
 from apiserver.core.admission.pod_security import POD_SECURITY
-from apiserver.core.admission.priority import PRIORITY
+from apiserver.core.admission.priority import ONE_DEFAULT_PRIORITY, PRIORITY
 from apiserver.core.admission.runtime_class import RUNTIME_CLASS
 from apiserver.core.admission.service_account import SERVICE_ACCOUNT
 from apiserver.core.admission.storage_protection import CLAIM_RESIZE, STORAGE_PROTECTION
@@ -46,6 +49,7 @@ ORDERED: Final[tuple[Plugin, ...]] = (
     TAINT_NODES_BY_CONDITION,
     POD_SECURITY,
     PRIORITY,
+    ONE_DEFAULT_PRIORITY,
     DEFAULT_TOLERATIONS,
     DEFAULT_STORAGE_CLASS,
     STORAGE_PROTECTION,
@@ -88,36 +92,37 @@ def chosen(enabled: Collection[str] = (), disabled: Collection[str] = ()) -> fro
     return frozenset(name for name in on if name not in disabled)
 
 
+class _Group:
+    """What plugins do, in their order, without what does nothing."""
+
+    def __init__(self, plugins: Iterable[Plugin]) -> None:
+        plugins = tuple(plugins)
+        self.needs = tuple(each.needs for each in plugins if each.needs is not no_needs)
+        self.admit = tuple(each.admit for each in plugins if each.admit is not as_it_is)
+        self.validate = tuple(each.validate for each in plugins if each.validate is not None)
+        self.demands = tuple(each.demands for each in plugins if each.demands is not no_demands)
+        self.admit_delete = tuple(each.admit_delete for each in plugins if each.admit_delete is not let_go)
+
+
 class Chain:
     """The plugins that are on, sorted by what they are about."""
 
     def __init__(self, plugins: Iterable[Plugin], later: Collection[str] = LATER) -> None:
         plugins = tuple(plugins)
         self.later = frozenset(later)  # the names of what is on after the plugins
-        self._everywhere = tuple(plugin for plugin in plugins if plugin.about is None)
+        self._everywhere = _Group(plugin for plugin in plugins if plugin.about is None)
         resources = frozenset[tuple[str, str]]().union(*(plugin.about or () for plugin in plugins))
         self._about = {
-            resource: tuple(plugin for plugin in plugins if plugin.about is None or resource in plugin.about)
+            resource: _Group(plugin for plugin in plugins if plugin.about is None or resource in plugin.about)
             for resource in resources
         }
-        self._validators = {
-            resource: tuple(plugin.validate for plugin in about if plugin.validate is not None)
-            for resource, about in self._about.items()
-        }
-        self._demanding = {
-            resource: tuple(plugin for plugin in about if plugin.demands is not no_demands)
-            for resource, about in self._about.items()
-        }
-        self._demanding_everywhere = tuple(
-            plugin for plugin in self._everywhere if plugin.demands is not no_demands
-        )
 
     @property
     def counts_quotas(self) -> bool:
         """Whether writes are charged to quotas."""
         return LATER[-1] in self.later
 
-    def _plugins(self, attributes: Attributes) -> tuple[Plugin, ...]:
+    def _group(self, attributes: Attributes) -> _Group:
         return self._about.get(attributes.resource, self._everywhere)
 
     def needs(self, attributes: Attributes, obj: Json | None, old: Json | None) -> tuple[LookupKey, ...]:
@@ -125,7 +130,7 @@ class Chain:
 
         `obj` is the object of the request (None for a delete), `old` the stored one (None where there is none).
         """
-        asked = (key for plugin in self._plugins(attributes) for key in plugin.needs(attributes, obj, old))
+        asked = [key for needs in self._group(attributes).needs for key in needs(attributes, obj, old)]
         return tuple(dict.fromkeys(asked))
 
     def admit(
@@ -140,8 +145,8 @@ class Chain:
             Forbidden: the cluster does not want it.
             NotFound: its namespace, or the pod that it speaks of, is not there.
         """
-        for plugin in self._plugins(attributes):
-            obj = plugin.admit(attributes, obj, old, looked_up, settings)
+        for admit in self._group(attributes).admit:
+            obj = admit(attributes, obj, old, looked_up, settings)
         return obj
 
     def validate(
@@ -156,14 +161,16 @@ class Chain:
             Invalid: it breaks a rule of a plugin's own.
         """
         warnings: tuple[str, ...] = ()
-        for validate_by in self._validators.get(attributes.resource, ()):
-            warnings += validate_by(attributes, obj, old, looked_up, settings)
+        for validate in self._group(attributes).validate:
+            warnings += validate(attributes, obj, old, looked_up, settings)
         return warnings
 
-    def demands(self, attributes: Attributes, obj: Json, old: Json | None) -> list[Demand]:
+    def demands(self, attributes: Attributes, obj: Json, old: Json | None) -> Sequence[Demand]:
         """Return what permissions the user of a request needs beyond that for the request itself."""
-        demanding = self._demanding.get(attributes.resource, self._demanding_everywhere)
-        return [each for plugin in demanding for each in plugin.demands(attributes, obj, old)]
+        demanding = self._group(attributes).demands
+        if not demanding:
+            return ()
+        return [each for demands in demanding for each in demands(attributes, obj, old)]
 
     def admit_delete(self, attributes: Attributes, old: Json, looked_up: LookedUp) -> None:
         """Check that an object may be deleted.
@@ -171,8 +178,8 @@ class Chain:
         Raises:
             Forbidden: it has to stay, or the caller may not.
         """
-        for plugin in self._plugins(attributes):
-            plugin.admit_delete(attributes, old, looked_up)
+        for admit_delete in self._group(attributes).admit_delete:
+            admit_delete(attributes, old, looked_up)
 
 
 def make_chain(on: Collection[str]) -> Chain:

@@ -14,6 +14,7 @@ from apiserver.core.admission.attributes import (
     LookupKey,
     Plugin,
     Settings,
+    about,
     forbidden,
 )
 from apiserver.core.values import Json, metadata, spec
@@ -22,8 +23,8 @@ from machinery.model.k8s import served
 SYSTEM_CLASSES: Final = {"system-cluster-critical": 2_000_000_000, "system-node-critical": 2_000_001_000}
 """Classes that every cluster has, also before it has written them."""
 
-_PODS: Final = (served.PODS.group, served.PODS.plural)
 _CLASSES: Final = ("scheduling.k8s.io", "priorityclasses")
+_EVERY: Final = (*_CLASSES, "", EVERY_NAME)
 _POLICY: Final = "PreemptLowerPriority"
 _NO_CLASS: Final[Json] = {"metadata": {"name": ""}, "value": 0, "preemptionPolicy": _POLICY}
 _COMPUTED: Final = "must not be provided in pod spec; priority admission controller computed"
@@ -38,19 +39,20 @@ def _class_name(pod: Json) -> str:
 
 
 def _needs(attributes: Attributes, obj: Json | None, old: Json | None) -> tuple[LookupKey, ...]:
-    if obj is None or attributes.subresource:
-        return ()
-    if attributes.resource == _CLASSES:
-        return (_key(EVERY_NAME),) if obj.get("globalDefault") else ()
-    if not attributes.creates(old):
+    if obj is None or attributes.subresource or not attributes.creates(old):
         return ()
     return (_key(_class_name(obj) or EVERY_NAME),)
+
+
+def _needs_default(attributes: Attributes, obj: Json | None, _old: Json | None) -> tuple[LookupKey, ...]:
+    is_default = obj is not None and not attributes.subresource and obj.get("globalDefault")
+    return (_key(EVERY_NAME),) if is_default else ()
 
 
 def _admit(
     attributes: Attributes, obj: Json, old: Json | None, looked_up: LookedUp, _settings: Settings
 ) -> Json:
-    if attributes.subresource or attributes.resource != _PODS:
+    if attributes.subresource:
         return obj
     if old is not None and not attributes.creates(old):
         return _kept(obj, old)
@@ -82,8 +84,8 @@ def _class_of(attributes: Attributes, pod: Json, looked_up: LookedUp) -> Json:
 
 def _default_class(looked_up: LookedUp) -> Json | None:
     """Return the class of pods that name none: the lowest of those that are marked as such."""
-    every = (looked_up[_key(EVERY_NAME)] or {}).get("items") or ()
-    return min((each for each in every if each.get("globalDefault")), key=_value, default=None)
+    marked = [each for each in (looked_up[_EVERY] or {}).get("items") or () if each.get("globalDefault")]
+    return min(marked, key=_value) if marked else None
 
 
 def _value(priority_class: Json) -> int:
@@ -108,7 +110,7 @@ def _validate(
     attributes: Attributes, obj: Json, old: Json | None, looked_up: LookedUp, _settings: Settings
 ) -> tuple[str, ...]:
     """Check that there is one default class at most."""
-    if attributes.resource != _CLASSES or attributes.subresource or not obj.get("globalDefault"):
+    if attributes.subresource or not obj.get("globalDefault"):
         return ()
     name = metadata(_default_class(looked_up) or {}).get("name", "")
     if name and (attributes.creates(old) or name != metadata(obj).get("name")):
@@ -117,6 +119,7 @@ def _validate(
     return ()
 
 
-PRIORITY: Final = Plugin(
-    "Priority", frozenset({_PODS, _CLASSES}), needs=_needs, admit=_admit, validate=_validate
+PRIORITY: Final = Plugin("Priority", about(served.PODS), needs=_needs, admit=_admit)
+ONE_DEFAULT_PRIORITY: Final = Plugin(
+    "Priority", frozenset({_CLASSES}), needs=_needs_default, validate=_validate
 )

@@ -34,10 +34,10 @@ def _name(pod: Json) -> str | None:
 
 
 def _needs(attributes: Attributes, obj: Json | None, old: Json | None) -> tuple[LookupKey, ...]:
-    if obj is None or attributes.subresource or not attributes.creates(old):
+    name = None if obj is None else _name(obj)
+    if name is None or attributes.subresource or not attributes.creates(old):
         return ()
-    name = _name(obj)
-    return () if name is None else (_key(name),)
+    return (_key(name),)
 
 
 def _found(attributes: Attributes, pod: Json, looked_up: LookedUp) -> Json:
@@ -54,13 +54,13 @@ def _found(attributes: Attributes, pod: Json, looked_up: LookedUp) -> Json:
 def _admit(
     attributes: Attributes, obj: Json, old: Json | None, looked_up: LookedUp, _settings: Settings
 ) -> Json:
-    if attributes.subresource or not attributes.creates(old):
+    if _name(obj) is None or attributes.subresource or not attributes.creates(old):
         return obj
     runtime_class = _found(attributes, obj, looked_up)
     scheduling, overhead = runtime_class.get("scheduling") or {}, _overhead(runtime_class)
     if overhead:
         _check_overhead(attributes, obj, overhead)
-        obj = {**obj, "spec": {**spec(obj), "overhead": overhead}}
+        obj = {**obj, "spec": {**spec(obj), "overhead": dict(overhead)}}
     return _scheduled(attributes, obj, scheduling) if scheduling else obj
 
 
@@ -84,7 +84,9 @@ def _scheduled(attributes: Attributes, pod: Json, scheduling: Json) -> Json:
             text = f"conflict: runtimeClass.scheduling.nodeSelector[{key}] = {value}; pod.spec.nodeSelector[{key}] = {selector[key]}"
             raise forbidden(attributes, pod, text)
     merged = {**selector, **(scheduling.get("nodeSelector") or {})}
-    tolerations = merge_tolerations([*(own.get("tolerations") or ()), *(scheduling.get("tolerations") or ())])
+    tolerations = merge_tolerations(
+        [*(own.get("tolerations") or ()), *map(dict, scheduling.get("tolerations") or ())]
+    )
     changed = {"nodeSelector": merged, "tolerations": tolerations}
     return {**pod, "spec": {**own, **{name: value for name, value in changed.items() if value}}}
 
@@ -119,6 +121,9 @@ def _covers(one: Json, other: Json) -> bool:
 def _validate(
     attributes: Attributes, obj: Json, old: Json | None, looked_up: LookedUp, _settings: Settings
 ) -> tuple[str, ...]:
+    own = spec(obj)
+    if "runtimeClassName" not in own and "overhead" not in own:
+        return ()
     if attributes.subresource or not attributes.creates(old):
         return ()
     overhead = _overhead(_found(attributes, obj, looked_up))

@@ -39,7 +39,9 @@ def _admit(
     attributes: Attributes, obj: Json, old: Json | None, looked_up: LookedUp, _settings: Settings
 ) -> Json:
     node = _node(attributes, obj, old)
-    labels = metadata((looked_up.get(_key(node)) if node else None) or {}).get("labels") or {}
+    if not node:
+        return obj
+    labels = metadata(looked_up.get(_key(node)) or {}).get("labels") or {}
     copied = {name: labels[name] for name in _LABELS if name in labels}
     if not copied:
         return obj
