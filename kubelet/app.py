@@ -42,6 +42,7 @@ from kubelet.probes import Probes
 from kubelet.referenced_objects import ReferencedObjects
 from kubelet.relist import Relist
 from kubelet.runtime import Runtime
+from kubelet.runtime_handlers import RuntimeHandlers
 from kubelet.sandboxes import Sandboxes
 from kubelet.server import NodeServer
 from kubelet.status_writer import StatusWriter
@@ -86,7 +87,8 @@ class Kubelet:
     def __init__(self, config: KubeletConfig, process: Process, api: Api, channel: Channel) -> None:
         self._config = config
         self._process = process
-        vital, api = api, limited(api, REQUESTS_AT_ONCE)
+        vital, self.api = api, limited(api, REQUESTS_AT_ONCE)
+        api = self.api
         self._draining = False
         self._around = Surroundings(process.clock.timescale, "", (config.node_ip,))
         self._ports: tuple[int, ...] = ()
@@ -263,6 +265,7 @@ class Kubelet:
             self.files,
             self.events,
             clock,
+            RuntimeHandlers(self.api),
             is_draining=self._is_draining,
         )
         providers = Providers(

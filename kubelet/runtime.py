@@ -76,9 +76,9 @@ class Runtime:
 
     # --- sandboxes
 
-    async def run_sandbox(self, config: cri.PodSandboxConfig) -> str:
-        """Make and start a sandbox; return its id. The same metadata again gives the same sandbox."""
-        request = cri.RunPodSandboxRequest(config=config)
+    async def run_sandbox(self, config: cri.PodSandboxConfig, handler: str = "") -> str:
+        """Make and start a sandbox by a handler; return its id. The same metadata again gives the same sandbox."""
+        request = cri.RunPodSandboxRequest(config=config, runtime_handler=handler)
         return str((await self._ask(self._runtime.RunPodSandbox, request, _ACTION_S)).pod_sandbox_id)
 
     async def stop_sandbox(self, sandbox_id: str) -> None:

@@ -17,6 +17,7 @@ from kubelet.finishing import finish
 from kubelet.pod_files import PodFiles
 from kubelet.relist import Relist
 from kubelet.runtime import Runtime
+from kubelet.runtime_handlers import HandlerProblem, RuntimeHandlers
 from kubelet.volumes import VolumeProblem, Volumes
 from machinery.client.events import WARNING, EventRecorder
 from machinery.model.clock import Clock
@@ -39,6 +40,7 @@ class Sandboxes:
     files: PodFiles
     events: EventRecorder
     clock: Clock
+    handlers: RuntimeHandlers
     _: KW_ONLY
     is_draining: Callable[[], bool]
     _mounted: dict[str, Mapping[str, str]] = field(init=False, default_factory=dict)
@@ -58,9 +60,10 @@ class Sandboxes:
         if dns_config(pod, self._host_dns())[1]:
             self.events.record(pod, WARNING, "MissingClusterDNS", missing_cluster_dns(pod))
         try:
-            sandbox_id = await finish(self.runtime.run_sandbox(config), self.is_draining)
-        except ApiError as error:
-            message = f"Failed to create pod sandbox: {error.message}"
+            handler = await self.handlers.of(pod)
+            sandbox_id = await finish(self.runtime.run_sandbox(config, handler), self.is_draining)
+        except (ApiError, HandlerProblem) as error:
+            message = f"Failed to create pod sandbox: {error}"
             self.events.record(pod, WARNING, "FailedCreatePodSandBox", message)
             return Problem("ContainerCreating", message)
         await self.relist.note_sandbox(pod.metadata.uid, sandbox_id)

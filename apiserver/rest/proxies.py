@@ -29,7 +29,6 @@ from apiserver.rest.http_request import Exchange, HttpRequest
 from apiserver.rest.node_tunnels import Tunnel
 from apiserver.rest.paths import Target
 from apiserver.rest.proxied_http import ProxiedAnswer, send_request
-from apiserver.rest.proxied_page import Page
 from apiserver.rest.services import RestServices
 from apiserver.rest.streams import Streams, send
 from machinery.model.errors import MethodNotSupported, NotFound, NotImplementedHere, Unavailable
@@ -246,6 +245,8 @@ async def _answered(exchange: Exchange, answer: ProxiedAnswer, place: Place) -> 
         async for piece in answer.body():
             await exchange.send(piece, write)
         return response
+    from apiserver.rest.proxied_page import Page  # with html's table of entities
+
     page = Page(partial(headers.rewritten, place=place), is_gzip=by_name.get("content-encoding") == "gzip")
     async for piece in answer.body():
         for part in page.feed(piece):

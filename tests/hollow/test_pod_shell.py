@@ -14,6 +14,8 @@ from hollow.runtime_service import RuntimeService
 from hollow.simulation import POD_UID
 from kubelet.core import pictures
 from kubelet.runtime import Runtime
+from kubelet.runtime_handlers import HandlerProblem, RuntimeHandlers
+from machinery.model.k8s import served
 from machinery.model.k8s.core_v1 import (
     ExecAction,
     Lifecycle,
@@ -23,8 +25,10 @@ from machinery.model.k8s.core_v1 import (
     Secret,
     SleepAction,
 )
+from machinery.model.k8s.meta_v1 import ObjectMeta
+from machinery.model.k8s.node_v1 import RuntimeClass
 from machinery.model.requests import Selection
-from machinery.model.resources import SECRETS
+from machinery.model.resources import SECRETS, resource_of
 from tests.support.builders import container, meta, pod
 from tests.support.kubelet import Rig, machine, rig, running_kubelet
 from tests.support.waiting import stays
@@ -414,9 +418,9 @@ async def test_containers_are_made_with_the_description_that_their_sandbox_was_m
     described: list[Any] = []
     run_sandbox, create_container = Runtime.run_sandbox, Runtime.create_container
 
-    async def running(self: Runtime, config: Any) -> str:
+    async def running(self: Runtime, config: Any, handler: str) -> str:
         described.append(config)
-        return await run_sandbox(self, config)
+        return await run_sandbox(self, config, handler)
 
     async def creating(self: Runtime, sandbox_id: str, config: Any, sandbox: Any) -> str:
         described.append(sandbox)
@@ -428,3 +432,18 @@ async def test_containers_are_made_with_the_description_that_their_sandbox_was_m
     await node.until("web", is_ready)
     first, *others = described
     assert others == [first, first]
+
+
+async def test_a_sandbox_is_made_by_the_handler_of_its_runtime_class(node: Rig):
+    """A class that is not there has none, and the text says so; who names no class is made by the default."""
+    classes = resource_of(served.RUNTIME_CLASSES, RuntimeClass)
+    isolated = RuntimeClass(metadata=ObjectMeta(name="isolated"), handler="kata")
+    await node.api.create(classes, isolated)
+    await node.create(pod("web", runtimeClassName="isolated"))
+    await node.until("web", is_ready)
+    [sandbox] = node.world.sandboxes.values()
+    assert sandbox.record.runtime_handler == "kata"
+    await node.api.delete(classes, "isolated")
+    with pytest.raises(HandlerProblem, match='RuntimeClass "isolated" not found'):
+        await RuntimeHandlers(node.api).of(pod(runtimeClassName="isolated"))
+    assert await RuntimeHandlers(node.api).of(pod()) == ""
