@@ -127,7 +127,12 @@ def _with_detail(text: str, detail: str) -> str:
     return f"{text}: {detail}" if detail else text
 
 
+def whole(value: Any) -> str:
+    """Return a value as JSON."""
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+
+
 def quoted(value: Any) -> str:
     """Return a value as messages have it: JSON, cut where it is no reading."""
-    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    text = whole(value)
     return text if len(text) <= _LONGEST_VALUE else f"{text[:_LONGEST_VALUE]}…"

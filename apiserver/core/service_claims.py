@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from hashlib import sha256
 from ipaddress import IPv4Address, IPv4Network
 from typing import Final
 
@@ -19,6 +20,7 @@ from apiserver.core.service_rules import EXTERNAL, is_headless
 from apiserver.core.values import Json, metadata, spec
 from machinery.model.errors import Cause, Invalid
 
+_HOLDER: Final = "kubarium.dev/service-uid"  # a Service of the same name that comes later is another one
 ADDRESS_PREFIX: Final = "/registry/ipaddresses/"
 PORT_PREFIX: Final = "/registry/ranges/servicenodeports/"
 NODE_PORTS: Final = range(30000, 32768)
@@ -136,19 +138,25 @@ def claim_of(key: str, obj: Json, now: str) -> bytes:
         "metadata": {
             "name": key.rpartition("/")[2],
             "creationTimestamp": now,
-            "uid": meta.get(
-                "uid", ""
-            ),  # of the Service: one of the same name that comes later is another one
+            "uid": _own_uid(key, meta.get("uid", "")),
             **({"labels": labels} if is_ip else {}),
+            "annotations": {_HOLDER: meta.get("uid", "")},
         },
         "spec": {"parentRef": parent},
     }
     return msgspec.json.encode(claim)
 
 
+def _own_uid(key: str, service_uid: str) -> str:
+    """Return the uid of a claim: it is an object of its own, and garbage is collected by uids."""
+    digest = sha256(f"{key} {service_uid}".encode()).hexdigest()
+    return f"{digest[:8]}-{digest[8:12]}-8{digest[13:16]}-8{digest[17:20]}-{digest[20:32]}"
+
+
 def holder(claim: bytes) -> str:
     """Read the uid of the Service that holds a claim."""
-    return str(msgspec.json.decode(claim)["metadata"]["uid"])
+    meta = msgspec.json.decode(claim)["metadata"]
+    return str((meta.get("annotations") or {}).get(_HOLDER, meta["uid"]))
 
 
 def refuse_address(obj: Json, address: str, problem: str) -> Invalid:

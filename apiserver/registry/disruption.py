@@ -29,7 +29,7 @@ class DisruptionBudgets:
         self._now = now
 
     async def take(self, request: Request, pod: Json, *, dry_run: bool) -> None:
-        """Take the eviction of a pod, which a request asks for, of its budget, if it is under one.
+        """Charge the eviction of a pod, which a request asks for, to its budget, if it is under one.
 
         Raises:
             TooManyRequests: the budget allows no disruption now.

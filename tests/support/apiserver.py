@@ -17,6 +17,7 @@ from apiserver import app
 from apiserver.allocation import Allocator
 from apiserver.config import ApiserverConfig
 from apiserver.core.catalogue import Catalogue
+from apiserver.core.kinds import KINDS
 from apiserver.registry import Registry
 from apiserver.request import (
     DeleteOptions,
@@ -51,22 +52,7 @@ from tests.support.etcd_server import free_ports
 from tests.support.virtual_clock import VirtualClock
 
 ADMIN = UserInfo("kubernetes-admin", groups=("system:masters", "system:authenticated"))
-GROUPS = {
-    "poddisruptionbudgets": "policy",
-    "deployments": "apps",
-    "replicasets": "apps",
-    "leases": "coordination.k8s.io",
-    "endpointslices": "discovery.k8s.io",
-    "clusterroles": "rbac.authorization.k8s.io",
-    "roles": "rbac.authorization.k8s.io",
-    "rolebindings": "rbac.authorization.k8s.io",
-    "mutatingadmissionpolicies": "admissionregistration.k8s.io",
-    "mutatingadmissionpolicybindings": "admissionregistration.k8s.io",
-    "mutatingwebhookconfigurations": "admissionregistration.k8s.io",
-    "validatingadmissionpolicies": "admissionregistration.k8s.io",
-    "validatingadmissionpolicybindings": "admissionregistration.k8s.io",
-    "validatingwebhookconfigurations": "admissionregistration.k8s.io",
-}
+GROUPS = {plural: group for group, plural in KINDS if plural != "events"}
 
 
 @dataclass

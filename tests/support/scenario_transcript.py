@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 Json = dict[str, Any]
 Key = tuple[str, str, str]  # resource, namespace, name
 
+_UNTOLD = frozenset({"IPAddress"})  # random, and what their Services have
 GOLDEN = Path(__file__).parents[1] / "scenarios" / "golden"
 _SEPARATORS = re.compile(r"([^A-Za-z0-9.-]+)")
 _UID = re.compile(r"\([0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\)")
@@ -180,7 +181,7 @@ class Transcript:
 
     def _line(self, seen: Seen) -> Iterator[str]:
         what = "".join(_tell(seen))
-        if not what:
+        if not what or seen.kind.kind in _UNTOLD:
             return
         meta = seen.obj["metadata"]
         place = self.name(meta["name"])

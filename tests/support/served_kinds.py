@@ -37,6 +37,12 @@ _WEBHOOK = {
     "admissionReviewVersions": ["v1"],
     "matchConditions": [{"name": "a", "expression": "true"}],
 }
+_DEVICES = {
+    "devices": {
+        "requests": [{"name": "gpu", "exactly": {"deviceClassName": "gpu.example.com"}}],
+        "constraints": [{"requests": ["gpu"], "matchAttribute": "example.com/model"}],
+    }
+}
 _POD = {"containers": [{"name": "main", "image": "app:1"}]}
 _LABELS = {"metadata": {"labels": {"app": "web"}}}
 _SELECTOR = {"matchLabels": {"app": "web"}}
@@ -57,6 +63,7 @@ EXAMPLES: Final[dict[str, Json]] = {
     "CustomResourceDefinition": {"metadata": {"name": "toys.example.com"}, "spec": {"group": "example.com", "scope": "Namespaced", "names": {"plural": "toys", "kind": "Toy"}, "versions": [{"name": "v1", "served": True, "storage": True, "schema": {"openAPIV3Schema": {"type": "object"}}}]}},
     "DaemonSet": {"spec": {"selector": _SELECTOR, "template": {**_LABELS, "spec": _POD}}},
     "Deployment": {"spec": {"selector": _SELECTOR, "template": {**_LABELS, "spec": _POD}}},
+    "DeviceClass": {"spec": {"selectors": [{"cel": {"expression": "true"}}]}},
     "EndpointSlice": {"addressType": "IPv4", "endpoints": [{"addresses": ["10.1.2.3"]}], "ports": [{"port": 80}]},
     "Endpoints": {"subsets": [{"addresses": [{"ip": "10.1.2.3"}], "ports": [{"port": 80}]}]},
     "Event": {"involvedObject": _ABOUT, "reason": "Started", "message": "m", "type": "Normal"},
@@ -83,7 +90,10 @@ EXAMPLES: Final[dict[str, Json]] = {
     "PriorityLevelConfiguration": {"spec": {"type": "Limited", "limited": {"limitResponse": {"type": "Queue", "queuing": {}}}}},
     "ReplicaSet": {"spec": {"selector": _SELECTOR, "template": {**_LABELS, "spec": _POD}}},
     "ReplicationController": {"spec": {"template": {**_LABELS, "spec": _POD}}},
+    "ResourceClaim": {"spec": _DEVICES},
+    "ResourceClaimTemplate": {"spec": {"spec": _DEVICES}},
     "ResourceQuota": {"spec": {"hard": {"pods": "5"}}},
+    "ResourceSlice": {"spec": {"driver": "gpu.example.com", "nodeName": "n", "pool": {"name": "n", "generation": 1, "resourceSliceCount": 1}, "devices": [{"name": "gpu-0", "attributes": {"model": {"string": "x"}}}]}},
     "Role": {"rules": [{"apiGroups": [""], "resources": ["pods"], "verbs": ["get"]}]},
     "RoleBinding": {"roleRef": _ROLE, "subjects": [{"kind": "User", "name": "ann"}]},
     "RuntimeClass": {"handler": "runsc"},

@@ -134,3 +134,11 @@ async def test_claims_that_a_crash_left_are_repaired(bench: RegistryBench) -> No
     assert await _claims(bench, ADDRESSES) == sorted([address, "10.96.9.9"])
     assert await bench.allocator.repair(suspects) == {}
     assert await _claims(bench, ADDRESSES) == [address]
+
+
+async def test_a_claim_is_an_object_of_its_own(bench: RegistryBench) -> None:
+    """An IPAddress with a uid that no other object has: what is owned is found by uids."""
+    created = await bench.create("services", service())
+    claim = await bench.get("ipaddresses", created["spec"]["clusterIP"], namespace="")
+    assert claim["spec"]["parentRef"]["name"] == "web"
+    assert claim["metadata"]["uid"] != created["metadata"]["uid"]

@@ -1,0 +1,150 @@
+"""ResourceClaims: that devices are asked for, and which ones were given.
+
+https://kubernetes.io/docs/concepts/scheduling-eviction/dynamic-resource-allocation/
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from apiserver.core import field_errors
+from apiserver.core.conditions import condition_causes
+from apiserver.core.csi import driver_name_causes
+from apiserver.core.devices import (
+    MOST_CONFIGS,
+    Requests,
+    claim_causes,
+    config_causes,
+    default_claim,
+    label_causes,
+    list_causes,
+    pool_name_causes,
+    raw_causes,
+    reference_causes,
+    reference_list_causes,
+    requests_of,
+    set_causes,
+    toleration_list_causes,
+)
+from apiserver.core.podspec.affinity import node_selector_causes
+from apiserver.core.rules import Prepare, Rules, Validate, with_old_status, without_status
+from apiserver.core.table import devices as table
+from apiserver.core.values import Json, metadata, spec
+from machinery.model.errors import Cause
+
+_MOST_USERS: Final = 256
+_MOST_RESULTS: Final = 32
+_LONGEST_DATA: Final = 10 * 1024
+_MOST_CONDITIONS: Final = 8
+_SOURCES: Final = ["FromClass", "FromClaim"]
+
+
+def _default(obj: Json) -> Json:
+    default_claim(obj.setdefault("spec", {}))
+    return obj
+
+
+def _validate(obj: Json) -> list[Cause]:
+    return claim_causes(spec(obj), "spec")
+
+
+def _validate_update(new: Json, old: Json) -> list[Cause]:
+    return field_errors.unchanged("spec", spec(new), spec(old))
+
+
+def _validate_status(new: Json, old: Json) -> list[Cause]:
+    status, before = new.get("status") or {}, old.get("status") or {}
+    users, allocation = status.get("reservedFor") or [], status.get("allocation")
+    found = set_causes(
+        users, "status.reservedFor", _MOST_USERS, _user_causes, lambda each: each.get("uid", "")
+    )
+    results = ((allocation or {}).get("devices") or {}).get("results") or []
+    given = {_device_of(each) for each in results}
+    found += set_causes(
+        status.get("devices") or [],
+        "status.devices",
+        _MOST_USERS,
+        lambda each, where: _device_causes(each, where, given),
+        _device_of,
+    )
+    if users and allocation is None:
+        text = "may not be specified when `allocated` is not set"
+        found.append(field_errors.forbidden("status.reservedFor", text))
+    elif metadata(new).get("deletionTimestamp") and [
+        each for each in users if each not in (before.get("reservedFor") or [])
+    ]:
+        text = "new entries may not be added while `deallocationRequested` or `deletionTimestamp` are set"
+        found.append(field_errors.forbidden("status.reservedFor", text))
+    if allocation is None:
+        return found
+    if before.get("allocation") is not None:
+        return found + field_errors.unchanged("status.allocation", allocation, before["allocation"])
+    return found + _allocation_causes(allocation, "status.allocation", requests_of(spec(old)))
+
+
+def _user_causes(user: Json, path: str) -> list[Cause]:
+    return [
+        field_errors.required(f"{path}.{name}") for name in ("resource", "name", "uid") if not user.get(name)
+    ]
+
+
+def _device_of(result: Json) -> str:
+    parts = [result.get(name, "") for name in ("driver", "pool", "device", "shareID")]
+    return "/".join(part for part in parts if part)
+
+
+def _device_causes(device: Json, path: str, given: set[str]) -> list[Cause]:
+    found = driver_name_causes(device.get("driver", ""), f"{path}.driver")
+    found += pool_name_causes(device.get("pool", ""), f"{path}.pool")
+    found += label_causes(device.get("device", ""), f"{path}.device")
+    if _device_of(device) not in given:
+        text = "must be an allocated device in the claim"
+        found.append(field_errors.invalid(path, _device_of(device), text))
+    conditions = device.get("conditions") or []
+    if len(conditions) > _MOST_CONDITIONS:
+        found.append(field_errors.too_many(f"{path}.conditions", len(conditions), _MOST_CONDITIONS))
+    found += condition_causes(conditions, f"{path}.conditions")
+    if device.get("data") is not None:
+        found += raw_causes(device["data"], f"{path}.data", _LONGEST_DATA)
+    return found
+
+
+def _allocation_causes(allocation: Json, path: str, known: Requests) -> list[Cause]:
+    devices = allocation.get("devices") or {}
+    found = list_causes(
+        devices.get("results") or [],
+        f"{path}.devices.results",
+        _MOST_RESULTS,
+        lambda each, where: _result_causes(each, where, known),
+    )
+    found += list_causes(
+        devices.get("config") or [],
+        f"{path}.devices.config",
+        2 * MOST_CONFIGS,
+        lambda each, where: [
+            *field_errors.required_one_of(f"{where}.source", each.get("source", ""), _SOURCES),
+            *reference_list_causes(each.get("requests") or [], f"{where}.requests", known),
+            *config_causes(each, where),
+        ],
+    )
+    if "nodeSelector" in allocation:
+        found += node_selector_causes(allocation["nodeSelector"], f"{path}.nodeSelector.nodeSelectorTerms")
+    return found
+
+
+def _result_causes(result: Json, path: str, known: Requests) -> list[Cause]:
+    return [
+        *reference_causes(result.get("request", ""), f"{path}.request", known),
+        *driver_name_causes(result.get("driver", ""), f"{path}.driver"),
+        *pool_name_causes(result.get("pool", ""), f"{path}.pool"),
+        *label_causes(result.get("device", ""), f"{path}.device"),
+        *toleration_list_causes(result.get("tolerations") or [], f"{path}.tolerations"),
+    ]
+
+
+RULES: Final = Rules(
+    default=_default,
+    prepare=Prepare(create=without_status, update=with_old_status),
+    validate=Validate(create=_validate, update=_validate_update, status=_validate_status),
+    table=table.RESOURCE_CLAIMS,
+)
