@@ -37,7 +37,7 @@ from apiserver.core.rules import (
     without_status,
 )
 from apiserver.core.strictness import MOST
-from apiserver.core.values import Json, metadata, spec
+from apiserver.core.values import Json, kept, metadata, spec
 from machinery.model.errors import Cause
 from machinery.model.kinds import EVERY_VERB, STATUS_VERBS, KindNames, Subresource
 
@@ -252,7 +252,8 @@ def _rules(version: Json, custom: CustomSchema, converter: Converter | None, *, 
         weight=_RULES_WEIGHT if custom.schema.has_rules else 0,
         unenforced=finalizer_warnings,
         refuses_new=refuses_new,
-        prepare=Prepare(create=without_status, update=_with_old_status) if has_status else Prepare(),
+        prepare=_WITH_STATUS if has_status else Prepare(),
+        reset=_RESET if has_status else {},
         validate=Validate(create=custom.check, update=custom.check, status=custom.check),
         counts_generation=True,
         is_next_generation=_all_but_metadata_changed,
@@ -278,6 +279,18 @@ def finalizer_warnings(obj: Json) -> tuple[str, ...]:
 
 def _with_old_status(new: Json, old: Json, context: WriteContext) -> Json:
     return with_old_status(new, old, context)
+
+
+def _status_alone(new: Json, old: Json, _context: WriteContext) -> Json:
+    """Combine the status of `new` with all else of `old`, its metadata included, except for the owners of fields."""
+    meta = {name: item for name, item in metadata(old).items() if name != "managedFields"}
+    if owners := metadata(new).get("managedFields"):
+        meta["managedFields"] = owners
+    return {**kept(new, old, *(name for name in {*new, *old} if name != "status")), "metadata": meta}
+
+
+_WITH_STATUS: Final = Prepare(create=without_status, update=_with_old_status, status=_status_alone)
+_RESET: Final[dict[str, Json]] = {"": {"f:status": {}}, "status": {"f:metadata": {}, "f:spec": {}}}
 
 
 def _all_but_metadata_changed(new: Json, old: Json) -> bool:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
+import msgspec
 import pytest
 
+from apiserver.request import Request, WriteOptions
 from machinery.model.errors import BadRequest, Conflict, NotFound
 from machinery.model.requests import PatchType
-from tests.support.apiserver import RegistryBench, config_map, pod, service
+from tests.support.apiserver import ADMIN, RegistryBench, config_map, pod, read, service
 
 Json = dict[str, Any]
 
@@ -272,3 +275,103 @@ async def test_other_writes_leave_the_owners(bench: RegistryBench) -> None:
     assert bound["metadata"]["managedFields"] == created["metadata"]["managedFields"]
     marked = await bench.delete("pods", "p")
     assert marked["metadata"]["managedFields"] == created["metadata"]["managedFields"]
+
+
+async def test_custom_resources_merge_by_their_schemas(bench: RegistryBench) -> None:
+    """In each version that is served: sets, lists with keys and their defaults, atomic maps, and what is left open."""
+    await bench.registry.create(_custom("create", "customresourcedefinitions", _DEFINITION))
+    while bench.catalogue.kind("example.io", "v2", "toys") is None:
+        await asyncio.sleep(0)
+    ports = [{"port": 80}, {"port": 80, "protocol": "UDP"}]
+    await _applied(bench, "one", "v1", set=["x", "y"], ports=ports, sel={"a": "b"}, any={"q": {"r": 1}})
+    await _applied(bench, "two", "v2", set=["z"], ports=[{"port": 81}])
+    made = await _applied(bench, "one", "v1", set=["x"], ports=ports[:1], any={"q": {"s": 1}})
+    tcp = {"port": 80, "protocol": "TCP"}
+    assert made["spec"] == {"set": ["x", "z"], "ports": [tcp, {**tcp, "port": 81}], "any": {"q": {"s": 1}}}
+    key = 'k:{"port":81,"protocol":"TCP"}'
+    owned = {"f:spec": {"f:ports": {key: {".": {}, "f:port": {}}}, "f:set": {'v:"z"': {}}}}
+    assert (_owned(made, "two"), made["metadata"]["managedFields"][1]["apiVersion"]) == (
+        owned,
+        "example.io/v2",
+    )
+    with pytest.raises(Conflict, match=r"conflict with \"one\": \.spec\.any\.q\.s"):
+        await _applied(bench, "three", "v2", any={"q": {"s": 2}})
+    with pytest.raises(BadRequest, match=r"\.spec\.foo: field not declared in schema"):
+        await _applied(bench, "three", "v1", foo=1)
+    status = {**_toy("v1"), "metadata": {"name": "t", "labels": {"a": "b"}}, "status": {"phase": "on"}}
+    request = _custom("patch", "toys", status, patch_type=PatchType.MERGE, subresource="status")
+    written = read(await bench.registry.patch(request))
+    assert (_owned(written, "me", "status"), written["metadata"].get("labels")) == (
+        {"f:status": {"f:phase": {}}},
+        None,
+    )
+
+
+def _toy(version: str, **spec: Any) -> Json:
+    return {"apiVersion": f"example.io/{version}", "kind": "Toy", "metadata": {"name": "t"}, "spec": spec}
+
+
+async def _applied(bench: RegistryBench, manager: str, version: str, **spec: Any) -> Json:
+    config = _toy(version, **spec)
+    request = _custom("patch", "toys", config, version, patch_type=PatchType.APPLY, manager=manager)
+    return read(await bench.registry.patch(request))
+
+
+def _custom(
+    verb: str, resource: str, body: Any, version: str = "v1", manager: str = "me", **more: Any
+) -> Request:
+    is_definition = resource == "customresourcedefinitions"
+    return Request(
+        user=ADMIN,
+        verb=verb,
+        group="apiextensions.k8s.io" if is_definition else "example.io",
+        version=version,
+        resource=resource,
+        namespace="" if is_definition else "default",
+        name="" if is_definition else "t",
+        body=msgspec.json.encode(body),
+        writing=WriteOptions(field_manager=manager),
+        **more,
+    )
+
+
+_TEXT = {"type": "string"}
+_PORT = {"port": {"type": "integer"}, "protocol": {"type": "string", "default": "TCP"}}
+_SPEC = {
+    "set": {"type": "array", "items": _TEXT, "x-kubernetes-list-type": "set"},
+    "ports": {
+        "type": "array",
+        "items": {"type": "object", "properties": _PORT, "required": ["port"]},
+        "x-kubernetes-list-type": "map",
+        "x-kubernetes-list-map-keys": ["port", "protocol"],
+    },
+    "sel": {"type": "object", "additionalProperties": _TEXT, "x-kubernetes-map-type": "atomic"},
+    "any": {"type": "object", "x-kubernetes-preserve-unknown-fields": True},
+}
+_SCHEMA = {
+    "type": "object",
+    "properties": {
+        "spec": {"type": "object", "properties": _SPEC},
+        "status": {"type": "object", "properties": {"phase": _TEXT}},
+    },
+}
+_DEFINITION = {
+    "apiVersion": "apiextensions.k8s.io/v1",
+    "kind": "CustomResourceDefinition",
+    "metadata": {"name": "toys.example.io"},
+    "spec": {
+        "group": "example.io",
+        "scope": "Namespaced",
+        "names": {"plural": "toys", "kind": "Toy"},
+        "versions": [
+            {
+                "name": version,
+                "served": True,
+                "storage": version == "v1",
+                "schema": {"openAPIV3Schema": _SCHEMA},
+                "subresources": {"status": {}},
+            }
+            for version in ("v1", "v2")
+        ],
+    },
+}
