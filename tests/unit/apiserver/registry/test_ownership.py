@@ -302,7 +302,7 @@ async def test_custom_resources_merge_by_their_schemas(bench: RegistryBench) -> 
     request = _custom("patch", "toys", status, patch_type=PatchType.MERGE, subresource="status")
     written = read(await bench.registry.patch(request))
     assert (_owned(written, "me", "status"), written["metadata"].get("labels")) == (
-        {"f:status": {"f:phase": {}}},
+        {"f:status": {".": {}, "f:phase": {}}},
         None,
     )
 
