@@ -113,14 +113,14 @@ class _Walk:
         self, topology: Granular, old: dict[str, Any], new: dict[str, Any], changes: _Changes
     ) -> None:
         """Note what changed in the fields of an object."""
-        fields, rest = topology.fields, topology.rest or DEDUCED
+        fields, rest, equal = topology.fields, topology.rest or DEDUCED, self.equal
         for name, item in new.items():
             before = old.get(name, _MISSING)
-            child = fields.get(name) or rest
             if before is _MISSING:
+                child = fields.get(name) or rest
                 self._one_sided(topology, name, child, item, changes, changes.added)
-            elif before is not item and not self.equal(before, item):
-                self.value(child, elements.field(name), before, item, changes)
+            elif before is not item and not equal(before, item):
+                self.value(fields.get(name) or rest, elements.field(name), before, item, changes)
         if len(old) != len(new) or old.keys() != new.keys():
             for name in old.keys() - new.keys():
                 self._one_sided(topology, name, fields.get(name) or rest, old[name], changes, changes.removed)

@@ -62,8 +62,13 @@ class Trackers:
                 raise UnknownVersion(version)
             return found
 
+        compiled: dict[str, Granular] = {}
+
         def topology(version: str) -> Granular:
-            return self._topologies.root(named(version).definition)
+            found = compiled.get(version)
+            if found is None:
+                found = compiled[version] = self._topologies.root(named(version).definition)
+            return found
 
         def convert(obj: Json, version: str) -> Json:
             return named(version).rules.convert(obj, version)
