@@ -28,6 +28,11 @@ def is_noted() -> bool:
     return _current.get() is not None
 
 
+def current() -> dict[str, str] | None:
+    """Return where annotations of this request are collected, for who works in a thread; None where they are not."""
+    return _current.get()
+
+
 def begin() -> Token[_Notes | None]:
     """Collect annotations from here on, in this task and those that it begins."""
     return _current.set({})

@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import NamedTuple
 
+from apiserver import audit_notes
 from apiserver.allocation import Claims
 from apiserver.aside import aside, weigh
 from apiserver.core import answers, deletion, field_errors, writes
@@ -135,6 +136,7 @@ class Preparing:
             suffix=suffix,
             version=request.version,
             options=partial(options_of, request),
+            notes=audit_notes.current(),
         )
 
     async def _checked(self, draft: _Draft, claims: Claims, old: Json | None, weight: int) -> Put:

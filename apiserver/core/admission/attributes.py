@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, MutableMapping
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Final, NamedTuple, Protocol, TypeAlias
@@ -69,6 +69,7 @@ class Attributes(msgspec.Struct, frozen=True, gc=False):
     suffix: str = ""  # five fresh letters of machinery.model.names.suffix, for the name of a volume
     version: str = ""  # of the kind, in which it was asked for; "": as it is stored
     options: Callable[[], Json] = dict  # the options of the request, as a meta.k8s.io/v1 object
+    notes: MutableMapping[str, str] | None = None  # annotations of the audit log; None where there is none
 
     @property
     def operation(self) -> Operation:

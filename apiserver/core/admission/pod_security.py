@@ -1,8 +1,8 @@
 """PodSecurity: pods keep to the standard that the labels of their namespace name.
 
 Pods are refused or warned of; of workloads, their templates are warned of; a namespace that begins to enforce something
-hears which of its pods would be refused. What the label of the audit mode asks for is computed (`Decision.annotations`)
-and goes nowhere: there is no audit log.
+hears which of its pods would be refused. What the label of the audit mode asks for is noted in the audit log, where one is
+written.
 https://kubernetes.io/docs/concepts/security/pod-security-admission/
 """
 
@@ -81,6 +81,8 @@ def _validate(
     if not _is_seen(attributes):
         return ()
     found = _decided(attributes, obj, old, looked_up, settings.pod_security)
+    if attributes.notes is not None:
+        attributes.notes.update(found.annotations)
     if found.refusal:
         raise forbidden(attributes, obj, found.refusal)
     return found.warnings

@@ -18,7 +18,6 @@ from machinery.model.errors import Cause
 
 NAME_LABEL: Final = "kubernetes.io/metadata.name"
 FINALIZER: Final = "kubernetes"
-_AUDIT: Final = "pod-security.kubernetes.io/audit"
 
 
 def _default(obj: Json) -> Json:
@@ -91,13 +90,6 @@ def _finalizer_causes(obj: Json, *, indexed: bool = False) -> list[Cause]:
     ]
 
 
-def _unenforced(obj: Json) -> tuple[str, ...]:
-    """Return the label of Pod Security Standards that asks for notes in the audit log: there is none."""
-    if (obj["metadata"].get("labels") or {}).get(_AUDIT, "privileged") == "privileged":
-        return ()
-    return (f"metadata.labels[{_AUDIT}] has no effect: there is no audit log",)
-
-
 def _label_causes(obj: Json) -> list[Cause]:
     name, labels = obj["metadata"].get("name", ""), obj["metadata"].get("labels") or {}
     if labels.get(NAME_LABEL) == name:
@@ -134,7 +126,6 @@ RULES: Final = Rules(
     name_errors=names.dns_label_errors,
     default=_default,
     prepare=Prepare(create=_prepare_create, update=_prepare_update),
-    unenforced=_unenforced,
     validate=Validate(
         create=_finalizer_causes, update=lambda new, _old: _label_causes(new), status=_validate_status
     ),

@@ -242,21 +242,6 @@ def test_a_namespaces_finalizer_has_a_name(finalizer: str) -> None:
         namespaces.RULES.subresources["finalize"](old, _namespace("kubernetes", finalizer), "now")
 
 
-def test_a_namespace_that_asks_for_notes_in_the_audit_log_is_told_that_there_is_none() -> None:
-    """What it enforces and warns of has its effect; to ask for nothing is fine."""
-    label = "pod-security.kubernetes.io/"
-    asked = created(
-        _namespace(
-            **{f"{label}enforce": "restricted", f"{label}warn": "baseline", f"{label}audit": "baseline"}
-        ),
-        "namespaces",
-    )
-    warned = namespaces.RULES.unenforced(asked)
-    assert warned == (f"metadata.labels[{label}audit] has no effect: there is no audit log",)
-    silent = created(_namespace(**{f"{label}audit": "privileged"}), "namespaces")
-    assert namespaces.RULES.unenforced(silent) == ()
-
-
 def test_a_slices_hints_are_few_and_once() -> None:
     """Zones and nodes alike."""
     zones = [{"name": "a"}, {"name": "a"}, {"name": "b c"}]

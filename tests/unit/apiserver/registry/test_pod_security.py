@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from apiserver import audit_notes
 from apiserver.core.values import Json
 from apiserver.request import ObjectReply, WriteOptions
 from machinery.model.errors import Forbidden, Invalid
@@ -147,9 +148,16 @@ async def test_a_label_that_is_none_is_refused(team: RegistryBench):
     assert caught.value.message == f'Namespace "team" is invalid: {said}'
 
 
-async def test_what_is_for_the_audit_log_has_no_effect_and_that_is_told(team: RegistryBench):
-    """There is no such log yet; what else is warned of comes after it."""
-    await _created(team, "pods", _pod("a", **CONTEXT))
-    reply = await _label(team, audit="restricted", enforce="baseline")
-    assert reply.warnings[0] == f"metadata.labels[{LABEL}audit] has no effect: there is no audit log"
-    assert reply.warnings[2:] == ("a: privileged",)
+async def test_what_is_for_the_audit_log_is_noted_there(team: RegistryBench):
+    """Nobody is refused or warned for it; where no log is written nothing is noted."""
+    await _label(team, audit="baseline")
+    token = audit_notes.begin()
+    assert (await _created(team, "pods", _pod("a", **CONTEXT))).warnings == ()
+    found = dict(audit_notes.noted())
+    audit_notes.end(token)
+    assert found[f"{LABEL}enforce-policy"] == "privileged:latest"
+    assert found[f"{LABEL}audit-violations"].startswith(
+        'would violate PodSecurity "baseline:latest": privileged'
+    )
+    await _created(team, "pods", _pod("b", **CONTEXT))
+    assert audit_notes.noted() == {}
