@@ -182,6 +182,9 @@ def _read_by_rules(
     """Read an object whose kind has no published schema: its metadata as of all objects, the rest by its rules."""
     if not isinstance(raw, dict):
         raise BadRequest("the body of the request has to be a JSON object")
+    for name, field in (("Kind", "kind"), ("apiVersion", "apiVersion")):
+        if not raw.get(field):
+            raise BadRequest(f"Object '{name}' is missing in '{field_errors.quoted(raw)}'")
     _check_type(raw, kind.api_version, kind.kind)
     prefix = f'{kind.kind} in version "{kind.version}" cannot be handled as a {kind.kind}: '
     try:

@@ -102,8 +102,9 @@ class Registry:
 
     async def catch_up(self) -> None:
         """Learn what the store holds by now, as other apiservers' definitions of kinds; as far as the store answers."""
-        with suppress(ApiError):
-            await self._feed.fresh()
+        if not self._feed.problem:
+            with suppress(ApiError):
+                await self._feed.fresh()
 
     async def get(self, request: Request) -> ObjectReply:
         """Read one object, or a subresource of it."""

@@ -270,6 +270,8 @@ async def test_what_is_unknown_is_dropped_with_a_warning_or_refused(api: Api, re
             '299 - "unknown field \\"metadata.x\\""',
             '299 - "unknown field \\"spec.y\\""',
         ]
+    _, error = await rest("POST", PATH, json={"apiVersion": f"{GROUP}/v1", "metadata": {"name": "odd"}})
+    assert (error["code"], error["message"].startswith("Object 'Kind' is missing in '")) == (400, True)
     status, error = await rest("POST", f"{PATH}?fieldValidation=Strict", json=odd)
     text = 'Toy in version "v1" cannot be handled as a Toy: strict decoding error:'
     assert (status, error["message"]) == (

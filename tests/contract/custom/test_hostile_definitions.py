@@ -62,7 +62,7 @@ MANY: Json = {
             "maxLength": 9,
             **(RULE if index % 20 == 0 else {}),
         }
-        for index in range(9_000)
+        for index in range(4_000)
     },
 }
 ALTERNATIVES: Json = {"anyOf": [{"allOf": [{"minLength": 1}] * 40} for _ in range(40)]}
@@ -72,7 +72,7 @@ ALTERNATIVES: Json = {"anyOf": [{"allOf": [{"minLength": 1}] * 40} for _ in rang
     ("spec", "refused"),
     [
         (MANY, ""),
-        ({**MANY, "x-kubernetes-validations": [{"rule": "self.field1 == self.field2 && " * 2_000 + "true"}]}, ""),
+        ({**MANY, "x-kubernetes-validations": [{"rule": "self.field1 == self.field2 && " * 500 + "true"}]}, ""),
         (deep(100), "must not be nested more than 80 schemas deep"),
         ({"type": "string", "pattern": "(a{1000}){1000}"}, "must be a valid regular expression"),
         ({"type": "object", "properties": {"field1": {"type": "string", "pattern": "^(a+)+$", **ALTERNATIVES}}}, ""),
@@ -90,12 +90,12 @@ async def test_a_definition_that_explodes(
     made = with_spec(spec)
     with measured_steps(monkeypatch) as steps:
         if refused:
-            error = await refusal(api.create(CRDS, made))
+            error = await refusal(api.create(CRDS, made, timeout_s=60))
             assert (error.code in {400, 413, 422}, refused in error.message) == (True, True), error.message[
                 :500
             ]
         else:
-            await api.create(CRDS, made)
+            await api.create(CRDS, made, timeout_s=60)
             await established(api)
             value: Any = (
                 {"field1": "a", "field2": "a", "field40": "ok"} if "properties" in spec else "a" * 100_000
