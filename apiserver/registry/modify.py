@@ -17,14 +17,16 @@ import msgspec
 from apiserver import objects
 from apiserver.aside import aside
 from apiserver.core import answers
+from apiserver.core.apply.update import without_managed
 from apiserver.core.kind import Kind
 from apiserver.core.values import Json
 from apiserver.registry.fences import write_fenced
 from apiserver.registry.held import NOTHING_HELD, Held
 from apiserver.registry.parts import Parts
 from apiserver.request import ObjectReply, Request
-from apiserver.storage.interface import Differs, Outcome, Stored, Unmoved, Written
+from apiserver.storage.interface import LARGEST, Differs, Outcome, Stored, Unmoved, Written
 from machinery.model.errors import Definite
+from machinery.model.requests import PatchType
 
 ATTEMPTS: Final = 12  # of a write whose turn it is, against other apiservers and newcomers
 
@@ -99,7 +101,7 @@ class Modifier:
 
     async def create(self, place: Place, put: Put) -> Stored | ObjectReply | None:
         """Store a new object; returns the reply, or what is there already."""
-        value = objects.encode(put.obj)
+        value = _encoded(place, put.obj)
         if place.dry_run:
             existing = await self._parts.storage.get(place.key)
             return existing or ObjectReply(value, uid=_uid(put.obj), created=True, warnings=put.warnings)
@@ -164,7 +166,7 @@ class Modifier:
         return Done(step, _shown(place, objects.encode(step.obj), step, current.revision))
 
     async def _store(self, place: Place, current: _Current, step: Put | Gone) -> Done | _Current:
-        value = objects.encode(step.obj)
+        value = _encoded(place, step.obj)
         created = not current.revision
         if place.dry_run:
             return Done(step, _shown(place, value, step, current.revision, created=created))
@@ -208,6 +210,17 @@ class Modifier:
             uid=_uid(obj),
             revision=revision,
         )
+
+
+def _encoded(place: Place, obj: Json) -> bytes:
+    """Return an object as it is stored: without the owners of its fields, where it would be too large with them.
+
+    That is how Kubernetes has it; what is applied keeps them, and is refused.
+    """
+    value = objects.encode(obj)
+    if len(place.key) + len(value) <= LARGEST or place.request.patch_type is PatchType.APPLY:
+        return value
+    return objects.encode(without_managed(obj))
 
 
 async def _live(kind: Kind, stored: Stored | None) -> _Current:

@@ -71,7 +71,8 @@ def _role_validator(*, namespaced: bool) -> Callable[[Json], list[Cause]]:
     return validate
 
 
-def _subject_causes(subject: Json, path: str) -> list[Cause]:
+def _subject_causes(subject: Json, path: str, *, namespaced: bool) -> list[Cause]:
+    """Find what is wrong with a subject; in a namespace, its ServiceAccounts are those of the namespace where it says none."""
     kind, name = subject.get("kind", ""), subject.get("name", "")
     found = [] if name else [field_errors.required(f"{path}.name")]
     if kind not in _SUBJECT_GROUPS:
@@ -80,7 +81,7 @@ def _subject_causes(subject: Json, path: str) -> list[Cause]:
     if kind == "ServiceAccount":
         if name:
             found += field_errors.each_invalid(f"{path}.name", name, names.dns_subdomain_errors(name))
-        if not subject.get("namespace"):
+        if not namespaced and not subject.get("namespace"):
             found.append(field_errors.required(f"{path}.namespace"))
     return found
 
@@ -95,7 +96,7 @@ def _binding_validator(*roles: str) -> Callable[[Json], list[Cause]]:
         else:
             found.append(field_errors.required("roleRef.name"))
         for index, subject in enumerate(obj.get("subjects") or []):
-            found += _subject_causes(subject, f"subjects[{index}]")
+            found += _subject_causes(subject, f"subjects[{index}]", namespaced="Role" in roles)
         return found
 
     return validate

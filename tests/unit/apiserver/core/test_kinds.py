@@ -41,6 +41,26 @@ def test_a_secret_for_a_registry_holds_json(type_: str, key: str) -> None:
     assert complaints(_secret(type_, **{key: "e30="}), "secrets") == []
 
 
+@pytest.mark.parametrize(
+    ("plural", "role", "found"),
+    [
+        ("rolebindings", "Role", []),
+        ("clusterrolebindings", "ClusterRole", ["subjects[0].namespace: Required value"]),
+    ],
+)
+def test_a_service_account_is_of_the_bindings_namespace(plural: str, role: str, found: list[str]) -> None:
+    """Where it names none; a binding of the whole cluster has none."""
+    group = "rbac.authorization.k8s.io"
+    meta = {"name": "b", "namespace": "default"} if plural == "rolebindings" else {"name": "b"}
+    subject = {"kind": "ServiceAccount", "name": "a"}
+    binding = {
+        "metadata": meta,
+        "roleRef": {"apiGroup": group, "kind": role, "name": "r"},
+        "subjects": [subject],
+    }
+    assert complaints(binding, plural, group) == found
+
+
 def test_a_private_key_is_not_empty() -> None:
     """Other types need their keys only to be there."""
     needed = ["data[ssh-privatekey]: Required value"]

@@ -9,7 +9,7 @@ import msgspec
 import pytest
 
 from apiserver.request import Request, WriteOptions
-from machinery.model.errors import BadRequest, Conflict, NotFound
+from machinery.model.errors import BadRequest, Conflict, NotFound, TooLarge
 from machinery.model.requests import PatchType
 from tests.support.apiserver import ADMIN, RegistryBench, config_map, pod, read, service
 
@@ -264,6 +264,14 @@ async def test_an_apply_that_creates_has_no_identity_to_meet(bench: RegistryBenc
         await bench.apply("configmaps", config)
     config["metadata"] = {"name": "a", "resourceVersion": "7"}
     assert (await bench.apply("configmaps", config))["data"] == {"k": "1"}
+
+
+async def test_an_object_that_is_too_large_with_its_owners_has_none(bench: RegistryBench) -> None:
+    """It is stored without them; what is applied is refused instead."""
+    large = config_map("a", **{f"{number:0250}": "x" * 1040 for number in range(1000)})
+    assert "managedFields" not in (await bench.create("configmaps", large))["metadata"]
+    with pytest.raises(TooLarge):
+        await bench.apply("configmaps", {**large, "metadata": {"name": "b"}})
 
 
 async def test_other_writes_leave_the_owners(bench: RegistryBench) -> None:
