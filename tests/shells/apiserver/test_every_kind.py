@@ -9,6 +9,8 @@ import pytest
 
 from apiserver.core.kind import Kind
 from apiserver.core.kinds import KINDS
+from machinery.model.k8s import served
+from machinery.model.kinds import KindNames
 from tests.support.rest_door import KUBECTL_TABLE
 from tests.support.served_kinds import example
 
@@ -98,3 +100,94 @@ async def test_what_has_replicas_is_scaled(admin: aiohttp.ClientSession, kind: K
     patched = await call(admin, "PATCH", f"{path}/scale", json={"spec": {"replicas": 2}}, headers=MERGE)
     assert patched["spec"] == {"replicas": 2}
     assert (await call(admin, "GET", path))["spec"]["replicas"] == 2
+
+
+@pytest.mark.parametrize("names", served.REVIEWS, ids=lambda names: names.kind)
+async def test_a_review_is_answered(admin: aiohttp.ClientSession, names: KindNames) -> None:
+    """It is not stored; what comes back says what was found out."""
+    ask = {"verb": "get", "resource": "pods", "namespace": "default"}
+    spec: dict[str, Any] = {
+        "TokenReview": {"token": "none"},
+        "SubjectAccessReview": {"user": "ann", "resourceAttributes": ask},
+        "LocalSubjectAccessReview": {"user": "ann", "resourceAttributes": ask},
+        "SelfSubjectAccessReview": {"resourceAttributes": ask},
+        "SelfSubjectRulesReview": {"namespace": "default"},
+    }.get(names.kind, {})
+    inside = "/namespaces/default" if names.namespaced else ""
+    body = {"apiVersion": names.api_version, "kind": names.kind, "spec": spec}
+    answer = await call(admin, "POST", f"/apis/{names.api_version}{inside}/{names.plural}", json=body)
+    assert answer["kind"] == names.kind
+    assert answer["status"]
+
+
+async def test_an_autoscaler_is_read_and_written_in_both_versions(admin: aiohttp.ClientSession) -> None:
+    """What version 1 has no fields for is in annotations there, and nothing is lost on the way."""
+    one, two = (f"/apis/autoscaling/{v}/namespaces/default/horizontalpodautoscalers" for v in ("v1", "v2"))
+    memory = {"name": "memory", "target": {"type": "AverageValue", "averageValue": "1Gi"}}
+    cpu = {"name": "cpu", "target": {"type": "Utilization", "averageUtilization": 60}}
+    spec = {
+        "scaleTargetRef": {"kind": "Deployment", "name": "web"},
+        "minReplicas": 2,
+        "maxReplicas": 5,
+        "metrics": [{"type": "Resource", "resource": cpu}, {"type": "Resource", "resource": memory}],
+        "behavior": {"scaleDown": {"stabilizationWindowSeconds": 60}},
+    }
+    made = await call(admin, "POST", two, json={"metadata": {"name": "a"}, "spec": spec})
+    older = await call(admin, "GET", f"{one}/a")
+    assert older["apiVersion"] == "autoscaling/v1"
+    assert older["spec"]["targetCPUUtilizationPercentage"] == 60
+    assert "memory" in older["metadata"]["annotations"]["autoscaling.alpha.kubernetes.io/metrics"]
+    assert (await call(admin, "PUT", f"{one}/a", json=older))["spec"] == older["spec"]
+    kept = await call(admin, "GET", f"{two}/a")
+    assert kept["spec"] == made["spec"]
+    assert "annotations" not in kept["metadata"]
+    simple = {**spec, "targetCPUUtilizationPercentage": 50}
+    del simple["metrics"], simple["behavior"]
+    await call(admin, "POST", one, json={"metadata": {"name": "b"}, "spec": simple})
+    [metric] = (await call(admin, "GET", f"{two}/b"))["spec"]["metrics"]
+    assert metric["resource"]["target"] == {"type": "Utilization", "averageUtilization": 50}
+    table = await call(admin, "GET", one, headers={"Accept": KUBECTL_TABLE})
+    assert [row["cells"][2] for row in table["rows"]] == [
+        "cpu: <unknown>/60%, memory: <unknown>/1Gi",
+        "cpu: <unknown>/50%",
+    ]
+
+
+@pytest.mark.parametrize("noise", ["5", "[5]", '[{"type": 5}]', '[{"type": "Resource", "resource": 5}]', "{"])
+async def test_annotations_that_hold_no_metrics_are_passed_over(
+    admin: aiohttp.ClientSession, noise: str
+) -> None:
+    """Whoever wrote them: the autoscaler goes by the share of the CPU."""
+    path = "/apis/autoscaling/v1/namespaces/default/horizontalpodautoscalers"
+    names = ("metrics", "current-metrics", "conditions", "behavior")
+    annotations = {f"autoscaling.alpha.kubernetes.io/{name}": noise for name in names}
+    spec = {"scaleTargetRef": {"kind": "Deployment", "name": "web"}, "maxReplicas": 5}
+    body = {"metadata": {"name": "a", "annotations": annotations}, "spec": spec}
+    assert (await call(admin, "POST", path, json=body))["spec"]["targetCPUUtilizationPercentage"] == 80
+
+
+async def test_an_event_is_read_and_written_in_both_groups(admin: aiohttp.ClientSession) -> None:
+    """One storage; the newer version asks for more, in Kubernetes' words."""
+    older, newer = "/api/v1/namespaces/default/events", "/apis/events.k8s.io/v1/namespaces/default/events"
+    event = {
+        "metadata": {"name": "e"},
+        "regarding": {"kind": "Pod", "namespace": "default", "name": "web"},
+        "eventTime": "2026-01-01T00:00:00.000000Z",
+        "type": "Normal",
+        "reason": "Started",
+        "action": "Starting",
+        "note": "it runs",
+        "reportingController": "example.com/kubelet",
+        "reportingInstance": "n",
+    }
+    await call(admin, "POST", newer, json=event)
+    seen = await call(admin, "GET", f"{older}/e")
+    assert (seen["message"], seen["involvedObject"]["name"]) == ("it runs", "web")
+    found = await call(admin, "GET", f"{newer}?fieldSelector=regarding.name=web")
+    assert [each["note"] for each in found["items"]] == ["it runs"]
+    async with admin.post(newer, json={**event, "metadata": {"name": "f"}, "type": "Loud"}) as response:
+        body = await response.json()
+        assert response.status == 422
+        assert body["details"]["causes"][0]["message"].endswith("has invalid value: Loud")
+    async with admin.put(f"{newer}/e", json={**event, "note": "other"}) as response:
+        assert [each["field"] for each in (await response.json())["details"]["causes"]] == ["message"]
