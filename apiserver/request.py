@@ -167,12 +167,13 @@ class SharedItems(Sequence[Item]):
     So what a door has made of them for the second time is kept, as it is with events, unless it is large.
     """
 
-    __slots__ = ("_asked", "_frames", "_items")
+    __slots__ = ("_asked", "_frames", "_items", "_size_bytes")
 
     LARGEST: ClassVar = 2 * 1024 * 1024  # bytes of a frame that is kept
 
     def __init__(self, items: Sequence[Item]) -> None:
         self._items = items
+        self._size_bytes = -1
         self._asked: set[str] = set()
         self._frames: dict[str, Any] = {}
 
@@ -184,6 +185,13 @@ class SharedItems(Sequence[Item]):
 
     def __iter__(self) -> Iterator[Item]:
         return iter(self._items)
+
+    @property
+    def size_bytes(self) -> int:
+        """How many bytes of JSON they are."""
+        if self._size_bytes < 0:
+            self._size_bytes = sum([len(item.json) for item in self._items])
+        return self._size_bytes
 
     def frame(self, door: str, encode: Callable[[SharedItems], bytes]) -> bytes:
         """Return the items as a door writes them."""

@@ -17,7 +17,7 @@ _FORM: Final = "rest-gzip"
 
 async def list_reply(answer: ListReply, *, accepts_gzip: bool) -> Reply:
     """Answer with a list as JSON."""
-    if not accepts_gzip and sum(len(item.json) for item in answer.items) > answer.items.LARGEST:
+    if not accepts_gzip and answer.items.size_bytes > answer.items.LARGEST:
         return reply(_large(answer))
     items = envelopes.list_items(answer)
     if not (accepts_gzip and is_worth_compressing(len(items))):

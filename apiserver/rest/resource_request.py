@@ -20,6 +20,7 @@ from apiserver.rest.http_request import HttpRequest
 from apiserver.rest.paths import Target
 from machinery.wire import fence_header
 
+_PEOPLE: Final = ("curl", "Wget", "Mozilla/5.0")  # agents of those who read JSON themselves
 _COLLECTIONS: Final = frozenset({"list", "watch", "deletecollection"})
 _READS: Final = frozenset({"get", "list", "watch"})
 _WRITES: Final = frozenset({"create", "update", "patch"})
@@ -31,7 +32,7 @@ class ResourceRequest(msgspec.Struct, frozen=True, gc=False):
     http: HttpRequest
     target: Target
     request: Request  # for gate and registry; the body is still to come
-    is_pretty: bool | None  # None: nothing is said
+    is_pretty: bool
     include_object: str  # of a table: "", "None", "Metadata", "Object"
 
     @property
@@ -88,6 +89,8 @@ def read_request(http: HttpRequest, user: UserInfo, target: Target) -> ResourceR
     if verb in _COLLECTIONS:
         request = selected(request)
     is_pretty = query.boolean(asked, "pretty")
+    if is_pretty is None:
+        is_pretty = http.headers.get("User-Agent", "").startswith(_PEOPLE)
     return ResourceRequest(http, target, request, is_pretty, asked.get("includeObject", ""))
 
 

@@ -76,6 +76,19 @@ async def test_what_the_apiserver_was_told_and_what_waits_is_shown(
     assert version["gitVersion"].startswith("v1.36.")
 
 
+async def test_people_get_json_that_can_be_read(admin: aiohttp.ClientSession):
+    """Those whose program is one for people, unless they say otherwise."""
+    path = "/api/v1/namespaces/default"
+    for agent, query, is_pretty in (
+        ("curl/8.1", "", True),
+        ("curl/8.1", "?pretty=false", False),
+        ("kubectl/v1.36.0", "", False),
+        ("kubectl/v1.36.0", "?pretty=true", True),
+    ):
+        async with admin.get(path + query, headers={"User-Agent": agent}) as response:
+            assert (await response.text()).startswith("{\n  ") is is_pretty
+
+
 async def test_documents_are_kept_by_their_hash(admin: aiohttp.ClientSession):
     """For ever at the address that the index names; an old address leads to the new one; compressed once."""
     async with admin.get("/openapi/v3") as response:
