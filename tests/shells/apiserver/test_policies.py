@@ -6,6 +6,7 @@ https://kubernetes.io/docs/reference/access-authn-authz/mutating-admission-polic
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
 from typing import Any
 
 import msgspec
@@ -13,7 +14,7 @@ import pytest
 
 from apiserver.core.values import Json
 from machinery.model.errors import ApiError, Invalid
-from tests.support.apiserver import RegistryBench, config_map, pod
+from tests.support.apiserver import RegistryBench, config_map, pod, running_registry
 
 RULE = {
     "apiGroups": [""],
@@ -22,6 +23,13 @@ RULE = {
     "resources": ["configmaps"],
 }
 DENIED = "ValidatingAdmissionPolicy 'policy' with binding 'binding' denied request: "
+
+
+@pytest.fixture
+async def bench() -> AsyncIterator[RegistryBench]:
+    """A registry on a store in memory."""
+    async with running_registry() as running:
+        yield running
 
 
 async def _bound(
