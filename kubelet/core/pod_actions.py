@@ -192,6 +192,8 @@ class _Steps:
 
     def _ephemeral(self) -> None:
         """Start ephemeral containers, whatever the others do; each runs once."""
+        if not self._pod.spec.ephemeralContainers:
+            return
         told = {status.name for status in self._pod.status.ephemeralContainerStatuses if status.containerID}
         for container in ephemeral(self._pod):
             run = self._now.observed.newest(container.name)

@@ -67,7 +67,8 @@ def _resizing(inputs: StatusInputs, *, terminal: bool) -> list[PodCondition]:
         found.append(
             PodCondition(type=RESIZE_PENDING, status="True", reason=pending.reason, message=pending.message)
         )
-    if inputs.applied and is_in_progress(inputs.pod, inputs.observed, inputs.applied, inputs.restarted):
+    was_changed = (inputs.pod.metadata.generation or 0) > 1
+    if was_changed and is_in_progress(inputs.pod, inputs.observed, inputs.applied, inputs.restarted):
         problem = inputs.resize_problem
         found.append(
             PodCondition(type=RESIZING, status="True", reason="Error" if problem else "", message=problem)

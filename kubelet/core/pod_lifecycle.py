@@ -246,19 +246,25 @@ def _absorb(life: Life, stimulus: Stimulus, now_s: float) -> Life:
 
 def _with_observed(life: Life, observed: ObservedPod) -> Life:
     """Note what the runtime has; of containers that are gone nothing is remembered."""
-    if not life.applied and not life.restarted:
-        return replace(life, observed=observed)
     ids = {run.id for run in observed.containers}
-    applied = {id_: resources for id_, resources in life.applied.items() if id_ in ids}
-    retries = life.retries
-    if any(key.verb is Verb.RESIZE for key in retries):
-        running = {run.id for run in observed.running()}
-        retries = {
+    if not life.restarted and life.applied.keys() <= ids and not _has_failed_resize(life):
+        return replace(life, observed=observed)
+    running = {run.id for run in observed.running()}
+    return replace(
+        life,
+        observed=observed,
+        applied={id_: resources for id_, resources in life.applied.items() if id_ in ids},
+        restarted=life.restarted & ids,
+        retries={
             key: retry
-            for key, retry in retries.items()
+            for key, retry in life.retries.items()
             if key.verb is not Verb.RESIZE or key.target in running
-        }
-    return replace(life, observed=observed, applied=applied, restarted=life.restarted & ids, retries=retries)
+        },
+    )
+
+
+def _has_failed_resize(life: Life) -> bool:
+    return bool(life.retries) and any(key.verb is Verb.RESIZE for key in life.retries)
 
 
 def _still_failing(life: Life, pod: Pod) -> Mapping[ActionKey, Retry]:
@@ -476,7 +482,7 @@ def _record_resize(before: Life, life: Life, out: list[Instruction]) -> None:
         out.append(Record(WARNING, name, f"Pod resize {life.pending.reason}: {life.pending.message}"))
     if life.resize_problem and life.resize_problem != before.resize_problem:
         out.append(Record(WARNING, "ResizeError", f"Pod resize error: {life.resize_problem}"))
-    if not life.applied or (life.pod.spec is before.pod.spec and life.applied is before.applied):
+    if life.pod.spec is before.pod.spec and life.applied is before.applied:
         return
     was, is_ = (
         is_in_progress(each.pod, each.observed, each.applied, each.restarted) for each in (before, life)

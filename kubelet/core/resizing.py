@@ -116,9 +116,8 @@ def judge(wanted: Pod, have: Pod, used: Mapping[str, int], allocatable: Mapping[
 
 def change_of(container: Container, run: ObservedContainer, applied: Resources) -> Change:
     """Return what has to happen to a running container."""
-    have, allocated = applied.get(run.id), resources_of(container)
-    changed = _changed(allocated, have) if have is not None and have != allocated else ()
-    if not changed:
+    have, allocated = applied.get(run.id), container.resources or _NONE
+    if have is None or have is allocated or have == allocated or not (changed := _changed(allocated, have)):
         return Change.NOTHING
     restarts = {
         each.resourceName for each in container.resizePolicy if each.restartPolicy == "RestartContainer"
@@ -130,9 +129,9 @@ def is_in_progress(
     pod: Pod, observed: ObservedPod, applied: Resources, restarted: AbstractSet[str] = frozenset()
 ) -> bool:
     """Whether a container does not have what is allocated to it: it runs so, or was ended (`restarted`) to run otherwise."""
-    for container in _members(pod):
+    for container in (*pod.spec.initContainers, *pod.spec.containers):
         run = observed.newest(container.name)
-        if run is None:
+        if run is None or (applied.get(run.id) == container.resources and not restarted):
             continue
         if run.id in restarted or (
             run.is_running and change_of(container, run, applied) is not Change.NOTHING

@@ -106,10 +106,16 @@ def test_a_container_whose_policy_says_so_is_restarted(policy: str):
     """At once and whatever its exit code is; what it is not restarted for is updated."""
     run = PodRun(sized(restarts="memory", restartPolicy=policy))
     run.settle()
-    run.pod = changed(sized("1", restarts="memory", restartPolicy=policy), status=run.pod.status)
+    run.pod = changed(
+        sized("1", restarts="memory", restartPolicy=policy), status=run.pod.status, metadata__generation=2
+    )
     run.settle()
     assert (run.starts, told(run)) == (["main"], ("1", "1"))
-    run.pod = changed(sized("1", "2Gi", restarts="memory", restartPolicy=policy), status=run.pod.status)
+    run.pod = changed(
+        sized("1", "2Gi", restarts="memory", restartPolicy=policy),
+        status=run.pod.status,
+        metadata__generation=2,
+    )
     run.sync()
     assert list(run.pending) == ["kill/main-0"]
     assert run.pending.pop("kill/main-0")
@@ -128,7 +134,7 @@ def test_an_update_that_failed_is_forgotten_with_its_container():
     """Nothing is in the way of the next one."""
     run = PodRun(sized())
     run.settle()
-    run.pod = changed(sized("1"), status=run.pod.status)
+    run.pod = changed(sized("1"), status=run.pod.status, metadata__generation=2)
     run.sync()
     run.finish("resize/main-0", fail=True)
     run.exit("main", 1)
