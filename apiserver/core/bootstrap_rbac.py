@@ -89,7 +89,15 @@ _EVENTS: Final = _rule(_REPORT, "", "events")
 
 _VIEW: Final = (
     _rule(_READ, "", *_with("replicationcontrollers", "scale", "status"), "bindings", "configmaps", "events"),
-    _rule(_READ, "", "limitranges", "namespaces", "namespaces/status", *_with("persistentvolumeclaims")),
+    _rule(
+        _READ,
+        "",
+        "endpoints",
+        "limitranges",
+        "namespaces",
+        "namespaces/status",
+        *_with("persistentvolumeclaims"),
+    ),
     _rule(_READ, "", *_with("pods", "log", "status"), *_with("resourcequotas"), "serviceaccounts"),
     _rule(_READ, "", *_with("services")),
     _rule(_READ, "apps", "controllerrevisions", *_with("daemonsets")),
@@ -99,6 +107,7 @@ _VIEW: Final = (
     _rule(_READ, "discovery.k8s.io", "endpointslices"),
     _rule(_READ, "networking.k8s.io", *_with("ingresses"), "networkpolicies"),
     _rule(_READ, "policy", *_with("poddisruptionbudgets")),
+    _rule(_READ, "resource.k8s.io", *_with("resourceclaims"), "resourceclaimtemplates"),
 )
 _EDIT: Final = (
     _rule(
@@ -115,6 +124,7 @@ _EDIT: Final = (
     _rule((*_READ, *_WRITE), "coordination.k8s.io", "leases"),
     _rule(_WRITE, "networking.k8s.io", "ingresses", "networkpolicies"),
     _rule(_WRITE, "policy", "poddisruptionbudgets"),
+    _rule(_WRITE, "resource.k8s.io", "resourceclaims", "resourceclaimtemplates"),
 )
 _ADMIN: Final = (
     _rule(("create",), "authorization.k8s.io", "localsubjectaccessreviews"),

@@ -76,7 +76,7 @@ def _read(kind: Kind, obj: Json) -> Json:
     [kind for kind in KINDS.values() if kind.kind != "CustomResourceDefinition"],  # tested by itself
     ids=lambda kind: kind.kind,
 )
-@examples(30)
+@examples(10)
 @given(st.integers(0, 2**32))
 def test_an_object_is_stored_or_refused_with_reasons(kind: Kind, seed: int) -> None:
     """Nothing but the errors of the API comes out; what is stored may be stored again, and it is printed."""

@@ -7,6 +7,7 @@ import pytest
 from apiserver.core.authz.attributes import Attributes
 from apiserver.core.authz.rbac import RbacIndex
 from apiserver.core.bootstrap_rbac import BOOTSTRAP_OBJECTS
+from apiserver.core.kinds import KINDS
 from apiserver.request import UserInfo
 
 INDEX = RbacIndex(
@@ -60,3 +61,38 @@ def test_they_are_sorted_and_marked():
     names = [(obj["metadata"]["name"], obj["kind"]) for obj in BOOTSTRAP_OBJECTS]
     assert names == sorted(names)
     assert all("kubernetes.io/bootstrapping" in obj["metadata"]["labels"] for obj in BOOTSTRAP_OBJECTS)
+
+
+@pytest.mark.parametrize("role", ["view", "edit"])
+def test_who_views_or_edits_a_namespace_may_read_every_kind_of_it(role: str) -> None:
+    """Except for what gives permissions away or holds secrets, what is the cluster's own, and what only nodes are told."""
+    beside = {
+        "controllerrevisions",
+        "csistoragecapacities",
+        "leases",
+        "podtemplates",
+        "rolebindings",
+        "roles",
+        "secrets",
+    }
+    granted = {
+        (group, resource)
+        for obj in BOOTSTRAP_OBJECTS
+        if obj["metadata"]["name"] == f"system:aggregate-to-{role}"
+        for rule in obj["rules"]
+        for group in rule["apiGroups"]
+        for resource in rule["resources"]
+    }
+    every = {
+        (kind.group, kind.plural) for kind in KINDS.values() if kind.namespaced and kind.plural not in beside
+    }
+    if role == "view":
+        assert every <= granted
+        return
+    kept = {
+        "endpoints",
+        "endpointslices",
+        "limitranges",
+        "resourcequotas",
+    }  # which controllers and admins write
+    assert {(group, plural) for group, plural in every if plural not in kept} <= granted
