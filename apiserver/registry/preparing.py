@@ -173,8 +173,8 @@ def weight_of(request: Request, old: Json) -> int:
     return len(request.body) + weigh(old)
 
 
-def check_version(kind: Kind, new: Json, old: Json, *, by_patch: bool = False) -> None:
-    """Check that a write is about the version of the object that is there; a patch of the uid is told as one of any field.
+def check_version(kind: Kind, new: Json, old: Json) -> None:
+    """Check that a write is about the version of the object that is there.
 
     Raises:
         Conflict: it is about another one.
@@ -182,7 +182,7 @@ def check_version(kind: Kind, new: Json, old: Json, *, by_patch: bool = False) -
     """
     meta, before = metadata(new), metadata(old)
     name = before["name"]
-    if not by_patch and meta.get("uid") and meta["uid"] != before.get("uid"):
+    if meta.get("uid") and meta["uid"] != before.get("uid"):
         raise answers.conflict(kind, name, wrong_uid(meta["uid"], before.get("uid", "")))
     version = meta.get("resourceVersion", "")
     if version in {"", "0"}:

@@ -137,11 +137,9 @@ async def test_a_patch_that_does_not_fit_is_invalid(
     assert told in cause.message
 
 
-async def test_a_patch_of_the_identity_changes_nothing(bench: RegistryBench) -> None:
-    """It is told as that of any field that cannot change; a PUT about another object is a conflict."""
+async def test_a_put_says_what_it_is_about(bench: RegistryBench) -> None:
+    """Another object of the name is a conflict, and no name at all is no place."""
     created = await bench.create("configmaps", config_map("x"))
-    with pytest.raises(Invalid, match=r"metadata\.uid: Invalid value: .*: field is immutable"):
-        await bench.patch("configmaps", "x", {"metadata": {"uid": "u"}})
     with pytest.raises(Conflict, match="UID in precondition: u, UID in object meta: "):
         await bench.update("configmaps", {**created, "metadata": {"name": "x", "uid": "u"}})
     with pytest.raises(BadRequest, match=r"undeterminable: name must be provided"):
