@@ -1,0 +1,107 @@
+"""An operator on kopf, through the death of the apiserver and its own."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from kubarium import Cluster
+from tests.support.client_programs import running, user_environment
+from tests.support.client_projects import Project
+from tests.support.kubectl import Kubectl, eventually
+
+pytestmark = [pytest.mark.cluster, pytest.mark.docker]
+
+BACKUPS = {
+    "apiVersion": "apiextensions.k8s.io/v1",
+    "kind": "CustomResourceDefinition",
+    "metadata": {"name": "backups.example.com"},
+    "spec": {
+        "group": "example.com",
+        "scope": "Namespaced",
+        "names": {"plural": "backups", "singular": "backup", "kind": "Backup", "shortNames": ["bk"]},
+        "versions": [
+            {
+                "name": "v1",
+                "served": True,
+                "storage": True,
+                "subresources": {"status": {}},
+                "additionalPrinterColumns": [
+                    {"name": "Phase", "type": "string", "jsonPath": ".status.phase"}
+                ],
+                "schema": {
+                    "openAPIV3Schema": {
+                        "type": "object",
+                        "properties": {
+                            "spec": {
+                                "type": "object",
+                                "required": ["source"],
+                                "properties": {"source": {"type": "string"}},
+                            },
+                            "status": {"type": "object", "x-kubernetes-preserve-unknown-fields": True},
+                        },
+                    }
+                },
+            }
+        ],
+    },
+}
+
+
+def backup(name: str, source: str) -> dict[str, object]:
+    """Write a Backup."""
+    return {
+        "apiVersion": "example.com/v1",
+        "kind": "Backup",
+        "metadata": {"name": name},
+        "spec": {"source": source},
+    }
+
+
+def test_an_operator_works_through_the_apiservers_death_and_its_own(
+    cluster: Cluster, kubectl: Kubectl, python: Project, tmp_path: Path
+):
+    """Children, fields, timers, daemons, status and finalizers, as kopf promises them."""
+    kubectl.apply(BACKUPS)
+    kubectl("wait", "--for=condition=Established", "crd/backups.example.com", "--timeout=20s")
+    command = [
+        python.tool("kopf"),
+        "run",
+        "--standalone",
+        f"--namespace={kubectl.namespace}",
+        str(python.programs / "operator_on_kopf.py"),
+    ]
+    environment = user_environment(kubectl, tmp_path)
+    with running(command, environment, tmp_path) as operator:
+        kubectl.apply(backup("one", "a"))
+        eventually(lambda: _source(kubectl, "one") == "a", what="the child")
+        assert _status(kubectl, "one")["phase"] == "Made"
+        assert kubectl.get("backup", "one")["metadata"]["finalizers"] == ["backups.example.com/finalizer"]
+        kubectl.apply(backup("one", "b"))
+        eventually(lambda: _source(kubectl, "one") == "b", what="the child's change")
+        ticks = _status(kubectl, "one").get("ticks", 0)
+        cluster.kill("apiserver", restart=True)
+        eventually(lambda: kubectl.run("get", "--raw", "/readyz").code == 0, what="the apiserver's return")
+        eventually(lambda: _status(kubectl, "one").get("ticks", 0) > ticks + 2, what="the timer goes on")
+        operator.kill()
+    kubectl.apply(backup("two", "x"))
+    kubectl("delete", "backup", "one", "--wait=false")
+    with running(command, environment, tmp_path):
+        eventually(lambda: _source(kubectl, "two") == "x", what="the child of what came meanwhile")
+        eventually(lambda: kubectl.run("get", "backup", "one").code != 0, what="the end of what went")
+        assert kubectl.run("get", "configmap", "ended-one").code == 0
+        eventually(
+            lambda: kubectl.run("get", "configmap", "backup-one").code != 0, what="the child goes, too"
+        )
+        kubectl("delete", "backup", "two", "--timeout=30s", timeout_s=40)
+    kubectl("delete", "crd", "backups.example.com", "--timeout=30s", timeout_s=40)
+
+
+def _source(kubectl: Kubectl, name: str) -> str:
+    said = kubectl.run("get", "configmap", f"backup-{name}", "-o", "jsonpath={.data.source}")
+    return said.out
+
+
+def _status(kubectl: Kubectl, name: str) -> dict[str, object]:
+    return kubectl.get("backup", name).get("status", {})
