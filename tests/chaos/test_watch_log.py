@@ -21,6 +21,7 @@ from kubarium import Cluster
 from tests.support import custom_resources as custom
 from tests.support.clusters import clusters
 from tests.support.requirements import need
+from tests.support.waiting import pause
 from tests.support.watch_events import read_events
 from tests.support.watch_log import Segment, Told, differences
 
@@ -40,6 +41,7 @@ MANIFESTS: dict[str, dict[str, Any]] = {
 LAST = "zz-last"
 WRITERS = 4
 PATIENCE_S = 60.0
+ANSWER_S = 10.0  # of one request
 
 
 class World:
@@ -91,7 +93,7 @@ class World:
             while True:
                 with suppress(aiohttp.ClientError, TimeoutError):
                     session = rng.choice(self.sessions)
-                    async with asyncio.timeout(5), session.request(method, path, **options) as answer:
+                    async with asyncio.timeout(ANSWER_S), session.request(method, path, **options) as answer:
                         await answer.read()
                         if answer.status < 500 and answer.status != 429:
                             return answer.status
@@ -118,7 +120,7 @@ class Client:
             await asyncio.sleep(0.02)
 
     async def _list(self) -> None:
-        async with asyncio.timeout(5), self._session.get(self._path) as answer:
+        async with asyncio.timeout(ANSWER_S), self._session.get(self._path) as answer:
             answer.raise_for_status()
             found = await answer.json()
         listed = {
@@ -186,7 +188,7 @@ async def break_things(world: World, rng: random.Random) -> None:
         headers = {"Content-Type": "application/merge-patch+json"}
         short = json.dumps({"spec": {"names": {"shortNames": [f"t{number}"]}}})
         await world.insist("PATCH", f"{CRDS}/toys.{custom.GROUP}", rng, data=short, headers=headers)
-        await asyncio.sleep(rng.uniform(0.2, 0.6))
+        await pause(rng.uniform(0.2, 0.6), "the next kill comes at a moment at random")
     await world.insist("DELETE", f"{CRDS}/toys.{custom.GROUP}", rng)
     await until_status(world, rng, f"{CRDS}/toys.{custom.GROUP}", 404)
     await define(world, rng)
