@@ -59,7 +59,7 @@ def test_a_property_says_how_often_it_is_tried():
     """With `examples`, which `make quick` can lower, and without a limit of time for each example."""
     found = [
         f"{_where(path, node)} {node.name}"
-        for path, tree in _trees(r"\bgiven\b")
+        for path, tree in _trees(r"@given\b")
         for node in ast.walk(tree)
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
         for names in [[ast.unparse(each).split("(")[0] for each in node.decorator_list]]
