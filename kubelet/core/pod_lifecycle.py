@@ -17,7 +17,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
-from typing import Final, TypeAlias, assert_never
+from typing import Final, TypeAlias, TypeGuard, assert_never
 
 import msgspec
 
@@ -153,7 +153,7 @@ def handle(
     life: Life, stimulus: Stimulus | None, now_s: float, around: Surroundings
 ) -> tuple[Life, list[Instruction]]:
     """Return the next life and what to do, in this order, after one stimulus (None to begin with)."""
-    if isinstance(stimulus, PodSeen) and stimulus.pending == life.pending and _is_echo(life, stimulus.pod):
+    if _is_echo(stimulus, life) and not any(at_s <= now_s for at_s in _times(life, around)):
         return replace(life, pod=stimulus.pod), []
     before = life
     out: list[Instruction] = []
@@ -168,12 +168,17 @@ def handle(
 
 def wake_at(life: Life, now_s: float, around: Surroundings) -> float | None:
     """Return when time alone changes something; None for never."""
+    return min((at_s for at_s in _times(life, around) if at_s > now_s), default=None)
+
+
+def _times(life: Life, around: Surroundings) -> list[float]:
+    """Return the times at which something comes due, past ones included."""
     times = [retry.at_s for retry in life.retries.values()]
     if life.stage is Stage.SYNCING:
         times += [wait.until_s for wait in life.waits.values()]
         if (deadline_s := _active_deadline(life, around)) is not None:
             times.append(deadline_s)
-    return min((at_s for at_s in times if at_s > now_s), default=None)
+    return times
 
 
 def _follow_table(life: Life, now_s: float, out: list[Instruction]) -> Life:
@@ -211,11 +216,14 @@ def _enter(life: Life, stage: Stage, now_s: float, out: list[Instruction]) -> Li
 # --- what a stimulus changes
 
 
-def _is_echo(life: Life, pod: Pod) -> bool:
+def _is_echo(stimulus: Stimulus | None, life: Life) -> TypeGuard[PodSeen]:
     """Whether a version of the pod is the last one with the status that was told: all else has been planned for."""
-    known = life.pod
+    if not isinstance(stimulus, PodSeen):
+        return False
+    pod, known = stimulus.pod, life.pod
     return (
         life.is_known
+        and stimulus.pending == life.pending
         and pod.status == life.told
         and not is_terminal(pod)
         and pod.spec == known.spec

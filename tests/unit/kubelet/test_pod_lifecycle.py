@@ -25,7 +25,7 @@ from kubelet.core.instructions import (
 )
 from kubelet.core.life import Stage
 from kubelet.core.observed import ObservedPod
-from kubelet.core.pod_lifecycle import begin, begin_unknown, handle
+from kubelet.core.pod_lifecycle import begin, begin_unknown, handle, wake_at
 from machinery.model.k8s.core_v1 import ExecAction, Lifecycle, LifecycleHandler, Probe
 from tests.support.builders import changed, container, pod
 from tests.support.pod_life import AROUND, START_S, PodRun, ended, run, sandbox, seen
@@ -287,6 +287,22 @@ def test_a_failed_action_is_tried_again_later():
     assert (waiting.reason, waiting.message) == ("CreateContainerConfigError", "no configmap")
     assert it.pass_until_wake()
     assert "start/main" in it.pending
+
+
+def test_what_is_due_when_an_echo_comes_is_done():
+    """The step takes the time, so nothing else would wake the worker for it any more."""
+    it = PodRun(pod())
+    it.finish("sandbox")
+    problem = Problem("CreateContainerError", "no memory", retry_after_s=5)
+    it.life, _ = handle(it.life, ActionEnded(START_MAIN, it.observed(), problem), it.now_s, AROUND)
+    it.sync()
+    echo = PodSeen(changed(it.pod, metadata__resourceVersion="4712"))
+    early, instructions = handle(it.life, echo, it.now_s + 4, AROUND)
+    assert instructions == []
+    wake_s = wake_at(early, it.now_s + 4, AROUND)
+    assert wake_s is not None
+    _, instructions = handle(early, echo, wake_s, AROUND)
+    assert START_MAIN in [key_of(each.action) for each in instructions if isinstance(each, Run)]
 
 
 def test_a_problem_s_own_delay_counts():
