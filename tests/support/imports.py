@@ -22,11 +22,15 @@ FOREIGN = (
 
 
 def modules(root: Path) -> Iterator[str]:
-    """Yield the names of all modules in the repository's packages, except for those that run something."""
+    """Yield the names of all modules in the repository's packages, except for those that run something.
+
+    Projects with environments of their own (`tests/clients`) are others' users, whose libraries are not here.
+    """
+    apart = {each.parent for each in root.glob("*/*/*/pyproject.toml")}
     packages = {each.parent for each in root.glob("*/__init__.py")} | {root / each for each in NAMESPACES}
     for package in sorted(packages):
         for path in sorted(package.rglob("*.py")):
-            if path.name != "__main__.py":
+            if path.name != "__main__.py" and path.parent not in apart:
                 name = ".".join(path.relative_to(root).with_suffix("").parts)
                 yield name.removesuffix(".__init__")
 

@@ -73,19 +73,22 @@ async def test_parts_of_an_object_are_printed(admin: aiohttp.ClientSession):
     assert table["rows"][0]["cells"][:3] == ["web", 3, 0]
 
 
-async def test_what_has_no_effect_is_warned_of_with_every_write(admin: aiohttp.ClientSession):
-    """A namespace's label, in the head of the answer."""
-    label = "pod-security.kubernetes.io/audit"
-    body = {"metadata": {"name": "guarded", "labels": {label: "restricted"}}}
-    async with admin.post("/api/v1/namespaces", json=body) as response:
-        assert f"metadata.labels[{label}] has no effect" in response.headers["Warning"]
-    change = {"metadata": {"labels": {label: "baseline"}}}
-    headers = {"Content-Type": "application/merge-patch+json"}
-    async with admin.patch("/api/v1/namespaces/guarded", json=change, headers=headers) as response:
-        assert f"metadata.labels[{label}] has no effect" in response.headers["Warning"]
-
-
 DEPLOYMENTS = "/apis/apps/v1/namespaces/default/deployments"
+
+
+async def test_what_has_no_effect_is_warned_of_with_every_write(admin: aiohttp.ClientSession):
+    """An option of a template's pods, in the head of the answer."""
+    body = deployment()
+    body["spec"]["template"]["spec"]["securityContext"] = {"windowsOptions": {"runAsUserName": "ann"}}
+    told = "spec.template.spec.securityContext.windowsOptions has no effect"
+    async with admin.post(DEPLOYMENTS, json=body) as response:
+        assert told in response.headers["Warning"]
+    headers = {"Content-Type": "application/merge-patch+json"}
+    change = {"metadata": {"labels": {"tier": "front"}}}
+    async with admin.patch(f"{DEPLOYMENTS}/web", json=change, headers=headers) as response:
+        assert told in response.headers["Warning"]
+
+
 IN_ORDER = 'unknown field "spec.odd", duplicate field "spec.replicas"'
 TWICE = '{"spec":{"odd":1,"replicas":2,"replicas":3}}'
 
