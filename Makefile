@@ -4,9 +4,9 @@
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
 # Properties on fewer examples and scenarios on fewer seeds than in `make test`; see tests/support/examples.py. The
-# dearest tests come first, so that the workers end together; there is one more of them than cores, since some tests wait.
-QUICK := -q -n $(shell echo $$(( $$(nproc) + 1 ))) --dist worksteal --hypothesis-profile=quick -m "not deep" \
-  tests/scenarios tests/hollow tests/property tests/unit
+# dearest tests come first, so that the workers end together. The rules of the house are part of `make check`.
+QUICK := -q -n $(shell nproc) --dist worksteal --hypothesis-profile=quick -m "not deep" \
+  tests/scenarios tests/hollow tests/property tests/unit --ignore=tests/unit/house
 # Byte code is kept from run to run, whatever the environment says: to compile all of it takes a sixth of the time.
 PYTEST := PYTHONDONTWRITEBYTECODE= .venv/bin/python -m pytest
 
@@ -28,10 +28,10 @@ down:  ## Stop the clusters that this checkout started, and the Docker engine if
 image: setup  ## Build the image of docker-compose.yml, also where nothing can be pulled.
 	@scripts/image
 
-check: setup  ## Lint, types, import contracts, freshness of what is generated.
+check: setup  ## Lint, types, import contracts, the house's own rules, freshness of what is generated.
 	@scripts/check
 
-quick: .venv/bin/python  ## The tests that need no etcd, Docker or cluster, in parallel (under a minute).
+quick: .venv/bin/python  ## The tests that need no etcd, Docker or cluster, in parallel (about a minute).
 	@$(PYTEST) $(QUICK)
 
 .venv/bin/python:

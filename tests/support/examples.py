@@ -1,7 +1,7 @@
 """How many examples a property or a scenario is tried on: all that its author asked for, or fewer for `make quick`.
 
 That is `--hypothesis-profile=quick`, which tries a fifth of the examples of a property, and `-m "not deep"`, which
-leaves out seeds after the first. `make test` tries them all.
+leaves out seeds after the first, and what is tried on large inputs. `make test` tries them all.
 """
 
 from __future__ import annotations

@@ -62,6 +62,7 @@ def test_a_window_of_small_objects_is_bounded_by_number(cache: WatchCache) -> No
         assert WINDOW + 50 - reaches_back_to(each, WINDOW + 50) == WINDOW_BYTES // MIB
 
 
+@pytest.mark.deep
 def test_events_are_kept_of_the_latest_changes_only(cache: WatchCache) -> None:
     """A hundred, whoever watches, and however far back others begin."""
     before = events_alive()

@@ -140,6 +140,7 @@ async def test_a_large_object_is_read_each_time_and_not_kept(world: _World) -> N
     assert await world.read() == {"picture": "y"}
 
 
+@pytest.mark.deep
 async def test_only_so_many_objects_are_followed(world: _World) -> None:
     """What there is no room for is read each time."""
     for number in range(300):

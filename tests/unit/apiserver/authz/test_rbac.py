@@ -129,6 +129,7 @@ def test_the_sentence_of_a_403():
     assert (error.kind, error.group, error.name) == ("deployments", "apps", "web")
 
 
+@pytest.mark.deep
 def test_answers_that_are_kept_are_bounded() -> None:
     """By number; and what is long is not kept, whoever asks."""
     index = RbacIndex(cluster_roles=[role("r", rule())])
@@ -142,6 +143,7 @@ def test_answers_that_are_kept_are_bounded() -> None:
     assert decisions_alive() - before <= 4_000
 
 
+@pytest.mark.deep
 def test_names_that_no_rule_names_share_their_answer() -> None:
     """Pods that come and go leave no answers behind; where a rule names one, that one is told from the others."""
     rules = [rule(resourceNames=["web", ""]), rule(resources=["secrets"])]

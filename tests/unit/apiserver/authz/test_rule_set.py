@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from random import Random
 
+import pytest
+
 from apiserver.core.authz.attributes import Attributes
 from apiserver.core.authz.escalation import uncovered
 from apiserver.core.authz.rbac import RbacIndex
@@ -105,6 +107,7 @@ def role(name: str, rules: list[dict[str, list[str]]]) -> dict[str, object]:
     return {"metadata": {"name": name, "namespace": "default"}, "rules": rules}
 
 
+@pytest.mark.deep
 def test_a_role_of_many_rules_is_not_read_for_each_request():
     """A question about one of its resources costs no more than about one of a few."""
     rules = [{"apiGroups": [""], "resources": [f"r{number}"], "verbs": ["get"]} for number in range(MANY)]
@@ -126,6 +129,7 @@ def test_a_role_of_many_rules_is_not_read_for_each_request():
     assert not ask(MANY)
 
 
+@pytest.mark.deep
 def test_a_role_of_many_rules_is_compared_with_many_that_are_held_in_linear_time():
     """Each with each would be 324 million comparisons."""
     held = [Rule(frozenset({"get"}), frozenset({""}), frozenset({f"r{number}"})) for number in range(MANY)]

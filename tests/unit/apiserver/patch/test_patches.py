@@ -100,6 +100,7 @@ def test_a_json_patch_that_does_not_apply_is_invalid(operation: Json, expected: 
     assert expected in caught.value.message
 
 
+@pytest.mark.deep
 def test_a_json_patch_has_a_bound() -> None:
     """Ten thousand operations, and no more; nor may copies grow without end."""
     test = {"op": "test", "path": "/a", "value": 1}
@@ -320,6 +321,7 @@ def test_a_copy_is_another_value() -> None:
     }
 
 
+@pytest.mark.deep
 def test_a_patch_that_moves_a_list_again_and_again_is_refused() -> None:
     """Every element behind the place makes room; that many times it would take seconds."""
     many = [{"op": "add", "path": "/a/0", "value": 1}] * 10_000

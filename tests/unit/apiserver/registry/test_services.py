@@ -110,6 +110,7 @@ async def test_node_ports_follow_the_type(bench: RegistryBench) -> None:
     assert len(await _claims(bench, ADDRESSES)) == 1
 
 
+@pytest.mark.deep
 async def test_a_service_of_many_ports_costs_what_its_ports_cost(bench: RegistryBench) -> None:
     """Its creation with a node port each, and every change of it: no port is compared with all others."""
     ports = [{"name": f"p{number}", "port": number} for number in range(1, 2_001)]

@@ -289,6 +289,7 @@ async def test_a_configuration_is_yaml_or_json(body: bytes, read: bytes):
     assert await patch_json(PatchType.MERGE, body) == body
 
 
+@pytest.mark.deep
 async def test_a_large_yaml_does_not_hold_up_the_others():
     """It is read beside the event loop, which has its turns meanwhile."""
     turns = 0

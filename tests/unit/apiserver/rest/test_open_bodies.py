@@ -80,6 +80,7 @@ async def ask(listener: Listener, peer: Peer, data: bytes) -> int:
 
 
 @pytest.mark.parametrize("way", WAYS)
+@pytest.mark.deep
 async def test_many_open_bodies_of_one_keep_nobody_waiting(clock: HandClock, way: str) -> None:
     """620 of them: as many as there is room for are waited for, the others are told to come back."""
     async with opened() as listener:
