@@ -7,6 +7,7 @@ https://kubernetes.io/docs/reference/access-authn-authz/mutating-admission-polic
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from typing import Final
 
 from apiserver.core import field_errors, labelselector
@@ -19,7 +20,8 @@ from apiserver.core.match_rules import (
     expression_causes,
     match_causes,
 )
-from apiserver.core.values import Json
+from apiserver.core.rules import Validate
+from apiserver.core.values import Json, spec
 from machinery.model import names
 from machinery.model.errors import Cause
 
@@ -180,3 +182,17 @@ def _param_causes(reference: Json, path: str) -> list[Cause]:
         found.append(field_errors.required(path, "one of name or selector must be specified"))
     action, where = reference["parameterNotFoundAction"], f"{path}.parameterNotFoundAction"
     return found + field_errors.required_one_of(where, action, _ACTIONS)
+
+
+def validate_by(
+    causes: Callable[[Json, CheckExpression, Json], list[Cause]], check: CheckExpression
+) -> Validate:
+    """Return what validates policies, by a function of a policy, what compiles its expressions, and its spec before."""
+
+    def create(obj: Json) -> list[Cause]:
+        return causes(obj, check, {})
+
+    def update(new: Json, old: Json) -> list[Cause]:
+        return causes(new, check, spec(old))
+
+    return Validate(create=create, update=update)

@@ -5,41 +5,17 @@ https://kubernetes.io/docs/reference/config-api/apiserver-audit.v1/#audit-k8s-io
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 import msgspec
 
+from apiserver.core.admission.attributes import User
 from apiserver.core.audit.policy import NOT_RECORDED, Recorded
 from apiserver.core.authz.attributes import Attributes
 
 _LONGEST_AGENT: Final = 1024  # characters, as in Kubernetes
 _CUT: Final = "...TRUNCATED"
-
-
-class Person(Protocol):
-    """Who asks (apiserver.request.UserInfo fits)."""
-
-    @property
-    def name(self) -> str:
-        """The user's name."""
-        ...
-
-    @property
-    def uid(self) -> str:
-        """Their uid."""
-        ...
-
-    @property
-    def groups(self) -> tuple[str, ...]:
-        """Their groups."""
-        ...
-
-    @property
-    def extra(self) -> Mapping[str, tuple[str, ...]]:
-        """What is known of them beside."""
-        ...
 
 
 @dataclass(slots=True, kw_only=True)
@@ -52,9 +28,9 @@ class Story:
     attributes: Attributes
     sources: tuple[str, ...] = ()  # addresses: those that proxies tell of, then who is connected
     agent: str = ""
-    user: Person | None = None
+    user: User | None = None
     recorded: Recorded = NOT_RECORDED
-    impersonated: Person | None = None
+    impersonated: User | None = None
     constraint: str = ""  # of a constrained impersonation
     status: dict[str, Any] | None = None  # of the answer
     request_object: bytes = b""
@@ -109,7 +85,7 @@ def _agent(text: str) -> str:
     return text if len(text) <= _LONGEST_AGENT else text[:_LONGEST_AGENT] + _CUT
 
 
-def _person(user: Person) -> dict[str, Any]:
+def _person(user: User) -> dict[str, Any]:
     found: dict[str, Any] = {"username": user.name}
     if user.uid:
         found["uid"] = user.uid

@@ -19,6 +19,7 @@ from apiserver.core.policy_rules import (
     default_binding,
     default_policy,
     head_causes,
+    validate_by,
     variables_of,
 )
 from apiserver.core.rules import Rules, Validate
@@ -32,16 +33,9 @@ _FORBIDDEN_OPERATIONS: Final = frozenset({"DELETE"})
 
 def policies(check: CheckExpression) -> Rules:
     """Return the rules of policies; `check` compiles their expressions."""
-
-    def validate(obj: Json) -> list[Cause]:
-        return _causes(obj, check, {})
-
-    def validate_update(new: Json, old: Json) -> list[Cause]:
-        return _causes(new, check, spec(old))
-
     return Rules(
         default=_default,
-        validate=Validate(create=validate, update=validate_update),
+        validate=validate_by(_causes, check),
         counts_generation=True,
         unconditional_update=False,
         table=table.MUTATING_ADMISSION_POLICIES,

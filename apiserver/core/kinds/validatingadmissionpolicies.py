@@ -6,6 +6,7 @@ https://kubernetes.io/docs/reference/access-authn-authz/validating-admission-pol
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import Final
 
 from apiserver.core import field_errors
@@ -17,6 +18,7 @@ from apiserver.core.policy_rules import (
     default_policy,
     expressions_of,
     head_causes,
+    validate_by,
     variables_of,
 )
 from apiserver.core.rules import Prepare, Rules, Validate, with_old_status, without_status
@@ -34,17 +36,10 @@ _NEWLINE: Final = re.compile("[\n\r]")
 
 def policies(check: CheckExpression) -> Rules:
     """Return the rules of policies; `check` compiles their expressions."""
-
-    def validate(obj: Json) -> list[Cause]:
-        return _causes(obj, check, {})
-
-    def validate_update(new: Json, old: Json) -> list[Cause]:
-        return _causes(new, check, spec(old))
-
     return Rules(
         default=_default,
         prepare=Prepare(create=without_status, update=with_old_status),
-        validate=Validate(create=validate, update=validate_update, status=_validate_status),
+        validate=replace(validate_by(_causes, check), status=_validate_status),
         counts_generation=True,
         unconditional_update=False,
         table=table.VALIDATING_ADMISSION_POLICIES,
