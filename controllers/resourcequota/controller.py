@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from controllers.core.caches import Caches, Source
-from controllers.core.controller import Controller, Key, Settings, Watched
+from controllers.core.controller import Controller, Key, LaterKinds, Settings, Watched
+from controllers.core.definitions import DEFINITIONS, Definition
 from controllers.core.documents import Document
 from controllers.core.keys import key_of
 from controllers.core.kinds import watched_kinds
@@ -14,16 +15,17 @@ from controllers.core.moment import Moment
 from controllers.resourcequota.plan import QUOTAS, Seen, plan
 from machinery.model.k8s.core_v1 import Pod, Service
 from machinery.model.pods import is_terminal
-from machinery.model.quota.evaluators import evaluator
+from machinery.model.quota.evaluators import Evaluator, evaluator
 from machinery.model.requests import EventType
-from machinery.model.resources import PODS, SERVICES
+from machinery.model.resources import PODS, SERVICES, Resource
 from machinery.model.store import Change
 
 
 def build(caches: Caches, settings: Settings) -> Controller[Seen]:
     """Build the controller."""
-    namespaced = tuple(kind for kind in settings.kinds if kind.namespaced)
+    namespaced = [kind for kind in settings.kinds if kind.namespaced]
     reader = Reader(caches, namespaced)
+    definitions = caches.ask(DEFINITIONS, fields=("spec", "status"))
     pods = caches.ask(PODS, fields=("status.phase",))
     services = caches.ask(SERVICES, fields=("spec.ports", "spec.type"))
     others = [caches.ask_for_metadata(kind) for kind in watched_kinds(namespaced)]
@@ -34,6 +36,7 @@ def build(caches: Caches, settings: Settings) -> Controller[Seen]:
             Watched(reader.quotas, itself_if_its_limits_changed),
             Watched(pods, reader.quotas_of(pods, _pod_takes_less)),
             Watched(services, reader.quotas_of(services, _service_takes_less)),
+            Watched(definitions, reader.quotas_of_kind),
             *(
                 Watched(source, reader.quotas_of(source, _is_gone))
                 for source in others
@@ -42,21 +45,22 @@ def build(caches: Caches, settings: Settings) -> Controller[Seen]:
         ),
         reader.look,
         plan,
+        later=LaterKinds(reader.come, reader.gone),
         workers=5,
     )
 
 
 class Reader:
-    """Reads the quotas, and knows which of them a change is about."""
+    """Reads the quotas, and knows which of them a change is about; custom kinds are added, and go."""
 
-    def __init__(self, caches: Caches, kinds: tuple[Any, ...]) -> None:
+    def __init__(self, caches: Caches, kinds: Iterable[Resource[Any]]) -> None:
         self.quotas = caches.ask(QUOTAS, fields=("spec", "status"))
-        self._kinds = kinds
+        self._kinds = {str(kind): kind for kind in kinds}
 
     def look(self, key: Key, _moment: Moment) -> Seen | None:
         """Return a quota, unless it goes."""
         found = self.quotas.store.get(*key)
-        return None if found is None or found.metadata.deletionTimestamp else Seen(found, self._kinds)
+        return None if found is None or found.metadata.deletionTimestamp else Seen(found, tuple(self._kinds.values()))
 
     def quotas_of(
         self, source: Source[Any], takes_less: Callable[[Change[Any]], bool]
@@ -65,13 +69,30 @@ class Reader:
         counting = evaluator(source.resource.group, source.resource.plural)
 
         def keys(change: Change[Any]) -> Iterable[Key]:
-            if not takes_less(change):
-                return
-            for quota in self.quotas.store.list(change.object.metadata.namespace):
-                if counting.tracked(frozenset(quota.spec.get("hard") or ())):
-                    yield key_of(quota.metadata)
+            if takes_less(change):
+                yield from self._limiting(counting, self.quotas.store.list(change.object.metadata.namespace))
 
         return keys
+
+    def quotas_of_kind(self, change: Change[Definition]) -> Iterable[Key]:
+        """Return the quotas, in all namespaces, that limit the objects of a kind that comes, or goes."""
+        spec = change.object.spec
+        return self._limiting(evaluator(spec.group, spec.names.plural), self.quotas.store.list())
+
+    def _limiting(self, counting: Evaluator, quotas: Iterable[Document]) -> Iterable[Key]:
+        for quota in quotas:
+            if counting.tracked(frozenset(quota.spec.get("hard") or ())):
+                yield key_of(quota.metadata)
+
+    def come(self, source: Source[Any]) -> tuple[Watched[Any], None]:
+        """Count the objects of a custom kind, too."""
+        if source.resource.namespaced:
+            self._kinds[str(source.resource)] = source.resource
+        return Watched(source, self.quotas_of(source, _is_gone)), None
+
+    def gone(self, source: Source[Any]) -> None:
+        """Count them no more."""
+        self._kinds.pop(str(source.resource), None)
 
 
 def itself_if_its_limits_changed(change: Change[Document]) -> Iterable[Key]:

@@ -29,6 +29,7 @@ _REQUIRED: Final = frozenset(
 _PREFIXES: Final = (HUGE_PAGES, f"requests.{HUGE_PAGES}")
 _SERVICE_RESOURCES: Final = frozenset({count_name("", "services"), *usage.SERVICE_RESOURCES})
 _CLAIM_RESOURCES: Final = frozenset({count_name("", "persistentvolumeclaims"), *usage.CLAIM_RESOURCES})
+_DEVICE_CLAIMS: Final = count_name("resource.k8s.io", "resourceclaims")
 _COUNTED_BY_NAME: Final = frozenset({"configmaps", "replicationcontrollers", "resourcequotas", "secrets"})
 """Resources whose number has, from before `count/`, a second name."""
 
@@ -91,6 +92,10 @@ def _tracks_claim(name: str) -> bool:
     return name in _CLAIM_RESOURCES or usage.is_of_claim_class(name)
 
 
+def _tracks_device_claim(name: str) -> bool:
+    return name == _DEVICE_CLAIMS or usage.is_of_device_class(name)
+
+
 def _missing_in_pod(pod: Json, names: frozenset[str]) -> str:
     return usage.missing_in_pod(pod, names & _REQUIRED)
 
@@ -99,6 +104,7 @@ _EVALUATORS: Final = {
     ("", "pods"): Evaluator(usage.of_pod, _tracks_pod, _created_or_resized, scopes.of_pod, _missing_in_pod),
     ("", "services"): Evaluator(usage.of_service, _SERVICE_RESOURCES.__contains__, _written),
     ("", "persistentvolumeclaims"): Evaluator(usage.of_claim, _tracks_claim, _claim_written, scopes.of_claim),
+    ("resource.k8s.io", "resourceclaims"): Evaluator(usage.of_device_claim, _tracks_device_claim, _written),
 }
 
 

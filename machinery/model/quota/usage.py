@@ -5,6 +5,7 @@ https://kubernetes.io/docs/concepts/policy/resource-quotas/#types-of-resource-qu
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from fractions import Fraction
 from math import ceil
@@ -20,6 +21,8 @@ ONE: Final = amounts.whole(1)
 _COMPUTED: Final = ("cpu", "memory", "ephemeral-storage")
 _OF_CLASS: Final = ".storageclass.storage.k8s.io/"
 _OLD_CLASS: Final = "volume.beta.kubernetes.io/storage-class"
+_OF_DEVICE_CLASS: Final = ".deviceclass.resource.k8s.io/devices"
+_MOST_DEVICES: Final = 32  # of one claim, in Kubernetes: what a request for all that there are counts for
 CLAIM_RESOURCES: Final = ("persistentvolumeclaims", "requests.storage")
 SERVICE_RESOURCES: Final = ("services", "services.nodeports", "services.loadbalancers")
 _ENDED: Final = frozenset({"Failed", "Succeeded"})
@@ -177,3 +180,37 @@ def attributes_classes(claim: Json) -> Iterator[str]:
     ):
         if name:
             yield name
+
+
+# ResourceClaims
+
+
+def of_device_claim(claim: Json, _moment: Moment) -> dict[str, Amount]:
+    """Return what a ResourceClaim counts for: itself, and the devices that it asks for, by their class.
+
+    Of alternatives each class counts for the most that one of them asks of it.
+    https://kubernetes.io/docs/concepts/policy/resource-quotas/#resource-quota-for-dra-resources
+    """
+    devices: Counter[str] = Counter()
+    for request in (spec(claim).get("devices") or {}).get("requests") or ():
+        worst: dict[str, int] = {}
+        for each in request.get("firstAvailable") or [request.get("exactly") or {}]:
+            if class_ := each.get("deviceClassName"):
+                worst[class_] = max(worst.get(class_, 0), _device_count(each))
+        devices.update(worst)
+    by_class = {f"{class_}{_OF_DEVICE_CLASS}": amounts.whole(count) for class_, count in devices.items()}
+    return {count_name("resource.k8s.io", "resourceclaims"): ONE, **by_class}
+
+
+def _device_count(request: Json) -> int:
+    match request.get("allocationMode") or "ExactCount":
+        case "ExactCount":
+            return int(request.get("count") or 1)
+        case "All":
+            return _MOST_DEVICES
+    return 0
+
+
+def is_of_device_class(name: str) -> bool:
+    """Whether a quota's resource is about the devices of one class."""
+    return name.endswith(_OF_DEVICE_CLASS)

@@ -12,6 +12,7 @@ import pytest
 from apiserver.core.values import Json
 from machinery.model import amounts
 from machinery.model.clock import Timescale
+from machinery.model.k8s import served
 from machinery.model.quota.evaluators import evaluator
 from machinery.model.quota.usage import Moment
 
@@ -182,3 +183,36 @@ def test_everything_else_counts_by_its_number(group: str, plural: str, expected:
 def test_a_quota_limits_each_kind_by_its_own_resources(plural: str, tracked: list[str], left: list[str]):
     """What is no resource of a kind is nothing to it."""
     assert evaluator("", plural).tracked(frozenset([*tracked, *left])) == frozenset(tracked)
+
+
+CLASS = ".deviceclass.resource.k8s.io/devices"
+
+
+@pytest.mark.parametrize(
+    ("requests", "expected"),
+    [
+        ([], {}),
+        ([{"name": "a", "exactly": {"deviceClassName": "gpu"}}], {f"gpu{CLASS}": "1"}),
+        ([{"name": "a", "exactly": {"deviceClassName": "gpu", "allocationMode": "ExactCount", "count": 3}}, {"name": "b", "exactly": {"deviceClassName": "gpu", "count": 2}}], {f"gpu{CLASS}": "5"}),
+        ([{"name": "a", "exactly": {"deviceClassName": "gpu", "allocationMode": "All"}}], {f"gpu{CLASS}": "32"}),
+        ([{"name": "a", "exactly": {"deviceClassName": "gpu", "allocationMode": "Other"}}], {f"gpu{CLASS}": "0"}),
+        ([{"name": "a", "firstAvailable": [{"name": "x", "deviceClassName": "gpu", "count": 2}, {"name": "y", "deviceClassName": "gpu", "count": 4}, {"name": "z", "deviceClassName": "tpu", "count": 1}]}], {f"gpu{CLASS}": "4", f"tpu{CLASS}": "1"}),
+    ],
+)  # fmt: skip
+def test_a_resource_claim_counts_for_its_devices_by_their_class(requests: list[Json], expected: Json):
+    """Of alternatives each class counts for the most that is asked of it; for all that there are, as many as fit into a claim."""
+    claim = {"metadata": {}, "spec": {"devices": {"requests": requests}}}
+    found = used("resourceclaims", claim, "resource.k8s.io")
+    assert found == {"count/resourceclaims.resource.k8s.io": "1", **expected}
+    assert evaluator("resource.k8s.io", "resourceclaims").tracked(frozenset([*found, "pods"])) == set(found)
+
+
+def test_objects_of_every_kind_are_counted_by_their_number():
+    """Under `count/<resource>.<group>`, those of a kind that is yet to come included."""
+    kinds = [*((kind.group, kind.plural) for kind in served.STORED if kind.namespaced), ("example.com", "foos")]
+    for group, plural in kinds:
+        name = f"count/{plural}.{group}" if group else f"count/{plural}"
+        counting = evaluator(group, plural)
+        assert counting.tracked(frozenset([name, "count/others"])) == {name}
+        assert amounts.to_json(counting.usage({"metadata": {}, "spec": {}}, NOW))[name] == "1"
+        assert counting.counts("", {}, None)
