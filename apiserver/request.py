@@ -68,7 +68,7 @@ class Request(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One request, as both doors put it."""
 
     user: UserInfo
-    verb: str  # get, list, watch, create, update, patch, delete, deletecollection
+    verb: str  # get, list, watch, create, update, patch, delete, deletecollection; connect: to admission only
     group: str = ""  # "" for the core group
     version: str = "v1"
     resource: str  # plural: "pods"
@@ -100,7 +100,9 @@ def request_about(target: Any, user: UserInfo, verb: str, **options: Any) -> Req
 
 
 def options_of(request: Request) -> dict[str, Any]:
-    """Return the options of a write as an object of meta.k8s.io/v1, as webhooks are told them."""
+    """Return the options of a write as an object of meta.k8s.io/v1, as webhooks are told them; a connection has none."""
+    if request.verb == "connect":
+        return {}
     writing, deleting = request.writing, request.deleting
     if request.verb in {"delete", "deletecollection"}:
         preconditions = {"uid": deleting.uid, "resourceVersion": deleting.resource_version}

@@ -17,7 +17,7 @@ from apiserver.core.authn import BadToken
 from apiserver.core.schema import Schemas
 from apiserver.core.values import Json, metadata, spec
 from apiserver.gate import Gate
-from apiserver.registry import Handler, Handlers
+from apiserver.registry import Handler, Handlers, Posted
 from apiserver.request import ObjectReply, Request, UserInfo
 from machinery.model.errors import BadRequest
 from machinery.model.k8s import served
@@ -46,46 +46,49 @@ class _Reviews:
         self._authenticator = authenticator
         self._schemas = schemas
 
-    async def subject_access(self, request: Request) -> ObjectReply:
-        review, warnings = await self._read(request, served.SUBJECT_ACCESS_REVIEWS)
+    async def subject_access(self, request: Request, posted: Posted) -> ObjectReply:
+        review, warnings = await self._read(request, posted, served.SUBJECT_ACCESS_REVIEWS)
         _check(review, access_reviews.access_causes(review, of_subject=True))
-        return await self._answer(review, _asked(review), warnings)
+        return await self._answer(review, _asked(review), posted, warnings)
 
-    async def local_access(self, request: Request) -> ObjectReply:
-        review, warnings = await self._read(request, served.LOCAL_SUBJECT_ACCESS_REVIEWS)
+    async def local_access(self, request: Request, posted: Posted) -> ObjectReply:
+        review, warnings = await self._read(request, posted, served.LOCAL_SUBJECT_ACCESS_REVIEWS)
         namespace = metadata(review).get("namespace") or request.namespace
         if namespace != request.namespace:
             raise BadRequest(
                 "the namespace of the provided object does not match the namespace sent on the request"
             )
         _check(review, access_reviews.access_causes(review, of_subject=True, namespace=namespace))
-        return await self._answer(review, _asked(review), warnings)
+        return await self._answer(review, _asked(review), posted, warnings)
 
-    async def self_access(self, request: Request) -> ObjectReply:
-        review, warnings = await self._read(request, served.SELF_SUBJECT_ACCESS_REVIEWS)
+    async def self_access(self, request: Request, posted: Posted) -> ObjectReply:
+        review, warnings = await self._read(request, posted, served.SELF_SUBJECT_ACCESS_REVIEWS)
         _check(review, access_reviews.access_causes(review, of_subject=False))
-        return await self._answer(review, request.user, warnings)
+        return await self._answer(review, request.user, posted, warnings)
 
-    async def self_rules(self, request: Request) -> ObjectReply:
-        review, warnings = await self._read(request, served.SELF_SUBJECT_RULES_REVIEWS)
+    async def self_rules(self, request: Request, posted: Posted) -> ObjectReply:
+        review, warnings = await self._read(request, posted, served.SELF_SUBJECT_RULES_REVIEWS)
         namespace = spec(review).get("namespace", "")
         if not namespace:
             raise BadRequest("no namespace on request")
+        warnings = (*warnings, *await posted.validate())
         rules = self._gate.rules_for(request.user, namespace)
         problem = self._gate.unresolved(request.user)
         weight = _RULE_BYTES * len(rules)
         return _reply(await aside(weight, access_reviews.rules_answered, review, rules, problem), warnings)
 
-    async def self_subject(self, request: Request) -> ObjectReply:
-        review, warnings = await self._read(request, served.SELF_SUBJECT_REVIEWS)
+    async def self_subject(self, request: Request, posted: Posted) -> ObjectReply:
+        review, warnings = await self._read(request, posted, served.SELF_SUBJECT_REVIEWS)
         meta = {"creationTimestamp": None, **metadata(review)}
+        warnings = (*warnings, *await posted.validate())
         return _reply({**review, "metadata": meta, "status": {"userInfo": _written(request.user)}}, warnings)
 
-    async def token(self, request: Request) -> ObjectReply:
-        review, warnings = await self._read(request, served.TOKEN_REVIEWS)
+    async def token(self, request: Request, posted: Posted) -> ObjectReply:
+        review, warnings = await self._read(request, posted, served.TOKEN_REVIEWS)
         token = spec(review).get("token", "")
         if not token:
             raise BadRequest("token is required for TokenReview in authentication")
+        warnings = (*warnings, *await posted.validate())
         audiences = tuple(spec(review).get("audiences") or API_AUDIENCES)
         meta = {"creationTimestamp": None, **metadata(review)}
         status = await self._token_status(token, audiences)
@@ -98,11 +101,16 @@ class _Reviews:
             return {"user": {}, "error": str(error)}
         return {"authenticated": True, "user": _written(user), "audiences": list(audiences)}
 
-    async def _read(self, request: Request, kind: KindNames) -> tuple[Json, tuple[str, ...]]:
+    async def _read(self, request: Request, posted: Posted, kind: KindNames) -> tuple[Json, tuple[str, ...]]:
+        """Read a review, as the cluster wants it."""
         body, validation = request.body, writes.field_validation(request.writing.field_validation)
-        return await aside(len(body), writes.read_posted, self._schemas(), kind, body, validation)
+        read = await aside(len(body), writes.read_posted, self._schemas(), kind, body, validation)
+        return await posted.mutate(read[0]), read[1]
 
-    async def _answer(self, review: Json, user: UserInfo, warnings: tuple[str, ...]) -> ObjectReply:
+    async def _answer(
+        self, review: Json, user: UserInfo, posted: Posted, warnings: tuple[str, ...]
+    ) -> ObjectReply:
+        warnings = (*warnings, *await posted.validate())
         decision = await self._gate.authorize(user, access_reviews.attributes_of(review))
         return _reply(access_reviews.answered(review, decision), warnings)
 

@@ -10,14 +10,12 @@ import msgspec
 
 from apiserver.aside import aside
 from apiserver.core import field_errors, token_requests, writes
-from apiserver.core.admission.attributes import Attributes, Settings
-from apiserver.core.admission.node_restriction import NODE_RESTRICTION
 from apiserver.core.authn import claims_of
 from apiserver.core.schema import Schemas
 from apiserver.core.token_requests import BoundTo
 from apiserver.core.values import Json, metadata, spec
 from apiserver.lookup import Lookup
-from apiserver.registry import Handlers
+from apiserver.registry import Handlers, Posted
 from apiserver.request import ObjectReply, Request
 from machinery.model.clock import Clock
 from machinery.model.errors import BadRequest, NotFound
@@ -40,12 +38,13 @@ class _TokenRequests:
         self._clock = clock
         self._schemas = schemas
 
-    async def create(self, request: Request) -> ObjectReply:
+    async def create(self, request: Request, posted: Posted) -> ObjectReply:
         asked, warnings = await aside(len(request.body), self._read, request)
         account = await self._get("serviceaccounts", request.namespace, request.name)
-        await self._admit(request, asked)
+        asked = await posted.mutate(asked)
         if found := token_requests.request_causes(asked):
             raise field_errors.invalid_object("TokenRequest.authentication.k8s.io", "", found)
+        warnings = (*warnings, *await posted.validate())
         bound = token_requests.bound_to(asked)
         obj = await self._bound_object(bound, request.namespace)
         node = await self._node_of(bound, obj)
@@ -73,20 +72,6 @@ class _TokenRequests:
                 "the namespace of the provided object does not match the namespace sent on the request"
             )
         return asked, warnings
-
-    async def _admit(self, request: Request, asked: Json) -> None:
-        """Check that a kubelet asks for tokens of its own pods only; other users are not restricted here."""
-        attributes = Attributes(
-            user=request.user,
-            verb="create",
-            kind=served.SERVICE_ACCOUNTS,
-            subresource="token",
-            namespace=request.namespace,
-            name=request.name,
-        )
-        needed = NODE_RESTRICTION.needs(attributes, asked, None)
-        looked_up = {key: await self._find(*key[1:]) for key in needed}
-        NODE_RESTRICTION.admit(attributes, asked, None, looked_up, Settings())
 
     async def _bound_object(self, bound: BoundTo | None, namespace: str) -> Json | None:
         if bound is None:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 from apiserver import objects
-from apiserver.core import scaling, writes
+from apiserver.core import answers, scaling, writes
 from apiserver.core.admission.attributes import Attributes
 from apiserver.core.catalogue import Catalogue, PerGeneration
 from apiserver.core.hooks.occasion import Form, Occasion
@@ -15,6 +15,7 @@ from apiserver.core.schema import Schemas
 from apiserver.core.values import Json, metadata
 from apiserver.core.writes import FieldValidation
 from apiserver.watch_cache_feed import Feed
+from machinery.model.kinds import KindNames
 
 _NAMESPACES: Final = ("", "namespaces")
 _SCALE: Final = "scale"
@@ -33,7 +34,7 @@ class Forms:
         """Describe a request; `obj` is its new object, or the one that goes.
 
         Raises:
-            LookupError: the kind is not served any more.
+            NotFound: the kind is not served any more.
         """
         kind = self._kind(attributes)
         is_namespace = attributes.resource == _NAMESPACES
@@ -74,6 +75,8 @@ class Forms:
             return changed
         if not _is_whole(form, attributes):
             posted = kind.subresources[attributes.subresource]
+            if not posted.definition:
+                return changed  # options of a connection: who connects reads them
             obj, _ = writes.read_as(
                 self._schemas,
                 posted.definition,
@@ -94,15 +97,22 @@ class Forms:
         )
         return objects.in_version(kind.stored, read.obj)
 
-    def _kind(self, attributes: Attributes) -> Kind:
+    def _kind(self, attributes: Attributes) -> KindNames:
         group, plural = attributes.resource
-        found = self._catalogue.kind(group, attributes.version or attributes.kind.version, plural)
-        found = found or self._catalogue.stored(group, plural)
+        version = attributes.version or attributes.kind.version
+        catalogue = self._catalogue
+        found = (
+            catalogue.kind(group, version, plural)
+            or catalogue.stored(group, plural)
+            or catalogue.names(group, version, plural)
+        )
         if found is None:
-            raise LookupError(f"{attributes.kind.group_resource} is not served")
+            raise answers.no_such_resource(group, plural)
         return found
 
-    def _others(self, kind: Kind) -> Sequence[Kind]:
+    def _others(self, kind: KindNames) -> Sequence[Kind]:
+        if not isinstance(kind, Kind):
+            return ()  # a review has one version
         return [each for each in self._versions()[kind.stored.gvr] if each is not kind]
 
     def _by_stored(self) -> Mapping[tuple[str, str, str], list[Kind]]:
@@ -122,7 +132,7 @@ def _is_whole(form: Form, attributes: Attributes) -> bool:
     return not attributes.subresource or form.kind[2] == attributes.kind.kind
 
 
-def _form(kind: Kind, subresource: str) -> Form:
+def _form(kind: KindNames, subresource: str) -> Form:
     part = kind.subresources.get(subresource) if subresource else None
     if part is not None and part.kind != kind.kind:
         return Form(kind.group, kind.version, kind.plural, (part.group, part.version, part.kind))

@@ -26,7 +26,7 @@ from apiserver.core.apply.topology import Topologies
 from apiserver.core.catalogue import Catalogue
 from apiserver.core.hooks import mutations, policies
 from apiserver.core.hooks.expressions import POLICY_BUDGET, request_variables
-from apiserver.core.hooks.matching import GROUP, concerns, is_exempt, is_selected, policy_form
+from apiserver.core.hooks.matching import GROUP, UNJUDGED, concerns, is_exempt, is_selected, policy_form
 from apiserver.core.hooks.occasion import Form, labels_of
 from apiserver.core.hooks.policies import OUT_OF_BUDGET, Compiled, Verdict
 from apiserver.core.hooks.reinvocation import Reinvocation
@@ -136,7 +136,7 @@ class PolicyStage:
 
     def about(self, group: str, plural: str) -> bool:
         """Whether there is a policy that can be about a resource: a look into an index."""
-        if self._found.is_empty or is_exempt(group, plural):
+        if self._found.is_empty or is_exempt(group, plural) or (group, plural) in UNJUDGED:
             return False
         return bool(self._found.current().about(group, plural))
 
@@ -267,6 +267,8 @@ class PolicyStage:
             raise ValueError(f"{form.resource} is not served")
         part = kind.subresources.get(subresource)
         definition = part.definition if part and part.kind != kind.kind else kind.definition
+        if not definition:
+            raise ValueError(f"the fields of {part.kind if part else kind.kind} are not published")
         return mutations.merged(self._topologies.root(definition), obj, config)
 
     # Both

@@ -25,13 +25,16 @@ from apiserver.watch_cache_feed import Feed
 from apiserver.watch_cache_selection import Selected
 from machinery.model.amounts import Amounts
 from machinery.model.errors import ApiError
+from machinery.model.k8s import served
 from machinery.model.quota.decision import Charged, Refused, Write, decide, with_charge, without_charge
 from machinery.model.quota.usage import Moment
 
 _REMEMBERED: Final = 1_000  # quotas written here; what is forgotten is read again where the cache is behind
 ATTEMPTS: Final = 12  # of a batch, against other apiservers and the controller
 _RESOURCE: Final = ("", "resourcequotas")
-_UNCOUNTED: Final = frozenset({("", "events"), ("events.k8s.io", "events")})
+_UNCOUNTED: Final = frozenset(
+    {("", "events"), ("events.k8s.io", "events"), *((each.group, each.plural) for each in served.REVIEWS)}
+)
 
 
 @dataclass(slots=True)

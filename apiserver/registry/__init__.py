@@ -7,6 +7,7 @@ deletion      delete and deletecollection
 subresources  status, scale, binding, eviction, finalize
 modify        how all of them store: compare and set, again from the live object where the cache was behind
 admitting     looks up what admission asks about
+posted        the admission of what is answered, or changes another object, and is not stored itself
 fences        writes that hold only while their writer leads
 parts         what all of them work with
 """
@@ -15,5 +16,6 @@ from __future__ import annotations
 
 from apiserver.registry.facade import Handler, Handlers, Registry
 from apiserver.registry.parts import Parts
+from apiserver.registry.posted import Posted
 
-__all__ = ["Handler", "Handlers", "Parts", "Registry"]
+__all__ = ["Handler", "Handlers", "Parts", "Posted", "Registry"]

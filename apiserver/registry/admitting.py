@@ -122,6 +122,25 @@ class Admitting:
             warnings = (*warnings, *await dynamic.validate(attributes, None, old))
         return warnings
 
+    @property
+    def is_idle(self) -> bool:
+        """Whether there is neither a webhook nor a policy."""
+        return self._parts.dynamic is None or self._parts.dynamic.is_idle
+
+    async def admit_connection(self, attributes: Attributes, options: Json) -> Json:
+        """Return the options of a connection as webhooks and policies want them; plugins have no say on those.
+
+        Raises:
+            ApiError: somebody does not want the connection.
+        """
+        dynamic, wanted = self._parts.dynamic, options
+        if dynamic is not None and dynamic.mutates(attributes):
+            mutated, _ = await dynamic.mutate(attributes, options, None, _unchanged)
+            wanted = mutated or options
+        if dynamic is not None and dynamic.validates(attributes):
+            await dynamic.validate(attributes, wanted, None)
+        return wanted
+
     async def _insist(self, attributes: Attributes, obj: Json, demand: Demand) -> None:
         """Check that the user of a request has one of several permissions."""
         for permission in demand.any_of:

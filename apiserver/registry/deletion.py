@@ -32,8 +32,10 @@ class Deletes:
         self._modifier = modifier
         self._reads = reads
 
-    async def delete(self, kind: Kind, request: Request) -> ObjectReply:
+    async def delete(self, kind: Kind, request: Request, *, is_admitted: bool = False) -> ObjectReply:
         """Delete one object, or ask to: finalizers and grace periods keep it for a while.
+
+        `is_admitted`: admission was asked about what this follows from.
 
         Raises:
             NotFound: there is none.
@@ -46,7 +48,7 @@ class Deletes:
         async def decide(old: Json | None) -> Step:
             if old is None:
                 raise answers.not_found(kind, request.name)
-            return await self._step(kind, request, wanted, old)
+            return await self._step(kind, request, wanted, old, is_admitted=is_admitted)
 
         done = await self._modifier.modify(place, decide)
         if not isinstance(done.step, Gone) and request.deleting.tells_pending:
@@ -82,9 +84,13 @@ class Deletes:
                 raise result
         return found
 
-    async def _step(self, kind: Kind, request: Request, wanted: Wanted, old: Json) -> Step:
-        warnings = await self._preparing.admit_delete(kind, request, old)
+    async def _step(
+        self, kind: Kind, request: Request, wanted: Wanted, old: Json, *, is_admitted: bool
+    ) -> Step:
         deletion.check_preconditions(kind, old, wanted)
+        warnings: tuple[str, ...] = ()
+        if not is_admitted:
+            warnings = await self._preparing.admit_delete(kind, request, old)
         clock = self._parts.clock
         match kind.rules.plan_deletion(old, wanted, clock.now(), clock.timescale):
             case Remove():

@@ -13,6 +13,7 @@ from msgspec.structs import replace
 from apiserver import objects
 from apiserver.aside import aside
 from apiserver.core import answers
+from apiserver.core.connect_options import Options
 from apiserver.core.kind import Kind
 from apiserver.flow_control import FlowControl
 from apiserver.opening import Opening
@@ -20,6 +21,7 @@ from apiserver.registry.admitting import Admitting
 from apiserver.registry.deletion import Deletes
 from apiserver.registry.modify import Modifier
 from apiserver.registry.parts import Parts
+from apiserver.registry.posted import Posted
 from apiserver.registry.preparing import Preparing
 from apiserver.registry.reads import Reads
 from apiserver.registry.subresources import Subresources
@@ -27,14 +29,16 @@ from apiserver.registry.tracking import Tracking
 from apiserver.registry.writes import Writes
 from apiserver.request import ListReply, ObjectReply, Part, Request, WatchReply
 from machinery.model.errors import ApiError
+from machinery.model.kinds import KindNames
 from machinery.process.metrics import Metrics
 from machinery.wire.cause_headers import acting_on
 
 _R = TypeVar("_R")
-Handler: TypeAlias = Callable[[Request], Awaitable[ObjectReply]]
+Handler: TypeAlias = Callable[[Request, Posted], Awaitable[ObjectReply]]
 Handlers: TypeAlias = Mapping[tuple[str, str, str, str], Handler]
 """Who serves what is not stored, by (group, resource, subresource, verb): reviews are ("authorization.k8s.io",
-"subjectaccessreviews", "", "create"), tokens ("", "serviceaccounts", "token", "create")."""
+"subjectaccessreviews", "", "create"), tokens ("", "serviceaccounts", "token", "create"). Each asks for the admission of what
+was posted itself, when it has read it."""
 
 
 class Registry:
@@ -59,7 +63,8 @@ class Registry:
         self._handlers = handlers
         self._opening = opening
         self.flow = flow
-        preparing, modifier = Preparing(parts, Admitting(parts)), Modifier(parts)
+        self._preparing = preparing = Preparing(parts, Admitting(parts))
+        modifier = Modifier(parts)
         self._reads = reads
         tracking = Tracking(parts)
         self._writes = Writes(parts, preparing, modifier, tracking)
@@ -159,6 +164,13 @@ class Registry:
         """Delete all selected objects; answers with them as they were."""
         return await self._measured(request, partial(self._in_kind, request, self._deletes.delete_collection))
 
+    async def connect(self, request: Request, options: Options) -> Options:
+        """Ask admission about a connection that goes around the store; returns the options with which it is made.
+
+        The verb of the request is "connect".
+        """
+        return await self._preparing.admit_connection(self._kind_of(request), request, options)
+
     async def _one(
         self, request: Request, serve: Callable[[Kind, Request], Awaitable[ObjectReply]]
     ) -> ObjectReply:
@@ -170,7 +182,7 @@ class Registry:
         """Return what serves a request: a handler, what subresources have, or `serve` for an object that is stored."""
         place = (request.group, request.resource, request.subresource, request.verb)
         if handler := self._handlers.get(place):
-            return partial(handler, request)
+            return partial(handler, request, self._preparing.posted(self._kind_of(request), request))
         if request.subresource:
             serve = self._subresources.serve
         return partial(self._in_version, request, serve)
@@ -185,6 +197,13 @@ class Registry:
 
     async def _in_kind(self, request: Request, serve: Callable[[Kind, Request], Awaitable[_R]]) -> _R:
         return await serve(self._kind(request), request)
+
+    def _kind_of(self, request: Request) -> KindNames:
+        """Return what a request is about that is answered by others."""
+        kind = self._catalogue.names(request.group, request.version, request.resource)
+        if kind is None:
+            raise self._unknown(request)
+        return kind
 
     def _kind(self, request: Request) -> Kind:
         kind = self._catalogue.kind(request.group, request.version, request.resource)

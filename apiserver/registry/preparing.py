@@ -8,7 +8,7 @@ from typing import NamedTuple
 from apiserver import audit_notes
 from apiserver.allocation import Claims
 from apiserver.aside import aside, weigh
-from apiserver.core import answers, deletion, field_errors, writes
+from apiserver.core import answers, connect_options, deletion, field_errors, writes
 from apiserver.core.admission import Attributes
 from apiserver.core.kind import Kind
 from apiserver.core.values import Json, metadata
@@ -16,9 +16,11 @@ from apiserver.registry.admitting import Admitted, Admitting
 from apiserver.registry.held import NOTHING_HELD, AllHeld
 from apiserver.registry.modify import Gone, Put, Same, Step
 from apiserver.registry.parts import Parts
+from apiserver.registry.posted import Posted
 from apiserver.registry.tracking import after_admission, says_the_same
 from apiserver.request import Request, options_of
 from machinery.model.errors import ApiError, MethodNotSupported
+from machinery.model.kinds import KindNames
 
 
 class _Mutated(NamedTuple):
@@ -45,16 +47,36 @@ class Preparing:
         self._parts = parts
         self._admitting = admitting
 
-    async def admit(self, kind: Kind, request: Request, obj: Json) -> Put:
-        """Return an object of another kind, posted to a subresource, as the cluster wants it, with its warnings.
+    def posted(self, kind: KindNames, request: Request) -> Posted:
+        """Return the admission of what is posted, and not stored as it is."""
+        attributes = self._attributes(kind, request, request.name)
+        return Posted(self._admitting, attributes, len(request.body))
+
+    async def admit_connection(
+        self, kind: KindNames, request: Request, options: connect_options.Options
+    ) -> connect_options.Options:
+        """Return the options with which a connection is made that admission was asked about.
 
         Raises:
-            Forbidden: the cluster does not want it.
+            ApiError: somebody does not want it.
+        """
+        if self._admitting.is_idle:
+            return options
+        attributes = self._attributes(kind, request, request.name)
+        asked = options.to_object()
+        answered = await self._admitting.admit_connection(attributes, asked)
+        return options if answered == asked else connect_options.admitted(options, answered)
+
+    async def admit_update(self, kind: Kind, request: Request, new: Json, old: Json, weight: int) -> Put:
+        """Return an object of which a part was changed that has rules of its own, as the cluster wants it.
+
+        Raises:
+            ApiError: the cluster does not want it.
         """
         attributes = self._attributes(kind, request, request.name)
-        admitted = await self._admitting.admit(attributes, obj, None, len(request.body))
-        valid = await self._admitting.validate(attributes, admitted, admitted.obj, None)
-        return Put(admitted.obj, warnings=valid.warnings)
+        admitted = await self._admit(attributes, new, old, weight)
+        valid = await self._admitting.validate(attributes, admitted.admitted, admitted.obj, old)
+        return Put(admitted.obj, warnings=(*admitted.warnings, *valid.warnings))
 
     async def admit_delete(self, kind: Kind, request: Request, old: Json) -> tuple[str, ...]:
         """Check that an object may be deleted; returns what to warn the client of.
@@ -123,7 +145,7 @@ class Preparing:
             return Gone(put.obj, self._parts.released(kind, old), put.warnings)
         return Same(old, put.warnings) if says_the_same(put.obj, without_version(old)) else put
 
-    def _attributes(self, kind: Kind, request: Request, name: str, suffix: str = "") -> Attributes:
+    def _attributes(self, kind: KindNames, request: Request, name: str, suffix: str = "") -> Attributes:
         """Describe a request to admission."""
         return Attributes(
             user=request.user,

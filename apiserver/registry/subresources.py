@@ -186,19 +186,22 @@ class Subresources:
         posted, warnings = await aside(len(request.body), self._read_posted, kind, request)
         change = kind.rules.subresources[request.subresource]
 
-        async def decide(old: Json | None) -> Step:
-            found = _found(kind, request, old)
-            admitted = await self._preparing.admit(kind, request, posted)
-            return Put(change(found, admitted.obj, self._parts.now()), warnings=admitted.warnings)
+        wanted, admission_warnings = await self._preparing.posted(kind, request).admit(posted)
 
-        done = await self._writes.modify(kind, request, decide)
-        return warned(_created(), (*warnings, *done.step.warnings))
+        async def decide(old: Json | None) -> Step:
+            return Put(change(_found(kind, request, old), wanted, self._parts.now()))
+
+        await self._writes.modify(kind, request, decide)
+        return warned(_created(), (*warnings, *admission_warnings))
 
     async def _evict(self, kind: Kind, request: Request) -> ObjectReply:
-        """Mark the object and delete it, where no budget stands in the way."""
+        """Mark the object and delete it, where no budget stands in the way.
+
+        Admission is asked about the eviction, and not about the deletion that follows from it, as in Kubernetes.
+        """
         eviction, warnings = await aside(len(request.body), self._read_posted, kind, request)
-        admitted = await self._preparing.admit(kind, request, eviction)
-        eviction, warnings = admitted.obj, (*warnings, *admitted.warnings)
+        eviction, admission_warnings = await self._preparing.posted(kind, request).admit(eviction)
+        warnings = (*warnings, *admission_warnings)
         options = eviction.get("deleteOptions") or {}
         preconditions = options.get("preconditions") or {}
         deleting = DeleteOptions(
@@ -213,7 +216,8 @@ class Subresources:
             marked = await self._mark(kind, request, eviction, deleting)
             if deleting.resource_version:  # it was that one; the mark has made another of it
                 deleting = replace(deleting, resource_version=str(marked.revision))
-        await self._deletes.delete(kind, replace(request, verb="delete", subresource="", deleting=deleting))
+        delete = replace(request, verb="delete", subresource="", deleting=deleting)
+        await self._deletes.delete(kind, delete, is_admitted=True)
         return warned(_created(), warnings)
 
     async def _take_budget(self, kind: Kind, request: Request, deleting: DeleteOptions) -> None:
@@ -248,7 +252,8 @@ class Subresources:
             changed = await aside(len(request.body), change, found, read.obj, self._parts.now())
             weight = weight_of(request, found)
             tracked = await aside(weight, self._tracking.tracked, kind, request, changed, found)
-            return self._preparing.settled(kind, Put(without_version(tracked)), found)
+            put = await self._preparing.admit_update(kind, request, without_version(tracked), found, weight)
+            return self._preparing.settled(kind, put, found)
 
         return warned((await self._writes.modify(kind, request, decide)).reply, read.warnings)
 

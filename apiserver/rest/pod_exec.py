@@ -14,14 +14,15 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, TypeAlias
 import msgspec
 
 from apiserver.core import pod_access
+from apiserver.core.connect_options import AttachOptions, ExecOptions, exec_options
 from apiserver.core.values import Json, spec
 from apiserver.request import UserInfo
-from apiserver.rest import node_tunnels, query, websockets
+from apiserver.rest import connecting, node_tunnels, query, websockets
 from apiserver.rest.http_request import Exchange, HttpRequest
 from apiserver.rest.node_tunnels import connection_headers
 from apiserver.rest.paths import Target
 from apiserver.rest.pod_channels import PROTOCOLS, Channel, ChannelProtocol
-from apiserver.rest.pod_log import container_ref, read_pod
+from apiserver.rest.pod_log import container_ref
 from apiserver.rest.services import RestServices
 from apiserver.rest.streams import Streams
 from apiserver.rest.websockets import received, send_message, until_either_ends
@@ -50,9 +51,13 @@ class PodExec:
         http = exchange.http
         if http.method not in {"GET", "POST"}:
             raise MethodNotSupported("the server does not allow this method on the requested resource")
-        pod = await read_pod(self._services, user, target, *pod_access.connect_verbs(http.method))
+        services = self._services
+        await connecting.authorize(services, user, target, *pod_access.connect_verbs(http.method))
+        asked = _options(http, target.subresource)
+        options = await connecting.admit(services, user, target, http, asked)
+        pod = await connecting.pod_of(services, user, target)
         pod_access.check_running(pod)
-        start = _start(http, pod, target.subresource)
+        start = _start(options, pod)
         if websockets.upgrade_of(http) == websockets.SPDY:
             return await self._over_spdy(exchange, target.subresource, spec(pod)["nodeName"], start)
         protocol = PROTOCOLS[websockets.negotiated(http, PROTOCOLS)]
@@ -175,23 +180,25 @@ async def _carry_out(
     return pod_access.exit_status(0, "")
 
 
-def _start(http: HttpRequest, pod: Json, subresource: str) -> Any:
+def _options(http: HttpRequest, subresource: str) -> ExecOptions:
+    asked, attach = http.query, subresource == "attach"
+    return exec_options(asked, asked.getall("command", []), partial(query.boolean, asked), attach=attach)
+
+
+def _start(options: ExecOptions, pod: Json) -> Any:
     from machinery.wire.node import messages
 
-    asked = http.query
-    command = asked.getall("command", [])
-    if subresource == "exec" and not command:
+    attach = isinstance(options, AttachOptions)
+    if not attach and not options.command:
         raise BadRequest("you must specify a command to execute")
-    tty = bool(query.boolean(asked, "tty"))
-    streams = {name: bool(query.boolean(asked, name)) for name in ("stdin", "stdout", "stderr")}
-    if not any(streams.values()):
+    if not (options.stdin or options.stdout or options.stderr):
         raise BadRequest("you must specify at least 1 of stdin, stdout, stderr")
-    if tty:  # a terminal has one output
-        streams["stderr"] = False
-    container = pod_access.container_of(pod, asked.get("container", ""))
+    container = pod_access.container_of(pod, options.container)
     return messages.StreamStart(
         container=messages.ContainerRef(**container_ref(pod, container)),
-        command=command if subresource == "exec" else [],
-        tty=tty,
-        **streams,
+        command=[] if attach else options.command,
+        tty=options.tty,
+        stdin=options.stdin,
+        stdout=options.stdout,
+        stderr=options.stderr and not options.tty,  # a terminal has one output
     )

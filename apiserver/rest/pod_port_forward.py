@@ -15,16 +15,17 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from apiserver.core import pod_access
+from apiserver.core.connect_options import PortForwardOptions, port_forward_options
 from apiserver.core.values import Json
 from apiserver.request import UserInfo
-from apiserver.rest import node_tunnels, websockets
+from apiserver.rest import connecting, node_tunnels, websockets
 from apiserver.rest.http_request import Exchange, HttpRequest
 from apiserver.rest.node_tunnels import Tunnel, connection_headers
 from apiserver.rest.paths import Target
-from apiserver.rest.pod_log import container_ref, read_pod
+from apiserver.rest.pod_log import container_ref
 from apiserver.rest.services import RestServices
 from apiserver.rest.streams import Streams, send
-from machinery.model.errors import BadRequest, MethodNotSupported
+from machinery.model.errors import MethodNotSupported
 from machinery.model.k8s import served
 
 if TYPE_CHECKING:
@@ -52,11 +53,15 @@ class PodPortForward:
         http = exchange.http
         if http.method not in {"GET", "POST"}:
             raise MethodNotSupported("the server does not allow this method on the requested resource")
-        pod = await read_pod(self._services, user, target, *pod_access.connect_verbs(http.method))
+        services = self._services
+        await connecting.authorize(services, user, target, *pod_access.connect_verbs(http.method))
+        asked = port_forward_options(http.query.getall("ports", []))
+        options = await connecting.admit(services, user, target, http, asked)
+        pod = await connecting.pod_of(services, user, target)
         node = pod_access.node_of(pod)
         kind = websockets.upgrade_of(http)
         is_tunnel = kind == websockets.WEBSOCKET and _TUNNEL in websockets.offered(http)
-        start = _start(http, pod, is_tunnel=is_tunnel)
+        start = _start(http, pod, options, is_tunnel=is_tunnel)
         async with node_tunnels.opened(self._services.kubelets, node, start) as tunnel:
             if is_tunnel:
                 return await self._unwrapped(exchange, tunnel)
@@ -91,12 +96,10 @@ async def _carry_in(exchange: Exchange, messages: AsyncIterator[bytes | str], tu
             await exchange.hand_on(message, tunnel.write)
 
 
-def _start(http: HttpRequest, pod: Json, *, is_tunnel: bool) -> Any:
+def _start(http: HttpRequest, pod: Json, options: PortForwardOptions, *, is_tunnel: bool) -> Any:
     from machinery.wire.node import messages
 
-    ports = [text for value in http.query.getall("ports", []) for text in value.split(",")]
-    if bad := next((text for text in ports if not text.isascii() or not text.isdecimal()), None):
-        raise BadRequest(f'ports: unable to parse "{bad}" as a port')
+    ports = list(map(str, options.ports))
     headers = _spdy_headers() if is_tunnel else connection_headers(http)
     container = messages.ContainerRef(**container_ref(pod, ""))
     return messages.TunnelStart(

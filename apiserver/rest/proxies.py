@@ -11,20 +11,22 @@ import asyncio
 import random
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import suppress
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
-from urllib.parse import unquote
+from urllib.parse import quote, unquote
 
 import msgspec
 
+from apiserver.core.connect_options import NodeProxyOptions, ProxyOptions, ServiceProxyOptions
 from apiserver.core.proxying import destination, headers
 from apiserver.core.proxying.destination import Destination, Named, read_name
 from apiserver.core.proxying.headers import Place
 from apiserver.core.values import Json
 from apiserver.kubelets import host_of, port_of
 from apiserver.lookup import own_request
-from apiserver.request import ListOptions, UserInfo, request_about
-from apiserver.rest import node_tunnels
+from apiserver.request import ListOptions, UserInfo
+from apiserver.rest import connecting, node_tunnels
 from apiserver.rest.http_request import Exchange, HttpRequest
 from apiserver.rest.node_tunnels import Tunnel
 from apiserver.rest.paths import Target
@@ -50,6 +52,11 @@ _VERBS: Final = {
     "PATCH": "patch",
     "DELETE": "delete",
     "OPTIONS": "",  # as Kubernetes names it: only who may do everything may ask
+}
+_OPTIONS: Final[dict[str, type[ProxyOptions]]] = {
+    served.PODS.plural: ProxyOptions,
+    served.SERVICES.plural: ServiceProxyOptions,
+    served.NODES.plural: NodeProxyOptions,
 }
 _KUBELET: Final = ""  # the port at which a node's kubelet is
 _GO_ON: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
@@ -82,16 +89,23 @@ class Proxies:
         http = exchange.http
         if http.method not in _VERBS:
             raise MethodNotSupported("the server does not allow this method on the requested resource")
-        await self._services.gate.admit(request_about(target, user, _VERBS[http.method]))
+        await connecting.authorize(self._services, user, target, _VERBS[http.method])
+        place = await self._admitted(http, user, target)
         what, find = self._finds[target.resource]
         found = await find(target, read_name(target.name, what))
-        place = place_of(http, target)
         if not place.path and not _upgrades(http):
             return _moved(http)
         if found.port == _KUBELET:
             return await self._page(exchange, found.node, place)
         async with node_tunnels.opened(self._services.kubelets, found.node, _start(found)) as tunnel:
             return await self._through(exchange, tunnel, place)
+
+    async def _admitted(self, http: HttpRequest, user: UserInfo, target: Target) -> Place:
+        """Return where the proxy is, and what it is asked for as admission wants it."""
+        place = place_of(http, target)
+        asked = _OPTIONS[target.resource](path=unquote(place.path))
+        options = await connecting.admit(self._services, user, target, http, asked)
+        return place if options is asked else replace(place, path=quote(options.path))
 
     async def _through(self, exchange: Exchange, tunnel: Tunnel, place: Place) -> web.StreamResponse:
         http, upgrades = exchange.http, _upgrades(exchange.http)

@@ -60,7 +60,11 @@ class Reader:
     def look(self, key: Key, _moment: Moment) -> Seen | None:
         """Return a quota, unless it goes."""
         found = self.quotas.store.get(*key)
-        return None if found is None or found.metadata.deletionTimestamp else Seen(found, tuple(self._kinds.values()))
+        return (
+            None
+            if found is None or found.metadata.deletionTimestamp
+            else Seen(found, tuple(self._kinds.values()))
+        )
 
     def quotas_of(
         self, source: Source[Any], takes_less: Callable[[Change[Any]], bool]

@@ -30,6 +30,7 @@ class Operation(Enum):
     CREATE = "CREATE"
     UPDATE = "UPDATE"
     DELETE = "DELETE"
+    CONNECT = "CONNECT"
 
 
 class User(Protocol):
@@ -60,8 +61,8 @@ class Attributes(msgspec.Struct, frozen=True, gc=False):
     """One request. `kind` is the stored kind, also where `subresource` takes an object of another one."""
 
     user: User
-    verb: str  # create, update, patch, delete, deletecollection
-    kind: KindNames
+    verb: str  # create, update, patch, delete, deletecollection, connect
+    kind: KindNames  # what is stored; or, of what is only answered, the review
     subresource: str = ""
     namespace: str = ""  # "" for cluster-scoped objects
     name: str = ""  # may be "" where a create leaves it to the server
@@ -90,6 +91,7 @@ _OPERATIONS = {
     "create": Operation.CREATE,
     "delete": Operation.DELETE,
     "deletecollection": Operation.DELETE,
+    "connect": Operation.CONNECT,
 }
 
 

@@ -17,6 +17,11 @@ from apiserver.core.values import Json
 from machinery.model.errors import Cause, Forbidden, NotFound
 from machinery.model.k8s import served
 
+_ACCESS_REVIEWS: Final = (
+    served.LOCAL_SUBJECT_ACCESS_REVIEWS.group,
+    served.LOCAL_SUBJECT_ACCESS_REVIEWS.plural,
+)
+"""Answered whatever the state of their namespace: a refusal would tell of it to those who may not know."""
 IMMORTAL: Final = frozenset({"default", "kube-public", "kube-system"})
 
 
@@ -25,13 +30,15 @@ def _key(namespace: str) -> LookupKey:
 
 
 def _needs(attributes: Attributes, obj: Json | None, _old: Json | None) -> tuple[LookupKey, ...]:
-    return (_key(attributes.namespace),) if attributes.namespace and obj is not None else ()
+    if not attributes.namespace or obj is None or attributes.resource == _ACCESS_REVIEWS:
+        return ()
+    return (_key(attributes.namespace),)
 
 
 def _admit(
     attributes: Attributes, obj: Json, old: Json | None, looked_up: LookedUp, _settings: Settings
 ) -> Json:
-    if not attributes.namespace:
+    if not attributes.namespace or attributes.resource == _ACCESS_REVIEWS:
         return obj
     namespace = looked_up[_key(attributes.namespace)]
     if namespace is None:

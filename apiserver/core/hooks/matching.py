@@ -11,6 +11,7 @@ from typing import Any, Final
 from apiserver.core import labelselector
 from apiserver.core.hooks.occasion import Form, Occasion, labels_of
 from apiserver.core.values import Json
+from machinery.model.k8s import served
 
 GROUP: Final = "admissionregistration.k8s.io"
 EXEMPT: Final = frozenset(
@@ -24,6 +25,9 @@ EXEMPT: Final = frozenset(
     }
 )
 """Resources of the group that nobody has a say on: else nobody could get rid of one that refuses everything."""
+
+UNJUDGED: Final = frozenset((each.group, each.plural) for each in served.REVIEWS)
+"""Resources that no policy is asked about: nobody could sign in, or ask what they may do, else. Webhooks are."""
 
 _ALL: Final = "*"
 

@@ -14,6 +14,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from apiserver.core.connect_options import ExecOptions
 from apiserver.core.values import Json
 from kubarium.core.certificates import Certificate
 from kubarium.pki import Pki
@@ -395,6 +396,31 @@ async def test_a_dry_run_asks_only_webhooks_without_side_effects(pki: Pki) -> No
         assert server.asked[0]["request"]["dryRun"] is True
         assert server.asked[0]["request"]["options"]["dryRun"] == ["All"]
         # One with side effects cannot be configured in v1; a stored one of an older version can be there.
+
+
+async def test_a_connection_is_made_as_webhooks_want_it(pki: Pki) -> None:
+    """A mutating one may choose another container; what makes no sense ends the request."""
+    rule = {**RULE, "operations": ["CONNECT"], "resources": ["pods/exec"]}
+    options = ExecOptions(stdout=True, command=("ls",))
+    async with web_server(pki) as server, registry() as bench:
+        await configured(bench, hook(pki, server.url, rules=[rule]), mutating=True)
+        request = bench.request("connect", "pods/exec", "web")
+        server.answer = allowed([{"op": "add", "path": "/container", "value": "side"}])
+        assert await bench.registry.connect(request, options) == ExecOptions(
+            stdout=True, command=["ls"], container="side"
+        )
+        server.answer = allowed()
+        assert await bench.registry.connect(request, options) is options
+        server.answer = allowed([{"op": "replace", "path": "/command", "value": 7}])
+        with pytest.raises(
+            InternalError, match=r"PodExecOptions after admission: Expected `array`, got `int`"
+        ):
+            await bench.registry.connect(request, options)
+        server.answer = allowed(allowed=False, status={"code": 403, "message": "not there"})
+        with pytest.raises(
+            ApiError, match=r'admission webhook "hook\.example\.com" denied the request: not there'
+        ):
+            await bench.registry.connect(request, options)
 
 
 async def test_a_webhook_hears_again_of_what_others_changed_after_it(pki: Pki) -> None:

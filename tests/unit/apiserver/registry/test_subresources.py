@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from apiserver.registry import Posted
 from apiserver.request import ObjectReply, Request
 from machinery.model.errors import (
     Conflict,
@@ -95,7 +96,7 @@ async def test_other_parts_serve_through_the_registry(bench: RegistryBench) -> N
     """What is not stored is answered by whoever said so, with the request as it came."""
     seen: list[Request] = []
 
-    async def answer(request: Request) -> ObjectReply:
+    async def answer(request: Request, _posted: Posted) -> ObjectReply:
         seen.append(request)
         return ObjectReply(msgspec.json.encode({"status": {"token": "t"}}), created=True)
 

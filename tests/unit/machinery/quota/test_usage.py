@@ -209,7 +209,10 @@ def test_a_resource_claim_counts_for_its_devices_by_their_class(requests: list[J
 
 def test_objects_of_every_kind_are_counted_by_their_number():
     """Under `count/<resource>.<group>`, those of a kind that is yet to come included."""
-    kinds = [*((kind.group, kind.plural) for kind in served.STORED if kind.namespaced), ("example.com", "foos")]
+    kinds = [
+        *((kind.group, kind.plural) for kind in served.STORED if kind.namespaced),
+        ("example.com", "foos"),
+    ]
     for group, plural in kinds:
         name = f"count/{plural}.{group}" if group else f"count/{plural}"
         counting = evaluator(group, plural)
