@@ -11,6 +11,7 @@ from typing import Final
 
 KEPT_WHEN_EMPTY: Final[dict[str, frozenset[str]]] = {
     "CronJobSpec": frozenset({"timeZone"}),
+    "CustomResourceDefinitionVersion": frozenset({"deprecationWarning"}),
     "Endpoint": frozenset({"hostname", "nodeName", "zone"}),
     "EndpointPort": frozenset({"appProtocol", "name", "protocol"}),
     "GRPCAction": frozenset({"service"}),

@@ -12,6 +12,12 @@ from machinery.model.errors import Cause
 
 PROTOCOLS: Final = frozenset({"SCTP", "TCP", "UDP"})
 _DECIMALS: Final = re.compile(r"[0-9]{1,9}(\.[0-9]{1,9}){3}(/[0-9]{1,9})?")
+_SPECIAL: Final = (
+    ("may not be unspecified (0.0.0.0 or ::)", "is_unspecified"),
+    ("may not be in the loopback range (127.0.0.0/8, ::1/128)", "is_loopback"),
+    ("may not be in the link-local range (169.254.0.0/16, fe80::/10)", "is_link_local"),
+)
+_LOCAL_GROUPS: Final = (ipaddress.ip_network("224.0.0.0/24"), ipaddress.ip_network("ff02::/16"))
 
 
 def port_causes(path: str, port: int) -> list[Cause]:
@@ -99,3 +105,15 @@ def _has_leading_zeros(text: str) -> bool:
         return False
     plain = "/".join(".".join(str(int(each)) for each in part.split(".")) for part in text.split("/"))
     return plain != text and (is_address(plain) or is_range(plain))
+
+
+def special_address_errors(text: str) -> list[str]:
+    """Return what keeps an address from being one that others can reach; nothing where it is no address."""
+    try:
+        address = ipaddress.ip_address(text)
+    except ValueError:
+        return []
+    found = [problem for problem, test in _SPECIAL if getattr(address, test)]
+    if any(address in group for group in _LOCAL_GROUPS if group.version == address.version):
+        found.append("may not be in the link-local multicast range (224.0.0.0/24, ff02::/10)")
+    return found

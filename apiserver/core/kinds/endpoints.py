@@ -5,7 +5,6 @@ https://kubernetes.io/docs/concepts/services-networking/service/#endpoints
 
 from __future__ import annotations
 
-import ipaddress
 from typing import Final
 
 from apiserver.core import field_errors, ports
@@ -17,12 +16,6 @@ from machinery.model.errors import Cause
 
 DEPRECATED: Final = "v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice"
 STORAGE_PREFIX: Final = "/registry/services/endpoints"
-_SPECIAL: Final = (
-    ("may not be unspecified (0.0.0.0 or ::)", "is_unspecified"),
-    ("may not be in the loopback range (127.0.0.0/8, ::1/128)", "is_loopback"),
-    ("may not be in the link-local range (169.254.0.0/16, fe80::/10)", "is_link_local"),
-)
-_LOCAL_GROUPS: Final = (ipaddress.ip_network("224.0.0.0/24"), ipaddress.ip_network("ff02::/16"))
 
 
 def _default(obj: Json) -> Json:
@@ -57,19 +50,7 @@ def _address_causes(address: Json, path: str) -> list[Cause]:
     if "nodeName" in address:
         node = address["nodeName"]
         found += field_errors.each_invalid(f"{path}.nodeName", node, names.dns_subdomain_errors(node))
-    return found + field_errors.each_invalid(f"{path}.ip", ip, special_address_errors(ip))
-
-
-def special_address_errors(text: str) -> list[str]:
-    """Return what keeps an address from being one that others can reach; nothing where it is no address."""
-    try:
-        address = ipaddress.ip_address(text)
-    except ValueError:
-        return []
-    found = [problem for problem, test in _SPECIAL if getattr(address, test)]
-    if any(address in group for group in _LOCAL_GROUPS if group.version == address.version):
-        found.append("may not be in the link-local multicast range (224.0.0.0/24, ff02::/10)")
-    return found
+    return found + field_errors.each_invalid(f"{path}.ip", ip, ports.special_address_errors(ip))
 
 
 def _port_causes(port: Json, path: str, *, needs_name: bool) -> list[Cause]:

@@ -5,7 +5,6 @@ https://kubernetes.io/docs/concepts/services-networking/endpoint-slices/
 
 from __future__ import annotations
 
-import ipaddress
 from typing import Final
 
 from apiserver.core import field_errors, ports
@@ -38,14 +37,13 @@ def _unbuilt(obj: Json) -> str:
 
 def _validate(obj: Json) -> list[Cause]:
     type_ = obj.get("addressType", "")
-    if not type_:
-        return [field_errors.required("addressType")]
-    found = field_errors.one_of("addressType", type_, _TYPES)
+    found = field_errors.required_one_of("addressType", type_, _TYPES)
     endpoints, own_ports = obj["endpoints"], obj.get("ports") or []
     if len(endpoints) > _MOST_ENDPOINTS:
         found.append(field_errors.too_many("endpoints", len(endpoints), _MOST_ENDPOINTS))
-    for index, endpoint in enumerate(endpoints):
-        found += _endpoint_causes(endpoint, f"endpoints[{index}]", type_)
+    else:
+        for index, endpoint in enumerate(endpoints):
+            found += _endpoint_causes(endpoint, f"endpoints[{index}]", type_)
     if len(own_ports) > _MOST_PORTS:
         return [*found, field_errors.too_many("ports", len(own_ports), _MOST_PORTS)]
     return found + _port_causes(own_ports)
@@ -85,20 +83,29 @@ def _hint_causes(names_: list[str], path: str) -> list[Cause]:
 
 
 def _address_causes(address: str, path: str, type_: str) -> list[Cause]:
+    """Check an address of a known type: those of another one are anybody's guess."""
     if type_ == "FQDN":
-        return field_errors.each_invalid(path, address, names.dns_subdomain_errors(address))
-    if not ports.is_address(address, type_):
-        return [field_errors.invalid(path, address, f"must be an {type_} address")]
-    parsed = ipaddress.ip_address(address)
-    for what, applies in (
-        ("unspecified (0.0.0.0 or ::)", parsed.is_unspecified),
-        ("in the loopback range (127.0.0.0/8, ::1/128)", parsed.is_loopback),
-        ("in the link-local range (169.254.0.0/16, fe80::/10)", parsed.is_link_local),
-        ("in the link-local multicast range (224.0.0.0/24, ff02::/10)", parsed.is_multicast),
-    ):
-        if applies:
-            return [field_errors.invalid(path, address, f"may not be {what}")]
-    return []
+        return _domain_causes(address, path)
+    if type_ not in _TYPES:
+        return []
+    found = [] if ports.is_address(address, type_) else [f"must be an {type_} address"]
+    return field_errors.each_invalid(path, address, [*found, *ports.special_address_errors(address)])
+
+
+def _domain_causes(name: str, path: str) -> list[Cause]:
+    """Check a fully qualified domain name, which may end in a dot."""
+    if not name:
+        return [field_errors.required(path)]
+    name = name.removesuffix(".")
+    if errors := names.dns_subdomain_errors(name):
+        return [field_errors.invalid(path, name, ",".join(errors))]
+    if "." not in name:
+        text = "should be a domain with at least two segments separated by dots"
+        return [field_errors.invalid(path, name, text)]
+    faulty = next((label for label in name.split(".") if names.dns_label_errors(label)), None)
+    if faulty is None:
+        return []
+    return [field_errors.invalid(path, faulty, ",".join(names.dns_label_errors(faulty)))]
 
 
 def _port_causes(own_ports: list[Json]) -> list[Cause]:

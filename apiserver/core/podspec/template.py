@@ -12,9 +12,9 @@ from machinery.model.errors import Cause
 def validate_template(template: Json, path: str) -> list[Cause]:
     """Find what is wrong with a pod template, which has its defaults."""
     meta, spec = template.get("metadata") or {}, template.get("spec") or {}
-    found = metadata.validate_labels(meta.get("labels") or {}, f"{path}.metadata.labels")
-    found += metadata.validate_annotations(meta.get("annotations") or {}, f"{path}.metadata.annotations")
-    found += annotation_causes(meta.get("annotations") or {}, spec, f"{path}.metadata.annotations")
+    found = metadata.validate_labels(meta.get("labels") or {}, f"{path}.labels")
+    found += metadata.validate_annotations(meta.get("annotations") or {}, f"{path}.annotations")
+    found += annotation_causes(meta.get("annotations") or {}, spec, f"{path}.annotations")
     found += validate_spec(spec, f"{path}.spec")
     if spec.get("ephemeralContainers"):
         text = "ephemeral containers not allowed in pod template"

@@ -9,7 +9,6 @@ import pytest
 from apiserver.core.values import Json
 from machinery.model.errors import NotImplementedHere
 from tests.support.served_kinds import (
-    complaints,
     created,
     merged,
     read,
@@ -20,7 +19,6 @@ from tests.support.served_kinds import (
 )
 
 POD = {"containers": [{"name": "main", "image": "app:1"}], "restartPolicy": "Never"}
-JOB = "spec.jobTemplate.spec"
 
 
 def cron_job(name: str = "report", *, job: Json | None = None, pod: Json | None = None, **spec: Any) -> Json:
@@ -41,39 +39,6 @@ def test_a_cron_job_gets_defaults() -> None:
     job = own["jobTemplate"]["spec"]
     assert set(job) == {"template"}
     assert job["template"]["spec"]["terminationGracePeriodSeconds"] == 30
-
-
-@pytest.mark.parametrize(
-    ("faulty", "said"),
-    [
-        (cron_job(schedule=""), ["spec.schedule: Required value"]),
-        (cron_job(schedule="* * * *"), ['spec.schedule: Invalid value: "* * * *": expected exactly 5 fields, found 4: [* * * *]']),
-        (cron_job(schedule="TZ=UTC 0 0 * * *"), ['spec.schedule: Invalid value: "TZ=UTC 0 0 * * *": cannot use TZ or CRON_TZ in schedule, use timeZone field instead']),
-        (cron_job(schedule="CRON_TZ=UTC 0 0 * *"), ['spec.schedule: Invalid value: "CRON_TZ=UTC 0 0 * *": expected exactly 5 fields, found 4: [0 0 * *]', 'spec.schedule: Invalid value: "CRON_TZ=UTC 0 0 * *": cannot use TZ or CRON_TZ in schedule, use timeZone field instead']),
-        (cron_job(startingDeadlineSeconds=-1), ["spec.startingDeadlineSeconds: Invalid value: -1: must be greater than or equal to 0"]),
-        (cron_job(timeZone=""), ['spec.timeZone: Invalid value: "": timeZone must be nil or non-empty string']),
-        (cron_job(timeZone="Local"), ['spec.timeZone: Invalid value: "Local": timeZone must be an explicit time zone as defined in https://www.iana.org/time-zones']),
-        (cron_job(timeZone="local"), ['spec.timeZone: Invalid value: "local": timeZone must be an explicit time zone as defined in https://www.iana.org/time-zones', 'spec.timeZone: Invalid value: "local": unknown time zone local']),
-        (cron_job(timeZone="Mars/Olympus"), ['spec.timeZone: Invalid value: "Mars/Olympus": unknown time zone Mars/Olympus']),
-        (cron_job(timeZone="../etc/passwd"), ['spec.timeZone: Invalid value: "../etc/passwd": unknown time zone ../etc/passwd']),
-        (cron_job(timeZone="-A"), ['spec.timeZone: Invalid value: "-A": unknown time zone -A']),
-        (cron_job(timeZone="A//B"), ['spec.timeZone: Invalid value: "A//B": unknown time zone A//B']),
-        (cron_job(concurrencyPolicy="Queue"), ['spec.concurrencyPolicy: Unsupported value: "Queue": supported values: "Allow", "Forbid", "Replace"']),
-        (cron_job(successfulJobsHistoryLimit=-1), ["spec.successfulJobsHistoryLimit: Invalid value: -1: must be greater than or equal to 0"]),
-        (cron_job(failedJobsHistoryLimit=-1), ["spec.failedJobsHistoryLimit: Invalid value: -1: must be greater than or equal to 0"]),
-        (cron_job(job={"selector": {"matchLabels": {"a": "b"}}}), [f'{JOB}.selector: Invalid value: {{"matchLabels":{{"a":"b"}}}}: `selector` will be auto-generated']),
-        (cron_job(job={"manualSelector": True}), [f'{JOB}.manualSelector: Unsupported value: true: supported values: "nil", "false"']),
-        (cron_job(job={"parallelism": -1}), [f"{JOB}.parallelism: Invalid value: -1: must be greater than or equal to 0"]),
-        (cron_job(job={"completionMode": "Indexed"}), [f"{JOB}.completions: Required value: when completion mode is Indexed"]),
-        (cron_job(job={"backoffLimitPerIndex": 1}), [f"{JOB}.backoffLimitPerIndex: Invalid value: 1: requires indexed completion mode"]),
-        (cron_job(pod={"restartPolicy": "Always"}), [f'{JOB}.template.spec.restartPolicy: Required value: valid values: "OnFailure", "Never"']),
-        (cron_job(pod={"containers": []}), [f"{JOB}.template.spec.containers: Required value"]),
-        (cron_job("a" * 53), [f'metadata.name: Invalid value: "{"a" * 53}": must be no more than 52 characters']),
-    ],
-)  # fmt: skip
-def test_a_cron_job_is_refused_in_kubernetes_words(faulty: Json, said: list[str]) -> None:
-    """Its own fields, and those of the Jobs that it would make."""
-    assert complaints(faulty) == said
 
 
 def test_a_cron_job_changes() -> None:

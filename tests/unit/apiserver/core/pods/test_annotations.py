@@ -26,26 +26,6 @@ def test_a_deletion_cost_is_a_number(cost: str) -> None:
     assert complaints(annotated({COST: cost})) == []
 
 
-@pytest.mark.parametrize(
-    ("annotations", "said"),
-    [
-        ({COST: "cheap"}, f'[{COST}]: Invalid value: "cheap": must be a 32bit integer'),
-        ({COST: "+1"}, f'[{COST}]: Invalid value: "+1": must be a 32bit integer'),
-        ({COST: "01"}, f'[{COST}]: Invalid value: "01": must be a 32bit integer'),
-        ({COST: "2147483648"}, f'[{COST}]: Invalid value: "2147483648": must be a 32bit integer'),
-        ({MIRROR: "x"}, f'[{MIRROR}]: Invalid value: "x": must set spec.nodeName if mirror pod annotation is set'),
-        ({f"{APP_ARMOR}other": "unconfined"}, f'[{APP_ARMOR}other]: Invalid value: "other": container not found'),
-        ({f"{APP_ARMOR}main": "strict"}, f'[{APP_ARMOR}main]: Invalid value: "strict": invalid AppArmor profile name: "strict"'),
-    ],
-)  # fmt: skip
-def test_what_makes_no_sense_is_refused(annotations: dict[str, str], said: str) -> None:
-    """By its key, in pods and in templates."""
-    assert complaints(annotated(annotations)) == [f"metadata.annotations{said}"]
-    template = deployment()
-    template["spec"]["template"]["metadata"]["annotations"] = annotations
-    assert complaints(template, "deployments", "apps") == [f"spec.template.metadata.annotations{said}"]
-
-
 def test_how_a_pod_was_made_stays() -> None:
     """Neither is added, changed or taken away."""
     old = created(annotated({MIRROR: "a", f"{APP_ARMOR}main": "unconfined"}, nodeName="n"))

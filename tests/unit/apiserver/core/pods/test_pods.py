@@ -274,24 +274,6 @@ def test_a_status_write_changes_the_status_alone() -> None:
     assert stored["metadata"]["generation"] == 1
 
 
-@pytest.mark.parametrize(
-    ("status", "expected"),
-    [
-        ({"qosClass": "Guaranteed"}, 'status.qosClass: Invalid value: "Guaranteed": field is immutable'),
-        ({"podIPs": [{"ip": "x"}]}, 'status.podIPs[0]: Invalid value: "x": must be a valid IP address'),
-        ({"hostIPs": [{"ip": "10.0.0.1"}]}, 'status.hostIPs[0].ip: Invalid value: "10.0.0.1": must be equal to `hostIP`'),
-        ({"conditions": [{"type": "a b", "status": "True"}]}, 'status.conditions[0].type: Invalid value: "a b"'),
-    ],
-)  # fmt: skip
-def test_a_faulty_status_is_refused(status: Json, expected: str) -> None:
-    """What no kubelet reports is not stored."""
-    old = created(pod())
-    with pytest.raises(Invalid) as caught:
-        with_status({**old, "status": status}, old)
-    found = [f"{cause.field}: {cause.message}" for cause in caught.value.causes]
-    assert any(text.startswith(expected) for text in found), found
-
-
 def test_a_container_that_ended_for_good_does_not_run_again() -> None:
     """With restartPolicy Never an end is an end."""
     old = created(pod(restartPolicy="Never"))

@@ -7,11 +7,6 @@ import pytest
 from apiserver.core.values import Json
 from tests.support.pod_specs import complaints, deployment, pod
 
-NAME_TEXT = (
-    r"must have at most 253 characters and match regex "
-    r"^([a-z0-9]([-_a-z0-9]*[a-z0-9])?[\./])*[a-z0-9]([-_a-z0-9]*[a-z0-9])?$"
-)
-
 
 def sysctls(*names: str, **spec: object) -> Json:
     """Return a pod that sets kernel parameters."""
@@ -51,49 +46,12 @@ def test_what_kubernetes_takes_is_taken(obj: Json) -> None:
     assert complaints(obj) == []
 
 
-@pytest.mark.parametrize(
-    ("obj", "said"),
-    [
-        (sysctls(""), ["sysctls[0].name: Required value"]),
-        (sysctls("Net.ipv4"), [f'sysctls[0].name: Invalid value: "Net.ipv4": {NAME_TEXT}']),
-        (sysctls("a..b"), [f'sysctls[0].name: Invalid value: "a..b": {NAME_TEXT}']),
-        (sysctls("a." * 126 + "bc"), [f'sysctls[0].name: Invalid value: "{"a." * 126}bc": {NAME_TEXT}']),
-        (sysctls("kernel.sem", "kernel.sem"), ['sysctls[1].name: Duplicate value: "kernel.sem"']),
-        (sysctls("net/core/somaxconn", hostNetwork=True), ["sysctls[0].name: Invalid value: \"net/core/somaxconn\": may not be specified when 'hostNetwork' is true"]),
-        (sysctls("kernel.shm_rmid_forced", hostIPC=True), ["sysctls[0].name: Invalid value: \"kernel.shm_rmid_forced\": may not be specified when 'hostIPC' is true"]),
-        (pod(securityContext={"appArmorProfile": {"type": ""}}), ["appArmorProfile.type: Required value: type is required when appArmorProfile is set"]),
-        (profile("Strict"), ['appArmorProfile.type: Unsupported value: "Strict": supported values: "Localhost", "RuntimeDefault", "Unconfined"']),
-        (profile("Localhost"), ["appArmorProfile.localhostProfile: Required value: must be set when AppArmor type is Localhost"]),
-        (profile("Localhost", " a"), ['appArmorProfile.localhostProfile: Invalid value: " a": must not be padded with whitespace']),
-        (profile("Localhost", "a" * 4096), ["appArmorProfile.localhostProfile: Too long: may not be more than 4095 bytes"]),
-        (profile("Unconfined", "a"), ['appArmorProfile.localhostProfile: Invalid value: "a": can only be set when AppArmor type is Localhost']),
-        (pod(securityContext={"seLinuxChangePolicy": "Never"}), ['seLinuxChangePolicy: Unsupported value: "Never": supported values: "MountOption", "Recursive"']),
-        (pod(securityContext={"supplementalGroupsPolicy": "None"}), ['supplementalGroupsPolicy: Unsupported value: "None": supported values: "Merge", "Strict"']),
-    ],
-)  # fmt: skip
-def test_a_pods_context_is_checked(obj: Json, said: list[str]) -> None:
-    """Every fault is named by its field."""
-    assert complaints(obj) == [f"spec.securityContext.{text}" for text in said]
-
-
-@pytest.mark.parametrize(
-    ("obj", "said"),
-    [
-        (windows(runAsUserName="a\\b\\c"), 'securityContext.windowsOptions.runAsUserName: Invalid value: "a\\\\b\\\\c": runAsUserName cannot contain more than one backslash'),
-        (windows(runAsUserName="a\n"), 'securityContext.windowsOptions.runAsUserName: Invalid value: "a\\n": runAsUserName cannot contain control characters'),
-        (windows(runAsUserName="..."), 'securityContext.windowsOptions.runAsUserName: Invalid value: "...": runAsUserName\'s User cannot contain only periods or spaces'),
-        (windows(runAsUserName="a|b"), 'securityContext.windowsOptions.runAsUserName: Invalid value: "a|b": runAsUserName\'s User cannot contain the following characters: "/\\:;|=,+*?<>@[]'),
-        (windows(runAsUserName="*\\b"), 'securityContext.windowsOptions.runAsUserName: Invalid value: "*\\\\b": runAsUserName\'s Domain doesn\'t match the NetBios nor the DNS format'),
-        (pod(os={"name": "linux"}, container={"securityContext": {"windowsOptions": {"runAsUserName": "a"}}}), "securityContext.windowsOptions: Forbidden: windows options cannot be set for a linux pod"),
-        (pod(container={"securityContext": {"procMount": "Masked"}}), 'securityContext.procMount: Unsupported value: "Masked": supported values: "Default", "Unmasked"'),
-        (pod(container={"resizePolicy": [{"resourceName": "disk", "restartPolicy": "NotRequired"}]}), 'resizePolicy: Unsupported value: "disk": supported values: "cpu", "memory"'),
-        (pod(container={"resizePolicy": [{"resourceName": "cpu", "restartPolicy": "NotRequired"}] * 2}), 'resizePolicy[1]: Duplicate value: "cpu"'),
-        (pod(restartPolicy="Never", container={"resizePolicy": [{"resourceName": "cpu", "restartPolicy": "RestartContainer"}]}), "resizePolicy: Invalid value: \"RestartContainer\": must be 'NotRequired' when `restartPolicy` is 'Never'"),
-    ],
-)  # fmt: skip
-def test_a_containers_context_is_checked(obj: Json, said: str) -> None:
-    """The field is the container's."""
-    assert complaints(obj) == [f"spec.containers[0].{said}"]
+def test_the_name_of_a_profile_is_bounded() -> None:
+    """It is a path on the node."""
+    where = "spec.securityContext.appArmorProfile.localhostProfile"
+    assert complaints(profile("Localhost", "a" * 4096)) == [
+        f"{where}: Too long: may not be more than 4095 bytes"
+    ]
 
 
 @pytest.mark.parametrize(

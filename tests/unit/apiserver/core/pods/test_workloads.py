@@ -13,7 +13,6 @@ from apiserver.core.rules import Rules
 from apiserver.core.values import Json
 from machinery.model.errors import Invalid
 from tests.support.pod_specs import (
-    complaints,
     created,
     deployment,
     replica_set,
@@ -36,33 +35,6 @@ def test_a_deployment_gets_its_defaults() -> None:
     }
     assert (own["revisionHistoryLimit"], own["progressDeadlineSeconds"]) == (10, 600)
     assert own["template"]["spec"]["containers"][0]["imagePullPolicy"] == "IfNotPresent"
-
-
-@pytest.mark.parametrize(("build", "where"), [(deployment, DEPLOYMENT), (replica_set, REPLICA_SET)])
-def test_a_faulty_template_is_named_with_its_path(build: Callable[..., Json], where: tuple[str, str]) -> None:
-    """A template's rules are a pod's, below spec.template.spec."""
-    obj = build(template={"containers": [{"name": "main"}], "restartPolicy": "Never"})
-    assert complaints(obj, *where) == [
-        "spec.template.spec.containers[0].image: Required value",
-        'spec.template.spec.restartPolicy: Unsupported value: "Never": supported values: "Always"',
-    ]
-
-
-@pytest.mark.parametrize(
-    ("spec", "expected"),
-    [
-        ({"selector": None}, "spec.selector: Required value"),
-        ({"selector": {}}, "spec.selector: Invalid value: {}: empty selector is invalid for deployment"),
-        ({"selector": {"matchLabels": {"app": "x"}}}, 'spec.template.metadata.labels: Invalid value: {"app":"web"}: `selector` does not match template `labels`'),
-        ({"replicas": -1}, "spec.replicas: Invalid value: -1: must be greater than or equal to 0"),
-        ({"strategy": {"type": "Recreate", "rollingUpdate": {"maxSurge": 1}}}, "spec.strategy.rollingUpdate: Forbidden: may not be specified when strategy `type` is 'Recreate'"),
-        ({"strategy": {"rollingUpdate": {"maxSurge": 0, "maxUnavailable": "0%"}}}, 'spec.strategy.rollingUpdate.maxUnavailable: Invalid value: "0%": may not be 0 when `maxSurge` is 0'),
-        ({"minReadySeconds": 600}, "spec.progressDeadlineSeconds: Invalid value: 600: must be greater than minReadySeconds"),
-    ],
-)  # fmt: skip
-def test_fields_of_a_deployment(spec: Json, expected: str) -> None:
-    """A faulty field is named with its path."""
-    assert complaints(deployment(**spec), *DEPLOYMENT) == [expected]
 
 
 @pytest.mark.parametrize(("build", "where"), [(deployment, DEPLOYMENT), (replica_set, REPLICA_SET)])
