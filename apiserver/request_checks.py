@@ -42,10 +42,8 @@ def checked_selection(options: ListOptions) -> ListOptions:
     """Return the options, if they make sense.
 
     Raises:
-        BadRequest: the limit is below 0, or a text is longer than any URL.
+        BadRequest: a text is longer than any URL.
     """
-    if options.limit < 0:
-        raise BadRequest(f"limit: {options.limit} is below 0")
     texts = (options.label_selector, options.field_selector, options.continue_)
     if sum(map(len, texts)) > LONGEST_OPTIONS:
         long = max(zip(texts, ("labelSelector", "fieldSelector", "continue"), strict=True), key=_length)

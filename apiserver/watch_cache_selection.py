@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from apiserver.core.fields import check_field_labels
+from apiserver.core.fields import selectable
 from apiserver.core.kind import Kind
 from apiserver.objects import CachedObject
 from machinery.model import selectors
 from machinery.model.errors import BadRequest
+from machinery.model.selector_text import parse_fields, parse_labels
 from machinery.model.selectors import FieldMatcher, LabelMatcher
 
 NAME_FIELD = "metadata.name"
@@ -63,8 +64,7 @@ def select(kind: Kind, namespace: str, label_selector: str, field_selector: str)
         BadRequest: a selector cannot be read, or names a field that the kind has not.
     """
     try:
-        labels, fields = selectors.parse_labels(label_selector), selectors.parse_fields(field_selector)
+        labels, fields = parse_labels(label_selector), parse_fields(field_selector)
     except ValueError as error:
         raise BadRequest(str(error)) from error
-    check_field_labels(kind, sorted(fields.keys))
-    return Selected(namespace, labels, fields)
+    return Selected(namespace, labels, selectable(kind, fields))

@@ -17,12 +17,14 @@ import msgspec
 
 from apiserver.core import field_errors
 from machinery.model.errors import BadRequest, Cause, Expired, Invalid
+from machinery.model.go_numbers import parse_uint
 
 _VERSION: Final = "meta.k8s.io/v1"
 EXACT: Final = "Exact"
 NOT_OLDER_THAN: Final = "NotOlderThan"
 _MATCH: Final = "resourceVersionMatch"
 _LARGEST: Final = (1 << 63) - 1  # revisions are int64
+_LONGEST_QUOTED: Final = 40  # characters of what a caller has sent
 
 
 NEWEST: Final = -1
@@ -57,7 +59,8 @@ def decode_continue(token: str, namespace: str) -> Continue:
     except (ValueError, RecursionError, msgspec.MsgspecError) as error:
         raise _not_valid(str(error)) from error
     if not isinstance(raw, dict) or raw.get("v") != _VERSION:
-        raise _not_valid("the server does not recognize this encoded version")
+        known = raw.get("v") if isinstance(raw, dict) else ""
+        raise _not_valid(f"server does not recognize this encoded version {known!s:.{_LONGEST_QUOTED}}")
     revision, start = raw.get("rv"), raw.get("start")
     if type(revision) is not int or not revision or abs(revision) > _LARGEST:
         raise _not_valid(f"incorrect encoded start resourceVersion (version {_VERSION})")
@@ -69,7 +72,7 @@ def decode_continue(token: str, namespace: str) -> Continue:
 
 
 def _not_valid(problem: str) -> BadRequest:
-    return BadRequest(f"continue key is not valid: {problem}")
+    return BadRequest(f"invalid continue token: continue key is not valid: {problem}")
 
 
 def continue_expired(page: Continue) -> Expired:
@@ -96,9 +99,24 @@ def parse_revision(text: str) -> int | None:
     """
     if not text:
         return None
-    if not (text.isascii() and text.isdigit()) or len(text) > 19 or int(text) > _LARGEST:
-        raise BadRequest(f'resourceVersion: Invalid value: "{text[:40]}": has to be a decimal number')
-    return int(text)
+    try:
+        return parse_uint(text)
+    except ValueError as error:
+        cause = field_errors.invalid("resourceVersion", text[:_LONGEST_QUOTED], str(error))
+        message = f"invalid resource version: {cause.field}: {cause.message}"
+        raise BadRequest(message, causes=(cause,)) from error
+
+
+def parse_watch_revision(text: str, resource: str) -> int | None:
+    """Read the resourceVersion of a watch of a resource ("pods"); None for "".
+
+    Raises:
+        Invalid: it is no number.
+    """
+    try:
+        return parse_revision(text)
+    except BadRequest as error:
+        raise field_errors.invalid_object(resource, "", error.causes) from error
 
 
 def check_list(match: str, resource_version: str, continue_: str, *, initial_events: bool | None) -> None:
@@ -108,11 +126,9 @@ def check_list(match: str, resource_version: str, continue_: str, *, initial_eve
         Invalid: they do not go together.
         BadRequest: a page has its own revision already.
     """
-    found: list[Cause] = []
+    found = _match_causes(match, resource_version, continue_) if match else []
     if initial_events is not None:
         found.append(field_errors.forbidden("sendInitialEvents", "sendInitialEvents is forbidden for list"))
-    if match:
-        found += _match_causes(match, resource_version, continue_)
     _raise(found)
     if continue_ and resource_version not in {"", "0"}:
         raise BadRequest("specifying resource version is not allowed when using continue")
@@ -126,7 +142,7 @@ def _match_causes(match: str, resource_version: str, continue_: str) -> list[Cau
     if continue_:
         text = "resourceVersionMatch is forbidden when continue is provided"
         found.append(field_errors.forbidden(_MATCH, text))
-    found += field_errors.one_of(_MATCH, match, {EXACT, NOT_OLDER_THAN})
+    found += field_errors.one_of(_MATCH, match, [EXACT, NOT_OLDER_THAN, ""])
     if match == EXACT and resource_version == "0":
         text = 'resourceVersionMatch "exact" is forbidden for resourceVersion "0"'
         found.append(field_errors.forbidden(_MATCH, text))
@@ -147,7 +163,7 @@ def check_watch(match: str, continue_: str, *, initial_events: bool | None) -> N
         text = "resourceVersionMatch is forbidden for watch unless sendInitialEvents is provided"
         found.append(field_errors.forbidden(_MATCH, text))
     if match:
-        found += field_errors.one_of(_MATCH, match, {NOT_OLDER_THAN})
+        found += field_errors.one_of(_MATCH, match, [NOT_OLDER_THAN])
     if match and continue_:
         text = "resourceVersionMatch is forbidden when continue is provided"
         found.append(field_errors.forbidden(_MATCH, text))

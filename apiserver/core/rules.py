@@ -165,6 +165,11 @@ def metadata_fields(obj: Json) -> dict[str, str]:
     return {"metadata.name": meta.get("name", ""), "metadata.namespace": meta.get("namespace", "")}
 
 
+def name_field(obj: Json) -> dict[str, str]:
+    """Return the field label that kinds have beside their own whose objects lie in no namespace."""
+    return {"metadata.name": metadata(obj).get("name", "")}
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Prepare:
     """What the server sets or keeps in an object. Each returns the object that goes on, and never changes `old`."""
@@ -246,6 +251,10 @@ class Rules:
     # Showing it
     fields: Callable[[Json], dict[str, str]] = metadata_fields  # every field label and its value
     field_labels: frozenset[str] = field(init=False)  # those of `fields`
+    field_aliases: Mapping[str, str] = field(
+        default_factory=dict
+    )  # older labels, and those that nothing has a value of
+    unknown_field: str = ""  # what is said of any other `{label}`; "": as Kubernetes says it of most kinds
     table: Table = NAME_AND_AGE
 
     def __post_init__(self) -> None:

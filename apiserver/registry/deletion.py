@@ -17,7 +17,7 @@ from apiserver.registry.modify import Gone, Modifier, Place, Put, Same, Step
 from apiserver.registry.parts import Parts
 from apiserver.registry.preparing import Preparing
 from apiserver.registry.reads import Reads
-from apiserver.request import Item, ListOptions, ListReply, ObjectReply, Request
+from apiserver.request import Item, ListReply, ObjectReply, Request
 from machinery.model.errors import NotFound
 
 AT_ONCE: Final = 16  # deletes of a deletecollection that are on their way
@@ -59,13 +59,13 @@ class Deletes:
         return ObjectReply(deleted, warnings=done.reply.warnings)
 
     async def delete_collection(self, kind: Kind, request: Request) -> ListReply:
-        """Delete every selected object; answers with them as they were.
+        """Delete every object that a list with the same options has; answers with them as they were.
 
         Raises:
             ApiError: one of them could not be deleted; others may be gone.
         """
         deletion.check_options(_wanted(request))
-        found = await self._reads.list(kind, _everything(request))
+        found = await self._reads.list(kind, replace(request, verb="list"))
         gate = asyncio.Semaphore(AT_ONCE)
 
         async def delete(place: str) -> None:
@@ -118,10 +118,3 @@ def _place(item: Item) -> str:
 def _wanted(request: Request) -> Wanted:
     options = request.deleting
     return Wanted(options.grace_period_s, options.propagation_policy, options.uid, options.resource_version)
-
-
-def _everything(request: Request) -> Request:
-    """Turn a deletecollection into the list of what it is about."""
-    options = request.selection
-    chosen = ListOptions(label_selector=options.label_selector, field_selector=options.field_selector)
-    return replace(request, verb="list", selection=chosen)

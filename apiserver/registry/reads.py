@@ -33,6 +33,7 @@ from machinery.model.errors import BadRequest, Expired, Unavailable
 from machinery.model.selectors import FEW_TERMS
 
 WATCH_TIMEOUT_S: Final = 1800  # wall seconds that a watch lasts at least; at most twice as long
+LONGEST_WATCH_S: Final = 366 * 86_400  # wall seconds: further off no timer can be set
 PATIENCE_S: Final = 5.0  # wall seconds that a request waits for a cache that is still being filled
 _MATCH_BYTES: Final = 4  # of JSON, that take as long to read as an object to be compared with a selector
 _TEXT_BYTES: Final = 8  # of JSON, that take as long to read as a character of a selector
@@ -120,15 +121,14 @@ class Reads:
         wants_state = options.send_initial_events
         listing.check_watch(options.resource_version_match, options.continue_, initial_events=wants_state)
         selected, bookmarks = await _selection(kind, request), options.allow_bookmarks
-        revision = listing.parse_revision(options.resource_version)
+        revision = listing.parse_watch_revision(options.resource_version, kind.group_resource)
         cache = await self._cache(kind, revision)
         if wants_state or (wants_state is None and not revision):
-            mark = bool(wants_state) and bookmarks
-            watcher = cache.watch_state(selected, bookmarks=bookmarks, mark_end=mark)
+            watcher = cache.watch_state(selected, bookmarks=bookmarks, mark_end=bookmarks)
         else:
             watcher = cache.watch(selected, revision or cache.revision, bookmarks=bookmarks)
         timeout_s = options.timeout_s or WATCH_TIMEOUT_S * (1 + self._random.random())
-        watcher.end_after(timeout_s, cache.bookmark)
+        watcher.end_after(min(max(timeout_s, 0), LONGEST_WATCH_S), cache.bookmark)
         return watcher
 
     async def _cache(self, kind: Kind, revision: int | None) -> WatchCache:

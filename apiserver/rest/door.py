@@ -16,6 +16,7 @@ from apiserver.core.authz.attributes import MASTERS, Attributes
 from apiserver.core.flow.schemas import is_own
 from apiserver.flow_control import current_flow
 from apiserver.request import UserInfo
+from apiserver.rest import query
 from apiserver.rest.body_room import SMALL, BodyRoom
 from apiserver.rest.http_request import METHODS, Exchange, HttpRequest
 from apiserver.rest.limits import Limits
@@ -157,18 +158,28 @@ class Door:
                 del self._of_user[user.name]
 
     async def _answer_in_time(self, http: HttpRequest, user: UserInfo) -> Reply:
-        target = http.target
-        if http.method == "GET" and isinstance(target, Target):  # waits for etcd only, which has its limit
+        target, limit_s = http.target, self._limit_s(http)
+        is_plain = http.method == "GET" and limit_s == self._answer_limit_s
+        if is_plain and isinstance(target, Target):  # waits for etcd only, which has its limit
             return await self._resources.answer(http, user, target)
         receive_causes(http)
         try:
-            async with WALL.timeout_wall(self._answer_limit_s):
+            async with WALL.timeout_wall(limit_s):
                 if isinstance(target, Target):
                     return await self._resources.answer(http, user, target)
                 return await self._pages.answer(http, user) or not_found()
         except TimeoutError as error:
             text = "request did not complete within the allotted timeout"
             raise DeadlineExceeded(f"Timeout: {text}") from error
+
+    def _limit_s(self, http: HttpRequest) -> float:
+        """Return how many wall seconds an answer may take: what the caller asks for, and no more than the door's own limit.
+
+        Raises:
+            BadRequest: what the caller asks for is no duration.
+        """
+        asked = query.timeout_s(http.query) if "timeout=" in http.raw_query else None
+        return min(asked or self._answer_limit_s, self._answer_limit_s)
 
     async def _user(self, http: HttpRequest) -> UserInfo:
         """Find out who asks, once there is something to ask for."""

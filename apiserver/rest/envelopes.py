@@ -7,11 +7,12 @@ from typing import Any, Final
 import msgspec
 
 from apiserver.request import ListReply, SharedEvent
+from apiserver.rest.negotiation import META_V1
 from machinery.model.errors import ApiError
 from machinery.model.requests import EventType
 
 LIST_TAIL: Final = b"]}"
-_PARTIAL: Final = b'{"kind":"PartialObjectMetadata","apiVersion":"meta.k8s.io/v1","metadata":%b}'
+_PARTIAL: Final = b'{"kind":"PartialObjectMetadata","apiVersion":"%b","metadata":%b}'
 
 
 class _Marked(msgspec.Struct):
@@ -28,14 +29,14 @@ def list_items(reply: ListReply) -> bytes:
     return reply.items.frame("rest", lambda items: b",".join([item.json for item in items]))
 
 
-def metadata_list_head(reply: ListReply) -> bytes:
+def metadata_list_head(reply: ListReply, api_version: str = META_V1) -> bytes:
     """Write what stands before the items of a list of what objects have in common."""
-    return _head("PartialObjectMetadataList", "meta.k8s.io/v1", reply)
+    return _head("PartialObjectMetadataList", api_version, reply)
 
 
-def metadata_json(obj: bytes) -> bytes:
+def metadata_json(obj: bytes, api_version: str = META_V1) -> bytes:
     """Write what an object has in common with others."""
-    return _PARTIAL % bytes(msgspec.json.decode(obj, type=_Marked).metadata)
+    return _PARTIAL % (api_version.encode(), bytes(msgspec.json.decode(obj, type=_Marked).metadata))
 
 
 def list_meta(reply: ListReply) -> dict[str, Any]:
@@ -59,9 +60,9 @@ def event_frame(event: SharedEvent) -> bytes:
     return frame(event.type, event.json)
 
 
-def metadata_frame(event: SharedEvent) -> bytes:
+def metadata_frame(event: SharedEvent, api_version: str = META_V1) -> bytes:
     """Write an event with what objects have in common."""
-    return frame(event.type, metadata_json(event.json))
+    return frame(event.type, metadata_json(event.json, api_version))
 
 
 def error_frame(error: ApiError) -> bytes:

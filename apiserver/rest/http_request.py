@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 METHODS: Final = frozenset({"GET", "POST", "PUT", "PATCH", "DELETE"})
+_PEOPLE: Final = ("curl", "Wget", "Mozilla/5.0")  # agents of those who read JSON themselves
+_TRUE: Final = frozenset({"1", "t", "T", "true", "True", "TRUE"})
 _PROXIED: Final = METHODS | {"HEAD", "OPTIONS"}
 """Methods of requests that may be passed on to others."""
 
@@ -124,6 +126,13 @@ class HttpRequest:
     def accept(self) -> str:
         """The forms of an answer that the caller takes."""
         return self.headers.get("Accept", "")
+
+    @property
+    def is_pretty(self) -> bool:
+        """Whether people read the answer: the query says so, or else the kind of client."""
+        if self.raw_query and (text := self.query.get("pretty", "")):
+            return text in _TRUE
+        return self.headers.get("User-Agent", "").startswith(_PEOPLE)
 
     @property
     def accepts_gzip(self) -> bool:

@@ -8,6 +8,7 @@ from typing import Final
 
 from apiserver.request import ListReply, SharedItems
 from apiserver.rest import envelopes, gzip_parts, protobuf_answers
+from apiserver.rest.negotiation import META_V1BETA1
 from apiserver.rest.protobuf_answers import Elements
 from apiserver.rest.protobuf_messages import MEDIA_TYPE
 from apiserver.rest.replies import ASIDE_FROM, Reply, is_worth_compressing, reply
@@ -28,17 +29,20 @@ async def list_reply(answer: ListReply, *, accepts_gzip: bool) -> Reply:
 
 
 async def protobuf_list_reply(
-    answer: ListReply, elements: Elements, *, is_metadata: bool, accepts_gzip: bool
+    answer: ListReply, elements: Elements, *, metadata_version: str, accepts_gzip: bool
 ) -> Reply:
-    """Answer with a list as protobuf.
+    """Answer with a list as protobuf; where `metadata_version` is none (""), of whole objects.
 
     Raises:
         NotAcceptable: an object of it cannot be written as that.
     """
-    form = f"rest-protobuf-{is_metadata}"
+    if metadata_version == META_V1BETA1:
+        items = await elements.messages(answer.items, keep=answer.is_cached)
+        return reply(protobuf_answers.beta_list_body(answer, items), content_type=MEDIA_TYPE)
+    form = f"rest-protobuf-{bool(metadata_version)}"
     messages = await _messages(answer, form, elements)
     size = sum(map(len, messages))
-    head_of = protobuf_answers.metadata_list_head if is_metadata else protobuf_answers.list_head
+    head_of = protobuf_answers.metadata_list_head if metadata_version else protobuf_answers.list_head
     head = head_of(answer, size)
     if not (accepts_gzip and is_worth_compressing(size)):
         return reply(b"".join((head, *messages, protobuf_answers.LIST_TAIL)), content_type=MEDIA_TYPE)

@@ -17,6 +17,8 @@ from apiserver.rest import protobuf_messages
 from machinery.model.errors import NotAcceptable
 
 LONGEST_REMEMBERED: Final = 256  # characters
+META_V1: Final = "meta.k8s.io/v1"
+META_V1BETA1: Final = "meta.k8s.io/v1beta1"
 OPENAPI_V2_TYPE: Final = "application/com.github.proto-openapi.spec.v2.v1.0+protobuf"
 
 
@@ -44,18 +46,21 @@ class Form(NamedTuple):
 
     encoding: Encoding = Encoding.JSON
     shape: Shape = Shape.WHOLE
+    meta_version: str = META_V1  # apiVersion of a table or of metadata
+    is_pretty: bool = False  # whether the media type says that people read it
 
 
 Offer = frozenset[Form]
 
 
-def _offer(encodings: str, shapes: str) -> Offer:
-    made = product(encodings.split(), shapes.split())
-    return frozenset(Form(Encoding[encoding], Shape[shape]) for encoding, shape in made)
+def _offer(encodings: str, shapes: str, *meta_versions: str) -> Offer:
+    made = product(encodings.split(), shapes.split(), meta_versions or (META_V1,))
+    return frozenset(Form(Encoding[encoding], Shape[shape], version) for encoding, shape, version in made)
 
 
-_METADATA = _offer("JSON YAML PROTOBUF", "METADATA METADATA_LIST")
-CUSTOM_OBJECTS: Final = _offer("JSON YAML", "WHOLE TABLE") | _METADATA
+_METAS: Final = (META_V1, META_V1BETA1)
+_METADATA: Final = _offer("JSON YAML PROTOBUF", "METADATA METADATA_LIST", *_METAS)
+CUSTOM_OBJECTS: Final = _offer("JSON YAML", "WHOLE") | _offer("JSON YAML", "TABLE", *_METAS) | _METADATA
 """Objects whose kind has no protobuf message: custom resources."""
 OBJECTS: Final = CUSTOM_OBJECTS | _offer("PROTOBUF", "WHOLE")
 CUSTOM_STREAMS: Final = frozenset(form for form in CUSTOM_OBJECTS if form.encoding is not Encoding.YAML)
@@ -68,13 +73,12 @@ DOCUMENTS_V2: Final = _offer("JSON OPENAPI_V2", "WHOLE")
 
 _ALIASES: Final = {OPENAPI_V2_TYPE.replace(".v1.0", "@v1.0"): OPENAPI_V2_TYPE}
 _ENCODINGS: Final = {each.value: each for each in Encoding}
-_GROUPS: Final = {
-    Shape.TABLE: ("meta.k8s.io", "v1"),
-    Shape.METADATA: ("meta.k8s.io", "v1"),
-    Shape.METADATA_LIST: ("meta.k8s.io", "v1"),
-    Shape.DISCOVERY: ("apidiscovery.k8s.io", "v2"),
+_METADATA_SHAPES: Final = (Shape.TABLE, Shape.METADATA, Shape.METADATA_LIST)
+_SHAPES: Final = {
+    **{(shape.value, version): (shape, version) for shape in _METADATA_SHAPES for version in _METAS},
+    (Shape.DISCOVERY.value, "apidiscovery.k8s.io/v2"): (Shape.DISCOVERY, META_V1),
 }
-_SHAPES: Final = {(shape.value, *group_version): shape for shape, group_version in _GROUPS.items()}
+"""What is meant by a representation and the version of it."""
 
 
 def negotiate(accept: str, offered: Offer) -> Form:
@@ -95,7 +99,7 @@ def _negotiated(accept: str, offered: Offer) -> Form:
             continue
         for form in _forms(media_type, parameters):
             if form in offered:
-                return form
+                return form._replace(is_pretty=parameters.get("pretty") == "1")
     types = [each.value for each in Encoding if Form(each) in offered]
     tail = ";stream=watch" if is_stream else ""
     raise NotAcceptable(
@@ -125,12 +129,12 @@ def _quality(text: str) -> float:
 
 def _forms(media_type: str, parameters: Mapping[str, str]) -> Iterator[Form]:
     """Yield what a clause of the header asks for, the best first."""
-    shape: Shape | None = Shape.WHOLE
+    shown: tuple[Shape, str] | None = (Shape.WHOLE, META_V1)
     if wanted := parameters.get("as", ""):
-        shape = _SHAPES.get((wanted, parameters.get("g", ""), parameters.get("v", "")))
-    if shape is None:
+        shown = _SHAPES.get((wanted, f"{parameters.get('g', '')}/{parameters.get('v', '')}"))
+    if shown is None:
         return
     if media_type in ("*/*", "application/*"):
-        yield from (Form(encoding, shape) for encoding in Encoding)
+        yield from (Form(encoding, *shown) for encoding in Encoding)
     elif encoding := _ENCODINGS.get(_ALIASES.get(media_type, media_type)):
-        yield Form(encoding, shape)
+        yield Form(encoding, *shown)

@@ -6,6 +6,8 @@ how it is written (`Encoding`)  JSON, YAML, protobuf; tables are never protobuf
 
 from __future__ import annotations
 
+from functools import partial
+
 from apiserver.aside import aside
 from apiserver.request import Item, ListReply, ObjectReply
 from apiserver.rest import envelopes, protobuf_answers
@@ -30,7 +32,7 @@ def negotiate_for(kind: KindNames, accept: str, offered: Offer, without_message:
         NotAcceptable: the caller accepts none that there is.
     """
     form = negotiate(accept, offered)
-    if form == (Encoding.PROTOBUF, Shape.WHOLE) and not protobuf_answers.has_message(kind):
+    if form[:2] == (Encoding.PROTOBUF, Shape.WHOLE) and not protobuf_answers.has_message(kind):
         return negotiate(accept, without_message)
     return form
 
@@ -73,27 +75,33 @@ class ObjectAnswers:
             return await protobuf_list_reply(
                 answer,
                 self.elements(form.shape),
-                is_metadata=form.shape is not Shape.WHOLE,
+                metadata_version="" if form.shape is Shape.WHOLE else form.meta_version,
                 accepts_gzip=accepts_gzip,
             )
-        if form == (Encoding.JSON, Shape.WHOLE) and not asked.is_pretty:
+        is_pretty = asked.is_pretty or form.is_pretty
+        if form[:2] == (Encoding.JSON, Shape.WHOLE) and not is_pretty:
             return await list_reply(answer, accepts_gzip=accepts_gzip)
-        found = await self._long_list(asked, form.shape, answer)
+        found = await self._long_list(asked, form, answer)
         if form.encoding is Encoding.YAML:
             return reply(await found.yaml(), content_type=form.encoding.value)
-        return reply(await found.pretty() if asked.is_pretty else found.json())
+        return reply(await found.pretty() if is_pretty else found.json())
 
     async def _object_body(self, asked: ResourceRequest, form: Form, json: bytes) -> tuple[bytes, str]:
         if form.encoding is Encoding.PROTOBUF:
-            return protobuf_answers.object_body(self._element(asked, form.shape, json)), MEDIA_TYPE
+            made = self._element(asked, form.shape, json)
+            return protobuf_answers.object_body(
+                protobuf_answers.in_version(made, form.meta_version)
+            ), MEDIA_TYPE
         match form.shape:
             case Shape.TABLE:
-                json = await self._tables.of_object(json, asked.include_object)
+                json = await self._tables.of_object(json, asked.include_object, form.meta_version)
             case Shape.METADATA:
-                json = envelopes.metadata_json(json)
+                json = envelopes.metadata_json(json, form.meta_version)
         if form.encoding is Encoding.YAML:
             return await aside(YAML_WEIGHT * len(json), to_yaml, json), form.encoding.value
-        return (await aside(len(json), pretty, json) if asked.is_pretty else json), JSON
+        if asked.is_pretty or form.is_pretty:
+            return await aside(len(json), pretty, json), JSON
+        return json, JSON
 
     def _element(self, asked: ResourceRequest, shape: Shape, json: bytes) -> protobuf_answers.Element:
         if asked.verb in _READS:
@@ -102,20 +110,21 @@ class ObjectAnswers:
         make = protobuf_answers.element if shape is Shape.WHOLE else protobuf_answers.metadata_element
         return make(json)
 
-    async def _long_list(self, asked: ResourceRequest, shape: Shape, answer: ListReply) -> LongList:
-        match shape:
+    async def _long_list(self, asked: ResourceRequest, form: Form, answer: ListReply) -> LongList:
+        match form.shape:
             case Shape.TABLE:
-                return await self._tables.of_list(answer, asked.include_object)
+                return await self._tables.of_list(answer, asked.include_object, form.meta_version)
             case Shape.METADATA_LIST:
-                head = envelopes.metadata_list_head(answer)
-                return await long_list(head, answer.items, _metadata, envelopes.LIST_TAIL)
+                head = envelopes.metadata_list_head(answer, form.meta_version)
+                write = partial(_metadata, form.meta_version)
+                return await long_list(head, answer.items, write, envelopes.LIST_TAIL)
             case _:
                 head = envelopes.list_head(answer)
                 return await long_list(head, answer.items, _whole, envelopes.LIST_TAIL)
 
 
-def _metadata(item: Item) -> bytes:
-    return envelopes.metadata_json(item.json)
+def _metadata(api_version: str, item: Item) -> bytes:
+    return envelopes.metadata_json(item.json, api_version)
 
 
 def _whole(item: Item) -> bytes:

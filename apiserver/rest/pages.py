@@ -174,14 +174,18 @@ class Pages:
     async def _discovered(self, http: HttpRequest, target: Discovery) -> Reply | None:
         documents = self._discovery()
         is_root = not target.group and not target.version
-        encoding, shape = negotiate(http.accept, DISCOVERIES if is_root else PLAIN)
-        content_type = encoding.value
-        if shape is Shape.DISCOVERY:
+        form = negotiate(http.accept, DISCOVERIES if is_root else PLAIN)
+        content_type = form.encoding.value
+        if form.shape is Shape.DISCOVERY:
             body: bytes | None = documents.aggregated(legacy=target.legacy)
             content_type += discovery.AGGREGATED
         else:
             body = _discovery_json(documents.lists, target, http.headers.get("Host", ""))
-        return None if body is None else await self._kept.answer(http, _encoded(body, encoding), content_type)
+        return (
+            None
+            if body is None
+            else await self._kept.answer(http, _encoded(body, form.encoding), content_type)
+        )
 
 
 def _encoded(body: bytes, encoding: Encoding) -> bytes:

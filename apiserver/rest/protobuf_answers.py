@@ -22,6 +22,7 @@ import msgspec
 from apiserver.aside import aside, slices
 from apiserver.request import Item, ListReply, SharedEvent
 from apiserver.rest import envelopes
+from apiserver.rest.negotiation import META_V1, META_V1BETA1
 from apiserver.rest.protobuf_messages import MAGIC, MEDIA_TYPE, META, message_names, message_of
 from apiserver.rest.protobuf_writer import message_writer, sized_field
 from machinery.model.errors import ApiError, NotAcceptable
@@ -33,7 +34,8 @@ LIST_TAIL: Final = b"\x1a\x00\x22\x00"
 """What follows a message: its encoding and its media type, both empty."""
 BUDGET: Final = 64 * 1024 * 1024  # bytes of JSON and protobuf that are remembered together
 _LIGHT: Final = 8  # bytes of JSON that are written as protobuf as fast as one is read and checked
-_METADATA: Final = ("meta.k8s.io/v1", "PartialObjectMetadata")
+_METADATA: Final = (META_V1, "PartialObjectMetadata")
+_FIRST_TAG: Final = b"\x0a"
 _first: Final = sized_field(1)
 _second: Final = sized_field(2)
 
@@ -154,6 +156,13 @@ def object_body(made: Element) -> bytes:
     return b"".join((MAGIC, made.type_meta, made.message, LIST_TAIL))
 
 
+def in_version(made: Element, meta_version: str) -> Element:
+    """Return what an object has in common with others in a version of meta.k8s.io; anything else as it is."""
+    if meta_version == META_V1 or made.type_meta != _type_meta(*_METADATA):
+        return made
+    return Element(_type_meta(meta_version, _METADATA[1]), made.message)
+
+
 def status_body(error: ApiError) -> bytes:
     """Write the answer of a request that failed."""
     return object_body(element(msgspec.json.encode(error.to_status())))
@@ -167,6 +176,15 @@ def list_head(reply: ListReply, size: int) -> bytes:
 def metadata_list_head(reply: ListReply, size: int) -> bytes:
     """Do as `list_head` does, of a list of what objects have in common."""
     return _list_head(_METADATA[0], f"{_METADATA[1]}List", reply, size)
+
+
+def beta_list_body(reply: ListReply, messages: Sequence[bytes]) -> bytes:
+    """Write a list of what objects have in common in meta.k8s.io/v1beta1, whose two fields are the other way round."""
+    meta = _second(message_writer(f"{META}.ListMeta")(envelopes.list_meta(reply)))
+    items = [_FIRST_TAG + message[1:] for message in messages]
+    head = _second_head(sum(map(len, items)) + len(meta))
+    type_meta = _type_meta(META_V1BETA1, f"{_METADATA[1]}List")
+    return b"".join((MAGIC, type_meta, head, *items, meta, LIST_TAIL))
 
 
 def _list_head(api_version: str, kind: str, reply: ListReply, size: int) -> bytes:

@@ -10,10 +10,10 @@ from apiserver.core.decode import read_json
 from apiserver.request import DeleteOptions, ListOptions, WriteOptions
 from apiserver.request_checks import checked_deletion, checked_selection, dry_run_causes, invalid_option
 from machinery.model.errors import BadRequest, Cause
+from machinery.model.go_numbers import parse_duration, parse_int
 
 Query = Mapping[str, str]
 _FALSE: Final = frozenset({"0", "false"})
-_LARGEST: Final = (1 << 63) - 1
 _UNSAFE: Final = "ignoreStoreReadErrorWithClusterBreakingPotential"
 _NOT_WITH_UNSAFE: Final = (
     "dryRun",
@@ -34,27 +34,42 @@ def integer(query: Query, name: str) -> int | None:
     """Read an integer; None where the query does not have it.
 
     Raises:
-        BadRequest: it is not an integer.
+        BadRequest: it is not an integer; in Kubernetes' words, which do not name it, so a cause does.
     """
-    text = query.get(name, "")
-    if not text:
+    text = query.get(name)
+    if text is None:
         return None
-    digits = text.removeprefix("-")
-    if not (digits.isascii() and digits.isdigit()) or len(digits) > 19 or int(digits) > _LARGEST:
-        raise BadRequest(f'{name}: strconv.ParseInt: parsing "{text[:40]}": invalid syntax')
-    return int(text)
+    try:
+        return parse_int(text)
+    except ValueError as error:
+        cause = Cause(name, str(error), "FieldValueInvalid")
+        raise BadRequest(str(error), causes=(cause,)) from error
+
+
+def timeout_s(query: Query) -> float | None:
+    """Read how long the caller waits for an answer, in wall seconds; None where that is not said, or is 0 and less.
+
+    Raises:
+        BadRequest: it is no duration.
+    """
+    text = query.get("timeout", "")
+    try:
+        seconds = parse_duration(text) if text else 0.0
+    except ValueError as error:
+        raise BadRequest(f"invalid timeout specified in the request URL - {error}") from error
+    return seconds if seconds > 0 else None
 
 
 def list_options(query: Query) -> ListOptions:
     """Read what is selected.
 
     Raises:
-        BadRequest: a number is not one, or below 0.
+        BadRequest: a number is not one.
     """
     options = ListOptions(
         label_selector=query.get("labelSelector", ""),
         field_selector=query.get("fieldSelector", ""),
-        limit=integer(query, "limit") or 0,
+        limit=max(0, integer(query, "limit") or 0),  # as in Kubernetes, one below 0 is none
         continue_=query.get("continue", ""),
         resource_version=query.get("resourceVersion", ""),
         resource_version_match=query.get("resourceVersionMatch", ""),

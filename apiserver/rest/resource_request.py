@@ -20,7 +20,6 @@ from apiserver.rest.http_request import HttpRequest
 from apiserver.rest.paths import Target
 from machinery.wire import fence_header
 
-_PEOPLE: Final = ("curl", "Wget", "Mozilla/5.0")  # agents of those who read JSON themselves
 _COLLECTIONS: Final = frozenset({"list", "watch", "deletecollection"})
 _READS: Final = frozenset({"get", "list", "watch"})
 _WRITES: Final = frozenset({"create", "update", "patch"})
@@ -88,10 +87,7 @@ def read_request(http: HttpRequest, user: UserInfo, target: Target) -> ResourceR
     request = request_about(target, user, verb, **fields)
     if verb in _COLLECTIONS:
         request = selected(request)
-    is_pretty = query.boolean(asked, "pretty")
-    if is_pretty is None:
-        is_pretty = http.headers.get("User-Agent", "").startswith(_PEOPLE)
-    return ResourceRequest(http, target, request, is_pretty, asked.get("includeObject", ""))
+    return ResourceRequest(http, target, request, http.is_pretty, asked.get("includeObject", ""))
 
 
 def is_watch(http: HttpRequest, target: Target) -> bool:

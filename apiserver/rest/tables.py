@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import msgspec
 
@@ -16,11 +16,19 @@ from apiserver.core.values import Json
 from apiserver.request import Item, ListReply, SharedEvent
 from apiserver.rest import envelopes
 from apiserver.rest.long_lists import LongList, long_list
+from apiserver.rest.negotiation import META_V1
 from machinery.model.clock import Clock
 from machinery.model.errors import BadRequest
 
 _NOT_STORED: Final = {("autoscaling/v1", "Scale"): SCALES}
 _INCLUDES: Final = ("", "Metadata", "None", "Object")
+
+
+class Shown(NamedTuple):
+    """What a row has beside its cells: "Object", "Metadata" or "None" of it, and which version of meta.k8s.io a table is."""
+
+    include: str
+    api_version: str
 
 
 class Tables:
@@ -30,52 +38,50 @@ class Tables:
         self._catalogue = catalogue
         self._clock = clock
 
-    async def of_object(self, obj: bytes, include_object: str) -> bytes:
+    async def of_object(self, obj: bytes, include_object: str, api_version: str = META_V1) -> bytes:
         """Write a table of one object; what is no object of a kind (a Status) is written as it is.
 
         Raises:
             BadRequest: includeObject is none of its values.
         """
-        return await aside(len(obj), self._of_object, obj, include_object)
+        return await aside(len(obj), self._of_object, obj, include_object, api_version)
 
-    def _of_object(self, obj: bytes, include_object: str) -> bytes:
+    def _of_object(self, obj: bytes, include_object: str, api_version: str) -> bytes:
         decoded = msgspec.json.decode(obj)
         if decoded.get("kind") == "Status":
             return obj
         meta = {"resourceVersion": decoded["metadata"].get("resourceVersion", "")}
         table = self._table(decoded["apiVersion"], decoded["kind"])
-        return self._written(table, meta, [(decoded, obj)], _include(include_object))
+        return self._written(table, meta, [(decoded, obj)], Shown(_include(include_object), api_version))
 
-    async def of_list(self, reply: ListReply, include_object: str) -> LongList:
+    async def of_list(self, reply: ListReply, include_object: str, api_version: str = META_V1) -> LongList:
         """Write a table of a list.
 
         Raises:
             BadRequest: includeObject is none of its values.
         """
-        include, moment = _include(include_object), self._moment()
+        shown, moment = Shown(_include(include_object), api_version), self._moment()
         table = self._table(reply.api_version, reply.kind)
-        whole = self._written(table, envelopes.list_meta(reply), [], include)
+        whole = self._written(table, envelopes.list_meta(reply), [], shown)
 
         def write(item: Item) -> bytes:
-            return msgspec.json.encode(
-                _row(table, moment, msgspec.json.decode(item.json), item.json, include)
-            )
+            return msgspec.json.encode(_row(table, moment, msgspec.json.decode(item.json), item.json, shown))
 
         head = whole.removesuffix(envelopes.LIST_TAIL)
         return await long_list(head, reply.items, write, envelopes.LIST_TAIL)
 
-    def framing(self, include_object: str) -> Callable[[SharedEvent], bytes]:
+    def framing(self, include_object: str, api_version: str = META_V1) -> Callable[[SharedEvent], bytes]:
         """Return what writes the events of a watch: the columns stand in its first one only.
 
         Raises:
             BadRequest: includeObject is none of its values.
         """
-        include = _include(include_object)
-        door = f"rest-table-{include}"
+        shown = Shown(_include(include_object), api_version)
+        door = f"rest-table-{shown.include}-{api_version}"
         begun = False
 
         def encode(event: SharedEvent, *, columns: bool = False) -> bytes:
-            return envelopes.frame(event.type, self._event_table(event.json, include, columns=columns))
+            return envelopes.frame(event.type, self._event_table(event.json, shown, columns=columns))
 
         def frame(event: SharedEvent) -> bytes:
             nonlocal begun
@@ -86,14 +92,14 @@ class Tables:
 
         return frame
 
-    def _event_table(self, obj: bytes, include: str, *, columns: bool) -> bytes:
+    def _event_table(self, obj: bytes, shown: Shown, *, columns: bool) -> bytes:
         decoded = msgspec.json.decode(obj)
         meta = {"resourceVersion": decoded["metadata"].get("resourceVersion", "")}
         return self._written(
             self._table(decoded["apiVersion"], decoded["kind"]),
             meta,
             [(decoded, obj)],
-            include,
+            shown,
             columns=columns,
         )
 
@@ -102,15 +108,15 @@ class Tables:
         return found.rules.table if found else _NOT_STORED.get((api_version, kind), NAME_AND_AGE)
 
     def _written(
-        self, table: Table, meta: Json, pairs: list[tuple[Json, bytes]], include: str, *, columns: bool = True
+        self, table: Table, meta: Json, pairs: list[tuple[Json, bytes]], shown: Shown, *, columns: bool = True
     ) -> bytes:
         moment = self._moment()
         written: dict[str, Any] = {
             "kind": "Table",
-            "apiVersion": "meta.k8s.io/v1",
+            "apiVersion": shown.api_version,
             "metadata": meta,
             "columnDefinitions": [column.to_dict() for column in table.columns] if columns else [],
-            "rows": [_row(table, moment, obj, raw, include) for obj, raw in pairs],
+            "rows": [_row(table, moment, obj, raw, shown) for obj, raw in pairs],
         }
         return msgspec.json.encode(written)
 
@@ -118,13 +124,13 @@ class Tables:
         return Moment(self._clock.timescale.wall(self._clock.now()))
 
 
-def _row(table: Table, moment: Moment, obj: Json, raw: bytes, include: str) -> Json:
+def _row(table: Table, moment: Moment, obj: Json, raw: bytes, shown: Shown) -> Json:
     row: Json = {"cells": table.row(obj, moment)}
-    match include:
+    match shown.include:
         case "Object":
             row["object"] = msgspec.Raw(raw)
         case "Metadata":
-            row["object"] = msgspec.Raw(envelopes.metadata_json(raw))
+            row["object"] = msgspec.Raw(envelopes.metadata_json(raw, shown.api_version))
     return row
 
 

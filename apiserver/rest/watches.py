@@ -80,22 +80,24 @@ class Watches:
             return ended_watch(error)
 
     def _framing(self, form: Form, asked: ResourceRequest) -> Frame:
-        match form:
-            case (Encoding.PROTOBUF, shape):
+        match form[:3]:
+            case (Encoding.PROTOBUF, shape, version):
                 elements = self._answers.elements(shape)
 
                 def chunk(event: SharedEvent) -> bytes:
-                    return _chunk(protobuf_answers.event_frame(event, elements.get(event.json)))
+                    made = protobuf_answers.in_version(elements.get(event.json), version)
+                    return _chunk(protobuf_answers.event_frame(event, made))
 
-                door = f"rest-protobuf-{shape.value}"
+                door = f"rest-protobuf-{shape.value}-{version}"
                 return lambda batch: batch.frame(door, chunk)
-            case (_, Shape.TABLE):
-                framed = self._tables.framing(asked.include_object)
+            case (_, Shape.TABLE, version):
+                framed = self._tables.framing(asked.include_object, version)
                 return lambda batch: b"".join([_chunk(framed(event)) for event in batch])
-            case (_, Shape.WHOLE):
+            case (_, Shape.WHOLE, _):
                 return lambda batch: batch.frame("rest", _event_chunk)
-            case _:
-                return lambda batch: batch.frame("rest-metadata", _metadata_chunk)
+            case (_, _, version):
+                write = partial(_metadata_chunk, version)
+                return lambda batch: batch.frame(f"rest-metadata-{version}", write)
 
 
 class _ChunkSink:
@@ -131,8 +133,8 @@ def _event_chunk(event: SharedEvent) -> bytes:
     return _chunk(envelopes.event_frame(event))
 
 
-def _metadata_chunk(event: SharedEvent) -> bytes:
-    return _chunk(envelopes.metadata_frame(event))
+def _metadata_chunk(api_version: str, event: SharedEvent) -> bytes:
+    return _chunk(envelopes.metadata_frame(event, api_version))
 
 
 async def _pump(

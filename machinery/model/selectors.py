@@ -1,4 +1,4 @@
-"""Label and field selectors.
+"""Label and field selectors: what they match. `machinery.model.selector_text` reads them.
 
 https://kubernetes.io/docs/concepts/overview/working-with-objects/labels/#label-selectors
 https://kubernetes.io/docs/concepts/overview/working-with-objects/field-selectors/
@@ -7,9 +7,9 @@ https://kubernetes.io/docs/concepts/overview/working-with-objects/field-selector
 from __future__ import annotations
 
 import re
-from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from json import dumps
 from typing import Final
 
 from machinery.model.k8s.meta_v1 import LabelSelector
@@ -25,7 +25,7 @@ FEW_TERMS: Final = 16  # that are compared one by one
 _NO_VALUES: Final[frozenset[str]] = frozenset()
 _FROM_API: Final = {"In": IN, "NotIn": NOT_IN, "Exists": EXISTS, "DoesNotExist": NOT_EXISTS}
 
-_TOKEN: Final = re.compile(r"\s*(==|!=|=|!|<|>|\(|\)|,|[^\s=!<>(),]+)\s*")
+_INTEGER: Final = re.compile(r"[+-]?[0-9]{1,19}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -237,141 +237,55 @@ def from_selector(selector: LabelSelector | None) -> LabelMatcher:
     """
     if selector is None:
         return NOTHING
-    equal = [_checked(Requirement(key, IN, (value,))) for key, value in sorted(selector.matchLabels.items())]
+    equal = [checked(Requirement(key, IN, (value,))) for key, value in sorted(selector.matchLabels.items())]
     others = []
     for item in selector.matchExpressions:
         if item.operator not in _FROM_API:
             raise ValueError(f"{item.operator!r} is not a valid label selector operator")
-        others.append(_checked(Requirement(item.key, _FROM_API[item.operator], tuple(item.values))))
+        others.append(checked(Requirement(item.key, _FROM_API[item.operator], tuple(item.values))))
     return LabelMatcher((*equal, *others))
 
 
-def parse_labels(text: str) -> LabelMatcher:
-    """Read a selector as it stands in a query: `a=b,c!=d,e in (f,g),h notin (i),j,!k,l>5`.
+def checked(requirement: Requirement) -> Requirement:
+    """Return a requirement whose key and values are well-formed.
 
     Raises:
-        ValueError: the text names the part that does not fit.
+        ValueError: they are not; in Kubernetes' words, all of what is wrong.
     """
-    tokens = _tokens(text)
-    requirements = []
-    while tokens:
-        requirements.append(_requirement(tokens, text))
-        if tokens and (sign := tokens.popleft()) != ",":
-            raise ValueError(f"unable to parse requirement: found {sign!r}, expected: ',' or end of {text!r}")
-        if not tokens and text.rstrip().endswith(","):
-            raise ValueError(f"unable to parse requirement: {text!r} ends with ','")
-    return LabelMatcher(tuple(requirements))
-
-
-def parse_fields(text: str) -> FieldMatcher:
-    r"""Read a field selector: `a=b,c!=d`; `\,`, `\=` and `\\` stand for themselves in values.
-
-    Raises:
-        ValueError: the text names the part that does not fit.
-    """
-    terms = re.findall(r"(?:\\.|[^,\\])+", text, re.DOTALL)  # split at the commas that no backslash escapes
-    if "".join(terms).count("\\") != text.count("\\"):
-        raise ValueError(f"invalid field selector: {text!r} ends with a backslash")
-    return FieldMatcher(tuple(_field_term(term, text) for term in terms))
-
-
-def _tokens(text: str) -> deque[str]:
-    tokens: deque[str] = deque()
-    position, end = 0, len(text.rstrip())
-    while position < end:
-        found = _TOKEN.match(text, position)
-        if not found:
-            raise ValueError(f"unable to parse requirement: unexpected {text[position : position + 100]!r}")
-        tokens.append(found[1])
-        position = found.end()
-    return tokens
-
-
-_SIGNS: Final = frozenset({"=", "==", "!=", "!", "<", ">", "(", ")", ","})
-
-
-def _requirement(tokens: deque[str], text: str) -> Requirement:
-    if tokens[0] == "!":
-        tokens.popleft()
-        return _checked(Requirement(_word(tokens, text, "a key after '!'"), NOT_EXISTS))
-    key = _word(tokens, text, "a key")
-    operator = tokens[0] if tokens else ","
-    if operator == ",":
-        return _checked(Requirement(key, EXISTS))
-    tokens.popleft()
-    if operator in {IN, NOT_IN}:
-        return _checked(Requirement(key, operator, _values(tokens, text)))
-    if operator in {GREATER, LESS}:
-        return _checked(Requirement(key, operator, (_word(tokens, text, "a number"),)))
-    if operator in {"=", "==", "!="}:
-        value = tokens.popleft() if tokens and tokens[0] not in _SIGNS else ""
-        return _checked(Requirement(key, NOT_IN if operator == "!=" else IN, (value,)))
-    raise ValueError(
-        f"unable to parse requirement: found {operator!r}, expected: in, notin, =, ==, !=, > or <"
-    )
-
-
-def _word(tokens: deque[str], text: str, what: str) -> str:
-    if not tokens or tokens[0] in _SIGNS:
-        found = repr(tokens[0]) if tokens else "the end"
-        raise ValueError(f"unable to parse requirement: found {found}, expected: {what} in {text!r}")
-    return tokens.popleft()
-
-
-def _values(tokens: deque[str], text: str) -> tuple[str, ...]:
-    if not tokens or tokens.popleft() != "(":
-        raise ValueError(f"unable to parse requirement: expected '(' after in or notin in {text!r}")
-    values: list[str] = []
-    wanting = True  # a value, or the empty one between two commas
-    while tokens and tokens[0] != ")":
-        word = tokens.popleft()
-        if word == ",":
-            if wanting:
-                values.append("")
-            wanting = True
-        elif word in _SIGNS or not wanting:
-            raise ValueError(f"unable to parse requirement: found {word!r}, expected: ',' or ')' in {text!r}")
-        else:
-            values.append(word)
-            wanting = False
-    if not tokens:
-        raise ValueError(f"unable to parse requirement: no ')' in {text!r}")
-    tokens.popleft()
-    return tuple([*values, ""] if wanting else values)
-
-
-def _checked(requirement: Requirement) -> Requirement:
-    if errors := label_key_errors(requirement.key):
-        raise ValueError(f"key: Invalid value: {requirement.key!r}: {'; '.join(errors)}")
-    _check_count(requirement)
-    for value in requirement.values:
+    key, values = requirement.key, requirement.values
+    found = [
+        f"key: Invalid value: {quoted(key)}: {'; '.join(errors)}"
+        for errors in [label_key_errors(key)]
+        if errors
+    ]
+    found += _value_errors(requirement)
+    for index, value in enumerate(values):
         if errors := label_value_errors(value):
-            raise ValueError(f"values[{requirement.key}]: Invalid value: {value!r}: {'; '.join(errors)}")
+            found.append(f"values[{index}][{key}]: Invalid value: {quoted(value)}: {'; '.join(errors)}")
+    if found:
+        raise ValueError(found[0] if len(found) == 1 else f"[{', '.join(found)}]")
     return requirement
 
 
-def _check_count(requirement: Requirement) -> None:
-    key, count = requirement.key, len(requirement.values)
-    if requirement.operator in {IN, NOT_IN} and not count:
-        raise ValueError(f"values[{key}]: for 'in', 'notin' operators, values set can't be empty")
-    if requirement.operator in {EXISTS, NOT_EXISTS} and count:
-        raise ValueError(f"values[{key}]: values set must be empty for exists and does not exist")
-    if requirement.operator in {GREATER, LESS} and not re.fullmatch(r"-?\d+", requirement.values[0]):
-        raise ValueError(f"values[{key}]: for 'Gt', 'Lt' operators, the value must be an integer")
+def _value_errors(requirement: Requirement) -> list[str]:
+    """Find what does not fit the operator."""
+    operator, values = requirement.operator, requirement.values
+    if operator in {IN, NOT_IN} and not values:
+        return ["values: Invalid value: []: for 'in', 'notin' operators, values set can't be empty"]
+    if operator in {EXISTS, NOT_EXISTS} and values:
+        given = quoted(values)
+        return [f"values: Invalid value: {given}: values set must be empty for exists and does not exist"]
+    if operator in {GREATER, LESS} and not is_integer(values[0]):
+        text = "for 'Gt', 'Lt' operators, the value must be an integer"
+        return [f"values[0]: Invalid value: {quoted(values[0])}: {text}"]
+    return []
 
 
-def _field_term(term: str, text: str) -> tuple[str, bool, str]:
-    found = re.fullmatch(r"([^=!\\]+)(!=|==|=)((?:\\.|[^\\])*)", term, re.DOTALL)
-    if not found:
-        raise ValueError(f"invalid selector: {text!r}; can't understand {term!r}")
-    key, operator, value = found.groups()
-    return key.strip(), operator != "!=", _unescaped(value, text)
+def quoted(value: object) -> str:
+    """Return a text, or several, as messages have it."""
+    return dumps(value, ensure_ascii=False)
 
 
-def _unescaped(value: str, text: str) -> str:
-    for escape in re.findall(r"\\(.)", value, re.DOTALL):
-        if escape not in "\\,=":
-            raise ValueError(f"invalid field selector: invalid escape sequence: \\{escape} in {text!r}")
-    if re.search(r"(?<!\\)(?:\\\\)*=", value):
-        raise ValueError(f"invalid field selector: unescaped '=' in value: {value!r}")
-    return re.sub(r"\\(.)", r"\1", value, flags=re.DOTALL)
+def is_integer(text: str) -> bool:
+    """Whether a text is a whole number of 64 bits."""
+    return bool(_INTEGER.fullmatch(text)) and -(1 << 63) <= int(text) < 1 << 63

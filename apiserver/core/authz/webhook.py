@@ -15,6 +15,7 @@ from apiserver.core.configured.authorization import Condition
 from machinery.cel import CompileError, Environment, EvaluationError, compile_expression, type_from_schema
 from machinery.cel.types import Kind
 from machinery.model import selectors
+from machinery.model.selector_text import parse_fields, parse_labels
 
 _MOST_REMEMBERED: Final = 10_000  # characters of what a caller decides; a longer question is not remembered
 _TEXT: Final = {"type": "string"}
@@ -145,12 +146,12 @@ def _selector(terms: Callable[[str], list[dict[str, Any]]], text: str) -> dict[s
 def _field_terms(text: str) -> list[dict[str, Any]]:
     return [
         {"key": key, "operator": "In" if equal else "NotIn", "values": [value]}
-        for key, equal, value in selectors.parse_fields(text).requirements
+        for key, equal, value in parse_fields(text).requirements
     ]
 
 
 def _label_terms(text: str) -> list[dict[str, Any]]:
-    return [_label_term(each) for each in selectors.parse_labels(text).requirements]
+    return [_label_term(each) for each in parse_labels(text).requirements]
 
 
 def _label_term(requirement: selectors.Requirement) -> dict[str, Any]:

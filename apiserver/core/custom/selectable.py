@@ -5,18 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from apiserver.core.rules import metadata_fields
+from apiserver.core.rules import metadata_fields, name_field
 from apiserver.core.values import Json
 
 
-def fields_of(selectable: list[Json]) -> Callable[[Json], dict[str, str]]:
+def fields_of(selectable: list[Json], *, namespaced: bool) -> Callable[[Json], dict[str, str]]:
     """Return what gives every field label of an object and its value; "" where it is not there."""
+    common = metadata_fields if namespaced else name_field
     paths = [(each["jsonPath"].removeprefix("."), each["jsonPath"].split(".")[1:]) for each in selectable]
     if not paths:
-        return metadata_fields
+        return common
 
     def fields(obj: Json) -> dict[str, str]:
-        return {**metadata_fields(obj), **{label: _text(_at(obj, names)) for label, names in paths}}
+        return {**common(obj), **{label: _text(_at(obj, names)) for label, names in paths}}
 
     return fields
 

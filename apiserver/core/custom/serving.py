@@ -210,7 +210,13 @@ def _kind(
 
     return make_kind(
         made,
-        _rules(version, custom, converter, refuses_new=_NOT_CREATED if is_terminating(definition) else ""),
+        _rules(
+            version,
+            custom,
+            converter,
+            namespaced=made.namespaced,
+            refuses_new=_NOT_CREATED if is_terminating(definition) else "",
+        ),
         stored=stored,
         storage_prefix=f"/registry/{group}/{names['plural']}",
         definitions=publish(v2=False),
@@ -237,7 +243,9 @@ def _subresources(version: Json, group: str, name: str, kind: str, called: str) 
     return found
 
 
-def _rules(version: Json, custom: CustomSchema, converter: Converter | None, *, refuses_new: str) -> Rules:
+def _rules(
+    version: Json, custom: CustomSchema, converter: Converter | None, *, namespaced: bool, refuses_new: str
+) -> Rules:
     subresources = version.get("subresources") or {}
     has_status, scale = subresources.get("status") is not None, subresources.get("scale")
 
@@ -262,7 +270,8 @@ def _rules(version: Json, custom: CustomSchema, converter: Converter | None, *, 
         complete=custom.restore,
         convert=convert,
         convert_all=converter.convert_all if converter is not None else None,
-        fields=fields_of(version.get("selectableFields") or []),
+        fields=fields_of(version.get("selectableFields") or [], namespaced=namespaced),
+        unknown_field="field label not supported: {label}",
         table=table_of(version.get("additionalPrinterColumns") or []),
     )
 

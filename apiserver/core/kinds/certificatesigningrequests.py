@@ -11,7 +11,7 @@ from typing import Final
 
 from apiserver.core import field_errors
 from apiserver.core.certificate_requests import certificates_error, request_error
-from apiserver.core.rules import PartUpdate, Prepare, Rules, Validate, WriteContext, metadata_fields
+from apiserver.core.rules import PartUpdate, Prepare, Rules, Validate, WriteContext, name_field
 from apiserver.core.signer_names import signer_name_causes
 from apiserver.core.table import certificates as table
 from apiserver.core.values import Json, kept, spec
@@ -210,7 +210,7 @@ def _validate_approval(new: Json, old: Json) -> list[Cause]:
 
 
 def _fields(obj: Json) -> dict[str, str]:
-    return {**metadata_fields(obj), "spec.signerName": spec(obj).get("signerName", "")}
+    return {**name_field(obj), "spec.signerName": spec(obj).get("signerName", "")}
 
 
 RULES: Final = Rules(

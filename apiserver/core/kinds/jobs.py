@@ -96,5 +96,6 @@ RULES: Final = Rules(
     counts_generation=True,
     plan_deletion=deletion.by_finalizers_orphaning,
     fields=_fields,
+    unknown_field='field label "{label}" not supported for batchv1.Job',
     table=table.JOBS,
 )

@@ -9,7 +9,7 @@ from typing import Final
 
 from apiserver.core import deletion, field_errors
 from apiserver.core.metadata import finalizer_name_causes
-from apiserver.core.rules import Prepare, Rules, Validate, WriteContext, metadata_fields
+from apiserver.core.rules import Prepare, Rules, Validate, WriteContext, name_field
 from apiserver.core.table import configuration as table
 from apiserver.core.values import Json, kept, spec
 from machinery.model import names
@@ -117,9 +117,7 @@ def _validate_status(new: Json, _old: Json) -> list[Cause]:
 
 
 def _fields(obj: Json) -> dict[str, str]:
-    common = metadata_fields(obj)
-    phase = (obj.get("status") or {}).get("phase", "")
-    return {**common, "name": common["metadata.name"], "status.phase": phase}
+    return {**name_field(obj), "status.phase": (obj.get("status") or {}).get("phase", "")}
 
 
 RULES: Final = Rules(

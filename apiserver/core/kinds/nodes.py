@@ -9,7 +9,7 @@ from typing import Final
 
 from apiserver.core import field_errors, ports
 from apiserver.core.podspec import resources
-from apiserver.core.rules import Prepare, Rules, Validate, metadata_fields, with_old_status
+from apiserver.core.rules import Prepare, Rules, Validate, name_field, with_old_status
 from apiserver.core.table import nodes as table
 from apiserver.core.values import Json, spec
 from machinery.model import names
@@ -114,7 +114,7 @@ def _validate_status(new: Json, _old: Json) -> list[Cause]:
 
 def _fields(obj: Json) -> dict[str, str]:
     unschedulable = bool(spec(obj).get("unschedulable"))
-    return {**metadata_fields(obj), "spec.unschedulable": str(unschedulable).lower()}
+    return {**name_field(obj), "spec.unschedulable": str(unschedulable).lower()}
 
 
 RULES: Final = Rules(

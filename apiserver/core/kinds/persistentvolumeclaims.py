@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from apiserver.core import field_errors
-from apiserver.core.rules import Prepare, Rules, Validate, WriteContext, metadata_fields, with_old_status
+from apiserver.core.rules import Prepare, Rules, Validate, WriteContext, with_old_status
 from apiserver.core.table import storage as table
 from apiserver.core.values import Json, metadata, spec
 from apiserver.core.volume_claims import CLAIM, claim_spec_causes, default_claim_spec
@@ -172,16 +172,10 @@ def _key_causes(name: str, path: str) -> list[Cause]:
     return [field_errors.not_supported(path, name, ["storage"])]
 
 
-def _fields(obj: Json) -> dict[str, str]:
-    common = metadata_fields(obj)
-    return {**common, "name": common["metadata.name"]}
-
-
 RULES: Final = Rules(
     default=_default,
     prepare=Prepare(create=_prepare_create, update=_prepare_update),
     validate=Validate(create=_validate, update=_validate_update, status=_validate_status),
     deletion_returns_object=True,
-    fields=_fields,
     table=table.PERSISTENT_VOLUME_CLAIMS,
 )

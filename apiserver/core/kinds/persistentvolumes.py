@@ -13,7 +13,7 @@ from apiserver.core.csi import driver_name_causes
 from apiserver.core.podspec.affinity import node_selector_causes
 from apiserver.core.podspec.paths import no_backsteps_causes
 from apiserver.core.podspec.volumes import host_path_causes
-from apiserver.core.rules import Prepare, Rules, Validate, WriteContext, metadata_fields, with_old_status
+from apiserver.core.rules import Prepare, Rules, Validate, WriteContext, with_old_status
 from apiserver.core.table import storage as table
 from apiserver.core.values import Json, spec
 from apiserver.core.volume_claims import access_mode_causes, class_name_causes, mode_causes, positive_causes
@@ -202,17 +202,11 @@ _SOURCES: Final = {
 }
 
 
-def _fields(obj: Json) -> dict[str, str]:
-    common = metadata_fields(obj)
-    return {**common, "name": common["metadata.name"]}
-
-
 RULES: Final = Rules(
     default=_default,
     unbuilt=_unbuilt,
     prepare=Prepare(create=_prepare_create, update=with_old_status, status=_prepare_status),
     validate=Validate(create=_validate, update=_validate_update),
     deletion_returns_object=True,
-    fields=_fields,
     table=table.PERSISTENT_VOLUMES,
 )

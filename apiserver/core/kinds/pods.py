@@ -179,6 +179,7 @@ RULES: Final = Rules(
     prepare=Prepare(create=_prepare_create, update=with_old_status, status=_prepare_status),
     validate=Validate(create=_validate, update=_validate_update, status=status_causes),
     fields=_fields,
+    field_aliases={"spec.host": "spec.nodeName", "status.podIPs": "status.podIPs"},
     counts_generation=True,
     needs_suffix=True,  # for the volume of its token
     reset={

@@ -12,7 +12,7 @@ from apiserver.core import field_errors
 from apiserver.core.csi import driver_name_causes
 from apiserver.core.devices import EFFECTS, label_causes, pool_name_causes, qualified_name_causes, set_causes
 from apiserver.core.podspec.affinity import node_selector_causes
-from apiserver.core.rules import Rules, Validate, metadata_fields
+from apiserver.core.rules import Rules, Validate, name_field
 from apiserver.core.table import devices as table
 from apiserver.core.values import Json, spec
 from machinery.model import names
@@ -229,12 +229,13 @@ def _validate_update(new: Json, old: Json) -> list[Cause]:
 def _fields(obj: Json) -> dict[str, str]:
     own = spec(obj)
     selectable = {"spec.nodeName": own.get("nodeName") or "", "spec.driver": own.get("driver") or ""}
-    return {**metadata_fields(obj), **selectable}
+    return {**name_field(obj), **selectable}
 
 
 RULES: Final = Rules(
     validate=Validate(create=_validate, update=_validate_update),
     counts_generation=True,
     fields=_fields,
+    unknown_field="field label not supported for resource.k8s.io/v1, Kind=ResourceSlice: {label}",
     table=table.RESOURCE_SLICES,
 )

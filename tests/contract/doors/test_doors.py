@@ -89,6 +89,10 @@ async def test_errors_arrive_as_what_they_are(api: Api) -> None:
     assert refused.value.causes[0].field == "metadata.name"
     with pytest.raises(BadRequest):
         await api.list(kinds.CONFIG_MAPS, Selection(label_selector="a in ("))
+    with pytest.raises(BadRequest, match=r"^field label not supported: spec\.color$"):
+        await api.list(kinds.PODS, Selection(field_selector="spec.color=blue"))
+    with pytest.raises(BadRequest, match=r"^found '=', expected: ',' or 'end of string'$"):
+        await api.list(kinds.PODS, Selection(label_selector="a=b=c"))
     with pytest.raises(BadRequest, match="Incorrect version specified in apply patch"):
         await api.patch(kinds.CONFIG_MAPS, "a", {}, namespace="default", kind=PatchType.APPLY)
     with pytest.raises(Conflict):

@@ -6,14 +6,8 @@ from random import Random
 
 import pytest
 
-from machinery.model.selectors import (
-    FEW_TERMS,
-    FieldMatcher,
-    LabelMatcher,
-    Requirement,
-    parse_fields,
-    parse_labels,
-)
+from machinery.model.selector_text import parse_fields, parse_labels
+from machinery.model.selectors import FEW_TERMS, FieldMatcher, LabelMatcher, Requirement
 from tests.support.stalls import using
 
 OPERATORS = ("in", "notin", "exists", "!", ">", "<")

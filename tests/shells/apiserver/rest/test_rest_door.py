@@ -129,6 +129,47 @@ async def test_what_is_said_in_vain_is_told_in_its_order(
             assert "Warning" not in response.headers
 
 
+@pytest.mark.parametrize("version", ["v1", "v1beta1"])
+async def test_tables_and_metadata_have_two_versions(admin: aiohttp.ClientSession, version: str):
+    """Of an object, of a list, of a subresource, of an event; the rows' objects are of the same one."""
+    await call(admin, "POST", MAPS, json=config_map("one", a="1"))
+    table = {"Accept": f"application/json;as=Table;v={version};g=meta.k8s.io"}
+    partial = {"Accept": f"application/json;as=PartialObjectMetadata;v={version};g=meta.k8s.io"}
+    listed = {"Accept": f"application/json;as=PartialObjectMetadataList;v={version};g=meta.k8s.io"}
+    status = "/api/v1/namespaces/default/status"
+    found = [await call(admin, "GET", path, headers=table) for path in (f"{MAPS}/one", MAPS, status)]
+    found += [await call(admin, "GET", path, headers=partial) for path in (f"{MAPS}/one", status)]
+    found.append(await call(admin, "GET", MAPS, headers=listed))
+    assert [(code, body["apiVersion"], body["kind"]) for code, body in found] == [
+        *[(200, f"meta.k8s.io/{version}", "Table")] * 3,
+        *[(200, f"meta.k8s.io/{version}", "PartialObjectMetadata")] * 2,
+        (200, f"meta.k8s.io/{version}", "PartialObjectMetadataList"),
+    ]
+    rows = [body["rows"][0] for _, body in found[:3]]
+    assert {row["object"]["apiVersion"] for row in rows} == {f"meta.k8s.io/{version}"}
+    for headers, kind in ((table, "Table"), (partial, "PartialObjectMetadata")):
+        async with admin.get(f"{MAPS}?watch=1&timeoutSeconds=1", headers=headers) as response:
+            event = json.loads(await response.content.readline())
+        assert (event["object"]["apiVersion"], event["object"]["kind"]) == (f"meta.k8s.io/{version}", kind)
+
+
+async def test_a_watch_ends_when_it_is_told_to(admin: aiohttp.ClientSession):
+    """Below zero at once, and however far off that is."""
+    async with admin.get(f"{MAPS}?watch=1&timeoutSeconds=-5&resourceVersion=1") as response:
+        assert (response.status, await response.content.read()) == (200, b"")
+    async with admin.get(f"{MAPS}?watch=1&timeoutSeconds={(1 << 63) - 1}") as response:
+        assert response.status == 200
+
+
+async def test_a_watch_from_no_revision_says_where_its_state_ends(admin: aiohttp.ClientSession):
+    """With the bookmark that streaming lists end with, for those who take bookmarks."""
+    await call(admin, "POST", MAPS, json=config_map("one", a="1"))
+    async with admin.get(f"{MAPS}?watch=1&allowWatchBookmarks=1&timeoutSeconds=5") as response:
+        events = [json.loads(await response.content.readline()) for _ in range(2)]
+    assert [event["type"] for event in events] == ["ADDED", "BOOKMARK"]
+    assert events[1]["object"]["metadata"]["annotations"] == {"k8s.io/initial-events-end": "true"}
+
+
 async def test_a_list_comes_in_pages(admin: aiohttp.ClientSession):
     """The token of a page leads to the next one."""
     for name in ("a", "b", "c"):
@@ -183,8 +224,22 @@ async def test_unknown_fields_are_warned_of_or_refused(admin: aiohttp.ClientSess
         ),
         ("PUT", MAPS, {"json": {}}, 405, "does not allow this method"),
         ("POST", "/api/v1/configmaps", {"json": {}}, 405, "does not allow this method"),
-        ("GET", f"{MAPS}?limit=x", {}, 400, "limit"),
-        ("GET", f"{MAPS}?labelSelector=a+b+c", {}, 400, "unable to parse"),
+        ("GET", f"{MAPS}?limit=x", {}, 400, 'strconv.ParseInt: parsing "x": invalid syntax'),
+        ("GET", f"{MAPS}?limit=", {}, 400, 'strconv.ParseInt: parsing "": invalid syntax'),
+        ("GET", f"{MAPS}?timeout=5", {}, 400, "invalid timeout specified in the request URL"),
+        (
+            "GET",
+            f"{MAPS}?labelSelector=a+b+c",
+            {},
+            400,
+            "unable to parse requirement: found 'b', expected: in, ",
+        ),
+        ("GET", f"{MAPS}?labelSelector=a=b=c", {}, 400, "found '=', expected: ',' or 'end of string'"),
+        ("GET", f"{MAPS}?fieldSelector=data.a=b", {}, 400, '"data.a" is not a known field selector: only'),
+        ("GET", f"{MAPS}?fieldSelector=a", {}, 400, "invalid selector: 'a'; can't understand 'a'"),
+        ("GET", f"{MAPS}?continue=x", {}, 400, "invalid continue token: continue key is not valid"),
+        ("GET", f"{MAPS}?resourceVersion=x", {}, 400, "invalid resource version: resourceVersion: Invalid"),
+        ("DELETE", f"{MAPS}?resourceVersionMatch=x", {}, 422, "forbidden unless resourceVersion is provided"),
         (
             "GET",
             MAPS,
@@ -203,7 +258,13 @@ async def test_unknown_fields_are_warned_of_or_refused(admin: aiohttp.ClientSess
             "Incorrect version specified in apply patch",
         ),
         ("POST", MAPS, {"json": config_map("Not_A_Name")}, 422, "RFC 1123"),
-        ("GET", f"{MAPS}?watch=true&resourceVersion=abc", {}, 400, "resourceVersion"),
+        (
+            "GET",
+            f"{MAPS}?watch=true&resourceVersion=abc",
+            {},
+            422,
+            'configmaps "" is invalid: resourceVersion: Invalid value: "abc": strconv.ParseUint',
+        ),
         ("GET", "/api/v1/namespaces/default/pods/x/exec?command=a", {}, 404, 'pods "x" not found'),
         ("DELETE", f"{MAPS}/x?propagationPolicy=x", {}, 422, "propagationPolicy"),
         (

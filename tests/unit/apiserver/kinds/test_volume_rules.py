@@ -9,7 +9,6 @@ import pytest
 from apiserver.core.values import Json
 from machinery.model.errors import NotImplementedHere
 from tests.support.served_kinds import (
-    KINDS,
     complaints,
     created,
     merged,
@@ -226,13 +225,6 @@ def test_storage_is_printed() -> None:
         False,
         "60s",
     ]
-
-
-def test_volumes_and_claims_are_selected_by_an_older_name() -> None:
-    """Beside metadata.name."""
-    for obj in (claim(), volume()):
-        fields = KINDS[obj["kind"]].rules.fields(created(obj))
-        assert fields["name"] == fields["metadata.name"] == obj["metadata"]["name"]
 
 
 def test_a_change_of_nothing_is_none() -> None:

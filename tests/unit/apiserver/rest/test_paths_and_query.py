@@ -8,6 +8,7 @@ from apiserver.rest import query
 from apiserver.rest.negotiation import (
     CUSTOM_OBJECTS,
     CUSTOM_STREAMS,
+    META_V1BETA1,
     OBJECTS,
     STREAMS,
     Encoding,
@@ -73,7 +74,12 @@ JSON, YAML, PROTOBUF = Form(), Form(Encoding.YAML), Form(Encoding.PROTOBUF)
             "application/json;as=Table;v=v1;g=meta.k8s.io,application/json;as=Table;v=v1beta1;g=meta.k8s.io,application/json",
             Form(Encoding.JSON, Shape.TABLE),
         ),
-        ("application/json;as=Table;v=v1beta1;g=meta.k8s.io,application/json", JSON),
+        (
+            "application/json;as=Table;v=v1beta1;g=meta.k8s.io,application/json",
+            Form(Encoding.JSON, Shape.TABLE, META_V1BETA1),
+        ),
+        ("application/json;as=Table;v=v2;g=meta.k8s.io,application/json", JSON),
+        ("application/json;pretty=1", Form(is_pretty=True)),
         ("application/vnd.kubernetes.protobuf,application/json", PROTOBUF),
         ("application/json;stream=watch", JSON),
         ("application/json;stream=other,application/yaml", YAML),
@@ -119,7 +125,7 @@ def test_custom_resources_have_no_protobuf_form_but_their_metadata_has():
     with pytest.raises(NotAcceptable):
         negotiate(protobuf, CUSTOM_OBJECTS)
     metadata = negotiate(f"{protobuf};as=PartialObjectMetadata;g=meta.k8s.io;v=v1", CUSTOM_STREAMS)
-    assert metadata == (Encoding.PROTOBUF, Shape.METADATA)
+    assert metadata == Form(Encoding.PROTOBUF, Shape.METADATA)
 
 
 def test_list_options_are_read():
@@ -132,18 +138,62 @@ def test_list_options_are_read():
 
 
 @pytest.mark.parametrize(
-    "asked",
+    ("name", "text", "told"),
     [
-        {"limit": "x"},
-        {"limit": "-1"},
-        {"limit": "9" * 30},
-        {"timeoutSeconds": "٣"},
+        ("limit", "x", 'strconv.ParseInt: parsing "x": invalid syntax'),
+        ("limit", "", 'strconv.ParseInt: parsing "": invalid syntax'),
+        ("limit", "9" * 30, f'strconv.ParseInt: parsing "{"9" * 30}": value out of range'),
+        ("timeoutSeconds", "٣", 'strconv.ParseInt: parsing "٣": invalid syntax'),
+        ("timeoutSeconds", "1.5", 'strconv.ParseInt: parsing "1.5": invalid syntax'),
     ],
 )
-def test_options_that_make_no_sense_are_refused(asked: dict[str, str]):
-    """With the name of the option, not with a crash."""
-    with pytest.raises(BadRequest):
-        query.list_options(asked)
+def test_options_that_make_no_sense_are_refused(name: str, text: str, told: str):
+    """In Kubernetes' words, and with the name of the option beside them."""
+    with pytest.raises(BadRequest) as caught:
+        query.list_options({name: text})
+    assert caught.value.message == told
+    assert [cause.field for cause in caught.value.causes] == [name]
+
+
+def test_a_limit_below_zero_is_none():
+    """As in Kubernetes, whose pages have a limit where it is above 0."""
+    assert query.list_options({"limit": "-1"}).limit == 0
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [
+        ("30s", 30),
+        ("1m30s", 90),
+        (".5s", 0.5),
+        ("1h", 3600),
+        ("250ms", 0.25),
+        ("0", None),
+        ("-3s", None),
+        ("", None),
+    ],
+)
+def test_how_long_a_caller_waits_is_a_duration(text: str, seconds: float | None):
+    """0 and less mean that they do not say."""
+    assert query.timeout_s({"timeout": text}) == seconds
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("5", 'time: missing unit in duration "5"'),
+        ("5x", 'time: unknown unit "x" in duration "5x"'),
+        ("x", 'time: invalid duration "x"'),
+        ("s", 'time: invalid duration "s"'),
+        ("-", 'time: invalid duration "-"'),
+        ("9" * 30 + "h", f'time: invalid duration "{"9" * 30}h"'),
+    ],
+)
+def test_what_is_no_duration_is_refused(text: str, told: str):
+    """In Kubernetes' words."""
+    with pytest.raises(BadRequest) as caught:
+        query.timeout_s({"timeout": text})
+    assert caught.value.message == f"invalid timeout specified in the request URL - {told}"
 
 
 @pytest.mark.parametrize(

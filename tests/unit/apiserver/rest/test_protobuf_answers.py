@@ -7,12 +7,15 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from google.protobuf.empty_pb2 import Empty
 from google.protobuf.message_factory import GetMessageClass
+from google.protobuf.unknown_fields import UnknownFieldSet
 
 from apiserver.objects import CachedObject
 from apiserver.request import ListReply, SharedEvent, SharedItems
 from apiserver.rest import protobuf_answers
 from apiserver.rest.lists import protobuf_list_reply
+from apiserver.rest.negotiation import META_V1BETA1
 from apiserver.rest.protobuf_answers import Elements, element, metadata_element, object_body
 from apiserver.rest.protobuf_body import protobuf_to_json
 from apiserver.rest.protobuf_messages import MAGIC, META, RUNTIME, message_pool
@@ -41,9 +44,13 @@ def events(stream: bytes) -> Iterator[Any]:
         stream = stream[4 + size :]
 
 
+def jsons(page: ListReply) -> list[bytes]:
+    return [item.json for item in page.items]
+
+
 async def listed(items: SharedItems, elements: Elements, **options: Any) -> Any:
     page = ListReply("v1", "ConfigMap", items, 9, "more", 3)
-    found = await protobuf_list_reply(page, elements, is_metadata=False, accepts_gzip=False, **options)
+    found = await protobuf_list_reply(page, elements, metadata_version="", accepts_gzip=False, **options)
     assert found.body.startswith(MAGIC)
     envelope = read(f"{RUNTIME}.Unknown", found.body[len(MAGIC) :])
     assert (envelope.typeMeta.apiVersion, envelope.typeMeta.kind) == ("v1", "ConfigMapList")
@@ -112,6 +119,23 @@ def test_metadata_is_a_message_for_any_kind():
     assert metadata_element(status) == element(status)
     with pytest.raises(NotAcceptable, match=r"Widget of example\.com/v1 has no protobuf form"):
         element(widget)
+
+
+async def test_metadata_has_an_older_version():
+    """Its list has the two fields the other way round."""
+    page, elements = ListReply("v1", "ConfigMap", cached("a", "b"), 9), Elements(is_metadata=True)
+    made = protobuf_answers.in_version(elements.get(page.items[0].json), META_V1BETA1)
+    alone = read(f"{RUNTIME}.Unknown", object_body(made)[len(MAGIC) :])
+    reply = await protobuf_list_reply(page, elements, metadata_version=META_V1BETA1, accepts_gzip=True)
+    listed = read(f"{RUNTIME}.Unknown", reply.body[len(MAGIC) :])
+    assert (alone.typeMeta.apiVersion, listed.typeMeta.apiVersion) == (META_V1BETA1, META_V1BETA1)
+    items = [
+        read(f"{META}.PartialObjectMetadata", each.message[2:]) for each in map(elements.get, jsons(page))
+    ]
+    found = [(field.field_number, field.data) for field in UnknownFieldSet(Empty.FromString(listed.raw))]
+    assert [(1, each.SerializeToString()) for each in items] == found[:-1]
+    assert found[-1][0] == 2
+    assert read(f"{META}.ListMeta", found[-1][1]).resourceVersion == "9"
 
 
 @pytest.mark.parametrize(
