@@ -11,14 +11,16 @@ names the fields by their paths.
 
 Which object it is (`IDENTITY`) is always kept.
 
-The function that reduces an object is written and compiled once, as `dataclasses` writes an `__init__`: it runs for
-every event, and one that walks the paths each time takes 24 microseconds for a pod instead of 7.
+The function that reduces an object is written and compiled, as `dataclasses` writes an `__init__`: it runs for
+every event, and one that walks the paths each time takes 24 microseconds for a pod instead of 7. It is compiled once
+for all caches that keep the same fields of the same type: to read a type's annotations takes 0.2 ms.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
+from functools import cache
 from types import UnionType
 from typing import Any, Final, TypeAlias, TypeVar, Union, get_args, get_origin
 
@@ -44,10 +46,13 @@ def trimmer(type_: type[T], paths: Iterable[str]) -> Callable[[T], T]:
         ValueError: a path leads to no field of the type.
     """
     named = frozenset(paths)
+    return _compiled(type_, frozenset() if "" in named else named.union(IDENTITY))
+
+
+@cache  # a program has as many as it names caches
+def _compiled(type_: type[T], paths: frozenset[str]) -> Callable[[T], T]:
     tree: Tree = {}
-    for path in (
-        () if "" in named else sorted({*named, *IDENTITY})
-    ):  # what is whole sorts before what is below it
+    for path in sorted(paths):  # what is whole sorts before what is below it
         _add(tree, [part[1] or part[0] for part in _PART.finditer(path)])
     scope: dict[str, Any] = {}
     expression = _reduced("whole", type_, tree, scope)
@@ -80,7 +85,7 @@ def _reduced(value: str, type_: Any, tree: Tree, scope: dict[str, Any]) -> str:
 
 
 def _reduced_struct(value: str, type_: Any, tree: Tree, scope: dict[str, Any]) -> str:
-    fields = {field.name: field for field in msgspec.structs.fields(type_)}
+    fields = _fields(type_)
     if unknown := sorted(tree.keys() - fields.keys()):
         raise ValueError(f"{type_.__name__} has no field {unknown[0]}")
     kept = [f"{name}={_reduced(f'{value}.{name}', fields[name].type, tree[name], scope)}" for name in tree]
@@ -90,6 +95,11 @@ def _reduced_struct(value: str, type_: Any, tree: Tree, scope: dict[str, Any]) -
         if field.required and field.name not in tree
     ]
     return f"{_name(type_.__name__, scope, type_)}({', '.join((*kept, *absent))})"
+
+
+@cache
+def _fields(type_: type) -> Mapping[str, msgspec.structs.FieldInfo]:
+    return {field.name: field for field in msgspec.structs.fields(type_)}
 
 
 def _name(stem: str, scope: dict[str, Any], value: Any = None) -> str:
@@ -102,6 +112,6 @@ def _name(stem: str, scope: dict[str, Any], value: Any = None) -> str:
 def _empty(type_: Any) -> Any:
     """Return what stands for a field that has to be there and is not kept."""
     if isinstance(type_, type) and issubclass(type_, msgspec.Struct):
-        fields = msgspec.structs.fields(type_)
-        return type_(**{field.name: _empty(field.type) for field in fields if field.required})
+        fields = _fields(type_)
+        return type_(**{name: _empty(field.type) for name, field in fields.items() if field.required})
     return (get_origin(type_) or type_)()

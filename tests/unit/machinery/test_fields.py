@@ -69,6 +69,14 @@ def test_a_path_that_leads_nowhere_is_refused():
         trimmer(Pod, ("spec.nodename",))
 
 
+def test_what_keeps_the_same_is_compiled_once():
+    """In whatever order the fields are named; a process has a cache for each kind, and most keep the same of it."""
+    assert trimmer(Pod, ("spec.nodeName", "status")) is trimmer(
+        Pod, ["status", "spec.nodeName", "metadata.name"]
+    )
+    assert trimmer(Pod, ("spec.nodeName",)) is not trimmer(Pod, ("status",))
+
+
 def test_what_is_trimmed_again_stays_as_it_is():
     """The last state of a deleted object is trimmed as the first was."""
     reduce = trimmer(Pod, ("spec.nodeName", "status.conditions"))
