@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from itertools import count, pairwise
-from typing import Any, Final, assert_never
+from typing import Final, assert_never
 
 from machinery.cel.environment import TYPE_NAMES, Environment
 from machinery.cel.errors import CompileError, EvaluationError, Fault
@@ -49,6 +49,7 @@ from machinery.cel.types import (
     parameter,
 )
 from machinery.cel.values import TypeValue, UInt, Value, parse_duration, parse_timestamp
+from machinery.cel.walk import Walk
 
 _LITERALS: Final[dict[type, Type]] = {
     bool: BOOL,
@@ -81,8 +82,9 @@ def check(text: str, expression: Expression, environment: Environment) -> Type:
     return expression.type
 
 
-class _Checker:
+class _Checker(Walk[Type]):
     def __init__(self, environment: Environment) -> None:
+        super().__init__()
         self._environment = environment
         self._functions = environment.functions
         self._bound = Substitution()
@@ -90,20 +92,6 @@ class _Checker:
         self._visited: list[Expression] = []
         self._fresh = count()
         self.faults: list[Fault] = []
-        self._by_part: dict[type, Callable[[Any], Type]] = {
-            Literal: lambda part: literal_type(part.value),
-            Identifier: self._identifier,
-            Select: self._select,
-            Has: self._has,
-            Call: self._call,
-            Logic: self._logic,
-            Conditional: self._conditional,
-            ListOf: self._list,
-            MapOf: self._map,
-            Message: self._message,
-            Fold: self._fold,
-            OptionalMap: self._optional_map,
-        }
 
     def settle(self) -> None:
         """Replace the parameters in all types by what they turned out to stand for."""
@@ -111,12 +99,13 @@ class _Checker:
             part.type = self._bound.resolve(part.type)
 
     def visit(self, part: Expression) -> Type:
-        part.type = self._type(part)
+        """Return the type of a part, and note it there."""
+        part.type = super().visit(part)
         self._visited.append(part)
         return part.type
 
-    def _type(self, part: Expression) -> Type:
-        return self._by_part[type(part)](part)
+    def _literal(self, part: Literal) -> Type:
+        return literal_type(part.value)
 
     def _has(self, part: Has) -> Type:
         self._field(self.visit(part.operand), part.field, part.offset)

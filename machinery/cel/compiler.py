@@ -17,8 +17,9 @@ from machinery.cel import costs, standard
 from machinery.cel.code import BUDGET, FIRST_LOCAL, VARIABLES, Code, Compiled, Frame, Run, constant
 from machinery.cel.conversion import Reader, equality_of, has_own_equality, joined_as, reader_of
 from machinery.cel.environment import TYPE_NAMES
-from machinery.cel.errors import BudgetExceededError, EvaluationError
+from machinery.cel.errors import EvaluationError
 from machinery.cel.folds import RESULT_COSTS, folded, rounds_of
+from machinery.cel.logic import decided_by
 from machinery.cel.overloads import CallCost, Overload
 from machinery.cel.syntax import (
     Call,
@@ -50,6 +51,7 @@ from machinery.cel.values import (
     show,
     to_key,
 )
+from machinery.cel.walk import Walk
 
 _UNDECIDED: Final = frozenset({Kind.DYN, Kind.PARAMETER})
 _QUICK_EQUALITY: Final = frozenset({Kind.INT, Kind.BOOL})
@@ -72,32 +74,18 @@ _PYTHON_TYPES: Final[dict[Kind, type]] = {
 def compile_closures(expression: Expression) -> Compiled:
     """Return the closures of a checked expression."""
     compiler = _Compiler()
-    code = compiler.compile(expression)
+    code = compiler.visit(expression)
     return Compiled(code.run, code.cost, compiler.places)
 
 
-class _Compiler:
+class _Compiler(Walk[Code]):
     def __init__(self) -> None:
+        super().__init__()
         self.places = FIRST_LOCAL
         self._locals: dict[str, list[int]] = {}
-        self._by_part: dict[type, Callable[[Any], Code]] = {
-            Literal: lambda part: constant(part.value),
-            Identifier: self._identifier,
-            Select: self._select,
-            Has: self._has,
-            Call: self._call,
-            Logic: self._logic,
-            Conditional: self._conditional,
-            ListOf: self._list,
-            MapOf: self._map,
-            Message: self._message,
-            Fold: self._fold,
-            OptionalMap: self._optional_map,
-        }
 
-    def compile(self, part: Expression) -> Code:
-        """Return the code of a part."""
-        return self._by_part[type(part)](part)
+    def _literal(self, part: Literal) -> Code:
+        return constant(part.value)
 
     def _identifier(self, part: Identifier) -> Code:
         places = self._locals.get(part.name)
@@ -114,14 +102,14 @@ class _Compiler:
             return constant(part.constant)
         if part.variable:
             return Code(_variable(part.variable, part.type), 1)
-        operand = self.compile(part.operand)
+        operand = self.visit(part.operand)
         name, reader = _field(part.operand.type, part.field)
         if part.optional:
             return Code(_optional_selection(operand.run, name, reader), operand.cost + 1)
         return Code(_selection(operand.run, name, reader), operand.cost + 1)
 
     def _has(self, part: Has) -> Code:
-        operand = self.compile(part.operand)
+        operand = self.visit(part.operand)
         name, _ = _field(part.operand.type, part.field)
         run = operand.run
 
@@ -137,7 +125,7 @@ class _Compiler:
         return Code(has, 0 if plain else operand.cost)
 
     def _call(self, part: Call) -> Code:
-        arguments = [self.compile(argument) for argument in part.arguments]
+        arguments = [self.visit(argument) for argument in part.arguments]
         cost = sum(argument.cost for argument in arguments)
         runs = [argument.run for argument in arguments]
         special = _special_call(part, runs)
@@ -151,13 +139,12 @@ class _Compiler:
         return Code(_dispatched(part.overloads, runs), cost)
 
     def _logic(self, part: Logic) -> Code:
-        first, *rest = (self.compile(operand) for operand in part.operands)
-        return Code(_chain([Code(first.run, 0), *rest], decided=not part.conjunction), first.cost)
+        first, *rest = (self.visit(operand) for operand in part.operands)
+        turns = tuple(enumerate((Code(first.run, 0), *rest)))
+        return Code(decided_by(lambda _: turns, decision=not part.conjunction), first.cost)
 
     def _conditional(self, part: Conditional) -> Code:
-        condition, then, otherwise = (
-            self.compile(one) for one in (part.condition, part.then, part.otherwise)
-        )
+        condition, then, otherwise = (self.visit(one) for one in (part.condition, part.then, part.otherwise))
         test = condition.run
 
         def choose(frame: Frame) -> Value:
@@ -174,7 +161,7 @@ class _Compiler:
         if not part.optional and all(isinstance(element, Literal) for element in part.elements):
             values = [element.value for element in part.elements if isinstance(element, Literal)]
             return Code(lambda _: list(values), 0)
-        elements = [self.compile(element) for element in part.elements]
+        elements = [self.visit(element) for element in part.elements]
         runs = [element.run for element in elements]
         cost = costs.NEW_LIST + sum(element.cost for element in elements)
         if not part.optional:
@@ -183,9 +170,7 @@ class _Compiler:
         return Code(lambda frame: list(_present(marked, frame)), cost)
 
     def _map(self, part: MapOf) -> Code:
-        entries = [
-            (self.compile(entry.key), self.compile(entry.value), entry.optional) for entry in part.entries
-        ]
+        entries = [(self.visit(entry.key), self.visit(entry.value), entry.optional) for entry in part.entries]
         runs = [(key.run, value.run, optional) for key, value, optional in entries]
 
         def make(frame: Frame) -> Value:
@@ -204,7 +189,7 @@ class _Compiler:
         return Code(make, costs.NEW_MAP + sum(key.cost + value.cost for key, value, _ in entries))
 
     def _message(self, part: Message) -> Code:
-        entries = [(entry.key, self.compile(entry.value), entry.optional) for entry in part.entries]
+        entries = [(entry.key, self.visit(entry.value), entry.optional) for entry in part.entries]
         runs = [
             (str(key.value), value.run, optional)
             for key, value, optional in entries
@@ -230,11 +215,11 @@ class _Compiler:
         return place
 
     def _fold(self, part: Fold) -> Code:
-        operand = self.compile(part.operand)
+        operand = self.visit(part.operand)
         first = self._place(part.first)
         second = None if part.second is None else self._place(part.second)
-        condition = None if part.condition is None else self.compile(part.condition)
-        result = None if part.result is None else self.compile(part.result)
+        condition = None if part.condition is None else self.visit(part.condition)
+        result = None if part.result is None else self.visit(part.result)
         self._locals[part.first].pop()
         if part.second is not None:
             self._locals[part.second].pop()
@@ -244,9 +229,9 @@ class _Compiler:
         )
 
     def _optional_map(self, part: OptionalMap) -> Code:
-        operand = self.compile(part.operand)
+        operand = self.visit(part.operand)
         place = self._place(part.variable)
-        result = self.compile(part.result)
+        result = self.visit(part.result)
         self._locals[part.variable].pop()
         run, then, cost, flat = operand.run, result.run, result.cost + 3, part.flat
 
@@ -427,29 +412,3 @@ def _takes(declared: Type, value: Value) -> bool:
     if kind is Kind.OPTIONAL:
         return isinstance(value, Optional) and (not value.present or _takes(declared.element, value.value))
     return type(value) is _PYTHON_TYPES[kind]
-
-
-def _chain(operands: Sequence[Code], *, decided: bool) -> Run:
-    """Return `||` (decided by true) or `&&` (decided by false) of all operands."""
-
-    def chain(frame: Frame) -> Value:
-        failure: EvaluationError | None = None
-        for run, cost in operands:
-            if cost:
-                frame[BUDGET].spend(cost)
-            try:
-                value = run(frame)
-            except BudgetExceededError:
-                raise
-            except EvaluationError as error:
-                failure = failure or error
-                continue
-            if value is decided:
-                return decided
-            if type(value) is not bool:
-                failure = failure or EvaluationError("no such overload")
-        if failure is not None:
-            raise failure
-        return not decided
-
-    return chain

@@ -7,8 +7,7 @@ say it; otherwise it may be anything. The tree has to be checked.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, Final, NamedTuple, assert_never
+from typing import Final, NamedTuple, assert_never
 
 from machinery.cel import costs
 from machinery.cel.overloads import ONE, UNBOUNDED, UNKNOWN, ZERO, Estimate, Range, Sized
@@ -29,6 +28,7 @@ from machinery.cel.syntax import (
     Select,
 )
 from machinery.cel.types import Kind, Type
+from machinery.cel.walk import Walk
 
 _SCALARS: Final = frozenset(
     {Kind.BOOL, Kind.INT, Kind.UINT, Kind.DOUBLE, Kind.TIMESTAMP, Kind.DURATION, Kind.NULL}
@@ -45,31 +45,23 @@ class _Local(NamedTuple):
 
 def estimate(expression: Expression) -> Range:
     """Return what evaluating a checked expression costs, at least and at most."""
-    return _Estimator().cost(expression)
+    return _Estimator().visit(expression)
 
 
-class _Estimator:
+class _Estimator(Walk[Range]):
     def __init__(self) -> None:
+        super().__init__()
         self._locals: dict[str, list[_Local]] = {}
         self._sizes: dict[int, Range] = {}
-        self._by_part: dict[type, Callable[[Any], Range]] = {
-            Literal: lambda _: ZERO,
-            Identifier: lambda _: ONE,
-            Select: self._select,
-            Has: lambda part: self.cost(part.operand),
-            Call: self._call,
-            Logic: self._logic,
-            Conditional: self._conditional,
-            ListOf: self._list,
-            MapOf: self._map,
-            Message: self._message,
-            Fold: self._fold,
-            OptionalMap: self._optional_map,
-        }
 
-    def cost(self, part: Expression) -> Range:
-        """Return what a part costs."""
-        return self._by_part[type(part)](part)
+    def _literal(self, _part: Literal) -> Range:
+        return ZERO
+
+    def _identifier(self, _part: Identifier) -> Range:
+        return ONE
+
+    def _has(self, part: Has) -> Range:
+        return self.visit(part.operand)
 
     def _list(self, part: ListOf) -> Range:
         return self._sum(part.elements).plus(Range(costs.NEW_LIST, costs.NEW_LIST))
@@ -85,13 +77,13 @@ class _Estimator:
     def _sum(self, parts: list[Expression]) -> Range:
         total = ZERO
         for part in parts:
-            total = total.plus(self.cost(part))
+            total = total.plus(self.visit(part))
         return total
 
     def _select(self, part: Select) -> Range:
         if part.variable or part.constant is not None:
             return ONE
-        operand = self.cost(part.operand)
+        operand = self.visit(part.operand)
         counted = part.optional or part.operand.type.kind in _FIELDED
         return operand.plus(ONE) if counted else operand
 
@@ -115,22 +107,22 @@ class _Estimator:
         return total.plus(cost)
 
     def _logic(self, part: Logic) -> Range:
-        found = [self.cost(operand) for operand in part.operands]
+        found = [self.visit(operand) for operand in part.operands]
         return Range(found[0].low, min(sum(one.high for one in found), UNBOUNDED))
 
     def _conditional(self, part: Conditional) -> Range:
-        condition = self.cost(part.condition)
-        either = self.cost(part.then).union(self.cost(part.otherwise))
+        condition = self.visit(part.condition)
+        either = self.visit(part.then).union(self.visit(part.otherwise))
         self._sizes[id(part)] = self.size(part.then).union(self.size(part.otherwise))
         return condition.plus(either)
 
     def _fold(self, part: Fold) -> Range:
-        total = self.cost(part.operand)
+        total = self.visit(part.operand)
         names = [part.first] if part.second is None else [part.first, part.second]
         for name, local in zip(names, self._elements(part), strict=True):
             self._locals.setdefault(name, []).append(local)
-        condition = ZERO if part.condition is None else self.cost(part.condition)
-        result = ZERO if part.result is None else self.cost(part.result)
+        condition = ZERO if part.condition is None else self.visit(part.condition)
+        result = ZERO if part.result is None else self.visit(part.result)
         for name in names:
             self._locals[name].pop()
         fixed, each = _fold_costs(part, condition, result)
@@ -150,9 +142,9 @@ class _Estimator:
         return [index, value]
 
     def _optional_map(self, part: OptionalMap) -> Range:
-        total = self.cost(part.operand).plus(Range(1, 4))
+        total = self.visit(part.operand).plus(Range(1, 4))
         self._locals.setdefault(part.variable, []).append(_Local(reached=False, size=None))
-        result = self.cost(part.result)
+        result = self.visit(part.result)
         self._locals[part.variable].pop()
         return Range(total.low, total.plus(result).high)
 

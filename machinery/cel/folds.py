@@ -6,12 +6,14 @@ What a round costs besides its expressions is what a round of the loop costs tha
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from itertools import repeat
 from typing import Final, TypeAlias
 
 from machinery.cel import costs
 from machinery.cel.budget import Budget
 from machinery.cel.code import BUDGET, Code, Frame, Run, constant
-from machinery.cel.errors import BudgetExceededError, EvaluationError
+from machinery.cel.errors import EvaluationError
+from machinery.cel.logic import decided_by
 from machinery.cel.syntax import FoldKind
 from machinery.cel.values import Value, from_key, no_overload, to_key
 
@@ -60,37 +62,16 @@ def folded(kind: FoldKind, rounds: Rounds, condition: Code | None, result: Code 
 def _tested_fold(kind: FoldKind, rounds: Rounds, condition: Code) -> Run:
     match kind:
         case FoldKind.ALL:
-            return _quantified(rounds, Code(condition.run, condition.cost + 3), decided=False)
+            return _quantified(rounds, Code(condition.run, condition.cost + 3), decision=False)
         case FoldKind.EXISTS:
-            return _quantified(rounds, Code(condition.run, condition.cost + 4), decided=True)
+            return _quantified(rounds, Code(condition.run, condition.cost + 4), decision=True)
         case FoldKind.EXISTS_ONE:
             return _one(rounds, condition)
     return _filtered(rounds, condition)
 
 
-def _quantified(rounds: Rounds, condition: Code, *, decided: bool) -> Run:
-    run, cost = condition
-
-    def quantified(frame: Frame) -> Value:
-        failure: EvaluationError | None = None
-        for _ in rounds(frame):
-            frame[BUDGET].spend(cost)
-            try:
-                value = run(frame)
-            except BudgetExceededError:
-                raise
-            except EvaluationError as error:
-                failure = failure or error
-                continue
-            if value is decided:
-                return decided
-            if type(value) is not bool:
-                failure = failure or EvaluationError("no such overload")
-        if failure is not None:
-            raise failure
-        return not decided
-
-    return quantified
+def _quantified(rounds: Rounds, condition: Code, *, decision: bool) -> Run:
+    return decided_by(lambda frame: zip(rounds(frame), repeat(condition)), decision=decision)
 
 
 def _tested(condition: Code | None) -> Callable[[Frame], bool]:
