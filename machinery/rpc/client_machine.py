@@ -16,7 +16,9 @@ from functools import lru_cache
 from typing import Final, NamedTuple
 from urllib.parse import unquote
 
-from machinery.rpc.endpoint import (
+from machinery.rpc.endpoint import Endpoint
+from machinery.rpc.events import Answered, Began, Ended, Event, Message
+from machinery.rpc.frames import (
     CALM,
     CANCEL,
     DATA,
@@ -26,18 +28,12 @@ from machinery.rpc.endpoint import (
     MESSAGE,
     PUSH,
     REFUSED,
-    Answered,
-    Began,
-    Ended,
-    Endpoint,
-    Event,
-    Message,
-    Stream,
     block_frames,
 )
 from machinery.rpc.hpack import read_block
 from machinery.rpc.metadata import read_metadata
 from machinery.rpc.status import Code, MessageTooLarge, Metadata, NotConnected, RpcError
+from machinery.rpc.windows import Stream
 
 WINDOW: Final = 1024 * 1024
 """How many bytes of a call the server may send before somebody has read them."""

@@ -18,7 +18,7 @@ from typing import Final, Protocol, cast
 from machinery.model.clock import Clock, Timer
 from machinery.rpc.client_machine import Http2Client
 from machinery.rpc.deadlines import Deadlines
-from machinery.rpc.endpoint import Answered, Began, Broken, Ended, Event, Message
+from machinery.rpc.events import Answered, Began, Broken, Ended, Event, Message
 from machinery.rpc.status import Code, Metadata, RpcError
 
 PING_AFTER_S: Final = 10.0  # wall seconds of silence, where the server does not ask for more

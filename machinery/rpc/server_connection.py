@@ -12,7 +12,7 @@ from typing import Final, Protocol, cast
 
 from machinery.model.clock import Clock
 from machinery.rpc.deadlines import Deadlines
-from machinery.rpc.endpoint import Broken, Drained, Message
+from machinery.rpc.events import Broken, Drained, Message
 from machinery.rpc.request_heads import Head
 from machinery.rpc.server_call import ServerCall
 from machinery.rpc.server_machine import Asked, Finished, Http2Server, Left, Opened, ServerEvent

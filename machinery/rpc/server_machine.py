@@ -21,7 +21,9 @@ from functools import lru_cache
 from typing import Final, NamedTuple
 from urllib.parse import quote
 
-from machinery.rpc.endpoint import (
+from machinery.rpc.endpoint import Endpoint
+from machinery.rpc.events import Broken, Drained, Message
+from machinery.rpc.frames import (
     CALM,
     COMPRESSION_ERROR,
     DATA,
@@ -42,12 +44,7 @@ from machinery.rpc.endpoint import (
     SETTINGS,
     SMALLEST_FRAME,
     STREAM_CLOSED,
-    Broken,
-    Drained,
-    Endpoint,
-    Message,
     ProtocolError,
-    Stream,
     block_frames,
     frame,
 )
@@ -55,6 +52,7 @@ from machinery.rpc.hpack import Undecodable, write_block
 from machinery.rpc.metadata import write_metadata
 from machinery.rpc.request_heads import LARGEST_BLOCK, Head, HeadReader
 from machinery.rpc.status import Code, Metadata
+from machinery.rpc.windows import Stream
 
 MOST_STREAMS: Final = 1_000  # calls of one connection at once
 MOST_NUISANCES: Final = 5_000  # frames between two calls of `calm` that do nothing for a call

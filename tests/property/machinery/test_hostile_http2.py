@@ -6,7 +6,7 @@ from random import Random
 
 import pytest
 
-from machinery.rpc.endpoint import Broken
+from machinery.rpc.events import Broken
 from machinery.rpc.hpack import write_block
 from machinery.rpc.request_heads import LARGEST_BLOCK
 from machinery.rpc.server_machine import (

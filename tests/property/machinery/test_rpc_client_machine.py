@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from machinery.rpc.client_machine import Http2Client
-from machinery.rpc.endpoint import Answered, Began, Broken, Drained, Ended, Event, Message
+from machinery.rpc.events import Answered, Began, Broken, Drained, Ended, Event, Message
 from machinery.rpc.hpack import Undecodable, read_block, write_block
 from machinery.rpc.metadata import read_metadata, write_metadata
 from tests.support.examples import examples

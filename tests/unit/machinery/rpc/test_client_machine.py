@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from machinery.rpc.client_machine import LARGEST_MESSAGE, WINDOW, Http2Client
-from machinery.rpc.endpoint import Answered, Began, Broken, Drained, Ended, Event, Message
+from machinery.rpc.events import Answered, Began, Broken, Drained, Ended, Event, Message
 from machinery.rpc.hpack import write_block
 from machinery.rpc.status import Code, MessageTooLarge, NotConnected
 from tests.support.http2_frames import HEAD, OK, frame, message, read_frames

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from machinery.rpc.endpoint import Broken, Drained, Message
+from machinery.rpc.events import Broken, Drained, Message
 from machinery.rpc.hpack import read_block, write_block
 from machinery.rpc.request_heads import LARGEST_BLOCK, Head
 from machinery.rpc.server_machine import (
