@@ -46,17 +46,18 @@ def trimmer(type_: type[T], paths: Iterable[str]) -> Callable[[T], T]:
         ValueError: a path leads to no field of the type.
     """
     named = frozenset(paths)
-    return _compiled(type_, frozenset() if "" in named else named.union(IDENTITY))
+    key: Any = type_  # hashable, which mypy does not see of a type[T]
+    return _compiled(key, frozenset() if "" in named else named.union(IDENTITY))
 
 
 @cache  # a program has as many as it names caches
-def _compiled(type_: type[T], paths: frozenset[str]) -> Callable[[T], T]:
+def _compiled(type_: type, paths: frozenset[str]) -> Callable[[Any], Any]:
     tree: Tree = {}
     for path in sorted(paths):  # what is whole sorts before what is below it
         _add(tree, [part[1] or part[0] for part in _PART.finditer(path)])
     scope: dict[str, Any] = {}
     expression = _reduced("whole", type_, tree, scope)
-    trim: Callable[[T], T] = eval(f"lambda whole: {expression}", scope)  # noqa: S307 - of field names only
+    trim: Callable[[Any], Any] = eval(f"lambda whole: {expression}", scope)  # noqa: S307 - of field names only
     return trim
 
 
