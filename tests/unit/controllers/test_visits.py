@@ -209,6 +209,15 @@ def token_secret(index: int, **data: str) -> Json:
     return _obj("v1", "Secret", "token", f"space-{index}", metadata={"annotations": notes}, data=data)
 
 
+def definition(index: int) -> Json:
+    """Return a kind that has no objects."""
+    names = {"plural": f"things-{index}", "kind": f"Thing{index}"}
+    version = {"name": "v1", "served": True, "storage": True}
+    spec = {"group": "example.com", "scope": "Namespaced", "names": names, "versions": [version]}
+    kind = ("apiextensions.k8s.io/v1", "CustomResourceDefinition")
+    return _obj(*kind, f"things-{index}.example.com", "", spec=spec)
+
+
 def certificate_request(index: int, *types: str) -> Json:
     """Return a request for a certificate."""
     spec = {
@@ -229,6 +238,7 @@ def _objects(index: int) -> Iterator[Json]:
     yield from (pod(index, number) for number in range(PODS_EACH))
     yield pod(index, owned=False)
     yield from (cluster_role(index), aggregated_role(index), token_secret(index), certificate_request(index))
+    yield definition(index)
 
 
 class World:
