@@ -1,35 +1,16 @@
-"""Where the published schemas are read from: the one file that the pure core needs."""
+"""The published schemas, read once a process: what the pure core needs."""
 
 from __future__ import annotations
 
 from functools import cache
-from importlib.util import find_spec
-from pathlib import Path
-from typing import Final
 
 from apiserver.core.schema import Schemas
+from machinery.process.published_schemas import VERSION, document
 
-VERSION: Final = "v1.36.0"
-
-
-def document() -> bytes:
-    """Read the definitions of the Kubernetes version that this apiserver speaks.
-
-    The package is found, not imported: it would bring jsonschema and 60 ms with it.
-
-    Raises:
-        FileNotFoundError: it is not installed.
-    """
-    spec = find_spec("kubernetes_validate")
-    if spec is None or spec.origin is None:
-        raise FileNotFoundError(
-            "the package kubernetes-validate, which carries the schemas, is not installed"
-        )
-    folder = Path(spec.origin).parent / "kubernetes-json-schema" / f"{VERSION}-local"
-    return (folder / "_definitions.json").read_bytes()
+__all__ = ["VERSION", "document", "load"]
 
 
 @cache
 def load() -> Schemas:
-    """Return the schemas, read once a process."""
+    """Return the schemas."""
     return Schemas(document())

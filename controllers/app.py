@@ -27,6 +27,7 @@ from machinery.client.limited import limited
 from machinery.model.clock import Clock
 from machinery.model.log import EventLog
 from machinery.model.profile import intervals
+from machinery.process import published_schemas
 from machinery.process.instance import is_own_past, new_identity
 from machinery.process.run import Process
 
@@ -50,6 +51,7 @@ async def serve(
         root_ca=_read(config.root_ca_file),
         sign_token=_signer_of_tokens(config.service_account_private_key_file),
         sign_certificate=_signing(config),
+        published=published_schemas.document,
     )
     identity = new_identity(process.name)
     controllers = build(api, process.clock, process.log, settings, identity=identity, random_ints=random_ints)

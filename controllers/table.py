@@ -23,6 +23,7 @@ from controllers import (
     serviceaccount,
     serviceaccount_token,
     taint_eviction,
+    validatingadmissionpolicy_status,
 )
 from controllers.core.controller import Build
 
@@ -45,4 +46,5 @@ CONTROLLERS: Final[tuple[Build, ...]] = (
     certificate_approving.build,
     certificate_signing.build,
     certificate_cleaning.build,
+    validatingadmissionpolicy_status.build,
 )

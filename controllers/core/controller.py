@@ -50,6 +50,7 @@ class Settings:
     root_ca: str = ""  # PEM published in every namespace; none if empty
     sign_token: SignToken | None = None  # None: no token is made
     sign_certificate: SignCertificate | None = None  # None: nothing is signed
+    published: Callable[[], bytes] = lambda: b"{}"  # Kubernetes' published schemas
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import Any, Final
 
 from controllers.core.caches import Caches, Source
 from controllers.core.controller import Controller, Key, LaterKinds, Settings, Watched
@@ -15,10 +15,13 @@ from controllers.core.moment import Moment
 from controllers.resourcequota.plan import QUOTAS, Seen, plan
 from machinery.model.k8s.core_v1 import Pod, Service
 from machinery.model.pods import is_terminal
-from machinery.model.quota.evaluators import Evaluator, evaluator
+from machinery.model.quota.evaluators import evaluator
+from machinery.model.quota.usage import count_name
 from machinery.model.requests import EventType
 from machinery.model.resources import PODS, SERVICES, Resource
 from machinery.model.store import Change
+
+_LIMITING: Final = "limiting"  # quotas by what they count
 
 
 def build(caches: Caches, settings: Settings) -> Controller[Seen]:
@@ -54,7 +57,7 @@ class Reader:
     """Reads the quotas, and knows which of them a change is about; custom kinds are added, and go."""
 
     def __init__(self, caches: Caches, kinds: Iterable[Resource[Any]]) -> None:
-        self.quotas = caches.ask(QUOTAS, fields=("spec", "status"))
+        self.quotas = caches.ask(QUOTAS, fields=("spec", "status"), indexes={_LIMITING: _counted})
         self._kinds = {str(kind): kind for kind in kinds}
 
     def look(self, key: Key, _moment: Moment) -> Seen | None:
@@ -73,20 +76,19 @@ class Reader:
         counting = evaluator(source.resource.group, source.resource.plural)
 
         def keys(change: Change[Any]) -> Iterable[Key]:
-            if takes_less(change):
-                yield from self._limiting(counting, self.quotas.store.list(change.object.metadata.namespace))
+            if not takes_less(change):
+                return
+            for quota in self.quotas.store.list(change.object.metadata.namespace):
+                if counting.tracked(frozenset(quota.spec.get("hard") or ())):
+                    yield key_of(quota.metadata)
 
         return keys
 
     def quotas_of_kind(self, change: Change[Definition]) -> Iterable[Key]:
         """Return the quotas, in all namespaces, that limit the objects of a kind that comes, or goes."""
         spec = change.object.spec
-        return self._limiting(evaluator(spec.group, spec.names.plural), self.quotas.store.list())
-
-    def _limiting(self, counting: Evaluator, quotas: Iterable[Document]) -> Iterable[Key]:
-        for quota in quotas:
-            if counting.tracked(frozenset(quota.spec.get("hard") or ())):
-                yield key_of(quota.metadata)
+        limiting = self.quotas.store.by_index(_LIMITING, count_name(spec.group, spec.names.plural))
+        return [key_of(quota.metadata) for quota in limiting]
 
     def come(self, source: Source[Any]) -> tuple[Watched[Any], None]:
         """Count the objects of a custom kind, too."""
@@ -97,6 +99,10 @@ class Reader:
     def gone(self, source: Source[Any]) -> None:
         """Count them no more."""
         self._kinds.pop(str(source.resource), None)
+
+
+def _counted(quota: Document) -> Iterable[str]:
+    return [name for name in quota.spec.get("hard") or () if name.startswith("count/")]
 
 
 def itself_if_its_limits_changed(change: Change[Document]) -> Iterable[Key]:

@@ -15,6 +15,7 @@ from machinery.model.pods import is_ready
 from machinery.model.profile import intervals
 from machinery.model.requests import DeleteOptions
 from machinery.model.resources import PODS
+from machinery.process import published_schemas
 from tests.support.certificate_requests import sign_anything
 from tests.support.election import SkewedClock
 from tests.support.scripted_api import LocalRegistry, ScriptedApi, local_registry
@@ -44,6 +45,7 @@ class Cluster:
             root_ca="PEM",
             sign_token=lambda claims: f"token of {claims['sub']}",
             sign_certificate=sign_anything,
+            published=published_schemas.document,
         )
         controllers = build(api, clock, SILENT, settings, identity=name, table=self._table)
         self._processes[name] = asyncio.ensure_future(controllers.run())

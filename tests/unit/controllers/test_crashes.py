@@ -29,6 +29,7 @@ from controllers import (
     serviceaccount,
     serviceaccount_token,
     taint_eviction,
+    validatingadmissionpolicy_status,
 )
 from controllers.core.actions import NOTHING_TO_DO, Create, Facts, Plan
 from controllers.core.caches import Caches
@@ -41,6 +42,7 @@ from controllers.pv_protection.plan import VOLUMES
 from controllers.pvc_protection.plan import CLAIMS
 from controllers.resourcequota.plan import QUOTAS
 from controllers.table import CONTROLLERS
+from controllers.validatingadmissionpolicy_status.plan import POLICIES
 from machinery.model.errors import NotFound
 from machinery.model.k8s.certificates_v1 import CertificateSigningRequest, CertificateSigningRequestSpec
 from machinery.model.k8s.core_v1 import ConfigMap, NodeCondition, Secret, ServiceAccount
@@ -416,6 +418,22 @@ async def requests_are_old(world: CrashWorld) -> None:
     assert [each.metadata.name for each in left] == ["new"]
 
 
+async def a_policy_is_checked(world: CrashWorld) -> None:
+    """Once for each of its generations."""
+    rule = {"apiGroups": ["apps"], "apiVersions": ["v1"], "operations": ["*"], "resources": ["deployments"]}
+    for name, expression in (("good", "object.spec.replicas > 1"), ("bad", "object.replicas > 1")):
+        spec = {
+            "matchConstraints": {"resourceRules": [rule]},
+            "validations": [{"expression": expression}],
+        }
+        await world.server.given(POLICIES, _document(POLICIES, name, metadata={"generation": 1}, spec=spec))
+    await world.settle()
+    good, bad = [await world.user.get(POLICIES, name) for name in ("good", "bad")]
+    assert good.status == {"observedGeneration": 1, "typeChecking": {}}
+    [warning] = bad.status["typeChecking"]["expressionWarnings"]
+    assert warning["fieldRef"] == "spec.validations[0].expression"
+
+
 TRIALS: dict[Build, Trial] = {
     serviceaccount.build: Trial(namespaces_come, writes=10),
     deployment.build: Trial(a_deployment_rolls, beside=(replicaset.build,), writes=12),
@@ -435,6 +453,7 @@ TRIALS: dict[Build, Trial] = {
     certificate_approving.build: Trial(a_node_asks_for_a_certificate, writes=2),
     certificate_signing.build: Trial(a_certificate_is_approved, writes=1),
     certificate_cleaning.build: Trial(requests_are_old, writes=1),
+    validatingadmissionpolicy_status.build: Trial(a_policy_is_checked, writes=2),
 }
 
 

@@ -213,9 +213,14 @@ def definition(index: int) -> Json:
     """Return a kind that has no objects."""
     names = {"plural": f"things-{index}", "kind": f"Thing{index}"}
     version = {"name": "v1", "served": True, "storage": True}
-    spec = {"group": "example.com", "scope": "Namespaced", "names": names, "versions": [version]}
+    spec = {
+        "group": f"group-{index}.example.com",
+        "scope": "Namespaced",
+        "names": names,
+        "versions": [version],
+    }
     kind = ("apiextensions.k8s.io/v1", "CustomResourceDefinition")
-    return _obj(*kind, f"things-{index}.example.com", "", spec=spec)
+    return _obj(*kind, f"things-{index}.group-{index}.example.com", "", spec=spec)
 
 
 def certificate_request(index: int, *types: str) -> Json:
@@ -238,7 +243,20 @@ def _objects(index: int) -> Iterator[Json]:
     yield from (pod(index, number) for number in range(PODS_EACH))
     yield pod(index, owned=False)
     yield from (cluster_role(index), aggregated_role(index), token_secret(index), certificate_request(index))
-    yield definition(index)
+    yield from (definition(index), policy(index))
+
+
+def policy(index: int, generation: int = 1) -> Json:
+    """Return a policy about the objects of a kind."""
+    rule = {
+        "apiGroups": [f"group-{index}.example.com"],
+        "apiVersions": ["v1"],
+        "resources": [f"things-{index}"],
+    }
+    spec = {"matchConstraints": {"resourceRules": [rule]}, "validations": [{"expression": "true"}]}
+    meta = {"generation": generation}
+    api_version = "admissionregistration.k8s.io/v1"
+    return _obj(api_version, "ValidatingAdmissionPolicy", f"policy-{index}", "", metadata=meta, spec=spec)
 
 
 class World:
@@ -373,6 +391,8 @@ EVENTS: dict[str, Event] = {
     "service selects others": lambda world: world.put(service(1, 2)),
     "service goes": lambda world: world.drop(service(1)),
     "quota changes": lambda world: world.put(quota(1) | {"spec": {"hard": {"pods": "10"}}}),
+    "definition comes": lambda world: world.put(definition(NEW)),
+    "policy changes": lambda world: world.put(policy(1, 2)),
     "claim is to go": lambda world: world.put(claim(1, **GOING)),
     "slice changes": lambda world: world.put(endpoint_slice(1) | {"endpoints": []}),
     "slice goes": lambda world: world.drop(endpoint_slice(1)),
