@@ -27,6 +27,7 @@ from apiserver.rest.request_metrics import RequestMetrics
 from apiserver.rest.resource_request import read_request
 from apiserver.rest.resources import Resources
 from apiserver.rest.services import RestServices
+from apiserver.rest.websocket_tokens import take_token
 from machinery.model.errors import (
     ApiError,
     DeadlineExceeded,
@@ -203,13 +204,14 @@ class Door:
         authenticator = self._services.authenticator
         if http.peer != ANONYMOUS:
             return authenticator.of_peer(http.peer)
-        scheme, _, rest = http.headers.get("Authorization", "").strip().partition(" ")
-        token = rest.partition(" ")[0]
-        if (
-            scheme.lower() != "bearer" or not token
-        ):  # as in Kubernetes: "Bearer " and a second space prove nothing
-            return authenticator.of_nobody(http.path)
-        return await authenticator.of_bearer(token)
+        token = _bearer_token(http) or take_token(http)
+        return await authenticator.of_bearer(token) if token else authenticator.of_nobody(http.path)
+
+
+def _bearer_token(http: HttpRequest) -> str:
+    scheme, _, rest = http.headers.get("Authorization", "").strip().partition(" ")
+    # As in Kubernetes "Bearer " and a second space prove nothing.
+    return rest.partition(" ")[0] if scheme.lower() == "bearer" else ""
 
 
 def failed(error: ApiError, http: HttpRequest, exchange: Exchange | None) -> Reply:

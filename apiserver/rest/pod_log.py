@@ -113,13 +113,10 @@ async def _as_messages(exchange: Exchange, first: bytes | None, chunks: Any) -> 
     async def write(data: bytes) -> None:
         await websockets.send_message(socket, encode(data))
 
-    async def until_gone() -> None:
-        async for _ in websockets.received(socket):
-            pass
-
     await exchange.begin_websocket(socket)
     await write(b"")  # tells that the connection stands
-    await websockets.until_either_ends(_copy(exchange, first, chunks, partial(send, write)), until_gone())
+    going_out = _copy(exchange, first, chunks, partial(send, write))
+    await websockets.until_either_ends(going_out, websockets.until_gone(socket))
     await socket.close()
     return socket
 

@@ -4,7 +4,7 @@ https://kubernetes.io/docs/reference/using-api/api-concepts/#protobuf-encoding
 
     object  "k8s\0" Unknown{1: its type, 2: the message, 3: "", 4: ""}
     list    "k8s\0" Unknown{1: its type, 2: List{1: ListMeta, 2: message, 2: message, …}, 3: "", 4: ""}
-    event   four bytes of length, WatchEvent{1: type, 2: RawExtension{1: object}}
+    event   WatchEvent{1: type, 2: RawExtension{1: object}}, in a stream behind four bytes of length
 
 A message is the second field of an Unknown as well as of a list. So it is written once as that field (`Element`), for
 whoever gets the object of that revision: alone, in a list, in an event.
@@ -197,19 +197,23 @@ def _second_head(size: int) -> bytes:
     return b"\x12" + varint(size)
 
 
-def event_frame(event: SharedEvent, made: Element) -> bytes:
+def event_message(event: SharedEvent, made: Element) -> bytes:
     """Write an event of a watch."""
-    return _frame(event.type.value, object_body(made))
+    return _event(event.type.value, object_body(made))
 
 
-def error_frame(error: ApiError) -> bytes:
+def error_message(error: ApiError) -> bytes:
     """Write the event that ends a watch which failed."""
-    return _frame("ERROR", status_body(error))
+    return _event("ERROR", status_body(error))
 
 
-def _frame(type_: str, obj: bytes) -> bytes:
-    event = _first(type_.encode()) + _second(_first(obj))
-    return len(event).to_bytes(4, "big") + event
+def delimited(message: bytes) -> bytes:
+    """Write an event where others follow it: behind its length."""
+    return len(message).to_bytes(4, "big") + message
+
+
+def _event(type_: str, obj: bytes) -> bytes:
+    return _first(type_.encode()) + _second(_first(obj))
 
 
 def _weight(json: bytes) -> int:

@@ -1,4 +1,4 @@
-"""What the answers over a WebSocket have in common: exec, attach, and logs."""
+"""What the answers over a WebSocket have in common: exec, attach, logs, and watches."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 WEBSOCKET, SPDY = "websocket", "spdy/3.1"
 """What a connection can become."""
 
+PROTOCOLS: Final = "Sec-WebSocket-Protocol"
 _HEARTBEAT_S: Final = 30.0  # wall seconds between two pings
 _LARGEST: Final = 1024 * 1024  # bytes of a message that comes in; kubectl's have 32 KiB
 
@@ -41,7 +42,7 @@ def upgrade_of(http: HttpRequest) -> str:
 
 def offered(http: HttpRequest) -> list[str]:
     """Return the protocols that a request offers to speak over a WebSocket, in its order."""
-    values = http.headers.getall("Sec-WebSocket-Protocol", [])
+    values = http.headers.getall(PROTOCOLS, [])
     return [name for value in values for each in value.split(",") if (name := each.strip())]
 
 
@@ -51,12 +52,37 @@ def negotiated(http: HttpRequest, built: Collection[str]) -> str:
     Raises:
         BadRequest: none of those offered is.
     """
-    header = http.headers.get("Sec-WebSocket-Protocol", "")
+    header = http.headers.get(PROTOCOLS, "")
     for name in (each.strip() for each in header.split(",")):
         if name in built:
             return name
     names = ", ".join(name for name in built if name)
     raise BadRequest(f"Sec-WebSocket-Protocol: none of the offered protocols is built: {header}; {names} are")
+
+
+def text_message(data: bytes) -> bytes:
+    """Write a text as the frame of a message, as a server sends it."""
+    return _frame(0x81, data)
+
+
+def binary_message(data: bytes) -> bytes:
+    """Write bytes as the frame of a message, as a server sends it."""
+    return _frame(0x82, data)
+
+
+def _frame(kind: int, data: bytes) -> bytes:
+    size = len(data)
+    if size < 126:
+        return bytes((kind, size)) + data
+    if size < 1 << 16:
+        return bytes((kind, 126)) + size.to_bytes(2, "big") + data
+    return bytes((kind, 127)) + size.to_bytes(8, "big") + data
+
+
+async def until_gone(socket: web.WebSocketResponse) -> None:
+    """Return when the caller has gone; what it sends is ignored."""
+    async for _ in received(socket):
+        pass
 
 
 def prepared(protocol: str) -> web.WebSocketResponse:

@@ -4,20 +4,27 @@ from __future__ import annotations
 
 import asyncio
 import json
+from base64 import urlsafe_b64encode
 from collections.abc import AsyncIterator
 from io import BytesIO
 from typing import Any
 
 import aiohttp
 import pytest
+from google.protobuf.message_factory import GetMessageClass
 
 from apiserver.core.kinds import KINDS
+from apiserver.rest.protobuf_messages import MEDIA_TYPE, META, message_pool
 from tests.support.apiserver import Served
 from tests.support.pod_specs import deployment
 from tests.support.rest_door import KUBECTL_TABLE, Client, config_map
 from tests.support.waiting import until
 
 MAPS = "/api/v1/namespaces/default/configmaps"
+
+
+ROLE = {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "cluster-admin"}
+SUBJECT = {"kind": "ServiceAccount", "namespace": "default", "name": "viewer"}
 
 
 async def call(session: aiohttp.ClientSession, method: str, path: str, **options: Any) -> tuple[int, Any]:
@@ -478,3 +485,66 @@ async def test_documents_are_not_sent_twice(admin: aiohttp.ClientSession):
     async with admin.get("/apis", headers=headers) as response:
         assert response.headers["Content-Type"].endswith("as=APIGroupDiscoveryList")
         assert (await response.json(content_type=None))["kind"] == "APIGroupDiscoveryList"
+
+
+@pytest.mark.parametrize("accept", ["application/json", f"{MEDIA_TYPE},application/json"])
+async def test_a_watch_goes_over_a_websocket(admin: aiohttp.ClientSession, accept: str):
+    """A message an event, text or binary by its form; the protocol offered is answered with; the end is a proper one."""
+    await call(admin, "POST", MAPS, json=config_map("w", x="1" * 70_000))
+    path = f"{MAPS}?watch=1&timeoutSeconds=2&fieldSelector=metadata.name%3Dw"
+    headers = {"Accept": accept, "Origin": "https://127.0.0.1"}
+    async with admin.ws_connect(path, headers=headers, protocols=["v1.example.com"]) as socket:
+        assert socket.protocol == "v1.example.com"
+        await socket.send_str("what a client sends is ignored")
+        await call(admin, "DELETE", f"{MAPS}/w")
+        messages = [await socket.receive() for _ in range(3)]
+        assert (messages[2].type, socket.close_code) == (aiohttp.WSMsgType.CLOSE, 1000)
+    if MEDIA_TYPE in accept:
+        event_type = GetMessageClass(message_pool().FindMessageTypeByName(f"{META}.WatchEvent"))
+        assert [event_type.FromString(message.data).type for message in messages[:2]] == ["ADDED", "DELETED"]
+    else:
+        events = [
+            json.loads(message.data) for message in messages[:2] if message.type is aiohttp.WSMsgType.TEXT
+        ]
+        assert [(event["type"], event["object"]["metadata"]["name"]) for event in events] == [
+            ("ADDED", "w"),
+            ("DELETED", "w"),
+        ]
+
+
+async def test_a_watch_over_a_websocket_fails_as_any_other(admin: aiohttp.ClientSession):
+    """Before its beginning with a status, and with the client's leaving it ends."""
+    with pytest.raises(aiohttp.WSServerHandshakeError) as caught:
+        await admin.ws_connect(f"{MAPS}?watch=1&resourceVersion=x")
+    assert caught.value.status == 422
+    async with admin.ws_connect(f"{MAPS}?watch=1") as socket:
+        await socket.close()
+    async with admin.ws_connect(f"{MAPS}?watch=1&timeoutSeconds=-1&resourceVersion=1") as socket:
+        assert (await socket.receive()).type is aiohttp.WSMsgType.CLOSE
+
+
+def as_protocol(token: str) -> str:
+    return f"base64url.bearer.authorization.k8s.io.{urlsafe_b64encode(token.encode()).decode().rstrip('=')}"
+
+
+async def test_a_token_may_come_as_a_protocol(admin: aiohttp.ClientSession, client: Client):
+    """As from a browser; it is never answered with, and another protocol has to stand beside it."""
+    accounts = "/api/v1/namespaces/default/serviceaccounts"
+    await call(admin, "POST", accounts, json={"metadata": {"name": "viewer"}})
+    body = {"metadata": {"name": "viewer"}, "roleRef": ROLE, "subjects": [SUBJECT]}
+    await call(admin, "POST", "/apis/rbac.authorization.k8s.io/v1/clusterrolebindings", json=body)
+    _, made = await call(admin, "POST", f"{accounts}/viewer/token", json={"spec": {}})
+    token, path = made["status"]["token"], f"{MAPS}?watch=1&timeoutSeconds=5&resourceVersion=1"
+    nobody = client("")
+    async with nobody.ws_connect(path, protocols=[as_protocol(token), "v1.example.com"]) as socket:
+        assert socket.protocol == "v1.example.com"
+    for wrong, code in (
+        ([as_protocol(token)], 401),
+        ([as_protocol("x"), "a"], 401),
+        ([as_protocol(token), as_protocol(token), "a"], 401),
+        (["base64url.bearer.authorization.k8s.io.%", "a"], 401),
+        (["a"], 403),
+    ):
+        with pytest.raises(aiohttp.WSServerHandshakeError) as caught:
+            await nobody.ws_connect(path, protocols=wrong)
+        assert caught.value.status == code

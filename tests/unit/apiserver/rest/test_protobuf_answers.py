@@ -92,8 +92,9 @@ async def test_no_more_is_kept_than_there_is_room_for():
 def test_an_event_is_a_message_behind_its_length():
     """The object in it is a whole answer."""
     event = SharedEvent(EventType.ADDED, config_map("a", data={"k": "v"}), "", 7)
-    stream = protobuf_answers.event_frame(event, element(event.json)) * 2
-    stream += protobuf_answers.error_frame(NotFound('pods "x" not found', kind="pods", name="x"))
+    message = protobuf_answers.event_message(event, element(event.json))
+    failed = protobuf_answers.error_message(NotFound('pods "x" not found', kind="pods", name="x"))
+    stream = b"".join(map(protobuf_answers.delimited, (message, message, failed)))
     first, second, last = events(stream)
     assert (first.type, second) == ("ADDED", first)
     assert json.loads(protobuf_to_json(first.object.raw)) == json.loads(event.json)
