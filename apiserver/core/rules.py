@@ -216,6 +216,9 @@ class Rules:
     refuses_new: str = ""  # why no object may be created at the moment: the sentence of a 405
     prepare: Prepare = Prepare()
     validate: Validate = Validate()
+    canonical: Callable[[Json], Json] | None = (
+        None  # the one form of several that are valid and mean the same
+    )
     grants: Callable[[Json, Json | None], Grant | None] = (
         nothing_granted  # permissions that a write gives away
     )

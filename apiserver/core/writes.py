@@ -1,8 +1,8 @@
 """The rules of the write path, in their order, for every kind: what the registry calls.
 
     read            JSON of a client → normalized, defaulted object (400, 501)
-    create          → the object to store at first (422)          = prepare_create, check_create
-    update          → the object to store instead of the old one  = prepare_update, check_update
+    create          → the object to store at first (422)          = prepare_create, check_create, canonical
+    update          → the object to store instead of the old one  = prepare_update, check_update, canonical
     update_status   → the same for the status subresource
 
 Admission (`apiserver.core.admission`) stands between `read` and the others. Nobody here knows revisions: the
@@ -240,7 +240,7 @@ def create(kind: Kind, obj: Json, context: WriteContext) -> Json:
     """
     stamped = prepare_create(kind, obj, context)
     check_create(kind, stamped)
-    return stamped
+    return canonical(kind, stamped)
 
 
 def prepare_create(kind: Kind, obj: Json, context: WriteContext) -> Json:
@@ -311,7 +311,7 @@ def update(kind: Kind, new: Json, old: Json, context: WriteContext) -> Json:
     """
     stamped = prepare_update(kind, new, old, context)
     check_update(kind, stamped, old)
-    return stamped
+    return canonical(kind, stamped)
 
 
 def prepare_update(kind: Kind, new: Json, old: Json, context: WriteContext) -> Json:
@@ -331,6 +331,11 @@ def check_update(kind: Kind, stamped: Json, old: Json, may_own: MayOwn = everyth
     ]
     if found:
         raise field_errors.invalid_object(kind.group_kind, old["metadata"]["name"], found)
+
+
+def canonical(kind: Kind, obj: Json) -> Json:
+    """Return an object that was checked in the form in which it is stored."""
+    return obj if kind.rules.canonical is None else kind.rules.canonical(obj)
 
 
 def update_status(

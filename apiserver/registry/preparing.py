@@ -176,14 +176,17 @@ class Preparing:
                 await aside(weight, writes.check_update, kind, claims.obj, old, may_own)
             if sent is not sent.stored and sent.rules.read is None:
                 await aside(weight, writes.check_sent, sent, claims.obj, old)
-            await self._parts.guard.admit_grant(draft.request.user, kind, claims.obj, old)
+            obj = claims.obj
+            if kind.rules.canonical is not None:
+                obj = await aside(weight, writes.canonical, kind, obj)
+            await self._parts.guard.admit_grant(draft.request.user, kind, obj, old)
             admitted = draft.admitted
-            valid = await self._admitting.validate(draft.attributes, admitted.admitted, claims.obj, old)
+            valid = await self._admitting.validate(draft.attributes, admitted.admitted, obj, old)
         except ApiError:
             await claims.drop()
             raise
         held = claims if valid.charge is None else AllHeld((claims, valid.charge))
-        return Put(claims.obj, held, (*admitted.warnings, *valid.warnings))
+        return Put(obj, held, (*admitted.warnings, *valid.warnings))
 
     async def _claims(self, kind: Kind, new: Json, old: Json | None, *, dry_run: bool) -> Claims:
         claimer = self._parts.claimers.get(kind.group_resource)

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Final
 
 from apiserver.core import field_errors, ports
+from apiserver.core.endpoint_subsets import repack
 from apiserver.core.rules import Rules, Validate
 from apiserver.core.table import network as table
 from apiserver.core.values import Json
@@ -65,10 +66,15 @@ def _port_causes(port: Json, path: str, *, needs_name: bool) -> list[Cause]:
     return found
 
 
+def _canonical(obj: Json) -> Json:
+    return {**obj, "subsets": repack(obj["subsets"])} if obj.get("subsets") else obj
+
+
 RULES: Final = Rules(
     default=_default,
     unenforced=lambda _obj: (DEPRECATED,),
     validate=Validate(create=_validate, update=lambda new, _old: _validate(new)),
+    canonical=_canonical,
     create_on_update=True,
     storage_prefix=STORAGE_PREFIX,
     table=table.ENDPOINTS,
