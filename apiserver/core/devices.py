@@ -1,11 +1,12 @@
 """Devices as claims ask for them and classes describe them: requests, selectors, constraints, configuration.
 
 https://kubernetes.io/docs/concepts/scheduling-eviction/dynamic-resource-allocation/
-Expressions that select devices are taken as they are, within their length; whoever allocates compiles them.
+Expressions that select devices are compiled before they are stored; whoever allocates evaluates them.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from typing import Final, TypeAlias
 
@@ -22,6 +23,16 @@ _MOST_CHOICES: Final = 8
 _LONGEST_EXPRESSION: Final = 10 * 1024
 _LONGEST_PARAMETERS: Final = 10 * 1024
 _LONGEST_ID: Final = 32
+_MOST_CONDITIONS: Final = 4
+_HEX: Final = "[0-9a-fA-F]"
+_PLAIN: Final = f"{_HEX}{{8}}(-{_HEX}{{4}}){{3}}-{_HEX}{{12}}"
+_ANY_UID: Final = re.compile(rf"(urn:uuid:)?{_PLAIN}|\{{{_PLAIN}\}}|{_HEX}{{32}}", re.ASCII)
+_UID: Final = re.compile("[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII)
+_UID_LENGTHS: Final = frozenset({32, 36, 38, 45})
+_UID_TEXT: Final = (
+    "uid must be in RFC 4122 normalized form, `xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx` with lowercase hexadecimal "
+    "characters"
+)
 _ID: Final = "[A-Za-z_][A-Za-z0-9_]*"
 _ID_TEXT: Final = (
     "a valid C identifier must start with alphabetic character or '_', followed by a string of alphanumeric "
@@ -172,7 +183,47 @@ def _selector_causes(selector: Json, path: str) -> list[Cause]:
         return [field_errors.required(where)]
     if len(text.encode()) > _LONGEST_EXPRESSION:
         return [field_errors.too_long(where, _LONGEST_EXPRESSION)]
-    return []
+    from apiserver.core.device_selectors import expression_causes  # with the language: seldom needed
+
+    return expression_causes(text, where)
+
+
+def binding_causes(holder: Json, path: str) -> list[Cause]:
+    """Check the conditions that a device waits for, and those by which that fails: there are both or none of them."""
+    waits, fails = holder.get("bindingConditions") or [], holder.get("bindingFailureConditions") or []
+    found: list[Cause] = []
+    for name, conditions in (("bindingConditions", waits), ("bindingFailureConditions", fails)):
+        where = f"{path}.{name}"
+        if len(conditions) > _MOST_CONDITIONS:
+            found.append(field_errors.too_many(where, len(conditions), _MOST_CONDITIONS))
+            continue
+        for index, each in enumerate(conditions):
+            found += field_errors.each_invalid(f"{where}[{index}]", each, names.label_key_errors(each))
+    found += [
+        field_errors.duplicate(f"{path}.bindingConditions[{index}]", waits[index])
+        for index in field_errors.repeated(waits)
+    ]
+    again = set(field_errors.repeated(fails))
+    for index, each in enumerate(fails):
+        where = f"{path}.bindingFailureConditions[{index}]"
+        if index in again:
+            found.append(field_errors.duplicate(where, each))
+        if each in waits:
+            text = "bindingFailureConditions must not overlap with bindingConditions"
+            found.append(field_errors.invalid(where, each, text))
+    if bool(waits) != bool(fails):
+        missing, there = ("bindingConditions", "bindingFailureConditions")[:: -1 if waits else 1]
+        text = f"{missing} are required to use {there}"
+        found.append(field_errors.invalid(f"{path}.{missing}", [], text))
+    return found
+
+
+def uid_causes(text: str, path: str) -> list[Cause]:
+    """Check a UUID, in its one form."""
+    if not _ANY_UID.fullmatch(text):
+        why = f"invalid UUID length: {len(text)}" if len(text) not in _UID_LENGTHS else "invalid UUID format"
+        return [field_errors.invalid(path, text, f"error validating uid: {why}")]
+    return [] if _UID.fullmatch(text) else [field_errors.invalid(path, text, _UID_TEXT)]
 
 
 def toleration_list_causes(tolerations: list[Json], path: str) -> list[Cause]:

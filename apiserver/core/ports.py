@@ -101,10 +101,15 @@ def exact_range_errors(text: str) -> list[str]:
 
 def _has_leading_zeros(text: str) -> bool:
     """Whether an IPv4 address, or a range of them, is well-formed except for zeros before its numbers."""
-    if not _DECIMALS.fullmatch(text):
-        return False
-    plain = "/".join(".".join(str(int(each)) for each in part.split(".")) for part in text.split("/"))
+    plain = _without_leading_zeros(text)
     return plain != text and (is_address(plain) or is_range(plain))
+
+
+def _without_leading_zeros(text: str) -> str:
+    """Return an IPv4 address, or a range of them, without zeros before its numbers; another text as it is."""
+    if not _DECIMALS.fullmatch(text):
+        return text
+    return "/".join(".".join(str(int(each)) for each in part.split(".")) for part in text.split("/"))
 
 
 def special_address_errors(text: str) -> list[str]:
@@ -117,3 +122,15 @@ def special_address_errors(text: str) -> list[str]:
     if any(address in group for group in _LOCAL_GROUPS if group.version == address.version):
         found.append("may not be in the link-local multicast range (224.0.0.0/24, ff02::/10)")
     return found
+
+
+def interface_causes(path: str, text: str) -> list[Cause]:
+    """Check an address with the length of its network's prefix, in the one way that it should be written."""
+    plain = _without_leading_zeros(text)
+    if not is_range(plain):
+        text_ = "must be a valid address in CIDR form, (e.g. 10.9.8.7/24 or 2001:db8::1/64)"
+        return [field_errors.invalid(path, text, text_)]
+    interface = str(ipaddress.ip_interface(plain))
+    if interface == text:
+        return []
+    return [field_errors.invalid(path, text, f'must be in canonical form ("{interface}")')]

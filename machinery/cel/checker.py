@@ -16,6 +16,7 @@ from machinery.cel.overloads import Overload
 from machinery.cel.parser import dotted
 from machinery.cel.regex import compile_pattern
 from machinery.cel.syntax import (
+    Bind,
     Call,
     Conditional,
     Expression,
@@ -377,6 +378,13 @@ class _Checker(Walk[Type]):
                 self._mismatch(offset, "_?_:_", (condition, INT, INT))
             case _:
                 self._mismatch(offset, "_?_:_", (condition, made, made))
+
+    def _bind(self, part: Bind) -> Type:
+        value = self.visit(part.operand)
+        self._scopes.append({part.variable: value})
+        result = self.visit(part.result)
+        self._scopes.pop()
+        return result
 
     def _optional_map(self, part: OptionalMap) -> Type:
         name = "optFlatMap" if part.flat else "optMap"

@@ -22,6 +22,7 @@ from machinery.cel.folds import RESULT_COSTS, folded, rounds_of
 from machinery.cel.logic import decided_by
 from machinery.cel.overloads import CallCost, Overload
 from machinery.cel.syntax import (
+    Bind,
     Call,
     Conditional,
     Expression,
@@ -227,6 +228,19 @@ class _Compiler(Walk[Code]):
         return Code(
             folded(part.kind, rounds, condition, result, first), operand.cost + RESULT_COSTS.get(part.kind, 1)
         )
+
+    def _bind(self, part: Bind) -> Code:
+        operand = self.visit(part.operand)
+        place = self._place(part.variable)
+        result = self.visit(part.result)
+        self._locals[part.variable].pop()
+        run, then = operand.run, result.run
+
+        def bind(frame: Frame) -> Value:
+            frame[place] = run(frame)
+            return then(frame)
+
+        return Code(bind, operand.cost + result.cost)
 
     def _optional_map(self, part: OptionalMap) -> Code:
         operand = self.visit(part.operand)

@@ -99,12 +99,14 @@ def _functions(minor: int) -> Functions:
 class Environment:
     """What may be used. `messages` are the types of objects that may be made; a name that ends in "." is a prefix.
 
-    A variable whose type is dyn is not checked when its expression is compiled.
+    A variable whose type is dyn is not checked when its expression is compiled. `has_bindings` says whether an expression
+    may name a value by `cel.bind`.
     """
 
     variables: Mapping[str, Type] = field(default_factory=dict)
     version: tuple[int, int] = KUBERNETES
     messages: Mapping[str, Type] = field(default_factory=dict)
+    has_bindings: bool = False
 
     def extend(self, **variables: Type) -> Environment:
         """Return an environment with more variables."""

@@ -12,6 +12,7 @@ from typing import Final, NamedTuple, assert_never
 from machinery.cel import costs
 from machinery.cel.overloads import ONE, UNBOUNDED, UNKNOWN, ZERO, Estimate, Range, Sized
 from machinery.cel.syntax import (
+    Bind,
     Call,
     Conditional,
     Expression,
@@ -147,6 +148,15 @@ class _Estimator(Walk[Range]):
         result = self.visit(part.result)
         self._locals[part.variable].pop()
         return Range(total.low, total.plus(result).high)
+
+    def _bind(self, part: Bind) -> Range:
+        total = self.visit(part.operand)
+        local = _Local(self._reached(part.operand), self.size(part.operand))
+        self._locals.setdefault(part.variable, []).append(local)
+        total = total.plus(self.visit(part.result))
+        self._sizes[id(part)] = self.size(part.result)
+        self._locals[part.variable].pop()
+        return total
 
     def size(self, part: Expression) -> Range:
         """Return how large a value is."""

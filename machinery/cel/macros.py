@@ -1,7 +1,7 @@
 """Macros: calls whose arguments are not values but names and expressions to be evaluated for each element.
 
 cel-spec, "Macros"; those with two variables and those of optional values are extensions that Kubernetes has since v1.32
-and v1.28. Environments of older versions refuse them when they are checked.
+and v1.28. Environments of older versions refuse them when they are checked. `cel.bind` is for expressions about devices.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from typing import Final
 
 from machinery.cel.errors import CompileError, Fault
 from machinery.cel.syntax import (
+    Bind,
     Expression,
     Fold,
     FoldKind,
@@ -85,6 +86,20 @@ def expand_method(
             offset=offset, operand=operand, variable=variable, result=arguments[1], flat=name == "optFlatMap"
         )
     return None
+
+
+def expand_bind(
+    text: str, operand: Expression, name: str, arguments: Sequence[Expression]
+) -> Expression | None:
+    """Return what a method's call is if it is `cel.bind`, otherwise None.
+
+    Raises:
+        CompileError: its first argument is no name.
+    """
+    if name != "bind" or len(arguments) != 3 or not isinstance(operand, Identifier) or operand.name != "cel":
+        return None
+    variable = _variable(text, arguments[0])
+    return Bind(offset=operand.offset, operand=arguments[1], variable=variable, result=arguments[2])
 
 
 def _fold(

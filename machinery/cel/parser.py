@@ -67,13 +67,13 @@ _LEVELS: Final = {
 _EXPECTED: Final = "expecting {'[', '{', '(', '.', '-', '!', 'true', 'false', 'null', NUM_FLOAT, NUM_INT, NUM_UINT, STRING, BYTES, IDENTIFIER}"
 
 
-def parse(expression: str) -> Expression:
-    """Return an expression's parts.
+def parse(expression: str, *, has_bindings: bool = False) -> Expression:
+    """Return an expression's parts; `has_bindings` says whether `cel.bind` is a macro.
 
     Raises:
         CompileError: it is none.
     """
-    parser = _Parser(expression)
+    parser = _Parser(expression, has_bindings=has_bindings)
     try:
         return parser.whole()
     except RecursionError:  # a caller who is deep himself leaves less than DEEPEST
@@ -81,8 +81,9 @@ def parse(expression: str) -> Expression:
 
 
 class _Parser:
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: str, *, has_bindings: bool) -> None:
         self._text = text
+        self._has_bindings = has_bindings
         self._tokens = tokens_of(text)
         self._next = 0
         self._depth = 0
@@ -204,6 +205,8 @@ class _Parser:
             return Select(offset=place.offset, operand=operand, field=name.text, optional=optional)
         opening = self._take()
         arguments = self._arguments(")")
+        if self._has_bindings and (bound := macros.expand_bind(self._text, operand, name.text, arguments)):
+            return bound
         expanded = macros.expand_method(self._text, operand, name.text, arguments, opening.offset)
         if expanded is not None:
             return expanded

@@ -70,7 +70,7 @@ def compile_expression(text: str, environment: Environment) -> Program:
     Raises:
         CompileError: it does not parse, or does not fit the environment.
     """
-    expression = parse(text)
+    expression = parse(text, has_bindings=environment.has_bindings)
     try:
         found = check(text, expression, environment)
         return Program(text, found, estimate(expression), compile_closures(expression))

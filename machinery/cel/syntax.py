@@ -1,7 +1,7 @@
 """The parts of a parsed expression.
 
 The parser makes them, the checker fills in `type` and `overloads`, cost and compiler read them. A tree belongs to one
-compilation and is not shared. Macros stay what they are (`Fold`, `Has`, `OptionalMap`); chains of `&&` and `||` are
+compilation and is not shared. Macros stay what they are (`Fold`, `Has`, `OptionalMap`, `Bind`); chains of `&&` and `||` are
 one part with many operands, so that a long chain is not deep.
 """
 
@@ -152,6 +152,15 @@ class OptionalMap(Part):
     flat: bool
 
 
+@dataclass(slots=True, kw_only=True, eq=False)
+class Bind(Part):
+    """`cel.bind(variable, operand, result)`: a name for a value that is used more than once."""
+
+    operand: Expression
+    variable: str
+    result: Expression
+
+
 Expression: TypeAlias = (
     Literal
     | Identifier
@@ -165,4 +174,5 @@ Expression: TypeAlias = (
     | Message
     | Fold
     | OptionalMap
+    | Bind
 )

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any, Generic, TypeVar
 
 from machinery.cel.syntax import (
+    Bind,
     Call,
     Conditional,
     Expression,
@@ -42,6 +43,7 @@ class Walk(ABC, Generic[R]):
             Message: self._message,
             Fold: self._fold,
             OptionalMap: self._optional_map,
+            Bind: self._bind,
         }
 
     def visit(self, part: Expression) -> R:
@@ -83,3 +85,6 @@ class Walk(ABC, Generic[R]):
 
     @abstractmethod
     def _optional_map(self, part: OptionalMap) -> R: ...
+
+    @abstractmethod
+    def _bind(self, part: Bind) -> R: ...

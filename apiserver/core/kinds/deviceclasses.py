@@ -22,9 +22,17 @@ def _default(obj: Json) -> Json:
 
 
 def _validate(obj: Json) -> list[Cause]:
-    own = spec(obj)
-    found = selector_causes(own.get("selectors") or [], "spec.selectors")
-    found += list_causes(own.get("config") or [], "spec.config", MOST_CONFIGS, config_causes)
+    return _validate_update(obj, {})
+
+
+def _validate_update(new: Json, old: Json) -> list[Cause]:
+    """Check a class; selectors and configuration that were taken once are taken again."""
+    own, before = spec(new), spec(old)
+    found: list[Cause] = []
+    if own.get("selectors") != before.get("selectors"):
+        found += selector_causes(own.get("selectors") or [], "spec.selectors")
+    if own.get("config") != before.get("config"):
+        found += list_causes(own.get("config") or [], "spec.config", MOST_CONFIGS, config_causes)
     if "extendedResourceName" in own and not _is_extended(own["extendedResourceName"]):
         name, text = own["extendedResourceName"], "must be a valid extended resource name"
         found.append(field_errors.invalid("spec.extendedResourceName", name, text))
@@ -38,6 +46,6 @@ def _is_extended(name: str) -> bool:
 
 RULES: Final = Rules(
     default=_default,
-    validate=Validate(create=_validate, update=lambda new, _old: _validate(new)),
+    validate=Validate(create=_validate, update=_validate_update),
     counts_generation=True,
 )

@@ -23,6 +23,8 @@ def _default(obj: Json) -> Json:
     for subset in obj.get("subsets") or ():
         for port in subset.get("ports") or ():
             port.setdefault("protocol", "TCP")
+            if not port.get("name"):
+                port.pop("name", None)  # of EndpointSlices it is kept
     return obj
 
 

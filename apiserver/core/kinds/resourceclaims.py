@@ -5,14 +5,16 @@ https://kubernetes.io/docs/concepts/scheduling-eviction/dynamic-resource-allocat
 
 from __future__ import annotations
 
+import sys
 from typing import Final
 
-from apiserver.core import field_errors
+from apiserver.core import field_errors, ports
 from apiserver.core.conditions import condition_causes
 from apiserver.core.csi import driver_name_causes
 from apiserver.core.devices import (
     MOST_CONFIGS,
     Requests,
+    binding_causes,
     claim_causes,
     config_causes,
     default_claim,
@@ -25,6 +27,7 @@ from apiserver.core.devices import (
     requests_of,
     set_causes,
     toleration_list_causes,
+    uid_causes,
 )
 from apiserver.core.podspec.affinity import node_selector_causes
 from apiserver.core.rules import Prepare, Rules, Validate, with_old_status, without_status
@@ -36,6 +39,8 @@ _MOST_USERS: Final = 256
 _MOST_RESULTS: Final = 32
 _LONGEST_DATA: Final = 10 * 1024
 _MOST_CONDITIONS: Final = 8
+_MOST_ADDRESSES: Final = 16
+_LONGEST_NAMES: Final = {"interfaceName": 256, "hardwareAddress": 128}
 _SOURCES: Final = ["FromClass", "FromClaim"]
 
 
@@ -63,7 +68,7 @@ def _validate_status(new: Json, old: Json) -> list[Cause]:
     found += set_causes(
         status.get("devices") or [],
         "status.devices",
-        _MOST_USERS,
+        sys.maxsize,
         lambda each, where: _device_causes(each, where, given),
         _device_of,
     )
@@ -97,6 +102,7 @@ def _device_causes(device: Json, path: str, given: set[str]) -> list[Cause]:
     found = driver_name_causes(device.get("driver", ""), f"{path}.driver")
     found += pool_name_causes(device.get("pool", ""), f"{path}.pool")
     found += label_causes(device.get("device", ""), f"{path}.device")
+    found += _share_causes(device, path)
     if _device_of(device) not in given:
         text = "must be an allocated device in the claim"
         found.append(field_errors.invalid(path, _device_of(device), text))
@@ -106,7 +112,30 @@ def _device_causes(device: Json, path: str, given: set[str]) -> list[Cause]:
     found += condition_causes(conditions, f"{path}.conditions")
     if device.get("data") is not None:
         found += raw_causes(device["data"], f"{path}.data", _LONGEST_DATA)
-    return found
+    return found + _network_causes(device.get("networkData") or {}, f"{path}.networkData")
+
+
+def _share_causes(device: Json, path: str) -> list[Cause]:
+    """Check which share of a device is meant, where it is shared."""
+    return uid_causes(device["shareID"], f"{path}.shareID") if "shareID" in device else []
+
+
+def _network_causes(network: Json, path: str) -> list[Cause]:
+    """Check the interface of a network device, and the addresses that it has."""
+    found = [
+        field_errors.too_long(f"{path}.{name}", longest)
+        for name, longest in _LONGEST_NAMES.items()
+        if len(network.get(name, "").encode()) > longest
+    ]
+    addresses, where = network.get("ips") or [], f"{path}.ips"
+    if len(addresses) > _MOST_ADDRESSES:
+        return [*found, field_errors.too_many(where, len(addresses), _MOST_ADDRESSES)]
+    for index, each in enumerate(addresses):
+        found += ports.interface_causes(f"{where}[{index}]", each)
+    return found + [
+        field_errors.duplicate(f"{where}[{index}]", addresses[index])
+        for index in field_errors.repeated(addresses)
+    ]
 
 
 def _allocation_causes(allocation: Json, path: str, known: Requests) -> list[Cause]:
@@ -138,7 +167,9 @@ def _result_causes(result: Json, path: str, known: Requests) -> list[Cause]:
         *driver_name_causes(result.get("driver", ""), f"{path}.driver"),
         *pool_name_causes(result.get("pool", ""), f"{path}.pool"),
         *label_causes(result.get("device", ""), f"{path}.device"),
+        *binding_causes(result, path),
         *toleration_list_causes(result.get("tolerations") or [], f"{path}.tolerations"),
+        *_share_causes(result, path),
     ]
 
 

@@ -10,7 +10,15 @@ from typing import Final
 
 from apiserver.core import field_errors
 from apiserver.core.csi import driver_name_causes
-from apiserver.core.devices import EFFECTS, label_causes, pool_name_causes, qualified_name_causes, set_causes
+from apiserver.core.device_capacity import capacity_causes
+from apiserver.core.devices import (
+    EFFECTS,
+    binding_causes,
+    label_causes,
+    pool_name_causes,
+    qualified_name_causes,
+    set_causes,
+)
 from apiserver.core.podspec.affinity import node_selector_causes
 from apiserver.core.rules import Rules, Validate, name_field
 from apiserver.core.table import devices as table
@@ -36,8 +44,10 @@ _VERSION: Final = re.compile(
 )
 
 
-def _validate(obj: Json) -> list[Cause]:
+def _validate(obj: Json, before: Json | None = None) -> list[Cause]:
+    """Check a slice; `before` is the spec that is there."""
     own = spec(obj)
+    known = {each.get("name"): each for each in (before or {}).get("devices") or []}
     pool = own.get("pool") or {}
     found = driver_name_causes(own.get("driver", ""), "spec.driver")
     found += pool_name_causes(pool.get("name", ""), "spec.pool.name")
@@ -57,7 +67,7 @@ def _validate(obj: Json) -> list[Cause]:
         devices,
         "spec.devices",
         most,
-        lambda each, where: _device_causes(each, where, apart=apart),
+        lambda each, where: _device_causes(each, where, known.get(each.get("name"), {}), apart=apart),
         lambda each: each.get("name", ""),
     )
     return found + set_causes(
@@ -89,8 +99,11 @@ def _places(holder: Json, path: str, fields: tuple[str, ...]) -> tuple[list[str]
         if value is None:
             continue
         if value in ("", False):
-            wanted = "a non-empty string" if value == "" else "true"
-            text = f"must be either unset or set to {wanted}"
+            of_slice = "must be either unset or set to a non-empty string"
+            of_device = "must not be empty"
+            text = "must be either unset or set to true"
+            if value == "":
+                text = of_slice if "perDeviceNodeSelection" in fields else of_device
             found.append(field_errors.invalid(f"{path}.{name}", value, text))
             continue
         given.append(name)
@@ -99,7 +112,7 @@ def _places(holder: Json, path: str, fields: tuple[str, ...]) -> tuple[list[str]
         if name == "nodeSelector":
             where = f"{path}.{name}.nodeSelectorTerms"
             found += node_selector_causes(value, where)
-            if len(value.get("nodeSelectorTerms") or []) != 1:
+            if "perDeviceNodeSelection" in fields and len(value.get("nodeSelectorTerms") or []) != 1:
                 text = "must have exactly one node selector term"
                 found.append(field_errors.invalid(where, value.get("nodeSelectorTerms") or [], text))
     return given, found
@@ -114,7 +127,8 @@ def _is_elaborate(device: Json) -> bool:
     )
 
 
-def _device_causes(device: Json, path: str, *, apart: bool) -> list[Cause]:
+def _device_causes(device: Json, path: str, before: Json, *, apart: bool) -> list[Cause]:
+    """Check a device; what it said `before` of capacity and taints is not looked at again."""
     attributes, capacity = device.get("attributes") or {}, device.get("capacity") or {}
     found = label_causes(device.get("name", ""), f"{path}.name")
     if (count := len(attributes) + len(capacity)) > _MOST_VALUES:
@@ -125,10 +139,12 @@ def _device_causes(device: Json, path: str, *, apart: bool) -> list[Cause]:
         found += _attribute_causes(attribute, f"{path}.attributes[{name}]")
     for name, each in capacity.items():
         found += qualified_name_causes(name, f"{path}.capacity")
-        if "requestPolicy" in each and not device.get("allowMultipleAllocations"):
-            where = f"{path}.capacity[{name}].requestPolicy"
-            found.append(field_errors.forbidden(where, "allowMultipleAllocations must be true"))
+        if capacity != before.get("capacity"):
+            is_shared = bool(device.get("allowMultipleAllocations"))
+            found += capacity_causes(each, f"{path}.capacity[{name}]", is_shared=is_shared)
     taints = device.get("taints") or []
+    if taints == before.get("taints"):
+        taints = []
     if len(taints) > _MOST_TAINTS:
         found.append(field_errors.too_many(f"{path}.taints", len(taints), _MOST_TAINTS))
     else:
@@ -141,7 +157,8 @@ def _device_causes(device: Json, path: str, *, apart: bool) -> list[Cause]:
         lambda each, where: _counter_causes(each, where, "counterSet"),
         lambda each: each.get("counterSet", ""),
     )
-    return found + _device_place_causes(device, path, apart=apart)
+    found += _device_place_causes(device, path, apart=apart)
+    return found + binding_causes(device, path)
 
 
 def _device_place_causes(device: Json, path: str, *, apart: bool) -> list[Cause]:
@@ -219,7 +236,7 @@ def _validate_update(new: Json, old: Json) -> list[Cause]:
     own, before = spec(new), spec(old)
     pools = (own.get("pool") or {}).get("name"), (before.get("pool") or {}).get("name")
     return [
-        *_validate(new),
+        *_validate(new, before),
         *field_errors.unchanged("spec.pool.name", *pools),
         *field_errors.unchanged("spec.driver", own.get("driver"), before.get("driver")),
         *field_errors.unchanged("spec.nodeName", own.get("nodeName"), before.get("nodeName")),
