@@ -13,7 +13,7 @@ from tests.support.sources import ROOT, text_of
 PARTICULAR = (
     "app.py",  # the composition root
     "core/kinds/*", "core/table/*", "core/podspec/*", "core/workloads.py", "core/service_*.py", "core/pod_access.py",
-    "core/batch/*", "core/ingress_rules.py", "core/resource_names.py", "core/scaling_metrics.py", "core/volume_claims.py",
+    "core/batch/*", "core/ingress_rules.py", "core/resource_names.py", "core/scaling_metrics.py", "core/volume_claims.py", "core/endpoint_subsets.py",
     "core/emptiness.py", "core/apply/topology.py",  # tables of Go types
     "core/custom/*", "custom_resources/*", "core/autoscaling_v1.py", "core/event_versions.py", "core/flow_rules.py",
     "admission/*", "core/admission/*", "core/hooks/*", "core/pod_security/*",
