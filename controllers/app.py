@@ -52,6 +52,7 @@ async def serve(
         sign_token=_signer_of_tokens(config.service_account_private_key_file),
         sign_certificate=_signing(config),
         published=published_schemas.document,
+        signing_duration_s=config.cluster_signing_duration_s,
     )
     identity = new_identity(process.name)
     controllers = build(api, process.clock, process.log, settings, identity=identity, random_ints=random_ints)

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import ipaddress
 from dataclasses import dataclass
+from typing import Final
 
 from machinery.process.config import ComponentConfig, ConfigError, check_given, check_readable, setting
+
+LEAST_DURATION_S: Final = 600.0  # as of a CertificateSigningRequest's expirationSeconds
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,6 +26,11 @@ class ControllersConfig(ComponentConfig):
         help="PEM certificate of the authority that signs CertificateSigningRequests; none is signed if empty",
     )
     cluster_signing_key_file: str = setting("", help="PEM key of --cluster-signing-cert-file")
+    cluster_signing_duration_s: float = setting(
+        365 * 24 * 3600.0,
+        help="longest that certificates last, and that they do where nothing shorter is asked for; at least 600",
+        unit="cluster seconds",
+    )
 
     def validate(self) -> None:
         """Check what has no default, the file and the range.
@@ -41,6 +49,8 @@ class ControllersConfig(ComponentConfig):
             "cluster_signing_key_file",
         ):
             check_readable(field, getattr(self, field))
+        if not self.cluster_signing_duration_s >= LEAST_DURATION_S:
+            raise ConfigError("cluster_signing_duration_s", f"has to be at least {LEAST_DURATION_S:g}")
         if self.cluster_cidr:
             _check_range(self.cluster_cidr)
 

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from base64 import b64decode
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
-_BACKDATED: Final = timedelta(minutes=5)  # a clock that is a little behind still accepts a fresh certificate
-_SHORT: Final = timedelta(hours=8)  # what lasts less is not shortened by that
 _USAGES: Final = {
     "digital signature": "digital_signature",
     "signing": "digital_signature",
@@ -44,8 +42,8 @@ class Authority:
     def __init__(self, certificate_file: str, key_file: str) -> None:
         self._files = (certificate_file, key_file)
 
-    def sign(self, request: str, usages: tuple[str, ...], now_s: float, lifetime_s: float) -> bytes:
-        """Return the certificate of a request (PEM in Base64) as PEM; times are wall seconds, `now_s` since 1970.
+    def sign(self, request: str, usages: tuple[str, ...], begins_s: float, ends_s: float) -> bytes:
+        """Return the certificate of a request (PEM in Base64) as PEM; times are wall seconds since 1970.
 
         It never outlives its authority.
 
@@ -59,9 +57,7 @@ class Authority:
         if not asked.is_signature_valid:
             raise ValueError("unable to verify certificate request signature")
         certificate, key = self._read()
-        builder = _with_extensions(
-            _builder(asked, certificate, now_s, lifetime_s), asked, usages, certificate
-        )
+        builder = _with_extensions(_builder(asked, certificate, begins_s, ends_s), asked, usages, certificate)
         signed = builder.sign(key, hashes.SHA256())
         return bytes(signed.public_bytes(serialization.Encoding.PEM))
 
@@ -73,18 +69,17 @@ class Authority:
         return x509.load_pem_x509_certificate(certificate_pem), load_pem_private_key(key_pem, password=None)
 
 
-def _builder(asked: Any, authority: Any, now_s: float, lifetime_s: float) -> Any:
+def _builder(asked: Any, authority: Any, begins_s: float, ends_s: float) -> Any:
     from cryptography import x509
 
-    now, lifetime = datetime.fromtimestamp(int(now_s), UTC), timedelta(seconds=lifetime_s)
-    ends = now + (lifetime if lifetime < _SHORT else lifetime - _BACKDATED)
+    begins, ends = (datetime.fromtimestamp(int(at_s), UTC) for at_s in (begins_s, ends_s))
     return (
         x509.CertificateBuilder()
         .subject_name(asked.subject)
         .issuer_name(authority.subject)
         .public_key(asked.public_key())
         .serial_number(x509.random_serial_number())
-        .not_valid_before(now - _BACKDATED)
+        .not_valid_before(begins)
         .not_valid_after(min(ends, authority.not_valid_after_utc))
     )
 

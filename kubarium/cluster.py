@@ -25,6 +25,7 @@ from kubarium.containers import LoadedImage, load_images, remove_containers
 from kubarium.core.addresses import Addresses
 from kubarium.core.layout import Layout
 from kubarium.core.options import Options
+from kubarium.core.places import LocalPlaces
 from kubarium.core.spec import ClusterSpec, is_node_name
 from kubarium.ending import end, halt
 from kubarium.errors import KubariumError
@@ -173,6 +174,10 @@ class Cluster:
             else:
                 progress(f'cluster "{name}" is already running')
                 added = cluster._adapt(options)
+            if is_new and (spec := cluster.spec).bootstraps:
+                from kubarium.bootstrapping import admit_token  # few clusters have such nodes
+
+                admit_token(spec, cluster.layout, timeout_s=timeout_s)
         if wait and (is_new or waited or added):
             nodes = None if is_new or waited else added
             cluster.wait_ready(nodes=nodes, timeout_s=timeout_s, began=began, progress=progress)
@@ -276,8 +281,12 @@ class Cluster:
         labels: Mapping[str, str] | None = None,
         taints: Sequence[str] = (),
         kubelet_args: Mapping[str, str] | None = None,
+        bootstrap: bool = False,
     ) -> str:
         """Add a node with that declared capacity, labels, taints and flags of its kubelet to the running cluster; return its name.
+
+        With `bootstrap` its kubelet gets its certificate as a machine does that joins: with a bootstrap token, by a
+        CertificateSigningRequest.
 
         Raises:
             KubariumError: it cannot be; the message names the option. Where no apiserver answers nothing is changed.
@@ -286,7 +295,12 @@ class Cluster:
 
         if kubelet_args:
             check_kubelet_args([kubelet_args])
-        require_answer(self.spec, self.layout)
+        require_answer(spec := self.spec, self.layout)
+        if bootstrap:
+            from kubarium.bootstrapping import admit_token, ensure_bootstrap_kubeconfig
+
+            ensure_bootstrap_kubeconfig(LocalPlaces(spec, self.layout))
+            admit_token(spec, self.layout)
         return str(
             self._call(
                 "node_add",
@@ -296,6 +310,7 @@ class Cluster:
                 labels=dict(labels or {}),
                 taints=list(taints),
                 kubelet_args=dict(kubelet_args or {}),
+                bootstrap=bootstrap,
             )
         )
 
@@ -452,6 +467,7 @@ class Cluster:
                 labels=node.labels,
                 taints=node.taints,
                 kubelet_args=node.kubelet_args,
+                bootstrap=node.bootstrap,
             )
             for node in options.missing_nodes(spec)
         ]

@@ -21,6 +21,10 @@ def ensure_credentials(places: Places) -> Pki:
     pki.ensure_signing_key()
     pki.ensure(ADMIN)
     ensure_certificates(components(places), pki)
+    if places.spec.bootstraps:
+        from kubarium.bootstrapping import ensure_bootstrap_kubeconfig  # few clusters have such nodes
+
+        ensure_bootstrap_kubeconfig(places)
     return pki
 
 

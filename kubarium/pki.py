@@ -55,6 +55,14 @@ class Pki:
 
         _write_private(self.key(name), new_key())
 
+    def write_private(self, path: Path, data: bytes) -> None:
+        """Write a file that only its owner may read.
+
+        Raises:
+            OSError: it cannot be written.
+        """
+        _write_private(path, data)
+
     def _write(self, name: str, key: bytes, certificate: bytes) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
         _write_private(self.key(name), key)

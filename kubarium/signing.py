@@ -93,7 +93,8 @@ def _subject(wanted: Certificate) -> x509.Name:
 
 def _purposes(wanted: Certificate) -> list[x509.ObjectIdentifier]:
     server = [ExtendedKeyUsageOID.SERVER_AUTH] if wanted.hosts else []
-    return [ExtendedKeyUsageOID.CLIENT_AUTH, *server]
+    client = [ExtendedKeyUsageOID.CLIENT_AUTH] if wanted.is_client else []
+    return [*client, *server]
 
 
 def _usage(

@@ -163,16 +163,26 @@ def _run(
     timeout_s: float,
 ) -> None:
     """Run `work` with a connection to the cluster, for so long at most."""
+    asyncio.run(run_as_admin(spec, layout, work, timeout_s))
 
-    async def connected() -> None:
-        api = connect(spec, layout)
-        try:
-            async with WALL.timeout_wall(timeout_s):
-                await work(api)
-        finally:
-            await api.aclose()
 
-    asyncio.run(connected())
+async def run_as_admin(
+    spec: ClusterSpec,
+    layout: Layout[Path],
+    work: Callable[[Api], Coroutine[Any, Any, None]],
+    timeout_s: float,
+) -> None:
+    """Run `work` with the administrator's connection to the cluster, for so long at most.
+
+    Raises:
+        TimeoutError: it took longer.
+    """
+    api = connect(spec, layout)
+    try:
+        async with WALL.timeout_wall(timeout_s):
+            await work(api)
+    finally:
+        await api.aclose()
 
 
 class _State:

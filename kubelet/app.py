@@ -15,6 +15,7 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import Final
 
+from kubelet.certificates import NodeCertificates
 from kubelet.cgroups import Cgroups
 from kubelet.config import KubeletConfig
 from kubelet.container_resizer import ContainerResizer
@@ -58,8 +59,7 @@ from machinery.model.k8s.core_v1 import Pod
 from machinery.model.profile import intervals
 from machinery.model.seam import Ends
 from machinery.process.run import Process
-from machinery.process.server import bound_ports, grpc_server
-from machinery.process.tls import ServerTls
+from machinery.process.server import GrpcServer, bound_ports, grpc_server
 from machinery.rpc.channel import Channel
 from machinery.wire.stubs import unix_channel
 
@@ -71,11 +71,12 @@ _ASK_AGAIN = Backoff(initial_s=0.2, cap_s=0.2)  # wall seconds: a runtime that d
 async def serve(config: KubeletConfig, process: Process) -> None:
     """Be the node until cancelled."""
     config.root.mkdir(parents=True, exist_ok=True)
-    api = process.connect()
+    certificates = NodeCertificates(config, process)
+    api = process.connect(await certificates.identity())
     channel = unix_channel(config.cri_socket, process.clock)
     ends = Ends(process.name, f"cri@{config.node_name}", "cri")
     try:
-        await Kubelet(config, process, api, through(channel, process.seam, ends)).run()
+        await Kubelet(config, process, api, through(channel, process.seam, ends), certificates).run()
     finally:
         await channel.close()
         await api.aclose()
@@ -84,10 +85,18 @@ async def serve(config: KubeletConfig, process: Process) -> None:
 class Kubelet:
     """All parts of one kubelet."""
 
-    def __init__(self, config: KubeletConfig, process: Process, api: Api, channel: Channel) -> None:
+    def __init__(
+        self,
+        config: KubeletConfig,
+        process: Process,
+        api: Api,
+        channel: Channel,
+        certificates: NodeCertificates,
+    ) -> None:
         self._config = config
         self._process = process
-        vital, self.api = api, limited(api, REQUESTS_AT_ONCE)
+        self._certificates = certificates
+        self._vital, self.api = api, limited(api, REQUESTS_AT_ONCE)
         api = self.api
         self._draining = False
         self._around = Surroundings(process.clock.timescale, "", (config.node_ip,))
@@ -100,7 +109,7 @@ class Kubelet:
         self.cgroups = Cgroups(config.cgroup_root, log=log)
         self.files = PodFiles(config.root)
         self.node = Node(
-            vital,
+            self._vital,
             self.runtime,
             clock,
             self.events,
@@ -173,10 +182,14 @@ class Kubelet:
 
     async def run(self) -> None:
         """Run every part until cancelled: then the workers end first, and what they call after them."""
-        async with self._node_service(), asyncio.TaskGroup() as services:
+        async with self._node_service() as server, asyncio.TaskGroup() as services:
             for name, part in (
                 ("events", self.events.run()),
                 ("node", self.node.run()),
+                (
+                    "certificates",
+                    self._certificates.run(self._vital, server.show if server else _serves_nothing),
+                ),
                 ("pod-source", self.source.run()),
                 ("relist", self.relist.run()),
                 ("probes", self.probes.run()),
@@ -220,11 +233,11 @@ class Kubelet:
         return version.runtime_name
 
     @asynccontextmanager
-    async def _node_service(self) -> AsyncIterator[None]:
-        """Serve logs, exec, tunnels and pages while inside."""
+    async def _node_service(self) -> AsyncIterator[GrpcServer | None]:
+        """Serve logs, exec, tunnels and pages while inside; nothing where there is no address to listen on."""
         config, process = self._config, self._process
         if not config.listen:
-            yield
+            yield None
             return
         clock = process.clock
         pages = Pages(
@@ -244,12 +257,13 @@ class Kubelet:
             pages=pages,
             is_simulated=lambda: self._around.runtime == HOLLOW,
         )
-        tls = ServerTls(config.cert_file, config.key_file, config.ca_file)
-        server = grpc_server(config.listen, tls, [service.handler()], process.seam, name=process.name)
+        server = grpc_server(
+            config.listen, self._certificates.serving(), [service.handler()], process.seam, name=process.name
+        )
         await server.start()
         self._ports = bound_ports(server)
         try:
-            yield
+            yield server
         finally:
             await server.stop(0.5)
 
@@ -323,3 +337,7 @@ class Kubelet:
         self.objects.forget(uid)
         self.writer.forget(uid)
         self.files.remove_logs(pod)
+
+
+def _serves_nothing(_certificate: str, _key: str) -> None:
+    """Nobody listens who could show it."""

@@ -15,7 +15,13 @@ from kubelet.core.sysctls import allowed_sysctls
 from machinery.model import quantity
 from machinery.model.k8s.core_v1 import Taint
 from machinery.model.taints import read_taint
-from machinery.process.config import ComponentConfig, ConfigError, check_quantity, setting
+from machinery.process.config import (
+    ComponentConfig,
+    ConfigError,
+    check_quantity,
+    check_readable,
+    setting,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,6 +32,24 @@ class KubeletConfig(ComponentConfig):
     node_ip: str = setting("127.0.0.1", help="address by which the cluster reaches the node")
     listen: tuple[str, ...] = setting((), help="addresses host:port of the Node service (TLS); none if empty")
     cri_socket: str = setting("", help="unix socket of the container runtime (CRI v1)")
+    bootstrap_kubeconfig: str = setting(
+        "",
+        help="kubeconfig with a bootstrap token, as which the kubelet asks for its first client certificate where it has"
+        " none that is valid",
+    )
+    rotate_certificates: bool = setting(
+        default=True,
+        help="renew the client certificate by a CertificateSigningRequest after 70 to 90 %% of its life",
+    )
+    tls_cert_file: str = setting(
+        "", help="PEM certificate that the kubelet serves with; empty: the one of --cert-file"
+    )
+    tls_private_key_file: str = setting("", help="PEM key of --tls-cert-file")
+    rotate_server_certificates: bool = setting(
+        default=False,
+        help="ask for the serving certificate by a CertificateSigningRequest, which somebody has to approve, and renew it"
+        " (serverTLSBootstrap); until then the kubelet serves with --tls-cert-file",
+    )
     root_dir: str = setting("/var/lib/kubelet", help="folder for volumes, logs and other files of pods")
     cpu: str = setting("", help="declared cpu capacity (2, 500m); empty: the machine's")
     memory: str = setting("", help="declared memory capacity (4Gi); empty: the machine's")
@@ -73,6 +97,13 @@ class KubeletConfig(ComponentConfig):
         return read_labels(self.node_labels)
 
     @property
+    def serving_files(self) -> tuple[str, str] | None:
+        """The files of the serving certificate and its key that the kubelet was given; None where there are none."""
+        if self.tls_cert_file:
+            return self.tls_cert_file, self.tls_private_key_file
+        return (self.cert_file, self.key_file) if self.cert_file else None
+
+    @property
     def taints(self) -> list[Taint]:
         """The taints that the node is registered with."""
         return [read_taint(text) for text in self.register_with_taints]
@@ -101,6 +132,10 @@ class KubeletConfig(ComponentConfig):
             "containerRuntimeEndpoint": f"unix://{self.cri_socket}",
             "imagePullCredentialsVerificationPolicy": self.image_pull_credentials_verification_policy,
             "preloadedImagesVerificationAllowlist": list(self.preloaded_images_verification_allowlist),
+            "rotateCertificates": self.rotate_certificates,
+            "serverTLSBootstrap": self.rotate_server_certificates,
+            "tlsCertFile": self.tls_cert_file,
+            "tlsPrivateKeyFile": self.tls_private_key_file,
             "registerWithTaints": [msgspec.to_builtins(each) for each in self.taints],
         }
 
@@ -119,8 +154,7 @@ class KubeletConfig(ComponentConfig):
         for field in ("server", "node_name", "node_ip", "cri_socket"):
             if not getattr(self, field):
                 raise ConfigError(field, "is needed")
-        if self.listen and not self.cert_file:
-            raise ConfigError("listen", "needs --cert-file and --key-file: the Node service speaks TLS")
+        self._validate_certificates()
         for field in ("cpu", "memory"):
             check_quantity(field, getattr(self, field))
         self._validate_logs()
@@ -140,6 +174,18 @@ class KubeletConfig(ComponentConfig):
             allowed_sysctls("", self.allowed_unsafe_sysctls)
         except ValueError as error:
             raise ConfigError("allowed_unsafe_sysctls", str(error)) from error
+
+    def _validate_certificates(self) -> None:
+        if bool(self.tls_cert_file) != bool(self.tls_private_key_file):
+            raise ConfigError("tls_cert_file", "goes together with --tls-private-key-file")
+        for field in ("bootstrap_kubeconfig", "tls_cert_file", "tls_private_key_file"):
+            check_readable(field, getattr(self, field))
+        if self.bootstrap_kubeconfig and not self.ca_file:
+            raise ConfigError("bootstrap_kubeconfig", "needs --ca-file: the certificate is shown over TLS")
+        if self.listen and self.serving_files is None:
+            raise ConfigError(
+                "listen", "needs --tls-cert-file or --cert-file, with the key: the Node service speaks TLS"
+            )
 
     def _validate_logs(self) -> None:
         try:

@@ -24,7 +24,7 @@ def build(caches: Caches, settings: Settings) -> Controller[Seen]:
             return None
         if condition_of(request, "Denied") is not None or condition_of(request, "Failed") is not None:
             return None
-        return Seen(request, read_requested(request.spec.request), sign)
+        return Seen(request, read_requested(request.spec.request), sign, settings.signing_duration_s)
 
     return Controller(
         "certificatesigningrequest-signing-controller", (Watched(requests, itself),), look, plan

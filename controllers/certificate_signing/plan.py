@@ -24,10 +24,9 @@ from controllers.core.moment import Moment
 from machinery.model.k8s.certificates_v1 import CertificateSigningRequest
 from machinery.model.resources import CERTIFICATE_SIGNING_REQUESTS
 
-LONGEST_S: Final = (
-    365 * 24 * 3600
-)  # cluster seconds that a certificate lasts, if nothing shorter is asked for
-_SHORTEST_S: Final = 600
+_SHORTEST_S: Final = 600  # cluster seconds, like those that follow
+_BACKDATED_S: Final = 300.0  # a clock that is a little behind still accepts a fresh certificate
+_SHORT_S: Final = 8 * 3600.0  # what lasts less is not shortened by that
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +36,7 @@ class Seen:
     request: CertificateSigningRequest  # approved, to a signer of ours
     asked: Requested | None  # None where it cannot be read
     sign: SignCertificate
+    longest_s: float  # cluster seconds that a certificate lasts, if nothing shorter is asked for
 
 
 def plan(seen: Seen, moment: Moment, _facts: Facts = NO_FACTS) -> Plan:
@@ -44,10 +44,9 @@ def plan(seen: Seen, moment: Moment, _facts: Facts = NO_FACTS) -> Plan:
     spec = seen.request.spec
     fault = _fault(seen)
     if not fault:
-        lifetime_s = moment.timescale.wall(_lifetime_s(spec.expirationSeconds))
-        now_s = moment.timescale.wall(moment.now_s)
+        begins_s, ends_s = map(moment.timescale.wall, _validity(seen, moment.now_s))
         try:
-            certificate = seen.sign(spec.request, tuple(spec.usages), now_s, lifetime_s)
+            certificate = seen.sign(spec.request, tuple(spec.usages), begins_s, ends_s)
         except ValueError as error:
             fault = str(error)
     if fault:
@@ -69,8 +68,11 @@ def _fault(seen: Seen) -> str:
     return ""
 
 
-def _lifetime_s(wanted_s: int | None) -> int:
-    return LONGEST_S if wanted_s is None else min(max(wanted_s, _SHORTEST_S), LONGEST_S)
+def _validity(seen: Seen, now_s: float) -> tuple[float, float]:
+    """Return from when until when the certificate is valid, in cluster seconds."""
+    wanted_s = seen.request.spec.expirationSeconds
+    lasts_s = seen.longest_s if wanted_s is None else min(max(wanted_s, _SHORTEST_S), seen.longest_s)
+    return now_s - _BACKDATED_S, now_s + lasts_s - (_BACKDATED_S if lasts_s >= _SHORT_S else 0)
 
 
 def _conditions(request: CertificateSigningRequest) -> list[object]:

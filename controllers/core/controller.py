@@ -33,7 +33,7 @@ EVERYTHING_AT_ONCE: Final[Key] = ("", "")
 SignToken: TypeAlias = Callable[[dict[str, Any]], str]
 """Returns the token of some claims."""
 SignCertificate: TypeAlias = Callable[[str, tuple[str, ...], float, float], bytes]
-"""Returns the certificate (PEM) of a request (PEM in Base64) with some usages; now, and how long it lasts, are wall seconds.
+"""Returns the certificate (PEM) of a request (PEM in Base64) with some usages, from when until when: wall seconds since 1970.
 
 It raises ValueError where the request cannot be signed."""
 
@@ -51,6 +51,7 @@ class Settings:
     sign_token: SignToken | None = None  # None: no token is made
     sign_certificate: SignCertificate | None = None  # None: nothing is signed
     published: Callable[[], bytes] = lambda: b"{}"  # Kubernetes' published schemas
+    signing_duration_s: float = 365 * 24 * 3600  # cluster seconds that certificates last at most
 
 
 @dataclass(frozen=True, slots=True)

@@ -249,6 +249,10 @@ def _nodes(subs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     add.add_argument("node", nargs="?", default="", metavar="NODE", help="its name (default: node-N)")
     _capacity(add)
     add.add_argument("--zone", default="", help="the zone that it is in")
+    add.add_argument(
+        "--bootstrap", action="store_true",
+        help="have its kubelet ask for its certificate with a bootstrap token, as a machine that joins",
+    )  # fmt: skip
     remove = _command(inner, "rm", commands.node_rm, "switch a node off and take it out of the cluster")
     remove.add_argument("node", metavar="NODE")
     _listing(inner, "ls", commands.node_ls, "list the nodes: address, declared capacity, processes")

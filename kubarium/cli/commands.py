@@ -253,6 +253,7 @@ def node_add(options: argparse.Namespace) -> int:
         labels=labels,
         taints=options.taints or (),
         kubelet_args=dict(options.kubelet_args or ()),
+        bootstrap=options.bootstrap,
     )
     cluster.wait_ready(nodes=[name])
     print(f"{name} is Ready after {WALL.monotonic_wall() - began:.1f} s")

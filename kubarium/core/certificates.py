@@ -14,3 +14,4 @@ class Certificate:
     organizations: tuple[str, ...] = ()
     hosts: tuple[str, ...] = ()  # names, loopback, the Service `kubernetes`; empty for pure clients
     authority: str = "ca"  # "ca" or "etcd-ca"
+    is_client: bool = True  # whether it may be shown to a server, too

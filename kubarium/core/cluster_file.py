@@ -245,6 +245,7 @@ def _declared(name: str, read: dict[str, Any]) -> DeclaredNode:
         labels={**read.get("labels", {}), **zone},
         taints=read.get("taints", ()),
         kubelet_args=read.get("kubeletExtraArgs", {}),
+        bootstrap=read.get("bootstrap", False),
     )
 
 
@@ -301,6 +302,7 @@ _NODE: Final[Mapping[str, _Reader]] = {
     "zone": _of_node("labels", _text, lambda zone: {ZONE: zone}),
     "labels": _labels,
     "taints": _taints,
+    "bootstrap": _truth,
     "kubeletExtraArgs": lambda written, path: _read(written, path, _KUBELET),
 }
 _TOP: Final[Mapping[str, _Reader]] = {

@@ -245,13 +245,11 @@ def _hollow(node: NodeSpec, places: Places) -> Component:
 def _kubelet(node: NodeSpec, places: Places) -> Component:
     name = f"kubelet@{node.name}"
     address = places.addresses.node(node)
-    identity = Certificate(
-        f"kubelet-{node.name}", f"system:node:{node.name}", ("system:nodes",), hosts=(node.name,)
-    )
+    identity = kubelet_certificate(node)
     root, identity_folder = str(places.layout.node(node.name) / "kubelet"), places.layout.identity(node.name)
     flags = {
         **_on_node(places, name),
-        **_client(places, identity, places.node_server),
+        **_kubelet_identity(node, identity, places),
         "node-name": node.name,
         "node-ip": address,
         "listen": places.addresses.kubelet_listen(node),
@@ -267,6 +265,26 @@ def _kubelet(node: NodeSpec, places: Places) -> Component:
         **node.kubelet_args,
     }
     return Component(name, "kubelet", flags, (identity,), node=_namespace(node, places), folders=(root,))
+
+
+def kubelet_certificate(node: NodeSpec) -> Certificate:
+    """Return the certificate that a node's kubelet is given: one to serve with, and to begin with unless it bootstraps."""
+    user = f"system:node:{node.name}"
+    if node.bootstrap:
+        return Certificate(f"kubelet-{node.name}-serving", user, hosts=(node.name,), is_client=False)
+    return Certificate(f"kubelet-{node.name}", user, ("system:nodes",), hosts=(node.name,))
+
+
+def _kubelet_identity(node: NodeSpec, certificate: Certificate, places: Places) -> dict[str, str]:
+    client = _client(places, certificate, places.node_server)
+    if not node.bootstrap:
+        return client
+    return {
+        **{flag: value for flag, value in client.items() if flag not in {"cert-file", "key-file"}},
+        "tls-cert-file": client["cert-file"],
+        "tls-private-key-file": client["key-file"],
+        "bootstrap-kubeconfig": str(places.layout.bootstrap_kubeconfig),
+    }
 
 
 def _proxy(node: NodeSpec, places: Places) -> Component:

@@ -38,6 +38,25 @@ def kubeconfig(
     }
 
 
+def bootstrap_kubeconfig(cluster: str, url: str, *, authority: bytes, token: str) -> dict[str, Any]:
+    """Return the kubeconfig of nodes that have nothing but a token yet."""
+    trust = {"certificate-authority-data": _text(authority), "tls-server-name": "apiserver"}
+    user = "kubelet-bootstrap"
+    return {
+        "apiVersion": "v1",
+        "kind": "Config",
+        "clusters": [{"name": cluster, "cluster": {"server": url, **trust}}],
+        "users": [{"name": user, "user": {"token": token}}],
+        "contexts": [{"name": "bootstrap", "context": {"cluster": cluster, "user": user}}],
+        "current-context": "bootstrap",
+    }
+
+
+def token_in(content: Mapping[str, Any]) -> str:
+    """Return the token of such a kubeconfig."""
+    return str(content["users"][0]["user"]["token"])
+
+
 def merged(content: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:
     """Return a kubeconfig with a cluster's entries in it, its context the current one; entries of the same names go."""
     lists = {key: [*_others(content, own, key), *own[key]] for key in _LISTS}

@@ -48,6 +48,11 @@ class Layout(Generic[P]):
         return self.home / "pki"
 
     @property
+    def bootstrap_kubeconfig(self) -> P:
+        """The kubeconfig of nodes that have no certificate yet, where there are such."""
+        return self.pki / "bootstrap-kubeconfig"
+
+    @property
     def logs(self) -> P:
         """One file a component."""
         return self.home / "logs"

@@ -42,6 +42,7 @@ class DeclaredNode:
     labels: Mapping[str, str] = field(default_factory=dict)
     taints: tuple[str, ...] = ()
     kubelet_args: Mapping[str, str] = field(default_factory=dict)
+    bootstrap: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -160,6 +161,7 @@ class Options:
                 labels=node.labels,
                 taints=node.taints,
                 kubelet_args=node.kubelet_args,
+                bootstrap=node.bootstrap,
             )
         return spec
 
@@ -202,6 +204,8 @@ def _lacking_in(node: NodeSpec, wanted: DeclaredNode, *, is_declared: bool) -> I
     for name, value in wanted.kubelet_args.items():
         if node.kubelet_args.get(name) != value:
             yield f"--kubelet-arg {name}={value}"
+    if is_declared and wanted.bootstrap and not node.bootstrap:
+        yield "bootstrap: true"
     for flag, value, had in (("--cpu", wanted.cpu, node.cpu), ("--memory", wanted.memory, node.memory)):
         if is_declared and value and value != had:
             yield f"{flag} {value}"

@@ -74,6 +74,12 @@ class Places(ABC):
         """The gRPC doors as a node dials them, as a flag names them."""
         return self._servers(self.node_door_host)
 
+    @property
+    def node_rest_url(self) -> str:
+        """The REST door of the first apiserver, as a node dials it."""
+        first = self.spec.instances(APISERVER)[0]
+        return f"https://{self.node_door_host(first)}:{self.addresses.rest_port}"
+
     def certificate_file(self, certificate: Certificate) -> str:
         """Name a certificate's file."""
         return str(self.layout.pki / f"{certificate.name}.crt")

@@ -40,6 +40,8 @@ KUBELET_FLAGS = (  # those that a user may hand to a kubelet; all others follow 
     "log-level",
     "preloaded-images-verification-allowlist",
     "record-messages",
+    "rotate-certificates",
+    "rotate-server-certificates",
 )
 APISERVER_FLAGS = (  # those that a user may hand to the apiservers
     "audit-log-compress",
@@ -86,6 +88,7 @@ class NodeSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     labels: dict[str, str] = {}
     taints: tuple[str, ...] = ()  # key=value:Effect, from its registration on
     kubelet_args: dict[str, str] = {}  # flags of its kubelet, of KUBELET_FLAGS, without "--"
+    bootstrap: bool = False  # whether its kubelet asks for its first certificate with a token
 
 
 class ClusterSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -128,6 +131,11 @@ class ClusterSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
         """Whether each node is a network namespace of its own (needs root); else all share the machine's."""
         return self.runtime == "docker"
 
+    @property
+    def bootstraps(self) -> bool:
+        """Whether a node gets its first certificate for a token."""
+        return any(node.bootstrap for node in self.nodes)
+
     def instances(self, program: str) -> tuple[Instance, ...]:
         """List the processes of a control-plane program."""
         counts = {
@@ -161,6 +169,7 @@ class ClusterSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
         labels: Mapping[str, str] | None = None,
         taints: Iterable[str] = (),
         kubelet_args: Mapping[str, str] | None = None,
+        bootstrap: bool = False,
     ) -> ClusterSpec:
         """Return the spec with one more node; without a name it is called node-N.
 
@@ -176,6 +185,7 @@ class ClusterSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
             labels=dict(labels or {}),
             taints=tuple(taints),
             kubelet_args=dict(kubelet_args or {}),
+            bootstrap=bootstrap,
         )
         if any(node.name == other.name for other in self.nodes):
             raise SpecError(f'cluster "{self.name}" already has a node "{node.name}"')

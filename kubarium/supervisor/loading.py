@@ -58,6 +58,16 @@ def load_and_start(daemon: Daemon, parts: list[Component]) -> None:
             return
 
 
+def ensure_loaded(daemon: Daemon, parts: list[Component]) -> None:
+    """Import the programs of parts that come while the cluster runs, where no others like them did before."""
+    missing = {part.program for part in parts if not part.external} - daemon.processes.loaded
+    if missing:
+        for program in sorted(missing):
+            _import_program(program)
+        _leave_as_it_is()
+        daemon.processes.loaded |= missing
+
+
 def _import_program(program: str) -> None:
     import_shared()
     importlib.import_module(f"{program}.app")

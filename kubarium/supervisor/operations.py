@@ -18,6 +18,7 @@ from kubarium.core.supervision import Phase, Supervised, stop_order
 from kubarium.errors import KubariumError
 from kubarium.pki import Pki, ensure_certificates
 from kubarium.supervisor.daemon import Daemon
+from kubarium.supervisor.loading import ensure_loaded
 from kubarium.supervisor.node_machine import NodeMachine
 from kubarium.supervisor.protocol import Request
 from machinery.process.clock import WALL
@@ -148,6 +149,7 @@ class Operations:
                 labels=request.labels,
                 taints=request.taints,
                 kubelet_args=request.kubelet_args,
+                bootstrap=request.bootstrap,
             )
         except SpecError as error:
             raise KubariumError(str(error)) from error
@@ -159,6 +161,7 @@ class Operations:
         parts = node_parts(node, places)
         ensure_certificates(parts, Pki(self._layout.pki))
         self._keep(spec)  # may fail on a full disk: then nothing runs that the spec does not know
+        ensure_loaded(self._daemon, parts)  # a cluster that began without nodes has none of their programs
         self._processes.add(parts)
         return node.name
 

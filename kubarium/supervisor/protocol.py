@@ -38,6 +38,7 @@ class Request(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     labels: dict[str, str] = {}
     taints: tuple[str, ...] = ()
     kubelet_args: dict[str, str] = {}
+    bootstrap: bool = False
 
 
 def read_request(line: bytes) -> Request:

@@ -11,7 +11,7 @@ from machinery.client.failover import Server, over
 from machinery.client.field_manager import field_manager
 from machinery.client.seam_transport import through
 from machinery.client.servers import NotSent
-from machinery.client.tls import ClientTls
+from machinery.client.tls import ClientTls, RenewableTls
 from machinery.client.transport import ApiRequest, Method, Page, raise_status, read_event
 from machinery.model.clock import Clock
 from machinery.model.errors import Unavailable
@@ -45,7 +45,7 @@ _EVENTS: Final = {
 
 def connect_grpc(
     servers: str,
-    tls: ClientTls | None,
+    tls: ClientTls | RenewableTls | None,
     *,
     caller: str,
     clock: Clock,

@@ -16,7 +16,7 @@ from machinery.client.api import Api
 from machinery.client.failover import Server, over
 from machinery.client.seam_transport import through
 from machinery.client.servers import NotSent
-from machinery.client.tls import ClientTls
+from machinery.client.tls import ClientTls, RenewableTls
 from machinery.client.transport import ApiRequest, Method, New, Page, raise_status, read_event
 from machinery.model.clock import Clock
 from machinery.model.errors import (
@@ -61,10 +61,29 @@ SILENCE_LIMIT_S: Final = 120.0  # wall seconds; servers send a bookmark about ev
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """A bearer token in a file, read again for each request: ServiceAccount tokens are renewed in place."""
+    """A bearer token in a file, read again for each request: ServiceAccount tokens are renewed in place.
+
+    Without a file, it is `token`.
+    """
 
     token_file: str
     ca_file: str
+    token: str = ""
+    server_name: str = ""  # that the server's certificate has to carry; "": the host that is dialled
+
+    def read(self) -> str:
+        """Return the token.
+
+        Raises:
+            OSError: the file cannot be read.
+        """
+        return Path(self.token_file).read_text().strip() if self.token_file else self.token
+
+
+@dataclass(slots=True, eq=False)
+class _Session:
+    http: aiohttp.ClientSession
+    users: int = 0  # requests under way
 
 
 class _Page(msgspec.Struct):
@@ -83,7 +102,7 @@ class _Marked(msgspec.Struct):
 
 def connect_rest(
     servers: str,
-    credentials: ClientTls | Token | None,
+    credentials: ClientTls | RenewableTls | Token | None,
     *,
     caller: str,
     clock: Clock,
@@ -108,16 +127,19 @@ class RestTransport:
     def __init__(
         self,
         server_url: str,
-        credentials: ClientTls | Token | None,
+        credentials: ClientTls | RenewableTls | Token | None,
         *,
         caller: str,
     ) -> None:
         self._url = server_url.rstrip("/")
         self._credentials = credentials
-        self._server_name = credentials.server_name or None if isinstance(credentials, ClientTls) else None
+        self._server_name = (credentials.server_name or None) if credentials is not None else None
         self._caller = caller
-        self._session: aiohttp.ClientSession | None = None
+        self._session: _Session | None = None
+        self._leaving: list[_Session] = []  # which show a certificate that was renewed
         self._closed = False
+        if isinstance(credentials, RenewableTls):
+            credentials.subscribe(self._renew)
         self.answered_by = ""
 
     async def reach(self, timeout_s: float) -> float:
@@ -176,8 +198,9 @@ class RestTransport:
     async def aclose(self) -> None:
         """End every call and the connections."""
         self._closed = True
-        if self._session is not None:
-            await self._session.close()
+        for session in (*self._leaving, self._session):
+            if session is not None:
+                await session.http.close()
 
     @asynccontextmanager
     async def _response(
@@ -190,8 +213,10 @@ class RestTransport:
         limits = aiohttp.ClientTimeout(
             total=timeout_s, sock_connect=5, sock_read=timeout_s or SILENCE_LIMIT_S
         )
+        session = self._opened()
+        session.users += 1
         try:
-            async with self._opened().request(
+            async with session.http.request(
                 method,
                 self._url + path,
                 params=rest_paths.query(request, self._caller),
@@ -216,8 +241,26 @@ class RestTransport:
             if not self._closed:
                 raise
             raise Unavailable(f"{method} {path}: the connection to the apiserver was closed") from error
+        finally:
+            session.users -= 1
+            if self._leaving:
+                await self._close_left()
 
-    def _opened(self) -> aiohttp.ClientSession:
+    def _renew(self, _tls: ClientTls) -> None:
+        """Open new connections from now on; those of before are closed when nobody uses them."""
+        if self._session is not None:
+            self._leaving.append(self._session)
+            self._session = None
+
+    async def _close_left(self) -> None:
+        left, self._leaving = (
+            [each for each in self._leaving if not each.users],
+            [each for each in self._leaving if each.users],
+        )
+        for session in left:
+            await session.http.close()
+
+    def _opened(self) -> _Session:
         import aiohttp
 
         if self._closed:
@@ -226,12 +269,14 @@ class RestTransport:
             connector = aiohttp.TCPConnector(
                 limit=0, ssl=self._ssl(), socket_factory=rest_paths.kept_alive_socket
             )
-            self._session = aiohttp.ClientSession(connector=connector, trust_env=False, auto_decompress=True)
+            self._session = _Session(
+                aiohttp.ClientSession(connector=connector, trust_env=False, auto_decompress=True)
+            )
         return self._session
 
     def _ssl(self) -> Any:
         match self._credentials:
-            case ClientTls():
+            case ClientTls() | RenewableTls():
                 return self._credentials.ssl_context()
             case Token(ca_file=ca_file):
                 return ClientTls(ca_file).ssl_context()
@@ -245,7 +290,7 @@ class RestTransport:
             "User-Agent": f"kubarium-{self._caller}",
         }
         if isinstance(self._credentials, Token):
-            headers["Authorization"] = f"Bearer {Path(self._credentials.token_file).read_text().strip()}"
+            headers["Authorization"] = f"Bearer {self._credentials.read()}"
         return headers | dict(request_metadata(self._caller, request.fence))
 
 

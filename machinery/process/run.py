@@ -25,7 +25,7 @@ from collections.abc import Callable, Coroutine, Sequence
 from typing import Any, Final, TypeVar
 
 from machinery.client.api import Api
-from machinery.client.tls import ClientTls
+from machinery.client.tls import ClientTls, RenewableTls
 from machinery.model.seam import Seam, compose
 from machinery.process.clock import WALL, SystemClock
 from machinery.process.config import ComponentConfig, parse
@@ -63,22 +63,30 @@ class Process:
         self.recorder = Recorder(self.clock, config.record_messages) if config.record_messages else None
         self.seam = self._seam()
 
-    def connect(self) -> Api:
-        """Open the door to the apiserver with the configured transport and identity; the caller closes it."""
+    def connect(self, tls: RenewableTls | None = None) -> Api:
+        """Open the door to the apiserver with the configured transport and identity; the caller closes it.
+
+        `tls` is another identity than the configured one.
+        """
         config = self.config
-        identity = (config.ca_file, config.cert_file, config.key_file, config.tls_server_name)
-        tls = ClientTls(*identity) if config.ca_file else None
+        shown = tls or self.identity()
         if config.transport == "rest":
             from machinery.client.rest_transport import connect_rest
 
             return connect_rest(
-                config.server, tls, caller=self.name, seam=self.seam, clock=self.clock, log=self.log
+                config.server, shown, caller=self.name, seam=self.seam, clock=self.clock, log=self.log
             )
         from machinery.client.grpc_transport import connect_grpc
 
         return connect_grpc(
-            config.server, tls, caller=self.name, seam=self.seam, clock=self.clock, log=self.log
+            config.server, shown, caller=self.name, seam=self.seam, clock=self.clock, log=self.log
         )
+
+    def identity(self) -> ClientTls | None:
+        """Return whom the process trusts and as whom it comes, as it was configured; None where that is without TLS."""
+        config = self.config
+        identity = (config.ca_file, config.cert_file, config.key_file, config.tls_server_name)
+        return ClientTls(*identity) if config.ca_file else None
 
     def _seam(self) -> Seam | None:
         """Return what every conversation of the process asks; None where no plan can come, and nobody records."""

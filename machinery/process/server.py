@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import socket
+import ssl
 from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
@@ -42,6 +44,7 @@ class GrpcServer:
         self._tls = tls
         self._connections = connections
         self._accepting: list[Accepting] = []
+        self._context: ssl.SSLContext | None = None
         self.ports: Final = tuple(each.port for each in listening)
 
     async def start(self) -> None:
@@ -50,24 +53,33 @@ class GrpcServer:
         Raises:
             ListenError: the certificate cannot be used.
         """
-        context = None
         if self._tls is not None and any(self.ports):
             try:
-                context = self._tls.ssl_context()
+                self._context = self._tls.ssl_context()
             except OSError as error:
                 raise ListenError(f"the certificate {self._tls.cert_file} cannot be used: {error}") from error
-            context.set_alpn_protocols(["h2"])
+            self._context.set_alpn_protocols(["h2"])
         for each in self._listening:
             accepting = Accepting(
                 self._server,
                 self._has_room,
-                None if each.path else context,
+                None if each.path else self._context,
                 greetings=min(_GREETINGS, self._connections or _GREETINGS),
                 handshake_s=HANDSHAKE_S,
             )
             for listening in each.sockets:
                 accepting.accept_on(listening)
             self._accepting.append(accepting)
+
+    def show(self, cert_file: str, key_file: str) -> None:
+        """Show another certificate to those who come from now on.
+
+        Raises:
+            OSError: a file cannot be read, or (ssl.SSLError) the two do not belong together. Then nothing changes.
+        """
+        if self._context is not None and self._tls is not None:
+            replace(self._tls, cert_file=cert_file, key_file=key_file).ssl_context()
+            self._context.load_cert_chain(cert_file, key_file)
 
     async def stop(self, grace_s: float | None) -> None:
         """Accept nobody more; calls under way have so many wall seconds, then they are cancelled."""

@@ -22,6 +22,9 @@ from machinery.rpc.hpack import write_block
 from machinery.rpc.status import Closed, Code, NotConnected, RpcError
 
 CONNECT_TIMEOUT_S: Final = 3.0  # wall seconds
+LEAVE_S: Final = (
+    10.0  # wall seconds that calls have to end in once their connection's certificate was renewed
+)
 RETRY: Final = Backoff(0.1, 1.0)  # wall seconds between two attempts to connect
 _UNIX: Final = "unix:"
 
@@ -73,6 +76,18 @@ class Channel:
     ) -> StreamMethod:
         """Make the callable of a method with streams both ways."""
         return StreamMethod(self, self._head(path), request_serializer, response_deserializer)
+
+    def renew(self, tls: ssl.SSLContext) -> None:
+        """Connect with another certificate from now on.
+
+        New calls go over a new connection. Those under way have `LEAVE_S` to end, then they end with UNAVAILABLE.
+        """
+        self._tls = tls
+        self._failures = 0  # they were the old one's, maybe
+        old, self._connection = self._connection, None
+        if old is not None:
+            self._leaving.append(old)
+            self._clock.call_later_wall(LEAVE_S, old.close, "the certificate of this connection was renewed")
 
     async def close(self) -> None:
         """End the connection and what is under way: with UNAVAILABLE. Idempotent."""
@@ -142,7 +157,10 @@ class Channel:
 
     async def _connect(self) -> Http2Connection:
         try:
-            connection = await self._opened()
+            connection = await self._opened(tls := self._tls)
+            while tls is not self._tls:  # it was renewed meanwhile
+                connection.close()
+                connection = await self._opened(tls := self._tls)
         except (OSError, TimeoutError, ValueError) as error:  # ValueError: a name that TLS cannot ask for
             self._failures += 1
             self._retry_at = self._clock.monotonic_wall() + self._retry.delay(self._failures)
@@ -155,9 +173,9 @@ class Channel:
         self._failures = 0
         return connection
 
-    async def _opened(self) -> Http2Connection:
+    async def _opened(self, tls: ssl.SSLContext | None) -> Http2Connection:
         async with self._clock.timeout_wall(CONNECT_TIMEOUT_S):
-            connection = await self._dialled()
+            connection = await self._dialled(tls)
             try:
                 await asyncio.shield(connection.settled)
             except BaseException:
@@ -169,7 +187,7 @@ class Channel:
             )
         return connection
 
-    async def _dialled(self) -> Http2Connection:
+    async def _dialled(self, tls: ssl.SSLContext | None) -> Http2Connection:
         loop, clock = asyncio.get_running_loop(), self._clock
         ping_after_s = self._connection.next_ping_after_s if self._connection else 0.0
         if self._address.startswith(_UNIX):
@@ -180,9 +198,9 @@ class Channel:
             return connection
         host, _, port = self._address.rpartition(":")
         host = host.strip("[]")
-        name = (self._server_name or host) if self._tls else None
+        name = (self._server_name or host) if tls else None
         _, connection = await loop.create_connection(
-            lambda: Http2Connection(clock, ping_after_s), host, int(port), ssl=self._tls, server_hostname=name
+            lambda: Http2Connection(clock, ping_after_s), host, int(port), ssl=tls, server_hostname=name
         )
         return connection
 

@@ -33,7 +33,7 @@ def requested(common_name: str, *organizations: str) -> str:
     return b64encode(pem).decode()
 
 
-def sign_anything(_request: str, _usages: tuple[str, ...], _now_s: float, _lifetime_s: float) -> bytes:
+def sign_anything(_request: str, _usages: tuple[str, ...], _begins_s: float, _ends_s: float) -> bytes:
     """Return a certificate, the same for everybody."""
     return _certificate()
 

@@ -46,9 +46,19 @@ def test_a_kubelet_has_the_flags_that_its_node_declares():
 def test_the_flags_that_a_user_may_hand_to_a_kubelet_are_those_that_the_cluster_leaves_alone():
     """A new flag of the kubelet is one that the cluster sets, or that the user may set."""
     known = {flag(each.name).removeprefix("--") for each in dataclasses.fields(KubeletConfig)}
-    set_here = set(described(ClusterSpec(check_invariants=True).with_node())["kubelet@node-1"].flags)
+    spec = ClusterSpec(check_invariants=True).with_node().with_node(bootstrap=True)
+    parts = described(spec)
+    set_here = {flag for node in ("node-1", "node-2") for flag in parts[f"kubelet@{node}"].flags}
     others = {"transport", "notify-socket", "check-flags"}  # how it is started and spoken to
     assert set(KUBELET_FLAGS) == known - set_here - others
+
+
+def test_a_node_that_bootstraps_is_given_no_certificate_to_come_with():
+    """Only one to serve with, and a kubeconfig."""
+    kubelet = described(ClusterSpec().with_node(bootstrap=True))["kubelet@node-1"]
+    assert [each.is_client for each in kubelet.certificates] == [False]
+    assert kubelet.flags["bootstrap-kubeconfig"] == "/home/pki/bootstrap-kubeconfig"
+    assert "cert-file" not in kubelet.flags
 
 
 def test_a_registry_is_one_process_more():

@@ -1,0 +1,102 @@
+"""Nodes that get their first certificate for a token, as those that `kubeadm join` brings into a cluster.
+
+One kubeconfig of a cluster has the token; what it is worth stands in a Secret of kube-system, for a day.
+
+https://kubernetes.io/docs/reference/access-authn-authz/bootstrap-tokens/
+"""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, Final
+
+from kubarium.core.kubeconfig import bootstrap_kubeconfig, token_in
+from kubarium.core.layout import Layout
+from kubarium.core.places import Places
+from kubarium.core.spec import ClusterSpec
+from kubarium.errors import KubariumError
+from kubarium.pki import Pki
+from machinery.process.clock import WALL
+
+_LIFE: Final = timedelta(days=1)
+_PATIENCE_S: Final = 10.0
+
+
+def ensure_bootstrap_kubeconfig(places: Places) -> None:
+    """Write the kubeconfig of new nodes, with a new token, unless it is there.
+
+    Raises:
+        OSError: the folder cannot be written, or there are no credentials yet.
+    """
+    import yaml  # which most commands do without
+
+    pki = Pki(places.layout.pki)
+    file = places.layout.bootstrap_kubeconfig
+    if file.exists():
+        return
+    token = f"{secrets.token_hex(3)}.{secrets.token_hex(8)}"
+    content = bootstrap_kubeconfig(
+        places.spec.name,
+        places.node_rest_url,
+        authority=pki.certificate("ca").read_bytes(),
+        token=token,
+    )
+    pki.write_private(file, yaml.safe_dump(content, sort_keys=False).encode())
+
+
+def admit_token(spec: ClusterSpec, layout: Layout[Path], *, timeout_s: float = _PATIENCE_S) -> None:
+    """Make the token in the kubeconfig valid from now on for a day; wait for the apiserver where it does not answer yet.
+
+    Raises:
+        KubariumError: the apiserver refuses, or does not answer in time.
+        OSError: there is no kubeconfig.
+    """
+    import yaml
+
+    from kubarium.waiting import run_as_admin  # gRPC, which most commands do without
+    from machinery.client.api import Api
+    from machinery.model.backoff import Backoff
+    from machinery.model.errors import AlreadyExists, ApiError, NotFound, Unavailable
+    from machinery.model.insist import insist
+    from machinery.model.k8s.core_v1 import Secret
+    from machinery.model.k8s.meta_v1 import ObjectMeta
+    from machinery.model.resources import SECRETS
+
+    token = token_in(yaml.safe_load(layout.bootstrap_kubeconfig.read_text()))
+    data = _secret_data(token)
+    name, namespace = f"bootstrap-token-{data['token-id']}", "kube-system"
+    meta = ObjectMeta(name=name, namespace=namespace)
+    secret = Secret(metadata=meta, type="bootstrap.kubernetes.io/token", stringData=data)
+
+    async def write(api: Api) -> None:
+        async def once() -> None:
+            try:
+                await api.create(SECRETS, secret)
+            except AlreadyExists:
+                await api.patch(SECRETS, name, {"stringData": data}, namespace=namespace)
+
+        # NotFound: the namespace is made while the first apiserver starts
+        await insist(once, WALL, Backoff(0.05, 0.5), on=(Unavailable, NotFound))
+
+    try:
+        asyncio.run(run_as_admin(spec, layout, write, timeout_s))
+    except (ApiError, TimeoutError) as error:
+        raise KubariumError(
+            f'the bootstrap token of cluster "{spec.name}" could not be written into {namespace}/{name}: '
+            f"{str(error) or f'no apiserver answered within {timeout_s:g} s'}"
+        ) from error
+
+
+def _secret_data(token: str) -> dict[str, Any]:
+    ends = datetime.fromtimestamp(WALL.wall_ns() / 1e9, UTC) + _LIFE
+    token_id, _, secret = token.partition(".")
+    return {
+        "description": "for the nodes of kubarium that bootstrap their certificates",
+        "token-id": token_id,
+        "token-secret": secret,
+        "expiration": ends.strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "usage-bootstrap-authentication": "true",
+    }
