@@ -19,6 +19,7 @@ _SERVER_SET: Final = (
     "deletionTimestamp",
     "deletionGracePeriodSeconds",
 )
+_NOT_CARRIED: Final = frozenset({*_SERVER_SET, "generation"})
 _KEPT: Final = ("uid", "creationTimestamp", "deletionTimestamp", "deletionGracePeriodSeconds", "generation")
 _STANDARD_FINALIZERS: Final = frozenset({"kubernetes", "orphan", "foregroundDeletion"})
 
@@ -40,7 +41,7 @@ def stamp_created(kind: Kind, obj: Json, context: WriteContext) -> Json:
     meta = obj.get("metadata") or {}
     if meta.get("resourceVersion"):
         raise BadRequest("resourceVersion should not be set on objects to be created")
-    stamped = {key: value for key, value in meta.items() if key not in _SERVER_SET and key != "generation"}
+    stamped = {key: value for key, value in meta.items() if key not in _NOT_CARRIED}
     if not stamped.get("name") and stamped.get("generateName"):
         longest = names.LABEL_LENGTH - len(context.suffix)
         stamped["name"] = stamped["generateName"][:longest] + context.suffix
@@ -64,7 +65,7 @@ def stamp_updated(kind: Kind, new: Json, old: Json) -> Json:
 def carry_over(new: Json, old: Json) -> Json:
     """Carry over what only the server sets."""
     meta, before = new.get("metadata") or {}, old["metadata"]
-    stamped = {key: value for key, value in meta.items() if key not in {*_SERVER_SET, "generation"}}
+    stamped = {key: value for key, value in meta.items() if key not in _NOT_CARRIED}
     for key in _KEPT:
         if key in before and not (key in {"uid", "creationTimestamp"} and stamped.get(key)):
             stamped[key] = before[key]

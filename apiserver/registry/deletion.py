@@ -45,7 +45,7 @@ class Deletes:
         deletion.check_options(wanted)
         place = Place(kind, request.namespace, request.name, request, request.deleting.dry_run)
 
-        async def decide(old: Json | None) -> Step:
+        async def decide(old: Json | None, _size_bytes: int) -> Step:
             if old is None:
                 raise answers.not_found(kind, request.name)
             return await self._step(kind, request, wanted, old, is_admitted=is_admitted)

@@ -55,8 +55,8 @@ class Same(msgspec.Struct, frozen=True, gc=False):
 
 
 Step: TypeAlias = Put | Gone | Same
-Decide: TypeAlias = Callable[[Json | None], Awaitable[Step]]
-"""Decides on an object as it is stored, with its resourceVersion; None where there is none."""
+Decide: TypeAlias = Callable[[Json | None, int], Awaitable[Step]]
+"""Decides on an object as it is stored, with its resourceVersion, and on how many bytes of JSON; None and 0: there is none."""
 
 
 class Place(msgspec.Struct, frozen=True, gc=False):
@@ -88,6 +88,7 @@ class Done(msgspec.Struct, frozen=True, gc=False):
 
 class _Current(msgspec.Struct, frozen=True, gc=False):
     obj: Json | None
+    size_bytes: int  # of its JSON
     revision: int  # 0: there is no object
     is_live: bool
 
@@ -138,7 +139,7 @@ class Modifier:
     async def _try(self, place: Place, current: _Current, decide: Decide) -> Done | _Current:
         """Decide and store; returns what is there now where that was in vain."""
         try:
-            step = await decide(current.obj)
+            step = await decide(current.obj, current.size_bytes)
         except Definite:
             if current.is_live or (live := await self._live(place)).revision == current.revision:
                 raise
@@ -190,7 +191,9 @@ class Modifier:
 
     def _cached(self, place: Place) -> _Current | None:
         found = self._parts.feed.cache(place.kind).get(place.cached)
-        return _Current(objects.decode(found.json), found.revision, is_live=False) if found else None
+        if found is None:
+            return None
+        return _Current(objects.decode(found.json), len(found.json), found.revision, is_live=False)
 
     async def _live(self, place: Place) -> _Current:
         return await _live(place.kind, await self._parts.storage.get(place.key))
@@ -225,9 +228,9 @@ def _encoded(place: Place, obj: Json) -> bytes:
 
 async def _live(kind: Kind, stored: Stored | None) -> _Current:
     if stored is None:
-        return _Current(None, 0, is_live=True)
+        return _Current(None, 0, 0, is_live=True)
     obj = await aside(len(stored.value), objects.decode_at, kind, stored.value, stored.revision)
-    return _Current(obj, stored.revision, is_live=True)
+    return _Current(obj, len(stored.value), stored.revision, is_live=True)
 
 
 def _shown(place: Place, value: bytes, step: Step, revision: int, *, created: bool = False) -> ObjectReply:

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from apiserver import audit_notes
 from apiserver.allocation import Claims
-from apiserver.aside import aside, weigh
+from apiserver.aside import aside
 from apiserver.core import answers, connect_options, deletion, field_errors, writes
 from apiserver.core.admission import Attributes
 from apiserver.core.kind import Kind
@@ -104,14 +104,11 @@ class Preparing:
         claims = await self._claims(kind, stamped, None, dry_run=request.writing.dry_run)
         return await self._checked(_Draft(kind, request, attributes, admitted), claims, None, weight)
 
-    async def replacement(
-        self, kind: Kind, request: Request, new: Json, old: Json, weight: int | None = None
-    ) -> Step:
+    async def replacement(self, kind: Kind, request: Request, new: Json, old: Json, weight: int) -> Step:
         """Admit and prepare what is to stand in an object's place; removes it where nothing keeps it any more.
 
-        `weight` is what `weight_of` says, where that has been asked already.
+        `weight` is how many bytes of JSON the change is about: the request's and the old object's.
         """
-        weight = weight_of(request, old) if weight is None else weight
         attributes = self._attributes(kind, request, request.name)
         admitted = await self._admit(attributes, new, old, weight)
         context = self._parts.update_context()
@@ -120,11 +117,8 @@ class Preparing:
         draft = _Draft(kind, request, attributes, admitted)
         return self.settled(kind, await self._checked(draft, claims, old, weight), old)
 
-    async def new_status(
-        self, kind: Kind, request: Request, new: Json, old: Json, weight: int | None = None
-    ) -> Step:
+    async def new_status(self, kind: Kind, request: Request, new: Json, old: Json, weight: int) -> Step:
         """The same for a write to the status subresource."""
-        weight = weight_of(request, old) if weight is None else weight
         attributes = self._attributes(kind, request, request.name)
         admitted = await self._admit(attributes, new, old, weight)
         context, may_own = self._parts.update_context(), self._parts.catalogue.may_own
@@ -143,7 +137,7 @@ class Preparing:
         """Turn a write into no write, or into the object's end, where it is that."""
         if deletion.is_over(put.obj, old, is_held=kind.rules.is_held(put.obj)):
             return Gone(put.obj, self._parts.released(kind, old), put.warnings)
-        return Same(old, put.warnings) if says_the_same(put.obj, without_version(old)) else put
+        return Same(old, put.warnings) if says_the_same(put.obj, old) else put
 
     def _attributes(self, kind: KindNames, request: Request, name: str, suffix: str = "") -> Attributes:
         """Describe a request to admission."""
@@ -191,11 +185,6 @@ class Preparing:
     async def _claims(self, kind: Kind, new: Json, old: Json | None, *, dry_run: bool) -> Claims:
         claimer = self._parts.claimers.get(kind.group_resource)
         return await claimer.claim(new, old, dry_run=dry_run) if claimer else Claims(new)
-
-
-def weight_of(request: Request, old: Json) -> int:
-    """Return how many bytes of JSON a change of an object is about."""
-    return len(request.body) + weigh(old)
 
 
 def check_version(kind: Kind, new: Json, old: Json) -> None:

@@ -22,7 +22,7 @@ from apiserver.registry.deletion import Deletes
 from apiserver.registry.disruption import DisruptionBudgets
 from apiserver.registry.modify import Put, Same, Step
 from apiserver.registry.parts import Parts
-from apiserver.registry.preparing import Preparing, check_version, weight_of, without_version
+from apiserver.registry.preparing import Preparing, check_version, without_version
 from apiserver.registry.reads import Reads
 from apiserver.registry.tracking import AppliedScale, Tracking
 from apiserver.registry.writes import Writes, check_patch, patch_of, warned
@@ -97,10 +97,10 @@ class Subresources:
     async def _update_status(self, kind: Kind, request: Request) -> ObjectReply:
         read = await aside(len(request.body), self._writes.read_body, kind, request, request.name)
 
-        async def decide(old: Json | None) -> Step:
+        async def decide(old: Json | None, size_bytes: int) -> Step:
             found = _found(kind, request, old)
             check_version(kind, read.obj, found)
-            weight = weight_of(request, found)
+            weight = len(request.body) + size_bytes
             new = await aside(weight, self._tracking.tracked, kind, request, read.obj, found)
             return await self._preparing.new_status(kind, request, new, found, weight)
 
@@ -111,10 +111,10 @@ class Subresources:
         patch = await aside(len(request.body), patch_of, request)
         warnings: tuple[str, ...] = ()
 
-        async def decide(old: Json | None) -> Step:
+        async def decide(old: Json | None, size_bytes: int) -> Step:
             nonlocal warnings
             found = _found(kind, request, old)
-            weight = weight_of(request, found)
+            weight = len(request.body) + size_bytes
             read = await aside(weight, self._writes.patched, kind, request, patch, found)
             warnings = read.warnings
             check_version(kind, read.obj, found)
@@ -154,10 +154,10 @@ class Subresources:
     ) -> ObjectReply:
         warnings: tuple[str, ...] = ()
 
-        async def decide(old: Json | None) -> Step:
+        async def decide(old: Json | None, size_bytes: int) -> Step:
             nonlocal warnings
             found = _found(kind, request, old)
-            weight = weight_of(request, found)
+            weight = len(request.body) + size_bytes
             new, warnings = await aside(weight, self._scaled, kind, request, wanted, document, found)
             return await self._preparing.replacement(kind, request, new, found, weight)
 
@@ -188,7 +188,7 @@ class Subresources:
 
         wanted, admission_warnings = await self._preparing.posted(kind, request).admit(posted)
 
-        async def decide(old: Json | None) -> Step:
+        async def decide(old: Json | None, _size_bytes: int) -> Step:
             return Put(change(_found(kind, request, old), wanted, self._parts.now()))
 
         await self._writes.modify(kind, request, decide)
@@ -232,7 +232,7 @@ class Subresources:
         wanted = Wanted(uid=deleting.uid, resource_version=deleting.resource_version)
         change = kind.rules.subresources[request.subresource]
 
-        async def decide(old: Json | None) -> Step:
+        async def decide(old: Json | None, _size_bytes: int) -> Step:
             found = _found(kind, request, old)
             check_preconditions(kind, found, wanted)
             if metadata(found).get("deletionTimestamp"):
@@ -246,11 +246,11 @@ class Subresources:
         read = await aside(len(request.body), self._writes.read_body, kind, request, request.name)
         change = kind.rules.subresources[request.subresource]
 
-        async def decide(old: Json | None) -> Step:
+        async def decide(old: Json | None, size_bytes: int) -> Step:
             found = _found(kind, request, old)
             check_version(kind, read.obj, found)
             changed = await aside(len(request.body), change, found, read.obj, self._parts.now())
-            weight = weight_of(request, found)
+            weight = len(request.body) + size_bytes
             tracked = await aside(weight, self._tracking.tracked, kind, request, changed, found)
             put = await self._preparing.admit_update(kind, request, without_version(tracked), found, weight)
             return self._preparing.settled(kind, put, found)

@@ -14,7 +14,7 @@ from apiserver.core import scaling
 from apiserver.core.apply import Applied, apply_configuration, managers, scale, track_update
 from apiserver.core.apply.managers import Managed
 from apiserver.core.apply.trackers import Trackers
-from apiserver.core.apply.update import known, with_managed, without_managed
+from apiserver.core.apply.update import known, with_managed
 from apiserver.core.apply.validation import managed_fields_causes
 from apiserver.core.kind import Kind
 from apiserver.core.values import Json, metadata
@@ -26,6 +26,8 @@ _INVALID: Final = (
     ".metadata.managedFields was in an invalid state after admission; this could be caused by an outdated "
     "mutating admission controller; please fix your requests: "
 )
+_TELLS: Final = frozenset({"managedFields", "resourceVersion"})
+"""What metadata tells of writes, where all others tell of the object."""
 
 
 class AppliedScale(NamedTuple):
@@ -141,18 +143,23 @@ def after_admission(before: Json, admitted: Json) -> tuple[Json, tuple[str, ...]
 
 
 def says_the_same(new: Json, old: Json) -> bool:
-    """Whether two states of an object differ in nothing, except for the times of its managers' entries.
+    """Whether two states of an object differ in nothing, except for revisions and the times of its managers' entries.
 
     A manager that has changed what was changed back on the way to the store has not changed anything.
     """
-    if new == old:
-        return True
-    entries, before = metadata(new).get("managedFields") or [], metadata(old).get("managedFields") or []
+    if new.keys() != old.keys() or any(part != old[name] for name, part in new.items() if name != "metadata"):
+        return False
+    meta, before = metadata(new), metadata(old)
+    entries, others = meta.get("managedFields") or [], before.get("managedFields") or []
     return (
-        len(entries) == len(before)
-        and without_managed(new) == without_managed(old)
-        and all(map(operator.eq, map(_timeless, entries), map(_timeless, before)))
+        len(entries) == len(others)
+        and _without_what_tells(meta) == _without_what_tells(before)
+        and (entries == others or all(map(operator.eq, map(_timeless, entries), map(_timeless, others))))
     )
+
+
+def _without_what_tells(meta: Json) -> Json:
+    return {name: item for name, item in meta.items() if name not in _TELLS}
 
 
 def _timeless(entry: Json) -> Json:

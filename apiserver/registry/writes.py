@@ -18,7 +18,7 @@ from apiserver.core.values import Json, metadata
 from apiserver.core.writes import FieldValidation
 from apiserver.registry.modify import Decide, Done, Modifier, Place, Put, Step
 from apiserver.registry.parts import Parts
-from apiserver.registry.preparing import Preparing, check_version, weight_of, without_version, wrong_uid
+from apiserver.registry.preparing import Preparing, check_version, without_version, wrong_uid
 from apiserver.registry.tracking import Tracking
 from apiserver.request import ObjectReply, Request
 from apiserver.storage.interface import Stored
@@ -65,11 +65,11 @@ class Writes:
         """
         read = await aside(len(request.body), self.read_body, kind, request, request.name)
 
-        async def decide(old: Json | None) -> Step:
+        async def decide(old: Json | None, size_bytes: int) -> Step:
             if old is None:
                 return await self._create_on_update(kind, request, read.obj)
             check_version(kind, read.obj, old)
-            weight = weight_of(request, old)
+            weight = len(request.body) + size_bytes
             new = await aside(weight, self._tracking.tracked, kind, request, read.obj, old)
             return await self._preparing.replacement(kind, request, new, old, weight)
 
@@ -87,11 +87,11 @@ class Writes:
         patch = await aside(len(request.body), patch_of, request)
         warnings: tuple[str, ...] = ()
 
-        async def decide(old: Json | None) -> Step:
+        async def decide(old: Json | None, size_bytes: int) -> Step:
             nonlocal warnings
             if old is None and request.patch_type is not PatchType.APPLY:
                 raise answers.not_found(kind, request.name)
-            weight = weight_of(request, old) if old else len(request.body)
+            weight = len(request.body) + size_bytes
             read = await aside(weight, self.patched, kind, request, patch, old)
             warnings = (*read.warnings, *kind.rules.unenforced(read.obj))
             if old is None:

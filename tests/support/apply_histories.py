@@ -109,6 +109,24 @@ def mixed(random: Random, of: Schema, old: Any, new: Any) -> Any:
     return result
 
 
+def revalued(random: Random, of: Schema, old: Any) -> Any:
+    """Return a state with the same fields, some of which have another value."""
+    if isinstance(old, dict):
+        keys = of.get("x-kubernetes-list-map-keys", ())
+        known = of.get("properties", {})
+        return {
+            name: item
+            if name in keys
+            else revalued(random, known.get(name) or of["additionalProperties"], item)
+            for name, item in old.items()
+        }
+    if isinstance(old, list):
+        keyed = {**of["items"], "x-kubernetes-list-map-keys": of.get("x-kubernetes-list-map-keys", ())}
+        is_plain = of["x-kubernetes-list-type"] != "map"
+        return old if is_plain else [revalued(random, keyed, item) for item in old]
+    return value(random, of, 1) if random.random() < 0.3 else old
+
+
 def without_nulls(item: Any) -> Any:
     """Return a value as it is stored: what became null is not there."""
     if isinstance(item, dict):

@@ -139,7 +139,7 @@ class _Walk:
 
     def items(self, topology: Items, old: list[Any], new: list[Any], changes: _Changes) -> None:
         """Note what changed in the elements of a list."""
-        if _is_paired(topology, old, new):
+        if is_paired(topology, old, new):
             for before_item, item in zip(old, new, strict=True):
                 if before_item is not item and not self.equal(before_item, item):
                     element = elements.one_key(topology.keys[0], item[topology.keys[0]])
@@ -173,7 +173,7 @@ class _Walk:
                 changes.modified[element] = {}
 
 
-def _is_paired(topology: Items, old: list[Any], new: list[Any]) -> bool:
+def is_paired(topology: Items, old: list[Any], new: list[Any]) -> bool:
     """Whether two lists have the same elements at the same places, each once; of those with one key, as most are."""
     if len(topology.keys) != 1 or len(old) != len(new):
         return False

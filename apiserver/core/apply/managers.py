@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Final, NamedTuple, TypeAlias
 
 from apiserver.core.apply import field_set
@@ -14,6 +15,7 @@ APPLY: Final = "Apply"
 UPDATE: Final = "Update"
 FIELDS_TYPE: Final = "FieldsV1"
 LONGEST_NAME: Final = 128  # characters
+_LONGEST_REMEMBERED: Final = 256  # characters of a user agent
 MOST_UPDATERS: Final = 10
 ANCIENT: Final = "ancient-changes"
 UNKNOWN: Final = "unknown"
@@ -62,6 +64,10 @@ def manager_name(field_manager: str, user_agent: str) -> str:
     """
     if field_manager:
         return field_manager
+    return _short_agent(user_agent) if len(user_agent) <= _LONGEST_REMEMBERED else _agent(user_agent)
+
+
+def _agent(user_agent: str) -> str:
     name, room = "", LONGEST_NAME
     for sign in user_agent.partition("/")[0]:
         room -= len(sign.encode(errors="replace")) if sign.isprintable() else 0
@@ -69,6 +75,9 @@ def manager_name(field_manager: str, user_agent: str) -> str:
             break
         name += sign if sign.isprintable() else ""
     return name
+
+
+_short_agent = lru_cache(maxsize=128)(_agent)
 
 
 def stored(entries: Iterable[Json]) -> Managed:
@@ -127,6 +136,21 @@ def is_reset(entries: Any) -> bool:
 def write(managed: Managed) -> list[Json]:
     """Return the entries as an object has them: appliers first, each by age, then by name."""
     return [_written(manager, entry) for manager, entry in sorted(managed.items(), key=_rank)]
+
+
+def in_order(entries: list[Json]) -> list[Json]:
+    """Return entries as `write` has them."""
+    return entries if len(entries) < 2 else sorted(entries, key=_raw_rank)
+
+
+def _raw_rank(raw: Json) -> tuple[str, ...]:
+    return (
+        raw["operation"],
+        raw.get("time") or "",
+        raw.get("manager") or "",
+        raw["apiVersion"],
+        raw.get("subresource") or "",
+    )
 
 
 def _rank(item: tuple[Manager, Entry]) -> tuple[str, ...]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Final
 
 from apiserver.core.apply.field_set import FieldSet
@@ -33,7 +34,7 @@ class UnknownVersion(Exception):  # noqa: N818 - it names what is not there
     """A version of a kind is not served (any more): what managers own of it is forgotten."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Tracker:
     """One for each version of a kind and each subresource of it, made once."""
 
@@ -45,7 +46,7 @@ class Tracker:
     subresource: str = ""  # "status"; "" of the object itself
     reset: Mapping[str, FieldSet] = field(default_factory=dict)  # by version: what a write cannot change
 
-    @property
+    @cached_property
     def own_topology(self) -> Granular:
         """The topology of the version that requests speak."""
         return self.topology(self.api_version)

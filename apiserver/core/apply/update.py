@@ -10,6 +10,7 @@ from apiserver.core.apply.field_set import FieldSet, difference, difference_belo
 from apiserver.core.apply.managers import Entry, Managed
 from apiserver.core.apply.owned import new_fields
 from apiserver.core.apply.remove import coarsened
+from apiserver.core.apply.renewal import renewed
 from apiserver.core.apply.tracker import NEVER_OWNED, Tracker
 from apiserver.core.apply.transfer import transfer
 from apiserver.core.values import Json, metadata
@@ -36,19 +37,32 @@ def track_update(
     stored = metadata(live or {}).get("managedFields") or []
     if tracker.subresource or given == stored:
         given = ABSENT
+    try:
+        return _tracked(tracker, live, new, stored, manager, now, given)
+    except RecursionError as error:
+        raise BadRequest("the object is nested too deeply") from error
+
+
+def _tracked(
+    tracker: Tracker, live: Json | None, new: Json, stored: list[Json], manager: str, now: str, given: Any
+) -> list[Json]:
+    if live is not None and given is ABSENT:
+        if not stored:
+            return stored
+        updater = managers.updater(manager, tracker.api_version, tracker.subresource)
+        entries = renewed(tracker, stored, live, new, updater=updater, now=now)
+        if entries is not None:
+            return entries
     old, after = without_managed(live or {}), without_managed(new)
-    if live is not None and given is ABSENT and (not stored or equality(tracker.own_topology)(old, after)):
+    if live is not None and given is ABSENT and equality(tracker.own_topology)(old, after):
         return stored
     managed = _known(stored, given)
     if live is not None and not managed:
         return []
-    try:
-        if live is None and not managed:
-            result = _created(tracker, after, manager, now)
-        else:
-            result = take_over(tracker, old, after, managed, manager=manager, now=now)
-    except RecursionError as error:
-        raise BadRequest("the object is nested too deeply") from error
+    if live is None and not managed:
+        result = _created(tracker, after, manager, now)
+    else:
+        result = take_over(tracker, old, after, managed, manager=manager, now=now)
     return managers.write(managers.capped(result))
 
 
@@ -116,7 +130,9 @@ def without_managed(obj: Json) -> Json:
 
 def with_managed(obj: Json, entries: list[Json]) -> Json:
     """Return the object with these managedFields: a shallow copy, without the field where there are none."""
-    meta = {name: item for name, item in metadata(obj).items() if name != "managedFields"}
+    meta = dict(metadata(obj))
     if entries:
         meta["managedFields"] = entries
+    else:
+        meta.pop("managedFields", None)
     return {**obj, "metadata": meta}

@@ -9,9 +9,10 @@ from typing import Any
 
 import pytest
 
-from apiserver.core.apply import Topologies, Tracker, apply_configuration, track_update
+from apiserver.core.apply import Topologies, Tracker, apply_configuration, managers, track_update
 from apiserver.core.apply.elements import describe
 from apiserver.core.apply.field_set import ordered
+from apiserver.core.apply.update import take_over
 from apiserver.core.schema import Schemas
 from machinery.model.errors import Conflict
 from tests.support import apply_histories as histories
@@ -86,13 +87,30 @@ class History:
             mine.time = now
 
     def update(self, manager: str, now: int) -> None:
-        old = (self.live or {}).get("spec") or {}
-        new = self.obj(histories.mixed(self.random, self.schema["properties"]["spec"], old, self.value()))
+        old, spec = (self.live or {}).get("spec") or {}, self.schema["properties"]["spec"]
+        new = self.obj(histories.mixed(self.random, spec, old, self.value()))
+        if old and self.random.random() < 0.5:  # as who renews a lease, or tells of a status
+            new = self.obj(histories.revalued(self.random, spec, old))
+            manager = self.random.choice(self.updaters() or [manager])
         before = deepcopy((self.live, new))
         entries = track_update(self.tracker, self.live, new, manager=manager, now=_time(now))
         assert (self.live, new) == before
+        self.check_sets(new, manager, now, entries)
         self.world.update(manager, new, now)
         self.store(new, entries)
+
+    def updaters(self) -> list[str]:
+        entries = (self.live or {}).get("metadata", {}).get("managedFields", [])
+        return [entry["manager"] for entry in entries if entry["operation"] == "Update"]
+
+    def check_sets(self, new: dict[str, Any], manager: str, now: int, entries: list[dict[str, Any]]) -> None:
+        """Check that an update which was told without making sets would be told so with them."""
+        stored = (self.live or {}).get("metadata", {}).get("managedFields", [])
+        if self.live is not None and stored:
+            managed = managers.stored(stored)
+            old, now_text = _plain(self.live), _time(now)
+            taken = take_over(self.tracker, old, new, managed, manager=manager, now=now_text)
+            assert entries == managers.write(taken)
 
     def forget(self) -> None:
         """Reset the managers, as a client can: nobody is tracked until the next apply."""

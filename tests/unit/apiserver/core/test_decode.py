@@ -39,6 +39,26 @@ def test_repeated_keys_are_found_where_they_are():
     assert read_json(b'{"a":{"b":1},"l":[{"b":1}]}')[1] is False
 
 
+@pytest.mark.parametrize(
+    ("body", "repeats"),
+    [
+        (rb'{"a":"\"","b":"\\"}', False),
+        (rb'{ "a" : "\"" , "a" : "\"" }', True),
+        (rb'{"a":"\u0022","b":1}', False),
+        (rb'{"a":"\u0022\u0022","b":1,"b":2}', True),  # has as many marks when it is written again
+        (rb'{"a":"\\u0022","b":{"c":1,"c":1}}', True),
+        (rb'{"a":"\u00e4","\u0061":1}', True),
+        (b'{"a":1e400}', False),
+        (b'\xef\xbb\xbf{"a":1,"a":2}', True),
+        (b'{"a":null,"a":null}', True),
+    ],
+)
+def test_repeated_keys_are_found_whatever_else_is_in_a_body(body: bytes, repeats: bool):
+    """Quotation marks and escapes among it."""
+    obj, found = read_json(body)
+    assert (obj, found) == (json.loads(body), repeats)
+
+
 @pytest.mark.parametrize("find_repeated", [True, False])
 @pytest.mark.parametrize(
     "body",
