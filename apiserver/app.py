@@ -121,6 +121,7 @@ async def serve(config: ApiserverConfig, process: Process) -> None:
         await core.feed.wait_filled()
         core.registry.open()
         process.ready()
+        await core.bootstrap.complete_until_done(process.clock)
         await asyncio.get_running_loop().create_future()
 
 

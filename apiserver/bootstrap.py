@@ -1,19 +1,19 @@
 """Writes what every cluster has from the beginning: idempotent, and at every start.
 
-It compares with the watch cache first, so a start that finds everything in its place writes nothing.
+It compares with the watch cache first, so a start that finds everything in its place writes nothing. What nobody here
+needs is written when the apiserver is ready already: a start is not to wait for it.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from contextlib import suppress
 from typing import Any, Final
 
 from apiserver import objects
-from apiserver.core import bootstrap
+from apiserver.core import bootstrap, bootstrap_rbac
 from apiserver.core.bootstrap import Key, Lacking, Misdirected, Missing, Repair
-from apiserver.core.bootstrap_rbac import BOOTSTRAP_OBJECTS
 from apiserver.core.catalogue import Catalogue
 from apiserver.core.flow import suggested
 from apiserver.core.values import Json, metadata
@@ -53,7 +53,7 @@ class Bootstrap:
         namespaces = [bootstrap.namespace(name) for name in bootstrap.NAMESPACES if name not in known]
         classes = {obj.place for obj in self._feed.cache(served.PRIORITY_CLASSES).every()}
         lacking = [obj for obj in bootstrap.priority_classes() if metadata(obj)["name"] not in classes]
-        repairs = bootstrap.plan_rbac(BOOTSTRAP_OBJECTS, self._existing())
+        repairs = bootstrap.plan_rbac(bootstrap_rbac.NEEDED, self._existing())
         flows, changed_flows = suggested.plan(self._of(_FLOWS))
         await _all(self.create(obj) for obj in (*namespaces, *lacking, *flows))
         await _all(self.update(obj) for obj in changed_flows)
@@ -61,12 +61,27 @@ class Bootstrap:
         if namespaces or lacking or repairs or flows or changed_flows:
             self._log.info("bootstrapped", namespaces=len(namespaces), rbac_objects=len(repairs))
 
+    async def complete(self) -> None:
+        """Write the roles that nobody here needs, where they are missing.
+
+        Raises:
+            ApiError: the store does not answer, or refuses an object.
+        """
+        repairs = bootstrap.plan_rbac(bootstrap_rbac.others(), self._existing())
+        await _all(self._execute(repair) for repair in repairs)
+
     async def run_until_done(self, clock: Clock) -> None:
         """Write what is missing, tried again until the store accepts it."""
+        await self._insist(self.run, clock)
 
+    async def complete_until_done(self, clock: Clock) -> None:
+        """Write the other roles, tried again until the store accepts them."""
+        await self._insist(self.complete, clock)
+
+    async def _insist(self, write: Callable[[], Awaitable[None]], clock: Clock) -> None:
         async def attempt() -> None:
             await self._feed.wait_ready()
-            await self.run()
+            await write()
 
         await insist(attempt, clock, _RETRY, tell_first(self._log.warning, "bootstrap_failed", every=20))
 
@@ -118,7 +133,12 @@ class Bootstrap:
         return own_request(verb, kind, namespace=metadata(obj).get("namespace", ""), **fields)
 
 
-async def _all(writes: Any) -> None:
-    async with asyncio.TaskGroup() as tasks:
-        for write in writes:
-            tasks.create_task(write)
+async def _all(writes: Iterable[Awaitable[None]]) -> None:
+    """Wait for writes that are under way together.
+
+    Raises:
+        ApiError: one of them failed; all have ended.
+    """
+    for outcome in await asyncio.gather(*writes, return_exceptions=True):
+        if isinstance(outcome, BaseException):
+            raise outcome
