@@ -26,7 +26,7 @@ from apiserver.bootstrap import Bootstrap
 from apiserver.compaction import Compaction
 from apiserver.config import ApiserverConfig
 from apiserver.core import writes
-from apiserver.core.admission import Chain, Settings, chosen, make_chain
+from apiserver.core.admission import Chain, Settings, check_built, chosen, make_chain
 from apiserver.core.catalogue import Catalogue
 from apiserver.core.custom.language import compile_rule
 from apiserver.core.custom.serving import Seams
@@ -206,7 +206,7 @@ def build(
         clock,
         write_record,
         {served.SERVICES.group_resource: allocator},
-        Settings(default_toleration_s=intervals(config.profile).default_toleration_s),
+        _settings(config),
         gate,
         rng,
         chain,
@@ -286,6 +286,23 @@ def _authorized_by(
 
     use(path)
     return ReloadedFile(path, use, process.log)
+
+
+def _settings(config: ApiserverConfig) -> Settings:
+    """Return how admission is configured.
+
+    Raises:
+        ValueError: the file makes no sense.
+        OSError: it cannot be read.
+    """
+    toleration_s = intervals(config.profile).default_toleration_s
+    if not (path := config.admission_control_config_file):
+        return Settings(default_toleration_s=toleration_s)
+    from apiserver.configured_files import beside, read_document  # seldom needed
+    from apiserver.core.configured.admission import read_admission
+
+    found = read_admission(read_document(path), beside(path), check_built)
+    return Settings(toleration_s, found.pod_security, found.limited)
 
 
 def _chain(config: ApiserverConfig) -> Chain:

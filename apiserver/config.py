@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from ipaddress import ip_network
 from typing import Any
 
-from apiserver.core.admission import chosen
+from apiserver.core.admission import check_built, chosen
 from apiserver.rest.limits import Limits
 from machinery.model.tokens import ISSUER
 from machinery.process.config import (
@@ -69,6 +70,9 @@ class ApiserverConfig(ComponentConfig):
     )
     audit_webhook_batch_buffer_size: int = setting(
         10_000, help="most events that wait to be posted; what comes on top is lost, and counted"
+    )
+    admission_control_config_file: str = setting(
+        "", help="file with an AdmissionConfiguration, read once: Pod Security's defaults, what needs a quota"
     )
     enable_admission_plugins: tuple[str, ...] = setting(
         (), help="admission plugins that are on besides the default ones"
@@ -150,6 +154,8 @@ class ApiserverConfig(ComponentConfig):
         for field, read in (("authentication_config", _issuers), ("authorization_config", _authorizers)):
             if path := getattr(self, field):
                 _check_document(field, path, read)
+        if path := self.admission_control_config_file:
+            _check_document("admission_control_config_file", path, partial(_admission, path))
 
     def _check_audit(self) -> None:
         """Check that there is a policy where there is a log, and that it makes sense."""
@@ -233,6 +239,13 @@ def _issuers(document: Any) -> object:
     from apiserver.core.configured.authentication import read_authentication
 
     return read_authentication(document, compile_mapping, ISSUER)
+
+
+def _admission(path: str, document: Any) -> object:
+    from apiserver.configured_files import beside
+    from apiserver.core.configured.admission import read_admission
+
+    return read_admission(document, beside(path), check_built)
 
 
 def _authorizers(document: Any) -> object:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
@@ -26,3 +27,8 @@ def read_document(path: str) -> Any:
         return yaml.safe_load(text)
     except yaml.YAMLError as error:
         raise BadDocument(f"{path}: {error}") from error
+
+
+def beside(path: str) -> Callable[[str], Any]:
+    """Return what reads the files that one names, relative to it."""
+    return lambda named: read_document(str(Path(path).parent / named))

@@ -27,6 +27,7 @@ from machinery.model.amounts import Amounts
 from machinery.model.errors import ApiError
 from machinery.model.k8s import served
 from machinery.model.quota.decision import Charged, Refused, Write, decide, with_charge, without_charge
+from machinery.model.quota.limited import Limited
 from machinery.model.quota.usage import Moment
 
 _REMEMBERED: Final = 1_000  # quotas written here; what is forgotten is read again where the cache is behind
@@ -78,12 +79,19 @@ class Quotas:
     """Charges writes to the quotas of their namespaces."""
 
     def __init__(
-        self, catalogue: Catalogue, storage: Storage, feed: Feed, moment: Callable[[], Moment]
+        self,
+        catalogue: Catalogue,
+        storage: Storage,
+        feed: Feed,
+        moment: Callable[[], Moment],
+        limits: Sequence[Limited] = (),
     ) -> None:
         self._catalogue = catalogue
         self._storage = storage
         self._feed = feed
         self._moment = moment
+        self._limits = tuple(limits)
+        self._limited = frozenset(limit.resource for limit in limits)
         kind = catalogue.stored(*_RESOURCE)
         self._cache = None if kind is None else feed.cache(kind)
         self._turns: dict[str, asyncio.Lock] = {}
@@ -91,7 +99,9 @@ class Quotas:
         self._own: dict[str, _Quota] = {}  # what was written here last, by storage key
 
     def concern(self, attributes: Attributes) -> bool:
-        """Whether the namespace of a request has quotas: a look into an index."""
+        """Whether the namespace of a request has quotas, or needs one: a look into an index."""
+        if self._limited and attributes.namespace and attributes.resource in self._limited:
+            return True
         if self._cache is None or self._cache.is_empty or not attributes.namespace:
             return False
         return attributes.resource not in _UNCOUNTED and self._cache.has_any(attributes.namespace)
@@ -155,7 +165,7 @@ class Quotas:
             waiting = [waiter for waiter in batch if not waiter.is_done]
             weight = sum(weigh(known[name].obj) for name in names) * len(waiting)
             before = {name: known[name].obj for name in names}
-            after = await aside(weight, _decide_all, waiting, before, self._moment())
+            after = await aside(weight, _decide_all, waiting, before, self._moment(), self._limits)
             failed = await self._write_all(kind, namespace, known, after, waiting)
             refused = [waiter for waiter in waiting if waiter.error is not None]
             for waiter in refused:
@@ -231,7 +241,9 @@ class Quotas:
         return found
 
 
-def _decide_all(waiting: Sequence[_Waiter], quotas: Mapping[str, Json], moment: Moment) -> Mapping[str, Json]:
+def _decide_all(
+    waiting: Sequence[_Waiter], quotas: Mapping[str, Json], moment: Moment, limits: Sequence[Limited]
+) -> Mapping[str, Json]:
     """Decide on each write after those before it; returns the quotas with all charges."""
     running = dict(quotas)
     for waiter in waiting:
@@ -241,7 +253,7 @@ def _decide_all(waiting: Sequence[_Waiter], quotas: Mapping[str, Json], moment: 
             if not waiter.charged
             else [quota for name, quota in running.items() if name not in waiter.charged]
         )
-        decision = decide(concerned, waiter.write, moment)
+        decision = decide(concerned, waiter.write, moment, () if waiter.charged else limits)
         match decision:
             case Refused(reason):
                 waiter.error = forbidden(waiter.attributes, waiter.write.obj, reason)

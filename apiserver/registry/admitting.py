@@ -49,7 +49,8 @@ class Admitting:
         self._parts = parts
         self._decoded: dict[str, tuple[CachedObject, Json]] = {}  # by uid
         self._has_quotas = parts.chain.counts_quotas
-        self._quotas = Quotas(parts.catalogue, parts.storage, parts.feed, parts.moment)
+        limits = parts.settings.limited
+        self._quotas = Quotas(parts.catalogue, parts.storage, parts.feed, parts.moment, limits)
 
     async def admit(self, attributes: Attributes, obj: Json, old: Json | None, weight: int) -> Admitted:
         """Return the object as the cluster wants it; `weight` says how large it, and the old one, are.

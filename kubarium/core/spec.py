@@ -44,6 +44,7 @@ KUBELET_FLAGS = (  # those that a user may hand to a kubelet; all others follow 
     "rotate-server-certificates",
 )
 APISERVER_FLAGS = (  # those that a user may hand to the apiservers
+    "admission-control-config-file",
     "audit-log-compress",
     "audit-log-maxage",
     "audit-log-maxbackup",
@@ -56,6 +57,8 @@ APISERVER_FLAGS = (  # those that a user may hand to the apiservers
     "audit-webhook-config-file",
     "authentication-config",
     "authorization-config",
+    "disable-admission-plugins",
+    "enable-admission-plugins",
     "log-level",
     "max-requests-inflight",
     "record-messages",

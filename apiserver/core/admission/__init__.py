@@ -24,7 +24,7 @@ from apiserver.core.admission.attributes import (
     Settings,
     User,
 )
-from apiserver.core.admission.chain import DEFAULT_CHAIN, LATER, Chain, chosen, make_chain
+from apiserver.core.admission.chain import DEFAULT_CHAIN, LATER, Chain, check_built, chosen, make_chain
 
 __all__ = [
     "DEFAULT_CHAIN",
@@ -38,6 +38,7 @@ __all__ = [
     "Permission",
     "Settings",
     "User",
+    "check_built",
     "chosen",
     "make_chain",
 ]

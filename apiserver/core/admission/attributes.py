@@ -13,6 +13,7 @@ from apiserver.core.pod_security.policy import PodSecuritySettings
 from apiserver.core.values import Json, metadata
 from machinery.model.errors import Cause, Forbidden
 from machinery.model.kinds import KindNames
+from machinery.model.quota.limited import Limited
 
 LookupKey: TypeAlias = tuple[str, str, str, str]
 """(group, plural, namespace, name); namespace is "" for cluster-scoped objects, name is EVERY_NAME for all in one."""
@@ -120,6 +121,7 @@ class Settings:
 
     default_toleration_s: int = 300  # cluster seconds; `default_toleration_s` of machinery.model.profile
     pod_security: PodSecuritySettings = field(default_factory=PodSecuritySettings)
+    limited: tuple[Limited, ...] = ()  # what nobody may take who has no quota for it
 
 
 def about(*kinds: KindNames) -> frozenset[tuple[str, str]]:

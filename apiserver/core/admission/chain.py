@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Sequence
 from typing import Final
 
+from apiserver.core.admission.always_pull_images import ALWAYS_PULL_IMAGES
+from apiserver.core.admission.anti_affinity import HARD_ANTI_AFFINITY
 from apiserver.core.admission.attributes import (
     Attributes,
     Demand,
@@ -27,6 +29,8 @@ from apiserver.core.admission.certificates import (
 )
 from apiserver.core.admission.default_classes import DEFAULT_INGRESS_CLASS, DEFAULT_STORAGE_CLASS
 from apiserver.core.admission.default_tolerations import DEFAULT_TOLERATIONS
+from apiserver.core.admission.extended_resources import EXTENDED_RESOURCE_TOLERATION
+from apiserver.core.admission.external_ips import DENY_EXTERNAL_IPS
 from apiserver.core.admission.limit_ranger import LIMIT_RANGER
 from apiserver.core.admission.namespace_lifecycle import IMMORTAL_NAMESPACES, NAMESPACE_LIFECYCLE
 from apiserver.core.admission.node_restriction import NODE_RESTRICTION
@@ -43,14 +47,17 @@ from apiserver.core.values import Json
 ORDERED: Final[tuple[Plugin, ...]] = (
     NAMESPACE_LIFECYCLE,
     IMMORTAL_NAMESPACES,
+    HARD_ANTI_AFFINITY,
     LIMIT_RANGER,
     SERVICE_ACCOUNT,
     NODE_RESTRICTION,
     TAINT_NODES_BY_CONDITION,
+    ALWAYS_PULL_IMAGES,
     POD_SECURITY,
     PRIORITY,
     ONE_DEFAULT_PRIORITY,
     DEFAULT_TOLERATIONS,
+    EXTENDED_RESOURCE_TOLERATION,
     DEFAULT_STORAGE_CLASS,
     STORAGE_PROTECTION,
     OWNER_REFERENCES,
@@ -60,6 +67,7 @@ ORDERED: Final[tuple[Plugin, ...]] = (
     CERTIFICATE_SIGNING,
     CERTIFICATE_SUBJECT,
     DEFAULT_INGRESS_CLASS,
+    DENY_EXTERNAL_IPS,
     POD_TOPOLOGY_LABELS,
 )
 """All plugins that there are; webhooks, policies and quotas wait for something, and come after them (`apiserver.admission`)."""
@@ -73,8 +81,41 @@ LATER: Final = (
 )
 """The names of what comes after the plugins, in order."""
 
-OFF_BY_DEFAULT: Final = frozenset({OWNER_REFERENCES.name})
+_OPTIONAL: Final = (
+    ALWAYS_PULL_IMAGES,
+    DENY_EXTERNAL_IPS,
+    EXTENDED_RESOURCE_TOLERATION,
+    HARD_ANTI_AFFINITY,
+    OWNER_REFERENCES,
+)
+OFF_BY_DEFAULT: Final = frozenset(plugin.name for plugin in _OPTIONAL)
+UNBUILT: Final = frozenset(
+    {
+        "AlwaysAdmit",
+        "AlwaysDeny",
+        "ClusterTrustBundleAttest",
+        "EventRateLimit",
+        "ImagePolicyWebhook",
+        "NamespaceAutoProvision",
+        "NamespaceExists",
+        "PodNodeSelector",
+        "PodTolerationRestriction",
+    }
+)
+"""Plugins that Kubernetes has, and that are off there by default, too."""
 NAMES: Final = tuple(dict.fromkeys((*(plugin.name for plugin in ORDERED), *LATER)))
+
+
+def check_built(name: str) -> None:
+    """Check that there is a plugin of a name.
+
+    Raises:
+        ValueError: there is none here, or none at all.
+    """
+    if name in UNBUILT:
+        raise ValueError(f"the admission plugin {name!r} is not built")
+    if name not in NAMES:
+        raise ValueError(f"there is no admission plugin {name!r}; there are {', '.join(sorted(NAMES))}")
 
 
 def chosen(enabled: Collection[str] = (), disabled: Collection[str] = ()) -> frozenset[str]:
@@ -84,8 +125,8 @@ def chosen(enabled: Collection[str] = (), disabled: Collection[str] = ()) -> fro
         ValueError: there is no such plugin, or one is in both.
     """
     for name in (*enabled, *disabled):
-        if name not in NAMES:
-            raise ValueError(f"there is no admission plugin {name!r}; there are {', '.join(sorted(NAMES))}")
+        if name not in UNBUILT or name in enabled:
+            check_built(name)
         if name in enabled and name in disabled:
             raise ValueError(f"the admission plugin {name!r} is both enabled and disabled")
     on = (name for name in NAMES if name in enabled or name not in OFF_BY_DEFAULT)

@@ -98,11 +98,25 @@ def _read(
         result = LevelVersion(wrong if level is None else level, result.version)
     label = f"{label}-version"
     if (text := labels.get(label)) is not None:
-        form = _VERSION.fullmatch(text)
-        if not form and text != "latest":
-            found.append(_invalid(label, text, 'must be "latest" or "v1.x"'))
-        result = LevelVersion(result.level, int(form[1]) if form else None)
+        try:
+            version = read_version(text)
+        except ValueError as error:
+            found.append(_invalid(label, text, str(error)))
+            version = None
+        result = LevelVersion(result.level, version)
     return result
+
+
+def read_version(text: str) -> Version:
+    """Read a version of a standard.
+
+    Raises:
+        ValueError: it is none.
+    """
+    form = _VERSION.fullmatch(text)
+    if not form and text != "latest":
+        raise ValueError('must be "latest" or "v1.x"')
+    return int(form[1]) if form else None
 
 
 def _invalid(label: str, text: str, detail: str) -> Cause:

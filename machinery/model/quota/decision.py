@@ -13,6 +13,7 @@ from machinery.model import amounts
 from machinery.model.amounts import Amount, Amounts
 from machinery.model.json_objects import Json, metadata
 from machinery.model.quota.evaluators import Evaluator, evaluator
+from machinery.model.quota.limited import Limited, uncovered
 from machinery.model.quota.usage import Moment
 
 
@@ -43,11 +44,12 @@ Decision: TypeAlias = Refused | Charged
 NO_CHARGE: Final = Charged()
 
 
-def decide(quotas: Sequence[Json], write: Write, moment: Moment) -> Decision:
+def decide(quotas: Sequence[Json], write: Write, moment: Moment, limits: Sequence[Limited] = ()) -> Decision:
     """Judge a write by the quotas of its namespace, as they are stored: what counts is their status.
 
     It is refused by the first quota, in the order given, that wants resources named which it does not name, or whose use
-    nobody has counted yet; then by the first that it does not fit into. What makes nothing larger fits, however much there is.
+    nobody has counted yet; then where it takes what is among `limits`, and no quota is about that; then by the first that it
+    does not fit into. What makes nothing larger fits, however much there is.
     """
     counting = evaluator(*write.resource)
     if not counting.counts(write.subresource, write.obj, write.old):
@@ -62,6 +64,8 @@ def decide(quotas: Sequence[Json], write: Write, moment: Moment) -> Decision:
     if negative := sorted(name for name, amount in usage.items() if amount.value < 0):
         return Refused(f"quota usage is negative for resource(s): {','.join(negative)}")
     before = {} if write.old is None else counting.usage(write.old, moment)
+    if limits and (problem := _uncovered(counting, quotas, concerned, write, usage, before, limits)):
+        return Refused(problem)
     charges: dict[str, Amounts] = {}
     for quota in concerned:
         counted_before = write.old is not None and counting.matches(quota, write.old)
@@ -72,6 +76,22 @@ def decide(quotas: Sequence[Json], write: Write, moment: Moment) -> Decision:
         if charge:
             charges[_name(quota)] = charge
     return Charged(charges) if charges else NO_CHARGE
+
+
+def _uncovered(
+    counting: Evaluator,
+    quotas: Sequence[Json],
+    concerned: Sequence[Json],
+    write: Write,
+    usage: Amounts,
+    before: Amounts,
+    limits: Sequence[Limited],
+) -> str:
+    if not amounts.without_zeros(amounts.growth(usage, before)):
+        return ""
+    covered = frozenset[str]().union(*(_tracked(counting, quota) for quota in concerned))
+    own = [limit for limit in limits if limit.resource == write.resource]
+    return uncovered(own, usage, covered, quotas, write.obj, counting.in_scope)
 
 
 def _tracked(counting: Evaluator, quota: Json) -> frozenset[str]:

@@ -23,6 +23,7 @@ from machinery.model.quota.decision import (
     observed_use,
     with_charge,
 )
+from machinery.model.quota.limited import Limited
 from machinery.model.quota.usage import Moment
 
 NOW = Moment(0.0, Timescale())
@@ -291,3 +292,32 @@ def test_use_is_counted_afresh_of_what_is_there():
     scoped = quota({"pods": "9", "secrets": "9"}, scopes=["Terminating"])
     assert amounts.to_json(observed_use(scoped, objects, NOW)) == {"pods": "0", "secrets": "0"}
     assert observed_use(quota({"services": "1"}), objects, NOW) == {}
+
+
+HIGH = {"scopeName": "PriorityClass", "operator": "In", "values": ["high"]}
+CPU = Limited(("", "pods"), ("requests.cpu",))
+PRIORITY = Limited(("", "pods"), (), (HIGH,))
+SELECTING = {"scopeSelector": {"matchExpressions": [HIGH]}}
+
+
+@pytest.mark.parametrize(
+    ("limits", "obj", "quotas", "refusal"),
+    [
+        ([CPU], pod({"cpu": "1"}), [], "insufficient quota to consume: requests.cpu"),
+        ([CPU], pod(), [], ""),
+        ([CPU], pod({"cpu": "1"}), [quota({"requests.cpu": "2"})], ""),
+        ([CPU], pod({"cpu": "1"}), [quota({"pods": "2"})], "insufficient quota to consume: requests.cpu"),
+        ([CPU], pod({"cpu": "1"}), [quota({"requests.cpu": "2"}, scopes=["BestEffort"])], "insufficient quota to consume: requests.cpu"),
+        ([CPU], pod({"cpu": "3"}), [quota({"requests.cpu": "2"})], "exceeded quota: q, requested: requests.cpu=3, used: requests.cpu=0, limited: requests.cpu=2"),
+        ([Limited(("", "services"), ("cpu",))], pod({"cpu": "1"}), [], ""),
+        ([PRIORITY], pod(priorityClassName="high"), [], "insufficient quota to match these scopes: [{PriorityClass In [high]}]"),
+        ([PRIORITY], pod(priorityClassName="low"), [], ""),
+        ([PRIORITY], pod(priorityClassName="high"), [quota({"pods": "2"})], "insufficient quota to match these scopes: [{PriorityClass In [high]}]"),
+        ([PRIORITY], pod(priorityClassName="high"), [quota({"pods": "2"}, **SELECTING)], ""),
+    ],
+)  # fmt: skip
+def test_what_is_limited_needs_a_quota_that_is_about_it(limits: Any, obj: Json, quotas: Any, refusal: str):
+    """By the name of a resource that it takes, or by a scope that it is in; a change that takes nothing more needs none."""
+    found = decide(quotas, Write(("", "pods"), obj), NOW, limits)
+    assert (found.reason if isinstance(found, Refused) else "") == refusal
+    assert isinstance(decide(quotas, Write(("", "pods"), obj, obj, "resize"), NOW, limits), Charged)
