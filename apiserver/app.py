@@ -20,6 +20,7 @@ from apiserver.access_log import AccessLog
 from apiserver.admission.dynamic import DynamicAdmission
 from apiserver.admission.service_dialer import ServiceDialer
 from apiserver.admission.web_client import WebClient
+from apiserver.aggregation.build import Aggregation, build_aggregation
 from apiserver.allocation import Allocator
 from apiserver.authentication import Authenticator
 from apiserver.bootstrap import Bootstrap
@@ -105,6 +106,7 @@ class Core:
     definitions: Upkeep
     trail: Trail | None  # the audit log
     flow_objects: FlowObjects
+    aggregation: Aggregation
 
 
 async def serve(config: ApiserverConfig, process: Process) -> None:
@@ -222,9 +224,11 @@ def build(
     bootstrap = Bootstrap(catalogue, registry, feed, log)
     addresses = Addresses(allocator.range.first, config.advertise_address, config.rest_port)
     presence = Presence(storage, feed, bootstrap, addresses, log)
+    aggregation = build_aggregation(config, catalogue, registry, feed, clock, log)
     upkeep = Upkeep(served.CUSTOM_RESOURCE_DEFINITIONS, definitions, registry, storage, feed, clock, log)
     process.health.add_check("etcd", lambda: feed.problem or storage.problem)
     process.health.add_check("informer-sync", lambda: "" if feed.ready else "the caches are not filled yet")
+    process.health.add_check("autoregister-completion", aggregation.registration.problem)
     process.metrics.add(StorageMetrics(storage, feed, catalogue))
     return Core(
         catalogue,
@@ -246,6 +250,7 @@ def build(
         upkeep,
         makers.trail,
         flow_objects,
+        aggregation,
     )
 
 
@@ -363,6 +368,7 @@ async def running(core: Core, process: Process) -> AsyncIterator[None]:
         "definitions": later(core.definitions.run),
         "flow-conditions": later(partial(core.flow_objects.keep_conditions, core.registry, sleep)),
     }
+    loops |= {name: later(work) for name, work in core.aggregation.loops().items()}
     sinks = core.trail.sinks if core.trail is not None else ()
     loops |= {f"audit-{number}": sink.run() for number, sink in enumerate(sinks)}
     tasks = [process.tasks.create_task(work, name=name) for name, work in loops.items()]

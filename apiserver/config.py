@@ -25,6 +25,7 @@ _PAIRS = (
     ("cert_file", "key_file"),
     ("etcd_cert_file", "etcd_key_file"),
     ("kubelet_cert_file", "kubelet_key_file"),
+    ("proxy_client_cert_file", "proxy_client_key_file"),
 )
 
 
@@ -43,6 +44,16 @@ class ApiserverConfig(ComponentConfig):
     advertise_address: str = setting("", help="IPv4 address at which pods reach the REST door; none if empty")
     kubelet_cert_file: str = setting("", help="PEM client certificate for the kubelets")
     kubelet_key_file: str = setting("", help="PEM key of --kubelet-cert-file")
+    proxy_client_cert_file: str = setting(
+        "", help="PEM client certificate under which requests are passed on to extension servers"
+    )
+    proxy_client_key_file: str = setting("", help="PEM key of --proxy-client-cert-file")
+    requestheader_client_ca_file: str = setting(
+        "", help="PEM certificate of the CA of --proxy-client-cert-file, as extension servers are told it"
+    )
+    requestheader_allowed_names: tuple[str, ...] = setting(
+        (), help="common names of that certificate, as extension servers are told them; none: any"
+    )
     sa_key_file: str = setting("", help="PEM private key that signs ServiceAccount tokens")
     service_cidr: str = setting("10.96.0.0/16", help="range of the Services' cluster IPs")
     authentication_config: str = setting(
@@ -131,6 +142,9 @@ class ApiserverConfig(ComponentConfig):
             "etcd_key_file",
             "kubelet_cert_file",
             "kubelet_key_file",
+            "proxy_client_cert_file",
+            "proxy_client_key_file",
+            "requestheader_client_ca_file",
         ):
             check_readable(field, getattr(self, field))
         check_readable("sa_key_file", self.sa_key_file)

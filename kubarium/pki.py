@@ -1,7 +1,8 @@
 """The cluster's own certificate authorities, and every certificate that they sign.
 
-Two authorities, as in any real cluster: one for Kubernetes' own conversations, one for etcd, so that no
-component's certificate opens the door to etcd except the apiserver's (law 1 of ARCHITECTURE.md). Keys are P-256;
+Three authorities, as in any real cluster: one for Kubernetes' own conversations, one for etcd, so that no
+component's certificate opens the door to etcd except the apiserver's (law 1 of ARCHITECTURE.md), and one for the
+certificate under which the apiserver passes requests on to extension servers, so that nobody else can say who asks. Keys are P-256;
 files are written with mode 0600 (keys) and 0644 (certificates), and an existing pair is kept.
 """
 

@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import Final
 
+from apiserver.core.aggregation.priorities import priority_of
 from apiserver.core.values import Json
 from machinery.model.kinds import KindNames
 
@@ -29,14 +30,20 @@ class Discovery:
         self._resources = {pair: tuple(found) for pair, found in by_version.items()}
 
     def groups(self) -> tuple[str, ...]:
-        """Return every group except for the core one, in the order that clients prefer: apps first, then by name."""
-        names = {group for group, _ in self._resources}
-        return tuple(sorted(names - {""}, key=lambda name: (name != "apps", name)))
+        """Return every group except for the core one, in the order that clients prefer: of its versions the first decides."""
+        places: dict[str, int] = {}
+        for group, version in self._resources:
+            places[group] = max(places.get(group, 0), priority_of(group, version).group)
+        return tuple(sorted(places.keys() - {""}, key=lambda name: (-places[name], name)))
 
     def versions(self, group: str) -> tuple[str, ...]:
         """Return the versions of a group, the preferred one first; none where there is no such group."""
         found = (version for name, version in self._resources if name == group)
-        return tuple(sorted(found, key=_preference, reverse=True))
+        return tuple(
+            sorted(
+                found, key=lambda each: (priority_of(group, each).version, *_preference(each)), reverse=True
+            )
+        )
 
     def group_versions(self) -> tuple[tuple[str, str], ...]:
         """Return every group with every version of it, the core group first."""

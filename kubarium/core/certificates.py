@@ -13,5 +13,5 @@ class Certificate:
     common_name: str
     organizations: tuple[str, ...] = ()
     hosts: tuple[str, ...] = ()  # names, loopback, the Service `kubernetes`; empty for pure clients
-    authority: str = "ca"  # "ca" or "etcd-ca"
+    authority: str = "ca"  # "ca", "etcd-ca" or "front-proxy-ca"
     is_client: bool = True  # whether it may be shown to a server, too

@@ -23,6 +23,7 @@ from kubarium.core.spec import APISERVER, CONTROLLERS, ETCD, SCHEDULER, Instance
 ADMIN = Certificate("admin", "kubernetes-admin", ("system:masters",))
 KUBELET_CLIENT = Certificate("apiserver-kubelet-client", "kube-apiserver-kubelet-client")
 ETCD_CLIENT = Certificate("apiserver-etcd-client", "kube-apiserver-etcd-client", authority="etcd-ca")
+FRONT_PROXY = Certificate("front-proxy-client", "front-proxy-client", authority="front-proxy-ca")
 _APISERVER_NAMES = (  # no address of a machine: whoever dials one asks for "apiserver" by name
     "localhost",
     "apiserver",
@@ -168,12 +169,18 @@ def _apiserver(instance: Instance, places: Places) -> Component:
         "key-file": places.key_file(serving),
         "kubelet-cert-file": places.certificate_file(KUBELET_CLIENT),
         "kubelet-key-file": places.key_file(KUBELET_CLIENT),
+        "proxy-client-cert-file": places.certificate_file(FRONT_PROXY),
+        "proxy-client-key-file": places.key_file(FRONT_PROXY),
+        "requestheader-client-ca-file": places.authority_file(FRONT_PROXY.authority),
+        "requestheader-allowed-names": FRONT_PROXY.common_name,
         "sa-key-file": str(places.layout.pki / "sa.key"),
         "service-cidr": SERVICE_CIDR,
         "access-log": "true" if places.spec.access_log else "",
         **places.spec.apiserver_args,
     }
-    return Component(instance.name, APISERVER, flags, (serving, KUBELET_CLIENT, ETCD_CLIENT, ADMIN))
+    return Component(
+        instance.name, APISERVER, flags, (serving, KUBELET_CLIENT, ETCD_CLIENT, FRONT_PROXY, ADMIN)
+    )
 
 
 def _scheduler(instance: Instance, places: Places) -> Component:

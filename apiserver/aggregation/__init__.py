@@ -1,0 +1,8 @@
+"""APIServices at work: which there are, whom they lead to, and how those do. `apiserver.core.aggregation` decides.
+
+services      follows the cache of APIServices: what each says, and which of them lead elsewhere
+registration  writes and removes those of what this server serves itself
+trust         keeps the ConfigMap by which extension servers know whom to believe
+
+`apiserver.rest.aggregated` passes requests on.
+"""
