@@ -224,7 +224,9 @@ def build(
     bootstrap = Bootstrap(catalogue, registry, feed, log)
     addresses = Addresses(allocator.range.first, config.advertise_address, config.rest_port)
     presence = Presence(storage, feed, bootstrap, addresses, log)
-    aggregation = build_aggregation(config, catalogue, registry, feed, clock, log)
+    aggregation = build_aggregation(
+        config.front_proxy_files, catalogue, registry, feed, dialer, process.metrics, clock, log
+    )
     upkeep = Upkeep(served.CUSTOM_RESOURCE_DEFINITIONS, definitions, registry, storage, feed, clock, log)
     process.health.add_check("etcd", lambda: feed.problem or storage.problem)
     process.health.add_check("informer-sync", lambda: "" if feed.ready else "the caches are not filled yet")
@@ -395,6 +397,7 @@ def rest_services(core: Core, process: Process, config: ApiserverConfig | None =
         log=process.log,
         metrics=process.metrics,
         health=process.health,
+        aggregation=core.aggregation,
         configuration=asdict(config) if config else {},
     )
 

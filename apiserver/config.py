@@ -8,6 +8,7 @@ from functools import partial
 from ipaddress import ip_network
 from typing import Any
 
+from apiserver.aggregation.build import FrontProxyFiles
 from apiserver.core.admission import check_built, chosen
 from apiserver.rest.limits import Limits
 from machinery.model.tokens import ISSUER
@@ -219,6 +220,17 @@ class ApiserverConfig(ComponentConfig):
             head_bytes=self.rest_head_bytes,
             greetings=self.rest_greetings,
             connections=self.rest_connections,
+        )
+
+    @property
+    def front_proxy_files(self) -> FrontProxyFiles:
+        """As whom requests are passed on to extension servers."""
+        return FrontProxyFiles(
+            client_ca_file=self.ca_file,
+            ca_file=self.requestheader_client_ca_file,
+            cert_file=self.proxy_client_cert_file,
+            key_file=self.proxy_client_key_file,
+            allowed_names=self.requestheader_allowed_names,
         )
 
     @property

@@ -7,7 +7,8 @@ A watch has its seat until it is established; logs, execs and what is no resourc
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from contextvars import ContextVar
 from typing import Final
 
@@ -132,6 +133,22 @@ class FlowControl:
         finally:
             took_s = self._clock.monotonic_wall() - begun
             self._waits.observe(took_s, ticket.flow.level, ticket.flow.schema)
+
+    @asynccontextmanager
+    async def seated(self, request: Request) -> AsyncIterator[None]:
+        """Have a seat for a request while inside.
+
+        Raises:
+            TooManyRequests: it gets none.
+        """
+        ticket = self.arrive(request)
+        try:
+            if ticket is not None and ticket.seated is not None:
+                await self.wait(ticket)
+            yield
+        finally:
+            if ticket is not None:
+                self.leave(ticket)
 
     def leave(self, ticket: Ticket) -> None:
         """Free the seat of a request, or its place in the queue, and wake those who are seated now."""

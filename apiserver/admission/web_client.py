@@ -136,7 +136,7 @@ class WebClient:
         except TimeoutError as error:
             raise CallFailed("context deadline exceeded") from error
         except ssl.SSLCertVerificationError as error:
-            raise CallFailed(f"tls: failed to verify certificate: x509: {_untrusted(error)}") from error
+            raise CallFailed(f"tls: failed to verify certificate: x509: {untrusted(error)}") from error
         except ssl.SSLError as error:
             raise CallFailed(f"tls: {error.reason or error}") from error
         except (asyncio.IncompleteReadError, EOFError) as error:
@@ -144,7 +144,7 @@ class WebClient:
         except socket.gaierror as error:
             raise CallFailed(f"dial tcp: lookup {server.host}: no such host") from error
         except (OSError, ValueError) as error:
-            raise CallFailed(_dial_error(server, error)) from error
+            raise CallFailed(dial_error(server, error)) from error
 
     async def aclose(self) -> None:
         """Close the connections."""
@@ -274,7 +274,8 @@ def _make_context(ca: bytes) -> ssl.SSLContext:
     return context
 
 
-def _untrusted(error: ssl.SSLCertVerificationError) -> str:
+def untrusted(error: ssl.SSLCertVerificationError) -> str:
+    """Return why a certificate is not trusted, as Go's library says it."""
     if error.verify_code in _UNTRUSTED:
         return "certificate signed by unknown authority"
     if error.verify_code in _EXPIRED:
@@ -282,7 +283,8 @@ def _untrusted(error: ssl.SSLCertVerificationError) -> str:
     return error.verify_message
 
 
-def _dial_error(server: Server, error: Exception) -> str:
+def dial_error(server: Server, error: Exception) -> str:
+    """Return why a server was not reached, as Go's library says it."""
     number = getattr(error, "errno", None)
     if number in _DIAL_ERRORS:
         return f"dial tcp {server.authority}: connect: {_DIAL_ERRORS[number]}"

@@ -2,6 +2,9 @@
 
 services      follows the cache of APIServices: what each says, and which of them lead elsewhere
 registration  writes and removes those of what this server serves itself
+backends      connects with servers, and fetches their documents
+upkeep        looks at servers again and again: the condition Available, discovery
+metrics       says how they do
 trust         keeps the ConfigMap by which extension servers know whom to believe
 
 `apiserver.rest.aggregated` passes requests on.

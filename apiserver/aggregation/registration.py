@@ -84,14 +84,11 @@ class Registration:
             await self._has_changed.wait()
             self._has_changed.clear()
             names, self._changed = self._changed, {}
-            outcomes = await asyncio.gather(*map(self._keep, names), return_exceptions=True)
-            for name, outcome in zip(names, outcomes, strict=True):
-                if isinstance(outcome, ApiError):
-                    self._note(name)
-                    failures.note(outcome)
-                elif isinstance(outcome, BaseException):
-                    raise outcome
-            if not self._changed:
+            found = await asyncio.gather(*map(self._tried, names))
+            errors = [error for error in found if error is not None]
+            if errors:
+                failures.note(errors[0])
+            else:
                 failures.forget()
             await failures.pause()
 
@@ -117,6 +114,15 @@ class Registration:
             self._unseen.discard(name)
         self._changed[name] = None
         self._has_changed.set()
+
+    async def _tried(self, name: str) -> ApiError | None:
+        """Keep an APIService; return why it could not be done, and has to be tried again."""
+        try:
+            await self._keep(name)
+        except ApiError as error:
+            self._note(name)
+            return error
+        return None
 
     async def _keep(self, name: str) -> None:
         action = decide(

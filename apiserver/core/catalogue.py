@@ -6,14 +6,17 @@ catalogue are kept until then (`PerGeneration`); who keeps something for each ki
     catalogue.kind(group, version, plural)      a stored kind, in the version of a request
     catalogue.stored(group, plural)             the same in the version that is stored
     catalogue.served()                          what discovery lists: stored kinds, and reviews
+    catalogue.elsewhere                         what it lists besides: versions that other servers serve
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Generic, TypeVar
 
+from apiserver.core.aggregation.documents import Listed
+from apiserver.core.aggregation.priorities import GroupVersion
 from apiserver.core.kind import Kind
 from apiserver.core.values import Json
 from machinery.model.kinds import KindNames
@@ -36,6 +39,7 @@ class Catalogue:
 
     def __init__(self, kinds: Iterable[Kind] = (), reviews: Iterable[KindNames] = ()) -> None:
         self.generation = 0
+        self.elsewhere: Mapping[GroupVersion, Listed] = {}
         self._reviews = {names.gvr: names for names in reviews}  # answered, not stored
         self._kinds: dict[tuple[str, str, str], Kind] = {}
         self._types: dict[tuple[str, str], Kind] = {}  # by apiVersion and kind
@@ -136,6 +140,15 @@ class Catalogue:
     def kind(self, group: str, version: str, plural: str) -> Kind | None:
         """Find a stored kind in one of its versions."""
         return self._kinds.get((group, version, plural))
+
+    def list_elsewhere(self, place: GroupVersion, listed: Listed | None) -> None:
+        """List a version of a group that another server serves, in the place of what is served here; None: no more."""
+        others = {each: found for each, found in self.elsewhere.items() if each != place}
+        if listed is not None:
+            others[place] = listed
+        if others != self.elsewhere:
+            self.elsewhere = others
+            self.generation += 1
 
     def names(self, group: str, version: str, plural: str) -> KindNames | None:
         """Find a kind that is served, whether its objects are stored or it is a review."""

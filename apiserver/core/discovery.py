@@ -1,16 +1,18 @@
 """What there is to ask for, as clients discover it: the old way, list by list, and all at once (aggregated).
 
 https://kubernetes.io/docs/concepts/overview/kubernetes-api/#discovery-api
-Everything follows from what the catalogue serves; the documents hold until it changes.
+Everything follows from what the catalogue serves, and what it lists of other servers; the documents hold until it changes.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from types import MappingProxyType
 from typing import Final
 
-from apiserver.core.aggregation.priorities import priority_of
+from apiserver.core.aggregation.documents import CURRENT, Listed
+from apiserver.core.aggregation.priorities import GroupVersion, priority_of
 from apiserver.core.values import Json
 from machinery.model.kinds import KindNames
 
@@ -23,31 +25,37 @@ _STABILITY: Final = {"alpha": 0, "beta": 1, None: 2}
 class Discovery:
     """The documents of one generation of the catalogue."""
 
-    def __init__(self, served: Iterable[KindNames]) -> None:
-        by_version: dict[tuple[str, str], list[KindNames]] = {}
+    def __init__(
+        self, served: Iterable[KindNames], elsewhere: Mapping[GroupVersion, Listed] = MappingProxyType({})
+    ) -> None:
+        by_version: dict[GroupVersion, list[KindNames]] = {}
         for each in sorted(served, key=lambda each: each.plural):
             by_version.setdefault((each.group, each.version), []).append(each)
-        self._resources = {pair: tuple(found) for pair, found in by_version.items()}
+        self._resources = {pair: tuple(found) for pair, found in by_version.items() if pair not in elsewhere}
+        self._elsewhere = elsewhere
+        self._priorities = {pair: priority_of(*pair) for pair in self._resources}
+        self._priorities |= {pair: listed.priority for pair, listed in elsewhere.items()}
 
     def groups(self) -> tuple[str, ...]:
         """Return every group except for the core one, in the order that clients prefer: of its versions the first decides."""
         places: dict[str, int] = {}
-        for group, version in self._resources:
-            places[group] = max(places.get(group, 0), priority_of(group, version).group)
+        for (group, _), priority in self._priorities.items():
+            places[group] = max(places.get(group, 0), priority.group)
         return tuple(sorted(places.keys() - {""}, key=lambda name: (-places[name], name)))
 
     def versions(self, group: str) -> tuple[str, ...]:
         """Return the versions of a group, the preferred one first; none where there is no such group."""
-        found = (version for name, version in self._resources if name == group)
-        return tuple(
-            sorted(
-                found, key=lambda each: (priority_of(group, each).version, *_preference(each)), reverse=True
-            )
+        found = (
+            (priority.version, *_preference(version), version)
+            for (name, version), priority in self._priorities.items()
+            if name == group
         )
+        return tuple(version for *_, version in sorted(found, reverse=True))
 
     def group_versions(self) -> tuple[tuple[str, str], ...]:
-        """Return every group with every version of it, the core group first."""
-        return tuple((group, version) for group in ("", *self.groups()) for version in self.versions(group))
+        """Return every group with every version of it that is served here, the core group first."""
+        found = ((group, version) for group in ("", *self.groups()) for version in self.versions(group))
+        return tuple(pair for pair in found if pair in self._resources)
 
     def resources(self, group: str, version: str) -> tuple[KindNames, ...]:
         """Return the resources of a version, by name."""
@@ -102,15 +110,15 @@ class Discovery:
     def _aggregated_group(self, group: str) -> Json:
         return {
             "metadata": {"name": group, "creationTimestamp": None} if group else {"creationTimestamp": None},
-            "versions": [
-                {
-                    "version": version,
-                    "resources": [_aggregated_resource(each) for each in self.resources(group, version)],
-                    "freshness": "Current",
-                }
-                for version in self.versions(group)
-            ],
+            "versions": [self._aggregated_version(group, version) for version in self.versions(group)],
         }
+
+    def _aggregated_version(self, group: str, version: str) -> Json:
+        listed = self._elsewhere.get((group, version))
+        if listed is not None:
+            return {"version": version, "resources": listed.resources, "freshness": listed.freshness}
+        resources = [_aggregated_resource(each) for each in self.resources(group, version)]
+        return {"version": version, "resources": resources, "freshness": CURRENT}
 
 
 def _preference(version: str) -> tuple[int, int, int, str]:

@@ -1,7 +1,7 @@
 """The one handler of the REST door: authenticate, find out where it goes, answer; an error is always a Status.
 
-`apiserver.rest.listener` brings requests as values. Those of resources go to `apiserver.rest.resources`, other paths to
-`apiserver.rest.pages`. Every answer is encoded, signed and counted here, once.
+`apiserver.rest.listener` brings requests as values. Those of resources go to `apiserver.rest.resources`, those of what other
+servers serve to `apiserver.rest.aggregated`, other paths to `apiserver.rest.pages`. Every answer is encoded, signed and counted here, once.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from apiserver.core.flow.schemas import is_own
 from apiserver.flow_control import current_flow
 from apiserver.request import UserInfo
 from apiserver.rest import query
+from apiserver.rest.aggregated import Aggregated
 from apiserver.rest.body_room import SMALL, BodyRoom
 from apiserver.rest.http_request import METHODS, Exchange, HttpRequest
 from apiserver.rest.limits import Limits
@@ -61,12 +62,14 @@ class Door:
         services.metrics.add(self._metrics)
         self._resources = Resources(services, self._metrics)
         self._pages = Pages(services)
+        self._aggregated = Aggregated(services, limits.answer_s)
         self._of_user: Counter[str] = Counter()
         self._bodies = BodyRoom()
 
     async def end_streams(self) -> None:
         """End every watch, log and exec, so that connections can be closed."""
         await self._resources.end_streams()
+        await self._aggregated.end_streams()
 
     async def handle(self, exchange: Exchange) -> web.StreamResponse:
         """Answer a request that aiohttp has read; never raises except for a caller who has gone."""
@@ -84,6 +87,8 @@ class Door:
 
     def lasts(self, http: HttpRequest) -> bool:
         """Whether the answer is a stream, and not one of `answer`."""
+        if self._aggregated.serves(http):
+            return True
         return isinstance(http.target, Target) and self._resources.lasts(http, http.target)
 
     async def answer(self, http: HttpRequest) -> Reply:
@@ -127,9 +132,11 @@ class Door:
 
     async def _stream(self, exchange: Exchange) -> web.StreamResponse | Reply:
         http = exchange.http
-        assert isinstance(http.target, Target)  # noqa: S101 - nothing else lasts
         receive_causes(http)
         user = await self._user(http)
+        if self._aggregated.serves(http):
+            return await self._aggregated.answer(exchange, user)
+        assert isinstance(http.target, Target)  # noqa: S101 - nothing else lasts
         return await self._resources.stream(exchange, user, http.target)
 
     async def _answer(self, http: HttpRequest) -> Reply:

@@ -11,6 +11,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from apiserver.kubelets import Kubelets
+from apiserver.proxied_http import Wire
 from apiserver.rest.http_request import Exchange, HttpRequest
 from apiserver.rest.streams import Streams, send
 from apiserver.rest.websockets import until_either_ends
@@ -129,11 +130,12 @@ async def carry(exchange: Exchange, streams: Streams, tunnel: Tunnel) -> Any:
     return exchange.taken_response()
 
 
-async def carry_bytes(exchange: Exchange, connection: ByteStream, tunnel: Tunnel) -> None:
+async def carry_bytes(exchange: Exchange, connection: ByteStream, tunnel: Wire) -> None:
     """Carry bytes both ways between a caller's connection, once it is taken over, and a tunnel until either side ends.
 
     Raises:
         RpcError: the tunnel broke.
+        Unavailable: another connection broke.
         ConnectionError: the caller takes nothing.
     """
     await until_either_ends(_carry_out(exchange, connection, tunnel), _carry_in(exchange, connection, tunnel))
@@ -143,7 +145,7 @@ def _answer_headers(headers: Iterable[tuple[str, str]]) -> list[tuple[str, str]]
     return [(name, value) for name, value in headers if name.lower() not in {"date", "server"}]
 
 
-async def _carry_out(exchange: Exchange, connection: ByteStream, tunnel: Tunnel) -> None:
+async def _carry_out(exchange: Exchange, connection: ByteStream, tunnel: Wire) -> None:
     async def post(data: bytes) -> None:
         connection.post(data)
         await connection.drain()
@@ -152,6 +154,6 @@ async def _carry_out(exchange: Exchange, connection: ByteStream, tunnel: Tunnel)
         await exchange.send(data, partial(send, post))
 
 
-async def _carry_in(exchange: Exchange, connection: ByteStream, tunnel: Tunnel) -> None:
+async def _carry_in(exchange: Exchange, connection: ByteStream, tunnel: Wire) -> None:
     while data := await connection.read():
         await exchange.hand_on(data, tunnel.write)

@@ -38,7 +38,7 @@ class Documents:
     """Makes the documents of one generation of the catalogue; it looks at the catalogue no more."""
 
     def __init__(self, catalogue: Catalogue, definitions: Callable[[], bytes]) -> None:
-        self.discovery = Discovery(catalogue.served())
+        self.discovery = Discovery(catalogue.served(), catalogue.elsewhere)
         self.paths = served_paths(self.discovery)
         self._definitions = definitions
         self._own: dict[str, Kind] = {}

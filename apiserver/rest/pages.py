@@ -68,7 +68,7 @@ class Pages:
         catalogue = services.catalogue
         self._openapi = OpenApi(catalogue, services.definitions)
         self._discovery = PerGeneration(
-            catalogue, lambda: _Documents(discovery.Discovery(catalogue.served()))
+            catalogue, lambda: _Documents(discovery.Discovery(catalogue.served(), catalogue.elsewhere))
         )
         self._pages: dict[str, Page] = {
             "": self._roots,

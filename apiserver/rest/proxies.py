@@ -25,12 +25,12 @@ from apiserver.core.proxying.headers import Place
 from apiserver.core.values import Json
 from apiserver.kubelets import host_of, port_of
 from apiserver.lookup import own_request
+from apiserver.proxied_http import ProxiedAnswer, Wire, send_request
 from apiserver.request import ListOptions, UserInfo
 from apiserver.rest import connecting, node_tunnels
 from apiserver.rest.http_request import Exchange, HttpRequest
 from apiserver.rest.node_tunnels import Tunnel
 from apiserver.rest.paths import Target
-from apiserver.rest.proxied_http import ProxiedAnswer, send_request
 from apiserver.rest.services import RestServices
 from apiserver.rest.streams import Streams, send
 from machinery.model.errors import MethodNotSupported, NotFound, NotImplementedHere, Unavailable
@@ -93,7 +93,7 @@ class Proxies:
         place = await self._admitted(http, user, target)
         what, find = self._finds[target.resource]
         found = await find(target, read_name(target.name, what))
-        if not place.path and not _upgrades(http):
+        if not place.path and not upgrades(http):
             return _moved(http)
         if found.port == _KUBELET:
             return await self._page(exchange, found.node, place)
@@ -108,44 +108,17 @@ class Proxies:
         return place if options is asked else replace(place, path=quote(options.path))
 
     async def _through(self, exchange: Exchange, tunnel: Tunnel, place: Place) -> web.StreamResponse:
-        http, upgrades = exchange.http, _upgrades(exchange.http)
+        http = exchange.http
         client = exchange.request.remote or ""
-        head = headers.request_headers(http.headers.items(), place, client, upgrades=upgrades)
-        path = f"{place.path or '/'}?{http.raw_query}" if http.raw_query else place.path or "/"
-        sending = asyncio.ensure_future(send_request(tunnel, http.method, path, head, _body(exchange)))
-
-        async def end() -> None:
-            tunnel.cut()
-
-        try:
-            with self._streams.opened(end):
-                answer = ProxiedAnswer(tunnel, http.method)
-                await answer.begin()
-                if answer.is_upgrade:
-                    return await self._upgraded(exchange, tunnel, answer)
-                return await _answered(exchange, answer, place)
-        finally:
-            sending.cancel()
-            with suppress(Exception):  # a server may answer before it has read
-                await asyncio.gather(sending, return_exceptions=True)
-
-    async def _upgraded(
-        self, exchange: Exchange, tunnel: Tunnel, answer: ProxiedAnswer
-    ) -> web.StreamResponse:
-        connection: ByteStream = exchange.take_over(headers.upgrade_headers(answer.headers))
-        try:
-            connection.post(answer.rest())
-            await node_tunnels.carry_bytes(exchange, connection, tunnel)
-        finally:
-            connection.close()
-        return exchange.taken_response()
+        head = headers.request_headers(http.headers.items(), place, client, upgrades=upgrades(http))
+        return await pass_on(exchange, self._streams, tunnel, head, place)
 
     async def _page(self, exchange: Exchange, node: str, place: Place) -> web.StreamResponse:
         """Answer with a page of a kubelet."""
         from machinery.wire.node import messages
 
         http = exchange.http
-        if _upgrades(http):
+        if upgrades(http):
             raise NotImplementedHere(f"nodes/proxy upgrades no connection to the kubelet: use {_INTO_PODS}")
         asked = messages.PageRequest(method=http.method, path=unquote(place.path), query=http.raw_query)
         async with self._services.kubelets.node(node) as stub:
@@ -204,6 +177,47 @@ class Proxies:
         return found
 
 
+async def pass_on(
+    exchange: Exchange, streams: Streams, wire: Wire, head: headers.Headers, place: Place
+) -> web.StreamResponse:
+    """Pass a request on, with another head, and its answer back.
+
+    Raises:
+        Unavailable: there is no answer, or the door is closing.
+        TooManyRequests: too many streams are open.
+        RpcError: the tunnel broke.
+        ConnectionError: the answer broke off, or the caller has gone.
+    """
+    http = exchange.http
+    path = f"{place.path or '/'}?{http.raw_query}" if http.raw_query else place.path or "/"
+    sending = asyncio.ensure_future(send_request(wire, http.method, path, head, _body(exchange)))
+
+    async def end() -> None:
+        wire.cut()
+
+    try:
+        with streams.opened(end):
+            answer = ProxiedAnswer(wire, http.method)
+            await answer.begin()
+            if answer.is_upgrade:
+                return await _upgraded(exchange, wire, answer)
+            return await _answered(exchange, answer, place)
+    finally:
+        sending.cancel()
+        with suppress(Exception):  # a server may answer before it has read
+            await asyncio.gather(sending, return_exceptions=True)
+
+
+async def _upgraded(exchange: Exchange, wire: Wire, answer: ProxiedAnswer) -> web.StreamResponse:
+    connection: ByteStream = exchange.take_over(headers.upgrade_headers(answer.headers))
+    try:
+        connection.post(answer.rest())
+        await node_tunnels.carry_bytes(exchange, connection, wire)
+    finally:
+        connection.close()
+    return exchange.taken_response()
+
+
 def place_of(http: HttpRequest, target: Target) -> Place:
     """Return where the proxy is that a request asks, and what it asks it for: percent-encoded, as it came."""
     parts = http.raw_path.lstrip("/").split("/")
@@ -212,7 +226,8 @@ def place_of(http: HttpRequest, target: Target) -> Place:
     return Place(http.headers.get("Host", ""), "/" + "/".join(parts[:own]), path)
 
 
-def _upgrades(http: HttpRequest) -> bool:
+def upgrades(http: HttpRequest) -> bool:
+    """Whether a request asks for its connection to become something else."""
     connection = ",".join(http.headers.getall("Connection", []))
     is_asked = "upgrade" in {token.strip().lower() for token in connection.split(",")}
     return is_asked and bool(http.headers.get("Upgrade"))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
+from apiserver.aggregation.build import Aggregation
 from apiserver.authentication import Authenticator
 from apiserver.core.catalogue import Catalogue
 from apiserver.gate import Gate
@@ -33,6 +34,7 @@ class RestServices:
     log: EventLog
     metrics: Metrics
     health: Health
+    aggregation: Aggregation | None = None  # the servers behind APIServices
     configuration: Mapping[str, object] = field(default_factory=dict)  # what the apiserver was told
     definitions: Callable[[], bytes] = field(
         default=document

@@ -84,6 +84,17 @@ class Head(msgspec.Struct, frozen=True, gc=False):
         return self.available is not None and self.available.status == "True"
 
     @property
+    def form(self) -> object:
+        """Return what is equal as long as the same is said of its server."""
+        return self.metadata.uid, self.spec
+
+    @property
+    def host(self) -> str:
+        """Return the name that the certificate of its server has to carry; "" where it leads nowhere else."""
+        service = self.spec.service
+        return f"{service.name}.{service.namespace}.svc" if service is not None else ""
+
+    @property
     def path(self) -> str:
         """Return where the server has to answer with what it serves."""
         return (

@@ -6,10 +6,10 @@ import aiohttp
 import pytest
 
 from tests.support.apiserver import Served
-from tests.support.rest_door import config_map
+from tests.support.waiting import until
 
 STARTED = "poststarthook/rbac/bootstrap-roles"
-ALL = ("ping", "etcd", "informer-sync", STARTED)
+ALL = ("ping", "etcd", "informer-sync", "autoregister-completion", STARTED)
 
 
 async def got(session: aiohttp.ClientSession, path: str) -> tuple[int, str]:
@@ -22,6 +22,7 @@ async def test_health_is_told_check_by_check(
     admin: aiohttp.ClientSession, served: Served, root: str, more: tuple[str, ...]
 ):
     """In Kubernetes' form; what fails is named in the whole, and told where it is asked for alone."""
+    await until(lambda: not served.process.health.problems())
     assert await got(admin, f"/{root}") == (200, "ok")
     whole = "".join(f"[+]{name} ok\n" for name in (*ALL, *more)) + f"{root} check passed\n"
     assert await got(admin, f"/{root}?verbose") == (200, whole)
@@ -41,18 +42,19 @@ async def test_health_is_told_check_by_check(
 
 async def test_metrics_have_the_names_of_kube_apiserver(admin: aiohttp.ClientSession):
     """Requests, the store, the process."""
-    async with admin.post("/api/v1/namespaces/default/configmaps", json=config_map("a")) as response:
+    secret = {"metadata": {"name": "a"}}
+    async with admin.post("/api/v1/namespaces/default/secrets", json=secret) as response:
         assert response.status == 201
     async with admin.get("/metrics") as response:
         assert response.headers["Content-Type"].startswith("text/plain; version=0.0.4")
         lines = (await response.text()).splitlines()
-    place = 'component="apiserver",dry_run="",group="",resource="configmaps",scope="resource",subresource=""'
+    place = 'component="apiserver",dry_run="",group="",resource="secrets",scope="resource",subresource=""'
     assert f'apiserver_request_total{{code="201",{place},verb="POST",version="v1"}} 1' in lines
-    created = '{group="",operation="create",resource="configmaps"}'
+    created = '{group="",operation="create",resource="secrets"}'
     assert f"etcd_requests_total{created} 1" in lines
     assert f"etcd_request_duration_seconds_count{created} 1" in lines
     assert f"etcd_request_errors_total{created} 0" in lines
-    assert 'apiserver_storage_objects{group="",resource="configmaps"} 1' in lines
+    assert 'apiserver_storage_objects{group="",resource="secrets"} 1' in lines
     found = {line.partition("{")[0].partition(" ")[0] for line in lines}
     assert {"process_cpu_seconds_total", "apiserver_current_inflight_requests"} <= found
     _, slis = await got(admin, "/metrics/slis")

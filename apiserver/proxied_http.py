@@ -7,12 +7,11 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import AsyncIterator
-from typing import Final
+from typing import Final, Protocol
 
 from httptools import HttpParserError, HttpParserUpgrade, HttpResponseParser
 
 from apiserver.core.proxying.headers import Headers
-from apiserver.rest.node_tunnels import Tunnel
 from machinery.model.errors import Unavailable
 
 _LARGEST_HEAD: Final = 1024 * 1024  # bytes, as Go's client takes them
@@ -20,8 +19,34 @@ _SWITCHING_PROTOCOLS: Final = 101
 _BODILESS: Final = frozenset({204, 304})
 
 
+class Wire(Protocol):
+    """A connection with a server, wherever it leads through."""
+
+    async def read(self) -> bytes:
+        """Return some bytes; b"" at the end.
+
+        Raises:
+            RpcError: the tunnel broke.
+            Unavailable: another connection broke.
+        """
+        ...
+
+    async def write(self, data: bytes) -> None:
+        """Send bytes; waits while the other end does not read.
+
+        Raises:
+            RpcError: the tunnel broke.
+            Unavailable: another connection broke.
+        """
+        ...
+
+    def cut(self) -> None:
+        """End it at once. Idempotent."""
+        ...
+
+
 async def send_request(
-    tunnel: Tunnel, method: str, target: str, headers: Headers, body: AsyncIterator[bytes] | None
+    tunnel: Wire, method: str, target: str, headers: Headers, body: AsyncIterator[bytes] | None
 ) -> None:
     """Send a request; a body without a length goes in chunks.
 
@@ -45,7 +70,7 @@ async def send_request(
 class ProxiedAnswer:
     """The answer, once its head has come."""
 
-    def __init__(self, tunnel: Tunnel, method: str) -> None:
+    def __init__(self, tunnel: Wire, method: str) -> None:
         self.status = 0
         self.headers: Headers = []
         self._tunnel = tunnel
