@@ -232,10 +232,18 @@ _INFO: Final[Fields] = {
     "description": (3, _string),
     _EXTENSION: (7, _any),
 }
+_API_KEY: Final[Fields] = {
+    "type": (1, _string),
+    "name": (2, _string),
+    "in": (3, _string),
+    "description": (4, _string),
+}
 _DOCUMENT: Final[Fields] = {
     "swagger": (1, _string),
     "info": (2, _message(_INFO)),
     "paths": (8, _within(2, _named(_message(_PATH_ITEM)))),
     "definitions": (9, _within(1, _named(_schema))),
+    "security": (12, _each(_within(1, _named(_within(1, _each(_string)))))),
+    "securityDefinitions": (13, _within(1, _named(_within(2, _message(_API_KEY))))),
     _EXTENSION: (16, _any),
 }

@@ -19,7 +19,8 @@ from apiserver.core import openapi_v2_binary
 from apiserver.core.catalogue import Catalogue, PerGeneration, definition_in
 from apiserver.core.discovery import Discovery
 from apiserver.core.kind import Kind
-from apiserver.core.openapi import document_v2, document_v3, has_own_schema, served_paths
+from apiserver.core.openapi import document_v2, document_v3, has_own_schema, page_v3, served_paths
+from apiserver.core.openapi_pages import pages
 from apiserver.core.values import Json
 from apiserver.schemas import VERSION
 from machinery.model.kinds import KindNames
@@ -40,6 +41,7 @@ class Documents:
     def __init__(self, catalogue: Catalogue, definitions: Callable[[], bytes]) -> None:
         self.discovery = Discovery(catalogue.served(), catalogue.elsewhere)
         self.paths = served_paths(self.discovery)
+        self.pages = pages(self.discovery)
         self._definitions = definitions
         self._own: dict[str, Kind] = {}
         for kind in catalogue.kinds():
@@ -58,6 +60,10 @@ class Documents:
         """Return the document of a group's version (api/v1, apis/apps/v1), which is served."""
         group, version = self.paths[path]
         return msgspec.json.encode(document_v3(self.discovery, group, version, VERSION, self._lookup()))
+
+    def page(self, path: str) -> bytes:
+        """Return the version 3 document of a page that is about no version of a group."""
+        return msgspec.json.encode(page_v3(self.pages[path], VERSION, self._lookup()))
 
     def resources(self, path: str) -> Resources:
         """Return what a document of version 3 is made from."""
@@ -98,9 +104,11 @@ class OpenApi:
         return await self._once("v2_binary", Documents.v2_binary)
 
     async def document(self, path: str) -> bytes | None:
-        """Return the document of a group's version (api/v1, apis/apps/v1); None where there is none."""
+        """Return a document of version 3 (api/v1, apis/apps/v1, apis, version); None where there is none."""
         async with self._making:
             documents = self._documents()
+            if path in documents.pages:
+                return await self._page(documents, path)
             return await self._v3(documents, path) if path in documents.paths else None
 
     async def address(self, path: str) -> str:
@@ -116,10 +124,16 @@ class OpenApi:
             if "index" not in whole:
                 paths = {
                     path: {"serverRelativeURL": await self._address(documents, path)}
-                    for path in documents.paths
+                    for path in sorted({*documents.paths, *documents.pages})
                 }
                 whole["index"] = msgspec.json.encode({"paths": paths})
             return whole["index"]
+
+    async def _page(self, documents: Documents, path: str) -> bytes:
+        whole = self._whole()
+        if path not in whole:
+            whole[path] = documents.page(path)
+        return whole[path]
 
     async def _once(self, name: str, make: Callable[[Documents], bytes]) -> bytes:
         async with self._making:
@@ -141,8 +155,10 @@ class OpenApi:
         return known[1]
 
     async def _address(self, documents: Documents, path: str) -> str:
-        resources = documents.resources(path)
-        if any(map(has_own_schema, resources)):
+        resources = () if path in documents.pages else documents.resources(path)
+        if path in documents.pages:
+            text = sha256(await self._page(documents, path)).hexdigest()
+        elif any(map(has_own_schema, resources)):
             digest = sha256(VERSION.encode())
             for each in resources:
                 digest.update(_identity(each))

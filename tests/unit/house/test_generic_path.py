@@ -14,7 +14,7 @@ PARTICULAR = (
     "app.py",  # the composition root
     "core/kinds/*", "core/table/*", "core/podspec/*", "core/workloads.py", "core/service_*.py", "core/pod_access.py",
     "core/batch/*", "core/ingress_rules.py", "core/resource_names.py", "core/scaling_metrics.py", "core/volume_claims.py", "core/endpoint_subsets.py",
-    "core/emptiness.py", "core/apply/topology.py",  # tables of Go types
+    "core/emptiness.py", "core/apply/topology.py", "core/openapi_enums.py",  # tables of Go types
     "core/custom/*", "custom_resources/*", "aggregation/*", "core/aggregation/*", "core/autoscaling_v1.py", "core/event_versions.py", "core/flow_rules.py",
     "admission/*", "core/admission/*", "core/hooks/*", "core/pod_security/*",
     "core/authz/*", "core/authn*.py", "core/access_reviews.py", "core/token_requests.py", "core/configured/*", "core/audit/*",

@@ -107,7 +107,10 @@ async def test_documents_are_kept_by_their_hash(admin: aiohttp.ClientSession):
         assert (response.status, response.headers["Location"]) == (301, address)
     async with admin.get(path, headers={"If-None-Match": f'"{tag}"'}) as response:
         assert (response.status, await response.read()) == (304, b"")
-    for missing in ("/openapi/v3/apis/none/v1", "/openapi/v4", "/openapi"):
+    for page in ("api", "apis", "apis/apps", "version", ".well-known/openid-configuration", "openid/v1/jwks"):
+        async with admin.get(f"/openapi/v3/{page}") as response:
+            assert list((await response.json())["paths"]) == [f"/{page}/"]
+    for missing in ("/openapi/v3/apis/none/v1", "/openapi/v3/logs", "/openapi/v4", "/openapi"):
         assert (await got(admin, missing))[0] == 404
 
 

@@ -157,6 +157,7 @@ BODY = message(name=(2, text), required=(4, bool), schema=(5, schema), **{"in": 
 PARAMETER = only((1, only((1, BODY), (2, only((3, QUERY), (4, PATH))))))
 RESPONSE = only((1, message(description=(1, text), schema=(2, only((1, schema))), x=(5, anything))))
 OPERATION = message(
+    tags_=(1, text),
     description=(3, text),
     operationId=(5, text),
     produces_=(6, text),
@@ -171,14 +172,19 @@ PATH_ITEM = message(
     put=(3, OPERATION),
     post=(4, OPERATION),
     delete=(5, OPERATION),
+    options=(6, OPERATION),
+    head=(7, OPERATION),
     patch=(8, OPERATION),
     parameters_=(9, PARAMETER),
 )
+API_KEY = message(type=(1, text), name=(2, text), description=(4, text), **{"in": (3, text)})
 DOCUMENT = message(
     swagger=(1, text),
     info=(2, message(title=(1, text), version=(2, text))),
     paths=(8, named(2, PATH_ITEM)),
     definitions=(9, named(1, schema)),
+    security_=(12, named(1, listed(text))),
+    securityDefinitions=(13, named(1, only((2, API_KEY)))),
 )
 
 
