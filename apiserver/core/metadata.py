@@ -106,6 +106,26 @@ def validate_common(
     ]
 
 
+def drop_repeated_owners(meta: Json) -> list[str]:
+    """Drop owners that are named twice in the same words, in place; returns the uids of those."""
+    owners = meta.get("ownerReferences")
+    if not owners or len(owners) < 2:
+        return []
+    kept: dict[str, list[Json]] = {}
+    dropped: list[str] = []
+    result: list[Json] = []
+    for owner in owners:
+        same = kept.setdefault(owner.get("uid", ""), [])
+        if owner in same:
+            dropped.append(owner.get("uid", ""))
+            continue
+        same.append(owner)
+        result.append(owner)
+    if dropped:
+        meta["ownerReferences"] = result
+    return dropped
+
+
 def validate_labels(labels: Mapping[str, str], path: str) -> list[Cause]:
     """Find what is not a label."""
     found: list[Cause] = []

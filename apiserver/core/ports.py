@@ -134,3 +134,25 @@ def interface_causes(path: str, text: str) -> list[Cause]:
     if interface == text:
         return []
     return [field_errors.invalid(path, text, f'must be in canonical form ("{interface}")')]
+
+
+def address_warnings(text: str, path: str) -> tuple[str, ...]:
+    """Return what to warn of in an address that is one: an IPv6 address has one form that it should be written in."""
+    if ":" not in text or not is_address(text) or str(ipaddress.ip_address(text)) == text:
+        return ()
+    canonical = ipaddress.ip_address(text)
+    return (f'{path}: IPv6 address "{text}" should be in RFC 5952 canonical format ("{canonical}")',)
+
+
+def range_warnings(text: str, path: str) -> tuple[str, ...]:
+    """Return the same of a range; one that is written as an address within it might mean that address alone."""
+    if not is_range(text):
+        return ()
+    interface = ipaddress.ip_interface(text)
+    if interface.ip != interface.network.network_address:
+        alone = f"{interface.ip}/{interface.max_prefixlen}"
+        what = f'is ambiguous in this context (should be "{interface.network}" or "{alone}"?)'
+        return (f'{path}: CIDR value "{text}" {what}',)
+    if ":" in text and str(interface) != text:
+        return (f'{path}: IPv6 CIDR value "{text}" should be in RFC 5952 canonical format ("{interface}")',)
+    return ()

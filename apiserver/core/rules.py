@@ -196,6 +196,10 @@ class PartUpdate:
     validate: Callable[[Json, Json], list[Cause]]  # new, old
 
 
+OWN_METADATA: Final = ("labels", "annotations", "finalizers", "ownerReferences")
+"""What of an object's metadata is its users'."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rules:
     """The rules of one kind.
@@ -230,6 +234,9 @@ class Rules:
     subresources: Mapping[str, SubresourceWrite] = field(default_factory=dict)  # those that change the object
     parts: Mapping[str, PartUpdate] = field(default_factory=dict)  # by subresource
     scale: ScaleMapping | None = None
+    status_keeps: tuple[str, ...] = ()  # of the metadata: what a write of the status cannot change
+    warnings: Callable[[Json, Json | None], tuple[str, ...]] | None = None
+    """What a client may want to know of an object that is valid: new, and the one before where there is one."""
     reset: Mapping[str, Json] = field(default_factory=dict)
     """By subresource ("": of the object itself), as a set of fields: what a write cannot change, so that nobody owns it
     by that. Where nothing is said it is the status, or in a write of the status the spec."""

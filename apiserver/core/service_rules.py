@@ -20,6 +20,8 @@ _IP_MODES: Final = frozenset({"Proxy", "VIP"})
 _LONGEST_AFFINITY_S: Final = 86400
 _NOT_EXTERNAL_NAME: Final = "may not be set for ExternalName services"
 _ONLY_BALANCERS: Final = "may only be used when `type` is 'LoadBalancer'"
+_OLD_HINTS: Final = "service.kubernetes.io/topology-aware-hints"
+_HINTS: Final = "service.kubernetes.io/topology-mode"
 _SOURCE_RANGES: Final = "service.beta.kubernetes.io/load-balancer-source-ranges"
 
 
@@ -286,3 +288,18 @@ def _family_causes(service: Json) -> list[Cause]:
         supported = {"PreferDualStack", "RequireDualStack", "SingleStack"}
         found += field_errors.one_of("spec.ipFamilyPolicy", policy, supported)
     return found
+
+
+def service_warnings(obj: Json) -> tuple[str, ...]:
+    """Return what to warn of in a service: what it says and is not heeded, addresses that are written oddly."""
+    service, found = spec(obj), []
+    if _OLD_HINTS in (metadata_of(obj).get("annotations") or {}):
+        found.append(f"annotation {_OLD_HINTS} is deprecated, please use {_HINTS} instead")
+    if not is_headless(service):
+        for index, address in enumerate(service.get("clusterIPs") or ()):
+            found += ports.address_warnings(address, f"spec.clusterIPs[{index}]")
+    elif service.get("type") == "ClusterIP" and service.get("sessionAffinity") != "None":
+        found.append("spec.SessionAffinity is ignored for headless services")
+    if service.get("type") != "ExternalName" and service.get("externalName"):
+        found.append('spec.externalName is ignored when spec.type is not "ExternalName"')
+    return tuple(found)

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Final
 
 from apiserver.core import field_errors, labelselector
+from apiserver.core.podspec.warnings import fraction_warnings
 from apiserver.core.values import Json
 from machinery.model import names, quantity
 from machinery.model.errors import Cause
@@ -16,6 +17,16 @@ ACCESS_MODES: Final = frozenset({"ReadOnlyMany", "ReadWriteMany", "ReadWriteOnce
 VOLUME_MODES: Final = frozenset({"Block", "Filesystem"})
 CLAIM: Final = "PersistentVolumeClaim"
 _ALONE: Final = "ReadWriteOncePod"
+
+
+def claim_warnings(own: Json, path: str) -> tuple[str, ...]:
+    """Return what to warn of in the spec of a claim: amounts that are no whole number of bytes."""
+    resources = own.get("resources") or {}
+    return tuple(
+        warning
+        for name in ("requests", "limits")
+        for warning in fraction_warnings(resources.get(name), f"{path}.resources.{name}", "storage")
+    )
 
 
 def default_claim_spec(own: Json) -> Json:

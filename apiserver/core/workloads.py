@@ -10,9 +10,13 @@ from apiserver.core.podspec.defaults import default_template
 from apiserver.core.podspec.template import validate_template
 from apiserver.core.podspec.unbuilt import unbuilt_in_spec
 from apiserver.core.podspec.unenforced import unenforced_in_spec
+from apiserver.core.podspec.warnings import name_warnings, template_warnings
 from apiserver.core.rules import Prepare, Rules, ScaleMapping, WriteContext, with_old_status
 from apiserver.core.values import Json, metadata, spec
+from machinery.model import names
 from machinery.model.errors import Cause
+
+POD_NAMES: Final = "Pod names and hostnames"
 
 
 def default_workload(obj: Json) -> Json:
@@ -48,18 +52,22 @@ def unenforced_in_template(template: Json, path: str) -> tuple[str, ...]:
     )
 
 
+def warnings_of_template(new: Json, old: Json | None) -> tuple[str, ...]:
+    """Return what to warn of in the template of a workload, where it is new or has changed what it wants."""
+    if old is not None and metadata(new).get("generation") == metadata(old).get("generation"):
+        return ()
+    return template_warnings(spec(new).get("template") or {}, "spec.template")
+
+
+def warnings_of_named(new: Json, old: Json | None) -> tuple[str, ...]:
+    """Return the same of a workload whose pods are hosts by its name."""
+    errors = [] if old is not None else names.dns_label_errors(metadata(new).get("name", ""))
+    return (*name_warnings(errors, POD_NAMES), *warnings_of_template(new, old))
+
+
 def as_created(obj: Json, _context: WriteContext) -> Json:
     """Drop the status of a new workload: nothing has happened yet."""
     return {**obj, "status": {}}
-
-
-def status_only(new: Json, old: Json, _context: WriteContext) -> Json:
-    """Apply the status, and all of metadata except for the labels."""
-    labels = old["metadata"].get("labels")
-    meta = {key: value for key, value in new["metadata"].items() if key != "labels"}
-    if labels:
-        meta["labels"] = labels
-    return {**old, "metadata": meta, "status": new.get("status") or {}}
 
 
 def selector_causes(own: Json, word: str = "deployment") -> list[Cause]:
@@ -129,7 +137,8 @@ SCALE = ScaleMapping(
 RULES: Final = Rules(
     unbuilt=unbuilt,
     unenforced=unenforced,
-    prepare=Prepare(create=as_created, update=with_old_status, status=status_only),
+    prepare=Prepare(create=as_created, update=with_old_status),
+    warnings=warnings_of_named,
     counts_generation=True,
     scale=SCALE,
 )

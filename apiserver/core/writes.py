@@ -25,11 +25,15 @@ from apiserver.core.normalize import WrongValue, normalize
 from apiserver.core.rules import Reader, WriteContext
 from apiserver.core.schema import Schemas
 from apiserver.core.strictness import MOST, strict_errors
-from apiserver.core.values import Json
+from apiserver.core.values import Json, kept
 from machinery.model.errors import BadRequest, NotImplementedHere
 from machinery.model.kinds import KindNames, Subresource
 
 _OBJECT_META: Final = "io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta"
+_REPEATED_OWNERS: Final = (
+    ".metadata.ownerReferences contains duplicate entries; API server dedups owner references in 1.20+, and may reject "
+    "such requests as early as 1.24; please fix your requests; duplicate UID(s) observed: "
+)
 _TYPE_AND_METADATA: Final = frozenset({"apiVersion", "kind", "metadata"})
 
 
@@ -114,6 +118,8 @@ def read(
     else:
         obj, warnings = _read_by_rules(schemas, kind, kind.rules.read, raw, validation, document)
     obj["metadata"] = _placed(kind, obj.get("metadata") or {}, namespace, name)
+    if repeated := metadata.drop_repeated_owners(obj["metadata"]):
+        warnings = (*warnings, _REPEATED_OWNERS + ", ".join(repeated))
     if resets_owners(raw):
         obj["metadata"]["managedFields"] = []
     if missing := kind.rules.unbuilt(obj):
@@ -347,6 +353,8 @@ def update_status(
         Invalid: the status breaks rules.
     """
     stamped = metadata.carry_over(kind.rules.prepare.status(new, old, context), old)
+    if keeps := kind.rules.status_keeps:
+        stamped["metadata"] = kept(stamped["metadata"], old["metadata"], *keeps)
     found = [
         *metadata.validate_updated(kind, stamped, old, may_own),
         *kind.rules.validate.status(stamped, old),

@@ -175,12 +175,13 @@ class Preparing:
                 obj = await aside(weight, writes.canonical, kind, obj)
             await self._parts.guard.admit_grant(draft.request.user, kind, obj, old)
             admitted = draft.admitted
+            said = () if kind.rules.warnings is None else kind.rules.warnings(obj, old)
             valid = await self._admitting.validate(draft.attributes, admitted.admitted, obj, old)
         except ApiError:
             await claims.drop()
             raise
         held = claims if valid.charge is None else AllHeld((claims, valid.charge))
-        return Put(obj, held, (*admitted.warnings, *valid.warnings))
+        return Put(obj, held, (*admitted.warnings, *said, *valid.warnings))
 
     async def _claims(self, kind: Kind, new: Json, old: Json | None, *, dry_run: bool) -> Claims:
         claimer = self._parts.claimers.get(kind.group_resource)

@@ -59,7 +59,10 @@ _CONFIG_KEY_TEXT = (
 
 def dns_label_errors(text: str) -> list[str]:
     """Return what keeps a text from being an RFC 1123 label (at most 63 characters)."""
-    return _errors(text, _LABEL, _LABEL_TEXT, LABEL_LENGTH)
+    errors = _errors(text, _LABEL, _LABEL_TEXT, LABEL_LENGTH)
+    if errors and errors[-1] == _LABEL_TEXT and "." in text and re.fullmatch(_SUBDOMAIN, text):
+        errors[-1] = "must not contain dots"  # it is a subdomain
+    return errors
 
 
 def dns_1035_label_errors(text: str) -> list[str]:

@@ -95,5 +95,6 @@ def _reset(kind: Kind, subresource: str) -> FieldSet:
         case "":
             return {"f:status": {}}
         case "status":
-            return {"f:spec": {}}
+            own_metadata: FieldSet = {f"f:{name}": {} for name in kind.rules.status_keeps}
+            return {"f:spec": {}, **({"f:metadata": own_metadata} if own_metadata else {})}
     return {}

@@ -32,6 +32,8 @@ _NUMBERS: Final = (
     "backoffLimitPerIndex",
     "maxFailedIndexes",
 )
+_MANY_INDEXES: Final = 100_000
+_MANY_AT_ONCE: Final = 10_000
 
 
 def job_spec_causes(own: Json, path: str) -> list[Cause]:
@@ -125,3 +127,15 @@ def _restart_causes(own: Json, path: str) -> list[Cause]:
         text = 'only "Never" is supported when podFailurePolicy is specified'
         return [field_errors.invalid(path, policy, text)]
     return []
+
+
+def job_spec_warnings(own: Json, path: str) -> tuple[str, ...]:
+    """Return what to warn of in the spec of a Job: more indexes than can be kept track of."""
+    completions, parallelism = own.get("completions", 0), own.get("parallelism", 0)
+    if own.get("completionMode") != INDEXED or completions <= _MANY_INDEXES or parallelism <= _MANY_AT_ONCE:
+        return ()
+    text = (
+        "In Indexed Jobs with a number of completions higher than 10^5 and a parallelism higher than 10^4, Kubernetes "
+        "might not be able to track completedIndexes when a big number of indexes fail"
+    )
+    return (f"{path}: {text}",)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Final
 
 from apiserver.core import field_errors
-from apiserver.core.rules import Prepare, Rules, Validate, WriteContext, with_old_status
+from apiserver.core.rules import OWN_METADATA, Prepare, Rules, Validate, WriteContext, with_old_status
 from apiserver.core.table import aggregation as table
 from apiserver.core.values import Json, kept, spec
 from apiserver.core.webhook_clients import PORT
@@ -102,5 +102,6 @@ RULES: Final = Rules(
     validate=Validate(create=_validate, update=lambda new, _old: _validate(new), status=_validate_status),
     unconditional_update=False,
     storage_prefix="/registry/apiregistration.k8s.io/apiservices",
+    status_keeps=OWN_METADATA,
     table=table.API_SERVICES,
 )

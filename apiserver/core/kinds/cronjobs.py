@@ -9,12 +9,14 @@ from typing import Final
 
 from apiserver.core import field_errors, workloads
 from apiserver.core.batch.failure_policy import default_failure_policy
-from apiserver.core.batch.job_spec import job_spec_causes
+from apiserver.core.batch.job_spec import job_spec_causes, job_spec_warnings
 from apiserver.core.batch.schedules import schedule_causes, time_zone_causes
 from apiserver.core.podspec.defaults import default_template
+from apiserver.core.podspec.warnings import name_warnings, template_warnings
 from apiserver.core.rules import Prepare, Rules, Validate, with_old_status
 from apiserver.core.table import batch as table
 from apiserver.core.values import Json, metadata, spec
+from machinery.model import names
 from machinery.model.errors import Cause
 
 _LONGEST_NAME: Final = 52  # its Jobs are called like it, with eleven characters more
@@ -81,6 +83,18 @@ def _job_causes(job: Json) -> list[Cause]:
     return found
 
 
+def _warnings(new: Json, old: Json | None) -> tuple[str, ...]:
+    found: tuple[str, ...] = ()
+    if old is None:
+        found = name_warnings(names.dns_label_errors(metadata(new)["name"]), workloads.POD_NAMES)
+    if old is None or metadata(new).get("generation") != metadata(old).get("generation"):
+        found += job_spec_warnings(job_of(new), _JOB)
+        found += template_warnings(job_of(new).get("template") or {}, f"{_JOB}.template")
+    if "TZ" in spec(new).get("schedule", ""):
+        found += ("cannot use TZ or CRON_TZ in spec.spec.schedule, use timeZone instead",)
+    return found
+
+
 RULES: Final = Rules(
     default=_default,
     unbuilt=_unbuilt,
@@ -88,5 +102,6 @@ RULES: Final = Rules(
     prepare=Prepare(create=workloads.as_created, update=with_old_status),
     validate=Validate(create=_validate, update=lambda new, old: _spec_causes(spec(new), spec(old))),
     counts_generation=True,
+    warnings=_warnings,
     table=table.CRON_JOBS,
 )

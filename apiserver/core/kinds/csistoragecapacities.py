@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Final
 
 from apiserver.core import field_errors, labelselector
+from apiserver.core.podspec.warnings import OLD_LABELS, term_warnings
 from apiserver.core.rules import Rules, Validate
 from apiserver.core.table import storage as table
 from apiserver.core.values import Json
@@ -32,8 +33,19 @@ def _validate_update(new: Json, old: Json) -> list[Cause]:
     ]
 
 
+def _warnings(new: Json, _old: Json | None) -> tuple[str, ...]:
+    selector = new.get("nodeTopology") or {}
+    labels = [
+        f"nodeTopology.matchLabels.{key}: {OLD_LABELS[key]}"
+        for key in selector.get("matchLabels") or ()
+        if key in OLD_LABELS
+    ]
+    return (*term_warnings(selector, "nodeTopology"), *labels)
+
+
 RULES: Final = Rules(
     validate=Validate(create=_validate, update=_validate_update),
     unconditional_update=False,
+    warnings=_warnings,
     table=table.CSI_STORAGE_CAPACITIES,
 )

@@ -130,6 +130,7 @@ RULES: Final = replace(
     default=_default,
     prepare=replace(workloads.RULES.prepare, create=_prepare_create, update=_prepare_update),
     validate=Validate(create=_validate, update=_validate_update, status=_validate_status),
+    warnings=workloads.warnings_of_template,
     scale=None,
     table=table.DAEMON_SETS,
 )

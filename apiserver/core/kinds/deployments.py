@@ -117,5 +117,6 @@ RULES: Final = replace(
     default=_default,
     validate=Validate(create=_validate, update=_validate_update, status=_validate_status),
     is_next_generation=_is_next_generation,
+    status_keeps=("labels",),
     table=table.DEPLOYMENTS,
 )

@@ -72,6 +72,16 @@ def _canonical(obj: Json) -> Json:
     return {**obj, "subsets": repack(obj["subsets"])} if obj.get("subsets") else obj
 
 
+def _warnings(new: Json, _old: Json | None) -> tuple[str, ...]:
+    return tuple(
+        warning
+        for index, subset in enumerate(new.get("subsets") or ())
+        for field in ("addresses", "notReadyAddresses")
+        for number, address in enumerate(subset.get(field) or ())
+        for warning in ports.address_warnings(address.get("ip", ""), f"subsets[{index}].{field}[{number}].ip")
+    )
+
+
 RULES: Final = Rules(
     default=_default,
     unenforced=lambda _obj: (DEPRECATED,),
@@ -79,5 +89,6 @@ RULES: Final = Rules(
     canonical=_canonical,
     create_on_update=True,
     storage_prefix=STORAGE_PREFIX,
+    warnings=_warnings,
     table=table.ENDPOINTS,
 )

@@ -148,6 +148,15 @@ def _validate_update(new: Json, old: Json) -> list[Cause]:
     ]
 
 
+def _warnings(new: Json, _old: Json | None) -> tuple[str, ...]:
+    return tuple(
+        warning
+        for index, endpoint in enumerate(new["endpoints"])
+        for number, address in enumerate(endpoint.get("addresses") or ())
+        for warning in ports.address_warnings(address, f"endpoints[{index}].addresses[{number}]")
+    )
+
+
 RULES: Final = Rules(
     default=_default,
     unbuilt=_unbuilt,
@@ -155,5 +164,6 @@ RULES: Final = Rules(
     validate=Validate(create=_validate, update=_validate_update),
     counts_generation=True,
     is_next_generation=_is_next_generation,
+    warnings=_warnings,
     table=table.ENDPOINT_SLICES,
 )

@@ -15,7 +15,7 @@ from apiserver.core.flow_rules import (
     rule_causes,
     status_causes,
 )
-from apiserver.core.rules import Prepare, Rules, Validate, with_old_status, without_status
+from apiserver.core.rules import OWN_METADATA, Prepare, Rules, Validate, with_old_status, without_status
 from apiserver.core.table import flow as table
 from apiserver.core.values import Json, spec
 from machinery.model import names
@@ -72,5 +72,6 @@ RULES: Final = Rules(
     prepare=Prepare(create=without_status, update=with_old_status),
     validate=Validate(create=_validate, update=lambda new, _old: _validate(new), status=status_causes),
     counts_generation=True,
+    status_keeps=OWN_METADATA,
     table=table.FLOW_SCHEMAS,
 )

@@ -41,6 +41,12 @@ def _validate_status(new: Json, _old: Json) -> list[Cause]:
     return balancer_causes((new.get("status") or {}).get("loadBalancer") or {}, "status.loadBalancer")
 
 
+def _warnings(new: Json, old: Json | None) -> tuple[str, ...]:
+    if old is not None or _ANNOTATION not in (metadata(new).get("annotations") or {}):
+        return ()
+    return (f"annotation \"{_ANNOTATION}\" is deprecated, please use 'spec.ingressClassName' instead",)
+
+
 RULES: Final = Rules(
     default=_default,
     prepare=Prepare(create=_prepare_create, update=with_old_status),
@@ -51,5 +57,6 @@ RULES: Final = Rules(
     ),
     counts_generation=True,
     storage_prefix="/registry/ingress",
+    warnings=_warnings,
     table=table.INGRESSES,
 )

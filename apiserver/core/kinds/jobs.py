@@ -10,7 +10,7 @@ from typing import Final
 from apiserver.core import deletion, field_errors, workloads
 from apiserver.core.batch import selectors
 from apiserver.core.batch.failure_policy import default_failure_policy
-from apiserver.core.batch.job_spec import INDEXED, job_spec_causes
+from apiserver.core.batch.job_spec import INDEXED, job_spec_causes, job_spec_warnings
 from apiserver.core.batch.job_status import job_status_causes
 from apiserver.core.batch.job_update import job_update_causes
 from apiserver.core.podspec.defaults import default_template
@@ -87,6 +87,13 @@ def _fields(obj: Json) -> dict[str, str]:
     return {**metadata_fields(obj), "status.successful": str((obj.get("status") or {}).get("succeeded", 0))}
 
 
+def _warnings(new: Json, old: Json | None) -> tuple[str, ...]:
+    found = job_spec_warnings(spec(new), "spec")
+    if old is not None and metadata(new).get("generation") == metadata(old).get("generation"):
+        found = ()
+    return (*found, *workloads.warnings_of_named(new, old))
+
+
 RULES: Final = Rules(
     default=_default,
     unbuilt=workloads.unbuilt,
@@ -97,5 +104,6 @@ RULES: Final = Rules(
     plan_deletion=deletion.by_finalizers_orphaning,
     fields=_fields,
     unknown_field='field label "{label}" not supported for batchv1.Job',
+    warnings=_warnings,
     table=table.JOBS,
 )

@@ -110,9 +110,25 @@ def _is_strict_part(part: str, whole: str) -> bool:
     return inner.network_address in outer
 
 
+def _warnings(new: Json, _old: Json | None) -> tuple[str, ...]:
+    found: tuple[str, ...] = ()
+    for direction, peers in _DIRECTIONS:
+        for index, rule in enumerate(spec(new).get(direction) or []):
+            for number, peer in enumerate(rule.get(peers) or []):
+                path, block = (
+                    f"spec.{direction}[{index}].{peers}[{number}].ipBlock",
+                    peer.get("ipBlock") or {},
+                )
+                found += ports.range_warnings(block.get("cidr", ""), f"{path}.cidr")
+                for place, part in enumerate(block.get("except") or []):
+                    found += ports.range_warnings(part, f"{path}.except[{place}]")
+    return found
+
+
 RULES: Final = Rules(
     default=_default,
     validate=Validate(create=_validate, update=lambda new, _old: _validate(new)),
     counts_generation=True,
+    warnings=_warnings,
     table=table.NETWORK_POLICIES,
 )

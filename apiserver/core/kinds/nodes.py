@@ -117,6 +117,18 @@ def _fields(obj: Json) -> dict[str, str]:
     return {**name_field(obj), "spec.unschedulable": str(unschedulable).lower()}
 
 
+def _warnings(new: Json, _old: Json | None) -> tuple[str, ...]:
+    own = spec(new)
+    found = [
+        warning
+        for index, text in enumerate(own.get("podCIDRs") or ())
+        for warning in ports.range_warnings(text, f"spec.podCIDRs[{index}]")
+    ]
+    if own.get("externalID"):
+        found.append("spec.externalID: this field is deprecated, and is unused by Kubernetes")
+    return tuple(found)
+
+
 RULES: Final = Rules(
     storage_prefix="/registry/minions",
     default=_default,
@@ -124,5 +136,6 @@ RULES: Final = Rules(
     prepare=Prepare(update=with_old_status),
     validate=Validate(create=_validate, update=_validate_update, status=_validate_status),
     fields=_fields,
+    warnings=_warnings,
     table=table.NODES,
 )

@@ -11,7 +11,7 @@ from apiserver.core import field_errors
 from apiserver.core.rules import Prepare, Rules, Validate, WriteContext, with_old_status
 from apiserver.core.table import storage as table
 from apiserver.core.values import Json, metadata, spec
-from apiserver.core.volume_claims import CLAIM, claim_spec_causes, default_claim_spec
+from apiserver.core.volume_claims import CLAIM, claim_spec_causes, claim_warnings, default_claim_spec
 from machinery.model import names, quantity
 from machinery.model.errors import Cause
 
@@ -172,10 +172,19 @@ def _key_causes(name: str, path: str) -> list[Cause]:
     return [field_errors.not_supported(path, name, ["storage"])]
 
 
+def _warnings(new: Json, _old: Json | None) -> tuple[str, ...]:
+    found = claim_warnings(spec(new), "spec")
+    if _OLD_CLASS in (metadata(new).get("annotations") or {}):
+        text = 'deprecated since v1.8; use "storageClassName" attribute instead'
+        found = (f"metadata.annotations[{_OLD_CLASS}]: {text}", *found)
+    return found
+
+
 RULES: Final = Rules(
     default=_default,
     prepare=Prepare(create=_prepare_create, update=_prepare_update),
     validate=Validate(create=_validate, update=_validate_update, status=_validate_status),
     deletion_returns_object=True,
+    warnings=_warnings,
     table=table.PERSISTENT_VOLUME_CLAIMS,
 )

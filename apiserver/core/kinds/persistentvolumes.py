@@ -13,9 +13,10 @@ from apiserver.core.csi import driver_name_causes
 from apiserver.core.podspec.affinity import node_selector_causes
 from apiserver.core.podspec.paths import no_backsteps_causes
 from apiserver.core.podspec.volumes import host_path_causes
+from apiserver.core.podspec.warnings import fraction_warnings, term_warnings
 from apiserver.core.rules import Prepare, Rules, Validate, WriteContext, with_old_status
 from apiserver.core.table import storage as table
-from apiserver.core.values import Json, spec
+from apiserver.core.values import Json, metadata, spec
 from apiserver.core.volume_claims import access_mode_causes, class_name_causes, mode_causes, positive_causes
 from machinery.model.errors import Cause
 
@@ -48,6 +49,12 @@ _UNBUILT: Final = frozenset(
         "vsphereVolume",
     }
 )
+
+
+_OLD_ANNOTATIONS: Final = {
+    "volume.beta.kubernetes.io/storage-class": 'deprecated since v1.8; use "storageClassName" attribute instead',
+    "volume.beta.kubernetes.io/mount-options": 'deprecated since v1.31; use "mountOptions" attribute instead',
+}
 
 
 def _default(obj: Json) -> Json:
@@ -202,11 +209,29 @@ _SOURCES: Final = {
 }
 
 
+def _warnings(new: Json, _old: Json | None) -> tuple[str, ...]:
+    own, annotations = spec(new), metadata(new).get("annotations") or {}
+    terms = ((own.get("nodeAffinity") or {}).get("required") or {}).get("nodeSelectorTerms") or ()
+    found = [
+        warning
+        for index, term in enumerate(terms)
+        for warning in term_warnings(term, f"spec.nodeAffinity.required.nodeSelectorTerms[{index}]")
+    ]
+    found += [
+        f"metadata.annotations[{key}]: {text}" for key, text in _OLD_ANNOTATIONS.items() if key in annotations
+    ]
+    if own.get("persistentVolumeReclaimPolicy") == "Recycle":
+        text = "The Recycle reclaim policy is deprecated. Instead, the recommended approach is to use dynamic provisioning."
+        found.append(f"spec.persistentVolumeReclaimPolicy: {text}")
+    return (*found, *fraction_warnings(own.get("capacity"), "spec.capacity", "storage"))
+
+
 RULES: Final = Rules(
     default=_default,
     unbuilt=_unbuilt,
     prepare=Prepare(create=_prepare_create, update=with_old_status, status=_prepare_status),
     validate=Validate(create=_validate, update=_validate_update),
     deletion_returns_object=True,
+    warnings=_warnings,
     table=table.PERSISTENT_VOLUMES,
 )

@@ -28,6 +28,7 @@ from apiserver.core.podspec.status import status_causes, status_to_store, with_b
 from apiserver.core.podspec.unbuilt import unbuilt_in_spec
 from apiserver.core.podspec.unenforced import unenforced_in_spec
 from apiserver.core.podspec.update import update_causes
+from apiserver.core.podspec.warnings import name_warnings, pod_warnings
 from apiserver.core.rules import (
     PartUpdate,
     Prepare,
@@ -39,6 +40,7 @@ from apiserver.core.rules import (
 )
 from apiserver.core.table import pods as table
 from apiserver.core.values import Json, metadata, spec
+from machinery.model import names
 from machinery.model.errors import Cause
 from machinery.model.k8s.core_v1 import Pod
 from machinery.model.pods import qos_class
@@ -157,6 +159,14 @@ def _validate_resize(new: Json, old: Json) -> list[Cause]:
     return [*_common(new), *resized_causes(new, old, _qos_class(new), before)]
 
 
+def _warnings(new: Json, old: Json | None) -> tuple[str, ...]:
+    """Return what to warn of in a new pod: changes of pods are not made by people."""
+    if old is not None:
+        return ()
+    errors = names.dns_label_errors(metadata(new)["name"])
+    return (*name_warnings(errors, "the Pod's hostname"), *pod_warnings(new))
+
+
 def _fields(obj: Json) -> dict[str, str]:
     own, status = spec(obj), obj.get("status") or {}
     return {
@@ -180,6 +190,7 @@ RULES: Final = Rules(
     validate=Validate(create=_validate, update=_validate_update, status=status_causes),
     fields=_fields,
     field_aliases={"spec.host": "spec.nodeName", "status.podIPs": "status.podIPs"},
+    warnings=_warnings,
     counts_generation=True,
     needs_suffix=True,  # for the volume of its token
     reset={

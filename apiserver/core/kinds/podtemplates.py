@@ -10,6 +10,7 @@ from typing import Final
 from apiserver.core import workloads
 from apiserver.core.podspec.defaults import default_template
 from apiserver.core.podspec.template import validate_template
+from apiserver.core.podspec.warnings import template_warnings
 from apiserver.core.rules import Rules, Validate
 from apiserver.core.table import workloads as table
 from apiserver.core.values import Json
@@ -34,6 +35,7 @@ RULES: Final = Rules(
     unbuilt=lambda obj: workloads.unbuilt_in_template(obj.get("template") or {}, "template"),
     unenforced=lambda obj: workloads.unenforced_in_template(obj.get("template") or {}, "template"),
     validate=Validate(create=_validate, update=lambda new, _old: _validate(new)),
+    warnings=lambda new, _old: template_warnings(new.get("template") or {}, "template"),
     counts_generation=True,
     is_next_generation=_template_changed,
     create_on_update=True,

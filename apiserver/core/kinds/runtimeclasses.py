@@ -10,6 +10,7 @@ from typing import Final
 from apiserver.core import field_errors, metadata
 from apiserver.core.podspec.resources import resource_causes
 from apiserver.core.podspec.tolerations import toleration_causes
+from apiserver.core.podspec.warnings import OLD_LABELS
 from apiserver.core.rules import Rules, Validate
 from apiserver.core.table import nodes as table
 from apiserver.core.values import Json
@@ -44,8 +45,14 @@ def _validate_update(new: Json, old: Json) -> list[Cause]:
     return field_errors.unchanged("handler", new.get("handler"), old.get("handler"))
 
 
+def _warnings(new: Json, _old: Json | None) -> tuple[str, ...]:
+    labels = (new.get("scheduling") or {}).get("nodeSelector") or ()
+    return tuple(f"scheduling.nodeSelector: {OLD_LABELS[key]}" for key in labels if key in OLD_LABELS)
+
+
 RULES: Final = Rules(
     validate=Validate(create=_validate, update=_validate_update),
     unconditional_update=False,
+    warnings=_warnings,
     table=table.RUNTIME_CLASSES,
 )

@@ -10,7 +10,9 @@ from typing import Final
 
 from apiserver.core.rules import Prepare, Rules, WriteContext
 from apiserver.core.table import configuration as table
-from apiserver.core.values import Json
+from apiserver.core.values import Json, metadata
+
+_MOUNTABLE: Final = "kubernetes.io/enforce-mountable-secrets"
 
 
 def _named_secrets(obj: Json) -> Json:
@@ -28,8 +30,16 @@ def _prepare_update(new: Json, _old: Json, _context: WriteContext) -> Json:
     return _named_secrets(new)
 
 
+def _warnings(new: Json, _old: Json | None) -> tuple[str, ...]:
+    if _MOUNTABLE not in (metadata(new).get("annotations") or {}):
+        return ()
+    text = "deprecated in v1.32+; prefer separate namespaces to isolate access to mounted secrets"
+    return (f"metadata.annotations[{_MOUNTABLE}]: {text}",)
+
+
 RULES: Final = Rules(
     prepare=Prepare(create=_prepare_create, update=_prepare_update),
     deletion_returns_object=True,
+    warnings=_warnings,
     table=table.SERVICE_ACCOUNTS,
 )

@@ -9,7 +9,14 @@ from __future__ import annotations
 from typing import Final
 
 from apiserver.core.rules import Prepare, Rules, Validate, WriteContext, metadata_fields
-from apiserver.core.service_rules import EXTERNAL, unbuilt, validate, validate_status, validate_update
+from apiserver.core.service_rules import (
+    EXTERNAL,
+    service_warnings,
+    unbuilt,
+    validate,
+    validate_status,
+    validate_update,
+)
 from apiserver.core.table import network as table
 from apiserver.core.values import Json, kept, spec
 from machinery.model import names
@@ -142,6 +149,10 @@ def _fields(obj: Json) -> dict[str, str]:
     }
 
 
+def _warnings(new: Json, _old: Json | None) -> tuple[str, ...]:
+    return service_warnings(new)
+
+
 RULES: Final = Rules(
     storage_prefix=STORAGE_PREFIX,
     name_errors=names.dns_1035_label_errors,
@@ -152,5 +163,6 @@ RULES: Final = Rules(
     fields=_fields,
     create_on_update=True,
     deletion_returns_object=True,
+    warnings=_warnings,
     table=table.SERVICES,
 )

@@ -13,7 +13,7 @@ from apiserver.core.podspec.template import validate_template
 from apiserver.core.rules import Validate, WriteContext
 from apiserver.core.table import workloads as table
 from apiserver.core.values import Json, spec
-from apiserver.core.volume_claims import CLAIM, claim_spec_causes, default_claim_spec
+from apiserver.core.volume_claims import CLAIM, claim_spec_causes, claim_warnings, default_claim_spec
 from machinery.model import names
 from machinery.model.errors import Cause
 
@@ -86,7 +86,6 @@ def _spec_causes(own: Json) -> list[Cause]:
     found += field_errors.not_negative("spec.replicas", own["replicas"])
     found += field_errors.not_negative("spec.minReadySeconds", own.get("minReadySeconds"))
     found += field_errors.not_negative("spec.ordinals.start", ordinals.get("start"))
-    found += field_errors.not_negative("spec.revisionHistoryLimit", own["revisionHistoryLimit"])
     return [
         *found,
         *workloads.selector_causes(own, "statefulset"),
@@ -163,11 +162,22 @@ def _validate_status(new: Json, old: Json) -> list[Cause]:
     ]
 
 
+def _warnings(new: Json, old: Json | None) -> tuple[str, ...]:
+    found = workloads.warnings_of_template(new, old)
+    for index, claim in enumerate(spec(new).get("volumeClaimTemplates") or ()):
+        found += claim_warnings(spec(claim), f"spec.volumeClaimTemplates[{index}].spec")
+    if spec(new).get("revisionHistoryLimit", 0) < 0:
+        text = "a negative value retains all historical revisions; a value >= 0 is recommended"
+        found += (f"spec.revisionHistoryLimit: {text}",)
+    return found
+
+
 RULES: Final = replace(
     workloads.RULES,
     name_errors=names.dns_label_errors,
     default=_default,
     prepare=replace(workloads.RULES.prepare, create=_prepare_create),
     validate=Validate(create=_validate, update=_validate_update, status=_validate_status),
+    warnings=_warnings,
     table=table.STATEFUL_SETS,
 )

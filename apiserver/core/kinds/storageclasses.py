@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from apiserver.core import field_errors
+from apiserver.core.podspec.warnings import OLD_LABELS
 from apiserver.core.rules import Rules, Validate
 from apiserver.core.storage_parameters import parameter_causes
 from apiserver.core.table import storage as table
@@ -80,9 +81,19 @@ def _validate_update(new: Json, old: Json) -> list[Cause]:
     return found + field_errors.unchanged("volumeBindingMode", *modes)
 
 
+def _warnings(new: Json, _old: Json | None) -> tuple[str, ...]:
+    return tuple(
+        f"allowedTopologies[{index}].matchLabelExpressions[{number}].key: {key} is {OLD_LABELS[key]}"
+        for index, topology in enumerate(new.get("allowedTopologies") or ())
+        for number, expression in enumerate(topology.get("matchLabelExpressions") or ())
+        if (key := expression.get("key", "")) in OLD_LABELS
+    )
+
+
 RULES: Final = Rules(
     default=_default,
     validate=Validate(create=_validate, update=_validate_update),
     deletion_returns_object=True,
+    warnings=_warnings,
     table=table.STORAGE_CLASSES,
 )

@@ -21,7 +21,7 @@ from apiserver.core.policy_rules import (
     validate_by,
     variables_of,
 )
-from apiserver.core.rules import Prepare, Rules, Validate, with_old_status, without_status
+from apiserver.core.rules import OWN_METADATA, Prepare, Rules, Validate, with_old_status, without_status
 from apiserver.core.table import admission as table
 from apiserver.core.values import Json, spec
 from machinery.model import names
@@ -42,6 +42,7 @@ def policies(check: CheckExpression) -> Rules:
         validate=replace(validate_by(_causes, check), status=_validate_status),
         counts_generation=True,
         unconditional_update=False,
+        status_keeps=OWN_METADATA,
         table=table.VALIDATING_ADMISSION_POLICIES,
     )
 

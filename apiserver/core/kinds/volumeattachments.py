@@ -9,7 +9,7 @@ from typing import Final
 
 from apiserver.core import field_errors
 from apiserver.core.csi import driver_name_causes
-from apiserver.core.rules import Prepare, Rules, Validate, WriteContext, with_old_status
+from apiserver.core.rules import OWN_METADATA, Prepare, Rules, Validate, WriteContext, with_old_status
 from apiserver.core.table import storage as table
 from apiserver.core.values import Json, spec
 from apiserver.core.volume_claims import access_mode_causes
@@ -111,5 +111,6 @@ RULES: Final = Rules(
     validate=Validate(create=_validate, update=_validate_update, status=_validate_status),
     unconditional_update=False,
     deletion_returns_object=True,
+    status_keeps=OWN_METADATA,
     table=table.VOLUME_ATTACHMENTS,
 )

@@ -24,7 +24,7 @@ def projected_causes(source: Json, path: str) -> list[Cause]:
         given = [name for name in _KINDS if name in each]
         for name in given[:1]:
             found += _one_causes(name, each[name], f"{where}.{name}")
-            found += _conflicts(name, each[name], f"{where}.{name}", files)
+            found += _conflicts(name, each[name], path, files)
         text = "may not specify more than 1 volume type"
         found += [field_errors.forbidden(f"{where}.{name}", text) for name in given[1:]]
     return found
@@ -60,12 +60,12 @@ def _conflicts(kind: str, source: Json, path: str, files: set[str]) -> list[Caus
     for file in _files(kind, source):
         if file and file in files:
             value = source.get("name", file)
-            found.append(field_errors.invalid(path, value, f"conflicting duplicate paths: {file}"))
+            found.append(field_errors.invalid(path, value, "conflicting duplicate paths"))
         files.add(file)
     return found
 
 
 def _files(kind: str, source: Json) -> list[str]:
     if kind == "serviceAccountToken":
-        return [source.get("path", "")]
+        return []  # which a client is only warned of
     return [item.get("path", "") for item in source.get("items") or []]
