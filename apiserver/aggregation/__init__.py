@@ -4,6 +4,7 @@ services      follows the cache of APIServices: what each says, and which of the
 registration  writes and removes those of what this server serves itself
 backends      connects with servers, and fetches their documents
 upkeep        looks at servers again and again: the condition Available, discovery
+openapi       fetches what servers document, when somebody asks
 metrics       says how they do
 trust         keeps the ConfigMap by which extension servers know whom to believe
 

@@ -9,6 +9,7 @@ from typing import Any, TypeAlias
 from apiserver.admission.service_dialer import ServiceDialer
 from apiserver.aggregation.backends import Backends
 from apiserver.aggregation.metrics import Availabilities
+from apiserver.aggregation.openapi import OpenApiOfOthers
 from apiserver.aggregation.registration import Registration
 from apiserver.aggregation.services import ApiServices
 from apiserver.aggregation.trust import TrustMap, read_trust
@@ -41,6 +42,7 @@ class Aggregation:
 
     services: ApiServices
     backends: Backends
+    openapi: OpenApiOfOthers
     registration: Registration
     upkeep: Upkeep
     trust: TrustMap | None  # of an apiserver that knows which clients it believes itself
@@ -79,4 +81,6 @@ def build_aggregation(
     if files.client_ca_file:
         required = read_trust(files.client_ca_file, files.ca_file, files.allowed_names)
         trust = TrustMap(required, registry, feed, clock, log)
-    return Aggregation(services, backends, registration, upkeep, trust)
+    return Aggregation(
+        services, backends, OpenApiOfOthers(services, backends, clock), registration, upkeep, trust
+    )

@@ -8,7 +8,8 @@ a hash of what they are made from.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import partial
 from hashlib import sha256
 from typing import Final, TypeAlias
 
@@ -16,6 +17,7 @@ import msgspec
 
 from apiserver.aside import aside
 from apiserver.core import openapi_v2_binary
+from apiserver.core.aggregation.openapi_merge import Document, merged
 from apiserver.core.catalogue import Catalogue, PerGeneration, definition_in
 from apiserver.core.discovery import Discovery
 from apiserver.core.kind import Kind
@@ -56,6 +58,15 @@ class Documents:
         """Return the document of version 2 in protobuf."""
         return openapi_v2_binary.encode(self._v2())
 
+    def v2_with(self, others: Sequence[Document], *, is_binary: bool) -> bytes:
+        """Return the document of version 2, with what other servers serve where their documents make sense."""
+        own = self._v2()
+        encode = openapi_v2_binary.encode if is_binary else msgspec.json.encode
+        try:
+            return encode(merged(own, others))
+        except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
+            return encode(own)
+
     def v3(self, path: str) -> bytes:
         """Return the document of a group's version (api/v1, apis/apps/v1), which is served."""
         group, version = self.paths[path]
@@ -93,6 +104,7 @@ class OpenApi:
         self._whole: PerGeneration[dict[str, bytes]] = PerGeneration(catalogue, dict)
         self._published: dict[str, tuple[Resources, bytes]] = {}
         self._own: dict[str, tuple[Resources, bytes]] = {}  # the latest last
+        self._with_others: dict[bool, tuple[Documents, Sequence[Document], bytes]] = {}
         self._making = asyncio.Lock()  # one at a time: they take as long as they are large
 
     async def v2(self) -> bytes:
@@ -102,6 +114,20 @@ class OpenApi:
     async def v2_binary(self) -> bytes:
         """Return the document of version 2 in protobuf."""
         return await self._once("v2_binary", Documents.v2_binary)
+
+    async def v2_with(self, others: Sequence[Document], *, is_binary: bool) -> bytes:
+        """Return the document of version 2, with what other servers serve; of each form the latest is kept."""
+        async with self._making:
+            documents = self._documents()
+            kept = self._with_others.get(is_binary)
+            if kept is None or kept[0] is not documents or kept[1] != others:
+                make = partial(Documents.v2_with, others=others, is_binary=is_binary)
+                kept = self._with_others[is_binary] = (
+                    documents,
+                    others,
+                    await aside(_HEAVY, make, documents),
+                )
+            return kept[2]
 
     async def document(self, path: str) -> bytes | None:
         """Return a document of version 3 (api/v1, apis/apps/v1, apis, version); None where there is none."""

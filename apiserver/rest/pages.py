@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from email.utils import formatdate
 from functools import cache
 from platform import machine, python_version
@@ -67,6 +67,7 @@ class Pages:
         self._kept = KeptDocuments()
         catalogue = services.catalogue
         self._openapi = OpenApi(catalogue, services.definitions)
+        self._others = services.aggregation.openapi if services.aggregation is not None else None
         self._discovery = PerGeneration(
             catalogue, lambda: _Documents(discovery.Discovery(catalogue.served(), catalogue.elsewhere))
         )
@@ -142,15 +143,24 @@ class Pages:
 
     async def _openapi_page(self, http: HttpRequest, path: str) -> Reply | None:
         await self._services.registry.catch_up()
-        openapi, kept = self._openapi, self._kept
+        openapi, kept, others = self._openapi, self._kept, self._others
         if path == "openapi/v2":
-            if negotiate(http.accept, DOCUMENTS_V2).encoding is Encoding.OPENAPI_V2:
-                return await kept.answer(http, await openapi.v2_binary(), OPENAPI_V2_TYPE)
-            return await kept.answer(http, await openapi.v2(), JSON)
+            is_binary = negotiate(http.accept, DOCUMENTS_V2).encoding is Encoding.OPENAPI_V2
+            if others is not None and (found := await others.documents()):
+                body = await openapi.v2_with(found, is_binary=is_binary)
+            else:
+                body = await (openapi.v2_binary() if is_binary else openapi.v2())
+            return await kept.answer(http, body, OPENAPI_V2_TYPE if is_binary else JSON)
         negotiate(http.accept, DOCUMENTS)
         if path == "openapi/v3":
-            return await kept.answer(http, await openapi.index(), JSON)
+            index = await openapi.index()
+            if others is not None and (places := await others.index()):
+                index = _with_places(index, places)
+            return await kept.answer(http, index, JSON)
         place = path.removeprefix("openapi/v3/")
+        if others is not None and others.serves(place):
+            body_of_other = await others.document(place)
+            return None if body_of_other is None else await kept.answer(http, body_of_other, JSON)
         document = await openapi.document(place)
         return None if document is None else await self._version_3(http, place, document)
 
@@ -186,6 +196,13 @@ class Pages:
             if body is None
             else await self._kept.answer(http, _encoded(body, form.encoding), content_type)
         )
+
+
+def _with_places(index: bytes, places: Mapping[str, str]) -> bytes:
+    """Return the list of documents with those of other servers, at the addresses that they say."""
+    paths = msgspec.json.decode(index)["paths"]
+    paths |= {path: {"serverRelativeURL": url} for path, url in places.items()}
+    return msgspec.json.encode({"paths": paths})
 
 
 def _encoded(body: bytes, encoding: Encoding) -> bytes:

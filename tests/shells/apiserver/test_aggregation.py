@@ -287,6 +287,39 @@ async def test_what_a_server_serves_is_discovered(served: Served, extension: Ext
         assert json.loads(text)["resources"][0]["name"] == "flunders"
 
 
+async def test_what_a_server_documents_is_merged(served: Served, extension: ExtensionServer) -> None:
+    """Into both versions of OpenAPI; their ETags change, and come back when the server is gone."""
+    async with session(served, "admin") as admin:
+
+        async def tags() -> list[str]:
+            found = []
+            for path in ("/openapi/v2", "/openapi/v3"):
+                async with admin.get(path) as answer:
+                    found.append(answer.headers["ETag"])
+            return found
+
+        before = await tags()
+        await registered(served, extension, admin)
+        after = await tags()
+        assert not set(before) & set(after)
+        index = json.loads((await get(admin, "/openapi/v3"))[1])["paths"]
+        assert index[ROOT.lstrip("/")] == {"serverRelativeURL": f"/openapi/v3{ROOT}?hash=F1"}
+        assert "api/v1" in index
+        v3 = json.loads((await get(admin, f"/openapi/v3{ROOT}?hash=F1"))[1])
+        assert list(v3["components"]["schemas"]) == ["com.example.wardle.v1alpha1.Flunder"]
+        v2 = json.loads((await get(admin, "/openapi/v2"))[1])
+        assert "com.example.wardle.v1alpha1.Flunder" in v2["definitions"]
+        assert f"{ROOT}/flunders" in v2["paths"]
+        assert "io.k8s.api.core.v1.Pod" in v2["definitions"]
+        binary = "application/com.github.proto-openapi.spec.v2.v1.0+protobuf"
+        async with admin.get("/openapi/v2", headers={"Accept": binary}) as answer:
+            assert b"com.example.wardle.v1alpha1.Flunder" in await answer.read()
+        async with admin.delete(f"{REGISTRATION}/{NAME}") as answer:
+            assert answer.status == 200
+        await until(lambda: not served.core.catalogue.elsewhere)
+        assert await tags() == before
+
+
 async def _hang(_reader: asyncio.StreamReader, _writer: asyncio.StreamWriter) -> None:
     await asyncio.get_running_loop().create_future()
 
@@ -364,3 +397,32 @@ async def test_a_certificate_of_another_name_or_authority_is_not_trusted(
             status, text = await get(admin, FLUNDERS)
             assert status == code, text
             assert ("failed to verify certificate" in text) is (code == 503)
+
+
+async def test_a_server_that_hangs_holds_nobody_else(pki: Pki) -> None:
+    """Its own requests end in time; the condition says so, and those of others are answered meanwhile."""
+    async with (
+        serving(pki, **front_proxy(pki), rest_answer_s=0.5) as served,
+        session(served, "admin") as admin,
+    ):
+        with extension_server(f"https://{served.config.rest_listen[0]}", pki) as extension:
+            await registered(served, extension, admin)
+            extension.freeze()
+            hanging = [
+                asyncio.ensure_future(get(admin, FLUNDERS)) for _ in range(70)
+            ]  # more than there are seats
+            assert (await get(admin, "/api/v1/namespaces/default"))[0] == 200
+            assert {status for status, _ in await asyncio.gather(*hanging)} == {504}
+            served.core.aggregation.upkeep.look_now(NAME)
+            assert "context deadline exceeded" in (await reaches(admin, "FailedDiscoveryCheck"))["message"]
+
+
+async def test_an_apiservice_that_leads_back_ends_in_the_handshake(served: Served) -> None:
+    """The apiserver does not believe the front proxy, so a request cannot go round."""
+    async with session(served, "admin") as admin:
+        await post(admin, "/api/v1/namespaces/default/services", service())
+        await lead_to(served, served.config.rest_port)
+        await post(admin, REGISTRATION, document(served.pki, caBundle=None, insecureSkipTLSVerify=True))
+        failed = await reaches(admin, "FailedDiscoveryCheck")
+        assert "failing or missing response from" in failed["message"]
+        assert await get(admin, FLUNDERS) == (503, "service unavailable\n")
