@@ -11,6 +11,9 @@ from collections.abc import Mapping
 from contextvars import ContextVar, Token
 from typing import Final, TypeAlias
 
+PATCHES: Final = "patch.webhook.admission.k8s.io/"
+"""Begins the annotations that are written only where the level asks for what was sent."""
+
 _Notes: TypeAlias = dict[str, str]
 _NONE: Final[Mapping[str, str]] = {}
 _current: ContextVar[_Notes | None] = ContextVar("audit_notes", default=None)

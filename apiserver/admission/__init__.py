@@ -5,6 +5,7 @@
     forms           requests and objects in the versions that they are told of
     policies        which policies a request concerns, with which bindings and params
     webhooks        who is asked about a request, and what the answers do to it
+    webhook_call    how a webhook's configuration says that it is called
     web_client, service_dialer    HTTPS to a URL, or to a Service through the node of its pod
     evaluation      expressions that ask the authorizer, or cost much
     quota           what a write takes of its namespace's ResourceQuotas: compared and set before the object is stored

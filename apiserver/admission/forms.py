@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 from apiserver import objects
+from apiserver.aside import aside
 from apiserver.core import answers, scaling, writes
 from apiserver.core.admission.attributes import Attributes
 from apiserver.core.catalogue import Catalogue, PerGeneration
@@ -51,8 +52,22 @@ class Forms:
             attributes.options(),
         )
 
+    async def show(
+        self, form: Form, attributes: Attributes, obj: Json | None, old: Json | None
+    ) -> tuple[Json | None, Json | None]:
+        """Return the objects of a request in the version of a form, converted by whoever converts them.
+
+        Raises:
+            InternalError: who converts does not answer.
+        """
+        return await aside(0, lambda: (self.shown(form, attributes, obj), self.shown(form, attributes, old)))
+
     def shown(self, form: Form, attributes: Attributes, obj: Json | None) -> Json | None:
-        """Return an object in the version of a form; what is posted to a subresource has one version only."""
+        """Return an object in the version of a form; what is posted to a subresource has one version only.
+
+        Raises:
+            ConversionNeeded: somebody else has to convert it (`apiserver.aside`).
+        """
         kind = self._catalogue.kind(form.group, form.version, form.resource)
         if obj is None or kind is None:
             return obj
@@ -97,12 +112,20 @@ class Forms:
         )
         return objects.in_version(kind.stored, read.obj)
 
+    def places(self, group: str, plural: str) -> frozenset[tuple[str, str]]:
+        """Return the groups and plurals under which the objects of a resource are served."""
+        stored = self._catalogue.stored(group, plural)
+        if stored is None:
+            return frozenset({(group, plural)})
+        return frozenset((each.group, each.plural) for each in self._versions()[stored.stored.gvr])
+
     def _kind(self, attributes: Attributes) -> KindNames:
         group, plural = attributes.resource
         version = attributes.version or attributes.kind.version
+        asked_group = group if attributes.group is None else attributes.group
         catalogue = self._catalogue
         found = (
-            catalogue.kind(group, version, plural)
+            catalogue.kind(asked_group, version, plural)
             or catalogue.stored(group, plural)
             or catalogue.names(group, version, plural)
         )

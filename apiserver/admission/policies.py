@@ -26,7 +26,15 @@ from apiserver.core.apply.topology import Topologies
 from apiserver.core.catalogue import Catalogue
 from apiserver.core.hooks import mutations, policies
 from apiserver.core.hooks.expressions import POLICY_BUDGET, request_variables
-from apiserver.core.hooks.matching import GROUP, UNJUDGED, concerns, is_exempt, is_selected, policy_form
+from apiserver.core.hooks.matching import (
+    GROUP,
+    UNJUDGED,
+    Places,
+    concerns,
+    is_exempt,
+    is_selected,
+    policy_form,
+)
 from apiserver.core.hooks.occasion import Form, labels_of
 from apiserver.core.hooks.policies import OUT_OF_BUDGET, Compiled, Verdict
 from apiserver.core.hooks.reinvocation import Reinvocation
@@ -83,19 +91,18 @@ class Policies:
         self._every = every
         self._about: dict[tuple[str, str], tuple[Policy, ...]] = {}
 
-    def about(self, group: str, resource: str) -> tuple[Policy, ...]:
-        """Return those whose rules can be about a resource."""
-        found = self._about.get((group, resource))
+    def about(self, resource: tuple[str, str], places: Places) -> tuple[Policy, ...]:
+        """Return those whose rules can be about a resource, wherever it is served."""
+        found = self._about.get(resource)
         if found is None:
-            found = tuple(
-                policy
-                for policy in self._every
-                if concerns(
-                    (policy.spec.get("matchConstraints") or {}).get("resourceRules") or (), group, resource
-                )
-            )
-            self._about[group, resource] = found
+            where = places(*resource)
+            found = tuple(each for each in self._every if concerns(_rules_of(each), where))
+            self._about[resource] = found
         return found
+
+
+def _rules_of(policy: Policy) -> Sequence[Json]:
+    return (policy.spec.get("matchConstraints") or {}).get("resourceRules") or ()
 
 
 def read_policies(found: Mapping[str, Sequence[Json]]) -> Policies:
@@ -138,7 +145,7 @@ class PolicyStage:
         """Whether there is a policy that can be about a resource: a look into an index."""
         if self._found.is_empty or is_exempt(group, plural) or (group, plural) in UNJUDGED:
             return False
-        return bool(self._found.current().about(group, plural))
+        return bool(self._found.current().about((group, plural), self._forms.places))
 
     # Validating
 
@@ -167,7 +174,7 @@ class PolicyStage:
         compiled = await self._compile(use.policy)
         if use.problem:
             return policies.failed(compiled, use.problem)
-        variables = self._variables(use, subject, evaluation)
+        variables = await self._variables(use, subject, evaluation)
         judge = partial(policies.judge, compiled, variables, use.params)
         try:
             return await evaluation.run(judge, POLICY_BUDGET)
@@ -237,7 +244,7 @@ class PolicyStage:
     async def _mutated(
         self, use: Use, compiled: Compiled, subject: Subject, evaluation: Evaluation
     ) -> tuple[Json | None, str]:
-        variables = self._variables(use, subject, evaluation)
+        variables = await self._variables(use, subject, evaluation)
         attributes, form, base = subject.occasion.attributes, use.form, subject.obj or {}
 
         def change(obj: Json, patch_type: str, value: Any) -> Json:
@@ -259,7 +266,7 @@ class PolicyStage:
             return subject.obj, OUT_OF_BUDGET
         if shown is variables["object"] or shown == variables["object"]:
             return subject.obj, problem
-        return self._forms.read(form, attributes, shown, base), problem
+        return await aside(0, self._forms.read, form, attributes, shown, base), problem
 
     def _merged(self, form: Form, subresource: str, obj: Json, config: Json) -> Json:
         kind = self._catalogue.kind(form.group, form.version, form.resource)
@@ -273,10 +280,9 @@ class PolicyStage:
 
     # Both
 
-    def _variables(self, use: Use, subject: Subject, evaluation: Evaluation) -> dict[str, Any]:
+    async def _variables(self, use: Use, subject: Subject, evaluation: Evaluation) -> dict[str, Any]:
         occasion, form = subject.occasion, use.form
-        attributes = occasion.attributes
-        new, old = (self._forms.shown(form, attributes, each) for each in (subject.obj, subject.old))
+        new, old = await self._forms.show(form, occasion.attributes, subject.obj, subject.old)
         return request_variables(occasion, form, new, old, evaluation.answers)
 
     async def _compile(self, policy: Policy) -> Compiled:
@@ -293,7 +299,7 @@ class PolicyStage:
     async def _uses(self, subject: Subject) -> AsyncIterator[Use]:
         """Yield how the policies that a request concerns are used: for each binding, with each of its params."""
         occasion, obj, old = subject
-        for policy in self._found.current().about(*occasion.attributes.resource):
+        for policy in self._found.current().about(occasion.attributes.resource, self._forms.places):
             constraints = policy.spec.get("matchConstraints") or {}
             form = policy_form(constraints, occasion)
             if form is None or not is_selected(constraints, occasion, obj, old):
@@ -331,16 +337,23 @@ class PolicyStage:
         return found
 
     async def _find_params(self, kind: Kind, namespace: str, reference: Json) -> list[Json]:
-        cache = self._feed.cache(kind)
+        own = kind.stored
+        cache = self._feed.cache(own)
         if name := reference.get("name"):
-            cached = cache.get(kind.place(namespace, name))
+            cached = cache.get(own.place(namespace, name))
             if cached is not None:
-                return [objects.decode(cached.json)]
-            stored = await self._storage.get(kind.key(namespace, name))
-            return [objects.decode_at(kind, stored.value, stored.revision)] if stored else []
-        selector = reference.get("selector") or {}
-        listed = [objects.decode(each.json) for each in cache.list(Selected(namespace))]
-        return [each for each in listed if labelselector.matches(selector, labels_of(each))]
+                found = [objects.decode(cached.json)]
+            else:
+                stored = await self._storage.get(own.key(namespace, name))
+                read = objects.decode_at
+                found = [await aside(0, read, own, stored.value, stored.revision)] if stored else []
+        else:
+            selector = reference.get("selector") or {}
+            listed = [objects.decode(each.json) for each in cache.list(Selected(namespace))]
+            found = [each for each in listed if labelselector.matches(selector, labels_of(each))]
+        if own is kind:
+            return found
+        return [await aside(0, objects.in_version, kind, each) for each in found]
 
 
 def _denial(subject: Subject, message: str, reason: str) -> ApiError:

@@ -6,23 +6,21 @@ https://kubernetes.io/docs/reference/access-authn-authz/extensible-admission-con
 from __future__ import annotations
 
 import asyncio
-import base64
-import binascii
 import uuid
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, NamedTuple
-from urllib.parse import urlsplit
 
 import msgspec
 
+from apiserver.admission import webhook_call
 from apiserver.admission.configurations import Configurations
 from apiserver.admission.evaluation import Evaluation
 from apiserver.admission.forms import Forms
 from apiserver.admission.service_dialer import ServiceDialer
-from apiserver.admission.web_client import CallFailed, Server, WebClient
+from apiserver.admission.web_client import CallFailed, WebClient
 from apiserver.aside import aside
-from apiserver.audit_notes import annotate
+from apiserver.audit_notes import PATCHES, annotate, is_noted
 from apiserver.core.admission.attributes import forbidden
 from apiserver.core.catalogue import Catalogue
 from apiserver.core.hooks import matching, reviews
@@ -42,9 +40,9 @@ from machinery.process.metrics import Metrics
 MUTATING: Final = "mutatingwebhookconfigurations"
 VALIDATING: Final = "validatingwebhookconfigurations"
 _TIMEOUT_S: Final = 10  # wall seconds, where a webhook says nothing
-_HTTPS: Final = 443
 _LONGEST_NOTE: Final = 32 * 1024  # characters of an annotation of the audit log
 _NO_SIDE_EFFECTS: Final = frozenset({"None", "NoneOnDryRun"})
+_WEBHOOK: Final = ".webhook.admission.k8s.io"
 _OUT_OF_BUDGET: Final = (
     "validation failed due to running out of cost budget, no further validation rules will be run"
 )
@@ -55,7 +53,7 @@ class Hook:
     """One webhook of a configuration."""
 
     configuration: str
-    index: int
+    index: int  # among those of all configurations
     spec: Json
 
     @property
@@ -92,29 +90,27 @@ class Hooks:
         self._every = every
         self._about: dict[tuple[str, str], tuple[Hook, ...]] = {}
 
-    def about(self, group: str, resource: str) -> tuple[Hook, ...]:
-        """Return those whose rules can be about a resource, in the order in which they are asked."""
-        found = self._about.get((group, resource))
+    def about(self, resource: tuple[str, str], places: matching.Places) -> tuple[Hook, ...]:
+        """Return those whose rules can be about a resource, wherever it is served, in the order in which they are asked."""
+        found = self._about.get(resource)
         if found is None:
+            where = places(*resource)
             found = tuple(
-                hook
-                for hook in self._every
-                if matching.concerns(hook.spec.get("rules") or (), group, resource)
+                hook for hook in self._every if matching.concerns(hook.spec.get("rules") or (), where)
             )
-            self._about[group, resource] = found
+            self._about[resource] = found
         return found
 
 
 def read_hooks(configurations: Mapping[str, Sequence[Json]]) -> Hooks:
     """Read configurations, in the order of their names."""
-    return Hooks(
-        [
-            Hook(str(metadata(each).get("name", "")), index, spec)
-            for listed in configurations.values()
-            for each in listed
-            for index, spec in enumerate(each.get("webhooks") or ())
-        ]
+    every = (
+        (str(metadata(each).get("name", "")), spec)
+        for listed in configurations.values()
+        for each in listed
+        for spec in each.get("webhooks") or ()
     )
+    return Hooks([Hook(name, index, spec) for index, (name, spec) in enumerate(every)])
 
 
 class Webhooks:
@@ -160,7 +156,10 @@ class Webhooks:
         """Whether there is a webhook that can be about a resource: a look into an index."""
         if self._found.is_empty or matching.is_exempt(group, plural):
             return False
-        return bool(self._found.current().about(group, plural))
+        return bool(self._about((group, plural)))
+
+    def _about(self, resource: tuple[str, str]) -> tuple[Hook, ...]:
+        return self._found.current().about(resource, self._forms.places)
 
     async def mutate(
         self, subject: Subject, evaluation: Evaluation, reinvocation: Reinvocation, warnings: list[str]
@@ -170,7 +169,7 @@ class Webhooks:
         Raises:
             ApiError: one of them does not allow the request, or could not be asked and may not be left out.
         """
-        for hook in self._found.current().about(*subject.occasion.attributes.resource):
+        for hook in self._about(subject.occasion.attributes.resource):
             form = await self._form(hook, subject, evaluation)
             if form is None or not reinvocation.is_asked(hook.identity):
                 continue
@@ -195,21 +194,23 @@ class Webhooks:
         """
         concerned = [
             (hook, form)
-            for hook in self._found.current().about(*subject.occasion.attributes.resource)
+            for hook in self._about(subject.occasion.attributes.resource)
             if (form := await self._form(hook, subject, evaluation)) is not None
         ]
         refusals: list[ApiError] = []
 
-        async def ask(hook: Hook, form: Form) -> None:
+        async def ask(hook: Hook, form: Form, position: str) -> None:
             try:
-                if answer := await self._asked(hook, form, subject):
+                if answer := await self._asked(hook, form, subject, position):
                     warnings.extend(answer.warnings)
             except _Refusal as refusal:
                 refusals.append(refusal.error)
+            except ApiError as error:  # of who converts the object
+                refusals.append(error)
 
         async with asyncio.TaskGroup() as tasks:
-            for hook, form in concerned:
-                tasks.create_task(ask(hook, form))
+            for index, (hook, form) in enumerate(concerned):
+                tasks.create_task(ask(hook, form, _position(0, index)))
         if refusals:
             raise refusals[0]
 
@@ -223,7 +224,7 @@ class Webhooks:
         if not conditions:
             return form
         attributes = occasion.attributes
-        new, before = (self._forms.shown(form, attributes, each) for each in (obj, old))
+        new, before = await self._forms.show(form, attributes, obj, old)
         variables = request_variables(occasion, form, new, before, evaluation.answers)
         try:
             found = await evaluation.run(
@@ -248,28 +249,26 @@ class Webhooks:
         warnings: list[str],
     ) -> Json | None:
         """Ask one webhook, and patch the object as it says."""
-        answer = await self._asked(hook, form, subject)
+        position = _position(int(reinvocation.is_second), hook.index)
+        answer = await self._asked(hook, form, subject, position)
         if answer is None:
             return subject.obj
         warnings.extend(answer.warnings)
         patched = subject.obj
         if answer.patch:
-            patched = await self._patched(hook, form, subject, answer.patch)
-        position = f"round_{int(reinvocation.is_second)}_index_{hook.index}"
-        noted = {
-            "configuration": hook.configuration,
-            "webhook": hook.name,
-            "mutated": patched is not subject.obj,
-        }
-        annotate(f"mutation.webhook.admission.k8s.io/{position}", msgspec.json.encode(noted).decode())
+            patched = await self._patched(hook, form, subject, answer.patch, position)
+        if is_noted():
+            _note_mutation(hook, answer, position, changed=patched is not subject.obj)
         return patched
 
-    async def _patched(self, hook: Hook, form: Form, subject: Subject, patch: bytes) -> Json | None:
+    async def _patched(
+        self, hook: Hook, form: Form, subject: Subject, patch: bytes, position: str
+    ) -> Json | None:
         try:
             operations = msgspec.json.decode(patch)
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
             why = f"received undecodable patch in webhook response: {error}"
-            self._failed(hook, subject, why)
+            self._failed(hook, subject, why, position)
             return subject.obj
         if not operations:
             return subject.obj
@@ -288,7 +287,7 @@ class Webhooks:
             raise _Refusal(InternalError(f"Internal error occurred: {error.message}")) from error
         return obj if changed == obj else changed
 
-    async def _asked(self, hook: Hook, form: Form, subject: Subject) -> Answer | None:
+    async def _asked(self, hook: Hook, form: Form, subject: Subject, position: str) -> Answer | None:
         """Return what a webhook answers; None where it could not be asked and is left out.
 
         Raises:
@@ -305,7 +304,7 @@ class Webhooks:
                 if isinstance(error, CallFailed)
                 else "received invalid webhook response"
             )
-            self._failed(hook, subject, f"{said}: {error}")
+            self._failed(hook, subject, f"{said}: {error}", position)
             return None
         finally:
             took_s = self._clock.monotonic_wall() - begun
@@ -323,40 +322,15 @@ class Webhooks:
         version, uid = reviews.version_for(hook.spec), str(uuid.uuid4())
         if not version:
             raise CallFailed("webhook does not accept known AdmissionReview versions (v1, v1beta1)")
-        shown = [self._forms.shown(form, attributes, each) for each in (subject.obj, subject.old)]
+        shown = await self._forms.show(form, attributes, subject.obj, subject.old)
         review = reviews.review(version, uid, occasion, form, *shown)
         timeout_s = hook.spec.get("timeoutSeconds") or _TIMEOUT_S
-        server, path, url = self._server(hook.spec.get("clientConfig") or {}, timeout_s)
-        body = msgspec.json.encode(review)
-        try:
-            answered = await self._client.post(server, path, body, timeout_s)
-        except CallFailed as error:
-            raise CallFailed(f'Post "{url}": {error}') from error
+        config, body = hook.spec.get("clientConfig") or {}, msgspec.json.encode(review)
+        answered = await webhook_call.post(config, body, timeout_s, self._client, self._dialer)
         read = reviews.read_answer
         return await aside(len(answered), lambda: read(answered, version, uid, mutates=self._mutates))
 
-    def _server(self, config: Json, timeout_s: int) -> tuple[Server, str, str]:
-        """Return whom to call, the path there, and the URL as messages have it."""
-        try:
-            ca = base64.b64decode(config.get("caBundle") or "", validate=True)
-        except (binascii.Error, ValueError) as error:
-            raise CallFailed(f"caBundle is not base64: {error}") from error
-        query = f"timeout={timeout_s}s"
-        if service := config.get("service"):
-            port, name = int(service.get("port") or _HTTPS), str(service.get("name", ""))
-            server = self._dialer.server(str(service.get("namespace", "")), name, port, ca)
-            path = service.get("path") or "/"
-            return server, f"{path}?{query}", f"https://{server.authority}{path}?{query}"
-        url = str(config.get("url", ""))
-        try:
-            parts = urlsplit(url)
-            server = Server(parts.hostname or "", parts.port or _HTTPS, ca)
-        except ValueError as error:
-            raise CallFailed(f"the url is none: {error}") from error
-        path, whole = parts.path or "/", f"{parts.query}&{query}" if parts.query else query
-        return server, f"{path}?{whole}", f"https://{parts.netloc}{path}?{whole}"
-
-    def _failed(self, hook: Hook, subject: Subject, why: str) -> None:
+    def _failed(self, hook: Hook, subject: Subject, why: str, position: str) -> None:
         """Leave a webhook out that could not be asked, or end the request.
 
         Raises:
@@ -373,11 +347,25 @@ class Webhooks:
         )
         if fails_open:
             self._failed_open.add(1, hook.name, self._stage)
-            place = f"{self._stage_prefix()}.webhook.admission.k8s.io/round_0_index_{hook.index}"
-            annotate(f"failed-open.{place}", hook.name)
+            annotate(f"failed-open.{self._stage_prefix()}{_WEBHOOK}/{position}", hook.name)
             return
         self._rejected.add(1, hook.name, self._stage, operation, "calling_webhook_error", "0")
         raise _Refusal(reviews.call_failed(hook.name, why))
 
     def _stage_prefix(self) -> str:
         return "mutation" if self._mutates else "validating"
+
+
+def _position(round_: int, index: int) -> str:
+    """Return where a call stands among those of its stage, as the audit log has it."""
+    return f"round_{round_}_index_{index}"
+
+
+def _note_mutation(hook: Hook, answer: Answer, position: str, *, changed: bool) -> None:
+    """Note in the audit log what a webhook has done; the patch is for those who log requests whole."""
+    who = {"configuration": hook.configuration, "webhook": hook.name}
+    noted = msgspec.json.encode({**who, "mutated": changed})
+    annotate(f"mutation{_WEBHOOK}/{position}", noted.decode())
+    if changed:
+        patch = {**who, "patch": msgspec.Raw(answer.patch), "patchType": answer.patch_type}
+        annotate(f"{PATCHES}{position}", msgspec.json.encode(patch).decode())

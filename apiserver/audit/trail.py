@@ -12,7 +12,7 @@ from typing import Final, Protocol
 
 import msgspec
 
-from apiserver.audit_notes import noted
+from apiserver.audit_notes import PATCHES, noted
 from apiserver.core.audit.event import Story, written
 from apiserver.core.audit.policy import Level, Policy
 from apiserver.request import UserInfo
@@ -79,7 +79,10 @@ class Trail:
     def end(self, story: Story, status: dict[str, object]) -> None:
         """Note what came of a request, and write that."""
         story.status = status
-        story.annotations.update(noted())
+        is_whole = story.recorded.level >= Level.REQUEST
+        story.annotations.update(
+            {key: text for key, text in noted().items() if is_whole or not key.startswith(PATCHES)}
+        )
         if story.user is None and status.get("code") == 401:
             self._decide(story, _UNKNOWN)
             self.write(story, STARTED)

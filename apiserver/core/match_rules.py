@@ -30,7 +30,7 @@ class Expression:
     has_params: bool = False
     has_authorizer: bool = True
     variables: tuple[tuple[str, str], ...] = ()  # names and expressions of those before it
-    returns: str = "bool"  # "bool", "string", "any", "applyConfiguration", "jsonPatch"
+    returns: str = "bool"  # "bool", "string", "annotation", "any", "applyConfiguration", "jsonPatch"
 
 
 CheckExpression: TypeAlias = Callable[[Expression], str]

@@ -5,18 +5,16 @@ What was converted is kept for a while: the rule that needed it is run anew, and
 
 from __future__ import annotations
 
-import base64
-import binascii
 import uuid
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from typing import Final, TypeAlias
-from urllib.parse import urlsplit
 
 import msgspec
 
+from apiserver.admission import webhook_call
 from apiserver.admission.service_dialer import ServiceDialer
-from apiserver.admission.web_client import CallFailed, Server, WebClient
+from apiserver.admission.web_client import CallFailed, WebClient
 from apiserver.aside import aside, slices, weigh
 from apiserver.core.conversion import ConversionNeeded
 from apiserver.core.custom.conversion import BadConversion, called, converted, failed, review
@@ -27,7 +25,6 @@ TIMEOUT_S: Final = 30.0  # wall seconds of one call
 _KEPT: Final = 1_000  # conversions
 _KEPT_BYTES: Final = 16 * 1024 * 1024
 _BATCH_BYTES: Final = 2 * 1024 * 1024  # of objects, in one call
-_HTTPS: Final = 443
 
 Key: TypeAlias = tuple[bytes, str]
 
@@ -85,37 +82,14 @@ class WebhookConverter:
         asked = review(objs, api_version, str(uuid.uuid4()), self._versions)
         name = called(objs[0])
         try:
-            server, path, url = self._server()
             body = await aside(len(objs), msgspec.json.encode, asked)
             try:
-                answer = await self._client.post(server, path, body, TIMEOUT_S)
+                answer = await webhook_call.post(self._config, body, TIMEOUT_S, self._client, self._dialer)
             except CallFailed as error:
-                raise failed(name, f'Post "{url}": {error}') from error
+                raise failed(name, str(error)) from error
             return await aside(len(answer), _read, answer, asked)
         except BadConversion as error:
             raise InternalError(str(error)) from error
-
-    def _server(self) -> tuple[Server, str, str]:
-        """Return whom to call, the path there, and what messages call it."""
-        bundle = self._config.get("caBundle") or ""
-        try:
-            ca = base64.b64decode(bundle)
-        except (binascii.Error, ValueError):
-            ca = b""
-        if service := self._config.get("service"):
-            server = self._dialer.server(
-                service["namespace"], service["name"], service.get("port", _HTTPS), ca
-            )
-            path = service.get("path") or "/"
-            return server, path, f"https://{server.authority}{path}?timeout={TIMEOUT_S:.0f}s"
-        url = urlsplit(str(self._config.get("url", "")))
-        path = url.path or "/"
-        server = Server(url.hostname or "", url.port or _HTTPS, ca)
-        return (
-            server,
-            f"{path}?timeout={TIMEOUT_S:.0f}s",
-            f"https://{url.netloc}{path}?timeout={TIMEOUT_S:.0f}s",
-        )
 
 
 def _read(answer: bytes, asked: Json) -> list[Json]:

@@ -151,6 +151,7 @@ class Preparing:
             dry_run=request.writing.dry_run or request.deleting.dry_run,
             suffix=suffix,
             version=request.version,
+            group=request.group,
             options=partial(options_of, request),
             notes=audit_notes.current(),
         )

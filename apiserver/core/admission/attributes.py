@@ -70,6 +70,7 @@ class Attributes(msgspec.Struct, frozen=True, gc=False):
     dry_run: bool = False
     suffix: str = ""  # five fresh letters of machinery.model.names.suffix, for the name of a volume
     version: str = ""  # of the kind, in which it was asked for; "": as it is stored
+    group: str | None = None  # the same: a kind may be served in two groups
     options: Callable[[], Json] = dict  # the options of the request, as a meta.k8s.io/v1 object
     notes: MutableMapping[str, str] | None = None  # annotations of the audit log; None where there is none
 

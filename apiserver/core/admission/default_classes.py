@@ -6,7 +6,7 @@ https://kubernetes.io/docs/concepts/services-networking/ingress/#default-ingress
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Final
 
 from apiserver.core.admission.attributes import (
@@ -19,18 +19,8 @@ from apiserver.core.admission.attributes import (
 )
 from apiserver.core.values import Json, metadata, spec
 
-_CLAIMS: Final = ("", "persistentvolumeclaims")
-_INGRESSES: Final = ("networking.k8s.io", "ingresses")
-_STORAGE_CLASSES: Final[LookupKey] = ("storage.k8s.io", "storageclasses", "", EVERY_NAME)
-_INGRESS_CLASSES: Final[LookupKey] = ("networking.k8s.io", "ingressclasses", "", EVERY_NAME)
 STORAGE_CLASS: Final = "volume.beta.kubernetes.io/storage-class"
 """The annotation that names a claim's class from before there was a field."""
-_INGRESS_CLASS: Final = "kubernetes.io/ingress.class"
-_STORAGE_DEFAULT: Final = (
-    "storageclass.kubernetes.io/is-default-class",
-    "storageclass.beta.kubernetes.io/is-default-class",
-)
-_INGRESS_DEFAULT: Final = ("ingressclass.kubernetes.io/is-default-class",)
 
 
 def default_class(classes: Iterable[Json], marks: Iterable[str]) -> str:
@@ -50,55 +40,51 @@ def _annotations(obj: Json) -> Json:
     return metadata(obj).get("annotations") or {}
 
 
-def _lacks_storage_class(attributes: Attributes, obj: Json | None, old: Json | None) -> bool:
-    if obj is None or attributes.subresource or not attributes.creates(old):
-        return False
-    return "storageClassName" not in spec(obj) and STORAGE_CLASS not in _annotations(obj)
+def _plugin(
+    name: str,
+    about: tuple[str, str],
+    field: str,
+    annotation: str,
+    classes: LookupKey,
+    marks: Sequence[str],
+) -> Plugin:
+    """Return the plugin of one kind: new objects whose `field` names no class, nor their annotation, get the default one."""
+
+    def is_without(attributes: Attributes, obj: Json | None, old: Json | None) -> bool:
+        if obj is None or attributes.subresource or not attributes.creates(old):
+            return False
+        return field not in spec(obj) and annotation not in _annotations(obj)
+
+    def needs(attributes: Attributes, obj: Json | None, old: Json | None) -> tuple[LookupKey, ...]:
+        return (classes,) if is_without(attributes, obj, old) else ()
+
+    def admit(
+        attributes: Attributes, obj: Json, old: Json | None, looked_up: LookedUp, _settings: Settings
+    ) -> Json:
+        if not is_without(attributes, obj, old):
+            return obj
+        chosen = default_class((looked_up[classes] or {}).get("items") or (), marks)
+        return {**obj, "spec": {**spec(obj), field: chosen}} if chosen else obj
+
+    return Plugin(name, frozenset({about}), needs=needs, admit=admit)
 
 
-def _lacks_ingress_class(attributes: Attributes, obj: Json | None, old: Json | None) -> bool:
-    if obj is None or attributes.subresource or not attributes.creates(old):
-        return False
-    return "ingressClassName" not in spec(obj) and _INGRESS_CLASS not in _annotations(obj)
-
-
-def _needs_storage(attributes: Attributes, obj: Json | None, old: Json | None) -> tuple[LookupKey, ...]:
-    return (_STORAGE_CLASSES,) if _lacks_storage_class(attributes, obj, old) else ()
-
-
-def _needs_ingress(attributes: Attributes, obj: Json | None, old: Json | None) -> tuple[LookupKey, ...]:
-    return (_INGRESS_CLASSES,) if _lacks_ingress_class(attributes, obj, old) else ()
-
-
-def _items(looked_up: LookedUp, key: LookupKey) -> list[Json]:
-    return (looked_up[key] or {}).get("items") or []
-
-
-def _with(obj: Json, field: str, name: str) -> Json:
-    return {**obj, "spec": {**spec(obj), field: name}} if name else obj
-
-
-def _admit_storage(
-    attributes: Attributes, obj: Json, old: Json | None, looked_up: LookedUp, _settings: Settings
-) -> Json:
-    if not _lacks_storage_class(attributes, obj, old):
-        return obj
-    classes = _items(looked_up, _STORAGE_CLASSES)
-    return _with(obj, "storageClassName", default_class(classes, _STORAGE_DEFAULT))
-
-
-def _admit_ingress(
-    attributes: Attributes, obj: Json, old: Json | None, looked_up: LookedUp, _settings: Settings
-) -> Json:
-    if not _lacks_ingress_class(attributes, obj, old):
-        return obj
-    classes = _items(looked_up, _INGRESS_CLASSES)
-    return _with(obj, "ingressClassName", default_class(classes, _INGRESS_DEFAULT))
-
-
-DEFAULT_STORAGE_CLASS: Final = Plugin(
-    "DefaultStorageClass", frozenset({_CLAIMS}), needs=_needs_storage, admit=_admit_storage
+DEFAULT_STORAGE_CLASS: Final = _plugin(
+    "DefaultStorageClass",
+    ("", "persistentvolumeclaims"),
+    "storageClassName",
+    STORAGE_CLASS,
+    ("storage.k8s.io", "storageclasses", "", EVERY_NAME),
+    (
+        "storageclass.kubernetes.io/is-default-class",
+        "storageclass.beta.kubernetes.io/is-default-class",
+    ),
 )
-DEFAULT_INGRESS_CLASS: Final = Plugin(
-    "DefaultIngressClass", frozenset({_INGRESSES}), needs=_needs_ingress, admit=_admit_ingress
+DEFAULT_INGRESS_CLASS: Final = _plugin(
+    "DefaultIngressClass",
+    ("networking.k8s.io", "ingresses"),
+    "ingressClassName",
+    "kubernetes.io/ingress.class",
+    ("networking.k8s.io", "ingressclasses", "", EVERY_NAME),
+    ("ingressclass.kubernetes.io/is-default-class",),
 )

@@ -6,7 +6,6 @@ https://kubernetes.io/docs/reference/kubernetes-api/extend-resources/custom-reso
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -15,6 +14,7 @@ from apiserver.core.custom import fieldpath
 from apiserver.core.custom.conditions import is_condition_true
 from apiserver.core.custom.schema_rules import CheckRules, check_schema, no_rules
 from apiserver.core.values import Json, metadata, spec
+from apiserver.core.webhook_clients import client_causes
 from machinery.model import names
 from machinery.model.errors import Cause
 
@@ -24,7 +24,6 @@ _COLUMN_FORMATS: Final = ("byte", "date", "date-time", "double", "float", "int32
 _REVIEW_VERSIONS: Final = frozenset({"v1", "v1beta1"})
 _APPROVAL: Final = "api-approved.kubernetes.io"
 _SEE: Final = "see https://github.com/kubernetes/enhancements/pull/1111"
-_URL_FORM: Final = "; desired format: https://host[/path]"
 
 
 def check_definition(definition: Json, check_rules: CheckRules = no_rules) -> list[Cause]:
@@ -297,54 +296,17 @@ def _conversion_causes(conversion: Json | None, path: str) -> list[Cause]:
         else [field_errors.required(f"{path}.strategy")]
     )
     if strategy == "Webhook":
-        found += _client_causes(client, f"{path}.webhookClientConfig")
+        where = f"{path}.webhookClientConfig"
+        if client is None:
+            found.append(field_errors.required(where, "required when strategy is set to Webhook"))
+        else:
+            found += client_causes(client, where)
         return [*found, *_review_causes(reviews, f"{path}.conversionReviewVersions")]
     text = "should not be set when strategy is not set to Webhook"
     if client is not None:
         found.append(field_errors.forbidden(f"{path}.webhookClientConfig", text))
     if reviews:
         found.append(field_errors.forbidden(f"{path}.conversionReviewVersions", text))
-    return found
-
-
-def _client_causes(client: Json | None, path: str) -> list[Cause]:
-    if client is None:
-        return [field_errors.required(path, "required when strategy is set to Webhook")]
-    url, service = client.get("url"), client.get("service")
-    if (url is None) == (service is None):
-        return [field_errors.required(path, "exactly one of url or service is required")]
-    if url is not None:
-        return field_errors.each_invalid(f"{path}.url", url, _url_errors(url))
-    return _service_causes(service or {}, f"{path}.service")
-
-
-def _url_errors(url: str) -> Iterable[str]:
-    try:
-        parts = urlsplit(url)
-    except ValueError as error:
-        return [f"url must be a valid URL: {error}{_URL_FORM}"]
-    checks = (
-        (parts.scheme != "https", f"'https' is the only allowed URL scheme{_URL_FORM}"),
-        (not parts.hostname, f"host must be specified{_URL_FORM}"),
-        ("@" in parts.netloc, "user information is not permitted in the URL"),
-        (bool(parts.fragment), "fragments are not permitted in the URL"),
-        (bool(parts.query), "query parameters are not permitted in the URL"),
-    )
-    return [text for is_wrong, text in checks if is_wrong]
-
-
-def _service_causes(service: Json, path: str) -> list[Cause]:
-    found = [
-        field_errors.required(f"{path}.{name}", f"service {name} is required")
-        for name in ("name", "namespace")
-        if not service.get(name)
-    ]
-    port, at = service.get("port", 443), service.get("path")
-    if not 1 <= port <= 65535:
-        text = "port is not valid: must be between 1 and 65535, inclusive"
-        found.append(field_errors.invalid(f"{path}.port", port, text))
-    if at is not None and not at.startswith("/"):
-        found.append(field_errors.invalid(f"{path}.path", at, "must start with a '/'"))
     return found
 
 

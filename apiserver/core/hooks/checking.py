@@ -8,7 +8,8 @@ from apiserver.core.match_rules import Expression
 
 _RESULTS: Final = {
     "bool": (("bool",), "must evaluate to bool"),
-    "string": (("string", "null_type"), "must evaluate to string"),
+    "string": (("string",), "must evaluate to string"),
+    "annotation": (("string", "null_type"), "must evaluate to one of [string null_type]"),
     "applyConfiguration": (("Object",), "must evaluate to Object"),
     "jsonPatch": (("list(JSONPatch)", "list(dyn)"), "must evaluate to list(JSONPatch)"),
 }

@@ -5,8 +5,8 @@ https://kubernetes.io/docs/reference/access-authn-authz/extensible-admission-con
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any, Final
+from collections.abc import Callable, Collection, Sequence
+from typing import Any, Final, TypeAlias
 
 from apiserver.core import labelselector
 from apiserver.core.hooks.occasion import Form, Occasion, labels_of
@@ -81,12 +81,17 @@ def is_selected(selectors: Json, occasion: Occasion, obj: Json | None, old: Json
     )
 
 
-def concerns(rules: Sequence[Json], group: str, resource: str) -> bool:
-    """Whether rules can be about a resource at all, in whatever version: what an index is made by."""
+Places: TypeAlias = Callable[[str, str], Collection[tuple[str, str]]]
+"""Returns the groups and plurals under which the objects of a resource are served."""
+
+
+def concerns(rules: Sequence[Json], places: Collection[tuple[str, str]]) -> bool:
+    """Whether rules can be about a resource at all, in whatever group and version: what an index is made by."""
     return any(
         _has(rule.get("apiGroups"), group)
         and any(name.partition("/")[0] in {_ALL, resource} for name in rule.get("resources") or ())
         for rule in rules
+        for group, resource in places
     )
 
 

@@ -125,7 +125,7 @@ def _annotation_causes(obj: Json, annotation: Json, path: str, check: CheckExpre
     if len(text.encode()) > _LONGEST_VALUE:
         return [*found, field_errors.required(where, f"must not exceed {_LONGEST_VALUE} bytes in length")]
     own = spec(obj)
-    expression = Expression(text, "paramKind" in own, variables=variables_of(own), returns="string")
+    expression = Expression(text, "paramKind" in own, variables=variables_of(own), returns="annotation")
     return found + expression_causes(expression, where, check)
 
 

@@ -160,6 +160,7 @@ async def test_expressions_are_compiled_before_they_are_stored(bench: RegistryBe
         ("object.metadata.name ==", "compilation failed: ERROR: <input>:1:"),
         ("request.nope == ''", "undefined field 'nope'"),
         ("'text'", "must evaluate to bool"),
+        ("object.metadata.name", "must evaluate to bool"),
         ("variables.nope", "undefined field 'nope'"),
         ("params.x == 1", "undeclared reference to 'params'"),
     ):

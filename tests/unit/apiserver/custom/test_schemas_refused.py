@@ -179,7 +179,7 @@ def converted(**webhook: Any) -> dict[str, Any]:
         (definition(conversion={"strategy": "Odd"}), 'spec.conversion.strategy: Unsupported value: "Odd": supported values: "None", "Webhook"'),
         (definition(conversion={"strategy": "Webhook"}), "spec.conversion.webhookClientConfig: Required value: required when strategy is set to Webhook"),
         (converted(clientConfig={}), "spec.conversion.webhookClientConfig: Required value: exactly one of url or service is required"),
-        (converted(clientConfig={"url": "http://a"}), "spec.conversion.webhookClientConfig.url: Invalid value: \"http://a\": 'https' is the only allowed URL scheme; desired format: https://host[/path]"),
+        (converted(clientConfig={"url": "http://a"}), "spec.conversion.webhookClientConfig.url: Invalid value: \"http\": 'https' is the only allowed URL scheme; desired format: https://host[/path]"),
         (converted(conversionReviewVersions=["v9"]), 'spec.conversion.conversionReviewVersions: Invalid value: ["v9"]: must include at least one of v1, v1beta1'),
         (definition(conversion={"strategy": "None", "webhook": WEBHOOK}), "spec.conversion.conversionReviewVersions: Forbidden: should not be set when strategy is not set to Webhook"),
         (definition(preserveUnknownFields=True), "spec.preserveUnknownFields: Invalid value: true: cannot set to true, set x-kubernetes-preserve-unknown-fields to true in spec.versions[*].schema instead"),
