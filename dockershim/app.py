@@ -19,6 +19,7 @@ from dockershim.engine_connection import EngineConnection
 from dockershim.events import Events
 from dockershim.exec_process import Commands
 from dockershim.host import HostFacts
+from dockershim.image_volumes import ImageVolumes
 from dockershim.locks import Locks
 from dockershim.logs import Logs
 from dockershim.network import Network
@@ -106,6 +107,7 @@ def assemble(config: DockershimConfig, process: Process, engine: Engine, run_plu
         statistics=Statistics(clock),
         image_names={},
         private_images=PrivateImages(engine, Notes(state / "images"), Notes(state / "pulls")),
+        image_volumes=ImageVolumes(engine, catalogue, state / "image-volumes", log),
         locks=Locks(),
         clock=clock,
         log=log,
@@ -119,6 +121,7 @@ async def sweep(shim: Shim) -> None:
         if left := await shim.commands.sweep():
             shim.log.info("commands_killed", commands=len(left))
         await shim.private_images.sweep()
+        await shim.image_volumes.sweep()
         for name in shim.creations.names():
             await appeared(shim.engine, shim.clock, name)
             shim.creations.forget(name)

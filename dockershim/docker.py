@@ -169,6 +169,18 @@ class Engine:
         async with self._connection.stream(call, None if follow else WRITE_S) as pieces:
             yield pieces
 
+    @asynccontextmanager
+    async def archive(self, container_id: str, path: str) -> AsyncIterator[AsyncIterator[bytes]]:
+        """Open the files below a path of a container as a tar; links that lead to it are followed within the container.
+
+        Raises:
+            BadRequest: it is no folder, and the path ends as that of one.
+            NotFound: there is nothing, or the container is gone.
+        """
+        call = EngineCall("GET", "containers", container_id, "archive", {"path": path})
+        async with self._connection.stream(call, None) as pieces:
+            yield pieces
+
     async def attach(self, container_id: str, *, stdin: bool) -> Hijacked:
         """Connect to the streams of a container's first process.
 

@@ -110,10 +110,11 @@ class Events:
     def _take(self, event: Json) -> None:
         actor, action = event["Actor"], str(event["Action"])
         self._last_ns = int(event.get("timeNano") or self._last_ns)
+        labels = actor.get("Attributes") or {}
+        if labels.get(naming.KIND) == naming.KIND_IMAGE_VOLUME:
+            return
         if action in _KINDS:
-            self._change(
-                actor["ID"], action, _sandbox_of(actor["ID"], actor.get("Attributes") or {}), self._last_ns
-            )
+            self._change(actor["ID"], action, _sandbox_of(actor["ID"], labels), self._last_ns)
         else:
             self._catalogue.forget(actor["ID"])
 

@@ -11,6 +11,7 @@ from dockershim.docker import Engine
 from dockershim.events import Events
 from dockershim.exec_process import Commands
 from dockershim.host import HostFacts
+from dockershim.image_volumes import ImageVolumes
 from dockershim.locks import Locks
 from dockershim.logs import Logs
 from dockershim.network import Network
@@ -39,6 +40,7 @@ class Shim:
     statistics: Statistics
     image_names: dict[str, ImageNames]  # by image id
     private_images: PrivateImages
+    image_volumes: ImageVolumes
     locks: Locks
     clock: Clock
     log: EventLog

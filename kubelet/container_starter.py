@@ -7,7 +7,7 @@ is made already (a kubelet died before it could start it) is only started.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import KW_ONLY, dataclass, field
 from functools import partial
 
@@ -98,8 +98,9 @@ class ContainerStarter:
     async def _create(self, pod: Pod, container: Container, action: StartContainer) -> str:
         sandbox = self.providers.sandboxes.config(pod, action.sandbox_attempt)
         image_ref = await self._image(pod, container, sandbox)
+        images = await self._volume_images(pod, container, sandbox)
         async with self.turns.taken(pod.metadata.uid):
-            config = await self._config(pod, container, action, image_ref)
+            config = await self._config(pod, container, action, image_ref, images)
             create = self.runtime.create_container(action.sandbox_id, config, sandbox)
             try:
                 container_id = await finish(create, self.is_draining)
@@ -113,30 +114,54 @@ class ContainerStarter:
         try:
             return await self.providers.images.ensure(pod, container, sandbox)
         except ImageProblem as problem:
-            wait_s = problem.retry_after_s or None
-            if problem.reason == "ErrImagePull":
-                wait_s = min(problem.retry_after_s or _FIRST_LOOK_S, _FIRST_LOOK_S)
-            raise StartProblem(Problem(problem.reason, problem.message, wait_s)) from problem
+            raise _unstarted(problem) from problem
+
+    async def _volume_images(
+        self, pod: Pod, container: Container, sandbox: cri.PodSandboxConfig
+    ) -> dict[str, str]:
+        """Return the references of the images that a container mounts, by the names of the volumes."""
+        mounted, found = {mount.name for mount in container.volumeMounts}, {}
+        for volume in pod.spec.volumes:
+            if volume.image is None or volume.name not in mounted:
+                continue
+            try:
+                found[volume.name] = await self.providers.images.ensure_volume(
+                    pod, volume.name, volume.image, sandbox
+                )
+            except ImageProblem as problem:
+                self._tell(pod, container, WARNING, "Failed", f"Error: {problem.message}")
+                raise _unstarted(problem) from problem
+        return found
 
     async def _config(
-        self, pod: Pod, container: Container, action: StartContainer, image_ref: str
+        self,
+        pod: Pod,
+        container: Container,
+        action: StartContainer,
+        image_ref: str,
+        images: Mapping[str, str],
     ) -> cri.ContainerConfig:
         """Gather what a container is made of."""
         try:
-            return await self._gathered(pod, container, action, image_ref)
+            return await self._gathered(pod, container, action, image_ref, images)
         except (ConfigProblem, VolumeProblem, TooLargeError) as problem:
             self._tell(pod, container, WARNING, "Failed", f"Error: {problem}")
             raise StartProblem(Problem(_CONFIG_ERROR, str(problem))) from problem
 
     async def _gathered(
-        self, pod: Pod, container: Container, action: StartContainer, image_ref: str
+        self,
+        pod: Pod,
+        container: Container,
+        action: StartContainer,
+        image_ref: str,
+        images: Mapping[str, str],
     ) -> cri.ContainerConfig:
         attempt, ips = action.start.attempt, action.ips
         image = await self._image_user(pod, container, image_ref)
         target_id = self._target_id(pod, target) if (target := target_of(pod, container.name)) else ""
         strings = await self.providers.environment.make(pod, container, ips[0] if ips else "", ips)
         volumes = await self.providers.sandboxes.mount(pod)
-        make = partial(self.providers.volumes.mounts, pod, container, volumes, strings.variables)
+        make = partial(self.providers.volumes.mounts, pod, container, volumes, strings.variables, images)
         mounts = await asyncio.to_thread(make) if len(container.volumeMounts) > _FEW_MOUNTS else make()
         files = self.providers.files
         own = (files.hosts_mount(pod, container, ips), files.termination_log(pod, container, attempt))
@@ -220,3 +245,10 @@ class ContainerStarter:
 
     def _tell(self, pod: Pod, container: Container, type_: str, reason: str, message: str) -> None:
         self.events.record(container_reference(pod, container.name), type_, reason, message)
+
+
+def _unstarted(problem: ImageProblem) -> StartProblem:
+    wait_s = problem.retry_after_s or None
+    if problem.reason == "ErrImagePull":
+        wait_s = min(problem.retry_after_s or _FIRST_LOOK_S, _FIRST_LOOK_S)
+    return StartProblem(Problem(problem.reason, problem.message, wait_s))

@@ -1,4 +1,4 @@
-"""Gets the images of containers onto the node, by their pull policies.
+"""Gets the images of containers, and of volumes, onto the node, by their pull policies.
 
 Fed by the pod workers; asks the runtime's ImageService. Pulls of one image with the same credentials at the same
 time are one pull. A failed pull is tried again after 10 s, doubled up to 300 s, for each pod and image.
@@ -23,14 +23,14 @@ from kubelet.core.images import (
     read_credentials,
     with_default_tag,
 )
-from kubelet.core.references import container_reference
+from kubelet.core.references import container_reference, pod_reference
 from kubelet.image_permits import ImagePermits
 from kubelet.referenced_objects import ObjectSource
 from machinery.client.events import NORMAL, WARNING, EventRecorder
 from machinery.model.backoff import Backoff
 from machinery.model.clock import Clock
 from machinery.model.errors import ApiError, Unavailable
-from machinery.model.k8s.core_v1 import Container, Pod, Secret
+from machinery.model.k8s.core_v1 import Container, ImageVolumeSource, ObjectReference, Pod, Secret
 from machinery.model.log import SILENT, EventLog
 from machinery.model.resources import SECRETS
 from machinery.pb import cri_pb2 as cri
@@ -77,6 +77,13 @@ class ImageProblem(Exception):  # noqa: N818 - it is what a waiting container sh
         )
 
 
+@dataclass(frozen=True, slots=True)
+class _Wanted:
+    image: str
+    policy: str  # when it is pulled
+    about: ObjectReference  # what events of it are about
+
+
 @dataclass(slots=True)
 class _Failures:
     count: int
@@ -106,6 +113,7 @@ class Images:
         self._pruned_s = clock.monotonic()
         self._pulls: dict[_PullKey, asyncio.Future[str]] = {}
         self._failures: dict[_BackoffKey, _Failures] = {}
+        self._volumes: dict[str, dict[str, str]] = {}  # by pod uid: the images of its volumes, by their names
 
     async def ensure(
         self, pod: Pod, container: Container, sandbox: cri.PodSandboxConfig | None = None
@@ -115,37 +123,56 @@ class Images:
         Raises:
             ImageProblem: it is not there; the events that users expect are recorded.
         """
-        tell = _Teller(self._events, pod, container)
+        about = container_reference(pod, container.name)
+        return await self._ensure(pod, _Wanted(container.image, container.imagePullPolicy, about), sandbox)
+
+    async def ensure_volume(
+        self, pod: Pod, name: str, image: ImageVolumeSource, sandbox: cri.PodSandboxConfig | None = None
+    ) -> str:
+        """Have the image that a pod's volume is; return its reference. It is looked for once for each pod.
+
+        Raises:
+            ImageProblem: it is not there; the events that users expect are recorded.
+        """
+        known = self._volumes.setdefault(pod.metadata.uid, {})
+        if name not in known:
+            wanted = _Wanted(image.reference, image.pullPolicy, pod_reference(pod))
+            known[name] = await self._ensure(pod, wanted, sandbox)
+        return known[name]
+
+    async def _ensure(self, pod: Pod, wanted: _Wanted, sandbox: cri.PodSandboxConfig | None) -> str:
+        tell = _Teller(self._events, wanted.about)
         try:
-            name = with_default_tag(container.image)
+            name = with_default_tag(wanted.image)
         except ValueError as error:
-            message = f'Failed to apply default image tag "{container.image}": {error}'
+            message = f'Failed to apply default image tag "{wanted.image}": {error}'
             tell(WARNING, "InspectFailed", message)
             raise tell.problem("InvalidImageName", message) from error
         try:
             found = await self._runtime.image_status(name)
         except ApiError as error:
-            message = f'Failed to inspect image "{container.image}": {error.message}'
+            message = f'Failed to inspect image "{wanted.image}": {error.message}'
             tell(WARNING, "InspectFailed", message)
             raise tell.problem("ImageInspectError", message) from error
-        match plan_pull(container.imagePullPolicy, present=found is not None):
+        match plan_pull(wanted.policy, present=found is not None):
             case PullStep.REFUSE:
-                raise _never_pulled(container, tell)
+                raise _never_pulled(wanted.image, tell)
             case PullStep.USE if found is not None and await self._permits.allow(
                 name, found, lambda: self._credentials(pod, name)
             ):
                 tell(
                     NORMAL,
                     "Pulled",
-                    f'Container image "{container.image}" already present on machine and can be accessed by the pod',
+                    f'Container image "{wanted.image}" already present on machine and can be accessed by the pod',
                 )
                 return str(found.id)
-        if container.imagePullPolicy == "Never":
-            raise _never_pulled(container, tell)
-        return await self._pull_with_backoff(pod, container, name, sandbox, tell)
+        if wanted.policy == "Never":
+            raise _never_pulled(wanted.image, tell)
+        return await self._pull_with_backoff(pod, wanted.image, name, sandbox, tell)
 
     def forget(self, pod_uid: str) -> None:
-        """Drop the backoffs of a pod that is gone."""
+        """Drop the backoffs of a pod that is gone, and its volumes' images."""
+        self._volumes.pop(pod_uid, None)
         for key in [key for key in self._failures if key[0] == pod_uid]:
             del self._failures[key]
 
@@ -160,29 +187,29 @@ class Images:
             self._permits.prune(await self._runtime.list_images(), listed_text)
 
     async def _pull_with_backoff(
-        self, pod: Pod, container: Container, name: str, sandbox: cri.PodSandboxConfig | None, tell: _Teller
+        self, pod: Pod, image: str, name: str, sandbox: cri.PodSandboxConfig | None, tell: _Teller
     ) -> str:
         key = (pod.metadata.uid, name)
-        self._refuse_in_backoff(key, container, tell)
-        tell(NORMAL, "Pulling", f'Pulling image "{container.image}"')
+        self._refuse_in_backoff(key, image, tell)
+        tell(NORMAL, "Pulling", f'Pulling image "{image}"')
         begun_s = self._clock.monotonic()
         credentials = await self._credentials(pod, name)
         try:
             reference = await self._pull_once((name, credentials), sandbox)
         except ApiError as error:
             self._note_failure(key, error.message)
-            tell(WARNING, "Failed", f'Failed to pull image "{container.image}": {error.message}')
+            tell(WARNING, "Failed", f'Failed to pull image "{image}": {error.message}')
             raise tell.problem("ErrImagePull", error.message, self._backoff_left(key)) from error
         self._failures.pop(key, None)
         took_s = self._clock.timescale.wall(self._clock.monotonic() - begun_s)
-        tell(NORMAL, "Pulled", await self._pulled_text(container, name, took_s))
+        tell(NORMAL, "Pulled", await self._pulled_text(image, name, took_s))
         return reference
 
-    def _refuse_in_backoff(self, key: _BackoffKey, container: Container, tell: _Teller) -> None:
+    def _refuse_in_backoff(self, key: _BackoffKey, image: str, tell: _Teller) -> None:
         left_s = self._backoff_left(key)
         if left_s <= 0:
             return
-        message = f'Back-off pulling image "{container.image}"'
+        message = f'Back-off pulling image "{image}"'
         tell(NORMAL, "BackOff", message)
         raise tell.problem(
             "ImagePullBackOff", f"{message}: ErrImagePull: {self._failures[key].message}", left_s
@@ -257,22 +284,22 @@ class Images:
             self._events.record(pod, WARNING, "FailedToRetrieveImagePullSecret", _missing_text(missing))
         return tuple(matching(found, name))
 
-    async def _pulled_text(self, container: Container, name: str, took_s: float) -> str:
+    async def _pulled_text(self, image: str, name: str, took_s: float) -> str:
         took = _duration(took_s)
-        text = f'Successfully pulled image "{container.image}" in {took} ({took} including waiting).'
+        text = f'Successfully pulled image "{image}" in {took} ({took} including waiting).'
         try:
-            image = await self._runtime.image_status(name)
+            found = await self._runtime.image_status(name)
         except ApiError:  # the size is only for people
-            image = None
-        return f"{text} Image size: {image.size if image else 0} bytes."
+            found = None
+        return f"{text} Image size: {found.size if found else 0} bytes."
 
 
 class _Teller:
-    """Records events about one container."""
+    """Records events about what one image is for."""
 
-    def __init__(self, events: EventRecorder, pod: Pod, container: Container) -> None:
+    def __init__(self, events: EventRecorder, about: ObjectReference) -> None:
         self._events = events
-        self._about = container_reference(pod, container.name)
+        self._about = about
 
     def __call__(self, type_: str, reason: str, message: str) -> None:
         self._events.record(self._about, type_, reason, message)
@@ -283,8 +310,8 @@ class _Teller:
         return ImageProblem(reason, message, retry_after_s=max(0.0, retry_after_s))
 
 
-def _never_pulled(container: Container, tell: _Teller) -> ImageProblem:
-    message = f'Container image "{container.image}" is not present with pull policy of Never'
+def _never_pulled(image: str, tell: _Teller) -> ImageProblem:
+    message = f'Container image "{image}" is not present with pull policy of Never'
     tell(WARNING, "ErrImageNeverPull", message)
     return tell.problem("ErrImageNeverPull", message)
 

@@ -6,10 +6,13 @@ A sandbox is a container that only sleeps and holds the namespaces; the pod's co
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any, Final
 
 from dockershim.core.capabilities import ALL, available
+from dockershim.core.image_mounts import image_labels, image_mount
 from dockershim.core.naming import Scope, container_labels, sandbox_labels
 from dockershim.core.security import UNCONFINED, capabilities, groups, security_options, user
 from machinery.model.errors import BadRequest, NotImplementedHere
@@ -100,8 +103,9 @@ def container_body(
     runtime_handler: str,
     host: Host,
     profile: str = "",
+    image_folders: Mapping[str, str] = MappingProxyType({}),
 ) -> dict[str, Any]:
-    """Write the body for a container of a sandbox.
+    """Write the body for a container of a sandbox. `image_folders`: of images that it mounts, by the path in the container.
 
     Raises:
         BadRequest: a mount without one of its paths, a group without a user, a runtime that the engine does not have.
@@ -119,7 +123,7 @@ def container_body(
         "ReadonlyRootfs": security.readonly_rootfs,
         "SecurityOpt": security_options(security, profile),
         "GroupAdd": groups(security),
-        "Mounts": [_mount(mount) for mount in config.mounts],
+        "Mounts": [_mount(mount, image_folders) for mount in config.mounts],
         "Devices": [_device(device) for device in config.devices],
         "LogConfig": LOG_OPTIONS if sandbox.log_directory and config.log_path else NO_LOG,
         "RestartPolicy": {"Name": "no"},
@@ -135,7 +139,7 @@ def container_body(
         "Image": config.image.image,
         **_process(config),
         "User": user(security),
-        "Labels": container_labels(scope, config, sandbox_id),
+        "Labels": container_labels(scope, config, sandbox_id) | image_labels(image_folders.values()),
         "Healthcheck": {"Test": ["NONE"]},  # probing is the kubelet's
         "HostConfig": host_config,
     }
@@ -252,13 +256,13 @@ def _nearly_privileged(host: Host) -> dict[str, Any]:
     }
 
 
-def _mount(mount: Any) -> dict[str, Any]:
-    if mount.image.image:
-        raise NotImplementedHere(f"{mount.container_path}: the Docker engine cannot mount images")
+def _mount(mount: Any, image_folders: Mapping[str, str]) -> dict[str, Any]:
     if mount.uidMappings or mount.gidMappings:
         raise NotImplementedHere(f"{mount.container_path}: the Docker engine cannot map the ids of a mount")
     if mount.recursive_read_only:
         raise NotImplementedHere(f"{mount.container_path}: recursive read-only mounts are not built")
+    if mount.image.image and mount.container_path:
+        return image_mount(mount.container_path, image_folders[mount.container_path])
     if not mount.host_path or not mount.container_path:
         raise BadRequest(
             f"a mount needs host_path and container_path: {mount.host_path!r} → {mount.container_path!r}"

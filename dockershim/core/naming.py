@@ -18,9 +18,11 @@ NODE: Final = "kubarium.node"
 KIND: Final = "kubarium.kind"
 SANDBOX: Final = "kubarium.sandbox"  # on a container: the id of its sandbox
 HANDLER: Final = "kubarium.runtime-handler"
+IMAGE_VOLUMES: Final = "kubarium.image-volumes"  # on a container: the keys of the images that it mounts
 CONFIG: Final = "kubarium.config"  # the CRI configuration, base64: what a status has to give back
 KIND_SANDBOX: Final = "podsandbox"
 KIND_CONTAINER: Final = "container"
+KIND_IMAGE_VOLUME: Final = "imagevolume"  # one that never runs: an image's files are copied from it
 _SHOWN: Final = "io.kubernetes."  # CRI labels that stand on the engine's container as they are
 
 
@@ -65,6 +67,11 @@ def container_labels(scope: Scope, config: Any, sandbox_id: str) -> dict[str, st
         kept.ClearField(field)
     own = {KIND: KIND_CONTAINER, SANDBOX: sandbox_id, CONFIG: _pack(kept)}
     return {**_shown(config.labels), CLUSTER: scope.cluster, NODE: scope.node, **own}
+
+
+def image_volume_labels(scope: Scope) -> dict[str, str]:
+    """Return the labels of a container that is made for an image's files."""
+    return {CLUSTER: scope.cluster, NODE: scope.node, KIND: KIND_IMAGE_VOLUME}
 
 
 def read_sandbox_config(labels: Mapping[str, str]) -> Any:

@@ -18,8 +18,8 @@ async def create_container(shim: Shim, request: Any) -> Any:
     """Create a container in a sandbox; the same name and attempt once more returns the same container.
 
     Raises:
-        NotFound: there is no such sandbox, or the image is not here.
-        BadRequest: it has no name or no image, or its configuration does not work.
+        NotFound: there is no such sandbox, or an image is not here.
+        BadRequest: it has no name or no image, or its configuration does not work, an image has not what is to be mounted.
         AlreadyExists: another container has its name and cannot be removed.
         Conflict: the sandbox is not ready, or somebody else makes the container.
         NotImplementedHere: it asks for something that the engine cannot do.
@@ -30,18 +30,20 @@ async def create_container(shim: Shim, request: Any) -> Any:
     if not sandbox.is_running:
         raise Conflict(f"pod sandbox {sandbox.id} is not ready")
     pod = sandbox.sandbox_config()
-    body = container_body(
-        config,
-        pod,
-        sandbox.id,
-        scope=shim.catalogue.scope,
-        runtime_handler=sandbox.labels.get(naming.HANDLER, ""),
-        host=await shim.host.get(),
-        profile=read_profile(config.linux.security_context),
-    )
-    name = container_name(config.metadata, pod.metadata)
-    async with shim.locks.held(name):
-        container_id = await _ensure(shim, name, body, sandbox)
+    host, name = await shim.host.get(), container_name(config.metadata, pod.metadata)
+    async with shim.image_volumes.unpacked(config.mounts) as image_folders:
+        body = container_body(
+            config,
+            pod,
+            sandbox.id,
+            scope=shim.catalogue.scope,
+            runtime_handler=sandbox.labels.get(naming.HANDLER, ""),
+            host=host,
+            profile=read_profile(config.linux.security_context),
+            image_folders=image_folders,
+        )
+        async with shim.locks.held(name):
+            container_id = await _ensure(shim, name, body, sandbox)
     return cri.CreateContainerResponse(container_id=container_id)
 
 

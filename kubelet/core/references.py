@@ -1,9 +1,14 @@
-"""What events of a pod's container are about."""
+"""What events of a pod and its containers are about."""
 
 from __future__ import annotations
 
 from machinery.model.k8s.core_v1 import ObjectReference, Pod
 from machinery.model.requests import reference_by_kind
+
+
+def pod_reference(pod: Pod) -> ObjectReference:
+    """Write a reference to a pod as a whole."""
+    return reference_by_kind("v1", "Pod", pod.metadata)
 
 
 def container_reference(pod: Pod, container: str) -> ObjectReference:

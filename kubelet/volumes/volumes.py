@@ -13,6 +13,7 @@ from contextlib import suppress
 from functools import partial
 from itertools import chain
 from pathlib import Path
+from types import MappingProxyType
 from typing import Final
 
 from kubelet.containment import contained
@@ -100,10 +101,13 @@ class Volumes:
     async def mount(self, pod: Pod) -> Mapping[str, str]:
         """Have every volume of a pod; return the host path of each by its name. Idempotent.
 
+        Images are the runtime's to mount: they have none.
+
         Raises:
             VolumeProblem: one of them cannot be had; a FailedMount event says which and why.
         """
-        volumes, room, paths = pod.spec.volumes, Room(), dict[str, str]()
+        volumes = [volume for volume in pod.spec.volumes if volume.image is None]
+        room, paths = Room(), dict[str, str]()
         for begin in range(0, len(volumes), _AT_ONCE):
             some = volumes[begin : begin + _AT_ONCE]
             outcomes = await asyncio.gather(
@@ -127,16 +131,24 @@ class Volumes:
                     self._tell(pod, volume, problem)
 
     def mounts(
-        self, pod: Pod, container: Container, volumes: Mapping[str, str], env: Mapping[str, str]
+        self,
+        pod: Pod,
+        container: Container,
+        volumes: Mapping[str, str],
+        env: Mapping[str, str],
+        images: Mapping[str, str] = MappingProxyType({}),
     ) -> list[cri.Mount]:
-        """Return a container's volume mounts.
+        """Return a container's volume mounts. `images`: the references of those volumes that are images, by their names.
 
         Raises:
             VolumeProblem: a subPath leads out of its volume, or names a variable that nobody knows.
         """
         written = {volume.name for volume in pod.spec.volumes if kind_of(volume) in _WRITTEN}
+        references = {each.name: each.image.reference for each in pod.spec.volumes if each.image}
         return [
-            self._mount(pod, container, index, mount, volumes, env, read_only=mount.name in written)
+            _image_mount(mount, images[mount.name], references[mount.name], env)
+            if mount.name in images
+            else self._mount(pod, container, index, mount, volumes, env, read_only=mount.name in written)
             for index, mount in enumerate(container.volumeMounts)
         ]
 
@@ -251,7 +263,7 @@ class Volumes:
             )
             path = resolve(path, sub_path, place=place if self._can_mount else None)
         return cri.Mount(
-            container_path=mount.mountPath if mount.mountPath.startswith("/") else f"/{mount.mountPath}",
+            container_path=_container_path(mount),
             host_path=path,
             readonly=bool(mount.readOnly) or read_only,
             propagation=_PROPAGATION[mount.mountPropagation],
@@ -285,6 +297,20 @@ def _remove_with_mounts(folder: Path) -> None:
             return
     unmount_below(folder)
     remove_tree(folder)
+
+
+def _image_mount(mount: VolumeMount, image_ref: str, reference: str, env: Mapping[str, str]) -> cri.Mount:
+    return cri.Mount(
+        container_path=_container_path(mount),
+        readonly=True,
+        propagation=_PROPAGATION[mount.mountPropagation],
+        image=cri.ImageSpec(image=image_ref, user_specified_image=reference),
+        image_sub_path=_sub_path(mount, env),
+    )
+
+
+def _container_path(mount: VolumeMount) -> str:
+    return mount.mountPath if mount.mountPath.startswith("/") else f"/{mount.mountPath}"
 
 
 def _sub_path(mount: VolumeMount, env: Mapping[str, str]) -> str:

@@ -28,6 +28,7 @@ from apiserver.core.podspec.status import status_causes, status_to_store, with_b
 from apiserver.core.podspec.unbuilt import unbuilt_in_spec
 from apiserver.core.podspec.unenforced import unenforced_in_spec
 from apiserver.core.podspec.update import update_causes
+from apiserver.core.podspec.volumes import image_volume_causes
 from apiserver.core.podspec.warnings import name_warnings, pod_warnings
 from apiserver.core.rules import (
     PartUpdate,
@@ -112,6 +113,7 @@ def _common(obj: Json) -> list[Cause]:
         *validate_spec(own, "spec"),
         *_token_causes(own),
         *image_causes(own, "spec"),
+        *image_volume_causes(own, "spec"),
     ]
 
 

@@ -14,12 +14,12 @@ from apiserver.core.podspec.ports import host_port_conflicts, port_list_causes
 from apiserver.core.podspec.probes import probe_causes
 from apiserver.core.podspec.resources import resize_causes, resource_causes
 from apiserver.core.podspec.security import container_security_causes
+from apiserver.core.podspec.volumes import PULL_POLICIES
 from apiserver.core.values import Json
 from machinery.model import names
 from machinery.model.errors import Cause
 
 _MESSAGE_POLICIES: Final = frozenset({"FallbackToLogsOnError", "File"})
-_PULL_POLICIES: Final = frozenset({"Always", "IfNotPresent", "Never"})
 _ONLY_LASTING: Final = ("lifecycle", "livenessProbe", "readinessProbe", "startupProbe")
 
 
@@ -111,7 +111,7 @@ def _common_causes(container: Json, spec: Json, path: str) -> list[Cause]:
         *env_causes(container.get("env") or [], f"{path}.env"),
         *env_from_causes(container.get("envFrom") or [], f"{path}.envFrom"),
         *mount_causes(container, spec.get("volumes") or [], f"{path}.volumeMounts"),
-        *_required_one_of(f"{path}.imagePullPolicy", container.get("imagePullPolicy", ""), _PULL_POLICIES),
+        *_required_one_of(f"{path}.imagePullPolicy", container.get("imagePullPolicy", ""), PULL_POLICIES),
         *resource_causes(container.get("resources") or {}, f"{path}.resources"),
         *resize_causes(container.get("resizePolicy") or [], spec, f"{path}.resizePolicy"),
         *container_security_causes(container, spec, path),

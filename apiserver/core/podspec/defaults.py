@@ -145,6 +145,8 @@ def _default_volume(volume: Json) -> None:
     for name in ("secret", "configMap", "downwardAPI", "projected"):
         if name in volume:
             volume[name].setdefault("defaultMode", _FILE_MODE)
+    if "image" in volume:
+        volume["image"].setdefault("pullPolicy", pull_policy(volume["image"].get("reference", "")))
     if "hostPath" in volume:
         volume["hostPath"].setdefault("type", "")
     for item in (volume.get("downwardAPI") or {}).get("items") or []:

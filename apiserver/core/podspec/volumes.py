@@ -15,6 +15,7 @@ from apiserver.core.values import Json
 from machinery.model import names, quantity
 from machinery.model.errors import Cause
 
+PULL_POLICIES: Final = frozenset({"Always", "IfNotPresent", "Never"})
 _HOST_PATH_TYPES: Final = frozenset(
     {"", "BlockDevice", "CharDevice", "Directory", "DirectoryOrCreate", "File", "FileOrCreate", "Socket"}
 )
@@ -79,6 +80,22 @@ def _downward_causes(source: Json, path: str) -> list[Cause]:
     return found
 
 
+def _image_causes(source: Json, path: str) -> list[Cause]:
+    policy = source.get("pullPolicy", "")
+    if not policy:
+        return [field_errors.required(f"{path}.pullPolicy")]
+    return field_errors.one_of(f"{path}.pullPolicy", policy, PULL_POLICIES)
+
+
+def image_volume_causes(spec: Json, path: str) -> list[Cause]:
+    """Check what pods, other than templates, have to have: the image of a volume that is one."""
+    return [
+        field_errors.required(f"{path}.volumes[{index}].image.reference")
+        for index, volume in enumerate(spec.get("volumes") or [])
+        if "image" in volume and not volume["image"].get("reference")
+    ]
+
+
 _SOURCES: Final = {
     "emptyDir": _empty_dir_causes,
     "hostPath": host_path_causes,
@@ -86,4 +103,5 @@ _SOURCES: Final = {
     "configMap": _config_map_causes,
     "downwardAPI": _downward_causes,
     "projected": projected_causes,
+    "image": _image_causes,
 }

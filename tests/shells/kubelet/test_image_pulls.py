@@ -16,7 +16,7 @@ from kubelet.image_permits import ImagePermits
 from kubelet.image_records import ImageRecords
 from kubelet.images import ImageProblem, Images
 from machinery.model.errors import NotFound, Unavailable
-from machinery.model.k8s.core_v1 import LocalObjectReference, Secret
+from machinery.model.k8s.core_v1 import ImageVolumeSource, LocalObjectReference, Secret
 from machinery.model.resources import SECRETS
 from machinery.pb import cri_pb2 as cri
 from tests.support.builders import container, meta, pod
@@ -337,3 +337,26 @@ async def test_records_of_images_that_are_gone_go_after_a_while(world: _World):
 
 def _files(folder: Path) -> list[Path]:
     return sorted(path for path in folder.rglob("*") if path.is_file())
+
+
+async def test_an_image_that_is_a_volume_is_pulled_once_for_its_pod(world: _World) -> None:
+    """Whatever its policy says; events are about the pod, problems those of containers' images."""
+    one, image = pod(), ImageVolumeSource(reference="data", pullPolicy="Always")
+    world.runtime.pull_error = NotFound("no such manifest")
+    with pytest.raises(ImageProblem) as caught:
+        await world.images.ensure_volume(one, "data", image)
+    assert (caught.value.reason, caught.value.message) == ("ErrImagePull", "no such manifest")
+    with pytest.raises(ImageProblem, match="ImagePullBackOff"):
+        await world.images.ensure_volume(one, "data", image)
+    world.runtime.pull_error = None
+    await world.clock.sleep(11)
+    for _ in range(3):
+        assert await world.images.ensure_volume(one, "data", image) == "sha256:data:latest"
+    assert len(world.pulled_with) == 2
+    assert {about.fieldPath for about, _, _, _ in world.events.all} == {""}
+    world.images.forget(one.metadata.uid)
+    await world.images.ensure_volume(one, "data", image)
+    assert len(world.pulled_with) == 3
+    never = ImageVolumeSource(reference="other", pullPolicy="Never")
+    with pytest.raises(ImageProblem, match="ErrImageNeverPull"):
+        await world.images.ensure_volume(one, "other", never)

@@ -24,6 +24,7 @@ from machinery.model.k8s.core_v1 import (
     Container,
     EmptyDirVolumeSource,
     HostPathVolumeSource,
+    ImageVolumeSource,
     KeyToPath,
     PersistentVolumeClaimVolumeSource,
     PodSecurityContext,
@@ -499,3 +500,25 @@ def test_the_machines_hosts_file_may_hold_any_bytes(tmp_path: Path, monkeypatch:
     mount = PodFiles(tmp_path).hosts_mount(pod(hostNetwork=True), container(), [])
     assert mount is not None
     assert b"localhost # \xe9\n" in Path(mount.host_path).read_bytes()
+
+
+async def test_images_are_mounted_by_the_runtime(world: VolumeWorld):
+    """Read-only, with what is to be seen of them; the kubelet makes no folder."""
+    box = container(
+        volumeMounts=[
+            VolumeMount(name="data", mountPath="/data"),
+            VolumeMount(name="data", mountPath="small", subPathExpr="models/$(SIZE)"),
+        ]
+    )
+    one = pod_with(Volume(name="data", image=ImageVolumeSource(reference="data:1")), boxes=[box])
+    assert await world.volumes.mount(one) == {}
+    mounts = world.volumes.mounts(one, box, {}, {"SIZE": "small"}, {"data": "sha256:0"})
+    assert [(each.container_path, each.image_sub_path, each.host_path) for each in mounts] == [
+        ("/data", "", ""),
+        ("/small", "models/small", ""),
+    ]
+    assert {(each.image.image, each.image.user_specified_image, each.readonly) for each in mounts} == {
+        ("sha256:0", "data:1", True)
+    }
+    with pytest.raises(VolumeProblem, match="cannot find volume"):
+        world.volumes.mounts(one, box, {}, {"SIZE": "small"})

@@ -26,10 +26,10 @@ ELSEWHERE = {
 }
 OF_CONTAINERS = {
     **ELSEWHERE,
-    "mounts.image_sub_path": "images cannot be mounted",
-    "mounts.image.annotations": "images cannot be mounted",
-    "mounts.image.user_specified_image": "images cannot be mounted",
-    "mounts.image.runtime_handler": "images cannot be mounted",
+    "mounts.image_sub_path": "it says what is unpacked before",
+    "mounts.image.annotations": "they are kept beside it",
+    "mounts.image.user_specified_image": "it is kept beside it",
+    "mounts.image.runtime_handler": "one image serves every handler",
     "mounts.selinux_relabel": "no effect without SELinux, as upstream",
     "linux.resources.hugepage_limits": "the engine has no limits for them",
     "linux.security_context.seccomp.localhost_ref": "its text is read before",
@@ -81,7 +81,10 @@ def sandbox_base() -> Any:
 def container(config: Any) -> dict[str, Any]:
     """Write the engine's body, without the labels, which hold the configuration itself."""
     pod = sandbox_base()
-    body = container_body(config, pod, "sand", scope=SCOPE, runtime_handler="", host=HOST)
+    folders = {each.container_path: "/unpacked" for each in config.mounts}
+    body = container_body(
+        config, pod, "sand", scope=SCOPE, runtime_handler="", host=HOST, image_folders=folders
+    )
     return {**body, "Labels": None}
 
 

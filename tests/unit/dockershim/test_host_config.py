@@ -15,6 +15,7 @@ from dockershim.core.host_config import (
     stop_signal,
     unified_settings,
 )
+from dockershim.core.image_mounts import keys_in, of_the_engine
 from dockershim.core.security import localhost_profile
 from machinery.model.errors import BadRequest, NotImplementedHere
 from machinery.pb import cri_pb2 as cri
@@ -23,9 +24,11 @@ from tests.support.dockershim import SCOPE, container_config, sandbox_config, se
 HOST = Host(least_oom_score=0, runtimes=("runc",))
 
 
-def container(config: Any, sandbox: Any = None, handler: str = "", host: Host = HOST) -> dict[str, Any]:
+def container(
+    config: Any, sandbox: Any = None, handler: str = "", host: Host = HOST, **more: Any
+) -> dict[str, Any]:
     return container_body(
-        config, sandbox or sandbox_config(), "sand", scope=SCOPE, runtime_handler=handler, host=host
+        config, sandbox or sandbox_config(), "sand", scope=SCOPE, runtime_handler=handler, host=host, **more
     )
 
 
@@ -273,10 +276,25 @@ def test_mounts(propagation: int, wanted: dict[str, Any]):
     ]
 
 
+def test_an_image_is_mounted_by_a_volume_that_goes_with_its_container():
+    """Read-only by the volume, not by the mount, which would take the other options away; a label names the folder."""
+    mount = cri.Mount(container_path="/c", readonly=True, image=cri.ImageSpec(image="x"))
+    body = container(container_config(mounts=[mount]), image_folders={"/c": "/state/image-volumes/0a"})
+    [written] = body["HostConfig"]["Mounts"]
+    options = written["VolumeOptions"]["DriverConfig"]["Options"]
+    assert (written["Type"], written.get("Source"), written.get("ReadOnly")) == ("volume", None, None)
+    assert options == {
+        "type": "none",
+        "o": "bind,ro,noexec,nosuid,nodev",
+        "device": "/state/image-volumes/0a",
+    }
+    assert keys_in(body["Labels"]) == ["0a"]
+    assert of_the_engine("etc") == ["hostname", "hosts", "mtab", "resolv.conf"]
+
+
 @pytest.mark.parametrize(
     "config",
     [
-        container_config(mounts=[cri.Mount(container_path="/c", image=cri.ImageSpec(image="x"))]),
         container_config(mounts=[cri.Mount(container_path="/c", host_path="/h", recursive_read_only=True)]),
         secured(supplemental_groups_policy=cri.Strict),
         secured(capabilities=cri.Capability(add_ambient_capabilities=["NET_RAW"])),
