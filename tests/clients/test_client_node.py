@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import pytest
 
-from tests.support.client_programs import Run
-from tests.support.client_projects import Project
+from tests.support.client_projects import node_project
+from tests.support.requirements import need
+from tests.support.stories import User, story
 
 pytestmark = [pytest.mark.cluster, pytest.mark.docker]
 
 
-def test_a_program_on_client_node_gets_what_it_expects(node: Project, run: Run):
+@story()
+def test_a_program_on_client_node_gets_what_it_expects(user: User):
     """Its informer, watch, logs, exec, port-forward, patches and typed objects."""
-    run(node.command("with_client_node.mjs"))
+    need("npm")
+    user.run(node_project("node").command("with_client_node.mjs"))

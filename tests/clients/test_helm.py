@@ -5,13 +5,12 @@ from __future__ import annotations
 import json
 import shutil
 import subprocess
-from pathlib import Path
 
 import pytest
 
-from tests.support.client_programs import run_program, user_environment
 from tests.support.client_projects import PROJECTS
 from tests.support.kubectl import TOOLS, Kubectl, is_ready
+from tests.support.stories import User, story
 
 pytestmark = [pytest.mark.cluster, pytest.mark.docker]
 
@@ -24,24 +23,24 @@ CLUSTER_KINDS = "clusterrole,clusterrolebinding,priorityclass"
 
 
 class Helm:
-    """Helm in one namespace."""
+    """Helm in a user's namespace."""
 
-    def __init__(self, kubectl: Kubectl, folder: Path) -> None:
-        self._program = shutil.which("helm", path=str(TOOLS)) or "helm"
-        self._environment = user_environment(kubectl, folder)
-        self._namespace = kubectl.namespace
-        self._folder = folder
+    def __init__(self, user: User) -> None:
+        self._user = user
 
     def __call__(self, *arguments: str) -> str:
         """Run a command; it has to end well. Return what it printed."""
-        command = [self._program, f"--namespace={self._namespace}", *arguments]
-        return run_program(command, self._environment, self._folder, timeout_s=120)
+        return self._user.run(self._command(arguments))
 
     def tried(self, *arguments: str) -> str:
         """Run a command; return what it said, whatever came of it."""
-        command = [self._program, f"--namespace={self._namespace}", *arguments]
         done = subprocess.run(
-            command, env=self._environment, cwd=self._folder, capture_output=True, text=True, check=False
+            self._command(arguments),
+            env=self._user.environment,
+            cwd=self._user.folder,
+            capture_output=True,
+            text=True,
+            check=False,
         )
         return f"{done.stdout}{done.stderr}"
 
@@ -51,15 +50,15 @@ class Helm:
             self(*arguments)
         return str(caught.value)
 
-
-@pytest.fixture
-def helm(kubectl: Kubectl, tmp_path: Path) -> Helm:
-    """Helm in the test's namespace."""
-    return Helm(kubectl, tmp_path)
+    def _command(self, arguments: tuple[str, ...]) -> list[str]:
+        program = shutil.which("helm", path=str(TOOLS)) or "helm"
+        return [program, f"--namespace={self._user.kubectl.namespace}", *arguments]
 
 
-def test_a_chart_is_installed_tested_upgraded_taken_back_and_removed(kubectl: Kubectl, helm: Helm):
+@story()
+def test_a_chart_is_installed_tested_upgraded_taken_back_and_removed(user: User):
     """Nothing but defaults: server-side apply, and waiting for the hooks."""
+    kubectl, helm = user.kubectl, Helm(user)
     assert "shop is at http://shop.example/ (revision 1)" in helm("install", "shop", str(CHART))
     found = kubectl("get", KINDS, "-o", "name").split()
     assert {name.partition("/")[0].partition(".")[0] for name in found} == set(KINDS.split(","))
@@ -93,8 +92,10 @@ def test_a_chart_is_installed_tested_upgraded_taken_back_and_removed(kubectl: Ku
     kubectl("delete", "crd", "orders.shop.example", "--timeout=30s", timeout_s=40)
 
 
-def test_others_fields_are_a_conflict_for_helm(kubectl: Kubectl, helm: Helm):
+@story()
+def test_others_fields_are_a_conflict_for_helm(user: User):
     """What somebody else has set is not overwritten in silence; `--force-conflicts` does it."""
+    kubectl, helm = user.kubectl, Helm(user)
     helm("install", "shop", str(CHART), "--no-hooks")
     kubectl("scale", "deployment", "shop", "--replicas=3")
     said = helm.fails("upgrade", "shop", str(CHART), "--no-hooks", "--set", "replicas=1")

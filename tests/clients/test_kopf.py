@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
-from kubarium import Cluster
-from tests.support.client_programs import running, user_environment
-from tests.support.client_projects import Project
+from tests.support.client_projects import python_project
 from tests.support.kubectl import Kubectl, eventually
+from tests.support.stories import DEADLY, User, story
 
 pytestmark = [pytest.mark.cluster, pytest.mark.docker]
 
@@ -59,10 +56,10 @@ def backup(name: str, source: str) -> dict[str, object]:
     }
 
 
-def test_an_operator_works_through_the_apiservers_death_and_its_own(
-    cluster: Cluster, kubectl: Kubectl, python: Project, tmp_path: Path
-):
+@story(DEADLY)
+def test_an_operator_works_through_the_apiservers_death_and_its_own(user: User):
     """Children, fields, timers, daemons, status and finalizers, as kopf promises them."""
+    python, kubectl = python_project("python"), user.kubectl
     kubectl.apply(BACKUPS)
     kubectl("wait", "--for=condition=Established", "crd/backups.example.com", "--timeout=20s")
     command = [
@@ -72,8 +69,7 @@ def test_an_operator_works_through_the_apiservers_death_and_its_own(
         f"--namespace={kubectl.namespace}",
         str(python.programs / "operator_on_kopf.py"),
     ]
-    environment = user_environment(kubectl, tmp_path)
-    with running(command, environment, tmp_path) as operator:
+    with user.running(command) as operator:
         kubectl.apply(backup("one", "a"))
         eventually(lambda: _source(kubectl, "one") == "a", what="the child")
         assert _status(kubectl, "one")["phase"] == "Made"
@@ -81,13 +77,13 @@ def test_an_operator_works_through_the_apiservers_death_and_its_own(
         kubectl.apply(backup("one", "b"))
         eventually(lambda: _source(kubectl, "one") == "b", what="the child's change")
         ticks = _status(kubectl, "one").get("ticks", 0)
-        cluster.kill("apiserver", restart=True)
+        user.cluster.kill("apiserver", restart=True)
         eventually(lambda: kubectl.run("get", "--raw", "/readyz").code == 0, what="the apiserver's return")
         eventually(lambda: _status(kubectl, "one").get("ticks", 0) > ticks + 2, what="the timer goes on")
         operator.kill()
     kubectl.apply(backup("two", "x"))
     kubectl("delete", "backup", "one", "--wait=false")
-    with running(command, environment, tmp_path):
+    with user.running(command):
         eventually(lambda: _source(kubectl, "two") == "x", what="the child of what came meanwhile")
         eventually(lambda: kubectl.run("get", "backup", "one").code != 0, what="the end of what went")
         assert kubectl.run("get", "configmap", "ended-one").code == 0

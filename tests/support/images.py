@@ -72,7 +72,8 @@ def stand_ins() -> list[StandIn]:
         )
         for tag in ("1.25", "1.26", "latest")
     ]
-    return [*busybox, *web, *nginx]
+    alpine = StandIn("alpine:3.24.2", {"etc/stand-in": "3.24.2"})  # Airflow's sidecar
+    return [*busybox, *web, *nginx, alpine]
 
 
 def build_all() -> None:
@@ -121,30 +122,31 @@ def _digest(image: StandIn) -> str:
 
 
 def _archive(image: StandIn) -> bytes:
-    program = busybox_path()
-    applets = subprocess.run([program, "--list"], capture_output=True, text=True, check=True).stdout.split()
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w") as archive:
-        for folder in ("bin", "sbin", "etc", "tmp", "root", "usr", "usr/bin", "usr/share", "var", "home"):
-            member = tarfile.TarInfo(folder)
-            member.type, member.mode = tarfile.DIRTYPE, 0o1777 if folder == "tmp" else 0o755
-            archive.addfile(member)
-        _add(archive, "bin/busybox", program.read_bytes(), 0o755)
-        for applet in applets:
-            if applet != "busybox":
-                link = tarfile.TarInfo(f"bin/{applet}")
-                link.type, link.linkname = tarfile.SYMTYPE, "busybox"
-                archive.addfile(link)
-        _add(
-            archive,
-            "etc/passwd",
-            b"root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534::/home:/bin/false\n",
-            0o644,
-        )
-        _add(archive, "etc/group", b"root:x:0:\nnobody:x:65534:\n", 0o644)
+        write_base(archive)
         for path, text in image.files.items():
             _add(archive, path, text.encode(), 0o755 if path.startswith("bin/") else 0o644)
     return buffer.getvalue()
+
+
+def write_base(archive: tarfile.TarFile) -> None:
+    """Write what every stand-in has: folders, busybox under all its names, two users."""
+    program = busybox_path()
+    applets = subprocess.run([program, "--list"], capture_output=True, text=True, check=True).stdout.split()
+    for folder in ("bin", "sbin", "etc", "tmp", "root", "usr", "usr/bin", "usr/share", "var", "home"):
+        member = tarfile.TarInfo(folder)
+        member.type, member.mode = tarfile.DIRTYPE, 0o1777 if folder == "tmp" else 0o755
+        archive.addfile(member)
+    _add(archive, "bin/busybox", program.read_bytes(), 0o755)
+    for applet in applets:
+        if applet != "busybox":
+            link = tarfile.TarInfo(f"bin/{applet}")
+            link.type, link.linkname = tarfile.SYMTYPE, "busybox"
+            archive.addfile(link)
+    passwd = b"root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534::/home:/bin/false\n"
+    _add(archive, "etc/passwd", passwd, 0o644)
+    _add(archive, "etc/group", b"root:x:0:\nnobody:x:65534:\n", 0o644)
 
 
 def _add(archive: tarfile.TarFile, path: str, content: bytes, mode: int) -> None:
