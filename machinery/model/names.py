@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from typing import Final
+from functools import lru_cache, wraps
+from typing import Final, TypeAlias
 
 SAFE_ALPHABET: Final = "bcdfghjklmnpqrstvwxz2456789"  # no vowels, no 0, 1, 3: no words, no look-alikes
 LABEL_LENGTH: Final = 63
@@ -57,6 +58,22 @@ _CONFIG_KEY_TEXT = (
 )
 
 
+_Check: TypeAlias = Callable[[str], list[str]]
+_REMEMBERED: Final = 512  # texts of each rule: objects have the same ones again and again
+
+
+def _remembering(check: _Check) -> _Check:
+    """Return a check that remembers what it said of texts that are not too long."""
+    kept = lru_cache(maxsize=_REMEMBERED)(lambda text: tuple(check(text)))
+
+    @wraps(check)
+    def remembered(text: str) -> list[str]:
+        return list(kept(text)) if len(text) <= SUBDOMAIN_LENGTH else check(text)
+
+    return remembered
+
+
+@_remembering
 def dns_label_errors(text: str) -> list[str]:
     """Return what keeps a text from being an RFC 1123 label (at most 63 characters)."""
     errors = _errors(text, _LABEL, _LABEL_TEXT, LABEL_LENGTH)
@@ -70,6 +87,7 @@ def dns_1035_label_errors(text: str) -> list[str]:
     return _errors(text, _LABEL_1035, _LABEL_1035_TEXT, LABEL_LENGTH)
 
 
+@_remembering
 def dns_subdomain_errors(text: str) -> list[str]:
     """Return what keeps a text from being an RFC 1123 subdomain (labels with dots, at most 253 characters)."""
     return _errors(text, _SUBDOMAIN, _SUBDOMAIN_TEXT, SUBDOMAIN_LENGTH)
@@ -87,6 +105,7 @@ def path_segment_errors(text: str) -> list[str]:
     return [f"may not contain '{sign}'" for sign in "/%" if sign in text]
 
 
+@_remembering
 def label_key_errors(text: str) -> list[str]:
     """Return what keeps a text from being a key of labels, annotations, taints or extended resources."""
     parts = text.split("/")
@@ -96,6 +115,7 @@ def label_key_errors(text: str) -> list[str]:
     return [*(_prefix_errors(parts[0]) if len(parts) == 2 else ()), *_name_part_errors(name)]
 
 
+@_remembering
 def label_value_errors(text: str) -> list[str]:
     """Return what keeps a text from being a label's value: empty, or at most 63 characters."""
     return _errors(text, _VALUE, _VALUE_TEXT, LABEL_LENGTH)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
+from functools import reduce
 from math import ceil
 from typing import Final, Literal
 
@@ -134,11 +135,18 @@ def qos_class(pod: Pod) -> str:
 
     https://kubernetes.io/docs/concepts/workloads/pods/pod-qos/
     """
-    asked, limited = _qos_sums(pod)
-    if not asked and not limited:
+    return qos_class_of((resources.requests, resources.limits) for resources in _qos_parts(pod))
+
+
+def qos_class_of(parts: Iterable[tuple[Mapping[str, str], Mapping[str, str]]]) -> str:
+    """Return the class of a pod whose containers, or which itself, have these requests and limits."""
+    amounts = [(_qos_amounts(requests), _qos_amounts(limits)) for requests, limits in parts]
+    if not any(asked or limited for asked, limited in amounts):
         return BEST_EFFORT
-    bounded = all(_limits_both(resources) for resources in _qos_parts(pod))
-    return GUARANTEED if bounded and asked == limited else BURSTABLE
+    if any(len(limited) < len(_QOS_RESOURCES) for _, limited in amounts):
+        return BURSTABLE
+    asked, limited = (reduce(_plus, each) for each in zip(*amounts, strict=True))
+    return GUARANTEED if asked == limited else BURSTABLE
 
 
 def _qos_parts(pod: Pod) -> list[ResourceRequirements]:
@@ -147,22 +155,11 @@ def _qos_parts(pod: Pod) -> list[ResourceRequirements]:
     return [_declared(container) for container in (*pod.spec.containers, *pod.spec.initContainers)]
 
 
-def _qos_sums(pod: Pod) -> tuple[Amounts, Amounts]:
-    asked: Amounts = {}
-    limited: Amounts = {}
-    for resources in _qos_parts(pod):
-        asked = _plus(asked, _qos_amounts(resources.requests))
-        limited = _plus(limited, _qos_amounts(resources.limits))
-    return asked, limited
-
-
 def _qos_amounts(texts: Mapping[str, str]) -> Amounts:
-    amounts = _amounts({name: texts[name] for name in _QOS_RESOURCES if name in texts})
-    return {name: amount for name, amount in amounts.items() if amount > 0}
-
-
-def _limits_both(resources: ResourceRequirements) -> bool:
-    return len(_qos_amounts(resources.limits)) == len(_QOS_RESOURCES)
+    if not texts:
+        return {}
+    amounts = {name: quantity.parse(texts[name]) for name in _QOS_RESOURCES if name in texts}
+    return {name: amount for name, amount in amounts.items() if amount.numerator > 0}
 
 
 def _effective(

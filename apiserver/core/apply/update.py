@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from apiserver.core.apply import managers
 from apiserver.core.apply.compare import equality
+from apiserver.core.apply.elements import name_of
 from apiserver.core.apply.field_set import FieldSet, difference, difference_below, includes, ordered, union
 from apiserver.core.apply.managers import Entry, Managed
 from apiserver.core.apply.owned import new_fields
@@ -17,6 +18,8 @@ from apiserver.core.values import Json, metadata
 from machinery.model.errors import BadRequest
 
 ABSENT: Final = None
+_NOBODYS: Final = frozenset({"apiVersion", "kind"})
+_NOBODYS_METADATA: Final = frozenset(map(name_of, NEVER_OWNED["f:metadata"]))
 
 
 def track_update(
@@ -69,11 +72,16 @@ def _tracked(
 def _created(tracker: Tracker, new: Json, manager: str, now: str) -> Managed:
     """Return the one manager of a new object."""
     version = tracker.api_version
-    fields = difference_below(new_fields(tracker.own_topology, new), tracker.never_owned(version))
-    taken = difference(fields, NEVER_OWNED)
+    taken = difference_below(new_fields(tracker.own_topology, _ownable(new)), tracker.never_owned(version))
     return (
         {managers.updater(manager, version, tracker.subresource): Entry(taken, version, now)} if taken else {}
     )
+
+
+def _ownable(new: Json) -> Json:
+    """Return a new object without what nobody owns."""
+    meta = {name: item for name, item in metadata(new).items() if name not in _NOBODYS_METADATA}
+    return {name: item for name, item in new.items() if name not in _NOBODYS} | {"metadata": meta}
 
 
 def take_over(tracker: Tracker, old: Json, new: Json, managed: Managed, *, manager: str, now: str) -> Managed:

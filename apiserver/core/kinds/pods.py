@@ -8,8 +8,6 @@ from __future__ import annotations
 
 from typing import Final
 
-import msgspec
-
 from apiserver.core import field_errors
 from apiserver.core.deletion import gracefully
 from apiserver.core.podspec.annotations import (
@@ -43,8 +41,7 @@ from apiserver.core.table import pods as table
 from apiserver.core.values import Json, metadata, spec
 from machinery.model import names
 from machinery.model.errors import Cause
-from machinery.model.k8s.core_v1 import Pod
-from machinery.model.pods import qos_class
+from machinery.model.pods import qos_class_of
 
 _ANNOTATIONS: Final = "metadata.annotations"
 
@@ -75,15 +72,12 @@ def _prepare_create(obj: Json, context: WriteContext) -> Json:
 
 
 def _qos_class(obj: Json) -> str:
-    return qos_class(msgspec.convert({"spec": _only_resources(spec(obj))}, Pod))
-
-
-def _only_resources(pod_spec: Json) -> Json:
-    """Return what the QoS class depends on, so that nothing else can be in its way."""
-    return {
-        field: [{"name": "", "resources": each.get("resources") or {}} for each in pod_spec.get(field) or []]
-        for field in ("containers", "initContainers")
-    }
+    """Return the class; what a pod says of its resources as a whole does not count here."""
+    listed = (
+        container for field in ("containers", "initContainers") for container in spec(obj).get(field) or ()
+    )
+    resources = [container.get("resources") or {} for container in listed]
+    return qos_class_of((each.get("requests") or {}, each.get("limits") or {}) for each in resources)
 
 
 def _gated(now: str) -> Json:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from fractions import Fraction
+from functools import lru_cache
 from math import ceil
 from typing import Final
 
@@ -83,9 +84,15 @@ def _round_to_thousandths(resources: Json) -> None:
     """Round amounts up: who asks for some gets some."""
     for field in ("limits", "requests"):
         for name, amount in (resources.get(field) or {}).items():
-            thousandths = quantity.parse(amount) * 1000
-            if thousandths.denominator != 1:
-                resources[field][name] = quantity.format_amount(Fraction(ceil(thousandths), 1000))
+            resources[field][name] = _in_thousandths(amount)
+
+
+@lru_cache(maxsize=512)
+def _in_thousandths(amount: str) -> str:
+    thousandths = quantity.parse(amount) * 1000
+    if thousandths.denominator == 1:
+        return amount
+    return quantity.format_amount(Fraction(ceil(thousandths), 1000))
 
 
 def _default_container(container: Json) -> None:
