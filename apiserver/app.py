@@ -368,7 +368,7 @@ async def running(core: Core, process: Process) -> AsyncIterator[None]:
         "allocation": later(core.allocator.repair_forever),
         **{f"reload-{number}": each.follow(sleep) for number, each in enumerate(core.reloaded)},
         "definitions": later(core.definitions.run),
-        "flow-conditions": later(partial(core.flow_objects.keep_conditions, core.registry, sleep)),
+        "flows": later(partial(core.flow_objects.keep, core.registry, core.bootstrap.uphold_flows, sleep)),
     }
     loops |= {name: later(work) for name, work in core.aggregation.loops().items()}
     sinks = core.trail.sinks if core.trail is not None else ()

@@ -61,6 +61,16 @@ class Bootstrap:
         if namespaces or lacking or repairs or flows or changed_flows:
             self._log.info("bootstrapped", namespaces=len(namespaces), rbac_objects=len(repairs))
 
+    async def uphold_flows(self) -> None:
+        """Write the FlowSchemas and PriorityLevelConfigurations that are not as they should be.
+
+        Raises:
+            ApiError: the store does not answer, or refuses an object.
+        """
+        missing, changed = suggested.plan(self._of(_FLOWS))
+        await _all(self.create(obj) for obj in missing)
+        await _all(self.update(obj) for obj in changed)
+
     async def complete(self) -> None:
         """Write the roles that nobody here needs, where they are missing.
 

@@ -1,6 +1,7 @@
 """FlowSchemas and PriorityLevelConfigurations as objects: flow control follows them, and their conditions follow it.
 
-A write costs a note; what has changed is read at the next request. A schema whose level is not there is told so in its
+A write costs a note; what has changed is read at the next request. Those that every cluster has, and that are not their
+operator's, are soon again as they should be. A schema whose level is not there is told so in its
 condition Dangling, by whichever apiserver notices first.
 """
 
@@ -58,11 +59,20 @@ class FlowObjects:
         """Return the objects, by kind and name."""
         return {(obj["kind"], metadata(obj)["name"]): obj for obj in map(_decoded, self._objects.values())}
 
-    async def keep_conditions(self, registry: Registry, sleep: Callable[[float], Awaitable[None]]) -> None:
-        """Write the condition Dangling of schemas whose level comes or goes, until cancelled."""
+    async def keep(
+        self,
+        registry: Registry,
+        uphold: Callable[[], Awaitable[None]],
+        sleep: Callable[[float], Awaitable[None]],
+    ) -> None:
+        """After every change uphold what is the server's own, and write the condition Dangling of schemas, until cancelled."""
         while True:
             if self._has_changed:
                 self._has_changed = False
+                with suppress(
+                    ApiError
+                ):  # told of by whoever else cannot write; the next change is the next try
+                    await uphold()
                 await self.write_conditions(registry)
             await sleep(_LOOK_S)
 

@@ -88,10 +88,6 @@ class Registry:
         """Note that the cluster's own objects are there: those who `wait_open` go on."""
         self._opening.open()
 
-    def priority_levels(self) -> str:
-        """Return what waits and what is served at each priority level, as a table for people."""
-        return self.flow.priority_levels()
-
     @property
     def is_open(self) -> bool:
         """Whether there is nothing to wait for in `wait_open`."""

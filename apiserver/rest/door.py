@@ -74,9 +74,9 @@ class Door:
     async def handle(self, exchange: Exchange) -> web.StreamResponse:
         """Answer a request that aiohttp has read; never raises except for a caller who has gone."""
         http = exchange.http
-        current_flow.set(None)  # of this request: the task has served others
         if not self.lasts(http):
             return (await self._answered(http)).to_response()
+        current_flow.set(None)  # of this request: the task has served others
         begun = self._services.clock.monotonic_wall()
         with self._metrics.lasting(http):
             response = await self._guarded(http, self._stream(exchange), exchange)
@@ -96,6 +96,7 @@ class Door:
         return await self._answered(http)
 
     async def _answered(self, http: HttpRequest) -> Reply:
+        current_flow.set(None)  # of this request: the task may have served others
         begun = self._services.clock.monotonic_wall()
         self._metrics.begun(http)
         try:
@@ -107,7 +108,7 @@ class Door:
     async def _finished(self, http: HttpRequest, reply: Reply, begun: float) -> Reply:
         """Encode an answer, add what every one has, and count it."""
         await encode(reply, accepts_gzip=http.accepts_gzip)
-        flow = current_flow.get() if isinstance(http.target, Target) else None
+        flow = current_flow.get()
         own = flow.headers if flow is not None else ()
         reply.headers += (self._signature, ("Audit-Id", http.audit_id), *own)
         took_s = self._services.clock.monotonic_wall() - begun

@@ -167,6 +167,7 @@ class Exchange:
 
     async def begin(self, response: web.StreamResponse) -> None:
         """Send the head of the answer; from here on there is no other way to tell of an error than to break off."""
+        response.headers["Audit-Id"] = self.http.audit_id
         await response.prepare(self.request)
         self.has_begun = True
         if self.on_begin is not None:

@@ -12,7 +12,9 @@ import msgspec
 
 from apiserver.core import discovery
 from apiserver.core.catalogue import PerGeneration
+from apiserver.core.flow.schemas import AskedPage
 from apiserver.core.openapi import served_paths
+from apiserver.flow_pages import FlowPages
 from apiserver.request import UserInfo
 from apiserver.rest.health_pages import ROOTS, HealthPages
 from apiserver.rest.http_request import HttpRequest
@@ -44,7 +46,6 @@ _ROOTS: Final = (
     "/api",
     "/apis",
     "/configz",
-    f"/{_APF}/dump_priority_levels",
     "/healthz",
     "/livez",
     "/metrics",
@@ -64,6 +65,8 @@ class Pages:
     def __init__(self, services: RestServices) -> None:
         self._services = services
         self._health = HealthPages(services)
+        self._flow = FlowPages(services.registry.flow)
+        services.metrics.add(self._flow)
         self._kept = KeptDocuments()
         catalogue = services.catalogue
         self._openapi = OpenApi(catalogue, services.definitions)
@@ -77,7 +80,10 @@ class Pages:
             "metrics": self._metrics,
             "metrics/slis": self._slis,
             "configz": self._configuration,
-            f"{_APF}/dump_priority_levels": self._priority_levels,
+            **{
+                f"{_APF}/{name}": self._flow_page
+                for name in ("dump_priority_levels", "dump_queues", "dump_requests")
+            },
             ".well-known/openid-configuration": self._issuer,
             "openid/v1/jwks": self._keys,
         }
@@ -87,9 +93,15 @@ class Pages:
 
         Raises:
             Forbidden: the user may not read the path.
+            TooManyRequests: too many others ask at this moment.
             MethodNotSupported: the method is not GET.
         """
-        await self._services.gate.admit_path(user, http.method.lower(), http.raw_path)
+        verb = http.method.lower()
+        await self._services.gate.admit_path(user, verb, http.raw_path)
+        async with self._services.registry.flow.seated(AskedPage(verb, http.raw_path), user):
+            return await self._answer(http)
+
+    async def _answer(self, http: HttpRequest) -> Reply | None:
         if isinstance(http.target, Discovery):
             _check_get(http)
             await self._services.registry.catch_up()
@@ -131,8 +143,10 @@ class Pages:
     def _configuration(self, _: HttpRequest) -> Reply:
         return reply(msgspec.json.encode({"apiserver": self._services.configuration}))
 
-    def _priority_levels(self, _: HttpRequest) -> Reply:
-        return text_reply(self._services.registry.priority_levels())
+    def _flow_page(self, http: HttpRequest) -> Reply | None:
+        details = bool(http.query.get("includeRequestDetails"))
+        shown = self._flow.page(http.raw_path.strip("/").rpartition("/")[2], details=details)
+        return None if shown is None else text_reply(shown)
 
     def _issuer(self, _: HttpRequest) -> Reply:
         return reply(self._services.token_key.discovery())

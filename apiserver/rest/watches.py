@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Coroutine
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from apiserver.flow_control import current_flow
 from apiserver.request import Request, SharedBatch, SharedEvent, WatchReply
 from apiserver.rest import envelopes, protobuf_answers, websockets
 from apiserver.rest.http_request import Exchange
@@ -159,12 +160,17 @@ async def _as_body(
     from aiohttp import web
 
     response = web.StreamResponse()
-    response.headers["Content-Type"] = content_type
-    response.headers["Cache-Control"] = "no-cache, private"
+    response.headers.update(_headers(content_type))
     response.enable_chunked_encoding()
     await exchange.begin(response)
     await going_out
     return response
+
+
+def _headers(content_type: str) -> list[tuple[str, str]]:
+    flow = current_flow.get()
+    own = flow.headers if flow is not None else ()
+    return [("Content-Type", content_type), ("Cache-Control", "no-cache, private"), *own]
 
 
 async def _as_messages(
@@ -172,7 +178,7 @@ async def _as_messages(
 ) -> web.StreamResponse:
     """Answer with the first protocol that is offered, if any is: they are all the same here."""
     socket = websockets.prepared(next(iter(websockets.offered(exchange.http)), ""))
-    socket.headers["Content-Type"] = content_type
+    socket.headers.update(_headers(content_type))
     await exchange.begin_websocket(socket)
     await websockets.until_either_ends(going_out, websockets.until_gone(socket))
     await socket.close()

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 from apiserver.core.authz.attributes import User
 from apiserver.core.authz.rbac import SERVICE_ACCOUNT_PREFIX
 from apiserver.core.flow.levels import EXEMPT, Level
-from apiserver.core.flow.schemas import Asked, Flow
+from apiserver.core.flow.schemas import Asked, AskedPage, Flow
 from apiserver.core.flow.suggested import MANDATORY
 from apiserver.core.values import Json, metadata, spec
 
@@ -44,14 +44,33 @@ class _Resources:
 
 
 @dataclass(frozen=True, slots=True)
+class _Pages:
+    """Requests of paths that a rule matches."""
+
+    verbs: frozenset[str]
+    paths: frozenset[str]  # whole ones, and all below one: "/healthz", "/healthz/*", "*"
+
+    def matches(self, asked: AskedPage) -> bool:
+        return _in(self.verbs, asked.verb) and any(
+            each in (_ALL, asked.path) or (each.endswith("/*") and asked.path.startswith(each[:-1]))
+            for each in self.paths
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class _Rule:
     users: frozenset[str]
     groups: frozenset[str]
     account_namespaces: frozenset[str]  # of which every ServiceAccount is meant
     resources: tuple[_Resources, ...]
+    pages: tuple[_Pages, ...]
 
     def matches(self, user: User, asked: Asked) -> bool:
-        return self._is_about(user) and any(each.matches(asked) for each in self.resources)
+        if not self._is_about(user):
+            return False
+        if isinstance(asked, AskedPage):
+            return any(each.matches(asked) for each in self.pages)
+        return any(each.matches(asked) for each in self.resources)
 
     def _is_about(self, user: User) -> bool:
         if _in(self.users, user.name) or _ALL in self.groups or not self.groups.isdisjoint(user.groups):
@@ -93,9 +112,13 @@ class FlowConfiguration:
         self._catch_all = next(each for each in self._schemas if each.name == "catch-all")
         self._known: dict[tuple[object, ...], Flow] = {}
 
+    def queues(self, level: str) -> bool:
+        """Whether requests may wait at a level."""
+        return any(each.name == level and each.queue_length for each in self.levels)
+
     def classify(self, user: User, asked: Asked) -> Flow:
         """Return the flow of a request: that of the first schema which matches it."""
-        key = (
+        key: tuple[Any, ...] = (
             user.name,
             user.groups,
             asked.verb,
@@ -103,11 +126,12 @@ class FlowConfiguration:
             asked.resource,
             asked.subresource,
             asked.namespace,
+            asked.path if isinstance(asked, AskedPage) else "",
         )
         flow = self._known.get(key)
         if flow is None:
             flow = self._flow(user, asked)
-            texts = (user.name, *user.groups, asked.group, asked.resource, asked.subresource, asked.namespace)
+            texts = (user.name, *user.groups, *key[3:])
             if sum(map(len, texts)) <= _LONGEST:
                 if len(self._known) >= _MOST_REMEMBERED:
                     self._known.clear()
@@ -193,7 +217,11 @@ def _rule(rule: Json) -> _Rule:
                 else:
                     users.add(f"{SERVICE_ACCOUNT_PREFIX}{account['namespace']}:{account['name']}")
     resources = tuple(_resources(each) for each in rule.get("resourceRules") or ())
-    return _Rule(frozenset(users), frozenset(groups), frozenset(accounts), resources)
+    pages = tuple(
+        _Pages(frozenset(each.get("verbs") or ()), frozenset(each.get("nonResourceURLs") or ()))
+        for each in rule.get("nonResourceRules") or ()
+    )
+    return _Rule(frozenset(users), frozenset(groups), frozenset(accounts), resources, pages)
 
 
 def _resources(rule: Json) -> _Resources:

@@ -25,6 +25,17 @@ class Flow(NamedTuple):
     headers: tuple[tuple[str, str], ...] = ()  # that an answer has for it
 
 
+class AskedPage(NamedTuple):
+    """A request of a path that is no resource."""
+
+    verb: str  # the method, in small letters
+    path: str
+    group: str = ""
+    resource: str = ""
+    subresource: str = ""
+    namespace: str = ""
+
+
 class Asked(Protocol):
     """What classification looks at, beside who asks (apiserver.request.Request fits)."""
 

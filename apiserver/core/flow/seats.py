@@ -55,6 +55,18 @@ class LevelState(NamedTuple):
     queues: int  # flows that have something waiting
     waiting: int
     served: int
+    share: Share
+    limit: int  # seats that it may have at this moment, with those that others lend
+    is_quiescing: bool  # whether nothing configures it any more, and only its last requests are there
+
+
+class Waiting(NamedTuple, Generic[R]):
+    """A request that waits: at which level, in which flow, and where it starts in the level's virtual time."""
+
+    level: str
+    flow: str
+    start: int
+    request: R
 
 
 class Seats(Generic[R]):
@@ -62,6 +74,7 @@ class Seats(Generic[R]):
 
     def __init__(self, total: int, levels: tuple[Level, ...] = LEVELS) -> None:
         shares = shares_of(total, levels)
+        self._configured = frozenset(shares)
         self._levels = {level.name: _Queues[R](level, shares[level.name]) for level in levels}
         self._lent = sum(share.nominal - share.own for share in shares.values())  # seats for everybody
         self._borrowed = 0  # of these
@@ -71,8 +84,27 @@ class Seats(Generic[R]):
 
     def levels(self) -> Iterator[LevelState]:
         """Yield what is going on at every level that has seats."""
+        free = self._lent - self._borrowed
         for name, each in self._levels.items():
-            yield LevelState(name, len(each.lengths), len(each.waiting), each.served)
+            share = each.share
+            limit = max(share.own, each.served) + free
+            if share.most is not None:
+                limit = min(limit, share.most)
+            is_quiescing = name not in self._configured
+            yield LevelState(
+                name, len(each.lengths), len(each.waiting), each.served, share, limit, is_quiescing
+            )
+
+    def in_order(self) -> Iterator[Waiting[R]]:
+        """Yield the requests that wait, level by level, those that are served next first."""
+        for name, each in self._levels.items():
+            for start, _, request in sorted(each.order, key=lambda entry: entry[:2]):
+                if request in each.waiting:
+                    yield Waiting(name, each.waiting[request], start, request)
+
+    def seated(self) -> Iterator[R]:
+        """Yield the requests that are served."""
+        yield from self._seated
 
     def reconfigure(self, total: int, levels: tuple[Level, ...]) -> list[R]:
         """Divide the seats anew; return the requests that are seated now.
@@ -80,6 +112,7 @@ class Seats(Generic[R]):
         Who is served keeps the seat, who waits the place. A level that is no more is there until its last request goes.
         """
         shares = shares_of(total, levels)
+        self._configured = frozenset(shares)
         before, self._levels = self._levels, {}
         for level in levels:
             queues = self._levels[level.name] = before.pop(level.name, _Queues[R](level, shares[level.name]))

@@ -1,7 +1,7 @@
 """The FlowSchemas and PriorityLevelConfigurations that a cluster has from the beginning: Kubernetes' own, and kube-proxy's.
 
 The mandatory ones are always as they are here. The others are the operator's once they say so with the annotation
-`apf.kubernetes.io/autoupdate-spec: "false"`.
+`apf.kubernetes.io/autoupdate-spec: "false"`; where it is missing, once their spec was changed.
 https://kubernetes.io/docs/concepts/cluster-administration/flow-control/#defaults
 """
 
@@ -176,4 +176,5 @@ def _is_ours(there: Json, wanted: Json) -> bool:
     """Whether the spec of an object is not the operator's; of `exempt` its shares are."""
     if wanted in MANDATORY and wanted["metadata"]["name"] != "exempt":
         return True
-    return bool((there["metadata"].get("annotations") or {}).get(AUTOUPDATE) == "true")
+    said = (there["metadata"].get("annotations") or {}).get(AUTOUPDATE)
+    return said == "true" or (said is None and there["metadata"].get("generation") == 1)

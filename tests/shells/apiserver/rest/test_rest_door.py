@@ -331,6 +331,26 @@ async def test_a_watch_tells_what_happens(admin: aiohttp.ClientSession):
     assert printed[1]["rows"][0]["cells"][0] == "w"
 
 
+async def test_every_answer_says_how_it_was_served(
+    served: Served, admin: aiohttp.ClientSession, client: Client
+):
+    """A watch, a page and an error as well: its name in the audit log, and the uids of its flow's schema and level."""
+    await served.core.bootstrap.run()
+    review = {"spec": {"nonResourceAttributes": {"path": "/version", "verb": "get"}}}
+    reviews = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
+    for session in (admin, client("node-1")):
+        for method, path, body in (
+            ("GET", "/version", None),
+            ("GET", "/api/v1/services?watch=1&timeoutSeconds=-1&resourceVersion=1", None),
+            ("GET", "/api/v1/nodes/node-1", None),
+            ("POST", reviews, review),
+        ):
+            async with session.request(method, path, json=body) as response:
+                names = {name.lower() for name in response.headers}
+            uids = {"x-kubernetes-pf-flowschema-uid", "x-kubernetes-pf-prioritylevel-uid"}
+            assert {"audit-id", *uids} <= names, (path, names)
+
+
 async def test_a_watch_of_one_object_and_its_end(admin: aiohttp.ClientSession):
     """A name watches one object; the stream ends after its timeout."""
     await call(admin, "POST", MAPS, json=config_map("one"))

@@ -11,6 +11,7 @@ import pytest
 from multidict import CIMultiDict, CIMultiDictProxy
 
 from apiserver.flow_control import FlowControl
+from apiserver.flow_pages import FlowPages
 from apiserver.request import ObjectReply, Request, UserInfo, WriteOptions
 from apiserver.rest.http_request import HttpRequest
 from apiserver.storage.memory import MemoryStorage
@@ -116,6 +117,44 @@ async def test_who_waits_too_long_is_refused() -> None:
     for each in (third, *busy[1:]):
         control.leave(each)
     assert all(control.arrive(request(JANE)) is not None for _ in busy)
+
+
+async def test_what_waits_is_shown() -> None:
+    """In Kubernetes' pages and metrics: levels, queues, requests, with who asks for what where that is wanted."""
+    control = FlowControl(1, metrics := Metrics(), VirtualClock())
+    pages = FlowPages(control)
+    metrics.add(pages)
+    served = []
+    while (ticket := control.arrive(request(JANE))) is not None and ticket.seated is None:
+        served.append(ticket)
+    control.arrive(request(JANE))
+    shown = {
+        name: pages.page(f"dump_{name}", details=True) or ""
+        for name in ("priority_levels", "queues", "requests")
+    }
+    rows = {
+        name: [[cell.strip() for cell in line.split(",")] for line in text.splitlines()]
+        for name, text in shown.items()
+    }
+    level = next(row for row in rows["priority_levels"] if row[0] == "global-default")
+    count = str(len(served))
+    assert level[1:] == ["1", "false", "false", "2", count, count, "0", "0", "0"]
+    assert [row[:5] for row in rows["queues"][1:]] == [["global-default", "0", "2", count, count]]
+    assert [row[:5] for row in rows["requests"][1:]] == [
+        ["global-default", "global-default", "0", str(place), "jane"] for place in range(2)
+    ]
+    assert rows["requests"][1][9:] == ["jane", "get", "", "", "", "v1", "pods", ""]
+    assert pages.page("dump_requests", details=False) != shown["requests"]
+    assert pages.page("dump_nothing", details=False) is None
+    rendered = metrics.render()
+    labels = '{priority_level="global-default",flow_schema="global-default"}'
+    for name, value in (
+        ("current_inqueue_requests", "2"),
+        ("current_executing_seats", count),
+        ("dispatched_requests_total", count),
+    ):
+        assert f"apiserver_flowcontrol_{name}{labels} {value}\n" in rendered
+    assert 'apiserver_flowcontrol_nominal_limit_seats{priority_level="catch-all"} 1\n' in rendered
 
 
 async def test_open_bodies_of_one_user_are_theirs_to_bear() -> None:

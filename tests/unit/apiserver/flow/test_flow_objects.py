@@ -9,6 +9,7 @@ import msgspec
 import pytest
 from multidict import CIMultiDict, CIMultiDictProxy
 
+from apiserver.core.flow.schemas import AskedPage
 from apiserver.flow_control import current_flow
 from apiserver.request import Request, UserInfo
 from apiserver.rest.http_request import HttpRequest
@@ -94,7 +95,7 @@ async def test_a_schema_takes_effect_with_its_level(bench: RegistryBench) -> Non
 
 
 async def test_answers_say_which_schema_and_level_it_was(bench: RegistryBench) -> None:
-    """By their uids, at the REST door; those of paths that are no resource say nothing."""
+    """By their uids, at the REST door."""
     level = await write(bench, "prioritylevelconfigurations", LEVEL)
     schema = await write(bench, "flowschemas", SCHEMA)
     bench.core.gate.admit = _everything  # type: ignore[method-assign]
@@ -107,6 +108,47 @@ async def test_answers_say_which_schema_and_level_it_was(bench: RegistryBench) -
     headers = dict(reply.headers)
     assert headers["X-Kubernetes-Pf-Flowschema-Uid"] == schema["metadata"]["uid"]
     assert headers["X-Kubernetes-Pf-Prioritylevel-Uid"] == level["metadata"]["uid"]
+
+
+async def test_pages_belong_to_a_schema_as_well(bench: RegistryBench) -> None:
+    """Discovery to that of its caller, health to one that is exempt, by which the uids of an answer are."""
+    flow = bench.core.registry.flow
+    expected = {"/api": "global-default", "/healthz": "probes", "/healthz/etcd": "global-default"}
+    for path, schema in expected.items():
+        async with flow.seated(AskedPage("get", path), JANE):
+            found = current_flow.get()
+        assert found is not None
+        assert (found.schema, len(found.headers)) == (schema, 2)
+
+
+async def changed(bench: RegistryBench, name: str, **meta: Any) -> None:
+    """Write another precedence into a schema."""
+    made = await schema_of(bench, name)
+    spec = {**made["spec"], "matchingPrecedence": 5_000}
+    body = {**made, "spec": spec, "metadata": {**made["metadata"], **meta}}
+    request = bench.request("update", "flowschemas", name, namespace="", body=msgspec.json.encode(body))
+    await bench.registry.update(msgspec.structs.replace(request, group=GROUP, namespace=""))
+    await bench.feed.fresh()
+
+
+async def schema_of(bench: RegistryBench, name: str) -> dict[str, Any]:
+    request = bench.request("get", "flowschemas", name, namespace="")
+    return read(await bench.registry.get(msgspec.structs.replace(request, group=GROUP, namespace="")))
+
+
+async def test_what_is_suggested_is_upheld_unless_it_is_the_operators(bench: RegistryBench) -> None:
+    """While the server runs; the annotation says whose it is, and where it is missing a change of the spec does."""
+    annotation = "apf.kubernetes.io/autoupdate-spec"
+    await changed(bench, "service-accounts")
+    await changed(bench, "system-nodes", annotations={annotation: "false"})
+    await changed(bench, "kube-scheduler", annotations={})
+    request = bench.request("delete", "flowschemas", "global-default", namespace="")
+    await bench.registry.delete(msgspec.structs.replace(request, group=GROUP, namespace=""))
+    await bench.feed.fresh()
+    await bench.core.bootstrap.uphold_flows()
+    names = ("service-accounts", "system-nodes", "kube-scheduler", "global-default")
+    found = [(await schema_of(bench, name))["spec"]["matchingPrecedence"] for name in names]
+    assert found == [9_000, 5_000, 5_000, 9_900]
 
 
 async def test_a_schema_is_told_that_its_level_is_not_there(bench: RegistryBench) -> None:
