@@ -49,11 +49,13 @@ class Kubelets:
         self._tls = tls
         self._clock = clock
         self._seam = seam
-        self._lines: OrderedDict[tuple[str, str], _Line] = OrderedDict()
+        self._lines: OrderedDict[tuple[str, str, bool], _Line] = OrderedDict()
 
     @asynccontextmanager
-    async def node(self, name: str) -> AsyncIterator[Any]:
+    async def node(self, name: str, *, is_verified: bool = True) -> AsyncIterator[Any]:
         """Return the stub of a node's `Node` service while inside; errors of its calls become ApiErrors.
+
+        Without `is_verified` whoever answers at the node's address is taken for its kubelet.
 
         Raises:
             Unavailable: the kubelet cannot be reached.
@@ -62,7 +64,7 @@ class Kubelets:
         from machinery.wire.rpc_errors import from_rpc
 
         address = await self._address(name)
-        line = self._line(address, name)
+        line = self._line(address, name, is_verified=is_verified)
         line.users += 1
         try:
             yield line.stub
@@ -78,17 +80,19 @@ class Kubelets:
         for line in lines.values():
             await line.channel.close()
 
-    def _line(self, address: str, node: str) -> _Line:
+    def _line(self, address: str, node: str, *, is_verified: bool) -> _Line:
         from machinery.wire import node as conversation
         from machinery.wire.stubs import Stub
 
-        line = self._lines.get((address, node))
+        key = (address, node, is_verified)
+        line = self._lines.get(key)
         if line is None:
-            channel = replace(self._tls, server_name=node).channel(address, self._clock)
+            tls = replace(self._tls, server_name=node, is_verified=is_verified)
+            channel = tls.channel(address, self._clock)
             seamed = self._seam(channel, node) if self._seam else channel
             stub = Stub(seamed, conversation.SERVICE, conversation.SERVICE_PATH)
-            line = self._lines[address, node] = _Line(channel, stub)
-        self._lines.move_to_end((address, node))
+            line = self._lines[key] = _Line(channel, stub)
+        self._lines.move_to_end(key)
         return line
 
     async def _trim(self) -> None:

@@ -26,6 +26,7 @@ class LogOptions:
     since_time: str = ""
     limit_bytes: int | None = None
     stream: str = ""
+    skips_verification: bool = False  # of the kubelet's certificate
 
 
 def log_causes(options: LogOptions) -> list[Cause]:
@@ -133,6 +134,7 @@ def log_options(
         since_time=query.get("sinceTime", ""),
         limit_bytes=integer("limitBytes"),
         stream=query.get("stream", ""),
+        skips_verification=bool(boolean("insecureSkipTLSVerifyBackend")),
     )
 
 

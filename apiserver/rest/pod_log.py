@@ -66,7 +66,8 @@ class PodLog:
             return text_reply("")
         call = _call(pod, container, options)
         deadline_s = _FOLLOWED_S if options.follow else _DEADLINE_S
-        async with self._services.kubelets.node(node) as stub:
+        is_verified = not options.skips_verification
+        async with self._services.kubelets.node(node, is_verified=is_verified) as stub:
             chunks = stub.Logs(call, timeout=deadline_s)
             try:
                 return await self._stream(exchange, chunks)

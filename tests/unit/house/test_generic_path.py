@@ -27,11 +27,12 @@ PARTICULAR = (
 """Modules that are about some kinds: their rules, access, what a cluster begins with. All others are generic."""
 
 OTHER_MEANINGS = {
+    "flow_pages.py": {"Namespace"},
     "rest/paths.py": {"namespaces"},
     "storage/endpoints.py": {"Lease"},
     "registry/fences.py": {"leases"},
 }
-"""Words that are no kinds there: a part of every URL, and etcd's own service. A fence is a Lease by its definition."""
+"""Words that are no kinds there: a column, a part of every URL, and etcd's own service. A fence is a Lease by its definition."""
 
 GENERIC = [
     path.relative_to(ROOT / "apiserver")

@@ -205,6 +205,11 @@ async def test_a_kubelet_that_shows_another_nodes_name_is_not_asked(
         assert response.status == 503
         assert 'kubelet of node "node-2"' in (await response.json())["message"]
     assert kubelet.asked == []
+    path = "/api/v1/namespaces/default/pods/other/log?insecureSkipTLSVerifyBackend=true"
+    async with admin.get(path) as response:  # unless the caller believes whoever answers there
+        assert response.status == 200
+    async with admin.get("/api/v1/namespaces/default/pods/other/log") as response:
+        assert response.status == 503
 
 
 @pytest.mark.usefixtures("kubelet")
