@@ -57,10 +57,14 @@ class Watched:
         async with asyncio.timeout(15):
             return list(await anext(self.batches))
 
+    async def read(self) -> None:
+        """Wait for more events, and keep them, bookmarks left out."""
+        self.seen += [each for each in await self.batch() if each.type is not EventType.BOOKMARK]
+
     async def take(self, count: int) -> list[WatchEvent[Any]]:
         """Return the next events, bookmarks left out."""
         while len(self.seen) < count:
-            self.seen += [each for each in await self.batch() if each.type is not EventType.BOOKMARK]
+            await self.read()
         taken, self.seen = self.seen[:count], self.seen[count:]
         return taken
 
@@ -71,7 +75,7 @@ async def watching(api: Api, start: str, selection: Selection | None = None) -> 
     watch = api.watch(kinds.CONFIG_MAPS, selection or Selection("default"), resource_version=start)
     async with closing(watch) as stream:
         watched = Watched(stream)
-        watched.seen += await watched.batch()
+        await watched.read()
         yield watched
 
 
