@@ -16,6 +16,7 @@ from hollow.image_service import ImageService
 from hollow.runtime_service import RuntimeService
 from hollow.simulation import Simulation
 from kubelet.app import Kubelet
+from kubelet.certificates import NodeCertificates
 from kubelet.config import KubeletConfig
 from machinery.model.k8s.core_v1 import Node, NodeSpec, Pod
 from machinery.model.k8s.meta_v1 import ObjectMeta
@@ -232,7 +233,8 @@ async def running_kubelet(made: Rig) -> AsyncIterator[Kubelet]:
     config = cast("KubeletConfig", made.process.config)
     channel = unix_channel(f"{made.folder}/cri.sock", WALL)
     made.door = made.server.api("kubelet")
-    kubelet = Kubelet(config, made.process, made.door, channel)
+    certificates = NodeCertificates(config, made.process)
+    kubelet = Kubelet(config, made.process, made.door, channel, certificates)
     running = asyncio.ensure_future(kubelet.run())
     try:
         yield kubelet

@@ -14,6 +14,7 @@ from hollow.image_service import ImageService
 from hollow.runtime_service import RuntimeService
 from hollow.simulation import Simulation
 from kubelet.app import Kubelet
+from kubelet.certificates import NodeCertificates
 from kubelet.config import KubeletConfig
 from machinery.model.errors import NotFound, Unavailable
 from machinery.model.k8s.core_v1 import Node, NodeSpec, Pod
@@ -139,7 +140,8 @@ class MortalNode:
             async with asyncio.TaskGroup() as tasks:
                 log = Journal("kubelet", self.clock, self.complaints)
                 process = LocalProcess(config, tasks, clock=self.clock, log=log, connect=lambda: api)
-                await Kubelet(config, process, api, channel).run()  # type: ignore[arg-type]  # a local channel
+                certificates = NodeCertificates(config, process)
+                await Kubelet(config, process, api, channel, certificates).run()  # type: ignore[arg-type]  # a local channel
 
         self._kubelet = asyncio.create_task(live(), name="kubelet")
         await self._until(self._runs_pods)

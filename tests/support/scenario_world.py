@@ -26,6 +26,7 @@ from hollow.runtime_service import RuntimeService
 from hollow.simulation import Simulation as Hollow
 from kubarium.pki import Pki
 from kubelet.app import Kubelet
+from kubelet.certificates import NodeCertificates
 from kubelet.config import KubeletConfig
 from machinery.client.api import Api
 from machinery.client.grpc_transport import GrpcTransport
@@ -219,7 +220,8 @@ class Cluster:
         )
 
         async def run(process: Process) -> None:
-            await Kubelet(config, process, process.connect(), runtime).run()
+            certificates = NodeCertificates(config, process)
+            await Kubelet(config, process, process.connect(), runtime, certificates).run()
 
         return self._launch(name, config, run)
 
