@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable, Sequence
+from functools import partial
 from typing import Any, Final
 
 from apiserver import objects
@@ -32,6 +33,12 @@ from machinery.model.requests import PatchType
 
 _RETRY: Final = Backoff(0.1, 5.0)  # wall seconds
 _LOOK_AGAIN: Final = Backoff(0.02, 1.0)  # wall seconds, while objects wait for their finalizers
+_LAG_S: Final = 5.0  # wall seconds, after which every apiserver has seen a definition go
+_PATIENCE_S: Final = (
+    60.0  # cluster seconds for which objects may wait for their finalizers before that is told
+)
+_FAILED: Final = "InstanceDeletionFailed"
+_STILL_THERE: Final = "could not confirm zero CustomResources remaining: timed out waiting for the condition"
 _ROUNDS: Final = 60  # looks, after which what is left is deleted again
 
 
@@ -57,6 +64,7 @@ class Upkeep:
         self._log = log
         self._changed = asyncio.Event()
         self._gone: list[tuple[Head, int]] = []  # with the revision at which each went
+        self._late: list[tuple[Head, int]] = []  # those that were swept once
         self._removing: set[str] = set()  # uids
         # Dicts without values are sets in order.
         self._unsettled: dict[str, None] = {}  # definitions without the names that they want
@@ -89,6 +97,9 @@ class Upkeep:
                     await self._settle()
                     await self._sweep()
                     failures.forget()
+                    if self._late:
+                        tasks.create_task(self._sweep_later(self._late), name="definitions-sweep")
+                        self._late = []
                 except ApiError as error:
                     failures.note(error)
                     self._changed.set()
@@ -126,12 +137,22 @@ class Upkeep:
     async def _sweep(self) -> None:
         """Delete what was stored, by an apiserver that did not know better yet, while a definition went."""
         while self._gone:
-            head, revision = self._gone[-1]
-            page = await self._storage.list(f"{head.storage_prefix}/")
-            for item in page.items:
-                if item.revision < revision:
-                    await self._storage.delete(item.key, item.revision)
-            self._gone.pop()
+            await self._sweep_one(*self._gone[-1])
+            self._late.append(self._gone.pop())
+
+    async def _sweep_later(self, gone: list[tuple[Head, int]]) -> None:
+        """Look again when every apiserver has learned that the definitions are gone."""
+        await self._clock.sleep_wall(_LAG_S)
+        told = tell_first(self._log.warning, "definitions_not_swept", every=20)
+        for head, revision in gone:
+            await insist(partial(self._sweep_one, head, revision), self._clock, _RETRY, told)
+
+    async def _sweep_one(self, head: Head, revision: int) -> None:
+        """Delete the objects that no definition knows: all, or those from before one that has the same name now."""
+        page = await self._storage.list(f"{head.storage_prefix}/")
+        for item in page.items:
+            if item.revision < revision or self._served.find(head.name) is None:
+                await self._storage.delete(item.key, item.revision)
 
     async def _remove(self, known: Known) -> None:
         """Remove the objects of a definition, then let it go; what fails is tried again until it works."""
@@ -141,7 +162,11 @@ class Upkeep:
             await self._report(
                 name, uid, "InstanceDeletionInProgress", "CustomResource deletion is in progress"
             )
-            await self._remove_objects(name, uid)
+            try:
+                await self._remove_objects(name, uid)
+            except ApiError as error:
+                await self._report(name, uid, _FAILED, f"could not issue all deletes: {error}")
+                raise
             await self._release(name, uid)
 
         told = tell_first(self._log.warning, "definition_not_removed", every=20, definition=name)
@@ -150,7 +175,7 @@ class Upkeep:
 
     async def _remove_objects(self, name: str, uid: str) -> None:
         """Delete the objects again and again until there are none."""
-        looks = 0
+        looks, begun_s = 0, self._clock.now()
         while (known := self._current(name, uid)) and known.kinds:
             served = next((kind for kind in known.kinds if "deletecollection" in kind.verbs), None)
             prefix = f"{known.head.storage_prefix}/"
@@ -159,6 +184,8 @@ class Upkeep:
             if looks % _ROUNDS == 0:
                 await self._registry.delete_collection(own_request("deletecollection", served))
             looks += 1
+            if self._clock.now() - begun_s > _PATIENCE_S:
+                await self._report(name, uid, _FAILED, _STILL_THERE)
             await self._clock.sleep_wall(_LOOK_AGAIN.delay(looks))
 
     async def _report(self, name: str, uid: str, reason: str, message: str) -> None:

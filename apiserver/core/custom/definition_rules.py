@@ -21,6 +21,8 @@ from machinery.model.errors import Cause
 MOST_SELECTABLE: Final = 8
 _COLUMN_TYPES: Final = ("boolean", "date", "integer", "number", "string")
 _COLUMN_FORMATS: Final = ("byte", "date", "date-time", "double", "float", "int32", "int64", "password")
+_NO_SCHEMA: Final = "selectableFields may only be set when version.schema.openAPIV3Schema is not included"  # so Kubernetes says
+_NO_SCHEMA_OF_ALL: Final = "may only be set when validations.schema is not included"
 _REVIEW_VERSIONS: Final = frozenset({"v1", "v1beta1"})
 _APPROVAL: Final = "api-approved.kubernetes.io"
 _SEE: Final = "see https://github.com/kubernetes/enhancements/pull/1111"
@@ -42,7 +44,10 @@ def check_definition(definition: Json, check_rules: CheckRules = no_rules) -> li
 def check_definition_change(new: Json, old: Json, check_rules: CheckRules = no_rules) -> list[Cause]:
     """Find what is wrong with a changed definition."""
     after, before = spec(new), spec(old)
-    found = _spec_causes(after, check_rules)
+    stored = {each.get("name"): each.get("schema") for each in before.get("versions") or ()}
+    versions = after.get("versions") or ()
+    known = {name for each in versions if stored.get(name := each.get("name")) == each.get("schema")}
+    found = _spec_causes(after, check_rules, frozenset(known))
     names_after, names_before = after.get("names") or {}, before.get("names") or {}
     if is_condition_true(old, "Established"):
         found += field_errors.unchanged("spec.scope", after.get("scope"), before.get("scope"))
@@ -86,18 +91,21 @@ def check_stored_versions(definition: Json) -> list[Cause]:
     return found
 
 
-def _spec_causes(wanted: Json, check_rules: CheckRules) -> list[Cause]:
+def _spec_causes(wanted: Json, check_rules: CheckRules, known: frozenset[Any] = frozenset()) -> list[Cause]:
+    """Check a spec; versions that are `known` have the schema that they had."""
     versions: list[Json] = wanted.get("versions") or []
     found = [*_group_causes(wanted.get("group") or ""), *_scope_causes(wanted.get("scope") or "")]
     for index, version in enumerate(versions):
         if (version.get("schema") or {}).get("openAPIV3Schema") is None:
-            found.append(field_errors.required(f"spec.versions[{index}].schema.openAPIV3Schema"))
+            path = f"spec.versions[{index}].schema.openAPIV3Schema"
+            found.append(field_errors.required(path, "schemas are required"))
     shared = {name for name in _PER_VERSION if _is_shared(versions, name)}
     for index, version in enumerate(versions):
         path = f"spec.versions[{index}]"
         found += _joined(f"{path}.name", version.get("name") or "")
         found += _deprecation_causes(version, f"{path}.deprecationWarning")
-        found += _version_causes(version, path, set(_PER_VERSION) - shared, check_rules)
+        parts = set(_PER_VERSION) - shared
+        found += _version_causes(version, path, parts, check_rules, known=version.get("name") in known)
     found += _versions_causes(versions)
     wanted_names = wanted.get("names") or {}
     found += [
@@ -107,7 +115,8 @@ def _spec_causes(wanted: Json, check_rules: CheckRules) -> list[Cause]:
     ]
     found += _names_causes(wanted_names, "spec.names")
     if versions:
-        found += _version_causes(versions[0], "spec", shared, check_rules, is_shared=True)
+        first = versions[0].get("name") in known
+        found += _version_causes(versions[0], "spec", shared, check_rules, is_shared=True, known=first)
     return [*found, *_conversion_causes(wanted.get("conversion"), "spec.conversion")]
 
 
@@ -121,7 +130,13 @@ def _is_shared(versions: list[Json], name: str) -> bool:
 
 
 def _version_causes(
-    version: Json, path: str, parts: set[str], check_rules: CheckRules, *, is_shared: bool = False
+    version: Json,
+    path: str,
+    parts: set[str],
+    check_rules: CheckRules,
+    *,
+    is_shared: bool = False,
+    known: bool = False,
 ) -> list[Cause]:
     found: list[Cause] = []
     schema = (version.get("schema") or {}).get("openAPIV3Schema")
@@ -129,14 +144,15 @@ def _version_causes(
     if "schema" in parts and schema is not None:
         where = f"{path}.validation.openAPIV3Schema" if is_shared else f"{path}.schema.openAPIV3Schema"
         has_status = subresources.get("status") is not None
-        found += check_schema(schema, where, has_status=has_status, check_rules=check_rules)
+        found += check_schema(schema, where, has_status=has_status, check_rules=check_rules, known=known)
     if "subresources" in parts:
         found += _scale_causes(subresources.get("scale"), f"{path}.subresources")
     if "additionalPrinterColumns" in parts:
         for index, column in enumerate(version.get("additionalPrinterColumns") or ()):
             found += _column_causes(column, f"{path}.additionalPrinterColumns[{index}]")
     if "selectableFields" in parts and version.get("selectableFields"):
-        found += _selectable_causes(version["selectableFields"], schema, f"{path}.selectableFields")
+        missing = _NO_SCHEMA_OF_ALL if is_shared else _NO_SCHEMA
+        found += _selectable_causes(version["selectableFields"], schema, f"{path}.selectableFields", missing)
     return found
 
 
@@ -256,10 +272,10 @@ def _column_causes(column: Json, path: str) -> list[Cause]:
     return [*found, *_simple_path(f"{path}.JSONPath", given)]
 
 
-def _selectable_causes(fields: list[Json], schema: Any, path: str) -> list[Cause]:
+def _selectable_causes(fields: list[Json], schema: Any, path: str, missing: str) -> list[Cause]:
+    """Check the fields that objects can be selected by; `missing` is said where there is no schema."""
     if schema is None:
-        text = "may only be set when `version.schema.openAPIV3Schema` is not included"
-        return [field_errors.invalid(path, "", text)]
+        return [field_errors.invalid(path, "", missing)]
     found: list[Cause] = []
     seen: set[str] = set()
     for index, each in enumerate(fields):

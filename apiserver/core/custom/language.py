@@ -9,13 +9,13 @@ from apiserver.core.values import Json
 from machinery.model.errors import Cause
 
 
-def check_rules(schema: Json, path: str) -> list[Cause]:
+def check_rules(schema: Json, path: str, *, known: bool = False) -> list[Cause]:
     """Find what is wrong with the expressions of a structural schema (`rules_check`)."""
     if not any(each.get("x-kubernetes-validations") for each in subschemas(schema)):
         return []
     from apiserver.core.custom import rules_check  # seldom needed
 
-    return rules_check.check_rules(schema, path)
+    return rules_check.check_rules(schema, path, known=known)
 
 
 def compile_rule(text: str, schema: Structural, optional: bool) -> RuleProgram:  # noqa: FBT001 - a `CompileRule`

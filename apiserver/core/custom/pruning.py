@@ -7,15 +7,36 @@ https://kubernetes.io/docs/tasks/extend-kubernetes/custom-resources/custom-resou
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Final
 
 from apiserver.core.custom.structural import META_FIELDS, Structural
+
+_OBJECT_META: Final = frozenset(
+    {
+        "annotations",
+        "creationTimestamp",
+        "deletionGracePeriodSeconds",
+        "deletionTimestamp",
+        "finalizers",
+        "generateName",
+        "generation",
+        "labels",
+        "managedFields",
+        "name",
+        "namespace",
+        "ownerReferences",
+        "resourceVersion",
+        "selfLink",
+        "uid",
+    }
+)
 
 
 def prune(value: Any, schema: Structural | None) -> Any:
     """Return a value without the fields that its schema does not know.
 
-    `apiVersion`, `kind` and `metadata` of a resource stay as they are, also of one inside another.
+    `apiVersion` and `kind` of a resource stay as they are, also of one inside another; its `metadata` has the fields that
+    all objects have.
     """
     if schema is None:
         return _without_fields(value)
@@ -35,6 +56,8 @@ def unknown_fields(value: Any, schema: Structural | None, path: str = "") -> Ite
         for name, item in value.items():
             inner = f"{path}.{name}" if path else name
             if schema is not None and schema.is_resource and name in META_FIELDS:
+                if name == "metadata" and isinstance(item, dict):
+                    yield from (f"{inner}.{each}" for each in item if each not in _OBJECT_META)
                 continue
             known = schema is not None and (name in schema.properties or schema.has_additional)
             if not known and not (schema is not None and schema.preserves):
@@ -51,7 +74,9 @@ def _pruned_object(value: dict[str, Any], schema: Structural) -> dict[str, Any]:
     properties, is_map = schema.properties, schema.has_additional
     result = {}
     for name, item in value.items():
-        if schema.is_resource and name in META_FIELDS:
+        if schema.is_resource and name == "metadata" and isinstance(item, dict):
+            result[name] = {key: each for key, each in item.items() if key in _OBJECT_META}
+        elif schema.is_resource and name in META_FIELDS:
             result[name] = item
         elif name in properties or is_map:
             result[name] = prune(item, _field_schema(schema, name)) if isinstance(item, dict | list) else item

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, Protocol
 
 from apiserver.core import field_errors
 from apiserver.core.custom import fieldpath, structure
@@ -14,8 +13,14 @@ from apiserver.core.custom.structural import META_FIELDS, MOST_NESTED, is_nested
 from apiserver.core.values import Json
 from machinery.model.errors import Cause
 
-CheckRules: TypeAlias = Callable[[Json, str], list[Cause]]
-"""Finds what is wrong with the expressions of a schema that is structural: the schema, and its path."""
+
+class CheckRules(Protocol):
+    """Finds what is wrong with the expressions of a schema that is structural."""
+
+    def __call__(self, schema: Json, path: str, /, *, known: bool = False) -> list[Cause]:
+        """Check a schema; one that is `known` was stored before, and each of its expressions may cost what it costs."""
+        ...
+
 
 _TYPES: Final = ("array", "boolean", "integer", "number", "object", "string")
 _REASONS: Final = ("FieldValueDuplicate", "FieldValueForbidden", "FieldValueInvalid", "FieldValueRequired")
@@ -39,15 +44,15 @@ class _Place:
     in_metadata: bool = False
 
 
-def no_rules(_schema: Json, _path: str) -> list[Cause]:
+def no_rules(_schema: Json, _path: str, *, known: bool = False) -> list[Cause]:  # noqa: ARG001 - a `CheckRules`
     """Find nothing wrong with expressions: none are checked."""
     return []
 
 
 def check_schema(
-    schema: Json, path: str, *, has_status: bool, check_rules: CheckRules = no_rules
+    schema: Json, path: str, *, has_status: bool, check_rules: CheckRules = no_rules, known: bool = False
 ) -> list[Cause]:
-    """Find what is wrong with the schema of a version; `path` is that of openAPIV3Schema."""
+    """Find what is wrong with the schema of a version; `path` is that of openAPIV3Schema, `known`: it was stored so before."""
     if is_nested_deeper(schema, 2 * MOST_NESTED):
         text = f"must not be nested more than {MOST_NESTED} schemas deep"
         return [field_errors.invalid(path, "", text)]
@@ -62,7 +67,7 @@ def check_schema(
     found += _schema_causes(schema, path, _Place(), is_root=True)
     if unreadable and not found:
         found.append(field_errors.invalid(path, "", unreadable))
-    return found or check_rules(schema, path)
+    return found or check_rules(schema, path, known=known)
 
 
 def _root_causes(schema: Json, path: str, *, has_status: bool) -> list[Cause]:

@@ -258,7 +258,7 @@ def _rules(
         read=custom.read,
         any_finalizer=True,
         weight=_RULES_WEIGHT if custom.schema.has_rules else 0,
-        unenforced=finalizer_warnings,
+        warnings=finalizer_warnings,
         refuses_new=refuses_new,
         prepare=_WITH_STATUS if has_status else Prepare(),
         reset=_RESET if has_status else {},
@@ -276,12 +276,13 @@ def _rules(
     )
 
 
-def finalizer_warnings(obj: Json) -> tuple[str, ...]:
-    """Return what to warn of: finalizers that might be those of somebody else, too."""
+def finalizer_warnings(obj: Json, old: Json | None) -> tuple[str, ...]:
+    """Return what to warn of: finalizers that are new, and that might be those of somebody else, too."""
+    known = set(metadata(old or {}).get("finalizers") or ())
     told = "prefer a domain-qualified finalizer name including a path (/) to avoid accidental conflicts with other finalizer writers"
     return tuple(
         f'metadata.finalizers: "{name}": {told}'
-        for name in metadata(obj).get("finalizers") or ()
+        for name in sorted(set(metadata(obj).get("finalizers") or ()) - known)
         if "/" not in name and name not in _OF_THE_COLLECTOR
     )
 

@@ -138,3 +138,17 @@ def test_a_rule_is_compiled_once() -> None:
 def test_old_values_are_spoken_of_by_name(text: str, expected: bool) -> None:
     """Not by a field, nor by a text."""
     assert mentions_old_self(text) is expected
+
+
+def test_what_a_rule_costs_is_not_looked_at_again() -> None:
+    """A schema that was stored may stay as it is, whatever it is estimated to cost now; all together is looked at."""
+    once = {
+        "type": "object",
+        "properties": {"a": ruled(LISTED, "self.all(x, x.contains('gpu'))")},
+    }
+    dear = [f"{cause.field}: {cause.message}" for cause in check_rules(once, AT)]
+    assert dear
+    assert dear[0].startswith(f"{IN_A}.rule: Forbidden: estimated rule cost exceeds budget by factor of")
+    assert [each for each in dear if "estimated rule cost exceeds budget" in each] == dear[:1]
+    again = [f"{cause.field}: {cause.message}" for cause in check_rules(once, AT, known=True)]
+    assert again == dear[1:]

@@ -164,7 +164,7 @@ def converted(**webhook: Any) -> dict[str, Any]:
         (definition(names={"plural": "widgets", "kind": "Widget", "listKind": "Widget"}), 'spec.names.listKind: Invalid value: "Widget": kind and listKind may not be the same'),
         (definition(names={"plural": "widgets"}), "spec.names.singular: Required value"),
         (definition(versions=[{"name": "v1", "schema": {"openAPIV3Schema": {"type": "object"}}}]), 'spec.versions: Invalid value: [{"name":"v1","schema":{"openAPIV3Schema":{"type":"object"}}}]: must have exactly one version marked as storage version'),
-        (definition(versions=[{"name": "v1", "storage": True}]), "spec.versions[0].schema.openAPIV3Schema: Required value"),
+        (definition(versions=[{"name": "v1", "storage": True}]), "spec.versions[0].schema.openAPIV3Schema: Required value: schemas are required"),
         (with_version(name="v1.0", schema={"openAPIV3Schema": {"type": "object"}}), "spec.versions[0].name: Invalid value: \"v1.0\": a DNS-1035 label must consist of lower case alphanumeric characters or '-', start with an alphabetic character, and end with an alphanumeric character (e.g. 'my-name',  or 'abc-123', regex used for validation is '[a-z]([-a-z0-9]*[a-z0-9])?')"),
         (with_version(deprecationWarning="x"), 'spec.versions[0].deprecationWarning: Invalid value: "x": can only be set for deprecated versions'),
         (with_version(deprecated=True, deprecationWarning="a\x00"), 'spec.versions[0].deprecationWarning: Invalid value: "a\\u0000": must only contain printable UTF-8 characters; non-printable character found at index 1'),

@@ -94,7 +94,7 @@ FILLED = {"color": "red", "nested": {"deep": 7}, "note": "none"}
         ({"size": 1, "odd": 1}, {"size": 1, **FILLED}, ["spec.odd"]),
         ({"items": [{"a": 1, "b": 2}, 5]}, {"items": [{"a": 1}, 5], **FILLED}, ["spec.items[0].b"]),
         ({"free": {"x": {"y": 1}, "known": {"z": 1}}}, {"free": {"x": {"y": 1}, "known": {}}, **FILLED}, ["spec.free.known.z"]),
-        ({"template": {"metadata": {"a": 1}, "x": 1}}, {"template": {"metadata": {"a": 1}, "x": 1}, **FILLED}, []),
+        ({"template": {"metadata": {"a": 1, "name": "x"}, "x": 1}}, {"template": {"metadata": {"name": "x"}, "x": 1}, **FILLED}, ["spec.template.metadata.a"]),
         ({"labels": {"a": {"b": 1}}}, {"labels": {"a": {"on": True}}, **FILLED}, ["spec.labels.a.b"]),
         ({"color": None, "note": None}, {**FILLED, "note": None}, []),
         ({"items": None, "labels": {"a": None}}, {"labels": {}, **FILLED}, []),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+import msgspec
 import pytest
 
 from apiserver.storage.interface import Outcome
@@ -92,6 +93,28 @@ async def test_an_update_that_means_another_object_of_the_name_is_a_conflict(ben
     other["metadata"]["uid"] = "another"
     with pytest.raises(Conflict, match="UID in precondition: another"):
         await bench.update("configmaps", other)
+
+
+async def test_a_patch_of_the_uid_is_refused(bench: RegistryBench) -> None:
+    """It is no precondition there but a change, of what cannot be changed."""
+    await bench.create("configmaps", config_map("c"))
+    with pytest.raises(Invalid, match=r'metadata\.uid: Invalid value: "another": field is immutable'):
+        await bench.patch("configmaps", "c", {"metadata": {"uid": "another"}})
+    with pytest.raises(Invalid, match=r'metadata\.uid: Invalid value: "another": field is immutable'):
+        await bench.patch("namespaces/status", "default", {"metadata": {"uid": "another"}})
+
+
+async def test_clients_are_warned_beside_what_is_stored(bench: RegistryBench) -> None:
+    """Of what makes no sense, and of owners that are named twice, of whom one is left."""
+    owner = {"apiVersion": "v1", "kind": "ConfigMap", "name": "x", "uid": "u"}
+    obj = pod("p", ownerReferences=[owner, owner])
+    obj["spec"]["imagePullSecrets"] = [{}]
+    request = bench.request("create", "pods", body=msgspec.json.encode(obj))
+    reply = await bench.registry.create(request)
+    repeated, empty = reply.warnings
+    assert repeated.endswith("please fix your requests; duplicate UID(s) observed: u")
+    assert empty == 'spec.imagePullSecrets[0].name: invalid empty name ""'
+    assert (await bench.get("pods", "p"))["metadata"]["ownerReferences"] == [owner]
 
 
 async def test_a_lease_needs_the_version_that_it_replaces(bench: RegistryBench) -> None:
