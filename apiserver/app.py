@@ -411,7 +411,12 @@ async def doors(core: Core, config: ApiserverConfig, process: Process) -> AsyncI
     """
     services = rest_services(core, process, config)
     handler = resources_handler(
-        core.catalogue, core.registry, core.gate, core.authenticator, name=process.name
+        core.catalogue,
+        core.registry,
+        core.gate,
+        core.authenticator,
+        name=process.name,
+        others=core.aggregation.registry,
     )
     access = AccessLog(process.log, process.clock) if config.access_log else None
     if access is not None:

@@ -11,13 +11,15 @@ from pathlib import Path
 from typing import Any, Final
 
 from controllers.config import ControllersConfig
+from controllers.core.api_services import API_SERVICES
 from controllers.core.caches import Caches
 from controllers.core.controller import Build, Settings, SignCertificate, SignToken
 from controllers.core.definitions import DEFINITIONS
 from controllers.core.kinds import KINDS
-from controllers.custom_kinds import CustomKinds, note
+from controllers.custom_kinds import CustomKinds, LaterKindsOf, note
 from controllers.informers import Informers
 from controllers.manager import Manager
+from controllers.other_kinds import OtherKinds
 from controllers.signing import Authority
 from controllers.table import CONTROLLERS
 from machinery.client.api import Api
@@ -79,6 +81,7 @@ def build(
     """
     caches = Caches()
     definitions = caches.ask(DEFINITIONS, fields=("spec", "status"))
+    services = caches.ask(API_SERVICES, fields=("spec", "status"))
     controllers = [build_one(caches, settings) for build_one in table]
     informers = Informers(caches, api, clock, log)
     for controller in controllers:
@@ -98,8 +101,11 @@ def build(
         Manager(controller, informers, leading, clock=clock, log=log, random_ints=random_ints)
         for controller in controllers
     ]
-    informers.subscribe(definitions, CustomKinds(caches, informers, controllers, managers, clock).follow)
-    return Controllers(informers, managers, elector)
+    kinds = LaterKindsOf(caches, informers, controllers, managers, clock)
+    informers.subscribe(definitions, CustomKinds(kinds).follow)
+    others = OtherKinds(api, kinds, clock, log)
+    informers.subscribe(services, others.follow)
+    return Controllers(informers, managers, elector, others)
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +115,7 @@ class Controllers:
     informers: Informers
     managers: list[Manager[Any]]
     elector: LeaderElector
+    others: OtherKinds
 
     async def run(self, on_ready: Callable[[], None] = lambda: None) -> None:
         """Follow the cluster, and control it while holding the lease, until cancelled.
@@ -121,9 +128,11 @@ class Controllers:
         """
         async with asyncio.TaskGroup() as tasks:
             following = tasks.create_task(self.informers.run(), name="informers")
+            discovering = tasks.create_task(self.others.run(), name="other-kinds")
             tasks.create_task(self._say_ready(on_ready), name="ready")
             await self.elector.run(self._control)
             following.cancel()
+            discovering.cancel()
 
     async def _say_ready(self, on_ready: Callable[[], None]) -> None:
         await self.informers.synced()

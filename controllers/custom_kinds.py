@@ -23,8 +23,8 @@ def note(noted: Noted[Any], clock: Clock, change: Change[Any]) -> None:
     noted.note(change, clock.monotonic())
 
 
-class CustomKinds:
-    """Follows the definitions."""
+class LaterKindsOf:
+    """Brings kinds to the controllers that concern themselves with every kind, and takes them away."""
 
     def __init__(
         self,
@@ -42,20 +42,13 @@ class CustomKinds:
             if controller.later is not None
         ]
         self._clock = clock
-        self._sources: dict[str, Source[MetadataOnly]] = {}  # by the definition's name
 
-    def follow(self, change: Change[Definition]) -> None:
-        """Bring the kind that a definition stands for now, in the place of the one that it stood for."""
-        name = change.object.metadata.name
-        kind = None if change.kind is EventType.DELETED else kind_of(change.object)
-        known = self._sources.get(name)
-        if known is not None and kind != known.resource:
-            self._remove(self._sources.pop(name))
-            known = None
-        if known is None and kind is not None:
-            self._sources[name] = self._add(kind)
+    def has(self, kind: Resource[Any]) -> bool:
+        """Whether a kind of this group and plural is there."""
+        return self._informers.sees(str(kind))
 
-    def _add(self, kind: Resource[MetadataOnly]) -> Source[MetadataOnly]:
+    def add(self, kind: Resource[MetadataOnly]) -> Source[MetadataOnly]:
+        """Follow one more kind."""
         source = self._caches.ask_for_metadata(kind)
         self._informers.add(source, self._caches.requests[source.collection])
         for controller, manager in self._managed:
@@ -66,10 +59,30 @@ class CustomKinds:
             manager.watch(watched)
         return source
 
-    def _remove(self, source: Source[MetadataOnly]) -> None:
+    def remove(self, source: Source[MetadataOnly]) -> None:
+        """Follow a kind no longer."""
         self._informers.remove(source)  # what is left is told as deleted
         self._caches.forget(source)
         for controller, manager in self._managed:
             assert controller.later is not None  # noqa: S101
             controller.later.gone(source)
             manager.unwatch(source)
+
+
+class CustomKinds:
+    """Follows the definitions."""
+
+    def __init__(self, kinds: LaterKindsOf) -> None:
+        self._kinds = kinds
+        self._sources: dict[str, Source[MetadataOnly]] = {}  # by the definition's name
+
+    def follow(self, change: Change[Definition]) -> None:
+        """Bring the kind that a definition stands for now, in the place of the one that it stood for."""
+        name = change.object.metadata.name
+        kind = None if change.kind is EventType.DELETED else kind_of(change.object)
+        known = self._sources.get(name)
+        if known is not None and kind != known.resource:
+            self._kinds.remove(self._sources.pop(name))
+            known = None
+        if known is None and kind is not None and not self._kinds.has(kind):
+            self._sources[name] = self._kinds.add(kind)

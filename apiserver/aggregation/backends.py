@@ -11,14 +11,14 @@ import ssl
 from collections import OrderedDict
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 from apiserver.admission.service_dialer import ServiceDialer
 from apiserver.admission.web_client import CallFailed, dial_error, untrusted
 from apiserver.core.aggregation.front_proxy import headers_of
 from apiserver.core.aggregation.heads import Head
-from apiserver.core.proxying.headers import Headers
 from apiserver.proxied_http import ProxiedAnswer, send_request
 from apiserver.request import UserInfo
 from machinery.model.clock import Clock
@@ -66,21 +66,27 @@ class Line:
         self._writer.transport.abort()
 
 
-class Fetched:
-    """A document, and how it was answered."""
+class Fetched(NamedTuple):
+    """An answer."""
 
-    def __init__(self, status: int, body: bytes, headers: Headers) -> None:
-        self.status = status
-        self.body = body
-        self._headers = headers
+    status: int
+    body: bytes
 
-    def header(self, name: str) -> str:
-        """Return the first value of a header; "" where there is none."""
-        return next((value for key, value in self._headers if key.lower() == name.lower()), "")
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A request that is made here, and as whom."""
+
+    method: str
+    path: str  # with the query
+    user: UserInfo = AGGREGATOR
+    body: bytes = b""
+    content_type: str = "application/json"
+    accept: str = "application/json"
 
 
 class Backends:
-    """Connects, and fetches documents."""
+    """Connects, and asks."""
 
     def __init__(self, dialer: ServiceDialer, clock: Clock, cert_file: str, key_file: str) -> None:
         self._dialer = dialer
@@ -102,21 +108,43 @@ class Backends:
         finally:
             line.cut()
 
-    async def fetch(
-        self, head: Head, path: str, accept: str, within_s: float, *, verifies: bool = True, etag: str = ""
-    ) -> Fetched:
+    async def fetch(self, head: Head, path: str, within_s: float, *, verifies: bool = True) -> Fetched:
         """Return a document of a server, whatever its status; `within_s` are wall seconds.
+
+        Raises:
+            Unavailable: there is none in time, or one that is too large.
+        """
+        return await self.call(head, Asked("GET", path), within_s, verifies=verifies)
+
+    async def call(self, head: Head, asked: Asked, within_s: float, *, verifies: bool = True) -> Fetched:
+        """Return the whole answer to a request, whatever its status; `within_s` are wall seconds.
 
         Raises:
             Unavailable: there is none in time, or one that is too large.
         """
         try:
             async with self._clock.timeout_wall(within_s), self.connected(head, verifies=verifies) as line:
-                return await _fetched(line, head.host, path, accept, etag)
+                return await _fetched(await self.ask(line, head, asked))
         except TimeoutError as error:
             raise Unavailable("context deadline exceeded") from error
         except ConnectionError as error:  # the answer broke off
             raise Unavailable(str(error)) from error
+
+    async def ask(self, line: Line, head: Head, asked: Asked) -> ProxiedAnswer:
+        """Send a request; return its answer when its head has come.
+
+        Raises:
+            Unavailable: there is none.
+        """
+        given = [("Host", head.host), ("Accept", asked.accept), ("User-Agent", "kube-aggregator")]
+        given.append(("Connection", "close"))
+        if asked.body:
+            given += [("Content-Type", asked.content_type), ("Content-Length", str(len(asked.body)))]
+        body = _once(asked.body) if asked.body else None
+        await send_request(line, asked.method, asked.path, [*given, *headers_of(asked.user)], body)
+        answer = ProxiedAnswer(line, asked.method)
+        await answer.begin()
+        return answer
 
     async def _connect(self, head: Head, *, verifies: bool) -> Line:
         assert head.spec.service is not None  # noqa: S101 - whoever has none is not asked
@@ -183,17 +211,15 @@ def _make_context(ca: bytes, verifies: bool, cert_file: str, key_file: str) -> s
     return context
 
 
-async def _fetched(line: Line, host: str, path: str, accept: str, etag: str) -> Fetched:
-    head = [("Host", host), ("Accept", accept), ("User-Agent", "kube-aggregator"), ("Connection", "close")]
-    if etag:
-        head.append(("If-None-Match", etag))
-    await send_request(line, "GET", path, [*head, *headers_of(AGGREGATOR)], None)
-    answer = ProxiedAnswer(line, "GET")
-    await answer.begin()
+async def _once(body: bytes) -> AsyncIterator[bytes]:
+    yield body
+
+
+async def _fetched(answer: ProxiedAnswer) -> Fetched:
     parts, size = [], 0
     async for part in answer.body():
         size += len(part)
         if size > LARGEST:
             raise Unavailable(f"the answer is larger than {LARGEST} bytes")
         parts.append(part)
-    return Fetched(answer.status, b"".join(parts), answer.headers)
+    return Fetched(answer.status, b"".join(parts))

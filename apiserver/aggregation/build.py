@@ -11,6 +11,7 @@ from apiserver.aggregation.backends import Backends
 from apiserver.aggregation.metrics import Availabilities
 from apiserver.aggregation.openapi import OpenApiOfOthers
 from apiserver.aggregation.registration import Registration
+from apiserver.aggregation.remote_registry import RemoteRegistry
 from apiserver.aggregation.services import ApiServices
 from apiserver.aggregation.trust import TrustMap, read_trust
 from apiserver.aggregation.upkeep import Upkeep
@@ -43,6 +44,7 @@ class Aggregation:
     services: ApiServices
     backends: Backends
     openapi: OpenApiOfOthers
+    registry: RemoteRegistry
     registration: Registration
     upkeep: Upkeep
     trust: TrustMap | None  # of an apiserver that knows which clients it believes itself
@@ -82,5 +84,11 @@ def build_aggregation(
         required = read_trust(files.client_ca_file, files.ca_file, files.allowed_names)
         trust = TrustMap(required, registry, feed, clock, log)
     return Aggregation(
-        services, backends, OpenApiOfOthers(services, backends, clock), registration, upkeep, trust
+        services,
+        backends,
+        OpenApiOfOthers(services, backends, clock),
+        RemoteRegistry(services, backends),
+        registration,
+        upkeep,
+        trust,
     )

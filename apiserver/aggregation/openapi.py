@@ -21,7 +21,6 @@ from machinery.model.errors import Unavailable
 
 _KEPT_S: Final = 10.0  # wall seconds
 _WITHIN_S: Final = 3.0  # wall seconds that a server may take
-_JSON: Final = "application/json"
 _INDEX: Final = "/openapi/v3"
 _V2: Final = "/openapi/v2"
 
@@ -100,7 +99,7 @@ class OpenApiOfOthers:
 
     async def _ask(self, head: Head, path: str) -> Fetched | None:
         try:
-            return await self._backends.fetch(head, path, _JSON, _WITHIN_S)
+            return await self._backends.fetch(head, path, _WITHIN_S)
         except Unavailable:
             return None
 

@@ -49,7 +49,6 @@ _ATTEMPTS: Final = 5  # of which one has to succeed
 _AGAIN: Final = Backoff(0.25, 30.0)  # wall seconds after a look that failed
 _RETRY: Final = Backoff(0.1, 5.0)  # wall seconds after a write that failed
 _SERVICE_LABEL: Final = "kubernetes.io/service-name"
-_ACCEPT: Final = "application/json"
 
 
 class _Watched:
@@ -209,7 +208,7 @@ class Upkeep:
     async def _ask_once(self, head: Head, url: str) -> Verdict:
         try:
             # As in Kubernetes, whoever answers is believed here: this decides about nothing but the condition.
-            found = await self._backends.fetch(head, head.path, _ACCEPT, _CHECK_S, verifies=False)
+            found = await self._backends.fetch(head, head.path, _CHECK_S, verifies=False)
         except Unavailable as error:
             return failed_check(f'failing or missing response from {url}: Get "{url}": {error}')
         if not 200 <= found.status < 300:

@@ -12,10 +12,13 @@ from typing import Any, Final
 
 from msgspec import structs
 
+from apiserver import objects
+from apiserver.aggregation.remote_registry import RemoteRegistry
 from apiserver.authentication import Authenticator
 from apiserver.core import answers
 from apiserver.core.authn_impersonation import PREFIX
-from apiserver.core.catalogue import Catalogue
+from apiserver.core.catalogue import Catalogue, PerGeneration
+from apiserver.core.discovery import Discovery
 from apiserver.gate import Gate
 from apiserver.registry import Registry
 from apiserver.request import (
@@ -39,7 +42,7 @@ from apiserver.request_checks import (
     selected,
 )
 from apiserver.services import frames
-from machinery.model.errors import BadRequest
+from machinery.model.errors import BadRequest, NotFound
 from machinery.model.requests import Fence, PatchType
 from machinery.process.server import peer
 from machinery.wire import fence_header
@@ -67,10 +70,14 @@ def resources_handler(
     authenticator: Authenticator,
     *,
     name: str = "apiserver",
+    others: RemoteRegistry | None = None,
 ) -> ServiceHandler:
-    """Return the door's handler for a gRPC server; `name` is the apiserver's, which every answer carries."""
+    """Return the door's handler for a gRPC server; `name` is the apiserver's, which every answer carries.
+
+    `others` asks the servers behind APIServices.
+    """
     service = SERVICE
-    door = Resources(catalogue, registry, gate, authenticator, name)
+    door = Resources(catalogue, registry, gate, authenticator, name, others)
     return handler(service, SERVICE_PATH, door, serialized=tuple(method.name for method in service.methods))
 
 
@@ -85,18 +92,26 @@ class Resources:
     """
 
     def __init__(
-        self, catalogue: Catalogue, registry: Registry, gate: Gate, authenticator: Authenticator, name: str
+        self,
+        catalogue: Catalogue,
+        registry: Registry,
+        gate: Gate,
+        authenticator: Authenticator,
+        name: str,
+        others: RemoteRegistry | None = None,
     ) -> None:
         self._catalogue = catalogue
         self._registry = registry
         self._gate = gate
         self._authenticator = authenticator
         self._signature = ((SERVER_KEY, name),)
+        self._others = others
+        self._discovery = PerGeneration(catalogue, lambda: Discovery(catalogue.served(), catalogue.elsewhere))
 
     async def Get(self, call: pb.GetRequest, context: Any) -> bytes:  # noqa: N802 - the proto's name
         """Read one object."""
         request = await self._admitted("get", call, context, resource_version=call.resource_version)
-        return frames.object_reply(await self._registry.get(request))
+        return frames.object_reply(await self._serving(request).get(request))
 
     async def List(self, call: pb.ListRequest, context: Any) -> bytes:  # noqa: N802 - the proto's name
         """Read a collection, or a page of it."""
@@ -109,7 +124,7 @@ class Resources:
             resource_version_match=call.resource_version_match,
         )
         request = await self._admitted("list", call, context, selection=selection)
-        return await frames.object_list(await self._registry.list(request))
+        return await frames.object_list(await self._serving(request).list(request))
 
     async def Watch(self, call: pb.WatchRequest, context: Any) -> AsyncIterator[bytes]:  # noqa: N802 - the proto's name
         """Follow a collection; the first message, maybe empty, says that the watch is established."""
@@ -121,7 +136,7 @@ class Resources:
             timeout_s=call.timeout_seconds or None,
         )
         request = await self._admitted("watch", call, context, selection=selection)
-        watch = await self._registry.watch(request)
+        watch = await self._serving(request).watch(request)
         try:
             async for events in watch:
                 yield frames.batch(events)
@@ -131,7 +146,7 @@ class Resources:
     async def Create(self, call: pb.CreateRequest, context: Any) -> bytes:  # noqa: N802 - the proto's name
         """Store a new object, or create a subresource."""
         request = await self._admitted("create", call, context, writing=_writing(call), body=call.json)
-        return frames.object_reply(await self._registry.create(request))
+        return frames.object_reply(await self._serving(request).create(request))
 
     async def CreateEach(self, call: pb.CreateEachRequest, context: Any) -> bytes:  # noqa: N802 - the proto's name
         """Store several new objects of one kind; each is checked, and answered, for itself."""
@@ -148,7 +163,7 @@ class Resources:
     async def Update(self, call: pb.UpdateRequest, context: Any) -> bytes:  # noqa: N802 - the proto's name
         """Replace an object or a subresource."""
         request = await self._admitted("update", call, context, writing=_writing(call), body=call.json)
-        return frames.object_reply(await self._registry.update(request))
+        return frames.object_reply(await self._serving(request).update(request))
 
     async def Patch(self, call: pb.PatchRequest, context: Any) -> bytes:  # noqa: N802 - the proto's name
         """Change a part of an object or of a subresource."""
@@ -159,20 +174,42 @@ class Resources:
         )
         if patch_type is None:
             raise BadRequest(f"type: {call.type} is not one of {', '.join(each.name for each in PatchType)}")
-        return frames.object_reply(await self._registry.patch(request))
+        return frames.object_reply(await self._serving(request).patch(request))
 
     async def Delete(self, call: pb.DeleteRequest, context: Any) -> bytes:  # noqa: N802 - the proto's name
         """Delete an object, or ask to."""
         request = await self._admitted("delete", call, context)
         request = structs.replace(request, deleting=_deleting(call.options))
-        return frames.object_reply(await self._registry.delete(request))
+        return frames.object_reply(await self._serving(request).delete(request))
 
     async def DeleteCollection(self, call: pb.DeleteCollectionRequest, context: Any) -> bytes:  # noqa: N802 - the proto's name
         """Delete every object that is selected."""
         selection = ListOptions(label_selector=call.label_selector, field_selector=call.field_selector)
         request = await self._admitted("deletecollection", call, context, selection=selection)
         request = structs.replace(request, deleting=_deleting(call.options))
-        return await frames.object_list(await self._registry.delete_collection(request))
+        return await frames.object_list(await self._serving(request).delete_collection(request))
+
+    async def Discover(self, call: pb.DiscoverRequest, context: Any) -> bytes:  # noqa: N802 - the proto's name
+        """Say what a version of a group serves."""
+        user, _ = await self._caller("get", context)
+        group, version = call.target.group, call.target.version
+        path = f"/apis/{group}/{version}" if group else f"/api/{version}"
+        await self._gate.admit_path(user, "get", path)
+        if self._others is not None and self._others.serves(group, version):
+            found = await self._others.discover(group, version, user)
+        else:
+            await self._registry.catch_up()
+            if version not in self._discovery().versions(group):
+                raise NotFound("the server could not find the requested resource")
+            found = objects.to_json(self._discovery().resource_list(group, version))
+        return frames.object_reply(ObjectReply(found))
+
+    def _serving(self, request: Request) -> Registry | RemoteRegistry:
+        """Return who serves a request that is admitted."""
+        others = self._others
+        if others is not None and others.serves(request.group, request.version):
+            return others
+        return self._registry
 
     async def _admitted(self, verb: str, call: Any, context: Any, **fields: Any) -> Request:
         """Build the request, once it is known who asks, and that they may."""
@@ -220,6 +257,9 @@ class Resources:
     async def _checked(self, request: Request) -> Request:
         """Return a request that its caller may make, and that makes sense."""
         await self._gate.admit(request)
+        if self._others is not None and self._others.serves(request.group, request.version):
+            checked_body(request.verb, request.body)
+            return request
         found = found_kind(self._catalogue, request)
         if found is None:  # unless another apiserver has only just begun to serve it
             await self._registry.catch_up()

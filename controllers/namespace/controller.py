@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from controllers.core.api_services import API_SERVICES, unavailable
 from controllers.core.caches import Caches, Source
 from controllers.core.controller import Controller, Key, LaterKinds, Settings, Watched
 from controllers.core.keys import itself
@@ -20,11 +21,16 @@ def build(caches: Caches, settings: Settings) -> Controller[Seen]:
     """Build the controller."""
     namespaces = caches.ask(NAMESPACES, fields=("spec", "status"))
     namespaced = {str(kind): kind for kind in settings.kinds if kind.namespaced}
+    services = caches.ask(API_SERVICES, fields=("spec", "status"))
     contents = [caches.ask_for_metadata(kind) for kind in watched_kinds(settings.kinds)]
 
     def look(key: Key, _moment: Moment) -> Seen | None:
         found = namespaces.store.get("", key[1])
-        return Seen(found, tuple(namespaced.values())) if found is not None else None
+        if found is None:
+            return None
+        away = unavailable(services.store) if found.metadata.deletionTimestamp else ()
+        kinds = tuple(kind for kind in namespaced.values() if kind.api_version not in away)
+        return Seen(found, kinds, away)
 
     def leaving_namespace(change: Change[Any]) -> Iterable[Key]:
         """Return the object's namespace, where it waits for objects to go and one has."""

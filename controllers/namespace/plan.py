@@ -76,7 +76,8 @@ class Seen:
     """What the plan knows."""
 
     namespace: Namespace
-    kinds: Sequence[Resource[Any]]  # every namespaced one that there is
+    kinds: Sequence[Resource[Any]]  # every namespaced one that can be looked at
+    away: Sequence[str] = ()  # versions whose servers do not say what they serve
 
 
 def plan(seen: Seen, moment: Moment, facts: Facts = NO_FACTS) -> Plan:
@@ -97,8 +98,8 @@ def plan(seen: Seen, moment: Moment, facts: Facts = NO_FACTS) -> Plan:
         return Plan(needs=missing)
     answers = {kind: facts.collections[question] for kind, question in questions.items()}
     contents = {kind: found for kind, found in answers.items() if found}
-    if contents:
-        return _empty_out(namespace, contents, moment, facts)
+    if contents or seen.away:
+        return _empty_out(seen, contents, moment, facts)
     return _report_empty(namespace, moment) or _finalize(namespace)
 
 
@@ -106,7 +107,7 @@ def _report_empty(namespace: Namespace, moment: Moment) -> Plan | None:
     """Report that nothing is left, before our finalizer goes, where others keep the namespace; None where that is done."""
     if len(namespace.spec.finalizers) == 1 and not namespace.metadata.finalizers:
         return None
-    conditions = _conditions(namespace, {}, moment, NO_FACTS)
+    conditions = _conditions(namespace, {}, (), moment, NO_FACTS)
     patches = patch_status(
         NAMESPACES, namespace, msgspec.structs.replace(namespace.status, conditions=conditions)
     )
@@ -119,14 +120,15 @@ def _finalize(namespace: Namespace) -> Plan:
     return Plan((Finalize(NAMESPACES, msgspec.structs.replace(namespace, spec=spec)),))
 
 
-def _empty_out(namespace: Namespace, contents: Contents, moment: Moment, facts: Facts) -> Plan:
-    """Ask for the deletion of what has not been asked for; the status tells what is left."""
+def _empty_out(seen: Seen, contents: Contents, moment: Moment, facts: Facts) -> Plan:
+    """Ask for the deletion of what has not been asked for; the status tells what is left, and what cannot be seen."""
+    namespace = seen.namespace
     pods = {kind: found for kind, found in contents.items() if str(kind) == str(PODS)}
     first = pods or contents
     unasked = [kind for kind, found in first.items() if any(meta.deletionTimestamp is None for meta in found)]
     deletions = tuple(DeleteCollection(kind, namespace.metadata.name) for kind in unasked)
     new_status = msgspec.structs.replace(
-        namespace.status, conditions=_conditions(namespace, contents, moment, facts)
+        namespace.status, conditions=_conditions(namespace, contents, seen.away, moment, facts)
     )
     actions = (
         *patch_status(NAMESPACES, namespace, new_status),
@@ -136,11 +138,11 @@ def _empty_out(namespace: Namespace, contents: Contents, moment: Moment, facts: 
 
 
 def _conditions(
-    namespace: Namespace, contents: Contents, moment: Moment, facts: Facts
+    namespace: Namespace, contents: Contents, away: Sequence[str], moment: Moment, facts: Facts
 ) -> list[NamespaceCondition]:
-    failed = facts.failure.message if facts.failure else ""
+    failed = f": {facts.failure.message}" if facts.failure else ""
     details = (
-        (_DISCOVERY, ""),
+        (_DISCOVERY, _undiscovered(away)),
         (_PARSING, ""),
         (_CONTENT, failed),
         (_REMAINING, _amounts(contents)),
@@ -158,16 +160,28 @@ def _condition(verdict: _Verdict, detail: str, moment: Moment) -> NamespaceCondi
         type=verdict.type,
         status="True" if detail else "False",
         reason=reason,
-        message=f"{message}: {detail}" if detail else message,
+        message=f"{message}{detail}" if detail else message,
         lastTransitionTime=moment.text,
     )
 
 
 def _amounts(contents: Contents) -> str:
     counts = sorted((f"{kind.plural}.{kind.group}", len(found)) for kind, found in contents.items())
-    return ", ".join(f"{name} has {count} resource instances" for name, count in counts)
+    return _listed(f"{name} has {count} resource instances" for name, count in counts)
 
 
 def _finalizers(found: Iterable[tuple[ObjectMeta, ...]]) -> str:
     counts = Counter(name for metas in found for meta in metas for name in meta.finalizers)
-    return ", ".join(f"{name} in {count} resource instances" for name, count in sorted(counts.items()))
+    return _listed(f"{name} in {count} resource instances" for name, count in sorted(counts.items()))
+
+
+def _undiscovered(away: Sequence[str]) -> str:
+    if not away:
+        return ""
+    each = ", ".join(f"{version}: stale GroupVersion discovery: {version}" for version in away)
+    return f", {len(away)} failing: unable to retrieve the complete list of server APIs: {each}"
+
+
+def _listed(texts: Iterable[str]) -> str:
+    joined = ", ".join(texts)
+    return f": {joined}" if joined else ""

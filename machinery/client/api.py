@@ -29,6 +29,19 @@ R = TypeVar("R")
 CALL_TIMEOUT_S: Final = 10.0  # wall seconds; longer than a leader change of a three-member etcd
 
 
+class Discovered(msgspec.Struct, frozen=True, gc=False):
+    """A resource, or a subresource ("pods/status"), of a version."""
+
+    name: str
+    kind: str = ""
+    namespaced: bool = False
+    verbs: list[str] = []
+
+
+class _Discovery(msgspec.Struct, frozen=True):
+    resources: list[Discovered]
+
+
 class Api:
     """Requests to the apiserver, for one identity.
 
@@ -88,6 +101,19 @@ class Api:
         page = await self._transport.page(request, timeout_s)
         items = [objects.decode(item, resource.type) for item in page.items]
         return Listing(items, page.revision, page.continue_)
+
+    async def discover(
+        self, group: str, version: str, *, timeout_s: float = CALL_TIMEOUT_S
+    ) -> Sequence[Discovered]:
+        """Read what a version of a group serves, subresources included.
+
+        Raises:
+            NotFound: nobody serves it.
+            Unavailable: another server would have to say it, which does not answer.
+        """
+        place: Resource[Any] = Resource(group, version, "", "", namespaced=False, type=_Discovery)
+        body = await self._transport.call(ApiRequest("Discover", place), timeout_s)
+        return objects.decode(body, _Discovery).resources
 
     def watch(
         self,

@@ -228,6 +228,7 @@ _MESSAGES: Final[dict[Method, Callable[[pb.Target, ApiRequest, str], Any]]] = {
         target=target, options=_options(request.delete_options)
     ),
     "DeleteCollection": _delete_collection,
+    "Discover": lambda target, _request, _caller: pb.DiscoverRequest(target=target),
 }
 
 

@@ -15,9 +15,11 @@ _WRITES: Final = frozenset({"Create", "Update", "Patch"})
 
 
 def path(request: ApiRequest) -> str:
-    """Return the path of a collection, an object or its subresource."""
+    """Return the path of a collection, an object or its subresource, or that of a version of a group."""
     resource = request.resource
     root = f"/apis/{resource.group}/{resource.version}" if resource.group else f"/api/{resource.version}"
+    if request.method == "Discover":
+        return root
     scope = f"/namespaces/{request.namespace}" if request.namespace and resource.namespaced else ""
     tail = "".join(f"/{part}" for part in (request.name, request.subresource) if part)
     return f"{root}{scope}/{resource.plural}{tail}"

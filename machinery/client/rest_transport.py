@@ -55,6 +55,7 @@ _METHODS: Final[dict[Method, str]] = {  # calls as the gRPC door and fault plans
     "Patch": "PATCH",
     "Delete": "DELETE",
     "DeleteCollection": "DELETE",
+    "Discover": "GET",
 }
 SILENCE_LIMIT_S: Final = 120.0  # wall seconds; servers send a bookmark about every minute
 

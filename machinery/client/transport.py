@@ -22,7 +22,16 @@ from machinery.wire.conversation import Measured, Reading
 T = TypeVar("T", bound=KubeObject)
 
 Method: TypeAlias = Literal[  # as the gRPC door and fault plans name them
-    "Get", "List", "Watch", "Create", "CreateEach", "Update", "Patch", "Delete", "DeleteCollection"
+    "Get",
+    "List",
+    "Watch",
+    "Create",
+    "CreateEach",
+    "Update",
+    "Patch",
+    "Delete",
+    "DeleteCollection",
+    "Discover",
 ]
 
 

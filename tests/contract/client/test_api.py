@@ -461,3 +461,16 @@ async def test_a_history_that_is_forgotten_takes_no_object_along() -> None:
                 await watch.take(1)
         listing = await local.user.list(kinds.CONFIG_MAPS, Selection("default"))
     assert [each.metadata.name for each in listing.items] == ["a"]
+
+
+async def test_a_version_says_what_it_serves(door: Door) -> None:
+    """With subresources; one that nobody serves is not found."""
+    api = door.api
+    found = {each.name: each for each in await api.discover("apps", "v1")}
+    assert (found["deployments"].kind, found["deployments"].namespaced) == ("Deployment", True)
+    assert "watch" in found["deployments"].verbs
+    assert found["deployments/scale"].kind == "Scale"
+    assert "pods" in {each.name for each in await api.discover("", "v1")}
+    for group, version in (("apps", "v7"), ("nothing.example.com", "v1")):
+        with pytest.raises(NotFound):
+            await api.discover(group, version)

@@ -11,8 +11,9 @@ from apiserver.core.kind import Kind
 from apiserver.core.kinds import KINDS
 from machinery.model.k8s import served
 from machinery.model.kinds import KindNames
+from tests.support import served_kinds
 from tests.support.rest_door import KUBECTL_TABLE
-from tests.support.served_kinds import example
+from tests.support.waiting import until
 
 EVERY: Final = [kind for kind in KINDS.values() if kind.kind != "CustomResourceDefinition"]
 """All but one, which the apiserver acts on at once: it has tests of its own."""
@@ -31,6 +32,14 @@ async def call(session: aiohttp.ClientSession, method: str, path: str, **options
         body = await response.json()
         assert response.status in {200, 201}, body
         return body
+
+
+def example(kind: KindNames) -> dict[str, Any]:
+    """Return an object to create; an APIService that leads nowhere, since how others do is looked at."""
+    found = served_kinds.example(kind)
+    if kind.kind != "APIService":
+        return found
+    return {**found, "spec": {name: value for name, value in found["spec"].items() if name != "service"}}
 
 
 @pytest.fixture
@@ -80,6 +89,14 @@ async def test_a_status_is_written_apart_from_the_rest(admin: aiohttp.ClientSess
     patch = {"metadata": {"labels": {"a": "b"}}, "status": {"conditions": None}}
     status = f"{path}/{example(kind)['metadata']['name']}/status"
     written = await call(admin, "PATCH", status, json=patch, headers=MERGE)
+    if kind.kind == "APIService":  # whose condition the apiserver writes again at once
+
+        async def is_back() -> Any:
+            found = await call(admin, "GET", status)
+            return found if found["status"].get("conditions") else None
+
+        assert written["status"] == {}
+        written = await until(is_back)
     assert await call(admin, "GET", status) == written
     assert (await call(admin, "PUT", status, json=written))["kind"] == kind.kind
 

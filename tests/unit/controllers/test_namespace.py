@@ -102,3 +102,21 @@ def test_a_namespace_that_others_hold_says_that_it_is_empty():
     made = plan_for(full)
     assert of_type(made, Finalize) == []
     assert conditions(made)["NamespaceContentRemaining"] == ("False", "All content successfully removed")
+
+
+def test_what_cannot_be_seen_keeps_a_namespace():
+    """What is in it of other kinds goes all the same; a version whose server is away is named, as Kubernetes does."""
+    away = ("a.example.com/v1", "b.example.com/v1beta1")
+    needs = plan(Seen(namespace(), KINDS, away), moment()).needs
+    for left, expected in (((), []), ((meta("b"),), ["configmaps"])):
+        found = {need: left if need.resource is CONFIG_MAPS else () for need in needs}
+        made = plan(Seen(namespace(), KINDS, away), moment(), Facts(collections=found))
+        assert deleted(made) == expected
+        assert of_type(made, Finalize) == []
+        said = (
+            "Discovery failed for some groups, 2 failing: unable to retrieve the complete list of server APIs: "
+            "a.example.com/v1: stale GroupVersion discovery: a.example.com/v1, "
+            "b.example.com/v1beta1: stale GroupVersion discovery: b.example.com/v1beta1"
+        )
+        assert conditions(made)["NamespaceDeletionDiscoveryFailure"] == ("True", said)
+    assert made.requeue_after_s is not None
