@@ -18,6 +18,7 @@ import apiserver.rest.listener  # noqa: F401 - imported once, before processes a
 from apiserver import schemas
 from apiserver.access_log import AccessLog
 from apiserver.admission.dynamic import DynamicAdmission
+from apiserver.admission.metrics import AdmissionMetrics
 from apiserver.admission.service_dialer import ServiceDialer
 from apiserver.admission.web_client import WebClient
 from apiserver.aggregation.build import Aggregation, build_aggregation
@@ -165,7 +166,8 @@ def build(
     allocator = Allocator(storage, services.STORAGE_PREFIX, config.service_cidr, clock, rng=rng, log=log)
     write_record = WriteRecord(clock, log)
     known = _schemas(catalogue)
-    chain = _chain(config)
+    admission_metrics = AdmissionMetrics(process.metrics, clock)
+    chain = _chain(config, admission_metrics)
     kubelets = Kubelets(
         lookup,
         ClientTls(config.ca_file, config.kubelet_cert_file, config.kubelet_key_file),
@@ -197,6 +199,7 @@ def build(
             clock=clock,
             log=log,
             metrics=process.metrics,
+            meter=admission_metrics,
         )
 
     dynamic = DynamicAdmission(catalogue, feed, chain.later, stages)
@@ -213,6 +216,7 @@ def build(
         rng,
         chain,
         dynamic,
+        admission_metrics,
     )
     handlers = {
         **review_handlers(gate, authenticator, schemas.load),
@@ -312,8 +316,8 @@ def _settings(config: ApiserverConfig) -> Settings:
     return Settings(toleration_s, found.pod_security, found.limited)
 
 
-def _chain(config: ApiserverConfig) -> Chain:
-    return make_chain(chosen(config.enable_admission_plugins, config.disable_admission_plugins))
+def _chain(config: ApiserverConfig, metrics: AdmissionMetrics) -> Chain:
+    return make_chain(chosen(config.enable_admission_plugins, config.disable_admission_plugins), metrics)
 
 
 def _authenticated_by(

@@ -2,6 +2,7 @@
 
     dynamic, stages, build    policies and webhooks in both stages, in upstream's order; made when there is the first
     configurations  the objects that configure them, as the watch caches have them
+    metrics         durations of stages and plugins, checks of policies
     forms           requests and objects in the versions that they are told of
     policies        which policies a request concerns, with which bindings and params
     webhooks        who is asked about a request, and what the answers do to it

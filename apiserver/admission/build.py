@@ -6,6 +6,7 @@ from collections.abc import Callable, Collection
 
 from apiserver.admission.evaluation import Authorize
 from apiserver.admission.forms import Forms
+from apiserver.admission.metrics import AdmissionMetrics
 from apiserver.admission.policies import MUTATING as MUTATING_POLICIES
 from apiserver.admission.policies import VALIDATING as VALIDATING_POLICIES
 from apiserver.admission.policies import PolicyStage
@@ -36,13 +37,14 @@ def build_stages(
     clock: Clock,
     log: EventLog,
     metrics: Metrics,
+    meter: AdmissionMetrics,
 ) -> Stages:
     """Return webhooks and policies as the watch caches have them; `on` names the plugins that are on."""
     forms = Forms(catalogue, feed, schemas)
     topologies = Topologies(schemas)
 
     def policies(plurals: tuple[str, str]) -> PolicyStage:
-        return PolicyStage(plurals, catalogue, feed, storage, forms, topologies)
+        return PolicyStage(plurals, catalogue, feed, storage, forms, topologies, meter)
 
     def webhooks(plural: str) -> Webhooks:
         return Webhooks(plural, catalogue, feed, forms, client, dialer, clock, log, metrics)
@@ -57,7 +59,8 @@ def build_stages(
     }
     return Stages(
         forms,
-        [make() for name, make in mutating.items() if name in on],
-        [make() for name, make in validating.items() if name in on],
+        {name: make() for name, make in mutating.items() if name in on},
+        {name: make() for name, make in validating.items() if name in on},
         authorize,
+        meter,
     )

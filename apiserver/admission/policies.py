@@ -17,6 +17,7 @@ from apiserver import objects
 from apiserver.admission.configurations import Configurations
 from apiserver.admission.evaluation import Evaluation
 from apiserver.admission.forms import Forms
+from apiserver.admission.metrics import AdmissionMetrics
 from apiserver.admission.webhooks import Subject
 from apiserver.aside import aside
 from apiserver.audit_notes import annotate
@@ -131,6 +132,7 @@ class PolicyStage:
         storage: Storage,
         forms: Forms,
         topologies: Topologies,
+        metrics: AdmissionMetrics,
     ) -> None:
         self._mutates = plurals == MUTATING
         self._catalogue = catalogue
@@ -138,6 +140,7 @@ class PolicyStage:
         self._storage = storage
         self._forms = forms
         self._topologies = topologies
+        self._metrics = metrics
         self._found = Configurations(catalogue, feed, GROUP, plurals, read_policies)
         self._compiled: dict[bytes, Compiled] = {}
 
@@ -159,7 +162,9 @@ class PolicyStage:
         failures: list[Json] = []
         notes: dict[str, list[str]] = {}
         async for use in self._uses(subject):
+            begun_s = self._metrics.now()
             verdict = await self._verdict(use, subject, evaluation)
+            self._count(use, verdict, self._metrics.now() - begun_s)
             self._note(use, verdict, denied, failures, warnings)
             for key, value in verdict.annotations:
                 notes.setdefault(f"{use.policy.name}/{key}", []).append(value)
@@ -180,6 +185,14 @@ class PolicyStage:
             return await evaluation.run(judge, POLICY_BUDGET)
         except BudgetExceededError:
             return policies.failed(compiled, OUT_OF_BUDGET)
+
+    def _count(self, use: Use, verdict: Verdict, took_s: float) -> None:
+        """Count what a policy has found, by what is done about it."""
+        actions = ["Deny"] if use.problem else spec(use.binding or {}).get("validationActions") or ["Deny"]
+        for denial in verdict.denials:
+            error = "invalid_error" if denial.is_error else "no_error"
+            for action in actions:
+                self._metrics.checked(use.policy.name, use.binding_name, error, action.lower(), took_s)
 
     def _note(
         self,

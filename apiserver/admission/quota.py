@@ -30,6 +30,7 @@ from machinery.model.quota.decision import Charged, Refused, Write, decide, with
 from machinery.model.quota.limited import Limited
 from machinery.model.quota.usage import Moment
 
+NAME: Final = "ResourceQuota"  # of the plugin
 _REMEMBERED: Final = 1_000  # quotas written here; what is forgotten is read again where the cache is behind
 ATTEMPTS: Final = 12  # of a batch, against other apiservers and the controller
 _RESOURCE: Final = ("", "resourcequotas")

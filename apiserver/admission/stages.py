@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Collection
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import TypeAlias
 
 from apiserver.admission.evaluation import Authorize, Evaluation
 from apiserver.admission.forms import Forms
+from apiserver.admission.metrics import ADMIT, VALIDATE, AdmissionMetrics
 from apiserver.admission.policies import PolicyStage
 from apiserver.admission.webhooks import Subject, Webhooks
 from apiserver.core.admission.attributes import Attributes, Operation
@@ -23,22 +25,24 @@ class Stages:
     def __init__(
         self,
         forms: Forms,
-        mutating: Collection[PolicyStage | Webhooks],
-        validating: Collection[PolicyStage | Webhooks],
+        mutating: Mapping[str, PolicyStage | Webhooks],
+        validating: Mapping[str, PolicyStage | Webhooks],
         authorize: Authorize,
+        metrics: AdmissionMetrics,
     ) -> None:
         self._forms = forms
         self._authorize = authorize
-        self._mutating = tuple(mutating)
-        self._validating = tuple(validating)
+        self._metrics = metrics
+        self._mutating = mutating
+        self._validating = validating
 
     def mutates(self, attributes: Attributes) -> bool:
         """Whether something may want an object changed."""
-        return any(each.about(*attributes.resource) for each in self._mutating)
+        return any(each.about(*attributes.resource) for each in self._mutating.values())
 
     def validates(self, attributes: Attributes) -> bool:
         """Whether something may refuse a request."""
-        return any(each.about(*attributes.resource) for each in self._validating)
+        return any(each.about(*attributes.resource) for each in self._validating.values())
 
     async def mutate(
         self, attributes: Attributes, obj: Json | None, old: Json | None, again: Again
@@ -51,14 +55,18 @@ class Stages:
         occasion = self._forms.occasion(attributes, obj or old, _operation(attributes, old))
         evaluation, warnings = Evaluation(attributes, self._authorize), list[str]()
         # Each plugin knows by itself whom it has asked, and what they have left behind.
-        known = [(each, Reinvocation()) for each in self._mutating]
-        for each, reinvocation in known:
-            obj = await _mutated(each, Subject(occasion, obj, old), evaluation, reinvocation, warnings)
-        if obj is not None and any(reinvocation.is_wanted for _, reinvocation in known):
+        known = [(name, each, Reinvocation()) for name, each in self._mutating.items()]
+        for name, each, reinvocation in known:
+            subject = Subject(occasion, obj, old)
+            with self._measured(name, ADMIT, attributes):
+                obj = await _mutated(each, subject, evaluation, reinvocation, warnings)
+        if obj is not None and any(reinvocation.is_wanted for _, _, reinvocation in known):
             obj = await again(obj)
-            for each, reinvocation in known:
+            for name, each, reinvocation in known:
                 reinvocation.begin_second(obj)
-                obj = await _mutated(each, Subject(occasion, obj, old), evaluation, reinvocation, warnings)
+                subject = Subject(occasion, obj, old)
+                with self._measured(name, ADMIT, attributes):
+                    obj = await _mutated(each, subject, evaluation, reinvocation, warnings)
         return obj, tuple(warnings)
 
     async def validate(self, attributes: Attributes, obj: Json | None, old: Json | None) -> tuple[str, ...]:
@@ -69,9 +77,19 @@ class Stages:
         """
         occasion = self._forms.occasion(attributes, obj or old, _operation(attributes, old))
         evaluation, warnings = Evaluation(attributes, self._authorize), list[str]()
-        for each in self._validating:
-            await each.validate(Subject(occasion, obj, old), evaluation, warnings)
+        for name, each in self._validating.items():
+            with self._measured(name, VALIDATE, attributes):
+                await each.validate(Subject(occasion, obj, old), evaluation, warnings)
         return tuple(warnings)
+
+    @contextmanager
+    def _measured(self, name: str, stage: str, attributes: Attributes) -> Iterator[None]:
+        begun_s, is_rejected = self._metrics.now(), True
+        try:
+            yield
+            is_rejected = False
+        finally:
+            self._metrics.note(name, stage, attributes, begun_s, is_rejected=is_rejected)
 
 
 async def _mutated(

@@ -17,6 +17,7 @@ from apiserver.admission import webhook_call
 from apiserver.admission.configurations import Configurations
 from apiserver.admission.evaluation import Evaluation
 from apiserver.admission.forms import Forms
+from apiserver.admission.metrics import CALLS_S
 from apiserver.admission.service_dialer import ServiceDialer
 from apiserver.admission.web_client import CallFailed, WebClient
 from apiserver.aside import aside
@@ -149,7 +150,24 @@ class Webhooks:
         self._durations = metrics.histogram(
             "apiserver_admission_webhook_admission_duration_seconds",
             "Wall time of the calls of webhooks",
-            ("name", "type", "operation"),
+            ("name", "type", "operation", "rejected"),
+            CALLS_S,
+        )
+        self._requests = metrics.counter(
+            "apiserver_admission_webhook_request_total",
+            "Calls of webhooks",
+            ("name", "type", "operation", "code", "rejected"),
+        )
+        conditions = ("name", "kind", "type", "operation")
+        self._excluded = metrics.counter(
+            "apiserver_admission_match_condition_exclusions_total",
+            "Requests that a webhook's match conditions leave out",
+            conditions,
+        )
+        self._unmatched = metrics.counter(
+            "apiserver_admission_match_condition_evaluation_errors_total",
+            "Match conditions of webhooks that could not be evaluated",
+            conditions,
         )
 
     def about(self, group: str, plural: str) -> bool:
@@ -236,6 +254,8 @@ class Webhooks:
         else:
             if found.is_match:
                 return form
+        counted = self._unmatched if error else self._excluded
+        counted.add(1, hook.name, "webhook", self._stage, occasion.operation)
         if error and hook.spec.get("failurePolicy") != "Ignore":
             raise forbidden(attributes, obj or old, error)
         return None
@@ -304,18 +324,25 @@ class Webhooks:
                 if isinstance(error, CallFailed)
                 else "received invalid webhook response"
             )
+            is_rejected = hook.spec.get("failurePolicy") != "Ignore"
+            self._count(hook, occasion, begun, 0, is_rejected=is_rejected)
             self._failed(hook, subject, f"{said}: {error}", position)
             return None
-        finally:
-            took_s = self._clock.monotonic_wall() - begun
-            self._durations.observe(took_s, hook.name, self._stage, occasion.operation)
         for key, value in answer.annotations:
             annotate(f"{hook.name}/{key}", value[:_LONGEST_NOTE])
         if answer.is_allowed:
+            self._count(hook, occasion, begun, 200, is_rejected=False)
             return answer
         denial = reviews.denial(hook.name, answer.status)
+        self._count(hook, occasion, begun, denial.code, is_rejected=True)
         self._rejected.add(1, hook.name, self._stage, occasion.operation, "no_error", str(denial.code))
         raise _Refusal(denial)
+
+    def _count(self, hook: Hook, occasion: Occasion, begun: float, code: int, *, is_rejected: bool) -> None:
+        """Count a call; the code is 0 where nobody answered."""
+        took_s, rejected = self._clock.monotonic_wall() - begun, str(is_rejected).lower()
+        self._durations.observe(took_s, hook.name, self._stage, occasion.operation, rejected)
+        self._requests.add(1, hook.name, self._stage, occasion.operation, str(code), rejected)
 
     async def _call(self, hook: Hook, form: Form, subject: Subject) -> Answer:
         occasion, attributes = subject.occasion, subject.occasion.attributes

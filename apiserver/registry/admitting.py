@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Final, NamedTuple, cast
+from collections.abc import Awaitable, Sequence
+from typing import Final, NamedTuple, TypeVar, cast
 
 from apiserver import objects
-from apiserver.admission.quota import Quotas
+from apiserver.admission import quota
+from apiserver.admission.metrics import ADMIT, VALIDATE
 from apiserver.aside import SMALL, aside
 from apiserver.core.admission import EVERY_NAME, Attributes, Demand, LookedUp, LookupKey
 from apiserver.core.admission.attributes import forbidden
@@ -19,6 +20,7 @@ from apiserver.registry.parts import Parts
 from apiserver.request import UserInfo
 from apiserver.watch_cache_selection import Selected
 
+_R = TypeVar("_R")
 NO_ITEMS: Final[Json] = {"items": []}
 _EVERYTHING: Final = Selected()
 _SMALL: Final = 4 * 1024  # bytes of an object that is kept decoded
@@ -50,7 +52,7 @@ class Admitting:
         self._decoded: dict[str, tuple[CachedObject, Json]] = {}  # by uid
         self._has_quotas = parts.chain.counts_quotas
         limits = parts.settings.limited
-        self._quotas = Quotas(parts.catalogue, parts.storage, parts.feed, parts.moment, limits)
+        self._quotas = quota.Quotas(parts.catalogue, parts.storage, parts.feed, parts.moment, limits)
 
     async def admit(self, attributes: Attributes, obj: Json, old: Json | None, weight: int) -> Admitted:
         """Return the object as the cluster wants it; `weight` says how large it, and the old one, are.
@@ -59,6 +61,9 @@ class Admitting:
             Forbidden: the cluster does not want it.
             NotFound: its namespace is not there.
         """
+        return await self._measured(ADMIT, attributes, self._admit(attributes, obj, old, weight))
+
+    async def _admit(self, attributes: Attributes, obj: Json, old: Json | None, weight: int) -> Admitted:
         admitted = await self._run_plugins(attributes, obj, old, weight)
         dynamic = self._parts.dynamic
         if dynamic is None or dynamic.is_idle or not dynamic.mutates(attributes):
@@ -93,6 +98,11 @@ class Admitting:
             Forbidden: the cluster does not want it.
             Invalid: it breaks a rule of a plugin's own.
         """
+        return await self._measured(VALIDATE, attributes, self._validate(attributes, admitted, obj, old))
+
+    async def _validate(
+        self, attributes: Attributes, admitted: Admitted, obj: Json, old: Json | None
+    ) -> Validated:
         looked_up, settings = admitted.looked_up, self._parts.settings
         chain = self._parts.chain
         warnings = await aside(admitted.weight, chain.validate, attributes, obj, old, looked_up, settings)
@@ -104,7 +114,8 @@ class Admitting:
             warnings = (*warnings, *await dynamic.validate(attributes, obj, old))
         if not self._has_quotas or not self._quotas.concern(attributes):
             return Validated(warnings)
-        return Validated(warnings, await self._quotas.charge(attributes, obj, old))
+        charge = self._quotas.charge(attributes, obj, old)
+        return Validated(warnings, await self._measured(VALIDATE, attributes, charge, plugin=quota.NAME))
 
     async def admit_delete(self, attributes: Attributes, old: Json) -> tuple[str, ...]:
         """Check that an object may be deleted; returns what to warn the client of.
@@ -112,6 +123,9 @@ class Admitting:
         Raises:
             Forbidden: it has to stay.
         """
+        return await self._measured(ADMIT, attributes, self._admit_delete(attributes, old))
+
+    async def _admit_delete(self, attributes: Attributes, old: Json) -> tuple[str, ...]:
         asked = self._parts.chain.needs(attributes, None, old)
         looked_up = {key: (await self._look_up(key))[0] for key in asked}
         self._parts.chain.admit_delete(attributes, old, looked_up)
@@ -122,6 +136,24 @@ class Admitting:
         if dynamic is not None and dynamic.validates(attributes):
             warnings = (*warnings, *await dynamic.validate(attributes, None, old))
         return warnings
+
+    async def _measured(
+        self, stage: str, attributes: Attributes, work: Awaitable[_R], plugin: str = ""
+    ) -> _R:
+        """Do the work of a stage, or of one plugin that waits, and measure it."""
+        metrics = self._parts.admission_metrics
+        if metrics is None:
+            return await work
+        begun_s, is_rejected = metrics.now(), True
+        try:
+            result = await work
+            is_rejected = False
+            return result
+        finally:
+            if plugin:
+                metrics.note(plugin, stage, attributes, begun_s, is_rejected=is_rejected)
+            else:
+                metrics.step(stage, attributes, begun_s, is_rejected=is_rejected)
 
     @property
     def is_idle(self) -> bool:
@@ -134,6 +166,9 @@ class Admitting:
         Raises:
             ApiError: somebody does not want the connection.
         """
+        return await self._measured(ADMIT, attributes, self._admit_connection(attributes, options))
+
+    async def _admit_connection(self, attributes: Attributes, options: Json) -> Json:
         dynamic, wanted = self._parts.dynamic, options
         if dynamic is not None and dynamic.mutates(attributes):
             mutated, _ = await dynamic.mutate(attributes, options, None, _unchanged)

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from apiserver.admission.dynamic import DynamicAdmission
+from apiserver.admission.metrics import AdmissionMetrics
 from apiserver.allocation import NOTHING_CLAIMED, Allocator, Claims
 from apiserver.core.admission import DEFAULT_CHAIN, Chain, Settings
 from apiserver.core.authz import attributes as authz
@@ -72,6 +73,7 @@ class Parts:
     random: random.Random = field(default_factory=random.Random)
     chain: Chain = DEFAULT_CHAIN
     dynamic: DynamicAdmission | None = None
+    admission_metrics: AdmissionMetrics | None = None
 
     def now(self) -> str:
         """Return the time as objects carry it."""

@@ -77,7 +77,7 @@ class Attributes(msgspec.Struct, frozen=True, gc=False):
     @property
     def operation(self) -> Operation:
         """What the verb does; a patch or a PUT that creates is told by its object having no old one."""
-        return _OPERATIONS.get(self.verb, Operation.UPDATE)
+        return operation_of(self.verb)
 
     @property
     def resource(self) -> tuple[str, str]:
@@ -87,6 +87,11 @@ class Attributes(msgspec.Struct, frozen=True, gc=False):
     def creates(self, old: Json | None) -> bool:
         """Whether an object comes into being."""
         return self.operation is Operation.CREATE or (self.operation is Operation.UPDATE and old is None)
+
+
+def operation_of(verb: str) -> Operation:
+    """Return what a verb does to an object."""
+    return _OPERATIONS.get(verb, Operation.UPDATE)
 
 
 _OPERATIONS = {

@@ -41,6 +41,7 @@ from apiserver.core.admission.priority import ONE_DEFAULT_PRIORITY, PRIORITY
 from apiserver.core.admission.runtime_class import RUNTIME_CLASS
 from apiserver.core.admission.service_account import SERVICE_ACCOUNT
 from apiserver.core.admission.storage_protection import CLAIM_RESIZE, STORAGE_PROTECTION
+from apiserver.core.admission.tally import Meter, Tally, count
 from apiserver.core.admission.topology_labels import POD_TOPOLOGY_LABELS
 from apiserver.core.values import Json
 
@@ -136,25 +137,53 @@ def chosen(enabled: Collection[str] = (), disabled: Collection[str] = ()) -> fro
 class _Group:
     """What plugins do, in their order, without what does nothing."""
 
-    def __init__(self, plugins: Iterable[Plugin]) -> None:
+    def __init__(self, plugins: Iterable[Plugin], meter: Meter) -> None:
         plugins = tuple(plugins)
         self.needs = tuple(each.needs for each in plugins if each.needs is not no_needs)
-        self.admit = tuple(each.admit for each in plugins if each.admit is not as_it_is)
-        self.validate = tuple(each.validate for each in plugins if each.validate is not None)
+        self.admit = tuple(
+            (each.admit, meter.tally(each.name, "admit")) for each in plugins if each.admit is not as_it_is
+        )
+        self.validate = tuple(
+            (each.validate, meter.tally(each.name, "validate"))
+            for each in plugins
+            if each.validate is not None
+        )
         self.demands = tuple(each.demands for each in plugins if each.demands is not no_demands)
-        self.admit_delete = tuple(each.admit_delete for each in plugins if each.admit_delete is not let_go)
+        self.admit_delete = tuple(
+            (each.admit_delete, meter.tally(each.name, "admit"))
+            for each in plugins
+            if each.admit_delete is not let_go
+        )
+
+
+class _Unmeasured:
+    """Nobody wants to know how long plugins take: there is no time."""
+
+    def now(self) -> float:
+        """Return no time."""
+        return 0.0
+
+    def tally(self, _plugin: str, _stage: str) -> Tally:
+        """Return what nobody reads."""
+        return Tally()
 
 
 class Chain:
     """The plugins that are on, sorted by what they are about."""
 
-    def __init__(self, plugins: Iterable[Plugin], later: Collection[str] = LATER) -> None:
+    def __init__(
+        self, plugins: Iterable[Plugin], later: Collection[str] = LATER, meter: Meter | None = None
+    ) -> None:
         plugins = tuple(plugins)
+        meter = meter or _Unmeasured()
+        self._now = meter.now
         self.later = frozenset(later)  # the names of what is on after the plugins
-        self._everywhere = _Group(plugin for plugin in plugins if plugin.about is None)
+        self._everywhere = _Group((plugin for plugin in plugins if plugin.about is None), meter)
         resources = frozenset[tuple[str, str]]().union(*(plugin.about or () for plugin in plugins))
         self._about = {
-            resource: _Group(plugin for plugin in plugins if plugin.about is None or resource in plugin.about)
+            resource: _Group(
+                (plugin for plugin in plugins if plugin.about is None or resource in plugin.about), meter
+            )
             for resource in resources
         }
 
@@ -186,8 +215,17 @@ class Chain:
             Forbidden: the cluster does not want it.
             NotFound: its namespace, or the pod that it speaks of, is not there.
         """
-        for admit in self._group(attributes).admit:
-            obj = admit(attributes, obj, old, looked_up, settings)
+        now, verb = self._now, attributes.verb
+        before_s = now()
+        for admit, tally in self._group(attributes).admit:
+            try:
+                obj = admit(attributes, obj, old, looked_up, settings)
+            except BaseException:
+                count(tally.refused[verb], now() - before_s)
+                raise
+            after_s = now()
+            count(tally.done[verb], after_s - before_s)
+            before_s = after_s
         return obj
 
     def validate(
@@ -202,8 +240,17 @@ class Chain:
             Invalid: it breaks a rule of a plugin's own.
         """
         warnings: tuple[str, ...] = ()
-        for validate in self._group(attributes).validate:
-            warnings += validate(attributes, obj, old, looked_up, settings)
+        now, verb = self._now, attributes.verb
+        before_s = now()
+        for validate, tally in self._group(attributes).validate:
+            try:
+                warnings += validate(attributes, obj, old, looked_up, settings)
+            except BaseException:
+                count(tally.refused[verb], now() - before_s)
+                raise
+            after_s = now()
+            count(tally.done[verb], after_s - before_s)
+            before_s = after_s
         return warnings
 
     def demands(self, attributes: Attributes, obj: Json, old: Json | None) -> Sequence[Demand]:
@@ -219,14 +266,22 @@ class Chain:
         Raises:
             Forbidden: it has to stay, or the caller may not.
         """
-        for admit_delete in self._group(attributes).admit_delete:
-            admit_delete(attributes, old, looked_up)
+        before_s = self._now()
+        for admit_delete, tally in self._group(attributes).admit_delete:
+            try:
+                admit_delete(attributes, old, looked_up)
+            except BaseException:
+                count(tally.refused[attributes.verb], self._now() - before_s)
+                raise
+            after_s = self._now()
+            count(tally.done[attributes.verb], after_s - before_s)
+            before_s = after_s
 
 
-def make_chain(on: Collection[str]) -> Chain:
-    """Return the chain of the plugins with these names."""
+def make_chain(on: Collection[str], meter: Meter | None = None) -> Chain:
+    """Return the chain of the plugins with these names; a meter is told how long each of them takes."""
     plugins = (plugin for plugin in ORDERED if plugin.name in on)
-    return Chain(plugins, [name for name in LATER if name in on])
+    return Chain(plugins, [name for name in LATER if name in on], meter)
 
 
 DEFAULT_CHAIN: Final = make_chain(chosen())
