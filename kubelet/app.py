@@ -32,6 +32,7 @@ from kubelet.images import Images
 from kubelet.log_rotation import LogRotation
 from kubelet.machine_info import IdentityFiles, read_machine
 from kubelet.node import Node, NodeSettings
+from kubelet.node_usage import NodeUsageReader
 from kubelet.pages import Pages
 from kubelet.pod_executor import PodExecutor
 from kubelet.pod_files import PodFiles
@@ -107,6 +108,7 @@ class Kubelet:
         self.runtime = Runtime(channel, clock, caller=process.name)
         self.events = EventRecorder(api, component="kubelet", host=config.node_name, clock=clock, log=log)
         self.cgroups = Cgroups(config.cgroup_root, log=log)
+        self._usage = NodeUsageReader(self.cgroups, self.machine, config.root, clock)
         self.files = PodFiles(config.root)
         self.node = Node(
             self._vital,
@@ -248,6 +250,9 @@ class Kubelet:
             runtime=self.runtime,
             pods=self.workers.pods,
             metrics=process.metrics.render,
+            usage=self._usage.read,
+            probe_metrics=self.probes.metrics,
+            machine=self.machine,
         )
         service = NodeServer(
             self.workers,

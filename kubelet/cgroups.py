@@ -139,6 +139,20 @@ class Cgroups:
             return None
         return max(0, usage - int(stat.get(key, "0")))
 
+    def cpu_used_ns(self) -> int | None:
+        """Return the time that the node's group has had of processors; None where there is none."""
+        if not self.root:
+            return None
+        group = systemd_path(self.root) if self.driver == "systemd" else self.root
+        folder = (self._mount if self._unified else self._mount / "cpuacct") / group.lstrip("/")
+        try:
+            if not self._unified:
+                return int((folder / "cpuacct.usage").read_text())
+            stat = dict(line.split(" ", 1) for line in (folder / "cpu.stat").read_text().splitlines())
+            return int(stat["usage_usec"]) * 1000
+        except (OSError, ValueError, KeyError):
+            return None
+
     def _within_node(self, limits: Limits) -> Limits:
         """Cut a quota to the node's: a group may not be given more time than the one around it (EINVAL on v1)."""
         if not limits.cpu_quota_us or not self._node.cpu_quota_us:

@@ -15,7 +15,8 @@ from urllib.parse import quote
 
 import msgspec
 
-from kubelet.core.node_summary import resource_metrics, summary
+from kubelet.core.node_status import Machine
+from kubelet.core.node_summary import NodeUsage, cadvisor_metrics, resource_metrics, running_pod, summary
 from machinery.model.errors import MethodNotSupported, NotFound, NotImplementedHere
 from machinery.model.k8s.core_v1 import Pod
 
@@ -26,19 +27,11 @@ _METRICS: Final = "text/plain; version=0.0.4; charset=utf-8"
 _PIECE: Final = 64 * 1024  # bytes
 _UNBUILT: Final = frozenset(
     {
-        "attach",
         "checkpoint",
-        "containerLogs",
         "cri",
         "debug",
-        "exec",
         "flagz",
-        "portForward",
-        "run",
-        "runningpods",
         "statusz",
-        "metrics/cadvisor",
-        "metrics/probes",
         "metrics/slis",
     }
 )
@@ -49,6 +42,10 @@ class StatsRuntime(Protocol):
 
     async def sandbox_stats(self) -> Iterable[Any]:
         """Return what each pod of the node uses, as CRI's PodSandboxStats."""
+        ...
+
+    async def image_fs(self) -> Iterable[Any]:
+        """Return what the images take, as CRI's FilesystemUsage."""
         ...
 
 
@@ -71,6 +68,9 @@ class Pages:
     runtime: StatsRuntime
     pods: Callable[[], Iterable[Pod]]
     metrics: Callable[[], str]
+    usage: Callable[[], NodeUsage]  # of the node in all
+    probe_metrics: Callable[[], str]
+    machine: Machine
 
     async def page(self, method: str, path: str) -> Page:
         """Return a page; its path is decoded.
@@ -86,9 +86,12 @@ class Pages:
             "healthz": self._healthy,
             "healthz/ping": self._healthy,
             "metrics": self._own_metrics,
+            "metrics/cadvisor": self._cadvisor_metrics,
+            "metrics/probes": self._probe_metrics,
             "metrics/resource": self._resource_metrics,
             "stats/summary": self._summary,
             "pods": self._pods,
+            "runningpods": self._running_pods,
             "configz": self._configz,
         }
         if (name in _UNBUILT or root in _UNBUILT) and name not in known:
@@ -108,8 +111,22 @@ class Pages:
     async def _resource_metrics(self) -> Page:
         return Page(_METRICS, resource_metrics(await self.runtime.sandbox_stats()).encode())
 
+    async def _cadvisor_metrics(self) -> Page:
+        stats, machine = await self.runtime.sandbox_stats(), self.machine
+        return Page(_METRICS, cadvisor_metrics(stats, machine.cpu_millicores, machine.memory_bytes).encode())
+
+    async def _probe_metrics(self) -> Page:
+        return Page(_METRICS, self.probe_metrics().encode())
+
+    async def _running_pods(self) -> Page:
+        """Return the pods whose containers run, with no more than a runtime knows of them."""
+        found = [running for pod in self.pods() if (running := running_pod(pod)) is not None]
+        listed = {"kind": "PodList", "apiVersion": "v1", "metadata": {}, "items": found}
+        return Page(_JSON, msgspec.json.encode(listed))
+
     async def _summary(self) -> Page:
-        found = summary(self.node_name, self.started, await self.runtime.sandbox_stats())
+        stats, images = await self.runtime.sandbox_stats(), await self.runtime.image_fs()
+        found = summary(self.node_name, self.started, stats, self.usage(), images)
         return Page(_JSON, msgspec.json.encode(found))
 
     async def _pods(self) -> Page:

@@ -39,10 +39,18 @@ from machinery.model.k8s.core_v1 import Container, HTTPGetAction, Pod, Probe, TC
 from machinery.model.log import SILENT, EventLog
 from machinery.pb import cri_pb2 as cri
 from machinery.process.clock import WALL
+from machinery.process.metrics import Counter
 
 _LEAST_TIMEOUT_S: Final = 1.0  # wall seconds: work does not get faster where time does
 _AGAIN_S: Final = 10.0  # cluster seconds, after a fault that is not the container's
 _TRIES: Final = 3  # of a probe that could not be made at all
+
+_TOTAL: Final = (
+    "prober_probe_total",
+    "[BETA] Cumulative number of a liveness, readiness or startup probe for a container by result.",
+    ("container", "namespace", "pod", "pod_uid", "probe_type", "result"),
+)
+_RESULTS: Final = {Outcome.SUCCESS: "successful", Outcome.WARNING: "successful", Outcome.FAILURE: "failed"}
 
 _Key: TypeAlias = tuple[str, str]  # pod uid, container
 
@@ -103,6 +111,11 @@ class Probes:
     _watched: dict[_Key, _Watched] = field(init=False, default_factory=dict)
     _group: asyncio.TaskGroup | None = field(init=False, default=None)
     _simulated: bool = field(init=False, default=False)
+    _counted: Counter = field(init=False, default_factory=lambda: Counter(*_TOTAL))
+
+    def metrics(self) -> str:
+        """Return how often each probe had which result, as Prometheus reads it."""
+        return "\n".join(self._counted.lines()) + "\n"
 
     def simulate(self) -> None:
         """Report every probe as answered: on a simulated runtime no process listens and no packet may leave."""
@@ -127,7 +140,8 @@ class Probes:
             self._watch_one(pod, specs[name], running, pod_ip)
 
     def forget(self, pod_uid: str) -> None:
-        """Stop probing a pod."""
+        """Stop probing a pod, and counting its probes."""
+        self._counted.forget("pod_uid", pod_uid)
         for key in [key for key in self._watched if key[0] == pod_uid]:
             self._drop(key)
 
@@ -217,6 +231,7 @@ class Probes:
         outcome, text = await self._try(watched, probe)
         self._tell(watched, kind, outcome, text)
         before = watched.progress[kind]
+        self._count(watched, kind, outcome)
         after = watched.progress[kind] = observe(before, outcome, probe)
         if kind is ProbeKind.STARTUP and after.result:
             watched.started.set()
@@ -225,6 +240,11 @@ class Probes:
         return kind is not ProbeKind.READINESS and (
             after.result is False or (kind is ProbeKind.STARTUP and after.result is True)
         )
+
+    def _count(self, watched: _Watched, kind: ProbeKind, outcome: Outcome) -> None:
+        meta = watched.pod.metadata
+        where = (watched.container.name, meta.namespace, meta.name, meta.uid)
+        self._counted.add(1, *where, kind.value, _RESULTS.get(outcome, "unknown"))
 
     async def _try(self, watched: _Watched, probe: Probe) -> tuple[Outcome, str]:
         if self._simulated:

@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from machinery.model.backoff import Backoff
 from machinery.model.clock import Clock
-from machinery.model.errors import ApiError, Unavailable
+from machinery.model.errors import ApiError, NotImplementedHere, Unavailable
 from machinery.model.insist import Failures
 from machinery.pb import cri_pb2 as cri
 from machinery.rpc.channel import Channel
@@ -214,6 +214,18 @@ class Runtime:
         return stats
 
     # --- images
+
+    async def image_fs(self) -> Sequence[cri.FilesystemUsage]:
+        """Return what the images take; nothing of a runtime that does not tell.
+
+        Raises:
+            ApiError: the runtime does not answer.
+        """
+        try:
+            answer = await self._ask(self._images.ImageFsInfo, cri.ImageFsInfoRequest())
+        except NotImplementedHere:
+            return ()
+        return list(answer.image_filesystems)
 
     async def image_status(self, image: str) -> cri.Image | None:
         """Describe an image; None where it is not on the node."""

@@ -11,11 +11,20 @@ from typing import Any, Final, Protocol
 from kubelet.core.log_lines import LoggedContainer, LogWishes, choose_log, nanoseconds
 from kubelet.exec_streams import Channel, StreamConnection, connect, read_outcome
 from kubelet.logs import LogRange, read_log
+from kubelet.page_queries import command_of, log_request
 from kubelet.pages import Pages, pieces
 from kubelet.tunnels import Connection, DialError, carry, dialled, upgraded
 from machinery.model.clock import Clock
-from machinery.model.errors import BadRequest, Forbidden, NotFound, NotImplementedHere
+from machinery.model.errors import (
+    BadRequest,
+    Forbidden,
+    InternalError,
+    MethodNotSupported,
+    NotFound,
+    NotImplementedHere,
+)
 from machinery.model.k8s.core_v1 import Pod
+from machinery.model.kubelet_paths import PodPath, read_pod_path
 from machinery.model.log import SILENT, EventLog
 from machinery.pb import cri_pb2 as cri
 from machinery.process.server import peer
@@ -27,6 +36,8 @@ __all__ = ["APISERVER", "LoggedContainer", "NodeServer", "PodLookup", "StreamRun
 
 APISERVER: Final = "kube-apiserver-kubelet-client"  # the common name of the only client that is let in
 _SIMULATED: Final = "containers are simulated by the hollow runtime: no process listens"
+_TEXT: Final = "text/plain; charset=utf-8"
+_LONGEST_RUN_S: Final = 120.0  # wall seconds of a command whose output is waited for
 _STREAMS: Final = {"": "", "All": "", "Stdout": "stdout", "Stderr": "stderr"}
 
 
@@ -39,6 +50,12 @@ class StreamRuntime(Protocol):
 
     async def attach(self, request: cri.AttachRequest) -> str:
         """Prepare an attachment to a container's main process; return the URL of its streams."""
+        ...
+
+    async def exec_sync(
+        self, container_id: str, command: Sequence[str], timeout_s: float
+    ) -> cri.ExecSyncResponse:
+        """Run a command to its end, for so many wall seconds at most."""
         ...
 
     async def port_forward(self, sandbox_id: str) -> str:
@@ -97,6 +114,10 @@ class NodeServer:
             NotFound: the pod is not on this node.
         """
         _admit(context)
+        async for chunk in self._log_chunks(request):
+            yield pb.LogChunk(data=chunk)
+
+    async def _log_chunks(self, request: Any) -> AsyncIterator[bytes]:
         pod = self._pod(request.container)
         name = _container_name(pod, request.container)
         known = self._pods.containers(pod.metadata.uid, name)
@@ -113,7 +134,7 @@ class NodeServer:
             return any(attempt.id == chosen.id and attempt.running for attempt in attempts)
 
         async for chunk in read_log(Path(chosen.log_path), wishes, part, is_running):
-            yield pb.LogChunk(data=chunk)
+            yield chunk
 
     async def Exec(self, requests: AsyncIterator[Any], context: Any) -> AsyncIterator[Any]:
         """Run a command in a container and pass its streams through; the last message is how it ended.
@@ -179,12 +200,49 @@ class NodeServer:
             MethodNotSupported: it can only be read.
         """
         _admit(context)
+        if (path := read_pod_path(request.path)) is not None:
+            async for chunk in self._pod_page(request, path):
+                yield chunk
+            return
         if self._pages is None:
             raise NotImplementedHere("this kubelet has no pages")
         page = await self._pages.page(request.method, request.path)
         yield pb.PageChunk(head=pb.PageHead(status=200, content_type=page.content_type))
         async for data in pieces(page):
             yield pb.PageChunk(data=data)
+
+    async def _pod_page(self, request: Any, path: PodPath) -> AsyncIterator[Any]:
+        """Yield a page about a container: its log, or what a command in it says."""
+        head = pb.PageChunk(head=pb.PageHead(status=200, content_type=_TEXT))
+        container = pb.ContainerRef(
+            namespace=path.namespace, pod=path.pod, container=path.container, pod_uid=path.uid
+        )
+        match path.what, request.method:
+            case "containerLogs", "GET" | "HEAD":
+                chunks = self._log_chunks(log_request(container, request.query))
+                first = await anext(chunks, b"")  # before it no status is sent: what is wrong has its own
+                yield head
+                yield pb.PageChunk(data=first)
+                async for data in chunks:
+                    yield pb.PageChunk(data=data)
+            case "run", "POST":
+                said = await self._run(container, request.query)
+                yield head
+                yield pb.PageChunk(data=said)
+            case "containerLogs" | "run", _:
+                raise MethodNotSupported(f"/{path.what} of the kubelet does not take {request.method}")
+            case _:
+                raise BadRequest("Upgrade request required")
+
+    async def _run(self, container: Any, query: str) -> bytes:
+        """Run a command to its end; return what it wrote."""
+        command = command_of(query)
+        found = self._running(pb.StreamStart(container=container))
+        answer = await self._runtime.exec_sync(found.id, command, _LONGEST_RUN_S)
+        if answer.exit_code:
+            text = f"command '{' '.join(command)}' exited with {answer.exit_code}: "
+            raise InternalError(text + answer.stderr.decode(errors="replace"))
+        return bytes(answer.stdout + answer.stderr)
 
     async def _connected(self, target: str, wanted: Any) -> Connection:
         if target == "address":

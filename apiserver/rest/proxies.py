@@ -27,15 +27,16 @@ from apiserver.kubelets import host_of, port_of
 from apiserver.lookup import own_request
 from apiserver.proxied_http import ProxiedAnswer, Wire, send_request
 from apiserver.request import ListOptions, UserInfo
-from apiserver.rest import connecting, node_tunnels
+from apiserver.rest import connecting, node_sessions, node_tunnels
 from apiserver.rest.http_request import Exchange, HttpRequest
 from apiserver.rest.node_tunnels import Tunnel
 from apiserver.rest.paths import Target
 from apiserver.rest.services import RestServices
 from apiserver.rest.streams import Streams, send
-from machinery.model.errors import MethodNotSupported, NotFound, NotImplementedHere, Unavailable
+from machinery.model.errors import MethodNotSupported, NotFound, Unavailable
 from machinery.model.k8s import served
 from machinery.model.kinds import KindNames
+from machinery.model.kubelet_paths import does_something
 
 if TYPE_CHECKING:
     from aiohttp import web
@@ -60,7 +61,6 @@ _OPTIONS: Final[dict[str, type[ProxyOptions]]] = {
 }
 _KUBELET: Final = ""  # the port at which a node's kubelet is
 _GO_ON: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
-_INTO_PODS: Final = "the subresources exec, attach and portforward of a pod"
 _SERVICE_NAME: Final = "kubernetes.io/service-name"
 
 Find = Callable[[Target, Named], Awaitable[Destination]]
@@ -96,7 +96,7 @@ class Proxies:
         if not place.path and not upgrades(http):
             return _moved(http)
         if found.port == _KUBELET:
-            return await self._page(exchange, found.node, place)
+            return await self._kubelet(exchange, user, target, found.node, place)
         async with node_tunnels.opened(self._services.kubelets, found.node, _start(found)) as tunnel:
             return await self._through(exchange, tunnel, place)
 
@@ -113,13 +113,28 @@ class Proxies:
         head = headers.request_headers(http.headers.items(), place, client, upgrades=upgrades(http))
         return await pass_on(exchange, self._streams, tunnel, head, place)
 
+    async def _kubelet(
+        self, exchange: Exchange, user: UserInfo, target: Target, node: str, place: Place
+    ) -> web.StreamResponse:
+        """Answer with a page of a kubelet, or with a session in a container.
+
+        What does something in a pod needs the verb `create`, also where it begins with a GET, as WebSockets do.
+        """
+        path = unquote(place.path)
+        if does_something(path):
+            await connecting.authorize(self._services, user, target, "create")
+        if not upgrades(exchange.http):
+            return await self._page(exchange, node, place)
+        start = node_sessions.start_of(path, exchange.http)
+        async with node_tunnels.opened(self._services.kubelets, node, start) as tunnel:
+            response: web.StreamResponse = await node_tunnels.carry(exchange, self._streams, tunnel)
+            return response
+
     async def _page(self, exchange: Exchange, node: str, place: Place) -> web.StreamResponse:
         """Answer with a page of a kubelet."""
         from machinery.wire.node import messages
 
         http = exchange.http
-        if upgrades(http):
-            raise NotImplementedHere(f"nodes/proxy upgrades no connection to the kubelet: use {_INTO_PODS}")
         asked = messages.PageRequest(method=http.method, path=unquote(place.path), query=http.raw_query)
         async with self._services.kubelets.node(node) as stub:
             chunks = stub.Page(asked, timeout=node_tunnels.LONGEST_S)

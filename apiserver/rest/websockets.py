@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Collection, Coroutine
+from functools import cache
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from apiserver.rest.http_request import HttpRequest
@@ -87,12 +88,24 @@ async def until_gone(socket: web.WebSocketResponse) -> None:
 
 def prepared(protocol: str) -> web.WebSocketResponse:
     """Return the answer that takes a request over, once it is begun."""
-    from aiohttp import web
-
     protocols = (protocol,) if protocol else ()
-    return web.WebSocketResponse(
+    answer: web.WebSocketResponse = _answer_class()(
         protocols=protocols, heartbeat=_HEARTBEAT_S, max_msg_size=_LARGEST, compress=False
     )
+    return answer
+
+
+@cache
+def _answer_class() -> Any:
+    """Return aiohttp's answer, without the header in which it names itself: kube-apiserver sends none."""
+    from aiohttp import web
+
+    class Answer(web.WebSocketResponse):
+        async def _prepare_headers(self) -> None:
+            await super()._prepare_headers()
+            self.headers.popall("Server", None)
+
+    return Answer
 
 
 async def received(socket: web.WebSocketResponse) -> AsyncIterator[bytes | str]:

@@ -1,16 +1,19 @@
 """What the pods of a node use, as /stats/summary and /metrics/resource of a kubelet say it.
 
 https://kubernetes.io/docs/reference/instrumentation/node-metrics/
-Of CRI's PodSandboxStats; of the node itself only its name and start are told, and of filesystems nothing.
+Of CRI's PodSandboxStats, of its ImageFsInfo, and of what the machine tells of the node. What nobody tells is left out, as
+volumes and the writable layers of containers.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
 
 from kubelet.core import labels
+from machinery.model.k8s.core_v1 import Pod
 
 _CONTAINER_CPU: Final = "container_cpu_usage_seconds_total"
 _CONTAINER_MEMORY: Final = "container_memory_working_set_bytes"
@@ -24,9 +27,157 @@ _HEADS: Final = {
 }
 
 
-def summary(node_name: str, started: str, stats: Iterable[Any]) -> dict[str, Any]:
-    """Return the Summary (stats/v1alpha1) of some pods' statistics."""
-    return {"node": {"nodeName": node_name, "startTime": started}, "pods": [_pod(each) for each in stats]}
+@dataclass(frozen=True, slots=True)
+class Disk:
+    """A file system: bytes and inodes."""
+
+    size: int
+    available: int
+    used: int
+    inodes: int
+    inodes_free: int
+
+
+@dataclass(frozen=True, slots=True)
+class Traffic:
+    """What has gone through an interface."""
+
+    name: str
+    rx_bytes: int
+    rx_errors: int
+    tx_bytes: int
+    tx_errors: int
+
+
+@dataclass(frozen=True, slots=True)
+class NodeUsage:
+    """What a node uses in all; None where nobody knows."""
+
+    at_ns: int
+    cpu_ns: int | None
+    cpu_nano_cores: int | None
+    memory_bytes: int
+    memory_used_bytes: int | None
+    disk: Disk
+    traffic: tuple[Traffic, ...]
+    default_interface: str
+    most_processes: int | None
+    processes: int | None
+
+
+def summary(
+    node_name: str, started: str, stats: Iterable[Any], usage: NodeUsage, image_fs: Iterable[Any] = ()
+) -> dict[str, Any]:
+    """Return the Summary (stats/v1alpha1) of a node and its pods. `image_fs`: FilesystemUsage of where images are."""
+    return {"node": _node(node_name, started, usage, image_fs), "pods": [_pod(each) for each in stats]}
+
+
+def _node(node_name: str, started: str, usage: NodeUsage, image_fs: Iterable[Any]) -> dict[str, Any]:
+    now = {"time": _time(usage.at_ns)}
+    memory: dict[str, int] = {}
+    if (used := usage.memory_used_bytes) is not None:
+        memory = {
+            "availableBytes": max(0, usage.memory_bytes - used),
+            "usageBytes": used,
+            "workingSetBytes": used,
+        }
+    disk = usage.disk
+    interfaces = [_interface(each) for each in usage.traffic]
+    default = next((each for each in interfaces if each["name"] == usage.default_interface), {})
+    found: dict[str, Any] = {
+        "nodeName": node_name,
+        "startTime": started,
+        "cpu": now | _known(usageNanoCores=usage.cpu_nano_cores, usageCoreNanoSeconds=usage.cpu_ns),
+        "memory": now | memory,
+        "network": now | default | {"interfaces": interfaces},
+        "fs": now
+        | {
+            "availableBytes": disk.available,
+            "capacityBytes": disk.size,
+            "usedBytes": disk.used,
+            "inodesFree": disk.inodes_free,
+            "inodes": disk.inodes,
+            "inodesUsed": disk.inodes - disk.inodes_free,
+        },
+        "rlimit": now | _known(maxpid=usage.most_processes, curproc=usage.processes),
+    }
+    if images := next(iter(image_fs), None):
+        found["runtime"] = {
+            "imageFs": {"time": _time(images.timestamp), "usedBytes": images.used_bytes.value}
+            | ({"inodesUsed": images.inodes_used.value} if images.HasField("inodes_used") else {})
+        }
+    return found
+
+
+def _interface(traffic: Traffic) -> dict[str, Any]:
+    return {
+        "name": traffic.name,
+        "rxBytes": traffic.rx_bytes,
+        "rxErrors": traffic.rx_errors,
+        "txBytes": traffic.tx_bytes,
+        "txErrors": traffic.tx_errors,
+    }
+
+
+def _known(**values: int | None) -> dict[str, int]:
+    return {name: value for name, value in values.items() if value is not None}
+
+
+_CADVISOR: Final = {  # of containers: kind, what it says, where it is in ContainerStats
+    "container_cpu_usage_seconds_total": ("counter", "Cumulative cpu time consumed in seconds."),
+    "container_memory_working_set_bytes": ("gauge", "Current working set in bytes."),
+    "container_memory_usage_bytes": (
+        "gauge",
+        "Current memory usage in bytes, regardless of when it was accessed.",
+    ),
+    "container_memory_rss": ("gauge", "Size of RSS in bytes."),
+    "container_network_receive_bytes_total": ("counter", "Cumulative count of bytes received"),
+    "container_network_transmit_bytes_total": ("counter", "Cumulative count of bytes transmitted"),
+}
+
+
+def cadvisor_metrics(stats: Iterable[Any], cpu_millicores: int, memory_bytes: int) -> str:
+    """Return the part of cAdvisor's metrics that CRI's statistics have, and the machine's two totals."""
+    series: dict[str, list[str]] = {name: [] for name in _CADVISOR}
+    for pod in stats:
+        where = _where(pod)
+        for each in pod.linux.containers:
+            id_, name = each.attributes.id, each.attributes.metadata.name
+            _add_cadvisor(series, f'container="{name}",id="{id_}",{where}', each.cpu, each.memory)
+        labelled = f'container="",id="{pod.attributes.id}",{where}'
+        _add_cadvisor(series, labelled, pod.linux.cpu, pod.linux.memory)
+        interface, at_ns = pod.linux.network.default_interface, pod.linux.network.timestamp
+        for direction, counted in (("receive", interface.rx_bytes), ("transmit", interface.tx_bytes)):
+            if interface.name:
+                metric = f"container_network_{direction}_bytes_total"
+                named = f'{labelled},interface="{interface.name}"'
+                _add(series[metric], metric, named, float(counted.value), at_ns)
+    lines = [
+        (
+            "# HELP machine_cpu_cores Number of logical CPU cores.\n# TYPE machine_cpu_cores gauge\n"
+            f"machine_cpu_cores {cpu_millicores / 1000:g}\n"
+        ),
+        (
+            "# HELP machine_memory_bytes Amount of memory installed on the machine.\n"
+            f"# TYPE machine_memory_bytes gauge\nmachine_memory_bytes {memory_bytes}\n"
+        ),
+    ]
+    for name, (kind, text) in _CADVISOR.items():
+        lines += [f"# HELP {name} {text}\n# TYPE {name} {kind}\n", *series[name]]
+    return "".join(lines)
+
+
+def _add_cadvisor(series: dict[str, list[str]], labelled: str, cpu: Any, memory: Any) -> None:
+    if cpu.timestamp:
+        name = "container_cpu_usage_seconds_total"
+        _add(series[name], name, f'{labelled},cpu="total"', _core_seconds(cpu), cpu.timestamp)
+    for name, field in (
+        ("container_memory_working_set_bytes", "working_set_bytes"),
+        ("container_memory_usage_bytes", "usage_bytes"),
+        ("container_memory_rss", "rss_bytes"),
+    ):
+        if memory.HasField(field):
+            _add(series[name], name, labelled, float(getattr(memory, field).value), memory.timestamp)
 
 
 def resource_metrics(stats: Iterable[Any]) -> str:
@@ -114,3 +265,15 @@ def _values(message: Any, names: dict[str, str]) -> dict[str, int]:
 
 def _time(at_ns: int) -> str:
     return datetime.fromtimestamp(at_ns / 1e9, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def running_pod(pod: Pod) -> dict[str, Any] | None:
+    """Return a pod with its containers that run, as the runtime knows them; None where none does."""
+    runs = {each.name for each in pod.status.containerStatuses if each.state and each.state.running}
+    containers = [
+        {"name": each.name, "image": each.image} for each in pod.spec.containers if each.name in runs
+    ]
+    if not containers:
+        return None
+    meta = {"name": pod.metadata.name, "namespace": pod.metadata.namespace, "uid": pod.metadata.uid}
+    return {"metadata": meta, "spec": {"containers": containers}, "status": {}}

@@ -36,6 +36,12 @@ class Counter:
         """Return the number."""
         return self._values.get(values, 0)
 
+    def forget(self, label: str, value: str) -> None:
+        """Drop every series in which a label has this value: what it counted is gone."""
+        place = self.labels.index(label)
+        for key in [key for key in self._values if key[place] == value]:
+            del self._values[key]
+
     def lines(self) -> Iterator[str]:
         """Yield its lines."""
         yield from described(self.name, self.text, "counter")

@@ -15,14 +15,19 @@ from aiohttp import WSMsgType, web
 
 from kubarium.core.certificates import Certificate
 from kubarium.pki import Pki
+from kubelet.cgroups import Cgroups
 from kubelet.core.log_lines import LoggedContainer
+from kubelet.core.node_status import Machine
 from kubelet.exec_streams import MAX_MESSAGE_BYTES, Exit, connect, read_outcome
+from kubelet.machine_info import read_machine
+from kubelet.node_usage import NodeUsageReader
 from kubelet.pages import Pages
 from kubelet.server import APISERVER, NodeServer
 from machinery.client.tls import ClientTls
 from machinery.model.errors import (
     BadRequest,
     Forbidden,
+    InternalError,
     MethodNotSupported,
     NotFound,
     NotImplementedHere,
@@ -141,6 +146,13 @@ class _Runtime:
     async def port_forward(self, sandbox_id: str) -> str:
         self.asked.append(sandbox_id)
         return self.url
+
+    async def exec_sync(
+        self, container_id: str, command: Sequence[str], _timeout_s: float
+    ) -> cri.ExecSyncResponse:
+        self.asked.append((container_id, command))
+        code = 3 if command == ["false"] else 0
+        return cri.ExecSyncResponse(stdout=b"said\n", stderr=b"oh", exit_code=code)
 
 
 class _Pods:
@@ -497,6 +509,9 @@ def _address(port: int) -> Any:
 class _Stats:
     """A runtime that knows one pod's use."""
 
+    async def image_fs(self) -> list[Any]:
+        return [cri.FilesystemUsage(timestamp=10**18, used_bytes=cri.UInt64Value(value=77))]
+
     async def sandbox_stats(self) -> list[Any]:
         cpu = cri.CpuUsage(timestamp=10**18, usage_core_nano_seconds=cri.UInt64Value(value=2_500_000_000))
         memory = cri.MemoryUsage(timestamp=10**18, working_set_bytes=cri.UInt64Value(value=4096))
@@ -518,6 +533,7 @@ async def test_the_pages_of_a_kubelet(tmp_path: Path):
     log.write_bytes(b"line" * 50_000)
     (tmp_path / "secret").write_text("secret")
     (tmp_path / "logs" / "way-out").symlink_to(tmp_path / "secret")
+    machine = read_machine(tmp_path)
     pages = Pages(
         node_name="n",
         started="2026-01-01T00:00:00Z",
@@ -526,6 +542,9 @@ async def test_the_pages_of_a_kubelet(tmp_path: Path):
         runtime=_Stats(),
         pods=lambda: [pod("web", "default")],
         metrics=lambda: "up 1\n",
+        usage=NodeUsageReader(Cgroups(""), machine, tmp_path, WALL).read,
+        probe_metrics=lambda: "probes 1\n",
+        machine=machine,
     )
     door = _Door(tmp_path, _Runtime(""), pages)
     async with door.open(), door.client() as stub:
@@ -544,6 +563,7 @@ async def test_the_pages_of_a_kubelet(tmp_path: Path):
         type_, body = await read("/stats/summary")
         told = json.loads(body)
         assert (type_, told["node"]["nodeName"]) == ("application/json", "n")
+        _check_node(told["node"], machine)
         used = {"time": "2001-09-09T01:46:40Z"}
         [told_pod] = told["pods"]
         assert told_pod["podRef"] == {"name": "web", "namespace": "default", "uid": "u"}
@@ -552,6 +572,11 @@ async def test_the_pages_of_a_kubelet(tmp_path: Path):
         metrics = (await read("/metrics/resource"))[1].decode()
         labelled = 'container="main",namespace="default",pod="web"'
         assert f"container_cpu_usage_seconds_total{{{labelled}}} 2.5 1000000000000\n" in metrics
+        cadvisor = (await read("/metrics/cadvisor"))[1].decode()
+        assert 'container_memory_working_set_bytes{container="main",id=""' in cadvisor
+        assert f"machine_memory_bytes {machine.memory_bytes}\n" in cadvisor
+        assert (await read("/metrics/probes"))[1] == b"probes 1\n"
+        assert json.loads((await read("/runningpods/"))[1])["items"] == []
         assert json.loads((await read("/pods"))[1])["items"][0]["metadata"]["name"] == "web"
         assert json.loads((await read("/configz"))[1])["kubeletconfig"]["kind"] == "KubeletConfiguration"
         assert (await read("/logs/"))[1] == b'<pre>\n<a href="pods/">pods/</a>\n</pre>\n'
@@ -560,8 +585,56 @@ async def test_the_pages_of_a_kubelet(tmp_path: Path):
         for path in ("/logs/pods/../../secret", "/logs/pods/way-out", "/logs/syslog", "/none"):
             with pytest.raises(NotFound):
                 await read(path)
-        for path in ("/run/default/web/main", "/metrics/cadvisor"):
+        for path in ("/checkpoint/default/web/main", "/debug/pprof/"):
             with pytest.raises(NotImplementedHere):
                 await read(path)
         with pytest.raises(MethodNotSupported):
             await read("/healthz", "POST")
+
+
+def _check_node(told: dict[str, Any], machine: Machine) -> None:
+    """Check the totals against what the machine says."""
+    memory, disk = told["memory"], told["fs"]
+    assert 0 < memory["workingSetBytes"] < machine.memory_bytes
+    assert memory["availableBytes"] == machine.memory_bytes - memory["workingSetBytes"]
+    assert told["cpu"]["usageCoreNanoSeconds"] > 0
+    assert 0 < disk["availableBytes"] + disk["usedBytes"] <= disk["capacityBytes"]
+    assert disk["inodesUsed"] == disk["inodes"] - disk["inodesFree"]
+    assert "lo" not in {each["name"] for each in told["network"]["interfaces"]}
+    assert 0 < told["rlimit"]["curproc"] < told["rlimit"]["maxpid"]
+    assert told["runtime"]["imageFs"] == {"time": "2001-09-09T01:46:40Z", "usedBytes": 77}
+
+
+async def test_the_pages_about_containers(tmp_path: Path):
+    """A log with its options, a command with what it says; sessions are for connections that are upgraded."""
+    runtime = _Runtime("")
+    door = _Door(tmp_path, runtime)
+    (tmp_path / "0.log").write_text("".join(f"2026-01-01T00:00:0{n}Z stdout F line {n}\n" for n in range(5)))
+    async with door.open(), door.client() as stub:
+
+        async def read(path: str, query: str = "", method: str = "GET") -> bytes:
+            call = stub.Page(pb.PageRequest(method=method, path=path, query=query), timeout=30)
+            try:
+                return b"".join([chunk.data async for chunk in call])
+            except RpcError as error:
+                raise from_rpc(error) from error
+
+        log, run = "/containerLogs/default/web/main", "/run/default/web/main"
+        assert await read(log, "tailLines=1&timestamps=true") == b"2026-01-01T00:00:04Z line 4\n"
+        assert await read(log, "limitBytes=6&tailLines=all") == b"line 0"
+        assert await read(run, "cmd=echo+a", "POST") == b"said\noh"
+        assert await read(f"/run/default/web/{pod('web').metadata.uid}/main", "cmd=x", "POST") == b"said\noh"
+        assert runtime.asked == [("c1", ["echo", "a"]), ("c1", ["x"])]
+        for path, query, method, error, words in (
+            (log, "tailLines=-1", "GET", BadRequest, "tailLines has to be a number"),
+            (log, "follow=maybe", "GET", BadRequest, "follow has to be true or false"),
+            ("/containerLogs/default/web/other", "", "GET", BadRequest, "container other is not valid"),
+            ("/containerLogs/default/none/main", "", "GET", NotFound, "does not exist on this node"),
+            (run, "cmd=false", "POST", InternalError, "command 'false' exited with 3: oh"),
+            (run, "", "POST", BadRequest, "specify a command"),
+            (run, "cmd=x", "GET", MethodNotSupported, "does not take GET"),
+            ("/exec/default/web/main", "command=x&output=1", "POST", BadRequest, "Upgrade request required"),
+        ):
+            with pytest.raises(error, match=words):
+                await read(path, query, method)
+        assert len(runtime.asked) == 3

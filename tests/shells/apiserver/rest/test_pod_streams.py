@@ -231,6 +231,24 @@ async def test_a_command_gets_its_input_and_its_output_comes_back(
 
 
 @pytest.mark.usefixtures("kubelet")
+async def test_the_answer_that_upgrades_names_no_server(admin: aiohttp.ClientSession):
+    """As kube-apiserver's: neither a library nor its version."""
+    headers = {
+        "Connection": "Upgrade",
+        "Upgrade": "websocket",
+        "Sec-WebSocket-Version": "13",
+        "Sec-WebSocket-Key": "AAAAAAAAAAAAAAAAAAAAAA==",
+        "Sec-WebSocket-Protocol": "v5.channel.k8s.io",
+    }
+    path = f"{POD}/exec?command=cat&container=main&stdin=1&stdout=1"
+    async with admin.get(path, headers=headers) as response:
+        assert response.status == 101
+        assert response.headers["Sec-WebSocket-Protocol"] == "v5.channel.k8s.io"
+        assert "Server" not in response.headers
+        response.close()
+
+
+@pytest.mark.usefixtures("kubelet")
 @pytest.mark.parametrize("before", [b"", b"\x82\x83\0\0\0\0\0hi"])
 async def test_frames_of_a_client_have_to_be_masked(wire: Wire, before: bytes):
     """The first one that is not ends the connection, with the reason that the protocol has for it."""

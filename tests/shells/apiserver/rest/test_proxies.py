@@ -14,13 +14,14 @@ from aiohttp import web
 from yarl import URL
 
 from kubarium.pki import Pki
-from kubelet.tunnels import DialError, carry, dialled
+from kubelet.tunnels import DialError, carry, dialled, upgraded
 from machinery.model.errors import NotFound
 from machinery.process.server import bound_ports, grpc_server
 from machinery.process.tls import ServerTls
 from machinery.wire.node import messages as pb
 from machinery.wire.services import handler
 from tests.support.rest_door import Client
+from tests.support.waiting import until
 
 PODS, SERVICES = "/api/v1/namespaces/default/pods", "/api/v1/namespaces/default/services"
 PAGE = (
@@ -34,10 +35,18 @@ class Node:
     def __init__(self) -> None:
         self.dialled: list[tuple[str, int, bool]] = []
         self.there = 0  # the port of the server
+        self.sessions: list[tuple[str, Any]] = []
 
     async def Tunnel(self, inputs: AsyncIterator[Any], _context: Any) -> AsyncIterator[Any]:  # noqa: N802 - the proto's name
         stream = inputs.__aiter__()
-        address = (await anext(stream)).start.address
+        start = (await anext(stream)).start
+        if (target := start.WhichOneof("target")) != "address":
+            self.sessions.append((target, getattr(start, target)))
+            connection = await upgraded(f"http://127.0.0.1:{self.there}/ws", "GET", "", _chat(start))
+            async for message in carry(connection, stream):
+                yield message
+            return
+        address = start.address
         self.dialled.append((address.host, address.port, address.tls))
         try:
             connection = await dialled("127.0.0.1", 1 if address.port == 1 else self.there, tls=False)
@@ -52,6 +61,11 @@ class Node:
             raise NotFound("404 page not found")
         yield pb.PageChunk(head=pb.PageHead(status=200, content_type="application/json"))
         yield pb.PageChunk(data=f"[{request.method}, {request.query}]".encode())
+
+
+def _chat(start: Any) -> list[tuple[str, str]]:
+    streams = getattr(start, start.WhichOneof("target"))
+    return [(each.name, each.value) for each in streams.headers]
 
 
 async def _echo(request: web.Request) -> web.StreamResponse:
@@ -309,3 +323,81 @@ async def test_who_may_not_is_told_the_verb(client: Client):
             message = (await response.json())["message"]
             assert (response.status, f'cannot {verb} resource "pods/proxy"' in message) == (403, True)
             assert message.startswith('pods "https:web:1" is forbidden')
+
+
+@pytest.mark.parametrize(
+    ("path", "query", "wanted"),
+    [
+        ("exec/default/web/main", "command=sh&command=-c&input=1&output=1&tty=1", "exec"),
+        ("exec/default/web/u-1/main", "command=sh&error=1", "exec"),
+        ("attach/default/web/main", "output=1", "attach"),
+        ("portForward/default/web", "port=80", "port_forward"),
+    ],
+)
+async def test_sessions_of_a_kubelet_are_carried(
+    admin: aiohttp.ClientSession, node: Node, path: str, query: str, wanted: str
+):
+    """By its own paths and queries; what is spoken then is between the caller and the runtime."""
+    async with admin.ws_connect(f"/api/v1/nodes/node-1/proxy/{path}?{query}", protocols=("chat",)) as socket:
+        await socket.send_str("hello")
+        async with asyncio.timeout(30):
+            assert await socket.receive_str() == "HELLO"
+    [(target, streams)] = node.sessions
+    about = streams.start.container
+    assert (target, about.namespace, about.pod) == (wanted, "default", "web")
+    assert about.pod_uid == ("u-1" if "u-1" in path else "")
+    if target == "exec":
+        flags = (streams.start.stdin, streams.start.stdout, streams.start.stderr, streams.start.tty)
+        assert flags == ((True, True, False, True) if "input" in query else (False, False, True, False))
+        assert streams.start.command == (["sh", "-c"] if "input" in query else ["sh"])
+
+
+@pytest.mark.parametrize(
+    ("path", "status", "words"),
+    [
+        ("exec/default/web/main?output=1", 400, "specify a command"),
+        ("exec/default/web/main?command=x", 400, "at least 1 of stdin, stdout, stderr"),
+        ("exec/default/web?command=x&output=1", 404, "404 page not found"),
+        ("stats/summary", 404, "404 page not found"),
+        ("run/default/web/main?cmd=x", 404, "404 page not found"),
+    ],
+)
+async def test_what_no_session_is_upgrades_nothing(
+    admin: aiohttp.ClientSession, node: Node, path: str, status: int, words: str
+):
+    """An error with a status, before anything is asked of the node."""
+    headers = {"Connection": "Upgrade", "Upgrade": "SPDY/3.1"}
+    async with admin.post(f"/api/v1/nodes/node-1/proxy/{path}", headers=headers) as response:
+        assert (response.status, words in await response.text()) == (status, True)
+    assert not node.sessions
+
+
+async def test_who_may_only_read_a_node_runs_nothing_on_it(
+    admin: aiohttp.ClientSession, client: Client, node: Node
+):
+    """A WebSocket begins with a GET: for what does something the verb is create, whatever the method is."""
+    rules = [{"apiGroups": [""], "resources": ["nodes/proxy"], "verbs": ["get"]}]
+    group = "/apis/rbac.authorization.k8s.io/v1"
+    role = {"metadata": {"name": "reads-nodes"}, "rules": rules}
+    subject = {"kind": "User", "name": "nobody", "apiGroup": "rbac.authorization.k8s.io"}
+    reference = {"kind": "ClusterRole", "name": "reads-nodes", "apiGroup": "rbac.authorization.k8s.io"}
+    for plural, obj in (
+        ("clusterroles", role),
+        ("clusterrolebindings", {**role, "subjects": [subject], "roleRef": reference}),
+    ):
+        async with admin.post(f"{group}/{plural}", json=obj) as response:
+            assert response.status == 201
+    nobody = client("nobody")
+
+    async def may_read() -> bool:
+        async with nobody.get("/api/v1/nodes/node-1/proxy/stats/summary") as response:
+            return response.status == 200
+
+    await until(may_read)
+    for path in ("exec/default/web/main", "//exec/default/web/main", "%65xec/default/web/main", "run/a/b/c"):
+        url = URL(f"/api/v1/nodes/node-1/proxy/{path}?command=id&output=1", encoded=True)
+        headers = {"Connection": "Upgrade", "Upgrade": "websocket"}
+        async with nobody.get(url, headers=headers) as response:
+            assert response.status == 403, path
+            assert 'cannot create resource "nodes/proxy"' in (await response.json())["message"]
+    assert not node.sessions
