@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from kubelet.cgroups import MOUNT, Cgroups
+from kubelet.core.cgroups import pod_group, qos_groups
 from tests.support.builders import container, pod
 from tests.support.kubelet_node import KeptEvents
 from tests.support.requirements import need
@@ -140,3 +141,54 @@ async def test_systemd_gets_names_and_is_told_what_is_not_built(tmp_path: Path):
     await cgroups.setup_node(500, 1)
     assert cgroups.pod_parent(pod()) == "kubarium-c-node_1-besteffort-poduid_default_web.slice"
     assert cgroups.problem == "limits of nodes and pods are not built for systemd's cgroup driver"
+
+
+V2_FILES = {
+    "cgroup.controllers": "cpu memory pids",
+    "cgroup.subtree_control": "",
+    "cpu.max": "max 100000",
+    "cpu.weight": "100",
+    "memory.max": "max",
+    "memory.swap.max": "max",
+}
+
+
+def _unified(mount: Path, *groups: str) -> None:
+    """Make groups as a kernel with cgroup v2 shows them, under a folder of the test's own."""
+    for group in groups:
+        for folder in (mount / group.lstrip("/"), *(mount / group.lstrip("/")).parents):
+            if not folder.is_relative_to(mount):
+                break
+            folder.mkdir(parents=True, exist_ok=True)
+            for name, value in V2_FILES.items():
+                if not (folder / name).exists():
+                    (folder / name).write_text(value)
+
+
+async def test_a_resized_pod_grows_first_and_shrinks_last_with_cgroup_v2(tmp_path: Path):
+    """While its containers change it has room for what they had and for what they get; the kernel refuses less."""
+    before = pod(containers=[container(requests={"cpu": "250m"}, limits={"cpu": "1", "memory": "64Mi"})])
+    after = pod(containers=[container(requests={"cpu": "500m"}, limits={"cpu": "500m", "memory": "128Mi"})])
+    group = pod_group("/kb", before)
+    _unified(tmp_path, group, *qos_groups("/kb"))
+    folder = tmp_path / group.lstrip("/")
+    cgroups = Cgroups("/kb", mount=tmp_path)
+    await cgroups.setup_node(4000, 2**30)
+
+    def bounds() -> tuple[str, str, str, str]:
+        names = ("cpu.max", "cpu.weight", "memory.max", "memory.swap.max")
+        maximum, weight, memory, swap = ((folder / name).read_text().strip() for name in names)
+        return maximum, weight, memory, swap
+
+    await cgroups.ensure_pod(before)
+    assert bounds() == ("100000 100000", "10", str(64 * 2**20), "0")
+    await cgroups.grow_pod(after)
+    assert bounds() == ("100000 100000", "20", str(128 * 2**20), "0")
+    await cgroups.ensure_pod(after)
+    assert bounds() == ("50000 100000", "20", str(128 * 2**20), "0")
+    unbounded = pod(containers=[container(requests={"cpu": "500m"})])
+    await cgroups.grow_pod(unbounded)
+    assert bounds()[0] == "max 100000"
+    await cgroups.ensure_pod(unbounded)
+    assert bounds() == ("max 100000", "20", "max", "max")
+    assert cgroups.problem == ""
