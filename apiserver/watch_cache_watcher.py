@@ -14,13 +14,14 @@ from machinery.model.errors import ApiError
 from machinery.process.clock import WALL
 
 QUEUE_LIMIT: Final = 1_000  # events that a watcher may be behind, beside its initial ones
+QUEUE_BYTES: Final = 32 * 1024 * 1024  # of their objects: of large ones it may be fewer behind
 BATCH_LIMIT: Final = 500  # events in a batch
 
 
 class Watcher:
     """Implements `apiserver.request.WatchReply`.
 
-    A watcher that falls behind by more than `QUEUE_LIMIT` events is ended, not failed: it still gets what is in
+    A watcher that falls behind by more than `QUEUE_LIMIT` events, or `QUEUE_BYTES`, is ended, not failed: it still gets what is in
     its queue, without a gap, and its client watches again from there.
     """
 
@@ -33,6 +34,7 @@ class Watcher:
         self._initial = initial
         self._queue: deque[SharedBatch] = deque()
         self._behind = 0  # events in the queue
+        self._behind_bytes = 0
         # Takes events as they come; None while somebody iterates, or it is full.
         self._sink: Sink | None = None
         self._wake = asyncio.Event()
@@ -64,8 +66,9 @@ class Watcher:
     def _enqueue(self, batch: SharedBatch) -> None:
         self._queue.append(batch)
         self._behind += len(batch)
+        self._behind_bytes += batch.size_bytes
         self._wake.set()
-        if self._behind > QUEUE_LIMIT:
+        if self._behind > QUEUE_LIMIT or self._behind_bytes > QUEUE_BYTES:
             self.end()
 
     def end(self, error: ApiError | None = None) -> None:
@@ -145,12 +148,13 @@ class Watcher:
         taken = [self._queue.popleft()]
         size, size_bytes = len(taken[0]), taken[0].size_bytes
         while self._queue and size + len(self._queue[0]) <= BATCH_LIMIT:
-            size_bytes += self._queue[0].size_bytes
-            if size_bytes > SharedBatch.PORTION:
+            if size_bytes + self._queue[0].size_bytes > SharedBatch.PORTION:
                 break
             taken.append(self._queue.popleft())
             size += len(taken[-1])
+            size_bytes += taken[-1].size_bytes
         self._behind -= size
+        self._behind_bytes -= size_bytes
         return taken[0] if len(taken) == 1 else SharedBatch(chain.from_iterable(taken))
 
     async def aclose(self) -> None:
@@ -158,7 +162,7 @@ class Watcher:
         if self._timer:
             self._timer.cancel()
         self.end()
-        self._initial, self._behind = (), 0
+        self._initial, self._behind, self._behind_bytes = (), 0, 0
         self._queue.clear()
 
 

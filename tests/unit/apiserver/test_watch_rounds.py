@@ -9,7 +9,7 @@ from itertools import chain
 import msgspec
 import pytest
 
-from apiserver import watch_cache_audience
+from apiserver import watch_cache_audience, watch_cache_watcher
 from apiserver.core.kinds import KINDS
 from apiserver.request import SharedBatch
 from apiserver.storage.interface import StorageEvent
@@ -366,6 +366,27 @@ async def test_a_watcher_that_takes_nothing_is_ended_with_what_it_has(
     assert door.told == list(range(1, len(door.told) + 1))
     assert QUEUE_LIMIT < len(door.told) < last
     assert max(map(len, door.batches)) <= BATCH_LIMIT
+
+
+async def test_a_watcher_that_takes_nothing_of_large_objects_is_ended_sooner(
+    cache: WatchCache, deliveries: list[asyncio.Task[None]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its queue is bounded in bytes, too: who takes what comes has all of it."""
+    monkeypatch.setattr(watch_cache_watcher, "QUEUE_BYTES", 100_000)
+    slow, quick, size_bytes = Door(), Door(), 2_000
+    watcher = await _watch(cache, slow, deliveries)
+    await _watch(cache, quick, deliveries)
+    slow.is_full = True
+    for revision in range(1, 101):
+        _write(cache, revision, size_bytes=size_bytes)
+        await _told(quick, revision)
+    assert sum(batch.size_bytes for batch in watcher._queue) < 2 * 100_000
+    slow.empty()
+    async with asyncio.timeout(15):
+        await deliveries[0]
+    assert slow.told == list(range(1, len(slow.told) + 1))
+    assert 100_000 // (2 * size_bytes) < len(slow.told) < 100
+    assert not deliveries[1].done()
 
 
 async def test_what_everybody_was_told_is_not_kept(
