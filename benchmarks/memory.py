@@ -43,7 +43,11 @@ class Idle(NamedTuple):
 
 
 def measure(*, runtime: str = "docker", definitions: int = DEFINITIONS) -> dict[str, Any]:
-    """Report MiB and CPU share of every process and of all together while idle, without definitions and with them."""
+    """Report MiB and CPU share of every process and of all together while idle, without definitions and with them.
+
+    Raises:
+        RuntimeError: a definition is not served.
+    """
     with cluster(nodes=3, runtime=runtime) as handle:
         idle = _idle(handle)
         asyncio.run(_define(Path(handle.kubeconfig), definitions))
