@@ -14,8 +14,7 @@ from apiserver.core.table import nodes as table
 from apiserver.core.values import Json, spec
 from machinery.model import names
 from machinery.model.errors import Cause
-
-_EFFECTS: Final = frozenset({"NoExecute", "NoSchedule", "PreferNoSchedule"})
+from machinery.model.taints import EFFECTS
 
 
 def _default(obj: Json) -> Json:
@@ -52,7 +51,7 @@ def taint_causes(taints: list[Json], path: str) -> list[Cause]:
         found += field_errors.each_invalid(f"{here}.key", key, names.label_key_errors(key))
         found += field_errors.each_invalid(f"{here}.value", value, names.label_value_errors(value))
         if effect:
-            found += field_errors.one_of(f"{here}.effect", effect, _EFFECTS)
+            found += field_errors.one_of(f"{here}.effect", effect, [*EFFECTS])
         else:
             found.append(field_errors.required(f"{here}.effect"))
         if (key, effect) in seen:

@@ -29,9 +29,15 @@ _SYSCTL_TEXT: Final = f"must have at most {sysctls.MAX_LENGTH} characters and ma
 def pod_security_causes(spec: Json, path: str) -> list[Cause]:
     """Check what holds for all containers of a pod."""
     context, path = spec.get("securityContext"), f"{path}.securityContext"
+    found: list[Cause] = []
+    if spec.get("shareProcessNamespace") and spec.get(
+        "hostPID"
+    ):  # parts of the context, in Kubernetes' own form
+        text = "ShareProcessNamespace and HostPID cannot both be enabled"
+        found.append(field_errors.invalid(f"{path}.shareProcessNamespace", True, text))  # noqa: FBT003 - the value
     if not context:
-        return []
-    found = _id_causes(context, path)
+        return found
+    found += _id_causes(context, path)
     if "fsGroup" in context:
         found += field_errors.within(f"{path}.fsGroup", context["fsGroup"], 0, _LARGEST_ID)
     for index, group in enumerate(context.get("supplementalGroups") or []):

@@ -89,10 +89,6 @@ def _name_causes(spec: Json, path: str) -> list[Cause]:
     for field in ("hostname", "subdomain"):
         if name := spec.get(field):
             found += field_errors.each_invalid(f"{path}.{field}", name, names.dns_label_errors(name))
-    for index, secret in enumerate(spec.get("imagePullSecrets") or []):
-        if name := secret.get("name"):
-            where = f"{path}.imagePullSecrets[{index}].name"
-            found += field_errors.each_invalid(where, name, names.dns_subdomain_errors(name))
     return found
 
 

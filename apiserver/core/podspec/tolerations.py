@@ -32,7 +32,7 @@ def _one_causes(toleration: Json, path: str) -> list[Cause]:
         text = "effect must be 'NoExecute' when `tolerationSeconds` is set"
         found.append(field_errors.invalid(f"{path}.effect", effect, text))
     found += _value_causes(operator, toleration.get("value", ""), f"{path}.operator")
-    return found + (field_errors.one_of(f"{path}.effect", effect, EFFECTS) if effect else [])
+    return found + (field_errors.one_of(f"{path}.effect", effect, [*EFFECTS]) if effect else [])
 
 
 def _value_causes(operator: str, value: str, path: str) -> list[Cause]:

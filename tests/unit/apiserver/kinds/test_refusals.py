@@ -13,7 +13,7 @@ from apiserver.core.rules import no_change_wrong, nothing_wrong
 from tests.support.refusals import TABLES, Refusal, difference, read_table, refused, sent, stored
 from tests.support.served_kinds import KINDS
 
-LEAST = 600  # objects that are refused
+LEAST = 1000  # objects that are refused
 
 
 @pytest.fixture(scope="module")
