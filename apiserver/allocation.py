@@ -68,8 +68,9 @@ class Allocator:
         """Return the Service with everything that it needs; `new` is prepared, and not checked yet.
 
         Raises:
-            Invalid: what it asks for by name is taken or out of range, or nothing is left.
+            Invalid: what it asks for by name is wrong, taken or out of range, or nothing is left.
         """
+        rules.refuse_misnamed(new)
         before = rules.held(old)
         taken: list[str] = []
         try:

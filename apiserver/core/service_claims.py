@@ -16,7 +16,7 @@ from typing import Final
 import msgspec
 
 from apiserver.core import field_errors
-from apiserver.core.service_rules import EXTERNAL, is_headless
+from apiserver.core.service_rules import EXTERNAL, cluster_ip_causes, is_headless
 from apiserver.core.values import Json, metadata, spec
 from machinery.model.errors import Cause, Invalid
 
@@ -159,6 +159,16 @@ def holder(claim: bytes) -> str:
     return str((meta.get("annotations") or {}).get(_HOLDER, meta["uid"]))
 
 
+def refuse_misnamed(obj: Json) -> None:
+    """Refuse a Service that names addresses as none may, before any is taken for it.
+
+    Raises:
+        Invalid: it does; what else is wrong with it is not told.
+    """
+    if causes := cluster_ip_causes(spec(obj)):
+        raise _refuse(obj, *causes)
+
+
 def refuse_address(obj: Json, address: str, problem: str) -> Invalid:
     """Refuse the address that a Service asks for."""
     text = f"failed to allocate IP {address}: {problem}"
@@ -188,5 +198,5 @@ def port_problem(number: int) -> str:
     )
 
 
-def _refuse(obj: Json, cause: Cause) -> Invalid:
-    return field_errors.invalid_object("Service", metadata(obj).get("name", ""), [cause])
+def _refuse(obj: Json, *causes: Cause) -> Invalid:
+    return field_errors.invalid_object("Service", metadata(obj).get("name", ""), list(causes))

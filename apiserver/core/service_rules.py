@@ -57,7 +57,7 @@ def validate(obj: Json) -> list[Cause]:
         *_type_causes(service),
         *_affinity_causes(service),
         *_family_causes(service),
-        *_cluster_ip_causes(service),
+        *cluster_ip_causes(service),
         *_balancer_causes(service),
         *_source_range_causes(obj),
         *_policy_causes(service),
@@ -186,7 +186,8 @@ def _affinity_causes(service: Json) -> list[Cause]:
     return found
 
 
-def _cluster_ip_causes(service: Json) -> list[Cause]:
+def cluster_ip_causes(service: Json) -> list[Cause]:
+    """Check the addresses that a Service names, one by one and with each other."""
     path, addresses = "spec.clusterIPs", service.get("clusterIPs") or []
     if service.get("type") == "ExternalName" or not addresses:
         return []

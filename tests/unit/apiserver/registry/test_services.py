@@ -62,6 +62,14 @@ async def test_a_refused_service_keeps_nothing(bench: RegistryBench) -> None:
     assert len(await _claims(bench, ADDRESSES)) == 1
 
 
+@pytest.mark.parametrize("addresses", [["10.96.0.77"], ["None", "10.96.0.77"]])
+async def test_addresses_are_named_by_the_first_one_too(bench: RegistryBench, addresses: list[str]) -> None:
+    """Else none is taken: a list without its first one is not filled in, and nothing follows `None`."""
+    with pytest.raises(Invalid, match="must be "):
+        await bench.create("services", service(clusterIPs=addresses))
+    assert await _claims(bench, ADDRESSES) == []
+
+
 async def test_a_dry_run_claims_nothing(bench: RegistryBench) -> None:
     """It shows an address that could be had."""
     assert (await bench.create("services", service(), dry_run=True))["spec"]["clusterIP"]
