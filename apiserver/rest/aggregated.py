@@ -17,6 +17,7 @@ from apiserver.core.aggregation.heads import Head
 from apiserver.core.aggregation.priorities import GroupVersion
 from apiserver.core.proxying.headers import Headers, Place, request_headers
 from apiserver.request import ListOptions, Request, UserInfo, request_about
+from apiserver.rest import query
 from apiserver.rest.http_request import Exchange, HttpRequest
 from apiserver.rest.paths import Discovery, Target
 from apiserver.rest.proxies import pass_on, upgrades
@@ -80,7 +81,7 @@ class Aggregated:
             return text_reply("service unavailable\n", status=503)
         with self._counted(head):
             try:
-                async with WALL.timeout_wall(None if _lasts(http) else self._answer_s):
+                async with WALL.timeout_wall(None if _lasts(http) else self._limit_s(http)):
                     return await self._through(exchange, user, head)
             except TimeoutError as error:
                 text = "request did not complete within the allotted timeout"
@@ -89,6 +90,15 @@ class Aggregated:
                 if exchange.has_begun:
                     raise
                 return text_reply(f"{_explained(str(error))}\n", status=503)
+
+    def _limit_s(self, http: HttpRequest) -> float:
+        """Return how many wall seconds an answer may take: what the caller asks for, and no more than the door's own limit.
+
+        Raises:
+            BadRequest: what the caller asks for is no duration.
+        """
+        asked = query.timeout_s(http.query) if "timeout=" in http.raw_query else None
+        return min(asked or self._answer_s, self._answer_s)
 
     async def _admit(self, http: HttpRequest, user: UserInfo) -> None:
         """Check that the user may ask, and wait for their turn; nobody keeps a seat while another server works.
@@ -157,9 +167,9 @@ def _request(http: HttpRequest, target: Target, user: UserInfo) -> Request:
 
 
 def _selection(http: HttpRequest) -> ListOptions:
-    query = http.query
+    given = http.query
     return ListOptions(
-        label_selector=query.get("labelSelector", ""), field_selector=query.get("fieldSelector", "")
+        label_selector=given.get("labelSelector", ""), field_selector=given.get("fieldSelector", "")
     )
 
 

@@ -17,6 +17,7 @@ from machinery.model.errors import Cause
 
 _HIGHEST_GROUP: Final = 20_000
 _HIGHEST_VERSION: Final = 1000
+_HIGHEST_PORT: Final = 65_535
 _STATUSES: Final = ["True", "False", "Unknown"]
 
 
@@ -78,6 +79,10 @@ def _service_causes(own: Json) -> list[Cause]:
         for name in ("namespace", "name")
         if not own["service"].get(name)
     ]
+    port = own["service"].get("port", PORT)
+    if not 0 < port <= _HIGHEST_PORT:
+        text = "port is not valid: must be between 1 and 65535, inclusive"
+        found.append(field_errors.invalid("spec.service.port", port, text))
     if skips and bundle:
         text = "may not be true if caBundle is present"
         found.append(field_errors.invalid("spec.insecureSkipTLSVerify", skips, text))

@@ -10,12 +10,14 @@ import json
 import ssl
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 import aiohttp
 import pytest
 
 from apiserver.core.values import Json
+from kubarium.core.kubeconfig import kubeconfig
 from kubarium.pki import Pki
 from tests.support.apiserver import Served, serving
 from tests.support.extension import (
@@ -28,7 +30,9 @@ from tests.support.extension import (
     service,
 )
 from tests.support.extension_server import GROUP, ROOT, VERSION
+from tests.support.kubectl import Kubectl
 from tests.support.raw_web_server import raw_web_server
+from tests.support.requirements import need
 from tests.support.waiting import until
 
 REGISTRATION = "/apis/apiregistration.k8s.io/v1/apiservices"
@@ -318,6 +322,65 @@ async def test_what_a_server_documents_is_merged(served: Served, extension: Exte
             assert answer.status == 200
         await until(lambda: not served.core.catalogue.elsewhere)
         assert await tags() == before
+
+
+async def test_kubectl_works_with_what_a_server_serves(
+    served: Served, extension: ExtensionServer, tmp_path: Path
+) -> None:
+    """It waits for the condition, finds the kind by its short name, explains it, and shows the server's own columns."""
+    need("kubectl")
+    pki = served.pki
+    content = kubeconfig(
+        "t",
+        {"apiserver": f"https://{served.config.rest_listen[0]}"},
+        authority=pki.certificate("ca").read_bytes(),
+        certificate=pki.certificate("admin").read_bytes(),
+        key=pki.key("admin").read_bytes(),
+    )
+    (tmp_path / "config").write_text(json.dumps(content))
+    kubectl = Kubectl(tmp_path / "config")
+
+    async def said(*words: str, stdin: str = "") -> str:
+        outcome = await asyncio.to_thread(kubectl.run, f"--cache-dir={tmp_path}/cache", *words, stdin=stdin)
+        return (outcome.out + outcome.err).strip()
+
+    async with session(served, "admin") as admin:
+        await registered(served, extension, admin)
+        assert await said("wait", "--for=condition=Available", f"apiservice/{NAME}") == (
+            f"apiservice.apiregistration.k8s.io/{NAME} condition met"
+        )
+        shown = (await said("get", "apiservices", "v1.apps", NAME, "--no-headers")).splitlines()
+        assert [line.split()[:3] for line in shown] == [
+            ["v1.apps", "Local", "True"],
+            [NAME, "default/wardle", "True"],
+        ]
+        assert (await said("api-resources", f"--api-group={GROUP}", "--no-headers")).split() == [
+            "flunders", "fl", f"{GROUP}/{VERSION}", "true", "Flunder",
+        ]  # fmt: skip
+        obj = {
+            "apiVersion": f"{GROUP}/{VERSION}",
+            "kind": "Flunder",
+            "metadata": {"name": "a"},
+            "spec": {"reference": "me"},
+        }
+        made = await said("create", "-f", "-", stdin=json.dumps(obj))
+        assert made == f"flunder.{GROUP}/a created"
+        assert (await said("get", "fl")).split() == ["NAME", "REFERENCE", "a", "me"]
+        assert "What it stands for." in await said("explain", "flunders.spec")
+        assert await said("auth", "can-i", "list", "flunders", "--as=ann") == "no"
+        assert (
+            await said("delete", "flunders", "--all") == f'flunder.{GROUP} "a" deleted from default namespace'
+        )
+        extension.kill()
+        served.core.aggregation.upkeep.look_now(NAME)
+        await reaches(admin, "FailedDiscoveryCheck")
+        shown = (await said("get", "apiservice", NAME, "--no-headers")).splitlines()
+        assert shown[0].split()[2:4] == ["False", "(FailedDiscoveryCheck)"]
+        assert await said("get", "flunders") == (
+            "Error from server (ServiceUnavailable): the server is currently unable to handle the request "
+            f"(get flunders.{GROUP})"
+        )
+        assert await said("get", "configmaps") == "No resources found in default namespace."
 
 
 async def _hang(_reader: asyncio.StreamReader, _writer: asyncio.StreamWriter) -> None:
