@@ -85,12 +85,8 @@ class RemoteRegistry:
     """
 
     def __init__(self, services: ApiServices, backends: Backends) -> None:
-        self._remote = services.remote
+        self.remote = services.remote
         self._backends = backends
-
-    def serves(self, group: str, version: str) -> bool:
-        """Whether a version is another server's."""
-        return bool(self._remote) and (group, version) in self._remote
 
     async def discover(self, group: str, version: str, user: UserInfo) -> bytes:
         """Return the APIResourceList of a version."""
@@ -145,7 +141,7 @@ class RemoteRegistry:
         return found.body
 
     def _head(self, group: str, version: str) -> Head:
-        head = self._remote.get((group, version))
+        head = self.remote.get((group, version))
         if head is None or not head.is_available:
             raise Unavailable("service unavailable")
         return head

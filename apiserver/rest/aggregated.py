@@ -54,12 +54,12 @@ class Aggregated:
         self._streams = Streams()
         self._served: Counter[GroupVersion] = Counter()
         aggregation = services.aggregation
-        self._remote = aggregation.services.remote if aggregation is not None else _NOTHING
+        self.remote = aggregation.services.remote if aggregation is not None else _NOTHING
         self._backends = aggregation.backends if aggregation is not None else None
 
     def serves(self, http: HttpRequest) -> bool:
         """Whether a request is of what another server serves."""
-        return bool(self._remote) and _place(http) in self._remote
+        return bool(self.remote) and _place(http) in self.remote
 
     async def end_streams(self) -> None:
         """End everything that is passed on."""
@@ -73,7 +73,7 @@ class Aggregated:
             ConnectionError: the answer broke off, or the caller has gone.
         """
         http = exchange.http
-        head = self._remote.get(_place(http))
+        head = self.remote.get(_place(http))
         if http.method not in _VERBS:
             raise MethodNotSupported("the server does not allow this method on the requested resource")
         await self._admit(http, user)

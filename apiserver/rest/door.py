@@ -63,6 +63,7 @@ class Door:
         self._resources = Resources(services, self._metrics)
         self._pages = Pages(services)
         self._aggregated = Aggregated(services, limits.answer_s)
+        self._elsewhere = self._aggregated.remote  # empty as a rule
         self._of_user: Counter[str] = Counter()
         self._bodies = BodyRoom()
 
@@ -87,7 +88,7 @@ class Door:
 
     def lasts(self, http: HttpRequest) -> bool:
         """Whether the answer is a stream, and not one of `answer`."""
-        if self._aggregated.serves(http):
+        if self._elsewhere and self._aggregated.serves(http):
             return True
         return isinstance(http.target, Target) and self._resources.lasts(http, http.target)
 

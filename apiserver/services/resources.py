@@ -106,6 +106,7 @@ class Resources:
         self._authenticator = authenticator
         self._signature = ((SERVER_KEY, name),)
         self._others = others
+        self._elsewhere = others.remote if others is not None else {}  # empty as a rule
         self._discovery = PerGeneration(catalogue, lambda: Discovery(catalogue.served(), catalogue.elsewhere))
 
     async def Get(self, call: pb.GetRequest, context: Any) -> bytes:  # noqa: N802 - the proto's name
@@ -195,7 +196,7 @@ class Resources:
         group, version = call.target.group, call.target.version
         path = f"/apis/{group}/{version}" if group else f"/api/{version}"
         await self._gate.admit_path(user, "get", path)
-        if self._others is not None and self._others.serves(group, version):
+        if self._others is not None and (group, version) in self._elsewhere:
             found = await self._others.discover(group, version, user)
         else:
             await self._registry.catch_up()
@@ -206,9 +207,9 @@ class Resources:
 
     def _serving(self, request: Request) -> Registry | RemoteRegistry:
         """Return who serves a request that is admitted."""
-        others = self._others
-        if others is not None and others.serves(request.group, request.version):
-            return others
+        if self._elsewhere and (request.group, request.version) in self._elsewhere:
+            assert self._others is not None  # noqa: S101 - it serves them
+            return self._others
         return self._registry
 
     async def _admitted(self, verb: str, call: Any, context: Any, **fields: Any) -> Request:
@@ -257,7 +258,7 @@ class Resources:
     async def _checked(self, request: Request) -> Request:
         """Return a request that its caller may make, and that makes sense."""
         await self._gate.admit(request)
-        if self._others is not None and self._others.serves(request.group, request.version):
+        if self._elsewhere and (request.group, request.version) in self._elsewhere:
             checked_body(request.verb, request.body)
             return request
         found = found_kind(self._catalogue, request)

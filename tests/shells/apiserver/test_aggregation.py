@@ -291,6 +291,58 @@ async def test_what_a_server_serves_is_discovered(served: Served, extension: Ext
         assert json.loads(text)["resources"][0]["name"] == "flunders"
 
 
+async def test_an_apiservice_comes_before_a_definition(served: Served, extension: ExtensionServer) -> None:
+    """The one that is written for the definition is not to be led elsewhere, unless its label is taken away."""
+    definition = {
+        "metadata": {"name": f"flunders.{GROUP}"},
+        "spec": {
+            "group": GROUP,
+            "scope": "Namespaced",
+            "names": {"plural": "flunders", "kind": "Flunder"},
+            "versions": [
+                {
+                    "name": VERSION,
+                    "served": True,
+                    "storage": True,
+                    "schema": {
+                        "openAPIV3Schema": {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
+                    },
+                }
+            ],
+        },
+    }
+    merge = {"Content-Type": "application/merge-patch+json"}
+    async with session(served, "admin") as admin:
+        await allow(admin)
+        await asyncio.to_thread(extension.start)
+        await post(admin, "/api/v1/namespaces/default/services", service())
+        await lead_to(served, extension.port)
+        await post(admin, "/apis/apiextensions.k8s.io/v1/customresourcedefinitions", definition)
+        await reaches(admin, "Local")
+        own = {"apiVersion": f"{GROUP}/{VERSION}", "kind": "Flunder", "metadata": {"name": "own"}}
+        await post(admin, FLUNDERS, own)
+
+        spec = document(served.pki)["spec"]
+        async with admin.patch(f"{REGISTRATION}/{NAME}", json={"spec": spec}, headers=merge) as answer:
+            assert answer.status == 200
+
+        async def is_local_again() -> bool:
+            return "service" not in json.loads((await get(admin, f"{REGISTRATION}/{NAME}"))[1])["spec"]
+
+        await until(is_local_again)
+        patch = {"metadata": {"labels": None}, "spec": spec}
+        async with admin.patch(f"{REGISTRATION}/{NAME}", json=patch, headers=merge) as answer:
+            assert answer.status == 200
+        await reaches(admin, "Passed")
+        assert json.loads((await get(admin, FLUNDERS))[1])["items"] == []
+
+        async with admin.delete(f"{REGISTRATION}/{NAME}") as answer:
+            assert answer.status == 200
+        await reaches(admin, "Local")
+        (item,) = json.loads((await get(admin, FLUNDERS))[1])["items"]
+        assert item["metadata"]["name"] == "own"
+
+
 async def test_what_a_server_documents_is_merged(served: Served, extension: ExtensionServer) -> None:
     """Into both versions of OpenAPI; their ETags change, and come back when the server is gone."""
     async with session(served, "admin") as admin:
