@@ -27,7 +27,17 @@ from typing import Final, Protocol, cast
 from apiserver.request_checks import BODY_LIMIT
 from apiserver.rest.body_room import SMALL
 from apiserver.rest.client_frames import ClientFrames
-from apiserver.rest.heads import ComingHead, Head, Unusual, has_unknown_coding, read_head, with_crlf
+from apiserver.rest.heads import (
+    ComingHead,
+    Head,
+    Unusual,
+    first_alone,
+    has_unknown_coding,
+    read_head,
+    refused_line,
+    with_crlf,
+    with_one_length,
+)
 from apiserver.rest.http_request import HttpRequest
 from apiserver.rest.limits import Limits
 from apiserver.rest.replies import Reply
@@ -282,7 +292,7 @@ class Connection(asyncio.Protocol):
 
     def _next_unusual(self) -> None:
         """Mend what Go's server takes, and look at it again; hand over what is unusual otherwise."""
-        mended = with_crlf(self._inbox)
+        mended = with_crlf(with_one_length(self._inbox))
         if mended is not self._inbox:
             self._inbox = mended
             self._next()
@@ -411,8 +421,9 @@ class Connection(asyncio.Protocol):
         if self._writing_paused:
             self._handler.pause_writing()
         data, self._inbox, self._wanted = self._inbox, b"", 0
-        self._pass_on(self._handler, data)
-        self._refused = self._refused or self._closes
+        alone = first_alone(data)
+        self._pass_on(self._handler, data if alone is None else alone)
+        self._refused = self._refused or self._closes or alone is not None
 
     def _pass_on(self, handler: asyncio.Protocol, data: bytes) -> None:
         """Pass bytes on to aiohttp; a head that begins behind another one in them has the time of an idle connection."""
@@ -424,6 +435,9 @@ class Connection(asyncio.Protocol):
         if not self._answering and not self._coming.has_ended:
             if not self._coming.size:
                 data = with_crlf(data)
+                if refusal := refused_line(data):
+                    self._refuse(refusal)
+                    return
                 if has_unknown_coding(data):
                     self._refuse(_UNKNOWN_CODING)
                     return

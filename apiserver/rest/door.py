@@ -142,7 +142,7 @@ class Door:
         return await self._resources.stream(exchange, user, http.target)
 
     async def _answer(self, http: HttpRequest) -> Reply:
-        if http.method not in METHODS:
+        if http.method not in METHODS and not self._pages.takes(http):
             raise MethodNotSupported("the server does not allow this method on the requested resource")
         user = await self._user(http)
         if not isinstance(http.target, Target) or MASTERS in user.groups:

@@ -24,6 +24,26 @@ _MOST_REMEMBERED: Final = 512  # blocks
 _LONGEST_REMEMBERED: Final = 1024  # bytes of a block
 _END: Final = b"\r\n\r\n"
 _REQUEST_LINE: Final = re.compile(rb"(GET|POST|PUT|PATCH|DELETE) (/[!\"$-~]*) HTTP/1\.1\r\n")
+_OLDER_LINE: Final = re.compile(rb"[A-Z]+ \S+ HTTP/1\.0\r\n")
+_ANY_LINE: Final = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]+) \S+ (HTTP/[0-9]\.[0-9])\r?\n")
+_CONTENT_LENGTH: Final = re.compile(
+    rb"^content-length:[ \t]*([0-9]{1,18})[ \t]*\r\n", re.IGNORECASE | re.MULTILINE
+)
+_METHODS: Final = frozenset(b"GET HEAD POST PUT PATCH DELETE OPTIONS CONNECT TRACE".split())
+_VERSIONS: Final = frozenset({b"HTTP/1.0", b"HTTP/1.1"})
+_STATUS: Final = (
+    b'{"kind":"Status","apiVersion":"v1","metadata":{},"status":"Failure","message":"the server does not allow this '
+    b'method on the requested resource","reason":"MethodNotAllowed","code":405}'
+)
+_UNKNOWN_METHOD: Final = (
+    b"HTTP/1.1 405 Method Not Allowed\r\nContent-Type: application/json\r\nContent-Length: %d\r\n"
+    b"Connection: close\r\n\r\n%b"
+) % (len(_STATUS), _STATUS)
+_UNKNOWN_VERSION: Final = (
+    b"HTTP/1.1 505 HTTP Version Not Supported: unsupported protocol version\r\n"
+    b"Content-Type: text/plain; charset=utf-8\r\nConnection: close\r\n\r\n"
+    b"505 HTTP Version Not Supported: unsupported protocol version"
+)
 _EMPTY_LINE: Final = re.compile(rb"\n\r?\n")
 _LINE_END: Final = re.compile(rb"\r?\n")
 _TRANSFER_ENCODING: Final = re.compile(rb"^transfer-encoding:([^\n]*)", re.IGNORECASE | re.MULTILINE)
@@ -136,6 +156,44 @@ def with_crlf(data: bytes) -> bytes:
     if head.count(b"\n") == head.count(b"\r\n"):
         return data
     return _LINE_END.sub(b"\r\n", head) + data[end.end() :]
+
+
+def with_one_length(data: bytes) -> bytes:
+    """Return data with one Content-Length in the head that it begins with, where that says the same length several times.
+
+    A recipient may take those for one (RFC 9110, 8.6), and Go's server does.
+    """
+    end = data.find(_END)
+    lengths = _CONTENT_LENGTH.findall(data, 0, end + 2) if end >= 0 else []
+    if len(lengths) < 2 or len(set(lengths)) > 1:
+        return data
+    first = _CONTENT_LENGTH.search(data)
+    assert first is not None  # noqa: S101 - there are two
+    return data[: first.end()] + _CONTENT_LENGTH.sub(b"", data[first.end() : end + 2]) + data[end + 2 :]
+
+
+def first_alone(data: bytes) -> bytes | None:
+    """Return the request of HTTP/1.0 that data begins with, whole and without what follows it; None where it is another.
+
+    Unless it asks for more (`keep-alive`), the connection ends with its answer.
+    """
+    line, end = _OLDER_LINE.match(data), data.find(_END)
+    if line is None or end < 0:
+        return None
+    head = data[:end].lower()
+    length = _CONTENT_LENGTH.search(data, 0, end + 2)
+    size = end + len(_END) + (int(length[1]) if length else 0)
+    return None if b"keep-alive" in head or len(data) < size else data[:size]
+
+
+def refused_line(data: bytes) -> bytes:
+    """Return the answer to a request whose first line nobody serves: its method, or its version; b"" to any other."""
+    line = _ANY_LINE.match(data)
+    if line is None:
+        return b""
+    if line[2] not in _VERSIONS:
+        return _UNKNOWN_VERSION
+    return b"" if line[1] in _METHODS else _UNKNOWN_METHOD
 
 
 def has_unknown_coding(data: bytes) -> bool:

@@ -88,6 +88,11 @@ class Pages:
             "openid/v1/jwks": self._keys,
         }
 
+    @staticmethod
+    def takes(http: HttpRequest) -> bool:
+        """Whether a page is answered that only wants to know whether it is well: health, to HEAD."""
+        return http.method == "HEAD" and http.raw_path.strip("/").partition("/")[0] in ROOTS
+
     async def answer(self, http: HttpRequest, user: UserInfo) -> Reply | None:
         """Answer a path; None where there is nothing.
 
@@ -113,7 +118,6 @@ class Pages:
             return await self._openapi_page(http, path)
         page = self._pages.get(path)
         if page is None and root in ROOTS:
-            _check_get(http)
             return self._health.answer(http, root, rest)
         if page is None and (root == "logs" or path.startswith("debug/pprof")):
             raise NotImplementedHere(f"/{path} is not built: this apiserver is no program in Go")

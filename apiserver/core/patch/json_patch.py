@@ -8,10 +8,11 @@ from typing import Any, Final, TypeAlias
 from apiserver.core.patch import pointer
 from apiserver.core.patch.pointer import Draft, Missing, Tokens, TooMuch
 from apiserver.core.values import Json
-from machinery.model.errors import BadRequest, Invalid, TooLarge
+from machinery.model.errors import BadRequest, Cause, Invalid, TooLarge
 
 Run: TypeAlias = Callable[[Draft], None]
 
+_REFUSED: Final = "the server rejected our request due to an error in our request"
 MOST_OPERATIONS: Final = 10_000
 
 
@@ -42,10 +43,8 @@ def _carry_out(run: Run, draft: Draft, number: int, name: str) -> None:
     try:
         run(draft)
     except Missing as missing:
-        raise Invalid(
-            f"operation {number} of the JSON patch ({name}): the server rejected our request "
-            f"due to an error in our request: {missing}"
-        ) from missing
+        cause = Cause(f"patch[{number}]", f"{name}: {missing}")
+        raise Invalid(_REFUSED, causes=(cause,)) from missing
     except TooMuch as error:
         raise TooLarge(f"operation {number} of the JSON patch: the patch {error}") from error
 
@@ -116,7 +115,7 @@ def _test(operation: Json, where: str) -> Run:
 
     def test(draft: Draft) -> None:
         if not _same(draft.look(path), value):
-            raise Missing(f'testing value "{pointer.text(path)}" failed: test failed')
+            raise Missing(f"testing value {pointer.text(path)} failed: test failed")
 
     return test
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import ssl
 from collections.abc import AsyncIterator
 
@@ -128,3 +129,43 @@ async def test_a_token_that_is_none(served: Served, authorization: str, status: 
     await wire.send(request("GET", MAPS, f"Authorization: {authorization}"))
     assert (await wire.answer())[0] == status
     wire.writer.transport.abort()
+
+
+@pytest.mark.parametrize("path", ["/version", MAPS, f"{MAPS}?watch=true&timeoutSeconds=1"])
+async def test_a_method_that_nobody_knows_is_not_allowed(wire: Wire, path: str) -> None:
+    """As one is that Kubernetes knows and does not have there; the connection ends."""
+    await wire.send(request("FROB", path))
+    status, _, body = await wire.answer()
+    assert (status, json.loads(body)["reason"]) == (405, "MethodNotAllowed")
+    assert await _rest(wire) == b""
+
+
+async def test_another_version_is_not_supported(wire: Wire) -> None:
+    """In the words of Go's server."""
+    await wire.send(b"GET /version HTTP/2.0\r\nHost: a\r\n\r\n")
+    assert (await _rest(wire)).endswith(b"505 HTTP Version Not Supported: unsupported protocol version")
+
+
+@pytest.mark.parametrize("behind", [b"", b"GET /api HTTP/1.0\r\n\r\n", b"nonsense"])
+async def test_a_connection_of_the_older_version_ends_with_its_answer(wire: Wire, behind: bytes) -> None:
+    """What stands behind the request is nobody's."""
+    await wire.send(b"GET /version HTTP/1.0\r\n\r\n" + behind)
+    answer = await _rest(wire)
+    assert answer.startswith(b"HTTP/1.0 200 OK")
+    assert answer.count(b"HTTP/1.") == 1
+
+
+@pytest.mark.parametrize(("lengths", "status"), [((2, 2), 422), ((2, 2, 2), 422), ((2, 3), 400)])
+async def test_one_length_may_stand_several_times(wire: Wire, lengths: tuple[int, ...], status: int) -> None:
+    """Several are no request."""
+    headers = [f"Content-Length: {length}" for length in lengths]
+    await wire.send(request("POST", MAPS, "Content-Type: application/json", *headers) + b"{}")
+    assert (await wire.answer())[0] == status
+
+
+async def test_health_may_be_asked_for_without_the_answer(wire: Wire) -> None:
+    """As load balancers do; by those who may, and of health only."""
+    for path, status in (("/healthz", b"200 OK"), ("/livez/ping", b"200 OK"), ("/version", b"405 Method")):
+        await wire.send(request("HEAD", path))
+        async with asyncio.timeout(10):
+            assert (await wire.reader.readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 " + status)

@@ -89,15 +89,22 @@ def test_a_malformed_json_patch_is_a_bad_request(operation: Any, expected: str) 
         ({"op": "replace", "path": "/a/9", "value": 1}, "there is no index 9"),
         ({"op": "add", "path": "/a/01", "value": 1}, "there is no index 01"),
         ({"op": "add", "path": "/x/y", "value": 1}, 'nothing is at "/x/y"'),
-        ({"op": "test", "path": "/a", "value": [True]}, 'testing value "/a" failed'),
-        ({"op": "remove", "path": ""}, "leaves no object"),
+        ({"op": "test", "path": "/a", "value": [True]}, "test: testing value /a failed: test failed"),
     ],
 )
 def test_a_json_patch_that_does_not_apply_is_invalid(operation: Json, expected: str) -> None:
-    """The object is not as the patch supposes."""
+    """The object is not as the patch supposes: in Kubernetes' words, and which operation finds that in a cause."""
     with pytest.raises(Invalid) as caught:
         _json({"a": [1]}, operation)
-    assert expected in caught.value.message
+    assert caught.value.message == "the server rejected our request due to an error in our request"
+    [cause] = caught.value.causes
+    assert (cause.field, expected in cause.message) == ("patch[0]", True)
+
+
+def test_a_json_patch_that_leaves_nothing_is_invalid() -> None:
+    """An object stays one."""
+    with pytest.raises(Invalid, match="leaves no object"):
+        _json({"a": [1]}, {"op": "remove", "path": ""})
 
 
 @pytest.mark.deep
