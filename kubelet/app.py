@@ -33,6 +33,7 @@ from kubelet.log_rotation import LogRotation
 from kubelet.machine_info import IdentityFiles, read_machine
 from kubelet.node import Node, NodeSettings
 from kubelet.node_usage import NodeUsageReader
+from kubelet.own_metrics import OwnMetrics
 from kubelet.pages import Pages
 from kubelet.pod_executor import PodExecutor
 from kubelet.pod_files import PodFiles
@@ -178,6 +179,11 @@ class Kubelet:
             abilities=self.node.abilities,
             is_gone=self.source.is_gone,
             on_gone=self._forget,
+        )
+        process.metrics.add(
+            OwnMetrics(
+                config.node_name, self.workers.pods, certificates.client_ttl_s, certificates.renewal_errors
+            )
         )
         self.source.subscribe(self.workers.pod_changed)
         self.relist.subscribe(self.workers.runtime_changed)

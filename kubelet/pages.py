@@ -109,7 +109,7 @@ class Pages:
         return Page(_METRICS, self.metrics().encode())
 
     async def _resource_metrics(self) -> Page:
-        return Page(_METRICS, resource_metrics(await self.runtime.sandbox_stats()).encode())
+        return Page(_METRICS, resource_metrics(await self.runtime.sandbox_stats(), self.usage()).encode())
 
     async def _cadvisor_metrics(self) -> Page:
         stats, machine = await self.runtime.sandbox_stats(), self.machine

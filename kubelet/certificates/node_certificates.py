@@ -13,7 +13,6 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Final
 
-from kubelet.certificates.bootstrap import connect_bootstrap
 from kubelet.certificates.rotation import CertificateRotation, Door
 from kubelet.certificates.store import CertificateStore
 from kubelet.config import KubeletConfig
@@ -43,6 +42,14 @@ class NodeCertificates:
             serving, None, self._serve
         )  # what was given only bridges the time until
         self._on_serving: Callable[[str, str], None] = lambda _certificate, _key: None
+
+    def client_ttl_s(self) -> float | None:
+        """Return how many wall seconds the client certificate is still valid; None where there is none."""
+        return self._client.ttl_s
+
+    def renewal_errors(self) -> tuple[int, int]:
+        """Return how often the client certificate could not be renewed, and the serving certificate."""
+        return self._client.errors, self._serving.errors
 
     async def identity(self) -> RenewableTls | None:
         """Return as whom the kubelet comes to the apiserver, once it has a certificate; None where it needs none."""
@@ -98,6 +105,8 @@ class NodeCertificates:
 
     @asynccontextmanager
     async def _bootstrap(self) -> AsyncIterator[Api]:
+        from kubelet.certificates.bootstrap import connect_bootstrap  # few nodes come so
+
         config, process = self._config, self._process
         api = await asyncio.to_thread(
             connect_bootstrap,

@@ -68,11 +68,17 @@ class CertificateRotation:
         self._draw = draw
         self._validity: Validity | None = None
         self._due_s = 0.0
+        self.errors = 0  # requests that nothing came of
 
     @property
     def is_expired(self) -> bool:
         """Whether there is no certificate that is valid any more."""
         return self._validity is None or self._validity.ends_s <= self._now_s()
+
+    @property
+    def ttl_s(self) -> float | None:
+        """How many wall seconds the certificate is still valid, below 0 once it is not; None where there is none."""
+        return None if self._validity is None else self._validity.ends_s - self._now_s()
 
     def present(self) -> tuple[str, str] | None:
         """Return the files of the certificate and the key to begin with; None where there are none that can be read.
@@ -167,6 +173,7 @@ class CertificateRotation:
         self._due_s = due_s(validity, self._draw())
 
     def _tell(self, error: Exception, failures: int) -> None:
+        self.errors += 1
         write = self._log.warning if failures == 1 or failures % 20 == 0 else self._log.debug
         keys = {"expired": "the certificate is not valid any more"} if self.is_expired else {}
         write("certificate_not_renewed", kind=self._wish.kind, error=error, failures=failures, **keys)

@@ -19,11 +19,17 @@ _CONTAINER_CPU: Final = "container_cpu_usage_seconds_total"
 _CONTAINER_MEMORY: Final = "container_memory_working_set_bytes"
 _POD_CPU: Final = "pod_cpu_usage_seconds_total"
 _POD_MEMORY: Final = "pod_memory_working_set_bytes"
+_NODE_CPU: Final = "node_cpu_usage_seconds_total"
+_NODE_MEMORY: Final = "node_memory_working_set_bytes"
+_ERROR: Final = "resource_scrape_error"
 _HEADS: Final = {
     _CONTAINER_CPU: ("counter", "Cumulative cpu time consumed by the container in core-seconds"),
     _CONTAINER_MEMORY: ("gauge", "Current working set of the container in bytes"),
+    _NODE_CPU: ("counter", "Cumulative cpu time consumed by the node in core-seconds"),
+    _NODE_MEMORY: ("gauge", "Current working set of the node in bytes"),
     _POD_CPU: ("counter", "Cumulative cpu time consumed by the pod in core-seconds"),
     _POD_MEMORY: ("gauge", "Current working set of the pod in bytes"),
+    _ERROR: ("gauge", "1 if there was an error while getting container metrics, 0 otherwise"),
 }
 
 
@@ -180,9 +186,15 @@ def _add_cadvisor(series: dict[str, list[str]], labelled: str, cpu: Any, memory:
             _add(series[name], name, labelled, float(getattr(memory, field).value), memory.timestamp)
 
 
-def resource_metrics(stats: Iterable[Any]) -> str:
-    """Return the statistics as Prometheus reads them."""
+def resource_metrics(stats: Iterable[Any], usage: NodeUsage) -> str:
+    """Return the statistics of a node and its pods as Prometheus reads them."""
     series: dict[str, list[str]] = {name: [] for name in _HEADS}
+    at_ms = usage.at_ns // 1_000_000
+    if usage.cpu_ns is not None:
+        series[_NODE_CPU].append(f"{_NODE_CPU} {usage.cpu_ns / 1e9:g} {at_ms}\n")
+    if usage.memory_used_bytes is not None:
+        series[_NODE_MEMORY].append(f"{_NODE_MEMORY} {usage.memory_used_bytes} {at_ms}\n")
+    series[_ERROR].append(f"{_ERROR} 0\n")  # a failed look is a failed request
     for pod in stats:
         where = _where(pod)
         for each in pod.linux.containers:

@@ -70,6 +70,17 @@ async def test_a_pod_becomes_ready(node: Rig):
     await node.until_told("web", "Created", "Started")
 
 
+async def test_a_kubelet_counts_what_it_runs(node: Rig):
+    """By the names of Kubernetes' kubelet, whenever it is asked."""
+    await node.create(pod("web"))
+    await node.until("web", is_ready)
+    told = node.process.metrics.render()
+    assert 'kubelet_node_name{node="node-1"} 1\n' in told
+    assert "kubelet_running_pods 1\n" in told
+    assert 'kubelet_running_containers{container_state="running"} 1\n' in told
+    assert "kubelet_certificate_manager_client_ttl_seconds" not in told  # it comes without one
+
+
 async def test_a_pod_with_init_containers_becomes_ready_by_itself(node: Rig):
     """Nothing runs in a simulated container: an init container has done its work at once, a sidecar stays."""
     inits = [container("first"), container("side", restartPolicy="Always"), container("second")]

@@ -170,7 +170,9 @@ async def test_a_node_gets_its_certificate_for_a_token_and_renews_it(world: Worl
         running.cancel()
         await asyncio.wait([running])
         await api.aclose()
+        assert 0 < (begun.certificates.client_ttl_s() or 0) < 3
     assert "certificate_issued" in begun.log.getvalue()
+    assert begun.certificates.renewal_errors() == (0, 0)
 
 
 async def test_a_wrong_token_is_refused_and_the_log_says_so(world: World) -> None:
@@ -181,6 +183,7 @@ async def test_a_wrong_token_is_refused_and_the_log_says_so(world: World) -> Non
         await until(lambda: "certificate_not_renewed" in begun.log.getvalue())
         assert "Unauthorized" in begun.log.getvalue()
         assert await world.requests() == {}
+        assert begun.certificates.renewal_errors()[0] > 0
         world.kubeconfig(TOKEN)
         assert await identity is not None
 

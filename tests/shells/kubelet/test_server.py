@@ -577,6 +577,9 @@ async def test_the_pages_of_a_kubelet(tmp_path: Path):
         assert f"machine_memory_bytes {machine.memory_bytes}\n" in cadvisor
         assert (await read("/metrics/probes"))[1] == b"probes 1\n"
         assert json.loads((await read("/runningpods/"))[1])["items"] == []
+        assert "\nnode_cpu_usage_seconds_total " in metrics
+        assert "\nnode_memory_working_set_bytes " in metrics
+        assert "\nresource_scrape_error 0\n" in metrics
         assert json.loads((await read("/pods"))[1])["items"][0]["metadata"]["name"] == "web"
         assert json.loads((await read("/configz"))[1])["kubeletconfig"]["kind"] == "KubeletConfiguration"
         assert (await read("/logs/"))[1] == b'<pre>\n<a href="pods/">pods/</a>\n</pre>\n'
