@@ -144,7 +144,10 @@ class Election:
 
     async def waited_s(self, name: str, lease_renewed_s: float) -> float:
         """Return how long after the last renewal a candidate began to lead, which it does by and by."""
-        await self.clock.advance(10 * self.lease_s)
+        for _ in range(10):
+            await self.clock.advance(self.lease_s)
+            if name in self.leading:
+                break
         return self.began_s[name] - lease_renewed_s
 
     async def _travel(self, _verb: str, _plural: str, _name: str) -> None:

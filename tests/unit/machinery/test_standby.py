@@ -111,7 +111,7 @@ async def test_a_watch_that_has_fallen_silent_is_not_relied_on(either):
             await asyncio.Event().wait()
 
     api.watch = silent  # type: ignore[method-assign]  # a watch that never speaks
-    await either.clock.advance(20 * either.lease_s)
+    await either.clock.advance(6 * either.lease_s)
     renewed_s = await either.renewed_s()
     await either.crash("a", first)
     waited_s = await either.waited_s("b", renewed_s)
@@ -126,13 +126,13 @@ async def test_of_several_standbys_one_takes_over_and_the_others_follow_it(eithe
     others = {name: either.candidate(name) for name in ("b", "c", "d")}
     await either.clock.advance(10)
     await either.crash("a", first)
-    await either.clock.advance(20 * either.lease_s)
+    await either.clock.advance(5 * either.lease_s)
     [winner] = either.leading
     losers = others.keys() - {winner}
     assert [calls_of(either.apis[name])["update"] for name in losers] == [1, 1]
     renewed_s = await either.renewed_s()
     await either.crash(winner, others[winner])
-    await either.clock.advance(20 * either.lease_s)
+    await either.clock.advance(3 * either.lease_s)
     [heir] = either.leading
     assert heir in losers
     assert either.began_s[heir] - renewed_s < either.lease_s + AT_ONCE_S
