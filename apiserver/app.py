@@ -27,8 +27,9 @@ from apiserver.authentication import Authenticator
 from apiserver.bootstrap import Bootstrap
 from apiserver.compaction import Compaction
 from apiserver.config import ApiserverConfig
+from apiserver.configured_parts import Access, admission_settings, makers_of
 from apiserver.core import writes
-from apiserver.core.admission import Chain, Settings, check_built, chosen, make_chain
+from apiserver.core.admission import Chain, chosen, make_chain
 from apiserver.core.catalogue import Catalogue
 from apiserver.core.custom.language import compile_rule
 from apiserver.core.custom.serving import Seams
@@ -66,9 +67,7 @@ from apiserver.write_record import WriteRecord
 from machinery.client.seam_channel import through
 from machinery.client.tls import ClientTls
 from machinery.model.k8s import served
-from machinery.model.profile import intervals
 from machinery.model.seam import Ends
-from machinery.model.tokens import ISSUER
 from machinery.process import heap
 from machinery.process.run import Process
 from machinery.process.server import grpc_server
@@ -153,32 +152,21 @@ def build(
     reads = Reads(storage, feed, rng)
     lookup = Lookup(catalogue, reads)
     rbac, references = RbacCache(feed, opening), NodeReferences(feed, reads, KINDS["", "pods"])
-    makers = _makers(config, process)
+    makers, access = makers_of(config, process), Access(config, process)
     gate = makers.gate(catalogue, rbac, references)
-    reloaded: list[ReloadedFile] = []
-    closing: list[Callable[[], Awaitable[None]]] = []
-    if config.authorization_config:
-        reloaded.append(_authorized_by(config.authorization_config, gate, rbac, references, process, closing))
+    access.authorize(gate, rbac, references)
     key = key or TokenKey.load(config.sa_key_file)
     authenticator = makers.authenticator(lookup, key, clock)
-    if config.authentication_config:
-        reloaded.append(_authenticated_by(config.authentication_config, authenticator, process, closing))
+    access.authenticate(authenticator)
     allocator = Allocator(storage, services.STORAGE_PREFIX, config.service_cidr, clock, rng=rng, log=log)
     write_record = WriteRecord(clock, log)
     known = _schemas(catalogue)
     admission_metrics = AdmissionMetrics(process.metrics, clock)
     chain = _chain(config, admission_metrics)
-    kubelets = Kubelets(
-        lookup,
-        ClientTls(config.ca_file, config.kubelet_cert_file, config.kubelet_key_file),
-        process.clock,
-        seam=lambda channel, node: through(
-            channel, process.seam, Ends(process.name, f"kubelet@{node}", "node")
-        ),
-    )
+    kubelets = _kubelets(config, process, lookup)
     tunnels = ServiceTunnels(kubelets, process.tasks.create_task)
     web_client, dialer = WebClient(clock), ServiceDialer(catalogue, feed, tunnels)
-    closing.append(web_client.aclose)
+    access.closing.append(web_client.aclose)
     converters = converter_of(web_client, dialer)
     seams = Seams(partial(writes.read_metadata, known), compile_rule, converters)
     definitions = ServedDefinitions(catalogue, seams, log)
@@ -211,7 +199,7 @@ def build(
         clock,
         write_record,
         {served.SERVICES.group_resource: allocator},
-        _settings(config),
+        admission_settings(config),
         gate,
         rng,
         chain,
@@ -251,8 +239,8 @@ def build(
         bootstrap,
         presence,
         allocator,
-        tuple(reloaded),
-        closing,
+        tuple(access.reloaded),
+        access.closing,
         upkeep,
         makers.trail,
         flow_objects,
@@ -260,83 +248,19 @@ def build(
     )
 
 
-@dataclass(frozen=True, slots=True)
-class _Makers:
-    """What the parts that the audit log hears of are made by."""
-
-    gate: Callable[..., Gate] = Gate
-    authenticator: Callable[..., Authenticator] = Authenticator
-    registry: Callable[..., Registry] = Registry
-    trail: Trail | None = None
-
-
-def _makers(config: ApiserverConfig, process: Process) -> _Makers:
-    if not config.audit_policy_file:
-        return _Makers()
-    from apiserver.audit.made import configured_trail  # seldom needed
-    from apiserver.audit.parts import AuditedAuthenticator, AuditedGate, AuditedRegistry
-
-    trail = configured_trail(config, process)
-    return _Makers(AuditedGate, partial(AuditedAuthenticator, trail), AuditedRegistry, trail)
-
-
-def _authorized_by(
-    path: str,
-    gate: Gate,
-    rbac: RbacCache,
-    references: NodeReferences,
-    process: Process,
-    closing: list[Callable[[], Awaitable[None]]],
-) -> ReloadedFile:
-    """Have the gate ask the authorizers that a file names, as it is now and will be."""
-    from apiserver.webhook_authorizer import WebhookAuthorizer, configured_authorizers  # seldom needed
-
-    def use(file: str) -> None:
-        gate.authorizers = configured_authorizers(file, rbac, references, process.clock, process.log)
-        closing.extend(each.aclose for each in gate.authorizers if isinstance(each, WebhookAuthorizer))
-
-    use(path)
-    return ReloadedFile(path, use, process.log)
-
-
-def _settings(config: ApiserverConfig) -> Settings:
-    """Return how admission is configured.
-
-    Raises:
-        ValueError: the file makes no sense.
-        OSError: it cannot be read.
-    """
-    toleration_s = intervals(config.profile).default_toleration_s
-    if not (path := config.admission_control_config_file):
-        return Settings(default_toleration_s=toleration_s)
-    from apiserver.configured_files import beside, read_document  # seldom needed
-    from apiserver.core.configured.admission import read_admission
-
-    found = read_admission(read_document(path), beside(path), check_built)
-    return Settings(toleration_s, found.pod_security, found.limited)
-
-
 def _chain(config: ApiserverConfig, metrics: AdmissionMetrics) -> Chain:
     return make_chain(chosen(config.enable_admission_plugins, config.disable_admission_plugins), metrics)
 
 
-def _authenticated_by(
-    path: str, authenticator: Authenticator, process: Process, closing: list[Callable[[], Awaitable[None]]]
-) -> ReloadedFile:
-    """Believe the issuers that a file names, as it is now and will be."""
-    from apiserver.configured_files import read_document  # seldom needed, as is all of it
-    from apiserver.core.authn_issuers import compile_mapping
-    from apiserver.core.configured.authentication import read_authentication
-    from apiserver.issuers import TrustedIssuer
-
-    def use(file: str) -> None:
-        found = read_authentication(read_document(file), compile_mapping, ISSUER)
-        issuers = {each.url: TrustedIssuer(each, process.clock) for each in found.issuers}
-        closing.extend(each.aclose for each in issuers.values())
-        authenticator.issuers, authenticator.anonymous = issuers, found.anonymous
-
-    use(path)
-    return ReloadedFile(path, use, process.log)
+def _kubelets(config: ApiserverConfig, process: Process, lookup: Lookup) -> Kubelets:
+    return Kubelets(
+        lookup,
+        ClientTls(config.ca_file, config.kubelet_cert_file, config.kubelet_key_file),
+        process.clock,
+        seam=lambda channel, node: through(
+            channel, process.seam, Ends(process.name, f"kubelet@{node}", "node")
+        ),
+    )
 
 
 def _schemas(catalogue: Catalogue) -> Schemas:
