@@ -146,7 +146,8 @@ class Writes:
         try:
             read = self._read_changed(kind, request, shown, changed, validation, patch.document)
         except writes.DoesNotFit as error:
-            raise refused(request.patch_type, patch.value, changed, error.problem) from error
+            problem, wrong = error.problem, error.__cause__
+            raise refused(request.patch_type, patch.value, changed, problem, wrong) from error
         return writes.Read(self._tracking.tracked(kind, request, read.obj, old), read.warnings)
 
     def _applied(self, kind: Kind, request: Request, patch: Patch, old: Json | None) -> writes.Read:

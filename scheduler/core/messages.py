@@ -1,9 +1,10 @@
 """The message of a pod that fits nowhere, in the words that kubectl's users know.
 
-    0/3 nodes are available: 1 Insufficient cpu, 2 node(s) had untolerated taint(s). preemption: 0/3 nodes are
-    available: 1 No preemption victims found for incoming pod, 2 Preemption is not helpful for scheduling.
+    0/3 nodes are available: 1 Insufficient cpu, 2 node(s) had untolerated taint(s). no new claims to deallocate,
+    preemption: 0/3 nodes are available: 1 No preemption victims found for incoming pod, 2 Preemption is not helpful
+    for scheduling.
 
-Preempting pods of lower priority is not built; where Kubernetes would, the message says so.
+The claims are those of devices, which Kubernetes' scheduler tells of whatever a pod asks for. Preempting pods of lower priority is not built; where Kubernetes would, the message says so.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from typing import Final
 
 from scheduler.core.rejection import Rejection
 
+NO_CLAIMS: Final = "no new claims to deallocate"
 NO_NODES: Final = "no nodes available to schedule pods"
 NOT_HELPFUL: Final = "Preemption is not helpful for scheduling"
 NO_VICTIMS: Final = "No preemption victims found for incoming pod"
@@ -27,14 +29,13 @@ def unschedulable(nodes: int, rejections: Mapping[Rejection, int], preemption: s
     for rejection, number in rejections.items():
         for reason in rejection.reasons:
             reasons[reason] += number
-    return f"0/{nodes} nodes are available: {_histogram(reasons)}. {preemption}"
+    return f"0/{nodes} nodes are available: {_histogram(reasons)}. {NO_CLAIMS}, {preemption}"
 
 
 def unbuilt(nodes: int, constraints: Sequence[str]) -> str:
     """Say that no node was looked at, since the pod has constraints that are not understood."""
-    return (
-        f"0/{nodes} nodes are available: {', '.join(constraints)}. {preemption(nodes, {NOT_HELPFUL: nodes})}"
-    )
+    helpless = preemption(nodes, {NOT_HELPFUL: nodes})
+    return f"0/{nodes} nodes are available: {', '.join(constraints)}. {NO_CLAIMS}, {helpless}"
 
 
 def preemption(nodes: int, reasons: Mapping[str, int]) -> str:

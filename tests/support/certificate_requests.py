@@ -33,6 +33,20 @@ def requested(common_name: str, *organizations: str) -> str:
     return b64encode(pem).decode()
 
 
+def serving_request(host: str) -> tuple[str, bytes]:
+    """Return a request for a server's certificate as kubernetes.io/kubelet-serving signs it, and its key, both in PEM."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    built = (
+        x509.CertificateSigningRequestBuilder()
+        .subject_name(_subject(f"system:node:{host}", "system:nodes"))
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName(host)]), critical=False)
+    )
+    pem = built.sign(key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM)
+    private = serialization.PrivateFormat.PKCS8
+    plain = serialization.NoEncryption()
+    return pem.decode(), key.private_bytes(serialization.Encoding.PEM, private, plain)
+
+
 def sign_anything(_request: str, _usages: tuple[str, ...], _begins_s: float, _ends_s: float) -> bytes:
     """Return a certificate, the same for everybody."""
     return _certificate()

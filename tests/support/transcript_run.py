@@ -81,8 +81,9 @@ def _prepare(name: str, kubeconfig: Path, folder: Path) -> Place:
     home = folder / name
     home.mkdir()
     (home / "kubeconfig").write_text(yaml.safe_dump(_within(yaml.safe_load(kubeconfig.read_text()), name)))
-    programs = folder / f"{name}.bin"
+    programs, passing = folder / f"{name}.bin", folder / f"{name}.tmp"
     programs.mkdir()
+    passing.mkdir()
     (programs / "kubectl").symlink_to(Path(find_kubectl() or "kubectl"))
     return Place(
         home,
@@ -90,6 +91,7 @@ def _prepare(name: str, kubeconfig: Path, folder: Path) -> Place:
         {
             "PATH": f"{programs}{os.pathsep}{os.environ['PATH']}",
             "HOME": str(home),
+            "TMPDIR": str(passing),
             "LANG": "C.UTF-8",
             "KUBECONFIG": str(home / "kubeconfig"),
             "KUBECACHEDIR": str(folder / "cache"),

@@ -15,35 +15,22 @@ from typing import Any
 import pytest
 
 from kubarium import Cluster
-from kubarium.core.certificates import Certificate
-from kubarium.pki import Pki
+from tests.support.certificate_requests import serving_request
 from tests.support.kubectl import Kubectl, eventually
 
 pytestmark = [pytest.mark.cluster, pytest.mark.docker]
 
 
 class _Webhook(BaseHTTPRequestHandler):
-    """Adds a label to what is created."""
+    """Adds a label to what is created, at /label; refuses what is named so, at /check."""
 
     protocol_version = "HTTP/1.1"
 
     def do_POST(self) -> None:
         """Answer a review."""
         request = json.loads(self.rfile.read(int(self.headers["Content-Length"])))["request"]
-        patch = [
-            {
-                "op": "add",
-                "path": "/metadata/labels",
-                "value": {"admitted-by": self.headers["Host"].partition(":")[0]},
-            }
-        ]
-        response = {
-            "uid": request["uid"],
-            "allowed": True,
-            "patchType": "JSONPatch",
-            "patch": base64.b64encode(json.dumps(patch).encode()).decode(),
-            "warnings": ["a webhook was here"],
-        }
+        decided = self._labelled() if self.path.startswith("/label") else self._checked(request)
+        response = {"uid": request["uid"], **decided}
         review = {"apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview", "response": response}
         body = json.dumps(review).encode()
         self.send_response(200)
@@ -51,15 +38,31 @@ class _Webhook(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(body)
 
+    def _labelled(self) -> dict[str, Any]:
+        labels = {"admitted-by": self.headers["Host"].partition(":")[0]}
+        patch = json.dumps([{"op": "add", "path": "/metadata/labels", "value": labels}]).encode()
+        return {
+            "allowed": True,
+            "patchType": "JSONPatch",
+            "patch": base64.b64encode(patch).decode(),
+            "warnings": ["a webhook was here"],
+        }
+
+    def _checked(self, request: dict[str, Any]) -> dict[str, Any]:
+        labelled = "admitted-by" in request["object"]["metadata"].get("labels", {})
+        if labelled and request["name"] != "refused":
+            return {"allowed": True}
+        return {"allowed": False, "status": {"message": f"{request['name']} will not do", "code": 403}}
+
     def log_message(self, *_: Any) -> None:
         """Say nothing."""
 
 
 @contextmanager
-def webhook_server(pki: Pki, host: str) -> Iterator[int]:
+def webhook_server(certificate: Path, key: Path, host: str) -> Iterator[int]:
     """Serve on an address of this machine with a certificate of a Service; yields the port."""
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    context.load_cert_chain(pki.certificate("webhook"), pki.key("webhook"))
+    context.load_cert_chain(certificate, key)
     server = ThreadingHTTPServer((host, 0), _Webhook)
     server.socket = context.wrap_socket(server.socket, server_side=True)
     thread = threading.Thread(target=server.serve_forever, daemon=True)
@@ -72,12 +75,35 @@ def webhook_server(pki: Pki, host: str) -> Iterator[int]:
         thread.join()
 
 
-def test_a_webhook_behind_a_service(cluster: Cluster, kubectl: Kubectl, tmp_path: Path) -> None:
-    """The pod passes connections on to a server here; TLS goes from the apiserver to that server, through the node."""
+def signed_by_the_cluster(kubectl: Kubectl, folder: Path, host: str) -> tuple[Path, Path]:
+    """Ask the cluster for a server's certificate, and approve that; return the files of certificate and key."""
+    request, key = serving_request(host)
+    spec = {
+        "request": base64.b64encode(request.encode()).decode(),
+        "signerName": "kubernetes.io/kubelet-serving",
+        "usages": ["digital signature", "server auth"],
+    }
+    name = f"webhook-{kubectl.namespace}"
+    kubectl.apply(
+        {
+            "apiVersion": "certificates.k8s.io/v1",
+            "kind": "CertificateSigningRequest",
+            "metadata": {"name": name},
+            "spec": spec,
+        }
+    )
+    kubectl("certificate", "approve", name)
+    status = eventually(lambda: kubectl.get("csr", name)["status"].get("certificate"), what="the certificate")
+    (folder / "webhook.crt").write_bytes(base64.b64decode(status))
+    (folder / "webhook.key").write_bytes(key)
+    return folder / "webhook.crt", folder / "webhook.key"
+
+
+def test_webhooks_behind_a_service(cluster: Cluster, kubectl: Kubectl, tmp_path: Path) -> None:
+    """The pod passes connections on to a server here, whose certificate the cluster signed; TLS goes through the node."""
     namespace, host = kubectl.namespace, cluster.addresses.host
-    pki = Pki(tmp_path)
-    pki.ensure(Certificate("webhook", "webhook", hosts=(f"webhook.{namespace}.svc",)))
-    with webhook_server(pki, host) as port:
+    certificate, key = signed_by_the_cluster(kubectl, tmp_path, f"webhook.{namespace}.svc")
+    with webhook_server(certificate, key, host) as port:
         relay = ["nc", "-ll", "-p", "8443", "-e", "nc", host, str(port)]
         container = {"name": "relay", "image": "busybox:1.36", "command": relay}
         kubectl.apply(
@@ -101,26 +127,35 @@ def test_a_webhook_behind_a_service(cluster: Cluster, kubectl: Kubectl, tmp_path
             "operations": ["CREATE"],
             "resources": ["configmaps"],
         }
-        ca = base64.b64encode(pki.certificate("ca").read_bytes()).decode()
-        hook = {
-            "name": "label.example.com",
-            "clientConfig": {
-                "caBundle": ca,
-                "service": {"namespace": namespace, "name": "webhook", "path": "/label"},
-            },
-            "rules": [rule],
-            "namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": namespace}},
-            "sideEffects": "None",
-            "admissionReviewVersions": ["v1"],
-        }
+        ca = kubectl.get("configmap", "kube-root-ca.crt")["data"]["ca.crt"]
+
+        def hook(what: str) -> dict[str, Any]:
+            return {
+                "name": f"{what}.example.com",
+                "clientConfig": {
+                    "caBundle": base64.b64encode(ca.encode()).decode(),
+                    "service": {"namespace": namespace, "name": "webhook", "path": f"/{what}"},
+                },
+                "rules": [rule],
+                "namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": namespace}},
+                "sideEffects": "None",
+                "admissionReviewVersions": ["v1"],
+            }
+
         try:
             kubectl.apply(
                 {
                     "apiVersion": "admissionregistration.k8s.io/v1",
                     "kind": "MutatingWebhookConfiguration",
                     "metadata": {"name": namespace},
-                    "webhooks": [hook],
-                }
+                    "webhooks": [hook("label")],
+                },
+                {
+                    "apiVersion": "admissionregistration.k8s.io/v1",
+                    "kind": "ValidatingWebhookConfiguration",
+                    "metadata": {"name": namespace},
+                    "webhooks": [hook("check")],
+                },
             )
 
             said: list[str] = []
@@ -137,8 +172,19 @@ def test_a_webhook_behind_a_service(cluster: Cluster, kubectl: Kubectl, tmp_path
                 pytest.fail(f"kubectl says {said[-1]}")
             labels = kubectl.get("configmap", "made")["metadata"]["labels"]
             assert labels == {"admitted-by": f"webhook.{namespace}.svc"}
+
+            def refused() -> bool:
+                kubectl.run("delete", "configmap", "refused", "--ignore-not-found")
+                said.append(kubectl.run("create", "configmap", "refused").err)
+                return (
+                    'admission webhook "check.example.com" denied the request: refused will not do'
+                    in said[-1]
+                )
+
+            eventually(refused, timeout_s=20, what="the refusal")
         finally:
-            kubectl("delete", "mutatingwebhookconfiguration", namespace)
+            kubectl("delete", "mutatingwebhookconfiguration,validatingwebhookconfiguration", namespace)
+            kubectl("delete", "csr", f"webhook-{namespace}")
 
 
 def test_a_quota_is_charged_and_counted(kubectl: Kubectl) -> None:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import pytest
 import yaml
 
+from tests.support import large_definitions
 from tests.support.kubectl import Kubectl
 
 pytestmark = [pytest.mark.cluster, pytest.mark.docker]
@@ -110,3 +112,82 @@ def test_a_definition_is_applied_used_and_deleted(kubectl: Kubectl) -> None:
     finally:
         kubectl("delete", named, "--timeout=30s")
     assert "crontabs" not in kubectl.run("api-resources", f"--api-group={GROUP}").out
+
+
+LARGE = [
+    (
+        large_definitions.rollouts(),
+        {
+            "selector": {"matchLabels": {"app": "web"}},
+            "template": {
+                "metadata": {"labels": {"app": "web"}},
+                "spec": {
+                    "containers": [{"name": "main", "image": "web:1", "ports": [{"containerPort": 80}]}]
+                },
+            },
+            "strategy": {"canary": {"steps": [{"setWeight": 20}, {"pause": {"duration": "1h"}}]}},
+        },
+        "{.spec.replicas} {.spec.revisionHistoryLimit}",
+        "1 10",
+        {"template": {"spec": {"containers": [{"name": "main", "image": 5}]}}},
+        "spec.template.spec.containers[0].image",
+        "template.spec.containers.livenessProbe.httpGet.path",
+    ),
+    (
+        large_definitions.certificates(),
+        {"secretName": "tls", "issuerRef": {"name": "ca"}, "dnsNames": ["a.example.com"]},
+        "{.spec.issuerRef.kind}",
+        "Issuer",
+        {"privateKey": {"algorithm": "ECDSA", "size": 2048}},
+        "spec.privateKey.size",
+        "privateKey.algorithm",
+    ),
+    (
+        large_definitions.monitors(),
+        {"replicas": 2, "endpoints": [{"port": "web", "interval": "30s"}]},
+        "{.spec.shards} {.spec.scrapeInterval}",
+        "1 30s",
+        {"endpoints": [{"interval": "soon"}]},
+        "spec.endpoints[0].interval",
+        "containers.lifecycle.preStop.httpGet.port",
+    ),
+]
+
+
+@pytest.mark.parametrize(
+    ("definition", "spec", "path", "defaults", "wrong", "field", "explained"),
+    LARGE,
+    ids=[each[0]["spec"]["names"]["plural"] for each in LARGE],
+)
+def test_a_large_definition_is_applied_explained_and_obeyed(
+    kubectl: Kubectl,
+    definition: dict[str, Any],
+    spec: dict[str, Any],
+    path: str,
+    defaults: str,
+    wrong: dict[str, Any],
+    field: str,
+    explained: str,
+) -> None:
+    """Of the size of those that others bring: applied by the server, established, explained; its objects are checked."""
+    said = definition["spec"]
+    plural, kind = said["names"]["plural"], said["names"]["kind"]
+    named = f"crd/{definition['metadata']['name']}"
+    obj = {
+        "apiVersion": f"{said['group']}/{said['versions'][0]['name']}",
+        "kind": kind,
+        "metadata": {"name": "mine"},
+        "spec": spec,
+    }
+    try:
+        kubectl("apply", "--server-side", "-f", "-", stdin=json.dumps(definition))
+        kubectl("wait", "--for=condition=Established", named, "--timeout=20s")
+        kubectl("apply", "-f", "-", stdin=json.dumps(obj))
+        assert kubectl("get", plural, "mine", "-o", f"jsonpath={path}") == defaults
+        assert f"FIELD: {explained.rpartition('.')[2]} <" in kubectl("explain", f"{plural}.spec.{explained}")
+        refused = kubectl.run("patch", plural, "mine", "--type=merge", "-p", json.dumps({"spec": wrong}))
+        assert (refused.code, field in refused.err) == (1, True), refused.err
+        unknown = kubectl.run("apply", "-f", "-", stdin=json.dumps(obj | {"spec": {**spec, "odd": 1}}))
+        assert 'unknown field "spec.odd"' in unknown.err
+    finally:
+        kubectl("delete", named, "--timeout=30s")

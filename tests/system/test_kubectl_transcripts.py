@@ -25,7 +25,6 @@ pytestmark = [pytest.mark.cluster, pytest.mark.etcd]
 PAGES = Path(__file__).parent / "kubectl"
 HOLLOW = sorted((PAGES / "hollow").glob("*.md"))
 DOCKER = sorted((PAGES / "docker").glob("*.md"))
-PLUGINS = {"plugin"}  # runs other programs
 LEAST = 250
 
 _CALL = re.compile(r"\bkubectl +(?:-\S+ +)*([a-z-]+)")
@@ -69,7 +68,7 @@ def test_a_page_of_real_containers_shows_what_kubectl_prints(docker_pages: Trans
 
 
 def test_the_pages_use_every_command_of_kubectl():
-    """At least 250 calls, and every command that `kubectl help` lists, except for those that run plugins."""
+    """At least 250 calls, and every command that `kubectl help` lists."""
     need("kubectl")
     said = subprocess.run([find_kubectl() or "", "help"], capture_output=True, text=True, check=True).stdout
     known = set(re.findall(r"^  ([a-z-]+) {2,}\S", said, re.MULTILINE))
@@ -80,5 +79,5 @@ def test_the_pages_use_every_command_of_kubectl():
         if isinstance(step, Command)
         for call in _CALL.findall(step.script)
     ]
-    assert known - PLUGINS - set(calls) == set()
+    assert known - set(calls) == set()
     assert len(calls) >= LEAST

@@ -112,7 +112,9 @@ async def test_a_pod_that_fits_nowhere_is_told_and_bound_when_it_fits(world: Wor
         await world.clock.advance(5)
         condition = await world.condition_of()
         assert (condition.status, condition.reason) == ("False", "Unschedulable")
-        assert condition.message.startswith("0/1 nodes are available: 1 Insufficient cpu. preemption: ")
+        assert condition.message.startswith(
+            "0/1 nodes are available: 1 Insufficient cpu. no new claims to deallocate, "
+        )
         assert await world.event_reasons() == ["FailedScheduling"]
         patches = [call for call in world.api.calls if call[0] == "patch" and call[1] == "pods"]
         assert len(patches) == 1

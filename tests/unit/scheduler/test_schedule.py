@@ -134,13 +134,13 @@ def test_reasons_are_counted_per_node():
     assert world.message(picky) == (
         "0/4 nodes are available: 1 node(s) had untolerated taint(s), 1 node(s) were unschedulable, "
         "2 node(s) didn't match Pod's node affinity/selector. "
-        "preemption: 0/4 nodes are available: 4 Preemption is not helpful for scheduling."
+        "no new claims to deallocate, preemption: 0/4 nodes are available: 4 Preemption is not helpful for scheduling."
     )
     world.snapshot.remove_node("other")
     assert world.message(hungry) == (
         "0/3 nodes are available: 1 Insufficient cpu, 1 Insufficient memory, 1 node(s) had untolerated taint(s), "
         "1 node(s) were unschedulable. "
-        "preemption: 0/3 nodes are available: 3 Preemption is not helpful for scheduling."
+        "no new claims to deallocate, preemption: 0/3 nodes are available: 3 Preemption is not helpful for scheduling."
     )
 
 
@@ -187,7 +187,9 @@ def test_preemption_that_kubernetes_would_try_is_said_to_be_missing():
         "1 Preemption of pods with lower priority is not built in Kubarium."
     )
     patient = changed(urgent, spec__preemptionPolicy="Never")
-    assert world.message(patient).endswith("preemption: not eligible due to preemptionPolicy=Never.")
+    assert world.message(patient).endswith(
+        "no new claims to deallocate, preemption: not eligible due to preemptionPolicy=Never."
+    )
 
 
 @pytest.mark.parametrize(

@@ -160,6 +160,31 @@ async def test_a_patch_that_does_not_fit_is_invalid(
     assert told in cause.message
 
 
+@pytest.mark.parametrize(
+    ("patch", "told"),
+    [
+        ({"data": {"a": 1}}, "cannot convert int64 to string"),
+        ({"data": {"a": 1.5}}, "unrecognized type: string"),
+        ({"data": {"a": {"b": "c"}}}, "unrecognized type: string"),
+        ({"data": "a"}, "cannot restore map from string"),
+        ({"data": ["a"]}, "cannot restore map from slice"),
+        ({"immutable": "yes"}, "unrecognized type: bool"),
+        ({"metadata": {"finalizers": {"a": "b"}}}, "cannot restore slice from map"),
+        ({"metadata": {"managedFields": [True]}}, "cannot restore struct from: bool"),
+        ({"metadata": {"generation": 1.5}}, "cannot convert float64 to int64"),
+        ({"metadata": {"creationTimestamp": 1}}, "of type v1.Time"),
+    ],
+)
+async def test_what_a_strategic_patch_makes_of_another_type_is_told_by_kinds(
+    bench: RegistryBench, patch: Any, told: str
+) -> None:
+    """As the converter of merged objects says it; what reads itself is told as of any document."""
+    await bench.create("configmaps", config_map("x", a="1"))
+    with pytest.raises(Invalid) as refused:
+        await bench.patch("configmaps", "x", patch, PatchType.STRATEGIC_MERGE)
+    assert refused.value.causes[0].message.endswith(told)
+
+
 async def test_a_put_says_what_it_is_about(bench: RegistryBench) -> None:
     """Another object of the name is a conflict, and no name at all is no place."""
     created = await bench.create("configmaps", config_map("x"))
