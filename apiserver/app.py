@@ -24,6 +24,7 @@ from apiserver.admission.web_client import WebClient
 from apiserver.aggregation.build import Aggregation, build_aggregation
 from apiserver.allocation import Allocator
 from apiserver.authentication import Authenticator
+from apiserver.bindings import binding_handlers
 from apiserver.bootstrap import Bootstrap
 from apiserver.compaction import Compaction
 from apiserver.config import ApiserverConfig
@@ -146,7 +147,7 @@ def build(
     rng = rng or random.Random()  # noqa: S311 - a uid is no secret
     clock, log = process.clock, process.log
     storage = MeasuredStorage(store)
-    catalogue = Catalogue(ALL, served.REVIEWS)
+    catalogue = Catalogue(ALL, (*served.REVIEWS, *served.POSTED))
     feed = Feed(storage, catalogue, clock, log=log)
     opening = Opening(feed, clock)
     reads = Reads(storage, feed, rng)
@@ -209,6 +210,7 @@ def build(
     handlers = {
         **review_handlers(gate, authenticator, schemas.load),
         **token_handlers(lookup, key, clock, schemas.load),
+        **binding_handlers(lambda: registry, schemas.load),
     }
     flow = FlowControl(config.max_requests_inflight, process.metrics, process.clock)
     flow_objects = FlowObjects(feed, flow, clock, log)

@@ -60,6 +60,7 @@ VERSIONS = {
     "events.k8s.io/v1": f"{EVERY}::test_an_event_is_read_and_written_in_both_groups",
 }
 REVIEWED = f"{EVERY}::test_a_review_is_answered"
+POSTED = f"{EVERY}::test_a_binding_is_posted_by_itself"
 NOT_BUILT = "tests/unit/apiserver/test_unbuilt_places.py::test_each_kind_that_is_missing_is_named"
 
 
@@ -125,6 +126,10 @@ def text() -> str:
     reviews = [
         f"| {names.api_version} | {names.kind} | {names.plural} | create | {checked(REVIEWED)} |"
         for names in sorted(served.REVIEWS, key=order_of)
+    ]
+    reviews += [
+        f"| {names.api_version} | {names.kind} | {names.plural} | create | {checked(POSTED)} |"
+        for names in served.POSTED
     ]
     missing = [
         f"| {f'{group}/{version}' if group else version} | {kind} | {plural} |"

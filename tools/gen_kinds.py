@@ -15,6 +15,7 @@ from kind_facts import (
     METRICS,
     NO_PLACES,
     PARTS,
+    POSTED,
     REVIEWS,
     SCHEMAS,
     STORED,
@@ -113,22 +114,25 @@ def text(facts: Sequence[Fact] = STORED) -> str:
     """Write the module."""
     stored = [kind_text(fact, stored=True) for fact in facts]
     reviews = [kind_text(fact, stored=False) for fact in REVIEWS]
+    posted = [kind_text(fact, stored=False) for fact in POSTED]
     parts = [
         f'"""What the kinds of Kubernetes {VERSION} that are served are called, made by tools/gen_kinds.py; not to be edited."""',
         "# ruff: noqa\nfrom __future__ import annotations\n\nfrom typing import Final",
         "from machinery.model.kinds import KindNames, Subresource",
         "\n".join(stored),
         "\n".join(reviews),
+        "\n".join(posted),
         tuple_text("STORED", "Kinds whose objects are kept.", stored),
         versions_text(facts, stored),
         tuple_text("REVIEWS", "Kinds whose objects are answered, not kept.", reviews),
+        tuple_text("POSTED", "Kinds whose objects change another one, and are not kept.", posted),
     ]
     return "\n\n".join(parts).replace("'", '"') + "\n"
 
 
 def unserved_kinds() -> dict[tuple[str, str, str], str]:
     """Return the kinds that Kubernetes has and no `Fact` names: by group, version and plural."""
-    served = {full(fact.schema) for fact in (*STORED, *REVIEWS)}
+    served = {full(fact.schema) for fact in (*STORED, *REVIEWS, *POSTED)}
     apart = {full(schema) for schema in NO_PLACES}
     found = dict(METRICS)
     for name, schema in definitions().items():

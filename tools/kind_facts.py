@@ -126,6 +126,7 @@ METRICS: Final = {
 }
 """Kinds of a group that another server adds to Kubernetes, so that it is in no schema of it; `kubectl top` asks for it."""
 
+POSTED: Final = (Fact("core.v1.Binding"),)
 REVIEWS: Final = (
     Fact("authentication.v1.SelfSubjectReview", cluster=True),
     Fact("authentication.v1.TokenReview", cluster=True),

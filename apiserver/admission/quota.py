@@ -35,7 +35,11 @@ _REMEMBERED: Final = 1_000  # quotas written here; what is forgotten is read aga
 ATTEMPTS: Final = 12  # of a batch, against other apiservers and the controller
 _RESOURCE: Final = ("", "resourcequotas")
 _UNCOUNTED: Final = frozenset(
-    {("", "events"), ("events.k8s.io", "events"), *((each.group, each.plural) for each in served.REVIEWS)}
+    {
+        ("", "events"),
+        ("events.k8s.io", "events"),
+        *((each.group, each.plural) for each in (*served.REVIEWS, *served.POSTED)),
+    }
 )
 
 

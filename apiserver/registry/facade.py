@@ -15,6 +15,7 @@ from apiserver.aside import aside
 from apiserver.core import answers
 from apiserver.core.connect_options import Options
 from apiserver.core.kind import Kind
+from apiserver.core.values import Json
 from apiserver.flow_control import FlowControl
 from apiserver.opening import Opening
 from apiserver.registry.admitting import Admitting
@@ -159,6 +160,10 @@ class Registry:
     async def delete_collection(self, request: Request) -> ListReply:
         """Delete all selected objects; answers with them as they were."""
         return await self._measured(request, partial(self._in_kind, request, self._deletes.delete_collection))
+
+    async def change(self, request: Request, posted: Json) -> ObjectReply:
+        """Change an object by one of another kind that was admitted, as a subresource would; the request names both."""
+        return await self._subresources.change(self._kind(request).stored, request, posted)
 
     async def connect(self, request: Request, options: Options) -> Options:
         """Ask admission about a connection that goes around the store; returns the options with which it is made.

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from msgspec import structs
+
 from apiserver.core.admission import Attributes
-from apiserver.core.values import Json
+from apiserver.core.values import Json, metadata
 from apiserver.registry.admitting import Admitted, Admitting
 
 
@@ -22,6 +24,8 @@ class Posted:
         Raises:
             ApiError: the cluster does not want it.
         """
+        if not self._attributes.name and (name := metadata(obj).get("name")):
+            self._attributes = structs.replace(self._attributes, name=name)
         self._admitted = await self._admitting.admit(self._attributes, obj, None, self._weight)
         return self._admitted.obj
 

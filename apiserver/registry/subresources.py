@@ -184,15 +184,23 @@ class Subresources:
     async def _post(self, kind: Kind, request: Request) -> ObjectReply:
         """Change the object by one of another kind that is posted to it."""
         posted, warnings = await aside(len(request.body), self._read_posted, kind, request)
-        change = kind.rules.subresources[request.subresource]
-
         wanted, admission_warnings = await self._preparing.posted(kind, request).admit(posted)
 
+        return warned(await self.change(kind, request, wanted), (*warnings, *admission_warnings))
+
+    async def change(self, kind: Kind, request: Request, posted: Json) -> ObjectReply:
+        """Change the object by one of another kind that was admitted.
+
+        Raises:
+            NotFound: there is no such object.
+        """
+        change = kind.rules.subresources[request.subresource]
+
         async def decide(old: Json | None, _size_bytes: int) -> Step:
-            return Put(change(_found(kind, request, old), wanted, self._parts.now()))
+            return Put(change(_found(kind, request, old), posted, self._parts.now()))
 
         await self._writes.modify(kind, request, decide)
-        return warned(_created(), (*warnings, *admission_warnings))
+        return _created()
 
     async def _evict(self, kind: Kind, request: Request) -> ObjectReply:
         """Mark the object and delete it, where no budget stands in the way.

@@ -85,6 +85,7 @@ CASES = [
     Case("PUT", f"{DEFAULT}/pods/web/ephemeralcontainers", pod(), ("UPDATE", "pods/ephemeralcontainers", "v1 Pod", "web")),
     Case("PATCH", f"{DEFAULT}/pods/web/status", {"status": {"message": "x"}}, ("UPDATE", "pods/status", "v1 Pod", "web")),
     Case("POST", f"{DEFAULT}/pods/web/binding", BINDING, ("CREATE", "pods/binding", "v1 Binding", "web")),
+    Case("POST", f"{DEFAULT}/bindings", BINDING, ("CREATE", "bindings", "v1 Binding", "web")),
     Case("POST", f"{DEFAULT}/pods/web/eviction", EVICTION, ("CREATE", "pods/eviction", "policy/v1 Eviction", "web")),
     Case("POST", f"{DEFAULT}/serviceaccounts/default/token", {"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": {"audiences": ["x"]}}, ("CREATE", "serviceaccounts/token", "authentication.k8s.io/v1 TokenRequest", "default")),
     Case("POST", "/apis/apps/v1/namespaces/default/deployments", DEPLOYMENT, ("CREATE", "deployments", "apps/v1 Deployment", "web")),
@@ -203,7 +204,7 @@ async def test_policies_refuse_every_write_and_connection(
     bound = {"policyName": "none", "validationActions": ["Deny"]}
     said = "ValidatingAdmissionPolicy 'none' with binding 'none' denied request: not you"
     await _given(admin)
-    for case in CASES[3], CASES[5], CASES[20], CASES[22]:  # what others change
+    for case in CASES[3], CASES[5], CASES[21], CASES[23]:  # what others change
         assert (await _ask(admin, case))[0] == 201
     for plural, own in (("validatingadmissionpolicies", spec), ("validatingadmissionpolicybindings", bound)):
         path = f"/apis/admissionregistration.k8s.io/v1/{plural}"

@@ -137,6 +137,26 @@ async def test_a_review_is_answered(admin: aiohttp.ClientSession, names: KindNam
     assert answer["status"]
 
 
+async def test_a_binding_is_posted_by_itself(admin: aiohttp.ClientSession) -> None:
+    """The object says which pod is bound; one that names none, or none that is there, is refused."""
+    space = "/api/v1/namespaces/default"
+    await call(admin, "POST", f"{space}/serviceaccounts", json={"metadata": {"name": "default"}})
+    spec = {"containers": [{"name": "main", "image": "nginx"}]}
+    await call(admin, "POST", f"{space}/pods", json={"metadata": {"name": "bound"}, "spec": spec})
+    target = {"target": {"kind": "Node", "name": "node-1"}}
+    answer = await call(admin, "POST", f"{space}/bindings", json={"metadata": {"name": "bound"}, **target})
+    assert (answer["kind"], answer["code"]) == ("Status", 201)
+    assert (await call(admin, "GET", f"{space}/pods/bound"))["spec"]["nodeName"] == "node-1"
+    for meta, code, said in (
+        ({}, 400, "metadata.name"),
+        ({"name": "nobody"}, 404, 'pods "nobody" not found'),
+        ({"name": "bound", "namespace": "other"}, 400, "does not match the namespace"),
+        ({"name": "bound"}, 409, "already assigned to node"),
+    ):
+        async with admin.post(f"{space}/bindings", json={"metadata": meta, **target}) as refused:
+            assert (refused.status, said in (await refused.json())["message"]) == (code, True)
+
+
 async def test_an_autoscaler_is_read_and_written_in_both_versions(admin: aiohttp.ClientSession) -> None:
     """What version 1 has no fields for is in annotations there, and nothing is lost on the way."""
     one, two = (f"/apis/autoscaling/{v}/namespaces/default/horizontalpodautoscalers" for v in ("v1", "v2"))
