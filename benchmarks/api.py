@@ -3,7 +3,7 @@
 Without a kubeconfig a cluster without nodes is started, on real etcd. With one, any cluster is measured, kube-apiserver's
 too: it gets two namespaces, which are deleted afterwards. Over REST with TLS, at 1 and at 16 connections, with answers as
 JSON and as protobuf: GET; LIST of 500 and of 10,000 pods, also right after a change; POST, PUT, PATCH, APPLY; watches of
-1, 100 and 500 watchers, of a stream of events and of lone ones. Over Kubarium's gRPC door: GET, LIST, updates of leases.
+1, 100 and 500 watchers, of a stream of events and of lone ones. Over Kubarium's gRPC door the same, with PUTs of leases.
 
 Of each: requests a second, the time of the middle one and of the slowest except for a hundredth, and the CPU milliseconds of
 the server's process, by its own metrics. Of what follows a change the time is the list's alone, the CPU that of both.
@@ -16,42 +16,19 @@ import json
 import sys
 import time
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 import aiohttp
-from msgspec.structs import replace
 
+from benchmarks.api_grpc import measured as measured_over_grpc
 from benchmarks.api_load import Figures, client, cpu_s, fetched, load
+from benchmarks.api_sizes import CONNECTIONS, LARGE, LONE_S, SMALL, WATCHERS, Sizes
 from benchmarks.api_watchers import sent
 from benchmarks.clusters import cluster
 from benchmarks.kubeconfig import Server, read
-from kubarium import Cluster
-from kubarium.waiting import connect
-from machinery.model import resources
-from machinery.model.k8s.coordination_v1 import Lease, LeaseSpec
-from machinery.model.k8s.meta_v1 import ObjectMeta
-from machinery.model.requests import Selection
 
-CONNECTIONS: Final = (1, 16)
 FORMS: Final = {"json": "application/json", "protobuf": "application/vnd.kubernetes.protobuf"}
-WATCHERS: Final = (1, 100, 500)
-LONE_S: Final = 0.05  # between two changes, so that none waits for another
-SMALL, LARGE = "api-bench-small", "api-bench-large"  # namespaces
-
-
-@dataclass(frozen=True, slots=True)
-class Sizes:
-    """How much is measured."""
-
-    small: int = 500  # pods of a list
-    large: int = 10_000
-    gets: int = 2_000
-    lists: int = 100
-    large_lists: int = 8
-    writes: int = 200
-    changes: int = 100  # that each watcher is told
 
 
 def measure(kubeconfig: str = "", sizes: Sizes | None = None) -> dict[str, Any]:
@@ -66,7 +43,7 @@ def measure(kubeconfig: str = "", sizes: Sizes | None = None) -> dict[str, Any]:
         return asyncio.run(_rest(Path(kubeconfig), sizes))
     with cluster(nodes=0, runtime="hollow") as handle:
         figures = asyncio.run(_rest(Path(handle.kubeconfig), sizes, clean=False))
-        return {**figures, "grpc": asyncio.run(_grpc(handle, Path(handle.kubeconfig), sizes))}
+        return {**figures, "grpc": asyncio.run(measured_over_grpc(handle, sizes))}
 
 
 async def _rest(kubeconfig: Path, sizes: Sizes, *, clean: bool = True) -> dict[str, Any]:
@@ -262,42 +239,3 @@ async def _fan_out(
 async def _revision(session: aiohttp.ClientSession) -> str:
     async with session.get(f"{_maps()}?limit=1") as answer:
         return str((await answer.json())["metadata"]["resourceVersion"])
-
-
-async def _grpc(handle: Cluster, kubeconfig: Path, sizes: Sizes) -> dict[str, Any]:
-    """Measure the components' own door: GET and LIST as a scheduler asks, leases as kubelets renew them."""
-    api = connect(handle.spec, handle.layout)
-    figures: dict[str, Any] = {}
-    try:
-        async with client(read(kubeconfig), 1) as session:
-            held = [await api.create(resources.LEASES, _lease(index)) for index in range(100)]
-
-            async def get(index: int) -> None:
-                await api.get(resources.PODS, f"pod-{index % sizes.small}", namespace=SMALL)
-
-            async def list_(namespace: str) -> None:
-                await api.list(resources.PODS, Selection(namespace=namespace))
-
-            async def renew(index: int) -> None:
-                place = index % len(held)
-                spec = replace(held[place].spec, renewTime=f"2026-01-01T00:00:00.{index:06}Z")
-                held[place] = await api.update(resources.LEASES, replace(held[place], spec=spec))
-
-            for connections in CONNECTIONS:  # calls at once, on one connection
-                found = {
-                    "get": await load(session, sizes.gets, connections, get),
-                    "list_small": await load(session, sizes.lists, connections, lambda _: list_(SMALL)),
-                    "list_large": await load(session, sizes.large_lists, connections, lambda _: list_(LARGE)),
-                    "lease_update": await load(session, sizes.gets, connections, renew),
-                }
-                for name, each in found.items():
-                    figures.setdefault(name, {})[connections] = each
-    finally:
-        await api.aclose()
-    return figures
-
-
-def _lease(index: int) -> Lease:
-    name = f"bench-{index}"
-    spec = LeaseSpec(holderIdentity=name, leaseDurationSeconds=40)
-    return Lease(metadata=ObjectMeta(name=name, namespace="default"), spec=spec)

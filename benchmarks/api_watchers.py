@@ -47,13 +47,17 @@ class Watchers:
 
     def take(self, data: bytes) -> bytes:
         """Note the events in a piece of a stream; return what the next piece may complete."""
-        now_ns, end = time.monotonic_ns(), 0
+        end = 0
         for found in SENT.finditer(data):
-            self.latencies_ms.append((now_ns - int(found[1])) / 1e6)
+            self.note(int(found[1]))
             end = found.end()
+        return data[max(end, len(data) - LONGEST) :]
+
+    def note(self, sent_ns: int) -> None:
+        """Note an event, by the time of its write."""
+        self.latencies_ms.append((time.monotonic_ns() - sent_ns) / 1e6)
         if len(self.latencies_ms) >= self._wanted:
             self.done.set()
-        return data[max(end, len(data) - LONGEST) :]
 
     def figures(self) -> dict[str, float]:
         """Return how long events took."""
