@@ -69,7 +69,7 @@ class ApiServices:
         head = self._head(obj) if obj is not None else None
         if head is not None and obj is not None:
             self._heads[name], self._objects[name] = head, obj
-            if head.spec.service is not None:
+            if head.leads_elsewhere:
                 self._remote[head.group_version] = head
         for changed in self._subscribers:
             changed(name)

@@ -47,6 +47,9 @@ _LOOK_S: Final = 30.0  # wall seconds between two looks at a server that answers
 _CHECK_S: Final = 5.0  # wall seconds that a server may take
 _ATTEMPTS: Final = 5  # of which one has to succeed
 _AGAIN: Final = Backoff(0.25, 30.0)  # wall seconds after a look that failed
+_CONTESTED_S: Final = (
+    2.0  # wall seconds after which one looks again whose condition somebody else has written
+)
 _RETRY: Final = Backoff(0.1, 5.0)  # wall seconds after a write that failed
 _SERVICE_LABEL: Final = "kubernetes.io/service-name"
 
@@ -61,11 +64,15 @@ class _Watched:
         self.looked_at: object = None  # the form of the APIService then
         self.verdict: Verdict | None = None
 
-    def differs(self, head: Head | None) -> bool:
-        """Whether there is reason to look again: it is another one, or somebody else says how it does."""
-        if head is None or head.form != self.looked_at:
-            return True
-        return self.verdict is not None and changed_conditions(head, self.verdict, "") is not None
+    def is_another(self, head: Head | None) -> bool:
+        """Whether what was looked at is not what the APIService says now."""
+        return head is None or head.form != self.looked_at
+
+    def is_contested(self, head: Head | None) -> bool:
+        """Whether the APIService says something else of how its server does than was found."""
+        if head is None or self.verdict is None:
+            return False
+        return changed_conditions(head, self.verdict, "") is not None
 
 
 class Upkeep:
@@ -118,11 +125,12 @@ class Upkeep:
 
     def _follow_one(self, name: str, tasks: asyncio.TaskGroup) -> None:
         head = self._services.find(name)
-        is_remote = head is not None and head.spec.service is not None
         if watched := self._watched.get(name):
-            if watched.differs(head):
+            if watched.is_another(head):
                 watched.due.set()
-        elif is_remote:
+            elif watched.is_contested(head):  # by another apiserver, as a rule, which may not agree
+                self._clock.call_later(self._clock.timescale.cluster(_CONTESTED_S), watched.due.set)
+        elif head is not None and head.leads_elsewhere:
             self._follow_services()
             self._watched[name] = _Watched()
             tasks.create_task(self._watch_over(name), name=f"apiservice-{name}")
@@ -134,7 +142,7 @@ class Upkeep:
 
         async def say() -> None:
             head = self._services.find(name)
-            if head is not None and head.spec.service is None:
+            if head is not None and not head.leads_elsewhere:
                 await self._write(head, LOCAL)
 
         await insist(say, self._clock, _RETRY, told)
@@ -144,7 +152,8 @@ class Upkeep:
         watched = self._watched[name]
         failures = 0
         try:
-            while (head := self._services.find(name)) is not None and head.spec.service is not None:
+            while (head := self._services.find(name)) is not None and head.leads_elsewhere:
+                assert head.spec.service is not None  # noqa: S101 - it leads there
                 watched.due.clear()
                 if watched.looked_at != head.form:
                     self._forget(name)

@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from apiserver.core.aggregation.priorities import GroupVersion, Priority
+from apiserver.core.aggregation.priorities import OWN_GROUP, GroupVersion, Priority
 from apiserver.core.webhook_clients import PORT
 
 AVAILABLE = "Available"
@@ -82,6 +82,11 @@ class Head(msgspec.Struct, frozen=True, gc=False):
     def is_available(self) -> bool:
         """Whether requests are passed on."""
         return self.available is not None and self.available.status == "True"
+
+    @property
+    def leads_elsewhere(self) -> bool:
+        """Whether its version is served by another server; APIServices themselves never are."""
+        return self.spec.service is not None and self.spec.group != OWN_GROUP
 
     @property
     def form(self) -> object:
