@@ -89,7 +89,7 @@ def without_revision(kind: Kind, shown: bytes) -> bytes:
 
 def bookmark(kind: Kind, revision: int, annotation: str = "") -> bytes:
     """Return the object of a BOOKMARK event: nothing but a resourceVersion, and an annotation that is "true"."""
-    meta: Json = {"resourceVersion": str(revision), "creationTimestamp": None}
+    meta: Json = {"resourceVersion": str(revision)}
     if annotation:
         meta["annotations"] = {annotation: "true"}
     return _encode({"apiVersion": kind.api_version, "kind": kind.kind, "metadata": meta})

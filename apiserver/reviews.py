@@ -79,9 +79,10 @@ class _Reviews:
 
     async def self_subject(self, request: Request, posted: Posted) -> ObjectReply:
         review, warnings = await self._read(request, posted, served.SELF_SUBJECT_REVIEWS)
-        meta = {"creationTimestamp": None, **metadata(review)}
         warnings = (*warnings, *await posted.validate())
-        return _reply({**review, "metadata": meta, "status": {"userInfo": _written(request.user)}}, warnings)
+        return _reply(
+            {**review, "metadata": metadata(review), "status": {"userInfo": _written(request.user)}}, warnings
+        )
 
     async def token(self, request: Request, posted: Posted) -> ObjectReply:
         review, warnings = await self._read(request, posted, served.TOKEN_REVIEWS)
@@ -90,9 +91,8 @@ class _Reviews:
             raise BadRequest("token is required for TokenReview in authentication")
         warnings = (*warnings, *await posted.validate())
         audiences = tuple(spec(review).get("audiences") or API_AUDIENCES)
-        meta = {"creationTimestamp": None, **metadata(review)}
         status = await self._token_status(token, audiences)
-        return _reply({**review, "metadata": meta, "status": status}, warnings)
+        return _reply({**review, "metadata": metadata(review), "status": status}, warnings)
 
     async def _token_status(self, token: str, accepted: tuple[str, ...]) -> Json:
         try:

@@ -83,8 +83,7 @@ def rules_answered(review: Json, rules: Iterable[Rule], problem: str = "") -> Js
 
 
 def _head(review: Json) -> Json:
-    meta = {"creationTimestamp": None, **metadata(review)}
-    return {"kind": review["kind"], "apiVersion": review["apiVersion"], "metadata": meta}
+    return {"kind": review["kind"], "apiVersion": review["apiVersion"], "metadata": metadata(review)}
 
 
 def _attribute_causes(asked: Json) -> list[Cause]:

@@ -109,7 +109,7 @@ class Discovery:
 
     def _aggregated_group(self, group: str) -> Json:
         return {
-            "metadata": {"name": group, "creationTimestamp": None} if group else {"creationTimestamp": None},
+            "metadata": {"name": group} if group else {},
             "versions": [self._aggregated_version(group, version) for version in self.versions(group)],
         }
 

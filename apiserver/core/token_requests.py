@@ -99,7 +99,6 @@ def answered(request: Json, account: Json, bound: BoundTo | None, token: str, ex
         "metadata": {
             "name": metadata(account)["name"],
             "namespace": metadata(account)["namespace"],
-            "creationTimestamp": None,
         },
         "spec": {
             "audiences": audiences(request),
