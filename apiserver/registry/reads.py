@@ -26,6 +26,7 @@ from apiserver.request import (
     WatchReply,
 )
 from apiserver.storage.interface import Storage, Stored
+from apiserver.stored_versions import stored_in
 from apiserver.watch_cache import WatchCache
 from apiserver.watch_cache_feed import Behind, Feed
 from apiserver.watch_cache_selection import Selected, select
@@ -186,9 +187,10 @@ class Reads:
         found: MutableSequence[CachedObject] = []
         while True:
             chunk = await self._storage.list(prefix, revision=page.revision, limit=size, start=start)
-            weight = sum(len(item.value) for item in chunk.items)
+            items = await stored_in(kind, chunk.items)
+            weight = sum(len(item.value) for item in items)
             room = limit - len(found) if limit else 0
-            more, seen = await aside(weight, _picked, kind, selected, head, chunk.items, room)
+            more, seen = await aside(weight, _picked, kind, selected, head, items, room)
             found += more
             if limit and len(found) == limit:
                 return found, len(chunk.items) - seen + chunk.remaining

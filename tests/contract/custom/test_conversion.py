@@ -135,6 +135,23 @@ async def test_what_is_stored_in_an_old_version_is_converted_when_another_is_sto
     assert "status.storedVersions[0]: Invalid value" in error.message
 
 
+async def test_pages_of_what_is_stored_in_an_old_version_are_converted_by_one_call_each(
+    api: Api, pki: Pki, webhook: WebServer
+) -> None:
+    """A page after the first one is read from the store, as it was at the revision of the first one."""
+    await apply(api, two_versions(pki, webhook, stored="v1"))
+    for number in range(5):
+        await api.create(TOYS, toy(f"toy-{number}", size=f"{number + 1}x4"))
+    await api.patch(CRDS, f"toys.{GROUP}", {"spec": {"versions": versions("v2")}})
+    first = await api.list(NEW_TOYS, limit=1)
+    assert [each.spec for each in first.items] == [{"wide": 1, "high": 4}]
+    asked = len(webhook.asked)
+    rest = await api.list(NEW_TOYS, limit=3, continue_=first.continue_)
+    assert [each.spec["wide"] for each in rest.items] == [2, 3, 4]
+    assert {each.apiVersion for each in rest.items} == {f"{GROUP}/v2"}
+    assert len(webhook.asked) == asked + 1
+
+
 def wrong(change: Callable[[Json], Any]) -> Callable[[str, Json], Any]:
     def answered(path: str, review: Json) -> Any:
         return change(answer(path, review))

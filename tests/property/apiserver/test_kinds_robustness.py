@@ -67,6 +67,10 @@ def _changed(shape: Struct, obj: Json, random: Random, depth: int = 0) -> Json:
     return result
 
 
+def _warnings(kind: Kind, new: Json, old: Json | None) -> tuple[str, ...]:
+    return () if kind.rules.warnings is None else kind.rules.warnings(new, old)
+
+
 def _read(kind: Kind, obj: Json) -> Json:
     return writes.read(schemas.load(), kind, obj, namespace="default").obj
 
@@ -101,3 +105,4 @@ def test_an_object_is_stored_or_refused_with_reasons(kind: Kind, seed: int) -> N
             continue
         assert writes.update(kind, stored, stored, CONTEXT) == stored
         assert len(table.row(stored, Moment(NOW_S))) == len(table.columns)
+        assert all(isinstance(_warnings(kind, stored, before), tuple) for before in (None, old))
