@@ -42,7 +42,7 @@ def roll_out(client: Client) -> None:
     scale.spec.replicas = 2
     client.replace(scale, "web")
     assert client.get(Deployment, "web").spec.replicas == 2
-    (pod, *_) = client.list(Pod, labels={"app": "web"})
+    (pod, *_) = client.list(Pod, labels={"app": "web"}, fields={"status.phase": "Running"})
     assert [line.strip() for line in client.log(pod.metadata.name)] == ["started"]
     # In a client of its own: its thread may go on reading what has been closed already, and so a next connection.
     said = Client(namespace=namespace()).exec(pod.metadata.name, command=["echo", "hello"], stdout=True)
