@@ -18,7 +18,7 @@ from apiserver.core.values import Json, metadata
 from machinery.model.errors import BadRequest
 
 ABSENT: Final = None
-_NOBODYS: Final = frozenset({"apiVersion", "kind"})
+_NOBODYS: Final = frozenset({"apiVersion", "kind", "metadata"})
 _NOBODYS_METADATA: Final = frozenset(map(name_of, NEVER_OWNED["f:metadata"]))
 
 
@@ -81,7 +81,8 @@ def _created(tracker: Tracker, new: Json, manager: str, now: str) -> Managed:
 def _ownable(new: Json) -> Json:
     """Return a new object without what nobody owns."""
     meta = {name: item for name, item in metadata(new).items() if name not in _NOBODYS_METADATA}
-    return {name: item for name, item in new.items() if name not in _NOBODYS} | {"metadata": meta}
+    own = {name: item for name, item in new.items() if name not in _NOBODYS}
+    return own | {"metadata": meta} if meta else own
 
 
 def take_over(tracker: Tracker, old: Json, new: Json, managed: Managed, *, manager: str, now: str) -> Managed:
