@@ -121,6 +121,7 @@ class MemoryClient:
         self._transport = MemoryTransport(self._connection, self._took)
         self._parser: Any = HttpResponseParser(self)
         self._ended = 0
+        self._is_last = False  # whether an answer has said that no other one follows
         self._changed = asyncio.Event()
         self._connection.connection_made(self._transport)
 
@@ -146,9 +147,9 @@ class MemoryClient:
     async def answered(self, wanted: int, *, patience_s: float = 60.0) -> None:
         """Return when so many answers have begun, the last of them is a stream, or the door has closed the connection.
 
-        Also when nothing has come for so many wall seconds.
+        Also when it has said that it will, and when nothing has come for so many wall seconds.
         """
-        while len(self.statuses) < wanted and not self.is_closed:
+        while len(self.statuses) < wanted and not self.is_closed and not self._is_last:
             self._changed.clear()
             try:
                 async with asyncio.timeout(_SOON_S if self.is_streaming else patience_s):
@@ -172,6 +173,7 @@ class MemoryClient:
         """Count an answer."""
         if self._parser.get_status_code() != _CONTINUE:
             self._ended += 1
+            self._is_last = not self._parser.should_keep_alive()
 
     def _took(self, data: bytes) -> None:
         """Read what the door sends; nothing where it closes the connection."""
