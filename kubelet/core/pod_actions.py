@@ -225,7 +225,7 @@ class _Steps:
             self._resize(container, run)
             return False
         if self._is_exit(run) and run.exit_code == 0 and run.id not in self._now.restarted:
-            return True
+            return container.name not in self._now.busy  # the call that starts it may end after the container
         if self._runs_again(container, run, is_init=True):
             self._restart(container, run)
         else:

@@ -117,6 +117,13 @@ def test_init_containers_one_after_the_other(runs, expected):
     assert starts(spec, *runs) == expected
 
 
+def test_an_init_container_is_over_when_its_start_is():
+    """One that ends before the call returns which starts it would be shown as waiting, beside what runs after it."""
+    spec = pod(initContainers=[container("one")])
+    assert starts(spec, ended("one"), busy={"one"}) == []
+    assert starts(spec, ended("one")) == [("main", 0)]
+
+
 def test_init_containers_run_again_in_a_new_sandbox():
     """What an earlier sandbox's init containers did is lost with it."""
     spec = pod(initContainers=[container("one")])
