@@ -151,11 +151,19 @@ class WatchCache:
 
     def adopt(self, found: Sequence[CachedObject], window: Sequence[Change], window_start: int) -> None:
         """Begin with the objects and the latest changes of another cache; they are in this one's version."""
-        self._objects = {obj.place: obj for obj in found}
-        self._places = sorted(self._objects)
+        self._begin_with(found)
         self._window_start = window_start
         self._window.extend(window)
         self._window_bytes = sum(each.size_bytes for each in self._window)
+
+    def _begin_with(self, found: Iterable[CachedObject]) -> None:
+        """Have these objects and no others; what was made of those before is forgotten."""
+        self._objects = {obj.place: obj for obj in found}
+        self._places = sorted(self._objects)
+        self._lists.clear()
+        self._indexes.clear()
+        for follower in self._followers:
+            follower.replaced(self._objects.values())
 
     def window(self) -> list[Change]:
         """Return the latest changes, the oldest one first."""
@@ -225,12 +233,7 @@ class WatchCache:
         """Start from a whole list. Who watches has to list again, since nobody knows what happened between."""
         prefix = len(self.kind.storage_prefix) + 1
         made = (self._read(item.key[prefix:], item.value, item.revision) for item in items)
-        self._objects = {obj.place: obj for obj in made if obj}
-        self._places = sorted(self._objects)
-        self._lists.clear()
-        self._indexes.clear()
-        for follower in self._followers:
-            follower.replaced(self._objects.values())
+        self._begin_with(obj for obj in made if obj)
         self._window.clear()
         self._window_bytes = 0
         self._window_start = revision

@@ -186,6 +186,9 @@ def _affinity_causes(service: Json) -> list[Cause]:
     return found
 
 
+_MOST_CHECKED: Final = 100  # addresses: more than two are refused anyway
+
+
 def cluster_ip_causes(service: Json) -> list[Cause]:
     """Check the addresses that a Service names, one by one and with each other."""
     path, addresses = "spec.clusterIPs", service.get("clusterIPs") or []
@@ -201,7 +204,7 @@ def cluster_ip_causes(service: Json) -> list[Cause]:
         return found + ([field_errors.invalid(path, addresses, text)] if len(addresses) > 1 else [])
     wrong = [
         cause
-        for index, address in enumerate(addresses)
+        for index, address in enumerate(addresses[:_MOST_CHECKED])
         for cause in ports.address_causes(f"{path}[{index}]", address)
     ]
     if len(addresses) > 2:

@@ -189,10 +189,8 @@ class Preparing:
         return await claimer.claim(new, old, dry_run=dry_run) if claimer else Claims(new)
 
 
-def check_version(kind: Kind, new: Json, old: Json, *, patched: bool = False) -> None:
+def check_version(kind: Kind, new: Json, old: Json) -> None:
     """Check that a write is about the version of the object that is there, and about that object.
-
-    The uid of an object that is sent is a precondition; that of a `patched` one was changed, which validation refuses.
 
     Raises:
         Conflict: it is about another one.
@@ -200,7 +198,7 @@ def check_version(kind: Kind, new: Json, old: Json, *, patched: bool = False) ->
     """
     meta, before = metadata(new), metadata(old)
     name = before["name"]
-    if not patched and meta.get("uid") and meta["uid"] != before.get("uid"):
+    if meta.get("uid") and meta["uid"] != before.get("uid"):
         raise answers.conflict(kind, name, wrong_uid(meta["uid"], before.get("uid", "")))
     version = meta.get("resourceVersion", "")
     if version in {"", "0"}:

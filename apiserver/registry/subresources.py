@@ -117,7 +117,7 @@ class Subresources:
             weight = len(request.body) + size_bytes
             read = await aside(weight, self._writes.patched, kind, request, patch, found)
             warnings = read.warnings
-            check_version(kind, read.obj, found, patched=True)
+            check_version(kind, read.obj, found)
             return await self._preparing.new_status(kind, request, read.obj, found, weight)
 
         return warned((await self._writes.modify(kind, request, decide)).reply, warnings)

@@ -96,7 +96,7 @@ class Writes:
             warnings = (*read.warnings, *kind.rules.unenforced(read.obj))
             if old is None:
                 return await self._create_by_apply(kind, request, read.obj)
-            check_version(kind, read.obj, old, patched=True)
+            check_version(kind, read.obj, old)
             return await self._preparing.replacement(kind, request, read.obj, old, weight)
 
         done = await self.modify(kind, request, decide)

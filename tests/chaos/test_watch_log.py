@@ -70,16 +70,18 @@ class World:
         self.storage = EtcdStorage([f"https://127.0.0.1:{cluster.addresses.etcd_port}"], etcd_pki)
         stack.push_async_callback(self.storage.aclose)
         self.log: dict[str, list[Told]] = {path: [] for path in PREFIXES}
+        self.recorded = 0  # the revision up to which it is written down
         self._known: set[str] = set()
 
     async def record(self, begun: asyncio.Event) -> None:
-        """Write etcd's log down."""
-        async for batch in self.storage.watch("/registry/", await self.storage.revision()):
+        """Write etcd's log down, from its beginning: nothing is compacted yet."""
+        async for batch in self.storage.watch("/registry/", 0):
             begun.set()
             for event in batch.events:
                 for path, prefix in PREFIXES.items():
                     if event.key.startswith(prefix):
                         self._note(path, event.key, event.value, event.revision)
+            self.recorded = batch.revision
 
     def _note(self, path: str, key: str, value: bytes | None, revision: int) -> None:
         type_ = "DELETED" if value is None else "MODIFIED" if key in self._known else "ADDED"
@@ -184,7 +186,7 @@ async def break_things(world: World, rng: random.Random) -> None:
     for number in range(KILLS):
         await asyncio.to_thread(world.cluster.kill, rng.choice(["apiserver-1", "apiserver-2"]), restart=True)
         if number % 2 == 0:
-            await world.storage.compact(await world.storage.revision())
+            await world.storage.compact(world.recorded)  # the log itself has to be read first
         headers = {"Content-Type": "application/merge-patch+json"}
         short = json.dumps({"spec": {"names": {"shortNames": [f"t{number}"]}}})
         await world.insist("PATCH", f"{CRDS}/toys.{custom.GROUP}", rng, data=short, headers=headers)

@@ -89,7 +89,6 @@ def test_a_chart_is_installed_tested_upgraded_taken_back_and_removed(user: User)
     assert [each for each in left if each.split("/")[1].startswith("shop")] == []
     assert _phase(kubectl, "shop-pre-delete") == "Succeeded"
     assert kubectl.run("get", "crd", "orders.shop.example").code == 0  # Helm leaves them, by design
-    kubectl("delete", "crd", "orders.shop.example", "--timeout=30s", timeout_s=40)
 
 
 @story()

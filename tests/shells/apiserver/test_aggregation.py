@@ -449,6 +449,7 @@ async def _endless_head(_reader: asyncio.StreamReader, writer: asyncio.StreamWri
     while True:
         writer.write(b"X-Header: " + b"x" * 8000 + b"\r\n")
         await writer.drain()
+        await asyncio.sleep(0)  # where there is room, `drain` lets nobody else work
 
 
 async def _endless_body(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -456,6 +457,7 @@ async def _endless_body(_reader: asyncio.StreamReader, writer: asyncio.StreamWri
     while True:
         writer.write(b"10000\r\n" + b"x" * 65536 + b"\r\n")
         await writer.drain()
+        await asyncio.sleep(0)
 
 
 async def _wrong_status(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

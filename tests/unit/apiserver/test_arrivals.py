@@ -5,6 +5,7 @@ from __future__ import annotations
 from apiserver.storage.interface import StorageEvent, Stored
 from apiserver.watch_cache import WatchCache
 from apiserver.watch_cache_arrivals import Arrival
+from apiserver.watch_cache_selection import Selected
 from tests.support.toy_kinds import widgets
 
 PREFIX = "/registry/widgets/default/"
@@ -42,3 +43,13 @@ def test_objects_are_read_again_where_events_were_lost_meanwhile() -> None:
     assert not arrival.has_gap
     arrival.fill([], 9)
     assert arrival.cache.every() == []
+
+
+async def test_what_was_listed_of_a_cache_before_it_took_over_another_is_forgotten() -> None:
+    """Somebody may have looked at it while the objects were handed on."""
+    before, everything = WatchCache(widgets()), Selected()
+    before.replace([Stored(PREFIX + "a", value("a"), 5)], 5)
+    arrival = Arrival(WatchCache(widgets()), 5, before)
+    assert list(arrival.cache.list(everything)) == []
+    arrival.adopt(await arrival.read_anew(before), before)
+    assert [obj.place for obj in arrival.cache.list(everything)] == ["default/a"]
