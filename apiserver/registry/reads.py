@@ -139,6 +139,7 @@ class Reads:
             await self._feed.fresh()
         elif revision and not await self._feed.reached(revision):
             raise answers.revision_too_large(revision, self._feed.revision)
+        await self.ready(kind)  # its definition may have changed meanwhile
         return self._feed.cache(kind)
 
     async def ready(self, kind: Kind) -> None:
