@@ -10,26 +10,9 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 from apiserver.core.custom.structural import META_FIELDS, Structural
+from machinery.model.k8s.meta_v1 import ObjectMeta
 
-_OBJECT_META: Final = frozenset(
-    {
-        "annotations",
-        "creationTimestamp",
-        "deletionGracePeriodSeconds",
-        "deletionTimestamp",
-        "finalizers",
-        "generateName",
-        "generation",
-        "labels",
-        "managedFields",
-        "name",
-        "namespace",
-        "ownerReferences",
-        "resourceVersion",
-        "selfLink",
-        "uid",
-    }
-)
+_OBJECT_META: Final = frozenset({*ObjectMeta.__struct_fields__, "managedFields"})  # which the type leaves out
 
 
 def prune(value: Any, schema: Structural | None) -> Any:
