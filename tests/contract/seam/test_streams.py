@@ -122,6 +122,7 @@ async def test_a_stream_that_begins_in_a_cut_breaks_when_it_ends(streams: Conver
             await silent(read)
 
     waiting = asyncio.ensure_future(opened())
+    await until(lambda: any(tally.applied for _, tally in streams.faults.tallies()))
     await stays(lambda: not waiting.done(), for_s=0.2)
     streams.faults.use(NO_PLAN)
     with pytest.raises(Unavailable):
