@@ -4,7 +4,8 @@ The schemas are those of the `kubernetes-validate` package. Only the kinds in RO
 are generated: one module a group-version. How a schema becomes a Struct field:
 
 - required in the schema: no default;
-- optional string: "" (Kubernetes' own zero value); optional timestamp: None, since Go servers write null;
+- optional string: "" (Kubernetes' own zero value), except for those where absent means something else; optional
+  timestamp: None, since Go servers write null;
 - optional number or boolean: None, since for many of them absent and zero differ;
 - optional list or map: empty; optional object: None;
 - the `metadata`, `spec` and `status` of a kind are always there: an empty one where the schema allows it.
@@ -37,6 +38,8 @@ ROOTS = [
             "Event",
             "Namespace",
             "Node",
+            "PersistentVolume",
+            "PersistentVolumeClaim",
             "Pod",
             "Secret",
             "Service",
@@ -60,9 +63,36 @@ ROOTS = [
     "io.k8s.api.rbac.v1.ClusterRoleBinding",
     "io.k8s.api.rbac.v1.Role",
     "io.k8s.api.rbac.v1.RoleBinding",
+    "io.k8s.api.storage.v1.CSIDriver",
+    "io.k8s.api.storage.v1.CSINode",
+    "io.k8s.api.storage.v1.StorageClass",
+    "io.k8s.api.storage.v1.VolumeAttachment",
 ]
-# Never read by a component, and half the bytes of an object.
-LEFT_OUT = {(META + "ObjectMeta", "managedFields")}
+UNSERVED_SOURCES = (  # of PersistentVolumes: the apiserver refuses them
+    "awsElasticBlockStore",
+    "azureDisk",
+    "azureFile",
+    "cephfs",
+    "cinder",
+    "fc",
+    "flexVolume",
+    "flocker",
+    "gcePersistentDisk",
+    "glusterfs",
+    "iscsi",
+    "photonPersistentDisk",
+    "portworxVolume",
+    "quobyte",
+    "rbd",
+    "scaleIO",
+    "storageos",
+    "vsphereVolume",
+)
+LEFT_OUT = {
+    (META + "ObjectMeta", "managedFields"),  # never read by a component, and half the bytes of an object
+    *((CORE + "PersistentVolumeSpec", name) for name in UNSERVED_SOURCES),
+}
+ABSENT_IS_NO_EMPTY = {(CORE + "PersistentVolumeClaimSpec", "storageClassName")}  # absent: the default class
 TIMES = {META + "Time", META + "MicroTime"}
 SCALARS = {"string": "str", "integer": "int", "number": "float", "boolean": "bool"}
 EMPTY = {"str": '""'}
@@ -147,8 +177,8 @@ def default_of(owner: str, field: str, schema: dict[str, Any], home: str) -> tup
         return "str", f'msgspec.field(default_factory=lambda: "{value}")'
     if field in definition.get("required", []):
         return annotation, ""
-    if target in TIMES:
-        return "str | None", "None"
+    if target in TIMES or (owner, field) in ABSENT_IS_NO_EMPTY:
+        return f"{annotation} | None", "None"
     if target and is_struct(target):
         if field == "metadata" or (kinds and field in {"spec", "status"}):
             return annotation, f"{annotation}()" if can_be_empty(target) else ""

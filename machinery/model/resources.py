@@ -15,6 +15,7 @@ from machinery.model.k8s import (
     meta_v1,
     rbac_v1,
     served,
+    storage_v1,
 )
 from machinery.model.kinds import KindNames
 
@@ -73,6 +74,12 @@ SERVICES = resource_of(served.SERVICES, core_v1.Service)
 CONFIG_MAPS = resource_of(served.CONFIG_MAPS, core_v1.ConfigMap)
 SECRETS = resource_of(served.SECRETS, core_v1.Secret)
 SERVICE_ACCOUNTS = resource_of(served.SERVICE_ACCOUNTS, core_v1.ServiceAccount)
+PERSISTENT_VOLUMES = resource_of(served.PERSISTENT_VOLUMES, core_v1.PersistentVolume)
+PERSISTENT_VOLUME_CLAIMS = resource_of(served.PERSISTENT_VOLUME_CLAIMS, core_v1.PersistentVolumeClaim)
+STORAGE_CLASSES = resource_of(served.STORAGE_CLASSES, storage_v1.StorageClass)
+VOLUME_ATTACHMENTS = resource_of(served.VOLUME_ATTACHMENTS, storage_v1.VolumeAttachment)
+CSI_DRIVERS = resource_of(served.CSI_DRIVERS, storage_v1.CSIDriver)
+CSI_NODES = resource_of(served.CSI_NODES, storage_v1.CSINode)
 EVENTS = resource_of(served.EVENTS, core_v1.Event)
 DEPLOYMENTS = resource_of(served.DEPLOYMENTS, apps_v1.Deployment)
 REPLICA_SETS = resource_of(served.REPLICA_SETS, apps_v1.ReplicaSet)

@@ -270,6 +270,50 @@ class Node(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=Fal
     status: NodeStatus = NodeStatus()
 
 
+class SecretReference(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
+    """api.core.v1.SecretReference."""
+
+    name: str = ""
+    namespace: str = ""
+
+
+class CSIPersistentVolumeSource(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
+    """api.core.v1.CSIPersistentVolumeSource."""
+
+    controllerExpandSecretRef: SecretReference | None = None
+    controllerPublishSecretRef: SecretReference | None = None
+    driver: str
+    fsType: str = ""
+    nodeExpandSecretRef: SecretReference | None = None
+    nodePublishSecretRef: SecretReference | None = None
+    nodeStageSecretRef: SecretReference | None = None
+    readOnly: bool | None = None
+    volumeAttributes: dict[str, str] = {}
+    volumeHandle: str
+
+
+class HostPathVolumeSource(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
+    """api.core.v1.HostPathVolumeSource."""
+
+    path: str
+    type: str = ""
+
+
+class LocalVolumeSource(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
+    """api.core.v1.LocalVolumeSource."""
+
+    fsType: str = ""
+    path: str
+
+
+class NFSVolumeSource(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
+    """api.core.v1.NFSVolumeSource."""
+
+    path: str
+    readOnly: bool | None = None
+    server: str
+
+
 class NodeSelectorRequirement(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """api.core.v1.NodeSelectorRequirement."""
 
@@ -285,17 +329,139 @@ class NodeSelectorTerm(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=
     matchFields: list[NodeSelectorRequirement] = []
 
 
+class NodeSelector(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
+    """api.core.v1.NodeSelector."""
+
+    nodeSelectorTerms: list[NodeSelectorTerm]
+
+
+class VolumeNodeAffinity(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
+    """api.core.v1.VolumeNodeAffinity."""
+
+    required: NodeSelector | None = None
+
+
+class PersistentVolumeSpec(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
+    """api.core.v1.PersistentVolumeSpec."""
+
+    accessModes: list[str] = []
+    capacity: dict[str, str] = {}
+    claimRef: ObjectReference | None = None
+    csi: CSIPersistentVolumeSource | None = None
+    hostPath: HostPathVolumeSource | None = None
+    local: LocalVolumeSource | None = None
+    mountOptions: list[str] = []
+    nfs: NFSVolumeSource | None = None
+    nodeAffinity: VolumeNodeAffinity | None = None
+    persistentVolumeReclaimPolicy: str = ""
+    storageClassName: str = ""
+    volumeAttributesClassName: str = ""
+    volumeMode: str = ""
+
+
+class PersistentVolumeStatus(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
+    """api.core.v1.PersistentVolumeStatus."""
+
+    lastPhaseTransitionTime: str | None = None
+    message: str = ""
+    phase: str = ""
+    reason: str = ""
+
+
+class PersistentVolume(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
+    """api.core.v1.PersistentVolume."""
+
+    apiVersion: str = msgspec.field(default_factory=lambda: "v1")
+    kind: str = msgspec.field(default_factory=lambda: "PersistentVolume")
+    metadata: meta_v1.ObjectMeta = meta_v1.ObjectMeta()
+    spec: PersistentVolumeSpec = PersistentVolumeSpec()
+    status: PersistentVolumeStatus = PersistentVolumeStatus()
+
+
+class TypedLocalObjectReference(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
+    """api.core.v1.TypedLocalObjectReference."""
+
+    apiGroup: str = ""
+    kind: str
+    name: str
+
+
+class TypedObjectReference(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
+    """api.core.v1.TypedObjectReference."""
+
+    apiGroup: str = ""
+    kind: str
+    name: str
+    namespace: str = ""
+
+
+class VolumeResourceRequirements(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
+    """api.core.v1.VolumeResourceRequirements."""
+
+    limits: dict[str, str] = {}
+    requests: dict[str, str] = {}
+
+
+class PersistentVolumeClaimSpec(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
+    """api.core.v1.PersistentVolumeClaimSpec."""
+
+    accessModes: list[str] = []
+    dataSource: TypedLocalObjectReference | None = None
+    dataSourceRef: TypedObjectReference | None = None
+    resources: VolumeResourceRequirements | None = None
+    selector: meta_v1.LabelSelector | None = None
+    storageClassName: str | None = None
+    volumeAttributesClassName: str = ""
+    volumeMode: str = ""
+    volumeName: str = ""
+
+
+class PersistentVolumeClaimCondition(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
+    """api.core.v1.PersistentVolumeClaimCondition."""
+
+    lastProbeTime: str | None = None
+    lastTransitionTime: str | None = None
+    message: str = ""
+    reason: str = ""
+    status: str
+    type: str
+
+
+class ModifyVolumeStatus(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
+    """api.core.v1.ModifyVolumeStatus."""
+
+    status: str
+    targetVolumeAttributesClassName: str = ""
+
+
+class PersistentVolumeClaimStatus(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
+    """api.core.v1.PersistentVolumeClaimStatus."""
+
+    accessModes: list[str] = []
+    allocatedResourceStatuses: dict[str, str] = {}
+    allocatedResources: dict[str, str] = {}
+    capacity: dict[str, str] = {}
+    conditions: list[PersistentVolumeClaimCondition] = []
+    currentVolumeAttributesClassName: str = ""
+    modifyVolumeStatus: ModifyVolumeStatus | None = None
+    phase: str = ""
+
+
+class PersistentVolumeClaim(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
+    """api.core.v1.PersistentVolumeClaim."""
+
+    apiVersion: str = msgspec.field(default_factory=lambda: "v1")
+    kind: str = msgspec.field(default_factory=lambda: "PersistentVolumeClaim")
+    metadata: meta_v1.ObjectMeta = meta_v1.ObjectMeta()
+    spec: PersistentVolumeClaimSpec = PersistentVolumeClaimSpec()
+    status: PersistentVolumeClaimStatus = PersistentVolumeClaimStatus()
+
+
 class PreferredSchedulingTerm(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """api.core.v1.PreferredSchedulingTerm."""
 
     preference: NodeSelectorTerm
     weight: int
-
-
-class NodeSelector(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
-    """api.core.v1.NodeSelector."""
-
-    nodeSelectorTerms: list[NodeSelectorTerm]
 
 
 class NodeAffinity(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
@@ -888,44 +1054,6 @@ class EmptyDirVolumeSource(msgspec.Struct, frozen=True, kw_only=True, omit_defau
     sizeLimit: str = ""
 
 
-class TypedLocalObjectReference(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
-    """api.core.v1.TypedLocalObjectReference."""
-
-    apiGroup: str = ""
-    kind: str
-    name: str
-
-
-class TypedObjectReference(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
-    """api.core.v1.TypedObjectReference."""
-
-    apiGroup: str = ""
-    kind: str
-    name: str
-    namespace: str = ""
-
-
-class VolumeResourceRequirements(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
-    """api.core.v1.VolumeResourceRequirements."""
-
-    limits: dict[str, str] = {}
-    requests: dict[str, str] = {}
-
-
-class PersistentVolumeClaimSpec(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
-    """api.core.v1.PersistentVolumeClaimSpec."""
-
-    accessModes: list[str] = []
-    dataSource: TypedLocalObjectReference | None = None
-    dataSourceRef: TypedObjectReference | None = None
-    resources: VolumeResourceRequirements | None = None
-    selector: meta_v1.LabelSelector | None = None
-    storageClassName: str = ""
-    volumeAttributesClassName: str = ""
-    volumeMode: str = ""
-    volumeName: str = ""
-
-
 class PersistentVolumeClaimTemplate(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """api.core.v1.PersistentVolumeClaimTemplate."""
 
@@ -991,13 +1119,6 @@ class GlusterfsVolumeSource(msgspec.Struct, frozen=True, kw_only=True, omit_defa
     readOnly: bool | None = None
 
 
-class HostPathVolumeSource(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
-    """api.core.v1.HostPathVolumeSource."""
-
-    path: str
-    type: str = ""
-
-
 class ImageVolumeSource(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """api.core.v1.ImageVolumeSource."""
 
@@ -1019,14 +1140,6 @@ class ISCSIVolumeSource(msgspec.Struct, frozen=True, kw_only=True, omit_defaults
     readOnly: bool | None = None
     secretRef: LocalObjectReference | None = None
     targetPortal: str
-
-
-class NFSVolumeSource(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
-    """api.core.v1.NFSVolumeSource."""
-
-    path: str
-    readOnly: bool | None = None
-    server: str
 
 
 class PersistentVolumeClaimVolumeSource(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
@@ -1581,3 +1694,16 @@ class PodTemplateSpec(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=T
 
     metadata: meta_v1.ObjectMeta = meta_v1.ObjectMeta()
     spec: PodSpec | None = None
+
+
+class TopologySelectorLabelRequirement(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
+    """api.core.v1.TopologySelectorLabelRequirement."""
+
+    key: str
+    values: list[str]
+
+
+class TopologySelectorTerm(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
+    """api.core.v1.TopologySelectorTerm."""
+
+    matchLabelExpressions: list[TopologySelectorLabelRequirement] = []
