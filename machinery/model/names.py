@@ -169,12 +169,26 @@ def generated(prefix: str, random_ints: Callable[[int], int]) -> str:
 
 def template_hash(data: bytes) -> str:
     """Return the pod-template-hash of an encoded template: 32-bit FNV-1a, its digits in the safe alphabet."""
-    digest = 2166136261
+    digest = _FNV_OFFSET
     for byte in data:
-        digest = (digest ^ byte) * 16777619 & 0xFFFFFFFF
+        digest = (digest ^ byte) * _FNV_PRIME & 0xFFFFFFFF
+    return _in_safe_alphabet(digest)
+
+
+def revision_hash(data: bytes) -> str:
+    """Return the hash of a ControllerRevision's encoded data: 32-bit FNV-1, its digits in the safe alphabet."""
+    digest = _FNV_OFFSET
+    for byte in data:
+        digest = digest * _FNV_PRIME & 0xFFFFFFFF ^ byte
+    return _in_safe_alphabet(digest)
+
+
+def _in_safe_alphabet(digest: int) -> str:
     return "".join(SAFE_ALPHABET[ord(digit) % len(SAFE_ALPHABET)] for digit in str(digest))
 
 
+_FNV_OFFSET: Final = 2166136261
+_FNV_PRIME: Final = 16777619
 _PREFIX_HINT = " with an optional DNS subdomain prefix and '/' (e.g. 'example.com/MyName')"
 
 

@@ -53,6 +53,12 @@ def test_a_template_hash_is_stable_and_readable():
     assert set(first) <= set(names.SAFE_ALPHABET)
 
 
+@pytest.mark.parametrize(("text", "digest"), [("", "65bb57b6b5"), ("a", "d8bfb88b"), ("foobar", "d7cd9cdf4")])
+def test_a_revision_hash_is_fnv_1(text, digest):
+    """The published vectors of 32 bits, each decimal digit as a letter of the safe alphabet."""
+    assert names.revision_hash(text.encode()) == digest
+
+
 def test_a_generated_name_fits_into_a_label():
     """The prefix is cut so that the suffix has room."""
     made = names.generated("x" * 100, lambda limit: limit - 1)
