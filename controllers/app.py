@@ -20,6 +20,7 @@ from controllers.custom_kinds import CustomKinds, LaterKindsOf, note
 from controllers.informers import Informers
 from controllers.manager import Manager
 from controllers.other_kinds import OtherKinds
+from controllers.own_metrics import OwnMetrics
 from controllers.signing import Authority
 from controllers.table import CONTROLLERS
 from machinery.client.api import Api
@@ -58,6 +59,8 @@ async def serve(
     )
     identity = new_identity(process.name)
     controllers = build(api, process.clock, process.log, settings, identity=identity, random_ints=random_ints)
+    queues = {manager.name: manager.queue for manager in controllers.managers}
+    process.metrics.add(OwnMetrics(LEASE, queues, lambda: controllers.elector.is_leading))
     try:
         await controllers.run(process.ready)
     finally:

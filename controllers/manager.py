@@ -54,7 +54,7 @@ class Manager(Generic[In]):
         self._log = log
         self._watched = list(controller.watched)
         self._is_running = False
-        self._queue: WorkQueue[Key] = WorkQueue(clock)
+        self.queue: WorkQueue[Key] = WorkQueue(clock)
         self._due_s: dict[Key, float] = {}  # the next time that a key comes by itself, monotonic
         self._expectations: Expectations[Key] = Expectations()
         self._recorder = EventRecorder(api, component=controller.name, host="", clock=clock, log=log)
@@ -71,12 +71,12 @@ class Manager(Generic[In]):
         """Work until cancelled. The informers have to be in sync."""
         self._subscribe()
         for key in self._controller.always:
-            self._queue.add(key)
+            self.queue.add(key)
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._recorder.run(), name=f"{self._controller.name}-events")
             await run_controller(
                 self._controller.name,
-                self._queue,
+                self.queue,
                 self._reconcile,
                 workers=self._controller.workers,
                 log=self._log,
@@ -108,12 +108,12 @@ class Manager(Generic[In]):
         meta = change.object.metadata
         gone = meta.uid if change.kind is EventType.DELETED else ""
         for key in self._expectations.saw((resource, meta.namespace, meta.name), gone):
-            self._queue.add(key)
+            self.queue.add(key)
 
     def _enqueue(self, watched: Watched[Any], change: Change[Any]) -> None:
         cause = cause_of(watched.source.resource, change.object)
         for key in watched.keys(change):
-            self._queue.add(key, cause)
+            self.queue.add(key, cause)
 
     async def _reconcile(self, key: Key) -> None:
         now_s = self._clock.monotonic()
@@ -165,4 +165,4 @@ class Manager(Generic[In]):
         if self._due_s.get(key, at_s + 1) <= at_s:
             return
         self._due_s[key] = at_s
-        self._queue.add_after(key, wait_s)
+        self.queue.add_after(key, wait_s)

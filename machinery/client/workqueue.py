@@ -20,6 +20,7 @@ from collections.abc import Callable, Hashable
 from itertools import count
 from typing import Final, Generic, TypeVar
 
+from machinery.client.queue_tally import QueueTally
 from machinery.client.waiting import event_within
 from machinery.model.backoff import Backoff
 from machinery.model.causes import CauseRef
@@ -40,9 +41,10 @@ class WorkQueue(Generic[K]):
         self._clock = clock
         self._backoff = backoff
         self._jitter = jitter
+        self.tally = QueueTally()
         self._order: deque[K] = deque()
-        self._dirty: set[K] = set()  # to be worked on
-        self._processing: set[K] = set()
+        self._dirty: dict[K, float] = {}  # to be worked on, and since when: monotonic wall seconds
+        self._processing: dict[K, float] = {}  # the same of those that a worker has
         self._timers: list[tuple[float, int, K]] = []
         self._numbers = count()
         self._failures: dict[K, int] = {}
@@ -59,7 +61,8 @@ class WorkQueue(Generic[K]):
         self._remember(key, cause)
         if key in self._dirty:
             return
-        self._dirty.add(key)
+        self._dirty[key] = self._clock.monotonic_wall()
+        self.tally.adds += 1
         if key not in self._processing:
             self._order.append(key)
             self._changed.set()
@@ -80,6 +83,7 @@ class WorkQueue(Generic[K]):
         """
         failures = self._failures.get(key, 0) + 1
         self._failures[key] = failures
+        self.tally.retries += 1
         for cause in self._acting.get(key, ()):
             self._remember(key, cause)
         self.add_after(key, self._backoff.delay(failures, jitter=self._jitter()))
@@ -96,6 +100,11 @@ class WorkQueue(Generic[K]):
         """Return the causes of a key that a worker has."""
         return self._acting.get(key, ())
 
+    def unfinished_s(self) -> list[float]:
+        """Return how long each key has been with its worker, in wall seconds."""
+        now_s = self._clock.monotonic_wall()
+        return [now_s - got_s for got_s in self._processing.values()]
+
     async def get(self) -> K:
         """Return the next key; the worker calls `done` with it, whatever happens."""
         while True:
@@ -107,7 +116,8 @@ class WorkQueue(Generic[K]):
 
     def done(self, key: K) -> None:
         """Finish with a key; it comes again if it was added meanwhile."""
-        self._processing.discard(key)
+        got_s = self._processing.pop(key)
+        self.tally.worked.add(self._clock.monotonic_wall() - got_s)
         self._acting.pop(key, None)
         if key in self._dirty:
             self._order.append(key)
@@ -115,8 +125,9 @@ class WorkQueue(Generic[K]):
 
     def _take(self) -> K:
         key = self._order.popleft()
-        self._dirty.discard(key)
-        self._processing.add(key)
+        now_s = self._clock.monotonic_wall()
+        self.tally.waited.add(now_s - self._dirty.pop(key))
+        self._processing[key] = now_s
         self._acting[key] = tuple(self._causes.pop(key, {}))
         return key
 

@@ -78,3 +78,19 @@ async def test_a_waiting_worker_wakes_up(queue):
     assert not waiting.done()
     queue.add("a")
     assert await waiting == "a"
+
+
+async def test_it_counts_what_comes_and_how_long_that_takes(queue, clock):
+    """A key that stands in the queue already does not come once more; durations are wall seconds."""
+    for key in ("a", "a", "b"):
+        queue.add(key)
+    await clock.sleep(2)
+    assert await queue.get() == "a"
+    await clock.sleep(3)
+    assert queue.unfinished_s() == pytest.approx([3])
+    queue.add_rate_limited("a")
+    queue.done("a")
+    tally = queue.tally
+    assert (tally.adds, tally.retries, queue.unfinished_s()) == (2, 1, [])
+    assert (sum(tally.waited.counts), tally.waited.total_s) == (1, pytest.approx(2))
+    assert (sum(tally.worked.counts), tally.worked.total_s) == (1, pytest.approx(3))
