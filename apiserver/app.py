@@ -27,6 +27,7 @@ from apiserver.authentication import Authenticator
 from apiserver.bindings import binding_handlers
 from apiserver.bootstrap import Bootstrap
 from apiserver.compaction import Compaction
+from apiserver.component_statuses import ComponentStatuses
 from apiserver.config import ApiserverConfig
 from apiserver.configured_parts import Access, admission_settings, makers_of
 from apiserver.core import writes
@@ -147,7 +148,7 @@ def build(
     rng = rng or random.Random()  # noqa: S311 - a uid is no secret
     clock, log = process.clock, process.log
     storage = MeasuredStorage(store)
-    catalogue = Catalogue(ALL, (*served.REVIEWS, *served.POSTED))
+    catalogue = Catalogue(ALL, (*served.REVIEWS, *served.POSTED, *served.COMPUTED))
     feed = Feed(storage, catalogue, clock, log=log)
     opening = Opening(feed, clock)
     reads = Reads(storage, feed, rng)
@@ -214,7 +215,10 @@ def build(
     }
     flow = FlowControl(config.max_requests_inflight, process.metrics, process.clock)
     flow_objects = FlowObjects(feed, flow, clock, log)
-    registry = makers.registry(parts, reads, opening, handlers, process.metrics, flow)
+    statuses = ComponentStatuses(storage, reads, KINDS[served.LEASES.group, served.LEASES.plural], clock)
+    handlers |= {("", served.COMPONENT_STATUSES.plural, "", "get"): statuses.get}
+    listers = {("", served.COMPONENT_STATUSES.plural): statuses.list}
+    registry = makers.registry(parts, reads, opening, handlers, process.metrics, flow, listers)
     bootstrap = Bootstrap(catalogue, registry, feed, log)
     addresses = Addresses(allocator.range.first, config.advertise_address, config.rest_port)
     presence = Presence(storage, feed, bootstrap, addresses, log)

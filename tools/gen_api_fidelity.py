@@ -61,6 +61,7 @@ VERSIONS = {
 }
 REVIEWED = f"{EVERY}::test_a_review_is_answered"
 POSTED = f"{EVERY}::test_a_binding_is_posted_by_itself"
+COMPUTED = f"{EVERY}::test_the_components_say_how_they_do"
 NOT_BUILT = "tests/unit/apiserver/test_unbuilt_places.py::test_each_kind_that_is_missing_is_named"
 
 
@@ -130,6 +131,10 @@ def text() -> str:
     reviews += [
         f"| {names.api_version} | {names.kind} | {names.plural} | create | {checked(POSTED)} |"
         for names in served.POSTED
+    ]
+    reviews += [
+        f"| {names.api_version} | {names.kind} | {names.plural} | {', '.join(names.verbs)} | {checked(COMPUTED)} |"
+        for names in served.COMPUTED
     ]
     missing = [
         f"| {f'{group}/{version}' if group else version} | {kind} | {plural} |"

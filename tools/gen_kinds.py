@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 
 from gen_k8s import TARGET, VERSION, definitions
 from kind_facts import (
+    COMPUTED,
     METRICS,
     NO_PLACES,
     PARTS,
@@ -87,6 +88,7 @@ def kind_text(fact: Fact, *, stored: bool) -> str:
         "verbs": "" if verbs == EVERY_VERB else verbs,
         "short_names": tuple(fact.short.split()),
         "categories": tuple(fact.categories.split()),
+        "warning": repr(fact.warning) if fact.warning else "",
         "subresources": "{" + ", ".join(f"{name!r}: {text}" for name, text in parts.items()) + "}" if parts else "",
     }  # fmt: skip
     values = [*map(repr, (group, version, kind, plural, kind.lower(), full(fact.schema), not fact.cluster))]
@@ -115,6 +117,7 @@ def text(facts: Sequence[Fact] = STORED) -> str:
     stored = [kind_text(fact, stored=True) for fact in facts]
     reviews = [kind_text(fact, stored=False) for fact in REVIEWS]
     posted = [kind_text(fact, stored=False) for fact in POSTED]
+    computed = [kind_text(fact, stored=True) for fact in COMPUTED]
     parts = [
         f'"""What the kinds of Kubernetes {VERSION} that are served are called, made by tools/gen_kinds.py; not to be edited."""',
         "# ruff: noqa\nfrom __future__ import annotations\n\nfrom typing import Final",
@@ -122,17 +125,19 @@ def text(facts: Sequence[Fact] = STORED) -> str:
         "\n".join(stored),
         "\n".join(reviews),
         "\n".join(posted),
+        "\n".join(computed),
         tuple_text("STORED", "Kinds whose objects are kept.", stored),
         versions_text(facts, stored),
         tuple_text("REVIEWS", "Kinds whose objects are answered, not kept.", reviews),
         tuple_text("POSTED", "Kinds whose objects change another one, and are not kept.", posted),
+        tuple_text("COMPUTED", "Kinds whose objects are made when they are read.", computed),
     ]
     return "\n\n".join(parts).replace("'", '"') + "\n"
 
 
 def unserved_kinds() -> dict[tuple[str, str, str], str]:
     """Return the kinds that Kubernetes has and no `Fact` names: by group, version and plural."""
-    served = {full(fact.schema) for fact in (*STORED, *REVIEWS, *POSTED)}
+    served = {full(fact.schema) for fact in (*STORED, *REVIEWS, *POSTED, *COMPUTED)}
     apart = {full(schema) for schema in NO_PLACES}
     found = dict(METRICS)
     for name, schema in definitions().items():

@@ -25,6 +25,7 @@ class Fact:
     cluster: bool = False  # cluster-scoped, not in namespaces
     lacks: str = ""  # verbs that it does not have, by spaces
     stored_as: str = ""  # the schema of the version that is stored, which stands before it; "": this one
+    warning: str = ""  # what every answer about it warns of
 
 
 @dataclass(frozen=True)
@@ -127,6 +128,10 @@ METRICS: Final = {
 """Kinds of a group that another server adds to Kubernetes, so that it is in no schema of it; `kubectl top` asks for it."""
 
 POSTED: Final = (Fact("core.v1.Binding"),)
+COMPUTED: Final = (
+    Fact("core.v1.ComponentStatus", plural="componentstatuses", short="cs", cluster=True, lacks="create delete deletecollection patch update watch", warning="v1 ComponentStatus is deprecated in v1.19+"),
+)  # fmt: skip
+"""Kinds whose objects are made when they are read."""
 REVIEWS: Final = (
     Fact("authentication.v1.SelfSubjectReview", cluster=True),
     Fact("authentication.v1.TokenReview", cluster=True),

@@ -5,7 +5,7 @@ catalogue are kept until then (`PerGeneration`); who keeps something for each ki
 
     catalogue.kind(group, version, plural)      a stored kind, in the version of a request
     catalogue.stored(group, plural)             the same in the version that is stored
-    catalogue.served()                          what discovery lists: stored kinds, and reviews
+    catalogue.served()                          what discovery lists: stored kinds, and those that are answered only
     catalogue.elsewhere                         what it lists besides: versions that other servers serve
 """
 
@@ -37,10 +37,10 @@ class _Subscriber:
 class Catalogue:
     """Kinds by group, version and plural."""
 
-    def __init__(self, kinds: Iterable[Kind] = (), reviews: Iterable[KindNames] = ()) -> None:
+    def __init__(self, kinds: Iterable[Kind] = (), answered: Iterable[KindNames] = ()) -> None:
         self.generation = 0
         self.elsewhere: Mapping[GroupVersion, Listed] = {}
-        self._reviews = {names.gvr: names for names in reviews}  # answered, not stored
+        self._answered = {names.gvr: names for names in answered}  # not stored
         self._kinds: dict[tuple[str, str, str], Kind] = {}
         self._types: dict[tuple[str, str], Kind] = {}  # by apiVersion and kind
         self._stored: dict[tuple[str, str], Kind] = {}  # by group and plural
@@ -62,7 +62,7 @@ class Catalogue:
             subscriber.added(kind)
 
     def _put(self, kind: Kind) -> None:
-        if kind.gvr in self._kinds or kind.gvr in self._reviews:
+        if kind.gvr in self._kinds or kind.gvr in self._answered:
             raise ValueError(f"{kind.group_resource} {kind.version} is served already")
         if kind.stored is not kind and self._kinds.get(kind.stored.gvr) is not kind.stored:
             raise ValueError(
@@ -151,14 +151,14 @@ class Catalogue:
             self.generation += 1
 
     def names(self, group: str, version: str, plural: str) -> KindNames | None:
-        """Find a kind that is served, whether its objects are stored or it is a review."""
+        """Find a kind that is served, whether its objects are stored or only answered."""
         gvr = (group, version, plural)
         kind = self._kinds.get(gvr)
         if kind is not None:
             return (
                 kind if kind.verbs else None
             )  # without verbs it is stored, for other versions, and not served
-        return self._reviews.get(gvr)
+        return self._answered.get(gvr)
 
     def stored(self, group: str, plural: str) -> Kind | None:
         """Find the version of a kind that is stored."""
@@ -178,8 +178,8 @@ class Catalogue:
         return tuple(self._kinds.values())
 
     def served(self) -> tuple[KindNames, ...]:
-        """Return everything that can be asked for: the stored kinds and the reviews."""
-        return (*(kind for kind in self._kinds.values() if kind.verbs), *self._reviews.values())
+        """Return everything that can be asked for: the stored kinds, and those whose objects are only answered."""
+        return (*(kind for kind in self._kinds.values() if kind.verbs), *self._answered.values())
 
     def definition(self, name: str, *, v2: bool = False) -> Json | None:
         """Find a schema that came with a kind, or that of its lists; Kubernetes' published ones are not here.

@@ -20,7 +20,6 @@ class Kind(KindNames):
     definitions: Mapping[str, Json] = field(
         default_factory=dict
     )  # schemas that are not among the published ones
-    warning: str = ""  # what every answer in this version warns of: that it is deprecated
     schema_hash: str = ""  # of those schemas; "": they do not change while the process runs
     definitions_v2: Mapping[str, Json] | None = None  # ... as OpenAPI version 2 has them; None: the same
 
@@ -68,13 +67,13 @@ def make_kind(
     """
     own = rules or (WITH_STATUS if names.has_status else PLAIN)
     prefix = storage_prefix or own.storage_prefix or f"/registry/{names.plural}"
+    called = {each.name: getattr(names, each.name) for each in fields(KindNames) if each.init}
     return Kind(
-        **{each.name: getattr(names, each.name) for each in fields(KindNames) if each.init},
+        **called | {"warning": warning or names.warning},
         rules=own,
         storage_prefix=stored.storage_prefix if stored else prefix,
         storage_version=stored,
         definitions=definitions or {},
         definitions_v2=definitions_v2,
         schema_hash=schema_hash,
-        warning=warning,
     )

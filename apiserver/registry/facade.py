@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
+from types import MappingProxyType
 from typing import TypeAlias, TypeVar
 
 from msgspec.structs import replace
@@ -40,6 +41,9 @@ Handlers: TypeAlias = Mapping[tuple[str, str, str, str], Handler]
 """Who serves what is not stored, by (group, resource, subresource, verb): reviews are ("authorization.k8s.io",
 "subjectaccessreviews", "", "create"), tokens ("", "serviceaccounts", "token", "create"). Each asks for the admission of what
 was posted itself, when it has read it."""
+Lister: TypeAlias = Callable[[Request], Awaitable[ListReply]]
+Listers: TypeAlias = Mapping[tuple[str, str], Lister]
+"""Who lists what is not stored, by group and resource."""
 
 
 class Registry:
@@ -57,11 +61,13 @@ class Registry:
         handlers: Handlers,
         metrics: Metrics,
         flow: FlowControl,
+        listers: Listers = MappingProxyType({}),
     ) -> None:
         self._catalogue = parts.catalogue
         self._feed = parts.feed
         self._clock = parts.clock
         self._handlers = handlers
+        self._listers = listers
         self._opening = opening
         self.flow = flow
         self._preparing = preparing = Preparing(parts, Admitting(parts))
@@ -114,7 +120,9 @@ class Registry:
 
     async def list(self, request: Request) -> ListReply:
         """Read a collection."""
-        return await self._measured(request, partial(self._in_kind, request, self._reads.list))
+        lister = self._listers.get((request.group, request.resource))
+        serve = partial(lister, request) if lister else partial(self._in_kind, request, self._reads.list)
+        return await self._measured(request, serve)
 
     async def watch(self, request: Request) -> WatchReply:
         """Follow a collection; returns when the watch is established."""

@@ -41,7 +41,7 @@ def metadata_json(obj: bytes, api_version: str = META_V1) -> bytes:
 
 def list_meta(reply: ListReply) -> dict[str, Any]:
     """Return the metadata of a list."""
-    meta: dict[str, Any] = {"resourceVersion": str(reply.revision)}
+    meta: dict[str, Any] = {"resourceVersion": str(reply.revision)} if reply.revision else {}
     if reply.continue_:
         meta["continue"] = reply.continue_
     if reply.remaining:

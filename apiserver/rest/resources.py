@@ -6,7 +6,6 @@ from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 from apiserver.core.authz.attributes import MASTERS
-from apiserver.core.kind import Kind
 from apiserver.request import ListReply, ObjectReply, Request, UserInfo, request_about
 from apiserver.request_checks import checked_verb, found_kind
 from apiserver.rest import pod_exec, pod_log, pod_port_forward, proxies
@@ -112,7 +111,7 @@ class Resources:
             reply = await self._answers.of_list(asked, form, await self._list_calls[verb](request))
         else:
             reply = await self._answers.of_object(asked, form, await self._object_calls[verb](request))
-        if isinstance(found, Kind) and found.warning:
+        if found.warning:
             reply.headers.append(("Warning", header(found.warning)))
         return reply
 

@@ -11,7 +11,7 @@ from apiserver.aside import aside
 from apiserver.core.catalogue import Catalogue
 from apiserver.core.table import Moment, Table
 from apiserver.core.table.table import NAME_AND_AGE
-from apiserver.core.table.workloads import SCALES
+from apiserver.core.table.unstored import UNSTORED
 from apiserver.core.values import Json
 from apiserver.request import Item, ListReply, SharedEvent
 from apiserver.rest import envelopes
@@ -20,7 +20,6 @@ from apiserver.rest.negotiation import META_V1
 from machinery.model.clock import Clock
 from machinery.model.errors import BadRequest
 
-_NOT_STORED: Final = {("autoscaling/v1", "Scale"): SCALES}
 _INCLUDES: Final = ("", "Metadata", "None", "Object")
 
 
@@ -105,7 +104,7 @@ class Tables:
 
     def _table(self, api_version: str, kind: str) -> Table:
         found = self._catalogue.of_type(api_version, kind)
-        return found.rules.table if found else _NOT_STORED.get((api_version, kind), NAME_AND_AGE)
+        return found.rules.table if found else UNSTORED.get((api_version, kind), NAME_AND_AGE)
 
     def _written(
         self, table: Table, meta: Json, pairs: list[tuple[Json, bytes]], shown: Shown, *, columns: bool = True

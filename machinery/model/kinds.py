@@ -45,6 +45,7 @@ class KindNames:
     short_names: tuple[str, ...] = ()
     categories: tuple[str, ...] = ()
     subresources: Mapping[str, Subresource] = field(default_factory=dict)
+    warning: str = ""  # what every answer about it warns of: that it is deprecated
 
     gvr: tuple[str, str, str] = field(init=False)  # group, version, plural
     api_version: str = field(init=False)  # what objects carry: "apps/v1", "v1"

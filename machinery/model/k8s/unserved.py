@@ -6,7 +6,6 @@ from __future__ import annotations
 from typing import Final
 
 KINDS: Final[dict[tuple[str, str, str], str]] = {
-    ("", "v1", "componentstatuses"): "ComponentStatus",
     ("admissionregistration.k8s.io", "v1alpha1", "mutatingadmissionpolicies"): "MutatingAdmissionPolicy",
     ("admissionregistration.k8s.io", "v1alpha1", "mutatingadmissionpolicybindings"): "MutatingAdmissionPolicyBinding",
     ("admissionregistration.k8s.io", "v1beta1", "mutatingadmissionpolicies"): "MutatingAdmissionPolicy",

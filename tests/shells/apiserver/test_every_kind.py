@@ -12,7 +12,7 @@ from apiserver.core.kinds import KINDS
 from machinery.model.k8s import served
 from machinery.model.kinds import KindNames
 from tests.support import served_kinds
-from tests.support.rest_door import KUBECTL_TABLE
+from tests.support.rest_door import KUBECTL_TABLE, Client
 from tests.support.waiting import until
 
 EVERY: Final = [kind for kind in KINDS.values() if kind.kind != "CustomResourceDefinition"]
@@ -135,6 +135,48 @@ async def test_a_review_is_answered(admin: aiohttp.ClientSession, names: KindNam
     answer = await call(admin, "POST", f"/apis/{names.api_version}{inside}/{names.plural}", json=body)
     assert answer["kind"] == names.kind
     assert answer["status"]
+
+
+async def test_the_components_say_how_they_do(admin: aiohttp.ClientSession, client: Client) -> None:
+    """The store answers; of the others somebody has to lead. Every answer says that nobody should ask."""
+    path = "/api/v1/componentstatuses"
+    lease = {
+        "holderIdentity": "scheduler-1",
+        "leaseDurationSeconds": 15,
+        "renewTime": "2999-01-01T00:00:00.000000Z",
+    }
+    made = {"metadata": {"name": "kube-scheduler"}, "spec": lease}
+    await call(admin, "POST", "/apis/coordination.k8s.io/v1/namespaces/kube-system/leases", json=made)
+    async with admin.get(path) as response:
+        assert response.headers["Warning"] == '299 - "v1 ComponentStatus is deprecated in v1.19+"'
+        listed = await response.json()
+    assert (listed["kind"], listed["metadata"]) == ("ComponentStatusList", {})
+    said = {each["metadata"]["name"]: each["conditions"] for each in listed["items"]}
+    healthy = [{"type": "Healthy", "status": "True", "message": "ok"}]
+    lost = 'leases.coordination.k8s.io "kube-controller-manager" not found'
+    assert said == {
+        "controller-manager": [{"type": "Healthy", "status": "False", "error": lost}],
+        "etcd-0": healthy,
+        "scheduler": healthy,
+    }
+    table = await call(admin, "GET", f"{path}/scheduler", headers={"Accept": KUBECTL_TABLE})
+    assert [row["cells"] for row in table["rows"]] == [["scheduler", "Healthy", "ok", ""]]
+    only = await call(admin, "GET", f"{path}?fieldSelector=metadata.name=etcd-0&limit=1")
+    assert [each["metadata"] for each in only["items"]] == [{"name": "etcd-0"}]
+    assert (await call(admin, "GET", f"{path}?labelSelector=a"))["items"] == []
+    async with admin.get(path, headers={"Accept": "application/vnd.kubernetes.protobuf"}) as response:
+        assert (await response.read()).startswith(b"k8s\0")
+    for method, place_, code in (
+        ("GET", f"{path}/other", 404),
+        ("GET", f"{path}?watch=1", 405),
+        ("GET", f"{path}?fieldSelector=spec.a=b", 400),
+        ("POST", path, 405),
+        ("DELETE", f"{path}/scheduler", 405),
+    ):
+        async with admin.request(method, place_, json={} if method == "POST" else None) as refused:
+            assert refused.status == code
+    async with client("node-1").get(path) as refused:
+        assert refused.status == 403
 
 
 async def test_a_binding_is_posted_by_itself(admin: aiohttp.ClientSession) -> None:

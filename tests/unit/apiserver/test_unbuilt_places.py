@@ -12,7 +12,7 @@ from machinery.model.errors import NotBuilt, from_status
 from machinery.model.k8s import served, unserved
 from machinery.wire.status import to_rpc
 
-KINDS = Catalogue(ALL, (*served.REVIEWS, *served.POSTED))
+KINDS = Catalogue(ALL, (*served.REVIEWS, *served.POSTED, *served.COMPUTED))
 
 
 def asked(resource: str, group: str = "", version: str = "v1", **place: str) -> Request:
