@@ -114,7 +114,10 @@ async def read_documents(api: Api, question: Documents) -> tuple[Json, ...]:
     resource = documents_of(question.resource)
     if question.name:
         try:
-            return (to_json(await api.get(resource, question.name, namespace=question.namespace)),)
+            found_one = await api.get(
+                resource, question.name, namespace=question.namespace, subresource=question.subresource
+            )
+            return (to_json(found_one),)
         except NotFound:
             return ()
     found: list[Json] = []

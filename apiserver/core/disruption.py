@@ -28,6 +28,13 @@ def needs_budget(pod: Json) -> bool:
     return phase not in _ENDED and phase != "Pending" and not metadata(pod).get("deletionTimestamp")
 
 
+def may_become_ready(pod: Json) -> bool:
+    """Whether a pod that needs no budget may come to need one while it is being evicted: it does not run yet."""
+    return (pod.get("status") or {}).get("phase", "") not in _ENDED and not metadata(pod).get(
+        "deletionTimestamp"
+    )
+
+
 def budget_of(budgets: Iterable[Json], pod: Json) -> Json | None:
     """Return the budget that a pod is under; None where there is none.
 
@@ -57,8 +64,7 @@ def with_eviction(budget: Json, pod: Json, now: str) -> Json:
     if not _is_ready(pod) and _lets_unready_go(budget, status):
         return budget
     if status.get("observedGeneration", 0) < metadata(budget).get("generation", 0):
-        text = f"The disruption budget {name} is still being processed by the server."
-        raise TooManyRequests(_VIOLATES, causes=(Cause("", text, _CAUSE),), retry_after_s=_STILL_S)
+        raise not_now(name)
     allowed, disrupted = status.get("disruptionsAllowed", 0), status.get("disruptedPods") or {}
     if allowed < 0:
         raise _forbidden(name, "pdb disruptions allowed is negative")
@@ -73,6 +79,12 @@ def with_eviction(budget: Json, pod: Json, now: str) -> Json:
     if allowed == 1:
         taken["conditions"] = _none_left(status.get("conditions") or [], metadata(budget), now)
     return {**budget, "status": taken}
+
+
+def not_now(name: str) -> TooManyRequests:
+    """Refuse an eviction because what is known of the pod, or of its budget, has passed."""
+    text = f"The disruption budget {name} is still being processed by the server."
+    return TooManyRequests(_VIOLATES, causes=(Cause("", text, _CAUSE),), retry_after_s=_STILL_S)
 
 
 def _selects(selector: Json | None, labels: Json) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from functools import partial
-from typing import Any
+from typing import Any, Final
 
 from msgspec.structs import replace
 
@@ -14,12 +14,13 @@ from apiserver.core import answers, scaling, writes
 from apiserver.core.apply.update import with_managed
 from apiserver.core.decode import read_json
 from apiserver.core.deletion import Wanted, check_preconditions
+from apiserver.core.disruption import not_now
 from apiserver.core.kind import Kind, for_part
 from apiserver.core.patch import apply_patch
 from apiserver.core.values import Json, metadata
 from apiserver.core.writes import FieldValidation
 from apiserver.registry.deletion import Deletes
-from apiserver.registry.disruption import DisruptionBudgets
+from apiserver.registry.disruption import DisruptionBudgets, Unbudgeted
 from apiserver.registry.modify import Put, Same, Step
 from apiserver.registry.parts import Parts
 from apiserver.registry.preparing import Preparing, check_version, without_version
@@ -27,9 +28,10 @@ from apiserver.registry.reads import Reads
 from apiserver.registry.tracking import AppliedScale, Tracking
 from apiserver.registry.writes import Writes, check_patch, patch_of, warned
 from apiserver.request import DeleteOptions, ObjectReply, Request
-from machinery.model.errors import BadRequest, NotImplementedHere
+from machinery.model.errors import BadRequest, Conflict, NotImplementedHere
 from machinery.model.requests import PatchType
 
+_EVICTION_ATTEMPTS: Final = 20
 Serve = Callable[[Kind, Request], Awaitable[ObjectReply]]
 
 
@@ -219,20 +221,51 @@ class Subresources:
             resource_version=preconditions.get("resourceVersion", ""),
             dry_run=request.writing.dry_run or bool(options.get("dryRun")),
         )
-        await self._take_budget(kind, request, deleting)
+        await self._evict_as_seen(kind, request, eviction, deleting)
+        return warned(_created(), warnings)
+
+    async def _evict_as_seen(
+        self, kind: Kind, request: Request, eviction: Json, deleting: DeleteOptions
+    ) -> None:
+        """Evict an object; where that needs no budget, only as long as nothing about it has changed.
+
+        Raises:
+            TooManyRequests: it was not ready, and has changed.
+            Conflict: it does not run yet, and changes all the time; or a precondition does not hold.
+        """
+        for attempt in range(_EVICTION_ATTEMPTS):
+            found, unbudgeted = await self._take_budget(kind, request, deleting)
+            pin = "" if unbudgeted is None or deleting.resource_version else found
+            pinned = replace(deleting, resource_version=pin) if pin else deleting
+            try:
+                await self._mark_and_delete(kind, request, eviction, pinned)
+            except Conflict:
+                if not pin or unbudgeted is None or attempt == _EVICTION_ATTEMPTS - 1:
+                    raise
+                if unbudgeted.budget:
+                    raise not_now(unbudgeted.budget) from None
+            else:
+                return
+
+    async def _mark_and_delete(
+        self, kind: Kind, request: Request, eviction: Json, deleting: DeleteOptions
+    ) -> None:
         if not deleting.dry_run:
             marked = await self._mark(kind, request, eviction, deleting)
             if deleting.resource_version:  # it was that one; the mark has made another of it
                 deleting = replace(deleting, resource_version=str(marked.revision))
         delete = replace(request, verb="delete", subresource="", deleting=deleting)
         await self._deletes.delete(kind, delete, is_admitted=True)
-        return warned(_created(), warnings)
 
-    async def _take_budget(self, kind: Kind, request: Request, deleting: DeleteOptions) -> None:
+    async def _take_budget(
+        self, kind: Kind, request: Request, deleting: DeleteOptions
+    ) -> tuple[str, Unbudgeted | None]:
+        """Return the resourceVersion of the object, and why its eviction was charged to no budget."""
         reply = await self._reads.get(kind, replace(request, verb="get", subresource=""))
         found = objects.decode(reply.json)
         check_preconditions(kind, found, Wanted(uid=deleting.uid, resource_version=deleting.resource_version))
-        await self._budgets.take(request, found, dry_run=deleting.dry_run)
+        unbudgeted = await self._budgets.take(request, found, dry_run=deleting.dry_run)
+        return str(reply.revision), unbudgeted
 
     async def _mark(
         self, kind: Kind, request: Request, eviction: Json, deleting: DeleteOptions

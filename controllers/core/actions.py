@@ -126,11 +126,15 @@ class Census:
 
 @dataclass(frozen=True, slots=True)
 class Documents:
-    """All objects of a kind in a namespace, or the one of a name, asked for live: whole, as JSON gives them."""
+    """All objects of a kind in a namespace, or the one of a name, asked for live: whole, as JSON gives them.
+
+    Of the one of a name it may be a subresource: "scale".
+    """
 
     resource: Resource[Any]
     namespace: str
     name: str = ""
+    subresource: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from controllers.core.shares import share_of
 from controllers.core.workloads import Deployment, ReplicaSet
 from controllers.deployment.annotations import revision_of_set
 from controllers.deployment.template import age_key, find_new, find_old
@@ -101,12 +102,7 @@ def staying(rs: ReplicaSet) -> int:
 
 
 def _resolve(value: int | str | None, total: int, *, up: bool) -> int:
-    if value is None:
-        value = _DEFAULT_LIMIT
-    if isinstance(value, int):
-        return max(0, value)
-    scaled = int(value.rstrip("%")) * total
-    return max(0, -(-scaled // 100) if up else scaled // 100)
+    return max(0, share_of(_DEFAULT_LIMIT if value is None else value, total, up=up))
 
 
 def _total(replica_sets: Sequence[ReplicaSet]) -> Totals:

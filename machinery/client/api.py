@@ -63,14 +63,21 @@ class Api:
         return Api(wrap(self._transport))
 
     async def get(
-        self, resource: Resource[T], name: str, *, namespace: str = "", timeout_s: float = CALL_TIMEOUT_S
+        self,
+        resource: Resource[T],
+        name: str,
+        *,
+        namespace: str = "",
+        subresource: str = "",
+        timeout_s: float = CALL_TIMEOUT_S,
     ) -> T:
-        """Read one object, as of now.
+        """Read one object, or a subresource of it ("scale"), as of now.
 
         Raises:
             NotFound: there is none of this name.
         """
-        body = await self._transport.call(ApiRequest("Get", resource, namespace, name), timeout_s)
+        request = ApiRequest("Get", resource, namespace, name, subresource)
+        body = await self._transport.call(request, timeout_s)
         return objects.decode(body, resource.type)
 
     async def list(

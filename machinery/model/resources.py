@@ -13,6 +13,7 @@ from machinery.model.k8s import (
     core_v1,
     discovery_v1,
     meta_v1,
+    policy_v1,
     rbac_v1,
     served,
     storage_v1,
@@ -85,6 +86,7 @@ DEPLOYMENTS = resource_of(served.DEPLOYMENTS, apps_v1.Deployment)
 REPLICA_SETS = resource_of(served.REPLICA_SETS, apps_v1.ReplicaSet)
 LEASES = resource_of(served.LEASES, coordination_v1.Lease)
 ENDPOINT_SLICES = resource_of(served.ENDPOINT_SLICES, discovery_v1.EndpointSlice)
+POD_DISRUPTION_BUDGETS = resource_of(served.POD_DISRUPTION_BUDGETS, policy_v1.PodDisruptionBudget)
 ROLES = resource_of(served.ROLES, rbac_v1.Role)
 ROLE_BINDINGS = resource_of(served.ROLE_BINDINGS, rbac_v1.RoleBinding)
 CLUSTER_ROLES = resource_of(served.CLUSTER_ROLES, rbac_v1.ClusterRole)

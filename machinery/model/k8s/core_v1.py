@@ -40,6 +40,41 @@ class ConfigMap(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, g
     metadata: meta_v1.ObjectMeta = meta_v1.ObjectMeta()
 
 
+class EndpointAddress(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
+    """api.core.v1.EndpointAddress."""
+
+    hostname: str = ""
+    ip: str
+    nodeName: str = ""
+    targetRef: ObjectReference | None = None
+
+
+class EndpointPort(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
+    """api.core.v1.EndpointPort."""
+
+    appProtocol: str = ""
+    name: str = ""
+    port: int
+    protocol: str = ""
+
+
+class EndpointSubset(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
+    """api.core.v1.EndpointSubset."""
+
+    addresses: list[EndpointAddress] = []
+    notReadyAddresses: list[EndpointAddress] = []
+    ports: list[EndpointPort] = []
+
+
+class Endpoints(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
+    """api.core.v1.Endpoints."""
+
+    apiVersion: str = msgspec.field(default_factory=lambda: "v1")
+    kind: str = msgspec.field(default_factory=lambda: "Endpoints")
+    metadata: meta_v1.ObjectMeta = meta_v1.ObjectMeta()
+    subsets: list[EndpointSubset] = []
+
+
 class EventSeries(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """api.core.v1.EventSeries."""
 

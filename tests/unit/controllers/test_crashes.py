@@ -16,6 +16,7 @@ from controllers import (
     certificate_signing,
     clusterrole_aggregation,
     deployment,
+    disruption,
     endpointslice,
     garbage_collector,
     namespace,
@@ -43,10 +44,12 @@ from controllers.pvc_protection.plan import CLAIMS
 from controllers.resourcequota.plan import QUOTAS
 from controllers.table import CONTROLLERS
 from controllers.validatingadmissionpolicy_status.plan import POLICIES
+from machinery.model.conditions import is_true
 from machinery.model.errors import NotFound
 from machinery.model.k8s.certificates_v1 import CertificateSigningRequest, CertificateSigningRequestSpec
 from machinery.model.k8s.core_v1 import ConfigMap, NodeCondition, Secret, ServiceAccount
-from machinery.model.k8s.meta_v1 import ObjectMeta
+from machinery.model.k8s.meta_v1 import ObjectMeta, Status
+from machinery.model.k8s.policy_v1 import Eviction
 from machinery.model.pods import is_ready
 from machinery.model.requests import DeleteOptions, Selection
 from machinery.model.resources import (
@@ -56,6 +59,7 @@ from machinery.model.resources import (
     ENDPOINT_SLICES,
     NAMESPACES,
     NODES,
+    POD_DISRUPTION_BUDGETS,
     PODS,
     SECRETS,
     SERVICE_ACCOUNTS,
@@ -434,7 +438,45 @@ async def a_policy_is_checked(world: CrashWorld) -> None:
     assert warning["fieldRef"] == "spec.validations[0].expression"
 
 
+async def a_budget_is_counted(world: CrashWorld) -> None:
+    """Pods of a ReplicaSet come and are evicted; one of them was to go, and stays; then the budget is changed."""
+    owned = await world.server.given(REPLICA_SETS, replica_set(replicas=3))
+    for number in range(3):
+        labels = {"app": "web"}
+        pod = builders.pod(
+            f"web-{number}", node="node-1", phase="Running", ready=True, labels=labels, owners=[owner(owned)]
+        )
+        await world.server.given(PODS, pod)
+    selector = {"matchLabels": {"app": "web"}}
+    spec = {"selector": selector, "maxUnavailable": "50%"}
+    budget = {"metadata": {"name": "web", "namespace": "default"}, "spec": spec}
+    await world.server.given(POD_DISRUPTION_BUDGETS, msgspec.convert(budget, POD_DISRUPTION_BUDGETS.type))
+    await world.settle()
+    await world.user.post(
+        PODS, "web-0", "eviction", Eviction(metadata=ObjectMeta(name="web-0")), Status, namespace="default"
+    )
+    target = {
+        "type": "DisruptionTarget",
+        "status": "True",
+        "reason": "PreemptionByScheduler",
+        "lastTransitionTime": "2026-01-01T00:00:10Z",
+    }
+    conditions = {"status": {"conditions": [{"type": "Ready", "status": "True"}, target]}}
+    await world.user.patch(PODS, "web-1", conditions, namespace="default", subresource="status")
+    await world.settle()
+    await world.cluster.end_pods()
+    await world.live(SILENT_S * 2)
+    patch = {"spec": {"maxUnavailable": None, "minAvailable": 1}}
+    await world.user.patch(POD_DISRUPTION_BUDGETS, "web", patch, namespace="default")
+    await world.settle()
+    status = (await world.user.get(POD_DISRUPTION_BUDGETS, "web", namespace="default")).status
+    assert (status.expectedPods, status.desiredHealthy, status.disruptionsAllowed) == (2, 1, 1)
+    stays = await world.user.get(PODS, "web-1", namespace="default")
+    assert not is_true(stays.status.conditions, "DisruptionTarget")
+
+
 TRIALS: dict[Build, Trial] = {
+    disruption.build: Trial(a_budget_is_counted, writes=4),
     serviceaccount.build: Trial(namespaces_come, writes=10),
     deployment.build: Trial(a_deployment_rolls, beside=(replicaset.build,), writes=12),
     replicaset.build: Trial(a_replica_set_scales, writes=9),
