@@ -153,7 +153,7 @@ def build(
     opening = Opening(feed, clock)
     reads = Reads(storage, feed, rng)
     lookup = Lookup(catalogue, reads)
-    rbac, references = RbacCache(feed, opening), NodeReferences(feed, reads, KINDS["", "pods"])
+    rbac, references = RbacCache(feed, opening), NodeReferences(feed, reads, KINDS)
     makers, access = makers_of(config, process), Access(config, process)
     gate = makers.gate(catalogue, rbac, references)
     access.authorize(gate, rbac, references)

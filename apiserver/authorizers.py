@@ -39,8 +39,9 @@ class NodeAuthorizer:
         name = node.node_of(user)
         if not name:
             return _NO_OPINION
-        needed = node.needs_references(attributes)
-        return node.decide(name, attributes, await self._references.of(name) if needed else frozenset())
+        if not node.needs_references(attributes):
+            return node.decide(name, attributes)
+        return node.decide(name, attributes, await self._references.of(name, attributes))
 
     def unresolved(self, user: UserInfo) -> str:
         """Return that a kubelet may do more than rules say."""

@@ -6,11 +6,19 @@ follows the pods of its node that changed, not the pods that there are.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 import msgspec
 
-from apiserver.core.authz.node import Reference, References, references_of
+from apiserver.core.authz.attributes import Attributes
+from apiserver.core.authz.node import (
+    ATTACHMENTS,
+    VOLUMES,
+    Reference,
+    References,
+    references_of,
+    relates,
+)
 from apiserver.core.kind import Kind
 from apiserver.objects import CachedObject
 from apiserver.registry.reads import Reads
@@ -22,21 +30,36 @@ _NODE_NAME = "spec.nodeName"
 class NodeReferences:
     """The references of all nodes; follows the cache of pods (`apiserver.watch_cache.Follower`)."""
 
-    def __init__(self, feed: Feed, reads: Reads, pods: Kind) -> None:
+    def __init__(self, feed: Feed, reads: Reads, kinds: Mapping[tuple[str, str], Kind]) -> None:
         self._reads = reads
-        self._pods = pods
+        self._feed = feed
+        self._pods = pods = kinds["", "pods"]
+        self._storage = {
+            VOLUMES: kinds["", VOLUMES],
+            ATTACHMENTS: kinds["storage.k8s.io", ATTACHMENTS],
+        }
         self._nodes: dict[str, _Node] = {}  # those that have pods
         feed.cache(pods).follow(self)
 
-    async def of(self, name: str) -> References:
+    async def of(self, name: str, asked: Attributes) -> References:
         """Return what the pods that are bound to a node refer to, now: it is to be looked at before the next await.
 
+        Volumes and attachments say themselves whose they are: of these the one is among them that is `asked` for.
+
         Raises:
-            Unavailable: the cache of pods is not filled yet.
+            Unavailable: a cache is not filled yet.
         """
         await self._reads.ready(self._pods)
+        kind = self._storage.get(asked.resource)
+        if kind is not None:
+            await self._reads.ready(kind)
         node = self._nodes.get(name)
-        return node.references() if node else frozenset()
+        references = node.references() if node else frozenset()
+        if kind is None or (found := self._feed.cache(kind).get(kind.place("", asked.name))) is None:
+            return references
+        obj = msgspec.json.decode(found.json)
+        is_related = relates(obj, asked.resource, name, references)
+        return {(asked.resource, "", asked.name)} if is_related else frozenset()
 
     def replaced(self, every: Iterable[CachedObject]) -> None:
         """Begin again from a whole list."""

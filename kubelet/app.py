@@ -50,6 +50,7 @@ from kubelet.sandboxes import Sandboxes
 from kubelet.server import NodeServer
 from kubelet.status_writer import StatusWriter
 from kubelet.termination_messages import TerminationMessages
+from kubelet.volume_metrics import VolumeMetrics
 from kubelet.volumes import Volumes
 from machinery.client.api import Api
 from machinery.client.events import EventRecorder
@@ -168,6 +169,7 @@ class Kubelet:
             allocatable=self.node.allocatable,
             host_ip=config.node_ip,
             boot_id=self.machine.system.boot_id,
+            node=self.node.own,
         )
         self.writer = StatusWriter(api, clock, log)
         self.source = PodSource(api, config.node_name, clock, log)
@@ -185,6 +187,7 @@ class Kubelet:
                 config.node_name, self.workers.pods, certificates.client_ttl_s, certificates.renewal_errors
             )
         )
+        process.metrics.add(VolumeMetrics(self.volumes.claimed.usage))
         self.source.subscribe(self.workers.pod_changed)
         self.relist.subscribe(self.workers.runtime_changed)
 
@@ -259,6 +262,7 @@ class Kubelet:
             usage=self._usage.read,
             probe_metrics=self.probes.metrics,
             machine=self.machine,
+            volumes=self.volumes.claimed.usage,
         )
         service = NodeServer(
             self.workers,

@@ -171,6 +171,7 @@ class ContainerStarter:
             container,
             image_ref=image_ref,
             strings=strings,
+            devices=self.providers.volumes.devices(pod, container, volumes),
             mounts=[*mounts, *(mount for mount in own if mount is not None)],
             attempt=attempt,
             labels=labels.container_labels(pod, container),

@@ -128,6 +128,10 @@ class Node:
         """Return what pods may use."""
         return self._machine.allocatable
 
+    def own(self) -> NodeObject | None:
+        """Return the node as the API has it; None before it is known."""
+        return self._own
+
     def labels(self) -> Mapping[str, str] | None:
         """Return the node's labels as the API has them; None before they are known."""
         return self._own.metadata.labels if self._own else None

@@ -38,20 +38,13 @@ class NodeUsageReader:
         used = self._cgroups.memory_used_bytes()
         if used is None and not self._machine.declared and (left := memory_available_bytes()) is not None:
             used = max(0, self._machine.memory_bytes - left)
-        disk = os.statvfs(self._root_dir)
         return NodeUsage(
             at_ns=at_ns,
             cpu_ns=cpu_ns,
             cpu_nano_cores=rate,
             memory_bytes=self._machine.memory_bytes,
             memory_used_bytes=used,
-            disk=Disk(
-                disk.f_blocks * disk.f_frsize,
-                disk.f_bavail * disk.f_frsize,
-                (disk.f_blocks - disk.f_bfree) * disk.f_frsize,
-                disk.f_files,
-                disk.f_favail,
-            ),
+            disk=read_disk(self._root_dir),
             traffic=_traffic(),
             default_interface=_default_interface(),
             most_processes=_number("/proc/sys/kernel/pid_max"),
@@ -70,6 +63,22 @@ class NodeUsageReader:
             return None
         self._last = (at_ns, cpu_ns)
         return max(0, (cpu_ns - done_ns) * 10**9 // (at_ns - before_ns)) if before_ns else None
+
+
+def read_disk(path: Path) -> Disk:
+    """Read how full the file system is that something lies on.
+
+    Raises:
+        OSError: there is nothing of this path.
+    """
+    disk = os.statvfs(path)
+    return Disk(
+        disk.f_blocks * disk.f_frsize,
+        disk.f_bavail * disk.f_frsize,
+        (disk.f_blocks - disk.f_bfree) * disk.f_frsize,
+        disk.f_files,
+        disk.f_favail,
+    )
 
 
 def _busy_ns() -> int | None:

@@ -16,7 +16,14 @@ from urllib.parse import quote
 import msgspec
 
 from kubelet.core.node_status import Machine
-from kubelet.core.node_summary import NodeUsage, cadvisor_metrics, resource_metrics, running_pod, summary
+from kubelet.core.node_summary import (
+    NodeUsage,
+    VolumeUsage,
+    cadvisor_metrics,
+    resource_metrics,
+    running_pod,
+    summary,
+)
 from machinery.model.errors import MethodNotSupported, NotFound, NotImplementedHere
 from machinery.model.k8s.core_v1 import Pod
 
@@ -71,6 +78,7 @@ class Pages:
     usage: Callable[[], NodeUsage]  # of the node in all
     probe_metrics: Callable[[], str]
     machine: Machine
+    volumes: Callable[[], Iterable[VolumeUsage]] = tuple  # those of the pods that claims stand for
 
     async def page(self, method: str, path: str) -> Page:
         """Return a page; its path is decoded.
@@ -126,7 +134,7 @@ class Pages:
 
     async def _summary(self) -> Page:
         stats, images = await self.runtime.sandbox_stats(), await self.runtime.image_fs()
-        found = summary(self.node_name, self.started, stats, self.usage(), images)
+        found = summary(self.node_name, self.started, stats, self.usage(), images, self.volumes())
         return Page(_JSON, msgspec.json.encode(found))
 
     async def _pods(self) -> Page:

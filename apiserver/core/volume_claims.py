@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Final
 
 from apiserver.core import field_errors, labelselector
-from apiserver.core.podspec.warnings import fraction_warnings
+from apiserver.core.byte_amounts import fraction_warnings
 from apiserver.core.values import Json
 from machinery.model import names, quantity
 from machinery.model.errors import Cause

@@ -1,8 +1,8 @@
 """What the pods of a node use, as /stats/summary and /metrics/resource of a kubelet say it.
 
 https://kubernetes.io/docs/reference/instrumentation/node-metrics/
-Of CRI's PodSandboxStats, of its ImageFsInfo, and of what the machine tells of the node. What nobody tells is left out, as
-volumes and the writable layers of containers.
+Of CRI's PodSandboxStats, of its ImageFsInfo, and of what the machine tells of the node. Volumes are told of
+where a claim stands for them. What nobody tells is left out, as the writable layers of containers.
 """
 
 from __future__ import annotations
@@ -45,6 +45,17 @@ class Disk:
 
 
 @dataclass(frozen=True, slots=True)
+class VolumeUsage:
+    """How full a volume is that a claim of a pod stands for; `name` is the pod's own for it."""
+
+    pod_uid: str
+    name: str
+    namespace: str
+    claim: str
+    disk: Disk
+
+
+@dataclass(frozen=True, slots=True)
 class Traffic:
     """What has gone through an interface."""
 
@@ -72,10 +83,42 @@ class NodeUsage:
 
 
 def summary(
-    node_name: str, started: str, stats: Iterable[Any], usage: NodeUsage, image_fs: Iterable[Any] = ()
+    node_name: str,
+    started: str,
+    stats: Iterable[Any],
+    usage: NodeUsage,
+    image_fs: Iterable[Any] = (),
+    volumes: Iterable[VolumeUsage] = (),
 ) -> dict[str, Any]:
     """Return the Summary (stats/v1alpha1) of a node and its pods. `image_fs`: FilesystemUsage of where images are."""
-    return {"node": _node(node_name, started, usage, image_fs), "pods": [_pod(each) for each in stats]}
+    of_pods: dict[str, list[dict[str, Any]]] = {}
+    for each in volumes:
+        of_pods.setdefault(each.pod_uid, []).append(_volume(each, usage.at_ns))
+    pods = [_pod(each) for each in stats]
+    for pod in pods:
+        if found := of_pods.get(pod["podRef"]["uid"]):
+            pod["volume"] = found
+    return {"node": _node(node_name, started, usage, image_fs), "pods": pods}
+
+
+def _volume(volume: VolumeUsage, at_ns: int) -> dict[str, Any]:
+    return {
+        "name": volume.name,
+        "pvcRef": {"name": volume.claim, "namespace": volume.namespace},
+        "time": _time(at_ns),
+        **_disk(volume.disk),
+    }
+
+
+def _disk(disk: Disk) -> dict[str, int]:
+    return {
+        "availableBytes": disk.available,
+        "capacityBytes": disk.size,
+        "usedBytes": disk.used,
+        "inodesFree": disk.inodes_free,
+        "inodes": disk.inodes,
+        "inodesUsed": disk.inodes - disk.inodes_free,
+    }
 
 
 def _node(node_name: str, started: str, usage: NodeUsage, image_fs: Iterable[Any]) -> dict[str, Any]:
@@ -87,7 +130,6 @@ def _node(node_name: str, started: str, usage: NodeUsage, image_fs: Iterable[Any
             "usageBytes": used,
             "workingSetBytes": used,
         }
-    disk = usage.disk
     interfaces = [_interface(each) for each in usage.traffic]
     default = next((each for each in interfaces if each["name"] == usage.default_interface), {})
     found: dict[str, Any] = {
@@ -96,15 +138,7 @@ def _node(node_name: str, started: str, usage: NodeUsage, image_fs: Iterable[Any
         "cpu": now | _known(usageNanoCores=usage.cpu_nano_cores, usageCoreNanoSeconds=usage.cpu_ns),
         "memory": now | memory,
         "network": now | default | {"interfaces": interfaces},
-        "fs": now
-        | {
-            "availableBytes": disk.available,
-            "capacityBytes": disk.size,
-            "usedBytes": disk.used,
-            "inodesFree": disk.inodes_free,
-            "inodes": disk.inodes,
-            "inodesUsed": disk.inodes - disk.inodes_free,
-        },
+        "fs": now | _disk(usage.disk),
         "rlimit": now | _known(maxpid=usage.most_processes, curproc=usage.processes),
     }
     if images := next(iter(image_fs), None):

@@ -33,7 +33,17 @@ _LITTLE_BYTES: Final = 256 * 1024
 _BLOCK_BYTES: Final = 4096  # that a file or a folder takes at least
 _LONGEST_PATH: Final = 4096
 _LONGEST_NAME: Final = 255
-BUILT: Final = ("emptyDir", "configMap", "secret", "downwardAPI", "projected", "hostPath", "image")
+CLAIMED: Final = ("persistentVolumeClaim", "ephemeral")
+BUILT: Final = (
+    "emptyDir",
+    "configMap",
+    "secret",
+    "downwardAPI",
+    "projected",
+    "hostPath",
+    "image",
+    *CLAIMED,
+)
 
 
 @dataclass(frozen=True, slots=True)

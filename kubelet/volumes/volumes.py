@@ -17,10 +17,12 @@ from types import MappingProxyType
 from typing import Final
 
 from kubelet.containment import contained
+from kubelet.core.claims import is_used
 from kubelet.core.environment import TooLargeError, expand, unknown_names
 from kubelet.core.field_values import Addresses
 from kubelet.core.volumes import (
     BUILT,
+    CLAIMED,
     Payload,
     Room,
     checked,
@@ -34,6 +36,7 @@ from kubelet.finishing import finish
 from kubelet.referenced_objects import ObjectSource
 from kubelet.volumes import empty_dir, host_path, projected
 from kubelet.volumes.atomic_writer import write_atomically
+from kubelet.volumes.claimed import ClaimedVolumes
 from kubelet.volumes.keyed import config_map_files, secret_files
 from kubelet.volumes.mounting import mount_tmpfs, mounts_are_seen, unmount_at, unmount_below
 from kubelet.volumes.problem import VolumeProblem
@@ -42,7 +45,7 @@ from kubelet.volumes.sub_path import resolve
 from machinery.client.api import Api
 from machinery.client.events import WARNING, EventRecorder
 from machinery.model.clock import Clock
-from machinery.model.k8s.core_v1 import Container, Pod, Volume, VolumeMount
+from machinery.model.k8s.core_v1 import Container, Node, Pod, Volume, VolumeMount
 from machinery.model.log import SILENT, EventLog
 from machinery.pb import cri_pb2 as cri
 from machinery.process.trees import keeps_out_of_mounts, remove_tree
@@ -83,6 +86,7 @@ class Volumes:
         allocatable: Callable[[], Mapping[str, str]],
         host_ip: str = "",
         boot_id: str = "",
+        node: Callable[[], Node | None] = lambda: None,
     ) -> None:
         self._pods = root_dir / "pods"
         self._pods.mkdir(parents=True, exist_ok=True)
@@ -93,6 +97,7 @@ class Volumes:
         self._boot_id = boot_id
         self._host_ips = (host_ip,) if host_ip else ()
         self._sources = Sources(api, objects, clock)
+        self.claimed = ClaimedVolumes(api, self._pods, node)
         self._writing = asyncio.Lock()
         self._can_mount = mounts_are_seen(self._pods)
         if not self._can_mount:
@@ -101,12 +106,14 @@ class Volumes:
     async def mount(self, pod: Pod) -> Mapping[str, str]:
         """Have every volume of a pod; return the host path of each by its name. Idempotent.
 
-        Images are the runtime's to mount: they have none.
+        Images are the runtime's to mount: they have none. Nor has a claim's volume that no container uses.
 
         Raises:
             VolumeProblem: one of them cannot be had; a FailedMount event says which and why.
         """
-        volumes = [volume for volume in pod.spec.volumes if volume.image is None]
+        volumes = [
+            volume for volume in pod.spec.volumes if volume.image is None and not _is_idle(pod, volume)
+        ]
         room, paths = Room(), dict[str, str]()
         for begin in range(0, len(volumes), _AT_ONCE):
             some = volumes[begin : begin + _AT_ONCE]
@@ -143,21 +150,38 @@ class Volumes:
         Raises:
             VolumeProblem: a subPath leads out of its volume, or names a variable that nobody knows.
         """
-        written = {volume.name for volume in pod.spec.volumes if kind_of(volume) in _WRITTEN}
+        read_only = {volume.name for volume in pod.spec.volumes if _is_read_only(volume)}
         references = {each.name: each.image.reference for each in pod.spec.volumes if each.image}
         return [
             _image_mount(mount, images[mount.name], references[mount.name], env)
             if mount.name in images
-            else self._mount(pod, container, index, mount, volumes, env, read_only=mount.name in written)
+            else self._mount(pod, container, index, mount, volumes, env, read_only=mount.name in read_only)
             for index, mount in enumerate(container.volumeMounts)
         ]
 
+    def devices(self, pod: Pod, container: Container, volumes: Mapping[str, str]) -> list[cri.Device]:
+        """Return the devices of a container: the volumes that it has as such.
+
+        Raises:
+            VolumeProblem: the pod has no volume of a name.
+        """
+        read_only = {volume.name for volume in pod.spec.volumes if _is_read_only(volume)}
+        return [
+            cri.Device(
+                container_path=device.devicePath,
+                host_path=_known(volumes, device.name, container),
+                permissions="r" if device.name in read_only else "mrw",
+            )
+            for device in container.volumeDevices
+        ]
+
     async def unmount(self, pod_uid: str) -> None:
-        """Remove everything of a pod: its volumes and its other files. Idempotent."""
+        """Remove everything of a pod: its volumes and its other files, but not what claims stand for. Idempotent."""
         self._sources.forget(pod_uid)
         folder = self._pods / pod_uid
         if folder.is_dir():
             await asyncio.to_thread(self._remove, folder)
+        self.claimed.forget(pod_uid)
 
     async def sweep(self, active_uids: Collection[str]) -> None:
         """Remove what belongs to no pod any more."""
@@ -182,6 +206,8 @@ class Volumes:
     async def _set_up_kind(self, pod: Pod, volume: Volume, kind: str, room: Room) -> str:
         if volume.hostPath:
             return host_path.set_up(volume.hostPath)
+        if kind in CLAIMED:
+            return await self.claimed.set_up(pod, volume)
         folder = self._folder(pod, volume)
         if kind == "emptyDir":
             wants_memory = volume.emptyDir is not None and volume.emptyDir.medium == "Memory"
@@ -250,13 +276,9 @@ class Volumes:
         volumes: Mapping[str, str],
         env: Mapping[str, str],
         *,
-        read_only: bool,  # the kubelet writes the volume, and nobody else, whatever the mount says
+        read_only: bool,  # whatever the mount says
     ) -> cri.Mount:
-        if mount.name not in volumes:
-            raise VolumeProblem(
-                f'cannot find volume "{mount.name}" to mount into container "{container.name}"'
-            )
-        path = volumes[mount.name]
+        path = _known(volumes, mount.name, container)
         if sub_path := _sub_path(mount, env):
             place = (
                 self._pods / pod.metadata.uid / "volume-subpaths" / mount.name / container.name / str(index)
@@ -279,8 +301,18 @@ class Volumes:
             self._log.warning("volumes_not_removed", folder=folder, error=error)
 
     def _tell(self, pod: Pod, volume: Volume, problem: BaseException) -> None:
-        message = f'MountVolume.SetUp failed for volume "{volume.name}" : {problem}'
-        self._events.record(pod, WARNING, "FailedMount", message)
+        told = problem if isinstance(problem, VolumeProblem) else VolumeProblem(str(problem))
+        self._events.record(pod, WARNING, "FailedMount", told.event(volume.name))
+
+
+def _is_idle(pod: Pod, volume: Volume) -> bool:
+    return kind_of(volume) in CLAIMED and not any(is_used(pod, volume))
+
+
+def _is_read_only(volume: Volume) -> bool:
+    """Whether no container may write a volume: the kubelet writes it, and nobody else, or its claim is used so."""
+    claim = volume.persistentVolumeClaim
+    return kind_of(volume) in _WRITTEN or (claim is not None and bool(claim.readOnly))
 
 
 def _remove_with_mounts(folder: Path) -> None:
@@ -297,6 +329,12 @@ def _remove_with_mounts(folder: Path) -> None:
             return
     unmount_below(folder)
     remove_tree(folder)
+
+
+def _known(volumes: Mapping[str, str], name: str, container: Container) -> str:
+    if name not in volumes:
+        raise VolumeProblem(f'cannot find volume "{name}" to mount into container "{container.name}"')
+    return volumes[name]
 
 
 def _image_mount(mount: VolumeMount, image_ref: str, reference: str, env: Mapping[str, str]) -> cri.Mount:

@@ -51,3 +51,8 @@ NO_PROVISIONER: Final = "kubernetes.io/no-provisioner"
 
 NODE_FOLDERS: Final = "node-folders.kubarium.dev"
 """The provisioner whose volumes are folders of a node."""
+
+
+def ephemeral_claim(pod_name: str, volume_name: str) -> str:
+    """Return the name of the claim that is made for a generic ephemeral volume of a pod."""
+    return f"{pod_name}-{volume_name}"

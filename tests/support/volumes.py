@@ -9,7 +9,7 @@ import pytest
 
 from kubelet.volumes import VolumeProblem, Volumes
 from machinery.model.k8s.core_v1 import Container, Pod, Volume
-from tests.support.builders import pod
+from tests.support.builders import node, pod
 from tests.support.kubelet_node import KeptEvents, ReadAlways
 from tests.support.scripted_api import LocalRegistry
 from tests.support.virtual_clock import VirtualClock
@@ -48,6 +48,7 @@ class VolumeWorld:
             self.log,
             allocatable=lambda: {"memory": "8Gi"},
             boot_id=boot_id,
+            node=lambda: node("node-1", labels={"kubernetes.io/hostname": "node-1"}),
         )
 
     async def problem(self, one: Pod) -> str:

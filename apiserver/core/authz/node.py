@@ -13,6 +13,7 @@ from typing import Any, Final, TypeAlias
 
 from apiserver.core.authz.attributes import YES, Attributes, Decision, User
 from apiserver.core.authz.rules import Rule
+from machinery.model.storage import ephemeral_claim
 
 Json: TypeAlias = Mapping[str, Any]
 Reference: TypeAlias = tuple[str, str, str]
@@ -23,6 +24,10 @@ References: TypeAlias = AbstractSet[Reference]
 GROUP: Final = "system:nodes"
 USER_PREFIX: Final = "system:node:"
 LEASE_NAMESPACE: Final = "kube-node-lease"
+CLAIMS: Final = "persistentvolumeclaims"
+VOLUMES: Final = "persistentvolumes"
+ATTACHMENTS: Final = "volumeattachments"
+_STORAGE: Final = "storage.k8s.io"
 _COORDINATION: Final = "coordination.k8s.io"
 _READ: Final = ("get", "list", "watch")
 
@@ -66,13 +71,16 @@ def node_of(user: User) -> str:
 def needs_references(attributes: Attributes) -> bool:
     """Whether the answer depends on the pods of the node."""
     if attributes.path or attributes.group:
-        return False
+        return (attributes.group, attributes.combined) == (_STORAGE, ATTACHMENTS)
     return attributes.combined in {
         "secrets",
         "configmaps",
         "serviceaccounts",
         "serviceaccounts/token",
         "pods",
+        CLAIMS,
+        f"{CLAIMS}/status",
+        VOLUMES,
     } and not (attributes.resource == "pods" and attributes.verb != "get")
 
 
@@ -99,8 +107,25 @@ def references_of(pod: Json) -> Iterator[Reference]:
             for resource, name in _of_container(container):
                 yield resource, namespace, name
     for volume in spec.get("volumes") or ():
+        if claim := _claim_of(volume, meta.get("name", "")):
+            yield CLAIMS, namespace, claim
         for resource, name in _of_volume(volume):
             yield resource, namespace, name
+
+
+def relates(obj: Json, resource: str, node: str, references: References) -> bool:
+    """Whether an attachment is to a node, or a volume bound to a claim of its pods."""
+    spec = obj.get("spec") or {}
+    if resource == ATTACHMENTS:
+        return bool(spec.get("nodeName") == node)
+    claim = spec.get("claimRef") or {}
+    return (CLAIMS, claim.get("namespace", ""), claim.get("name", "")) in references
+
+
+def _claim_of(volume: Json, pod_name: str) -> str:
+    if claim := volume.get("persistentVolumeClaim"):
+        return str(claim.get("claimName", ""))
+    return ephemeral_claim(pod_name, volume.get("name", "")) if "ephemeral" in volume else ""
 
 
 def _of_container(container: Json) -> Iterator[tuple[str, str]]:
@@ -137,6 +162,27 @@ def _gets_related(node: str, attributes: Attributes, references: References) -> 
 
 def _creates_related(node: str, attributes: Attributes, references: References) -> Decision:
     return _related(node, attributes, references, ("create",))
+
+
+def _gets_one(node: str, attributes: Attributes, references: References) -> Decision:
+    if attributes.verb != "get":
+        return Decision(allowed=False, reason="can only get individual resources of this type")
+    return _related(node, attributes, references, ("get",))
+
+
+def _writes_status(node: str, attributes: Attributes, references: References) -> Decision:
+    if attributes.verb not in {"update", "patch"}:
+        return Decision(allowed=False, reason="can only get/update/patch this type of resource")
+    return _related(node, attributes, references, ("update", "patch"))
+
+
+def _own_csi_node(node: str, attributes: Attributes, _references: References) -> Decision:
+    if attributes.verb not in {"get", "create", "update", "patch", "delete"}:
+        return Decision(allowed=False, reason="can only get, create, update, patch, or delete a CSINode")
+    if attributes.verb == "create" or attributes.name == node:  # the name of a create: NodeRestriction's
+        return YES
+    text = "can only access CSINode with the same name as the requesting node"
+    return Decision(allowed=False, reason=text)
 
 
 def _related(node: str, attributes: Attributes, references: References, verbs: tuple[str, ...]) -> Decision:
@@ -195,5 +241,10 @@ _DECIDERS: Final[dict[tuple[str, str], Callable[[str, Attributes, References], D
     ("", "serviceaccounts/token"): _creates_related,
     ("", "pods"): _pods,
     ("", "nodes"): _own_node,
+    ("", CLAIMS): _gets_one,
+    ("", f"{CLAIMS}/status"): _writes_status,
+    ("", VOLUMES): _gets_one,
+    (_STORAGE, ATTACHMENTS): _gets_one,
+    (_STORAGE, "csinodes"): _own_csi_node,
     (_COORDINATION, "leases"): _own_lease,
 }

@@ -9,11 +9,12 @@ import posixpath
 from typing import Final
 
 from apiserver.core import field_errors
+from apiserver.core.byte_amounts import fraction_warnings
 from apiserver.core.csi import driver_name_causes
 from apiserver.core.podspec.affinity import node_selector_causes
 from apiserver.core.podspec.paths import no_backsteps_causes
 from apiserver.core.podspec.volumes import host_path_causes
-from apiserver.core.podspec.warnings import fraction_warnings, term_warnings
+from apiserver.core.podspec.warnings import term_warnings
 from apiserver.core.rules import Prepare, Rules, Validate, WriteContext, with_old_status
 from apiserver.core.table import storage as table
 from apiserver.core.values import Json, metadata, spec

@@ -16,6 +16,7 @@ from apiserver.core.podspec.annotations import (
     unenforced_annotations,
 )
 from apiserver.core.podspec.binding import bind, deletion_grace_s, disrupted
+from apiserver.core.podspec.claimed_volumes import ephemeral_name_causes
 from apiserver.core.podspec.containers import image_causes
 from apiserver.core.podspec.defaults import default_pod
 from apiserver.core.podspec.ephemeral import all_but, ephemeral_causes, only_ephemeral
@@ -108,6 +109,7 @@ def _common(obj: Json) -> list[Cause]:
         *_token_causes(own),
         *image_causes(own, "spec"),
         *image_volume_causes(own, "spec"),
+        *ephemeral_name_causes(obj, "spec"),
     ]
 
 

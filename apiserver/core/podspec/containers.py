@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from apiserver.core import field_errors
+from apiserver.core.podspec.devices import device_causes
 from apiserver.core.podspec.env import env_causes, env_from_causes
 from apiserver.core.podspec.ephemeral import FIELD as EPHEMERAL
 from apiserver.core.podspec.ephemeral import own_causes
@@ -111,6 +112,7 @@ def _common_causes(container: Json, spec: Json, path: str) -> list[Cause]:
         *env_causes(container.get("env") or [], f"{path}.env"),
         *env_from_causes(container.get("envFrom") or [], f"{path}.envFrom"),
         *mount_causes(container, spec.get("volumes") or [], f"{path}.volumeMounts"),
+        *device_causes(container, spec.get("volumes") or [], f"{path}.volumeDevices"),
         *_required_one_of(f"{path}.imagePullPolicy", container.get("imagePullPolicy", ""), PULL_POLICIES),
         *resource_causes(container.get("resources") or {}, f"{path}.resources"),
         *resize_causes(container.get("resizePolicy") or [], spec, f"{path}.resizePolicy"),

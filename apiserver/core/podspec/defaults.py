@@ -13,6 +13,7 @@ from functools import lru_cache
 from math import ceil
 from typing import Final
 
+from apiserver.core.podspec.claimed_volumes import default_ephemeral
 from apiserver.core.values import Json
 from machinery.model import quantity
 
@@ -154,10 +155,16 @@ def _default_volume(volume: Json) -> None:
             volume[name].setdefault("defaultMode", _FILE_MODE)
     if "image" in volume:
         volume["image"].setdefault("pullPolicy", pull_policy(volume["image"].get("reference", "")))
+    if "ephemeral" in volume:
+        default_ephemeral(volume["ephemeral"])
     if "hostPath" in volume:
         volume["hostPath"].setdefault("type", "")
     for item in (volume.get("downwardAPI") or {}).get("items") or []:
         _default_source(item)
+    _default_projections(volume)
+
+
+def _default_projections(volume: Json) -> None:
     for source in (volume.get("projected") or {}).get("sources") or []:
         for item in (source.get("downwardAPI") or {}).get("items") or []:
             _default_source(item)

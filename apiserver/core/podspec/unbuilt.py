@@ -9,7 +9,18 @@ from apiserver.core.podspec.paths import containers_with_paths
 from apiserver.core.values import Json
 
 _BUILT_VOLUMES: Final = frozenset(
-    {"configMap", "downwardAPI", "emptyDir", "hostPath", "image", "name", "projected", "secret"}
+    {
+        "configMap",
+        "downwardAPI",
+        "emptyDir",
+        "ephemeral",
+        "hostPath",
+        "image",
+        "name",
+        "persistentVolumeClaim",
+        "projected",
+        "secret",
+    }
 )
 _BUILT_PROJECTIONS: Final = frozenset({"configMap", "downwardAPI", "secret", "serviceAccountToken"})
 _BUILT_MEDIA: Final = frozenset({"", "Memory"})
@@ -23,7 +34,6 @@ _SPEC: Final[dict[str, str]] = {
 }
 _CONTAINER: Final[dict[str, str]] = {
     "restartPolicyRules": "the pod's restartPolicy holds for all of its containers",
-    "volumeDevices": "there are no block volumes",
 }
 _HARMLESS: Final[dict[str, frozenset[Any]]] = {  # what says the same as silence
     "setHostnameAsFQDN": frozenset({False}),
@@ -62,7 +72,7 @@ def _is_harmless(name: str, value: Any) -> bool:
 
 def _in_volume(volume: Json, path: str) -> Iterator[str]:
     for name in sorted(set(volume) - _BUILT_VOLUMES):
-        yield f"{path}.{name} is not built: volumes may be emptyDir, hostPath, configMap, secret, downwardAPI, projected or image"
+        yield f"{path}.{name} is not built: volumes may be persistentVolumeClaim, ephemeral, emptyDir, hostPath, configMap, secret, downwardAPI, projected or image"
     if (medium := (volume.get("emptyDir") or {}).get("medium", "")) not in _BUILT_MEDIA:
         yield f"{path}.emptyDir.medium: {medium} is not built: it may be left out, or Memory"
     for index, source in enumerate((volume.get("projected") or {}).get("sources") or []):

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Final
 
 from apiserver.core import field_errors
+from apiserver.core.podspec.claimed_volumes import claim_reference_causes, ephemeral_causes
 from apiserver.core.podspec.paths import no_backsteps_causes
 from apiserver.core.podspec.projections import projected_causes
 from apiserver.core.podspec.volume_files import downward_file_causes, key_file_causes, mode_causes
@@ -104,4 +105,6 @@ _SOURCES: Final = {
     "downwardAPI": _downward_causes,
     "projected": projected_causes,
     "image": _image_causes,
+    "persistentVolumeClaim": claim_reference_causes,
+    "ephemeral": ephemeral_causes,
 }

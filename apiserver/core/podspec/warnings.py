@@ -10,9 +10,9 @@ from collections.abc import Iterator, Sequence
 from itertools import islice
 from typing import Final
 
+from apiserver.core.byte_amounts import fraction_warnings
 from apiserver.core.podspec.paths import containers_with_paths
 from apiserver.core.values import Json, metadata, spec
-from machinery.model import quantity
 
 OLD_LABELS: Final = {
     "app.kubernetes.io/created-by": "deprecated since v1.9",
@@ -57,14 +57,6 @@ def term_warnings(term: Json, path: str) -> Iterator[str]:
         key = expression.get("key", "")
         if key in OLD_LABELS:
             yield f"{path}.matchExpressions[{index}].key: {key} is {OLD_LABELS[key]}"
-
-
-def fraction_warnings(amounts: Json | None, path: str, *names: str) -> Iterator[str]:
-    """Return which of some amounts of bytes are no whole ones."""
-    for name in names:
-        amount = (amounts or {}).get(name)
-        if amount is not None and amount.endswith("m") and quantity.parse(amount).denominator != 1:
-            yield f'{path}[{name}]: fractional byte value "{amount}" is invalid, must be an integer'
 
 
 def name_warnings(errors: list[str], what: str) -> tuple[str, ...]:

@@ -18,6 +18,7 @@ from kubarium.pki import Pki
 from kubelet.cgroups import Cgroups
 from kubelet.core.log_lines import LoggedContainer
 from kubelet.core.node_status import Machine
+from kubelet.core.node_summary import Disk, VolumeUsage
 from kubelet.exec_streams import MAX_MESSAGE_BYTES, Exit, connect, read_outcome
 from kubelet.machine_info import read_machine
 from kubelet.node_usage import NodeUsageReader
@@ -545,6 +546,7 @@ async def test_the_pages_of_a_kubelet(tmp_path: Path):
         usage=NodeUsageReader(Cgroups(""), machine, tmp_path, WALL).read,
         probe_metrics=lambda: "probes 1\n",
         machine=machine,
+        volumes=lambda: [VolumeUsage("u", "disk", "default", "data", Disk(100, 60, 40, 10, 9))],
     )
     door = _Door(tmp_path, _Runtime(""), pages)
     async with door.open(), door.client() as stub:
@@ -567,6 +569,8 @@ async def test_the_pages_of_a_kubelet(tmp_path: Path):
         used = {"time": "2001-09-09T01:46:40Z"}
         [told_pod] = told["pods"]
         assert told_pod["podRef"] == {"name": "web", "namespace": "default", "uid": "u"}
+        [volume] = told_pod["volume"]
+        assert (volume["name"], volume["pvcRef"]["name"], volume["usedBytes"]) == ("disk", "data", 40)
         assert told_pod["cpu"] == {**used, "usageCoreNanoSeconds": 2_500_000_000}
         assert told_pod["containers"][0]["memory"] == {**used, "workingSetBytes": 4096}
         metrics = (await read("/metrics/resource"))[1].decode()

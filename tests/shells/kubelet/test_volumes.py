@@ -26,7 +26,7 @@ from machinery.model.k8s.core_v1 import (
     HostPathVolumeSource,
     ImageVolumeSource,
     KeyToPath,
-    PersistentVolumeClaimVolumeSource,
+    NFSVolumeSource,
     PodSecurityContext,
     ProjectedVolumeSource,
     Secret,
@@ -114,8 +114,8 @@ def test_what_a_killed_writer_left_is_taken_away(tmp_path: Path):
 
 async def test_a_kind_that_is_not_built_says_so(world: VolumeWorld):
     """Nothing is approximated."""
-    claim = Volume(name="disk", persistentVolumeClaim=PersistentVolumeClaimVolumeSource(claimName="c"))
-    assert await world.problem(pod_with(claim)) == "volumes of kind persistentVolumeClaim are not built"
+    remote = Volume(name="disk", nfs=NFSVolumeSource(server="s", path="/"))
+    assert await world.problem(pod_with(remote)) == "volumes of kind nfs are not built"
 
 
 async def test_the_token_is_bound_to_the_pod_and_renewed(world: VolumeWorld):

@@ -29,6 +29,8 @@ POD = {
             {"configMap": {"name": "settings"}},
             {"projected": {"sources": [{"configMap": {"name": "root-ca"}}, {"secret": {"name": "extra"}}]}},
             {"emptyDir": {}},
+            {"name": "data", "persistentVolumeClaim": {"claimName": "data"}},
+            {"name": "scratch", "ephemeral": {}},
         ],
     },
 }
@@ -49,6 +51,7 @@ def test_everything_that_a_pod_refers_to_is_found():
         ("pods", "web"),
         ("serviceaccounts", "robot"),
         *(("secrets", name) for name in ("registry", "password", "certificate", "extra")),
+        *(("persistentvolumeclaims", name) for name in ("data", "web-scratch")),
         *(("configmaps", name) for name in ("defaults", "settings", "root-ca")),
     }
 
@@ -65,6 +68,14 @@ def test_everything_that_a_pod_refers_to_is_found():
         (asked("get", "configmaps", "settings"), True),
         (asked("create", "serviceaccounts/token", "robot"), True),
         (asked("create", "serviceaccounts/token", "admin"), False),
+        (asked("get", "persistentvolumeclaims", "web-scratch"), True),
+        (asked("get", "persistentvolumeclaims", "other"), False),
+        (asked("watch", "persistentvolumeclaims", "data"), False),
+        (asked("patch", "persistentvolumeclaims/status", "data"), True),
+        (asked("get", "persistentvolumeclaims/status", "data"), False),
+        (asked("get", "persistentvolumes", "pv", namespace=""), False),
+        (asked("update", "csinodes", "node-1", group="storage.k8s.io", namespace=""), True),
+        (asked("get", "csinodes", "node-2", group="storage.k8s.io", namespace=""), False),
         (asked("get", "pods", "web"), True),
         (asked("get", "pods", "other"), False),
         (asked("list", "pods", fields={"spec.nodeName": "node-1"}), True),

@@ -7,6 +7,7 @@ ten times as much for each of them (law 7 of the design).
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterator
+from contextlib import nullcontext
 from types import SimpleNamespace
 from typing import Any
 
@@ -213,6 +214,35 @@ async def _admit(bench: RegistryBench) -> None:
     request = bench.request("get", "serviceaccounts", "default", namespace="few")
     await bench.feed.fresh()
     await bench.core.gate.admit(replace(request, user=KUBELET))
+
+
+async def test_a_node_may_read_the_volumes_of_its_pods_claims(few_and_many: RegistryBench) -> None:
+    """And the attachments to itself: both say whose they are, and the pods do not."""
+    bench = few_and_many
+    disk = {"accessModes": ["ReadWriteOnce"], "capacity": {"storage": "1Gi"}, "hostPath": {"path": "/d"}}
+    for name, claim in (("pv-of-one", "data"), ("pv-of-other", "other")):
+        reference = {"kind": "PersistentVolumeClaim", "namespace": "few", "name": claim}
+        await bench.create(
+            "persistentvolumes", {"metadata": {"name": name}, "spec": {**disk, "claimRef": reference}}
+        )
+    for node in ("node-0", "node-1"):
+        spec = {"attacher": "d.example", "nodeName": node, "source": {"persistentVolumeName": "pv-of-one"}}
+        await bench.create("volumeattachments", {"metadata": {"name": f"to-{node}"}, "spec": spec})
+    source = {"name": "disk", "persistentVolumeClaim": {"claimName": "data"}}
+    one = pod("one", node="node-0")
+    one["spec"]["volumes"] = [source]
+    await bench.create("pods", one, namespace="few")
+    await bench.feed.fresh()
+    for plural, name, allowed in (
+        ("persistentvolumes", "pv-of-one", True),
+        ("persistentvolumes", "pv-of-other", False),
+        ("persistentvolumes", "none", False),
+        ("volumeattachments", "to-node-0", True),
+        ("volumeattachments", "to-node-1", False),
+    ):
+        request = replace(bench.request("get", plural, name), user=KUBELET)
+        with nullcontext() if allowed else pytest.raises(Forbidden):
+            await bench.core.gate.admit(request)
 
 
 async def test_a_node_may_read_what_its_pods_need_for_as_long_as_they_are_there(

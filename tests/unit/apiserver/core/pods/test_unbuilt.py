@@ -13,10 +13,9 @@ from tests.support.pod_specs import created, deployment, pod
 @pytest.mark.parametrize(
     ("obj", "path"),
     [
-        (pod(volumes=[{"name": "a", "persistentVolumeClaim": {"claimName": "c"}}]), "spec.volumes[0].persistentVolumeClaim"),
+        (pod(volumes=[{"name": "a", "nfs": {"server": "s", "path": "/"}}]), "spec.volumes[0].nfs"),
         (pod(volumes=[{"name": "a", "emptyDir": {"medium": "HugePages"}}]), "spec.volumes[0].emptyDir.medium"),
         (pod(volumes=[{"name": "a", "projected": {"sources": [{"clusterTrustBundle": {"path": "p"}}]}}]), "spec.volumes[0].projected.sources[0].clusterTrustBundle"),
-        (pod(container={"volumeDevices": [{"name": "a", "devicePath": "/dev/x"}]}), "spec.containers[0].volumeDevices"),
         (pod(container={"securityContext": {"procMount": "Unmasked"}}), "spec.containers[0].securityContext.procMount"),
         (pod(securityContext={"windowsOptions": {"hostProcess": True}}), "spec.securityContext.windowsOptions.hostProcess"),
         (pod(container={"volumeMounts": [{"name": "a", "mountPath": "/a", "readOnly": True, "recursiveReadOnly": "Enabled"}]}), "spec.containers[0].volumeMounts[0].recursiveReadOnly"),
