@@ -34,12 +34,12 @@ class Place:
 
 
 class Transcripts:
-    """Pages that have been begun side by side; `finish` waits for one of them."""
+    """Pages that have been begun side by side, in an environment with more in it; `finish` waits for one of them."""
 
-    def __init__(self, kubeconfig: Path, pages: list[Path], folder: Path) -> None:
+    def __init__(self, kubeconfig: Path, pages: list[Path], folder: Path, **environment: str) -> None:
         self._pool = ThreadPoolExecutor(_AT_ONCE)
         self._running: dict[Path, Future[str]] = {
-            page: self._pool.submit(_run, page, kubeconfig, folder) for page in pages
+            page: self._pool.submit(_run, page, kubeconfig, folder, environment) for page in pages
         }
 
     def finish(self, page: Path) -> None:
@@ -56,9 +56,9 @@ class Transcripts:
         self._pool.shutdown(cancel_futures=True)
 
 
-def _run(page: Path, kubeconfig: Path, folder: Path) -> str:
+def _run(page: Path, kubeconfig: Path, folder: Path, environment: dict[str, str]) -> str:
     with own_namespace(kubeconfig, page.stem):
-        place = _prepare(page.stem, kubeconfig, folder)
+        place = _prepare(page.stem, kubeconfig, folder, environment)
         differences = [_carry_out(step, place) for step in parse(page.read_text())]
     return "\n\n".join(f"{page.name}:{each}" for each in differences if each)
 
@@ -76,7 +76,7 @@ def _carry_out(step: Step, place: Place) -> str:
             return difference and f"{line}: {script}\n{difference}"
 
 
-def _prepare(name: str, kubeconfig: Path, folder: Path) -> Place:
+def _prepare(name: str, kubeconfig: Path, folder: Path, environment: dict[str, str]) -> Place:
     """Make a page's folder, with a kubeconfig whose current context is in the page's namespace."""
     home = folder / name
     home.mkdir()
@@ -89,7 +89,8 @@ def _prepare(name: str, kubeconfig: Path, folder: Path) -> Place:
         home,
         name,
         {
-            "PATH": f"{programs}{os.pathsep}{os.environ['PATH']}",
+            **environment,
+            "PATH": f"{programs}{os.pathsep}{environment.get('PATH', os.environ['PATH'])}",
             "HOME": str(home),
             "TMPDIR": str(passing),
             "LANG": "C.UTF-8",
