@@ -15,7 +15,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 import apiserver.rest.listener  # noqa: F401 - imported once, before processes are forked, not in each of them
-from apiserver import schemas
+from apiserver import resource_metrics, schemas
 from apiserver.access_log import AccessLog
 from apiserver.admission.dynamic import DynamicAdmission
 from apiserver.admission.metrics import AdmissionMetrics
@@ -45,6 +45,7 @@ from apiserver.gate import Gate
 from apiserver.kubelets import Kubelets
 from apiserver.lookup import Lookup
 from apiserver.node_references import NodeReferences
+from apiserver.node_usages import NodeUsages
 from apiserver.opening import Opening
 from apiserver.presence import Addresses, Presence
 from apiserver.rbac_cache import RbacCache
@@ -82,6 +83,7 @@ if TYPE_CHECKING:
 if TYPE_CHECKING:
     from apiserver.admission.stages import Stages
 
+_ANSWERED: Final = (*served.REVIEWS, *served.POSTED, *served.COMPUTED, *resource_metrics.KINDS)
 GRACE_S: Final = 2.0  # wall seconds that running requests have when the server stops
 
 
@@ -148,7 +150,7 @@ def build(
     rng = rng or random.Random()  # noqa: S311 - a uid is no secret
     clock, log = process.clock, process.log
     storage = MeasuredStorage(store)
-    catalogue = Catalogue(ALL, (*served.REVIEWS, *served.POSTED, *served.COMPUTED))
+    catalogue = Catalogue(ALL, _ANSWERED)
     feed = Feed(storage, catalogue, clock, log=log)
     opening = Opening(feed, clock)
     reads = Reads(storage, feed, rng)
@@ -208,16 +210,20 @@ def build(
         dynamic,
         admission_metrics,
     )
+    metrics = resource_metrics.ResourceMetrics(
+        catalogue, reads, NodeUsages(kubelets, process.tasks.create_task, clock, log), clock
+    )
     handlers = {
         **review_handlers(gate, authenticator, schemas.load),
         **token_handlers(lookup, key, clock, schemas.load),
         **binding_handlers(lambda: registry, schemas.load),
+        **metrics.handlers(),
     }
     flow = FlowControl(config.max_requests_inflight, process.metrics, process.clock)
     flow_objects = FlowObjects(feed, flow, clock, log)
     statuses = ComponentStatuses(storage, reads, KINDS[served.LEASES.group, served.LEASES.plural], clock)
     handlers |= {("", served.COMPONENT_STATUSES.plural, "", "get"): statuses.get}
-    listers = {("", served.COMPONENT_STATUSES.plural): statuses.list}
+    listers = {("", served.COMPONENT_STATUSES.plural): statuses.list, **metrics.listers()}
     registry = makers.registry(parts, reads, opening, handlers, process.metrics, flow, listers)
     bootstrap = Bootstrap(catalogue, registry, feed, log)
     addresses = Addresses(allocator.range.first, config.advertise_address, config.rest_port)

@@ -22,7 +22,9 @@ def sandbox_stats(sandbox: Sandbox, containers: Sequence[Container], clock: Cloc
     """Return the statistics of a pod: the sums over its containers."""
     config = sandbox.config
     cpu, memory = _used(containers, clock)
-    each = [container_stats(container, clock) for container in containers]
+    now_s = clock.now()
+    running = [container for container in containers if container.state(now_s) is State.RUNNING]
+    each = [container_stats(container, clock) for container in running]
     return cri.PodSandboxStats(
         attributes=cri.PodSandboxAttributes(
             id=sandbox.id, metadata=config.metadata, labels=config.labels, annotations=config.annotations

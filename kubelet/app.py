@@ -23,6 +23,7 @@ from kubelet.container_starter import ContainerStarter, Providers
 from kubelet.container_stopper import ContainerStopper
 from kubelet.core.life import Surroundings
 from kubelet.core.sysctls import allowed_sysctls
+from kubelet.core.usage import Counter
 from kubelet.environment import Environment
 from kubelet.hooks import Hooks
 from kubelet.housekeeping import Housekeeping
@@ -50,6 +51,7 @@ from kubelet.sandboxes import Sandboxes
 from kubelet.server import NodeServer
 from kubelet.status_writer import StatusWriter
 from kubelet.termination_messages import TerminationMessages
+from kubelet.usage import UsageWindows
 from kubelet.volume_metrics import VolumeMetrics
 from kubelet.volumes import Volumes
 from machinery.client.api import Api
@@ -270,7 +272,8 @@ class Kubelet:
             clock,
             process.log,
             pages=pages,
-            is_simulated=lambda: self._around.runtime == HOLLOW,
+            usage=UsageWindows(self.runtime, self._node_counter, clock).read,
+            is_simulated=self._is_simulated,
         )
         server = grpc_server(
             config.listen, self._certificates.serving(), [service.handler()], process.seam, name=process.name
@@ -281,6 +284,13 @@ class Kubelet:
             yield server
         finally:
             await server.stop(0.5)
+
+    def _is_simulated(self) -> bool:
+        return self._around.runtime == HOLLOW
+
+    def _node_counter(self) -> Counter | None:
+        """Return what the node has used; None of a simulated one, which is not the machine that it runs on."""
+        return None if self._is_simulated() else self._usage.counter()
 
     def _tools(self) -> Tools:
         clock, log = self._process.clock, self._process.log

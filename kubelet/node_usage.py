@@ -9,6 +9,7 @@ from typing import Final
 from kubelet.cgroups import Cgroups
 from kubelet.core.node_status import Machine
 from kubelet.core.node_summary import Disk, NodeUsage, Traffic
+from kubelet.core.usage import Counter
 from kubelet.machine_info import memory_available_bytes
 from machinery.model.clock import Clock
 
@@ -35,9 +36,7 @@ class NodeUsageReader:
         """
         at_ns, cpu_ns = self._clock.wall_ns(), self._cpu_ns()
         rate = self._rate(at_ns, cpu_ns)
-        used = self._cgroups.memory_used_bytes()
-        if used is None and not self._machine.declared and (left := memory_available_bytes()) is not None:
-            used = max(0, self._machine.memory_bytes - left)
+        used = self._memory_used_bytes()
         return NodeUsage(
             at_ns=at_ns,
             cpu_ns=cpu_ns,
@@ -50,6 +49,19 @@ class NodeUsageReader:
             most_processes=_number("/proc/sys/kernel/pid_max"),
             processes=_processes(),
         )
+
+    def counter(self) -> Counter | None:
+        """Return what the node has used until now; None where the machine does not tell all of it."""
+        cpu_ns, memory_bytes = self._cpu_ns(), self._memory_used_bytes()
+        if cpu_ns is None or memory_bytes is None:
+            return None
+        return Counter(self._clock.wall_ns(), cpu_ns, memory_bytes)
+
+    def _memory_used_bytes(self) -> int | None:
+        used = self._cgroups.memory_used_bytes()
+        if used is None and not self._machine.declared and (left := memory_available_bytes()) is not None:
+            used = max(0, self._machine.memory_bytes - left)
+        return used
 
     def _cpu_ns(self) -> int | None:
         return self._cgroups.cpu_used_ns() or _busy_ns()

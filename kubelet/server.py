@@ -4,11 +4,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import Any, Final, Protocol
 
 from kubelet.core.log_lines import LoggedContainer, LogWishes, choose_log, nanoseconds
+from kubelet.core.usage import PodWindows, Window, Windows
 from kubelet.exec_streams import Channel, StreamConnection, connect, read_outcome
 from kubelet.logs import LogRange, read_log
 from kubelet.page_queries import command_of, log_request
@@ -90,6 +91,7 @@ class NodeServer:
         log: EventLog = SILENT,
         *,
         pages: Pages | None = None,
+        usage: Callable[[], Awaitable[Windows]] | None = None,
         is_simulated: Callable[[], bool] = lambda: False,
     ) -> None:
         self._pods = pods
@@ -97,6 +99,7 @@ class NodeServer:
         self._clock = clock
         self._log = log
         self._pages = pages
+        self._usage = usage
         self._is_simulated = (
             is_simulated  # whether no process listens at a pod's address, nor may a packet leave
         )
@@ -211,6 +214,21 @@ class NodeServer:
         async for data in pieces(page):
             yield pb.PageChunk(data=data)
 
+    async def Usage(self, _request: Any, context: Any) -> Any:
+        """Answer with what the node and its pods use.
+
+        Raises:
+            Forbidden: the caller is not the apiserver.
+            NotImplementedHere: this kubelet does not look.
+            ApiError: the runtime does not answer.
+        """
+        _admit(context)
+        if self._usage is None:
+            raise NotImplementedHere("this kubelet does not say what is used")
+        found = await self._usage()
+        node = None if found.node is None else _window(found.node)
+        return pb.UsageReply(node=node, pods=map(_pod_usage, found.pods))
+
     async def _pod_page(self, request: Any, path: PodPath) -> AsyncIterator[Any]:
         """Yield a page about a container: its log, or what a command in it says."""
         head = pb.PageChunk(head=pb.PageHead(status=200, content_type=_TEXT))
@@ -303,6 +321,21 @@ class NodeServer:
             now_s = self._clock.timescale.wall(self._clock.now())
             since_ns = int((now_s - request.since_seconds) * 1e9)
         return LogWishes(_STREAMS[request.stream], since_ns, request.timestamps)
+
+
+def _window(window: Window) -> Any:
+    return pb.UsageWindow(
+        end_ns=window.end_ns,
+        length_ns=window.length_ns,
+        cpu_nano_cores=window.cpu_nano_cores,
+        memory_bytes=window.memory_bytes,
+    )
+
+
+def _pod_usage(found: PodWindows) -> Any:
+    pod = found.pod
+    containers = [pb.ContainerUsage(container=name, usage=_window(each)) for name, each in found.containers]
+    return pb.PodUsage(namespace=pod.namespace, pod=pod.name, pod_uid=pod.uid, containers=containers)
 
 
 def _is_websocket(headers: Sequence[tuple[str, str]]) -> bool:

@@ -13,7 +13,6 @@ from collections.abc import Iterator, Sequence
 from gen_k8s import TARGET, VERSION, definitions
 from kind_facts import (
     COMPUTED,
-    METRICS,
     NO_PLACES,
     PARTS,
     POSTED,
@@ -139,7 +138,7 @@ def unserved_kinds() -> dict[tuple[str, str, str], str]:
     """Return the kinds that Kubernetes has and no `Fact` names: by group, version and plural."""
     served = {full(fact.schema) for fact in (*STORED, *REVIEWS, *POSTED, *COMPUTED)}
     apart = {full(schema) for schema in NO_PLACES}
-    found = dict(METRICS)
+    found: dict[tuple[str, str, str], str] = {}
     for name, schema in definitions().items():
         is_object = "ObjectMeta" in str(schema.get("properties", {}).get("metadata", ""))
         if is_object and name not in {*served, *apart} and "x-kubernetes-group-version-kind" in schema:

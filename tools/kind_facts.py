@@ -121,12 +121,6 @@ STORED: Final = (
 NO_PLACES: Final = ("authentication.v1.TokenRequest", "autoscaling.v1.Scale", "policy.v1.Eviction")
 """Kinds that are read and written below objects of others only."""
 
-METRICS: Final = {
-    ("metrics.k8s.io", "v1beta1", "nodes"): "NodeMetrics",
-    ("metrics.k8s.io", "v1beta1", "pods"): "PodMetrics",
-}
-"""Kinds of a group that another server adds to Kubernetes, so that it is in no schema of it; `kubectl top` asks for it."""
-
 POSTED: Final = (Fact("core.v1.Binding"),)
 COMPUTED: Final = (
     Fact("core.v1.ComponentStatus", plural="componentstatuses", short="cs", cluster=True, lacks="create delete deletecollection patch update watch", warning="v1 ComponentStatus is deprecated in v1.19+"),

@@ -13,7 +13,7 @@ from typing import Final
 
 from apiserver import objects
 from apiserver.aggregation.services import ApiServices
-from apiserver.core.aggregation.priorities import BUILT_IN, GroupVersion
+from apiserver.core.aggregation.priorities import BUILT_IN, METRICS, GroupVersion, priority_of
 from apiserver.core.aggregation.registration import (
     ON_START,
     Action,
@@ -61,6 +61,8 @@ class Registration:
             name_of(*place): local(*place, BUILT_IN[place], ON_START) for place in sorted(built_in)
         }
         self._unseen = set(self._built_in)  # those that were not available yet
+        if METRICS in {(names.group, names.version) for names in catalogue.computed}:
+            self._built_in[name_of(*METRICS)] = local(*METRICS, priority_of(*METRICS), manner="")
         self._custom: Counter[GroupVersion] = Counter()  # how many kinds there are of each version
         self._custom_names: dict[str, GroupVersion] = {}
         self._changed: dict[str, None] = {}

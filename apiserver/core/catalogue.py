@@ -17,7 +17,7 @@ from typing import Final, Generic, TypeVar
 
 from apiserver.core.aggregation.documents import Listed
 from apiserver.core.aggregation.priorities import GroupVersion
-from apiserver.core.kind import Kind
+from apiserver.core.kind import ComputedKind, Kind
 from apiserver.core.values import Json
 from machinery.model.kinds import KindNames
 
@@ -41,6 +41,7 @@ class Catalogue:
         self.generation = 0
         self.elsewhere: Mapping[GroupVersion, Listed] = {}
         self._answered = {names.gvr: names for names in answered}  # not stored
+        self.computed = tuple(each for each in self._answered.values() if isinstance(each, ComputedKind))
         self._kinds: dict[tuple[str, str, str], Kind] = {}
         self._types: dict[tuple[str, str], Kind] = {}  # by apiVersion and kind
         self._stored: dict[tuple[str, str], Kind] = {}  # by group and plural
@@ -193,7 +194,7 @@ class Catalogue:
         return None
 
 
-def definition_in(kind: Kind, name: str, *, v2: bool = False) -> Json | None:
+def definition_in(kind: Kind | ComputedKind, name: str, *, v2: bool = False) -> Json | None:
     """Find a schema that came with a kind, or that of its lists."""
     definitions = kind.definitions_v2 if v2 and kind.definitions_v2 is not None else kind.definitions
     if name in definitions:
@@ -203,7 +204,7 @@ def definition_in(kind: Kind, name: str, *, v2: bool = False) -> Json | None:
     return None
 
 
-def _list_definition(kind: Kind) -> Json:
+def _list_definition(kind: KindNames) -> Json:
     return {
         "description": f"{kind.kind}List is a list of {kind.kind}",
         "type": "object",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
+from typing import Any
 
 from apiserver.core.rules import PLAIN, WITH_STATUS, Rules
 from apiserver.core.values import Json
@@ -38,6 +39,23 @@ class Kind(KindNames):
         return f"{namespace}/{name}" if self.namespaced else name
 
 
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class ComputedKind(KindNames):
+    """A kind whose objects nobody stores: they are made when somebody asks. Its schemas come with it."""
+
+    definitions: Mapping[str, Json]
+    definitions_v2: None = None  # OpenAPI version 2 has words for all of it
+
+    @classmethod
+    def of(cls, names: KindNames, definitions: Mapping[str, Json]) -> ComputedKind:
+        """Return the kind of these names."""
+        return cls(**_given(names), definitions=definitions)
+
+
+def _given(names: KindNames) -> dict[str, Any]:
+    return {each.name: getattr(names, each.name) for each in fields(KindNames) if each.init}
+
+
 def for_part(kind: Kind, subresource: str) -> Kind:
     """Return a kind whose updates are those of a part of its objects (`Rules.parts`)."""
     part, rules = kind.rules.parts[subresource], kind.rules
@@ -67,9 +85,8 @@ def make_kind(
     """
     own = rules or (WITH_STATUS if names.has_status else PLAIN)
     prefix = storage_prefix or own.storage_prefix or f"/registry/{names.plural}"
-    called = {each.name: getattr(names, each.name) for each in fields(KindNames) if each.init}
     return Kind(
-        **called | {"warning": warning or names.warning},
+        **_given(names) | {"warning": warning or names.warning},
         rules=own,
         storage_prefix=stored.storage_prefix if stored else prefix,
         storage_version=stored,

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from typing import Any, Final
 
 from apiserver.core.discovery import Discovery
-from apiserver.core.kind import Kind
+from apiserver.core.kind import ComputedKind, Kind
 from apiserver.core.openapi_enums import with_enums
 from apiserver.core.openapi_pages import pages, resource_list
 from apiserver.core.openapi_paths import JSON_TYPES, Operation, definitions, is_published, operations
@@ -38,7 +38,7 @@ def served_paths(discovery: Discovery) -> dict[str, tuple[str, str]]:
 
 def has_own_schema(names: KindNames) -> bool:
     """Whether the schema of a kind came with it, and is not one of the published ones."""
-    return isinstance(names, Kind) and bool(names.definitions)
+    return isinstance(names, Kind | ComputedKind) and bool(names.definitions)
 
 
 def _is_own(resources: Iterable[KindNames]) -> bool:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from apiserver.core.kind import Kind
+from apiserver.core.kind import ComputedKind, Kind
 from machinery.model.kinds import KindNames, Subresource
 
 META: Final = "io.k8s.apimachinery.pkg.apis.meta.v1"
@@ -130,7 +130,7 @@ def _produced(resource: KindNames) -> tuple[str, ...]:
 
 def is_published(resource: KindNames) -> bool:
     """Whether a kind is one of Kubernetes' own, with a published schema."""
-    return resource.definition.startswith("io.k8s.")
+    return resource.definition.startswith("io.k8s.") and not isinstance(resource, ComputedKind)
 
 
 def titled(group: str, version: str = "") -> str:

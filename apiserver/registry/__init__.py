@@ -14,8 +14,8 @@ parts         what all of them work with
 
 from __future__ import annotations
 
-from apiserver.registry.facade import Handler, Handlers, Registry
+from apiserver.registry.facade import Handler, Handlers, Listers, Registry
 from apiserver.registry.parts import Parts
 from apiserver.registry.posted import Posted
 
-__all__ = ["Handler", "Handlers", "Parts", "Posted", "Registry"]
+__all__ = ["Handler", "Handlers", "Listers", "Parts", "Posted", "Registry"]

@@ -20,7 +20,7 @@ from apiserver.core import openapi_v2_binary
 from apiserver.core.aggregation.openapi_merge import Document, merged
 from apiserver.core.catalogue import Catalogue, PerGeneration, definition_in
 from apiserver.core.discovery import Discovery
-from apiserver.core.kind import Kind
+from apiserver.core.kind import ComputedKind, Kind
 from apiserver.core.openapi import document_v2, document_v3, has_own_schema, page_v3, served_paths
 from apiserver.core.openapi_pages import pages
 from apiserver.core.values import Json
@@ -45,8 +45,9 @@ class Documents:
         self.paths = served_paths(self.discovery)
         self.pages = pages(self.discovery)
         self._definitions = definitions
-        self._own: dict[str, Kind] = {}
-        for kind in catalogue.kinds():
+        self._own: dict[str, Kind | ComputedKind] = {}
+        own: tuple[Kind | ComputedKind, ...] = (*catalogue.kinds(), *catalogue.computed)
+        for kind in own:
             if kind.definitions:
                 self._own |= dict.fromkeys((*kind.definitions, f"{kind.definition}List"), kind)
 

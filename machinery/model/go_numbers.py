@@ -93,3 +93,14 @@ def _parts(text: str, rest: str) -> list[tuple[str, str]]:
 
 def _invalid(text: str) -> ValueError:
     return ValueError(f"time: invalid duration {_quoted(text)}")
+
+
+def format_duration(duration_s: float) -> str:
+    """Write a duration in milliseconds' precision as Go does: 0s, 15ms, 1.5s, 1m30s, 1h0m5s; it is not below 0."""
+    milliseconds = round(duration_s * 1000)
+    if 0 < milliseconds < 1000:
+        return f"{milliseconds}ms"
+    whole, rest = divmod(milliseconds, 60_000)
+    seconds = f"{rest / 1000:.3f}".rstrip("0").rstrip(".") + "s"
+    hours, minutes = divmod(whole, 60)
+    return (f"{hours}h" if hours else "") + (f"{minutes}m" if whole else "") + seconds

@@ -191,3 +191,47 @@ class PageHead(_message.Message):
     status: int
     content_type: str
     def __init__(self, status: _Optional[int] = ..., content_type: _Optional[str] = ...) -> None: ...
+
+class UsageRequest(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
+class UsageReply(_message.Message):
+    __slots__ = ("node", "pods")
+    NODE_FIELD_NUMBER: _ClassVar[int]
+    PODS_FIELD_NUMBER: _ClassVar[int]
+    node: UsageWindow
+    pods: _containers.RepeatedCompositeFieldContainer[PodUsage]
+    def __init__(self, node: _Optional[_Union[UsageWindow, _Mapping]] = ..., pods: _Optional[_Iterable[_Union[PodUsage, _Mapping]]] = ...) -> None: ...
+
+class PodUsage(_message.Message):
+    __slots__ = ("namespace", "pod", "pod_uid", "containers")
+    NAMESPACE_FIELD_NUMBER: _ClassVar[int]
+    POD_FIELD_NUMBER: _ClassVar[int]
+    POD_UID_FIELD_NUMBER: _ClassVar[int]
+    CONTAINERS_FIELD_NUMBER: _ClassVar[int]
+    namespace: str
+    pod: str
+    pod_uid: str
+    containers: _containers.RepeatedCompositeFieldContainer[ContainerUsage]
+    def __init__(self, namespace: _Optional[str] = ..., pod: _Optional[str] = ..., pod_uid: _Optional[str] = ..., containers: _Optional[_Iterable[_Union[ContainerUsage, _Mapping]]] = ...) -> None: ...
+
+class ContainerUsage(_message.Message):
+    __slots__ = ("container", "usage")
+    CONTAINER_FIELD_NUMBER: _ClassVar[int]
+    USAGE_FIELD_NUMBER: _ClassVar[int]
+    container: str
+    usage: UsageWindow
+    def __init__(self, container: _Optional[str] = ..., usage: _Optional[_Union[UsageWindow, _Mapping]] = ...) -> None: ...
+
+class UsageWindow(_message.Message):
+    __slots__ = ("end_ns", "length_ns", "cpu_nano_cores", "memory_bytes")
+    END_NS_FIELD_NUMBER: _ClassVar[int]
+    LENGTH_NS_FIELD_NUMBER: _ClassVar[int]
+    CPU_NANO_CORES_FIELD_NUMBER: _ClassVar[int]
+    MEMORY_BYTES_FIELD_NUMBER: _ClassVar[int]
+    end_ns: int
+    length_ns: int
+    cpu_nano_cores: int
+    memory_bytes: int
+    def __init__(self, end_ns: _Optional[int] = ..., length_ns: _Optional[int] = ..., cpu_nano_cores: _Optional[int] = ..., memory_bytes: _Optional[int] = ...) -> None: ...

@@ -50,10 +50,14 @@ BUILT_IN: Final[Mapping[GroupVersion, Priority]] = {
     ("flowcontrol.apiserver.k8s.io", "v1"): Priority(16_100, 21),
     ("resource.k8s.io", "v1"): Priority(16_200, 20),
 }
+METRICS: Final[GroupVersion] = ("metrics.k8s.io", "v1beta1")
+"""What metrics-server serves where it is installed, and this server itself where it is not."""
 """Of what a cluster serves without anybody's doing."""
 OWN_GROUP: Final = "apiregistration.k8s.io"
 
 
 def priority_of(group: str, version: str) -> Priority:
     """Return the priority of a version that this server serves itself."""
+    if (group, version) == METRICS:
+        return Priority(100, 100)  # as metrics-server's own
     return FIRST if group == OWN_GROUP else BUILT_IN.get((group, version), CUSTOM)

@@ -2,7 +2,8 @@
 
 Kubernetes has two manners, which stand in a label: those of built-in versions are looked after once, when an apiserver
 starts, so that somebody may send a built-in version elsewhere for a while; those of custom resources always. One without
-the label is somebody else's, and stays as it is, whatever it says.
+the label is somebody else's, and stays as it is, whatever it says. So has that of the metrics none, which is only there as long
+as nobody installs a server for them: it is made where there is none.
 """
 
 from __future__ import annotations
@@ -49,7 +50,7 @@ def name_of(group: str, version: str) -> str:
 
 
 def local(group: str, version: str, priority: Priority = CUSTOM, manner: str = ALWAYS) -> Json:
-    """Return the APIService of a version that this server serves itself."""
+    """Return the APIService of a version that this server serves itself; without a manner nobody looks after it."""
     own: Json = {
         "version": version,
         "groupPriorityMinimum": priority.group,
@@ -57,10 +58,11 @@ def local(group: str, version: str, priority: Priority = CUSTOM, manner: str = A
     }
     if group:
         own["group"] = group
+    labels = {"labels": {AUTOMANAGED: manner}} if manner else {}
     return {
         "apiVersion": "apiregistration.k8s.io/v1",
         "kind": "APIService",
-        "metadata": {"name": name_of(group, version), "labels": {AUTOMANAGED: manner}},
+        "metadata": {"name": name_of(group, version), **labels},
         "spec": own,
     }
 

@@ -27,6 +27,7 @@ Json: TypeAlias = dict[str, Any]
 _APPS: Final = "deployments,deployments/scale,replicasets,replicasets/scale"  # and more of them in each rule
 _HEALTH: Final = "/healthz,/livez,/readyz"
 _WHOM_TO_BELIEVE: Final = "extension-apiserver-authentication"  # a ConfigMap, for servers of APIServices
+_METRICS_READER: Final = "system:aggregated-metrics-reader"  # as metrics-server's manifest has it
 _VERSION: Final = "/version,/version/"
 
 _VIEW: Final = (
@@ -88,6 +89,7 @@ OBJECTS: Final[tuple[Json, ...]] = (
     cluster_role("system:aggregate-to-admin", *_ADMIN, part_of="admin"),
     cluster_role("system:aggregate-to-edit", *_EDIT, part_of="edit"),
     cluster_role("system:aggregate-to-view", *_VIEW, part_of="view"),
+    cluster_role(_METRICS_READER, f"{READ} metrics.k8s.io nodes,pods", part_of="view"),
     cluster_role(
         "system:basic-user",
         "create authorization.k8s.io selfsubjectaccessreviews,selfsubjectrulesreviews",

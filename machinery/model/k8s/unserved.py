@@ -16,8 +16,6 @@ KINDS: Final[dict[tuple[str, str, str], str]] = {
     ("coordination.k8s.io", "v1alpha2", "leasecandidates"): "LeaseCandidate",
     ("coordination.k8s.io", "v1beta1", "leasecandidates"): "LeaseCandidate",
     ("internal.apiserver.k8s.io", "v1alpha1", "storageversions"): "StorageVersion",
-    ("metrics.k8s.io", "v1beta1", "nodes"): "NodeMetrics",
-    ("metrics.k8s.io", "v1beta1", "pods"): "PodMetrics",
     ("networking.k8s.io", "v1beta1", "ipaddresses"): "IPAddress",
     ("networking.k8s.io", "v1beta1", "servicecidrs"): "ServiceCIDR",
     ("resource.k8s.io", "v1alpha3", "devicetaintrules"): "DeviceTaintRule",

@@ -69,10 +69,13 @@ async def shown(api: Api, wanted: Callable[[dict[str, Custom]], Any]) -> dict[st
     return found
 
 
+METRICS = "v1beta1.metrics.k8s.io"
+
+
 async def test_apiservers_register_what_they_serve(several: list[Served]) -> None:
     """Built-in versions from the start, those of definitions as they come and go; each apiserver sees the same ones."""
     first, second = (each.connect("grpc") for each in several)
-    found = await shown(first, lambda them: len(them) == 21)
+    found = await shown(first, lambda them: len(them) == 22)
     assert {name: (each.metadata.labels[AUTOMANAGED], each.spec["groupPriorityMinimum"]) for name, each in found.items()
             if name in {"v1.", "v1.apps", "v2.autoscaling"}} == {
         "v1.": ("onstart", 18_000),
@@ -105,6 +108,15 @@ async def test_apiservers_register_what_they_serve(several: list[Served]) -> Non
     await shown(second, lambda them: them[TOYS].spec["versionPriority"] == 100)
     await first.delete(custom.CRDS, f"toys.{custom.GROUP}")
     await shown(second, lambda them: TOYS not in them)
+
+    await first.delete(API_SERVICES, METRICS)  # there as long as nobody else serves them
+    own = (await shown(second, lambda them: METRICS in them))[METRICS]
+    assert (own.metadata.labels, own.spec.get("service")) == ({}, None)
+    elsewhere = {"service": {"name": "metrics-server", "namespace": "kube-system"}}
+    await first.patch(API_SERVICES, METRICS, {"spec": elsewhere})
+    await shown(second, lambda them: them[METRICS].status["conditions"][0]["reason"] == "ServiceNotFound")
+    await first.delete(API_SERVICES, METRICS)
+    await shown(second, lambda them: METRICS in them and not them[METRICS].spec.get("service"))
 
     await first.delete(API_SERVICES, "v1.apps")  # somebody else's business, until an apiserver starts again
     with pytest.raises(NotFound):

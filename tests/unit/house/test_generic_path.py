@@ -22,6 +22,7 @@ PARTICULAR = (
     "core/disruption.py", "registry/disruption.py",
     "core/bootstrap*.py", "core/bootstrap_rbac/*", "bootstrap.py", "presence.py", "allocation.py",
     "authentication.py", "authorizers.py", "webhook_authorizer.py", "token_requests.py", "reviews.py", "component_statuses.py", "bindings.py", "rbac_cache.py", "node_references.py", "kubelets.py",
+    "resource_metrics.py",  # of nodes and pods
     "rest/pod_*.py", "core/proxying/*", "rest/proxies.py",  # which are about what requests can be passed on to
 )  # fmt: skip
 """Modules that are about some kinds: their rules, access, what a cluster begins with. All others are generic."""

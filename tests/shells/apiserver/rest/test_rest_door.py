@@ -220,7 +220,14 @@ async def test_unknown_fields_are_warned_of_or_refused(admin: aiohttp.ClientSess
             501,
             "leasecandidates.coordination.k8s.io",
         ),
-        ("GET", "/apis/metrics.k8s.io/v1beta1/nodes", {}, 501, "NodeMetrics"),
+        (
+            "GET",
+            "/apis/metrics.k8s.io/v1beta1/nodes/n",
+            {},
+            404,
+            'nodemetrics.metrics.k8s.io "n" not found',
+        ),
+        ("DELETE", "/apis/metrics.k8s.io/v1beta1/nodes/n", {}, 405, "does not allow this method"),
         ("GET", "/api/v1/nodes/n/proxy/logs/a?watch=true", {}, 404, 'nodes "n" not found'),
         (
             "PUT",

@@ -119,13 +119,13 @@ def test_a_controller_with_an_account_of_its_own_may(
 
 
 def test_they_are_marked_and_each_is_there_once() -> None:
-    """The apiserver finds them again, and keeps them up to date; a real v1.36 has as many, except for ours."""
+    """The apiserver finds them again, and keeps them up to date; a real v1.36 with metrics-server has as many, except for ours."""
     places = [(obj["kind"], obj["metadata"].get("namespace"), obj["metadata"]["name"]) for obj in EVERY]
     assert len(set(places)) == len(places)
     assert all(obj["metadata"]["labels"]["kubernetes.io/bootstrapping"] == "rbac-defaults" for obj in EVERY)
     kubernetes = [kind for kind, _, name in places if not name.startswith("kubarium:")]
     counts = {kind: kubernetes.count(kind) for kind in set(kubernetes)}
-    assert counts == {"ClusterRole": 69, "ClusterRoleBinding": 50, "Role": 7, "RoleBinding": 7}
+    assert counts == {"ClusterRole": 70, "ClusterRoleBinding": 50, "Role": 7, "RoleBinding": 7}
 
 
 def test_every_binding_is_to_a_role_that_is_there() -> None:
