@@ -1,4 +1,4 @@
-"""Deployments, ReplicaSets and Pods as their controllers see them: with the user's template untouched.
+"""Workloads and Pods as their controllers see them: with the user's template untouched.
 
 The generated Structs drop fields that they do not know. A pod has to carry every field of its template, so here
 the template (and the spec of a pod that is created from it) stays the JSON document that it is.
@@ -59,6 +59,30 @@ class ReplicaSet(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, 
     status: ReplicaSetStatus = msgspec.field(default_factory=lambda: ReplicaSetStatus(replicas=0))
 
 
+class ReplicationControllerSpec(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """core/v1 ReplicationControllerSpec with its template as a document, and its selector as the others have it."""
+
+    minReadySeconds: int = 0
+    replicas: int = 1
+    labels: dict[str, str] = msgspec.field(name="selector", default_factory=dict)
+    template: Template = {}
+
+    @property
+    def selector(self) -> LabelSelector:
+        """Return the selector, which is a map of labels in the API."""
+        return LabelSelector(matchLabels=self.labels)
+
+
+class ReplicationController(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
+    """core/v1 ReplicationController; its status has all counts of a ReplicaSet's except for terminatingReplicas."""
+
+    apiVersion: str = msgspec.field(default_factory=lambda: "v1")
+    kind: str = msgspec.field(default_factory=lambda: "ReplicationController")
+    metadata: ObjectMeta = ObjectMeta()
+    spec: ReplicationControllerSpec = ReplicationControllerSpec()
+    status: ReplicaSetStatus = msgspec.field(default_factory=lambda: ReplicaSetStatus(replicas=0))
+
+
 class NewPod(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """A Pod to be created: its spec is the template's, field for field."""
 
@@ -70,6 +94,9 @@ class NewPod(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=F
 
 DEPLOYMENTS: Final = Resource("apps", "v1", "deployments", "Deployment", namespaced=True, type=Deployment)
 REPLICA_SETS: Final = Resource("apps", "v1", "replicasets", "ReplicaSet", namespaced=True, type=ReplicaSet)
+REPLICATION_CONTROLLERS: Final = Resource(
+    "", "v1", "replicationcontrollers", "ReplicationController", namespaced=True, type=ReplicationController
+)
 NEW_PODS: Final = Resource("", "v1", "pods", "Pod", namespaced=True, type=NewPod)
 
 

@@ -1,8 +1,4 @@
-"""The ReplicaSet controller: keep so many pods of a template running.
-
-controller   what it watches, whom a change concerns, what it looks at
-plan         who is its pod, how many are missing or too many, and the status
-pod_ranking  which pods go first when there are too many
+"""The ReplicaSet controller: keep so many pods of a template running (`controllers.core.replicas`).
 
 https://kubernetes.io/docs/concepts/workloads/controllers/replicaset/
 """

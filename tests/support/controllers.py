@@ -27,6 +27,8 @@ from controllers.core.workloads import (
     DeploymentSpec,
     ReplicaSet,
     ReplicaSetSpec,
+    ReplicationController,
+    ReplicationControllerSpec,
 )
 from machinery.model.k8s.apps_v1 import DeploymentStrategy, RollingUpdateDeployment
 from machinery.model.k8s.core_v1 import Pod
@@ -87,6 +89,15 @@ def replica_set(name: str = "web-1", replicas: int = 1, **fields: Any) -> Replic
         **fields,
     )
     return ReplicaSet(metadata=meta(name, "default", **metadata), spec=spec)
+
+
+def replication_controller(name: str = "web-1", replicas: int = 1, **fields: Any) -> ReplicationController:
+    """Return the ReplicationController default/NAME, which selects app=web."""
+    metadata = {"generation": 1, "creationTimestamp": CREATED, **fields.pop("metadata", {})}
+    spec = ReplicationControllerSpec(
+        replicas=replicas, labels={"app": "web"}, template=fields.pop("template", template()), **fields
+    )
+    return ReplicationController(metadata=meta(name, "default", **metadata), spec=spec)
 
 
 def owner(obj: KubeObject, *, controller: bool = True, block: bool = True) -> OwnerReference:

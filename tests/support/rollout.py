@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from controllers.core.actions import Facts, Plan
+from controllers.core.replicas import plan as replicaset
 from controllers.core.workloads import DEPLOYMENTS, REPLICA_SETS, ReplicaSet
 from controllers.deployment import plan as deployment
-from controllers.replicaset import plan as replicaset
 from machinery.model.pods import is_active, is_ready
 from machinery.model.resources import PODS
 from tests.support.controllers import Crashed, SmallWorld, pods_of, set_ready

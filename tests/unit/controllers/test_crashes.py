@@ -26,6 +26,7 @@ from controllers import (
     pv_protection,
     pvc_protection,
     replicaset,
+    replicationcontroller,
     resourcequota,
     serviceaccount,
     serviceaccount_token,
@@ -38,7 +39,7 @@ from controllers.core.controller import Build, Controller, Settings, Watched
 from controllers.core.documents import Document, documents_of
 from controllers.core.keys import itself
 from controllers.core.moment import Moment
-from controllers.core.workloads import DEPLOYMENTS, REPLICA_SETS
+from controllers.core.workloads import DEPLOYMENTS, REPLICA_SETS, REPLICATION_CONTROLLERS
 from controllers.pv_protection.plan import VOLUMES
 from controllers.pvc_protection.plan import CLAIMS
 from controllers.resourcequota.plan import QUOTAS
@@ -64,6 +65,7 @@ from machinery.model.resources import (
     SECRETS,
     SERVICE_ACCOUNTS,
     SERVICES,
+    Resource,
 )
 from machinery.model.tokens import ACCOUNT_NAME, LEGACY_TYPE
 from tests.support import builders
@@ -71,7 +73,7 @@ from tests.support.builders import changed
 from tests.support.certificate_requests import requested
 from tests.support.controller_crashes import CrashWorld, play
 from tests.support.controllers import deployment as web
-from tests.support.controllers import owner, replica_set, rolling, template
+from tests.support.controllers import owner, replica_set, replication_controller, rolling, template
 from tests.support.examples import sample
 
 SILENT_S = 80.0  # longer than a node is waited for
@@ -121,15 +123,16 @@ async def a_deployment_rolls(world: CrashWorld) -> None:
     assert [pod.spec.containers[0].image for pod in pods] == ["app:2"] * 2
 
 
-async def a_replica_set_scales(world: CrashWorld) -> None:
+async def a_replica_set_scales(world: CrashWorld, resource: Resource[Any] = REPLICA_SETS) -> None:
     """It adopts a pod, makes others, lets one go that is relabelled, and deletes some."""
+    made = replica_set if resource is REPLICA_SETS else replication_controller
     await world.server.given(PODS, builders.pod("found", labels={"app": "web"}))
-    await world.server.given(REPLICA_SETS, replica_set(replicas=3))
+    await world.server.given(resource, made(replicas=3))
     await run_pods(world)
     other = {"metadata": {"labels": {"app": "other"}}}
     await world.user.patch(PODS, "found", other, namespace="default")
     await run_pods(world)
-    await world.user.patch(REPLICA_SETS, "web-1", {"spec": {"replicas": 1}}, namespace="default")
+    await world.user.patch(resource, "web-1", {"spec": {"replicas": 1}}, namespace="default")
     await run_pods(world)
     pods = (await world.user.list(PODS)).items
     assert sorted(len(pod.metadata.ownerReferences) for pod in pods) == [0, 1]
@@ -480,6 +483,9 @@ TRIALS: dict[Build, Trial] = {
     serviceaccount.build: Trial(namespaces_come, writes=10),
     deployment.build: Trial(a_deployment_rolls, beside=(replicaset.build,), writes=12),
     replicaset.build: Trial(a_replica_set_scales, writes=9),
+    replicationcontroller.build: Trial(
+        partial(a_replica_set_scales, resource=REPLICATION_CONTROLLERS), writes=9
+    ),
     endpointslice.build: Trial(a_service_is_followed, writes=4),
     node_lifecycle.build: Trial(a_node_falls_silent, writes=4),
     taint_eviction.build: Trial(a_node_is_tainted, writes=6),

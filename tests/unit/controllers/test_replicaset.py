@@ -4,7 +4,8 @@ import msgspec
 import pytest
 
 from controllers.core.actions import Create, Delete, Facts, Failure, Patch, SlowStart
-from controllers.replicaset.plan import BURST, Seen, plan, siblings_of
+from controllers.core.replicas.plan import BURST, Seen, plan, siblings_of
+from controllers.core.workloads import REPLICATION_CONTROLLERS
 from machinery.model.k8s.core_v1 import PodCondition
 from tests.support import builders
 from tests.support.builders import changed
@@ -16,6 +17,7 @@ from tests.support.controllers import (
     of_type,
     owner,
     replica_set,
+    replication_controller,
     status_of,
     template,
 )
@@ -181,6 +183,31 @@ def test_a_second_look_writes_nothing():
     pod = pod_of(rs, ready=True)
     status = status_of(plan_for(rs, pod))
     assert plan_for(as_seen(rs, status), pod).actions == ()
+
+
+def test_a_replication_controller_is_one_of_another_kind():
+    """It adopts, makes, releases and counts as a ReplicaSet does; its status does not tell of pods that terminate."""
+    rc = replication_controller(replicas=2)
+
+    def planned(*pods, facts=None):
+        return plan(
+            Seen(rc, pods, frozenset({rc.metadata.uid}), REPLICATION_CONTROLLERS), moment(), facts or Facts()
+        )
+
+    ready = pod_of(rc, "ready", ready=True)
+    going = pod_of(rc, "going", meta_fields={"deletionTimestamp": GONE})
+    made = planned(ready, going)
+    assert [write.object.metadata.ownerReferences for write in of_type(made, Create)] == [[owner(rc)]]
+    assert [patch.resource for patch in of_type(made, Patch)] == [REPLICATION_CONTROLLERS]
+    assert status_of(made) == {
+        "replicas": 1,
+        "readyReplicas": 1,
+        "availableReplicas": 1,
+        "fullyLabeledReplicas": 1,
+        "observedGeneration": 1,
+    }
+    [need] = planned(pod_of(rc, owners=[])).needs
+    assert need.resource is REPLICATION_CONTROLLERS
 
 
 def test_events_are_in_the_words_that_users_know():
