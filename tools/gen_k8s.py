@@ -48,6 +48,7 @@ ROOTS = [
         )
     ),
     *(META + name for name in ("DeleteOptions", "LabelSelector", "ObjectMeta", "OwnerReference", "Status")),
+    "io.k8s.api.apps.v1.DaemonSet",
     "io.k8s.api.apps.v1.Deployment",
     "io.k8s.api.apps.v1.ReplicaSet",
     "io.k8s.api.authentication.v1.TokenRequest",

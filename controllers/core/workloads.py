@@ -10,7 +10,13 @@ from typing import Any, Final
 
 import msgspec
 
-from machinery.model.k8s.apps_v1 import DeploymentStatus, DeploymentStrategy, ReplicaSetStatus
+from machinery.model.k8s.apps_v1 import (
+    DaemonSetStatus,
+    DaemonSetUpdateStrategy,
+    DeploymentStatus,
+    DeploymentStrategy,
+    ReplicaSetStatus,
+)
 from machinery.model.k8s.meta_v1 import LabelSelector, ObjectMeta
 from machinery.model.resources import Resource
 
@@ -83,6 +89,30 @@ class ReplicationController(msgspec.Struct, frozen=True, kw_only=True, omit_defa
     status: ReplicaSetStatus = msgspec.field(default_factory=lambda: ReplicaSetStatus(replicas=0))
 
 
+class DaemonSetSpec(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
+    """apps/v1 DaemonSetSpec with its template as a document."""
+
+    minReadySeconds: int = 0
+    revisionHistoryLimit: int | None = None
+    selector: LabelSelector = LabelSelector()
+    template: Template = {}
+    updateStrategy: DaemonSetUpdateStrategy = DaemonSetUpdateStrategy()
+
+
+class DaemonSet(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
+    """apps/v1 DaemonSet."""
+
+    apiVersion: str = msgspec.field(default_factory=lambda: "apps/v1")
+    kind: str = msgspec.field(default_factory=lambda: "DaemonSet")
+    metadata: ObjectMeta = ObjectMeta()
+    spec: DaemonSetSpec = DaemonSetSpec()
+    status: DaemonSetStatus = msgspec.field(
+        default_factory=lambda: DaemonSetStatus(
+            currentNumberScheduled=0, desiredNumberScheduled=0, numberMisscheduled=0, numberReady=0
+        )
+    )
+
+
 class NewPod(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """A Pod to be created: its spec is the template's, field for field."""
 
@@ -97,6 +127,7 @@ REPLICA_SETS: Final = Resource("apps", "v1", "replicasets", "ReplicaSet", namesp
 REPLICATION_CONTROLLERS: Final = Resource(
     "", "v1", "replicationcontrollers", "ReplicationController", namespaced=True, type=ReplicationController
 )
+DAEMON_SETS: Final = Resource("apps", "v1", "daemonsets", "DaemonSet", namespaced=True, type=DaemonSet)
 NEW_PODS: Final = Resource("", "v1", "pods", "Pod", namespaced=True, type=NewPod)
 
 

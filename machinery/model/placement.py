@@ -42,6 +42,7 @@ EVERY_ADDRESS: Final = "0.0.0.0"
 
 _CORDON: Final = Taint(key=UNSCHEDULABLE, effect=NO_SCHEDULE)
 _BARRING: Final = (NO_SCHEDULE, NO_EXECUTE)
+_EVICTING: Final = (NO_EXECUTE,)
 _AVOIDED: Final = (PREFER_NO_SCHEDULE,)
 _WHOLE: Final = re.compile(r"[+-]?\d+", re.ASCII)
 
@@ -57,6 +58,11 @@ def tolerates_cordon(tolerations: Iterable[Toleration]) -> bool:
 def tolerates_taints(taints: Iterable[Taint], tolerations: Collection[Toleration]) -> bool:
     """Whether a pod tolerates all taints that keep pods away."""
     return not untolerated(taints, tolerations, _BARRING)
+
+
+def tolerates_evicting_taints(taints: Iterable[Taint], tolerations: Collection[Toleration]) -> bool:
+    """Whether a pod that runs on a node already may stay there."""
+    return not untolerated(taints, tolerations, _EVICTING)
 
 
 def count_avoided(taints: Iterable[Taint], tolerations: Collection[Toleration]) -> int:

@@ -23,6 +23,8 @@ from controllers.core.actions import (
 )
 from controllers.core.moment import Moment
 from controllers.core.workloads import (
+    DaemonSet,
+    DaemonSetSpec,
     Deployment,
     DeploymentSpec,
     ReplicaSet,
@@ -30,7 +32,12 @@ from controllers.core.workloads import (
     ReplicationController,
     ReplicationControllerSpec,
 )
-from machinery.model.k8s.apps_v1 import DeploymentStrategy, RollingUpdateDeployment
+from machinery.model.k8s.apps_v1 import (
+    DaemonSetUpdateStrategy,
+    DeploymentStrategy,
+    RollingUpdateDaemonSet,
+    RollingUpdateDeployment,
+)
 from machinery.model.k8s.core_v1 import Pod
 from machinery.model.k8s.meta_v1 import LabelSelector, ObjectMeta, OwnerReference
 from machinery.model.resources import PODS, KubeObject, Resource
@@ -98,6 +105,25 @@ def replication_controller(name: str = "web-1", replicas: int = 1, **fields: Any
         replicas=replicas, labels={"app": "web"}, template=fields.pop("template", template()), **fields
     )
     return ReplicationController(metadata=meta(name, "default", **metadata), spec=spec)
+
+
+def daemon_set(*, image: str = "app:1", **fields: Any) -> DaemonSet:
+    """Return the DaemonSet default/web; `surge` and `unavailable` are of its rolling update."""
+    metadata = {"generation": 1, **fields.pop("metadata", {})}
+    rolling_update = RollingUpdateDaemonSet(
+        maxSurge=fields.pop("surge", 0), maxUnavailable=fields.pop("unavailable", 1)
+    )
+    strategy = DaemonSetUpdateStrategy(type="RollingUpdate", rollingUpdate=rolling_update)
+    pod_template = template(image)
+    pod_template["spec"] |= fields.pop("pod_spec", {})
+    spec = DaemonSetSpec(
+        selector=LabelSelector(matchLabels={"app": "web"}),
+        template=pod_template,
+        updateStrategy=fields.pop("updateStrategy", strategy),
+        revisionHistoryLimit=fields.pop("revisionHistoryLimit", 10),
+        **fields,
+    )
+    return DaemonSet(metadata=meta("web", "default", **metadata), spec=spec)
 
 
 def owner(obj: KubeObject, *, controller: bool = True, block: bool = True) -> OwnerReference:
@@ -184,7 +210,7 @@ class SmallWorld:
 
     def change(self, resource: Resource[Any], name: str, patch: dict[str, Any]) -> None:
         """Change an object, as a user or a kubelet would."""
-        self._patch(Patch(resource, "default", name, patch))
+        self._patch(Patch(resource, "default" if resource.namespaced else "", name, patch))
 
     def change_finalizers(self, pod: str, finalizers: list[str] | None) -> None:
         """Hold a pod, or let it go."""

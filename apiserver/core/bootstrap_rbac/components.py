@@ -79,7 +79,7 @@ _OUR_CONTROLLERS: Final = (
     f"delete,deletecollection,patch,{READ} * *",
     "create,update core configmaps,pods,serviceaccounts",
     "update core namespaces/finalize,namespaces/status,nodes,nodes/status,pods/status",
-    "create,update apps replicasets",
+    "create,update apps controllerrevisions,replicasets",
     "update apps deployments,deployments/status,replicasets/status",
     "create,update discovery.k8s.io endpointslices",
     f"patch,update {_CERTIFICATES} {_REQUESTS}/approval,{_REQUESTS}/status",

@@ -8,6 +8,65 @@ import msgspec
 from machinery.model.k8s import core_v1, meta_v1
 
 
+class RollingUpdateDaemonSet(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
+    """api.apps.v1.RollingUpdateDaemonSet."""
+
+    maxSurge: int | str | None = None
+    maxUnavailable: int | str | None = None
+
+
+class DaemonSetUpdateStrategy(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
+    """api.apps.v1.DaemonSetUpdateStrategy."""
+
+    rollingUpdate: RollingUpdateDaemonSet | None = None
+    type: str = ""
+
+
+class DaemonSetSpec(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
+    """api.apps.v1.DaemonSetSpec."""
+
+    minReadySeconds: int | None = None
+    revisionHistoryLimit: int | None = None
+    selector: meta_v1.LabelSelector
+    template: core_v1.PodTemplateSpec
+    updateStrategy: DaemonSetUpdateStrategy | None = None
+
+
+class DaemonSetCondition(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
+    """api.apps.v1.DaemonSetCondition."""
+
+    lastTransitionTime: str | None = None
+    message: str = ""
+    reason: str = ""
+    status: str
+    type: str
+
+
+class DaemonSetStatus(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
+    """api.apps.v1.DaemonSetStatus."""
+
+    collisionCount: int | None = None
+    conditions: list[DaemonSetCondition] = []
+    currentNumberScheduled: int
+    desiredNumberScheduled: int
+    numberAvailable: int | None = None
+    numberMisscheduled: int
+    numberReady: int
+    numberUnavailable: int | None = None
+    observedGeneration: int | None = None
+    updatedNumberScheduled: int | None = None
+
+
+class DaemonSet(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
+    """api.apps.v1.DaemonSet."""
+
+    apiVersion: str = msgspec.field(default_factory=lambda: "apps/v1")
+    kind: str = msgspec.field(default_factory=lambda: "DaemonSet")
+    metadata: meta_v1.ObjectMeta = meta_v1.ObjectMeta()
+    spec: DaemonSetSpec
+    status: DaemonSetStatus
+
+
 class RollingUpdateDeployment(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """api.apps.v1.RollingUpdateDeployment."""
 

@@ -15,6 +15,7 @@ from controllers import (
     certificate_cleaning,
     certificate_signing,
     clusterrole_aggregation,
+    daemonset,
     deployment,
     disruption,
     endpointslice,
@@ -39,7 +40,9 @@ from controllers.core.controller import Build, Controller, Settings, Watched
 from controllers.core.documents import Document, documents_of
 from controllers.core.keys import itself
 from controllers.core.moment import Moment
-from controllers.core.workloads import DEPLOYMENTS, REPLICA_SETS, REPLICATION_CONTROLLERS
+from controllers.core.revisions import CONTROLLER_REVISIONS
+from controllers.core.workloads import DAEMON_SETS, DEPLOYMENTS, REPLICA_SETS, REPLICATION_CONTROLLERS
+from controllers.daemonset.placement import node_of
 from controllers.pv_protection.plan import VOLUMES
 from controllers.pvc_protection.plan import CLAIMS
 from controllers.resourcequota.plan import QUOTAS
@@ -72,19 +75,30 @@ from tests.support import builders
 from tests.support.builders import changed
 from tests.support.certificate_requests import requested
 from tests.support.controller_crashes import CrashWorld, play
+from tests.support.controllers import (
+    daemon_set,
+    owner,
+    replica_set,
+    replication_controller,
+    rolling,
+    template,
+)
 from tests.support.controllers import deployment as web
-from tests.support.controllers import owner, replica_set, replication_controller, rolling, template
 from tests.support.examples import sample
 
 SILENT_S = 80.0  # longer than a node is waited for
 
 
 class Trial(NamedTuple):
-    """What happens to a controller, who works beside it, and how many writes its process makes at least."""
+    """What happens to a controller, who works beside it, and how many writes its process makes at least.
+
+    One that is `deep` is left out of `make quick`.
+    """
 
     course: Callable[[CrashWorld], Awaitable[None]]
     beside: tuple[Build, ...] = ()
     writes: int = 2
+    deep: bool = False
 
 
 async def namespaces_come(world: CrashWorld) -> None:
@@ -137,6 +151,44 @@ async def a_replica_set_scales(world: CrashWorld, resource: Resource[Any] = REPL
     pods = (await world.user.list(PODS)).items
     assert sorted(len(pod.metadata.ownerReferences) for pod in pods) == [0, 1]
     assert "found" in {pod.metadata.name for pod in pods}
+
+
+async def daemons_follow_their_nodes(world: CrashWorld) -> None:
+    """Two nodes; a pod is found, the template changes and is undone, one node comes, and one takes no daemons any more."""
+    for name in ("node-1", "node-2"):
+        await world.server.given(NODES, builders.node(name))
+    found = builders.pod("found", node="node-1", labels={"app": "web"})
+    await world.server.given(PODS, found)
+    await world.server.given(DAEMON_SETS, daemon_set())
+    await run_daemons(world)
+    for image in ("app:2", "app:1"):
+        patch = {"spec": {"template": template(image)}}
+        await world.user.patch(DAEMON_SETS, "web", patch, namespace="default")
+        await run_daemons(world)
+    await world.server.given(NODES, builders.node("node-3"))
+    taints = {"spec": {"taints": msgspec.to_builtins([builders.taint("wet", "NoExecute")])}}
+    await world.user.patch(NODES, "node-1", taints)
+    await run_daemons(world)
+    pods = (await world.user.list(PODS)).items
+    assert sorted((pod.spec.nodeName, pod.spec.containers[0].image) for pod in pods) == [
+        ("node-2", "app:1"),
+        ("node-3", "app:1"),
+    ]
+    revisions = (await world.user.list(CONTROLLER_REVISIONS)).items
+    assert sorted(each.revision for each in revisions) == [2, 3]
+
+
+async def run_daemons(world: CrashWorld) -> None:
+    """Be the scheduler and the kubelets, until every pod is Ready or gone."""
+    while True:
+        await world.settle()
+        for pod in (await world.user.list(PODS)).items:
+            if not pod.spec.nodeName:
+                await world.server.bind(pod.metadata.name, node_of(pod))
+        pods = (await world.user.list(PODS)).items
+        if all(map(is_ready, pods)) and not await world.cluster.end_pods():
+            return
+        await world.cluster.kubelet()
 
 
 async def a_service_is_followed(world: CrashWorld) -> None:
@@ -481,10 +533,11 @@ async def a_budget_is_counted(world: CrashWorld) -> None:
 TRIALS: dict[Build, Trial] = {
     disruption.build: Trial(a_budget_is_counted, writes=4),
     serviceaccount.build: Trial(namespaces_come, writes=10),
+    daemonset.build: Trial(daemons_follow_their_nodes, writes=25, deep=True),
     deployment.build: Trial(a_deployment_rolls, beside=(replicaset.build,), writes=12),
     replicaset.build: Trial(a_replica_set_scales, writes=9),
     replicationcontroller.build: Trial(
-        partial(a_replica_set_scales, resource=REPLICATION_CONTROLLERS), writes=9
+        partial(a_replica_set_scales, resource=REPLICATION_CONTROLLERS), writes=9, deep=True
     ),
     endpointslice.build: Trial(a_service_is_followed, writes=4),
     node_lifecycle.build: Trial(a_node_falls_silent, writes=4),
@@ -515,7 +568,11 @@ def test_every_controller_of_the_table_is_tried():
     assert {name_of(build) for build in TRIALS} == {name_of(build) for build in CONTROLLERS}
 
 
-@pytest.mark.parametrize("build", TRIALS, ids=name_of)
+@pytest.mark.parametrize(
+    "build",
+    [pytest.param(build, marks=pytest.mark.deep) if trial.deep else build for build, trial in TRIALS.items()],
+    ids=name_of,
+)
 async def test_a_crash_after_any_write_changes_nothing_in_the_end(build: Build):
     """Every object is there that would be, with the same content except for names and times, and no other."""
     trial = TRIALS[build]
