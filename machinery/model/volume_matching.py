@@ -44,13 +44,14 @@ def waits_for_consumer(storage_class: StorageClass | None) -> bool:
 
 def default_class(classes: Iterable[StorageClass]) -> StorageClass | None:
     """Return the newest class that is marked as the default one, the first by name of equally old ones."""
-    marked = [each for each in classes if _is_default(each)]
+    marked = [each for each in classes if is_default(each)]
     newest = max((each.metadata.creationTimestamp or "" for each in marked), default="")
     named = [each for each in marked if (each.metadata.creationTimestamp or "") == newest]
     return min(named, key=lambda each: each.metadata.name, default=None)
 
 
-def _is_default(storage_class: StorageClass) -> bool:
+def is_default(storage_class: StorageClass) -> bool:
+    """Whether a class is marked as the default one; several may be."""
     marks = storage_class.metadata.annotations
     return "true" in (marks.get(IS_DEFAULT_CLASS), marks.get(OLD_IS_DEFAULT_CLASS))
 

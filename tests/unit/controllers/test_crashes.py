@@ -23,6 +23,7 @@ from controllers import (
     namespace,
     node_ipam,
     node_lifecycle,
+    persistentvolume_binder,
     pod_gc,
     pv_protection,
     pvc_protection,
@@ -63,6 +64,8 @@ from machinery.model.resources import (
     ENDPOINT_SLICES,
     NAMESPACES,
     NODES,
+    PERSISTENT_VOLUME_CLAIMS,
+    PERSISTENT_VOLUMES,
     POD_DISRUPTION_BUDGETS,
     PODS,
     SECRETS,
@@ -74,6 +77,7 @@ from machinery.model.tokens import ACCOUNT_NAME, LEGACY_TYPE
 from tests.support import builders
 from tests.support.builders import changed
 from tests.support.certificate_requests import requested
+from tests.support.claims import claim, volume
 from tests.support.controller_crashes import CrashWorld, play
 from tests.support.controllers import (
     daemon_set,
@@ -402,6 +406,30 @@ async def a_volume_is_held(world: CrashWorld) -> None:
     assert not (await world.user.list(volumes)).items
 
 
+async def volumes_are_bound(world: CrashWorld) -> None:
+    """One of two claims gets the only volume; it goes, and the other one gets another, which is made for it."""
+    await world.server.given(PERSISTENT_VOLUMES, volume())
+    for name in ("first", "second"):
+        await world.server.given(PERSISTENT_VOLUME_CLAIMS, claim(name))
+        await world.settle()
+    found = await world.user.get(PERSISTENT_VOLUMES, "pv")
+    assert found.spec.claimRef is not None
+    assert (found.spec.claimRef.name, found.status.phase) == ("first", "Bound")
+    await world.user.patch(
+        PERSISTENT_VOLUME_CLAIMS, "first", {"metadata": {"finalizers": None}}, namespace="default"
+    )
+    await world.user.delete(PERSISTENT_VOLUME_CLAIMS, "first", namespace="default")
+    second = await world.user.get(PERSISTENT_VOLUME_CLAIMS, "second", namespace="default")
+    await world.server.given(PERSISTENT_VOLUMES, volume("made", of=second))
+    await world.settle()
+    phases = {
+        each.metadata.name: each.status.phase for each in (await world.user.list(PERSISTENT_VOLUMES)).items
+    }
+    assert phases == {"pv": "Released", "made": "Bound"}
+    second = await world.user.get(PERSISTENT_VOLUME_CLAIMS, "second", namespace="default")
+    assert (second.spec.volumeName, second.status.phase) == ("made", "Bound")
+
+
 async def roles_are_gathered(world: CrashWorld) -> None:
     """An aggregated role follows those that its labels select, as they come and change."""
     labels = {"to-web": "true"}
@@ -550,6 +578,7 @@ TRIALS: dict[Build, Trial] = {
     resourcequota.build: Trial(a_quota_is_counted, writes=3),
     pvc_protection.build: Trial(claims_go, writes=2),
     pv_protection.build: Trial(a_volume_is_held, writes=2),
+    persistentvolume_binder.build: Trial(volumes_are_bound, writes=8),
     serviceaccount_token.build: Trial(a_token_secret_is_filled, writes=2),
     certificate_approving.build: Trial(a_node_asks_for_a_certificate, writes=2),
     certificate_signing.build: Trial(a_certificate_is_approved, writes=1),

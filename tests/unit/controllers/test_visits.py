@@ -197,10 +197,35 @@ def quota(index: int) -> Json:
     return _obj("v1", "ResourceQuota", "all", f"space-{index}", spec={"hard": hard}, status={"hard": hard})
 
 
-def claim(index: int, **metadata: Any) -> Json:
-    """Return a claim."""
-    protected = {"finalizers": ["kubernetes.io/pvc-protection"], **metadata}
-    return _obj("v1", "PersistentVolumeClaim", f"data-{index}", metadata=protected)
+def claim(index: int, *, bound: bool = True, **metadata: Any) -> Json:
+    """Return a claim: one that is bound to a volume, or one that waits for one."""
+    notes = {"pv.kubernetes.io/bind-completed": "yes"} if bound else {}
+    protected = {"finalizers": ["kubernetes.io/pvc-protection"], "annotations": notes, **metadata}
+    spec = {"storageClassName": f"class-{index}", "resources": {"requests": {"storage": "1Gi"}}}
+    return _obj(
+        "v1",
+        "PersistentVolumeClaim",
+        f"data-{index}",
+        metadata=protected,
+        spec=spec | ({"volumeName": f"pv-{index}"} if bound else {}),
+        status={"phase": "Bound", "capacity": {"storage": "1Gi"}} if bound else {"phase": "Pending"},
+    )
+
+
+def volume(index: int, phase: str = "Bound") -> Json:
+    """Return a claim's volume, or one that is free."""
+    reference = {"kind": "PersistentVolumeClaim", "namespace": "default", "name": f"data-{index}"}
+    spec = {"storageClassName": f"class-{index}", "capacity": {"storage": "1Gi"}}
+    if phase == "Bound":
+        spec |= {"claimRef": reference | {"uid": claim(index)["metadata"]["uid"]}}
+    return _obj("v1", "PersistentVolume", f"pv-{index}", "", spec=spec, status={"phase": phase})
+
+
+def storage_class(index: int, **notes: str) -> Json:
+    """Return a class of volumes."""
+    kind = ("storage.k8s.io/v1", "StorageClass")
+    fields = {"provisioner": "example.com/disks", "volumeBindingMode": "Immediate"}
+    return _obj(*kind, f"class-{index}", "", metadata={"annotations": notes}, **fields)
 
 
 def token_secret(index: int, **data: str) -> Json:
@@ -237,7 +262,7 @@ def certificate_request(index: int, *types: str) -> Json:
 
 def _objects(index: int) -> Iterator[Json]:
     """Yield what there is of everything, once more."""
-    yield from (quota(index), claim(index))
+    yield from (quota(index), claim(index), volume(index), storage_class(index))
     yield from (node(index), lease(index), namespace(index), account(index), root_ca(index))
     yield from (deployment(index), replica_set(index), service(index), endpoint_slice(index))
     yield from (pod(index, number) for number in range(PODS_EACH))
@@ -394,6 +419,14 @@ EVENTS: dict[str, Event] = {
     "definition comes": lambda world: world.put(definition(NEW)),
     "policy changes": lambda world: world.put(policy(1, 2)),
     "claim is to go": lambda world: world.put(claim(1, **GOING)),
+    "claim comes": lambda world: (world.put(storage_class(NEW)), world.put(claim(NEW, bound=False))),
+    "claim goes": lambda world: world.drop(claim(1)),
+    "volume comes": lambda world: (world.put(claim(NEW, bound=False)), world.put(volume(NEW, "Available"))),
+    "volume changes": lambda world: world.put(volume(1)),
+    "volume goes": lambda world: world.drop(volume(1)),
+    "class becomes the default one": lambda world: world.put(
+        storage_class(1, **{"storageclass.kubernetes.io/is-default-class": "true"})
+    ),
     "slice changes": lambda world: world.put(endpoint_slice(1) | {"endpoints": []}),
     "slice goes": lambda world: world.drop(endpoint_slice(1)),
     "token secret comes": lambda world: world.put(token_secret(NEW)),
