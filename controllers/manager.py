@@ -113,7 +113,11 @@ class Manager(Generic[In]):
     def _enqueue(self, watched: Watched[Any], change: Change[Any]) -> None:
         cause = cause_of(watched.source.resource, change.object)
         for key in watched.keys(change):
-            self.queue.add(key, cause)
+            if watched.within_s:
+                self.queue.note_cause(key, cause)
+                self._come_again(key, watched.within_s)
+            else:
+                self.queue.add(key, cause)
 
     async def _reconcile(self, key: Key) -> None:
         now_s = self._clock.monotonic()
@@ -130,6 +134,8 @@ class Manager(Generic[In]):
         seen = self._controller.look(key, self._moment())
         plan = NOTHING_TO_DO if seen is None else await self._decide(key, seen)
         await self._executor.execute(key, plan)
+        if plan.remember is not None:
+            self._controller.remember(plan.remember)
         return plan.requeue_after_s
 
     async def _decide(self, key: Key, seen: In) -> Plan:

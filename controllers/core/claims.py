@@ -39,18 +39,21 @@ def claim(
     resource: Resource[T],
     matcher: LabelMatcher,
     facts: Facts,
+    *,
+    finalizer: str = "",
 ) -> Claims[T]:
     """Sort the candidates of the owner's namespace into owned, to adopt and to release.
 
-    Adopted objects count as owned only once the cache shows it; releases are no longer owned at once.
+    Adopted objects count as owned only once the cache shows it; releases are no longer owned at once. A `finalizer`
+    comes and goes with the ownership.
     """
     owned, release, adopt = _sort(owner, list(candidates), matcher)
     question = Lookup(owner_resource, owner.metadata.namespace, owner.metadata.name)
     if adopt and question not in facts.objects:
         return Claims(owned, (), (question,))
     adopting = adopt if adopt and _lives(owner, question, facts) else []
-    patches = [_release(owner, resource, obj) for obj in release]
-    patches += [_adopt(owner, resource, obj) for obj in adopting]
+    patches = [_release(owner, resource, obj, finalizer) for obj in release]
+    patches += [_adopt(owner, resource, obj, finalizer) for obj in adopting]
     return Claims(owned, tuple(patches), ())
 
 
@@ -78,14 +81,22 @@ def _lives(owner: KubeObject, question: Lookup, facts: Facts) -> bool:
     return meta is not None and meta.uid == owner.metadata.uid and meta.deletionTimestamp is None
 
 
-def _adopt(owner: KubeObject, resource: Resource[Any], obj: KubeObject) -> Patch:
-    return _own(resource, obj, [*obj.metadata.ownerReferences, owner_reference(owner)])
+def _adopt(owner: KubeObject, resource: Resource[Any], obj: KubeObject, finalizer: str) -> Patch:
+    owners = [*obj.metadata.ownerReferences, owner_reference(owner)]
+    held = obj.metadata.finalizers
+    if not finalizer or finalizer in held:
+        return _own(resource, obj, owners)
+    return _own(resource, obj, owners, finalizers=[*held, finalizer])
 
 
-def _release(owner: KubeObject, resource: Resource[Any], obj: KubeObject) -> Patch:
+def _release(owner: KubeObject, resource: Resource[Any], obj: KubeObject, finalizer: str) -> Patch:
     others = [ref for ref in obj.metadata.ownerReferences if ref.uid != owner.metadata.uid]
-    return _own(resource, obj, others)
+    held = obj.metadata.finalizers
+    if finalizer not in held:
+        return _own(resource, obj, others)
+    return _own(resource, obj, others, finalizers=[each for each in held if each != finalizer])
 
 
-def _own(resource: Resource[Any], obj: KubeObject, owners: list[Any]) -> Patch:
-    return patch_at_revision(resource, obj, {"metadata": {"ownerReferences": msgspec.to_builtins(owners)}})
+def _own(resource: Resource[Any], obj: KubeObject, owners: list[Any], **beside: list[str]) -> Patch:
+    metadata = {"ownerReferences": msgspec.to_builtins(owners), **beside}
+    return patch_at_revision(resource, obj, {"metadata": metadata})

@@ -58,11 +58,13 @@ class Settings:
 class Watched(Generic[T]):
     """Whose changes concern the controller, and which of its keys.
 
-    `keys` runs inside the informer, while this process leads: it is cheap and never fails.
+    `keys` runs inside the informer, while this process leads: it is cheap and never fails. What comes often is looked
+    at together: a key waits for `within_s` (cluster seconds), for whatever else comes until then.
     """
 
     source: Source[T]
     keys: Callable[[Change[T]], Iterable[Key]]
+    within_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +110,8 @@ class Controller(Generic[In]):
     always: tuple[Key, ...] = ()  # keys that exist from the start
     heard: Callable[[bool, float], None] = lambda _answers, _now_s: None
     """Called when the apiserver has answered a live question, or has not; with the monotonic time."""
+    remember: Callable[[Any], None] = lambda _what: None
+    """Called with what a plan wants to be remembered, when it has been carried out."""
 
 
 Build: TypeAlias = Callable[[Caches, Settings], Controller[Any]]

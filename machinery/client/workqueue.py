@@ -58,7 +58,7 @@ class WorkQueue(Generic[K]):
 
     def add(self, key: K, cause: CauseRef | None = None) -> None:
         """Add a key to be worked on."""
-        self._remember(key, cause)
+        self.note_cause(key, cause)
         if key in self._dirty:
             return
         self._dirty[key] = self._clock.monotonic_wall()
@@ -72,7 +72,7 @@ class WorkQueue(Generic[K]):
         if delay_s <= 0:
             self.add(key, cause)
             return
-        self._remember(key, cause)
+        self.note_cause(key, cause)
         heapq.heappush(self._timers, (self._clock.monotonic() + delay_s, next(self._numbers), key))
         self._changed.set()
 
@@ -85,7 +85,7 @@ class WorkQueue(Generic[K]):
         self._failures[key] = failures
         self.tally.retries += 1
         for cause in self._acting.get(key, ()):
-            self._remember(key, cause)
+            self.note_cause(key, cause)
         self.add_after(key, self._backoff.delay(failures, jitter=self._jitter()))
 
     def forget(self, key: K) -> None:
@@ -139,7 +139,8 @@ class WorkQueue(Generic[K]):
     def _until_next_timer(self) -> float | None:
         return max(0.0, self._timers[0][0] - self._clock.monotonic()) if self._timers else None
 
-    def _remember(self, key: K, cause: CauseRef | None) -> None:
+    def note_cause(self, key: K, cause: CauseRef | None) -> None:
+        """Note one more cause of a key that is to come, sooner or later."""
         if cause is None:
             return
         causes = self._causes.setdefault(key, {})

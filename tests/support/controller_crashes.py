@@ -23,7 +23,9 @@ _ROUNDS: Final = 100
 _BESIDE: Final = frozenset(
     {"events", "leases"}
 )  # written beside the work: no plan depends on whether they were
-_NOT_COMPARED: Final = frozenset({"resourceVersion", "managedFields", "timeAdded", "generation"})
+_NOT_COMPARED: Final = frozenset(
+    {"resourceVersion", "managedFields", "timeAdded", "generation", "finishedAt", "startedAt"}
+)
 
 
 class CrashWorld:

@@ -132,7 +132,8 @@ def _finished_causes(change: _Change) -> list[Cause]:
     if status.get("active", 0) > 0 and _ended_or(change, "active"):
         text = "active>0 is invalid for finished job"
         found.append(field_errors.invalid("status.active", status["active"], text))
-    if not status.get("startTime") and _ended_or(change, "startTime"):
+    is_suspended = change.own.get("suspend")  # it may end without having begun: no completions are asked for
+    if not status.get("startTime") and not is_suspended and _ended_or(change, "startTime"):
         found.append(field_errors.required("status.startTime", "startTime is required for finished job"))
     uncounted = status.get("uncountedTerminatedPods") or {}
     if any(uncounted.values()) and _ended_or(change, "uncountedTerminatedPods"):
@@ -202,7 +203,9 @@ def _transition_causes(change: _Change) -> list[Cause]:
     ended, was = status.get("completionTime"), before.get("completionTime")
     if ended and was and ended != was:
         found.append(field_errors.invalid("status.completionTime", ended, "field is immutable"))
-    if before.get("startTime") and change.has_changed("startTime") and not own.get("suspend"):
+    is_resumed = _is_true(before, "Suspended") and not _is_true(status, "Suspended")
+    is_moved = before.get("startTime") and change.has_changed("startTime")
+    if is_moved and not own.get("suspend") and not is_resumed:
         text = "startTime cannot be removed for unsuspended job"
         found.append(field_errors.required("status.startTime", text))
     return found + _criteria_causes(status, before)

@@ -81,6 +81,7 @@ _OUR_CONTROLLERS: Final = (
     "update core namespaces/finalize,namespaces/status,nodes,nodes/status,pods/status",
     "create,update apps controllerrevisions,replicasets",
     "update apps deployments,deployments/status,replicasets/status",
+    "create batch jobs",
     "create,update discovery.k8s.io endpointslices",
     f"patch,update {_CERTIFICATES} {_REQUESTS}/approval,{_REQUESTS}/status",
     f"approve {_CERTIFICATES} signers {_KUBELET_SIGNER}",

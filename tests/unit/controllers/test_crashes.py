@@ -20,6 +20,7 @@ from controllers import (
     disruption,
     endpointslice,
     garbage_collector,
+    job,
     namespace,
     node_ipam,
     node_lifecycle,
@@ -36,6 +37,7 @@ from controllers import (
     validatingadmissionpolicy_status,
 )
 from controllers.core.actions import NOTHING_TO_DO, Create, Facts, Plan
+from controllers.core.batch import JOBS, true_condition
 from controllers.core.caches import Caches
 from controllers.core.controller import Build, Controller, Settings, Watched
 from controllers.core.documents import Document, documents_of
@@ -52,7 +54,7 @@ from controllers.validatingadmissionpolicy_status.plan import POLICIES
 from machinery.model.conditions import is_true
 from machinery.model.errors import NotFound
 from machinery.model.k8s.certificates_v1 import CertificateSigningRequest, CertificateSigningRequestSpec
-from machinery.model.k8s.core_v1 import ConfigMap, NodeCondition, Secret, ServiceAccount
+from machinery.model.k8s.core_v1 import ConfigMap, NodeCondition, Pod, Secret, ServiceAccount
 from machinery.model.k8s.meta_v1 import ObjectMeta, Status
 from machinery.model.k8s.policy_v1 import Eviction
 from machinery.model.pods import is_ready
@@ -74,7 +76,7 @@ from machinery.model.resources import (
     Resource,
 )
 from machinery.model.tokens import ACCOUNT_NAME, LEGACY_TYPE
-from tests.support import builders
+from tests.support import builders, jobs
 from tests.support.builders import changed
 from tests.support.certificate_requests import requested
 from tests.support.claims import claim, volume
@@ -558,6 +560,23 @@ async def a_budget_is_counted(world: CrashWorld) -> None:
     assert not is_true(stays.status.conditions, "DisruptionTarget")
 
 
+async def a_batch_is_run(world: CrashWorld) -> None:
+    """Two completions, of which one fails once."""
+    await jobs.make(world, completions=2, parallelism=2)
+    first = True
+
+    def fails_once(_pod: Pod) -> str:
+        nonlocal first
+        first, was_first = False, first
+        return "Failed" if was_first else "Succeeded"
+
+    await jobs.run_until_quiet(world, fails_once)
+    found = await world.user.get(JOBS, "work", namespace="default")
+    assert (found.status.succeeded, found.status.failed) == (2, 1)
+    assert true_condition(found, "Complete")
+    assert not any(pod.metadata.finalizers for pod in (await world.user.list(PODS)).items)
+
+
 TRIALS: dict[Build, Trial] = {
     disruption.build: Trial(a_budget_is_counted, writes=4),
     serviceaccount.build: Trial(namespaces_come, writes=10),
@@ -567,6 +586,7 @@ TRIALS: dict[Build, Trial] = {
     replicationcontroller.build: Trial(
         partial(a_replica_set_scales, resource=REPLICATION_CONTROLLERS), writes=9, deep=True
     ),
+    job.build: Trial(a_batch_is_run, writes=12),
     endpointslice.build: Trial(a_service_is_followed, writes=4),
     node_lifecycle.build: Trial(a_node_falls_silent, writes=4),
     taint_eviction.build: Trial(a_node_is_tainted, writes=6),

@@ -180,6 +180,19 @@ def test_a_job_may_run_and_end() -> None:
     assert with_status(met, **DONE)["status"] == DONE
 
 
+def test_a_resumed_job_begins_anew() -> None:
+    """Its start time moves with the condition, and with nothing else; one that never began may end while it is suspended."""
+    suspended = with_status(
+        created(job()), startTime="2025-12-31T00:00:00Z", conditions=[condition("Suspended")]
+    )
+    assert status_complaints(suspended, startTime=STARTED, conditions=[condition("Suspended", "False")]) == []
+    assert status_complaints(suspended, startTime=STARTED, conditions=[condition("Suspended")])
+    idle = created(job(suspend=True, completions=0))
+    assert not any(
+        "startTime" in each for each in status_complaints(idle, conditions=COMPLETE, completionTime=STARTED)
+    )
+
+
 def test_an_old_status_stays_writable() -> None:
     """What a rule is about has to change for it to be applied."""
     old = stored_with({"completionTime": ENDED, "startTime": STARTED, "conditions": COMPLETE[1:]})
