@@ -23,6 +23,7 @@ class SystemClock(Clock):
 
     def __init__(self, scale: float = 1.0) -> None:
         self._timescale = Timescale(scale)
+        self.ahead_s = 0.0  # wall seconds that this clock shows too many: a fault; what measures durations is not touched
 
     @property
     def timescale(self) -> Timescale:
@@ -31,7 +32,7 @@ class SystemClock(Clock):
 
     def now(self) -> float:
         """Return cluster seconds since the epoch."""
-        return self._timescale.cluster(time.time())
+        return self._timescale.cluster(time.time() + self.ahead_s)
 
     def monotonic(self) -> float:
         """Return cluster seconds that never go back; they go on while the process is stopped."""
@@ -39,7 +40,7 @@ class SystemClock(Clock):
 
     def wall_ns(self) -> int:
         """Return nanoseconds since the epoch."""
-        return time.time_ns()
+        return time.time_ns() + int(self.ahead_s * 1e9)
 
     def monotonic_wall(self) -> float:
         """Return wall seconds that never go back; they go on while the process is stopped."""

@@ -3,9 +3,10 @@
     GET /livez, /readyz, /metrics    what `machinery.process.health` says
     GET /faults                      the fault plan, and what each of its rules has met and done
     PUT /faults                      a plan in place of the one before; rules that both have go on with their counts
+    GET /clock, PUT /clock           {"ahead_s": 30}: the wall seconds that the process's clock shows too many
     GET /messages                    the latest messages of the process, where it records them
 
-One socket rather than one for health and one for faults: each process has it already, at a path that its supervisor
+One socket rather than several: each process has it already, at a path that its supervisor
 knows, and who may open it may end the process anyway.
 """
 
@@ -23,13 +24,14 @@ from typing import Any, Final, NamedTuple
 import msgspec
 
 from machinery.model.fault_plan import PlanError, parse_plan, to_dict
-from machinery.process.clock import WALL
+from machinery.process.clock import WALL, SystemClock
 from machinery.process.faults import PlannedFaults
 from machinery.process.health import Health
 from machinery.process.recorder import Recorded, Recorder
 
 _PATIENCE_S: Final = 5.0  # wall seconds for a request to arrive
 _LARGEST_BODY: Final = 1024 * 1024
+_FURTHEST_S: Final = 10 * 365 * 86400.0
 _TEXT: Final = "text/plain; version=0.0.4; charset=utf-8"
 _JSON: Final = "application/json"
 _REASONS: Final = {
@@ -40,6 +42,12 @@ _REASONS: Final = {
     413: "Content Too Large",
     503: "Service Unavailable",
 }
+
+
+class _Step(msgspec.Struct, forbid_unknown_fields=True):
+    """How far a clock is ahead, in wall seconds."""
+
+    ahead_s: float
 
 
 class Answer(NamedTuple):
@@ -56,21 +64,22 @@ class Control:
 
     health: Health
     faults: PlannedFaults
+    clock: SystemClock
     recorder: Recorder | None = None
 
     def answer(self, method: str, path: str, body: bytes) -> Answer:
         """Return the response to a request; never raises."""
         match method, path:
-            case "GET", "/faults":
-                return self._plan()
-            case "PUT", "/faults":
-                return self._use(body)
+            case "PUT", "/faults" | "/clock":
+                return (self._use if path == "/faults" else self._step)(body)
+            case "GET", "/faults" | "/clock":
+                return self._plan() if path == "/faults" else self._time()
             case "GET", "/messages" if self.recorder is not None:
                 return _json([_recorded(each) for each in self.recorder.latest()])
             case "GET", _:
                 status, text = self.health.answer(path)
                 return Answer(status, text.encode())
-        return Answer(405, b"GET, and PUT of /faults")
+        return Answer(405, b"GET, and PUT of /faults and /clock")
 
     def _plan(self) -> Answer:
         rules = [
@@ -78,6 +87,19 @@ class Control:
             for rule, tally in self.faults.tallies()
         ]
         return _json({"seed": self.faults.plan.seed, "rules": rules})
+
+    def _time(self) -> Answer:
+        return _json({"ahead_s": self.clock.ahead_s})
+
+    def _step(self, body: bytes) -> Answer:
+        try:
+            ahead_s = msgspec.json.decode(body, type=_Step).ahead_s
+        except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+            return Answer(400, str(error).encode())
+        if not abs(ahead_s) <= _FURTHEST_S:
+            return Answer(400, f"ahead_s: has to be from -{_FURTHEST_S:g} to {_FURTHEST_S:g}".encode())
+        self.clock.ahead_s = ahead_s
+        return self._time()
 
     def _use(self, body: bytes) -> Answer:
         try:

@@ -142,7 +142,8 @@ async def _main(
             process.faults.load()
             tasks.create_task(_watch_loop(process), name="loop-watch")
             async with served(
-                Control(process.health, process.faults, process.recorder), config.health_socket
+                Control(process.health, process.faults, process.clock, process.recorder),
+                config.health_socket,
             ):
                 await _serve(process, serve(config, process))
             raise Stopped

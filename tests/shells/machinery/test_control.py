@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import stat
+import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -30,10 +31,10 @@ class Process:
     def __init__(self, folder: Path) -> None:
         self.socket = folder / "control.sock"
         self.plan_file = folder / "faults.json"
-        clock = SystemClock()
+        clock = self.clock = SystemClock()
         self.faults = PlannedFaults(clock, str(self.plan_file))
         recorder = Recorder(clock)
-        self.control = Control(Health(Metrics()), self.faults, recorder)
+        self.control = Control(Health(Metrics()), self.faults, clock, recorder)
         seam = compose(recorder, self.faults)
         assert seam is not None
         self._conversation = Conversation(seam, Ends("scheduler", "apiserver", "resources"), Reading(str))
@@ -150,3 +151,26 @@ async def test_a_body_beyond_measure_is_refused(process: Process) -> None:
     assert b" 413 " in await reader.readline()
     writer.close()
     await writer.wait_closed()
+
+
+async def test_its_clock_can_be_set_wrong(process: Process):
+    """By wall seconds, either way, and right again; what measures durations goes on as before."""
+    for ahead_s in (3600, -0.5, 0):
+        before, wall = process.clock.monotonic(), time.time()
+        assert await process.ask("PUT", "/clock", b'{"ahead_s": %a}' % ahead_s) == (
+            200,
+            b'{"ahead_s":%.1f}' % ahead_s,
+        )
+        assert process.clock.now() - wall == pytest.approx(ahead_s, abs=5)
+        assert process.clock.wall_ns() / 1e9 - wall == pytest.approx(ahead_s, abs=5)
+        assert process.clock.monotonic() - before < 5
+    assert await process.ask("GET", "/clock") == (200, b'{"ahead_s":0.0}')
+
+
+@pytest.mark.parametrize(
+    "body", [b"", b"{}", b'{"ahead_s": "1"}', b'{"ahead_s": 1e99}', b'{"ahead_s": 1, "x": 1}', b"\xff"]
+)
+async def test_a_step_that_does_not_fit_is_refused(process: Process, body: bytes):
+    """And the clock stays as it was."""
+    status, why = await process.ask("PUT", "/clock", body)
+    assert (status, bool(why), process.clock.ahead_s) == (400, True, 0)
