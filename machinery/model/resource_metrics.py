@@ -64,7 +64,10 @@ _USAGE: Final = {
 }
 _WHEN: Final = {
     "timestamp": {**_reference(f"{_META}Time"), "description": "When the window ended."},
-    "window": {**_reference(f"{_META}Duration"), "description": "How long it was."},
+    "window": {
+        "type": "string",
+        "description": "How long it was.",
+    },  # metav1.Duration, which no published kind has
 }
 
 
