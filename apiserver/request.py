@@ -80,6 +80,7 @@ class Request(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     writing: WriteOptions = WriteOptions()  # create, update, patch
     deleting: DeleteOptions = DeleteOptions()  # delete, deletecollection
     body: bytes = b""  # create, update: the object as JSON; patch: the patch as JSON
+    repeated: tuple[str, ...] = ()  # of a body that was YAML: which keys it says again, and where
     patch_type: PatchType | None = None
     fence: Fence | None = None  # of a write: the leadership under which it is made
 

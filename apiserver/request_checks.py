@@ -35,7 +35,6 @@ _POLICIES: Final = ["Foreground", "Background", "Orphan", "nil"]  # in the order
 _VALIDATIONS: Final = ("", "Ignore", "Strict", "Warn")
 _OPTIONS: Final = {"create": "CreateOptions", "update": "UpdateOptions", "patch": "PatchOptions"}
 _OF_ONE: Final = frozenset({"get", "create", "update", "patch", "delete"})
-_NEED_BODY: Final = frozenset({"create", "update"})
 
 
 def checked_selection(options: ListOptions) -> ListOptions:
@@ -155,15 +154,12 @@ def checked_verb(found: KindNames, request: Request) -> None:
         raise lacking or answers.not_allowed(found.group, found.plural)
 
 
-def checked_body(verb: str, body: bytes) -> bytes:
-    """Return a body that is there, where the verb needs one, and is not too large.
+def checked_body(body: bytes) -> bytes:
+    """Return a body that is not too large.
 
     Raises:
-        BadRequest: there is none.
         TooLarge: it is over the limit.
     """
-    if not body and verb in _NEED_BODY:
-        raise BadRequest("the request needs a body: the object as JSON or YAML")
     if len(body) > BODY_LIMIT:
         raise too_large()
     return body

@@ -40,9 +40,11 @@ from machinery.model.errors import (
     Conflict,
     DeadlineExceeded,
     Deposed,
+    Invalid,
     NotFound,
     OutcomeUnknown,
     Unavailable,
+    names_another,
 )
 from machinery.model.k8s.meta_v1 import ObjectMeta
 from machinery.model.names import generated
@@ -197,6 +199,10 @@ class Executor(Generic[K]):
             if not write.absent_is_fine:
                 raise
             return
+        except Invalid as error:
+            if names_another(error):  # the uid in it is no precondition to the server; to who plans it is
+                raise Conflict(error.message) from error
+            raise
         self._expect_written(key, write.resource, after.metadata)
         self._record(write.on_success, name=write.name)
 

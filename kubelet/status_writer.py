@@ -18,7 +18,15 @@ from machinery.client.api import Api
 from machinery.client.waiting import event_within
 from machinery.model.backoff import Backoff
 from machinery.model.clock import Clock
-from machinery.model.errors import ApiError, Conflict, NotFound, OutcomeUnknown, TooManyRequests
+from machinery.model.errors import (
+    ApiError,
+    Conflict,
+    Invalid,
+    NotFound,
+    OutcomeUnknown,
+    TooManyRequests,
+    names_another,
+)
 from machinery.model.insist import Failures
 from machinery.model.k8s.core_v1 import Pod, PodStatus
 from machinery.model.log import SILENT, EventLog
@@ -154,7 +162,9 @@ class StatusWriter:
                 subresource="status",
                 kind=PatchType.STRATEGIC_MERGE,
             )
-        except Conflict:  # a namesake has taken its place, or somebody wrote at the same moment
+        except (Conflict, Invalid) as error:  # a namesake has its place, or somebody wrote at the same moment
+            if isinstance(error, Invalid) and not names_another(error):
+                raise
             await self._reread(entry)
             raise OutcomeUnknown("somebody else has written the pod") from None
         entry.pod = _newer(entry.pod, written)

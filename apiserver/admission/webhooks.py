@@ -29,7 +29,7 @@ from apiserver.core.hooks.expressions import CONDITIONS_BUDGET, match, request_v
 from apiserver.core.hooks.occasion import Form, Occasion
 from apiserver.core.hooks.reinvocation import Reinvocation
 from apiserver.core.hooks.reviews import Answer, BadAnswer
-from apiserver.core.patch.json_patch import json_patch
+from apiserver.core.patch.json_patch import DoesNotApply, json_patch
 from apiserver.core.values import Json, metadata
 from apiserver.watch_cache_feed import Feed
 from machinery.cel import BudgetExceededError
@@ -304,7 +304,8 @@ class Webhooks:
         try:
             changed = await aside(len(patch) + len(msgspec.json.encode(obj)), patched)
         except ApiError as error:
-            raise _Refusal(InternalError(f"Internal error occurred: {error.message}")) from error
+            problem = error.problem if isinstance(error, DoesNotApply) else error.message
+            raise _Refusal(InternalError(f"Internal error occurred: {problem}")) from error
         return obj if changed == obj else changed
 
     async def _asked(self, hook: Hook, form: Form, subject: Subject, position: str) -> Answer | None:

@@ -8,16 +8,33 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterator
 from typing import Any, Final, NoReturn
 
 import msgspec
 
 from apiserver.core.values import Json
 from machinery.model.errors import BadRequest
+from machinery.model.go_json import mismatch, syntax_error
 
 _ESCAPE: Final = re.compile(
     rb"\\[^u]|\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|(?P<lone>\\u[dD][89a-fA-F][0-9a-fA-F]{2})"
 )
+
+
+_UNTYPED: Final = "couldn't get version/kind; json parse error: "
+_LONGEST_QUOTED: Final = 30  # bytes of a body that an error shows, as in Kubernetes
+_NO_OBJECT: Final = (
+    'struct { APIVersion string "json:\\"apiVersion,omitempty\\""; Kind string "json:\\"kind,omitempty\\"" }'
+)
+
+
+class NotJson(BadRequest):
+    """A body is no JSON; `problem` says why, as Go does."""
+
+    def __init__(self, problem: str) -> None:
+        super().__init__(f"couldn't read the body as JSON: {problem}")
+        self.problem = problem
 
 
 class Repeated(dict[str, Any]):
@@ -26,23 +43,42 @@ class Repeated(dict[str, Any]):
     pairs: tuple[tuple[str, Any], ...] = ()  # all of them, as they stand there
 
 
-def read_json(data: bytes, *, find_repeated: bool = True) -> tuple[Json, bool]:
+def read_json(data: bytes, kind: str, *, find_repeated: bool = True) -> tuple[Json, bool]:
     """Return the object, and whether it says keys twice somewhere: there it is `Repeated`, if that was to be found.
 
     Raises:
-        BadRequest: it is no JSON object.
+        BadRequest: it is no JSON object; the message says that it has to be one of this kind.
     """
-    obj, repeats = read_carefully(data) if find_repeated else (_read(data), False)
+    try:
+        obj, repeats = read_carefully(data) if find_repeated else (_read(data), False)
+    except NotJson as error:
+        raise unrecognized(kind, _UNTYPED + error.problem, data) from error
     if not isinstance(obj, dict):
-        raise BadRequest("the body of the request has to be a JSON object")
+        raise unrecognized(kind, _UNTYPED + mismatch(obj, _NO_OBJECT), data)
+    for name in ("apiVersion", "kind"):
+        if not isinstance(obj.get(name), str | None):
+            said = mismatch(obj[name], "").partition(" into ")[0]
+            raise unrecognized(kind, f"{_UNTYPED}{said} into Go struct field .{name} of type string", data)
     return obj, repeats
+
+
+def unrecognized(kind: str, problem: str, data: bytes) -> BadRequest:
+    """Return the error of a body of which not even the type can be read, in Kubernetes' words."""
+    text = f"the object provided is unrecognized (must be of type {kind}): {problem} ({_summary(data)})"
+    return BadRequest(text)
+
+
+def _summary(data: bytes) -> str:
+    shown = data[:_LONGEST_QUOTED]
+    text = shown.decode(errors="replace") if shown[:1] == b"{" else shown.hex()
+    return (f"{text} ..." if len(data) > _LONGEST_QUOTED else text) or "<empty>"
 
 
 def read_any(data: bytes) -> Any:
     """Return the JSON value (a JSON Patch is a list).
 
     Raises:
-        BadRequest: it is no JSON.
+        NotJson: it is none.
     """
     return _read(data)
 
@@ -51,7 +87,7 @@ def read_carefully(data: bytes) -> tuple[Any, bool]:
     """Return the JSON value, with objects that say keys twice as `Repeated`; and whether there is one.
 
     Raises:
-        BadRequest: it is no JSON.
+        NotJson: it is none.
     """
     text = _without_lone_surrogates(data)
     if (found := _without_repeats(text)) is not None:
@@ -71,8 +107,33 @@ def read_carefully(data: bytes) -> tuple[Any, bool]:
     try:
         obj = json.loads(text, object_pairs_hook=gather, parse_constant=_no_constant)
     except (ValueError, RecursionError) as error:
-        raise BadRequest(f"couldn't read the body as JSON: {error}") from error
+        raise NotJson(syntax_error(data) or str(error)) from error
     return obj, repeats
+
+
+def repeated_keys(value: Any) -> tuple[str, ...]:
+    """Return the keys that a value says again, those further in before those around them.
+
+    Raises:
+        BadRequest: it is nested too deeply.
+    """
+    try:
+        return tuple(_said_again(value))
+    except RecursionError as error:
+        raise BadRequest("the body is nested too deeply") from error
+
+
+def _said_again(value: Any) -> Iterator[str]:
+    if isinstance(value, list):
+        for item in value:
+            yield from _said_again(item)
+    if isinstance(value, dict):
+        known: set[str] = set()
+        for key, item in value.pairs if isinstance(value, Repeated) else value.items():
+            yield from _said_again(item)
+            if key in known:
+                yield key
+            known.add(key)
 
 
 def _without_repeats(text: bytes) -> Any:
@@ -95,7 +156,7 @@ def _read(data: bytes) -> Any:
     try:
         return msgspec.json.decode(_without_lone_surrogates(data))
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise BadRequest(f"couldn't read the body as JSON: {error}") from error
+        raise NotJson(syntax_error(data) or str(error)) from error
 
 
 def _without_lone_surrogates(data: bytes) -> bytes:

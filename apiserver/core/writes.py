@@ -225,7 +225,7 @@ def read_posted(
     Raises:
         BadRequest: it is no such object.
     """
-    raw, repeats = read_json(body, find_repeated=validation is not FieldValidation.IGNORE)
+    raw, repeats = read_json(body, posted.kind, find_repeated=validation is not FieldValidation.IGNORE)
     return read_as(
         schemas,
         posted.definition,

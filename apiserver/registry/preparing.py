@@ -189,8 +189,10 @@ class Preparing:
         return await claimer.claim(new, old, dry_run=dry_run) if claimer else Claims(new)
 
 
-def check_version(kind: Kind, new: Json, old: Json) -> None:
+def check_version(kind: Kind, new: Json, old: Json, *, patched: bool = False) -> None:
     """Check that a write is about the version of the object that is there, and about that object.
+
+    The uid of an object that is sent is a precondition; that of a `patched` one was changed, which validation refuses.
 
     Raises:
         Conflict: it is about another one.
@@ -198,7 +200,7 @@ def check_version(kind: Kind, new: Json, old: Json) -> None:
     """
     meta, before = metadata(new), metadata(old)
     name = before["name"]
-    if meta.get("uid") and meta["uid"] != before.get("uid"):
+    if not patched and meta.get("uid") and meta["uid"] != before.get("uid"):
         raise answers.conflict(kind, name, wrong_uid(meta["uid"], before.get("uid", "")))
     version = meta.get("resourceVersion", "")
     if version in {"", "0"}:

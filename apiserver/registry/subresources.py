@@ -119,7 +119,7 @@ class Subresources:
             weight = len(request.body) + size_bytes
             read = await aside(weight, self._writes.patched, kind, request, patch, found)
             warnings = read.warnings
-            check_version(kind, read.obj, found)
+            check_version(kind, read.obj, found, patched=True)
             return await self._preparing.new_status(kind, request, read.obj, found, weight)
 
         return warned((await self._writes.modify(kind, request, decide)).reply, warnings)
@@ -131,7 +131,7 @@ class Subresources:
     async def _update_scale(self, kind: Kind, request: Request) -> ObjectReply:
         validation = writes.field_validation(request.writing.field_validation)
         find_repeated = validation is not FieldValidation.IGNORE
-        read = partial(read_json, request.body, find_repeated=find_repeated)
+        read = partial(read_json, request.body, "Scale", find_repeated=find_repeated)
         raw, repeats = await aside(len(request.body), read)
         return await self._scale(kind, request, lambda _old: raw, writes.Document(repeats=repeats))
 

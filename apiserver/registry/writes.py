@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import Any, Final, NamedTuple
 
+import msgspec
 from msgspec.structs import replace
 
 from apiserver import objects
 from apiserver.aside import aside
 from apiserver.core import answers, writes
 from apiserver.core.apply.update import with_managed
-from apiserver.core.decode import read_any, read_carefully, read_json
+from apiserver.core.decode import NotJson, read_any, read_carefully, read_json, repeated_keys
 from apiserver.core.kind import Kind
 from apiserver.core.patch import apply_patch, refused
 from apiserver.core.strictness import strict_errors
@@ -23,6 +24,7 @@ from apiserver.registry.tracking import Tracking
 from apiserver.request import ObjectReply, Request
 from apiserver.storage.interface import Stored
 from machinery.model.errors import BadRequest, Definite, UnsupportedMediaType
+from machinery.model.go_json import mismatch
 from machinery.model.requests import PatchType
 
 GENERATED_NAMES: Final = 8  # names that are tried for a generateName
@@ -96,7 +98,7 @@ class Writes:
             warnings = (*read.warnings, *kind.rules.unenforced(read.obj))
             if old is None:
                 return await self._create_by_apply(kind, request, read.obj)
-            check_version(kind, read.obj, old)
+            check_version(kind, read.obj, old, patched=True)
             return await self._preparing.replacement(kind, request, read.obj, old, weight)
 
         done = await self.modify(kind, request, decide)
@@ -110,7 +112,8 @@ class Writes:
     def read_body(self, kind: Kind, request: Request, name: str = "") -> writes.Read:
         """Read the object of a request, in the version that is stored."""
         validation = writes.field_validation(request.writing.field_validation)
-        raw, repeats = read_json(request.body, find_repeated=validation is not FieldValidation.IGNORE)
+        is_careful = validation is not FieldValidation.IGNORE
+        raw, repeats = read_json(request.body, kind.kind, find_repeated=is_careful)
         sent = self._version_of(request) or kind
         read = writes.read(
             self._parts.schemas,
@@ -119,7 +122,7 @@ class Writes:
             namespace=request.namespace,
             name=name,
             validation=validation,
-            document=writes.Document(repeats=repeats),
+            document=writes.Document(repeats=repeats, found=_said_twice(request) if is_careful else ()),
         )
         if sent is not kind and sent.rules.convert_all is not None and not name:
             writes.check_content(sent, read.obj)  # who converts is spared what is wrong anyway
@@ -225,6 +228,14 @@ class Writes:
         return writes.Read(self._tracking.tracked(kind, request, read.obj, None), read.warnings)
 
 
+_PATCH_PREFIXES: Final = {
+    PatchType.JSON: "error decoding patch: ",
+    PatchType.MERGE: "error decoding patch: ",
+    PatchType.APPLY: "error decoding YAML: ",
+}
+_CONVERTING: Final = "error converting YAML to JSON: "
+
+
 class Patch(NamedTuple):
     """The patch of a request."""
 
@@ -254,22 +265,47 @@ def patch_of(request: Request) -> Patch:
     if request.patch_type is None:
         raise BadRequest("a patch needs a type")
     validation = writes.field_validation(request.writing.field_validation)
-    if validation is FieldValidation.IGNORE:
-        return _patch(request.patch_type, read_any(request.body), writes.OBJECT)
+    try:
+        return _read_patch(request.patch_type, request, is_careful=validation is not FieldValidation.IGNORE)
+    except NotJson as error:
+        raise BadRequest(f"{_PATCH_PREFIXES.get(request.patch_type, '')}{error.problem}") from error
+
+
+def _read_patch(patch_type: PatchType, request: Request, *, is_careful: bool) -> Patch:
+    if not is_careful:
+        return _patch(patch_type, read_any(request.body), writes.OBJECT)
     value, repeats = read_carefully(request.body)
-    if request.patch_type is PatchType.MERGE:
-        return Patch(value, writes.Document(repeats, value))
+    if patch_type is PatchType.MERGE:
+        return _patch(patch_type, value, writes.Document(repeats, value))
+    if patch_type is PatchType.APPLY:
+        found = tuple(f"{_CONVERTING}{each}" for each in _said_twice(request, value if repeats else None))
+        return _patch(patch_type, _plain(value, request, repeats=repeats), writes.Document(found=found))
     if not repeats:
-        return _patch(request.patch_type, value, writes.OBJECT)
-    prefix = "json patch " if request.patch_type is PatchType.JSON else ""
+        return _patch(patch_type, value, writes.OBJECT)
+    prefix = "json patch " if patch_type is PatchType.JSON else ""
     found = tuple(f"{prefix}{each}" for each in strict_errors(value))
-    plain = read_any(request.body)  # told: what is merged is plain
-    return _patch(request.patch_type, plain, writes.Document(repeats, found=found))
+    return _patch(patch_type, _plain(value, request, repeats=True), writes.Document(repeats, found=found))
+
+
+def _plain(value: Any, request: Request, *, repeats: bool) -> Any:
+    """Return a patch as it is merged: what it says twice is told by then."""
+    return read_any(request.body) if repeats else value
+
+
+def _said_twice(request: Request, value: Any = None) -> tuple[str, ...]:
+    """Return what YAML says twice, in the one sentence of Kubernetes' reader; `value` is JSON of one line, read as YAML."""
+    lines = request.repeated or tuple(
+        f"line 1: key {msgspec.json.encode(key).decode()} already set in map" for key in repeated_keys(value)
+    )
+    return ("yaml: unmarshal errors:" + "".join(f"\n  {line}" for line in lines),) if lines else ()
 
 
 def _patch(patch_type: PatchType, value: Any, document: writes.Document) -> Patch:
     if patch_type is PatchType.APPLY and not isinstance(value, dict):
         raise BadRequest("error decoding YAML: the configuration has to be an object")
+    wanted = (list, "[]interface {}") if patch_type is PatchType.JSON else (dict, "map[string]interface {}")
+    if not isinstance(value, wanted[0]):
+        raise BadRequest(f"{_PATCH_PREFIXES.get(patch_type, '')}{mismatch(value, wanted[1])}")
     return Patch(value, document)
 
 

@@ -114,7 +114,7 @@ def delete_options(query: Query, body: bytes, dry_run: list[str], *, one: bool =
 
 
 def _given(body: bytes) -> dict[str, Any]:
-    given, _ = read_json(body, find_repeated=False)
+    given, _ = read_json(body, "DeleteOptions", find_repeated=False)
     if given.get("kind", "DeleteOptions") not in ("DeleteOptions", ""):
         raise BadRequest(f"the body of a delete has to be DeleteOptions, not {given['kind']}")
     if not isinstance(given.get("preconditions") or {}, dict):

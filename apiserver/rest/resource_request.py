@@ -18,6 +18,7 @@ from apiserver.rest import query
 from apiserver.rest.bodies import object_json, patch_json, patch_type
 from apiserver.rest.http_request import HttpRequest
 from apiserver.rest.paths import Target
+from machinery.model.kinds import KindNames
 from machinery.wire import fence_header
 
 _COLLECTIONS: Final = frozenset({"list", "watch", "deletecollection"})
@@ -39,8 +40,8 @@ class ResourceRequest(msgspec.Struct, frozen=True, gc=False):
         """The verb that authorization knows."""
         return self.request.verb
 
-    async def complete(self) -> Request:
-        """Read the body, where the verb has one.
+    async def complete(self, found: KindNames) -> Request:
+        """Read the body, where the verb has one, of a request about this kind.
 
         Raises:
             ApiError: it is too large, broke off, or is not what it says it is.
@@ -49,17 +50,20 @@ class ResourceRequest(msgspec.Struct, frozen=True, gc=False):
         content_type = http.headers.get("Content-Type", "")
         match request.verb:
             case "create" | "update":
-                body = checked_body(request.verb, await http.read_body())
+                body = checked_body(await http.read_body())
                 checked_writing(request, _dry_run(http))
-                return structs.replace(request, body=await object_json(content_type, body))
+                subresource = found.subresources.get(request.subresource)
+                sent = await object_json(content_type, body, (subresource or found).kind)
+                return structs.replace(request, body=sent.json, repeated=sent.repeated)
             case "patch":
-                body = checked_body(request.verb, await http.read_body())
+                body = checked_body(await http.read_body())
                 request = structs.replace(request, patch_type=patch_type(content_type))
                 checked_writing(request, _dry_run(http))
-                return structs.replace(request, body=await patch_json(request.patch_type, body))
+                sent = await patch_json(request.patch_type, body)
+                return structs.replace(request, body=sent.json, repeated=sent.repeated)
             case "delete" | "deletecollection":
                 body = await http.read_body()
-                body = await object_json(content_type, body) if body else b""
+                body = (await object_json(content_type, body, "DeleteOptions")).json if body else b""
                 read = partial(query.delete_options, one=request.verb == "delete")
                 options = await aside(len(body), read, http.query, body, _dry_run(http))
                 return structs.replace(request, deleting=options)

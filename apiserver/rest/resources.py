@@ -106,7 +106,7 @@ class Resources:
         form = negotiate_for(found, http.accept, OBJECTS, CUSTOM_OBJECTS)
         check_shape(form, found.kind, is_list=verb in self._list_calls)
         if verb != "get":
-            request = await asked.complete()
+            request = await asked.complete(found)
         if verb in self._list_calls:
             reply = await self._answers.of_list(asked, form, await self._list_calls[verb](request))
         else:

@@ -7,17 +7,19 @@ https://github.com/kubernetes/enhancements/tree/master/keps/sig-api-machinery/16
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from itertools import islice
 from typing import Final
 
 _ALL: Final = 4 * 1024  # characters, except for what the quotes take
+_CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _ONE: Final = 256  # characters of one, where they do not fit
 
 
 def bounded(warnings: Iterable[str]) -> list[str]:
-    """Return the warnings that are sent, in their order."""
-    distinct = list(islice(dict.fromkeys(filter(None, warnings)), _ALL))
+    """Return the warnings that are sent, in their order: as in Kubernetes none that has a control character, as a line's end."""
+    distinct = list(islice(dict.fromkeys(filter(_is_sent, warnings)), _ALL))
     if sum(map(len, distinct)) <= _ALL:
         return distinct
     sent: list[str] = []
@@ -28,6 +30,10 @@ def bounded(warnings: Iterable[str]) -> list[str]:
         sent.append(text[:_ONE])
         room -= len(sent[-1])
     return sent
+
+
+def _is_sent(warning: str) -> bool:
+    return bool(warning) and _CONTROL.search(warning) is None
 
 
 def header(warning: str) -> str:

@@ -259,7 +259,7 @@ class Resources:
         """Return a request that its caller may make, and that makes sense."""
         await self._gate.admit(request)
         if self._elsewhere and (request.group, request.version) in self._elsewhere:
-            checked_body(request.verb, request.body)
+            checked_body(request.body)
             return request
         found = found_kind(self._catalogue, request)
         if found is None:  # unless another apiserver has only just begun to serve it
@@ -268,7 +268,7 @@ class Resources:
         if found is None:
             raise answers.no_such_resource(request.group, request.resource)
         checked_verb(found, request)
-        checked_body(request.verb, request.body)
+        checked_body(request.body)
         return checked_writing(request) if request.verb in _WRITES else request
 
 

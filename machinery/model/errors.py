@@ -264,6 +264,14 @@ class Refused(Definite):
         self.reason = reason
 
 
+def names_another(error: Invalid) -> bool:
+    """Whether a patch was refused for the uid that it carries: another object has the name now.
+
+    In a patch Kubernetes takes a uid for a change, of what cannot be changed; to whoever writes it, it is a precondition.
+    """
+    return any(cause.field == "metadata.uid" for cause in error.causes)
+
+
 def as_api_error(error: BaseException) -> ApiError:
     """Return any error as an `ApiError`: itself, or else an InternalError with its name."""
     return error if isinstance(error, ApiError) else InternalError(f"{type(error).__name__}: {error}")

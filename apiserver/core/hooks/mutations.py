@@ -13,10 +13,10 @@ from apiserver.core.apply.check import problems
 from apiserver.core.apply.items import element_of
 from apiserver.core.apply.merge import merge
 from apiserver.core.apply.topology import Granular, Items, Leaf, Topology
-from apiserver.core.patch.json_patch import json_patch
+from apiserver.core.patch.json_patch import DoesNotApply, json_patch
 from apiserver.core.values import Json
 from machinery.cel.values import Duration, Optional, Timestamp, format_duration, format_timestamp
-from machinery.model.errors import ApiError, Invalid
+from machinery.model.errors import ApiError
 
 _TEST_FAILED: Final = "failed: test failed"
 _ATOMIC: Final = {"list": list, "map": dict}
@@ -61,11 +61,10 @@ def merged(topology: Granular, obj: Json, config: Json) -> Json:
 def _patched(obj: Json, operations: Any) -> Json:
     try:
         return json_patch(obj, operations)
-    except Invalid as error:
-        problem = "; ".join(cause.message for cause in error.causes) or error.message
-        if _TEST_FAILED in problem:  # a test that fails means: leave it as it is
+    except DoesNotApply as error:
+        if _TEST_FAILED in error.problem:  # a test that fails means: leave it as it is
             return obj
-        raise ValueError(f"JSONPath: {problem}") from error
+        raise ValueError(f"JSONPath: {error.problem}") from error
     except ApiError as error:
         raise ValueError(f"JSONPath: {error.message}") from error
 

@@ -8,7 +8,7 @@ from typing import Any, Final, TypeAlias
 from apiserver.core.patch import pointer
 from apiserver.core.patch.pointer import Draft, Missing, Tokens, TooMuch
 from apiserver.core.values import Json
-from machinery.model.errors import BadRequest, Cause, Invalid, TooLarge
+from machinery.model.errors import BadRequest, Invalid, TooLarge
 
 Run: TypeAlias = Callable[[Draft], None]
 
@@ -16,12 +16,21 @@ _REFUSED: Final = "the server rejected our request due to an error in our reques
 MOST_OPERATIONS: Final = 10_000
 
 
+class DoesNotApply(Invalid):
+    """An operation has no place to work on, or a test fails: kube-apiserver does not tell its callers which."""
+
+    def __init__(self, problem: str) -> None:
+        super().__init__(_REFUSED)
+        self.problem = problem
+
+
 def json_patch(current: Json, patch: Any) -> Json:
     """Return `current` after all operations; both are left alone.
 
     Raises:
         BadRequest: an operation is malformed; the message names it.
-        Invalid: an operation has no place to work on, or a test fails.
+        DoesNotApply: an operation has no place to work on, or a test fails.
+        Invalid: nothing is left of the object.
         TooLarge: there are more operations than 10,000, or they copy too much.
     """
     if not isinstance(patch, list):
@@ -32,19 +41,17 @@ def json_patch(current: Json, patch: Any) -> Json:
         )
     draft = pointer.Draft(current)
     for number, operation in enumerate(patch):
-        run = _parsed(number, operation)
-        _carry_out(run, draft, number, operation["op"])
+        _carry_out(_parsed(number, operation), draft, number)
     if not isinstance(draft.document, dict):
         raise Invalid("the JSON patch leaves no object: it replaces or removes the whole of it")
     return draft.document
 
 
-def _carry_out(run: Run, draft: Draft, number: int, name: str) -> None:
+def _carry_out(run: Run, draft: Draft, number: int) -> None:
     try:
         run(draft)
     except Missing as missing:
-        cause = Cause(f"patch[{number}]", f"{name}: {missing}")
-        raise Invalid(_REFUSED, causes=(cause,)) from missing
+        raise DoesNotApply(str(missing)) from missing
     except TooMuch as error:
         raise TooLarge(f"operation {number} of the JSON patch: the patch {error}") from error
 

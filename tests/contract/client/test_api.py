@@ -17,8 +17,10 @@ from machinery.model.errors import (
     Conflict,
     DeadlineExceeded,
     Expired,
+    Invalid,
     NotFound,
     Unavailable,
+    names_another,
 )
 from machinery.model.k8s.core_v1 import Binding, ConfigMap, ObjectReference, Pod
 from machinery.model.k8s.meta_v1 import ObjectMeta, Status
@@ -147,7 +149,7 @@ async def test_an_update_replaces_what_its_writer_has_seen(door: Door) -> None:
 
 
 async def test_a_merge_patch_changes_what_it_names(door: Door) -> None:
-    """None takes a field away; revision and uid in it are preconditions; nothing new is no write."""
+    """None takes a field away; a revision in it is a precondition, a uid no other than the object's; nothing new is no write."""
     created = await door.api.create(kinds.CONFIG_MAPS, config_map(data={"a": "1", "b": "2"}))
 
     async def patch(body: Any) -> ConfigMap:
@@ -158,8 +160,9 @@ async def test_a_merge_patch_changes_what_it_names(door: Door) -> None:
     assert (await patch({"data": {"b": "2"}})).metadata.resourceVersion == patched.metadata.resourceVersion
     with pytest.raises(Conflict):
         await patch({"metadata": {"resourceVersion": created.metadata.resourceVersion}, "data": {"a": "9"}})
-    with pytest.raises(Conflict):
+    with pytest.raises(Invalid) as refused:
         await patch({"metadata": {"uid": "00000000-0000-0000-0000-000000000000"}, "data": {"a": "9"}})
+    assert names_another(refused.value)
     with pytest.raises(NotFound):
         await door.api.patch(kinds.CONFIG_MAPS, "b", {}, namespace="default")
 

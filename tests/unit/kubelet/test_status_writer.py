@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 import pytest
 
 from kubelet.status_writer import StatusWriter
-from machinery.model.errors import Conflict, Unavailable
+from machinery.model.errors import ApiError, Cause, Conflict, Invalid, Unavailable
 from machinery.model.k8s.core_v1 import PodIP
 from machinery.model.requests import DeleteOptions
 from machinery.model.resources import PODS
@@ -165,15 +165,19 @@ async def test_the_deletion_comes_after_the_last_status_and_names_the_uid(world:
     assert options == [DeleteOptions(grace_period_s=0, uid=made.metadata.uid)]
 
 
-async def test_a_namesake_is_left_alone(world: World):
-    """A conflict leads to a look; another uid under the name ends the matter."""
+@pytest.mark.parametrize(
+    "refusal",
+    [Conflict("the pod was written"), Invalid("", causes=(Cause("metadata.uid", "field is immutable"),))],
+)
+async def test_a_namesake_is_left_alone(world: World, refusal: ApiError):
+    """A conflict, or that the uid cannot be changed, leads to a look; another uid under the name ends the matter."""
     made = await world.server.given(PODS, pod())
     await world.user.delete(PODS, "web", namespace="default")
     await world.server.given(PODS, pod())
 
     async def refuse(verb: str, *_: str) -> None:
         if verb == "patch":
-            raise Conflict("the uid is another one")
+            raise refusal
 
     world.api.before_call = refuse
     async with world.running():

@@ -20,7 +20,7 @@ DEPLOYMENT = schemas.load().struct("io.k8s.api.apps.v1.Deployment")
 
 def found(text: str) -> tuple[str, ...]:
     """Return what is said in vain in the text of a Deployment."""
-    return strict_errors(read_json(text.encode())[0], DEPLOYMENT)
+    return strict_errors(read_json(text.encode(), "Pod")[0], DEPLOYMENT)
 
 
 @pytest.mark.parametrize(
@@ -49,7 +49,7 @@ def test_they_come_as_they_stand_there(text: str, errors: list[str]) -> None:
 def test_the_object_is_refused_warned_of_or_read(validation: FieldValidation) -> None:
     """As the request wants it; the issue's own input."""
     body = b'{"metadata":{"name":"a"},"spec":{"unknownField":1,"replicas":2,"replicas":3}}'
-    raw, repeats = read_json(body, find_repeated=validation is not FieldValidation.IGNORE)
+    raw, repeats = read_json(body, "Pod", find_repeated=validation is not FieldValidation.IGNORE)
     errors = ('unknown field "spec.unknownField"', 'duplicate field "spec.replicas"')
 
     def read() -> writes.Read:

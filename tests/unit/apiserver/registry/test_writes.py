@@ -95,6 +95,17 @@ async def test_an_update_that_means_another_object_of_the_name_is_a_conflict(ben
         await bench.update("configmaps", other)
 
 
+async def test_a_patch_of_the_uid_is_refused(bench: RegistryBench) -> None:
+    """It is no precondition there but a change, of what cannot be changed; a version that is gone is told before."""
+    await bench.create("configmaps", config_map("c"))
+    with pytest.raises(Invalid, match=r'metadata\.uid: Invalid value: "another": field is immutable'):
+        await bench.patch("configmaps", "c", {"metadata": {"uid": "another"}})
+    with pytest.raises(Invalid, match=r'metadata\.uid: Invalid value: "another": field is immutable'):
+        await bench.patch("namespaces/status", "default", {"metadata": {"uid": "another"}})
+    with pytest.raises(Conflict, match="the object has been modified"):
+        await bench.patch("configmaps", "c", {"metadata": {"uid": "another", "resourceVersion": "1"}})
+
+
 async def test_clients_are_warned_beside_what_is_stored(bench: RegistryBench) -> None:
     """Of what makes no sense, and of owners that are named twice, of whom one is left."""
     owner = {"apiVersion": "v1", "kind": "ConfigMap", "name": "x", "uid": "u"}

@@ -13,7 +13,7 @@ from google.protobuf.message_factory import GetMessageClass
 from apiserver.rest.bodies import object_json, patch_json, patch_type
 from apiserver.rest.protobuf_body import protobuf_to_json
 from apiserver.rest.protobuf_messages import is_inlined, message_pool
-from apiserver.rest.yaml_body import yaml_to_json
+from apiserver.rest.yaml_body import NotYaml, yaml_to_json
 from apiserver.schemas import document
 from machinery.model.errors import BadRequest, UnsupportedMediaType
 from machinery.model.requests import PatchType
@@ -40,12 +40,39 @@ CORE = "k8s.io.api.core.v1"
 )
 def test_yaml_says_the_same_in_json(text: str, value: Any):
     """Numbers, booleans, dates, aliases and merges as Kubernetes reads them."""
-    assert json.loads(yaml_to_json(text.encode())) == value
+    assert json.loads(yaml_to_json(text.encode()).json) == value
 
 
-def test_a_key_that_yaml_says_twice_is_said_twice():
-    """So that field validation can tell."""
-    assert yaml_to_json(b"a: 1\na: 2") == b'{"a":1,"a":2}'
+@pytest.mark.parametrize(
+    ("text", "read", "repeated"),
+    [
+        (b"a: 1\na: 2", {"a": 2}, ['line 2: key "a" already set in map']),
+        (b"a: 1\na:\n  b: 1\n", {"a": {"b": 1}}, ['line 3: key "a" already set in map']),
+        (b"{a: 1, a: {b: 1, b: 2}}", {"a": {"b": 2}}, ['line 1: key "b" already set in map', 'line 1: key "a" already set in map']),
+        (b"1: a\n1: b", {"1": "b"}, ["line 2: key 1 already set in map"]),
+        (b"x: &x {a: 1}\ny: {<<: *x, a: 2}", {"x": {"a": 1}, "y": {"a": 2}}, []),
+    ],
+)  # fmt: skip
+def test_a_key_that_yaml_says_twice_is_told_with_its_line(text: bytes, read: Any, repeated: list[str]):
+    """As go-yaml tells it: the line is that of the later value, which counts."""
+    converted = yaml_to_json(text)
+    assert (json.loads(converted.json), list(converted.repeated)) == (read, repeated)
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        (b"a: [1, 2\nb: 3", "yaml: line 1: did not find expected ',' or ']'"),
+        (b"a: b: c", "yaml: mapping values are not allowed in this context"),
+        (b"a: 1\nb: c: d", "yaml: line 2: mapping values are not allowed in this context"),
+        (b"a: 1\nb: @x", "yaml: line 2: found character that cannot start any token"),
+    ],
+)
+def test_what_is_no_yaml_is_told_as_go_yaml_tells_it(text: bytes, problem: str):
+    """With the line, where it is not the first."""
+    with pytest.raises(NotYaml) as refused:
+        yaml_to_json(text)
+    assert refused.value.problem == problem
 
 
 def test_a_small_text_does_not_become_a_large_one():
@@ -61,7 +88,7 @@ def test_merges_of_merges_take_no_more_than_their_size():
     text = "&k0 {x: 1}"
     for level in range(1, 40):
         text = f"&k{level} {{<<: [{text}, *k{level - 1}]}}"
-    assert json.loads(yaml_to_json(f"a: {text}".encode())) == {"a": {"x": 1}}
+    assert json.loads(yaml_to_json(f"a: {text}".encode()).json) == {"a": {"x": 1}}
 
 
 @pytest.mark.parametrize(
@@ -270,10 +297,10 @@ def test_a_time_that_json_cannot_say_is_refused(seconds: int):
 
 async def test_bodies_are_read_by_their_media_type():
     """JSON stays as it is, YAML is read, everything else is refused with what there is."""
-    assert await object_json("application/json; charset=utf-8", b"{") == b"{"
-    assert await object_json("application/yaml", b"a: 1") == b'{"a":1}'
+    assert (await object_json("application/json; charset=utf-8", b"{", "Pod")).json == b"{"
+    assert (await object_json("application/yaml", b"a: 1", "Pod")).json == b'{"a":1}'
     with pytest.raises(UnsupportedMediaType, match="application/yaml"):
-        await object_json("application/x-www-form-urlencoded", b"a=1")
+        await object_json("application/x-www-form-urlencoded", b"a=1", "Pod")
     assert patch_type("application/merge-patch+json") is PatchType.MERGE
     with pytest.raises(UnsupportedMediaType, match="strategic-merge-patch"):
         patch_type("application/json")
@@ -281,12 +308,19 @@ async def test_bodies_are_read_by_their_media_type():
 
 @pytest.mark.parametrize(
     ("body", "read"),
-    [(b"a: 1", b'{"a":1}'), (b' {"a": 1}\n', b' {"a": 1}\n'), (b"{a: 1}", b'{"a":1}'), (b"[1]", b"[1]")],
+    [
+        (b"a: 1", b'{"a":1}'),
+        (b' {"a": 1}\n', b' {"a": 1}\n'),
+        (b"{a: 1}", b'{"a":1}'),
+        (b"[1]", b"[1]"),
+        (b'{"a": 1, "a": 2}', b'{"a": 1, "a": 2}'),
+        (b'{"a": 1,\n"a": 2}', b'{"a":2}'),
+    ],
 )
 async def test_a_configuration_is_yaml_or_json(body: bytes, read: bytes):
     """JSON is YAML, and goes on as it is; other patches are JSON, whatever they look like."""
-    assert await patch_json(PatchType.APPLY, body) == read
-    assert await patch_json(PatchType.MERGE, body) == body
+    assert (await patch_json(PatchType.APPLY, body)).json == read
+    assert (await patch_json(PatchType.MERGE, body)).json == body
 
 
 @pytest.mark.deep
@@ -302,7 +336,7 @@ async def test_a_large_yaml_does_not_hold_up_the_others():
 
     body = b"a: [" + b",".join(b"%d" % n for n in range(50_000)) + b"]"
     beside = asyncio.create_task(others())
-    read = await object_json("application/yaml", body)
+    read = await object_json("application/yaml", body, "Pod")
     beside.cancel()
-    assert read.endswith(b",49999]}")
+    assert read.json.endswith(b",49999]}")
     assert turns > 1
