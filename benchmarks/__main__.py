@@ -9,7 +9,18 @@ import platform
 import time
 from pathlib import Path
 
-NAMES = ("startup", "memory", "pods", "api", "rest_front", "rpc", "scheduler_decisions", "proxy", "load")
+NAMES = (
+    "startup",
+    "memory",
+    "pods",
+    "api",
+    "rest_front",
+    "rpc",
+    "scheduler_decisions",
+    "proxy",
+    "load",
+    "controllers",
+)
 RESULTS = Path(__file__).parent / "results"
 
 

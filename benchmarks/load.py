@@ -62,8 +62,8 @@ def _up_and_down(handle: Cluster, count: int) -> dict[str, Any]:
 async def _scale(handle: Cluster, api: Api, count: int, *, per: int = 0) -> dict[str, Any]:
     """Scale the Deployment; return what it cost until as many pods are Ready, or none is there."""
     if not (await api.list(DEPLOYMENTS, Selection("default"))).items:
-        await api.create(DEPLOYMENTS, _deployment())
-    async with _followed(api, NODES, Selection()) as nodes, _followed(api, PODS, _SELECTED) as pods:
+        await api.create(DEPLOYMENTS, deployment(NAME, 0))
+    async with followed(api, NODES, Selection()) as nodes, followed(api, PODS, _SELECTED) as pods:
         before, began = _Costs.of(handle), time.monotonic()
         await api.patch(DEPLOYMENTS, NAME, {"spec": {"replicas": count}}, namespace="default")
         async with asyncio.timeout(PATIENCE_S):
@@ -92,13 +92,14 @@ async def _settled(handle: Cluster) -> _Costs:
 _SELECTED: Final = Selection("default", label_selector=f"app={NAME}")
 
 
-def _deployment() -> apps_v1.Deployment:
+def deployment(name: str, replicas: int) -> apps_v1.Deployment:
+    """Build a Deployment whose pods are Ready as soon as they run."""
     container = core_v1.Container(name="main", image=IMAGE, command=["sleep", "3600"])
-    labels = {"app": NAME}
+    labels = {"app": name}
     return apps_v1.Deployment(
-        metadata=meta_v1.ObjectMeta(name=NAME, namespace="default"),
+        metadata=meta_v1.ObjectMeta(name=name, namespace="default"),
         spec=apps_v1.DeploymentSpec(
-            replicas=0,
+            replicas=replicas,
             selector=meta_v1.LabelSelector(matchLabels=labels),
             template=core_v1.PodTemplateSpec(
                 metadata=meta_v1.ObjectMeta(labels=labels),
@@ -166,7 +167,7 @@ def _requests(handle: Cluster) -> Counter[str]:
 
 
 @dataclass
-class _Followed:
+class Followed:
     """The objects of a selection, kept up to date."""
 
     objects: dict[str, Any]
@@ -182,25 +183,25 @@ class _Followed:
 
 
 @asynccontextmanager
-async def _followed(api: Api, resource: Resource[Any], selection: Selection) -> AsyncIterator[_Followed]:
+async def followed(api: Api, resource: Resource[Any], selection: Selection) -> AsyncIterator[Followed]:
     """Follow a collection while inside."""
     listing = await api.list(resource, selection)
-    followed = _Followed({item.metadata.uid: item for item in listing.items})
+    found = Followed({item.metadata.uid: item for item in listing.items})
 
     async def follow() -> None:
         async for batch in api.watch(resource, selection, resource_version=str(listing.revision)):
             for event in batch:
                 if event.object is not None:
-                    _note(followed, event.type, event.object)
-            followed.news.set()
+                    _note(found, event.type, event.object)
+            found.news.set()
 
     async with asyncio.TaskGroup() as tasks:
         following = tasks.create_task(follow())
-        yield followed
+        yield found
         following.cancel()
 
 
-def _note(followed: _Followed, type_: EventType, obj: KubeObject) -> None:
+def _note(followed: Followed, type_: EventType, obj: KubeObject) -> None:
     if type_ is EventType.DELETED:
         followed.objects.pop(obj.metadata.uid, None)
     else:

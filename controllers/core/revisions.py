@@ -157,6 +157,12 @@ def _new(
             annotations=dict(annotations),
             ownerReferences=[owner_reference(owner)],
         ),
-        data=data_of(template),
+        data=_in_order_of_keys(data_of(template)),
         revision=number,
     )
+
+
+def _in_order_of_keys(data: dict[str, Any]) -> dict[str, Any]:
+    """Return a document as Go writes it: kubectl knows by its bytes that a rollback would change nothing."""
+    ordered: dict[str, Any] = msgspec.json.decode(_canonical.encode(data))
+    return ordered

@@ -7,6 +7,7 @@ rollout      all that strategy, status and revisions read: computed once
 revisions    what its ReplicaSets are annotated with
 sizes        how many pods each ReplicaSet may have
 strategy     the next step: rolling, recreate, or scaling in proportion
+rollback     back to a revision that an annotation names
 status       the counts and conditions that it reports
 plan         all of that, put together
 """

@@ -11,6 +11,12 @@ HISTORY: Final = "deployment.kubernetes.io/revision-history"
 DESIRED: Final = "deployment.kubernetes.io/desired-replicas"
 MAXIMUM: Final = "deployment.kubernetes.io/max-replicas"
 
+ROLLBACK_TO: Final = "deprecated.deployment.rollback.to"
+NOT_COPIED: Final = frozenset(
+    {"kubectl.kubernetes.io/last-applied-configuration", ROLLBACK_TO, REVISION, HISTORY, DESIRED, MAXIMUM}
+)
+"""Those that a Deployment and its ReplicaSets have each for itself."""
+
 
 def revision_of_set(rs: ReplicaSet) -> int:
     """Return a ReplicaSet's revision, 0 where it has none that can be read."""

@@ -32,7 +32,7 @@ from controllers.core.workloads import (
     template_labels,
     with_label,
 )
-from controllers.deployment import revisions, status
+from controllers.deployment import revisions, rollback, status
 from controllers.deployment.annotations import REVISION, revision_of_set
 from controllers.deployment.rollout import Rollout, read_rollout
 from controllers.deployment.strategy import STAY, Step, is_being_scaled, next_step, scale
@@ -86,6 +86,8 @@ def _refuse(deployment: Deployment) -> Plan:
 
 def _advance(rollout: Rollout, seen: Seen, moment: Moment, facts: Facts) -> Plan:
     deployment = rollout.deployment
+    if rollback.is_asked_for(deployment) and not deployment.spec.paused:
+        return rollback.roll_back(deployment, rollout.every)
     scaling = deployment.spec.paused or is_being_scaled(rollout)
     step = scale(rollout) if scaling else next_step(rollout, seen.pods)
     new_status = status.with_pause(deployment, status.compute(rollout, moment), moment)
@@ -114,17 +116,25 @@ def _create(
     deployment = rollout.deployment
     new = _new_replica_set(rollout, replicas)
     name = new.metadata.name
+    creation = Create(
+        REPLICA_SETS,
+        new,
+        on_success=_created(deployment, name, replicas),
+        on_failure=event(
+            deployment, "Warning", status.CREATE_ERROR, status.failed_creation_text(name, "{error}")
+        ),
+    )
     if any(rs.metadata.name == name for rs in replica_sets):  # another template with this hash, or another's
         collided = msgspec.structs.replace(new_status, collisionCount=(new_status.collisionCount or 0) + 1)
         return Plan(patch_status(DEPLOYMENTS, deployment, collided))
     if facts.failure:
         failed = status.with_failed_creation(name, deployment, new_status, facts.failure, moment)
         noted = patch_status(DEPLOYMENTS, deployment, failed)
-        return Plan((*noted, Create(REPLICA_SETS, new, on_success=_created(deployment, name, replicas))))
+        return Plan((*noted, creation))
     new_status = status.with_creation(name, deployment, new_status, moment)
     return Plan(
         (
-            Create(REPLICA_SETS, new, on_success=_created(deployment, name, replicas)),
+            creation,
             *patch_status(DEPLOYMENTS, deployment, new_status),
             *_mark_revision(rollout, rollout.revision),
         )

@@ -5,25 +5,22 @@ from __future__ import annotations
 from typing import Final
 
 from controllers.core.workloads import Deployment, ReplicaSet
-from controllers.deployment.annotations import DESIRED, HISTORY, MAXIMUM, REVISION, revision_of_set
+from controllers.deployment.annotations import (
+    DESIRED,
+    HISTORY,
+    MAXIMUM,
+    NOT_COPIED,
+    REVISION,
+    revision_of_set,
+)
 from controllers.deployment.rollout import Rollout
 
-_NOT_COPIED: Final = frozenset(
-    {
-        "kubectl.kubernetes.io/last-applied-configuration",
-        "deprecated.deployment.rollback.to",
-        REVISION,
-        HISTORY,
-        DESIRED,
-        MAXIMUM,
-    }
-)
 _HISTORY_LENGTH: Final = 2_000  # characters; older revisions fall out
 
 
 def copied(deployment: Deployment) -> dict[str, str]:
     """Return the deployment's annotations that its newest ReplicaSet carries too (the change cause, for one)."""
-    return {key: text for key, text in deployment.metadata.annotations.items() if key not in _NOT_COPIED}
+    return {key: text for key, text in deployment.metadata.annotations.items() if key not in NOT_COPIED}
 
 
 def sizes(rollout: Rollout) -> dict[str, str]:

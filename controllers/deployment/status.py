@@ -18,6 +18,7 @@ PROGRESSING: Final = "Progressing"
 REPLICA_FAILURE: Final = "ReplicaFailure"
 COMPLETE: Final = "NewReplicaSetAvailable"
 TIMED_OUT: Final = "ProgressDeadlineExceeded"
+CREATE_ERROR: Final = "ReplicaSetCreateError"
 PAUSED: Final = "DeploymentPaused"
 _NO_DEADLINE: Final = 2**31 - 1
 
@@ -90,8 +91,13 @@ def with_failed_creation(
     """Note that the new ReplicaSet could not be made."""
     if not has_deadline(deployment):
         return status
-    message = f'Failed to create new replica set "{name}": {failure.message}'
-    return _progressing(status, "False", "ReplicaSetCreateError", message, moment)
+    message = failed_creation_text(name, failure.message)
+    return _progressing(status, "False", CREATE_ERROR, message, moment)
+
+
+def failed_creation_text(name: str, error: str) -> str:
+    """Write that a new ReplicaSet could not be made."""
+    return f'Failed to create new replica set "{name}": {error}'
 
 
 def is_complete(deployment: Deployment, status: DeploymentStatus) -> bool:
@@ -117,8 +123,10 @@ def put(conditions: Conditions, new: DeploymentCondition, moment: Moment) -> Con
     old = find(conditions, new.type)
     if old and (old.status, old.reason) == (new.status, new.reason):
         return conditions
-    moved = moment.text if old is None or old.status != new.status else old.lastTransitionTime
-    dated = msgspec.structs.replace(new, lastUpdateTime=moment.text, lastTransitionTime=moved)
+    began = new.lastTransitionTime or moment.text
+    moved = began if old is None or old.status != new.status else old.lastTransitionTime
+    updated = new.lastUpdateTime or moment.text
+    dated = msgspec.structs.replace(new, lastUpdateTime=updated, lastTransitionTime=moved)
     return [*remove(conditions, new.type), dated]
 
 
@@ -185,7 +193,12 @@ def _with_replica_failure(rollout: Rollout, status: DeploymentStatus, moment: Mo
     if failure is None:
         return _replace(status, remove(status.conditions, REPLICA_FAILURE))
     condition = DeploymentCondition(
-        type=REPLICA_FAILURE, status=failure.status, reason=failure.reason, message=failure.message
+        type=REPLICA_FAILURE,
+        status=failure.status,
+        reason=failure.reason,
+        message=failure.message,
+        lastUpdateTime=failure.lastTransitionTime,
+        lastTransitionTime=failure.lastTransitionTime,
     )
     return _replace(status, put(status.conditions, condition, moment))
 

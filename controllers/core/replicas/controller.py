@@ -21,9 +21,13 @@ from machinery.model.store import Change
 POD_FIELDS: Final = (
     f"metadata.annotations[{DELETION_COST}]",
     "metadata.labels",
+    "spec.initContainers.name",
+    "spec.initContainers.restartPolicy",
     "spec.nodeName",
     "status.conditions",
     "status.containerStatuses.restartCount",
+    "status.initContainerStatuses.name",
+    "status.initContainerStatuses.restartCount",
     "status.phase",
 )
 

@@ -14,7 +14,7 @@ from typing import Final
 from controllers.core.moment import Moment
 from machinery.model.conditions import find
 from machinery.model.k8s.core_v1 import Pod
-from machinery.model.pods import is_active, is_ready
+from machinery.model.pods import is_active, is_ready, is_sidecar
 
 DELETION_COST: Final = "controller.kubernetes.io/pod-deletion-cost"
 _PHASES: Final = {"Pending": 0, "Unknown": 1}  # any other: 2
@@ -24,7 +24,8 @@ def rank_for_deletion(pods: Iterable[Pod], related: Iterable[Pod], moment: Momen
     """Order pods, the first to be deleted first.
 
     In this order of weight: not assigned to a node; Pending, then Unknown; not ready; a lower deletion cost; more
-    `related` pods on its node; ready for a shorter time (in powers of two); more restarts; younger (likewise).
+    `related` pods on its node; ready for a shorter time (in powers of two); more restarts, those of sidecars after
+    those of the others; younger (likewise).
     """
     beside = Counter(pod.spec.nodeName for pod in related if is_active(pod) and pod.spec.nodeName)
 
@@ -56,9 +57,9 @@ def _compare_ages(one: Pod, other: Pod, moment: Moment) -> int:
         times = _ready_since(one), _ready_since(other)
         if times[0] != times[1]:
             return _compare_times(one, other, times, moment)
-    restarts = _restarts(other) - _restarts(one)
-    if restarts:
-        return restarts
+    restarts = _restarts(one), _restarts(other)
+    if restarts[0] != restarts[1]:
+        return -1 if restarts[0] > restarts[1] else 1
     created = one.metadata.creationTimestamp, other.metadata.creationTimestamp
     if created[0] != created[1]:
         return _compare_times(one, other, created, moment)
@@ -86,5 +87,10 @@ def _ready_since(pod: Pod) -> str | None:
     return ready.lastTransitionTime if ready else None
 
 
-def _restarts(pod: Pod) -> int:
-    return max((status.restartCount for status in pod.status.containerStatuses), default=0)
+def _restarts(pod: Pod) -> tuple[int, int]:
+    """Return the most restarts of a main container, and of a sidecar."""
+    sidecars = {container.name for container in pod.spec.initContainers if is_sidecar(container)}
+    beside = (each.restartCount for each in pod.status.initContainerStatuses if each.name in sidecars)
+    return max((each.restartCount for each in pod.status.containerStatuses), default=0), max(
+        beside, default=0
+    )

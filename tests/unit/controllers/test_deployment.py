@@ -287,7 +287,57 @@ def test_a_failed_creation_is_told_and_tried_again():
     [condition] = [item for item in status_of(made)["conditions"] if item["type"] == "Progressing"]
     assert condition["reason"] == "ReplicaSetCreateError"
     assert "exceeded quota" in condition["message"]
-    assert len(of_type(made, Create)) == 1
+    [create] = of_type(made, Create)
+    told = create.on_failure
+    assert (told.type, told.reason) == ("Warning", "ReplicaSetCreateError")
+    assert told.message == f'Failed to create new replica set "{create.object.metadata.name}": {{error}}'
+
+
+ROLLBACK_TO = "deprecated.deployment.rollback.to"
+
+
+@pytest.mark.parametrize(
+    ("wanted", "reason", "message", "image"),
+    [
+        ("1", "DeploymentRollback", 'Rolled back deployment "web" to revision 1', "app:1"),
+        ("0", "DeploymentRollback", 'Rolled back deployment "web" to revision 2', "app:2"),
+        (
+            "3",
+            "DeploymentRollbackTemplateUnchanged",
+            'The rollback revision contains the same template as current deployment "web"',
+            "app:3",
+        ),
+        (
+            "7",
+            "DeploymentRollbackRevisionNotFound",
+            "Unable to find the revision to rollback to.",
+            "app:3",
+        ),
+    ],
+)
+def test_an_annotation_asks_for_a_rollback(rollout, wanted, reason, message, image):
+    """To a revision, or with 0 to the one before the last; the annotation goes, and those of the revision come back."""
+    rolled_out(rollout, metadata={"annotations": {"cause": "first"}})
+    for number in (2, 3):
+        set_image(rollout, f"app:{number}")
+        rollout.world.change(DEPLOYMENTS, "web", {"metadata": {"annotations": {"cause": f"app:{number}"}}})
+        rollout.settle()
+    rollout.world.change(DEPLOYMENTS, "web", {"metadata": {"annotations": {ROLLBACK_TO: wanted}}})
+    told = events(plan(Seen(rollout.deployment, rollout.replica_sets, []), moment()))
+    assert [(each[1], each[2]) for each in told] == [(reason, message)]
+    rollout.settle()
+    found = rollout.deployment
+    assert found.spec.template == template(image)
+    assert ROLLBACK_TO not in found.metadata.annotations
+    assert found.metadata.annotations["cause"] == ("first" if image == "app:1" else image)
+
+
+def test_a_rollback_without_an_earlier_revision_is_given_up(rollout):
+    """And says so."""
+    rolled_out(rollout)
+    rollout.world.change(DEPLOYMENTS, "web", {"metadata": {"annotations": {ROLLBACK_TO: "0"}}})
+    told = events(plan(Seen(rollout.deployment, rollout.replica_sets, []), moment()))
+    assert told == [("Warning", "DeploymentRollbackRevisionNotFound", "Unable to find last revision.")]
 
 
 def test_a_replica_failure_is_passed_on(rollout):
@@ -295,9 +345,12 @@ def test_a_replica_failure_is_passed_on(rollout):
     rolled_out(rollout, replicas=1)
     [rs] = rollout.replica_sets
     failing = {"type": "ReplicaFailure", "status": "True", "reason": "FailedCreate", "message": "no"}
+    failing["lastTransitionTime"] = "2026-01-01T00:30:00Z"
     rollout.world.change(REPLICA_SETS, rs.metadata.name, {"status": {"conditions": [failing]}})
     rollout.step_deployment()
-    assert find(rollout.deployment.status.conditions, "ReplicaFailure").message == "no"
+    passed_on = find(rollout.deployment.status.conditions, "ReplicaFailure")
+    assert passed_on.message == "no"
+    assert passed_on.lastUpdateTime == passed_on.lastTransitionTime == "2026-01-01T00:30:00Z"
 
 
 def test_a_deployment_that_is_being_deleted_only_tells_its_status(rollout):

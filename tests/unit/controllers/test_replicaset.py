@@ -6,7 +6,7 @@ import pytest
 from controllers.core.actions import Create, Delete, Facts, Failure, Patch, SlowStart
 from controllers.core.replicas.plan import BURST, Seen, plan, siblings_of
 from controllers.core.workloads import REPLICATION_CONTROLLERS
-from machinery.model.k8s.core_v1 import PodCondition
+from machinery.model.k8s.core_v1 import ContainerStatus, PodCondition
 from tests.support import builders
 from tests.support.builders import changed
 from tests.support.controllers import (
@@ -77,6 +77,31 @@ def test_the_deletion_cost_decides_between_equals():
     dear = pod_of(rs, "a-dear", ready=True, meta_fields={"annotations": {note: "10"}})
     cheap = pod_of(rs, "b-cheap", ready=True, meta_fields={"annotations": {note: "-5"}})
     assert [write.name for write in of_type(plan_for(rs, dear, cheap), Delete)] == ["b-cheap"]
+
+
+def test_restarts_decide_between_equals_those_of_sidecars_last():
+    """Init containers that end do not count."""
+    rs = replica_set(replicas=1)
+    sidecar = builders.container("beside", restartPolicy="Always")
+
+    def restarted(name, main=0, beside=0, init=0):
+        pod = pod_of(rs, name, ready=False, initContainers=[sidecar, builders.container("init")])
+        statuses = {"main": main}, {"beside": beside, "init": init}
+        mains, inits = (
+            [
+                ContainerStatus(name=each, restartCount=count, image="", imageID="", ready=True)
+                for each, count in counts.items()
+            ]
+            for counts in statuses
+        )
+        return changed(pod, status__containerStatuses=mains, status__initContainerStatuses=inits)
+
+    def first(*pods):
+        return of_type(plan_for(rs, *pods), Delete)[0].name
+
+    assert first(restarted("a", main=1, beside=5), restarted("b", main=2)) == "b"
+    assert first(restarted("a", beside=1), restarted("b", beside=2)) == "b"
+    assert first(restarted("a"), restarted("b", init=9)) == "a"
 
 
 def test_a_node_with_more_siblings_loses_one_first():

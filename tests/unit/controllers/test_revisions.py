@@ -68,6 +68,7 @@ def test_a_new_template_gets_a_new_revision():
         ownerReferences=[owner(OWNER)],
     )
     assert found.revision.data == {"spec": {"template": {**THREE, "$patch": "replace"}}}
+    assert [*found.revision.data["spec"]["template"]] == ["$patch", "metadata", "spec"]
 
 
 def test_an_earlier_template_raises_its_revision():
