@@ -9,7 +9,7 @@ import pytest
 
 from kubarium import Cluster, KubariumError
 from tests.support.clusters import StartCluster, clusters
-from tests.support.kubectl import Kubectl, eventually
+from tests.support.kubectl import Kubectl, eventually, is_ready, own_namespace
 from tests.support.requirements import need
 from tests.support.waiting import remains
 
@@ -58,6 +58,35 @@ def test_nodes_come_and_go_with_their_declared_capacity(start_cluster: StartClus
     assert (capacity["cpu"], capacity["memory"]) == ("500m", "256Mi")
     cluster.remove_node(name)
     assert kubectl.run("get", "node", name).code != 0
+
+
+DAEMONS = """
+apiVersion: apps/v1
+kind: DaemonSet
+metadata: {name: agent}
+spec:
+  selector: {matchLabels: {app: agent}}
+  template:
+    metadata: {labels: {app: agent}}
+    spec: {containers: [{name: main, image: "busybox:1.36"}], terminationGracePeriodSeconds: 0}
+"""
+
+
+def test_a_node_that_comes_gets_its_daemon_which_goes_with_it(small: Cluster):
+    """Nobody asks for it."""
+    with own_namespace(small.kubeconfig, "daemons") as kubectl:
+        kubectl("create", "-f", "-", stdin=DAEMONS)
+
+        def ready_on() -> set[str]:
+            return {pod["spec"]["nodeName"] for pod in kubectl.pods() if is_ready(pod)}
+
+        eventually(lambda: ready_on() == {"node-1"}, what="a daemon on the only node")
+        name = small.add_node()
+        eventually(lambda: ready_on() == {"node-1", name}, what="a daemon on the new node")
+        small.remove_node(name)
+        eventually(lambda: len(kubectl.pods()) == 1, what="only the first daemon")
+        kubectl("rollout", "status", "daemonset/agent", "--timeout=60s", timeout_s=70)
+        kubectl("delete", "daemonset", "agent")
 
 
 def test_a_killed_component_stays_down_until_it_is_wanted(small: Cluster):
