@@ -27,6 +27,7 @@ from controllers import (
     resourcequota,
     serviceaccount,
     serviceaccount_token,
+    statefulset,
     taint_eviction,
     validatingadmissionpolicy_status,
 )
@@ -42,6 +43,7 @@ CONTROLLERS: Final[tuple[Build, ...]] = (
     disruption.build,
     replicationcontroller.build,
     job.build,
+    statefulset.build,
     endpointslice.build,
     node_lifecycle.build,
     taint_eviction.build,

@@ -8,7 +8,7 @@ apiserver whether it still exists and is not being deleted: a cache that lags wo
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
@@ -40,14 +40,17 @@ def claim(
     matcher: LabelMatcher,
     facts: Facts,
     *,
+    fits: Callable[[T], bool] = lambda _: True,
     finalizer: str = "",
 ) -> Claims[T]:
     """Sort the candidates of the owner's namespace into owned, to adopt and to release.
 
-    Adopted objects count as owned only once the cache shows it; releases are no longer owned at once. A `finalizer`
-    comes and goes with the ownership.
+    What does not fit is treated as what the selector does not match. Adopted objects count as owned only once the
+    cache shows it; releases are no longer owned at once. A `finalizer` comes and goes with the ownership.
     """
-    owned, release, adopt = _sort(owner, list(candidates), matcher)
+    owned, release, adopt = _sort(
+        owner, list(candidates), lambda obj: matcher.matches(obj.metadata.labels) and fits(obj)
+    )
     question = Lookup(owner_resource, owner.metadata.namespace, owner.metadata.name)
     if adopt and question not in facts.objects:
         return Claims(owned, (), (question,))
@@ -57,14 +60,16 @@ def claim(
     return Claims(owned, tuple(patches), ())
 
 
-def _sort(owner: KubeObject, candidates: list[T], matcher: LabelMatcher) -> tuple[list[T], list[T], list[T]]:
+def _sort(
+    owner: KubeObject, candidates: list[T], is_its: Callable[[T], bool]
+) -> tuple[list[T], list[T], list[T]]:
     owned: list[T] = []
     release: list[T] = []
     adopt: list[T] = []
     owner_is_leaving = owner.metadata.deletionTimestamp is not None
     for obj in candidates:
         controller = controller_of(obj.metadata)
-        matches = matcher.matches(obj.metadata.labels)
+        matches = is_its(obj)
         if controller is None:
             if matches and not owner_is_leaving and obj.metadata.deletionTimestamp is None:
                 adopt.append(obj)

@@ -16,11 +16,15 @@ from machinery.model.k8s.apps_v1 import (
     DeploymentStatus,
     DeploymentStrategy,
     ReplicaSetStatus,
+    StatefulSetOrdinals,
+    StatefulSetPersistentVolumeClaimRetentionPolicy,
+    StatefulSetStatus,
+    StatefulSetUpdateStrategy,
 )
 from machinery.model.k8s.meta_v1 import LabelSelector, ObjectMeta
 from machinery.model.resources import Resource
 
-Template = dict[str, Any]  # a PodTemplateSpec: {"metadata": …, "spec": …}
+Template = dict[str, Any]  # a PodTemplateSpec, or a claim's: {"metadata": …, "spec": …}
 
 
 class DeploymentSpec(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
@@ -113,6 +117,34 @@ class DaemonSet(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, g
     )
 
 
+class StatefulSetSpec(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
+    """apps/v1 StatefulSetSpec with its templates as documents."""
+
+    minReadySeconds: int = 0
+    ordinals: StatefulSetOrdinals = StatefulSetOrdinals()
+    persistentVolumeClaimRetentionPolicy: StatefulSetPersistentVolumeClaimRetentionPolicy = (
+        StatefulSetPersistentVolumeClaimRetentionPolicy()
+    )
+    podManagementPolicy: str = "OrderedReady"
+    replicas: int = 1
+    revisionHistoryLimit: int | None = None
+    selector: LabelSelector = LabelSelector()
+    serviceName: str = ""
+    template: Template = {}
+    updateStrategy: StatefulSetUpdateStrategy = StatefulSetUpdateStrategy()
+    volumeClaimTemplates: list[Template] = []
+
+
+class StatefulSet(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
+    """apps/v1 StatefulSet."""
+
+    apiVersion: str = msgspec.field(default_factory=lambda: "apps/v1")
+    kind: str = msgspec.field(default_factory=lambda: "StatefulSet")
+    metadata: ObjectMeta = ObjectMeta()
+    spec: StatefulSetSpec = StatefulSetSpec()
+    status: StatefulSetStatus = msgspec.field(default_factory=lambda: StatefulSetStatus(replicas=0))
+
+
 class NewPod(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """A Pod to be created: its spec is the template's, field for field."""
 
@@ -128,6 +160,9 @@ REPLICATION_CONTROLLERS: Final = Resource(
     "", "v1", "replicationcontrollers", "ReplicationController", namespaced=True, type=ReplicationController
 )
 DAEMON_SETS: Final = Resource("apps", "v1", "daemonsets", "DaemonSet", namespaced=True, type=DaemonSet)
+STATEFUL_SETS: Final = Resource(
+    "apps", "v1", "statefulsets", "StatefulSet", namespaced=True, type=StatefulSet
+)
 NEW_PODS: Final = Resource("", "v1", "pods", "Pod", namespaced=True, type=NewPod)
 
 

@@ -80,6 +80,7 @@ _OUR_CONTROLLERS: Final = (
     "create,update core configmaps,pods,serviceaccounts",
     "update core namespaces/finalize,namespaces/status,nodes,nodes/status,pods/status",
     "create,update apps controllerrevisions,replicasets",
+    "create,update core persistentvolumeclaims",
     "update apps deployments,deployments/status,replicasets/status",
     "create batch jobs",
     "create,update discovery.k8s.io endpointslices",

@@ -168,3 +168,81 @@ class ReplicaSet(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, 
     metadata: meta_v1.ObjectMeta = meta_v1.ObjectMeta()
     spec: ReplicaSetSpec
     status: ReplicaSetStatus
+
+
+class StatefulSetOrdinals(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
+    """api.apps.v1.StatefulSetOrdinals."""
+
+    start: int | None = None
+
+
+class StatefulSetPersistentVolumeClaimRetentionPolicy(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
+    """api.apps.v1.StatefulSetPersistentVolumeClaimRetentionPolicy."""
+
+    whenDeleted: str = ""
+    whenScaled: str = ""
+
+
+class RollingUpdateStatefulSetStrategy(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
+    """api.apps.v1.RollingUpdateStatefulSetStrategy."""
+
+    maxUnavailable: int | str | None = None
+    partition: int | None = None
+
+
+class StatefulSetUpdateStrategy(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
+    """api.apps.v1.StatefulSetUpdateStrategy."""
+
+    rollingUpdate: RollingUpdateStatefulSetStrategy | None = None
+    type: str = ""
+
+
+class StatefulSetSpec(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
+    """api.apps.v1.StatefulSetSpec."""
+
+    minReadySeconds: int | None = None
+    ordinals: StatefulSetOrdinals | None = None
+    persistentVolumeClaimRetentionPolicy: StatefulSetPersistentVolumeClaimRetentionPolicy | None = None
+    podManagementPolicy: str = ""
+    replicas: int | None = None
+    revisionHistoryLimit: int | None = None
+    selector: meta_v1.LabelSelector
+    serviceName: str = ""
+    template: core_v1.PodTemplateSpec
+    updateStrategy: StatefulSetUpdateStrategy | None = None
+    volumeClaimTemplates: list[core_v1.PersistentVolumeClaim] = []
+
+
+class StatefulSetCondition(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
+    """api.apps.v1.StatefulSetCondition."""
+
+    lastTransitionTime: str | None = None
+    message: str = ""
+    reason: str = ""
+    status: str
+    type: str
+
+
+class StatefulSetStatus(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
+    """api.apps.v1.StatefulSetStatus."""
+
+    availableReplicas: int | None = None
+    collisionCount: int | None = None
+    conditions: list[StatefulSetCondition] = []
+    currentReplicas: int | None = None
+    currentRevision: str = ""
+    observedGeneration: int | None = None
+    readyReplicas: int | None = None
+    replicas: int
+    updateRevision: str = ""
+    updatedReplicas: int | None = None
+
+
+class StatefulSet(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
+    """api.apps.v1.StatefulSet."""
+
+    apiVersion: str = msgspec.field(default_factory=lambda: "apps/v1")
+    kind: str = msgspec.field(default_factory=lambda: "StatefulSet")
+    metadata: meta_v1.ObjectMeta = meta_v1.ObjectMeta()
+    spec: StatefulSetSpec
+    status: StatefulSetStatus

@@ -33,6 +33,7 @@ from controllers import (
     resourcequota,
     serviceaccount,
     serviceaccount_token,
+    statefulset,
     taint_eviction,
     validatingadmissionpolicy_status,
 )
@@ -44,7 +45,13 @@ from controllers.core.documents import Document, documents_of
 from controllers.core.keys import itself
 from controllers.core.moment import Moment
 from controllers.core.revisions import CONTROLLER_REVISIONS
-from controllers.core.workloads import DAEMON_SETS, DEPLOYMENTS, REPLICA_SETS, REPLICATION_CONTROLLERS
+from controllers.core.workloads import (
+    DAEMON_SETS,
+    DEPLOYMENTS,
+    REPLICA_SETS,
+    REPLICATION_CONTROLLERS,
+    STATEFUL_SETS,
+)
 from controllers.daemonset.placement import node_of
 from controllers.pv_protection.plan import VOLUMES
 from controllers.pvc_protection.plan import CLAIMS
@@ -53,6 +60,7 @@ from controllers.table import CONTROLLERS
 from controllers.validatingadmissionpolicy_status.plan import POLICIES
 from machinery.model.conditions import is_true
 from machinery.model.errors import NotFound
+from machinery.model.k8s.apps_v1 import StatefulSetPersistentVolumeClaimRetentionPolicy
 from machinery.model.k8s.certificates_v1 import CertificateSigningRequest, CertificateSigningRequestSpec
 from machinery.model.k8s.core_v1 import ConfigMap, NodeCondition, Pod, Secret, ServiceAccount
 from machinery.model.k8s.meta_v1 import ObjectMeta, Status
@@ -91,6 +99,7 @@ from tests.support.controllers import (
 )
 from tests.support.controllers import deployment as web
 from tests.support.examples import sample
+from tests.support.stateful import claim_template, stateful_set
 
 SILENT_S = 80.0  # longer than a node is waited for
 
@@ -195,6 +204,23 @@ async def run_daemons(world: CrashWorld) -> None:
         if all(map(is_ready, pods)) and not await world.cluster.end_pods():
             return
         await world.cluster.kubelet()
+
+
+async def a_stateful_set_rolls(world: CrashWorld) -> None:
+    """It makes a pod with its claim, then another one, and is updated and scaled down with the claim in the same breath."""
+    policy = StatefulSetPersistentVolumeClaimRetentionPolicy(whenDeleted="Retain", whenScaled="Delete")
+    owner = stateful_set(
+        2, volumeClaimTemplates=[claim_template()], persistentVolumeClaimRetentionPolicy=policy
+    )
+    await world.server.given(STATEFUL_SETS, owner)
+    await run_pods(world)
+    patch = {"spec": {"template": template("app:2"), "replicas": 1}}
+    await world.user.patch(STATEFUL_SETS, "web", patch, namespace="default")
+    await run_pods(world)
+    [pod] = (await world.user.list(PODS)).items
+    assert (pod.metadata.name, pod.spec.containers[0].image) == ("web-0", "app:2")
+    claims = (await world.user.list(documents_of(CLAIMS))).items
+    assert [each.metadata.name for each in claims] == ["data-web-0"]
 
 
 async def a_service_is_followed(world: CrashWorld) -> None:
@@ -587,6 +613,12 @@ TRIALS: dict[Build, Trial] = {
         partial(a_replica_set_scales, resource=REPLICATION_CONTROLLERS), writes=9, deep=True
     ),
     job.build: Trial(a_batch_is_run, writes=12),
+    statefulset.build: Trial(
+        a_stateful_set_rolls,
+        beside=(garbage_collector.build, pvc_protection.build),
+        writes=18,
+        deep=True,
+    ),
     endpointslice.build: Trial(a_service_is_followed, writes=4),
     node_lifecycle.build: Trial(a_node_falls_silent, writes=4),
     taint_eviction.build: Trial(a_node_is_tainted, writes=6),

@@ -126,6 +126,23 @@ def replica_set(index: int, *, owned: bool = True) -> Json:
     return _obj("apps/v1", "ReplicaSet", f"web-{index}-hash", metadata=metadata, spec=spec)
 
 
+def stateful_set(index: int, replicas: int = 1) -> Json:
+    """Return a StatefulSet whose pods have claims."""
+    spec = {
+        "replicas": replicas,
+        "selector": {"matchLabels": {"app": f"db-{index}"}},
+        "template": _template(index),
+        "volumeClaimTemplates": [{"metadata": {"name": "disk"}}],
+    }
+    return _obj("apps/v1", "StatefulSet", f"db-{index}", spec=spec)
+
+
+def revision(index: int, number: int = 1) -> Json:
+    """Return a StatefulSet's revision."""
+    metadata = {"labels": {"app": f"db-{index}"}, "ownerReferences": _owner(stateful_set(index))}
+    return _obj("apps/v1", "ControllerRevision", f"db-{index}-hash", metadata=metadata, revision=number)
+
+
 def pod(index: int, number: int = 0, *, owned: bool = True, **fields: Any) -> Json:
     """Return a pod of a ReplicaSet, on a node of its own; or one that nobody owns."""
     metadata = {
@@ -265,6 +282,7 @@ def _objects(index: int) -> Iterator[Json]:
     yield from (quota(index), claim(index), volume(index), storage_class(index))
     yield from (node(index), lease(index), namespace(index), account(index), root_ca(index))
     yield from (deployment(index), replica_set(index), service(index), endpoint_slice(index))
+    yield from (stateful_set(index), revision(index))
     yield from (pod(index, number) for number in range(PODS_EACH))
     yield pod(index, owned=False)
     yield from (cluster_role(index), aggregated_role(index), token_secret(index), certificate_request(index))
@@ -405,6 +423,13 @@ EVENTS: dict[str, Event] = {
     "replica set goes in the foreground": lambda world: world.put(
         _with_metadata(replica_set(1), **GOING, finalizers=["foregroundDeletion"])
     ),
+    "stateful set comes": lambda world: world.put(stateful_set(NEW)),
+    "stateful set is scaled": lambda world: world.put(stateful_set(1, 2)),
+    "stateful set goes": lambda world: world.drop(stateful_set(1)),
+    "revision changes": lambda world: world.put(revision(1, 2)),
+    "revision goes": lambda world: world.drop(revision(1)),
+    "claim of a stateful set goes": lambda world: (world.put(_named(claim(1), "disk-db-1-0")), world.drop(_named(claim(1), "disk-db-1-0"))),
+    "pod of a stateful set's name goes": lambda world: (world.put(_named(pod(1), "db-1-0")), world.drop(_named(pod(1), "db-1-0"))),
     "pod comes": lambda world: world.put(pod(1, 9)),
     "pod of nobody comes": lambda world: world.put(_with_metadata(pod(1, 9), ownerReferences=[])),
     "pod is not ready": lambda world: world.put(pod(1, status=_ready("False"))),
@@ -439,6 +464,10 @@ EVENTS: dict[str, Event] = {
     "certificate is approved": lambda world: world.put(certificate_request(1, "Approved")),
     "request for a certificate goes": lambda world: world.drop(certificate_request(1)),
 }  # fmt: skip
+
+
+def _named(obj: Json, name: str) -> Json:
+    return _with_metadata(obj, name=name, uid=f"uid-{name}")
 
 
 def _with_metadata(obj: Json, **fields: Any) -> Json:

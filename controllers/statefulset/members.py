@@ -1,0 +1,92 @@
+"""The pods of a StatefulSet in their places, read once: turns, updates and status all decide from this one value."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from controllers.core.moment import Moment
+from controllers.core.owned_pods import available_in
+from controllers.core.revisions import ControllerRevision
+from controllers.core.workloads import StatefulSet
+from controllers.statefulset.identity import ordinal_of, ordinals, pod_name
+from controllers.statefulset.storage import Known
+from machinery.model.k8s.core_v1 import Pod
+from machinery.model.pods import is_ready, is_terminating
+
+PARALLEL = "Parallel"
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """One ordinal, and the pod that has it."""
+
+    ordinal: int
+    pod: Pod | None
+    is_taken: bool = False  # somebody else's pod has the name: nothing can be done until that is gone
+
+
+@dataclass(frozen=True, slots=True)
+class Members:
+    """A StatefulSet and its pods."""
+
+    owner: StatefulSet
+    places: tuple[Place, ...]  # those that there are to be, the lowest ordinal first
+    condemned: tuple[Pod, ...]  # of ordinals that there are to be no more, the highest first
+    current: ControllerRevision  # of the last update that is complete
+    update: ControllerRevision  # of the template of now
+    claims: Known
+    moment: Moment
+
+    @property
+    def pods(self) -> list[Pod]:
+        """Return all pods."""
+        return [*(place.pod for place in self.places if place.pod), *self.condemned]
+
+    @property
+    def in_order(self) -> bool:
+        """Whether each pod waits for those before it."""
+        return self.owner.spec.podManagementPolicy != PARALLEL
+
+    def available_in(self, pod: Pod) -> float | None:
+        """Return the seconds until a pod is available, 0 where it is, None where it does not run or is not Ready."""
+        if not is_running_and_ready(pod):
+            return None
+        return available_in(pod, self.owner.spec.minReadySeconds, self.moment)
+
+    def is_unavailable(self, pod: Pod | None) -> bool:
+        """Whether a pod cannot be relied on: it is not there, ends, or is not available."""
+        return pod is None or is_terminating(pod) or self.available_in(pod) != 0
+
+
+def is_running_and_ready(pod: Pod) -> bool:
+    """Whether a pod runs and is Ready."""
+    return pod.status.phase == "Running" and is_ready(pod)
+
+
+def read_members(
+    owner: StatefulSet,
+    owned: Sequence[Pod],
+    others: Iterable[Pod],
+    current: ControllerRevision,
+    update: ControllerRevision,
+    claims: Known,
+    moment: Moment,
+) -> Members:
+    """Put a StatefulSet's pods into their places. `others` are pods that it does not own."""
+    wanted, taken = ordinals(owner), {pod.metadata.name for pod in others}
+    by_ordinal = {ordinal_of(owner, pod.metadata.name): pod for pod in owned}
+    places = (
+        Place(ordinal, by_ordinal.get(ordinal), is_taken=pod_name(owner, ordinal) in taken)
+        for ordinal in wanted
+    )
+    condemned = sorted((n for n in by_ordinal if n is not None and n not in wanted), reverse=True)
+    return Members(
+        owner,
+        tuple(places),
+        tuple(by_ordinal[ordinal] for ordinal in condemned),
+        current,
+        update,
+        claims,
+        moment,
+    )
