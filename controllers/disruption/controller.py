@@ -49,6 +49,7 @@ class Reader:
         self._deployments = caches.ask(DEPLOYMENTS)
         self._kinds = {(kind.group, kind.kind): kind for kind in settings.kinds}
         self._told: set[str] = set()  # uids of pods
+        self._shared: dict[Key, dict[str, Pod]] = {}  # pods that are to be told, by the budget that does it
 
     def look(self, key: Key, _moment: Moment) -> Seen | None:
         """Return a budget with its pods and their controllers' scales, or a pod."""
@@ -59,7 +60,8 @@ class Reader:
         if budget is None:
             return None
         pods = self._pods_of(budget)
-        return Budget(budget, pods, self._scales(pods), self._kinds, self._shared(budget, pods))
+        shared = self._shared.pop(key, {})
+        return Budget(budget, pods, self._scales(pods), self._kinds, tuple(shared.values()))
 
     def concerned(self, change: Change[Pod]) -> Iterator[Key]:
         """Return the budgets that select a pod, or did, and the pod itself where it is a target of disruption."""
@@ -67,8 +69,10 @@ class Reader:
         before, after = (state.metadata.labels if state else None for state in (change.old, change.new))
         for labels in (before, after) if before != after else (after,):
             if labels is not None:
-                for budget in self._selecting(namespace, labels):
-                    yield key_of(budget.metadata)
+                found = [key_of(budget.metadata) for budget in self._selecting(namespace, labels)]
+                yield from found
+                if len(found) > 1 and change.new is not None and change.new.metadata.labels == labels:
+                    self._note_shared(change.new, found[0])
         if change.new is not None and is_target(change.new):
             yield (_TARGET, *key_of(change.new.metadata))
 
@@ -118,14 +122,8 @@ class Reader:
             return None
         return Scale(owner.uid, deployment.spec.replicas)
 
-    def _shared(self, budget: PodDisruptionBudget, pods: Sequence[Pod]) -> list[Pod]:
-        """Return the pods that another budget selects, too, once for each pod."""
-        if len(self.budgets.store.list(budget.metadata.namespace)) < 2:
-            return []
-        fresh = [pod for pod in pods if pod.metadata.uid not in self._told and self._is_shared(pod)]
-        self._told.update(pod.metadata.uid for pod in fresh)
-        return fresh
-
-    def _is_shared(self, pod: Pod) -> bool:
-        found = self._selecting(pod.metadata.namespace, pod.metadata.labels)
-        return len({budget.metadata.name for budget in found}) > 1
+    def _note_shared(self, pod: Pod, budget: Key) -> None:
+        """Note a pod that several budgets select, for the plan of one of them to tell it, once."""
+        if pod.metadata.uid not in self._told:
+            self._told.add(pod.metadata.uid)
+            self._shared.setdefault(budget, {})[pod.metadata.uid] = pod

@@ -6,15 +6,25 @@ https://kubernetes.io/docs/concepts/services-networking/endpoint-slices/
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
+from controllers.core.services import hostname_in, target_port
 from machinery.model.endpoints import IPV6, protocol_of
-from machinery.model.k8s.core_v1 import ObjectReference, Pod, Service, ServicePort
-from machinery.model.k8s.discovery_v1 import Endpoint, EndpointConditions, EndpointPort
-from machinery.model.pods import is_ready, is_terminal, is_terminating, lasting_containers
+from machinery.model.k8s.core_v1 import ObjectReference, Pod, Service
+from machinery.model.k8s.discovery_v1 import (
+    Endpoint,
+    EndpointConditions,
+    EndpointHints,
+    EndpointPort,
+    ForNode,
+    ForZone,
+)
+from machinery.model.pods import is_ready, is_terminal, is_terminating
 
 Ports: TypeAlias = tuple[tuple[str, str, int, str], ...]  # name, protocol, port, appProtocol
 Grouped: TypeAlias = dict[Ports, list[Endpoint]]
+_SAME_NODE: Final = "PreferSameNode"
+_NEAR: Final = frozenset({"PreferClose", "PreferSameZone", _SAME_NODE})
 
 
 def group(service: Service, pods: Iterable[Pod], zones: Mapping[str, str], address_type: str) -> Grouped:
@@ -44,19 +54,27 @@ def addresses_of(pod: Pod, address_type: str) -> list[str]:
 def endpoint_of(service: Service, pod: Pod, addresses: list[str], zone: str) -> Endpoint:
     """Describe a pod: ready to be used, serving at all, about to end."""
     serving, terminating = is_ready(pod), is_terminating(pod)
-    published = bool(service.spec.publishNotReadyAddresses)
-    named = pod.spec.hostname and pod.spec.subdomain == service.metadata.name
+    ready = bool(service.spec.publishNotReadyAddresses) or (serving and not terminating)
     meta = pod.metadata
     return Endpoint(
         addresses=addresses,
-        conditions=EndpointConditions(
-            ready=published or (serving and not terminating), serving=serving, terminating=terminating
-        ),
-        hostname=pod.spec.hostname if named else "",
+        conditions=EndpointConditions(ready=ready, serving=serving, terminating=terminating),
+        hints=_hints(service, pod, zone) if ready else None,
+        hostname=hostname_in(service, pod),
         nodeName=pod.spec.nodeName,
         targetRef=ObjectReference(kind="Pod", namespace=meta.namespace, name=meta.name, uid=meta.uid),
         zone=zone,
     )
+
+
+def _hints(service: Service, pod: Pod, zone: str) -> EndpointHints | None:
+    """Return for whom an endpoint is meant, where its Service prefers what is near (KEP-4444, KEP-3015)."""
+    preference = service.spec.trafficDistribution
+    if preference not in _NEAR:
+        return None
+    zones = [ForZone(name=zone)] if zone else []
+    nodes = [ForNode(name=pod.spec.nodeName)] if pod.spec.nodeName and preference == _SAME_NODE else []
+    return EndpointHints(forZones=zones, forNodes=nodes) if zones or nodes else None
 
 
 def ports_of(service: Service, pod: Pod) -> Ports:
@@ -68,25 +86,6 @@ def ports_of(service: Service, pod: Pod) -> Ports:
             for port, number in found
             if number is not None
         )
-    )
-
-
-def target_port(port: ServicePort, pod: Pod) -> int | None:
-    """Find the number of a Service's port in a pod: its own, or that of the container port with its name."""
-    target = port.targetPort
-    if target in {None, 0, ""}:
-        return port.port
-    if isinstance(target, int):
-        return target
-    protocol = protocol_of(port.protocol)
-    candidates = (
-        found
-        for container in lasting_containers(pod.spec)
-        for found in container.ports
-        if found.name == target
-    )
-    return next(
-        (found.containerPort for found in candidates if protocol_of(found.protocol) == protocol), None
     )
 
 

@@ -15,6 +15,8 @@ import msgspec
 from controllers.core.actions import NO_FACTS, NOTHING_TO_DO, AllAtOnce, Create, Facts, Plan, Write, delete
 from controllers.core.merge_patch import diff_documents, patch_at_revision
 from controllers.core.moment import Moment
+from controllers.core.services import HEADLESS_LABEL, MANAGED_BY, is_managed_by
+from controllers.core.trigger_time import LAST_APPLIED, TRIGGER_TIME, trigger_time
 from controllers.endpointslice.endpoints import (
     Grouped,
     Ports,
@@ -23,7 +25,6 @@ from controllers.endpointslice.endpoints import (
     identity,
     ports_key,
 )
-from machinery.model.conditions import find
 from machinery.model.endpoints import HEADLESS, SERVICE_NAME, address_types
 from machinery.model.k8s.core_v1 import Pod, Service
 from machinery.model.k8s.discovery_v1 import Endpoint, EndpointSlice
@@ -32,12 +33,9 @@ from machinery.model.owners import is_controlled_by, owner_reference
 from machinery.model.resources import ENDPOINT_SLICES
 
 MOST: Final = 100  # endpoints in a slice
-MANAGED_BY: Final = "endpointslice.kubernetes.io/managed-by"
 MANAGER: Final = "endpointslice-controller.k8s.io"
-HEADLESS_LABEL: Final = "service.kubernetes.io/headless"
-TRIGGER_TIME: Final = "endpoints.kubernetes.io/last-change-trigger-time"
 _RESERVED: Final = frozenset({SERVICE_NAME, MANAGED_BY, HEADLESS_LABEL})
-_NOT_COPIED: Final = frozenset({TRIGGER_TIME, "kubectl.kubernetes.io/last-applied-configuration"})
+_NOT_COPIED: Final = frozenset({TRIGGER_TIME, LAST_APPLIED})
 _PREFIX_LENGTH: Final = 57  # the name with its random ending stays a DNS label
 
 
@@ -57,11 +55,6 @@ class _Draft:
         return MOST - len(self.endpoints)
 
 
-def is_ours(slice_: EndpointSlice) -> bool:
-    """Whether this controller manages a slice: users and other controllers make some too."""
-    return slice_.metadata.labels.get(MANAGED_BY) == MANAGER
-
-
 @dataclass(frozen=True, slots=True)
 class Seen:
     """What the plan knows."""
@@ -77,7 +70,11 @@ def plan(seen: Seen, moment: Moment, _facts: Facts = NO_FACTS) -> Plan:
     service = seen.service
     if not service.spec.selector or service.spec.type == "ExternalName":
         return NOTHING_TO_DO
-    owned = [slice_ for slice_ in seen.slices if is_ours(slice_) and not slice_.metadata.deletionTimestamp]
+    owned = [
+        slice_
+        for slice_ in seen.slices
+        if is_managed_by(slice_, MANAGER) and not slice_.metadata.deletionTimestamp
+    ]
     drafts: list[_Draft] = []
     surplus: list[EndpointSlice] = []
     types = address_types(service)
@@ -86,7 +83,8 @@ def plan(seen: Seen, moment: Moment, _facts: Facts = NO_FACTS) -> Plan:
         grouped = group(service, seen.pods, seen.zones, address_type)
         drafts += _arrange(grouped, of_type, address_type, surplus)
     surplus += [slice_ for slice_ in owned if slice_.addressType not in types]
-    trigger = _trigger_time(service, seen.pods, owned, moment)
+    written = [slice_.metadata for slice_ in owned]
+    trigger = trigger_time(service, seen.pods, written, moment)
     return _write(service, drafts, surplus, trigger)
 
 
@@ -248,19 +246,3 @@ def _labels(service: Service) -> dict[str, str]:
 def _annotations(service: Service, trigger: str) -> dict[str, str]:
     own = {key: text for key, text in service.metadata.annotations.items() if key not in _NOT_COPIED}
     return own | ({TRIGGER_TIME: trigger} if trigger else {})
-
-
-def _trigger_time(service: Service, pods: Sequence[Pod], slices: list[EndpointSlice], moment: Moment) -> str:
-    """Return the time of the first change that the slices do not show yet: the Service's creation, a pod's readiness.
-
-    Where it is not known (a pod is gone), there is none; slices that have none now get the latest change.
-    """
-    written = max((slice_.metadata.annotations.get(TRIGGER_TIME, "") for slice_ in slices), default="")
-    ready = (find(pod.status.conditions, "Ready") for pod in pods)
-    times = [service.metadata.creationTimestamp, *(found.lastTransitionTime for found in ready if found)]
-    dated = [(moment.at(text) or 0.0, text) for text in times if text]
-    if slices and not written:
-        return max(dated, default=(0.0, ""))[1]
-    known_s = moment.at(written) if written else None
-    fresh = [(at_s, text) for at_s, text in dated if known_s is None or at_s > known_s]
-    return min(fresh, default=(0.0, ""))[1]

@@ -84,6 +84,7 @@ _OUR_CONTROLLERS: Final = (
     "update apps deployments,deployments/status,replicasets/status",
     "create batch jobs",
     "create,update discovery.k8s.io endpointslices",
+    "create core endpoints,endpoints/restricted",
     f"patch,update {_CERTIFICATES} {_REQUESTS}/approval,{_REQUESTS}/status",
     f"approve {_CERTIFICATES} signers {_KUBELET_SIGNER}",
     f"sign {_CERTIFICATES} signers {_SIGNERS}",

@@ -8,11 +8,11 @@ from __future__ import annotations
 from typing import Final
 
 from apiserver.core import field_errors, ports
-from apiserver.core.endpoint_subsets import repack
 from apiserver.core.rules import Rules, Validate
 from apiserver.core.table import network as table
 from apiserver.core.values import Json
 from machinery.model import names
+from machinery.model.endpoint_subsets import repack
 from machinery.model.errors import Cause
 
 DEPRECATED: Final = "v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice"

@@ -18,7 +18,9 @@ from controllers import (
     daemonset,
     deployment,
     disruption,
+    endpoints,
     endpointslice,
+    endpointslicemirroring,
     garbage_collector,
     job,
     namespace,
@@ -72,6 +74,7 @@ from machinery.model.resources import (
     CLUSTER_ROLES,
     CONFIG_MAPS,
     ENDPOINT_SLICES,
+    ENDPOINTS,
     NAMESPACES,
     NODES,
     PERSISTENT_VOLUME_CLAIMS,
@@ -246,6 +249,48 @@ async def a_service_is_followed(world: CrashWorld) -> None:
     [slice_] = (await world.user.list(ENDPOINT_SLICES)).items
     assert [endpoint.addresses for endpoint in slice_.endpoints] == [["10.244.0.2"]]
     assert [port.port for port in slice_.ports] == [9090]
+
+
+async def a_service_has_endpoints(world: CrashWorld) -> None:
+    """Its pods come and go, somebody deletes what was written, and the Service goes."""
+    for name in ("web", "gone"):
+        spec = {"selector": {"app": "web"}, "ports": [{"port": 80, "targetPort": 8080}]}
+        document = {"metadata": {"name": name, "namespace": "default"}, "spec": spec}
+        await world.server.given(SERVICES, msgspec.convert(document, SERVICES.type))
+    await world.settle()
+    for number in (1, 2):
+        pod = builders.pod(
+            f"web-{number}", node="n", phase="Running", ready=number == 1, labels={"app": "web"}
+        )
+        await world.server.given(PODS, changed(pod, status__podIP=f"10.244.0.{number}"))
+    await world.settle()
+    await world.user.delete(SERVICES, "gone", namespace="default")
+    await world.user.delete(ENDPOINTS, "web", namespace="default")
+    await world.settle()
+    [found] = (await world.user.list(ENDPOINTS)).items
+    [subset] = found.subsets
+    assert [each.ip for each in subset.addresses] == ["10.244.0.1"]
+    assert [each.ip for each in subset.notReadyAddresses] == ["10.244.0.2"]
+
+
+async def endpoints_are_mirrored(world: CrashWorld) -> None:
+    """Of a Service without a selector: they change, somebody deletes a slice, and they go."""
+    for name in ("web", "gone"):
+        document = {"metadata": {"name": name, "namespace": "default"}, "spec": {"ports": [{"port": 80}]}}
+        await world.server.given(SERVICES, msgspec.convert(document, SERVICES.type))
+        subset = {"addresses": [{"ip": "10.0.0.1"}, {"ip": "fd00::1"}], "ports": [{"port": 80}]}
+        written = {"metadata": {"name": name, "namespace": "default"}, "subsets": [subset]}
+        await world.server.given(ENDPOINTS, msgspec.convert(written, ENDPOINTS.type))
+    await world.settle()
+    other = {"subsets": [{"addresses": [{"ip": "10.0.0.2"}], "ports": [{"port": 81}]}]}
+    await world.user.patch(ENDPOINTS, "web", other, namespace="default")
+    await world.user.delete(ENDPOINTS, "gone", namespace="default")
+    await world.settle()
+    [slice_] = (await world.user.list(ENDPOINT_SLICES)).items
+    await world.user.delete(ENDPOINT_SLICES, slice_.metadata.name, namespace="default")
+    await world.settle()
+    [slice_] = (await world.user.list(ENDPOINT_SLICES)).items
+    assert ([each.addresses for each in slice_.endpoints], slice_.ports[0].port) == ([["10.0.0.2"]], 81)
 
 
 async def a_node_falls_silent(world: CrashWorld) -> None:
@@ -605,6 +650,8 @@ async def a_batch_is_run(world: CrashWorld) -> None:
 
 TRIALS: dict[Build, Trial] = {
     disruption.build: Trial(a_budget_is_counted, writes=4),
+    endpoints.build: Trial(a_service_has_endpoints, writes=5),
+    endpointslicemirroring.build: Trial(endpoints_are_mirrored, writes=5),
     serviceaccount.build: Trial(namespaces_come, writes=10),
     daemonset.build: Trial(daemons_follow_their_nodes, writes=25, deep=True),
     deployment.build: Trial(a_deployment_rolls, beside=(replicaset.build,), writes=12),

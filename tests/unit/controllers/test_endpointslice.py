@@ -187,3 +187,26 @@ def test_only_addresses_of_the_services_family_count():
     dual = changed(pod(), status__podIPs=[PodIP(ip="fd00::2"), PodIP(ip="10.244.0.9")])
     [create] = of_type(plan_for(service(), [dual]), Create)
     assert create.object.endpoints[0].addresses == ["10.244.0.9"]
+
+
+@pytest.mark.parametrize(
+    ("preference", "zones", "nodes"),
+    [
+        ("", None, None),
+        ("PreferClose", ["zone-a"], []),
+        ("PreferSameZone", ["zone-a"], []),
+        ("PreferSameNode", ["zone-a"], ["node-1"]),
+    ],
+)
+def test_hints_say_for_whom_an_endpoint_is_meant(preference, zones, nodes):
+    """Those that are ready, where the Service prefers what is near; without a zone there is no hint of one."""
+    svc = service(trafficDistribution=preference)
+    slices = applied(plan_for(svc, [pod(1), pod(2, ready=False), pod(3, node="node-2")]))
+    by_name = {each.targetRef.name: each.hints for slice_ in slices for each in slice_.endpoints}
+    assert by_name["web-2"] is None
+    found = by_name["web-1"]
+    assert (found and [each.name for each in found.forZones]) == zones
+    assert (found and [each.name for each in found.forNodes]) == nodes
+    assert (by_name["web-3"] is not None) is (preference == "PreferSameNode")
+    back = applied(plan_for(service(), [pod(1), pod(2, ready=False), pod(3, node="node-2")], slices), slices)
+    assert all(each.hints is None for slice_ in back for each in slice_.endpoints)

@@ -33,7 +33,11 @@ RESYNCS = {
     (
         "pod-garbage-collector",
         EVERYTHING_AT_ONCE,
-    ): "every 20 s: ended pods are counted, and what no event told is found"
+    ): "every 20 s: ended pods are counted, and what no event told is found",
+    (
+        "endpoint-controller",
+        EVERYTHING_AT_ONCE,
+    ): "once, at the start: Endpoints of Services that went while nobody looked",
 }
 
 Json: TypeAlias = dict[str, Any]
@@ -191,6 +195,35 @@ def endpoint_slice(index: int) -> Json:
     )
 
 
+def endpoints(index: int) -> Json:
+    """Return a Service's Endpoints."""
+    addresses = [{"ip": f"10.0.{index % 250}.{number + 1}"} for number in range(PODS_EACH)]
+    subset = {"addresses": addresses, "ports": [{"port": 80, "protocol": "TCP"}]}
+    return _obj("v1", "Endpoints", f"svc-{index}", subsets=[subset])
+
+
+def manual_service(index: int) -> Json:
+    """Return a Service that finds no pods itself."""
+    return service(index) | {
+        "spec": {"ports": [{"port": 80}]},
+        "metadata": service(index)["metadata"] | {"name": f"own-{index}"},
+    }
+
+
+def manual_endpoints(index: int) -> Json:
+    """Return the Endpoints that somebody writes for it."""
+    return endpoints(index) | {
+        "metadata": endpoints(index)["metadata"] | {"name": f"own-{index}", "uid": f"own-{index}"}
+    }
+
+
+def budget(index: int, app: int | None = None) -> Json:
+    """Return the budget of a Deployment's pods."""
+    selector = {"matchLabels": {"app": f"web-{index if app is None else app}"}}
+    spec = {"selector": selector, "maxUnavailable": 1}
+    return _obj("policy/v1", "PodDisruptionBudget", f"budget-{index}", spec=spec)
+
+
 def cluster_role(index: int, part: str = "") -> Json:
     """Return a role that another one gathers."""
     rules = [{"verbs": ["get"], "apiGroups": [""], "resources": [f"things-{index}"]}]
@@ -287,6 +320,7 @@ def _objects(index: int) -> Iterator[Json]:
     yield pod(index, owned=False)
     yield from (cluster_role(index), aggregated_role(index), token_secret(index), certificate_request(index))
     yield from (definition(index), policy(index))
+    yield from (endpoints(index), manual_service(index), manual_endpoints(index), budget(index))
 
 
 def policy(index: int, generation: int = 1) -> Json:
@@ -440,6 +474,14 @@ EVENTS: dict[str, Event] = {
     "service comes": lambda world: world.put(service(NEW, 1)),
     "service selects others": lambda world: world.put(service(1, 2)),
     "service goes": lambda world: world.drop(service(1)),
+    "budget comes": lambda world: world.put(budget(NEW, 1)),
+    "budget selects others": lambda world: world.put(budget(1, 2)),
+    "budget goes": lambda world: world.drop(budget(1)),
+    "endpoints change": lambda world: world.put(endpoints(1) | {"subsets": []}),
+    "endpoints go": lambda world: world.drop(endpoints(1)),
+    "endpoints of nobody come": lambda world: world.put(endpoints(NEW)),
+    "mirrored endpoints change": lambda world: world.put(manual_endpoints(1) | {"subsets": []}),
+    "mirrored endpoints go": lambda world: world.drop(manual_endpoints(1)),
     "quota changes": lambda world: world.put(quota(1) | {"spec": {"hard": {"pods": "10"}}}),
     "definition comes": lambda world: world.put(definition(NEW)),
     "policy changes": lambda world: world.put(policy(1, 2)),

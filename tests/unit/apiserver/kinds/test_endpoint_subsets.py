@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from apiserver.core.endpoint_subsets import repack
+from machinery.model.endpoint_subsets import repack
 from tests.support.served_kinds import KINDS, created, example, updated
 
 

@@ -11,7 +11,7 @@ import hashlib
 from collections.abc import Iterable
 from typing import Any, Final, TypeAlias
 
-from apiserver.core.values import Json
+from machinery.model.json_objects import Json
 
 _Key: TypeAlias = tuple[str, str]  # an address: its text, and the uid of what it belongs to
 _Ready: TypeAlias = dict[_Key, bool]
@@ -62,7 +62,7 @@ def repack(subsets: list[Json]) -> list[Json]:
         own = together.setdefault(tuple(sorted(known.items())), [])
         own += [ports[name]] if ports[name] else []
     found = [_subset(dict(known), own, addresses) for known, own in together.items()]
-    return sorted(found, key=lambda subset: _hash(_printed_subset(subset)))
+    return sorted(found, key=lambda subset: _hash(_printed_subset(subset))) if len(found) > 1 else found
 
 
 def _key(address: Json) -> _Key:
@@ -73,7 +73,7 @@ def _subset(known: _Ready, ports: list[Json], addresses: dict[_Key, Json]) -> Js
     parts = {
         "addresses": [addresses[key] for key in sorted(known) if known[key]],
         "notReadyAddresses": [addresses[key] for key in sorted(known) if not known[key]],
-        "ports": sorted(ports, key=lambda port: _hash(_printed(port, _PORT))),
+        "ports": sorted(ports, key=lambda port: _hash(_printed(port, _PORT))) if len(ports) > 1 else ports,
     }
     return {name: part for name, part in parts.items() if part}
 
