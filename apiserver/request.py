@@ -76,6 +76,9 @@ class Request(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     namespace: str = ""  # "" for cluster-scoped resources, and for all namespaces in list and watch
     name: str = ""
     resource_version: str = ""  # get only: "" as of now, "0" as the cache has it, "n" not older than that
+    query: tuple[
+        tuple[str, str], ...
+    ] = ()  # get only, of what another server serves: what else stands in the URL
     selection: ListOptions = ListOptions()  # list, watch, deletecollection
     writing: WriteOptions = WriteOptions()  # create, update, patch
     deleting: DeleteOptions = DeleteOptions()  # delete, deletecollection

@@ -4,14 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Final
+from typing import Any, Final
 
-from controllers.core.actions import Census, Documents, Facts, Lookup, MayDo, Need
+from controllers.core.actions import (
+    Census,
+    Discovery,
+    Documents,
+    Facts,
+    Lookup,
+    MayDo,
+    Need,
+    Part,
+    Refusal,
+    Selected,
+)
 from controllers.core.documents import documents_of, to_json
-from controllers.core.metadata_only import metadata_only
+from controllers.core.metadata_only import MetadataOnly, metadata_only
 from controllers.run_all import run_all
 from machinery.client.api import Api
-from machinery.model.errors import NotFound
+from machinery.model.errors import ApiError, NotFound
 from machinery.model.json_objects import Json
 from machinery.model.k8s.authorization_v1 import (
     ResourceAttributes,
@@ -21,7 +32,7 @@ from machinery.model.k8s.authorization_v1 import (
 )
 from machinery.model.k8s.meta_v1 import ObjectMeta
 from machinery.model.requests import Selection
-from machinery.model.resources import SUBJECT_ACCESS_REVIEWS
+from machinery.model.resources import SUBJECT_ACCESS_REVIEWS, Resource
 
 _PAGE: Final = 500
 _OPEN: Final = SubjectAccessReviewStatus(allowed=False)  # that of a question: the answer has its own
@@ -39,6 +50,8 @@ async def answer(api: Api, needs: Sequence[Need], facts: Facts) -> Facts:
     objects = await run_all([look_up(api, lookup) for lookup in lookups])
     collections = await run_all([take_census(api, census) for census in censuses])
     documents = await run_all([read_documents(api, question) for question in whole])
+    asked = [need for need in needs if isinstance(need, Selected | Part | Discovery)]
+    answers = await run_all([answer_or_refusal(api, question) for question in asked])
     questions = [need for need in needs if isinstance(need, MayDo)]
     permissions = await run_all([review(api, question) for question in questions])
     return replace(
@@ -47,7 +60,37 @@ async def answer(api: Api, needs: Sequence[Need], facts: Facts) -> Facts:
         collections={**facts.collections, **dict(zip(censuses, collections, strict=True))},
         documents={**facts.documents, **dict(zip(whole, documents, strict=True))},
         permissions={**facts.permissions, **dict(zip(questions, permissions, strict=True))},
+        answers={**facts.answers, **dict(zip(asked, answers, strict=True))},
     )
+
+
+async def answer_or_refusal(api: Api, question: Selected | Part | Discovery) -> Any:
+    """Return the answer to a question, or why there is none."""
+    try:
+        match question:
+            case Selected(resource, namespace, selector):
+                found = await api.list(resource, Selection(namespace=namespace, label_selector=selector))
+                return tuple(found.items)
+            case Discovery(group, version):
+                return tuple(await api.discover(group, version))
+            case Part():
+                place: Resource[Any] = Resource(
+                    question.group,
+                    question.version,
+                    question.resource,
+                    "",
+                    namespaced=True,
+                    type=MetadataOnly,
+                )
+                return await api.read(
+                    place,
+                    question.name,
+                    question.subresource,
+                    namespace=question.namespace,
+                    query=question.query,
+                )
+    except ApiError as error:
+        return Refusal(error.reason, error.message, error.name)
 
 
 async def look_up(api: Api, lookup: Lookup) -> ObjectMeta | None:

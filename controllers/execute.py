@@ -17,6 +17,7 @@ from controllers.answers import look_up
 from controllers.core.actions import (
     Action,
     AllAtOnce,
+    Attempt,
     Create,
     Delete,
     DeleteCollection,
@@ -26,6 +27,7 @@ from controllers.core.actions import (
     Patch,
     Plan,
     RecordEvent,
+    Remember,
     SlowStart,
     Write,
 )
@@ -70,6 +72,7 @@ class Executor(Generic[K]):
         sees: Callable[[str], bool],
         clock: Clock,
         random_ints: Callable[[int], int],
+        remember: Callable[[Any], None] = lambda _note: None,
     ) -> None:
         self._api = api
         self._recorder = recorder
@@ -77,6 +80,7 @@ class Executor(Generic[K]):
         self._sees = sees  # whether an informer shows a resource: others cannot be waited for
         self._clock = clock
         self._random_ints = random_ints
+        self._remember = remember
         self._slots = asyncio.Semaphore(_AT_ONCE)
         self._failures: dict[K, Failure] = {}
 
@@ -112,8 +116,23 @@ class Executor(Generic[K]):
                 await self._slowly(key, writes)
             case AllAtOnce(writes=writes):
                 await self._all_at_once(key, writes)
+            case Attempt():
+                await self._attempt(key, action)
+            case Remember(note=note):
+                self._remember(note)
             case _:
                 await self._all_at_once(key, (action,))
+
+    async def _attempt(self, key: K, attempt: Attempt) -> None:
+        following = attempt.then
+        try:
+            await self._try(key, attempt.write)
+        except (Deposed, OutcomeUnknown):
+            raise
+        except ApiError as error:
+            following = attempt.otherwise(Failure(error.reason, error.message))
+        for action in following:
+            await self._act(key, action)
 
     async def _slowly(self, key: K, writes: Sequence[Write]) -> None:
         size = 1

@@ -65,6 +65,7 @@ class Manager(Generic[In]):
             sees=informers.sees,
             clock=clock,
             random_ints=random_ints,
+            remember=controller.remember,
         )
 
     async def run(self) -> None:

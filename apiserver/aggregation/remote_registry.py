@@ -199,7 +199,7 @@ def _asked(request: Request) -> Asked:
 
 def _query(request: Request) -> dict[str, str]:
     selection: ListOptions = request.selection
-    found = {
+    found = dict(request.query) | {
         "labelSelector": selection.label_selector,
         "fieldSelector": selection.field_selector,
         "limit": str(selection.limit or ""),

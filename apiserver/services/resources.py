@@ -111,7 +111,8 @@ class Resources:
 
     async def Get(self, call: pb.GetRequest, context: Any) -> bytes:  # noqa: N802 - the proto's name
         """Read one object."""
-        request = await self._admitted("get", call, context, resource_version=call.resource_version)
+        fields: dict[str, Any] = {"query": tuple(call.query.items())} if call.query else {}
+        request = await self._admitted("get", call, context, resource_version=call.resource_version, **fields)
         return frames.object_reply(await self._serving(request).get(request))
 
     async def List(self, call: pb.ListRequest, context: Any) -> bytes:  # noqa: N802 - the proto's name

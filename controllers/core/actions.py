@@ -7,7 +7,7 @@ pod, collecting garbage), it returns a plan with `needs` and no actions; the she
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal, TypeAlias
 
@@ -91,6 +91,25 @@ Write = Create | Patch | Finalize | Delete | DeleteCollection
 
 
 @dataclass(frozen=True, slots=True)
+class Attempt:
+    """A write that may be refused: what is done after it, and what is done instead of that where it was.
+
+    Where nobody knows whether it was done, or this process does not lead any more, neither is: the plan fails.
+    """
+
+    write: Write
+    then: tuple[Action, ...]
+    otherwise: Callable[[Failure], tuple[Action, ...]]
+
+
+@dataclass(frozen=True, slots=True)
+class Remember:
+    """What the controller is to remember as soon as all that stands before it was done, whatever comes after it."""
+
+    note: Any
+
+
+@dataclass(frozen=True, slots=True)
 class SlowStart:
     """Writes that will likely fail together: 1, then 2, then 4… at once; after a failure the rest is left out."""
 
@@ -104,7 +123,7 @@ class AllAtOnce:
     writes: tuple[Write, ...]
 
 
-Action = Write | SlowStart | AllAtOnce | RecordEvent
+Action: TypeAlias = "Write | SlowStart | AllAtOnce | RecordEvent | Attempt | Remember"
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,6 +171,48 @@ class MayDo:
 
 
 @dataclass(frozen=True, slots=True)
+class Selected:
+    """The objects of a kind that a label selector selects in a namespace, asked for live, as the resource's type has them."""
+
+    resource: Resource[Any]
+    namespace: str
+    label_selector: str
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A part of an object (its Scale), or what stands at a path like one's, asked for live as JSON.
+
+    `query` is for other servers than the apiserver.
+    """
+
+    group: str
+    version: str
+    resource: str
+    namespace: str
+    name: str
+    subresource: str = ""
+    query: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Discovery:
+    """What a version of a group serves, asked for live (`machinery.client.api.Discovered`)."""
+
+    group: str
+    version: str
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why a question has no answer: that is one, too."""
+
+    reason: str  # of the Status: "NotFound"
+    message: str
+    name: str = ""  # of the object that it is about
+
+
+@dataclass(frozen=True, slots=True)
 class Failure:
     """How the previous execution of a plan for the same key ended, if it failed."""
 
@@ -167,13 +228,14 @@ class Facts:
     collections: Mapping[Census, tuple[ObjectMeta, ...]] = field(default_factory=dict)
     documents: Mapping[Documents, tuple[Json, ...]] = field(default_factory=dict)
     permissions: Mapping[MayDo, bool] = field(default_factory=dict)
+    answers: Mapping[Selected | Part | Discovery, Any] = field(default_factory=dict)  # or a Refusal
     failure: Failure | None = None
 
 
 NO_FACTS: Final = Facts()
 
 
-Need: TypeAlias = Lookup | Census | Documents | MayDo
+Need: TypeAlias = Lookup | Census | Documents | MayDo | Selected | Part | Discovery
 
 
 @dataclass(frozen=True, slots=True)

@@ -80,6 +80,25 @@ class Api:
         body = await self._transport.call(request, timeout_s)
         return objects.decode(body, resource.type)
 
+    async def read(
+        self,
+        resource: Resource[Any],
+        name: str,
+        subresource: str = "",
+        *,
+        namespace: str = "",
+        query: tuple[tuple[str, str], ...] = (),
+        timeout_s: float = CALL_TIMEOUT_S,
+    ) -> dict[str, Any]:
+        """Read a subresource, or whatever stands at a path like one's, as JSON; `query` is for other servers than the apiserver.
+
+        Raises:
+            NotFound: there is none.
+        """
+        request = ApiRequest("Get", resource, namespace, name, subresource, query=query)
+        found: dict[str, Any] = objects.decode(await self._transport.call(request, timeout_s), dict)
+        return found
+
     async def list(
         self,
         resource: Resource[T],

@@ -217,7 +217,7 @@ def _delete_collection(target: pb.Target, request: ApiRequest, _caller: str) -> 
 
 
 _MESSAGES: Final[dict[Method, Callable[[pb.Target, ApiRequest, str], Any]]] = {
-    "Get": lambda target, _request, _caller: pb.GetRequest(target=target),
+    "Get": lambda target, request, _caller: pb.GetRequest(target=target, query=dict(request.query)),
     "List": _list,
     "Watch": _watch,
     "Create": _create,

@@ -27,7 +27,7 @@ def path(request: ApiRequest) -> str:
 
 def query(request: ApiRequest, caller: str) -> dict[str, str]:
     """Return selectors and options as a query; what is empty is left out."""
-    texts = {
+    texts = dict(request.query) | {
         "labelSelector": request.label_selector,
         "fieldSelector": request.field_selector,
         "limit": str(request.limit or ""),

@@ -61,6 +61,9 @@ class ApiRequest(NamedTuple):
     each: tuple[New, ...] = ()  # CreateEach only: the objects
     patch_type: PatchType = PatchType.MERGE
     delete_options: DeleteOptions | None = None
+    query: tuple[
+        tuple[str, str], ...
+    ] = ()  # Get only: what else stands in the URL, for another server than the apiserver
     fence: Fence | None = None  # of a write: refused with Deposed once the lease says otherwise
 
     @property

@@ -11,6 +11,7 @@ import msgspec
 from controllers.core.actions import (
     Action,
     AllAtOnce,
+    Attempt,
     Create,
     Delete,
     Facts,
@@ -18,6 +19,7 @@ from controllers.core.actions import (
     Patch,
     Plan,
     RecordEvent,
+    Remember,
     SlowStart,
     Write,
 )
@@ -146,10 +148,12 @@ def writes(plan: Plan) -> list[Write]:
 def flat(action: Action) -> list[Write]:
     """Return the writes of an action."""
     match action:
-        case RecordEvent():
+        case RecordEvent() | Remember():
             return []
         case SlowStart(writes=inner) | AllAtOnce(writes=inner):
             return list(inner)
+        case Attempt(write=write, then=then):
+            return [write, *(each for action in then for each in flat(action))]
         case _:
             return [action]
 

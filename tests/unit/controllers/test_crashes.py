@@ -22,6 +22,7 @@ from controllers import (
     endpointslice,
     endpointslicemirroring,
     garbage_collector,
+    horizontal_pod_autoscaler,
     job,
     namespace,
     node_ipam,
@@ -88,6 +89,7 @@ from machinery.model.resources import (
 )
 from machinery.model.tokens import ACCOUNT_NAME, LEGACY_TYPE
 from tests.support import builders, jobs
+from tests.support.autoscaling_load import load_comes_and_goes
 from tests.support.builders import changed
 from tests.support.certificate_requests import requested
 from tests.support.claims import claim, volume
@@ -659,6 +661,7 @@ TRIALS: dict[Build, Trial] = {
     replicationcontroller.build: Trial(
         partial(a_replica_set_scales, resource=REPLICATION_CONTROLLERS), writes=9, deep=True
     ),
+    horizontal_pod_autoscaler.build: Trial(load_comes_and_goes, writes=4, deep=True),
     job.build: Trial(a_batch_is_run, writes=12),
     statefulset.build: Trial(
         a_stateful_set_rolls,
