@@ -26,6 +26,7 @@ from scheduler.cluster_watch import ClusterWatch
 from scheduler.config import SchedulerConfig
 from scheduler.loop import SchedulingLoop
 from scheduler.status_writer import StatusWriter
+from scheduler.volume_binder import VolumeBinder
 
 LEASE: Final = "kube-scheduler"
 
@@ -86,9 +87,19 @@ def build(
     events = EventRecorder(
         api, component=config.scheduler_name, host=socket.gethostname(), clock=clock, log=log
     )
+    volumes = VolumeBinder(
+        leading,
+        watch.snapshot,
+        is_there=watch.is_there,
+        within_s=config.volume_bind_timeout_s,
+        timeout_s=config.bind_timeout_s,
+        clock=clock,
+    )
+    watch.on_storage = volumes.storage_changed
     loop = SchedulingLoop(
         watch,
         Binder(leading, timeout_s=config.bind_timeout_s, clock=clock, log=log),
+        volumes,
         conditions,
         events,
         clock=clock,

@@ -26,9 +26,10 @@ from machinery.model.resources import NODES, PODS, REPLICA_SETS, SERVICES
 from machinery.model.store import Change
 from scheduler.core.hints import ClusterEvent, node_events
 from scheduler.core.owners import Owners
-from scheduler.core.pod import PodInfo, PodReader, essential
+from scheduler.core.pod import ClaimKey, PodInfo, PodReader, essential
 from scheduler.core.queue import SchedulingQueue
 from scheduler.core.snapshot import Snapshot
+from scheduler.storage_watch import StorageWatch
 
 _BOUND_PODS: Final = Selection(field_selector="spec.nodeName!=,status.phase!=Succeeded,status.phase!=Failed")
 _LIVE_PODS: Final = Selection(field_selector="status.phase!=Succeeded,status.phase!=Failed")
@@ -57,12 +58,14 @@ class ClusterWatch:
         self._nodes: Informer[Node] = Informer(api, NODES, clock=clock, log=log)
         self._services: Informer[Service] = Informer(api, SERVICES, clock=clock, log=log)
         self._replica_sets: Informer[ReplicaSet] = Informer(api, REPLICA_SETS, clock=clock, log=log)
+        self._storage = StorageWatch(api, self.snapshot.storage, self.storage_happened, clock=clock, log=log)
         self._scheduler_name = scheduler_name
         self._clock = clock
         self._reader = PodReader()
         self._log = log
         self._on_change = on_change
         self._on_unreadable = on_unreadable
+        self.on_storage: Callable[[], None] = lambda: None  # called when claims or volumes have changed
         self.unreadable: dict[str, tuple[Pod, Exception]] = {}  # pods that wait, by uid
         self._nodes.subscribe(partial(self._take, self._node_changed, self._leave_out_node))
         self._services.subscribe(partial(self._take, self._service_changed, self._leave_out_service))
@@ -76,12 +79,24 @@ class ClusterWatch:
     async def run(self) -> None:
         """Watch until cancelled."""
         async with asyncio.TaskGroup() as group:
-            for informer in (self._nodes, self._services, self._replica_sets, self.pods):
+            for informer in (
+                *self._storage.informers,
+                self._nodes,
+                self._services,
+                self._replica_sets,
+                self.pods,
+            ):
                 group.create_task(informer.run(), name=f"informer-{informer.resource}")
 
     async def synced(self) -> None:
         """Wait until everything that is there has been seen."""
-        for informer in (self._nodes, self._services, self._replica_sets, self.pods):
+        for informer in (
+            *self._storage.informers,
+            self._nodes,
+            self._services,
+            self._replica_sets,
+            self.pods,
+        ):
             await informer.synced()
 
     async def caught_up(self, api: Api) -> None:
@@ -99,10 +114,24 @@ class ClusterWatch:
         known = self.pods.store.get(pod.metadata.namespace, pod.metadata.name)
         return known is not None and revision_of(known.metadata) >= revision_of(pod.metadata)
 
+    def is_there(self, pod: PodInfo) -> bool:
+        """Whether a pod is still there, and not being deleted."""
+        known = self.pods.store.get(pod.namespace, pod.name)
+        return known is not None and known.metadata.uid == pod.uid and not known.metadata.deletionTimestamp
+
     def happened(self, event: ClusterEvent) -> None:
         """Wake the pods that an event may help."""
         self.queue.happened(event, self._clock.monotonic())
         self._on_change()
+
+    def storage_happened(self, event: ClusterEvent, claim: ClaimKey | None) -> None:
+        """Wake the pods that a change of storage may help; a claim's, those that use it."""
+        if claim is None:
+            self.queue.happened(event, self._clock.monotonic())
+        else:
+            self.queue.happened(event, self._clock.monotonic(), lambda pod: pod.uses(claim))
+        self._on_change()
+        self.on_storage()
 
     # -- callbacks --
 

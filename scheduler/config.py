@@ -18,6 +18,9 @@ class SchedulerConfig(ComponentConfig):
         default=True, help="work only while holding the lease kube-system/kube-scheduler"
     )
     bind_timeout_s: float = setting(10.0, help="deadline of a binding request", unit="wall seconds")
+    volume_bind_timeout_s: float = setting(
+        600.0, help="how long a pod with a node waits for its claims to be bound", unit="cluster seconds"
+    )
     bindings: int = setting(100, help="pods that are being bound at once")
     requests: int = setting(
         16, help="requests in flight at once, except for the lease and the watches; fewer than bindings"
@@ -36,7 +39,7 @@ class SchedulerConfig(ComponentConfig):
         """
         ComponentConfig.validate(self)
         check_given(self, "server")
-        check_positive(self, "bind_timeout_s", "confirm_s")
+        check_positive(self, "bind_timeout_s", "volume_bind_timeout_s", "confirm_s")
         for name in ("bindings", "requests"):
             if (number := getattr(self, name)) < 1:
                 raise ConfigError(name, f"has to be 1 or more, not {number}")

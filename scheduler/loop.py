@@ -1,7 +1,7 @@
 """The scheduling loop: one decision at a time, any number of bindings under way.
 
-queue ─▶ decide ─▶ assume ─▶ bind (in the background) ─▶ bound: the watch confirms it
-             │                         └───────────────▶ failed: forget, back off
+queue ─▶ decide ─▶ assume ─▶ have claims bound, bind (in the background) ─▶ bound: the watch confirms it
+             │                         └──────────────────────────────────▶ failed: forget, back off
              └─▶ unschedulable: event, condition, wait for a change that helps
 """
 
@@ -25,10 +25,13 @@ from scheduler.cluster_watch import ClusterWatch
 from scheduler.core.condition import FAULT, UNSCHEDULABLE
 from scheduler.core.hints import ClusterEvent
 from scheduler.core.messages import fault
+from scheduler.core.plugins import volume_binding
 from scheduler.core.pod import PodInfo
 from scheduler.core.queue import QueuedPod
 from scheduler.core.schedule import Bind, Evaluations, Unschedulable, schedule
+from scheduler.core.storage import NO_VOLUMES
 from scheduler.status_writer import StatusWriter
+from scheduler.volume_binder import VolumeBinder, VolumesNotBound
 
 _LOOK_S: Final = 1.0  # cluster seconds between two looks for pods that nothing confirms
 
@@ -40,6 +43,7 @@ class SchedulingLoop:
         self,
         watch: ClusterWatch,
         binder: Binder,
+        volumes: VolumeBinder,
         conditions: StatusWriter,
         events: EventRecorder,
         *,
@@ -53,6 +57,7 @@ class SchedulingLoop:
     ) -> None:
         self._watch = watch
         self._binder = binder
+        self._volumes = volumes
         self._conditions = conditions
         self._events = events
         self._clock = clock
@@ -107,7 +112,13 @@ class SchedulingLoop:
             case Bind():
                 self._conditions.drop(pod)
                 watch.snapshot.assume(pod, decision.node)
-                tasks.create_task(self._bind(item, decision), name=f"bind-{pod.key}")
+                if decision.volumes == NO_VOLUMES:
+                    bind = self._bind(item, decision)
+                else:
+                    self._slots.release()
+                    watch.snapshot.storage.reserve(decision.volumes, decision.node)
+                    bind = self._bind_with_volumes(item, decision)
+                tasks.create_task(bind, name=f"bind-{pod.key}")
             case Unschedulable():
                 self._slots.release()
                 self._attempts.add(1, "unschedulable")
@@ -135,13 +146,34 @@ class SchedulingLoop:
         self._conditions.set_unschedulable(about, reason, message)
 
     async def _bind(self, item: QueuedPod, decision: Bind) -> None:
-        begun_s = self._clock.monotonic()
         try:
             with acting((_cause(item.pod),)):
-                result = await self._binder.bind(item.pod, decision.node)
-                self._take(item, decision, result, begun_s)
+                await self._bind_pod(item, decision, self._clock.monotonic())
         finally:
             self._slots.release()
+
+    async def _bind_pod(self, item: QueuedPod, decision: Bind, begun_s: float) -> None:
+        result = await self._binder.bind(item.pod, decision.node)
+        self._take(item, decision, result, begun_s)
+
+    async def _bind_with_volumes(self, item: QueuedPod, decision: Bind) -> None:
+        """Have a pod's claims bound, then the pod; what may take minutes holds no slot."""
+        pod, begun_s = item.pod, self._clock.monotonic()
+        with acting((_cause(pod),)):
+            try:
+                await self._volumes.bind(pod, decision.volumes, decision.node)
+            except VolumesNotBound as problem:
+                self._tell_not_bound(item, decision, str(problem))
+            else:
+                await self._bind_pod(item, decision, begun_s)
+
+    def _tell_not_bound(self, item: QueuedPod, decision: Bind, problem: str) -> None:
+        pod = item.pod
+        self._log.warning("volumes_not_bound", pod=pod.key, node=decision.node, problem=problem)
+        self._attempts.add(1, "error")
+        self._give_back(item, decision)
+        if self._watch.is_there(pod):
+            self._tell(_cause(pod), FAULT, f'running PreBind plugin "{volume_binding.NAME}": {problem}')
 
     def _take(self, item: QueuedPod, decision: Bind, result: Result, begun_s: float) -> None:
         watch, pod, now_s = self._watch, item.pod, self._clock.monotonic()
@@ -162,7 +194,14 @@ class SchedulingLoop:
             outcome=result.outcome.name.lower(),
             error=result.error,
         )
-        if watch.snapshot.forget(pod.uid) is not None:
+        self._give_back(item, decision)
+
+    def _give_back(self, item: QueuedPod, decision: Bind) -> None:
+        """Count a pod nowhere, and its volumes as free; it is tried again later."""
+        watch = self._watch
+        if decision.volumes != NO_VOLUMES:
+            watch.snapshot.storage.release(decision.volumes)
+        if watch.snapshot.forget(item.pod.uid) is not None:
             watch.happened(ClusterEvent.POD_GONE)
         watch.queue.set_failed(
             item

@@ -29,6 +29,7 @@ from scheduler.core.plugins.topology_spread import Spread
 from scheduler.core.rejection import Rejection
 from scheduler.core.snapshot import Snapshot
 from scheduler.core.spreading import Domain, Place, Tally
+from scheduler.core.volume_filter import VolumeFilter
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,10 +54,18 @@ class _Standing:
 
 
 class Evaluation:
-    """The verdicts about all nodes, for pods with these needs and this spreading in this namespace."""
+    """The verdicts about all nodes, for pods with these needs and this spreading in this namespace, and these volumes."""
 
-    def __init__(self, needs: Needs, namespace: str, spread: Spread, snapshot: Snapshot) -> None:
+    def __init__(
+        self,
+        needs: Needs,
+        namespace: str,
+        spread: Spread,
+        snapshot: Snapshot,
+        volumes: VolumeFilter | None = None,
+    ) -> None:
         self._needs = needs
+        self._volumes = volumes
         self._spread = spread
         self._snapshot = snapshot
         hard_labels = [each.topology_key for each in spread.hard]
@@ -168,6 +177,8 @@ class Evaluation:
             self._reject(standing, node_ports.REJECTION)
         elif not node_resources_fit.fits(needs, node):
             self._reject(standing, node_resources_fit.explain(needs, node))
+        elif (volumes := self._volumes) is not None and (rejection := volumes.rejection(node)) is not None:
+            self._reject(standing, rejection)
         else:
             own = node_resources_fit.least_allocated(needs, node) + balanced_allocation.balance(needs, node)
             self._enter(node.index, standing, traits, own + traits.images)

@@ -16,8 +16,12 @@ from scheduler.core.plugins import (
     node_ports,
     node_resources_fit,
     node_unschedulable,
+    node_volume_limits,
     taint_toleration,
     topology_spread,
+    volume_binding,
+    volume_restrictions,
+    volume_zone,
 )
 from scheduler.core.schedule import NO_NODES_PLUGIN
 
@@ -33,9 +37,14 @@ class ClusterEvent(Enum):
     POD_ARRIVED = auto()  # on a node
     POD_RELABELED = auto()
     POD_GONE = auto()  # from a node, or on its way
+    CLAIM = auto()  # added or changed, as the three below
+    VOLUME = auto()
+    STORAGE_CLASS = auto()
+    CSI_NODE = auto()
 
 
 _E: Final = ClusterEvent
+_OF_STORAGE: Final = frozenset({_E.CLAIM, _E.VOLUME, _E.STORAGE_CLASS, _E.CSI_NODE})
 HELPS: Final[dict[str, frozenset[ClusterEvent]]] = {
     NO_NODES_PLUGIN: frozenset({_E.NODE_ADDED}),
     node_unschedulable.NAME: frozenset({_E.NODE_ADDED, _E.NODE_TAINTS}),
@@ -44,7 +53,11 @@ HELPS: Final[dict[str, frozenset[ClusterEvent]]] = {
     node_affinity.NAME: frozenset({_E.NODE_ADDED, _E.NODE_LABELS}),
     node_ports.NAME: frozenset({_E.NODE_ADDED, _E.POD_GONE}),
     node_resources_fit.NAME: frozenset({_E.NODE_ADDED, _E.NODE_ALLOCATABLE, _E.POD_GONE}),
-    topology_spread.NAME: frozenset(_E) - {_E.NODE_ALLOCATABLE},
+    topology_spread.NAME: frozenset(_E) - {_E.NODE_ALLOCATABLE} - _OF_STORAGE,
+    volume_restrictions.NAME: frozenset({_E.NODE_ADDED, _E.POD_GONE, _E.CLAIM}),
+    node_volume_limits.NAME: frozenset({_E.NODE_ADDED, _E.POD_GONE, _E.CLAIM, _E.CSI_NODE}),
+    volume_binding.NAME: frozenset({_E.NODE_ADDED, _E.NODE_LABELS}) | _OF_STORAGE,
+    volume_zone.NAME: frozenset({_E.NODE_ADDED, _E.NODE_LABELS, _E.CLAIM, _E.VOLUME, _E.STORAGE_CLASS}),
     unbuilt.NAME: frozenset({_E.POD_GONE}),  # it may have been the one that repels
 }
 

@@ -32,10 +32,10 @@ def unschedulable(nodes: int, rejections: Mapping[Rejection, int], preemption: s
     return f"0/{nodes} nodes are available: {_histogram(reasons)}. {NO_CLAIMS}, {preemption}"
 
 
-def unbuilt(nodes: int, constraints: Sequence[str]) -> str:
-    """Say that no node was looked at, since the pod has constraints that are not understood."""
+def no_node_looked_at(nodes: int, why: Sequence[str]) -> str:
+    """Say what keeps a pod from every node."""
     helpless = preemption(nodes, {NOT_HELPFUL: nodes})
-    return f"0/{nodes} nodes are available: {', '.join(constraints)}. {NO_CLAIMS}, {helpless}"
+    return f"0/{nodes} nodes are available: {', '.join(why)}. {NO_CLAIMS}, {helpless}"
 
 
 def preemption(nodes: int, reasons: Mapping[str, int]) -> str:

@@ -6,6 +6,7 @@ such pod holds for the next.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -51,6 +52,9 @@ class Needs:
     tolerations: tuple[Toleration, ...] = field(compare=False)
     constraints: tuple[TopologySpreadConstraint, ...] = field(compare=False)
     anti_affinity: tuple[PodAffinityTerm, ...] = field(compare=False)  # required; they bind other pods, too
+    claims: tuple[tuple[str, bool], ...] = field(
+        compare=False
+    )  # names, or those of volumes that claims are made for
     unbuilt: tuple[str, ...] = field(compare=False)  # constraints that no plugin here understands
 
     @property
@@ -88,8 +92,17 @@ def read_needs(spec: PodSpec, key: bytes) -> Needs:
         tolerations=tuple(spec.tolerations),
         constraints=tuple(spec.topologySpreadConstraints),
         anti_affinity=tuple(anti.requiredDuringSchedulingIgnoredDuringExecution) if anti else (),
+        claims=tuple(_claims(spec)),
         unbuilt=unbuilt_constraints(spec),
     )
+
+
+def _claims(spec: PodSpec) -> Iterator[tuple[str, bool]]:
+    for volume in spec.volumes:
+        if volume.persistentVolumeClaim is not None:
+            yield volume.persistentVolumeClaim.claimName, False
+        elif volume.ephemeral is not None:
+            yield volume.name, True
 
 
 def normalized_image(name: str) -> str:

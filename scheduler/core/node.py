@@ -7,7 +7,7 @@ from typing import Final, TypeVar
 from machinery.model.k8s.core_v1 import Node, Taint
 from machinery.model.placement import CPU, EPHEMERAL_STORAGE, MEMORY, PODS, read_allocatable
 from scheduler.core.needs import normalized_image
-from scheduler.core.pod import LabelSet, PodInfo
+from scheduler.core.pod import ClaimKey, LabelSet, PodInfo
 
 K = TypeVar("K")
 
@@ -26,6 +26,7 @@ class NodeInfo:
         "allocatable_extended",
         "allocatable_memory",
         "allocatable_pods",
+        "claims",
         "cpu",
         "ephemeral",
         "exists",
@@ -63,6 +64,7 @@ class NodeInfo:
         self.extended: dict[str, int] = {}
         self.ports: dict[tuple[str, int], dict[str, int]] = {}  # (protocol, port) → address → users
         self.label_counts: dict[LabelSet, int] = {}  # of pods that are not being deleted
+        self.claims: dict[ClaimKey, int] = {}  # pods by the claims that they use
         self.priorities: dict[int, int] = {}  # pods by priority
 
     def describe(self, node: Node) -> None:
@@ -100,6 +102,9 @@ class NodeInfo:
             count(self.label_counts, pod.labels, sign)
         for name, amount in needs.extended:
             count(self.extended, name, sign * amount)
+        if needs.claims:
+            for claim in pod.claims:
+                count(self.claims, claim.key, sign)
         for port in needs.ports:
             count(self.ports.setdefault((port.protocol, port.port), {}), port.ip, sign)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple, TypeAlias
 
 import msgspec
 
@@ -13,6 +13,7 @@ from machinery.model.k8s.meta_v1 import ObjectMeta, OwnerReference
 from machinery.model.owners import controller_of
 from machinery.model.pods import as_reserved
 from machinery.model.requests import revision_of
+from machinery.model.storage import ephemeral_claim
 from scheduler.core.needs import Needs, read_needs, spec_key
 
 _TABLE_LIMIT: Final = 10_000
@@ -63,6 +64,17 @@ class LabelSet:
         return self is other or (isinstance(other, LabelSet) and self._content == other._content)
 
 
+ClaimKey: TypeAlias = tuple[str, str]
+"""(namespace, name) of a PersistentVolumeClaim."""
+
+
+class PodClaim(NamedTuple):
+    """A claim of a pod; one that is ephemeral is made for it, and goes with it."""
+
+    key: ClaimKey
+    is_ephemeral: bool
+
+
 @dataclass(frozen=True, slots=True)
 class PodInfo:
     """What decisions need to know of one pod."""
@@ -84,6 +96,18 @@ class PodInfo:
     def key(self) -> str:
         """The pod in logs and messages, "namespace/name"."""
         return f"{self.namespace}/{self.name}"
+
+    @property
+    def claims(self) -> list[PodClaim]:
+        """The claims of the pod's volumes, in their order."""
+        return [
+            PodClaim((self.namespace, ephemeral_claim(self.name, name) if is_made else name), is_made)
+            for name, is_made in self.needs.claims
+        ]
+
+    def uses(self, claim: ClaimKey) -> bool:
+        """Whether a volume of the pod stands for a claim."""
+        return any(each.key == claim for each in self.claims)
 
     def on(self, node: str) -> PodInfo:
         """Return the pod as it will be, bound to a node."""

@@ -17,6 +17,7 @@ are monotonic cluster seconds, passed in.
 from __future__ import annotations
 
 import heapq
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum, auto
 from itertools import count, takewhile
@@ -133,10 +134,12 @@ class SchedulingQueue:
         if self._pods.get(item.pod.uid) is item:
             self._back_off(item)
 
-    def happened(self, event: ClusterEvent, now_s: float) -> None:
-        """Wake the pods that an event may help."""
+    def happened(
+        self, event: ClusterEvent, now_s: float, concerns: Callable[[PodInfo], bool] = lambda _pod: True
+    ) -> None:
+        """Wake the pods that an event may help, of those that it concerns."""
         for plugins in [plugins for plugins in self._unschedulable if helps(event, plugins)]:
-            for item in list(self._unschedulable[plugins].values()):
+            for item in [each for each in self._unschedulable[plugins].values() if concerns(each.pod)]:
                 self._wake(item, now_s)
 
     def next_due_s(self) -> float | None:

@@ -1,6 +1,6 @@
 """The decision: which node a pod goes to, or why to none.
 
-pod ─▶ constraints that are not understood? ─▶ Unschedulable
+pod ─▶ constraints that are not understood, claims that are not bound? ─▶ Unschedulable
     ─▶ Evaluation of the pod's kind, refreshed ─▶ no candidate? ─▶ Unschedulable, reasons counted
     ─▶ the nodes with the highest score ─▶ one of them, by the random number that the caller drew ─▶ Bind
 """
@@ -8,7 +8,7 @@ pod ─▶ constraints that are not understood? ─▶ Unschedulable
 from __future__ import annotations
 
 from collections import OrderedDict
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, TypeAlias
 
 from scheduler.core import messages, unbuilt
@@ -19,12 +19,14 @@ from scheduler.core.owners import Owners
 from scheduler.core.plugins.topology_spread import Spread, read_spread
 from scheduler.core.pod import PodInfo
 from scheduler.core.snapshot import Snapshot
+from scheduler.core.storage import NO_VOLUMES, PodVolumes
+from scheduler.core.volume_filter import Stopped, VolumeFilter, look_at_volumes
 
 NO_NODES_PLUGIN: Final = "NoNodes"  # stands for plugins where there was no node to filter
 REPELLED: Final = "a running pod's spec.affinity.podAntiAffinity may exclude this pod, and checking it is not built in Kubarium"
 _KINDS_LIMIT: Final = 64  # of pods whose evaluation is kept; 5,000 nodes take about 1 MB in each
 
-_Kind: TypeAlias = tuple[Needs, str, Spread]
+_Kind: TypeAlias = tuple[Needs, str, Spread, VolumeFilter | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +36,7 @@ class Bind:
     node: str
     score: int
     ties: int  # nodes with the same score, this one included
+    volumes: PodVolumes = NO_VOLUMES  # what its claims get there, before the pod is bound
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,14 +58,14 @@ class Evaluations:
         self._limit = limit
         self._kinds: OrderedDict[_Kind, Evaluation] = OrderedDict()
 
-    def of(self, pod: PodInfo, owners: Owners) -> Evaluation:
+    def of(self, pod: PodInfo, owners: Owners, volumes: VolumeFilter | None = None) -> Evaluation:
         """Return the evaluation of the pod's kind, as of now."""
         spread = _spread(pod, owners)
         namespace = pod.namespace if spread.hard or spread.soft else ""
-        kind = (pod.needs, namespace, spread)
+        kind = (pod.needs, namespace, spread, volumes)
         found = self._kinds.get(kind)
         if found is None:
-            found = self._kinds[kind] = Evaluation(pod.needs, namespace, spread, self._snapshot)
+            found = self._kinds[kind] = Evaluation(pod.needs, namespace, spread, self._snapshot, volumes)
             if len(self._kinds) > self._limit:
                 self._kinds.popitem(last=False)
         self._kinds.move_to_end(kind)
@@ -81,13 +84,21 @@ def schedule(
     if not snapshot.node_count:
         return Unschedulable(messages.NO_NODES, frozenset({NO_NODES_PLUGIN}))
     if constraints := _not_understood(pod, snapshot):
-        text = messages.unbuilt(snapshot.node_count, constraints)
+        text = messages.no_node_looked_at(snapshot.node_count, constraints)
         return Unschedulable(text, frozenset({unbuilt.NAME}))
-    evaluation = evaluations.of(pod, owners)
+    volumes: VolumeFilter | None = None
+    if pod.needs.claims:
+        found = look_at_volumes(pod, snapshot)
+        if isinstance(found, Stopped):
+            text = messages.no_node_looked_at(snapshot.node_count, (found.message,))
+            return Unschedulable(text, frozenset({found.plugin}))
+        volumes = found
+    evaluation = evaluations.of(pod, owners, volumes)
     candidates = evaluation.candidates()
     if not candidates:
         return _unschedulable(pod, snapshot, evaluation)
-    return _choose(candidates, snapshot, tie_break)
+    bind = _choose(candidates, snapshot, tie_break)
+    return bind if volumes is None else _with_volumes(bind, volumes, snapshot)
 
 
 def _choose(candidates: list[tuple[int, LikeNodes]], snapshot: Snapshot, tie_break: float) -> Bind:
@@ -100,6 +111,11 @@ def _choose(candidates: list[tuple[int, LikeNodes]], snapshot: Snapshot, tie_bre
             return Bind(snapshot.nodes[indexes[chosen]].name, highest, ties)
         chosen -= len(indexes)
     raise ValueError(f"a tie is broken by a number in [0, 1), not {tie_break}")
+
+
+def _with_volumes(bind: Bind, volumes: VolumeFilter, snapshot: Snapshot) -> Bind:
+    node = snapshot.node(bind.node)
+    return bind if node is None else replace(bind, volumes=volumes.choose(node))
 
 
 def _spread(pod: PodInfo, owners: Owners) -> Spread:

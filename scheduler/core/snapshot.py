@@ -16,7 +16,8 @@ from typing import Final
 from machinery.model.k8s.core_v1 import Node, PodAffinityTerm
 from scheduler.core.needs import Needs
 from scheduler.core.node import NodeInfo, count
-from scheduler.core.pod import PodInfo
+from scheduler.core.pod import ClaimKey, PodInfo
+from scheduler.core.storage import Storage
 
 _LOG_LIMIT: Final = 20_000  # changes that are remembered; who is further behind looks at every node
 
@@ -35,6 +36,8 @@ class Snapshot:
         self.node_count = 0  # nodes that exist
         self.image_nodes: dict[str, int] = {}  # how many nodes have an image
         self.images_version = 0
+        self.storage = Storage()
+        self.claims: Counter[ClaimKey] = Counter()  # pods on nodes by the claims that they use
         self._by_name: dict[str, NodeInfo] = {}
         self._free: list[int] = []
         self._pods: dict[str, PodInfo] = {}  # on a node, assumed ones too
@@ -178,6 +181,9 @@ class Snapshot:
         count(self._priorities, pod.priority, sign)
         if pod.needs.anti_affinity:
             count(self._repelling, (pod.namespace, pod.needs), sign)
+        if pod.needs.claims:
+            for claim in pod.claims:
+                count(self.claims, claim.key, sign)
 
     def _drop_if_empty(self, info: NodeInfo) -> None:
         if not info.exists and not info.pod_count and info.name in self._by_name:

@@ -13,8 +13,6 @@ from machinery.model.selectors import from_selector
 
 NAME: Final = "Unbuilt"
 _RESTRICTED_VOLUMES: Final = (
-    "persistentVolumeClaim",
-    "ephemeral",
     "csi",
     "gcePersistentDisk",
     "awsElasticBlockStore",

@@ -7,7 +7,7 @@ import pytest
 from machinery.model.k8s.core_v1 import (
     Affinity,
     ContainerPort,
-    PersistentVolumeClaimVolumeSource,
+    CSIVolumeSource,
     PodAffinity,
     PodAffinityTerm,
     PodAntiAffinity,
@@ -217,14 +217,8 @@ def test_preemption_that_kubernetes_would_try_is_said_to_be_missing():
         ),
         ({"resourceClaims": [PodResourceClaim(name="gpu")]}, "spec.resourceClaims"),
         (
-            {
-                "volumes": [
-                    Volume(
-                        name="data", persistentVolumeClaim=PersistentVolumeClaimVolumeSource(claimName="d")
-                    )
-                ]
-            },
-            'persistentVolumeClaim of volume "data"',
+            {"volumes": [Volume(name="data", csi=CSIVolumeSource(driver="d.example"))]},
+            'csi of volume "data"',
         ),
     ],
 )

@@ -1,0 +1,232 @@
+"""VolumeBinding: bound volumes are reached from the node, and the claims that wait for a pod find one there, or get one.
+
+https://kubernetes.io/docs/concepts/storage/storage-classes/#volume-binding-mode
+
+    claim ─▶ bound ─────────────────────────▶ its volume's node affinity
+          ─▶ waits for its first pod ───────▶ a volume that suits it, reserved for it; else a new one, if the class can
+          ─▶ else: the pod fits nowhere until somebody has bound the claim
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final, TypeAlias
+
+from machinery.model.k8s.core_v1 import Node, PersistentVolume, PersistentVolumeClaim
+from machinery.model.k8s.meta_v1 import ObjectMeta
+from machinery.model.k8s.storage_v1 import StorageClass
+from machinery.model.owners import controller_of
+from machinery.model.requests import revision_of
+from machinery.model.storage import BIND_COMPLETED, NO_PROVISIONER, SELECTED_NODE
+from machinery.model.volume_matching import (
+    class_of_claim,
+    find_volume_for_node,
+    is_reachable_from,
+    size_of_claim,
+    waits_for_consumer,
+)
+from scheduler.core.node import NodeInfo
+from scheduler.core.pod import ClaimKey, PodClaim, PodInfo
+from scheduler.core.rejection import Rejection
+from scheduler.core.storage import NO_VOLUMES, Binding, PodVolumes, Storage
+
+NAME: Final = "VolumeBinding"
+UNBOUND: Final = "pod has unbound immediate PersistentVolumeClaims"
+NODE_CONFLICT: Final = "node(s) had volume node affinity conflict"
+BIND_CONFLICT: Final = "node(s) didn't find available persistent volumes to bind"
+NO_VOLUME: Final = "node(s) unavailable due to one or more pvc(s) bound to non-existent pv(s)"
+_LOST: Final = "Lost"
+
+
+@dataclass(frozen=True, slots=True)
+class Claims:
+    """The claims of a pod that could be scheduled: those that have a volume, and those that wait for the pod."""
+
+    bound: tuple[PersistentVolumeClaim, ...]
+    waiting: tuple[
+        PersistentVolumeClaim, ...
+    ]  # the smallest first, so that it takes no volume from a larger one
+
+
+def read_claims(pod: PodInfo, storage: Storage) -> Claims | str:
+    """Return the claims of a pod; a sentence where they keep it from every node."""
+    found: list[PersistentVolumeClaim] = []
+    for each in pod.claims:
+        claim = storage.claim(each.key)
+        if claim is None or (problem := _problem(pod, each, claim)):
+            return _missing(each) if claim is None else problem
+        found.append(claim)
+    bound = tuple(claim for claim in found if is_bound(claim))
+    waiting = [claim for claim in found if not is_bound(claim)]
+    if not all(_waits(claim, storage) for claim in waiting):
+        return UNBOUND
+    return Claims(bound, tuple(sorted(waiting, key=size_of_claim)))
+
+
+def is_bound(claim: PersistentVolumeClaim) -> bool:
+    """Whether the binding of a claim has been carried out."""
+    return bool(claim.spec.volumeName) and BIND_COMPLETED in claim.metadata.annotations
+
+
+def judge(claims: Claims, node: NodeInfo, storage: Storage) -> Rejection | None:
+    """Return why a node cannot take the pod with its volumes, None where it can."""
+    conditions = _as_node(node)
+    reasons = [*_bound_reasons(claims.bound, conditions, storage)]
+    if claims.waiting and choose(claims, node, storage) is None:
+        reasons.append(BIND_CONFLICT)
+    return Rejection(NAME, tuple(reasons), resolvable=False) if reasons else None
+
+
+def choose(claims: Claims, node: NodeInfo, storage: Storage) -> PodVolumes | None:
+    """Return what is given to the waiting claims on a node; None where one of them gets nothing there."""
+    if not claims.waiting:
+        return NO_VOLUMES
+    conditions = _as_node(node)
+    bindings: list[Binding] = []
+    provisions: list[PersistentVolumeClaim] = []
+    for claim in claims.waiting:
+        chosen = claim.metadata.annotations.get(SELECTED_NODE)
+        if chosen is not None and chosen != node.name:
+            return None
+        volume = None if chosen else _free_volume(claim, bindings, conditions, storage)
+        if volume is not None:
+            bindings.append(Binding(claim, volume))
+        elif _can_be_made(storage.classes.get(class_of_claim(claim)), node.labels):
+            provisions.append(claim)
+        else:
+            return None
+    return PodVolumes(tuple(bindings), tuple(provisions))
+
+
+# -- before the pod is bound --
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What was written for a pod's claims: revisions, by the names of volumes and the keys of claims."""
+
+    volumes: Mapping[str, int]
+    claims: Mapping[ClaimKey, int]
+
+
+Failure: TypeAlias = str
+
+
+def progress(volumes: PodVolumes, written: Written, node: NodeInfo, storage: Storage) -> bool | Failure:
+    """Return whether all claims are bound by now; a sentence where they will not be, and a node is to be looked for again."""
+    conditions = _as_node(node)
+    every = [
+        *(_binding_progress(each, written, conditions, storage) for each in volumes.bindings),
+        *(_provision_progress(each, written, conditions, storage) for each in volumes.provisions),
+    ]
+    return next((each for each in every if isinstance(each, str)), all(every))
+
+
+def _binding_progress(binding: Binding, written: Written, node: Node, storage: Storage) -> bool | Failure:
+    name, key = binding.volume.metadata.name, _key(binding.claim)
+    volume, claim = storage.stored_volume(name), storage.stored_claim(key)
+    if volume is None:
+        return f'failed to check binding: could not find v1.PersistentVolume "{name}"'
+    if claim is None:
+        return f'failed to check binding: could not find v1.PersistentVolumeClaim "{_shown(key)}"'
+    if revision_of(volume.metadata) < written.volumes.get(name, 0):
+        return False
+    if not is_reachable_from(volume, node):
+        return _unreachable(name, node)
+    if volume.spec.claimRef is None or not volume.spec.claimRef.uid:
+        return f'ClaimRef got reset for pv "{name}"'
+    return is_bound(claim)
+
+
+def _provision_progress(
+    asked: PersistentVolumeClaim, written: Written, node: Node, storage: Storage
+) -> bool | Failure:
+    key = _key(asked)
+    claim = storage.stored_claim(key)
+    if claim is None:
+        return f'failed to check provisioning pvc: could not find v1.PersistentVolumeClaim "{_shown(key)}"'
+    if revision_of(claim.metadata) < written.claims.get(key, 0):
+        return False
+    if claim.metadata.annotations.get(SELECTED_NODE) != node.metadata.name:
+        return f'provisioning failed for PVC "{claim.metadata.name}"'
+    if not claim.spec.volumeName:
+        return False
+    volume = storage.stored_volume(claim.spec.volumeName)
+    if volume is not None and not is_reachable_from(volume, node):
+        return _unreachable(volume.metadata.name, node)
+    return volume is not None and is_bound(claim)
+
+
+def _unreachable(name: str, node: Node) -> str:
+    whose = f'pv "{name}" node affinity doesn\'t match node "{node.metadata.name}"'
+    return f"{whose}: no matching NodeSelectorTerms"
+
+
+# -- one claim --
+
+
+def _missing(each: PodClaim) -> str:
+    if each.is_ephemeral:
+        return f'waiting for ephemeral volume controller to create the persistentvolumeclaim "{each.key[1]}"'
+    return f'persistentvolumeclaim "{each.key[1]}" not found'
+
+
+def _problem(pod: PodInfo, each: PodClaim, claim: PersistentVolumeClaim) -> str:
+    name = claim.metadata.name
+    if claim.status.phase == _LOST:
+        volume = claim.spec.volumeName
+        return f'persistentvolumeclaim "{name}" bound to non-existent persistentvolume "{volume}"'
+    if claim.metadata.deletionTimestamp:
+        return f'persistentvolumeclaim "{name}" is being deleted'
+    owner = controller_of(claim.metadata)
+    if each.is_ephemeral and (owner is None or owner.uid != pod.uid):
+        whose = f"PVC {_shown(each.key)} was not created for pod {pod.key}"
+        return f"{whose} (pod is not owner)"
+    return ""
+
+
+def _waits(claim: PersistentVolumeClaim, storage: Storage) -> bool:
+    """Whether a claim that is not bound is bound when its pod gets a node; one that names a volume is not."""
+    return not claim.spec.volumeName and waits_for_consumer(storage.classes.get(class_of_claim(claim)))
+
+
+def _bound_reasons(claims: Iterable[PersistentVolumeClaim], node: Node, storage: Storage) -> Iterator[str]:
+    """Yield what is wrong with the first volume that is not right."""
+    for claim in claims:
+        volume = storage.volume(claim.spec.volumeName)
+        if volume is None:
+            yield NO_VOLUME
+            return
+        if not is_reachable_from(volume, node):
+            yield NODE_CONFLICT
+            return
+
+
+def _free_volume(
+    claim: PersistentVolumeClaim, bindings: Sequence[Binding], node: Node, storage: Storage
+) -> PersistentVolume | None:
+    taken = {each.volume.metadata.name for each in bindings}
+    return find_volume_for_node(claim, storage.volumes_of_class(class_of_claim(claim)), node, taken)
+
+
+def _can_be_made(storage_class: StorageClass | None, labels: Mapping[str, str]) -> bool:
+    """Whether a class makes volumes for a node with these labels."""
+    if storage_class is None or storage_class.provisioner in {"", NO_PROVISIONER}:
+        return False
+    terms = storage_class.allowedTopologies
+    return not terms or any(
+        all(labels.get(each.key) in each.values for each in term.matchLabelExpressions) for term in terms
+    )
+
+
+def _as_node(node: NodeInfo) -> Node:
+    return Node(metadata=ObjectMeta(name=node.name, labels=node.labels))
+
+
+def _key(claim: PersistentVolumeClaim) -> ClaimKey:
+    return claim.metadata.namespace, claim.metadata.name
+
+
+def _shown(key: ClaimKey) -> str:
+    return "/".join(key)

@@ -1,0 +1,68 @@
+"""From watch events to what the scheduler knows of claims, volumes, classes and the nodes' drivers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any, TypeAlias, TypeVar
+
+from machinery.client.api import Api
+from machinery.client.informer import Informer
+from machinery.model.clock import Clock
+from machinery.model.k8s.core_v1 import PersistentVolume, PersistentVolumeClaim
+from machinery.model.k8s.storage_v1 import CSINode, StorageClass
+from machinery.model.log import EventLog
+from machinery.model.resources import (
+    CSI_NODES,
+    PERSISTENT_VOLUME_CLAIMS,
+    PERSISTENT_VOLUMES,
+    STORAGE_CLASSES,
+    KubeObject,
+)
+from machinery.model.store import Change
+from scheduler.core.hints import ClusterEvent
+from scheduler.core.pod import ClaimKey
+from scheduler.core.storage import Storage, essential_claim, essential_volume
+
+T = TypeVar("T", bound=KubeObject)
+Happened: TypeAlias = Callable[[ClusterEvent, ClaimKey | None], None]
+
+
+class StorageWatch:
+    """The informers of storage. Which claim an event is about is told; None where it is about no claim."""
+
+    def __init__(
+        self, api: Api, storage: Storage, happened: Happened, *, clock: Clock, log: EventLog
+    ) -> None:
+        claims: Informer[PersistentVolumeClaim] = Informer(
+            api, PERSISTENT_VOLUME_CLAIMS, clock=clock, keep=essential_claim, log=log
+        )
+        volumes: Informer[PersistentVolume] = Informer(
+            api, PERSISTENT_VOLUMES, clock=clock, keep=essential_volume, log=log
+        )
+        classes: Informer[StorageClass] = Informer(api, STORAGE_CLASSES, clock=clock, log=log)
+        drivers: Informer[CSINode] = Informer(api, CSI_NODES, clock=clock, log=log)
+        self.informers: tuple[Informer[Any], ...] = (claims, volumes, classes, drivers)
+        self._happened = happened
+        for informer, put, drop, event in (
+            (claims, storage.set_claim, storage.remove_claim, ClusterEvent.CLAIM),
+            (volumes, storage.set_volume, storage.remove_volume, ClusterEvent.VOLUME),
+            (classes, storage.set_class, storage.remove_class, ClusterEvent.STORAGE_CLASS),
+            (drivers, storage.set_csi_node, storage.remove_csi_node, ClusterEvent.CSI_NODE),
+        ):
+            informer.subscribe(partial(self._take, put, drop, event))
+
+    def _take(
+        self,
+        put: Callable[[T], None],
+        drop: Callable[[T], None],
+        event: ClusterEvent,
+        change: Change[T],
+    ) -> None:
+        """Note a change, and wake whom it may help: what is gone helps nobody, except that the claim of a pod may be made anew."""
+        meta = change.object.metadata
+        if change.new is None:
+            drop(change.object)
+        else:
+            put(change.new)
+        self._happened(event, (meta.namespace, meta.name) if event is ClusterEvent.CLAIM else None)

@@ -1,0 +1,193 @@
+"""The loop with pods that have claims, against a registry in memory, in virtual time; the test binds and provisions."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+
+from machinery.model.k8s.core_v1 import PersistentVolumeClaimVolumeSource, Volume
+from machinery.model.log import SILENT
+from machinery.model.requests import DeleteOptions
+from machinery.model.resources import (
+    EVENTS,
+    NODES,
+    PERSISTENT_VOLUME_CLAIMS,
+    PERSISTENT_VOLUMES,
+    PODS,
+    STORAGE_CLASSES,
+)
+from machinery.model.storage import BIND_COMPLETED, BOUND_BY_CONTROLLER, NO_PROVISIONER, SELECTED_NODE
+from machinery.process.metrics import Metrics
+from scheduler.app import build
+from scheduler.config import SchedulerConfig
+from tests.support.builders import node, pod
+from tests.support.claims import claim, storage_class, volume
+from tests.support.scripted_api import LocalRegistry, local_registry
+from tests.support.virtual_clock import VirtualClock
+
+HOST = "kubernetes.io/hostname"
+FAILED = 'running PreBind plugin "VolumeBinding": binding volumes: '
+
+
+def user_of(name: str = "web", claim_name: str = "data") -> Any:
+    source = PersistentVolumeClaimVolumeSource(claimName=claim_name)
+    return pod(name, volumes=[Volume(name="data", persistentVolumeClaim=source)])
+
+
+class World:
+    """A registry, and a scheduler when one is wanted."""
+
+    def __init__(self, clock: VirtualClock, server: LocalRegistry) -> None:
+        self.clock, self.server, self.user = clock, server, server.user
+
+    @asynccontextmanager
+    async def scheduling(self, **fields: Any) -> AsyncIterator[None]:
+        config = SchedulerConfig(leader_elect=False, **fields)
+        api = self.server.api("scheduler")
+        scheduler = build(config, api, self.clock, SILENT, Metrics(), identity="", tie_breaks=lambda: 0.0)
+        task = asyncio.ensure_future(scheduler.run())
+        await scheduler.watch.synced()
+        try:
+            yield
+        finally:
+            task.cancel()
+            [result] = await asyncio.gather(task, return_exceptions=True)
+            assert isinstance(result, asyncio.CancelledError), result
+
+    async def claim(self, name: str = "data") -> Any:
+        return await self.user.get(PERSISTENT_VOLUME_CLAIMS, name, namespace="default")
+
+    async def change(self, patch: dict[str, Any], name: str = "data") -> None:
+        await self.user.patch(PERSISTENT_VOLUME_CLAIMS, name, patch, namespace="default")
+
+    async def bind(self, volume_name: str, name: str = "data") -> None:
+        """Do as the controller of volumes does, in the end."""
+        await self.change(
+            {"metadata": {"annotations": {BIND_COMPLETED: "yes"}}, "spec": {"volumeName": volume_name}}, name
+        )
+        await self.clock.advance(0)
+
+    async def node_of(self, name: str = "web") -> str:
+        return (await self.user.get(PODS, name, namespace="default")).spec.nodeName
+
+    async def failures(self) -> list[str]:
+        found = (await self.user.list(EVENTS)).items
+        return [each.message or "" for each in found if each.reason == "FailedScheduling"]
+
+
+@pytest.fixture
+async def world() -> AsyncIterator[World]:
+    clock = VirtualClock()
+    async with local_registry(clock) as server:
+        for name in ("node-1", "node-2"):
+            await server.given(NODES, node(name, labels={HOST: name}))
+        await server.given(PERSISTENT_VOLUME_CLAIMS, claim(storage_class="standard"))
+        yield World(clock, server)
+
+
+async def test_a_volume_is_reserved_and_the_pod_bound_when_its_claim_is(world: World):
+    """Not before; and a claim that is named by nobody but the scheduler says so."""
+    await world.server.given(STORAGE_CLASSES, storage_class(provisioner=NO_PROVISIONER))
+    await world.server.given(PERSISTENT_VOLUMES, volume(storage_class="standard"))
+    async with world.scheduling():
+        await world.server.given(PODS, user_of())
+        await world.clock.advance(10)
+        found = await world.user.get(PERSISTENT_VOLUMES, "pv")
+        own = await world.claim()
+        reference = found.spec.claimRef
+        assert reference is not None
+        assert (reference.name, reference.uid) == ("data", own.metadata.uid)
+        assert found.metadata.annotations[BOUND_BY_CONTROLLER] == "yes"
+        assert await world.node_of() == ""
+        await world.bind("pv")
+        await world.clock.advance(1)
+        assert await world.node_of() == "node-1"
+    assert await world.failures() == []
+
+
+async def test_a_claim_is_told_the_node_and_told_again_when_that_fails(world: World):
+    """Who provisions takes the node away where it cannot; the pod says why it waits, and another node may be found."""
+    await world.server.given(STORAGE_CLASSES, storage_class())
+    async with world.scheduling():
+        await world.server.given(PODS, user_of())
+        await world.clock.advance(1)
+        assert (await world.claim()).metadata.annotations[SELECTED_NODE] == "node-1"
+        await world.change({"metadata": {"annotations": {SELECTED_NODE: None}}})
+        await world.clock.advance(2)
+        assert await world.failures() == [f'{FAILED}provisioning failed for PVC "data"']
+        await world.clock.advance(20)
+        assert (await world.claim()).metadata.annotations[SELECTED_NODE] == "node-1"
+        await world.server.given(PERSISTENT_VOLUMES, volume(of=await world.claim()))
+        await world.bind("pv")
+        await world.clock.advance(1)
+        assert await world.node_of() == "node-1"
+
+
+async def test_a_pod_waits_so_long_and_then_looks_for_a_node_again(world: World):
+    """Nobody provisions; the claim stays with the node that was chosen for it."""
+    await world.server.given(STORAGE_CLASSES, storage_class())
+    async with world.scheduling(volume_bind_timeout_s=30.0):
+        await world.server.given(PODS, user_of())
+        await world.clock.advance(29)
+        assert await world.failures() == []
+        await world.clock.advance(2)
+        assert await world.failures() == [f"{FAILED}context deadline exceeded"]
+        await world.clock.advance(15)
+        assert (await world.claim()).metadata.annotations[SELECTED_NODE] == "node-1"
+
+
+async def test_who_waits_for_volumes_keeps_nobody_else_waiting(world: World):
+    """Not even where only one pod is bound at a time; one that is deleted waits no longer."""
+    await world.server.given(STORAGE_CLASSES, storage_class())
+    async with world.scheduling(bindings=1):
+        await world.server.given(PODS, user_of())
+        await world.clock.advance(1)
+        await world.server.given(PODS, pod("other"))
+        await world.clock.advance(1)
+        assert await world.node_of("other") != ""
+        await world.user.delete(PODS, "web", namespace="default", options=DeleteOptions(grace_period_s=0))
+        await world.clock.advance(5)
+        assert await world.failures() == []
+        await world.server.given(PODS, pod("third"))
+        await world.clock.advance(1)
+        assert await world.node_of("third") != ""
+
+
+async def test_another_scheduler_goes_on_where_one_was_killed(world: World):
+    """What is written says where the volume is to be."""
+    await world.server.given(STORAGE_CLASSES, storage_class())
+    async with world.scheduling():
+        await world.server.given(PODS, user_of())
+        await world.clock.advance(1)
+    chosen = (await world.claim()).metadata.annotations[SELECTED_NODE]
+    await world.user.patch(NODES, chosen, {"spec": {"unschedulable": True}})
+    async with world.scheduling():
+        await world.clock.advance(1)
+        [failure] = await world.failures()
+        assert (
+            "1 node(s) didn't find available persistent volumes to bind, 1 node(s) were unschedulable"
+            in failure
+        )
+        await world.user.patch(NODES, chosen, {"spec": {"unschedulable": False}})
+        await world.clock.advance(15)
+        await world.server.given(PERSISTENT_VOLUMES, volume(of=await world.claim()))
+        await world.bind("pv")
+        await world.clock.advance(15)
+        assert await world.node_of() == chosen
+
+
+async def test_a_pod_is_tried_again_when_its_claim_comes(world: World):
+    """And one with another claim is not."""
+    await world.server.given(STORAGE_CLASSES, storage_class())
+    async with world.scheduling():
+        await world.server.given(PODS, user_of("early", "late"))
+        await world.clock.advance(20)
+        [failure] = await world.failures()
+        assert 'persistentvolumeclaim "late" not found' in failure
+        await world.server.given(PERSISTENT_VOLUME_CLAIMS, claim("late", storage_class="standard"))
+        await world.clock.advance(1)
+        assert (await world.claim("late")).metadata.annotations[SELECTED_NODE] == "node-1"
