@@ -15,6 +15,7 @@ from controllers import (
     certificate_cleaning,
     certificate_signing,
     clusterrole_aggregation,
+    cronjob,
     daemonset,
     deployment,
     disruption,
@@ -41,7 +42,7 @@ from controllers import (
     validatingadmissionpolicy_status,
 )
 from controllers.core.actions import NOTHING_TO_DO, Create, Facts, Plan
-from controllers.core.batch import JOBS, true_condition
+from controllers.core.batch import CRON_JOBS, JOBS, true_condition
 from controllers.core.caches import Caches
 from controllers.core.controller import Build, Controller, Settings, Watched
 from controllers.core.documents import Document, documents_of
@@ -55,6 +56,7 @@ from controllers.core.workloads import (
     REPLICATION_CONTROLLERS,
     STATEFUL_SETS,
 )
+from controllers.cronjob.new_job import SCHEDULED
 from controllers.daemonset.placement import node_of
 from controllers.pv_protection.plan import VOLUMES
 from controllers.pvc_protection.plan import CLAIMS
@@ -650,6 +652,31 @@ async def a_batch_is_run(world: CrashWorld) -> None:
     assert not any(pod.metadata.finalizers for pod in (await world.user.list(PODS)).items)
 
 
+async def a_clock_ticks(world: CrashWorld) -> None:
+    """A Job is made every ten minutes; it ends, and goes; the next one still works when another is due."""
+    template = {"spec": {"template": jobs.job().spec.template}}
+    spec = {
+        "schedule": "*/10 * * * *",
+        "jobTemplate": template,
+        "concurrencyPolicy": "Forbid",
+        "successfulJobsHistoryLimit": 0,
+    }
+    tick = {"metadata": {"name": "tick", "namespace": "default"}, "spec": spec}
+    await world.server.given(CRON_JOBS, msgspec.convert(tick, CRON_JOBS.type))
+    await world.live(690)
+    [first] = (await world.user.list(JOBS)).items
+    end = {"startTime": "2026-01-01T00:10:00Z", "completionTime": "2026-01-01T00:11:00Z", "succeeded": 1}
+    said = [{"type": type_, "status": "True"} for type_ in ("SuccessCriteriaMet", "Complete")]
+    status = {"status": {**end, "conditions": said}}
+    await world.user.patch(JOBS, first.metadata.name, status, namespace="default", subresource="status")
+    await world.live(1200)
+    [second] = (await world.user.list(JOBS)).items
+    known = (await world.user.get(CRON_JOBS, "tick", namespace="default")).status
+    assert second.metadata.annotations[SCHEDULED] == known.lastScheduleTime == "2026-01-01T00:20:00Z"
+    assert [each.uid for each in known.active] == [second.metadata.uid]
+    assert known.lastSuccessfulTime == "2026-01-01T00:11:00Z"
+
+
 TRIALS: dict[Build, Trial] = {
     disruption.build: Trial(a_budget_is_counted, writes=4),
     endpoints.build: Trial(a_service_has_endpoints, writes=5),
@@ -669,6 +696,7 @@ TRIALS: dict[Build, Trial] = {
         writes=18,
         deep=True,
     ),
+    cronjob.build: Trial(a_clock_ticks, writes=6, deep=True),
     endpointslice.build: Trial(a_service_is_followed, writes=4),
     node_lifecycle.build: Trial(a_node_falls_silent, writes=4),
     taint_eviction.build: Trial(a_node_is_tainted, writes=6),
