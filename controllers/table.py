@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from controllers import (
+    bootstrap_signer,
     certificate_approving,
     certificate_cleaning,
     certificate_signing,
@@ -33,6 +34,8 @@ from controllers import (
     serviceaccount_token,
     statefulset,
     taint_eviction,
+    token_cleaner,
+    ttl_after_finished,
     validatingadmissionpolicy_status,
 )
 from controllers.core.controller import Build
@@ -40,6 +43,8 @@ from controllers.core.controller import Build
 CONTROLLERS: Final[tuple[Build, ...]] = (
     serviceaccount.build,
     serviceaccount_token.build,
+    token_cleaner.build,
+    bootstrap_signer.build,
     clusterrole_aggregation.build,
     deployment.build,
     daemonset.build,
@@ -55,6 +60,7 @@ CONTROLLERS: Final[tuple[Build, ...]] = (
     node_lifecycle.build,
     taint_eviction.build,
     node_ipam.build,
+    ttl_after_finished.build,
     garbage_collector.build,
     pod_gc.build,
     namespace.build,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Any, NamedTuple
@@ -11,6 +12,7 @@ import msgspec
 import pytest
 
 from controllers import (
+    bootstrap_signer,
     certificate_approving,
     certificate_cleaning,
     certificate_signing,
@@ -39,10 +41,12 @@ from controllers import (
     serviceaccount_token,
     statefulset,
     taint_eviction,
+    token_cleaner,
+    ttl_after_finished,
     validatingadmissionpolicy_status,
 )
 from controllers.core.actions import NOTHING_TO_DO, Create, Facts, Plan
-from controllers.core.batch import CRON_JOBS, JOBS, true_condition
+from controllers.core.batch import CRON_JOBS, JOBS, NEW_JOBS, NewJob, true_condition
 from controllers.core.caches import Caches
 from controllers.core.controller import Build, Controller, Settings, Watched
 from controllers.core.documents import Document, documents_of
@@ -652,6 +656,50 @@ async def a_batch_is_run(world: CrashWorld) -> None:
     assert not any(pod.metadata.finalizers for pod in (await world.user.list(PODS)).items)
 
 
+async def jobs_are_old(world: CrashWorld) -> None:
+    """One goes some time after it has ended, with its pod first; another one may stay longer meanwhile."""
+    for name in ("short", "long"):
+        spec = {**msgspec.to_builtins(jobs.job(ttlSecondsAfterFinished=60).spec)}
+        spec.pop("selector")
+        made = NewJob(metadata=builders.meta(name, "default", uid=""), spec=spec)
+        await world.server.given(NEW_JOBS, made)
+        now = world.clock.timescale.format(world.clock.now())
+        end = {"startTime": now, "completionTime": now, "succeeded": 1}
+        said = [
+            {"type": type_, "status": "True", "lastTransitionTime": now}
+            for type_ in ("SuccessCriteriaMet", "Complete")
+        ]
+        status = {"status": {**end, "conditions": said}}
+        await world.user.patch(JOBS, name, status, namespace="default", subresource="status")
+    await world.live(30)
+    await world.user.patch(JOBS, "long", {"spec": {"ttlSecondsAfterFinished": 9000}}, namespace="default")
+    await world.live(120)
+    assert [each.metadata.name for each in (await world.user.list(JOBS)).items] == ["long"]
+
+
+async def tokens_come_and_go(world: CrashWorld) -> None:
+    """Of two bootstrap tokens, one expires."""
+    info = changed(builders.config_map("cluster-info", "kube-public"), data={"kubeconfig": "x"})
+    await world.server.given(NAMESPACES, builders.namespace("kube-public"))
+    await world.server.given(CONFIG_MAPS, info)
+    soon = world.clock.timescale.format(world.clock.now() + 60)
+    for token_id, expiration in (("abcdef", ""), ("fedcba", soon)):
+        values = {"token-id": token_id, "token-secret": "0123456789abcdef", "usage-bootstrap-signing": "true"}
+        known = values | ({"expiration": expiration} if expiration else {})
+        data = {key: base64.b64encode(text.encode()).decode() for key, text in known.items()}
+        meta = builders.meta(f"bootstrap-token-{token_id}", "kube-system", uid="")
+        secret = Secret(metadata=meta, type="bootstrap.kubernetes.io/token", data=data)
+        await world.server.given(SECRETS, secret)
+    await world.settle()
+    signed = await world.user.get(CONFIG_MAPS, "cluster-info", namespace="kube-public")
+    assert len(signed.data) == 3
+    await world.live(90)
+    signed = await world.user.get(CONFIG_MAPS, "cluster-info", namespace="kube-public")
+    assert sorted(signed.data) == ["jws-kubeconfig-abcdef", "kubeconfig"]
+    left = (await world.user.list(SECRETS, Selection(namespace="kube-system"))).items
+    assert [each.metadata.name for each in left] == ["bootstrap-token-abcdef"]
+
+
 async def a_clock_ticks(world: CrashWorld) -> None:
     """A Job is made every ten minutes; it ends, and goes; the next one still works when another is due."""
     template = {"spec": {"template": jobs.job().spec.template}}
@@ -678,6 +726,9 @@ async def a_clock_ticks(world: CrashWorld) -> None:
 
 
 TRIALS: dict[Build, Trial] = {
+    ttl_after_finished.build: Trial(jobs_are_old, beside=(garbage_collector.build,), writes=1, deep=True),
+    token_cleaner.build: Trial(tokens_come_and_go, beside=(bootstrap_signer.build,), writes=3, deep=True),
+    bootstrap_signer.build: Trial(tokens_come_and_go, beside=(token_cleaner.build,), writes=3, deep=True),
     disruption.build: Trial(a_budget_is_counted, writes=4),
     endpoints.build: Trial(a_service_has_endpoints, writes=5),
     endpointslicemirroring.build: Trial(endpoints_are_mirrored, writes=5),
