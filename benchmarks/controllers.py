@@ -100,7 +100,11 @@ async def _many(handle: Cluster, api: Api, size: Size) -> dict[str, Any]:
 
     async with _measured(handle, api, size.deployments * size.pods_of_each) as (figures, deployments):
         await asyncio.gather(*map(create, names))
-        await deployments.until(lambda found: len(found) == len(names) and all(map(_is_complete, found)))
+        await deployments.until(
+            lambda found: (
+                len(found) == len(names) and all(_is_complete(each, size.pods_of_each) for each in found)
+            )
+        )
     async with followed(api, DEPLOYMENTS, _ALL) as deployments:
         await asyncio.gather(*(api.delete(DEPLOYMENTS, name, namespace="default") for name in names))
         await deployments.until(lambda found: not found)
@@ -111,10 +115,10 @@ async def _one(handle: Cluster, api: Api, size: Size) -> dict[str, Any]:
     await api.create(DEPLOYMENTS, deployment("one", 0))
     async with _measured(handle, api, size.pods_of_one) as (figures, deployments):
         await _scale(api, size.pods_of_one)
-        await deployments.until(lambda found: len(found) == 1 and _is_complete(found[0]))
+        await deployments.until(lambda found: _is_complete(found[0], size.pods_of_one))
     async with _measured(handle, api, size.pods_of_one) as (down, deployments):
         await _scale(api, 0)
-        await deployments.until(lambda found: all(map(_is_complete, found)))
+        await deployments.until(lambda found: _is_complete(found[0], 0))
     await api.delete(DEPLOYMENTS, "one", namespace="default")
     return {"up": figures, "down": down}
 
@@ -123,10 +127,14 @@ async def _scale(api: Api, replicas: int) -> None:
     await api.patch(DEPLOYMENTS, "one", {"spec": {"replicas": replicas}}, namespace="default")
 
 
-def _is_complete(found: Deployment) -> bool:
-    wanted, status = found.spec.replicas or 0, found.status
+def _is_complete(found: Deployment, pods: int) -> bool:
+    status = found.status
     counts = {status.replicas or 0, status.updatedReplicas or 0, status.availableReplicas or 0}
-    return counts == {wanted} and status.observedGeneration == found.metadata.generation
+    return counts == {found.spec.replicas or 0} == {pods} and _is_observed(found)
+
+
+def _is_observed(found: Deployment) -> bool:
+    return found.status.observedGeneration == found.metadata.generation
 
 
 @asynccontextmanager

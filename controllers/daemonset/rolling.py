@@ -17,7 +17,9 @@ from machinery.model.pods import is_terminating
 
 
 def roll(standing: Standing) -> Step:
-    """Return the next step."""
+    """Return the next step; none where no pod is of an earlier template."""
+    if all(standing.is_updated(pod) for pods in standing.pods.values() for pod in pods):
+        return Step()
     return _roll_with_surge(standing) if standing.max_surge else _roll_in_place(standing)
 
 

@@ -10,7 +10,7 @@ from controllers.core.workloads import DaemonSet
 from controllers.daemonset.placement import Verdict
 from controllers.daemonset.standing import Standing
 from machinery.model.k8s.core_v1 import Pod
-from machinery.model.pods import is_ready, is_terminal, is_terminating
+from machinery.model.pods import is_active, is_ready, is_terminal, is_terminating
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,12 +27,20 @@ class Step:
 
 def keep_up(standing: Standing, waits: Mapping[str, float]) -> Step:
     """Return what every node needs; `waits` are the nodes whose failed pod is kept yet."""
-    steps = [_keep_up(standing, node, verdict, waits) for node, verdict in standing.verdicts.items()]
+    steps = [
+        _keep_up(standing, node, verdict, waits)
+        for node, verdict in standing.verdicts.items()
+        if verdict is Verdict.AWAY or not _has_what_it_needs(standing.pods.get(node, ()))
+    ]
     return Step(
         [node for step in steps for node in step.create_on],
         [*(pod for step in steps for pod in step.delete), *_lost(standing)],
         [said for step in steps for said in step.events],
     )
+
+
+def _has_what_it_needs(pods: Sequence[Pod]) -> bool:
+    return len(pods) == 1 and is_active(pods[0])
 
 
 def _keep_up(standing: Standing, node: str, verdict: Verdict, waits: Mapping[str, float]) -> Step:

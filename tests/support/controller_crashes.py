@@ -1,7 +1,8 @@
-"""One controller's process that dies after a chosen write, over and over a course of events, and what comes out of it.
+"""One controller's process to which a chosen thing happens, over and over a course of events, and what comes out of it.
 
-The write has been carried out when the process dies; its answer never arrives. What it does from then on has no effect,
-until a fresh process, with nothing in its memory, takes its place.
+It dies after a write: that has been carried out, its answer never arrives, and what the process does from then on has no
+effect, until a fresh one, with nothing in its memory, takes its place. Or what a watch brings comes late, while everything
+else goes on; or never, and everything is listed anew.
 """
 
 from __future__ import annotations
@@ -10,15 +11,17 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
 
 from apiserver.core.kinds import KINDS
 from controllers.core.controller import Build
 from machinery.client.waiting import event_within
-from machinery.model.errors import Unavailable
+from machinery.model.errors import Expired, Unavailable
 from tests.support.controllers_cluster import Cluster, cluster_with
 
 _QUIET_S: Final = 3.0  # virtual: longer than what failed waits for its next try
+_LATE_S: Final = 2.0  # virtual: shorter than that
 _ROUNDS: Final = 100
 _BESIDE: Final = frozenset(
     {"events", "leases"}
@@ -28,14 +31,27 @@ _NOT_COMPARED: Final = frozenset(
 )
 
 
-class CrashWorld:
-    """A cluster whose only controllers are those of `table`; it counts their writes, and dies once after a chosen one."""
+@dataclass(frozen=True, slots=True)
+class Mishap:
+    """What happens once, and when: after so many writes, or to what a watch brings at the n-th time."""
 
-    def __init__(self, cluster: Cluster, crash_after: int | None) -> None:
+    crash_after: int = 0
+    late: int = 0
+    lost: int = 0
+
+
+NONE: Final = Mishap()
+
+
+class CrashWorld:
+    """A cluster whose only controllers are those of `table`; it counts what they write and hear, and has one mishap."""
+
+    def __init__(self, cluster: Cluster, mishap: Mishap) -> None:
         self.cluster = cluster
         self.user, self.server, self.clock = cluster.user, cluster.server, cluster.clock
         self.writes = 0
-        self.crash_after = crash_after
+        self.heard = 0
+        self.mishap = mishap
         self._died = asyncio.Event()
 
     def start(self) -> None:
@@ -43,6 +59,7 @@ class CrashWorld:
         api = self.cluster.start("a")
         self._died.clear()
         api.before_call, api.before_reply = self._before_call, self._before_reply
+        api.before_events = self._before_events
 
     async def live(self, for_s: float) -> None:
         """Advance the time; a process that dies is followed by a fresh one."""
@@ -84,36 +101,46 @@ class CrashWorld:
         if plural in _BESIDE:
             return
         self.writes += 1
-        if self.writes == self.crash_after:
+        if self.writes == self.mishap.crash_after:
             self._died.set()
             raise Unavailable("it is dead")
+
+    async def _before_events(self, _verb: str, plural: str, _name: str) -> None:
+        if plural in _BESIDE:
+            return
+        self.heard += 1
+        if self.heard == self.mishap.late:
+            await self.clock.sleep(_LATE_S)
+        if self.heard == self.mishap.lost:
+            raise Expired("the history is compacted")
 
 
 Course: TypeAlias = Callable[[CrashWorld], Awaitable[None]]
 
 
 @asynccontextmanager
-async def crash_world(table: Sequence[Build], crash_after: int | None = None) -> AsyncIterator[CrashWorld]:
-    """Run a cluster with these controllers, which die after so many writes."""
+async def crash_world(table: Sequence[Build], mishap: Mishap = NONE) -> AsyncIterator[CrashWorld]:
+    """Run a cluster with these controllers, to which this happens."""
     async with cluster_with(table=table) as cluster:
-        world = CrashWorld(cluster, crash_after)
+        world = CrashWorld(cluster, mishap)
         world.start()
         yield world
 
 
-async def play(course: Course, table: Sequence[Build], crash_after: int | None = None) -> CrashPlay:
+async def play(course: Course, table: Sequence[Build], mishap: Mishap = NONE) -> CrashPlay:
     """Play a course of events to its end."""
-    async with crash_world(table, crash_after) as world:
+    async with crash_world(table, mishap) as world:
         await course(world)
         await world.settle()
-        return CrashPlay(world.writes, await world.outcome())
+        return CrashPlay(world.writes, world.heard, await world.outcome())
 
 
 class CrashPlay:
     """What a course of events came to."""
 
-    def __init__(self, writes: int, outcome: list[str]) -> None:
+    def __init__(self, writes: int, heard: int, outcome: list[str]) -> None:
         self.writes = writes
+        self.heard = heard  # how often a watch brought something
         self.outcome = outcome
 
 

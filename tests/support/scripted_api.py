@@ -44,7 +44,8 @@ class ScriptedApi(Api):
     """One client.
 
     `calls` remembers every call. `before_call` may raise, or wait, in place of the request; `before_reply` in place of
-    the answer to a write that has been carried out. Neither waits longer than the call's own deadline.
+    the answer to a write that has been carried out. Neither waits longer than the call's own deadline. `before_events`
+    may wait with what a watch brings, or raise in its place: then the watch has ended with that error.
     """
 
     def __init__(self, transport: Transport) -> None:
@@ -70,6 +71,15 @@ class ScriptedApi(Api):
     def before_reply(self, hook: Hook | None) -> None:
         self._script.before_reply = hook
 
+    @property
+    def before_events(self) -> Hook | None:
+        """What happens to events of a watch that come together."""
+        return self._script.before_events
+
+    @before_events.setter
+    def before_events(self, hook: Hook | None) -> None:
+        self._script.before_events = hook
+
 
 class _Script:
     """Stands between the client and its transport."""
@@ -79,6 +89,7 @@ class _Script:
         self.calls: list[tuple[str, str, str]] = []
         self.before_call: Hook | None = None
         self.before_reply: Hook | None = None
+        self.before_events: Hook | None = None
 
     @property
     def answered_by(self) -> str:
@@ -103,6 +114,8 @@ class _Script:
         await self._ask(request, None)
         async with closing(self._transport.stream(request, type_)) as batches:
             async for batch in batches:
+                if self.before_events is not None:
+                    await self.before_events("watch", request.resource.plural, "")
                 yield batch
 
     async def aclose(self) -> None:

@@ -99,7 +99,7 @@ from tests.support.autoscaling_load import load_comes_and_goes
 from tests.support.builders import changed
 from tests.support.certificate_requests import requested
 from tests.support.claims import claim, volume
-from tests.support.controller_crashes import CrashWorld, play
+from tests.support.controller_crashes import CrashWorld, Mishap, play
 from tests.support.controllers import (
     daemon_set,
     owner,
@@ -112,6 +112,7 @@ from tests.support.controllers import deployment as web
 from tests.support.examples import sample
 from tests.support.stateful import claim_template, stateful_set
 
+MISHAPS = 3  # of the events of a course, how many come late, and how many never
 SILENT_S = 80.0  # longer than a node is waited for
 
 
@@ -790,8 +791,21 @@ async def test_a_crash_after_any_write_changes_nothing_in_the_end(build: Build):
     faultless = await run()
     assert faultless.writes >= trial.writes
     for crash_after in sample(range(1, faultless.writes + 1)):
-        crashed = await run(crash_after)
+        crashed = await run(Mishap(crash_after=crash_after))
         assert crashed.outcome == faultless.outcome, f"after a crash at write {crash_after}"
+
+
+@pytest.mark.deep
+@pytest.mark.parametrize("build", TRIALS, ids=name_of)
+async def test_events_that_come_late_or_never_change_nothing_in_the_end(build: Build):
+    """What a watch brings is held up while others go on, or lost, and then listed anew: each time, as far as time allows."""
+    trial = TRIALS[build]
+    run = partial(play, trial.course, (build, *trial.beside))
+    faultless = await run()
+    times = range(1, faultless.heard + 1)
+    for at in times[:: max(1, len(times) // MISHAPS)]:
+        for mishap in (Mishap(late=at), Mishap(lost=at)):
+            assert (await run(mishap)).outcome == faultless.outcome, f"after {mishap}"
 
 
 def forgetful(caches: Caches, _settings: Settings) -> Controller[Any]:
@@ -820,6 +834,6 @@ async def test_a_controller_that_relies_on_its_memory_is_found():
         pass
 
     faultless = await play(nothing, (forgetful,))
-    crashed = await play(nothing, (forgetful,), crash_after=1)
+    crashed = await play(nothing, (forgetful,), Mishap(crash_after=1))
     assert faultless.writes > 1
     assert crashed.outcome != faultless.outcome

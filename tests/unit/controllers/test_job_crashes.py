@@ -16,7 +16,7 @@ from machinery.model.k8s.core_v1 import Pod
 from machinery.model.requests import DeleteOptions
 from machinery.model.resources import PODS
 from tests.support import jobs
-from tests.support.controller_crashes import CrashWorld, play
+from tests.support.controller_crashes import CrashWorld, Mishap, play
 from tests.support.examples import sample
 
 Course = Callable[[CrashWorld], Awaitable[None]]
@@ -116,5 +116,5 @@ async def test_a_crash_after_any_write_changes_nothing_in_the_end(name: str) -> 
     faultless = await play(course, table)
     assert faultless.writes >= writes
     for crash_after in sample(range(1, faultless.writes + 1)):
-        crashed = await play(course, table, crash_after)
+        crashed = await play(course, table, Mishap(crash_after=crash_after))
         assert crashed.outcome == faultless.outcome, f"after a crash at write {crash_after}"
