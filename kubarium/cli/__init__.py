@@ -97,6 +97,11 @@ def parser() -> argparse.ArgumentParser:
         "image", nargs="+", metavar="IMAGE",
         help="a name in the engine's store, or an archive of `docker save` (a path, or *.tar, *.tar.gz, *.tgz)",
     )  # fmt: skip
+    _recommend(
+        _command(
+            subs, "recommend", commands.recommend, "say what containers should request, by what they use"
+        )
+    )
     _command(subs, "kubeconfig", commands.kubeconfig, "print the path of the kubeconfig")
     use = _command(
         subs, "use", commands.use, "make a cluster the one that is meant without --name, or print which is"
@@ -113,6 +118,31 @@ def parser() -> argparse.ArgumentParser:
     )
     completion.add_argument("shell", choices=sorted(SCRIPTS))
     return top
+
+
+def _recommend(sub: argparse.ArgumentParser) -> None:
+    sub.add_argument(
+        "-n",
+        "--namespace",
+        default="default",
+        metavar="NAMESPACE",
+        help="of which namespace (default: default)",
+    )
+    sub.add_argument("-A", "--all-namespaces", action="store_true", help="of every namespace")
+    sub.add_argument(
+        "--for", dest="for_s", type=_duration, default=60.0, metavar="DURATION",
+        help="how long to look at them: 90s, 5m, 8h (default: 1m); 0s: not at all, with --state",
+    )  # fmt: skip
+    sub.add_argument(
+        "--state",
+        default="",
+        metavar="FILE",
+        help="go on from what was seen before, and write down what is seen",
+    )
+    sub.add_argument(
+        "-o", "--output", choices=("table", "json", "yaml"), default="table",
+        help="for people (default), or for programs",
+    )  # fmt: skip
 
 
 def _command(

@@ -314,6 +314,26 @@ def load(options: argparse.Namespace) -> int:
     return 0
 
 
+def recommend(options: argparse.Namespace) -> int:
+    """Say what containers should request, by what they were seen to use.
+
+    Raises:
+        KubariumError: there is no such cluster, it does not answer, or the file of before makes no sense.
+    """
+    from kubarium import recommendations  # seldom needed
+    from kubarium.cli import recommended
+
+    notes = recommendations.read_state(options.state)
+    if options.for_s or not options.state:
+        cluster = Cluster(options.name)
+        namespace = "" if options.all_namespaces else options.namespace
+        recommendations.observe(cluster.spec, cluster.layout, notes, namespace=namespace, for_s=options.for_s)
+    if options.state:
+        recommendations.write_state(options.state, notes)
+    print(recommended.written(notes.recommendations(), options.output), end="")
+    return 0
+
+
 def kubeconfig(options: argparse.Namespace) -> int:
     """Print the kubeconfig's path.
 

@@ -1,0 +1,225 @@
+"""Autoscaling by what real containers use, and by what they say of themselves; the cluster's time runs ten times as fast."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from kubarium import Cluster
+from tests.support.clusters import clusters
+from tests.support.kubectl import Kubectl, eventually, is_ready, own_namespace
+from tests.support.requirements import need
+
+pytestmark = [pytest.mark.cluster, pytest.mark.docker]
+
+EXAMPLE = Path(__file__).parents[2] / "examples" / "custom-metrics"
+# It works as long as there is a file /tmp/busy.
+WORKER = "trap 'exit 0' TERM; while true; do [ -e /tmp/busy ] && continue; sleep 0.1; done"
+
+
+@pytest.fixture(scope="module")
+def scaling(images: None) -> Iterator[Cluster]:
+    """Two nodes of real containers."""
+    need("etcd", "docker", "cni", "kubectl")
+    with clusters() as start:
+        yield start("scaling", nodes=2, runtime="docker", time_scale=10)
+
+
+@pytest.fixture
+def production(scaling: Cluster) -> Iterator[Kubectl]:
+    """A namespace of its own."""
+    with own_namespace(scaling.kubeconfig, "production") as kubectl:
+        yield kubectl
+
+
+def deployment(name: str, container: dict[str, Any], **template: Any) -> dict[str, Any]:
+    """Return a Deployment of two pods, which end at once."""
+    metadata = {"labels": {"app": name}, **template.pop("metadata", {})}
+    spec = {"terminationGracePeriodSeconds": 1, "containers": [{"name": "main", **container}], **template}
+    return {
+        "apiVersion": "apps/v1",
+        "kind": "Deployment",
+        "metadata": {"name": name},
+        "spec": {
+            "replicas": 2,
+            "selector": {"matchLabels": {"app": name}},
+            "template": {"metadata": metadata, "spec": spec},
+        },
+    }
+
+
+def autoscaler(name: str, metrics: list[dict[str, Any]], most: int, **behavior: Any) -> dict[str, Any]:
+    """Return the autoscaler of a Deployment, from 2 pods on."""
+    return {
+        "apiVersion": "autoscaling/v2",
+        "kind": "HorizontalPodAutoscaler",
+        "metadata": {"name": f"{name}-hpa"},
+        "spec": {
+            "scaleTargetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": name},
+            "minReplicas": 2,
+            "maxReplicas": most,
+            "metrics": metrics,
+            "behavior": behavior,
+        },
+    }
+
+
+def resource(name: str, percent: int) -> dict[str, Any]:
+    """Return the metric of a share of what is requested."""
+    target = {"type": "Utilization", "averageUtilization": percent}
+    return {"type": "Resource", "resource": {"name": name, "target": target}}
+
+
+def replicas(kubectl: Kubectl, name: str) -> int:
+    """Return how many pods a Deployment is to have."""
+    found: int = kubectl.get("deployment", name)["spec"]["replicas"]
+    return found
+
+
+def test_pods_come_with_load_and_go_without_it(production: Kubectl):
+    """A web application's autoscaler: by CPU and memory, with a behavior; and what `kubectl top` shows of it."""
+    kubectl = production
+    amounts = {"requests": {"cpu": "100m", "memory": "32Mi"}, "limits": {"cpu": "200m", "memory": "64Mi"}}
+    container = {"image": "busybox:1.36", "command": ["sh", "-c", WORKER], "resources": amounts}
+    slow_down = {
+        "stabilizationWindowSeconds": 60,
+        "policies": [{"type": "Pods", "value": 1, "periodSeconds": 15}],
+    }
+    metrics = [resource("cpu", 70), resource("memory", 80)]
+    kubectl.apply(deployment("web-app", container), autoscaler("web-app", metrics, 4, scaleDown=slow_down))
+    kubectl("rollout", "status", "deployment/web-app", "--timeout=90s", timeout_s=100)
+
+    def conditions() -> dict[str, str]:
+        status = kubectl.get("hpa", "web-app-hpa").get("status", {})
+        return {each["type"]: each.get("reason", "") for each in status.get("conditions", [])}
+
+    eventually(lambda: conditions().get("ScalingActive") == "ValidMetricFound", what="metrics are found")
+    busy = [pod["metadata"]["name"] for pod in kubectl.pods("app=web-app")]
+    for name in busy:
+        kubectl("exec", name, "--", "touch", "/tmp/busy")
+    eventually(lambda: replicas(kubectl, "web-app") == 4, timeout_s=90, what="scaled up")
+
+    def first_two() -> list[str]:
+        top = kubectl("top", "pods", "--containers", "-l", "app=web-app", "--sort-by=cpu", "--no-headers")
+        return sorted(
+            line.split()[0] for line in top.splitlines()[:2] if int(line.split()[2].removesuffix("m")) > 50
+        )
+
+    eventually(lambda: first_two() == sorted(busy), what="those that work are at the top")
+    assert "web-app" in kubectl("top", "pods", "-A")
+    nodes = kubectl("top", "nodes", "--no-headers").split("\n")
+    assert {line.split()[0] for line in nodes if line} == {"node-1", "node-2"}
+    shown = kubectl("get", "hpa", "web-app-hpa", "--no-headers")
+    assert "Deployment/web-app" in shown
+    assert "%/70%" in shown
+    assert "%/80%" in shown
+    assert "above target" in kubectl("describe", "hpa", "web-app-hpa")
+
+    for name in busy:
+        kubectl("exec", name, "--", "rm", "-f", "/tmp/busy")
+    eventually(lambda: replicas(kubectl, "web-app") == 3, timeout_s=90, what="scaled down, one at a time")
+    eventually(lambda: replicas(kubectl, "web-app") == 2, timeout_s=60, what="scaled down to the least")
+    sizes = [
+        each["message"]
+        for each in kubectl.get("events", "--field-selector=reason=SuccessfulRescale")
+        if "All metrics below target" in each["message"]
+    ]
+    assert {"New size: 3", "New size: 2"} == {each.partition(";")[0] for each in sizes}
+
+
+# What an interpreter needs, as it is on this machine: no image with Python has to be there.
+MOUNTED = ("/usr", "/lib", "/lib64", str(Path(sys.base_prefix).resolve()))
+
+
+def with_python(manifest: dict[str, Any]) -> dict[str, Any]:
+    """Return the adapter's Deployment on this machine's Python, with nothing else changed."""
+    spec = manifest["spec"]["template"]["spec"]
+    [container] = spec["containers"]
+    container["image"] = "busybox:1.36"
+    container["command"][0] = os.path.realpath(sys.executable)
+    for number, path in enumerate(path for path in MOUNTED if Path(path).is_dir()):
+        spec["volumes"].append({"name": f"host-{number}", "hostPath": {"path": path}})
+        container["volumeMounts"].append({"name": f"host-{number}", "mountPath": path, "readOnly": True})
+    return manifest
+
+
+@pytest.fixture
+def adapter(scaling: Cluster, tmp_path: Path) -> Iterator[Kubectl]:
+    """The example's adapter, which runs in a pod as its manifest says."""
+    import base64
+
+    import yaml
+
+    kubectl = Kubectl(scaling.kubeconfig)
+    name = "metrics-adapter.default.svc"
+    subprocess.run(
+        ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "1", "-subj", "/CN=metrics-adapter",
+         "-addext", f"subjectAltName=DNS:{name}", "-keyout", tmp_path / "tls.key", "-out", tmp_path / "tls.crt"],
+        check=True, capture_output=True,
+    )  # fmt: skip
+    kubectl(
+        "create",
+        "secret",
+        "tls",
+        "metrics-adapter",
+        f"--cert={tmp_path}/tls.crt",
+        f"--key={tmp_path}/tls.key",
+    )
+    kubectl("create", "configmap", "metrics-adapter", f"--from-file={EXAMPLE / 'adapter.py'}")
+    bundle = base64.b64encode((tmp_path / "tls.crt").read_bytes()).decode()
+    text = (EXAMPLE / "adapter.yaml").read_text().replace("CA_BUNDLE", bundle)
+    objects = [each for each in yaml.safe_load_all(text) if each]
+    for each in objects:  # some are of kube-system
+        own = Kubectl(scaling.kubeconfig, each["metadata"].get("namespace", "default"))
+        own.apply(with_python(each) if each["kind"] == "Deployment" else each)
+    yield kubectl
+    kubectl("delete", "--ignore-not-found", "--wait=false", "apiservice", "v1beta2.custom.metrics.k8s.io", "v1beta1.external.metrics.k8s.io")  # fmt: skip
+
+
+SAYS = """mkdir -p /tmp/www
+printf 'queue_length{queue="mail"} %s\\nqueue_length{queue="print"} 0.5\\n' "$1" >/tmp/www/metrics
+exec httpd -f -p 8080 -h /tmp/www"""
+
+
+def test_what_pods_say_of_themselves_scales_them(adapter: Kubectl, production: Kubectl):
+    """An extension server in a pod, reached through its node; an autoscaler that follows what it serves."""
+    kubectl = production
+    annotations = {"prometheus.io/scrape": "true", "prometheus.io/port": "8080"}
+    container = {"image": "busybox:1.36", "command": ["sh", "-c", SAYS, "sh", "20"]}
+    kubectl.apply(
+        deployment("queue", container, metadata={"labels": {"app": "queue"}, "annotations": annotations})
+    )
+    kubectl("rollout", "status", "deployment/queue", "--timeout=90s", timeout_s=100)
+    for service in ("v1beta2.custom.metrics.k8s.io", "v1beta1.external.metrics.k8s.io"):
+        adapter("wait", f"apiservice/{service}", "--for=condition=Available", "--timeout=60s", timeout_s=70)
+
+    custom = "/apis/custom.metrics.k8s.io/v1beta2/namespaces/production/pods/*/queue_length"
+    found = json.loads(kubectl("get", "--raw", f"{custom}?labelSelector=app%3Dqueue"))
+    assert [each["value"] for each in found["items"]] == ["20500m", "20500m"]
+    external = "/apis/external.metrics.k8s.io/v1beta1/namespaces/production/queue_length"
+    found = json.loads(kubectl("get", "--raw", f"{external}?labelSelector=queue%3Dmail"))
+    assert [each["value"] for each in found["items"]] == ["20000m", "20000m"]
+
+    mail = {"name": "queue_length", "selector": {"matchLabels": {"queue": "mail"}}}
+    per_pod = {
+        "type": "Pods",
+        "pods": {"metric": mail, "target": {"type": "AverageValue", "averageValue": "10"}},
+    }
+    outside = {
+        "type": "External",
+        "external": {"metric": mail, "target": {"type": "AverageValue", "averageValue": "30"}},
+    }
+    kubectl.apply(autoscaler("queue", [per_pod, outside], 3))
+    eventually(lambda: replicas(kubectl, "queue") == 3, timeout_s=60, what="scaled up")
+    shown = kubectl("get", "hpa", "queue-hpa", "--no-headers")
+    assert "20/10" in shown
+    assert "/30 (avg)" in shown
+    assert "pods metric queue_length above target" in kubectl("describe", "hpa", "queue-hpa")
+    eventually(lambda: sum(map(is_ready, kubectl.pods("app=queue"))) == 3, what="three pods")
