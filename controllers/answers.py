@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, Final
@@ -11,6 +12,7 @@ from controllers.core.actions import (
     Discovery,
     Documents,
     Facts,
+    Finding,
     Lookup,
     MayDo,
     Need,
@@ -54,6 +56,8 @@ async def answer(api: Api, needs: Sequence[Need], facts: Facts) -> Facts:
     answers = await run_all([answer_or_refusal(api, question) for question in asked])
     questions = [need for need in needs if isinstance(need, MayDo)]
     permissions = await run_all([review(api, question) for question in questions])
+    sought = [need for need in needs if isinstance(need, Finding)]
+    found = [await asyncio.to_thread(each.find) for each in sought]  # one by one: they share a core anyway
     return replace(
         facts,
         objects={**facts.objects, **dict(zip(lookups, objects, strict=True))},
@@ -61,6 +65,7 @@ async def answer(api: Api, needs: Sequence[Need], facts: Facts) -> Facts:
         documents={**facts.documents, **dict(zip(whole, documents, strict=True))},
         permissions={**facts.permissions, **dict(zip(questions, permissions, strict=True))},
         answers={**facts.answers, **dict(zip(asked, answers, strict=True))},
+        findings={**facts.findings, **dict(zip(sought, found, strict=True))},
     )
 
 

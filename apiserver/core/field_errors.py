@@ -14,6 +14,10 @@ from machinery.model.errors import Cause, Invalid
 _LONGEST_VALUE = 1000  # characters of a quoted value; a message is no place for a 1 MiB secret
 
 
+class Ratcheted(Cause):
+    """What is wrong with a value that has not changed: its writer is warned, not refused."""
+
+
 def required(path: str, detail: str = "") -> Cause:
     """Miss a field that has to be there."""
     return Cause(path, _with_detail("Required value", detail), "FieldValueRequired")

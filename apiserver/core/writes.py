@@ -11,6 +11,7 @@ registry compares `metadata.resourceVersion` before it calls, and stores what it
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any, Final
@@ -26,7 +27,7 @@ from apiserver.core.rules import Reader, WriteContext
 from apiserver.core.schema import Schemas
 from apiserver.core.strictness import MOST, strict_errors
 from apiserver.core.values import Json, kept
-from machinery.model.errors import BadRequest, NotImplementedHere
+from machinery.model.errors import BadRequest, Cause, NotImplementedHere
 from machinery.model.kinds import KindNames, Subresource
 
 _OBJECT_META: Final = "io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta"
@@ -279,8 +280,10 @@ def check_content(kind: Kind, obj: Json) -> None:
         raise field_errors.invalid_object(kind.group_kind, obj["metadata"].get("name", ""), found)
 
 
-def check_in_sent(sent: Kind, stamped: Json, old: Json | None, may_own: MayOwn = everything_owns) -> None:
-    """Check what is to be stored by the rules of the version that it was sent in, and by no others.
+def check_in_sent(
+    sent: Kind, stamped: Json, old: Json | None, may_own: MayOwn = everything_owns
+) -> tuple[str, ...]:
+    """Check what is to be stored by the rules of the version that it was sent in, and by no others; return warnings.
 
     Raises:
         Invalid: it breaks rules of that version.
@@ -288,8 +291,8 @@ def check_in_sent(sent: Kind, stamped: Json, old: Json | None, may_own: MayOwn =
     shown = sent.rules.convert(stamped, sent.api_version)
     if old is None:
         check_create(sent, shown, may_own)
-    else:
-        check_update(sent, shown, sent.rules.convert(old, sent.api_version), may_own)
+        return ()
+    return check_update(sent, shown, sent.rules.convert(old, sent.api_version), may_own)
 
 
 def check_sent(sent: Kind, stamped: Json, old: Json | None) -> None:
@@ -325,8 +328,8 @@ def prepare_update(kind: Kind, new: Json, old: Json, context: WriteContext) -> J
     return metadata.stamp_updated(kind, kind.rules.prepare.update(new, old, context), old)
 
 
-def check_update(kind: Kind, stamped: Json, old: Json, may_own: MayOwn = everything_owns) -> None:
-    """Check a change that was prepared.
+def check_update(kind: Kind, stamped: Json, old: Json, may_own: MayOwn = everything_owns) -> tuple[str, ...]:
+    """Check a change that was prepared; return what is to be warned of: what was wrong before, and has not changed.
 
     Raises:
         Invalid: the change breaks rules.
@@ -335,8 +338,7 @@ def check_update(kind: Kind, stamped: Json, old: Json, may_own: MayOwn = everyth
         *metadata.validate_updated(kind, stamped, old, may_own),
         *kind.rules.validate.update(stamped, old),
     ]
-    if found:
-        raise field_errors.invalid_object(kind.group_kind, old["metadata"]["name"], found)
+    return _warnings_of(kind, old, found) if found else ()
 
 
 def canonical(kind: Kind, obj: Json) -> Json:
@@ -360,8 +362,19 @@ def update_status(
         *kind.rules.validate.status(stamped, old),
     ]
     if found:
-        raise field_errors.invalid_object(kind.group_kind, old["metadata"]["name"], found)
+        _warnings_of(kind, old, found)
     return stamped
+
+
+def _warnings_of(kind: Kind, old: Json, found: Sequence[Cause]) -> tuple[str, ...]:
+    """Return what is only warned of.
+
+    Raises:
+        Invalid: there is more.
+    """
+    if broken := [cause for cause in found if not isinstance(cause, field_errors.Ratcheted)]:
+        raise field_errors.invalid_object(kind.group_kind, old["metadata"]["name"], broken)
+    return tuple(f"{cause.field}: {cause.message}" for cause in found)
 
 
 def _check_type(raw: Json, api_version: str, kind: str) -> None:

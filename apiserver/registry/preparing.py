@@ -160,15 +160,16 @@ class Preparing:
         """Check what is to be stored; what was claimed for it is dropped where it is refused."""
         kind, may_own = draft.kind, self._parts.catalogue.may_own
         weight += kind.rules.weight
+        noted: tuple[str, ...] = ()
         try:
             asked = draft.request
             sent = self._parts.catalogue.kind(asked.group, asked.version, asked.resource) or kind
             if sent is not sent.stored and sent.rules.read is not None:
-                await aside(weight, writes.check_in_sent, sent, claims.obj, old, may_own)
+                noted = await aside(weight, writes.check_in_sent, sent, claims.obj, old, may_own)
             elif old is None:
                 await aside(weight, writes.check_create, kind, claims.obj, may_own)
             else:
-                await aside(weight, writes.check_update, kind, claims.obj, old, may_own)
+                noted = await aside(weight, writes.check_update, kind, claims.obj, old, may_own)
             if sent is not sent.stored and sent.rules.read is None:
                 await aside(weight, writes.check_sent, sent, claims.obj, old)
             obj = claims.obj
@@ -182,7 +183,7 @@ class Preparing:
             await claims.drop()
             raise
         held = claims if valid.charge is None else AllHeld((claims, valid.charge))
-        return Put(obj, held, (*admitted.warnings, *said, *valid.warnings))
+        return Put(obj, held, (*admitted.warnings, *noted, *said, *valid.warnings))
 
     async def _claims(self, kind: Kind, new: Json, old: Json | None, *, dry_run: bool) -> Claims:
         claimer = self._parts.claimers.get(kind.group_resource)

@@ -213,6 +213,14 @@ class Refusal:
 
 
 @dataclass(frozen=True, slots=True)
+class Finding:
+    """What follows from values alone, and takes long to find: it is found beside the event loop, which goes on."""
+
+    about: str  # what tells it from the plan's other findings
+    find: Callable[[], Any] = field(compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class Failure:
     """How the previous execution of a plan for the same key ended, if it failed."""
 
@@ -222,20 +230,21 @@ class Failure:
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """Live answers, and the previous failure. An absent key means: not asked yet; None: it is not there."""
+    """Live answers, findings, and the previous failure. An absent key means: not asked yet; None: it is not there."""
 
     objects: Mapping[Lookup, ObjectMeta | None] = field(default_factory=dict)
     collections: Mapping[Census, tuple[ObjectMeta, ...]] = field(default_factory=dict)
     documents: Mapping[Documents, tuple[Json, ...]] = field(default_factory=dict)
     permissions: Mapping[MayDo, bool] = field(default_factory=dict)
     answers: Mapping[Selected | Part | Discovery, Any] = field(default_factory=dict)  # or a Refusal
+    findings: Mapping[Finding, Any] = field(default_factory=dict)
     failure: Failure | None = None
 
 
 NO_FACTS: Final = Facts()
 
 
-Need: TypeAlias = Lookup | Census | Documents | MayDo | Selected | Part | Discovery
+Need: TypeAlias = Lookup | Census | Documents | MayDo | Selected | Part | Discovery | Finding
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
-from controllers.core.actions import NO_FACTS, NOTHING_TO_DO, Documents, Facts, Plan
+from controllers.core.actions import NO_FACTS, NOTHING_TO_DO, Documents, Facts, Finding, Plan
 from controllers.core.definitions import DEFINITIONS
 from controllers.core.documents import Document
 from controllers.core.merge_patch import patch_at_revision
@@ -49,7 +50,10 @@ def plan(seen: Seen, _moment: Moment, facts: Facts = NO_FACTS) -> Plan:
     if missing := tuple(each for each in questions if each not in facts.documents):
         return Plan(needs=missing)
     definitions = {each.name: found[0] for each in questions if (found := facts.documents[each])}
-    listed = _warnings(seen, kinds, params, definitions) or None  # None: there are none, or none any more
+    checking = Finding("warnings", partial(_warnings, seen, kinds, params, definitions))
+    if checking not in facts.findings:  # a policy may have hundreds of expressions
+        return Plan(needs=(checking,))
+    listed = facts.findings[checking] or None  # None: there are none, or none any more
     checked = {"expressionWarnings": listed}
     status = {"observedGeneration": policy.metadata.generation, "typeChecking": checked}
     return Plan((patch_at_revision(POLICIES, policy, {"status": status}, subresource="status"),))

@@ -2,8 +2,8 @@
 
 The language is not here: `CompileRule` makes a `RuleProgram` of an expression and the schema that it stands in.
 https://kubernetes.io/docs/tasks/extend-kubernetes/custom-resources/custom-resource-definitions/#validation-rules
-Rules that hold of a value alone say nothing of what has not changed; those that compare it with the old one
-(transition rules) are tried where there is one.
+Of what has not changed, rules that hold of a value alone are warnings; those that compare it with the old one (transition
+rules) are tried where there is one.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final, Protocol, TypeAlias
 
 from apiserver.core import field_errors
+from apiserver.core.custom.fieldpath import normalized
 from apiserver.core.custom.problems import NOWHERE
 from apiserver.core.custom.structural import META_FIELDS, Structural
 from apiserver.core.custom.values import MISSING, equal, item_key
@@ -20,10 +21,15 @@ from apiserver.core.values import Json
 from machinery.model.errors import Cause
 
 OBJECT_BUDGET: Final = 10_000_000  # cost units of all rules of one object, as Kubernetes bounds them
+CALL_BUDGET: Final = 1_000_000  # of one evaluation
+_CANCELLED: Final = "operation cancelled: actual cost limit exceeded"
 _LONGEST_MESSAGE: Final = 5 * 1024  # bytes
-_OUT_OF_BUDGET: Final = (
-    "validation failed due to running out of cost budget, no further validation rules will be run"
+_NO_MORE: Final = "no further validation rules will be run"
+_OUT_OF_BUDGET: Final = f"validation failed due to running out of cost budget, {_NO_MORE}"
+_MESSAGE_OUT_OF_BUDGET: Final = (
+    f"messageExpression evaluation failed due to running out of cost budget, {_NO_MORE}"
 )
+_SPENT: Final = -1  # what is left where no more is to be evaluated
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +73,10 @@ class _Try:
 def check_rules(
     value: Any, schema: Structural, compile_rule: CompileRule, old: Any = MISSING, budget: int = OBJECT_BUDGET
 ) -> list[Cause]:
-    """Find the rules of a schema that an object breaks, in the order of the document."""
+    """Find the rules of a schema that an object breaks, in the order of the document.
+
+    What is broken by a value that has not changed is `Ratcheted`.
+    """
     walk = _Try(compile_rule, budget)
     _check(walk, value, schema, "", old, is_kept=False)
     return walk.found
@@ -76,6 +85,10 @@ def check_rules(
 def _check(walk: _Try, value: Any, schema: Structural, path: str, old: Any, *, is_kept: bool) -> None:
     """Check a value; `is_kept` says that it lies in one that has not changed and has no old value of its own."""
     if value is None or walk.left < 0:
+        return
+    if schema.rules and walk.left == 0:
+        walk.left = _SPENT
+        walk.found.append(field_errors.invalid(path or NOWHERE, schema.raw.get("type") or "", _OUT_OF_BUDGET))
         return
     if schema.rules:
         unchanged = equal(value, old) if old is not MISSING else is_kept
@@ -121,19 +134,34 @@ def _try(
         return
     if program.uses_old_self and old is MISSING and not rule.get("optionalOldSelf"):
         return
-    if is_kept and not program.uses_old_self:
-        return
-    outcome = program.run(value, old, walk.left)
-    walk.left -= outcome.cost
-    if walk.left < 0:
+    outcome = program.run(value, old, min(walk.left, CALL_BUDGET))
+    if outcome.cost > walk.left:
+        walk.left = _SPENT
         walk.found.append(field_errors.invalid(where, kind, _OUT_OF_BUDGET))
+        return
+    walk.left -= outcome.cost
+    if outcome.error == _CANCELLED:
+        walk.left = _SPENT
+        text = f"'{_CANCELLED}': {_NO_MORE} due to call cost exceeds limit for rule: {_said(rule)}"
+        walk.found.append(field_errors.invalid(where, kind, text))
     elif outcome.error:
         walk.found.append(field_errors.invalid(where, kind, _failed(outcome.error, rule)))
     elif outcome.value is not True:
-        pointed = f"{path}{rule.get('fieldPath') or ''}".removeprefix(".") or NOWHERE
-        walk.found.append(
-            _broken(pointed, kind, _message(walk, rule, value, schema, old), rule.get("reason"))
-        )
+        cause = _why_broken(walk, rule, value, schema, path, old)
+        if is_kept and not program.uses_old_self:
+            cause = field_errors.Ratcheted(cause.field, cause.message, cause.reason)
+        walk.found.append(cause)
+
+
+def _why_broken(walk: _Try, rule: Json, value: Any, schema: Structural, path: str, old: Any) -> Cause:
+    kind, inner = schema.raw.get("type") or "", rule.get("fieldPath")
+    below = normalized(inner, schema.raw).removeprefix(".") if inner else ""
+    pointed = ".".join(filter(None, (path, below))) or NOWHERE
+    message = _own_message(walk, rule, value, schema, old)
+    if walk.left < 0:
+        return field_errors.invalid(pointed, kind, message)
+    default = _said(rule) if rule.get("message") else f"failed rule: {_said(rule)}"
+    return _broken(pointed, kind, message or default, rule.get("reason"))
 
 
 def _failed(error: str, rule: Json) -> str:
@@ -155,18 +183,27 @@ def _broken(path: str, kind: str, message: str, reason: str | None) -> Cause:
             return field_errors.invalid(path, kind, message)
 
 
-def _message(walk: _Try, rule: Json, value: Any, schema: Structural, old: Any) -> str:
-    if expression := (rule.get("messageExpression") or "").strip():
-        try:
-            program = walk.compile(expression, schema, bool(rule.get("optionalOldSelf")))
-            outcome = program.run(value, old, walk.left)
-        except ValueError:
-            outcome = Outcome(error="it does not compile")
-        walk.left -= outcome.cost
-        text = outcome.value.strip() if isinstance(outcome.value, str) else ""
-        if not outcome.error and text and "\n" not in text and len(text.encode()) <= _LONGEST_MESSAGE:
-            return text
-    return _said(rule) if rule.get("message") else f"failed rule: {_said(rule)}"
+def _own_message(walk: _Try, rule: Json, value: Any, schema: Structural, old: Any) -> str:
+    """Return what a rule's messageExpression says, "" where it says nothing that can be told; or why it cost too much."""
+    expression = (rule.get("messageExpression") or "").strip()
+    if not expression:
+        return ""
+    try:
+        program = walk.compile(expression, schema, bool(rule.get("optionalOldSelf")))
+    except ValueError:
+        return ""
+    outcome = program.run(value, old, min(walk.left, CALL_BUDGET))
+    if outcome.cost > walk.left:
+        walk.left = _SPENT
+        return _MESSAGE_OUT_OF_BUDGET
+    walk.left -= outcome.cost
+    if outcome.error == _CANCELLED:
+        walk.left = _SPENT
+        quoted = field_errors.quoted(rule["messageExpression"])
+        return f"{_NO_MORE} due to call cost exceeds limit for messageExpression: {quoted}"
+    text = outcome.value.strip() if isinstance(outcome.value, str) else ""
+    is_told = not outcome.error and "\n" not in text and len(text.encode()) <= _LONGEST_MESSAGE
+    return text if is_told else ""
 
 
 def _said(rule: Json) -> str:

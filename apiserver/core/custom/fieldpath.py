@@ -37,6 +37,19 @@ def resolve(path: str, schema: Json, *, brackets: bool = True) -> tuple[Json, st
     return schema, ""
 
 
+def normalized(path: str, schema: Json) -> str:
+    """Return a path as errors write it: fields after dots, keys of maps in brackets; a path that does not fit, as it is."""
+    written = ""
+    try:
+        for name in _names_of(path):
+            is_field = bool(schema.get("properties"))
+            schema = _inner(schema, name)
+            written += f".{name}" if is_field else f"[{name}]"
+    except _Bad:
+        return path
+    return written.removeprefix(".")
+
+
 def _names_of(path: str, *, brackets: bool = True) -> list[str]:
     """Split a path into the names of fields and keys."""
     parts = iter(_TOKEN.findall(path))

@@ -268,12 +268,18 @@ def _rule_causes(schema: Json, path: str) -> list[Cause]:
         pointed = rule.get("fieldPath") or ""
         if pointed and not pointed.strip():
             found.append(
-                field_errors.invalid(f"{where}.fieldPath", pointed, "must be non-empty if specified")
+                field_errors.invalid(
+                    f"{where}.fieldPath", pointed, "fieldPath must be non-empty if specified"
+                )
             )
         if _has_breaks(pointed):
-            found.append(field_errors.invalid(f"{where}.fieldPath", pointed, "must not contain line breaks"))
+            found.append(
+                field_errors.invalid(f"{where}.fieldPath", pointed, "fieldPath must not contain line breaks")
+            )
         if pointed and not structure.unreadable(schema) and fieldpath.resolve(pointed, schema)[1]:
-            found.append(field_errors.invalid(f"{where}.fieldPath", pointed, "must be a valid path"))
+            found.append(
+                field_errors.invalid(f"{where}.fieldPath", pointed, "fieldPath must be a valid path")
+            )
     return found
 
 
@@ -283,9 +289,13 @@ def _message_causes(rule: Json, where: str) -> list[Cause]:
     if not text:
         found.append(field_errors.required(f"{where}.rule", "rule is not specified"))
     elif message and not message.strip():
-        found.append(field_errors.invalid(f"{where}.message", message, "must be non-empty if specified"))
+        found.append(
+            field_errors.invalid(f"{where}.message", message, "message must be non-empty if specified")
+        )
     elif _has_breaks(message.strip()):
-        found.append(field_errors.invalid(f"{where}.message", message, "must not contain line breaks"))
+        found.append(
+            field_errors.invalid(f"{where}.message", message, "message must not contain line breaks")
+        )
     elif _has_breaks(text) and not message.strip():
         told = "message must be specified if rule contains line breaks"
         found.append(field_errors.required(f"{where}.message", told))

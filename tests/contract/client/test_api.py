@@ -34,6 +34,19 @@ from tests.support.streams import closing
 from tests.support.waiting import pause
 
 HOLD = "tests.kubarium.dev/hold"
+on_both_stores = pytest.mark.parametrize(
+    "door",
+    [
+        "grpc",
+        "rest",
+        "registry",
+        "scripted",
+        pytest.param("grpc on etcd", marks=pytest.mark.etcd),
+        pytest.param("rest on etcd", marks=pytest.mark.etcd),
+    ],
+    indirect=True,
+)
+"""What a store has a say in: on the fake and on the real one, through both doors."""
 
 
 def pod(name: str, node: str = "") -> Pod:
@@ -63,6 +76,7 @@ async def test_what_is_created_can_be_read(door: Door) -> None:
     assert error.value.name == "b"
 
 
+@on_both_stores
 async def test_a_name_is_given_once(door: Door) -> None:
     """A second object of a name is AlreadyExists; generateName makes names that are free."""
     await door.api.create(kinds.CONFIG_MAPS, config_map())
@@ -116,6 +130,7 @@ async def test_lists_select_by_labels_and_fields(door: Door) -> None:
     assert (await door.api.list(kinds.CONFIG_MAPS, Selection("kube-public", "n"))).items == []
 
 
+@on_both_stores
 async def test_pages_are_of_one_revision(door: Door) -> None:
     """What is written between two pages is in neither: a watch from the list's revision tells it."""
     for name in "abcd":
@@ -132,6 +147,7 @@ async def test_pages_are_of_one_revision(door: Door) -> None:
         assert told(await watch.take(2)) == [("ADDED", "bb"), ("DELETED", "c")]
 
 
+@on_both_stores
 async def test_an_update_replaces_what_its_writer_has_seen(door: Door) -> None:
     """With an old revision it is a Conflict, without one it is forced; identity stays; nothing new is no write."""
     created = await door.api.create(kinds.CONFIG_MAPS, config_map(data={"k": "1"}))
@@ -203,6 +219,7 @@ async def test_conditions_merge_by_type(door: Door) -> None:
     assert sorted(each.type for each in found.status.conditions) == ["Initialized", "Ready"]
 
 
+@on_both_stores
 async def test_a_delete_may_have_preconditions(door: Door) -> None:
     """Another uid or revision is a Conflict and nothing is deleted; the right ones are no hindrance."""
     created = await door.api.create(kinds.CONFIG_MAPS, config_map())
@@ -263,6 +280,7 @@ async def test_a_running_pod_is_deleted_in_grace(door: Door) -> None:
     assert (await door.api.list(kinds.PODS, Selection("default"))).items == []
 
 
+@on_both_stores
 async def test_a_collection_is_deleted_as_far_as_it_is_selected(door: Door) -> None:
     """By label, within its namespace."""
     for name in "ab":
@@ -286,6 +304,7 @@ async def test_a_pod_is_bound_once(door: Door) -> None:
     assert (await door.api.get(kinds.PODS, "p", namespace="default")).spec.nodeName == "x"
 
 
+@on_both_stores
 async def test_a_watch_says_at_once_that_it_is_established(door: Door) -> None:
     """The first batch is empty and waits for nothing; each change follows once, in order."""
     start = await revision(door.api)
@@ -306,6 +325,7 @@ async def test_a_watch_says_at_once_that_it_is_established(door: Door) -> None:
     assert events[1].object.data == {"k": "v"}
 
 
+@on_both_stores
 async def test_a_watch_is_resumed_where_it_ended(door: Door) -> None:
     """From the revision of an event: what was told is not told again, what was missed is."""
     start = await revision(door.api)
@@ -317,6 +337,7 @@ async def test_a_watch_is_resumed_where_it_ended(door: Door) -> None:
         assert told(await watch.take(2)) == [("ADDED", "b"), ("ADDED", "c")]
 
 
+@on_both_stores
 async def test_entering_and_leaving_a_selection_is_coming_and_going(door: Door) -> None:
     """What does not fit any more is DELETED for this watch, in its last state that did."""
     start = await revision(door.api)
@@ -333,6 +354,7 @@ async def test_entering_and_leaving_a_selection_is_coming_and_going(door: Door) 
     assert gone.metadata.resourceVersion == last.metadata.resourceVersion == str(events[2].revision)
 
 
+@on_both_stores
 async def test_a_watch_from_nowhere_begins_with_what_is_there(door: Door) -> None:
     """Revision "0" tells every object as ADDED, then what follows."""
     await door.api.create(kinds.CONFIG_MAPS, config_map("there", labels={"mine": ""}))
@@ -341,6 +363,7 @@ async def test_a_watch_from_nowhere_begins_with_what_is_there(door: Door) -> Non
         assert told(await watch.take(2)) == [("ADDED", "there"), ("ADDED", "later")]
 
 
+@on_both_stores
 async def test_a_watch_from_before_a_compaction_is_expired(door: Door) -> None:
     """Its client lists again, and watches from there."""
     start = await revision(door.api)
@@ -354,6 +377,7 @@ async def test_a_watch_from_before_a_compaction_is_expired(door: Door) -> None:
         pass
 
 
+@on_both_stores
 async def test_a_bookmark_has_a_revision_and_nothing_else(door: Door) -> None:
     """A quiet watch is kept young by it: resumed from there, it tells what follows."""
     start = await revision(door.api)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable
+from itertools import count
 from typing import Any
 
 import msgspec
@@ -330,7 +332,38 @@ async def test_rules_hold(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
     with measured_steps(monkeypatch) as steps:
         error = await refusal(api.create(TOYS, toy("dear", max=1, words=["a"] * 80)))
     steps.check("an expression that explodes")
-    assert "operation cancelled: actual cost limit exceeded evaluating rule: " in error.message
+    assert (
+        "no further validation rules will be run due to call cost exceeds limit for rule: " in error.message
+    )
+
+
+async def test_what_breaks_a_newer_rule_may_stay_with_a_warning(api: Api, rest: Rest) -> None:
+    """A value that has not changed is not refused for a rule that came after it; one that has changed is."""
+    number, numbers = {"type": "integer"}, count()
+    held = {**number, "x-kubernetes-validations": [{"rule": "self > 5"}]}
+    schemas = [
+        {"type": "object", "properties": {"spec": {"type": "object", "properties": {"n": each, "m": number}}}}
+        for each in (number, held)
+    ]
+    await apply(api, definition(version(schema={"openAPIV3Schema": schemas[0]})))
+    await api.create(TOYS, toy(n=1))
+    newer = {"spec": {"versions": [version(schema={"openAPIV3Schema": schemas[1]})]}}
+    await api.patch(CRDS, NAME, newer)
+    await until(lambda: _is_refused(api.create(TOYS, toy(f"probe-{next(numbers)}", n=1))))
+    content = {"Content-Type": PatchType.MERGE.value}
+    async with rest.session.patch(f"{PATH}/t", json={"spec": {"m": 1}}, headers=content) as answer:
+        assert answer.status == 200
+        said = answer.headers["Warning"]
+    assert said == '299 - "spec.n: Invalid value: \\"integer\\": failed rule: self > 5"'
+    assert isinstance(await refusal(api.patch(TOYS, "t", {"spec": {"n": 2}}, namespace="default")), Invalid)
+
+
+async def _is_refused(attempt: Awaitable[Any]) -> bool:
+    try:
+        await attempt
+    except Invalid:
+        return True
+    return False
 
 
 async def test_rules_that_cannot_hold_or_cost_too_much_are_refused(api: Api) -> None:

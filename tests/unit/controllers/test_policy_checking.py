@@ -5,11 +5,12 @@ https://kubernetes.io/docs/reference/access-authn-authz/validating-admission-pol
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from controllers.core.actions import NOTHING_TO_DO, Facts, Patch
+from controllers.core.actions import NOTHING_TO_DO, Documents, Facts, Finding, Patch
 from controllers.core.definitions import (
     Condition,
     Definition,
@@ -56,7 +57,14 @@ def checked(*rules: dict[str, Any], **spec: Any) -> list[dict[str, str]]:
     seen = Seen(
         policy({"matchConstraints": {"resourceRules": list(rules)}, **spec}), KINDS, lambda: PUBLISHED
     )
-    facts = Facts(documents=dict.fromkeys(plan(seen, moment()).needs, (TOY_SCHEMA,)))
+    facts = Facts()
+    while needs := plan(seen, moment(), facts).needs:
+        facts = replace(
+            facts,
+            documents=facts.documents
+            | {each: (TOY_SCHEMA,) for each in needs if isinstance(each, Documents)},
+            findings={each: each.find() for each in needs if isinstance(each, Finding)},
+        )
     [patch] = of_type(plan(seen, moment(), facts), Patch)
     status = patch.patch["status"]
     assert (patch.subresource, status["observedGeneration"]) == ("status", 2)

@@ -6,12 +6,13 @@ from typing import Any
 
 import pytest
 
-from apiserver.core.custom import language
+from apiserver.core.custom import expressions, language
 from apiserver.core.custom.expressions import check_rules as broken_rules
 from apiserver.core.custom.rule_programs import mentions_old_self
 from apiserver.core.custom.rules_check import check_rules
 from apiserver.core.custom.structural import Structural
 from apiserver.core.custom.values import MISSING
+from apiserver.core.field_errors import Ratcheted
 
 STRING, INTEGER = {"type": "string"}, {"type": "integer"}
 AT = "spec.versions[0].schema.openAPIV3Schema"
@@ -118,6 +119,92 @@ def test_what_an_object_is_told(schema: dict[str, Any], new: Any, old: Any, expe
     before = MISSING if old is MISSING else {"a": old}
     found = broken_rules({"a": new}, root, language.compile_rule, before)
     assert [f"{cause.field}: {cause.message}" for cause in found] == expected
+
+
+@pytest.mark.parametrize(
+    ("more", "expected"),
+    [
+        ({"fieldPath": ".min"}, "a.min"),
+        ({"fieldPath": "['min']"}, "a.min"),
+        ({"fieldPath": ".more['x.y']"}, "a.more[x.y]"),
+        ({}, "a"),
+    ],
+)
+def test_a_rule_points_at_the_field_that_it_names(more: dict[str, Any], expected: str) -> None:
+    """Fields stand after dots, keys of maps in brackets, however the rule wrote them."""
+    properties = {"min": INTEGER, "more": {"type": "object", "additionalProperties": INTEGER}}
+    schema = ruled({"type": "object", "properties": properties}, "self.min > 1", **more)
+    root = Structural({"type": "object", "properties": {"a": schema}}, resource=True)
+    [cause] = broken_rules({"a": {"min": 0}}, root, language.compile_rule)
+    assert cause.field == expected
+
+
+@pytest.mark.parametrize(
+    ("reason", "message"),
+    [
+        ("FieldValueRequired", "Required value: no"),
+        ("FieldValueForbidden", "Forbidden: no"),
+        ("FieldValueDuplicate", 'Duplicate value: "integer"'),
+        ("FieldValueInvalid", 'Invalid value: "integer": no'),
+    ],
+)
+def test_a_rule_is_broken_for_the_reason_that_it_names(reason: str, message: str) -> None:
+    """Which clients find in the cause."""
+    root = Structural(
+        {"type": "object", "properties": {"a": ruled(INTEGER, "false", message="no", reason=reason)}},
+        resource=True,
+    )
+    [cause] = broken_rules({"a": 0}, root, language.compile_rule)
+    assert (cause.reason, cause.message) == (reason, message)
+
+
+DEAR = "self.all(x, x > 0)"
+CALL = "'operation cancelled: actual cost limit exceeded': no further validation rules will be run due to call cost exceeds limit for rule: "
+OBJECT = "validation failed due to running out of cost budget, no further validation rules will be run"
+MESSAGE = "messageExpression evaluation failed due to running out of cost budget, no further validation rules will be run"
+
+
+@pytest.mark.parametrize(
+    ("rule", "more", "call", "whole", "expected"),
+    [
+        (DEAR, {}, 20, 1000, CALL + DEAR),
+        (DEAR, {"message": "no"}, 20, 1000, f"{CALL}no"),
+        (DEAR, {}, 1000, 20, OBJECT),
+        ("false", {"messageExpression": "self.all(x, x > 0) ? 'a' : 'b'"}, 1000, 20, MESSAGE),
+        ("false", {"messageExpression": "string(self.all(x, x > 0))"}, 20, 1000, 'no further validation rules will be run due to call cost exceeds limit for messageExpression: "string(self.all(x, x > 0))"'),
+    ],
+)  # fmt: skip
+def test_what_costs_too_much_ends_all_rules(
+    monkeypatch: pytest.MonkeyPatch, rule: str, more: dict[str, str], call: int, whole: int, expected: str
+) -> None:
+    """One evaluation has a bound of its own, in what all of an object have; the rules after it are not tried."""
+    monkeypatch.setattr(expressions, "CALL_BUDGET", call)
+    schema = ruled({"type": "array", "items": INTEGER}, rule, **more)
+    schema["x-kubernetes-validations"].append({"rule": "false"})
+    root = Structural({"type": "object", "properties": {"a": schema}}, resource=True)
+    found = broken_rules({"a": [*range(1, 50)]}, root, language.compile_rule, budget=whole)
+    assert [cause.message for cause in found] == [f'Invalid value: "array": {expected}']
+
+
+@pytest.mark.parametrize(
+    ("rule", "old", "is_warned", "message"),
+    [
+        ("self > 1", 0, True, 'Invalid value: "integer": failed rule: self > 1'),
+        ("self > 1", 1, False, 'Invalid value: "integer": failed rule: self > 1'),
+        ("self > oldSelf", 0, False, 'Invalid value: "integer": failed rule: self > oldSelf'),
+        (
+            "1 / self > 0",
+            0,
+            False,
+            'Invalid value: "integer": division by zero evaluating rule: 1 / self > 0',
+        ),
+    ],
+)
+def test_what_has_not_changed_is_only_warned_of(rule: str, old: int, is_warned: bool, message: str) -> None:
+    """Where a rule holds of the value alone, and could be evaluated."""
+    root = Structural({"type": "object", "properties": {"a": ruled(INTEGER, rule)}}, resource=True)
+    [cause] = broken_rules({"a": 0}, root, language.compile_rule, {"a": old})
+    assert (isinstance(cause, Ratcheted), cause.message) == (is_warned, message)
 
 
 def test_a_rule_is_compiled_once() -> None:

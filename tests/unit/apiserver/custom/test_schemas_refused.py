@@ -135,7 +135,13 @@ def listed(**changes: Any) -> dict[str, Any]:
         (spec_of({"type": "string", "x-kubernetes-validations": [{"rule": " "}]}), f"{IN_SPEC}.x-kubernetes-validations[0].rule: Required value: rule is not specified"),
         (spec_of({"type": "string", "x-kubernetes-validations": [{"rule": "a\nb"}]}), f"{IN_SPEC}.x-kubernetes-validations[0].message: Required value: message must be specified if rule contains line breaks"),
         (spec_of({"type": "string", "x-kubernetes-validations": [{"rule": "a", "reason": "Bad"}]}), f'{IN_SPEC}.x-kubernetes-validations[0].reason: Unsupported value: "Bad": supported values: "FieldValueDuplicate", "FieldValueForbidden", "FieldValueInvalid", "FieldValueRequired"'),
-        (spec_of({"type": "object", "x-kubernetes-validations": [{"rule": "a", "fieldPath": ".b"}]}), f'{IN_SPEC}.x-kubernetes-validations[0].fieldPath: Invalid value: ".b": must be a valid path'),
+        (spec_of({"type": "object", "x-kubernetes-validations": [{"rule": "a", "fieldPath": ".b"}]}), f'{IN_SPEC}.x-kubernetes-validations[0].fieldPath: Invalid value: ".b": fieldPath must be a valid path'),
+        (spec_of({"type": "object", "x-kubernetes-validations": [{"rule": "a", "fieldPath": " "}]}), f'{IN_SPEC}.x-kubernetes-validations[0].fieldPath: Invalid value: " ": fieldPath must be non-empty if specified'),
+        (spec_of({"type": "object", "x-kubernetes-validations": [{"rule": "a", "fieldPath": ".b\n"}]}), f'{IN_SPEC}.x-kubernetes-validations[0].fieldPath: Invalid value: ".b\\n": fieldPath must not contain line breaks'),
+        (spec_of({"type": "object", "x-kubernetes-validations": [{"rule": "a", "message": " "}]}), f'{IN_SPEC}.x-kubernetes-validations[0].message: Invalid value: " ": message must be non-empty if specified'),
+        (spec_of({"type": "object", "x-kubernetes-validations": [{"rule": "a", "message": "a\nb"}]}), f'{IN_SPEC}.x-kubernetes-validations[0].message: Invalid value: "a\\nb": message must not contain line breaks'),
+        (spec_of({"type": "object", "x-kubernetes-validations": [{"rule": "a", "messageExpression": " "}]}), f"{IN_SPEC}.x-kubernetes-validations[0].messageExpression: Required value: messageExpression must be non-empty if specified"),
+        (spec_of({"type": "object", "x-kubernetes-validations": [{"rule": "a", "reason": "Odd"}]}), f'{IN_SPEC}.x-kubernetes-validations[0].reason: Unsupported value: "Odd": supported values: "FieldValueDuplicate", "FieldValueForbidden", "FieldValueInvalid", "FieldValueRequired"'),
     ],
 )  # fmt: skip
 def test_what_a_schema_may_not_say(schema: dict[str, Any], expected: str) -> None:

@@ -11,13 +11,14 @@ from apiserver.core import scaling, writes
 from apiserver.core.catalogue import Catalogue
 from apiserver.core.custom.definitions import definition_kind_rules
 from apiserver.core.custom.embedded import ReadMetadata
-from apiserver.core.custom.expressions import Outcome
+from apiserver.core.custom.expressions import OBJECT_BUDGET, Outcome
 from apiserver.core.custom.jsonpath import compile_path, find
 from apiserver.core.custom.naming import settle_names
 from apiserver.core.custom.publishing import published_schema
 from apiserver.core.custom.serving import CustomSchema, Seams, custom_kinds, is_terminating
 from apiserver.core.custom.structural import Structural
 from apiserver.core.custom.values import MISSING
+from apiserver.core.field_errors import Ratcheted
 from apiserver.core.rules import WriteContext
 from apiserver.core.table.table import Moment
 from machinery.model.errors import Cause, Invalid
@@ -409,7 +410,7 @@ class Program:
         if self.text == "error":
             return Outcome(error="division by zero", cost=1)
         if self.text == "costly":
-            return Outcome(True, cost=budget + 1)
+            return Outcome(True, cost=OBJECT_BUDGET + 1)
         if self.text == "message":
             return Outcome(f"not {self_value}", cost=1)
         return Outcome(self_value > (old_self if self.uses_old_self else 0), cost=1)
@@ -422,7 +423,10 @@ def ruled(*rules: dict[str, Any], new: Any, old: Any = MISSING) -> list[str]:
     }
     custom = CustomSchema(schema, replace(SEAMS, compile_rule=lambda text, _schema, _optional: Program(text)))
     found: list[Cause] = custom.check({"n": new}, None if old is MISSING else {"n": old})
-    return [f"{cause.field}: {cause.message}" for cause in found]
+    return [
+        f"{'warning of ' if isinstance(cause, Ratcheted) else ''}{cause.field}: {cause.message}"
+        for cause in found
+    ]
 
 
 @pytest.mark.parametrize(
@@ -434,7 +438,7 @@ def ruled(*rules: dict[str, Any], new: Any, old: Any = MISSING) -> list[str]:
         ({"rule": "self > 0", "messageExpression": "message"}, -1, MISSING, ['n: Invalid value: "integer": not -1']),
         ({"rule": "self > 0", "reason": "FieldValueForbidden", "message": "no"}, -1, MISSING, ["n: Forbidden: no"]),
         ({"rule": "self > 0", "fieldPath": ".x", "message": "m"}, -1, MISSING, ['n.x: Invalid value: "integer": m']),
-        ({"rule": "self > 0"}, -1, -1, []),
+        ({"rule": "self > 0"}, -1, -1, ['warning of n: Invalid value: "integer": failed rule: self > 0']),
         ({"rule": "self > 0"}, -2, -1, ['n: Invalid value: "integer": failed rule: self > 0']),
         ({"rule": "self > oldSelf"}, -2, MISSING, []),
         ({"rule": "self > oldSelf"}, 1, 1, ['n: Invalid value: "integer": failed rule: self > oldSelf']),
@@ -444,7 +448,7 @@ def ruled(*rules: dict[str, Any], new: Any, old: Any = MISSING) -> list[str]:
     ],
 )  # fmt: skip
 def test_rules_of_a_schema(rule: dict[str, Any], new: Any, old: Any, expected: list[str]) -> None:
-    """They hold, or say why not; what has not changed is left alone, except by rules that compare."""
+    """They hold, or say why not; what has not changed is warned of, except by rules that compare."""
     assert ruled(rule, new=new, old=old) == expected
 
 
