@@ -11,12 +11,15 @@ from machinery.model.k8s.core_v1 import (
     EmptyDirVolumeSource,
     Lifecycle,
     LifecycleHandler,
+    PersistentVolumeClaimVolumeSource,
     Pod,
     SleepAction,
     Volume,
     VolumeMount,
 )
-from tests.support.builders import container, pod
+from machinery.model.resources import PERSISTENT_VOLUME_CLAIMS, PERSISTENT_VOLUMES
+from tests.support.builders import changed, container, pod
+from tests.support.claims import claim, volume
 from tests.support.examples import sample
 from tests.support.mortal_kubelet import MortalNode, mortal_node
 
@@ -42,19 +45,36 @@ def chosen(calls: list[str], *, is_change: bool) -> list[int]:
 
 @pytest.fixture
 async def node(tmp_path: Path) -> AsyncIterator[MortalNode]:
-    async with mortal_node(tmp_path) as made:
+    disk, folder = tmp_path / "disk", tmp_path / "node"
+    disk.mkdir()
+    folder.mkdir()
+    (disk / "kept").touch()
+    async with mortal_node(folder) as made:
+        await _bind_claim(made, disk)
         yield made
+    assert (disk / "kept").exists()  # whoever has died of what: a claim's data stays
+
+
+async def _bind_claim(node: MortalNode, disk: Path) -> None:
+    """Have the claim "disk", bound to a folder."""
+    given = node.registry.given
+    own = await given(PERSISTENT_VOLUME_CLAIMS, claim("disk", phase="Bound", volumeName="pv"))
+    found = changed(volume(of=own), spec__hostPath__path=str(disk))
+    await given(PERSISTENT_VOLUMES, found)
 
 
 def whole_pod(name: str) -> Pod:
-    """Build a pod with an init container, a sidecar, a volume and a preStop hook."""
+    """Build a pod with an init container, a sidecar, volumes, of which one is a claim's, and a preStop hook."""
     hook = Lifecycle(preStop=LifecycleHandler(sleep=SleepAction(seconds=2)))
-    mounts = [VolumeMount(name="data", mountPath="/data")]
+    mounts = [VolumeMount(name=each, mountPath=f"/{each}", subPath="part") for each in ("data", "disk")]
     return pod(
         name,
         containers=[container("main", lifecycle=hook, volumeMounts=mounts)],
         initContainers=[container("init"), container("side", restartPolicy="Always")],
-        volumes=[Volume(name="data", emptyDir=EmptyDirVolumeSource())],
+        volumes=[
+            Volume(name="data", emptyDir=EmptyDirVolumeSource()),
+            Volume(name="disk", persistentVolumeClaim=PersistentVolumeClaimVolumeSource(claimName="disk")),
+        ],
         meta_fields={"annotations": BEHAVIOUR},
     )
 
