@@ -13,7 +13,7 @@ from typing import Any, Final
 from controllers.config import ControllersConfig
 from controllers.core.api_services import API_SERVICES
 from controllers.core.caches import Caches
-from controllers.core.controller import Build, Settings, SignCertificate, SignToken
+from controllers.core.controller import Build, EvictionRates, Settings, SignCertificate, SignToken
 from controllers.core.definitions import DEFINITIONS
 from controllers.core.kinds import KINDS
 from controllers.custom_kinds import CustomKinds, LaterKindsOf, note
@@ -22,6 +22,7 @@ from controllers.manager import Manager
 from controllers.other_kinds import OtherKinds
 from controllers.own_metrics import OwnMetrics
 from controllers.signing import Authority
+from controllers.switches import switched_on
 from controllers.table import CONTROLLERS
 from machinery.client.api import Api
 from machinery.client.fenced import fenced
@@ -55,10 +56,25 @@ async def serve(
         sign_token=_signer_of_tokens(config.service_account_private_key_file),
         sign_certificate=_signing(config),
         published=published_schemas.document,
+        evictions=EvictionRates(
+            config.node_eviction_rate,
+            config.secondary_node_eviction_rate,
+            config.large_cluster_size_threshold,
+            config.unhealthy_zone_threshold,
+        ),
+        ended_pods=config.terminated_pod_gc_threshold,
         signing_duration_s=config.cluster_signing_duration_s,
     )
     identity = new_identity(process.name)
-    controllers = build(api, process.clock, process.log, settings, identity=identity, random_ints=random_ints)
+    controllers = build(
+        api,
+        process.clock,
+        process.log,
+        settings,
+        identity=identity,
+        table=switched_on(config.controllers, CONTROLLERS),
+        random_ints=random_ints,
+    )
     queues = {manager.name: manager.queue for manager in controllers.managers}
     process.metrics.add(OwnMetrics(LEASE, queues, lambda: controllers.elector.is_leading))
     try:

@@ -6,6 +6,8 @@ import ipaddress
 from dataclasses import dataclass
 from typing import Final
 
+from controllers.switches import unknown
+from controllers.table import CONTROLLERS
 from machinery.process.config import ComponentConfig, ConfigError, check_given, check_readable, setting
 
 LEAST_DURATION_S: Final = 600.0  # as of a CertificateSigningRequest's expirationSeconds
@@ -15,6 +17,25 @@ LEAST_DURATION_S: Final = 600.0  # as of a CertificateSigningRequest's expiratio
 class ControllersConfig(ComponentConfig):
     """Every field is a flag."""
 
+    controllers: tuple[str, ...] = setting(
+        ("*",),
+        help="controllers that run, by kube-controller-manager's names; * is all others, -job is none of that name",
+    )
+    node_eviction_rate: float = setting(
+        0.1, help="nodes a cluster second of a zone whose pods may be evicted as they are not ready"
+    )
+    secondary_node_eviction_rate: float = setting(
+        0.01, help="the same for a zone that is largely down; 0 where that is not larger than the threshold"
+    )
+    unhealthy_zone_threshold: float = setting(
+        0.55, help="share of the nodes of a zone, at least three, with which it is largely down"
+    )
+    large_cluster_size_threshold: int = setting(
+        50, help="nodes of a zone with which it is large: a smaller one that is largely down has no evictions"
+    )
+    terminated_pod_gc_threshold: int = setting(
+        12_500, help="ended pods that there may be before they are deleted; 0 or less: they never are"
+    )
     cluster_cidr: str = setting("", help="range that nodes get their pod addresses from; none if empty")
     root_ca_file: str = setting("", help="PEM file published as kube-root-ca.crt; none if empty")
 
@@ -49,6 +70,13 @@ class ControllersConfig(ComponentConfig):
             "cluster_signing_key_file",
         ):
             check_readable(field, getattr(self, field))
+        if wrong := unknown(self.controllers, CONTROLLERS):
+            raise ConfigError("controllers", f'"{wrong[0]}" is not in the list of known controllers')
+        for field in ("node_eviction_rate", "secondary_node_eviction_rate"):
+            if not getattr(self, field) >= 0:
+                raise ConfigError(field, "may not be below 0")
+        if not 0 <= self.unhealthy_zone_threshold <= 1:
+            raise ConfigError("unhealthy_zone_threshold", "has to be between 0 and 1")
         if not self.cluster_signing_duration_s >= LEAST_DURATION_S:
             raise ConfigError("cluster_signing_duration_s", f"has to be at least {LEAST_DURATION_S:g}")
         if self.cluster_cidr:

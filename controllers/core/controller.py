@@ -39,6 +39,16 @@ It raises ValueError where the request cannot be signed."""
 
 
 @dataclass(frozen=True, slots=True)
+class EvictionRates:
+    """How fast nodes that are not ready lose their pods, zone by zone."""
+
+    per_s: float = 0.1  # nodes of a zone that get the NoExecute taint; the first one at once
+    secondary_per_s: float = 0.01  # in a large zone that is largely down
+    large_zone: int = 50  # nodes; a smaller zone that is largely down has no evictions at all
+    unhealthy_share: float = 0.55  # with which a zone is largely down
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """What the controllers are built with."""
 
@@ -51,6 +61,8 @@ class Settings:
     sign_token: SignToken | None = None  # None: no token is made
     sign_certificate: SignCertificate | None = None  # None: nothing is signed
     published: Callable[[], bytes] = lambda: b"{}"  # Kubernetes' published schemas
+    evictions: EvictionRates = EvictionRates()
+    ended_pods: int = 12_500  # that there may be; no limit where it is not above 0
     signing_duration_s: float = 365 * 24 * 3600  # cluster seconds that certificates last at most
 
 

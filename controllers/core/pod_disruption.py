@@ -20,6 +20,13 @@ from machinery.model.resources import PODS
 DISRUPTION_TARGET: Final = "DisruptionTarget"
 
 
+def end_phase(pod: Pod) -> tuple[Patch, ...]:
+    """Say that a pod has failed, where nobody else will say how it ended."""
+    if is_terminal(pod):
+        return ()
+    return (patch_at_revision(PODS, pod, {"status": {"phase": "Failed"}}, subresource="status"),)
+
+
 def mark(pod: Pod, reason: str, message: str, moment: Moment, *, fail: bool = False) -> tuple[Patch, ...]:
     """Say on a pod why it is about to be deleted; with `fail` its phase becomes Failed, as nobody else will say so."""
     status: dict[str, Any] = {}

@@ -13,11 +13,10 @@ from controllers.core.keys import key_of, node_of_pod
 from controllers.core.moment import Moment
 from controllers.core.nodes import is_node_ready
 from controllers.node_lifecycle.heartbeats import Heartbeats
-from controllers.node_lifecycle.plan import LEASE_NAMESPACE, Seen, is_silent, plan, wants_turn
+from controllers.node_lifecycle.plan import LEASE_NAMESPACE, Removed, Seen, is_silent, plan, wants_turn
 from controllers.node_lifecycle.zones import Throttle, Zones, zone_of
 from machinery.model.k8s.coordination_v1 import Lease
 from machinery.model.k8s.core_v1 import Node, Pod
-from machinery.model.profile import Intervals
 from machinery.model.requests import EventType
 from machinery.model.resources import LEASES, NODES, PODS
 from machinery.model.store import Change
@@ -27,9 +26,9 @@ BY_ZONE: Final = "zone"
 POD_FIELDS: Final = ("spec.nodeName", "status.conditions", "status.phase")
 
 
-def build(caches: Caches, settings: Settings) -> Controller[Seen]:
+def build(caches: Caches, settings: Settings) -> Controller[Seen | Removed]:
     """Build the controller."""
-    reader = Reader(caches, settings.intervals)
+    reader = Reader(caches, settings)
     return Controller(
         "node-controller",
         (Watched(reader.nodes, reader.nodes_by_health), Watched(reader.pods, reader.unhealthy_node_of_pod)),
@@ -44,22 +43,24 @@ def build(caches: Caches, settings: Settings) -> Controller[Seen]:
 class Reader:
     """Reads the caches, and remembers heartbeats, the health of zones, their turns, and who was announced."""
 
-    def __init__(self, caches: Caches, intervals: Intervals) -> None:
+    def __init__(self, caches: Caches, settings: Settings) -> None:
         self.nodes = caches.ask(NODES, fields=NODE_FIELDS, indexes={BY_ZONE: by_zone})
         self.pods = caches.ask(PODS, fields=POD_FIELDS, indexes={BY_NODE: by_node})
         self.leases = caches.ask(LEASES, fields=("spec.holderIdentity", "spec.renewTime"))
-        self._intervals = intervals
+        self._intervals = settings.intervals
         self._heartbeats = Heartbeats()
-        self._zones = Zones()
+        self._zones = Zones(settings.evictions)
         self._throttle = Throttle()
         self._announced: set[str] = set()  # uids of nodes whose arrival has an Event
+        self._removed: dict[str, Node] = {}  # that are gone, until that has an Event
 
-    def look(self, key: Key, moment: Moment) -> Seen | None:
+    def look(self, key: Key, moment: Moment) -> Seen | Removed | None:
         """Return a node with its pods, and how it is with them. Uses up its zone's turn for a node that wants it."""
         name, now_s = key[1], moment.monotonic_s
         node = self.nodes.store.get("", name)
         if node is None:
-            return None
+            gone = self._removed.pop(name, None)
+            return None if gone is None else Removed(gone)
         lease = self.leases.store.get(LEASE_NAMESPACE, name)
         seen = Seen(
             node,
@@ -78,8 +79,11 @@ class Reader:
         node = change.object
         if change.kind is EventType.DELETED:
             self._heartbeats.forget(node.metadata.name)
-            self._announced.discard(node.metadata.uid)
+            if node.metadata.uid in self._announced:
+                self._announced.discard(node.metadata.uid)
+                self._removed[node.metadata.name] = node
         else:
+            self._removed.pop(node.metadata.name, None)
             self._heartbeats.saw_node(node, now_s)
 
     def note_lease(self, change: Change[Lease], now_s: float) -> None:

@@ -57,8 +57,17 @@ class Seen:
     turn_in_s: float | None = None  # until its zone's next turn to evict (0: it has it; None: there is none)
 
 
-def plan(seen: Seen, moment: Moment, facts: Facts = NO_FACTS) -> Plan:
+@dataclass(frozen=True, slots=True)
+class Removed:
+    """A node that is gone, and whose arrival was told."""
+
+    node: Node
+
+
+def plan(seen: Seen | Removed, moment: Moment, facts: Facts = NO_FACTS) -> Plan:
     """Plan for a node."""
+    if isinstance(seen, Removed):
+        return Plan((_departure(seen.node),))
     node = seen.node
     if is_silent(seen):
         return _give_up(seen, moment, facts)
@@ -89,6 +98,11 @@ def wants_turn(seen: Seen) -> bool:
 def _arrival(node: Node) -> RecordEvent:
     name = node.metadata.name
     return event(node, "Normal", "RegisteredNode", f"Node {name} event: Registered Node {name} in Controller")
+
+
+def _departure(node: Node) -> RecordEvent:
+    name = node.metadata.name
+    return event(node, "Normal", "RemovingNode", f"Node {name} event: Removing Node {name} from Controller")
 
 
 def _grace_s(seen: Seen) -> float:

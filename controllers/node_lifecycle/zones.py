@@ -9,13 +9,12 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import Final
 
+from controllers.core.controller import EvictionRates
 from controllers.core.nodes import REGION, ZONE, is_node_ready
 from machinery.model.k8s.core_v1 import Node
 
-EVICTIONS_PER_S: Final = 0.1  # nodes of a zone that get the NoExecute taint; the first one at once
-SECONDARY_EVICTIONS_PER_S: Final = 0.01  # in a zone that is largely down
-LARGE_ZONE: Final = 50  # nodes; a smaller zone that is largely down has no evictions at all
-UNHEALTHY_SHARE: Final = 0.55
+EXCLUDED: Final = "node.kubernetes.io/exclude-disruption"  # label of nodes that say nothing about their zone
+_RATES: Final = EvictionRates()
 
 
 def zone_of(node: Node) -> str:
@@ -29,19 +28,23 @@ class Disruption:
     """How far the cluster is down, for one zone."""
 
     everything: bool = False  # no node of any zone is Ready: then nobody is evicted, it may be our own view
-    evictions_per_s: float = EVICTIONS_PER_S
+    evictions_per_s: float = _RATES.per_s
 
 
 class Zones:
     """Counts of nodes by zone and readiness."""
 
-    def __init__(self) -> None:
+    def __init__(self, rates: EvictionRates = _RATES) -> None:
+        self._rates = rates
+        self._calm = Disruption(evictions_per_s=rates.per_s)
         self._nodes: dict[str, tuple[str, bool]] = {}
         self._ready: Counter[str] = Counter()
         self._total: Counter[str] = Counter()
 
     def put(self, node: Node) -> set[str]:
-        """Note a node as it is now; return the zones whose disruption that changes."""
+        """Note a node as it is now; return the zones whose disruption that changes. One that is excluded does not count."""
+        if EXCLUDED in node.metadata.labels:
+            return self.drop(node.metadata.name)
         return self._change(node.metadata.name, (zone_of(node), is_node_ready(node)))
 
     def drop(self, name: str) -> set[str]:
@@ -54,9 +57,11 @@ class Zones:
             return Disruption(everything=True, evictions_per_s=0.0)
         total, ready = self._total[zone], self._ready[zone]
         down = total - ready
-        if ready and down > 2 and down / total >= UNHEALTHY_SHARE:
-            return Disruption(evictions_per_s=SECONDARY_EVICTIONS_PER_S if total > LARGE_ZONE else 0.0)
-        return Disruption()
+        rates = self._rates
+        if ready and down > 2 and down / total >= rates.unhealthy_share:
+            is_large = total > rates.large_zone
+            return Disruption(evictions_per_s=rates.secondary_per_s if is_large else 0.0)
+        return self._calm
 
     def _change(self, name: str, state: tuple[str, bool] | None) -> set[str]:
         old = self._nodes.get(name)
@@ -70,7 +75,7 @@ class Zones:
             self._count(*state, by=1)
             self._nodes[name] = state
         after = self._judgements()
-        calm = Disruption()
+        calm = self._calm
         return {zone for zone in before.keys() | after if before.get(zone, calm) != after.get(zone, calm)}
 
     def _count(self, zone: str, ready: bool, *, by: int) -> None:  # noqa: FBT001 - half of a pair

@@ -13,7 +13,7 @@ from controllers.core.controller import EVERYTHING_AT_ONCE, Controller, Key, Set
 from controllers.core.indexes import BY_NODE, by_node
 from controllers.core.keys import key_of
 from controllers.core.moment import Moment
-from controllers.pod_gc.plan import PERIOD_S, TERMINATED_THRESHOLD, Seen, plan, quarantine
+from controllers.pod_gc.plan import PERIOD_S, Seen, plan, quarantine
 from machinery.model.k8s.core_v1 import Node, Pod
 from machinery.model.pods import is_terminating
 from machinery.model.requests import EventType
@@ -21,9 +21,9 @@ from machinery.model.resources import NODES, PODS
 from machinery.model.store import Change
 
 
-def build(caches: Caches, _settings: Settings) -> Controller[Seen]:
+def build(caches: Caches, settings: Settings) -> Controller[Seen]:
     """Build the controller."""
-    reader = Reader(caches)
+    reader = Reader(caches, settings.ended_pods)
     return Controller(
         "pod-garbage-collector",
         (Watched(reader.nodes, itself_if_gone), Watched(reader.pods, itself_if_it_ends_unassigned)),
@@ -36,7 +36,8 @@ def build(caches: Caches, _settings: Settings) -> Controller[Seen]:
 class Reader:
     """Reads the caches, and remembers since when a node that pods name is missing."""
 
-    def __init__(self, caches: Caches) -> None:
+    def __init__(self, caches: Caches, threshold: int) -> None:
+        self._threshold = threshold
         self.nodes = caches.ask(NODES, fields=("spec.taints", "status.conditions"))
         self.pods = caches.ask(
             PODS,
@@ -59,7 +60,7 @@ class Reader:
         nodes = {node.metadata.name: node for node in self.nodes.store}
         named = self.pods.store.index_keys(BY_NODE)
         self._missing_since_s = quarantine(self._missing_since_s, named, nodes, now_s)
-        return Seen(self.pods.store.list(), nodes, self._missing_since_s, TERMINATED_THRESHOLD, PERIOD_S)
+        return Seen(self.pods.store.list(), nodes, self._missing_since_s, self._threshold, PERIOD_S)
 
     def _of_node(self, name: str, now_s: float) -> Seen | None:
         pods = self.pods.store.by_index(BY_NODE, name)

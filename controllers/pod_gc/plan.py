@@ -15,7 +15,7 @@ from typing import Final
 from controllers.core.actions import NO_FACTS, Action, AllAtOnce, Facts, Lookup, Plan, Write, delete, soonest
 from controllers.core.moment import Moment
 from controllers.core.nodes import is_node_ready
-from controllers.core.pod_disruption import mark
+from controllers.core.pod_disruption import end_phase, mark
 from machinery.model.k8s.core_v1 import Node, Pod
 from machinery.model.pods import is_terminal, is_terminating
 from machinery.model.resources import NODES, PODS
@@ -23,7 +23,6 @@ from machinery.model.taints import OUT_OF_SERVICE
 
 PERIOD_S: Final = 20.0
 QUARANTINE_S: Final = 40.0
-TERMINATED_THRESHOLD: Final = 12_500
 _REASON: Final = "DeletionByPodGC"
 
 
@@ -88,11 +87,13 @@ def _age(pod: Pod) -> tuple[bool, str, str]:
 
 
 def _end(pods: list[Pod], moment: Moment, message: str) -> tuple[Action, ...]:
-    """Delete at once. Where nobody lives who would, the pod's phase is brought to its end before."""
+    """Delete at once. As nobody lives who would, the pod's phase is brought to its end before."""
     if not pods:
         return ()
-    marks: list[Write] = []
-    if message:
-        marks = [patch for pod in pods for patch in mark(pod, _REASON, message, moment, fail=True)]
+    marks: list[Write] = [
+        patch
+        for pod in pods
+        for patch in (mark(pod, _REASON, message, moment, fail=True) if message else end_phase(pod))
+    ]
     deletions: list[Write] = [delete(PODS, pod, grace_period_s=0) for pod in pods]
     return (*((AllAtOnce(tuple(marks)),) if marks else ()), AllAtOnce(tuple(deletions)))

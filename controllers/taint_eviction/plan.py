@@ -41,18 +41,31 @@ class Seen:
     node: Node
     pods: Sequence[Pod]  # that are assigned to it
     since_s: Mapping[str, float]  # the beginnings of its taints (`TaintAges.look`)
+    spared: Sequence[Pod] = ()  # that were to go later, and may stay now
 
 
 def plan(seen: Seen, moment: Moment, _facts: Facts = NO_FACTS) -> Plan:
     """Plan for the pods of a node."""
     taints = evicting_taints(seen.node)
+    cancelled = tuple(_cancellation(pod) for pod in seen.spared)
     if not taints:
-        return Plan()
+        return Plan(cancelled)
     deadlines = [(pod, deadline(pod, taints, seen.since_s)) for pod in seen.pods if not is_terminating(pod)]
     timed = [(pod, at_s) for pod, at_s in deadlines if at_s is not None]
     due = [pod for pod, at_s in timed if at_s <= moment.now_s]
     later = (at_s - moment.now_s for _, at_s in timed if at_s > moment.now_s)
-    return Plan(_evict(due, moment), requeue_after_s=soonest(*later))
+    return Plan((*cancelled, *_evict(due, moment)), requeue_after_s=soonest(*later))
+
+
+def waiting(node: Node, pods: Iterable[Pod], since_s: Mapping[str, float]) -> frozenset[str]:
+    """Return the uids of the pods that have to go, now or later."""
+    if not (taints := evicting_taints(node)):
+        return frozenset()
+    return frozenset(
+        pod.metadata.uid
+        for pod in pods
+        if not is_terminating(pod) and deadline(pod, taints, since_s) is not None
+    )
 
 
 def deadline(pod: Pod, taints: Iterable[Taint], since_s: Mapping[str, float]) -> float | None:
@@ -85,4 +98,11 @@ def _announcement(pod: Pod) -> RecordEvent:
     where = f"{pod.metadata.namespace}/{pod.metadata.name}"
     return RecordEvent(
         reference_to(pod), "Normal", "TaintManagerEviction", f"Marking for deletion Pod {where}"
+    )
+
+
+def _cancellation(pod: Pod) -> RecordEvent:
+    where = f"{pod.metadata.namespace}/{pod.metadata.name}"
+    return RecordEvent(
+        reference_to(pod), "Normal", "TaintManagerEviction", f"Cancelling deletion of Pod {where}"
     )

@@ -3,6 +3,8 @@
 import pytest
 
 from controllers.config import ControllersConfig
+from controllers.switches import names_of, switched_on
+from controllers.table import CONTROLLERS
 from machinery.process.config import parse
 
 
@@ -30,6 +32,10 @@ def test_the_flags_of_a_cluster_are_taken():
         (["--server=x:1", "--cluster-cidr=fd00::/16"], "--cluster-cidr"),
         (["--server=x:1", "--cluster-cidr=10.0.0.0/30"], "--cluster-cidr"),
         (["--server=x:1", "--root-ca-file=/does/not/exist"], "--root-ca-file"),
+        (["--server=x:1", "--controllers=*,-jobs"], "-jobs"),
+        (["--server=x:1", "--controllers=-*"], "--controllers"),
+        (["--server=x:1", "--unhealthy-zone-threshold=1.5"], "--unhealthy-zone-threshold"),
+        (["--server=x:1", "--node-eviction-rate=-1"], "--node-eviction-rate"),
     ],
 )
 def test_what_does_not_fit_is_named(argv, flag, capsys):
@@ -38,3 +44,24 @@ def test_what_does_not_fit_is_named(argv, flag, capsys):
         parse(ControllersConfig, argv)
     assert ended.value.code == 2
     assert flag in capsys.readouterr().err
+
+
+def _known(*switches):
+    return {names_of(build)[0] for build in switched_on(switches, CONTROLLERS)}
+
+
+def test_a_controller_that_is_switched_off_does_not_run():
+    """By either of its names; the first switch for it counts, and without * only what is named runs."""
+    every = _known("*")
+    assert len(every) == len(CONTROLLERS)
+    assert every - _known("*", "-disruption-controller") == {"disruption-controller"}
+    assert every - _known("-podgc", "*") == {"pod-garbage-collector-controller"}
+    assert _known("disruption", "nodelifecycle") == {"disruption-controller", "node-lifecycle-controller"}
+    assert _known("disruption", "-disruption", "*") == every
+    assert _known("-disruption", "disruption") == set()
+
+
+def test_switches_are_flags():
+    """As kube-controller-manager takes them."""
+    config = parse(ControllersConfig, ["--server=x:1", "--controllers=*,-garbagecollector"])
+    assert config.controllers == ("*", "-garbagecollector")

@@ -4,12 +4,16 @@ import pytest
 from msgspec.structs import replace
 
 from controllers.core.actions import Facts, Patch
-from controllers.node_lifecycle.controller import take_turn
+from controllers.core.caches import Caches
+from controllers.core.controller import EvictionRates, Settings
+from controllers.node_lifecycle.controller import Reader, take_turn
 from controllers.node_lifecycle.heartbeats import Heartbeats
-from controllers.node_lifecycle.plan import Seen, plan
+from controllers.node_lifecycle.plan import Removed, Seen, plan
 from controllers.node_lifecycle.zones import Disruption, Throttle, Zones
 from machinery.model.k8s.core_v1 import Node, NodeCondition, Taint
 from machinery.model.profile import intervals
+from machinery.model.requests import EventType
+from machinery.model.store import Change
 from tests.support import builders
 from tests.support.builders import changed
 from tests.support.controllers import at, events, moment, of_type, status_of
@@ -282,3 +286,60 @@ def test_a_zone_tells_of_itself_only():
     assert up(zones, 9, zone="a") == [set()] * 9
     assert up(zones, 4, zone="b") == [set()] * 4
     assert down(zones, 3, zone="b") == [set(), set(), {":b"}]
+
+
+@pytest.mark.parametrize(
+    ("rates", "down_", "rate"),
+    [
+        (EvictionRates(per_s=2.0), 1, 2.0),
+        (EvictionRates(unhealthy_share=0.5), 3, 0.0),
+        (EvictionRates(unhealthy_share=0.5, large_zone=5), 3, 0.01),
+        (EvictionRates(unhealthy_share=0.5, large_zone=6, secondary_per_s=1.0), 3, 0.0),
+        (EvictionRates(unhealthy_share=0.0, large_zone=1, secondary_per_s=1.0), 2, 0.1),
+        (EvictionRates(unhealthy_share=1.0), 5, 0.1),
+    ],
+)
+def test_the_rates_of_evictions_are_flags(rates, down_, rate):
+    """Of six nodes; with two that are down nothing is largely down, whatever the share."""
+    zones = Zones(rates)
+    down(zones, down_)
+    up(zones, 6 - down_, start=down_)
+    assert zones.disruption(":") == Disruption(evictions_per_s=rate)
+
+
+def test_nodes_that_are_excluded_say_nothing_about_their_zone():
+    """Neither when they come nor when they get the label."""
+    zones = Zones()
+    excluded = {"node.kubernetes.io/exclude-disruption": ""}
+    zones.put(builders.node("well"))
+    for number in range(3):
+        zones.put(builders.node(f"sick-{number}", ready=False))
+    assert zones.disruption(":").evictions_per_s == 0
+    zones.put(builders.node("sick-0", ready=False, labels=excluded))
+    assert zones.disruption(":") == Disruption()
+    zones.put(builders.node("well", labels=excluded))
+    assert zones.disruption(":").everything
+
+
+def test_a_node_that_is_removed_is_said_to_be():
+    """As its arrival was."""
+    assert events(plan(Removed(builders.node()), moment())) == [
+        ("Normal", "RemovingNode", "Node node-1 event: Removing Node node-1 from Controller")
+    ]
+
+
+def test_only_a_removal_whose_arrival_was_told_is_told_and_once():
+    """A node that comes back under the same name is another one."""
+    settings = Settings(TABLE, ())
+    reader = Reader(Caches(), settings)
+    node = builders.node()
+    gone = Change(EventType.DELETED, node, None)
+    reader.note_node(gone, 0.0)
+    assert reader.look(("", "node-1"), moment()) is None
+    reader.nodes.store.put(node)
+    reader.note_node(Change(EventType.ADDED, None, node), 0.0)
+    reader.look(("", "node-1"), moment())
+    reader.nodes.store.drop(("", "node-1"))
+    reader.note_node(gone, 1.0)
+    assert reader.look(("", "node-1"), moment()) == Removed(node)
+    assert reader.look(("", "node-1"), moment()) is None

@@ -2,7 +2,7 @@
 
 import pytest
 
-from controllers.core.actions import Delete, Facts
+from controllers.core.actions import Delete, Facts, Patch
 from controllers.pod_gc.plan import PERIOD_S, Seen, plan, quarantine
 from tests.support import builders
 from tests.support.builders import changed
@@ -79,3 +79,16 @@ def test_ended_pods_beyond_the_threshold_go():
     running = builders.pod("running", node="node-1", phase="Running")
     assert deleted(plan_for(*pods, evicted, running, threshold=2)) == ["evicted", "pod-30"]
     assert deleted(plan_for(*pods, evicted, running, threshold=0)) == []
+
+
+def test_whatever_is_ended_by_force_has_failed():
+    """Nobody lives who would say how it ended; what has ended keeps how it did."""
+    out = builders.node("out", ready=False, taints=[builders.taint("node.kubernetes.io/out-of-service")])
+    going = {"deletionTimestamp": at(0)}
+    stranded = builders.pod("stranded", node="out", phase="Running", meta_fields=going)
+    unassigned = builders.pod("unassigned", phase="Pending", meta_fields=going)
+    done = builders.pod("done", node="out", phase="Succeeded", meta_fields=going)
+    made = plan_for(stranded, unassigned, done, nodes={"out": out})
+    assert sorted(deleted(made)) == ["done", "stranded", "unassigned"]
+    ended = {write.name: write.patch["status"] for write in of_type(made, Patch)}
+    assert ended == {"stranded": {"phase": "Failed"}, "unassigned": {"phase": "Failed"}}

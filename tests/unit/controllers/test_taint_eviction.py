@@ -3,7 +3,9 @@
 import pytest
 
 from controllers.core.actions import Delete, RecordEvent
+from controllers.core.caches import Caches
 from controllers.taint_eviction.ages import TaintAges
+from controllers.taint_eviction.controller import Reader
 from controllers.taint_eviction.plan import Seen, plan
 from machinery.model.k8s.core_v1 import Taint
 from tests.support import builders
@@ -132,3 +134,26 @@ def test_a_pod_that_is_going_already_is_left_alone():
     """Its deletion is not asked for twice."""
     going = builders.pod("web", node="node-1", meta_fields={"deletionTimestamp": at(0)})
     assert plan_for(node(taint()), going).actions == ()
+
+
+def test_a_deletion_that_is_called_off_is_said_to_be():
+    """Where the taint goes, or the pod comes to tolerate it for ever; not where it is being deleted anyway."""
+    reader = Reader(Caches())
+    key = ("", "node-1")
+    reader.nodes.store.put(node(taint()))
+    for name in ("calm", "hurried", "going", "patient"):
+        reader.pods.store.put(pod(None if name == "patient" else 300, name=name))
+    first = reader.look(key, moment())
+    assert first.spared == []
+    reader.pods.store.put(pod(None, name="calm"))
+    reader.pods.store.put(pod(300, name="going", meta_fields={"deletionTimestamp": at(0)}))
+    second = reader.look(key, moment())
+    assert told(plan(second, moment())) == ["Cancelling deletion of Pod default/calm"]
+    reader.nodes.store.put(node())
+    third = reader.look(key, moment())
+    assert told(plan(third, moment())) == ["Cancelling deletion of Pod default/hurried"]
+    assert reader.look(key, moment()).spared == []
+
+
+def told(made):
+    return [action.message for action in made.actions if isinstance(action, RecordEvent)]
