@@ -19,8 +19,10 @@ from apiserver.core import service_claims as rules
 from apiserver.core.service_claims import NODE_PORTS, Range
 from apiserver.core.values import Json, metadata
 from apiserver.storage.interface import Storage, Stored, Written
+from apiserver.watch_cache_feed import Feed
 from machinery.model.clock import Clock
 from machinery.model.errors import ApiError
+from machinery.model.k8s import served
 from machinery.model.log import SILENT, EventLog
 
 TRIES: Final = 16  # random ones, before the whole range is looked through
@@ -55,9 +57,11 @@ class Allocator:
     """Makes, releases and repairs the claims."""
 
     def __init__(
-        self, storage: Storage, services_prefix: str, cidr: str, clock: Clock, *, rng: random.Random | None = None, log: EventLog = SILENT
+        self, storage: Storage, services_prefix: str, cidr: str, clock: Clock, *, rng: random.Random | None = None, log: EventLog = SILENT, cidrs: Callable[[], Iterable[Json]] = tuple
     ) -> None:  # fmt: skip
+        """Make an allocator of a range; `cidrs` returns the ServiceCIDRs that there are, for addresses beyond it."""
         self.range = Range(IPv4Network(cidr))
+        self._cidrs = cidrs
         self._storage = storage
         self._services_prefix = services_prefix
         self._clock = clock
@@ -137,7 +141,7 @@ class Allocator:
         for key in sorted(rules.held(new) - before):
             text = key.rpartition("/")[2]
             if key.startswith(rules.ADDRESS_PREFIX):
-                problem = self.range.problem(text, owner)
+                problem = self._problem(text, owner)
                 if problem or not await self._take(key, new, taken, dry_run=dry_run):
                     raise rules.refuse_address(new, text, problem or "provided IP is already allocated")
             else:
@@ -149,8 +153,7 @@ class Allocator:
     async def _claim_missing(self, obj: Json, taken: list[str], *, dry_run: bool) -> Json:
         """Claim what the Service leaves to the cluster."""
         if rules.needs_address(obj):
-            free = partial(self.range.draw, self._random.randrange)
-            key = await self._any(free, self.range.every, rules.address_key, obj, taken, dry_run=dry_run)
+            key = await self._any_address(obj, taken, dry_run=dry_run)
             if not key:
                 raise rules.is_full(obj, "spec.clusterIPs", "serviceIP")
             obj = rules.with_address(obj, key.rpartition("/")[2])
@@ -161,6 +164,27 @@ class Allocator:
                 raise rules.is_full(obj, f"spec.ports[{index}].nodePort", "nodePort")
             numbers[index] = int(key.rpartition("/")[2])
         return rules.with_node_ports(obj, numbers) if numbers else obj
+
+    def _problem(self, address: str, owner: tuple[str, str]) -> str:
+        problem = self.range.problem(address, owner)
+        if problem and not self.range.holds(address) and any(each.holds(address) for each in self._others()):
+            return ""
+        return problem
+
+    def _others(self) -> list[Range]:
+        found = [each for cidr in self._cidrs() for each in rules.ranges_of(cidr)]
+        return [each for each in found if each != self.range]
+
+    async def _any_address(self, obj: Json, taken: list[str], *, dry_run: bool) -> str:
+        """Claim any address, of the cluster's own range before those of ServiceCIDRs; return its key."""
+        key = await self._any_of(self.range, obj, taken, dry_run=dry_run)
+        for other in self._others() if not key else ():
+            key = key or await self._any_of(other, obj, taken, dry_run=dry_run)
+        return key
+
+    async def _any_of(self, range_: Range, obj: Json, taken: list[str], *, dry_run: bool) -> str:
+        free = partial(range_.draw, self._random.randrange)
+        return await self._any(free, range_.every, rules.address_key, obj, taken, dry_run=dry_run)
 
     def _draw_port(self) -> str:
         return str(self._random.choice(NODE_PORTS))
@@ -198,6 +222,11 @@ class Allocator:
     async def _try(self, key: str, obj: Json) -> bool:
         now = self._clock.timescale.format(self._clock.now())
         return isinstance(await self._storage.create(key, rules.claim_of(key, obj, now)), Written)
+
+
+def cidrs_of(feed: Feed) -> Callable[[], Iterable[Json]]:
+    """Return what returns the ServiceCIDRs that there are."""
+    return lambda: (objects.decode(each.json) for each in feed.cache(served.SERVICE_CIDRS).every())
 
 
 def _every_port() -> list[str]:

@@ -22,7 +22,7 @@ from apiserver.admission.metrics import AdmissionMetrics
 from apiserver.admission.service_dialer import ServiceDialer
 from apiserver.admission.web_client import WebClient
 from apiserver.aggregation.build import Aggregation, build_aggregation
-from apiserver.allocation import Allocator
+from apiserver.allocation import Allocator, cidrs_of
 from apiserver.authentication import Authenticator
 from apiserver.bindings import binding_handlers
 from apiserver.bootstrap import Bootstrap
@@ -162,7 +162,9 @@ def build(
     key = key or TokenKey.load(config.sa_key_file)
     authenticator = makers.authenticator(lookup, key, clock)
     access.authenticate(authenticator)
-    allocator = Allocator(storage, services.STORAGE_PREFIX, config.service_cidr, clock, rng=rng, log=log)
+    allocator = Allocator(
+        storage, services.STORAGE_PREFIX, config.service_cidr, clock, rng=rng, log=log, cidrs=cidrs_of(feed)
+    )
     write_record = WriteRecord(clock, log)
     known = _schemas(catalogue)
     admission_metrics = AdmissionMetrics(process.metrics, clock)
@@ -226,7 +228,9 @@ def build(
     listers = {("", served.COMPONENT_STATUSES.plural): statuses.list, **metrics.listers()}
     registry = makers.registry(parts, reads, opening, handlers, process.metrics, flow, listers)
     bootstrap = Bootstrap(catalogue, registry, feed, log)
-    addresses = Addresses(allocator.range.first, config.advertise_address, config.rest_port)
+    addresses = Addresses(
+        allocator.range.first, config.advertise_address, config.rest_port, (config.service_cidr,)
+    )
     presence = Presence(storage, feed, bootstrap, addresses, log)
     aggregation = build_aggregation(
         config.front_proxy_files, catalogue, registry, feed, dialer, process.metrics, clock, log

@@ -14,6 +14,7 @@ from typing import Final, NamedTuple
 from apiserver import objects
 from apiserver.bootstrap import Bootstrap
 from apiserver.core import bootstrap
+from apiserver.core.values import Json
 from apiserver.storage.interface import Differs, Storage
 from apiserver.watch_cache_feed import Feed
 from machinery.model.errors import ApiError, Invalid
@@ -24,6 +25,7 @@ PERIOD_S: Final = 10.0  # wall seconds
 _TTL_S: Final = 15  # wall seconds, more than a period; the store may double it
 _PREFIX: Final = "/registry/masterleases/"
 _PLACE: Final = "default/kubernetes"
+_CIDR_PLACE: Final = "kubernetes"
 
 
 class Addresses(NamedTuple):
@@ -32,6 +34,7 @@ class Addresses(NamedTuple):
     service_ip: str
     address: str
     port: int
+    service_cidrs: tuple[str, ...] = ()  # of the ServiceCIDR `kubernetes`; none is written without
 
 
 class Presence:
@@ -45,6 +48,7 @@ class Presence:
         self._bootstrap = bootstrap_
         self._service = bootstrap.kubernetes_service(addresses.service_ip, addresses.port)
         self._address, self._port = addresses.address, addresses.port
+        self._service_cidrs = addresses.service_cidrs
         self._failures = 0
         self._keys = cycle(f"{_PREFIX}{self._address}/{number}" for number in (0, 1))
         self._log = log
@@ -69,6 +73,8 @@ class Presence:
         await self._feed.fresh()
         if self._feed.cache(served.SERVICES).get(_PLACE) is None:
             await self._create_service()
+        if self._service_cidrs and self._feed.cache(served.SERVICE_CIDRS).get(_CIDR_PLACE) is None:
+            await self._bootstrap.create(bootstrap.kubernetes_cidr(self._service_cidrs))
         if bootstrap.can_be_endpoint(self._address):
             await self._renew(next(self._keys))
             await self._show(await self._alive())
@@ -99,3 +105,12 @@ class Presence:
         elif not bootstrap.shows(current := objects.decode(found.json), addresses, self._port):
             changed = {"endpoints": wanted["endpoints"], "ports": wanted["ports"]}
             await self._bootstrap.update({**current, **changed})
+        await self._show_endpoints(bootstrap.kubernetes_endpoints_object(addresses, self._port))
+
+    async def _show_endpoints(self, wanted: Json) -> None:
+        """Write the same in the older form."""
+        found = self._feed.cache(served.ENDPOINTS).get(_PLACE)
+        if found is None:
+            await self._bootstrap.create(wanted)
+        elif (current := objects.decode(found.json)).get("subsets") != wanted["subsets"]:
+            await self._bootstrap.update({**current, "subsets": wanted["subsets"]})

@@ -150,6 +150,34 @@ def kubernetes_endpoints(addresses: Sequence[str], port: int) -> Json:
     }
 
 
+def kubernetes_endpoints_object(addresses: Sequence[str], port: int) -> Json:
+    """Return its endpoints in the older form, which nobody is to mirror."""
+    subset = {
+        "addresses": [{"ip": each} for each in sorted(addresses)],
+        "ports": [{"name": "https", "port": port, "protocol": "TCP"}],
+    }
+    return {
+        "apiVersion": "v1",
+        "kind": "Endpoints",
+        "metadata": {
+            "name": "kubernetes",
+            "namespace": "default",
+            "labels": {"endpointslice.kubernetes.io/skip-mirror": "true"},
+        },
+        "subsets": [subset],
+    }
+
+
+def kubernetes_cidr(cidrs: Sequence[str]) -> Json:
+    """Return the ServiceCIDR of the range that the apiservers are started with."""
+    return {
+        "apiVersion": "networking.k8s.io/v1",
+        "kind": "ServiceCIDR",
+        "metadata": {"name": "kubernetes"},
+        "spec": {"cidrs": list(cidrs)},
+    }
+
+
 def shows(slice_: Json, addresses: Sequence[str], port: int) -> bool:
     """Whether an EndpointSlice has just these addresses, and this port."""
     shown = sorted(

@@ -27,6 +27,7 @@ NODE_PORTS: Final = range(30000, 32768)
 _MOST_ADDRESSES: Final = (
     2  # that a valid Service has; of one with more nothing is claimed that it will not get
 )
+_LEAST_ADDRESSES: Final = 4  # of a range, with its first and last, which nobody gets
 KUBERNETES: Final = ("default", "kubernetes")  # the Service that has the first address of the range
 
 Draw = Callable[[int], int]
@@ -55,15 +56,29 @@ class Range:
         """Return every address that may be drawn."""
         return [str(self.network[index]) for index in range(2, self.network.num_addresses - 1)]
 
+    def holds(self, address: str) -> bool:
+        """Whether an address is in the range, and neither its first nor its last."""
+        own = IPv4Address(address)
+        return own in self.network and own not in {self.network[0], self.network[-1]}
+
     def problem(self, address: str, owner: tuple[str, str]) -> str:
         """Return why a Service (namespace, name) may not ask for this address."""
-        own = IPv4Address(address)
-        if own not in self.network or own in {self.network[0], self.network[-1]}:
+        if not self.holds(address):
             return (
                 f"the provided IP ({address}) is not in the valid range. "
                 f"The range of valid IPs is {self.network}"
             )
         return "provided IP is already allocated" if address == self.first and owner != KUBERNETES else ""
+
+
+def ranges_of(cidr: Json) -> list[Range]:
+    """Return the ranges of a ServiceCIDR that addresses may be drawn from: none of one that goes, or that is not ready."""
+    conditions = (cidr.get("status") or {}).get("conditions") or ()
+    is_ready = any(each.get("type") == "Ready" and each.get("status") == "True" for each in conditions)
+    if not is_ready or metadata(cidr).get("deletionTimestamp"):
+        return []
+    networks = [IPv4Network(each) for each in spec(cidr).get("cidrs") or () if ":" not in each]
+    return [Range(each) for each in networks if each.num_addresses >= _LEAST_ADDRESSES]
 
 
 def address_key(address: str) -> str:

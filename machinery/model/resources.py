@@ -13,6 +13,7 @@ from machinery.model.k8s import (
     core_v1,
     discovery_v1,
     meta_v1,
+    networking_v1,
     policy_v1,
     rbac_v1,
     served,
@@ -86,6 +87,8 @@ EVENTS = resource_of(served.EVENTS, core_v1.Event)
 DEPLOYMENTS = resource_of(served.DEPLOYMENTS, apps_v1.Deployment)
 REPLICA_SETS = resource_of(served.REPLICA_SETS, apps_v1.ReplicaSet)
 LEASES = resource_of(served.LEASES, coordination_v1.Lease)
+IP_ADDRESSES = resource_of(served.IP_ADDRESSES, networking_v1.IPAddress)
+SERVICE_CIDRS = resource_of(served.SERVICE_CIDRS, networking_v1.ServiceCIDR)
 ENDPOINT_SLICES = resource_of(served.ENDPOINT_SLICES, discovery_v1.EndpointSlice)
 POD_DISRUPTION_BUDGETS = resource_of(served.POD_DISRUPTION_BUDGETS, policy_v1.PodDisruptionBudget)
 ROLES = resource_of(served.ROLES, rbac_v1.Role)

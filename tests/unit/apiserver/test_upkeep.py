@@ -67,7 +67,7 @@ async def test_two_apiservers_compact_once_a_round() -> None:
 
 def _presence(bench: RegistryBench, address: str) -> Presence:
     bootstrap = Bootstrap(bench.catalogue, bench.registry, bench.feed, SILENT)
-    addresses = Addresses("10.96.0.1", address, 6443)
+    addresses = Addresses("10.96.0.1", address, 6443, ("10.96.0.0/16",))
     return Presence(bench.storage, bench.feed, bootstrap, addresses, SILENT)
 
 
@@ -84,6 +84,10 @@ async def test_apiservers_that_are_alive_are_endpoints() -> None:
         await one.ensure()
         await two.ensure()
         assert await _endpoints(bench) == ["10.77.0.1", "10.77.0.2"]
+        older = await bench.get("endpoints", "kubernetes")
+        assert older["subsets"][0]["addresses"] == [{"ip": "10.77.0.1"}, {"ip": "10.77.0.2"}]
+        assert older["metadata"]["labels"] == {"endpointslice.kubernetes.io/skip-mirror": "true"}
+        assert (await bench.get("servicecidrs", "kubernetes"))["spec"]["cidrs"] == ["10.96.0.0/16"]
         assert (await bench.get("services", "kubernetes"))["spec"]["clusterIP"] == "10.96.0.1"
         storage.expire("/registry/masterleases/10.77.0.1")
         await two.ensure()

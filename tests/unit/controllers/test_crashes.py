@@ -37,6 +37,7 @@ from controllers import (
     replicaset,
     replicationcontroller,
     resourcequota,
+    service_cidr,
     serviceaccount,
     serviceaccount_token,
     statefulset,
@@ -90,6 +91,7 @@ from machinery.model.resources import (
     PODS,
     SECRETS,
     SERVICE_ACCOUNTS,
+    SERVICE_CIDRS,
     SERVICES,
     Resource,
 )
@@ -300,6 +302,30 @@ async def endpoints_are_mirrored(world: CrashWorld) -> None:
     await world.settle()
     [slice_] = (await world.user.list(ENDPOINT_SLICES)).items
     assert ([each.addresses for each in slice_.endpoints], slice_.ports[0].port) == ([["10.0.0.2"]], 81)
+
+
+async def a_range_comes_and_goes(world: CrashWorld) -> None:
+    """It is needed for a while."""
+    for name in ("needed", "free"):
+        document = {
+            "metadata": {"name": name},
+            "spec": {"cidrs": ["10.9.0.0/24" if name == "needed" else "10.8.0.0/24"]},
+        }
+        await world.server.given(SERVICE_CIDRS, msgspec.convert(document, SERVICE_CIDRS.type))
+    await world.settle()
+    service = {
+        "metadata": {"name": "web", "namespace": "default"},
+        "spec": {"ports": [{"port": 80}], "clusterIP": "10.9.0.9"},
+    }
+    await world.server.given(SERVICES, msgspec.convert(service, SERVICES.type))
+    for name in ("needed", "free"):
+        await world.user.delete(SERVICE_CIDRS, name)
+    await world.live(SILENT_S)
+    [left] = (await world.user.list(SERVICE_CIDRS)).items
+    assert [(each.status, each.reason) for each in left.status.conditions] == [("False", "Terminating")]
+    await world.user.delete(SERVICES, "web", namespace="default")
+    await world.live(SILENT_S)
+    assert not (await world.user.list(SERVICE_CIDRS)).items
 
 
 async def a_node_falls_silent(world: CrashWorld) -> None:
@@ -730,6 +756,7 @@ TRIALS: dict[Build, Trial] = {
     ttl_after_finished.build: Trial(jobs_are_old, beside=(garbage_collector.build,), writes=1, deep=True),
     token_cleaner.build: Trial(tokens_come_and_go, beside=(bootstrap_signer.build,), writes=3, deep=True),
     bootstrap_signer.build: Trial(tokens_come_and_go, beside=(token_cleaner.build,), writes=3, deep=True),
+    service_cidr.build: Trial(a_range_comes_and_goes, writes=7),
     disruption.build: Trial(a_budget_is_counted, writes=4),
     endpoints.build: Trial(a_service_has_endpoints, writes=5),
     endpointslicemirroring.build: Trial(endpoints_are_mirrored, writes=5),

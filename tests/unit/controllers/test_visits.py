@@ -224,6 +224,25 @@ def budget(index: int, app: int | None = None) -> Json:
     return _obj("policy/v1", "PodDisruptionBudget", f"budget-{index}", spec=spec)
 
 
+def service_cidr(index: int, **metadata: Any) -> Json:
+    """Return a range of Services' addresses."""
+    protected = {"finalizers": ["networking.k8s.io/service-cidr-finalizer"], **metadata}
+    spec = {"cidrs": [f"10.{index // 250}.{index % 250}.0/24"]}
+    status = {
+        "conditions": [
+            {
+                "type": "Ready",
+                "status": "True",
+                "reason": "",
+                "message": "Kubernetes Service CIDR is ready",
+                "lastTransitionTime": CREATED,
+            }
+        ]
+    }
+    kind = ("networking.k8s.io/v1", "ServiceCIDR")
+    return _obj(*kind, f"range-{index}", "", metadata=protected, spec=spec, status=status)
+
+
 def cluster_role(index: int, part: str = "") -> Json:
     """Return a role that another one gathers."""
     rules = [{"verbs": ["get"], "apiGroups": [""], "resources": [f"things-{index}"]}]
@@ -320,7 +339,13 @@ def _objects(index: int) -> Iterator[Json]:
     yield pod(index, owned=False)
     yield from (cluster_role(index), aggregated_role(index), token_secret(index), certificate_request(index))
     yield from (definition(index), policy(index))
-    yield from (endpoints(index), manual_service(index), manual_endpoints(index), budget(index))
+    yield from (
+        endpoints(index),
+        manual_service(index),
+        manual_endpoints(index),
+        budget(index),
+        service_cidr(index),
+    )
 
 
 def policy(index: int, generation: int = 1) -> Json:
@@ -474,6 +499,8 @@ EVENTS: dict[str, Event] = {
     "service comes": lambda world: world.put(service(NEW, 1)),
     "service selects others": lambda world: world.put(service(1, 2)),
     "service goes": lambda world: world.drop(service(1)),
+    "range comes": lambda world: world.put(service_cidr(NEW)),
+    "range goes": lambda world: world.drop(service_cidr(1)),
     "budget comes": lambda world: world.put(budget(NEW, 1)),
     "budget selects others": lambda world: world.put(budget(1, 2)),
     "budget goes": lambda world: world.drop(budget(1)),

@@ -10,6 +10,7 @@ import pytest
 from apiserver.core.service_claims import NODE_PORTS
 from apiserver.storage.memory import MemoryStorage
 from machinery.model.errors import AlreadyExists, Invalid
+from machinery.model.requests import PatchType
 from tests.support.apiserver import RegistryBench, running_registry, service
 from tests.support.stalls import using
 
@@ -151,3 +152,33 @@ async def test_a_claim_is_an_object_of_its_own(bench: RegistryBench) -> None:
     claim = await bench.get("ipaddresses", created["spec"]["clusterIP"], namespace="")
     assert claim["spec"]["parentRef"]["name"] == "web"
     assert claim["metadata"]["uid"] != created["metadata"]["uid"]
+
+
+async def test_a_full_range_goes_on_in_a_service_cidr_that_is_ready() -> None:
+    """And only there; an address of it may be asked for by name, until it is to go."""
+    async with running_registry(cidr="10.96.0.0/29") as bench:
+        for number in range(5):
+            await bench.create("services", service(f"s{number}"))
+        more = {"apiVersion": "networking.k8s.io/v1", "kind": "ServiceCIDR", "metadata": {"name": "more"}}
+        await bench.create("servicecidrs", {**more, "spec": {"cidrs": ["10.97.0.0/28"]}})
+        await bench.feed.fresh()
+        with pytest.raises(Invalid, match="range is full"):
+            await bench.create("services", service("early"))
+        ready = {"type": "Ready", "status": "True", "reason": "", "message": ""}
+        ready["lastTransitionTime"] = "2026-01-01T00:00:00Z"
+        status = {"status": {"conditions": [ready]}, "metadata": {"finalizers": ["test/hold"]}}
+        await bench.patch("servicecidrs/status", "more", status, PatchType.MERGE)
+        await bench.patch(
+            "servicecidrs", "more", {"metadata": {"finalizers": ["test/hold"]}}, PatchType.MERGE
+        )
+        await bench.feed.fresh()
+        drawn = await bench.create("services", service("late"))
+        assert drawn["spec"]["clusterIP"].startswith("10.97.0.")
+        named = await bench.create("services", service("named", clusterIP="10.97.0.14"))
+        assert named["spec"]["clusterIPs"] == ["10.97.0.14"]
+        with pytest.raises(Invalid, match="not in the valid range"):
+            await bench.create("services", service("edge", clusterIP="10.97.0.15"))
+        await bench.delete("servicecidrs", "more")
+        await bench.feed.fresh()
+        with pytest.raises(Invalid, match="not in the valid range"):
+            await bench.create("services", service("later", clusterIP="10.97.0.13"))
