@@ -9,18 +9,20 @@ from controllers.core.controller import Build
 
 ALL: Final = "*"
 _OTHERS: Final = {  # by folder: the name, and the older one; any other is the folder's name with and without -controller
+    "bootstrap_signer": ("bootstrap-signer-controller", "bootstrapsigner"),
     "certificate_approving": ("certificatesigningrequest-approving-controller", "csrapproving"),
     "certificate_cleaning": ("certificatesigningrequest-cleaner-controller", "csrcleaner"),
     "certificate_signing": ("certificatesigningrequest-signing-controller", "csrsigning"),
     "endpoints": ("endpoints-controller", "endpoint"),
     "endpointslicemirroring": ("endpointslice-mirroring-controller", "endpointslicemirroring"),
     "garbage_collector": ("garbage-collector-controller", "garbagecollector"),
-    "horizontalpodautoscaler": ("horizontal-pod-autoscaler-controller", "horizontalpodautoscaling"),
+    "horizontal_pod_autoscaler": ("horizontal-pod-autoscaler-controller", "horizontalpodautoscaling"),
     "node_ipam": ("node-ipam-controller", "nodeipam"),
     "node_lifecycle": ("node-lifecycle-controller", "nodelifecycle"),
     "pod_gc": ("pod-garbage-collector-controller", "podgc"),
     "pv_protection": ("persistentvolume-protection-controller", "pv-protection"),
     "pvc_protection": ("persistentvolumeclaim-protection-controller", "pvc-protection"),
+    "token_cleaner": ("token-cleaner-controller", "tokencleaner"),
     "ttl_after_finished": ("ttl-after-finished-controller", "ttl-after-finished"),
 }
 
