@@ -35,6 +35,9 @@ class VolumeFilter:
     claims: volume_binding.Claims = field(compare=False)
     storage: Storage = field(compare=False)
     attached: frozenset[node_volume_limits.Attached] = field(compare=False)
+    zoned: tuple[str, ...] = field(
+        compare=False
+    )  # volumes of the claims that the pod names: only their zones count
 
     def rejection(self, node: NodeInfo) -> Rejection | None:
         """Return why a node cannot have the pod's volumes, None where it can."""
@@ -55,8 +58,8 @@ class VolumeFilter:
         return node_volume_limits.fits(self.attached, used, self.storage.csi_nodes.get(node.name))
 
     def _volumes(self) -> Iterator[PersistentVolume]:
-        for claim in self.claims.bound:
-            if (volume := self.storage.volume(claim.spec.volumeName)) is not None:
+        for name in self.zoned:
+            if (volume := self.storage.volume(name)) is not None:
                 yield volume
 
 
@@ -66,11 +69,11 @@ def look_at_volumes(pod: PodInfo, snapshot: Snapshot) -> VolumeFilter | Stopped:
     claims = volume_binding.read_claims(pod, storage)
     if isinstance(claims, str):
         return Stopped(volume_binding.NAME, claims)
-    named = {each.key for each in pod.claims if not each.is_ephemeral}
-    for claim in claims.bound:
-        key = (claim.metadata.namespace, claim.metadata.name)
-        if key in named and storage.volume(claim.spec.volumeName) is None:
-            return Stopped(volume_zone.NAME, volume_zone.missing(claim.spec.volumeName))
+    named = {each.key[1] for each in pod.claims if not each.is_ephemeral}
+    zoned = tuple(claim.spec.volumeName for claim in claims.bound if claim.metadata.name in named)
+    for name in zoned:
+        if storage.volume(name) is None:
+            return Stopped(volume_zone.NAME, volume_zone.missing(name))
     keys = tuple(each.key for each in pod.claims)
     return VolumeFilter(
         keys,
@@ -79,6 +82,7 @@ def look_at_volumes(pod: PodInfo, snapshot: Snapshot) -> VolumeFilter | Stopped:
         claims,
         storage,
         frozenset(node_volume_limits.attached(keys, storage)),
+        zoned,
     )
 
 

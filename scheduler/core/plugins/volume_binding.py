@@ -5,6 +5,8 @@ https://kubernetes.io/docs/concepts/storage/storage-classes/#volume-binding-mode
     claim ─▶ bound ─────────────────────────▶ its volume's node affinity
           ─▶ waits for its first pod ───────▶ a volume that suits it, reserved for it; else a new one, if the class can
           ─▶ else: the pod fits nowhere until somebody has bound the claim
+
+How much room there is for new volumes is not looked at: CSIStorageCapacities are stored, and nothing more.
 """
 
 from __future__ import annotations

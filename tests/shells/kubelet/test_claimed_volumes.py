@@ -21,6 +21,7 @@ from machinery.model.k8s.core_v1 import (
     Pod,
     PodSecurityContext,
     Volume,
+    VolumeDevice,
     VolumeMount,
 )
 from machinery.model.resources import PERSISTENT_VOLUME_CLAIMS, PERSISTENT_VOLUMES
@@ -114,6 +115,21 @@ async def test_a_volume_that_cannot_be_had_says_so(world: VolumeWorld, found: di
     await bind(world, changed(volume(), **fields))
     await world.problem(user_of())
     assert world.events.messages == [event]
+
+
+async def test_a_block_volume_is_a_device_or_says_so(world: VolumeWorld, tmp_path: Path):
+    """What is no block device is none in a container; one that is used read-only is so there, too."""
+    disk = changed(
+        volume(volumeMode="Block"), spec__hostPath=None, spec__local=LocalVolumeSource(path="/dev/null")
+    )
+    await bind(world, changed(disk, spec__nodeAffinity=only_on("node-1")))
+    device = VolumeDevice(name="disk", devicePath="/dev/xvda")
+    for read_only, rights in ((False, "mrw"), (True, "r")):
+        one = changed(user_of(read_only=read_only), spec__containers=[container(volumeDevices=[device])])
+        assert await world.problem(one) == "/dev/null is not a block device"
+        [told] = world.volumes.devices(one, one.spec.containers[0], {"disk": "/dev/loop7"})
+        assert (told.host_path, told.container_path, told.permissions) == ("/dev/loop7", "/dev/xvda", rights)
+    assert world.events.messages[0].startswith('MapVolume.SetUpDevice failed for volume "pv" : ')
 
 
 async def test_a_volume_of_another_node_is_not_used(world: VolumeWorld, data: Path):
