@@ -109,7 +109,13 @@ class Reader:
         return dict.fromkeys((key_of(node.metadata), *others))
 
     def unhealthy_node_of_pod(self, change: Change[Pod]) -> Iterable[Key]:
-        """Return the pod's node, where that is not Ready."""
+        """Return the node that a pod has come to, where that is not Ready.
+
+        What a kubelet says of its pods while its node counts as not Ready is left until the node says something: a kubelet
+        that is back contradicts at once, and the two would go on and on.
+        """
+        if change.old is not None and node_of_pod(change) == change.old.spec.nodeName:
+            return ()
         node = self.nodes.store.get("", node_of_pod(change))
         return (key_of(node.metadata),) if node is not None and not is_node_ready(node) else ()
 

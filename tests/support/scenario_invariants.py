@@ -119,6 +119,22 @@ async def _read(watch: Any, told: list[int]) -> None:
         told += [event.revision for event in batch]
 
 
+def check_identities(cluster: Cluster) -> None:
+    """Containers of one pod's name run on one machine, and for one pod: nobody has two holders, whatever the store says.
+
+    Machines that are switched off run nothing; those that are cut off go on.
+    """
+    holders: dict[str, set[tuple[str, str]]] = defaultdict(set)
+    for node in cluster.nodes.values():
+        for container in node.hollow.containers.values():
+            if container.state(cluster.clock.now()) is State.RUNNING:
+                said = container.config.labels
+                name = f"{said[labels.POD_NAMESPACE]}/{said[labels.POD_NAME]}"
+                holders[name].add((node.name, said[labels.POD_UID]))
+    for name, who in holders.items():
+        assert len(who) == 1, f"{name} has several holders: {sorted(who)}"
+
+
 def check_containers(cluster: Cluster) -> None:
     """Whatever a runtime has belongs to a pod of its node, and what runs to a pod that is not over."""
     pods = {pod["metadata"]["uid"]: pod for pod in cluster.objects("pods")}

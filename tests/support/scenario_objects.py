@@ -56,3 +56,19 @@ def pod(name: str, *, annotations: Json | None = None, owners: Any = (), **spec:
     template = pod_template(annotations=annotations, **spec)
     meta = {**template["metadata"], "name": name, "labels": {"app": name}, "ownerReferences": list(owners)}
     return {"apiVersion": "v1", "kind": "Pod", "metadata": meta, "spec": template["spec"]}
+
+
+def database(replicas: int = 3, **spec: Any) -> Json:
+    """Return a StatefulSet whose pods hold identities."""
+    return {
+        "apiVersion": "apps/v1",
+        "kind": "StatefulSet",
+        "metadata": {"name": "db"},
+        "spec": {
+            "replicas": replicas,
+            "serviceName": "db",
+            "selector": {"matchLabels": LABELS},
+            "template": pod_template(terminationGracePeriodSeconds=5),
+            **spec,
+        },
+    }
