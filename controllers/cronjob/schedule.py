@@ -17,7 +17,7 @@ from functools import lru_cache
 from math import floor
 from typing import Final
 
-from machinery.model import cron, time_zones
+from machinery.model import cron
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _CYCLE_S: Final = 146_097 * 86_400  # 400 years, a whole number of weeks
@@ -67,11 +67,13 @@ def zone_of(name: str) -> tzinfo:
     """
     if name in {"", "UTC"}:
         return UTC
-    if name not in time_zones.NAMES:
-        raise ValueError(f"unknown time zone {name}")
-    from importlib.resources import files  # seldom needed, as is the next one
+    from importlib.resources import files  # seldom needed, as are the next ones
     from zoneinfo import ZoneInfo
 
+    from machinery.model import time_zones
+
+    if name not in time_zones.NAMES:
+        raise ValueError(f"unknown time zone {name}")
     with files("tzdata").joinpath("zoneinfo", *name.split("/")).open("rb") as rules:
         return ZoneInfo.from_file(rules, key=name)
 

@@ -119,3 +119,41 @@ async def test_what_several_controllers_read_is_watched_once():
         calls = cluster.apis["a"].calls
         assert calls.count(("watch", "pods", "")) == 1
         assert calls.count(("watch", "namespaces", "")) == 1
+
+
+async def test_what_comes_often_is_looked_at_together():
+    """Within a second, once; what a plan wants to be remembered is told when it has been carried out."""
+    looks: list[float] = []
+    remembered: list[object] = []
+
+    def build_patient(caches, _settings):
+        pods = caches.ask(PODS, fields=())
+
+        def look(key, moment):
+            looks.append(moment.now_s)
+            return key
+
+        def plan_note(key, _moment, _facts):
+            note = ConfigMap(metadata=ObjectMeta(name="note", namespace=key[1]))
+            return Plan((Create(CONFIG_MAPS, note),), remember=key)
+
+        return Controller(
+            "patient",
+            (Watched(pods, namespace_of, within_s=1.0),),
+            look,
+            plan_note,
+            remember=remembered.append,
+        )
+
+    async with cluster_with("a", table=(build_patient,)) as cluster:
+        await cluster.clock.advance(LOOK_S)
+        for number in range(5):
+            await cluster.server.given(PODS, builders.pod(f"pod-{number}"))
+            await cluster.clock.advance(0.1)
+        assert looks == []
+        await cluster.clock.advance(0.8)
+        assert (len(looks), remembered) == (1, [("", "default")])
+        await cluster.server.given(PODS, builders.pod("last"))
+        await cluster.clock.advance(2)
+        assert len(looks) > 1  # the note is there already, so that the plan fails
+        assert len(remembered) == 1
