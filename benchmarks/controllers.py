@@ -61,7 +61,7 @@ def measure() -> dict[str, Any]:
         TimeoutError: the pods were not Ready in half an hour.
     """
     size = Size.read(os.environ.get("KUBARIUM_BENCH_CONTROLLERS", PLAN))
-    with cluster(nodes=1, runtime="hollow") as handle:
+    with cluster(nodes=3, runtime="hollow") as handle:
         idle = _idle(_pid(handle))
     with cluster(nodes=size.nodes, runtime="hollow") as handle:
         many = with_api(handle, lambda api: _many(handle, api, size))

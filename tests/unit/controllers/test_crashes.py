@@ -114,7 +114,7 @@ from tests.support.controllers import deployment as web
 from tests.support.examples import sample
 from tests.support.stateful import claim_template, stateful_set
 
-MISHAPS = 3  # of the events of a course, how many come late, and how many never
+MISHAPS = 4  # of the events of a course, about so many come late, or never
 SILENT_S = 80.0  # longer than a node is waited for
 
 
@@ -825,14 +825,14 @@ async def test_a_crash_after_any_write_changes_nothing_in_the_end(build: Build):
 @pytest.mark.deep
 @pytest.mark.parametrize("build", TRIALS, ids=name_of)
 async def test_events_that_come_late_or_never_change_nothing_in_the_end(build: Build):
-    """What a watch brings is held up while others go on, or lost, and then listed anew: each time, as far as time allows."""
+    """What a watch brings is held up while others go on, or lost, and then listed anew: some of the times, in turn."""
     trial = TRIALS[build]
     run = partial(play, trial.course, (build, *trial.beside))
     faultless = await run()
     times = range(1, faultless.heard + 1)
-    for at in times[:: max(1, len(times) // MISHAPS)]:
-        for mishap in (Mishap(late=at), Mishap(lost=at)):
-            assert (await run(mishap)).outcome == faultless.outcome, f"after {mishap}"
+    for index, at in enumerate(times[:: max(1, len(times) // MISHAPS)]):
+        mishap = Mishap(lost=at) if index % 2 else Mishap(late=at)
+        assert (await run(mishap)).outcome == faultless.outcome, f"after {mishap}"
 
 
 def forgetful(caches: Caches, _settings: Settings) -> Controller[Any]:
@@ -864,3 +864,32 @@ async def test_a_controller_that_relies_on_its_memory_is_found():
     crashed = await play(nothing, (forgetful,), Mishap(crash_after=1))
     assert faultless.writes > 1
     assert crashed.outcome != faultless.outcome
+
+
+def impatient(caches: Caches, _settings: Settings) -> Controller[Any]:
+    """Build a controller that writes down what it does not see for a second as missing."""
+    namespaces = caches.ask(NAMESPACES, fields=())
+    seen = caches.ask(CONFIG_MAPS)
+
+    def plan(name: str, moment: Moment, _facts: Facts) -> Plan:
+        namespace = namespaces.store.get("", name)
+        if namespace is None or seen.store.get(name, "settings"):
+            return NOTHING_TO_DO
+        if (wait_s := 1 - moment.since(namespace.metadata.creationTimestamp)) > 0:
+            return Plan(requeue_after_s=wait_s)
+        note = ConfigMap(metadata=ObjectMeta(name="missing", namespace=name))
+        return Plan((Create(CONFIG_MAPS, note, already_exists_is_fine=True),))
+
+    return Controller("impatient", (Watched(namespaces, itself),), lambda key, _moment: key[1], plan)
+
+
+async def test_a_controller_that_takes_what_is_late_for_missing_is_found():
+    """The check is shown a fault."""
+
+    async def one_namespace(world: CrashWorld) -> None:
+        await world.server.given(NAMESPACES, builders.namespace("space"))
+        await world.server.given(CONFIG_MAPS, builders.config_map("settings", "space"))
+
+    faultless = await play(one_namespace, (impatient,))
+    late = [await play(one_namespace, (impatient,), Mishap(late=at + 1)) for at in range(faultless.heard)]
+    assert any(each.outcome != faultless.outcome for each in late)
