@@ -26,7 +26,7 @@ from scheduler.app import build
 from scheduler.config import SchedulerConfig
 from tests.support.builders import node, pod
 from tests.support.claims import claim, storage_class, volume
-from tests.support.scripted_api import LocalRegistry, local_registry
+from tests.support.scripted_api import LocalRegistry, ScriptedApi, local_registry
 from tests.support.virtual_clock import VirtualClock
 
 HOST = "kubernetes.io/hostname"
@@ -45,9 +45,9 @@ class World:
         self.clock, self.server, self.user = clock, server, server.user
 
     @asynccontextmanager
-    async def scheduling(self, **fields: Any) -> AsyncIterator[None]:
+    async def scheduling(self, api: ScriptedApi | None = None, **fields: Any) -> AsyncIterator[None]:
         config = SchedulerConfig(leader_elect=False, **fields)
-        api = self.server.api("scheduler")
+        api = api or self.server.api("scheduler")
         scheduler = build(config, api, self.clock, SILENT, Metrics(), identity="", tie_breaks=lambda: 0.0)
         task = asyncio.ensure_future(scheduler.run())
         await scheduler.watch.synced()
@@ -70,6 +70,20 @@ class World:
             {"metadata": {"annotations": {BIND_COMPLETED: "yes"}}, "spec": {"volumeName": volume_name}}, name
         )
         await self.clock.advance(0)
+
+    async def bind_what_waits(self) -> None:
+        """Do as the controller of volumes and a provisioner do, with what the scheduler has written."""
+        volumes = (await self.user.list(PERSISTENT_VOLUMES)).items
+        reserved = {each.spec.claimRef.name: each.metadata.name for each in volumes if each.spec.claimRef}
+        for own in (await self.user.list(PERSISTENT_VOLUME_CLAIMS)).items:
+            name = own.metadata.name
+            if own.spec.volumeName:
+                continue
+            if name not in reserved and SELECTED_NODE in own.metadata.annotations:
+                await self.server.given(PERSISTENT_VOLUMES, volume(f"made-for-{name}", of=own))
+                reserved[name] = f"made-for-{name}"
+            if name in reserved:
+                await self.bind(reserved[name], name)
 
     async def node_of(self, name: str = "web") -> str:
         return (await self.user.get(PODS, name, namespace="default")).spec.nodeName
@@ -191,3 +205,36 @@ async def test_a_pod_is_tried_again_when_its_claim_comes(world: World):
         await world.server.given(PERSISTENT_VOLUME_CLAIMS, claim("late", storage_class="standard"))
         await world.clock.advance(1)
         assert (await world.claim("late")).metadata.annotations[SELECTED_NODE] == "node-1"
+
+
+@pytest.mark.parametrize("fatal", [1, 2, 3])
+async def test_whatever_write_is_the_last_one_the_pod_gets_its_volumes(world: World, fatal: int):
+    """The volume that is reserved, the claim that is told its node, the binding: the next scheduler finds what is done."""
+    await world.server.given(STORAGE_CLASSES, storage_class())
+    await world.server.given(PERSISTENT_VOLUMES, volume(storage_class="standard"))
+    await world.server.given(PERSISTENT_VOLUME_CLAIMS, claim("more", "2Gi", storage_class="standard"))
+    dying, written = world.server.api("scheduler"), 0
+
+    async def die(_verb: str, plural: str, _name: str) -> None:
+        nonlocal written
+        written += plural in {"persistentvolumes", "persistentvolumeclaims", "pods"}
+        if written == fatal:
+            await asyncio.get_running_loop().create_future()
+
+    dying.before_reply = die
+    both = [PersistentVolumeClaimVolumeSource(claimName=each) for each in ("data", "more")]
+    sources = [Volume(name=each.claimName, persistentVolumeClaim=each) for each in both]
+    async with world.scheduling(dying):
+        await world.server.given(PODS, pod("web", volumes=sources))
+        for _ in range(3):
+            await world.clock.advance(1)
+            await world.bind_what_waits()
+    assert written == fatal
+    async with world.scheduling():
+        for _ in range(3):
+            await world.clock.advance(5)
+            await world.bind_what_waits()
+        assert await world.node_of() == "node-1"
+    volumes = (await world.user.list(PERSISTENT_VOLUMES)).items
+    owners = {each.metadata.name: each.spec.claimRef.name for each in volumes if each.spec.claimRef}
+    assert owners == {"pv": "data", "made-for-more": "more"}
