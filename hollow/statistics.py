@@ -8,7 +8,7 @@ from typing import Any
 from hollow.core.lifetime import State
 from hollow.records import Container, Sandbox
 from hollow.views import view_attributes, wall_ns
-from machinery.model.clock import Clock
+from machinery.model.clock import Clock, Timescale
 from machinery.pb import cri_pb2 as cri
 
 
@@ -38,7 +38,7 @@ def _used(containers: Sequence[Container], clock: Clock) -> tuple[Any, Any]:
     running = [container for container in containers if container.state(now_s) is State.RUNNING]
     nano_cores = sum(container.behaviour.cpu_millicores for container in running) * 1_000_000
     memory = sum(container.behaviour.memory_bytes for container in running)
-    spent = sum(_spent_core_ns(container, clock) for container in containers)
+    spent = sum(_spent_core_ns(container, clock.timescale, now_s) for container in containers)
     at_ns = wall_ns(clock.timescale, now_s)
     return (
         cri.CpuUsage(
@@ -53,12 +53,12 @@ def _used(containers: Sequence[Container], clock: Clock) -> tuple[Any, Any]:
     )
 
 
-def _spent_core_ns(container: Container, clock: Clock) -> int:
+def _spent_core_ns(container: Container, timescale: Timescale, now_s: float) -> int:
     if container.record.started_s is None:
         return 0
     end = container.end
-    until_s = min(clock.now(), end.at_s) if end else clock.now()
-    ran_s = clock.timescale.wall(until_s - container.record.started_s)
+    until_s = min(now_s, end.at_s) if end else now_s
+    ran_s = timescale.wall(until_s - container.record.started_s)
     return int(ran_s * container.behaviour.cpu_millicores * 1_000_000)
 
 
