@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from kubelet.core import labels
 
+_EXACT: Final = 10_000  # nanocores: a clock that counts from 1970 tells no more of a second
 NODE: Final = ""
 """What the counter of the node in all is found by, where containers have their ids."""
 
@@ -144,5 +145,5 @@ def _window(bases: Sequence[Look], now: Look, id_: str) -> Window | None:
     if before is None or after.at_ns <= before.at_ns:
         return None
     length_ns = after.at_ns - before.at_ns
-    rate = max(0, after.cpu_ns - before.cpu_ns) * 1_000_000_000 // length_ns
-    return Window(after.at_ns, length_ns, rate, after.memory_bytes)
+    rate = max(0, after.cpu_ns - before.cpu_ns) * 1_000_000_000 / length_ns
+    return Window(after.at_ns, length_ns, round(rate / _EXACT) * _EXACT, after.memory_bytes)
