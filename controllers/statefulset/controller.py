@@ -16,7 +16,7 @@ from controllers.core.workloads import STATEFUL_SETS, StatefulSet
 from controllers.statefulset.identity import (
     claim_name,
     ordinal_of,
-    ordinals,
+    ordinals_to_fill,
     pod_name,
     set_name,
     template_name,
@@ -67,13 +67,15 @@ class Reader:
         owner = self.sets.store.get(*key)
         if owner is None:
             return None
-        pods = {pod.metadata.name: pod for pod in (*self._claimable_pods(owner), *self._named_pods(owner))}
-        numbers = {ordinal_of(owner, name) for name in pods} | set(ordinals(owner))
+        pods = {pod.metadata.name: pod for pod in self._claimable_pods(owner)}
+        numbers = {number for name in pods if (number := ordinal_of(owner, name)) is not None}
+        places = ordinals_to_fill(owner, numbers)
+        pods |= {pod.metadata.name: pod for pod in self._named_pods(owner, places)}
         return Seen(
             owner,
             tuple(pods.values()),
             tuple({each.metadata.name: each for each in self._revisions(owner)}.values()),
-            dict(self._claims(owner, [number for number in numbers if number is not None])),
+            dict(self._claims(owner, numbers.union(places))),
         )
 
     def sets_of_pod(self, change: Change[Pod]) -> Iterator[Key]:
@@ -100,8 +102,8 @@ class Reader:
     def _claimable_pods(self, owner: StatefulSet) -> Iterable[Pod]:
         return claimable(self.pods.store, owner, from_selector(owner.spec.selector))
 
-    def _named_pods(self, owner: StatefulSet) -> Iterator[Pod]:
-        for ordinal in ordinals(owner):
+    def _named_pods(self, owner: StatefulSet, numbers: Iterable[int]) -> Iterator[Pod]:
+        for ordinal in numbers:
             pod = self.pods.store.get(owner.metadata.namespace, pod_name(owner, ordinal))
             if pod is not None:
                 yield pod

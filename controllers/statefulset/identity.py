@@ -5,6 +5,8 @@ https://kubernetes.io/docs/concepts/workloads/controllers/statefulset/#pod-ident
 
 from __future__ import annotations
 
+from collections.abc import Collection
+from itertools import islice
 from typing import Any, Final
 
 from controllers.core.revisions import REVISION_LABEL
@@ -15,6 +17,7 @@ from machinery.model.owners import owner_reference
 
 POD_NAME_LABEL: Final = "statefulset.kubernetes.io/pod-name"
 POD_INDEX_LABEL: Final = "apps.kubernetes.io/pod-index"
+BURST: Final = 500  # places without a pod that are looked at together
 
 
 def pod_name(owner: StatefulSet, ordinal: int) -> str:
@@ -38,6 +41,16 @@ def ordinals(owner: StatefulSet) -> range:
     """Return the ordinals of the pods that there are to be."""
     start = owner.spec.ordinals.start or 0
     return range(start, start + owner.spec.replicas)
+
+
+def ordinals_to_fill(owner: StatefulSet, held: Collection[int]) -> list[int]:
+    """Return the ordinals that a plan is about: those that have pods, and the lowest that have none, so many at a time.
+
+    Somebody may ask for two billion pods.
+    """
+    wanted = ordinals(owner)
+    empty = islice((ordinal for ordinal in wanted if ordinal not in held), BURST)
+    return sorted({*empty, *(ordinal for ordinal in held if ordinal in wanted)})
 
 
 def claim_name(owner: StatefulSet, template: Template, ordinal: int) -> str:

@@ -9,7 +9,7 @@ from controllers.core.moment import Moment
 from controllers.core.owned_pods import available_in
 from controllers.core.revisions import ControllerRevision
 from controllers.core.workloads import StatefulSet
-from controllers.statefulset.identity import ordinal_of, ordinals, pod_name
+from controllers.statefulset.identity import ordinal_of, ordinals, ordinals_to_fill, pod_name
 from controllers.statefulset.storage import Known
 from machinery.model.k8s.core_v1 import Pod
 from machinery.model.pods import is_ready, is_terminating
@@ -31,7 +31,7 @@ class Members:
     """A StatefulSet and its pods."""
 
     owner: StatefulSet
-    places: tuple[Place, ...]  # those that there are to be, the lowest ordinal first
+    places: tuple[Place, ...]  # of `ordinals_to_fill`, the lowest ordinal first
     condemned: tuple[Pod, ...]  # of ordinals that there are to be no more, the highest first
     current: ControllerRevision  # of the last update that is complete
     update: ControllerRevision  # of the template of now
@@ -75,12 +75,13 @@ def read_members(
 ) -> Members:
     """Put a StatefulSet's pods into their places. `others` are pods that it does not own."""
     wanted, taken = ordinals(owner), {pod.metadata.name for pod in others}
-    by_ordinal = {ordinal_of(owner, pod.metadata.name): pod for pod in owned}
+    numbered = ((ordinal_of(owner, pod.metadata.name), pod) for pod in owned)
+    by_ordinal = {ordinal: pod for ordinal, pod in numbered if ordinal is not None}
     places = (
         Place(ordinal, by_ordinal.get(ordinal), is_taken=pod_name(owner, ordinal) in taken)
-        for ordinal in wanted
+        for ordinal in ordinals_to_fill(owner, by_ordinal.keys())
     )
-    condemned = sorted((n for n in by_ordinal if n is not None and n not in wanted), reverse=True)
+    condemned = sorted((ordinal for ordinal in by_ordinal if ordinal not in wanted), reverse=True)
     return Members(
         owner,
         tuple(places),

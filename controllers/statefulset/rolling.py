@@ -6,7 +6,7 @@ https://kubernetes.io/docs/concepts/workloads/controllers/statefulset/#update-st
 from __future__ import annotations
 
 from controllers.core.workloads import StatefulSet
-from controllers.statefulset.identity import revision_of
+from controllers.statefulset.identity import ordinals, revision_of
 from controllers.statefulset.members import Members, Place
 from controllers.statefulset.turns import ROLLING
 from machinery.model.k8s.core_v1 import Pod
@@ -61,8 +61,8 @@ def _so_many(members: Members, most: int) -> list[Pod]:
 
 def _above_partition(members: Members) -> list[Place]:
     rolling = members.owner.spec.updateStrategy.rollingUpdate
-    partition = (rolling.partition or 0) if rolling else 0
-    return list(reversed(members.places[partition:]))
+    lowest = ordinals(members.owner).start + ((rolling.partition or 0) if rolling else 0)
+    return [place for place in reversed(members.places) if place.ordinal >= lowest]
 
 
 def _is_old(members: Members, place: Place) -> bool:

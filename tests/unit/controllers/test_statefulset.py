@@ -10,6 +10,7 @@ import pytest
 from controllers.core.actions import Create, Patch
 from controllers.core.revisions import CONTROLLER_REVISIONS, HASH_LABEL, REVISION_LABEL
 from controllers.core.workloads import STATEFUL_SETS
+from controllers.statefulset.identity import BURST
 from controllers.statefulset.rolling import max_unavailable
 from controllers.statefulset.storage import CLAIMS
 from machinery.model.k8s.apps_v1 import (
@@ -108,6 +109,14 @@ def test_in_parallel_all_pods_are_made_and_unmade_at_once():
     rollout.change(replicas=1)
     rollout.steps()
     assert ending(rollout) == ["web-1", "web-2"]
+
+
+@pytest.mark.parametrize(("policy", "made"), [("OrderedReady", 1), ("Parallel", BURST)])
+def test_two_billion_pods_are_made_bit_by_bit(policy: str, made: int):
+    """Nothing is done for each of them at once."""
+    rollout = Rollout(stateful_set(2**31 - 1, podManagementPolicy=policy))
+    rollout.step()
+    assert len(of_type(rollout.plan(), Create)) == made
 
 
 def test_it_scales_down_from_the_highest_one_by_one():
