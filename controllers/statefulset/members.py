@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from controllers.core.moment import Moment
@@ -36,7 +36,7 @@ class Members:
     current: ControllerRevision  # of the last update that is complete
     update: ControllerRevision  # of the template of now
     claims: Known
-    moment: Moment
+    waits: Mapping[str, float | None]  # see `available_in`; by the names of the pods
 
     @property
     def pods(self) -> list[Pod]:
@@ -50,9 +50,7 @@ class Members:
 
     def available_in(self, pod: Pod) -> float | None:
         """Return the seconds until a pod is available, 0 where it is, None where it does not run or is not Ready."""
-        if not is_running_and_ready(pod):
-            return None
-        return available_in(pod, self.owner.spec.minReadySeconds, self.moment)
+        return self.waits[pod.metadata.name]
 
     def is_unavailable(self, pod: Pod | None) -> bool:
         """Whether a pod cannot be relied on: it is not there, ends, or is not available."""
@@ -89,5 +87,9 @@ def read_members(
         current,
         update,
         claims,
-        moment,
+        {pod.metadata.name: _available_in(owner, pod, moment) for pod in owned},
     )
+
+
+def _available_in(owner: StatefulSet, pod: Pod, moment: Moment) -> float | None:
+    return available_in(pod, owner.spec.minReadySeconds, moment) if is_running_and_ready(pod) else None
