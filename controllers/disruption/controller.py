@@ -10,10 +10,11 @@ from controllers.core.controller import Controller, Key, LaterKinds, Noted, Sett
 from controllers.core.indexes import BY_LABEL, BY_SELECTOR, by_label, by_selector
 from controllers.core.keys import itself, key_of
 from controllers.core.moment import Moment
-from controllers.core.workloads import DEPLOYMENTS, REPLICA_SETS
+from controllers.core.workloads import DEPLOYMENTS, REPLICA_SETS, REPLICATION_CONTROLLERS, STATEFUL_SETS
 from controllers.disruption.plan import Budget, Seen, Target, is_target, plan
 from controllers.disruption.scales import Scale
 from machinery.model.k8s.core_v1 import Pod
+from machinery.model.k8s.meta_v1 import OwnerReference
 from machinery.model.k8s.policy_v1 import PodDisruptionBudget
 from machinery.model.label_index import objects_for, selectors_for
 from machinery.model.owners import controller_of
@@ -47,6 +48,9 @@ class Reader:
         self.pods = caches.ask(PODS, fields=POD_FIELDS, indexes={BY_LABEL: by_label})
         self._replica_sets = caches.ask(REPLICA_SETS)
         self._deployments = caches.ask(DEPLOYMENTS)
+        self._others: dict[str, Source[Any]] = {
+            each.kind: caches.ask(each) for each in (STATEFUL_SETS, REPLICATION_CONTROLLERS)
+        }
         self._kinds = {(kind.group, kind.kind): kind for kind in settings.kinds}
         self._told: set[str] = set()  # uids of pods
         self._shared: dict[Key, dict[str, Pod]] = {}  # pods that are to be told, by the budget that does it
@@ -101,14 +105,23 @@ class Reader:
                 yield budget
 
     def _scales(self, pods: Sequence[Pod]) -> dict[str, Scale]:
-        """Return the scales of the ReplicaSets of pods: a Deployment's for one that a Deployment controls."""
-        owners = {
-            (pod.metadata.namespace, owner.name): owner.uid
+        """Return the scales of what controls pods: a Deployment's for a ReplicaSet that a Deployment controls."""
+        found = {
+            owner.uid: (pod.metadata.namespace, owner)
             for pod in pods
-            if (owner := controller_of(pod.metadata)) is not None and owner.kind == "ReplicaSet"
+            if (owner := controller_of(pod.metadata)) is not None
         }
-        found = {uid: self._scale(place, uid) for place, uid in owners.items()}
-        return {uid: scale for uid, scale in found.items() if scale is not None}
+        scales = {uid: self._scale_of(namespace, owner) for uid, (namespace, owner) in found.items()}
+        return {uid: scale for uid, scale in scales.items() if scale is not None}
+
+    def _scale_of(self, namespace: str, owner: OwnerReference) -> Scale | None:
+        if owner.kind == "ReplicaSet":
+            return self._scale((namespace, owner.name), owner.uid)
+        source = self._others.get(owner.kind)
+        found = source.store.get(namespace, owner.name) if source is not None else None
+        if found is None or found.metadata.uid != owner.uid:
+            return None
+        return Scale(owner.uid, found.spec.replicas)
 
     def _scale(self, place: tuple[str, str], uid: str) -> Scale | None:
         replica_set = self._replica_sets.store.get(*place)

@@ -1,6 +1,6 @@
 """How many pods there should be: the sum of the scales of everything that controls the pods of a budget.
 
-Deployments and ReplicaSets are read from the caches. Anything else, and what the caches do not have, is asked for its
+Those of Kubernetes' own workloads are read from the caches. Anything else, and what the caches do not have, is asked for its
 scale subresource.
 """
 

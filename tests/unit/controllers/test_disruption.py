@@ -4,16 +4,23 @@ import msgspec
 import pytest
 
 from controllers.core.actions import Documents, Facts, Lookup, Patch
-from controllers.core.workloads import REPLICA_SETS
+from controllers.core.caches import Caches
+from controllers.core.controller import Settings
+from controllers.core.workloads import DEPLOYMENTS, REPLICA_SETS, STATEFUL_SETS, StatefulSet, StatefulSetSpec
 from controllers.disruption.budget import selector_text
+from controllers.disruption.controller import Reader
 from controllers.disruption.plan import STALE_S, Budget, Target, plan
 from controllers.disruption.scales import Scale
 from machinery.model.k8s.core_v1 import PodCondition
 from machinery.model.k8s.meta_v1 import LabelSelector, LabelSelectorRequirement
+from machinery.model.profile import intervals
+from machinery.model.requests import EventType
+from machinery.model.resources import POD_DISRUPTION_BUDGETS, PODS
+from machinery.model.store import Change
 from tests.support import builders
 from tests.support.budgets import KINDS, budget, controlled_by, counts, plan_for, pods
 from tests.support.builders import changed
-from tests.support.controllers import at, events, moment, of_type, status_of
+from tests.support.controllers import at, deployment, events, moment, of_type, owner, replica_set, status_of
 
 
 def seen(made, members, scale=None, **fields):
@@ -221,3 +228,45 @@ def test_a_pod_that_ends_or_that_its_kubelet_ends_stays_a_target(pod):
     """However long it takes."""
     made = plan(Target(pod), moment(1e6))
     assert (made.actions, made.requeue_after_s) == ((), None)
+
+
+def test_the_scales_of_workloads_are_read_from_the_caches():
+    """A Deployment's for its ReplicaSet; of another object of the same name, nothing is known."""
+    reader = Reader(caches := Caches(), Settings(intervals("default"), ()))
+    web = deployment(4)
+    stores = {
+        str(resource): caches.ask(resource).store for resource in (DEPLOYMENTS, REPLICA_SETS, STATEFUL_SETS)
+    }
+    stores["deployments.apps"].put(web)
+    owned = {"uid": "uid-rs", "ownerReferences": [owner(web)]}
+    stores["replicasets.apps"].put(replica_set("web", 9, metadata=owned))
+    sets = StatefulSet(
+        metadata=builders.meta("web", "default", uid="uid-db"), spec=StatefulSetSpec(replicas=2)
+    )
+    stores["statefulsets.apps"].put(sets)
+    controllers = [controlled_by("uid-rs"), controlled_by("uid-db", "StatefulSet"), controlled_by("other")]
+    for number, each in enumerate(controllers):
+        made = builders.pod(f"web-{number}", labels={"app": "web"}, owners=[each])
+        caches.ask(PODS, fields=()).store.put(made)
+    caches.ask(POD_DISRUPTION_BUDGETS).store.put(budget(maxUnavailable=1))
+    found = reader.look(("default", "b"), moment())
+    assert found.scales == {"uid-rs": Scale(web.metadata.uid, 4), "uid-db": Scale("uid-db", 2)}
+    assert len(found.pods) == 3
+
+
+def test_a_pod_of_two_budgets_is_noted_once():
+    """By the one of them that is found first."""
+    reader = Reader(caches := Caches(), Settings(intervals("default"), ()))
+    budgets = caches.ask(POD_DISRUPTION_BUDGETS).store
+    budgets.put(budget(minAvailable=1))
+    [made] = pods(1)
+    assert list(reader.concerned(Change(EventType.ADDED, None, made))) == [("default", "b")]
+    budgets.put(changed(budget(minAvailable=1), metadata__name="c"))
+    assert set(reader.concerned(Change(EventType.MODIFIED, made, made))) == {
+        ("default", "b"),
+        ("default", "c"),
+    }
+    first, second = (reader.look(("default", name), moment()) for name in "bc")
+    assert [*first.shared, *second.shared] == [made]
+    list(reader.concerned(Change(EventType.MODIFIED, made, made)))
+    assert not reader.look(("default", "b"), moment()).shared
