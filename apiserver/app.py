@@ -361,6 +361,7 @@ async def doors(core: Core, config: ApiserverConfig, process: Process) -> AsyncI
         core.authenticator,
         name=process.name,
         others=core.aggregation.registry,
+        kubelets=core.kubelets,
     )
     access = AccessLog(process.log, process.clock) if config.access_log else None
     if access is not None:

@@ -53,6 +53,8 @@ class Bootstrap:
         namespaces = [bootstrap.namespace(name) for name in bootstrap.NAMESPACES if name not in known]
         classes = {obj.place for obj in self._feed.cache(served.PRIORITY_CLASSES).every()}
         lacking = [obj for obj in bootstrap.priority_classes() if metadata(obj)["name"] not in classes]
+        if bootstrap.SYSTEM not in known:  # the first time: who deletes the class does not get it again
+            await self.create(bootstrap.default_storage_class())
         repairs = bootstrap.plan_rbac(bootstrap_rbac.NEEDED, self._existing())
         flows, changed_flows = suggested.plan(self._of(_FLOWS))
         await _all(self.create(obj) for obj in (*namespaces, *lacking, *flows))

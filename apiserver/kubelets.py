@@ -17,7 +17,7 @@ import msgspec
 from apiserver.lookup import Lookup
 from machinery.client.tls import ClientTls
 from machinery.model.clock import Clock
-from machinery.model.errors import ApiError, BadRequest, NotFound, Unavailable
+from machinery.model.errors import ApiError, BadRequest, NotFound, TooLarge, Unavailable
 
 if TYPE_CHECKING:
     from machinery.rpc.channel import Channel
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 _ADDRESS_TYPES: Final = ("InternalIP", "Hostname", "ExternalIP")
 _DEFAULT_PORT: Final = 10250
+_PAGE_S: Final = 8.0  # wall seconds that a page may take; a component's call has 10
+_LARGEST_PAGE: Final = 1024 * 1024  # bytes of a page that is answered in one piece
 _KEPT: Final = 32  # channels that stay open while nobody uses them
 
 
@@ -73,6 +75,28 @@ class Kubelets:
         finally:
             line.users -= 1
             await self._trim()
+
+    async def page(self, node: str, method: str, path: str) -> bytes:
+        """Return a page of a kubelet, or what it says to a request that has no body.
+
+        Raises:
+            Unavailable: the kubelet cannot be reached, or does not answer in time.
+            TooLarge: the page is too large for a caller who wants it in one piece.
+            ApiError: what the kubelet answers.
+        """
+        from machinery.wire.node import messages
+
+        asked, found = messages.PageRequest(method=method, path=path), bytearray()
+        async with self.node(node) as stub:
+            chunks = stub.Page(asked, timeout=_PAGE_S)
+            try:
+                while (chunk := await chunks.read()) is not None:
+                    found += chunk.data
+                    if len(found) > _LARGEST_PAGE:
+                        raise TooLarge(f"{path} of the kubelet has over {_LARGEST_PAGE} bytes")
+            finally:
+                chunks.cancel()
+        return bytes(found)
 
     async def aclose(self) -> None:
         """Close every channel."""

@@ -17,6 +17,7 @@ from controllers.answers import look_up
 from controllers.core.actions import (
     Action,
     AllAtOnce,
+    AskNode,
     Attempt,
     Create,
     Delete,
@@ -172,6 +173,8 @@ class Executor(Generic[K]):
                 await self._delete(key, write)
             case Finalize(resource=resource, object=obj):
                 await self._api.update(resource, obj, subresource="finalize")
+            case AskNode(node=node, method=method, path=path):
+                await self._api.ask_node(node, method, path)
             case DeleteCollection(resource=resource, namespace=namespace):
                 await self._api.delete_collection(resource, Selection(namespace=namespace))
             case _:

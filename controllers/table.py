@@ -17,6 +17,7 @@ from controllers import (
     endpoints,
     endpointslice,
     endpointslicemirroring,
+    ephemeral_volume,
     garbage_collector,
     horizontal_pod_autoscaler,
     job,
@@ -38,6 +39,8 @@ from controllers import (
     token_cleaner,
     ttl_after_finished,
     validatingadmissionpolicy_status,
+    volume_expand,
+    volume_provisioner,
 )
 from controllers.core.controller import Build
 
@@ -71,6 +74,9 @@ CONTROLLERS: Final[tuple[Build, ...]] = (
     pvc_protection.build,
     pv_protection.build,
     persistentvolume_binder.build,
+    volume_provisioner.build,
+    volume_expand.build,
+    ephemeral_volume.build,
     certificate_approving.build,
     certificate_signing.build,
     certificate_cleaning.build,

@@ -30,6 +30,7 @@ from kubelet.housekeeping import Housekeeping
 from kubelet.image_permits import ImagePermits
 from kubelet.image_records import ImageRecords
 from kubelet.images import Images
+from kubelet.local_volumes import LocalVolumes
 from kubelet.log_rotation import LogRotation
 from kubelet.machine_info import IdentityFiles, read_machine
 from kubelet.node import Node, NodeSettings
@@ -264,6 +265,7 @@ class Kubelet:
             usage=self._usage.read,
             probe_metrics=self.probes.metrics,
             machine=self.machine,
+            local_volumes=LocalVolumes(config.root / "local-volumes"),
             volumes=self.volumes.claimed.usage,
         )
         service = NodeServer(

@@ -24,8 +24,16 @@ from kubelet.core.node_summary import (
     running_pod,
     summary,
 )
-from machinery.model.errors import MethodNotSupported, NotFound, NotImplementedHere
+from kubelet.local_volumes import LocalVolumes
+from machinery.model.errors import (
+    BadRequest,
+    MethodNotSupported,
+    NotFound,
+    NotImplementedHere,
+    Unavailable,
+)
 from machinery.model.k8s.core_v1 import Pod
+from machinery.model.node_folders import FOLDERS, folder_of
 
 _JSON: Final = "application/json"
 _TEXT: Final = "text/plain; charset=utf-8"
@@ -78,6 +86,7 @@ class Pages:
     usage: Callable[[], NodeUsage]  # of the node in all
     probe_metrics: Callable[[], str]
     machine: Machine
+    local_volumes: LocalVolumes
     volumes: Callable[[], Iterable[VolumeUsage]] = tuple  # those of the pods that claims stand for
 
     async def page(self, method: str, path: str) -> Page:
@@ -87,8 +96,12 @@ class Pages:
             NotFound: there is none.
             NotImplementedHere: a kubelet of Kubernetes has it.
             MethodNotSupported: it can only be read.
+            BadRequest: it is about a folder that no volume can have.
+            Unavailable: a folder cannot be made or removed now.
         """
         name = path.strip("/")
+        if name.partition("/")[0] == FOLDERS:
+            return await self._folders(method, name)
         root = name.partition("/")[0]
         known: dict[str, Callable[[], Awaitable[Page]]] = {
             "healthz": self._healthy,
@@ -109,6 +122,27 @@ class Pages:
         if method not in {"GET", "HEAD"}:
             raise MethodNotSupported(f"/{name} of the kubelet can only be read")
         return await known[name]() if name in known else await asyncio.to_thread(self._log, path)
+
+    async def _folders(self, method: str, path: str) -> Page:
+        """Return which folders are volumes; make or remove one."""
+        try:
+            name = folder_of(path)
+        except ValueError as error:
+            raise BadRequest(str(error)) from error
+        folders = self.local_volumes
+        try:
+            match bool(name), method:
+                case False, "GET" | "HEAD":
+                    pass
+                case True, "POST":
+                    await asyncio.to_thread(folders.make, name)
+                case True, "DELETE":
+                    await asyncio.to_thread(folders.remove, name)
+                case _:
+                    raise MethodNotSupported(f"/{path} of the kubelet does not take {method}")
+            return Page(_JSON, msgspec.json.encode(await asyncio.to_thread(folders.all)))
+        except OSError as error:
+            raise Unavailable(f"the folder of volume {name} on node {self.node_name}: {error}") from error
 
     async def _healthy(self) -> Page:
         return Page(_TEXT, b"ok")

@@ -8,8 +8,10 @@ from ipaddress import ip_address
 from typing import Final, TypeAlias
 
 from apiserver.core.values import Json, metadata
+from machinery.model.storage import IS_DEFAULT_CLASS, NODE_FOLDERS, WAIT_FOR_FIRST_CONSUMER
 
-NAMESPACES: Final = ("default", "kube-node-lease", "kube-public", "kube-system")
+SYSTEM: Final = "kube-system"
+NAMESPACES: Final = ("default", "kube-node-lease", "kube-public", SYSTEM)
 AUTOUPDATE: Final = "rbac.authorization.kubernetes.io/autoupdate"
 
 Key: TypeAlias = tuple[str, str, str]
@@ -113,6 +115,19 @@ def priority_classes() -> list[Json]:
         }
         for name, (value, text) in about.items()
     ]
+
+
+def default_storage_class() -> Json:
+    """Return the class that claims without any get: folders of the node that their first pod goes to."""
+    return {
+        "apiVersion": "storage.k8s.io/v1",
+        "kind": "StorageClass",
+        "metadata": {"name": "standard", "annotations": {IS_DEFAULT_CLASS: "true"}},
+        "provisioner": NODE_FOLDERS,
+        "reclaimPolicy": "Delete",
+        "volumeBindingMode": WAIT_FOR_FIRST_CONSUMER,
+        "allowVolumeExpansion": True,
+    }
 
 
 def kubernetes_service(address: str, port: int) -> Json:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from functools import partial
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 from msgspec import structs
 
@@ -18,6 +18,7 @@ from apiserver.authentication import Authenticator
 from apiserver.core import answers
 from apiserver.core.authn_impersonation import PREFIX
 from apiserver.core.catalogue import Catalogue, PerGeneration
+from apiserver.core.connect_options import NodeProxyOptions
 from apiserver.core.discovery import Discovery
 from apiserver.gate import Gate
 from apiserver.registry import Registry
@@ -43,6 +44,8 @@ from apiserver.request_checks import (
 )
 from apiserver.services import frames
 from machinery.model.errors import BadRequest, NotFound
+from machinery.model.k8s.served import NODES
+from machinery.model.kubelet_paths import NODE_PAGE, does_something
 from machinery.model.requests import Fence, PatchType
 from machinery.process.server import peer
 from machinery.wire import fence_header
@@ -60,7 +63,17 @@ _PATCHES: Final = {
 _COLLECTIONS: Final = frozenset({"list", "watch", "deletecollection"})
 _READS: Final = frozenset({"get", "list", "watch"})
 _WRITES: Final = frozenset({"create", "update", "patch"})
+_METHODS: Final = {"get": "GET", "create": "POST", "delete": "DELETE"}  # of HTTP, as kubelets know them
+_PROXY: Final = "proxy"
 _QUIET: Final = "Ignore"  # this door has no place for warnings, so nobody has to look for what they are about
+
+
+class NodePages(Protocol):
+    """What the door needs of the kubelets."""
+
+    async def page(self, node: str, method: str, path: str) -> bytes:
+        """Return a page of a node's kubelet."""
+        ...
 
 
 def resources_handler(
@@ -71,13 +84,14 @@ def resources_handler(
     *,
     name: str = "apiserver",
     others: RemoteRegistry | None = None,
+    kubelets: NodePages | None = None,
 ) -> ServiceHandler:
     """Return the door's handler for a gRPC server; `name` is the apiserver's, which every answer carries.
 
-    `others` asks the servers behind APIServices.
+    `others` asks the servers behind APIServices, `kubelets` has their pages.
     """
     service = SERVICE
-    door = Resources(catalogue, registry, gate, authenticator, name, others)
+    door = Resources(catalogue, registry, gate, authenticator, name, others, kubelets)
     return handler(service, SERVICE_PATH, door, serialized=tuple(method.name for method in service.methods))
 
 
@@ -99,6 +113,7 @@ class Resources:
         authenticator: Authenticator,
         name: str,
         others: RemoteRegistry | None = None,
+        kubelets: NodePages | None = None,
     ) -> None:
         self._catalogue = catalogue
         self._registry = registry
@@ -106,11 +121,14 @@ class Resources:
         self._authenticator = authenticator
         self._signature = ((SERVER_KEY, name),)
         self._others = others
+        self._kubelets = kubelets
         self._elsewhere = others.remote if others is not None else {}  # empty as a rule
         self._discovery = PerGeneration(catalogue, lambda: Discovery(catalogue.served(), catalogue.elsewhere))
 
     async def Get(self, call: pb.GetRequest, context: Any) -> bytes:  # noqa: N802 - the proto's name
-        """Read one object."""
+        """Read one object, or a page of a kubelet."""
+        if call.target.subresource.startswith(NODE_PAGE):
+            return await self._node_page("get", call, context)
         fields: dict[str, Any] = {"query": tuple(call.query.items())} if call.query else {}
         request = await self._admitted("get", call, context, resource_version=call.resource_version, **fields)
         return frames.object_reply(await self._serving(request).get(request))
@@ -147,6 +165,8 @@ class Resources:
 
     async def Create(self, call: pb.CreateRequest, context: Any) -> bytes:  # noqa: N802 - the proto's name
         """Store a new object, or create a subresource."""
+        if call.target.subresource.startswith(NODE_PAGE):
+            return await self._node_page("create", call, context)
         request = await self._admitted("create", call, context, writing=_writing(call), body=call.json)
         return frames.object_reply(await self._serving(request).create(request))
 
@@ -180,6 +200,8 @@ class Resources:
 
     async def Delete(self, call: pb.DeleteRequest, context: Any) -> bytes:  # noqa: N802 - the proto's name
         """Delete an object, or ask to."""
+        if call.target.subresource.startswith(NODE_PAGE):
+            return await self._node_page("delete", call, context)
         request = await self._admitted("delete", call, context)
         request = structs.replace(request, deleting=_deleting(call.options))
         return frames.object_reply(await self._serving(request).delete(request))
@@ -205,6 +227,21 @@ class Resources:
                 raise NotFound("the server could not find the requested resource")
             found = objects.to_json(self._discovery().resource_list(group, version))
         return frames.object_reply(ObjectReply(found))
+
+    async def _node_page(self, verb: str, call: Any, context: Any) -> bytes:
+        """Pass a request on to a node's kubelet, as the REST door does for `nodes/NAME/proxy/PATH`; it has no body."""
+        path = call.target.subresource.removeprefix(NODE_PAGE)
+        user, _ = await self._caller(verb, context)
+        request = structs.replace(request_about(call.target, user, verb), subresource=_PROXY)
+        request = await self._acting(request, context)
+        await self._gate.admit(request)
+        if request.resource != NODES.plural or self._kubelets is None or does_something(path):
+            raise NotFound("the server could not find the requested resource")
+        await self._registry.get(structs.replace(request, verb="get", subresource=""))
+        asked = structs.replace(request, verb="connect")
+        await self._registry.connect(asked, NodeProxyOptions(path=f"/{path}"))
+        page = await self._kubelets.page(request.name, _METHODS[verb], f"/{path}")
+        return frames.object_reply(ObjectReply(page))
 
     def _serving(self, request: Request) -> Registry | RemoteRegistry:
         """Return who serves a request that is admitted."""

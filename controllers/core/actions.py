@@ -87,7 +87,17 @@ class DeleteCollection:
     namespace: str
 
 
-Write = Create | Patch | Finalize | Delete | DeleteCollection
+@dataclass(frozen=True, slots=True)
+class AskNode:
+    """Have a node's kubelet do something: idempotent, for it is asked again where its answer is lost."""
+
+    node: str
+    method: Literal["Create", "Delete"]
+    path: str  # of its page
+    on_failure: RecordEvent | None = None
+
+
+Write = Create | Patch | Finalize | Delete | DeleteCollection | AskNode
 
 
 @dataclass(frozen=True, slots=True)

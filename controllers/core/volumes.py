@@ -7,6 +7,7 @@ from typing import Final
 
 from machinery.model.k8s.core_v1 import PersistentVolume, Pod
 from machinery.model.pods import is_terminal
+from machinery.model.storage import ephemeral_claim
 
 BY_CLAIM: Final = "claim"  # the claim that a volume refers to
 BY_WAITING_FOR: Final = "waiting for"  # the claims of a pod that has no node yet
@@ -43,4 +44,4 @@ def claims_of(pod: Pod) -> Iterator[str]:
         if volume.persistentVolumeClaim is not None:
             yield volume.persistentVolumeClaim.claimName
         elif volume.ephemeral is not None:
-            yield f"{pod.metadata.name}-{volume.name}"
+            yield ephemeral_claim(pod.metadata.name, volume.name)

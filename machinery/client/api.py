@@ -12,15 +12,16 @@ Typed objects lose the fields that their Struct does not have: never `update` an
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Sequence
-from typing import Any, Final, TypeVar
+from typing import Any, Final, Literal, TypeVar
 
 import msgspec
 
 from machinery.client.transport import ApiRequest, New, Transport
 from machinery.model.causes import CauseRef
 from machinery.model.errors import ApiError, from_status
+from machinery.model.kubelet_paths import NODE_PAGE
 from machinery.model.requests import EVERYTHING, DeleteOptions, Listing, PatchType, Selection, WatchEvent
-from machinery.model.resources import KubeObject, Resource
+from machinery.model.resources import NODES, KubeObject, Resource
 from machinery.wire import objects
 
 T = TypeVar("T", bound=KubeObject)
@@ -289,6 +290,23 @@ class Api:
         """
         request = ApiRequest("Create", resource, namespace, name, subresource, body=objects.encode(body))
         return objects.decode(await self._transport.call(request, timeout_s), reply)
+
+    async def ask_node(
+        self,
+        node: str,
+        method: Literal["Get", "Create", "Delete"],
+        path: str,
+        *,
+        timeout_s: float = CALL_TIMEOUT_S,
+    ) -> bytes:
+        """Return a page of a node's kubelet (`nodes/NODE/proxy/PATH`), or what it says to a request that has no body.
+
+        Raises:
+            NotFound: there is no such node, or its kubelet has no such page.
+            Unavailable: the kubelet does not answer.
+        """
+        request = ApiRequest(method, NODES, "", node, f"{NODE_PAGE}{path}")
+        return await self._transport.call(request, timeout_s)
 
     async def aclose(self) -> None:
         """End every call and the connection. Idempotent."""

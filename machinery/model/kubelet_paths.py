@@ -9,6 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
+NODE_PAGE: Final = "proxy/"
+"""What a component's request for a page of a kubelet's has before its path, where others have a subresource."""
 SESSIONS: Final = frozenset({"exec", "attach", "portForward"})
 """What upgrades its connection."""
 ACTING: Final = frozenset({*SESSIONS, "cri", "run"})

@@ -53,6 +53,10 @@ NODE_FOLDERS: Final = "node-folders.kubarium.dev"
 """The provisioner whose volumes are folders of a node."""
 
 
+FOLDER_OF_NODE: Final = "node-folders.kubarium.dev/node"
+"""The annotation of a volume that is a folder: of which node."""
+
+
 def ephemeral_claim(pod_name: str, volume_name: str) -> str:
     """Return the name of the claim that is made for a generic ephemeral volume of a pod."""
     return f"{pod_name}-{volume_name}"

@@ -31,6 +31,7 @@ from machinery.model.requests import WatchEvent
 from machinery.model.resources import NODES, PODS, KubeObject, Resource
 from tests.support.apiserver import RegistryBench, running_registry
 from tests.support.builders import changed
+from tests.support.folder_nodes import FolderNodes
 from tests.support.local_channel import LocalChannel, ServerTasks
 from tests.support.streams import closing
 
@@ -165,8 +166,11 @@ class LocalRegistry:
         self.storage, self.feed = bench.storage, bench.feed
         self._channels: list[LocalChannel] = []
         self._tasks = ServerTasks()
+        self.kubelets = FolderNodes()
         core = bench.core
-        self._handler = resources_handler(core.catalogue, core.registry, core.gate, core.authenticator)
+        self._handler = resources_handler(
+            core.catalogue, core.registry, core.gate, core.authenticator, kubelets=self.kubelets
+        )
         self.user = self.api("user")
 
     def api(self, name: str = "test") -> ScriptedApi:

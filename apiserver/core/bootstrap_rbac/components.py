@@ -78,6 +78,7 @@ _OUR_CONTROLLERS: Final = (
     # collector also takes owners and finalizers out of them.
     f"delete,deletecollection,patch,{READ} * *",
     "create,update core configmaps,pods,serviceaccounts",
+    "create core nodes/proxy,persistentvolumeclaims,persistentvolumes",
     "update core namespaces/finalize,namespaces/status,nodes,nodes/status,pods/status",
     "create,update apps controllerrevisions,replicasets",
     "create,update core persistentvolumeclaims",

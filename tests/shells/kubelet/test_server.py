@@ -20,6 +20,7 @@ from kubelet.core.log_lines import LoggedContainer
 from kubelet.core.node_status import Machine
 from kubelet.core.node_summary import Disk, VolumeUsage
 from kubelet.exec_streams import MAX_MESSAGE_BYTES, Exit, connect, read_outcome
+from kubelet.local_volumes import LocalVolumes
 from kubelet.machine_info import read_machine
 from kubelet.node_usage import NodeUsageReader
 from kubelet.pages import Pages
@@ -546,6 +547,7 @@ async def test_the_pages_of_a_kubelet(tmp_path: Path):
         usage=NodeUsageReader(Cgroups(""), machine, tmp_path, WALL).read,
         probe_metrics=lambda: "probes 1\n",
         machine=machine,
+        local_volumes=LocalVolumes(tmp_path / "local-volumes"),
         volumes=lambda: [VolumeUsage("u", "disk", "default", "data", Disk(100, 60, 40, 10, 9))],
     )
     door = _Door(tmp_path, _Runtime(""), pages)

@@ -24,6 +24,7 @@ from controllers import (
     endpoints,
     endpointslice,
     endpointslicemirroring,
+    ephemeral_volume,
     garbage_collector,
     horizontal_pod_autoscaler,
     job,
@@ -45,6 +46,8 @@ from controllers import (
     token_cleaner,
     ttl_after_finished,
     validatingadmissionpolicy_status,
+    volume_expand,
+    volume_provisioner,
 )
 from controllers.core.actions import NOTHING_TO_DO, Create, Facts, Plan
 from controllers.core.batch import CRON_JOBS, JOBS, NEW_JOBS, NewJob, true_condition
@@ -85,8 +88,6 @@ from machinery.model.resources import (
     ENDPOINTS,
     NAMESPACES,
     NODES,
-    PERSISTENT_VOLUME_CLAIMS,
-    PERSISTENT_VOLUMES,
     POD_DISRUPTION_BUDGETS,
     PODS,
     SECRETS,
@@ -100,7 +101,6 @@ from tests.support import builders, jobs
 from tests.support.autoscaling_load import load_comes_and_goes
 from tests.support.builders import changed
 from tests.support.certificate_requests import requested
-from tests.support.claims import claim, volume
 from tests.support.controller_crashes import CrashWorld, Mishap, play
 from tests.support.controllers import (
     daemon_set,
@@ -113,6 +113,12 @@ from tests.support.controllers import (
 from tests.support.controllers import deployment as web
 from tests.support.examples import sample
 from tests.support.stateful import claim_template, stateful_set
+from tests.support.volume_courses import (
+    a_claim_grows,
+    a_pod_has_volumes_of_its_own,
+    folders_come_and_go,
+    volumes_are_bound,
+)
 
 MISHAPS = 4  # of the events of a course, about so many come late, or never
 SILENT_S = 80.0  # longer than a node is waited for
@@ -514,30 +520,6 @@ async def a_volume_is_held(world: CrashWorld) -> None:
     assert not (await world.user.list(volumes)).items
 
 
-async def volumes_are_bound(world: CrashWorld) -> None:
-    """One of two claims gets the only volume; it goes, and the other one gets another, which is made for it."""
-    await world.server.given(PERSISTENT_VOLUMES, volume())
-    for name in ("first", "second"):
-        await world.server.given(PERSISTENT_VOLUME_CLAIMS, claim(name))
-        await world.settle()
-    found = await world.user.get(PERSISTENT_VOLUMES, "pv")
-    assert found.spec.claimRef is not None
-    assert (found.spec.claimRef.name, found.status.phase) == ("first", "Bound")
-    await world.user.patch(
-        PERSISTENT_VOLUME_CLAIMS, "first", {"metadata": {"finalizers": None}}, namespace="default"
-    )
-    await world.user.delete(PERSISTENT_VOLUME_CLAIMS, "first", namespace="default")
-    second = await world.user.get(PERSISTENT_VOLUME_CLAIMS, "second", namespace="default")
-    await world.server.given(PERSISTENT_VOLUMES, volume("made", of=second))
-    await world.settle()
-    phases = {
-        each.metadata.name: each.status.phase for each in (await world.user.list(PERSISTENT_VOLUMES)).items
-    }
-    assert phases == {"pv": "Released", "made": "Bound"}
-    second = await world.user.get(PERSISTENT_VOLUME_CLAIMS, "second", namespace="default")
-    assert (second.spec.volumeName, second.status.phase) == ("made", "Bound")
-
-
 async def roles_are_gathered(world: CrashWorld) -> None:
     """An aggregated role follows those that its labels select, as they come and change."""
     labels = {"to-web": "true"}
@@ -788,6 +770,11 @@ TRIALS: dict[Build, Trial] = {
     pvc_protection.build: Trial(claims_go, writes=2),
     pv_protection.build: Trial(a_volume_is_held, writes=2),
     persistentvolume_binder.build: Trial(volumes_are_bound, writes=8),
+    volume_provisioner.build: Trial(
+        folders_come_and_go, beside=(persistentvolume_binder.build, pv_protection.build), writes=9
+    ),
+    volume_expand.build: Trial(a_claim_grows, writes=2),
+    ephemeral_volume.build: Trial(a_pod_has_volumes_of_its_own, writes=3),
     serviceaccount_token.build: Trial(a_token_secret_is_filled, writes=2),
     certificate_approving.build: Trial(a_node_asks_for_a_certificate, writes=2),
     certificate_signing.build: Trial(a_certificate_is_approved, writes=1),
