@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from controllers import (
+    attachdetach,
     bootstrap_signer,
     certificate_approving,
     certificate_cleaning,
@@ -76,6 +77,7 @@ CONTROLLERS: Final[tuple[Build, ...]] = (
     persistentvolume_binder.build,
     volume_provisioner.build,
     volume_expand.build,
+    attachdetach.build,
     ephemeral_volume.build,
     certificate_approving.build,
     certificate_signing.build,

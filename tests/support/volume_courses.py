@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from machinery.model.k8s.core_v1 import (
+    CSIPersistentVolumeSource,
     EphemeralVolumeSource,
     PersistentVolumeClaim,
     PersistentVolumeClaimTemplate,
+    PersistentVolumeClaimVolumeSource,
     Volume,
 )
 from machinery.model.requests import DeleteOptions
@@ -15,6 +17,7 @@ from machinery.model.resources import (
     PERSISTENT_VOLUMES,
     PODS,
     STORAGE_CLASSES,
+    VOLUME_ATTACHMENTS,
 )
 from machinery.model.storage import NODE_FOLDERS, PROVISIONED_BY, SELECTED_NODE
 from tests.support import builders
@@ -118,3 +121,29 @@ async def a_pod_has_volumes_of_its_own(world: CrashWorld) -> None:
     owners = [each.metadata.ownerReferences[0].uid for each in await _claims(world)]
     assert owners == [pod.metadata.uid] * 2
     await world.user.delete(PODS, "web", namespace="default", options=DeleteOptions(grace_period_s=0))
+
+
+async def a_disk_is_attached_and_detached(world: CrashWorld) -> None:
+    """A pod that uses it comes to a node, and goes; its driver's attacher does what it is told."""
+    notes = {"volumes.kubernetes.io/controller-managed-attach-detach": "true"}
+    await world.server.given(NODES, changed(builders.node("node-1"), metadata__annotations=notes))
+    stored = await world.server.given(PERSISTENT_VOLUME_CLAIMS, bound(claim(volumeName="pv"), "pv"))
+    source = CSIPersistentVolumeSource(driver="disks.example.com", volumeHandle="vol-1")
+    disk = changed(volume(of=stored, phase="Bound"), spec__hostPath=None, spec__csi=source)
+    await world.server.given(PERSISTENT_VOLUMES, disk)
+    uses = Volume(name="data", persistentVolumeClaim=PersistentVolumeClaimVolumeSource(claimName="data"))
+    pod = changed(builders.pod("web", node="node-1", phase="Running"), spec__volumes=[uses])
+    await world.server.given(PODS, pod)
+    await world.settle()
+    [attachment] = (await world.user.list(VOLUME_ATTACHMENTS)).items
+    attached = {"status": {"attached": True}}
+    await world.user.patch(VOLUME_ATTACHMENTS, attachment.metadata.name, attached, subresource="status")
+    await world.settle()
+    node = await world.user.get(NODES, "node-1")
+    assert [each.name for each in node.status.volumesAttached] == [
+        "kubernetes.io/csi/disks.example.com^vol-1"
+    ]
+    await world.user.delete(PODS, "web", namespace="default", options=DeleteOptions(grace_period_s=0))
+    await world.settle()
+    assert not (await world.user.get(NODES, "node-1")).status.volumesAttached
+    assert not (await world.user.list(VOLUME_ATTACHMENTS)).items

@@ -79,6 +79,7 @@ _OUR_CONTROLLERS: Final = (
     f"delete,deletecollection,patch,{READ} * *",
     "create,update core configmaps,pods,serviceaccounts",
     "create core nodes/proxy,persistentvolumeclaims,persistentvolumes",
+    "create storage.k8s.io volumeattachments",
     "update core namespaces/finalize,namespaces/status,nodes,nodes/status,pods/status",
     "create,update apps controllerrevisions,replicasets",
     "create,update core persistentvolumeclaims",

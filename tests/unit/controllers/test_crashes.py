@@ -12,6 +12,7 @@ import msgspec
 import pytest
 
 from controllers import (
+    attachdetach,
     bootstrap_signer,
     certificate_approving,
     certificate_cleaning,
@@ -115,6 +116,7 @@ from tests.support.examples import sample
 from tests.support.stateful import claim_template, stateful_set
 from tests.support.volume_courses import (
     a_claim_grows,
+    a_disk_is_attached_and_detached,
     a_pod_has_volumes_of_its_own,
     folders_come_and_go,
     volumes_are_bound,
@@ -774,6 +776,7 @@ TRIALS: dict[Build, Trial] = {
         folders_come_and_go, beside=(persistentvolume_binder.build, pv_protection.build), writes=9
     ),
     volume_expand.build: Trial(a_claim_grows, writes=2),
+    attachdetach.build: Trial(a_disk_is_attached_and_detached, writes=4),
     ephemeral_volume.build: Trial(a_pod_has_volumes_of_its_own, writes=3),
     serviceaccount_token.build: Trial(a_token_secret_is_filled, writes=2),
     certificate_approving.build: Trial(a_node_asks_for_a_certificate, writes=2),
