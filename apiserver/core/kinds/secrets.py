@@ -18,11 +18,12 @@ from machinery.model.errors import Cause
 from machinery.model.tokens import ACCOUNT_NAME, LEGACY_TYPE
 
 _SSH: Final = "kubernetes.io/ssh-auth"  # whose key may not be empty either
+_TLS: Final = "kubernetes.io/tls"
 _REQUIRED_KEYS: Final[dict[str, tuple[str, ...]]] = {
     "kubernetes.io/dockercfg": (".dockercfg",),
     "kubernetes.io/dockerconfigjson": (".dockerconfigjson",),
     _SSH: ("ssh-privatekey",),
-    "kubernetes.io/tls": ("tls.crt", "tls.key"),
+    _TLS: ("tls.crt", "tls.key"),
 }
 _JSON_TYPES: Final = frozenset({"kubernetes.io/dockercfg", "kubernetes.io/dockerconfigjson"})
 
@@ -84,6 +85,17 @@ def _validate_update(new: Json, old: Json) -> list[Cause]:
     ]
 
 
+def _warnings(obj: Json, _old: Json | None) -> tuple[str, ...]:
+    """Warn of a certificate and a key that are no pair: controllers would find out later."""
+    if obj.get("type") != _TLS:
+        return ()
+    from apiserver.core.tls_pairs import pair_problem  # seldom needed
+
+    data = obj.get("data") or {}
+    problem = pair_problem(*(binascii.a2b_base64(data.get(key) or "") for key in _REQUIRED_KEYS[_TLS]))
+    return (problem,) if problem else ()
+
+
 def _fields(obj: Json) -> dict[str, str]:
     return {**metadata_fields(obj), "type": obj.get("type", "")}
 
@@ -93,5 +105,6 @@ RULES: Final = Rules(
     prepare=Prepare(update=_prepare_update),
     validate=Validate(create=_validate, update=_validate_update),
     fields=_fields,
+    warnings=_warnings,
     table=table.SECRETS,
 )
