@@ -21,6 +21,7 @@ from machinery.model.clock import Clock
 from machinery.process.metrics import Metrics, described, histogram_lines
 
 CALLS_S: Final = (*BOUNDS_S, 10.0, 25.0)
+MATCHES_S: Final = (0.001, 0.005, 0.01, 0.025, 0.1, 0.2, 0.25)
 _CHECKS_S: Final = (0.0000005, 0.001, 0.01, 0.1, 1.0)
 _STEP: Final = "apiserver_admission_step_admission_duration_seconds"
 _CONTROLLER: Final = "apiserver_admission_controller_admission_duration_seconds"

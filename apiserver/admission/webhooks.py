@@ -17,7 +17,7 @@ from apiserver.admission import webhook_call
 from apiserver.admission.configurations import Configurations
 from apiserver.admission.evaluation import Evaluation
 from apiserver.admission.forms import Forms
-from apiserver.admission.metrics import CALLS_S
+from apiserver.admission.metrics import CALLS_S, MATCHES_S
 from apiserver.admission.service_dialer import ServiceDialer
 from apiserver.admission.web_client import CallFailed, WebClient
 from apiserver.aside import aside
@@ -169,6 +169,12 @@ class Webhooks:
             "Match conditions of webhooks that could not be evaluated",
             conditions,
         )
+        self._matching = metrics.histogram(
+            "apiserver_admission_match_condition_evaluation_seconds",
+            "Wall time of the evaluation of a webhook's match conditions",
+            conditions,
+            MATCHES_S,
+        )
 
     def about(self, group: str, plural: str) -> bool:
         """Whether there is a webhook that can be about a resource: a look into an index."""
@@ -244,6 +250,7 @@ class Webhooks:
         attributes = occasion.attributes
         new, before = await self._forms.show(form, attributes, obj, old)
         variables = request_variables(occasion, form, new, before, evaluation.answers)
+        begun_s, about = self._clock.monotonic_wall(), (hook.name, "webhook", self._stage, occasion.operation)
         try:
             found = await evaluation.run(
                 lambda budget: match(conditions, variables, budget), CONDITIONS_BUDGET
@@ -254,8 +261,10 @@ class Webhooks:
         else:
             if found.is_match:
                 return form
+        finally:
+            self._matching.observe(self._clock.monotonic_wall() - begun_s, *about)
         counted = self._unmatched if error else self._excluded
-        counted.add(1, hook.name, "webhook", self._stage, occasion.operation)
+        counted.add(1, *about)
         if error and hook.spec.get("failurePolicy") != "Ignore":
             raise forbidden(attributes, obj or old, error)
         return None

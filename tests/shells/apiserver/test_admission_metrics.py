@@ -69,6 +69,8 @@ async def test_admission_is_counted(served: Served, admin: aiohttp.ClientSession
     assert lasted == {f'{{{who},type="validating",operation="CREATE",rejected="true"}}': 1}
     excluded = f'{{{who},kind="webhook",type="validating",operation="CREATE"}}'
     assert await numbers(admin, f"{prefix}_match_condition_exclusions_total") == {excluded: 1}
+    evaluated = await numbers(admin, f"{prefix}_match_condition_evaluation_seconds_count")
+    assert evaluated == {excluded: 2}
     later = await numbers(admin, f"{prefix}_controller_admission_duration_seconds_count")
     assert (
         later['{name="ValidatingAdmissionWebhook",type="validate",operation="CREATE",rejected="true"}'] == 1
