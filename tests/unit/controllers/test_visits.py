@@ -5,6 +5,7 @@ What walks over everything all the same is named in `RESYNCS`.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Iterator
 from typing import Any, TypeAlias
 
@@ -284,10 +285,27 @@ def claim(index: int, *, bound: bool = True, **metadata: Any) -> Json:
 def volume(index: int, phase: str = "Bound") -> Json:
     """Return a claim's volume, or one that is free."""
     reference = {"kind": "PersistentVolumeClaim", "namespace": "default", "name": f"data-{index}"}
-    spec = {"storageClassName": f"class-{index}", "capacity": {"storage": "1Gi"}}
+    source = {"driver": f"disks-{index}.example.com", "volumeHandle": f"vol-{index}"}
+    spec = {"storageClassName": f"class-{index}", "capacity": {"storage": "1Gi"}, "csi": source}
     if phase == "Bound":
         spec |= {"claimRef": reference | {"uid": claim(index)["metadata"]["uid"]}}
     return _obj("v1", "PersistentVolume", f"pv-{index}", "", spec=spec, status={"phase": phase})
+
+
+def driver(index: int, *, attaches: bool = True) -> Json:
+    """Return the driver of a volume."""
+    kind = ("storage.k8s.io/v1", "CSIDriver")
+    return _obj(*kind, f"disks-{index}.example.com", "", spec={"attachRequired": attaches})
+
+
+def attachment(index: int, *, attached: bool = True) -> Json:
+    """Return the attachment of a volume that no pod uses."""
+    name = f"vol-{index}disks-{index}.example.comnode-{index}"
+    source = {"persistentVolumeName": f"pv-{index}"}
+    spec = {"attacher": f"disks-{index}.example.com", "nodeName": f"node-{index}", "source": source}
+    kind = ("storage.k8s.io/v1", "VolumeAttachment")
+    digest = hashlib.sha256(name.encode()).hexdigest()
+    return _obj(*kind, f"csi-{digest}", "", spec=spec, status={"attached": attached})
 
 
 def storage_class(index: int, **notes: str) -> Json:
@@ -332,6 +350,7 @@ def certificate_request(index: int, *types: str) -> Json:
 def _objects(index: int) -> Iterator[Json]:
     """Yield what there is of everything, once more."""
     yield from (quota(index), claim(index), volume(index), storage_class(index))
+    yield from (driver(index), attachment(index))
     yield from (node(index), lease(index), namespace(index), account(index), root_ca(index))
     yield from (deployment(index), replica_set(index), service(index), endpoint_slice(index))
     yield from (stateful_set(index), revision(index))
@@ -518,6 +537,9 @@ EVENTS: dict[str, Event] = {
     "volume comes": lambda world: (world.put(claim(NEW, bound=False)), world.put(volume(NEW, "Available"))),
     "volume changes": lambda world: world.put(volume(1)),
     "volume goes": lambda world: world.drop(volume(1)),
+    "driver changes": lambda world: world.put(driver(1, attaches=False)),
+    "attachment changes": lambda world: world.put(attachment(1, attached=False)),
+    "attachment goes": lambda world: world.drop(attachment(1)),
     "class becomes the default one": lambda world: world.put(
         storage_class(1, **{"storageclass.kubernetes.io/is-default-class": "true"})
     ),

@@ -1,0 +1,66 @@
+"""Claims of the default class on real nodes: what is written stays, until the claim goes."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from tests.support.kubectl import Kubectl, eventually
+
+pytestmark = [pytest.mark.cluster, pytest.mark.docker]
+
+
+def counter(name: str) -> dict[str, Any]:
+    """Return a pod that counts its starts in a claim's volume."""
+    script = "echo x >> /data/starts; wc -l < /data/starts; sleep 3600"
+    main = {
+        "name": "main",
+        "image": "busybox:1.36",
+        "command": ["sh", "-c", script],
+        "volumeMounts": [{"name": "data", "mountPath": "/data"}],
+    }
+    spec = {
+        "containers": [main],
+        "volumes": [{"name": "data", "persistentVolumeClaim": {"claimName": "data"}}],
+        "terminationGracePeriodSeconds": 0,
+    }
+    return {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name}, "spec": spec}
+
+
+def claim() -> dict[str, Any]:
+    """Return a claim that names no class."""
+    spec = {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}}
+    return {"apiVersion": "v1", "kind": "PersistentVolumeClaim", "metadata": {"name": "data"}, "spec": spec}
+
+
+def started(kubectl: Kubectl, name: str) -> list[str]:
+    """Start a pod; return where it runs, and how often one has been started there."""
+    kubectl.apply(counter(name))
+    kubectl("wait", f"pod/{name}", "--for=condition=Ready", "--timeout=40s", timeout_s=50)
+    node = kubectl("get", "pod", name, "-o=jsonpath={.spec.nodeName}")
+    eventually(lambda: kubectl("logs", name).strip() != "")
+    return [node, kubectl("logs", name).strip()]
+
+
+def test_what_a_pod_writes_stays_until_its_claim_goes(kubectl: Kubectl) -> None:
+    """A claim waits for its first pod, gets a folder of that pod's node, grows, and goes with what is in it."""
+    kubectl.apply(claim())
+    eventually(lambda: "WaitForFirstConsumer" in kubectl("describe", "pvc", "data"))
+    node, count = started(kubectl, "first")
+    assert count == "1"
+    kubectl("delete", "pod", "first")
+    assert started(kubectl, "second") == [node, "2"]
+    name = kubectl("get", "pvc", "data", "-o=jsonpath={.spec.volumeName}")
+    grown = json.dumps({"spec": {"resources": {"requests": {"storage": "3Gi"}}}})
+    kubectl("patch", "pvc", "data", "-p", grown)
+    eventually(lambda: kubectl("get", "pvc", "data", "-o=jsonpath={.status.capacity.storage}") == "3Gi")
+    said = kubectl("describe", "pvc", "data")
+    for reason in ("ProvisioningSucceeded", "VolumeResizeSuccessful"):
+        assert reason in said
+    page = f"/api/v1/nodes/{node}/proxy/localVolumes"
+    assert name in json.loads(kubectl("get", "--raw", page))["names"]
+    kubectl("delete", "pod/second", "pvc/data", "--wait=false")
+    eventually(lambda: kubectl.run("get", "pv", name).code != 0, what="the end of the volume")
+    assert name not in json.loads(kubectl("get", "--raw", page))["names"]
