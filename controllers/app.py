@@ -74,6 +74,7 @@ async def serve(
         identity=identity,
         table=switched_on(config.controllers, CONTROLLERS),
         random_ints=random_ints,
+        checks_writes=config.check_invariants,
     )
     queues = {manager.name: manager.queue for manager in controllers.managers}
     process.metrics.add(OwnMetrics(LEASE, queues, lambda: controllers.elector.is_leading))
@@ -92,8 +93,11 @@ def build(
     identity: str,
     table: Iterable[Build] = CONTROLLERS,
     random_ints: Callable[[int], int] = secrets.randbelow,
+    checks_writes: bool = False,
 ) -> Controllers:
     """Build every controller of the table over caches that they share, and the candidate for their lease.
+
+    With `checks_writes` a controller that writes what it does not declare ends the process.
 
     Raises:
         ValueError: what two controllers ask of one cache contradicts.
@@ -117,7 +121,15 @@ def build(
     )
     leading = limited(fenced(api, elector.fence), REQUESTS_AT_ONCE)
     managers = [
-        Manager(controller, informers, leading, clock=clock, log=log, random_ints=random_ints)
+        Manager(
+            controller,
+            informers,
+            leading,
+            clock=clock,
+            log=log,
+            random_ints=random_ints,
+            checks_writes=checks_writes,
+        )
         for controller in controllers
     ]
     kinds = LaterKindsOf(caches, informers, controllers, managers, clock)

@@ -52,6 +52,9 @@ class ControllersConfig(ComponentConfig):
         help="longest that certificates last, and that they do where nothing shorter is asked for; at least 600",
         unit="cluster seconds",
     )
+    check_invariants: bool = setting(
+        default=False, help="end where a controller writes what it does not declare"
+    )
 
     def validate(self) -> None:
         """Check what has no default, the file and the range.

@@ -57,6 +57,13 @@ from machinery.model.resources import KubeObject, Resource
 K = TypeVar("K", bound=Hashable)
 T = TypeVar("T")
 
+_VERBS: Final[dict[type[Write], str]] = {
+    Create: "create",
+    Patch: "patch",
+    Finalize: "finalize",
+    Delete: "delete",
+    DeleteCollection: "delete",
+}
 _AT_ONCE: Final = 64  # requests of one controller in flight
 _NO_NEWS: Final = (Conflict, AlreadyExists, Deposed, Unavailable, DeadlineExceeded)
 
@@ -74,6 +81,7 @@ class Executor(Generic[K]):
         clock: Clock,
         random_ints: Callable[[int], int],
         remember: Callable[[Any], None] = lambda _note: None,
+        declared: frozenset[str] | None = None,
     ) -> None:
         self._api = api
         self._recorder = recorder
@@ -83,6 +91,7 @@ class Executor(Generic[K]):
         self._random_ints = random_ints
         self._remember = remember
         self._slots = asyncio.Semaphore(_AT_ONCE)
+        self._declared = declared  # what may be written; None: that is not checked
         self._failures: dict[K, Failure] = {}
 
     def failure(self, key: K) -> Failure | None:
@@ -164,6 +173,8 @@ class Executor(Generic[K]):
             self._record(write.on_failure, error=error.message)
 
     async def _write(self, key: K, write: Write) -> None:
+        if self._declared is not None:
+            _check(write, self._declared)
         match write:
             case Create():
                 await self._create(key, write)
@@ -258,6 +269,21 @@ class Executor(Generic[K]):
         for word, text in filled.items():
             message = message.replace(f"{{{word}}}", text)
         self._recorder.record(event.regarding, event.type, event.reason, message)
+
+
+def _check(write: Write, declared: frozenset[str]) -> None:
+    """Check that a controller writes what it says that it writes (`Controller.writes`).
+
+    Raises:
+        RuntimeError: it does not.
+    """
+    if isinstance(write, AskNode):
+        verb, resource, part = "ask", "nodes", "/proxy"
+    else:
+        verb, resource = _VERBS[type(write)], str(write.resource)
+        part = f"/{write.subresource}" if isinstance(write, Patch) and write.subresource else ""
+    if declared.isdisjoint((f"{verb} {resource}{part}", f"{verb} *{part}")):
+        raise RuntimeError(f"a controller does not declare that it may {verb} {resource}{part}")
 
 
 def _is_too_late(write: Write, error: ApiError) -> bool:

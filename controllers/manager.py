@@ -45,6 +45,7 @@ class Manager(Generic[In]):
         clock: Clock,
         log: EventLog,
         random_ints: Callable[[int], int] = secrets.randbelow,
+        checks_writes: bool = False,
     ) -> None:
         self.name = controller.name
         self._controller = controller
@@ -66,6 +67,7 @@ class Manager(Generic[In]):
             clock=clock,
             random_ints=random_ints,
             remember=controller.remember,
+            declared=controller.writes if checks_writes else None,
         )
 
     async def run(self) -> None:

@@ -48,6 +48,13 @@ def build(caches: Caches, _settings: Settings) -> Controller[Seen]:
         ),
         reader.look,
         plan,
+        writes=frozenset(
+            {
+                "patch nodes/status",
+                "create volumeattachments.storage.k8s.io",
+                "delete volumeattachments.storage.k8s.io",
+            }
+        ),
     )
 
 

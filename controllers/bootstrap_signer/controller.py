@@ -29,5 +29,9 @@ def build(caches: Caches, _settings: Settings) -> Controller[Seen]:
         return (EVERYTHING_AT_ONCE,)
 
     return Controller(
-        "bootstrap-signer", (Watched(infos, everything), Watched(secrets, everything)), look, plan
+        "bootstrap-signer",
+        (Watched(infos, everything), Watched(secrets, everything)),
+        look,
+        plan,
+        writes=frozenset({"patch configmaps"}),
     )

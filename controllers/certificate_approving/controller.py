@@ -25,5 +25,9 @@ def build(caches: Caches, _settings: Settings) -> Controller[Seen]:
         return None if asked is None else Seen(request, asked)
 
     return Controller(
-        "certificatesigningrequest-approving-controller", (Watched(requests, itself),), look, plan
+        "certificatesigningrequest-approving-controller",
+        (Watched(requests, itself),),
+        look,
+        plan,
+        writes=frozenset({"patch certificatesigningrequests.certificates.k8s.io/approval"}),
     )

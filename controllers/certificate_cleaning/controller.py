@@ -19,5 +19,9 @@ def build(caches: Caches, _settings: Settings) -> Controller[Seen]:
         return None if request is None else Seen(request)
 
     return Controller(
-        "certificatesigningrequest-cleaner-controller", (Watched(requests, itself),), look, plan
+        "certificatesigningrequest-cleaner-controller",
+        (Watched(requests, itself),),
+        look,
+        plan,
+        writes=frozenset({"delete certificatesigningrequests.certificates.k8s.io"}),
     )

@@ -27,5 +27,9 @@ def build(caches: Caches, settings: Settings) -> Controller[Seen]:
         return Seen(request, read_requested(request.spec.request), sign, settings.signing_duration_s)
 
     return Controller(
-        "certificatesigningrequest-signing-controller", (Watched(requests, itself),), look, plan
+        "certificatesigningrequest-signing-controller",
+        (Watched(requests, itself),),
+        look,
+        plan,
+        writes=frozenset({"patch certificatesigningrequests.certificates.k8s.io/status"}),
     )

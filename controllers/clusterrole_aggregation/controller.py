@@ -49,7 +49,13 @@ def build(caches: Caches, _settings: Settings) -> Controller[Seen]:
         found = store.list() if label == _ANY else store.by_index(_LABELLED, label)
         return sorted(found, key=lambda one: one.metadata.name)
 
-    return Controller("clusterrole-aggregation-controller", (Watched(roles, keys),), look, plan)
+    return Controller(
+        "clusterrole-aggregation-controller",
+        (Watched(roles, keys),),
+        look,
+        plan,
+        writes=frozenset({"patch clusterroles.rbac.authorization.k8s.io"}),
+    )
 
 
 def _selectors(role: ClusterRole) -> list[LabelSelector]:

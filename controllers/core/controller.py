@@ -116,6 +116,8 @@ class Controller(Generic[In]):
     watched: tuple[Watched[Any], ...]
     look: Callable[[Key, Moment], In | None]
     plan: Callable[[In, Moment, Facts], Plan]
+    writes: frozenset[str] = frozenset()
+    """All that it may write: `create pods`, `patch jobs.batch/status`, `delete *` for any kind, `patch */scale`, `ask nodes/proxy`."""
     notes: tuple[Noted[Any], ...] = ()
     later: LaterKinds | None = None  # where it concerns itself with every kind
     workers: int = 1

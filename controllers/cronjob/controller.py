@@ -28,6 +28,7 @@ def build(caches: Caches, _settings: Settings) -> Controller[Seen]:
         notes=(Noted(reader.cron_jobs, reader.note),),
         workers=5,
         remember=reader.remember,
+        writes=frozenset({"create jobs.batch", "delete jobs.batch", "patch cronjobs.batch/status"}),
     )
 
 

@@ -52,6 +52,17 @@ def build(caches: Caches, _settings: Settings) -> Controller[Seen]:
             Noted(reader.pods, reader.note_pod),
         ),
         workers=2,
+        writes=frozenset(
+            {
+                "create pods",
+                "patch pods",
+                "delete pods",
+                "create controllerrevisions.apps",
+                "patch controllerrevisions.apps",
+                "delete controllerrevisions.apps",
+                "patch daemonsets.apps/status",
+            }
+        ),
     )
 
 

@@ -37,6 +37,15 @@ def build(caches: Caches, _settings: Settings) -> Controller[Seen]:
         reader.look,
         plan,
         workers=5,
+        writes=frozenset(
+            {
+                "create replicasets.apps",
+                "patch replicasets.apps",
+                "delete replicasets.apps",
+                "patch deployments.apps",
+                "patch deployments.apps/status",
+            }
+        ),
     )
 
 

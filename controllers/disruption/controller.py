@@ -37,6 +37,7 @@ def build(caches: Caches, settings: Settings) -> Controller[Seen]:
         plan,
         notes=(Noted(reader.pods, reader.note_pod),),
         later=LaterKinds(reader.come, reader.gone),
+        writes=frozenset({"patch poddisruptionbudgets.policy/status", "patch pods/status"}),
     )
 
 

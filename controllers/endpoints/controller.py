@@ -30,6 +30,7 @@ def build(caches: Caches, _settings: Settings) -> Controller[Seen | LeftOver]:
         plan,
         workers=5,
         always=(EVERYTHING_AT_ONCE,),
+        writes=frozenset({"create endpoints", "patch endpoints", "delete endpoints"}),
     )
 
 

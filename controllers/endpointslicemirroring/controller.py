@@ -28,6 +28,13 @@ def build(caches: Caches, _settings: Settings) -> Controller[Seen]:
         reader.look,
         plan,
         workers=5,
+        writes=frozenset(
+            {
+                "create endpointslices.discovery.k8s.io",
+                "patch endpointslices.discovery.k8s.io",
+                "delete endpointslices.discovery.k8s.io",
+            }
+        ),
     )
 
 

@@ -38,6 +38,7 @@ def build(caches: Caches, _settings: Settings) -> Controller[Seen]:
         look,
         plan,
         workers=5,
+        writes=frozenset({"create persistentvolumeclaims"}),
     )
 
 

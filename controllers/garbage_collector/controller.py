@@ -30,6 +30,7 @@ def build(caches: Caches, settings: Settings) -> Controller[Seen]:
         notes=tuple(Noted(source, partial(reader.note, source)) for source in sources),
         later=LaterKinds(reader.come, reader.gone),
         workers=10,
+        writes=frozenset({"patch *", "delete *"}),
     )
 
 

@@ -31,6 +31,7 @@ def build(caches: Caches, settings: Settings) -> Controller[Seen]:
         plan,
         workers=5,
         remember=reader.remember,
+        writes=frozenset({"patch horizontalpodautoscalers.autoscaling/status", "patch */scale"}),
     )
 
 

@@ -61,6 +61,7 @@ def build(caches: Caches, _settings: Settings) -> Controller[Seen | SeenOrphan]:
         notes=(Noted(reader.jobs, reader.note_job),),
         workers=5,
         remember=reader.remember,
+        writes=frozenset({"create pods", "patch pods", "delete pods", "patch jobs.batch/status"}),
     )
 
 

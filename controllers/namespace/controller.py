@@ -55,4 +55,5 @@ def build(caches: Caches, settings: Settings) -> Controller[Seen]:
         plan,
         later=LaterKinds(come, gone),
         workers=5,
+        writes=frozenset({"delete *", "finalize namespaces", "patch namespaces/status"}),
     )

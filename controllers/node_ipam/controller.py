@@ -28,6 +28,7 @@ def build(caches: Caches, settings: Settings) -> Controller[Seen]:
         reader.look,
         plan,
         notes=(Noted(reader.nodes, reader.note),),
+        writes=frozenset({"patch nodes"}),
     )
 
 

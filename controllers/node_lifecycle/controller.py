@@ -37,6 +37,7 @@ def build(caches: Caches, settings: Settings) -> Controller[Seen | Removed]:
         notes=(Noted(reader.nodes, reader.note_node), Noted(reader.leases, reader.note_lease)),
         workers=8,
         heard=reader.note_answer,
+        writes=frozenset({"patch nodes", "patch nodes/status", "patch pods/status"}),
     )
 
 

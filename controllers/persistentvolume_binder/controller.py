@@ -54,6 +54,14 @@ def build(caches: Caches, _settings: Settings) -> Controller[Seen]:
         ),
         reader.look,
         plan,
+        writes=frozenset(
+            {
+                "patch persistentvolumes",
+                "patch persistentvolumes/status",
+                "patch persistentvolumeclaims",
+                "patch persistentvolumeclaims/status",
+            }
+        ),
     )
 
 

@@ -30,6 +30,7 @@ def build(caches: Caches, settings: Settings) -> Controller[Seen]:
         reader.look,
         plan,
         always=(EVERYTHING_AT_ONCE,),
+        writes=frozenset({"delete pods", "patch pods/status"}),
     )
 
 

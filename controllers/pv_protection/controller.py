@@ -25,4 +25,10 @@ def build(caches: Caches, _settings: Settings) -> Controller[Seen]:
     def itself_unless_gone(change: Change[MetadataOnly]) -> Iterable[Key]:
         return () if change.kind is EventType.DELETED else itself(change)
 
-    return Controller("pv-protection-controller", (Watched(volumes, itself_unless_gone),), look, plan)
+    return Controller(
+        "pv-protection-controller",
+        (Watched(volumes, itself_unless_gone),),
+        look,
+        plan,
+        writes=frozenset({"patch persistentvolumes"}),
+    )

@@ -46,4 +46,5 @@ def build(caches: Caches, _settings: Settings) -> Controller[Seen]:
         (Watched(claims, itself_unless_gone), Watched(pods, claims_of)),
         look,
         plan,
+        writes=frozenset({"patch persistentvolumeclaims"}),
     )

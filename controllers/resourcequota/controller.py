@@ -50,6 +50,7 @@ def build(caches: Caches, settings: Settings) -> Controller[Seen]:
         plan,
         later=LaterKinds(reader.come, reader.gone),
         workers=5,
+        writes=frozenset({"patch resourcequotas/status"}),
     )
 
 

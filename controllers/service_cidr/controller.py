@@ -29,6 +29,9 @@ def build(caches: Caches, _settings: Settings) -> Controller[Seen]:
         (Watched(reader.cidrs, reader.itself_and_going), Watched(reader.addresses, reader.going)),
         reader.look,
         plan,
+        writes=frozenset(
+            {"patch servicecidrs.networking.k8s.io", "patch servicecidrs.networking.k8s.io/status"}
+        ),
     )
 
 

@@ -39,6 +39,7 @@ def build(caches: Caches, settings: Settings) -> Controller[Seen]:
         look,
         plan,
         workers=5,
+        writes=frozenset({"create serviceaccounts", "create configmaps", "patch configmaps"}),
     )
 
 

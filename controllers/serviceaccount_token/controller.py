@@ -42,7 +42,13 @@ def build(caches: Caches, settings: Settings) -> Controller[Seen]:
         return [(meta.namespace, each.metadata.name) for each in found]
 
     watched = (Watched(secrets, itself), Watched(accounts, secrets_of))
-    return Controller("legacy-serviceaccount-token-controller", watched, look, plan)
+    return Controller(
+        "legacy-serviceaccount-token-controller",
+        watched,
+        look,
+        plan,
+        writes=frozenset({"patch secrets", "delete secrets"}),
+    )
 
 
 def _account_keys(secret: Secret) -> Iterable[str]:

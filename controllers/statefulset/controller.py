@@ -47,6 +47,19 @@ def build(caches: Caches, _settings: Settings) -> Controller[Seen]:
         reader.look,
         plan,
         workers=5,
+        writes=frozenset(
+            {
+                "create pods",
+                "patch pods",
+                "delete pods",
+                "create persistentvolumeclaims",
+                "patch persistentvolumeclaims",
+                "create controllerrevisions.apps",
+                "patch controllerrevisions.apps",
+                "delete controllerrevisions.apps",
+                "patch statefulsets.apps/status",
+            }
+        ),
     )
 
 

@@ -28,6 +28,7 @@ def build(caches: Caches, _settings: Settings) -> Controller[Seen]:
         plan,
         notes=(Noted(reader.nodes, reader.note_node),),
         workers=8,
+        writes=frozenset({"delete pods", "patch pods/status"}),
     )
 
 

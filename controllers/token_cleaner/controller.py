@@ -19,7 +19,9 @@ def build(caches: Caches, _settings: Settings) -> Controller[Secret]:
     def look(key: Key, _moment: Moment) -> Secret | None:
         return secrets.store.get(*key)
 
-    return Controller("token-cleaner", (Watched(secrets, itself),), look, plan)
+    return Controller(
+        "token-cleaner", (Watched(secrets, itself),), look, plan, writes=frozenset({"delete secrets"})
+    )
 
 
 def plan(secret: Secret, moment: Moment, _facts: Facts = NO_FACTS) -> Plan:

@@ -18,4 +18,11 @@ def build(caches: Caches, _settings: Settings) -> Controller[Seen]:
         job = jobs.store.get(*key)
         return Seen(job) if job is not None else None
 
-    return Controller("ttl-after-finished-controller", (Watched(jobs, itself),), look, plan, workers=5)
+    return Controller(
+        "ttl-after-finished-controller",
+        (Watched(jobs, itself),),
+        look,
+        plan,
+        workers=5,
+        writes=frozenset({"delete jobs.batch"}),
+    )

@@ -29,7 +29,13 @@ def build(caches: Caches, settings: Settings) -> Controller[Seen]:
         custom = [each for group in groups for each in definitions.store.by_index(_OF_GROUP, group)]
         return Seen(policy, known_kinds(custom), settings.published)
 
-    return Controller("validatingadmissionpolicy-status", (Watched(policies, itself),), look, plan)
+    return Controller(
+        "validatingadmissionpolicy-status",
+        (Watched(policies, itself),),
+        look,
+        plan,
+        writes=frozenset({"patch validatingadmissionpolicies.admissionregistration.k8s.io/status"}),
+    )
 
 
 def _group(definition: Definition) -> Iterable[str]:

@@ -34,7 +34,11 @@ def build(caches: Caches, _settings: Settings) -> Controller[Seen]:
         return ((reference.namespace, reference.name),) if is_there and reference is not None else ()
 
     return Controller(
-        "volume_expand", (Watched(claims, itself_if_it_is_to_grow), Watched(volumes, claim_of)), look, plan
+        "volume_expand",
+        (Watched(claims, itself_if_it_is_to_grow), Watched(volumes, claim_of)),
+        look,
+        plan,
+        writes=frozenset({"patch persistentvolumes", "patch persistentvolumeclaims/status"}),
     )
 
 

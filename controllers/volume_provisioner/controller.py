@@ -44,6 +44,16 @@ def build(caches: Caches, _settings: Settings) -> Controller[Seen]:
         reader.look,
         plan,
         workers=5,
+        writes=frozenset(
+            {
+                "create persistentvolumes",
+                "patch persistentvolumes",
+                "delete persistentvolumes",
+                "patch persistentvolumes/status",
+                "patch persistentvolumeclaims",
+                "ask nodes/proxy",
+            }
+        ),
     )
 
 

@@ -199,6 +199,7 @@ def _controllers(instance: Instance, places: Places) -> Component:
         "service-account-private-key-file": str(places.layout.pki / "sa.key"),
         "cluster-signing-cert-file": places.authority_file(),
         "cluster-signing-key-file": places.authority_key_file(),
+        "check-invariants": "true" if places.spec.check_invariants else "",
     }
     return Component(instance.name, CONTROLLERS, flags, (identity,), after=(APISERVER,))
 

@@ -18,6 +18,7 @@ from machinery.model.resources import PODS
 from machinery.process import published_schemas
 from tests.support.certificate_requests import sign_anything
 from tests.support.election import SkewedClock
+from tests.support.inline_executor import InlineExecutor
 from tests.support.scripted_api import LocalRegistry, ScriptedApi, local_registry
 from tests.support.virtual_clock import VirtualClock
 
@@ -47,7 +48,9 @@ class Cluster:
             sign_certificate=sign_anything,
             published=published_schemas.document,
         )
-        controllers = build(api, clock, SILENT, settings, identity=name, table=self._table)
+        controllers = build(
+            api, clock, SILENT, settings, identity=name, table=self._table, checks_writes=True
+        )
         self._processes[name] = asyncio.ensure_future(controllers.run())
         return api
 
@@ -98,6 +101,7 @@ class Cluster:
 async def cluster_with(*names: str, table: Sequence[Build] = CONTROLLERS) -> AsyncIterator[Cluster]:
     """Run a server, and controllers processes of these names."""
     clock = VirtualClock()
+    asyncio.get_running_loop().set_default_executor(InlineExecutor())
     async with local_registry(clock) as server:
         cluster = Cluster(clock, server, table)
         for name in names:

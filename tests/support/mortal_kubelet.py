@@ -24,8 +24,9 @@ from machinery.model.resources import NODES, PODS
 from machinery.pb import cri_pb2 as cri
 from machinery.wire.services import handler
 from tests.support.builders import changed
+from tests.support.inline_executor import InlineExecutor
 from tests.support.local_channel import LocalChannel, ServerTasks
-from tests.support.scenario_world import InlineExecutor, Journal, LocalProcess
+from tests.support.scenario_world import Journal, LocalProcess
 from tests.support.scripted_api import LocalRegistry, local_registry
 from tests.support.virtual_clock import VirtualClock
 

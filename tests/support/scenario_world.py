@@ -11,7 +11,6 @@ import asyncio
 import random
 import secrets
 from collections.abc import AsyncIterator, Callable, Coroutine
-from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -36,6 +35,7 @@ from machinery.process.run import Process
 from machinery.wire.services import handler
 from scheduler.app import serve as serve_scheduler
 from scheduler.config import SchedulerConfig
+from tests.support.inline_executor import InlineExecutor
 from tests.support.local_channel import LocalChannel
 from tests.support.registry_api import LocalApiserver, local_apiserver
 from tests.support.scenario_transcript import Observer, Transcript
@@ -45,19 +45,6 @@ _LIMIT_S = 3_600.0  # virtual; what has not happened by then does not
 _PULL_S = 2.0
 _CRI = cri.DESCRIPTOR.services_by_name
 Serve = Callable[[Any, Process], Coroutine[Any, Any, None]]
-
-
-class InlineExecutor(ThreadPoolExecutor):
-    """Runs at once what others would give to a thread: virtual time does not wait for threads."""
-
-    def submit(self, function: Any, /, *arguments: Any, **options: Any) -> Future[Any]:
-        """Run it."""
-        done: Future[Any] = Future()
-        try:
-            done.set_result(function(*arguments, **options))
-        except Exception as error:  # noqa: BLE001 - it belongs to the one who waits
-            done.set_exception(error)
-        return done
 
 
 class Journal:
@@ -154,7 +141,7 @@ class Cluster:
         """Start "controllers" or "scheduler"."""
         serve: dict[str, tuple[ComponentConfig, Serve]] = {
             "controllers": (
-                ControllersConfig(name="controllers", cluster_cidr="10.244.0.0/16"),
+                ControllersConfig(name="controllers", cluster_cidr="10.244.0.0/16", check_invariants=True),
                 self._serve_controllers,
             ),
             "scheduler": (SchedulerConfig(name="scheduler"), serve_scheduler),

@@ -40,6 +40,7 @@ def build_for(resource: Resource[Any], name: str, caches: Caches) -> Controller[
         (Watched(reader.replica_sets, itself), Watched(reader.pods, reader.replica_sets_of_pod)),
         reader.look,
         plan,
+        writes=frozenset({"create pods", "patch pods", "delete pods", f"patch {resource}/status"}),
         workers=5,
     )
 

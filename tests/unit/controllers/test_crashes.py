@@ -841,7 +841,8 @@ def forgetful(caches: Caches, _settings: Settings) -> Controller[Any]:
         settings = ConfigMap(metadata=ObjectMeta(name=name, namespace=namespace))
         return Create(CONFIG_MAPS, settings, already_exists_is_fine=True)
 
-    return Controller("forgetful", (Watched(namespaces, itself),), lambda key, _moment: key[1], plan)
+    watched, writes = (Watched(namespaces, itself),), frozenset({"create configmaps"})
+    return Controller("forgetful", watched, lambda key, _moment: key[1], plan, writes=writes)
 
 
 async def test_a_controller_that_relies_on_its_memory_is_found():
@@ -870,7 +871,8 @@ def impatient(caches: Caches, _settings: Settings) -> Controller[Any]:
         note = ConfigMap(metadata=ObjectMeta(name="missing", namespace=name))
         return Plan((Create(CONFIG_MAPS, note, already_exists_is_fine=True),))
 
-    return Controller("impatient", (Watched(namespaces, itself),), lambda key, _moment: key[1], plan)
+    watched, writes = (Watched(namespaces, itself),), frozenset({"create configmaps"})
+    return Controller("impatient", watched, lambda key, _moment: key[1], plan, writes=writes)
 
 
 async def test_a_controller_that_takes_what_is_late_for_missing_is_found():

@@ -9,7 +9,7 @@ import pytest
 from controllers.core.actions import Patch, Plan
 from controllers.core.expectations import Expectations
 from controllers.execute import Executor
-from machinery.model.errors import ApiError, Cause, Conflict, Invalid
+from machinery.model.errors import ApiError, Cause, Conflict, Invalid, NotFound
 from machinery.model.resources import CONFIG_MAPS
 from tests.support.virtual_clock import VirtualClock
 
@@ -39,3 +39,30 @@ async def test_a_patch_that_reaches_a_namesake_is_a_conflict(field: str, expecte
     )
     with pytest.raises(expected):
         await executor.execute("a", Plan((Patch(CONFIG_MAPS, "default", "a", {"metadata": {"uid": "u"}}),)))
+
+
+@pytest.mark.parametrize(
+    ("declared", "may"),
+    [
+        ("patch configmaps", True),
+        ("patch *", True),
+        ("patch configmaps/status", False),
+        ("create configmaps", False),
+        ("patch */scale", False),
+    ],
+)
+async def test_what_is_not_declared_is_not_written(declared: str, may: bool) -> None:
+    """A controller that writes something else has a bug, which ends it."""
+    api: Any = Refusing(NotFound("gone"))
+    recorder: Any = None
+    executor = Executor[str](
+        api,
+        recorder,
+        Expectations(),
+        sees=bool,
+        clock=VirtualClock(),
+        random_ints=lambda most: most - 1,
+        declared=frozenset({declared}),
+    )
+    with pytest.raises(NotFound if may else RuntimeError):
+        await executor.execute("a", Plan((Patch(CONFIG_MAPS, "default", "a", {"data": {}}),)))

@@ -61,7 +61,8 @@ def build(caches, _settings):
         return Seen(namespace, counts.store.get(name, "census"), data)
 
     watched = (Watched(namespaces, itself), Watched(pods, namespace_of), Watched(counts, namespace_of))
-    return Controller("toy-controller", watched, look, plan)
+    writes = frozenset({"create configmaps", "patch configmaps"})
+    return Controller("toy-controller", watched, look, plan, writes=writes)
 
 
 @pytest.fixture(params=[(build,), (*CONTROLLERS, build)], ids=["alone", "beside all others"])
@@ -143,6 +144,7 @@ async def test_what_comes_often_is_looked_at_together():
             look,
             plan_note,
             remember=remembered.append,
+            writes=frozenset({"create configmaps"}),
         )
 
     async with cluster_with("a", table=(build_patient,)) as cluster:
