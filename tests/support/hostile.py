@@ -479,6 +479,10 @@ def _fill(random: Random, request: Any, collection: str) -> None:
     for field in request.DESCRIPTOR.fields:
         if field.name == "target":
             _aim(random, request.target, collection)
+        elif field.message_type is not None and field.message_type.GetOptions().map_entry:
+            key, value = (field.message_type.fields_by_name[each] for each in ("key", "value"))
+            for _ in range(random.choice((0, 1, 3))):
+                getattr(request, field.name)[_scalar(random, key)] = _scalar(random, value)
         elif field.message_type is not None:
             inner = getattr(request, field.name)
             for each in (

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import http.client
-import json
-import socket
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.support.cluster_faults import put
 from tests.support.clusters import StartCluster
 from tests.support.kubectl import Kubectl, eventually
 
@@ -19,31 +17,10 @@ CUT = {"fault": "cut", "from": "kubelet@node-1", "protocol": "resources"}
 CONDITION = '-o=jsonpath={.status.conditions[?(@.type=="Ready")].status}'
 
 
-class ControlSocket(http.client.HTTPConnection):
-    """HTTP to a process's control socket."""
-
-    def __init__(self, path: Path) -> None:
-        super().__init__("localhost", timeout=10)
-        self._path = path
-
-    def connect(self) -> None:
-        """Connect to the socket instead of a host."""
-        self.sock = socket.socket(socket.AF_UNIX)
-        self.sock.settimeout(self.timeout)
-        self.sock.connect(str(self._path))
-
-
-def put(path: Path, *rules: dict[str, Any]) -> list[dict[str, Any]]:
+def use(path: Path, *rules: dict[str, Any]) -> list[dict[str, Any]]:
     """Send a plan, and return its rules with their counts."""
-    connection = ControlSocket(path)
-    try:
-        connection.request("PUT", "/faults", json.dumps({"rules": rules}))
-        answer = connection.getresponse()
-        assert answer.status == 200
-        found: list[dict[str, Any]] = json.loads(answer.read())["rules"]
-        return found
-    finally:
-        connection.close()
+    found: list[dict[str, Any]] = put(path, "/faults", {"rules": rules})["rules"]
+    return found
 
 
 def test_a_node_that_is_cut_off_is_given_up_and_comes_back(start_cluster: StartCluster):
@@ -51,10 +28,10 @@ def test_a_node_that_is_cut_off_is_given_up_and_comes_back(start_cluster: StartC
     cluster = start_cluster("cut", nodes=1, runtime="hollow", profile="fast")
     kubectl = Kubectl(cluster.kubeconfig)
     control = cluster.layout.health("kubelet@node-1")
-    put(control, CUT)
+    use(control, CUT)
     eventually(lambda: kubectl("get", "node", "node-1", CONDITION) == "Unknown", what="node-1 Unknown")
     assert {process.state for process in cluster.ps()} == {"ready"}
-    extended = put(control, CUT, {"fault": "delay", "delay_s": 0.01, "method": "Get"})
+    extended = use(control, CUT, {"fault": "delay", "delay_s": 0.01, "method": "Get"})
     assert extended[0]["applied"] > 0
-    put(control)
+    use(control)
     eventually(lambda: kubectl("get", "node", "node-1", CONDITION) == "True", what="node-1 Ready again")
