@@ -1,6 +1,7 @@
 """OpenAPI of the servers behind APIServices: asked for when somebody asks for it here, and kept for a moment.
 
-A server that does not answer in time, or has no such document, is left out until it is asked the next time.
+A server that does not answer in time, or has no such document, is left out until it is asked the next time. Of one that
+has no index of version 3 its document of version 2 is converted, as by kube-apiserver.
 """
 
 from __future__ import annotations
@@ -8,14 +9,17 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
+from hashlib import sha512
 from typing import Final
 
 import msgspec
 
 from apiserver.aggregation.backends import Backends, Fetched
 from apiserver.aggregation.services import ApiServices
+from apiserver.aside import aside
 from apiserver.core.aggregation.heads import Head
 from apiserver.core.aggregation.openapi_merge import Document
+from apiserver.core.aggregation.openapi_v3 import in_version_3
 from machinery.model.clock import Clock
 from machinery.model.errors import Unavailable
 
@@ -59,12 +63,25 @@ class OpenApiOfOthers:
             path = head.path.lstrip("/")
             if (place := _read_index(answer).get(path)) is not None:
                 found[path] = place.serverRelativeURL
+            elif (older := await self._older(head, answer)) is not None:
+                found[path] = f"{_INDEX}/{path}?hash={sha512(older).hexdigest().upper()}"
         return found
 
     async def document(self, path: str) -> bytes | None:
         """Return the document of version 3 of a version, by its path; None where there is none."""
         head = next((each for each in self._available() if each.path == f"/{path}"), None)
-        answer = await self._fetch(head, f"{_INDEX}/{path}") if head is not None else None
+        if head is None:
+            return None
+        if (older := await self._older(head, await self._fetch(head, _INDEX))) is not None:
+            return await aside(len(older), in_version_3, older)
+        answer = await self._fetch(head, f"{_INDEX}/{path}")
+        return answer.body if answer is not None and answer.status == 200 else None
+
+    async def _older(self, head: Head, index: Fetched | None) -> bytes | None:
+        """Return the document of version 2 of a server that has no index of version 3."""
+        if index is None or index.status != 404:
+            return None
+        answer = await self._fetch(head, _V2)
         return answer.body if answer is not None and answer.status == 200 else None
 
     def serves(self, path: str) -> bool:

@@ -16,6 +16,7 @@ _APPS: Final = "io.k8s.api.apps.v1."
 _BATCH: Final = "io.k8s.api.batch.v1."
 _HOOKS: Final = "io.k8s.api.admissionregistration.v1."
 _NET: Final = "io.k8s.api.networking.v1."
+_DEVICES: Final = "io.k8s.api.resource.v1."
 _PROTOCOL: Final = "SCTP TCP UDP"
 _EFFECT: Final = "NoExecute NoSchedule PreferNoSchedule"
 _OPERATOR: Final = "DoesNotExist Exists In NotIn"
@@ -32,6 +33,25 @@ _PULL: Final = "Always IfNotPresent Never"
 _MESSAGE: Final = "FallbackToLogsOnError File"
 _INCLUSION: Final = "Honor Ignore"
 _RETENTION: Final = "Delete Retain"
+_ALLOCATION: Final = "All ExactCount"
+_DEVICE_EFFECT: Final = "NoExecute NoSchedule None"
+_SCOPES: Final = (
+    "BestEffort CrossNamespacePodAffinity NotBestEffort NotTerminating PriorityClass Terminating"
+    " VolumeAttributesClass"
+)
+_ACCESS: Final = ("ReadOnlyMany", "ReadWriteMany", "ReadWriteOnce", "ReadWriteOncePod")
+_OPERATIONS: Final = ("*", "CONNECT", "CREATE", "DELETE", "UPDATE")
+_REALTIME: Final = (
+    "SIGRTMAX",
+    *sorted(f"SIGRTMAX-{number}" for number in range(1, 15)),
+    "SIGRTMIN",
+    *sorted(f"SIGRTMIN+{number}" for number in range(1, 16)),
+)
+_SIGNALS: Final = (
+    "SIGABRT SIGALRM SIGBUS SIGCHLD SIGCLD SIGCONT SIGFPE SIGHUP SIGILL SIGINT SIGIO SIGIOT SIGKILL SIGPIPE SIGPOLL"
+    f" SIGPROF SIGPWR SIGQUIT {' '.join(_REALTIME)} SIGSEGV SIGSTKFLT SIGSTOP SIGSYS SIGTERM SIGTRAP SIGTSTP SIGTTIN"
+    " SIGTTOU SIGURG SIGUSR1 SIGUSR2 SIGVTALRM SIGWINCH SIGXCPU SIGXFSZ"
+)
 
 _FIELDS: Final[dict[str, dict[str, str]]] = {
     f"{_CORE}AppArmorProfile": {"type": _PROFILE},
@@ -41,12 +61,15 @@ _FIELDS: Final[dict[str, dict[str, str]]] = {
     },
     f"{_CORE}Container": {"imagePullPolicy": _PULL, "terminationMessagePolicy": _MESSAGE},
     f"{_CORE}ContainerPort": {"protocol": _PROTOCOL},
+    f"{_CORE}ContainerStatus": {"stopSignal": _SIGNALS},
     f"{_CORE}EndpointPort": {"protocol": _PROTOCOL},
     f"{_CORE}EphemeralContainer": {"imagePullPolicy": _PULL, "terminationMessagePolicy": _MESSAGE},
     f"{_CORE}HTTPGetAction": {"scheme": "HTTP HTTPS"},
     f"{_CORE}HostPathVolumeSource": {
         "type": " BlockDevice CharDevice Directory DirectoryOrCreate File FileOrCreate Socket"
     },
+    f"{_CORE}ImageVolumeSource": {"pullPolicy": _PULL},
+    f"{_CORE}Lifecycle": {"stopSignal": _SIGNALS},
     f"{_CORE}ModifyVolumeStatus": {"status": "InProgress Infeasible Pending"},
     f"{_CORE}NamespaceStatus": {"phase": "Active Terminating"},
     f"{_CORE}NodeSelectorRequirement": {"operator": "DoesNotExist Exists Gt In Lt NotIn"},
@@ -71,8 +94,7 @@ _FIELDS: Final[dict[str, dict[str, str]]] = {
     f"{_CORE}PortStatus": {"protocol": _PROTOCOL},
     f"{_CORE}ScopedResourceSelectorRequirement": {
         "operator": _OPERATOR,
-        "scopeName": "BestEffort CrossNamespacePodAffinity NotBestEffort NotTerminating PriorityClass Terminating"
-        " VolumeAttributesClass",
+        "scopeName": _SCOPES,
     },
     f"{_CORE}SeccompProfile": {"type": _PROFILE},
     f"{_CORE}SecurityContext": {"procMount": "Default Unmasked"},
@@ -108,6 +130,10 @@ _FIELDS: Final[dict[str, dict[str, str]]] = {
     f"{_BATCH}PodFailurePolicyOnExitCodesRequirement": {"operator": "In NotIn"},
     f"{_BATCH}PodFailurePolicyRule": {"action": "Count FailIndex FailJob Ignore"},
     f"{_HOOKS}MatchResources": {"matchPolicy": _MATCHING},
+    f"{_HOOKS}MutatingAdmissionPolicySpec": {
+        "failurePolicy": _FAILURE,
+        "reinvocationPolicy": "IfNeeded Never",
+    },
     f"{_HOOKS}MutatingWebhook": {
         "failurePolicy": _FAILURE,
         "matchPolicy": _MATCHING,
@@ -124,12 +150,17 @@ _FIELDS: Final[dict[str, dict[str, str]]] = {
         "sideEffects": _EFFECTS,
     },
     f"{_NET}HTTPIngressPath": {"pathType": "Exact ImplementationSpecific Prefix"},
+    f"{_NET}IngressPortStatus": {"protocol": _PROTOCOL},
     f"{_NET}NetworkPolicyPort": {"protocol": _PROTOCOL},
     "io.k8s.api.discovery.v1.EndpointPort": {"protocol": _PROTOCOL},
     "io.k8s.api.discovery.v1.EndpointSlice": {"addressType": "FQDN IPv4 IPv6"},
     "io.k8s.api.policy.v1.PodDisruptionBudgetSpec": {
         "unhealthyPodEvictionPolicy": "AlwaysAllow IfHealthyBudget"
     },
+    f"{_DEVICES}DeviceSubRequest": {"allocationMode": _ALLOCATION},
+    f"{_DEVICES}DeviceTaint": {"effect": _DEVICE_EFFECT},
+    f"{_DEVICES}DeviceToleration": {"effect": _DEVICE_EFFECT},
+    f"{_DEVICES}ExactDeviceRequest": {"allocationMode": _ALLOCATION},
     "io.k8s.api.scheduling.v1.PriorityClass": {"preemptionPolicy": _PREEMPTION},
     "io.k8s.api.storage.v1.StorageClass": {
         "reclaimPolicy": _RECLAIM,
@@ -137,6 +168,45 @@ _FIELDS: Final[dict[str, dict[str, str]]] = {
     },
 }
 """By definition and property: the values, in their order."""
+_ITEMS: Final[dict[str, dict[str, tuple[str, ...]]]] = {
+    f"{_CORE}PersistentVolumeClaimSpec": {"accessModes": _ACCESS},
+    f"{_CORE}PersistentVolumeClaimStatus": {"accessModes": _ACCESS},
+    f"{_CORE}PersistentVolumeSpec": {"accessModes": _ACCESS},
+    f"{_CORE}ResourceQuotaSpec": {"scopes": tuple(_SCOPES.split(" "))},
+    f"{_CORE}ServiceSpec": {"ipFamilies": ("", "IPv4", "IPv6")},
+    f"{_HOOKS}NamedRuleWithOperations": {"operations": _OPERATIONS},
+    f"{_HOOKS}RuleWithOperations": {"operations": _OPERATIONS},
+    f"{_HOOKS}ValidatingAdmissionPolicyBindingSpec": {"validationActions": ("Audit", "Deny", "Warn")},
+    f"{_NET}NetworkPolicySpec": {"policyTypes": ("Egress", "Ingress")},
+    "io.k8s.api.certificates.v1.CertificateSigningRequestSpec": {
+        "usages": (
+            "any",
+            "cert sign",
+            "client auth",
+            "code signing",
+            "content commitment",
+            "crl sign",
+            "data encipherment",
+            "decipher only",
+            "digital signature",
+            "email protection",
+            "encipher only",
+            "ipsec end system",
+            "ipsec tunnel",
+            "ipsec user",
+            "key agreement",
+            "key encipherment",
+            "microsoft sgc",
+            "netscape sgc",
+            "ocsp signing",
+            "s/mime",
+            "server auth",
+            "signing",
+            "timestamping",
+        )
+    },
+}
+"""Of lists, what an item may be; their descriptions do not list it."""
 
 
 def enums() -> dict[str, dict[str, tuple[str, ...]]]:
@@ -147,14 +217,22 @@ def enums() -> dict[str, dict[str, tuple[str, ...]]]:
     }
 
 
+def enums_of_items() -> dict[str, dict[str, tuple[str, ...]]]:
+    """Return the values of the items of lists, by definition and property."""
+    return _ITEMS
+
+
 def with_enums(name: str, schema: Json) -> Json:
     """Return a definition with the values of its properties; it may be the same one."""
-    fields = _FIELDS.get(name)
-    if fields is None:
+    fields, lists = _FIELDS.get(name, {}), _ITEMS.get(name, {})
+    if not fields and not lists:
         return schema
     properties = dict(schema["properties"])
     for field, values in fields.items():
         properties[field] = _listed(properties[field], values.split(" "))
+    for field, items in lists.items():
+        written = properties[field]
+        properties[field] = {**written, "items": {**written["items"], "enum": list(items)}}
     return {**schema, "properties": properties}
 
 

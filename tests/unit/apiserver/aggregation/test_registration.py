@@ -64,6 +64,21 @@ def test_an_apiservice_is_kept_in_the_manner_of_its_label(
         assert (action.name, action.uid) == ("v1.example.com", "u1")
 
 
+def test_groups_come_in_the_order_that_kubernetes_publishes() -> None:
+    """That of its `/apis`, by priority; two of one priority by their name."""
+    groups = sorted({group for group, _ in BUILT_IN if group}, key=lambda group: (-_priority(group), group))
+    assert groups == [
+        "apps", "events.k8s.io", "authentication.k8s.io", "authorization.k8s.io", "autoscaling", "batch",
+        "certificates.k8s.io", "networking.k8s.io", "policy", "rbac.authorization.k8s.io", "storage.k8s.io",
+        "admissionregistration.k8s.io", "apiextensions.k8s.io", "scheduling.k8s.io", "coordination.k8s.io",
+        "node.k8s.io", "discovery.k8s.io", "resource.k8s.io", "flowcontrol.apiserver.k8s.io",
+    ]  # fmt: skip
+
+
+def _priority(group: str) -> int:
+    return max(priority.group for (name, _), priority in BUILT_IN.items() if name == group)
+
+
 def test_every_built_in_version_has_a_priority() -> None:
     """Except for that of APIServices themselves, which is the first."""
     versions = {(kind.group, kind.version) for kind in ALL} | {

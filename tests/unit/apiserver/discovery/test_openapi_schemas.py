@@ -11,7 +11,7 @@ import pytest
 
 from apiserver.core.catalogue import Catalogue
 from apiserver.core.kinds import ALL
-from apiserver.core.openapi_enums import enums
+from apiserver.core.openapi_enums import enums, enums_of_items
 from apiserver.rest.openapi import Documents
 from machinery.model.k8s import served
 from machinery.process.published_schemas import document
@@ -102,6 +102,20 @@ def test_enumerations_are_those_of_fields_that_are_there():
     ]
     assert port["enum"] == ["SCTP", "TCP", "UDP"]
     assert port["description"].endswith('Possible enum values:\n - `"SCTP"`\n - `"TCP"`\n - `"UDP"`')
+
+
+def test_enumerations_of_items_stand_at_the_items():
+    """Kubernetes does not say them in the description of the list."""
+    for name, fields in enums_of_items().items():
+        for field, values in fields.items():
+            assert "array" in given()[name]["properties"][field]["type"], (name, field)
+            assert sorted(set(values)) == list(values), (name, field)
+    schemas = shown("api/v1")["components"]["schemas"]
+    modes = schemas["io.k8s.api.core.v1.PersistentVolumeClaimSpec"]["properties"]["accessModes"]
+    assert modes["items"]["enum"] == ["ReadOnlyMany", "ReadWriteMany", "ReadWriteOnce", "ReadWriteOncePod"]
+    assert "Possible enum values" not in modes["description"]
+    signals = schemas["io.k8s.api.core.v1.Lifecycle"]["properties"]["stopSignal"]["enum"]
+    assert (len(signals), signals[18:21]) == (65, ["SIGRTMAX", "SIGRTMAX-1", "SIGRTMAX-10"])
 
 
 def test_every_operation_can_be_called_by_its_name():
