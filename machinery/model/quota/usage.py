@@ -22,6 +22,7 @@ _COMPUTED: Final = ("cpu", "memory", "ephemeral-storage")
 _OF_CLASS: Final = ".storageclass.storage.k8s.io/"
 _OLD_CLASS: Final = "volume.beta.kubernetes.io/storage-class"
 _OF_DEVICE_CLASS: Final = ".deviceclass.resource.k8s.io/devices"
+_DEVICE_CLASS_REQUEST: Final = "deviceclass.resource.kubernetes.io/"  # as pods ask for devices of a class
 _MOST_DEVICES: Final = 32  # of one claim, in Kubernetes: what a request for all that there are counts for
 CLAIM_RESOURCES: Final = ("persistentvolumeclaims", "requests.storage")
 SERVICE_RESOURCES: Final = ("services", "services.nodeports", "services.loadbalancers")
@@ -75,7 +76,7 @@ def compute_resources(requests: Amounts, limits: Amounts) -> dict[str, Amount]:
     for name, amount in requests.items():
         if name.startswith(totals.HUGE_PAGES):
             found[name] = found[f"requests.{name}"] = amount
-        elif is_extended(name):
+        elif is_extended(name) or name.startswith(_DEVICE_CLASS_REQUEST):
             found[f"requests.{name}"] = amount
     return found
 
@@ -86,8 +87,8 @@ def is_extended(name: str) -> bool:
 
 
 def is_extended_in_quota(name: str) -> bool:
-    """Whether a quota's resource is the request of one that somebody extended nodes by."""
-    return not _is_native(name) and name.startswith("requests.")
+    """Whether a quota's resource is the request of one that somebody extended nodes by, or of the devices of a class."""
+    return is_of_requested_class(name) or (not _is_native(name) and name.startswith("requests."))
 
 
 def _is_native(name: str) -> bool:
@@ -188,7 +189,8 @@ def attributes_classes(claim: Json) -> Iterator[str]:
 def of_device_claim(claim: Json, _moment: Moment) -> dict[str, Amount]:
     """Return what a ResourceClaim counts for: itself, and the devices that it asks for, by their class.
 
-    Of alternatives each class counts for the most that one of them asks of it.
+    Of alternatives each class counts for the most that one of them asks of it. Devices count under the name that pods have
+    for them as well, so that one limit holds for both ways of asking.
     https://kubernetes.io/docs/concepts/policy/resource-quotas/#resource-quota-for-dra-resources
     """
     devices: Counter[str] = Counter()
@@ -198,8 +200,11 @@ def of_device_claim(claim: Json, _moment: Moment) -> dict[str, Amount]:
             if class_ := each.get("deviceClassName"):
                 worst[class_] = max(worst.get(class_, 0), _device_count(each))
         devices.update(worst)
-    by_class = {f"{class_}{_OF_DEVICE_CLASS}": amounts.whole(count) for class_, count in devices.items()}
-    return {count_name("resource.k8s.io", "resourceclaims"): ONE, **by_class}
+    found = {count_name("resource.k8s.io", "resourceclaims"): ONE}
+    for class_, count in devices.items():
+        found[f"{class_}{_OF_DEVICE_CLASS}"] = amounts.whole(count)
+        found[f"requests.{_DEVICE_CLASS_REQUEST}{class_}"] = amounts.whole(count)
+    return found
 
 
 def _device_count(request: Json) -> int:
@@ -213,4 +218,9 @@ def _device_count(request: Json) -> int:
 
 def is_of_device_class(name: str) -> bool:
     """Whether a quota's resource is about the devices of one class."""
-    return name.endswith(_OF_DEVICE_CLASS)
+    return name.endswith(_OF_DEVICE_CLASS) or is_of_requested_class(name)
+
+
+def is_of_requested_class(name: str) -> bool:
+    """Whether a quota's resource is about the devices of one class, by the name that pods ask for them by."""
+    return name.startswith(f"requests.{_DEVICE_CLASS_REQUEST}")

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+import msgspec
 import pytest
 
 from apiserver.core.values import Json
@@ -58,6 +59,32 @@ async def test_what_fits_is_charged_and_what_does_not_is_refused_in_kubernetes_w
     with pytest.raises(Forbidden, match=r"failed quota: all: must specify requests\.cpu for: main"):
         await bench.create("pods", pod("d"))
     assert await _used(bench) == {"requests.cpu": "250m", "pods": "2"}
+
+
+async def test_claims_and_pods_are_charged_for_the_devices_of_a_class(bench: RegistryBench):
+    """A claim for the most that it may get; both count where the limit has the name that pods ask by."""
+    by_class, asked = "gpu.deviceclass.resource.k8s.io/devices", "deviceclass.resource.kubernetes.io/gpu"
+    await _given(
+        bench, quota(**{by_class: "4", f"requests.{asked}": "4", "count/resourceclaims.resource.k8s.io": "9"})
+    )
+
+    async def claim(name: str, count: int) -> None:
+        requests = [{"name": "a", "exactly": {"deviceClassName": "gpu", "count": count}}]
+        obj = {"metadata": {"name": name}, "spec": {"devices": {"requests": requests}}}
+        request = bench.request("create", "resourceclaims", body=msgspec.json.encode(obj))
+        await bench.registry.create(msgspec.structs.replace(request, group="resource.k8s.io"))
+
+    await claim("a", 3)
+    with pytest.raises(Forbidden, match=rf"exceeded quota: all, requested: {by_class}=2,"):
+        await claim("b", 2)
+    made = _pod("a")
+    made["spec"]["containers"][0]["resources"] = {"requests": {asked: "1"}, "limits": {asked: "1"}}
+    await bench.create("pods", made)
+    assert await _used(bench) == {
+        by_class: "3", f"requests.{asked}": "4", "count/resourceclaims.resource.k8s.io": "1"
+    }  # fmt: skip
+    with pytest.raises(Forbidden, match=rf"requested: requests\.{asked}=1, used: requests\.{asked}=4"):
+        await claim("c", 1)
 
 
 async def test_a_quota_that_nobody_has_counted_admits_nothing(bench: RegistryBench):

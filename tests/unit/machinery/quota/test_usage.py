@@ -47,6 +47,7 @@ ONE = {"count/pods": "1", "pods": "1"}
         (pod(container({"ephemeral-storage": "1Gi"}, {"ephemeral-storage": "2Gi"})), {"ephemeral-storage": "1Gi", "requests.ephemeral-storage": "1Gi", "limits.ephemeral-storage": "2Gi"}),
         (pod(container({"hugepages-2Mi": "4Mi"}, {"hugepages-2Mi": "4Mi"})), {"hugepages-2Mi": "4Mi", "requests.hugepages-2Mi": "4Mi"}),
         (pod(container({"example.com/gpu": "2"}, {"example.com/gpu": "2"})), {"requests.example.com/gpu": "2"}),
+        (pod(container({"deviceclass.resource.kubernetes.io/gpu": "2"}, {"deviceclass.resource.kubernetes.io/gpu": "2"})), {"requests.deviceclass.resource.kubernetes.io/gpu": "2"}),
         (pod(container({"cpu": "1"}), initContainers=[container({"cpu": "3"})]), {"cpu": "3", "requests.cpu": "3"}),
         (pod(container({"cpu": "1"}), initContainers=[container({"cpu": "1"}, restartPolicy="Always"), container({"cpu": "2"})]), {"cpu": "3", "requests.cpu": "3"}),
         (pod(container({"cpu": "1"}), resources={"requests": {"cpu": "5", "example.com/gpu": "1"}}), {"cpu": "5", "requests.cpu": "5"}),
@@ -186,6 +187,7 @@ def test_a_quota_limits_each_kind_by_its_own_resources(plural: str, tracked: lis
 
 
 CLASS = ".deviceclass.resource.k8s.io/devices"
+REQUESTED = "requests.deviceclass.resource.kubernetes.io/"
 
 
 @pytest.mark.parametrize(
@@ -203,7 +205,8 @@ def test_a_resource_claim_counts_for_its_devices_by_their_class(requests: list[J
     """Of alternatives each class counts for the most that is asked of it; for all that there are, as many as fit into a claim."""
     claim = {"metadata": {}, "spec": {"devices": {"requests": requests}}}
     found = used("resourceclaims", claim, "resource.k8s.io")
-    assert found == {"count/resourceclaims.resource.k8s.io": "1", **expected}
+    as_pods_ask = {f"{REQUESTED}{name.removesuffix(CLASS)}": count for name, count in expected.items()}
+    assert found == {"count/resourceclaims.resource.k8s.io": "1", **expected, **as_pods_ask}
     assert evaluator("resource.k8s.io", "resourceclaims").tracked(frozenset([*found, "pods"])) == set(found)
 
 
