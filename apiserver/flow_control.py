@@ -89,6 +89,12 @@ class FlowControl:
         if self._read is not None:
             self.configure(self._read())
 
+    def classify(self, user: UserInfo, asked: Asked) -> Flow:
+        """Return the flow of a request that does not arrive: it is refused before."""
+        if self._is_stale:
+            self._refresh()
+        return self._configuration.classify(user, asked)
+
     def arrive(self, request: Request) -> Ticket | None:
         """Return the ticket of a request, which waits where it has `seated`; None where it needs none.
 

@@ -36,6 +36,7 @@ class AuditedDoor:
         self._gate = gate
         self._trail = trail
         self.lasts = door.lasts
+        self.is_long_running = door.is_long_running
         self.end_streams = door.end_streams
 
     async def answer(self, http: HttpRequest) -> Reply:
@@ -55,8 +56,7 @@ class AuditedDoor:
     async def handle(self, exchange: Exchange) -> web.StreamResponse:
         """Answer a request that aiohttp has read: one that lasts has an event when its answer begins, too."""
         story, tokens = self._begin(exchange.http)
-        is_long = self._door.lasts(exchange.http)
-        if is_long:
+        if self._door.is_long_running(exchange.http):
             exchange.on_begin = lambda code: self._started(story, code)
         try:
             response = await self._door.handle(exchange)

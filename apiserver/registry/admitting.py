@@ -160,22 +160,22 @@ class Admitting:
         """Whether there is neither a webhook nor a policy."""
         return self._parts.dynamic is None or self._parts.dynamic.is_idle
 
-    async def admit_connection(self, attributes: Attributes, options: Json) -> Json:
-        """Return the options of a connection as webhooks and policies want them; plugins have no say on those.
+    async def admit_connection(self, attributes: Attributes, options: Json) -> tuple[Json, tuple[str, ...]]:
+        """Return the options of a connection as webhooks and policies want them, and warnings; plugins have no say on those.
 
         Raises:
             ApiError: somebody does not want the connection.
         """
         return await self._measured(ADMIT, attributes, self._admit_connection(attributes, options))
 
-    async def _admit_connection(self, attributes: Attributes, options: Json) -> Json:
-        dynamic, wanted = self._parts.dynamic, options
+    async def _admit_connection(self, attributes: Attributes, options: Json) -> tuple[Json, tuple[str, ...]]:
+        dynamic, wanted, warnings = self._parts.dynamic, options, tuple[str, ...]()
         if dynamic is not None and dynamic.mutates(attributes):
-            mutated, _ = await dynamic.mutate(attributes, options, None, _unchanged)
+            mutated, warnings = await dynamic.mutate(attributes, options, None, _unchanged)
             wanted = mutated or options
         if dynamic is not None and dynamic.validates(attributes):
-            await dynamic.validate(attributes, wanted, None)
-        return wanted
+            warnings = (*warnings, *await dynamic.validate(attributes, wanted, None))
+        return wanted, warnings
 
     async def _insist(self, attributes: Attributes, obj: Json, demand: Demand) -> None:
         """Check that the user of a request has one of several permissions."""

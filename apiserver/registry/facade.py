@@ -24,7 +24,7 @@ from apiserver.registry.deletion import Deletes
 from apiserver.registry.modify import Modifier
 from apiserver.registry.parts import Parts
 from apiserver.registry.posted import Posted
-from apiserver.registry.preparing import Preparing
+from apiserver.registry.preparing import AdmittedConnection, Preparing
 from apiserver.registry.reads import Reads
 from apiserver.registry.subresources import Subresources
 from apiserver.registry.tracking import Tracking
@@ -173,8 +173,8 @@ class Registry:
         """Change an object by one of another kind that was admitted, as a subresource would; the request names both."""
         return await self._subresources.change(self._kind(request).stored, request, posted)
 
-    async def connect(self, request: Request, options: Options) -> Options:
-        """Ask admission about a connection that goes around the store; returns the options with which it is made.
+    async def connect(self, request: Request, options: Options) -> AdmittedConnection:
+        """Ask admission about a connection that goes around the store; returns the options with which it is made, and warnings.
 
         The verb of the request is "connect".
         """

@@ -40,6 +40,13 @@ class _Draft(NamedTuple):
     admitted: _Mutated
 
 
+class AdmittedConnection(NamedTuple):
+    """A connection as admission wants it."""
+
+    options: connect_options.Options
+    warnings: tuple[str, ...] = ()
+
+
 class Preparing:
     """Runs the rules of `apiserver.core.writes` with what they need from outside."""
 
@@ -54,18 +61,19 @@ class Preparing:
 
     async def admit_connection(
         self, kind: KindNames, request: Request, options: connect_options.Options
-    ) -> connect_options.Options:
-        """Return the options with which a connection is made that admission was asked about.
+    ) -> AdmittedConnection:
+        """Return the options with which a connection is made that admission was asked about, and warnings.
 
         Raises:
             ApiError: somebody does not want it.
         """
         if self._admitting.is_idle:
-            return options
+            return AdmittedConnection(options)
         attributes = self._attributes(kind, request, request.name)
         asked = options.to_object()
-        answered = await self._admitting.admit_connection(attributes, asked)
-        return options if answered == asked else connect_options.admitted(options, answered)
+        answered, warnings = await self._admitting.admit_connection(attributes, asked)
+        wanted = options if answered == asked else connect_options.admitted(options, answered)
+        return AdmittedConnection(wanted, warnings)
 
     async def admit_update(self, kind: Kind, request: Request, new: Json, old: Json, weight: int) -> Put:
         """Return an object of which a part was changed that has rules of its own, as the cluster wants it.

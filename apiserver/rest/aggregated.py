@@ -16,13 +16,14 @@ from apiserver.core.aggregation.front_proxy import signed
 from apiserver.core.aggregation.heads import Head
 from apiserver.core.aggregation.priorities import GroupVersion
 from apiserver.core.proxying.headers import Headers, Place, request_headers
+from apiserver.flow_control import current_flow
 from apiserver.request import ListOptions, Request, UserInfo, request_about
 from apiserver.rest import query
 from apiserver.rest.http_request import Exchange, HttpRequest
 from apiserver.rest.paths import Discovery, Target
 from apiserver.rest.proxies import pass_on, upgrades
 from apiserver.rest.replies import Reply, text_reply
-from apiserver.rest.resource_request import is_watch
+from apiserver.rest.resource_request import VERBS, is_watch, verb_of
 from apiserver.rest.services import RestServices
 from apiserver.rest.streams import Streams
 from machinery.model.errors import DeadlineExceeded, MethodNotSupported, TooManyRequests, Unavailable
@@ -33,16 +34,8 @@ if TYPE_CHECKING:
 
 _MOST: Final = 400  # requests that one server has at once
 _NOTHING: Final[Mapping[GroupVersion, Head]] = {}
-_VERBS: Final = {
-    "GET": ("get", "list"),  # of one object, of a collection
-    "HEAD": ("get", "list"),
-    "POST": ("create", "create"),
-    "PUT": ("update", "update"),
-    "PATCH": ("patch", "patch"),
-    "DELETE": ("delete", "deletecollection"),
-    "OPTIONS": ("", ""),
-}
-_LASTING: Final = frozenset({"attach", "exec", "log", "portforward", "proxy"})  # subresources
+LONG_RUNNING: Final = frozenset({"attach", "exec", "log", "portforward", "proxy"})
+"""Subresources of which a request may last."""
 
 
 class Aggregated:
@@ -74,9 +67,12 @@ class Aggregated:
         """
         http = exchange.http
         head = self.remote.get(_place(http))
-        if http.method not in _VERBS:
+        if http.method not in VERBS:
             raise MethodNotSupported("the server does not allow this method on the requested resource")
         await self._admit(http, user)
+        flow = current_flow.get()
+        if flow is not None and not _is_connection(http):
+            exchange.own_headers = flow.headers
         if head is None or not head.is_available:
             return text_reply("service unavailable\n", status=503)
         with self._counted(head):
@@ -160,10 +156,7 @@ def _place(http: HttpRequest) -> GroupVersion:
 
 def _request(http: HttpRequest, target: Target, user: UserInfo) -> Request:
     """Return what is authorized; whether the query makes sense is the other server's business."""
-    one, many = _VERBS[http.method]
-    if is_watch(http, target):
-        return request_about(target, user, "watch", selection=_selection(http))
-    return request_about(target, user, one if target.name else many, selection=_selection(http))
+    return request_about(target, user, verb_of(http, target), selection=_selection(http))
 
 
 def _selection(http: HttpRequest) -> ListOptions:
@@ -177,7 +170,12 @@ def _lasts(http: HttpRequest) -> bool:
     target = http.target
     if upgrades(http):
         return True
-    return isinstance(target, Target) and (is_watch(http, target) or target.subresource in _LASTING)
+    return isinstance(target, Target) and (is_watch(http, target) or target.subresource in LONG_RUNNING)
+
+
+def _is_connection(http: HttpRequest) -> bool:
+    """Whether a request may last and is no watch: such a one belongs to no flow for Kubernetes."""
+    return isinstance(http.target, Target) and http.target.subresource in LONG_RUNNING
 
 
 def _explained(text: str) -> str:

@@ -29,7 +29,7 @@ async def authorize(services: RestServices, user: UserInfo, target: Target, *ver
 
 
 async def admit(services: RestServices, user: UserInfo, target: Target, http: HttpRequest, options: T) -> T:
-    """Ask admission about a connection; returns the options with which it is made.
+    """Ask admission about a connection; returns the options with which it is made. The answer will have its warnings.
 
     Raises:
         BadRequest: it is to be a dry run.
@@ -37,7 +37,9 @@ async def admit(services: RestServices, user: UserInfo, target: Target, http: Ht
     """
     if http.raw_query and "dryRun" in http.query:
         raise BadRequest("dryRun is not supported")
-    wanted = await services.registry.connect(request_about(target, user, "connect"), options)
+    admitted = await services.registry.connect(request_about(target, user, "connect"), options)
+    http.warnings = admitted.warnings
+    wanted = admitted.options
     assert isinstance(wanted, type(options))  # noqa: S101 - admission keeps what they are
     return wanted
 

@@ -13,11 +13,11 @@ from functools import partial
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from apiserver.core.authz.attributes import MASTERS, Attributes
-from apiserver.core.flow.schemas import is_own
+from apiserver.core.flow.schemas import Asked, AskedPage, Flow, is_own
 from apiserver.flow_control import current_flow
-from apiserver.request import UserInfo
+from apiserver.request import UserInfo, request_about
 from apiserver.rest import query
-from apiserver.rest.aggregated import Aggregated
+from apiserver.rest.aggregated import LONG_RUNNING, Aggregated
 from apiserver.rest.body_room import SMALL, BodyRoom
 from apiserver.rest.http_request import METHODS, Exchange, HttpRequest
 from apiserver.rest.limits import Limits
@@ -25,9 +25,10 @@ from apiserver.rest.pages import Pages
 from apiserver.rest.paths import Target
 from apiserver.rest.replies import Reply, encode, error_reply, not_found
 from apiserver.rest.request_metrics import RequestMetrics
-from apiserver.rest.resource_request import read_request
+from apiserver.rest.resource_request import read_request, verb_of
 from apiserver.rest.resources import Resources
 from apiserver.rest.services import RestServices
+from apiserver.rest.warnings import bounded, header
 from apiserver.rest.websocket_tokens import take_token
 from machinery.model.errors import (
     ApiError,
@@ -45,6 +46,7 @@ if TYPE_CHECKING:
     from aiohttp import web
 
 _R = TypeVar("_R")
+_FORBIDDEN: Final = 403
 
 _MOST_OF_ONE: Final = (
     200  # requests of resources that one user may have here, those whose bodies are awaited included
@@ -92,6 +94,13 @@ class Door:
             return True
         return isinstance(http.target, Target) and self._resources.lasts(http, http.target)
 
+    def is_long_running(self, http: HttpRequest) -> bool:
+        """Whether a request is one that Kubernetes calls long-running: a watch, a log, or a connection into something."""
+        target = http.target
+        return isinstance(target, Target) and (
+            target.subresource in LONG_RUNNING or self._resources.lasts(http, target)
+        )
+
     async def answer(self, http: HttpRequest) -> Reply:
         """Answer a request whose answer is not a stream; never raises."""
         return await self._answered(http)
@@ -110,11 +119,31 @@ class Door:
         """Encode an answer, add what every one has, and count it."""
         await encode(reply, accepts_gzip=http.accepts_gzip)
         flow = current_flow.get()
+        if flow is None and reply.status == _FORBIDDEN:
+            flow = self._flow_of_refused(http)
         own = flow.headers if flow is not None else ()
+        if http.warnings:
+            reply.headers += [("Warning", header(warning)) for warning in bounded(http.warnings)]
         reply.headers += (self._signature, ("Audit-Id", http.audit_id), *own)
         took_s = self._services.clock.monotonic_wall() - begun
         self._metrics.answered(http, reply.status, len(reply.body), took_s)
         return reply
+
+    def _flow_of_refused(self, http: HttpRequest) -> Flow | None:
+        """Return the flow of a request that its user may not make: Kubernetes classifies before it authorizes.
+
+        What lasts, except for a watch, and who may not be somebody else have none.
+        """
+        target, user = http.target, http.asker
+        if user is None:
+            return None
+        asked: Asked = AskedPage(http.method.lower(), http.raw_path)
+        if isinstance(target, Target):
+            verb = verb_of(http, target)
+            if verb != "watch" and self.is_long_running(http):
+                return None
+            asked = request_about(target, user, verb)
+        return self._services.registry.flow.classify(user, asked)
 
     async def _guarded(
         self, http: HttpRequest, answer: Awaitable[_R], exchange: Exchange | None = None
@@ -199,7 +228,7 @@ class Door:
         if http.impersonates:
             asked = partial(self._asked, http, user)
             user = await self._services.gate.impersonated(user, http.headers.items(), asked)
-        http.user = user.name
+        http.user, http.asker = user.name, user
         return user
 
     def _asked(self, http: HttpRequest, user: UserInfo) -> Attributes:

@@ -12,9 +12,11 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Final, Protocol, TypeVar
 from urllib.parse import unquote
 
+from apiserver.request import UserInfo
 from apiserver.rest.paths import LONGEST_REMEMBERED, Discovery, Target, parse_for
 from apiserver.rest.seam_outlet import SeamOutlet
 from apiserver.rest.streams import Outlet, WholeConnection
+from apiserver.rest.warnings import bounded, header
 from machinery.process.tls import ANONYMOUS, Peer
 from machinery.wire.stream_passage import StreamPassage
 
@@ -48,6 +50,7 @@ class HttpRequest:
         "_audit_id",
         "_body",
         "_origin",
+        "asker",
         "body_bytes",
         "headers",
         "impersonates",
@@ -57,6 +60,7 @@ class HttpRequest:
         "raw_query",
         "target",
         "user",
+        "warnings",
     )
 
     def __init__(
@@ -80,6 +84,10 @@ class HttpRequest:
             parse_for(self.raw_path, is_known=peer is not ANONYMOUS) if method in _PROXIED else None
         )
         self.user = ""  # the name of who asks, when that is known
+        self.asker: UserInfo | None = None  # all of that
+        self.warnings: tuple[
+            str, ...
+        ] = ()  # of what was found out before an answer is there that has its own
         self._body = body
         self._origin = origin
         self._audit_id = ""
@@ -148,6 +156,9 @@ class Exchange:
         self.request = request
         self.outlet: Outlet = outlet
         self._connection = outlet
+        self.own_headers: tuple[
+            tuple[str, str], ...
+        ] = ()  # beside those of a server that answers behind this one
         self.has_begun = False  # whether the head of the answer is sent
         self.on_begin: Callable[[int], None] | None = None  # told of the status when it is
         self._passage: StreamPassage | None = None
@@ -168,6 +179,10 @@ class Exchange:
     async def begin(self, response: web.StreamResponse) -> None:
         """Send the head of the answer; from here on there is no other way to tell of an error than to break off."""
         response.headers["Audit-Id"] = self.http.audit_id
+        for warning in bounded(self.http.warnings):
+            response.headers.add("Warning", header(warning))
+        for name, value in self.own_headers:
+            response.headers.add(name, value)
         await response.prepare(self.request)
         self.has_begun = True
         if self.on_begin is not None:

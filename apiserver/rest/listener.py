@@ -42,6 +42,10 @@ class AnsweringDoor(Protocol):
         """Whether the answer is a stream, and not one of `answer`."""
         ...
 
+    def is_long_running(self, http: HttpRequest) -> bool:
+        """Whether the request of such a stream is one that may last."""
+        ...
+
     def answer(self, http: HttpRequest) -> Awaitable[Reply]:
         """Answer a request whose answer is not a stream; never raises."""
         ...

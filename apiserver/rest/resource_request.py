@@ -21,6 +21,16 @@ from apiserver.rest.paths import Target
 from machinery.model.kinds import KindNames
 from machinery.wire import fence_header
 
+VERBS: Final = {
+    "GET": ("get", "list"),
+    "HEAD": ("get", "list"),
+    "POST": ("create", "create"),
+    "PUT": ("update", "update"),
+    "PATCH": ("patch", "patch"),
+    "DELETE": ("delete", "deletecollection"),
+    "OPTIONS": ("", ""),
+}
+"""Of each method: of one object, of a collection."""
 _COLLECTIONS: Final = frozenset({"list", "watch", "deletecollection"})
 _READS: Final = frozenset({"get", "list", "watch"})
 _WRITES: Final = frozenset({"create", "update", "patch"})
@@ -78,7 +88,7 @@ def read_request(http: HttpRequest, user: UserInfo, target: Target) -> ResourceR
         Invalid: an option has a value that it cannot have.
     """
     asked: Any = http.query if http.raw_query else {}
-    verb = "watch" if is_watch(http, target) else _verb(http.method, one=bool(target.name))
+    verb = verb_of(http, target)
     fields: dict[str, Any] = {}
     if verb in _COLLECTIONS:
         fields["selection"] = query.list_options(asked)
@@ -101,19 +111,10 @@ def is_watch(http: HttpRequest, target: Target) -> bool:
     return target.watch or bool(http.raw_query and query.boolean(http.query, "watch"))
 
 
-def _verb(method: str, *, one: bool) -> str:
+def verb_of(http: HttpRequest, target: Target) -> str:
     """Return the verb that authorization knows; the path decides between one and many."""
-    match method:
-        case "GET":
-            return "get" if one else "list"
-        case "POST":
-            return "create"
-        case "PUT":
-            return "update"
-        case "PATCH":
-            return "patch"
-        case _:
-            return "delete" if one else "deletecollection"
+    one, many = VERBS.get(http.method, ("", ""))
+    return "watch" if is_watch(http, target) else one if target.name else many
 
 
 def _dry_run(http: HttpRequest) -> list[str]:

@@ -13,8 +13,8 @@ Serve = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
 
 @asynccontextmanager
-async def raw_web_server(pki: Pki, serve: Serve) -> AsyncIterator[str]:
-    """Serve with the apiserver's certificate; yields the URL."""
+async def raw_web_server(pki: Pki, serve: Serve, *, skips_head: bool = True) -> AsyncIterator[str]:
+    """Serve with the apiserver's certificate, from the end of a request's head on or from its beginning; yields the URL."""
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     context.load_cert_chain(pki.certificate("apiserver"), pki.key("apiserver"))
 
@@ -23,7 +23,8 @@ async def raw_web_server(pki: Pki, serve: Serve) -> AsyncIterator[str]:
     async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
             with suppress(ConnectionError, asyncio.IncompleteReadError):
-                await reader.readuntil(b"\r\n\r\n")
+                if skips_head:
+                    await reader.readuntil(b"\r\n\r\n")
                 await serve(reader, writer)
         finally:
             writer.close()

@@ -68,7 +68,7 @@ def written(story: Story, stage: str, now: str) -> dict[str, Any]:
 
 
 def status_of(code: int, body: bytes = b"") -> dict[str, Any]:
-    """Return the status of an answer; that of a failure is in its body."""
+    """Return the status of an answer: of a failure what its body says where that is a Status, and else the code alone."""
     if code < 400:
         return {"code": code}
     try:
@@ -76,7 +76,7 @@ def status_of(code: int, body: bytes = b"") -> dict[str, Any]:
     except (msgspec.DecodeError, RecursionError):
         found = None
     if not isinstance(found, dict) or found.get("kind") != "Status":
-        return {"status": "Failure", "code": code}
+        return {"code": code}
     kept = ("status", "message", "reason", "details", "code")
     return {name: found[name] for name in kept if name in found}
 

@@ -193,6 +193,25 @@ async def test_webhooks_hear_of_every_write_and_connection(
         )
 
 
+async def test_what_a_webhook_warns_of_a_connection_is_in_the_answer(
+    pki: Pki, served: Served, admin: aiohttp.ClientSession
+) -> None:
+    """Also where the connection then cannot be made: the service here has no endpoints."""
+    async with web_server(pki) as server:
+        await _given(admin)
+        registration = "/apis/admissionregistration.k8s.io/v1"
+        body = {"metadata": {"name": "hooks"}, "webhooks": [_hook(pki, server)]}
+        assert (await _ask(admin, Case("POST", f"{registration}/validatingwebhookconfigurations", body, None)))[0] == 201  # fmt: skip
+        await served.core.feed.fresh()
+        server.answer = lambda _path, review: {
+            "apiVersion": "admission.k8s.io/v1",
+            "kind": "AdmissionReview",
+            "response": {"uid": review["request"]["uid"], "allowed": True, "warnings": ["mind the gap"]},
+        }
+        async with admin.get(f"{DEFAULT}/services/web/proxy/") as answer:
+            assert (answer.status, answer.headers.getall("Warning", [])) == (503, ['299 - "mind the gap"'])
+
+
 async def test_policies_refuse_every_write_and_connection(
     served: Served, admin: aiohttp.ClientSession
 ) -> None:

@@ -265,6 +265,134 @@ async def test_requests_go_there_and_answers_come_back(served: Served, extension
         )
 
 
+@asynccontextmanager
+async def audited(pki: Pki, folder: Path) -> AsyncIterator[tuple[Served, Path]]:
+    """Serve with an audit log in which what is passed on is, at the highest level."""
+    policy, log = folder / "policy.yaml", folder / "audit.log"
+    rules = [{"level": "RequestResponse", "resources": [{"group": GROUP}]}, {"level": "None"}]
+    policy.write_text(json.dumps({"apiVersion": "audit.k8s.io/v1", "kind": "Policy", "rules": rules}))
+    files = {"audit_policy_file": str(policy), "audit_log_path": str(log)}
+    async with serving(pki, **front_proxy(pki), **files) as served:
+        yield served, log
+
+
+def noted(log: Path) -> list[tuple[Any, ...]]:
+    """Return what the audit log says of each request, in order."""
+    found = [json.loads(line) for line in log.read_text().splitlines()]
+    return [
+        (
+            each["user"]["username"],
+            each["verb"],
+            each["objectRef"].get("name", ""),
+            each["objectRef"].get("subresource", ""),
+            each["stage"],
+            each.get("responseStatus", {}).get("code"),
+        )
+        for each in found
+    ]
+
+
+async def test_what_is_passed_on_is_in_the_audit_log(pki: Pki, tmp_path: Path) -> None:
+    """Who asked for what, and the answer's code, as of any request; objects are not read here, at whatever level."""
+    admin, received, complete = "kubernetes-admin", "RequestReceived", "ResponseComplete"
+    async with audited(pki, tmp_path) as (served, log), session(served, "admin") as asking:
+        with extension_server(f"https://{served.config.rest_listen[0]}", pki) as extension:
+            await registered(served, extension, asking)
+            await post(asking, FLUNDERS, {"metadata": {"name": "a"}, "spec": {"reference": "sesame"}})
+            assert (await get(asking, f"{FLUNDERS}/gone"))[0] == 404
+            async with session(served, "nobody") as nobody:
+                assert (await get(nobody, FLUNDERS))[0] == 403
+            watch = await asking.get(f"{ROOT}/flunders?watch=true&resourceVersion=0")
+            watch.close()
+            async with asking.ws_connect(f"{FLUNDERS}/a/echo") as socket:
+                await socket.send_str("hello")
+                await socket.receive_str()
+            async with asking.head(FLUNDERS) as answer:
+                assert answer.status == 200
+                assert answer.headers["X-Kubernetes-Pf-Flowschema-Uid"]
+            expected = [
+                (admin, "create", "", "", received, None),
+                (admin, "create", "", "", complete, 201),
+                (admin, "get", "gone", "", received, None),
+                (admin, "get", "gone", "", complete, 404),
+                ("nobody", "list", "", "", received, None),
+                ("nobody", "list", "", "", complete, 403),
+                (admin, "watch", "", "", received, None),
+                (admin, "watch", "", "", "ResponseStarted", 200),
+                (admin, "watch", "", "", complete, 200),
+                (admin, "get", "a", "echo", received, None),
+                (admin, "get", "a", "echo", complete, 101),
+                (admin, "list", "", "", received, None),
+                (admin, "list", "", "", complete, 200),
+            ]
+            await until(lambda: sorted(map(str, noted(log))) == sorted(map(str, expected)))
+    text = log.read_text()
+    assert "sesame" not in text
+    events = [json.loads(line) for line in text.splitlines()]
+    assert {each["level"] for each in events} == {"RequestResponse"}
+    assert {each["objectRef"]["apiVersion"] for each in events} == {VERSION}
+    missed = next(each for each in events if each.get("responseStatus", {}).get("code") == 404)
+    assert missed["responseStatus"] == {"metadata": {}, "code": 404}
+
+
+async def _spdy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """Answer that all is well, except for who wants SPDY: they hear what they say."""
+    head = await reader.readuntil(b"\r\n\r\n")
+    if b"upgrade: spdy/3.1" not in head.lower():
+        writer.write(b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 2\r\n\r\n{}")
+        await writer.drain()
+        return
+    writer.write(
+        b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: SPDY/3.1\r\n"
+        b"X-Stream-Protocol-Version: v4.channel.k8s.io\r\n\r\n"
+    )
+    while data := await reader.read(65536):
+        writer.write(data)
+        await writer.drain()
+
+
+async def test_a_connection_becomes_spdy_through_the_apiserver(pki: Pki, tmp_path: Path) -> None:
+    """Bytes pass both ways as they are; the audit log has its beginning and its end."""
+    said = bytes(range(256)) * 1024
+    async with (
+        audited(pki, tmp_path) as (served, log),
+        session(served, "admin") as admin,
+        raw_web_server(pki, _spdy, skips_head=False) as url,
+    ):
+        await post(admin, "/api/v1/namespaces/default/services", service())
+        await lead_to(served, int(url.rpartition(":")[2]))
+        await post(admin, REGISTRATION, document(pki, caBundle=None, insecureSkipTLSVerify=True))
+        await reaches(admin, "Passed")
+        context = ssl.create_default_context(cafile=str(pki.certificate("ca")))
+        context.load_cert_chain(pki.certificate("admin"), pki.key("admin"))
+        host, _, port = served.config.rest_listen[0].rpartition(":")
+        reader, writer = await asyncio.open_connection(host, int(port), ssl=context)
+        writer.write(
+            f"POST {FLUNDERS}/a/exec?command=ls HTTP/1.1\r\nHost: {host}\r\nConnection: Upgrade\r\n"
+            "Upgrade: SPDY/3.1\r\nX-Stream-Protocol-Version: v4.channel.k8s.io\r\n\r\n".encode()
+        )
+        head = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 10)
+        assert head.startswith(b"HTTP/1.1 101 ")
+        assert b"v4.channel.k8s.io" in head
+        writer.write(said)
+        assert await asyncio.wait_for(reader.readexactly(len(said)), 10) == said
+        writer.close()
+        user, verb = "kubernetes-admin", "create"
+        await until(
+            lambda: (
+                noted(log)
+                == [
+                    (user, verb, "a", "exec", stage, code)
+                    for stage, code in (
+                        ("RequestReceived", None),
+                        ("ResponseStarted", 101),
+                        ("ResponseComplete", 101),
+                    )
+                ]
+            )
+        )
+
+
 async def test_what_a_server_serves_is_discovered(served: Served, extension: ExtensionServer) -> None:
     """In both forms, after the groups that come before it by priority; the rest of the lists stays as it was."""
     async with session(served, "admin") as admin:

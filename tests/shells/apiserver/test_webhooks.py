@@ -406,11 +406,11 @@ async def test_a_connection_is_made_as_webhooks_want_it(pki: Pki) -> None:
         await configured(bench, hook(pki, server.url, rules=[rule]), mutating=True)
         request = bench.request("connect", "pods/exec", "web")
         server.answer = allowed([{"op": "add", "path": "/container", "value": "side"}])
-        assert await bench.registry.connect(request, options) == ExecOptions(
-            stdout=True, command=["ls"], container="side"
-        )
-        server.answer = allowed()
-        assert await bench.registry.connect(request, options) is options
+        made = await bench.registry.connect(request, options)
+        assert made.options == ExecOptions(stdout=True, command=["ls"], container="side")
+        server.answer = allowed(warnings=["mind the gap"])
+        made = await bench.registry.connect(request, options)
+        assert (made.options, made.warnings) == (options, ("mind the gap",))
         server.answer = allowed([{"op": "replace", "path": "/command", "value": 7}])
         with pytest.raises(
             InternalError, match=r"PodExecOptions after admission: Expected `array`, got `int`"

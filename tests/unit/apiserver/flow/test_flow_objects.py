@@ -95,19 +95,27 @@ async def test_a_schema_takes_effect_with_its_level(bench: RegistryBench) -> Non
 
 
 async def test_answers_say_which_schema_and_level_it_was(bench: RegistryBench) -> None:
-    """By their uids, at the REST door."""
+    """By their uids, at the REST door; those of refusals too, since a request is classified before it is authorized."""
     level = await write(bench, "prioritylevelconfigurations", LEVEL)
     schema = await write(bench, "flowschemas", SCHEMA)
-    bench.core.gate.admit = _everything  # type: ignore[method-assign]
+    uids = (schema["metadata"]["uid"], level["metadata"]["uid"])
     async with both_doors(bench) as doors:
         doors.caller.user = JANE
+
+        async def asked(path: str) -> tuple[int, tuple[str, ...]]:
+            http = HttpRequest("GET", path, CIMultiDictProxy(CIMultiDict()), Peer("jane"), b"")
+            reply = await doors.door.answer(http)
+            headers = dict(reply.headers)
+            return reply.status, tuple(
+                headers.get(f"X-Kubernetes-Pf-{name}-Uid", "") for name in ("Flowschema", "Prioritylevel")
+            )
+
         path = "/api/v1/namespaces/default/configmaps"
-        reply = await doors.door.answer(
-            HttpRequest("GET", path, CIMultiDictProxy(CIMultiDict()), Peer("jane"), b"")
-        )
-    headers = dict(reply.headers)
-    assert headers["X-Kubernetes-Pf-Flowschema-Uid"] == schema["metadata"]["uid"]
-    assert headers["X-Kubernetes-Pf-Prioritylevel-Uid"] == level["metadata"]["uid"]
+        assert await asked(path) == (403, uids)
+        assert (await asked("/metrics"))[0] == 403
+        assert all((await asked("/metrics"))[1])
+        bench.core.gate.admit = _everything  # type: ignore[method-assign]
+        assert await asked(path) == (200, uids)
 
 
 async def test_pages_belong_to_a_schema_as_well(bench: RegistryBench) -> None:
