@@ -56,8 +56,8 @@ class AuditedDoor:
     async def handle(self, exchange: Exchange) -> web.StreamResponse:
         """Answer a request that aiohttp has read: one that lasts has an event when its answer begins, too."""
         story, tokens = self._begin(exchange.http)
-        if self._door.is_long_running(exchange.http):
-            exchange.on_begin = lambda code: self._started(story, code)
+        is_long = self._door.is_long_running(exchange.http)
+        exchange.on_begin = lambda code: self._begun(story, code, is_long=is_long)
         try:
             response = await self._door.handle(exchange)
             body = getattr(response, "body", None)
@@ -70,9 +70,10 @@ class AuditedDoor:
         await self._trail.room()
         return response
 
-    def _started(self, story: Story, code: int) -> None:
+    def _begun(self, story: Story, code: int, *, is_long: bool) -> None:
         story.status = {"code": code}
-        self._trail.write(story, STARTED)
+        if is_long:
+            self._trail.write(story, STARTED)
 
     def _begin(self, http: HttpRequest) -> tuple[Story, _Tokens]:
         story = Story(

@@ -394,13 +394,15 @@ async def test_a_connection_becomes_spdy_through_the_apiserver(pki: Pki, tmp_pat
 
 
 async def test_what_a_server_serves_is_discovered(served: Served, extension: ExtensionServer) -> None:
-    """In both forms, after the groups that come before it by priority; the rest of the lists stays as it was."""
+    """In both forms, between the groups that come before and after it by priority; the rest of the lists stays as it was."""
     async with session(served, "admin") as admin:
         _, before = await get(admin, "/apis")
         await registered(served, extension, admin)
         _, text = await get(admin, "/apis")
         groups = [each["name"] for each in json.loads(text)["groups"]]
-        assert groups == [*[each["name"] for each in json.loads(before)["groups"]], GROUP]
+        *others, last = [each["name"] for each in json.loads(before)["groups"]]
+        assert last == "metrics.k8s.io"  # of the least priority
+        assert groups == [*others, GROUP, last]
         _, text = await get(admin, f"/apis/{GROUP}")
         assert json.loads(text)["preferredVersion"] == {
             "groupVersion": f"{GROUP}/{VERSION}",
