@@ -14,6 +14,7 @@ import json
 import shutil
 import subprocess
 import tarfile
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -80,7 +81,7 @@ def build_all() -> None:
     """Make the images that the engine does not have yet; of several runs at once, one makes them."""
     with _LOCK.open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        here = _present()
+        here = present([image.name for image in stand_ins()])
         for image in stand_ins():
             digest = _digest(image)
             if here.get(image.name, "") not in {digest, REAL}:
@@ -99,10 +100,10 @@ def busybox_path() -> Path:
     return Path(found)
 
 
-def _present() -> dict[str, str]:
+def present(wanted: Iterable[str]) -> dict[str, str]:
     """Return which of the names the engine has: name → digest, or REAL."""
     found = set(_docker("image", "ls", "--format", "{{.Repository}}:{{.Tag}}").split())
-    names = [image.name for image in stand_ins() if image.name in found]
+    names = [name for name in wanted if name in found]
     if not names:
         return {}
     form = '{{with .Config.Labels}}{{index . "' + LABEL + '"}}{{end}}'

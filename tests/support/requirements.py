@@ -109,6 +109,7 @@ _CHECKS: dict[str, Callable[[], str]] = {
     "docker": _docker,
     "cni": _cni,
     "kubectl": _kubectl,
+    "apt": _program("apt-get"),  # and its sources, which Debian's packages come from
     "iptables": _program("iptables"),  # the portmap plugin calls it
     "docker-registry": _program("docker-registry"),
     "npm": _program("npm"),
