@@ -65,6 +65,41 @@ REDIS = DebianImage(
     changes=('ENTRYPOINT ["start"]', 'CMD ["redis-server"]', "WORKDIR /data", "EXPOSE 6379"),
 )
 
+# It makes a database where there is none, and trusts whoever reaches it, as the real one is told to by the manifest.
+_POSTGRES_START = """#!/bin/sh
+set -e
+case $1 in -*) set -- postgres "$@" ;; esac
+if [ "$1" = postgres ]; then
+  if [ ! -s "$PGDATA/PG_VERSION" ]; then
+    initdb --username=postgres --auth=trust --encoding=UTF8
+    echo "host all all all $POSTGRES_HOST_AUTH_METHOD" >>"$PGDATA/pg_hba.conf"
+  fi
+  chmod 0700 "$PGDATA"
+  set -- "$@" -c 'listen_addresses=*'
+fi
+exec "$@"
+"""
+POSTGRES = DebianImage(
+    "postgres:15",
+    "postgresql-15",
+    needs=("lib", "postgresql", "tzdata", "zlib"),
+    without=("libllvm",),  # its compiler of queries, which it does without where the module is not there
+    unused=("usr/lib/postgresql/15/lib/llvmjit*", "usr/lib/postgresql/15/lib/bitcode"),
+    folders=("var/run/postgresql",),
+    files={
+        "etc/passwd": "root:x:0:0:root:/root:/bin/sh\npostgres:x:999:999::/var/lib/postgresql:/bin/sh\n",
+        "etc/group": "root:x:0:\npostgres:x:999:\n",
+        "usr/bin/start": _POSTGRES_START,
+    },
+    changes=(
+        'ENTRYPOINT ["start"]',
+        'CMD ["postgres"]',
+        "ENV PATH=/usr/lib/postgresql/15/bin:/bin:/usr/bin PGDATA=/var/lib/postgresql/data",
+        "STOPSIGNAL SIGINT",
+        "EXPOSE 5432",
+    ),
+)
+
 
 def build_debian_image(image: DebianImage) -> None:
     """Make an image, unless the engine has it; of several runs at once, one does. Busybox's stand-in has to be there.
