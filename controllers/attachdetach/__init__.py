@@ -8,6 +8,9 @@ A driver's own attacher does the work and says in the VolumeAttachment what came
 object lists as attached, and lists what is in use: that is not detached, except from a node that is lost.
 
 https://kubernetes.io/docs/reference/kubernetes-api/config-and-storage-resources/volume-attachment-v1/
+
+Differs: A pod that is being deleted counts as a user of its volumes until it is gone; Kubernetes' until its
+containers have ended.
 """
 
 from controllers.attachdetach.controller import build

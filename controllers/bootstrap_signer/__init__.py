@@ -4,6 +4,8 @@ Who has such a token can tell by the signature (a detached JWS) that the kubecon
 the cluster. Where there is no such ConfigMap, there is nothing to do.
 
 https://kubernetes.io/docs/reference/access-authn-authz/bootstrap-tokens/#configmap-signing
+
+Differs: It is off by default in Kubernetes; nobody makes the ConfigMap `cluster-info` here.
 """
 
 from controllers.bootstrap_signer.controller import build

@@ -11,6 +11,10 @@ status       the counts that it reports
 plan         all of that, put together
 
 https://kubernetes.io/docs/concepts/workloads/controllers/daemonset/
+
+Differs: Pods are deleted before others are made, so that a quota cannot stand in the way; with a surge no pod is made
+beside a failed one that is kept; a node that is gone does not stop an update with a surge. Of two equal revisions
+none is removed.
 """
 
 from controllers.daemonset.controller import build

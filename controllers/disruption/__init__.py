@@ -7,6 +7,8 @@ plan        what is written for a budget, and for a pod that was to be disrupted
 
 The apiserver takes each eviction from what this allows (`apiserver.core.disruption`).
 https://kubernetes.io/docs/concepts/workloads/pods/disruptions/#pod-disruption-budgets
+
+Differs: of the budgets that select one pod, each is looked at; Kubernetes looks at one.
 """
 
 from controllers.disruption.controller import build

@@ -5,6 +5,8 @@ endpoints   who is in, at which ports, in which state
 plan        which slices are made, changed and deleted for that
 
 https://kubernetes.io/docs/concepts/services-networking/endpoint-slices/#management
+
+Differs: `trafficDistribution` and the annotation `topology-mode` are not acted on.
 """
 
 from controllers.endpointslice.controller import build

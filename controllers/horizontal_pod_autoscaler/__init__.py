@@ -13,6 +13,8 @@ conditions      what its status says of that
 plan            all of that, put together
 
 https://kubernetes.io/docs/tasks/run-application/horizontal-pod-autoscale/
+
+Differs: Its periods and tolerance are Kubernetes' defaults and no flags; its metrics are not built.
 """
 
 from controllers.horizontal_pod_autoscaler.controller import build

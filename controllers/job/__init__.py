@@ -9,6 +9,9 @@ pods            a pod's index, its end, a new one; index_ranges: "0-3,5"
 orphans         pods that wait to be counted by nobody
 
 https://kubernetes.io/docs/concepts/workloads/controllers/job/
+
+Differs: A process that begins to lead compares the pods of a Job that has begun with the server's once before it
+counts; metrics of Jobs are not built.
 """
 
 from controllers.job.controller import build

@@ -8,6 +8,8 @@ plan        what follows for one node
 
 Who is evicted when is `taint_eviction`'s business.
 https://kubernetes.io/docs/concepts/architecture/nodes/#node-controller
+
+Differs: The beta labels of system and architecture are not kept.
 """
 
 from controllers.node_lifecycle.controller import build

@@ -10,6 +10,9 @@ A binding is two references: the volume's to the claim comes first, the claim's 
 revision that was seen. Whatever is half done is finished, or undone, from what is then there.
 
 https://kubernetes.io/docs/concepts/storage/persistent-volumes/#binding
+
+Differs: Planned when something changes, not every 15 seconds; a claim is Lost only after a live look; Recycle is
+refused; a claim that is being deleted is not bound anew.
 """
 
 from controllers.persistentvolume_binder.controller import build

@@ -5,6 +5,8 @@ plan        the finalizer and the condition of a range
 
 Addresses are given out by the apiserver (`apiserver.allocation`).
 https://kubernetes.io/docs/concepts/services-networking/cluster-ip-allocation/, KEP-1880
+
+Differs: IPv4 only; a range that is being deleted does not stand for one that goes.
 """
 
 from controllers.service_cidr.controller import build

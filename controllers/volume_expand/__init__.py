@@ -7,6 +7,9 @@ A folder of a node has no size of its own: the sizes that volume and claim say a
 are grown by their drivers, and an event says that they are waited for.
 
 https://kubernetes.io/docs/concepts/storage/persistent-volumes/#expanding-persistent-volumes-claims
+
+Differs: The volumes of this cluster's own class are folders, which have no size of their own: growth is told, nothing
+grows.
 """
 
 from controllers.volume_expand.controller import build

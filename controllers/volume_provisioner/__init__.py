@@ -9,6 +9,8 @@ To the binder it is an external provisioner, one that happens to run here: it is
 a volume. The folder is made and removed by the node's kubelet, which is asked through the apiserver.
 
 https://kubernetes.io/docs/concepts/storage/dynamic-provisioning/
+
+Differs: There is none in kube-controller-manager: it provides folders of nodes, as an external provisioner does.
 """
 
 from controllers.volume_provisioner.controller import build
