@@ -8,8 +8,7 @@ https://github.com/kubernetes/enhancements/tree/master/keps/sig-api-machinery/16
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
-from itertools import islice
+from collections.abc import Iterable, Iterator
 from typing import Final
 
 _ALL: Final = 4 * 1024  # characters, except for what the quotes take
@@ -18,18 +17,31 @@ _ONE: Final = 256  # characters of one, where they do not fit
 
 
 def bounded(warnings: Iterable[str]) -> list[str]:
-    """Return the warnings that are sent, in their order: as in Kubernetes none that has a control character, as a line's end."""
-    distinct = list(islice(dict.fromkeys(filter(_is_sent, warnings)), _ALL))
-    if sum(map(len, distinct)) <= _ALL:
-        return distinct
-    sent: list[str] = []
-    room = _ALL
-    for text in distinct:
-        if room <= 0:
+    """Return the warnings that are sent, in their order: as in Kubernetes none that has a control character, as a line's end.
+
+    No more of them are looked at than it takes to fill the room.
+    """
+    whole: dict[str, None] = {}
+    size = cut_size = 0
+    for text in warnings:
+        if text in whole or not _is_sent(text):
+            continue
+        whole[text] = None
+        size += len(text)
+        cut_size += min(len(text), _ONE)
+        if size > _ALL and cut_size >= _ALL:
             break
-        sent.append(text[:_ONE])
-        room -= len(sent[-1])
-    return sent
+    return list(whole) if size <= _ALL else list(_cut(whole))
+
+
+def _cut(warnings: Iterable[str]) -> Iterator[str]:
+    """Yield warnings that are cut, as long as there is room."""
+    room = _ALL
+    for text in warnings:
+        if room <= 0:
+            return
+        yield text[:_ONE]
+        room -= min(len(text), _ONE)
 
 
 def _is_sent(warning: str) -> bool:

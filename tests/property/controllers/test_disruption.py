@@ -33,7 +33,7 @@ def test_no_eviction_is_allowed_that_takes_the_healthy_below_what_is_wanted(spec
     )
     made = plan_for(seen)
     _expected, desired, healthy, allowed = counts(made)
-    waiting = {number for number, age_s in evicted.items() if age_s < 120 and number < of}
+    waiting = {number for number, age_s in evicted.items() if age_s <= 120 and number < of}
     assert healthy == len([number for number in range(min(of, ready)) if number not in waiting])
     assert 0 <= allowed <= max(0, healthy - desired)
     assert allowed == 0 or healthy - allowed >= desired

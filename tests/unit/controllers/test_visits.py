@@ -27,7 +27,7 @@ from tests.support.controllers import NOW_S
 from tests.support.virtual_clock import VirtualClock
 from tests.support.visits import counted
 
-N = 12
+N = 8
 PODS_EACH = 3
 CREATED = "2026-01-01T00:00:00Z"
 RESYNCS = {
