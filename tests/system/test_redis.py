@@ -99,7 +99,7 @@ def test_redis_keeps_what_it_has_acknowledged_when_its_node_dies(redis: None, st
     assert not is_ready(waiting)
 
     kubectl("delete", "pod", "redis-0", "--force", "--grace-period=0")
-    conflict = "2 node(s) had volume node affinity conflict"
+    conflict = "2 node(s) didn't match PersistentVolume's node affinity"
     eventually(lambda: conflict in kubectl("describe", "pod", "redis-0"), what="why the next pod waits")
     assert reason(kubectl, "PodScheduled") == "Unschedulable"
     waiting = kubectl.get("pod", "redis-0")

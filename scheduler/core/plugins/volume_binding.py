@@ -35,7 +35,7 @@ from scheduler.core.storage import NO_VOLUMES, Binding, PodVolumes, Storage
 
 NAME: Final = "VolumeBinding"
 UNBOUND: Final = "pod has unbound immediate PersistentVolumeClaims"
-NODE_CONFLICT: Final = "node(s) had volume node affinity conflict"
+NODE_CONFLICT: Final = "node(s) didn't match PersistentVolume's node affinity"
 BIND_CONFLICT: Final = "node(s) didn't find available persistent volumes to bind"
 NO_VOLUME: Final = "node(s) unavailable due to one or more pvc(s) bound to non-existent pv(s)"
 _LOST: Final = "Lost"

@@ -28,7 +28,7 @@ from tests.support.scheduler import Decider
 HOST = "kubernetes.io/hostname"
 OWNER = OwnerReference(apiVersion="v1", kind="Pod", name="web", uid="uid-default-web", controller=True)
 ALONE = ("ReadWriteOncePod",)
-NODE_CONFLICT = "2 node(s) had volume node affinity conflict"
+NODE_CONFLICT = "2 node(s) didn't match PersistentVolume's node affinity"
 BIND_CONFLICT = "2 node(s) didn't find available persistent volumes to bind"
 
 
