@@ -42,6 +42,7 @@ from apiserver.request_checks import (
     found_kind,
     selected,
 )
+from apiserver.rest.bodies import patch_json
 from apiserver.services import frames
 from machinery.model.errors import BadRequest, NotFound
 from machinery.model.k8s.served import NODES
@@ -196,6 +197,9 @@ class Resources:
         )
         if patch_type is None:
             raise BadRequest(f"type: {call.type} is not one of {', '.join(each.name for each in PatchType)}")
+        if patch_type is PatchType.APPLY:
+            sent = await patch_json(patch_type, request.body)
+            request = structs.replace(request, body=sent.json, repeated=sent.repeated)
         return frames.object_reply(await self._serving(request).patch(request))
 
     async def Delete(self, call: pb.DeleteRequest, context: Any) -> bytes:  # noqa: N802 - the proto's name
