@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from apiserver.core.key_usages import KEY_USAGES
 from apiserver.core.values import Json
 
 _CORE: Final = "io.k8s.api.core.v1."
@@ -178,33 +179,7 @@ _ITEMS: Final[dict[str, dict[str, tuple[str, ...]]]] = {
     f"{_HOOKS}RuleWithOperations": {"operations": _OPERATIONS},
     f"{_HOOKS}ValidatingAdmissionPolicyBindingSpec": {"validationActions": ("Audit", "Deny", "Warn")},
     f"{_NET}NetworkPolicySpec": {"policyTypes": ("Egress", "Ingress")},
-    "io.k8s.api.certificates.v1.CertificateSigningRequestSpec": {
-        "usages": (
-            "any",
-            "cert sign",
-            "client auth",
-            "code signing",
-            "content commitment",
-            "crl sign",
-            "data encipherment",
-            "decipher only",
-            "digital signature",
-            "email protection",
-            "encipher only",
-            "ipsec end system",
-            "ipsec tunnel",
-            "ipsec user",
-            "key agreement",
-            "key encipherment",
-            "microsoft sgc",
-            "netscape sgc",
-            "ocsp signing",
-            "s/mime",
-            "server auth",
-            "signing",
-            "timestamping",
-        )
-    },
+    "io.k8s.api.certificates.v1.CertificateSigningRequestSpec": {"usages": KEY_USAGES},
 }
 """Of lists, what an item may be; their descriptions do not list it."""
 

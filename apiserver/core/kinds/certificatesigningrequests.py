@@ -11,6 +11,7 @@ from typing import Final
 
 from apiserver.core import field_errors
 from apiserver.core.certificate_requests import certificates_error, request_error
+from apiserver.core.key_usages import KEY_USAGES
 from apiserver.core.rules import PartUpdate, Prepare, Rules, Validate, WriteContext, name_field
 from apiserver.core.signer_names import signer_name_causes
 from apiserver.core.table import certificates as table
@@ -23,33 +24,7 @@ _SHORTEST_S: Final = 600
 _DECIDED: Final = ("Approved", "Denied")
 _LASTING: Final = ("Approved", "Denied", "Failed")  # such a condition holds, and stays
 _STATUSES: Final = frozenset({"False", "True", "Unknown"})
-_USAGES: Final = frozenset(
-    {
-        "any",
-        "cert sign",
-        "client auth",
-        "code signing",
-        "content commitment",
-        "crl sign",
-        "data encipherment",
-        "decipher only",
-        "digital signature",
-        "email protection",
-        "encipher only",
-        "ipsec end system",
-        "ipsec tunnel",
-        "ipsec user",
-        "key agreement",
-        "key encipherment",
-        "microsoft sgc",
-        "netscape sgc",
-        "ocsp signing",
-        "s/mime",
-        "server auth",
-        "signing",
-        "timestamping",
-    }
-)
+_USAGES: Final = frozenset(KEY_USAGES)
 
 
 def _prepare_create(obj: Json, context: WriteContext) -> Json:
