@@ -21,6 +21,9 @@ from machinery.model.store import Change
 MANAGED_BY: Final = "endpointslice.kubernetes.io/managed-by"
 HEADLESS_LABEL: Final = "service.kubernetes.io/headless"
 BY_SERVICE: Final = "service"  # index of slices: namespace/name
+SLICE_WRITES: Final = frozenset(
+    f"{verb} endpointslices.discovery.k8s.io" for verb in ("create", "delete", "patch")
+)
 POD_FIELDS: Final = (
     "metadata.labels",
     "spec.containers.name",

@@ -13,7 +13,7 @@ from controllers.core.moment import Moment
 from controllers.core.shares import share_of
 from machinery.model.conditions import find, set_condition
 from machinery.model.k8s.core_v1 import Pod
-from machinery.model.k8s.meta_v1 import Condition, LabelSelector
+from machinery.model.k8s.meta_v1 import Condition
 from machinery.model.k8s.policy_v1 import PodDisruptionBudget, PodDisruptionBudgetStatus
 from machinery.model.pods import is_ready, is_terminating
 
@@ -106,18 +106,3 @@ def is_told(status: PodDisruptionBudgetStatus, why: str) -> bool:
     """Whether the status says already that the budget cannot be counted, and why."""
     known = find(status.conditions, ALLOWED)
     return known is not None and (known.reason, known.message) == ("SyncFailed", why)
-
-
-def selector_text(selector: LabelSelector | None) -> str:
-    """Write a selector as Kubernetes' events do."""
-    if selector is None:
-        return "nil"
-    labels = "".join(f"{key}: {value}," for key, value in sorted(selector.matchLabels.items()))
-    expressions = "".join(
-        f"LabelSelectorRequirement{{Key:{each.key},Operator:{each.operator},Values:[{' '.join(each.values)}],}},"
-        for each in selector.matchExpressions
-    )
-    return (
-        f"&LabelSelector{{MatchLabels:map[string]string{{{labels}}},"
-        f"MatchExpressions:[]LabelSelectorRequirement{{{expressions}}},}}"
-    )

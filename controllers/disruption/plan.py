@@ -12,6 +12,7 @@ from controllers.core.actions import NO_FACTS, NOTHING_TO_DO, Action, Facts, Pla
 from controllers.core.merge_patch import patch_at_revision, patch_status
 from controllers.core.moment import Moment
 from controllers.core.pod_disruption import DISRUPTION_TARGET
+from controllers.core.printed_selectors import printed
 from controllers.disruption.budget import (
     Disrupted,
     count_healthy,
@@ -21,7 +22,6 @@ from controllers.disruption.budget import (
     failed,
     is_told,
     needs_scale,
-    selector_text,
 )
 from controllers.disruption.scales import Expected, Scale, ScaleUnknownError, expected_pods
 from machinery.model.conditions import find, set_condition
@@ -138,7 +138,7 @@ def _news(seen: Budget, expected: Expected, evicted: Disrupted) -> list[Action]:
     if not seen.pods:
         found.append(_say(budget, "Normal", "NoPods", "No matching pods found"))
     if expected.unmanaged:
-        text = _UNMANAGED.format(selector=selector_text(budget.spec.selector))
+        text = _UNMANAGED.format(selector=printed(budget.spec.selector))
         found.append(_say(budget, "Warning", "UnmanagedPods", text))
     for pod in evicted.overdue:
         text = f"Pod was expected by PDB {meta.namespace}/{meta.name} to be deleted but it wasn't"

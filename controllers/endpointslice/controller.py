@@ -11,7 +11,7 @@ from controllers.core.indexes import BY_NODE, by_node
 from controllers.core.keys import itself
 from controllers.core.moment import Moment
 from controllers.core.nodes import zones_by_node
-from controllers.core.services import BY_SERVICE, ServicePods, by_service, service_of_slice
+from controllers.core.services import BY_SERVICE, SLICE_WRITES, ServicePods, by_service, service_of_slice
 from controllers.endpointslice.plan import MANAGER, Seen, plan
 from machinery.model.k8s.core_v1 import Node
 from machinery.model.resources import ENDPOINT_SLICES, NODES, PODS
@@ -32,13 +32,7 @@ def build(caches: Caches, _settings: Settings) -> Controller[Seen]:
         reader.look,
         plan,
         workers=5,
-        writes=frozenset(
-            {
-                "create endpointslices.discovery.k8s.io",
-                "patch endpointslices.discovery.k8s.io",
-                "delete endpointslices.discovery.k8s.io",
-            }
-        ),
+        writes=SLICE_WRITES,
     )
 
 

@@ -8,7 +8,7 @@ from controllers.core.caches import Caches
 from controllers.core.controller import Controller, Key, Settings, Watched
 from controllers.core.keys import itself, key_of
 from controllers.core.moment import Moment
-from controllers.core.services import BY_SERVICE, by_service, is_managed_by, service_of_slice
+from controllers.core.services import BY_SERVICE, SLICE_WRITES, by_service, is_managed_by, service_of_slice
 from controllers.endpointslicemirroring.plan import MANAGER, Seen, plan
 from machinery.model.k8s.core_v1 import Service
 from machinery.model.resources import ENDPOINT_SLICES, ENDPOINTS, SERVICES
@@ -28,13 +28,7 @@ def build(caches: Caches, _settings: Settings) -> Controller[Seen]:
         reader.look,
         plan,
         workers=5,
-        writes=frozenset(
-            {
-                "create endpointslices.discovery.k8s.io",
-                "patch endpointslices.discovery.k8s.io",
-                "delete endpointslices.discovery.k8s.io",
-            }
-        ),
+        writes=SLICE_WRITES,
     )
 
 

@@ -160,18 +160,3 @@ def read_external(found: Sequence[ExternalMetricValue] | Refusal) -> int:
         return min(_MOST, sum(milli(each.value) for each in found))
     except ValueError as error:
         raise UnknownUsageError(f"unable to fetch metrics from external metrics API: {error}") from error
-
-
-def printed(selector: LabelSelector | None) -> str:
-    """Write a selector as Kubernetes prints it in events (Go's %+v)."""
-    if selector is None:
-        return "nil"
-    labels = "".join(f"{key}: {value}," for key, value in sorted(selector.matchLabels.items()))
-    terms = "".join(
-        f"LabelSelectorRequirement{{Key:{each.key},Operator:{each.operator},Values:[{' '.join(each.values)}],}},"
-        for each in selector.matchExpressions
-    )
-    return (
-        f"&LabelSelector{{MatchLabels:map[string]string{{{labels}}},"
-        f"MatchExpressions:[]LabelSelectorRequirement{{{terms}}},}}"
-    )

@@ -8,6 +8,7 @@ from fractions import Fraction
 from typing import Any, Final, TypeAlias
 
 from controllers.core.actions import Facts, Need, Part, Refusal, Selected
+from controllers.core.printed_selectors import printed
 from controllers.horizontal_pod_autoscaler import custom_metrics as custom
 from controllers.horizontal_pod_autoscaler.pod_metrics import UnknownUsageError, milli, usage_of
 from controllers.horizontal_pod_autoscaler.replicas import (
@@ -219,7 +220,7 @@ def _external(spec: MetricSpec, around: Around) -> Outcome:
     answer = around.facts.answers.get(question)
     if answer is None:
         return question
-    place = f"{around.namespace}/{metric.name}/{custom.printed(metric.selector)}"
+    place = f"{around.namespace}/{metric.name}/{printed(metric.selector)}"
     try:
         value = _named(lambda: custom.read_external(answer), f"unable to get external metric {place}: ")
         found = _of_whole(target, around, value, is_whole=is_whole)
@@ -246,7 +247,7 @@ def _named(read: Callable[[], Any], start: str) -> Any:
 
 
 def _external_name(metric: MetricIdentifier) -> str:
-    return f"external metric {metric.name}({custom.printed(metric.selector)})"
+    return f"external metric {metric.name}({printed(metric.selector)})"
 
 
 def _identified(metric: MetricIdentifier) -> MetricIdentifier:

@@ -6,8 +6,8 @@ import pytest
 from controllers.core.actions import Documents, Facts, Lookup, Patch
 from controllers.core.caches import Caches
 from controllers.core.controller import Settings
+from controllers.core.printed_selectors import printed
 from controllers.core.workloads import DEPLOYMENTS, REPLICA_SETS, STATEFUL_SETS, StatefulSet, StatefulSetSpec
-from controllers.disruption.budget import selector_text
 from controllers.disruption.controller import Reader
 from controllers.disruption.plan import STALE_S, Budget, Target, plan
 from controllers.disruption.scales import Scale
@@ -188,11 +188,11 @@ def test_selectors_are_written_as_kubernetes_does():
     """Labels in order, and expressions."""
     expression = LabelSelectorRequirement(key="tier", operator="In", values=["a", "b"])
     selector = LabelSelector(matchLabels={"b": "2", "a": "1"}, matchExpressions=[expression])
-    assert selector_text(selector) == (
+    assert printed(selector) == (
         "&LabelSelector{MatchLabels:map[string]string{a: 1,b: 2,},MatchExpressions:"
         "[]LabelSelectorRequirement{LabelSelectorRequirement{Key:tier,Operator:In,Values:[a b],},},}"
     )
-    assert selector_text(None) == "nil"
+    assert printed(None) == "nil"
 
 
 def target(reason="EvictionByEvictionAPI", status="True", **fields):

@@ -8,7 +8,8 @@ import pytest
 
 from controllers import horizontal_pod_autoscaler
 from controllers.core.actions import Discovery, Failure, Part, Refusal, Selected
-from controllers.horizontal_pod_autoscaler.custom_metrics import ExternalMetricValue, external, printed
+from controllers.core.printed_selectors import printed
+from controllers.horizontal_pod_autoscaler.custom_metrics import ExternalMetricValue, external
 from controllers.horizontal_pod_autoscaler.limits import limited
 from controllers.horizontal_pod_autoscaler.memory import Memory, Recommendation, Scaled
 from controllers.horizontal_pod_autoscaler.pod_metrics import PodMetric, UnknownUsageError, usage_of
