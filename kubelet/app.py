@@ -37,6 +37,7 @@ from kubelet.node import Node, NodeSettings
 from kubelet.node_usage import NodeUsageReader
 from kubelet.own_metrics import OwnMetrics
 from kubelet.pages import Pages
+from kubelet.plugins import PluginHandler, PluginRegistry
 from kubelet.pod_executor import PodExecutor
 from kubelet.pod_files import PodFiles
 from kubelet.pod_source import PodSource
@@ -174,6 +175,8 @@ class Kubelet:
             boot_id=self.machine.system.boot_id,
             node=self.node.own,
         )
+        self.plugin_handlers: dict[str, PluginHandler] = {}  # by the type of the plugins that they take
+        self.plugins = PluginRegistry(config.root, self.plugin_handlers, clock, log)
         self.writer = StatusWriter(api, clock, log)
         self.source = PodSource(api, config.node_name, clock, log)
         self.workers = PodWorkers(
@@ -235,6 +238,9 @@ class Kubelet:
             tasks.create_task(self.workers.run(), name="pod-workers")
             tasks.create_task(housekeeping.run(), name="housekeeping")
             tasks.create_task(rotation.run(), name="log-rotation")
+            # there may be more simulated nodes on a machine than the kernel has watches
+            is_watched = self._around.runtime != HOLLOW
+            tasks.create_task(self.plugins.run(is_watched=is_watched), name="plugins")
             try:
                 await asyncio.get_running_loop().create_future()
             finally:

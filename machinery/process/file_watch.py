@@ -15,32 +15,45 @@ from typing import Final, Self
 
 _MODIFY: Final = 0x2
 _CLOSE_WRITE: Final = 0x8
+_MOVED_FROM: Final = 0x40
 _MOVED_TO: Final = 0x80
 _CREATE: Final = 0x100
+_DELETE: Final = 0x200
 _HEAD: Final = struct.Struct("iIII")  # watch, what happened, cookie, length of the name that follows
 _BLOCK: Final = 4096  # an event with the longest name fits
 
 
 class FileWatch:
-    """Tells that something happened to a file or the files of a folder: written, closed after it, new under a name.
+    """Tells that something happened to a file or the files of a folder: written, closed after it, new under a name, gone.
 
     `fileno()` is readable from then on until `take()`. What happens between two calls of `take()` is told once.
     """
 
-    def __init__(self, path: Path) -> None:
-        """Begin to watch.
+    def __init__(self, path: Path, *, removals: bool = False) -> None:
+        """Begin to watch; with `removals`, news is also what goes from a folder.
 
         Raises:
             OSError: nothing is there, the user has no watch left, or the kernel has none to give.
         """
         libc = ctypes.CDLL(None, use_errno=True)
         self._descriptor = _checked(libc.inotify_init1(os.O_NONBLOCK | os.O_CLOEXEC), path)
-        wanted = _MODIFY | _CLOSE_WRITE | _MOVED_TO | _CREATE
+        self._wanted = _MODIFY | _CLOSE_WRITE | _MOVED_TO | _CREATE
+        if removals:
+            self._wanted |= _MOVED_FROM | _DELETE
         try:
-            _checked(libc.inotify_add_watch(self._descriptor, os.fsencode(path), wanted), path)
+            self.add(path)
         except OSError:
             self.close()
             raise
+
+    def add(self, path: Path) -> None:
+        """Watch another path, too. Idempotent.
+
+        Raises:
+            OSError: nothing is there, or the user has no watch left.
+        """
+        libc = ctypes.CDLL(None, use_errno=True)
+        _checked(libc.inotify_add_watch(self._descriptor, os.fsencode(path), self._wanted), path)
 
     def fileno(self) -> int:
         """Return the descriptor to wait for."""
