@@ -21,6 +21,7 @@ from proxy.config import ProxyConfig
 from proxy.conntrack import Conntrack
 from proxy.core.desired import Desired
 from proxy.nft import Nft
+from proxy.policing import Policing
 from proxy.routes import Routes, enable_forwarding, sees_bridged
 from proxy.sync import BY_SERVICE, Kernel, Stores, Syncer, services_of
 
@@ -64,8 +65,13 @@ class Proxy:
         self._nodes: Informer[Node] = Informer(
             api, NODES, clock=clock, keep=trimmer(Node, NODE_FIELDS), log=log
         )
+        self._desired = Desired(config.node_name, config.cluster_cidr, sees_bridged=sees_bridged())
         self._elapsed = process.metrics.histogram("proxy_sync_seconds", "Wall time of a successful sync")
         self._syncer = self._make_syncer(config)
+        self._policing: Policing | None = None
+        if config.network_policies:
+            self._policing = Policing(api, self._desired.policies, self._syncer.wake, clock=clock, log=log)
+            self._syncer.look_also(self._policing.look)
         process.health.add_check("sync", lambda: self._syncer.problem)
 
     async def run(self) -> None:
@@ -78,14 +84,16 @@ class Proxy:
             self._services.subscribe(self._syncer.on_service)
             self._slices.subscribe(self._syncer.on_slice)
             self._nodes.subscribe(self._syncer.on_node)
+            if self._policing:
+                tasks.create_task(self._policing.run(), name="policing")
+                await self._policing.known()
             await self._syncer.run()
 
     def _make_syncer(self, config: ProxyConfig) -> Syncer:
         process = self._process
-        desired = Desired(config.node_name, config.cluster_cidr, sees_bridged=sees_bridged())
         commands = Commands(process.clock, config.command_timeout_s)
         return Syncer(
-            desired,
+            self._desired,
             Stores(self._services.store, self._slices.store, self._nodes.store),
             Kernel(Nft(commands, process.log), Routes(commands), Conntrack(commands)),
             clock=process.clock,

@@ -21,6 +21,9 @@ class ProxyConfig(ComponentConfig):
 
     node_name: str = setting(REQUIRED, help="the node whose packet filter this is, as the API names it")
     cluster_cidr: str = setting("10.244.0.0/16", help="network that every pod's address lies in (IPv4)")
+    network_policies: bool = setting(
+        default=True, help="enforce NetworkPolicies; false where another program of the node does"
+    )
     sync_period_s: float = setting(
         30.0, help="look at the kernel's rules and routes that often, changed or not", unit="cluster seconds"
     )

@@ -126,6 +126,7 @@ class Syncer:
         self._min_gap_s = min_gap_s  # wall seconds
         self._on_success = on_success
         self._dirty = asyncio.Event()
+        self._others: list[Callable[[], None]] = []
         self._services: set[Owner] = set()  # to be looked at
         self._nodes: set[str] = set()
         self._refused: tuple[Route, ...] = ()
@@ -149,6 +150,14 @@ class Syncer:
         if old is None or new is None or (old.spec, old.status) != (new.spec, new.status):
             self._nodes.add(change.object.metadata.name)
             self._dirty.set()
+
+    def look_also(self, look: Callable[[], None]) -> None:
+        """Call before each write somebody who brings more of what is desired up to date; who has something calls `wake`."""
+        self._others.append(look)
+
+    def wake(self) -> None:
+        """Note that something is to be looked at."""
+        self._dirty.set()
 
     async def run(self) -> None:
         """Write now, then after every change and every period, until cancelled."""
@@ -194,6 +203,8 @@ class Syncer:
 
     def _look(self) -> None:
         """Plan again for what has changed."""
+        for look in self._others:
+            look()
         services, self._services = self._services, set()
         nodes, self._nodes = self._nodes, set()
         for owner in services:

@@ -15,6 +15,7 @@ from machinery.model.k8s.discovery_v1 import EndpointSlice
 from proxy.core.endpoints import PortPlan, plan_ports
 from proxy.core.flows import Address, plan_udp
 from proxy.core.merged import Merged, Owner
+from proxy.core.policies import Policies
 from proxy.core.routes import NodeFacts, facts_of, plan_routes
 from proxy.core.ruleset import Surroundings, plan_base, plan_node, plan_service
 from proxy.core.table import Item
@@ -23,12 +24,13 @@ _BASE: Final[Owner] = ("", "")  # before every Service and node
 
 
 class Desired:
-    """The table, the routes (gateways by networks), and the endpoints that UDP flows may have."""
+    """The table (what NetworkPolicies want of it is brought up to date through `policies`), the routes (gateways by networks), and the endpoints that UDP flows may have."""
 
     def __init__(self, node_name: str, cluster_cidr: str, *, sees_bridged: bool) -> None:
         self.table: Merged[Item, str] = Merged()
         self.routes: Merged[str, str] = Merged()
         self.udp: Merged[Address, frozenset[str]] = Merged()
+        self.policies = Policies(self.table, node_name)
         self._node_name = node_name
         self._cluster_cidr = cluster_cidr
         self._sees_bridged = sees_bridged
@@ -61,6 +63,7 @@ class Desired:
         self._route(name)
         if self.own != before:
             self._write_base()
+            self.policies.set_range(self.own.pod_range)
             for other in self._nodes:
                 self._route(other)
 

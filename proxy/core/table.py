@@ -24,6 +24,7 @@ HOOKS: Final[Mapping[str, str]] = {
     "prerouting": "type nat hook prerouting priority -100; policy accept;",
     "output": "type nat hook output priority -100; policy accept;",
     "postrouting": "type nat hook postrouting priority 100; policy accept;",
+    "forward": "type filter hook forward priority 0; policy accept;",
 }
 _REMEMBERS: Final = "affinity-"
 

@@ -90,7 +90,7 @@ class NftModel:
         rules = _need(self.chains, name)
         self.chains[name] = rules[:1] if _is_hook(rules) else []
         if verb == "delete":
-            self._refuse_if_used(f"goto {name}")
+            self._refuse_if_used(f"goto {name}", f"jump {name}")
             del self.chains[name]
 
     def _rule(self, chain: str, rule: str) -> None:
@@ -140,16 +140,17 @@ class NftModel:
                 self._change_elements("add", name, found[1])
 
     def _check(self, text: str) -> None:
-        for chain in re.findall(r"goto (\S+)", text):
+        for chain in re.findall(r"(?:goto|jump) (\S+)", text):
             _need(self.chains, chain)
         for holder in re.findall(r"@(\S+)", text):
             _need(self.elements, holder)
 
-    def _refuse_if_used(self, reference: str) -> None:
+    def _refuse_if_used(self, *references: str) -> None:
         rules = [rule for rules in self.chains.values() for rule in rules]
         values = [value for elements in self.elements.values() for value in elements.values()]
-        if any(re.search(rf"{re.escape(reference)}(?!\S)", text) for text in (*rules, *values)):
-            raise RefusedError(f"busy: {reference}")
+        for reference in references:
+            if any(re.search(rf"{re.escape(reference)}(?!\S)", text) for text in (*rules, *values)):
+                raise RefusedError(f"busy: {reference}")
 
 
 def _need(found: dict[K, V], key: K) -> V:
@@ -159,4 +160,4 @@ def _need(found: dict[K, V], key: K) -> V:
 
 
 def _is_hook(rules: list[str]) -> bool:
-    return bool(rules) and rules[0].startswith("type nat hook")
+    return bool(rules) and rules[0].startswith(("type nat hook", "type filter hook"))

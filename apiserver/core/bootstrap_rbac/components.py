@@ -126,6 +126,10 @@ _PROXY: Final = (
     "list,watch networking.k8s.io servicecidrs",
     "list,watch discovery.k8s.io endpointslices",
 )
+_OUR_PROXY: Final = (  # what NetworkPolicies are about
+    "list,watch core namespaces,pods",
+    "list,watch networking.k8s.io networkpolicies",
+)
 _VOLUME_PROVISIONER: Final = (
     f"create,delete,{READ} core persistentvolumes",
     f"{READ},update core persistentvolumeclaims",
@@ -176,6 +180,7 @@ OBJECTS: Final[tuple[Json, ...]] = (
     ),
     cluster_role("system:node-problem-detector", "get core nodes", "patch core nodes/status", EVENTS),
     cluster_role("system:node-proxier", *_PROXY),
+    cluster_role("kubarium:proxy", *_OUR_PROXY),
     cluster_role("system:kube-controller-manager", *_CONTROLLER_MANAGER),
     cluster_role("kubarium:controllers", *_OUR_CONTROLLERS),
     cluster_role("system:kube-scheduler", *_SCHEDULER),
@@ -188,6 +193,7 @@ OBJECTS: Final[tuple[Json, ...]] = (
     ),
     cluster_binding("system:node"),  # to nobody, since the Node authorizer is there
     cluster_binding("system:node-proxier", user("system:kube-proxy")),
+    cluster_binding("kubarium:proxy", user("system:kube-proxy")),
     cluster_binding("system:kube-controller-manager", user("system:kube-controller-manager")),
     cluster_binding("kubarium:controllers", user("system:kube-controller-manager")),
     cluster_binding("system:kube-scheduler", user("system:kube-scheduler")),

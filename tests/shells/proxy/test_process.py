@@ -11,12 +11,16 @@ from dataclasses import dataclass
 import pytest
 
 from machinery.client.api import Api
-from machinery.model.resources import ENDPOINT_SLICES, NODES, SERVICES
+from machinery.model.k8s.core_v1 import Pod, PodIP
+from machinery.model.k8s.meta_v1 import LabelSelector
+from machinery.model.k8s.networking_v1 import NetworkPolicy, NetworkPolicySpec
+from machinery.model.resources import ENDPOINT_SLICES, NETWORK_POLICIES, NODES, PODS, SERVICES
 from machinery.process.clock import SystemClock
 from machinery.process.logging import Log
 from machinery.process.run import Process
 from proxy.app import Proxy
 from proxy.config import ProxyConfig
+from tests.support import builders
 from tests.support.netns import POD_IPS, Lab, inside
 from tests.support.proxy import endpoint, endpoint_slice, routed_node, service
 from tests.support.scripted_api import LocalRegistry, local_registry
@@ -25,6 +29,7 @@ from tests.support.waiting import stays, until
 
 NODE = "node-1"
 TARGET = "10.244.1.3 . 9123"
+ISOLATED = f"{POD_IPS['pod-1a']} : jump ingress-"
 CONFIG = ProxyConfig(node_name=NODE, server="memory:0")
 
 
@@ -139,3 +144,35 @@ def test_a_missing_nft_is_told(lab: Lab, monkeypatch: pytest.MonkeyPatch, tmp_pa
                 await here.until(lambda _rules: not here.process.health.problems())
 
     in_node(lab, scenario)
+
+
+def test_policies_come_and_go(lab: Lab) -> None:
+    """Pods are looked at as soon as there is a policy, and only then; a new proxy never leaves a pod open."""
+    pod, policy = _isolated_pod(), _deny_all()
+
+    async def scenario() -> None:
+        async with furnished() as server:
+            async with running(server) as here:
+                await here.until(lambda rules: TARGET in rules)
+                await server.given(PODS, pod)
+                await server.given(NETWORK_POLICIES, policy)
+                await here.until(lambda rules: ISOLATED in rules)
+            async with running(server) as here:
+                await here.until(lambda _rules: not here.process.health.problems())
+                assert ISOLATED in await here.rules()
+                await server.user.delete(NETWORK_POLICIES, "deny", namespace="default")
+                await here.until(lambda rules: "hook forward" not in rules)
+                assert TARGET in await here.rules()
+
+    in_node(lab, scenario)
+
+
+def _isolated_pod() -> Pod:
+    made = builders.pod(name="web", node=NODE)
+    ips = [PodIP(ip=POD_IPS["pod-1a"])]
+    return builders.changed(made, status=builders.changed(made.status, phase="Running", podIPs=ips))
+
+
+def _deny_all() -> NetworkPolicy:
+    spec = NetworkPolicySpec(podSelector=LabelSelector(), policyTypes=["Ingress"])
+    return NetworkPolicy(metadata=builders.meta("deny", "default"), spec=spec)
