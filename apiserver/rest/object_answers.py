@@ -104,11 +104,8 @@ class ObjectAnswers:
         return json, JSON
 
     def _element(self, asked: ResourceRequest, shape: Shape, json: bytes) -> protobuf_answers.Element:
-        if asked.verb in _READS:
-            return self.elements(shape).get(json)
-        # The watch cache will have bytes of its own of what was written.
-        make = protobuf_answers.element if shape is Shape.WHOLE else protobuf_answers.metadata_element
-        return make(json)
+        elements = self.elements(shape)
+        return elements.get(json) if asked.verb in _READS else elements.get_written(json)
 
     async def _long_list(self, asked: ResourceRequest, form: Form, answer: ListReply) -> LongList:
         match form.shape:

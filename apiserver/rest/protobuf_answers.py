@@ -12,10 +12,11 @@ whoever gets the object of that revision: alone, in a list, in an event.
 
 from __future__ import annotations
 
+import re
 import struct
 from collections.abc import Sequence
 from functools import lru_cache
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 import msgspec
 
@@ -24,6 +25,7 @@ from apiserver.request import Item, ListReply, SharedEvent
 from apiserver.rest import envelopes
 from apiserver.rest.negotiation import META_V1, META_V1BETA1
 from apiserver.rest.protobuf_messages import MAGIC, MEDIA_TYPE, META, message_names, message_of
+from apiserver.rest.protobuf_parts import object_writer
 from apiserver.rest.protobuf_writer import message_writer, sized_field
 from machinery.model.errors import ApiError, NotAcceptable
 from machinery.model.kinds import KindNames
@@ -33,9 +35,11 @@ STREAM_TYPE: Final = f"{MEDIA_TYPE};stream=watch"
 LIST_TAIL: Final = b"\x1a\x00\x22\x00"
 """What follows a message: its encoding and its media type, both empty."""
 BUDGET: Final = 64 * 1024 * 1024  # bytes of JSON and protobuf that are remembered together
+_ANSWERS: Final = 32  # writes whose answers are remembered, for as long as their events take
 _LIGHT: Final = 8  # bytes of JSON that are written as protobuf as fast as one is read and checked
 _METADATA: Final = (META_V1, "PartialObjectMetadata")
 _FIRST_TAG: Final = b"\x0a"
+_HEAD: Final = re.compile(rb'\{"apiVersion":"([A-Za-z0-9./-]*)","kind":"([A-Za-z0-9]*)"[,}]')
 _first: Final = sized_field(1)
 _second: Final = sized_field(2)
 
@@ -57,6 +61,7 @@ class Elements:
         self._write = metadata_element if is_metadata else element
         self._left = budget
         self._found: dict[bytes, Element] = {}
+        self._answered: dict[bytes, Element] = {}  # of the latest writes, whose events are about to come
 
     def get(self, json: bytes) -> Element:
         """Return an object, written now or before.
@@ -65,7 +70,23 @@ class Elements:
             NotAcceptable: it cannot be written as protobuf.
         """
         found = self._found.get(json)
-        return found or self._keep(json, self._write(json))
+        if found is not None:
+            return found
+        made = self._answered.pop(json) if json in self._answered else self._write(json)
+        return self._keep(json, made)
+
+    def get_written(self, json: bytes) -> Element:
+        """Return an object as a write is answered with it: the watch cache has, or will have, the same bytes once more.
+
+        Raises:
+            NotAcceptable: it cannot be written as protobuf.
+        """
+        found = self._found.get(json) or self._answered.get(json)
+        if found is None:
+            found = self._answered[json] = self._write(json)
+            if len(self._answered) > _ANSWERS:
+                del self._answered[next(iter(self._answered))]
+        return found
 
     async def messages(self, items: Sequence[Item], *, keep: bool) -> list[bytes]:
         """Return the messages of a list's items, and keep them; others have their turn while many are written.
@@ -110,8 +131,8 @@ def element(json: bytes) -> Element:
     Raises:
         NotAcceptable: its type has no message, or it has a value that does not fit there.
     """
-    obj = msgspec.json.decode(json)
-    return _element(obj.get("apiVersion", ""), obj["kind"], obj)
+    api_version, kind = _type_of(json)
+    return _element(api_version, kind, json)
 
 
 def metadata_element(json: bytes) -> Element:
@@ -120,29 +141,45 @@ def metadata_element(json: bytes) -> Element:
     Raises:
         NotAcceptable: it has a value that does not fit there.
     """
-    obj = msgspec.json.decode(json)
-    if obj["kind"] == "Status":
-        return element(json)
-    return _element(*_METADATA, {"metadata": obj["metadata"]})
+    _, kind = _type_of(json)
+    return element(json) if kind == "Status" else _element(*_METADATA, json)
 
 
-def _element(api_version: str, kind: str, obj: dict[str, Any]) -> Element:
+class _Type(msgspec.Struct, frozen=True, gc=False):
+    """What an object says of its type."""
+
+    kind: str
+    apiVersion: str = ""
+
+
+_decode_type: Final = msgspec.json.Decoder(_Type).decode
+
+
+def _type_of(json: bytes) -> tuple[str, str]:
+    """Return apiVersion and kind, with which most objects begin."""
+    if head := _HEAD.match(json):
+        return head[1].decode(), head[2].decode()
+    found = _decode_type(json)
+    return found.apiVersion, found.kind
+
+
+def _element(api_version: str, kind: str, json: bytes) -> Element:
     name = message_of(api_version, kind)
     try:
-        message = message_writer(name)(obj)
+        message = object_writer(name)(json)
     except KeyError as error:
         raise NotAcceptable(
             f"{kind} of {api_version} has no protobuf form: ask for application/json"
         ) from error
-    except (TypeError, ValueError, AttributeError, struct.error) as error:
+    except (TypeError, ValueError, AttributeError, struct.error, msgspec.DecodeError) as error:
         raise NotAcceptable(
-            f"{kind} {_name(obj)} has a value that its protobuf form cannot have ({error}): ask for application/json"
+            f"{kind} {_name(json)} has a value that its protobuf form cannot have ({error}): ask for application/json"
         ) from error
     return Element(_type_meta(api_version, kind), _second(message))
 
 
-def _name(obj: dict[str, Any]) -> str:
-    meta = obj.get("metadata")
+def _name(json: bytes) -> str:
+    meta = msgspec.json.decode(json).get("metadata")
     return repr(meta.get("name", "")) if isinstance(meta, dict) else ""
 
 

@@ -9,7 +9,7 @@ The messages of all groups, as v1.36 has them, are described by `kubernetes_mess
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any, Final
 
@@ -46,6 +46,7 @@ INLINED: Final = frozenset(
 """Fields of a message's type whose own fields stand in their place in JSON."""
 
 
+@lru_cache(maxsize=512)
 def message_of(api_version: str, kind: str) -> str:
     """Return the name of the message that objects of a type are; there may be none of that name."""
     group, _, version = api_version.rpartition("/")

@@ -27,11 +27,14 @@ _DOUBLE, _BOOL, _STRING, _MESSAGE, _BYTES = 1, 8, 9, 11, 12  # types in descript
 _REPEATED: Final = 3  # a label there
 _WIRE_TYPES: Final = {_DOUBLE: _FIXED64, _STRING: _SIZED, _MESSAGE: _SIZED, _BYTES: _SIZED}
 _SHORT: Final = 0x80  # sizes below are one byte
+_LONGEST: Final = 64  # characters of a text that is remembered
+_MOST: Final = 512  # texts of a field
 _TWO_TO_64: Final = 1 << 64
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _DAY_S: Final = 86_400
 
 _writers: dict[str, Write] = {}
+_fields: dict[str, Mapping[str, Write]] = {}  # of messages all of whose fields are fields in JSON
 
 
 def message_writer(name: str) -> Write:
@@ -47,7 +50,32 @@ def message_writer(name: str) -> Write:
         compiler = _Compiler(described_messages())
         found = compiler.writer(name)
         _writers.update(compiler.made)
+        _fields.update(compiler.fields)
     return found
+
+
+def field_writers(name: str) -> Mapping[str, Write] | None:
+    """Return the functions that write the fields of a message, by their names in JSON; None where it has others there.
+
+    Raises:
+        KeyError: there is no message of that name.
+    """
+    message_writer(name)
+    return _fields.get(name)
+
+
+def fields_writer(fields: Mapping[str, Write]) -> Write:
+    """Return the function that writes an object whose fields these write."""
+    return _message(fields)
+
+
+def message_field(number: int, name: str) -> Write:
+    """Return the function that writes a message of that name as the field of that number; the one that messages have for it.
+
+    Raises:
+        KeyError: there is no message of that name.
+    """
+    return _within(_tag(number, _SIZED), message_writer(name))
 
 
 def sized_field(number: int) -> Callable[[bytes], bytes]:
@@ -61,6 +89,7 @@ class _Compiler:
     def __init__(self, described: Mapping[str, Any]) -> None:
         self._described = described
         self.made: dict[str, Write] = {**_SPECIAL, **_writers}
+        self.fields: dict[str, Mapping[str, Write]] = {}
 
     def writer(self, name: str) -> Write:
         if name not in self.made:
@@ -73,6 +102,8 @@ class _Compiler:
                     parts.append((self._names_in(field), self._one(field)))
                 else:
                     fields[_json_name(field)] = self._field(message, field)
+            if not parts and name not in _CHOICES:
+                self.fields[name] = fields
         return self.made[name]
 
     def _walk(self, name: str, fields: Mapping[str, Write], parts: list[_Part]) -> Write:
@@ -92,14 +123,18 @@ class _Compiler:
     def _field(self, message: Any, field: Any) -> Write:
         entry = _map_entry(message, field)
         if entry is not None:
-            return _map(_sized(_tag_of(field)), *map(self._one, entry.field))
+            key, value = map(self._one, entry.field)
+            if entry.field[1].type == _STRING:  # what people write there is seldom said twice
+                value = _string(_tag_of(entry.field[1]))
+            return _map(_sized(_tag_of(field)), key, value)
         one = self._one(field)
         return _each(one) if field.label == _REPEATED else one
 
     def _one(self, field: Any) -> Write:
         tag = _tag_of(field)
         if field.type == _MESSAGE:
-            return _within(tag, self.writer(field.type_name[1:]))
+            of_message = _within(tag, self.writer(field.type_name[1:]))
+            return _remembered(of_message) if field.type_name[1:] in _TIMES else of_message
         return _SCALARS.get(field.type, _integer)(tag)
 
 
@@ -167,6 +202,7 @@ def _with_parts(fields: Mapping[str, Write], parts: list[_Part]) -> Write:
     return write
 
 
+@cache
 def _within(tag: bytes, message: Write) -> Write:
     heads = _heads(tag)
 
@@ -186,6 +222,30 @@ def _map(entry: Callable[[bytes], bytes], key: Write, value: Write) -> Write:
     return lambda pairs: b"".join([entry(key(name) + value(each)) for name, each in pairs.items()])
 
 
+class _Known(dict[str, bytes]):
+    """The texts of a field as they are written: most are said again and again, as names of conditions are."""
+
+    def __init__(self, write: Write) -> None:
+        super().__init__()
+        self._write = write
+
+    def __missing__(self, text: str) -> bytes:
+        made = self._write(text)
+        if len(text) <= _LONGEST:
+            if len(self) >= _MOST:
+                self.clear()
+            self[text] = made
+        return made
+
+
+def _remembered(write: Write) -> Write:
+    return _Known(write).__getitem__
+
+
+def _text(tag: bytes) -> Write:
+    return _remembered(_string(tag))
+
+
 def _string(tag: bytes) -> Write:
     heads = _heads(tag)
 
@@ -203,8 +263,9 @@ def _bytes(tag: bytes) -> Write:
 
 
 def _boolean(tag: bytes) -> Write:
-    yes, no = tag + b"\x01", tag + b"\x00"
-    return lambda value: yes if value else no
+    found: Any = {True: tag + b"\x01", False: tag + b"\x00"}
+    write: Write = found.get  # of what is neither it writes None, which no message takes
+    return write
 
 
 def _integer(tag: bytes) -> Write:
@@ -219,7 +280,7 @@ def _double(tag: bytes) -> Write:
 _SCALARS: Final[Mapping[int, Callable[[bytes], Write]]] = {
     _DOUBLE: _double,
     _BOOL: _boolean,
-    _STRING: _string,
+    _STRING: _text,
     _BYTES: _bytes,
 }
 
@@ -287,6 +348,7 @@ _CHOICES: Final[Mapping[str, Callable[[Mapping[str, Write]], Write]]] = {
     f"{EXTENSIONS}.JSONSchemaPropsOrStringArray": _schema_or("property", list),
 }
 
+_TIMES: Final = frozenset({f"{META}.Time", f"{META}.MicroTime"})
 _items: Final = _each(_first)
 _SPECIAL: Final[dict[str, Write]] = {
     f"{META}.Time": _time,

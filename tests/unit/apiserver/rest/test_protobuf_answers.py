@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
+import msgspec
 import pytest
 from google.protobuf.empty_pb2 import Empty
 from google.protobuf.message_factory import GetMessageClass
@@ -19,6 +20,8 @@ from apiserver.rest.negotiation import META_V1BETA1
 from apiserver.rest.protobuf_answers import Elements, element, metadata_element, object_body
 from apiserver.rest.protobuf_body import protobuf_to_json
 from apiserver.rest.protobuf_messages import MAGIC, META, RUNTIME, message_pool
+from apiserver.rest.protobuf_parts import Remembered
+from apiserver.rest.protobuf_writer import message_writer, sized_field
 from machinery.model.errors import NotAcceptable, NotFound
 from machinery.model.requests import EventType
 
@@ -75,6 +78,50 @@ async def test_an_object_is_written_once_for_all_who_read_it():
     assert elements.get(items[0].json) is alone
     assert (await elements.messages(items, keep=True))[0] is alone.message
     assert elements.get(items[1].json) is elements.get(items[1].json)
+
+
+def test_what_a_write_is_answered_with_is_what_watchers_get():
+    """Whoever is first has it written; those who only write are remembered for a short while."""
+    elements = Elements()
+    answered = elements.get_written(config_map("a"))
+    assert elements.get(config_map("a")) is answered
+    assert elements.get_written(config_map("a")) is answered
+    latest = [elements.get_written(config_map(f"b{number}")) for number in range(100)]
+    assert elements.get(config_map("b99")) is latest[99]
+    assert elements.get(config_map("b0")) is not latest[0]
+
+
+ENTRY = {"manager": "m", "operation": "Update", "fieldsType": "FieldsV1", "fieldsV1": {"f:a": {}}}
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ({"metadata": {"name": "a", "managedFields": [ENTRY]}}, {"metadata": {"name": "a"}}),
+        ({"metadata": {"managedFields": None, "name": "a"}, "spec": None}, {"metadata": {"name": "a"}}),
+        ({"metadata": None, "status": {}}, {"status": {}}),
+        ({"spec": {"nodeName": "a"}, "metadata": {"labels": {"a": "b"}}}, {"spec": {"nodeName": "b"}}),
+    ],
+)
+def test_an_object_is_written_anew_where_a_part_has_changed(before: dict[str, Any], after: dict[str, Any]):
+    """Whatever was remembered of it: as the whole of it is."""
+    for said in (before, after, before):
+        made = element(msgspec.json.encode({"apiVersion": "v1", "kind": "Pod", **said}))
+        assert made.message == sized_field(2)(message_writer("k8s.io.api.core.v1.Pod")(said))
+
+
+def test_parts_are_forgotten_where_there_is_no_room():
+    """And written again."""
+    written: list[bytes] = []
+    remember = Remembered(budget=8).writer(lambda part: written.append(part) or part * 3)
+    assert [remember(msgspec.Raw(part)) for part in (b"1", b"2", b"1", b"3", b"1")] == [
+        b"111",
+        b"222",
+        b"111",
+        b"333",
+        b"111",
+    ]
+    assert written == [b"1", b"2", b"3", b"1"]
 
 
 async def test_no_more_is_kept_than_there_is_room_for():
