@@ -13,6 +13,7 @@ import msgspec
 from apiserver.core.authz.attributes import Attributes
 from apiserver.core.authz.node import (
     ATTACHMENTS,
+    SLICES,
     VOLUMES,
     Reference,
     References,
@@ -34,9 +35,10 @@ class NodeReferences:
         self._reads = reads
         self._feed = feed
         self._pods = pods = kinds["", "pods"]
-        self._storage = {
+        self._telling = {  # whose objects say themselves which node they are of
             VOLUMES: kinds["", VOLUMES],
             ATTACHMENTS: kinds["storage.k8s.io", ATTACHMENTS],
+            SLICES: kinds["resource.k8s.io", SLICES],
         }
         self._nodes: dict[str, _Node] = {}  # those that have pods
         feed.cache(pods).follow(self)
@@ -44,13 +46,13 @@ class NodeReferences:
     async def of(self, name: str, asked: Attributes) -> References:
         """Return what the pods that are bound to a node refer to, now: it is to be looked at before the next await.
 
-        Volumes and attachments say themselves whose they are: of these the one is among them that is `asked` for.
+        Volumes, attachments and slices say themselves whose they are: of these the one is among them that is `asked` for.
 
         Raises:
             Unavailable: a cache is not filled yet.
         """
         await self._reads.ready(self._pods)
-        kind = self._storage.get(asked.resource)
+        kind = self._telling.get(asked.resource)
         if kind is not None:
             await self._reads.ready(kind)
         node = self._nodes.get(name)

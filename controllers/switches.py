@@ -22,6 +22,7 @@ _OTHERS: Final = {  # by folder: the name, and the older one; any other is the f
     "pod_gc": ("pod-garbage-collector-controller", "podgc"),
     "pv_protection": ("persistentvolume-protection-controller", "pv-protection"),
     "pvc_protection": ("persistentvolumeclaim-protection-controller", "pvc-protection"),
+    "resource_claim": ("resourceclaim-controller", "resource-claim-controller"),
     "token_cleaner": ("token-cleaner-controller", "tokencleaner"),
     "ttl_after_finished": ("ttl-after-finished-controller", "ttl-after-finished"),
 }

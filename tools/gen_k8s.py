@@ -73,6 +73,10 @@ ROOTS = [
     "io.k8s.api.rbac.v1.ClusterRoleBinding",
     "io.k8s.api.rbac.v1.Role",
     "io.k8s.api.rbac.v1.RoleBinding",
+    "io.k8s.api.resource.v1.DeviceClass",
+    "io.k8s.api.resource.v1.ResourceClaim",
+    "io.k8s.api.resource.v1.ResourceClaimTemplate",
+    "io.k8s.api.resource.v1.ResourceSlice",
     "io.k8s.api.storage.v1.CSIDriver",
     "io.k8s.api.storage.v1.CSINode",
     "io.k8s.api.storage.v1.StorageClass",
@@ -103,6 +107,7 @@ LEFT_OUT = {
     *((CORE + "PersistentVolumeSpec", name) for name in UNSERVED_SOURCES),
 }
 ABSENT_IS_NO_EMPTY = {(CORE + "PersistentVolumeClaimSpec", "storageClassName")}  # absent: the default class
+AS_JSON = {"io.k8s.api.resource.v1.DeviceAttribute"}  # its fields are called as Python's types are
 TIMES = {META + "Time", META + "MicroTime"}
 SCALARS = {"string": "str", "integer": "int", "number": "float", "boolean": "bool"}
 EMPTY = {"str": '""'}
@@ -141,8 +146,8 @@ def scalar(schema: dict[str, Any]) -> str:
 
 
 def is_struct(name: str) -> bool:
-    """Whether a definition has fields of its own."""
-    return "properties" in definitions()[name]
+    """Whether a definition becomes a Struct, having fields of its own."""
+    return "properties" in definitions()[name] and name not in AS_JSON
 
 
 def type_of(schema: dict[str, Any], home: str) -> str:
@@ -166,6 +171,8 @@ def type_of_reference(name: str, home: str) -> str:
         return class_of(name) if module == home else f"{module}.{class_of(name)}"
     if name in TIMES or class_of(name) == "Quantity":
         return "str"
+    if name in AS_JSON:
+        return "dict[str, Any]"
     return {"IntOrString": "int | str", "FieldsV1": "dict[str, Any]"}.get(class_of(name), "Any")
 
 

@@ -63,9 +63,9 @@ def forbidden(path: str, detail: str) -> Cause:
     return Cause(path, _with_detail("Forbidden", detail), "FieldValueForbidden")
 
 
-def not_found(path: str, value: Any) -> Cause:
+def not_found(path: str, value: Any, detail: str = "") -> Cause:
     """Refuse a reference to what the object does not have."""
-    return Cause(path, f"Not found: {quoted(value)}", "FieldValueNotFound")
+    return Cause(path, _with_detail(f"Not found: {quoted(value)}", detail), "FieldValueNotFound")
 
 
 def too_long(path: str, limit_bytes: int) -> Cause:

@@ -16,6 +16,7 @@ from machinery.model.k8s import (
     networking_v1,
     policy_v1,
     rbac_v1,
+    resource_v1,
     served,
     storage_v1,
 )
@@ -83,6 +84,10 @@ STORAGE_CLASSES = resource_of(served.STORAGE_CLASSES, storage_v1.StorageClass)
 VOLUME_ATTACHMENTS = resource_of(served.VOLUME_ATTACHMENTS, storage_v1.VolumeAttachment)
 CSI_DRIVERS = resource_of(served.CSI_DRIVERS, storage_v1.CSIDriver)
 CSI_NODES = resource_of(served.CSI_NODES, storage_v1.CSINode)
+DEVICE_CLASSES = resource_of(served.DEVICE_CLASSES, resource_v1.DeviceClass)
+RESOURCE_CLAIMS = resource_of(served.RESOURCE_CLAIMS, resource_v1.ResourceClaim)
+RESOURCE_CLAIM_TEMPLATES = resource_of(served.RESOURCE_CLAIM_TEMPLATES, resource_v1.ResourceClaimTemplate)
+RESOURCE_SLICES = resource_of(served.RESOURCE_SLICES, resource_v1.ResourceSlice)
 EVENTS = resource_of(served.EVENTS, core_v1.Event)
 DEPLOYMENTS = resource_of(served.DEPLOYMENTS, apps_v1.Deployment)
 REPLICA_SETS = resource_of(served.REPLICA_SETS, apps_v1.ReplicaSet)

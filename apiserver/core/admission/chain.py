@@ -29,6 +29,7 @@ from apiserver.core.admission.certificates import (
 )
 from apiserver.core.admission.default_classes import DEFAULT_INGRESS_CLASS, DEFAULT_STORAGE_CLASS
 from apiserver.core.admission.default_tolerations import DEFAULT_TOLERATIONS
+from apiserver.core.admission.device_admin_access import DEVICE_ADMIN_ACCESS
 from apiserver.core.admission.extended_resources import EXTENDED_RESOURCE_TOLERATION
 from apiserver.core.admission.external_ips import DENY_EXTERNAL_IPS
 from apiserver.core.admission.limit_ranger import LIMIT_RANGER
@@ -70,6 +71,7 @@ ORDERED: Final[tuple[Plugin, ...]] = (
     DEFAULT_INGRESS_CLASS,
     DENY_EXTERNAL_IPS,
     POD_TOPOLOGY_LABELS,
+    DEVICE_ADMIN_ACCESS,
 )
 """All plugins that there are; webhooks, policies and quotas wait for something, and come after them (`apiserver.admission`)."""
 

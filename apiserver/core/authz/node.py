@@ -13,6 +13,7 @@ from typing import Any, Final, TypeAlias
 
 from apiserver.core.authz.attributes import YES, Attributes, Decision, User
 from apiserver.core.authz.rules import Rule
+from machinery.model.device_claims import claim_names_of
 from machinery.model.storage import ephemeral_claim
 
 Json: TypeAlias = Mapping[str, Any]
@@ -27,9 +28,13 @@ LEASE_NAMESPACE: Final = "kube-node-lease"
 CLAIMS: Final = "persistentvolumeclaims"
 VOLUMES: Final = "persistentvolumes"
 ATTACHMENTS: Final = "volumeattachments"
+DEVICE_CLAIMS: Final = "resourceclaims"
+SLICES: Final = "resourceslices"
 _STORAGE: Final = "storage.k8s.io"
+_DEVICES: Final = "resource.k8s.io"
 _COORDINATION: Final = "coordination.k8s.io"
 _READ: Final = ("get", "list", "watch")
+_RELATED: Final = frozenset({(_STORAGE, ATTACHMENTS), (_DEVICES, DEVICE_CLAIMS), (_DEVICES, SLICES)})
 
 
 def _rule(verbs: tuple[str, ...], group: str, *resources: str) -> Rule:
@@ -71,7 +76,7 @@ def node_of(user: User) -> str:
 def needs_references(attributes: Attributes) -> bool:
     """Whether the answer depends on the pods of the node."""
     if attributes.path or attributes.group:
-        return (attributes.group, attributes.combined) == (_STORAGE, ATTACHMENTS)
+        return (attributes.group, attributes.combined) in _RELATED
     return attributes.combined in {
         "secrets",
         "configmaps",
@@ -111,12 +116,15 @@ def references_of(pod: Json) -> Iterator[Reference]:
             yield CLAIMS, namespace, claim
         for resource, name in _of_volume(volume):
             yield resource, namespace, name
+    if spec.get("resourceClaims"):
+        for name in claim_names_of(pod).values():
+            yield DEVICE_CLAIMS, namespace, name
 
 
 def relates(obj: Json, resource: str, node: str, references: References) -> bool:
-    """Whether an attachment is to a node, or a volume bound to a claim of its pods."""
+    """Whether an attachment or a slice of devices is a node's, or a volume bound to a claim of its pods."""
     spec = obj.get("spec") or {}
-    if resource == ATTACHMENTS:
+    if resource in {ATTACHMENTS, SLICES}:
         return bool(spec.get("nodeName") == node)
     claim = spec.get("claimRef") or {}
     return (CLAIMS, claim.get("namespace", ""), claim.get("name", "")) in references
@@ -174,6 +182,23 @@ def _writes_status(node: str, attributes: Attributes, references: References) ->
     if attributes.verb not in {"update", "patch"}:
         return Decision(allowed=False, reason="can only get/update/patch this type of resource")
     return _related(node, attributes, references, ("update", "patch"))
+
+
+def _own_slices(node: str, attributes: Attributes, references: References) -> Decision:
+    """Answer about ResourceSlices: a node has its own; which node one is of that is created, NodeRestriction looks at."""
+    verb = attributes.verb
+    if verb == "create":
+        return YES
+    if verb in {"get", "update", "patch", "delete"}:
+        return _related(node, attributes, references, (verb,))
+    if verb not in {"watch", "list", "deletecollection"}:
+        verbs = "get, watch, list, create, update, patch, delete, deletecollection"
+        text = f"only the following verbs are allowed for a ResourceSlice: {verbs}"
+        return Decision(allowed=False, reason=text)
+    if (attributes.fields or {}).get("spec.nodeName") == node:
+        return YES
+    text = "can only list/watch/deletecollection resourceslices with nodeName field selector"
+    return Decision(allowed=False, reason=text)
 
 
 def _own_csi_node(node: str, attributes: Attributes, _references: References) -> Decision:
@@ -246,5 +271,7 @@ _DECIDERS: Final[dict[tuple[str, str], Callable[[str, Attributes, References], D
     ("", VOLUMES): _gets_one,
     (_STORAGE, ATTACHMENTS): _gets_one,
     (_STORAGE, "csinodes"): _own_csi_node,
+    (_DEVICES, DEVICE_CLAIMS): _gets_one,
+    (_DEVICES, SLICES): _own_slices,
     (_COORDINATION, "leases"): _own_lease,
 }

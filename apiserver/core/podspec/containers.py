@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from apiserver.core import field_errors
+from apiserver.core.podspec.device_claims import used_claim_causes
 from apiserver.core.podspec.devices import device_causes
 from apiserver.core.podspec.env import env_causes, env_from_causes
 from apiserver.core.podspec.ephemeral import FIELD as EPHEMERAL
@@ -106,6 +107,7 @@ def _lasting_causes(container: Json, spec: Json, path: str) -> list[Cause]:
 
 
 def _common_causes(container: Json, spec: Json, path: str) -> list[Cause]:
+    resources = container.get("resources") or {}
     return [
         *_identity_causes(container, path),
         *port_list_causes(container.get("ports") or [], f"{path}.ports"),
@@ -114,7 +116,10 @@ def _common_causes(container: Json, spec: Json, path: str) -> list[Cause]:
         *mount_causes(container, spec.get("volumes") or [], f"{path}.volumeMounts"),
         *device_causes(container, spec.get("volumes") or [], f"{path}.volumeDevices"),
         *_required_one_of(f"{path}.imagePullPolicy", container.get("imagePullPolicy", ""), PULL_POLICIES),
-        *resource_causes(container.get("resources") or {}, f"{path}.resources"),
+        *resource_causes(resources, f"{path}.resources"),
+        *used_claim_causes(
+            resources.get("claims") or [], spec.get("resourceClaims") or [], f"{path}.resources.claims"
+        ),
         *resize_causes(container.get("resizePolicy") or [], spec, f"{path}.resizePolicy"),
         *container_security_causes(container, spec, path),
     ]

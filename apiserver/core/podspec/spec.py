@@ -10,6 +10,7 @@ from typing import Final
 from apiserver.core import field_errors, metadata
 from apiserver.core.podspec.affinity import affinity_causes
 from apiserver.core.podspec.containers import container_list_causes
+from apiserver.core.podspec.device_claims import device_claim_causes
 from apiserver.core.podspec.dns import dns_causes
 from apiserver.core.podspec.resources import resource_causes
 from apiserver.core.podspec.security import pod_security_causes
@@ -28,6 +29,7 @@ def validate_spec(spec: Json, path: str) -> list[Cause]:
     """Find what is wrong with the spec of a pod or of a pod template."""
     return [
         *volume_causes(spec.get("volumes") or [], f"{path}.volumes"),
+        *device_claim_causes(spec.get("resourceClaims") or [], f"{path}.resourceClaims"),
         *container_list_causes(spec, path),
         *_host_network_causes(spec, path),
         *_restart_causes(spec, path),

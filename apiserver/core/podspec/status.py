@@ -6,6 +6,7 @@ from typing import Final
 
 from apiserver.core import field_errors, ports
 from apiserver.core.podspec.defaults import containers
+from apiserver.core.podspec.device_claims import claim_status_causes
 from apiserver.core.values import Json, spec
 from machinery.model import names
 from machinery.model.errors import Cause
@@ -51,6 +52,8 @@ def status_causes(new: Json, old: Json) -> list[Cause]:
         found += field_errors.each_invalid("status.nominatedNodeName", nominated, errors)
     found += field_errors.unchanged("status.qosClass", after.get("qosClass", ""), before.get("qosClass", ""))
     found += _transition_causes(after, before, spec(old))
+    claims, path = spec(old).get("resourceClaims") or [], "status.resourceClaimStatuses"
+    found += claim_status_causes(after.get("resourceClaimStatuses") or [], claims, path)
     return [*found, *_address_causes(after, "pod"), *_address_causes(after, "host")]
 
 

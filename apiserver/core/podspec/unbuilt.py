@@ -27,7 +27,6 @@ _BUILT_MEDIA: Final = frozenset({"", "Memory"})
 
 _SPEC: Final[dict[str, str]] = {
     "hostnameOverride": "the hostname is metadata.name or spec.hostname",
-    "resourceClaims": "there is no dynamic resource allocation",
     "resources": "give requests and limits to the containers",
     "schedulingGroup": "pods are scheduled one by one",
     "setHostnameAsFQDN": "the hostname is the short one",
@@ -86,8 +85,6 @@ def _in_container(container: Json, path: str, *, sidecar: bool) -> Iterator[str]
     if container.get("restartPolicy") in {"Never", "OnFailure"}:
         why = "it may only be Always, of an init container" if sidecar else "it is the pod's"
         yield f"{path}.restartPolicy: {container['restartPolicy']} is not built: {why}"
-    if (container.get("resources") or {}).get("claims"):
-        yield f"{path}.resources.claims is not built: there is no dynamic resource allocation"
     for index, variable in enumerate(container.get("env") or []):
         if "fileKeyRef" in (variable.get("valueFrom") or {}):
             yield f"{path}.env[{index}].valueFrom.fileKeyRef is not built"

@@ -38,6 +38,7 @@ from controllers import (
     pvc_protection,
     replicaset,
     replicationcontroller,
+    resource_claim,
     resourcequota,
     service_cidr,
     serviceaccount,
@@ -112,6 +113,7 @@ from tests.support.controllers import (
     template,
 )
 from tests.support.controllers import deployment as web
+from tests.support.device_claims import devices_are_used_and_freed
 from tests.support.examples import sample
 from tests.support.stateful import claim_template, stateful_set
 from tests.support.volume_courses import (
@@ -776,6 +778,7 @@ TRIALS: dict[Build, Trial] = {
     ),
     volume_expand.build: Trial(a_claim_grows, writes=2),
     attachdetach.build: Trial(a_disk_is_attached_and_detached, writes=4),
+    resource_claim.build: Trial(devices_are_used_and_freed, writes=7),
     ephemeral_volume.build: Trial(a_pod_has_volumes_of_its_own, writes=3),
     serviceaccount_token.build: Trial(a_token_secret_is_filled, writes=2),
     certificate_approving.build: Trial(a_node_asks_for_a_certificate, writes=2),

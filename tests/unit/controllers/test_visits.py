@@ -407,6 +407,32 @@ def certificate_request(index: int, *types: str) -> Json:
     return _obj(*kind, f"csr-{index}", "", spec=spec, status={"conditions": conditions})
 
 
+def claim_template(index: int) -> Json:
+    """Return a template of claims of devices."""
+    request = {"name": "card", "exactly": {"deviceClassName": "card"}}
+    spec = {"spec": {"devices": {"requests": [request]}}}
+    return _obj("resource.k8s.io/v1", "ResourceClaimTemplate", f"card-{index}", spec=spec)
+
+
+def device_pod(index: int, phase: str = "Running") -> Json:
+    """Return a pod with a claim of devices that was made for it."""
+    claims = [{"name": "card", "resourceClaimTemplateName": f"card-{index}"}]
+    made = [{"name": "card", "resourceClaimName": f"cards-{index}-x"}]
+    status = {"phase": phase, "resourceClaimStatuses": made}
+    return _named(pod(index, owned=False, spec={"resourceClaims": claims}, status=status), f"cards-{index}")
+
+
+def device_claim(index: int, **status: Any) -> Json:
+    """Return the claim that was made for it."""
+    user = {"resource": "pods", "name": f"cards-{index}", "uid": f"uid-cards-{index}"}
+    notes = {"resource.kubernetes.io/pod-claim-name": "card"}
+    metadata = {"ownerReferences": _owner(device_pod(index)), "annotations": notes}
+    spec = claim_template(index)["spec"]["spec"]
+    status = {"allocation": {}, "reservedFor": [user]} | status
+    kind = ("resource.k8s.io/v1", "ResourceClaim")
+    return _obj(*kind, f"cards-{index}-x", metadata=metadata, spec=spec, status=status)
+
+
 def _objects(index: int) -> Iterator[Json]:
     """Yield what there is of everything, once more."""
     yield from (quota(index), claim(index), volume(index), storage_class(index))
@@ -419,6 +445,7 @@ def _objects(index: int) -> Iterator[Json]:
     yield pod(index, owned=False)
     yield from (cluster_role(index), aggregated_role(index), token_secret(index), certificate_request(index))
     yield from (definition(index), policy(index))
+    yield from (claim_template(index), device_pod(index), device_claim(index))
     yield from (
         endpoints(index),
         manual_service(index),
@@ -613,6 +640,11 @@ EVENTS: dict[str, Event] = {
     "driver changes": lambda world: world.put(driver(1, attaches=False)),
     "attachment changes": lambda world: world.put(attachment(1, attached=False)),
     "attachment goes": lambda world: world.drop(attachment(1)),
+    "template of claims comes": lambda world: world.put(claim_template(NEW)),
+    "template of claims is made anew": lambda world: (world.drop(claim_template(1)), world.put(claim_template(1))),
+    "pod with devices has ended": lambda world: world.put(device_pod(1, "Succeeded")),
+    "claim of devices changes": lambda world: world.put(device_claim(1, reservedFor=[])),
+    "claim of devices goes": lambda world: world.drop(device_claim(1)),
     "class becomes the default one": lambda world: world.put(
         storage_class(1, **{"storageclass.kubernetes.io/is-default-class": "true"})
     ),

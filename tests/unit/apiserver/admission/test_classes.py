@@ -28,7 +28,7 @@ from apiserver.core.admission import (
 from apiserver.core.admission.chain import NAMES
 from apiserver.core.admission.runtime_class import merge_tolerations
 from apiserver.core.values import Json
-from machinery.model.errors import Forbidden
+from machinery.model.errors import Forbidden, Invalid
 from machinery.model.kinds import KindNames
 
 CHAIN = make_chain(chosen(enabled=["OwnerReferencesPermissionEnforcement"], disabled=["ServiceAccount"]))
@@ -42,6 +42,7 @@ CLAIMS = KindNames(
 INGRESSES = KindNames("networking.k8s.io", "v1", "Ingress", "ingresses", "ingress", "", True)
 PODS = KindNames("", "v1", "Pod", "pods", "pod", "", True)
 REQUESTS = KindNames("certificates.k8s.io", "v1", "CertificateSigningRequest", "certificatesigningrequests", "", "", False)  # fmt: skip
+DEVICE_CLAIMS = KindNames("resource.k8s.io", "v1", "ResourceClaim", "resourceclaims", "", "", True)
 CLASSES = KindNames("scheduling.k8s.io", "v1", "PriorityClass", "priorityclasses", "", "", False)
 
 
@@ -355,3 +356,27 @@ def test_plugins_are_turned_on_and_off_by_name():
     for wrong in ({"enabled": ["Unknown"]}, {"enabled": ["Priority"], "disabled": ["Priority"]}):
         with pytest.raises(ValueError, match="admission plugin"):
             chosen(**wrong)
+
+
+def test_devices_in_use_are_asked_for_in_a_namespace_that_is_labelled_for_it() -> None:
+    """Nobody else gets at devices that pods have."""
+    request = {"name": "all", "exactly": {"deviceClassName": "card", "adminAccess": True}}
+    claim = {
+        "kind": "ResourceClaim",
+        "metadata": {"name": "watch"},
+        "spec": {"devices": {"requests": [request]}},
+    }
+    with pytest.raises(Invalid) as caught:
+        _admitted(_attributes(DEVICE_CLAIMS), claim, {})
+    assert [(cause.field, cause.message) for cause in caught.value.causes] == [
+        (
+            "spec.devices.requests[0].adminAccess",
+            "Forbidden: admin access to devices requires the `resource.kubernetes.io/admin-access: true` label on the "
+            "containing namespace",
+        )
+    ]
+    labelled = {"metadata": {"labels": {"resource.kubernetes.io/admin-access": "true"}}}
+    assert (
+        _admitted(_attributes(DEVICE_CLAIMS), claim, {("", "namespaces", "", "default"): labelled}) == claim
+    )
+    assert _admitted(_attributes(DEVICE_CLAIMS, verb="update"), claim, {}, old=claim) == claim

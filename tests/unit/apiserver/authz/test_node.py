@@ -32,6 +32,14 @@ POD = {
             {"name": "data", "persistentVolumeClaim": {"claimName": "data"}},
             {"name": "scratch", "ephemeral": {}},
         ],
+        "resourceClaims": [
+            {"name": "shared", "resourceClaimName": "cards"},
+            {"name": "own", "resourceClaimTemplateName": "card"},
+            {"name": "none", "resourceClaimTemplateName": "card"},
+        ],
+    },
+    "status": {
+        "resourceClaimStatuses": [{"name": "own", "resourceClaimName": "web-own-x"}, {"name": "none"}]
     },
 }
 REFERENCES = frozenset(node.references_of(POD))
@@ -52,6 +60,7 @@ def test_everything_that_a_pod_refers_to_is_found():
         ("serviceaccounts", "robot"),
         *(("secrets", name) for name in ("registry", "password", "certificate", "extra")),
         *(("persistentvolumeclaims", name) for name in ("data", "web-scratch")),
+        *(("resourceclaims", name) for name in ("cards", "web-own-x")),
         *(("configmaps", name) for name in ("defaults", "settings", "root-ca")),
     }
 
@@ -76,6 +85,22 @@ def test_everything_that_a_pod_refers_to_is_found():
         (asked("get", "persistentvolumes", "pv", namespace=""), False),
         (asked("update", "csinodes", "node-1", group="storage.k8s.io", namespace=""), True),
         (asked("get", "csinodes", "node-2", group="storage.k8s.io", namespace=""), False),
+        (asked("get", "resourceclaims", "web-own-x", group="resource.k8s.io"), True),
+        (asked("get", "resourceclaims", "other", group="resource.k8s.io"), False),
+        (asked("update", "resourceclaims", "cards", group="resource.k8s.io"), False),
+        (asked("create", "resourceslices", group="resource.k8s.io", namespace=""), True),
+        (asked("get", "resourceslices", "s", group="resource.k8s.io", namespace=""), False),
+        (asked("list", "resourceslices", group="resource.k8s.io", namespace=""), False),
+        (
+            asked(
+                "deletecollection",
+                "resourceslices",
+                group="resource.k8s.io",
+                namespace="",
+                fields={"spec.nodeName": "node-1"},
+            ),
+            True,
+        ),
         (asked("get", "pods", "web"), True),
         (asked("get", "pods", "other"), False),
         (asked("list", "pods", fields={"spec.nodeName": "node-1"}), True),

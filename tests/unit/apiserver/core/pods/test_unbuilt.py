@@ -21,8 +21,6 @@ from tests.support.pod_specs import created, deployment, pod
         (pod(container={"volumeMounts": [{"name": "a", "mountPath": "/a", "readOnly": True, "recursiveReadOnly": "Enabled"}]}), "spec.containers[0].volumeMounts[0].recursiveReadOnly"),
         (pod(hostUsers=False), "spec.hostUsers"),
         (pod(os={"name": "windows"}), "spec.os.name"),
-        (pod(resourceClaims=[{"name": "gpu"}]), "spec.resourceClaims"),
-        (pod(container={"resources": {"claims": [{"name": "gpu"}]}}), "spec.containers[0].resources.claims"),
         (pod(container={"lifecycle": {"preStop": {"tcpSocket": {"port": 1}}}}), "spec.containers[0].lifecycle.preStop.tcpSocket"),
     ],
 )  # fmt: skip
