@@ -26,6 +26,7 @@ from apiserver.core.admission import (
     make_chain,
 )
 from apiserver.core.admission.chain import NAMES
+from apiserver.core.admission.device_admin_access import LABEL
 from apiserver.core.admission.runtime_class import merge_tolerations
 from apiserver.core.values import Json
 from machinery.model.errors import Forbidden, Invalid
@@ -371,8 +372,7 @@ def test_devices_in_use_are_asked_for_in_a_namespace_that_is_labelled_for_it() -
     assert [(cause.field, cause.message) for cause in caught.value.causes] == [
         (
             "spec.devices.requests[0].adminAccess",
-            "Forbidden: admin access to devices requires the `resource.kubernetes.io/admin-access: true` label on the "
-            "containing namespace",
+            f"Forbidden: admin access to devices requires the `{LABEL}: true` label on the containing namespace",
         )
     ]
     labelled = {"metadata": {"labels": {"resource.kubernetes.io/admin-access": "true"}}}
