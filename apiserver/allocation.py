@@ -17,7 +17,7 @@ from typing import Final
 from apiserver import objects
 from apiserver.core import service_claims as rules
 from apiserver.core.service_claims import NODE_PORTS, Range
-from apiserver.core.values import Json, metadata
+from apiserver.core.values import Json, metadata, spec
 from apiserver.storage.interface import Storage, Stored, Written
 from apiserver.watch_cache_feed import Feed
 from machinery.model.clock import Clock
@@ -74,12 +74,13 @@ class Allocator:
         Raises:
             Invalid: what it asks for by name is wrong, taken or out of range, or nothing is left.
         """
-        rules.refuse_misnamed(new)
+        rules.refuse_misnamed(new, old)
         before = rules.held(old)
+        new = rules.with_shared_node_ports(new) if old is None else new
         taken: list[str] = []
         try:
             obj = await self._claim_named(new, before, taken, dry_run=dry_run)
-            obj = await self._claim_missing(obj, taken, dry_run=dry_run)
+            obj = await self._claim_missing(obj, taken, is_new=old is None, dry_run=dry_run)
         except ApiError:
             await self.release(taken, new)
             raise
@@ -150,20 +151,36 @@ class Allocator:
                     raise rules.refuse_port(new, int(text), problem or "provided port is already allocated")
         return new
 
-    async def _claim_missing(self, obj: Json, taken: list[str], *, dry_run: bool) -> Json:
+    async def _claim_missing(self, obj: Json, taken: list[str], *, is_new: bool, dry_run: bool) -> Json:
         """Claim what the Service leaves to the cluster."""
         if rules.needs_address(obj):
             key = await self._any_address(obj, taken, dry_run=dry_run)
             if not key:
                 raise rules.is_full(obj, "spec.clusterIPs", "serviceIP")
             obj = rules.with_address(obj, key.rpartition("/")[2])
+        found: dict[object, int] = {}
         numbers: dict[int, int] = {}
         for index in rules.ports_without(obj):
-            key = await self._any(self._draw_port, _every_port, _port_key, obj, taken, dry_run=dry_run)
-            if not key:
-                raise rules.is_full(obj, f"spec.ports[{index}].nodePort", "nodePort")
-            numbers[index] = int(key.rpartition("/")[2])
-        return rules.with_node_ports(obj, numbers) if numbers else obj
+            of = (
+                spec(obj)["ports"][index].get("port") if is_new else index
+            )  # ports of one number have one node port
+            if of not in found:
+                path = f"spec.ports[{index}].nodePort"
+                found[of] = await self._any_port(obj, taken, path, "nodePort", dry_run=dry_run)
+            numbers[index] = found[of]
+        obj = rules.with_node_ports(obj, numbers) if numbers else obj
+        if rules.needs_health_check_port(obj):
+            path, what = "spec.healthCheckNodePort", "HealthCheck NodePort"
+            number = await self._any_port(obj, taken, path, what, dry_run=dry_run)
+            obj = rules.with_health_check_port(obj, number)
+        return obj
+
+    async def _any_port(self, obj: Json, taken: list[str], path: str, what: str, *, dry_run: bool) -> int:
+        """Claim any node port for a field."""
+        key = await self._any(self._draw_port, _every_port, _port_key, obj, taken, dry_run=dry_run)
+        if not key:
+            raise rules.is_full(obj, path, what)
+        return int(key.rpartition("/")[2])
 
     def _problem(self, address: str, owner: tuple[str, str]) -> str:
         problem = self.range.problem(address, owner)

@@ -20,14 +20,16 @@ from proxy.commands import Commands
 from proxy.config import ProxyConfig
 from proxy.conntrack import Conntrack
 from proxy.core.desired import Desired
+from proxy.core.topology import ZONE_LABEL
+from proxy.health import HealthServers
 from proxy.nft import Nft
 from proxy.policing import Policing
 from proxy.routes import Routes, enable_forwarding, sees_bridged
 from proxy.sync import BY_SERVICE, Kernel, Stores, Syncer, services_of
 
-SERVICE_FIELDS: Final = ("metadata.labels", "spec")
+SERVICE_FIELDS: Final = ("metadata.labels", "spec", "status.loadBalancer.ingress")
 SLICE_FIELDS: Final = ("addressType", "endpoints", "metadata.labels", "ports")
-NODE_FIELDS: Final = ("spec", "status.addresses")
+NODE_FIELDS: Final = (f"metadata.labels[{ZONE_LABEL}]", "spec", "status.addresses")
 _MIN_PERIOD_S: Final = 5.0  # wall seconds: a fast cluster clock is no reason to look all the time
 
 
@@ -65,8 +67,14 @@ class Proxy:
         self._nodes: Informer[Node] = Informer(
             api, NODES, clock=clock, keep=trimmer(Node, NODE_FIELDS), log=log
         )
-        self._desired = Desired(config.node_name, config.cluster_cidr, sees_bridged=sees_bridged())
+        self._desired = Desired(
+            config.node_name,
+            config.cluster_cidr,
+            sees_bridged=sees_bridged(),
+            node_ports=config.nodeport_addresses,
+        )
         self._elapsed = process.metrics.histogram("proxy_sync_seconds", "Wall time of a successful sync")
+        self._health = HealthServers(lambda: not self._syncer.problem, process.log)
         self._syncer = self._make_syncer(config)
         self._policing: Policing | None = None
         if config.network_policies:
@@ -76,7 +84,7 @@ class Proxy:
 
     async def run(self) -> None:
         """Watch and write until cancelled."""
-        async with asyncio.TaskGroup() as tasks:
+        async with self._health, asyncio.TaskGroup() as tasks:
             for informer in (self._services, self._slices, self._nodes):
                 tasks.create_task(informer.run(), name=f"informer-{informer.resource.plural}")
             for informer in (self._services, self._slices, self._nodes):
@@ -95,7 +103,7 @@ class Proxy:
         return Syncer(
             self._desired,
             Stores(self._services.store, self._slices.store, self._nodes.store),
-            Kernel(Nft(commands, process.log), Routes(commands), Conntrack(commands)),
+            Kernel(Nft(commands, process.log), Routes(commands), Conntrack(commands), self._health),
             clock=process.clock,
             log=process.log,
             period_s=max(config.sync_period_s, process.clock.timescale.cluster(_MIN_PERIOD_S)),

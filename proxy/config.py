@@ -13,6 +13,7 @@ from machinery.process.config import (
     check_positive,
     setting,
 )
+from proxy.core.desired import PRIMARY
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,6 +24,10 @@ class ProxyConfig(ComponentConfig):
     cluster_cidr: str = setting("10.244.0.0/16", help="network that every pod's address lies in (IPv4)")
     network_policies: bool = setting(
         default=True, help="enforce NetworkPolicies; false where another program of the node does"
+    )
+    nodeport_addresses: tuple[str, ...] = setting(
+        (),
+        help="networks (IPv4) of the node's addresses that node ports are served at, or primary for the one that its Node names; any if empty",
     )
     sync_period_s: float = setting(
         30.0, help="look at the kernel's rules and routes that often, changed or not", unit="cluster seconds"
@@ -44,4 +49,15 @@ class ProxyConfig(ComponentConfig):
             ipaddress.IPv4Network(self.cluster_cidr)
         except ValueError as error:
             raise ConfigError("cluster_cidr", f"has to be an IPv4 network: {error}") from None
+        for text in self.nodeport_addresses:
+            _check_node_port_address(text)
         check_positive(self, "sync_period_s", "min_sync_gap_s", "command_timeout_s")
+
+
+def _check_node_port_address(text: str) -> None:
+    try:
+        if text != PRIMARY:
+            ipaddress.IPv4Network(text)
+    except ValueError as error:
+        problem = f"{text!r} is neither {PRIMARY} nor an IPv4 network: {error}"
+        raise ConfigError("nodeport_addresses", problem) from None

@@ -24,6 +24,7 @@ from machinery.model.log import EventLog
 from machinery.model.store import Change, Store, key_of
 from proxy.commands import CommandError
 from proxy.core.desired import Desired
+from proxy.core.endpoints import LocalEndpoints
 from proxy.core.flows import Flow, may_be_stale, plan_forgetting
 from proxy.core.merged import Merged, Owner
 from proxy.core.routes import Route
@@ -73,13 +74,22 @@ class FlowTable(Protocol):
         ...
 
 
+class HealthDoors(Protocol):
+    """What answers load balancers: `proxy.health.HealthServers`."""
+
+    async def apply(self, wanted: Merged[int, LocalEndpoints], *, anyway: bool = False) -> bool:
+        """Serve at these node ports; return whether any was opened or closed."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Kernel:
-    """The three places that are written to."""
+    """The places that are written to."""
 
     filter: Filter
     routes: RouteTable
     flows: FlowTable
+    health: HealthDoors
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +105,10 @@ def services_of(slice_: EndpointSlice) -> tuple[str, ...]:
     """Return the one key of the index `BY_SERVICE`, if any."""
     owner = service_of(slice_, IPV4)
     return (_index_key(owner),) if owner else ()
+
+
+def _described(node: Node) -> tuple[object, ...]:
+    return node.spec, node.status, node.metadata.labels
 
 
 def _index_key(owner: Owner) -> str:
@@ -147,7 +161,7 @@ class Syncer:
     def on_node(self, change: Change[Node]) -> None:
         """Note that a node has changed, except for a heartbeat."""
         old, new = change.old, change.new
-        if old is None or new is None or (old.spec, old.status) != (new.spec, new.status):
+        if old is None or new is None or _described(old) != _described(new):
             self._nodes.add(change.object.metadata.name)
             self._dirty.set()
 
@@ -189,6 +203,7 @@ class Syncer:
             lambda: self._write(self._kernel.filter, self._desired.table, anyway=anyway),
             lambda: self._write(self._kernel.routes, self._desired.routes, anyway=anyway),
             lambda: self._forget(anyway=anyway),
+            lambda: self._write(self._kernel.health, self._desired.health, anyway=anyway),
         )
         problems: list[str] = []
         written = False
@@ -207,11 +222,14 @@ class Syncer:
             look()
         services, self._services = self._services, set()
         nodes, self._nodes = self._nodes, set()
+        before = self._desired.around
+        for name in nodes:
+            self._desired.put_node(name, self._stores.nodes.get("", name))
+        if self._desired.around != before:
+            services.update(map(key_of, self._stores.services))
         for owner in services:
             slices = self._stores.slices.by_index(BY_SERVICE, _index_key(owner))
             self._desired.put_service(owner, self._stores.services.get(*owner), slices)
-        for name in nodes:
-            self._desired.put_node(name, self._stores.nodes.get("", name))
 
     @staticmethod
     async def _write(place: _Writable[K, V], wanted: Merged[K, V], *, anyway: bool) -> bool:

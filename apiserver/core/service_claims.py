@@ -16,7 +16,8 @@ from typing import Final
 import msgspec
 
 from apiserver.core import field_errors
-from apiserver.core.service_rules import EXTERNAL, cluster_ip_causes, is_headless
+from apiserver.core.service_families import family_causes, is_headless
+from apiserver.core.service_rules import EXTERNAL, needs_health_check
 from apiserver.core.values import Json, metadata, spec
 from machinery.model.errors import Cause, Invalid
 
@@ -96,8 +97,17 @@ def held(obj: Json | None) -> set[str]:
     service = spec(obj or {})
     named = (service.get("clusterIPs") or [])[:_MOST_ADDRESSES]
     addresses = {address_key(each) for each in named if is_address(each)}
-    ports = {port_key(port["nodePort"]) for port in service.get("ports") or [] if port.get("nodePort")}
-    return addresses | ports
+    return addresses | {port_key(number) for number in _node_ports(service)}
+
+
+def _node_ports(service: Json) -> list[int]:
+    """Return the node ports that a spec has, the one of its health check among them."""
+    if service.get("type") not in EXTERNAL:
+        return []
+    found = [port.get("nodePort") for port in service.get("ports") or []]
+    if needs_health_check(service):
+        found.append(service.get("healthCheckNodePort"))
+    return [number for number in found if number]
 
 
 def is_address(text: str) -> bool:
@@ -126,6 +136,30 @@ def ports_without(obj: Json) -> list[int]:
     if service.get("type") not in EXTERNAL or service.get("allocateLoadBalancerNodePorts") is False:
         return []
     return [index for index, port in enumerate(service.get("ports") or []) if not port.get("nodePort")]
+
+
+def with_shared_node_ports(obj: Json) -> Json:
+    """Return a new Service, in which ports of one number have one node port: those without take it from the first that has."""
+    if not (missing := ports_without(obj)):
+        return obj
+    ports = spec(obj)["ports"]
+    known: dict[int, int] = {}
+    for port in ports:
+        if number := port.get("nodePort"):
+            known.setdefault(port.get("port", 0), number)
+    return with_node_ports(
+        obj, {index: known[number] for index in missing if (number := ports[index].get("port", 0)) in known}
+    )
+
+
+def needs_health_check_port(obj: Json) -> bool:
+    """Whether a Service is to get a node port for its health check."""
+    return needs_health_check(spec(obj)) and not spec(obj).get("healthCheckNodePort")
+
+
+def with_health_check_port(obj: Json, number: int) -> Json:
+    """Return the Service with a node port for its health check."""
+    return {**obj, "spec": {**spec(obj), "healthCheckNodePort": number}}
 
 
 def with_node_ports(obj: Json, numbers: Mapping[int, int]) -> Json:
@@ -174,13 +208,13 @@ def holder(claim: bytes) -> str:
     return str((meta.get("annotations") or {}).get(_HOLDER, meta["uid"]))
 
 
-def refuse_misnamed(obj: Json) -> None:
-    """Refuse a Service that names addresses as none may, before any is taken for it.
+def refuse_misnamed(obj: Json, old: Json | None = None) -> None:
+    """Refuse a Service that names addresses or families as none may, before any is taken for it.
 
     Raises:
         Invalid: it does; what else is wrong with it is not told.
     """
-    if causes := cluster_ip_causes(spec(obj)):
+    if causes := family_causes(spec(obj), spec(old or {})):
         raise _refuse(obj, *causes)
 
 
@@ -193,8 +227,11 @@ def refuse_address(obj: Json, address: str, problem: str) -> Invalid:
 def refuse_port(obj: Json, number: int, problem: str) -> Invalid:
     """Refuse the node port that a Service asks for."""
     ports = spec(obj).get("ports") or []
-    index = next((at for at, port in enumerate(ports) if port.get("nodePort") == number), 0)
-    return _refuse(obj, field_errors.invalid(f"spec.ports[{index}].nodePort", number, problem))
+    index = next((at for at, port in enumerate(ports) if port.get("nodePort") == number), -1)
+    if index >= 0:
+        return _refuse(obj, field_errors.invalid(f"spec.ports[{index}].nodePort", number, problem))
+    text = f"failed to allocate requested HealthCheck NodePort {number}: {problem}"
+    return _refuse(obj, field_errors.invalid("spec.healthCheckNodePort", number, text))
 
 
 def is_full(obj: Json, path: str, what: str) -> Invalid:

@@ -5,9 +5,11 @@ https://kubernetes.io/docs/concepts/services-networking/service/
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Final
 
 from apiserver.core import field_errors, metadata, ports
+from apiserver.core.service_families import address_change_causes, family_causes, is_headless
 from apiserver.core.values import Json, spec
 from apiserver.core.values import metadata as metadata_of
 from machinery.model import names
@@ -16,6 +18,7 @@ from machinery.model.errors import Cause
 EXTERNAL: Final = frozenset({"LoadBalancer", "NodePort"})
 _TYPES: Final = frozenset({"ClusterIP", "ExternalName", *EXTERNAL})
 _POLICIES: Final = frozenset({"Cluster", "Local"})
+_DISTRIBUTIONS: Final = ["PreferClose", "PreferSameZone", "PreferSameNode"]
 _IP_MODES: Final = frozenset({"Proxy", "VIP"})
 _LONGEST_AFFINITY_S: Final = 86400
 _NOT_EXTERNAL_NAME: Final = "may not be set for ExternalName services"
@@ -25,58 +28,50 @@ _HINTS: Final = "service.kubernetes.io/topology-mode"
 _SOURCE_RANGES: Final = "service.beta.kubernetes.io/load-balancer-source-ranges"
 
 
-def unbuilt(obj: Json) -> str:
-    """Return what a Service may ask for in Kubernetes and not here."""
-    service = spec(obj)
-    for name, text in (
-        ("externalIPs", "spec.externalIPs is not built: no proxy would answer on those addresses"),
-        (
-            "trafficDistribution",
-            "spec.trafficDistribution is not built: traffic goes to every ready endpoint alike",
-        ),
-        ("loadBalancerSourceRanges", "spec.loadBalancerSourceRanges is not built: there is no load balancer"),
-        ("loadBalancerIP", "spec.loadBalancerIP is not built: there is no load balancer"),
-        ("healthCheckNodePort", "spec.healthCheckNodePort is not built"),
-    ):
-        if service.get(name):
-            return text
-    for name in ("externalTrafficPolicy", "internalTrafficPolicy"):
-        if service.get(name) == "Local":
-            return f"spec.{name}: Local is not built: traffic goes to every ready endpoint alike"
-    if service.get("ipFamilyPolicy") == "RequireDualStack" or "IPv6" in (service.get("ipFamilies") or []):
-        return "IPv6 and dual-stack services are not built: the cluster has IPv4 addresses only"
-    return ""
+def is_externally_accessible(service: Json) -> bool:
+    """Whether a Service, by its spec, is reached at other addresses than its own."""
+    type_ = service.get("type")
+    return type_ in EXTERNAL or (type_ == "ClusterIP" and bool(service.get("externalIPs")))
 
 
-def validate(obj: Json) -> list[Cause]:
+def needs_health_check(service: Json) -> bool:
+    """Whether load balancers have to ask which nodes have endpoints of a Service."""
+    return service.get("type") == "LoadBalancer" and service.get("externalTrafficPolicy") == "Local"
+
+
+def validate(obj: Json, old: Json | None = None) -> list[Cause]:
     """Find what is wrong with a service."""
     service = spec(obj)
     return [
+        *_hint_causes(obj),
+        *_type_causes(service),
         *_port_list_causes(service),
         *metadata.validate_labels(service.get("selector") or {}, "spec.selector"),
-        *_type_causes(service),
         *_affinity_causes(service),
-        *_family_causes(service),
-        *cluster_ip_causes(service),
-        *_balancer_causes(service),
+        *family_causes(service, spec(old or {})),
+        *_external_address_causes(service),
+        *field_errors.one_of("spec.type", service.get("type", ""), _TYPES),
+        *_repeated_port_causes(service),
         *_source_range_causes(obj),
+        *_balancer_causes(service),
         *_policy_causes(service),
+        *_distribution_causes(service),
     ]
 
 
 def validate_update(new: Json, old: Json) -> list[Cause]:
     """Find what is wrong with a changed service: its address, once given, stays."""
     after, before = spec(new), spec(old)
-    found: list[Cause] = []
-    held = "ExternalName" not in {after.get("type"), before.get("type")} and before.get("clusterIP")
-    if held and after.get("clusterIP") != before["clusterIP"]:
-        text = "may not change once set"
-        found.append(field_errors.invalid("spec.clusterIPs[0]", after.get("clusterIPs") or [], text))
+    found = address_change_causes(after, before)
     if after.get("type") == before.get("type") == "LoadBalancer":
         class_ = after.get("loadBalancerClass")
         if class_ != before.get("loadBalancerClass"):
             found.append(field_errors.invalid("spec.loadBalancerClass", class_, "may not change once set"))
-    return [*found, *validate(new)]
+    if needs_health_check(after) and needs_health_check(before):
+        name = "healthCheckNodePort"
+        if after.get(name) != before.get(name):
+            found.append(field_errors.forbidden(f"spec.{name}", "field is immutable"))
+    return [*found, *validate(new, old)]
 
 
 def validate_status(new: Json, old: Json) -> list[Cause]:
@@ -90,30 +85,47 @@ def validate_status(new: Json, old: Json) -> list[Cause]:
     ]
 
 
-def is_headless(service: Json) -> bool:
-    """Whether the spec of a service asks for no address."""
-    return service.get("clusterIP") == "None"
+def _hint_causes(obj: Json) -> list[Cause]:
+    found = metadata_of(obj).get("annotations") or {}
+    if _HINTS not in found or found.get(_OLD_HINTS, found[_HINTS]) == found[_HINTS]:
+        return []
+    text = f"must match annotations[{_OLD_HINTS}] when both are specified"
+    return [field_errors.invalid(f"metadata.annotations[{_HINTS}]", found[_HINTS], text)]
 
 
 def _port_list_causes(service: Json) -> list[Cause]:
     own = service.get("ports") or []
     found: list[Cause] = []
-    if not own and not is_headless(service) and service.get("type") != "ExternalName":
-        found.append(field_errors.required("spec.ports"))
     names_seen: set[str] = set()
-    numbers: set[tuple[int, str]] = set()
-    node_ports: set[tuple[int, str]] = set()
     for index, port in enumerate(own):
         path = f"spec.ports[{index}]"
         found += _port_causes(port, path, named=len(own) > 1)
         if name := port.get("name"):
             found += [field_errors.duplicate(f"{path}.name", name)] if name in names_seen else []
             names_seen.add(name)
-        number = (port.get("port", 0), port.get("protocol", ""))
-        found += [field_errors.duplicate(path, _key(port))] if number in numbers else []
-        numbers.add(number)
-        found += _node_port_causes(port, path, service, node_ports)
     return found
+
+
+def _repeated_port_causes(service: Json) -> list[Cause]:
+    """Check which node ports there are, and that neither they nor ports are there twice."""
+    own = service.get("ports") or []
+    useless: list[Cause] = []
+    node_ports: list[Cause] = []
+    numbers: list[Cause] = []
+    seen: set[tuple[str, int, str]] = set()
+    for index, port in enumerate(own):
+        path, protocol, number = f"spec.ports[{index}]", port.get("protocol", ""), port.get("nodePort")
+        if number:
+            if service.get("type") == "ClusterIP":
+                text = "may not be used when `type` is 'ClusterIP'"
+                useless.append(field_errors.forbidden(f"{path}.nodePort", text))
+            key = ("nodePort", number, protocol)
+            node_ports += [field_errors.duplicate(f"{path}.nodePort", number)] if key in seen else []
+            seen.add(key)
+        key = ("port", port.get("port", 0), protocol)
+        numbers += [field_errors.duplicate(path, _key(port))] if key in seen else []
+        seen.add(key)
+    return [*useless, *node_ports, *numbers]
 
 
 def _key(port: Json) -> Json:
@@ -137,22 +149,11 @@ def _port_causes(port: Json, path: str, *, named: bool) -> list[Cause]:
     return found
 
 
-def _node_port_causes(port: Json, path: str, service: Json, seen: set[tuple[int, str]]) -> list[Cause]:
-    number = port.get("nodePort")
-    if not number:
-        return []
-    if service.get("type") not in EXTERNAL:
-        text = f"may not be used when `type` is '{service.get('type')}'"
-        return [field_errors.forbidden(f"{path}.nodePort", text)]
-    both = (number, port.get("protocol", ""))
-    found = [field_errors.duplicate(f"{path}.nodePort", number)] if both in seen else []
-    seen.add(both)
-    return found
-
-
 def _type_causes(service: Json) -> list[Cause]:
     type_ = service.get("type", "")
-    found = field_errors.one_of("spec.type", type_, _TYPES)
+    found: list[Cause] = []
+    if not service.get("ports") and not is_headless(service) and type_ != "ExternalName":
+        found.append(field_errors.required("spec.ports"))
     if type_ in EXTERNAL and is_headless(service):
         text = f"may not be set to 'None' for {type_} services"
         found.append(field_errors.invalid("spec.clusterIPs[0]", "None", text))
@@ -160,9 +161,11 @@ def _type_causes(service: Json) -> list[Cause]:
         return found
     if service.get("clusterIPs") or service.get("clusterIP"):
         found.append(field_errors.forbidden("spec.clusterIPs", _NOT_EXTERNAL_NAME))
-    for name in ("ipFamilies", "ipFamilyPolicy"):
-        if service.get(name):
-            found.append(field_errors.forbidden(f"spec.{name}", _NOT_EXTERNAL_NAME))
+    found += [
+        field_errors.forbidden(f"spec.{name}", _NOT_EXTERNAL_NAME)
+        for name in ("ipFamilies", "ipFamilyPolicy")
+        if service.get(name)
+    ]
     # A name may end in a dot, as fully qualified ones do.
     name = service.get("externalName", "").removesuffix(".")
     if not name:
@@ -186,43 +189,17 @@ def _affinity_causes(service: Json) -> list[Cause]:
     return found
 
 
-_MOST_CHECKED: Final = 100  # addresses: more than two are refused anyway
-
-
-def cluster_ip_causes(service: Json) -> list[Cause]:
-    """Check the addresses that a Service names, one by one and with each other."""
-    path, addresses = "spec.clusterIPs", service.get("clusterIPs") or []
-    if service.get("type") == "ExternalName" or not addresses:
-        return []
-    found: list[Cause] = []
-    if not service.get("clusterIP"):
-        found.append(field_errors.invalid(path, addresses, "must be empty when `clusterIP` is not specified"))
-    elif service["clusterIP"] != addresses[0]:
-        found.append(field_errors.invalid(path, addresses, "first value must match `clusterIP`"))
-    if addresses[0] == "None":
-        text = "'None' must be the first and only value"
-        return found + ([field_errors.invalid(path, addresses, text)] if len(addresses) > 1 else [])
-    wrong = [
-        cause
-        for index, address in enumerate(addresses[:_MOST_CHECKED])
-        for cause in ports.address_causes(f"{path}[{index}]", address)
-    ]
-    if len(addresses) > 2:
-        wrong.append(field_errors.invalid(path, addresses, "may only hold up to 2 values"))
-    return found + (wrong or _stack_causes(addresses, path))
-
-
-def _stack_causes(addresses: list[str], path: str) -> list[Cause]:
-    """Check that addresses are of families that the cluster has, each of another one."""
-    families = ["IPv6" if ports.is_address(address, "IPv6") else "IPv4" for address in addresses]
-    if len(set(families)) < len(families):
-        text = "may specify no more than one IP for each IP family"
-        return [field_errors.invalid(path, addresses, text)]
+def _external_address_causes(service: Json) -> list[Cause]:
     return [
-        field_errors.invalid(f"{path}[{index}]", addresses, "IPv6 is not configured on this cluster")
-        for index, family in enumerate(families)
-        if family == "IPv6"
+        cause
+        for index, address in enumerate(service.get("externalIPs") or ())
+        for cause in _reachable_causes(f"spec.externalIPs[{index}]", address)
     ]
+
+
+def _reachable_causes(path: str, address: str) -> list[Cause]:
+    special = ports.special_address_errors(address)
+    return ports.address_causes(path, address) or field_errors.each_invalid(path, address, special)
 
 
 def _balancer_causes(service: Json) -> list[Cause]:
@@ -239,15 +216,18 @@ def _balancer_causes(service: Json) -> list[Cause]:
 
 
 def _source_range_causes(obj: Json) -> list[Cause]:
-    """Check the older form of spec.loadBalancerSourceRanges, an annotation."""
+    """Check the ranges of a load balancer's clients; their older form is an annotation."""
+    ranges = spec(obj).get("loadBalancerSourceRanges") or []
     text = (metadata_of(obj).get("annotations") or {}).get(_SOURCE_RANGES)
-    if text is None:
+    if not ranges and text is None:
         return []
-    path = f"metadata.annotations[{_SOURCE_RANGES}]"
+    path = "spec.LoadBalancerSourceRanges" if ranges else f"metadata.annotations[{_SOURCE_RANGES}]"
     found: list[Cause] = []
     if spec(obj).get("type") != "LoadBalancer":
         found.append(field_errors.forbidden(path, _ONLY_BALANCERS))
-    for each in text.strip().split(",") if text.strip() else ():
+    for index, each in enumerate(ranges):
+        found += ports.range_causes(f"{path}[{index}]", each.strip())
+    for each in text.strip().split(",") if text and text.strip() and not ranges else ():
         found += ports.range_causes(path, each.strip())
     return found
 
@@ -269,41 +249,71 @@ def _ingress_causes(ingress: Json, path: str) -> list[Cause]:
 def _policy_causes(service: Json) -> list[Cause]:
     found: list[Cause] = []
     external, internal = service.get("externalTrafficPolicy"), service.get("internalTrafficPolicy")
-    if external and service.get("type") not in EXTERNAL:
+    if external and not is_externally_accessible(service):
         text = "may only be set for externally-accessible services"
         found.append(field_errors.invalid("spec.externalTrafficPolicy", external, text))
     elif external:
         found += field_errors.one_of("spec.externalTrafficPolicy", external, _POLICIES)
+    found += _health_check_causes(service)
     if internal:
         found += field_errors.one_of("spec.internalTrafficPolicy", internal, _POLICIES)
     return found
 
 
-def _family_causes(service: Json) -> list[Cause]:
-    if service.get("type") == "ExternalName":
+def _health_check_causes(service: Json) -> list[Cause]:
+    path, number = "spec.healthCheckNodePort", service.get("healthCheckNodePort")
+    if not number:
+        return [field_errors.required(path)] if needs_health_check(service) else []
+    if needs_health_check(service):
+        return ports.port_causes(path, number)
+    text = "may only be set when `type` is 'LoadBalancer' and `externalTrafficPolicy` is 'Local'"
+    return [field_errors.invalid(path, number, text)]
+
+
+def _distribution_causes(service: Json) -> list[Cause]:
+    if "trafficDistribution" not in service:
         return []
-    found: list[Cause] = []
-    families = service.get("ipFamilies") or []
-    for index, family in enumerate(families):
-        found += field_errors.one_of(f"spec.ipFamilies[{index}]", family, {"IPv4", "IPv6"})
-    for index in field_errors.repeated(families):
-        found.append(field_errors.duplicate(f"spec.ipFamilies[{index}]", families[index]))
-    if policy := service.get("ipFamilyPolicy"):
-        supported = {"PreferDualStack", "RequireDualStack", "SingleStack"}
-        found += field_errors.one_of("spec.ipFamilyPolicy", policy, supported)
-    return found
+    return field_errors.one_of("spec.trafficDistribution", service["trafficDistribution"], _DISTRIBUTIONS)
 
 
 def service_warnings(obj: Json) -> tuple[str, ...]:
-    """Return what to warn of in a service: what it says and is not heeded, addresses that are written oddly."""
+    """Return what to warn of in a service: what is not heeded or has had its time, addresses that are written oddly."""
     service, found = spec(obj), []
+    type_, external = service.get("type"), service.get("externalIPs") or ()
+    is_headless_ = is_headless(service) and type_ == "ClusterIP"
     if _OLD_HINTS in (metadata_of(obj).get("annotations") or {}):
         found.append(f"annotation {_OLD_HINTS} is deprecated, please use {_HINTS} instead")
     if not is_headless(service):
-        for index, address in enumerate(service.get("clusterIPs") or ()):
-            found += ports.address_warnings(address, f"spec.clusterIPs[{index}]")
-    elif service.get("type") == "ClusterIP" and service.get("sessionAffinity") != "None":
-        found.append("spec.SessionAffinity is ignored for headless services")
-    if service.get("type") != "ExternalName" and service.get("externalName"):
+        found += _address_warnings(service.get("clusterIPs") or (), "spec.clusterIPs")
+    if is_headless_:
+        found += _ignored_without_address(service)
+    found += _address_warnings(external, "spec.externalIPs")
+    if external and not is_headless_ and type_ != "ExternalName":
+        found.append("spec.externalIPs is deprecated and may no longer be implemented in some clusters")
+    found += ports.address_warnings(service.get("loadBalancerIP") or "", "spec.loadBalancerIP")
+    for index, range_ in enumerate(service.get("loadBalancerSourceRanges") or ()):
+        found += ports.range_warnings(range_, f"spec.loadBalancerSourceRanges[{index}]")
+    if type_ == "ExternalName" and external:
+        found.append('spec.externalIPs is ignored when spec.type is "ExternalName"')
+    if type_ != "ExternalName" and service.get("externalName"):
         found.append('spec.externalName is ignored when spec.type is not "ExternalName"')
+    if service.get("trafficDistribution") == "PreferClose":
+        found.append('spec.trafficDistribution: "PreferClose" is deprecated; use "PreferSameZone"')
     return tuple(found)
+
+
+def _address_warnings(addresses: Iterable[str], path: str) -> list[str]:
+    return [
+        warning
+        for index, address in enumerate(addresses)
+        for warning in ports.address_warnings(address, f"{path}[{index}]")
+    ]
+
+
+def _ignored_without_address(service: Json) -> list[str]:
+    said = (
+        ("loadBalancerIP", service.get("loadBalancerIP")),
+        ("externalIPs", service.get("externalIPs")),
+        ("SessionAffinity", service.get("sessionAffinity") != "None"),
+    )
+    return [f"spec.{name} is ignored for headless services" for name, is_said in said if is_said]

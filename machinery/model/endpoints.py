@@ -34,6 +34,8 @@ class Backend:
     ready: bool
     serving: bool
     terminating: bool
+    zone_hints: tuple[str, ...] = ()  # zones whose clients it is meant for
+    node_hints: tuple[str, ...] = ()  # likewise nodes
 
 
 def address_types(service: Service) -> list[str]:
@@ -80,7 +82,7 @@ def protocol_of(text: str) -> str:
 
 
 def _backend(endpoint: Endpoint, port: int) -> Backend:
-    conditions = endpoint.conditions or _NO_CONDITIONS
+    conditions, hints = endpoint.conditions or _NO_CONDITIONS, endpoint.hints
     ready = conditions.ready is not False  # unknown counts as ready
     return Backend(
         ip=endpoint.addresses[0],
@@ -90,4 +92,6 @@ def _backend(endpoint: Endpoint, port: int) -> Backend:
         ready=ready,
         serving=ready if conditions.serving is None else conditions.serving,
         terminating=bool(conditions.terminating),
+        zone_hints=tuple(zone.name for zone in hints.forZones) if hints else (),
+        node_hints=tuple(node.name for node in hints.forNodes) if hints else (),
     )

@@ -7,30 +7,41 @@ itself gets another address or pod range all nodes are looked at.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Final
 
 from machinery.model.k8s.core_v1 import Node, Service
 from machinery.model.k8s.discovery_v1 import EndpointSlice
-from proxy.core.endpoints import PortPlan, plan_ports
+from proxy.core.endpoints import LocalEndpoints, PortPlan, plan_health, plan_ports
 from proxy.core.flows import Address, plan_udp
 from proxy.core.merged import Merged, Owner
 from proxy.core.policies import Policies
 from proxy.core.routes import NodeFacts, facts_of, plan_routes
 from proxy.core.ruleset import Surroundings, plan_base, plan_node, plan_service
 from proxy.core.table import Item
+from proxy.core.topology import Place
 
+PRIMARY: Final = "primary"  # the node's own address, as its Node names it
 _BASE: Final[Owner] = ("", "")  # before every Service and node
 
 
 class Desired:
-    """The table (what NetworkPolicies want of it is brought up to date through `policies`), the routes (gateways by networks), and the endpoints that UDP flows may have."""
+    """What the kernel should have, and what load balancers are told.
 
-    def __init__(self, node_name: str, cluster_cidr: str, *, sees_bridged: bool) -> None:
+    `table`, in which `policies` keeps what NetworkPolicies want; `routes`, gateways by networks; `udp`, the endpoints that
+    flows may have; `health`, by node ports.
+    """
+
+    def __init__(
+        self, node_name: str, cluster_cidr: str, *, sees_bridged: bool, node_ports: Sequence[str] = ()
+    ) -> None:
+        """Make it of nothing; `node_ports` are the networks of own addresses that node ports are served at, or `PRIMARY`."""
         self.table: Merged[Item, str] = Merged()
         self.routes: Merged[str, str] = Merged()
         self.udp: Merged[Address, frozenset[str]] = Merged()
         self.policies = Policies(self.table, node_name)
+        self.health: Merged[int, LocalEndpoints] = Merged()
+        self._node_ports = node_ports
         self._node_name = node_name
         self._cluster_cidr = cluster_cidr
         self._sees_bridged = sees_bridged
@@ -43,15 +54,22 @@ class Desired:
         """What is known of the node itself."""
         return self._nodes.get(self._node_name, NodeFacts())
 
+    @property
+    def around(self) -> tuple[str, tuple[str, ...]]:
+        """What of the node itself all Services are planned by: when it changes, they have to be put again."""
+        return self.own.zone, self.own.addresses
+
     def put_service(self, key: Owner, service: Service | None, slices: Iterable[EndpointSlice]) -> None:
         """Note a Service as it is now, None for one that is not there, with its own slices."""
         before = self._plans.pop(key, ())
-        plans = plan_ports(service, slices, self._node_name, before) if service else ()
+        place, slices = Place(self._node_name, self.own.zone), tuple(slices)
+        plans = plan_ports(service, slices, place, before) if service else ()
         if plans:
             self._plans[key] = plans
-        if plans != before:
-            self.table.put(key, plan_service(plans, self._cluster_cidr))
+        if plans != before or any(plan.sources for plan in plans):
+            self.table.put(key, plan_service(plans, self._cluster_cidr, self.own.addresses))
             self.udp.put(key, plan_udp(plans))
+        self.health.put(key, plan_health(service, slices, self._node_name) if service else {})
 
     def put_node(self, name: str, node: Node | None) -> None:
         """Note a node as it is now, None for one that is not there."""
@@ -73,4 +91,6 @@ class Desired:
 
     def _write_base(self) -> None:
         bridged = "" if self._sees_bridged else self.own.pod_range
-        self.table.put(_BASE, plan_base(Surroundings(self._cluster_cidr, bridged)))
+        ranges = [self.own.gateway if each == PRIMARY else each for each in self._node_ports]
+        node_ports = tuple(filter(None, ranges)) if ranges else None
+        self.table.put(_BASE, plan_base(Surroundings(self._cluster_cidr, bridged, node_ports)))

@@ -9,13 +9,16 @@ https://kubernetes.io/docs/reference/networking/virtual-ips/, KEP-2086 (internal
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
+from ipaddress import IPv4Network, collapse_addresses
 from typing import Final, NamedTuple
 
 from machinery.model.endpoints import IPV4, Backend, backends_of, protocol_of, service_of, usable
 from machinery.model.k8s.core_v1 import Service, ServicePort
 from machinery.model.k8s.discovery_v1 import EndpointSlice
 from machinery.model.store import key_of
+from proxy.core.topology import Place, near
 
 OTHER_PROXY_LABEL: Final = "service.kubernetes.io/service-proxy-name"  # such a Service is another proxy's
 PROTOCOLS: Final = frozenset({"TCP", "UDP", "SCTP"})
@@ -46,6 +49,8 @@ class PortPlan:
     protocol: str  # "tcp", "udp", "sctp"
     cluster_ip: str
     external_ips: tuple[str, ...]
+    balancer_ips: tuple[str, ...]  # of load balancers that leave it to the nodes to answer on them
+    sources: tuple[str, ...]  # networks of those who may ask for the latter; none: everybody
     port: int
     node_port: int  # 0 for none
     affinity_s: int  # 0: every connection on its own
@@ -59,25 +64,51 @@ class PortPlan:
     @property
     def has_external(self) -> bool:
         """Whether it is reached by other addresses than its ClusterIP."""
-        return bool(self.node_port or self.external_ips)
+        return bool(self.node_port or self.external_ips or self.balancer_ips)
 
 
 def plan_ports(
-    service: Service, slices: Iterable[EndpointSlice], node_name: str, before: Iterable[PortPlan] = ()
+    service: Service, slices: Iterable[EndpointSlice], place: Place, before: Iterable[PortPlan] = ()
 ) -> tuple[PortPlan, ...]:
-    """Resolve every port of a Service with an IPv4 ClusterIP, sorted by protocol and port.
+    """Resolve every port of a Service with an IPv4 ClusterIP, sorted by protocol and port, as it is seen from a place.
 
     Slices that are not its own, or IPv6, are left out. What was planned for it before says which place each target has.
     """
     if not is_proxied(service):
         return ()
-    own = [slice_ for slice_ in slices if service_of(slice_, IPV4) == key_of(service)]
+    own = _own(service, slices)
     ports = [port for port in service.spec.ports if protocol_of(port.protocol) in PROTOCOLS]
     known = {(plan.protocol, plan.port): plan for plan in before}
-    plans = [
-        _keep_places(plan, known) for port in ports for plan in [_plan_port(service, port, own, node_name)]
-    ]
+    plans = [_keep_places(plan, known) for port in ports for plan in [_plan_port(service, port, own, place)]]
     return tuple(sorted(plans, key=lambda plan: (plan.protocol, plan.port)))
+
+
+class LocalEndpoints(NamedTuple):
+    """What load balancers are told who ask whether a node has endpoints of a Service."""
+
+    namespace: str
+    service: str
+    ready: int
+
+
+def plan_health(service: Service, slices: Iterable[EndpointSlice], node: str) -> dict[int, LocalEndpoints]:
+    """Return what is answered at a Service's node port for health checks: how many endpoints are ready on a node."""
+    spec, number = service.spec, service.spec.healthCheckNodePort
+    if (
+        spec.type != "LoadBalancer"
+        or spec.externalTrafficPolicy != "Local"
+        or not number
+        or not is_proxied(service)
+    ):
+        return {}
+    backends = (
+        backend
+        for port in spec.ports
+        for backend in backends_of(port, _own(service, slices))
+        if backend.node == node
+    )
+    ready = {backend.ip for backend in backends if backend.ready}
+    return {number: LocalEndpoints(*key_of(service), len(ready))}
 
 
 def keep_places(wanted: Sequence[Target], before: Sequence[Target]) -> tuple[Target, ...]:
@@ -108,29 +139,58 @@ def is_ipv4(text: str) -> bool:
     return len(octets) == 4 and _OCTETS.issuperset(octets)
 
 
+def _own(service: Service, slices: Iterable[EndpointSlice]) -> list[EndpointSlice]:
+    return [slice_ for slice_ in slices if service_of(slice_, IPV4) == key_of(service)]
+
+
 def _plan_port(
-    service: Service, port: ServicePort, slices: Sequence[EndpointSlice], node_name: str
+    service: Service, port: ServicePort, slices: Sequence[EndpointSlice], place: Place
 ) -> PortPlan:
     spec = service.spec
     backends = [backend for backend in backends_of(port, slices) if is_ipv4(backend.ip)]
-    cluster = usable(backends)
+    cluster, local = near(backends, place), usable([each for each in backends if each.node == place.node])
     return PortPlan(
         namespace=service.metadata.namespace,
         service=service.metadata.name,
         name=port.name,
         protocol=protocol_of(port.protocol).lower(),
         cluster_ip=spec.clusterIP,
-        external_ips=tuple(sorted({address for address in spec.externalIPs if is_ipv4(address)})),
+        external_ips=_addresses(spec.externalIPs),
+        balancer_ips=_balancer_ips(service),
+        sources=_networks(spec.loadBalancerSourceRanges) if spec.loadBalancerSourceRanges else (),
         port=port.port,
         node_port=(port.nodePort or 0) if spec.type in {"NodePort", "LoadBalancer"} else 0,
         affinity_s=_affinity_s(service),
         internal_local=spec.internalTrafficPolicy == "Local",
         external_local=spec.externalTrafficPolicy == "Local",
         cluster=_targets(cluster),
-        local=_targets(usable([backend for backend in backends if backend.node == node_name])),
+        local=_targets(local),
         serving=_targets(backend for backend in backends if backend.ready or backend.serving),
-        hairpins=tuple(sorted({backend.ip for backend in cluster if backend.node in {"", node_name}})),
+        hairpins=tuple(
+            sorted({backend.ip for backend in (*cluster, *local) if backend.node in {"", place.node}})
+        ),
     )
+
+
+def _addresses(texts: Iterable[str]) -> tuple[str, ...]:
+    return tuple(sorted(set(filter(is_ipv4, texts))))
+
+
+def _balancer_ips(service: Service) -> tuple[str, ...]:
+    """Return the addresses of load balancers by which packets still go when they come to a node (KEP-1860)."""
+    status = service.status.loadBalancer
+    if service.spec.type != "LoadBalancer" or status is None:
+        return ()
+    return _addresses(ingress.ip for ingress in status.ingress if ingress.ip and ingress.ipMode != "Proxy")
+
+
+def _networks(texts: Iterable[str]) -> tuple[str, ...]:
+    """Return the IPv4 networks among some, without those that lie in others."""
+    found: list[IPv4Network] = []
+    for text in texts:
+        with suppress(ValueError):
+            found.append(IPv4Network(text.strip(), strict=False))
+    return tuple(map(str, collapse_addresses(found)))
 
 
 def _keep_places(plan: PortPlan, known: Mapping[tuple[str, int], PortPlan]) -> PortPlan:

@@ -39,7 +39,7 @@ def plan_udp(plans: Iterable[PortPlan]) -> dict[Address, frozenset[str]]:
         if plan.protocol != "udp":
             continue
         endpoints = frozenset(target.ip for target in plan.serving)
-        for address in (plan.cluster_ip, *plan.external_ips):
+        for address in (plan.cluster_ip, *plan.external_ips, *plan.balancer_ips):
             allowed.setdefault((address, plan.port), endpoints)
         if plan.node_port:
             allowed.setdefault(("", plan.node_port), endpoints)

@@ -15,6 +15,7 @@ from typing import Final, NamedTuple
 from machinery.model.k8s.core_v1 import Node
 from proxy.core.endpoints import is_ipv4
 from proxy.core.merged import Difference
+from proxy.core.topology import ZONE_LABEL
 
 _THIS_NETWORK: Final = ipaddress.IPv4Network("0.0.0.0/8")  # RFC 1122, 3.2.1.3
 PROTOCOL: Final = 77  # marks our routes in the kernel's table, see rt_protos; nobody else's are touched
@@ -51,13 +52,17 @@ class NodeFacts(NamedTuple):
     pod_range: str = ""  # "" while it has none
     gateway: str = ""
     addresses: tuple[str, ...] = ()  # all that can be a node's, sorted
+    zone: str = ""
 
 
 def facts_of(node: Node) -> NodeFacts:
     """Return what of a node matters to the others."""
     addresses = {address.address for address in node.status.addresses}
     return NodeFacts(
-        _network(node.spec.podCIDR), node_address(node), tuple(sorted(filter(is_possible, addresses)))
+        _network(node.spec.podCIDR),
+        node_address(node),
+        tuple(sorted(filter(is_possible, addresses))),
+        node.metadata.labels.get(ZONE_LABEL, ""),
     )
 
 

@@ -3,6 +3,8 @@
 A packet to a Service takes this way:
 
     prerouting, output (nat)
+      guards                    addresses of load balancers that not everybody may ask for
+        sources-X               who may: back to what follows; all others are dropped
       services / nodeports      one verdict map each: address . protocol . port
         external-P-N            by a node port or an external address: masquerade, traffic policy
         internal-P-N            by the ClusterIP, under internalTrafficPolicy Local
@@ -25,6 +27,7 @@ import re
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from ipaddress import IPv4Address, IPv4Network
 from typing import Final, NamedTuple
 
 from proxy.core.endpoints import PROTOCOLS, PortPlan, Target
@@ -63,20 +66,25 @@ class Surroundings:
 
     cluster_cidr: str  # every pod's address, "10.244.0.0/16"
     bridged_pods: str = ""  # own pod range, where the bridge hides replies between its pods from the filter
+    node_ports: tuple[str, ...] | None = (
+        None  # networks of the own addresses that node ports are served at; None: any
+    )
 
 
 def plan_base(around: Surroundings) -> dict[Item, str]:
     """Return what is there without any Service or node."""
     dispatch = _lines(
+        f"{_BY_ADDRESS.address}{_ANY_PORT} vmap @guards",
         f"{_BY_ADDRESS.address}{_ANY_PORT} vmap @services",
         f"ip daddr @cluster-ips {_REFUSE}",  # a port that it does not have
-        f"fib daddr type local ip daddr != 127.0.0.0/8 {_BY_NODE_PORT.address}{_ANY_PORT} vmap @nodeports",
+        *_to_node_ports(around),
     )
     unmark = f"meta mark set meta mark and {0xFFFFFFFF ^ MARK:#x}"
     tcp, others = "meta l4proto tcp reject with tcp reset", "reject with icmp type port-unreachable"
     return {
         **_plan_maps(_BY_ADDRESS),
         **_plan_maps(_BY_NODE_PORT),
+        Item(MAP, "guards"): f"type {_BY_ADDRESS.address_type}inet_proto . inet_service : verdict;",
         Item(SET, "nodes"): "type ipv4_addr;",
         Item(SET, "cluster-ips"): "type ipv4_addr;",
         Item(SET, "hairpins"): "type ipv4_addr . ipv4_addr;",
@@ -93,12 +101,44 @@ def plan_node(addresses: Iterable[str]) -> dict[Item, str]:
     return {Item("nodes", address): "" for address in addresses}
 
 
-def plan_service(plans: Iterable[PortPlan], cluster_cidr: str) -> dict[Item, str]:
+def plan_service(
+    plans: Iterable[PortPlan], cluster_cidr: str, own_addresses: Sequence[str] = ()
+) -> dict[Item, str]:
     """Return what the ports of one Service add."""
     items: dict[Item, str] = {}
     for plan in plans:
         _PortRules(plan, cluster_cidr, items).write()
+        if plan.sources and plan.balancer_ips:
+            items |= _plan_guard(plan, own_addresses)
     return items
+
+
+def _plan_guard(plan: PortPlan, own_addresses: Sequence[str]) -> dict[Item, str]:
+    """Return what keeps others than the sources of a load balancer's clients from it.
+
+    All with the same sources share a chain and a set. An own address of the node may be the load balancer's: then that is
+    what the node asks from.
+    """
+    is_own = any(IPv4Address(own) in IPv4Network(each) for own in own_addresses for each in plan.sources)
+    content = ",".join((*plan.sources, "own" if is_own else ""))
+    name = f"sources-{hashlib.sha256(content.encode()).hexdigest()[:16]}"
+    own = ("fib saddr type local return",) if is_own else ()
+    doors = (f"{address} . {plan.protocol} . {plan.port}" for address in plan.balancer_ips)
+    return {
+        Item(SET, name): "type ipv4_addr; flags interval;",
+        **{Item(name, source): "" for source in plan.sources},
+        Item(CHAIN, name): _lines(f"ip saddr @{name} return", *own, "drop"),
+        **{Item("guards", door): f"jump {name}" for door in doors},
+    }
+
+
+def _to_node_ports(around: Surroundings) -> Iterator[str]:
+    own = "fib daddr type local"
+    ports = f"{_BY_NODE_PORT.address}{_ANY_PORT} vmap @nodeports"
+    if around.node_ports is None:
+        yield f"{own} ip daddr != 127.0.0.0/8 {ports}"
+    elif around.node_ports:
+        yield f"{own} ip daddr {{ {', '.join(around.node_ports)} }} {ports}"
 
 
 def _plan_maps(door: _Door) -> dict[Item, str]:
@@ -141,7 +181,7 @@ class _PortRules:
         for address in plan.hairpins:
             self._add("hairpins", f"{address} . {address}", "")
         self._enter(_BY_ADDRESS, plan.cluster_ip, self._internal(f"{plan.cluster_ip} . {plan.port}"))
-        for address in plan.external_ips:
+        for address in (*plan.external_ips, *plan.balancer_ips):
             verdict = self._external(_BY_ADDRESS, f"{address} . {plan.port}")
             self._enter(_BY_ADDRESS, address, verdict)
         if plan.node_port:

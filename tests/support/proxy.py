@@ -6,6 +6,8 @@ from collections.abc import Iterable
 from typing import Any
 
 from machinery.model.k8s.core_v1 import (
+    LoadBalancerIngress,
+    LoadBalancerStatus,
     Node,
     NodeAddress,
     NodeSpec,
@@ -13,15 +15,35 @@ from machinery.model.k8s.core_v1 import (
     Service,
     ServicePort,
     ServiceSpec,
+    ServiceStatus,
 )
-from machinery.model.k8s.discovery_v1 import Endpoint, EndpointConditions, EndpointPort, EndpointSlice
+from machinery.model.k8s.discovery_v1 import (
+    Endpoint,
+    EndpointConditions,
+    EndpointHints,
+    EndpointPort,
+    EndpointSlice,
+    ForNode,
+    ForZone,
+)
 from machinery.model.requests import EventType
 from machinery.model.store import Change, Store
+from proxy.core.endpoints import LocalEndpoints
+from proxy.core.merged import Merged
+from proxy.core.topology import ZONE_LABEL
 from proxy.sync import BY_SERVICE, Stores, Syncer, services_of
 from tests.support.builders import meta
 
 SERVICE_IP = "10.96.7.7"
 PORT = 8123
+
+
+class NoDoors:
+    """Answers no load balancer."""
+
+    async def apply(self, wanted: Merged[int, LocalEndpoints], *, anyway: bool = False) -> bool:
+        """Open and close nothing."""
+        return False
 
 
 def service(
@@ -31,6 +53,7 @@ def service(
     ip: str = SERVICE_IP,
     ports: Iterable[ServicePort] | None = None,
     labels: dict[str, str] | None = None,
+    ingress: Iterable[LoadBalancerIngress] = (),
     **spec: Any,
 ) -> Service:
     """Return a ClusterIP Service with one TCP port."""
@@ -38,7 +61,14 @@ def service(
     return Service(
         metadata=meta(name, namespace, labels=labels or {}),
         spec=ServiceSpec(type=spec.pop("type", "ClusterIP"), clusterIP=ip, ports=found, **spec),
+        status=ServiceStatus(loadBalancer=LoadBalancerStatus(ingress=list(ingress))),
     )
+
+
+def balancer(*ips: str, ip_mode: str = "VIP", **fields: Any) -> Service:
+    """Return a Service with a load balancer at some addresses; `name` and the rest are those of `service`."""
+    ingress = [LoadBalancerIngress(ip=address, ipMode=ip_mode) for address in ips]
+    return service(ingress=ingress, type="LoadBalancer", **fields)
 
 
 def service_port(port: int = PORT, protocol: str = "TCP", **fields: Any) -> ServicePort:
@@ -53,10 +83,16 @@ def endpoint(
     ready: bool | None = True,
     serving: bool | None = None,
     terminating: bool | None = None,
+    zones: Iterable[str] = (),
+    nodes: Iterable[str] = (),
 ) -> Endpoint:
-    """Return an endpoint, ready unless told otherwise."""
+    """Return an endpoint, ready unless told otherwise, with hints for zones and nodes."""
+    hints = EndpointHints(
+        forNodes=[ForNode(name=each) for each in nodes], forZones=[ForZone(name=each) for each in zones]
+    )
     return Endpoint(
         addresses=[ip],
+        hints=hints if zones or nodes else None,
         conditions=EndpointConditions(ready=ready, serving=serving, terminating=terminating),
         nodeName=node,
     )
@@ -86,12 +122,17 @@ def endpoint_slice(
     )
 
 
-def routed_node(name: str, pod_cidr: str, address: str) -> Node:
+def routed_node(name: str, pod_cidr: str, address: str, zone: str = "") -> Node:
     """Return a node with a pod range and an InternalIP."""
     addresses = [NodeAddress(type="Hostname", address=name)]
     if address:
         addresses.append(NodeAddress(type="InternalIP", address=address))
-    return Node(metadata=meta(name), spec=NodeSpec(podCIDR=pod_cidr), status=NodeStatus(addresses=addresses))
+    labels = {ZONE_LABEL: zone} if zone else {}
+    return Node(
+        metadata=meta(name, labels=labels),
+        spec=NodeSpec(podCIDR=pod_cidr),
+        status=NodeStatus(addresses=addresses),
+    )
 
 
 def stores_of(

@@ -7,15 +7,27 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import Any
 
-from machinery.model.k8s.core_v1 import Node, Service
+from machinery.model.k8s.core_v1 import LoadBalancerIngress, Node, Service
 from machinery.model.k8s.discovery_v1 import EndpointSlice
 from proxy.core.desired import Desired
+from proxy.core.endpoints import is_proxied
+from proxy.core.routes import NodeFacts, facts_of
+from tests.support.filter_walk import Packet
 from tests.support.proxy import endpoint, endpoint_slice, leaving, routed_node, service, service_port
+from tests.support.proxy_reference import Reference
 
 CIDR = "10.244.0.0/16"
 OWN = "node-1"
 _NAMES = [("default", name) for name in "abcdef"] + [("other", "a")]
 _NODES = [OWN, "node-2", "node-3"]
+_EXTERNAL = ["192.0.2.1", "10.96.0.1"]
+_BALANCERS = ["198.51.100.1", "198.51.100.2"]
+_RANGES = (
+    ["10.244.0.0/16", "10.244.1.0/24"],
+    ["203.0.113.0/24", "10.77.0.0/24"],
+    ["0.0.0.0/0"],
+    ["fd00::/8"],
+)
 
 
 @dataclass
@@ -30,11 +42,30 @@ class History:
     def fresh(self) -> Desired:
         """Return what is desired now, as found by a proxy that has just begun."""
         made = new_desired()
-        for key in _NAMES:
-            self._tell_service(made, key)
         for name in _NODES:
             made.put_node(name, self.nodes.get(name))
+        for key in _NAMES:
+            self._tell_service(made, key)
         return made
+
+    def reference(self) -> Reference:
+        """Return what is there now, to be read by the documentation."""
+        own = facts_of(self.nodes[OWN]) if OWN in self.nodes else NodeFacts()
+        known = tuple(
+            (service, tuple(self.slices.get(key, ())))
+            for key, service in sorted(self.services.items())
+            if is_proxied(service)
+        )
+        return Reference(OWN, own.zone, CIDR, frozenset(own.addresses), known)
+
+    def packet(self, own: frozenset[str]) -> Packet:
+        """Return a packet that may be for a Service."""
+        pick = self.random.choice
+        sources = ["10.244.1.5", "10.244.9.9", "203.0.113.9", *own]
+        kinds = [_EXTERNAL, _BALANCERS, _BALANCERS, [f"10.96.0.{number}" for number in range(1, 9)]]
+        destination = pick(pick([*kinds, sorted(own)] if own else kinds))
+        ports = (80, 81) if destination not in own or self.random.random() < 0.1 else (30_001, 30_002)
+        return Packet(pick(sources), destination, pick(("tcp", "udp")), pick(ports), own)
 
     def steps(self, desired: Desired, count: int) -> Iterator[None]:
         """Change something, and tell it, so many times; between two yields there may be several changes."""
@@ -48,8 +79,12 @@ class History:
             name = self.random.choice(_NODES)
             if self.nodes.pop(name, None) is None or self.random.random() < 0.5:
                 third = self.random.choice("123")
-                self.nodes[name] = routed_node(name, f"10.244.{third}.0/24", f"10.77.0.{third}")
+                zone = self.random.choice(("", "a", "b"))
+                self.nodes[name] = routed_node(name, f"10.244.{third}.0/24", f"10.77.0.{third}", zone)
+            before = desired.around
             desired.put_node(name, self.nodes.get(name))
+            for key in _NAMES if desired.around != before else ():
+                self._tell_service(desired, key)
             return
         key = self.random.choice(_NAMES)
         if self.random.random() < 0.3:
@@ -69,22 +104,27 @@ class History:
             for protocol in pick((["TCP"], ["UDP"], ["TCP", "UDP"]))
         ]
         fields: dict[str, Any] = {
-            "type": pick(("ClusterIP", "NodePort")),
-            "externalIPs": pick(([], ["192.0.2.1"], ["192.0.2.1", "10.96.0.1"])),
+            "type": pick(("ClusterIP", "NodePort", "LoadBalancer", "LoadBalancer")),
+            "externalIPs": pick(([], [_EXTERNAL[0]], _EXTERNAL)),
+            "loadBalancerSourceRanges": pick(([], [], *_RANGES)),
             "sessionAffinity": pick(("None", "None", "ClientIP")),
             "internalTrafficPolicy": pick(("Cluster", "Local")),
             "externalTrafficPolicy": pick(("Cluster", "Local")),
         }
         ip = pick((f"10.96.0.{1 + _NAMES.index(key)}", "10.96.0.1", "None"))
-        return service(key[1], key[0], ip=ip, ports=ports, **fields)
+        ingress = [LoadBalancerIngress(ip=ip, ipMode=pick(("VIP", "Proxy"))) for ip in pick((_BALANCERS, []))]
+        return service(key[1], key[0], ip=ip, ports=ports, ingress=ingress, **fields)
 
     def _slice(self, key: tuple[str, str], protocol: str, name: str) -> EndpointSlice:
-        ends = [
-            (endpoint if self.random.random() < 0.8 else leaving)(
-                f"10.244.{number % 3 + 1}.{number}", node=self.random.choice([*_NODES, ""])
+        pick, is_hinted = self.random.choice, self.random.random() < 0.5
+        ends = []
+        for number in self.random.sample(range(2, 9), self.random.randrange(6)):
+            ip, node = f"10.244.{number % 3 + 1}.{number}", pick([*_NODES, ""])
+            hints = {"zones": pick((["a"], ["a", "b"], ["b"])), "nodes": pick(([], [OWN], ["node-2"]))}
+            is_leaving = self.random.random() < 0.2
+            ends.append(
+                leaving(ip, node) if is_leaving else endpoint(ip, node=node, **(hints if is_hinted else {}))
             )
-            for number in self.random.sample(range(2, 9), self.random.randrange(6))
-        ]
         return endpoint_slice(*ends, of=key[1], namespace=key[0], protocol=protocol, name=f"{key[1]}-{name}")
 
 

@@ -6,13 +6,16 @@ Cluster IPs and node ports are the allocator's (the registry), between prepare a
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from typing import Final
 
 from apiserver.core.rules import Prepare, Rules, Validate, WriteContext, metadata_fields
+from apiserver.core.service_families import with_families
 from apiserver.core.service_rules import (
     EXTERNAL,
+    is_externally_accessible,
+    needs_health_check,
     service_warnings,
-    unbuilt,
     validate,
     validate_status,
     validate_update,
@@ -22,10 +25,17 @@ from apiserver.core.values import Json, kept, spec
 from machinery.model import names
 
 STORAGE_PREFIX: Final = "/registry/services/specs"
-_OF_TYPES: Final = {  # what only Services of some types have
-    "allocateLoadBalancerNodePorts": frozenset({"LoadBalancer"}),
-    "externalTrafficPolicy": EXTERNAL,
-    "loadBalancerClass": frozenset({"LoadBalancer"}),
+
+
+def _is_balancer(service: Json) -> bool:
+    return service.get("type") == "LoadBalancer"
+
+
+_HAVE: Final[Mapping[str, Callable[[Json], bool]]] = {  # what only some Services have, by their specs
+    "allocateLoadBalancerNodePorts": _is_balancer,
+    "externalTrafficPolicy": is_externally_accessible,
+    "healthCheckNodePort": needs_health_check,
+    "loadBalancerClass": _is_balancer,
 }
 
 
@@ -43,7 +53,7 @@ def _default(obj: Json) -> Json:
         port.setdefault("protocol", "TCP")
         if not port.get("targetPort") and "port" in port:
             port["targetPort"] = port["port"]
-    if type_ in EXTERNAL:
+    if is_externally_accessible(service):
         service.setdefault("externalTrafficPolicy", "Cluster")
     if type_ in {"ClusterIP", *EXTERNAL}:
         service.setdefault("internalTrafficPolicy", "Cluster")
@@ -55,39 +65,28 @@ def _default(obj: Json) -> Json:
     return obj
 
 
-def with_families(obj: Json) -> Json:
-    """Fill in which address family the service has: the cluster has one, IPv4; and clusterIPs from clusterIP."""
-    service = spec(obj)
-    if service.get("type") == "ExternalName":
-        return obj
-    filled = {"ipFamilyPolicy": "SingleStack", "ipFamilies": ["IPv4"], **service}
-    if filled.get("clusterIP") and not filled.get("clusterIPs"):
-        filled["clusterIPs"] = [filled["clusterIP"]]
-    return {**obj, "spec": filled}
-
-
 def _prepare_create(obj: Json, _context: WriteContext) -> Json:
-    return with_families({**obj, "status": {"loadBalancer": {}}})
+    return {**obj, "spec": with_families(spec(obj), {}), "status": {"loadBalancer": {}}}
 
 
 def _prepare_update(new: Json, old: Json, _context: WriteContext) -> Json:
     """Keep what was allocated where the update is silent about it and its type still has it."""
     after, before = dict(spec(new)), spec(old)
-    type_ = after.get("type")
-    if type_ == "ExternalName" and before.get("type") != "ExternalName":
+    if after.get("type") == "ExternalName":
+        _drop_addresses(after, before)
+    else:
+        _keep_addresses(after, before)
+    _drop_leftovers(after, before)
+    _keep_node_ports(after, before)
+    return _with_own_status({**new, "spec": with_families(after, before)}, old)
+
+
+def _drop_addresses(after: Json, before: Json) -> None:
+    """Drop the addresses of what has none any more, unless the update changes them."""
+    if before.get("type") != "ExternalName":
         for name in ("clusterIP", "clusterIPs", "ipFamilies", "ipFamilyPolicy"):
             if after.get(name) == before.get(name):
                 after.pop(name, None)
-    elif type_ != "ExternalName":
-        _keep_addresses(after, before)
-    _drop_type_leftovers(after, before)
-    held = {_number(port): port for port in reversed(before.get("ports") or [])}  # of equal ones the first
-    after["ports"] = [
-        _with_node_port(port, held.get(_number(port), {}), type_) for port in after.get("ports") or []
-    ]
-    if not after["ports"]:
-        del after["ports"]
-    return with_families(_with_own_status({**new, "spec": after}, old))
 
 
 def _with_own_status(new: Json, old: Json) -> Json:
@@ -98,14 +97,10 @@ def _with_own_status(new: Json, old: Json) -> Json:
     return result
 
 
-def _drop_type_leftovers(after: Json, before: Json) -> None:
-    """Drop what only the old type had, unless the update speaks of it."""
-    for name, types in _OF_TYPES.items():
-        if (
-            before.get("type") in types
-            and after.get("type") not in types
-            and after.get(name) == before.get(name)
-        ):
+def _drop_leftovers(after: Json, before: Json) -> None:
+    """Drop what the Service had and can have no more, unless the update changes it."""
+    for name, can_have in _HAVE.items():
+        if can_have(before) and not can_have(after) and after.get(name) == before.get(name):
             after.pop(name, None)
 
 
@@ -123,21 +118,35 @@ def _keep_addresses(after: Json, before: Json) -> None:
             after[name] = before[name]
 
 
-def _with_node_port(port: Json, same: Json, type_: str | None) -> Json:
-    """Carry a port's node port over from what it was, or drop it with the type that had it."""
-    if type_ in EXTERNAL:
-        return (
-            {**port, "nodePort": same["nodePort"]}
-            if not port.get("nodePort") and same.get("nodePort")
-            else port
-        )
-    if port.get("nodePort") and port.get("nodePort") == same.get("nodePort"):
-        return {key: value for key, value in port.items() if key != "nodePort"}
-    return port
+def _keep_node_ports(after: Json, before: Json) -> None:
+    """Carry node ports over to the ports of the same names, or drop them all with the type that had them."""
+    if not after.get("ports"):
+        after.pop("ports", None)
+    elif before.get("type") in EXTERNAL and after.get("type") in EXTERNAL:
+        after["ports"] = _with_known_node_ports(after, before)
+    elif before.get("type") in EXTERNAL and _node_ports(after) == _node_ports(before):
+        after["ports"] = [
+            {name: value for name, value in port.items() if name != "nodePort"} for port in after["ports"]
+        ]
+    name = "healthCheckNodePort"
+    if needs_health_check(after) and needs_health_check(before) and not after.get(name):
+        after[name] = before.get(name)
 
 
-def _number(port: Json) -> tuple[object, object]:
-    return port.get("port"), port.get("protocol")
+def _with_known_node_ports(after: Json, before: Json) -> list[Json]:
+    known = {port.get("name", ""): port.get("nodePort") or 0 for port in before.get("ports") or []}
+    used = _node_ports(after) & _node_ports(before)
+    ports = []
+    for port in after["ports"]:
+        number = 0 if port.get("nodePort") else known.get(port.get("name", ""), 0)
+        is_known = number not in {0, *used}
+        ports.append({**port, "nodePort": number} if is_known else port)
+        used.add(number)
+    return ports
+
+
+def _node_ports(service: Json) -> set[int]:
+    return {port["nodePort"] for port in service.get("ports") or [] if port.get("nodePort")}
 
 
 def _fields(obj: Json) -> dict[str, str]:
@@ -157,7 +166,6 @@ RULES: Final = Rules(
     storage_prefix=STORAGE_PREFIX,
     name_errors=names.dns_1035_label_errors,
     default=_default,
-    unbuilt=unbuilt,
     prepare=Prepare(create=_prepare_create, update=_prepare_update),
     validate=Validate(create=validate, update=validate_update, status=validate_status),
     fields=_fields,

@@ -28,6 +28,8 @@ from tests.support.netns import MACHINE_IP, NODE_IPS, POD_CIDRS, POD_IPS, Lab, i
 from tests.support.proxy import (
     PORT,
     SERVICE_IP,
+    NoDoors,
+    balancer,
     endpoint,
     endpoint_slice,
     leaving,
@@ -53,6 +55,7 @@ class Cluster:
     slices: Sequence[EndpointSlice] = ()
     nodes: Sequence[Node] = NODES
     bridged: bool | None = None  # what to believe of the bridge; None: look
+    node_ports: tuple[str, ...] = ()  # at which addresses they are served
 
     def sync(self, *names: str) -> None:
         """Write with new proxies once, as after a restart, on both nodes or some."""
@@ -65,9 +68,9 @@ class Cluster:
         commands = Commands(SystemClock(), 10)
         stores = stores_of(self.services, self.slices, self.nodes)
         syncer = Syncer(
-            Desired(name, "10.244.0.0/16", sees_bridged=bridged),
+            Desired(name, "10.244.0.0/16", sees_bridged=bridged, node_ports=self.node_ports),
             stores,
-            Kernel(Nft(commands), Routes(commands), Conntrack(commands)),
+            Kernel(Nft(commands), Routes(commands), Conntrack(commands), NoDoors()),
             clock=SystemClock(),
             log=SILENT,
             period_s=30,
@@ -273,6 +276,130 @@ def test_node_port_local_elsewhere(cluster: Cluster) -> None:
         with pytest.raises(TimeoutError):
             stranger.connect((NODE_IPS["node-1"], NODE_PORT))
         assert ask(cluster.lab, "pod-1a", NODE_IPS["node-1"], NODE_PORT)[0] == "pod-2a"
+
+
+BALANCER_IP = "10.77.250.200"
+
+
+@contextmanager
+def routed(lab: Lab, address: str, node: str = "node-1") -> Iterator[None]:
+    """Send what the machine has for an address to a node."""
+    lab.run("machine", "ip", "route", "replace", address, "via", NODE_IPS[node])
+    try:
+        yield
+    finally:
+        lab.run("machine", "ip", "route", "delete", address)
+
+
+def is_dropped(lab: Lab, where: str, address: str = SERVICE_IP, port: int = PORT) -> bool:
+    """Whether nobody answers a connection, not even with a refusal."""
+    with lab.client(where) as client:
+        client.settimeout(0.3)
+        try:
+            client.connect((address, port))
+        except TimeoutError:
+            return True
+    return False
+
+
+def test_external_address(cluster: Cluster) -> None:
+    """What comes for an external address leads to every endpoint, whoever sends it; without one it is refused."""
+    moment = replace(cluster, **web("pod-1b", "pod-2a", externalIPs=["192.0.2.7"]))
+    moment.sync()
+    with routed(cluster.lab, "192.0.2.7"), serving(cluster.lab, "pod-1b", "pod-2a"):
+        for where in ("machine", "pod-1a", "node-2"):
+            assert set(answers(cluster.lab, where, address="192.0.2.7")) == {"pod-1b", "pod-2a"}
+        replace(cluster, **web(externalIPs=["192.0.2.7"])).sync()
+        with pytest.raises(ConnectionRefusedError):
+            ask(cluster.lab, "machine", "192.0.2.7")
+
+
+def balanced(*pods: str, **fields: Any) -> dict[str, Any]:
+    """Return a load balancer with these pods behind it, and one node port."""
+    found = web(*pods)
+    ports = [service_port(nodePort=NODE_PORT)]
+    return {**found, "services": [balancer(BALANCER_IP, ports=ports, **fields)]}
+
+
+def test_load_balancer_from_everywhere(cluster: Cluster) -> None:
+    """Its address is answered by the nodes: for who comes from outside, and for pods and nodes without leaving them."""
+    replace(cluster, **balanced("pod-1b", "pod-2a")).sync()
+    with routed(cluster.lab, BALANCER_IP), serving(cluster.lab, "pod-1b", "pod-2a"):
+        for where in ("machine", "pod-1a", "node-2"):
+            assert set(answers(cluster.lab, where, address=BALANCER_IP)) == {"pod-1b", "pod-2a"}
+
+
+def test_load_balancer_that_is_a_proxy(cluster: Cluster) -> None:
+    """Under ipMode Proxy packets go to the load balancer itself, also from pods."""
+    replace(cluster, **balanced("pod-1b", ip_mode="Proxy")).sync()
+    with serving(cluster.lab, "pod-1b"):
+        assert is_dropped(cluster.lab, "pod-1a", BALANCER_IP)
+        assert ask(cluster.lab, "machine", NODE_IPS["node-1"], NODE_PORT)[0] == "pod-1b"
+
+
+def test_load_balancer_local(cluster: Cluster) -> None:
+    """Under externalTrafficPolicy Local the client's address is kept, and a node without endpoints drops strangers."""
+    replace(cluster, **balanced("pod-1b", externalTrafficPolicy="Local")).sync()
+    with serving(cluster.lab, "pod-1b"):
+        with routed(cluster.lab, BALANCER_IP, "node-2"):
+            assert is_dropped(cluster.lab, "machine", BALANCER_IP)
+        with routed(cluster.lab, BALANCER_IP, "node-1"):
+            assert ask(cluster.lab, "machine", BALANCER_IP) == ("pod-1b", MACHINE_IP)
+        assert ask(cluster.lab, "pod-2a", BALANCER_IP)[0] == "pod-1b"
+
+
+@pytest.mark.parametrize(
+    ("ranges", "served"),
+    [
+        (["10.77.250.0/28", "10.77.250.1/32"], {"machine", "node-1"}),
+        (["10.244.1.0/24"], {"pod-1a"}),
+        (["0.0.0.0/0"], {"machine", "node-1", "pod-1a"}),
+        ([" 192.0.2.0/24"], set()),
+        (["fd00::/8"], {"machine", "node-1", "pod-1a"}),
+    ],
+)
+def test_load_balancer_sources(cluster: Cluster, ranges: list[str], served: set[str]) -> None:
+    """Only who is in one of the ranges may ask; the ClusterIP and the node port are for all."""
+    replace(cluster, **balanced("pod-2a", loadBalancerSourceRanges=ranges)).sync()
+    with routed(cluster.lab, BALANCER_IP), serving(cluster.lab, "pod-2a"):
+        for where in ("machine", "node-1", "pod-1a"):
+            assert is_dropped(cluster.lab, where, BALANCER_IP) is (where not in served)
+        assert ask(cluster.lab, "pod-1a")[0] == "pod-2a"
+        assert ask(cluster.lab, "machine", NODE_IPS["node-1"], NODE_PORT)[0] == "pod-2a"
+
+
+def test_node_ports_at_some_addresses(cluster: Cluster) -> None:
+    """They are served at the addresses that the proxy was told, and at no other of the node's own."""
+    cluster.lab.run("node-1", "ip", "address", "replace", "10.77.250.21/24", "dev", "eth0")
+    moment = replace(cluster, **web("pod-1b", **node_port()))
+    with serving(cluster.lab, "pod-1b"):
+        moment.sync()
+        for address in ("10.77.250.21", NODE_IPS["node-1"]):
+            assert ask(cluster.lab, "machine", address, NODE_PORT)[0] == "pod-1b"
+        for at, silent in (("primary", "10.77.250.21"), ("10.77.250.16/28", NODE_IPS["node-1"])):
+            replace(moment, node_ports=(at,)).sync("node-1")
+            with pytest.raises(ConnectionRefusedError):
+                ask(cluster.lab, "machine", silent, NODE_PORT)
+    cluster.lab.run("node-1", "ip", "address", "delete", "10.77.250.21/24", "dev", "eth0")
+
+
+def test_near_endpoints(cluster: Cluster) -> None:
+    """Hints keep a client's connections near, as long as there is somebody near."""
+    near, far = (
+        endpoint(POD_IPS["pod-1b"], zones=["a"]),
+        endpoint(POD_IPS["pod-2a"], node="node-2", zones=["b"]),
+    )
+    nodes = [
+        routed_node(name, POD_CIDRS[name], NODE_IPS[name], zone)
+        for name, zone in zip(NODE_IPS, "ab", strict=True)
+    ]
+    moment = replace(cluster, services=[service()], slices=[endpoint_slice(near, far)], nodes=nodes)
+    moment.sync()
+    with serving(cluster.lab, "pod-1b", "pod-2a"):
+        assert answers(cluster.lab, "pod-1a", 20) == {"pod-1b": 20}
+        assert answers(cluster.lab, "pod-2b", 20) == {"pod-2a": 20}
+        replace(moment, slices=[endpoint_slice(far)]).sync()
+        assert answers(cluster.lab, "pod-1a", 5) == {"pod-2a": 5}
 
 
 def test_internal_local(cluster: Cluster) -> None:

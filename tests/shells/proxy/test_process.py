@@ -176,3 +176,37 @@ def _isolated_pod() -> Pod:
 def _deny_all() -> NetworkPolicy:
     spec = NetworkPolicySpec(podSelector=LabelSelector(), policyTypes=["Ingress"])
     return NetworkPolicy(metadata=builders.meta("deny", "default"), spec=spec)
+
+
+def test_load_balancers_are_told_who_has_endpoints(lab: Lab) -> None:
+    """At the health check node port, as endpoints become ready and unready; a port that goes is closed."""
+
+    async def told(port: int) -> str:
+        try:
+            async with asyncio.timeout(15):
+                reader, writer = await asyncio.open_connection("10.77.250.11", port)
+                writer.write(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+                answer = (await reader.read()).decode()
+                writer.close()
+        except ConnectionError:
+            return "closed"
+        return answer.split(" ")[1]
+
+    async def until_told(port: int, answer: str) -> None:
+        async with asyncio.timeout(15):
+            while await told(port) != answer:
+                pass
+
+    async def scenario() -> None:
+        async with furnished() as server, running(server) as here:
+            change = {"type": "LoadBalancer", "externalTrafficPolicy": "Local", "healthCheckNodePort": 32_001}
+            await here.api.patch(SERVICES, "web", {"spec": change}, namespace="default")
+            await until_told(32_001, "200")
+            await _set_ready(here, ready=False)
+            await until_told(32_001, "503")
+            await here.api.patch(
+                SERVICES, "web", {"spec": {"externalTrafficPolicy": "Cluster"}}, namespace="default"
+            )
+            await until_told(32_001, "closed")
+
+    in_node(lab, scenario)

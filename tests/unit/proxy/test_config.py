@@ -30,6 +30,8 @@ def test_flags_that_a_cluster_starts_it_with() -> None:
         ("cluster_cidr", "10.244.0.1/16"),
         ("cluster_cidr", "fd00::/64"),
         ("server", ""),
+        ("nodeport_addresses", ("primary", "10.0.0.1/8")),
+        ("nodeport_addresses", ("all",)),
         ("sync_period_s", 0.0),
     ],
 )

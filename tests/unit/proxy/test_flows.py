@@ -10,6 +10,7 @@ from machinery.model.k8s.discovery_v1 import Endpoint
 from proxy.core.endpoints import plan_ports
 from proxy.core.flows import Address, Allowed, Flow, may_be_stale, parse_flows, plan_forgetting, plan_udp
 from proxy.core.merged import Difference
+from proxy.core.topology import Place
 from tests.support.proxy import SERVICE_IP, endpoint, endpoint_slice, leaving, service, service_port
 
 LISTING = """\
@@ -24,7 +25,7 @@ def table(*ends: Endpoint, **fields: Any) -> Allowed:
     """Return the table of one UDP Service."""
     ports = [service_port(protocol="UDP", nodePort=30_053)]
     svc = service(ports=ports, type="NodePort", **fields)
-    return plan_udp(plan_ports(svc, [endpoint_slice(*ends, protocol="UDP")], "node-1")).get
+    return plan_udp(plan_ports(svc, [endpoint_slice(*ends, protocol="UDP")], Place("node-1"))).get
 
 
 def flow(answered_by: str, to: str = SERVICE_IP, port: int = 8123) -> Flow:
@@ -65,7 +66,7 @@ def test_flows_that_are_no_services_stay() -> None:
 
 def test_tcp_has_no_table() -> None:
     """TCP connections are never forgotten."""
-    assert plan_udp(plan_ports(service(), [endpoint_slice(endpoint("10.1.0.1"))], "node-1")) == {}
+    assert plan_udp(plan_ports(service(), [endpoint_slice(endpoint("10.1.0.1"))], Place("node-1"))) == {}
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,15 @@ from machinery.model.k8s.discovery_v1 import EndpointSlice
 from machinery.model.store import key_of
 from proxy.core.desired import Desired
 from proxy.core.table import CHAIN, SET, Item, write_changes, write_whole
-from tests.support.proxy import SERVICE_IP, endpoint, endpoint_slice, service, service_port
+from tests.support.proxy import (
+    SERVICE_IP,
+    balancer,
+    endpoint,
+    endpoint_slice,
+    routed_node,
+    service,
+    service_port,
+)
 
 ENDS = endpoint_slice(endpoint("10.244.1.2"), endpoint("10.244.2.2", node="node-2"))
 
@@ -139,3 +147,45 @@ def test_a_port_that_a_cluster_ip_does_not_have_is_refused() -> None:
 def test_without_services_no_address_is_refused() -> None:
     """Nor any that is not proxied here."""
     assert elements(table(service(ip="None")), "cluster-ips") == {}
+
+
+def test_load_balancers_with_the_same_sources_share_a_guard() -> None:
+    """Whatever their order in the object; others have one of their own, and who lets everybody in has none."""
+    ranges = [["10.0.0.0/8", "192.0.2.0/24"], ["192.0.2.0/24", "10.0.0.0/8"], ["10.0.0.0/8"], []]
+    services = [
+        balancer(
+            f"198.51.100.{number}", name=f"b{number}", ip=f"10.96.1.{number}", loadBalancerSourceRanges=each
+        )
+        for number, each in enumerate(ranges)
+    ]
+    found = table(*services, slices=())
+    guards = elements(found, "guards")
+    assert len(guards) == 3
+    chains = [guards[f"198.51.100.{number} . tcp . 8123"] for number in range(3)]
+    assert chains[0] == chains[1] != chains[2]
+    assert elements(found, chains[0].removeprefix("jump ")).keys() == {"10.0.0.0/8", "192.0.2.0/24"}
+
+
+@pytest.mark.parametrize(
+    ("node_ports", "rule"),
+    [
+        ((), "fib daddr type local ip daddr != 127.0.0.0/8 meta l4proto . th dport vmap @nodeports"),
+        (
+            ("10.77.0.0/24",),
+            "fib daddr type local ip daddr { 10.77.0.0/24 } meta l4proto . th dport vmap @nodeports",
+        ),
+        (
+            ("primary",),
+            "fib daddr type local ip daddr { 10.77.0.11 } meta l4proto . th dport vmap @nodeports",
+        ),
+    ],
+)
+def test_node_ports_are_served_at_the_addresses_that_are_wanted(
+    node_ports: tuple[str, ...], rule: str
+) -> None:
+    """The primary one is the one that the Node names: while it names none there are no node ports."""
+    desired = Desired("node-1", "10.244.0.0/16", sees_bridged=True, node_ports=node_ports)
+    assert ("@nodeports" in str(desired.table.get(Item(CHAIN, "output")))) is (node_ports != ("primary",))
+    desired.put_node("node-1", routed_node("node-1", "10.244.1.0/24", "10.77.0.11"))
+    for hook in ("prerouting", "output"):
+        assert str(desired.table.get(Item(CHAIN, hook))).splitlines()[-1] == rule

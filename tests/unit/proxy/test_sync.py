@@ -19,6 +19,7 @@ from proxy.core.table import Item, write_whole
 from proxy.sync import Kernel, Stores, Syncer
 from tests.support.proxy import (
     SERVICE_IP,
+    NoDoors,
     endpoint,
     endpoint_slice,
     routed_node,
@@ -45,7 +46,7 @@ class Recorder:
 
     def kernel(self) -> Kernel:
         """Return it as the kernel."""
-        return Kernel(self, _RouteRecorder(self), self)
+        return Kernel(self, _RouteRecorder(self), self, NoDoors())
 
     async def apply(self, table: Merged[Item, str], *, anyway: bool = False) -> bool:
         """Keep rules."""
@@ -259,6 +260,27 @@ async def test_endpoints_that_move_to_another_service_are_told_to_both() -> None
         here.syncer.on_slice(Change(EventType.MODIFIED, old, new))
         await here.clock.advance(1)
         assert "10.244.2.2" not in here.recorder.text
+
+
+async def test_another_zone_of_the_own_node_concerns_every_service() -> None:
+    """What is near is another matter then; another node's zone is nobody's."""
+    async with running() as here:
+        far = endpoint("10.244.2.2", node="node-2", zones=["b"])
+        ends = endpoint_slice(endpoint("10.244.1.2", zones=["a"]), far, protocol="UDP")
+        here.stores.slices.put(ends)
+        here.syncer.on_slice(Change(EventType.MODIFIED, ends, ends))
+        for zone, node, is_far in (
+            ("", "node-1", True),
+            ("a", "node-1", False),
+            ("c", "node-1", True),
+            ("a", "node-2", True),
+        ):
+            (old,) = (each for each in here.stores.nodes if each.metadata.name == node)
+            new = routed_node(node, old.spec.podCIDR, old.status.addresses[1].address, zone)
+            here.stores.nodes.put(new)
+            here.syncer.on_node(Change(EventType.MODIFIED, old, new))
+            await here.clock.advance(1)
+            assert ("10.244.2.2 . 9123" in here.recorder.text) is is_far
 
 
 async def test_a_heartbeat_wakes_nobody() -> None:

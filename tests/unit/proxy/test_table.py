@@ -10,8 +10,10 @@ import pytest
 
 from proxy.core.merged import Difference
 from proxy.core.table import CHAIN, MAP, SET, Item, Present, write_changes, write_whole
+from tests.support.filter_walk import DROPPED, PASSED, REFUSED, Fate, Packet, fates
 from tests.support.nft_model import NftModel, RefusedError
-from tests.support.proxy_history import History, new_desired
+from tests.support.proxy import balancer, endpoint, endpoint_slice, routed_node, service_port
+from tests.support.proxy_history import OWN, History, new_desired
 
 SEEDS = range(4)
 STEPS = 25
@@ -56,6 +58,59 @@ def test_history_leaves_nothing_behind(seed: int) -> None:
         assert _numberless(desired.table.items()) == _numberless(fresh.table.items())
         assert dict(desired.routes.items()) == dict(fresh.routes.items())
         assert dict(desired.udp.items()) == dict(fresh.udp.items())
+        assert dict(desired.health.items()) == dict(fresh.health.items())
+
+
+def _compare(seed: int, steps: int, packets: int) -> set[Fate]:
+    """Walk packets through the tables of a random history; return all that became of them."""
+    desired, history = new_desired(), History(Random(seed))
+    seen: set[Fate] = set()
+    for _ in history.steps(desired, steps):
+        table, reference = dict(desired.table.items()), history.reference()
+        for _ in range(packets):
+            packet = history.packet(reference.own)
+            found = fates(table, packet)
+            assert found == reference.fates(packet), packet
+            seen |= found
+    return seen
+
+
+@pytest.mark.parametrize("seed", SEEDS[:2])
+def test_packets_go_where_the_documentation_says(seed: int) -> None:
+    """Every packet in every moment of a random history; each kind of end is among them."""
+    seen = _compare(seed, STEPS, 12)
+    assert {PASSED, REFUSED, DROPPED} < {fate.end for fate in seen}
+
+
+@pytest.mark.deep
+@pytest.mark.parametrize("seed", range(100, 102))
+def test_many_packets_go_where_the_documentation_says(seed: int) -> None:
+    """The same for longer: each of seven endpoints is met, masqueraded and not."""
+    assert len(_compare(seed, 150, 60)) == 17
+
+
+@pytest.mark.parametrize(
+    ("lost", "packet"),
+    [
+        ("guards", ("203.0.113.9", "198.51.100.1", "tcp", 80)),
+        ("services", ("10.244.1.5", "10.96.0.1", "tcp", 80)),
+        ("cluster-ips", ("10.244.1.5", "10.96.0.1", "tcp", 81)),
+        ("nodeports", ("203.0.113.9", "10.77.0.1", "tcp", 30_001)),
+    ],
+)
+def test_a_table_with_a_fault_is_found(lost: str, packet: tuple[str, str, str, int]) -> None:
+    """One in which the elements of a map or set are missing."""
+    history, key = History(Random(0)), ("default", "a")
+    ports, ranges = [service_port(80, nodePort=30_001)], ["10.0.0.0/8"]
+    fields = {"ip": "10.96.0.1", "ports": ports, "loadBalancerSourceRanges": ranges}
+    history.services[key] = balancer("198.51.100.1", name="a", **fields)
+    history.slices[key] = [endpoint_slice(endpoint("10.244.1.2"), of="a")]
+    history.nodes[OWN] = routed_node(OWN, "10.244.1.0/24", "10.77.0.1")
+    table, reference = dict(history.fresh().table.items()), history.reference()
+    sent = Packet(*packet, own=reference.own)
+    assert fates(table, sent) == reference.fates(sent)
+    faulty = {item: value for item, value in table.items() if item.kind != lost}
+    assert fates(faulty, sent) != reference.fates(sent)
 
 
 def _numberless(items: Iterable[tuple[Item, str]]) -> dict[Item, set[str]]:

@@ -182,3 +182,88 @@ async def test_a_full_range_goes_on_in_a_service_cidr_that_is_ready() -> None:
         await bench.feed.fresh()
         with pytest.raises(Invalid, match="not in the valid range"):
             await bench.create("services", service("later", clusterIP="10.97.0.13"))
+
+
+async def test_a_health_check_has_a_node_port_of_its_own(bench: RegistryBench) -> None:
+    """As long as the Service is a load balancer with the Local policy; who asks for one by name gets that one."""
+    local = {"type": "LoadBalancer", "externalTrafficPolicy": "Local"}
+    created = await bench.create("services", service(**local))
+    number = created["spec"]["healthCheckNodePort"]
+    assert number in NODE_PORTS
+    assert sorted(await _claims(bench, PORTS)) == sorted(
+        str(each) for each in (number, created["spec"]["ports"][0]["nodePort"])
+    )
+    named = await bench.create("services", service("b", **local, healthCheckNodePort=32001))
+    assert named["spec"]["healthCheckNodePort"] == 32001
+    with pytest.raises(Invalid, match="HealthCheck NodePort 32001: provided port is already allocated"):
+        await bench.create("services", service("c", **local, healthCheckNodePort=32001))
+    changed = await bench.patch("services", "web", {"spec": {"externalTrafficPolicy": "Cluster"}})
+    assert "healthCheckNodePort" not in changed["spec"]
+    back = await bench.patch("services", "web", {"spec": {"externalTrafficPolicy": "Local"}})
+    assert back["spec"]["healthCheckNodePort"] in NODE_PORTS
+    await bench.delete("services", "web")
+    await bench.delete("services", "b")
+    assert await _claims(bench, PORTS) == []
+
+
+async def test_a_service_changes_its_type_all_the_way_round(bench: RegistryBench) -> None:
+    """What a type has is taken with it and left with it."""
+    external = {"type": "ExternalName", "externalName": "example.com"}
+    steps = [
+        ({"type": "NodePort"}, (1, 1)),
+        ({"type": "LoadBalancer", "externalTrafficPolicy": "Local"}, (1, 2)),
+        ({**external, "ports": None}, (0, 0)),
+        ({"type": "ClusterIP", "externalName": None, "ports": [{"port": 80}]}, (1, 0)),
+        ({"externalIPs": ["192.0.2.1"]}, (1, 0)),
+        ({"type": "NodePort", "externalIPs": None}, (1, 1)),
+        ({**external, "ports": None, "externalTrafficPolicy": None}, (0, 0)),
+    ]
+    await bench.create("services", service())
+    for change, held in steps:
+        changed = await bench.patch("services", "web", {"spec": change}, PatchType.MERGE)
+        assert (len(await _claims(bench, ADDRESSES)), len(await _claims(bench, PORTS))) == held
+        is_external = changed["spec"]["type"] == "ExternalName"
+        assert is_external == ("ipFamilies" not in changed["spec"])
+        has_policy = changed["spec"]["type"] in {"NodePort", "LoadBalancer"} or "externalIPs" in change
+        assert has_policy == ("externalTrafficPolicy" in changed["spec"])
+
+
+async def test_node_ports_stay_with_their_names(bench: RegistryBench) -> None:
+    """Ports of one number share one when they are made; who writes without them keeps them."""
+    ports = [
+        {"name": "dns", "port": 53, "protocol": "UDP"},
+        {"name": "dns-tcp", "port": 53, "protocol": "TCP"},
+        {"name": "metrics", "port": 9153},
+    ]
+    created = await bench.create("services", service(type="NodePort", ports=ports))
+    numbers = [port["nodePort"] for port in created["spec"]["ports"]]
+    assert numbers[0] == numbers[1] != numbers[2]
+    moved = [{"name": "metrics", "port": 9154}, {"name": "new", "port": 53}]
+    changed = await bench.patch("services", "web", {"spec": {"ports": moved}}, PatchType.MERGE)
+    kept, new = (port["nodePort"] for port in changed["spec"]["ports"])
+    assert kept == numbers[2]
+    assert sorted(await _claims(bench, PORTS)) == sorted(map(str, (kept, new)))
+    none = await bench.create(
+        "services", service("b", type="LoadBalancer", allocateLoadBalancerNodePorts=False)
+    )
+    assert "nodePort" not in none["spec"]["ports"][0]
+
+
+@pytest.mark.parametrize(
+    ("spec", "families", "policy"),
+    [
+        ({}, ["IPv4"], "SingleStack"),
+        ({"ipFamilyPolicy": "PreferDualStack"}, ["IPv4"], "PreferDualStack"),
+        ({"clusterIP": "None"}, ["IPv4", "IPv6"], "RequireDualStack"),
+        ({"clusterIP": "None", "ipFamilies": ["IPv6"]}, ["IPv6", "IPv4"], "RequireDualStack"),
+        ({"clusterIP": "None", "selector": {"a": "b"}}, ["IPv4"], "SingleStack"),
+    ],
+)
+async def test_families_are_those_of_the_cluster(
+    bench: RegistryBench, spec: dict[str, object], families: list[str], policy: str
+) -> None:
+    """One; a headless Service without a selector may have endpoints of both."""
+    created = (await bench.create("services", service(**spec)))["spec"]
+    assert (created["ipFamilies"], created["ipFamilyPolicy"]) == (families, policy)
+    changed = await bench.patch("services", "web", {"spec": {"ipFamilyPolicy": "SingleStack"}})
+    assert changed["spec"]["ipFamilies"] == families[:1]
