@@ -40,7 +40,6 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def pytest_collection_finish() -> None:
     """Have garbage collected from now on, of what tests make."""
-    gc.collect()
     gc.freeze()
     gc.enable()
 

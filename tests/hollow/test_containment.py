@@ -103,6 +103,7 @@ def _spec(name: str) -> Pod:
     return pod(name)
 
 
+@pytest.mark.deep
 async def test_a_fault_at_any_instruction_action_or_step_stays_with_its_pod(tmp_path: Path, curses: Curses):
     """Each place throws for a pod of its own; all of them live and end as if nothing had been, and so do the others."""
     names = [*CURSED, "witness"]

@@ -22,6 +22,9 @@ LEAK_BYTES = 1_500  # of a pod: less than one object takes
 BY_KIND = {
     "apiserver.storage.measured._Series"
 }  # one for each kind and operation, once the first of them comes
+_AT_ONCE = 1_000
+_TEXTS = frozenset({str, bytes})
+_TABLES = frozenset({tuple, dict})
 OURS = ("apiserver.", "controllers.", "hollow.", "kubelet.", "machinery.", "scheduler.")
 
 
@@ -79,19 +82,25 @@ async def churn(cluster: Cluster) -> None:
 def alive() -> Counter[str]:
     """Count the objects of our own types."""
     gc.collect()
-    kinds = (type(each) for each in gc.get_objects())
-    names = (f"{kind.__module__}.{kind.__qualname__}" for kind in kinds)
-    return Counter(name for name in names if name.startswith(OURS))
+    found: Counter[str] = Counter()
+    for kind, count in Counter(map(type, gc.get_objects())).items():
+        name = f"{kind.__module__}.{kind.__qualname__}"
+        if name.startswith(OURS):
+            found[name] += count
+    return found
 
 
 def kept_text() -> int:
     """Return the bytes of all texts, also of those in what the collector does not follow (a table of texts)."""
     gc.collect()
-    found: dict[int, int] = {}
     waiting = gc.get_objects()
+    texts = {id(each): each for each in waiting if isinstance(each, str | bytes)}
+    seen: dict[int, object] = {}  # tables that the collector does not follow
     while waiting:
-        each = waiting.pop()
-        if id(each) not in found:
-            found[id(each)] = sys.getsizeof(each) if isinstance(each, str | bytes) else 0
-            waiting += [held for held in gc.get_referents(each) if not gc.is_tracked(held)]
-    return sum(found.values())
+        held = gc.get_referents(*waiting[-_AT_ONCE:])
+        del waiting[-_AT_ONCE:]
+        texts |= {id(each): each for each in held if type(each) in _TEXTS}
+        tables = {id(each): each for each in held if type(each) in _TABLES and not gc.is_tracked(each)}
+        waiting += [each for key, each in tables.items() if key not in seen]
+        seen |= tables
+    return sum(map(sys.getsizeof, texts.values()))

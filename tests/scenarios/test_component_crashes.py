@@ -66,7 +66,7 @@ def outcome(cluster: Cluster) -> dict[str, object]:
     }
 
 
-@pytest.mark.parametrize("seed", first_seeds(30, quick=1))
+@pytest.mark.parametrize("seed", first_seeds(30, quick=0))
 async def test_scaling_converges_whoever_is_killed_when(seed: int, tmp_path: Path, pki: Pki):
     """However the controllers and the scheduler die while a new revision is scaled up, the end is the same."""
     chooser = Random(seed)

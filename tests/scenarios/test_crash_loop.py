@@ -5,6 +5,8 @@ from __future__ import annotations
 from itertools import pairwise
 from pathlib import Path
 
+import pytest
+
 from kubarium.pki import Pki
 from tests.support.scenario_invariants import check_invariants
 from tests.support.scenario_objects import pod
@@ -16,6 +18,7 @@ CRASHES = {
 }
 
 
+@pytest.mark.deep
 async def test_a_crashing_container_is_restarted_later_and_later(tmp_path: Path, pki: Pki):
     """The first restart is at once, then after 10, 20, 40, 80, 160 and, from then on, 300 seconds."""
     async with running_cluster(tmp_path, pki, nodes=1) as cluster:

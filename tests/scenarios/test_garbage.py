@@ -24,7 +24,7 @@ def gone_at(cluster: Cluster, kind: str) -> int:
     )
 
 
-@pytest.mark.parametrize("policy", ["Background", "Foreground"])
+@pytest.mark.parametrize("policy", [pytest.param("Background", marks=pytest.mark.deep), "Foreground"])
 async def test_what_a_deployment_owns_goes_with_it(policy: str, tmp_path: Path, pki: Pki):
     """In the background the owner goes first, in the foreground last; in the end nothing is left."""
     async with running_cluster(tmp_path, pki, nodes=1) as cluster:
@@ -42,6 +42,7 @@ async def test_what_a_deployment_owns_goes_with_it(policy: str, tmp_path: Path, 
         cluster.transcript.compare(f"garbage-{policy.lower()}", cluster.observer.seen)
 
 
+@pytest.mark.deep
 async def test_orphans_stay_and_are_adopted_again(tmp_path: Path, pki: Pki):
     """With propagation Orphan the ReplicaSet goes on without its owner; a Deployment made anew takes it over."""
     async with running_cluster(tmp_path, pki, nodes=1) as cluster:

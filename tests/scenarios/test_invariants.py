@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import pytest
+import pytest_asyncio
 
 from apiserver.core.kinds import KINDS
 from apiserver.request import Request
@@ -115,10 +115,13 @@ def test_ready_pods_are_counted():
 # --- a cluster in which something is wrong
 
 
-@pytest.fixture
-async def cluster(tmp_path: Path, pki: Pki) -> AsyncIterator[Cluster]:
+in_one_loop = pytest.mark.asyncio(loop_scope="module")
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def running(tmp_path_factory: pytest.TempPathFactory, pki: Pki) -> AsyncIterator[Cluster]:
     """One pod on one node, and nothing wrong."""
-    async with running_cluster(tmp_path, pki, nodes=1) as running:
+    async with running_cluster(tmp_path_factory.mktemp("node"), pki, nodes=1) as running:
         await running.api.admin.create("pods", pod("one"))
         await running.until(
             lambda: running.object("pods", "one") and is_pod_ready(running.object("pods", "one")), limit_s=60
@@ -126,6 +129,18 @@ async def cluster(tmp_path: Path, pki: Pki) -> AsyncIterator[Cluster]:
         await running.rest()
         await check_invariants(running)
         yield running
+
+
+@pytest.fixture
+def cluster(running: Cluster) -> Iterator[Cluster]:
+    """The cluster as an observer of the test's own has seen it: what is wrong for one is not for the next."""
+    observer = copy.copy(running.observer)
+    observer.seen, observer._now = [*observer.seen], {**observer._now}
+    containers = running.nodes["node-1"].hollow.containers.values()
+    owners = [(each, each.config.labels[labels.POD_UID]) for each in containers]
+    yield replace(running, observer=observer)
+    for container, uid in owners:
+        container.config.labels[labels.POD_UID] = uid
 
 
 def _of_pods(seen: list[Seen]) -> list[int]:
@@ -164,11 +179,13 @@ def _make_up(seen: list[Seen]) -> None:
     seen.append(replace(last, revision=last.revision + 100))
 
 
+@in_one_loop
 @pytest.mark.parametrize("fault", [_lose, _lose_the_last, _repeat, _swap, _alter, _delete, _make_up])
 async def test_a_stream_that_differs_from_the_store_is_found(
     cluster: Cluster, fault: Callable[[list[Seen]], None]
 ):
     """An event too few or too many, in the wrong order, or another than what was written."""
+    check_watches(cluster)
     fault(cluster.observer.seen)
     with pytest.raises(AssertionError):
         check_watches(cluster)
@@ -191,6 +208,7 @@ class _Tampered:
         await self._watch.aclose()
 
 
+@in_one_loop
 @pytest.mark.parametrize("times", [0, 2])
 async def test_a_watch_that_is_resumed_wrongly_is_found(
     cluster: Cluster, times: int, monkeypatch: pytest.MonkeyPatch
@@ -234,6 +252,7 @@ def _runs_on(cluster: Cluster) -> None:
     }
 
 
+@in_one_loop
 @pytest.mark.parametrize(
     ("fault", "found"),
     [

@@ -27,7 +27,8 @@ def at(cluster: Cluster, what: str) -> float:
     return float(line.partition("s ")[0].removeprefix("t=+"))
 
 
-@pytest.mark.parametrize("how", ["dead", pytest.param("cut-off", marks=pytest.mark.deep)])
+@pytest.mark.deep
+@pytest.mark.parametrize("how", ["dead", "cut-off"])
 async def test_the_pods_of_a_silent_node_run_elsewhere_in_time(how: str, tmp_path: Path, pki: Pki):
     """Unknown after the grace, evicted after the toleration, replaced at once; the node that returns is cleaned up."""
     async with running_cluster(tmp_path, pki) as cluster:

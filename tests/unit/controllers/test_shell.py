@@ -6,8 +6,11 @@ from collections.abc import AsyncIterator
 import msgspec
 import pytest
 
+from controllers import deployment as deployments
+from controllers import endpointslice, garbage_collector, replicaset
 from controllers.app import LEASE
 from controllers.core.workloads import DEPLOYMENTS, REPLICA_SETS
+from controllers.table import CONTROLLERS
 from machinery.client.leader import COMPONENT_LEASES, LeadershipLost
 from machinery.model.errors import Cause, Forbidden, NotFound, Unavailable
 from machinery.model.pods import is_ready
@@ -30,10 +33,18 @@ from tests.support.controllers_cluster import TABLE, Cluster, cluster_with
 LOOK_S = 0.2
 
 
+# To start all of them takes longer than most of these tests: where the others have no say they are left out.
+WORKLOADS = (deployments.build, replicaset.build, garbage_collector.build, endpointslice.build)
+
+
 @pytest.fixture
-async def cluster() -> AsyncIterator[Cluster]:
-    async with cluster_with("a") as running:
+async def cluster(request: pytest.FixtureRequest) -> AsyncIterator[Cluster]:
+    """A process with all controllers, or with those that are asked for."""
+    async with cluster_with("a", table=getattr(request, "param", CONTROLLERS)) as running:
         yield running
+
+
+of_workloads = pytest.mark.parametrize("cluster", [WORKLOADS], indirect=True, ids=["workloads"])
 
 
 async def test_a_deployment_gets_its_pods(cluster: Cluster):
@@ -51,6 +62,7 @@ async def test_a_deployment_gets_its_pods(cluster: Cluster):
     assert ("SuccessfulCreate", "replicaset-controller") in told
 
 
+@of_workloads
 async def test_a_rolling_update_runs_through(cluster: Cluster):
     """With a kubelet that makes pods Ready the new template replaces the old one."""
     await cluster.server.given(DEPLOYMENTS, deployment(3))
@@ -68,6 +80,7 @@ async def test_a_rolling_update_runs_through(cluster: Cluster):
     assert after.status.availableReplicas == 3
 
 
+@of_workloads
 async def test_a_lost_answer_to_a_create_makes_no_pod_too_many(cluster: Cluster):
     """What may have happened is looked up before anything else is done."""
     lost: list[str] = []
@@ -87,6 +100,7 @@ async def test_a_lost_answer_to_a_create_makes_no_pod_too_many(cluster: Cluster)
     assert len(await cluster.pods()) == most == 3
 
 
+@of_workloads
 async def test_a_create_that_did_not_happen_is_made_up_for(cluster: Cluster):
     """A request that was lost on its way is found missing, and another one is made."""
     failures = 2
@@ -103,6 +117,7 @@ async def test_a_create_that_did_not_happen_is_made_up_for(cluster: Cluster):
     assert len(await cluster.pods()) == 3
 
 
+@of_workloads
 async def test_a_cache_that_stands_still_makes_no_pod_too_many(cluster: Cluster):
     """Without news of its own pods the controller makes no more, whatever else changes."""
     await cluster.server.given(REPLICA_SETS, replica_set(replicas=2))
@@ -125,6 +140,7 @@ async def test_a_cache_that_stands_still_makes_no_pod_too_many(cluster: Cluster)
     assert len(await cluster.pods()) == 4
 
 
+@of_workloads
 async def test_a_refused_pod_is_told_and_tried_again(cluster: Cluster):
     """Few attempts while it is refused, an event, and a condition; then all of them."""
     refusing = True
@@ -150,6 +166,7 @@ async def test_a_refused_pod_is_told_and_tried_again(cluster: Cluster):
     assert not rs.status.conditions
 
 
+@of_workloads
 async def test_what_a_leaving_namespace_refuses_is_no_failure(cluster: Cluster):
     """The owner goes, too: nothing is told, nothing is tried again."""
 
@@ -167,6 +184,7 @@ async def test_what_a_leaving_namespace_refuses_is_no_failure(cluster: Cluster):
     assert (await cluster.user.list(EVENTS)).items == []
 
 
+@of_workloads
 async def test_an_owner_takes_its_dependents_along(cluster: Cluster):
     """Deployment gone: ReplicaSets, then pods."""
     await cluster.server.given(DEPLOYMENTS, deployment(2))
@@ -177,6 +195,7 @@ async def test_an_owner_takes_its_dependents_along(cluster: Cluster):
     assert (await cluster.user.list(REPLICA_SETS)).items == []
 
 
+@of_workloads
 async def test_an_owner_in_the_foreground_goes_last(cluster: Cluster):
     """It waits for its ReplicaSets, and they for their pods."""
     hold = {"finalizers": ["foregroundDeletion"]}
@@ -201,6 +220,7 @@ async def test_an_owner_in_the_foreground_goes_last(cluster: Cluster):
     assert (await cluster.user.list(REPLICA_SETS)).items == []
 
 
+@of_workloads
 async def test_an_orphaning_owner_leaves_its_dependents(cluster: Cluster):
     """They go on without it, and a new owner of the same selector takes them over."""
     await cluster.server.given(REPLICA_SETS, replica_set(replicas=2, metadata={"finalizers": ["orphan"]}))
@@ -282,6 +302,7 @@ async def test_a_namespace_has_its_account_and_the_ca_at_once(cluster: Cluster):
     await cluster.user.get(SERVICE_ACCOUNTS, "default", namespace="fresh")
 
 
+@of_workloads
 async def test_a_service_gets_its_endpoints(cluster: Cluster):
     """A Ready pod is in, a deleted one out."""
     await cluster.server.given(NODES, builders.node("node-1"))
@@ -368,7 +389,7 @@ async def test_nodes_get_ranges_of_their_own(cluster: Cluster):
 
 async def test_a_standby_takes_over_when_the_leader_is_killed():
     """The lease expires, and the warm standby finishes what was begun."""
-    async with cluster_with("a") as cluster:
+    async with cluster_with("a", table=WORKLOADS) as cluster:
         await cluster.clock.advance(1)
         cluster.start("b")
         await cluster.clock.advance(1)
@@ -382,7 +403,7 @@ async def test_a_standby_takes_over_when_the_leader_is_killed():
 
 async def test_a_clean_exit_releases_the_lease():
     """The next one begins at its next try."""
-    async with cluster_with("a") as cluster:
+    async with cluster_with("a", table=WORKLOADS) as cluster:
         await cluster.clock.advance(1)
         await cluster.stop("a")
         lease = await cluster.user.get(LEASES, LEASE, namespace=COMPONENT_LEASES)
@@ -391,7 +412,7 @@ async def test_a_clean_exit_releases_the_lease():
 
 async def test_lost_leadership_ends_the_process():
     """It does not go on with what another one does now."""
-    async with cluster_with("a") as cluster:
+    async with cluster_with("a", table=WORKLOADS) as cluster:
         await cluster.clock.advance(1)
 
         async def cut(verb: str, plural: str, _name: str) -> None:
@@ -412,7 +433,7 @@ async def test_a_write_that_was_under_way_when_its_leader_was_deposed_does_no_ha
         if (verb, plural) == ("create", "pods"):
             await arrive.wait()
 
-    async with cluster_with("a") as cluster:
+    async with cluster_with("a", table=WORKLOADS) as cluster:
         await cluster.clock.advance(1)
         cluster.apis["a"].before_call = travel
         await cluster.server.given(REPLICA_SETS, replica_set(replicas=3))
@@ -432,7 +453,7 @@ async def test_a_write_that_was_under_way_when_its_leader_was_deposed_does_no_ha
 
 async def test_a_leader_that_does_not_know_that_it_was_deposed_does_no_harm():
     """It sees what happens and acts on it, as if it led: the store takes the other one's writes only."""
-    async with cluster_with("a") as cluster:
+    async with cluster_with("a", table=WORKLOADS) as cluster:
         await cluster.clock.advance(1)
         cluster.clocks["a"].freeze()
         cluster.start("b")

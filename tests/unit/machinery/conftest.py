@@ -18,7 +18,7 @@ async def election(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Election]:
         yield Election(clock, server)
 
 
-@pytest.fixture(params=["fast", "default"])
+@pytest.fixture(params=["fast", pytest.param("default", marks=pytest.mark.deep)])
 def either(election: Election, request: pytest.FixtureRequest) -> Election:
     """An election with the intervals of either profile, and the longest pauses between polls."""
     election.profile, election.jitter = request.param, 0.999
